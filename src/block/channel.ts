@@ -1,11 +1,11 @@
-// Frames over a wire. A channel reads and writes one frame at a time and keeps no memory of its own for payloads: DATA goes
-// into buffers that the caller brings. After any error the wire is of no use to anybody and is dropped.
+// Channel: reads and writes frames on a wire, one at a time. Holds no payload memory of its own: DATA is read into the caller's
+// buffers. After any error the wire is unusable and is destroyed.
 
 import { GristmillError } from '../base/errors.ts'
 import type { Wire } from '../ports/net.ts'
 import { checkTable, decodeJson, encodeJson, frameHeaderBytes, frameTypes, readHeader, type FrameBuffer, type FrameType } from './frame.ts'
 
-/** What came. DATA lies in the buffer that was given; its payload is not checked yet (FrameBuffer.damagedChunk). */
+/** A received frame. DATA is in the buffer that was passed; its payload is not verified yet (FrameBuffer.damagedChunk). */
 export type Received =
   | { readonly kind: 'data' }
   | { readonly kind: 'request' | 'reply' | 'end'; readonly value: unknown }
@@ -20,8 +20,8 @@ export class Channel {
   constructor(wire: Wire) { this.wire = wire }
 
   /**
-   * The next frame; undefined when the other side ended in good order. DATA where no buffer is given is an error.
-   * REQUIRES: one at a time.
+   * The next frame; undefined when the peer ended cleanly. DATA without a buffer to read into is an error. REQUIRES: one call at a
+   * time.
    */
   async receive(into?: FrameBuffer): Promise<Received | undefined> {
     try {
@@ -44,7 +44,7 @@ export class Channel {
     }
   }
 
-  /** Sends a sealed frame; the buffer may be used again when the promise settles. */
+  /** Sends a sealed frame; the buffer may be reused once the promise settles. */
   send(frame: FrameBuffer): Promise<void> { return this.wire.write(frame.frame) }
 
   request(value: unknown): Promise<void> { return this.wire.write(encodeJson(1, value)) }

@@ -1,8 +1,8 @@
-// CRC32C of chunks, and of what chunks make up: the checksum of a block (or of a whole file) is put together from those
-// of its chunks without a second pass over the bytes.
+// CRC32C of chunks, and combination of checksums: the checksum of a block (or of a whole file) is computed from those of its chunks
+// without a second pass over the data.
 //
-// Joining A and B: crc(AB) = crc(A)·x^(8|B|) xor crc(B), over GF(2) modulo the Castagnoli polynomial, bits reflected.
-// Nearly every B is one full chunk, so the product with that one power is kept as four tables of 256.
+// Combining A and B: crc(AB) = crc(A)·x^(8|B|) xor crc(B), over GF(2) modulo the Castagnoli polynomial, bits reflected. Nearly
+// every B is one full chunk, so the product with that power is kept in four tables of 256 entries.
 
 import { crc32c } from '@node-rs/crc32'
 import { assert } from '../base/assert.ts'
@@ -35,7 +35,7 @@ for (let k = 1; k < squares.length; k++) squares[k] = multiply(squares[k - 1]!, 
 /** x^(8·bytes). */
 function shiftOf(bytes: number): number {
   let power = one
-  // Halved by division: lengths may need more than 32 bits.
+  // Division instead of a shift: lengths may exceed 32 bits.
   for (let rest = bytes, k = 3; rest > 0; rest = Math.floor(rest / 2), k++) {
     if (rest % 2 === 1) power = multiply(squares[k]!, power)
   }
@@ -56,23 +56,23 @@ export function combine(a: number, b: number, bBytes: number): number {
   return (multiply(shiftOf(bBytes), a) ^ b) >>> 0
 }
 
-/** How many chunks `bytes` take. */
+/** Number of chunks in `bytes` bytes. */
 export const chunkCount = (bytes: number): number => Math.ceil(bytes / chunkBytes)
 
-/** The checksums of a block's chunks, in order, as they come; together they give the block's own. Only the last chunk may be short. */
+/** Checksums of a block's chunks, added in order; together they give the block's own. Only the last chunk may be short. */
 export class ChunkTable {
   #crcs: Uint32Array
   #count = 0
   #crc = 0
-  /** Bytes that the checksums cover. */
+  /** Number of bytes that the checksums cover. */
   bytes = 0
 
   constructor(bytesExpected = 0) { this.#crcs = new Uint32Array(Math.max(16, chunkCount(bytesExpected))) }
 
   get count(): number { return this.#count }
-  /** CRC32C of all the bytes. */
+  /** CRC32C of all bytes added. */
   get crc(): number { return this.#crc }
-  /** One number per chunk. Not a copy. */
+  /** One checksum per chunk. Not a copy. */
   get crcs(): Uint32Array { return this.#crcs.subarray(0, this.#count) }
 
   add(crc: number, bytes: number): void {
@@ -89,7 +89,7 @@ export class ChunkTable {
   }
 }
 
-/** The checksum of `bytes` bytes that have these chunks. */
+/** Checksum of `bytes` bytes, from the checksums of their chunks. */
 export function crcOfChunks(crcs: Uint32Array, bytes: number): number {
   assert(crcs.length === chunkCount(bytes), 'one checksum per chunk')
   let crc = 0

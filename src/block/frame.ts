@@ -1,9 +1,8 @@
-// One frame of a wire, as it lies in memory: header, table of checksums, payload, one behind the other, so that a hop
-// forwards exactly the bytes that it received. docs/format/frame.md has the table of bytes.
-//
-// Invariants: the payload of a FrameBuffer always starts at the same place, whatever the table's size; a DATA payload starts at
-// a multiple of 64 KiB of its block, and only the last one of a stream is not a multiple of 64 KiB long. So the checksums of
-// frames are the checksums of the block's chunks, and one pass over the bytes serves the wire and the disk.
+// Frame of a wire in memory: header, checksum table and payload are contiguous, so that a pipeline member forwards exactly the
+// bytes that it received. docs/format/frame.md has the byte table.
+// Invariants: the payload of a FrameBuffer always starts at the same place, whatever the table's size; a DATA payload starts at a
+// multiple of 64 KiB of its block, and only the last one of a stream may have another length than a multiple of 64 KiB. Therefore
+// the checksums of frames are the checksums of the block's chunks, and one pass over the data serves wire and disk.
 
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
@@ -17,15 +16,15 @@ export const frameHeaderBytes = 32
 const magic = 0x31465247 // 'GRF1' on the wire
 const offsetMax = 2 ** 48
 
-/** What a frame is for. The three JSON kinds carry one JSON text each. */
+/** Frame types. The three JSON types carry one JSON text each. */
 export const frameTypes = Object.freeze({ request: 1, reply: 2, data: 3, end: 4 })
 export type FrameType = 1 | 2 | 3 | 4
 
-/** JSON frames hold lists of attempts at most; they are no place for data. */
+/** JSON frames hold lists of attempts at most, never data. */
 export const jsonBytesMax = 4 * MiB
 
 const tableBytesMax = chunkCount(framePayloadBytesMax) * 4
-/** Room in front of the payload; a round number keeps payloads aligned in memory. */
+/** Space in front of the payload; a round number keeps payloads aligned in memory. */
 const headBytes = 512
 assert(frameHeaderBytes + tableBytesMax <= headBytes)
 
@@ -38,7 +37,7 @@ export interface FrameHeader {
 }
 
 const corrupt = (why: string): GristmillError =>
-  new GristmillError('CORRUPT', `what came over the wire is not a frame: ${why}; the connection was dropped`)
+  new GristmillError('CORRUPT', `received data is not a frame: ${why}; the connection was dropped`)
 
 function writeHeader(target: Buffer, at: number, { type, tableBytes, payloadBytes, offset }: Omit<FrameHeader, 'crc'>): void {
   target.writeUInt32LE(magic, at)
@@ -55,7 +54,7 @@ function writeHeader(target: Buffer, at: number, { type, tableBytes, payloadByte
   target.writeUInt32LE(whole, at + frameHeaderBytes - 4)
 }
 
-/** Throws CORRUPT unless these 32 bytes can be a header. Its checksum covers the table too and is checked by `checkTable`. */
+/** Throws CORRUPT unless these 32 bytes can be a header. Its checksum also covers the table; `checkTable` verifies it. */
 export function readHeader(bytes: Buffer): FrameHeader {
   if (bytes.readUInt32LE(0) !== magic) throw corrupt('it does not begin with GRF1')
   const type = bytes.readUInt8(4)
@@ -68,14 +67,14 @@ export function readHeader(bytes: Buffer): FrameHeader {
   return { type: type as FrameType, tableBytes, payloadBytes, offset: bytes.readUIntLE(16, 6), crc: bytes.readUInt32LE(28) }
 }
 
-/** Throws CORRUPT unless header and table are what was sent. */
+/** Throws CORRUPT unless header and table match the header's checksum. */
 export function checkTable(header: Buffer, table: Buffer): void {
   const head = crcOf(header.subarray(0, frameHeaderBytes - 4))
   if ((table.length === 0 ? head : crcOf(table, head)) !== header.readUInt32LE(28))
-    throw corrupt('its header or its table was damaged on the way')
+    throw corrupt('its header or its table was damaged in transit')
 }
 
-/** A frame whose payload is JSON: header, table and text in a buffer of its own. These are few. */
+/** A frame with a JSON payload: header, table and text in a buffer of its own. Such frames are few. */
 export function encodeJson(type: FrameType, value: unknown): Buffer {
   const text = Buffer.from(JSON.stringify(value))
   if (text.length > jsonBytesMax)
@@ -92,8 +91,10 @@ export function encodeJson(type: FrameType, value: unknown): Buffer {
   return frame
 }
 
-/** Throws CORRUPT unless the text is what was sent. */
-/** Of a message on a wire, which are lists of ids at most; what parsing costs goes by these. Those in strings count, too. */
+/**
+ * Bound of brackets in a message on a wire, which holds lists of ids at most: they determine the cost of parsing. Brackets in
+ * strings count too.
+ */
 const bracketsMax = 20_000
 const harmlessBytes = 64 * 1024
 
@@ -103,24 +104,25 @@ function bracketsIn(text: Buffer): number {
   return count
 }
 
+/** Parses a JSON payload. Throws CORRUPT if the text does not match its table, has too many brackets, or is no JSON. */
 export function decodeJson(table: Buffer, text: Buffer): unknown {
   for (let i = 0, at = 0; at < text.length; i++, at += chunkBytes) {
-    if (crcOf(text.subarray(at, at + chunkBytes)) !== table.readUInt32LE(i * 4)) throw corrupt('its text was damaged on the way')
+    if (crcOf(text.subarray(at, at + chunkBytes)) !== table.readUInt32LE(i * 4)) throw corrupt('its text was damaged in transit')
   }
   if (text.length > harmlessBytes && bracketsIn(text) > bracketsMax) throw corrupt(`its text has over ${bracketsMax} objects and lists`)
   try {
     return JSON.parse(text.toString()) as unknown
   } catch (error) {
-    throw new GristmillError('CORRUPT', 'what came over the wire should be JSON and is not', { cause: error })
+    throw new GristmillError('CORRUPT', 'received data should be JSON and is not', { cause: error })
   }
 }
 
-/** Memory for one DATA frame, used again and again. */
+/** Reusable memory for one DATA frame. */
 export class FrameBuffer {
   readonly bytes: Buffer
-  /** All the room for a payload: fill it from the start, then `seal`. */
+  /** Space for a payload: fill it from the start, then call `seal`. */
   readonly room: Buffer
-  /** Where in its block the payload begins. */
+  /** Offset of the payload in its block. */
   offset = 0
   payloadBytes = 0
   #chunks: Buffer[] | undefined
@@ -133,28 +135,27 @@ export class FrameBuffer {
 
   get chunks(): number { return chunkCount(this.payloadBytes) }
   get payload(): Buffer { return this.payloadBytes === this.room.length ? this.room : this.room.subarray(0, this.payloadBytes) }
-  /** Header, table and payload, as they go over a wire. */
+  /** Header, table and payload, in wire format. */
   get frame(): Buffer { return this.bytes.subarray(this.#tableAt - frameHeaderBytes, headBytes + this.payloadBytes) }
   get #tableAt(): number { return headBytes - this.chunks * 4 }
 
-  /** The payload's chunk `i`. */
+  /** Chunk `i` of the payload. */
   chunk(i: number): Buffer {
     const end = (i + 1) * chunkBytes
     if (end > this.payloadBytes) return this.room.subarray(i * chunkBytes, this.payloadBytes)
-    // Cut once: a frame has 4 of them, and a block passes thousands of frames.
+    // Computed once: a frame has 4 chunks, and a block passes thousands of frames.
     this.#chunks ??= Array.from({ length: Math.floor(this.room.length / chunkBytes) }, (_, k) =>
       this.room.subarray(k * chunkBytes, (k + 1) * chunkBytes),
     )
     return this.#chunks[i]!
   }
 
-  /** What the table says about chunk `i`. */
+  /** Checksum of chunk `i` according to the table. */
   crc(i: number): number { return this.bytes.readUInt32LE(this.#tableAt + i * 4) }
   chunkLength(i: number): number { return Math.min(chunkBytes, this.payloadBytes - i * chunkBytes) }
 
   /**
-   * Makes the frame of the first `payloadBytes` in `room`. The checksums are computed, or taken from `crcs` (those of the payload's
-   * chunks).
+   * Builds the frame for the first `payloadBytes` bytes of `room`. The checksums of its chunks are computed, or taken from `crcs`.
    */
   seal(offset: number, payloadBytes: number, crcs?: Uint32Array): void {
     assert(offset % chunkBytes === 0 && offset < offsetMax, 'a frame starts at a chunk of its block')
@@ -168,18 +169,18 @@ export class FrameBuffer {
     writeHeader(this.bytes, tableAt - frameHeaderBytes, { type: frameTypes.data, tableBytes: chunks * 4, payloadBytes, offset })
   }
 
-  /** The first chunk whose bytes are not what the table says, or -1. */
+  /** Index of the first chunk that does not match the table, or -1. */
   damagedChunk(): number {
     for (let i = 0; i < this.chunks; i++) if (crcOf(this.chunk(i)) !== this.crc(i)) return i
     return -1
   }
 
-  /** Adds the table to a block's. */
+  /** Adds the frame's chunks to a block's table. */
   addTo(table: ChunkTable): void {
     for (let i = 0; i < this.chunks; i++) table.add(this.crc(i), this.chunkLength(i))
   }
 
-  /** Takes over a header that came, and returns where its table and payload are to be read into. */
+  /** Takes a received header, and returns the buffer to read its table and payload into. */
   expect(header: Buffer, { offset, payloadBytes, tableBytes }: FrameHeader): Buffer {
     if (payloadBytes > this.room.length)
       throw corrupt(`a frame of ${payloadBytes} bytes came where at most ${this.room.length} were agreed`)
@@ -191,7 +192,7 @@ export class FrameBuffer {
     return this.bytes.subarray(tableAt, headBytes + payloadBytes)
   }
 
-  /** Throws CORRUPT unless header and table are what was sent. The payload is for `damagedChunk`. */
+  /** Throws CORRUPT unless header and table match the header's checksum. `damagedChunk` verifies the payload. */
   checkTable(): void {
     const tableAt = this.#tableAt
     checkTable(this.bytes.subarray(tableAt - frameHeaderBytes, tableAt), this.bytes.subarray(tableAt, headBytes))

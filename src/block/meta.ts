@@ -1,6 +1,6 @@
-// The file beside a block file: who the block is, how long it is, and the checksum of every 64 KiB chunk.
-// docs/format/meta.md has the table of bytes. Block and meta together show every damage: a flipped bit in either, a file cut short
-// or grown, two files or two pairs swapped. A header with a checksum of its own lets the start-up scan read 40 bytes a block.
+// Meta file, stored beside each block file: block id, length, and the checksum of every 64 KiB chunk. docs/format/meta.md has the
+// byte table. Block and meta file together detect every damage: a flipped bit in either, a truncated or extended file, two files or
+// two pairs swapped. A separate header checksum lets the start-up scan read only 40 bytes per block.
 
 import { blockName, type BlockId } from '../base/ids.ts'
 import { GristmillError } from '../base/errors.ts'
@@ -54,7 +54,7 @@ export function decodeMetaHeader(bytes: Buffer, id: BlockId): MetaHeader {
   return { id, length: bytes.readUIntLE(24, 6), crc: bytes.readUInt32LE(32) }
 }
 
-/** Throws CORRUPT unless this is the whole, undamaged meta file of block `id`. */
+/** Throws CORRUPT unless this is the complete, undamaged meta file of block `id`. */
 export function decodeMeta(bytes: Buffer, id: BlockId): Meta {
   const header = decodeMetaHeader(bytes, id)
   if (bytes.length !== metaBytes(header.length))
@@ -67,4 +67,4 @@ export function decodeMeta(bytes: Buffer, id: BlockId): Meta {
 }
 
 const corrupt = (id: BlockId, why: string): GristmillError =>
-  new GristmillError('CORRUPT', `the meta file of block ${blockName(id)} is not what was written: ${why}`, { details: { block: id } })
+  new GristmillError('CORRUPT', `the meta file of block ${blockName(id)} is damaged: ${why}`, { details: { block: id } })

@@ -1,20 +1,19 @@
-// Frame buffers that are used again and again. A stream works on a ring of a few: it takes one, fills it, sends it off, and
-// gets it back once the bytes have left. So a stream's memory is bounded by its ring, and the slowest of all who still use
-// a buffer governs the pace.
+// Rings of reusable frame buffers. A stream takes a buffer, fills it, sends it, and gets it back once the bytes are sent. This
+// bounds the memory of a stream, and its slowest consumer sets the pace.
 
 import { assert } from '../base/assert.ts'
 import { limits } from '../base/limits.ts'
 import { FrameBuffer } from './frame.ts'
 
-/** Buffers kept for the next stream: 32 MiB are enough for all that usually run at once. */
+/** Buffers kept for later streams: 32 MiB suffice for those that usually run at the same time. */
 const keptMax = 32 * 1024 * 1024 / limits.framePayloadBytesMax
-/** Two keep a stream going, one filled while the other leaves; more smooth out the pace. */
+/** Two buffers keep a stream going, one filled while the other is sent; more smooth the pace. */
 const smallRing = 2
 const largeRing = 6
-/** With more rings than this at once each gets a small one. */
+/** With more rings than this, new ones are small. */
 const manyRings = 16
 
-/** Where rings get their buffers from: one per process. */
+/** Pool of frame buffers; one per process. */
 export class FramePool {
   readonly #kept: FrameBuffer[] = []
   #rings = 0
@@ -30,7 +29,7 @@ export class FramePool {
     if (this.#kept.length < keptMax) this.#kept.push(buffer)
   }
 
-  /** A ring has ended. */
+  /** Called when a ring has ended. */
   left(): void { this.#rings-- }
 }
 
@@ -48,7 +47,7 @@ export class Ring {
     this.#size = size
   }
 
-  /** A buffer, at once or as soon as one comes back. */
+  /** A buffer, at once or as soon as one is returned. */
   take(): FrameBuffer | Promise<FrameBuffer> {
     assert(!this.#waiting && !this.#ended, 'a ring has one taker, until it ends')
     const free = this.#free.pop()
@@ -66,14 +65,14 @@ export class Ring {
     else this.#free.push(buffer)
   }
 
-  /** Wakes the taker with an error: what it waits for will not come. */
+  /** Rejects the waiting taker: no buffer will be returned to it. */
   fail(error: Error): void {
     const waiting = this.#waiting
     this.#waiting = undefined
     waiting?.reject(error)
   }
 
-  /** Buffers that are still out go back to the pool when they are given. */
+  /** Ends the ring; buffers still in use return to the pool when they are given back. */
   end(): void {
     if (this.#ended) return
     this.#ended = true

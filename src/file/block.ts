@@ -1,7 +1,7 @@
-// Reads a range of one block from whichever replica serves it: the nearest first, the next one from the very byte at which
-// one failed. Damage is reported with its proof and never reaches the caller, and so is a replica that is not where it should be.
-// When all replicas have failed, the locations are asked for again, a few times.
-// Invariant: the pieces that come out, joined, are exactly [start, end) of the block, each byte checked.
+// Reads a range of one block, from the nearest replica that serves it; after a failure the next replica continues at the exact
+// byte. Damage, and a missing replica, are reported to the namenode with proof and never reach the caller. When all replicas have
+// failed, the locations are fetched again, a few times.
+// Invariant: the returned pieces, joined, are exactly [start, end) of the block, each byte verified.
 
 import { FrameBuffer } from '../block/frame.ts'
 import { abortable, throwIfAborted } from '../base/abort.ts'
@@ -18,7 +18,7 @@ import type { SuspectNodes } from './suspects.ts'
 import { Damaged, openInPlace, openRemote, type Proof, type OpenReplica, type ReplicaTarget } from './replica.ts'
 import type { Wires } from './wires.ts'
 
-/** What all readers of a process share. */
+/** Shared by all readers of a process. */
 export interface ReadTools {
   readonly caller: Caller
   readonly clock: Clock
@@ -28,7 +28,7 @@ export interface ReadTools {
   readonly wires: Wires
   readonly doubts: SuspectNodes
   readonly cluster: ClusterId
-  /** Replicas of datanodes on this host are read in place. */
+  /** Replicas of datanodes on this host are read locally. */
   readonly host: string
   readonly progressMs: number | undefined
   reportBad(block: BlockId, address: Address, proof: Proof): void
@@ -47,18 +47,18 @@ export interface BlockReadOptions {
   readonly start: number
   readonly end: number
   readonly signal?: AbortSignal | undefined
-  /** Each piece is good only until the next one is asked for; saves the memory of a new buffer for each. */
+  /** Each piece is valid only until the next call; saves allocating a buffer per piece. */
   readonly reuse?: boolean | undefined
-  /** Fresh locations of the block. Without it, those given are all there are. */
+  /** Fetches fresh locations of the block. Default: the given locations are final. */
   readonly relocate?: (() => Promise<BlockPlaces>) | undefined
-  /** Counts bytes by where they came from. */
+  /** Counts bytes by source. */
   readonly onRead?: ((bytes: number, from: NodePlace, inPlace: boolean) => void) | undefined
 }
 
-/** Some three seconds with their pauses: after a restart of the namenode its datanodes need a moment to register. */
+/** About three seconds with the pauses: after a restart of the namenode its datanodes need a moment to register. */
 const roundsMax = 6
 const backoff = { firstMs: 100, maxMs: 2_000 }
-/** A replica that says nothing for so long is left for another one; four times as long where it is the last, and in each further round. */
+/** Time without data after which another replica is tried; four times as long for the last replica, and in each further round. */
 const switchMs = 800
 
 export class BlockReader {
@@ -69,12 +69,12 @@ export class BlockReader {
   #buffer: FrameBuffer | undefined
   #replica: OpenReplica | undefined
   #opening: Promise<OpenReplica> | undefined
-  /** Nodes that failed since the locations were last asked for. */
+  /** Nodes that failed since the locations were last fetched. */
   readonly #failed = new Set<NodeId>()
-  /** Nodes whose files cannot be opened from here, or were not good when read in place. */
+  /** Nodes whose files cannot be opened locally, or were damaged when read locally. */
   readonly #notInPlace = new Set<NodeId>()
   #fresh = false
-  /** Who was asked last. */
+  /** Node that was asked last. */
   #asked: NodePlace | undefined
   #rounds = 0
   #last: GristmillError | undefined
@@ -86,11 +86,11 @@ export class BlockReader {
     this.#position = options.start
   }
 
-  /** Asks for the first bytes before they are needed. */
+  /** Requests the first bytes before they are needed. */
   prepare(): void {
     if (this.#replica || this.#opening || this.#position >= this.#options.end) return
     this.#opening = this.#open()
-    this.#opening.catch(() => {}) // told by `next`, which tries again
+    this.#opening.catch(() => {}) // reported by `next`, which tries again
   }
 
   /** The next piece; undefined at the end of the range. */
@@ -105,7 +105,7 @@ export class BlockReader {
         const coming = replica.next(buffer)
         const length = typeof coming === 'number' ? coming : await this.#patient(this.#interruptible(coming, replica), replica.place)
         if (length === 0)
-          throw new GristmillError('UNAVAILABLE', `the datanode at ${replica.place.address} sent less of a block than was asked for`)
+          throw new GristmillError('UNAVAILABLE', `the datanode at ${replica.place.address} sent less of a block than requested`)
         this.#tools.doubts.clear(replica.place.node)
         const from = this.#position - replica.position
         const to = Math.min(length, end - replica.position)
@@ -158,7 +158,7 @@ export class BlockReader {
     }
   }
 
-  /** A replica that comes too late is closed. */
+  /** A replica that opens too late is closed. */
   async #opened(opening: Promise<OpenReplica>): Promise<OpenReplica> {
     const place = this.#asked
     try {
@@ -169,19 +169,19 @@ export class BlockReader {
     }
   }
 
-  /** A datanode that is cut off, or has been stopped, says nothing at all: others may be quicker than its deadline. */
+  /** A datanode that is cut off or paused sends nothing at all: another replica may be faster than its deadline. */
   #patient<T>(coming: Promise<T>, place: NodePlace): Promise<T> {
     const others = this.#places.nodes.some(({ node }) => node !== place.node && !this.#failed.has(node))
     const ms = switchMs * 4 ** (this.#rounds + (others ? 0 : 1))
     return new Promise((resolve, reject) => {
       const late = (): void =>
-        reject(new FailedAt(place, new GristmillError('TIMEOUT', `the datanode at ${place.address} said nothing for ${ms} ms`)))
+        reject(new FailedAt(place, new GristmillError('TIMEOUT', `the datanode at ${place.address} sent no data for ${ms} ms`)))
       const cancel = this.#tools.clock.after(ms, late)
       coming.then(value => { cancel(); resolve(value) }, (error: Error) => { cancel(); reject(error) })
     })
   }
 
-  /** Waits for bytes; an abort ends the replica, and with it the wait. */
+  /** Waits for bytes; an abort closes the replica, which ends the wait. */
   async #interruptible(coming: Promise<number>, replica: OpenReplica): Promise<number> {
     const { signal } = this.#options
     if (!signal) return coming
@@ -195,21 +195,22 @@ export class BlockReader {
     }
   }
 
-  /** All was read: what is left on the wire is its end, and then it serves the next one. */
+  /** All data was read: reads the end frame, after which the wire can be reused. */
   async #finish(replica: OpenReplica): Promise<void> {
     this.#replica = undefined
     if (replica.inPlace) return replica.close()
     try {
       await this.#interruptible(Promise.resolve(replica.next(new FrameBuffer(0))), replica)
     } catch {
-      // Every byte was checked already; only the wire is lost.
+      // Every byte was verified already; only the wire is lost.
     } finally {
       replica.close()
     }
   }
 
   /**
-   * What the namenode is to know of a failure. A node that says "no such block" may be right: then it is listed as a holder for nothing.
+   * Proof to report to the namenode, if any. A node that answers "no such block" may be right: then its listing as a holder is
+   * wrong.
    */
   #proofOf(error: GristmillError): Proof | undefined {
     if (error instanceof Damaged) return error.proof
@@ -249,7 +250,7 @@ export class BlockReader {
   }
 }
 
-/** A failure and where it happened, before there is a replica that could tell. */
+/** A failure and its place, while no replica is open. */
 class FailedAt extends Error {
   override name = 'FailedAt'
   readonly place: NodePlace

@@ -1,5 +1,5 @@
-// Reading and writing files by their blocks: the one object that a client or an executor holds for data. Names are not its
-// business, those calls go to the namenode directly; it takes from there only what it needs to move bytes.
+// Reads and writes files by their blocks: the data API of clients and executors. Namespace calls go to the namenode directly; this
+// class asks it only for what it needs to move data.
 
 import { FramePool } from '../block/ring.ts'
 import { Background } from '../base/background.ts'
@@ -31,20 +31,20 @@ export interface FileClientOptions {
   readonly log: Log
   readonly namenode: Address
   readonly cluster: ClusterId
-  /** This machine's name as the cluster knows it: datanodes of the same name get the first replica and are read in place. */
+  /** This machine's name as the cluster knows it: datanodes with the same host name get the first replica and are read locally. */
   readonly host: string
-  /** A local directory for blocks of streams that are too large for memory, until the cluster has them. */
+  /** Local directory for blocks of streams that are too large for memory, until they are uploaded. */
   readonly spoolDir: string
-  /** limits.progressTimeoutMs unless told. */
+  /** Default: limits.progressTimeoutMs. */
   readonly progressMs?: number | undefined
-  /** limits.leaseRenewMs unless told. */
+  /** Default: limits.leaseRenewMs. */
   readonly leaseRenewMs?: number | undefined
-  /** What goes on after a caller has given up; a client that belongs to a Mill shares the Mill's. */
+  /** Owner of work that continues after a caller aborted; a client that belongs to a Mill shares the Mill's. */
   readonly background?: Background | undefined
 }
 
 export interface WriterOptions extends CreateOptions {
-  /** Allocate the first block with the file: saves a call if something will be written for sure. */
+  /** Allocates the first block with the file: saves a call if data will certainly be written. */
   readonly eager?: boolean | undefined
 }
 
@@ -79,10 +79,10 @@ export class FileClient {
     }
   }
 
-  /** A new id for a mutation of this client. */
+  /** A new request id for a mutation of this client. */
   requestId(): RequestId { return requestId(`${this.#client}:${++this.#requests}`) }
 
-  /** Starts a new file. It becomes visible when the writer is closed. Throws EEXIST, EBUSY, ENOENT, EISDIR, EACCES. */
+  /** Creates a file. It becomes visible when the writer is closed. Throws EEXIST, EBUSY, ENOENT, EISDIR, EACCES. */
   async create(path: string, options: WriterOptions = {}): Promise<ClusterFileWriter> {
     const { disk, random, spoolDir } = this.#options
     const file = await OpenFile.create(this.#upload, this.#leases, path, { ...options, blocks: options.eager ? 1 : 0 })
@@ -94,20 +94,20 @@ export class FileClient {
     return putFile(this.#upload, this.#leases, this.#options.disk, { from, to: path, options })
   }
 
-  /** Status and places of a file (the first limits.locatePageMax blocks), to be given to `read`. */
+  /** Status and locations of a file (the first limits.locatePageMax blocks), as an argument for `read`. */
   locate(path: string, options: { offset?: number; length?: number; signal?: AbortSignal } = {}): Promise<LocatedFile> {
     return this.#locator.locate(path, options)
   }
 
   /**
-   * The bytes [start, end) of a file in pieces of up to 256 KiB, each byte checked. A piece is the caller's to keep, unless `reuse`
-   * is set: then it is good until the next one is asked for. Throws ENOENT, EISDIR, BLOCK_MISSING.
+   * The bytes [start, end) of a file in pieces of up to 256 KiB, each byte verified. The caller may keep a piece, unless `reuse`
+   * is set: then it is valid until the next call. Throws ENOENT, EISDIR, BLOCK_MISSING.
    */
   read(file: string | LocatedFile, options: ReadOptions = {}): AsyncGenerator<Buffer, void, void> {
     return readFile(this.#read, this.#locator, file, options)
   }
 
-  /** The bytes [start, end) of one block. The same rules as `read`. */
+  /** The bytes [start, end) of one block. Same rules as `read`. */
   async *readBlock(block: BlockPlaces, options: Partial<BlockReadOptions> = {}): AsyncGenerator<Buffer, void, void> {
     const { start = 0, end = block.length } = options
     const reader = new BlockReader(this.#read, block, {
@@ -120,7 +120,7 @@ export class FileClient {
     }
   }
 
-  /** Ends idle wires and waits for reports and for leases that are being given back. Writers and readers must have ended. */
+  /** Closes idle wires, and waits for reports and for leases being given back. REQUIRES: writers and readers have ended. */
   async close(): Promise<void> {
     this.#leases.close()
     await this.#background.settled()

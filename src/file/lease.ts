@@ -1,6 +1,6 @@
-// Leases of the files that this process writes, renewed together while there are any. A lease that the namenode no longer
-// knows is lost for good: its writer is told and must give up. A lease whose writer has given up is given back in the background;
-// the next `create` of the same path by this process waits for that, so that it does not meet its own old lease as EBUSY.
+// Leases of the files that this process writes, renewed together. A lease that the namenode no longer knows is lost: its writer is
+// informed and must abort. The lease of an aborted writer is given back in the background; the next `create` of the same path by
+// this process waits for that, so that it does not fail with EBUSY on its own old lease.
 
 import type { Background } from '../base/background.ts'
 import { asError } from '../base/errors.ts'
@@ -25,7 +25,7 @@ export class Leases {
   readonly #options: LeasesOptions
   readonly #renewMs: number
   readonly #held = new Map<LeaseId, () => void>()
-  /** By path: what gives leases back. */
+  /** Calls in flight that give leases back, by path. */
   readonly #ending = new Map<string, Set<Promise<unknown>>>()
   #cancel: (() => void) | undefined
 
@@ -42,7 +42,7 @@ export class Leases {
     this.#schedule()
   }
 
-  /** Gives a lease back. If the namenode cannot be told, the lease runs out. Never rejects. */
+  /** Gives a lease back. If the namenode is unreachable, the lease expires. Never rejects. */
   giveBack(path: string, lease: LeaseId): Promise<void> {
     const { caller, namenode, log, requestId } = this.#options
     this.drop(lease)
@@ -54,7 +54,7 @@ export class Leases {
     return told
   }
 
-  /** `work` ends in a lease of `path` given back. */
+  /** Registers `work` that gives back a lease of `path`. */
   ending(path: string, work: Promise<unknown>): void {
     const { background } = this.#options
     const known = this.#ending.get(path) ?? new Set()
@@ -67,7 +67,7 @@ export class Leases {
     background.add(ended)
   }
 
-  /** Resolves when this process gives no lease of `path` back any more. */
+  /** Resolves when no call of this process gives back a lease of `path` any more. */
   async settled(path: string): Promise<void> {
     for (let known = this.#ending.get(path); known; known = this.#ending.get(path)) await Promise.all(known)
   }
@@ -102,7 +102,7 @@ export class Leases {
         }
       }
     } catch (error) {
-      // A lease lasts six renewals and more; the next one may get through.
+      // A lease lasts at least six renewal intervals; the next attempt may succeed.
       log.warn('leases could not be renewed; trying again', { error, leases: leases.length })
     }
     this.#cancel = undefined

@@ -1,6 +1,6 @@
-// A file that is being written: its lease, the blocks that were allocated ahead, and the two ways in which it ends.
-// Invariant: after `complete` or `abandon` nothing of it is left in this process, and its signal is aborted. An abort of the caller's
-// signal, at whatever step, ends in `abandon`: also while `create` is on its way.
+// A file that is being written: its lease, the blocks allocated ahead, and its two ends, `complete` and `abandon`.
+// Invariant: after either, nothing of it is left in this process, and its signal is aborted. An abort of the caller's signal at any
+// step leads to `abandon`, also while `create` is in flight.
 
 import { abortable, abortError, throwIfAborted } from '../base/abort.ts'
 import { GristmillError } from '../base/errors.ts'
@@ -15,13 +15,13 @@ import { namenodeMs, namenodeTryMs, upload, type UploadTools } from './upload.ts
 
 export interface CreateOptions {
   readonly overwrite?: boolean | undefined
-  /** Make missing directories. */
+  /** Create missing directories. */
   readonly parents?: boolean | undefined
   readonly mode?: number | undefined
   readonly replication?: number | undefined
   readonly blockBytes?: number | undefined
   readonly format?: RecordFormat | undefined
-  /** csv: what separates fields, if that is known. */
+  /** csv: field separator, if known. */
   readonly delimiter?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -39,10 +39,10 @@ export class OpenFile {
   #completing = false
   #blocks = 0
   #abandoned: Promise<void> | undefined
-  /** Aborts when the caller gives up, the lease is lost, or the file has ended. */
+  /** Aborts when the caller aborts, the lease is lost, or the file has ended. */
   readonly signal: AbortSignal
 
-  /** `blocks`: allocate so many at once; `bytes`: of the longest of them, if that is known. */
+  /** `blocks`: number of blocks to allocate at once; `bytes`: length of the longest of them, if known. */
   static async create(
     tools: UploadTools, leases: Leases, path: string,
     options: CreateOptions & { blocks: number; bytes?: number | undefined },
@@ -87,7 +87,7 @@ export class OpenFile {
     this.replication = replication
     this.#givenUp = signal
     this.signal = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
-    // Who aborts has given up: nobody is left who would call `abandon`.
+    // After an abort the caller does not call `abandon`.
     signal?.addEventListener(
       'abort',
       () => {
@@ -96,7 +96,7 @@ export class OpenFile {
       { once: true, signal: this.#ending.signal },
     )
     leases.hold(lease, () => {
-      // The lease may be gone because the file is complete and the answer was lost: the repeated call will tell.
+      // The lease may be gone because the file is complete and the reply was lost: the retried call will show it.
       if (this.#completing) return
       this.#ending.abort(
         new GristmillError(
@@ -108,10 +108,10 @@ export class OpenFile {
     })
   }
 
-  /** The caller's signal was aborted. */
+  /** True if the caller's signal was aborted. */
   get givenUp(): boolean { return this.#givenUp?.aborted === true }
 
-  /** Throws TOO_LARGE if a file cannot have so many blocks. */
+  /** Throws TOO_LARGE for more blocks than a file can have. */
   checkBlocks(blocks: number): void {
     if (blocks <= limits.fileBlocksMax) return
     throw new GristmillError(
@@ -137,7 +137,7 @@ export class OpenFile {
     return status
   }
 
-  /** Lets go of the file; resolves when the namenode has been told. If it cannot be, the lease runs out. Never rejects. */
+  /** Abandons the file; resolves once the namenode knows. If it is unreachable, the lease expires. Never rejects. */
   abandon(): Promise<void> {
     if (this.#abandoned) return this.#abandoned
     if (this.#ending.signal.aborted && !this.#leases.holds(this.#lease)) return Promise.resolve()

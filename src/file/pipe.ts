@@ -1,6 +1,6 @@
-// The upper end of a write pipeline: what a client holds towards the first datanode, and each datanode towards the next.
-// Members that cannot be reached are skipped while it is opened; once bytes flow, losing the next member loses all behind it.
-// Invariant: exactly one of `finish` and `abort` ends it, and after either the wire is kept or gone.
+// Sending end of a write pipeline: used by a client towards the first datanode, and by each datanode towards the next. Unreachable
+// members are skipped while it is opened; once data flows, losing the next member loses all behind it.
+// Invariant: exactly one of `finish` and `abort` ends it; after either the wire is kept or destroyed.
 
 import { fits } from '../protocol/check.ts'
 import type { FrameBuffer } from '../block/frame.ts'
@@ -15,10 +15,10 @@ import type { HeldWire, Wires } from './wires.ts'
 export interface PipeTarget {
   readonly cluster: ClusterId
   readonly block: BlockId
-  /** The largest length that the block may reach. */
+  /** Maximum length of the block. */
   readonly bytesMax: number
   readonly token: string
-  /** In order. */
+  /** In pipeline order. */
   readonly members: readonly NodePlace[]
 }
 
@@ -27,13 +27,13 @@ export interface Written { readonly nodes: readonly NodeId[]; readonly failed: r
 
 export interface PipeOptions { readonly signal?: AbortSignal | undefined; readonly progressMs?: number | undefined }
 
-/** A server that is far from the end of a pipeline is given more time: the one in front of the culprit must be the first to notice. */
+/** Timeout of a member, longer with more members behind it: the member in front of the failed one must notice first. */
 export const patience = (progressMs: number, membersBehind: number): number => progressMs * (1 + (membersBehind + 1) / 3)
 
 export class Pipe {
-  /** The member that this end talks to. */
+  /** The member at the other end of this wire. */
   readonly first: NodePlace
-  /** Members that could not be reached when it was opened. */
+  /** Members that were unreachable when the pipeline was opened. */
   readonly skipped: readonly Lost[]
   readonly #behind: readonly NodePlace[]
   readonly #wires: Wires
@@ -43,7 +43,7 @@ export class Pipe {
   #error: GristmillError | undefined
   #ended = false
 
-  /** Connects to the first member that answers. Throws the last failure if none does. */
+  /** Connects to the first reachable member. Throws the last failure if there is none. */
   static async open(wires: Wires, target: PipeTarget, { signal, progressMs = limits.progressTimeoutMs }: PipeOptions = {}): Promise<Pipe> {
     const skipped: Lost[] = []
     let failure: unknown
@@ -53,7 +53,7 @@ export class Pipe {
         let held: HeldWire | undefined
         try {
           held = await wires.take(member.address, { signal, fresh, progressMs: patience(progressMs, behind.length) })
-          // A peer that takes nothing holds the request up: an abort ends the wire, and with it the wait.
+          // A peer that accepts no data blocks the request: an abort destroys the wire, which ends the wait.
           await endingOn(
             signal, held,
             held.channel.request({
@@ -72,7 +72,7 @@ export class Pipe {
     }
     throw new GristmillError(
       'UNAVAILABLE',
-      `none of the ${target.members.length} datanodes that were to take block ${blockName(target.block)} can be reached`,
+      `none of the ${target.members.length} datanodes chosen for block ${blockName(target.block)} is reachable`,
       { cause: failure, details: { block: target.block, nodes: skipped.map(lost => lost.node) } },
     )
   }
@@ -87,22 +87,22 @@ export class Pipe {
     this.first = first
     this.skipped = skipped
     this.#behind = behind
-    // Listened for from the start: a member that gives up says so at any time, and then sending on is of no use.
+    // Received from the start: a failing member may report at any time, and further sending is then useless.
     this.#answer = this.#receive()
     this.#answer.catch(() => {})
   }
 
-  /** It had served other transfers before: its loss says nothing about the member. */
+  /** True if the wire served earlier transfers: its loss says nothing about the member. */
   get used(): boolean { return this.#held.used }
-  /** Why the pipeline is of no use any more. */
+  /** Error that ended the pipeline. */
   get error(): GristmillError | undefined { return this.#error }
-  /** The member and all behind it, as losses. */
+  /** The member and all behind it, as lost. */
   get lost(): Lost[] {
     const message = (this.#error?.message ?? 'the pipeline was given up').slice(0, 500)
     return [this.first, ...this.#behind].map(({ node }) => ({ node, message }))
   }
 
-  /** Sends a frame; its buffer may be used again when the promise settles. */
+  /** Sends a frame; its buffer may be reused once the promise settles. */
   async send(frame: FrameBuffer): Promise<void> {
     if (this.#error) throw this.#error
     try {
@@ -112,7 +112,7 @@ export class Pipe {
     }
   }
 
-  /** Says that this was all, and waits until every member that is alive has it durably. */
+  /** Ends the data, and waits until every live member has it durably. */
   async finish(end: TransferEnd): Promise<Written> {
     if (this.#error) throw this.#error
     try {
@@ -149,7 +149,7 @@ export class Pipe {
     }
   }
 
-  /** The first failure is the one that is told; it ends the wire, and with it whatever still waits on it. */
+  /** Keeps the first failure, and destroys the wire, which ends everything that waits on it. */
   #failed(error: unknown): GristmillError {
     if (!this.#error) {
       const cause = asError(error)
@@ -163,7 +163,7 @@ export class Pipe {
   }
 }
 
-/** Waits for something on a wire; an abort drops the wire, so that the wait ends. */
+/** Waits for an operation on a wire; an abort destroys the wire, which ends the wait. */
 async function endingOn<T>(signal: AbortSignal | undefined, { channel }: HeldWire, coming: Promise<T>): Promise<T> {
   const onAbort = (): void => channel.wire.destroy(abortError(signal!))
   if (signal?.aborted) onAbort()

@@ -1,5 +1,5 @@
-// Copies a local file into the cluster. Its length is known and it can be read again at any place, so blocks go straight from
-// the file into their pipelines, several at a time, and nothing is kept aside.
+// Copies a local file into the cluster. Its length is known and it can be read again at any offset, so blocks are sent directly
+// from the file into their pipelines, several at a time, without spooling.
 
 import { Boundary } from '../record/boundary.ts'
 import { throwIfAborted } from '../base/abort.ts'
@@ -19,9 +19,9 @@ import type { CutOptions } from './writer.ts'
 
 export interface PutOptions extends CreateOptions {
   readonly mtimeMs?: number | undefined
-  /** Bytes that have left for the cluster so far, of all; they go back when a block has to be sent again. */
+  /** Progress: bytes sent so far, and the total. `sent` decreases when a block has to be sent again. */
   readonly onProgress?: ((sent: number, total: number) => void) | undefined
-  /** csv: called if nothing can be claimed of the file's rows, with the reason: a sentence without its subject. */
+  /** csv: called if the file's blocks cannot claim record boundaries, with the reason: a sentence without its subject. */
   readonly onDoubt?: ((doubt: string) => void) | undefined
 }
 
@@ -34,7 +34,7 @@ export async function putFile(
   const reader = await disk.openRead(from)
   try {
     const { format, delimiter } = claim(reader, from, options)
-    // Allocated with the file itself: a small one then takes two calls in all.
+    // Allocated with the file itself: a small file then takes two calls in total.
     const blocks = Math.min(limits.parallelBlocks, Math.ceil(reader.bytes / (options.blockBytes ?? limits.blockBytesDefault)))
     const file = await OpenFile.create(tools, leases, to, { ...options, format, delimiter, blocks, bytes: reader.bytes })
     try {
@@ -51,7 +51,7 @@ export async function putFile(
       let index = 0
       const work = async (): Promise<void> => {
         for (;;) {
-          // Taken and numbered in one step: the generator answers in the order in which it is asked.
+          // Taken and numbered without a break in between: the generator serves calls in order.
           const { value: cut, done } = await cuts.next()
           if (done) return
           const at = index++
@@ -63,14 +63,14 @@ export async function putFile(
       try {
         await Promise.all(workers)
       } catch (error) {
-        void file.abandon() // ends the other blocks too
+        void file.abandon() // also ends the other blocks
         await Promise.allSettled(workers)
         throw error
       }
       return await file.complete(sealed.length === 1 ? [{ ...sealed[0]!, aligned: true }] : sealed, options.mtimeMs)
     } catch (error) {
       const told = file.abandon()
-      // Who has given up does not wait for the namenode.
+      // After an abort the caller does not wait for the namenode.
       if (!options.signal?.aborted) await told
       throw error
     }
@@ -79,7 +79,7 @@ export async function putFile(
   }
 }
 
-/** What the file's blocks will claim of its records. */
+/** Record format that the file's blocks will claim. */
 function claim(reader: DiskReader, path: string, { format = 'bytes', delimiter, onDoubt }: PutOptions): CutOptions {
   if (format === 'bytes') return { format }
   const head = Buffer.alloc(Math.min(headBytes, reader.bytes))
@@ -89,13 +89,13 @@ function claim(reader: DiskReader, path: string, { format = 'bytes', delimiter, 
   return claimed
 }
 
-/** Where the file's blocks begin and end; cut between records where the format has any. */
+/** Extents of the file's blocks, which end between records if the format has records. */
 async function* cutsOf(
   reader: DiskReader,
   { blockBytes, format, delimiter, clock, signal }: CutOptions & { blockBytes: number; clock: Clock; signal: AbortSignal },
 ): AsyncGenerator<Cut, undefined, void> {
   let startsAligned = true
-  // CSV: the scanner goes on over a block that had no record end, for it must know whether it is inside quotes.
+  // CSV: the scanner continues across a block without a record end, because it must know whether it is inside quotes.
   let boundary: Boundary | undefined
   let base = 0
   for (let start = 0; start < reader.bytes;) {
@@ -125,7 +125,10 @@ async function* cutsOf(
 
 const pieceBytes = 64 * KiB
 
-/** Bytes up to and with the last newline of [start, end), or 0. Reads backwards: a line is short against a block. */
+/**
+ * Number of bytes up to and including the last newline of [start, end), or 0. Reads backwards: lines are short compared to a
+ * block.
+ */
 function lastNewline(reader: DiskReader, start: number, end: number): number {
   const piece = Buffer.allocUnsafe(pieceBytes)
   for (let to = end; to > start;) {
@@ -150,6 +153,6 @@ async function scan(
     boundary.push(target.subarray(0, found))
     at += found
     throwIfAborted(signal)
-    await clock.yield() // the blocks that are on their way must not wait for the scan
+    await clock.yield() // blocks in flight must not wait for the scan
   }
 }

@@ -1,4 +1,4 @@
-// Reads a range of a file: block after block, the next one asked for before the last bytes of this one are used.
+// Reads a range of a file, block after block; requests the next block before the current one ends.
 
 import { GristmillError, hasCode } from '../base/errors.ts'
 import type { Address } from '../base/ids.ts'
@@ -9,27 +9,27 @@ import type { Caller } from '../rpc/call.ts'
 import { BlockReader, type BlockPlaces, type ReadTools } from './block.ts'
 
 export interface ReadOptions {
-  /** First byte; 0 unless told. */
+  /** First byte; default: 0. */
   readonly start?: number | undefined
-  /** One past the last byte; what lies behind the end of the file does not exist. */
+  /** One past the last byte; limited by the end of the file. */
   readonly end?: number | undefined
   readonly signal?: AbortSignal | undefined
-  /** Places of the path's file that have been asked for already; used for the first version. */
+  /** Locations of the path's file that are known already; used for the first version. */
   readonly located?: LocatedFile | undefined
-  /** Each piece is good only until the next one is asked for; saves the memory of a new buffer for each. */
+  /** Each piece is valid only until the next call; saves allocating a buffer per piece. */
   readonly reuse?: boolean | undefined
   readonly onRead?: ((bytes: number, from: NodePlace, inPlace: boolean) => void) | undefined
 }
 
-/** A file with the places of its first blocks. */
+/** A file with the locations of its first blocks. */
 export interface LocatedFile { readonly status: FileStatus; readonly blocks: readonly LocatedBlock[]; readonly next?: number | undefined }
 
-/** This near to a block's end the next one is asked for. */
+/** Distance to a block's end at which the next block is requested. */
 const aheadBytes = 4 * MiB
 const namenodeMs = 60_000
 const namenodeTryMs = 10_000
 
-/** Asks the namenode, and again from `next` on, for the places of a file's blocks. */
+/** Fetches the locations of a file's blocks from the namenode, page by page. */
 export class Locator {
   readonly #caller: Caller
   readonly #namenode: Address
@@ -52,7 +52,7 @@ export class Locator {
     )
   }
 
-  /** The same file's block at `offset` again. Throws ESTALE if the path is another file now. */
+  /** Fresh locations of one block of the same file. Throws ESTALE if the path is now another file. */
   async again(status: FileStatus, block: LocatedBlock, signal?: AbortSignal): Promise<BlockPlaces> {
     const found = await this.locate(status.path, { offset: block.offset, length: 1, signal })
     const same = found.blocks.find(({ id }) => id === block.id)
@@ -64,10 +64,13 @@ export class Locator {
 const replaced = (path: string): GristmillError =>
   new GristmillError('ESTALE', `${path} was replaced while it was read; read it again`, { details: { path } })
 
-/** Versions that are begun with while one replaces the other. */
+/** Number of versions that a read tries while the file is replaced again and again. */
 const versionsMax = 10
 
-/** The bytes [start, end) of a file, in pieces of up to 256 KiB; all of one version. ESTALE if that was replaced after its first piece. */
+/**
+ * The bytes [start, end) of a file, in pieces of up to 256 KiB, all of one version. Throws ESTALE if that version was replaced
+ * after its first piece.
+ */
 export async function* readFile(
   tools: ReadTools, locator: Locator, file: string | LocatedFile, options: ReadOptions = {},
 ): AsyncGenerator<Buffer, void, void> {
@@ -80,7 +83,7 @@ export async function* readFile(
       }
       return
     } catch (error) {
-      // Nobody has seen anything of the one that is gone: the one that is there now is as good.
+      // The caller has received nothing of the replaced version, so the current one can be read instead.
       if (begun || typeof file !== 'string' || versions === versionsMax || !hasCode(error, 'ESTALE')) throw error
     }
   }
@@ -93,7 +96,7 @@ async function* readVersion(
   if (start < 0 || (options.end ?? start) < start)
     throw new GristmillError(
       'EINVAL',
-      `a range begins at 0 or later and does not end before it begins; asked for ${start} to ${options.end}`,
+      `a range starts at 0 or later and does not end before its start; requested ${start} to ${options.end}`,
     )
   let page: LocatedFile =
     typeof file === 'string'
@@ -103,7 +106,7 @@ async function* readVersion(
   if (status.type === 'directory') throw new GristmillError('EISDIR', `${status.path} is a directory`, { details: { path: status.path } })
   const end = Math.min(options.end ?? status.length, status.length)
   let index = 0
-  /** The first block that reaches beyond `position`, from as many pages as it takes. */
+  /** The first block that extends beyond `position`; fetches as many pages as necessary. */
   const blockAt = async (position: number): Promise<LocatedBlock> => {
     for (;;) {
       for (; index < page.blocks.length; index++)

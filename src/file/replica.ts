@@ -1,5 +1,5 @@
-// One replica of one block, read in order from some chunk on: over a wire, or in place when its datanode is on this host.
-// Both check every byte that they hand out; a replica that fails a check says so with a proof, and is of no use from there on.
+// One replica of one block, read in order from a chunk on: over a wire, or locally if its datanode is on this host. Verifies every
+// byte that it returns; a replica that fails a check throws Damaged with a proof, and is not used further.
 
 import { fits } from '../protocol/check.ts'
 import { decodeMeta, metaBytes, type Meta } from '../block/meta.ts'
@@ -19,16 +19,16 @@ const { chunkBytes, framePayloadBytesMax } = limits
 export interface ReplicaTarget {
   readonly cluster: ClusterId
   readonly id: BlockId
-  /** As the namenode knows them. */
+  /** As recorded by the namenode. */
   readonly length: number
   readonly crc: number
   readonly token: string
 }
 
-/** What a reader tells the namenode about a replica that is not what it should be. */
+/** Report to the namenode about a replica that is damaged or missing. */
 export interface Proof { readonly offset: number; readonly expected: number; readonly found: number; readonly message: string }
 
-/** The bytes are not what they should be: another replica has to serve. */
+/** The data is not what it should be: another replica has to serve. */
 export class Damaged extends GristmillError {
   readonly proof: Proof
   constructor(proof: Proof) {
@@ -38,24 +38,27 @@ export class Damaged extends GristmillError {
 }
 
 export interface OpenReplica {
-  /** Where it is read from, for counters. */
+  /** Source of the data, for counters. */
   readonly place: NodePlace
   readonly inPlace: boolean
-  /** Puts the next checked bytes at the start of `into.room`; `position` says where in the block they begin. 0: that was all. */
+  /** Reads the next verified bytes to the start of `into.room`; `position` is their offset in the block. 0: end. */
   next(into: FrameBuffer): Promise<number> | number
   readonly position: number
-  /** It goes over a wire that had been kept, and nothing has come yet: a failure says nothing about the datanode. */
+  /**
+   * True while nothing has arrived on a wire that was kept from an earlier transfer: a failure then says nothing about the
+   * datanode.
+   */
   readonly stale: boolean
   close(): void
 }
 
-/** Chunks of a block that hold [start, end). */
+/** Range of whole chunks of a block that contains [start, end). */
 const chunksOf = (start: number, end: number, length: number): { from: number; to: number } => ({
   from: start - start % chunkBytes,
   to: Math.min(length, Math.ceil(end / chunkBytes) * chunkBytes),
 })
 
-/** Reads the files of a datanode on this host. undefined: they cannot be opened from here, which is nobody's fault. */
+/** Opens the files of a datanode on this host. undefined: they cannot be opened from here, which is no failure of the replica. */
 export async function openInPlace(
   { caller, disk }: { caller: Caller; disk: Disk }, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number },
   signal?: AbortSignal,
@@ -142,7 +145,7 @@ class InPlace implements OpenReplica {
   close(): void { void this.#data.close() }
 }
 
-/** Reads over a wire. `fresh`: not over one that was kept. */
+/** Reads over a wire. `fresh`: over a new one, not one kept from an earlier transfer. */
 export async function openRemote(
   wires: Wires, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number },
   { signal, fresh, progressMs }: { signal?: AbortSignal | undefined; fresh?: boolean; progressMs?: number | undefined } = {},
@@ -181,7 +184,7 @@ class Remote implements OpenReplica {
 
   ask(): void {
     const { cluster, id, length, crc, token } = this.#target
-    // Not awaited: if it cannot be sent, the first `next` says so.
+    // Not awaited: if it cannot be sent, the first `next` throws.
     this.#held.channel
       .request({ op: 'read', cluster, block: id, offset: this.#from, length: this.#to - this.#from, token, expected: { length, crc } })
       .catch(() => {})
@@ -195,7 +198,7 @@ class Remote implements OpenReplica {
     this.#heard = true
     if (received.kind === 'data') {
       if (into.offset !== this.#next || into.payloadBytes > Math.min(framePayloadBytesMax, this.#to - this.#next))
-        throw this.#broken('sent bytes that were not asked for')
+        throw this.#broken('sent bytes that were not requested')
       const bad = into.damagedChunk()
       if (bad >= 0) throw damaged(id, into.offset + bad * chunkBytes, into.crc(bad), crcOf(into.chunk(bad)))
       this.position = this.#next

@@ -1,5 +1,5 @@
-// Sends one block from its source through a pipe: read, checksum, send, with a ring of buffers. One pass over the bytes gives
-// the frames' checksums and, joined, the block's.
+// Sends one block from its source through a pipe: read, checksum, send, with a ring of buffers. One pass over the data gives the
+// frames' checksums and, combined, the block's.
 
 import { ChunkTable } from '../block/checksum.ts'
 import type { FramePool } from '../block/ring.ts'
@@ -18,7 +18,10 @@ export class SourceFailed extends Error {
   override name = 'SourceFailed'
 }
 
-/** Throws what ended the pipe (its details name the node), the signal's reason, or SourceFailed. The pipe is ended in any case. */
+/**
+ * Throws the error that ended the pipe (its details name the node), the signal's reason, or SourceFailed. The pipe is ended in any
+ * case.
+ */
 export async function sendBlock(
   pipe: Pipe, source: BlockSource,
   { pool, signal, onSent }: { pool: FramePool; signal?: AbortSignal | undefined; onSent?: ((bytes: number) => void) | undefined },

@@ -1,5 +1,5 @@
-// Where the bytes of one block come from when it is sent. A source can be read again from any position until it is closed:
-// a pipeline that fails is replaced by another one, which gets the block from its first byte.
+// Source of one block's data when it is sent. A source can be read again from any position until it is closed: a failed pipeline is
+// replaced by another one, which gets the block from its first byte.
 
 import { GristmillError } from '../base/errors.ts'
 import type { DiskReader } from '../ports/disk.ts'
@@ -7,11 +7,11 @@ import type { DiskReader } from '../ports/disk.ts'
 export interface BlockSource {
   /** Length of the block. */
   readonly bytes: number
-  /** Fills `target` with the bytes from `position` on. Throws if they are not to be had any more. */
+  /** Fills `target` with the bytes from `position` on. Throws if they are no longer available. */
   fill(target: Buffer, position: number): void
 }
 
-/** A range of a local file that nobody changes meanwhile. */
+/** A range of a local file. REQUIRES: the file does not change meanwhile. */
 export class FileSource implements BlockSource {
   readonly bytes: number
   readonly #reader: DiskReader
@@ -30,13 +30,13 @@ export class FileSource implements BlockSource {
     if (found < target.length) {
       throw new GristmillError(
         'EINVAL',
-        `${this.#name} has become shorter while it was read: byte ${this.#start + position + found} is gone; put it again when nobody writes to it`,
+        `${this.#name} became shorter while it was read: byte ${this.#start + position + found} is missing; put it again when no process writes to it`,
       )
     }
   }
 }
 
-/** Bytes in memory. */
+/** Data in memory. */
 export class MemorySource implements BlockSource {
   readonly bytes: number
   readonly #parts: readonly Buffer[]

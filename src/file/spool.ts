@@ -1,6 +1,6 @@
-// The bytes of a block that is being written by a stream, kept until the cluster has them. Small blocks stay in memory; from
-// `memoryBytesMax` on they go to a temporary file, whose name is gone as soon as it is read back: nothing is left behind
-// by a process that dies later, and the descriptor serves as often as the block must be sent.
+// Spool: holds the data of a block written by a stream, until it is uploaded. Small blocks stay in memory; from `memoryBytesMax` on
+// the data goes to a temporary file, which is unlinked as soon as it is read back: a process that dies later leaves nothing behind,
+// and the block can be sent from the descriptor any number of times.
 
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
@@ -11,14 +11,14 @@ import { FileSource, MemorySource, type BlockSource } from './source.ts'
 
 const memoryBytesMax = 2 * MiB
 const partBytes = 256 * 1024
-/** Written to the file in pieces of this size. */
+/** Size of writes to the file. */
 const bufferBytes = 1 * MiB
 
 export interface SpoolPlace { readonly disk: Disk; readonly random: Random; readonly dir: string }
 
 export class Spool {
   readonly #place: SpoolPlace
-  /** In memory: all bytes. With a file: those that are not in it yet. */
+  /** In memory: all data. With a file: data not written to it yet. */
   #parts: Buffer[] = []
   /** Bytes used of the last part. */
   #used = 0
@@ -30,7 +30,7 @@ export class Spool {
 
   constructor(place: SpoolPlace) { this.#place = place }
 
-  /** Takes a copy. */
+  /** Appends a copy of the bytes. */
   async append(bytes: Uint8Array): Promise<void> {
     assert(!this.#reader && !this.#closed, 'a spool is written, then read, then closed')
     for (let at = 0; at < bytes.length;) {
@@ -66,18 +66,18 @@ export class Spool {
         { cause: error, details: { dir } },
       )
     }
-    // The last part is kept as the buffer for what comes.
+    // The last part is reused as the buffer for further data.
     this.#parts = this.#parts.slice(-1)
     this.#used = 0
     this.#inMemory = 0
   }
 
-  /** The parts as far as they are filled. */
+  /** The parts, the last one limited to its used bytes. */
   #full(): Buffer[] {
     return this.#parts.map((part, i) => (i === this.#parts.length - 1 ? part.subarray(0, this.#used) : part))
   }
 
-  /** The first `bytes` as a source; nothing can be appended any more. */
+  /** The first `bytes` bytes as a source; ends appending. */
   async source(bytes: number): Promise<BlockSource> {
     assert(bytes <= this.bytes, 'a source has no more than was written')
     if (!this.#file) return new MemorySource(this.#full(), bytes)
@@ -85,7 +85,7 @@ export class Spool {
     return new FileSource(this.#reader!, { start: 0, bytes, name: this.#file.path })
   }
 
-  /** The bytes from `start` on, in pieces that are good until the next one. */
+  /** The data from `start` on, in pieces that are valid until the next one. */
   async *from(start: number): AsyncGenerator<Buffer, void, void> {
     const source = await this.source(this.bytes)
     const piece = Buffer.allocUnsafe(Math.min(partBytes, Math.max(1, this.bytes - start)))

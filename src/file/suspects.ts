@@ -1,12 +1,12 @@
-// Datanodes that did not answer this process lately. Whoever reads asks others first for a while, so that a node that is cut off
-// or frozen costs one wait and not one for every block, until the namenode has noticed too.
-// Invariant: doubt changes the order in which replicas are asked, never which ones.
+// Datanodes that recently did not answer this process. Readers ask other nodes first for 10 s, so that a node that is cut off or
+// paused costs one wait instead of one per block, until the namenode has noticed.
+// Invariant: suspicion changes the order in which replicas are asked, never the set.
 
 import type { NodeId } from '../base/ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NodePlace } from '../protocol/fields.ts'
 
-/** By then the namenode has declared a dead one dead, and lists it no more. */
+/** By then the namenode has declared the node dead, and no longer lists it. */
 const doubtMs = 10_000
 
 export class SuspectNodes {
@@ -25,10 +25,10 @@ export class SuspectNodes {
 
   add(node: NodeId): void { this.#until.set(node, this.#clock.mono() + doubtMs) }
 
-  /** It has answered. */
+  /** Called when the node has answered. */
   clear(node: NodeId): void { if (this.#until.size > 0) this.#until.delete(node) }
 
-  /** The same places, those in doubt last. */
+  /** The same places, suspect nodes last. */
   sort(places: readonly NodePlace[]): readonly NodePlace[] {
     if (this.#until.size === 0) return places
     return places.toSorted((a, b) => Number(this.has(a.node)) - Number(this.has(b.node)))

@@ -1,6 +1,6 @@
-// Gets one block into the cluster: allocate, open a pipeline, send. A pipeline that fails altogether is replaced by another one
-// under a new block id, without the nodes that failed, and the block is sent again from its first byte. What the failed pipeline
-// left on some datanode is garbage of an id that the file never names.
+// Uploads one block: allocates it, opens a pipeline, sends. A pipeline that fails completely is replaced by another one with a new
+// block id and without the failed nodes, and the block is sent again from its first byte. Replicas of the failed pipeline are
+// garbage: no file names their id.
 
 import type { FramePool } from '../block/ring.ts'
 import { abortable, throwIfAborted } from '../base/abort.ts'
@@ -17,7 +17,7 @@ import { sendBlock, SourceFailed } from './send.ts'
 import type { BlockSource } from './source.ts'
 import type { Wires } from './wires.ts'
 
-/** What all uploads of a process share. */
+/** Shared by all uploads of a process. */
 export interface UploadTools {
   readonly caller: Caller
   readonly clock: Clock
@@ -34,17 +34,17 @@ export interface UploadTools {
 
 export interface UploadOptions {
   readonly lease: LeaseId
-  /** Allocated before, not used yet. */
+  /** A block allocated before and not used yet. */
   readonly block?: AllocatedBlock | undefined
   readonly signal?: AbortSignal | undefined
-  /** Bytes that left for the first datanode; what is sent again counts again, after a call with what must be taken back. */
+  /** Bytes sent to the first datanode; before a block is sent again, called with the negative number of bytes to discount. */
   readonly onSent?: ((bytes: number) => void) | undefined
 }
 
-/** Each try costs a whole block: what fails six times in a row is not an accident. */
+/** Each attempt costs a whole block; six failures in a row are no accident. */
 const triesMax = 6
 const backoff = { firstMs: 50, maxMs: 2_000 }
-/** A namenode that is being restarted is waited for. */
+/** Long enough for a restart of the namenode. */
 export const namenodeMs = 60_000
 export const namenodeTryMs = 10_000
 
@@ -72,7 +72,7 @@ export async function upload(tools: UploadTools, source: BlockSource, options: U
       const failure = asError(error)
       if (!block || attempt >= triesMax || !mayHelp(failure)) throw failure
       if (!pipe) for (const { node } of block.targets) excluded.add(node)
-      // A wire that had been kept may just have been old.
+      // A kept wire may simply have been closed: its node is not excluded at the first attempt.
       else if (!pipe.used || attempt > 1) excluded.add((failure.details.node as NodeId | undefined) ?? pipe.first.node)
       tools.log.warn('a pipeline failed; sending the block again through another one', { error: failure, block: block.id, attempt })
       block = undefined
@@ -81,7 +81,7 @@ export async function upload(tools: UploadTools, source: BlockSource, options: U
   }
 }
 
-/** Another id and other nodes change nothing about these. */
+/** False for errors that another block id and other nodes would not change. */
 const mayHelp = (failure: GristmillError): boolean =>
   !hasCode(failure, 'WRONG_CLUSTER', 'LEASE_EXPIRED', 'ABORTED', 'TOO_LARGE', 'EACCES', 'ENOENT', 'EINVAL')
 
@@ -102,7 +102,7 @@ async function allocateOne(
   try {
     return await ask([...excluded])
   } catch (error) {
-    // Everybody has failed once: better one of those again than nobody.
+    // All nodes have failed once: try them again rather than none.
     if (excluded.size === 0 || !hasCode(error, 'ENOSPC')) throw error
     excluded.clear()
     return ask([])

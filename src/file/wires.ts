@@ -1,6 +1,6 @@
-// Wires to datanodes, kept for the next transfer. A wire is used by one transfer at a time; only one whose last operation
-// ended in good order comes back. A kept wire may have died meanwhile (its server was restarted): whoever fails on a wire that
-// was `used` before has learnt nothing about the server and tries once more with a fresh one.
+// Wires to datanodes, kept for later transfers. A wire serves one transfer at a time, and is kept only if its last operation ended
+// cleanly. A kept wire may have been closed meanwhile (its server was restarted): a failure on a wire that was `used` before says
+// nothing about the server, and the caller tries again with a fresh one.
 
 import { Channel } from '../block/channel.ts'
 import { throwIfAborted } from '../base/abort.ts'
@@ -11,7 +11,7 @@ import type { Net } from '../ports/net.ts'
 import { transferPath } from '../protocol/transfer.ts'
 import type { Caller } from '../rpc/call.ts'
 
-/** Shorter than the server's own patience with an idle wire, so that the keeper closes first. */
+/** Shorter than the server's timeout for an idle wire, so that this side closes first. */
 const idleMsDefault = 15_000
 const idlePerServerMax = 8
 const connectMs = 5_000
@@ -26,7 +26,7 @@ export interface WiresOptions {
 export interface HeldWire {
   readonly address: Address
   readonly channel: Channel
-  /** It has served before. */
+  /** True if the wire served an earlier transfer. */
   readonly used: boolean
 }
 
@@ -70,7 +70,7 @@ export class Wires {
     return { address: to, channel: new Channel(wire), used: false }
   }
 
-  /** REQUIRES: the last operation on it is over, on both sides. */
+  /** Keeps a wire. REQUIRES: the last operation on it has ended, on both sides. */
   give({ address, channel }: HeldWire): void {
     let idle = this.#idle.get(address)
     if (!idle) this.#idle.set(address, idle = [])
@@ -89,7 +89,7 @@ export class Wires {
     void channel.wire.closed.then(() => { cancel(); forget() })
   }
 
-  /** Ends the idle wires; those in use end when they are given back. */
+  /** Closes idle wires; wires in use are closed when they are given back. */
   close(): void {
     this.#closed = true
     for (const idle of this.#idle.values()) {

@@ -1,6 +1,7 @@
-// Writes a file of unknown length. Bytes gather in a spool; a full one is cut (between records, where the format has any) and
-// uploaded while the next one fills. The file exists only once `close` has returned; a writer that is aborted, or dies, leaves nothing.
-// REQUIRES: one `write` or `close` at a time, each awaited; then `close` or `abort`, exactly one of them for sure.
+// Writer of a file of unknown length. Data is collected in a spool; a full spool is ended (between records, if the format has any)
+// and uploaded while the next one fills. The file exists only once `close` has returned; a writer that aborts, or whose process
+// dies, leaves nothing.
+// REQUIRES: one `write` or `close` at a time, each awaited; finally exactly one of `close` and `abort`.
 
 import { Boundary, asBuffer } from '../record/boundary.ts'
 import { assert } from '../base/assert.ts'
@@ -15,7 +16,7 @@ import type { OpenFile } from './open.ts'
 
 export interface CutOptions {
   readonly format: RecordFormat
-  /** csv: the character between fields. */
+  /** csv: field separator. */
   readonly delimiter?: string | undefined
 }
 
@@ -30,13 +31,13 @@ export class ClusterFileWriter {
   readonly #spools = new Set<Spool>()
   #spool: Spool
   #boundary: Boundary | undefined
-  /** Where the current block starts among the bytes that the boundary has seen. */
+  /** Offset of the current block among the bytes that the boundary scanner has seen. */
   #base = 0
-  /** The current block starts at a record. */
+  /** True if the current block starts at a record. */
   #startsAligned = true
   #failure: GristmillError | undefined
   #ended = false
-  /** Bytes taken so far. */
+  /** Bytes accepted so far. */
   bytes = 0
 
   constructor(file: OpenFile, place: SpoolPlace, cut: CutOptions) {
@@ -49,7 +50,7 @@ export class ClusterFileWriter {
     this.#boundary = this.#newBoundary()
   }
 
-  /** Takes the bytes; the buffer may be used again when it returns. Waits while two blocks are on their way already. */
+  /** Accepts the bytes; the buffer may be reused once it returns. Waits while two blocks are in flight. */
   async write(bytes: Uint8Array): Promise<void> {
     assert(!this.#ended, 'the writer is closed')
     for (let at = 0; at < bytes.length;) {
@@ -61,22 +62,22 @@ export class ClusterFileWriter {
       at += piece.length
       this.bytes += piece.length
     }
-    // A failure that came meanwhile is told now rather than at the end.
+    // A failure of an upload in flight is reported here rather than at the end.
     if (this.#failure) throw this.#failure
   }
 
-  /** Publishes the file. After an error nothing is visible and the writer is aborted. */
+  /** Publishes the file. After an error nothing is visible, and the writer is aborted. */
   async close({ mtimeMs }: { mtimeMs?: number | undefined } = {}): Promise<FileStatus> {
     assert(!this.#ended, 'the writer is closed')
     this.#ended = true
     try {
       if (this.#spool.bytes > 0) await this.#send(this.#spool.bytes, true)
       const blocks = await Promise.all(this.#sealed)
-      // One block from the first byte to the last needs no other, whatever the format.
+      // A single block begins and ends at records, whatever the format.
       return await this.#file.complete(blocks.length === 1 ? [{ ...blocks[0]!, aligned: true }] : blocks, mtimeMs)
     } catch (error) {
       const told = this.#file.abandon()
-      // Who has given up does not wait for the namenode.
+      // After an abort the caller does not wait for the namenode.
       if (!this.#file.givenUp) await told
       throw this.#failure ?? error
     } finally {
@@ -84,13 +85,15 @@ export class ClusterFileWriter {
     }
   }
 
-  /** Gives the file up; resolves when the namenode has been told. Never rejects. */
+  /** Aborts the file; resolves once the namenode knows. Never rejects. */
   async abort(): Promise<void> {
     await this.drop()
     await this.#file.abandon()
   }
 
-  /** Gives the file up; resolves when nothing of it is left on this machine. The namenode is told in the background. Never rejects. */
+  /**
+   * Aborts the file; resolves once nothing of it is left on this machine. Informs the namenode in the background. Never rejects.
+   */
   async drop(): Promise<void> {
     if (this.#ended) return
     this.#ended = true
@@ -100,7 +103,7 @@ export class ClusterFileWriter {
 
   async [Symbol.asyncDispose](): Promise<void> { await this.abort() }
 
-  /** Ends the full block, at its last record if it has one, and starts the next one with what lies behind. */
+  /** Ends the full block, after its last record if it has one, and starts the next block with the rest. */
   async #next(): Promise<void> {
     const full = this.#spool
     const last = this.#boundary ? this.#boundary.last - this.#base : 0
@@ -110,7 +113,7 @@ export class ClusterFileWriter {
       this.#boundary = this.#newBoundary(false)
       this.#base = 0
     } else {
-      this.#base += cut // in the middle of a record: the scanner must not forget where it is
+      this.#base += cut // in the middle of a record: the scanner keeps its state
     }
     for await (const piece of full.from(cut)) {
       await spool.append(piece)
@@ -120,7 +123,7 @@ export class ClusterFileWriter {
     this.#spool = spool
   }
 
-  /** Uploads the first `bytes` of the spool in the background, as soon as there is a place. */
+  /** Uploads the first `bytes` of the spool in the background, as soon as a slot is free. */
   async #send(bytes: number, endsAligned: boolean): Promise<void> {
     const spool = this.#spool
     const aligned = this.#startsAligned && endsAligned && this.#cut.format !== 'bytes'
@@ -138,7 +141,7 @@ export class ClusterFileWriter {
         release()
       }
     })()
-    sealed.catch(() => {}) // told by the next write, or by close
+    sealed.catch(() => {}) // reported by the next write, or by close
     this.#sealed.push(sealed)
   }
 

@@ -1,11 +1,11 @@
-// Directories whose names survive a power cut. A new name is durable only once its parent directory has been synced.
+// Creates directories whose names survive a power cut: a new name is durable only once its parent directory is synced.
 
 import path from 'node:path'
 import type { Disk } from '../ports/disk.ts'
 
 /**
- * Makes a directory durably, with those above it: each name is synced before the next one is made. The name of the lowest one that
- * exists is synced too, for the process that made it may have died before it did so. Throws what the disk says.
+ * Creates a directory durably, with its parents: each name is synced before the next one is created. The name of the lowest
+ * existing directory is synced too, since the process that created it may have died before. Throws errors of the disk.
  */
 export async function makeDirectory(disk: Disk, directory: string): Promise<void> {
   const missing: string[] = []
@@ -15,14 +15,14 @@ export async function makeDirectory(disk: Disk, directory: string): Promise<void
     there = path.dirname(there)
   }
   for (const each of [there, ...missing]) {
-    if (each !== there || missing.length === 0) await disk.mkdir(each) // of one that exists: says what is wrong if it is no directory
+    if (each !== there || missing.length === 0) await disk.mkdir(each) // existing: throws if it is no directory
     await syncParent(disk, path.dirname(each))
   }
 }
 
 /**
- * A parent that this user may not read, or that a system without directory syncs refuses to sync, belongs to an operator, not to this
- * process.
+ * Syncs a parent directory. Ignored if this user may not read it, or if the system refuses to sync directories: then it belongs to
+ * an operator, not to this process.
  */
 async function syncParent(disk: Disk, parent: string): Promise<void> {
   try {

@@ -1,5 +1,5 @@
-// A process's own directory: taken by one process at a time (a lock that the system frees when the holder dies), and
-// stamped with what it belongs to. A directory of another cluster, role or node is refused, never repaired.
+// Home: data directory of a process. One process at a time holds it (by a lock that the system releases when the holder dies), and
+// a stamp records its cluster, role and id. A directory of another cluster, role or node is refused, never changed.
 
 import { GristmillError } from '../base/errors.ts'
 import { exhausted, isExhaustion } from '../base/exhaustion.ts'
@@ -13,7 +13,7 @@ export type HomeRole = 'namenode' | 'datanode' | 'storage' | 'embedded' | 'clust
 interface Stamp {
   readonly format: 1
   readonly role: HomeRole
-  /** Missing while a datanode has not yet met its namenode. */
+  /** Missing until a datanode has registered for the first time. */
   readonly cluster?: ClusterId
   readonly id: string
   /** On a further disk of a datanode: the node's id. */
@@ -26,9 +26,9 @@ export interface HomeOptions {
   readonly role: HomeRole
   /** The cluster it must belong to; a fresh directory is stamped with it. */
   readonly cluster?: ClusterId | undefined
-  /** The id it must have; a fresh directory gets this one, or one made up as `<role>-<12 hex>`. */
+  /** The id it must have; a fresh directory gets this one, or a random one: `<role>-<12 hex>`. */
   readonly id?: string | undefined
-  /** The id of a fresh directory; one that has an id keeps it. */
+  /** The id for a fresh directory; an existing id is kept. */
   readonly freshId?: string | undefined
 }
 
@@ -47,12 +47,12 @@ export class Home {
 
   get id(): string { return this.#stamp.id }
   get cluster(): ClusterId | undefined { return this.#stamp.cluster }
-  /** The datanode that this disk was last part of. */
+  /** The datanode that this disk last belonged to. */
   get node(): string | undefined { return this.#stamp.node }
 
   /**
-   * Ties the directory to a cluster, for good, and to a datanode until it is put into another. Throws DIR_FOREIGN if it is tied to another
-   * cluster.
+   * Binds the directory to a cluster permanently, and to a datanode until it is moved to another. Throws DIR_FOREIGN if it is
+   * bound to another cluster.
    */
   async stamp(cluster: ClusterId, node: string | undefined = this.#stamp.node): Promise<void> {
     if (this.#stamp.cluster === cluster && this.#stamp.node === node) return
@@ -87,7 +87,7 @@ export async function openHome({ disk, random }: { disk: Disk; random: Random },
     const found = await readStamp(disk, dir)
     if (found) {
       check(dir, found, options)
-      // The process that wrote the stamp, or another file of this directory, may have died before its name was durable.
+      // The process that wrote the stamp, or another file here, may have died before its name was durable.
       await disk.syncDir(dir)
       const home = new Home(dir, disk, lock, found)
       if (options.cluster) await home.stamp(options.cluster)
@@ -116,7 +116,7 @@ function check(dir: string, found: Stamp, wanted: HomeOptions): void {
   }
 }
 
-/** A directory without a stamp must be empty: anything in it is somebody else's. */
+/** A directory without a stamp must be empty: files in it belong to another program. */
 async function refuseOthersFiles(disk: Disk, dir: string): Promise<void> {
   const others = (await disk.list(dir))
     .map(entry => entry.name)

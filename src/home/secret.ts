@@ -1,4 +1,4 @@
-// The cluster's secret: a file of at least 32 bytes that only its owner can read. Whoever can read it can use the cluster.
+// The cluster's secret: a file of at least 32 bytes, readable by its owner only. Reading it grants full access to the cluster.
 
 import { GristmillError } from '../base/errors.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -12,7 +12,7 @@ export async function loadSecret(disk: Disk, path: string): Promise<Buffer> {
   if (!stat)
     throw new GristmillError(
       'CONFIG_INVALID',
-      `there is no secret file ${path}; copy the cluster's own there, or say where it is (--secret-file). For a new cluster make one: head -c 32 /dev/urandom | base64 > ${path} && chmod 600 ${path}`,
+      `there is no secret file ${path}; copy the cluster's secret there, or give its path (--secret-file). For a new cluster create one: head -c 32 /dev/urandom | base64 > ${path} && chmod 600 ${path}`,
       { details: { path } },
     )
   if (stat.kind !== 'file')
@@ -37,7 +37,10 @@ export async function loadSecret(disk: Disk, path: string): Promise<Buffer> {
   return secret
 }
 
-/** Reads the secret, or makes a new one where there is none. REQUIRES: nobody else makes it now (the caller has locked its directory). */
+/**
+ * Reads the secret, or creates a new one if it is missing. REQUIRES: the caller has locked its directory, so that no other process
+ * creates it.
+ */
 export async function loadOrCreateSecret({ disk, random }: { disk: Disk; random: Random }, path: string): Promise<Buffer> {
   if (!(await disk.stat(path)))
     await disk.writeFileDurable(path, Buffer.from(`${Buffer.from(random.bytes(secretBytesMin)).toString('hex')}\n`), { mode: 0o600 })

@@ -1,4 +1,4 @@
-// What operators ask of a namenode.
+// Messages of operators to a namenode: cluster status.
 
 import Type, { type Static } from './schema.ts'
 import { address, clusterId, count, instant, nodeId, text } from './fields.ts'
@@ -16,15 +16,15 @@ export const nodeStatus = Type.Object({
   host: text(255),
   pid: count,
   version: text(40),
-  /** `away`: dead, if it were not in maintenance. */
+  /** `away`: would be dead if it were not in maintenance. */
   state: Type.Union([Type.Literal('live'), Type.Literal('stale'), Type.Literal('dead'), Type.Literal('left'), Type.Literal('away')]),
-  /** What operators have said of it; in service if nothing. */
+  /** Service state set by an operator; default: in service. */
   service: Type.Optional(serviceState),
-  /** When its maintenance is over. */
+  /** End of its maintenance. */
   serviceUntilMs: Type.Optional(instant),
   /**
-   * While it is not in service: its blocks, and those of them that it cannot be missed for yet. `short`: those that have fewer copies
-   * elsewhere than their files want, because there are no more datanodes for them.
+   * While not in service: its blocks, and the `remaining` ones without enough replicas elsewhere. `short`: blocks with fewer
+   * replicas elsewhere than their target because there are not enough datanodes.
    */
   held: Type.Optional(Type.Object({ blocks: count, remaining: count, short: Type.Optional(count) })),
   slots: count,
@@ -34,12 +34,12 @@ export const nodeStatus = Type.Object({
   sinceContactMs: count,
   blocks: count,
   storages: Type.Array(storageState),
-  /** Blocks that it was ordered to remove and has not yet, because the namenode has just started. */
+  /** Blocks that it refuses to delete as ordered, because the namenode has just started. */
   refused: Type.Optional(count),
 })
 export type NodeStatus = Static<typeof nodeStatus>
 
-/** What clients need to know of a cluster, and what `gristmill status` shows. */
+/** Status of the cluster, for clients and for `gristmill status`. */
 export const status = message('admin.status', {
   request: Type.Object({}),
   reply: Type.Object({
@@ -54,11 +54,11 @@ export const status = message('admin.status', {
     startedMs: instant,
     nowMs: instant,
     safeMode: Type.Boolean(),
-    /** An operator has said so: it lasts until he says otherwise. */
+    /** Entered by an operator, and lasts until an operator ends it. */
     safeModeManual: Type.Optional(Type.Boolean()),
-    /** Why this namenode is behind its cluster, and what to do. */
+    /** Reason why this namenode is behind its cluster, and what to do. */
     behind: Type.Optional(text(2000)),
-    /** Why nothing may be changed yet. */
+    /** Reason why nothing may be changed yet. */
     doubt: Type.Optional(text(2000)),
     files: count,
     directories: count,
@@ -69,9 +69,9 @@ export const status = message('admin.status', {
     overReplicated: count,
     /** Enough replicas, all of them in one rack although there are others. */
     misplaced: Type.Optional(count),
-    /** Of those that are missing: bad replicas are known. */
+    /** Missing blocks of which corrupt replicas are known. */
     corrupt: Type.Optional(count),
-    /** No replica is known yet, and nodes are still to report. */
+    /** Blocks without a known replica while nodes still have to report. */
     awaited: Type.Optional(count),
     /** Copies ordered and not yet reported. */
     pendingReplications: count,

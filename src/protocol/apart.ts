@@ -1,18 +1,21 @@
-// The output of a job lies apart from its inputs: the client checks it before anything is sent, the namenode before the job begins.
-// An output that contains an input would take it away when it is published with overwrite; one that lies in an input would be read
-// by the next run of the same job.
+// Check that a job's output does not overlap its inputs, made by the client before anything is sent and by the namenode before the
+// job starts. An output that contains an input would delete it when it is published with overwrite; one inside an input would be
+// read by the next run of the same job.
 
 import { GristmillError } from '../base/errors.ts'
 import { isWithin } from '../base/paths.ts'
 
-/** Names that begin with one of these are no input, unless they are named themselves: what is below them is not read. */
+/**
+ * Names that begin with one of these characters are skipped as input, with everything below them, unless they are named
+ * explicitly.
+ */
 export const hidden = '._'
 
-/** What an output is held against: made once, for any number of inputs. A normal path, as all inputs are. */
+/** An output, prepared for comparison with any number of inputs. All paths are normal. */
 class Output {
   readonly #path: string
   readonly #below: string
-  /** Where its last hidden name begins, behind the slash; 0 if none is hidden. */
+  /** Index of its last hidden name, after the slash; 0 if none is hidden. */
   readonly #hiddenAt: number
 
   constructor(path: string) {
@@ -21,7 +24,7 @@ class Output {
     this.#hiddenAt = Math.max(...Array.from(hidden, letter => path.lastIndexOf(`/${letter}`) + 1))
   }
 
-  /** Does it contain the input, or lie where it is read? */
+  /** True if the output contains the input, or is at a place where the input is read. */
   meets(input: string): boolean {
     const path = this.#path
     if (input === path || input.startsWith(this.#below)) return true
@@ -30,10 +33,10 @@ class Output {
   }
 }
 
-/** Does the output contain the input, or lie where it is read? All paths are normal ones. */
+/** True if the output contains the input, or is at a place where the input is read. All paths are normal. */
 export const meets = (output: string, input: string): boolean => new Output(output).meets(input)
 
-/** Throws EINVAL unless no input lies in the output, nor the output in an input. All paths are normal ones. */
+/** Throws EINVAL if an input is inside the output, or the output inside an input. All paths are normal. */
 export function checkApart(output: string, inputs: readonly string[]): void {
   const place = new Output(output)
   for (const input of inputs) if (place.meets(input)) throw notApart(output, input)
@@ -43,7 +46,7 @@ export const notApart = (output: string, input: string): GristmillError =>
   new GristmillError(
     'EINVAL',
     isWithin(input, output)
-      ? `the output ${output} is refused: the input ${input} ${input === output ? 'is the same' : 'lies in it'}, and the output takes the place of the whole directory; name an output beside the input`
+      ? `the output ${output} is refused: the input ${input} ${input === output ? 'is the same' : 'lies in it'}, and the output replaces the whole directory; name an output beside the input`
       : `the output ${output} is refused: it lies in the input ${input}, where the next run would read it; name an output beside the input`,
     { details: { output, input } },
   )

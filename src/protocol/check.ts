@@ -1,5 +1,5 @@
-// Does a value fit a schema? For the small JSON parts on wires; requests over HTTP are checked by the server's compiled
-// validators. Knows what schema.ts builds, and nothing else: an unknown keyword is our own mistake.
+// Checks values against schemas, for the small JSON parts on wires; HTTP requests are checked by the server's compiled validators.
+// Supports only what schema.ts builds: an unknown keyword is a programming error.
 
 import { assert } from '../base/assert.ts'
 import { jsonOf, type Static, type TSchema } from './schema.ts'
@@ -52,7 +52,7 @@ function matches(schema: Known, value: unknown): boolean {
 
 const within = (number: number, min = -Infinity, max = Infinity): boolean => number >= min && number <= max
 
-/** In characters as JSON Schema counts them: code points, of which there are at most as many as units. Counted only where that decides. */
+/** Length in code points, as JSON Schema counts; they are counted only where the number of UTF-16 units does not decide. */
 const lengthOf = (text: string, { minLength = 0, maxLength = Infinity }: Known): number =>
   (text.length <= maxLength && text.length >= minLength * 2 ? text.length : [...text].length)
 

@@ -1,4 +1,4 @@
-// Fields that several conversations share.
+// Field schemas shared by several messages.
 
 import Type, { type Static } from './schema.ts'
 import type {
@@ -29,13 +29,13 @@ export const leaseId = branded<LeaseId>(count)
 
 export const empty = Type.Object({})
 
-/** A datanode as seen by somebody who wants to talk to it. */
+/** A datanode, as needed to connect to it. */
 export const nodePlace = Type.Object({ node: nodeId, address, rack: text(255), host: text(255) })
 export type NodePlace = Static<typeof nodePlace>
 
-/** How a file's records are delimited; `bytes`: not cut at records. */
+/** Record format by which a file's blocks end; `bytes`: anywhere. */
 export const recordFormat = Type.Union([Type.Literal('bytes'), Type.Literal('lines'), Type.Literal('jsonl'), Type.Literal('csv')])
-/** csv: what separates fields, one character. */
+/** csv: field separator, one character. */
 export const delimiter = Type.String({ minLength: 1, maxLength: 1 })
 export type RecordFormat = Static<typeof recordFormat>
 
@@ -46,9 +46,9 @@ export type Counters = Static<typeof counters>
 export const failure = Type.Object({
   code: text(40),
   message: text(20_000),
-  /** The user's own stack, through source maps. */
+  /** The user's own stack, mapped to the sources. */
   stack: Type.Optional(text(20_000)),
-  /** The record that was being worked on. */
+  /** The record being processed. */
   record: Type.Optional(Type.Object({ path: Type.String(), offset: Type.Number() })),
 })
 export type Failure = Static<typeof failure>

@@ -1,5 +1,5 @@
-// The conversation of a datanode with its namenode about being alive: register once per session, then beat.
-// A session is one registration; the namenode answers UNREGISTERED to any other number, and the node registers again.
+// Messages of a datanode to its namenode about its life: register once per session, then beat. A session is one registration; the
+// namenode answers UNREGISTERED to any other session number, and the node registers again.
 
 import Type, { type Static } from './schema.ts'
 import { address, attemptId, clusterId, count, instant, nodeId, storageId, text } from './fields.ts'
@@ -15,11 +15,11 @@ export const storageState = Type.Object({
   usedBytes: count,
   blocks: count,
   failed: Type.Boolean(),
-  /** It takes no new blocks for now, being read-only; what it has can be read. */
+  /** Takes no new blocks for now, being read-only; its blocks can be read. */
   closed: Type.Optional(Type.Boolean()),
-  /** Removed blocks that are kept for a while; they give way to new ones, so `freeBytes` counts them as free. */
+  /** Deleted blocks kept in the disk's trash; they give way to new ones, so `freeBytes` counts them as free. */
   trashBytes: Type.Optional(count),
-  /** Damaged replicas that are kept aside. */
+  /** Damaged replicas in quarantine. */
   quarantined: Type.Optional(count),
 })
 export type StorageState = Static<typeof storageState>
@@ -33,12 +33,12 @@ export const register = message('heartbeat.register', {
     host: text(255),
     pid: count,
     version: text(40),
-    /** Tasks it runs at a time. */
+    /** Number of tasks it can run at a time. */
     slots: count,
     storages: Type.Array(storageState, { maxItems: 64 }),
-    /** Attempts that still run from an earlier session: kept if the namenode knows them. */
+    /** Attempts still running from an earlier session: kept if the namenode knows them. */
     attempts: Type.Array(attemptId, { maxItems: 1000 }),
-    /** The highest that a namenode of this cluster has told this node. */
+    /** The highest position that a namenode of this cluster has sent to this node. */
     seen: Type.Optional(seen),
   }),
   reply: Type.Object({
@@ -47,11 +47,11 @@ export const register = message('heartbeat.register', {
     at: Type.Optional(position),
     provisional: Type.Optional(Type.Boolean()),
     session: count,
-    /** For how long this namenode has been running; of one that does not say, for no time at all. */
+    /** Time since this namenode started; missing from older namenodes, and then taken as 0. */
     upMs: Type.Optional(count),
-    /** The namenode's time, by which tokens go: milliseconds since 1970, never set back or forth while it runs. */
+    /** The namenode's time, used for tokens: milliseconds since 1970, never adjusted while it runs. */
     nowMs: Type.Optional(instant),
-    /** Attempts to kill: their jobs are over or they were given to others. */
+    /** Attempts to kill: their jobs are over, or they were given to other nodes. */
     kill: Type.Array(attemptId),
   }),
 })
@@ -60,9 +60,9 @@ export const beat = message('heartbeat.beat', {
   request: Type.Object({
     node: nodeId, session: count,
     storages: Type.Array(storageState, { maxItems: 64 }),
-    /** Wires that are moving blocks now. */
+    /** Wires that transfer blocks now. */
     transfers: count, running: count,
-    /** Blocks that it was ordered to remove and has not, for there were too many from so young a namenode. */
+    /** Blocks that it refuses to delete as ordered, because there are too many for a recently started namenode. */
     refused: Type.Optional(count),
   }),
   reply: Type.Object({
@@ -70,7 +70,7 @@ export const beat = message('heartbeat.beat', {
   }),
 })
 
-/** Said while shutting down in good order: no new work, blocks stay. */
+/** Sent during an orderly shutdown: no new work, blocks stay. */
 export const leave = message('heartbeat.leave', {
   request: Type.Object({ node: nodeId, session: count }),
   reply: Type.Object({ epoch: count }),

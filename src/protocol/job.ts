@@ -1,4 +1,4 @@
-// Jobs as their owner sees them: submit, watch, kill. A job is a list of stages; each has one task a split or partition.
+// Messages of a job's owner: submit, watch, kill. A job is a list of stages; each has one task per split or partition.
 
 import Type, { type Static } from './schema.ts'
 import { GristmillError } from '../base/errors.ts'
@@ -11,18 +11,18 @@ import { environment, inputOptions, outputFormat, split, taskOutput } from './ta
 
 const packedSplits = Type.Array(text(limits.splitsBodyBytesMax), { maxItems: limits.stageTasksMax })
 
-/** Splits that were sent before their job: in how many pages, and how many they are. */
+/** Splits sent before their job: number of pages and of tasks. */
 export const sentSplits = Type.Object({ id: splitsId, pages: count, tasks: count })
 export type SentSplits = Static<typeof sentSplits>
 
 export const stageSpec = Type.Object({
   name: text(100),
   input: Type.Union([
-    /** As clients of earlier versions send them. */
+    /** Sent by clients of earlier versions. */
     Type.Object({ kind: Type.Literal('splits'), splits: Type.Array(split, { maxItems: limits.stageTasksMax }), options: inputOptions }),
-    /** Packed splits (packed.ts): behind those that `job.splits` has brought, those that had room in this message. */
+    /** Packed splits (packed.ts): those sent with `job.splits`, followed by those in this message. */
     Type.Object({ kind: Type.Literal('packed'), sent: Type.Optional(sentSplits), splits: packedSplits, options: inputOptions }),
-    /** One task a partition of an earlier stage. */
+    /** One task per partition of an earlier stage. */
     Type.Object({ kind: Type.Literal('shuffle'), stage: count, partitions: count }),
   ]),
   output: taskOutput,
@@ -35,46 +35,46 @@ export const jobSpec = Type.Object({
   params: Type.Record(Type.String(), Type.Unknown()),
   /** Environment variables of its tasks. */
   env: Type.Optional(environment),
-  /** Seeds the program's own randomness; the same for all attempts. */
+  /** Seed of the program's randomness; the same for all attempts. */
   seed: count,
   fingerprint: text(64),
   stages: Type.Array(stageSpec, { minItems: 1, maxItems: 100 }),
   /**
-   * Where the last stage's files are published. EEXIST unless `overwrite`, which replaces the output of a job in the same transaction;
-   * ENOTEMPTY if something else is there, unless `force` too.
+   * Directory in which the last stage's files are published. EEXIST unless `overwrite`, which replaces the output of a job in the
+   * same transaction; ENOTEMPTY if the directory is no job output, unless also `force`.
    */
   output: Type.Object({ path, overwrite: Type.Boolean(), force: Type.Optional(Type.Boolean()), format: outputFormat }),
-  /** Files and directories that were named as input: the output may not lie in them, nor they in it. */
+  /** Files and directories named as input: the output must not be inside them, nor contain them. */
   inputs: Type.Optional(Type.Array(path, { maxItems: 10_000 })),
-  /** Patterns that were named as input. */
+  /** Patterns named as input. */
   patterns: Type.Optional(Type.Array(path, { maxItems: 10_000 })),
-  /** Tries of one task before the job fails. */
+  /** Attempts of one task before the job fails. */
   attemptsMax: Type.Integer({ minimum: 1, maximum: 100 }),
   /** Memory of one executor. */
   memoryBytes: count,
-  /** One attempt may take this long; 0: as long as it likes. */
+  /** Time limit of one attempt; 0: none. */
   taskDeadlineMs: count,
 })
 export type JobSpec = Static<typeof jobSpec>
 
-/** Throws TOO_LARGE. The client asks before it sends anything, the namenode before the job begins. */
+/** Throws TOO_LARGE. Called by the client before it sends anything, and by the namenode before the job starts. */
 export function checkParams(params: JobSpec['params']): void {
   const bytes = Buffer.byteLength(JSON.stringify(params))
   if (bytes <= limits.jobParamsBytesMax) return
   throw new GristmillError(
     'TOO_LARGE',
-    `the job's parameters have ${bytes} bytes as JSON and may have ${limits.jobParamsBytesMax}, for they travel with every task; store what is large as a file, and give it as input or among the program's assets`,
+    `the job's parameters have ${bytes} bytes as JSON and may have ${limits.jobParamsBytesMax}, since they are sent with every task; store large values in a file, and give it as input or as an asset of the program`,
   )
 }
 
 /**
- * A page of the splits of a job that is about to be submitted, for jobs whose splits are too many for one message. Pages come one after
- * the other, from 0 on, under an id that their sender chooses. ESTALE: the pages before are not there any more (limits.splitsKeptMs
- * have passed, or the namenode was started again); begin again under another id.
+ * A page of the splits of a job to be submitted, for jobs whose splits do not fit into one message. Pages are sent in order, from
+ * 0 on, under an id that the sender chooses. ESTALE: the previous pages are gone (after limits.splitsKeptMs, or a restart of the
+ * namenode); start again under another id.
  */
 export const splits = message('job.splits', {
   mutation: true, bodyBytesMax: limits.splitsBodyBytesMax,
-  /** `output`: of the job that will be submitted. */
+  /** `output`: that of the job to be submitted. */
   request: Type.Object({
     requestId, id: splitsId, page: count, output: path,
     splits: Type.Array(text(limits.splitsBodyBytesMax), { minItems: 1, maxItems: limits.stageTasksMax }),
@@ -96,13 +96,13 @@ export type JobState = Static<typeof jobState>
 
 export const stageStatus = Type.Object({
   name: text(100),
-  /** `waiting` for an earlier stage. */
+  /** `waiting`: for an earlier stage. */
   state: Type.Union([Type.Literal('waiting'), Type.Literal('running'), Type.Literal('done'), Type.Literal('failed')]),
   tasks: count,
   running: count,
   done: count,
   failedAttempts: count,
-  /** 0 to 1, with the progress of running attempts. */
+  /** 0 to 1, including the progress of running attempts. */
   fraction: Type.Number(),
   startedMs: Type.Optional(instant),
   finishedMs: Type.Optional(instant),
@@ -115,21 +115,21 @@ export const jobStatus = Type.Object({
   name: text(200),
   user: text(255),
   state: jobState,
-  /** Rises with each change; a watcher passes the last one it saw. */
+  /** Increases with each change; a watcher passes the last version it saw. */
   version: count,
   output: path,
   submittedMs: instant,
   finishedMs: Type.Optional(instant),
   failure: Type.Optional(failure),
-  /** Its output was computed and could not be published; it is kept until then, for `job.publish`. */
+  /** The computed output that could not be published; kept until then, for `job.publish`. */
   kept: Type.Optional(Type.Object({
     untilMs: instant,
-    /** Of its files; missing in what an earlier version has kept. */
+    /** Bytes of its files; missing in outputs kept by an earlier version. */
     bytes: Type.Optional(count),
     format: Type.Optional(outputFormat),
-    /** How many patterns are among its inputs: whoever publishes it elsewhere asks for them (`job.patterns`). */
+    /** Number of patterns among its inputs: to publish elsewhere, a client fetches them with `job.patterns`. */
     patternCount: Type.Optional(count),
-    /** The patterns themselves, as namenodes of earlier versions tell them. */
+    /** The patterns themselves, sent by namenodes of earlier versions. */
     patterns: Type.Optional(Type.Array(path, { maxItems: 10_000 })),
   })),
   stages: Type.Array(stageStatus),
@@ -160,20 +160,20 @@ export const taskStatus = Type.Object({
 })
 export type TaskStatus = Static<typeof taskStatus>
 
-/** The status now, or as soon as its version is above `after`; after limits.longPollMs the same version again. */
+/** The status now, or as soon as its version exceeds `after`; after limits.longPollMs the same version again. */
 export const watch = message('job.watch', {
   waits: true,
   request: Type.Object({ job: jobId, after: Type.Optional(count) }),
   reply: jobStatus,
 })
 
-/** Newest first, from the one before `before` on. A page may be short; `next` is missing on the last one. */
+/** Newest first, starting after job `before`. A page may be short; `next` is missing on the last one. */
 export const jobs = message('job.list', {
   request: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })), before: Type.Optional(jobId) }),
   reply: Type.Object({ jobs: Type.Array(jobStatus), next: Type.Optional(jobId) }),
 })
 
-/** Tasks of a job with their attempts, a page at a time, in (stage, task) order. */
+/** Tasks of a job with their attempts, page by page, in (stage, task) order. */
 export const tasks = message('job.tasks', {
   request: Type.Object({
     job: jobId, stage: Type.Optional(count), from: Type.Optional(count),
@@ -182,14 +182,14 @@ export const tasks = message('job.tasks', {
   reply: Type.Object({ tasks: Type.Array(taskStatus), next: Type.Optional(count) }),
 })
 
-/** Nothing of it is published afterwards. Killing a job that has ended is not an error. */
+/** Cancels a job; its output is not published. Killing an ended job is no error. */
 export const kill = message('job.kill', {
   mutation: true,
   request: Type.Object({ requestId, job: jobId }),
   reply: jobStatus,
 })
 
-/** Publishes what is kept of a job whose publishing failed. The conditions of an output are those of `submit`. */
+/** Publishes the kept output of a job. The conditions on the output are those of `submit`. */
 export const publish = message('job.publish', {
   mutation: true,
   request: Type.Object({
@@ -200,15 +200,15 @@ export const publish = message('job.publish', {
 })
 
 /**
- * Patterns among the inputs of a job whose output is kept: whoever publishes it looks that the output does not overlap what they match.
- * For its owner and the superuser; up to limits.jobBodyBytesMax of them. EINVAL if nothing is kept.
+ * Patterns among the inputs of a job with a kept output: to publish it, a client checks that the output does not overlap their
+ * matches. For the job's owner and the superuser; up to limits.jobBodyBytesMax in total. EINVAL if nothing is kept.
  */
 export const patterns = message('job.patterns', {
   request: Type.Object({ job: jobId }),
   reply: Type.Object({ patterns: Type.Array(path, { maxItems: 10_000 }) }),
 })
 
-/** What is kept of a job whose publishing failed goes, for good. EINVAL if nothing is kept. */
+/** Deletes the kept output of a job permanently. EINVAL if nothing is kept. */
 export const drop = message('job.drop', {
   mutation: true,
   request: Type.Object({ requestId, job: jobId }),
@@ -216,9 +216,9 @@ export const drop = message('job.drop', {
 })
 
 /**
- * Which nodes hold logs of a job's attempts, in (stage, task) order, from a task on that is counted as in `job.tasks`. A page may be
- * short; `next` is missing on the last one. Without `from`, as clients of earlier versions ask: all, or TOO_LARGE where one page is not
- * enough.
+ * Nodes that hold logs of a job's attempts, in (stage, task) order, starting at task `from`, counted as in `job.tasks`. A page may
+ * be short; `next` is missing on the last one. Without `from`, as sent by clients of earlier versions: all, or TOO_LARGE if they
+ * do not fit into one page.
  */
 export const logPlaces = message('job.logs', {
   request: Type.Object({ job: jobId, from: Type.Optional(count) }),

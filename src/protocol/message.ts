@@ -1,6 +1,6 @@
-// What a message is: a name, a path, and the schemas of both directions. Schemas give the static types,
-// the checks on arrival and the serialiser of replies. All control messages are POST with JSON bodies.
-// A mutation carries `requestId`; sending it again gives the first answer and has no second effect.
+// Definition of a message: a name, a path, and the schemas of request and reply. Schemas give the static types, the checks on
+// arrival and the serialisers of replies. All control messages are POST requests with JSON bodies. A mutation carries `requestId`;
+// a repeat returns the first reply and has no second effect.
 
 import Type, { type Static, type TSchema } from './schema.ts'
 
@@ -11,11 +11,11 @@ export interface Message<Request extends TSchema = TSchema, Reply extends TSchem
   readonly path: string
   readonly request: Request
   readonly reply: Reply
-  /** Changes state: its request has a `requestId`. Everything else may be repeated freely. */
+  /** Changes state: its request has a `requestId`. All other messages may be repeated freely. */
   readonly mutation: boolean
-  /** A waiting call: the server may keep it open for up to limits.longPollMs. */
+  /** A long poll: the server may keep it open for up to limits.longPollMs. */
   readonly waits: boolean
-  /** Largest request body in bytes; limits.controlBodyBytesMax unless told. */
+  /** Maximum size of the request body in bytes; default: limits.controlBodyBytesMax. */
   readonly bodyBytesMax: number | undefined
 }
 
@@ -39,5 +39,5 @@ export function message<Request extends TSchema, Reply extends TSchema>(
   })
 }
 
-/** A branded string or number in a schema: same JSON, our type. */
+/** Schema of a branded string or number: same JSON, branded type. */
 export const branded = <T>(schema: TSchema) => Type.Unsafe<T>(schema)

@@ -1,5 +1,5 @@
-// The conversation about names: client → namenode. Paths are normal (base/paths.ts).
-// Errors are POSIX codes; permissions are checked against the caller's user and groups.
+// Messages about the namespace, client → namenode. Paths are normal (base/paths.ts). Errors are POSIX codes; permissions are
+// checked for the caller's user and groups.
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
@@ -20,7 +20,7 @@ export const fileStatus = Type.Object({
   /** Number of blocks. */
   blocks: count,
   format: recordFormat,
-  /** csv: what its writer said separates its fields; its blocks were cut by it. Files without it were cut by the comma. */
+  /** csv: field separator given by its writer, by which its blocks end at rows. Default: a comma. */
   delimiter: Type.Optional(delimiter),
   owner: text(255),
   group: text(255),
@@ -32,12 +32,12 @@ export type FileStatus = Static<typeof fileStatus>
 
 export const locatedBlock = Type.Object({
   id: blockId,
-  /** Where the block starts in the file. */
+  /** Offset of the block in the file. */
   offset: count,
   length: count,
   /** CRC32C of all its bytes. */
   crc: count,
-  /** It ends at a record boundary (and so does the one before it). */
+  /** The block ends at a record boundary (and so does the previous one). */
   aligned: Type.Boolean(),
   /** Live replicas, nearest to the caller first. */
   nodes: Type.Array(nodePlace),
@@ -62,13 +62,18 @@ export const list = message('namespace.list', {
   reply: Type.Object({ entries: Type.Array(fileStatus), next: Type.Optional(name) }),
 })
 
-/** Where the bytes [offset, offset + length) of a file lie. At most limits.locatePageMax blocks an answer; ask again from `next`. */
+/**
+ * Locations of the bytes [offset, offset + length) of a file. At most limits.locatePageMax blocks per reply; continue from `next`.
+ */
 export const locate = message('namespace.locate', {
   request: Type.Object({ path, offset: Type.Optional(count), length: Type.Optional(count), host: Type.Optional(text(255)) }),
   reply: Type.Object({ status: fileStatus, blocks: Type.Array(locatedBlock), next: Type.Optional(count) }),
 })
 
-/** Without `parents`, the parent must exist and the directory must not; with it, missing ones are made and an existing one is fine. */
+/**
+ * Without `parents`, the parent must exist and the directory must not; with it, missing ones are created and an existing one is no
+ * error.
+ */
 export const mkdir = message('namespace.mkdir', {
   mutation: true,
   request: Type.Object({ requestId, path, parents: Type.Optional(Type.Boolean()), mode: Type.Optional(mode) }),
@@ -83,14 +88,14 @@ export const rename = message('namespace.rename', {
 })
 
 /**
- * Into the caller's trash, unless the cluster keeps none, `skipTrash` says so, or it is the system's own. Returns at once; what
- * lay below is taken apart in the background, when it is removed for good. A directory that is not empty needs `recursive`.
+ * Moves to the caller's trash, unless the cluster keeps none, `skipTrash` is set, or the path belongs to the system. Returns at
+ * once; the contents of a deleted directory are swept in the background. A non-empty directory needs `recursive`.
  */
 export const remove = message('namespace.remove', {
   mutation: true,
   request: Type.Object({ requestId, path, recursive: Type.Optional(Type.Boolean()), skipTrash: Type.Optional(Type.Boolean()) }),
   reply: Type.Object({
-    /** The item in the trash. */
+    /** Name of the item in the trash. */
     item: Type.Optional(text(64)),
   }),
 })
@@ -108,20 +113,20 @@ export const setAttributes = message('namespace.attributes', {
   reply: fileStatus,
 })
 
-/** Makes an empty file, or sets the mtime of what is there. */
+/** Creates an empty file, or sets the mtime of an existing path. */
 export const touch = message('namespace.touch', {
   mutation: true,
   request: Type.Object({ requestId, path, mtimeMs: Type.Optional(instant) }),
   reply: fileStatus,
 })
 
-/** Totals of everything at and below a path. `stored` counts replicas as they are targeted. */
+/** Totals of everything at and below a path. `stored` counts target replicas. */
 export const summary = message('namespace.summary', {
   request: Type.Object({ path }),
   reply: Type.Object({ files: count, directories: count, bytes: count, stored: count }),
 })
 
-/** Reports a replica that failed its checksum, or is not where it should be. The namenode has its own node look before it believes. */
+/** Reports a replica that failed its checksum, or is missing. The namenode has the datanode verify it before it acts. */
 export const reportBad = message('namespace.bad', {
   request: Type.Object({
     block: blockId, address,

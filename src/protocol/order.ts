@@ -1,6 +1,6 @@
-// What a namenode tells its datanodes to do. A datanode keeps one waiting call open; the answer comes as soon as
-// there is something. Orders are numbered within a session and repeated until acknowledged; a datanode runs each
-// number once, and refuses orders of a namenode that is behind what it has seen (position.ts).
+// Orders of a namenode to its datanodes. A datanode keeps one long poll open, which is answered as soon as there are orders. Orders
+// are numbered within a session and repeated until acknowledged; a datanode carries out each number once, and refuses orders of a
+// namenode that is behind what it has seen (position.ts).
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
@@ -10,30 +10,30 @@ import { position } from './position.ts'
 import { taskWork } from './task.ts'
 
 export const order = Type.Union([
-  /** Copy a block that this node holds to others, in one pipeline. */
+  /** Copy a block that this node holds to other nodes, in one pipeline. */
   Type.Object({ kind: Type.Literal('replicate'), block: blockId, length: count, targets: Type.Array(nodePlace), token: text(300) }),
   Type.Object({ kind: Type.Literal('delete'), blocks: Type.Array(blockId) }),
-  /** Read a block whole and compare its checksums; report it as it is: there, bad, or not there. */
+  /** Verify a block completely against its checksums, and report it as present, bad, or missing. */
   Type.Object({ kind: Type.Literal('verify'), block: blockId }),
-  /** An operator says that what this namenode wants removed may go, young as it is (datanode/orders/guard.ts). */
+  /** An operator allows the deletions ordered by this recently started namenode (datanode/orders/guard.ts). */
   Type.Object({ kind: Type.Literal('trust') }),
   /** Send a full report. */
   Type.Object({ kind: Type.Literal('report') }),
   Type.Object({ kind: Type.Literal('run'), work: taskWork }),
   Type.Object({ kind: Type.Literal('kill'), attempt: attemptId }),
-  /** A job is over: drop its map outputs, its cached state; its logs stay. */
+  /** A job has ended: drop its map outputs and cached state; keep its logs. */
   Type.Object({ kind: Type.Literal('forget'), job: jobId }),
 ])
 export type Order = Static<typeof order>
 
-/** A copy that was ordered came to nothing, for these targets: said at once and once; what is not heard is found out by time. */
+/** An ordered copy failed, for these targets: sent at once and only once; if it is lost, a timeout detects the failure. */
 export const copyFailed = message('order.copyFailed', {
   request: Type.Object({
     node: nodeId,
     session: count,
     block: blockId,
     targets: Type.Array(nodeId, { maxItems: limits.replicationMax }),
-    /** The node's own replica is to blame, not the targets. */
+    /** The node's own replica failed, not the targets. */
     source: Type.Boolean(),
     message: text(1000),
   }),
@@ -45,9 +45,9 @@ export const orders = message('order.wait', {
   waits: true,
   request: Type.Object({
     node: nodeId, session: count,
-    /** The highest order number carried out or taken over; 0 at first. */
+    /** The highest order number carried out or accepted; 0 at first. */
     acknowledged: count,
-    /** Slots that could start a task now; the scheduler offers no more than this. */
+    /** Slots that could start a task now; the scheduler offers no more. */
     freeSlots: count,
   }),
   reply: Type.Object({

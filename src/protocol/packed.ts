@@ -1,13 +1,13 @@
-// A split as one text: what a job of many small files consists of. As JSON objects a range takes some 230 bytes and 30 values to
-// parse; packed it takes some 20 bytes and the part of its path that the range before it does not have. docs/format/split.md shows the
-// bytes. Numbers are in base 36, each followed by a full stop; ids are differences from those before.
+// Packs a split into one text, for jobs of many small files. As JSON objects a range takes about 230 bytes and 30 values to parse;
+// packed it takes about 20 bytes plus the part of its path that differs from the previous range. docs/format/split.md describes the
+// bytes. Numbers are in base 36, each followed by a full stop; ids are differences from the previous ones.
 
 import { GristmillError } from '../base/errors.ts'
 import { blockId, inodeId } from '../base/ids.ts'
 import { checkPath } from '../base/paths.ts'
 import type { Split, SplitRange } from './task.ts'
 
-/** Ranges of one split: a task message names each with its blocks and their places, and 1000 keep it well below a megabyte. */
+/** Ranges of one split: a task message lists each with its blocks and their locations, and 1000 keep it well below a megabyte. */
 export const splitRangesMax = 1000
 
 type Block = SplitRange['blocks'][number]
@@ -50,7 +50,7 @@ export function packSplit({ bytes, ranges }: Split): string {
 
 const number = (value: number): string => `${value.toString(36)}.`
 
-/** Blocks that are the range, one behind the other: then offsets, and the last length, need not be said. */
+/** True if the blocks tile the range without gaps: then offsets, and the last length, are omitted. */
 function isTiled({ start, end, blocks }: SplitRange): boolean {
   let at = start
   for (const { offset, length } of blocks) {
@@ -60,7 +60,7 @@ function isTiled({ start, end, blocks }: SplitRange): boolean {
   return at === end && blocks.length > 0
 }
 
-/** UTF-16 units that both begin with; never half of a pair, because halves do not survive UTF-8. */
+/** Length of the common prefix in UTF-16 units; never splits a surrogate pair, because halves do not survive UTF-8. */
 function sharedOf(a: string, b: string): number {
   const most = Math.min(a.length, b.length)
   let shared = 0
@@ -69,7 +69,7 @@ function sharedOf(a: string, b: string): number {
   return last >= 0xd800 && last < 0xdc00 ? shared - 1 : shared
 }
 
-/** Throws EINVAL where the text is no packed split, or one that cannot be. */
+/** Throws EINVAL if the text is no valid packed split. */
 export function unpackSplit(text: string): Split {
   const fields = new Fields(text)
   const bytes = fields.count()
@@ -82,7 +82,7 @@ export function unpackSplit(text: string): Split {
   for (let i = 0; i < count; i++) {
     const shared = fields.count()
     const rest = fields.text(fields.count())
-    // Of paths that share directories each of those is looked at once: a page has room for 50,000 ranges of a path of 8 KiB.
+    // Shared directories of a path are checked only once: a page has room for 50,000 ranges of a path of 8 KiB.
     if (i === 0 || rest !== '' || shared < path.length) {
       path = path.slice(0, shared) + rest
       checkPath(path, Math.max(0, path.lastIndexOf('/', shared - 1)))
@@ -104,7 +104,7 @@ export function unpackSplit(text: string): Split {
       const crc = fields.count()
       const offset = tiled ? at : fields.count()
       const length = tiled && n === blockCount - 1 ? end - at : fields.count()
-      if (block < 0 || length < 0) throw invalid(`a range of ${path} has a block that cannot be`)
+      if (block < 0 || length < 0) throw invalid(`a range of ${path} has an impossible block`)
       blocks.push({ id: blockId(block), offset, length, crc })
       at = offset + length
     }

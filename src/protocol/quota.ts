@@ -1,5 +1,5 @@
-// The conversation about quotas: client → namenode. A quota bounds what is below a directory: names (files and directories),
-// and bytes with all their replicas. What would go over it is refused with EDQUOT, by every message that adds something.
+// Messages about quotas, client → namenode. A quota limits the names (files and directories) below a directory, and their bytes
+// with all replicas. Every message that would exceed it fails with EDQUOT.
 
 import Type, { type Static } from './schema.ts'
 import { count, inodeId, path, requestId } from './fields.ts'
@@ -9,9 +9,9 @@ const amounts = Type.Object({ names: count, bytes: count })
 
 export const quota = Type.Object({
   path,
-  /** What may be below the directory; a bound that is missing is none. */
+  /** Limits; a missing one is unlimited. */
   limit: Type.Object({ names: Type.Optional(count), bytes: Type.Optional(count) }),
-  /** What is below it. While it is `counting` for the first time this is not known, and the quota does not hold yet. */
+  /** Usage. Unknown while it is `counting` for the first time; the quota is not in force yet. */
   used: amounts,
   counting: Type.Boolean(),
 })
@@ -19,20 +19,20 @@ export type Quota = Static<typeof quota>
 
 const bound = Type.Union([count, Type.Null()])
 
-/** Sets bounds, or with null takes them away; what is not named stays. For the superuser. */
+/** Sets limits, or removes them with null; omitted ones do not change. Requires the superuser. */
 export const set = message('quota.set', {
   mutation: true,
   request: Type.Object({ requestId, path, names: Type.Optional(bound), bytes: Type.Optional(bound) }),
   reply: Type.Object({}),
 })
 
-/** The quota of a directory itself; none if it has none. */
+/** The quota of the directory itself, if it has one. */
 export const get = message('quota.get', {
   request: Type.Object({ path }),
   reply: Type.Object({ quota: Type.Optional(quota) }),
 })
 
-/** All there are, for the superuser. */
+/** All quotas; requires the superuser. */
 export const list = message('quota.list', {
   request: Type.Object({ after: Type.Optional(inodeId) }),
   reply: Type.Object({ quotas: Type.Array(quota), next: Type.Optional(inodeId) }),

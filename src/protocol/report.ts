@@ -1,5 +1,5 @@
-// What a datanode holds: everything at registration, changes at once. Sequence numbers rise within a session;
-// the namenode ignores what is older than the newest change it knows for a block.
+// Reports of a datanode's replicas: everything after registration, changes at once. Sequence numbers increase within a session; the
+// namenode ignores reports older than the newest change it knows for a block.
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
@@ -9,7 +9,7 @@ import { message } from './message.ts'
 export const replica = Type.Object({ id: blockId, length: count, crc: count, storage: storageId })
 export type Replica = Static<typeof replica>
 
-/** Changes since the last report. `bad`: found damaged, and not served any more. */
+/** Changes since the last report. `bad`: found damaged, and no longer served. */
 export const changes = message('report.changes', {
   bodyBytesMax: limits.reportBodyBytesMax,
   request: Type.Object({
@@ -20,12 +20,13 @@ export const changes = message('report.changes', {
     removed: Type.Array(blockId, { maxItems: limits.reportPageBlocksMax }),
     bad: Type.Array(blockId, { maxItems: limits.reportPageBlocksMax }),
   }),
-  /** `only`: bad ones without a good replica anywhere, as far as is known. They are not to be thrown away. */
+  /** `only`: bad replicas of blocks without a known good replica. They must not be deleted. */
   reply: Type.Object({ only: Type.Optional(Type.Array(blockId)) }),
 })
 
 /**
- * One page of the full report; block ids rise over the pages, the first page has `first`, the last one `last`. Rows are [id, length, crc].
+ * One page of the full report; block ids increase over the pages, the first page has `first`, the last one `last`. Rows are [id,
+ * length, crc].
  */
 export const full = message('report.full', {
   bodyBytesMax: limits.reportBodyBytesMax,

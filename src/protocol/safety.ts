@@ -1,12 +1,12 @@
-// What operators ask a namenode so that nothing is lost: how files stand (fsck), safe mode, backups of its state, and what a
-// recovery could not bring back.
+// Messages of operators about data safety: block health (fsck), safe mode, backups of the state, and the blocks that a recovery
+// could not assign to files.
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import { address, blockId, clusterId, count, inodeId, instant, nodeId, path, requestId, text } from './fields.ts'
 import { message } from './message.ts'
 
-/** `corrupt`: only bad replicas are known. `open` is never said: files that are being written are not shown. */
+/** `corrupt`: only bad replicas are known. There is no `open`: files being written are not reported. */
 export const blockHealth = Type.Union([
   Type.Literal('healthy'), Type.Literal('missing'), Type.Literal('corrupt'), Type.Literal('under'), Type.Literal('over'),
   Type.Literal('misplaced'),
@@ -18,8 +18,8 @@ export const checkedBlock = Type.Object({
   length: count,
   health: blockHealth,
   /**
-   * Replicas that are wanted, and those on nodes that are not dead; `leaving`: of those, on nodes that are being emptied or have been,
-   * which do not count.
+   * Target number of replicas, and replicas on nodes that are not dead; `leaving`: those of them on decommissioning or
+   * decommissioned nodes, which do not count.
    */
   target: count,
   live: count,
@@ -28,13 +28,13 @@ export const checkedBlock = Type.Object({
 })
 export type CheckedBlock = Static<typeof checkedBlock>
 
-/** A file, or a further piece of one whose blocks did not fit into the page before. */
+/** A file, or a continuation of one whose blocks did not fit into the previous page. */
 export const checkedFile = Type.Object({
   path,
   id: inodeId,
   length: count,
   replication: count,
-  /** Of the whole file. */
+  /** Number of blocks of the whole file. */
   blocks: count,
   continued: Type.Boolean(),
   found: Type.Array(checkedBlock),
@@ -46,12 +46,12 @@ export const checkCounts = Type.Object({
   /** Live replicas of all blocks. */
   replicas: count,
   missing: count, corrupt: count, under: count, over: count, misplaced: count,
-  /** Directories that the caller may not read: nothing is known of what is in them. */
+  /** Directories that the caller may not read: their contents are not checked. */
   unread: count,
 })
 export type CheckCounts = Static<typeof checkCounts>
 
-/** Where to go on: behind this path, or in this file from a chunk of its blocks on. */
+/** Position to continue at: after this path, or in this file from a chunk of its blocks on. */
 export const checkCursor = Type.Object({ path, chunk: Type.Optional(count) })
 
 /** One page of a walk over everything below a path, in byte order of names. The tree may change between two pages. */
@@ -59,7 +59,7 @@ export const fsck = message('safety.fsck', {
   request: Type.Object({
     path,
     after: Type.Optional(checkCursor),
-    /** Files and blocks that have nothing wrong are told too. */
+    /** Report healthy files and blocks too. */
     healthy: Type.Optional(Type.Boolean()),
     locations: Type.Optional(Type.Boolean()),
   }),
@@ -69,16 +69,16 @@ export type FsckPage = Static<typeof fsck.reply>
 
 export const safeModeState = Type.Object({
   on: Type.Boolean(),
-  /** An operator has said so; it lasts until an operator says otherwise, or the namenode ends. */
+  /** Entered by an operator; lasts until an operator ends it, or the namenode ends. */
   manual: Type.Boolean(),
-  /** Why this namenode is behind its cluster: its directory is an old copy, or one of two. It does not end then. */
+  /** Reason why this namenode is behind its cluster: its directory is an old copy, or one of two. Safe mode then does not end. */
   behind: Type.Optional(text(2000)),
-  /** Why nothing may be changed yet: it is not known whether this namenode is the last one of its cluster. */
+  /** Reason why nothing may be changed yet: it is unknown whether this namenode is the latest of its cluster. */
   doubt: Type.Optional(text(2000)),
-  /** Of all blocks, those of which a replica is known; it ends by itself when they are enough and all nodes were heard. */
+  /** All blocks, and those with a known replica; safe mode ends automatically when enough are known and all nodes have reported. */
   blocks: count,
   present: count,
-  /** Datanodes that were known before and have not reported. */
+  /** Known datanodes that have not reported yet. */
   awaited: count,
 })
 export type SafeModeState = Static<typeof safeModeState>
@@ -88,7 +88,7 @@ export const safeMode = message('safety.safeMode', {
   reply: safeModeState,
 })
 
-/** Made on the namenode's machine: `dir` is a path there. Without one, where backups are made by themselves. */
+/** Makes a backup on the namenode's machine: `dir` is a path there. Default: the directory of automatic backups. */
 export const backup = message('safety.backup', {
   request: Type.Object({ dir: Type.Optional(text(4096)) }),
   reply: Type.Object({
@@ -101,29 +101,31 @@ export type BackupMade = Static<typeof backup.reply>
 export const lostNode = Type.Object({
   node: nodeId,
   address,
-  /** Under ids that lost operations may have given out; and others, which this namenode has never given out. */
+  /** Blocks under ids that lost operations may have given out; `foreign`: under other ids that this namenode never gave out. */
   blocks: count,
   bytes: count,
   foreign: count,
-  /** There are more, which are not counted. */
+  /** There are more blocks, which are not counted. */
   more: Type.Optional(Type.Boolean()),
 })
 export type LostNode = Static<typeof lostNode>
 
 export const lostState = Type.Object({
-  /** Ids that operations which were lost in a recovery may have given out; `to` exclusive. None: nothing was lost, or all was released. */
+  /**
+   * Block ids that operations lost in a recovery may have given out; `to` exclusive. Empty: nothing was lost, or all was released.
+   */
   ranges: Type.Array(Type.Object({ from: blockId, to: blockId })),
   nodes: Type.Array(lostNode),
 })
 export type LostState = Static<typeof lostState>
 
-/** Blocks that datanodes hold and that are no file's, and are kept because lost operations may have made files of them. */
+/** Blocks on datanodes that belong to no file, and are kept because lost operations may have made files of them. */
 export const lost = message('safety.lost', { request: Type.Object({}), reply: lostState })
 
-/** They are garbage from now on. Tells how it was before. */
+/** Turns these blocks into garbage. Returns the state before. */
 export const releaseLost = message('safety.releaseLost', { mutation: true, request: Type.Object({ requestId }), reply: lostState })
 
-/** Datanodes that have refused to remove as much as this young namenode wanted are told that it is right. Tells which these are. */
+/** Allows datanodes to delete what they have refused to delete for this recently started namenode. Returns these datanodes. */
 export const allowDeletions = message('safety.allowDeletions', {
   request: Type.Object({}),
   reply: Type.Object({ nodes: Type.Array(Type.Object({ node: nodeId, address, refused: count })) }),

@@ -1,6 +1,6 @@
-// Schemas of messages: JSON Schema at run time, static types at compile time. The types are typebox's, and what is built here
-// is what typebox would build (a test compares them); its own code, 700 modules, would be a fifth of the time in which a
-// command starts, so it stays where only tests and the compiler see it.
+// Builds schemas of messages: JSON Schema at run time, static types at compile time. The types are typebox's, and the schemas equal
+// those that typebox would build (a test compares them); its own code, 700 modules, would take a fifth of a command's start-up
+// time, so only tests and the compiler load it.
 
 import type TypeBox from 'typebox'
 import type { TSchema } from 'typebox'
@@ -10,7 +10,7 @@ export type { Static, TSchema } from 'typebox'
 type Json = Record<string | symbol, unknown>
 type Options = Readonly<Record<string, unknown>>
 
-/** On a property's schema: it may be missing. A symbol, so that nobody who reads the schema as JSON sees it. */
+/** Marks a property's schema as optional. A symbol, so that it does not appear in JSON. */
 const optional = Symbol('optional')
 
 const typeOfLiteral = (value: unknown): string => (value === null ? 'null' : typeof value)
@@ -39,5 +39,5 @@ const builders = {
 const Type = Object.freeze(builders) as unknown as Pick<typeof TypeBox, keyof typeof builders>
 export default Type
 
-/** Any schema as what it is at run time. */
+/** The run-time JSON of a schema. */
 export const jsonOf = (schema: TSchema): Readonly<Record<string, unknown>> => schema as unknown as Json

@@ -1,5 +1,4 @@
-// What operators say of datanodes: which of them are to be emptied, which are away for a while, and that bytes are to be
-// spread evenly. All of it is the superuser's alone.
+// Messages of operators about datanodes: decommission, maintenance, balance. All require the superuser.
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
@@ -11,7 +10,8 @@ import { message } from './message.ts'
 const node = text(300)
 
 /**
- * Copies a node's blocks elsewhere; then it may be switched off. EINVAL if too few nodes would be left; SAFE_MODE while that is not known.
+ * Copies a node's blocks elsewhere; then it may be switched off. EINVAL if too few nodes would remain; SAFE_MODE while that is
+ * unknown.
  */
 export const decommission = message('service.decommission', {
   mutation: true,
@@ -19,14 +19,14 @@ export const decommission = message('service.decommission', {
   reply: nodeStatus,
 })
 
-/** Back in service, whatever it was: decommissioned, about to be, or in maintenance. */
+/** Puts a node back into service: from decommissioning, decommissioned or maintenance. */
 export const recommission = message('service.recommission', {
   mutation: true,
   request: Type.Object({ requestId, node }),
   reply: nodeStatus,
 })
 
-/** Its blocks are not copied while it is away, until the time is over. Said again, it sets another time. */
+/** A node in maintenance may be away without its blocks being copied, until the time is over. A repeat sets a new time. */
 export const maintenance = message('service.maintenance', {
   mutation: true,
   request: Type.Object({ requestId, node, forMs: Type.Integer({ minimum: 1000, maximum: limits.maintenanceMsMax }) }),
@@ -35,20 +35,20 @@ export const maintenance = message('service.maintenance', {
 
 export const balanceState = Type.Object({
   running: Type.Boolean(),
-  /** Nodes may differ from the average by so many points of a hundred. */
+  /** Percentage points by which a node may differ from the average. */
   threshold: Type.Number(),
-  /** That one node sends, and receives, on average. */
+  /** Average bytes per second that one node sends, and receives. */
   bytesPerSecond: count,
   sinceMs: Type.Optional(instant),
   moves: count,
   movedBytes: count,
   failures: count,
   pending: count,
-  /** Of a hundred, over the nodes that take part. */
+  /** Percent full, over the nodes that take part. */
   average: Type.Number(),
   lowest: Type.Number(),
   highest: Type.Number(),
-  /** What it is doing, or why it has ended. */
+  /** Current activity, or the reason why it ended. */
   remark: text(300),
 })
 export type BalanceState = Static<typeof balanceState>
@@ -59,7 +59,7 @@ export const balance = message('service.balance', {
   reply: balanceState,
 })
 
-/** Copies on their way still end, and their sources are trimmed. */
+/** Stops balancing. Copies in flight complete, and their source replicas are deleted. */
 export const stopBalance = message('service.stopBalance', { mutation: true, request: Type.Object({ requestId }), reply: balanceState })
 
 export const balanceStatus = message('service.balanceStatus', { request: Type.Object({}), reply: balanceState })

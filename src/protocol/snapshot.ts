@@ -1,5 +1,5 @@
-// The conversation about snapshots: client → namenode. A snapshot is a directory as it was at one moment; it is read below
-// PATH/.snapshot/NAME by every message that reads, and no message changes it.
+// Messages about snapshots, client → namenode. A snapshot is a directory at one moment; every reading message works below
+// PATH/.snapshot/NAME, and no message changes it.
 
 import Type, { type Static } from './schema.ts'
 import { empty, instant, name, path, requestId, text } from './fields.ts'
@@ -14,20 +14,20 @@ export const snapshot = Type.Object({
 })
 export type Snapshot = Static<typeof snapshot>
 
-/** Takes the same time for a directory of any size. The directory's owner may. Without a name it is named after the time. */
+/** Takes constant time for a directory of any size. Allowed for the directory's owner. Default name: the current time. */
 export const create = message('snapshot.create', {
   mutation: true,
   request: Type.Object({ requestId, path, name: Type.Optional(name) }),
   reply: snapshot,
 })
 
-/** Snapshots of one directory, the oldest first; without a path all there are, for the superuser. */
+/** Snapshots of one directory, oldest first; without a path all of the cluster, which requires the superuser. */
 export const list = message('snapshot.list', {
   request: Type.Object({ path: Type.Optional(path), after: Type.Optional(Type.String({ maxLength: 40 })) }),
   reply: Type.Object({ snapshots: Type.Array(snapshot), next: Type.Optional(Type.String({ maxLength: 40 })) }),
 })
 
-/** What only this snapshot held is taken apart in the background. */
+/** Removes a snapshot; blocks that only it used are freed in the background. */
 export const remove = message('snapshot.remove', {
   mutation: true,
   request: Type.Object({ requestId, path, name }),

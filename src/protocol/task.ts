@@ -1,5 +1,5 @@
-// One attempt of a task: what a datanode is given, and what it says about it.
-// Success is this report, never an exit code; the first report of a task that the namenode commits wins.
+// One attempt of a task: the work that a datanode gets, and its reports. Only a report means success, never an exit code; the first
+// report of a task that the namenode commits wins.
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
@@ -8,11 +8,11 @@ import {
 } from './fields.ts'
 import { message } from './message.ts'
 
-/** How a job's output files are written. `text`: `key<TAB>value`, or the value alone where there is no key. */
+/** Format of a job's output files. `text`: `key<TAB>value`, or the value alone without a key. */
 export const outputFormat = Type.Union([Type.Literal('text'), Type.Literal('jsonl'), Type.Literal('csv')])
 export type OutputFormat = Static<typeof outputFormat>
 
-/** How input files are read. `whole`: one record a file. */
+/** Format of input files. `whole`: one record per file. */
 export const inputFormat = Type.Union([Type.Literal('lines'), Type.Literal('jsonl'), Type.Literal('csv'), Type.Literal('whole')])
 export type InputFormat = Static<typeof inputFormat>
 
@@ -26,9 +26,9 @@ export const splitRange = Type.Object({
   end: count,
   /** Both ends are record boundaries: no byte outside of the range is needed. */
   aligned: Type.Boolean(),
-  /** csv: what separates the fields of this file, if the options do not say: as it was stored, or as its first rows show. */
+  /** csv: field separator of this file, if the options do not set it: the stored one, or the one detected from its first rows. */
   delimiter: Type.Optional(delimiter),
-  /** The blocks that the range touches. */
+  /** The blocks that overlap the range. */
   blocks: Type.Array(Type.Object({ id: blockId, offset: count, length: count, crc: count })),
 })
 export type SplitRange = Static<typeof splitRange>
@@ -38,23 +38,23 @@ export type Split = Static<typeof split>
 
 export const inputOptions = Type.Object({
   format: inputFormat,
-  /** csv: a character. */
+  /** csv: one character. */
   delimiter: Type.Optional(delimiter),
   /** csv: the first row names the columns (default), and rows become objects. */
   header: Type.Optional(Type.Boolean()),
-  /** Of the text; UTF-8 unless told. */
+  /** Encoding of text; default: UTF-8. */
   encoding: Type.Optional(
     Type.Union([
       Type.Literal('utf8'), Type.Literal('latin1'), Type.Literal('windows1252'), Type.Literal('utf16le'), Type.Literal('utf16be'),
     ]),
   ),
-  /** What to do with bytes that are not UTF-8. */
+  /** Treatment of bytes that are not UTF-8. */
   invalidUtf8: Type.Optional(Type.Union([Type.Literal('replace'), Type.Literal('error')])),
-  /** What to do with a record that does not parse. */
+  /** Treatment of a record that does not parse. */
   badRecords: Type.Optional(Type.Union([Type.Literal('error'), Type.Literal('skip')])),
-  /** jsonl: what integers beyond 2^53 become. */
+  /** jsonl: type of integers beyond 2^53. */
   largeIntegers: Type.Optional(Type.Union([Type.Literal('bigint'), Type.Literal('string'), Type.Literal('error')])),
-  /** whole: records have the file's bytes instead of its text. */
+  /** whole: records are the file's bytes instead of its text. */
   bytes: Type.Optional(Type.Boolean()),
 })
 export type InputOptions = Static<typeof inputOptions>
@@ -65,7 +65,7 @@ export const taskOutput = Type.Union([
 ])
 export type TaskOutput = Static<typeof taskOutput>
 
-/** Names and values; their sum is bounded by limits.environmentBytesMax, where they are said. */
+/** Names and values; the submitter checks their sum against limits.environmentBytesMax. */
 export const environment = Type.Record(Type.String(), text(limits.environmentBytesMax))
 
 export const taskWork = Type.Object({
@@ -78,23 +78,23 @@ export const taskWork = Type.Object({
   params: Type.Record(Type.String(), Type.Unknown()),
   env: Type.Optional(environment),
   seed: count,
-  /** When the job was submitted. */
+  /** Submission time of the job. */
   submittedMs: Type.Optional(instant),
-  /** Of the plan that the submitter built; the executor builds it again and refuses to run another. */
+  /** Fingerprint of the plan that the submitter built; the executor builds the plan again and refuses to run another one. */
   fingerprint: text(64),
   input: Type.Union([
     Type.Object({
       kind: Type.Literal('split'),
       split,
       options: inputOptions,
-      /** Where each block of the split lies, nearest to this node first, by block id. */
+      /** Locations of each block of the split, nearest to this node first, by block id. */
       places: Type.Array(Type.Object({ block: blockId, nodes: Type.Array(nodePlace), token: text(300) })),
     }),
-    /** Partition `task` of what stage `stage` left; the outputs come by `task.outputs`. */
+    /** Partition `task` of the output of stage `stage`; `task.outputs` returns the map outputs. */
     Type.Object({ kind: Type.Literal('shuffle'), stage: count }),
   ]),
   output: taskOutput,
-  /** Where output files go: `<staging>/<attempt>/…`. */
+  /** Directory of output files: `<staging>/<attempt>/…`. */
   staging: path,
   memoryBytes: count,
   /** Milliseconds after which the attempt is killed; 0: never. */
@@ -123,7 +123,10 @@ export const finished = message('task.finished', {
       }),
       Type.Object({
         kind: Type.Literal('failed'),
-        /** `program`: the user's code; `fetch`: a map output was not to be had; `system`: ours; `killed`: as ordered. */
+        /**
+         * `program`: the user's code; `fetch`: a map output could not be read; `system`: gristmill or its environment; `killed`:
+         * as ordered.
+         */
         cause: Type.Union([Type.Literal('program'), Type.Literal('fetch'), Type.Literal('system'), Type.Literal('killed')]),
         failure,
         /** For `fetch`: the map attempts that could not be read. */
@@ -132,12 +135,12 @@ export const finished = message('task.finished', {
       }),
     ]),
   }),
-  /** False: another attempt won, or the job is over; what this one left is garbage. */
+  /** False: another attempt won, or the job is over; the output of this one is garbage. */
   reply: Type.Object({ committed: Type.Boolean() }),
 })
 export type TaskFinished = Static<typeof finished.request>
 
-/** What runs now and how far it is. The answer names attempts to kill. */
+/** Progress of running attempts. The reply names attempts to kill. */
 export const progress = message('task.progress', {
   bodyBytesMax: limits.reportBodyBytesMax,
   request: Type.Object({
@@ -154,7 +157,7 @@ export const outputs = message('task.outputs', {
   reply: Type.Object({ outputs: Type.Array(Type.Object({ attempt: attemptId, node: nodeId, address, host: text(255), bytes: count })) }),
 })
 
-/** Served by datanodes: a piece of an attempt's log, as text. `next` is missing when the attempt is over and all was read. */
+/** Served by datanodes: a piece of an attempt's log, as text. `next` is missing when the attempt has ended and all was read. */
 export const log = message('task.log', {
   request: Type.Object({ attempt: attemptId, offset: count, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1024 * 1024 })) }),
   reply: Type.Object({ text: text(limits.taskLogBytesMax), next: Type.Optional(count) }),

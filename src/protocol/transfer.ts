@@ -1,12 +1,12 @@
-// The conversation on a wire (Upgrade at `transferPath`): one operation after the other, each opened by a REQUEST frame.
-// Frames are described in src/block/frame.ts and docs/format/frame.md. JSON parts are typed here.
+// Operations on a wire (Upgrade at `transferPath`), one after the other, each opened by a REQUEST frame. Frames are described in
+// src/block/frame.ts and docs/format/frame.md. The JSON parts are typed here.
 //
 //   write    REQUEST write · DATA* · END          → REPLY written
 //   read     REQUEST read                         → DATA* · END          (or REPLY error, at any point, instead of END)
 //   shuffle  REQUEST shuffle                      → (REPLY segment · DATA*)* · END
 //
-// A receiver of a write forwards every frame to the next member of the pipeline while it writes; it answers once it
-// and all members behind it that are still alive have synced file, meta and directory.
+// A receiver of a write forwards every frame to the next pipeline member while it writes; it replies once it and all live members
+// behind it have synced block file, meta file and directory.
 
 import Type, { type Static } from './schema.ts'
 import { attemptId, blockId, clusterId, count, jobId, nodeId, nodePlace, text } from './fields.ts'
@@ -17,14 +17,14 @@ export const transferPath = '/v1/transfer'
 export const transferRequest = Type.Union([
   Type.Object({
     op: Type.Literal('write'), cluster: clusterId, block: blockId,
-    /** The largest length that the block may reach. */
+    /** Maximum length of the block. */
     bytesMax: count, token: text(300),
     /** The members after this one. */
     pipeline: Type.Array(nodePlace, { maxItems: 16 }),
   }),
   Type.Object({
     op: Type.Literal('read'), cluster: clusterId, block: blockId, offset: count, length: count, token: text(300),
-    /** The whole block as the reader knows it: a replica of other bytes answers CORRUPT before it sends any. */
+    /** The whole block as the reader knows it: a replica with other content answers CORRUPT before it sends any data. */
     expected: Type.Optional(Type.Object({ length: count, crc: count })),
   }),
   Type.Object({
@@ -35,7 +35,7 @@ export const transferRequest = Type.Union([
 ])
 export type TransferRequest = Static<typeof transferRequest>
 
-/** END of a write: what the sender sent. END of a read: what was sent. */
+/** END of a write: length and checksum of the data sent. END of a read: the same for the reply's data. */
 export const transferEnd = Type.Object({ length: count, crc: count })
 export type TransferEnd = Static<typeof transferEnd>
 
@@ -47,7 +47,7 @@ export const transferReply = Type.Union([
     op: Type.Literal('written'), nodes: Type.Array(nodeId),
     failed: Type.Array(Type.Object({ node: nodeId, message: text(2000) })),
   }),
-  /** `missing`: the map output is not here (any more); no bytes follow. */
+  /** `missing`: this node does not have the map output; no data follows. */
   Type.Object({
     op: Type.Literal('segment'), attempt: attemptId, bytes: count, records: count, crc: count, missing: Type.Optional(Type.Boolean()),
   }),
@@ -56,8 +56,8 @@ export const transferReply = Type.Union([
 export type TransferReply = Static<typeof transferReply>
 
 /**
- * Served by datanodes, for readers on the same host: where the two files of a block lie. Whoever may open them (the same
- * operating system user) reads them in place and checks them as any reader does; everybody else goes on to the wire.
+ * Served by datanodes, for readers on the same host: paths of a block's two files. A reader that may open them (the same operating
+ * system user) reads and verifies them locally; other readers use a wire.
  */
 export const local = message('transfer.local', {
   request: Type.Object({ block: blockId, token: text(300) }),

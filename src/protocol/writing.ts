@@ -1,5 +1,5 @@
-// The conversation of a writer: client or executor → namenode. A file is invisible until `complete`.
-// create → (allocate)* → complete; or abandon. `renew` keeps the leases; a lost lease is a lost file.
+// Messages of a writer, client or executor → namenode. A file is invisible until `complete`. Sequence: create → (allocate)* →
+// complete, or abandon. `renew` keeps the leases; a lost lease is a lost file.
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
@@ -9,7 +9,7 @@ import { fileStatus } from './namespace.ts'
 
 export const allocatedBlock = Type.Object({
   id: blockId,
-  /** The pipeline, in order. Never empty; fewer than the target when fewer nodes can take it. */
+  /** The pipeline, in order. Never empty; fewer than the target if fewer nodes can take the block. */
   targets: Type.Array(nodePlace),
   /** Allows writing this block. */
   token: text(300),
@@ -20,7 +20,7 @@ const blockBytes = Type.Integer({ minimum: limits.blockBytesMin, maximum: limits
 const replication = Type.Integer({ minimum: 1, maximum: limits.replicationMax })
 const blockCount = Type.Integer({ minimum: 0, maximum: 64 })
 
-/** EEXIST unless `overwrite`; EISDIR; EBUSY while somebody else writes the path. `parents` makes missing directories. */
+/** EEXIST unless `overwrite`; EISDIR; EBUSY while another writer has the path. `parents` creates missing directories. */
 export const create = message('writing.create', {
   mutation: true,
   request: Type.Object({
@@ -31,11 +31,11 @@ export const create = message('writing.create', {
     replication: Type.Optional(replication),
     blockBytes: Type.Optional(blockBytes),
     format: Type.Optional(recordFormat),
-    /** csv: what separates its fields, and tells the writer where rows end. */
+    /** csv: field separator, which determines where rows end. */
     delimiter: Type.Optional(delimiter),
-    /** Allocates this many blocks at once, to save a call. */
+    /** Number of blocks to allocate at once, to save a call. */
     blocks: Type.Optional(blockCount),
-    /** Bytes of the longest of them, if that is known: nodes with less room than a whole block can take a small one. */
+    /** Bytes of the longest of them, if known: nodes with less space than a whole block can take a small one. */
     bytes: Type.Optional(count),
     /** The writer's host: a datanode there gets the first replica. */
     host: Type.Optional(text(255)),
@@ -43,7 +43,7 @@ export const create = message('writing.create', {
   reply: Type.Object({ lease: leaseId, blockBytes: count, replication: count, blocks: Type.Array(allocatedBlock) }),
 })
 
-/** More blocks for an open file; nodes in `exclude` have just failed for this writer. ENOSPC if no node can take one. */
+/** Allocates more blocks for an open file; nodes in `exclude` have just failed for this writer. ENOSPC if no node can take one. */
 export const allocate = message('writing.allocate', {
   mutation: true,
   request: Type.Object({
@@ -83,6 +83,6 @@ export const abandon = message('writing.abandon', {
 
 export const renew = message('writing.renew', {
   request: Type.Object({ leases: Type.Array(leaseId, { maxItems: 10_000 }) }),
-  /** The ones that no longer exist. */
+  /** Leases that no longer exist. */
   reply: Type.Object({ lost: Type.Array(leaseId) }),
 })

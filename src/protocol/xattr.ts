@@ -1,5 +1,5 @@
-// The conversation about extended attributes: client → namenode. They are small values under names of the user's own, kept with
-// a file or directory wherever it goes. Names start with `user.`; values are bytes, in base64 here.
+// Messages about extended attributes, client → namenode: small values under user-defined names, kept with a file or directory
+// across renames. Names start with `user.`; values are bytes, in base64 here.
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
@@ -12,21 +12,21 @@ const value = Type.String({ maxLength: Math.ceil(limits.attributeBytesMax / 3) *
 export const attribute = Type.Object({ name, value })
 export type Attribute = Static<typeof attribute>
 
-/** Makes or replaces one. */
+/** Creates or replaces an attribute. */
 export const set = message('xattr.set', {
   mutation: true,
   request: Type.Object({ requestId, path, name, value }),
   reply: empty,
 })
 
-/** One that is not there is ENOENT. */
+/** ENOENT if the attribute does not exist. */
 export const remove = message('xattr.remove', {
   mutation: true,
   request: Type.Object({ requestId, path, name }),
   reply: empty,
 })
 
-/** All of a path, in byte order of their names. */
+/** All attributes of a path, in byte order of their names. */
 export const list = message('xattr.list', {
   request: Type.Object({ path }),
   reply: Type.Object({ attributes: Type.Array(attribute) }),

@@ -1,7 +1,7 @@
-// Who calls. A cluster has one secret. Two ways to show that one knows it:
-//  - a bearer token derived from the secret, only where nobody can listen in: on a server that listens on loopback;
-//  - a signature over method, path, body hash, cluster, user, time and a nonce, everywhere else (and there too).
-// The user's name travels beside it; whoever has the secret may speak for any user.
+// Authentication of calls by the cluster's secret, in one of two forms:
+//  - a bearer token derived from the secret, only where it cannot be intercepted: on a server that listens on loopback;
+//  - a signature over method, path, body hash, cluster, user, time and a nonce, accepted everywhere.
+// The user's name is sent as a header; a caller with the secret may act as any user.
 
 import { createHash, createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { GristmillError } from '../base/errors.ts'
@@ -12,7 +12,7 @@ import { Nonces } from './nonce.ts'
 export const userHeader = 'x-gristmill-user'
 export const clusterHeader = 'x-gristmill-cluster'
 
-/** A signature is good for this long before and after its time: clocks of a cluster agree within a minute or are mended. */
+/** A signature is valid this long before and after its time: the clocks of a cluster must agree within a minute. */
 export const skewMs = 60_000
 const userCharsMax = 255
 const scheme = 'Gristmill-HMAC '
@@ -24,30 +24,30 @@ export interface SignedRequest { readonly method: string; readonly path: string;
 
 export interface CallerIdentity {
   readonly user: string
-  /** Signed requests: what the SHA-256 of the body must be, in hex. The caller compares it once the body is there. */
+  /** Signed requests: the expected SHA-256 of the body, in hex. The server compares it once the body has arrived. */
   readonly bodyHash: string | undefined
 }
 
 const derive = (secret: Uint8Array, purpose: string): Buffer => createHmac('sha256', secret).update(purpose).digest()
 
-/** As a key object: a signature then takes 2 µs; from raw bytes, imported each time, it takes 13. */
+/** A key object: a signature then takes 2 µs; from raw bytes, imported each time, it takes 13. */
 const signingKey = (secret: Uint8Array): KeyObject => createSecretKey(derive(secret, 'gristmill request v1'))
 
 export const bodyHashOf = (body: string | Uint8Array): string => createHash('sha256').update(body).digest('hex')
 
-/** What a caller on this machine puts into `Authorization`. */
+/** Value of `Authorization` for a caller on the same machine. */
 export const bearerOf = (secret: Uint8Array): string => `Bearer ${derive(secret, 'gristmill bearer v1').toString('hex')}`
 
 interface Signed { method: string; path: string; body: string; cluster: string; user: string; ts: string; nonce: string }
 
 function signature(key: KeyObject, { method, path, body, cluster, user, ts, nonce }: Signed): Buffer {
-  // Each part is on its own line and none may hold a line break, so no two requests give the same text.
+  // Each part is on its own line and must not contain a line break, so different requests give different texts.
   return createHmac('sha256', key)
     .update(`gristmill request v1\n${method}\n${path}\n${body}\n${cluster}\n${user}\n${ts}\n${nonce}`)
     .digest()
 }
 
-/** The caller's side. */
+/** Client side. */
 export class Credentials {
   readonly #bearer: string
   readonly #key: KeyObject
@@ -56,7 +56,7 @@ export class Credentials {
   readonly #clock: Clock
   readonly #random: Random
 
-  /** `cluster`: '' while it is not known yet; the server then goes by the secret alone. */
+  /** `cluster`: '' while unknown; the server then checks the secret only. */
   constructor({
     secret, user, cluster, clock, random,
   }: {
@@ -78,7 +78,7 @@ export class Credentials {
 
   get user(): string { return decodeURIComponent(this.#user) }
 
-  /** Headers that never change: for servers on loopback. */
+  /** Constant headers, for servers on loopback. */
   bearer(): Record<string, string> {
     return { authorization: this.#bearer, [userHeader]: this.#user, [clusterHeader]: this.#cluster }
   }
@@ -97,7 +97,7 @@ export class Credentials {
   }
 }
 
-/** The server's side. `loopback`: the server listens on a loopback address only, so bearer tokens are as good as signatures. */
+/** Server side. `loopback`: the server listens on a loopback address only, so bearer tokens are as secure as signatures. */
 export class Authenticator {
   readonly #bearer: Buffer
   readonly #key: KeyObject
@@ -126,7 +126,7 @@ export class Authenticator {
     const bodyHash = authorization.startsWith(scheme)
       ? this.#checkSignature(authorization, { method, path, cluster, user })
       : this.#checkBearer(authorization)
-    // After the secret: a stranger does not learn the cluster's id.
+    // Checked after the secret: an unauthenticated caller must not learn the cluster's id.
     if (cluster !== this.#cluster && cluster !== '') {
       throw new GristmillError(
         'WRONG_CLUSTER',
@@ -145,7 +145,7 @@ export class Authenticator {
 
   #checkSignature(authorization: string, asked: { method: string; path: string; cluster: string; user: string }): string {
     const match = signatureForm.exec(authorization)
-    if (!match) throw refused('the signature has not the form that it should have')
+    if (!match) throw refused('the signature is malformed')
     const [, ts = '', nonce = '', body = '', sig = ''] = match
     if (!timingSafeEqual(signature(this.#key, { ...asked, body, ts, nonce }), Buffer.from(sig, 'hex')))
       throw refused('the signature is wrong')
@@ -154,8 +154,8 @@ export class Authenticator {
       throw refused(
         `the signature is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'old' : 'ahead'}; set the clocks of the two machines`,
       )
-    // Last, so that only true signatures take up room.
-    if (!this.#nonces.add(nonce)) throw refused('this very request has been made before')
+    // Checked last, so that only valid signatures use memory.
+    if (!this.#nonces.add(nonce)) throw refused('this request was made before')
     return body
   }
 }

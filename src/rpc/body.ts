@@ -1,7 +1,6 @@
-// Bodies of requests as they come from a stranger: bounded nesting and a bounded number of parts, then JSON, and no keys that reach
-// into prototypes. What parsing costs follows from the parts, whatever the number of bytes.
-// Small requests must not pay for it: under 128 characters nothing can be nested 64 deep, and keys are looked at one by
-// one only if the text holds something suspicious.
+// Parses request bodies of untrusted callers: bounds their nesting and number of parts, then parses JSON, and refuses keys that
+// reach into prototypes. The cost of parsing depends on the number of parts, not of bytes. Small requests are cheap: under 128
+// characters nothing can be nested 64 deep, and keys are inspected one by one only if the text contains a suspicious pattern.
 
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -9,7 +8,7 @@ import { limits } from '../base/limits.ts'
 /** Each level needs an opening and a closing bracket. */
 const harmlessChars = limits.jsonDepthMax * 2
 
-/** `__proto__` may be spelled with escapes; only those of ASCII characters can hide it. */
+/** `__proto__` may be spelled with escapes; only escapes of ASCII characters can hide it. */
 const suspicious = /__proto__|"constructor"|\\u00/
 
 export function parseJson(text: string): unknown {
@@ -24,10 +23,10 @@ export function parseJson(text: string): unknown {
   return value
 }
 
-/** Counts brackets, keys and commas outside of strings. Text that is not JSON may be misjudged here; the parser refuses it anyway. */
+/** Counts brackets, keys and commas outside of strings. Invalid JSON may be miscounted here; the parser refuses it anyway. */
 function checkShape(text: string): void {
   const { jsonDepthMax, jsonBracketsMax, jsonPartsMax, jsonKeysMax } = limits
-  /** Keys of the objects that are open. */
+  /** Number of keys of each open object. */
   const keys = new Int32Array(jsonDepthMax + 1)
   let depth = 0
   let brackets = 0
@@ -55,7 +54,7 @@ function checkShape(text: string): void {
 
 const [quote, openObject, closeObject, openArray, closeArray, colon, comma] = [...'"{}[]:,'].map(char => char.charCodeAt(0))
 
-/** The index of the quote that closes the string opened at `start`, or the end of the text. */
+/** Index of the quote that closes the string opened at `start`, or the end of the text. */
 function endOfString(text: string, start: number): number {
   for (let quote = text.indexOf('"', start + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
     let back = quote
@@ -65,7 +64,7 @@ function endOfString(text: string, start: number): number {
   return text.length
 }
 
-/** REQUIRES: it came from JSON.parse, which makes a key of its own of every key. */
+/** REQUIRES: the value comes from JSON.parse, which makes every key an own property. */
 function refusePoison(value: unknown): void {
   const open = [value]
   for (let at = open.pop(); at !== undefined; at = open.pop()) {

@@ -1,6 +1,6 @@
-// Calling a message. What may be repeated is repeated until the deadline: everything that was never sent, everything that
-// changes nothing, and mutations, whose request id makes a repeat harmless. When the deadline comes and a mutation was sent
-// without an answer, the caller is told just that (OUTCOME_UNKNOWN), never that it failed.
+// Client side of a call. Retries until the deadline whatever is safe to repeat: requests that were never sent, messages that change
+// nothing, and mutations, whose request id makes a repeat harmless. If the deadline passes and a mutation was sent without a reply,
+// throws OUTCOME_UNKNOWN, never a failure.
 
 import type { Dispatcher } from 'undici'
 import { abortError } from '../base/abort.ts'
@@ -20,22 +20,22 @@ import { fromFault } from './fault.ts'
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
-  /** For the whole call with its repeats. limits.callTimeoutMs unless told; a waiting message gets limits.longPollMs more. */
+  /** Deadline of the whole call with its retries. Default: limits.callTimeoutMs, plus limits.longPollMs for a long poll. */
   readonly timeoutMs?: number | undefined
-  /** For one try; then the next one starts. As long as the whole call unless told. */
+  /** Deadline of one attempt; then the next one starts. Default: that of the whole call. */
   readonly tryMs?: number | undefined
-  /** false: one try only. */
+  /** false: one attempt only. */
   readonly retry?: boolean | undefined
-  /** Who is called, for messages: "namenode", "datanode". */
+  /** Kind of server, for messages: "namenode", "datanode". */
   readonly peer?: string | undefined
   /** Called when the request may first have left this process. */
   readonly onSent?: (() => void) | undefined
 }
 
 export interface UndoOptions<M extends Message> extends CallOptions {
-  /** Takes the effect back. Gets the answer of a call whose caller has given up. */
+  /** Reverts the effect. Gets the reply of a call whose caller has aborted. */
   readonly undo: (reply: ReplyOf<M>) => Promise<unknown>
-  /** Takes over what is left to do then. */
+  /** Owner of the work that remains then. */
   readonly background: Pick<Background, 'add'>
 }
 
@@ -44,23 +44,21 @@ export interface CallerOptions {
   readonly credentials: Credentials
   readonly clock: Clock
   readonly random: Random
-  /** Who calls, for logs and whatever stands between: a node's id; `client` unless told. */
+  /** Name of the caller in the user-agent header, for logs and proxies: a node's id; default: `client`. */
   readonly who?: string | undefined
-  /**
-   * Waits for as long as a namenode is in safe mode, whatever the deadline; only the signal ends that. For work that nobody looks after.
-   */
+  /** Retries without a deadline while a namenode is in safe mode; only the signal ends that. For unattended work. */
   readonly patient?: boolean | undefined
 }
 
-/** A timer that fires so much later than it should says that this process stood still: the answer may have come, and lie unread. */
+/** A timer that fires this late shows that this process was paused: the reply may have arrived and be unread. */
 const lateMs = 250
 
 const backoff: Backoff = { firstMs: 25, maxMs: 2_000 }
 
-/** The server answered, and asking the same again would get the same answer: only the caller can do something about these. */
+/** Codes of definite replies: the same request would get the same reply, and only the caller can act on it. */
 const final = new Set<ErrorCode>(['UNREGISTERED', 'BLOCK_MISSING', 'TASK_FAILED'])
 
-/** Nothing was sent: the connection could not be had. */
+/** Codes of failed connections: nothing was sent. */
 const unreachable = new Set([
   'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EADDRNOTAVAIL', 'UND_ERR_CONNECT_TIMEOUT',
 ])
@@ -72,9 +70,9 @@ interface Call {
   readonly message: Message
   readonly body: string
   readonly peer: string
-  /** Is a repeat after a lost answer harmless? */
+  /** True if a repeat after a lost reply is harmless. */
   readonly repeatable: boolean
-  /** A mutation was sent and its answer never came. */
+  /** True if a mutation was sent and its reply never arrived. */
   unknown: boolean
   readonly onSent: (() => void) | undefined
 }
@@ -87,7 +85,7 @@ export class Caller {
   readonly #agent: Record<string, string>
   readonly #bearer: Record<string, string>
   readonly #patient: boolean
-  /** Loopback addresses whose servers listen on other addresses too, and so want signatures. */
+  /** Loopback addresses whose servers also listen on other addresses, and therefore require signatures. */
   readonly #signed = new Set<Address>()
 
   constructor({ dispatcher, credentials, clock, random, who = 'client', patient = false }: CallerOptions) {
@@ -100,10 +98,10 @@ export class Caller {
     this.#bearer = { 'content-type': 'application/json', ...this.#agent, ...credentials.bearer() }
   }
 
-  /** In whose name it calls. */
+  /** User that calls are made as. */
   get user(): string { return this.#credentials.user }
 
-  /** Headers that let this caller open a wire at `path`, once: wires are few, so they are always signed. */
+  /** Headers that let this caller open one wire at `path`. Wires are few, so these are always signed. */
   admission(path: string): Record<string, string> {
     return { ...this.#agent, ...this.#credentials.sign({ method: 'GET', path, body: '' }) }
   }
@@ -126,7 +124,7 @@ export class Caller {
       const pause = backoffMs(attempt, backoff, this.#random)
       const waits = this.#patient && failure.code === 'SAFE_MODE' && retry && call.repeatable
       if (waits) until = this.#clock.mono() + pause + timeoutMs
-      // Some servers know that it will not be otherwise in a moment.
+      // A server marks an error as final if a retry would not change it.
       const again =
         retry
         && failure.retryable
@@ -143,9 +141,9 @@ export class Caller {
   }
 
   /**
-   * A mutation whose effect must not stay when its caller gives up: a lease, a job. An abort is told at once. If nothing was sent by
-   * then, nothing happens; otherwise the answer is waited for in the background, asking again with the same request id while it is
-   * lost, and given to `undo`. If none comes within limits.callTimeoutMs, the effect is left to its own expiry.
+   * Calls a mutation whose effect must not remain when the caller aborts: a lease, a job. An abort rejects at once. If nothing was
+   * sent by then, nothing happens; otherwise the call continues in the background, with retries under the same request id, and its
+   * reply is passed to `undo`. If none arrives within limits.callTimeoutMs, the effect is left to its own expiry.
    */
   callOrUndo<M extends Message>(
     address: Address, message: M, request: RequestOf<M>,
@@ -184,7 +182,7 @@ export class Caller {
     })
   }
 
-  /** One try. Throws GristmillErrors only, and notes in `call` if its outcome is unknown. */
+  /** One attempt. Throws only GristmillErrors, and sets `call.unknown` if the outcome is unknown. */
   async #once(call: Call, ms: number, signal: AbortSignal | undefined): Promise<unknown> {
     const { address, message, body } = call
     const signed = this.#signed.has(address) || !loopback.test(address)
@@ -234,7 +232,7 @@ export class Caller {
       this.#signed.add(address)
       return this.#once(call, ms, signal)
     }
-    // A server that gave up waiting for its own work does not know how that work ends.
+    // A server that timed out on its own work does not know the outcome of that work.
     if (fault.code === 'TIMEOUT' && message.mutation) call.unknown = true
     throw fault
   }
@@ -262,12 +260,15 @@ function translated(error: NodeJS.ErrnoException, { address, message, peer }: Ca
 }
 
 /**
- * Time that a repeated try needs: one that has less times out, whatever the server does, and its TIMEOUT would hide why the last try
- * failed.
+ * Minimum time for a retry: with less it would time out in any case, and its TIMEOUT would hide the failure of the previous
+ * attempt.
  */
 export const leastTryMs = (timeoutMs: number): number => Math.min(1_000, timeoutMs / 10)
 
-/** What the caller is told in the end. Any definite answer stands, for a repeat gets the first answer; no answer does not. */
+/**
+ * The final error for the caller. A definite reply stands, since a retry gets the first reply; a missing reply becomes
+ * OUTCOME_UNKNOWN.
+ */
 function verdict({ address, message, peer, unknown }: Call, failure: GristmillError, attempts: number): GristmillError {
   if (!unknown) return failure
   if (failure.code === 'ABORTED')
@@ -278,7 +279,7 @@ function verdict({ address, message, peer, unknown }: Call, failure: GristmillEr
   const tries = attempts === 1 ? 'was sent' : `was sent, in ${attempts} tries,`
   return new GristmillError(
     'OUTCOME_UNKNOWN',
-    `${message.name} ${tries} to the ${peer} at ${address} and no answer came: it may or may not have happened; look, or repeat it with the same request id`,
+    `${message.name} ${tries} to the ${peer} at ${address} and no reply came: it may or may not have happened; check, or repeat it with the same request id`,
     { cause: failure, details: { address, message: message.name } },
   )
 }

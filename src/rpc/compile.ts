@@ -1,6 +1,6 @@
-// Validators and serializers, compiled when a message first comes. A server has some fifty routes, and a process that lives
-// for one command uses three of them: compiling all of them took as long as everything else that it does. Servers of one process
-// (an embedded cluster has several, a simulation hundreds) share what is compiled: all of them compile with the same options.
+// Compiles validators and serialisers on first use of a message. A server has about fifty routes, and a process that lives for one
+// command uses three of them: compiling all took as long as all its other work. Servers of one process (an embedded cluster has
+// several, a simulation hundreds) share the compiled functions: all compile with the same options.
 
 import ajvCompiler from '@fastify/ajv-compiler'
 import jsonCompiler from '@fastify/fast-json-stringify-compiler'
@@ -31,7 +31,7 @@ export function lazyCompilers(): Factories {
         const validate: Validate = data => {
           compiled ??= compiledOf(validates, compile, route)
           const answer = compiled(data)
-          // fastify looks for what is wrong on the function that it was given.
+          // fastify reads the errors from the function that it was given.
           validate.errors = compiled.errors
           return answer
         }

@@ -1,17 +1,17 @@
-// What a handler knows about its call beside the request. Made for every call, so it holds almost nothing:
-// the signal, which few handlers ask for, comes into being when it is first looked at.
+// Context of a call, passed to its handler beside the request. Created for every call, so it holds little: the signal, which few
+// handlers use, is created on first access.
 
 import type { ServerResponse } from 'node:http'
 import { GristmillError } from '../base/errors.ts'
 import type { RequestId } from '../base/ids.ts'
 
 export class CallContext {
-  /** On whose behalf; proved only as far as the cluster's secret goes. */
+  /** User on whose behalf the call is made; authenticated only by the cluster's secret. */
   readonly user: string
-  /** Of a mutation: the id under which it has one effect and one answer. */
+  /** Request id of a mutation, under which it takes effect once and has one reply. */
   readonly requestId: RequestId | undefined
   readonly #response: ServerResponse
-  /** Calls that a drain interrupts; undefined if this one is to be finished. */
+  /** Calls that a drain interrupts; undefined if this call must complete. */
   readonly #waiting: Set<CallContext> | undefined
   #controller: AbortController | undefined
 
@@ -22,7 +22,7 @@ export class CallContext {
     this.#waiting = waiting
   }
 
-  /** Aborts when the caller goes away and, for waiting calls, when the server drains. */
+  /** Aborts when the caller disconnects and, for long polls, when the server drains. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       const controller = new AbortController()
@@ -40,7 +40,7 @@ export class CallContext {
 
   abort(reason: GristmillError): void { this.#controller?.abort(reason) }
 
-  /** The call is answered. */
+  /** Called when the call is answered. */
   finish(): void {
     if (this.#controller) this.#waiting?.delete(this)
   }

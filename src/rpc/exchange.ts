@@ -1,5 +1,5 @@
-// One HTTP exchange over an undici dispatcher, on its lowest level: no streams, no intermediate objects. It says the one
-// thing that a retry has to know: whether the request may have reached the server.
+// One HTTP exchange over an undici dispatcher at its lowest level: no streams, no intermediate objects. Reports whether the request
+// may have reached the server, which decides about retries.
 
 import type { Dispatcher } from 'undici'
 import type { Address } from '../base/ids.ts'
@@ -11,17 +11,17 @@ export interface ExchangeOptions {
   readonly path: string
   readonly headers: Record<string, string>
   readonly body: string
-  /** Larger answers are cut off with an error. */
+  /** Larger replies are aborted with an error. */
   readonly replyBytesMax: number
-  /** Called when the first byte may leave. */
+  /** Called when the first byte may be sent. */
   readonly onSent?: (() => void) | undefined
 }
 
 export interface Exchange {
   readonly outcome: Promise<ExchangeResult>
-  /** Drops it; the outcome rejects with the reason. */
+  /** Aborts the exchange; the outcome rejects with the reason. */
   abort(reason: Error): void
-  /** False: not a byte was sent, so nothing can have happened. */
+  /** False: no byte was sent, so nothing can have happened. */
   readonly sent: boolean
 }
 
@@ -50,14 +50,14 @@ class Running implements Exchange {
 
   abort(reason: Error): void {
     this.#aborted ??= reason
-    // Told at once: the pool may take a while to notice.
+    // Rejects at once: the pool may take a while to notice.
     this.#reject(reason)
     this.#controller?.abort(reason)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#aborted) controller.abort(this.#aborted) // while it waited for a connection: nothing is sent
+    if (this.#aborted) controller.abort(this.#aborted) // aborted while waiting for a connection: nothing is sent
     else {
       this.sent = true
       this.#onSent?.()

@@ -1,5 +1,5 @@
-// Errors on the wire, both ways. What leaves a server is a code, a message and details, never a stack or a cause;
-// what a client gets back is the same GristmillError that the server threw.
+// Conversion of errors to and from their wire form. A server sends a code, a message and details, never a stack or a cause; the
+// client gets the same GristmillError that the server threw.
 
 import { asError, codes, GristmillError, isErrorCode, type ErrorCode } from '../base/errors.ts'
 
@@ -14,7 +14,7 @@ interface HttpError {
   readonly message?: string
 }
 
-/** What a server says about anything that was thrown while it answered. `foreseen`: false for our own bugs, which belong into the log. */
+/** Reply for anything thrown while a call was answered. `foreseen`: false for bugs, which must be logged. */
 export function toFault(thrown: unknown): { status: number; body: FaultBody; foreseen: boolean } {
   const error = thrown instanceof GristmillError ? thrown : fromHttp(thrown as HttpError) ?? fromAbort(thrown)
   if (error)
@@ -27,7 +27,7 @@ export function toFault(thrown: unknown): { status: number; body: FaultBody; for
   return { status: codes.INTERNAL.status, body: { error: { code: 'INTERNAL', message, details: {} } }, foreseen: false }
 }
 
-/** What fastify itself refuses. */
+/** Converts errors of fastify itself. */
 function fromHttp(error: HttpError | null | undefined): GristmillError | undefined {
   if (error?.validation) {
     const [first] = error.validation
@@ -39,7 +39,7 @@ function fromHttp(error: HttpError | null | undefined): GristmillError | undefin
   switch (error?.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE': return new GristmillError('TOO_LARGE', 'the body is larger than this request may be')
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return new GristmillError('EINVAL', 'the body must be JSON; send content-type: application/json')
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH': return new GristmillError('EINVAL', 'the body has not the length that its header says')
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH': return new GristmillError('EINVAL', 'the length of the body differs from its content-length header')
     case 'FST_ERR_CTP_EMPTY_JSON_BODY': return new GristmillError('EINVAL', 'the body is empty; send JSON')
     default: return undefined
   }
@@ -50,13 +50,13 @@ function fromAbort(thrown: unknown): GristmillError | undefined {
   return error.code === 'INTERNAL' ? undefined : error
 }
 
-/** What a client makes of an answer that is not a success. `from`: who answered, for the message. */
+/** Converts an error reply. `from`: the server, for the message. */
 export function fromFault(status: number, text: string, from: string): GristmillError {
   let found: { code?: unknown; message?: unknown; details?: unknown } | undefined
   try {
     found = (JSON.parse(text) as { error?: typeof found } | null)?.error
   } catch {
-    // Not one of our servers: judged by its status.
+    // Not a gristmill server: judged by its status.
   }
   if (isErrorCode(found?.code) && typeof found.message === 'string') {
     const details = typeof found.details === 'object' && found.details !== null ? found.details as Record<string, unknown> : {}

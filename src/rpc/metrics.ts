@@ -1,5 +1,5 @@
-// Counts and latencies of the calls that a server answers. Counting costs two array increments a call: Prometheus' own
-// counters hash their labels on every increment, so here the text is put together only when somebody scrapes.
+// Counts and latencies of the calls that a server answers. Counting costs two array increments per call: Prometheus' own counters
+// hash their labels on every increment, so here the text is built only when it is scraped.
 
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Clock } from '../ports/clock.ts'
@@ -9,12 +9,12 @@ export { Registry }
 /** Seconds. From a lookup in memory (0.1 ms) to a long poll. */
 const bucketBounds = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const
 
-/** Node's own numbers: memory, event loop delay, garbage collection. Only for real processes: it watches the real clock. */
+/** Node's own metrics: memory, event loop delay, garbage collection. Only for real processes: it reads the real clock. */
 export function collectProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry, prefix: 'gristmill_' })
 }
 
-/** The registry's text, put together once in `everyMs` at the most: callers in between share it, also while it is being made. */
+/** Text of the registry, built at most once per `everyMs`: callers in between share it, also while it is being built. */
 export function shownAtMost(registry: Pick<Registry, 'metrics'>, clock: Pick<Clock, 'mono'>, everyMs: number): () => Promise<string> {
   let last: { readonly atMs: number; readonly text: Promise<string> } | undefined
   return () => {
@@ -27,7 +27,7 @@ export function shownAtMost(registry: Pick<Registry, 'metrics'>, clock: Pick<Clo
   }
 }
 
-/** One message's numbers. */
+/** Numbers of one message. */
 export class CallMetrics {
   readonly message: string
   readonly buckets = new Float64Array(bucketBounds.length + 1)
@@ -49,7 +49,7 @@ export class CallMetrics {
   }
 }
 
-/** Shows `calls` in the registry, as they are when it is asked. */
+/** Registers `calls`; their values are read when the registry is scraped. */
 export function exposeCalls(registry: Registry, calls: readonly CallMetrics[], inFlight: () => number): void {
   const metric = (name: string, help: string, type: string, values: () => object[]): void => {
     registry.registerMetric({

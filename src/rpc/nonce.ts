@@ -1,18 +1,18 @@
-// Nonces that were used, so that nobody can send a recorded request again. Two generations: each lasts `keptMs`, so a nonce
-// is known for at least that long and at most twice. Bounded: a full generation refuses rather than forgets.
+// Used nonces, so that a recorded request cannot be replayed. Two generations of `keptMs` each: a nonce is remembered for at least
+// that long and at most twice as long. Bounded: a full generation refuses requests rather than forgetting nonces.
 
 import { GristmillError } from '../base/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 
-/** 4 million in two minutes are over 30,000 signed requests a second, and about 160 MB: more than one namenode serves. */
+/** 4 million in two minutes are over 30,000 signed requests per second, and about 160 MB: more than one namenode serves. */
 const countMaxDefault = 4_000_000
 
 export class Nonces {
   readonly #clock: Clock
   readonly #keptMs: number
   readonly #countMax: number
-  // 52 bits of each nonce: as numbers they take a fifth of the memory of strings, and two of them meet by chance once in
-  // some 10^9 requests, which costs that caller one refusal.
+  // 52 bits of each nonce: as numbers they take a fifth of the memory of strings, and two collide once in about 10^9 requests,
+  // which costs that caller one refusal.
   #young = new Set<number>()
   #old = new Set<number>()
   #bornMs: number
@@ -24,7 +24,7 @@ export class Nonces {
     this.#bornMs = clock.mono()
   }
 
-  /** False if it was used before. */
+  /** False if the nonce was used before. */
   add(nonce: string): boolean {
     const now = this.#clock.mono()
     const age = now - this.#bornMs

@@ -1,12 +1,12 @@
-// Bounds what a connection that has no call of a member yet can ask for in one write. Node parses all requests of a chunk in one turn of
-// the event loop, some two thousand in 64 KiB, and keeps their answers until they are read. On such a connection a request that comes
-// before the one ahead of it is answered is dropped, and the connection ends with that answer: HTTP lets a server close, and a client
-// asks again for what was not answered (RFC 9112, 9.3.2). Members may pipeline.
+// Bounds pipelining on connections without a call of a cluster member. Node parses all requests of a chunk in one turn of the event
+// loop, about two thousand in 64 KiB, and keeps their replies until they are read. On such a connection, a request that arrives
+// before the previous one is answered is dropped, and the connection ends with that reply: HTTP allows a server to close, and a
+// client repeats unanswered requests (RFC 9112, 9.3.2). Members may pipeline.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { assert } from '../base/assert.ts'
 
-/** REQUIRES: the server's only listener for requests is the one that answers them. `known`: connections of members. */
+/** `known`: connections of members. REQUIRES: the server's only request listener is the one that answers. */
 export function boundPipelining(server: Server, known: { has(connection: object): boolean }): void {
   const listeners = server.listeners('request') as Array<(request: IncomingMessage, response: ServerResponse) => void>
   assert(listeners.length === 1, `${listeners.length} listeners answer requests`)

@@ -1,5 +1,5 @@
-// Tokens for blocks and map outputs. The namenode issues them with locations; a datanode checks them without asking anybody.
-// A token says: until `expiry`, `mode` is allowed on `subject`. Keys roll every hour, derived from the cluster's secret.
+// Tokens for blocks and map outputs. The namenode issues them with locations; a datanode verifies them without a call. A token
+// allows `mode` on `subject` until `expiry`. Keys change every hour, and are derived from the cluster's secret.
 //
 //   <hour in base 36>.<expiry, ms since 1970, in base 36>.<HMAC-SHA256 over mode, subject, hour, expiry: 64 hex digits>
 
@@ -15,7 +15,7 @@ export type TokenScope =
   | { readonly mode: 'shuffle'; readonly job: JobId }
 
 const hourMs = 3_600_000
-/** How far the clocks of issuer and checker may be apart. */
+/** Tolerated difference between the clocks of issuer and verifier. */
 const skewMs = 60_000
 const form = /^([1-9a-z][0-9a-z]{0,7})\.([1-9a-z][0-9a-z]{0,10})\.([0-9a-f]{64})$/
 
@@ -24,7 +24,7 @@ export class BlockTokens {
   readonly #clock: Pick<Clock, 'now'>
   readonly #keys = new Map<number, KeyObject>()
 
-  /** `clock`: the namenode's time, wherever this is; machines' own clocks are set, and wrong. */
+  /** `clock`: the namenode's time, on every node; the clocks of machines can be set, and be wrong. */
   constructor({ secret, clock }: { secret: Uint8Array; clock: Pick<Clock, 'now'> }) {
     this.#secret = secret
     this.#clock = clock
@@ -37,14 +37,14 @@ export class BlockTokens {
     return `${hour.toString(36)}.${expiry.toString(36)}.${this.#sign(scope, hour, expiry).toString('hex')}`
   }
 
-  /** Throws UNAUTHENTICATED unless the token allows just this. */
+  /** Throws UNAUTHENTICATED unless the token allows exactly this scope. */
   check(token: string, scope: TokenScope): void {
     const match = form.exec(token)
-    if (!match) throw refused(scope, 'it has not the form of a token')
+    if (!match) throw refused(scope, 'it is malformed')
     const hour = Number.parseInt(match[1]!, 36)
     const expiry = Number.parseInt(match[2]!, 36)
     const now = this.#clock.now()
-    // Keys of other hours are not even derived: a stranger cannot make us compute any number of them.
+    // Keys of other hours are not derived: otherwise a caller without the secret could cause any number of derivations.
     if (Math.abs(hour - Math.floor(now / hourMs)) > 1)
       throw refused(scope, 'its key is no longer in use; ask the namenode for the location again')
     if (!timingSafeEqual(this.#sign(scope, hour, expiry), Buffer.from(match[3]!, 'hex')))
@@ -60,9 +60,9 @@ export class BlockTokens {
   #key(hour: number): KeyObject {
     let key = this.#keys.get(hour)
     if (!key) {
-      // Three hours are in use at a time; older keys go.
+      // Three hours are in use at a time; older keys are dropped.
       for (const known of this.#keys.keys()) if (Math.abs(known - hour) > 2) this.#keys.delete(known)
-      // A key object: a page of 1000 locations takes 2 ms to sign; with raw bytes, imported for each, it takes 13.
+      // A key object: signing a page of 1000 locations takes 2 ms; with raw bytes, imported for each, it takes 13.
       key = createSecretKey(createHmac('sha256', this.#secret).update(`block key ${hour}`).digest())
       this.#keys.set(hour, key)
     }

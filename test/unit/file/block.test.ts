@@ -176,7 +176,7 @@ test('a node that says nothing is left after 0.8 s for another one, the last one
   }
   expect(await failed).toMatchObject({
     code: 'BLOCK_MISSING',
-    message: expect.stringMatching(/all 2 replicas failed, the last one with: the datanode at b:1 said nothing for 3276800 ms/) as string,
+    message: expect.stringMatching(/all 2 replicas failed, the last one with: the datanode at b:1 sent no data for 3276800 ms/) as string,
     details: { block: 7 },
   })
   expect([relocated, clock.waiting, reading.reported]).toEqual([5, 0, []])

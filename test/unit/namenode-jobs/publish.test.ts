@@ -240,7 +240,7 @@ test('parameters that could not travel with every task are refused', () => {
     expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('name directories') }),
   )
   expect(() => checkSpec({ ...spec, params: { text: 'x'.repeat(MiB - 10) } })).toThrow(
-    expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('store what is large as a file') }),
+    expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('store large values in a file') }),
   )
 })
 
