@@ -1,9 +1,9 @@
-// Aborts, in one form: what an aborted call throws, and how a wait that knows no signal is made to obey one.
+// Aborts in one form: the error that an aborted call throws, and a wrapper that makes any promise obey a signal.
 
 import { GristmillError } from './errors.ts'
 
 /**
- * TIMEOUT if the signal's deadline passed, else ABORTED; the reason itself if it is one of our errors already. `cause` is the signal's
+ * TIMEOUT if the signal's deadline passed, else ABORTED; the reason itself if it is a GristmillError. `cause` is the signal's
  * reason.
  */
 export function abortError(signal: AbortSignal): GristmillError {
@@ -11,7 +11,7 @@ export function abortError(signal: AbortSignal): GristmillError {
   if (reason instanceof GristmillError) return reason
   if (reason instanceof Error && reason.name === 'TimeoutError')
     return new GristmillError('TIMEOUT', 'the deadline of the operation passed', { cause: reason })
-  // A reason that the caller gave is worth telling; Node's own says only that it was aborted.
+  // The caller's own reason is added to the message; Node's default reason says only that the call was aborted.
   const why =
     reason instanceof Error ? (reason.name === 'AbortError' ? '' : `: ${reason.message}`) : typeof reason === 'string' ? `: ${reason}` : ''
   return new GristmillError('ABORTED', `the operation was aborted${why}`, { cause: reason })
@@ -21,7 +21,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw abortError(signal)
 }
 
-/** The result of `work`, or the abort of `signal`, whichever comes first. `work` goes on after an abort and has to see to its own end. */
+/** The result of `work`, or an error as soon as `signal` aborts. After an abort `work` continues, and must end by itself. */
 export function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work
   return new Promise((resolve, reject) => {

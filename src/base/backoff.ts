@@ -1,14 +1,14 @@
-// Waiting between tries: exponential with full jitter, so that many callers do not return together.
+// Delays between retries: exponential with jitter over the upper half, so that many callers do not retry together.
 
 export interface Backoff {
   readonly firstMs: number
   readonly maxMs: number
 }
 
-/** What the Random port gives; named here because the base knows no port. */
+/** The part of the Random port used here; the base does not import ports. */
 interface Dice { float(): number }
 
-/** How long to wait before try number `attempt` (1 is the first repeat). */
+/** Delay in milliseconds before retry number `attempt`, starting at 1. */
 export function backoffMs(attempt: number, { firstMs, maxMs }: Backoff, random: Dice): number {
   const ceiling = Math.min(maxMs, firstMs * 2 ** Math.min(attempt - 1, 20))
   return ceiling / 2 + random.float() * (ceiling / 2)

@@ -1,14 +1,14 @@
-// Where settings come from: flags over GRISTMILL_* variables over one small JSON file. What nobody said keeps its default.
-// A name that is not in the table (settings.ts) is an error that names the nearest one, so that a misspelt setting never
-// goes unnoticed. Pure: the caller gives the environment, the flags and the file's text.
+// Resolves settings from their sources: flags over GRISTMILL_* variables over one JSON file; unset ones keep their defaults. A name
+// that is not in the table (settings.ts) is an error that suggests the nearest one, so that a misspelt setting is noticed. Pure:
+// the caller passes the environment, the flags and the file's text.
 
 import { isAbsolute, join } from 'node:path'
 import { GristmillError } from './errors.ts'
 import { settings, type Setting, type SettingName, type Settings } from './settings.ts'
 
-/** Not a setting, for it says where the settings are. */
+/** Not a setting: the path of the settings file. */
 const configVariable = 'GRISTMILL_CONFIG'
-/** Not settings either: with them, and only with them, a test takes hold of a process. */
+/** Not settings either: reserved for tests that control a process. */
 const testVariables: ReadonlySet<string> = new Set(['GRISTMILL_TEST_KIT', 'GRISTMILL_FAILPOINTS'])
 const prefix = 'GRISTMILL_'
 
@@ -21,22 +21,22 @@ export const flagOf = (name: string): string => `--${snake(name, '-')}`
 const snake = (name: string, by: string): string => name.replace(/[A-Z]/g, letter => by + letter.toLowerCase())
 
 export interface ConfigSources {
-  /** Options of the command line under their camel-cased names; those that are no settings are passed over. */
+  /** Command line options under their camel-cased names; options that are no settings are ignored. */
   readonly flags: Readonly<Record<string, unknown>>
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Relative paths of flags and variables start here. */
+  /** Base of relative paths in flags and variables. */
   readonly cwd: string
-  /** The user's own directory: the home is `.gristmill` in it. */
+  /** The user's home directory, which contains the default home `.gristmill`. */
   readonly userDirectory: string
 }
 
 export interface ConfigFile {
   readonly path: string
-  /** undefined: there is no such file. */
+  /** undefined: the file does not exist. */
   readonly text: string | undefined
 }
 
-/** Which file to read, and whether somebody asked for it (then it must be there). */
+/** Path of the settings file, and whether it was named explicitly and must therefore exist. */
 export function configFileOf(sources: ConfigSources): { path: string; asked: boolean } {
   const { flags, env, cwd } = sources
   const asked = typeof flags['config'] === 'string' ? flags['config'] : env[configVariable]
@@ -44,13 +44,13 @@ export function configFileOf(sources: ConfigSources): { path: string; asked: boo
   return { path: join(homeOf(sources), 'config.json'), asked: false }
 }
 
-/** The home, which no config file can name: it would lie in it. */
+/** The home. It cannot be set in the settings file, which is in the home by default. */
 function homeOf({ flags, env, cwd, userDirectory }: ConfigSources): string {
   const said = typeof flags['home'] === 'string' ? flags['home'] : env[variableOf('home')]
   return said ? absolute(said, cwd) : join(userDirectory, '.gristmill')
 }
 
-/** All that was said, the strongest source first. Throws CONFIG_INVALID. */
+/** Merges all sources, the strongest winning. Throws CONFIG_INVALID. */
 export function resolveSettings(sources: ConfigSources, file?: ConfigFile): Settings {
   const { flags, env, cwd } = sources
   const result: Record<string, unknown> = {}
@@ -102,7 +102,7 @@ function readFile(path: string, text: string): Record<string, unknown> {
   return parsed as Record<string, unknown>
 }
 
-/** `name` itself if it is one of `all`; otherwise throws and says which one was probably meant. */
+/** Returns `name` if it is one of `all`; otherwise throws and suggests the nearest name. */
 function known<T extends string>(name: string, all: readonly T[], what: string): T {
   if (all.includes(name as T)) return name as T
   const nearest = all
@@ -112,7 +112,7 @@ function known<T extends string>(name: string, all: readonly T[], what: string):
   throw invalid(`${what} is not known${hint} (docs/reference/settings.md lists them all)`, name)
 }
 
-/** Letters to add, drop or change to get from one to the other. */
+/** Levenshtein distance: letters to insert, delete or change. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {

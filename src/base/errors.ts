@@ -1,10 +1,10 @@
-// The one error class and the one table of codes. A code exists only if some caller acts differently on it.
-// Codes that POSIX has keep their POSIX names, so that code written for node:fs reads them unchanged.
+// The error class and the table of error codes. A code exists only if some caller acts differently on it. Codes that POSIX has keep
+// their POSIX names, so that code written for node:fs works unchanged.
 
 interface CodeFacts {
   /** HTTP status on the wire. */
   readonly status: number
-  /** May the same request be sent again, to the same or another server, without a person changing anything? */
+  /** True if the same request may be sent again, to the same or another server, without human intervention. */
   readonly retryable: boolean
   /** Process exit code of the command line (sysexits.h where one fits). */
   readonly exit: number
@@ -20,42 +20,42 @@ export const codes = {
   EISDIR: code(409, false, 1),
   ENOTEMPTY: code(409, false, 1),
   EACCES: code(403, false, 1),
-  /** It is in a snapshot, and snapshots never change. */
+  /** The path is in a snapshot, and snapshots never change. */
   EROFS: code(403, false, 1),
   EINVAL: code(400, false, 1),
   ENAMETOOLONG: code(400, false, 1),
   /** Another writer holds the path, or a job is publishing to it. */
   EBUSY: code(409, false, 1),
-  /** No datanode has room for a block, or the metadata disk is full. */
+  /** No datanode has space for a block, or the metadata disk is full. */
   ENOSPC: code(507, false, 1),
-  /** More would be below a directory than its quota allows. */
+  /** The operation would exceed the quota of a directory. */
   EDQUOT: code(507, false, 1),
   EPIPE: code(500, false, 141),
-  /** The path is another file now than the one that was being read; or what was sent for a job is not there any more. */
+  /** The path is now another file than the one being read; or data sent before a job is no longer available. */
   ESTALE: code(409, false, 1),
   // Blocks
-  /** No live replica of a block can be reached now. */
+  /** No live replica of a block is reachable now. */
   BLOCK_MISSING: code(503, true, 1),
-  /** Bytes do not match their checksum, length or identity. */
+  /** Data does not match its checksum, length or identity. */
   CORRUPT: code(500, false, 74),
   LEASE_EXPIRED: code(410, false, 1),
   // Cluster
   UNAUTHENTICATED: code(401, false, 77),
   WRONG_CLUSTER: code(421, false, 78),
-  /** The node must register again before it is heard. */
+  /** The node must register again before its other calls are accepted. */
   UNREGISTERED: code(409, true, 1),
   STALE_EPOCH: code(409, false, 1),
   SAFE_MODE: code(503, true, 75),
   OVERLOADED: code(429, true, 75),
-  /** The server cannot be reached, or is going away. Nothing was done. */
+  /** The server is unreachable or shutting down. Nothing was done. */
   UNAVAILABLE: code(503, true, 69),
   TIMEOUT: code(504, true, 75),
-  /** A mutation was sent and no answer came: it may or may not have happened. */
+  /** A mutation was sent and no reply came: it may or may not have happened. */
   OUTCOME_UNKNOWN: code(504, false, 75),
   ABORTED: code(499, false, 130),
   TOO_LARGE: code(413, false, 1),
   // Jobs
-  /** The program does not compile, does not load or does not export what was asked for. */
+  /** The program does not compile, does not load, or lacks the expected export. */
   PROGRAM_INVALID: code(400, false, 65),
   TASK_FAILED: code(500, true, 1),
   JOB_FAILED: code(500, false, 1),
@@ -73,13 +73,16 @@ export type ErrorCode = keyof typeof codes
 
 export interface ErrorOptions {
   readonly cause?: unknown
-  /** Facts for programs: path, block, node, file, record, offset… Must survive JSON. */
+  /** Structured facts: path, block, node, file, record, offset… Must survive JSON. */
   readonly details?: Readonly<Record<string, unknown>>
 }
 
-/** Says what was asked, what was found, and what to do about it. `code` is for programs, `message` for people. */
+/**
+ * Error of every public call. The message says what was asked, what was found, and what to do. `code` is for programs, `message`
+ * for people.
+ */
 export class GristmillError extends Error {
-  /** `AbortError` for an aborted call: programs for Node, fetch and timers look for that name. */
+  /** `AbortError` for an aborted call: programs for Node, fetch and timers check that name. */
   override readonly name: string
   readonly code: ErrorCode
   readonly details: Readonly<Record<string, unknown>>
@@ -105,7 +108,7 @@ export function hasCode(error: unknown, ...wanted: ErrorCode[]): error is Gristm
   return error instanceof GristmillError && wanted.includes(error.code)
 }
 
-/** Any thrown value as a GristmillError; what we did not foresee becomes INTERNAL with its cause. */
+/** Converts any thrown value; unforeseen ones become INTERNAL with the value as cause. */
 export function asError(thrown: unknown): GristmillError {
   if (thrown instanceof GristmillError) return thrown
   if (thrown instanceof Error && thrown.name === 'AbortError')

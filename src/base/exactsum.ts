@@ -1,7 +1,7 @@
-// Sum of numbers that does not depend on the order in which they were added: it is kept without rounding and rounded once, when it
-// is read. Subtracting what was added before leaves the sum as if it had never been there.
-// Whole numbers are added as they are while their sum is exact; the rest is kept as Shewchuk's nonoverlapping partials ("Adaptive
-// Precision Floating-Point Arithmetic", 1997; as in Python's math.fsum), one to three of them in practice and 39 at the most.
+// Exact sum of floating-point numbers, independent of the order of additions: kept without rounding, rounded once when read.
+// Subtracting an added number restores the previous sum exactly. Integers are added directly while their sum is exact; the rest is
+// kept as Shewchuk's nonoverlapping partials ("Adaptive Precision Floating-Point Arithmetic", 1997; as in Python's math.fsum), one
+// to three of them in practice and 39 at most.
 // REQUIRES: finite numbers whose sums stay finite in every order.
 
 export class ExactSum {
@@ -22,7 +22,7 @@ export class ExactSum {
     for (const each of other.#partials) this.add(each)
   }
 
-  /** The number nearest to the exact sum; of two as near, the even one. */
+  /** The number nearest to the exact sum; ties go to the even one. */
   get value(): number {
     if (this.#partials.length === 0) return this.#whole
     const partials = [...this.#partials]
@@ -31,7 +31,7 @@ export class ExactSum {
   }
 }
 
-/** Adds a number: each partial is replaced by what its addition to it loses. */
+/** Adds a number: each partial is replaced by the rounding error of its addition. */
 function grow(partials: number[], by: number): void {
   let high = by
   let kept = 0
@@ -56,7 +56,7 @@ function rounded(partials: readonly number[]): number {
     lost = small - (sum - high)
     high = sum
   }
-  // Half a unit was lost, and what lies below it says which way: away from the even number that was taken.
+  // A tie was rounded to even, but the next lower partial shows that the exact value is on the other side.
   if (at > 0 && lost !== 0 && Math.sign(lost) === Math.sign(partials[at - 1]!)) {
     const twice = lost * 2
     const next = high + twice

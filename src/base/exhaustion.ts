@@ -1,10 +1,10 @@
-// Errors of the operating system that mean that this process, or its machine, has run out of descriptors, memory or processes.
-// They say nothing about the disk, the file or the peer that was being used when they came.
+// Operating system errors which mean that this process or its machine has run out of descriptors, memory or processes. They say
+// nothing about the disk, file or peer in use.
 
 import { GristmillError } from './errors.ts'
 
 const exhaustionCodes: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'ENOBUFS'])
-/** Calls that hand bytes to a disk. If one of these fails, for whatever reason, the disk may have lost what it had taken. */
+/** If one of these calls fails, for whatever reason, the disk may have lost data that it had accepted. */
 const syncCalls: ReadonlySet<unknown> = new Set(['fsync', 'fdatasync'])
 
 export function isExhaustion(error: unknown): boolean {
@@ -12,7 +12,7 @@ export function isExhaustion(error: unknown): boolean {
   return exhaustionCodes.has(code) && !syncCalls.has(syscall)
 }
 
-/** The same as an error for callers: another process, or this one a moment later, can do what was asked. */
+/** Error for callers: another server, or this one a moment later, can serve the request. */
 export function exhausted(what: string, cause: unknown): GristmillError {
   const { code = '' } = cause as NodeJS.ErrnoException
   const advice = code === 'EMFILE'

@@ -1,18 +1,18 @@
-// Named places at which a test may stop a process, make it fail, or hold it. A name says room, act and side; the list is the
-// whole of them, so that a test can go through all. In production none is armed and passing one costs a call that does nothing.
+// Names of all failpoints: places at which a test can stop a process, make it fail, or hold it. A name is room, action and side. In
+// production none is armed, and passing one costs an empty call.
 
 export const failpoints = [
-  // A group of operations is checked and not yet in the log; it is in the log, unsynced; it is synced and not in the store; it is in
-  // both and nobody knows; the state in memory has it too, and no reply has gone out.
+  // Journal, for a group of operations: checked, not in the log; in the log, not synced; synced, not in the store; in both, not
+  // reported; applied in memory, no reply sent.
   'journal.append.before', 'journal.append.after', 'journal.commit.before', 'journal.commit.after', 'journal.reply.before',
-  // A block's first byte is about to come; all bytes and sums are there, unsynced; synced, under temporary names; the meta file has its
-  // name and the data has not; both have their names, which may still be lost; they cannot be lost any more.
+  // Block, while it is received: before the first byte; complete, not synced; synced under temporary names; meta file renamed, data
+  // file not; both renamed, directory not synced; directory synced.
   'block.receive', 'block.finalise.before', 'block.rename.before', 'block.rename.between', 'block.rename.after', 'block.syncdir.after',
-  // Durable on this node and all behind it, and the sender does not know.
+  // Durable on this node and all behind it; the sender has no acknowledgement yet.
   'block.ack.before',
-  // An order of the namenode is about to be carried out.
+  // Before an order of the namenode is carried out.
   'block.delete.before', 'block.replicate.before',
-  // The scheduler has decided, and the journal has not been asked.
+  // The scheduler has decided; nothing is in the journal yet.
   'task.commit.before', 'job.publish.before',
 ] as const
 

@@ -1,27 +1,27 @@
-// Every identity in the system, branded so that one cannot be passed for another.
-// Numbers stay below 2^53; a block or inode id is never used twice in the life of a cluster.
+// Branded id types, so that one id cannot be passed for another. Numbers stay below 2^53; block and inode ids are never reused
+// within a cluster.
 
 declare const brand: unique symbol
 type Branded<T, Name extends string> = T & { readonly [brand]: Name }
 
-/** Names one cluster for ever; stamped into every data directory and checked on every call. */
+/** Id of a cluster for its whole life; stamped into every data directory and checked on every call. */
 export type ClusterId = Branded<string, 'ClusterId'>
-/** Names one datanode for ever; stamped into its data directories. */
+/** Id of a datanode for its whole life; stamped into its data directories. */
 export type NodeId = Branded<string, 'NodeId'>
 /** One disk (data directory) of a datanode. */
 export type StorageId = Branded<string, 'StorageId'>
 export type BlockId = Branded<number, 'BlockId'>
 export type InodeId = Branded<number, 'InodeId'>
-/** A file being written. It becomes the inode's id when the file is complete. */
+/** A file being written. It becomes the inode id when the file is complete. */
 export type LeaseId = Branded<number, 'LeaseId'>
 export type JobId = Branded<string, 'JobId'>
-/** `<client>:<seq>`: a mutation with the same id has one effect and one answer. */
+/** `<client>:<seq>`: repeats of a mutation with the same id take effect once and get the same reply. */
 export type RequestId = Branded<string, 'RequestId'>
 /** SHA-256 of a program bundle, in hex. */
 export type ProgramId = Branded<string, 'ProgramId'>
-/** Splits that are sent before their job; chosen by their sender. */
+/** Splits that are sent before their job; chosen by the sender. */
 export type SplitsId = Branded<string, 'SplitsId'>
-/** One try of a task: `<job>.<stage>.<task>.<attempt>`. */
+/** One attempt of a task: `<job>.<stage>.<task>.<attempt>`. */
 export type AttemptId = Branded<string, 'AttemptId'>
 /** `host:port`. */
 export type Address = Branded<string, 'Address'>
@@ -54,12 +54,12 @@ export function attemptParts(id: AttemptId): AttemptParts {
   return { job: jobId(job!), stage: Number(stage), task: Number(task), attempt: Number(attempt) }
 }
 
-/** A block's name on disk and on screen: 16 hex digits. */
+/** Name of a block on disk and in output: 16 hex digits. */
 export function blockName(id: BlockId): string {
   return id.toString(16).padStart(16, '0')
 }
 
-/** The block that a file name on disk stands for, or undefined if it is not one of ours. */
+/** The block id of a file name, or undefined if it is no block name. */
 export function parseBlockName(name: string): BlockId | undefined {
   return /^[0-9a-f]{16}$/.test(name) ? blockId(Number.parseInt(name, 16)) : undefined
 }

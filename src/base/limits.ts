@@ -1,87 +1,94 @@
-// Bounds of every queue, message and loop. What a cluster must agree on stands apart from what a process may choose.
-// A number carries its reason; the relations between them are asserted when this file loads.
+// Bounds of every queue, message and loop. Limits that a cluster must agree on are separate from those that a process may choose.
+// Each number states its reason; relations between them are asserted at load.
 
 import { assert } from './assert.ts'
 import { KiB, MiB } from './units.ts'
 
-/** Agreed by all processes of a cluster: changing one is a change of format or protocol. */
+/** Agreed by all processes of a cluster: a change is a change of format or protocol. */
 const clusterLimits = {
-  /** LMDB keys end at 511 bytes: 8 of the parent's id leave room for more, but POSIX stops at 255. */
+  /** LMDB keys end at 511 bytes, of which 8 are the parent's id; POSIX stops at 255. */
   nameBytesMax: 255,
   pathBytesMax: 8 * KiB,
-  /** Names in a path. Making one costs some 15 µs, so all of a path 15 ms; 8 KiB would hold 4,096 names. HDFS has the same bound. */
+  /**
+   * Names in a path. Creating one takes about 15 µs, all of a path 15 ms; 8 KiB would hold 4,096 names. HDFS has the same bound.
+   */
   pathDepthMax: 1000,
   blockBytesDefault: 128 * MiB,
   blockBytesMin: 4 * KiB,
-  /** Offsets in a block are carried in 48 bits; 2 GiB keeps every length in a signed 32-bit number. */
+  /** Offsets in a block have 48 bits; 2 GiB keeps every length in a signed 32-bit number. */
   blockBytesMax: 2048 * MiB - 64 * KiB,
-  /** One checksum per 64 KiB: a disk's read-ahead, and CRC32C runs at full speed from 4 KiB on. */
+  /** One checksum per 64 KiB: a disk's read-ahead; CRC32C reaches full speed at 4 KiB. */
   chunkBytes: 64 * KiB,
   /**
-   * One frame: large enough that its header and one promise cost nothing; a ring of them stays in the cache (1 MiB frames took twice the
-   * CPU).
+   * One frame: large enough that its header and one promise cost nothing; a ring of frames stays in the cache (1 MiB frames took
+   * twice the CPU time).
    */
   framePayloadBytesMax: 256 * KiB,
   replicationMax: 16,
   /**
-   * Blocks of one file: completing it costs some 4 µs a block in one piece, so 40 ms. 1.28 TB in blocks of 128 MiB; HDFS has the same
-   * bound.
+   * Blocks of one file: completing it takes about 4 µs per block without a break, so 40 ms. 1.28 TB in blocks of 128 MiB; HDFS has
+   * the same bound.
    */
   fileBlocksMax: 10_000,
-  /** Tasks of a stage: to begin, or to tell all of them, costs some 2 µs each in one piece, so 40 ms. */
+  /** Tasks of a stage: starting or listing all of them takes about 2 µs each without a break, so 40 ms. */
   stageTasksMax: 20_000,
-  /** The longest record (line, CSV row) that a job reads; longer is an error with its offset. */
+  /** Longest record (line, CSV row) that a job reads; a longer one is an error with its offset. */
   recordBytesMax: 16 * MiB,
 }
 
-/** A process's own choice. */
+/** Chosen by each process. */
 const processLimits = {
-  /** A request to the namenode is read, checked and answered in one piece: of what is hardest to parse, 1 MiB takes some 40 ms. */
+  /**
+   * A request to the namenode is read, checked and answered without a break: 1 MiB of the JSON that is hardest to parse takes
+   * about 40 ms.
+   */
   controlBodyBytesMax: 1 * MiB,
   /**
-   * Bodies of requests that a server has not answered, together; one more is OVERLOADED before it is read. As values they take up to twenty
-   * times as much memory.
+   * Total size of the request bodies that a server has not answered; one more is OVERLOADED before it is read. Parsed, they take
+   * up to twenty times as much memory.
    */
   bodiesBytesMax: 64 * MiB,
-  /** Smaller ones are not counted: as many as there may be calls are 160 MiB. */
+  /** Smaller bodies are not counted: at the maximum number of calls they take 160 MiB. */
   bodyFreeBytes: 16 * KiB,
-  /** What datanodes report, whose shape is known: 10,000 blocks, or the counters of 1,000 attempts. */
+  /** Reports of datanodes, whose shape is known: 10,000 blocks, or the counters of 1,000 attempts. */
   reportBodyBytesMax: 4 * MiB,
-  /** A job with its parameters, and as many of its splits as are one page of them. To parse and to journal 8 MiB takes some 50 ms each. */
+  /** A job with its parameters and one page of its splits. Parsing and journaling 8 MiB take about 50 ms each. */
   jobBodyBytesMax: 8 * MiB,
   /**
-   * Its parameters, as JSON: they are read, checked and written down in one piece, and with every task; of what is hardest to parse 1 MiB
-   * takes some 20 ms.
+   * Parameters of a job, as JSON: they are parsed, checked and written without a break, and sent with every task; 1 MiB of the
+   * JSON that is hardest to parse takes about 20 ms.
    */
   jobParamsBytesMax: 1 * MiB,
-  /** Paths and patterns that were named as its input, in characters. */
+  /** Characters of the paths and patterns named as a job's input. */
   jobNamedCharsMax: 1 * MiB,
   /**
-   * A page of packed splits, some 25 bytes for each range of a file and what is new in its path: 1 MiB takes 6 to 9 ms to parse, to journal
-   * and to store.
+   * A page of packed splits, about 25 bytes for each range of a file plus the new part of its path: 1 MiB takes 6 to 9 ms to
+   * parse, to journal and to store.
    */
   splitsBodyBytesMax: 1 * MiB,
   /** All splits of one job, packed: the namenode keeps them in memory while it runs. About two million files of one block. */
   jobSplitsBytesMax: 64 * MiB,
-  /** The same of all jobs that run or are about to be submitted; one more page, or job with splits, is refused with OVERLOADED. */
+  /**
+   * The same for all jobs that run or are about to be submitted; a further page, or job with splits, is refused with OVERLOADED.
+   */
   splitsHeldBytesMax: 256 * MiB,
-  /** Of what one user has sent for jobs that have not been submitted yet: two of the largest at a time, and half of what all may have. */
+  /** Splits of one user for jobs not submitted yet: two of the largest jobs at a time, and half of the total. */
   uploadBytesPerUserMax: 128 * MiB,
-  /** Jobs whose splits one user sends at a time: a tenth of those of all users, jobsRunningMax. */
+  /** Jobs for which one user sends splits at a time: a tenth of jobsRunningMax, the limit of all users. */
   uploadsPerUserMax: 100,
-  /** Brackets, and keys and commas, in a body: what parsing costs, whatever the bytes are. 20,000 splits have 100,000 and 600,000. */
+  /** Brackets, and keys plus commas, in a body: they determine the cost of parsing. 20,000 splits have 100,000 and 600,000. */
   jsonBracketsMax: 125_000,
   jsonPartsMax: 750_000,
-  /** Keys of one object: more make a table that is slow to fill. */
+  /** Keys of one object: a larger table is slow to fill. */
   jsonKeysMax: 10_000,
-  /** An answer that a caller takes. */
+  /** Largest reply that a caller accepts. */
   replyBytesMax: 64 * MiB,
-  /** JSON nesting accepted from a wire, checked before parsing. */
+  /** JSON nesting accepted from the network, checked before parsing. */
   jsonDepthMax: 64,
   listPageMax: 1000,
-  /** Text in one page of a listing, beyond which the page ends early: 1,000 paths of 8 KiB would take 50 ms to write down. */
+  /** Text in one page of a listing, beyond which the page ends early: 1,000 paths of 8 KiB would take 50 ms to serialise. */
   pageTextMax: 1 * MiB,
-  /** Levels of directories that are looked up for one page, at 2 µs each. */
+  /** Directory levels looked up for one page, at 2 µs each. */
   pageLevelsMax: 10_000,
   locatePageMax: 1000,
   reportPageBlocksMax: 10_000,
@@ -90,96 +97,99 @@ const processLimits = {
   callsInFlightMax: 10_000,
   transfersMax: 256,
   parallelBlocks: 2,
-  /** Of one disk, by its scrubber: a tenth of what a slow one reads. */
+  /** Bytes per second that the scrubber reads from one disk: a tenth of a slow disk's throughput. */
   scrubBytesPerSecond: 8 * MiB,
-  /** Memory of an executor where neither the job nor the datanode's settings say. */
+  /** Memory of an executor if neither the job nor the datanode's settings give it. */
   taskMemoryBytesDefault: 512 * MiB,
-  /** Compressed input may become this large whatever it was, ... */
+  /** Decompressed input may have this size in any case, ... */
   unpackedFreeBytes: 256 * MiB,
-  /** ... and beyond that this many times larger than it is. gzip reaches 1,032; zstd would make terabytes of a file of zeros. */
+  /**
+   * ... and beyond it at most this multiple of the compressed size. gzip reaches 1,032; zstd would expand a file of zeros to
+   * terabytes.
+   */
   unpackedRatioMax: 2_000,
   taskLogBytesMax: 8 * MiB,
   programBytesMax: 32 * MiB,
-  /** Files that a program brings along; larger data belong into the cluster's own files. */
+  /** Assets of a program; larger data belongs into files of the cluster. */
   assetsBytesMax: 64 * MiB,
   assetsMax: 1000,
-  /** Programs with their assets that a datanode keeps for the next job that runs them, and those that a user's machine keeps. */
+  /** Programs with their assets that a datanode, or a submitter's machine, keeps for later jobs. */
   programsKeptBytes: 4096 * MiB,
-  /** Names and values of a job's environment variables: they come with each task. */
+  /** Names and values of a job's environment variables: they are sent with each task. */
   environmentBytesMax: 32 * KiB,
-  /** Snapshots of one directory, and directories that have some: both are looked through. */
+  /** Snapshots of one directory, and directories with snapshots: both are scanned. */
   snapshotsMax: 1000,
   snapshotDirectoriesMax: 1000,
-  /** These and all directories above them: whether one of them goes is asked of all, at 3 µs each. */
+  /** Snapshot directories and all directories above them: each removal is checked against all, at 3 µs each. */
   snapshotLevelsMax: 10_000,
-  /** An extended attribute; those of one file or directory, in number and in bytes of names and values: they come in one answer. */
+  /** Size of an extended attribute; number and total bytes (names and values) per path: they are sent in one reply. */
   attributeBytesMax: 16 * KiB,
   attributesMax: 100,
   attributesBytesMax: 64 * KiB,
   /** Directories with a quota. */
   quotasMax: 10_000,
-  /** Jobs at a time; one more is refused with OVERLOADED. */
+  /** Running jobs; one more is refused with OVERLOADED. */
   jobsRunningMax: 1000,
-  /** Jobs that have ended and can still be looked at; older ones are forgotten. */
+  /** Ended jobs that are kept for inspection; older ones are deleted. */
   jobsKept: 1000,
-  /** Outputs of jobs that were computed and could not be published, unless settings say otherwise. */
+  /** Defaults for kept outputs of jobs: number and bytes. */
   keptOutputsMax: 100,
   keptBytesMax: 1024 * 1024 * MiB,
-  /** Ended attempts of one task that are kept for people to look at. */
+  /** Ended attempts of one task that are kept for inspection. */
   attemptsKeptMax: 20,
-  /** Losses of one task (nodes that died, map outputs that went) before its job gives up: no loop is endless. */
+  /** Lost attempts and map outputs of one task (dead nodes, failed disks) before its job fails: bounds the loop. */
   lossesMax: 50,
 }
 
 /** Times, in milliseconds of the monotonic clock. */
 const times = {
   heartbeatMs: 500,
-  /** No heartbeat for this long: no new blocks or tasks are placed there. */
+  /** A node without a heartbeat for this time is stale: no new blocks or tasks are placed there. */
   nodeStaleMs: 3_000,
   /**
-   * No heartbeat for this long: the node is dead, and its blocks are copied elsewhere. With the time between two looks, ten seconds at the
+   * A node without a heartbeat for this time is dead, and its blocks are copied elsewhere. With the check interval, ten seconds at
    * most.
    */
   nodeDeadMs: 9_500,
   callTimeoutMs: 10_000,
-  /** A submitter's module that takes longer to load waits for something that a module should not wait for. */
+  /** A submitter's module that takes longer to load waits for something it should not wait for. */
   programLoadMs: 60_000,
-  /** A stream that moves no byte for this long is given up. */
+  /** A stream that moves no byte for this time is aborted. */
   progressTimeoutMs: 15_000,
-  /** A waiting call (orders, job progress) is answered empty after this long. */
+  /** A long poll (orders, job progress) is answered empty after this time. */
   longPollMs: 10_000,
   leaseRenewMs: 5_000,
-  /** A writer that has not renewed for this long may be replaced by another. */
+  /** A writer that has not renewed for this time may be replaced by another. */
   leaseSoftMs: 30_000,
-  /** A writer that has not renewed for this long has lost its file. */
+  /** A writer that has not renewed for this time has lost its file. */
   leaseHardMs: 600_000,
   blockTokenMs: 600_000,
-  /** Results of mutations are kept this long for a client that asks again. */
+  /** Results of mutations are kept this long for clients that retry. */
   requestKeptMs: 900_000,
-  /** A client stops asking for a lost answer well before the answer is forgotten. */
+  /** A client stops retrying well before its result is deleted. */
   requestRetryMs: 300_000,
   drainMs: 10_000,
-  /** What was removed can be restored for this long. */
+  /** Removed entries can be restored for this time. */
   trashKeepMs: 86_400_000,
-  /** What a job has computed and could not publish is kept for this long: a week-end, and time to think. */
+  /** Kept outputs of jobs are deleted after this time: a weekend, and time to think. */
   unpublishedKeepMs: 7 * 86_400_000,
-  /** Splits that were sent and whose job was not submitted are kept for this long after their last page. */
+  /** Splits whose job was not submitted are deleted this long after their last page. */
   splitsKeptMs: 600_000,
-  /** A node with a free slot is asked again after this long while tasks wait for a better place. */
+  /** Interval of offers of a node with a free slot, while tasks wait for a better place. */
   offerMs: 100,
-  /** An attempt that its node has not mentioned for this long is given up, and runs elsewhere. */
+  /** An attempt that its node has not reported for this time is given up, and runs elsewhere. */
   attemptSilentMs: 30_000,
-  /** A node that is to be away for longer is decommissioned. */
+  /** A node that will be away for longer is decommissioned. */
   maintenanceMsMax: 30 * 86_400_000,
-  /** Every block of a disk is read and compared within this time. */
+  /** Period in which a disk's replicas are all read and verified. */
   scrubPeriodMs: 14 * 86_400_000,
-  /** Removed blocks stay in a disk's trash for so long, if it has the room. */
+  /** Deleted blocks stay in a disk's trash for this time, if there is space. */
   blockTrashKeepMs: 3_600_000,
-  /** A namenode that is younger is not obeyed when it wants much removed. */
+  /** Datanodes refuse mass deletions of a namenode that has run for less than this time. */
   deleteGuardMs: 600_000,
-  /** A datanode looks at its disks this often. */
+  /** Interval at which a datanode checks its disks. */
   tendMs: 10_000,
-  /** A killed attempt whose end is not reported holds its slot no longer than this. */
+  /** A killed attempt whose end is not reported frees its slot after this time. */
   killSilentMs: 10_000,
 }
 

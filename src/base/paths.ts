@@ -1,13 +1,13 @@
-// Paths of the namespace: absolute, `/`-separated keys. They are never paths of an operating system.
-// A valid path has no empty, `.` or `..` part, no NUL, and no part over 255 bytes of UTF-8.
+// Paths of the namespace: absolute keys separated by `/`, never paths of an operating system.
+// Invariant: a valid path has no empty, `.` or `..` part, no NUL, and no part over 255 bytes of UTF-8.
 
 import { GristmillError } from './errors.ts'
 import { limits } from './limits.ts'
 
-/** What the system keeps for itself; hidden from listings of `/`, writable by the system only. */
+/** Directory reserved for the system; hidden from listings of `/`, writable by the system only. */
 export const systemDirectory = '/.gristmill'
 
-/** Turns what a person typed into the one spelling of a path. Relative paths start at `/`. Throws EINVAL or ENAMETOOLONG. */
+/** Normal form of a path that a user gave. Relative paths start at `/`. Throws EINVAL or ENAMETOOLONG. */
 export function normalise(path: string): string {
   if (typeof path !== 'string') throw new GristmillError('EINVAL', `a path is a string, not ${path === null ? 'null' : typeof path}`)
   const parts: string[] = []
@@ -21,17 +21,17 @@ export function normalise(path: string): string {
   return normal
 }
 
-/** A UTF-16 unit is at most three bytes of UTF-8: no name in a path this short can be too long. */
+/** A UTF-16 unit takes at most three bytes of UTF-8, so no name in a path of this length is too long. */
 const surelyShort = Math.floor(limits.nameBytesMax / 3)
 // An empty, `.` or `..` part, or a NUL.
 const odd = /\/(?:\/|$|\.(?:\/|$)|\.\.(?:\/|$))|\0/
 
 /**
- * Throws unless `path` is a normal path; servers call this on everything that arrives. `from`: a slash in it, in front of which all
- * has been checked, as part of another path. One pass: 8 KiB take some 30 µs, whatever is in them.
+ * Throws unless `path` is normal; servers call this on every path received. `from`: index of a slash before which the path is
+ * known to be valid. One pass: 8 KiB take about 30 µs, whatever the content.
  */
 export function checkPath(path: string, from = 0): void {
-  // Nearly every path is short and plain; the slow way below finds the words for what is wrong with others.
+  // Fast path for nearly all paths, which are short and plain; the slow path below finds the error message.
   if (path.length <= surelyShort && path.charCodeAt(0) === 47 && (path.length === 1 || !odd.test(path))) return
   if (!path.startsWith('/'))
     throw new GristmillError('EINVAL', `"${path}" is not an absolute path; it must start with /`, { details: { path } })
@@ -62,15 +62,15 @@ export function checkName(name: string, path = name): void {
   }
 }
 
-/** The names along a normal path: `/a/b` → `['a', 'b']`, `/` → `[]`. */
+/** Names along a normal path: `/a/b` → `['a', 'b']`, `/` → `[]`. */
 export const namesOf = (path: string): string[] => (path === '/' ? [] : path.slice(1).split('/'))
 export const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/')) || '/'
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 export const join = (directory: string, name: string): string => (directory === '/' ? `/${name}` : `${directory}/${name}`)
 
-/** Is `path` the directory itself or below it? */
+/** True if `path` is the directory or below it. */
 export const isWithin = (path: string, directory: string): boolean =>
   directory === '/' || path === directory || path.startsWith(`${directory}/`)
 
-/** Is one of them the other, or above it? */
+/** True if the paths are equal or one is above the other. */
 export const overlap = (a: string, b: string): boolean => isWithin(a, b) || isWithin(b, a)

@@ -1,5 +1,5 @@
-// A bounded queue between one or more producers and one consumer that takes all that waits at once.
-// Full means OVERLOADED at once: the caller is told, memory never grows.
+// Bounded queue between producers and one consumer that takes all waiting items at once. A full queue throws OVERLOADED at once, so
+// that memory is bounded.
 
 import { GristmillError } from './errors.ts'
 
@@ -23,10 +23,10 @@ export class Queue<T> {
     this.#items.push(item)
   }
 
-  /** The first item that waits for which this is true. */
+  /** The first waiting item that matches. */
   find(is: (item: T) => boolean): T | undefined { return this.#items.find(is) }
 
-  /** Everything that waits, oldest first; the queue is empty afterwards. */
+  /** All waiting items, oldest first; empties the queue. */
   drain(): T[] {
     const items = this.#items
     this.#items = []
@@ -34,7 +34,7 @@ export class Queue<T> {
   }
 }
 
-/** At most `max` pieces of work at once; the rest waits in order. */
+/** Runs at most `max` pieces of work at a time; the rest waits in order. */
 export class Semaphore {
   #free: number
   readonly #waiting: Array<{
@@ -48,7 +48,7 @@ export class Semaphore {
 
   get waiting(): number { return this.#waiting.length }
 
-  /** Waits for a place. The caller must call the returned function exactly once when it is done. */
+  /** Waits for a place. REQUIRES: the caller calls the returned function exactly once. */
   async acquire(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted()
     if (this.#free > 0) {

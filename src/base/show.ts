@@ -1,8 +1,8 @@
-// Values of users in messages. Never throws: a message that cannot be made hides what it should tell.
+// Formats values of users for messages. Never throws: a failure here would hide the message.
 
 const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON
 
-/** As JSON, with bigints as their digits; what JSON cannot hold by its type. At most `max` characters and a mark. */
+/** The value as JSON, bigints as digits; if JSON cannot represent it, its type. At most `max` characters and an ellipsis. */
 export function showValue(value: unknown, max = 80): string {
   const text = jsonOf(value) ?? otherwise(value)
   return text.length > max ? `${text.slice(0, max)}…` : text

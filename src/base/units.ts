@@ -1,4 +1,4 @@
-// Sizes and durations as people write and read them.
+// Parses and formats sizes and durations.
 
 import { GristmillError } from './errors.ts'
 

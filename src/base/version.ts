@@ -1,3 +1,3 @@
-// The version that processes tell each other and people. package.json says the same; a test compares.
+// Version shown to users and exchanged between processes. A test compares it with package.json.
 
 export const version = '0.1.0'

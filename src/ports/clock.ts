@@ -1,4 +1,4 @@
-// Time as the world gives it. Deadlines, leases and timeouts use `mono`; `now` is for people and file times only.
+// Port: time. Deadlines, leases and timeouts use `mono`; `now` is for people and file times only.
 
 export interface Clock {
   /** Wall-clock milliseconds since 1970. It may jump. */
@@ -11,6 +11,6 @@ export interface Clock {
   after(ms: number, work: () => void): () => void
   /** A signal that aborts with a TimeoutError after `ms`, or with `signal`'s reason when that aborts. */
   deadline(ms: number, signal?: AbortSignal): AbortSignal
-  /** Lets all other work that is ready run first (a turn of the event loop). Long loops call it. */
+  /** Lets all other ready work run first (one turn of the event loop). Long loops call it. */
   yield(): Promise<void>
 }

@@ -1,18 +1,18 @@
-// Where a test can take hold of a process. Production code passes points by name and knows nothing of what is done there.
+// Port: failpoints, at which a test can stop, fail or hold a process. Production code only passes their names.
 
 import type { Failpoint } from '../base/failpoints.ts'
 
-/** What a datanode does by itself now and then, and a test may want at once. */
+/** Periodic work of a datanode that a test may trigger at once. */
 export type Trigger = 'heartbeat' | 'report' | 'scrub'
 
 export interface Failpoints {
-  /** Does nothing unless the point is armed; then it may throw, or not return at all. */
+  /** Does nothing unless the point is armed; then it may throw, or never return. */
   pass(name: Failpoint): void
-  /** The same where the caller can wait: may also hold it until it is released. */
+  /** Like pass, for callers that can wait: the point may also hold the caller until it is released. */
   reach(name: Failpoint): Promise<void> | undefined
-  /** Tells how something is caused at once; a test may ask for it as long as the process lives. */
+  /** Registers the work of a trigger, for tests; stays registered for the life of the process. */
   offer?(what: Trigger, work: () => Promise<unknown>): void
 }
 
-/** Nothing is ever armed. */
+/** Implementation without armed points. */
 export const unarmed: Failpoints = Object.freeze({ pass() {}, reach: () => undefined })

@@ -1,4 +1,4 @@
-// What a process says while it works. Fields are for machines, the message for people.
+// Port: log of a process. The message is for people, the fields are for programs.
 
 export type LogFields = Readonly<Record<string, unknown>>
 
@@ -11,5 +11,5 @@ export interface Log {
   child(fields: LogFields): Log
 }
 
-/** Says nothing. */
+/** Implementation that logs nothing. */
 export const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent }

@@ -1,8 +1,8 @@
-// How a bundle on this machine becomes code in this process. A simulation has files that are nowhere, and stops its clock meanwhile.
+// Port: loading of a bundle as a module. A simulation keeps files in memory, and stops its clock while a module loads.
 
 export interface Modules {
-  /** What stack traces call the code of this file. */
+  /** URL of the file in stack traces. */
   urlOf(file: string): string
-  /** The module's exports. The same `instance` gives the same module, another one a fresh one. */
+  /** Exports of the module. The same `instance` returns the same module, another one a fresh one. */
   load(file: string, instance: string): Promise<unknown>
 }

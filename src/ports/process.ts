@@ -1,11 +1,11 @@
-// Child processes that run users' code. Only a datanode starts them.
+// Port: child processes that run users' code. Started by datanodes, and by clients to load a program.
 
 export interface Processes {
   /** Starts a Node process with the given main file, an environment of exactly `env`, and its own process group. */
   start(options: ChildOptions): Child
   /**
-   * Kills what children with working directories in `directory` have started and what has left their groups, as far as it can be
-   * found (Linux). REQUIRES: these children have ended. How many there were.
+   * Kills processes that ended children with working directories below `directory` have left behind, also outside of their groups,
+   * as far as they can be found (Linux). REQUIRES: these children have ended. Returns their number.
    */
   endStrays(directory: string): Promise<number>
 }
@@ -16,14 +16,14 @@ export interface ChildOptions {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
-  /** Limit of the V8 heap; the caller watches `residentBytes` for what lies outside of it. */
+  /** Limit of the V8 heap; the caller watches `residentBytes` for memory outside of it. */
   readonly heapBytesMax: number
   /**
-   * Directories, with all below them, that it may write to; anywhere if missing. Against accidents: whoever means harm gets
-   * around it by starting another process or loading native code, both of which are allowed.
+   * Directories, with their contents, that it may write to; default: anywhere. Protects against accidents only: malicious code can
+   * start another process or load native code, both of which are allowed.
    */
   readonly writable?: readonly string[]
-  /** Receives stdout and stderr, as they come. */
+  /** Receives stdout and stderr, as they arrive. */
   readonly onOutput: (bytes: Buffer, stream: 'stdout' | 'stderr') => void
   readonly onMessage: (message: unknown) => void
   /** Called exactly once, after the last message. */
@@ -32,10 +32,10 @@ export interface ChildOptions {
 
 export interface Child {
   readonly pid: number
-  /** Structured messages of at most a few KiB; data goes over files and wires. */
+  /** Sends a structured message of at most a few KiB; data goes over files and wires. */
   send(message: unknown): void
-  /** SIGKILL to the whole process group. */
+  /** Sends SIGKILL to the whole process group. */
   kill(): void
-  /** Resident memory now, or 0 if it cannot be told. */
+  /** Resident memory now, or 0 if unknown. */
   residentBytes(): number
 }

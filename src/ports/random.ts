@@ -1,4 +1,4 @@
-// Randomness: seeded in tests and simulations, the operating system's otherwise.
+// Port: randomness; seeded in tests and simulations, otherwise from the operating system.
 
 export interface Random {
   /** Uniform in [0, 1). */

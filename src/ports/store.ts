@@ -1,8 +1,8 @@
-// An ordered key-value store with transactions: what the namenode keeps its namespace in.
-// Keys compare as bytes. Values are opaque here; who writes them adds a checksum.
+// Port: ordered key-value store with transactions, which holds the namenode's namespace. Keys compare as bytes. Values are opaque;
+// their writer adds a checksum.
 
 export interface Store {
-  /** Opens a named table; the same name gives the same table. */
+  /** Opens a named table; the same name returns the same table. */
   table(name: string): Table
   /**
    * Runs `work` in one write transaction and returns its result once everything is durable on disk.
@@ -10,8 +10,8 @@ export interface Store {
    */
   transact<T>(work: () => T): T
   /**
-   * Called now and then, outside of transactions: a store that maps its file may give back memory that only mirrors the
-   * disk. Does nothing while a range is being read, or when there is nothing to gain.
+   * Called periodically, outside of transactions: a store that maps its file may release memory that only mirrors the disk. Does
+   * nothing while a range is being read, or if there is little to gain.
    */
   relax(): void
   /** Copies a consistent state into a directory. */
@@ -20,8 +20,8 @@ export interface Store {
 }
 
 /**
- * Looks at one row, as it lies in the store: the key in `bytes` from `keyAt`, its value behind it from `valueAt` to `end`.
- * Places instead of pieces, because there are millions. REQUIRES: it does not keep `bytes`. Throws if the row is not what it should be.
+ * Checks one row in the store: its key in `bytes` from `keyAt`, followed by its value from `valueAt` to `end`. Offsets instead of
+ * slices, because there are millions of rows. REQUIRES: it does not keep `bytes`. Throws if the row is invalid.
  */
 export type RowCheck = (table: string, bytes: Buffer, keyAt: number, valueAt: number, end: number) => void
 

@@ -1,4 +1,4 @@
-// All that a process gets from outside, in one object: real ones come from src/world, simulated ones from the test kit.
+// World: all ports of a process in one object; real ones come from src/world, simulated ones from the test kit.
 
 import type { Clock } from './clock.ts'
 import type { Disk } from './disk.ts'
@@ -18,14 +18,14 @@ export interface World {
   readonly processes: Processes
   readonly failpoints: Failpoints
   /**
-   * State that is kept by hand is counted anew after every event, which costs time in proportion to it. Simulations only; default: false.
+   * Recomputes and checks redundant state after every event, at a cost proportional to its size. Simulations only; default: false.
    */
   readonly checked?: boolean
   /** Opens (or creates) a store in a directory. */
   openStore(directory: string, options?: { mapBytes?: number; sync?: boolean }): Promise<Store>
   /**
-   * Looks at all of a store that nobody has open, without trusting its file: its structure, and each row in key order.
-   * Throws CORRUPT with what is wrong, or what `row` throws. No store has no rows.
+   * Checks a closed store completely, without trusting its file: its structure, and each row in key order. Throws CORRUPT with the
+   * first problem, or the error of `row`. A missing store has no rows.
    */
   inspectStore(directory: string, row?: RowCheck): Promise<void>
 }

@@ -1,5 +1,5 @@
-// Addresses as text (`host:port`, `[v6]:port`) and as the two parts that sockets want; and the name of the wire protocol,
-// which both ends put into the `Upgrade` header.
+// Converts addresses between text (`host:port`, `[v6]:port`) and the two parts that sockets use. Also the name of the wire protocol
+// for the `Upgrade` header.
 
 import { address, type Address } from '../base/ids.ts'
 import { GristmillError } from '../base/errors.ts'

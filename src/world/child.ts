@@ -1,23 +1,26 @@
-// The other end of process.ts: what the main file of a child uses. A child never outlives its parent: it ends when the
-// channel closes, and because a user's endless loop would never notice that, a watchdog thread looks at the parent's id, and ends the
-// child's group with it.
+// The child's side of process.ts, used by the main file of a child. Invariant: a child never outlives its parent. It ends when the
+// channel closes; since a user's endless loop would block that, a watchdog thread also checks the parent's pid, and kills the
+// child's process group.
 
 import { Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 
 export interface Parent {
-  /** Structured clone, a few KiB at most. Resolves when it is handed to the system: what was sent before an exit arrives. */
+  /**
+   * Structured clone, a few KiB at most. Resolves when the message is with the operating system: it arrives even if the child
+   * exits then.
+   */
   send(message: unknown): Promise<void>
-  /** Called for each message, in order. Set it before the first await of the main file. */
+  /** Sets the handler of messages, called in order. REQUIRES: set before the first await of the main file. */
   onMessage(handler: (message: unknown) => void): void
 }
 
-/** The first argument of every child; taken out of `process.argv` before the main file looks at it. */
+/** First argument of every child; removed from `process.argv` before the main file reads it. */
 export const parentFlag = '--parent-pid='
 
 /**
- * Runs in a thread of its own, so it works while the main thread is stuck. 200 ms: a dead datanode's tasks end well before anybody takes it
- * for dead.
+ * Runs in its own thread, so it works while the main thread is blocked. 200 ms: the tasks of a dead datanode end well before the
+ * namenode declares it dead.
  */
 const watchdog = `
   const { workerData } = require('node:worker_threads')
@@ -26,7 +29,7 @@ const watchdog = `
   setInterval(look, 200)
 `
 
-/** Only in a process started by `Processes.start`, and once. */
+/** Connects to the parent. REQUIRES: called once, in a process started by `Processes.start`. */
 export function connectParent(): Parent {
   const flag = process.argv[2]
   assert(
@@ -34,7 +37,7 @@ export function connectParent(): Parent {
     'this main file is started by another process of gristmill',
   )
   process.argv.splice(2, 1)
-  // With what it has started: it leads its group.
+  // The child leads its process group, so this also kills the processes that it started.
   process.once('disconnect', () => process.kill(-process.pid, 'SIGKILL'))
   const worker = new Worker(watchdog, {
     eval: true,

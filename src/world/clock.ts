@@ -1,11 +1,11 @@
-// Time from the operating system. Monotonic time comes from the runtime's own clock, which no administrator can set back.
-// Timers never keep a process alive, except a sleep that somebody awaits.
+// Clock of the operating system. `mono` is the runtime's monotonic clock, which an administrator cannot set back. Timers never keep
+// a process alive, except an awaited sleep.
 
 import { performance } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Clock } from '../ports/clock.ts'
 
-/** Node turns longer timers into 1 ms. Nobody waits 24 days; who tries is woken early and looks again. */
+/** Node turns longer timers into 1 ms. A longer wait (over 24 days) ends early, and its caller checks again. */
 const timerMsMax = 2 ** 31 - 1
 
 const bounded = (ms: number): number => Math.min(Math.max(0, Math.ceil(ms)), timerMsMax)

@@ -1,5 +1,5 @@
-// The client's end of a wire: one HTTP/1.1 Upgrade request over a plain connection, then the connection itself.
-// A server that refuses answers with an ordinary error body; its code and message come out as our own error.
+// Client side of a wire: one HTTP/1.1 Upgrade request over a plain connection, then the connection itself. The error body of a
+// refusal is turned into a GristmillError with the server's code and message.
 
 import net from 'node:net'
 import { abortError, throwIfAborted } from '../base/abort.ts'
@@ -50,12 +50,15 @@ export async function connectWire(
 function requestHead(to: Address, { path, headers }: { path: string; headers: Readonly<Record<string, string>> }): Buffer {
   const lines = [`GET ${path} HTTP/1.1`, `host: ${to}`, 'connection: upgrade', `upgrade: ${wireProtocol}`]
   for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`)
-  // A line break in a header would let its value speak for the rest of the request.
+  // A line break would allow a header value to inject further headers.
   if (lines.some(line => /[\r\n\0]/.test(line))) throw new GristmillError('EINVAL', 'a header of an Upgrade request holds a line break')
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
 }
 
-/** Reads up to the empty line and not a byte further. Byte by byte: they lie in the wire's scratch, and a head is short. */
+/**
+ * Reads up to the empty line and not a byte further. Byte by byte: the bytes are in the wire's scratch already, and a head is
+ * short.
+ */
 async function responseHead(wire: Wire): Promise<{ status: number; headers: Map<string, string> }> {
   const bytes = Buffer.alloc(headBytesMax)
   let length = 0
@@ -86,7 +89,7 @@ async function refusal(wire: Wire, to: Address, status: number, headers: Map<str
     try {
       body = JSON.parse(bytes.toString()) as typeof body
     } catch {
-      // Not one of ours: told by the status below.
+      // Not a gristmill body: the status is reported below.
     }
   }
   const { code, message, details } = body.error ?? {}

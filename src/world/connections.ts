@@ -1,7 +1,7 @@
-// Bounds the connections that a process accepts, over all of its listeners, below its limit of open files: what is left is for
-// disks, for connections to peers, and for child processes. At the bound the connection that has been here longest without a
-// request of a member of the cluster is closed for the new one; then idle ones of members go; only then is the new one refused.
-// Invariant: `taken` is the sum of the costs of all open tickets, and never larger than `max`.
+// Bounds the accepted connections of a process, over all of its listeners, below its limit of open files: the rest is for disks,
+// connections to peers, and child processes. At the bound, a new connection replaces the oldest one without a request of a cluster
+// member; then idle connections of members are closed; only then is the new one refused.
+// Invariant: `taken` is the sum of the costs of all open tickets, and at most `max`.
 
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
@@ -9,20 +9,20 @@ import { GristmillError } from '../base/errors.ts'
 import type { Log } from '../ports/log.ts'
 import { descriptorLimit } from './descriptors.ts'
 
-/** Fewer do not run a server: Node, LMDB, logs, the journal and a few disks take some 60. */
+/** A server needs more: Node, LMDB, logs, the journal and a few disks take about 60. */
 const limitMin = 128
-/** Descriptors that are never given to connections: the 60, and a quarter for disks, peers and child processes. */
+/** Descriptors never given to connections: those 60, and a quarter for disks, peers and child processes. */
 const keptMin = 64
 const keptShare = 0.25
-/** A wire holds one connection, and while it moves a block two files and a connection to the next member of the pipeline. */
+/** A wire holds one connection, and while it transfers a block two files and a connection to the next pipeline member. */
 export const wireCost = 4
-/** Between two words about it in the log. */
+/** Minimum interval of log lines about the limit. */
 const logMs = 60_000
 
 export interface Guest {
   readonly socket: Socket
   readonly server: Server
-  /** Has a member of the cluster sent a request over it? */
+  /** True if a member of the cluster has sent a request over it. */
   readonly known: () => boolean
   readonly log: Log
 }
@@ -37,9 +37,9 @@ export class Ticket {
     this.guest = guest
   }
 
-  /** It has become a wire. False: there is no room for what a wire needs. */
+  /** Accounts the connection as a wire. False: there is no room for the cost of a wire. */
   becomeWire(): boolean { return this.#room.grow(this, wireCost) }
-  /** The connection is gone. May be called again. */
+  /** Called when the connection is closed. May be called again. */
   leave(): void { this.#room.leave(this) }
 }
 
@@ -47,11 +47,11 @@ export class Connections {
   readonly #limit: number
   readonly max: number
   readonly #tickets = new Set<Ticket>()
-  /** Those that no member of the cluster has used when they were last looked at, the oldest first. */
+  /** Connections not known to be used by a member of the cluster, oldest first. */
   readonly #strangers = new Set<Ticket>()
   #taken = 0
   #loggedMs = Number.NEGATIVE_INFINITY
-  /** Since the start. */
+  /** Number of connections closed, and refused, since the start. */
   evicted = 0
   refused = 0
 
@@ -60,7 +60,7 @@ export class Connections {
     this.max = limit - keptMin - Math.floor(limit * keptShare)
   }
 
-  /** Descriptors that connections may take now. */
+  /** Descriptors taken by connections now. */
   get taken(): number { return this.#taken }
 
   /** Throws CONFIG_INVALID if this process cannot have enough open files to serve. */
@@ -72,7 +72,7 @@ export class Connections {
     )
   }
 
-  /** A connection has been accepted. undefined: it was closed, because there is no room for it. */
+  /** Accounts an accepted connection. undefined: there was no room, and it was closed. */
   enter(guest: Guest): Ticket | undefined {
     const ticket = new Ticket(this, guest)
     if (!this.#makeRoom(1, guest)) {
@@ -114,16 +114,16 @@ export class Connections {
     for (const ticket of this.#strangers) {
       if (this.#taken + cost <= this.max) return
       this.#strangers.delete(ticket)
-      // One that has turned out to be a member's is looked at here only, where it matters.
+      // Members are recognised only here, where it matters.
       if (ticket.guest.known()) continue
       this.#close(ticket)
     }
   }
 
-  /** Members' connections between two requests: whoever wants one again opens it again. */
+  /** Closes connections of members between two requests; a member that needs one opens it again. */
   #closeIdle(): void {
     for (const server of new Set([...this.#tickets].map(({ guest }) => guest.server))) server.closeIdleConnections()
-    // The socket of a wire is destroyed when another one takes its connection over.
+    // The socket of a wire is destroyed when SocketWire takes its connection over.
     for (const ticket of this.#tickets) if (ticket.cost === 1 && ticket.guest.socket.destroyed) this.#close(ticket)
   }
 
@@ -138,7 +138,7 @@ export class Connections {
     if (nowMs - this.#loggedMs < logMs) return
     this.#loggedMs = nowMs
     log.warn(
-      `this process has as many connections as its limit of open files allows; ${fits ? 'those without a request of this cluster, or idle, are closed for new ones' : 'new ones are refused'}: raise the limit (ulimit -n), or look for who opens them`,
+      `this process has as many connections as its limit of open files allows; ${fits ? 'those without a request of this cluster, or idle, are closed for new ones' : 'new ones are refused'}: raise the limit (ulimit -n), or find out which client opens them`,
       { limit: this.#limit, connections: this.#tickets.size, evicted: this.evicted, refused: this.refused },
     )
   }

@@ -1,5 +1,5 @@
-// How a test takes hold of a process that it has started: messages over the channel that Node gives a child and its parent, so
-// nobody else can send one, and only where GRISTMILL_TEST_KIT=1 was set. A process that is held ends when its test does.
+// Control of a process by the test that started it, over the channel between a Node parent and its child: no other process can send
+// messages, and it works only with GRISTMILL_TEST_KIT=1. The process ends with its test.
 
 import { asError, GristmillError } from '../base/errors.ts'
 import type { Trigger } from '../ports/failpoints.ts'
@@ -7,26 +7,26 @@ import { localDisk } from './disk.ts'
 import { ArmedFailpoints, parseFailpoints, type Armed } from './failpoints.ts'
 import { FaultyDisk, standStill, type DiskFault } from './faulty.ts'
 
-/** The first message: what holds from the start, before the process has looked at anything. */
+/** The first message: failpoints and faults that are in force from the start. */
 export interface Begin { readonly kind: 'begin'; readonly armed: readonly Armed[]; readonly faults: readonly DiskFault[] }
 
 export type ControlRequest =
   | { readonly kind: 'arm'; readonly armed: Armed }
-  /** Failpoints are disarmed, and what they hold goes on. */
+  /** Disarms failpoints and releases held callers. */
   | { readonly kind: 'disarm' }
   | { readonly kind: 'spoil'; readonly fault: DiskFault }
   | { readonly kind: 'healDisks' }
-  /** The event loop stands still for so long. */
+  /** Blocks the event loop for this time. */
   | { readonly kind: 'stall'; readonly ms: number }
   | { readonly kind: 'trigger'; readonly what: Trigger }
 
-/** Answers carry the number of what was asked. */
+/** Replies carry the id of the request. */
 export interface ControlMessage { readonly id: number; readonly ask: ControlRequest }
 export interface ControlReply { readonly id: number; readonly error?: string }
 
 export interface TestHold { readonly failpoints: ArmedFailpoints; readonly disk: FaultyDisk }
 
-/** Returns once the test has said what shall hold from the start. Throws CONFIG_INVALID if nobody may take hold of this process. */
+/** Resolves once the test has sent the initial state. Throws CONFIG_INVALID unless tests are enabled for this process. */
 export async function takeHold(): Promise<TestHold> {
   const { GRISTMILL_TEST_KIT: kit, GRISTMILL_FAILPOINTS: text = '' } = process.env
   if (kit !== '1')
@@ -36,7 +36,7 @@ export async function takeHold(): Promise<TestHold> {
     )
   const failpoints = new ArmedFailpoints(parseFailpoints(text))
   const disk = new FaultyDisk(localDisk)
-  // Started by hand, with the variables alone.
+  // Started by hand, with variables only.
   if (!process.send) return { failpoints, disk }
   process.once('disconnect', () => { process.kill(process.pid, 'SIGKILL') })
   await new Promise<void>(resolve => {

@@ -1,6 +1,6 @@
-// The local filesystem. Names are not followed through a symbolic link at their last part unless a caller says so, new files
-// are the owner's alone (0600, directories 0700) unless told, and nothing is durable before a sync says so. What is opened is a plain
-// file: a pipe in its place would hold a thread of the pool until somebody opens its other end, and four of them hold all threads.
+// Disk of the local filesystem. Symbolic links at the last component are not followed by default, new files are accessible to the
+// owner only by default (0600, directories 0700), and nothing is durable before a sync. Opens plain files only: a pipe would block
+// a pool thread until another process opens its other end, and four of them block the whole pool.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -14,13 +14,13 @@ const open = promisify(fs.open) as (path: string, flags: number, mode?: number) 
 const fsync = promisify(fs.fsync)
 const closeFile = promisify(fs.close)
 
-/** O_NONBLOCK means nothing to a file; a pipe or a device is opened with it at once, and refused. */
+/** O_NONBLOCK has no effect on files; with it, opening a pipe or a device returns at once, and it is refused. */
 const plain = O_NOFOLLOW | O_NONBLOCK
 const readFlags = O_RDONLY | plain
 const fileMode = 0o600
 const directoryMode = 0o700
 
-/** Makes temporary names differ within this process; the process id makes them differ between processes. */
+/** Makes temporary names unique within this process; the pid makes them unique between processes. */
 let temporaries = 0
 
 export const localDisk: Disk = Object.freeze({
@@ -59,7 +59,7 @@ export const localDisk: Disk = Object.freeze({
       }
       await fs.promises.rename(temporary, file)
     } catch (error) {
-      await localDisk.remove(temporary).catch(() => {}) // the first failure is the one worth telling
+      await localDisk.remove(temporary).catch(() => {}) // the first failure is the one to report
       throw error
     }
     await localDisk.syncDir(directory)
@@ -124,12 +124,12 @@ async function openToWrite(file: string, flags: number, mode: number): Promise<n
   try {
     return checked(await open(file, flags, mode), file)
   } catch (error) {
-    // A pipe that nobody reads, or a device that is not there.
+    // A pipe without a reader, or a missing device.
     throw codeOf(error) === 'ENXIO' && !fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() ? noFile(file) : error
   }
 }
 
-/** The descriptor, if it is a file's; else it is closed. */
+/** Returns the descriptor if it is a plain file's; otherwise closes it and throws. */
 export function checked(fd: number, file: string): number {
   let kind: fs.Stats | undefined
   try {
@@ -143,7 +143,7 @@ export function checked(fd: number, file: string): number {
   throw kind.isDirectory() ? Object.assign(new Error(`EISDIR: ${file} is a directory`), { code: 'EISDIR', path: file }) : noFile(file)
 }
 
-/** The code that BSD has for it. */
+/** EFTYPE: the code of BSD for this error. */
 const noFile = (file: string): Error =>
   Object.assign(new Error(`EFTYPE: ${file} is not a file, but a pipe, a socket or a device`), { code: 'EFTYPE', path: file })
 

@@ -1,6 +1,6 @@
-// Failpoints of a process under test. `kill` ends it as the power would, but for what the kernel already has; `throw` makes the act
-// fail; `pause` holds it until it is released, and where the code cannot wait it stops the whole process, as SIGSTOP does.
-// Armed ones fire once, the n-th time that they are passed, and are then disarmed.
+// Failpoints of a process under test. `kill` sends SIGKILL, so only data with the kernel survives; `throw` makes the operation
+// fail; `pause` holds it until it is released, or stops the whole process (SIGSTOP) where the code cannot wait. An armed point
+// fires once, at its n-th pass, and is then disarmed.
 
 import { failpoints, type Failpoint } from '../base/failpoints.ts'
 import { GristmillError } from '../base/errors.ts'
@@ -12,7 +12,7 @@ export interface Armed { readonly name: Failpoint; readonly action: FailAction; 
 
 const form = /^([a-z.]+)=(kill|throw|pause)(?:@(\d{1,9}))?$/
 
-/** `journal.append.after=kill@3;block.rename.before=throw`. Throws CONFIG_INVALID. */
+/** Parses `journal.append.after=kill@3;block.rename.before=throw`. Throws CONFIG_INVALID. */
 export function parseFailpoints(text: string): Armed[] {
   return text.split(';').filter(part => part !== '').map(part => {
     const [, name, action, nth = '1'] = form.exec(part) ?? []
@@ -39,7 +39,7 @@ export class ArmedFailpoints implements Failpoints {
 
   arm({ name, action, nth }: Armed): void { this.#armed.set(name, { action, left: nth }) }
 
-  /** Disarms all, and lets go what is held. */
+  /** Disarms all points and releases held callers. */
   heal(): void {
     this.#armed.clear()
     for (const release of this.#held.splice(0)) release()
@@ -59,7 +59,7 @@ export class ArmedFailpoints implements Failpoints {
 
   offer(what: Trigger, work: () => Promise<unknown>): void { this.#offers.set(what, work) }
 
-  /** Does what was offered. Throws EINVAL if nothing was. */
+  /** Runs the registered work of a trigger. Throws EINVAL if there is none. */
   async trigger(what: Trigger): Promise<void> {
     const work = this.#offers.get(what)
     if (!work) throw new GristmillError('EINVAL', `this process cannot be made to do a ${what}`)
@@ -75,7 +75,7 @@ export class ArmedFailpoints implements Failpoints {
 
   #act(name: Failpoint, action: 'kill' | 'throw' | 'SIGSTOP'): void {
     if (action === 'throw') throw new GristmillError('INTERNAL', `the failpoint ${name} was told to throw`)
-    // Delivered before this call returns: nothing after it runs.
+    // Delivered before this call returns: no later code runs.
     this.#signal(action === 'kill' ? 'SIGKILL' : 'SIGSTOP')
   }
 }

@@ -1,19 +1,19 @@
-// A disk that can be made to fail, around a true one: only in a process under test. What it refuses never reaches the disk below;
-// everything else does. A file whose sync has failed once never syncs again, as with the true one.
+// Disk wrapper that injects faults, in a process under test only. A refused operation never reaches the disk below; all others do.
+// As with the real disk, a writer whose sync has failed never syncs again.
 
 import type { Disk, DiskReader, DiskWriter } from '../ports/disk.ts'
 
-/** `at`: a directory with all that lies below it, or a file. */
+/** `at`: a file, or a directory with its contents. */
 export type DiskFault =
-  /** Takes no more bytes, and says that it has no room. */
+  /** Writes fail with ENOSPC, and free space is 0. */
   | { readonly kind: 'full'; readonly at: string }
-  /** The n-th sync from now on fails, of a file or of a directory. */
+  /** The n-th sync of a file or directory from now on fails. */
   | { readonly kind: 'sync'; readonly at: string; readonly nth: number }
-  /** Its sectors cannot be read any more. */
+  /** Reads fail with EIO. */
   | { readonly kind: 'unreadable'; readonly at: string }
-  /** Nothing is written any more, nor renamed or removed. */
+  /** Writes, renames and removals fail with EROFS. */
   | { readonly kind: 'readOnly'; readonly at: string }
-  /** Each sync takes so much longer. */
+  /** Each sync takes this much longer. */
   | { readonly kind: 'slowSync'; readonly at: string; readonly ms: number }
 
 const isBelow = (path: string, at: string): boolean => path === at || path.startsWith(`${at}/`)
@@ -21,7 +21,7 @@ const isBelow = (path: string, at: string): boolean => path === at || path.start
 const failure = (code: 'ENOSPC' | 'EIO' | 'EROFS', what: string, path: string): Error =>
   Object.assign(new Error(`${code}: ${what} '${path}' (a fault that a test has made)`), { code, path, syscall: what })
 
-/** Nothing runs in this thread for so long. */
+/** Blocks this thread for this time. */
 export function standStill(ms: number): void { if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms) }
 
 export class FaultyDisk implements Disk {
@@ -31,7 +31,7 @@ export class FaultyDisk implements Disk {
   constructor(disk: Disk) { this.#disk = disk }
 
   add(fault: DiskFault): void { this.#faults.push(fault) }
-  /** Undoes all but what cannot be read: that is a matter of the file, and stays. */
+  /** Removes all faults except unreadable files, which stay unreadable. */
   heal(): void { this.#faults = this.#faults.filter(fault => fault.kind === 'unreadable') }
 
   async openRead(path: string): Promise<DiskReader> { this.#readable('open', path); return this.#disk.openRead(path) }
@@ -59,7 +59,7 @@ export class FaultyDisk implements Disk {
   async rename(from: string, to: string): Promise<void> {
     this.#writable('rename', from)
     await this.#disk.rename(from, to)
-    // Bad sectors go where their file goes.
+    // An unreadable file stays unreadable under its new name.
     this.#forget(to)
     this.#faults = this.#faults.map(fault => (fault.kind === 'unreadable' && fault.at === from ? { ...fault, at: to } : fault))
   }
@@ -96,7 +96,7 @@ export class FaultyDisk implements Disk {
   #writable(what: string, path: string): void { if (this.#has('readOnly', path)) throw failure('EROFS', what, path) }
   #room(path: string): void { if (this.#has('full', path)) throw failure('ENOSPC', 'write', path) }
 
-  /** What a sync of this takes longer than it would. */
+  /** Additional milliseconds of a sync of this path. */
   #slowMs(path: string): number {
     return this.#faults.reduce((ms, fault) => (fault.kind === 'slowSync' && isBelow(path, fault.at) ? Math.max(ms, fault.ms) : ms), 0)
   }
@@ -106,7 +106,7 @@ export class FaultyDisk implements Disk {
     if (ms > 0) await new Promise(resolve => setTimeout(resolve, ms))
   }
 
-  /** Counts this sync; throws if it is the one that fails. */
+  /** Counts this sync; throws if it is the one to fail. */
   #sync(path: string): void {
     for (const [i, fault] of this.#faults.entries()) {
       if (fault.kind !== 'sync' || !isBelow(path, fault.at)) continue

@@ -1,5 +1,5 @@
-// Open files. A reader or writer owns its descriptor: it is closed exactly once, and never while a read or a sync of
-// the thread pool still uses it, because the number could by then belong to another file.
+// Open files of the local disk. Invariant: a descriptor is closed exactly once, and never while a thread-pool call still uses it,
+// because its number could then belong to another file.
 
 import fs from 'node:fs'
 import { promisify } from 'node:util'
@@ -12,7 +12,7 @@ const readAsync = promisify(fs.read) as (
 const fdatasync = promisify(fs.fdatasync)
 const closeAsync = promisify(fs.close)
 
-/** A descriptor with the number of thread-pool calls that hold it. */
+/** A descriptor with the number of thread-pool calls that use it. */
 class Descriptor {
   readonly fd: number
   #busy = 0
@@ -85,7 +85,7 @@ export class FileReader implements DiskReader {
 export class FileWriter implements DiskWriter {
   readonly #file: Descriptor
   #bytes: number
-  /** The first failed sync. The kernel may have dropped the dirty pages, so a later success would be a lie. */
+  /** The first failed sync. The kernel may have dropped the dirty pages, so a later success would be wrong. */
   #failed: { error: unknown } | undefined
 
   constructor(fd: number) {
@@ -99,7 +99,7 @@ export class FileWriter implements DiskWriter {
     const fd = this.#file.open
     let done = 0
     while (done < bytes.length) {
-      // No position: files are only ever written at their end, and O_APPEND ones could not be told otherwise.
+      // No position: writes always append, and O_APPEND ignores positions.
       const count = fs.writeSync(fd, bytes, done, bytes.length - done, null)
       done += count
       this.#bytes += count

@@ -1,7 +1,7 @@
-// Serving: a fastify instance on a port, and wires on the same port through Upgrade. The connection of an accepted Upgrade
-// is taken away from Node's HTTP server together with its system handle, so that it can be read without copies. The number of
-// connections is bounded (connections.ts); one that sends nothing is closed by the HTTP server's time limit for headers, which begins
-// with the connection.
+// Serves a fastify instance on a port, and wires on the same port through Upgrade. The connection of an accepted Upgrade is taken
+// from Node's HTTP server together with its system handle, so that it can be read without copies. The number of connections is
+// bounded (connections.ts); a connection that sends nothing is closed by the HTTP server's header timeout, which starts with the
+// connection.
 
 import type { IncomingMessage, Server } from 'node:http'
 import net from 'node:net'
@@ -15,7 +15,7 @@ import { addressOf, wireProtocol } from './address.ts'
 import { processConnections, type Connections, type Ticket } from './connections.ts'
 import { SocketWire } from './wire.ts'
 
-/** How often the end of the last calls is looked for while closing. */
+/** Interval of checks for idle connections while closing. */
 const closingTickMs = 20
 
 export async function listen(
@@ -50,7 +50,7 @@ export async function listen(
       const late = setTimeout(() => {
         server.closeAllConnections()
       }, graceMs)
-      // Wires have no calls to wait for that their owners would not repeat elsewhere; they get the same grace.
+      // Wires carry no calls that their owners would not repeat elsewhere; they get the same grace time.
       const wiresLate = setTimeout(() => {
         for (const wire of wires) wire.destroy(goingAway())
       }, graceMs)
@@ -70,7 +70,7 @@ function upgrade(
   service: Service, request: IncomingMessage, socket: Duplex, head: Buffer,
   { wires, log, ticket }: { wires: Set<SocketWire>; log: Log; ticket: Ticket | undefined },
 ): void {
-  // Until a wire takes over, a connection that breaks must not break the process.
+  // Without a listener, an error before a wire takes over would end the process.
   socket.on('error', () => {})
   const remote = socket instanceof net.Socket ? addressOf(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0) : 'unknown'
   if (request.headers.upgrade?.toLowerCase() !== wireProtocol || !service.upgrade) {
@@ -94,7 +94,7 @@ function upgrade(
   const wire = takeOver(socket as net.Socket, head, remote)
   wires.add(wire)
   void wire.closed.then(() => { wires.delete(wire); ticket.leave() })
-  // Not awaited: it is in order before anything that `run` writes, and its failure is the wire's.
+  // Not awaited: it is ordered before all writes of `run`, and its failure is the wire's.
   wire.write(Buffer.from(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${wireProtocol}\r\n\r\n`)).catch(() => {})
   decision.run(wire).catch((error: unknown) => {
     log.debug('a wire ended with an error', { error, remote })
@@ -104,7 +104,10 @@ function upgrade(
 
 type Handled = { _handle?: unknown }
 
-/** The same connection under a new socket whose reads go where we say. Undocumented in Node, proved by tests; without it, 'data' events. */
+/**
+ * Moves the connection to a new socket that reads into our buffers. Undocumented in Node, covered by tests; the fallback uses
+ * 'data' events.
+ */
 function takeOver(socket: net.Socket, head: Buffer, remote: string): SocketWire {
   const handle = (socket as Handled)._handle
   if (!(socket instanceof net.Socket) || handle === null || handle === undefined || socket.constructor !== net.Socket) {
@@ -125,7 +128,7 @@ function refuse(socket: Duplex, { status, code, message }: { status: number; cod
   socket.end(
     `HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.toString()}`,
   )
-  // A peer that keeps its side open would keep the connection for ever.
+  // Otherwise a peer that keeps its side open would keep the connection open.
   socket.once('finish', () => socket.destroy())
 }
 

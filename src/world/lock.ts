@@ -1,7 +1,7 @@
-// A directory belongs to one process at a time. The kernel must give the lock back when its holder dies, however it dies;
-// a file with a process id cannot do that: ids are reused, and two containers on one volume both hold process 1.
-// Node has no flock, but its SQLite takes a POSIX record lock for an exclusive transaction: so the lock is an empty
-// database with one transaction that is never committed. It holds between containers, and within one process too.
+// Lock of a directory by one process. The kernel must release it however the holder dies; a pid file cannot do that: pids are
+// reused, and two containers on one volume both have pid 1. Node has no flock, but its SQLite takes a POSIX record lock for an
+// exclusive transaction: so the lock is an empty database with one transaction that never commits. It also works between
+// containers, and within one process.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -13,14 +13,14 @@ export const lockName = 'lock'
 /** SQLITE_BUSY: another connection has the lock. */
 const busy = 5
 
-/** Keeps the databases reachable: one that is collected would be closed, and its lock lost. */
+/** Keeps the databases reachable: a collected database is closed, and its lock released. */
 const held = new Set<DatabaseSync>()
 
 export async function lockDirectory(directory: string): Promise<DiskLock | undefined> {
-  // Loaded when needed: a client that never locks a directory need not load an engine.
+  // Imported on demand: a client that never locks a directory does not load SQLite.
   const { DatabaseSync } = await import('node:sqlite')
-  // Errors of the directory in Node's own words. The lock file itself is never opened by us: closing any descriptor of it
-  // would drop every record lock that this process holds on it.
+  // Checks the directory first, for Node's own errors. This code never opens the lock file itself: closing any descriptor of it
+  // would release all record locks of this process on it.
   await fs.promises.access(directory, fs.constants.W_OK | fs.constants.X_OK)
   const file = path.join(directory, lockName)
   const database = new DatabaseSync(file, { timeout: 0 })

@@ -1,5 +1,5 @@
-// Log lines are JSON, one a line, to stderr or a file. Written at once and in order: the last line before a crash is
-// the one that matters, so no line waits in a buffer.
+// Log of JSON lines, to stderr or a file. Written synchronously and in order: the last line before a crash matters most, so no line
+// waits in a buffer.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -7,17 +7,17 @@ import pino, { type Logger } from 'pino'
 import type { Log, LogFields } from '../ports/log.ts'
 
 export interface LogOptions {
-  /** The kind of process: namenode, datanode, client… */
+  /** Kind of process: namenode, datanode, client… */
   readonly name: string
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
-  /** Appended to; stderr if missing. */
+  /** Appended to; default: stderr. */
   readonly file?: string | undefined
 }
 
 export function openLog({ name, level, file }: LogOptions): Log {
   if (file !== undefined) fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
   const destination = pino.destination({ dest: file ?? 2, sync: true, append: true })
-  // A full disk or a closed terminal must not stop the work that is being logged.
+  // A full disk or a closed terminal must not stop the process that logs.
   destination.on('error', () => {})
   return new LineLog(pino({
     level,

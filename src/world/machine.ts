@@ -1,5 +1,5 @@
-// The machine at hand. A process is told from a later one with the same id by the time at which it was started, as the
-// system gives it: /proc on Linux, ps elsewhere.
+// Machine of the operating system. A process is distinguished from a later one with the same pid by its start time: from /proc on
+// Linux, from ps elsewhere.
 
 import { execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
@@ -40,7 +40,7 @@ function userName(): string {
   try {
     return os.userInfo().username
   } catch {
-    // A container may run under a number that has no name.
+    // In a container the user id may have no name.
     return String(process.getuid?.() ?? 'unknown')
   }
 }
@@ -57,7 +57,7 @@ function born(pid: number): string | undefined {
   }
 }
 
-/** Clock ticks since boot, with the boot's own id: a restart of the machine begins to count again. */
+/** Start time in clock ticks since boot, with the boot id, since a reboot restarts the count. */
 function bornOnLinux(pid: number): string | undefined {
   let stat: string
   try {
@@ -65,7 +65,7 @@ function bornOnLinux(pid: number): string | undefined {
   } catch {
     return undefined
   }
-  // The name in parentheses may hold anything, so fields are counted from its end: the first is the state.
+  // The name in parentheses may contain anything, so fields are counted from its end: the first is the state.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   if (fields[0] === 'Z' || fields[0] === 'X') return undefined
   return `${bootId()}:${fields[19]}`
@@ -89,7 +89,7 @@ function launch({ main, args, env, cwd, stdoutFile, stderrFile }: LaunchOptions)
     const child = spawn(process.execPath, [main, ...args], {
       cwd, env: { ...env } as NodeJS.ProcessEnv, detached: true, stdio: ['ignore', out, err],
     })
-    child.on('error', () => {}) // told by the missing pid below
+    child.on('error', () => {}) // reported by the missing pid below
     if (child.pid === undefined)
       throw new GristmillError('INTERNAL', `cannot start ${process.execPath} ${main} in ${cwd}: check that processes may be started there`)
     const ended = new Promise<{ code: number | null; signal: string | null }>(resolve => {

@@ -1,4 +1,4 @@
-// The network of this machine. One pool of HTTP connections for calls; wires have connections of their own.
+// Network of this machine: one pool of HTTP connections for calls; each wire has its own connection.
 
 import type * as undici from 'undici'
 // @ts-expect-error -- a file of undici that has no types of its own
@@ -8,12 +8,15 @@ import type { Net } from '../ports/net.ts'
 import { connectWire } from './connect.ts'
 import { listen } from './listen.ts'
 
-/** The agent alone: all of undici (fetch, caches, web sockets) takes as long to load as the rest of a command together. */
+/** Only the agent: all of undici (fetch, caches, web sockets) takes as long to load as the rest of a command together. */
 const Agent = AgentOfUndici as typeof undici.Agent
 
-/** Connections to one server: long polls of all slots plus 64 callers at once. More wait in the pool. */
+/** Connections to one server: long polls of all slots plus 64 concurrent callers. More calls wait in the pool. */
 const connectionsMax = 128
-/** Long enough for a heartbeat to find its connection again; servers close after longer, so a request never meets a closing one. */
+/**
+ * Longer than the heartbeat interval, so that connections are reused; shorter than the servers' timeout, so that a request never
+ * meets a closing connection.
+ */
 const keepAliveMs = 10_000
 const connectMs = 5_000
 

@@ -1,9 +1,9 @@
-// Reads a store's file page by page, without mapping it and without believing it. LMDB has no checksums: a page that went bad
-// gives wrong answers, or ends the process with a signal. So before a store is mapped, everything that LMDB would rely on is
-// looked at here: the head pages, every page of every tree (number, kind, bounds, order of keys, separators, counts), the
-// list of free pages (none of them in use), and each row, by whoever knows what rows look like.
-// INVARIANT: a file that passes is one in which LMDB finds exactly the rows that were shown, each under its key.
-// REQUIRES: nobody writes to the file meanwhile.
+// Checks an LMDB file page by page, without mapping or trusting it. LMDB has no checksums: a damaged page gives wrong results, or
+// ends the process with a signal. Before a store is mapped, this file checks everything that LMDB relies on: the head pages, every
+// page of every tree (number, kind, bounds, order of keys, separators, counts), the list of free pages (none of them in use), and
+// each row, with the caller's RowCheck.
+// INVARIANT: in a file that passes, LMDB finds exactly the visited rows, each under its key.
+// REQUIRES: no process writes to the file meanwhile.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -19,10 +19,10 @@ const recordBytes = 48
 const depthMax = 32
 const kind = { branch: 1, leaf: 2, overflow: 4, head: 8 } as const
 const node = { big: 1, table: 2 } as const
-/** Of the tree of free pages: its keys are numbers. */
+/** Flag of the tree of free pages: its keys are numbers. */
 const numberKeys = 8
 const noPage = 2 ** 64
-/** Pages between two turns of the event loop: a millisecond or two. */
+/** Pages between two turns of the event loop: one or two milliseconds. */
 const pagesMax = 400
 
 interface Tree {
@@ -37,14 +37,14 @@ interface Tree {
 interface Counts { branches: number; leaves: number; overflows: number; entries: number }
 type Visit = (bytes: Buffer, keyAt: number, valueAt: number, end: number, flags: number) => void
 interface Walk { readonly tree: Tree; readonly name: string; readonly visit: Visit; readonly counts: Counts }
-/** A key where it lies. */
+/** A key by its position in a buffer. */
 interface Key { readonly bytes: Buffer; readonly at: number; readonly end: number }
-/** Keys of a page lie between these; `above` exclusive. */
+/** Key range of a page; `above` exclusive. */
 interface Bounds { readonly from: Key | undefined; readonly above: Key | undefined }
 
 /**
- * Looks at all of the store in `directory`, in the order of its keys, table after table. Throws CORRUPT with the first thing
- * that is wrong. A directory without a store has no rows.
+ * Checks the whole store in `directory`, table after table, in key order. Throws CORRUPT with the first problem. A directory
+ * without a store has no rows.
  */
 export async function inspectStore(directory: string, row?: RowCheck): Promise<void> {
   const file = path.join(directory, 'data.mdb')
@@ -70,7 +70,7 @@ class Inspection {
   #pageBytes = 4096
   #pages = 0
   #txn = 0
-  /** One bit a page: in use, or free. */
+  /** One bit per page: set if in use or free-listed. */
   #seen = new Uint8Array(0)
   readonly #buffers: Buffer[] = []
   #read = 0
@@ -88,7 +88,7 @@ class Inspection {
     const tables: Array<{ name: string; tree: Tree }> = []
     await this.#walk(main, 'the list of tables', (bytes, keyAt, valueAt, end, flags) => {
       if (flags !== node.table || end - valueAt !== recordBytes) throw this.#wrong('the list of tables holds something else')
-      // The binding ends a table's name with a zero.
+      // The binding ends a table's name with a zero byte.
       tables.push({ name: bytes.toString('latin1', keyAt, valueAt).replace(/\0$/, ''), tree: this.#tree(bytes, valueAt) })
     })
     for (const { name, tree } of tables) {
@@ -101,7 +101,7 @@ class Inspection {
     await this.#walk(free, 'the list of free pages', (bytes, _, valueAt, end) => this.#free(bytes, valueAt, end))
   }
 
-  /** The newer of the two heads is what counts; both must be heads. */
+  /** Both heads must be valid; the newer one counts. */
   #heads(): { free: Tree; main: Tree } {
     const heads = [0, 1].map(i => {
       const page = Buffer.alloc(this.#pageBytes)
@@ -122,7 +122,7 @@ class Inspection {
     const [first, second] = heads as [(typeof heads)[0], (typeof heads)[0]]
     const { free, main, last, txn } = first.txn >= second.txn ? first : second
     if (free.flags !== numberKeys || main.flags !== 0) throw this.#wrong('its head names trees of another kind')
-    // A file may end before its last page only if that one is free; no sane file is a thousand times shorter than its own count.
+    // A file may end before its last page only if that page is free; no valid file is a thousand times shorter than its page count.
     if (last < 1 || last > this.#size / this.#pageBytes * 1024 + 65_536) throw this.#wrong(`its head counts ${last + 1} pages`)
     this.#pages = last + 1
     this.#txn = txn
@@ -181,13 +181,13 @@ class Inspection {
       if (keyEnd > page.length) throw this.#wrong(`the key of entry ${i} of page ${number} of ${name} is too long`)
       const length = (page[at]! | page[at + 1]! << 8) + (page[at + 2]! | page[at + 3]! << 8) * 65_536
       const flags = page[at + 4]! | page[at + 5]! << 8
-      // The first key of a branch page is empty where LMDB left it out: it stands for everything below the second.
+      // LMDB omits the first key of a branch page: it stands for everything below the second.
       const implied = !leaf && i === 0
       if (!implied) {
         if (numbers && keyEnd - keyAt !== 8) throw this.#wrong(`${name} has a key of ${keyEnd - keyAt} bytes`)
         if (beforeEnd >= 0 && compare(page, beforeAt, beforeEnd, page, keyAt, keyEnd, numbers) >= 0)
           throw this.#wrong(`the keys of page ${number} of ${name} are not in order`)
-        // In between, the order within the page keeps them in.
+        // Keys in between are bounded by the order within the page.
         if ((i < 2 || i === count - 1) && !within(page, keyAt, keyEnd, bounds, numbers))
           throw this.#wrong(`page ${number} of ${name} holds a key that belongs to another`)
         beforeAt = keyAt
@@ -205,7 +205,7 @@ class Inspection {
     }
   }
 
-  /** A value with pages of its own. */
+  /** A value stored in overflow pages. */
   #long({ name, visit, counts }: Walk, page: Buffer, keyAt: number, keyEnd: number, length: number, flags: number): void {
     if (keyEnd + 24 > page.length) throw this.#wrong(`an entry of ${name} is longer than its page`)
     const first = number64(page, keyEnd)
@@ -227,7 +227,7 @@ class Inspection {
     visit(row, 0, keyBytes, row.length, flags & ~node.big)
   }
 
-  /** The key is looked at when its turn comes; here only that it lies in the page. The walk below reads into other buffers. */
+  /** Only checks that the key is inside the page; its value is checked later. The descent reads into other buffers. */
   #keyOf(page: Buffer, i: number): Key {
     const at = headBytes + page.readUInt16LE(headBytes + 2 * i) + nodeHeadBytes
     const end = at <= page.length ? at + page.readUInt16LE(at - 2) : Infinity
@@ -236,8 +236,8 @@ class Inspection {
   }
 
   /**
-   * A row of the list of free pages: how many numbers, and the numbers. A gap is 0; a negative one is the length of the run that begins at
-   * the next.
+   * A row of the list of free pages: a count, then page numbers. 0 is a gap; a negative number is the length of the run that
+   * starts at the next one.
    */
   #free(bytes: Buffer, at: number, end: number): void {
     const places = (end - at) / 8 - 1
@@ -275,10 +275,10 @@ class Inspection {
   }
 }
 
-/** Numbers that do not fit become huge: nothing here is that large. */
+/** Numbers beyond 2^53 lose precision but stay huge: valid ones are never that large. */
 const number64 = (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at)
 
-/** Byte by byte: most keys differ soon, and a call out of JavaScript costs as much as a hundred bytes. */
+/** Byte by byte: most keys differ early, and a native call costs as much as a hundred bytes. */
 function compare(a: Buffer, aAt: number, aEnd: number, b: Buffer, bAt: number, bEnd: number, numbers: boolean): number {
   if (numbers) return number64(a, aAt) - number64(b, bAt)
   for (const end = Math.min(aEnd, aAt + bEnd - bAt); aAt < end; aAt++, bAt++) {

@@ -1,5 +1,5 @@
-// Child processes: own process group, exactly the environment that was asked for, messages by structured clone.
-// `onExit` comes once, after the last message and the last output, even if a grandchild still holds the pipes.
+// Child processes with their own process group, exactly the given environment, and messages by structured clone. `onExit` is called
+// once, after the last message and output, even if a grandchild still holds the pipes.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import fs from 'node:fs'
@@ -10,12 +10,12 @@ import type { Child, ChildOptions, Processes } from '../ports/process.ts'
 import { parentFlag } from './child.ts'
 import { endStrays } from './strays.ts'
 
-/** How long output and messages may still arrive after the process ended; only a grandchild can need it. */
+/** Time for output and messages to arrive after the process ended; only a grandchild can need it. */
 const lastWordsMs = 500
 
 /**
- * Node's own permissions: all but writing. The warnings say that this is no wall, which nobody takes it for. Costs no time that can be
- * measured.
+ * Node's permission model: everything but writing is allowed. Not a security boundary, as the suppressed warning says. No
+ * measurable cost.
  */
 const seatBelt = [
   '--permission', '--allow-fs-read=*', '--allow-addons', '--allow-worker', '--allow-child-process', '--disable-warning=SecurityWarning',
@@ -34,7 +34,7 @@ class NodeChild implements Child {
   constructor({ main, args, env, cwd, heapBytesMax, writable, onOutput, onMessage, onExit }: ChildOptions) {
     const heap = `--max-old-space-size=${Math.max(16, Math.floor(heapBytesMax / MiB))}`
     const belt = writable ? [...seatBelt, ...writable.map(directory => `--allow-fs-write=${directory}/`)] : []
-    // Told, not asked: by the time the child looks, its parent may be gone and another process stand in its place.
+    // Passed by the parent: when the child checks, its parent may have ended and its pid been reused.
     const child = spawn(process.execPath, [heap, ...belt, fileURLToPath(main), `${parentFlag}${process.pid}`, ...args], {
       cwd,
       env: { ...env },
@@ -43,7 +43,7 @@ class NodeChild implements Child {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     this.#process = child
-    // Reported by the missing pid below; without a listener it would stop us.
+    // Reported by the missing pid below; without a listener the event would end this process.
     child.on('error', () => {})
     if (child.pid === undefined) {
       throw new GristmillError(
@@ -65,7 +65,7 @@ class NodeChild implements Child {
   }
 
   send(message: unknown): void {
-    // A child that is gone says so through onExit; a message to it is simply not delivered.
+    // The end of a child is reported through onExit; a message to an ended child is dropped.
     if (this.#process.connected) this.#process.send(message as never, () => {})
   }
 
@@ -76,15 +76,17 @@ class NodeChild implements Child {
   residentBytes(): number {
     if (!this.#running) return 0
     try {
-      // VmRSS is in KiB whatever the size of a page.
+      // VmRSS is in KiB whatever the page size.
       const found = /^VmRSS:\s+(\d+) kB/m.exec(fs.readFileSync(`/proc/${this.pid}/status`, 'latin1'))
       return found ? Number(found[1]) * 1024 : 0
     } catch {
-      return 0 // no /proc, or gone this moment
+      return 0 // no /proc, or just ended
     }
   }
 
-  /** The group, and what has left it (`detached`): that is found by its parents, while they live; the rest by `endStrays`. */
+  /**
+   * Kills the group, and descendants that left it (`detached`), found by their parents while those live; endStrays finds the rest.
+   */
   #killGroup(): void {
     const descendants = this.#running ? descendantsOf(this.pid) : []
     kill(-this.pid)
@@ -99,13 +101,13 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch (error) {
-    // Gone, or another user's: a program may start one that changes its user (sudo), which only that user can kill.
+    // ESRCH: ended. EPERM: a program may have changed its user (sudo); only that user can kill it.
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'ESRCH' && code !== 'EPERM') throw error
   }
 }
 
-/** Processes below this one, parents first; none where the system does not tell (no /proc). */
+/** Descendants of a process, parents first; empty if the system does not report them (no /proc). */
 function descendantsOf(pid: number): number[] {
   const found: number[] = []
   for (let next: number | undefined = pid, seen = 0; next !== undefined; next = found[seen++]) {
@@ -114,13 +116,13 @@ function descendantsOf(pid: number): number[] {
         found.push(...fs.readFileSync(`/proc/${next}/task/${thread}/children`, 'latin1').split(' ').filter(Boolean).map(Number))
       }
     } catch {
-      // Gone this moment.
+      // Just ended.
     }
   }
   return found
 }
 
-/** Resolves when the pipes and the channel of an ended process have said all that they had to say. */
+/** Resolves when all output and messages of an ended process have arrived, or after 500 ms. */
 async function settled(child: ChildProcess): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const closed = new Promise<void>(resolve => { child.once('close', () => resolve()) })

@@ -1,10 +1,10 @@
-// Randomness: the operating system's for processes, a seeded generator for tests and simulations.
-// Bytes of the system generator are drawn in pools: one system call for many small draws.
+// Randomness of the operating system for processes, and a seeded generator for tests and simulations. Bytes of the system generator
+// are drawn in pools: one system call for many small draws.
 
 import { randomFillSync } from 'node:crypto'
 import type { Random } from '../ports/random.ts'
 
-/** 4 KiB: some 340 ids for one call into the kernel. */
+/** 4 KiB: about 340 ids per system call. */
 const poolBytes = 4096
 
 class SystemRandom implements Random {
@@ -26,7 +26,7 @@ class SystemRandom implements Random {
   below(bound: number): number { return Math.floor(this.float() * bound) }
   id(): string { return this.#draw(12).toString('hex') }
 
-  /** Never from the pool: these become secrets, and a secret must not lie in memory twice. */
+  /** Never from the pool: these bytes become secrets, which must not be in memory twice. */
   bytes(count: number): Uint8Array { return randomFillSync(new Uint8Array(count)) }
 }
 
@@ -38,7 +38,7 @@ class SeededRandom implements Random {
   #counter = 1
 
   constructor(seed: string | number) {
-    // FNV-1a over the seed's text with three offsets: near seeds must not give near streams; the warm-up mixes the rest.
+    // FNV-1a over the seed's text with three offsets: similar seeds must not give similar streams; the warm-up mixes the rest.
     const text = String(seed)
     const hash = (start: number): number => {
       let h = start
@@ -74,5 +74,5 @@ class SeededRandom implements Random {
 
 export const systemRandom = (): Random => new SystemRandom()
 
-/** The same seed gives the same numbers for ever: failing seeds are kept in tests. */
+/** The same seed must give the same numbers in all versions: tests keep failing seeds. */
 export const seeded = (seed: string | number): Random => new SeededRandom(seed)

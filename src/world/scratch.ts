@@ -1,13 +1,13 @@
-// Bytes of a connection that came while nobody read them. Two areas: `#current`, whose free end is what the kernel may write
-// to next, and `#older`, bytes that wait in front of it. REQUIRES: whoever fills it stops while `#older` holds any byte;
-// then two areas are all that is ever needed, and the space that was handed out is never one that still has unread bytes.
+// Buffer for bytes of a connection that arrive while no read is pending. Two areas: `#current`, whose free end the kernel writes to
+// next, and `#older`, unread bytes in front of it. REQUIRES: the filler stops while `#older` holds any byte; then two areas
+// suffice, and space that was handed out never holds unread bytes.
 
 import { assert } from '../base/assert.ts'
 import { KiB } from '../base/units.ts'
 
-/** 32 KiB: a frame's header comes with the first part of its payload, and what is copied twice stays small against 1 MiB. */
+/** 32 KiB: a frame's header comes with the first part of its payload, and the bytes copied twice stay few against 1 MiB. */
 export const scratchBytes = 32 * KiB
-/** Less room than this at the end of an area is not worth a call into the kernel. */
+/** Less space than this at the end of an area is not worth a system call. */
 const roomBytesMin = 4 * KiB
 
 const none = Buffer.alloc(0)
@@ -26,12 +26,12 @@ export class Scratch {
   }
 
   get empty(): boolean { return this.#olderStart === this.#olderEnd && this.#currentStart === this.#currentEnd }
-  /** Whoever fills the scratch has to wait. */
+  /** True if the filler has to wait. */
   get blocked(): boolean { return this.#olderStart < this.#olderEnd }
-  /** The next call of `space` will turn `#current` into `#older`. */
+  /** True if the next call of `space` turns `#current` into `#older`. */
   get full(): boolean { return this.#currentStart < this.#currentEnd && scratchBytes - this.#currentEnd < roomBytesMin }
 
-  /** Moves unread bytes into `target` from `filled` on, oldest first; returns how far it is filled then. */
+  /** Moves unread bytes into `target` from `filled` on, oldest first; returns the new fill level. */
   drain(target: Uint8Array, filled: number): number {
     if (this.#olderStart < this.#olderEnd) {
       const end = Math.min(this.#olderEnd, this.#olderStart + target.length - filled)
@@ -48,7 +48,7 @@ export class Scratch {
     return filled
   }
 
-  /** Free space for the kernel, until the next call. What was written there is told by `grew`. */
+  /** Free space for the kernel, valid until the next call. `grew` reports the bytes written there. */
   space(): Buffer {
     if (this.#currentStart === this.#currentEnd) {
       this.#currentStart = this.#currentEnd = 0
@@ -68,7 +68,7 @@ export class Scratch {
 
   grew(count: number): void { this.#currentEnd += count }
 
-  /** Takes over a buffer that was filled elsewhere. One may still come after the filler was told to wait. */
+  /** Takes ownership of a buffer filled elsewhere. One more may arrive after the filler was told to wait. */
   push(chunk: Buffer): void {
     this.#older = this.blocked ? Buffer.concat([this.#older.subarray(this.#olderStart, this.#olderEnd), chunk]) : chunk
     this.#olderStart = 0

@@ -1,6 +1,6 @@
-// Keeps in mind what users' functions begin, by the runtime's own asynchronous hooks. Promises are left out: they cost a hook at
-// each await, and a promise that will never be settled keeps nothing running. What is seen is what a promise waits for.
-// Messages between threads have no hook of their own: only that a port was made is seen (`unseen`).
+// Tracks asynchronous work that users' functions start, with Node's async hooks. Promises are not tracked: they cost a hook at each
+// await, and an unsettled promise keeps nothing running; the work that a promise waits for is tracked. Messages between threads
+// have no hook: only the creation of a port is seen (`unseen`).
 
 import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { setFlagsFromString } from 'node:v8'
@@ -16,17 +16,19 @@ const requests: Readonly<Record<string, string>> = {
   KEYPAIRGENREQUEST: 'cryptography', KEYGENREQUEST: 'cryptography', HASHREQUEST: 'cryptography', SIGNREQUEST: 'cryptography',
   CIPHERREQUEST: 'cryptography', DERIVEBITSREQUEST: 'cryptography', VERIFYREQUEST: 'cryptography',
 }
-/** Each callback may begin the next request on the same object, which is gone when the memory is cleaned: an entry does not keep it. */
+/** The same object may carry further requests, and ends with garbage collection, so entries hold it weakly. */
 const reused: Readonly<Record<string, string>> = { ZLIB: 'compression', BLOBREADER: 'a read of a Blob' }
 const timers: Readonly<Record<string, string>> = { Timeout: 'a timer', Immediate: 'a callback of setImmediate' }
 const handles: Readonly<Record<string, string>> = {
   TCPWRAP: 'a connection', TCPSERVERWRAP: 'a server', PIPEWRAP: 'a pipe', PIPESERVERWRAP: 'a server', UDPWRAP: 'a socket',
   PROCESSWRAP: 'a process', WORKER: 'a worker thread', FSEVENTWRAP: 'a watch on files', STATWATCHER: 'a watch on files',
 }
-/** What is told not to keep the process running still calls back while it runs. Sockets and pipes are left out: pools unref idle ones. */
+/**
+ * Unreferenced work of these types still calls back while the process runs. Sockets and pipes are excluded: pools unref idle ones.
+ */
 const toldWhenUnref = new Set(['Timeout', 'Immediate', 'PROCESSWRAP', 'WORKER'])
 const unseenTypes = new Set(['MESSAGEPORT'])
-/** A stack is remembered for each of so many; what is begun beyond them is named without its place. */
+/** Maximum number of recorded stacks; later work is reported without its place. */
 const stacksMax = 1000
 
 interface Resource { hasRef?: () => boolean; _idleTimeout?: number; _repeat?: number | null; _destroyed?: boolean; buffer?: unknown }
@@ -37,7 +39,7 @@ interface Entry {
   readonly begun: Error
 }
 
-/** The hooks stay for the life of the process: made by an executor's main file, and once. */
+/** The hooks stay for the life of the process. REQUIRES: called once, by an executor's main file. */
 export function watchStarted(): Started {
   const scope = new AsyncLocalStorage<true>()
   const inScope = scope.run(true, () => AsyncLocalStorage.snapshot()) as <T>(work: () => T) => T
@@ -71,7 +73,7 @@ export function watchStarted(): Started {
       const found: StartedWork[] = []
       for (const { type, resource, begun } of entries.values()) {
         const it = resource.deref()
-        // A stream that compresses has a buffer while it works on it.
+        // A compression stream has a buffer while it works.
         if (!it || it._destroyed === true || (type === 'ZLIB' && (it.buffer === undefined || it.buffer === null))) continue
         const unref = it.hasRef?.() === false
         if (unref && !toldWhenUnref.has(type)) continue
@@ -91,7 +93,7 @@ export function watchStarted(): Started {
         setFlagsFromString('--expose-gc')
         gc = runInNewContext('gc') as () => void
       }
-      // Until it is read, a stack holds on to the objects whose methods are on it.
+      // An unread stack keeps the objects of its methods alive.
       for (const { begun } of entries.values()) void begun.stack
       gc()
     },

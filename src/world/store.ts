@@ -1,6 +1,6 @@
-// The ordered store on LMDB: one environment with named tables, one writer, readers on the last committed state.
-// A transaction is durable when `transact` returns: `overlappingSync` stays off, so that the commit itself calls fdatasync
-// and fails if that fails. With it on, a failed sync would leave the writes visible and nobody would ever be told.
+// Store on LMDB: one environment with named tables, one writer, readers on the last committed state. A transaction is durable when
+// `transact` returns: `overlappingSync` stays off, so that the commit itself calls fdatasync and fails if that fails. With it on, a
+// failed sync would leave the writes visible and go unreported.
 
 import fs from 'node:fs'
 import os from 'node:os'
@@ -15,26 +15,27 @@ type Bytes = Database<Uint8Array, Uint8Array>
 type Root = RootDatabase<Uint8Array, Uint8Array>
 
 const tablesMax = 32
-/** LMDB's own limit with 4 KiB pages, less what the binding keeps for itself. */
+/** LMDB's limit with 4 KiB pages, less the overhead of the binding. */
 const keyBytesMax = 511
-/**
- * Address space, not memory or disk: what 64-bit machines have plenty of. Growing a map while it is read costs a pause, so it starts large.
- */
+/** Address space, not memory or disk. Growing a map while it is read costs a pause, so it starts large. */
 const mapBytesDefault = 64 * GiB
-/** A commit that fails with less free space than this failed for want of space, whatever the system called it. */
+/** A failed commit with less free space than this counts as ENOSPC, whatever the system's error. */
 const freeBytesMin = 1 * MiB
 
-/** File-backed memory of the process (its program is some 60 MiB of it) above which the environment is opened anew. */
+/** File-backed memory of the process (its program takes about 60 MiB of it) above which the environment is reopened. */
 const mappedBytesMax = 112 * MiB
-/** At first, and one more each hour: opening again leaks some 120 KiB in the binding. */
+/** Initial budget, plus one per hour: a reopening leaks about 120 KiB in the binding. */
 const reopeningsMax = 32
 const refillMs = 3_600_000
-/** Data, lock, and data once more for metadata that is written through; and as many that other threads may take meanwhile. */
+/** Data, lock, and data again for metadata that is written through; and as many that other threads may take meanwhile. */
 const descriptorsMax = 6
 /** Linux counts in pages. */
 const pageBytes = 4096
 
-/** Are there descriptors for LMDB's files? One that was closed and cannot be opened again would leave the process without its store. */
+/**
+ * True if there are descriptors to reopen LMDB's files. If they could not be reopened after a close, the process would have no
+ * store.
+ */
 function canOpenMore(): boolean {
   const opened: number[] = []
   try {
@@ -47,7 +48,7 @@ function canOpenMore(): boolean {
   }
 }
 
-/** Resident memory that mirrors files; 0 where the system does not tell. */
+/** Resident memory that mirrors files; 0 if the system does not report it. */
 function mappedBytes(): number {
   try {
     return Number(fs.readFileSync('/proc/self/statm', 'latin1').split(' ')[2]) * pageBytes
@@ -57,9 +58,9 @@ function mappedBytes(): number {
 }
 
 export interface StoreOptions {
-  /** Where the map starts; it grows by itself when it is full. */
+  /** Initial size of the map; it grows automatically when it is full. */
   readonly mapBytes?: number
-  /** false: commits are not synced. Only for the named test profile: a power cut then loses what was acknowledged. */
+  /** false: commits are not synced. Only for the test profile: a power cut loses acknowledged data. */
   readonly sync?: boolean
 }
 
@@ -74,12 +75,12 @@ export async function openStore(directory: string, { mapBytes = mapBytesDefault,
     mapSize: mapBytes,
     overlappingSync: false,
     noSync: !sync,
-    // Every write is inside a transaction of ours; batching single puts by event turn would only hide one that is not.
+    // Every write is inside a transaction of this file; batching by event turn would only hide one that is not.
     eventTurnBatching: false,
-    // Random reads over a map larger than memory: read-ahead would evict what is hot. (Known to the binding, not to its types.)
+    // Random reads over a map larger than memory: read-ahead would evict hot pages. (Known to the binding, not to its types.)
     ...{ noReadAhead: true },
   }))
-  // LMDB syncs what is in its files, never their names.
+  // LMDB syncs the content of its files, but not their names.
   if (sync) for (const each of [directory, path.dirname(path.resolve(directory))]) syncPath(each)
   return store
 }
@@ -99,7 +100,7 @@ class LmdbStore implements Store {
   readonly #tables = new Map<string, LmdbTable>()
   #root: Root
   #writing = false
-  /** Ranges being read and backups being made: the environment stays as it is. */
+  /** Ranges being read and backups being made: the environment must not be reopened. */
   #busy = 0
   #reopenings = reopeningsMax
   #refilledMs = performance.now()
@@ -122,9 +123,8 @@ class LmdbStore implements Store {
   #database(name: string): Bytes { return this.#root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' }) }
 
   /**
-   * Pages of the map that were ever touched count as memory of this process until the kernel wants them back, which it does
-   * not while the machine has plenty. Opening the environment anew drops them (and costs a few milliseconds, and some
-   * memory for good, so it is not done often).
+   * Touched pages of the map count as memory of this process until the kernel reclaims them, which it does not do while the
+   * machine has plenty. Reopening the environment drops them (it costs a few milliseconds, and leaks some memory, so it is rare).
    */
   relax(): void {
     const nowMs = performance.now()
@@ -136,7 +136,7 @@ class LmdbStore implements Store {
     assert(!this.#writing, 'a store is not relaxed inside a transaction')
     this.#reopenings--
     if (!canOpenMore()) return
-    // Nothing is pending: every write of ours is durable when it returns. So the environment is closed when this call is.
+    // Nothing is pending, since every write is durable when it returns: the environment is closed when this call returns.
     void this.#root.close()
     this.#root = this.#open()
     for (const [name, table] of this.#tables) table.reopen(this.#database(name))
@@ -147,7 +147,7 @@ class LmdbStore implements Store {
     let result: T
     this.#writing = true
     try {
-      // The arrow returns nothing: given a promise, LMDB would commit when that settles, long after we had returned.
+      // The arrow returns nothing: given a promise, LMDB would commit when it settles, long after this function returned.
       this.#root.transactionSync(() => {
         result = work()
         assert(!isThenable(result), 'the work of a transaction is synchronous')
@@ -169,7 +169,7 @@ class LmdbStore implements Store {
     }
     this.#busy++
     try {
-      // The binding copies to a directory and names the file itself.
+      // The binding copies to a directory and chooses the file name.
       await this.#root.backup(directory, true)
     } finally {
       this.#busy--
@@ -219,7 +219,7 @@ class LmdbTable implements Table {
     reverse?: boolean
   }): Iterable<{ key: Buffer; value: Buffer }> {
     if (limit === 0) return
-    // LMDB's reverse walks from `start` downwards and includes it; ours always means start <= key < end.
+    // LMDB's reverse range goes down from `start` and includes it; this interface always means start <= key < end.
     const bounds = reverse
       ? { reverse, exclusiveStart: end !== undefined, inclusiveEnd: true, ...(end && { start: end }), ...(start && { end: start }) }
       : { ...(start && start.length > 0 && { start }), ...(end && { end }) }
@@ -236,7 +236,7 @@ class LmdbTable implements Table {
 
 const isThenable = (value: unknown): boolean => typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 
-/** A full disk is the world's fault and has a code (LMDB calls a short write EIO); everything else is passed on as it is. */
+/** A full disk becomes ENOSPC (LMDB reports a short write as EIO); all other errors are passed on unchanged. */
 function translated(error: unknown, directory: string): unknown {
   const message = error instanceof Error ? error.message : ''
   if (!/MDB_MAP_FULL|No space left|Input\/output error/i.test(message)) return error

@@ -1,14 +1,14 @@
-// Processes that a child has started and that are in its group no more: a daemon, `setsid`, `detached: true`. They are found by what
-// they have got from it: its TMPDIR in their environment, or its working directory, without a terminal (an operator's shell that
-// stands there has one). Linux only, by /proc; elsewhere none are found. What has left both, and both its parents, is not found.
+// Kills strays: processes started by a child that are no longer in its group (a daemon, `setsid`, `detached: true`). They are found
+// by what they inherited: its TMPDIR in their environment, or its working directory if they have no terminal (an operator's shell
+// has one). Linux only, by /proc. A process that has neither, and whose parents have ended, is not found.
 
 import fs from 'node:fs/promises'
 import { sep } from 'node:path'
 
-/** A process may start another one while it is looked for. */
+/** Rounds of the search, since a process may start another one meanwhile. */
 const roundsMax = 5
 
-/** Sends SIGKILL to the strays of children whose scratch is `directory` or lies below it. How many there were. */
+/** Sends SIGKILL to the strays of children whose scratch directory is `directory` or below it. Returns their number. */
 export async function endStrays(directory: string): Promise<number> {
   const real = await fs.realpath(directory).catch(() => directory)
   const directories = [...new Set([directory, real])]
@@ -20,7 +20,7 @@ export async function endStrays(directory: string): Promise<number> {
       try {
         process.kill(pid, 'SIGKILL')
       } catch (error) {
-        // Gone, or another user's.
+        // Ended, or of another user.
         const { code } = error as NodeJS.ErrnoException
         if (code !== 'ESRCH' && code !== 'EPERM') throw error
       }
@@ -35,7 +35,7 @@ async function straysOf(directories: readonly string[]): Promise<number[]> {
   try {
     names = await fs.readdir('/proc')
   } catch {
-    return [] // no such thing here
+    return [] // no /proc
   }
   const found: number[] = []
   for (const name of names) {
@@ -53,12 +53,12 @@ async function isStray(pid: number, directories: readonly string[]): Promise<boo
     if (temporary !== undefined && isOurs(Buffer.from(temporary, 'latin1').toString())) return true
     return isOurs((await fs.readlink(`/proc/${pid}/cwd`)).replace(/ \(deleted\)$/, '')) && !await hasTerminal(pid)
   } catch {
-    return false // gone this moment, or another user's
+    return false // just ended, or of another user
   }
 }
 
 async function hasTerminal(pid: number): Promise<boolean> {
   const stat = await fs.readFile(`/proc/${pid}/stat`, 'latin1')
-  // The name in parentheses may hold anything. After it: state, parent, group, session, terminal.
+  // The name in parentheses may contain anything. After it: state, parent, group, session, terminal.
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[4] !== '0'
 }

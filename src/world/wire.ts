@@ -1,7 +1,7 @@
-// A wire on a socket. In raw mode the kernel writes straight into the reader's own buffer; a scratch takes what comes while
-// nobody reads, and small reads are served from it. If a socket cannot be had raw, 'data' events feed the same machine.
-// Invariant: Node's onread keeps one buffer in flight, the one we returned last. It is either a part of the outstanding target
-// or the scratch's free space, and never undefined: Node would go on with the old one and overwrite what somebody reads.
+// Wire on a socket. In raw mode the kernel writes directly into the reader's buffer; a scratch holds bytes that arrive while no
+// read is pending, and serves small reads. If a socket cannot be read raw, 'data' events feed the same code.
+// Invariant: Node's onread keeps one buffer in flight, the one returned last. It is either a part of the outstanding target or free
+// space of the scratch, and never undefined: Node would reuse the previous one and overwrite bytes being read.
 
 import { Socket, type OnReadOpts } from 'node:net'
 import { assert } from '../base/assert.ts'
@@ -9,7 +9,10 @@ import { GristmillError } from '../base/errors.ts'
 import type { Wire } from '../ports/net.ts'
 import { Scratch, scratchBytes } from './scratch.ts'
 
-/** Looks without a moved byte before a wire is given up: after 1 to 1.25 times the progress timeout, as the first may come too soon. */
+/**
+ * Consecutive checks without a moved byte before a wire is aborted: after 1 to 1.25 times the progress timeout, as the first check
+ * may come early.
+ */
 const looks = 5
 
 const yes = Promise.resolve(true)
@@ -24,13 +27,13 @@ interface Pending {
 export class SocketWire implements Wire {
   readonly remote: string
   readonly closed: Promise<void>
-  /** Reads go into the caller's buffers; false: through 'data' events. */
+  /** Reads go directly into the caller's buffers; false: through 'data' events. */
   readonly raw: boolean
   readonly #socket: Socket
   readonly #scratch: Scratch
   #pending: Pending | undefined
   #filled = 0
-  /** The bytes in flight go into the pending target, not into the scratch. */
+  /** The buffer in flight belongs to the pending target, not to the scratch. */
   #direct = false
   #paused = false
   #ended = false
@@ -39,7 +42,10 @@ export class SocketWire implements Wire {
   #progressMs = 0
   #timer: NodeJS.Timeout | undefined
 
-  /** `open` makes the socket with the given reading hooks (raw), or without (undefined: 'data' events). `head`: bytes that came before. */
+  /**
+   * `open` creates the socket with the given reading hooks (raw), or without (undefined: 'data' events). `head`: bytes received
+   * before.
+   */
   constructor(open: (onread: OnReadOpts | undefined) => Socket, { remote, raw, head }: { remote: string; raw: boolean; head?: Buffer }) {
     this.remote = remote
     this.raw = raw
@@ -112,7 +118,7 @@ export class SocketWire implements Wire {
     this.#watch()
   }
 
-  /** Moves what is there into a target, and lets the socket go on once the scratch can take more. */
+  /** Moves buffered bytes into a target, and resumes the socket once the scratch has room. */
   #drain(target: Uint8Array): void {
     this.#filled = this.#scratch.drain(target, this.#filled)
     if (this.#paused && !this.#scratch.blocked) {
@@ -121,7 +127,7 @@ export class SocketWire implements Wire {
     }
   }
 
-  /** Raw: `count` bytes are in the buffer that was in flight. False pauses the socket. */
+  /** Raw: `count` bytes arrived in the buffer in flight. Returning false pauses the socket. */
   #arrived(count: number): boolean {
     if (this.#direct) this.#filled += count
     else this.#scratch.grew(count)
@@ -130,16 +136,16 @@ export class SocketWire implements Wire {
     return !this.#paused
   }
 
-  /** Raw: where the next bytes go. Called once at the start and after each arrival. */
+  /** Raw: buffer for the next bytes. Called once at the start and after each arrival. */
   #next(): Buffer {
     const target = this.#pending?.target
-    // Large reads need no scratch; small ones are better served by reading ahead.
+    // Large reads bypass the scratch; for small ones reading ahead is better.
     this.#direct = target !== undefined && this.#scratch.empty && target.length - this.#filled >= scratchBytes
     if (this.#direct) return Buffer.from(target!.buffer, target!.byteOffset + this.#filled, target!.length - this.#filled)
     return this.#scratch.space()
   }
 
-  /** Not raw: a buffer that Node made. */
+  /** Not raw: a buffer allocated by Node. */
   #chunk(chunk: Buffer): void {
     this.#scratch.push(chunk)
     this.#serve()
@@ -161,7 +167,7 @@ export class SocketWire implements Wire {
     resolve(true)
   }
 
-  /** The other side will send no more. */
+  /** The peer sends no more. */
   #finish(): void {
     if (!this.#pending) return
     if (this.#filled > 0) return this.#fail(this.#short())
@@ -183,7 +189,7 @@ export class SocketWire implements Wire {
     else this.#finish()
   }
 
-  /** Starts looking for progress if something waits and nobody looks. Nothing is done per byte: the system's counters tell. */
+  /** Starts the progress timer if a read or write waits. No cost per byte: it reads the system's counters. */
   #watch(): void {
     if (this.#progressMs === 0 || this.#timer || (!this.#pending && this.#writing === 0)) return
     let before = movedBytes(this.#socket)
@@ -224,7 +230,7 @@ export class SocketWire implements Wire {
   }
 }
 
-/** All bytes that the kernel has given or taken. A large write counts while it is under way, not only at its end. */
+/** Bytes that the kernel has delivered or accepted. A large write counts while in progress, not only at its end. */
 function movedBytes(socket: Socket): number {
   const handle = (socket as unknown as { _handle?: { bytesRead?: number; bytesWritten?: number; writeQueueSize?: number } | null })._handle
   return (handle?.bytesRead ?? socket.bytesRead) + (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? socket.writableLength)

@@ -1,4 +1,4 @@
-// The real world in one object. Only main files and composition roots ask for it; everything else takes what it is given.
+// The real World. Only main files and composition roots create it; all other code gets it passed.
 
 import { unarmed, type Failpoints } from '../ports/failpoints.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -12,17 +12,17 @@ import { childProcesses } from './process.ts'
 import { systemRandom } from './random.ts'
 
 export interface WorldOptions {
-  /** The kind of process, on every log line. */
+  /** Kind of process, on every log line. */
   readonly name: string
   readonly logLevel: LogOptions['level']
-  /** stderr if missing. */
+  /** Default: stderr. */
   readonly logFile?: string | undefined
-  /** A process under test has its own (control.ts). */
+  /** Set in a process under test (control.ts). */
   readonly failpoints?: Failpoints | undefined
   readonly disk?: Disk | undefined
 }
 
-/** Loaded by those who have one: a client and a datanode start sooner without LMDB. */
+/** Imported on demand: a client and a datanode start faster without LMDB. */
 const openStore: World['openStore'] = async (directory, options) => (await import('./store.ts')).openStore(directory, options)
 
 export function realWorld({ name, logLevel, logFile, failpoints = unarmed, disk = localDisk }: WorldOptions): World {
