@@ -1,5 +1,5 @@
-// A connection to a cluster whose namenode's address and secret are known. Nothing stays open but pooled sockets; what
-// makes it a connection is that the cluster's id was learnt, so that no later call can reach another cluster unnoticed.
+// Connects to a cluster by the namenode's address and the secret. Keeps nothing open but pooled sockets. Invariant: the cluster's
+// id is learnt first, so that later calls cannot reach another cluster unnoticed.
 
 import { GristmillError, hasCode } from '../src/base/errors.ts'
 import type { Address, ClusterId } from '../src/base/ids.ts'
@@ -8,7 +8,7 @@ import { status, type ClusterStatus } from '../src/protocol/admin.ts'
 import { Credentials } from '../src/rpc/auth.ts'
 import { Caller } from '../src/rpc/call.ts'
 
-/** A namenode that restarts is back sooner; somebody who mistyped an address should not wait longer. */
+/** A restarting namenode is back sooner; a mistyped address fails within this time. */
 const connectMs = 3_000
 
 export interface ConnectTo {
@@ -26,7 +26,7 @@ export interface Connection {
   readonly credentials: Credentials
 }
 
-/** Throws UNAVAILABLE, UNAUTHENTICATED, and CONFIG_INVALID if something else than a namenode answers. */
+/** Throws UNAVAILABLE, UNAUTHENTICATED, and CONFIG_INVALID if the server at the address is not a namenode. */
 export async function connectTo(world: World, options: ConnectTo): Promise<Connection> {
   const { namenode } = options
   const unnamed = new Caller(callerParts(world, credentialsFor(world, options, '')))
@@ -52,7 +52,7 @@ async function firstStatus(caller: Caller, { namenode, signal, timeoutMs = conne
     if (hasCode(error, 'EINVAL', 'INTERNAL'))
       throw new GristmillError(
         'CONFIG_INVALID',
-        `what answers at ${namenode} is not a namenode; give the namenode's address (${error.message})`,
+        `the server at ${namenode} is not a namenode; give the namenode's address (${error.message})`,
         { cause: error, details: { address: namenode } },
       )
     throw error

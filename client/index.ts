@@ -1,5 +1,5 @@
-// The public API: what `import … from 'gristmill'` gives. Everything else in the package may change without notice.
-// Loading it is cheap; what a cluster needs is loaded when one is opened.
+// The public API, exported as 'gristmill'. Everything else in the package may change without notice. Importing it is cheap; the
+// code for a cluster is loaded when one is opened.
 
 import type { Address } from '../src/base/ids.ts'
 import type { Settings } from '../src/base/settings.ts'
@@ -31,38 +31,38 @@ export type { ClusterStatus } from '../src/protocol/admin.ts'
 export type { RecordFormat } from '../src/protocol/fields.ts'
 
 export interface OpenOptions {
-  /** Whose name calls carry; the user of the operating system unless told. */
+  /** User that calls are made as; default: the user of the operating system. */
   readonly user?: string | undefined
-  /** This machine's name as the cluster's datanodes have it. */
+  /** This machine's name as the cluster's datanodes know it. */
   readonly hostName?: string | undefined
-  /** Log lines (JSON) about what goes on inside; none unless told. */
+  /** Level of log lines (JSON); default: no log. */
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent' | undefined
-  /** A file for them; stderr unless told. */
+  /** File for log lines; default: stderr. */
   readonly logFile?: string | undefined
-  /** Gives up opening. */
+  /** Aborts the opening. */
   readonly signal?: AbortSignal | undefined
 }
 
 export interface EmbeddedOptions extends OpenOptions {
-  /** Most bytes of a block of files whose writers do not say; 128 MiB unless told. */
+  /** Default maximum size of blocks; default: 128 MiB. */
   readonly blockSize?: number | undefined
-  /** Tasks at a time; the number of processor cores unless told. */
+  /** Number of tasks that run at the same time; default: the number of processor cores. */
   readonly slots?: number | undefined
 }
 
 export interface ConnectOptions extends OpenOptions {
-  /** The namenode: `host:port`, `gristmill://host:port`. */
+  /** Address of the namenode: `host:port`, `gristmill://host:port`. */
   readonly address: string
-  /** The cluster's secret itself, or else a file that holds it. */
+  /** The cluster's secret; alternatively, a file that contains it. */
   readonly secret?: string | Uint8Array | undefined
-  /** `GRISTMILL_SECRET_FILE`, the file that `gristmill up` has left, or `~/.gristmill/secret`, unless told. */
+  /** Default: `GRISTMILL_SECRET_FILE`, the file of `gristmill up`, or `~/.gristmill/secret`. */
   readonly secretFile?: string | undefined
 }
 
 /**
- * Opens the embedded cluster in `dir`: namenode and datanode run inside this process, or in the one that opened it first, and
- * its data stays there. Without `dir`, opens the cluster that the command line would use: `GRISTMILL_CLUSTER`, the one that
- * `gristmill up` has made in the home (UNAVAILABLE while it does not run), or else the embedded one of this user.
+ * Opens the embedded cluster in `dir`: namenode and datanode run inside this process, or in the process that opened it first; its
+ * data stays in `dir`. Without `dir`, opens the cluster that the command line would use: `GRISTMILL_CLUSTER`, the one that
+ * `gristmill up` created in the home (UNAVAILABLE while it does not run), or else the embedded one of this user.
  *
  *     await using mill = await open()
  *     await mill.writeFile('/hello.txt', 'hello\n')
@@ -77,8 +77,8 @@ export async function open(dir?: string, options: EmbeddedOptions = {}): Promise
 }
 
 /**
- * Connects to a cluster by its namenode's address. Throws UNAVAILABLE if nobody answers there, UNAUTHENTICATED if the secret is
- * another one, CONFIG_INVALID if there is no secret or something else answers.
+ * Connects to a cluster by its namenode's address. Throws UNAVAILABLE if no server answers there, UNAUTHENTICATED if the secret is
+ * wrong, CONFIG_INVALID if there is no secret or the server is no namenode.
  *
  *     await using mill = await connect('gristmill://namenode:8620')
  */

@@ -1,5 +1,5 @@
-// Which cluster is meant. The first of these that says something: the setting `cluster` (flag, variable, file), the cluster that
-// `gristmill up` has made in this home, and else the embedded one.
+// Determines the cluster to use, in this order: the setting `cluster` (flag, variable, file), the cluster that `gristmill up`
+// created in this home, the embedded cluster.
 // Invariant: a home whose cluster is stopped never falls back to the embedded one, which has other files.
 
 import { GristmillError } from '../src/base/errors.ts'
@@ -36,15 +36,15 @@ export async function locate({ disk, machine }: { disk: Disk; machine: Machine }
 
 export const embeddedDirectory = (home: string): string => `${home}/embedded`
 
-/** What is said to a call that means a cluster that does not run. */
+/** Error of a call to the cluster of this home while it does not run. */
 export const stoppedCluster = (dir: string): GristmillError =>
   new GristmillError(
     'UNAVAILABLE',
-    `the cluster of this home does not run (its data lie in ${dir}): start it with "gristmill up --detach", or ask for the embedded cluster, which has files of its own, with --cluster embedded or GRISTMILL_CLUSTER=embedded`,
+    `the cluster of this home does not run (its data is in ${dir}): start it with "gristmill up --detach", or select the embedded cluster, which has files of its own, with --cluster embedded or GRISTMILL_CLUSTER=embedded`,
     { details: { dir } },
   )
 
-/** What is said where the namenode of `up` has ended and other processes of its cluster live; undefined while it lives. */
+/** Error if the namenode of `up` has ended while other processes of its cluster run; undefined while it runs. */
 export function namenodeGone(machine: Machine, running: Running | undefined): GristmillError | undefined {
   const namenode = running?.processes.find(({ role }) => role === 'namenode')
   if (!running || !namenode || isAlive(machine, namenode)) return undefined
@@ -55,10 +55,10 @@ export function namenodeGone(machine: Machine, running: Running | undefined): Gr
   )
 }
 
-/** Shared by all processes of one user on one machine who were not told otherwise. */
+/** Default secret file, shared by all processes of one user on one machine. */
 export const secretDefault = (home: string): string => `${home}/secret`
 
-/** `host`, `host:port`, `[v6]:port`, each perhaps after `gristmill://` or `http://`. Throws CONFIG_INVALID. */
+/** Parses `host`, `host:port`, `[v6]:port`, each optionally after `gristmill://` or `http://`. Throws CONFIG_INVALID. */
 export function parseAddress(text: string): Address {
   const match = /^(?:(?:gristmill|http):\/\/)?(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(\d{1,5}))?\/?$/.exec(text.trim())
   const port = Number(match?.[2] ?? portDefault)

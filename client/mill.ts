@@ -1,5 +1,5 @@
-// The library's one object: a cluster in the hand of a program, the same for an embedded cluster and for a rack.
-// It holds pooled connections and nothing else that matters; closing it ends what it has started, never what is stored.
+// Mill, the main object of the library: one cluster, embedded or remote. Holds pooled connections and no other state; closing it
+// ends what it started and leaves stored data alone.
 
 import { Background } from '../src/base/background.ts'
 import { GristmillError } from '../src/base/errors.ts'
@@ -29,7 +29,7 @@ import type { Compiler, RunOptions, RunTools } from './run.ts'
 export interface JobsOptions extends CallOptions { readonly limit?: number | undefined }
 
 export interface FsckOptions extends CallOptions {
-  /** All files and blocks, not only those in trouble. */
+  /** Include healthy files and blocks. */
   readonly healthy?: boolean | undefined
   readonly locations?: boolean | undefined
 }
@@ -39,15 +39,15 @@ export interface MillParts {
   readonly caller: Caller
   readonly namenode: Address
   readonly cluster: ClusterId
-  /** This machine's name, as the cluster's nodes have it: what lies on the same machine is read in place. */
+  /** This machine's name as the cluster's nodes know it: replicas on the same machine are read locally. */
   readonly host: string
-  /** A local directory of this user for what must be kept aside: blocks of long streams, bundles of programs. */
+  /** Local directory of this user for temporary files: blocks of long streams, bundles of programs. */
   readonly scratchDir: string
-  /** Local paths start here. */
+  /** Base of relative local paths. */
   readonly workingDirectory: string
-  /** For programs; as anywhere else unless told. */
+  /** Compiler of programs; default: the one of the product. */
   readonly compiler?: Compiler | undefined
-  /** Ends what belongs to this connection alone. */
+  /** Closes what belongs to this connection alone. */
   readonly end: () => Promise<void>
 }
 
@@ -56,30 +56,30 @@ type Patient = <M extends Message>(
   options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
 ) => Promise<ReplyOf<M>>
 
-/** Copying and looking at tens of gigabytes. */
+/** One hour: a backup copies and checks tens of gigabytes. */
 const backupMs = 3_600_000
 
 /**
- * A cluster: its files in the shape of node:fs/promises, and its jobs. Made by `open` and `connect`.
- * Every call that can wait takes an AbortSignal; what fails throws a GristmillError with a POSIX `code` where there is one.
+ * A cluster: its files in the shape of node:fs/promises, and its jobs. Created by `open` and `connect`. Every call that can wait
+ * takes an AbortSignal; errors are GristmillErrors, with a POSIX `code` where one exists.
  */
 export class Mill extends Files {
-  /** The cluster's identity, for ever. */
+  /** Id of the cluster; it never changes. */
   readonly cluster: ClusterId
-  /** Its datanodes, for operators: decommission, maintenance, balance. */
+  /** Datanodes, for operators: decommission, maintenance, balance. */
   readonly nodes: Nodes
   readonly #cluster: Cluster
   readonly #files: FileClient
   readonly #local: Omit<RunTools, 'cluster' | 'files'>
   readonly #end: () => Promise<void>
-  /** Calls that take as long as the state is large. */
+  /** Calls whose duration grows with the size of the state. */
   readonly #patient: Patient
   #closing: Promise<void> | undefined
 
   constructor({ world, caller, namenode, cluster, host, scratchDir, workingDirectory, compiler, end }: MillParts) {
     const { net, clock, random, disk, log } = world
     let closed = false
-    // Said at once: without sockets every try would fail, and look like a namenode that is away.
+    // Checked here: without sockets every attempt would fail as if the namenode were unreachable.
     const there = (): Address => {
       if (closed) throw new GristmillError('UNAVAILABLE', 'this connection to the cluster has been closed; open another one')
       return namenode
@@ -105,22 +105,22 @@ export class Mill extends Files {
   }
 
   /**
-   * Submits a program (a module whose default export is a `mapReduce`) and returns its job at once; `await job.wait()` waits
-   * for the result. Aborting `signal` kills the job. Throws PROGRAM_INVALID with the compiler's message, ENOENT for an input
-   * that does not exist, EEXIST for an output that does (unless `overwrite`), ENOTEMPTY for one that is not a job's (unless `force`
-   * too), EINVAL for one that contains an input or lies in one, EBUSY while another job is to publish there.
+   * Submits a program (a module whose default export is a `mapReduce`) and returns its job at once; `await job.wait()` waits for
+   * the result. Aborting `signal` kills the job. Throws PROGRAM_INVALID with the compiler's message, ENOENT for a missing input,
+   * EEXIST for an existing output (unless `overwrite`), ENOTEMPTY for one that is not a job's (unless also `force`), EINVAL for
+   * one that overlaps an input, EBUSY while another job will publish there.
    */
   async run(program: string | URL, options?: RunOptions | null): Promise<Job> {
-    // Bundling needs a compiler: loaded by those who run something.
+    // Imported on demand: bundling needs a compiler.
     const { readRunOptions, runProgram } = await import('./run.ts')
     return perform('run', undefined, () => readRunOptions(options), async given =>
       runProgram({ cluster: this.#cluster, files: this.#files, ...this.#local }, localPathOf(program, 'program'), given))
   }
 
-  /** A handle of a job, by its id. Whether there is one shows when it is asked for something. */
+  /** Handle of a job by its id. Does not check that the job exists. */
   job(id: JobId | string): Job { return new Job(this.#cluster, jobId(textOf(id, 'id of the job', { max: 64 }))) }
 
-  /** Jobs, newest first, those that have ended among them. Default: 100. */
+  /** Jobs, newest first, ended ones included. Default limit: 100. */
   jobs(options?: JobsOptions | null): Promise<JobStatus[]> {
     return perform(
       'jobs', undefined,
@@ -138,8 +138,8 @@ export class Mill extends Files {
   }
 
   /**
-   * How everything at and below a path stands, a page at a time: what is missing, corrupt, or has too few or too many
-   * replicas, and how much was looked at. With `healthy`, all files and blocks are told. Throws ENOENT, EACCES.
+   * Health of everything at and below a path, page by page: blocks that are missing or corrupt or have too few or too many
+   * replicas, and counts. With `healthy`, includes healthy files and blocks. Throws ENOENT, EACCES.
    */
   async *fsck(path: Path, options?: FsckOptions | null): AsyncGenerator<FsckPage, void, undefined> {
     const { request, signal } = await during('fsck', path, async () => {
@@ -165,7 +165,7 @@ export class Mill extends Files {
     }
   }
 
-  /** Safe mode as it is, or as it is to be. In it everything can be read and nothing be changed. */
+  /** Reads or changes safe mode, in which everything can be read and nothing be changed. */
   safeMode(action: 'get' | 'enter' | 'leave' = 'get', options?: CallOptions | null): Promise<SafeModeState> {
     return perform('safemode', undefined, callOptions('safeMode', options), async ({ signal }) => {
       if (action !== 'get' && action !== 'enter' && action !== 'leave')
@@ -174,10 +174,7 @@ export class Mill extends Files {
     })
   }
 
-  /**
-   * Makes a backup of the namenode's state, in a directory of its machine, and looks at all of it. Throws DIR_FOREIGN, EACCES, ENOSPC,
-   * EBUSY.
-   */
+  /** Makes a checked backup of the namenode's state, in a directory of its machine. Throws DIR_FOREIGN, EACCES, ENOSPC, EBUSY. */
   backup(dir?: string | null, options?: CallOptions | null): Promise<BackupMade> {
     return perform('backup', undefined, callOptions('backup', options), async ({ signal }) => {
       const request = dir === undefined || dir === null ? {} : { dir: textOf(dir, 'directory of the backup', { max: 4096 }) }
@@ -185,17 +182,17 @@ export class Mill extends Files {
     })
   }
 
-  /** What datanodes hold that a recovery could not bring back as files; it is kept. Throws EACCES. */
+  /** Replicas on datanodes that a recovery could not assign to files; they are kept. Throws EACCES. */
   lost(options?: CallOptions | null): Promise<LostState> {
     return perform('lost', undefined, callOptions('lost', options), async ({ signal }) => this.#cluster.ask(lost, {}, signal))
   }
 
-  /** What `lost` tells is garbage from now on. Tells how it was before. Throws EACCES, SAFE_MODE. */
+  /** Turns the replicas that `lost` reports into garbage. Returns their state before. Throws EACCES, SAFE_MODE. */
   releaseLost(options?: CallOptions | null): Promise<LostState> {
     return perform('lost', undefined, callOptions('releaseLost', options), async ({ signal }) => this.#cluster.ask(releaseLost, {}, signal))
   }
 
-  /** Datanodes that refuse to remove as much as a young namenode wants are told that it is right. Throws EACCES. */
+  /** Allows datanodes to delete what they have refused to delete for a recently started namenode. Throws EACCES. */
   allowDeletions(options?: CallOptions | null): Promise<AllowedDeletions> {
     return perform('allow', undefined, callOptions('allowDeletions', options), async ({ signal }) =>
       this.#cluster.ask(allowDeletions, {}, signal),
@@ -203,8 +200,8 @@ export class Mill extends Files {
   }
 
   /**
-   * Ends connections, what undoes aborted calls, and an embedded cluster that runs in this process. Calls and streams must have ended. May
-   * be called twice.
+   * Closes connections, waits for the calls that undo aborted ones, and stops an embedded cluster that runs in this process.
+   * REQUIRES: calls and streams have ended. May be called twice.
    */
   close(): Promise<void> {
     return this.#closing ??= (async () => {
@@ -218,6 +215,6 @@ export class Mill extends Files {
 
   async [Symbol.asyncDispose](): Promise<void> { await this.close() }
 
-  /** What console.log shows: which cluster it is. */
+  /** Output of console.log: the cluster id. */
   [Symbol.for('nodejs.util.inspect.custom')](): string { return `Mill { cluster: '${this.cluster}' }` }
 }

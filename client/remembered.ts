@@ -1,18 +1,18 @@
-// What `gristmill up` remembers of the cluster of a home, which is there while none of its processes runs: where its data lie, on which
-// ports its processes listen, how many datanodes it has, and the settings that its flags gave.
+// File in which `gristmill up` remembers the cluster of a home while none of its processes runs: data directory, ports, number of
+// datanodes, and the settings given as flags.
 
 import type { Disk } from '../src/ports/disk.ts'
 
 export interface Remembered {
   readonly format: 1
   readonly dir: string
-  /** undefined: the one in `dir`. */
+  /** undefined: the secret file in `dir`. */
   readonly secretFile?: string | undefined
-  /** undefined: as many as there are directories. */
+  /** undefined: the number of datanode directories. */
   readonly datanodes?: number | undefined
-  /** By the name of the process: `namenode`, `datanode2`. */
+  /** Ports by process name: `namenode`, `datanode2`. */
   readonly ports: Readonly<Record<string, number>>
-  /** By the name of the setting, as text. Settings of variables and of the settings file are read again each time. */
+  /** Settings given as flags, by name, as text. Settings from variables and the settings file are read again each time. */
   readonly said: Readonly<Record<string, string>>
 }
 
@@ -24,7 +24,7 @@ export const logDirectory = (dir: string): string => `${dir}/log`
 export async function readRemembered(disk: Disk, home: string): Promise<Remembered | undefined> {
   const found = await readFile(disk, upFile(home))
   if (found) return await isThere(disk, found.dir) ? found : undefined
-  // Of a version that left no such file, or the file cannot be read.
+  // Written by a version without this file, or unreadable: use the default directory.
   const dir = clusterDirectory(home)
   return await isThere(disk, `${dir}/namenode`) ? { format: 1, dir, ports: {}, said: {} } : undefined
 }

@@ -1,5 +1,5 @@
-// From a program on the local disk to a job in the cluster: bundled, loaded once in a process of its own to build its plan (so that
-// what is wrong with it is said before anything is sent), stored under its hash, and submitted.
+// Turns a program on the local disk into a job: bundles it, loads it in a child process to build its plan (so that errors in it are
+// reported before anything is sent), stores it under its hash, and submits the job.
 
 import { dirname, isAbsolute, join } from 'node:path'
 import { GristmillError } from '../src/base/errors.ts'
@@ -29,41 +29,43 @@ import { readAssets } from './load/shipping.ts'
 import type { Plans } from './load/plans.ts'
 
 export interface RunOptions {
-  /** Files, directories and globs of the cluster; what the program itself names unless told. */
+  /** Files, directories and globs of the cluster; default: the program's own. */
   readonly input?: string | readonly string[] | undefined
-  /** The directory to publish; what the program itself names unless told. */
+  /** The directory to publish; default: the program's own. */
   readonly output?: string | undefined
-  /** Over the program's own. JSON values. */
+  /** Parameters, which override the program's own. JSON values. */
   readonly params?: Readonly<Record<string, unknown>> | undefined
-  /** Environment variables of the program, beside TMPDIR; no others are set. They are kept with the job until it ends. */
+  /** Environment variables of the program; only TMPDIR is set besides. They are kept with the job until it ends. */
   readonly env?: Readonly<Record<string, string>> | undefined
-  /** Partitions of the shuffle: as many output files. */
+  /** Number of partitions of the shuffle, and of output files. */
   readonly reducers?: number | undefined
-  /** Replicas of the output files; what the program says, or the cluster's default, unless told. */
+  /** Replication of the output files; default: the program's, else the cluster's. */
   readonly replication?: number | undefined
-  /** Of the text of the input, over the program's own: `utf8`, `latin1` (ISO 8859-1), `windows1252`, `utf16le` or `utf16be`. */
+  /**
+   * Encoding of text input, which overrides the program's: `utf8`, `latin1` (ISO 8859-1), `windows1252`, `utf16le` or `utf16be`.
+   */
   readonly encoding?: TextEncoding | undefined
-  /** What separates the fields of CSV input, over the program's own and what files claim: one ASCII character. */
+  /** Field separator of CSV input, which overrides that of the program and of the files: one ASCII character. */
   readonly delimiter?: string | undefined
-  /** Replaces the output of a job that is there, in the step that publishes the new one; the old one goes to the trash. */
+  /** Replaces the output of an earlier job, atomically when the new one is published; the old one goes to the trash. */
   readonly overwrite?: boolean | undefined
-  /** With `overwrite`: replaces a directory that is not the output of a job (without `_SUCCESS`, or with directories in it). */
+  /** With `overwrite`: replaces a directory that is not the output of a job (without `_SUCCESS`, or with subdirectories). */
   readonly force?: boolean | undefined
-  /** What the job is called; the program's file name unless told. */
+  /** Name of the job; default: the program's file name. */
   readonly name?: string | undefined
-  /** Of one task. */
+  /** Memory limit of one task. */
   readonly memoryBytes?: number | undefined
-  /** A task that takes longer is killed and tried again. */
+  /** An attempt that takes longer is killed, and the task is tried again. */
   readonly taskTimeoutMs?: number | undefined
-  /** Tries of one task before the job fails; 4 unless told. */
+  /** Attempts of one task before the job fails; default: 4. */
   readonly attemptsMax?: number | undefined
-  /** Seeds the program's randomness; the same gives the same numbers. */
+  /** Seed of the program's randomness; equal seeds give equal numbers. */
   readonly seed?: number | undefined
-  /** Kills the job. */
+  /** Kills the job when aborted. */
   readonly signal?: AbortSignal | undefined
-  /** Called with lines that a person should read, such as the names of files that are not read although they lie below an input. */
+  /** Called with notes for the user, such as the names of skipped files below an input. */
   readonly onNote?: ((line: string) => void) | undefined
-  /** Called with each change of the job's state, until it is over. */
+  /** Called with each change of the job's state, until it has ended. */
   readonly onProgress?: ((status: JobStatus) => void) | undefined
 }
 
@@ -104,13 +106,13 @@ export interface RunTools {
   readonly disk: Disk
   readonly log: Log
   readonly processes: Processes
-  /** What was planned before: a program that is run again is not loaded again. */
+  /** Cache of plans: a program that runs again is not loaded again. */
   readonly plans: Plans
-  /** Relative programs are looked for here. */
+  /** Base of relative program paths. */
   readonly workingDirectory: string
-  /** Where bundles are kept on this machine. */
+  /** Directory of bundles on this machine. */
   readonly programDir: string
-  /** How a local file becomes a bundle, and a bundle code; as anywhere else unless told. */
+  /** Bundles a local file and loads the bundle; default: those of the product. */
   readonly compiler?: Compiler | undefined
 }
 
@@ -137,15 +139,15 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   const input = listOf(options.input ?? planned.input)
   const output = options.output ?? planned.output
   if (input.length === 0)
-    throw new GristmillError('EINVAL', `${bundle.name} has no input: say which files it shall read (--input), or name them in the program`)
+    throw new GristmillError('EINVAL', `${bundle.name} has no input: give the files to read (--input), or name them in the program`)
   if (output === undefined)
     throw new GristmillError(
       'EINVAL',
-      `${bundle.name} has no output: say where its result shall be published (--output), or name it in the program`,
+      `${bundle.name} has no output: give the directory to publish (--output), or name it in the program`,
     )
   const write = async (path: string, bytes: Uint8Array, until?: AbortSignal): Promise<void> => {
-    // With as many replicas as any file: one for each node that lives now could never be made again once a node is gone for good.
-    // Each node reads the bundle once and keeps it.
+    // Default replication, since each node reads the bundle only once and keeps it. One replica per live node could never be
+    // restored once a node is lost for good.
     await using writer = await files.create(path, { parents: true, mode: 0o644, overwrite: false, eager: true, signal: until })
     await writer.write(bytes)
     await writer.close()
@@ -178,25 +180,25 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
     },
   )
   const { onProgress } = options
-  // Progress is told for as long as somebody listens; how the job ends is told to those who wait for it.
+  // `wait` is used only for its progress callback; callers of `wait` see the job's failure.
   if (onProgress) void job.wait({ signal, onStatus: onProgress }).catch(() => {})
   return job
 }
 
-/** What the run says of the input, over what the program says. Throws EINVAL for what would have no effect. */
+/** Input options of the program, overridden by those of the run. Throws EINVAL for an option without effect. */
 function inputOver(own: InputOptions, { encoding, delimiter }: RunOptions, name: string): InputOptions {
   if (delimiter !== undefined && own.format !== 'csv')
     throw new GristmillError(
       'EINVAL',
-      `${name} reads ${own.format}, which has no delimiter; leave it out, or say format: 'csv' in the program's input`,
+      `${name} reads ${own.format}, which has no delimiter; leave it out, or set format: 'csv' in the program's input`,
     )
   if (encoding !== undefined && own.bytes) throw new GristmillError('EINVAL', `${name} reads bytes, which have no encoding; leave it out`)
   return { ...own, ...encoding !== undefined && { encoding }, ...delimiter !== undefined && { delimiter } }
 }
 
-/** Bundles that are kept on the submitter's machine; one that is used again after so many others is written again. */
+/** Number of bundles kept on the submitter's machine; an older one is written again when it is used. */
 const programsKept = 200
-/** Programs that are planned between two looks at the bundles. */
+/** Number of plannings between two prunings of the bundles. */
 const prunedEvery = 50
 
 interface ToPlan {
@@ -233,7 +235,7 @@ async function plan(
   }
   const start = (): Loader =>
     new Loader({ processes, clock, dir: programDir, memoryBytes: memoryBytes ?? limits.taskMemoryBytesDefault, env })
-  // Bundling and starting take about as long as each other.
+  // Bundling and starting the process take about the same time, so they run concurrently.
   let loader = plans.knows(local) ? undefined : start()
   try {
     const bundle = await bundleProgram({ disk }, local)
@@ -255,7 +257,7 @@ async function plan(
   }
 }
 
-/** Throws EINVAL for what cannot be a variable, or has a meaning for Node before a program begins. */
+/** Throws EINVAL for an invalid variable name, or a variable that affects Node before a program starts. */
 function environmentOf(env: Readonly<Record<string, string>>): Record<string, string> {
   let bytes = 0
   for (const [name, value] of Object.entries(env)) {
@@ -264,7 +266,7 @@ function environmentOf(env: Readonly<Record<string, string>>): Record<string, st
     if (/^(?:NODE_|LD_)/.test(name))
       throw new GristmillError(
         'EINVAL',
-        `the environment variable ${name} has its effect when a process starts, and tasks run in processes that have; leave it out`,
+        `the environment variable ${name} takes effect when a process starts, and tasks run in processes already started; leave it out`,
       )
     if (typeof value !== 'string' || value.includes('\0'))
       throw new GristmillError(

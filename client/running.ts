@@ -1,5 +1,5 @@
-// What runs on this machine, as the processes of `gristmill up` and the embedded cluster leave word of it in a small file.
-// The file is a claim, not a truth: a process is believed in only while its id still belongs to the process that was meant.
+// File that lists the running processes of a cluster of `gristmill up`, or of the embedded cluster. Its content may be outdated: a
+// process counts as running only if its pid still belongs to the process that was recorded.
 
 import { address, clusterId, type Address, type ClusterId } from '../src/base/ids.ts'
 import type { Disk } from '../src/ports/disk.ts'
@@ -10,7 +10,7 @@ export interface RunningProcess {
   readonly id: string
   readonly address: Address
   readonly pid: number
-  /** Machine.born of that process. */
+  /** `Machine.born` of the process: identifies it among those that reuse its pid. */
   readonly born: string
   readonly dir: string
 }
@@ -22,20 +22,20 @@ export interface Running {
   readonly secretFile: string
   readonly dir: string
   readonly processes: readonly RunningProcess[]
-  /** They have been told to end, by `down` or by the process that they run in: their end is no news. */
+  /** The processes were told to end, by `down` or by the process that runs them: their end is expected. */
   readonly stopping?: boolean
   /** The namenode of an embedded cluster is behind, and has no datanode. */
   readonly behind?: boolean
-  /** Why the datanode of an embedded cluster has not started. */
+  /** Reason why the datanode of an embedded cluster has not started. */
   readonly trouble?: string
 }
 
-/** Where `up` leaves word. */
+/** File of `up`. */
 export const clusterFile = (home: string): string => `${home}/cluster.json`
-/** Where an embedded cluster's owner leaves word. */
+/** File of an embedded cluster's owner. */
 export const embeddedFile = (dir: string): string => `${dir}/embedded.json`
 
-/** undefined if there is no such file, or it is not one of ours: then nothing is known to run. */
+/** undefined if the file does not exist or has another format: then no process is known. */
 export async function readRunning(disk: Disk, path: string): Promise<Running | undefined> {
   let text: string
   try {
@@ -61,5 +61,5 @@ export async function writeRunning(disk: Disk, path: string, running: Running): 
 
 export const isAlive = (machine: Machine, { pid, born }: Pick<RunningProcess, 'pid' | 'born'>): boolean => machine.born(pid) === born
 
-/** Those that still run. */
+/** Processes that still run. */
 export const living = (machine: Machine, running: Running): RunningProcess[] => running.processes.filter(each => isAlive(machine, each))

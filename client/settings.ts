@@ -1,4 +1,4 @@
-// The settings of this process: what flags, variables and the file say. The one place of the client that reads the file.
+// Reads the settings of this process from flags, variables and the settings file. The only reader of that file in the client.
 
 import { configFileOf, resolveSettings } from '../src/base/config.ts'
 import { GristmillError } from '../src/base/errors.ts'
@@ -6,7 +6,7 @@ import type { Settings } from '../src/base/settings.ts'
 import type { Disk } from '../src/ports/disk.ts'
 import type { Machine } from '../src/ports/machine.ts'
 
-/** Throws CONFIG_INVALID for an unknown setting, a value that cannot be, and a file that was asked for and is not there. */
+/** Throws CONFIG_INVALID for an unknown setting, an invalid value, and a file that was named explicitly but does not exist. */
 export async function readSettings(
   { disk, machine }: { disk: Disk; machine: Machine },
   flags: Readonly<Record<string, unknown>>,

@@ -6,21 +6,24 @@ import { fileURLToPath } from 'node:url'
 import { GristmillError } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
 
-/** A path of the cluster: a string, or its bytes in UTF-8. */
+/** A path in the cluster: a string, or its UTF-8 bytes. */
 export type Path = string | Uint8Array
 
-/** Names of the options of a function; a `Record` so that the compiler misses none. `true`: the function reads it itself. */
+/**
+ * Option names of a function; a `Record`, so that the compiler reports a missing one. `true`: the function reads the option
+ * itself.
+ */
 export type Known<T> = Readonly<Record<keyof Required<T>, true>>
 
 export interface CallOptions {
-  /** Gives the call up. A mutation that was sent already may still happen. */
+  /** Aborts the call. A mutation that was already sent may still happen. */
   readonly signal?: AbortSignal | undefined
 }
 
 const invalid = (message: string, cause?: unknown): GristmillError =>
   new GristmillError('EINVAL', message, cause === undefined ? {} : { cause })
 
-/** A value in a message: its kind, and what it is where that is short. */
+/** A value for a message: its type, and the value itself if it is short. */
 export function shown(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'boolean') return String(value)
   if (typeof value === 'string') return value.length <= 60 ? JSON.stringify(value) : `${JSON.stringify(value.slice(0, 60))}…`
@@ -30,8 +33,8 @@ export function shown(value: unknown): string {
 }
 
 /**
- * The options as a plain object, each read once. `fixed`: options of node:fs that have one possible value here. Throws EINVAL for unknown
- * ones.
+ * Copies the options into a plain object and reads each once. `fixed`: options of node:fs that have one possible value here.
+ * Throws EINVAL for unknown options.
  */
 export function optionsOf<T extends object>(
   given: T | null | undefined, call: string, known: Known<T>, fixed: Readonly<Record<string, unknown>> = {},
@@ -43,7 +46,7 @@ export function optionsOf<T extends object>(
   const options: Record<string, unknown> = {}
   try {
     const named = given as Readonly<Record<string, unknown>>
-    // Also what `given` inherits, as destructuring would see it; unknown ones only of its own.
+    // Known options may be inherited, as with destructuring; unknown ones are looked for among own properties only.
     for (const name of new Set([...Object.keys(known), ...Object.keys(given)])) {
       const value = named[name]
       if (value !== undefined) options[name] = value
@@ -61,7 +64,7 @@ export function optionsOf<T extends object>(
   return options as Partial<T>
 }
 
-/** As `optionsOf`, where a string is short for `{ encoding }`. `encodings`: allowed beside those of Buffer. */
+/** Like `optionsOf`; a string is short for `{ encoding }`. `check` validates the encoding (default: an encoding of Buffer). */
 export function encodedOptionsOf<T extends { readonly encoding?: unknown }>(
   given: T | string | null | undefined, call: string, known: Known<T>, fixed: Readonly<Record<string, unknown>> = {},
   check: (encoding: unknown) => unknown = encodingOf,
@@ -77,7 +80,7 @@ export function encodingOf(value: unknown): BufferEncoding {
   throw invalid(`the encoding is ${shown(value)}; it must be one that Buffer knows, for instance "utf8", or null for bytes`)
 }
 
-/** An AbortSignal; one of another realm or implementation is followed. */
+/** Returns an AbortSignal; a signal of another realm or implementation is forwarded through a new one. */
 function signalOf(value: unknown): AbortSignal {
   if (value instanceof AbortSignal) return value
   const other = value as AbortSignal
@@ -88,7 +91,10 @@ function signalOf(value: unknown): AbortSignal {
   return following.signal
 }
 
-/** What `read` makes of an argument that runs code of the caller's when it is looked at: getters, proxies, `toJSON`. */
+/**
+ * Result of `read` on an argument whose reading runs code of the caller (getters, proxies, `toJSON`). Throws EINVAL if that code
+ * throws.
+ */
 export function readable<T>(name: string, read: () => T): T {
   try {
     return read()
@@ -113,12 +119,12 @@ function looksLikeSignal(value: unknown): boolean {
   }
 }
 
-/** Reads the options of a call that has none but its signal. */
+/** Reads the options of a call whose only option is `signal`. */
 export const callOptions =
   (call: string, options: CallOptions | null | undefined, fixed?: Readonly<Record<string, unknown>>) => (): CallOptions =>
     optionsOf<CallOptions>(options, call, { signal: true }, fixed)
 
-/** An AbortSignal alone, where a function once took only that, or options. */
+/** Accepts a bare AbortSignal or options; for functions whose first version took only a signal. */
 export function signalOption(given: AbortSignal | CallOptions | null | undefined, call: string): AbortSignal | undefined {
   if (given instanceof AbortSignal) return given
   return callOptions(call, given)().signal
@@ -126,34 +132,34 @@ export function signalOption(given: AbortSignal | CallOptions | null | undefined
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The normal form of a path of the cluster. An empty one is ENOENT, as in POSIX, and not the root. */
+/** Normal form of a path in the cluster. An empty path is ENOENT, as in POSIX, and not the root. */
 export function pathOf(value: unknown, name = 'path'): string {
   const path = textOfPath(value, name)
   if (path === '') throw new GristmillError('ENOENT', `the ${name} is empty; the root of the cluster is "/"`, { details: { path } })
   if (path.includes('\0')) throw invalid(`the ${name} ${shown(path)} has a NUL in it`)
-  // Its name on the disk would be that of U+FFFD, like that of every other broken one.
+  // Encoded as UTF-8, every lone surrogate becomes U+FFFD, so that different names would collide on disk.
   if (!path.isWellFormed())
     throw invalid(`the ${name} ${shown(path)} is not well-formed Unicode: it has half of a surrogate pair, which UTF-8 cannot hold`)
   return normalise(path)
 }
 
-/** A path that ends with a slash names a directory, as in POSIX. */
+/** True for a path that ends with a slash, which names a directory, as in POSIX. */
 export const namesDirectory = (value: unknown): boolean => /\/\.?$/.test(textOfPath(value, 'path'))
 
-/** Throws ENOTDIR if the path that the caller gave names a directory, and this is a file. */
+/** Throws ENOTDIR if the caller's path names a directory and the status is that of a file. */
 export function checkNamed(given: unknown, { path, type }: { readonly path: string; readonly type: string }): void {
   if (type !== 'directory' && namesDirectory(given))
     throw new GristmillError('ENOTDIR', `"${path}" is a file, and a path that ends with a slash names a directory`, { details: { path } })
 }
 
-/** The normal form of a path at which a file is written. Throws EISDIR for one that ends with a slash. */
+/** Normal form of a path to write a file at. Throws EISDIR for a path that ends with a slash. */
 export function filePathOf(value: unknown): string {
   const path = pathOf(value)
   if (namesDirectory(value)) throw slashed(path)
   return path
 }
 
-/** `path`: without the slash. */
+/** `path`: without the trailing slash. */
 export const slashed = (path: string, where: '' | 'local ' = ''): GristmillError =>
   new GristmillError('EISDIR', `a ${where}path that ends with a slash names a directory; a file can be written at "${path}"`, {
     details: { path },
@@ -175,7 +181,7 @@ function textOfPath(value: unknown, name: string): string {
   throw invalid(`a path is a string or its bytes, and the ${name} is ${shown(value)}`)
 }
 
-/** A path of this machine: a string or a `file:` URL. */
+/** A path on this machine: a string or a `file:` URL. */
 export function localPathOf(value: unknown, name = 'local path'): string {
   let path = value
   if (value instanceof URL) {
@@ -191,7 +197,7 @@ export function localPathOf(value: unknown, name = 'local path'): string {
   return path
 }
 
-/** A name or other short text. */
+/** A name or other short text, with at most `max` characters. */
 export function textOf(value: unknown, name: string, { max = 255 }: { readonly max?: number } = {}): string {
   if (typeof value !== 'string') throw invalid(`the ${name} is a string, not ${shown(value)}`)
   if (value === '') throw invalid(`the ${name} is an empty string`)
@@ -199,7 +205,7 @@ export function textOf(value: unknown, name: string, { max = 255 }: { readonly m
   return value
 }
 
-/** Not given, or a boolean. */
+/** Checks an optional boolean. */
 export function flagOf(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== 'boolean') throw invalid(`"${name}" is true or false, not ${shown(value)}`)
 }
@@ -212,7 +218,7 @@ export function callbackOf(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== 'function') throw invalid(`"${name}" is a function, not ${shown(value)}`)
 }
 
-/** File type bits, as `stats.mode` has them: which kind of thing it is, is not changed by a mode. */
+/** File type bits, as in `stats.mode`; ignored here, since changing a mode does not change the type. */
 const typeBits = 0o170000
 /** Permissions and the sticky bit; programs do not run here, so there are no set-user-ID bits. */
 const modeMax = 0o1777

@@ -1,5 +1,5 @@
-// How the rooms of jobs talk to the cluster. A mutation's request id is put in here, once for all its repeats: what is
-// sent again after a lost answer has one effect.
+// Calls of the job API to the namenode and the datanodes. Adds the request id of a mutation once, for all its retries: a mutation
+// that is sent again after a lost reply takes effect once.
 
 import type { Background } from '../../src/base/background.ts'
 import { requestId, type Address } from '../../src/base/ids.ts'
@@ -8,38 +8,38 @@ import type { Random } from '../../src/ports/random.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import type { Caller } from '../../src/rpc/call.ts'
 
-/** What one wants, without the request id. */
+/** A request without its request id. */
 export type MessageRequest<M extends Message> = Omit<RequestOf<M>, 'requestId'>
 
 /**
- * A call to the namenode. `undo` takes back what the call has done if the signal aborts while it is on its way and the answer comes
- * later (see Caller.callOrUndo); without it, a mutation that was sent may have happened.
+ * Calls the namenode. `undo` reverts the call if the signal aborts while the call is in flight and a reply arrives later (see
+ * Caller.callOrUndo); without `undo`, an aborted mutation may have happened.
  */
 export type CallMessage = <M extends Message>(
   message: M, request: MessageRequest<M>, signal?: AbortSignal, undo?: (reply: ReplyOf<M>) => Promise<unknown>,
 ) => Promise<ReplyOf<M>>
 
-/** The cluster, as jobs need it. */
+/** The cluster as the job API uses it. */
 export interface Cluster {
   readonly ask: CallMessage
-  /** A call to a datanode: one try, for logs. */
+  /** Calls a datanode once, without retries. Used for logs. */
   readonly askNode: <M extends Message>(
     address: Address, message: M, request: MessageRequest<M>, signal?: AbortSignal,
   ) => Promise<ReplyOf<M>>
   readonly clock: Clock
   readonly random: Random
-  /** In whose name it is asked; undefined: not known. */
+  /** User who makes the calls; undefined: unknown. */
   readonly user?: string | undefined
 }
 
 export interface ClusterOptions {
   readonly caller: Caller
-  /** Asked before each call: an embedded namenode may move. */
+  /** Evaluated before each call: an embedded namenode may move. */
   readonly namenode: () => Address | Promise<Address>
   readonly clock: Clock
   readonly random: Random
   readonly user?: string | undefined
-  /** Takes over what undoes aborted calls. */
+  /** Owns the calls that undo aborted ones. */
   readonly background: Pick<Background, 'add'>
 }
 

@@ -3,7 +3,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { shown } from './arguments.ts'
 
-/** A whole number within bounds, or undefined. Throws EINVAL. */
+/** Checks an optional integer against bounds, both inclusive. */
 export function checkInteger(what: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): void {
   if (value === undefined || Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return
   throw new GristmillError(

@@ -1,7 +1,7 @@
-// One call of the file API: its options are read, its work done, its signal obeyed. Errors come in the way node:fs has them: a POSIX
-// code, the call that failed, and the path that it failed on.
-// Invariant: an abort is told at once, whatever the work is waiting for; the work sees the same signal and ends by itself. Work that has
-// local files to remove (`performLocally`) is waited for: it waits for nothing but this machine then.
+// Runs one call of the file API: reads its options, does its work, obeys its signal. Errors have the form of node:fs: a POSIX code,
+// the failed call, and its path.
+// Invariant: an abort rejects the call at once, whatever the work waits for; the work sees the same signal and ends by itself. The
+// exception is work with local files to remove (`performLocally`): the call waits for it, and it then waits only for this machine.
 
 import { abortable, throwIfAborted } from '../../src/base/abort.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
@@ -9,8 +9,8 @@ import { asError, GristmillError } from '../../src/base/errors.ts'
 interface Signalled { readonly signal?: AbortSignal | undefined }
 
 /**
- * Reads the options, then does the work with them. What either throws also names `details.syscall` and, unless the server named a better
- * one, `details.path`.
+ * Reads the options, then runs the work with them. Errors of either get `details.syscall` and, unless the server named a better
+ * path, `details.path`.
  */
 export function perform<O extends Signalled, T>(
   syscall: string, path: unknown, options: () => O, work: (options: O) => Promise<T>,
@@ -23,8 +23,8 @@ export function perform<O extends Signalled, T>(
 }
 
 /**
- * As `perform`, for work with temporary local files: an abort is told when they are gone. REQUIRES: all that the work waits for obeys the
- * signal.
+ * Like `perform`, for work with temporary local files: after an abort, rejects once those files are removed. REQUIRES: everything
+ * that the work waits for obeys the signal.
  */
 export function performLocally<O extends Signalled, T>(
   syscall: string, path: unknown, options: () => O, work: (options: O) => Promise<T>,
@@ -41,7 +41,10 @@ export function performLocally<O extends Signalled, T>(
   })
 }
 
-/** Something of the caller's own failed while the call used it: the caller gets that error itself, as from node:fs. */
+/**
+ * Wraps an error of the caller's own code (a source, a callback) during a call: the caller gets that error unchanged, as from
+ * node:fs.
+ */
 export class SourceFailure {
   readonly error: unknown
 
@@ -57,13 +60,13 @@ async function telling<T>(syscall: string, path: unknown, work: () => Promise<T>
   }
 }
 
-/** One step of a call that has several, like a page of a listing. */
+/** Runs one step of a call that has several, such as one page of a listing. */
 export function during<T>(syscall: string, path: unknown, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   return perform(syscall, path, () => ({ signal }), work)
 }
 
 export function described(thrown: unknown, syscall: string, path: unknown): Error {
-  // Node's own errors are about local files and say all that themselves.
+  // Errors of node:fs concern local files and carry all these details already.
   if (!(thrown instanceof GristmillError) && thrown instanceof Error && 'syscall' in thrown) return thrown
   const error = asError(thrown)
   if (error.details['syscall'] !== undefined) return error

@@ -1,6 +1,6 @@
-// Calls to a namenode that may move. The rest of this process knows it by one name that never changes; here it becomes the
-// address of the moment. A call that reached no namenode is made again, where the namenode is then: nothing of it can have happened,
-// or its request id gives the first answer. The time in which another process takes over is not taken from the call's own.
+// Calls to an embedded namenode, which may move to another process. The caller uses one fixed name; it is resolved to the current
+// address at each attempt. A call that did not reach a namenode is retried at its new address: either nothing of it happened, or
+// its request id yields the first reply. The time of a takeover does not count against the call's deadline.
 
 import { abortable } from '../../src/base/abort.ts'
 import { hasCode } from '../../src/base/errors.ts'
@@ -11,14 +11,14 @@ import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import { Caller, leastTryMs, type CallOptions, type CallerOptions } from '../../src/rpc/call.ts'
 import type { Embedded } from './embedded.ts'
 
-/** What everybody in this process calls the embedded namenode. */
+/** Fixed name of the embedded namenode in this process. */
 export const embeddedNamenode: Address = address('embedded:8620')
 
 const backoff = { firstMs: 10, maxMs: 500 }
-/** A new owner needs this long at worst: a call that met the end of the old one outlives it. */
+/** Upper bound of a takeover: a call that met the end of the old owner outlives it. */
 const takeOverMs = 30_000
 
-/** Messages that make sense only where there is a datanode. */
+/** Messages that need a registered datanode. */
 const needsBlocks = /^(?:admin\.status|safety\.fsck|writing\.(?:create|allocate)|namespace\.locate|job\.(?:submit|watch|logs))$/
 
 export class EmbeddedCaller extends Caller {
@@ -41,7 +41,7 @@ export class EmbeddedCaller extends Caller {
     const leastMs = leastTryMs(usual)
     for (let attempt = 1; ; attempt++) {
       const from = clock.mono()
-      // Both are shared by all calls, and know no signal.
+      // Both promises are shared by all calls and take no signal.
       const current = await abortable(this.#embedded.address(), signal)
       if (needsBlocks.test(message.name)) await abortable(this.#embedded.ready(), signal)
       until += clock.mono() - from
@@ -58,7 +58,8 @@ export class EmbeddedCaller extends Caller {
         const pause = backoffMs(attempt, backoff, random)
         if (clock.mono() + pause + leastMs >= until) throw error
         if (gone) this.#embedded.lost(current)
-        // It waits for its datanode, which is not started for names alone. If that cannot start, the wait is in vain.
+        // SAFE_MODE: the namenode waits for its datanode, which is started on demand. If the datanode cannot start, waiting is
+        // useless.
         if (hasCode(error, 'SAFE_MODE')) await abortable(this.#embedded.ready(), signal)
         await abortable(clock.sleep(pause, signal), signal)
       }

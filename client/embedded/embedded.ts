@@ -1,6 +1,6 @@
-// An embedded cluster as one process sees it: the servers run here if this process was the first, else in the one that was.
-// When that one ends, the process that needs the cluster next takes the directory over; what was acknowledged is on the disk, calls
-// that were on their way are made again with the same request ids, and blocks that were on their way are sent again.
+// The embedded cluster as seen by one process: the servers run in the first process that opened the directory, the owner. When the
+// owner ends, the next process that needs the cluster takes the directory over. Acknowledged data is on disk; calls in flight are
+// retried with the same request ids, blocks in flight are sent again.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
@@ -8,10 +8,10 @@ import { loadSecret } from '../../src/home/secret.ts'
 import { embeddedFile, isAlive, readRunning } from '../running.ts'
 import { Owner, type EmbeddedParts } from './owner.ts'
 
-/** The owner's word is looked for, or its lock waited for, this often and this long. */
+/** Poll interval and time limit of the search for the owner's running file or for its lock. */
 const lookMs = 20
 const foundMs = 20_000
-/** An owner that has said that it ends is waited for: it ends what other processes have begun, and makes a backup. */
+/** Time limit for an owner that has announced its end: it completes calls of other processes and makes a backup. */
 const endingMs = 300_000
 
 interface Found {
@@ -31,26 +31,26 @@ export class Embedded {
 
   constructor(parts: EmbeddedParts) { this.#parts = parts }
 
-  /** The namenode now. Starts one if there is none. Throws what keeps it from starting. */
+  /** Address of the current namenode. Starts one if there is none. Throws the error that keeps it from starting. */
   async address(): Promise<Address> {
     if (!this.#known()) await (this.#finding ??= this.#find().finally(() => { this.#finding = undefined }))
     return this.#owner?.address ?? this.#found!.namenode
   }
 
-  /** The cluster and its secret. REQUIRES: `address` has been asked once. */
+  /** The cluster id and its secret. REQUIRES: `address` has resolved once. */
   async identity(): Promise<{ cluster: ClusterId; secret: Buffer }> {
     if (this.#owner) return { cluster: this.#owner.cluster, secret: this.#owner.secret }
     return { cluster: this.#found!.cluster, secret: await loadSecret(this.#parts.world.disk, `${this.#parts.dir}/secret`) }
   }
 
   /**
-   * Resolves when blocks can be written and read: when the datanode of this process, or of the owner, has registered. Resolves too
-   * when there is no such owner any more, which the next call finds out. Throws what keeps the datanode from starting.
+   * Resolves when blocks can be written and read: when the datanode of the owner has registered. Also resolves when that owner has
+   * ended, which the next call finds out. Throws the error that keeps the datanode from starting.
    */
   async ready(): Promise<void> {
     const owner = this.#owner
     if (!owner) return this.#others()
-    // A namenode that is behind takes no datanode in, and says so in the answer to every call.
+    // A namenode that is behind admits no datanode, and says so in the reply to every call.
     if (owner.behind) return
     try {
       await owner.datanode()
@@ -59,7 +59,7 @@ export class Embedded {
     }
   }
 
-  /** Nobody answered at `address`: whatever was known of it is not believed any more. */
+  /** Forgets the owner at `address`, which did not answer. */
   lost(address: Address): void {
     if (this.#found?.namenode === address) this.#found = undefined
   }
@@ -71,7 +71,7 @@ export class Embedded {
     this.#owner = undefined
   }
 
-  /** Waits for the word of another process that its datanode has registered. */
+  /** Waits until the owner, another process, reports its datanode as registered. */
   async #others(): Promise<void> {
     const { world: { disk, clock }, dir } = this.#parts
     const until = clock.mono() + foundMs
@@ -85,7 +85,7 @@ export class Embedded {
           `process ${found.pid}, which runs the embedded cluster in ${dir}, could not start its datanode: ${running.trouble}`,
           { details: { dir } },
         )
-      // The answer to the call says then what is missing.
+      // The reply to the next call then says what is missing.
       if (running.behind || running.processes.some(({ role }) => role === 'datanode') || clock.mono() > until) {
         if (this.#found === found) this.#found = { ...found, blocks: true }
         return
@@ -123,7 +123,7 @@ export class Embedded {
         this.#found = undefined
         return
       }
-      // Another process has the lock and has not left word yet, or is about to end.
+      // Another process holds the lock and has not written its running file yet, or is about to end.
       if (clock.mono() > until) {
         throw new GristmillError(
           'DIR_IN_USE',

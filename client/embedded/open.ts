@@ -1,4 +1,4 @@
-// From a place to a Mill: what `open`, `connect` and the command line share.
+// Opens a Mill for a place. Shared by `open`, `connect` and the command line.
 
 import type { Address } from '../../src/base/ids.ts'
 import type { Settings } from '../../src/base/settings.ts'
@@ -16,11 +16,11 @@ export interface OpenParts {
   readonly machine: Machine
   readonly settings: Settings
   readonly signal?: AbortSignal | undefined
-  /** Called if this call makes the embedded cluster, with its directory. */
+  /** Called with the directory if this call creates the embedded cluster. */
   readonly onMade?: ((dir: string) => void) | undefined
 }
 
-/** Opens the cluster that the settings mean. Throws UNAVAILABLE, UNAUTHENTICATED, CONFIG_INVALID. */
+/** Opens the cluster that the settings select. Throws UNAVAILABLE, UNAUTHENTICATED, CONFIG_INVALID. */
 export async function openMeant(parts: OpenParts): Promise<Mill> {
   return openPlace(parts, await locate({ disk: parts.world.disk, machine: parts.machine }, parts.settings))
 }

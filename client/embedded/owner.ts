@@ -1,7 +1,7 @@
-// The process that holds an embedded cluster's directory runs its namenode and its datanode, both in itself, on loopback.
-// The datanode comes when it is first needed, or after a moment: listing names needs none, and should not wait for one.
-// Invariants: whoever has the directory's lock is the owner, and no other process runs servers on that directory. While the owner
-// closes, its namenode refuses all calls before its datanode ends, so that no caller is told that there is no datanode.
+// Owner of an embedded cluster's directory: runs its namenode and its datanode in this process, on loopback. The datanode starts
+// when it is first needed, or after 400 ms: commands that only list names need none and do not wait for one.
+// Invariants: the holder of the directory's lock is the owner, and no other process runs servers on that directory. While the owner
+// closes, its namenode refuses all calls before its datanode ends, so that no caller sees a namenode without a datanode.
 
 import { asError, hasCode, type GristmillError } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
@@ -22,17 +22,17 @@ export interface EmbeddedParts {
   readonly machine: Machine
   readonly dir: string
   readonly settings: Partial<Settings>
-  /** Called by the process that makes the directory's first files. */
+  /** Called if this process creates the directory's first files. */
   readonly onMade?: ((dir: string) => void) | undefined
 }
 
 const host = '127.0.0.1'
-/** A command that only looks at names is over before. */
+/** A command that only reads names ends before. */
 const datanodeAfterMs = 400
-/** Other processes cannot start a datanode that did not start. */
+/** Retry interval after a failed start: other processes cannot start the owner's datanode. */
 const datanodeAgainMs = 2_000
 const rack = '/default'
-/** Of its metadata, beside it: against a damaged store, not a lost disk. */
+/** Backups of the metadata, on the same disk: they protect against a damaged store, not against loss of the disk. */
 const backups = { everyMs: 24 * 3_600_000, keep: 2, atEnd: true } as const
 
 const datanodeDirOf = (dir: string): string => `${dir}/datanode`
@@ -47,10 +47,10 @@ export class Owner {
   #later: () => void = () => {}
   #word: Promise<void> = Promise.resolve()
   #closing = false
-  /** Aborted by `close`: a datanode that has not registered by then never will. */
+  /** Aborted by `close`: ends the registration of a datanode that is still starting. */
   readonly #ending = new AbortController()
 
-  /** undefined if another process owns the directory. */
+  /** Takes the directory; undefined if another process owns it. */
   static async take(parts: EmbeddedParts): Promise<Owner | undefined> {
     const { world, machine, dir, settings } = parts
     let home: Home
@@ -66,7 +66,7 @@ export class Owner {
       const [{ Namenode: Class }, { seenIn }] = await Promise.all([
         import('../../namenode/namenode.ts'), import('../../datanode/heartbeat/epoch.ts'),
       ])
-      // The datanode tells it itself when it registers, if it cannot be read here.
+      // If the file cannot be read here, the datanode reports its epoch when it registers.
       const beside = await seenIn(world.disk, datanodeDirOf(dir)).catch(() => undefined)
       const namenode = await Class.start(world, {
         dir: `${dir}/namenode`, host, port: 0, secret, beside, user: settings.user ?? machine.user, pid: machine.pid, version,
@@ -96,12 +96,12 @@ export class Owner {
 
   get address(): Address { return this.#namenode.address }
   get cluster(): ClusterId { return this.#namenode.cluster }
-  /** Why the namenode answers nothing about files, if so: its directory is an old copy. */
+  /** Error with which the namenode refuses all calls about files, if its directory is an old copy. */
   get behind(): GristmillError | undefined { return this.#namenode.behind }
 
   /**
-   * Resolves once the datanode is registered, so that blocks can be written and found. One that could not start is started again at the
-   * next call.
+   * Resolves once the datanode is registered, so that blocks can be written and found. After a failed start, the next call starts
+   * it again.
    */
   datanode(): Promise<Datanode> {
     if (this.#datanode) return this.#datanode
@@ -128,7 +128,7 @@ export class Owner {
     if (this.#closing) return
     this.#closing = true
     this.#later()
-    // Other processes that look now wait for the lock, for as long as this one is at work.
+    // Other processes that look now wait for the lock until this process has closed.
     await this.#announce({ stopping: true }).catch(() => {})
     this.#namenode.drain()
     this.#ending.abort()
@@ -155,7 +155,7 @@ export class Owner {
       hostName: settings.hostName ?? machine.hostName, slots: settings.slots ?? machine.cores,
       memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
       pid: machine.pid, version, signal: this.#ending.signal,
-      // Most commands run nothing: the first task waits for its process instead.
+      // Most commands run no tasks: the first task waits for its executor instead.
       tasks: tasks => openTasks(tasks, { prestart: false }),
       ...careOf(settings),
     })
@@ -163,7 +163,7 @@ export class Owner {
     return datanode
   }
 
-  /** Leaves word for other processes; what was said last holds. */
+  /** Writes the running file for other processes; the last write wins. */
   #announce(said: { datanode?: Datanode; trouble?: string; stopping?: true } = {}): Promise<void> {
     return this.#word = this.#word.catch(() => {}).then(() => this.#write(said))
   }

@@ -1,5 +1,5 @@
-// The checksum of a whole file, combined from those that the namenode keeps of its blocks: no byte is read. It is the CRC32C
-// of the file's bytes, so equal files have equal checksums however they were cut into blocks.
+// Checksum of a whole file, combined from the block checksums at the namenode, without reading data. It is the CRC32C of the file's
+// bytes, so equal files have equal checksums however they are split into blocks.
 
 import { combine } from '../../src/block/checksum.ts'
 import type { LocatedBlock } from '../../src/protocol/namespace.ts'
@@ -7,7 +7,7 @@ import type { LocatedBlock } from '../../src/protocol/namespace.ts'
 export interface Checksum {
   /** CRC32C (Castagnoli), as an unsigned number. */
   readonly crc: number
-  /** Bytes of the file. */
+  /** File length in bytes. */
   readonly length: number
 }
 

@@ -1,23 +1,23 @@
-// Copies as the library offers them: `mill.put`, `mill.get` and `mill.cp`. The walk does the work (walk.ts); here its steps are run one
-// after the other, and the first failure ends the copy. The command line runs the same steps several at a time.
+// `mill.put`, `mill.get` and `mill.cp`: run the steps of a walk (walk.ts) one after the other; the first failure ends the copy. The
+// command line runs the same steps several at a time.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { callbackOf, flagsOf, modeOf, type Known } from '../call/arguments.ts'
 import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
 import { createOptions, type WriteOptions } from './write.ts'
 
-/** How far a copy is. `bytes` goes back when a block has to be sent again. */
+/** Progress of a copy. `bytes` decreases when a block has to be sent again. */
 export interface Progress {
   readonly bytes: number
-  /** Files that are there. */
+  /** Files that are complete. */
   readonly files: number
 }
 
 export interface CopyOptions {
-  /** Directories with all that is below them. */
+  /** Copies directories with their contents. */
   readonly recursive?: boolean | undefined
   readonly overwrite?: boolean | undefined
-  /** Keeps modification times and permission bits, of directories too; within the cluster extended attributes as well. */
+  /** Keeps modification times and permission bits, also of directories; within the cluster also extended attributes. */
   readonly preserve?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
@@ -25,7 +25,10 @@ export interface CopyOptions {
 
 export const copyOptionNames: Known<CopyOptions> = { recursive: true, overwrite: true, preserve: true, signal: true, onProgress: true }
 
-/** Checks the options of a copy. A progress callback that throws ends the copy with ABORTED, `cause` its error. Throws EINVAL. */
+/**
+ * Checks the options of a copy. A progress callback that throws ends the copy with ABORTED and the error as `cause`. Throws
+ * EINVAL.
+ */
 export function readCopyOptions<T extends CopyOptions & Writing>(options: T): Omit<T, 'mode'> & { readonly mode?: number | undefined } {
   const { onProgress, signal, mode } = options
   flagsOf(options, 'recursive', 'overwrite', 'preserve')
@@ -33,7 +36,7 @@ export function readCopyOptions<T extends CopyOptions & Writing>(options: T): Om
   createOptions({ ...options, overwrite: options.overwrite ?? false })
   const read = { ...options, mode: mode === undefined ? undefined : modeOf(mode) }
   if (!onProgress) return read
-  // It is called between the frames of a block, where nobody could catch what it throws.
+  // onProgress is called between the frames of a block, where an exception could not be caught.
   const failing = new AbortController()
   return {
     ...read,
@@ -55,7 +58,7 @@ export function readCopyOptions<T extends CopyOptions & Writing>(options: T): Om
   }
 }
 
-/** What was copied. */
+/** Totals of a copy. */
 export interface Copied { readonly files: number; readonly bytes: number }
 
 type Writing = Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'parents' | 'mode'>

@@ -1,6 +1,6 @@
-// What differs between two trees of which one was the other some time ago. Things are known by their ids, so that one
-// with another name or place is renamed, not deleted and created. Directories with one name and one id on both sides are
-// walked through side by side; what is on one side only is gathered until the end, for its other half may come late.
+// Differences between two versions of a directory tree. Entries are matched by id, so that an entry with a new name or place is
+// renamed, not deleted and created. Directories with equal name and id are walked side by side; entries on one side only are kept
+// until the end, because the matching entry may come later.
 
 import { join, nameOf } from '../../src/base/paths.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
@@ -8,9 +8,9 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 export interface Difference {
   readonly kind: 'created' | 'deleted' | 'modified' | 'renamed'
   readonly type: 'file' | 'directory'
-  /** Relative to the directory: where it is, or was if it is deleted. */
+  /** Path relative to the directory: the current one, or the old one if deleted. */
   readonly path: string
-  /** Of what is renamed: where it was. */
+  /** For kind `renamed`: the old path. */
   readonly from?: string
 }
 
@@ -23,8 +23,8 @@ interface Seen {
 type List = (path: string) => AsyncIterable<FileStatus>
 
 /**
- * Modified things as they are met, then deleted ones, then created and renamed ones. Of what is created or deleted with all that is in it,
- * the topmost is named.
+ * Yields modified entries as they are found, then deleted ones, then created and renamed ones. Of a created or deleted directory
+ * only the topmost entry is reported.
  */
 export async function* differences(before: string, after: string, list: List): AsyncGenerator<Difference, void, undefined> {
   const gone = new Map<number, Seen>()
@@ -72,14 +72,14 @@ export async function* differences(before: string, after: string, list: List): A
       if (!come.has(parent) || gone.has(parent)) yield { kind: 'created', type: status.type, path }
       continue
     }
-    // It went along with its directory.
+    // An entry that only moved with its directory is not reported.
     const moved = old.parent !== parent || nameOf(old.path) !== nameOf(path)
     if (moved) yield { kind: 'renamed', type: status.type, path, from: old.path }
     if (isModified(old.status, status)) yield { kind: 'modified', type: status.type, path }
   }
 }
 
-/** Files are written once: their bytes are the same as long as they are the same file. */
+/** Files are written once: with an equal id, the content is equal. */
 function isModified(one: FileStatus, other: FileStatus): boolean {
   return (
     one.mode !== other.mode

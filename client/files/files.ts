@@ -1,5 +1,5 @@
-// Names and bytes together: the shape of node:fs/promises over a cluster. Files are written once: they appear whole when
-// their writer closes, and never change afterwards. Appending to a file, or writing in its middle, is therefore not offered.
+// File API of a cluster in the shape of node:fs/promises. Files are written once: they appear complete when their writer closes,
+// and never change afterwards. There is no appending and no writing in the middle.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { FileClient } from '../../src/file/client.ts'
@@ -25,7 +25,7 @@ import {
   bytesOf, checkData, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions, type WriteStreamOptions,
 } from './write.ts'
 
-/** Versions of a file that are begun with while one replaces the other. */
+/** Number of versions of a file that `readFile` tries while the file is replaced again and again. */
 const versionsMax = 10
 
 export interface FilesParts {
@@ -38,9 +38,9 @@ export interface FilesParts {
 }
 
 export interface ReadFileOptions extends CallOptions {
-  /** The text is given in; default: none, the bytes are given. */
+  /** Encoding of the returned text; default: none, bytes are returned. */
   readonly encoding?: BufferEncoding | null | undefined
-  /** As in node:fs: `r`, and no other. */
+  /** As in node:fs; only `r` is allowed. */
   readonly flag?: 'r' | null | undefined
 }
 
@@ -62,7 +62,7 @@ export class Files extends Names {
     this.#tools = { names: this, files, disk, random }
   }
 
-  /** A whole file, as a Buffer, or as a string if an encoding is given. Throws ENOENT, EISDIR, EACCES, BLOCK_MISSING. */
+  /** Reads a whole file as a Buffer, or as a string if an encoding is given. Throws ENOENT, EISDIR, EACCES, BLOCK_MISSING. */
   readFile(path: Path, options: BufferEncoding | ReadFileOptions & { readonly encoding: BufferEncoding }): Promise<string>
   readFile(path: Path, options?: ReadFileOptions & { readonly encoding?: null | undefined } | null): Promise<Buffer>
   readFile(path: Path, options?: BufferEncoding | ReadFileOptions | null): Promise<string | Buffer> {
@@ -75,8 +75,8 @@ export class Files extends Names {
   }
 
   /**
-   * Writes a whole file, replacing one that is there (unless `overwrite` is false). It is visible when this returns, all of it.
-   * Throws ENOENT if the directory is missing (unless `parents`), EEXIST, EISDIR, EBUSY, ENOSPC.
+   * Writes a whole file and replaces an existing one (unless `overwrite` is false). The file is visible and complete when the call
+   * returns. Throws ENOENT if the parent directory is missing (unless `parents`), EEXIST, EISDIR, EBUSY, ENOSPC.
    */
   writeFile(path: Path, data: FileData, options?: BufferEncoding | WriteFileOptions | null): Promise<void> {
     return performLocally('open', path, () => writeFileOptions(options), async ({ encoding, ...creating }) => {
@@ -94,8 +94,8 @@ export class Files extends Names {
   }
 
   /**
-   * Opens a file for reading at any place; its third argument may be a mode, which has no meaning for what is only read. For writing
-   * there are writeFile and createWriteStream. Throws ENOENT, EISDIR, EINVAL.
+   * Opens a file for random reads; a mode as third argument is checked and has no effect. To write, use writeFile or
+   * createWriteStream. Throws ENOENT, EISDIR, EINVAL.
    */
   open(path: Path, flags?: 'r' | 0 | null, options?: number | string | CallOptions | null): Promise<FileHandle> {
     const read = (): CallOptions => {
@@ -117,19 +117,25 @@ export class Files extends Names {
     })
   }
 
-  /** A Readable of a file or of a range of it; `end` is included, as in node:fs. Errors come as the stream's; EINVAL is thrown. */
+  /**
+   * A Readable of a file or of a range of it; `end` is inclusive, as in node:fs. Errors are emitted by the stream; EINVAL is
+   * thrown.
+   */
   createReadStream(path: Path, options?: BufferEncoding | ReadStreamOptions | null): ReadStream {
     return new ReadStream(this.#files, { path }, options)
   }
 
-  /** A Writable that makes a file. The file is visible once the stream has finished; one that is destroyed before leaves nothing. */
+  /**
+   * A Writable that creates a file. The file is visible once the stream has finished; if the stream is destroyed before, no file
+   * appears.
+   */
   createWriteStream(path: Path, options?: BufferEncoding | WriteStreamOptions | null): WriteStream {
     return new WriteStream(this.#files, path, options)
   }
 
   /**
-   * The lines of a file, without their ends (`\n` or `\r\n`) and without a byte order mark. What is compressed with gzip or zstd is
-   * unpacked, as jobs do; what is not text of this encoding (default: utf8), by its first bytes, is EINVAL.
+   * Lines of a file, without line ends (`\n` or `\r\n`) and without a byte order mark. Files compressed with gzip or zstd are
+   * decompressed, as in jobs. Throws EINVAL if the first bytes are not text in this encoding (default: utf8).
    */
   async *lines(path: Path, options?: LineEncoding | LineOptions | null): AsyncGenerator<string, void, undefined> {
     const { file, reading, signal } = await during('open', path, async () => {
@@ -154,7 +160,7 @@ export class Files extends Names {
     }
   }
 
-  /** Copies within the cluster; the bytes pass through this process. Throws EISDIR for a directory without `recursive`. */
+  /** Copies within the cluster; the data passes through this process. Throws EISDIR for a directory without `recursive`. */
   cp(from: Path, to: Path, options?: InsideOptions | null): Promise<Copied> {
     const read = () =>
       readCopyOptions(
@@ -168,8 +174,8 @@ export class Files extends Names {
   }
 
   /**
-   * Copies a local file, or with `recursive` a directory, to exactly this path; several blocks travel at a time. Something that
-   * is there already is an error (EEXIST) unless `overwrite` is set.
+   * Copies a local file, or with `recursive` a directory, to exactly this path; several blocks are sent at a time. An existing
+   * target is EEXIST unless `overwrite` is set.
    */
   put(local: string | URL, path: Path, options?: PutOptions | null): Promise<Copied> {
     const read = () =>
@@ -195,17 +201,17 @@ export class Files extends Names {
     })
   }
 
-  /** The steps of `cp`, for a caller who runs several at a time; `finish` when all have ended. */
+  /** Steps of `cp`, for a caller that runs several at a time and calls `finish` when all have ended. */
   cpSteps(from: Path, to: Path, options: WalkOptions): CopyWalk {
     return walkInside(this.#tools, pathOf(from, 'source'), pathOf(to, 'target'), options)
   }
 
-  /** The steps of `put`. `at` tells where the local paths of the steps lie. */
+  /** Steps of `put`. `at` maps local paths of the steps to absolute ones. */
   putSteps(local: string, path: Path, options: WalkOptions, at?: (path: string) => string): CopyWalk {
     return walkIn(this.#tools, localPathOf(local), pathOf(path), options, at)
   }
 
-  /** The steps of `get`. */
+  /** Steps of `get`. */
   getSteps(path: Path, local: string, options: WalkOptions): CopyWalk {
     return walkOut(this.#tools, pathOf(path), localPathOf(local), options)
   }
@@ -215,7 +221,7 @@ export class Files extends Names {
     return perform('checksum', path, callOptions('checksum', options), async ({ signal }) => checksumOf(this.locate(path, { signal })))
   }
 
-  /** Of the version that is there; one that is replaced while it is read is of no interest any more. */
+  /** Reads the current version; if it is replaced meanwhile, reads the next one. */
   async #whole(path: Path, signal: AbortSignal | undefined): Promise<Buffer> {
     for (let versions = 1; ; versions++) {
       const file = await this.#locate(path, signal)

@@ -1,4 +1,4 @@
-// Patterns over names of the cluster: `mill.glob`. No match is no error: nothing comes out.
+// `mill.glob`: patterns over paths of the cluster. A pattern without a match is no error and yields nothing.
 
 import { hasCode } from '../../src/base/errors.ts'
 import { join, nameOf, normalise } from '../../src/base/paths.ts'
@@ -10,15 +10,15 @@ export interface StatusTree {
   list(directory: string): AsyncIterable<FileStatus>
 }
 
-/** An entry with all that is known of it. */
+/** A glob entry with its file status. */
 export interface StatusEntry extends GlobEntry { readonly status: FileStatus }
 
-/** The cluster as patterns see it. */
+/** The cluster's namespace as a glob tree. */
 export function clusterTree(tree: StatusTree): GlobTree<StatusEntry> {
   const entryOf = (status: FileStatus): StatusEntry => ({ name: nameOf(status.path), directory: status.type === 'directory', status })
   return {
     start: () => '/',
-    // Paths of the cluster are keys: `..` takes a name away, and follows nothing.
+    // Paths of the cluster are keys: `..` removes the last name, and there are no links to follow.
     join: (directory, name) => (name === '..' ? normalise(`${directory}/..`) : join(directory, name)),
     async *list(directory) { for await (const status of tree.list(directory)) yield entryOf(status) },
     async find(path) {

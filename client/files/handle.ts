@@ -1,6 +1,6 @@
-// An open file, for reading at any place. It stays the file that it was when it was opened: if the path is replaced meanwhile,
-// the blocks that it knows are read as long as the cluster keeps them, and afterwards it says ENOENT; never a mixture of two files.
-// As in node:fs it has a position, which reads that name none move on, one after the other.
+// An open file for random reads. Invariant: all reads see the version that was opened. If the path is replaced, its blocks are read
+// as long as the cluster keeps them, then reads throw ENOENT; two versions are never mixed. As in node:fs the handle has a
+// position, which reads without a position advance, one after the other.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { FileClient } from '../../src/file/client.ts'
@@ -16,11 +16,11 @@ import { Stats } from './stats.ts'
 export interface ReadResult<B extends NodeJS.ArrayBufferView = NodeJS.ArrayBufferView> { readonly bytesRead: number; readonly buffer: B }
 
 export interface HandleReadOptions extends CallOptions {
-  /** First byte of the buffer that is filled; default: 0. */
+  /** First byte of the buffer to fill; default: 0. */
   readonly offset?: number | null | undefined
-  /** Bytes to read at most; default: as many as the buffer takes. */
+  /** Maximum number of bytes to read; default: the rest of the buffer. */
   readonly length?: number | null | undefined
-  /** Place in the file; default (or null, or -1): the handle's own position, which moves on. */
+  /** Offset in the file; default (or null, or -1): the handle's position, which advances. */
   readonly position?: number | bigint | null | undefined
 }
 
@@ -28,7 +28,7 @@ type WithBuffer<B> = HandleReadOptions & { readonly buffer?: B | undefined }
 type FileOptions = CallOptions & { readonly encoding?: BufferEncoding | null | undefined }
 
 const readNames: Known<HandleReadOptions> = { offset: true, length: true, position: true, signal: true }
-/** The buffer of node:fs where none is given. */
+/** Default buffer size of node:fs. */
 const bufferBytes = 16_384
 
 export class FileHandle {
@@ -36,7 +36,7 @@ export class FileHandle {
   readonly #files: FileClient
   readonly #file: LocatedFile
   #position = 0
-  /** The last read that moves the position. */
+  /** The last queued read that advances the position. */
   #turn: Promise<unknown> = Promise.resolve()
   #closed = false
 
@@ -54,7 +54,7 @@ export class FileHandle {
   }
 
   /**
-   * Fills `buffer` from `offset` with up to `length` bytes of the file at `position`, in the forms of node:fs: arguments, or options.
+   * Fills `buffer` from `offset` with up to `length` bytes of the file at `position`; takes arguments or options, as in node:fs.
    * `bytesRead` is less than `length` only at the end of the file. Throws EINVAL.
    */
   read<B extends NodeJS.ArrayBufferView>(
@@ -85,7 +85,7 @@ export class FileHandle {
     })
   }
 
-  /** What is left of the file from the handle's position on: all of it, if nothing has been read before. */
+  /** Reads the file from the handle's position to its end: all of it, if nothing was read before. */
   readFile(options: BufferEncoding | FileOptions & { readonly encoding: BufferEncoding }): Promise<string>
   readFile(options?: FileOptions & { readonly encoding?: null | undefined } | null): Promise<Buffer>
   readFile(options?: BufferEncoding | FileOptions | null): Promise<string | Buffer> {
@@ -105,8 +105,8 @@ export class FileHandle {
   }
 
   /**
-   * A stream of the file or of a range of it. Without `start` it reads from the handle's position on, and moves it; `end` counts from
-   * there then. The handle is closed with the stream, unless `autoClose` is false: both as in node:fs.
+   * A stream of the file or of a range of it. Without `start` it reads from the handle's position and advances it; `end` then
+   * counts from that position. The handle is closed with the stream, unless `autoClose` is false. Both as in node:fs.
    */
   createReadStream(options?: BufferEncoding | ReadStreamOptions | null): ReadStream {
     this.#check()
@@ -121,14 +121,14 @@ export class FileHandle {
   }
 
   /**
-   * Its lines, without their ends; from the handle's position on. The handle is closed after the last one, unless `autoClose` is false.
-   * As in node:fs nothing is unpacked, and a byte order mark of UTF-8 belongs to the first line: `mill.lines` minds both.
+   * Lines without their ends, from the handle's position. The handle is closed after the last one, unless `autoClose` is false. As
+   * in node:fs, nothing is decompressed, and a UTF-8 byte order mark stays in the first line; `mill.lines` handles both.
    */
   async *readLines(options?: LineEncoding | LineStreamOptions | null): AsyncGenerator<string, void, undefined> {
     this.#check()
     const { stream: given, reading: { text, decode } } = lineStreamOptions(options)
     const stream = this.createReadStream(given)
-    stream.on('error', () => {}) // told by the iteration
+    stream.on('error', () => {}) // reported by the iteration
     try {
       const pieces = stream as AsyncIterable<Buffer>
       yield* linesOf(isForeign(text) ? utf8From(pieces, text) : pieces, decode)
@@ -150,7 +150,7 @@ export class FileHandle {
     return filled
   }
 
-  /** Two reads without a position never get the same bytes. */
+  /** Serialises reads without a position, so that two never get the same bytes. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(work)
     this.#turn = turn.catch(() => {})
@@ -162,7 +162,7 @@ export class FileHandle {
   }
 }
 
-/** The part of the buffer that is filled, and the place in the file, if one is named. Throws EINVAL. */
+/** The part of the buffer to fill, and the offset in the file if one is given. Throws EINVAL. */
 function readRange(buffer: unknown, { offset, length, position }: HandleReadOptions): { room: Uint8Array; start: number | undefined } {
   if (!ArrayBuffer.isView(buffer))
     throw new GristmillError('EINVAL', `the buffer is ${shown(buffer)}; it must be a Buffer, a typed array or a DataView`)
@@ -185,7 +185,7 @@ function readRange(buffer: unknown, { offset, length, position }: HandleReadOpti
   return { room, start }
 }
 
-/** All bytes of a file from `start` on, in one buffer of just their size. */
+/** All bytes of a file from `start`, in one buffer of exactly their size. */
 export async function wholeOf(files: FileClient, file: LocatedFile, signal?: AbortSignal, start = 0): Promise<Buffer> {
   const { status } = file
   const bytes = Math.max(0, status.length - start)
@@ -205,5 +205,5 @@ export async function wholeOf(files: FileClient, file: LocatedFile, signal?: Abo
   return whole
 }
 
-/** Node's own readFile ends here. */
+/** Limit of Node's own readFile. */
 const wholeBytesMax = 2 ** 31 - 1

@@ -1,5 +1,5 @@
-// One file between the local disk and the cluster. It appears at its new place whole or not at all: in the cluster by its nature, on the
-// local disk by a temporary name and a rename. A local device or pipe is written to as it is, never replaced.
+// Copies one file between the local disk and the cluster. The target appears complete or not at all: in the cluster always, on the
+// local disk by a temporary name and a rename. A local device or pipe is written to directly, never replaced.
 
 import { dirname } from 'node:path'
 import { throwIfAborted } from '../../src/base/abort.ts'
@@ -12,7 +12,7 @@ import type { Random } from '../../src/ports/random.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { createOptions } from './write.ts'
 
-/** Not `path.join`: what `..` after a link is, only the system knows. */
+/** Not `path.join`: only the system can resolve `..` after a link. */
 export const below = (directory: string, name: string): string => `${directory.replace(/\/+$/, '')}/${name}`
 
 interface Put {
@@ -22,7 +22,10 @@ interface Put {
   readonly mtimeMs: number | undefined
 }
 
-/** What the file holds, whatever the system says of its size: in /proc files of no bytes have some, in /sys those of 4096 have fewer. */
+/**
+ * Copies the content of a local file, also if its reported size is wrong: in /proc, files of size 0 have content; in /sys, files
+ * of size 4096 have less.
+ */
 export async function putLocal(
   { files, disk }: { files: FileClient; disk: Disk },
   { real, target, moved, mtimeMs }: Put,
@@ -52,7 +55,7 @@ export async function putLocal(
   await files.putFile(real, target, { ...options, ...(mtimeMs !== undefined && { mtimeMs }), onProgress: moved })
 }
 
-/** Is there a byte where there should be none, or none where the last one should be? */
+/** True if there is a byte where the size says there is none, or none where the last one should be. */
 async function misstates(reader: DiskReader): Promise<boolean> {
   const read = await reader.read(Buffer.allocUnsafe(1), Math.max(0, reader.bytes - 1))
   return reader.bytes === 0 ? read > 0 : read === 0
@@ -71,15 +74,15 @@ export async function getLocal(
     throw new GristmillError('EISDIR', `${target} is a local directory, and ${source.path} is a file`, {
       details: { path: target, source: source.path },
     })
-  // A pipe or a device; a link to nowhere may only be replaced.
+  // A pipe or device. A dangling link is no stream; it may only be replaced.
   const stream = led?.kind === 'other'
   if (there && !stream && !overwrite)
-    throw new GristmillError('EEXIST', `the local file ${target} exists; say overwrite to replace it`, { details: { path: target } })
+    throw new GristmillError('EEXIST', `the local file ${target} exists; set overwrite to replace it`, { details: { path: target } })
   const real = there?.path ?? target
-  // A name of its own, for the file's may be as long as names can be.
+  // Not derived from the file's name, which may already have the maximum length.
   const temporary = below(dirname(real), `.gristmill.${random.id().slice(0, 8)}.part`)
   const mode = source.mode & 0o777
-  // What is replaced keeps its mode, and is not more public for a moment; the mode of a new file is less what the system's mask says.
+  // A replaced file keeps its mode, and never has more permissions in between; the mode of a new file is reduced by the umask.
   const exact = preserve ? mode : led?.kind === 'file' && led.mode !== undefined ? led.mode & 0o777 : undefined
   const opening = stream
     ? disk.create(target, { exclusive: false, follow: true })

@@ -1,6 +1,6 @@
-// Everything about names: what node:fs/promises has for them, in its shape, each call one message to the namenode.
-// Paths start with `/`; relative ones start at `/` too. Mutations have one effect, however often a lost answer is asked for again.
-// Arguments take the forms that node:fs/promises documents; what is not supported throws EINVAL before any call is sent.
+// Namespace API in the shape of node:fs/promises; each call is one message to the namenode. Relative paths start at `/`, like
+// absolute ones. Mutations take effect once, however often they are retried. Arguments take the forms that node:fs/promises
+// documents; an unsupported form throws EINVAL before any call is sent.
 
 import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
@@ -28,9 +28,9 @@ import { Xattrs } from './xattrs.ts'
 export type { CallOptions } from '../call/arguments.ts'
 
 export interface ListOptions extends CallOptions {
-  /** Names below it as well. */
+  /** Include names in subdirectories. */
   readonly recursive?: boolean | undefined
-  /** Names are strings: `utf8`, or nothing. */
+  /** Names are strings: `utf8`, or undefined. */
   readonly encoding?: BufferEncoding | null | undefined
 }
 
@@ -43,12 +43,12 @@ export interface RmOptions extends CallOptions {
   readonly recursive?: boolean | undefined
   readonly force?: boolean | undefined
   readonly skipTrash?: boolean | undefined
-  /** As in node:fs; without effect, because calls are repeated by themselves until their deadline. */
+  /** As in node:fs; no effect, because calls are retried until their deadline anyway. */
   readonly maxRetries?: number | undefined
   readonly retryDelay?: number | undefined
 }
 
-/** What `chown` changes. */
+/** Owner and group for `chown`. */
 export interface Ownership { readonly owner?: string | undefined; readonly group?: string | undefined }
 
 export type Summary = ReplyOf<typeof namespace.summary>
@@ -57,13 +57,13 @@ export class Names {
   protected readonly ask: CallMessage
   protected readonly clock: Clock
   readonly #host: string
-  /** What was removed, until it goes for good. */
+  /** Removed entries that can be restored. */
   readonly trash: Trash
-  /** Small values that stay with files and directories. */
+  /** Extended attributes of files and directories. */
   readonly xattrs: Xattrs
-  /** Bounds on what is below directories. */
+  /** Limits on names and bytes below directories. */
   readonly quotas: Quotas
-  /** Directories as they were. */
+  /** Read-only views of directories at earlier times. */
   readonly snapshots: Snapshots
 
   constructor({ ask, clock, host }: { ask: CallMessage; clock: Clock; host: string }) {
@@ -76,12 +76,12 @@ export class Names {
     this.snapshots = new Snapshots(this, ask)
   }
 
-  /** Facts of a file or directory as the cluster has them. Throws ENOENT, ENOTDIR, EACCES. */
+  /** Status of a file or directory in the cluster's own form. Throws ENOENT, ENOTDIR, EACCES. */
   status(path: Path, options?: CallOptions | null): Promise<FileStatus> {
     return perform('stat', path, callOptions('status', options), ({ signal }) => statusOf(this.ask, path, signal))
   }
 
-  /** Facts in the shape of node:fs. Throws ENOENT, ENOTDIR, EACCES. */
+  /** Status in the shape of node:fs. Throws ENOENT, ENOTDIR, EACCES. */
   stat(path: Path, options?: CallOptions & { readonly bigint?: false | undefined } | null): Promise<Stats> {
     return perform(
       'stat', path, callOptions('stat', options, { bigint: false }),
@@ -102,8 +102,8 @@ export class Names {
   }
 
   /**
-   * Throws unless the path is there and can be looked at. What may be done with it shows when it is done: of the modes of node:fs
-   * only F_OK (0) is taken. Throws ENOENT, ENOTDIR, EACCES, EINVAL.
+   * Throws unless the path exists and its status can be read. Of the modes of node:fs only F_OK (0) is supported: permissions are
+   * checked by the operation itself. Throws ENOENT, ENOTDIR, EACCES, EINVAL.
    */
   access(path: Path, mode?: number | CallOptions | null, options?: CallOptions | null): Promise<void> {
     const [wanted, given] = typeof mode === 'object' && mode !== null ? [0, options ?? mode] : [mode ?? 0, options]
@@ -111,13 +111,13 @@ export class Names {
       if (wanted !== 0)
         throw new GristmillError(
           'EINVAL',
-          `the mode of access is ${shown(wanted)}; it can be 0 (F_OK): whether something may be read or written shows when it is done`,
+          `the mode of access is ${shown(wanted)}; it can be 0 (F_OK): permissions to read or write are checked by the operation itself`,
         )
       await statusOf(this.ask, path, signal)
     })
   }
 
-  /** The entries of a directory with their facts, in byte order of their names, a page at a time. Throws ENOENT, ENOTDIR. */
+  /** Entries of a directory with their status, in byte order of their names, fetched page by page. Throws ENOENT, ENOTDIR. */
   async *list(path: Path, options?: CallOptions | null): AsyncGenerator<FileStatus, void, undefined> {
     const [directory, { signal }] = await during('scandir', path, async () => [pathOf(path), callOptions('list', options)()] as const)
     let after: string | undefined
@@ -141,7 +141,7 @@ export class Names {
     } while (after !== undefined)
   }
 
-  /** Names in a directory, in byte order. With `recursive`, names below it as well, as paths relative to it. Throws ENOENT, ENOTDIR. */
+  /** Names in a directory, in byte order. With `recursive` also names below it, as relative paths. Throws ENOENT, ENOTDIR. */
   readdir(path: Path, options: ListOptions & { readonly withFileTypes: true }): Promise<Dirent[]>
   readdir(path: Path, options?: BufferEncoding | ListOptions & { readonly withFileTypes?: false | undefined } | null): Promise<string[]>
   readdir(
@@ -175,8 +175,9 @@ export class Names {
   }
 
   /**
-   * Paths that match a pattern (docs/reference/patterns.md: `*`, `?`, `[a-z]`, `[!a]`, `{a,b}`, `{1..3}`, `**`), each once, in byte order
-   * of each directory. Names that begin with a dot match only where the pattern says the dot; a backslash makes the next character itself.
+   * Paths that match a pattern (docs/reference/patterns.md: `*`, `?`, `[a-z]`, `[!a]`, `{a,b}`, `{1..3}`, `**`), each once, in
+   * byte order within each directory. Names that begin with a dot match only if the pattern has the dot; a backslash quotes the
+   * next character.
    */
   async *glob(pattern: string, options?: CallOptions | null): AsyncGenerator<string, void, undefined> {
     const { signal } = await during('glob', pattern, async () => {
@@ -187,7 +188,9 @@ export class Names {
     yield* globPaths(pattern, { status: path => this.status(path, { signal }), list: directory => this.list(directory, { signal }) })
   }
 
-  /** With `recursive`, missing parents are made and an existing directory is fine. Throws EEXIST, ENOENT, ENOTDIR, EACCES. */
+  /**
+   * With `recursive`, missing parents are created and an existing directory is no error. Throws EEXIST, ENOENT, ENOTDIR, EACCES.
+   */
   mkdir(path: Path, options?: number | string | MkdirOptions | null): Promise<void> {
     const read = (): Partial<MkdirOptions> => {
       const given =
@@ -203,9 +206,9 @@ export class Names {
   }
 
   /**
-   * Removes a file or an empty directory; with `recursive` whatever is there, in one step, however large. With `force` a missing
-   * path is no error. It goes to the trash (see `trash`), unless the cluster keeps none or `skipTrash` says so: then its space
-   * comes back. Throws ENOENT, ENOTEMPTY, EACCES.
+   * Removes a file or an empty directory; with `recursive` also a directory with its contents, in one step, however large. With
+   * `force` a missing path is no error. The entry goes to the trash (see `trash`), unless the cluster keeps no trash or
+   * `skipTrash` is set; then its space is freed. Throws ENOENT, ENOTEMPTY, EACCES.
    */
   rm(path: Path, options?: RmOptions | null): Promise<void> {
     const read = (): Partial<RmOptions> => {
@@ -227,8 +230,8 @@ export class Names {
   }
 
   /**
-   * Gives a file or directory another name, in one step. A file that has that name already is replaced, as POSIX has it,
-   * unless `overwrite` is false. Throws ENOENT, EEXIST, EISDIR, ENOTEMPTY, EINVAL for a directory into itself.
+   * Renames a file or directory atomically. An existing file at the new path is replaced, as in POSIX, unless `overwrite` is
+   * false. Throws ENOENT, EEXIST, EISDIR, ENOTEMPTY, and EINVAL for a directory into itself.
    */
   rename(from: Path, to: Path, options?: CallOptions & { readonly overwrite?: boolean | undefined } | null): Promise<void> {
     type Options = CallOptions & { readonly overwrite?: boolean | undefined }
@@ -249,12 +252,12 @@ export class Names {
     )
   }
 
-  /** Permission bits, as a number or in octal digits (`'640'`). Throws ENOENT, EACCES, EINVAL. */
+  /** Sets permission bits: a number, or octal digits (`'640'`). Throws ENOENT, EACCES, EINVAL. */
   chmod(path: Path, mode: number | string, options?: CallOptions | null): Promise<void> {
     return this.#set('chmod', path, () => ({ mode: modeOf(mode) }), options)
   }
 
-  /** Owner and group by name: there are no numbers for users. Throws ENOENT, EACCES, EINVAL. */
+  /** Sets owner and group by name; there are no user numbers. Throws ENOENT, EACCES, EINVAL. */
   chown(path: Path, ownership: Ownership, options?: CallOptions | null): Promise<void> {
     return this.#set('chown', path, () => {
       if (typeof ownership !== 'object')
@@ -270,8 +273,8 @@ export class Names {
   }
 
   /**
-   * Sets the modification time: seconds, as a number or a string, or a Date. There is no access time: `atime` is checked, and has no
-   * effect.
+   * Sets the modification time: seconds as a number or a string, or a Date. There is no access time: `atime` is checked, and has
+   * no effect.
    */
   utimes(path: Path, atime: number | string | Date, mtime: number | string | Date, options?: CallOptions | null): Promise<void> {
     return this.#set('utime', path, () => {
@@ -280,7 +283,7 @@ export class Names {
     }, options)
   }
 
-  /** Makes an empty file, or sets the modification time (now, unless told) of what is there. */
+  /** Creates an empty file, or sets the modification time (default: now) of an existing path. */
   touch(path: Path, options?: CallOptions & { readonly mtimeMs?: number | undefined } | null): Promise<void> {
     type Options = CallOptions & { readonly mtimeMs?: number | undefined }
     return perform(
@@ -293,7 +296,7 @@ export class Names {
     )
   }
 
-  /** How many replicas the blocks of a file shall have; copies are made and removed in the background. Throws ENOENT, EISDIR. */
+  /** Sets the number of replicas of a file's blocks; replicas are made and deleted in the background. Throws ENOENT, EISDIR. */
   setReplication(path: Path, replication: number, options?: CallOptions | null): Promise<void> {
     return this.#set('setrep', path, () => {
       checkInteger('number of replicas', replication ?? Number.NaN, 1, limits.replicationMax)
@@ -301,14 +304,14 @@ export class Names {
     }, options)
   }
 
-  /** Files, directories and bytes at and below a path. `stored` counts replicas. */
+  /** Number of files, directories and bytes at and below a path. `stored` counts the bytes of all replicas. */
   summary(path: Path, options?: CallOptions | null): Promise<Summary> {
     return perform('summary', path, callOptions('summary', options), async ({ signal }) =>
       this.ask(namespace.summary, { path: await placed(this.ask, path, signal) }, signal),
     )
   }
 
-  /** The blocks of a file in order, with the nodes that hold them now. Throws ENOENT, EISDIR. */
+  /** Blocks of a file in order, with the nodes that hold replicas now. Throws ENOENT, EISDIR. */
   async *locate(path: Path, options?: CallOptions | null): AsyncGenerator<LocatedBlock, void, undefined> {
     const [file, { signal }] = await during('locate', path, async () => [pathOf(path), callOptions('locate', options)()] as const)
     let offset: number | undefined = 0

@@ -1,4 +1,4 @@
-// Where a path leads, asked of the namenode. A path that ends with a slash names a directory, as in POSIX: ENOTDIR if a file is there.
+// Resolves paths with the namenode. A path that ends with a slash names a directory, as in POSIX: ENOTDIR if it is a file.
 
 import * as namespace from '../../src/protocol/namespace.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
@@ -11,7 +11,7 @@ export async function statusOf(ask: CallMessage, path: Path, signal: AbortSignal
   return status
 }
 
-/** The normal form of a path. If it ends with a slash, what is there is looked at first. */
+/** Normal form of a path. For a path that ends with a slash, first checks that it is a directory. */
 export async function placed(ask: CallMessage, path: Path, signal: AbortSignal | undefined, name?: string): Promise<string> {
   const normal = pathOf(path, name)
   if (namesDirectory(path)) await statusOf(ask, path, signal)

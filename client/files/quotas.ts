@@ -1,4 +1,4 @@
-// Bounds on what is below directories: `mill.quotas`. Whoever would go over one gets EDQUOT, and nothing has happened.
+// `mill.quotas`: limits on names and bytes below directories. An operation that would exceed one throws EDQUOT and changes nothing.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
@@ -10,7 +10,7 @@ import { callOptions, optionsOf, pathOf, type CallOptions, type Path } from '../
 import { checkInteger } from '../call/integers.ts'
 import { during, perform } from '../call/perform.ts'
 
-/** `null`: without bound. What is not named stays as it is. */
+/** `null`: no limit. An omitted limit does not change. */
 export interface QuotaBounds { readonly names?: number | null | undefined; readonly bytes?: number | null | undefined }
 
 export class Quotas {
@@ -19,8 +19,8 @@ export class Quotas {
   constructor(ask: CallMessage) { this.#ask = ask }
 
   /**
-   * Bounds the files and directories below a directory, and their bytes with all replicas. For the superuser. Throws EINVAL, ENOENT,
-   * ENOTDIR, EACCES.
+   * Limits the number of files and directories below a directory, and their bytes with all replicas. Requires the superuser.
+   * Throws EINVAL, ENOENT, ENOTDIR, EACCES.
    */
   set(path: Path, bounds: QuotaBounds, options?: CallOptions | null): Promise<void> {
     return perform('quota', path, callOptions('set', options), async ({ signal }) => {
@@ -37,7 +37,7 @@ export class Quotas {
     })
   }
 
-  /** The quota of a directory itself, with what is below it; undefined if it has none. Throws ENOENT, ENOTDIR, EACCES. */
+  /** Quota of the directory itself, with its usage; undefined if it has none. Throws ENOENT, ENOTDIR, EACCES. */
   get(path: Path, options?: CallOptions | null): Promise<Quota | undefined> {
     return perform(
       'quota', path, callOptions('get', options),
@@ -45,12 +45,12 @@ export class Quotas {
     )
   }
 
-  /** Takes both bounds away. */
+  /** Removes both limits. */
   clear(path: Path, options?: CallOptions | null): Promise<void> {
     return this.set(path, { names: null, bytes: null }, options)
   }
 
-  /** All there are, for the superuser. */
+  /** Lists all quotas. Requires the superuser. */
   async *list(options?: CallOptions | null): AsyncGenerator<Quota, void, undefined> {
     const { signal } = await during('quota', undefined, async () => callOptions('list', options)())
     let after: InodeId | undefined

@@ -1,7 +1,7 @@
-// A file of the cluster as a Node stream, with the events and fields of node:fs. The ends of ranges are inclusive, as there; a range past
-// the end of the file is empty. The file is looked up at once, so that `open` and `error` come unasked; its bytes are asked for
-// when the stream is read, and at most one piece beyond the high-water mark is on its way.
-// Invariant: whatever ends the stream ends what it waits for, and `close` comes when its wires and files are closed.
+// A file of the cluster as a Node Readable, with the events and fields of node:fs. Range ends are inclusive, as there; a range past
+// the end of the file is empty. The file is located at construction, so that `open` or `error` is emitted without a read; data is
+// requested when the stream is read, at most one piece beyond the high-water mark.
+// Invariant: however the stream ends, its pending work ends too, and `close` is emitted after its wires and files are closed.
 
 import { finished, Readable } from 'node:stream'
 import { abortError } from '../../src/base/abort.ts'
@@ -18,20 +18,22 @@ import { described } from '../call/perform.ts'
 export interface ReadStreamOptions {
   /** First byte; default: 0. */
   readonly start?: number | undefined
-  /** Last byte, included; default: the file's last. */
+  /** Last byte, inclusive; default: the last byte of the file. */
   readonly end?: number | undefined
-  /** Chunks are strings of this encoding rather than Buffers. */
+  /** Emit strings in this encoding instead of Buffers. */
   readonly encoding?: BufferEncoding | null | undefined
   readonly signal?: AbortSignal | undefined
-  /** Bytes that wait in the stream for its reader; default: 1 MiB. Chunks are of this size at most. */
+  /** Bytes buffered in the stream; default: 1 MiB. Also the maximum size of a chunk. */
   readonly highWaterMark?: number | undefined
-  /** false: the stream is not destroyed by itself at its end or after an error. */
+  /** false: the stream is not destroyed automatically at its end or after an error. */
   readonly autoClose?: boolean | undefined
   /** false: no `close` event. */
   readonly emitClose?: boolean | undefined
 }
 
-/** Reads and checks the options of `call`. `check` throws for what is no encoding; default: what Buffer does not know. Throws EINVAL. */
+/**
+ * Reads and checks the options of `call`. `check` throws for an invalid encoding (default: one unknown to Buffer). Throws EINVAL.
+ */
 export function readStreamOptions(
   given: BufferEncoding | ReadStreamOptions | null | undefined,
   call: string, check?: (encoding: unknown) => unknown,
@@ -42,7 +44,7 @@ export function readStreamOptions(
     { flags: 'r' }, check,
   )
   flagsOf(options, 'autoClose', 'emitClose')
-  // With 0 a stream asks for nothing, for ever.
+  // A high-water mark of 0 would never request data.
   if ('highWaterMark' in options) checkInteger('high-water mark', options.highWaterMark ?? Number.NaN, 1, 2 ** 30)
   const { start = 0, end = Infinity } = options
   for (const [name, value] of Object.entries({ start, end })) {
@@ -53,7 +55,7 @@ export function readStreamOptions(
   return options
 }
 
-/** What is read: a path, or a file that is open already. */
+/** Source of a stream: a path, or a file that is already open. */
 export type Readings = { readonly path: Path } | {
   readonly path: string
   readonly file: LocatedFile
@@ -65,7 +67,7 @@ export class ReadStream extends Readable {
   readonly path: string
   /** Bytes read so far. */
   bytesRead = 0
-  /** The file is not open: not yet, or not any more. */
+  /** True while the file is not open: not yet, or no longer. */
   pending: boolean
   readonly #pieces: (file: LocatedFile) => AsyncGenerator<Buffer, void, void>
   readonly #chunkBytes: number
@@ -77,7 +79,7 @@ export class ReadStream extends Readable {
   #piece: Buffer | undefined
   #busy: Promise<unknown> | undefined
 
-  /** Throws EINVAL for arguments that cannot be; everything else comes as `error`. */
+  /** Throws EINVAL for invalid arguments; all other errors are emitted as `error`. */
   constructor(files: FileClient, what: Readings, given?: BufferEncoding | ReadStreamOptions | null) {
     let path: string
     let options: ReadStreamOptions
@@ -102,7 +104,7 @@ export class ReadStream extends Readable {
         if (located.status.type === 'directory') throw new GristmillError('EISDIR', `"${path}" is a directory`, { details: { path } })
         return located
       })
-    this.#located.catch(() => {}) // told by `_construct`
+    this.#located.catch(() => {}) // reported by `_construct`
     if (signal) {
       const onAbort = (): void => { this.destroy(described(abortError(signal), 'read', path)) }
       if (signal.aborted) onAbort()
@@ -114,8 +116,8 @@ export class ReadStream extends Readable {
   }
 
   /**
-   * Gives the stream up; `callback` is called when it is closed. As in node:fs it gets an error unless all was read:
-   * ERR_STREAM_PREMATURE_CLOSE, or what ended the stream.
+   * Destroys the stream; `callback` is called when it is closed. As in node:fs it gets an error unless all data was read:
+   * ERR_STREAM_PREMATURE_CLOSE, or the error that ended the stream.
    */
   close(callback?: (error?: NodeJS.ErrnoException | null) => void): void {
     if (callback) finished(this, callback)
@@ -132,19 +134,19 @@ export class ReadStream extends Readable {
       this.emit('open')
       this.emit('ready')
     }, (error: unknown) => {
-      // Who has destroyed the stream has said why.
+      // A destroyed stream has its error already.
       done(this.destroyed ? null : described(error, 'open', this.path))
     })
   }
 
   override destroy(error?: Error): this {
-    // Node waits for `_construct` before it calls `_destroy`: what that waits for has to end first.
+    // Node waits for `_construct` before it calls `_destroy`: the work that `_construct` waits for must be aborted here.
     if (!this.readableEnded) this.#ending.abort(error ?? new GristmillError('ABORTED', 'the stream was closed'))
     return super.destroy(error)
   }
 
   override _read(): void {
-    // Not within this call: Node would join both chunks into one that is larger than was asked for.
+    // Not within this call: Node would join both chunks into one larger than the high-water mark.
     if (this.#piece) return queueMicrotask(() => { if (!this.destroyed) this.#give() })
     this.#reading ??= this.#pieces(this.#file!)
     const asked = this.#reading.next()
@@ -156,7 +158,7 @@ export class ReadStream extends Readable {
     }, (error: unknown) => { this.destroy(described(error, 'read', this.path)) })
   }
 
-  /** Hands out the piece, in chunks that are not larger than was asked for. */
+  /** Pushes the next chunk of the piece, at most one high-water mark long. */
   #give(): void {
     const piece = this.#piece!
     const chunk = piece.length > this.#chunkBytes ? piece.subarray(0, this.#chunkBytes) : piece
@@ -176,18 +178,18 @@ export class ReadStream extends Readable {
 }
 
 export type LineEncoding = BufferEncoding | 'utf16be' | 'windows1252'
-/** Buffer's other names for what text is. */
+/** Further names of Buffer for text encodings. */
 const otherNames: Readonly<Record<string, TextEncoding>> = { binary: 'latin1', ucs2: 'utf16le' }
 
-/** How the lines of a text are read. */
+/** Encodings for reading the lines of a text. */
 export interface LineReading {
-  /** Of the text, if it was said; those that are not Buffer's own, and `utf16le`, become UTF-8 before lines are looked for. */
+  /** Encoding of the text, if given. An encoding that Buffer lacks, and `utf16le`, is converted to UTF-8 before lines are split. */
   readonly text: TextEncoding | undefined
-  /** By which Buffer decodes a line then. */
+  /** Encoding with which Buffer decodes a line after that conversion. */
   readonly decode: BufferEncoding
 }
 
-/** Throws EINVAL for what is no encoding of text. */
+/** Throws EINVAL for a value that is no text encoding. */
 export function lineReadingOf(value: unknown): LineReading {
   if (value === undefined || value === null) return { text: undefined, decode: 'utf8' }
   const name = typeof value === 'string' ? value.toLowerCase().replace('-', '') : ''
@@ -202,7 +204,7 @@ export function lineReadingOf(value: unknown): LineReading {
 
 export type LineStreamOptions = Omit<ReadStreamOptions, 'encoding'> & { readonly encoding?: LineEncoding | null | undefined }
 
-/** Reads and checks the options of `readLines`: those of the stream of bytes, and how its lines are read. Throws EINVAL. */
+/** Reads and checks the options of `readLines`: those of the byte stream, and the encodings of its lines. Throws EINVAL. */
 export function lineStreamOptions(given: LineEncoding | LineStreamOptions | null | undefined): {
   stream: ReadStreamOptions
   reading: LineReading
@@ -214,9 +216,9 @@ export function lineStreamOptions(given: LineEncoding | LineStreamOptions | null
   return { stream, reading: lineReadingOf(encoding) }
 }
 
-/** Pieces of a file from its beginning on, without the byte order mark of UTF-8. */
+/** Pieces of a file from its beginning, without the UTF-8 byte order mark. */
 export async function* withoutMark(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  /** What came before there were enough bytes for a mark. */
+  /** Bytes received so far, while too few to detect a mark. */
   let head: Buffer | undefined = Buffer.alloc(0)
   for await (const piece of pieces) {
     if (!head) { yield piece; continue }
@@ -228,9 +230,9 @@ export async function* withoutMark(pieces: AsyncIterable<Buffer>): AsyncGenerato
   if (head && head.length > 0) yield head
 }
 
-/** Whole lines, without their ends (`\n` or `\r\n`). The last one need not have an end. */
+/** Complete lines without their ends (`\n` or `\r\n`). The last line may lack an end. */
 export async function* linesOf(pieces: AsyncIterable<Buffer>, encoding: BufferEncoding = 'utf8'): AsyncGenerator<string, void, undefined> {
-  /** Parts of a line whose end has not come yet. */
+  /** Parts of a line whose end was not received yet. */
   let begun: Buffer[] = []
   for await (const piece of pieces) {
     let start = 0

@@ -1,5 +1,5 @@
-// Directories as they were: `mill.snapshots`. A snapshot is taken at once, whatever the size of its directory, and is read
-// below PATH/.snapshot/NAME by everything that reads. What changed between two is found by walking through both.
+// `mill.snapshots`: read-only views of directories at earlier times. Creating one takes constant time, whatever the size of the
+// directory; every read operation works below PATH/.snapshot/NAME. Differences are found by walking both versions.
 
 import { join } from '../../src/base/paths.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
@@ -23,8 +23,8 @@ export class Snapshots {
   }
 
   /**
-   * Takes one of a directory that is the caller's own; named after the time unless told. An aborted call leaves none whose name its
-   * caller could not know. Throws EEXIST, ENOENT, ENOTDIR, EACCES.
+   * Creates a snapshot of a directory that the caller owns; default name: the current time. An aborted call removes a snapshot
+   * whose generated name the caller never learnt. Throws EEXIST, ENOENT, ENOTDIR, EACCES.
    */
   create(path: Path, name?: string | null, options?: CallOptions | null): Promise<Snapshot> {
     return perform('snapshot', path, callOptions('create', options), async ({ signal }) => {
@@ -37,7 +37,7 @@ export class Snapshots {
     })
   }
 
-  /** Those of one directory, the oldest first; without a path all there are (EACCES unless superuser). */
+  /** Lists the snapshots of one directory, oldest first; without a path all of the cluster (EACCES unless superuser). */
   async *list(path?: Path | null, options?: CallOptions | null): AsyncGenerator<Snapshot, void, undefined> {
     const [directory, { signal }] = await during(
       'snapshots', path ?? '/',
@@ -56,7 +56,7 @@ export class Snapshots {
     } while (after !== undefined)
   }
 
-  /** Removes one; what only it held is given back in the background. Throws ENOENT, EACCES. */
+  /** Removes a snapshot; space that only it used is freed in the background. Throws ENOENT, EACCES. */
   rm(path: Path, name: string, options?: CallOptions | null): Promise<void> {
     return perform('snapshot', path, callOptions('rm', options), async ({ signal }) => {
       await this.#ask(protocol.remove, { path: pathOf(path), name: textOf(name, 'name of the snapshot') }, signal)
@@ -64,8 +64,8 @@ export class Snapshots {
   }
 
   /**
-   * What was created, deleted, modified and renamed from the snapshot `from` to the snapshot `to`, or until now; paths are relative to
-   * the directory. Both are walked through, side by side; what is kept in memory is what differs.
+   * Entries created, deleted, modified and renamed from the snapshot `from` to the snapshot `to`, or to now; paths are relative to
+   * the directory. Both versions are walked side by side; memory holds only the differences.
    */
   async *diff(path: Path, from: string, to?: string | null, options?: CallOptions | null): AsyncGenerator<Difference, void, undefined> {
     const [tops, { signal }] = await during('snapshot', path, async () => {
@@ -74,7 +74,7 @@ export class Snapshots {
       const after = to === undefined || to === null ? directory : snapshotPath(directory, textOf(to, 'name of the newer snapshot'))
       return [[before, after], callOptions('diff', options)()] as const
     })
-    // Names that are missing are an error, not a difference.
+    // A missing snapshot is an error, not a difference.
     for (const top of tops) await this.#names.status(top, { signal })
     yield* differences(tops[0], tops[1], at => this.#names.list(at, { signal }))
   }

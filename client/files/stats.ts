@@ -1,6 +1,5 @@
-// What is known of a file or directory, with the names that node:fs gives to such facts. Those that a filesystem of blocks
-// does not have (inode times other than the modification, device numbers) are missing rather than made up. Facts are fields, as they
-// are in Node: what prints, spreads or compares an object sees them.
+// File status in the shape of node:fs. Fields that this filesystem lacks (inode times other than the modification, device numbers)
+// are absent rather than invented. Facts are own fields, as in Node, so that printing, spreading and comparing work.
 
 import { nameOf, parentOf } from '../../src/base/paths.ts'
 import type { RecordFormat } from '../../src/protocol/fields.ts'
@@ -13,25 +12,25 @@ export class Stats {
   readonly #status: FileStatus
   readonly path: string
   readonly type: 'file' | 'directory'
-  /** A number that this file has and no other in this cluster ever had. */
+  /** Inode number, unique in this cluster for all time. */
   readonly ino: number
-  /** Bytes. */
+  /** Length in bytes. */
   readonly size: number
-  /** Permission bits with the type, as in POSIX. */
+  /** Permission bits and type bits, as in POSIX. */
   readonly mode: number
   readonly mtimeMs: number
   readonly mtime: Date
   readonly owner: string
   readonly group: string
-  /** Wanted replicas of each block; 0 for a directory. */
+  /** Target replication of each block; 0 for a directory. */
   readonly replication: number
-  /** Most bytes that a block of this file has. */
+  /** Maximum size of a block of this file. */
   readonly blksize: number
   /** Number of blocks of the cluster, not of 512 bytes. */
   readonly blocks: number
-  /** Where its blocks were cut: at records of this format, or anywhere. */
+  /** Record format at whose boundaries blocks end; `bytes`: anywhere. */
   readonly format: RecordFormat
-  /** csv: what its writer said separates its fields. */
+  /** csv: field separator given by the writer. */
   declare readonly delimiter?: string
 
   constructor(status: FileStatus) {
@@ -60,10 +59,10 @@ export class Stats {
   toJSON(): FileStatus { return this.#status }
 }
 
-/** An entry of a directory, as `readdir` gives it with `withFileTypes`. */
+/** Directory entry, returned by `readdir` with `withFileTypes`. */
 export class Dirent {
   readonly name: string
-  /** The directory that it is in. */
+  /** Path of the directory that contains the entry. */
   readonly parentPath: string
   readonly type: 'file' | 'directory'
   readonly #status: FileStatus
@@ -78,6 +77,6 @@ export class Dirent {
   isFile(): boolean { return this.#status.type === 'file' }
   isDirectory(): boolean { return this.#status.type === 'directory' }
   isSymbolicLink(): boolean { return false }
-  /** Its facts, which the listing brought along: no further call. */
+  /** Status of the entry, which the listing already fetched: no further call. */
   stats(): Stats { return new Stats(this.#status) }
 }

@@ -1,4 +1,4 @@
-// What was removed and can come back: `mill.trash`. Everybody has a trash of their own, in which nobody else looks.
+// `mill.trash`: removed entries that can be restored. Every user has a trash of their own, which other users cannot read.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
@@ -10,14 +10,14 @@ import { checkInteger } from '../call/integers.ts'
 import { during, perform } from '../call/perform.ts'
 
 export interface RestoreOptions extends CallOptions {
-  /** Where to; its old place unless told. */
+  /** Path to restore to; default: the original path. */
   readonly to?: string | undefined
   readonly overwrite?: boolean | undefined
 }
 
 export interface EmptyOptions extends CallOptions {
   readonly olderThanMs?: number | undefined
-  /** Everybody's, for the superuser. */
+  /** Empties the trash of all users. Requires the superuser. */
   readonly all?: boolean | undefined
 }
 
@@ -26,7 +26,10 @@ export class Trash {
 
   constructor(ask: CallMessage) { this.#ask = ask }
 
-  /** What this user has removed, the newest first; with `all`, what everybody has (EACCES unless superuser). Its `path` can be read. */
+  /**
+   * Entries that this user removed, newest first; with `all`, those of all users (EACCES unless superuser). The `path` of an entry
+   * can be read.
+   */
   async *list(options?: CallOptions & { readonly all?: boolean | undefined } | null): AsyncGenerator<TrashItem, void, undefined> {
     const { all = false, signal } = await during('trash', undefined, async () => {
       const given = optionsOf<CallOptions & { readonly all?: boolean | undefined }>(options, 'list', { all: true, signal: true })
@@ -46,9 +49,9 @@ export class Trash {
   }
 
   /**
-   * Puts something back where it was, or at `to`, and gives that path. `what` is an item's name, or the path that it had: then the
-   * newest of that path comes back. Missing directories above it are made. Throws ENOENT, EACCES, and EEXIST if something is
-   * there, unless `overwrite` lets a file take the place of a file.
+   * Restores an entry to its original path, or to `to`, and returns that path. `what` is an item name, or an original path, which
+   * selects the newest entry of that path. Missing parent directories are created. Throws ENOENT, EACCES, and EEXIST if the target
+   * exists, unless `overwrite` allows a file to replace a file.
    */
   restore(what: string, options?: RestoreOptions | null): Promise<string> {
     return perform(
@@ -56,7 +59,7 @@ export class Trash {
       () => optionsOf<RestoreOptions>(options, 'restore', { to: true, overwrite: true, signal: true }),
       async ({ to, overwrite = false, signal }) => {
         if (typeof what !== 'string')
-          throw new GristmillError('EINVAL', `what is restored is a path or an item of the trash, not ${shown(what)}`)
+          throw new GristmillError('EINVAL', `restore takes a path or an item of the trash, not ${shown(what)}`)
         flagsOf({ overwrite }, 'overwrite')
         const target = to === undefined ? undefined : pathOf(to, 'new path')
         const byPath = what.startsWith('/')
@@ -64,7 +67,7 @@ export class Trash {
         const toDirectory = to !== undefined && namesDirectory(to)
         const found = byPath || toDirectory ? await this.#newest(asked, byPath ? 'from' : 'item', signal) : undefined
         if (byPath && !found)
-          throw new GristmillError('ENOENT', `nothing in your trash was at ${asked}; trash ls shows what there is`, {
+          throw new GristmillError('ENOENT', `nothing in your trash was at ${asked}; trash ls lists the entries`, {
             details: { path: asked, item: asked },
           })
         for (const named of [...(byPath ? [what] : []), ...(toDirectory ? [to] : [])])
@@ -79,7 +82,7 @@ export class Trash {
     )
   }
 
-  /** Removes for good what is in the trash, or what was removed at least `olderThanMs` ago. Gives the number of items. */
+  /** Permanently deletes all entries, or those removed at least `olderThanMs` ago. Returns the number of items. */
   empty(options?: EmptyOptions | null): Promise<number> {
     return perform(
       'trash', undefined,

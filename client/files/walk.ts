@@ -1,8 +1,8 @@
-// The one walk over trees that are copied: within the cluster, into it, and out of it. It makes directories as it meets them and hands
-// out a step for each file; the caller runs the steps, several at a time if it likes, and then finishes the walk, which gives directories
-// the modes and times that they could not have while something was put into them.
-// Rules: a copy is never more public than what it is made of (the mask 022 for the cluster, the system's for a local disk); what is
-// replaced keeps its mode; with `preserve` modes and times are those of the source. Local links are followed: the cluster has none.
+// Walk over a tree to copy: within the cluster, into it, or out of it. Creates directories as it meets them and yields one step per
+// file; the caller runs the steps, several at a time if it likes, and then calls `finish`, which sets directory modes and times
+// that would have hindered or been changed by the copy.
+// Rules: a copy never has more permissions than its source (mask 022 for the cluster, the umask for a local disk); a replaced file
+// keeps its mode; with `preserve`, modes and times are those of the source. Local links are followed: the cluster has none.
 
 import { basename } from 'node:path'
 import { throwIfAborted } from '../../src/base/abort.ts'
@@ -26,18 +26,18 @@ export interface CopyTools {
 }
 
 export interface WalkOptions extends Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'parents' | 'mode'> {
-  /** Directories with all that is below them. */
+  /** Copies directories with their contents. */
   readonly recursive?: boolean | undefined
   readonly overwrite?: boolean | undefined
-  /** The target was named as a directory, with a slash at its end: no file is written there. */
+  /** The target path ended with a slash: no file may be written at it. */
   readonly directory?: boolean | undefined
   readonly preserve?: boolean | undefined
   readonly signal?: AbortSignal | undefined
-  /** Told of what cannot be copied; the rest is. Without it the walk throws. */
+  /** Called for an entry that cannot be copied; the walk continues. Without it the walk throws. */
   readonly onSkip?: ((path: string, error: unknown) => void) | undefined
-  /** Of a local file, by its name; `format` if there is no such function. */
+  /** Format of a local file, by its name; default: `format`. */
   readonly formatFor?: ((name: string) => RecordFormat) | undefined
-  /** Told of a local CSV file that is stored without a claim about its rows, and why: a sentence without its subject. */
+  /** Called for a local CSV file that is stored without a claim about its rows, with the reason: a sentence without its subject. */
   readonly onDoubt?: ((path: string, doubt: string) => void) | undefined
 }
 
@@ -45,7 +45,7 @@ export interface CopyStep {
   readonly from: string
   readonly to: string
   readonly bytes: number
-  /** Copies the file; calls `moved` with the bytes that are copied so far. */
+  /** Copies the file; calls `moved` with the number of bytes copied so far. */
   run(moved: (bytes: number) => void): Promise<void>
 }
 
@@ -55,21 +55,24 @@ export interface CopyWalk {
   finish(): Promise<void>
 }
 
-/** Why something is not copied, for callers who have words of their own: `details.why` of the error. */
+/** Reason why an entry is not copied, for callers with messages of their own: `details.why` of the error. */
 export type Why = 'missing' | 'dangling' | 'encoding' | 'special' | 'circle' | 'directory' | 'inside' | 'same'
 
 const refusal = (why: Why, code: 'ENOENT' | 'EINVAL' | 'EISDIR', message: string, details: Record<string, string>): GristmillError =>
   new GristmillError(code, message, { details: { ...details, why } })
 
 const directoryGiven = (path: string): GristmillError =>
-  refusal('directory', 'EISDIR', `${path} is a directory; say recursive to copy it with all that is below`, { path })
+  refusal('directory', 'EISDIR', `${path} is a directory; set recursive to copy it with its contents`, { path })
 
-/** What others may do to what a copy is made of, less writing. */
+/** Permissions that a copy takes from its source for group and others: all but writing. */
 const publicMask = 0o755
 
 type Visit<T> = (source: T, target: string) => AsyncGenerator<CopyStep, void, undefined>
 
-/** What the three walks share: what fails is told and left out, or thrown; directories are finished from the deepest up. */
+/**
+ * State shared by the three walks: a failed entry is reported and skipped, or thrown; directories are finished from the deepest
+ * up.
+ */
 class Walking {
   readonly #onSkip: WalkOptions['onSkip']
   readonly #signal: AbortSignal | undefined
@@ -107,7 +110,7 @@ class Walking {
   }
 }
 
-/** Within the cluster. A copy keeps the format, block size and replication of what it is a copy of, unless told. */
+/** Walk within the cluster. Default format, block size and replication: those of the source. */
 export function walkInside({ names, files }: CopyTools, from: string, to: string, options: WalkOptions): CopyWalk {
   const { signal, recursive, overwrite = true, preserve } = options
   const walking = new Walking(options)
@@ -160,19 +163,19 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
   return { steps: walking.tried(from, () => start(undefined, to)), finish: () => walking.finish() }
 }
 
-/** From the local disk into the cluster. `at` tells where a local path lies. */
+/** Walk from the local disk into the cluster. `at` maps local paths to absolute ones. */
 export function walkIn(
   { names, files, disk }: CopyTools, from: string, to: string, options: WalkOptions, at = (path: string): string => path,
 ): CopyWalk {
   const { signal, recursive, overwrite = false, preserve, formatFor, onDoubt } = options
   const walking = new Walking(options)
 
-  /** `above`: the true names of the directories that we are in. */
+  /** `above`: real paths of the directories on the way down. */
   const visit = async function* (source: string, target: string, above: readonly string[]): AsyncGenerator<CopyStep, void, undefined> {
     const found = await disk.stat(at(source), { follow: true })
     if (!found) throw await missing(disk, source, at(source))
     if (found.kind === 'other')
-      throw refusal('special', 'EINVAL', `${source} is neither a file nor a directory; give what it has to createWriteStream`, {
+      throw refusal('special', 'EINVAL', `${source} is neither a file nor a directory; write its content with createWriteStream`, {
         path: source, dest: target,
       })
     const real = found.path ?? at(source)
@@ -207,7 +210,7 @@ export function walkIn(
   return { steps: walking.tried(from, () => visit(from, to, [])), finish: () => walking.finish() }
 }
 
-/** Out of the cluster onto the local disk. */
+/** Walk from the cluster to the local disk. */
 export function walkOut({ names, files, disk, random }: CopyTools, from: string, to: string, options: WalkOptions): CopyWalk {
   const { signal, recursive, overwrite = false, preserve = false } = options
   const walking = new Walking(options)
@@ -248,7 +251,7 @@ interface Made {
   readonly signal: AbortSignal | undefined
 }
 
-/** A directory of the cluster with its missing parents. One that is there stays as it is, unless `preserve` says otherwise. */
+/** Creates a directory of the cluster with its missing parents. An existing one is not changed, except with `preserve`. */
 async function makeDirectory(
   names: Names, walking: Walking, path: string, { mode: given, mtimeMs, preserve, signal }: Made,
 ): Promise<void> {
@@ -269,11 +272,11 @@ async function makeDirectory(
   }
   if (mode !== undefined && (preserve || (!there && (mode & 0o700) !== 0o700)))
     walking.later(path, () => names.chmod(path, mode, { signal }))
-  // Before its mode, which may forbid it: the last of these is done first.
+  // Finishers run in reverse: the time is set before the mode, which may forbid it.
   if (preserve) walking.later(path, () => names.utimes(path, mtimeMs / 1000, new Date(Math.round(mtimeMs)), { signal }))
 }
 
-/** undefined: what is replaced keeps its mode, and what everybody may read needs no word. */
+/** Mode of a copied file; undefined if a replaced file keeps its mode, or if the default mode fits. */
 async function modeOfCopy(
   names: Names, target: string, source: number,
   { preserve, overwrite, signal }: { preserve: boolean | undefined; overwrite: boolean; signal: AbortSignal | undefined },
@@ -284,10 +287,13 @@ async function modeOfCopy(
   return mode
 }
 
-/** A name that Node could not read as UTF-8 has U+FFFD where its odd bytes were, and is not found under what it seems to be. */
+/**
+ * Error for a local path that cannot be found. Node shows bytes that are not UTF-8 as U+FFFD, and a name with it does not exist on
+ * disk.
+ */
 async function missing(disk: Disk, path: string, real: string): Promise<GristmillError> {
   if (basename(path).includes('\ufffd'))
     return refusal('encoding', 'EINVAL', `the local name ${path} is not UTF-8, which names in the cluster are; rename it`, { path })
-  if (await disk.stat(real)) return refusal('dangling', 'ENOENT', `the local link ${path} leads to what is not there`, { path })
+  if (await disk.stat(real)) return refusal('dangling', 'ENOENT', `the local link ${path} is dangling: its target does not exist`, { path })
   return refusal('missing', 'ENOENT', `there is no local file or directory ${path}`, { path })
 }

@@ -1,5 +1,5 @@
-// A new file of the cluster as a Node stream, with the events and fields of node:fs. It is visible, whole, once the stream has
-// finished; a stream that is destroyed before, by whatever error, leaves nothing. What was there under the path stays until then.
+// A new file of the cluster as a Node Writable, with the events and fields of node:fs. The file is visible, complete, once the
+// stream has finished; a stream destroyed before, by any error, leaves nothing. An existing file at the path stays until then.
 
 import { Writable } from 'node:stream'
 import { abortable, abortError } from '../../src/base/abort.ts'
@@ -18,40 +18,44 @@ import { checkInteger } from '../call/integers.ts'
 import { described, SourceFailure } from '../call/perform.ts'
 
 export interface WriteOptions {
-  /** Replaces a file that is there; default: true, as in node:fs. */
+  /** Replaces an existing file; default: true, as in node:fs. */
   readonly overwrite?: boolean | undefined
   /**
-   * As in node:fs, and another way to say `overwrite`: `w` replaces, `wx` does not. There are no others: files are written once and whole.
+   * Alternative to `overwrite`, as in node:fs: `w` replaces, `wx` does not. Other flags are refused, because files are written
+   * once.
    */
   readonly flag?: 'w' | 'wx' | null | undefined
-  /** Makes missing directories of the path. */
+  /** Creates missing parent directories. */
   readonly parents?: boolean | undefined
   /** Permission bits, as a number or in octal digits; default: 0o644. */
   readonly mode?: number | string | undefined
   /** Replicas of each block; default: the cluster's. */
   readonly replication?: number | undefined
-  /** Most bytes of a block; default: the cluster's. */
+  /** Maximum size of a block; default: the cluster's. */
   readonly blockSize?: number | undefined
-  /** Cuts blocks between records, so that each can be ground where it lies: `lines`, `jsonl`, `csv`; `bytes` cuts anywhere. */
+  /**
+   * Ends blocks between records, so that each block can be processed on its node: `lines`, `jsonl`, `csv`; `bytes` ends them
+   * anywhere.
+   */
   readonly format?: RecordFormat | undefined
-  /** csv: the character between fields. */
+  /** csv: field separator. */
   readonly delimiter?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 export interface WriteFileOptions extends WriteOptions {
-  /** Of strings that are written. */
+  /** Encoding of strings that are written. */
   readonly encoding?: BufferEncoding | null | undefined
-  /** As in node:fs; without effect, because a file is always durable before it is visible. */
+  /** As in node:fs; no effect, because a file is always durable before it is visible. */
   readonly flush?: boolean | undefined
 }
 
 export interface WriteStreamOptions extends WriteFileOptions {
-  /** Bytes that wait in the stream before `write` returns false; default: 1 MiB. */
+  /** Bytes buffered in the stream before `write` returns false; default: 1 MiB. */
   readonly highWaterMark?: number | undefined
-  /** `flag` as node:fs calls it here. */
+  /** The name of `flag` in node:fs streams. */
   readonly flags?: WriteOptions['flag']
-  /** false: the stream is not destroyed by itself after its end or an error. */
+  /** false: the stream is not destroyed automatically after its end or an error. */
   readonly autoClose?: boolean | undefined
   /** false: no `close` event. */
   readonly emitClose?: boolean | undefined
@@ -67,10 +71,10 @@ const writeStreamOptionNames: Known<WriteStreamOptions> = {
 
 const formats: readonly unknown[] = ['bytes', 'lines', 'jsonl', 'csv'] satisfies RecordFormat[]
 
-/** The options of the room that does the work. Throws EINVAL, before anything is asked for. */
+/** Options for FileClient. Throws EINVAL before any call is sent. */
 export function createOptions(options: WriteOptions) {
   const { blockSize, flag, parents, mode, replication, format, delimiter, signal } = options
-  // One who says `a` in JavaScript, where no type is checked, must not lose the file that he wants to add to.
+  // Checked at run time: JavaScript callers may pass `a`, and must not lose the file that they want to append to.
   const named: string = (flag as string) === 'xw' ? 'wx' : flag ?? 'w'
   if (named !== 'w' && named !== 'wx')
     throw new GristmillError(
@@ -95,19 +99,19 @@ export function createOptions(options: WriteOptions) {
 
 export class WriteStream extends Writable {
   readonly path: string
-  /** Bytes taken so far. */
+  /** Bytes accepted so far. */
   bytesWritten = 0
-  /** The file is not open: the cluster has not said yet that it may be written, or it is closed. */
+  /** True while the file is not open: not created yet, or closed. */
   pending = true
-  /** Facts of the file, once it is there. */
+  /** Status of the file once it is complete. */
   status: FileStatus | undefined
   readonly #autoClose: boolean
   readonly #opening: Promise<ClusterFileWriter>
-  /** Ends what waits when the stream is destroyed. */
+  /** Aborts pending work when the stream is destroyed. */
   readonly #ending = new AbortController()
   #work: Promise<unknown>
 
-  /** Throws EINVAL for arguments that cannot be; everything else comes as `error`. */
+  /** Throws EINVAL for invalid arguments; all other errors are emitted as `error`. */
   constructor(files: FileClient, given: Path, streamOptions?: BufferEncoding | WriteStreamOptions | null) {
     let path: string
     let options: Partial<WriteStreamOptions>
@@ -126,10 +130,10 @@ export class WriteStream extends Writable {
     super({ highWaterMark, autoDestroy: autoClose, emitClose, ...encoding && { defaultEncoding: encoding } })
     this.path = path
     this.#autoClose = autoClose
-    // Opened at once, so that a path that cannot be written is told before anything is.
+    // Created at once, so that an unwritable path is reported before any data is written.
     const both = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
     this.#opening = namesDirectory(given) ? Promise.reject(slashed(path)) : files.create(path, { ...creating, signal: both })
-    this.#opening.catch(() => {}) // told by `_construct`
+    this.#opening.catch(() => {}) // reported by `_construct`
     this.#work = this.#opening
     if (signal) {
       const onAbort = (): void => { this.destroy(described(abortError(signal), 'write', path)) }
@@ -152,8 +156,8 @@ export class WriteStream extends Writable {
   }
 
   override destroy(error?: Error): this {
-    // Node waits for `_construct` before it calls `_destroy`: what that waits for has to end first. After a finish there is nothing to give
-    // up.
+    // Node waits for `_construct` before it calls `_destroy`: the work that `_construct` waits for must be aborted here. After a
+    // finish there is nothing to abort.
     if (!this.writableFinished)
       this.#ending.abort(
         error ?? new GristmillError('ABORTED', 'the stream was destroyed before it had finished', { details: { path: this.path } }),
@@ -169,7 +173,7 @@ export class WriteStream extends Writable {
       this.emit('open')
       this.emit('ready')
     }, (error: unknown) => {
-      // Who has destroyed the stream has said why.
+      // A destroyed stream has its error already.
       done(this.destroyed ? null : described(error, 'open', this.path))
     })
   }
@@ -195,7 +199,7 @@ export class WriteStream extends Writable {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    // A writer that is still at work has to come to rest first.
+    // The writer must complete its current work first.
     const finished = this.writableFinished
     this.pending = true
     void this.#work.catch(() => {}).then(() => this.#opening).then(
@@ -212,15 +216,15 @@ export class WriteStream extends Writable {
 export type FileData =
   string | NodeJS.ArrayBufferView | Iterable<string | NodeJS.ArrayBufferView> | AsyncIterable<string | NodeJS.ArrayBufferView>
 
-/** Throws EINVAL unless a file can be written from this. */
+/** Throws EINVAL unless a file can be written from this data. */
 export function checkData(data: unknown): void {
   if (typeof data === 'string' || ArrayBuffer.isView(data) || isIterable(data)) return
   throw new GristmillError('EINVAL', `a file is written from strings and bytes, or from an iterable of them, not from ${shown(data)}`)
 }
 
 /**
- * Whatever writeFile accepts, as bytes. An abort is obeyed while the source has nothing yet; a source that is not read to its end is
- * closed.
+ * Converts everything that writeFile accepts to bytes. An abort is obeyed while the source has no data; a source that is not read
+ * to its end is closed.
  */
 export async function* bytesOf(
   data: FileData, encoding: BufferEncoding, signal?: AbortSignal,
@@ -238,7 +242,7 @@ async function* chunksOf(
   let ended = false
   try {
     for (;;) {
-      // An iterator that fails has closed itself.
+      // An iterator that throws has closed itself.
       const asked = (async () => source.next())().catch((error: unknown) => {
         ended = true
         throw new SourceFailure(error)
@@ -257,8 +261,8 @@ async function* chunksOf(
 }
 
 /**
- * Closes a source that is not read to its end. One that still works on its next chunk may never answer: after an abort it is not waited
- * for.
+ * Closes a source that was not read to its end. A source that is still producing a chunk may never return: after an abort it is
+ * not awaited.
  */
 async function closeSource(
   data: unknown,
@@ -270,7 +274,7 @@ async function closeSource(
   })()
   if (!signal?.aborted) return closed
   closed.catch(() => {})
-  // A stream that waits for its next chunk hears nothing of `return`.
+  // A stream that waits for its next chunk does not react to `return`.
   if (data instanceof Object && 'destroy' in data && typeof data.destroy === 'function') data.destroy()
 }
 

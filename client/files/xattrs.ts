@@ -1,5 +1,5 @@
-// Extended attributes: `mill.xattrs`. Small values under names that start with `user.`, which stay with a file or directory
-// wherever it is moved, and are copied by `cp` with `preserve`.
+// `mill.xattrs`: extended attributes, small values under names that start with `user.`. They are kept across renames, and copied by
+// `cp` with `preserve`.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -14,7 +14,7 @@ export class Xattrs {
 
   constructor(ask: CallMessage) { this.#ask = ask }
 
-  /** Throws ENOENT if the path, or the attribute, is not there; `details.name` then tells which attribute. */
+  /** Throws ENOENT if the path or the attribute does not exist; `details.name` is set in the second case. */
   get(path: Path, name: string, options?: CallOptions | null): Promise<Buffer> {
     return perform('getxattr', path, callOptions('get', options), async ({ signal }) => {
       const at = await placed(this.#ask, path, signal)
@@ -25,7 +25,10 @@ export class Xattrs {
     })
   }
 
-  /** Makes or replaces one. At most 16 KiB each, 64 KiB and 100 of them together. Throws ENOENT, EACCES, EINVAL, TOO_LARGE. */
+  /**
+   * Creates or replaces an attribute. At most 16 KiB each; 64 KiB and 100 of them per path. Throws ENOENT, EACCES, EINVAL,
+   * TOO_LARGE.
+   */
   set(path: Path, name: string, value: string | NodeJS.ArrayBufferView, options?: CallOptions | null): Promise<void> {
     return perform('setxattr', path, callOptions('set', options), async ({ signal }) => {
       textOf(name, 'name of the attribute')
@@ -42,14 +45,14 @@ export class Xattrs {
     })
   }
 
-  /** All of a path: values by name, in byte order of the names. Throws ENOENT, EACCES. */
+  /** All attributes of a path by name, in byte order of the names. Throws ENOENT, EACCES. */
   list(path: Path, options?: CallOptions | null): Promise<Map<string, Buffer>> {
     return perform('listxattr', path, callOptions('list', options), async ({ signal }) =>
       this.#all(await placed(this.#ask, path, signal), signal),
     )
   }
 
-  /** Throws ENOENT, EACCES. */
+  /** Removes an attribute. Throws ENOENT, EACCES. */
   rm(path: Path, name: string, options?: CallOptions | null): Promise<void> {
     return perform('removexattr', path, callOptions('rm', options), async ({ signal }) => {
       const named = textOf(name, 'name of the attribute')

@@ -1,17 +1,17 @@
-// Brace expansion as bash does it, before anything is matched: `{a,b}` and `{1..10..2}` are written out, nested or not, over `/` too.
-// A brace that has no partner, no comma and no range is itself; a backslash takes the meaning from the character after it.
-// The number of results is known before the first one is made: patterns that stand for too many are refused.
+// Brace expansion as in bash, before matching: `{a,b}` and `{1..10..2}` are expanded, nested or not, also across `/`. A brace
+// without a partner, a comma or a range is literal; a backslash makes the next character literal. The number of results is computed
+// before the first one is made, so that patterns with too many are refused.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 
-/** Patterns that one pattern may stand for; each is looked for by itself. */
+/** Maximum number of patterns that one pattern may expand to; each is matched separately. */
 export const alternativesMax = 10_000
 
-/** Parts one behind the other, and how many texts they stand for. */
+/** Consecutive parts, and the number of texts they expand to. */
 interface Sequence { readonly parts: readonly Part[]; readonly count: number }
 type Part = string | List | Range
-/** `ends`: how many texts the sequences up to and with each of them stand for. */
+/** `ends`: cumulative number of texts of the alternatives. */
 interface List { readonly kind: 'list'; readonly of: readonly Sequence[]; readonly ends: readonly number[]; readonly count: number }
 interface Range {
   readonly kind: 'range'
@@ -21,7 +21,7 @@ interface Range {
   readonly show: (n: number) => string
 }
 
-/** The patterns without braces that a pattern stands for, in the order of its braces. Throws EINVAL if there are over 10,000. */
+/** Patterns without braces that a pattern expands to, in the order of its braces. Throws EINVAL for more than 10,000. */
 export function alternatives(pattern: string): Iterable<string> {
   if (pattern.length > limits.pathBytesMax)
     throw new GristmillError('ENAMETOOLONG', `the pattern has over ${limits.pathBytesMax} characters: ${pattern.slice(0, 60)}…`)
@@ -37,8 +37,8 @@ export function alternatives(pattern: string): Iterable<string> {
 }
 
 /**
- * Characters that are looked at for one pattern: some 30 ms. Each brace is looked for to the end, so that nested ones take the square of
- * their number.
+ * Maximum number of characters examined for one pattern, about 30 ms. Each brace is searched to the end of its text, so nested
+ * braces take quadratic time.
  */
 const stepsMax = 10_000_000
 
@@ -75,7 +75,7 @@ class Parser {
     }
   }
 
-  /** The first brace with a partner, such that a comma or two dots are between the two and in no deeper pair. */
+  /** The first brace with a partner that has a comma or two dots between them, in no deeper pair. */
   #firstPair(text: string): { start: number; end: number } | undefined {
     const last = text.lastIndexOf('}')
     for (let start = this.#seek(text, 0, '{'); start < last; start = this.#seek(text, start + 1, '{')) {
@@ -85,7 +85,7 @@ class Parser {
     return undefined
   }
 
-  /** Where the character is next, outside of deeper braces; the length of the text if nowhere. */
+  /** Next index of the character outside of deeper braces; the length of the text if there is none. */
   #seek(text: string, from: number, wanted: '{' | '}' | ','): number {
     const letter = wanted.charCodeAt(0)
     let level = 0
@@ -95,7 +95,7 @@ class Parser {
       const code = text.charCodeAt(at)
       if (code === backslash) at++
       else if (code === letter && level === 0 && separated) {
-        // `{}` is a word of its own, as in find(1).
+        // `{}` alone is literal, as in find(1).
         if (code !== open || !(isBlank(text[at - 1]) && (text[at + 1] === '}' || isBlank(text[at + 1])))) break
       } else if (code === open) level++
       else if (code === close && level > 0) level--
@@ -140,7 +140,7 @@ function rangeOf(text: string): Range | undefined {
   }
 }
 
-/** Between `Z` and `a` lie characters that would mean something. */
+/** Between `Z` and `a` there are characters with a meaning in patterns, which are escaped. */
 const letterOf = (code: number): string => {
   const letter = String.fromCharCode(code)
   return /[A-Za-z]/.test(letter) ? letter : `\\${letter}`
@@ -160,7 +160,7 @@ function* written(all: Sequence): Iterable<string> {
   for (let n = 0; n < all.count; n++) yield nth(all, n)
 }
 
-/** The first brace changes slowest. */
+/** The n-th text; the first brace varies slowest. */
 function nth({ parts, count }: Sequence, n: number): string {
   let text = ''
   for (const part of parts) {

@@ -1,7 +1,7 @@
-// Finds what a pattern matches in a tree of names, local or in the cluster. This is the one engine behind operands of the command
-// line, `mill.glob` and inputs of jobs: docs/reference/patterns.md is its language.
-// Invariants: a directory is listed at most once for each alternative of the braces, and only if the pattern can reach it; each path
-// comes once; `**` goes through no symbolic link, so that no circle is entered.
+// Matches a pattern against a name tree, local or in the cluster. Used for operands of the command line, `mill.glob` and inputs of
+// jobs; docs/reference/patterns.md describes the language.
+// Invariants: a directory is listed at most once for each alternative of the braces, and only if the pattern can reach it; each
+// path is returned once; `**` follows no symbolic link, so that there are no cycles.
 
 import { hasCode } from '../../src/base/errors.ts'
 import { alternatives } from './braces.ts'
@@ -10,34 +10,35 @@ import { isPattern, namePattern, type NamePattern } from './pattern.ts'
 export interface GlobEntry {
   readonly name: string
   readonly directory: boolean
-  /** A symbolic link, whatever it leads to. */
+  /** True for a symbolic link, whatever its target. */
   readonly link?: boolean
 }
 
 export interface GlobTree<E extends GlobEntry = GlobEntry> {
-  /** Where a pattern starts. */
+  /** Directory in which a pattern starts. */
   start(pattern: string): string
   join(directory: string, name: string): string
-  /** Names in a directory with what they are, in byte order. */
+  /** Entries of a directory, in byte order. */
   list(directory: string): AsyncIterable<E>
-  /** undefined if there is nothing of that path. */
+  /** undefined if the path does not exist. */
   find(path: string): Promise<E | undefined>
 }
 
 export interface GlobMatch<E> { readonly path: string; readonly entry: E }
 
 export interface ExpandOptions<E> {
-  /** Names that begin with one of these are matched only where the pattern says that character; a dot unless told. */
+  /** Names that begin with one of these characters match only if the pattern has that character literally; default: a dot. */
   readonly hidden?: string
-  /** Told of what was not matched for that reason alone. */
+  /** Called for entries that did not match for that reason alone. */
   readonly onHidden?: ((found: GlobMatch<E>) => void) | undefined
 }
 
-/** Of a path: a pattern of a name, or `**`. */
+/** One component of a pattern: a name pattern, or `**`. */
 type Segment = NamePattern | 'deep'
 
 /**
- * What matches, alternative after alternative, each in byte order of its directories. Throws EINVAL for a pattern that stands for too many.
+ * Yields matches alternative by alternative, each in byte order within its directories. Throws EINVAL for a pattern with too many
+ * alternatives.
  */
 export async function* expand<E extends GlobEntry>(
   pattern: string, tree: GlobTree<E>, options: ExpandOptions<E> = {},
@@ -67,7 +68,7 @@ class Walk<E extends GlobEntry> {
     this.#onHidden = onHidden
     this.#start = tree.start(pattern)
     this.#directoriesOnly = /\/\.?$/.test(pattern)
-    // A slash is a slash, with or without a backslash.
+    // A slash is a separator, with or without a backslash.
     const parts = pattern
       .replaceAll(/(\\[^/])|\\\//g, (_, kept: string | undefined) => kept ?? '/')
       .split('/')
@@ -86,11 +87,11 @@ class Walk<E extends GlobEntry> {
     }
   }
 
-  /** `reached`: the segments that the names in this directory are held against. */
+  /** `reached`: indexes of the segments that names in this directory are matched against. */
   async *#below(directory: string, reached: readonly number[]): AsyncGenerator<GlobMatch<E>, void, undefined> {
     const plain = new Set(reached.map(i => this.#segments[i]!).map(segment => (segment === 'deep' ? undefined : segment.literal)))
     const listed = plain.delete(undefined)
-    // A name that is known is asked for; so are those that no listing has.
+    // Literal names are looked up directly; so is `..`, which no listing contains.
     for (const name of listed ? [...plain].filter(each => each === '..') : plain) {
       const entry = await this.#tree.find(this.#tree.join(directory, name!))
       if (entry) yield* this.#met(directory, { entry, name: name! }, reached)
@@ -128,7 +129,8 @@ class Walk<E extends GlobEntry> {
   }
 
   /**
-   * With what follows a `**`, which may stand for no directory at all. One that is last stands for what is below, not for its directory.
+   * Adds the segments after each `**`, which may match no directory at all. A final `**` matches the entries below its directory,
+   * not the directory itself.
    */
   #closed(states: readonly number[]): number[] {
     const all = new Set(states)
@@ -136,7 +138,7 @@ class Walk<E extends GlobEntry> {
     return [...all].sort((a, b) => a - b)
   }
 
-  /** What is no directory, or not there any more, has no names in it. */
+  /** A path that is no directory, or no longer exists, has no entries. */
   async *#entries(directory: string): AsyncGenerator<E, void, undefined> {
     try {
       yield* this.#tree.list(directory)
@@ -146,7 +148,7 @@ class Walk<E extends GlobEntry> {
   }
 }
 
-/** Node's own error about a local directory. */
+/** ENOENT or ENOTDIR of node:fs about a local directory. */
 const isGone = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
 

@@ -1,25 +1,25 @@
-// The language of patterns: `*` any characters, `?` one, `[a-z]` one of these, `[!a]` one of all others, a backslash for the character
-// after it. Everything else is itself. A character is a code point; ranges go by code points, whatever the locale.
-// Matching takes at most the product of the two lengths: each `*` is retried only until the next one is reached, never before.
+// Patterns of one name: `*` any characters, `?` one, `[a-z]` one of these, `[!a]` one of all others, a backslash quotes the next
+// character. All other characters are literal. A character is a code point; ranges follow code points, whatever the locale.
+// Matching takes at most the product of the two lengths: only the last `*` is ever retried.
 
 import { GristmillError } from '../../src/base/errors.ts'
 
-/** Braces are written out before (braces.ts), so that they count as a pattern here and as plain characters below. */
+/** True for a pattern. Braces count here, although they are expanded before (braces.ts) and are literal in the functions below. */
 export const isPattern = (text: string): boolean => /[*?[{]/.test(text)
 
-/** A code point, or what stands for some of them. `dirs` is `**` with its slash: any directories, or none. */
+/** A code point, or a wildcard. `dirs` is `**` with its slash: any number of directories. */
 type Token = number | 'one' | 'any' | 'dirs' | CharacterSet
 interface CharacterSet { readonly negated: boolean; readonly has: (point: number) => boolean }
 
 export interface NamePattern {
-  /** The only name that matches, if there is no more than one. */
+  /** The only name that matches, if there is only one. */
   readonly literal: string | undefined
-  /** The character that a match begins with, where the pattern says it. */
+  /** The literal first character of all matches, if there is one. */
   readonly first: string | undefined
   matches(name: string): boolean
 }
 
-/** The pattern of one name, without braces. Throws EINVAL for a class of characters that does not exist. */
+/** Compiles the pattern of one name, without braces. Throws EINVAL for an unknown character class. */
 export function namePattern(pattern: string): NamePattern {
   const tokens = tokensOf(pattern)
   const literal = tokens.every(token => typeof token === 'number') ? String.fromCodePoint(...tokens as number[]) : undefined
@@ -27,7 +27,10 @@ export function namePattern(pattern: string): NamePattern {
   return { literal, first, matches: name => matchesAll(tokens, pointsOf(name), false) }
 }
 
-/** The pattern of a text in which `/` is a character like any other, but that `**` between slashes is any directories or none. */
+/**
+ * Compiles a pattern of a whole text, in which `/` is an ordinary character, except that `**` between slashes matches any number
+ * of directories.
+ */
 export function textPattern(pattern: string, nocase = false): (text: string) => boolean {
   const tokens = tokensOf(pattern, true).map(token => (nocase && typeof token === 'number' ? lower(token) : token))
   return text => matchesAll(tokens, pointsOf(text), nocase)
@@ -38,7 +41,7 @@ const slash = 47
 function matchesAll(tokens: readonly Token[], points: readonly number[], nocase: boolean): boolean {
   let token = 0
   let point = 0
-  // Where to go on when what follows the last `*` does not fit: one character, or one directory, later.
+  // Position to continue at when the part after the last `*` does not match: one character, or one directory, later.
   let retryToken = -1
   let retryPoint = 0
   for (;;) {
@@ -99,7 +102,7 @@ function tokensOf(pattern: string, directories = false): Token[] {
   return tokens
 }
 
-/** POSIX names of characters, for ASCII as in the locale C. */
+/** POSIX character classes, for ASCII as in the locale C. */
 const classes: Readonly<Record<string, RegExp>> = {
   alpha: /[A-Za-z]/, digit: /\d/, alnum: /[A-Za-z\d]/, upper: /[A-Z]/, lower: /[a-z]/, xdigit: /[\dA-Fa-f]/, space: /[ \t\n\v\f\r]/,
   blank: /[ \t]/,
@@ -110,8 +113,8 @@ const classes: Readonly<Record<string, RegExp>> = {
 }
 
 /**
- * `[…]` from `start` on; undefined if it does not end, and is therefore a bracket like any other character. Throws EINVAL for `[:name:]`
- * without a meaning: bash matches nothing then, and tells nobody.
+ * Parses `[…]` at `start`; undefined if it is not closed, and the bracket is therefore literal. Throws EINVAL for an unknown
+ * `[:name:]`, for which bash silently matches nothing.
  */
 function setOf(letters: readonly string[], start: number): { token: CharacterSet; end: number } | undefined {
   let at = start + 1
@@ -155,7 +158,10 @@ function nameAt(letters: readonly string[], at: number): string | undefined {
   return end > at && letters[end] === ':' && letters[end + 1] === ']' ? letters.slice(at, end).join('') : undefined
 }
 
-/** A character of a set: itself, behind a backslash, or as `[.a.]` or `[=a=]`. Throws EINVAL if more than one stands in these. */
+/**
+ * A member of a set: a character, after a backslash or not, or `[.a.]` or `[=a=]`. Throws EINVAL if those contain more than one
+ * character.
+ */
 function memberAt(letters: readonly string[], at: number): { point: number; next: number } {
   const mark = letters[at + 1]
   if (letters[at] === '[' && (mark === '.' || mark === '=')) {

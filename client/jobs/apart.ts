@@ -1,5 +1,6 @@
-// Refuses an output that overlaps an input, before anything is read: for paths and for patterns. A pattern overlaps an output if the
-// next run would read what this one publishes. Files that it matches inside the output are found by the namenode, which gets them all.
+// Refuses an output that overlaps an input, before anything is read; for paths and for patterns. A pattern overlaps an output if
+// the next run would read what this one publishes. The namenode checks files inside the output that a pattern matches now: it gets
+// all of them.
 
 import { hasCode } from '../../src/base/errors.ts'
 import { isWithin, join, nameOf, namesOf, normalise } from '../../src/base/paths.ts'
@@ -14,10 +15,10 @@ import { treeOf } from './inputs.ts'
 
 interface Place { readonly output: string; readonly format: OutputFormat }
 
-/** Inputs as they were named: normal paths, and patterns. */
+/** Inputs as given: normal paths, and patterns. */
 export interface NamedInputs { readonly paths: string[]; readonly patterns: string[] }
 
-/** Throws EINVAL. */
+/** Throws EINVAL for an overlap. */
 export async function checkInputsApart(
   ask: CallMessage,
   { inputs, output, format }: Place & { readonly inputs: readonly string[] },
@@ -33,7 +34,7 @@ export async function checkInputsApart(
   return named
 }
 
-/** Throws EINVAL where what is kept of a job would overlap its input; paths that were named are looked at by the namenode. */
+/** Throws EINVAL if the new output of a kept job would overlap its input patterns; the namenode checks paths. */
 export async function checkKeptApart(
   ask: CallMessage,
   { patterns, output, format }: Place & { readonly patterns: readonly string[] },
@@ -42,7 +43,7 @@ export async function checkKeptApart(
   const replaces = await isThere(ask, output, signal)
   for (const pattern of patterns) {
     await checkPatternApart(pattern, { output, format })
-    // Where nothing is yet, no input can be.
+    // An output that does not exist contains no input.
     if (replaces)
       for await (const { path } of expand(pattern, clusterTree(treeOf(ask, signal)), { hidden }))
         if (isWithin(path, output)) throw notApart(output, pattern)
@@ -54,7 +55,7 @@ async function checkPatternApart(pattern: string, { output, format }: Place): Pr
   for await (const { path } of expand(pattern, tree, { hidden })) if (meets(output, path)) throw notApart(output, pattern)
 }
 
-/** A path that exists as it is written is itself. */
+/** A pattern that exists as a literal path is a path. */
 async function isThere(ask: CallMessage, path: string, signal?: AbortSignal): Promise<boolean> {
   try {
     await ask(stat, { path: normalise(path) }, signal)
@@ -66,8 +67,8 @@ async function isThere(ask: CallMessage, path: string, signal?: AbortSignal): Pr
 }
 
 /**
- * The namespace as the job will leave it, as far as the output goes: one part, and the directories above it. Every name that is asked for
- * is there.
+ * The namespace after the job, as far as the output goes: one part, and the directories above it. Every path that is looked up
+ * exists.
  */
 function published(output: string, part: string): GlobTree {
   const names = [...namesOf(output), part]

@@ -1,7 +1,7 @@
-// Input paths as people give them, as the files that they mean: a file, a directory (everything below it), or a pattern.
-// A path that exists as it is written is itself. Names that begin with `_` or `.` are left out below what was named, so that
-// `_SUCCESS` of one job is no input of the next; the caller is told of them. A path or pattern that means nothing is ENOENT; a
-// directory without files means no files, and that is fine.
+// Resolves input paths of a job to files: a file, a directory (with everything below it), or a pattern. A path that exists
+// literally is taken literally. Names that begin with `_` or `.` are skipped below a named path, so that `_SUCCESS` of one job is
+// no input of the next; the caller is informed. A path or pattern without a match is ENOENT; a directory without files yields no
+// files and is no error.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -15,7 +15,7 @@ import type { CallMessage } from '../call/cluster.ts'
 
 export interface InputsOptions {
   readonly signal?: AbortSignal | undefined
-  /** Told of each file and directory that was left out because of its name; a file named by another path is read all the same. */
+  /** Called for each file and directory skipped because of its name, unless another path names it. */
   readonly onLeftOut?: ((entry: FileStatus) => void) | undefined
 }
 
@@ -58,7 +58,7 @@ async function* meant(path: string, tree: StatusTree, leave: (entry: FileStatus)
     )
 }
 
-/** A file itself; of a directory everything below it. */
+/** A file itself, or everything below a directory. */
 async function* within(entry: FileStatus, tree: StatusTree, leave: (entry: FileStatus) => void): AsyncIterable<FileStatus> {
   if (entry.type === 'file') { yield entry; return }
   for await (const child of tree.list(entry.path)) {
@@ -83,10 +83,10 @@ export function treeOf(ask: CallMessage, signal: AbortSignal | undefined): Statu
 
 const namedMax = 3
 
-/** One line about what was left out; undefined if there is nothing to tell. `_SUCCESS` is no news: every job's output has one. */
+/** One line about skipped entries; undefined if there are none. `_SUCCESS` is not mentioned: every job's output has one. */
 export function leftOutLine(entries: readonly FileStatus[]): string | undefined {
   const told = entries.filter(entry => nameOf(entry.path) !== '_SUCCESS')
   if (told.length === 0) return undefined
   const names = told.slice(0, namedMax).map(entry => (showText(entry.type === 'directory' ? `${entry.path}/` : entry.path)))
-  return `not read, because names that begin with _ or . are no input unless they are named themselves: ${names.join(', ')}${told.length > namedMax ? ` and ${told.length - namedMax} more` : ''}`
+  return `skipped, because names that begin with _ or . are input only if they are named explicitly: ${names.join(', ')}${told.length > namedMax ? ` and ${told.length - namedMax} more` : ''}`
 }

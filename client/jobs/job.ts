@@ -1,5 +1,5 @@
-// A job in its owner's hand. It holds an id and nothing else: any process may watch, await or kill any job, and a handle
-// outlives restarts of the namenode.
+// Handle of a job. It holds only the id: any process may watch, await or kill any job, and a handle outlives restarts of the
+// namenode.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId } from '../../src/base/ids.ts'
@@ -15,23 +15,23 @@ import { readLogs, type LogOptions, type LogPiece } from './logs.ts'
 
 export interface WaitOptions {
   readonly signal?: AbortSignal | undefined
-  /** Called with each status that is news. */
+  /** Called with each new status. */
   readonly onStatus?: ((status: JobStatus) => void) | undefined
 }
 
 export interface PublishOptions extends CallOptions {
-  /** Replaces the output of a job that is there; it goes to the trash. */
+  /** Replaces the output of an earlier job, which goes to the trash. */
   readonly overwrite?: boolean | undefined
   /** With `overwrite`: replaces any directory. */
   readonly force?: boolean | undefined
 }
 
 export interface TaskOptions extends CallOptions {
-  /** Of this stage only. */
+  /** Only tasks of this stage. */
   readonly stage?: number | undefined
 }
 
-/** Has the job come to an end? */
+/** True if the job has ended. */
 export const isOver = (status: JobStatus): boolean =>
   status.state === 'succeeded' || status.state === 'failed' || status.state === 'cancelled'
 
@@ -45,12 +45,12 @@ export class Job {
     this.#cluster = cluster
   }
 
-  /** How it stands now. Takes options, or a signal alone. ENOENT if there is no such job. */
+  /** Current status. Takes options, or a signal alone. Throws ENOENT if there is no such job. */
   status(options?: AbortSignal | CallOptions | null): Promise<JobStatus> {
     return perform('job', undefined, () => ({ signal: signalOption(options, 'status') }), async ({ signal }) => this.#status(signal))
   }
 
-  /** Each status that differs from the one before, from now on up to and including the last one. Takes options, or a signal alone. */
+  /** Yields each status that differs from the previous one, up to and including the last. Takes options, or a signal alone. */
   async *watch(options?: AbortSignal | CallOptions | null): AsyncGenerator<JobStatus, void, undefined> {
     const signal = await during('job', undefined, async () => signalOption(options, 'watch'))
     let status = await during('job', undefined, () => this.#status(signal), signal)
@@ -65,7 +65,7 @@ export class Job {
 
   /**
    * Waits for the end. Throws JOB_FAILED with the failure of the task that caused it (`details.failure`: message, the user's
-   * own stack, the record), or JOB_CANCELLED. An abort ends the waiting, not the job.
+   * stack, the record), or JOB_CANCELLED. An abort ends the wait, not the job.
    */
   async wait(options?: WaitOptions | null): Promise<JobStatus> {
     const { signal, onStatus } = await during('job', undefined, async () => {
@@ -87,8 +87,8 @@ export class Job {
   }
 
   /**
-   * Ends the job; nothing of it is published. One that is over already stays as it is. Returns how it ended. Takes options, or a signal
-   * alone.
+   * Cancels the job; its output is not published. A job that has ended does not change. Returns the final status. Takes options,
+   * or a signal alone.
    */
   kill(options?: AbortSignal | CallOptions | null): Promise<JobStatus> {
     return perform(
@@ -98,8 +98,8 @@ export class Job {
   }
 
   /**
-   * Publishes what the job has computed, if that is kept because its own output could not be published (`status.kept`). Throws EINVAL
-   * if nothing is kept, EEXIST, ENOTEMPTY, EBUSY, EDQUOT or EACCES as a submit does; then it is still kept. Returns how the job stands.
+   * Publishes the kept output of the job (`status.kept`), which could not be published before. Throws EINVAL if nothing is kept,
+   * and EEXIST, ENOTEMPTY, EBUSY, EDQUOT or EACCES like a submit; the output is then still kept. Returns the status.
    */
   publish(output: Path, options?: PublishOptions | null): Promise<JobStatus> {
     const read = (): Partial<PublishOptions> => {
@@ -119,8 +119,8 @@ export class Job {
   }
 
   /**
-   * Gives back the room of what is kept of the job because it could not be published. It cannot be published afterwards. Throws EINVAL
-   * if nothing is kept. Returns how the job stands.
+   * Deletes the kept output and frees its space; the job can no longer be published. Throws EINVAL if nothing is kept. Returns the
+   * status.
    */
   drop(options?: CallOptions | null): Promise<JobStatus> {
     return perform(
@@ -132,7 +132,7 @@ export class Job {
   /** From now on an abort of `signal` kills the job, until `wait` has seen its end. */
   killOn(signal: AbortSignal): void {
     const kill = (): void => {
-      // Nobody waits for this: whoever aborted hears of the end by `wait`, and a namenode that cannot be reached keeps the job.
+      // Not awaited: the caller that aborted learns the end from `wait`; if the namenode is unreachable, the job keeps running.
       this.kill().catch(() => undefined)
     }
     if (signal.aborted) return kill()
@@ -165,7 +165,7 @@ export class Job {
     } while (from !== undefined)
   }
 
-  /** What the attempts wrote to their logs, attempt by attempt, from all nodes that can be reached. */
+  /** Log output of the attempts, attempt by attempt, from all reachable nodes. */
   async *logs(options?: LogOptions | null): AsyncGenerator<LogPiece, void, undefined> {
     const given = await during('logs', undefined, async () => {
       const read = optionsOf<LogOptions>(options, 'logs', { stage: true, task: true, attempt: true, follow: true, signal: true })
@@ -182,7 +182,7 @@ export class Job {
     return this.#cluster.ask(protocol.watch, { job: this.id }, signal)
   }
 
-  /** The next status, across a restart of the namenode, for as long as anyone could want to wait for one. */
+  /** The next status; retries across a restart of the namenode for limits.requestRetryMs. */
   async #next(after: number, signal?: AbortSignal): Promise<JobStatus> {
     const { ask, clock } = this.#cluster
     const until = clock.mono() + limits.requestRetryMs
@@ -197,7 +197,7 @@ export class Job {
   }
 }
 
-/** The newest jobs first, those that have ended among them. */
+/** The newest jobs first, ended ones included. */
 export async function listJobs(cluster: Cluster, limit = 100, signal?: AbortSignal): Promise<JobStatus[]> {
   const wanted = Math.min(1000, Math.max(1, limit))
   const found: JobStatus[] = []

@@ -1,5 +1,5 @@
-// The logs of a job's attempts. They lie on the nodes that ran them; the namenode knows which. A node that is gone
-// takes its logs along: that is said, and the others are still shown.
+// Reads the logs of a job's attempts. Logs are stored on the nodes that ran the attempts; the namenode knows the locations. The
+// logs of a lost node are reported as unreachable, and the others are still read.
 
 import { asError } from '../../src/base/errors.ts'
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
@@ -12,12 +12,12 @@ export interface LogOptions {
   readonly stage?: number | undefined
   readonly task?: number | undefined
   readonly attempt?: AttemptId | undefined
-  /** Goes on until the job is over. */
+  /** Continues until the job has ended. */
   readonly follow?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-/** A piece of one attempt's log. `unreachable`: why there is none. */
+/** Part of one attempt's log. `unreachable`: reason why it could not be read. */
 export interface LogPiece {
   readonly attempt: AttemptId
   readonly node: NodeId
@@ -27,15 +27,15 @@ export interface LogPiece {
 
 type LogPlace = ReplyOf<typeof logPlaces>['attempts'][number]
 
-/** How often a log that still grows is looked at. */
+/** Poll interval of a log that still grows. */
 const followMs = 500
 
 export async function* readLogs(cluster: Cluster, job: JobId, options: LogOptions): AsyncGenerator<LogPiece, void, undefined> {
   const { signal, follow = false } = options
-  /** Where reading goes on; `over` attempts are not asked again. */
+  /** Offset to continue at; attempts that are `over` are not read again. */
   const read = new Map<AttemptId, { offset: number; over: boolean }>()
   for (;;) {
-    // Asked before the logs are: what is written until the end of the job is read after it.
+    // Fetched before the logs, so that output written up to the end of the job is read.
     const status = await cluster.ask(watch, { job }, signal)
     const ended = status.finishedMs !== undefined
     for (let from: number | undefined = 0; from !== undefined;) {
@@ -58,13 +58,13 @@ function wanted(id: AttemptId, { stage, task, attempt }: LogOptions): boolean {
   return (stage === undefined || parts.stage === stage) && (task === undefined || parts.task === task)
 }
 
-/** What there is now, from where reading stopped. */
+/** Yields what is available now, from the saved offset. */
 async function* readOne(
   cluster: Cluster, { attempt, node, address, alive }: LogPlace, state: { offset: number; over: boolean }, signal?: AbortSignal,
 ): AsyncGenerator<LogPiece, void, undefined> {
   if (!alive) {
     state.over = true
-    yield { attempt, node, text: '', unreachable: `node ${node} is not there any more, and its logs with it` }
+    yield { attempt, node, text: '', unreachable: `node ${node} is lost, and its logs with it` }
     return
   }
   for (;;) {

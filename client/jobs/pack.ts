@@ -1,24 +1,26 @@
-// Packs small pieces of input into splits: a task for each of a million small files would spend its time starting.
-// A split is filled from pieces that lie on one node, so that it can run beside all of them. The same pieces give
-// the same splits, in the same order. Pieces of one file that follow each other are one range.
+// Packs small pieces of input into splits: with a million small files, one task per file would mostly spend its time starting. The
+// pieces of a split share a node, so that its task can run beside all of them. Deterministic: the same pieces give the same splits
+// in the same order. Consecutive pieces of one file become one range.
 
 import type { NodeId } from '../../src/base/ids.ts'
 import { KiB } from '../../src/base/units.ts'
 import { splitRangesMax } from '../../src/protocol/packed.ts'
 import type { Split, SplitRange } from '../../src/protocol/task.ts'
 
-/** A range that is read as one, with the nodes that hold it. */
+/** A contiguous range of a file, with the nodes that hold it. */
 export interface SplitPiece {
   readonly range: SplitRange
   readonly nodes: readonly NodeId[]
 }
 
-/** Characters of all paths of a split: a packed split has to fit into one page. */
+/** Maximum total length of the paths of a split, so that a packed split fits into one page. */
 const pathCharsMax = 64 * KiB
 
 interface Bin { bytes: number; pathChars: number; readonly pieces: SplitPiece[] }
 
-/** Splits of at most `bytesMax`, unless one piece alone has more. Pieces of at least half of it stay alone. */
+/**
+ * Splits of at most `bytesMax`, except for a single larger piece. Pieces of at least half of `bytesMax` get a split of their own.
+ */
 export function pack(pieces: readonly SplitPiece[], bytesMax: number): Split[] {
   const full: Bin[] = []
   const open = new Map<NodeId | undefined, Bin>()
@@ -27,7 +29,7 @@ export function pack(pieces: readonly SplitPiece[], bytesMax: number): Split[] {
     if (bytes * 2 >= bytesMax) { full.push(binOf(piece)); continue }
     put(open, full, fullest(open, piece), binOf(piece), bytesMax)
   }
-  // What is left over on each node: enough to be worth a task near it, or thrown together whatever its place.
+  // Remainders per node: a split of their own if at least an eighth of `bytesMax`, otherwise combined across nodes.
   const rest = new Map<undefined, Bin>()
   for (const bin of open.values()) {
     if (bin.bytes * 8 >= bytesMax) full.push(bin)
@@ -37,7 +39,7 @@ export function pack(pieces: readonly SplitPiece[], bytesMax: number): Split[] {
   return full.map(toSplit).sort((a, b) => before(a.ranges[0]!, b.ranges[0]!))
 }
 
-/** Adds to the bin of a node; one that would overflow is closed, and a new one begun. */
+/** Adds to the bin under `key`; a bin that would overflow is moved to `full` and replaced. */
 function put<K>(open: Map<K, Bin>, full: Bin[], key: K, more: Bin, bytesMax: number): void {
   const bin = open.get(key)
   if (
@@ -55,7 +57,7 @@ function put<K>(open: Map<K, Bin>, full: Bin[], key: K, more: Bin, bytesMax: num
   open.set(key, more)
 }
 
-/** The holder of the piece whose bin is fullest: splits get full one after the other, not all at the end. */
+/** The holder of the piece with the fullest bin, so that splits fill up one after the other. */
 function fullest(open: ReadonlyMap<NodeId | undefined, Bin>, { nodes }: SplitPiece): NodeId | undefined {
   let best: NodeId | undefined
   let bestBytes = -1
@@ -80,13 +82,13 @@ function toSplit({ bytes, pieces }: Bin): Split {
   return { bytes, ranges }
 }
 
-/** Is it the same to read both ranges, and to read them as one? */
+/** True if both ranges can be read as one. */
 const follows = (a: SplitRange, b: SplitRange): boolean =>
   a.inode === b.inode && a.path === b.path && a.end === b.start && a.aligned === b.aligned && a.delimiter === b.delimiter
 
 function joined(a: SplitRange, b: SplitRange): SplitRange {
   const known = new Set(a.blocks.map(({ id }) => id))
-  // Ranges that are not aligned name the blocks beside them too.
+  // Ranges that are not aligned also list the adjacent blocks, so blocks may repeat.
   return { ...a, end: b.end, blocks: [...a.blocks, ...b.blocks.filter(({ id }) => !known.has(id))] }
 }
 

@@ -1,5 +1,5 @@
-// Packed splits on their way to the namenode: within the message that submits their job if they have room in one page, else in pages
-// before it. Pages that no job takes over, because the submission was given up, are forgotten by the namenode.
+// Sends packed splits to the namenode: within the submit message if they fit into one page, else in pages before it. The namenode
+// discards pages that no job takes over because the submission was aborted.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { splitsId } from '../../src/base/ids.ts'
@@ -14,10 +14,10 @@ import type { Cluster } from '../call/cluster.ts'
 type Packed = Extract<StageSpec['input'], { kind: 'packed' }>
 export type PackedSplits = Pick<Packed, 'splits' | 'sent'>
 
-/** Of one page; the rest of its message is an output's path, which escapes may make six times as long. */
+/** Maximum bytes of one page; the rest of its message is an output path, which JSON escapes may make six times as long. */
 const pageBytesMax = limits.splitsBodyBytesMax - 64 * KiB
 
-/** Splits as texts, in pages. The last page goes with the job. Throws TOO_LARGE. */
+/** Splits as texts, in pages. The last page is sent with the job. Throws TOO_LARGE. */
 export function pagesOf(splits: readonly Split[], bytesMax = pageBytesMax): string[][] {
   const pages: string[][] = []
   let page: string[] = []
@@ -25,7 +25,7 @@ export function pagesOf(splits: readonly Split[], bytesMax = pageBytesMax): stri
   let chars = 0
   for (const split of splits) {
     const text = packSplit(split)
-    // With its quotes and a comma.
+    // Including its quotes and a comma.
     const bytes = Buffer.byteLength(JSON.stringify(text)) + 1
     chars += text.length
     if (bytes > bytesMax) {
@@ -54,7 +54,7 @@ export function pagesOf(splits: readonly Split[], bytesMax = pageBytesMax): stri
   return [...pages, page]
 }
 
-/** Sends all pages but the last. ESTALE if the namenode has lost some of them: send them again. */
+/** Sends all pages but the last. Throws ESTALE if the namenode has lost some of them: the caller sends them again. */
 export async function sendPages(
   cluster: Pick<Cluster, 'ask' | 'random'>, pages: readonly (readonly string[])[],
   { output, signal }: { readonly output: string; readonly signal?: AbortSignal | undefined },

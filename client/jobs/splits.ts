@@ -1,7 +1,7 @@
-// Cuts a job's input into splits, one a task. A block that begins and ends at record boundaries is a split of its own, and so
-// is any block of lines or JSON lines (a record belongs to the block in which it starts). CSV whose blocks are cut
-// anywhere, or by another delimiter than it has to be read with, and files that are one record, are compressed or in UTF-16, are
-// read by one task from end to end. Small pieces are packed together.
+// Divides a job's input into splits, one per task. A block that begins and ends at record boundaries is a split of its own, and so
+// is any block of lines or JSON lines (a record belongs to the block in which it starts). One task reads a whole file if it is CSV
+// whose blocks end anywhere or at boundaries of another delimiter, if it is a single record, compressed, or in UTF-16. Small pieces
+// are packed together.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -15,11 +15,11 @@ import type { CallMessage } from '../call/cluster.ts'
 import { findInputs, type InputsOptions } from './inputs.ts'
 import { pack, type SplitPiece } from './pack.ts'
 
-/** Calls for the places of blocks at a time. */
+/** Maximum concurrent calls for block locations. */
 const callsAtOnce = 32
 const splitsMax = limits.stageTasksMax
 
-/** The first bytes of a file. */
+/** Reads the first bytes of a file. */
 export type ReadHead = (file: FileStatus, bytes: number, signal?: AbortSignal) => Promise<Buffer>
 
 export interface SplitOptions extends InputsOptions {
@@ -27,10 +27,10 @@ export interface SplitOptions extends InputsOptions {
   readonly head: ReadHead
 }
 
-/** Files of these names are looked at before the job begins even if one task reads them: most will be refused. */
+/** Files with these extensions are inspected before the job starts even if one task reads them: most will be refused. */
 const doubtful = /\.(bz2|xz|lzma|lz|lz4|zip|7z|rar|tar|t[gbx]z|z|br|snappy|lzo|deflate|parquet|orc|avro|arrow|feather|xlsx?|ods|pdf)$/i
 
-/** The splits of everything that `paths` mean. The same files give the same splits in the same order. */
+/** The splits of all files that `paths` resolve to. Deterministic: the same files give the same splits in the same order. */
 export async function splitInputs(ask: CallMessage, paths: readonly string[], options: SplitOptions): Promise<Split[]> {
   const { signal, onLeftOut } = options
   const files = await findInputs(ask, paths, { signal, onLeftOut })
@@ -38,7 +38,7 @@ export async function splitInputs(ask: CallMessage, paths: readonly string[], op
   const pieces = await settled(files.map(file => gate.run(async () => piecesOf(file, await blocksOf(ask, file, signal), options), signal)))
   const blockBytes = files.reduce((most, file) => Math.max(most, file.blockBytes), limits.blockBytesMin)
   const flat = pieces.flat()
-  // Of an input with more blocks than tasks each task reads several.
+  // With more blocks than tasks, each task reads several.
   let splits = pack(flat, blockBytes)
   const all = flat.reduce((sum, { range }) => sum + range.end - range.start, 0)
   for (let bytes = blockBytes * 2; splits.length > splitsMax; bytes *= 2) {
@@ -68,17 +68,17 @@ async function blocksOf(ask: CallMessage, file: FileStatus, signal?: AbortSignal
   return blocks
 }
 
-/** The pieces of one file, in order. Together they are the whole file, once. */
+/** The pieces of one file, in order. Together they cover the file exactly once. */
 async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { input, head, signal }: SplitOptions): Promise<SplitPiece[]> {
   const { format } = input
-  // No bytes are no records, except where the file itself is the record.
+  // An empty file has no records, except where the file itself is the record.
   if (file.length === 0 && format !== 'whole') return []
   const said = format === 'csv' && input.delimiter === undefined ? file.delimiter : undefined
   const whole = (): SplitPiece[] => [
     piece(file, blocks, { start: 0, end: file.length, aligned: true, ...(said !== undefined && { delimiter: said }) }),
   ]
   const aligned = blocks.every(block => block.aligned)
-  // One task reads all of it, and finds out by itself what the file is.
+  // A single task reads the whole file and inspects it by itself.
   const single = blocks.length <= 1 || !splittable(format, aligned && fits(file, input, said))
   if (input.bytes || (single && !doubtful.test(file.path))) return whole()
   const bytes = await head(file, Math.min(headBytes, file.length), signal)
@@ -96,13 +96,16 @@ async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { inp
   })
 }
 
-/** Are the boundaries that the writer of the file kept boundaries of the records that are to be read? `delimiter`: by which CSV is read. */
+/**
+ * True if the block boundaries kept by the file's writer are record boundaries for this input. `delimiter`: the one CSV is read
+ * with.
+ */
 function fits(file: FileStatus, { format, delimiter: asked }: InputOptions, delimiter: string | undefined): boolean {
   switch (format) {
-    // A row of CSV ends at the end of a line, but a line may end inside a row.
+    // A CSV row ends at the end of a line, but a line may end inside a row.
     case 'lines': case 'jsonl': return file.format !== 'bytes'
-    // Where a row ends depends on what separates fields: a quote means something only at the start of one. Files of which nothing
-    // is known were cut by the comma.
+    // Row ends depend on the delimiter: a quote is special only at the start of a field. Files without a known delimiter were
+    // written with commas.
     case 'csv': return file.format === 'csv' && (file.delimiter ?? ',') === (asked ?? delimiter ?? ',')
     case 'whole': return true
   }
@@ -123,12 +126,12 @@ function piece(
       path: file.path, inode: file.id, fileBytes: file.length, ...range,
       blocks: blocks.map(({ id, offset, length, crc }) => ({ id, offset, length, crc })),
     },
-    // Nodes that hold nearly all of it; for one block that is all its holders.
+    // Nodes that hold at least 90 % of the maximum; for one block these are all its holders.
     nodes: [...bytes].filter(([, held]) => held * 10 >= most * 9).map(([node]) => node),
   }
 }
 
-/** All results, or the first failure once everything has come to its end. */
+/** All results; throws the first failure once all have settled. */
 export async function settled<T>(work: ReadonlyArray<Promise<T>>): Promise<T[]> {
   const results = await Promise.allSettled(work)
   return results.map(result => {

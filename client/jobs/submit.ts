@@ -1,6 +1,6 @@
-// Submitting: the program is stored once under its hash, the input cut into splits, and both sent with the plan's
-// fingerprint, which executors hold against the plan that they build themselves. An output that exists already, or that overlaps an
-// input, is refused before anything is read, and by the namenode once more.
+// Submits a job: stores the program once under its hash, divides the input into splits, and sends both with the plan's fingerprint,
+// which executors compare with the plan that they build themselves. An output that exists, or that overlaps an input, is refused
+// before anything is read, and again by the namenode.
 
 import { throwIfAborted } from '../../src/base/abort.ts'
 import { Semaphore } from '../../src/base/queue.ts'
@@ -32,38 +32,38 @@ export interface Submission {
   readonly stages: readonly PlannedStage[]
   /** Files, directories and globs. */
   readonly input: readonly string[]
-  /** Gives the beginnings of input files, to see what they are. */
+  /** Reads the beginnings of input files, to detect their format. */
   readonly head: ReadHead
   readonly output: string
   readonly outputFormat: OutputFormat
   readonly overwrite?: boolean | undefined
   /** With `overwrite`: replaces a directory that is not the output of a job. */
   readonly force?: boolean | undefined
-  /** Makes a run repeatable; chosen at random unless given. */
+  /** Seed that makes a run repeatable; default: random. */
   readonly seed?: number | undefined
   readonly attemptsMax?: number | undefined
   readonly memoryBytes?: number | undefined
   readonly taskTimeoutMs?: number | undefined
-  /** Aborted before the job is submitted: nothing happens. Afterwards: the job is killed. */
+  /** Aborted before the job is submitted: no effect. Afterwards: the job is killed. */
   readonly signal?: AbortSignal | undefined
-  /** Told, in a line, what a person should know before the job's result is believed. */
+  /** Called with one-line notes about the input, such as skipped files. */
   readonly onNote?: ((line: string) => void) | undefined
 }
 
-/** Small files that everybody may read; made by whoever has the file client. */
+/** Stores small files that all users may read; provided by the owner of the file client. */
 export interface StoreProgram {
-  /** EEXIST if it is there. */
+  /** Throws EEXIST if the file exists. */
   write(path: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>
   read(path: string, signal?: AbortSignal): Promise<Buffer>
 }
 
-/** The tries of a task, as Hadoop has them. */
+/** Attempts per task, as in Hadoop. */
 const attemptsDefault = 4
-/** Of sending a job's splits. */
+/** Attempts to send a job's splits. */
 const sendTries = 5
-/** Files of a program that are looked at, or stored, at a time. */
+/** Concurrent checks or stores of a program's files. */
 const storesAtOnce = 8
-/** 0: what the datanode gives an executor. */
+/** 0: the datanode's default for an executor. */
 const memoryDefault = 0
 
 export async function submitJob(cluster: Cluster, store: StoreProgram, submission: Submission): Promise<Job> {
@@ -76,7 +76,7 @@ export async function submitJob(cluster: Cluster, store: StoreProgram, submissio
     signal,
   )
   if (!submission.overwrite) await refuseExisting(cluster, output, signal)
-  // What both need does not depend on the other: small programs are stored while large inputs are listed.
+  // Independent of each other, so run concurrently: small programs are stored while large inputs are listed.
   const [program, stages] = await Promise.allSettled([storeAll(cluster, store, submission), planStages(cluster, submission)])
   if (program.status === 'rejected') throw program.reason
   if (stages.status === 'rejected') throw stages.reason
@@ -101,14 +101,14 @@ export async function submitJob(cluster: Cluster, store: StoreProgram, submissio
   return handle
 }
 
-/** A stage whose splits have been cut and packed into pages. */
+/** A stage whose splits are packed into pages. */
 type CutStage = Omit<StageSpec, 'input'> & {
   readonly input:
     | { readonly kind: 'pages'; readonly pages: readonly (readonly string[])[]; readonly options: InputOptions }
     | Extract<StageSpec['input'], { kind: 'shuffle' }>
 }
 
-/** Splits that need more than one message go before the job. A namenode that was started again in between has forgotten them. */
+/** Sends splits that need more than one message before the job. A namenode restarted in between has lost them: send again. */
 async function send(
   cluster: Cluster, plan: Omit<JobSpec, 'stages'>, cut: readonly CutStage[], signal: AbortSignal | undefined,
 ): Promise<{ job: JobId }> {
@@ -128,7 +128,7 @@ async function send(
           })
       }
       throwIfAborted(signal)
-      // A submit whose caller gives up while it is on its way would be a job that nobody knows: it is killed when its id comes.
+      // If the caller aborts a submit in flight, no client would know the job: it is killed once its id arrives.
       return await cluster.ask(protocol.submit, { spec: { ...plan, stages } }, signal, reply =>
         cluster.ask(protocol.kill, { job: reply.job }),
       )
@@ -145,24 +145,24 @@ async function refuseExisting(cluster: Cluster, path: string, signal?: AbortSign
     if (hasCode(error, 'ENOENT')) return
     throw error
   }
-  throw new GristmillError('EEXIST', `the output ${path} exists already; remove it, name another, or say overwrite (--overwrite)`, {
+  throw new GristmillError('EEXIST', `the output ${path} exists already; remove it, name another, or set overwrite (--overwrite)`, {
     details: { path },
   })
 }
 
 /**
- * Where the program lies: under its hash, stored once. Everybody may write there, so what is found under that name is compared with
- * the program; if it is something else, this submission stores the program, and its assets, in a directory of its user, and if
- * somebody has got there first too, in one of its own.
+ * Stores the program under its hash, once, and returns its path. Every user may write there, so an existing file is compared with
+ * the program; if it differs, this submission stores the program and its assets in a directory of its user, and if that is taken
+ * too, in a directory of its own.
  */
 async function storeAll(cluster: Cluster, store: StoreProgram, { program, signal }: Submission): Promise<string> {
   const programs = join(systemDirectory, 'programs')
   const { user, random } = cluster
-  // A directory that this user has made is this user's, and so is what is in it.
+  // A directory created by this user belongs to this user, and so does its content.
   const own = user === undefined ? [] : [join(programs, `${program.id}-${assetHash(Buffer.from(user)).slice(0, 16)}`)]
   for (const directory of [programs, ...own, join(programs, `${program.id}-${random.id()}`)]) {
     const path = join(directory, `${program.id}.js`)
-    // The bundle last: whoever finds it finds its assets.
+    // The bundle is stored last: if it exists, so do its assets.
     const assets = [
       ...new Map((program.assets ?? []).map(({ id, content }) => [id, { path: assetPath(path, id), bytes: content }])).values(),
     ]
@@ -172,12 +172,12 @@ async function storeAll(cluster: Cluster, store: StoreProgram, { program, signal
   }
   throw new GristmillError(
     'EBUSY',
-    `the program cannot be stored in ${programs}: somebody puts other files under every name; look who owns them`,
+    `the program cannot be stored in ${programs}: all its names are taken by other files; check their owners`,
     { details: { path: programs } },
   )
 }
 
-/** False: under this name there is something else. */
+/** Stores a file unless it exists. False: the existing file has other content. */
 async function storeOnce(
   cluster: Cluster, store: StoreProgram,
   { path, bytes }: { readonly path: string; readonly bytes: Uint8Array },
@@ -188,12 +188,12 @@ async function storeOnce(
       const { status, blocks, next } = await cluster.ask(locate, { path }, signal)
       if (status.type !== 'file' || status.length !== bytes.length) return false
       if (next === undefined && blocks.reduce((crc, block) => combine(crc, block.crc, block.length), 0) !== crcOf(bytes)) return false
-      // A checksum tells damage, and other bytes by accident. Somebody else may have chosen bytes with the same one.
+      // A checksum detects damage, but another user may have crafted other bytes with the same checksum.
       if (next === undefined && cluster.user !== undefined && status.owner === cluster.user) return true
       return Buffer.from(bytes).equals(await store.read(path, signal))
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return undefined
-      // It cannot be read by this user, or by nobody now.
+      // This user cannot read it, or no client can now.
       if (hasCode(error, 'EACCES', 'EISDIR', 'BLOCK_MISSING', 'CORRUPT', 'ESTALE')) return false
       throw error
     }
@@ -204,13 +204,13 @@ async function storeOnce(
     await store.write(path, bytes, signal)
     return true
   } catch (error) {
-    // Somebody else stores something under this name at this moment: most likely the same program.
+    // Another client is storing a file under this name right now, most likely the same program.
     if (!hasCode(error, 'EEXIST', 'EBUSY')) throw error
     return (await untilThere(cluster, path, signal)) && (await same()) === true
   }
 }
 
-/** False: it has not come. */
+/** Waits up to 10 s for the file to appear. False: it did not. */
 async function untilThere(cluster: Cluster, path: string, signal?: AbortSignal): Promise<boolean> {
   for (let tries = 100; ; tries--) {
     try {

@@ -1,5 +1,5 @@
-// Loads a program in a process of its own, as executors do: what its module does when it is loaded (exit, timers, another working
-// directory, prints) reaches nobody else. The process is started before it is needed, while the program is being bundled.
+// Loads a program in a child process, as executors do: side effects of its module (exit, timers, change of the working directory,
+// output) stay there. The process starts early, while the program is still being bundled.
 
 import { abortError } from '../../src/base/abort.ts'
 import { GristmillError, type ErrorCode } from '../../src/base/errors.ts'
@@ -16,14 +16,14 @@ export type LoaderReply =
 export interface LoaderOptions {
   readonly processes: Processes
   readonly clock: Clock
-  /** Its working directory, and where it may write; exists. */
+  /** Working directory of the process, and the only one it may write to; exists. */
   readonly dir: string
   readonly memoryBytes: number
-  /** What the program's tasks will have too. */
+  /** Environment that the program's tasks will have too. */
   readonly env: Readonly<Record<string, string>>
 }
 
-/** What a module prints while it is loaded is shown if that fails. Its tasks print it again, to their logs. */
+/** Output of the module, shown if loading fails. Its tasks print it again, to their logs. */
 const printedCharsMax = 4_000
 
 export class Loader {
@@ -34,7 +34,7 @@ export class Loader {
 
   constructor(options: LoaderOptions) {
     const { processes, dir, memoryBytes, env } = this.#options = options
-    // An end that comes before anybody asks is told to whoever asks.
+    // An exit before `plan` is called is reported by `plan`.
     this.#answer.promise.catch(() => {})
     this.#child = processes.start({
       main: new URL('./main.ts', import.meta.url), args: [], env: { TMPDIR: dir, ...env }, cwd: dir, heapBytesMax: memoryBytes,
@@ -42,7 +42,7 @@ export class Loader {
       onOutput: bytes => {
         this.#printed = (this.#printed + bytes.toString('utf8')).slice(-printedCharsMax)
       },
-      // A program may send messages of its own.
+      // The program may send messages of its own.
       onMessage: message => {
         if (isAnswer(message)) this.#answer.resolve(message)
       },
@@ -51,8 +51,8 @@ export class Loader {
   }
 
   /**
-   * Throws what planProgram throws, PROGRAM_INVALID if the program ends or holds up the process, ABORTED, or TIMEOUT if the signal's
-   * deadline passed. Once; the process is gone afterwards.
+   * Throws the errors of planProgram, PROGRAM_INVALID if the program ends or blocks the process, ABORTED, or TIMEOUT if the
+   * signal's deadline passed. REQUIRES: called once; the process ends with it.
    */
   async plan(request: PlanRequest, signal?: AbortSignal): Promise<Planned> {
     const { clock } = this.#options
@@ -73,7 +73,7 @@ export class Loader {
     }
   }
 
-  /** Kills the process, with all that it has started. May be called at any time. */
+  /** Kills the process and all its children. May be called at any time. */
   end(): void { this.#child.kill() }
 
   #ended({ code, signal }: { code: number | null; signal: string | null }): GristmillError {

@@ -1,5 +1,5 @@
-// Where the process begins in which a submitter loads a program: it plans one, says what came of it, and is ended. Whatever the
-// program's module does to its process when it is loaded, it does it here.
+// Entry point of the process in which a submitter loads a program: plans one program, replies, and is killed by its parent. Side
+// effects of the program's module happen here.
 
 import { connectParent } from '../../src/world/child.ts'
 import { asError } from '../../src/base/errors.ts'

@@ -1,5 +1,5 @@
-// A program's plan as its submitter needs it: loaded once, its plan built and cut into stages, nothing of it called. Functions stay
-// behind; what comes out is plain data, so that all of this can happen in another process.
+// Plan of a program for its submitter: loads the module, builds the plan and divides it into stages, without calling any user
+// function. The result is plain data without functions, so this can run in another process.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
@@ -16,21 +16,21 @@ import { checkJson, Unwritable } from '../../src/record/jsontext.ts'
 
 export interface PlanRequest {
   readonly id: ProgramId
-  /** What the program is called in messages. */
+  /** Name of the program in messages. */
   readonly name: string
-  /** Where its bundle lies, under its id. */
+  /** Directory of the bundle, which is named by its id. */
   readonly dir: string
-  /** Of the run. */
+  /** Parameters given with the run. */
   readonly params: Readonly<Record<string, unknown>>
-  /** Partitions of the shuffle, if the run says. */
+  /** Number of partitions of the shuffle, if the run gives it. */
   readonly partitions?: number | undefined
-  /** The program's own directory: until its assets are known, its modules find their files there. */
+  /** The program's directory: modules find their files there until the assets are known. */
   readonly place?: string | undefined
-  /** Tells loads of one process apart. */
+  /** Distinguishes several loads in one process. */
   readonly instance: string
 }
 
-/** A stage before it is known which splits its input has. */
+/** A stage before its splits are known. */
 export interface PlannedStage {
   readonly name: string
   readonly input: { readonly kind: 'files'; readonly options: InputOptions } | Extract<StageSpec['input'], { kind: 'shuffle' }>
@@ -38,19 +38,19 @@ export interface PlannedStage {
 }
 
 export interface Planned {
-  /** The run's over the program's own. */
+  /** Parameters of the program, overridden by those of the run. */
   readonly params: Readonly<Record<string, unknown>>
   readonly fingerprint: string
   readonly stages: readonly PlannedStage[]
   readonly outputFormat: OutputFormat
-  /** Files and directories that travel along, as the program says them. */
+  /** Names of the files and directories to send along, as the program gives them. */
   readonly assets: readonly string[]
-  /** What the program itself names. */
+  /** Inputs named by the program itself. */
   readonly input: readonly string[]
   readonly output: string | undefined
 }
 
-/** Throws PROGRAM_INVALID, and EINVAL for parameters that are no JSON. REQUIRES: the bundle is in `dir`. */
+/** Throws PROGRAM_INVALID, and EINVAL for parameters that JSON cannot represent. REQUIRES: the bundle is in `dir`. */
 export async function planProgram(
   world: { disk: Disk; modules?: Modules | undefined },
   { id, name, dir, params, partitions, instance }: PlanRequest,
@@ -73,7 +73,7 @@ export async function planProgram(
   }
 }
 
-/** Those that were said. Throws EINVAL for one that would not arrive as it is: parameters travel as JSON. */
+/** Parameters without undefined ones. Throws EINVAL for a value that JSON would change: parameters are sent as JSON. */
 export function paramsOf(params: Readonly<Record<string, unknown>>, whose: string): Record<string, unknown> {
   const said = Object.entries(params).filter(([, value]) => value !== undefined)
   for (const [name, value] of said) {

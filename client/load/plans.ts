@@ -1,22 +1,22 @@
-// Remembers how programs were planned, so that one that is run again is not loaded again.
+// Cache of program plans, so that a program that runs again is not loaded again.
 
 import type { Planned } from './planning.ts'
 
 const plansKept = 100
 
-/** Plans by what they depend on: the bundle, its parameters and its environment. A plan may depend on nothing else. */
+/** Plans by their inputs: the bundle, its parameters and its environment. A plan may depend on nothing else. */
 export class Plans {
   readonly #plans = new Map<string, Planned>()
-  /** Programs that were planned: the next time there is probably nothing to load. */
+  /** Files of programs that were planned: the next run is probably cached. */
   readonly #files = new Set<string>()
-  /** How many load each bundle now. */
+  /** Number of current users of each bundle. */
   readonly #used = new Map<string, number>()
   #begun = 0
 
-  /** A program begins to be planned. True for the first of each so many. */
+  /** Counts a planning. True for the first of every `every` calls. */
   begin(every: number): boolean { return this.#begun++ % every === 0 }
 
-  /** While it works, the bundle is said to be in use. */
+  /** Marks the bundle as in use during `work`. */
   async using<T>(bundle: string, work: () => Promise<T>): Promise<T> {
     this.#used.set(bundle, (this.#used.get(bundle) ?? 0) + 1)
     try {

@@ -1,6 +1,6 @@
-// The files that a program brings along, read where it is submitted. What the list names is looked for beside the program; a directory
-// stands for all files in it, in the order of their names, so that the same files give the same bundle everywhere. Links are followed
-// to files; below a directory they have to end within the program's own, so that a list does not ship what nobody meant.
+// Reads the assets of a program, the files sent along with it, at its submission. Names are relative to the program; a directory
+// stands for all files in it, in order of their names, so that the same files give the same bundle everywhere. Links to files are
+// followed; a link found inside a directory must stay within the program's directory, so that no unintended file is sent.
 
 import { posix, join } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -9,10 +9,10 @@ import { formatBytes } from '../../src/base/units.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { assetHash, type Asset } from '../../src/program/assets.ts'
 
-/** An asset with its bytes. */
+/** An asset with its content. */
 export interface ShippedAsset extends Asset { readonly content: Uint8Array }
 
-/** Throws ENOENT for a name that is not there, EINVAL for one that is not below or beside the program, TOO_LARGE. */
+/** Throws ENOENT for a missing file, EINVAL for a path that is not below or beside the program, TOO_LARGE. */
 export async function readAssets(disk: Disk, directory: string, names: readonly string[]): Promise<ShippedAsset[]> {
   const assets: ShippedAsset[] = []
   let total = 0
@@ -25,7 +25,7 @@ export async function readAssets(disk: Disk, directory: string, names: readonly 
     if (link && !found)
       throw new GristmillError(
         'ENOENT',
-        `the asset ${name} is a link to something that does not exist: ${path}; mend the link, or take it out of the list of assets`,
+        `the asset ${name} is a link to something that does not exist: ${path}; repair the link, or remove it from the list of assets`,
         { details: { path } },
       )
     if (!found)
@@ -42,7 +42,7 @@ export async function readAssets(disk: Disk, directory: string, names: readonly 
         `the asset ${name} is a link to a directory: ${path}; name the directory ${found.path ?? ''} itself, if it lies beside the program, or copy it there`,
         { details: { path } },
       )
-    // What is named is meant, wherever it leads; a link that is only found in a directory may lead anywhere.
+    // A link that is named explicitly may lead anywhere; one that is found in a directory may not.
     if (link && !names.some(named => plain(named) === name) && !(await inside(found.path ?? path))) {
       throw new GristmillError(
         'EINVAL',

@@ -1,5 +1,5 @@
-// The datanodes of a cluster, as an operator directs them: which are to be emptied, which are away for a while, and that bytes
-// are to be spread. A node is named by its id, its address, or its host if there is only one on it.
+// `mill.nodes`: operations of an operator on datanodes: decommission, maintenance, balance. A node is named by its id, its address,
+// or its host if that runs only one datanode.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -13,14 +13,14 @@ import type { CallMessage } from '../call/cluster.ts'
 import { checkInteger } from '../call/integers.ts'
 
 export interface BalanceOptions extends CallOptions {
-  /** Points of a hundred by which a node may differ from the average; 10 unless told. */
+  /** Percentage points by which a node's usage may differ from the average; default: 10. */
   readonly threshold?: number | undefined
-  /** That one node sends, and receives, on average; 50 MiB unless told. */
+  /** Average bytes per second that one node sends, and receives; default: 50 MiB. */
   readonly bytesPerSecond?: number | undefined
 }
 
 export interface MaintenanceOptions extends CallOptions {
-  /** How long it is away, in milliseconds. */
+  /** Duration of the maintenance, in milliseconds. */
   readonly forMs: number
 }
 
@@ -31,21 +31,24 @@ export class Nodes {
 
   constructor(ask: CallMessage) { this.#ask = ask }
 
-  /** Returns at once; the node is `decommissioned` when its blocks have been copied away. Throws ENOENT, EACCES, EINVAL, SAFE_MODE. */
+  /**
+   * Returns at once; the node is `decommissioned` once its blocks have been copied elsewhere. Throws ENOENT, EACCES, EINVAL,
+   * SAFE_MODE.
+   */
   decommission(node: string, options?: CallOptions | null): Promise<NodeStatus> {
     return perform('decommission', undefined, callOptions('decommission', options), async ({ signal }) =>
       this.#ask(service.decommission, { node: nodeOf(node) }, signal),
     )
   }
 
-  /** Puts a node back into service, whatever it was. Throws ENOENT, EACCES. */
+  /** Puts a node back into service from any state. Throws ENOENT, EACCES. */
   recommission(node: string, options?: CallOptions | null): Promise<NodeStatus> {
     return perform('recommission', undefined, callOptions('recommission', options), async ({ signal }) =>
       this.#ask(service.recommission, { node: nodeOf(node) }, signal),
     )
   }
 
-  /** Its blocks are not copied while it is away, for so long. Throws ENOENT, EACCES, EINVAL. */
+  /** For this time the node may be away without its blocks being copied. Throws ENOENT, EACCES, EINVAL. */
   maintenance(node: string, options: MaintenanceOptions): Promise<NodeStatus> {
     return perform(
       'maintenance', undefined,
@@ -57,7 +60,7 @@ export class Nodes {
     )
   }
 
-  /** Begins to move blocks from full nodes to empty ones; it ends by itself. Throws EINVAL, EACCES. */
+  /** Starts moving blocks from full nodes to empty ones; ends by itself. Throws EINVAL, EACCES. */
   balance(options?: BalanceOptions | null): Promise<BalanceState> {
     const read = () => optionsOf<BalanceOptions>(options, 'balance', { threshold: true, bytesPerSecond: true, signal: true })
     return perform(

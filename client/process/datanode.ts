@@ -1,4 +1,4 @@
-// `gristmill datanode`: a datanode in this process until it is told to end. It is ready once its namenode knows it.
+// `gristmill datanode`: runs a datanode in this process until a signal. It is ready once it has registered with its namenode.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
@@ -20,7 +20,7 @@ export async function runDatanode(run: ServerRun): Promise<void> {
       'a datanode belongs to a namenode: give its address with --cluster host:port (or start a whole cluster with "gristmill up")',
     )
   }
-  // On loopback the secret is the one that its namenode left in the same home, or in the cluster's own directory.
+  // On loopback, the secret is the one that the namenode created in the same home or in the cluster's directory.
   const secret = await serverSecret({ ...run, settings: isLoopback(host) ? { ...settings, secretFile: place.secretFile } : settings }, host)
   const dirs = settings.dir ?? [`${settings.home}/datanode`]
   const [{ Datanode }, { careOf }, { openTasks }] = await Promise.all([
@@ -47,7 +47,7 @@ export async function runDatanode(run: ServerRun): Promise<void> {
   }
 }
 
-/** A node of one cluster that is sent to another's namenode has the wrong directory, or the wrong address: both are said. */
+/** WRONG_CLUSTER means a wrong directory or a wrong address: the message names both. */
 async function start<T>(starting: Promise<T>, { dir, namenode }: { dir: string; namenode: Address }): Promise<T> {
   try {
     return await starting

@@ -1,4 +1,4 @@
-// `gristmill down`: ends the cluster that `up` has left word of, whether it was done or was killed before. Its data stays.
+// `gristmill down`: stops the cluster of `up`, also if `up` was killed during its start. The data is kept.
 
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
@@ -8,7 +8,7 @@ import { forgetStarting, readStarting } from './starting.ts'
 import { stopAll, type Stopped } from './stop.ts'
 
 export interface DownReport {
-  /** Where the data lies; undefined if no cluster was ever left running here. */
+  /** Data directory of the cluster; undefined if `up` left no cluster here. */
   readonly dir: string | undefined
   readonly stopped: readonly Stopped[]
 }

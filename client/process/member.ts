@@ -1,4 +1,4 @@
-// A process of the cluster that `up` has in its hands: one that it has started, or one of an earlier `up` that lives.
+// A process of the cluster as `up` sees it: started by it, or still running from an earlier `up`.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Machine } from '../../src/ports/machine.ts'
@@ -10,7 +10,7 @@ export interface ClusterMember {
   readonly name: string
   readonly log: string
   readonly process: RunningProcess
-  /** Resolves when it has ended, with how. */
+  /** Resolves at the end of the process with a description of its end. */
   readonly ended: Promise<string>
 }
 
@@ -18,7 +18,7 @@ export const nameOf = ({ dir }: Pick<RunningProcess, 'dir'>): string => dir.slic
 
 const lookMs = 500
 
-/** One that this process did not start, and whose end it sees by looking. `ended` never resolves after `signal`. */
+/** A process that this one did not start; its end is detected by polling. `ended` never resolves after `signal`. */
 export function livingMember(
   { clock, machine }: { clock: Clock; machine: Machine },
   process: RunningProcess, dir: string, signal: AbortSignal,

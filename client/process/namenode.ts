@@ -1,4 +1,4 @@
-// `gristmill namenode`: a namenode in this process until it is told to end.
+// `gristmill namenode`: runs a namenode in this process until a signal.
 
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'

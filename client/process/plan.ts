@@ -1,4 +1,4 @@
-// What `gristmill up` is to start: what it is told now, over what it remembers of the last time. Reads directories, and changes nothing.
+// Plan of `gristmill up`: current options over those remembered from the last time. Reads directories, and changes nothing.
 
 import { settingNames } from '../../src/base/config.ts'
 import { settings as table, type Setting, type SettingName, type Settings } from '../../src/base/settings.ts'
@@ -10,19 +10,19 @@ import { oneDirectory } from './run.ts'
 export interface UpPlan {
   readonly settings: Settings
   readonly dir: string
-  /** undefined: one of its own, in `dir`. */
+  /** undefined: `up` creates one in `dir`. */
   readonly secretFile: string | undefined
-  /** Names of datanodes, each that of its directory, in order. */
+  /** Names of the datanodes, equal to the names of their directories, in order. */
   readonly datanodes: readonly string[]
-  /** Listened on the last time, by the name of the process. */
+  /** Ports of the last time, by process name. */
   readonly ports: Readonly<Record<string, number>>
   readonly remembered: Remembered
-  /** What a person should know of all this. */
+  /** Messages for the user about this plan. */
   readonly notes: readonly string[]
 }
 
 const datanodesDefault = 3
-/** Kept in fields of their own, or not of the cluster. */
+/** Settings with fields of their own, or that do not describe the cluster. */
 const notSaid: ReadonlySet<SettingName> = new Set(['home', 'cluster', 'secretFile', 'dir', 'port', 'datanodes'])
 const sayable = settingNames.filter(name => !notSaid.has(name) && (table[name].usedBy as readonly string[]).includes('up'))
 
@@ -33,7 +33,7 @@ export async function planUp(disk: Disk, told: Settings, flags: Readonly<Record<
   const before = last?.dir === dir ? last : undefined
   if (last && !before)
     notes.push(
-      `the cluster of this home is the one in ${dir} from now on; the one in ${last.dir} stays there, and --dir ${last.dir} is that one again`,
+      `the cluster of this home is now the one in ${dir}; the previous one stays in ${last.dir} and can be started with --dir ${last.dir}`,
     )
   const again = Object.entries(before?.said ?? {}).filter(
     ([name]) => (sayable as readonly string[]).includes(name) && told[name as SettingName] === undefined,
@@ -45,14 +45,14 @@ export async function planUp(disk: Disk, told: Settings, flags: Readonly<Record<
   const datanodes = await datanodesOf(disk, dir, { told: told.datanodes, before: before?.datanodes })
   if (datanodes.more.length > 0) {
     notes.push(
-      `${datanodes.more.join(', ')} ${datanodes.more.length === 1 ? 'has' : 'have'} data and ${datanodes.more.length === 1 ? 'is' : 'are'} started as well; "gristmill decommission" takes a datanode away`,
+      `${datanodes.more.join(', ')} ${datanodes.more.length === 1 ? 'has' : 'have'} data and ${datanodes.more.length === 1 ? 'is' : 'are'} started as well; remove a datanode with "gristmill decommission"`,
     )
   }
   const names = [...datanodes.first, ...datanodes.more]
   const replication = settings.replication ?? Math.min(replicationDefault, names.length)
   if (replication > names.length)
     notes.push(
-      `new files get ${replication} replicas, and there ${names.length === 1 ? 'is 1 datanode' : `are ${names.length} datanodes`}: blocks will have too few until there are more`,
+      `new files get ${replication} replicas, but there ${names.length === 1 ? 'is 1 datanode' : `are ${names.length} datanodes`}: blocks stay under-replicated until there are more`,
     )
   const secretFile = told.secretFile ?? before?.secretFile
   const said = {
@@ -67,7 +67,7 @@ export async function planUp(disk: Disk, told: Settings, flags: Readonly<Record<
   }
 }
 
-/** `more`: beyond the number that is wanted, and without them blocks might be missing. */
+/** `more`: datanodes beyond the requested number that have data, without which blocks might be missing. */
 async function datanodesOf(
   disk: Disk, dir: string,
   { told, before }: { told: number | undefined; before: number | undefined },

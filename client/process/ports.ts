@@ -1,8 +1,8 @@
-// The ports of a cluster of `up`: those of the last time, else 8620 and the following ones, as far as they are free.
+// Chooses ports for the processes of `up`: those of the last time, else free ones from 8620 on.
 
 import type { Machine } from '../../src/ports/machine.ts'
 
-/** Ports that are tried one after the other; then the system gives one. */
+/** Number of consecutive ports to try; after that the system chooses. */
 const triesMax = 200
 
 export class Ports {
@@ -10,7 +10,7 @@ export class Ports {
   readonly #host: string
   readonly #known: Readonly<Record<string, number>>
   readonly #taken: Set<number>
-  /** By name, over those of the last time. */
+  /** Reserved ports by process name; take precedence over those of the last time. */
   readonly #kept = new Map<string, number>()
   #last: Promise<unknown> = Promise.resolve()
 
@@ -21,14 +21,17 @@ export class Ports {
     this.#taken = new Set(Object.values(known))
   }
 
-  /** Sets a port aside for a process that is to listen there again. False if it is not free. */
+  /** Reserves a port for a process that listened there before. False if it is not free. */
   async keep(name: string, port: number): Promise<boolean> {
     if (!await this.#machine.isPortFree(this.#host, port)) return false
     this.#kept.set(name, port)
     return true
   }
 
-  /** A port for a process, or 0 for any; each is given out once. `note` is called if another process has the one of the last time. */
+  /**
+   * A port for a process, or 0 for any; each is returned once. `note` is called if another process uses the namenode's previous
+   * port.
+   */
   take(name: string, from: number, note: (text: string) => void): Promise<number> {
     const taken = this.#last.then(() => this.#take(name, from, note))
     this.#last = taken.catch(() => {})
@@ -39,7 +42,7 @@ export class Ports {
     const known = this.#kept.get(name) ?? this.#known[name]
     if (known !== undefined) {
       if (await this.#machine.isPortFree(this.#host, known)) return known
-      if (name === 'namenode') note(`another process listens on port ${known}, where the namenode did; it takes another port`)
+      if (name === 'namenode') note(`another process listens on port ${known}, which the namenode used; it takes another port`)
     }
     for (let port = from; port < from + triesMax; port++) {
       if (this.#taken.has(port)) continue

@@ -1,5 +1,5 @@
-// `gristmill namenode recover`: which namenode's directory is meant, what datanodes beside it remember, and what the namenode's room for
-// recovery makes of both.
+// `gristmill namenode recover`: finds the namenode's directory, reads the epochs that datanodes beside it remember, and runs the
+// namenode's recovery.
 
 import { recover, type Recovery } from '../../namenode/backup/recover.ts'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -20,7 +20,7 @@ export interface RecoverParts {
   readonly epoch?: number | undefined
 }
 
-/** Of a namenode, with its directory. */
+/** Result of a recovery, with the namenode's directory. */
 export interface NamenodeRecovery extends Recovery { readonly dir: string }
 
 export async function recoverNamenode({ settings, world, ...options }: RecoverParts): Promise<NamenodeRecovery> {
@@ -29,8 +29,8 @@ export async function recoverNamenode({ settings, world, ...options }: RecoverPa
 }
 
 /**
- * The one that was named; else of this home the one of `gristmill namenode`, of `up`, or of the embedded cluster. Throws CONFIG_INVALID if
- * two could be meant.
+ * The directory that --dir names; else the directory in this home of `gristmill namenode`, of `up`, or of the embedded cluster.
+ * Throws CONFIG_INVALID if two of them exist.
  */
 async function directoryOf(disk: Disk, settings: Settings): Promise<string> {
   const { home } = settings
@@ -45,13 +45,13 @@ async function directoryOf(disk: Disk, settings: Settings): Promise<string> {
   if (there.length > 1)
     throw new GristmillError(
       'CONFIG_INVALID',
-      `this home has the directories of two namenodes: ${there.join(' and ')}; say which one with --dir`,
+      `this home has the directories of two namenodes: ${there.join(' and ')}; choose one with --dir`,
     )
-  // Of one that is gone altogether there may be backups.
+  // A directory that is lost completely may still have backups.
   return there[0] ?? (remembered ? wanted[1]! : await disk.stat(`${embedded}/${stampName}`) && !await disk.stat(own) ? embedded : own)
 }
 
-/** Datanodes of an embedded cluster and of `up` lie beside their namenode. */
+/** In an embedded cluster and in one of `up`, datanode directories are beside that of the namenode. */
 async function seenBeside(disk: Disk, dir: string): Promise<Seen[]> {
   const { seenIn } = await import('../../datanode/heartbeat/epoch.ts')
   const parent = dir.slice(0, dir.lastIndexOf('/'))
@@ -60,7 +60,7 @@ async function seenBeside(disk: Disk, dir: string): Promise<Seen[]> {
   if (cluster === undefined) return found
   for (const { name } of await disk.list(parent)) {
     if (!/^datanode\d*$/.test(name) || await clusterOf(disk, `${parent}/${name}`) !== cluster) continue
-    // The datanode itself says what is wrong with it.
+    // Ignored: the datanode reports errors of its directory itself.
     const seen = await seenIn(disk, `${parent}/${name}`).catch(() => undefined)
     if (seen) found.push(seen)
   }

@@ -1,5 +1,5 @@
-// What it takes to run one server process: where it listens, with which secret, where its data lies, and how it ends.
-// The process itself (signals, exit code, output) belongs to the command line; here it is an AbortSignal and two callbacks.
+// Common parts of a server process: listening address, secret, data directory, and end. The process itself (signals, exit code,
+// output) belongs to the command line; this file sees an AbortSignal and a callback.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { address, type Address, type ClusterId } from '../../src/base/ids.ts'
@@ -9,13 +9,13 @@ import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { secretDefault } from '../locate.ts'
 
-/** What a process says of itself once it serves. */
+/** Facts that a server process reports once it serves. */
 export interface Ready {
   readonly role: 'namenode' | 'datanode'
   readonly id: string
-  /** Where others reach it. */
+  /** Address at which clients reach it. */
   readonly address: Address
-  /** Where it listens: the same unless `advertise` says otherwise. */
+  /** Address on which it listens; differs if `advertise` is set. */
   readonly listening: Address
   readonly pid: number
   readonly dir: string
@@ -26,7 +26,7 @@ export interface ServerRun {
   readonly settings: Settings
   readonly world: World
   readonly machine: Machine
-  /** Ends the process in good order. */
+  /** Aborted: the server stops in an orderly way. */
   readonly signal: AbortSignal
   readonly ready: (ready: Ready) => Promise<void> | void
 }
@@ -37,13 +37,13 @@ export const hostDefault = '127.0.0.1'
 
 export const isLoopback = (host: string): boolean => /^127\.\d+\.\d+\.\d+$|^localhost$|^\[?::1\]?$/.test(host)
 
-/** How often somebody else's lock on the home is looked at again, and for how long. */
+/** Interval in milliseconds and number of attempts to lock the home. */
 const lockTryMs = 20
 const lockTries = 250
 
 /**
- * The secret of a server that listens on `host`. Only on loopback is one made where there is none: anywhere else two
- * machines must have the same, and a person has to see to that. Throws CONFIG_INVALID.
+ * Secret of a server that listens on `host`. A missing secret is created only on loopback: on other addresses several machines
+ * need the same secret, which an operator must provide. Throws CONFIG_INVALID.
  */
 export async function serverSecret(
   { settings, world, signal }: Pick<ServerRun, 'settings' | 'world' | 'signal'>,
@@ -60,7 +60,9 @@ export async function serverSecret(
   return homeSecret({ world, signal }, settings.home)
 }
 
-/** The secret that all processes of one user on one machine share; made under the home's lock, for two may start at once. */
+/**
+ * Secret shared by all processes of one user on one machine; created under the home's lock, since two processes may start at once.
+ */
 export async function homeSecret({ world, signal }: Pick<ServerRun, 'world' | 'signal'>, home: string): Promise<Buffer> {
   const { disk, clock } = world
   const path = secretDefault(home)
@@ -79,12 +81,12 @@ export async function homeSecret({ world, signal }: Pick<ServerRun, 'world' | 's
   }
   throw new GristmillError(
     'DIR_IN_USE',
-    `the home ${home} has been locked by another process for ${(lockTries * lockTryMs) / 1000} s; is one hanging there?`,
+    `the home ${home} has been locked by another process for ${(lockTries * lockTryMs) / 1000} s; it may hang`,
     { details: { dir: home } },
   )
 }
 
-/** The one directory of a process that takes just one. */
+/** Directory of a server that takes exactly one. */
 export function oneDirectory(settings: Settings, fallback: string): string {
   const { dir } = settings
   if (dir === undefined) return fallback
@@ -93,7 +95,7 @@ export function oneDirectory(settings: Settings, fallback: string): string {
   return dir[0]!
 }
 
-/** Resolves when the process is told to end, or rejects when it cannot go on. */
+/** Resolves when `signal` aborts; rejects when the server fails. */
 export async function untilTold(signal: AbortSignal, failed: Promise<never>): Promise<void> {
   let stop = (): void => {}
   const told = new Promise<void>(resolve => {

@@ -1,4 +1,4 @@
-// One server process of `gristmill up`: started through the bin with settings in its environment, ready when it has said so.
+// A server process of `gristmill up`: started through the bin with settings in its environment; ready once its ready line appears.
 
 import { fileURLToPath } from 'node:url'
 import { settingNames, variableOf } from '../../src/base/config.ts'
@@ -27,11 +27,11 @@ interface Starting {
   readonly cwd: string
 }
 
-/** The same place in a checkout and in an installed package. */
+/** Valid in a checkout and in an installed package. */
 const bin = fileURLToPath(new URL('../cli/gristmill.js', import.meta.url))
 const readyMs = 30_000
 const lookMs = 15
-/** What is shown of the log of one that failed. */
+/** Length of the log's end that is shown if a process did not start. */
 const tailChars = 2_000
 
 export class ServerProcess {
@@ -70,7 +70,7 @@ export class ServerProcess {
 
   get process(): RunningProcess { return this.#process }
 
-  /** Waits until it serves. Throws with the end of its log if it does not come so far. */
+  /** Waits until the process serves. Throws with the end of its log if it ends before, or after 30 s. */
   async ready(signal: AbortSignal): Promise<void> {
     const { clock, disk } = this.#world
     const until = clock.mono() + readyMs
@@ -95,7 +95,7 @@ export class ServerProcess {
 
   release(): void { this.#launched.release() }
 
-  /** Its own last words are the best message there is: with --json they are one line that names the code. */
+  /** The last log line is the best message: with --json it is one line of JSON with the error code. */
   async #failure(): Promise<GristmillError> {
     const log = (await this.#world.disk.readFile(this.log)).toString('utf8').slice(-tailChars).trimEnd()
     const last = log.slice(log.lastIndexOf('\n') + 1)
@@ -104,7 +104,7 @@ export class ServerProcess {
       if (isErrorCode(error?.code))
         return new GristmillError(error.code, `${this.name} did not start: ${String(error.message)}`, { details: { log: this.log } })
     } catch {
-      // Not said as JSON: shown as it is.
+      // Not JSON: shown unchanged.
     }
     return new GristmillError('UNAVAILABLE', `${this.name} did not start (${this.#how}); its log ${this.log} ends with:\n${log}`, {
       details: { log: this.log },
@@ -112,7 +112,7 @@ export class ServerProcess {
   }
 }
 
-/** Everything that was said to `up` holds for its processes, but what is each one's own. */
+/** Environment of a process: all settings of `up`, except those that differ per process. */
 function environment({ settings, env }: Starting, { role, secretFile, namenode }: ServerPlan): Record<string, string | undefined> {
   const result: Record<string, string | undefined> = {}
   for (const [name, value] of Object.entries(env)) if (!name.startsWith('GRISTMILL_')) result[name] = value

@@ -1,5 +1,5 @@
-// Word of the processes that `up` has started and that do not all serve yet. Were `up` killed in that time, nobody else would know of
-// them: `down` ends them, and so does the next `up`. The file goes when the cluster's own file is there, or nothing is left to know of.
+// File of the processes that `up` has started but that do not all serve yet. If `up` is killed meanwhile, only this file names
+// them: `down` and the next `up` end them. The file is removed once the cluster's own file exists, or when no process is left.
 
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Machine } from '../../src/ports/machine.ts'
@@ -22,7 +22,7 @@ export async function noteStarting(disk: Disk, home: string, { dir, processes }:
 
 export const forgetStarting = (disk: Disk, home: string): Promise<void> => disk.remove(startingFile(home))
 
-/** Those that live, of an `up` that is at work or was killed; undefined if there are none. */
+/** Processes of a running or killed `up` that still run; undefined if there are none. */
 export async function readStarting(disk: Disk, machine: Machine, home: string): Promise<Starting | undefined> {
   try {
     const found = JSON.parse((await disk.readFile(startingFile(home))).toString('utf8')) as Starting

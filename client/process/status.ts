@@ -1,6 +1,5 @@
-// `gristmill status`: the processes of a cluster and its state, as its namenode knows them and as `up` has left word of them.
-// Looking starts nothing: where nothing runs, that is what is said. A cluster of `up` whose namenode does not answer is shown by its
-// processes.
+// `gristmill status`: processes and state of a cluster, from its namenode and from the file of `up`. Starts nothing. A cluster of
+// `up` whose namenode does not answer is described by its processes.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
@@ -19,20 +18,20 @@ export interface ProcessState {
   readonly address: string
   readonly pid: number
   readonly dir: string
-  /** `gone`: the process of `up` has ended. For datanodes otherwise as the namenode sees them. */
+  /** `gone`: the process of `up` has ended. All other states of datanodes are the namenode's. */
   readonly state: 'live' | 'stale' | 'dead' | 'left' | 'away' | 'gone'
 }
 
 export interface StatusReport {
   readonly kind: 'cluster' | 'embedded'
-  /** Where the data of the embedded cluster lie, or of the cluster that `up` has made in this home. */
+  /** Data directory of the embedded cluster, or of the cluster of `up` in this home. */
   readonly dir: string | undefined
-  /** Logs of the processes that `up` has started. */
+  /** Log directory of the processes of `up`. */
   readonly logs?: string | undefined
   readonly processes: readonly ProcessState[]
-  /** As the namenode sees it. undefined: nothing runs, or the namenode does not answer. */
+  /** State reported by the namenode. undefined: no process runs, or the namenode does not answer. */
   readonly cluster: ClusterStatus | undefined
-  /** Why the namenode does not answer, although processes of its cluster live. */
+  /** Reason why the namenode does not answer although processes of its cluster run. */
   readonly failure?: GristmillError | undefined
 }
 
@@ -43,7 +42,7 @@ export interface StatusOptions {
   readonly signal: AbortSignal
 }
 
-/** Throws UNAVAILABLE if a cluster that was named and is not of `up` does not answer. */
+/** Throws UNAVAILABLE if a cluster that was named explicitly, and is not of `up`, does not answer. */
 export async function clusterStatus(options: StatusOptions): Promise<StatusReport> {
   const { settings, world, machine } = options
   const place = await locate({ disk: world.disk, machine }, settings)
@@ -61,7 +60,7 @@ export async function clusterStatus(options: StatusOptions): Promise<StatusRepor
     const found = await caller.call(namenode, status, {}, { signal: options.signal, peer: 'namenode' })
     return { kind: place.kind, dir, logs, processes: processesOf(found, running, machine), cluster: found }
   } catch (error) {
-    // An embedded cluster's owner may have ended just now.
+    // The owner of an embedded cluster may have ended just now.
     if (place.kind === 'embedded' && hasCode(error, 'UNAVAILABLE') && !(await runningAt(options, place)))
       return { kind: 'embedded', dir, processes: [], cluster: undefined }
     if (place.kind !== 'cluster' || !running || !hasCode(error, 'UNAVAILABLE', 'TIMEOUT')) throw error
@@ -82,7 +81,7 @@ async function runningAt(
   return running && !running.stopping && running.processes.some(process => isAlive(machine, process)) ? running : undefined
 }
 
-/** What the namenode knows, and what `up` has started beside: a process that died before the namenode noticed. */
+/** Processes known to the namenode, corrected by the file of `up`: a process may have died before the namenode noticed. */
 function processesOf(found: ClusterStatus, running: Running | undefined, machine: Machine): ProcessState[] {
   const namenode = running?.processes.find(process => process.role === 'namenode')
   const processes: ProcessState[] = [

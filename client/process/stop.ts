@@ -1,5 +1,5 @@
-// Ends processes that were found in a file rather than started here: each is asked to end, given time to drain, and killed
-// if it does not. Before every signal the process is compared with the one that was meant.
+// Ends processes that are listed in a file rather than started by this process: SIGTERM, time to drain, then SIGKILL. Before every
+// signal the process is checked against its recorded start, since pids are reused.
 
 import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -7,12 +7,12 @@ import type { Machine } from '../../src/ports/machine.ts'
 import { isAlive, type RunningProcess } from '../running.ts'
 
 const lookMs = 25
-/** Beside the drain itself: closing stores, ending executors. */
+/** Time beyond the drain: closing stores, ending executors. */
 const slackMs = 3_000
 
 export interface Stopped { readonly process: RunningProcess; readonly how: 'ended' | 'killed' | 'was gone' }
 
-/** Datanodes first: they tell the namenode that they leave, which then has nobody left to miss. */
+/** Datanodes first: they tell the namenode that they leave, so that it does not miss them. */
 export async function stopAll(
   world: { clock: Clock; machine: Machine }, processes: readonly RunningProcess[], graceMs = limits.drainMs + slackMs,
 ): Promise<Stopped[]> {
@@ -26,7 +26,7 @@ export async function stopAll(
 async function stopOne({ clock, machine }: { clock: Clock; machine: Machine }, process: RunningProcess, graceMs: number): Promise<Stopped> {
   if (!isAlive(machine, process)) return { process, how: 'was gone' }
   machine.signal(process.pid, 'SIGTERM')
-  // One that was stopped (Ctrl-Z) could not hear it.
+  // A stopped process (Ctrl-Z) does not handle SIGTERM before it continues.
   machine.signal(process.pid, 'SIGCONT')
   const until = clock.mono() + graceMs
   while (clock.mono() < until) {

@@ -43,7 +43,7 @@ test('what is left out because of its name is told, once, and not if another pat
   expect(await paths('/logs/_temp*')).toEqual(['/logs/_temporary/g.log'])
   const entries = await Promise.all(['/logs/.hidden', '/logs/_SUCCESS', '/logs/_temporary'].map(path => ask(stat, { path })))
   expect(leftOutLine(entries)).toBe(
-    'not read, because names that begin with _ or . are no input unless they are named themselves: /logs/.hidden, /logs/_temporary/',
+    'skipped, because names that begin with _ or . are input only if they are named explicitly: /logs/.hidden, /logs/_temporary/',
   )
   expect(leftOutLine(entries.slice(1, 2))).toBeUndefined()
 })

@@ -127,7 +127,7 @@ test('logs are read from every node, a dead one is said to be dead, and followin
   )
   const pieces = await Array.fromAsync(new Job(cluster, job).logs({ follow: true }))
   expect(pieces.map(({ attempt, text, unreachable }) => `${attempt} ${text.trim()}${unreachable ?? ''}`)).toEqual([
-    `${id(0)} one`, `${id(1)} node b is not there any more, and its logs with it`, `${id(2)} c does not answer`, `${id(0)} two`,
+    `${id(0)} one`, `${id(1)} node b is lost, and its logs with it`, `${id(2)} c does not answer`, `${id(0)} two`,
   ])
 })
 
