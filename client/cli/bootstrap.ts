@@ -1,4 +1,4 @@
-// What a session gets from outside: settings, the machine, the world. Loaded when first asked for; `--help` needs none of it.
+// External dependencies of a command line session: settings, machine, world. Loaded on first use; `--help` needs none of them.
 
 import type { Settings } from '../../src/base/settings.ts'
 import type { TestHold } from '../../src/world/control.ts'
@@ -8,7 +8,7 @@ import type { Mill } from '../mill.ts'
 import type { CommandContext } from './context.ts'
 import type { Options } from './program.ts'
 
-/** Commands that people watch through their log; the others speak to the terminal. */
+/** Commands that log at level info by default; the others print to the terminal. */
 const servers = new Set(['namenode', 'datanode'])
 
 export async function loadSettings(flags: Options): Promise<Settings> {
@@ -33,7 +33,7 @@ export async function loadWorld(name: string, settings: Settings): Promise<World
   })
 }
 
-/** What a test has in its hands of this process: nothing, anywhere but in a test. */
+/** Control that a test has over this process; undefined outside of tests. */
 async function held(): Promise<TestHold | undefined> {
   const { environment } = await loadMachine()
   if (!environment['GRISTMILL_TEST_KIT'] && !environment['GRISTMILL_FAILPOINTS']) return undefined
@@ -41,13 +41,13 @@ async function held(): Promise<TestHold | undefined> {
   return takeHold()
 }
 
-/** The cluster that the settings mean, or the embedded one. */
+/** Opens the cluster selected by the settings, or the embedded one. */
 export async function openMill(context: CommandContext): Promise<Mill> {
   const [settings, machine, world, { openMeant }] = await Promise.all([
     context.settings(), context.machine(), context.world(), import('../embedded/open.ts'),
   ])
   return openMeant({
     settings, machine, world, signal: context.signal,
-    onMade: dir => context.note(`this is the first use of the embedded cluster of this home: its files lie in ${dir}`),
+    onMade: dir => context.note(`created the embedded cluster of this home; its files are in ${dir}`),
   })
 }

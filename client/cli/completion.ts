@@ -1,4 +1,4 @@
-// Completion scripts for shells, made from the catalog: command names first, then a command's options, else local files.
+// Shell completion scripts, generated from the catalog: command names first, then the options of the command, else local files.
 
 import type { CommandSpec, OptionSpec } from './spec.ts'
 
@@ -9,7 +9,7 @@ export interface Words {
   readonly globals: readonly OptionSpec[]
 }
 
-/** `-r, --recursive` → both. */
+/** Both flags of `-r, --recursive`. */
 const flagsOf = (option: OptionSpec): string[] => option.flags.replace(/[<[].*$/, '').split(',').map(flag => flag.trim()).filter(Boolean)
 
 const quoted = (text: string): string => `'${text.replaceAll(`'`, `'\\''`)}'`

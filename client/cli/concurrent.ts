@@ -1,10 +1,13 @@
-// The same small thing done to very many: several are on their way at once, and their results come in the order of what they were made
-// of. One change after the other waits for a sync of the namenode's disk each time; changes that wait together share one.
-// Invariant: nothing is on its way any more when the generator has ended, however it ends.
+// Runs one small operation over many items, up to 32 at a time, and yields results in the order of the items. Concurrent mutations
+// share a sync of the namenode's disk; sequential ones wait for one sync each.
+// Invariant: no operation is in flight when the generator has ended, however it ends.
 
 const atOnceMax = 32
 
-/** `alone`: begun when all before it are done, such as a directory after what is in it. Throws the first failure in that order. */
+/**
+ * `alone`: items that start only when all earlier ones are done, such as a directory after its contents. Throws the first failure
+ * in item order.
+ */
 export async function* concurrent<T, R>(
   items: AsyncIterable<T>, work: (item: T) => Promise<R>, alone: (item: T) => boolean = () => false,
 ): AsyncGenerator<R, void, undefined> {
@@ -14,7 +17,7 @@ export async function* concurrent<T, R>(
       const most = alone(item) ? 0 : atOnceMax - 1
       while (flying.length > most) yield await flying.shift()!
       const one = work(item)
-      // Who fails while others are waited for is heard in its turn.
+      // A failure is reported when its turn comes, not as an unhandled rejection.
       one.catch(() => {})
       flying.push(one)
     }

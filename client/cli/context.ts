@@ -1,6 +1,6 @@
-// What a command is given: where to print, how it was called, the cluster (opened when first asked for), the local disk,
-// and the way to go on after one of several operands has failed.
-// REQUIRES: whoever makes a Context closes it.
+// Environment of one command: printer, options, cluster (opened on first use), local disk, and the rule for continuing after one of
+// several operands failed.
+// REQUIRES: the creator of a CommandContext closes it.
 
 import type { Mill } from '../mill.ts'
 import { asError } from '../../src/base/errors.ts'
@@ -15,13 +15,13 @@ import type { Printer } from './printer.ts'
 export interface CommandContextParts {
   readonly command: string
   readonly printer: Printer
-  /** Of this call, with the global ones. */
+  /** Options of this call, global ones included. */
   readonly options: Options
   /** Aborted by Ctrl-C, by SIGTERM, and when the reader of stdout has gone. */
   readonly signal: AbortSignal
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
-  /** What flags, variables and the settings file say. */
+  /** Reads settings from flags, variables and the settings file. */
   readonly settings: (flags: Options) => Promise<Settings>
   readonly machine: () => Promise<Machine>
   readonly world: (name: string, settings: Settings) => Promise<World>
@@ -41,7 +41,7 @@ export class CommandContext {
   #mill: Promise<Mill> | undefined
   /** Operands that failed; the exit code is 1 if there are any. */
   failed = 0
-  /** What a command that has done its work says by its exit code, whatever failed; 0 unless told. */
+  /** Exit code of a command that completed its work, which takes precedence over failed operands; default: 0. */
   exitCode = 0
 
   constructor(parts: CommandContextParts) {
@@ -61,17 +61,17 @@ export class CommandContext {
 
   machine(): Promise<Machine> { return this.#parts.machine() }
 
-  /** Logs under the command's name; commands that serve log more than others unless told. */
+  /** Logs under the command's name; servers have a higher default log level. */
   world(): Promise<World> {
     return this.#world ??= this.settings().then(settings => this.#parts.world(this.command, settings))
   }
 
-  /** The cluster, or the embedded one. */
+  /** The selected cluster, or the embedded one. */
   mill(): Promise<Mill> {
     if (this.#mill) return this.#mill
     const opening = this.#parts.open(this)
     this.#mill = opening
-    // Who waits for a namenode to be there tries again.
+    // A failed opening is not cached: callers that wait for a namenode try again.
     opening.catch(() => { if (this.#mill === opening) this.#mill = undefined })
     return opening
   }
@@ -81,7 +81,7 @@ export class CommandContext {
     return openProgress(this.printer, { mono: () => clock.mono(), off: off || this.json })
   }
 
-  /** Does the work for each operand. One that fails is complained of, and the others go on; an abort ends all. */
+  /** Runs the work for each operand. A failed operand is reported and the others continue; an abort ends the loop. */
   async each(operands: Iterable<string> | AsyncIterable<string>, work: (operand: string) => Promise<void>): Promise<void> {
     const iterator = Symbol.asyncIterator in operands ? operands[Symbol.asyncIterator]() : operands[Symbol.iterator]()
     for (;;) {
@@ -95,7 +95,7 @@ export class CommandContext {
     }
   }
 
-  /** Complains of an operand and remembers it; rethrows what concerns all of them. */
+  /** Reports the failure of one operand and counts it; rethrows errors that concern all operands. */
   giveUpOn(operand: string, thrown: unknown): void {
     this.signal.throwIfAborted()
     if (this.printer.broken) throw this.printer.broken
@@ -109,7 +109,7 @@ export class CommandContext {
     this.complain(thrown, operand)
   }
 
-  /** What a person should know and is no failure. */
+  /** Prints information that is no failure. */
   note(text: string): void { this.printer.note(this.json ? JSON.stringify({ note: text }) : `gristmill: ${this.command}: ${text}`) }
 
   complain(thrown: unknown, operand?: string): void {
@@ -128,5 +128,5 @@ export class CommandContext {
   }
 }
 
-/** Node's own error about a local file, which concerns that file alone. */
+/** An error of node:fs about a local file, which concerns that file alone. */
 const isLocal = (thrown: unknown): boolean => thrown instanceof Error && 'syscall' in thrown && 'code' in thrown

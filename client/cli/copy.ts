@@ -1,5 +1,5 @@
-// Copies of many things, several at a time: put, get and cp share it. The walk is the library's; its steps run while it goes on. What
-// fails is complained of, and the others go on. Directories are finished when all that goes into them is there.
+// Copies many files, several at a time; used by put, get and cp. The library walks the tree, and its steps run while the walk
+// continues. A failed file is reported and the others continue. Directories get their attributes after all their contents.
 
 import type { CopyStep, CopyWalk, WalkOptions } from '../files/walk.ts'
 import type { CommandContext } from './context.ts'
@@ -7,7 +7,10 @@ import { plural } from './format.ts'
 import type { Bar } from './progress.ts'
 import { inWords, type Placed } from './target.ts'
 
-/** Files copied at a time, unless told. Each has its own blocks in flight; more gain nothing on one machine's disk and network. */
+/**
+ * Default number of files copied at a time. Each has its own blocks in flight; more gain nothing on one machine's disk and
+ * network.
+ */
 const filesAtATime = 4
 
 export interface Copying {

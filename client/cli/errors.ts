@@ -1,5 +1,5 @@
-// Errors as a Unix person expects them: `gristmill: ls: /nope: no such file or directory`.
-// POSIX codes about a path get the words of strerror; everything else keeps its own message, which says what to do.
+// Formats errors in the style of Unix tools: `gristmill: ls: /nope: no such file or directory`. POSIX codes about a path get the
+// phrases of strerror; all other errors keep their own message, which says what to do.
 
 import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
 import { showJson } from '../../src/base/quote.ts'
@@ -16,10 +16,10 @@ const phrases: Partial<Record<ErrorCode, string>> = {
   EACCES: 'permission denied',
 }
 
-/** An error whose message is complete as it stands: made by a command, which knows what to advise. */
+/** An error with a complete message, made by a command that knows what to advise. */
 export class Refusal extends GristmillError {}
 
-/** What is said of something other than a path: the message knows better than the words that POSIX has for the code. */
+/** Keeps the server's message for errors about a name or an item instead of a path, where the POSIX phrase would mislead. */
 export async function inOwnWords<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
@@ -29,7 +29,7 @@ export async function inOwnWords<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** Node's own errors about local files have codes of their own, and messages that nobody wants to read. */
+/** Phrases for errors of node:fs about local files, in place of Node's messages. */
 const localPhrases: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or directory', EEXIST: 'file exists', ENOTDIR: 'not a directory', EISDIR: 'is a directory',
   ENOTEMPTY: 'directory not empty', EACCES: 'permission denied', EPERM: 'operation not permitted', ENOSPC: 'no space left on device',
@@ -37,7 +37,7 @@ const localPhrases: Readonly<Record<string, string>> = {
   ELOOP: 'too many symbolic links', EDQUOT: 'disk quota exceeded',
 }
 
-/** The same with the names in it as `quote` shows them. */
+/** Error line with the names in it quoted by `quote`. */
 export function quotedErrorLine(thrown: unknown, operand: string | undefined, quote: (name: string) => string): string {
   const details =
     thrown instanceof GristmillError
@@ -48,7 +48,7 @@ export function quotedErrorLine(thrown: unknown, operand: string | undefined, qu
   const names = [operand, ...details].filter((name): name is string => typeof name === 'string' && name !== '' && quote(name) !== name)
   const said = errorLineOf(thrown, operand)
   if (names.length === 0) return said
-  // The longest first: a path is a name as a whole, and not the directory that it begins with.
+  // Longest first, so that a path is quoted as a whole and not by the directory it begins with.
   const any = [...new Set(names)]
     .sort((a, b) => b.length - a.length)
     .map(name => name.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
@@ -56,7 +56,7 @@ export function quotedErrorLine(thrown: unknown, operand: string | undefined, qu
   return said.replaceAll(new RegExp(any, 'g'), quote)
 }
 
-/** What is said after `gristmill: command: `. `operand` is what the person typed, if the error is about one thing. */
+/** Text after `gristmill: command: `. `operand`: the operand that failed, as typed. */
 export function errorLineOf(thrown: unknown, operand?: string): string {
   if (thrown instanceof Refusal) return thrown.message
   if (!(thrown instanceof GristmillError) && thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string') {
@@ -67,7 +67,7 @@ export function errorLineOf(thrown: unknown, operand?: string): string {
   const error = asError(thrown)
   const path = typeof error.details['path'] === 'string' ? error.details['path'] : undefined
   const phrase = phrases[error.code]
-  // The path that the server complains of is the better one: a missing parent rather than what was asked for.
+  // The server's path is more precise: for instance the missing parent instead of the operand.
   const subject = path ?? operand
   const { missing, file } = error.details as { readonly missing?: unknown; readonly file?: unknown }
   const where =
@@ -80,7 +80,7 @@ export function errorLineOf(thrown: unknown, operand?: string): string {
   return operand === undefined || error.message.includes(operand) ? error.message : `${operand}: ${error.message}`
 }
 
-/** What follows on further lines: the compiler's messages, or a failed job's record and the user's own stack. */
+/** Further lines of an error: compiler messages, or a failed job's record and the user's stack. */
 export function detailOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof GristmillError)) return undefined
   const { output, failure } = thrown.details as { output?: unknown; failure?: Failure }
@@ -89,14 +89,14 @@ export function detailOf(thrown: unknown): string | undefined {
   return lines.length === 0 ? undefined : lines.join('\n')
 }
 
-/** An error for programs, one line of JSON. */
+/** An error as one line of JSON. */
 export function errorJson(thrown: unknown, command: string | undefined, operand?: string): string {
   const error = asError(thrown)
   const code = !(thrown instanceof GristmillError) && thrown instanceof Error && 'code' in thrown ? String(thrown.code) : error.code
   return showJson(JSON.stringify({ error: { code, message: errorLineOf(thrown, operand), command, operand, details: error.details } }))
 }
 
-/** 0 to 255, by the table of errors; what the operating system refused is a plain failure. */
+/** Exit code 0 to 255, from the table of errors; local errors of the operating system are 1. */
 export function exitCodeOf(thrown: unknown): number {
   if (thrown instanceof GristmillError) return thrown.exitCode
   if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' && thrown.code in localPhrases) return 1

@@ -1,4 +1,4 @@
-// Facts as a Unix person reads them: modes, sizes, times. Pure: the present moment is an argument.
+// Formats modes, sizes and times as Unix tools do. Pure: the current time is an argument.
 
 /** `-rw-r--r--`, `drwxr-xr-t`. */
 export function formatMode(mode: number, type: 'file' | 'directory'): string {
@@ -12,7 +12,7 @@ export function formatMode(mode: number, type: 'file' | 'directory'): string {
   return text
 }
 
-/** As `ls -h`: at most three digits and a letter, rounded up: `999`, `1.5K`, `12M`. */
+/** Like `ls -h`: at most three digits and a letter, rounded up: `999`, `1.5K`, `12M`. */
 export function formatHuman(bytes: number): string {
   if (bytes < 1024) return String(bytes)
   const letters = 'KMGTPE'
@@ -26,7 +26,7 @@ export function formatHuman(bytes: number): string {
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 const two = (n: number): string => String(n).padStart(2, '0')
 
-/** As `ls -l`: the clock time within half a year, else the year. Local time. */
+/** Like `ls -l`: time of day within half a year, else the year. Local time. */
 export function formatTime(ms: number, nowMs: number): string {
   const date = new Date(ms)
   const head = `${months[date.getMonth()]} ${String(date.getDate()).padStart(2)}`
@@ -43,7 +43,7 @@ export function formatInstant(ms: number): string {
     `.${String(date.getMilliseconds()).padStart(3, '0')} ${zone}`
 }
 
-/** Thousands apart: `4,523,101`. */
+/** Thousands separated by commas: `4,523,101`. */
 export const formatCount = (n: number): string => Math.round(n).toLocaleString('en-US')
 
 /** `1 block`, `4,523 blocks`; `others` for words that do not end in s. */

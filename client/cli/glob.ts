@@ -1,6 +1,6 @@
-// Operands as people write them: patterns over a tree of names, local or in the cluster. A path that exists as it is written is
-// itself, whatever characters it has. A pattern without a match is ENOENT, as in a strict shell. A slash at the end asks for a
-// directory, with and without a pattern.
+// Expands operands that are patterns, over local files or the cluster. A path that exists literally is taken literally, whatever
+// characters it has. A pattern without a match is ENOENT, as in a strict shell. A trailing slash requires a directory, with and
+// without a pattern.
 
 import { expand, isPattern, type GlobEntry, type GlobTree } from '../glob/expand.ts'
 import { Refusal } from './errors.ts'
@@ -29,7 +29,7 @@ export async function* expandGlob(operand: string, tree: Tree): AsyncGenerator<s
 
 const endsInSlash = (operand: string): boolean => /[^/]\/+$/.test(operand)
 
-/** What is not there at all is told by whoever wants it. */
+/** A missing entry is no error here; the command that uses it reports it. */
 function directoryOrRefusal(operand: string, entry: GlobEntry | undefined): void {
   if (entry && !entry.directory && endsInSlash(operand))
     throw new Refusal('ENOTDIR', `${operand}: not a directory`, { details: { path: operand } })

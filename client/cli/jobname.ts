@@ -1,11 +1,11 @@
-// Which job a person means: an id, a beginning of one that fits a single job, or `last`.
+// Finds a job by its id, by a unique prefix of its id, or by `last`.
 
 import { hasCode } from '../../src/base/errors.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import { Refusal } from './errors.ts'
 import type { CommandContext } from './context.ts'
 
-/** Jobs among which the beginning of an id is looked for, the newest first. */
+/** Number of the newest jobs among which a prefix is looked for. */
 const lookedAtMax = 1000
 const idLike = /^\S{1,64}$/
 
@@ -17,7 +17,7 @@ export async function findJob(context: CommandContext, wanted: string): Promise<
     if (!last) throw new Refusal('ENOENT', 'last: no job has been submitted yet')
     return last
   }
-  // A whole id is asked for as it is: that finds any job, however old, and costs one.
+  // A complete id is looked up directly: that finds any job, however old, and costs one call.
   const whole = idLike.test(wanted) ? await mill.job(wanted).status({ signal }).catch((error: unknown) => {
     if (!hasCode(error, 'ENOENT')) throw error
     return undefined
@@ -32,7 +32,7 @@ export async function findJob(context: CommandContext, wanted: string): Promise<
       `${wanted}: fits ${matching.length} jobs (${matching
         .slice(0, 3)
         .map(({ job }) => job)
-        .join(', ')}…); write more of the id`,
+        .join(', ')}…); give a longer prefix`,
     )
   return first
 }

@@ -1,4 +1,4 @@
-// Jobs as people read them: stages, tasks and attempts, counters, locality. Pure: facts in, lines out.
+// Formats jobs for people: stages, tasks, attempts, counters, locality. Pure.
 
 import { attemptParts } from '../../src/base/ids.ts'
 import { showLines, showText } from '../../src/base/quote.ts'
@@ -16,7 +16,7 @@ export function stageLine(stage: StageStatus): string {
   return parts.join(', ')
 }
 
-/** What was read where: `local 117 MiB (94%), rack 8.0 MiB (6%), remote 0 B (0%)`; undefined if nothing was read from blocks. */
+/** Bytes read by locality: `local 117 MiB (94%), rack 8.0 MiB (6%), remote 0 B (0%)`; undefined if nothing was read from blocks. */
 export function localityLine(counters: Counters): string | undefined {
   const read = (['bytesReadLocal', 'bytesReadRack', 'bytesReadRemote'] as const).map(name => counters[name] ?? 0)
   const total = read.reduce((sum, one) => sum + one, 0)
@@ -24,7 +24,7 @@ export function localityLine(counters: Counters): string | undefined {
   return ['local', 'rack', 'remote'].map((name, i) => `${name} ${formatBytes(read[i]!)} (${percent(read[i]!, total)})`).join(', ')
 }
 
-/** Attempts of tasks by where they ran, relative to their data. */
+/** Number of successful attempts by their distance to the data. */
 export function placesLine(tasks: readonly TaskStatus[]): string | undefined {
   const won = tasks.flatMap(task => task.attempts).filter(attempt => attempt.state === 'done')
   if (won.length === 0) return undefined
@@ -40,7 +40,7 @@ export function showCounter(name: string, value: number): string {
       : String(value)
 }
 
-/** Our own counters first, then the user's, each in order of names. */
+/** Counters of gristmill first, then the user's, each sorted by name. */
 export function counterLines(counters: Counters, indent = '  '): string[] {
   const names = Object.keys(counters).sort((a, b) => Number(a.startsWith('user.')) - Number(b.startsWith('user.')) || (a < b ? -1 : 1))
   const width = Math.max(0, ...names.map(name => showText(name).length))
@@ -51,7 +51,7 @@ export function counterLines(counters: Counters, indent = '  '): string[] {
 export function failureLines(failure: Failure): string[] {
   const lines = [showLines(failure.message)]
   if (failure.record) lines.push(`at record: ${showText(failure.record.path)}, byte ${failure.record.offset}`)
-  // A stack opens with the message that has just been said.
+  // A stack begins with the message, which is printed above.
   if (failure.stack)
     lines.push(
       ...failure.stack
@@ -66,16 +66,16 @@ export function took(from: number | undefined, to: number | undefined): string {
   return from === undefined || to === undefined ? '-' : formatDuration(Math.max(0, to - from))
 }
 
-/** What was read otherwise than it was written: last, so that it is seen. */
+/** Warnings about input that was altered or skipped. Printed last, so that they are noticed. */
 export function warningLines(counters: Counters): string[] {
   const { invalidUtf8Records: invalid = 0, badRecords: bad = 0 } = counters
   const lines: string[] = []
   if (invalid > 0)
     lines.push(
-      `warning: ${plural(invalid, 'record')} held bytes that are not UTF-8, read as U+FFFD; say encoding: "windows1252" or "latin1" if that is what they are, or invalidUtf8: "error"`,
+      `warning: ${plural(invalid, 'record')} held bytes that are not UTF-8, read as U+FFFD; set encoding: "windows1252" or "latin1" if that is their encoding, or invalidUtf8: "error"`,
     )
   if (bad > 0)
-    lines.push(`warning: ${plural(bad, 'record')} did not parse and ${bad === 1 ? 'was' : 'were'} left out, as badRecords: "skip" says`)
+    lines.push(`warning: ${plural(bad, 'record')} did not parse and ${bad === 1 ? 'was' : 'were'} left out (badRecords: "skip")`)
   return lines
 }
 
@@ -124,7 +124,7 @@ const taskColumns: readonly Column[] = [
 
 const where = { node: 'with its data', rack: 'same rack', any: 'elsewhere' } as const
 
-/** One row an attempt; a task that has none yet has a row of its own. */
+/** One row per attempt; a task without attempts has one row. */
 export function taskLines(tasks: readonly TaskStatus[], nowMs: number): string[] {
   return tabulate(taskColumns, tasks.flatMap(task => (task.attempts.length === 0
     ? [[`${task.stage}.${task.task}`, task.state, '', '', '', '', '']]

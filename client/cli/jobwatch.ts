@@ -1,14 +1,14 @@
-// A job as it is watched: bars on a terminal, lines elsewhere. Each status that comes is shown as far as it is news.
+// Progress of a job: bars on a terminal, lines elsewhere. Each status prints only its changes.
 
 import type { JobStatus } from '../../src/protocol/job.ts'
 import { plural } from './format.ts'
 import { localityLine, stageLine, took } from './jobview.ts'
 import type { Bar } from './progress.ts'
 
-/** A stage that runs for long is told of again: whoever watches a log wants to know that it goes on. */
+/** Interval after which a running stage is reported again, so that a log shows that it makes progress. */
 const sayMs = 10_000
 
-/** A bar for each stage; it appears when the stage begins. */
+/** One bar per stage, which appears when the stage begins. */
 export function barsFor(bar: (label: string, unit: 'tasks', total: number) => Bar): (status: JobStatus) => void {
   const bars = new Map<number, Bar>()
   return status => {
@@ -21,7 +21,7 @@ export function barsFor(bar: (label: string, unit: 'tasks', total: number) => Ba
   }
 }
 
-/** One line when a stage begins, one when it ends, and one now and then between them. */
+/** One line when a stage begins, one when it ends, and one every `sayMs` between. */
 export function linesFor(say: (text: string) => void, mono: () => number): (status: JobStatus) => void {
   const told = new Map<number, { readonly state: string; readonly atMs: number }>()
   return status => {

@@ -1,10 +1,10 @@
-// Permissions as chmod(1) takes them: octal, or letters that change what is there (`u+rwx,go-w,a=rX,+t`).
+// Parses permissions as chmod(1) does: octal, or symbolic changes (`u+rwx,go-w,a=rX,+t`).
 
 import { GristmillError } from '../../src/base/errors.ts'
 
 const bits: Readonly<Record<string, number>> = { r: 4, w: 2, x: 1 }
 
-/** A function from the present mode to the new one. Throws EINVAL for what is not a mode. */
+/** Returns a function from the current mode to the new one. Throws EINVAL for an invalid mode. */
 export function parseMode(text: string): (mode: number, directory: boolean) => number {
   if (/^[01]?[0-7]{3}$/.test(text)) {
     const mode = Number.parseInt(text, 8)

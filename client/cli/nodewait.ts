@@ -1,4 +1,4 @@
-// A datanode as operators direct it: waiting for it to become what it was told to be, and what is said of it.
+// Waits for a datanode to reach a service state, and formats that state. For the commands that direct datanodes.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { formatDuration } from '../../src/base/units.ts'
@@ -8,7 +8,7 @@ import type { CommandContext } from './context.ts'
 import { formatCount, plural } from './format.ts'
 import { waitFor } from './waiting.ts'
 
-/** The message of the namenode as it stands: what is not there is a node and not a file. */
+/** Keeps the namenode's message: for ENOENT the missing thing is a node, not a file. */
 export async function saidPlainly<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
@@ -18,7 +18,7 @@ export async function saidPlainly<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** Looks until `isDone`; gives the node as it is then. Throws what `isDone` throws. */
+/** Polls the node until `isDone`; returns its last status. Throws the errors of `isDone`. */
 export async function watchNode(
   context: CommandContext, { node, address }: NodeStatus, isDone: (now: NodeStatus) => boolean,
 ): Promise<NodeStatus> {
@@ -27,7 +27,7 @@ export async function watchNode(
     label: address, isDone,
     async look() {
       const now = (await mill.clusterStatus({ signal: context.signal })).nodes.find(each => each.node === node)
-      if (!now) throw new GristmillError('ENOENT', `the datanode ${node} is not known any more`)
+      if (!now) throw new GristmillError('ENOENT', `the namenode no longer knows the datanode ${node}`)
       return now
     },
     stepOf: ({ held }) =>
@@ -38,7 +38,7 @@ export async function watchNode(
   })
 }
 
-/** What a person wants to know about a node that is not simply in service. */
+/** Service state with its progress. */
 export function serviceOf({ service = 'in-service', serviceUntilMs, held }: NodeStatus, nowMs: number): string {
   const left = held
     ? `${formatCount(held.remaining)} of its ${plural(held.blocks, 'block')} ${held.remaining === 1 ? 'is' : 'are'} still to be copied`
@@ -46,7 +46,7 @@ export function serviceOf({ service = 'in-service', serviceUntilMs, held }: Node
   switch (service) {
     case 'in-service': return 'in service'
     case 'decommissioning': return `decommissioning: ${left}`
-    case 'decommissioned': return `decommissioned: it can be switched off${held?.short ? `; ${plural(held.short, 'block has', 'blocks have')} fewer copies than wanted, because there are no more datanodes for them` : ''}`
+    case 'decommissioned': return `decommissioned: it can be switched off${held?.short ? `; ${plural(held.short, 'block has', 'blocks have')} too few replicas, because there are not enough datanodes` : ''}`
     case 'maintenance': {
       const time = `for another ${formatDuration(Math.max(0, (serviceUntilMs ?? nowMs) - nowMs))}`
       return `in maintenance ${time}${held && held.remaining === 0 ? ': it can be stopped' : `: ${left}`}`

@@ -1,9 +1,9 @@
-// The only place of the command line that touches stdin, stdout and stderr.
-// Results go to stdout, everything said about them to stderr. Text is gathered and written in large pieces; whoever
-// prints without end awaits each call, which is the back-pressure. When the reader of stdout has gone (`| head`),
-// `onGone` is called once and whatever prints gets EPIPE: the process ends quietly with 141.
-// Invariant: on a terminal no control or bidi character is shown that is not of our making, but what a person has asked to see as it
-// is (`raw`, `bytes`). In a pipe names are as they are, for scripts.
+// Writes to stdout and stderr and reads stdin; the only file of the command line that does.
+// Results go to stdout, all other output to stderr. Text is buffered and written in large pieces; a caller that prints without
+// bound awaits each call for back-pressure. When the reader of stdout closes it (`| head`), `onGone` is called once and later
+// prints throw EPIPE: the process exits with 141 and prints no error.
+// Invariant: on a terminal, the only control and bidi characters are gristmill's own, except in output that the user asked to see
+// unchanged (`raw`, `bytes`). In a pipe names are unchanged, for scripts.
 
 import { addAbortSignal } from 'node:stream'
 import { styleText } from 'node:util'
@@ -22,7 +22,7 @@ export interface Streams {
 // oxlint-disable-next-line no-control-regex
 const colour = /(\u001b\[[\d;]*m)/
 
-/** Gathered text is written out at this size: one system call for some hundred lines. */
+/** Flush threshold of buffered text, about some hundred lines per system call. */
 const gatherMax = 32 * 1024
 
 export class Printer {
@@ -30,18 +30,18 @@ export class Printer {
   readonly #env: Readonly<Record<string, string | undefined>>
   #gathered = ''
   #scheduled = false
-  /** Why stdout cannot be written any more. */
+  /** Error that made stdout unwritable. */
   #broken: Error | undefined
   #above: ((text: string) => void) | undefined
   quiet = false
-  /** Called once when the reader of stdout has gone. */
+  /** Called once when the reader of stdout has closed it. */
   onGone: () => void = () => {}
 
   constructor(streams: Streams = process, env: Readonly<Record<string, string | undefined>> = process.env) {
     this.#streams = streams
     this.#env = env
     streams.stdout.on('error', error => this.#fail(error))
-    // Where errors cannot be told, there is nobody to tell.
+    // A failure to write errors cannot be reported anywhere.
     streams.stderr.on('error', () => {})
   }
 
@@ -49,11 +49,11 @@ export class Printer {
   get outIsTerminal(): boolean { return this.#streams.stdout.isTTY === true }
   get errIsTerminal(): boolean { return this.#streams.stderr.isTTY === true }
   /**
-   * Width of the terminal that stdout or stderr is; 80 if none, or one that does not know it and says 0, as over some serial lines and
-   * remote shells.
+   * Width of the terminal on stdout or stderr; 80 without a terminal, or if it reports 0, as over some serial lines and remote
+   * shells.
    */
   get columns(): number { return this.#streams.stdout.columns || this.#streams.stderr.columns || 80 }
-  /** For a progress bar, which draws itself. */
+  /** Stream for progress bars, which draw themselves. */
   get errStream(): NodeJS.WritableStream { return this.#streams.stderr }
 
   /** Styled on a terminal, plain in a pipe, with NO_COLOR set, or with TERM=dumb. */
@@ -63,17 +63,17 @@ export class Printer {
     return styleText(style, text, { validateStream: false })
   }
 
-  /** A name as people read it: quoted on a terminal if it is unusual, as it is in a pipe. */
+  /** A name for people: quoted if it is unusual and the output is a terminal; unchanged in a pipe. */
   name(name: string, on: 'out' | 'err' = 'out'): string {
     return (on === 'out' ? this.outIsTerminal : this.errIsTerminal) ? quoteName(name) : name
   }
 
-  /** A name within a table, which a line end would break in a pipe too. */
+  /** A name in a table cell: also escaped in a pipe, where a line end would break the table. */
   cell(name: string): string { return this.outIsTerminal ? quoteName(name) : showText(name) }
 
   /**
-   * A line of the result: one, whatever is in it. Await it in loops of unknown length. `painted`: the colours in it are ours, and names are
-   * quoted.
+   * Prints exactly one line of the result, whatever `text` contains. Await it in loops of unknown length. `painted`: escape
+   * sequences for colours in `text` are gristmill's own, and names are quoted already.
    */
   async line(text = '', { painted = false }: { painted?: boolean } = {}): Promise<void> {
     const shown = !this.outIsTerminal
@@ -87,12 +87,12 @@ export class Printer {
     await this.raw(`${shown}\n`)
   }
 
-  /** Lines of the result, with their ends. */
+  /** Prints complete lines of the result. */
   async text(text: string): Promise<void> {
     await this.raw(this.outIsTerminal ? showLines(text) : text)
   }
 
-  /** Text that reaches a terminal as it is. */
+  /** Prints text unchanged, also on a terminal. */
   async raw(text: string): Promise<void> {
     this.#gathered += text
     if (this.#gathered.length >= gatherMax) await this.flush()
@@ -100,24 +100,24 @@ export class Printer {
       this.#scheduled = true
       setImmediate(() => {
         this.#scheduled = false
-        // Whoever prints next, or onGone, tells of a failure.
+        // A failure is reported by the next print, or by onGone.
         this.flush().catch(() => {})
       })
     }
   }
 
-  /** A document for programs; with `compact`, one line of many. */
+  /** Prints a JSON document; with `compact`, on one line. */
   async json(value: unknown, options: { compact?: boolean } = {}): Promise<void> {
     await this.raw(`${showJson(JSON.stringify(value, undefined, options.compact ? undefined : 2))}\n`)
   }
 
-  /** Bytes of the result, as they are. The buffer may be used again when this has settled. */
+  /** Writes bytes of the result unchanged. The buffer may be reused once the promise settles. */
   async bytes(bytes: Uint8Array): Promise<void> {
     await this.flush()
     await this.#write(bytes)
   }
 
-  /** Everything printed is written, or the reason is thrown. */
+  /** Writes all buffered text. Throws the error that made stdout unwritable. */
   async flush(): Promise<void> {
     if (this.#broken) throw this.#broken
     if (this.#gathered === '') return
@@ -126,22 +126,22 @@ export class Printer {
     await this.#write(text)
   }
 
-  /** Something about the work, for people: silent with --quiet. */
+  /** Prints information for people; silent with --quiet. */
   note(text: string): void {
     if (!this.quiet) this.#say(text)
   }
 
-  /** An error. Never silent. */
+  /** Prints an error, also with --quiet. */
   complain(text: string): void {
     this.#say(text)
   }
 
-  /** While something is drawn on the last lines of the terminal, `above` shows a text over it. */
+  /** While progress is drawn on the last lines of the terminal, `above` prints text over it. */
   drawing(above: ((text: string) => void) | undefined): void {
     this.#above = above
   }
 
-  /** Bytes of stdin. An abort ends the waiting for more. */
+  /** Reads stdin. An abort ends the wait for more. */
   async *input(signal: AbortSignal): AsyncGenerator<Buffer> {
     for await (const chunk of addAbortSignal(signal, this.#streams.stdin))
       yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Buffer)
@@ -150,7 +150,7 @@ export class Printer {
   #say(given: string): void {
     const text = this.errIsTerminal ? showLines(given) : given
     if (this.#above) return this.#above(text)
-    // What was printed before must not appear after it when both go to the same terminal.
+    // Earlier results must appear first when both streams go to the same terminal.
     this.flush().catch(() => {})
     this.#streams.stderr.write(`${text}\n`)
   }
@@ -168,7 +168,7 @@ export class Printer {
   #fail(error: NodeJS.ErrnoException): Error {
     if (this.#broken) return this.#broken
     if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') {
-      this.#broken = new GristmillError('EPIPE', 'the reader of the output has gone', { cause: error })
+      this.#broken = new GristmillError('EPIPE', 'the reader of the output has closed it', { cause: error })
       this.onGone()
     } else {
       this.#broken = new Refusal(error.code === 'ENOSPC' ? 'ENOSPC' : 'INTERNAL', `standard output: ${errorLineOf(error)}`, {

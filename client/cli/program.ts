@@ -1,5 +1,5 @@
-// The command line as commander sees it, built from the catalog. It parses words and writes help; what a command does
-// is `execute`'s business. Nothing here prints by itself or ends the process.
+// Builds the commander program from the catalog. Parses words and writes help; `execute` runs the commands. Never prints by itself
+// and never ends the process.
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -17,10 +17,10 @@ export interface ProgramParts {
   columns(): number
 }
 
-const about = `A replicated filesystem of blocks, and map-reduce where they lie.
+const about = `A replicated filesystem and a map-reduce engine that runs where the data is.
 
-Without a cluster, every command works at once on an embedded one, whose data lies in ~/.gristmill/embedded.
-Once "gristmill up" has made a cluster, commands mean that one: --cluster embedded means the other.`
+Without a cluster, commands use an embedded one, with its data in ~/.gristmill/embedded.
+After "gristmill up", commands use that cluster; --cluster embedded selects the embedded one.`
 
 const outro = `
 Examples:
@@ -28,8 +28,8 @@ Examples:
   $ gristmill run wordcount.ts --input /speeches --output /words
   $ gristmill cat '/words/part-*' | sort -k2 -nr | head -5
 
-gristmill COMMAND --help tells more about a command.
-Exit codes: 0 done, 1 failed, 2 not understood; others in docs/reference/errors.md.`
+See gristmill COMMAND --help for the help of a command.
+Exit codes: 0 success, 1 failure, 2 usage error; others in docs/reference/errors.md.`
 
 export function buildProgram(parts: ProgramParts): Command {
   const program = new Command('gristmill')
@@ -78,7 +78,7 @@ function toCommand(spec: CommandSpec, group: CommandGroup, parts: ProgramParts):
       writeOut: parts.writeOut, writeErr: parts.writeErr, getOutHelpWidth: parts.columns, getErrHelpWidth: parts.columns,
       outputError: () => {},
     })
-  // commander allows a list at the end only; `<from...> <to>` is counted here instead.
+  // commander allows a list at the end only; the operands of `<from...> <to>` are counted in checkCount instead.
   command
     .usage(`${spec.name} ${spec.args}`.trimEnd())
     .argument('[operands...]')
@@ -117,29 +117,29 @@ function checkCount(spec: CommandSpec, operands: readonly string[]): void {
   if (operands.length < required.length) {
     throw new GristmillError(
       'USAGE',
-      `missing operand ${required[operands.length === 0 ? 0 : required.length - 1]}; gristmill ${spec.name} --help tells more`,
+      `missing operand ${required[operands.length === 0 ? 0 : required.length - 1]}; see gristmill ${spec.name} --help`,
     )
   }
   if (operands.length > wanted.length && !spec.args.includes('...')) {
-    throw new GristmillError('USAGE', `operand "${operands[wanted.length]}" is too many; gristmill ${spec.name} --help tells more`)
+    throw new GristmillError('USAGE', `unexpected operand "${operands[wanted.length]}"; see gristmill ${spec.name} --help`)
   }
-  // An unset variable in quotes: as a path it would be the root, or the current directory.
+  // Usually an unset variable in quotes: as a path it would be the root, or the current directory.
   const empty = operands.findIndex((operand, i) => operand === '' && i !== spec.mayBeEmpty)
   if (empty >= 0)
     throw new GristmillError(
       'USAGE',
-      `operand ${empty + 1} of ${spec.name} is empty; is a variable not set? gristmill ${spec.name} --help tells more`,
+      `operand ${empty + 1} of ${spec.name} is empty; is a variable not set? See gristmill ${spec.name} --help`,
     )
 }
 
-/** What was probably meant: one letter away, or two for a longer word. */
+/** A suggestion for an unknown command: a name at distance 1, or 2 for a word of more than four letters. */
 function nearest(word: string, groups: readonly CommandGroup[]): string {
   const names = groups.flatMap(group => group.commands.map(command => command.name))
   const close = names.map(name => ({ name, distance: distance(word.toLowerCase(), name) })).sort((a, b) => a.distance - b.distance)[0]
   return close && close.distance <= (word.length > 4 ? 2 : 1) ? ` (did you mean ${close.name}?)` : ''
 }
 
-/** Levenshtein's: letters to insert, drop or change. */
+/** Levenshtein distance: letters to insert, delete or change. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
@@ -152,7 +152,7 @@ function distance(a: string, b: string): number {
 
 const sentence = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}.`
 
-/** Finds the command that the words name, for `rewrite` and for error messages. */
+/** Finds the command that the words name; used for `rewrite` and for error messages. */
 export function commandIn(
   words: readonly string[], groups: readonly CommandGroup[], globals: readonly OptionSpec[],
 ): { spec: CommandSpec; at: number } | undefined {
@@ -170,11 +170,13 @@ export function commandIn(
   return undefined
 }
 
-/** commander's own complaints as ours: USAGE, without its `error: ` prefix; undefined when it only printed help or the version. */
+/**
+ * Converts errors of commander to USAGE, without their prefix `error: `; undefined if commander only printed help or the version.
+ */
 export function usageError(error: unknown, command: string | undefined): GristmillError | undefined {
   if (!(error instanceof CommanderError)) return undefined
   if (error.exitCode === 0) return undefined
-  const hint = command ? `gristmill ${command} --help tells more` : 'gristmill --help lists the commands'
+  const hint = command ? `see gristmill ${command} --help` : 'gristmill --help lists the commands'
   const said = error.message.replace(/^error: /, '').replaceAll('\n', ' ').trim()
   return new GristmillError('USAGE', error.code === 'commander.help' ? hint : `${said}; ${hint}`, { cause: error })
 }

@@ -1,5 +1,5 @@
-// Progress on a terminal: bars on stderr, redrawn a few times a second, gone when the work is done.
-// In a pipe, with --quiet or with --json there is nothing to draw on, and all of it does nothing.
+// Progress bars on stderr of a terminal, redrawn eight times a second and cleared at the end. In a pipe, with --quiet or with
+// --json nothing is drawn.
 
 import type { MultiBar, SingleBar } from 'cli-progress'
 import { showText } from '../../src/base/quote.ts'
@@ -8,13 +8,13 @@ import { pad } from './table.ts'
 import type { Printer } from './printer.ts'
 
 export interface Bar {
-  /** Sets what is done and, if it has become known, what there is in all. */
+  /** Sets the completed amount and, once known, the total. */
   update(done: number, total?: number, note?: string): void
 }
 
 export interface ProgressBars {
   readonly drawn: boolean
-  /** A bar for bytes shows rate and time left; one for tasks shows counts. */
+  /** A bar for bytes shows rate and remaining time; one for tasks shows counts. */
   bar(label: string, unit: 'bytes' | 'tasks', total?: number): Bar
   stop(): void
 }
@@ -61,7 +61,7 @@ export function drawBar(state: BarState, columns: number): string {
   return `${pad(label, labelWidth)}  ${drawn}${text}`.slice(0, columns - 1)
 }
 
-/** REQUIRES: the caller stops it, also when its work fails. */
+/** REQUIRES: the caller calls `stop`, also when its work fails. */
 export async function openProgress(printer: Printer, options: { mono(): number; off?: boolean }): Promise<ProgressBars> {
   if (options.off || printer.quiet || !printer.errIsTerminal) return nothing
   const library = await import('cli-progress')

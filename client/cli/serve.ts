@@ -1,4 +1,4 @@
-// What the two server commands share: the ready line on stdout, which is all that they ever print there, and a quiet end.
+// Runs a server command: prints the ready line, its only output on stdout, and returns when a signal ends the server.
 
 import type { Ready, ServerRun } from '../process/run.ts'
 import type { CommandContext } from './context.ts'
@@ -10,7 +10,7 @@ export async function serve(context: CommandContext, start: (run: ServerRun) => 
     ready: async ready => {
       if (context.json) await printer.json(ready, { compact: true })
       else await printer.line(readyLine(ready))
-      // Whoever started this process waits for the line.
+      // The parent process waits for this line.
       await printer.flush()
     },
   })

@@ -1,5 +1,5 @@
-// One call of the command line, from words to exit code, without the process around it: main.ts gives the real one,
-// tests give their own streams and clusters.
+// Runs one call of the command line, from words to exit code, without owning the process: main.ts passes the real streams, tests
+// pass their own streams and clusters.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { globals, groups } from './catalog/globals.ts'
@@ -13,10 +13,10 @@ export interface SessionParts extends Omit<CommandContextParts, 'command' | 'opt
   readonly version: string
 }
 
-/** Parses and runs; returns the exit code. `interrupted`: a signal ended it, and whoever caught that knows the code. */
+/** Parses and runs the words; returns the exit code. `interrupted`: a signal ended the call, and the caller knows its exit code. */
 export async function runWords(parts: SessionParts): Promise<number | 'interrupted'> {
   const { printer, signal } = parts
-  // -h belongs to sizes in `ls -h`; alone it can only mean help.
+  // -h is --human in `ls -h`; as the only word it means help.
   const words = parts.words.length === 1 && parts.words[0] === '-h' ? ['--help'] : [...parts.words]
   const named = commandIn(words, groups, globals)
   let context: CommandContext | undefined
@@ -39,9 +39,9 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     })
     const rewritten = named?.spec.rewrite ? [...words.slice(0, named.at + 1), ...named.spec.rewrite(words.slice(named.at + 1))] : words
     await program.parseAsync(rewritten, { from: 'user' })
-    // What cannot be written is a failure too, even of the last line.
+    // A failure to write the last line is a failure of the command too.
     await printer.flush()
-    // A command that returns has done its work, even if it was told to end: that is how servers end.
+    // A command that returns has succeeded even if a signal arrived: servers end that way.
     return context === undefined ? 0 : context.exitCode !== 0 ? context.exitCode : context.failed > 0 ? 1 : 0
   } catch (thrown) {
     if (signal.aborted) return interruption(signal.reason)
@@ -59,7 +59,7 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
 const interruption = (reason: unknown): number | 'interrupted' =>
   (reason instanceof GristmillError && reason.code === 'EPIPE' ? reason.exitCode : 'interrupted')
 
-/** commander throws when it has printed help or the version, too. */
+/** commander also throws after it has printed help or the version. */
 const isHelp = (thrown: unknown): boolean => thrown instanceof Error && 'code' in thrown && String(thrown.code).startsWith('commander.')
 
 const stacksOf = (error: Error): string =>

@@ -1,20 +1,19 @@
-// What a command is: its line in the help, its options, its examples, and where its code lies. The code is loaded only
-// when the command runs, so that `ls` does not wait for what `run` needs. The catalog of all specs is also what
-// docs/reference/cli.md is compared with.
+// Specification of a command: help texts, options, examples, and the import of its code. The code is loaded only when the command
+// runs, so that `ls` does not load what `run` needs. docs/reference/cli.md is generated from these specifications.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { CommandContext } from './context.ts'
 
-/** Positional arguments as typed, and options under their camel-cased names. */
+/** Receives positional arguments as typed, and options under their camel-cased names. */
 export type RunCommand<Options> = (context: CommandContext, operands: readonly string[], options: Options) => Promise<void>
 
 export interface OptionSpec {
   /** `-r, --recursive`, `--reducers <n>`, `--input <path>`. */
   readonly flags: string
   readonly about: string
-  /** Turns the text into a value; throws EINVAL. With `repeat`, called for each use. */
+  /** Converts the text into a value; throws EINVAL. With `repeat`, called for each use. */
   readonly parse?: (text: string) => unknown
-  /** May be given more than once; the value is a list. */
+  /** The option may be repeated; its value is a list. */
   readonly repeat?: boolean
 }
 
@@ -22,15 +21,15 @@ export interface CommandSpec {
   readonly name: string
   /** `<path...>`, `[local]`. */
   readonly args: string
-  /** Which operand, from 0, may be an empty text; no path may. */
+  /** Index of the operand that may be empty; paths may not. */
   readonly mayBeEmpty?: number
   readonly about: string
   /** Further paragraphs of `--help`. */
   readonly notes?: string
   readonly options: readonly OptionSpec[]
-  /** Command line and what it does. */
+  /** A command line and its description. */
   readonly examples: readonly (readonly [string, string])[]
-  /** Changes the words before they are parsed; for `find`, whose options have one dash. */
+  /** Changes the words before they are parsed, for instance for `find`, whose options have one dash. */
   readonly rewrite?: (words: string[]) => string[]
   readonly load: () => Promise<{ run: RunCommand<never> }>
 }
@@ -44,7 +43,7 @@ export const option = (flags: string, about: string, more: Omit<OptionSpec, 'fla
   flags, about, ...more,
 })
 
-/** A whole number of at least `min`. */
+/** Parses a whole number from `min` to `max`. */
 export const whole = (min: number, max = Number.MAX_SAFE_INTEGER) => (text: string): number => {
   const value = /^\d+$/.test(text) ? Number(text) : NaN
   if (!(value >= min && value <= max)) {

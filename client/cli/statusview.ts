@@ -1,4 +1,4 @@
-// A cluster's state as people read it: what runs where, and whether all is well. Pure: facts in, lines out.
+// Formats the state of a cluster for people: processes, nodes, health. Pure.
 
 import { formatBytes, formatDuration } from '../../src/base/units.ts'
 import type { ClusterStatus } from '../../src/protocol/admin.ts'
@@ -26,10 +26,10 @@ const nodeColumns: readonly Column[] = [
 export const processLines = (processes: readonly ProcessFacts[]): string[] =>
   tabulate(processColumns, processes.map(one => [one.role, one.address, String(one.pid), one.id, one.state ?? 'live', one.dir]))
 
-/** What a person should do something about, as sentences; nothing if all is well. */
+/** Problems that need attention, as sentences; empty if there are none. */
 export function troubles(status: ClusterStatus): string[] {
   const found: string[] = []
-  // A decommissioned node may be switched off, and one in maintenance be away.
+  // A decommissioned node may be switched off, and a node in maintenance may be away.
   const unwell = status.nodes.filter(
     node => (node.state === 'dead' || node.state === 'stale') && node.service !== 'decommissioned' && node.service !== 'maintenance',
   )
@@ -41,9 +41,9 @@ export function troubles(status: ClusterStatus): string[] {
         : status.doubt !== undefined
           ? `safe mode: ${status.doubt}`
           : status.safeModeManual
-            ? 'safe mode: an operator has said so; what is there can be read and nothing is changed until gristmill safemode leave'
+            ? 'safe mode, entered by an operator: reads work, changes are refused until gristmill safemode leave'
             : status.missing > 0 && awaited === 0
-              ? 'safe mode: all datanodes have reported, and too many blocks are missing; repairs and deletions wait until they are there, or until gristmill safemode leave says that they are gone'
+              ? 'safe mode: all datanodes have reported, and too many blocks are missing; repairs and deletions wait until they are reported, or until gristmill safemode leave'
               : 'safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait',
     )
   }
@@ -52,33 +52,33 @@ export function troubles(status: ClusterStatus): string[] {
   if (corrupt > 0) found.push(`${have(corrupt)} only damaged replicas: gristmill fsck names the files`)
   if (awaited > 0) found.push(`${plural(awaited, 'block is', 'blocks are')} on datanodes that have not reported yet`)
   for (const node of unwell) {
-    // Without a process it is known from the journal only.
+    // A node with pid 0 is known from the journal only.
     found.push(
-      `datanode ${node.address} is ${node.state}: not heard of ${node.pid === 0 ? 'since the namenode started' : `for ${formatDuration(node.sinceContactMs)}`}`,
+      `datanode ${node.address} is ${node.state}: ${node.pid === 0 ? 'no heartbeat since the namenode started' : `last heartbeat ${formatDuration(node.sinceContactMs)} ago`}`,
     )
   }
   for (const node of status.nodes) {
-    // What disks were like when a node was last heard of is no news: that it is gone is.
+    // Disks of a dead or away node are not reported: the node itself is the problem.
     for (const storage of node.state === 'dead' || node.state === 'away' ? [] : node.storages) {
       if (storage.failed) found.push(`disk ${storage.dir} of datanode ${node.address} has failed`)
       else if (storage.closed) found.push(`disk ${storage.dir} of datanode ${node.address} takes no new blocks: it is read-only`)
       else if (isFull(storage, status))
-        found.push(`disk ${storage.dir} of datanode ${node.address} is full: ${formatBytes(storage.freeBytes)} are left, less than a block`)
+        found.push(`disk ${storage.dir} of datanode ${node.address} is full: ${formatBytes(storage.freeBytes)} free, less than one block`)
     }
     if (node.refused)
       found.push(
-        `datanode ${node.address} does not remove ${plural(node.refused, 'block')} yet, because the namenode has just started: stop the namenode if its state may be an old one, or say gristmill namenode allow-deletions`,
+        `datanode ${node.address} refuses to delete ${plural(node.refused, 'block')}, because the namenode has just started: stop the namenode if its state may be outdated, or run gristmill namenode allow-deletions`,
       )
   }
   if (status.underReplicated > 0)
     found.push(
-      `${have(status.underReplicated)} too few replicas; ${plural(status.pendingReplications, 'copy is on its way', 'copies are on their way')}`,
+      `${have(status.underReplicated)} too few replicas; ${plural(status.pendingReplications, 'copy is in progress', 'copies are in progress')}`,
     )
-  if (misplaced > 0) found.push(`${have(misplaced)} all replicas in one rack; copies go to another one as far as there is room`)
+  if (misplaced > 0) found.push(`${have(misplaced)} all replicas in one rack; they are copied to another rack if it has space`)
   return found
 }
 
-/** No room for one more block of the usual size. */
+/** True for a disk with less free space than one block of the default size. */
 export const isFull = ({ freeBytes }: { readonly freeBytes: number }, { defaults }: Pick<ClusterStatus, 'defaults'>): boolean =>
   freeBytes < defaults.blockBytes
 
@@ -96,7 +96,7 @@ export function statusLines(status: ClusterStatus): string[] {
     ['jobs', `${status.jobsRunning} running`],
   ]
   const found = troubles(status)
-  facts.push(['health', found.length === 0 ? 'all is well' : found[0]!])
+  facts.push(['health', found.length === 0 ? 'healthy' : found[0]!])
   const lines = facts.map(([name, value]) => `${pad(name, 10)}${value}`)
   for (const more of found.slice(1)) lines.push(`${pad('', 10)}${more}`)
   const rows = status.nodes.map(node => [
@@ -107,5 +107,5 @@ export function statusLines(status: ClusterStatus): string[] {
     formatBytes(node.storages.reduce((sum, storage) => sum + storage.freeBytes, 0)),
     `${node.running}/${node.slots}`, formatDuration(node.sinceContactMs),
   ])
-  return rows.length === 0 ? [...lines, '', 'no datanode has registered yet'] : [...lines, '', ...tabulate(nodeColumns, rows)]
+  return rows.length === 0 ? [...lines, '', 'no datanode is registered'] : [...lines, '', ...tabulate(nodeColumns, rows)]
 }

@@ -1,5 +1,5 @@
-// Columns of text: tables with aligned cells, and lists of names laid out as `ls` does on a terminal.
-// Widths are counted in columns of a terminal, so wide and combining characters line up too.
+// Text tables with aligned cells, and lists of names laid out as `ls` does. Widths are counted in terminal columns, so that wide
+// and combining characters align.
 
 import { stripVTControlCharacters } from 'node:util'
 
@@ -12,7 +12,7 @@ const segmenter = new Intl.Segmenter()
 const wide = /^[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\uFF01-\uFF60]/u
 const plain = /^[\x20-\x7e]*$/
 
-/** Columns that the text takes on a terminal; escape sequences take none. */
+/** Terminal columns of a text; escape sequences take none. */
 export function widthOf(text: string): number {
   if (plain.test(text)) return text.length
   let width = 0
@@ -25,7 +25,7 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
   return align === 'left' ? text + gap : gap + text
 }
 
-/** Lines of a table. Titles, if any column has one, come first; the last column is never padded. */
+/** Lines of a table, titles (if any) first. The last column is not padded unless it is right-aligned. */
 export function tabulate(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const all = columns.some(column => column.title !== undefined) ? [columns.map(column => column.title ?? ''), ...rows] : rows
   const widths = columns.map((_, i) => all.reduce((width, row) => Math.max(width, widthOf(row[i] ?? '')), 0))

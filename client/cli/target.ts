@@ -1,6 +1,7 @@
-// Where things go: `put a b dir/`, `mv a b`, `cp -r x y`. The rules that put, get, cp and mv share are here, and only here. The last
-// operand is a directory if it ends in / or is one already, and must be one when several things go there; otherwise it is the new name
-// itself, in a directory that is there. Two things never go to one place: the second would take the place of the first.
+// Destination rules of put, get, cp and mv, such as `put a b dir/`, `mv a b`, `cp -r x y`. The last operand is a directory if it
+// ends in / or is an existing directory, and must be one for several sources; otherwise it is the new name itself, whose parent
+// must exist.
+// Invariant: two sources never get the same destination, where the second would replace the first.
 
 import { basename, dirname } from 'node:path'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
@@ -12,14 +13,14 @@ import type { CommandContext } from './context.ts'
 import { statusOrNone } from './tree.ts'
 
 export interface Target {
-  /** The path that a thing called `name` gets. */
+  /** Destination path of a source with this name. */
   pathFor(name: string): string
   readonly directory: boolean
-  /** Makes the directory that a slash at the end names, if it is missing; undefined where there is nothing to make. */
+  /** Creates the directory that a trailing slash names, if it is missing; undefined if there is nothing to create. */
   readonly make?: (() => Promise<void>) | undefined
 }
 
-/** A trailing slash names a directory, which `make` makes. Throws ENOENT if the directory that a new name would be in is missing. */
+/** A trailing slash names a directory, which `make` creates. Throws ENOENT if the parent of a new name is missing. */
 export async function remoteTarget(mill: Mill, operand: string, several: boolean, signal: AbortSignal): Promise<Target> {
   const path = normalise(operand)
   const status = await statusOrNone(mill, path, signal)
@@ -30,8 +31,8 @@ export async function remoteTarget(mill: Mill, operand: string, several: boolean
   }
   if (several) {
     throw status
-      ? new Refusal('ENOTDIR', `${operand}: not a directory, so several things cannot go there`, { details: { path } })
-      : new Refusal('ENOENT', `${operand}: no such directory; write ${operand}/ to make it`, { details: { path } })
+      ? new Refusal('ENOTDIR', `${operand}: not a directory, and there are several sources`, { details: { path } })
+      : new Refusal('ENOENT', `${operand}: no such directory; write ${operand}/ to create it`, { details: { path } })
   }
   if (!status) await checkParent(mill, path, signal)
   return { directory: false, pathFor: () => path }
@@ -42,12 +43,12 @@ async function checkParent(mill: Mill, path: string, signal: AbortSignal): Promi
   const above = await statusOrNone(mill, parent, signal)
   if (above?.type === 'directory') return
   if (above) throw new Refusal('ENOTDIR', `${path}: ${parent} is a file, not a directory`, { details: { path, parent } })
-  throw new Refusal('ENOENT', `${path}: there is no directory ${parent}; make it with: gristmill mkdir -p ${shellWord(parent)}`, {
+  throw new Refusal('ENOENT', `${path}: the directory ${parent} does not exist; create it with: gristmill mkdir -p ${shellWord(parent)}`, {
     details: { path, parent },
   })
 }
 
-/** As a shell reads it back. */
+/** Quoted for a shell. */
 export const shellWord = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
 
 export async function localTarget(disk: Disk, operand: string, path: string, several: boolean): Promise<Target> {
@@ -56,12 +57,12 @@ export async function localTarget(disk: Disk, operand: string, path: string, sev
   if (!directory && several)
     throw new Refusal(
       existing ? 'ENOTDIR' : 'ENOENT',
-      `${operand}: not a directory, so several things cannot go there; write ${operand}/ to make it`,
+      `${operand}: not a directory, and there are several sources; write ${operand}/ to create it`,
     )
   if (!directory && !existing && dirname(path) !== '/' && !await disk.stat(dirname(path), { follow: true })) {
     throw new Refusal(
       'ENOENT',
-      `${operand}: there is no local directory ${dirname(operand)}; make it with: mkdir -p ${shellWord(dirname(operand))}`,
+      `${operand}: the local directory ${dirname(operand)} does not exist; create it with: mkdir -p ${shellWord(dirname(operand))}`,
       { details: { path: operand } },
     )
   }
@@ -71,13 +72,13 @@ export async function localTarget(disk: Disk, operand: string, path: string, sev
   }
 }
 
-/** Makes the directory of the target once there is something to go there: a copy of nothing leaves nothing behind. */
+/** Creates the directory of the target once there is a source to copy, so that a copy of nothing leaves nothing behind. */
 export async function makeFor(target: Target, copies: readonly Placed[], canGo: (from: string) => Promise<boolean>): Promise<void> {
   if (!target.make) return
   for (const { from } of copies) if (await canGo(from)) return target.make()
 }
 
-/** What is there, and is no directory unless directories are copied. */
+/** True for an existing file, and with `recursive` for an existing directory. */
 export const canCopy = (mill: Mill, recursive: boolean, signal: AbortSignal) => async (path: string): Promise<boolean> => {
   const status = await statusOrNone(mill, path, signal)
   return status?.type === 'file' || recursive && status !== undefined
@@ -86,8 +87,8 @@ export const canCopy = (mill: Mill, recursive: boolean, signal: AbortSignal) => 
 export interface Placed { readonly from: string; readonly to: string }
 
 /**
- * Where each source goes. `named` gives the name that a source keeps in a directory, and throws if it has none. What has no name, and the
- * second of two things that would get the same path, is complained of; the same thing twice goes once.
+ * Destination of each source. `named` gives the name that a source keeps in a directory, and throws if it has none. A source
+ * without a name, and a second source for one destination, are reported as failed; a repeated source is copied once.
  */
 export async function placed(
   context: CommandContext, sources: readonly string[], target: Target,
@@ -100,7 +101,7 @@ export async function placed(
     const first = taken.get(to)
     if (first === from) return
     if (first !== undefined)
-      throw new Refusal('EEXIST', `${from}: ${first} goes to ${to} already; give it another name`, {
+      throw new Refusal('EEXIST', `${from}: its destination ${to} is taken by ${first}; give it another name`, {
         details: { path: from, first, dest: to },
       })
     taken.set(to, from)
@@ -109,13 +110,13 @@ export async function placed(
   return copies
 }
 
-/** The name that a thing of the cluster keeps when it goes into a directory. */
+/** Name that a path of the cluster keeps in a directory. */
 export function keptName(path: string): string {
   if (path === '/') throw rootless(path)
   return nameOf(path)
 }
 
-/** The name that a local thing keeps; `..`, `.` and the like are called what they lead to. */
+/** Name that a local path keeps in a directory; for `..`, `.` and the like the name of the real directory. */
 export async function keptLocalName(disk: Disk, operand: string, path: string): Promise<string> {
   const name = basename(operand)
   if (name !== '' && name !== '.' && name !== '..') return name
@@ -129,18 +130,18 @@ export async function keptLocalName(disk: Disk, operand: string, path: string): 
 const rootless = (operand: string): Refusal =>
   new Refusal('EINVAL', `${operand}: the root directory has no name of its own; name its entries (/*)`, { details: { path: operand } })
 
-/** What a copy or a move cannot do, in the words of the command line, which knows the options that help. */
+/** Error message of a failed copy or move, with the command line options that help. */
 export function inWords(error: unknown, verb: 'put' | 'get' | 'copy' | 'move'): unknown {
   if (!(error instanceof GristmillError) || error instanceof Refusal) return error
   const { path, dest, real, source, why } = error.details as Record<string, string | undefined>
   const say = (message: string): Refusal => new Refusal(error.code, message, { cause: error, details: error.details })
   switch (why) {
     case 'missing': return say(`${path}: no such file or directory`)
-    case 'dangling': return say(`${path}: a link to what is not there`)
+    case 'dangling': return say(`${path}: dangling symbolic link`)
     case 'encoding': return say(`${path}: the name is not UTF-8, which names in the cluster are; rename it`)
-    case 'special': return say(`${path}: neither a file nor a directory; what it gives is put with: gristmill put - ${dest} < ${path}`)
-    case 'circle': return say(`${path}: leads back to ${real}, which it lies in; left out`)
-    case 'directory': return say(`${path}: is a directory; add -r to ${verb} it with all that is below`)
+    case 'special': return say(`${path}: neither a file nor a directory; to store its output: gristmill put - ${dest} < ${path}`)
+    case 'circle': return say(`${path}: symbolic link to its own parent ${real}; skipped`)
+    case 'directory': return say(`${path}: is a directory; add -r to ${verb} it recursively`)
     case 'inside': return say(`${path}: cannot be ${verb === 'move' ? 'moved' : 'copied'} into itself (${dest})`)
     case 'same': return say(`${path}: is the same file`)
   }

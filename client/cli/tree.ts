@@ -1,4 +1,4 @@
-// The two trees of names that operands speak of, as globs and walks see them: the cluster's and the local disk's.
+// Name trees of the cluster and of the local disk, for globs and walks over operands.
 
 import { basename, isAbsolute } from 'node:path'
 import { hasCode } from '../../src/base/errors.ts'
@@ -16,26 +16,26 @@ export function remoteTree(mill: Mill, signal: AbortSignal): Tree {
   return { ...tree, find: path => tree.find(normalise(path)) }
 }
 
-/** The path that an operand means. The slash at its end, which says that it is a directory, stays. */
+/** Normal form of an operand, with its trailing slash, which requires a directory. */
 export function remotePath(operand: string): string {
   const path = normalise(operand)
   return operand.endsWith('/') && path !== '/' ? `${path}/` : path
 }
 
-/** Where a local path lies. `..` is left to the system, which knows where the link before it leads. */
+/** Absolute local path. `..` is left to the system: after a symbolic link its meaning depends on the link's target. */
 export const localPath = ({ cwd }: { readonly cwd: string }, path: string): string =>
   `/${(isAbsolute(path) ? path : `${cwd}/${path}`).split('/').filter(part => part !== '' && part !== '.').join('/')}`
 
 export function localTree(disk: Disk, cwd: string): Tree {
   const real = (path: string): string => localPath({ cwd }, path)
-  /** A link is what it leads to. */
+  /** A link counts as a directory if its target is one. */
   const entryOf = async (path: string, name: string, kind: DiskEntry['kind']): Promise<GlobEntry> => {
     const found = kind === 'other' ? await disk.stat(path, { follow: true }) : { kind }
     return { name, directory: found?.kind === 'directory', link: kind === 'other' }
   }
   return {
     start: pattern => (isAbsolute(pattern) ? '/' : ''),
-    // As the system has it: `..` of a link leads to where the link does.
+    // Not normalised, as in the system: `..` after a link means the parent of the link's target.
     join: (directory, name) => (directory === '' ? name : directory.endsWith('/') ? `${directory}${name}` : `${directory}/${name}`),
     async *list(directory) {
       const entries = (await disk.list(real(directory))).map(entry => ({ ...entry, order: Buffer.from(entry.name) }))
@@ -49,7 +49,7 @@ export function localTree(disk: Disk, cwd: string): Tree {
   }
 }
 
-/** undefined if there is nothing of that name. */
+/** undefined if the path does not exist. */
 export async function statusOrNone(mill: Mill, path: string, signal: AbortSignal): Promise<FileStatus | undefined> {
   try {
     return await mill.status(path, { signal })
@@ -59,7 +59,7 @@ export async function statusOrNone(mill: Mill, path: string, signal: AbortSignal
   }
 }
 
-/** Operands of the cluster with their globs expanded, in the order given. A glob without a match is complained of. */
+/** Expands the globs of cluster operands, in the given order. A glob without a match is reported as failed. */
 export async function* remotePaths(context: CommandContext, operands: readonly string[]): AsyncGenerator<string> {
   const tree = remoteTree(await context.mill(), context.signal)
   for (const operand of operands) {
@@ -73,7 +73,7 @@ export async function* remotePaths(context: CommandContext, operands: readonly s
 
 export interface Walked { readonly status: FileStatus; readonly depth: number }
 
-/** A path and everything below it, a directory before what is in it (or after, with `post`), names in byte order. */
+/** Yields a path and everything below it, a directory before its contents (or after, with `post`), names in byte order. */
 export async function* walk(
   mill: Mill, status: FileStatus,
   options: { signal: AbortSignal; depthMax?: number; post?: boolean },

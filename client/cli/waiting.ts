@@ -1,16 +1,16 @@
-// Waiting for something that the cluster does by itself: it is looked at now and then until it is done.
-// Invariants: nobody waits in silence: there is a bar on a terminal, and elsewhere a line now and then on stderr. A namenode that is
-// restarted meanwhile ends no waiting: what is waited for stands in its journal.
+// Waits for background work of the cluster by polling its state.
+// Invariants: progress is always shown, as a bar on a terminal, elsewhere as a line on stderr every 10 s. A restart of the namenode
+// does not end the wait: its journal holds the state that is waited for.
 
 import { hasCode } from '../../src/base/errors.ts'
 import { formatDuration } from '../../src/base/units.ts'
 import type { CommandContext } from './context.ts'
 
-/** How far it is. */
+/** Progress of the work. */
 export interface Step {
   readonly done: number
   readonly total?: number | undefined
-  /** In words: "12 of 340 blocks left". */
+  /** Progress in words: "12 of 340 blocks left". */
   readonly said: string
 }
 
@@ -19,20 +19,22 @@ export interface WaitOptions<T> {
   look(): Promise<T>
   /** undefined: not known yet. */
   stepOf(now: T): Step | undefined
-  /** Throws what makes further waiting useless. */
+  /** Throws if further waiting is useless. */
   isDone(now: T): boolean
-  /** A namenode that is away for longer is given up; five minutes unless told. */
+  /** Time without an answer of the namenode after which the wait fails; default: five minutes. */
   readonly awayMs?: number
 }
 
-/** What is nearly done is seen soon; what takes long is not asked for more often than a person sees. */
+/**
+ * The poll interval doubles from 25 ms to 300 ms: short work is noticed at once, long work is not polled faster than people read.
+ */
 const firstLookMs = 25
 const lookMs = 300
-/** Where no bar can be drawn. */
+/** Interval of progress lines if no bar is drawn. */
 const sayMs = 10_000
 const awayMsDefault = 300_000
 
-/** Gives what was seen last. Throws what `look` throws, but that nobody answers only after a while. */
+/** Returns the last state. Throws errors of `look`; UNAVAILABLE, TIMEOUT and OVERLOADED only after `awayMs`. */
 export async function waitFor<T>(
   context: CommandContext,
   { label, look, stepOf, isDone, awayMs = awayMsDefault }: WaitOptions<T>,
@@ -45,7 +47,7 @@ export async function waitFor<T>(
     for (let pauseMs = firstLookMs; ; pauseMs = Math.min(lookMs, 2 * pauseMs)) {
       const seen = await looked(look)
       if ('now' in seen) {
-        if (awaySince !== undefined) telling.remark('the namenode answers again')
+        if (awaySince !== undefined) telling.remark('the namenode is available again')
         awaySince = undefined
         const step = stepOf(seen.now)
         if (step) telling.step(step)
@@ -62,7 +64,7 @@ export async function waitFor<T>(
   }
 }
 
-/** Away is a namenode that ended, and one that is frozen, cut off or has too much to do. */
+/** Away: the namenode ended, hangs, is cut off or is overloaded. */
 async function looked<T>(look: () => Promise<T>): Promise<{ readonly now: T } | { readonly away: unknown }> {
   try {
     return { now: await look() }
@@ -72,14 +74,14 @@ async function looked<T>(look: () => Promise<T>): Promise<{ readonly now: T } | 
   }
 }
 
-/** Tells a person how far something is that takes its time. */
+/** Shows the progress of long work. */
 export interface Telling {
   step(step: Step): void
   remark(text: string): void
   stop(): void
 }
 
-/** REQUIRES: the caller stops it, also when its work fails; more than once does no harm. */
+/** REQUIRES: the caller calls `stop`, also when its work fails; repeated calls are harmless. */
 export async function openTelling(context: CommandContext, label: string): Promise<Telling> {
   const { clock } = await context.world()
   const progress = await context.progress()
@@ -94,7 +96,7 @@ export async function openTelling(context: CommandContext, label: string): Promi
     step({ done, total, said }) {
       if (stopped) return
       const nowMs = clock.mono()
-      // What is to be done may grow meanwhile: then the measure begins anew.
+      // The amount of work may grow; then the rate is measured anew.
       if (!first || done < first.done) first = { atMs: nowMs, done }
       const left = total === undefined ? '' : timeLeft(total - done, done - first.done, nowMs - first.atMs)
       bar?.update(done, total, `${said}${left}`)
@@ -110,7 +112,7 @@ export async function openTelling(context: CommandContext, label: string): Promi
   }
 }
 
-/** `, 3 min`: by what was done in how long; nothing while that is a guess. */
+/** `, 3 min`, estimated from the rate so far; empty in the first second, before an estimate is possible. */
 function timeLeft(left: number, done: number, elapsedMs: number): string {
   if (left <= 0 || done <= 0 || elapsedMs < 1000) return ''
   const ms = (left / done) * elapsedMs

@@ -1,5 +1,5 @@
-// The table of all settings. One line each: its type, its default as a person reads it, who looks at it, and what it does.
-// docs/reference/settings.md is this table; how values are found is in config.ts.
+// Table of all settings: type, default, users, and description of each. docs/reference/settings.md is generated from it; config.ts
+// resolves the values.
 
 import { GristmillError } from './errors.ts'
 import { parseBytes, parseDuration } from './units.ts'
@@ -7,15 +7,15 @@ import { parseBytes, parseDuration } from './units.ts'
 export type SettingUser = 'all' | 'client' | 'namenode' | 'datanode' | 'up'
 
 export interface Setting<T> {
-  /** For people: what a value looks like. */
+  /** Form of a value, for people. */
   readonly type: string
-  /** For people: what holds when nothing is said. */
+  /** Default, for people. */
   readonly fallback: string
   readonly usedBy: readonly SettingUser[]
   readonly about: string
-  /** `path`: relative ones are resolved against the place they were written in. */
+  /** `path`: a relative path is resolved against the directory of its source. */
   readonly kind: 'value' | 'path' | 'paths'
-  /** From a string (flag, variable, file) or JSON value. Throws EINVAL, which says what would be right. */
+  /** Parses a string (flag, variable, file) or JSON value. Throws EINVAL with the expected form. */
   readonly parse: (raw: unknown) => T
 }
 
@@ -31,7 +31,7 @@ function textOf(raw: unknown): string {
 const text = (facts: Facts): Setting<string> => ({ ...facts, type: 'text', kind: 'value', parse: textOf })
 const path = (facts: Facts): Setting<string> => ({ ...facts, type: 'path', kind: 'path', parse: textOf })
 
-/** A list in JSON, a repeated flag, or a text with commas. */
+/** A list in JSON, a repeated flag, or a comma-separated text. */
 const paths = (facts: Facts): Setting<readonly string[]> => ({
   ...facts, type: 'paths', kind: 'paths',
   parse: raw => {
@@ -41,12 +41,12 @@ const paths = (facts: Facts): Setting<readonly string[]> => ({
   },
 })
 
-/** A host may be a name, an IPv4 address, or an IPv6 address in brackets. */
+/** The host may be a name, an IPv4 address, or an IPv6 address in brackets. */
 const place = (facts: Facts): Setting<string> => ({
   ...facts, type: 'host:port', kind: 'value',
   parse: raw => {
     const port = typeof raw === 'string' ? /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(raw)?.[1] : undefined
-    if (port === undefined || Number(port) < 1 || Number(port) > 65_535) throw wrong(raw, 'a place of the form host:port')
+    if (port === undefined || Number(port) < 1 || Number(port) > 65_535) throw wrong(raw, 'an address of the form host:port')
     return raw as string
   },
 })
@@ -90,7 +90,7 @@ const choice = <const T extends readonly string[]>(values: T, facts: Facts): Set
 export const settings = {
   home: path({
     fallback: '~/.gristmill', usedBy: ['all'],
-    about: "Where this user's settings, embedded cluster and the data of `gristmill up` lie.",
+    about: "Directory of this user's settings, of the embedded cluster and of the data of `gristmill up`.",
   }),
   cluster: text({
     fallback: 'the cluster of `gristmill up` in the home, else `embedded`',
@@ -103,114 +103,116 @@ export const settings = {
   }),
   user: text({
     fallback: 'the user of the operating system', usedBy: ['client'],
-    about: 'Whose name calls carry, for owners and permissions.',
+    about: 'User that calls are made as, for owners and permissions.',
   }),
   host: text({
     fallback: '127.0.0.1', usedBy: ['namenode', 'datanode'],
     about: 'The interface to listen on. Anything but loopback needs `secretFile`.',
   }),
   port: count(0, 65_535, {
-    fallback: '8620 for a namenode, 8621 for a datanode; for `up` those of the last time, else 8620 and the following ones that are free',
+    fallback: '8620 for a namenode, 8621 for a datanode; for `up` the ports of the last time, else free ones from 8620 on',
     usedBy: ['namenode', 'datanode', 'up'],
-    about: 'The port to listen on; 0 takes a free one.',
+    about: 'The port to listen on; 0: any free port.',
   }),
   advertise: place({
-    fallback: 'where it listens', usedBy: ['namenode', 'datanode'],
-    about: 'Where others reach this process, as `host:port`: behind a proxy or a translating router, or in a container.',
+    fallback: 'the listening address', usedBy: ['namenode', 'datanode'],
+    about: 'Address at which other processes reach this one, as `host:port`: needed behind a proxy or NAT, or in a container.',
   }),
   dir: paths({
     fallback: '`namenode`, `datanode` or `cluster` in the home',
     usedBy: ['namenode', 'datanode', 'up'],
-    about: 'Data directories. A datanode may have several, one a disk; the first holds its identity.',
+    about: 'Data directories. A datanode may have several, one per disk; the first holds its identity.',
   }),
   rack: text({
     fallback: '/default', usedBy: ['datanode'],
-    about: 'Where the machine stands; replicas of a block go to at least two racks where there are two.',
+    about: 'Rack of the machine; the replicas of a block are spread over at least two racks, if there are two.',
   }),
   hostName: text({
     fallback: "the machine's host name", usedBy: ['client', 'datanode'],
-    about: "Processes with the same one are on the same machine, and read each other's block files in place.",
+    about: "Processes with the same host name are on the same machine, and read each other's block files directly.",
   }),
-  slots: count(0, 1024, { fallback: 'the number of processor cores', usedBy: ['datanode'], about: 'Tasks that run at a time.' }),
-  memory: bytes({ fallback: '512MiB', usedBy: ['datanode'], about: 'What one task may use where its job does not say.' }),
+  slots: count(0, 1024, { fallback: 'the number of processor cores', usedBy: ['datanode'], about: 'Number of tasks that run at the same time.' }),
+  memory: bytes({ fallback: '512MiB', usedBy: ['datanode'], about: 'Memory of one task, unless its job sets it.' }),
   replication: count(1, 16, {
-    fallback: '3, but for `up` not more than it has datanodes; 1 when embedded',
+    fallback: '3, for `up` at most the number of its datanodes; 1 when embedded',
     usedBy: ['namenode', 'up'],
-    about: 'Replicas of a file whose writer does not say.',
+    about: 'Default replication of files.',
   }),
   blockSize: bytes({
     fallback: '128MiB', usedBy: ['namenode', 'up'],
-    about: 'Largest block of a file whose writer does not say; 4KiB to 2047MiB.',
+    about: 'Default maximum size of blocks; 4KiB to 2047MiB.',
   }),
-  datanodes: count(1, 64, { fallback: '3, or as many as there were', usedBy: ['up'], about: 'Datanodes that `up` starts.' }),
-  heartbeat: duration({ fallback: '500ms', usedBy: ['namenode', 'datanode'], about: 'How often a datanode says that it lives.' }),
+  datanodes: count(1, 64, {
+    fallback: '3, or the number of the last time', usedBy: ['up'], about: 'Number of datanodes that `up` starts.',
+  }),
+  heartbeat: duration({ fallback: '500ms', usedBy: ['namenode', 'datanode'], about: 'Interval of the heartbeats of a datanode.' }),
   nodeStale: duration({
     fallback: '3s, or a third of `nodeDead` where that is less',
     usedBy: ['namenode'],
-    about: 'Silence after which a datanode gets no new blocks and tasks.',
+    about: 'Time without a heartbeat after which a datanode is stale and gets no new blocks or tasks.',
   }),
   nodeDead: duration({
     fallback: '9.5s', usedBy: ['namenode', 'datanode'],
-    about: 'Silence after which a datanode counts as dead and its blocks are copied again.',
+    about: 'Time without a heartbeat after which a datanode is dead and its blocks are copied again.',
   }),
   scrubPeriod: duration({
     fallback: '14d', usedBy: ['datanode', 'up'],
-    about: 'Each block of a disk is read and compared with its checksums once in this time; 0s for never.',
+    about: 'Every replica of a disk is verified against its checksums once in this time; 0s: never.',
   }),
   scrubRate: bytes({
     fallback: '8MiB', usedBy: ['datanode', 'up'],
-    about: 'The most that this reads in a second, on each disk. Where it is too little for the period, a round takes longer.',
+    about: 'Maximum bytes per second that scrubbing reads from each disk. If it is too low for the period, a round takes longer.',
   }),
   blockTrashKeep: duration({
     fallback: '1h', usedBy: ['datanode', 'up'],
-    about: 'How long a datanode keeps blocks that it was told to remove, if it has the room; 0s for not at all.',
+    about: 'Time for which a datanode keeps deleted blocks, if it has the space; 0s: not at all.',
   }),
   deleteGuard: duration({
     fallback: '10m', usedBy: ['datanode', 'up'],
     about:
-      "A namenode that has started less than this ago may not have more than a tenth of a datanode's blocks removed; 0s for no such care.",
+      "A datanode refuses to delete more than a tenth of its blocks for a namenode that started less than this ago; 0s: no limit.",
   }),
-  leaseSoft: duration({ fallback: '30s', usedBy: ['namenode'], about: 'Silence of a writer after which another may take its path.' }),
-  leaseHard: duration({ fallback: '10m', usedBy: ['namenode'], about: 'Silence of a writer after which its file is given up.' }),
+  leaseSoft: duration({ fallback: '30s', usedBy: ['namenode'], about: 'Time without a lease renewal after which another writer may take the path.' }),
+  leaseHard: duration({ fallback: '10m', usedBy: ['namenode'], about: 'Time without a lease renewal after which the file of a writer is abandoned.' }),
   trashKeep: duration({
     fallback: '24h', usedBy: ['namenode', 'up'],
-    about: 'How long what was removed stays in the trash; 0 removes at once.',
+    about: 'Time for which removed entries stay in the trash; 0: they are deleted at once.',
   }),
   keptOutputs: count(0, 1000, {
     fallback: '100', usedBy: ['namenode', 'up'],
     about:
-      'Jobs that were computed and could not be published of which the output is kept, for a week, for `job publish`; of more the oldest goes. 0: nothing is kept.',
+      'Number of outputs of computed but unpublished jobs that are kept, for one week, for `job publish`; the oldest is deleted first. 0: none.',
   }),
   keptBytes: bytes({
     fallback: '1TiB', usedBy: ['namenode', 'up'],
-    about: 'What these outputs may have together, without replicas; of more the oldest go. The newest one is kept whatever it has.',
+    about: 'Total bytes of these outputs, without replicas; the oldest are deleted first. The newest is kept whatever its size.',
   }),
   backupDir: path({
     fallback: "`backups` in the namenode's directory", usedBy: ['namenode'],
-    about: 'Where a namenode makes backups of its state. Another disk survives what this one does not.',
+    about: "Directory of the namenode's backups. Use another disk, which survives the loss of this one.",
   }),
   backupEvery: duration({
     fallback: '24h', usedBy: ['namenode'],
-    about: 'How often it does so by itself, if anything has changed; 0s for never.',
+    about: 'Interval of automatic backups, if the state has changed; 0s: never.',
   }),
   backupKeep: count(1, 1000, {
     fallback: '3', usedBy: ['namenode'],
-    about: 'Backups that are kept. The journal is kept from the oldest of them on.',
+    about: 'Number of backups that are kept. The journal is kept from the oldest of them on.',
   }),
   profile: choice(['durable', 'test-without-fsync'], {
     fallback: 'durable', usedBy: ['namenode', 'up'],
-    about: '`test-without-fsync` answers before metadata is on the disk: for tests, where a power cut costs nothing.',
+    about: '`test-without-fsync` acknowledges before metadata is on disk: for tests only, since a power cut loses data.',
   }),
   logLevel: choice(['debug', 'info', 'warn', 'error', 'silent'], {
     fallback: 'info for servers, silent for commands',
-    usedBy: ['all'], about: 'What is logged, as JSON lines.',
+    usedBy: ['all'], about: 'Minimum level of log lines, which are JSON.',
   }),
-  logFile: path({ fallback: 'stderr', usedBy: ['all'], about: 'Where it is logged.' }),
+  logFile: path({ fallback: 'stderr', usedBy: ['all'], about: 'File for log lines.' }),
   debug: flag({ fallback: 'false', usedBy: ['client'], about: 'Commands print the stack of their error.' }),
 } as const satisfies Record<string, Setting<unknown>>
 
 export type SettingName = keyof typeof settings
-/** What was said; whoever needs a value that was not said takes its default. */
+/** Settings that were given. Unset ones are undefined; the user of a setting applies its default. */
 export type Settings = { readonly [Name in SettingName]?: ReturnType<(typeof settings)[Name]['parse']> | undefined } & {
   readonly home: string
 }

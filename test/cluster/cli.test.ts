@@ -102,7 +102,7 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     const refused = await mill('put', local('tree'), area)
     expect([refused.code, refused.stderr]).toEqual([
       1,
-      `gristmill: put: ${local('tree')}: is a directory; add -r to put it with all that is below\n`,
+      `gristmill: put: ${local('tree')}: is a directory; add -r to put it recursively\n`,
     ])
     await ok('put', '-r', local('tree'), area)
     expect(await ok('find', `${area}/tree`)).toBe(
@@ -130,8 +130,8 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await symlink('nowhere', local('in/dangling'))
     const { code, stderr } = await mill('put', '-r', local('in'), `${area}/in`)
     expect([code, stderr.split('\n')]).toEqual([1, [
-      `gristmill: put: ${local('in/dangling')}: a link to what is not there`,
-      `gristmill: put: ${local('in/sub/up')}: leads back to ${await realpath(local('in'))}, which it lies in; left out`, '',
+      `gristmill: put: ${local('in/dangling')}: dangling symbolic link`,
+      `gristmill: put: ${local('in/sub/up')}: symbolic link to its own parent ${await realpath(local('in'))}; skipped`, '',
     ]])
     expect(await ok('find', `${area}/in`, '-type', 'f')).toBe(
       ['a.log', 'b.log', 'c.txt', 'link.log'].map(name => `${area}/in/${name}\n`).join(''),
@@ -154,7 +154,7 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await ok('get', '-f', `${area}/f`, local('link'))
     expect([await readFile(local('real'), 'utf8'), await readlink(local('link'))]).toEqual(['through', 'real'])
     expect((await mill('get', `${area}/f`, local('no/such/f'))).stderr).toBe(
-      `gristmill: get: ${local('no/such/f')}: there is no local directory ${local('no/such')}; make it with: mkdir -p ${local('no/such')}\n`,
+      `gristmill: get: ${local('no/such/f')}: the local directory ${local('no/such')} does not exist; create it with: mkdir -p ${local('no/such')}\n`,
     )
   })
 
@@ -165,7 +165,7 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     const result = await mill('put', local('odd*'), local('fine'), local('fine'), local('x/fine'), `${area}/`)
     expect([result.code, result.stderr]).toEqual([
       1,
-      `gristmill: put: ${local('x/fine')}: ${local('fine')} goes to ${area}/fine already; give it another name\n`
+      `gristmill: put: ${local('x/fine')}: its destination ${area}/fine is taken by ${local('fine')}; give it another name\n`
         + `gristmill: put: ${local('odd-')}\ufffd: the name is not UTF-8, which names in the cluster are; rename it\n`,
     ])
     expect(await ok('ls', area)).toBe('fine\n')

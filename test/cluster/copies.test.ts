@@ -129,14 +129,13 @@ test('without -p a copy is not more public than what it is made of, and what is 
 test('of two things for one name the second is refused, by every command that places things', async () => {
   for (const name of ['a/x', 'b/x']) await mill.writeFile(at(name), name, { parents: true })
   await mill.mkdir(at('dst'))
-  const said = `${at('b/x')}: ${at('a/x')} goes to`
   const refusals = [
     await cli('mv', '-f', at('a/x'), at('b/x'), at('dst/')),
     await cli('cp', '-f', at('dst/x'), at('b/x'), at('dst2/')),
     await cli('get', '-f', at('dst/x'), at('b/x'), './'),
   ]
-  expect(refusals.map(({ code, err }) => [code, err.includes('already; give it another name')])).toEqual([[1, true], [1, true], [1, true]])
-  expect(refusals[0]!.err).toBe(`gristmill: mv: ${said} ${at('dst/x')} already; give it another name\n`)
+  expect(refusals.map(({ code, err }) => [code, err.includes('is taken by')])).toEqual([[1, true], [1, true], [1, true]])
+  expect(refusals[0]!.err).toBe(`gristmill: mv: ${at('b/x')}: its destination ${at('dst/x')} is taken by ${at('a/x')}; give it another name\n`)
   expect([await mill.readFile(at('dst/x'), 'utf8'), await mill.readFile(at('b/x'), 'utf8')]).toEqual(['a/x', 'b/x'])
   expect((await cli('mv', '-f', at('b/x'), at('b/x'))).err).toBe(`gristmill: mv: ${at('b/x')}: is the same file\n`)
   expect((await cli('cp', '-f', at('b/x'), at('b/x'))).err).toBe(`gristmill: cp: ${at('b/x')}: is the same file\n`)
@@ -252,7 +251,7 @@ test('what fails in a tree is told, the rest is copied, and the code is 1', asyn
   const { code, err } = await cli('put', '-r', 'd', `${area}/`)
   expect([code, err]).toEqual([
     1,
-    `gristmill: put: d/e/pipe: neither a file nor a directory; what it gives is put with: gristmill put - ${at('d/e/pipe')} < d/e/pipe\n`,
+    `gristmill: put: d/e/pipe: neither a file nor a directory; to store its output: gristmill put - ${at('d/e/pipe')} < d/e/pipe\n`,
   ])
   expect((await mill.readdir(at('d'), { recursive: true })).sort()).toEqual(['a', 'e', 'e/b', 'z'])
   const again = await cli('put', '-r', 'd', `${area}/`)
@@ -276,7 +275,7 @@ test('an executable that replaces a private file is private, and the other refus
   })
   await symlink('..', local('d/e/up'))
   expect((await cli('put', '-r', 'd', `${area}/`)).err).toBe(
-    `gristmill: put: d/e/up: leads back to ${await realpath(local('d'))}, which it lies in; left out\n`,
+    `gristmill: put: d/e/up: symbolic link to its own parent ${await realpath(local('d'))}; skipped\n`,
   )
   expect((await cli('cp', '-r', at('d'), at('d/e/in'))).err).toBe(
     `gristmill: cp: ${at('d')}: cannot be copied into itself (${at('d/e/in')})\n`,
@@ -294,7 +293,7 @@ test('a new name needs the directory that it is in, for every command: what is m
     expect(new Set(await mill.readdir(area))).toEqual(here)
     expect(new Set(await readdir(join(dir, area)))).toEqual(here)
   }
-  const made = `there is no directory ${at('it is/new')}; make it with: gristmill mkdir -p '${at('it is/new')}'`
+  const made = `the directory ${at('it is/new')} does not exist; create it with: gristmill mkdir -p '${at('it is/new')}'`
   const to = at('it is/new/x')
   for (const words of [
     ['put', 'f', to], ['put', '-r', 'd', to], ['put', '-', to], ['cp', at('f'), to], ['cp', '-r', at('d'), to], ['mv', at('f'), to],
@@ -306,12 +305,12 @@ test('a new name needs the directory that it is in, for every command: what is m
   for (const words of [['get', at('f'), 'new/x'], ['get', '-r', at('d'), 'new/x']]) {
     expect(await cli(...words)).toEqual({
       code: 1, out: '',
-      err: 'gristmill: get: new/x: there is no local directory new; make it with: mkdir -p new\n',
+      err: 'gristmill: get: new/x: the local directory new does not exist; create it with: mkdir -p new\n',
     })
     await clean()
   }
   expect((await cli('mkdir', at('new/x'))).err).toBe(
-    `gristmill: mkdir: ${at('new/x')}: there is no directory ${at('new')}; add -p to make it as well\n`,
+    `gristmill: mkdir: ${at('new/x')}: the directory ${at('new')} does not exist; add -p to create it as well\n`,
   )
   expect((await cli('cat', at('new/x/y'))).err).toBe(
     `gristmill: cat: ${at('new/x/y')}: no such file or directory (there is no ${at('new')})\n`,

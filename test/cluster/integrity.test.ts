@@ -150,7 +150,7 @@ test(
     expect(left).toBeGreaterThanOrEqual(blocks - 500)
     expect(await report()).toContain('allow-deletions')
     const allowed = await run(['namenode', 'allow-deletions'], cluster.env)
-    expect([allowed.code, allowed.stdout]).toEqual([0, expect.stringMatching(new RegExp(` may remove ${left} blocks\\n$`))])
+    expect([allowed.code, allowed.stdout]).toEqual([0, expect.stringMatching(new RegExp(` may delete ${left} blocks\\n$`))])
     await until('they are gone', async () => (await stored()) === 0)
     expect(await readdir(join(node!.dirs[0]!, 'trash'))).toHaveLength(blocks * 2)
     expect(await report()).not.toContain('allow-deletions')

@@ -81,7 +81,7 @@ test('a detached cluster stays, is found by every command, is shown by status, a
 
   expect(await mill('down')).toMatchObject({ code: 0 })
   expect(first.processes.map(one => lives(one.pid))).toEqual([false, false, false])
-  expect(await ok('status', '--cluster', 'embedded')).toContain('nothing runs')
+  expect(await ok('status', '--cluster', 'embedded')).toContain('no process is running')
 
   const second = await up()
   // The same datanodes in the same directories.
@@ -110,7 +110,7 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
     expect([json.code, JSON.parse(json.stderr)]).toEqual([69, { error: expect.objectContaining({ code: 'UNAVAILABLE' }) }])
     expect(await mill('status')).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/nothing runs; "gristmill up --detach" starts the cluster in .* its logs are in/),
+      stdout: expect.stringMatching(/no process is running; "gristmill up --detach" starts the cluster in .* its logs are in/),
     })
     expect(await ok('cat', '/words', '--cluster', 'embedded')).toBe('words\n')
     await expect(open()).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('gristmill up') })
@@ -189,7 +189,7 @@ test('`namenode recover` finds the directory of the cluster of `up`, and asks wh
   await own.end()
   expect(await mill('namenode', 'recover')).toMatchObject({
     code: 78,
-    stderr: expect.stringMatching(/two namenodes: .*\/namenode and .*\/cluster\/namenode; say which one with --dir/),
+    stderr: expect.stringMatching(/two namenodes: .*\/namenode and .*\/cluster\/namenode; choose one with --dir/),
   })
 })
 
@@ -200,7 +200,7 @@ test('with one datanode files get one replica, and all is well', async () => {
   expect(await ok('status')).toMatch(/defaults +1 replica, [\s\S]*health +all is well/)
   await ok('down')
   const more = await mill('up', '--detach', '--replication', '3')
-  expect(more).toMatchObject({ code: 0, stderr: expect.stringContaining('3 replicas, and there is 1 datanode') })
+  expect(more).toMatchObject({ code: 0, stderr: expect.stringContaining('3 replicas, but there is 1 datanode') })
 })
 
 test('a second `up` in the same home is refused with the pids of the first, and does it no harm', async () => {
@@ -272,7 +272,7 @@ test('a process that dies is reported by `up`, and by status', async () => {
 })
 
 test('`down` where nothing runs says so and succeeds', async () => {
-  expect(await mill('down')).toMatchObject({ code: 0, stderr: expect.stringContaining('nothing runs') })
+  expect(await mill('down')).toMatchObject({ code: 0, stderr: expect.stringContaining('no process of "gristmill up" is running') })
 })
 
 test('`down` ends a process that does not listen', async () => {

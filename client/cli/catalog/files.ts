@@ -1,11 +1,11 @@
-// The commands on files and directories, as the command line offers them.
+// Command specifications of group Files.
 
 import { limits } from '../../../src/base/limits.ts'
 import { parseBytes } from '../../../src/base/units.ts'
 import { delimiterCode } from '../../../src/record/format.ts'
 import { option, oneOf, whole, type CommandSpec, type CommandGroup } from '../spec.ts'
 
-/** As delimiterCode has it; a tab can be written out. */
+/** A delimiter as `delimiterCode` accepts it; `tab` and `\t` stand for a tab. */
 export function parseDelimiter(text: string): string {
   const delimiter = text === 'tab' || text === '\\t' ? '\t' : text
   delimiterCode(delimiter)
@@ -21,31 +21,31 @@ const format = option('--format <format>', 'lines, csv, jsonl: end blocks at rec
 })
 const delimiter = option(
   '--delimiter <character>',
-  'csv: what separates fields, tab or \\t for a tab (default: found from the first rows; of stdin: a comma)',
+  'csv: field separator, tab or \\t for a tab (default: detected from the first rows; for stdin: a comma)',
   { parse: parseDelimiter },
 )
-const overwrite = option('-f, --overwrite', 'replace what is there')
-const preserve = option('-p, --preserve', 'keep modes and modification times, of directories too')
-const recursive = option('-r, --recursive', 'directories with all that is below them')
-const recurse = option('-R, --recursive', 'directories with all that is below them')
-const human = option('-h, --human', 'sizes for people: 1.5K, 12M')
+const overwrite = option('-f, --overwrite', 'replace existing files')
+const preserve = option('-p, --preserve', 'keep modes and modification times, also of directories')
+const recursive = option('-r, --recursive', 'copy or remove directories recursively')
+const recurse = option('-R, --recursive', 'change directories recursively')
+const human = option('-h, --human', 'human-readable sizes: 1.5K, 12M')
 
 const put: CommandSpec = {
   name: 'put', args: '<local...> <remote>', about: 'copy local files into the cluster',
   notes:
-    '`-` as the only local name reads stdin. A remote name that ends in / is a directory, made if it is missing; files get their own name in it. The directory of any other new name must be there (mkdir -p).\n'
-    + 'A file becomes visible when its last byte is durable on all its replicas; before that, and if the copy is interrupted, there is nothing.\n'
-    + 'Links are followed: what they lead to is put under their name; `..` and `.` are called what they lead to.\n'
-    + 'New files and directories are no more public than what they are copied of; what is replaced keeps its mode.',
+    '`-` as the only local name reads stdin. A remote name that ends in / is a directory, created if it is missing; files keep their names in it. The parent directory of any other new name must exist (mkdir -p).\n'
+    + 'A file becomes visible when its last byte is durable on all its replicas; if the copy is interrupted before that, no file appears.\n'
+    + 'Symbolic links are followed: their target is stored under the name of the link. `..` and `.` are stored under the real name of the directory.\n'
+    + 'New files and directories get no more permissions than their source; a replaced file keeps its mode.',
   options: [
     recursive, overwrite, preserve, replication, blockSize, format, delimiter,
-    option('--parallel <n>', 'files at a time (default 4)', { parse: whole(1, 64) }),
+    option('--parallel <n>', 'files copied at the same time (default 4)', { parse: whole(1, 64) }),
   ],
   examples: [
     ['gristmill put access.log /logs/', 'copy a file into a directory'],
-    ["gristmill put --delimiter ';' sales.csv /sales/", 'CSV whose separator is known'],
+    ["gristmill put --delimiter ';' sales.csv /sales/", 'CSV with a given separator'],
     ['gristmill put -r speeches /speeches', 'copy a directory'],
-    ['zcat day.gz | gristmill put --format lines - /logs/day.log', 'store what a program writes'],
+    ['zcat day.gz | gristmill put --format lines - /logs/day.log', 'store the output of a program'],
   ],
   load: () => import('../commands/put.ts'),
 }
@@ -53,11 +53,11 @@ const put: CommandSpec = {
 const get: CommandSpec = {
   name: 'get', args: '<remote...> [local]', about: 'copy files out of the cluster',
   notes:
-    'Without a local name, files come into the current directory; `-` writes to stdout. A local file appears whole or not at all; a device or a pipe is written to as it is.\n'
-    + 'New files and directories are no more public than what they are copied of; what is replaced keeps its mode.',
+    'Without a local name, files are copied to the current directory; `-` writes to stdout. A local file appears complete or not at all; a device or a pipe is written to directly.\n'
+    + 'New files and directories get no more permissions than their source; a replaced file keeps its mode.',
   options: [recursive, overwrite, preserve],
   examples: [
-    ['gristmill get /logs/access.log .', 'copy a file here'],
+    ['gristmill get /logs/access.log .', 'copy a file to the current directory'],
     [`gristmill get '/words/part-*' results`, 'several files into a directory'],
   ],
   load: () => import('../commands/get.ts'),
@@ -76,14 +76,14 @@ const ls: CommandSpec = {
     'Without a path, lists /. The long format shows mode, replicas, owner, group, size, time and name. With --json, one object a line.',
   options: [
     option('-l, --long', 'mode, replicas, owner, group, size, time'),
-    option('-a, --all', 'names that begin with a dot too'),
-    option('-R, --recursive', 'what is below, too'),
-    option('-d, --directory', 'a directory itself, not what is in it'),
+    option('-a, --all', 'include names that begin with a dot'),
+    option('-R, --recursive', 'list subdirectories recursively'),
+    option('-d, --directory', 'list a directory itself, not its contents'),
     human, option('-t, --by-time', 'newest first'), option('-S, --by-size', 'largest first'),
-    option('-r, --reverse', 'the other way round'),
+    option('-r, --reverse', 'reverse the order'),
   ],
   examples: [
-    ['gristmill ls -lh /logs', 'sizes for people'],
+    ['gristmill ls -lh /logs', 'long format with human-readable sizes'],
     [`gristmill ls --json -R / | jq .path`, 'every path of the cluster'],
   ],
   load: () => import('../commands/ls.ts'),
@@ -92,7 +92,7 @@ const ls: CommandSpec = {
 const mkdir: CommandSpec = {
   name: 'mkdir', args: '<path...>', about: 'make directories',
   options: [
-    option('-p, --parents', 'make missing parents; an existing directory is fine'),
+    option('-p, --parents', 'create missing parents; no error if the directory exists'),
     option('-m, --mode <mode>', 'permissions, in octal'),
   ],
   examples: [['gristmill mkdir -p /logs/2026/11', 'with parents']],
@@ -102,19 +102,19 @@ const mkdir: CommandSpec = {
 const rm: CommandSpec = {
   name: 'rm', args: '<path...>', about: 'remove files and directories',
   notes:
-    'What is removed goes to the trash, where it stays for a day (gristmill trash --help); its space comes back when it leaves the trash.\n'
-    + 'What is in the trash, or below /.gristmill, is removed for good.',
-  options: [recursive, option('-f, --force', 'missing files are fine'), option('--skip-trash', 'for good, at once')],
+    'Removed entries go to the trash and stay there for one day (gristmill trash --help); their space is freed when they leave the trash.\n'
+    + 'Entries in the trash or below /.gristmill are deleted permanently.',
+  options: [recursive, option('-f, --force', 'no error for missing files'), option('--skip-trash', 'delete permanently, at once')],
   examples: [
-    ['gristmill rm -r /words', 'a directory with all that is below it'],
-    ['gristmill rm --skip-trash /huge.csv', 'and its space comes back'],
+    ['gristmill rm -r /words', 'a directory with its contents'],
+    ['gristmill rm --skip-trash /huge.csv', 'delete permanently and free the space'],
   ],
   load: () => import('../commands/rm.ts'),
 }
 
 const mv: CommandSpec = {
   name: 'mv', args: '<from...> <to>', about: 'rename, or move into a directory',
-  notes: 'Of two things that would get the same name, the second is refused, also with -f; what -f replaces is gone for good.',
+  notes: 'If two sources would get the same name, the second is refused, also with -f. Entries replaced by -f are deleted permanently.',
   options: [overwrite],
   examples: [['gristmill mv /logs/today /logs/2026-11-22', 'rename'], [`gristmill mv '/in/*.csv' /done`, 'move into a directory']],
   load: () => import('../commands/mv.ts'),
@@ -132,7 +132,7 @@ const du: CommandSpec = {
   options: [
     option('-s, --summarize', 'one total for each path'), human,
     option('-d, --depth <n>', 'show directories down to this depth', { parse: whole(0) }),
-    option('--stored', 'count every replica'), option('-c, --total', 'a grand total at the end'),
+    option('--stored', 'count the bytes of all replicas'), option('-c, --total', 'a grand total at the end'),
   ],
   examples: [['gristmill du -sh /logs', 'one number for a directory']],
   load: () => import('../commands/du.ts'),
@@ -146,10 +146,10 @@ const df: CommandSpec = {
 }
 
 const stat: CommandSpec = {
-  name: 'stat', args: '<path...>', about: 'all that is known of a file or directory',
+  name: 'stat', args: '<path...>', about: 'show the metadata of files and directories',
   notes:
     '--printf takes %n name, %s bytes, %F type, %a mode in octal, %A mode in letters, %U owner, %G group, %r replicas, %b blocks, %o block size, %y time, %Y seconds since 1970, %% and \\n, \\t.',
-  options: [option('-b, --blocks', 'where each block lies'), option('-c, --printf <format>', 'print this for each path')],
+  options: [option('-b, --blocks', 'locations of each block'), option('-c, --printf <format>', 'print each path in this format')],
   examples: [
     ['gristmill stat --blocks /logs/access.log', 'blocks with their datanodes'],
     [`gristmill stat -c '%s %n' '/logs/*'`, 'sizes and names'],
@@ -157,22 +157,22 @@ const stat: CommandSpec = {
   load: () => import('../commands/stat.ts'),
 }
 
-/** `head -3`, as people have always typed it; the value of another option is left alone. */
+/** Rewrites the traditional form `head -3`; the value of another option is not changed. */
 const numbered = (words: string[]): string[] =>
   words.flatMap((word, i) => (/^-\d+$/.test(word) && !words[i - 1]?.startsWith('-') ? ['-n', word.slice(1)] : [word]))
 
 const head: CommandSpec = {
-  name: 'head', args: '<path...>', about: 'the beginning of files',
+  name: 'head', args: '<path...>', about: 'print the beginning of files',
   options: [
     option('-n, --lines <n>', 'lines (default 10)', { parse: whole(0) }),
     option('-c, --bytes <size>', 'bytes instead of lines', { parse: parseBytes }),
   ],
-  examples: [['gristmill head -n 3 /logs/access.log', 'three lines; no more of the file is read than needed']],
+  examples: [['gristmill head -n 3 /logs/access.log', 'the first three lines; only this part of the file is read']],
   rewrite: numbered, load: () => import('../commands/head.ts'),
 }
 
 const tail: CommandSpec = {
-  name: 'tail', args: '<path...>', about: 'the end of files',
+  name: 'tail', args: '<path...>', about: 'print the end of files',
   options: [
     option('-n, --lines <n>', 'lines (default 10); +N: from line N on', {
       parse: text => (text.startsWith('+') ? -whole(1)(text.slice(1)) : whole(0)(text)),
@@ -185,8 +185,8 @@ const tail: CommandSpec = {
 
 const count: CommandSpec = {
   name: 'count', args: '<path...>', about: 'directories, files and bytes below paths',
-  options: [human, option('-q, --quotas', 'before them the quota of the path itself: names, names left, bytes, bytes left')],
-  examples: [['gristmill count /logs', 'a row of directories, files, bytes, path']],
+  options: [human, option('-q, --quotas', 'first the quota of the path: names, names left, bytes, bytes left')],
+  examples: [['gristmill count /logs', 'columns: directories, files, bytes, path']],
   load: () => import('../commands/count.ts'),
 }
 
@@ -194,25 +194,25 @@ const findWords = new Set(['name', 'iname', 'path', 'type', 'size', 'mtime', 'ne
 
 const find: CommandSpec = {
   name: 'find', args: '[path...]',
-  about: 'paths below directories that pass every test',
+  about: 'find paths that match all tests',
   notes:
     'Tests are written with one dash or two. Sizes and ages take + (more than) and - (less than).\n'
     + 'Globs are * ? [a-z] [!a] {a,b} {1..3} **, as everywhere; here * matches a leading dot too, and in --path a slash.',
   options: [
     option('--name <glob>', 'the last part of the path matches'),
-    option('--iname <glob>', 'the same, upper or lower case'),
+    option('--iname <glob>', 'like --name, case-insensitive'),
     option('--path <glob>', 'the whole path matches'),
     option('--type <type>', 'f: files, d: directories', { parse: oneOf('f', 'd') }),
     option('--size <size>', 'for instance +1m, -64k, 100c'),
-    option('--mtime <days>', 'days since the last change, for instance +7, -1'),
-    option('--newer <path>', 'changed later than this file was'),
-    option('--maxdepth <n>', 'not deeper than this', { parse: whole(0) }),
-    option('--mindepth <n>', 'not above this', { parse: whole(0) }),
-    option('--empty', 'files of no bytes, directories of no entries'),
-    option('--print0', 'end each path with NUL, for xargs -0'),
+    option('--mtime <days>', 'days since the last modification, for instance +7, -1'),
+    option('--newer <path>', 'modified later than this path'),
+    option('--maxdepth <n>', 'descend at most this many levels', { parse: whole(0) }),
+    option('--mindepth <n>', 'skip the levels above this one', { parse: whole(0) }),
+    option('--empty', 'empty files and directories'),
+    option('--print0', 'separate paths with NUL, for xargs -0'),
   ],
   examples: [
-    [`gristmill find /logs -name '*.log' -size +1m`, 'logs of more than a MiB'],
+    [`gristmill find /logs -name '*.log' -size +1m`, 'logs larger than 1 MiB'],
     [`gristmill find / -type d -empty`, 'empty directories'],
   ],
   rewrite: words => words.map(word => (word.startsWith('-') && findWords.has(word.slice(1)) ? `-${word}` : word)),
@@ -220,29 +220,29 @@ const find: CommandSpec = {
 }
 
 const setrep: CommandSpec = {
-  name: 'setrep', args: '<replicas> <path...>', about: 'change how many replicas files have',
-  options: [recurse, option('-w, --wait', 'until every block has them')],
-  examples: [['gristmill setrep -R -w 3 /logs', 'three replicas, and wait']],
+  name: 'setrep', args: '<replicas> <path...>', about: 'change the replication of files',
+  options: [recurse, option('-w, --wait', 'wait until every block has this many replicas')],
+  examples: [['gristmill setrep -R -w 3 /logs', 'three replicas; wait for them']],
   load: () => import('../commands/setrep.ts'),
 }
 
 const checksum: CommandSpec = {
   name: 'checksum', args: '<path...>',
-  about: 'CRC32C of files, whatever their block size',
-  options: [option('--local', 'of local files, to compare; - is stdin')],
+  about: 'CRC32C of files, independent of their block size',
+  options: [option('--local', 'checksum local files; - is stdin')],
   examples: [
-    ['gristmill checksum /logs/access.log', "without reading the file: from the blocks' checksums"],
-    ['gristmill checksum --local access.log', 'of the local copy'],
+    ['gristmill checksum /logs/access.log', "computed from block checksums, without reading the file"],
+    ['gristmill checksum --local access.log', 'checksum of the local copy'],
   ],
   load: () => import('../commands/checksum.ts'),
 }
 
 const touch: CommandSpec = {
   name: 'touch', args: '<path...>',
-  about: 'make empty files, or set modification times',
+  about: 'create empty files, or set modification times',
   options: [
-    option('-c, --no-create', 'do not make files'),
-    option('-d, --date <date>', 'this time instead of now, for instance 2026-11-22T10:00'),
+    option('-c, --no-create', 'do not create files'),
+    option('-d, --date <date>', 'set this time instead of the current time, for instance 2026-11-22T10:00'),
   ],
   examples: [['gristmill touch /flags/ready', 'an empty file']],
   load: () => import('../commands/touch.ts'),
@@ -251,7 +251,10 @@ const touch: CommandSpec = {
 const chmod: CommandSpec = {
   name: 'chmod', args: '<mode> <path...>', about: 'change permissions',
   options: [recurse],
-  examples: [['gristmill chmod -R go-w,a+rX /shared', 'letters as in chmod(1)'], ['gristmill chmod 640 /logs/access.log', 'or octal']],
+  examples: [
+    ['gristmill chmod -R go-w,a+rX /shared', 'symbolic modes as in chmod(1)'],
+    ['gristmill chmod 640 /logs/access.log', 'octal mode'],
+  ],
   rewrite: words => words.map(word => (/^-[rwxXt]+(,|$)/.test(word) ? `a${word}` : word)),
   load: () => import('../commands/chmod.ts'),
 }

@@ -1,4 +1,4 @@
-// Options that every command takes, before its name or after it; and the catalog of all groups.
+// Options that every command accepts, before or after its name; and the catalog of all command groups.
 
 import { option, type CommandSpec, type CommandGroup, type OptionSpec } from '../spec.ts'
 import { care } from './care.ts'
@@ -13,11 +13,11 @@ export const globals: readonly OptionSpec[] = [
     '--cluster <address>',
     "a namenode's host:port, or `embedded` (default: GRISTMILL_CLUSTER, the cluster of `gristmill up` in this home, else embedded)",
   ),
-  option('--secret-file <file>', "the cluster's secret (default: GRISTMILL_SECRET_FILE, or as `gristmill up` left it)"),
-  option('--home <directory>', 'where the embedded cluster and settings live (default: GRISTMILL_HOME or ~/.gristmill)'),
-  option('--config <file>', 'settings (default: config.json in the home)'),
-  option('--json', 'print for programs: a JSON document, or one object a line for lists'),
-  option('--quiet', 'no progress and no remarks'),
+  option('--secret-file <file>', "file with the cluster's secret (default: GRISTMILL_SECRET_FILE, or the one of `gristmill up`)"),
+  option('--home <directory>', 'directory of the embedded cluster and the settings (default: GRISTMILL_HOME or ~/.gristmill)'),
+  option('--config <file>', 'settings file (default: config.json in the home)'),
+  option('--json', 'print JSON: one document, or for lists one object per line'),
+  option('--quiet', 'print no progress and no notes'),
 ]
 
 const completion: CommandSpec = {

@@ -1,4 +1,4 @@
-// The commands on jobs, as the command line offers them.
+// Command specifications of group Jobs.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
@@ -8,8 +8,9 @@ import { option, oneOf, whole, type CommandSpec, type CommandGroup } from '../sp
 import { parseDelimiter } from './files.ts'
 
 /**
- * `k=v`. A value that is JSON (true, a list, an object) is taken as such; a number is, if it is written as JavaScript writes it: `1.10`,
- * `1e999` and integers beyond 2^53 stay text. Lists and objects with a number that no double holds, or a name twice, are refused.
+ * Parses `name=value`. A value that is JSON (true, a list, an object) is taken as JSON. A number is taken as a number only if it
+ * is written as JavaScript writes it: `1.10`, `1e999` and integers beyond 2^53 stay text. Lists and objects with a number that no
+ * double holds exactly, or with a repeated name, are refused.
  */
 export function parseParam(text: string): readonly [string, unknown] {
   const at = text.indexOf('=')
@@ -37,7 +38,7 @@ export function parseParam(text: string): readonly [string, unknown] {
   )
 }
 
-/** Of the names of each object in the text, which is JSON, the first that is there twice, as it is written. */
+/** The first name that occurs twice in one object of a JSON text, as written there; undefined if there is none. */
 function repeatedName(text: string): string | undefined {
   const open: (Set<string> | undefined)[] = []
   let string = ''
@@ -59,43 +60,43 @@ const run: CommandSpec = {
   about: 'run a map-reduce program and wait for it',
   notes:
     'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}); its npm imports come along.\n'
-    + 'The output directory appears whole when the job has succeeded, and not at all otherwise. Ctrl-C kills the job.\n'
-    + 'Files whose names begin with _ or . are no input unless a path or glob names them so; the run says which it left out.\n'
-    + 'An output that contains an input, or lies in one under a name that is read, is refused. What --overwrite replaces goes to the trash; its mode, owner, quota and attributes stay.\n'
-    + 'If the output cannot be published when all is computed, it is kept for a week: `job publish` gives it another place.',
+    + 'The output directory appears complete when the job has succeeded, otherwise not at all. Ctrl-C kills the job.\n'
+    + 'Files whose names begin with _ or . are skipped unless a path or glob names them explicitly; the skipped files are reported.\n'
+    + 'An output that contains an input, or that would itself be read as input, is refused. A directory replaced by --overwrite goes to the trash; the new one keeps its mode, owner, quota and attributes.\n'
+    + 'If the computed output cannot be published, it is kept for one week: `job publish` publishes it at another path.',
   options: [
     option('-i, --input <path>', 'file, directory or glob to read; may be repeated', { repeat: true }),
-    option('-o, --output <path>', 'directory to publish'),
+    option('-o, --output <path>', 'output directory'),
     option(
       '--encoding <name>',
-      "of the input's text: utf8, latin1, windows1252, utf16le or utf16be (default: as the program says, else utf8)",
+      "encoding of the input: utf8, latin1, windows1252, utf16le or utf16be (default: set by the program, else utf8)",
       { parse: oneOf(...textEncodings) },
     ),
     option(
       '--delimiter <character>',
-      'what separates fields of CSV input, tab or \\t for a tab (default: as the program, the files or their first rows say)',
+      'field separator of CSV input, tab or \\t for a tab (default: set by the program or the files, else detected)',
       { parse: parseDelimiter },
     ),
-    option('--overwrite', 'replace the output of an earlier job if it is there, in one step'),
-    option('--force', 'with --overwrite: replace any directory, also one without _SUCCESS or with directories in it'),
-    option('--reducers <n>', 'reduce tasks, and so output parts; a program without reduce has none', { parse: whole(1, 20_000) }),
-    option('--param <name=value>', 'a parameter of the program: JSON if that keeps it as typed, else text; may be repeated', {
+    option('--overwrite', 'atomically replace the output of an earlier job, if it exists'),
+    option('--force', 'with --overwrite: replace any directory, also one without _SUCCESS or with subdirectories'),
+    option('--reducers <n>', 'number of reduce tasks and output parts; not for programs without reduce', { parse: whole(1, 20_000) }),
+    option('--param <name=value>', 'parameter of the program, parsed as JSON if that loses nothing, else text; may be repeated', {
       parse: parseParam, repeat: true,
     }),
-    option('--env <name[=value]>', 'an environment variable of the program; without a value, the one of this shell; may be repeated', {
+    option('--env <name[=value]>', 'environment variable of the program; without a value, taken from this shell; may be repeated', {
       repeat: true,
     }),
-    option('--name <name>', "what the job is called (default: the program's file name)"),
-    option('--memory <size>', 'of one executor, for instance 512MiB', { parse: parseBytes }),
-    option('--task-timeout <time>', 'one attempt may take this long, for instance 10m', { parse: parseDuration }),
-    option('--attempts <n>', 'tries of one task before the job fails', { parse: whole(1, 100) }),
+    option('--name <name>', "name of the job (default: the program's file name)"),
+    option('--memory <size>', 'memory limit of one executor, for instance 512MiB', { parse: parseBytes }),
+    option('--task-timeout <time>', 'time limit of one attempt, for instance 10m', { parse: parseDuration }),
+    option('--attempts <n>', 'maximum attempts of one task before the job fails', { parse: whole(1, 100) }),
     option('--detach', "print the job's id and do not wait"),
   ],
   examples: [
     ['gristmill run wordcount.ts --input /speeches --output /words', 'count words'],
     [
       "gristmill run sales.ts -i /old/sales.csv -o /sums --encoding latin1 --delimiter ';'",
-      'CSV of which the files themselves do not say what they are',
+      'CSV with a given encoding and separator',
     ],
     [`gristmill run join.ts -i '/left/*.csv' -i /right -o /joined --param key=id --reducers 8`, 'two inputs, a parameter, eight parts'],
   ],
@@ -105,47 +106,47 @@ const run: CommandSpec = {
 const jobs: CommandSpec = {
   name: 'jobs', args: '', about: 'list jobs, newest first',
   options: [
-    option('-n, --limit <n>', 'this many (default 20)', { parse: whole(1, 1000) }),
-    option('--running', 'only those that have not ended'),
+    option('-n, --limit <n>', 'maximum number of jobs (default 20)', { parse: whole(1, 1000) }),
+    option('--running', 'only jobs that have not ended'),
   ],
-  examples: [['gristmill jobs --running', 'what runs now']],
+  examples: [['gristmill jobs --running', 'running jobs']],
   load: () => import('../commands/jobs.ts'),
 }
 
-const jobNote = 'A job is named by its id, a beginning of it that fits one job only, or `last`.'
+const jobNote = 'A job is named by its id, a unique prefix of the id, or `last`.'
 
 const job: CommandSpec = {
   name: 'job', args: '[publish|drop] <id>',
-  about: 'stages, tasks, attempts, counters, locality and times of a job',
-  notes: `${jobNote}\n\n\`publish\` gives a place to the output of a job that was computed and could not be published where it was to be; it is kept for a week.\n\`drop\` gives back the room of what is kept; the job cannot be published then.`,
+  about: 'show stages, tasks, attempts, counters, locality and times of a job',
+  notes: `${jobNote}\n\n\`publish\` publishes the kept output of a job that was computed but could not be published; such output is kept for one week.\n\`drop\` deletes the kept output and frees its space; the job can no longer be published.`,
   options: [
     option('--tasks', 'every task with its attempts'),
     option('-o, --output <path>', 'publish: the directory to publish'),
-    option('--overwrite', 'publish: replace the output of an earlier job if it is there'),
+    option('--overwrite', 'publish: replace the output of an earlier job, if it exists'),
     option('--force', 'publish, with --overwrite: replace any directory'),
   ],
   examples: [
     ['gristmill job last', 'the newest job'],
-    ['gristmill job publish job-7 --output /words-2', 'what job-7 has computed, elsewhere'],
-    ['gristmill job drop job-7', 'what job-7 has computed is not needed'],
+    ['gristmill job publish job-7 --output /words-2', 'publish the output of job-7 at another path'],
+    ['gristmill job drop job-7', 'delete the kept output of job-7'],
   ],
   load: () => import('../commands/job.ts'),
 }
 
 const logs: CommandSpec = {
   name: 'logs', args: '<id>',
-  about: 'what the tasks of a job wrote with console.log',
-  notes: `${jobNote}\nWhat a program wrote is shown as it is, on a terminal too: its colours, and whatever else it makes a terminal do.`,
+  about: 'print what the tasks of a job wrote with console.log',
+  notes: `${jobNote}\nThe output of a program is printed unchanged, also on a terminal: colours and all other escape sequences take effect.`,
   options: [
-    option('--task <task>', 'only this one: stage.task, or an attempt as `job --tasks` shows it'),
-    option('-f, --follow', 'go on until the job ends'),
+    option('--task <task>', 'only this task (stage.task), or an attempt as shown by `job --tasks`'),
+    option('-f, --follow', 'follow the logs until the job ends'),
   ],
   examples: [['gristmill logs last --task 0.3', 'task 3 of the first stage']],
   load: () => import('../commands/logs.ts'),
 }
 
 const kill: CommandSpec = {
-  name: 'kill', args: '<id...>', about: 'cancel jobs; nothing of them is published',
+  name: 'kill', args: '<id...>', about: 'cancel jobs; their output is not published',
   notes: jobNote,
   options: [],
   examples: [['gristmill kill last', 'the newest job']],

@@ -1,21 +1,21 @@
-// The commands that direct datanodes, as the command line offers them.
+// Command specifications of group Datanodes.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { formatDuration, parseBytes, parseDuration } from '../../../src/base/units.ts'
 import { option, type CommandSpec, type CommandGroup } from '../spec.ts'
 
-const wait = option('--wait', 'return when it is done')
-const named = 'NODE is its id, its address, or its host if no other datanode is there.'
+const wait = option('--wait', 'wait until it is done')
+const named = 'NODE is an id, an address, or a host that runs only one datanode.'
 
-/** `10%`, `0.5`. */
+/** Parses a percentage: `10%`, `0.5`. */
 function points(text: string): number {
   const value = /^\d+(\.\d+)?%?$/.test(text) ? Number.parseFloat(text) : NaN
   if (!(value <= 100)) throw new GristmillError('EINVAL', `"${text}" is not a number of percent; write for instance 10%`)
   return value
 }
 
-/** From a second on: somebody who writes `30` has not thought of milliseconds. */
+/** Parses a duration of at least 1 s: a bare `30` means milliseconds, which an operator hardly intends. */
 function spell(text: string): number {
   const ms = parseDuration(text)
   if (ms < 1000 || ms > limits.maintenanceMsMax)
@@ -29,36 +29,36 @@ function spell(text: string): number {
 function rate(text: string): number {
   const bytes = parseBytes(text)
   if (bytes === 0)
-    throw new GristmillError('EINVAL', 'with 0 bytes a second nothing would ever move; write for instance 50MiB, or end it with --stop')
+    throw new GristmillError('EINVAL', 'a bandwidth of 0 would move nothing; write for instance 50MiB, or end balancing with --stop')
   return bytes
 }
 
 const decommission: CommandSpec = {
   name: 'decommission', args: '<node>',
-  about: 'empty a datanode, so that it can be switched off',
-  notes: `${named}\nIts blocks are copied to others; until then it is read from, and it gets nothing new. Interrupting --wait does not stop it; recommission does.`,
+  about: 'copy all blocks of a datanode elsewhere, so that it can be switched off',
+  notes: `${named}\nIts blocks are copied to other datanodes; meanwhile it serves reads and gets no new blocks or tasks. Interrupting --wait does not stop the decommission; recommission does.`,
   options: [wait],
-  examples: [['gristmill decommission 10.0.0.7:8621 --wait', 'then switch it off']],
+  examples: [['gristmill decommission 10.0.0.7:8621 --wait', 'afterwards it can be switched off']],
   load: () => import('../commands/decommission.ts'),
 }
 
 const recommission: CommandSpec = {
   name: 'recommission', args: '<node>', about: 'put a datanode back into service',
-  notes: `${named}\nReplicas that are too many then are removed.`,
-  options: [], examples: [['gristmill recommission 10.0.0.7:8621', 'whatever it was']],
+  notes: `${named}\nExcess replicas are deleted afterwards.`,
+  options: [], examples: [['gristmill recommission 10.0.0.7:8621', 'end decommissioning or maintenance']],
   load: () => import('../commands/recommission.ts'),
 }
 
 const maintenance: CommandSpec = {
   name: 'maintenance', args: '<node>',
-  about: 'let a datanode be away for a while, without copying its blocks',
+  about: 'take a datanode down temporarily, without copying its blocks',
   notes:
-    `${named}\nIt gets nothing new. What nobody else holds is copied once; with --wait the command returns when that is done, and the node can be stopped.\n`
-    + 'When the time is over it is in service again; if it is not there by then, its blocks are copied.',
-  options: [option('--for <time>', 'how long, such as 30m', { parse: spell }), option('--end', 'it is back'), wait],
+    `${named}\nIt gets no new blocks or tasks. Blocks without a replica on another datanode are copied once; with --wait the command returns when that is done and the node can be stopped.\n`
+    + 'When the time is over, the node is in service again; if it is not back by then, its blocks are copied.',
+  options: [option('--for <time>', 'duration, for instance 30m', { parse: spell }), option('--end', 'end the maintenance'), wait],
   examples: [
-    ['gristmill maintenance rack2-7 --for 30m --wait', 'then stop it'],
-    ['gristmill maintenance rack2-7 --end', 'it is back'],
+    ['gristmill maintenance rack2-7 --for 30m --wait', 'afterwards it can be stopped'],
+    ['gristmill maintenance rack2-7 --end', 'the node is back'],
   ],
   load: () => import('../commands/maintenance.ts'),
 }
@@ -67,17 +67,17 @@ const balance: CommandSpec = {
   name: 'balance', args: '',
   about: 'move blocks from full datanodes to empty ones',
   notes:
-    'It goes on by itself, over a restart of the namenode too, until every node is near the average or nothing that could move would help. A copy is made first and the old one removed then.',
+    'Balancing runs in the background, also across a restart of the namenode, until every node is near the average or no move would help. A block is copied first; the old replica is deleted afterwards.',
   options: [
-    option('--threshold <percent>', 'how far from the average a node may be, in percent of its space (default 10%)', { parse: points }),
-    option('--bandwidth <size>', 'bytes a second that one datanode may send or receive for this, on average (default 50MiB)', {
+    option('--threshold <percent>', 'allowed distance of a node from the average, in percent of its capacity (default 10%)', { parse: points }),
+    option('--bandwidth <size>', 'average bytes per second that one datanode may send or receive for balancing (default 50MiB)', {
       parse: rate,
     }),
-    wait, option('--status', 'how far it is'), option('--stop', 'end it'),
+    wait, option('--status', 'show the progress'), option('--stop', 'stop balancing'),
   ],
   examples: [
-    ['gristmill balance --threshold 5% --wait', 'and wait'],
-    ['gristmill balance --status', 'how far it is'],
+    ['gristmill balance --threshold 5% --wait', 'balance and wait'],
+    ['gristmill balance --status', 'show the progress'],
   ],
   load: () => import('../commands/balance.ts'),
 }

@@ -1,11 +1,11 @@
-// The commands that start, stop and look at processes, as the command line offers them. The options of a server are the
-// settings that it looks at, so that flags, variables and the file can never say different things.
+// Command specifications of group Processes. The options of a server are derived from the settings that it uses, so flags,
+// variables and the settings file always have the same names and meanings.
 
 import { flagOf, settingNames } from '../../../src/base/config.ts'
 import { settings, type Setting, type SettingUser } from '../../../src/base/settings.ts'
 import { option, whole, type CommandSpec, type CommandGroup, type OptionSpec } from '../spec.ts'
 
-/** Options of every command already. */
+/** Options that every command has already. */
 const global = new Set(['home', 'cluster', 'secretFile'])
 
 const placeholder = ({ kind, type }: Setting<unknown>): string => {
@@ -33,27 +33,27 @@ function optionsOf(user: SettingUser): OptionSpec[] {
 const namenode: CommandSpec = {
   name: 'namenode',
   args: '[backup|recover|lost|allow-deletions] [directory]',
-  about: 'run a namenode until a signal ends it, or look after its state',
+  about: 'run a namenode until a signal ends it, or maintain its state',
   notes:
-    'Prints one line with its address when it is ready. SIGTERM lets calls in flight end first; a second signal ends it at once. '
-    + 'It ends with 74 if its store or journal is damaged: starting it again does not help then.\n\n'
-    + '`backup` has the running namenode make a copy of its state in a directory of its machine (its own place for backups unless told), and check every value of it.\n\n'
-    + '`recover` rebuilds the state of a namenode that does not run, from its backups and its journal, says how far it came, and puts aside what was damaged. '
-    + 'It ends with 4 if operations that are known to have happened could not be read, or datanodes have seen what its state does not have. '
-    + 'Without --dir it is the namenode of this home: the one of `gristmill namenode`, of `up`, or of the embedded cluster.\n\n'
-    + "`lost` counts, on a running namenode, what datanodes hold under ids that such operations may have given out. It is no file's, and is kept until `--release`.\n\n"
-    + '`allow-deletions` tells datanodes that they may remove what they have refused to remove for so young a namenode (see `report`).',
+    'Prints one line with its address when it is ready. SIGTERM lets calls in flight complete first; a second signal ends it at once.  '
+    + 'It exits with 74 if its store or journal is damaged; a restart does not help.\n\n'
+    + '`backup` makes the running namenode write a checked copy of its state to a directory of its machine (default: its own backup directory).\n\n'
+    + '`recover` rebuilds the state of a stopped namenode from its backups and its journal, reports the last operation recovered, and moves damaged files to quarantine. '
+    + 'It exits with 4 if acknowledged operations could not be read, or if datanodes have seen operations that the recovered state lacks. '
+    + 'Without --dir it uses the namenode of this home: the one of `gristmill namenode`, of `up`, or of the embedded cluster.\n\n'
+    + "`lost` counts, on a running namenode, the replicas on datanodes whose block ids such lost operations may have given out. They belong to no file and are kept until `--release`.\n\n"
+    + '`allow-deletions` lets datanodes delete the blocks that they have refused to delete for a recently started namenode (see `report`).',
   options: [
     ...optionsOf('namenode'),
-    option('--backup <directory>', 'recover: a directory of backups, or one of them (default: all that this namenode has made)'),
-    option('--dry-run', 'recover: say what would be done'),
-    option('--release', 'lost: nothing of it is wanted any more; datanodes may remove it'),
-    option('--epoch <n>', 'recover: begin at least this epoch, if datanodes have seen a later one', { parse: whole(1) }),
+    option('--backup <directory>', 'recover: a directory of backups, or one backup (default: all backups of this namenode)'),
+    option('--dry-run', 'recover: report what would be done, change nothing'),
+    option('--release', 'lost: let datanodes delete these replicas'),
+    option('--epoch <n>', 'recover: start with at least this epoch, if datanodes have seen a later one', { parse: whole(1) }),
   ],
   examples: [
-    ['gristmill namenode --dir /var/lib/gristmill/namenode', 'on this machine only'],
+    ['gristmill namenode --dir /var/lib/gristmill/namenode', 'reachable from this machine only'],
     ['gristmill namenode backup /mnt/backups', 'while it runs'],
-    ['gristmill namenode recover --dry-run', 'what is damaged, and what can be had back'],
+    ['gristmill namenode recover --dry-run', 'report damage and what can be recovered'],
   ],
   load: () => import('../commands/namenode.ts'),
 }
@@ -68,28 +68,28 @@ const datanode: CommandSpec = {
 
 const up: CommandSpec = {
   name: 'up', args: '',
-  about: 'bring up a cluster of real processes on this machine',
+  about: 'start a cluster of separate processes on this machine',
   notes:
-    'Ctrl-C stops them all, unless --detach left them running. Their data stays: the next `up` goes on with it, with the same ports, the datanodes that have data, '
-    + 'and the options that it was given before, as far as none are given now. Where some of the processes live already, it starts the others.\n\n'
-    + 'Once a home has such a cluster, commands mean that one, and refuse while it does not run. Files of the embedded cluster stay where they are: --cluster embedded.',
-  options: [option('--detach', 'return when all are ready'), ...optionsOf('up')],
+    'Ctrl-C stops all processes, unless they were started with --detach. Their data is kept: the next `up` uses it again, with the same ports, the datanodes that have data,  '
+    + 'and the previous options unless new ones are given. If some of the processes already run, it starts the others.\n\n'
+    + 'Once a home has such a cluster, commands use it, and fail while it does not run. Files of the embedded cluster are still reachable with --cluster embedded.',
+  options: [option('--detach', 'run in the background; return when all processes are ready'), ...optionsOf('up')],
   examples: [
     ['gristmill up --datanodes 3 --detach', 'in the background'],
-    ['gristmill down', 'and away'],
+    ['gristmill down', 'stop it'],
   ],
   load: () => import('../commands/up.ts'),
 }
 
 const down: CommandSpec = {
-  name: 'down', args: '', about: 'stop the cluster that `up` has started',
-  options: [], examples: [['gristmill down', 'the data stays']],
+  name: 'down', args: '', about: 'stop the cluster that `up` started',
+  options: [], examples: [['gristmill down', 'the data is kept']],
   load: () => import('../commands/down.ts'),
 }
 
 const status: CommandSpec = {
-  name: 'status', args: '', about: 'processes, nodes, blocks and their health',
-  options: [], examples: [['gristmill status --json', 'for programs: processes with role, id, address, pid, dir']],
+  name: 'status', args: '', about: 'show processes, nodes, blocks and their health',
+  options: [], examples: [['gristmill status --json', 'as JSON: processes with role, id, address, pid, dir']],
   load: () => import('../commands/status.ts'),
 }
 

@@ -1,4 +1,4 @@
-// balance: spreads bytes over the datanodes, in the background; or tells how far that is, or ends it.
+// balance: starts balancing, which evens out disk usage over the datanodes in the background; or shows its progress, or stops it.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { formatBytes } from '../../../src/base/units.ts'
@@ -42,7 +42,7 @@ async function end(context: CommandContext, first: BalanceState): Promise<Balanc
     label: 'balance',
     look: () => nodes.balanceStatus({ signal: context.signal }),
     isDone: ({ running, pending }) => !running && pending === 0,
-    // Bytes that are still to be moved are known to nobody: nothing is planned ahead.
+    // The number of bytes left is unknown: the balancer does not plan ahead.
     stepOf: ({ movedBytes, moves, lowest, highest }) => ({
       done: moves,
       said: `${formatBytes(movedBytes)} moved in ${plural(moves, 'block')}, nodes are ${lowest.toFixed(1)}% to ${highest.toFixed(1)}% full`,

@@ -1,4 +1,4 @@
-// cat: the bytes of files, in order, to stdout. Each file is checked against its checksums while it is read.
+// cat: writes files to stdout, in order. Data is verified against checksums while it is read.
 
 import type { CommandContext } from '../context.ts'
 import { remotePaths } from '../tree.ts'

@@ -1,5 +1,5 @@
-// checksum: CRC32C of whole files. In the cluster it is computed from the blocks' own, without reading a byte;
-// equal files have equal checksums whatever their block sizes, and --local computes the same for a local file.
+// checksum: CRC32C of whole files. In the cluster it is combined from block checksums, without reading data; equal files have equal
+// checksums whatever their block sizes. --local computes the same value for a local file.
 
 import type { CommandContext } from '../context.ts'
 import { expandGlob } from '../glob.ts'

@@ -1,4 +1,4 @@
-// chmod: octal modes, or letters that change what is there.
+// chmod: sets permissions, given in octal or as a symbolic change.
 
 import { concurrent } from '../concurrent.ts'
 import type { CommandContext } from '../context.ts'
@@ -13,7 +13,7 @@ export async function run(context: CommandContext, operands: readonly string[], 
   const { signal } = context
   await context.each(remotePaths(context, paths), async path => {
     const top = await mill.status(path, { signal })
-    // Children first: a mode that locks a directory must not lock us out of it.
+    // Children first: a new mode of the directory may deny this command access to it.
     const all = walk(mill, top, { signal, depthMax: options.recursive ? Infinity : 0, post: true })
     const set = async ({ status }: Walked): Promise<void> => {
       const mode = change(status.mode, status.type === 'directory')

@@ -1,4 +1,4 @@
-// chown: owner, owner:group, or :group.
+// chown: sets owner and group: owner, owner:group, or :group.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { concurrent } from '../concurrent.ts'
@@ -16,7 +16,7 @@ export async function run(context: CommandContext, operands: readonly string[], 
   await context.each(remotePaths(context, paths), async path => {
     const status = await mill.status(path, { signal })
     const all = walk(mill, status, { signal, depthMax: options.recursive ? Infinity : 0, post: true })
-    // Who gives a directory away may not look into it any more: what is in it comes first.
+    // Children first: the caller may lose access to a directory by changing its owner.
     for await (const _ of concurrent(
       all,
       below => mill.chown(below.status.path, names, { signal }),

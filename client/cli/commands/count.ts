@@ -1,4 +1,4 @@
-// count: directories, files and bytes at and below paths; the namenode adds them up.
+// count: directories, files and bytes at and below paths, summed by the namenode.
 
 import { formatHuman } from '../format.ts'
 import type { CommandContext } from '../context.ts'

@@ -1,4 +1,4 @@
-// cp: copies within the cluster. The bytes stream through this process; there is no shared block between two files.
+// cp: copies within the cluster. Data streams through this process; two files never share a block.
 
 import { copyAll } from '../copy.ts'
 import type { CommandContext } from '../context.ts'

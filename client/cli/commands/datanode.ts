@@ -1,4 +1,4 @@
-// datanode: runs one in this process until a signal ends it.
+// datanode: runs a datanode in this process until a signal ends it.
 
 import type { CommandContext } from '../context.ts'
 import { serve } from '../serve.ts'

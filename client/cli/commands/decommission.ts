@@ -1,4 +1,4 @@
-// decommission: a datanode's blocks are copied elsewhere. With --wait, returns when all of them are.
+// decommission: starts copying a datanode's blocks elsewhere. With --wait, returns when all are copied.
 
 import { Refusal } from '../errors.ts'
 import type { CommandContext } from '../context.ts'

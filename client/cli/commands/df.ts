@@ -1,4 +1,4 @@
-// df: space on the datanodes, one row for each.
+// df: space on the datanodes, one row per datanode.
 
 import { formatHuman, percent } from '../format.ts'
 import type { CommandContext } from '../context.ts'

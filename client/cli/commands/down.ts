@@ -1,4 +1,4 @@
-// down: stops the cluster that `up` has started. Nothing running is not an error: that is what was asked for.
+// down: stops the cluster that `up` started. No running cluster is no error.
 
 import { down } from '../../process/down.ts'
 import type { CommandContext } from '../context.ts'
@@ -9,12 +9,12 @@ export async function run(context: CommandContext): Promise<void> {
   if (context.json) {
     return printer.json({ dir: report.dir, stopped: report.stopped.map(({ process: { role, id, pid }, how }) => ({ role, id, pid, how })) })
   }
-  if (report.dir === undefined) return printer.note('nothing runs that "gristmill up" has started')
+  if (report.dir === undefined) return printer.note('no process of "gristmill up" is running')
   for (const {
     process: { role, id, pid }, how,
   } of report.stopped)
     await printer.line(
       `${id === '' ? role : `${role} ${id}`} (process ${pid}) ${how === 'killed' ? 'did not end in time and was killed' : how}`,
     )
-  printer.note(`the data stays in ${report.dir}`)
+  printer.note(`the data is kept in ${report.dir}`)
 }

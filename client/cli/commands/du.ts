@@ -1,4 +1,4 @@
-// du: bytes at and below paths. Totals of single paths come from the namenode; a tree is added up on the way back.
+// du: bytes at and below paths. Totals of single paths come from the namenode; the totals of a printed tree are summed here.
 
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import { formatHuman } from '../format.ts'
@@ -21,7 +21,7 @@ export async function run(context: CommandContext, operands: readonly string[], 
     await printer.line(`${options.human ? formatHuman(bytes) : bytes}\t${printer.name(path)}`)
   }
 
-  /** Directories are printed after what is in them, as du does. */
+  /** Prints directories after their contents, like du(1). */
   const measure = async (status: FileStatus, depth: number): Promise<Size> => {
     if (status.type === 'file') return { bytes: status.length, stored: status.length * status.replication }
     if (depth >= depthMax) {

@@ -1,4 +1,4 @@
-// find: paths that pass every test, a directory before what is in it, printed as they are found.
+// find: prints paths that match all tests, a directory before its contents, as they are found.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { nameOf } from '../../../src/base/paths.ts'
@@ -37,7 +37,7 @@ export async function run(context: CommandContext, operands: readonly string[], 
     [options.name, false, nameOf], [options.iname, true, nameOf], [options.path, false, (path: string) => path],
   ] as const) {
     if (glob === undefined) continue
-    // In find, unlike in a shell, * matches a leading dot, and for --path a slash too.
+    // Unlike in a shell, * matches a leading dot here, and in --path also a slash.
     const patterns = Array.from(alternatives(glob), one => textPattern(one, nocase))
     const matches = (text: string): boolean => patterns.some(pattern => pattern(text))
     tests.push(status => matches(of(status.path)))
@@ -83,7 +83,7 @@ function parseSigned(text: string, parse: (text: string) => { value: number; uni
   }
 }
 
-/** As find(1): sizes are rounded up to the unit that they are written in; `c` is bytes. */
+/** As in find(1): sizes are rounded up to the given unit; `c` is bytes. */
 function parseSize(text: string): { value: number; unit: number } {
   if (/^\d+c$/.test(text)) return { value: Number(text.slice(0, -1)), unit: 1 }
   return { value: parseBytes(text), unit: parseBytes(`1${/[a-z]*$/i.exec(text)![0]}`) }

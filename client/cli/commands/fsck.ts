@@ -1,5 +1,5 @@
-// fsck: how files and their blocks stand. The exit code says it: 0 all is well, 3 every byte can be read but replicas are not
-// as they should be, 4 bytes are missing. Looking changes nothing: the namenode repairs by itself what can be repaired.
+// fsck: checks the health of files and their blocks. Exit code: 0 healthy; 3 degraded: all data is readable, but replicas are too
+// few, too many or in one rack; 4 damaged: data is missing. Changes nothing; the namenode repairs by itself.
 
 import { blockName } from '../../../src/base/ids.ts'
 import { formatBytes } from '../../../src/base/units.ts'
@@ -15,7 +15,7 @@ export interface FsckOptions { files?: boolean; blocks?: boolean; locations?: bo
 
 export const degradedExit = 3
 export const damagedExit = 4
-/** Datanodes that have just started report within this time. */
+/** Datanodes report within this time after a start. */
 const reportMs = 15_000
 
 const said: Readonly<Record<BlockHealth, string>> = {
@@ -39,9 +39,9 @@ export async function run(context: CommandContext, operands: readonly string[], 
         ...(all && { healthy: true }), ...(options.locations && { locations: true }), signal,
       })) {
         for (const key of Object.keys(total) as (keyof CheckCounts)[]) total[key] += counts[key]
-        // What is drawn and what is printed must not meet on a terminal.
+        // Progress lines and results must not mix on a terminal.
         if (files.length > 0 && printer.outIsTerminal) telling.stop()
-        else telling.step({ done: total.files, said: `${plural(total.files, 'file')} looked at` })
+        else telling.step({ done: total.files, said: `${plural(total.files, 'file')} checked` })
         for (const file of files) {
           if (context.json) await printer.json({ file: forPrograms(file, options) }, { compact: true })
           else await printFile(context, file, options)
@@ -52,18 +52,18 @@ export async function run(context: CommandContext, operands: readonly string[], 
   } finally {
     telling.stop()
   }
-  // Of what nobody looked at nothing is said.
+  // No path could be checked: print no summary.
   if (looked === 0) return
   const health = total.missing + total.corrupt > 0 ? 'damaged' : total.under + total.over + total.misplaced > 0 ? 'degraded' : 'healthy'
   if (context.json) await printer.json({ health, ...total }, { compact: true })
   else for (const line of summary(health, total)) await printer.line(line)
   if (health === 'damaged') context.exitCode = damagedExit
-  // Where some of it could not be looked at, that is what the code says, unless there is known to be damage.
+  // Unread directories give a failure code, unless damage is known.
   else if (total.unread > 0) context.failed++
   else if (health === 'degraded' && context.failed === 0) context.exitCode = degradedExit
 }
 
-/** Right after a start it is not known where blocks lie: that is not what was asked. */
+/** Waits until datanodes have reported: right after a start, block locations are incomplete and the result would be wrong. */
 async function waitForReports(context: CommandContext, mill: Mill): Promise<void> {
   const { clock } = await context.world()
   const until = clock.mono() + reportMs
@@ -114,14 +114,14 @@ function summary(health: string, counts: CheckCounts): string[] {
     line('under-replicated', formatCount(counts.under)),
     line('over-replicated', formatCount(counts.over)),
     line('in one rack', formatCount(counts.misplaced)),
-    ...(counts.unread > 0 ? [line('not looked into', `${plural(counts.unread, 'directory', 'directories')} that you may not read`)] : []),
+    ...(counts.unread > 0 ? [line('not checked', `${plural(counts.unread, 'directory', 'directories')} that you may not read`)] : []),
     '',
     health === 'healthy'
       ? counts.unread > 0
-        ? 'healthy as far as you may look: the user that the namenode runs as sees everything'
+        ? 'healthy as far as you may read; the superuser (the user that the namenode runs as) can check everything'
         : 'healthy: every block has its replicas'
       : health === 'degraded'
-        ? 'degraded: every byte can be read, and the namenode is making replicas what they should be'
-        : 'damaged: bytes are missing; bring back the datanodes or disks that have them, or remove the files',
+        ? 'degraded: all data is readable, and the namenode is repairing the replicas'
+        : 'damaged: data is missing; bring back the datanodes or disks that have it, or remove the files',
   ]
 }

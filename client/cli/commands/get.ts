@@ -1,4 +1,4 @@
-// get: files and directories out of the cluster. A local file appears whole (a temporary name, then a rename) or not at all.
+// get: copies files and directories out of the cluster. A local file appears complete (temporary name, then rename) or not at all.
 
 import { copyAll } from '../copy.ts'
 import type { CommandContext } from '../context.ts'

@@ -1,4 +1,4 @@
-// head: the beginning of files. No more is read than is shown, but for the rest of the last piece.
+// head: prints the beginning of files. Reads at most the rest of one chunk beyond the printed part.
 
 import type { CommandContext } from '../context.ts'
 import { remotePaths } from '../tree.ts'
@@ -33,7 +33,7 @@ export async function run(
   })
 }
 
-/** Bytes up to and including the `wanted`-th newline, or all of them; and how many newlines those have. */
+/** Number of bytes up to and including the `wanted`-th newline, or all bytes if there are fewer; and the newlines among them. */
 export function endOfLines(chunk: Uint8Array, wanted: number): { bytes: number; lines: number } {
   let at = -1
   for (let lines = 0; lines < wanted; lines++) {

@@ -1,5 +1,5 @@
-// job: one job with its stages, counters and locality; with --tasks, every attempt. `job publish` gives a place to the output of a job
-// that could not be published, `job drop` gives its room back.
+// job: shows one job with its stages, counters and locality; with --tasks, every attempt. `job publish` publishes the kept output
+// of a job, `job drop` deletes it.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { JobId } from '../../../src/base/ids.ts'
@@ -15,7 +15,7 @@ export async function run(context: CommandContext, operands: readonly string[], 
   const dropped = operands[0] === 'drop'
   const [id, more] = dropped ? operands.slice(1) : operands
   if (id === undefined) throw new GristmillError('USAGE', 'which job? gristmill job drop ID')
-  if (more !== undefined) throw new GristmillError('USAGE', `"${id}" is neither publish nor drop; gristmill job --help tells more`)
+  if (more !== undefined) throw new GristmillError('USAGE', `"${id}" is neither publish nor drop; see gristmill job --help`)
   for (const flag of ['output', 'overwrite', 'force'] as const)
     if (options[flag] !== undefined) throw new GristmillError('USAGE', `--${flag} belongs to gristmill job publish`)
   const { printer, signal } = context
@@ -49,5 +49,5 @@ async function drop(context: CommandContext, id: JobId): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const status = await mill.job(id).drop({ signal })
-  return context.json ? printer.json(status) : printer.line(`${id}: what was kept of it is gone`)
+  return context.json ? printer.json(status) : printer.line(`${id}: kept output deleted`)
 }

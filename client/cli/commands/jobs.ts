@@ -1,4 +1,4 @@
-// jobs: those that run and those that have ended, newest first.
+// jobs: lists running and ended jobs, newest first.
 
 import type { CommandContext } from '../context.ts'
 import { jobColumns, jobRow } from '../jobview.ts'
@@ -18,7 +18,7 @@ export async function run(
     for (const job of jobs) await context.printer.json(job, { compact: true })
     return
   }
-  if (jobs.length === 0) return context.printer.note(options.running ? 'no job runs' : 'no jobs yet')
+  if (jobs.length === 0) return context.printer.note(options.running ? 'no running jobs' : 'no jobs yet')
   for (const line of tabulate(
     jobColumns, jobs.map(job => jobRow(job, clock.now())),
   ))

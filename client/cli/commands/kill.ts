@@ -1,4 +1,4 @@
-// kill: cancels jobs. A job that has ended stays as it is.
+// kill: cancels jobs. A job that has ended does not change.
 
 import type { CommandContext } from '../context.ts'
 import { findJob } from '../jobname.ts'

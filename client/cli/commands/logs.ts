@@ -1,4 +1,4 @@
-// logs: what the tasks of a job wrote with console.log, attempt after attempt, each under a title.
+// logs: prints the console output of a job's tasks, attempt by attempt, each under a title.
 
 import { attemptId, attemptParts, type JobId } from '../../../src/base/ids.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -29,7 +29,7 @@ export async function run(
     }
     if (titled !== name) await printer.text(`${titled === '' ? '' : '\n'}==> ${name} <==\n`)
     titled = name
-    // As the program wrote it, colours too: whoever runs a program lets it write to his terminal.
+    // Printed unchanged, escape sequences included: the output belongs to the user's own program.
     await printer.raw(text)
   }
 }

@@ -1,5 +1,5 @@
-// ls: names in directories. Unsorted output is streamed, so that a directory of a million entries needs no memory;
-// the long format and terminal columns are laid out a page at a time.
+// ls: lists directories. Unsorted output is streamed, so that a directory of a million entries needs little memory; the long format
+// and terminal columns are laid out one page at a time.
 
 import { nameOf, normalise } from '../../../src/base/paths.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
@@ -19,7 +19,7 @@ export interface LsOptions {
   reverse?: boolean
 }
 
-/** Entries laid out together. */
+/** Entries per page. */
 const pageMax = 2000
 
 const columns: readonly Column[] = [{}, { align: 'right' }, {}, {}, { align: 'right' }, {}, {}]

@@ -1,4 +1,4 @@
-// maintenance: a datanode may be away for a while. With --wait, returns when nothing of it would be missed.
+// maintenance: lets a datanode be away for a given time. With --wait, returns when every block of it has a replica elsewhere.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { Refusal } from '../errors.ts'
@@ -10,7 +10,7 @@ export async function run(
   options: { for?: number; end?: boolean; wait?: boolean },
 ): Promise<void> {
   const { for: forMs, end = false, wait = false } = options
-  if (end === (forMs !== undefined)) throw new GristmillError('USAGE', 'say how long with --for, or --end; one of the two')
+  if (end === (forMs !== undefined)) throw new GristmillError('USAGE', 'give either --for with a duration, or --end')
   const { signal } = context
   const mill = await context.mill()
   if (end) return tellNode(context, await saidPlainly(mill.nodes.recommission(name!, { signal })))

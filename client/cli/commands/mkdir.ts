@@ -1,4 +1,4 @@
-// mkdir: new directories, with -p their missing parents too.
+// mkdir: creates directories, with -p also their missing parents.
 
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { normalise, parentOf } from '../../../src/base/paths.ts'
@@ -18,7 +18,7 @@ export async function run(
       await mill.mkdir(path, { recursive: options.parents === true, ...mode, signal: context.signal })
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error
-      throw new Refusal('ENOENT', `${path}: there is no directory ${parentOf(path)}; add -p to make it as well`, {
+      throw new Refusal('ENOENT', `${path}: the directory ${parentOf(path)} does not exist; add -p to create it as well`, {
         cause: error,
         details: { ...error.details, parent: parentOf(path) },
       })

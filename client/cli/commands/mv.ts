@@ -1,4 +1,4 @@
-// mv: renames, in one step each. Into a directory, things keep their names.
+// mv: renames paths, each atomically. Moved into a directory, entries keep their names.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { isWithin } from '../../../src/base/paths.ts'

@@ -1,5 +1,5 @@
-// namenode backup: a copy of the running namenode's state, every value of which was looked at. The directory is one of the
-// namenode's machine; on this machine, relative paths start where the command does.
+// namenode backup: writes a checked copy of the running namenode's state. The directory is on the namenode's machine; relative
+// paths are resolved against the working directory of the command.
 
 import { isAbsolute, join } from 'node:path'
 import { formatBytes } from '../../../src/base/units.ts'

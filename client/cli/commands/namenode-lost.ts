@@ -1,5 +1,5 @@
-// namenode lost: what datanodes hold that a recovery could not bring back as files, and is kept. With --release it is garbage
-// from then on, and goes by way of each datanode's trash.
+// namenode lost: counts the replicas that a recovery could not assign to files and that datanodes keep. With --release they become
+// garbage, and datanodes move them to their trash.
 
 import { formatBytes } from '../../../src/base/units.ts'
 import type { LostState } from '../../../src/protocol/safety.ts'
@@ -21,19 +21,19 @@ export function linesOf({ ranges, nodes }: LostState, release: boolean): string[
   const bytes = kept.reduce((sum, node) => sum + node.bytes, 0)
   const lines: string[] = []
   if (ranges.length === 0) {
-    lines.push('nothing is kept for lost operations: no recovery has lost any, or what it left was released')
+    lines.push('nothing is kept: no recovery has lost operations, or their blocks were released')
   } else {
-    const what = `${plural(blocks, 'replica')} (${formatBytes(bytes)}) of blocks that lost operations may have made`
+    const what = `${plural(blocks, 'replica')} (${formatBytes(bytes)}) of blocks that lost operations may have created`
     lines.push(release ? `released: ${what}; datanodes move them to their trash` : `kept: ${what}`)
     for (const node of kept)
       lines.push(
         `  ${node.node} at ${node.address}: ${node.more ? 'more than ' : ''}${formatCount(node.blocks)} (${formatBytes(node.bytes)})`,
       )
-    if (!release) lines.push('when nothing of it is wanted any more: gristmill namenode lost --release')
+    if (!release) lines.push('to delete them: gristmill namenode lost --release')
   }
   for (const node of foreign)
     lines.push(
-      `${node.node} at ${node.address} holds ${plural(node.foreign, 'block')} that this namenode never gave out; is its state older than the datanodes'? They are left alone`,
+      `${node.node} at ${node.address} holds ${plural(node.foreign, 'block')} whose ids this namenode never gave out; its state may be older than the datanodes'. They are kept`,
     )
   return lines
 }

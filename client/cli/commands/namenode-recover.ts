@@ -1,6 +1,6 @@
-// namenode recover: rebuilds the state of a namenode that does not run, from its backups and its journal, and says how far
-// it came. What was damaged is put aside. The exit code is 0 if nothing is known to be lost, 4 if something is:
-// operations that are known to have happened, or what datanodes have seen and this state does not have.
+// namenode recover: rebuilds the state of a stopped namenode from its backups and its journal, and reports the last operation
+// recovered. Damaged files are moved aside. Exit code: 0 if nothing is known to be lost; 4 if acknowledged operations are lost, or
+// if datanodes have seen operations that this state lacks.
 
 import { isAbsolute, join } from 'node:path'
 import { formatCount, plural } from '../format.ts'
@@ -25,7 +25,7 @@ export async function run(context: CommandContext, { backup, dryRun, epoch }: Re
 
 export function linesOf(found: NamenodeRecovery): string[] {
   const { dir, behind, outcome, base, backup, seq, baseSeq, lost, uncertain, epoch, aside } = found
-  if (outcome === 'nothing') return [`store and journal in ${dir} are sound; there is nothing to recover`]
+  if (outcome === 'nothing') return [`store and journal in ${dir} are undamaged; nothing to recover`]
   const would = outcome === 'planned'
   const lines = [
     `the namenode of ${dir}`, ...found.damage.map(what => `damaged: ${what}`),
@@ -33,18 +33,18 @@ export function linesOf(found: NamenodeRecovery): string[] {
     `${would ? 'would be rebuilt' : 'rebuilt'} from ${base === 'store' ? 'the store' : base === 'journal' ? 'the journal alone' : `the backup ${backup}`}`
       + `${base === 'journal' ? '' : ` (operation ${formatCount(baseSeq)})`}${seq > baseSeq ? ` and ${plural(seq - baseSeq, 'operation')} of the journal` : ''}, up to operation ${formatCount(seq)}`,
     lost > 0
-      ? `lost: ${plural(lost, 'operation that is', 'operations that are')} known to have happened and cannot be read${uncertain ? ', and there may have been more' : ''}`
+      ? `lost: ${plural(lost, 'operation that is', 'operations that are')} known to have happened but cannot be read${uncertain ? ', and there may have been more' : ''}`
       : behind
-        ? 'lost: what happened since the state that datanodes have seen and this one parted; how much cannot be told'
+        ? 'lost: all operations since this state and the one that datanodes have seen diverged; their number is unknown'
         : uncertain
-          ? 'nothing is known to be lost, but the journal does not show where it ended: operations after this one would be lost'
+          ? 'nothing is known to be lost, but the end of the journal is unknown: later operations, if any, are lost'
           : 'nothing is lost',
   ]
-  if (would) return [...lines, 'nothing was changed: run it without --dry-run']
+  if (would) return [...lines, 'nothing was changed; run the command without --dry-run to recover']
   lines.push(
-    `${plural(found.files, 'file')}, ${plural(found.directories, 'directory', 'directories')}, ${plural(found.blocks, 'block')}; digest ${found.digest ?? ''}${found.confirmed ? ', reached in two ways' : ''}`,
+    `${plural(found.files, 'file')}, ${plural(found.directories, 'directory', 'directories')}, ${plural(found.blocks, 'block')}; digest ${found.digest ?? ''}${found.confirmed ? ', confirmed by a second recovery path' : ''}`,
   )
-  lines.push(`the epoch is ${epoch} now: datanodes do not obey a namenode of an earlier one`)
-  if (aside !== undefined) lines.push(`what was there before is in ${aside}; remove it when all is well`)
+  lines.push(`the epoch is ${epoch} now: datanodes refuse a namenode with an earlier one`)
+  if (aside !== undefined) lines.push(`the previous files are in ${aside}; remove them once the recovered namenode works`)
   return lines
 }

@@ -1,5 +1,5 @@
-// namenode: runs one in this process until a signal ends it; or looks after its state: `backup`,
-// `recover`, `lost` and `allow-deletions`.
+// namenode: runs a namenode in this process until a signal ends it; or maintains its state: `backup`, `recover`, `lost`,
+// `allow-deletions`.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { CommandContext } from '../context.ts'
@@ -14,13 +14,13 @@ export async function run(
     if (options[flag] !== undefined && action !== 'recover')
       throw new GristmillError('USAGE', `--${flag === 'dryRun' ? 'dry-run' : flag} belongs to gristmill namenode recover`)
   }
-  if (directory !== undefined) throw new GristmillError('USAGE', `operand "${directory}" is too many; gristmill namenode --help tells more`)
+  if (directory !== undefined) throw new GristmillError('USAGE', `unexpected operand "${directory}"; see gristmill namenode --help`)
   if (action === 'allow-deletions') return (await import('./namenode-allow.ts')).run(context)
   if (options.release !== undefined && action !== 'lost') throw new GristmillError('USAGE', '--release belongs to gristmill namenode lost')
   if (action === 'lost') return (await import('./namenode-lost.ts')).run(context, options)
   if (action === 'recover') return (await import('./namenode-recover.ts')).run(context, options)
   if (action !== undefined)
-    throw new GristmillError('USAGE', `"${action}" is not backup, recover, lost or allow-deletions; gristmill namenode alone runs one`)
+    throw new GristmillError('USAGE', `"${action}" is not backup, recover, lost or allow-deletions; without a word, gristmill namenode runs a namenode`)
   const { runNamenode } = await import('../../process/namenode.ts')
   await serve(context, runNamenode)
 }

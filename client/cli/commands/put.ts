@@ -1,4 +1,4 @@
-// put: local files, directories or stdin into the cluster. A file is visible once its last byte is durable.
+// put: copies local files, directories or stdin into the cluster. A file is visible once its last byte is durable.
 
 import { showText } from '../../../src/base/quote.ts'
 import type { RecordFormat } from '../../../src/protocol/fields.ts'
@@ -25,7 +25,7 @@ const byExtension: Readonly<Record<string, RecordFormat>> = {
   csv: 'csv', jsonl: 'jsonl', ndjson: 'jsonl', txt: 'lines', log: 'lines', tsv: 'lines', md: 'lines',
 }
 
-/** Files whose records we know are cut between them; all others wherever a block is full. */
+/** Record format by file extension: blocks of files with a known format end at records, all others where the block is full. */
 export const formatFor = (name: string): RecordFormat => byExtension[/\.([a-z]+)$/i.exec(name)?.[1]?.toLowerCase() ?? ''] ?? 'bytes'
 
 export async function run(context: CommandContext, operands: readonly string[], options: PutOptions): Promise<void> {
@@ -68,7 +68,7 @@ async function putInput(context: CommandContext, mill: Mill, to: string, options
   const target = await remoteTarget(mill, to, false, context.signal)
   if (target.directory) throw new Refusal('EISDIR', `${to}: is a directory, and stdin has no name; write ${to.replace(/\/$/, '')}/NAME`)
   const path = target.pathFor('')
-  // Before the first byte is read; the namenode looks again when the file is created.
+  // Checked before reading stdin; the namenode checks again when it creates the file.
   if (!options.overwrite && (await statusOrNone(mill, path, context.signal)))
     throw new Refusal('EEXIST', `${path}: file exists; add -f to replace it`, { details: { path } })
   const progress = await context.progress()

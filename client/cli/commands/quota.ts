@@ -1,4 +1,4 @@
-// quota: bounds on what is below directories.
+// quota: limits on the number of names and bytes below directories.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
@@ -27,16 +27,16 @@ const none = (operands: readonly string[]): void => {
 
 async function set(context: CommandContext, operands: readonly string[], { names, bytes }: QuotaOptions): Promise<void> {
   none(operands)
-  if (names === undefined && bytes === undefined) throw new GristmillError('USAGE', 'say how much: --names N, --bytes SIZE, or both')
+  if (names === undefined && bytes === undefined) throw new GristmillError('USAGE', 'give a limit: --names N, --bytes SIZE, or both')
   const mill = await context.mill()
   const { signal } = context
   await context.each(remotePaths(context, operands), async path => {
     await mill.quotas.set(path, { ...names !== undefined && { names }, ...bytes !== undefined && { bytes } }, { signal })
-    // It holds once what is there has been counted.
+    // The quota is in force once the existing entries are counted.
     await waitFor(context, {
       label: path,
       look: () => mill.quotas.get(path, { signal }),
-      stepOf: () => ({ done: 0, said: 'what is there is being counted' }),
+      stepOf: () => ({ done: 0, said: 'counting existing entries' }),
       isDone: now => !now?.counting,
     })
   })
@@ -67,7 +67,7 @@ async function get(context: CommandContext, operands: readonly string[]): Promis
 }
 
 function rowOf({ path, limit, used, counting }: Quota, show: (name: string) => string): string[] {
-  // While it is counted again, no more than this is there.
+  // During a recount the usage is an upper bound.
   const about = counting ? (used.names === 0 && used.bytes === 0 ? 'counting' : '≤ ') : ''
   const shown = (text: string): string => (about === 'counting' ? about : `${about}${text}`)
   return [

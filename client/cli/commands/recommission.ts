@@ -1,4 +1,4 @@
-// recommission: a datanode is in service again.
+// recommission: puts a datanode back into service.
 
 import type { CommandContext } from '../context.ts'
 import { saidPlainly, tellNode } from '../nodewait.ts'

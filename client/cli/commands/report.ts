@@ -1,4 +1,4 @@
-// report: the cluster's space and its datanodes one by one, with each of their disks.
+// report: space of the cluster, and each datanode with its disks.
 
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { ClusterStatus, NodeStatus } from '../../../src/protocol/admin.ts'
@@ -65,7 +65,7 @@ function stateOfDisk(disk: NodeStatus['storages'][number], status: ClusterStatus
   return quarantined > 0 ? `${state}, ${formatCount(quarantined)} in quarantine` : state
 }
 
-/** What the namenode sees, and what an operator has said. */
+/** State seen by the namenode, and the service state that an operator set. */
 function stateOf(node: NodeStatus): string {
   const { service } = node as { service?: { state?: unknown } | string }
   const admin = typeof service === 'string' ? service : service?.state
@@ -88,6 +88,6 @@ function countStates(nodes: readonly NodeStatus[]): string {
   const states = new Map<string, number>()
   for (const { state } of nodes) states.set(state, (states.get(state) ?? 0) + 1)
   return nodes.length === 0
-    ? 'none has registered yet'
+    ? 'none registered'
     : `${nodes.length}: ${[...states].map(([state, count]) => `${count} ${state}`).join(', ')}`
 }

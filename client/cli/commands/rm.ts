@@ -1,4 +1,5 @@
-// rm: out of the tree at once, into the trash; with --skip-trash for good, and the namenode takes it apart in the background.
+// rm: moves paths to the trash in one step each; with --skip-trash deletes them, and the namenode frees their blocks in the
+// background.
 
 import { hasCode } from '../../../src/base/errors.ts'
 import { Refusal } from '../errors.ts'
@@ -22,10 +23,10 @@ export async function run(
   }
   await context.each(operands, operand =>
     quietly(async () => {
-      // All paths first: a listing must not be read while its entries go.
+      // Expand all globs first: a listing must not be read while its entries are removed.
       const paths = await Array.fromAsync(expandGlob(operand, tree))
       for (const path of paths) {
-        // As rm everywhere: what they stand for depends on what is in front of them, and is rarely meant.
+        // As in every rm: the meaning of "." and ".." depends on the path before them, and removing them is rarely intended.
         if (/(?:^|\/)\.\.?\/*$/.test(path))
           throw new Refusal('EINVAL', `${path}: "." and ".." are not removed; name the directory itself`, { details: { path } })
       }
@@ -34,7 +35,7 @@ export async function run(
           if (path === '/')
             throw new Refusal('EINVAL', '/: the root directory cannot be removed; name its entries (/*)', { details: { path } })
           if (!options.recursive && (await mill.status(path, { signal: context.signal })).type === 'directory') {
-            throw new Refusal('EISDIR', `${path}: is a directory; add -r to remove it with all that is below`, { details: { path } })
+            throw new Refusal('EISDIR', `${path}: is a directory; add -r to remove it recursively`, { details: { path } })
           }
           await mill.rm(path, { recursive: options.recursive === true, skipTrash: options.skipTrash === true, signal: context.signal })
         }),

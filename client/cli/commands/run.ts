@@ -1,5 +1,5 @@
-// run: submits a program, shows its stages while they run, and ends with its counters and its locality.
-// On a terminal there is a bar for each stage; elsewhere a line when a stage begins and ends. Ctrl-C kills the job.
+// run: submits a program, shows its stages while they run, then prints counters and locality. On a terminal with one bar per stage;
+// elsewhere with one line when a stage begins and one when it ends. Ctrl-C kills the job.
 
 import { isAbsolute, join } from 'node:path'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
@@ -48,7 +48,7 @@ export async function run(context: CommandContext, operands: readonly string[], 
     ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
     ...(options.taskTimeout === undefined ? {} : { taskTimeoutMs: options.taskTimeout }),
     ...(options.attempts === undefined ? {} : { attemptsMax: options.attempts }),
-    // A detached job must not die with us.
+    // A detached job must outlive this process.
     ...(options.detach ? {} : { signal }),
   }))
   if (options.detach) return context.json ? printer.json({ job: job.id }) : printer.line(job.id)
@@ -72,11 +72,11 @@ export async function run(context: CommandContext, operands: readonly string[], 
   else if (status.state === 'succeeded') {
     for (const line of jobLines(status, clock.now())) await printer.line(line)
   }
-  // Throws what made it fail, with the user's stack.
+  // Throws the failure of the job, with the user's stack.
   await job.wait({ signal })
 }
 
-/** `NAME=VALUE`, or `NAME` with the value that it has here. Throws USAGE for one that is not set. */
+/** Parses `NAME=VALUE`, or `NAME` for the value in the environment `own`. Throws USAGE for a variable that is not set there. */
 export function environmentOf(said: readonly string[], own: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return onceEach('--env', said.map(text => {
     const at = text.indexOf('=')
@@ -88,19 +88,19 @@ export function environmentOf(said: readonly string[], own: Readonly<Record<stri
   }))
 }
 
-/** What was said, by name. Throws USAGE for a name that was said twice: one of its values would be lost. */
+/** Values by name. Throws USAGE for a name that occurs twice, as one of its values would be lost. */
 export function onceEach<T>(flag: string, said: readonly (readonly [string, T])[]): Record<string, T> {
   const twice = said.map(([name]) => name).find((name, index, names) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new GristmillError('USAGE', `${flag} ${twice} is given twice; give it once`)
   return Object.fromEntries(said)
 }
 
-/** `--force` alone would say nothing. Throws USAGE. */
+/** Throws USAGE for `--force` without `--overwrite`, which would have no effect. */
 export function checkForce({ overwrite, force }: { readonly overwrite?: boolean | undefined; readonly force?: boolean | undefined }): void {
-  if (force && !overwrite) throw new GristmillError('USAGE', '--force says what --overwrite may replace; give both')
+  if (force && !overwrite) throw new GristmillError('USAGE', '--force extends --overwrite; give both')
 }
 
-/** What a person can do about an output that is there. */
+/** Adds advice to the error of an output that exists already. */
 export async function advised<T>(submitted: Promise<T>): Promise<T> {
   try {
     return await submitted
@@ -109,7 +109,7 @@ export async function advised<T>(submitted: Promise<T>): Promise<T> {
     if (!hasCode(error, 'EEXIST')) throw error
     throw new Refusal(
       'EEXIST',
-      `${String(error.details['path'] ?? 'the output')}: file exists; add --overwrite to replace it in one step`,
+      `${String(error.details['path'] ?? 'the output')}: file exists; add --overwrite to replace it atomically`,
       { cause: error, details: error.details },
     )
   }

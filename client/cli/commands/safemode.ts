@@ -1,4 +1,4 @@
-// safemode: whether the namenode changes anything now; to make it stop, and go on; or to wait until it does.
+// safemode: shows, enters or leaves safe mode, or waits until it is over.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { formatDuration } from '../../../src/base/units.ts'
@@ -20,7 +20,7 @@ export async function run(
   await printer.line(state.on ? `on: ${why(state)}` : 'off')
 }
 
-/** A namenode that is only being started does not answer yet: that is part of the waiting. */
+/** A namenode that does not answer yet, because it is starting, is waited for within the timeout. */
 async function untilOver(context: CommandContext, timeoutMs: number): Promise<SafeModeState> {
   const { clock } = await context.world()
   const until = clock.mono() + timeoutMs
@@ -48,7 +48,7 @@ function asked(word: string): ReturnType<typeof actionOf> {
 }
 
 const why = ({ behind, doubt, manual, blocks, present, awaited }: SafeModeState): string => behind ?? doubt ?? (manual
-  ? 'an operator has said so; gristmill safemode leave ends it'
+  ? 'entered by an operator; gristmill safemode leave ends it'
   : `replicas of ${formatCount(present)} of ${plural(blocks, 'block')} are known, ${awaited === 0 && present < blocks
-    ? 'and all datanodes have reported; if what is missing is gone for good (gristmill fsck names it), gristmill safemode leave ends it'
+    ? 'and all datanodes have reported; if the missing blocks (see gristmill fsck) are lost for good, gristmill safemode leave ends it'
     : `${plural(awaited, 'datanode has', 'datanodes have')} not reported`}`)

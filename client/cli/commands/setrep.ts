@@ -1,4 +1,5 @@
-// setrep: another number of replicas. With --wait, returns when every block has as many, and no more on nodes in service.
+// setrep: changes the replication of files. With --wait, returns when every block has that many replicas, and no excess on nodes in
+// service.
 
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -10,7 +11,7 @@ import { plural } from '../format.ts'
 import { remotePaths, walk, type Walked } from '../tree.ts'
 import { waitFor } from '../waiting.ts'
 
-/** How long is gone on from file to file with what is known of the nodes. */
+/** Milliseconds for which one cluster status is reused over several files. */
 const knownMs = 300
 
 export async function run(
@@ -44,7 +45,7 @@ export async function run(
   const short = `${plural(replicas, 'replica')} need as many datanodes, and ${live} are live and in service`
   if (options.wait && live < replicas) throw new Refusal('EINVAL', `not waiting: ${short}`)
   if (options.wait) await untilSettled(context, changed, replicas)
-  else if (live < replicas && !context.json) printer.note(`gristmill: setrep: ${short}: the rest is made when there are more`)
+  else if (live < replicas && !context.json) printer.note(`gristmill: setrep: ${short}: the missing replicas are made when more datanodes join`)
 }
 
 async function untilSettled(context: CommandContext, paths: readonly string[], replicas: number): Promise<void> {
@@ -73,7 +74,7 @@ interface Looking { readonly replicas: number; readonly nodes: ReadonlyMap<strin
 
 async function settled(mill: Mill, path: string, { replicas, nodes, signal }: Looking): Promise<boolean> {
   try {
-    // What is on nodes that leave is no replica; what is on nodes in maintenance is one, and never one too many.
+    // A replica on a decommissioning node does not count; one on a node in maintenance counts, but is never excess.
     for await (const block of mill.locate(path, { signal })) {
       const held = block.nodes.map(({ node }) => nodes.get(node))
       const here = held.filter(service => service === 'in-service').length
@@ -82,13 +83,13 @@ async function settled(mill: Mill, path: string, { replicas, nodes, signal }: Lo
     }
     return true
   } catch (error) {
-    // Somebody has removed it meanwhile, or put something else there: nothing of it is to be waited for.
+    // The file was removed or replaced meanwhile: nothing to wait for.
     if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ESTALE')) return true
     throw error
   }
 }
 
-/** What operators have said of the nodes that live. */
+/** Service states of the live nodes. */
 async function services(mill: Mill, signal: AbortSignal): Promise<Map<string, string>> {
   const { nodes } = await mill.clusterStatus({ signal })
   return new Map(nodes.filter(({ state }) => state === 'live').map(({ node, service = 'in-service' }) => [node, service]))

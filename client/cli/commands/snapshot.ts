@@ -1,4 +1,4 @@
-// snapshot: directories as they were.
+// snapshot: creates, lists, compares and removes snapshots of directories.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'

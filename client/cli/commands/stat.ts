@@ -1,4 +1,4 @@
-// stat: all that is known of a path; with --blocks, where each block lies.
+// stat: metadata of paths; with --blocks, the locations of each block.
 
 import { blockName } from '../../../src/base/ids.ts'
 import { formatBytes } from '../../../src/base/units.ts'
@@ -60,11 +60,11 @@ const blockTable = (blocks: readonly LocatedBlock[]): string[] =>
     ],
     blocks.map(block => [
       blockName(block.id), String(block.offset), String(block.length), block.crc.toString(16).padStart(8, '0'),
-      block.nodes.length === 0 ? 'none that can be reached' : block.nodes.map(node => node.address).join(' '),
+      block.nodes.length === 0 ? 'no reachable datanode' : block.nodes.map(node => node.address).join(' '),
     ]),
   )
 
-/** A line for each path, unless the format ends with an escape of its own. */
+/** Adds a newline per path, unless the format ends with an escape of its own. */
 export function printf(format: string, status: FileStatus): string {
   const facts: Readonly<Record<string, string>> = {
     n: status.path, s: String(status.length), F: status.type, a: octal(status.mode), A: formatMode(status.mode, status.type),

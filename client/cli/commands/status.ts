@@ -1,5 +1,5 @@
-// status: the processes of the cluster that is meant, and its health. Looking starts nothing. The exit code is that of UNAVAILABLE where
-// processes of the cluster live and its namenode does not answer.
+// status: processes of the selected cluster, and its health. Starts nothing. Exit code: that of UNAVAILABLE if processes of the
+// cluster run and its namenode does not answer.
 
 import { clusterStatus } from '../../process/status.ts'
 import type { CommandContext } from '../context.ts'
@@ -15,10 +15,10 @@ export async function run(context: CommandContext): Promise<void> {
   else if (!cluster && processes.length === 0) {
     await printer.line(
       dir === undefined
-        ? 'nothing runs'
+        ? 'no process is running'
         : kind === 'embedded'
-          ? `nothing runs; the embedded cluster in ${dir} starts when a command needs it`
-          : `nothing runs; "gristmill up --detach" starts the cluster in ${dir} again; its logs are in ${logs}`,
+          ? `no process is running; the embedded cluster in ${dir} starts when a command needs it`
+          : `no process is running; "gristmill up --detach" starts the cluster in ${dir} again; its logs are in ${logs}`,
     )
   } else {
     if (kind === 'embedded') await printer.text(`embedded cluster in ${dir}\n\n`)

@@ -1,4 +1,4 @@
-// tail: the end of files, found by reading backwards in pieces, so that the size of the file does not matter.
+// tail: prints the end of files, found by reading backwards in chunks, so the cost does not depend on the file size.
 
 import type { Mill } from '../../mill.ts'
 import type { CommandContext } from '../context.ts'
@@ -22,7 +22,7 @@ export async function run(
       await printer.text(`${first ? '' : '\n'}==> ${printer.name(path)} <==\n`)
       first = false
     }
-    // `-n +K` came as -K: from line K on.
+    // The option parser turns `-n +K` (from line K on) into -K.
     let skip = lines < 0 ? -lines - 1 : 0
     const start =
       options.bytes !== undefined
@@ -39,7 +39,7 @@ export async function run(
   })
 }
 
-/** Where the last `lines` lines begin. A newline at the very end closes the last line; it does not begin another. */
+/** Offset of the first of the last `lines` lines. A newline at the very end closes the last line; it does not begin another. */
 async function startOfLast(mill: Mill, path: string, what: { length: number; lines: number; signal: AbortSignal }): Promise<number> {
   const { length, signal } = what
   if (what.lines === 0) return length

@@ -1,4 +1,4 @@
-// touch: an empty file, or another modification time.
+// touch: creates empty files, or sets modification times.
 
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { normalise, parentOf } from '../../../src/base/paths.ts'
@@ -29,7 +29,7 @@ export async function run(
     } catch (error) {
       if (!hasCode(error, 'ENOENT') || typeof error.details['missing'] !== 'string') throw error
       const parent = parentOf(bare)
-      throw new Refusal('ENOENT', `${operand}: there is no directory ${parent}; make it with: gristmill mkdir -p ${shellWord(parent)}`, {
+      throw new Refusal('ENOENT', `${operand}: the directory ${parent} does not exist; create it with: gristmill mkdir -p ${shellWord(parent)}`, {
         cause: error, details: { ...error.details, parent },
       })
     }

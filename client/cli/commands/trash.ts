@@ -1,4 +1,4 @@
-// trash: what was removed, back again, or for good.
+// trash: lists, restores or permanently deletes removed entries.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { inOwnWords } from '../errors.ts'
@@ -8,7 +8,7 @@ import { tabulate } from '../table.ts'
 
 export interface TrashOptions { all?: boolean; overwrite?: boolean; to?: string; olderThan?: number }
 
-/** Lines laid out together. */
+/** Lines per page. */
 const pageMax = 1000
 const columns = [{ title: 'ITEM' }, { title: 'REMOVED' }, { title: 'BY' }, { title: 'SIZE', align: 'right' }, { title: 'FROM' }] as const
 
@@ -47,9 +47,9 @@ async function list(context: CommandContext, operands: readonly string[], { all 
 }
 
 async function restore(context: CommandContext, operands: readonly string[], { overwrite = false, to }: TrashOptions): Promise<void> {
-  if (operands.length === 0) throw new GristmillError('USAGE', 'missing operand <item|path>; gristmill trash ls shows what there is')
+  if (operands.length === 0) throw new GristmillError('USAGE', 'missing operand <item|path>; gristmill trash ls lists the trash')
   if (to !== undefined && operands.length > 1)
-    throw new GristmillError('USAGE', '--to is the new path of one thing; restore them one by one')
+    throw new GristmillError('USAGE', '--to is the new path of one entry; restore entries one by one')
   const mill = await context.mill()
   await context.each(operands, async what => {
     const path = await inOwnWords(mill.trash.restore(what, { overwrite, ...to !== undefined && { to }, signal: context.signal }))
@@ -62,10 +62,10 @@ async function empty(context: CommandContext, operands: readonly string[], { all
   if (operands.length > 0)
     throw new GristmillError(
       'USAGE',
-      'trash empty takes no names: it removes everything in the trash for good; --older-than spares what is younger',
+      'trash empty takes no names: it permanently deletes everything in the trash; --older-than keeps younger entries',
     )
   const mill = await context.mill()
   const removed = await mill.trash.empty({ all, olderThanMs: olderThan, signal: context.signal })
   if (context.json) await context.printer.json({ removed })
-  else context.printer.note(`${plural(removed, 'thing')} removed for good`)
+  else context.printer.note(`${plural(removed, 'entry', 'entries')} permanently deleted`)
 }

@@ -1,4 +1,4 @@
-// up: a cluster of real processes on this machine. Stays in front and stops them on Ctrl-C, or returns with --detach.
+// up: runs a cluster of separate processes on this machine. Stays in the foreground until Ctrl-C, or returns with --detach.
 
 import { up } from '../../process/up.ts'
 import type { CommandContext } from '../context.ts'

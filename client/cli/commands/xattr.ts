@@ -1,4 +1,4 @@
-// xattr: extended attributes of files and directories.
+// xattr: gets, sets, lists and removes extended attributes of files and directories.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { showText } from '../../../src/base/quote.ts'
@@ -56,7 +56,7 @@ async function remove(context: CommandContext, path: string, names: readonly str
   await context.each(names, name => inOwnWords(mill.xattrs.rm(path, name, { signal: context.signal })))
 }
 
-/** What is no text is shown in base64, as getfattr does. */
+/** A value as text; in base64 with the prefix 0s, like getfattr, if it is not text. */
 function textOf(value: Buffer): string {
   const text = value.toString('utf8')
   return Buffer.from(text).equals(value) && !text.includes('\0') ? text : `0s${value.toString('base64')}`

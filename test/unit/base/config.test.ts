@@ -53,7 +53,7 @@ test('a value of the wrong kind is refused with its place and what would be righ
     [given(), { slots: -1 }, /"slots" in \/etc\/gristmill\/config\.json: -1 is not/],
     [given(), { slots: 1.5 }, /1\.5 is not a whole number/],
     [given(), { profile: 'fast' }, /"fast" is not one of durable, test-without-fsync/],
-    [given({ flags: { advertise: 'mill' } }), undefined, /--advertise: "mill" is not a place of the form host:port/],
+    [given({ flags: { advertise: 'mill' } }), undefined, /--advertise: "mill" is not an address of the form host:port/],
     [given({ flags: { advertise: 'http://mill:1' } }), undefined, /is not a place/],
     [given(), { advertise: 'mill:65536' }, /is not a place/],
     [given(), { debug: 'maybe' }, /"maybe" is not true or false/],

@@ -118,7 +118,7 @@ test('count sums up directories, files and bytes', async () => {
 test('rm wants -r for directories, heeds -f for missing files, and never removes the root', async () => {
   const mill = files()
   expect((await runFake(mill, ['rm', '/logs'])).err).toBe(
-    'gristmill: rm: /logs: is a directory; add -r to remove it with all that is below\n',
+    'gristmill: rm: /logs: is a directory; add -r to remove it recursively\n',
   )
   expect((await runFake(mill, ['rm', '-f', '/nope', '/zero.bin', '/no*such'])).code).toBe(0)
   expect((await runFake(mill, ['rm', '/nope'])).code).toBe(1)
@@ -155,7 +155,7 @@ test('mv renames, moves into directories, and replaces only when told', async ()
   expect([refused.code, refused.err]).toEqual([1, 'gristmill: mv: /empty/b.log: file exists; add -f to replace it\n'])
   expect((await runFake(mill, ['mv', '-f', '/empty/a.log', '/empty/b.log'])).code).toBe(0)
   expect((await runFake(mill, ['mv', '/empty', '/empty/inside'])).err).toContain('cannot be moved into itself')
-  expect((await runFake(mill, ['mv', '/empty/b.log', '/other', '/nowhere'])).err).toContain('no such directory; write /nowhere/ to make it')
+  expect((await runFake(mill, ['mv', '/empty/b.log', '/other', '/nowhere'])).err).toContain('no such directory; write /nowhere/ to create it')
 })
 
 test('chmod changes letters below a directory, directories after their entries', async () => {
@@ -189,7 +189,7 @@ test('what is not understood exits with 2 and says where help is', async () => {
     [['chmod', '-R', '711', ''], 'operand 2 of chmod is empty; is a variable not set?'],
     [['put', '', '/x'], 'operand 1 of put is empty'],
     [['xattr', 'set', '', 'user.a', ''], 'operand 2 of xattr is empty'],
-    [['put', 'x'], 'missing operand <remote>'], [['df', 'x'], 'operand "x" is too many'],
+    [['put', 'x'], 'missing operand <remote>'], [['df', 'x'], 'unexpected operand "x"'],
     [['head', '-n', '-3', '/a'], 'is not a whole number of at least 0'],
     [['put', '--block-size', 'huge', 'a', 'b'], 'not a size'],
     [['run', 'a.ts', '--param', 'x'], 'name=value'],

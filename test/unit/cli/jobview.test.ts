@@ -46,7 +46,7 @@ test('records that were read otherwise than they were written, or left out, are 
       /^warning: 1 record held bytes that are not UTF-8, read as U\+FFFD; .*encoding: "windows1252" or "latin1".*invalidUtf8: "error"$/,
     ),
     '',
-    'warning: 1,234 records did not parse and were left out, as badRecords: "skip" says',
+    'warning: 1,234 records did not parse and were left out (badRecords: "skip")',
   ])
   expect(lines({}).join()).not.toContain('warning')
 })

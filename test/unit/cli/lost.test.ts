@@ -9,13 +9,13 @@ const ranges = [{ from: blockId(100), to: blockId(200) }]
 
 test('what a recovery left is told by datanode, with the way out and what it did', () => {
   expect(linesOf({ ranges, nodes: [node(1, 2), node(2, 1, 0, true)] }, false)).toEqual([
-    'kept: 3 replicas (3.0 MiB) of blocks that lost operations may have made',
+    'kept: 3 replicas (3.0 MiB) of blocks that lost operations may have created',
     '  datanode-1 at 10.0.0.1:8621: 2 (2.0 MiB)',
     '  datanode-2 at 10.0.0.2:8621: more than 1 (1.0 MiB)',
-    'when nothing of it is wanted any more: gristmill namenode lost --release',
+    'to delete them: gristmill namenode lost --release',
   ])
   expect(linesOf({ ranges, nodes: [node(1, 1)] }, true)[0]).toBe(
-    'released: 1 replica (1.0 MiB) of blocks that lost operations may have made; datanodes move them to their trash',
+    'released: 1 replica (1.0 MiB) of blocks that lost operations may have created; datanodes move them to their trash',
   )
 })
 
@@ -23,6 +23,6 @@ test('where nothing was lost that is said, and blocks of somebody else\'s are na
   expect(linesOf({ ranges: [], nodes: [] }, false)).toEqual([expect.stringContaining('nothing is kept')])
   expect(linesOf({ ranges: [], nodes: [node(3, 0, 4)] }, true)).toEqual([
     expect.stringContaining('nothing is kept'),
-    expect.stringMatching(/^datanode-3 .* holds 4 blocks that this namenode never gave out/),
+    expect.stringMatching(/^datanode-3 .* holds 4 blocks whose ids this namenode never gave out/),
   ])
 })

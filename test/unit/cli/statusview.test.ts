@@ -23,7 +23,7 @@ const status = (more: Partial<ClusterStatus> = {}): ClusterStatus => ({
 test('a healthy cluster says so', () => {
   expect(troubles(status())).toEqual([])
   const text = statusLines(status()).join('\n')
-  expect(text).toContain('health    all is well')
+  expect(text).toContain('health    healthy')
   expect(text).toContain('stored    1,234 files in 5 directories, 40 blocks')
   expect(text).toMatch(/^127\.0\.0\.1:9001 +live +\/default +12 +1\.0 MiB +512 MiB +1\/2 +120 ms$/m)
 })
@@ -34,11 +34,11 @@ test('every trouble is a line: missing and thin blocks, nodes and disks that fai
     nodes: [node({ state: 'dead', sinceContactMs: 15_000 }), node({ storages: [{ ...node().storages[0]!, failed: true }] })],
   }))
   expect(found).toEqual([
-    'safe mode: all datanodes have reported, and too many blocks are missing; repairs and deletions wait until they are there, or until gristmill safemode leave says that they are gone',
+    'safe mode: all datanodes have reported, and too many blocks are missing; repairs and deletions wait until they are reported, or until gristmill safemode leave',
     '2 blocks have no live replica: bring back the datanodes that hold them',
-    'datanode 127.0.0.1:9001 is dead: not heard of for 15.0 s',
+    'datanode 127.0.0.1:9001 is dead: last heartbeat 15.0 s ago',
     'disk /d1 of datanode 127.0.0.1:9001 has failed',
-    '7 blocks have too few replicas; 3 copies are on their way',
+    '7 blocks have too few replicas; 3 copies are in progress',
   ])
 })
 
@@ -50,14 +50,14 @@ test('one of a kind is told of as one, damage apart from absence, and the operat
     }),
   )
   expect(found).toEqual([
-    'safe mode: an operator has said so; what is there can be read and nothing is changed until gristmill safemode leave',
+    'safe mode, entered by an operator: reads work, changes are refused until gristmill safemode leave',
     '1 block has no live replica: bring back the datanodes that hold it',
     '1 block has only damaged replicas: gristmill fsck names the files',
     '1 block is on datanodes that have not reported yet',
-    'datanode 127.0.0.1:9001 is dead: not heard of since the namenode started',
-    'datanode 127.0.0.1:9001 does not remove 1 block yet, because the namenode has just started: stop the namenode if its state may be an old one, or say gristmill namenode allow-deletions',
-    '1 block has too few replicas; 1 copy is on its way',
-    '1 block has all replicas in one rack; copies go to another one as far as there is room',
+    'datanode 127.0.0.1:9001 is dead: no heartbeat since the namenode started',
+    'datanode 127.0.0.1:9001 refuses to delete 1 block, because the namenode has just started: stop the namenode if its state may be outdated, or run gristmill namenode allow-deletions',
+    '1 block has too few replicas; 1 copy is in progress',
+    '1 block has all replicas in one rack; they are copied to another rack if it has space',
   ])
 })
 
@@ -72,7 +72,7 @@ test('a disk without room for another block is full, and that is said', () => {
   const [disk] = node().storages
   const found = (freeBytes: number): string[] => troubles(status({ nodes: [node({ storages: [{ ...disk!, freeBytes }] })] }))
   expect(found(128 << 20)).toEqual([])
-  expect(found((128 << 20) - 1)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 128 MiB are left, less than a block'])
+  expect(found((128 << 20) - 1)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 128 MiB free, less than one block'])
   expect(
     troubles(
       status({
@@ -86,12 +86,12 @@ test('a disk without room for another block is full, and that is said', () => {
         ],
       }),
     ),
-  ).toEqual(['datanode 127.0.0.1:9001 is dead: not heard of for 15.0 s'])
-  expect(found(0)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 0 B are left, less than a block'])
+  ).toEqual(['datanode 127.0.0.1:9001 is dead: last heartbeat 15.0 s ago'])
+  expect(found(0)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 0 B free, less than one block'])
 })
 
 test('a cluster without datanodes says that too', () => {
-  expect(statusLines(status({ nodes: [] })).at(-1)).toBe('no datanode has registered yet')
+  expect(statusLines(status({ nodes: [] })).at(-1)).toBe('no datanode is registered')
 })
 
 test('processes have a row each', () => {

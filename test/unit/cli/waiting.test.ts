@@ -64,7 +64,7 @@ test('a namenode that is restarted or frozen ends no waiting, and the person is 
     ['decommission', 'n1', '--wait'], timed(),
   )
   expect(seen.code).toBe(0)
-  expect(seen.err).toBe('10.0.0.7:8621: the namenode does not answer; waiting for it\n10.0.0.7:8621: the namenode answers again\n')
+  expect(seen.err).toBe('10.0.0.7:8621: the namenode does not answer; waiting for it\n10.0.0.7:8621: the namenode is available again\n')
 })
 
 test('a namenode that stays away is given up after five minutes', async () => {
@@ -95,7 +95,7 @@ test('safemode wait waits for a namenode that is only being started, and for no 
   expect((await runFake(new Answering([gone]), ['safemode', 'wait', '--timeout', '30s'], timed())).code).toBe(69)
   // All datanodes have reported, and blocks are still missing: only an operator can act.
   expect((await runFake(new Answering([{ ...on, awaited: 0 }]), ['safemode'])).out).toBe(
-    'on: replicas of 4 of 10 blocks are known, and all datanodes have reported; if what is missing is gone for good (gristmill fsck names it), gristmill safemode leave ends it\n',
+    'on: replicas of 4 of 10 blocks are known, and all datanodes have reported; if the missing blocks (see gristmill fsck) are lost for good, gristmill safemode leave ends it\n',
   )
 })
 
@@ -138,7 +138,7 @@ test('fsck says nothing of what it could not look at, and its exit code tells th
   expect(await runFake(new Checked({}), ['fsck', '/a', '/nope'])).toMatchObject({ code: 1, out: expect.stringMatching(/^files +1\n/) })
   expect((await runFake(new Checked({ under: 1 }), ['fsck', '/a'])).code).toBe(3)
   expect(await runFake(new Checked({ unread: 1 }), ['fsck', '/a'])).toMatchObject({
-    code: 1, out: expect.stringMatching(/^not looked into +1 directory that you may not read\n\nhealthy as far as you may look/m),
+    code: 1, out: expect.stringMatching(/^not checked +1 directory that you may not read\n\nhealthy as far as you may read/m),
   })
   expect((await runFake(new Checked({ unread: 1, missing: 1 }), ['fsck', '/a'])).code).toBe(4)
   expect((await runFake(new Checked({ under: 1 }), ['fsck', '/nope', '/a'])).code).toBe(1)
@@ -180,7 +180,7 @@ test('setrep tells a person who asks for more replicas than there are datanodes'
   const more = await runFake(new Copying({ '/1': 'x' }), ['setrep', '4', '/1'], timed())
   expect(more).toMatchObject({
     code: 0,
-    err: 'gristmill: setrep: 4 replicas need as many datanodes, and 3 are live and in service: the rest is made when there are more\n',
+    err: 'gristmill: setrep: 4 replicas need as many datanodes, and 3 are live and in service: the missing replicas are made when more datanodes join\n',
   })
   expect(await runFake(new Copying({ '/1': 'x' }), ['setrep', '-w', '4', '/1'], timed())).toMatchObject({
     code: 1, err: expect.stringContaining('not waiting'),
