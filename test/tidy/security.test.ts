@@ -33,18 +33,18 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/rpc/auth.test.ts', 'cannot be replayed at any moment'],
     ['unit/rpc/serve.test.ts', 'a signed request with another body'],
   ],
-  'Which server a call is for is not signed': [
+  'The target server is not part of the signature': [
     ['unit/rpc/auth.test.ts', 'a recorded request is taken once by each server that has not seen it'],
   ],
-  'What was heard is forgotten when a server restarts': [
+  'A restarted server has forgotten which requests it received': [
     ['unit/rpc/auth.test.ts', 'a recorded request is taken once by each server that has not seen it'],
     [seen, 'a signed request that is repeated is refused; after a restart it is taken once more'],
   ],
-  'A change so repeated has no second effect': [[seen, 'after a restart it is taken once more, and a change has no second effect']],
+  'A change repeated in this way has no second effect': [[seen, 'after a restart it is taken once more, and a change has no second effect']],
   '`/healthz` and `/metrics` are answered without a token': [
     ['unit/rpc/serve.test.ts', 'health tells starting from ready, without a token'],
   ],
-  'They tell numbers, directories of storages': [[seen, 'what is open tells no names of files and no contents']],
+  'They contain numbers, directories of storages': [[seen, 'what is open tells no names of files and no contents']],
   'They cost little': [
     ['unit/rpc/serve.test.ts', 'metrics are put together once a second'],
     ['unit/rpc/serve.test.ts', 'a stranger is answered as often as it waits for its answers'],
@@ -74,7 +74,7 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/namenode/succession.test.ts', 'a copy that was made within the last epoch'],
   ],
   'Owner, group and mode are kept and enforced': [[seen, 'owner, group and mode are enforced for every user']],
-  "The user's name is what the caller's computer says": [[seen, 'the name is taken on trust']],
+  "The user's name is the one that the caller's computer reports": [[seen, 'the name is taken on trust']],
   'Bounds on bodies, nesting, records': [
     ['unit/rpc/serve.test.ts', 'a body over the limit of its own message'],
     ['unit/rpc/body.test.ts', 'nesting is allowed up to 64 levels'],
@@ -99,12 +99,12 @@ const proofs: Readonly<Record<string, Proof>> = {
     [misbehaviour, 'what a program has started ends with its job'],
     ['unit/world/process.test.ts', 'what a child has started dies when the parent of the child is killed'],
   ],
-  'What has left the group': [
+  'A process that has left the group': [
     [misbehaviour, 'one in a session of its own, with another environment'],
     [misbehaviour, 'a process in a session of its own ends with the task'],
     ['unit/executor/pool.test.ts', 'what processes of an earlier life of the node have left running is ended'],
   ],
-  'A process without parents that has changed both stays': [
+  'A process without parents that has changed both survives': [
     [
       'unit/world/process.test.ts',
       'strays are found by their TMPDIR, or by their working directory if they have no terminal; others are let be',
@@ -129,12 +129,12 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/client-jobs/job.test.ts', 'a submission stores its program once'],
     [seen, 'what somebody has put under the hash of a program'],
   ],
-  'Before a job is submitted what lies there': [
+  'Before a job is submitted the stored file': [
     ['unit/client-jobs/job.test.ts', 'bytes of somebody else with the length and the checksum'],
     [misbehaviour, 'or is not the one that was submitted'],
     [seen, 'what lies under the hash of a program and cannot be it makes no difference'],
   ],
-  'What a server opens in its own directories': [
+  'Files that a server opens in its own directories': [
     ['unit/world/disk.test.ts', 'what is no file is refused at once'],
     [seen, 'a datanode whose block files have been replaced by pipes'],
   ],
@@ -142,28 +142,28 @@ const proofs: Readonly<Record<string, Proof>> = {
   '**Tasks are not in a sandbox.**': 'heading',
   "A task runs as the datanode's user": [[seen, 'user can, the blocks too, and use the network']],
   'It also holds the credentials': [['unit/executor/tasks.test.ts', 'secret is in the memory of a task']],
-  'Run datanodes as a user of their own': 'advice', 'Stronger walls': 'advice',
-  '**What a run gives with `--env` is not secret**': [[seen, 'what a run gives with --env lies in the namenode']],
+  'Run datanodes as a user of their own': 'advice', 'Stronger isolation': 'advice',
+  '**Variables given with `--env` are not secret**': [[seen, 'what a run gives with --env lies in the namenode']],
   'Give a file name rather than a password': 'advice',
-  '**User names are taken on trust**': [[seen, 'the name is taken on trust']],
+  '**User names are not verified**': [[seen, 'the name is taken on trust']],
   'Permissions protect against mistakes': [[seen, 'the name is taken on trust']],
-  "**Logs and jobs are everybody's to read.**": 'heading',
-  'Whoever has the secret sees the paths, the counters': [[seen, 'status and logs of a job are everybody']],
-  '`gristmill logs` writes what a program wrote': [[seen, 'its log is written as it is']],
+  '**Logs and jobs are readable by all users.**': 'heading',
+  'Every client with the secret sees the paths, the counters': [[seen, 'status and logs of a job are everybody']],
+  '`gristmill logs` prints the output of a program': [[seen, 'its log is written as it is']],
   '**Nothing is encrypted**': [
     [seen, 'names and contents lie on the disks as they are'],
     [seen, 'what goes over a connection can be read by who listens'],
   ],
-  'Signatures keep strangers from acting': [[seen, 'what goes over a connection can be read by who listens']],
+  'Signatures prevent unauthorized calls': [[seen, 'what goes over a connection can be read by who listens']],
   'Use a private network': 'advice',
   '**One secret for all.**': 'heading',
-  'Who has it is everything': [
+  'Every holder of it has full access': [
     ['unit/datanode/transfer.test.ts', 'a block is put and got over plain HTTP'],
     [seen, 'the name is taken on trust'],
   ],
   'To change it, stop the cluster': [[seen, 'the secret is changed in a cluster that is stopped']],
-  'Denial of service by somebody with the secret': 'heading',
-  'Queues, messages, jobs at a time': [
+  'Denial of service by clients with the secret': 'heading',
+  'Queues, messages, concurrent jobs': [
     ['unit/namenode-jobs/admission.test.ts', 'jobs under way count as jobs'],
     ['unit/namenode-jobs/admission.test.ts', 'are held against one bound'],
     ['unit/rpc/serve.test.ts', 'more calls than the bound are OVERLOADED'],
@@ -193,7 +193,7 @@ test('the tests that prove a sentence are there', () => {
 
 test('a sentence that is added without a test is found, in a row and in a point', () => {
   const added = page
-    .replace('where everybody may write. ', 'where everybody may write. Nothing is ever lost. ')
+    .replace('where every user may write. ', 'where every user may write. Nothing is ever lost. ')
     .replace('Use a private network', 'All is well. Use a private network')
   expect(
     sentencesOf(added)
