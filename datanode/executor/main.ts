@@ -5,6 +5,7 @@
 import childProcess from 'node:child_process'
 import { enableCompileCache, flushCompileCache, syncBuiltinESMExports } from 'node:module'
 import { connectParent } from '../../src/world/child.ts'
+import type { TaskRunnerChild } from './child.ts'
 import type { FromExecutor, ToExecutor } from './messages.ts'
 
 const parent = connectParent()
@@ -16,13 +17,37 @@ let take = (message: ToExecutor): void => { waiting.push(message) }
 parent.onMessage(message => take(message as ToExecutor))
 
 async function begin(): Promise<void> {
-  const [{ TaskRunnerChild }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted }] =
+  const [{ TaskRunnerChild: Child }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted }] =
     await Promise.all([
       import('./child.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'), import('../../src/world/net.ts'),
       import('../../src/world/random.ts'), import('../../src/world/started.ts'),
     ])
 
-  // A process that the program starts lives in this one's group, or has this one as its parent: its node ends it with the job.
+  tellSpawns()
+  const child = new Child({
+    clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
+    print: (...parts) => console.log(...parts),
+    started: watchStarted(),
+    setEnvironment(env) {
+      for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
+      Object.assign(process.env, env)
+    },
+    send,
+  })
+
+  redirectOutput(child)
+  endWithProcess(child)
+  Error.stackTraceLimit = 50
+
+  take = message => { void child.run(message) }
+  for (const message of waiting.splice(0)) take(message)
+  await send({ kind: 'ready' })
+  // Kept now, for most of these processes are killed: the next one is warm in a third of the time. Nothing of a program is loaded yet.
+  flushCompileCache()
+}
+
+/** Tells the datanode of the first process that the program starts. Such a process is in this one's group, or its child: it ends with the job. */
+function tellSpawns(): void {
   let told = false
   const spawned = (): void => {
     if (told) return
@@ -41,22 +66,14 @@ async function begin(): Promise<void> {
     Object.assign(childProcess, { [name]: (...args: unknown[]): unknown => { spawned(); return start(...args) } })
   }
   syncBuiltinESMExports()
+}
 
-  const exit = process.exit.bind(process)
-  const child = new TaskRunnerChild({
-    clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
-    print: (...parts) => console.log(...parts),
-    started: watchStarted(),
-    setEnvironment(env) {
-      for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
-      Object.assign(process.env, env)
-    },
-    send,
-  })
-
-  // What the program prints goes to the log of the attempt, whichever way it takes. It is written at once, so nothing waits in memory;
-  // callbacks come later, as they must. console.log gives the same one each time, and a loop that prints without end lets none of
-  // them come: equal ones in a row are counted.
+/**
+ * Sends what the program prints, by any way, to the log of its attempt. Written at once, so nothing waits in memory; callbacks come later, as
+ * Node promises. console.log passes the same callback each time, and a loop that prints without end lets none run: equal ones in a row are
+ * counted.
+ */
+function redirectOutput(child: TaskRunnerChild): void {
   const callbacks: Array<{ readonly call: () => void; count: number }> = []
   const callLater = (call: () => void): void => {
     const last = callbacks.at(-1)
@@ -82,21 +99,17 @@ async function begin(): Promise<void> {
       return true
     }) as typeof stream.write
   }
+}
 
-  // A program that ends its process ends its attempt: the call is told with the place that it came from.
+/** A program that ends its process, or lets an error escape, fails its attempt with the place of the call. */
+function endWithProcess(child: TaskRunnerChild): void {
+  const exit = process.exit.bind(process)
   process.exit = ((code?: number): never => {
     child.fatal(new Error(`process.exit(${code ?? ''}) was called; a task ends by itself when its input does`))
     return exit(code)
   }) as typeof process.exit
   process.on('uncaughtException', error => { child.fatal(error); exit(1) })
   process.on('unhandledRejection', error => { child.fatal(error); exit(1) })
-  Error.stackTraceLimit = 50
-
-  take = message => { void child.run(message) }
-  for (const message of waiting.splice(0)) take(message)
-  await send({ kind: 'ready' })
-  // Kept now, for most of these processes are killed: the next one is warm in a third of the time. Nothing of a program is loaded yet.
-  flushCompileCache()
 }
 
 // No top-level await: in a bundle this file is CommonJS.

@@ -128,36 +128,7 @@ async function planOf(world: World, { dir, backup, epoch, beside = [] }: Recover
   const journal = await salvage(disk, `${dir}/journal`)
   for (const { path, at, why } of journal.damages) damage.push(`${path}: at byte ${at}, ${why}`)
 
-  const bases: Base[] = []
-  let store: Facts | undefined
-  try {
-    store = await factsOf(world, `${dir}/store`)
-  } catch (error) {
-    if (!hasCode(error, 'CORRUPT')) throw error
-    damage.push(error.message)
-  }
-  if (store?.counters) bases.push(baseOf('store', journal, store.counters.appliedSeq, undefined, store))
-  else if (store && journal.files.length > 0) damage.push(`there is no store in ${dir}`)
-
-  const found = await candidates(world, dir, backup)
-  const wanted = found.filter(one => {
-    const ours = cluster === undefined || one.cluster === cluster
-    if (!ours) passedOver.push(`${one.path}: it is of cluster ${one.cluster}, and ${dir} of ${cluster}`)
-    return ours
-  })
-  // Looked at in the order in which they would be used; two good ones are enough.
-  const inOrder = wanted.map(one => ({ one, reach: reach(journal, one.seq) })).sort((a, b) => b.reach - a.reach || b.one.seq - a.one.seq)
-  for (const { one } of inOrder) {
-    if (bases.filter(base => base.kind === 'backup').length === 2) break
-    try {
-      bases.push(baseOf('backup', journal, one.seq, one.path, await verifyBackup(world, one)))
-    } catch (error) {
-      if (!hasCode(error, 'CORRUPT')) throw error
-      passedOver.push(error.message)
-    }
-  }
-  if (reach(journal, 0) > 0) bases.push(baseOf('journal', journal, 0, undefined, undefined))
-  bases.sort((a, b) => b.reach - a.reach)
+  const { bases, store, wanted } = await basesOf(world, { dir, backup, cluster }, journal, { damage, passedOver })
   const [best, second] = bases
   if (!best) {
     throw new GristmillError(
@@ -202,6 +173,46 @@ async function planOf(world: World, { dir, backup, epoch, beside = [] }: Recover
     // Starts that nothing here knows of have raised it as well: how often, nobody can say, unless an operator does.
     epoch: Math.max(epoch ?? 0, epoch === undefined && uncertain && !unfinished ? next + leap : next),
   }
+}
+
+/** Every state that the journal can be applied to: the store, up to two sound backups, nothing. Sorted by how far the journal leads. */
+async function basesOf(
+  world: World,
+  { dir, backup, cluster }: { dir: string; backup: string | undefined; cluster: ClusterId | undefined },
+  journal: Salvage,
+  { damage, passedOver }: { damage: string[]; passedOver: string[] },
+): Promise<{ bases: Base[]; store: Facts | undefined; wanted: Backup[] }> {
+  const bases: Base[] = []
+  let store: Facts | undefined
+  try {
+    store = await factsOf(world, `${dir}/store`)
+  } catch (error) {
+    if (!hasCode(error, 'CORRUPT')) throw error
+    damage.push(error.message)
+  }
+  if (store?.counters) bases.push(baseOf('store', journal, store.counters.appliedSeq, undefined, store))
+  else if (store && journal.files.length > 0) damage.push(`there is no store in ${dir}`)
+
+  const found = await candidates(world, dir, backup)
+  const wanted = found.filter(one => {
+    const ours = cluster === undefined || one.cluster === cluster
+    if (!ours) passedOver.push(`${one.path}: it is of cluster ${one.cluster}, and ${dir} of ${cluster}`)
+    return ours
+  })
+  // Looked at in the order in which they would be used; two good ones are enough.
+  const inOrder = wanted.map(one => ({ one, reach: reach(journal, one.seq) })).sort((a, b) => b.reach - a.reach || b.one.seq - a.one.seq)
+  for (const { one } of inOrder) {
+    if (bases.filter(base => base.kind === 'backup').length === 2) break
+    try {
+      bases.push(baseOf('backup', journal, one.seq, one.path, await verifyBackup(world, one)))
+    } catch (error) {
+      if (!hasCode(error, 'CORRUPT')) throw error
+      passedOver.push(error.message)
+    }
+  }
+  if (reach(journal, 0) > 0) bases.push(baseOf('journal', journal, 0, undefined, undefined))
+  bases.sort((a, b) => b.reach - a.reach)
+  return { bases, store, wanted }
 }
 
 /** The highest position that datanodes have seen, if the best state that can be had does not have it in its own history. */

@@ -12,7 +12,7 @@ import { knownBlock } from '../namespace/file.ts'
 import type { DataNode } from '../nodes/node.ts'
 import { Authority } from '../nodes/authority.ts'
 import type { NumberedOrder } from '../nodes/orders.ts'
-import type { NodeRegistry } from '../nodes/registry.ts'
+import type { NodeListener, NodeRegistry } from '../nodes/registry.ts'
 import type { ReportIds } from '../nodes/reportids.ts'
 import { Balancer } from './balancer.ts'
 import { Deletions } from './deletions.ts'
@@ -83,7 +83,7 @@ export class Blocks {
       onGone: (id, node) => this.balancer.gone(id, node),
     })
     this.authority = authority
-    const safe = (this.safe = new SafeMode({
+    this.safe = new SafeMode({
       clock: registry.awake, nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present,
       awaited: () => registry.awaited().length, authority,
       onCopies: () => {
@@ -97,8 +97,16 @@ export class Blocks {
         if (!authority.frozen) deletions.open()
         review.want()
       },
-    }))
-    registry.listen({
+    })
+    registry.listen(this.#nodeListener())
+    this.chores = this.#newChores()
+  }
+
+  /** Keeps the soft state of replicas in step with datanodes that come and go. */
+  #nodeListener(): NodeListener {
+    const { safe } = this
+    const review = this.#review
+    return {
       // What was known of its earlier session is void; the session's reports say it all again.
       joined: node => {
         this.#forgetSession(node)
@@ -119,8 +127,12 @@ export class Blocks {
         safe.check()
         if (safe.settled) review.want() // there may be room on it for blocks that no node could take
       },
-    })
-    this.chores = [
+    }
+  }
+
+  #newChores(): Chore[] {
+    const { safe, authority, repair, trim } = this
+    return [
       { name: 'safe mode', everyMs: 100, work: () => safe.check() },
       { name: 'copy and trim blocks', everyMs: 100, work: () => {
         if (authority.frozen) return
@@ -128,7 +140,7 @@ export class Blocks {
         trim.work()
       } },
       { name: 'collect garbage', everyMs: 500, work: () => this.reports.collect() },
-      { name: 'look for blocks that could not be copied', everyMs: 60_000, work: () => { if (safe.settled) review.want() } },
+      { name: 'look for blocks that could not be copied', everyMs: 60_000, work: () => { if (safe.settled) this.#review.want() } },
     ]
   }
 

@@ -30,23 +30,7 @@ export interface NamespaceOptions extends LocateTools {
 }
 
 export function namespaceRoutes(options: NamespaceOptions): Route[] {
-  const { journal, view, map, clock, log, defaults, actor, trashKeepMs, removed, suspect } = options
-
-  /** The target of a file's blocks has changed: the map learns it, block by block. */
-  async function retarget({ id }: FileStatus): Promise<void> {
-    for (let chunk = 0, more = true; more; chunk++) {
-      more = false
-      for (const blocks of blocksOf(view, inodeId(id), chunk)) {
-        // Changed again, or removed, while this was going on: what holds now counts.
-        const target = targetOf(view, inodeId(id))
-        if (target === undefined) return
-        for (const block of blocks) map.know(block.id, target)
-        more = true
-        break
-      }
-      await clock.yield()
-    }
-  }
+  const { journal, view, clock, log, defaults, actor, trashKeepMs, removed, suspect } = options
 
   return [
     route(protocol.stat, ({ path }, { user }) => stat(view, actor(user), path)),
@@ -84,7 +68,7 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
       checkFree(request.path)
       const status = await journal.submit(setAttributes, { ...request, nowMs: clock.now(), ...actor(user) })
       if (request.replication !== undefined)
-        retarget(status).catch((error: unknown) =>
+        retarget(status, options).catch((error: unknown) =>
           log.error('the new replication of a file did not reach all of its blocks', { error, path: request.path }),
         )
       return status
@@ -99,4 +83,20 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
       return {}
     }),
   ]
+}
+
+/** Copies a file's new replication to the block map, chunk by chunk. */
+async function retarget({ id }: FileStatus, { view, map, clock }: NamespaceOptions): Promise<void> {
+  for (let chunk = 0, more = true; more; chunk++) {
+    more = false
+    for (const blocks of blocksOf(view, inodeId(id), chunk)) {
+      // Read for each chunk: the file may have been changed again, or removed.
+      const target = targetOf(view, inodeId(id))
+      if (target === undefined) return
+      for (const block of blocks) map.know(block.id, target)
+      more = true
+      break
+    }
+    await clock.yield()
+  }
 }

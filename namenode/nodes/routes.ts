@@ -2,7 +2,7 @@
 // a node with a million blocks does not hold up everybody else; pages of one node come one after the other.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
-import type { ClusterId } from '../../src/base/ids.ts'
+import type { BlockId, ClusterId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import * as heartbeat from '../../src/protocol/heartbeat.ts'
 import * as order from '../../src/protocol/order.ts'
@@ -40,14 +40,50 @@ export interface NodesOptions {
 /** Replicas of a report between two turns of the event loop: some two milliseconds. */
 const sliceMax = 1_000
 
-export function nodesRoutes({
-  cluster, succession, authority, journal, registry, reportIds, reports, clock, nowMs, taken, copyFailed,
-}: NodesOptions): Route[] {
+export function nodesRoutes(options: NodesOptions): Route[] {
+  const { cluster, succession, registry, clock, nowMs, copyFailed } = options
+  const calls = new NodeCalls(options)
   const startMs = clock.mono()
+  return [
+    route(heartbeat.register, async request => {
+      const { node, kill } = await calls.register(request)
+      return { cluster, ...succession.command, session: node.session, upMs: Math.floor(clock.mono() - startMs), nowMs: nowMs(), kill }
+    }),
+    route(heartbeat.beat, request => {
+      registry.beat(request)
+      return { ...succession.command, nowMs: nowMs() }
+    }),
+    route(heartbeat.leave, ({ node, session }) => {
+      registry.leave(node, session)
+      return { epoch: succession.command.epoch }
+    }),
+    route(report.changes, request => calls.changes(request)),
+    route(report.full, async request => {
+      await calls.full(request)
+      return {}
+    }),
+    route(order.copyFailed, ({ node, session, ...failure }) => {
+      copyFailed(registry.heard(node, session), failure)
+      return {}
+    }),
+    route(order.orders, async (request, context) => {
+      const orders = [...(await calls.wait(request, context))]
+      return { ...succession.command, orders }
+    }),
+  ]
+}
 
-  async function register(
+class NodeCalls {
+  readonly #options: NodesOptions
+
+  constructor(options: NodesOptions) {
+    this.#options = options
+  }
+
+  async register(
     request: RequestOf<typeof heartbeat.register>,
   ): Promise<{ node: DataNode; kill: ReturnType<NodeRegistry['register']>['kill'] }> {
+    const { cluster, succession, authority, journal, registry, clock } = this.#options
     const { node: id, address, rack, host } = request
     if (request.cluster !== undefined && request.cluster !== cluster) {
       throw new GristmillError(
@@ -76,7 +112,8 @@ export function nodesRoutes({
   }
 
   /** Takes a report in; its caller must wait, for the next one builds on it. False: this one has been taken in before. */
-  async function take(node: DataNode, seq: number, work: Iterable<() => void>): Promise<boolean> {
+  async #take(node: DataNode, seq: number, work: Iterable<() => void>): Promise<boolean> {
+    const { registry, clock } = this.#options
     if (seq <= node.seq) return false
     const { session } = node
     let count = 0
@@ -91,17 +128,20 @@ export function nodesRoutes({
     return true
   }
 
-  function* changesOf(node: DataNode, { added, removed, bad }: RequestOf<typeof report.changes>): Iterable<() => void> {
+  * #changesOf(node: DataNode, { added, removed, bad }: RequestOf<typeof report.changes>): Iterable<() => void> {
+    const { reports } = this.#options
     for (const replica of added) yield () => reports.held(node, replica)
     for (const id of removed) yield () => reports.gone(node, id)
     for (const id of bad) yield () => reports.bad(node, id)
   }
 
-  function* rowsOf(node: DataNode, { storages }: RequestOf<typeof report.full>): Iterable<() => void> {
+  * #rowsOf(node: DataNode, { storages }: RequestOf<typeof report.full>): Iterable<() => void> {
+    const { reports } = this.#options
     for (const { blocks } of storages) for (const [id, length, crc] of blocks) yield () => reports.held(node, { id, length, crc })
   }
 
-  async function full(request: RequestOf<typeof report.full>): Promise<void> {
+  async full(request: RequestOf<typeof report.full>): Promise<void> {
+    const { registry, reportIds } = this.#options
     const node = registry.heard(request.node, request.session)
     // A second full report of a session replaces what the first has said.
     if (request.first && request.seq > node.seq && node.reported) {
@@ -109,13 +149,14 @@ export function nodesRoutes({
       node.reportId = reportIds.grant(node)
       node.reported = false
     }
-    if ((await take(node, request.seq, rowsOf(node, request))) && request.last) registry.reported(node)
+    if ((await this.#take(node, request.seq, this.#rowsOf(node, request))) && request.last) registry.reported(node)
   }
 
-  async function wait(
+  async wait(
     { node: id, session, acknowledged, freeSlots }: RequestOf<typeof order.orders>,
     context: CallContext,
   ): Promise<readonly NumberedOrder[]> {
+    const { registry, taken } = this.#options
     const node = registry.heard(id, session)
     const { orders } = node
     taken(node, orders.acknowledge(acknowledged))
@@ -128,37 +169,12 @@ export function nodesRoutes({
     return found
   }
 
-  return [
-    route(heartbeat.register, async request => {
-      const { node, kill } = await register(request)
-      return { cluster, ...succession.command, session: node.session, upMs: Math.floor(clock.mono() - startMs), nowMs: nowMs(), kill }
-    }),
-    route(heartbeat.beat, request => {
-      registry.beat(request)
-      return { ...succession.command, nowMs: nowMs() }
-    }),
-    route(heartbeat.leave, ({ node, session }) => {
-      registry.leave(node, session)
-      return { epoch: succession.command.epoch }
-    }),
-    route(report.changes, async request => {
-      const node = registry.heard(request.node, request.session)
-      await take(node, request.seq, changesOf(node, request))
-      // A report that comes again is answered again: as things are now.
-      const only = request.bad.filter(id => reports.isLast(id))
-      return only.length > 0 ? { only } : {}
-    }),
-    route(report.full, async request => {
-      await full(request)
-      return {}
-    }),
-    route(order.copyFailed, ({ node, session, ...failure }) => {
-      copyFailed(registry.heard(node, session), failure)
-      return {}
-    }),
-    route(order.orders, async (request, context) => {
-      const orders = [...(await wait(request, context))]
-      return { ...succession.command, orders }
-    }),
-  ]
+  /** `only`: reported damaged replicas that are the last known copies of their blocks. A repeated report is answered as things are then. */
+  async changes(request: RequestOf<typeof report.changes>): Promise<{ only?: BlockId[] }> {
+    const { registry, reports } = this.#options
+    const node = registry.heard(request.node, request.session)
+    await this.#take(node, request.seq, this.#changesOf(node, request))
+    const only = request.bad.filter(id => reports.isLast(id))
+    return only.length > 0 ? { only } : {}
+  }
 }

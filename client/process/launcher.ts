@@ -1,0 +1,165 @@
+// Launches the processes of `gristmill up`: takes over those that an earlier `up` left running, starts the others, waits until all are
+// registered and writes the file by which commands find the cluster.
+// INVARIANT: a process that was started is named in a file before it is waited for; `close` without `release` ends all of them.
+
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { Address } from '../../src/base/ids.ts'
+import { loadOrCreateSecret, loadSecret } from '../../src/home/secret.ts'
+import { status } from '../../src/protocol/admin.ts'
+import { connectTo } from '../connect.ts'
+import { portDefault } from '../locate.ts'
+import { logDirectory, remember } from '../remembered.ts'
+import { living, readRunning, writeRunning, type Running, type RunningProcess } from '../running.ts'
+import { livingMember, nameOf, type ClusterMember } from './member.ts'
+import type { UpPlan } from './plan.ts'
+import { Ports } from './ports.ts'
+import { hostDefault } from './run.ts'
+import { ServerProcess, type ServerPlan } from './server.ts'
+import { forgetStarting, noteStarting, readStarting } from './starting.ts'
+import { stopAll } from './stop.ts'
+import type { UpOptions } from './up.ts'
+
+const registeredMs = 60_000
+const lookMs = 25
+
+export const portOf = (address: Address): number => Number(address.slice(address.lastIndexOf(':') + 1))
+
+/** Starts the processes of one `up`, and ends them unless they were handed over (`release`). */
+export class Launcher {
+  readonly #options: UpOptions
+  readonly #plan: UpPlan
+  readonly #started: ServerProcess[] = []
+  /** Processes that an earlier `up` left running. */
+  #there: ClusterMember[] = []
+  #announced = false
+  #released = false
+  /** Writes of the note of started processes, one after the other: the last one names all of them. */
+  #noted = Promise.resolve()
+  #ports!: Ports
+  #secretFile!: string
+  #secret!: Buffer
+
+  constructor(options: UpOptions, plan: UpPlan) {
+    this.#options = options
+    this.#plan = plan
+  }
+
+  /** REQUIRES: called once, before `startAll`. */
+  async open(left: Running | undefined): Promise<void> {
+    const { world, machine, settings } = this.#options
+    const { dir, secretFile, ports } = this.#plan
+    this.#secretFile = secretFile ?? `${dir}/secret`
+    this.#secret = secretFile === undefined ? await loadOrCreateSecret(world, this.#secretFile) : await loadSecret(world.disk, secretFile)
+    this.#ports = new Ports({ machine, host: settings.host ?? hostDefault, known: ports })
+    this.#there = await stillThere(this.#options, { dir, left, ports: this.#ports })
+  }
+
+  /** Namenode first, then the datanodes in order of their numbers, then those that live beyond the number that was asked for. */
+  async startAll(): Promise<ClusterMember[]> {
+    const namenode = await this.#start('namenode', { role: 'namenode' })
+    const { address } = namenode.process
+    const datanodes = await Promise.allSettled(this.#plan.datanodes.map(name => this.#start(name, { role: 'datanode', namenode: address })))
+    for (const one of datanodes) if (one.status === 'rejected') throw one.reason
+    const members = [namenode, ...datanodes.map(one => (one as PromiseFulfilledResult<ClusterMember>).value)]
+    return [...members, ...this.#there.filter(one => !members.includes(one))]
+  }
+
+  /** Waits until all are registered, then writes the file by which commands find the cluster. */
+  async announce(members: readonly ClusterMember[], file: string): Promise<Running> {
+    const { world: { disk }, settings: { home: userHome } } = this.#options
+    const { dir, remembered, ports } = this.#plan
+    const processes = members.map(member => member.process)
+    const namenode = processes[0]!.address
+    const cluster = await untilRegistered(this.#options, { namenode, secret: this.#secret, servers: this.#started, wanted: processes })
+    const running: Running = { format: 1, namenode, cluster, secretFile: this.#secretFile, dir, processes }
+    await writeRunning(disk, file, running)
+    const taken = Object.fromEntries(members.map(({ name, process }) => [name, portOf(process.address)]))
+    await remember(disk, userHome, { ...remembered, ports: { ...ports, ...taken } })
+    await forgetStarting(disk, userHome)
+    this.#announced = true
+    return running
+  }
+
+  /** Leaves the processes running after this one. */
+  release(): void {
+    this.#released = true
+    for (const server of this.#started) server.release()
+  }
+
+  async close(file: string): Promise<void> {
+    if (this.#released) return
+    const { world: { clock, disk }, machine, settings: { home: userHome } } = this.#options
+    // Processes of an earlier `up` are this one's only once all of the cluster is.
+    await stopAll({ clock, machine }, [...this.#started, ...this.#announced ? this.#there : []].map(member => member.process))
+    // Unless another `up` has begun a cluster since.
+    const now = await readRunning(disk, file)
+    if (now && living(machine, now).length === 0) await disk.remove(file)
+    await this.#noted.catch(() => {})
+    if (!await readStarting(disk, machine, userHome)) await forgetStarting(disk, userHome)
+  }
+
+  async #start(name: string, server: Pick<ServerPlan, 'role' | 'namenode'>): Promise<ClusterMember> {
+    const living = this.#there.find(one => one.name === name)
+    if (living) return living
+    const dir = `${this.#plan.dir}/${name}`
+    const told = name === 'namenode' ? this.#options.settings.port : undefined
+    const port = told ?? await this.#ports.take(name, name === 'namenode' ? portDefault : portDefault + 1, this.#options.note)
+    try {
+      return await this.#launch({ ...server, dir, port })
+    } catch (error) {
+      // Another process took the port meanwhile. Only a port that the user asked for must be that one.
+      if (told !== undefined || !hasCode(error, 'EADDRINUSE')) throw error
+      return this.#launch({ ...server, dir, port: 0 })
+    }
+  }
+
+  async #launch(server: Omit<ServerPlan, 'logDir' | 'secretFile'>): Promise<ServerProcess> {
+    const { world: { disk }, settings: { home: userHome }, signal } = this.#options
+    const { dir } = this.#plan
+    const made = ServerProcess.launch(this.#options, { ...server, logDir: logDirectory(dir), secretFile: this.#secretFile })
+    this.#started.push(made)
+    this.#noted = this.#noted.then(() => noteStarting(disk, userHome, { dir, processes: this.#started.map(each => each.process) }))
+    await this.#noted
+    await made.ready(signal)
+    return made
+  }
+}
+
+/**
+ * The processes of an earlier `up` that live. A datanode looks for its namenode where that was: where nothing can listen there, it is
+ * ended.
+ */
+async function stillThere(
+  { world: { clock }, machine, signal, note }: UpOptions,
+  { dir, left, ports }: { dir: string; left: Running | undefined; ports: Ports },
+): Promise<ClusterMember[]> {
+  if (!left) return []
+  const alive = living(machine, left)
+  if (!alive.some(({ role }) => role === 'namenode') && !(await ports.keep('namenode', portOf(left.namenode)))) {
+    note(`${left.namenode} is taken by another process now: datanodes that knew the namenode there are started again`)
+    await stopAll({ clock, machine }, alive)
+    return []
+  }
+  for (const one of alive) note(`${nameOf(one)} (process ${one.pid}) runs already`)
+  return alive.map(process => livingMember({ clock, machine }, process, dir, signal))
+}
+
+async function untilRegistered(
+  { world, machine, settings, signal }: UpOptions,
+  {
+    namenode, secret, servers, wanted: all,
+  }: { namenode: Address; secret: Buffer; servers: readonly ServerProcess[]; wanted: readonly RunningProcess[] },
+) {
+  const { caller, cluster } = await connectTo(world, { namenode, secret, user: settings.user ?? machine.user, signal })
+  const wanted = all.filter(({ role }) => role === 'datanode').map(({ id }) => id)
+  const until = world.clock.mono() + registeredMs
+  for (;;) {
+    const { nodes } = await caller.call(namenode, status, {}, { signal, peer: 'namenode' })
+    const missing = wanted.filter(id => !nodes.some(node => node.node === id && node.state === 'live'))
+    if (missing.length === 0) return cluster
+    if (world.clock.mono() > until)
+      throw new GristmillError('TIMEOUT', `${missing.join(', ')} did not register within ${registeredMs / 1000} s; look at the logs`)
+    for (const server of servers) server.assertAlive()
+    await world.clock.sleep(lookMs, signal)
+  }
+}
