@@ -46,7 +46,10 @@ async function begin(): Promise<void> {
   flushCompileCache()
 }
 
-/** Tells the datanode of the first process that the program starts. Such a process is in this one's group, or its child: it ends with the job. */
+/**
+ * Tells the datanode of the first process that the program starts. Such a process is in this one's group, or its child: it ends with the
+ * job.
+ */
 function tellSpawns(): void {
   let told = false
   const spawned = (): void => {
@@ -69,9 +72,9 @@ function tellSpawns(): void {
 }
 
 /**
- * Sends what the program prints, by any way, to the log of its attempt. Written at once, so nothing waits in memory; callbacks come later, as
- * Node promises. console.log passes the same callback each time, and a loop that prints without end lets none run: equal ones in a row are
- * counted.
+ * Sends what the program prints, by any way, to the log of its attempt. Written at once, so nothing waits in memory; callbacks come later,
+ * as Node promises. console.log passes the same callback each time, and a loop that prints without end lets none run: equal ones in a row
+ * are counted.
  */
 function redirectOutput(child: TaskRunnerChild): void {
   const callbacks: Array<{ readonly call: () => void; count: number }> = []

@@ -70,177 +70,202 @@ type Known = FastifyRequest & { caller: CallerIdentity | undefined }
 /** Metrics are as old as this at the most. Scrapers come every few seconds; to put them together takes milliseconds. */
 const metricsMs = 1_000
 
-export function serve(options: ServeOptions): RpcServer {
-  const { auth, clock, log, registry, ready = () => true, headersMs = 10_000 } = options
-  const callsMax = options.callsInFlightMax ?? limits.callsInFlightMax
-  const waiting = new Set<CallContext>()
-  const known = new WeakSet<object>()
-  const repeats = new Repeats()
-  const bodiesMax = options.bodiesBytesMax ?? limits.bodiesBytesMax
-  let bodiesBytes = 0
-  let inFlight = 0
-  let draining = false
+export const serve = (options: ServeOptions): RpcServer => new CallServer(options)
 
-  const http = Fastify({
-    logger: false,
-    return503OnClosing: false, // `guard` refuses with a body that callers understand
-    bodyLimit: limits.controlBodyBytesMax,
-    requestTimeout: options.requestMs ?? 30_000,
-    keepAliveTimeout: 20_000, // longer than clients keep theirs: they close first
-    routerOptions: { ignoreTrailingSlash: false },
-    http: { headersTimeout: headersMs, connectionsCheckingInterval: options.checkMs ?? 5_000, highWaterMark: 1 << 20 },
-    // A message that does not fit its schema is refused, never bent until it does.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strict: false } },
-    schemaController: { compilersFactory: lazyCompilers() },
-  })
-  http.decorateRequest('caller', undefined)
-  boundPipelining(http.server, known)
+type Hook = RpcServer['guard']
 
-  const guard: RpcServer['guard'] = (request, reply, done) => {
+class CallServer implements RpcServer {
+  readonly http: FastifyInstance
+  readonly known = new WeakSet<object>()
+  readonly #options: ServeOptions
+  readonly #headersMs: number
+  /** Calls that wait for something to happen; `drain` ends them. */
+  readonly #waiting = new Set<CallContext>()
+  readonly #repeats = new Repeats()
+  #bodiesBytes = 0
+  #inFlight = 0
+  #draining = false
+
+  constructor(options: ServeOptions) {
+    this.#options = options
+    this.#headersMs = options.headersMs ?? 10_000
+    this.http = newHttp(options, this.#headersMs)
+    boundPipelining(this.http.server, this.known)
+    this.#addParser()
+    this.#addErrors()
+    exposeCalls(options.registry, options.routes.map(each => this.#add(each)), () => this.#inFlight)
+    this.#addStatus()
+    this.http.addHook('preClose', done => { this.drain(); done() })
+  }
+
+  readonly inFlight = (): number => this.#inFlight
+
+  drain(): void {
+    this.#draining = true
+    for (const context of this.#waiting) context.abort(goingAway())
+  }
+
+  readonly guard: Hook = (request, reply, done) => {
+    const callsMax = this.#options.callsInFlightMax ?? limits.callsInFlightMax
     try {
-      if (draining) {
+      if (this.#draining) {
         void reply.header('connection', 'close')
         throw goingAway()
       }
-      if (inFlight >= callsMax)
+      if (this.#inFlight >= callsMax) {
         throw new GristmillError('OVERLOADED', `${callsMax} calls are being worked on already; try again in a moment`)
+      }
       const { raw } = request;
-      (request as Known).caller = auth.identify({ method: raw.method!, path: raw.url!, headers: raw.headers })
-      if (raw.socket) known.add(raw.socket)
+      (request as Known).caller = this.#options.auth.identify({ method: raw.method!, path: raw.url!, headers: raw.headers })
+      if (raw.socket) this.known.add(raw.socket)
     } catch (error) {
       return done(error as Error)
     }
     done()
   }
 
-  /** What waits for an answer is bounded in bytes, too. One body alone is always taken. A hook for routes behind `guard`. */
-  const admitBody = (bodyMax: number) => (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
-    const length = request.raw.headers['content-length']
-    const bytes = length === undefined ? bodyMax : Math.min(Number(length), bodyMax)
-    if (!(bytes > limits.bodyFreeBytes)) return done()
-    if (bodiesBytes > 0 && bodiesBytes + bytes > bodiesMax) {
-      return done(
-        new GristmillError(
-          'OVERLOADED',
-          `requests of ${bodiesBytes} bytes wait for their answers already, and may have ${bodiesMax} together; try again in a moment`,
-        ),
-      )
+  admit({ path, headers }: Parameters<RpcServer['admit']>[0]): ReturnType<RpcServer['admit']> {
+    try {
+      if (this.#draining) throw goingAway()
+      const identity = this.#options.auth.identify({ method: 'GET', path, headers })
+      if (identity.bodyHash !== undefined && identity.bodyHash !== bodyHashOf('')) {
+        throw new GristmillError('UNAUTHENTICATED', 'an Upgrade request has no body to sign')
+      }
+      return { identity }
+    } catch (error) {
+      const { status, body } = toFault(error)
+      return { refuse: { status, code: body.error.code, message: body.error.message } }
     }
-    bodiesBytes += bytes
-    reply.raw.once('close', () => { bodiesBytes -= bytes })
-    done()
   }
 
-  http.removeAllContentTypeParsers()
-  http.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
-    try {
-      const expected = (request as Known).caller?.bodyHash
-      if (expected !== undefined && bodyHashOf(body) !== expected) {
-        throw new GristmillError('UNAUTHENTICATED', 'the body is not the one that was signed')
+  /**
+   * Bounds the bytes of all bodies whose requests are not answered yet. One body alone is always taken. A hook for routes behind `guard`.
+   */
+  #admitBody(bodyMax: number): Hook {
+    const bodiesMax = this.#options.bodiesBytesMax ?? limits.bodiesBytesMax
+    return (request, reply, done) => {
+      const length = request.raw.headers['content-length']
+      const bytes = length === undefined ? bodyMax : Math.min(Number(length), bodyMax)
+      if (!(bytes > limits.bodyFreeBytes)) return done()
+      if (this.#bodiesBytes > 0 && this.#bodiesBytes + bytes > bodiesMax) {
+        const held = `requests of ${this.#bodiesBytes} bytes wait for their answers already`
+        return done(new GristmillError('OVERLOADED', `${held}, and may have ${bodiesMax} together; try again in a moment`))
       }
-      done(null, parseJson(body))
-    } catch (error) {
-      done(error as Error)
+      this.#bodiesBytes += bytes
+      reply.raw.once('close', () => { this.#bodiesBytes -= bytes })
+      done()
     }
-  })
-  /** Whoever is refused before the body of the request has come has little time to end it; the connection would wait for `requestMs`. */
-  const hurry = (request: FastifyRequest): void => {
+  }
+
+  #addParser(): void {
+    this.http.removeAllContentTypeParsers()
+    this.http.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
+      try {
+        const expected = (request as Known).caller?.bodyHash
+        if (expected !== undefined && bodyHashOf(body) !== expected) {
+          throw new GristmillError('UNAUTHENTICATED', 'the body is not the one that was signed')
+        }
+        done(null, parseJson(body))
+      } catch (error) {
+        done(error as Error)
+      }
+    })
+  }
+
+  #addErrors(): void {
+    this.http.setErrorHandler((thrown, request, reply) => {
+      this.#hurry(request)
+      const { status, body, foreseen } = toFault(thrown)
+      if (!foreseen) this.#options.log.error('a request failed for a reason that nobody foresaw', { error: thrown, path: request.url })
+      void reply.code(status).serializer(JSON.stringify).header('content-type', 'application/json; charset=utf-8').send(body)
+    })
+    // Before the body is read: a caller of an unknown path has nothing to send.
+    this.http.addHook('onRequest', (request, _reply, done) => {
+      const asked = `${request.method} ${request.url.slice(0, 200)}`
+      done(
+        request.is404 ? new GristmillError('EINVAL', `this server does not know ${asked}; are both sides of the same version?`) : undefined,
+      )
+    })
+  }
+
+  /** A caller that is refused before its body has come gets `headersMs` to end it; the connection would stay for `requestMs`. */
+  #hurry(request: FastifyRequest): void {
     const { raw } = request
     if ((request as Known).caller !== undefined || raw.complete) return
     const { socket } = raw
-    clock.after(headersMs, () => { if (!raw.complete) socket.destroy() })
+    this.#options.clock.after(this.#headersMs, () => { if (!raw.complete) socket.destroy() })
   }
-  http.setErrorHandler((thrown, request, reply) => {
-    hurry(request)
-    const { status, body, foreseen } = toFault(thrown)
-    if (!foreseen) log.error('a request failed for a reason that nobody foresaw', { error: thrown, path: request.url })
-    void reply.code(status).serializer(JSON.stringify).header('content-type', 'application/json; charset=utf-8').send(body)
-  })
-  // Before the body is read: whoever has nothing to ask here has nothing to send either.
-  http.addHook('onRequest', (request, _reply, done) => {
-    done(
-      request.is404
-        ? new GristmillError(
-            'EINVAL',
-            `this server does not know ${request.method} ${request.url.slice(0, 200)}; are both sides of the same version?`,
-          )
-        : undefined,
-    )
-  })
 
-  const metrics = options.routes.map(({ message, handler }) => {
+  #add({ message, handler }: Route): CallMetrics {
     const calls = new CallMetrics(message.name)
-    const answer = handler as (request: unknown, context: CallContext) => unknown
-    const interruptible = message.waits ? waiting : undefined
-    http.post(message.path, {
-      onRequest: [guard, admitBody(message.bodyBytesMax ?? limits.controlBodyBytesMax)],
-      bodyLimit: message.bodyBytesMax ?? limits.controlBodyBytesMax,
+    const bodyLimit = message.bodyBytesMax ?? limits.controlBodyBytesMax
+    this.http.post(message.path, {
+      onRequest: [this.guard, this.#admitBody(bodyLimit)],
+      bodyLimit,
       schema: { body: message.request, response: { 200: message.reply } },
-    }, (request, reply) => {
-      const { user } = (request as Known).caller!
-      const id = message.mutation ? ownId(message, user, request.body as { requestId?: RequestId }) : undefined
-      const context = new CallContext(user, id, reply.raw, interruptible)
-      const started = clock.mono()
-      inFlight++
-      const finish = (code: string): void => {
-        inFlight--
-        calls.record(code, clock.mono() - started)
-        context.finish()
-      }
-      const fail = (error: unknown): void => {
-        finish(error instanceof GristmillError ? error.code : 'INTERNAL')
-        void reply.send(error instanceof Error ? error : new Error(String(error)))
-      }
-      const succeed = (result: unknown): void => {
-        finish('ok')
-        void reply.send(result)
-      }
-      let result: unknown
-      try {
-        result = id === undefined ? answer(request.body, context) : repeats.run(id, () => answer(request.body, context))
-      } catch (error) {
-        return fail(error)
-      }
-      if (result instanceof Promise) result.then(succeed, fail)
-      else succeed(result)
-    })
+    }, (request, reply) => this.#answer(message, handler as AnyHandler, calls, request as Known, reply))
     return calls
-  })
-  exposeCalls(registry, metrics, () => inFlight)
-
-  http.get('/healthz', (_, reply) => {
-    const status = draining ? 'draining' : ready() ? 'ok' : 'starting'
-    void reply.code(status === 'ok' ? 200 : codes.UNAVAILABLE.status).send({ status })
-  })
-  // Open like /healthz: it holds numbers only, and scrapers cannot sign. So it must cost little, whoever asks and how often.
-  const shown = shownAtMost(registry, clock, metricsMs)
-  http.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await shown()))
-
-  const drain = (): void => {
-    draining = true
-    for (const context of waiting) context.abort(goingAway())
   }
-  http.addHook('preClose', done => { drain(); done() })
 
-  return {
-    http,
-    inFlight: () => inFlight,
-    known,
-    drain,
-    guard,
-    admit({ path, headers }) {
-      try {
-        if (draining) throw goingAway()
-        const identity = auth.identify({ method: 'GET', path, headers })
-        if (identity.bodyHash !== undefined && identity.bodyHash !== bodyHashOf(''))
-          throw new GristmillError('UNAUTHENTICATED', 'an Upgrade request has no body to sign')
-        return { identity }
-      } catch (error) {
-        const { status, body } = toFault(error)
-        return { refuse: { status, code: body.error.code, message: body.error.message } }
-      }
-    },
+  #answer(message: Message, handler: AnyHandler, calls: CallMetrics, request: Known, reply: FastifyReply): void {
+    const { clock } = this.#options
+    const { user } = request.caller!
+    const id = message.mutation ? ownId(message, user, request.body as { requestId?: RequestId }) : undefined
+    const context = new CallContext(user, id, reply.raw, message.waits ? this.#waiting : undefined)
+    const started = clock.mono()
+    this.#inFlight++
+    const finish = (code: string): void => {
+      this.#inFlight--
+      calls.record(code, clock.mono() - started)
+      context.finish()
+    }
+    const fail = (error: unknown): void => {
+      finish(error instanceof GristmillError ? error.code : 'INTERNAL')
+      void reply.send(error instanceof Error ? error : new Error(String(error)))
+    }
+    const succeed = (result: unknown): void => {
+      finish('ok')
+      void reply.send(result)
+    }
+    let result: unknown
+    try {
+      result = id === undefined ? handler(request.body, context) : this.#repeats.run(id, () => handler(request.body, context))
+    } catch (error) {
+      return fail(error)
+    }
+    if (result instanceof Promise) result.then(succeed, fail)
+    else succeed(result)
   }
+
+  #addStatus(): void {
+    const { registry, clock, ready = () => true } = this.#options
+    this.http.get('/healthz', (_, reply) => {
+      const status = this.#draining ? 'draining' : ready() ? 'ok' : 'starting'
+      void reply.code(status === 'ok' ? 200 : codes.UNAVAILABLE.status).send({ status })
+    })
+    // Open to all, as /healthz is: it holds numbers only, and scrapers cannot sign. Its text is put together once a second at most.
+    const shown = shownAtMost(registry, clock, metricsMs)
+    this.http.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await shown()))
+  }
+}
+
+type AnyHandler = (request: unknown, context: CallContext) => unknown
+
+function newHttp({ requestMs = 30_000, checkMs = 5_000 }: ServeOptions, headersMs: number): FastifyInstance {
+  const http = Fastify({
+    logger: false,
+    return503OnClosing: false, // `guard` refuses with a body that callers understand
+    bodyLimit: limits.controlBodyBytesMax,
+    requestTimeout: requestMs,
+    keepAliveTimeout: 20_000, // longer than clients keep theirs: they close first
+    routerOptions: { ignoreTrailingSlash: false },
+    http: { headersTimeout: headersMs, connectionsCheckingInterval: checkMs, highWaterMark: 1 << 20 },
+    // A message that does not fit its schema is refused, never bent until it does.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strict: false } },
+    schemaController: { compilersFactory: lazyCompilers() },
+  })
+  http.decorateRequest('caller', undefined)
+  return http
 }
 
 /** Puts the scoped id into the request: handlers and the journal see no other. */

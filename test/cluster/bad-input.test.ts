@@ -30,7 +30,7 @@ describe('files', () => {
     await cluster.ok(['touch', `${area}/file`])
     expect(await mill('mkdir', `${area}/file/below`)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^gristmill: mkdir: \S+: not a directory\n$/),
+      stderr: expect.stringMatching(/^gristmill: mkdir: \S+: not a directory \(\S+\/file is a file\)\n$/),
     })
     expect(await mill('put', local('.'), `${area}/dir`)).toMatchObject({
       code: 1,
@@ -42,7 +42,9 @@ describe('files', () => {
   test('a missing parent directory is named', async () => {
     expect(await cluster.run(['put', '-', `${area}/no/such/file`], 'x')).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^gristmill: put: \/t\d+\/no[\w/]*: no such file or directory\n$/),
+      stderr: expect.stringMatching(
+        /^gristmill: put: (\/t\d+\/no\/such)\/file: there is no directory \1; make it with: gristmill mkdir -p \1\n$/,
+      ),
     })
     expect(await listing()).toBe(`${area}:\n`)
   })

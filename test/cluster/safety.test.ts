@@ -135,7 +135,9 @@ test('the guide to backups: a namenode whose store goes bad ends rather than ans
   const planned = await cluster.run([...look, ...here])
   expect(planned).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/^damaged: [\s\S]*would be rebuilt from the backup [\s\S]*nothing is lost\nnothing was changed/),
+    stdout: expect.stringMatching(
+      /^the namenode of \S+\ndamaged: [\s\S]*would be rebuilt from the backup [\s\S]*nothing is lost\nnothing was changed/,
+    ),
   })
   expect(await fs.readdir(namenode.dir)).not.toContain('damaged-1')
   expect(await cluster.run([...recover, ...here])).toMatchObject({

@@ -25,6 +25,8 @@ export class Nemesis implements Site {
   #over = false
   /** Pending start of the namenode, which takes a while if it has to be rebuilt. */
   #namenodeReturns: Promise<unknown> = Promise.resolve()
+  /** Pending end of a run of an old copy. */
+  #copyEnds: Promise<unknown> = Promise.resolve()
   /** Number of faults that happened, by kind. */
   readonly done = new Map<string, number>()
   skipped = 0
@@ -58,6 +60,8 @@ export class Nemesis implements Site {
   /** Ends all faults and starts all stopped nodes. Throws if a node cannot be started. */
   async heal(): Promise<void> {
     this.#over = true
+    // While a copy of the namenode's directory runs in its place, clients are cut off from it: healing would let them read the copy.
+    await this.#copyEnds
     const nodes = [this.cluster.namenode, ...this.cluster.datanodes]
     const calm = async (): Promise<void> => {
       this.cluster.heal()
@@ -92,6 +96,7 @@ export class Nemesis implements Site {
       if (this.#over) return
       const undoing = Promise.resolve(deedOf(action).undo?.(this, action))
       if (action.node === 'namenode') this.#namenodeReturns = undoing.catch(() => {})
+      if (kind === 'oldCopy' || kind === 'leftEarly') this.#copyEnds = undoing.catch(() => {})
       await undoing
       this.#busy.delete(victim)
     }).catch((error: unknown) => {

@@ -1,14 +1,17 @@
 import { parseSync } from 'oxc-parser'
 import { expect, test } from 'vitest'
-import { readSources } from './source.ts'
+import { lineOf, readSources } from './source.ts'
 
 const columnsMax = 140
+const functionLinesMax = 70
 
-const sources = readSources(['src', 'namenode', 'datanode', 'client', 'test'])
+const product = readSources(['src', 'namenode', 'datanode', 'client'])
+const sources = [...product, ...readSources(['test'])]
 
 interface File { readonly path: string; readonly text: string }
 interface Node { readonly type: string; readonly start: number; readonly end: number }
 
+const functions = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression'])
 const quoted = new Set(['Literal', 'TemplateLiteral'])
 
 function nodesOf({ path, text }: File, types: ReadonlySet<string>): Node[] {
@@ -38,10 +41,20 @@ function longLines(file: File): string[] {
   })
 }
 
+const longFunctions = (file: File): string[] => nodesOf(file, functions).flatMap(({ start, end }) => {
+  const lines = file.text.slice(start, end).split('\n').length
+  return lines > functionLinesMax ? [`${file.path}:${lineOf(file.text, start)}: ${lines} lines`] : []
+})
+
 test('no line is longer than 140 columns, but for what stands between quotes', () => {
   const columns = (text: string): number => longLines({ path: 'x.ts', text }).length
   expect(columns(`f(${'a + '.repeat(40)}1)`)).toBe(1)
   expect(columns(`// ${'word '.repeat(40)}`)).toBe(1)
   expect(columns(`f('${'word '.repeat(40)}')`)).toBe(0)
   expect(sources.flatMap(longLines)).toEqual([])
+})
+
+test('no function of the product is longer than 70 lines', () => {
+  expect(longFunctions({ path: 'x.ts', text: `function f() {\n${'  g()\n'.repeat(70)}}` })).toHaveLength(1)
+  expect(product.flatMap(longFunctions)).toEqual([])
 })
