@@ -175,9 +175,9 @@ export class Datanode {
         removed: id => changes.removed(id),
         bad: id => changes.bad(id),
         failed: ({ dir }, error, last) => {
-          log.error('a directory has failed; nothing in it is trusted any more', { error, dir })
+          log.error('a directory has failed; its blocks are no longer used', { error, dir })
           if (!last) return
-          const advice = 'and this node has no other one; look at the disk, then start the node again'
+          const advice = 'and this node has no other one; check the disk, then restart the node'
           this.#fail(
             new GristmillError('INTERNAL', `the disk of ${dir} has failed (${asError(error).message}), ${advice}`, { cause: error }),
           )
@@ -217,7 +217,7 @@ export class Datanode {
     if (this.#contact?.fresh) return
     throw new GristmillError(
       'UNAVAILABLE',
-      'this datanode has lost its namenode and takes no new blocks until it is back; take another one',
+      'this datanode has lost contact with its namenode and accepts no new blocks until it is back; use another one',
     )
   }
 
@@ -263,7 +263,7 @@ export class Datanode {
       try {
         await step()
       } catch (error) {
-        log.error('a part of the datanode did not stop in good order', { error })
+        log.error('a part of the datanode did not stop cleanly', { error })
       }
     }
   }
@@ -274,6 +274,6 @@ function checkSteady(pauseDetector: PauseDetector, ms: number): void {
   if (pauseDetector.steadySince(ms)) return
   throw new GristmillError(
     'UNAVAILABLE',
-    'this datanode stood still while it took the block, and was taken for dead; send the block to another one',
+    'this datanode was paused while it received the block, and may have been declared dead; send the block to another one',
   )
 }

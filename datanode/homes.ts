@@ -49,7 +49,7 @@ export async function openHomes(
     // A node that has served before may start without a failed disk. On a new node, or if no directory names the node, it is an error.
     for (const error of failures.values()) if (known === undefined || node === undefined) throw error
     for (const [dir, error] of failures)
-      world.log.error('a directory cannot be used; the node goes on without it', { error: asError(error), dir })
+      world.log.error('a directory cannot be used; the node runs without it', { error: asError(error), dir })
     if (known !== undefined) await stampAll({ node: nodeId(node!), all }, known, world)
     return { node: nodeId(node!), cluster: known, all, unusable: dirs.filter(dir => failures.has(dir)) }
   } catch (error) {
@@ -69,7 +69,7 @@ export async function stampAll({ node, all }: Pick<Homes, 'node' | 'all'>, clust
     } catch (error) {
       // A new directory must be stamped: without a stamp it could join another cluster later.
       if (home.cluster === undefined || !diskErrorOf(error)) throw error
-      log.warn('a directory cannot be told whose it is', { error: asError(error), dir: home.dir })
+      log.warn('a directory cannot be stamped with its node', { error: asError(error), dir: home.dir })
     }
   }
 }

@@ -38,16 +38,16 @@ export function exposeDatanode(registry: Registry, { store, transfers, contact, 
   metric('gristmill_storage_failed', '1 if the directory has failed', 'gauge', perStorage(state => Number(state.failed)))
   metric(
     'gristmill_storage_closed',
-    '1 if the directory takes no new blocks, being read-only',
+    '1 if the directory refuses writes, for example because it is read-only',
     'gauge',
     perStorage(state => Number(state.closed ?? false)),
   )
-  metric('gristmill_storage_trash_bytes', 'Removed blocks that are kept for a while', 'gauge', perStorage(state => state.trashBytes ?? 0))
+  metric('gristmill_storage_trash_bytes', 'Bytes of removed blocks in the trash', 'gauge', perStorage(state => state.trashBytes ?? 0))
   metric(
-    'gristmill_storage_quarantined_blocks', 'Damaged replicas that are kept aside', 'gauge', perStorage(state => state.quarantined ?? 0),
+    'gristmill_storage_quarantined_blocks', 'Damaged replicas in quarantine', 'gauge', perStorage(state => state.quarantined ?? 0),
   )
-  metric('gristmill_blocks_damaged_total', 'Replicas found damaged, by whoever looked', 'counter', () => one(store.badFound))
-  metric('gristmill_deletions_refused_total', 'Blocks that a namenode wanted removed too soon after it had started', 'counter', () =>
+  metric('gristmill_blocks_damaged_total', 'Replicas found damaged, by readers, copies and the scrubber', 'counter', () => one(store.badFound))
+  metric('gristmill_deletions_refused_total', 'Blocks whose deletion was refused because the namenode had just started', 'counter', () =>
     one(guard.refusedTotal),
   )
   const perScrubber = (pick: (scrubber: Scrubber) => number | undefined) => (): Values => scrubbers.flatMap(scrubber => {
@@ -59,7 +59,7 @@ export function exposeDatanode(registry: Registry, { store, transfers, contact, 
   metric('gristmill_scrub_damaged_total', 'Replicas that the scrubber found damaged', 'counter', perScrubber(scrubber => scrubber.bad))
   metric(
     'gristmill_scrub_passed_seconds',
-    'When every block of the directory had been read, in seconds since 1970',
+    'Time at which the last pass over all blocks of the directory ended, in seconds since 1970',
     'gauge',
     perScrubber(scrubber => (scrubber.passedMs === undefined ? undefined : scrubber.passedMs / 1000)),
   )
@@ -73,6 +73,6 @@ export function exposeDatanode(registry: Registry, { store, transfers, contact, 
     { labels: { op: 'read' }, value: transfers.reads },
   ])
   metric('gristmill_transfer_failures_total', 'Operations on wires that failed or were refused', 'counter', () => one(transfers.failures))
-  metric('gristmill_blocks_copied_total', 'Blocks copied to other nodes by order', 'counter', () => one(orders.copied))
+  metric('gristmill_blocks_copied_total', 'Blocks copied to other nodes on orders of the namenode', 'counter', () => one(orders.copied))
   metric('gristmill_registrations_total', 'Sessions with the namenode', 'counter', () => one(contact.sessions))
 }

@@ -197,7 +197,7 @@ export class Executor {
       return `the task used more than ${formatBytes(this.memoryBytes)} of memory: its heap was full; keep less at a time, or give it more (--memory)`
     }
     if (signal === 'SIGKILL')
-      return "the task's process was killed by somebody else: by the system because memory had run out, or by its own program"
+      return "the task's process was killed from outside: by the system because memory had run out, or by its own program"
     if (signal !== null)
       return `the task's process was ended by ${signal}${signal === 'SIGSEGV' || signal === 'SIGABRT' ? '; a native module of the program may have crashed' : ''}`
     return `the program ended its process with exit code ${code} before the task was done; a task ends by itself when its input does`

@@ -198,7 +198,7 @@ class Unfinished extends Error {
   override name = 'Unfinished'
   readonly left: readonly Place[]
   constructor(left: readonly Place[], cause: unknown) {
-    super('the transfer of map outputs broke off', { cause })
+    super('the transfer of map outputs was interrupted', { cause })
     this.left = left
   }
 }
@@ -221,7 +221,7 @@ async function fetchOnce(
       onHeard()
       if (received.kind === 'end' && next === places.length) return missing
       if (received.kind !== 'reply' || !fits(transferReply, received.value) || received.value.op === 'written')
-        throw new GristmillError('CORRUPT', `${channel.wire.remote} answered with something else than map outputs`)
+        throw new GristmillError('CORRUPT', `${channel.wire.remote} sent a reply that is not a map output`)
       if (received.value.op === 'error') {
         const { code, message } = received.value.error
         throw new GristmillError(isErrorCode(code) ? code : 'INTERNAL', message)
@@ -244,7 +244,7 @@ async function* pieces(channel: Channel, bytes: number, onHeard: () => void): As
   const frame = new FrameBuffer()
   for (let position = 0; position < bytes; position += frame.payloadBytes) {
     const received = await channel.receive(frame)
-    if (received?.kind !== 'data') throw new GristmillError('UNAVAILABLE', `${channel.wire.remote} broke off in the middle of a map output`)
+    if (received?.kind !== 'data') throw new GristmillError('UNAVAILABLE', `${channel.wire.remote} ended the transfer in the middle of a map output`)
     if (frame.offset !== position || frame.damagedChunk() >= 0)
       throw new GristmillError('CORRUPT', `a map output was damaged on the way from ${channel.wire.remote}`)
     onHeard()

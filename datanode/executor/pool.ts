@@ -176,7 +176,7 @@ export class Pool {
     const { clock, disk, log, processes } = this.#options.world
     const ended = processes.endStrays(scratch).then(
       strays => { if (strays > 0) log.info('processes that a task had started and left behind were ended', { strays }) },
-      (error: unknown) => log.warn('processes that a task may have left behind cannot be looked for', { error: asError(error) }),
+      (error: unknown) => log.warn('the search for processes that a task may have left behind failed', { error: asError(error) }),
     )
     const removed = ended.then(() => disk.removeTree(scratch))
       .catch((error: unknown) => {

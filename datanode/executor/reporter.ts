@@ -74,7 +74,7 @@ export class Reporter {
           const error = asError(thrown)
           if (signal.aborted) break
           if (!codes[error.code].retryable && error.code !== 'OUTCOME_UNKNOWN') {
-            log.error('the namenode refuses to hear how an attempt ended', { error, attempt })
+            log.error('the namenode refuses the report of an attempt', { error, attempt })
             if (refused) return false
             refused = true
             told = boundedOutcome(
@@ -86,7 +86,7 @@ export class Reporter {
             this.#telling.set(attempt, told)
             continue
           }
-          if (tries === 1) log.warn('the namenode cannot be told how an attempt ended; trying again', { error, attempt })
+          if (tries === 1) log.warn('the end of an attempt could not be reported to the namenode; trying again', { error, attempt })
         }
         await clock.sleep(backoffMs(tries, backoff, random), signal).catch(() => {})
       }
@@ -116,7 +116,7 @@ export class Reporter {
       }
     } catch (error) {
       // Not retried: the next report comes after `progressMs`.
-      if (!this.#stopping.signal.aborted) log.debug('progress could not be told', { error })
+      if (!this.#stopping.signal.aborted) log.debug('progress could not be reported', { error })
     }
   }
 

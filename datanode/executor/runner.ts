@@ -88,7 +88,7 @@ export class TaskRunner implements Runner {
 
   run(work: TaskWork): void {
     if (this.running().includes(work.attempt)) return // the same order again
-    if (this.#stopped || this.#queue.length >= queueMax) return this.#tell(work, failed('killed', 'this datanode takes no tasks now'))
+    if (this.#stopped || this.#queue.length >= queueMax) return this.#tell(work, failed('killed', 'this datanode accepts no tasks now'))
     if (this.#running.size >= this.slots) { this.#queue.push(work); return }
     const attempt: Attempt = {
       work, executor: undefined, killed: undefined,
@@ -203,7 +203,7 @@ export class TaskRunner implements Runner {
   #own(work: Promise<void>): void {
     const owned: Promise<void> = work
       .catch((error: unknown) => {
-        this.#host.world.log.error('an attempt was not ended in good order', { error })
+        this.#host.world.log.error('the end of an attempt was not handled cleanly', { error })
       })
       .finally(() => {
         this.#ending.delete(owned)

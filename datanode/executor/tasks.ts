@@ -16,7 +16,7 @@ const ours = ['executor', 'shuffle', 'programs', 'logs']
 async function leave({ disk, log: say }: TaskHost['world'], dir: string): Promise<void> {
   for (const name of ours) {
     await disk.removeTree(`${dir}/${name}`).catch((error: unknown) => {
-      say.warn('what tasks have left in another directory cannot be removed', { error: asError(error), dir: `${dir}/${name}` })
+      say.warn('leftovers of tasks in another directory cannot be removed', { error: asError(error), dir: `${dir}/${name}` })
     })
   }
 }

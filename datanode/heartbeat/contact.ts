@@ -72,7 +72,7 @@ export class Contact {
 
   #live(): Session {
     if (!this.#session)
-      throw new GristmillError('UNAVAILABLE', 'this datanode has no session with a namenode now; it will have one when it is back')
+      throw new GristmillError('UNAVAILABLE', 'this datanode has no session with its namenode now; it registers when the namenode is back')
     return this.#session
   }
 
@@ -146,6 +146,6 @@ export class Contact {
     const now = this.#options.clock.mono()
     if (now - this.#complainedMs < complainMs) return
     this.#complainedMs = now
-    this.#options.log.warn('there is no contact with the namenode; trying on', { error, namenode: this.#options.namenode })
+    this.#options.log.warn('no contact with the namenode; trying again', { error, namenode: this.#options.namenode })
   }
 }

@@ -140,7 +140,7 @@ export class Session {
     try {
       await this.#call(copyFailed, { node: this.#tools.node, session: this.id, ...failure }, { retry: false, timeoutMs: 5_000 })
     } catch (error) {
-      this.#tools.log.debug('the namenode could not be told of a copy that failed', { error: asError(error) })
+      this.#tools.log.debug('a failed copy could not be reported to the namenode', { error: asError(error) })
     } finally {
       this.#telling--
     }
@@ -156,7 +156,7 @@ export class Session {
           { peer: 'namenode', timeoutMs: 2_000, retry: false },
         )
     } catch (error) {
-      this.#tools.log.debug('the namenode could not be told that this node leaves', { error: asError(error) })
+      this.#tools.log.debug('the namenode could not be told that this node stops', { error: asError(error) })
     }
   }
 
@@ -235,7 +235,7 @@ export class Session {
         if (failures === 0) heard = this.#beatsHeard
         // The namenode answers heartbeats but its orders (kills, deletions, copies) do not arrive: start a new session.
         if (failures + 1 >= pollFailuresMax && this.#beatsHeard > heard && !hasCode(error, 'OVERLOADED')) {
-          log.error('orders could not be heard although heartbeats are answered; registering again', {
+          log.error('polls for orders fail although heartbeats are answered; registering again', {
             error: asError(error), failures: failures + 1,
           })
           throw error
@@ -254,10 +254,10 @@ export class Session {
       } catch (error) {
         if (this.#ending.signal.aborted || this.#over(error)) throw error
         if (hasCode(error, ...final)) {
-          log.error('the namenode refuses a report for good', { error, report: message.name })
+          log.error('the namenode refuses a report permanently', { error, report: message.name })
           return undefined
         }
-        log.warn('a report was not taken; sending it again', { error: asError(error), report: message.name })
+        log.warn('a report was not acknowledged; sending it again', { error: asError(error), report: message.name })
       }
       await clock.sleep(backoffMs(attempt, backoff, random), this.#ending.signal)
     }

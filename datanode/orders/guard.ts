@@ -70,7 +70,7 @@ export class DeletionGuard {
     this.refused += count
     this.refusedTotal += count
     log.error(
-      'the namenode has just started and wants many blocks removed; they stay for now. If it is right, wait, or say `gristmill namenode allow-deletions`; if not, stop it',
+      'the namenode has just started and orders the deletion of many blocks; they are kept for now. If the order is right, wait, or run `gristmill namenode allow-deletions`; if not, stop the namenode',
       { wanted: count, removed: this.#removed, refused: this.refused, blocks: blocks(), bound, for: formatDuration(leftMs) },
     )
     return false

@@ -58,7 +58,7 @@ export class OrderRunner {
   /** Accepts an order; never throws, never waits. */
   take(order: Order): void {
     const { store, runner, guard, log } = this.#options
-    log.debug('an order came', { kind: order.kind })
+    log.debug('received an order', { kind: order.kind })
     switch (order.kind) {
       case 'replicate': return this.#background(this.#copies, this.#copying, order.block, () => this.#copy(order))
       case 'verify': return this.#background(this.#verifies, this.#verifying, order.block, async () => {
@@ -80,7 +80,7 @@ export class OrderRunner {
       case 'kill': return runner.kill(order.attempt)
       case 'forget':
         runner.forget(order.job).catch((error: unknown) => {
-          log.error('a job could not be forgotten', { error: asError(error), job: order.job })
+          log.error('the files of a job that has ended could not be removed', { error: asError(error), job: order.job })
         })
     }
   }
@@ -92,7 +92,7 @@ export class OrderRunner {
     places
       .run(work, signal)
       .catch((error: unknown) => {
-        if (!signal.aborted) log.warn('an order could not be carried out', { error: asError(error), block: blockName(block) })
+        if (!signal.aborted) log.warn('an order failed', { error: asError(error), block: blockName(block) })
       })
       .finally(() => busy.delete(block))
   }

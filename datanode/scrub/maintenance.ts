@@ -49,7 +49,7 @@ export class DiskMaintenance {
         await clock.sleep(tendMs, signal)
       } catch (error) {
         if (signal.aborted) return
-        log.warn('the disks cannot be tended', { error: asError(error) })
+        log.warn('maintenance of the disks failed', { error: asError(error) })
         await clock.sleep(tendMs, signal).catch(() => {})
       }
     }

@@ -163,7 +163,7 @@ export class Scrubber {
     try {
       await this.#cursor.save(this.#position)
     } catch (error) {
-      log.debug('how far the scrubber has come cannot be written down', { error: asError(error), dir: this.dir })
+      log.debug('the position of the scrubber cannot be saved', { error: asError(error), dir: this.dir })
     }
   }
 }

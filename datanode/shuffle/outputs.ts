@@ -143,7 +143,7 @@ export class MapOutputs implements SegmentServer {
         extents = decodeIndex(await disk.readFile(index), attempt)
       } catch (error) {
         if (isExhaustion(error)) throw exhausted(`the map output ${attempt} cannot be opened`, error)
-        log.warn('a map output is of no use: its index cannot be read', { error, attempt })
+        log.warn('the index of a map output cannot be read; the output counts as missing', { error, attempt })
         return undefined
       }
       this.#keep(attempt, extents)

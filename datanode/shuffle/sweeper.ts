@@ -48,17 +48,17 @@ export class OutputSweeper {
       for (const job of await outputs.jobs()) {
         if (session() === 0 || this.#stopping.signal.aborted) return
         if (!await this.#isOver(job)) continue
-        log.info('the map outputs of a job that is over are removed', { job })
+        log.info('removing the map outputs of a job that has ended', { job })
         // A job whose outputs cannot be removed does not stop the sweep.
         await outputs
           .forget(job)
           .catch((error: unknown) =>
-            log.warn('the map outputs of a job that is over cannot be removed; it is tried again', { job, error: asError(error) }),
+            log.warn('the map outputs of a job that has ended cannot be removed; trying again later', { job, error: asError(error) }),
           )
       }
     } catch (error) {
       // Without an answer nothing is removed; the next sweep asks again.
-      if (!this.#stopping.signal.aborted) log.warn('it is not known which map outputs are still wanted', { error: asError(error) })
+      if (!this.#stopping.signal.aborted) log.warn('the namenode cannot be asked which map outputs are still needed', { error: asError(error) })
     }
   }
 

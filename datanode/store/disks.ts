@@ -34,7 +34,7 @@ export class Disks {
         if (isExhaustion(error)) throw error
         storage.failed = true
         if (this.noneLeft) throw error
-        this.#log.error('a directory cannot be read; the node goes on without it', { error: asError(error), dir: storage.dir })
+        this.#log.error('a directory cannot be read; the node runs without it', { error: asError(error), dir: storage.dir })
       }
     }
     return opened
@@ -74,7 +74,7 @@ export class Disks {
         return
       case 'closed':
         if (!storage.closed)
-          this.#log.error('a directory takes nothing new; what it has can be read', { error: asError(error), dir: storage.dir })
+          this.#log.error('a directory refuses writes; its blocks can still be read', { error: asError(error), dir: storage.dir })
         storage.closed = true
         return
       case 'failed': return this.fail(storage, error)
@@ -94,7 +94,7 @@ export class Disks {
       if (!await storage.present()) {
         this.fail(
           storage,
-          new GristmillError('UNAVAILABLE', `the directory ${storage.dir} is not what it was: its disk has been taken away`),
+          new GristmillError('UNAVAILABLE', `the directory ${storage.dir} is empty or unreadable: its disk is no longer mounted`),
         )
         continue
       }
@@ -103,7 +103,7 @@ export class Disks {
         this.#log.info('a directory takes blocks again', { dir: storage.dir })
       }
       await storage.tidy().catch((error: unknown) => {
-        this.#log.warn('a directory cannot be tidied up', { error: asError(error), dir: storage.dir })
+        this.#log.warn('maintenance of a directory failed', { error: asError(error), dir: storage.dir })
       })
     }
   }

@@ -58,7 +58,7 @@ export class Intake {
     } catch (error) {
       over()
       if (isExhaustion(error)) throw refusalOf(error, storage.dir, id)
-      throw new GristmillError('ENOSPC', `the disk of ${storage.dir} does not let go of what was to be removed`, {
+      throw new GristmillError('ENOSPC', `the disk of ${storage.dir} refuses to remove deleted blocks`, {
         cause: error, details: { block: id },
       })
     }

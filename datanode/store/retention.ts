@@ -98,7 +98,7 @@ export class RetentionDirectory {
       try {
         await this.drop(oldest[0])
       } catch (error) {
-        log.warn('a block that nobody wants any more cannot be removed', { error: asError(error), block: oldest[0] })
+        log.warn('a block in the trash or quarantine cannot be removed', { error: asError(error), block: oldest[0] })
       }
       if (removed % removeBatch === removeBatch - 1) await clock.yield()
     }

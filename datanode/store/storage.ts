@@ -133,7 +133,7 @@ export class Storage {
       this.capacityBytes = capacityBytes
       this.freeBytes = freeBytes
     } catch (error) {
-      this.#log.warn('the free space cannot be told', { error: asError(error) })
+      this.#log.warn('the free space cannot be measured', { error: asError(error) })
     }
   }
 

@@ -93,7 +93,7 @@ export class BlockStore {
         if (store.#index.has(id)) {
           storage.subtract(length)
           store.#duplicates.add(id, { storage, length, crc })
-          options.log.warn('a block lies in two directories; one of the two will go when the other has been found sound', {
+          options.log.warn('a block is in two directories; one copy is moved to the trash when the other has been verified', {
             block: id, dir: storage.dir,
           })
         } else store.#index.set(id, { length, crc, storage: store.storages.indexOf(storage) })
@@ -240,7 +240,7 @@ export class BlockStore {
         await this.#removals.go(id)
         if (!only.has(id)) for (const { last, quarantine } of this.storages) await last.pass(id, quarantine)
       } catch (error) {
-        this.#log.error('a damaged block cannot be put aside; it stays where it is and is not served', { error: asError(error), block: id })
+        this.#log.error('a damaged block cannot be moved to quarantine; its files stay in place and are not served', { error: asError(error), block: id })
       }
     }
     for (const { quarantine } of this.storages) await quarantine.trim()

@@ -68,7 +68,7 @@ export class Receiving {
           } else if (received.kind === 'end' && fits(transferEnd, received.value)) {
             return await this.#finish(received.value)
           } else {
-            throw new GristmillError('CORRUPT', `a ${received.kind} came where a block was due`)
+            throw new GristmillError('CORRUPT', `received a ${received.kind} instead of block data`)
           }
         } finally {
           if (!kept) ring.give(frame)
@@ -118,7 +118,7 @@ export class Receiving {
       if (frame.offset !== table.bytes || table.bytes % limits.chunkBytes !== 0) {
         throw new GristmillError(
           'CORRUPT',
-          `byte ${table.bytes} of block ${blockName(block)} was due, and a frame from byte ${frame.offset} on came`,
+          `expected byte ${table.bytes} of block ${blockName(block)}, received a frame that starts at byte ${frame.offset}`,
         )
       }
       if (table.bytes + frame.payloadBytes > this.#request.bytesMax)
@@ -174,12 +174,12 @@ export class Receiving {
       nodes.push(...written.value.nodes)
       this.#failed.push(...written.value.failed)
     }
-    if (nodes.length === 0) throw this.#refusal ?? new GristmillError('UNAVAILABLE', `nobody has taken block ${blockName(block)}`)
+    if (nodes.length === 0) throw this.#refusal ?? new GristmillError('UNAVAILABLE', `no datanode has stored block ${blockName(block)}`)
     return { nodes, failed: this.#failed }
   }
 
   #lose(error: GristmillError, node: NodeId): void {
-    this.#tools.log.warn('this node does not take a block', { error, block: this.#request.block })
+    this.#tools.log.warn('this node does not store a block', { error, block: this.#request.block })
     this.#refusal = error
     this.#failed.push({ node, message: error.message.slice(0, 500) })
   }
@@ -187,7 +187,7 @@ export class Receiving {
   #losePipe(pipe: Pipe, error: unknown): void {
     if (this.#pipe !== pipe) return
     this.#pipe = undefined
-    this.#tools.log.warn('the members behind are lost; the pipeline goes on without them', {
+    this.#tools.log.warn('downstream members are lost; the pipeline continues without them', {
       error: asError(error), block: this.#request.block, members: pipe.lost.map(({ node }) => node),
     })
     pipe.abort(asError(error))
@@ -197,6 +197,6 @@ export class Receiving {
   /** Throws if neither the local disk nor a downstream member still takes the block. */
   #requireTarget(): void {
     if (this.#incoming || this.#pipe) return
-    throw this.#refusal ?? new GristmillError('UNAVAILABLE', `nobody is left to take block ${blockName(this.#request.block)}`)
+    throw this.#refusal ?? new GristmillError('UNAVAILABLE', `no datanode is left to store block ${blockName(this.#request.block)}`)
   }
 }

@@ -63,7 +63,7 @@ export class Transfers {
         if (!received) break
         wire.setProgressTimeout(this.#options.progressMs)
         if (received.kind !== 'request' || !fits(transferRequest, received.value))
-          throw new GristmillError('EINVAL', 'a wire carries one request after the other, and this is none')
+          throw new GristmillError('EINVAL', 'expected a request on the wire, received something else')
         if (!await this.operation(received.value, channel, gone.signal)) break
       }
       await wire.end()
@@ -103,7 +103,7 @@ export class Transfers {
 
   #admit(request: TransferRequest): void {
     const { cluster, tokens, mayWrite, segments } = this.#options
-    if (this.#draining) throw new GristmillError('UNAVAILABLE', 'this datanode is going away; take another one')
+    if (this.#draining) throw new GristmillError('UNAVAILABLE', 'this datanode is stopping; use another one')
     if (this.#active > limits.transfersMax)
       throw new GristmillError(
         'OVERLOADED',
@@ -155,6 +155,6 @@ export class Transfers {
         this.#idle = () => { cancel(); resolve() }
       })
     }
-    for (const wire of this.#wires) wire.destroy(new GristmillError('UNAVAILABLE', 'this datanode is going away'))
+    for (const wire of this.#wires) wire.destroy(new GristmillError('UNAVAILABLE', 'this datanode is stopping'))
   }
 }

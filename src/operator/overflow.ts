@@ -59,7 +59,7 @@ export class Overflow {
     try {
       for (const end = this.#read + bytes; this.#read < end;) {
         const length = reader.readSync(buffer.subarray(0, Math.min(buffer.length, end - this.#read)), this.#read)
-        if (length === 0) throw new Error(`${this.#path} has lost bytes that were written to it`)
+        if (length === 0) throw new Error(`${this.#path} is shorter than the bytes that were written to it`)
         await to(buffer.subarray(0, length))
         this.#read += length
       }

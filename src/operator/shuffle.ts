@@ -26,7 +26,7 @@ export class ShuffleSink implements Sink<MapOutputResult> {
       this.#records++
     } catch (error) {
       if (!isDiskError(error)) throw error
-      throw (this.#failure ??= new SinkFailed(`what was emitted could not be spilled to this machine's disk: ${(error as Error).message}`, {
+      throw (this.#failure ??= new SinkFailed(`emitted records could not be spilled to this machine's disk: ${(error as Error).message}`, {
         cause: error,
       }))
     }

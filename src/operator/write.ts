@@ -63,7 +63,7 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
       this.#options.overflow.push(Buffer.from(this.#writer.take()))
     } catch (error) {
       if (!isDiskError(error)) throw error
-      throw (this.#failure ??= new SinkFailed(`what was emitted could not be kept on this machine's disk: ${(error as Error).message}`, {
+      throw (this.#failure ??= new SinkFailed(`emitted records could not be stored on this machine's disk: ${(error as Error).message}`, {
         cause: error,
       }))
     }

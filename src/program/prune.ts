@@ -26,7 +26,7 @@ export async function prune(
         directory, entries: left.length, first: left[0]!.name, error: left[0]!.error,
       })
   } catch (error) {
-    log.warn('it cannot be seen which old entries of a directory are to be removed', { directory, error: asError(error) })
+    log.warn('old entries of a directory cannot be listed', { directory, error: asError(error) })
   }
 }
 

@@ -76,7 +76,7 @@ class GroupValues implements Iterable<unknown>, Iterator<unknown> {
     if (this.#started)
       throw new GristmillError(
         'EINVAL',
-        'the values of a key can be gone through only once; keep them with [...values] if they fit in memory',
+        'the values of a key can be iterated only once; copy them with [...values] if they fit in memory',
       )
     this.#started = true
     return this

@@ -191,7 +191,7 @@ test('disks that are slow to sync, and event loops that stand still for a while,
     await one!.healDisks()
   }
   await cluster.waitQuiet()
-  expect(lines.filter(line => /does not take a block|members behind are lost|a pipeline failed|a copy was ordered/.test(line))).toEqual([])
+  expect(lines.filter(line => /does not store a block|downstream members are lost|a pipeline failed|a copy was ordered/.test(line))).toEqual([])
 })
 
 test.each([

@@ -68,7 +68,7 @@ const proofs: Readonly<Record<string, Proof>> = {
     [seen, 'a data directory is locked by the process that uses it'],
   ],
   "Commands carry the namenode's epoch": [
-    ['unit/datanode/epoch.test.ts', 'what is behind is refused'],
+    ['unit/datanode/epoch.test.ts', 'a position behind the stored one is refused'],
     ['unit/namenode/succession.test.ts', 'an old copy that is started without a recovery serves nobody'],
     ['unit/namenode/succession.test.ts', 'of two copies that were both started'],
     ['unit/namenode/succession.test.ts', 'a copy that was made within the last epoch'],
@@ -95,7 +95,7 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/executor/tasks.test.ts', 'a task sees the variables of its job'],
   ],
   "When the task's process ends, the job is over": [
-    [misbehaviour, 'what a program has started does not outlive it'],
+    [misbehaviour, 'processes that a program has started do not outlive it'],
     [misbehaviour, 'what a program has started ends with its job'],
     ['unit/world/process.test.ts', 'what a child has started dies when the parent of the child is killed'],
   ],

@@ -141,7 +141,7 @@ async function ask(
   }
 }
 
-test('a request is answered in its own order, and what is not there is said to be missing', async () => {
+test('a request is answered in its own order, and outputs that are not here are sent as missing', async () => {
   const [first, second] = await maps(['a 1\n', 'b 2\nc 3\n'], [1, 1])
   const { replies, bytes, ended } = await ask(1, [second!.work.attempt, `${job}.0.9.0`, first!.work.attempt])
   expect(replies.map(reply => (reply.op === 'segment' ? [reply.attempt, reply.records, reply.missing] : reply))).toEqual([
@@ -166,7 +166,7 @@ test('a token of one job opens no output of another, and no path leaves the dire
   expect(await refused(1, ['../../x.0.0.0'], { of: '../../x' })).toBe('EINVAL')
 })
 
-test('a restart keeps whole outputs and removes what never was one', async () => {
+test('a restart keeps complete outputs and removes incomplete ones', async () => {
   const dir = `${bench.mill.dir}/restart`
   const make = (name: string): void => { appendFileSync(`${dir}/shuffle/${job}/${name}`, 'x') }
   await localDisk.mkdir(`${dir}/shuffle/${job}`)

@@ -61,7 +61,7 @@ async function heard(outputs: MapOutputs, partition: number, attempts: readonly 
   return { replies, frames, end }
 }
 
-test('segments come in the order asked for, in frames of 256 KiB; what is not here, or of no use, is said to be missing', async () => {
+test('segments come in the order of the request, in frames of 256 KiB; outputs that are not here, or damaged, are sent as missing', async () => {
   const large = write(attempt(0), [10, 600_000, 0])
   const small = write(attempt(1), [10, 7, 0])
   write(attempt(2), [10, 5, 0])
@@ -117,7 +117,7 @@ test('a file that is shorter than its index says is CORRUPT, and a wire that bre
   expect(files()).toBe(0)
 })
 
-test('an output that cannot be opened for want of descriptors is not missing: that cannot be told now', async () => {
+test('an output that cannot be opened because no descriptor is free does not count as missing', async () => {
   let exhausted: RegExp | undefined
   const refuse = (path: string): void => { if (exhausted?.test(path)) throw Object.assign(refusal('EMFILE'), { syscall: 'open' }) }
   const outputs = await open({
@@ -137,7 +137,7 @@ test('an output that cannot be opened for want of descriptors is not missing: th
   expect((await heard(outputs, 0, [attempt(0)])).frames).toHaveLength(1)
 })
 
-test('an index is read once, until its output goes or too many are kept: then the oldest is read again', async () => {
+test('an index is read once, until its output is removed or the cache is full: then the oldest is read again', async () => {
   const read: string[] = []
   const outputs = await open({ ...localDisk, async readFile(path) { read.push(path.split('.').at(-3)!); return localDisk.readFile(path) } })
   const many = [5, ...new Array<number>(65_534).fill(0)]
@@ -167,7 +167,7 @@ test('an index is read once, until its output goes or too many are kept: then th
   expect((await heard(outputs, 0, [attempt(0), attempt(1)])).replies).toMatchObject([{ bytes: 9 }, { missing: true }])
 })
 
-test('an output whose file has gone is asked for anew when another attempt has written it again', async () => {
+test('an output whose file was removed is found again after another attempt has written it', async () => {
   write(attempt(0), [5])
   const outputs = await open()
   await heard(outputs, 0, [attempt(0)])
@@ -194,7 +194,7 @@ test('the files of an attempt are removed, and no others; a job is forgotten wit
   expect(existsSync(join(dir, 'shuffle/job-11/job-11.0.0.1.data'))).toBe(true)
 })
 
-test('at the start what never became an output goes: data without an index, an index without data, and all else', async () => {
+test('incomplete outputs are removed at the start: data without an index, an index without data, and other files', async () => {
   for (const task of [0, 1, 2]) write(attempt(task), [5])
   rmSync(nameOf(attempt(1), 'index'))
   rmSync(nameOf(attempt(2), 'data'))

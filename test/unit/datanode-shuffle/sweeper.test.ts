@@ -57,7 +57,7 @@ async function sweeper(more: { session?: number; answer?: (job: string) => objec
 
 const left = (): string[] => readdirSync(`${dir}/shuffle`).sort()
 
-test('outputs of jobs that are over, or that nobody knows, go; those of running jobs stay', async () => {
+test('outputs of jobs that have ended, or are unknown to the namenode, are removed; those of running jobs stay', async () => {
   const { made, asked } = await sweeper()
   await made.sweep()
   expect(asked.sort()).toEqual(['over', 'running', 'unknown'])

@@ -60,7 +60,7 @@ test('a node whose session ends before its first full report has arrived registe
   await until('it does what it is ordered to', () => mill.namenode.holders(blocks[0]!).length === 0)
 })
 
-test('changes that are refused for good are told by a full report instead, and hold up nothing', async () => {
+test('a change report that the namenode refuses permanently is replaced by a full report and blocks no later changes', async () => {
   await using mill = await Mill.start({ datanodes: 1 })
   const { namenode } = mill
   const [first] = await file(mill)
@@ -115,7 +115,7 @@ test('a node of another cluster, or with another secret, is refused when it star
   mill.datanodes[0] = await mill.datanode(0)
 })
 
-test('a node waits for its namenode until it is told to give up', async () => {
+test('a node waits for its namenode until its start is aborted', async () => {
   await using mill = await Mill.start({ datanodes: 0 })
   const giveUp = new AbortController()
   const starting = Datanode.start(testWorld(), {
@@ -178,7 +178,7 @@ test('ordered copies are made, deletions done, and each order once', async () =>
   await until('the namenode knows again', () => mill.namenode.holders(block!).length === 2)
 })
 
-test('damage is not copied: who is to copy a damaged block reports it, and a check finds it too', async () => {
+test('damage is not copied: a node that is ordered to copy a damaged block reports it, and a check finds it too', async () => {
   await using mill = await Mill.start({ datanodes: 2 })
   const [one] = await file(mill, '/one', { replication: 1 })
   const [two] = await file(mill, '/two', { replication: 1 })
@@ -200,7 +200,7 @@ test('damage is not copied: who is to copy a damaged block reports it, and a che
   expect(mill.namenode.holders(one!)).toEqual([])
 })
 
-test('a node that is asked for a block which it does not have says so, and one that has it says that', async () => {
+test('a node that gets a request for a block which it does not have reports that, and one that has it reports that too', async () => {
   await using mill = await Mill.start({ datanodes: 2 })
   const [one] = await file(mill, '/one', { replication: 1 })
   const [holder] = mill.namenode.files.get('/one')!.blocks[0]!.nodes
@@ -223,7 +223,7 @@ test('a node that is asked for a block which it does not have says so, and one t
   expect(mill.namenode.reportedBad).toEqual([])
 })
 
-test('a copy that comes to nothing is told at once, with whose fault it is', async () => {
+test('a failed copy is reported at once, and whether source or target is at fault', async () => {
   await using mill = await Mill.start({ datanodes: 2 })
   const [one] = await file(mill, '/one', { replication: 1 })
   const [holder] = mill.namenode.files.get('/one')!.blocks[0]!.nodes
@@ -259,7 +259,7 @@ test('a node whose only disk refuses a sync says that it cannot go on', async ()
   expect(['ENOSPC', 'UNAVAILABLE']).toContain(await writing)
 })
 
-test('of many changes of a block only the newest is told, and none is lost that came while others were on their way', () => {
+test('of several changes of a block only the newest is reported, and none is lost that comes while others are being sent', () => {
   const changes = new Changes()
   const replica = (id: number): Parameters<Changes['added']>[0] => ({ id: id as BlockId, length: 1, crc: 1, storage: 's' as never })
   changes.added(replica(1))

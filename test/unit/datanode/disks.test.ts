@@ -55,7 +55,7 @@ test('a block that was being written when its disk failed is not acknowledged', 
   expect(store.has(blockId(1))).toBe(false)
 })
 
-test('a read-only disk serves what it has and takes nothing, until it can be written to again', async () => {
+test('a read-only disk serves its blocks and refuses new ones, until it is writable again', async () => {
   const faulty = new FaultyDisk(localDisk)
   const { store, failed } = await openStore([join(dir, 'a')], { disk: faulty })
   await write(store, 1, noise(10))
@@ -72,7 +72,7 @@ test('a read-only disk serves what it has and takes nothing, until it can be wri
   expect((await store.state())[0]!.closed).toBeUndefined()
 })
 
-test('what was to be removed from a read-only disk goes as soon as it can be written to again', async () => {
+test('deleted blocks of a read-only disk are removed as soon as it is writable again', async () => {
   const faulty = new FaultyDisk(localDisk)
   const { store } = await openStore([join(dir, 'a')], { disk: faulty })
   for (const id of [1, 2, 3]) await write(store, id, noise(10))
@@ -89,7 +89,7 @@ test('what was to be removed from a read-only disk goes as soon as it can be wri
   expect(await files()).toEqual([join('03', blockName(blockId(3)))])
 })
 
-test('the halves of a block whose disk became read-only go when it lets them, and never what came after them', async () => {
+test('the files of an aborted block on a read-only disk are removed when it is writable again, and never those of a later block', async () => {
   const faulty = new FaultyDisk(localDisk)
   const { store } = await openStore([join(dir, 'a')], { disk: faulty })
   const incoming = async (): Promise<string[]> => readdir(join(dir, 'a', 'incoming'))
@@ -107,7 +107,7 @@ test('the halves of a block whose disk became read-only go when it lets them, an
   expect(await incoming()).toEqual([])
 })
 
-test('a disk that takes no more when a block begins leaves it to the next one', async () => {
+test('if a disk refuses a new block, the block goes to the next disk', async () => {
   const faulty = new FaultyDisk(roomy(localDisk))
   const { store, added } = await openStore(two(), { disk: faulty })
   faulty.add({ kind: 'readOnly', at: join(dir, 'a') })
@@ -121,7 +121,7 @@ test('a disk that takes no more when a block begins leaves it to the next one', 
   await write(store, 2, noise(10))
 })
 
-test('a disk that is taken away while the node runs is noticed, by the next look at it or by who reads from it', async () => {
+test('a disk that is removed while the node runs is noticed by the next check or by a reader', async () => {
   for (const look of ['tend', 'check'] as const) {
     const dirs = ['a', 'b'].map(name => join(dir, look, name))
     const { store, removed, bad, failed } = await openStore(dirs, { disk: roomy(localDisk) })
@@ -265,7 +265,7 @@ test('a file with a second name elsewhere, where a block is about to be written,
   expect(readFileSync(join(dir, 'a', placeOf(1))).length).toBe(1000)
 })
 
-test('directories that somebody removes below a running node are made again: for the next block, and for what is removed', async () => {
+test('directories that are removed from outside while the node runs are made again, for new blocks and for the trash', async () => {
   const { store, failed } = await openStore([join(dir, 'a')], { trashKeepMs: 1e9 })
   await write(store, 1, noise(10))
   await write(store, 2, noise(10))
@@ -285,7 +285,7 @@ test('directories that somebody removes below a running node are made again: for
   expect(await readdir(join(dir, 'a'))).toEqual([])
 })
 
-test('block files that are pipes hold nothing up: they are damaged, and everything else goes on', async () => {
+test('block files that are pipes block nothing: they count as damaged, and everything else works', async () => {
   const { store, bad } = await openStore([join(dir, 'a')])
   for (let id = 1; id <= 6; id++) await write(store, id, noise(1000))
   for (let id = 1; id <= 5; id++) {
@@ -331,7 +331,7 @@ test('while another disk is tried for a block, the same block is not begun a sec
   expect(store.storages.map(storage => storage.reservedBytes)).toEqual([0, 0])
 })
 
-test('a disk that holds on to what was given up is asked for one file of it at a time, until it lets go', async () => {
+test('leftovers that a disk refuses to remove are tried one file at a time, until it accepts', async () => {
   let refused = false
   let asked = 0
   const { store } = await openStore([join(dir, 'a')], {
@@ -376,7 +376,7 @@ test('when a disk fails only its own blocks are lost, and those of the others st
   expect(await store.check(blockId(4))).toBe('sound')
 })
 
-test('a directory that could not be taken is a failed disk: it is not touched, and told of', async () => {
+test('a directory that could not be opened is reported as a failed disk and not touched', async () => {
   const unusable = join(dir, 'theirs')
   const failed: string[] = []
   const store = await BlockStore.open({
@@ -391,7 +391,7 @@ test('a directory that could not be taken is a failed disk: it is not touched, a
   expect([await readdir(dir), failed]).toEqual([['a'], []])
 })
 
-test('a catalogue of thousands of blocks keeps what each is, in places that are used again', () => {
+test('an index of thousands of blocks keeps the entry of each, and reuses slots', () => {
   const index = new ReplicaIndex()
   const entry = (id: number) => ({ length: id * 3, crc: (id * 2_654_435_761) >>> 0, storage: id % 7 })
   const gone = new Set<number>()

@@ -28,7 +28,7 @@ async function doubled(disk = new FaultyDisk(localDisk)): Promise<Opened> {
 
 const where = (id: number): string[] => disks().filter(disk => existsSync(join(disk, placeOf(id)))).map(disk => disk.at(-1)!)
 
-test('of a block on two disks one goes to the trash when the other was found sound, and is told of by nobody', async () => {
+test('a duplicate is moved to the trash when the replica was verified, and is never reported', async () => {
   const { store, added, removed, bad } = await doubled()
   expect([where(1), where(2)]).toEqual([['a', 'b'], ['a', 'b']])
   await store.tend()
@@ -37,7 +37,7 @@ test('of a block on two disks one goes to the trash when the other was found sou
   expect((await store.state()).map(({ blocks, trashBytes }) => [blocks, (trashBytes ?? 0) > 0])).toEqual([[2, false], [0, true]])
 })
 
-test('a replica that is bad is replaced by its double', async () => {
+test('a damaged replica is replaced by its duplicate', async () => {
   const { store, added, bad } = await doubled()
   truncateSync(join(dir, 'a', placeOf(1)), 10)
   await store.tend()
@@ -48,7 +48,7 @@ test('a replica that is bad is replaced by its double', async () => {
   expect([where(1), where(2)]).toEqual([['b'], ['a']])
 })
 
-test('a bad double is put aside without a word, whichever of the disks it lies on', async () => {
+test('a damaged duplicate is quarantined without a report, on whichever disk it is', async () => {
   const { store: first } = await doubled()
   await first.tend()
   for (const [id, disk] of [[1, 'a'], [2, 'b']] as const) {
@@ -63,7 +63,7 @@ test('a bad double is put aside without a word, whichever of the disks it lies o
   expect((await store.state()).map(({ quarantined }) => quarantined)).toEqual([1, 1])
 })
 
-test('when the disk of the replicas fails, their doubles take their place', async () => {
+test('when the disk of the replicas fails, their duplicates replace them', async () => {
   const { store, removed, added } = await doubled()
   rmSync(join(dir, 'a'), { recursive: true })
   await store.tend()
@@ -72,7 +72,7 @@ test('when the disk of the replicas fails, their doubles take their place', asyn
   expect(await store.check(blockId(2))).toBe('sound')
 })
 
-test('a block that is removed goes with its double, also when its disk lets it go only later', async () => {
+test('a removed block is removed with its duplicate, also if the disk refuses at first', async () => {
   const faulty = new FaultyDisk(localDisk)
   const { store, added } = await doubled(faulty)
   await store.remove([blockId(1)])

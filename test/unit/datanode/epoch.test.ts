@@ -40,7 +40,7 @@ test('epochs that come together all wait until the newest is on disk', async () 
   expect((await EpochFence.open(localDisk, [dir], options)).highest).toBe(7)
 })
 
-test('a write that fails is an error for who waits, and is tried again by the next', async () => {
+test('a write that fails is an error for the waiting caller, and the next command tries again', async () => {
   let broken = true
   const disk: Disk = {
     ...localDisk,
@@ -56,7 +56,7 @@ test('a write that fails is an error for who waits, and is tried again by the ne
   expect(await kept()).toEqual({ epoch: 2 })
 })
 
-test('a disk that takes nothing keeps no epoch from being remembered, as long as another one takes it', async () => {
+test('an epoch is stored if at least one disk accepts it', async () => {
   let broken = 'a'
   const disk: Disk = { ...localDisk, writeFileDurable: async (path, ...rest) => {
     if (path.startsWith(join(dir, broken))) throw new Error('EIO')
@@ -73,7 +73,7 @@ test('a disk that takes nothing keeps no epoch from being remembered, as long as
   expect((await EpochFence.open(disk, [dirs[0]!], options)).highest).toBe(3)
 })
 
-test('a file that cannot be understood is an error only where no disk has a good one', async () => {
+test('an invalid file is an error only if no disk has a valid one', async () => {
   const dirs = [join(dir, 'a'), join(dir, 'b')]
   for (const each of dirs) await mkdir(each)
   for (const text of ['', '{', '{"epoch":"x"}', '{}']) {
@@ -105,7 +105,7 @@ test('a new incarnation is durable before it is obeyed, its operations are a mom
   expect((await EpochFence.open(localDisk, [dir], options)).seen).toEqual({ epoch: 5, incarnation: 'a', seq: 12, nextBlock: 120 })
 })
 
-test('what is told while an earlier position is being written is written at the end too', async () => {
+test('a position that arrives while an earlier one is being written is written at the end too', async () => {
   const clock = new ManualClock()
   let open = (): void => {}
   let gate: Promise<void> | undefined
@@ -132,7 +132,7 @@ test('what is told while an earlier position is being written is written at the 
   expect(await kept()).toMatchObject({ seq: 12, nextBlock: 120 })
 })
 
-test('what is behind is refused, before a restart and after it: an earlier epoch, another incarnation, a state that ends too early', async () => {
+test('a position behind the stored one is refused, before and after a restart: an earlier epoch, another incarnation, a state that ends too early', async () => {
   const fence = await EpochFence.open(localDisk, [dir], options)
   await fence.pass({ epoch: 5, at: at(9) })
   await fence.stop()
@@ -147,7 +147,7 @@ test('what is behind is refused, before a restart and after it: an earlier epoch
   expect(fence.seen).toEqual({ epoch: 6, incarnation: 'b', seq: 4, nextBlock: 40 })
 })
 
-test('a namenode that cannot tell yet whether it is an old copy is checked, and nothing of it is remembered', async () => {
+test('a namenode whose succession check is open (provisional) is checked, and nothing of it is stored', async () => {
   const fence = await EpochFence.open(localDisk, [dir], options)
   await fence.pass({ epoch: 5, at: at(9) })
   await fence.pass({ epoch: 6, at: at(12, { incarnation: 'copy', from: 11 }), provisional: true })
@@ -161,7 +161,7 @@ test('a namenode that cannot tell yet whether it is an old copy is checked, and 
   expect(await kept()).toEqual({ epoch: 6, incarnation: 'b', seq: 12, nextBlock: 120 })
 })
 
-test('a disk that refuses to remember operations is told of, though nobody waits for it', async () => {
+test('a disk that refuses to store operations is reported, although no caller waits for the write', async () => {
   let broken = false
   const disk: Disk = {
     ...localDisk,

@@ -45,7 +45,7 @@ test('the tenth is of the blocks that were there when the namenode started, howe
   expect(guard.admit(1)).toBe(false)
 })
 
-test('what was refused is asked for again when the namenode is old enough, and done then', () => {
+test('refused deletions are requested again when the namenode is old enough, and executed then', () => {
   const { clock, guard, reports } = guarded(20_000)
   guard.met(2 * minute)
   expect(guard.admit(5000)).toBe(false)
@@ -57,7 +57,7 @@ test('what was refused is asked for again when the namenode is old enough, and d
   expect(guard.admit(5000)).toBe(true)
 })
 
-test('an operator who says that the namenode is right is believed, about this namenode and no other', () => {
+test('an operator may allow all deletions of one namenode process, and that counts for no other one', () => {
   const { guard, reports } = guarded(20_000)
   guard.met(0)
   expect(guard.admit(5000)).toBe(false)
@@ -73,7 +73,7 @@ test('an operator who says that the namenode is right is believed, about this na
   expect(other.guard.admit(5000)).toBe(false)
 })
 
-test('another session with the same namenode is no new beginning, another namenode is', () => {
+test('another session with the same namenode process does not reset the guard, another process does', () => {
   const { clock, guard } = guarded(20_000)
   guard.met(0)
   expect(guard.admit(2000)).toBe(true)
@@ -86,7 +86,7 @@ test('another session with the same namenode is no new beginning, another nameno
   expect(guard.admit(3500)).toBe(false)
 })
 
-test('a process that runs is steady; one that stood still for long is not, whoever looks first', () => {
+test('a running process is steady; one that was paused for long is not, whichever check comes first', () => {
   for (const who of ['its own look', 'the one who asks'] as const) {
     const clock = new ManualClock()
     const pulse = new PauseDetector(clock, 5000)

@@ -36,7 +36,7 @@ async function who(dirs: readonly string[], { dead = [] as readonly string[], jo
   return homes.node
 }
 
-test('every disk of a node that has served says who it is, so any of them may die', async () => {
+test('every disk of a node that has served holds the node id, so any of them may fail', async () => {
   const dirs = names('a', 'b', 'c')
   const node = await who(dirs, { joins: true })
   expect(JSON.parse(await readFile(join(dirs[2]!, 'gristmill.json'), 'utf8'))).toMatchObject({ role: 'storage', cluster, node })
@@ -44,7 +44,7 @@ test('every disk of a node that has served says who it is, so any of them may di
   await expect(who(dirs, { dead: dirs })).rejects.toMatchObject({ code: 'EACCES' })
 })
 
-test('a new disk in the place of the first one takes over who the node is', async () => {
+test('a new disk that replaces the first one gets the node id', async () => {
   const dirs = names('a', 'b')
   const node = await who(dirs, { joins: true })
   await rm(dirs[0]!, { recursive: true })
@@ -55,7 +55,7 @@ test('a new disk in the place of the first one takes over who the node is', asyn
   expect(await who(dirs, { joins: true })).not.toBe(node)
 })
 
-test('disks of a release that did not say whose they are are told, and one that was moved belongs to its new node', async () => {
+test('disks of a release without node ids in their stamps are stamped, and a moved disk belongs to its new node', async () => {
   const [a, b, c, d] = names('a', 'b', 'c', 'd') as [string, string, string, string]
   const one = await who([a, b], { joins: true })
   const two = await who([c, d], { joins: true })
@@ -80,7 +80,7 @@ test('a directory of another cluster is refused, whichever it is, and none stays
   await who(other)
 })
 
-test('a disk that cannot be used any more does not keep its node from starting; one that never could, does', async () => {
+test('a node starts without a failed disk; a new node does not', async () => {
   await using mill = await Mill.start({ datanodes: 0 })
   const dirs = [join(mill.dir, 'one'), join(mill.dir, 'two')]
   const disk = (unusable: string) => {

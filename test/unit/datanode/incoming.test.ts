@@ -58,7 +58,7 @@ function tableOfPieces(count: number): ChunkTable {
 /** Runs everything that is ready. */
 const turn = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
 
-test('what comes in is synced every 32 MiB while more comes in, one sync at a time', async () => {
+test('a block is synced every 32 MiB while more of it arrives, one sync at a time', async () => {
   const { disk, syncs } = new SlowDisk()
   const { store, added } = await openStore([dir], { disk })
   const incoming = await store.receive(blockId(1), 10 * piece.length)
@@ -121,7 +121,7 @@ test('a block that is given up while a sync is on its way is closed after it, an
   await (await store.receive(blockId(1), 10)).abort()
 })
 
-test('while half a block is being removed it does not come in again: the removal would take the new one', async () => {
+test('a block is not received again while its aborted files are being removed: the removal would hit the new files', async () => {
   const removing = Promise.withResolvers<void>()
   const release = Promise.withResolvers<void>()
   const events: string[] = []
@@ -170,7 +170,7 @@ test('while half a block is being removed it does not come in again: the removal
   expect(await store.check(blockId(1))).toBe('sound')
 })
 
-test('what a failed seal has left under the names of a block is remembered as long as the disk holds on to it, and goes when it can', async () => {
+test('files left by a failed seal are remembered as long as the disk refuses to remove them, and are removed when it accepts', async () => {
   let failing = true
   let refused = false
   const disk: Disk = {

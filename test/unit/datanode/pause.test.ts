@@ -52,7 +52,7 @@ const put = (mill: Mill, datanode: Datanode, id: number): Promise<Response> =>
   })
 
 for (const point of ['block.finalise.before', 'block.rename.after'] as const) {
-  test(`a block is not acknowledged by a process that stood still while it took it (${point})`, async () => {
+  test(`a block is not acknowledged by a process that was paused while it received the block (${point})`, async () => {
     await using mill = await Mill.start({ datanodes: 0 })
     const time = leaping()
     let leapMs = 0
@@ -75,7 +75,7 @@ for (const point of ['block.finalise.before', 'block.rename.after'] as const) {
   })
 }
 
-test('an answer that lay unread while the process stood still is no contact; one to what was asked afterwards is', async () => {
+test('a reply that arrived during a pause of the process is no contact; a reply to a later call is', async () => {
   const clock = new ManualClock()
   const beats: Array<() => void> = []
   const call = async (_: unknown, { name }: { name: string }): Promise<object> => {
@@ -107,7 +107,7 @@ test('an answer that lay unread while the process stood still is no contact; one
   void contact.stop()
 })
 
-test('a write that the pipeline lost to a pause goes on with the others, and no reader misses anything', async () => {
+test('a write continues without a datanode that was paused, and readers get all bytes', async () => {
   await using mill = await Mill.start({ datanodes: 2 })
   const time = leaping()
   let asleep = false

@@ -38,7 +38,7 @@ class StuckWire implements Wire {
   #wait<T>(): Promise<T> { return new Promise((_, reject) => { this.#waiting.push(reject) }) }
 }
 
-test('a member whose disk is slow to sync while the member behind it is lost has the block, and says so', async () => {
+test('a member whose disk is slow to sync while its downstream member is lost has the block, and reports it', async () => {
   const bytes = noise(10_000)
   const syncing = Promise.withResolvers<void>()
   const synced = Promise.withResolvers<void>()
@@ -86,7 +86,7 @@ test('a member whose disk is slow to sync while the member behind it is lost has
   expect(added.map(({ id }) => id)).toEqual([1])
 })
 
-test('a sender that goes away while members behind are looked for ends the search', async () => {
+test('a sender that disconnects aborts the connection to downstream members', async () => {
   const { store } = await openStore([join(dir, 'gone')])
   const [first, second, third] = ['first', 'second', 'third'].map(name => ({
     node: nodeId(name), address: address(`${name}:1`), rack: '/r', host: name,

@@ -42,7 +42,7 @@ function contact(register: () => object) {
   return { it, clock, slept, killed, asked }
 }
 
-test('attempts of which the namenode says that they are over are killed when the node has registered', async () => {
+test('attempts that the namenode reports as ended are killed when the node has registered', async () => {
   const { it, killed } = contact(() => ({ kill: ['job-1.0.0.0', 'job-1.0.1.0'] }))
   await until('the session has begun', () => killed.length > 0)
   expect(killed.slice(0, 2)).toEqual(['job-1.0.0.0', 'job-1.0.1.0'])
@@ -67,7 +67,7 @@ test('a node that cannot register waits longer and longer, and begins anew once 
   await it.stop()
 })
 
-test('a full report has every block that is there, in pages; one that goes meanwhile is left out, and those behind it are not', () => {
+test('a full report has every block, in pages; a block that is removed meanwhile is left out, and later ones are not', () => {
   const there = new Map([1, 2, 3, 4, 5, 6].map(id => [id, { id, storage: id % 2 === 0 ? 'even' : 'odd', length: id * 10, crc: id }]))
   const store = { ids: () => Float64Array.from(there.keys()), find: (id: number) => there.get(id) } as unknown as BlockStore
   const pages = pagesOf(store, 4)

@@ -25,7 +25,7 @@ class DiskClock extends ManualClock {
   override now(): number { return Date.now() + this.ms - 1000 }
 }
 
-test('a removed block counts no more at once, lies in the trash for its time, and goes then', async () => {
+test('a removed block leaves the index at once, stays in the trash for its time, and is then removed', async () => {
   const clock = new DiskClock()
   const { store } = await openStore([dir], { clock, trashKeepMs: hour })
   await write(store, 1, noise(1000))
@@ -45,7 +45,7 @@ test('a removed block counts no more at once, lies in the trash for its time, an
   expect((await store.state())[0]).toMatchObject({ trashBytes: 0, blocks: 1 })
 })
 
-test('what an earlier process has put into the trash goes when its time is over, and one that starts anew does not serve it', async () => {
+test('blocks that an earlier process put into the trash are removed when their time is over, and are not served after a restart', async () => {
   const first = await openStore([dir], { trashKeepMs: hour })
   for (const id of [1, 2]) await write(first.store, id, noise(10))
   await first.store.remove([blockId(1), blockId(2)])
@@ -59,7 +59,7 @@ test('what an earlier process has put into the trash goes when its time is over,
   expect(inTrash()).toEqual(named(1))
 })
 
-test('the trash is room for new blocks: the oldest goes first, and no more than has to', async () => {
+test('the trash counts as free space for new blocks: the oldest is removed first, and no more than needed', async () => {
   const blocks: Record<string, number> = {}
   const used = (): number => Object.values(blocks).reduce((sum, bytes) => sum + bytes, 0)
   // A disk of 10,000 bytes that accounts for written and removed bytes.
@@ -81,7 +81,7 @@ test('the trash is room for new blocks: the oldest goes first, and no more than 
   expect(inTrash()).toEqual(named(1))
 })
 
-test('a nearly full disk gets its trash back even if nobody writes blocks', async () => {
+test('a nearly full disk empties its trash even if no blocks are written', async () => {
   let free = 10_000
   const { store } = await openStore([dir], {
     disk: { ...localDisk, space: async () => ({ capacityBytes: 100_000, freeBytes: free }) },
@@ -112,7 +112,7 @@ test('a block that comes back while it is being removed is not removed', async (
   expect(inTrash()).toEqual(named(1, 2))
 })
 
-test('a good copy that comes before the bad one was put aside is not put aside in its place', async () => {
+test('a good replica that arrives before the damaged one was quarantined is not quarantined in its place', async () => {
   const { store, bad } = await openStore([dir])
   await write(store, 1, noise(1000))
   truncateSync(join(dir, placeOf(1)), 500)
@@ -149,7 +149,7 @@ test('the quarantine keeps the newest hundred; the last replica of a block stays
   expect(existsSync(join(dir, 'quarantine', named(1)[0]!))).toBe(true)
 })
 
-test('a last replica that its disk does not let go stays what it is, and goes the next time', async () => {
+test('a last replica that its disk refuses to move stays marked as the last, and is moved the next time', async () => {
   let held = false
   const { store } = await openStore([dir], {
     disk: {
@@ -173,7 +173,7 @@ test('a last replica that its disk does not let go stays what it is, and goes th
   expect([last(), existsSync(join(dir, 'quarantine', named(1)[0]!)), (await store.state())[0]!.quarantined]).toEqual([[], true, 1])
 })
 
-test('of many blocks that are removed, or whose time in the trash is over, others get their turn after 64', async () => {
+test('when many blocks are removed, from the index or the trash, the event loop is yielded after every 64', async () => {
   const clock = new DiskClock()
   const turns: Array<PromiseWithResolvers<void>> = []
   let counting = false
@@ -207,7 +207,7 @@ test('of many blocks that are removed, or whose time in the trash is over, other
   }
 })
 
-test('a block that takes the room of the trash begins when that is free, and takes no more than it needs', async () => {
+test('a block that needs the space of the trash is started when that is free, and frees no more than it needs', async () => {
   let free = 10_000
   let counting = false
   const events: string[] = []

@@ -47,7 +47,7 @@ async function running(scrub: Scrubber, work: () => Promise<void>): Promise<void
   }
 }
 
-test('all blocks are read within the period, spread over it, and what is damaged is found', async () => {
+test('all blocks are read within the period, spread over it, and damage is found', async () => {
   const clock = new ManualClock()
   const { store, bad } = await openStore([dir], { clock })
   for (let id = 1; id <= 10; id++) await write(store, id, noise(1000, id))
@@ -64,7 +64,7 @@ test('all blocks are read within the period, spread over it, and what is damaged
   })
 })
 
-test('a restart goes on where the last process was, and time without one counts', async () => {
+test('a restarted scrubber continues at the saved position, and time without a process counts', async () => {
   const clock = new ManualClock()
   const { store, bad } = await openStore([dir], { clock })
   for (let id = 1; id <= 4; id++) await write(store, id, noise(1000, id))
@@ -100,7 +100,7 @@ test('within a block it keeps to its rate, and to a quarter of it while others m
   expect(disturbed).toBeGreaterThanOrEqual(15)
 })
 
-test('told to, it reads everything at once', async () => {
+test('on request it reads everything at once', async () => {
   const clock = new ManualClock()
   const { store, bad } = await openStore([dir], { clock })
   for (let id = 1; id <= 30; id++) await write(store, id, noise(100, id))
@@ -112,7 +112,7 @@ test('told to, it reads everything at once', async () => {
   expect(existsSync(join(dir, placeOf(30)))).toBe(true)
 })
 
-test('a note of where it was that cannot be understood costs one more round and nothing else', async () => {
+test('an invalid saved position costs one more pass and nothing else', async () => {
   const clock = new ManualClock()
   const { store } = await openStore([dir], { clock })
   await write(store, 1, noise(100))

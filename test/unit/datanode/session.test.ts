@@ -72,7 +72,7 @@ function begin({ freeSlots = () => 0 }: { freeSlots?: () => number } = {}) {
 
 const replica = (id: number): Parameters<Changes['added']>[0] => ({ id: blockId(id), length: 1, crc: 1, storage: storageId('s') })
 
-test('an order that is given again, because its taking over was not heard of, is taken once', async () => {
+test('an order that is repeated, because its acknowledgement was lost, is executed once', async () => {
   await using it = begin()
   const orders = [1, 2].map(seq => ({ seq, order: { kind: 'report', seq } }))
   const first = await it.next('order.wait')
@@ -118,7 +118,7 @@ test('a slot that becomes free while orders are waited for is offered at once', 
   expect((await it.next('order.wait')).request).toMatchObject({ freeSlots: 2 })
 })
 
-test('changes are sent again until they are taken, and not again after that; what only this node has is told to its store', async () => {
+test('changes are sent until they are acknowledged, and not again after that; the store learns which blocks only this node has', async () => {
   await using it = begin()
   it.changes.added(replica(1))
   it.changes.bad(2 as BlockId)
@@ -137,7 +137,7 @@ test('changes are sent again until they are taken, and not again after that; wha
   })
 })
 
-test('after each full report the store tells again what went bad, which no full report says', async () => {
+test('after each full report the store reports damaged blocks again, because a full report does not contain them', async () => {
   await using it = begin()
   await it.session.reported
   await it.session.report()
@@ -145,7 +145,7 @@ test('after each full report the store tells again what went bad, which no full 
   expect(it.seen.full).toBe(2)
 })
 
-test('of many copies that fail at once only a few are told at a time, and more when those are answered', async () => {
+test('when many copies fail at once, only a few are reported at a time, and more when those are answered', async () => {
   await using it = begin()
   const fail = (block: number): void => { void it.session.copyFailed({ block: blockId(block), targets: [], source: false, message: '' }) }
   for (let block = 1; block <= 50; block++) fail(block)
@@ -157,7 +157,7 @@ test('of many copies that fail at once only a few are told at a time, and more w
   expect(it.calls.filter(({ name }) => name === 'order.copyFailed').at(-1)!.request).toMatchObject({ block: 51 })
 })
 
-test('whichever call hears that the session is over ends it, and with it every call that waits', async () => {
+test('a reply UNREGISTERED to any call ends the session, and every call that waits', async () => {
   for (const name of ['order.wait', 'report.changes']) {
     await using it = begin()
     const report = it.session.reported
@@ -172,7 +172,7 @@ test('whichever call hears that the session is over ends it, and with it every c
   }
 })
 
-test('a block that is to be looked at is looked at once, however often that is ordered meanwhile, and again when it is ordered afterwards', async () => {
+test('a block is verified once, however often that is ordered meanwhile, and again when it is ordered afterwards', async () => {
   const looks: Array<() => void> = []
   const announced: BlockId[] = []
   const orders = new OrderRunner({
@@ -201,7 +201,7 @@ test('a block that is to be looked at is looked at once, however often that is o
   looks[1]!()
 })
 
-test('what changes again while a report is on its way stays to be told; a report takes the oldest changes, and no more than fit', () => {
+test('a block that changes again while a report is being sent is reported again; a report takes the oldest changes, up to its limit', () => {
   const changes = new Changes()
   for (const id of [1, 2, 3]) changes.added(replica(id))
   changes.removed(1 as BlockId) // now the newest of all

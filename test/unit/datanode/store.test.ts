@@ -66,7 +66,7 @@ test('a block cannot grow beyond what was announced', async () => {
   await incoming.abort()
 })
 
-test('files and links that are not ours are left alone, and so is what lies where blocks do not belong', async () => {
+test('foreign files and links are left alone, and so are block files in the wrong directory', async () => {
   await open()
   mkdirSync(join(dir, 'a/blocks/zz'))
   mkdirSync(join(dir, 'a/blocks/07'))
@@ -85,7 +85,7 @@ test('files and links that are not ours are left alone, and so is what lies wher
     expect(existsSync(join(dir, 'a', name)), name).toBe(true)
 })
 
-test('what is cut short, grown, swapped or without its meta file is found at the start, told, and put aside when it is known', async () => {
+test('block files that are truncated, grown, swapped or without a meta file are found at the start, reported, and then quarantined', async () => {
   const first = await open()
   for (const id of [1, 2, 3, 4, 5]) await write(first.store, id, noise(100_000, id))
   truncateSync(pathOf(1), 99_999)
@@ -129,7 +129,7 @@ for (const [what, spoil] of [
   ['a cut', () => truncateSync(pathOf(7), 199_999)], ['a missing file', () => rmSync(pathOf(7))],
   ['a missing meta file', () => rmSync(`${pathOf(7)}.meta`)],
 ] as const) {
-  test(`${what} is found by a check, which tells`, async () => {
+  test(`${what} is found by a check and reported`, async () => {
     const { store, bad } = await open()
     await write(store, 7, noise(200_000))
     await write(store, 8, noise(200_000))
@@ -143,7 +143,7 @@ for (const [what, spoil] of [
   })
 }
 
-test('a removed block is unknown at once, its files go, and one who reads it reads on', async () => {
+test('a removed block leaves the index at once, its files are removed, and an open reader reads on', async () => {
   const bytes = noise(100_000)
   const { store, removed } = await open()
   await write(store, 1, bytes)
@@ -216,7 +216,7 @@ test('blocks go to the directory with the most room', async () => {
   expect(added.map(({ storage }) => storage)).toEqual(['b', 'b', 'a'])
 })
 
-test('of a disk whose space cannot be told nothing is believed, and blocks go there when it can be told again', async () => {
+test('a disk whose free space cannot be measured gets no blocks until it can be measured again', async () => {
   let told = false
   const { store } = await open(['a'], {
     ...localDisk,

@@ -33,7 +33,7 @@ test('a wall clock that is set to another day changes nothing, and tokens of the
   expect(time.now()).toBe(namenode.now())
 })
 
-test('before the first answer a node goes by its own clock, and then by what it hears', () => {
+test('before the first reply a node uses its own clock, and then the namenode\'s', () => {
   const at = machine()
   const time = new ClusterTime(at.clock)
   expect(time.now()).toBe(at.wall)
@@ -44,7 +44,7 @@ test('before the first answer a node goes by its own clock, and then by what it 
   expect(time.now()).toBe(50)
 })
 
-test('an answer that lay unread while the node stood still does not set it back, and the next one counts again', () => {
+test('a reply that arrived during a pause of the node does not set its clock back, and the next one counts again', () => {
   const at = machine()
   const time = new ClusterTime(at.clock)
   time.heard(1_000_000, at.mono)

@@ -72,7 +72,7 @@ test('a wire needs the cluster\'s secret, and every operation the token of its b
   channel.wire.destroy()
 })
 
-test('what is not a request, or not a frame, ends the wire and nothing else', async () => {
+test('data that is not a request, or not a frame, closes the wire and nothing else', async () => {
   await using mill = await Mill.start({ datanodes: 1 })
   const { address } = mill.datanodes[0]!
   for (const say of [
@@ -131,7 +131,7 @@ test('a block that does not come as announced is refused, and nothing of it stay
   expect(mill.namenode.holders(blockId(50))).toEqual([])
 })
 
-test('a read of what is not there, or not as expected, is answered with what it is', async () => {
+test('a read of a missing or an unexpected block is answered with the reason', async () => {
   await using mill = await Mill.start({ datanodes: 1 })
   const bytes = noise(500)
   const channel = await wireTo(mill.datanodes[0]!.address)
@@ -199,7 +199,7 @@ test('a block is put and got over plain HTTP, whole and in ranges, by token or w
   expect((await fetch(`http://${mill.datanodes[0]!.address}/v1/block/..%2f..%2fsecret`, { headers: stranger })).status).toBe(400)
 })
 
-test('a datanode tells how it is and what it has done', async () => {
+test('a datanode reports its health and metrics', async () => {
   await using mill = await Mill.start({ datanodes: 1 })
   const { address } = mill.datanodes[0]!
   const channel = await wireTo(address)

@@ -89,7 +89,7 @@ test('an exit without a word is a failure of the program, with its code', async 
   expect([executor.isIdle, state.gone]).toEqual([false, 1])
 })
 
-test('a full heap is told from other crashes by the runtime\'s last words', async () => {
+test('a full heap is recognised by the runtime\'s last output', async () => {
   const heap = started()
   const first = heap.executor.run(workOf('job'), setup)
   heap.child.onOutput(Buffer.from('FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n'), 'stderr')
@@ -102,7 +102,7 @@ test('a full heap is told from other crashes by the runtime\'s last words', asyn
   expect(await second).toMatchObject({ cause: 'program', failure: { message: expect.stringMatching(/SIGSEGV.*native/) } })
 })
 
-test('memory is judged by what the task adds to the process\'s own', async () => {
+test('the memory limit counts only the memory that the task adds to the process\'s own', async () => {
   const { executor, says, state, child, pass } = started()
   state.resident = 80 * MiB
   says({ kind: 'ready' })

@@ -37,7 +37,7 @@ test.each([
   expect(failed.failure.message).not.toBe('')
 })
 
-test('a bad record is told with its place', () => {
+test('a bad record is reported with its path and offset', () => {
   expect(toFailure(new GristmillError('EINVAL', 'no JSON', { details: { path: '/in', offset: 7 } }), task).failure.record).toEqual({
     path: '/in', offset: 7,
   })

@@ -234,7 +234,7 @@ test.each<[string, string, RegExp]>([
   expect(failure.stack).toMatch(place)
 })
 
-test('what cannot emit any more holds nobody up, and work that ends is waited for', async () => {
+test('work that cannot emit any more is not waited for, unless it ends soon', async () => {
   const quiet = [
     // A timeout that was not needed, an open connection, an interval that counts.
     `map: async (line: string, emit) => { await Promise.race([null, new Promise(resolve => setTimeout(resolve, 100_000))]); emit(null, line) }`,
@@ -298,7 +298,7 @@ test('a heap that overflows, and memory beside it', async () => {
   expect([buffers.cause, buffers.failure.message]).toEqual(['program', expect.stringMatching(/used more than 64(\.0)? MiB of memory/)])
 })
 
-test('what a program has started does not outlive it', async () => {
+test('processes that a program has started do not outlive it', async () => {
   const spawning =
     `import { spawn } from 'node:child_process'\n`
     + program(`async map(line: string) { console.log(spawn('sleep', ['1000']).pid); if (line === 'bad') throw new Error('stop') }`)
@@ -333,7 +333,7 @@ test.each<[string, string]>([
   ['one in a session of its own, with another environment', `execSync(${JSON.stringify(daemon('env -i setsid'))}).toString()`],
   ['one in a session of its own, in another directory', `execSync(${JSON.stringify(daemon('env -C / setsid'))}).toString()`],
   ['one that another one has started', `spawn('sh', ['-c', 'sleep 1000 & wait'], { stdio: 'ignore' }).unref()`],
-])('what a program has started ends with its job, though its process was kept for the next task: %s', async (_, start) => {
+])('processes that a program has started end with its job, even if its executor was kept for the next task: %s', async (_, start) => {
   const spawning = `import { spawn, execSync } from 'node:child_process'\nvoid [spawn, execSync]\n` +
     program(`map(line: string, emit) { if (line !== 'bad') return; const made: any = ${start.replace('.unref()', '')}; made.unref?.(); console.log(typeof made === 'string' ? made.trim() : made.pid); emit(process.pid, 1) }`)
   const job = `children-${start.length}`

@@ -56,7 +56,7 @@ test('a task whose functions have left nothing running waits for nothing, and th
 test.each<[string, Partial<StartedWork>]>([
   ['a timer', { afterMs: 20 }], ['a timer of a minute', { afterMs: 60_000 }], ['an interval', { afterMs: 20, repeats: true }],
   ['a thread', { kind: 'handle' }], ['a process', { kind: 'handle' }],
-])('what was told to keep nothing running is not waited for if no emit can be reached: %s', async (_, left) => {
+])('unref\'d work is not waited for if no emit can be reached: %s', async (_, left) => {
   const { ms, failed } = await waited({ left: [left], held: false })
   expect(failed).toBeUndefined()
   expect(ms).toBeLessThanOrEqual(2)
@@ -65,7 +65,7 @@ test.each<[string, Partial<StartedWork>]>([
 test.each<[string, Partial<StartedWork>, { until: number; about: number }]>([
   ['a timer', { afterMs: 3_000 }, { until: 3_000, about: 3_000 }], ['a thread', { kind: 'handle' }, { until: 20_000, about: 20_000 }],
   ['an interval, once', { afterMs: 500, repeats: true }, { until: Infinity, about: 500 }],
-])('what was told to keep nothing running is waited for while an emit can be reached: %s', async (_, left, { until, about }) => {
+])('unref\'d work is waited for while an emit can be reached: %s', async (_, left, { until, about }) => {
   const { ms, failed } = await waited({ left: [left], held: true, until })
   expect(failed).toBeUndefined()
   expect(ms).toBeGreaterThanOrEqual(about)

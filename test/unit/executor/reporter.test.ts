@@ -64,7 +64,7 @@ test('a report that is refused for good becomes the failure of its attempt, with
   expect(await reporter.tell(id(1), done({ records: 1 }))).toBe(true)
 })
 
-test('one that is refused altogether is given up, and one that may be heard later is told until it is', async () => {
+test('a report that is refused twice is given up, and one that may succeed later is sent until it does', async () => {
   const never = reporterOf([], () => 'UNAUTHENTICATED')
   expect(await never.reporter.tell(id(0), done({}))).toBe(false)
   let tries = 0
@@ -81,7 +81,7 @@ test('one that is refused altogether is given up, and one that may be heard late
   expect(tries).toBe(4)
 })
 
-test('a failure says no more than the schema takes, however long its texts and however many outputs are missing', async () => {
+test('a failure is cut to the limits of the schema, however long its texts and however many outputs are missing', async () => {
   const { reporter, told } = reporterOf()
   const outcome = { ...failed('fetch', 'x'.repeat(50_000), { good: 1, bad: NaN }), missing: Array.from({ length: 1500 }, (_, i) => id(i)) }
   await reporter.tell(id(0), { ...outcome, failure: { ...outcome.failure, stack: 'y'.repeat(50_000) } })
@@ -89,7 +89,7 @@ test('a failure says no more than the schema takes, however long its texts and h
   expect((told[0] as { missing: unknown[] }).missing).toHaveLength(1000)
 })
 
-test('progress is told of all attempts, whatever one of them has counted and however many they are', async () => {
+test('progress is reported for all attempts, whatever one of them has counted and however many they are', async () => {
   const running = Array.from({ length: 1001 }, (_, i) => ({
     attempt: id(i), counters: { 'user.odd': i === 5 ? Infinity : 1 }, fraction: i === 6 ? NaN : 0.5,
   }))

@@ -76,7 +76,7 @@ test('outputs that a node does not have, or that no node has, are named', async 
   expect(both.failure.message).toContain('2 of 3 map outputs')
 })
 
-test('outputs of a node that says nothing are waited for until the namenode has them made again, and no longer', async () => {
+test('outputs of a node that does not answer are waited for until the namenode has them computed again, and no longer', async () => {
   const attempts = await maps('frozen')
   const { place } = bench.mill.namenode.nodes.get(bench.mill.datanodes[1]!.node)!
   const { address } = place
@@ -101,7 +101,7 @@ test('outputs of a node that says nothing are waited for until the namenode has 
   }
 })
 
-test('outputs of a job that has not ended are good after a restart of their node, and half-made ones go', async () => {
+test('outputs of a running job are kept over a restart of their node, and incomplete ones are removed', async () => {
   const attempts = await maps('restart')
   const directory = `${bench.mill.dirOf(1)}/shuffle/restart`
   await bench.mill.datanodes[1]!.stop()

@@ -83,7 +83,7 @@ async function readAll(source: SplitSource, from: number): Promise<string> {
 
 const replaced = { code: 'ENOENT', message: expect.stringContaining('/f is another file now than when the job was submitted') }
 
-test('the blocks that came with the task are read, and what lies beyond as the namenode says', async () => {
+test('the blocks that came with the task are read, and for bytes beyond them the namenode is asked', async () => {
   const { source, asked } = sourceOf({}, [rangeOf(8, 16, [1])])
   expect(await readAll(source, 9)).toBe(text.slice(9))
   expect(asked).toEqual(['block 1 1-8', 'locate /f 16', `read 16-${text.length}`])

@@ -162,7 +162,7 @@ test('asynchronous functions are awaited in order', async () => {
   expect(await bench.outputOf(await bench.done(slow, '/in'))).toBe('rye oats\nwheat\n\nlast\n')
 })
 
-test('progress is told while a task runs', async () => {
+test('progress is reported while a task runs', async () => {
   const before = bench.scheduler.progress.length
   const slow = program(
     `async map(line: string, emit, { counter }) { counter('done'); await new Promise(resolve => setTimeout(resolve, 400)); emit(null, line) }`,
@@ -184,7 +184,7 @@ test('an attempt that did not win leaves nothing', async () => {
   await expect.poll(() => readdir(`${bench.mill.dirOf(0)}/shuffle/${work.job}`)).toEqual([])
 })
 
-test('an end that nobody heard is told again, and the same order is not run twice', async () => {
+test('an outcome that was not acknowledged is reported again, and the same order is not run twice', async () => {
   bench.scheduler.deaf = 2
   const work = await bench.work(program(`map(line: string, emit) { emit(null, line) }`), '/in')
   const first = bench.run(work)

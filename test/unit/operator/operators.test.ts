@@ -231,7 +231,7 @@ test.each<[string, () => unknown, RegExp]>([
   expect(calls).toBe(2)
 })
 
-test('what is thrown between two pairs leaves the first one out of nothing: the task fails, and the generator is closed', async () => {
+test('an error between two yielded pairs fails the task, and the generator is closed', async () => {
   const sink = new MemorySink()
   let closed = false
   const map = function* () { try { yield ['a', 1]; yield ['bad', () => 1] } finally { closed = true } }
@@ -360,7 +360,7 @@ test('an emit that was kept is too late in the call for the next record, and in 
 async function ticks(count: number): Promise<void> { for (let i = 0; i < count; i++) await null }
 const null_ = async () => {}
 
-test('what fails for a key of bigints is told with the key', () => {
+test('an error for a key with bigints is reported with the key', () => {
   const operator = new ReduceOperator(() => { throw new TypeError('v.reduce is not a function') }, new Turns(() => {}), undefined)
   const group = { key: [9007199254740993n, 2] as Key, values: [] as unknown[] }
   let failure: unknown

@@ -76,7 +76,7 @@ test('a flood that is emitted without a pause waits on the disk and comes out in
   expect(await readdir(dir)).toEqual([])
 })
 
-test('what is emitted while an earlier flood drains stays behind it', async () => {
+test('records emitted while earlier ones are drained stay behind them', async () => {
   const overflow = await Overflow.open(disk, join(dir, 'overflow'))
   const piece = (n: number) => Buffer.alloc(1 << 20, n)
   for (let n = 0; n < 8; n++) overflow.push(piece(n))
@@ -103,7 +103,7 @@ test('emit after the end is refused instead of lost', async () => {
   expect(() => shuffle.emit('b', 2)).toThrow('when the task had ended')
 })
 
-test('a full disk is told as such even if the program has caught the error', async () => {
+test('a full disk is reported as such even if the program has caught the error', async () => {
   const { sink, file } = await fileSink(fullAfter(1 << 20))
   for (let i = 0; i < 8 << 10; i++) {
     try { sink.emit(null, 'x'.repeat(1023)) } catch (error) { expect(error).toBeInstanceOf(SinkFailed) }
@@ -125,7 +125,7 @@ test('a full disk is told as such even if the program has caught the error', asy
   expect(await readdir(dir)).toEqual([])
 })
 
-test('what cannot travel is the program\'s fault and not the disk\'s', async () => {
+test('a value that cannot be serialised is an error of the program and not of the disk', async () => {
   const sink = new ShuffleSink(await MapOutput.open({ partitions: 1, disk, directory: dir, name: 'a', memoryBytes: 1 << 20 }))
   expect(() => sink.emit('a', undefined)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
   expect(() => sink.emit(Symbol('s') as never, 1)).toThrow(expect.objectContaining({ code: 'EINVAL' }))

@@ -85,7 +85,7 @@ test('a plan that no rule can better is returned as it is, and rules leave the p
   expect(chainOf(given.root).every(node => Object.isFrozen(node))).toBe(true)
 })
 
-test('rules that undo each other are found out instead of running for ever', () => {
+test('rules that undo each other are detected instead of running forever', () => {
   const flip = { name: 'flip', apply: (node: PlanNode): PlanNode => (node.kind === 'read' ? { ...node } : node) }
   expect(() => optimize(planMapReduce({ map }), [...rules, flip])).toThrow('undo each other')
 })

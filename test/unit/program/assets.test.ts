@@ -130,7 +130,7 @@ test('other assets are another program; what is on the machine is used, and fetc
   expect(bytes.toString()).toMatch(/^x\/\/# gristmillAssets=\S+\n$/)
 })
 
-test('an asset that is not there, absolute, or too large is refused', async () => {
+test('an asset that is missing, absolute, or too large is refused', async () => {
   const at = dirname(await source('big/a.bin', ''))
   await expect(readAssets(disk, at, ['nope.txt'])).rejects.toMatchObject({
     code: 'ENOENT',

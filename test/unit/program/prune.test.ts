@@ -25,14 +25,14 @@ async function fill(entries: Readonly<Record<string, number>>): Promise<void> {
 }
 const left = async (): Promise<string[]> => (await readdir(dir)).sort()
 
-test('the oldest of too many go, whatever they have', async () => {
+test('the oldest entries beyond the count limit are removed, whatever their size', async () => {
   await fill({ c: 1, 'b.assets': 1, a: 1, d: 1 })
   await prune({ disk, log: silent }, dir, { entries: 2 })
   expect(await left()).toEqual(['a', 'd'])
   await prune({ disk, log: silent }, join(dir, 'nowhere'), { entries: 2, bytes: 1 })
 })
 
-test('the oldest of too many bytes go, and what lies in directories counts', async () => {
+test('the oldest entries beyond the byte limit are removed, and files in directories count', async () => {
   await fill({ a: 10, 'b.assets': 500, c: 10, d: 100 })
   await prune({ disk, log: silent }, dir, { entries: 100, bytes: 620 })
   expect(await left()).toEqual(['a', 'b.assets', 'c', 'd'])
@@ -42,13 +42,13 @@ test('the oldest of too many bytes go, and what lies in directories counts', asy
   expect(await left()).toEqual(['c', 'd'])
 })
 
-test('what is in use stays', async () => {
+test('entries in use are kept', async () => {
   await fill({ a: 10, 'a.assets': 100, b: 10, c: 10 })
   await prune({ disk, log: silent }, dir, { entries: 1, bytes: 10, keep: name => name.startsWith('a') })
   expect(await left()).toEqual(['a', 'a.assets'])
 })
 
-test('what cannot be removed is told and keeps nothing else, and nothing newer goes in its place', async () => {
+test('an entry that cannot be removed is logged and keeps no other one, and no newer entry is removed in its place', async () => {
   await fill({ a: 10, 'b.assets': 500, c: 10, d: 10 })
   const told: unknown[] = []
   const room = (broken: Partial<Disk>) => ({

@@ -36,7 +36,7 @@ test('parameters have the types of their defaults', () => {
   })
 })
 
-test('what is not said need not be: words are counted without a type', () => {
+test('types are optional: words are counted without any', () => {
   mapReduce({
     map(line: string, emit) { for (const word of line.split(' ')) emit(word, 1) },
     combine: (_word, counts) => sum(counts),

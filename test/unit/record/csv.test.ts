@@ -187,7 +187,7 @@ function rowsOf(text: string, delimiter: string): Array<{ fields: string[]; bad:
 }
 
 describe('the rule for rows', () => {
-  test('the parser, the messages and the cutter of blocks see the same rows as one who goes through the characters, whatever stands there', async () => {
+  test('parser, messages and block boundaries see the same rows as a simple model, for any text', async () => {
     const seed = Number(process.env['SEED'] ?? 106)
     console.info(`seed ${seed}`)
     const random = dice(seed)
@@ -250,7 +250,7 @@ describe('at the edges', () => {
   const all = async (bytes: Buffer, range: Partial<Parameters<typeof rangeOf>[1]> = {}, pieceMax = 1) =>
     plain(await readAll([rangeOf(bytes, { partial: true, ...range }, dice(1), pieceMax)], lenient))
 
-  test('of two faults in a row the first one is told', async () => {
+  test('of two faults in a row the first one is reported', async () => {
     await expect(
       readAll([rangeOf(Buffer.from('"a"x,"b"y\n'), { partial: true }, dice(1))], { ...lenient, badRecords: 'error' }),
     ).rejects.toThrow(/after the closing quote of field 1 stands "x"/)

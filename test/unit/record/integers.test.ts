@@ -104,7 +104,7 @@ describe('integers of JSON lines', () => {
     expect(large).toBeGreaterThan(1000)
   })
 
-  test('the quick look never says "no" where something would be lost', () => {
+  test('the quick check never returns false where digits would be lost', () => {
     const seed = Number(process.env['SEED'] ?? 53)
     console.info(`seed ${seed}`)
     const random = dice(seed)

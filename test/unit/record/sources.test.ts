@@ -247,7 +247,7 @@ describe('compressed files', () => {
     expect(await read(Buffer.concat([skipped, stored.zstd, skipped]), { format: 'lines' })).toHaveLength(500)
   })
 
-  test('what blows up beyond measure is refused', async () => {
+  test('an extreme compression ratio is refused', async () => {
     const part = zstdCompressSync(Buffer.alloc(32 << 20))
     const bomb = Buffer.concat(Array.from({ length: 20 }, () => part))
     let bytes = 0
@@ -459,7 +459,7 @@ describe('dialects of CSV', () => {
     expect(await read(Buffer.from('a,b\nsep=,\n'), { format: 'csv' })).toEqual([{ a: 'sep=', b: '' }])
   })
 
-  test('a bad row in a file does not make it another dialect, and is told of or counted', async () => {
+  test('a bad row does not change the dialect of its file, and is reported or counted', async () => {
     const text = `a;b\n${'1;2\n'.repeat(9)}bad, row\n`
     await expect(read(Buffer.from(text), { format: 'csv' })).rejects.toThrow(
       /cut by ";", the row has 1 field, the header names 2 .*delimiter/,
@@ -562,7 +562,7 @@ describe('dialects of CSV', () => {
     expect(claimOf(Buffer.from(text), { path: 'x.csv', isAll: true, format: 'csv', delimiter })).toEqual({ format: 'csv', delimiter })
   })
 
-  test('the advice on what separates the fields begins with the likeliest', async () => {
+  test('the advice on the delimiter begins with the most likely one', async () => {
     for (const [text, first] of [
       ['Report of May\n\na;b\n1;2\n3;4\n', ';'], ['Report of May, 2024\na;b;c\n1;2;3\n', ';'], [`${'a|b,1\n'.repeat(9)}c|d\n`, '|'],
     ] as const) {
@@ -570,12 +570,12 @@ describe('dialects of CSV', () => {
     }
   })
 
-  test('a header without rows is no rows, whatever could separate it', async () => {
+  test('a file with only a header has no rows, whatever the delimiter', async () => {
     expect(await read(Buffer.from('name;price, EUR\n'), { format: 'csv' })).toEqual([])
     await expect(read(Buffer.from('name;price, EUR\n'), { format: 'csv', header: false })).rejects.toThrow(/first rows/)
   })
 
-  test('the reader\'s options come before the metadata, and these before what the rows show', async () => {
+  test('the reader\'s options take precedence over the metadata, and these over the rows', async () => {
     const bytes = Buffer.from('a;b,c|d\n')
     const fields = async (input: Partial<InputOptions>, delimiter?: string) =>
       values(await readAll([rangeOf(bytes, { delimiter }, dice(1))], { format: 'csv', header: false, ...input }))
@@ -597,7 +597,7 @@ describe('dialects of CSV', () => {
       )
   })
 
-  test('of rows that could be cut in two ways nothing is claimed, nor of rows that hardly fit', () => {
+  test('no delimiter is stored for rows that could be split in two ways, nor for rows that hardly fit', () => {
     const claim = (text: string) => claimOf(Buffer.from(text), { path: 'x.csv', isAll: true, format: 'csv' })
     expect(claim('1,5;2,5\n3,5;4,5\n')).toEqual({ format: 'bytes', doubt: expect.stringContaining('--delimiter') as string })
     expect(claim('a;b\n1;2\n')).toEqual({ format: 'csv', delimiter: ';' })

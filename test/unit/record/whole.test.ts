@@ -31,7 +31,7 @@ test('the bytes of a file are one record as they are', async () => {
     ])
 })
 
-test('what is no UTF-8 is counted, or refused, or read in the encoding that is given', async () => {
+test('invalid UTF-8 is counted, or refused, or read in the given encoding', async () => {
   const odd = Buffer.concat([bytes, Buffer.of(0xff)])
   const counters = newReadCounters()
   expect(await readAll([range(odd)], { format: 'whole' }, counters)).toMatchObject([{ value: { text: `${text}\ufffd` } }])

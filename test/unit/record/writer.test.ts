@@ -68,7 +68,7 @@ describe('output', () => {
       })
     ).map(({ value }) => value)
 
-  test('what begins with a character that is a byte order mark elsewhere keeps it, at the start of a file too', async () => {
+  test('a record that begins with U+FEFF keeps it, at the start of a file too', async () => {
     const marked = '\ufeffname'
     for (const header of [true, false]) {
       expect(
@@ -115,7 +115,7 @@ describe('output', () => {
     expect([writer.records, writer.take().length]).toEqual([0, 0])
   })
 
-  test('names that no header says, and cells that look like the line for the separator, come back', async () => {
+  test('columns without a header row, and cells that look like the `sep=` line, are read back', async () => {
     expect(await back({ format: 'csv', header: false, columns: ['key'] }, [['k', { key: 1 }]])).toEqual([['k', '1']])
     for (const delimiter of [',', ';']) {
       expect(

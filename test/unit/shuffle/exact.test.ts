@@ -84,7 +84,7 @@ test('memory that was spilled counts as free again, so that the next spill comes
   }
 })
 
-test('a partition function chooses one of the partitions, the last one included, or is told', () => {
+test('a partition function may choose any partition, the last one included; another result is an error', () => {
   expect([0, 3].map(chosen => askPartitioner(() => chosen, 'k', 4))).toEqual([0, 3])
   for (const wrong of [4, -1, 1.5, NaN, undefined])
     expect(() => askPartitioner(() => wrong as never, 'k', 4), String(wrong)).toThrow(expect.objectContaining({ code: 'EINVAL' }))

@@ -12,7 +12,7 @@ const extentOf = (bytes: number) => ({ offset: 0, bytes, records: 1, crc: 1 })
 async function* once(bytes: Uint8Array) { yield bytes }
 const fetched = async (directory: string): Promise<string[]> => (await fs.readdir(directory)).sort()
 
-test('what is received fills memory to the last byte; one more goes into a file, whatever came before', async () => {
+test('segments are received into memory up to the last byte of the budget; a larger one goes into a file', async () => {
   const directory = await scratch()
   const inbox = new Inbox({ disk: localDisk, directory, name: 'r', memoryBytes: 100 })
   const bytes = Buffer.from(Array.from({ length: 60 }, (_, i) => i))

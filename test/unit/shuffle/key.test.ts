@@ -95,7 +95,7 @@ describe('keys', () => {
     for (const key of [largest + 1n, -largest - 1n]) expect(() => encoded(key)).toThrow(/309 digits/)
   })
 
-  test('a partition function that answers nonsense is told so', () => {
+  test('a partition function with an invalid result is an error', () => {
     for (const answer of [-1, 4, 0.5, NaN, undefined]) {
       expect(() => askPartitioner(() => answer as number, 'k', 4)).toThrow(/must return an integer from 0 to 3/)
     }
@@ -120,7 +120,7 @@ describe('values', () => {
     expect(roundTrip(value)).toEqual(value)
   })
 
-  test('nested to its limit a value travels and is copied, and not a level more', () => {
+  test('a value nested up to the limit is encoded and copied, and one more level is refused', () => {
     for (const wrap of [
       (value: unknown) => [value], (value: unknown) => ({ value }), (value: unknown) => new Map([[1, value]]),
       (value: unknown) => new Map([[value, 1]]), (value: unknown) => new Set([value]),
