@@ -42,7 +42,7 @@ export class TaskRunnerChild {
   #task: TaskAttempt | undefined
   #attempt: AttemptId | undefined
   #log: LogWriter | undefined
-  #over = false
+  #failed = false
 
   constructor(world: ChildWorld) { this.#world = world }
 
@@ -100,10 +100,10 @@ export class TaskRunnerChild {
 
   #finish(outcome: AttemptOutcome): void {
     const attempt = this.#attempt
-    if (attempt === undefined || this.#over) return
+    if (attempt === undefined || this.#failed) return
     this.#attempt = undefined
     // After a failure this process is ended; code that still runs in it must send no more outcomes.
-    if (outcome.kind === 'failed') this.#over = true
+    if (outcome.kind === 'failed') this.#failed = true
     this.#send({ kind: 'finished', attempt, outcome })
   }
 
@@ -114,14 +114,14 @@ export class TaskRunnerChild {
 
   /** Log for events of the node, which are not part of the program's output. */
   #nodeLog(): Log {
-    const say = (level: 'debug' | 'info' | 'warn' | 'error', own: LogFields) => (message: string, fields?: LogFields): void => {
+    const logAt = (level: 'debug' | 'info' | 'warn' | 'error', own: LogFields) => (message: string, fields?: LogFields): void => {
       const plain = Object.fromEntries(
         Object.entries({ ...own, ...fields }).map(([name, value]) => [name, value instanceof Error ? value.message : value]),
       )
       if (level !== 'debug') this.#send({ kind: 'log', level, message, fields: plain })
     }
     const make = (own: LogFields): Log => ({
-      debug: say('debug', own), info: say('info', own), warn: say('warn', own), error: say('error', own),
+      debug: logAt('debug', own), info: logAt('info', own), warn: logAt('warn', own), error: logAt('error', own),
       child: more => make({ ...own, ...more }),
     })
     return make({})

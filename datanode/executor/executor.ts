@@ -58,11 +58,11 @@ export class Executor {
   readonly #jobs = new Set<JobId>()
   #baseBytes = baseBytesDefault
   #running: Running | undefined
-  #lastWords = ''
-  #gone = false
+  #outputTail = ''
+  #exited = false
   #retired = false
   #spawned = false
-  #over = false
+  #jobEnded = false
 
   constructor(options: ExecutorOptions) {
     this.#options = options
@@ -85,16 +85,16 @@ export class Executor {
   get scratch(): string { return this.#options.scratch }
   get attempt(): AttemptId | undefined { return this.#running?.attempt }
   /** True if it can take a task. */
-  get isIdle(): boolean { return !this.#running && !this.#gone && !this.#retired }
+  get isIdle(): boolean { return !this.#running && !this.#exited && !this.#retired }
   /** True if it must not be reused: it has run `jobsMax` jobs, or a job has ended whose child processes may still run. */
-  get isWorn(): boolean { return this.#jobs.size >= jobsMax || this.#over }
+  get isWorn(): boolean { return this.#jobs.size >= jobsMax || this.#jobEnded }
   get progress(): { readonly counters: Counters; readonly fraction: number } | undefined { return this.#running }
 
   /** Runs an attempt. Never rejects. After a failure the process is not reused: it exits or is killed. */
   run(work: TaskWork, setup: Omit<Setup, 'scratch'>): Promise<AttemptOutcome> {
     assert(this.isIdle, 'an executor runs one attempt at a time')
     const { clock } = this.#options
-    this.#lastWords = ''
+    this.#outputTail = ''
     this.#jobs.add(work.job)
     return new Promise(resolve => {
       const running: Running = { attempt: work.attempt, resolve, cancels: [], counters: {}, fraction: 0, verdict: undefined }
@@ -121,7 +121,7 @@ export class Executor {
   /** A job has ended. If its program has started processes, this process ends, and they with it: now, or after the running attempt. */
   jobOver(job: JobId): void {
     if (!this.#spawned || !this.#jobs.has(job)) return
-    this.#over = true
+    this.#jobEnded = true
     if (this.isIdle) this.retire()
   }
 
@@ -181,19 +181,19 @@ export class Executor {
   }
 
   #output(bytes: Buffer): void {
-    this.#lastWords = (this.#lastWords + bytes.toString('latin1')).slice(-4000)
+    this.#outputTail = (this.#outputTail + bytes.toString('latin1')).slice(-4000)
     if (this.#running) this.#options.onOutput(this.#running.attempt, bytes)
   }
 
   #exit({ code, signal }: { code: number | null; signal: string | null }): void {
-    this.#gone = true
+    this.#exited = true
     const running = this.#running
-    if (running) this.#settle(running.verdict ?? failed('program', this.#causeOfDeath(code, signal), running.counters))
+    if (running) this.#settle(running.verdict ?? failed('program', this.#exitCause(code, signal), running.counters))
     this.#options.onExit(this)
   }
 
-  #causeOfDeath(code: number | null, signal: string | null): string {
-    if (/heap out of memory|Allocation failed|heap limit/i.test(this.#lastWords)) {
+  #exitCause(code: number | null, signal: string | null): string {
+    if (/heap out of memory|Allocation failed|heap limit/i.test(this.#outputTail)) {
       return `the task used more than ${formatBytes(this.memoryBytes)} of memory: its heap was full; keep less at a time, or give it more (--memory)`
     }
     if (signal === 'SIGKILL')

@@ -29,7 +29,7 @@ export class Pool {
   readonly #executors = new Set<Executor>()
   readonly #idleSince = new Map<Executor, number>()
   readonly #scratch: string
-  readonly #leaving = new Set<Promise<void>>()
+  readonly #removing = new Set<Promise<void>>()
   readonly #starting = new Set<Promise<unknown>>()
   #cancelSpare: (() => void) | undefined
   #cancelIdle: (() => void) | undefined
@@ -131,7 +131,7 @@ export class Pool {
     const executor: Executor = new Executor({
       processes, clock, log, scratch, cacheDir: this.#cacheDir, memoryBytes,
       writable: ['shuffle', 'logs', 'programs'].map(name => `${this.#options.dir}/${name}`),
-      onOutput, onExit: gone => this.#gone(gone),
+      onOutput, onExit: exited => this.#exited(exited),
     })
     this.#executors.add(executor)
     return executor
@@ -140,18 +140,18 @@ export class Pool {
   #idle(executor: Executor): void {
     const { clock } = this.#options.world
     this.#idleSince.set(executor, clock.mono())
-    this.#cancelIdle ??= clock.after(idleMs, () => this.#lookAtIdle())
+    this.#cancelIdle ??= clock.after(idleMs, () => this.#retireIdle())
   }
 
   /** Retires processes without a task for `idleMs`, except for the spare. */
-  #lookAtIdle(): void {
+  #retireIdle(): void {
     const { clock } = this.#options.world
     this.#cancelIdle = undefined
     for (const [executor, since] of this.#idleSince) {
       if (executor.affinity !== undefined && clock.mono() - since >= idleMs) this.#retire(executor)
     }
     if ([...this.#idleSince.keys()].some(executor => executor.affinity !== undefined))
-      this.#cancelIdle = clock.after(idleMs, () => this.#lookAtIdle())
+      this.#cancelIdle = clock.after(idleMs, () => this.#retireIdle())
   }
 
   #retireOldest(): void {
@@ -163,7 +163,7 @@ export class Pool {
     executor.retire()
   }
 
-  #gone(executor: Executor): void {
+  #exited(executor: Executor): void {
     this.#executors.delete(executor)
     this.#idleSince.delete(executor)
     this.#remove(executor.scratch)
@@ -183,8 +183,8 @@ export class Pool {
         log.warn('a scratch directory could not be removed', { error, dir: scratch })
         clock.after(removeAgainMs, () => { if (!this.#stopped) this.#remove(scratch) })
       })
-      .finally(() => { this.#leaving.delete(removed) })
-    this.#leaving.add(removed)
+      .finally(() => { this.#removing.delete(removed) })
+    this.#removing.add(removed)
   }
 
   #scheduleSpare(): void {
@@ -208,6 +208,6 @@ export class Pool {
       for (const executor of this.#executors) executor.kill('the datanode stops')
       await empty
     }
-    await Promise.all(this.#leaving)
+    await Promise.all(this.#removing)
   }
 }

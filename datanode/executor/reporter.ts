@@ -38,22 +38,22 @@ const missingMax = 1000
 
 export class Reporter {
   readonly #options: ReporterOptions
-  readonly #telling = new Map<AttemptId, AttemptOutcome>()
+  readonly #unacknowledged = new Map<AttemptId, AttemptOutcome>()
   readonly #stopping = new AbortController()
   #cancel: (() => void) | undefined
 
   constructor(options: ReporterOptions) { this.#options = options }
 
   /** Attempts that have ended and whose outcome is not acknowledged yet. */
-  get telling(): AttemptId[] { return [...this.#telling.keys()] }
+  get telling(): AttemptId[] { return [...this.#unacknowledged.keys()] }
 
   /** Starts progress reports; they end when no attempt is left. */
   watch(): void {
     if (this.#cancel || this.#stopping.signal.aborted) return
     this.#cancel = this.#options.clock.after(progressMs, () => {
-      void this.#tellProgress().finally(() => {
+      void this.#reportProgress().finally(() => {
         this.#cancel = undefined
-        if (this.#options.running().length > 0 || this.#telling.size > 0) this.watch()
+        if (this.#options.running().length > 0 || this.#unacknowledged.size > 0) this.watch()
       })
     })
   }
@@ -62,13 +62,13 @@ export class Reporter {
   async tell(attempt: AttemptId, outcome: AttemptOutcome): Promise<boolean> {
     const { clock, random, log, node, namenode, caller } = this.#options
     const { signal } = this.#stopping
-    let told = boundedOutcome(outcome)
+    let report = boundedOutcome(outcome)
     let refused = false
-    this.#telling.set(attempt, told)
+    this.#unacknowledged.set(attempt, report)
     try {
       for (let tries = 1; !signal.aborted; tries++) {
         try {
-          const { committed } = await caller().call(namenode, finished, { node, attempt, outcome: told }, { signal, peer: 'namenode' })
+          const { committed } = await caller().call(namenode, finished, { node, attempt, outcome: report }, { signal, peer: 'namenode' })
           return committed
         } catch (thrown) {
           const error = asError(thrown)
@@ -77,13 +77,13 @@ export class Reporter {
             log.error('the namenode refuses the report of an attempt', { error, attempt })
             if (refused) return false
             refused = true
-            told = boundedOutcome(
+            report = boundedOutcome(
               failed(
                 'system',
-                `the namenode refused the report of this attempt, which was "${told.kind}" (${error.code}: ${error.message})`,
+                `the namenode refused the report of this attempt, which was "${report.kind}" (${error.code}: ${error.message})`,
               ),
             )
-            this.#telling.set(attempt, told)
+            this.#unacknowledged.set(attempt, report)
             continue
           }
           if (tries === 1) log.warn('the end of an attempt could not be reported to the namenode; trying again', { error, attempt })
@@ -92,18 +92,18 @@ export class Reporter {
       }
       return false
     } finally {
-      this.#telling.delete(attempt)
+      this.#unacknowledged.delete(attempt)
     }
   }
 
-  async #tellProgress(): Promise<void> {
+  async #reportProgress(): Promise<void> {
     const { node, namenode, caller, session, running, onKill, log } = this.#options
     const all = [
       ...running().map(({ attempt, counters, fraction }) => ({
         attempt, counters: finite(counters),
         fraction: Number.isFinite(fraction) ? fraction : 0,
       })),
-      ...[...this.#telling].map(([attempt, { counters }]) => ({ attempt, counters: finite(counters), fraction: 1 })),
+      ...[...this.#unacknowledged].map(([attempt, { counters }]) => ({ attempt, counters: finite(counters), fraction: 1 })),
     ]
     try {
       for (let at = 0; at < all.length; at += progressMax) {

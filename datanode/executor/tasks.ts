@@ -10,13 +10,13 @@ import { readLog } from './logs.ts'
 import { TaskRunner } from './runner.ts'
 
 /** Directories of tasks below the node's home. */
-const ours = ['executor', 'shuffle', 'programs', 'logs']
+const taskDirectories = ['executor', 'shuffle', 'programs', 'logs']
 
 /** Removes task directories from a directory that is no longer the home: they would never be used or cleaned up again. */
-async function leave({ disk, log: say }: TaskHost['world'], dir: string): Promise<void> {
-  for (const name of ours) {
+async function removeTaskDirectories({ disk, log: logger }: TaskHost['world'], dir: string): Promise<void> {
+  for (const name of taskDirectories) {
     await disk.removeTree(`${dir}/${name}`).catch((error: unknown) => {
-      say.warn('leftovers of tasks in another directory cannot be removed', { error: asError(error), dir: `${dir}/${name}` })
+      logger.warn('leftovers of tasks in another directory cannot be removed', { error: asError(error), dir: `${dir}/${name}` })
     })
   }
 }
@@ -24,7 +24,7 @@ async function leave({ disk, log: say }: TaskHost['world'], dir: string): Promis
 /** `prestart`: start an executor before the first task comes; default: true. */
 export async function openTasks(host: TaskHost, { prestart = true }: { prestart?: boolean } = {}): Promise<Tasks> {
   const { world, dir, others } = host
-  for (const other of others) await leave(world, other)
+  for (const other of others) await removeTaskDirectories(world, other)
   const outputs = await MapOutputs.open({ disk: world.disk, dir, pool: new FramePool(), log: world.log })
   const runner = await TaskRunner.open(host, outputs)
   return {

@@ -46,7 +46,7 @@ export interface SessionTools {
 }
 
 /** Concurrent calls about failed copies. */
-const tellingMax = 8
+const failureReportsMax = 8
 /** Polls that fail in a row while heartbeats are answered; after them a new session is started, with new orders. */
 const pollFailuresMax = 10
 const backoff = { firstMs: 100, maxMs: 2_000 }
@@ -73,9 +73,9 @@ export class Session {
   #fullSending = this.#fullAwaited
   #wakeReports: () => void = () => {}
   #poll = new AbortController()
-  #telling = 0
+  #failureReports = 0
   /** Number of heartbeats answered. */
-  #beatsHeard = 0
+  #beatsAnswered = 0
   readonly #reported = awaitable()
 
   constructor(tools: SessionTools, id: number) {
@@ -125,7 +125,7 @@ export class Session {
       },
       { retry: false, timeoutMs: heartbeatMs * 4 },
     )
-    this.#beatsHeard++
+    this.#beatsAnswered++
     time.heard(reply.nowMs, askedMs)
     await fence.pass(reply)
   }
@@ -133,16 +133,16 @@ export class Session {
   /** Offers free slots now: restarts the long poll, because the running one carries the number from when it began. */
   offer(): void { this.#poll.abort() }
 
-  /** Reports a failed copy. Best effort, and at most `tellingMax` at a time: the namenode's timeout finds the others. */
+  /** Reports a failed copy. Best effort, and at most `failureReportsMax` at a time: the namenode's timeout finds the others. */
   async copyFailed(failure: CopyFailed): Promise<void> {
-    if (this.#telling >= tellingMax || this.#ending.signal.aborted) return
-    this.#telling++
+    if (this.#failureReports >= failureReportsMax || this.#ending.signal.aborted) return
+    this.#failureReports++
     try {
       await this.#call(copyFailed, { node: this.#tools.node, session: this.id, ...failure }, { retry: false, timeoutMs: 5_000 })
     } catch (error) {
       this.#tools.log.debug('a failed copy could not be reported to the namenode', { error: asError(error) })
     } finally {
-      this.#telling--
+      this.#failureReports--
     }
   }
 
@@ -167,7 +167,7 @@ export class Session {
       try {
         await this.beat()
       } catch (error) {
-        if (this.#over(error)) throw error
+        if (this.#endsSession(error)) throw error
         log.debug('a heartbeat was not answered', { error: asError(error) })
       }
       await clock.sleep(Math.max(0, started + heartbeatMs - clock.mono()), this.#ending.signal)
@@ -198,10 +198,10 @@ export class Session {
       } else if (!this.#fullWanted) {
         await new Promise<void>((resolve, reject) => {
           const { signal } = this.#ending
-          const over = (): void => reject(signal.reason as Error)
-          if (signal.aborted) return over()
-          signal.addEventListener('abort', over, { once: true })
-          this.#wakeReports = () => { signal.removeEventListener('abort', over); resolve() }
+          const onAbort = (): void => reject(signal.reason as Error)
+          if (signal.aborted) return onAbort()
+          signal.addEventListener('abort', onAbort, { once: true })
+          this.#wakeReports = () => { signal.removeEventListener('abort', onAbort); resolve() }
         })
         this.#wakeReports = () => {}
         await clock.yield() // changes of one turn go into one report
@@ -212,7 +212,7 @@ export class Session {
   async #orders(): Promise<void> {
     const { clock, random, node, runner, fence, orders: work, longPollMs, log } = this.#tools
     await this.reported
-    for (let failures = 0, heard = 0; ;) {
+    for (let failures = 0, answered = 0; ;) {
       const poll = new AbortController()
       this.#poll = poll
       try {
@@ -229,12 +229,12 @@ export class Session {
         }
         failures = 0
       } catch (error) {
-        if (this.#ending.signal.aborted || this.#over(error)) throw error
+        if (this.#ending.signal.aborted || this.#endsSession(error)) throw error
         if (poll.signal.aborted) continue
         log.debug('the namenode could not be asked for orders', { error: asError(error) })
-        if (failures === 0) heard = this.#beatsHeard
+        if (failures === 0) answered = this.#beatsAnswered
         // The namenode answers heartbeats but its orders (kills, deletions, copies) do not arrive: start a new session.
-        if (failures + 1 >= pollFailuresMax && this.#beatsHeard > heard && !hasCode(error, 'OVERLOADED')) {
+        if (failures + 1 >= pollFailuresMax && this.#beatsAnswered > answered && !hasCode(error, 'OVERLOADED')) {
           log.error('polls for orders fail although heartbeats are answered; registering again', {
             error: asError(error), failures: failures + 1,
           })
@@ -252,7 +252,7 @@ export class Session {
       try {
         return await this.#call(message, request, {})
       } catch (error) {
-        if (this.#ending.signal.aborted || this.#over(error)) throw error
+        if (this.#ending.signal.aborted || this.#endsSession(error)) throw error
         if (hasCode(error, ...final)) {
           log.error('the namenode refuses a report permanently', { error, report: message.name })
           return undefined
@@ -271,7 +271,7 @@ export class Session {
     return reply
   }
 
-  #over(error: unknown): error is GristmillError {
+  #endsSession(error: unknown): error is GristmillError {
     return this.#ending.signal.aborted || hasCode(error, 'UNREGISTERED', 'STALE_EPOCH', 'WRONG_CLUSTER', 'UNAUTHENTICATED')
   }
 }

@@ -9,7 +9,7 @@ const roundMsMax = 10_000
 export class ClusterTime {
   readonly #clock: Clock
   #originMs: number
-  #heard = false
+  #synced = false
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -22,8 +22,8 @@ export class ClusterTime {
   /** Takes the namenode's time from a reply to a call sent at `askedMs` of the monotonic clock. undefined changes nothing. */
   heard(nowMs: number | undefined, askedMs: number): void {
     const mono = this.#clock.mono()
-    if (nowMs === undefined || (this.#heard && mono - askedMs > roundMsMax)) return
+    if (nowMs === undefined || (this.#synced && mono - askedMs > roundMsMax)) return
     this.#originMs = nowMs - mono
-    this.#heard = true
+    this.#synced = true
   }
 }

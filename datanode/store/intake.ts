@@ -51,12 +51,12 @@ export class Intake {
   /** REQUIRES: the bytes are reserved, and the block is received by no other call. */
   async #beginOn(storage: Storage, id: BlockId, bytesMax: number): Promise<Incoming> {
     const { disk, failpoints, disks, removals, sealed } = this.#options
-    const over = (): void => { storage.reservedBytes -= bytesMax }
+    const release = (): void => { storage.reservedBytes -= bytesMax }
     try {
       await removals.go(id)
       await storage.makeRoom()
     } catch (error) {
-      over()
+      release()
       if (isExhaustion(error)) throw refusalOf(error, storage.dir, id)
       throw new GristmillError('ENOSPC', `the disk of ${storage.dir} refuses to remove deleted blocks`, {
         cause: error, details: { block: id },
@@ -65,7 +65,7 @@ export class Intake {
     let begun = false
     const incoming = await Incoming.create({ disk, failpoints }, storage, { id, bytesMax, end: {
       sealed: (length, crc) => {
-        over()
+        release()
         this.#incoming.delete(id)
         if (storage.failed)
           throw new GristmillError('ENOSPC', `the disk of ${storage.dir} has failed while block ${blockName(id)} was written to it`, {
@@ -74,7 +74,7 @@ export class Intake {
         sealed(id, storage, length, crc)
       },
       dropped: () => {
-        over()
+        release()
         if (begun) this.#incoming.delete(id)
       },
       diskError: (diskError, error) => disks.diskError(storage, diskError, error),

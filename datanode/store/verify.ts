@@ -19,9 +19,9 @@ export async function readWhole({ meta, data }: OpenBlock, { signal, pace }: Ver
   const buffer = Buffer.allocUnsafe(Math.min(framePayloadBytesMax, meta.length))
   for (let at = 0; at < meta.length; at += buffer.length) {
     signal?.throwIfAborted()
-    const wanted = Math.min(buffer.length, meta.length - at)
-    const found = await data.read(buffer.subarray(0, wanted), at)
-    if (found < wanted) throw new GristmillError('CORRUPT', `block ${name} ends at byte ${at + found}`)
+    const expected = Math.min(buffer.length, meta.length - at)
+    const found = await data.read(buffer.subarray(0, expected), at)
+    if (found < expected) throw new GristmillError('CORRUPT', `block ${name} ends at byte ${at + found}`)
     for (let i = 0; i < found; i += chunkBytes) {
       if (crcOf(buffer.subarray(i, Math.min(i + chunkBytes, found))) !== meta.crcs[(at + i) / chunkBytes])
         throw new GristmillError('CORRUPT', `block ${name} is damaged in its chunk at byte ${at + i}`)

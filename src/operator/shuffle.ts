@@ -8,7 +8,7 @@ export class ShuffleSink implements Sink<MapOutputResult> {
   readonly emit: Emit
   readonly #output: MapOutput
   #records = 0
-  #over = false
+  #finished = false
   #failure: SinkFailed | undefined
 
   /** Takes ownership of the output. */
@@ -20,7 +20,7 @@ export class ShuffleSink implements Sink<MapOutputResult> {
   get records(): number { return this.#records }
 
   #take(key: Key, value: unknown): void {
-    if (this.#over) throw new Error('emit was called when the task had ended; await what the function starts')
+    if (this.#finished) throw new Error('emit was called when the task had ended; await what the function starts')
     try {
       this.#output.emit(key, value)
       this.#records++
@@ -40,12 +40,12 @@ export class ShuffleSink implements Sink<MapOutputResult> {
 
   async finish(): Promise<MapOutputResult> {
     this.settle()
-    this.#over = true
+    this.#finished = true
     return this.#output.finish()
   }
 
   async discard(): Promise<void> {
-    this.#over = true
+    this.#finished = true
     await this.#output.discard()
   }
 }

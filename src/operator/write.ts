@@ -38,7 +38,7 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
   readonly #writer: RecordWriter
   #file: OutputFile<Written> | undefined
   #failure: SinkFailed | undefined
-  #over = false
+  #finished = false
   #crc = 0
   /** Bytes written to the file. */
   bytes = 0
@@ -52,7 +52,7 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
   get records(): number { return this.#writer.records }
 
   #take(key: Key, value: unknown): void {
-    if (this.#over) throw new Error('emit was called when the task had ended; await what the function starts')
+    if (this.#finished) throw new Error('emit was called when the task had ended; await what the function starts')
     this.#writer.write(key, value)
     if (this.#writer.pendingBytes >= pieceBytes) this.#putAside()
   }
@@ -84,7 +84,7 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
   }
 
   async finish(): Promise<FileSinkResult<Written> | undefined> {
-    this.#over = true
+    this.#finished = true
     if (this.#writer.pendingBytes > 0) this.#putAside()
     await this.settle()
     const file = await this.#file?.close()
@@ -94,7 +94,7 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
   }
 
   async discard(): Promise<void> {
-    this.#over = true
+    this.#finished = true
     try {
       await this.#file?.abort()
     } finally {

@@ -130,7 +130,7 @@ export interface MapReduce {
 /** Marks objects of `mapReduce`; the same symbol in every copy of this file. */
 const mark = Symbol.for('gristmill.program')
 
-interface Saying {
+interface OptionRule {
   /** Formats to which the option applies; default: all. */
   readonly formats?: readonly string[]
   readonly values?: readonly unknown[]
@@ -138,14 +138,14 @@ interface Saying {
   readonly kind?: readonly [string, (value: unknown) => boolean]
 }
 
-const oneAscii: Saying['kind'] = [
+const oneAscii: OptionRule['kind'] = [
   "one ASCII character other than a quote or a line end, such as ';' or '\\t'",
   value => typeof value === 'string' && value.length === 1 && value > '\0' && value < '\x80' && !'"\r\n'.includes(value),
 ]
 const flag = [true, false]
 
 /** Options of `input` and `output` beside `path` and `format`, and the names of the formats. */
-const inputSayings: Readonly<Record<string, Saying>> = {
+const inputRules: Readonly<Record<string, OptionRule>> = {
   encoding: { values: ['utf8', 'latin1', 'windows1252', 'utf16le', 'utf16be'] },
   invalidUtf8: { values: ['replace', 'error'] },
   badRecords: { values: ['error', 'skip'] },
@@ -155,7 +155,7 @@ const inputSayings: Readonly<Record<string, Saying>> = {
   largeIntegers: { formats: ['jsonl'], values: ['bigint', 'string', 'error'] },
 }
 const inputFormats = ['lines', 'jsonl', 'csv', 'whole']
-const outputSayings: Readonly<Record<string, Saying>> = {
+const outputRules: Readonly<Record<string, OptionRule>> = {
   delimiter: { formats: ['csv'], kind: oneAscii },
   header: { formats: ['csv'], values: flag },
   columns: { formats: ['csv'] },
@@ -195,8 +195,8 @@ function check(definition: Definition): void {
   if (!definition.reduce && (definition.combine || definition.partition)) {
     throw new TypeError(`${definition.combine ? 'combine' : 'partition'} of mapReduce has no meaning without reduce: nothing is shuffled`)
   }
-  checkPart('input', definition.input, inputSayings, inputFormats)
-  checkPart('output', definition.output, outputSayings, outputFormats)
+  checkPart('input', definition.input, inputRules, inputFormats)
+  checkPart('output', definition.output, outputRules, outputFormats)
   checkColumns(definition.output)
   const { assets } = definition
   if (assets !== undefined && (!Array.isArray(assets) || assets.some(name => typeof name !== 'string' || name === '')))
@@ -224,24 +224,26 @@ function checkColumns({ columns, header }: Output = {}): void {
     )
 }
 
-function checkPart(part: 'input' | 'output', said: unknown, sayings: Readonly<Record<string, Saying>>, formats: readonly string[]): void {
-  if (said === undefined) return
-  if (typeof said !== 'object' || said === null || Array.isArray(said))
-    throw new TypeError(`${part} of mapReduce is an object, such as { format: '${formats.at(-1)}' }, not ${JSON.stringify(said)}`)
-  const names = ['path', 'format', ...Object.keys(sayings)]
-  for (const name of Object.keys(said))
+function checkPart(
+  part: 'input' | 'output', given: unknown, rules: Readonly<Record<string, OptionRule>>, formats: readonly string[],
+): void {
+  if (given === undefined) return
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new TypeError(`${part} of mapReduce is an object, such as { format: '${formats.at(-1)}' }, not ${JSON.stringify(given)}`)
+  const names = ['path', 'format', ...Object.keys(rules)]
+  for (const name of Object.keys(given))
     if (!names.includes(name)) throw new TypeError(`${part} of mapReduce does not know "${name}"; it knows ${names.join(', ')}`)
-  const { format = formats[0]! } = said as { format?: string }
+  const { format = formats[0]! } = given as { format?: string }
   if (!formats.includes(format))
     throw new TypeError(`${part} of mapReduce has no format ${JSON.stringify(format)}; there are ${formats.join(', ')}`)
-  for (const [name, saying] of Object.entries(sayings)) {
-    const value = (said as Record<string, unknown>)[name]
-    if (value !== undefined) checkSaying(`${name} of mapReduce's ${part}`, value, saying, format)
+  for (const [name, rule] of Object.entries(rules)) {
+    const value = (given as Record<string, unknown>)[name]
+    if (value !== undefined) checkOption(`${name} of mapReduce's ${part}`, value, rule, format)
   }
 }
 
 /** Throws TypeError for an option that is invalid or has no effect for the format: the result would not show the mistake. */
-function checkSaying(what: string, value: unknown, { formats, values, kind }: Saying, format: string): void {
+function checkOption(what: string, value: unknown, { formats, values, kind }: OptionRule, format: string): void {
   const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
   if (formats && !formats.includes(format))
     throw new TypeError(`${what} belongs to the format ${formats.join(', ')}, not to ${format}; say the format, or leave it out`)

@@ -51,16 +51,16 @@ export function findDialect(head: Head, told: ToldDialect = {}): FoundDialect {
 
 /** Throws EINVAL if the file's `sep=` line contradicts `told`. */
 export function examine(head: Head, told: ToldDialect = {}): FoundDialect | DialectDoubt {
-  const said = saidBy(head.bytes)
+  const named = saidBy(head.bytes)
   const delimiter = toldDelimiter(told)
-  if (said !== undefined && delimiter !== undefined && said !== delimiter) {
+  if (named !== undefined && delimiter !== undefined && named !== delimiter) {
     throw new GristmillError(
       'EINVAL',
-      `${head.path} says in its first line that ${shown(said)} separates its fields, and it was to be read with ${shown(delimiter)}; leave out the delimiter, or remove that line`,
+      `${head.path} says in its first line that ${shown(named)} separates its fields, and it was to be read with ${shown(delimiter)}; leave out the delimiter, or remove that line`,
       { details: { path: head.path } },
     )
   }
-  const known = delimiter ?? said
+  const known = delimiter ?? named
   const among = known === undefined ? candidates : [known]
   const rowEnd = rowEndOf(head, among)
   if (typeof rowEnd !== 'string') return rowEnd

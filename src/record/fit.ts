@@ -49,12 +49,12 @@ export function fitOf(sample: Sample, dialect: Dialect & { delimiter: string }):
   let alike = 0
   let cuts = 0
   let named = false
-  const said = saidBy(sample.bytes) !== undefined
+  const hasSeparatorLine = saidBy(sample.bytes) !== undefined
   const later = new Map<number, number>()
   parseCsv(text.rows, dialect, (fields, fault) => {
     const first = !begun
     begun = true
-    if (first && said) return
+    if (first && hasSeparatorLine) return
     // `fields` lacks a quoted field that is not closed within the sample.
     const count = fields.length + (fault !== undefined && !text.whole ? 1 : 0)
     rows++

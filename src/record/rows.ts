@@ -21,11 +21,11 @@ export function parseCsvHeader(
 ): string[] | undefined {
   const head = asBuffer(bytes).subarray(markBytes(asBuffer(bytes)))
   let header: string[] | undefined
-  let said = saidBy(head) !== undefined
+  let atSeparatorLine = saidBy(head) !== undefined
   parseCsv(head.toString(encoding === 'latin1' ? 'latin1' : 'utf8', 0, wholeRows(head, dialect, isAll)), dialect, (fields, fault) => {
     if (header) return
-    if (said) {
-      said = false
+    if (atSeparatorLine) {
+      atSeparatorLine = false
       return
     }
     if (fault) throw recordError(`the header row is not CSV: ${fault}`, { path, offset: 0 })
@@ -86,12 +86,12 @@ export class RowReader {
     let ordinals: number[] | undefined
     const skip = () => { ordinals ??= values.map((_, index) => index) }
     const text = decode(chunk, this.#range.path, this.#options, this.#counters)
-    let said = this.#atFileStart && saidBy(chunk.bytes) !== undefined
+    let atSeparatorLine = this.#atFileStart && saidBy(chunk.bytes) !== undefined
     this.#atFileStart = false
     parseCsv(text, this.#dialect, (fields, fault) => {
       const row = ordinal++
-      if (said) {
-        said = false
+      if (atSeparatorLine) {
+        atSeparatorLine = false
         return skip()
       }
       if (this.#named && !this.#header) {

@@ -71,8 +71,8 @@ export interface SniffOptions {
 }
 
 /** Compression of the file; undefined for plain text. Throws EINVAL, with advice, for data that would be misread. */
-export function sniff(head: Buffer, { path, encoding: said, inside }: SniffOptions): Compression | undefined {
-  const encoding = said ?? 'utf8'
+export function sniff(head: Buffer, { path, encoding: given, inside }: SniffOptions): Compression | undefined {
+  const encoding = given ?? 'utf8'
   const refuse = (problem: string): GristmillError =>
     new GristmillError('EINVAL', `${path}${inside ? `, unpacked from ${inside},` : ''} ${problem}`, { details: { path } })
   for (const [codec, magic] of compressed) {
@@ -89,7 +89,7 @@ export function sniff(head: Buffer, { path, encoding: said, inside }: SniffOptio
   if (mark !== undefined && mark !== encoding) throw refuse(otherEncoding(mark, encoding))
   if (encoding === 'utf8' && namesOfUnmarked.test(path) && !isText(head))
     throw refuse(`seems to be compressed, as its name says, and not text; ${unpack}`)
-  const zero = said === undefined ? head.indexOf(0) : -1
+  const zero = given === undefined ? head.indexOf(0) : -1
   if (zero >= 0)
     throw refuse(
       `is not text: its byte ${zero} is zero, as in UTF-16 (read it with encoding: "utf16le") and in files of other programs (read it with the format "whole" and bytes: true); if it is text with zero bytes in it, read it with encoding: "utf8"`,
@@ -103,11 +103,11 @@ const begins = (head: Buffer, magic: Buffer, at = 0): boolean =>
 /** True for a tar header. Old ones have no magic number, but all have a checksum: the sum of all bytes, with its own counted as spaces. */
 function isTar(head: Buffer): boolean {
   if (head.length < 512 || head[0] === 0) return false
-  const said = /^ *([0-7]{1,7})[\0 ]/.exec(head.toString('latin1', 148, 156))?.[1]
-  if (said === undefined) return false
+  const stored = /^ *([0-7]{1,7})[\0 ]/.exec(head.toString('latin1', 148, 156))?.[1]
+  if (stored === undefined) return false
   let sum = 8 * 32
   for (let at = 0; at < 512; at++) if (at < 148 || at >= 156) sum += head[at]!
-  return sum === parseInt(said, 8)
+  return sum === parseInt(stored, 8)
 }
 
 function otherEncoding(found: string, encoding: TextEncoding): string {

@@ -121,12 +121,12 @@ export class Combiner {
 
   /** Adds every key with its combined value to the arena, in the order of first emission, and clears the table. */
   drainTo(arena: Arena): void {
-    const hand = (entry: Entry) => {
+    const drain = (entry: Entry) => {
       if (entry.count > 1) this.#fold(entry, entry.count === 2 ? [entry.a, entry.b] : [entry.a, entry.b, entry.c])
       arena.add(entry.key, entry.a)
     }
-    for (const entry of this.#entries.values()) hand(entry)
-    for (const entry of this.#composites.values()) hand(entry)
+    for (const entry of this.#entries.values()) drain(entry)
+    for (const entry of this.#composites.values()) drain(entry)
     this.#entries.clear()
     this.#composites.clear()
     this.#bytes = 0

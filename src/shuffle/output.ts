@@ -68,7 +68,7 @@ export class MapOutput {
   #emitted = 0
   #spilledRecords = 0
   #folded = 0
-  #over = false
+  #finished = false
 
   private constructor(options: MapOutputOptions, spillFile: DiskWriter) {
     this.#options = options
@@ -121,12 +121,12 @@ export class MapOutput {
 
   /** Writes the data file and its index. REQUIRES: no `emit` afterwards; after a failure the caller must call `discard`. */
   async finish(): Promise<MapOutputResult> {
-    assert(!this.#over, 'a map output is finished once')
+    assert(!this.#finished, 'a map output is finished once')
     const { disk, signal } = this.#options
     signal?.throwIfAborted()
     const spills = this.#runs.length
     if (spills > 0 && (this.#arena.count > 0 || (this.#combiner?.size ?? 0) > 0)) this.#spill()
-    this.#over = true
+    this.#finished = true
     await this.#spillFile.close()
     const file = path(this.#options, 'data')
     const data = await disk.create(file, { exclusive: false })
@@ -213,8 +213,8 @@ export class MapOutput {
 
   /** Removes every file of this output, finished or not. */
   async discard(): Promise<void> {
-    if (!this.#over) {
-      this.#over = true
+    if (!this.#finished) {
+      this.#finished = true
       await this.#spillFile.close()
     }
     for (const kind of ['spill', 'data', 'index'] as const) await this.#options.disk.remove(path(this.#options, kind))

@@ -96,7 +96,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   ],
   "When the task's process ends, the job is over": [
     [misbehaviour, 'processes that a program has started do not outlive it'],
-    [misbehaviour, 'what a program has started ends with its job'],
+    [misbehaviour, 'processes that a program has started end with its job'],
     ['unit/world/process.test.ts', 'what a child has started dies when the parent of the child is killed'],
   ],
   'A process that has left the group': [
