@@ -1,5 +1,5 @@
-// Scheduler of chores: runs each chore at its interval from one timer. A chore is short; a failed one is logged and runs again
-// at its next turn; a running one is not started a second time.
+// Runs the chores of the namenode, each at its interval, from one timer. A chore is short; a failed one is logged and runs
+// again at its next turn; a running one is not started a second time.
 
 import type { Clock } from '../src/ports/clock.ts'
 import type { Log } from '../src/ports/log.ts'
