@@ -46,14 +46,14 @@ export function quotedErrorLine(thrown: unknown, operand: string | undefined, qu
         ? ['path', 'dest'].map(key => (thrown as unknown as Record<string, unknown>)[key])
         : []
   const names = [operand, ...details].filter((name): name is string => typeof name === 'string' && name !== '' && quote(name) !== name)
-  const said = errorLineOf(thrown, operand)
-  if (names.length === 0) return said
+  const line = errorLineOf(thrown, operand)
+  if (names.length === 0) return line
   // Longest first, so that a path is quoted as a whole and not by the directory it begins with.
   const any = [...new Set(names)]
     .sort((a, b) => b.length - a.length)
     .map(name => name.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
     .join('|')
-  return said.replaceAll(new RegExp(any, 'g'), quote)
+  return line.replaceAll(new RegExp(any, 'g'), quote)
 }
 
 /** Text after `gristmill: command: `. `operand`: the operand that failed, as typed. */

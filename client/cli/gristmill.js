@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// The bin. Written in the oldest JavaScript that any Node still runs, so that one that is too old says so in a line
-// instead of failing on syntax. All it does is look at the version and load the program: the bundle of an installed package
-// (Node refuses to strip types below node_modules), or that of a checkout if its sources are what it was made from; else
+// The bin. Written in old JavaScript, so that a Node that is too old prints one line instead of a syntax error. Checks
+// the version and loads the program: the bundle of an installed package
+// (Node refuses to strip types below node_modules), or that of a checkout if it was built from the current sources; else
 // main.ts, the sources themselves. test/tidy/bundle.ts makes bundles.
 
 /* global process, console, URL */
@@ -32,8 +32,8 @@ async function program(path, bundle) {
   return module.createRequire(import.meta.url)(path.join(bundle, 'cli.cjs'))
 }
 
-// Compiled code is kept, so that a command starts in half the time: a checkout's beside its packages, an installed
-// package's below the home, where nobody else can write. If that cannot be done, starting is only slower.
+// Caches compiled code, so that a command starts in half the time: a checkout's beside its packages, an installed
+// package's below the home, where other users cannot write. A failure only makes the start slower.
 function keepCompiled(fs, directory) {
   try {
     fs.mkdirSync(directory, { recursive: true, mode: 448 /* 0700 */ })
@@ -43,7 +43,7 @@ function keepCompiled(fs, directory) {
   }
 }
 
-// The bundle of this checkout, if each file that it was made from is still the same: any write changes the time of its entry.
+// The bundle of this checkout, if all files that it was built from are unchanged: any write changes the ctime.
 function freshBundle(fs, path, root, caches) {
   try {
     var kept = JSON.parse(fs.readFileSync(path.join(caches, 'bundle.json'), 'utf8'))
@@ -59,7 +59,7 @@ function freshBundle(fs, path, root, caches) {
   }
 }
 
-// One line with the words that do it: npx finds the Node that was installed beside this package, in a checkout always.
+// Prints one line with the command to use: npx finds the Node installed beside this package, in a checkout always.
 function refuse(fs, path, url) {
   var words = ['npx', 'gristmill'].concat(process.argv.slice(2)).map(function (word) {
     return /^[\w@%+=:,./-]+$/.test(word) ? word : "'" + word.replace(/'/g, "'\\''") + "'"

@@ -23,13 +23,13 @@ export function barsFor(bar: (label: string, unit: 'tasks', total: number) => Ba
 
 /** One line when a stage begins, one when it ends, and one every `sayMs` between. */
 export function linesFor(say: (text: string) => void, mono: () => number): (status: JobStatus) => void {
-  const told = new Map<number, { readonly state: string; readonly atMs: number }>()
+  const reported = new Map<number, { readonly state: string; readonly atMs: number }>()
   return status => {
     for (const [i, stage] of status.stages.entries()) {
-      const before = told.get(i)
+      const before = reported.get(i)
       const again = before?.state === stage.state
       if (stage.state === 'waiting' || again && (stage.state !== 'running' || mono() - before.atMs < sayMs)) continue
-      told.set(i, { state: stage.state, atMs: mono() })
+      reported.set(i, { state: stage.state, atMs: mono() })
       if (again) {
         say(`${stage.name}: ${stageLine(stage)}`)
         continue

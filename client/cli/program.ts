@@ -177,6 +177,6 @@ export function usageError(error: unknown, command: string | undefined): Gristmi
   if (!(error instanceof CommanderError)) return undefined
   if (error.exitCode === 0) return undefined
   const hint = command ? `see gristmill ${command} --help` : 'gristmill --help lists the commands'
-  const said = error.message.replace(/^error: /, '').replaceAll('\n', ' ').trim()
-  return new GristmillError('USAGE', error.code === 'commander.help' ? hint : `${said}; ${hint}`, { cause: error })
+  const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ').trim()
+  return new GristmillError('USAGE', error.code === 'commander.help' ? hint : `${message}; ${hint}`, { cause: error })
 }

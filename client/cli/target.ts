@@ -140,7 +140,7 @@ export function inWords(error: unknown, verb: 'put' | 'get' | 'copy' | 'move'): 
     case 'dangling': return say(`${path}: dangling symbolic link`)
     case 'encoding': return say(`${path}: the name is not UTF-8, which names in the cluster are; rename it`)
     case 'special': return say(`${path}: neither a file nor a directory; to store its output: gristmill put - ${dest} < ${path}`)
-    case 'circle': return say(`${path}: symbolic link to its own parent ${real}; skipped`)
+    case 'circle': return say(`${path}: symbolic link to a directory that contains it (${real}); skipped`)
     case 'directory': return say(`${path}: is a directory; add -r to ${verb} it recursively`)
     case 'inside': return say(`${path}: cannot be ${verb === 'move' ? 'moved' : 'copied'} into itself (${dest})`)
     case 'same': return say(`${path}: is the same file`)

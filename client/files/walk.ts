@@ -186,7 +186,7 @@ export function walkIn(
     }
     if (above.length === 0 && !recursive) throw directoryGiven(source)
     if (above.includes(real))
-      throw refusal('circle', 'EINVAL', `the local link ${source} leads to a directory that it lies in (${real}); remove it`, {
+      throw refusal('circle', 'EINVAL', `the local link ${source} points to a directory that contains it (${real}); remove it`, {
         path: source, real,
       })
     await makeDirectory(names, walking, target, { mode: found.mode, mtimeMs: found.mtimeMs, preserve, signal })

@@ -85,8 +85,8 @@ const namedMax = 3
 
 /** One line about skipped entries; undefined if there are none. `_SUCCESS` is not mentioned: every job's output has one. */
 export function leftOutLine(entries: readonly FileStatus[]): string | undefined {
-  const told = entries.filter(entry => nameOf(entry.path) !== '_SUCCESS')
-  if (told.length === 0) return undefined
-  const names = told.slice(0, namedMax).map(entry => (showText(entry.type === 'directory' ? `${entry.path}/` : entry.path)))
-  return `skipped, because names that begin with _ or . are input only if they are named explicitly: ${names.join(', ')}${told.length > namedMax ? ` and ${told.length - namedMax} more` : ''}`
+  const listed = entries.filter(entry => nameOf(entry.path) !== '_SUCCESS')
+  if (listed.length === 0) return undefined
+  const names = listed.slice(0, namedMax).map(entry => (showText(entry.type === 'directory' ? `${entry.path}/` : entry.path)))
+  return `skipped, because names that begin with _ or . are input only if they are named explicitly: ${names.join(', ')}${listed.length > namedMax ? ` and ${listed.length - namedMax} more` : ''}`
 }

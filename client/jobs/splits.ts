@@ -73,16 +73,16 @@ async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { inp
   const { format } = input
   // An empty file has no records, except where the file itself is the record.
   if (file.length === 0 && format !== 'whole') return []
-  const said = format === 'csv' && input.delimiter === undefined ? file.delimiter : undefined
+  const claimed = format === 'csv' && input.delimiter === undefined ? file.delimiter : undefined
   const whole = (): SplitPiece[] => [
-    piece(file, blocks, { start: 0, end: file.length, aligned: true, ...(said !== undefined && { delimiter: said }) }),
+    piece(file, blocks, { start: 0, end: file.length, aligned: true, ...(claimed !== undefined && { delimiter: claimed }) }),
   ]
   const aligned = blocks.every(block => block.aligned)
   // A single task reads the whole file and inspects it by itself.
-  const single = blocks.length <= 1 || !splittable(format, aligned && fits(file, input, said))
+  const single = blocks.length <= 1 || !splittable(format, aligned && fits(file, input, claimed))
   if (input.bytes || (single && !doubtful.test(file.path))) return whole()
   const bytes = await head(file, Math.min(headBytes, file.length), signal)
-  const { divisible, dialect } = inspect(bytes, { path: file.path, isAll: bytes.length >= file.length, input, delimiter: said })
+  const { divisible, dialect } = inspect(bytes, { path: file.path, isAll: bytes.length >= file.length, input, delimiter: claimed })
   if (single || !divisible || !splittable(format, aligned && fits(file, input, dialect.delimiter))) return whole()
   const separated =
     format === 'csv' && input.delimiter === undefined && dialect.delimiter !== undefined ? { delimiter: dialect.delimiter } : {}

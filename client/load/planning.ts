@@ -75,8 +75,8 @@ export async function planProgram(
 
 /** Parameters without undefined ones. Throws EINVAL for a value that JSON would change: parameters are sent as JSON. */
 export function paramsOf(params: Readonly<Record<string, unknown>>, whose: string): Record<string, unknown> {
-  const said = Object.entries(params).filter(([, value]) => value !== undefined)
-  for (const [name, value] of said) {
+  const given = Object.entries(params).filter(([, value]) => value !== undefined)
+  for (const [name, value] of given) {
     try {
       checkJson(value)
     } catch (error) {
@@ -88,5 +88,5 @@ export function paramsOf(params: Readonly<Record<string, unknown>>, whose: strin
       )
     }
   }
-  return Object.fromEntries(said)
+  return Object.fromEntries(given)
 }

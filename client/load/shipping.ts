@@ -39,14 +39,14 @@ export async function readAssets(disk: Disk, directory: string, names: readonly 
     if (link && found.kind === 'directory')
       throw new GristmillError(
         'EINVAL',
-        `the asset ${name} is a link to a directory: ${path}; name the directory ${found.path ?? ''} itself, if it lies beside the program, or copy it there`,
+        `the asset ${name} is a link to a directory: ${path}; name the directory ${found.path ?? ''} itself, if it is beside the program, or copy it there`,
         { details: { path } },
       )
     // A link that is named explicitly may lead anywhere; one that is found in a directory may not.
     if (link && !names.some(named => plain(named) === name) && !(await inside(found.path ?? path))) {
       throw new GristmillError(
         'EINVAL',
-        `the asset ${name} is a link that leads out of the program's directory, to ${found.path ?? path}; name it itself among the assets if it is meant, or copy the file`,
+        `the asset ${name} is a link that leads out of the program's directory, to ${found.path ?? path}; name it itself among the assets if that is intended, or copy the file`,
         { details: { path } },
       )
     }

@@ -46,8 +46,8 @@ export function configFileOf(sources: ConfigSources): { path: string; asked: boo
 
 /** The home. It cannot be set in the settings file, which is in the home by default. */
 function homeOf({ flags, env, cwd, userDirectory }: ConfigSources): string {
-  const said = typeof flags['home'] === 'string' ? flags['home'] : env[variableOf('home')]
-  return said ? absolute(said, cwd) : join(userDirectory, '.gristmill')
+  const given = typeof flags['home'] === 'string' ? flags['home'] : env[variableOf('home')]
+  return given ? absolute(given, cwd) : join(userDirectory, '.gristmill')
 }
 
 /** Merges all sources, the strongest winning. Throws CONFIG_INVALID. */

@@ -147,7 +147,7 @@ export const settings = {
   }),
   heartbeat: duration({ fallback: '500ms', usedBy: ['namenode', 'datanode'], about: 'Interval of the heartbeats of a datanode.' }),
   nodeStale: duration({
-    fallback: '3s, or a third of `nodeDead` where that is less',
+    fallback: '3s, or a third of `nodeDead` if that is less',
     usedBy: ['namenode'],
     about: 'Time without a heartbeat after which a datanode is stale and gets no new blocks or tasks.',
   }),

@@ -46,12 +46,12 @@ export class Leases {
   giveBack(path: string, lease: LeaseId): Promise<void> {
     const { caller, namenode, log, requestId } = this.#options
     this.drop(lease)
-    const told = caller.call(namenode, abandon, { requestId: requestId(), lease }, { peer: 'namenode' }).then(
+    const call = caller.call(namenode, abandon, { requestId: requestId(), lease }, { peer: 'namenode' }).then(
       () => {},
       (error: unknown) => { log.warn('a file could not be abandoned; its lease will run out', { error: asError(error), path }) },
     )
-    this.ending(path, told)
-    return told
+    this.ending(path, call)
+    return call
   }
 
   /** Registers `work` that gives back a lease of `path`. */

@@ -69,9 +69,9 @@ export async function putFile(
       }
       return await file.complete(sealed.length === 1 ? [{ ...sealed[0]!, aligned: true }] : sealed, options.mtimeMs)
     } catch (error) {
-      const told = file.abandon()
+      const abandoned = file.abandon()
       // After an abort the caller does not wait for the namenode.
-      if (!options.signal?.aborted) await told
+      if (!options.signal?.aborted) await abandoned
       throw error
     }
   } finally {

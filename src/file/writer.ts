@@ -76,9 +76,9 @@ export class ClusterFileWriter {
       // A single block begins and ends at records, whatever the format.
       return await this.#file.complete(blocks.length === 1 ? [{ ...blocks[0]!, aligned: true }] : blocks, mtimeMs)
     } catch (error) {
-      const told = this.#file.abandon()
+      const abandoned = this.#file.abandon()
       // After an abort the caller does not wait for the namenode.
-      if (!this.#file.givenUp) await told
+      if (!this.#file.givenUp) await abandoned
       throw this.#failure ?? error
     } finally {
       await this.#cleanUp()

@@ -46,7 +46,7 @@ export const notApart = (output: string, input: string): GristmillError =>
   new GristmillError(
     'EINVAL',
     isWithin(input, output)
-      ? `the output ${output} is refused: the input ${input} ${input === output ? 'is the same' : 'lies in it'}, and the output replaces the whole directory; name an output beside the input`
-      : `the output ${output} is refused: it lies in the input ${input}, where the next run would read it; name an output beside the input`,
+      ? `the output ${output} is refused: the input ${input} ${input === output ? 'is the same' : 'is inside it'}, and the output replaces the whole directory; name an output beside the input`
+      : `the output ${output} is refused: it is inside the input ${input}, where the next run would read it; name an output beside the input`,
     { details: { output, input } },
   )

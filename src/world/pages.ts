@@ -156,7 +156,7 @@ class Inspection {
     this.#use(number)
     if (++this.#read % pagesMax === 0) await new Promise<void>(resolve => { setImmediate(resolve) })
     const page = this.#buffers[level] ??= Buffer.alloc(this.#pageBytes)
-    if (this.#fill(page, number * this.#pageBytes) < page.length) throw this.#wrong(`page ${number} lies behind its end`)
+    if (this.#fill(page, number * this.#pageBytes) < page.length) throw this.#wrong(`page ${number} is beyond its end`)
     const leaf = level === tree.depth
     if (number64(page, 0) !== number || page.readUInt16LE(18) !== (leaf ? kind.leaf : kind.branch) || page.readUInt16LE(16) !== 0)
       throw this.#wrong(`page ${number} of ${name} is not what it should be`)
@@ -176,7 +176,7 @@ class Inspection {
     for (let i = 0; i < count; i++) {
       const at = headBytes + (page[headBytes + 2 * i]! | page[headBytes + 2 * i + 1]! << 8)
       const keyAt = at + nodeHeadBytes
-      if (at < headBytes + upper || keyAt > page.length) throw this.#wrong(`entry ${i} of page ${number} of ${name} lies outside of it`)
+      if (at < headBytes + upper || keyAt > page.length) throw this.#wrong(`entry ${i} of page ${number} of ${name} is outside of it`)
       const keyEnd = keyAt + (page[at + 6]! | page[at + 7]! << 8)
       if (keyEnd > page.length) throw this.#wrong(`the key of entry ${i} of page ${number} of ${name} is too long`)
       const length = (page[at]! | page[at + 1]! << 8) + (page[at + 2]! | page[at + 3]! << 8) * 65_536
@@ -220,7 +220,7 @@ class Inspection {
     page.copy(row, 0, keyAt, keyEnd)
     const start = first * this.#pageBytes
     if (this.#fill(head, start) < headBytes || this.#fill(row.subarray(keyBytes), start + headBytes) < length)
-      throw this.#wrong(`page ${first} lies behind its end`)
+      throw this.#wrong(`page ${first} is beyond its end`)
     if (number64(head, 0) !== first || head.readUInt16LE(18) !== kind.overflow || head.readUInt32LE(20) !== pages)
       throw this.#wrong(`page ${first} of ${name} is not what it should be`)
     counts.overflows += pages
@@ -231,7 +231,7 @@ class Inspection {
   #keyOf(page: Buffer, i: number): Key {
     const at = headBytes + page.readUInt16LE(headBytes + 2 * i) + nodeHeadBytes
     const end = at <= page.length ? at + page.readUInt16LE(at - 2) : Infinity
-    if (end > page.length) throw this.#wrong(`entry ${i} of a page lies outside of it`)
+    if (end > page.length) throw this.#wrong(`entry ${i} of a page is outside of it`)
     return { bytes: page, at, end }
   }
 
@@ -248,7 +248,7 @@ class Inspection {
       if (entry === 0) continue
       const length = entry < 0 ? -entry : 1
       const first = entry > 0 ? entry : ++i <= count ? number64(bytes, at + i * 8) : noPage
-      if (first + length > this.#pages) throw this.#wrong('the list of free pages names one that is not there')
+      if (first + length > this.#pages) throw this.#wrong('the list of free pages names one that does not exist')
       for (let page = first; page < first + length; page++) this.#use(page)
     }
   }

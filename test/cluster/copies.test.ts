@@ -275,7 +275,7 @@ test('an executable that replaces a private file is private, and the other refus
   })
   await symlink('..', local('d/e/up'))
   expect((await cli('put', '-r', 'd', `${area}/`)).err).toBe(
-    `gristmill: put: d/e/up: symbolic link to its own parent ${await realpath(local('d'))}; skipped\n`,
+    `gristmill: put: d/e/up: symbolic link to a directory that contains it (${await realpath(local('d'))}); skipped\n`,
   )
   expect((await cli('cp', '-r', at('d'), at('d/e/in'))).err).toBe(
     `gristmill: cp: ${at('d')}: cannot be copied into itself (${at('d/e/in')})\n`,

@@ -28,8 +28,8 @@ const snapshot: CommandSpec = {
   name: 'snapshot', args: '<create|ls|diff|rm> [path] [name...]',
   about: 'create, list, compare and remove snapshots of directories',
   notes:
-    'create PATH [NAME] copies no data; its time does not depend on the size. The snapshot is available at PATH/.snapshot/NAME to every\n'
-    + 'command that reads (ls, cat, get, cp, find, du, run --input…) and never changes. ls [PATH] lists snapshots; diff PATH NAME [NAME] shows the changes from the\n'
+    'create PATH [NAME] copies no data; its time does not depend on the size. The snapshot is available at PATH/.snapshot/NAME to every '
+    + 'command that reads (ls, cat, get, cp, find, du, run --input…) and never changes. ls [PATH] lists snapshots; diff PATH NAME [NAME] shows the changes from the '
     + 'first to the second, or to now: + created, - deleted, M modified, R renamed. rm PATH NAME frees the space that only this snapshot uses.',
   options: [],
   examples: [
@@ -62,7 +62,7 @@ const xattr: CommandSpec = {
   name: 'xattr', args: '<get|set|ls|rm> <path> [name...] [value]', mayBeEmpty: 3,
   about: 'get, set, list or remove extended attributes',
   notes:
-    'Names start with "user."; a value has up to 16 KiB. They are kept across renames; cp -p copies them.\n'
+    'Names start with "user."; a value has up to 16 KiB. Attributes are kept across renames; cp -p copies them.\n'
     + 'A value that is not text is shown in base64, with the prefix 0s.',
   options: [],
   examples: [

@@ -26,8 +26,8 @@ const delimiter = option(
 )
 const overwrite = option('-f, --overwrite', 'replace existing files')
 const preserve = option('-p, --preserve', 'keep modes and modification times, also of directories')
-const recursive = option('-r, --recursive', 'copy or remove directories recursively')
-const recurse = option('-R, --recursive', 'change directories recursively')
+const recursive = option('-r, --recursive', 'include directories with their contents')
+const recurse = option('-R, --recursive', 'apply to directories recursively')
 const human = option('-h, --human', 'human-readable sizes: 1.5K, 12M')
 
 const put: CommandSpec = {
@@ -90,7 +90,7 @@ const ls: CommandSpec = {
 }
 
 const mkdir: CommandSpec = {
-  name: 'mkdir', args: '<path...>', about: 'make directories',
+  name: 'mkdir', args: '<path...>', about: 'create directories',
   options: [
     option('-p, --parents', 'create missing parents; no error if the directory exists'),
     option('-m, --mode <mode>', 'permissions, in octal'),
@@ -128,7 +128,7 @@ const cp: CommandSpec = {
 }
 
 const du: CommandSpec = {
-  name: 'du', args: '[path...]', about: 'bytes below directories',
+  name: 'du', args: '[path...]', about: 'show the bytes below directories',
   options: [
     option('-s, --summarize', 'one total for each path'), human,
     option('-d, --depth <n>', 'show directories down to this depth', { parse: whole(0) }),
@@ -139,7 +139,7 @@ const du: CommandSpec = {
 }
 
 const df: CommandSpec = {
-  name: 'df', args: '', about: 'space on the datanodes',
+  name: 'df', args: '', about: 'show the space on the datanodes',
   options: [human],
   examples: [['gristmill df -h', 'capacity, used and free space']],
   load: () => import('../commands/df.ts'),
@@ -184,7 +184,7 @@ const tail: CommandSpec = {
 }
 
 const count: CommandSpec = {
-  name: 'count', args: '<path...>', about: 'directories, files and bytes below paths',
+  name: 'count', args: '<path...>', about: 'count directories, files and bytes below paths',
   options: [human, option('-q, --quotas', 'first the quota of the path: names, names left, bytes, bytes left')],
   examples: [['gristmill count /logs', 'columns: directories, files, bytes, path']],
   load: () => import('../commands/count.ts'),
@@ -228,7 +228,7 @@ const setrep: CommandSpec = {
 
 const checksum: CommandSpec = {
   name: 'checksum', args: '<path...>',
-  about: 'CRC32C of files, independent of their block size',
+  about: 'print CRC32C checksums of files, independent of their block size',
   options: [option('--local', 'checksum local files; - is stdin')],
   examples: [
     ['gristmill checksum /logs/access.log', "computed from block checksums, without reading the file"],

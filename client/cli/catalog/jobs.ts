@@ -59,7 +59,7 @@ const run: CommandSpec = {
   name: 'run', args: '<program>',
   about: 'run a map-reduce program and wait for it',
   notes:
-    'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}); its npm imports come along.\n'
+    'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}); its npm imports are bundled with it.\n'
     + 'The output directory appears complete when the job has succeeded, otherwise not at all. Ctrl-C kills the job.\n'
     + 'Files whose names begin with _ or . are skipped unless a path or glob names them explicitly; the skipped files are reported.\n'
     + 'An output that contains an input, or that would itself be read as input, is refused. A directory replaced by --overwrite goes to the trash; the new one keeps its mode, owner, quota and attributes.\n'

@@ -35,13 +35,13 @@ const namenode: CommandSpec = {
   args: '[backup|recover|lost|allow-deletions] [directory]',
   about: 'run a namenode until a signal ends it, or maintain its state',
   notes:
-    'Prints one line with its address when it is ready. SIGTERM lets calls in flight complete first; a second signal ends it at once.  '
+    'Prints one line with its address when it is ready. SIGTERM lets calls in flight complete first; a second signal ends it at once. '
     + 'It exits with 74 if its store or journal is damaged; a restart does not help.\n\n'
     + '`backup` makes the running namenode write a checked copy of its state to a directory of its machine (default: its own backup directory).\n\n'
     + '`recover` rebuilds the state of a stopped namenode from its backups and its journal, reports the last operation recovered, and moves damaged files to quarantine. '
     + 'It exits with 4 if acknowledged operations could not be read, or if datanodes have seen operations that the recovered state lacks. '
     + 'Without --dir it uses the namenode of this home: the one of `gristmill namenode`, of `up`, or of the embedded cluster.\n\n'
-    + "`lost` counts, on a running namenode, the replicas on datanodes whose block ids such lost operations may have given out. They belong to no file and are kept until `--release`.\n\n"
+    + "`lost` counts, on a running namenode, the replicas under block ids that operations lost in a recovery may have given out. They belong to no file and are kept until `--release`.\n\n"
     + '`allow-deletions` lets datanodes delete the blocks that they have refused to delete for a recently started namenode (see `report`).',
   options: [
     ...optionsOf('namenode'),

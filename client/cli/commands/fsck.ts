@@ -18,7 +18,7 @@ export const damagedExit = 4
 /** Datanodes report within this time after a start. */
 const reportMs = 15_000
 
-const said: Readonly<Record<BlockHealth, string>> = {
+const healthText: Readonly<Record<BlockHealth, string>> = {
   healthy: 'healthy', missing: 'no live replica', corrupt: 'only bad replicas', under: 'too few replicas', over: 'too many replicas',
   misplaced: 'all replicas in one rack',
 }
@@ -87,7 +87,7 @@ async function printFile({ printer }: CommandContext, file: CheckedFile, options
   }
   for (const block of options.blocks || options.locations ? file.found : bad) {
     await printer.line(
-      `  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${said[block.health]} (${countOf(block)})${block.nodes ? `  ${placesOf(block)}` : ''}`,
+      `  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${healthText[block.health]} (${countOf(block)})${block.nodes ? `  ${placesOf(block)}` : ''}`,
     )
   }
 }

@@ -77,8 +77,8 @@ export async function run(context: CommandContext, operands: readonly string[], 
 }
 
 /** Parses `NAME=VALUE`, or `NAME` for the value in the environment `own`. Throws USAGE for a variable that is not set there. */
-export function environmentOf(said: readonly string[], own: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return onceEach('--env', said.map(text => {
+export function environmentOf(given: readonly string[], own: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return onceEach('--env', given.map(text => {
     const at = text.indexOf('=')
     if (at >= 0) return [text.slice(0, at), text.slice(at + 1)]
     const value = own[text]
@@ -89,10 +89,10 @@ export function environmentOf(said: readonly string[], own: Readonly<Record<stri
 }
 
 /** Values by name. Throws USAGE for a name that occurs twice, as one of its values would be lost. */
-export function onceEach<T>(flag: string, said: readonly (readonly [string, T])[]): Record<string, T> {
-  const twice = said.map(([name]) => name).find((name, index, names) => names.indexOf(name) !== index)
+export function onceEach<T>(flag: string, given: readonly (readonly [string, T])[]): Record<string, T> {
+  const twice = given.map(([name]) => name).find((name, index, names) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new GristmillError('USAGE', `${flag} ${twice} is given twice; give it once`)
-  return Object.fromEntries(said)
+  return Object.fromEntries(given)
 }
 
 /** Throws USAGE for `--force` without `--overwrite`, which would have no effect. */
