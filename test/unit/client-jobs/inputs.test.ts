@@ -29,7 +29,7 @@ test('globs match files, and directories stand for what is in them', async () =>
   expect(await paths('/*/h.log').catch(error => error.code)).toEqual('ENOENT') // _private is hidden
 })
 
-test('what is left out because of its name is told, once, and not if another path names it', async () => {
+test('names skipped because of their first character are reported once, unless another path names them', async () => {
   const told = async (...inputs: string[]): Promise<string[]> => {
     const entries: FileStatus[] = []
     await findInputs(ask, inputs, { onLeftOut: entry => void entries.push(entry) })

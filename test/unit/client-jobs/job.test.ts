@@ -97,7 +97,7 @@ test('tasks come page after page', async () => {
   expect(await Array.fromAsync(new Job(cluster, job).tasks() as AsyncIterable<unknown>)).toEqual([1, 2, 3])
 })
 
-test('logs are read from every node, a dead one is said to be dead, and following goes on until the job is over', async () => {
+test('logs are read from every node, a dead one is reported as dead, and following goes on until the job is over', async () => {
   const id = (task: number) => attemptId({ job, stage: 0, task, attempt: 0 })
   const statuses = [statusOf('running', 1), statusOf('succeeded', 2)]
   const grown = { [id(0)]: ['one\n', '', 'two\n', ''], [id(1)]: [] as string[] }
@@ -212,7 +212,7 @@ test('a program that is there is not stored again; of one that is this user\'s o
   }
 })
 
-test('one that somebody else is storing is waited for', async () => {
+test('a program that another client is storing is waited for', async () => {
   const { answers, store } = shelf({ [shared]: { bytes: text } })
   let looked = 0
   const coming = <R>(find: (request: { path: string }) => R) => (request: { path: string }): R => {
@@ -228,7 +228,7 @@ test('one that somebody else is storing is waited for', async () => {
   expect(looked).toBeGreaterThan(3)
 })
 
-test('a program whose name holds something else, whoever has put it there, is stored in a directory of its user, again and again the same', async () => {
+test('a program whose name is taken by another file is stored in a directory of its user, always the same one', async () => {
   for (const [what, found] of Object.entries({
     other: { bytes: 'other bytes here' }, short: { bytes: 'short' }, mine: { bytes: 'other bytes here', owner: 'ann' },
   })) {

@@ -45,7 +45,7 @@ test('a file that is one record is one range, even if it is empty; empty files h
   expect(await splits({ '/e': {} }, 'lines')).toEqual([])
 })
 
-test('one block is aligned whatever its writer said: both its ends are the ends of the file', async () => {
+test('a single block is aligned whatever its writer claimed: both its ends are the ends of the file', async () => {
   expect(await splits({ '/f': { blocks: [[4000, 'a']] } }, 'csv')).toEqual([['/f[0,4000) 1']])
 })
 

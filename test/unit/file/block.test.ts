@@ -334,7 +334,7 @@ test('an abort ends a read at once, whatever it waits for, and closes its wire',
   expect(before.asked).toEqual([])
 })
 
-test('a wire whose end is not in order after the last byte is not used again, and nobody is accused', async () => {
+test('a wire with a wrong end after the last byte is not used again, and no node is reported', async () => {
   for (const end of [
     { kind: 'reply', value: { op: 'error', error: { code: 'CORRUPT', message: 'no' } } },
     new GristmillError('UNAVAILABLE', 'reset'),

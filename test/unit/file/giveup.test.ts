@@ -225,7 +225,7 @@ test('a source that never yields does not hold an abort up, and is closed', asyn
   if (existsSync(join(mill.dir, 'spool'))) expect(readdirSync(join(mill.dir, 'spool'))).toEqual([])
 })
 
-test('a source whose file fails is closed, and the failure is told', async () => {
+test('a source whose file fails is closed, and the failure is reported', async () => {
   await using mill = await Mill.start({ datanodes: 1 })
   const { files, client } = clientOf(mill, new Answers('none'))
   let closed = 0

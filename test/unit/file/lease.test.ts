@@ -59,7 +59,7 @@ test('all leases are renewed together, again and again while there are any', asy
   }
 })
 
-test('who holds a lease that the namenode does not know any more is told, once; the others go on', async () => {
+test('the holder of a lease that the namenode does not know any more is notified, once; the others go on', async () => {
   const { leases, calls, namenode, pass } = open()
   const lost: string[] = []
   leases.hold(a, () => lost.push('a'))
@@ -76,7 +76,7 @@ test('who holds a lease that the namenode does not know any more is told, once; 
   expect([lost, calls.length]).toEqual([['a', 'b'], 3])
 })
 
-test('a renewal that fails is tried again, and nobody is told that his lease is lost', async () => {
+test('a renewal that fails is tried again, and no holder is notified of a loss', async () => {
   const { leases, calls, namenode, pass } = open()
   let lost = 0
   leases.hold(a, () => lost++)

@@ -39,7 +39,7 @@ function bench() {
   return { calls, events, world, create, lose: () => lost!() }
 }
 
-test('the namenode is asked for what was said and nothing else; a delimiter goes with CSV only', async () => {
+test('the request contains the given options and no others; a delimiter goes with CSV only', async () => {
   for (const [options, more] of [
     [{}, {}],
     [
@@ -112,7 +112,7 @@ test('a lost lease ends the writing, but not a completion that is on its way: th
   expect(await completed).toEqual({ path: '/f' })
 })
 
-test('an abort of the caller gives the file up at every step, as what the caller has said', async () => {
+test('an abort of the caller abandons the file at every step, and rejects with the reason of the signal', async () => {
   const writing = bench()
   const aborting = new AbortController()
   const file = await writing.create({ signal: aborting.signal })

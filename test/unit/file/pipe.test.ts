@@ -81,7 +81,7 @@ test('a kept wire that fails is replaced by a new one; a new one that fails leav
   expect([pipe.first.node, pipe.used, destroyed, (requests.at(-1) as { pipeline: unknown }).pipeline]).toEqual(['c', true, ['a', 'a'], []])
 })
 
-test('without any member that can be reached the last reason is told, and all of them are named', async () => {
+test('if no member can be reached, the last reason is reported, with the names of all members', async () => {
   const last = no('c is gone')
   await expect(bench({ a: [{ take: no('a') }], b: [{ take: no('b') }], c: [{ take: last }] }).open()).rejects.toMatchObject({
     code: 'UNAVAILABLE', cause: last, details: { block: 7, nodes: ['a', 'b', 'c'] },
@@ -91,7 +91,7 @@ test('without any member that can be reached the last reason is told, and all of
   expect(aborted.takes).toHaveLength(1)
 })
 
-test('what all members have is told with those who were lost, and the wire serves the next transfer', async () => {
+test('the result names the lost members, and the wire serves the next transfer', async () => {
   const { open, ends, answers, given, destroyed } = bench({ a: [{ take: no('a is gone') }] })
   const pipe = await open()
   await pipe.send({} as never)

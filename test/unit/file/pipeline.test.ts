@@ -65,7 +65,7 @@ test('members that cannot be reached are skipped, wherever they stand', async ()
   expect(mill.namenode.allocated).toHaveLength(3)
 })
 
-test('a member that freezes is given up by the one in front of it, not by everybody', async () => {
+test('a member that freezes is given up by the member in front of it only', async () => {
   // The client has its usual timeout: the speed of the first member's disk is not tested here.
   await using mill = await Mill.start({ config: { times: { progressTimeoutMs: 300 } } })
   await using proxy = await inFrontOf(mill, 1)

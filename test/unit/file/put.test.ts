@@ -117,7 +117,7 @@ test('CSV is cut between rows, whatever stands in quotes, also where a row takes
   expect(long.parts).toEqual([['x,y\n', true], ['"1\n2\n3\n4', false], ['\n5\n6\n7",', false], ['2\nb,c\n', false], ['d,e\n', true]])
 })
 
-test('what is sent is told, of all that there is', async () => {
+test('progress reports the bytes sent and the total', async () => {
   const told: Array<[number, number]> = []
   await put('abcdefghij', 4, { onProgress: (sent, total) => told.push([sent, total]) })
   expect(told).toHaveLength(3)

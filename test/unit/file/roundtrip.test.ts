@@ -130,7 +130,7 @@ test('a local file that would have too many blocks is refused before a block is 
   expect(await mill.client.putFile(local, '/long')).toMatchObject({ length: 5000, blocks: 2 })
 })
 
-test('a local CSV file is cut by what its first rows say, or as told; what is no such text claims nothing', async () => {
+test('a local CSV file is cut by the separator of its first rows, or the given one; other files claim no separator', async () => {
   await using mill = await Mill.start({ datanodes: 1, blockBytes: 4096 })
   const text = (delimiter: string, end = '\n') =>
     `id${delimiter}text${end}${Array.from({ length: 300 }, (_, i) => `${i}${delimiter}"two\nlines${delimiter}""${i}"""${end}`).join('')}`
@@ -191,7 +191,7 @@ test('a record longer than a block is cut, and the blocks that share it say so',
   }
 })
 
-test('a writer that is aborted leaves nothing, and one whose lease is lost is told', async () => {
+test('a writer that is aborted leaves nothing, and one whose lease is lost is notified', async () => {
   await using mill = await Mill.start({ datanodes: 1, client: { leaseRenewMs: 20 } })
   const aborted = await mill.client.create('/aborted')
   await aborted.write(noise(3_000_000))

@@ -146,7 +146,7 @@ test('a pipeline that fails is replaced by another one, without the node that fa
   expect([uploading.given, uploading.destroyed]).toEqual([1, 4])
 })
 
-test('after six tries the last failure is told; a failure that another pipeline would meet too, at once', async () => {
+test('after six tries the last failure is thrown; a failure that another pipeline would meet too, at once', async () => {
   const uploading = new Uploading(
     ...Array.from({ length: 6 }, (_, i): Try => ({ takes: 0, fails: new GristmillError('UNAVAILABLE', `try ${i + 1}`) })),
   )
@@ -170,7 +170,7 @@ test('a wire that had been kept may just have been old: its node is left out onl
   expect(uploading.asked.map(({ exclude }) => exclude)).toEqual([[], [], ['y2']])
 })
 
-test('when no node is left but those that failed, they are tried again; when there is none at all, that is told', async () => {
+test('when only failed nodes are left, they are tried again; when there is none at all, the error says so', async () => {
   const uploading = new Uploading({ takes: 0, fails: failure('UNAVAILABLE', 'y1') }, {})
   uploading.nowhere = exclude => exclude.length > 0
   const result = uploading.run()

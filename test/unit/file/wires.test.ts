@@ -63,7 +63,7 @@ test('a wire is opened with admission, a bound and patience, and kept for the ne
   expect((await wires.take(server)).channel).toBe(first.channel)
 })
 
-test('the wire given back last serves first; one that nobody has wanted for 15 seconds is closed', async () => {
+test('the wire returned last is used first; one that is unused for 15 seconds is closed', async () => {
   const { wires, clock, events } = open()
   const [first, second] = [await wires.take(server), await wires.take(server)]
   wires.give(first)

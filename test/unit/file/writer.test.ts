@@ -124,7 +124,7 @@ test('so many blocks are on their way at a time, and a writer waits for the next
   expect(target.completed).toEqual([[[1, 2, 3, 4].map(id => ({ id, length: 2, crc: id - 1, nodes: [], aligned: false })), 7]])
 })
 
-test('the failure of a block is told by the next write, by the one that waits, and by the end; the file is given up then', async () => {
+test('the failure of a block fails the next write, a waiting write, and the end; the file is abandoned then', async () => {
   const failure = new GristmillError('UNAVAILABLE', 'no datanode')
   for (const when of ['write', 'waiting', 'close'] as const) {
     const target = new Target(2)
@@ -144,7 +144,7 @@ test('the failure of a block is told by the next write, by the one that waits, a
   }
 })
 
-test('a completion that fails is told, and the file given up; who has given up does not wait for the namenode', async () => {
+test('a failed completion is reported, and the file abandoned; an aborted caller does not wait for the namenode', async () => {
   for (const givenUp of [false, true]) {
     const target = new Target(2)
     target.givenUp = givenUp

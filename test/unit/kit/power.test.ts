@@ -11,7 +11,7 @@ import { root } from '../../tidy/source.ts'
 
 const exec = promisify(execFile)
 
-test('the power of a cluster that was not started for it cannot be cut, and what to do is said', async () => {
+test('the power of a cluster that was not started with powerCuts cannot be cut, and the error says what to do', async () => {
   const proxy = await Proxy.open({ name: 'namenode', links: new Links(), random: seeded('proxy'), partyOf: who => who })
   const node = new ProcessNode('namenode', {
     name: 'namenode', dirs: ['nowhere'], args: [], env: {}, proxy, random: seeded('node'), volumes: [],

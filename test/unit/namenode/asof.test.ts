@@ -110,7 +110,7 @@ test('what moves within a quota neither comes nor goes, and what moves between n
   expect([used('/q'), used('/q/b')]).toEqual([2, 0])
 })
 
-test('quotas and snapshots are the superuser\'s and the owner\'s to set, and told to those who may read', async () => {
+test('quotas and snapshots are set by the superuser and the owner, and shown to users who may read', async () => {
   const bench = await openBench()
   const { journal, clock } = bench
   await bench.do(mkdir, { path: '/d', mode: 0o711, ...ann })
@@ -170,7 +170,7 @@ test('a listing of all snapshots goes on behind a page that ends with a count', 
   expect([found.length, found.at(-1)]).toEqual([999, 'last'])
 })
 
-test('the trash is its user\'s: nobody else sees, restores or empties it, and what others removed is not purged with it', async () => {
+test('the trash belongs to its user: no other user sees, restores or empties it, and items of others are not purged with it', async () => {
   const bench = await openBench()
   const { journal, clock } = bench
   const items: Record<string, string> = {}

@@ -102,7 +102,7 @@ test('a namenode that was started again goes on with the backups that are there'
   expect(await there()).toHaveLength(2)
 })
 
-test('one that somebody asked for elsewhere is known, and does not go', async () => {
+test('a backup that was requested in another directory is known, and is not removed', async () => {
   const backups = await open()
   const mine = await backups.take(`${dir}/mine`)
   for (let i = 0; i < 5; i++) {
@@ -164,7 +164,7 @@ test('two at a time are not made, and none by itself where that was not wanted',
   expect(other).toMatchObject({ reason: { code: 'EBUSY' } })
 })
 
-test('everybody is served while one is made, and it is of one moment', async () => {
+test('all clients are served while a backup is made, and it is of one moment', async () => {
   for (let i = 0; i < 300; i++) await change()
   const backups = await open()
   const taking = backups.take(`${dir}/a`)
@@ -236,7 +236,7 @@ test('a backup that is found at a start lets go of the journal only when its nam
   expect((await again()).known).toEqual([])
 })
 
-test('a directory with one file of somebody else is refused, and a name of a new backup is durable when it counts', async () => {
+test('a directory with any foreign file is refused, and the name of a new backup is durable before it counts', async () => {
   const backups = await open()
   await fs.mkdir(`${dir}/theirs`)
   await fs.writeFile(`${dir}/theirs/letter.txt`, '')

@@ -22,7 +22,7 @@ function moves(nodes: readonly Filled[], threshold: number): string[] {
   return nodes.flatMap(from => nodes.filter(to => to !== from && helps(spread, from, to, 1)).map(to => `${from.node}>${to.node}`))
 }
 
-test('a move helps a node that is out of balance, by its share and not its bytes, and puts nobody else out of it', () => {
+test('a move helps a node that is out of balance, by its utilization and not its bytes, and unbalances no other node', () => {
   expect(moves([filled('a', 50, 50), filled('b', 55, 45)], 0.1)).toEqual([])
   expect(moves([filled('a', 90, 10), filled('b', 10, 90), filled('c', 50, 50)], 0.1)).toEqual(['a>b', 'a>c', 'c>b'])
   // A new empty node among many equally full ones: all of those give.
@@ -116,7 +116,7 @@ test('no node moves more than it is allowed', async () => {
   await sim.house.stop()
 })
 
-test('a restarted namenode goes on with it, and it stops when it is told to', async () => {
+test('a restarted namenode continues balancing, and stops on request', async () => {
   const { sim } = await lopsided(82)
   await begin(sim, 2, 200)
   await sim.pass(3000)

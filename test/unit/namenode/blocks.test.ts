@@ -188,7 +188,7 @@ test('orders are numbered, repeated until they are acknowledged, and never lost 
   expect((await waiting).map(each => each.seq)).toEqual([3])
 })
 
-test('an answer is never larger than a node takes: tasks with large parameters go one by one, and what is behind them is heard', async () => {
+test('a reply is never larger than a node accepts: tasks with large parameters go one by one, and later orders arrive', async () => {
   const orders = new OrderQueue(new ManualClock(), 1000)
   const { signal } = new AbortController()
   const run = (chars: number) => ({

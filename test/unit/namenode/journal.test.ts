@@ -40,7 +40,7 @@ test('operations that wait together are one group: one commit for all of them, a
   expect(names(bench, '/a')).toEqual(['/a/c'])
 })
 
-test('nobody is answered before the log is synced and the store has committed', async () => {
+test('no reply is sent before the log is synced and the store has committed', async () => {
   const bench = await openBench()
   const events: string[] = []
   bench.disk.onSync = () => events.push('sync')
@@ -96,7 +96,7 @@ test('a sync that fails stops the journal: the outcome is unknown, and nothing i
   expect(names(bench)).toEqual([])
 })
 
-test('a sync that fails when a segment begins stops the journal too: at the first failure, with nobody answered', async () => {
+test('a sync that fails when a segment begins stops the journal too: at the first failure, without any reply', async () => {
   const bench = await openBench({ segmentLimits: { segmentBytes: 200, heldBytes: 1e9, keptBytes: 1e9, keptFiles: 100 } })
   let syncs = 0
   for (let i = 0; bench.fatal.length === 0 && i < 20; i++) {
@@ -316,7 +316,7 @@ function rot(bench: Bench, name: string): void {
   })
 }
 
-test('a value that changed on disk is never served: from then on nothing is read or changed, and the process is told to end', async () => {
+test('a value that changed on disk is never served: from then on nothing is read or changed, and the process ends', async () => {
   const bench = await openBench()
   await make(bench, '/a')
   await make(bench, '/b')

@@ -167,7 +167,7 @@ test('operations of versions that kept no lineage do what they did', async () =>
   expect(earliestOf(view)).toBeUndefined()
 })
 
-test('the oldest row of a full lineage goes, and it is told', () => {
+test('the oldest row of a full lineage is dropped, and the state records it', () => {
   const prefix = Buffer.from('lineage')
   const rows: { key: Buffer; value: Buffer }[] = Array.from({ length: 1_024 }, (_, i) => ({
     key: Buffer.concat([prefix, idKey(1 + 256 * i)]), value: Buffer.alloc(2_560),

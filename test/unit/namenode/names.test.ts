@@ -356,7 +356,7 @@ test('a summary lets others in after every thousand names and after every direct
   ).rejects.toMatchObject({ code: 'ABORTED' })
 })
 
-test('a removed tree of any size goes in small steps, and every block is told once', async () => {
+test('a removed tree of any size is swept in small steps, and every block is reported once', async () => {
   const bench = await openBench()
   const blocks = 700
   await run(bench, root, 'mkdir /t/u/v -p')

@@ -89,7 +89,7 @@ test('blocks of a dead node are copied, those with one replica left before the o
   await house.stop()
 })
 
-test('nothing is copied from a node that is silent; what it alone has is copied when it is heard of again', async () => {
+test('no block is copied from a stale node; blocks that only it has are copied when its heartbeats return', async () => {
   const sim = await Sim.calm(34, 4)
   const { house, nodes: [silent, other] } = sim
   const [alone, both] = [await place(sim, 1, [0]), await place(sim, 2, [0, 1])]
@@ -168,7 +168,7 @@ test('a cluster that has lost files copies what it has, and deletes nothing unti
   await sim.house.stop()
 })
 
-test('of two replicas the one on a silent node is not counted on when the other could go', async () => {
+test('a replica on a stale node does not allow deleting the other one', async () => {
   const sim = new Sim(26, 2)
   await sim.start()
   await sim.pass(300)
@@ -183,7 +183,7 @@ test('of two replicas the one on a silent node is not counted on when the other 
   await sim.house.stop()
 })
 
-test('while one of too many replicas is on a silent node none goes, and one goes when that node is heard of again', async () => {
+test('while an excess replica is on a stale node none is deleted, and one is when its heartbeats return', async () => {
   const sim = await Sim.calm(35, 4)
   const { house, nodes: [silent] } = sim
   const id = await place(sim, 3, [0, 1, 2])
@@ -303,7 +303,7 @@ test('a node that is gone for good is not waited for after the next restart; one
   await sim.house.stop()
 })
 
-test('a silent node that is heard of again is asked for its free slots at once', async () => {
+test('a stale node whose heartbeats return is asked for its free slots at once', async () => {
   const sim = new Sim(30, 1)
   await sim.start()
   await sim.pass(200)
@@ -316,7 +316,7 @@ test('a silent node that is heard of again is asked for its free slots at once',
   await sim.house.stop()
 })
 
-test('a node whose waiting call breaks off, and that says nothing more, is silent after a third of the time', async () => {
+test('a node whose waiting call breaks off, without further heartbeats, is stale after a third of the time', async () => {
   const sim = new Sim(31, 2)
   await sim.start()
   await sim.pass(200)
@@ -348,7 +348,7 @@ test('a node whose waiting call breaks off, and that says nothing more, is silen
   await sim.house.stop()
 })
 
-test('a namenode that stood still takes no datanode for dead because of it, and still finds those that are', async () => {
+test('a namenode that was paused declares no datanode dead because of it, and still finds those that are', async () => {
   const sim = await Sim.calm(33, 3)
   const [gone, ...alive] = sim.nodes
   gone!.kill()
@@ -365,7 +365,7 @@ test('a namenode that stood still takes no datanode for dead because of it, and 
   await sim.house.stop()
 })
 
-test('a namenode that stands still just after its start waits for the reports of its datanodes all the same', async () => {
+test('a namenode that is paused just after its start still waits for the reports of its datanodes', async () => {
   const sim = await Sim.calm(34, 3)
   const id = await place(sim, 2, [0, 1])
   const late = sim.nodes[1]!
@@ -382,7 +382,7 @@ test('a namenode that stands still just after its start waits for the reports of
   await sim.house.stop()
 })
 
-test('at one address one node lives: another identity is admitted there when the first is silent, and takes its place', async () => {
+test('an address belongs to one node: another identity is admitted there when the first is stale, and replaces it', async () => {
   const sim = await Sim.calm(32, 3)
   const { registry, blocks } = sim.house
   const [first] = sim.nodes
@@ -410,7 +410,7 @@ test('at one address one node lives: another identity is admitted there when the
   await sim.house.stop()
 })
 
-test('who speaks of an old session is told to register, and a node that was dead too', async () => {
+test('a call with an old session gets UNREGISTERED, and so does a node that was dead', async () => {
   const sim = new Sim(25, 1)
   await sim.start()
   await sim.pass(200)

@@ -19,7 +19,7 @@ async function round(bench: Bench): Promise<void> {
   for (let i = 0; i < 20; i++) await chore.work()
 }
 
-test('answers go when nobody can ask for them any more, and not before', async () => {
+test('stored replies are deleted when no repeat can come any more, and not before', async () => {
   const bench = await openBench()
   await make(bench, 0, 2500)
   bench.clock.ms += limits.requestKeptMs - 1000

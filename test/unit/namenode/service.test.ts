@@ -48,7 +48,7 @@ test('a decommissioned node is emptied first, never below the target, is read fr
   await house.stop()
 })
 
-test('a node is not said to be empty while something on it is still being written', async () => {
+test('a node does not count as empty while a file on it is still being written', async () => {
   const sim = await Sim.calm(72, 3, 1)
   const { house } = sim
   const [leaver] = sim.nodes
@@ -68,7 +68,7 @@ test('a node is not said to be empty while something on it is still being writte
   await house.stop()
 })
 
-test('a node is not said to be empty while something on it has no other copy', async () => {
+test('a node does not count as empty while a block on it has no other replica', async () => {
   const sim = await Sim.calm(61, 3, 1)
   const { house } = sim
   for (const node of sim.nodes.slice(1)) node.refuses = true
@@ -159,7 +159,7 @@ test('a node is not let go when too few would be left, and the answer says what 
   await sim.house.stop()
 })
 
-test('what was said survives a restart of the namenode, and a node that comes back under its old id', async () => {
+test('service states survive a restart of the namenode, and a node that comes back under its old id', async () => {
   const sim = await Sim.calm(63, 4, 1)
   const [leaver, away] = sim.nodes as [Fake, Fake]
   for (let i = 0; i < 10; i++) await place(sim, 2, [i % 4, (i + 1) % 4])
@@ -191,7 +191,7 @@ test('what was said survives a restart of the namenode, and a node that comes ba
   await sim.house.stop()
 })
 
-test('a node that has been gone for so long that it was forgotten can be decommissioned, and nobody misses it any more', async () => {
+test('a node that was dead for so long that it was forgotten can be decommissioned, and is no longer reported as dead', async () => {
   const sim = await Sim.calm(61, 4, 1)
   const { house } = sim
   const [gone] = sim.nodes
@@ -341,7 +341,7 @@ test('jumps of the wall clock neither end a maintenance nor lengthen it', async 
   await sim.house.stop()
 })
 
-test('a request that is repeated after another operator has said something else changes nothing', async () => {
+test('a request that is repeated after another operator has changed the state changes nothing', async () => {
   const sim = await Sim.calm(70, 3, 1)
   const [node] = sim.nodes
   const request = { ...ask(), node: node!.id }

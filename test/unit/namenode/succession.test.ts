@@ -342,7 +342,7 @@ test('a datanode that registers while nothing may be changed is noted when that 
   await expect(last.mkdir('/x')).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('none of the 3 datanodes') })
 })
 
-test('time in which the namenode stood still is none in which the known datanodes could have registered', async () => {
+test('time in which the namenode was paused does not count as time to register', async () => {
   const { journal, clock, disk } = await openBench()
   const awake = new AwakeClock(clock, { nodeStaleMs: 2_500 })
   let sure = 0

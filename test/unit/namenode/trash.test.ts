@@ -60,7 +60,7 @@ test('what is there is not replaced by what comes back, unless a file may take t
   await replayed(bench)
 })
 
-test('whoever may not remove a thing may not discard it', async () => {
+test('a user who may not remove a file may not move it to the trash', async () => {
   const bench = await openBench()
   await bench.do(mkdir, { path: '/home', ...alice })
   await bench.do(touch, touched('/home/f', alice))
@@ -71,7 +71,7 @@ test('whoever may not remove a thing may not discard it', async () => {
   await expect(bench.do(discard, { path: '/' })).rejects.toMatchObject({ code: 'EINVAL' })
 })
 
-test('purging takes what is old, of one user or of all, a page at a time, and its blocks are told', async () => {
+test('purging removes old items, of one user or of all, a page at a time, and reports their blocks', async () => {
   const bench = await openBench()
   const { lease, blocks } = await bench.do(create, { path: '/data', replication: 1, blockBytes: 4096, blocks: 1 })
   await bench.do(complete, { lease, blocks: [{ id: blocks[0]!, length: 9, crc: 1, aligned: false }] })
@@ -164,7 +164,7 @@ test('time empties the trash, whatever the wall clock says', async () => {
   expect([told, [...items(bench.journal.view, {})].length]).toEqual([1, 0])
 })
 
-test('everybody sees and empties their own trash; the superuser sees them all', async () => {
+test('users see and empty their own trash; the superuser sees them all', async () => {
   const bench = await openBench()
   const { call } = routesOf(bench, 1e9)
   for (const user of ['alice', 'bob']) {

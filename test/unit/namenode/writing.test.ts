@@ -220,7 +220,7 @@ test('a writer that is given up at the very moment when another one takes its pl
   await sim.house.stop()
 })
 
-test('a namenode that stood still takes no writer for silent because of it, and still finds those that are', async () => {
+test('a namenode that was paused expires no lease because of it, and still finds those that are expired', async () => {
   const { sim, write, lifetimes } = await writing(97, 2)
   const { clock } = sim.house.bench
   const asked = { path: '/f' }
@@ -240,7 +240,7 @@ test('a namenode that stood still takes no writer for silent because of it, and 
   await sim.house.stop()
 })
 
-test('leases expire when they have been silent for the hard bound, however old others are', () => {
+test('leases expire when they have not been renewed for the hard bound, however old others are', () => {
   const clock = new ManualClock()
   const lifetimes = new Lifetimes({ clock, view: { range: () => [] } as never, times: { leaseSoftMs: 100, leaseHardMs: 1000 } })
   const [a, b, c] = [1, 2, 3] as unknown as [LeaseId, LeaseId, LeaseId]
@@ -323,7 +323,7 @@ test('a file whose directory is renamed while it is written is where the directo
   expect((await bench.do(completing, { lease, blocks: [] })).status.path).toBe('/b/f')
 })
 
-test('a writer that may replace a file does not replace one of somebody else that has come there meanwhile', async () => {
+test('a writer that may replace a file does not replace one that another user has created meanwhile', async () => {
   const bench = await openBench()
   const [ann, bob] = [as('ann'), as('bob')]
   const writer = { path: '/f', overwrite: true, replication: 1, blockBytes: 4096 }

@@ -50,7 +50,7 @@ test('a plan is cut at its shuffle into stages', () => {
   ])
 })
 
-test('a job without reduce is one stage, whose partitions nobody asks for', () => {
+test('a job without reduce is one stage without partitions', () => {
   const plan = optimize(planMapReduce({ map }))
   expect(explain(plan)).toBe('write text\n└ map\n  └ read lines')
   expect(stagesOf(plan, { partitions: 9 })).toMatchObject([

@@ -130,7 +130,7 @@ describe('a bearer token', () => {
   })
 })
 
-test('a request for another cluster is refused as such, one that knows no cluster yet is heard', () => {
+test('a request for another cluster is refused as such, one that knows no cluster yet is accepted', () => {
   const other = both({ loopback: true, cluster: 'c2' })
   for (const headers of [other.client.bearer(), other.client.sign({ ...asked, body })]) {
     expect(() => other.server.identify({ ...asked, headers })).toThrow(expect.objectContaining({ code: 'WRONG_CLUSTER' }) as Error)

@@ -116,7 +116,7 @@ function scriptedFor(options: { patient?: boolean }, ...script: Step[]) {
   return { caller, settle, bodies, time: () => now, tries: () => sent, timers }
 }
 
-describe('a deadline that passes while this process stands still', () => {
+describe('a deadline that passes while this process is paused', () => {
   /** A call whose reply and timers are controlled by the test. */
   function held() {
     const timers: Array<() => void> = []
@@ -225,13 +225,13 @@ describe('a call is repeated', () => {
 describe('an operator\'s safe mode', () => {
   const held: Step = { kind: 'fault', code: 'SAFE_MODE', final: true }
 
-  test('is told at once to whoever can decide what to do', async () => {
+  test('is reported at once to a caller that can decide what to do', async () => {
     const { caller, settle, tries } = scripted(held, { kind: 'answer', n: 1 })
     await expect(settle(caller.call(at, change, once))).rejects.toMatchObject({ code: 'SAFE_MODE' })
     expect(tries()).toBe(1)
   })
 
-  test('is waited for by work that nobody looks after, beyond every deadline, and the deadline counts from its end', async () => {
+  test('is waited for by background work, beyond every deadline, and the deadline counts from its end', async () => {
     const { caller, settle, bodies, time } = scriptedFor(
       { patient: true }, ...Array.from({ length: 100 }, () => held), { kind: 'silence' }, { kind: 'answer', n: 1 },
     )
@@ -270,7 +270,7 @@ describe('a call is not repeated', () => {
     expect(tries()).toBe(1)
   })
 
-  test('when it is a mutation without a request id that may have been heard', async () => {
+  test('when it is a mutation without a request id that may have arrived', async () => {
     const { caller, settle, tries } = scripted({ kind: 'broken' }, { kind: 'answer', n: 1 })
     await expect(settle(caller.call(at, change, without))).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
     expect(tries()).toBe(1)
@@ -410,7 +410,7 @@ describe('over real sockets', () => {
     await expect(caller.call(here(), look, {}, { retry: false })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 
-  test('nobody listening is UNAVAILABLE, never unknown', async () => {
+  test('a refused connection is UNAVAILABLE, never unknown', async () => {
     const gone = here()
     await new Promise(resolve => { server.close(resolve) })
     await expect(caller.call(gone, change, once, { timeoutMs: 200 })).rejects.toMatchObject({

@@ -91,7 +91,7 @@ test('a server that wants a signature and refuses the signed request is asked tw
   expect(asked).toBe(2)
 })
 
-test('what was never sent is told as a server that cannot be reached, whatever the reason', async () => {
+test('a call that was never sent is reported as a server that cannot be reached, whatever the reason', async () => {
   const caller = callerOf(handler => handler.onResponseError!({} as never, Object.assign(new Error('x'), { code: 'EPROTO' })))
   await expect(caller.call(at, stat, { path: '/' }, { retry: false })).rejects.toMatchObject({
     code: 'UNAVAILABLE', message: expect.stringContaining('cannot reach'),

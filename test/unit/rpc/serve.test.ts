@@ -468,7 +468,7 @@ test('a body that does not come to its end is given up', async () => {
   await new Promise(resolve => socket.once('close', resolve))
 })
 
-test('a port that is taken, and an address that is not this machine\'s, are told as such', async () => {
+test('a port that is taken, and an address that is not this machine\'s, are reported as such', async () => {
   const { at, server } = await start([])
   expect(server.http).toBeDefined()
   const auth = new Authenticator({ secret, cluster: 'c1', loopback: true, clock: systemClock })

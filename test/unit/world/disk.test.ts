@@ -41,7 +41,7 @@ test('appending goes on at the end of what is there', async () => {
   expect((await localDisk.readFile(at('log'))).toString()).toBe('onetwo')
 })
 
-test('creating is exclusive unless told otherwise, and new files are their owner\'s alone', async () => {
+test('creating is exclusive by default, and new files are accessible to their owner only', async () => {
   await (await localDisk.create(at('a'))).close()
   expect(fs.statSync(at('a')).mode & 0o777).toBe(0o600)
   await expect(localDisk.create(at('a'))).rejects.toMatchObject({ code: 'EEXIST' })
@@ -62,7 +62,7 @@ test('no symbolic link is followed at the last part of a name', async () => {
   expect(await localDisk.stat(at('link'))).toMatchObject({ kind: 'other' })
 })
 
-test('links are followed for a caller who says so, and where they led is told', async () => {
+test('links are followed for a caller who asks for it, and their target is returned', async () => {
   fs.mkdirSync(at('d'))
   fs.writeFileSync(at('d/real'), 'abc')
   fs.symlinkSync('d/real', at('link'))

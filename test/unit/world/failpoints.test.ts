@@ -20,7 +20,7 @@ test('a failpoint fires the n-th time that it is passed, once', () => {
   expect(signals).toEqual(['SIGKILL'])
 })
 
-test('a held point goes on when it is released, and where nobody can wait the process stops', async () => {
+test('a held failpoint continues when it is released, and in synchronous code the process stops', async () => {
   const signals: string[] = []
   const points = new ArmedFailpoints([], name => { signals.push(name) })
   points.arm({ name: 'block.ack.before', action: 'pause', nth: 1 })

@@ -19,7 +19,7 @@ test('a process has one time of birth while it lives, and none when it is gone',
   machine.signal(child.pid!, 'SIGTERM')
 })
 
-test('a launched program writes into its files, and its end is told', async () => {
+test('a launched program writes into its files, and its end is reported', async () => {
   const dir = await fs.mkdtemp(path.join(os.tmpdir(), 'gristmill-machine-'))
   try {
     const main = path.join(dir, 'main.js')

@@ -116,7 +116,7 @@ test('a kill reaches the whole group, and a grandchild that holds the pipes does
   await gone(pid)
 })
 
-test('a process of another user below a child is left alone, and ends nobody with an error', async () => {
+test('a process of another user below a child is left alone, and causes no error', async () => {
   const { child, next, exit } = start()
   await next()
   child.send({ say: 'grandchild' })
@@ -147,7 +147,7 @@ test('a grandchild does not outlive a child that ends by itself', async () => {
   await gone(pid)
 })
 
-test('resident memory is told while the child runs, and its heap is limited', async () => {
+test('resident memory is reported while the child runs, and its heap is limited', async () => {
   const { child, next, exit, output } = start({ heapBytesMax: 32 << 20 })
   await next()
   expect(child.residentBytes()).toBeGreaterThan(10 << 20)

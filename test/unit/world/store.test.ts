@@ -23,7 +23,7 @@ afterEach(async () => {
   fs.rmSync(directory, { recursive: true, force: true })
 })
 
-test('a transaction is seen inside of itself, and by everybody once it has returned', async () => {
+test('a transaction is visible inside of itself, and to all readers once it has returned', async () => {
   const store = await open()
   const table = store.table('a')
   expect(store.table('a')).toBe(table)

@@ -192,7 +192,7 @@ describe.each(kinds)('a %s wire', (_, connected) => {
     await client.closed
   })
 
-  test('gives up a write that nobody takes', async () => {
+  test('gives up a write that the peer does not read', async () => {
     const { client } = await connected()
     client.setProgressTimeout(60)
     await expect((async () => { for (;;) await client.write(Buffer.alloc(4 << 20)) })()).rejects.toMatchObject({ code: 'TIMEOUT' })
@@ -265,7 +265,7 @@ test('a decision that throws is INTERNAL and tells nothing of its cause', async 
   expect(String(error)).not.toContain('secret')
 })
 
-test('connecting to nobody is UNAVAILABLE', async () => {
+test('connecting to a closed port is UNAVAILABLE', async () => {
   const listener = net.createServer()
   await new Promise<void>(resolve => { listener.listen(0, '127.0.0.1', resolve) })
   const { port } = listener.address() as net.AddressInfo
@@ -273,7 +273,7 @@ test('connecting to nobody is UNAVAILABLE', async () => {
   await expect(dial(address(`127.0.0.1:${port}`))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
 })
 
-test('connecting to somebody who never answers ends at the timeout, and at once when aborted', async () => {
+test('connecting to a server that never answers ends at the timeout, and at once when aborted', async () => {
   const listener = net.createServer(() => {})
   await new Promise<void>(resolve => { listener.listen(0, '127.0.0.1', resolve) })
   cleanup.push(() => listener.close())
