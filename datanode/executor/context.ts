@@ -68,11 +68,11 @@ export class TaskContext implements Context {
 
   #check(name: string): void {
     if (typeof name !== 'string' || name === '' || name.length > nameMax)
-      throw new GristmillError('EINVAL', `a counter's name is a text of 1 to ${nameMax} characters`)
+      throw new GristmillError('EINVAL', `a counter's name must be a string of 1 to ${nameMax} characters`)
     if (this.#counters.size >= countersMax)
       throw new GristmillError(
         'EINVAL',
-        `a task may have ${countersMax} counters of its own, and "${name}" is one more; emit what there is more of`,
+        `a task may have at most ${countersMax} counters, and "${name}" is one more; emit records instead`,
       )
   }
 

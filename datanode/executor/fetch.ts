@@ -104,7 +104,7 @@ export async function gather(
   if (missing.length > 0) {
     throw new OutputsMissing(
       missing.slice(0, missingMax),
-      `${missing.length} of ${listed.length} map outputs cannot be had (${missing.slice(0, 3).join(', ')}${missing.length > 3 ? '…' : ''})${cause === undefined ? '' : `: ${asError(cause).message}`}`,
+      `${missing.length} of ${listed.length} map outputs cannot be fetched (${missing.slice(0, 3).join(', ')}${missing.length > 3 ? '…' : ''})${cause === undefined ? '' : `: ${asError(cause).message}`}`,
       cause,
     )
   }
@@ -173,7 +173,7 @@ async function fetchFrom(
         left = await fetchOnce(session, inbox, held.channel, wanted, left, () => fetchWatch.heard(places), onSegment)
         session.wires.give(held)
         return left.length > 0
-          ? new GristmillError('BLOCK_MISSING', `the datanode at ${address} does not have ${left.length} of them`)
+          ? new GristmillError('BLOCK_MISSING', `the datanode at ${address} does not have ${left.length} of the map outputs`)
           : undefined
       } catch (thrown) {
         end()

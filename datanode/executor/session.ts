@@ -105,7 +105,7 @@ export class ExecutorSession {
     if (found !== fingerprint) {
       throw new GristmillError(
         'PROGRAM_INVALID',
-        'the program builds another plan here than where it was submitted; its plan may depend on its parameters only, not on time, chance or the machine',
+        'the program builds another plan here than where it was submitted; its plan may depend only on its parameters, not on time, random numbers or the machine',
       )
     }
     return { ...loaded, plan }

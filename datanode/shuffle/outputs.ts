@@ -73,7 +73,7 @@ export class MapOutputs implements SegmentServer {
   /** Sends (REPLY segment · DATA*)* · END, in the order of the request. An output that is not here is sent as `missing`. */
   async serve({ job, partition, attempts }: ShuffleRequest, channel: Channel): Promise<void> {
     const foreign = attempts.find(attempt => attemptParts(attempt).job !== job)
-    if (foreign !== undefined) throw new GristmillError('EINVAL', `${foreign} is no attempt of job ${job}`)
+    if (foreign !== undefined) throw new GristmillError('EINVAL', `${foreign} is not an attempt of job ${job}`)
     let length = 0
     for (const attempt of attempts) {
       const extent = await this.#extent(attempt, partition)

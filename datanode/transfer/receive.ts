@@ -61,7 +61,7 @@ export class Receiving {
         let kept = false
         try {
           const received = await channel.receive(frame)
-          if (!received) throw new GristmillError('UNAVAILABLE', `the sender of block ${blockName(this.#request.block)} went away`)
+          if (!received) throw new GristmillError('UNAVAILABLE', `the sender of block ${blockName(this.#request.block)} has disconnected`)
           if (received.kind === 'data') {
             kept = true
             this.#accept(frame, () => ring.give(frame))

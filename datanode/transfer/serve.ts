@@ -32,7 +32,7 @@ export async function serveRange({ store, pool, onBytes }: ServeTools, request: 
     if (expected && (expected.length !== meta.length || expected.crc !== meta.crc)) {
       throw new GristmillError(
         'CORRUPT',
-        `block ${blockName(id)} has here ${meta.length} bytes with checksum ${meta.crc}, ${expected.length} bytes with checksum ${expected.crc} were expected`,
+        `block ${blockName(id)} has ${meta.length} bytes with checksum ${meta.crc} on this node; ${expected.length} bytes with checksum ${expected.crc} were expected`,
       )
     }
     if (offset > meta.length)
@@ -76,10 +76,10 @@ async function fill(store: BlockStore, { data, meta }: OpenBlock, { target, at }
     if (found === target.length) return
     why = new Error(`its file ends at byte ${at + found}`)
   } catch (error) {
-    if (isExhaustion(error)) throw exhausted(`block ${blockName(meta.id)} cannot be read on from byte ${at}`, error)
+    if (isExhaustion(error)) throw exhausted(`block ${blockName(meta.id)} cannot be read from byte ${at} on`, error)
     why = error
   }
-  const damage = new GristmillError('CORRUPT', `block ${blockName(meta.id)} cannot be read on from byte ${at}: ${(why as Error).message}`, {
+  const damage = new GristmillError('CORRUPT', `block ${blockName(meta.id)} cannot be read from byte ${at} on: ${(why as Error).message}`, {
     cause: why,
   })
   await store.damaged(meta.id, damage)

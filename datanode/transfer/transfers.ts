@@ -107,7 +107,7 @@ export class Transfers {
     if (this.#active > limits.transfersMax)
       throw new GristmillError(
         'OVERLOADED',
-        `this datanode moves ${limits.transfersMax} blocks already; try again in a moment, or another one`,
+        `this datanode runs ${limits.transfersMax} transfers already; try again later, or use another datanode`,
       )
     if (request.cluster !== cluster())
       throw new GristmillError(

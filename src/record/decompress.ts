@@ -81,7 +81,7 @@ class Decoder {
         this.#written += value.length
         if (this.#written > limits.unpackedFreeBytes && this.#written > (this.#read + inputBytes) * limits.unpackedRatioMax) {
           throw this.#fault(
-            `it has become more than ${limits.unpackedRatioMax} times as large; if that is as it should be, unpack it before it is put`,
+            `it has become more than ${limits.unpackedRatioMax} times as large; if that is intended, decompress it before it is put`,
             this.#read,
           )
         }
@@ -99,7 +99,7 @@ class Decoder {
   }
 
   #fault(problem: string, offset: number, cause?: unknown): Error {
-    return recordError(`the ${this.#codec} data cannot be read on from here: ${problem}`, { path: this.#path, offset }, cause)
+    return recordError(`the ${this.#codec} data cannot be read from here on: ${problem}`, { path: this.#path, offset }, cause)
   }
 }
 

@@ -56,7 +56,7 @@ export function examine(head: Head, told: ToldDialect = {}): FoundDialect | Dial
   if (named !== undefined && delimiter !== undefined && named !== delimiter) {
     throw new GristmillError(
       'EINVAL',
-      `${head.path} says in its first line that ${shown(named)} separates its fields, and it was to be read with ${shown(delimiter)}; leave out the delimiter, or remove that line`,
+      `${head.path} names the delimiter ${shown(named)} in its first line, and is to be read with ${shown(delimiter)}; leave out the delimiter, or remove that line`,
       { details: { path: head.path } },
     )
   }
@@ -108,8 +108,8 @@ function unclear(fits: readonly Fit[]): DialectDoubt {
   const likely = fits.filter(fit => fit.cuts > 0).sort((a, b) => even(b) - even(a) || b.cuts - a.cuts)
   return {
     doubt:
-      `does not show in its first rows what separates its fields: ${fits.map(evidence).join(', ')}. Say it: delimiter: ${likely.map(({ dialect }) => shown(dialect.delimiter)).join(' or ')} in the program's input, or --delimiter of run or put`
-      + (fits.some(fit => fit.width === 1) ? '; "," if it has one column. A title above the header has to be removed' : ''),
+      `has no clear delimiter in its first rows: ${fits.map(evidence).join(', ')}. Set it: delimiter: ${likely.map(({ dialect }) => shown(dialect.delimiter)).join(' or ')} in the program's input, or --delimiter of run or put`
+      + (fits.some(fit => fit.width === 1) ? '; "," if it has one column. Remove a title above the header' : ''),
   }
 }
 
@@ -118,10 +118,10 @@ const even = (fit: Fit): number => Math.max(fit.width > 1 ? fit.alike : 0, fit.l
 
 function evidence({ dialect, width, alike, rows, later, cuts }: Fit): string {
   if (width > 1 && cuts > alike)
-    return `${shown(dialect.delimiter)} cuts the first row into ${width} fields, and ${cuts} of ${rows} rows into two or more`
+    return `${shown(dialect.delimiter)} splits the first row into ${width} fields, and ${cuts} of ${rows} rows into two or more`
   if (width < 2 && later.rows > 0)
-    return `${shown(dialect.delimiter)} cuts ${later.rows} of ${rows} rows into ${later.width} fields, and not the first one`
-  return `${shown(dialect.delimiter)} cuts ${width < 2 ? `${alike} of ${rows} rows into 1 field` : `the first row into ${width} fields, and ${alike} of ${rows} rows`}`
+    return `${shown(dialect.delimiter)} splits ${later.rows} of ${rows} rows into ${later.width} fields, and not the first one`
+  return `${shown(dialect.delimiter)} splits ${width < 2 ? `${alike} of ${rows} rows into 1 field` : `the first row into ${width} fields, and ${alike} of ${rows} rows`}`
 }
 
 const shown = (delimiter: string): string => JSON.stringify(delimiter)

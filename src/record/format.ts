@@ -97,7 +97,7 @@ export function textEncodingOf(value: unknown): TextEncoding {
   if (found !== undefined) return found
   throw new GristmillError(
     'EINVAL',
-    `text is not read as ${typeof value === 'string' ? JSON.stringify(value) : `a ${typeof value}`}; it is read as ${textEncodings.slice(0, -1).join(', ')} or ${textEncodings.at(-1)!}`,
+    `unknown encoding ${typeof value === 'string' ? JSON.stringify(value) : `of type ${typeof value}`}; supported encodings: ${textEncodings.slice(0, -1).join(', ')} or ${textEncodings.at(-1)!}`,
   )
 }
 

@@ -175,7 +175,7 @@ test('CSV that could be cut in two ways is put, with a line about it; a delimite
   expect([code, err]).toEqual([
     0,
     expect.stringMatching(
-      /^gristmill: put: prices\.csv does not show in its first rows what separates its fields: "," cuts .*, ";" cuts .*--delimiter.*\. The file is stored\n$/,
+      /^gristmill: put: prices\.csv has no clear delimiter in its first rows: "," splits .*, ";" splits .*--delimiter.*\. The file is stored\n$/,
     ),
   ])
   expect(await ok('put', '-f', '--delimiter', ';', 'prices.csv', at('prices.csv'))).toBe('')

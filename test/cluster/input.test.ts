@@ -77,7 +77,7 @@ test('CSV that could be cut in two ways is stored without a claim, refused by a 
   expect([(await mill.stat('/prices.csv')).format, await mill.readFile('/prices.csv', 'utf8')]).toEqual(['bytes', prices.join('\n')])
   const refused = {
     message: expect.stringMatching(
-      /\/prices\.csv does not show in its first rows.*"," cuts .*";" cuts .*delimiter: "," or ";" in/,
+      /\/prices\.csv has no clear delimiter in its first rows.*"," splits .*";" splits .*delimiter: "," or ";" in/,
     ) as string,
   }
   for (const badRecords of ['error', 'skip'])

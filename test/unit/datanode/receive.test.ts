@@ -106,7 +106,7 @@ test('a sender that disconnects aborts the connection to downstream members', as
   const run = receiving.run({ receive: async () => undefined } as never, sender.signal)
   await looking.promise
   sender.abort(new Error('gone'))
-  await expect(run).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('went away') as string })
+  await expect(run).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('has disconnected') as string })
   expect(asked).toEqual(['second:1'])
   expect(store.blocks).toBe(0)
 })

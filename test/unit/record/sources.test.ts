@@ -209,7 +209,7 @@ describe('compressed files', () => {
           details: { path: '/logs/x.gz', offset: expect.any(Number) as number },
         })
         expect((failure as Error).message).toMatch(
-          new RegExp(`^/logs/x.gz, byte \\d+: the ${codec} data cannot be read on from here: it (ends in the middle|is damaged)`),
+          new RegExp(`^/logs/x.gz, byte \\d+: the ${codec} data cannot be read from here on: it (ends in the middle|is damaged)`),
         )
       }
     }
@@ -446,7 +446,7 @@ describe('dialects of CSV', () => {
       expect(bytes.toString('utf8', found[0]!.offset, found[0]!.offset + 3)).toBe('1;"')
       expect(await read(bytes, { format: 'csv', delimiter: ';' })).toEqual(rows)
       expect(await read(bytes, { format: 'csv', header: false })).toHaveLength(4)
-      await expect(read(bytes, { format: 'csv', delimiter: ',' })).rejects.toThrow(/says in its first line that ";" separates/)
+      await expect(read(bytes, { format: 'csv', delimiter: ',' })).rejects.toThrow(/names the delimiter ";" in its first line/)
       expect(parseCsvHeader(bytes, { path: '/in', delimiter: ';', isAll: true })).toEqual(['id', 'text', 'n'])
     }
     // Cells that only resemble that line: it has no quotes around a part of it, and it is the first line.
@@ -462,7 +462,7 @@ describe('dialects of CSV', () => {
   test('a bad row does not change the dialect of its file, and is reported or counted', async () => {
     const text = `a;b\n${'1;2\n'.repeat(9)}bad, row\n`
     await expect(read(Buffer.from(text), { format: 'csv' })).rejects.toThrow(
-      /cut by ";", the row has 1 field, the header names 2 .*delimiter/,
+      /split by ";", the row has 1 field, the header names 2 .*delimiter/,
     )
     const counters = newReadCounters()
     expect(await readAll([rangeOf(Buffer.from(text), {}, dice(1))], { format: 'csv', badRecords: 'skip' }, counters)).toHaveLength(9)
@@ -537,18 +537,18 @@ describe('dialects of CSV', () => {
     ['rows of which one is not cut by the other separator', '7,5\n3;1,5\n4;x;2,5\n', { header: false }, [',', ';']],
     ['rows of one width, of which all but one hold another separator', `${'a|b,1\n'.repeat(9)}c|d\n`, { header: false }, ['|', ',']],
     ['ragged rows with two separators in them', 'a;b\nc, d\ne\nf, g, h\n', { header: false }, [';', ',']],
-  ])("%s: refused with what speaks for each, and read as the options or the file's metadata say", async (_, text, options, both) => {
+  ])("%s: refused with the evidence for each, and read as the options or the file's metadata say", async (_, text, options, both) => {
     for (const badRecords of ['error', 'skip'] as const) {
       const failure = await read(Buffer.from(text), { format: 'csv', badRecords, ...options }, { path: '/d/x.csv' }).catch(
         (error: unknown) => error,
       )
       expect(failure).toMatchObject({ code: 'EINVAL', details: { path: '/d/x.csv' } })
       expect((failure as Error).message).toMatch(
-        /^\/d\/x.csv does not show in its first rows what separates its fields: .*delimiter: ".*--delimiter/,
+        /^\/d\/x.csv has no clear delimiter in its first rows: .*delimiter: ".*--delimiter/,
       )
-      for (const one of both) expect((failure as Error).message).toContain(`"${one}" cuts`)
+      for (const one of both) expect((failure as Error).message).toContain(`"${one}" splits`)
       // The message names every delimiter that fits; the reader decides.
-      const advice = /Say it: delimiter: (.*?) in the program/.exec((failure as Error).message)![1]!.split(' or ')
+      const advice = /Set it: delimiter: (.*?) in the program/.exec((failure as Error).message)![1]!.split(' or ')
       for (const one of both) if (text.includes(one === '\\t' ? '\t' : one)) expect(advice).toContain(`"${one}"`)
     }
     const delimiter = both[1] === '\\t' ? '\t' : both[1]!
@@ -566,7 +566,7 @@ describe('dialects of CSV', () => {
     for (const [text, first] of [
       ['Report of May\n\na;b\n1;2\n3;4\n', ';'], ['Report of May, 2024\na;b;c\n1;2;3\n', ';'], [`${'a|b,1\n'.repeat(9)}c|d\n`, '|'],
     ] as const) {
-      await expect(read(Buffer.from(text), { format: 'csv', header: false }), text).rejects.toThrow(`Say it: delimiter: "${first}"`)
+      await expect(read(Buffer.from(text), { format: 'csv', header: false }), text).rejects.toThrow(`Set it: delimiter: "${first}"`)
     }
   })
 
@@ -606,7 +606,7 @@ describe('dialects of CSV', () => {
     // With a header these would have two columns each: only without one they are ambiguous, and put does not know.
     expect(claim('20:11,123|INFO|started\n20:12,004|WARN|retry|attempt 2\n')).toEqual({
       format: 'bytes',
-      doubt: expect.stringContaining('"|" cuts') as string,
+      doubt: expect.stringContaining('"|" splits') as string,
     })
     expect(claim('7,5\n3;1,5\n4;x;2,5\n')).toMatchObject({ format: 'bytes' })
     // A header shows the separator: another one does not split it.
