@@ -54,7 +54,7 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
   /** For commands that cannot depend on the kind of cluster. */
   const once = (title: string, work: () => Promise<void>): void => { if (kind === 'cluster') test(title, work) }
 
-  test('what is put is got back byte for byte, in blocks, under its name or another', async () => {
+  test('get returns the bytes of put, in blocks, under the same name or another', async () => {
     const bytes = createHash('shake256', { outputLength: 3_000_001 }).update('seed').digest()
     await writeFile(local('random.bin'), bytes)
     await ok('put', '--block-size', '1MiB', local('random.bin'), area)

@@ -126,7 +126,7 @@ test('without -p a copy is not more public than what it is made of, and what is 
   expect(await localMode('back/secret')).toBe('600')
 })
 
-test('of two things for one name the second is refused, by every command that places things', async () => {
+test('two sources with one target name: the second is refused, by every command that creates files', async () => {
   for (const name of ['a/x', 'b/x']) await mill.writeFile(at(name), name, { parents: true })
   await mill.mkdir(at('dst'))
   const refusals = [
@@ -244,7 +244,7 @@ test('what was a file is restored, and looked at, under no name of a directory',
   expect((await mill.fsck(at('e/')).next()).done).toBe(false)
 })
 
-test('what fails in a tree is told, the rest is copied, and the code is 1', async () => {
+test('failures in a tree are reported, the other files are copied, and the exit code is 1', async () => {
   await mkdir(local('d/e'), { recursive: true })
   for (const name of ['d/a', 'd/e/b', 'd/z']) await writeFile(local(name), name)
   execFileSync('mkfifo', [local('d/e/pipe')])

@@ -103,7 +103,7 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     expect(await mill.checksum(at('h'))).toEqual(await mill.checksum(at('f')))
   })
 
-  test('what was there stays until the new file is whole', async () => {
+  test('an existing file stays until the new one is complete', async () => {
     await mill.writeFile(at('f'), 'old')
     const stream = mill.createWriteStream(at('f'))
     stream.write('new and long')

@@ -260,7 +260,7 @@ test('a namenode that is killed midway goes on with the job when it is back, and
   expect(status.stages[0]!.counters.recordsIn).toBe(20_000)
 })
 
-test('what a task wrote to its console is in the logs of the job', async () => {
+test('console output of a task is in the logs of the job', async () => {
   await writeFile(program('chatty.ts'), `import { mapReduce } from 'gristmill'
 export default mapReduce({ map(line: string, emit) { if (line.startsWith('grain1 ')) console.log('seen ' + line.length) } })
 `)

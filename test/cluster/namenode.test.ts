@@ -339,7 +339,7 @@ test('a journal that is damaged in the middle keeps it from starting, with the p
   await expect(start()).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining(name!) })
 })
 
-test('it says how it is, to people and to Prometheus', async () => {
+test('status and metrics are served', async () => {
   const { address: at, cluster } = await start()
   await register(at, 'a')
   await grace.call(at, mkdir, { requestId: fresh(), path: '/a/b', parents: true })

@@ -181,7 +181,7 @@ test('with --json, listings are lines and errors are objects on stderr', async (
   })
 })
 
-test('what is not understood exits with 2 and says where help is', async () => {
+test('a usage error exits with 2 and points to the help', async () => {
   const cases: [string[], string][] = [
     [[], 'no command given'],
     [['lss'], 'no such command: lss (did you mean ls?)'],

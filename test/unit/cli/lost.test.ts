@@ -7,7 +7,7 @@ const node = (n: number, blocks: number, foreign = 0, more = false) => ({
 })
 const ranges = [{ from: blockId(100), to: blockId(200) }]
 
-test('what a recovery left is told by datanode, with the way out and what it did', () => {
+test('blocks left by a recovery are listed by datanode, with the next step and its effect', () => {
   expect(linesOf({ ranges, nodes: [node(1, 2), node(2, 1, 0, true)] }, false)).toEqual([
     'kept: 3 replicas (3.0 MiB) of blocks that lost operations may have created',
     '  datanode-1 at 10.0.0.1:8621: 2 (2.0 MiB)',
@@ -19,7 +19,7 @@ test('what a recovery left is told by datanode, with the way out and what it did
   )
 })
 
-test('where nothing was lost that is said, and blocks of somebody else\'s are named all the same', () => {
+test('if nothing was lost the output says so, and foreign blocks are listed all the same', () => {
   expect(linesOf({ ranges: [], nodes: [] }, false)).toEqual([expect.stringContaining('nothing is kept')])
   expect(linesOf({ ranges: [], nodes: [node(3, 0, 4)] }, true)).toEqual([
     expect.stringContaining('nothing is kept'),

@@ -101,7 +101,7 @@ test('colours of ls are ours, and a coloured name is none', async () => {
   expect(out).toBe(`\u001b[1m\u001b[34m$'\\x1b''[31mred'\u001b[39m\u001b[22m  \u001b[1m\u001b[34mplain\u001b[39m\u001b[22m\n`)
 })
 
-test('what a program wrote is shown as it is', async () => {
+test('output of a program is shown unchanged', async () => {
   const mill = tree()
   mill.job = () => ({ logs: async function* () { yield { attempt: `${mill.jobId}/0.0.0`, node: 'n', text: '\u001b[31mred\n' } } })
   expect((await runFake(mill, ['logs', 'last'], { terminal: { columns: 80 } })).out).toContain('\u001b[31mred\n')

@@ -63,7 +63,7 @@ test('numbers in braces, braces over slashes, and names that look like patterns'
   await expect(paths('/*.csv/')).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
-test('what is not there is named', async () => {
+test('the error names missing paths', async () => {
   await expect(findInputs(ask, ['/logs', '/nowhere'])).rejects.toMatchObject({
     code: 'ENOENT', message: expect.stringContaining('/nowhere'),
   })

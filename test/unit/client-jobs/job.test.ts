@@ -51,7 +51,7 @@ const stores = (write: (path: string) => Promise<void>): StoreProgram => ({
   read: async () => Buffer.from(submission().program.bytes),
 })
 
-test('watching gives every news once, up to the end', async () => {
+test('watch yields every change once, up to the end', async () => {
   const replies = [statusOf('running', 1), statusOf('running', 3), statusOf('running', 3), statusOf('succeeded', 4)]
   const { cluster, asked } = clusterOf({ 'job.watch': () => replies.shift() })
   const seen: number[] = []
@@ -354,7 +354,7 @@ test('an output that overlaps an input is refused before anything is stored or s
   ])
 })
 
-test('what is kept of a job is published by its path', async () => {
+test('kept output of a job is published by its path', async () => {
   const { cluster, asked } = clusterOf({
     'job.publish': () => statusOf('succeeded', 9, { output: '/elsewhere' }),
     'job.watch': () => statusOf('failed', 8, { kept: { untilMs: 5 } }),
@@ -363,7 +363,7 @@ test('what is kept of a job is published by its path', async () => {
   expect(asked.slice(1)).toEqual([{ name: 'job.publish', request: { job, output: { path: '/elsewhere', overwrite: true, force: false } } }])
 })
 
-test('what is kept is not published where a pattern among the inputs of its job would find it, nor over files that one matches', async () => {
+test('kept output is not published where a pattern among the inputs of its job would find it, nor over files that one matches', async () => {
   const kept = (patterns: string[], more: object = { patternCount: patterns.length }) =>
     clusterOf({
       'job.publish': () => statusOf('succeeded', 9), 'job.patterns': () => ({ patterns }),
@@ -390,7 +390,7 @@ test('what is kept is not published where a pattern among the inputs of its job 
     await new Job(kept([pattern]).cluster, job).publish(output)
 })
 
-test('what is kept of a job is dropped', async () => {
+test('kept output of a job is dropped', async () => {
   const { cluster, asked } = clusterOf({ 'job.drop': () => statusOf('failed', 9) })
   expect(await new Job(cluster, job).drop()).toMatchObject({ state: 'failed' })
   expect(asked).toEqual([{ name: 'job.drop', request: { job } }])

@@ -65,7 +65,7 @@ test('with every file everywhere, splits get full one after the other', async ()
   expect(packed.map(split => split.bytes)).toEqual([4000, 4000, 2000])
 })
 
-test('crumbs on many nodes are thrown together', async () => {
+test('tiny files on many nodes share splits', async () => {
   const files = Object.fromEntries(
     Array.from({ length: 20 }, (_, n) => [`/s/${n}`, { blocks: [[10, String.fromCharCode(97 + n)]] as const }]),
   )
@@ -108,7 +108,7 @@ test('a file that is replaced while it is being looked at is not read half from 
   await expect(splitInputs(changing, ['/f'], options('lines'))).rejects.toMatchObject({ code: 'EBUSY' })
 })
 
-describe('what the beginning of a file says', () => {
+describe('format detection from the beginning of a file', () => {
   const rest = 'x'.repeat(100)
   const heads = {
     gzip: gzipSync(rest), zstd: zstdCompressSync(Buffer.from(rest)), semicolons: Buffer.from('a;b\n1;2\n3;4\n'), commas: rows,

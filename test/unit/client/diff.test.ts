@@ -31,7 +31,7 @@ test('equal trees differ in nothing', async () => {
   expect(await compare([], [])).toEqual([])
 })
 
-test('what came and what went is told by its topmost name', async () => {
+test('created and deleted trees are reported by their topmost name', async () => {
   expect(await compare(['a/:1', 'a/b/:2', 'a/b/c:3', 'x:4'], ['x:4', 'z/:5', 'z/y:6'])).toEqual(['deleted /a/', 'created /z/'])
   expect(await compare(['a/:1', 'a/b:2'], ['a/:1', 'a/c:3'])).toEqual(['deleted /a/b', 'created /a/c'])
 })

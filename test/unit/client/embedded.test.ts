@@ -98,7 +98,7 @@ test('a namenode that is busy is asked again, at the same place; one in safe mod
   expect([safe.requests.length, safe.events]).toEqual([2, ['ready']])
 })
 
-test('what keeps the datanode from starting is told at once to a call that waits for it', async () => {
+test('the reason why the datanode cannot start is reported at once to a call that waits for it', async () => {
   const { caller, requests, waited } = world(
     { '127.0.0.1:1': [fault('SAFE_MODE', 503), good] },
     {
@@ -115,7 +115,7 @@ test('what keeps the datanode from starting is told at once to a call that waits
   expect([requests.length, waited()]).toEqual([1, 0])
 })
 
-test('what a namenode says until the end is told, and no try is begun that has no time for an answer', async () => {
+test('the last answer of the namenode is reported, and no try is begun without time for a reply', async () => {
   for (let times = 0; times < 5; times++) {
     const { caller, given } = world({ '127.0.0.1:1': Array.from({ length: 500 }, () => fault('SAFE_MODE', 503)) })
     await expect(caller.call(embeddedNamenode, stat, { path: '/a' })).rejects.toMatchObject({ code: 'SAFE_MODE', message: 'as it is' })

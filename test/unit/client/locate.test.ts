@@ -42,7 +42,7 @@ test('a cluster of `up` is taken while a process of it lives, and no longer', as
   expect(living(machine, (await readRunning(disk, clusterFile(home)))!)).toEqual([])
 })
 
-test('what is said wins over what runs, and keeps the secret of the cluster that it names', async () => {
+test('explicit settings win over a running cluster, and the secret belongs to the cluster that they name', async () => {
   await writeRunning(disk, clusterFile(home), running(machine.born(process.pid)!))
   expect(await locate({ disk, machine }, { home, cluster: 'embedded' })).toMatchObject({ kind: 'embedded' })
   expect(await locate({ disk, machine }, { home, cluster: 'gristmill://127.0.0.1:7001' })).toMatchObject({

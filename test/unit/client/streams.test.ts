@@ -115,7 +115,7 @@ test('a range that cannot be is refused at once', () => {
   }
 })
 
-test('what is written is written in order and closed once at the end', async () => {
+test('pieces are written in order and the file is closed once at the end', async () => {
   const files = new FakeFiles()
   const stream = writing(files)
   await pipeline(Readable.from(['a', 'b', 'c']), stream)
@@ -210,7 +210,7 @@ test('block sizes and replicas that cannot be are refused in words', () => {
   expect(() => createOptions({ replication: 1.5 })).toThrow('the number of replicas is 1.5')
 })
 
-test('what is no path is called that', () => {
+test('an invalid path is reported as such', () => {
   for (const wrong of [undefined, null, 5, new URL('file:///a')])
     expect(() => normalise(wrong as never)).toThrow(/^a path is a string, not /)
 })

@@ -11,7 +11,7 @@ const ask = async (message: { name?: string }): Promise<never> => {
   return {} as never
 }
 
-test('what cannot be meant is refused in words, and nobody is asked', async () => {
+test('invalid arguments are refused with an explanation, and no call is sent', async () => {
   const [nodes, quotas, trash] = [new Nodes(ask), new Quotas(ask), new Trash(ask)]
   const wrong: [() => Promise<unknown>, RegExp][] = [
     [() => nodes.decommission(undefined as never), /named by its id, its address or its host, not by undefined/],

@@ -89,7 +89,7 @@ test('nothing is removed on a guess: not without contact, not when the namenode 
   expect(left()).toEqual(['over', 'running', 'unknown'])
 })
 
-test('it is done soon after the start, again and again, and not after the end', async () => {
+test('the sweep runs soon after the start, periodically, and not after the end', async () => {
   const { made, timers } = await sweeper()
   expect(timers.map(({ ms }) => ms)).toEqual([30_000])
   timers[0]!.work()

@@ -31,7 +31,7 @@ async function readAll(limit: number, over = true): Promise<string[]> {
   }
 }
 
-test('what is written before the file is open is not lost, and order is kept', async () => {
+test('output before the file is open is not lost, and order is kept', async () => {
   await written('one\n', 'two\n', 'three\n')
   expect((await readAll(1024)).join('')).toBe('one\ntwo\nthree\n')
 })

@@ -121,7 +121,7 @@ test('the context says the same in every attempt: parameters, task, time, path a
   expect(await bench.log(one.work.attempt)).toBe('seen 1\n'.repeat(4))
 })
 
-test('what a program prints is in its attempt\'s log, whichever way it goes, and in no other\'s', async () => {
+test('output of a program is in its attempt\'s log, however it is printed, and in no other\'s', async () => {
   const printing = program(
     `map(line: string) { if (line === 'wheat') { console.log('out', { a: 1 }); console.error('err'); process.stdout.write('raw ✓\\n') } }`,
   )

@@ -294,7 +294,7 @@ test('a wire that is there too late, or when its reader has been closed, is clos
   expect([open2.destroyed, open2.given]).toEqual([['a'], []])
 })
 
-test('what was prepared is used, once; nothing is prepared for an empty range, nor while a replica is open', async () => {
+test('a prepared connection is used, once; none is prepared for an empty range, nor while a replica is open', async () => {
   const reading = open()
   const reader = reading.reader()
   reader.prepare()

@@ -89,7 +89,7 @@ for (const [what, spoil] of damages) {
 }
 
 for (const inPlace of [false, true]) {
-  test(`a node that is listed and does not have the block, ${inPlace ? 'on the reader\'s host' : 'elsewhere'},is skipped and reported`, async () => {
+  test(`a node that is listed and does not have the block, ${inPlace ? 'on the reader\'s host' : 'elsewhere'}, is skipped and reported`, async () => {
     const { mill, blocks } = await written({ host: i => (i === 0 && inPlace ? 'client' : `host${i}`) })
     await using _ = mill
     const first = mill.datanodes[0]!.node

@@ -83,7 +83,7 @@ test('a file that is given up gives its lease back, once', async () => {
   expect([events.slice(2), file.signal.aborted]).toEqual([['drop', 'give back /f'], true])
 })
 
-test('who completes a file that cannot be completed may still give it up', async () => {
+test('a writer whose completion failed may still abandon the file', async () => {
   const { events, world, create } = bench()
   const file = await create()
   world.answer = async () => { throw new GristmillError('EACCES', 'no') }

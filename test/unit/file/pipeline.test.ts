@@ -75,7 +75,7 @@ test('a member that freezes is given up by the member in front of it only', asyn
   expect(mill.namenode.allocated).toHaveLength(1)
 })
 
-test('with equal timeouts the member in front of a culprit is the first to lose its patience', () => {
+test('with equal timeouts the member in front of a frozen one is the first to time out', () => {
   for (let behind = 0; behind < 9; behind++) expect(patience(300, behind + 1) - patience(300, behind)).toBeGreaterThan(99)
 })
 

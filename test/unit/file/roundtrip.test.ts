@@ -27,7 +27,7 @@ test('a file comes back as it was put, whatever its length, from every replica',
   }
 })
 
-test('what a writer was given in pieces of any size comes back, and its checksums are those of the bytes', async () => {
+test('bytes written in pieces of any size are read back, and their checksums are those of the bytes', async () => {
   await using mill = await Mill.start({ datanodes: 1, blockBytes: 3 * 1024 * 1024 })
   const bytes = noise(8_000_000)
   const writer = await mill.client.create('/streamed')

@@ -42,7 +42,7 @@ test.each([
   await spool.close()
 })
 
-test('what is appended is copied, and written to the file a MiB at a time', async () => {
+test('appended bytes are copied, and written to the file a MiB at a time', async () => {
   const written: number[] = []
   const disk: Disk = { ...localDisk, async create(path, options) {
     const writer = await localDisk.create(path, options)

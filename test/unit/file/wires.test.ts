@@ -110,7 +110,7 @@ test('eight idle wires are kept for a server; more, and those given back after t
   expect([events.slice(3), clock.waiting]).toEqual([['10 ended', '10 destroyed'], 0])
 })
 
-test('who has given up opens no wire', async () => {
+test('an aborted caller opens no wire', async () => {
   const { wires, connects } = open()
   await expect(wires.take(server, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toMatchObject({ code: 'ABORTED' })
   expect(connects).toEqual([])

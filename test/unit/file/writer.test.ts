@@ -108,7 +108,7 @@ test('CSV is cut between rows, whatever stands in quotes, also where a row takes
   }
 })
 
-test('so many blocks are on their way at a time, and a writer waits for the next place', async () => {
+test('the number of blocks in flight is bounded, and a writer waits for the next place', async () => {
   const target = new Target(2)
   target.holding = true
   const writer = target.writer()

@@ -28,13 +28,13 @@ const refused: [unknown, RegExp][] = [
   [{ nodeSettings: { 1: { slot: '1' } } }, /nodeSettings\[1\]: there is no setting "slot"/],
 ]
 
-test.each(refused)('%j is refused in words', async (options, message) => {
+test.each(refused)('%j is refused with an explanation', async (options, message) => {
   const said = { code: 'EINVAL', message: expect.stringMatching(message) }
   expect(() => checkOptions(options as never)).toThrow(expect.objectContaining(said))
   await expect(Cluster.start(options as never)).rejects.toMatchObject(said)
 })
 
-test('what can be meant is taken', () => {
+test('valid options are accepted', () => {
   for (const fine of [
     {}, { datanodes: 0 },
     { mode: 'sim', seed: 7, disks: 2, racks: ['/a', '/b'] },

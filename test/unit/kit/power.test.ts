@@ -20,7 +20,7 @@ test('the power of a cluster that was not started with powerCuts cannot be cut, 
   await proxy.close()
 })
 
-test('where the power cannot be cut a cluster that shall be ready for it does not start, and the reason is in the message', async () => {
+test('on a machine without power cuts a cluster with powerCuts does not start, and the message gives the reason', async () => {
   const kit = pathToFileURL(join(root, 'test/kit/index.ts')).href
   // As for a user other than root: no trial is made. On other systems than Linux the user is not even checked.
   const script = `process.getuid = () => 1000

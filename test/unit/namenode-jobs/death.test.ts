@@ -3,7 +3,7 @@
 import { test } from 'vitest'
 import { play } from './kit.ts'
 
-test('what ran on a dead node runs elsewhere, without counting as a failure', () => {
+test('attempts of a dead node run elsewhere, without counting as failures', () => {
   play(`
     open
     join a
@@ -125,7 +125,7 @@ test('a draining node gets nothing more, and what it has may still end', () => {
   `)
 })
 
-test('what ran on a node that leaves in good order runs elsewhere at once, and its map outputs stand', () => {
+test('attempts of a node that stops gracefully run elsewhere at once, and its map outputs stay valid', () => {
   play(`
     open
     join a slots=2

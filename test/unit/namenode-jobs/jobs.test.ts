@@ -98,7 +98,7 @@ const runs = (): Array<[NodeId, number]> =>
   orders.flatMap(({ node: to, order }) => (order.kind === 'run' ? [[to, attemptParts(order.work.attempt).task] as [NodeId, number]] : []))
 const attempts = (): AttemptId[] => orders.flatMap(({ order }) => (order.kind === 'run' ? [order.work.attempt] : []))
 
-test('what is told of a node reaches the scheduler: it gets tasks when it joins, and others get them when it is gone', async () => {
+test('node events reach the scheduler: a node gets tasks when it joins, and others get them when it is gone', async () => {
   const [a, b] = [node('a'), node('b')]
   await submit(1)
   expect([runs(), jobs.running]).toEqual([[], 1])
@@ -142,7 +142,7 @@ test('a node that is to be emptied gets nothing until it offers slots again, and
   expect(runs()).toHaveLength(3)
 })
 
-test('what nodes say before jobs are taken over is not gathered, and nodes get tasks when they are', async () => {
+test('reports before jobs are taken over do not accumulate, and nodes get tasks afterwards', async () => {
   await submit(2)
   jobs.stop()
   jobs = begin()

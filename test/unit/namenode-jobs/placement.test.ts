@@ -198,7 +198,7 @@ test('jobs with equally many running take turns, the one that waited longest fir
   ])
 })
 
-test('of jobs with unequally many running the one with fewer goes first, whoever waited longer', () => {
+test('the job with fewer running tasks goes first, however long the others have waited', () => {
   const bench = new Bench()
   const [a, b] = [nodeId('a'), nodeId('b')]
   bench.apply({ kind: 'opened' })

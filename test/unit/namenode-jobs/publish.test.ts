@@ -98,7 +98,7 @@ test('only the output of a job is replaced: not other files, not one with direct
   await replayed(bench)
 })
 
-test('what was replaced is in the trash of the job\'s user, and comes back whole', async () => {
+test('a replaced output is in the trash of the job\'s user, and can be restored', async () => {
   const opened = await open()
   const { bench } = opened
   await published(opened, mapOnly('/out'))
@@ -157,7 +157,7 @@ test('a quota above counts a replaced output out and the new one in, and one tha
   await replayed(bench)
 })
 
-test('what would keep a job from publishing is refused when it is submitted', async () => {
+test('a job that could not publish is refused when it is submitted', async () => {
   const opened = await open()
   const { bench, store } = opened
   const refused = (spec: JobSpec, code: string, message: string | RegExp = '') =>
@@ -332,7 +332,7 @@ test('where no outputs may be kept, the failure says only why the job could not 
   expect(names(bench, '/.gristmill/jobs')).toEqual([])
 })
 
-test('what is kept can be dropped by its owner, and the reason of the failure then says that nothing is kept', async () => {
+test('kept output can be dropped by its owner, and the reason of the failure then says that nothing is kept', async () => {
   const opened = await open()
   const { bench, store } = opened
   const job = await unpublished(opened, { ...mapOnly('/later'), patterns: ['/in/*.csv'] }, () => write(bench, '/later/file'))
@@ -359,7 +359,7 @@ test('what is kept can be dropped by its owner, and the reason of the failure th
   await replayed(bench)
 })
 
-test('what is kept is bounded in number and in bytes: the oldest go, and the newest stays whatever it has', async () => {
+test('kept outputs are bounded in number and in bytes: the oldest are deleted, and the newest stays whatever its size', async () => {
   const keep = async (kept: KeptBounds, bytes: readonly number[], restart = false): Promise<string[]> => {
     let { bench } = await open()
     let store = new JournalJobStore({ journal: bench.journal, clock: bench.clock, kept })

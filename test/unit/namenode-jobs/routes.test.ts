@@ -191,7 +191,7 @@ test('a watcher hears of a change after the version it saw, of many small ones t
   expect(again!.version).toBe(heard!.version)
 })
 
-test('who has seen an older version of a job is told at once, and who asks for a job that has ended too', async () => {
+test('a watcher with an older version of a job gets a reply at once, and so does one of an ended job', async () => {
   open('a')
   const job = await submit({ maps: 2, reduces: 0 })
   const { version } = await status(job)

@@ -1,7 +1,7 @@
 import { test } from 'vitest'
 import { play } from './kit.ts'
 
-test('what only a silent node runs gets a twin at once where nothing else waits, and the first of the two counts', () => {
+test('an attempt that runs only on a stale node gets a speculative attempt at once if no other task waits, and the first of the two counts', () => {
   play(`
     open
     join a

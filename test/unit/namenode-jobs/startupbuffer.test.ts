@@ -31,7 +31,7 @@ function* sequences(length: number): Iterable<Kind[]> {
   for (const rest of sequences(length - 1)) for (const kind of kinds) yield [...rest, kind]
 }
 
-test('whatever a node says early, it is afterwards in the state in which all of it would have put it', () => {
+test('after early reports a node is in the state that all of them together lead to', () => {
   let compared = 0
   for (let length = 1; length <= 5; length++) {
     for (const sequence of sequences(length)) {
@@ -45,7 +45,7 @@ test('whatever a node says early, it is afterwards in the state in which all of 
   expect(compared).toBeGreaterThan(10_000)
 })
 
-test('of each node two events are kept at the most, in the order of the last registrations', () => {
+test('at most two events of each node are kept, in the order of the last registrations', () => {
   const early = new StartupBuffer()
   const nodes = ['a', 'b', 'c'].map(name => nodeId(name))
   for (const node of nodes) early.note(eventOf('joined', node))

@@ -47,7 +47,7 @@ test('a job that cannot be taken over fails with the reason, and the others go o
   engine.stop()
 })
 
-test('what the journal refuses is not the job\'s fault: it is taken over, or ended, when the start is tried again', async () => {
+test('a refusal by the journal does not fail the job: it is taken over, or ended, when the start is tried again', async () => {
   const [good, bad] = jobs as [JobId, JobId]
   const { giveUp, spec } = rooms.store
   rooms.store.spec = job => (job === bad ? undefined : spec.call(rooms.store, job))

@@ -92,7 +92,7 @@ test('a removed directory takes its quota and its attributes along', async () =>
   expect(bench.journal.view.counters).toMatchObject({ quotas: 0, attributes: 0, snapshots: 0, files: 0, doomed: 0 })
 })
 
-test('what moves within a quota neither comes nor goes, and what moves between nested ones does so once', async () => {
+test('a move within a quota leaves its usage unchanged, and a move between nested quotas counts once', async () => {
   const bench = await openBench()
   for (const path of ['/q/a', '/q/b']) await bench.do(mkdir, { path, parents: true })
   await bench.do(mkdir, { path: '/q/a/x' })
@@ -197,7 +197,7 @@ test('the trash belongs to its user: no other user sees, restores or empties it,
   expect(list(journal.view, root, { path: '/.gristmill/trash/ann' }).entries).toEqual([])
 })
 
-test('what only a removed snapshot saw goes, also if it is removed while an earlier removal is still worked on', async () => {
+test('history that only a removed snapshot needs is deleted, also if an earlier removal is still being swept', async () => {
   const bench = await openBench()
   await bench.do(mkdir, { path: '/d' })
   const change = async (n: number) => { for (let i = 0; i < 6; i++) await bench.do(touch, { ...file(`/d/f${i}`), mtimeMs: n }) }

@@ -79,7 +79,7 @@ test('blocks move from full nodes to empty ones until all are near the average, 
   await sim.house.stop()
 })
 
-test('what is ordered in one look is counted in it: an empty node does not become the full one', async () => {
+test('moves ordered in one round count in that round: an empty node does not become the full one', async () => {
   const sim = await Sim.calm(86, 2, 1)
   for (const node of sim.nodes) node.capacityBytes = 10_000
   for (let i = 0; i < 30; i++) await place(sim, 1, [0])
@@ -153,7 +153,7 @@ test('repairs come first', async () => {
   await sim.house.stop()
 })
 
-test('where nothing that could move would make it better, it ends and says so', async () => {
+test('when no move would improve the balance, balancing ends and says so', async () => {
   const sim = await Sim.calm(84, 2, 1)
   for (const node of sim.nodes) node.capacityBytes = 10_000
   sim.nodes[1]!.capacityBytes = 100_000

@@ -148,7 +148,7 @@ test('a copy for a block that lost its other rack goes to another rack', () => {
   for (let i = 0; i < 100; i++) expect(place(nodes, { ...want, count: 1, held }, random)[0]!.rack).toBe('/r1')
 })
 
-test('of too many replicas one goes from the most crowded rack, and the racks stay as many', () => {
+test('an excess replica is deleted in the most crowded rack, and the number of racks stays', () => {
   const random = seeded(9)
   const nodes = cluster(2, 3)
   for (let i = 0; i < 100; i++) {
@@ -160,7 +160,7 @@ test('of too many replicas one goes from the most crowded rack, and the racks st
   expect(surplus(full, random)!.node).toBe('n2')
 })
 
-test('of too many replicas one goes from a node that comes and goes, whatever the others are like', () => {
+test('an excess replica is deleted on an unsteady node first', () => {
   const random = seeded(11)
   const held = ['a', 'b', 'c', 'd'].map((name, i): Candidate => ({
     node: nodeId(name), rack: '/r', host: name, freeBytes: i === 0 ? 1 : 90, capacityBytes: 100, transfers: 0, unsteady: i > 1,

@@ -92,7 +92,7 @@ test('deletions go out in two orders of a thousand at a time, and more as they a
   expect(sizes(a)).toHaveLength(3)
 })
 
-test('what may not be deleted any more when its order goes out is left out of it, and waits no longer', () => {
+test('a replica that may not be deleted any more when its order is sent is left out, and no longer waits', () => {
   const deletions = new Deletions((_, block) => block % 2 === 0)
   const [a, b] = [node('a'), node('b')]
   deletions.open()

@@ -25,7 +25,7 @@ test('a sealed value ends in the CRC32C of its key and itself, however long they
   }
 })
 
-test('one changed bit of a key, a value or its checksum is seen, and so is a value that is too short for one', () => {
+test('one changed bit of a key, a value or its checksum is detected, and so is a value that is too short for a checksum', () => {
   for (const length of [10, 200]) {
     const key = Buffer.from('key')
     const sealed = seal(key, Buffer.alloc(length, 7))

@@ -228,7 +228,7 @@ test('a group ends when its operations have taken long; the others wait for the 
   expect(names(await openBench({ store: bench.store.reopened(), disk: bench.disk.cut() }))).toHaveLength(9)
 })
 
-test('what a group that finds no room in the store has left for the next one is refused, and not kept waiting', async () => {
+test('operations waiting behind a group that finds no space in the store are refused, and not kept waiting', async () => {
   const bench = await openBench()
   bench.store.onCommit = () => { throw full() }
   const [first, second] = [slowly(bench, '/a', 50), outcome(slowly(bench, '/b', 50))]
@@ -494,7 +494,7 @@ test('whatever happens at whatever moment, acknowledged operations survive and o
   expect(rebuilt.store.dump()).toBe(last.store.dump())
 })
 
-test('what a process appended and died before it synced is durable before the store has it: a later cut leaves no hole', async () => {
+test('frames of a process that died before its sync are durable before the store applies them: a later power cut leaves no hole', async () => {
   for (const failing of [false, true]) {
     const bench = await openBench()
     await make(bench, '/before')

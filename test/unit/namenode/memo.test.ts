@@ -6,7 +6,7 @@ import { mkdir, touch } from '../../../namenode/namespace/names.ts'
 import { stat } from '../../../namenode/namespace/read.ts'
 import { openBench, root } from './kit.ts'
 
-test('what is asked for again and again stays, and of all the rest no more than two generations', () => {
+test('frequently used entries stay, and no more than two generations of the others', () => {
   const memo = new Memo(100)
   for (let i = 0; i < 50_000; i++) {
     memo.set(`/d${i}`, i)

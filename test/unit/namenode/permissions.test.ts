@@ -71,7 +71,7 @@ test('new names have the group of their directory, also directories that are mad
     expect(stat(bench.journal.view, root, path), path).toMatchObject({ owner: 'bob', group: 'staff' })
 })
 
-test('what cannot be reached cannot be touched: every directory above must be searched', async () => {
+test('every directory above a path must be searchable', async () => {
   const bench = await openBench()
   await bench.do(mkdir, { path: '/shut/open/d', parents: true, ...ann })
   await bench.do(setAttributes, { path: '/shut', mode: 0o700, ...ann })

@@ -189,7 +189,7 @@ test('while a directory is counted its files come and go, and the count is what 
   expect(view.counters).toMatchObject({ snapshots: 0, history: 0, marks: 0 })
 })
 
-test('what leaves in a heap is counted afterwards, and never is more there than the quota knows', async () => {
+test('a large tree that leaves is counted afterwards, and the content never exceeds the recorded usage', async () => {
   const bench = await openBench()
   const { view } = bench.journal
   await bench.do(mkdir, { path: '/q/heap', parents: true })
@@ -205,7 +205,7 @@ test('what leaves in a heap is counted afterwards, and never is more there than 
   expect(below(view, '/q').names).toBe(8)
 })
 
-test('what comes in the same operation in which a heap has gone is counted once', async () => {
+test('entries added in the same operation in which a large tree left are counted once', async () => {
   const bench = await openBench()
   await bench.do(mkdir, { path: '/q/heap', parents: true })
   await Promise.all(Array.from({ length: 10_001 }, (_, i) => bench.do(touch, file(`/q/heap/f${i}`))))
@@ -295,7 +295,7 @@ for (const seed of [1, 2, 3, 4]) {
   })
 }
 
-test('what comes in the operation right after a quota was set, and before it is counted, is counted too', async () => {
+test('entries added right after a quota was set, before its count, are counted too', async () => {
   const bench = await openBench()
   await bench.do(mkdir, { path: '/q' })
   await bench.do(touch, file('/q/before'))

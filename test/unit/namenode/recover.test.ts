@@ -303,7 +303,7 @@ test('a backup is restored on other hardware, and its namenode outranks the old 
   await life.end()
 })
 
-test('where nothing good is left, it says so and touches nothing', async () => {
+test('without any usable base, recovery fails and touches nothing', async () => {
   await history()
   await spoilStore()
   for (const segment of await segments()) await flip(segment, 10)
@@ -378,7 +378,7 @@ test('a state at operation n is the fold of the first n operations, for random h
   }
 })
 
-test('what reaches furthest is the base: a damaged journal leads from a backup less far than the store does', async () => {
+test('the base that reaches furthest is chosen: a damaged journal leads from a backup less far than the store does', async () => {
   const names = await history({ backup: 10 })
   await flip((await segments()).at(-3)!)
   expect(await recover(world, { dir: `${dir}/nn` })).toMatchObject({ outcome: 'recovered', base: 'store', lost: 0 })

@@ -298,7 +298,7 @@ test('a replica that a reader did not find where it should be is looked for by i
   await sim.house.stop()
 })
 
-test('however many readers complain, a node looks at a replica once, and at a bounded number of them', async () => {
+test('however many readers report a replica, a node verifies it once, and a bounded number of them', async () => {
   const sim = await Sim.calm(50, 2, 1)
   const { house } = sim
   const [node] = sim.nodes

@@ -201,7 +201,7 @@ test('while an excess replica is on a stale node none is deleted, and one is whe
   await house.stop()
 })
 
-test('of a block that has too many replicas none goes while a copy of it is on its way: it may be read from the one that went', async () => {
+test('no excess replica of a block is deleted while a copy of the block is under way: it may be the source', async () => {
   const sim = await Sim.calm(36, 4, 1)
   const { house, nodes } = sim
   const id = await place(sim, 3, [0, 1])
@@ -245,7 +245,7 @@ test('a replica that was to go stays when the others have died before the order 
   await sim.house.stop()
 })
 
-test('what a node no longer mentions in its full report is gone, and is copied to it or elsewhere', async () => {
+test('a replica missing in a full report counts as lost, and is copied to the node or elsewhere', async () => {
   const sim = new Sim(28, 3)
   await sim.start()
   await sim.pass(300)

@@ -88,7 +88,7 @@ test('leaving ends the safe mode of a start, too, which would have waited for wh
   await sim.house.stop()
 })
 
-test('what changes something is held back, what only looks is not', async () => {
+test('mutations are refused, reads are not', async () => {
   const authority = new Authority()
   authority.hold()
   const journal = { hasAnswer: () => false }

@@ -42,7 +42,7 @@ test('a single operation that is nowhere is damage, wherever it is missing', asy
   }
 })
 
-test('what a process that died left unfinished is passed over if the next one went on there, in whichever file that is', async () => {
+test('an unfinished frame of a dead process is skipped if the next process continued there, in whichever file that is', async () => {
   for (const torn of [1, 2, 3]) {
     const disk = new MemoryDisk()
     await append(await open(disk), 1, 5)
@@ -65,7 +65,7 @@ test('a start does not read files whose operations are all in the store: damage 
   await expect(read(disk, 3)).rejects.toMatchObject({ code: 'CORRUPT' })
 })
 
-test('of a frame that the store has in part, the rest is given', async () => {
+test('a frame that the store has in part yields the remaining operations', async () => {
   const disk = new MemoryDisk()
   const segments = await open(disk, { ...each, segmentBytes: 1e9 })
   await segments.prepare(1)
@@ -87,7 +87,7 @@ test('exactly as many bytes are kept as are allowed', async () => {
   expect(firsts(disk)).toEqual([6, 7, 8, 9])
 })
 
-test('what a backup needs stays, from its next operation on and no further back, until it is too much', async () => {
+test('segments that a backup needs stay, from its next operation on and no further back, up to the limit', async () => {
   const one = headerBytes + frame(1).length
   for (const [heldBytes, kept] of [[1e9, [4, 5, 6, 7, 8, 9]], [5 * one, [4, 5, 6, 7, 8, 9]], [4 * one, [5, 6, 7, 8, 9]]] as const) {
     const disk = new MemoryDisk()

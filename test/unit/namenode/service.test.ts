@@ -264,7 +264,7 @@ test('a node that is back from maintenance in time brings everything with it: no
   await sim.house.stop()
 })
 
-test('what only nodes in maintenance hold is copied before they go, once', async () => {
+test('blocks held only by nodes in maintenance are copied before they stop, once', async () => {
   const sim = await Sim.calm(67, 4, 1)
   const { house } = sim
   const [away] = sim.nodes
@@ -312,7 +312,7 @@ test('a namenode that starts while a node is in maintenance copies nothing becau
   await sim.house.stop()
 })
 
-test('what only an absent node in maintenance can hold is awaited, and missing when its time is over', async () => {
+test('blocks that only an absent node in maintenance can hold are awaited, and missing when its time is over', async () => {
   const sim = await Sim.calm(73, 2, 1)
   const [away, other] = sim.nodes as [Fake, Fake]
   await place(sim, 1, [0])

@@ -152,7 +152,7 @@ test('a directory that moves on from a place which an older snapshot sees stays 
   expect(dump(view, '/s/.snapshot/newest')).toEqual(newest)
 })
 
-test('what moved out of a directory is in its snapshots all the same, and what is done to it there is not', async () => {
+test('an entry moved out of a directory stays in its snapshots, without its later changes', async () => {
   const bench = await openBench()
   const { view } = bench.journal
   await write(bench, '/a/in/deep/f')
@@ -172,7 +172,7 @@ test('what moved out of a directory is in its snapshots all the same, and what i
   await replayed(bench)
 })
 
-test('what has snapshots is not removed, by no way round', async () => {
+test('a directory with snapshots is not removed by any operation', async () => {
   const bench = await openBench()
   await bench.do(mkdir, { path: '/a/b/c', parents: true })
   await bench.do(createSnapshot, { path: '/a/b', name: 's' })
@@ -255,7 +255,7 @@ test('a snapshot of the root has everything but what is the system\'s', async ()
   expect(view.counters).toMatchObject({ history: 0, marks: 0, files: 0, blocks: 0 })
 })
 
-test('where there are no snapshots, names are written as they always were', async () => {
+test('without snapshots, names are written in their former format', async () => {
   const bench = await openBench()
   await bench.do(touch, { path: '/f', replication: 1, blockBytes: 4096 })
   const entry: NameEntry = decodeEntry(

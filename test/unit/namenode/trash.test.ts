@@ -44,7 +44,7 @@ test('a removed directory comes back with all that is in it, to where it was', a
   await replayed(bench)
 })
 
-test('what is there is not replaced by what comes back, unless a file may take the place of a file', async () => {
+test('a restored item does not replace an existing path, unless a file may replace a file', async () => {
   const bench = await openBench()
   await bench.do(touch, touched('/f'))
   const first = await bench.do(discard, { path: '/f' })
@@ -91,7 +91,7 @@ test('purging removes old items, of one user or of all, a page at a time, and re
   await replayed(bench)
 })
 
-test('what its user has taken out of the trash by hand is no item, and is not purged', async () => {
+test('a file that its user moved out of the trash by hand is no item, and is not purged', async () => {
   const bench = await openBench()
   for (const name of ['a', 'b', 'c']) await bench.do(touch, touched(`/${name}`, alice))
   const [a, b, c] = [

@@ -355,7 +355,7 @@ test('what separates the fields of a CSV file is kept with it, over every change
   await sim.house.stop()
 })
 
-test('where the blocks of a completed file lie is known at once, and a request that comes again brings nothing back', async () => {
+test('locations of a completed file are known at once, and a repeated request restores nothing', async () => {
   const { sim, write, lifetimes } = await writing(95, 2)
   const { bench, blocks, registry } = sim.house
   const asked = { ...ask(), path: '/f', blocks: 1, bytes: 10 }

@@ -65,7 +65,7 @@ test('names and sizes that cannot be are refused', async () => {
   await set(bench, '/g', 'user.7', 'x')
 })
 
-test('who may write sets them, who may read sees them, and the owner does both', async () => {
+test('users with write permission set attributes, users with read permission see them, and the owner does both', async () => {
   const bench = await openBench()
   await bench.do(mkdir, { path: '/d', mode: 0o750, ...as('alice') })
   await bench.do(touch, { ...file('/d/f'), ...as('alice') })

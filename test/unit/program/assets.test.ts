@@ -213,7 +213,7 @@ test('a module whose name ends in .node.js is a module', async () => {
   expect(await mapped(program)).toEqual(['plain'])
 })
 
-test('what tsc makes of a program as CommonJS is a program', async () => {
+test('the CommonJS output of tsc for a program is a program', async () => {
   const { program } = await load(
     await source(
       'job.js',

@@ -59,7 +59,7 @@ test('the same sources give the same bytes wherever they lie, and other sources 
   expect((await bundleProgram({ disk }, join(dir, 'a/job.ts'))).id).not.toBe(one.id)
 })
 
-test('what does not compile is refused with place, line and mark', async () => {
+test('a program that does not compile is refused with place, line and mark', async () => {
   const file = await source(`import { mapReduce } from 'gristmill'\nexport default mapReduce({\n  map(line) { const = 5 },\n})\n`)
   await expect(bundleProgram({ disk }, file)).rejects.toMatchObject({
     code: 'PROGRAM_INVALID',
@@ -117,7 +117,7 @@ test.each([
   await expect(load(await source(text))).rejects.toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringMatching(message) })
 })
 
-test('what is thrown while loading shows the author\'s own line', async () => {
+test('an error thrown while loading shows the author\'s own line', async () => {
   const file = await source(`function check(): void {\n  throw new RangeError('at load')\n}\ncheck()\nexport default 5`)
   await expect(load(file)).rejects.toMatchObject({
     details: { stack: expect.stringMatching(/at check \(job\.ts:2:\d+\)\n {4}at job\.ts:4:1/) },

@@ -80,7 +80,7 @@ test('generators and returned pairs say what combine and reduce get', () => {
   mapReduce({ input: { format: 'csv' }, *map(row) { expectTypeOf(row).toEqualTypeOf<Record<string, string>>(); yield [row['a']!, row] } })
 })
 
-test('what map and reduce may not return is refused by the compiler', () => {
+test('invalid return types of map and reduce are refused by the compiler', () => {
   // @ts-expect-error a text is no pair
   mapReduce({ map: (line: string) => line })
   // @ts-expect-error an item is no pair

@@ -250,7 +250,7 @@ describe('at the edges', () => {
   const all = async (bytes: Buffer, range: Partial<Parameters<typeof rangeOf>[1]> = {}, pieceMax = 1) =>
     plain(await readAll([rangeOf(bytes, { partial: true, ...range }, dice(1), pieceMax)], lenient))
 
-  test('of two faults in a row the first one is reported', async () => {
+  test('the first of two faults in a row is reported', async () => {
     await expect(
       readAll([rangeOf(Buffer.from('"a"x,"b"y\n'), { partial: true }, dice(1))], { ...lenient, badRecords: 'error' }),
     ).rejects.toThrow(/after the closing quote of field 1 stands "x"/)

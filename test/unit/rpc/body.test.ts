@@ -37,7 +37,7 @@ test('the same words are fine as values and as harmless keys', () => {
   }
 })
 
-test('what is not JSON is EINVAL', () => {
+test('text that is not JSON is EINVAL', () => {
   for (const text of ['', '{', '{"a":}', 'undefined', '{"a":1}x', '"__proto__']) expect(() => parseJson(text), text).toThrow(refusal)
 })
 

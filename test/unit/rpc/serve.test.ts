@@ -128,7 +128,7 @@ test('a bug of a handler is INTERNAL: the caller learns nothing, the log everyth
   await expect(thrownText.caller.call(thrownText.at, echo, { text: '' })).rejects.toMatchObject({ code: 'INTERNAL' })
 })
 
-describe('what does not fit is refused', () => {
+describe('requests that do not fit the schema or limits are refused', () => {
   test.each([
     ['a missing field', '{}', 'EINVAL', 400],
     ['a number for a string, which is not turned into one', '{"text":7}', 'EINVAL', 400],
@@ -162,7 +162,7 @@ describe('what does not fit is refused', () => {
   })
 })
 
-describe('who is not of the cluster is refused', () => {
+describe('callers outside of the cluster are refused', () => {
   const silentCall = route(echo, () => { throw new Error('the handler must not be reached') })
 
   test('without a token, with a wrong one, without a user', async () => {

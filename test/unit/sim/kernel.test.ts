@@ -32,7 +32,7 @@ test('time goes by in steps, and what an event sets off is done before the next 
   expect(seen).toEqual(['early\'s work 10', 'late 20'])
 })
 
-test('what is due at once comes in an order that the seed chooses, and the same seed chooses the same', async () => {
+test('events due at the same time run in an order that the seed chooses, and the same seed chooses the same', async () => {
   const orders = await Promise.all([1, 1, 2, 3].map(async seed => {
     const kernel = new Kernel(seed)
     const seen: number[] = []

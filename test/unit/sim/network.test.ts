@@ -87,7 +87,7 @@ test('a wire carries bytes in order, both ways, and ends cleanly', () => scene(a
   await Promise.all([mine.closed, theirs.closed])
 }))
 
-test('what is sent into a cut arrives when it is healed, in its order, and only one way is cut if that was asked', () =>
+test('data sent into a cut arrives when it is healed, in its order, and a one-way cut affects one direction only', () =>
   scene(async ({ connect, network, pass }) => {
     const [mine, theirs] = await connect()
     network.cut('client', 'datanode1', true)
@@ -158,7 +158,7 @@ test.each([
   }),
 )
 
-test('what heals everything undoes snares, and each can be undone by itself', () => scene(async ({ network, call }) => {
+test('heal() undoes all snares, and each can be undone by itself', () => scene(async ({ network, call }) => {
   const spring = (): never => { throw new Error('it was undone') }
   network.snare({ from: 'client1', path: '/echo', moment: 'asked', nth: 1, spring })()
   network.snare({ from: 'client1', path: '/echo', moment: 'asked', nth: 1, spring })

@@ -106,7 +106,7 @@ async function serving(
 
 const seen = async (what: () => boolean): Promise<void> => { while (!what()) await new Promise(resolve => { setTimeout(resolve, 5) }) }
 
-test('what goes over a listener is counted: connections, wires, and their ends', async () => {
+test('a listener counts connections, wires, and their ends', async () => {
   const connections = new Connections(limit)
   const { at, wires, dial } = await serving(connections)
   const one = dial()

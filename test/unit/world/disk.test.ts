@@ -11,7 +11,7 @@ const at = (name: string): string => path.join(directory, name)
 beforeEach(() => { directory = fs.mkdtempSync(path.join(os.tmpdir(), 'gristmill-disk-')) })
 afterEach(() => { fs.rmSync(directory, { recursive: true, force: true }) })
 
-test('what a writer appended is what a reader finds, at any position and past the end', async () => {
+test('a reader finds the appended bytes, at any position and past the end', async () => {
   const writer = await localDisk.create(at('a'))
   writer.writeSync(Buffer.from('hello '))
   writer.writeSync(Buffer.from('world'))

@@ -42,7 +42,7 @@ test('healing disarms', () => {
   points.pass('block.receive')
 })
 
-test('what arms no failpoint is refused with all names', () => {
+test('an unknown failpoint is refused, and the error lists all names', () => {
   for (const text of ['block.recieve=kill', 'block.receive', 'block.receive=burn', 'block.receive=kill@x']) {
     expect(() => parseFailpoints(text), text).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('block.rename.before') as string }),

@@ -126,7 +126,7 @@ test('a sound file passes, and every row is shown once, in the order of its tabl
   expect(shown.length).toBeGreaterThan(500)
 })
 
-test('where there is no store, there is nothing to find fault with', async () => {
+test('a missing store passes the check', async () => {
   const calls: string[] = []
   await inspectStore(path.join(home, 'nowhere'), table => calls.push(table))
   await inspectStore(put(Buffer.alloc(0), 'empty'), table => calls.push(table))

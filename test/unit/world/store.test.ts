@@ -151,7 +151,7 @@ test('a range inside a transaction sees its writes; one that is left early can b
   expect(seen).toEqual(['0', 'a', 'b', 'c'])
 })
 
-test('what a transaction wrote is there after the process is killed the moment it returned', async () => {
+test('the rows of a transaction are present if the process is killed the moment it returned', async () => {
   const url = new URL('../../../src/world/store.ts', import.meta.url).href
   const script = `const { openStore } = await import(${JSON.stringify(url)})
     const store = await openStore(${JSON.stringify(directory)}); const table = store.table('t')
