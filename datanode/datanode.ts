@@ -4,6 +4,7 @@
 // Start: lock the homes, scan the blocks, open the port, register with the namenode, send a full report; then `start` returns.
 // Stop: tell the namenode, finish transfers, end tasks, close the port, release the homes.
 
+import { isLoopback } from '../src/base/address.ts'
 import { FramePool } from '../src/block/ring.ts'
 import { asError, GristmillError } from '../src/base/errors.ts'
 import { storageId, type Address, type ClusterId, type NodeId } from '../src/base/ids.ts'
@@ -33,7 +34,6 @@ import { openServer, serviceOf } from './server.ts'
 import { BlockStore } from './store/store.ts'
 import { Transfers } from './transfer/transfers.ts'
 
-const isLoopback = (host: string): boolean => /^127\.\d+\.\d+\.\d+$|^localhost$|^\[?::1\]?$/.test(host)
 const user = 'gristmill'
 
 export class Datanode {

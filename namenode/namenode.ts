@@ -3,6 +3,7 @@
 // refuses new calls, finishes running ones, closes journal and store, and releases the home. State and connections: rooms.ts;
 // calls: routes.ts; background work: background.ts.
 
+import { isLoopback } from '../src/base/address.ts'
 import { hasCode, type GristmillError } from '../src/base/errors.ts'
 import type { Address, ClusterId } from '../src/base/ids.ts'
 import { openHome } from '../src/home/home.ts'
@@ -27,8 +28,6 @@ export type { NamenodeConfig } from './config.ts'
 export { systemUser } from './rooms.ts'
 
 interface Parts { readonly journal: LocalJournal; readonly store: Store; readonly succeed: Awaited<ReturnType<typeof Succession.begin>> }
-
-const isLoopback = (host: string): boolean => /^127\.\d+\.\d+\.\d+$|^localhost$|^\[?::1\]?$/.test(host)
 
 export class Namenode {
   readonly id: string

@@ -32,7 +32,7 @@ export function placesLine(tasks: readonly TaskStatus[]): string | undefined {
   return `${on('node')} on a node with the data, ${on('rack')} on its rack, ${on('any')} elsewhere`
 }
 
-export function showCounter(name: string, value: number): string {
+function showCounter(name: string, value: number): string {
   return /bytes/i.test(name) && !name.startsWith('user.')
     ? `${formatCount(value)} (${formatBytes(value)})`
     : Number.isInteger(value)
@@ -67,7 +67,7 @@ export function took(from: number | undefined, to: number | undefined): string {
 }
 
 /** Warnings about input that was altered or skipped. Printed last, so that they are noticed. */
-export function warningLines(counters: Counters): string[] {
+function warningLines(counters: Counters): string[] {
   const { invalidUtf8Records: invalid = 0, badRecords: bad = 0 } = counters
   const lines: string[] = []
   if (invalid > 0)

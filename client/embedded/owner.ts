@@ -36,7 +36,7 @@ const rack = '/default'
 const backups = { everyMs: 24 * 3_600_000, keep: 2, atEnd: true } as const
 
 const datanodeDirOf = (dir: string): string => `${dir}/datanode`
-export const secretFileOf = (dir: string): string => `${dir}/secret`
+const secretFileOf = (dir: string): string => `${dir}/secret`
 
 export class Owner {
   readonly secret: Buffer

@@ -61,10 +61,10 @@ export interface WriteStreamOptions extends WriteFileOptions {
   readonly emitClose?: boolean | undefined
 }
 
-export const writeOptionNames: Known<WriteOptions> = {
+const writeOptionNames: Known<WriteOptions> = {
   overwrite: true, flag: true, parents: true, mode: true, replication: true, blockSize: true, format: true, delimiter: true, signal: true,
 }
-export const writeFileOptionNames: Known<WriteFileOptions> = { ...writeOptionNames, encoding: true, flush: true }
+const writeFileOptionNames: Known<WriteFileOptions> = { ...writeOptionNames, encoding: true, flush: true }
 const writeStreamOptionNames: Known<WriteStreamOptions> = {
   ...writeFileOptionNames, highWaterMark: true, flags: true, autoClose: true, emitClose: true,
 }

@@ -6,7 +6,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 
 /** Maximum number of patterns that one pattern may expand to; each is matched separately. */
-export const alternativesMax = 10_000
+const alternativesMax = 10_000
 
 /** Consecutive parts, and the number of texts they expand to. */
 interface Sequence { readonly parts: readonly Part[]; readonly count: number }

@@ -24,7 +24,7 @@ export interface MaintenanceOptions extends CallOptions {
   readonly forMs: number
 }
 
-export const balanceDefaults = { threshold: 10, bytesPerSecond: 50 * MiB } as const
+const balanceDefaults = { threshold: 10, bytesPerSecond: 50 * MiB } as const
 
 export class Nodes {
   readonly #ask: CallMessage

@@ -1,13 +1,14 @@
 // `gristmill datanode`: runs a datanode in this process until a signal. It is ready once it has registered with its namenode.
 
+import { isLoopback } from '../../src/base/address.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
 import { locate } from '../locate.ts'
-import { advertised, hostDefault, isLoopback, serverSecret, untilTold, type ServerRun } from './run.ts'
+import { advertised, hostDefault, serverSecret, untilTold, type ServerRun } from './run.ts'
 
-export const datanodePort = 8621
+const datanodePort = 8621
 const rackDefault = '/default'
 
 export async function runDatanode(run: ServerRun): Promise<void> {

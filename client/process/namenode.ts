@@ -4,7 +4,7 @@ import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
 import { advertised, hostDefault, oneDirectory, serverSecret, untilTold, type ServerRun } from './run.ts'
 
-export const namenodePort = 8620
+const namenodePort = 8620
 export const replicationDefault = 3
 const backupEveryDefault = 24 * 3_600_000
 const backupKeepDefault = 3

@@ -1,6 +1,7 @@
 // Common parts of a server process: listening address, secret, data directory, and end. The process itself (signals, exit code,
 // output) belongs to the command line; this file sees an AbortSignal and a callback.
 
+import { isLoopback } from '../../src/base/address.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { address, type Address, type ClusterId } from '../../src/base/ids.ts'
 import type { Settings } from '../../src/base/settings.ts'
@@ -35,8 +36,6 @@ export const advertised = ({ advertise }: Settings): Address | undefined => (adv
 
 export const hostDefault = '127.0.0.1'
 
-export const isLoopback = (host: string): boolean => /^127\.\d+\.\d+\.\d+$|^localhost$|^\[?::1\]?$/.test(host)
-
 /** Interval in milliseconds and number of attempts to lock the home. */
 const lockTryMs = 20
 const lockTries = 250
@@ -63,7 +62,7 @@ export async function serverSecret(
 /**
  * Secret shared by all processes of one user on one machine; created under the home's lock, since two processes may start at once.
  */
-export async function homeSecret({ world, signal }: Pick<ServerRun, 'world' | 'signal'>, home: string): Promise<Buffer> {
+async function homeSecret({ world, signal }: Pick<ServerRun, 'world' | 'signal'>, home: string): Promise<Buffer> {
   const { disk, clock } = world
   const path = secretDefault(home)
   if (await disk.stat(path)) return loadSecret(disk, path)

@@ -51,7 +51,7 @@ const keepDefault = 3
 const atEndBytesMax = 64 * MiB
 
 /** File that lists the directories of a namenode's backups. */
-export const knownName = 'backups.json'
+const knownName = 'backups.json'
 
 export class Backups {
   readonly chore: Chore

@@ -6,10 +6,10 @@ import { crc32c } from '@node-rs/crc32'
 import { assert } from '../../src/base/assert.ts'
 import { MiB } from '../../src/base/units.ts'
 
-export const segmentMagic = 'GRISTLOG'
+const segmentMagic = 'GRISTLOG'
 const version = 1
 export const headerBytes = 32
-export const frameHeadBytes = 36
+const frameHeadBytes = 36
 /** Upper bound of a frame. Groups are cut into much smaller frames; one operation may be a job of limits.jobBodyBytesMax. */
 export const frameBytesMax = 256 * MiB
 

@@ -48,7 +48,7 @@ export function keepAnswer(draft: Draft, id: RequestId, nowMs: number, kept: unk
 }
 
 /** Removes answers older than `beforeMs` among the first `limit` ones from key `from` (hex) on. `next`: key to continue at, if any. */
-export const forgetRequests = mutation<{ from: string; limit: number; beforeMs: number }, { removed: number; next: string | undefined }>({
+const forgetRequests = mutation<{ from: string; limit: number; beforeMs: number }, { removed: number; next: string | undefined }>({
   kind: 'journal.forget',
   mutate(draft, { from, limit, beforeMs }) {
     let removed = 0
@@ -67,7 +67,7 @@ export const forgetRequests = mutation<{ from: string; limit: number; beforeMs: 
 })
 
 /** Read-only check whether any of the `limit` answers from `from` on is old enough to remove. */
-export function oldAnswers(
+function oldAnswers(
   view: View,
   { from, limit, nowMs }: { from: string; limit: number; nowMs: number },
 ): { any: boolean; next: string | undefined; beforeMs: number } {

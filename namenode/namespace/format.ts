@@ -13,7 +13,7 @@ import { rootId, rootKey } from './resolve.ts'
 import { addDirectory } from './tree.ts'
 
 /** Submitted programs, named by their SHA-256. */
-export const programsDirectory = `${systemDirectory}/programs`
+const programsDirectory = `${systemDirectory}/programs`
 /** Output of jobs before it is published. */
 export const stagingDirectory = `${systemDirectory}/jobs`
 

@@ -62,7 +62,7 @@ export function newestOf(view: View, directory: number, max = idMax): number {
  * Snapshots that see names in this directory: its own, those of directories above it, and those of directories that it, or one above
  * it, was moved out of.
  */
-export function seersOf(view: View, directory: InodeId): readonly Seer[] {
+function seersOf(view: View, directory: InodeId): readonly Seer[] {
   const memo = `seers:${directory}`
   const known = view.memo.get<readonly Seer[]>(memo)
   if (known) return known

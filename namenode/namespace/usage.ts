@@ -165,7 +165,7 @@ function totalOf(view: View, entry: NameEntry, max: number): Amounts | undefined
 }
 
 /** Owner of the snapshots that counts read from; these are not shown to users. */
-export const countingOwner = ''
+const countingOwner = ''
 
 /** Starts a count of the state after this operation. */
 export function countAnew(draft: Draft, directory: InodeId, usage: Usage): void {

@@ -30,7 +30,7 @@ export const noteNode = mutation<KnownNode, undefined>({
 })
 
 /** Removes a node that has been dead for long: a restarted namenode no longer waits for it. */
-export const dropNode = mutation<{ node: NodeId }, undefined>({
+const dropNode = mutation<{ node: NodeId }, undefined>({
   kind: 'nodes.drop',
   mutate(draft, { node }) {
     draft.remove('nodes', textKey(node))

@@ -12,13 +12,13 @@ import type { Split, SplitRange, TaskWork } from '../../src/protocol/task.ts'
  * Job parameters as JSON, which travel with every task. Bound for jobs of earlier versions; new jobs are bound by
  * limits.jobParamsBytesMax.
  */
-export const paramsBytesMax = 16 * MiB
+const paramsBytesMax = 16 * MiB
 /** Ranges of a split with paths and blocks. A thousand ranges with paths of 300 bytes and two blocks each take 0.7 MB. */
-export const splitBytesMax = 8 * MiB
+const splitBytesMax = 8 * MiB
 /** Blocks of a split: the maximum of a file. Issuing their tokens takes 40 ms. */
 export const splitBlocksMax = limits.fileBlocksMax
 /** Locations of its blocks, with a token per block. The farthest locations are dropped first. */
-export const placesBytesMax = 16 * MiB
+const placesBytesMax = 16 * MiB
 /** Whole order. */
 export const workBytesMax = 48 * MiB
 /** Fixed fields, including their paths. */

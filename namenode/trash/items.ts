@@ -71,7 +71,7 @@ export function* items(
   for (const { key, value } of view.range('trash', { start: from, end: before, limit, reverse })) yield decode(key, value)
 }
 
-export const homePath = (user: string): string => join(trashDirectory, homeName(user))
+const homePath = (user: string): string => join(trashDirectory, homeName(user))
 export const itemPath = ({ user, name }: Item): string => join(homePath(user), name)
 
 /** Directory and content of an item, if both are still in place. */

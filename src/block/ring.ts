@@ -34,7 +34,7 @@ export class FramePool {
 }
 
 /** The buffers of one stream. REQUIRES: one taker at a time. */
-export class Ring {
+class Ring {
   readonly #pool: FramePool
   readonly #size: number
   readonly #free: FrameBuffer[] = []

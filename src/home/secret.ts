@@ -4,7 +4,7 @@ import { GristmillError } from '../base/errors.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 
-export const secretBytesMin = 32
+const secretBytesMin = 32
 
 /** Reads a secret. Throws CONFIG_INVALID if it is missing, short, or open to others. */
 export async function loadSecret(disk: Disk, path: string): Promise<Buffer> {

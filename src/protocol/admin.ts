@@ -5,7 +5,7 @@ import { address, clusterId, count, instant, nodeId, text } from './fields.ts'
 import { storageState } from './heartbeat.ts'
 import { message } from './message.ts'
 
-export const serviceState = Type.Union([
+const serviceState = Type.Union([
   Type.Literal('in-service'), Type.Literal('decommissioning'), Type.Literal('decommissioned'), Type.Literal('maintenance'),
 ])
 

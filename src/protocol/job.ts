@@ -12,10 +12,10 @@ import { environment, inputOptions, outputFormat, split, taskOutput } from './ta
 const packedSplits = Type.Array(text(limits.splitsBodyBytesMax), { maxItems: limits.stageTasksMax })
 
 /** Splits sent before their job: number of pages and of tasks. */
-export const sentSplits = Type.Object({ id: splitsId, pages: count, tasks: count })
+const sentSplits = Type.Object({ id: splitsId, pages: count, tasks: count })
 export type SentSplits = Static<typeof sentSplits>
 
-export const stageSpec = Type.Object({
+const stageSpec = Type.Object({
   name: text(100),
   input: Type.Union([
     /** Sent by clients of earlier versions. */
@@ -29,7 +29,7 @@ export const stageSpec = Type.Object({
 })
 export type StageSpec = Static<typeof stageSpec>
 
-export const jobSpec = Type.Object({
+const jobSpec = Type.Object({
   name: text(200),
   program: Type.Object({ id: programId, path }),
   params: Type.Record(Type.String(), Type.Unknown()),
@@ -89,7 +89,7 @@ export const submit = message('job.submit', {
   reply: Type.Object({ job: jobId }),
 })
 
-export const jobState = Type.Union([
+const jobState = Type.Union([
   Type.Literal('running'), Type.Literal('publishing'), Type.Literal('succeeded'), Type.Literal('failed'), Type.Literal('cancelled'),
 ])
 export type JobState = Static<typeof jobState>

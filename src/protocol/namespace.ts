@@ -30,7 +30,7 @@ export const fileStatus = Type.Object({
 })
 export type FileStatus = Static<typeof fileStatus>
 
-export const locatedBlock = Type.Object({
+const locatedBlock = Type.Object({
   id: blockId,
   /** Offset of the block in the file. */
   offset: count,

@@ -7,13 +7,13 @@ import { address, blockId, clusterId, count, inodeId, instant, nodeId, path, req
 import { message } from './message.ts'
 
 /** `corrupt`: only bad replicas are known. There is no `open`: files being written are not reported. */
-export const blockHealth = Type.Union([
+const blockHealth = Type.Union([
   Type.Literal('healthy'), Type.Literal('missing'), Type.Literal('corrupt'), Type.Literal('under'), Type.Literal('over'),
   Type.Literal('misplaced'),
 ])
 export type BlockHealth = Static<typeof blockHealth>
 
-export const checkedBlock = Type.Object({
+const checkedBlock = Type.Object({
   block: blockId,
   length: count,
   health: blockHealth,
@@ -29,7 +29,7 @@ export const checkedBlock = Type.Object({
 export type CheckedBlock = Static<typeof checkedBlock>
 
 /** A file, or a continuation of one whose blocks did not fit into the previous page. */
-export const checkedFile = Type.Object({
+const checkedFile = Type.Object({
   path,
   id: inodeId,
   length: count,
@@ -41,7 +41,7 @@ export const checkedFile = Type.Object({
 })
 export type CheckedFile = Static<typeof checkedFile>
 
-export const checkCounts = Type.Object({
+const checkCounts = Type.Object({
   files: count, directories: count, blocks: count, bytes: count,
   /** Live replicas of all blocks. */
   replicas: count,
@@ -52,7 +52,7 @@ export const checkCounts = Type.Object({
 export type CheckCounts = Static<typeof checkCounts>
 
 /** Position to continue at: after this path, or in this file from a chunk of its blocks on. */
-export const checkCursor = Type.Object({ path, chunk: Type.Optional(count) })
+const checkCursor = Type.Object({ path, chunk: Type.Optional(count) })
 
 /** One page of a walk over everything below a path, in byte order of names. The tree may change between two pages. */
 export const fsck = message('safety.fsck', {
@@ -67,7 +67,7 @@ export const fsck = message('safety.fsck', {
 })
 export type FsckPage = Static<typeof fsck.reply>
 
-export const safeModeState = Type.Object({
+const safeModeState = Type.Object({
   on: Type.Boolean(),
   /** Entered by an operator; lasts until an operator ends it, or the namenode ends. */
   manual: Type.Boolean(),
@@ -98,7 +98,7 @@ export const backup = message('safety.backup', {
 })
 export type BackupMade = Static<typeof backup.reply>
 
-export const lostNode = Type.Object({
+const lostNode = Type.Object({
   node: nodeId,
   address,
   /** Blocks under ids that lost operations may have given out; `foreign`: under other ids that this namenode never gave out. */
@@ -110,7 +110,7 @@ export const lostNode = Type.Object({
 })
 export type LostNode = Static<typeof lostNode>
 
-export const lostState = Type.Object({
+const lostState = Type.Object({
   /**
    * Block ids that operations lost in a recovery may have given out; `to` exclusive. Empty: nothing was lost, or all was released.
    */

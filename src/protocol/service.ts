@@ -33,7 +33,7 @@ export const maintenance = message('service.maintenance', {
   reply: nodeStatus,
 })
 
-export const balanceState = Type.Object({
+const balanceState = Type.Object({
   running: Type.Boolean(),
   /** Percentage points by which a node may differ from the average. */
   threshold: Type.Number(),

@@ -17,7 +17,7 @@ export const inputFormat = Type.Union([Type.Literal('lines'), Type.Literal('json
 export type InputFormat = Static<typeof inputFormat>
 
 /** A range of one file that one task owns: the records that start in [start, end). */
-export const splitRange = Type.Object({
+const splitRange = Type.Object({
   path,
   inode: inodeId,
   /** Length of the whole file. */

@@ -39,7 +39,7 @@ export type TransferRequest = Static<typeof transferRequest>
 export const transferEnd = Type.Object({ length: count, crc: count })
 export type TransferEnd = Static<typeof transferEnd>
 
-export const wireError = Type.Object({ code: text(40), message: text(2000), node: Type.Optional(nodeId) })
+const wireError = Type.Object({ code: text(40), message: text(2000), node: Type.Optional(nodeId) })
 
 export const transferReply = Type.Union([
   /** All of `nodes` have the block durably; `failed` were dropped from the pipeline. */

@@ -7,9 +7,9 @@ import { count, inodeId, instant, path, requestId, text } from './fields.ts'
 import { message } from './message.ts'
 
 /** Name of an item: its removal time, and a unique number. */
-export const itemName = Type.String({ minLength: 1, maxLength: 64 })
+const itemName = Type.String({ minLength: 1, maxLength: 64 })
 
-export const trashItem = Type.Object({
+const trashItem = Type.Object({
   item: itemName,
   /** Original path. */
   from: path,

@@ -7,7 +7,7 @@ import { blockId, count, delimiter, empty, instant, leaseId, nodeId, nodePlace, 
 import { message } from './message.ts'
 import { fileStatus } from './namespace.ts'
 
-export const allocatedBlock = Type.Object({
+const allocatedBlock = Type.Object({
   id: blockId,
   /** The pipeline, in order. Never empty; fewer than the target if fewer nodes can take the block. */
   targets: Type.Array(nodePlace),
@@ -54,7 +54,7 @@ export const allocate = message('writing.allocate', {
   reply: Type.Object({ blocks: Type.Array(allocatedBlock) }),
 })
 
-export const sealedBlock = Type.Object({
+const sealedBlock = Type.Object({
   id: blockId,
   length: count,
   crc: count,

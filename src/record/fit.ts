@@ -14,7 +14,7 @@ import { saidBy } from './separator.ts'
 import type { TextEncoding } from './sniff.ts'
 
 /** Smallest share of rows that must agree in a file with some bad rows. */
-export const shareMin = 0.75
+const shareMin = 0.75
 
 export interface Sample {
   /** The beginning of the file, without a byte order mark. */

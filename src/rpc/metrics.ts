@@ -1,18 +1,13 @@
 // Counts and latencies of the calls that a server answers. Counting costs two array increments per call: Prometheus' own counters
 // hash their labels on every increment, so here the text is built only when it is scraped.
 
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import type { Clock } from '../ports/clock.ts'
 
 export { Registry }
 
 /** Seconds. From a lookup in memory (0.1 ms) to a long poll. */
 const bucketBounds = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const
-
-/** Node's own metrics: memory, event loop delay, garbage collection. Only for real processes: it reads the real clock. */
-export function collectProcessMetrics(registry: Registry): void {
-  collectDefaultMetrics({ register: registry, prefix: 'gristmill_' })
-}
 
 /** Text of the registry, built at most once per `everyMs`: callers in between share it, also while it is being built. */
 export function shownAtMost(registry: Pick<Registry, 'metrics'>, clock: Pick<Clock, 'mono'>, everyMs: number): () => Promise<string> {

@@ -11,7 +11,7 @@ import { SegmentWriter } from './writer.ts'
 export type SortedRun = readonly Segment[]
 
 /** Each open run takes one or two frames of memory: 64 runs take about 16 MiB. */
-export const fanInMax = 64
+const fanInMax = 64
 
 export interface PassOptions {
   readonly disk: Disk

@@ -8,7 +8,7 @@ import path from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { DiskLock } from '../ports/disk.ts'
 
-export const lockName = 'lock'
+const lockName = 'lock'
 
 /** SQLITE_BUSY: another connection has the lock. */
 const busy = 5

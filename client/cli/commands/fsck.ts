@@ -13,8 +13,8 @@ import { openTelling, waitFor } from '../waiting.ts'
 
 export interface FsckOptions { files?: boolean; blocks?: boolean; locations?: boolean }
 
-export const degradedExit = 3
-export const damagedExit = 4
+const degradedExit = 3
+const damagedExit = 4
 /** Datanodes report within this time after a start. */
 const reportMs = 15_000
 

@@ -9,7 +9,7 @@ import type { NamenodeRecovery } from '../../process/recover.ts'
 
 export interface RecoverFlags { backup?: string; dryRun?: boolean; epoch?: number }
 
-export const lostExit = 4
+const lostExit = 4
 
 export async function run(context: CommandContext, { backup, dryRun, epoch }: RecoverFlags): Promise<void> {
   const { printer, cwd } = context

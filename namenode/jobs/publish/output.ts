@@ -26,7 +26,7 @@ import { hasStaging, outputName, stagingOf } from './staging.ts'
 
 export type OutputPlace = Pick<JobSpec['output'], 'path' | 'overwrite' | 'force'>
 
-export const successName = '_SUCCESS'
+const successName = '_SUCCESS'
 const what = 'write a job\'s output to'
 /** Names of a directory that are checked before it is replaced, about 20 ms. Unchecked ones are in the trash as well. */
 const lookedAtMax = 20_000

@@ -15,8 +15,8 @@ import {
 import { slowest } from './speculation.ts'
 
 /** Offers that a node skips before it takes tasks of its rack, and of any node. */
-export const rackSkips = 3
-export const anySkips = 6
+const rackSkips = 3
+const anySkips = 6
 
 /**
  * Fills free slots, one task per node and round, so that all nodes get some. For the nodes in `asking` this counts as an offer: tasks

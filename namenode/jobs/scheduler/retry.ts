@@ -40,7 +40,7 @@ export function lost(state: SchedulerState, place: TaskRef, failure: Failure): v
 }
 
 /** Queues the task again, except if another attempt of it runs or its job has ended. */
-export function requeue(state: SchedulerState, { job, stage, task }: TaskRef): void {
+function requeue(state: SchedulerState, { job, stage, task }: TaskRef): void {
   if (job.state !== 'running' || task.state === 'committing' || task.state === 'done' || task.state === 'waiting') return
   if (runningOf(task).length > 0) return
   giveWay(state, { job, stage, task })
