@@ -84,7 +84,8 @@ export class Reports {
     this.#options.onGone(id, node)
     this.#suspects.get(node)?.delete(id)
     this.unknown.gone(node, id)
-    this.#wrong.get(id)?.delete(node)
+    const wrong = this.#wrong.get(id)
+    if (wrong?.delete(node) && wrong.size === 0) this.#wrong.delete(id)
   }
 
   /** The node has found its replica damaged and no longer serves it. */

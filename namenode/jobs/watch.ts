@@ -24,6 +24,7 @@ export class Watchers {
       const { wake } = watched
       const finish = (): void => {
         wake.delete(finish)
+        if (wake.size === 0) this.#forget(job, watched)
         cancel()
         signal.removeEventListener('abort', finish)
         resolve()
@@ -46,9 +47,16 @@ export class Watchers {
     for (const [job, watched] of this.#jobs) this.#wake(job, watched)
   }
 
-  #wake(job: JobId, watched: Watched): void {
+  /** Jobs with a waiting caller. */
+  get watched(): number { return this.#jobs.size }
+
+  #forget(job: JobId, watched: Watched): void {
     watched.cancel?.()
-    this.#jobs.delete(job)
+    if (this.#jobs.get(job) === watched) this.#jobs.delete(job)
+  }
+
+  #wake(job: JobId, watched: Watched): void {
+    this.#forget(job, watched)
     for (const wake of [...watched.wake]) wake()
   }
 }

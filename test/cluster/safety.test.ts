@@ -67,7 +67,7 @@ test('the operators\' guide: every command does what it says, and fsck tells hea
   expect(report.stdout).toMatch(/^datanodes +2: 2 live$/m)
   expect(report.stdout.match(/^ {2}\/.* good$/gm)).toHaveLength(2)
   expect([safe.stdout, left.stdout]).toEqual(['off\n', 'off\n'])
-  expect(entered.stdout).toMatch(/^on: an operator has said so/)
+  expect(entered.stdout).toMatch(/^on: entered by an operator/)
 
   // In safe mode, reads work and changes are refused.
   await cluster.ok(['safemode', 'enter'])
@@ -142,7 +142,7 @@ test('the guide to backups: a namenode whose store goes bad ends rather than ans
   expect(await fs.readdir(namenode.dir)).not.toContain('damaged-1')
   expect(await cluster.run([...recover, ...here])).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/rebuilt from the backup [\s\S]*reached in two ways[\s\S]*epoch is 4/),
+    stdout: expect.stringMatching(/rebuilt from the backup [\s\S]*confirmed by a second recovery path[\s\S]*epoch is 4/),
   })
   await namenode.start()
   await until('the datanode is back', async () => (await cluster.run(['cat', '/after'])).code === 0)

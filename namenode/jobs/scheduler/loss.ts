@@ -104,7 +104,7 @@ function loseOutputs(state: SchedulerState, job: RunningJob, node: NodeId): void
   if (job.state !== 'running') return
   for (const stage of job.stages) {
     stage.absent.delete(node)
-    if ( stage.readers.every(reader => job.stages[reader]!.state === 'done')) continue
+    if (stage.readers.every(reader => job.stages[reader]!.state === 'done')) continue
     for (const task of stage.tasks) if (task.won?.node === node) loseOutput(state, { job, stage, task })
   }
 }
