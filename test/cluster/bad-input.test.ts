@@ -43,7 +43,7 @@ describe('files', () => {
     expect(await cluster.run(['put', '-', `${area}/no/such/file`], 'x')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
-        /^gristmill: put: (\/t\d+\/no\/such)\/file: there is no directory \1; make it with: gristmill mkdir -p \1\n$/,
+        /^gristmill: put: (\/t\d+\/no\/such)\/file: the directory \1 does not exist; create it with: gristmill mkdir -p \1\n$/,
       ),
     })
     expect(await listing()).toBe(`${area}:\n`)

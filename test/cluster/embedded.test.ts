@@ -35,7 +35,7 @@ test('with nothing configured and nothing running a command works at once, and i
   // Only the first process prints the location of the data.
   expect(await run(['ls', '/'], env)).toEqual({
     code: 0, stdout: '',
-    stderr: `gristmill: ls: this is the first use of the embedded cluster of this home: its files lie in ${join(home, 'embedded')}\n`,
+    stderr: `gristmill: ls: created the embedded cluster of this home; its files are in ${join(home, 'embedded')}\n`,
   })
   expect(await run(['ls', '/'], env)).toEqual({ code: 0, stdout: '', stderr: '' })
   expect(await run(['put', '-', '/hello.txt'], env, 'hello\n')).toMatchObject({ code: 0 })

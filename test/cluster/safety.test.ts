@@ -76,7 +76,7 @@ test('the operators\' guide: every command does what it says, and fsck tells hea
   const held = await cluster.run(['rm', '/logs/a', '/logs/b'])
   expect(held).toMatchObject({ code: 75, stderr: expect.stringContaining('safemode leave') })
   expect(held.stderr.trim().split('\n')).toHaveLength(1)
-  expect(await cluster.ok(['status'])).toMatch(/health +safe mode: an operator has said so/)
+  expect(await cluster.ok(['status'])).toMatch(/health +safe mode, entered by an operator/)
   expect(await cluster.run(['safemode', 'wait', '--timeout', '100ms'])).toMatchObject({ code: 75 })
   await cluster.ok(['safemode', 'leave'])
   expect(await cluster.ok(['ls', '/logs'])).toContain('b')
