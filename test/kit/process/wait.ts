@@ -13,7 +13,7 @@ export type Obstacle = (status: ClusterStatus, cluster: ProcessCluster) => strin
 export async function waitFor(cluster: ProcessCluster, what: string, obstacle: Obstacle, timeoutMs: number): Promise<void> {
   const until = performance.now() + timeoutMs
   let clear = 0
-  let last = 'nothing was heard'
+  let last = 'no status received'
   for (;;) {
     let why: string | undefined
     try {
@@ -46,7 +46,7 @@ export const isReplicated: Obstacle = (status, { datanodes }) => {
   for (const { id, name, running, paused } of datanodes) {
     const state = status.nodes.find(one => one.node === id)?.state
     if ((!running || paused) && state !== undefined && state !== 'dead' && state !== 'away')
-      return `${name} does not run and is not yet taken for dead`
+      return `${name} does not run and does not count as dead yet`
   }
   if (status.missing > 0) return `${status.missing} blocks are missing`
   return status.underReplicated > 0 ? `${status.underReplicated} blocks have too few replicas` : undefined
@@ -61,7 +61,7 @@ export const isQuiet: Obstacle = (status, cluster) => {
   }
   for (const { node, refused = 0 } of status.nodes) {
     if (refused > 0)
-      return `${node} keeps ${refused} blocks that the namenode wants removed, for that has not run long enough to be believed (the setting deleteGuard)`
+      return `${node} keeps ${refused} blocks that the namenode wants deleted, because the namenode has not run long enough (setting deleteGuard)`
   }
   return undefined
 }

@@ -132,7 +132,7 @@ function refuse(name: string): void {
   if (excused.getStore()) return
   const caller = callerOf()
   if (caller === undefined) return
-  const what = `${name} was used inside of a simulation, at ${caller}: the same seed would not do the same again. Take it from the World`
+  const what = `${name} was used inside of a simulation, at ${caller}: the same seed would behave differently. Use the port of the World`
   for (const report of reports) report(what)
   throw new NotSimulated(what)
 }

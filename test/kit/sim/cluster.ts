@@ -166,7 +166,7 @@ export class SimCluster implements Cluster {
 
   async #wait(what: string, obstacle: Obstacle, timeoutMs: number): Promise<void> {
     const until = this.now + timeoutMs
-    let last = 'nothing was heard'
+    let last = 'no status received'
     for (let clear = 0; clear < 2;) {
       let why: string | undefined
       try {
