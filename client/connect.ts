@@ -9,7 +9,7 @@ import { Credentials } from '../src/rpc/auth.ts'
 import { Caller } from '../src/rpc/call.ts'
 
 /** A restarting namenode is back sooner; a mistyped address fails within this time. */
-const connectMs = 3_000
+const connectMs = 10_000
 
 export interface ConnectTo {
   readonly namenode: Address

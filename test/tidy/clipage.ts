@@ -24,7 +24,7 @@ Made from the command line's own help; \`npm run docs\` writes it again.
   is in files and what programs wrote as it is, on a terminal too.
 - Results go to stdout, everything else to stderr: \`gristmill: ls: /nope: no such file or directory\`. Of several operands, those that
   can be done are done; the exit code is then 1. With \`--json\`, errors are one JSON object a line on stderr.
-- Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted, 141 nobody reads stdout any more; the others are in
+- Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 the reader of stdout has gone; the others are in
   [errors](errors.md). Progress is drawn on a terminal only; \`--quiet\` and \`NO_COLOR\` are heeded.
 `
 

@@ -7,7 +7,7 @@ export async function run(context: CommandContext, operands: readonly string[]):
   const mill = await context.mill()
   await context.each(operands, async operand => {
     const { job } = await findJob(context, operand)
-    const status = await mill.job(job).kill()
+    const status = await mill.job(job).kill({ signal: context.signal })
     if (context.json) return context.printer.json(status, { compact: true })
     await context.printer.line(`${job}: ${status.state}`)
   })
