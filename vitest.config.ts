@@ -57,7 +57,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      { test: { name: 'tidy', include: ['test/tidy/**/*.test.ts'], sequence: { groupOrder: 0 } } },
+      { test: { name: 'tidy', include: ['test/tidy/**/*.test.ts'], testTimeout: 120_000, sequence: { groupOrder: 0 } } },
     ],
   },
 })
