@@ -46,7 +46,9 @@ export function exposeDatanode(registry: Registry, { store, transfers, contact, 
   metric(
     'gristmill_storage_quarantined_blocks', 'Damaged replicas in quarantine', 'gauge', perStorage(state => state.quarantined ?? 0),
   )
-  metric('gristmill_blocks_damaged_total', 'Replicas found damaged, by readers, copies and the scrubber', 'counter', () => one(store.badFound))
+  metric('gristmill_blocks_damaged_total', 'Replicas found damaged, by readers, copies and the scrubber', 'counter', () =>
+    one(store.badFound),
+  )
   metric('gristmill_deletions_refused_total', 'Blocks whose deletion was refused because the namenode had just started', 'counter', () =>
     one(guard.refusedTotal),
   )

@@ -1,5 +1,5 @@
-// Rooms of a namenode and their connections: state of nodes, blocks and jobs, and the operations on it. No background work is
-// started here.
+// Creates the parts of a namenode, one per folder (journal, nodes, blocks, jobs, ...), and connects them. No background work is started
+// here.
 
 import type { BlockId, ClusterId } from '../src/base/ids.ts'
 import { limits } from '../src/base/limits.ts'

@@ -1,5 +1,5 @@
-// Calls of the job API to the namenode and the datanodes. Adds the request id of a mutation once, for all its retries: a mutation
-// that is sent again after a lost reply takes effect once.
+// Calls of the library to the namenode and the datanodes. Makes the request id of a mutation, once for all its retries: a mutation that is
+// sent again after a lost reply takes effect once.
 
 import type { Background } from '../../src/base/background.ts'
 import { requestId, type Address } from '../../src/base/ids.ts'

@@ -1,7 +1,8 @@
 // Runs one call of the file API: reads its options, does its work, obeys its signal. Errors have the form of node:fs: a POSIX code,
 // the failed call, and its path.
 // Invariant: an abort rejects the call at once, whatever the work waits for; the work sees the same signal and ends by itself. The
-// exception is work with local files to remove (`performLocally`): the call waits for it, and it then waits only for this machine.
+// exception is work with temporary local files (`performLocally`): the call waits until they are removed, which depends on this machine
+// only.
 
 import { abortable, throwIfAborted } from '../../src/base/abort.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'

@@ -1,6 +1,6 @@
 // Refuses an output that overlaps an input, before anything is read; for paths and for patterns. A pattern overlaps an output if
-// the next run would read what this one publishes. The namenode checks files inside the output that a pattern matches now: it gets
-// all of them.
+// the next run would read what this one publishes. The namenode checks the files themselves: it gets all files that
+// the patterns match now, and refuses those inside the output.
 
 import { hasCode } from '../../src/base/errors.ts'
 import { isWithin, join, nameOf, namesOf, normalise } from '../../src/base/paths.ts'

@@ -1,4 +1,5 @@
-// Chooses ports for the processes of `up`: those of the last time, else free ones from 8620 on.
+// Chooses ports for the processes of `up`: those of the last time, else free ones from 8620 on. A port that another process has
+// taken meanwhile is replaced; for the namenode's, which clients know, the user is told.
 
 import type { Machine } from '../../src/ports/machine.ts'
 

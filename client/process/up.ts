@@ -1,7 +1,7 @@
-// `gristmill up`: a namenode and some datanodes as real processes on this machine, each with its own directory below one. Where some
-// of them live already, the others are started.
-// Invariants: when `up` has failed or was interrupted, no process that it started is left; with `detach` they all are. Were it killed,
-// there is word of every process that it has started.
+// `gristmill up`: a namenode and some datanodes as real processes on this machine, each with its own directory below one. Those that run
+// already are kept, the others are started.
+// Invariants: when `up` has failed or was interrupted, no process that it started is left; with `detach` all of them stay. Every started
+// process is named in a file (starting.ts) before it is waited for, so that `down` finds it even if `up` was killed.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'

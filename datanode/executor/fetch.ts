@@ -244,7 +244,8 @@ async function* pieces(channel: Channel, bytes: number, onHeard: () => void): As
   const frame = new FrameBuffer()
   for (let position = 0; position < bytes; position += frame.payloadBytes) {
     const received = await channel.receive(frame)
-    if (received?.kind !== 'data') throw new GristmillError('UNAVAILABLE', `${channel.wire.remote} ended the transfer in the middle of a map output`)
+    if (received?.kind !== 'data')
+      throw new GristmillError('UNAVAILABLE', `${channel.wire.remote} ended the transfer in the middle of a map output`)
     if (frame.offset !== position || frame.damagedChunk() >= 0)
       throw new GristmillError('CORRUPT', `a map output was damaged on the way from ${channel.wire.remote}`)
     onHeard()

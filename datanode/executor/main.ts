@@ -1,6 +1,6 @@
-// Where an executor process begins. It gives the process's own doings (exits, output, errors that nobody caught) to the child
-// that works, and waits for tasks. Started by executor.ts with an empty environment; the directory for compiled code is told as
-// an argument, and everything else is loaded only after it is in use.
+// Entry point of an executor process. Connects the process (exit, output, uncaught errors) to the `TaskRunnerChild` (child.ts) that runs
+// its tasks, then waits for tasks. Started by executor.ts with an empty environment. The directory for compiled code is an argument; all
+// other modules are loaded after the compile cache is enabled.
 
 import childProcess from 'node:child_process'
 import { enableCompileCache, flushCompileCache, syncBuiltinESMExports } from 'node:module'

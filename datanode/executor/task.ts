@@ -95,7 +95,10 @@ export class TaskAttempt {
     try {
       const returned = await this.#call(() => setup(context))
       if (typeof (returned as { next?: unknown } | undefined)?.next === 'function')
-        throw new GristmillError('EINVAL', 'setup returned a generator, which is never run; it must return nothing, or a promise of nothing')
+        throw new GristmillError(
+          'EINVAL',
+          'setup returned a generator, which is never run; it must return nothing, or a promise of nothing',
+        )
     } catch (error) {
       throw new FunctionFailed(error, {})
     }

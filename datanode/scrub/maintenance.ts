@@ -1,4 +1,5 @@
-// Background maintenance of a datanode's disks while the node runs: one scrubber per disk, and a periodic `tend` of the whole store.
+// Background maintenance of a datanode's disks while the node runs: one scrubber per disk, and a periodic `tend` of the store, which
+// enforces the retention of trash and quarantine, reopens closed disks, and retries unfinished removals.
 
 import { asError } from '../../src/base/errors.ts'
 import { Scrubber, type ScrubberOptions } from './scrubber.ts'

@@ -58,7 +58,8 @@ export class OutputSweeper {
       }
     } catch (error) {
       // Without an answer nothing is removed; the next sweep asks again.
-      if (!this.#stopping.signal.aborted) log.warn('the namenode cannot be asked which map outputs are still needed', { error: asError(error) })
+      if (!this.#stopping.signal.aborted)
+        log.warn('the namenode cannot be asked which map outputs are still needed', { error: asError(error) })
     }
   }
 

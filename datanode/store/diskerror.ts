@@ -1,5 +1,6 @@
-// Classification of disk errors. A full or closed disk can still be read; a failed disk is no longer trusted at all. Errors of this
-// process (too many open files) say nothing about a disk.
+// Classification of disk errors. `full`: no space or inodes; `closed`: takes no writes (read-only, no permission); both can still be read.
+// `failed`: no longer trusted at all; a failed sync means `failed`, unless the error says full or read-only. Errors of this process
+// (too many open files) say nothing about a disk.
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'

@@ -240,7 +240,9 @@ export class BlockStore {
         await this.#removals.go(id)
         if (!only.has(id)) for (const { last, quarantine } of this.storages) await last.pass(id, quarantine)
       } catch (error) {
-        this.#log.error('a damaged block cannot be moved to quarantine; its files stay in place and are not served', { error: asError(error), block: id })
+        this.#log.error('a damaged block cannot be moved to quarantine; its files stay in place and are not served', {
+          error: asError(error), block: id,
+        })
       }
     }
     for (const { quarantine } of this.storages) await quarantine.trim()

@@ -1,8 +1,9 @@
 // Receives one block of a write pipeline: verifies, forwards and writes each frame as it arrives, with one ring of buffers. A buffer is
 // reused when both the local disk and the next member have it, so the slower of the two sets the pace and memory stays bounded.
 //
-// The write continues without failed members: a failed downstream member is left out of `nodes` in the reply; if the local disk refuses,
-// this node only forwards. The block is aborted when no member is left, the sender is lost, or the sender violates the protocol.
+// The write continues without failed members: a failed next member, and with it all behind it, is left out of `nodes` in the reply; if the
+// local disk refuses, this node only forwards. The block is aborted when no member is left, the sender is lost, or the sender violates the
+// protocol.
 
 import type { Channel } from '../../src/block/channel.ts'
 import { ChunkTable } from '../../src/block/checksum.ts'

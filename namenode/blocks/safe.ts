@@ -6,8 +6,8 @@
 // A cluster without blocks is never in safe mode. One that has lost more than 0.1 % of its blocks stays in it until their
 // files are removed: copies are made, and nothing is deleted.
 // An operator can also enter safe mode, until it is left or the namenode ends. Then nothing changes: no names, no copies, no
-// deletions; reads work. The same holds permanently for a namenode that is behind its cluster, and temporarily for one that
-// does not know yet whether it is (nodes/authority.ts).
+// deletions; reads work. A namenode that does not know yet whether it is behind its cluster changes nothing either; one that is
+// behind refuses reads as well (nodes/authority.ts).
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Authority } from '../nodes/authority.ts'

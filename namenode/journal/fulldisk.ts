@@ -35,7 +35,9 @@ export class FullDisk {
       `${cause.message}; reads work, and changes are refused until there is space`,
       { cause, details: cause.details },
     ))
-    this.#log.error('the disk of the namenode is full; changes are refused until there is space', { error: cause, operations: group.length })
+    this.#log.error('the disk of the namenode is full; changes are refused until there is space', {
+      error: cause, operations: group.length,
+    })
     for (const each of waiting) each.reject(full)
     try {
       for (;;) {

@@ -1,5 +1,5 @@
-// Lineage: a packed list of all starts of this namenode, which tells for each epoch the incarnation that started it. It is
-// long because each command of an embedded cluster is a start. A row of the table `meta` holds consecutive epochs, ten bytes
+// Lineage: a packed list of the starts of this namenode, up to `rowsMax` rows, which tells for each epoch the incarnation that started it.
+// It is long because each command of an embedded cluster is a start. A row of the table `meta` holds consecutive epochs, ten bytes
 // each. Above `rowsMax` rows the oldest is removed; `cut` in `starts` is set from then on.
 
 import { crc32c } from '@node-rs/crc32'

@@ -1,6 +1,6 @@
-// Recent starts of the namenode, as part of its state. Every start is an operation that raises the epoch and records the
-// incarnation. A namenode compares what a datanode has seen with these starts, to detect that its directory is a copy
-// (evidence.ts).
+// Recent starts of the namenode with all their facts, as part of its state (lineage.ts keeps epoch and incarnation of far more). Every
+// start is an operation that raises the epoch and records the incarnation. A namenode compares what a datanode has seen with these starts,
+// to detect that its directory is a copy (evidence.ts).
 
 import { decodeValue, encodeValue } from './codec.ts'
 import type { Draft } from './draft.ts'

@@ -1,13 +1,15 @@
-// Authority of this namenode: decides for every request and chore whether it may answer, change and act.
+// Authority of this namenode: decides for every request and chore whether it may answer, change and act. `changes`: clients' mutations.
+// `acts`: what the namenode does by itself.
 //
-//   state       meaning                                                         answers  changes  acts by itself
-//   behind      its directory is an old copy, or one of two; permanent          no       no       no
-//   doubt       it does not know yet whether it is behind                       yes      no       no
-//   takeover    it is the latest, and takes over running jobs                   yes      no       blocks and jobs only
-//   safemode    an operator has forbidden changes                               yes      no       its own records only
-//   active                                                                      yes      yes      yes
+//   state       meaning                                                       answers  changes  acts
+//   behind      its directory is an old copy, or one of two; permanent        no       no       no
+//   doubt       it does not know yet whether it is behind                     yes      no       no
+//   takeover    it is the latest, and takes over running jobs                 yes      no       copies, deletions, jobs; no records
+//   safemode    an operator has forbidden changes                             yes      no       records of nodes and answers only
+//   active                                                                    yes      yes      all
 //
-// The automatic safe mode after a start (blocks/safe.ts) is not a state of this: names can be changed in it.
+// A namenode that is behind still answers status, so that operators see why. The automatic safe mode after a start (blocks/safe.ts) is
+// no state of this: names can be changed in it.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { RequestId } from '../../src/base/ids.ts'

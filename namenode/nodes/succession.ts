@@ -1,7 +1,7 @@
 // Succession: determines whether this namenode is the latest of its cluster. Each start raises the epoch, durably, before any
 // other change, and datanodes report what they have seen when they register. A namenode that is behind them (its directory is
-// an old copy, or one of two copies that were both started) stays in safe mode permanently: it changes nothing, gives out no
-// ids, and admits no datanode. It leaves a note in its directory (nodes/seen.ts). While the note exists, later processes on
+// an old copy, or one of two copies that were both started) refuses all requests about files permanently: it changes nothing,
+// gives out no ids, and admits no datanode. It leaves a note in its directory (nodes/seen.ts). While the note exists, later processes on
 // the directory serve nothing and do not raise the epoch; the note is removed when the directory's own history includes what
 // was seen.
 //

@@ -34,7 +34,8 @@ export interface TrashOptions {
 
 export function trashRoutes({ journal, actor, removed, clock }: TrashOptions): Route[] {
   const ownerOf = ({ user, root }: Actor, all: boolean | undefined): string | undefined => {
-    if (all && !root) throw new GristmillError('EACCES', `${user} may read only their own trash; only the cluster's superuser may read others'`)
+    if (all && !root)
+      throw new GristmillError('EACCES', `${user} may read only their own trash; only the cluster's superuser may read others'`)
     return all ? undefined : user
   }
   return [

@@ -111,8 +111,7 @@ export const settings = {
   }),
   port: count(0, 65_535, {
     fallback: '8620 for a namenode, 8621 for a datanode; for `up` the ports of the last time, else free ones from 8620 on',
-    usedBy: ['namenode', 'datanode', 'up'],
-    about: 'The port to listen on; 0: any free port.',
+    usedBy: ['namenode', 'datanode', 'up'], about: 'The port to listen on; 0: any free port.',
   }),
   advertise: place({
     fallback: 'the listening address', usedBy: ['namenode', 'datanode'],
@@ -131,17 +130,16 @@ export const settings = {
     fallback: "the machine's host name", usedBy: ['client', 'datanode'],
     about: "Processes with the same host name are on the same machine, and read each other's block files directly.",
   }),
-  slots: count(0, 1024, { fallback: 'the number of processor cores', usedBy: ['datanode'], about: 'Number of tasks that run at the same time.' }),
+  slots: count(0, 1024, {
+    fallback: 'the number of processor cores', usedBy: ['datanode'],
+    about: 'Number of tasks that run at the same time.',
+  }),
   memory: bytes({ fallback: '512MiB', usedBy: ['datanode'], about: 'Memory of one task, unless its job sets it.' }),
   replication: count(1, 16, {
     fallback: '3, for `up` at most the number of its datanodes; 1 when embedded',
-    usedBy: ['namenode', 'up'],
-    about: 'Default replication of files.',
+    usedBy: ['namenode', 'up'], about: 'Default replication of files.',
   }),
-  blockSize: bytes({
-    fallback: '128MiB', usedBy: ['namenode', 'up'],
-    about: 'Default maximum size of blocks; 4KiB to 2047MiB.',
-  }),
+  blockSize: bytes({ fallback: '128MiB', usedBy: ['namenode', 'up'], about: 'Default maximum size of blocks; 4KiB to 2047MiB.' }),
   datanodes: count(1, 64, {
     fallback: '3, or the number of the last time', usedBy: ['up'], about: 'Number of datanodes that `up` starts.',
   }),
@@ -169,11 +167,16 @@ export const settings = {
   }),
   deleteGuard: duration({
     fallback: '10m', usedBy: ['datanode', 'up'],
-    about:
-      "A datanode refuses to delete more than a tenth of its blocks for a namenode that started less than this ago; 0s: no limit.",
+    about: 'A datanode refuses to delete more than a tenth of its blocks for a namenode that started less than this ago; 0s: no limit.',
   }),
-  leaseSoft: duration({ fallback: '30s', usedBy: ['namenode'], about: 'Time without a lease renewal after which another writer may take the path.' }),
-  leaseHard: duration({ fallback: '10m', usedBy: ['namenode'], about: 'Time without a lease renewal after which the file of a writer is abandoned.' }),
+  leaseSoft: duration({
+    fallback: '30s', usedBy: ['namenode'],
+    about: 'Time without a lease renewal after which another writer may take the path.',
+  }),
+  leaseHard: duration({
+    fallback: '10m', usedBy: ['namenode'],
+    about: 'Time without a lease renewal after which the file of a writer is abandoned.',
+  }),
   trashKeep: duration({
     fallback: '24h', usedBy: ['namenode', 'up'],
     about: 'Time for which removed entries stay in the trash; 0: they are deleted at once.',
@@ -205,7 +208,8 @@ export const settings = {
   }),
   logLevel: choice(['debug', 'info', 'warn', 'error', 'silent'], {
     fallback: 'info for servers, silent for commands',
-    usedBy: ['all'], about: 'Minimum level of log lines, which are JSON.',
+    usedBy: ['all'],
+    about: 'Minimum level of log lines, which are JSON.',
   }),
   logFile: path({ fallback: 'stderr', usedBy: ['all'], about: 'File for log lines.' }),
   debug: flag({ fallback: 'false', usedBy: ['client'], about: 'Commands print the stack of their error.' }),

@@ -1,5 +1,6 @@
 // Sending end of a write pipeline: used by a client towards the first datanode, and by each datanode towards the next. Unreachable
-// members are skipped while it is opened; once data flows, losing the next member loses all behind it.
+// members are skipped while it is opened. Once data flows, the loss of the next member loses all members behind it; the write goes on with
+// those before it, and the namenode has the missing replicas copied later.
 // Invariant: exactly one of `finish` and `abort` ends it; after either the wire is kept or destroyed.
 
 import { fits } from '../protocol/check.ts'

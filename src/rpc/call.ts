@@ -1,6 +1,6 @@
 // Client side of a call. Retries until the deadline whatever is safe to repeat: requests that were never sent, messages that change
 // nothing, and mutations, whose request id makes a repeat harmless. If the deadline passes and a mutation was sent without a reply,
-// throws OUTCOME_UNKNOWN, never a failure.
+// throws OUTCOME_UNKNOWN, never a code that says that nothing happened. The request id comes with the request (client/call/cluster.ts).
 
 import type { Dispatcher } from 'undici'
 import { abortError } from '../base/abort.ts'

@@ -37,11 +37,16 @@ function fromHttp(error: HttpError | null | undefined): GristmillError | undefin
     )
   }
   switch (error?.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE': return new GristmillError('TOO_LARGE', 'the body is larger than this request may be')
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return new GristmillError('EINVAL', 'the body must be JSON; send content-type: application/json')
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH': return new GristmillError('EINVAL', 'the length of the body differs from its content-length header')
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY': return new GristmillError('EINVAL', 'the body is empty; send JSON')
-    default: return undefined
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new GristmillError('TOO_LARGE', 'the body is larger than this request may be')
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new GristmillError('EINVAL', 'the body must be JSON; send content-type: application/json')
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new GristmillError('EINVAL', 'the length of the body differs from its content-length header')
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return new GristmillError('EINVAL', 'the body is empty; send JSON')
+    default:
+      return undefined
   }
 }
 

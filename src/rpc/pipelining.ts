@@ -1,7 +1,7 @@
-// Bounds pipelining on connections without a call of a cluster member. Node parses all requests of a chunk in one turn of the event
-// loop, about two thousand in 64 KiB, and keeps their replies until they are read. On such a connection, a request that arrives
-// before the previous one is answered is dropped, and the connection ends with that reply: HTTP allows a server to close, and a
-// client repeats unanswered requests (RFC 9112, 9.3.2). Members may pipeline.
+// Bounds pipelining on connections that have made no authenticated call (such a caller is a member of the cluster). Node parses all
+// requests of a chunk in one turn of the event loop, about two thousand in 64 KiB, and keeps their replies until they are read. On such a
+// connection, a request that arrives before the previous one is answered is dropped, and the connection ends with that reply: HTTP allows a
+// server to close, and a client repeats unanswered requests (RFC 9112, 9.3.2). Members may pipeline.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { assert } from '../base/assert.ts'

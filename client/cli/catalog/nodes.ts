@@ -69,7 +69,9 @@ const balance: CommandSpec = {
   notes:
     'Balancing runs in the background, also across a restart of the namenode, until every node is near the average or no move would help. A block is copied first; the old replica is deleted afterwards.',
   options: [
-    option('--threshold <percent>', 'allowed distance of a node from the average, in percent of its capacity (default 10%)', { parse: points }),
+    option('--threshold <percent>', 'allowed distance of a node from the average, in percent of its capacity (default 10%)', {
+      parse: points,
+    }),
     option('--bandwidth <size>', 'average bytes per second that one datanode may send or receive for balancing (default 50MiB)', {
       parse: rate,
     }),

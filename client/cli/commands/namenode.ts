@@ -20,7 +20,10 @@ export async function run(
   if (action === 'lost') return (await import('./namenode-lost.ts')).run(context, options)
   if (action === 'recover') return (await import('./namenode-recover.ts')).run(context, options)
   if (action !== undefined)
-    throw new GristmillError('USAGE', `"${action}" is not backup, recover, lost or allow-deletions; without a word, gristmill namenode runs a namenode`)
+    throw new GristmillError(
+      'USAGE',
+      `"${action}" is not backup, recover, lost or allow-deletions; without a word, gristmill namenode runs a namenode`,
+    )
   const { runNamenode } = await import('../../process/namenode.ts')
   await serve(context, runNamenode)
 }

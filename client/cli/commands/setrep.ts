@@ -45,7 +45,8 @@ export async function run(
   const short = `${plural(replicas, 'replica')} need as many datanodes, and ${live} are live and in service`
   if (options.wait && live < replicas) throw new Refusal('EINVAL', `not waiting: ${short}`)
   if (options.wait) await untilSettled(context, changed, replicas)
-  else if (live < replicas && !context.json) printer.note(`gristmill: setrep: ${short}: the missing replicas are made when more datanodes join`)
+  else if (live < replicas && !context.json)
+    printer.note(`gristmill: setrep: ${short}: the missing replicas are made when more datanodes join`)
 }
 
 async function untilSettled(context: CommandContext, paths: readonly string[], replicas: number): Promise<void> {

@@ -29,9 +29,11 @@ export async function run(
     } catch (error) {
       if (!hasCode(error, 'ENOENT') || typeof error.details['missing'] !== 'string') throw error
       const parent = parentOf(bare)
-      throw new Refusal('ENOENT', `${operand}: the directory ${parent} does not exist; create it with: gristmill mkdir -p ${shellWord(parent)}`, {
-        cause: error, details: { ...error.details, parent },
-      })
+      throw new Refusal(
+        'ENOENT',
+        `${operand}: the directory ${parent} does not exist; create it with: gristmill mkdir -p ${shellWord(parent)}`,
+        { cause: error, details: { ...error.details, parent } },
+      )
     }
   })
 }

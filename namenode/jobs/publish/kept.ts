@@ -1,4 +1,5 @@
-// Access check for the input patterns of a job with kept output: only users who may publish the output may read them.
+// Access check for the input patterns of a job whose output was computed, could not be published, and is kept: only users who may publish
+// it may read the patterns.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { Actor } from '../../journal/operation.ts'

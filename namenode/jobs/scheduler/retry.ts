@@ -1,5 +1,5 @@
 // Decides whether and where a task runs again. A failure counts against the job's attemptsMax and moves the task to another
-// node; a loss (dead node, lost map output, attempt killed by its node) does neither.
+// node; a loss (dead node, lost map output, attempt killed by its node) does neither. Second attempts of slow tasks: speculation.ts.
 
 import type { NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
