@@ -107,8 +107,10 @@ async function compare({ mill }: Cluster, acks: Acks, findings: Findings, lost: 
     try {
       const status = await mill.status(path)
       if (status.type === 'directory') {
-        const output = possible.some(state => state.kind === 'output')
-        is = output ? `output ${await outputOf(mill, path)}` : 'directory'
+        const output = possible.some(state => state.kind === 'output') ? await outputOf(mill, path) : undefined
+        // A job that may have replaced a directory has replaced it whole, or left it as it was: without _SUCCESS and parts.
+        const untouched = output === undefined || (keys.has('directory') && /^no _SUCCESS (?!.*part-)/.test(output))
+        is = untouched ? 'directory' : `output ${output}`
       } else {
         const state = identify(await mill.readFile(path), possible)
         if (typeof state === 'string') {
