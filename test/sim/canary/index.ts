@@ -136,7 +136,7 @@ export const canaries = {
     changes: [{ file: 'datanode/heartbeat/epoch.ts', from: 'if (provisional) return', to: '' }],
   },
   'jobs-again': {
-    caughtBy: 114,
+    caughtBy: 164,
     about: 'a namenode that was rebuilt from an old backup gives jobs the numbers of those that it does not know',
     workload: 'jobs', profile: 'restored',
     changes: [{ file: 'namenode/journal/recovered.ts', from: 'encodeValue(lastJob(draft) + jobsLeap)', to: 'encodeValue(lastJob(draft))' }],
