@@ -22,7 +22,7 @@ test('an attempt that runs only on a stale node gets a speculative attempt at on
   `)
 })
 
-test('a silent node gets nothing, and what waits goes first', () => {
+test('a stale node gets nothing, and what waits goes first', () => {
   play(`
     open
     join a
@@ -40,7 +40,7 @@ test('a silent node gets nothing, and what waits goes first', () => {
   `)
 })
 
-test('map outputs on a silent node are made again before their readers start', () => {
+test('map outputs on a stale node are made again before their readers start', () => {
   play(`
     open
     join a
@@ -68,7 +68,7 @@ test('map outputs on a silent node are made again before their readers start', (
   `)
 })
 
-test('map outputs on a silent node stay while others of the stage wait, and count again when it is back', () => {
+test('map outputs on a stale node stay while others of the stage wait, and count again when it is back', () => {
   play(`
     open
     join a
@@ -95,7 +95,7 @@ test('map outputs on a silent node stay while others of the stage wait, and coun
   `)
 })
 
-test('map outputs on a silent node are made again with the commit after which nothing else of their stage waits', () => {
+test('map outputs on a stale node are made again with the commit after which nothing else of their stage waits', () => {
   play(`
     open
     join a
@@ -117,7 +117,7 @@ test('map outputs on a silent node are made again with the commit after which no
   `)
 })
 
-test('with nobody else to make them, map outputs on a silent node are counted on', () => {
+test('with nobody else to make them, map outputs on a stale node are counted on', () => {
   play(`
     open
     join a
