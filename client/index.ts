@@ -28,7 +28,7 @@ export type { TrashItem } from '../src/protocol/trash.ts'
 export type { FileStatus, LocatedBlock } from '../src/protocol/namespace.ts'
 export type { JobStatus, StageStatus, TaskStatus } from '../src/protocol/job.ts'
 export type { ClusterStatus } from '../src/protocol/admin.ts'
-export type { RecordFormat } from '../src/protocol/fields.ts'
+export type { RecordFormat } from '../src/base/formats.ts'
 
 export interface OpenOptions {
   /** User that calls are made as; default: the user of the operating system. */

@@ -3,6 +3,7 @@
 
 import { dirname, isAbsolute, join } from 'node:path'
 import { GristmillError } from '../src/base/errors.ts'
+import { inputsWith, isDelimited, type InputOptions, type TextEncoding } from '../src/base/formats.ts'
 import { limits } from '../src/base/limits.ts'
 import type { FileClient } from '../src/file/client.ts'
 import type { Disk } from '../src/ports/disk.ts'
@@ -11,13 +12,11 @@ import type { Modules } from '../src/ports/modules.ts'
 import type { Processes } from '../src/ports/process.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
 import type { FileStatus } from '../src/protocol/namespace.ts'
-import type { InputOptions } from '../src/protocol/task.ts'
 import { withAssets } from '../src/program/assets.ts'
 import { bundleProgram, idOf, type Bundle } from '../src/program/bundle.ts'
 import { keepBundle } from '../src/program/load.ts'
 import { prune } from '../src/program/prune.ts'
 import { delimiterCode, textEncodingOf } from '../src/record/format.ts'
-import type { TextEncoding } from '../src/record/sniff.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from './call/arguments.ts'
 import { checkInteger } from './call/integers.ts'
 import type { Cluster } from './call/cluster.ts'
@@ -187,10 +186,10 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
 
 /** Input options of the program, overridden by those of the run. Throws EINVAL for an option without effect. */
 function inputOver(own: InputOptions, { encoding, delimiter }: RunOptions, name: string): InputOptions {
-  if (delimiter !== undefined && own.format !== 'csv')
+  if (delimiter !== undefined && !isDelimited(own.format))
     throw new GristmillError(
       'EINVAL',
-      `${name} reads ${own.format}, which has no delimiter; leave it out, or set format: 'csv' in the program's input`,
+      `${name} reads ${own.format}, which has no delimiter; leave it out, or set format: '${inputsWith('delimiter').join("' or '")}' in the program's input`,
     )
   if (encoding !== undefined && own.bytes) throw new GristmillError('EINVAL', `${name} reads bytes, which have no encoding; leave it out`)
   return { ...own, ...encoding !== undefined && { encoding }, ...delimiter !== undefined && { delimiter } }

@@ -1,8 +1,8 @@
 // File status in the shape of node:fs. Fields that this filesystem lacks (inode times other than the modification, device numbers)
 // are absent rather than invented. Facts are own fields, as in Node, so that printing, spreading and comparing work.
 
+import type { RecordFormat } from '../../src/base/formats.ts'
 import { nameOf, parentOf } from '../../src/base/paths.ts'
-import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 
 const directoryType = 0o040000

@@ -4,9 +4,9 @@
 import { Writable } from 'node:stream'
 import { abortable, abortError } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
+import { recordFormats, type RecordFormat } from '../../src/base/formats.ts'
 import { limits } from '../../src/base/limits.ts'
 import { MiB } from '../../src/base/units.ts'
-import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { ClusterFileWriter } from '../../src/file/writer.ts'
@@ -69,8 +69,6 @@ const writeStreamOptionNames: Known<WriteStreamOptions> = {
   ...writeFileOptionNames, highWaterMark: true, flags: true, autoClose: true, emitClose: true,
 }
 
-const formats: readonly unknown[] = ['bytes', 'lines', 'jsonl', 'csv'] satisfies RecordFormat[]
-
 /** Options for FileClient. Throws EINVAL before any call is sent. */
 export function createOptions(options: WriteOptions) {
   const { blockSize, flag, parents, mode, replication, format, delimiter, signal } = options
@@ -84,8 +82,8 @@ export function createOptions(options: WriteOptions) {
   flagsOf(options, 'overwrite', 'parents')
   checkInteger('block size', blockSize, limits.blockBytesMin, limits.blockBytesMax)
   checkInteger('number of replicas', replication, 1, limits.replicationMax)
-  if (format !== undefined && !formats.includes(format))
-    throw new GristmillError('EINVAL', `the format is ${shown(format)}; it must be "bytes", "lines", "jsonl" or "csv"`)
+  if (format !== undefined && !(recordFormats as readonly unknown[]).includes(format))
+    throw new GristmillError('EINVAL', `the format is ${shown(format)}; it must be ${recordFormats.slice(0, -1).map(shown).join(', ')} or ${shown(recordFormats.at(-1))}`)
   if (delimiter !== undefined) {
     if (typeof delimiter !== 'string')
       throw new GristmillError('EINVAL', `the delimiter is ${shown(delimiter)}; it must be one ASCII character`)

@@ -3,11 +3,10 @@
 // the patterns match now, and refuses those inside the output.
 
 import { hasCode } from '../../src/base/errors.ts'
+import { extensionOf, type OutputFormat } from '../../src/base/formats.ts'
 import { isWithin, join, nameOf, namesOf, normalise } from '../../src/base/paths.ts'
 import { checkApart, hidden, meets, notApart } from '../../src/protocol/apart.ts'
 import { stat } from '../../src/protocol/namespace.ts'
-import type { OutputFormat } from '../../src/protocol/task.ts'
-import { extensionOf } from '../../src/record/writer.ts'
 import { clusterTree } from '../files/glob.ts'
 import { expand, isPattern, type GlobEntry, type GlobTree } from '../glob/expand.ts'
 import type { CallMessage } from '../call/cluster.ts'

@@ -2,6 +2,7 @@
 // namenode.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { outputFormatDefault } from '../../src/base/formats.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import * as protocol from '../../src/protocol/job.ts'
@@ -113,7 +114,8 @@ export class Job {
       const { patterns } = kept?.patternCount
         ? await this.#cluster.ask(protocol.patterns, { job: this.id }, signal)
         : { patterns: kept?.patterns ?? [] }
-      if (patterns.length > 0) await checkKeptApart(this.#cluster.ask, { patterns, output: path, format: kept?.format ?? 'text' }, signal)
+      const format = kept?.format ?? outputFormatDefault
+      if (patterns.length > 0) await checkKeptApart(this.#cluster.ask, { patterns, output: path, format }, signal)
       return this.#cluster.ask(protocol.publish, { job: this.id, output: { path, overwrite, force } }, signal)
     })
   }

@@ -4,12 +4,13 @@
 // are packed together.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { isDelimited, recordEnd, type InputOptions } from '../../src/base/formats.ts'
 import { limits } from '../../src/base/limits.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { locate, type FileStatus, type LocatedBlock } from '../../src/protocol/namespace.ts'
 import type { Split, SplitRange } from '../../src/protocol/task.ts'
-import { splittable, type InputOptions } from '../../src/record/format.ts'
-import { headBytes } from '../../src/record/sniff.ts'
+import { splittable } from '../../src/record/format.ts'
+import { headBytes, isDoubtful } from '../../src/record/sniff.ts'
 import { inspect } from '../../src/record/source.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { findInputs, type InputsOptions } from './inputs.ts'
@@ -26,9 +27,6 @@ export interface SplitOptions extends InputsOptions {
   readonly input: InputOptions
   readonly head: ReadHead
 }
-
-/** Files with these extensions are inspected before the job starts even if one task reads them: most will be refused. */
-const doubtful = /\.(bz2|xz|lzma|lz|lz4|zip|7z|rar|tar|t[gbx]z|z|br|snappy|lzo|deflate|parquet|orc|avro|arrow|feather|xlsx?|ods|pdf)$/i
 
 /** The splits of all files that `paths` resolve to. Deterministic: the same files give the same splits in the same order. */
 export async function splitInputs(ask: CallMessage, paths: readonly string[], options: SplitOptions): Promise<Split[]> {
@@ -72,20 +70,20 @@ async function blocksOf(ask: CallMessage, file: FileStatus, signal?: AbortSignal
 async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { input, head, signal }: SplitOptions): Promise<SplitPiece[]> {
   const { format } = input
   // An empty file has no records, except where the file itself is the record.
-  if (file.length === 0 && format !== 'whole') return []
-  const claimed = format === 'csv' && input.delimiter === undefined ? file.delimiter : undefined
+  if (file.length === 0 && recordEnd(format) !== 'file') return []
+  const claimed = isDelimited(format) && input.delimiter === undefined ? file.delimiter : undefined
   const whole = (): SplitPiece[] => [
     piece(file, blocks, { start: 0, end: file.length, aligned: true, ...(claimed !== undefined && { delimiter: claimed }) }),
   ]
   const aligned = blocks.every(block => block.aligned)
-  // A single task reads the whole file and inspects it by itself.
+  // A single task reads the whole file and inspects it by itself. A file that most readers refuse is inspected before the job starts.
   const single = blocks.length <= 1 || !splittable(format, aligned && fits(file, input, claimed))
-  if (input.bytes || (single && !doubtful.test(file.path))) return whole()
+  if (input.bytes || (single && !isDoubtful(file.path))) return whole()
   const bytes = await head(file, Math.min(headBytes, file.length), signal)
   const { divisible, dialect } = inspect(bytes, { path: file.path, isAll: bytes.length >= file.length, input, delimiter: claimed })
   if (single || !divisible || !splittable(format, aligned && fits(file, input, dialect.delimiter))) return whole()
   const separated =
-    format === 'csv' && input.delimiter === undefined && dialect.delimiter !== undefined ? { delimiter: dialect.delimiter } : {}
+    isDelimited(format) && input.delimiter === undefined && dialect.delimiter !== undefined ? { delimiter: dialect.delimiter } : {}
   const kept = aligned && fits(file, input, dialect.delimiter)
   return blocks.map((block, index) => {
     const start = block.offset
@@ -101,13 +99,14 @@ async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { inp
  * with.
  */
 function fits(file: FileStatus, { format, delimiter: asked }: InputOptions, delimiter: string | undefined): boolean {
-  switch (format) {
+  const ends = recordEnd(file.format)
+  switch (recordEnd(format)) {
     // A CSV row ends at the end of a line, but a line may end inside a row.
-    case 'lines': case 'jsonl': return file.format !== 'bytes'
+    case 'newline': return ends === 'newline' || ends === 'row'
     // Row ends depend on the delimiter: a quote is special only at the start of a field. Files without a known delimiter were
     // written with commas.
-    case 'csv': return file.format === 'csv' && (file.delimiter ?? ',') === (asked ?? delimiter ?? ',')
-    case 'whole': return true
+    case 'row': return ends === 'row' && (file.delimiter ?? ',') === (asked ?? delimiter ?? ',')
+    default: return true
   }
 }
 

@@ -3,6 +3,7 @@
 // before anything is read, and again by the namenode.
 
 import { throwIfAborted } from '../../src/base/abort.ts'
+import type { InputOptions, OutputFormat } from '../../src/base/formats.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { combine, crcOf } from '../../src/block/checksum.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
@@ -12,8 +13,6 @@ import { assetHash, assetPath } from '../../src/program/assets.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, StageSpec } from '../../src/protocol/job.ts'
 import { locate, stat, type FileStatus } from '../../src/protocol/namespace.ts'
-import type { InputOptions, OutputFormat } from '../../src/protocol/task.ts'
-import type { InputOptions as RecordOptions } from '../../src/record/format.ts'
 import type { Cluster } from '../call/cluster.ts'
 import type { PlannedStage } from '../load/planning.ts'
 import type { ShippedAsset } from '../load/shipping.ts'
@@ -237,7 +236,7 @@ async function planStages(cluster: Cluster, { stages, input, head, signal, onNot
           : {
               kind: 'pages',
               pages: pagesOf(
-                await splitInputs(cluster.ask, input, { input: stage.input.options as RecordOptions, head, signal, onLeftOut }),
+                await splitInputs(cluster.ask, input, { input: stage.input.options, head, signal, onLeftOut }),
               ),
               options: stage.input.options,
             },

@@ -2,6 +2,7 @@
 // function. The result is plain data without functions, so this can run in another process.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import type { InputOptions, OutputFormat } from '../../src/base/formats.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
 import { fingerprintOf } from '../../src/plan/fingerprint.ts'
 import { planMapReduce } from '../../src/plan/mapreduce.ts'
@@ -11,7 +12,7 @@ import type { Disk } from '../../src/ports/disk.ts'
 import type { Modules } from '../../src/ports/modules.ts'
 import { loadProgram } from '../../src/program/load.ts'
 import type { StageSpec } from '../../src/protocol/job.ts'
-import type { InputOptions, OutputFormat, TaskOutput } from '../../src/protocol/task.ts'
+import type { TaskOutput } from '../../src/protocol/task.ts'
 import { checkJson, Unwritable } from '../../src/record/jsontext.ts'
 
 export interface PlanRequest {

@@ -1,12 +1,13 @@
 // Input of a map task: the ranges of its split, read block by block from the nearest replica. Counts bytes by locality.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { hasHeader, type InputOptions } from '../../src/base/formats.ts'
 import { KiB, MiB } from '../../src/base/units.ts'
 import type { BlockPlaces } from '../../src/file/block.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
 import { toldDelimiter } from '../../src/record/dialect.ts'
-import type { InputOptions, RecordRange } from '../../src/record/format.ts'
+import type { RecordRange } from '../../src/record/format.ts'
 import { parseCsvHeader } from '../../src/record/rows.ts'
 import type { ExecutorSession } from './session.ts'
 
@@ -34,7 +35,7 @@ export class SplitSource {
   /** The ranges in order; the header of a CSV file is fetched if a range begins inside the file. */
   async *ranges(): AsyncGenerator<RecordRange> {
     const { format, header, delimiter: asked } = this.options
-    const needsHeader = format === 'csv' && header !== false
+    const needsHeader = hasHeader(format) && header !== false
     for (const range of this.#input.split.ranges) {
       const { path, start, end, aligned, fileBytes, delimiter } = range
       yield {
@@ -46,7 +47,7 @@ export class SplitSource {
     }
   }
 
-  get options(): InputOptions { return this.#input.options as InputOptions }
+  get options(): InputOptions { return this.#input.options }
 
   /**
    * Reads blocks that are listed in the task; locations of blocks beyond them, which are rarely needed, come from the namenode. Beyond

@@ -1,17 +1,16 @@
 // Output of an attempt: a map output in this node's home, or a file below the job's staging directory, with its counters.
 
+import { extensionOf, formats } from '../../src/base/formats.ts'
 import { join } from '../../src/base/paths.ts'
 import type { ClusterFileWriter } from '../../src/file/writer.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { TaskFinished, TaskWork } from '../../src/protocol/task.ts'
-import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { UserFunction } from '../../src/plan/node.ts'
 import type { Stage } from '../../src/plan/stage.ts'
 import type { Sink } from '../../src/operator/operator.ts'
 import { Overflow } from '../../src/operator/overflow.ts'
 import { ShuffleSink } from '../../src/operator/shuffle.ts'
 import { FileSink, type OutputFile } from '../../src/operator/write.ts'
-import { extensionOf } from '../../src/record/writer.ts'
 import type { Combine } from '../../src/shuffle/combiner.ts'
 import { MapOutput, type MapOutputCounters } from '../../src/shuffle/output.ts'
 import type { Partitioner } from '../../src/shuffle/partition.ts'
@@ -80,7 +79,7 @@ async function openFile(
     open: async () =>
       asOutput(
         await files.create(path, {
-          parents: true, replication, blockBytes, format: recordFormats[format], delimiter: options?.delimiter ?? ',',
+          parents: true, replication, blockBytes, format: formats[format].output.as, delimiter: options?.delimiter ?? ',',
         }),
       ),
   })
@@ -94,9 +93,6 @@ async function openFile(
     discard: () => sink.discard(),
   }
 }
-
-/** Record format of each output format: the file writer needs it to end blocks at record boundaries. */
-const recordFormats: Readonly<Record<'text' | 'jsonl' | 'csv', RecordFormat>> = { text: 'lines', jsonl: 'jsonl', csv: 'csv' }
 
 const asOutput = (writer: ClusterFileWriter): OutputFile<FileStatus> => ({
   write: bytes => writer.write(bytes),

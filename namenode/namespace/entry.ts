@@ -3,8 +3,8 @@
 
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
+import { recordFormats, type RecordFormat } from '../../src/base/formats.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'
-import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { Packer, Unpacker } from '../journal/codec.ts'
 
@@ -28,7 +28,6 @@ export interface NameEntry {
 const version = 1
 /** Version 1 plus the delimiter of a CSV file before `since`. Entries without a delimiter are still written as version 1. */
 const delimitedVersion = 2
-const formats: readonly RecordFormat[] = ['bytes', 'lines', 'jsonl', 'csv']
 const packer = new Packer()
 const unpacker = new Unpacker()
 /** Six bytes of milliseconds: until the year 10889. */
@@ -40,7 +39,7 @@ export function checkInstant(ms: number): void {
 
 /** `since`: number of the operation that wrote the entry, if there was a snapshot then; else 0, which is older than any snapshot. */
 export function encodeEntry(entry: NameEntry, since = 0): Buffer {
-  const format = formats.indexOf(entry.format)
+  const format = recordFormats.indexOf(entry.format)
   assert(format >= 0, 'a known format')
   // First byte: version in the upper four bits, then a flag for `since` at the end, format in two bits, directory flag in the
   // last.
@@ -79,7 +78,7 @@ export function decodeEntry(bytes: Buffer): NameEntry {
   const blocks = unpacker.varint()
   const delimiter = first >> 4 === delimitedVersion ? String.fromCharCode(unpacker.u8()) : undefined
   return {
-    id, directory, mode, owner, group, mtimeMs, replication, blockBytes, format: formats[(first >> 1) & 3]!, length, blocks,
+    id, directory, mode, owner, group, mtimeMs, replication, blockBytes, format: recordFormats[(first >> 1) & 3]!, length, blocks,
     ...(delimiter !== undefined && { delimiter }),
   }
 }

@@ -1,9 +1,9 @@
 // Mutations of names: mkdir, rename, remove, attributes, touch. Semantics and error codes as in POSIX.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import type { RecordFormat } from '../../src/base/formats.ts'
 import { inodeId, type RequestId } from '../../src/base/ids.ts'
 import { isWithin, systemDirectory } from '../../src/base/paths.ts'
-import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { childKey } from '../journal/keys.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'

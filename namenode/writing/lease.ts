@@ -2,8 +2,8 @@
 // complete. Table "leases" by id, table "writers" by the future place of the file.
 
 import { assert } from '../../src/base/assert.ts'
+import { recordFormats, type RecordFormat } from '../../src/base/formats.ts'
 import { blockId, inodeId, leaseId, type BlockId, type InodeId, type LeaseId } from '../../src/base/ids.ts'
-import type { RecordFormat } from '../../src/protocol/fields.ts'
 import { Packer, Unpacker } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, readId } from '../journal/keys.ts'
@@ -32,13 +32,12 @@ export interface Lease {
 const version = 1
 /** Version 1 plus the delimiter of a CSV file after the group. */
 const delimitedVersion = 2
-const formats: readonly RecordFormat[] = ['bytes', 'lines', 'jsonl', 'csv']
 const packer = new Packer()
 
 function encode(lease: Lease): Buffer {
   const delimited = lease.delimiter !== undefined
   packer
-    .u8(((delimited ? delimitedVersion : version) << 4) | (formats.indexOf(lease.format) << 1) | (lease.overwrite ? 1 : 0))
+    .u8(((delimited ? delimitedVersion : version) << 4) | (recordFormats.indexOf(lease.format) << 1) | (lease.overwrite ? 1 : 0))
     .u48(lease.parent)
     .u16(lease.mode)
     .u48(lease.openedMs)
@@ -73,7 +72,7 @@ function decode(id: LeaseId, bytes: Buffer): Lease {
   const blocks: BlockId[] = []
   for (let block = 0; unpacker.more;) blocks.push(blockId(block += unpacker.varint()))
   return {
-    id, parent, name, owner, group, mode, replication, blockBytes, format: formats[(first >> 1) & 3]!, overwrite: (first & 1) === 1,
+    id, parent, name, owner, group, mode, replication, blockBytes, format: recordFormats[(first >> 1) & 3]!, overwrite: (first & 1) === 1,
     openedMs, blocks, ...(delimiter !== undefined && { delimiter }),
   }
 }

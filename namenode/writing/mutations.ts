@@ -2,9 +2,9 @@
 // commits. Block ids come from a counter of the state: no id is given out twice.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { isDelimited, type RecordFormat } from '../../src/base/formats.ts'
 import { blockId, inodeId, leaseId, type BlockId, type LeaseId, type RequestId } from '../../src/base/ids.ts'
 import { isWithin, join, parentOf } from '../../src/base/paths.ts'
-import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Draft } from '../journal/draft.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
@@ -87,7 +87,7 @@ export const create = mutation<CreateAsked, Created>({
     const lease: Lease = {
       id: leaseId(draft.take('nextInode')), parent: parent.entry.id, name, owner: user, group: parent.entry.group, mode, replication,
       blockBytes, format,
-      ...(format === 'csv' && delimiter !== undefined && { delimiter }),
+      ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
       overwrite, openedMs: Math.floor(nowMs), blocks: takeBlocks(draft, count),
     }
     openLease(draft, lease)

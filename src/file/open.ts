@@ -4,11 +4,11 @@
 
 import { abortable, abortError, throwIfAborted } from '../base/abort.ts'
 import { GristmillError } from '../base/errors.ts'
+import { isDelimited, type RecordFormat } from '../base/formats.ts'
 import type { LeaseId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import type { FileStatus } from '../protocol/namespace.ts'
 import { complete, create, type AllocatedBlock, type SealedBlock } from '../protocol/writing.ts'
-import type { RecordFormat } from '../protocol/fields.ts'
 import type { Leases } from './lease.ts'
 import type { BlockSource } from './source.ts'
 import { namenodeMs, namenodeTryMs, upload, type UploadTools } from './upload.ts'
@@ -56,7 +56,7 @@ export class OpenFile {
         ...(parents !== undefined && { parents }), ...(mode !== undefined && { mode }), ...(bytes !== undefined && { bytes }),
         ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }),
         ...(format !== undefined && { format }),
-        ...(format === 'csv' && delimiter !== undefined && { delimiter }),
+        ...(format !== undefined && isDelimited(format) && delimiter !== undefined && { delimiter }),
       },
       {
         signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs, undo: ({ lease }) => leases.giveBack(path, lease),

@@ -1,9 +1,10 @@
 // Sink of a stage that ends in files: formats records and writes them to one output file of the cluster. The file is created with its
 // first byte, so a task that emits nothing leaves no file.
 
+import type { OutputOptions } from '../base/formats.ts'
 import { crc32c } from '@node-rs/crc32'
 import { KiB } from '../base/units.ts'
-import { createWriter, type OutputOptions, type RecordWriter } from '../record/writer.ts'
+import { createWriter, type RecordWriter } from '../record/writer.ts'
 import { isDiskError, SinkFailed, type Emit, type Key, type Sink } from './operator.ts'
 import type { Overflow } from './overflow.ts'
 

@@ -1,7 +1,7 @@
 // Builds the plan of a map-reduce job. The combine node is placed after the shuffle, where its meaning is plain; an optimizer rule moves
 // it before the shuffle.
 
-import type { InputOptions } from '../protocol/task.ts'
+import { inputFormatDefault, outputFormatDefault, type InputOptions } from '../base/formats.ts'
 import type { FunctionIndex, Plan, PlanNode, ShuffleNode, UserFunction, WriteNode, WriteOptions } from './node.ts'
 
 /** Parts of a program's definition (src/program/authoring.ts) that a plan depends on. */
@@ -23,8 +23,8 @@ export function planMapReduce(shape: MapReduceShape): Plan {
   const functions: UserFunction[] = []
   // Bound, so that one function of a definition may call another one with `this`.
   const add = (fn: UserFunction): FunctionIndex => functions.push(fn.bind(shape)) - 1
-  const { path: _in, format: inputFormat = 'lines', ...input } = shape.input ?? {}
-  const { path: _out, format: outputFormat = 'text', ...output } = shape.output ?? {}
+  const { path: _in, format: inputFormat = inputFormatDefault, ...input } = shape.input ?? {}
+  const { path: _out, format: outputFormat = outputFormatDefault, ...output } = shape.output ?? {}
 
   let node: PlanNode = Object.freeze({ kind: 'read', options: Object.freeze({ format: inputFormat, ...input }) })
   node = Object.freeze({ kind: 'map', source: node, fn: add(shape.map) })

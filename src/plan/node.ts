@@ -2,7 +2,7 @@
 // calls. Functions cannot be sent between processes, so each process builds the plan itself and compares fingerprints. More kinds of
 // nodes may come (joins, projections): every switch over `kind` ends in `unreachable`.
 
-import type { InputOptions, OutputFormat } from '../protocol/task.ts'
+import type { InputOptions, OutputOptions } from '../base/formats.ts'
 
 /** Number of a function in the plan's table. */
 export type FunctionIndex = number
@@ -33,11 +33,7 @@ export interface ReduceNode { readonly kind: 'reduce'; readonly source: PlanNode
 
 export interface WriteNode { readonly kind: 'write'; readonly source: PlanNode; readonly output: WriteOptions }
 
-export interface WriteOptions {
-  readonly format: OutputFormat
-  readonly delimiter?: string
-  readonly header?: boolean
-  readonly columns?: readonly string[]
+export interface WriteOptions extends OutputOptions {
   readonly replication?: number
   readonly blockBytes?: number
 }

@@ -2,7 +2,8 @@
 // runs all of its nodes. Stages are in the order in which they can run.
 
 import { assert, unreachable } from '../base/assert.ts'
-import type { InputOptions, TaskOutput } from '../protocol/task.ts'
+import type { InputOptions } from '../base/formats.ts'
+import type { TaskOutput } from '../protocol/task.ts'
 import { chainOf, type Plan, type PlanNode, type ShuffleNode, type WriteNode } from './node.ts'
 
 export interface Stage {

@@ -1,5 +1,10 @@
 // Authoring module: the functions and types of `import { mapReduce, … } from 'gristmill'` in a program.
-// This file is part of every bundle: it may import only iterables.ts and has no side effects.
+// This file is part of every bundle: it may import only iterables.ts and src/base/formats.ts and has no side effects.
+
+import {
+  badRecordsModes, inputFormats, inputsWith, invalidUtf8Modes, largeIntegersModes, outputFormats, outputsWith, textEncodings, type formats,
+  type InputFormat, type inputFormatDefault, type InputOptions, type OutputOptions,
+} from '../base/formats.ts'
 
 export { average, count, first, max, min, sum, take } from './iterables.ts'
 
@@ -20,45 +25,26 @@ export type Returned<K, V> = Nothing | Iterable<readonly [K, V] | Nothing> | Asy
 
 export type Params = Readonly<Record<string, unknown>>
 
-interface CommonInput {
+interface CommonInput extends Pick<InputOptions, 'encoding' | 'invalidUtf8' | 'badRecords'> {
   /** Files, directories or globs to read if the run names none. */
   readonly path?: string | readonly string[]
-  /**
-   * Encoding of the text: `utf8` (default), `latin1` (ISO 8859-1), `windows1252`, `utf16le`, `utf16be`. gzip and zstd are decompressed
-   * automatically.
-   */
-  readonly encoding?: 'utf8' | 'latin1' | 'windows1252' | 'utf16le' | 'utf16be'
-  /** Bytes that are not UTF-8: U+FFFD and a counter (default), or an error with their offset. */
-  readonly invalidUtf8?: 'replace' | 'error'
-  /** A record that does not parse: an error with its offset (default), or a counter. */
-  readonly badRecords?: 'error' | 'skip'
 }
 
-/** Format of the input files. */
+/** Options that only the format has. */
+type OwnOptions<F extends InputFormat> = Pick<InputOptions, (typeof formats)[F]['input']['options'][number]>
+
+/** Format of the input files, and its options. */
 export type Input = CommonInput & (
-  | { readonly format?: 'lines' }
-  /** `largeIntegers`: integers beyond 2^53 are bigints (default) or strings, or bad records; they are never rounded. */
-  | { readonly format: 'jsonl'; readonly largeIntegers?: 'bigint' | 'string' | 'error' }
-  /**
-   * `delimiter`; default: detected from the first rows. `header` (default: true): the first row names the columns and records are objects;
-   * without it records are arrays.
-   */
-  | { readonly format: 'csv'; readonly delimiter?: string; readonly header?: boolean }
-  /** One record per file: `{ path, text }`, or `{ path, bytes }`. */
-  | { readonly format: 'whole'; readonly bytes?: boolean }
+  | { readonly format?: typeof inputFormatDefault } & OwnOptions<typeof inputFormatDefault>
+  | { [F in InputFormat]: { readonly format: F } & OwnOptions<F> }[Exclude<InputFormat, typeof inputFormatDefault>]
 )
 
-export interface Output {
+type Given<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** `format`: `text` (default) is key, tab, value; the value alone where the key is null. */
+export interface Output extends Given<OutputOptions> {
   /** Path of the result if the run names none. */
   readonly path?: string
-  /** `text` (default): key, tab, value; the value alone where the key is null. */
-  readonly format?: 'text' | 'jsonl' | 'csv'
-  /** csv: one ASCII character between fields. */
-  readonly delimiter?: string
-  /** csv: write the columns' names first (default). */
-  readonly header?: boolean
-  /** csv: the columns of the value, in this order, the same in all parts; default: those of each part's first record. */
-  readonly columns?: readonly string[]
   /** Replicas of the output files; default: the cluster's. */
   readonly replication?: number
   readonly blockBytes?: number
@@ -144,25 +130,23 @@ const oneAscii: OptionRule['kind'] = [
 ]
 const flag = [true, false]
 
-/** Options of `input` and `output` beside `path` and `format`, and the names of the formats. */
+/** Options of `input` and `output` beside `path` and `format`. */
 const inputRules: Readonly<Record<string, OptionRule>> = {
-  encoding: { values: ['utf8', 'latin1', 'windows1252', 'utf16le', 'utf16be'] },
-  invalidUtf8: { values: ['replace', 'error'] },
-  badRecords: { values: ['error', 'skip'] },
-  delimiter: { formats: ['csv'], kind: oneAscii },
-  header: { formats: ['csv'], values: flag },
-  bytes: { formats: ['whole'], values: flag },
-  largeIntegers: { formats: ['jsonl'], values: ['bigint', 'string', 'error'] },
+  encoding: { values: textEncodings },
+  invalidUtf8: { values: invalidUtf8Modes },
+  badRecords: { values: badRecordsModes },
+  delimiter: { formats: inputsWith('delimiter'), kind: oneAscii },
+  header: { formats: inputsWith('header'), values: flag },
+  bytes: { formats: inputsWith('bytes'), values: flag },
+  largeIntegers: { formats: inputsWith('largeIntegers'), values: largeIntegersModes },
 }
-const inputFormats = ['lines', 'jsonl', 'csv', 'whole']
 const outputRules: Readonly<Record<string, OptionRule>> = {
-  delimiter: { formats: ['csv'], kind: oneAscii },
-  header: { formats: ['csv'], values: flag },
-  columns: { formats: ['csv'] },
+  delimiter: { formats: outputsWith('delimiter'), kind: oneAscii },
+  header: { formats: outputsWith('header'), values: flag },
+  columns: { formats: outputsWith('columns') },
   replication: {},
   blockBytes: {},
 }
-const outputFormats = ['text', 'jsonl', 'csv']
 
 const known = new Set(['input', 'output', 'params', 'assets', 'reducers', 'setup', 'map', 'combine', 'partition', 'reduce', 'teardown'])
 

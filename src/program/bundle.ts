@@ -191,8 +191,10 @@ function authoring(disk: Disk): Plugin {
     name: 'gristmill',
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^gristmill$/ }, () => ({ path: 'authoring', namespace }))
-      onResolve({ filter: /^\.\/[a-z]+\.[jt]s$/, namespace }, ({ path }) => ({ path: basename(path, extname(path)), namespace }))
-      onLoad({ filter: /^[a-z]+$/, namespace }, async ({ path }) => ({
+      onResolve({ filter: /^(\.|\.\.\/base)\/[a-z]+\.[jt]s$/, namespace }, ({ path }) => ({
+        path: path.replace(/^\.\/|\.[jt]s$/g, ''), namespace,
+      }))
+      onLoad({ filter: /^(\.\.\/base\/)?[a-z]+$/, namespace }, async ({ path }) => ({
         contents: (await disk.readFile(fileURLToPath(new URL(`./${path}${extension}`, import.meta.url)))).toString('utf8'),
         loader: extension === '.ts' ? 'ts' : 'js',
       }))

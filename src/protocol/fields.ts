@@ -4,8 +4,9 @@ import Type, { type Static } from './schema.ts'
 import type {
   Address, AttemptId, BlockId, ClusterId, InodeId, JobId, LeaseId, NodeId, ProgramId, RequestId, SplitsId, StorageId,
 } from '../base/ids.ts'
+import { recordFormats } from '../base/formats.ts'
 import { limits } from '../base/limits.ts'
-import { branded } from './message.ts'
+import { branded, oneOf } from './message.ts'
 
 export const count = Type.Integer({ minimum: 0 })
 export const text = (max: number) => Type.String({ maxLength: max })
@@ -34,10 +35,9 @@ export const nodePlace = Type.Object({ node: nodeId, address, rack: text(255), h
 export type NodePlace = Static<typeof nodePlace>
 
 /** Record format by which a file's blocks end; `bytes`: anywhere. */
-export const recordFormat = Type.Union([Type.Literal('bytes'), Type.Literal('lines'), Type.Literal('jsonl'), Type.Literal('csv')])
+export const recordFormat = oneOf(recordFormats)
 /** csv: field separator, one character. */
 export const delimiter = Type.String({ minLength: 1, maxLength: 1 })
-export type RecordFormat = Static<typeof recordFormat>
 
 /** Numbers by name. Names of users' own counters start with `user.`. */
 export const counters = Type.Record(Type.String({ maxLength: 200 }), Type.Number())

@@ -41,3 +41,6 @@ export function message<Request extends TSchema, Reply extends TSchema>(
 
 /** Schema of a branded string or number: same JSON, branded type. */
 export const branded = <T>(schema: TSchema) => Type.Unsafe<T>(schema)
+
+/** Schema of one of the texts. */
+export const oneOf = <T extends string>(texts: readonly T[]) => Type.Unsafe<T>(Type.Union(texts.map(text => Type.Literal(text))))

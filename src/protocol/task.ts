@@ -2,19 +2,20 @@
 // report of a task that the namenode commits wins.
 
 import Type, { type Static } from './schema.ts'
+import {
+  badRecordsModes, inputFormats, invalidUtf8Modes, largeIntegersModes, outputFormats, textEncodings, type InputOptions,
+} from '../base/formats.ts'
 import { limits } from '../base/limits.ts'
 import {
   address, attemptId, blockId, count, counters, delimiter, failure, inodeId, instant, jobId, name, nodeId, nodePlace, path, programId, text,
 } from './fields.ts'
-import { message } from './message.ts'
+import { message, oneOf } from './message.ts'
 
 /** Format of a job's output files. `text`: `key<TAB>value`, or the value alone without a key. */
-export const outputFormat = Type.Union([Type.Literal('text'), Type.Literal('jsonl'), Type.Literal('csv')])
-export type OutputFormat = Static<typeof outputFormat>
+export const outputFormat = oneOf(outputFormats)
 
 /** Format of input files. `whole`: one record per file. */
-export const inputFormat = Type.Union([Type.Literal('lines'), Type.Literal('jsonl'), Type.Literal('csv'), Type.Literal('whole')])
-export type InputFormat = Static<typeof inputFormat>
+const inputFormat = oneOf(inputFormats)
 
 /** A range of one file that one task owns: the records that start in [start, end). */
 const splitRange = Type.Object({
@@ -36,28 +37,16 @@ export type SplitRange = Static<typeof splitRange>
 export const split = Type.Object({ ranges: Type.Array(splitRange), bytes: count })
 export type Split = Static<typeof split>
 
-export const inputOptions = Type.Object({
+export const inputOptions = Type.Unsafe<InputOptions>(Type.Object({
   format: inputFormat,
-  /** csv: one character. */
   delimiter: Type.Optional(delimiter),
-  /** csv: the first row names the columns (default), and rows become objects. */
   header: Type.Optional(Type.Boolean()),
-  /** Encoding of text; default: UTF-8. */
-  encoding: Type.Optional(
-    Type.Union([
-      Type.Literal('utf8'), Type.Literal('latin1'), Type.Literal('windows1252'), Type.Literal('utf16le'), Type.Literal('utf16be'),
-    ]),
-  ),
-  /** Treatment of bytes that are not UTF-8. */
-  invalidUtf8: Type.Optional(Type.Union([Type.Literal('replace'), Type.Literal('error')])),
-  /** Treatment of a record that does not parse. */
-  badRecords: Type.Optional(Type.Union([Type.Literal('error'), Type.Literal('skip')])),
-  /** jsonl: type of integers beyond 2^53. */
-  largeIntegers: Type.Optional(Type.Union([Type.Literal('bigint'), Type.Literal('string'), Type.Literal('error')])),
-  /** whole: records are the file's bytes instead of its text. */
+  encoding: Type.Optional(oneOf(textEncodings)),
+  invalidUtf8: Type.Optional(oneOf(invalidUtf8Modes)),
+  badRecords: Type.Optional(oneOf(badRecordsModes)),
+  largeIntegers: Type.Optional(oneOf(largeIntegersModes)),
   bytes: Type.Optional(Type.Boolean()),
-})
-export type InputOptions = Static<typeof inputOptions>
+} satisfies Record<keyof InputOptions, unknown>))
 
 export const taskOutput = Type.Union([
   Type.Object({ kind: Type.Literal('shuffle'), partitions: count }),

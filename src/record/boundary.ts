@@ -4,7 +4,8 @@
 // CSV: a quote opens only at the start of a field, is closed by the next single one, and is an ordinary character anywhere else. The
 // parser (csv.ts) follows the same rule; both must always agree on the end of a row.
 
-import { delimiterCode, type InputFormat } from './format.ts'
+import { recordEnd, type InputFormat } from '../base/formats.ts'
+import { delimiterCode } from './format.ts'
 
 const newline = 10
 const carriageReturn = 13
@@ -124,7 +125,7 @@ export interface Dialect {
 
 /** REQUIRES: the first scanned byte starts a record. `atFileStart`: the bytes may begin with a byte order mark. */
 export function createScanner(format: InputFormat, options: Dialect & { atFileStart: boolean }): Scanner {
-  return format === 'csv' ? new CsvScanner(options, options.atFileStart) : new LineScanner()
+  return recordEnd(format) === 'row' ? new CsvScanner(options, options.atFileStart) : new LineScanner()
 }
 
 /**
@@ -141,7 +142,7 @@ export class Boundary {
   last = 0
 
   constructor(format: InputFormat, options: { delimiter?: string | undefined; atFileStart: boolean }) {
-    this.#scanner = format === 'whole' ? undefined : createScanner(format, options)
+    this.#scanner = recordEnd(format) === 'file' ? undefined : createScanner(format, options)
   }
 
   push(bytes: Uint8Array): void {
@@ -153,9 +154,7 @@ export class Boundary {
   }
 
   /** True if the bytes just before a limit determine the last record end. Then a block can be cut without reading all of it. */
-  static isLocal(format: InputFormat): boolean {
-    return format === 'lines' || format === 'jsonl'
-  }
+  static isLocal(format: InputFormat): boolean { return recordEnd(format) === 'newline' }
 }
 
 /** The same bytes with Buffer's methods. */

@@ -8,10 +8,10 @@
 // The first row has so much weight because it is usually the header. Fields are counted by the parser: a delimiter in quotes does not
 // count.
 
+import type { TextEncoding } from '../base/formats.ts'
 import type { Dialect } from './boundary.ts'
 import { parseCsv, wholeRows } from './csv.ts'
 import { saidBy } from './separator.ts'
-import type { TextEncoding } from './sniff.ts'
 
 /** Smallest share of rows that must agree in a file with some bad rows. */
 const shareMin = 0.75

@@ -7,28 +7,7 @@
 // - The caller owns a batch's values. Its offsets are available until the next batch is requested.
 
 import { GristmillError } from '../base/errors.ts'
-import { textEncodings, type TextEncoding } from './sniff.ts'
-
-/** `whole`: one record per file. */
-export type InputFormat = 'lines' | 'jsonl' | 'csv' | 'whole'
-
-export interface InputOptions {
-  readonly format: InputFormat
-  /** csv: one ASCII character; default: from the file's metadata or its first rows, else `,`. */
-  readonly delimiter?: string
-  /** csv: the first row of each file names the columns (default) and rows become objects; false: rows are arrays. */
-  readonly header?: boolean
-  /** Encoding of the text; default: `utf8`. A byte order mark of another encoding is an error. */
-  readonly encoding?: TextEncoding
-  /** Bytes that are not UTF-8: U+FFFD and a counter (default), or EINVAL with their offset. */
-  readonly invalidUtf8?: 'replace' | 'error'
-  /** A record that does not parse: EINVAL with its offset (default), or a counter. */
-  readonly badRecords?: 'error' | 'skip'
-  /** jsonl: integers beyond 2^53 become bigints (default) or strings, or are bad records. */
-  readonly largeIntegers?: 'bigint' | 'string' | 'error'
-  /** whole: records are `{ path, bytes }` instead of `{ path, text }`. */
-  readonly bytes?: boolean
-}
+import { recordEnd, textEncodings, type InputFormat, type TextEncoding } from '../base/formats.ts'
 
 /** Part of a file that one task reads: the records that start in [start, end). */
 export interface RecordRange {
@@ -84,10 +63,10 @@ export function recordError(message: string, place: { path: string; offset: numb
  * a newline decide whether it is inside quotes; a whole file never.
  */
 export function splittable(format: InputFormat, aligned: boolean): boolean {
-  switch (format) {
-    case 'lines': case 'jsonl': return true
-    case 'csv': return aligned
-    case 'whole': return false
+  switch (recordEnd(format)) {
+    case 'newline': return true
+    case 'row': return aligned
+    default: return false
   }
 }
 

@@ -2,7 +2,8 @@
 // `largeIntegers` sets another treatment; if an object has a name twice, the last value counts.
 
 import { GristmillError } from '../base/errors.ts'
-import { recordError, type Batch, type InputOptions, type ReadCounters } from './format.ts'
+import type { InputOptions } from '../base/formats.ts'
+import { recordError, type Batch, type ReadCounters } from './format.ts'
 import { mayLose, parseExact } from './integers.ts'
 import { lineOffset, splitLines } from './lines.ts'
 import type { Chunk } from './range.ts'

@@ -2,8 +2,9 @@
 // each range is closed before the next one is opened, and also when the caller stops early.
 
 import { unreachable } from '../base/assert.ts'
+import { recordEnd, type InputOptions } from '../base/formats.ts'
 import { createScanner, type Dialect } from './boundary.ts'
-import type { Batch, InputOptions, ReadCounters, RecordRange } from './format.ts'
+import type { Batch, ReadCounters, RecordRange } from './format.ts'
 import { jsonBatch } from './jsonl.ts'
 import { linesBatch } from './lines.ts'
 import { wholeRecords, type Chunk } from './range.ts'
@@ -25,7 +26,7 @@ export async function* readRecords(
 ): AsyncGenerator<Batch> {
   for await (const range of ranges) {
     options.signal?.throwIfAborted()
-    yield* options.input.format === 'whole' ? readWhole(range, options) : readRange(range, options)
+    yield* recordEnd(options.input.format) === 'file' ? readWhole(range, options) : readRange(range, options)
   }
 }
 

@@ -3,12 +3,12 @@
 
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
+import type { InputOptions, TextEncoding } from '../base/formats.ts'
 import { asBuffer, type Dialect } from './boundary.ts'
 import { csvRowOffset, parseCsv, wholeRows } from './csv.ts'
-import { recordError, type Batch, type InputOptions, type ReadCounters, type RecordRange } from './format.ts'
+import { recordError, type Batch, type ReadCounters, type RecordRange } from './format.ts'
 import type { Chunk } from './range.ts'
 import { saidBy } from './separator.ts'
-import type { TextEncoding } from './sniff.ts'
 import { decode, markBytes } from './utf8.ts'
 
 /**

@@ -4,14 +4,11 @@
 
 import { isUtf8 } from 'node:buffer'
 import { GristmillError } from '../base/errors.ts'
+import type { TextEncoding } from '../base/formats.ts'
 import { KiB } from '../base/units.ts'
 
 /** Compressions that are decompressed while reading. Such files cannot be read from the middle. */
 export type Compression = 'gzip' | 'zstd'
-
-/** `latin1`: ISO 8859-1, each byte is the code of its character. `windows1252`: the "ANSI" code page of Windows in Western Europe. */
-export type TextEncoding = typeof textEncodings[number]
-export const textEncodings = ['utf8', 'latin1', 'windows1252', 'utf16le', 'utf16be'] as const
 
 /** Enough for every magic number and for some rows of CSV. */
 export const headBytes = 64 * KiB
@@ -53,6 +50,10 @@ const refused: readonly Kind[] = [
   kind('JPEG', 'ffd8ff', 'read it with the format "whole" and bytes: true'),
   kind('an ELF program', '7f454c46', 'read it with the format "whole" and bytes: true'),
 ]
+
+/** True for names of files of the kinds above, compressed or refused: a reader of text probably refuses them. */
+export const isDoubtful = (path: string): boolean =>
+  /\.(bz2|xz|lzma|lz|lz4|zip|7z|rar|tar|t[gbx]z|z|br|snappy|lzo|deflate|parquet|orc|avro|arrow|feather|xlsx?|ods|pdf)$/i.test(path)
 
 /** Names of files with compressions that have no magic number. */
 const namesOfUnmarked = /\.(br|deflate|zz|snappy|lzo)$/i

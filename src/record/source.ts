@@ -2,10 +2,11 @@
 // only UTF-8 text (or latin1). Positions and offsets count bytes of that text. The file is closed when the text was read to its end or
 // the reader stops.
 
+import { isDelimited, type InputOptions, type RecordFormat } from '../base/formats.ts'
 import { asBuffer, type Dialect } from './boundary.ts'
 import { decompressed } from './decompress.ts'
 import { examine, findDialect, toldDelimiter } from './dialect.ts'
-import { newReadCounters, type InputOptions, type ReadCounters, type RecordRange } from './format.ts'
+import { newReadCounters, type ReadCounters, type RecordRange } from './format.ts'
 import { ownedPieces, type Chunk } from './range.ts'
 import { headBytes, sniff } from './sniff.ts'
 import { isForeign, utf8From } from './transcode.ts'
@@ -30,7 +31,7 @@ export function inspect(
   const { encoding } = input
   const codec = sniff(head, { path, encoding })
   if (codec || isForeign(encoding)) return { divisible: false, dialect: {} }
-  if (input.format !== 'csv') return { divisible: true, dialect: {} }
+  if (!isDelimited(input.format)) return { divisible: true, dialect: {} }
   const dialect = findDialect(
     { path, bytes: head.subarray(markBytes(head)), isAll, encoding, header: input.header },
     { asked: input.delimiter, claimed: delimiter },
@@ -39,7 +40,7 @@ export function inspect(
 }
 
 export interface Claim {
-  readonly format: 'bytes' | 'lines' | 'jsonl' | 'csv'
+  readonly format: RecordFormat
   readonly delimiter?: string | undefined
   /** csv: reason why its dialect is unknown, a sentence without its subject. */
   readonly doubt?: string
@@ -51,7 +52,9 @@ export interface Claim {
  */
 export function claimOf(
   head: Buffer,
-  { path, isAll, format, delimiter }: { path: string; isAll: boolean; format: 'lines' | 'jsonl' | 'csv'; delimiter?: string | undefined },
+  { path, isAll, format, delimiter }: {
+    path: string; isAll: boolean; format: Exclude<RecordFormat, 'bytes'>; delimiter?: string | undefined
+  },
 ): Claim {
   try {
     if (sniff(head, { path })) return { format: 'bytes' }
@@ -59,7 +62,7 @@ export function claimOf(
     // Stored unchanged; a reader that reads it as text gets the error.
     return { format: 'bytes' }
   }
-  if (format !== 'csv') return { format }
+  if (!isDelimited(format)) return { format }
   const found = examine({ path, bytes: head.subarray(markBytes(head)), isAll, forAll: true }, { asked: delimiter })
   if ('doubt' in found) return { format: 'bytes', doubt: found.doubt }
   if (found.rowEnd === '\r') return { format: 'bytes' }
@@ -91,7 +94,7 @@ export async function openSource(
     if (isForeign(encoding)) text = new Beginning(utf8From(codec ? text : stored(range, raw, counters), encoding))
     const isText = codec !== undefined || isForeign(encoding)
     let dialect = plain()
-    if (input.format === 'csv') {
+    if (isDelimited(input.format)) {
       const head = await text.look(isText ? headBytes : Math.min(headBytes, end))
       const isAll = text.ended || (!isText && head.length >= end)
       const bytes = head.subarray(encoding === 'latin1' ? 0 : markBytes(head))

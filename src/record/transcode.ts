@@ -1,8 +1,8 @@
 // Streaming conversion of UTF-16 and Windows-1252 to UTF-8, so that later stages handle only UTF-8. A lone surrogate, and an odd last
 // byte, become the byte FF, which is invalid in UTF-8, so that the record reader counts or refuses them like other invalid text.
 
+import type { TextEncoding } from '../base/formats.ts'
 import { asBuffer } from './boundary.ts'
-import type { TextEncoding } from './sniff.ts'
 
 const invalid = Buffer.from([0xff])
 

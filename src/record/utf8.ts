@@ -1,8 +1,9 @@
 // Decoding of UTF-8 (and latin1), one chunk at a time: decoding a whole chunk and slicing the result is more than twice as fast as
 // decoding each line.
 
+import type { InputOptions } from '../base/formats.ts'
 import { isAscii, isUtf8 } from 'node:buffer'
-import { recordError, type InputOptions, type ReadCounters } from './format.ts'
+import { recordError, type ReadCounters } from './format.ts'
 import type { Chunk } from './range.ts'
 
 const newline = 10

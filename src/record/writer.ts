@@ -12,6 +12,7 @@
 
 import { unreachable } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
+import type { OutputOptions } from '../base/formats.ts'
 import { delimiterCode } from './format.ts'
 import { base64, checkArray, checkFields, jsonText, Unwritable } from './jsontext.ts'
 import { TextBuffer } from './textbuffer.ts'
@@ -21,18 +22,6 @@ const tab = 9
 const newline = 10
 /** U+FEFF: at the start of a file readers take it for a byte order mark and drop it. */
 const mark = '\ufeff'
-
-export type OutputFormat = 'text' | 'jsonl' | 'csv'
-
-export interface OutputOptions {
-  readonly format: OutputFormat
-  /** csv: one ASCII character; default: `,`. */
-  readonly delimiter?: string | undefined
-  /** csv: write the columns' names first; default: true. */
-  readonly header?: boolean | undefined
-  /** csv: the value's columns, in order. */
-  readonly columns?: readonly string[] | undefined
-}
 
 export interface RecordWriter {
   readonly records: number
@@ -52,9 +41,6 @@ export function createWriter(options: OutputOptions): RecordWriter {
     default: return unreachable(options.format)
   }
 }
-
-/** Extension of file names, with its dot. */
-export const extensionOf = (format: OutputFormat): string => (format === 'text' ? '.txt' : `.${format}`)
 
 /** Appends the parts of a line to the buffer one by one: joining them to a string first would copy them once more. */
 class TextWriter implements RecordWriter {

@@ -1,5 +1,6 @@
 // Command specifications of group Files.
 
+import { recordFormats } from '../../../src/base/formats.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { parseBytes } from '../../../src/base/units.ts'
 import { delimiterCode } from '../../../src/record/format.ts'
@@ -16,8 +17,9 @@ const replication = option('--replication <n>', "replicas of each block (default
   parse: whole(1, limits.replicationMax),
 })
 const blockSize = option('--block-size <size>', 'largest block, for instance 64MiB (default: the cluster\'s)', { parse: parseBytes })
-const format = option('--format <format>', 'lines, csv, jsonl: end blocks at records; bytes: do not (default: by extension)', {
-  parse: oneOf('lines', 'csv', 'jsonl', 'bytes'),
+const cutAtRecords = recordFormats.filter(name => name !== 'bytes')
+const format = option('--format <format>', `${cutAtRecords.join(', ')}: end blocks at records; bytes: do not (default: by extension)`, {
+  parse: oneOf(...cutAtRecords, 'bytes'),
 })
 const delimiter = option(
   '--delimiter <character>',

@@ -1,9 +1,9 @@
 // Command specifications of group Jobs.
 
 import { GristmillError } from '../../../src/base/errors.ts'
+import { textEncodings } from '../../../src/base/formats.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import { isKept } from '../../../src/record/integers.ts'
-import { textEncodings } from '../../../src/record/sniff.ts'
 import { option, oneOf, whole, type CommandSpec, type CommandGroup } from '../spec.ts'
 import { parseDelimiter } from './files.ts'
 

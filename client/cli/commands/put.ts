@@ -1,7 +1,7 @@
 // put: copies local files, directories or stdin into the cluster. A file is visible once its last byte is durable.
 
+import { formatOfName, type RecordFormat } from '../../../src/base/formats.ts'
 import { showText } from '../../../src/base/quote.ts'
-import type { RecordFormat } from '../../../src/protocol/fields.ts'
 import type { Mill } from '../../mill.ts'
 import { Refusal } from '../errors.ts'
 import { copyAll } from '../copy.ts'
@@ -20,13 +20,6 @@ export interface PutOptions {
   delimiter?: string
   parallel?: number
 }
-
-const byExtension: Readonly<Record<string, RecordFormat>> = {
-  csv: 'csv', jsonl: 'jsonl', ndjson: 'jsonl', txt: 'lines', log: 'lines', tsv: 'lines', md: 'lines',
-}
-
-/** Record format by file extension: blocks of files with a known format end at records, all others where the block is full. */
-export const formatFor = (name: string): RecordFormat => byExtension[/\.([a-z]+)$/i.exec(name)?.[1]?.toLowerCase() ?? ''] ?? 'bytes'
 
 export async function run(context: CommandContext, operands: readonly string[], options: PutOptions): Promise<void> {
   const to = operands.at(-1)!
@@ -57,7 +50,7 @@ export async function run(context: CommandContext, operands: readonly string[], 
     walk: (copy, walking) =>
       mill.putSteps(
         copy.from, copy.to,
-        { ...walking, ...writing, recursive, preserve, onDoubt, formatFor: name => format ?? formatFor(name) },
+        { ...walking, ...writing, recursive, preserve, onDoubt, formatFor: name => format ?? formatOfName(name) },
         path => localPath(context, path),
       ),
   })
@@ -73,7 +66,8 @@ async function putInput(context: CommandContext, mill: Mill, to: string, options
     throw new Refusal('EEXIST', `${path}: file exists; add -f to replace it`, { details: { path } })
   const progress = await context.progress()
   const bar = progress.bar(path, 'bytes')
-  const stream = mill.createWriteStream(path, { ...writingOf(options), format: options.format ?? formatFor(path), signal: context.signal })
+  const format = options.format ?? formatOfName(path)
+  const stream = mill.createWriteStream(path, { ...writingOf(options), format, signal: context.signal })
   let bytes = 0
   try {
     const { pipeline } = await import('node:stream/promises')

@@ -3,8 +3,8 @@
 
 import { isAbsolute, join } from 'node:path'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
+import type { TextEncoding } from '../../../src/base/formats.ts'
 import { normalise } from '../../../src/base/paths.ts'
-import type { TextEncoding } from '../../../src/record/sniff.ts'
 import { Refusal } from '../errors.ts'
 import type { CommandContext } from '../context.ts'
 import { barsFor, linesFor } from '../jobwatch.ts'

@@ -3,7 +3,7 @@ import { parseDelimiter } from '../../../client/cli/catalog/files.ts'
 import { environmentOf, onceEach } from '../../../client/cli/commands/run.ts'
 import { parseParam } from '../../../client/cli/catalog/jobs.ts'
 import { endOfLines } from '../../../client/cli/commands/head.ts'
-import { formatFor } from '../../../client/cli/commands/put.ts'
+import { formatOfName } from '../../../src/base/formats.ts'
 import { printf } from '../../../client/cli/commands/stat.ts'
 import { errorLineOf, exitCodeOf, Refusal } from '../../../client/cli/errors.ts'
 import { expandGlob, type Tree } from '../../../client/cli/glob.ts'
@@ -49,7 +49,7 @@ test('parameters keep their text unless it is JSON', () => {
 })
 
 test('the kind of records is guessed from the name, and bytes are not cut', () => {
-  expect(['a.csv', 'b.NDJSON', 'c.jsonl', 'd.log', 'e.txt.gz', 'f', 'g.bin'].map(formatFor)).toEqual([
+  expect(['a.csv', 'b.NDJSON', 'c.jsonl', 'd.log', 'e.txt.gz', 'f', 'g.bin'].map(formatOfName)).toEqual([
     'csv', 'jsonl', 'jsonl', 'lines', 'bytes', 'bytes', 'bytes',
   ])
 })

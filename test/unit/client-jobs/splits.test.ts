@@ -1,7 +1,7 @@
+import type { InputOptions } from '../../../src/base/formats.ts'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { splitInputs } from '../../../client/jobs/splits.ts'
-import type { InputOptions } from '../../../src/record/format.ts'
 import type { Split } from '../../../src/protocol/task.ts'
 import { namespaceOf, type FileShape } from './kit.ts'
 

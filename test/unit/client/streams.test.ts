@@ -9,11 +9,11 @@ import { lineReadingOf, lineStreamOptions, linesOf, ReadStream, withoutMark } fr
 import { bytesOf, createOptions, WriteStream } from '../../../client/files/write.ts'
 import { abortError } from '../../../src/base/abort.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
+import { textEncodings } from '../../../src/base/formats.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import type { FileClient } from '../../../src/file/client.ts'
 import { mapReduce } from '../../../src/program/authoring.ts'
 import { inputOptions } from '../../../src/protocol/task.ts'
-import { textEncodings } from '../../../src/record/sniff.ts'
 import { onAbort } from '../../kit/abort.ts'
 
 /** One in-memory file, read in pieces of 10 bytes; records calls of a writer. */

@@ -1,7 +1,8 @@
 // Shared by tests of the record room: ranges over bytes in memory, and blocks as `put` cuts them.
 
+import type { InputOptions } from '../../../src/base/formats.ts'
 import { Boundary, type Dialect } from '../../../src/record/boundary.ts'
-import type { Batch, InputOptions, ReadCounters, RecordRange } from '../../../src/record/format.ts'
+import type { Batch, ReadCounters, RecordRange } from '../../../src/record/format.ts'
 import { newReadCounters } from '../../../src/record/format.ts'
 import { readRecords } from '../../../src/record/reader.ts'
 import type { Dice } from '../../kit/dice.ts'

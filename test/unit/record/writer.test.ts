@@ -1,5 +1,6 @@
+import { extensionOf, type OutputFormat, type OutputOptions } from '../../../src/base/formats.ts'
 import { describe, expect, test } from 'vitest'
-import { createWriter, extensionOf, type OutputFormat, type OutputOptions } from '../../../src/record/writer.ts'
+import { createWriter } from '../../../src/record/writer.ts'
 import { dice } from '../../kit/dice.ts'
 import { rangeOf, readAll } from './ranges.ts'
 
