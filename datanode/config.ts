@@ -1,6 +1,7 @@
 // Configuration of a datanode: directories, address, namenode, slots and intervals. Default of the intervals: src/base/limits.ts.
 
 import type { Address, ClusterId } from '../src/base/ids.ts'
+import type { Registry } from '../src/rpc/metrics.ts'
 import type { TaskHost, Tasks } from './ports.ts'
 
 export interface DatanodeTimes {
@@ -36,6 +37,8 @@ export interface DatanodeConfig {
   readonly scrubBytesPerSecond?: number | undefined
   readonly pid?: number | undefined
   readonly version?: string | undefined
+  /** Adds metrics of the process to those of the datanode. */
+  readonly processMetrics?: ((registry: Registry) => void) | undefined
   readonly times?: Partial<DatanodeTimes> | undefined
   /** Runs tasks on this node. */
   readonly tasks?: ((host: TaskHost) => Promise<Tasks>) | undefined

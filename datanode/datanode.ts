@@ -128,6 +128,7 @@ export class Datanode {
       segments: tasks?.segments, progressMs: times.progressTimeoutMs,
     })
     const registry = new Registry()
+    config.processMetrics?.(registry)
     const server = (this.#server = openServer({
       store, tokens, clock, log, registry, ...mayReceive, auth: () => this.#auth, routes: tasks?.routes ?? [],
       fresh: () => this.#contact?.fresh ?? false,

@@ -3,6 +3,7 @@
 import type { GristmillError } from '../src/base/errors.ts'
 import type { Address } from '../src/base/ids.ts'
 import type { Seen } from '../src/protocol/position.ts'
+import type { Registry } from '../src/rpc/metrics.ts'
 import type { BackupPlan } from './backup/backups.ts'
 import type { KeptBounds } from './jobs/store/jobindex.ts'
 import type { NamenodeTimes } from './times.ts'
@@ -20,6 +21,8 @@ export interface NamenodeConfig {
   readonly user?: string | undefined
   readonly pid?: number | undefined
   readonly version?: string | undefined
+  /** Adds metrics of the process to those of the namenode. */
+  readonly processMetrics?: ((registry: Registry) => void) | undefined
   /** false: operations are acknowledged before they are synced (profile `test-without-fsync`). */
   readonly sync?: boolean | undefined
   readonly times?: Partial<NamenodeTimes> | undefined

@@ -126,6 +126,7 @@ export class Namenode {
     }
     const metrics = new Metrics()
     exposeNamenode(metrics, status)
+    config.processMetrics?.(metrics)
     return serve({
       auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(host), clock }),
       clock, log, registry: metrics,

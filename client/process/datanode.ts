@@ -6,6 +6,7 @@ import type { Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
 import { locate } from '../locate.ts'
+import { exposeProcess } from './metrics.ts'
 import { advertised, hostDefault, serverSecret, untilTold, type ServerRun } from './run.ts'
 
 const datanodePort = 8621
@@ -31,7 +32,7 @@ export async function runDatanode(run: ServerRun): Promise<void> {
     dirs, host, port: settings.port ?? datanodePort, advertise: advertised(settings), namenode: place.namenode, secret,
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
     slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
-    pid: machine.pid, version, signal, tasks: openTasks,
+    pid: machine.pid, version, processMetrics: exposeProcess, signal, tasks: openTasks,
     ...careOf(settings),
   }), { dir: dirs[0]!, namenode: place.namenode })
   world.failpoints.offer?.('heartbeat', () => datanode.beat())

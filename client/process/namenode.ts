@@ -2,6 +2,7 @@
 
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
+import { exposeProcess } from './metrics.ts'
 import { advertised, hostDefault, oneDirectory, serverSecret, untilTold, type ServerRun } from './run.ts'
 
 const namenodePort = 8620
@@ -19,7 +20,7 @@ export async function runNamenode(run: ServerRun): Promise<void> {
   const namenode = await Namenode.start(world, {
     dir, host, port: settings.port ?? namenodePort, advertise: advertised(settings), secret,
     defaults: { replication: settings.replication ?? replicationDefault, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
-    user: machine.user, pid: machine.pid, version, trashKeepMs: settings.trashKeep,
+    user: machine.user, pid: machine.pid, version, processMetrics: exposeProcess, trashKeepMs: settings.trashKeep,
     kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },
     sync: settings.profile !== 'test-without-fsync',
     times: {

@@ -39,17 +39,20 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-test('the packed package has no TypeScript but declarations, no tests but the kit, and nothing that only development needs', async () => {
+test('the packed package has no TypeScript but declarations and examples, no tests but the kit, nothing for development only', async () => {
   const { stdout } = await exec('tar', ['-tzf', join(dir, `gristmill-${(await mill('--version')).stdout.trim()}.tgz`)])
   const files = stdout.trim().split('\n').map(path => path.replace(/^package\//, ''))
   expect(files).toEqual(
     expect.arrayContaining([
       'package.json', 'README.md', 'LICENSE', 'client/cli/gristmill.js', 'bundle/cli.cjs', 'bundle/executor.cjs', 'bundle/loader.cjs',
-      'bundle/LICENSES.txt', 'client/index.js', 'client/index.d.ts', 'test/kit/index.js', 'test/kit/index.d.ts',
+      'bundle/LICENSES.txt', 'docs/reference/cli.md', 'docs/guide/programs.md', 'docs/examples/wordcount.ts', 'docs/monitoring/alerts.yml',
+      'client/index.js', 'client/index.d.ts', 'test/kit/index.js', 'test/kit/index.d.ts',
     ]),
   )
   expect(
-    files.filter(path => /^(test\/(?!kit\/)|docs\/|node_modules\/)/.test(path) || (path.endsWith('.ts') && !path.endsWith('.d.ts'))),
+    files.filter(path =>
+      /^(test\/(?!kit\/)|node_modules\/)/.test(path) || (/(?<!\.d)\.ts$/.test(path) && !path.startsWith('docs/examples/')),
+    ),
   ).toEqual([])
   const manifest = JSON.parse(await readFile(join(app, 'node_modules/gristmill/package.json'), 'utf8')) as Record<string, unknown>
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['devDependencies']))

@@ -292,7 +292,10 @@ test('servers say one ready line, answer /healthz and /metrics, and end on SIGTE
     expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }])
     const metrics = await fetch(`http://${one.address}/metrics`)
     expect(metrics.headers.get('content-type')).toContain('text/plain')
-    expect(await metrics.text()).toMatch(/^# HELP gristmill_/m)
+    const text = await metrics.text()
+    for (const line of [/^# HELP gristmill_/m, /^gristmill_build_info\{version="[\d.]+"\} 1$/m, /^process_resident_memory_bytes \d{7,}$/m]) {
+      expect(text).toMatch(line)
+    }
     const path = one === namenode ? '/v1/admin/status' : '/v1/transfer/local'
     expect(
       (await fetch(`http://${one.address}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })).status,

@@ -1,5 +1,5 @@
 // npm run build: emits dist/, a complete package that can be packed and installed anywhere: JavaScript and types, the bin, the bundle
-// that the bin starts, README, LICENSE, and a package.json without development entries.
+// that the bin starts, README, LICENSE, docs/, and a package.json without development entries.
 // REQUIRES: runs on the project's own Node. Replaces dist/ whole.
 
 import { spawnSync } from 'node:child_process'
@@ -45,7 +45,7 @@ export async function build(out = join(root, 'dist')): Promise<void> {
 
   cpSync(join(root, 'client/cli/gristmill.js'), join(out, 'client/cli/gristmill.js'))
   chmodSync(join(out, 'client/cli/gristmill.js'), 0o755)
-  for (const name of ['README.md', 'LICENSE']) cpSync(join(root, name), join(out, name))
+  for (const name of ['README.md', 'LICENSE', 'docs']) cpSync(join(root, name), join(out, name), { recursive: true })
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest(out), undefined, 2)}\n`)
 }
 

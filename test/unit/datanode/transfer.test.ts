@@ -207,7 +207,7 @@ test('a datanode reports its health and metrics', async () => {
   channel.wire.destroy()
   expect(await (await fetch(`http://${address}/healthz`)).json()).toEqual({ status: 'ok' })
   const metrics = await (await fetch(`http://${address}/metrics`)).text()
-  expect(metrics).toMatch(/^gristmill_blocks 1$/m)
+  expect(metrics).toMatch(/^gristmill_replicas 1$/m)
   expect(metrics).toMatch(/^gristmill_transfer_bytes_total\{direction="in"\} 500$/m)
   expect(metrics).toMatch(/^gristmill_storage_failed\{dir="[^"]+"\} 0$/m)
 })
