@@ -10,8 +10,8 @@ import type { World } from '../src/ports/world.ts'
 import { status, type ClusterStatus } from '../src/protocol/admin.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
 import {
-  allowDeletions, backup, fsck, lost, releaseLost, safeMode, type AllowedDeletions, type BackupMade, type FsckPage, type LostState,
-  type SafeModeState,
+  allowDeletions, audit, backup, fsck, lost, releaseLost, safeMode, type AllowedDeletions, type AuditResult, type BackupMade, type FsckPage,
+  type LostState, type SafeModeState,
 } from '../src/protocol/safety.ts'
 import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
@@ -163,6 +163,19 @@ export class Mill extends Files {
       if (!page.next) return
       after = page.next
     }
+  }
+
+  /**
+   * Counts the namenode's whole state and compares it with the totals, lengths and usages of quotas that it keeps. Throws EACCES: it is
+   * for the superuser.
+   */
+  audit(options?: CallOptions | null): Promise<AuditResult> {
+    return perform('audit', undefined, callOptions('audit', options), async ({ signal }) => {
+      for (let progress = await this.#cluster.ask(audit, {}, signal); ;) {
+        if (progress.result) return progress.result
+        progress = await this.#cluster.ask(audit, { audit: progress.audit }, signal)
+      }
+    })
   }
 
   /** Reads or changes safe mode, in which everything can be read and nothing be changed. */

@@ -6,6 +6,7 @@ import { limits } from '../src/base/limits.ts'
 import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
+import { Audits } from './admin/audits.ts'
 import { Authority } from './nodes/authority.ts'
 import { Backups } from './backup/backups.ts'
 import { BalanceControl } from './blocks/balancecontrol.ts'
@@ -50,6 +51,7 @@ export interface Rooms {
   readonly sweeper: NamespaceSweeper
   readonly trash: TrashOptions
   readonly backups: Backups
+  readonly audits: Audits
   readonly tokens: BlockTokens
   readonly actor: (user: string) => Actor
   /** Deletes blocks that no longer belong to a file. */
@@ -92,6 +94,8 @@ export async function openRooms({ world, cluster, id, times, journal, store, suc
     world, store, journal, cluster, namenode: id, dir, plan: config.backups, unsure: () => authority.unsure !== undefined,
   })
 
+  const audits = new Audits({ journal, clock })
+
   const known = [...knownNodes(view)]
   const succession = await succeed({
     awake: registry.awake, nodeDeadMs: times.nodeDeadMs,
@@ -106,8 +110,8 @@ export async function openRooms({ world, cluster, id, times, journal, store, suc
   })
   for (const each of known) registry.expect(each)
   return {
-    authority, succession, registry, reportIds, maintenance, blocks, balancing, lifetimes, jobs, sweeper, trash, backups, tokens, actor,
-    discard,
+    authority, succession, registry, reportIds, maintenance, blocks, balancing, lifetimes, jobs, sweeper, trash, backups, audits, tokens,
+    actor, discard,
   }
 }
 

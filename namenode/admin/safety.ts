@@ -1,5 +1,5 @@
 // Routes for operators that protect data: fsck, safe mode, backups, and losses of a recovery. Every user may run fsck; the
-// rest concerns the whole cluster and is for the superuser.
+// rest concerns the whole cluster and is for the superuser (audits too).
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -15,6 +15,7 @@ import type { NodeRegistry } from '../nodes/registry.ts'
 import { checkSuperuser } from '../blocks/maintenance.ts'
 import type { Succession } from '../nodes/succession.ts'
 import type { Authority } from '../nodes/authority.ts'
+import type { Audits } from './audits.ts'
 import { fsckPage } from './fsck.ts'
 import { lostRoutes } from './lost.ts'
 
@@ -25,6 +26,7 @@ export interface SafetyOptions {
   readonly clock: Clock
   readonly log: Log
   readonly backups: Backups
+  readonly audits: Audits
   readonly succession: Pick<Succession, 'believe'>
   readonly authority: Authority
   /** Default directory of backups. */
@@ -33,7 +35,7 @@ export interface SafetyOptions {
 }
 
 export function safetyRoutes({
-  journal, blocks, registry, clock, log, backups, succession, authority, backupDir, actor,
+  journal, blocks, registry, clock, log, backups, audits, succession, authority, backupDir, actor,
 }: SafetyOptions): Route[] {
   const { view } = journal
   const { map, reports, safe } = blocks
@@ -41,6 +43,11 @@ export function safetyRoutes({
     route(protocol.fsck, (request, { user }) =>
       fsckPage({ view, map, isCorrupt: id => reports.isCorrupt(id), yield: () => clock.yield() }, actor(user), request),
     ),
+    // It reads the whole state, and names directories that its caller may not see.
+    route(protocol.audit, ({ audit }, { user }) => {
+      checkSuperuser(actor(user), 'compare the totals of the namespace')
+      return audits.ask(audit)
+    }),
     route(protocol.safeMode, async ({ action }, { user }): Promise<SafeModeState> => {
       if (action !== 'get') {
         checkSuperuser(actor(user), `${action} safe mode`)

@@ -5,6 +5,11 @@ import type { RequestId } from '../../src/base/ids.ts'
 import type { Mutation } from './operation.ts'
 import type { View } from './view.ts'
 
+export interface StateSnapshot {
+  readonly view: View
+  close(): void
+}
+
 export interface Journal {
   /** Committed state, for reads outside of mutations. It never shows an operation that may still be lost. */
   readonly view: View
@@ -19,6 +24,8 @@ export interface Journal {
    * now.
    */
   hasAnswer(requestId: RequestId | undefined): boolean
+  /** The committed state of this moment, for reads that take many turns of the event loop. The caller closes it, soon. */
+  snapshot(): StateSnapshot
   /** Number of operations that wait. */
   readonly waiting: number
   /** Finishes submitted operations, refuses new ones, and ends. */

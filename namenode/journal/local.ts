@@ -21,7 +21,7 @@ import type { Store } from '../../src/ports/store.ts'
 import { unseal } from './codec.ts'
 import { countersKey, decodeCounters, emptyCounters } from './counters.ts'
 import { answerBefore, decideGroup, type PendingOperation } from './group.ts'
-import type { Journal } from './journal.ts'
+import type { Journal, StateSnapshot } from './journal.ts'
 import type { AnyMutation, Mutation, MutationRegistry } from './operation.ts'
 import { FullDisk } from './fulldisk.ts'
 import { Segments, SyncFailure, type SegmentLimits } from './segments.ts'
@@ -100,6 +100,7 @@ export class LocalJournal implements Journal {
   }
 
   get view(): View { return this.#state.view }
+  snapshot(): StateSnapshot { return this.#state.snapshot() }
   get waiting(): number { return this.#queue.size }
   /** Error for mutations while a logged group waits for space in the store. */
   get full(): GristmillError | undefined { return this.#room.full }

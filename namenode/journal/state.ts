@@ -5,10 +5,11 @@ import { assert } from '../../src/base/assert.ts'
 import type { RequestId } from '../../src/base/ids.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Store, Table } from '../../src/ports/store.ts'
-import { seal } from './codec.ts'
-import { copyCounters, countersKey, emptyCounters, encodeCounters, type StateCounters } from './counters.ts'
+import { seal, unseal } from './codec.ts'
+import { copyCounters, countersKey, decodeCounters, emptyCounters, encodeCounters, type StateCounters } from './counters.ts'
 import { Draft } from './draft.ts'
 import type { Frame } from './frame.ts'
+import type { StateSnapshot } from './journal.ts'
 import { tables, type TableName } from './keys.ts'
 import type { AnyMutation, MutationRegistry } from './operation.ts'
 import { keepAnswer, keptAnswer, type Kept } from './requests.ts'
@@ -24,9 +25,11 @@ export class JournalState {
   readonly #tables: Record<TableName, Table>
   readonly #draft: Draft
   readonly #inner: StoreView
+  readonly #onDamage: OnDamage
 
   constructor(store: Store, counters: StateCounters, registry: MutationRegistry, onDamage: OnDamage) {
     this.#store = store
+    this.#onDamage = onDamage
     this.#registry = registry
     this.#tables = Object.fromEntries(tables.map(name => [name, store.table(name)])) as Record<TableName, Table>
     const memo = new Memo()
@@ -34,6 +37,14 @@ export class JournalState {
     copyCounters(counters, this.counters)
     this.#inner = new StoreView(store, this.counters, memo, onDamage)
     this.#draft = new Draft(this.#inner)
+  }
+
+  /** The committed state of this moment. A read of it that finds damage has the same effect as one of `view`. */
+  snapshot(): StateSnapshot {
+    const store = this.#store.snapshot()
+    const sealed = store.table('meta').get(countersKey)
+    const counters = sealed ? decodeCounters(unseal('meta', countersKey, sealed)) : emptyCounters()
+    return { view: new StoreView(store, counters, new Memo(), this.#onDamage), close: () => store.close() }
   }
 
   /** Starts a group; returns the number of its first operation. */

@@ -3,7 +3,7 @@
 // before it leave.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
-import type { Store, Table } from '../../src/ports/store.ts'
+import type { StoreSnapshot, TableReader } from '../../src/ports/store.ts'
 import { unseal, whatToDo } from './codec.ts'
 import type { StateCounters } from './counters.ts'
 import { tables, type TableName } from './keys.ts'
@@ -74,15 +74,15 @@ export type OnDamage = (error: GristmillError) => void
 export class StoreView implements View {
   readonly counters: StateCounters
   readonly memo: Memo
-  readonly #tables: Record<TableName, Table>
+  readonly #tables: Record<TableName, TableReader>
   readonly #onDamage: OnDamage
   #ended: GristmillError | undefined
 
-  constructor(store: Store, counters: StateCounters, memo: Memo, onDamage: OnDamage) {
+  constructor(store: Pick<StoreSnapshot, 'table'>, counters: StateCounters, memo: Memo, onDamage: OnDamage) {
     this.counters = counters
     this.memo = memo
     this.#onDamage = onDamage
-    this.#tables = Object.fromEntries(tables.map(name => [name, store.table(name)])) as Record<TableName, Table>
+    this.#tables = Object.fromEntries(tables.map(name => [name, store.table(name)])) as Record<TableName, TableReader>
   }
 
   /** Ends reads: the store is about to be closed, or cannot be trusted. Later reads throw `why`. */

@@ -92,6 +92,9 @@ export function* blocksOf(view: View, inode: InodeId, fromChunk = 0): Iterable<r
   for (const { value } of chunksOf(view, inode, fromChunk)) yield decodeChunk(value).blocks
 }
 
+/** Number of blocks in a row of the table "files". */
+export const blocksIn = (row: Buffer): number => decodeChunk(row).blocks.length
+
 export function putBlocks(draft: Draft, inode: InodeId, replication: number, blocks: readonly Block[]): void {
   for (let i = 0; i < blocks.length; i += chunkBlocks) {
     draft.put('files', pieceKey(inode, i / chunkBlocks), encodeChunk({ replication, blocks: blocks.slice(i, i + chunkBlocks) }))

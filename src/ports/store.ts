@@ -14,9 +14,20 @@ export interface Store {
    * nothing while a range is being read, or if there is little to gain.
    */
   relax(): void
+  /**
+   * A committed state, at most one turn of the event loop old, which later transactions do not change. While it is open the store grows
+   * with each write: the caller closes it.
+   */
+  snapshot(): StoreSnapshot
   /** Copies a consistent state into a directory. */
   backup(directory: string): Promise<void>
   close(): Promise<void>
+}
+
+export interface StoreSnapshot {
+  /** The table of this name; it has been opened before. */
+  table(name: string): TableReader
+  close(): void
 }
 
 /**
@@ -25,12 +36,15 @@ export interface Store {
  */
 export type RowCheck = (table: string, bytes: Buffer, keyAt: number, valueAt: number, end: number) => void
 
-export interface Table {
+export interface TableReader {
   get(key: Uint8Array): Buffer | undefined
+  /** Entries with start <= key < end in key order (descending from end with `reverse`), read lazily. */
+  range(bounds: { start?: Uint8Array; end?: Uint8Array; limit?: number; reverse?: boolean }): Iterable<{ key: Buffer; value: Buffer }>
+}
+
+export interface Table extends TableReader {
   /** Only inside `transact`. */
   put(key: Uint8Array, value: Uint8Array): void
   /** Only inside `transact`. Missing keys are not an error. */
   remove(key: Uint8Array): void
-  /** Entries with start <= key < end in key order (descending from end with `reverse`), read lazily. */
-  range(bounds: { start?: Uint8Array; end?: Uint8Array; limit?: number; reverse?: boolean }): Iterable<{ key: Buffer; value: Buffer }>
 }

@@ -67,6 +67,38 @@ export const fsck = message('safety.fsck', {
 })
 export type FsckPage = Static<typeof fsck.reply>
 
+const auditDifference = Type.Object({
+  /** What is counted: a counter of the namenode, or blocks, bytes or quota usage of `path`. */
+  what: text(64),
+  /** The number that the namenode keeps, and the number found in its state. */
+  kept: count,
+  found: count,
+  path: Type.Optional(path),
+})
+export type AuditDifference = Static<typeof auditDifference>
+
+/**
+ * Counts the namenode's whole state and compares it with the numbers that it keeps (counters, lengths, quota usage). Waits for some
+ * seconds; a reply without `result` says that the audit goes on: the caller asks again with its number.
+ */
+export const audit = message('safety.audit', {
+  request: Type.Object({ audit: Type.Optional(count) }),
+  reply: Type.Object({
+    audit: count,
+    /** Rows read so far. */
+    rows: count,
+    result: Type.Optional(Type.Object({
+      /** Number of the last operation in the audited state. */
+      seq: count,
+      differences: Type.Array(auditDifference),
+      /** Differences beyond those listed. */
+      more: count,
+    })),
+  }),
+})
+export type AuditProgress = Static<typeof audit.reply>
+export type AuditResult = NonNullable<AuditProgress['result']>
+
 const safeModeState = Type.Object({
   on: Type.Boolean(),
   /** Entered by an operator; lasts until an operator ends it, or the namenode ends. */

@@ -5,11 +5,11 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { open, type Database, type RootDatabase } from 'lmdb'
+import { open, type Database, type RootDatabase, type Transaction } from 'lmdb'
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import { GiB, MiB } from '../base/units.ts'
-import type { Store, Table } from '../ports/store.ts'
+import type { Store, StoreSnapshot, Table, TableReader } from '../ports/store.ts'
 
 type Bytes = Database<Uint8Array, Uint8Array>
 type Root = RootDatabase<Uint8Array, Uint8Array>
@@ -100,7 +100,7 @@ class LmdbStore implements Store {
   readonly #tables = new Map<string, LmdbTable>()
   #root: Root
   #writing = false
-  /** Ranges being read and backups being made: the environment must not be reopened. */
+  /** Ranges being read, snapshots in use and backups being made: the environment must not be reopened. */
   #busy = 0
   #reopenings = reopeningsMax
   #refilledMs = performance.now()
@@ -160,6 +160,26 @@ class LmdbStore implements Store {
     return result!
   }
 
+  snapshot(): StoreSnapshot {
+    assert(!this.#writing, 'a snapshot is not taken inside a transaction')
+    const transaction = this.#root.useReadTransaction()
+    this.#busy++
+    let open = true
+    return {
+      table: (name): TableReader => {
+        const table = this.#tables.get(name)
+        assert(table, `the table "${name}" has been opened`)
+        return { get: key => table.get(key, transaction), range: bounds => table.range(bounds, transaction) }
+      },
+      close: () => {
+        if (!open) return
+        open = false
+        this.#busy--
+        transaction.done()
+      },
+    }
+  }
+
   async backup(directory: string): Promise<void> {
     assert(!this.#writing, 'a backup is not taken inside a transaction')
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -195,8 +215,10 @@ class LmdbTable implements Table {
 
   reopen(database: Bytes): void { this.#database = database }
 
-  get(key: Uint8Array): Buffer | undefined {
-    return this.#database.getBinary(key)
+  get(key: Uint8Array, transaction?: Transaction): Buffer | undefined {
+    // Known to the binding, not to its types.
+    const getBinary = this.#database.getBinary as (key: Uint8Array, options?: { transaction: Transaction }) => Buffer | undefined
+    return transaction ? getBinary.call(this.#database, key, { transaction }) : this.#database.getBinary(key)
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
@@ -217,7 +239,7 @@ class LmdbTable implements Table {
     end?: Uint8Array
     limit?: number
     reverse?: boolean
-  }): Iterable<{ key: Buffer; value: Buffer }> {
+  }, transaction?: Transaction): Iterable<{ key: Buffer; value: Buffer }> {
     if (limit === 0) return
     // LMDB's reverse range goes down from `start` and includes it; this interface always means start <= key < end.
     const bounds = reverse
@@ -225,7 +247,8 @@ class LmdbTable implements Table {
       : { ...(start && start.length > 0 && { start }), ...(end && { end }) }
     this.#busy(1)
     try {
-      for (const { key, value } of this.#database.getRange({ ...bounds, ...(limit !== undefined && { limit }) })) {
+      const options = { ...bounds, ...(limit !== undefined && { limit }), ...(transaction && { transaction }) }
+      for (const { key, value } of this.#database.getRange(options)) {
         yield { key: key as Buffer, value: value as Buffer }
       }
     } finally {

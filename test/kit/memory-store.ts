@@ -2,7 +2,7 @@
 // simulations. `durable` is the state after a power cut; `failCommit` makes a commit fail.
 
 import { assert } from '../../src/base/assert.ts'
-import type { Store, Table } from '../../src/ports/store.ts'
+import type { Store, StoreSnapshot, Table } from '../../src/ports/store.ts'
 
 type Bytes = Map<string, Buffer>
 
@@ -73,6 +73,12 @@ export class MemoryStore implements Store {
         lines.push(`${name} ${Buffer.from(key, 'latin1').toString('hex')} ${table.rows.get(key)!.toString('hex')}`)
     }
     return lines.join('\n')
+  }
+
+  snapshot(): StoreSnapshot {
+    assert(!this.writing, 'a snapshot is not taken inside a transaction')
+    const copy = this.reopened()
+    return { table: name => copy.table(name), close() {} }
   }
 
   relax(): void {}

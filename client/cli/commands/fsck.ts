@@ -1,9 +1,11 @@
-// fsck: checks the health of files and their blocks. Exit code: 0 healthy; 3 degraded: all data is readable, but replicas are too
-// few, too many or in one rack; 4 damaged: data is missing. Changes nothing; the namenode repairs by itself.
+// fsck: checks the health of files and their blocks, and for the whole namespace also the namenode's totals. Exit code: 0 healthy; 3
+// degraded: all data is readable, but replicas are too few, too many or in one rack, or inconsistent: totals are wrong; 4 damaged: data
+// is missing. Changes nothing; the namenode repairs replicas by itself.
 
+import { hasCode } from '../../../src/base/errors.ts'
 import { blockName } from '../../../src/base/ids.ts'
 import { formatBytes } from '../../../src/base/units.ts'
-import type { BlockHealth, CheckCounts, CheckedBlock, CheckedFile, SafeModeState } from '../../../src/protocol/safety.ts'
+import type { AuditResult, BlockHealth, CheckCounts, CheckedBlock, CheckedFile, SafeModeState } from '../../../src/protocol/safety.ts'
 import type { Mill } from '../../mill.ts'
 import { formatCount, plural } from '../format.ts'
 import type { CommandContext } from '../context.ts'
@@ -33,6 +35,7 @@ export async function run(context: CommandContext, operands: readonly string[], 
   }
   const telling = await openTelling(context, 'fsck')
   let looked = 0
+  let audited: AuditResult | 'not allowed' | undefined
   try {
     await context.each(remotePaths(context, operands.length === 0 ? ['/'] : operands), async path => {
       for await (const { files, counts } of mill.fsck(path, {
@@ -48,19 +51,45 @@ export async function run(context: CommandContext, operands: readonly string[], 
         }
       }
       looked++
+      if (path === '/') audited = await auditOf(mill, signal)
     })
   } finally {
     telling.stop()
   }
   // No path could be checked: print no summary.
   if (looked === 0) return
-  const health = total.missing + total.corrupt > 0 ? 'damaged' : total.under + total.over + total.misplaced > 0 ? 'degraded' : 'healthy'
-  if (context.json) await printer.json({ health, ...total }, { compact: true })
-  else for (const line of summary(health, total)) await printer.line(line)
+  const differences = audited === undefined || audited === 'not allowed' ? [] : audited.differences
+  const health =
+    total.missing + total.corrupt > 0 ? 'damaged'
+    : differences.length > 0 ? 'inconsistent'
+    : total.under + total.over + total.misplaced > 0 ? 'degraded' : 'healthy'
+  for (const each of differences) {
+    if (context.json) await printer.json({ difference: each }, { compact: true })
+    else await printer.line(`${each.path === undefined ? '' : `${printer.cell(each.path)}: `}${each.what}: the namenode keeps ${formatCount(each.kept)}, and there are ${formatCount(each.found)}`)
+  }
+  if (context.json) await printer.json({ health, ...total, totals: totalsOf(audited) }, { compact: true })
+  else for (const line of summary(health, total, totalsOf(audited))) await printer.line(line)
   if (health === 'damaged') context.exitCode = damagedExit
   // Unread directories give a failure code, unless damage is known.
   else if (total.unread > 0) context.failed++
-  else if (health === 'degraded' && context.failed === 0) context.exitCode = degradedExit
+  else if (health !== 'healthy' && context.failed === 0) context.exitCode = degradedExit
+}
+
+/** The namenode compares its totals for the superuser only. */
+async function auditOf(mill: Mill, signal: AbortSignal): Promise<AuditResult | 'not allowed'> {
+  try {
+    return await mill.audit({ signal })
+  } catch (error) {
+    if (hasCode(error, 'EACCES')) return 'not allowed'
+    throw error
+  }
+}
+
+function totalsOf(audited: AuditResult | 'not allowed' | undefined): string {
+  if (audited === undefined) return 'not compared: they are those of the whole namespace (gristmill fsck /)'
+  if (audited === 'not allowed') return 'not compared: only the superuser may'
+  const { differences, more } = audited
+  return differences.length === 0 ? 'right' : plural(differences.length + more, 'difference')
 }
 
 /** Waits until datanodes have reported: right after a start, block locations are incomplete and the result would be wrong. */
@@ -103,7 +132,7 @@ function forPrograms({ found, ...file }: CheckedFile, options: FsckOptions): obj
   return { ...file, found: shown.map(block => ({ ...block, block: blockName(block.block) })) }
 }
 
-function summary(health: string, counts: CheckCounts): string[] {
+function summary(health: string, counts: CheckCounts, totals: string): string[] {
   const line = (name: string, value: string): string => `${pad(name, 30)}${value}`
   return [
     line('files', formatCount(counts.files)),
@@ -114,6 +143,7 @@ function summary(health: string, counts: CheckCounts): string[] {
     line('under-replicated', formatCount(counts.under)),
     line('over-replicated', formatCount(counts.over)),
     line('in one rack', formatCount(counts.misplaced)),
+    line('totals of the namenode', totals),
     ...(counts.unread > 0 ? [line('not checked', `${plural(counts.unread, 'directory', 'directories')} that you may not read`)] : []),
     '',
     health === 'healthy'
@@ -122,6 +152,9 @@ function summary(health: string, counts: CheckCounts): string[] {
         : 'healthy: every block has its replicas'
       : health === 'degraded'
         ? 'degraded: all data is readable, and the namenode is repairing the replicas'
+        : health === 'inconsistent'
+          ? 'inconsistent: all data is readable, but numbers that the namenode keeps are wrong; this is a defect of gristmill: please report it, '
+            + 'with the journal. A quota that is set again is counted anew'
         : 'damaged: data is missing; bring back the datanodes or disks that have it, or remove the files',
   ]
 }

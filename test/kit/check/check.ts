@@ -70,6 +70,11 @@ const invariants: Record<string, Invariant> = {
     for (const { block, node, disk } of replicas) if (!known.has(block)) yield `block ${block} on disk ${disk} of ${node.name} is no file's`
   },
 
+  async* 'the namenode\'s totals are right'({ mill }) {
+    for (const { what, kept, found, path } of (await mill.audit()).differences)
+      yield `${path === undefined ? '' : `${path}: `}${what}: it keeps ${kept}, and there are ${found}`
+  },
+
   async* 'nothing is left to do'({ mill, datanodes }) {
     const status = await mill.clusterStatus()
     for (const name of ['missing', 'underReplicated', 'overReplicated', 'pendingReplications', 'pendingDeletions'] as const) {

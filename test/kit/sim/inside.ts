@@ -1,10 +1,14 @@
 // White-box checks of a healed and quiet simulated cluster, which need access to the simulated computers: the namenode's state equals the
-// replay of its journal, byte for byte, and no stray file is left on any disk.
+// replay of its journal, byte for byte, its totals are those of a count, and no stray file is left on any disk.
 
+import { audit } from '../../../namenode/admin/audit.ts'
 import { factsOf } from '../../../namenode/backup/digest.ts'
 import { replay } from '../../../namenode/backup/replay.ts'
 import { backupsIn } from '../../../namenode/backup/backupdir.ts'
+import { unseal } from '../../../namenode/journal/codec.ts'
+import { countersKey, decodeCounters } from '../../../namenode/journal/counters.ts'
 import { reach, salvage } from '../../../namenode/journal/salvage.ts'
+import { Memo, StoreView } from '../../../namenode/journal/view.ts'
 import type { World } from '../../../src/ports/world.ts'
 import type { SimCluster } from './cluster.ts'
 import type { Host } from './host.ts'
@@ -29,14 +33,28 @@ export async function lookInside(cluster: SimCluster, { trashKeepMs }: { readonl
   for (let waited = 0; waited < waitMs && left().length > 0; waited += lookMs) await cluster.advance(lookMs)
   const found = left()
   await namenode.stop()
+  const drifted = await namenode.offline(world => differences(world))
   const wrong = await namenode.offline(world => compare(world))
-  return wrong === undefined ? found : [...found, `the state is the sum of its journal: ${wrong}`]
+  return [...found, ...drifted, ...wrong === undefined ? [] : [`the state is the sum of its journal: ${wrong}`]]
 }
 
 function strays({ files }: Host, trashKeepMs: number): string[] {
   // Trash that is kept for longer than the wait is allowed to stay.
   const gone = trashKeepMs < waitMs ? /\/trash\// : /^$/
   return [...files.keys()].filter(path => !known.test(path) || gone.test(path))
+}
+
+/** Counts the state, as fsck does. */
+async function differences(world: World): Promise<string[]> {
+  const store = await world.openStore('/namenode/store')
+  const sealed = store.table('meta').get(countersKey)
+  const counters = decodeCounters(unseal('meta', countersKey, sealed!))
+  const steps = audit(new StoreView(store, counters, new Memo(), error => { throw error }))
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (!step.done) continue
+    return step.value.differences.map(({ what, kept, found, path }) =>
+      `the namenode's totals are right: ${path === undefined ? '' : `${path}: `}${what}: it keeps ${kept}, and there are ${found}`)
+  }
 }
 
 /** Replays the journal, from the beginning or from the last backup. Returns a description of a difference, or undefined. */

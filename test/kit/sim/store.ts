@@ -1,7 +1,7 @@
 // Ordered store of a simulated process: in memory, durable at each commit, as the real one is.
 
 import { GristmillError } from '../../../src/base/errors.ts'
-import type { RowCheck, Store, Table } from '../../../src/ports/store.ts'
+import type { RowCheck, Store, StoreSnapshot, Table } from '../../../src/ports/store.ts'
 import { MemoryStore } from '../memory-store.ts'
 import { contentOf, storeFile } from './host.ts'
 import type { Process } from './process.ts'
@@ -47,6 +47,11 @@ export class SimStore implements Store {
         throw Object.assign(new Error('Input/output error'), { code: 'EIO' })
       return result
     })
+  }
+
+  snapshot(): StoreSnapshot {
+    this.#process.must()
+    return this.#store.snapshot()
   }
 
   relax(): void {}

@@ -179,6 +179,13 @@ export const canaries = {
       { file: 'namenode/namespace/usage.ts', from: 'if (amounts) change(draft, directories, -1, amounts)', to: 'if (amounts) return' },
     ],
   },
+  drift: {
+    about: 'files that are replaced go on being counted',
+    workload: 'files', profile: 'lossy',
+    changes: [
+      { file: 'namenode/namespace/sweep.ts', from: "dropAttributes(draft, id)\n      draft.count('files', -1)", to: 'dropAttributes(draft, id)' },
+    ],
+  },
   'kind-fsck': {
     caughtBy: 2,
     about: 'the report on damage does not name files of which nothing is left',

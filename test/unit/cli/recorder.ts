@@ -223,6 +223,9 @@ export class Recorder extends FakeMill {
       files: [{ path: this.text, length: 9, blocks: 1, replication: 3, found: [block('under'), block('healthy')] }],
     })
   }
+  async audit(...args: unknown[]): Promise<object> {
+    return this.#did('audit', args, { seq: 1, differences: [{ what: 'files', kept: 2, found: 1, path: this.text }], more: 0 })
+  }
   safe = false
   async safeMode(...args: unknown[]): Promise<object> {
     return this.#did('safeMode', args, { on: this.safe, manual: false, blocks: 1, present: 1, awaited: 0 })

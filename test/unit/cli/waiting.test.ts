@@ -118,6 +118,11 @@ class Checked extends FakeMill {
     this.#found = found
   }
   async safeMode(): Promise<unknown> { return { on: false, manual: false, blocks: 2, present: 2, awaited: 0 } }
+  differences: unknown[] | 'EACCES' = []
+  async audit(): Promise<unknown> {
+    if (this.differences === 'EACCES') throw new GristmillError('EACCES', 'no')
+    return { seq: 1, differences: this.differences, more: 0 }
+  }
   async *fsck(path: string): AsyncGenerator<unknown> {
     await this.status(path)
     yield {
@@ -143,6 +148,28 @@ test('fsck says nothing of what it could not look at, and its exit code tells th
   expect((await runFake(new Checked({ unread: 1, missing: 1 }), ['fsck', '/a'])).code).toBe(4)
   expect((await runFake(new Checked({ under: 1 }), ['fsck', '/nope', '/a'])).code).toBe(1)
   expect((await runFake(new Checked({ corrupt: 1 }), ['fsck', '/nope', '/a'])).code).toBe(4)
+})
+
+test('fsck of the whole namespace compares the namenode\'s totals, and a difference has the exit code of other findings', async () => {
+  const mill = new Checked({})
+  expect(await runFake(mill, ['fsck'])).toMatchObject({ code: 0, out: expect.stringMatching(/^totals of the namenode +right$/m) })
+  expect((await runFake(mill, ['fsck', '/a'])).out).toMatch(/^totals of the namenode +not compared: .*gristmill fsck \/\)$/m)
+  mill.differences = 'EACCES'
+  expect(await runFake(mill, ['fsck', '/'])).toMatchObject({
+    code: 0, out: expect.stringMatching(/^totals of the namenode +not compared: only the superuser may$/m),
+  })
+  mill.differences = [
+    { what: 'files', kept: 12_000, found: 3 }, { what: 'names under a quota', kept: 1, found: 2, path: '/a' },
+  ]
+  const seen = await runFake(mill, ['fsck'])
+  expect(seen).toMatchObject({ code: 3, out: expect.stringMatching(/^totals of the namenode +2 differences\n\ninconsistent: /m) })
+  expect(seen.out).toContain('files: the namenode keeps 12,000, and there are 3\n/a: names under a quota: the namenode keeps 1, and there are 2\n')
+  const json = (await runFake(mill, ['fsck', '--json'])).out.trim().split('\n').map(line => JSON.parse(line) as object)
+  expect(json).toEqual([
+    { difference: { what: 'files', kept: 12_000, found: 3 } },
+    { difference: { what: 'names under a quota', kept: 1, found: 2, path: '/a' } },
+    expect.objectContaining({ health: 'inconsistent', totals: '2 differences' }),
+  ])
 })
 
 /** Three nodes; each poll of a file gives it one replica more. */

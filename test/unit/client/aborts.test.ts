@@ -52,6 +52,7 @@ const table: Record<string, Call> = {
   'mill.jobs': ({ mill }, signal) => mill.jobs({ signal }),
   'mill.clusterStatus': ({ mill }, signal) => mill.clusterStatus({ signal }),
   'mill.fsck': ({ mill }, signal) => mill.fsck('/', { signal }).next(),
+  'mill.audit': ({ mill }, signal) => mill.audit({ signal }),
   'mill.safeMode': ({ mill }, signal) => mill.safeMode('get', { signal }),
   'mill.backup': ({ mill }, signal) => mill.backup('/backup', { signal }),
   'mill.lost': ({ mill }, signal) => mill.lost({ signal }),

@@ -11,7 +11,7 @@ import { sweep } from '../../../namenode/namespace/sweep.ts'
 import { join } from '../../../src/base/paths.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { MemoryStore } from '../../kit/memory-store.ts'
-import { openBench, root } from './kit.ts'
+import { differencesIn, openBench, root } from './kit.ts'
 
 type Node = Map<string, Node> | 'file'
 
@@ -124,6 +124,7 @@ for (const seed of [1, 2, 3, 4]) {
       )
       expect(got, `round ${round}`).toEqual(work.map(each => each.want))
       expect(lines(bench.journal.view), `round ${round}`).toEqual(model.lines())
+      expect(differencesIn(bench), `round ${round}`).toEqual([])
     }
     for (let more = true; more;) more = (await bench.journal.submit(sweep, { limit: 100 })).more
     const files = model.lines().filter(line => !line.endsWith('/')).length

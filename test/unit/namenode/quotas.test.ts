@@ -21,7 +21,7 @@ import type { View } from '../../../namenode/journal/view.ts'
 import { inodeId, jobId, type InodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { seeded } from '../../../src/world/random.ts'
-import { as, openBench, root, type Bench } from './kit.ts'
+import { as, differencesIn, openBench, root, type Bench } from './kit.ts'
 
 const file = (path: string) => ({ path, replication: 1, blockBytes: 4096 })
 const full = { code: 'EDQUOT' }
@@ -288,6 +288,7 @@ for (const seed of [1, 2, 3, 4]) {
         if (at !== undefined && known && !open) expect(used, `round ${round}, ${at}`).toEqual(below(view, at))
       }
       expect(view.get('quotas', idKey(0))).toBeUndefined()
+      expect(differencesIn(bench), `round ${round}`).toEqual([])
     }
     expect(refused).toBeGreaterThan(0)
     const again = await openBench({ disk: bench.disk.cut(), fresh: false })
