@@ -7,7 +7,7 @@
 import { isLoopback } from '../src/base/address.ts'
 import { FramePool } from '../src/block/ring.ts'
 import { asError, GristmillError } from '../src/base/errors.ts'
-import { storageId, type Address, type ClusterId, type NodeId } from '../src/base/ids.ts'
+import { storageId, systemUser, type Address, type ClusterId, type NodeId } from '../src/base/ids.ts'
 import { limits } from '../src/base/limits.ts'
 import type { Log } from '../src/ports/log.ts'
 import type { Listening } from '../src/ports/net.ts'
@@ -33,8 +33,6 @@ import { DiskMaintenance } from './scrub/maintenance.ts'
 import { openServer, serviceOf } from './server.ts'
 import { BlockStore } from './store/store.ts'
 import { Transfers } from './transfer/transfers.ts'
-
-const user = 'gristmill'
 
 export class Datanode {
   readonly node: NodeId
@@ -233,7 +231,7 @@ export class Datanode {
 
   #newCaller(): Caller {
     const { clock, random, net } = this.#world
-    const credentials = new Credentials({ secret: this.#config.secret, user, cluster: this.#cluster ?? '', clock, random })
+    const credentials = new Credentials({ secret: this.#config.secret, user: systemUser, cluster: this.#cluster ?? '', clock, random })
     return new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: this.node })
   }
 

@@ -5,7 +5,7 @@
 
 import { isLoopback } from '../src/base/address.ts'
 import { hasCode, type GristmillError } from '../src/base/errors.ts'
-import type { Address, ClusterId } from '../src/base/ids.ts'
+import { systemUser, type Address, type ClusterId } from '../src/base/ids.ts'
 import { openHome } from '../src/home/home.ts'
 import type { Listening } from '../src/ports/net.ts'
 import type { Store } from '../src/ports/store.ts'
@@ -20,12 +20,11 @@ import type { NamenodeConfig } from './config.ts'
 import type { LocalJournal } from './journal/local.ts'
 import { Succession } from './nodes/succession.ts'
 import { identify, inspect, openJournal } from './open.ts'
-import { openRooms, systemUser, type Rooms } from './rooms.ts'
+import { openRooms, type Rooms } from './rooms.ts'
 import { routesOf } from './routes.ts'
 import { timesFrom, type NamenodeTimes } from './times.ts'
 
 export type { NamenodeConfig } from './config.ts'
-export { systemUser } from './rooms.ts'
 
 interface Parts { readonly journal: LocalJournal; readonly store: Store; readonly succeed: Awaited<ReturnType<typeof Succession.begin>> }
 

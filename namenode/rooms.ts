@@ -1,7 +1,7 @@
 // Creates the parts of a namenode, one per folder (journal, nodes, blocks, jobs, ...), and connects them. No background work is started
 // here.
 
-import type { BlockId, ClusterId } from '../src/base/ids.ts'
+import { systemUser, type BlockId, type ClusterId } from '../src/base/ids.ts'
 import { limits } from '../src/base/limits.ts'
 import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'
@@ -24,9 +24,6 @@ import type { Succession } from './nodes/succession.ts'
 import type { NamenodeTimes } from './times.ts'
 import type { TrashOptions } from './trash/routes.ts'
 import { Lifetimes } from './writing/lifetimes.ts'
-
-/** User of the system itself; superuser in addition to the user that the namenode runs as. */
-export const systemUser = 'gristmill'
 
 export interface RoomsDeps {
   readonly world: World

@@ -6,14 +6,13 @@
 
 import { abortable, throwIfAborted } from '../../src/base/abort.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
-
-interface Signalled { readonly signal?: AbortSignal | undefined }
+import type { CallOptions } from './arguments.ts'
 
 /**
  * Reads the options, then runs the work with them. Errors of either get `details.syscall` and, unless the server named a better
  * path, `details.path`.
  */
-export function perform<O extends Signalled, T>(
+export function perform<O extends CallOptions, T>(
   syscall: string, path: unknown, options: () => O, work: (options: O) => Promise<T>,
 ): Promise<T> {
   return telling(syscall, path, async () => {
@@ -27,7 +26,7 @@ export function perform<O extends Signalled, T>(
  * Like `perform`, for work with temporary local files: after an abort, rejects once those files are removed. REQUIRES: everything
  * that the work waits for obeys the signal.
  */
-export function performLocally<O extends Signalled, T>(
+export function performLocally<O extends CallOptions, T>(
   syscall: string, path: unknown, options: () => O, work: (options: O) => Promise<T>,
 ): Promise<T> {
   return telling(syscall, path, async () => {

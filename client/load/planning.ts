@@ -4,13 +4,9 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import type { InputOptions, OutputFormat } from '../../src/base/formats.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
-import { fingerprintOf } from '../../src/plan/fingerprint.ts'
-import { planMapReduce } from '../../src/plan/mapreduce.ts'
-import { optimize } from '../../src/plan/rules.ts'
+import { planOf } from '../../src/plan/planof.ts'
 import { stagesOf } from '../../src/plan/stage.ts'
-import type { Disk } from '../../src/ports/disk.ts'
-import type { Modules } from '../../src/ports/modules.ts'
-import { loadProgram } from '../../src/program/load.ts'
+import type { LoadWorld } from '../../src/program/load.ts'
 import type { StageSpec } from '../../src/protocol/job.ts'
 import type { TaskOutput } from '../../src/protocol/task.ts'
 import { checkJson, Unwritable } from '../../src/record/jsontext.ts'
@@ -53,20 +49,19 @@ export interface Planned {
 
 /** Throws PROGRAM_INVALID, and EINVAL for parameters that JSON cannot represent. REQUIRES: the bundle is in `dir`. */
 export async function planProgram(
-  world: { disk: Disk; modules?: Modules | undefined },
+  world: LoadWorld,
   { id, name, dir, params, partitions, instance }: PlanRequest,
 ): Promise<Planned> {
-  const { definition, params: merged } = await loadProgram(world, {
+  const { definition, params: merged, plan, fingerprint } = await planOf(world, {
     id, dir, params, instance,
     fetch: async () => {
       throw new GristmillError('CORRUPT', `the bundle of ${name} in ${dir} has been changed; submit it again`)
     },
   })
-  const plan = optimize(planMapReduce(definition))
   const path = definition.input?.path
   return {
     params: paramsOf(merged, `the parameter of ${name}`),
-    fingerprint: fingerprintOf(plan), outputFormat: plan.root.output.format,
+    fingerprint, outputFormat: plan.root.output.format,
     stages: stagesOf(plan, { partitions }).map(({ name: stage, input, output }) => ({ name: stage, input, output })),
     assets: [...(definition.assets ?? [])],
     input: path === undefined ? [] : typeof path === 'string' ? [path] : [...path],

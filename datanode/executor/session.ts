@@ -9,12 +9,8 @@ import type { Net } from '../../src/ports/net.ts'
 import type { Random } from '../../src/ports/random.ts'
 import { FileClient } from '../../src/file/client.ts'
 import { Wires } from '../../src/file/wires.ts'
-import { fingerprintOf } from '../../src/plan/fingerprint.ts'
-import { planMapReduce } from '../../src/plan/mapreduce.ts'
-import type { Plan } from '../../src/plan/node.ts'
-import { optimize } from '../../src/plan/rules.ts'
+import { planOf, type PlannedProgram } from '../../src/plan/planof.ts'
 import { assetPath } from '../../src/program/assets.ts'
-import { loadProgram, type Program } from '../../src/program/load.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import { Credentials } from '../../src/rpc/auth.ts'
 import { Caller } from '../../src/rpc/call.ts'
@@ -32,10 +28,6 @@ export interface ExecutorSessionOptions {
   readonly modules?: Modules | undefined
 }
 
-export interface LoadedProgram extends Program {
-  readonly plan: Plan
-}
-
 /** Programs kept in the cache, the newest ones. Each job has its own instance of its module, which stays in memory in any case. */
 const programsKept = 8
 
@@ -50,7 +42,7 @@ export class ExecutorSession {
   readonly tokens: BlockTokens
   readonly #modules: Modules | undefined
   readonly #time: ClusterTime
-  readonly #programs = new Map<string, Promise<LoadedProgram>>()
+  readonly #programs = new Map<string, Promise<PlannedProgram>>()
 
   constructor({ clock, disk, random, net: open, log, setup, modules }: ExecutorSessionOptions) {
     const { secret, user, cluster, namenode, node, host, scratch } = setup
@@ -73,7 +65,7 @@ export class ExecutorSession {
   heard(nowMs: number): void { this.#time.heard(nowMs, this.clock.mono()) }
 
   /** The program of a task, loaded once per job. Throws PROGRAM_INVALID if its plan differs from the submitted one. */
-  async program(work: TaskWork): Promise<LoadedProgram> {
+  async program(work: TaskWork): Promise<PlannedProgram> {
     let loading = this.#programs.get(work.job)
     if (!loading) {
       loading = this.#load(work)
@@ -86,8 +78,8 @@ export class ExecutorSession {
     return loading
   }
 
-  async #load({ program, params, job, fingerprint }: TaskWork): Promise<LoadedProgram> {
-    const loaded = await loadProgram({ disk: this.disk, modules: this.#modules }, {
+  async #load({ program, params, job, fingerprint }: TaskWork): Promise<PlannedProgram> {
+    const planned = await planOf({ disk: this.disk, modules: this.#modules }, {
       id: program.id, dir: `${this.setup.dir}/programs`, params, instance: job,
       fetch: async () => {
         const pieces: Buffer[] = []
@@ -100,14 +92,12 @@ export class ExecutorSession {
         return Buffer.concat(pieces)
       },
     })
-    const plan = optimize(planMapReduce(loaded.definition))
-    const found = fingerprintOf(plan)
-    if (found !== fingerprint) {
+    if (planned.fingerprint !== fingerprint) {
       throw new GristmillError(
         'PROGRAM_INVALID',
         'the program builds another plan here than where it was submitted; its plan may depend only on its parameters, not on time, random numbers or the machine',
       )
     }
-    return { ...loaded, plan }
+    return planned
   }
 }

@@ -6,6 +6,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import type { UserFunction } from '../../src/plan/node.ts'
+import type { PlannedProgram } from '../../src/plan/planof.ts'
 import { stagesOf, type Stage } from '../../src/plan/stage.ts'
 import { drive } from '../../src/operator/drive.ts'
 import { MapOperator, type MapFunction } from '../../src/operator/map.ts'
@@ -21,7 +22,7 @@ import type { StackMapper } from '../../src/program/stack.ts'
 import type { TaskContext } from './context.ts'
 import { gather } from './fetch.ts'
 import { SplitSource } from './input.ts'
-import type { ExecutorSession, LoadedProgram } from './session.ts'
+import type { ExecutorSession } from './session.ts'
 import type { AttemptOutcome } from './messages.ts'
 import { openOutput, type OpenOutput } from './output.ts'
 import { untilQuiet } from './quiet.ts'
@@ -29,7 +30,7 @@ import { untilQuiet } from './quiet.ts'
 export interface TaskAttemptOptions {
   readonly session: ExecutorSession
   readonly work: TaskWork
-  readonly program: LoadedProgram
+  readonly program: PlannedProgram
   readonly context: TaskContext
   /** Tracks work that the program's functions leave running; without it such work is not waited for. */
   readonly started?: Started | undefined

@@ -4,7 +4,7 @@
 // GristmillError to refuse; then nothing has happened.
 
 import { assert } from '../../src/base/assert.ts'
-import type { RequestId } from '../../src/base/ids.ts'
+import { systemUser, type RequestId } from '../../src/base/ids.ts'
 import type { Draft } from './draft.ts'
 
 /** Fields that every operation may have. A repeat with the same request id gets the first answer and has no second effect. */
@@ -15,6 +15,12 @@ export interface Actor {
   readonly user: string
   readonly root: boolean
 }
+
+/** The system itself, for operations that no user asked for. */
+export const systemActor: Actor = Object.freeze({ user: systemUser, root: true })
+
+/** Fields of an operation that a user asked for. */
+export interface UserOperation extends Requested, Actor { readonly nowMs: number }
 
 export interface Mutation<O extends object, R> {
   /** `room.verb`; kept in the journal permanently. */

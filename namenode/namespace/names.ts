@@ -2,11 +2,11 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { RecordFormat } from '../../src/base/formats.ts'
-import { inodeId, type RequestId } from '../../src/base/ids.ts'
+import { inodeId } from '../../src/base/ids.ts'
 import { isWithin, systemDirectory } from '../../src/base/paths.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { childKey } from '../journal/keys.ts'
-import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
+import { mutation, type Actor, type AnyMutation, type UserOperation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, checkNotSystem, checkOwner, checkSticky, may, maySearch, mayWrite } from './access.ts'
 import { checkInstant, keepStatus, recallStatus, statusOf, type NameEntry } from './entry.ts'
@@ -17,7 +17,7 @@ import { addDirectory, addFile, checkNoSnapshots, detach, isEmpty, makeDirectori
 export const directoryMode = 0o755
 export const fileMode = 0o644
 
-interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly nowMs: number; readonly path: string }
+interface Asked extends UserOperation { readonly path: string }
 
 const missing = (path: string): GristmillError => new GristmillError('ENOENT', `there is no ${path}`, { details: { path } })
 const exists = (path: string, entry: NameEntry): GristmillError =>

@@ -2,20 +2,20 @@
 // history (namespace/historysweep.ts).
 
 import { GristmillError } from '../../src/base/errors.ts'
-import type { InodeId, RequestId } from '../../src/base/ids.ts'
+import type { InodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { checkName, isWithin, systemDirectory } from '../../src/base/paths.ts'
 import type { Snapshot } from '../../src/protocol/snapshot.ts'
 import type { Draft } from '../journal/draft.ts'
 import { pairKey } from '../journal/keys.ts'
-import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
+import { mutation, type Actor, type AnyMutation, type UserOperation } from '../journal/operation.ts'
 import { checkOwner } from '../namespace/access.ts'
 import { snapshotted } from '../namespace/history.ts'
 import { noteStale, sweepHistory } from '../namespace/historysweep.ts'
 import { entryAt } from '../namespace/resolve.ts'
 import { encodeSnapshot, snapshotNamed, snapshotsOf } from '../namespace/snapshotrows.ts'
 
-interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly nowMs: number; readonly path: string }
+interface Asked extends UserOperation { readonly path: string }
 
 /** Default name: `s20261123T023805.123Z`. */
 const nameFor = (ms: number): string => `s${new Date(ms).toISOString().replaceAll(/[-:]/g, '')}`

@@ -11,7 +11,7 @@ import type { TrashItem } from '../../src/protocol/trash.ts'
 import { Packer, Unpacker } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
 import { pairKey, readId } from '../journal/keys.ts'
-import type { Actor } from '../journal/operation.ts'
+import { systemActor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import type { NameEntry } from '../namespace/entry.ts'
 import { child, directoryAt } from '../namespace/resolve.ts'
@@ -30,7 +30,6 @@ export interface Item {
   readonly removedMs: number
 }
 
-const system: Actor = { user: 'gristmill', root: true }
 const version = 1
 const packer = new Packer()
 
@@ -82,7 +81,7 @@ export function contentOf(view: View, item: Item): { home: InodeId; directory: N
 }
 
 function homeOf(view: View, user: string): InodeId | undefined {
-  const top = child(view, directoryAt(view, system, systemDirectory).entry.id, nameOf(trashDirectory))
+  const top = child(view, directoryAt(view, systemActor, systemDirectory).entry.id, nameOf(trashDirectory))
   const home = top && child(view, top.id, homeName(user))
   return home?.directory ? home.id : undefined
 }
@@ -98,7 +97,7 @@ export function describe(view: View, item: Item): TrashItem | undefined {
 
 /** Creates an empty item, whose directory only its user may use. Directories above it are created on first use. */
 export function openItem(draft: Draft, { user, from, removedMs }: { user: string; from: string; removedMs: number }): Item {
-  const above = directoryAt(draft, system, systemDirectory).entry
+  const above = directoryAt(draft, systemActor, systemDirectory).entry
   const { owner, group } = above
   const top =
     child(draft, above.id, nameOf(trashDirectory))

@@ -2,21 +2,19 @@
 // belongs to its user. Purged items are removed like other entries, and swept in the background.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import type { RequestId } from '../../src/base/ids.ts'
 import { isWithin, join, nameOf, parentOf, systemDirectory } from '../../src/base/paths.ts'
-import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
+import { mutation, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
 import { directoryMode, removable, rename, type Removing } from '../namespace/names.ts'
 import { hasSnapshots } from '../namespace/history.ts'
 import { checkNoSnapshots, detach, makeDirectories, move } from '../namespace/tree.ts'
 import { contentOf, itemAt, itemPath, items, keyOfItem, openItem } from './items.ts'
 
-interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly nowMs: number }
 
 /** Entries of the system directory, including the trash, are removed at once. */
 export const isFinal = (path: string): boolean => isWithin(path, systemDirectory)
 
 /** Moves an entry into the trash of the calling user. Result: the item's name. */
-export const discard = mutation<Asked & Removing & { path: string }, string>({
+export const discard = mutation<UserOperation & Removing & { path: string }, string>({
   kind: 'trash.discard',
   mutate(draft, { path, recursive, searched, nowMs, user, root }) {
     const { parent, name, entry } = removable(draft, { user, root }, path, { recursive, searched })
@@ -28,7 +26,7 @@ export const discard = mutation<Asked & Removing & { path: string }, string>({
 })
 
 /** Restores an item. Result: the new path of the entry. */
-export const restore = mutation<Asked & { item: string; to?: string | undefined; overwrite?: boolean | undefined }, string>({
+export const restore = mutation<UserOperation & { item: string; to?: string | undefined; overwrite?: boolean | undefined }, string>({
   kind: 'trash.restore',
   mutate(draft, { item: name, to: wanted, overwrite, nowMs, user, root }) {
     const actor = { user, root }
@@ -59,7 +57,7 @@ export interface Purged {
 
 /** Removes items discarded before `beforeMs`, of one user or of all. Examines `limit` items, starting at the name `from`. */
 export const purge = mutation<
-  { requestId?: RequestId | undefined; owner?: string | undefined; beforeMs: number; from?: string | undefined; limit: number },
+  Requested & { owner?: string | undefined; beforeMs: number; from?: string | undefined; limit: number },
   Purged
 >({
   kind: 'trash.purge',

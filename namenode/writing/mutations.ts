@@ -3,11 +3,11 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { isDelimited, type RecordFormat } from '../../src/base/formats.ts'
-import { blockId, inodeId, leaseId, type BlockId, type LeaseId, type RequestId } from '../../src/base/ids.ts'
+import { blockId, inodeId, leaseId, type BlockId, type LeaseId } from '../../src/base/ids.ts'
 import { isWithin, join, parentOf } from '../../src/base/paths.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Draft } from '../journal/draft.ts'
-import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
+import { mutation, systemActor, type Actor, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
 import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
 import { checkInstant, keepPlaced, recallPlaced, statusOf, type NameEntry } from '../namespace/entry.ts'
 import { putBlocks, type Block } from '../namespace/file.ts'
@@ -19,7 +19,6 @@ import type { View } from '../journal/view.ts'
 import { trashDirectory } from '../trash/items.ts'
 import { changeLease, closeLease, leaseAt, openLease, writerOf, type Lease } from './lease.ts'
 
-interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly nowMs: number }
 
 export interface Created {
   readonly lease: LeaseId
@@ -28,7 +27,7 @@ export interface Created {
   readonly blocks: readonly BlockId[]
 }
 
-export interface CreateAsked extends Asked {
+export interface CreateAsked extends UserOperation {
   readonly path: string
   readonly overwrite?: boolean | undefined
   readonly parents?: boolean | undefined
@@ -110,7 +109,7 @@ function ownLease(draft: Draft, id: LeaseId, { user, root }: Actor): Lease {
 }
 
 export const allocate = mutation<
-  Asked & { lease: LeaseId; count: number },
+  UserOperation & { lease: LeaseId; count: number },
   { readonly blocks: readonly BlockId[]; readonly replication: number; readonly blockBytes: number }
 >({
   kind: 'writing.allocate',
@@ -128,7 +127,7 @@ export interface Completed {
   readonly unused: readonly BlockId[]
 }
 
-type CompleteAsked = Asked & { lease: LeaseId; blocks: readonly Block[]; mtimeMs?: number | undefined }
+type CompleteAsked = UserOperation & { lease: LeaseId; blocks: readonly Block[]; mtimeMs?: number | undefined }
 
 const keepCompleted = ({ status }: Completed): unknown => keepPlaced(status)
 const recallCompleted = (kept: unknown): Completed => ({ status: recallPlaced(kept), unused: [] })
@@ -150,7 +149,7 @@ export const complete = mutation<CompleteAsked, Completed>({
     if (there && !there.directory && lease.overwrite) {
       const path = join(directory, lease.name)
       checkMay(actor, there, mayWrite, path)
-      checkSticky(actor, directoryAt(draft, system, directory).entry, there, path)
+      checkSticky(actor, directoryAt(draft, systemActor, directory).entry, there, path)
     }
     return seal(draft, lease, directory, asked)
   },
@@ -173,7 +172,6 @@ const formerComplete = mutation<CompleteAsked, Completed>({
   },
 })
 
-const system: Actor = { user: 'gristmill', root: true }
 
 const gone = (lease: Lease, what: string): GristmillError =>
   new GristmillError('ENOENT', `the directory of ${lease.name} ${what}; nothing was stored`, {
@@ -231,7 +229,7 @@ function checkBlocks(lease: Lease, blocks: readonly Block[], path: string): Bloc
 }
 
 /** Ends a lease without a file: its writer gave up or expired. Returns the allocated blocks. */
-export const abandon = mutation<{ requestId?: RequestId | undefined; lease: LeaseId } & Actor, { readonly unused: readonly BlockId[] }>({
+export const abandon = mutation<Requested & Actor & { lease: LeaseId }, { readonly unused: readonly BlockId[] }>({
   kind: 'writing.abandon',
   keep: () => undefined,
   recall: () => ({ unused: [] }),

@@ -15,7 +15,7 @@ import type { CallContext } from '../../src/rpc/context.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
 import { unlessRepeated, type Journal } from '../journal/journal.ts'
-import type { Actor } from '../journal/operation.ts'
+import { systemActor, type Actor } from '../journal/operation.ts'
 import type { BlockMap } from '../blocks/map.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { knownBlock } from '../namespace/file.ts'
@@ -209,7 +209,7 @@ export async function expireLeases({
   const expired = lifetimes.expired(100)
   await Promise.all(
     expired.map(async lease => {
-      const { unused } = await journal.submit(abandon, { lease, user: 'gristmill', root: true })
+      const { unused } = await journal.submit(abandon, { lease, ...systemActor })
       lifetimes.closed(lease)
       discard(unused)
     }),

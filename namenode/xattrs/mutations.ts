@@ -2,17 +2,16 @@
 // number per inode and their sum, so that a listing fits into one reply.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import type { RequestId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { checkName } from '../../src/base/paths.ts'
 import type { Draft } from '../journal/draft.ts'
-import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
+import { mutation, type Actor, type AnyMutation, type Requested } from '../journal/operation.ts'
 import { checkOwner, may, mayWrite } from '../namespace/access.ts'
 import { attributesOf, putAttribute, removeAttribute } from '../namespace/attributes.ts'
 import type { NameEntry } from '../namespace/entry.ts'
 import { entryAt } from '../namespace/resolve.ts'
 
-interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly path: string; readonly name: string }
+interface Asked extends Requested, Actor { readonly path: string; readonly name: string }
 
 const prefix = 'user.'
 

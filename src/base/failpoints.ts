@@ -17,3 +17,6 @@ export const failpoints = [
 ] as const
 
 export type Failpoint = (typeof failpoints)[number]
+
+/** What an armed failpoint does with the process that passes it. */
+export type FailAction = 'kill' | 'throw' | 'pause'

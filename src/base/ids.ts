@@ -23,6 +23,9 @@ export type ProgramId = Branded<string, 'ProgramId'>
 export type SplitsId = Branded<string, 'SplitsId'>
 /** One attempt of a task: `<job>.<stage>.<task>.<attempt>`. */
 export type AttemptId = Branded<string, 'AttemptId'>
+/** User as which the system itself acts; permissions do not apply to it. */
+export const systemUser = 'gristmill'
+
 /** `host:port`. */
 export type Address = Branded<string, 'Address'>
 

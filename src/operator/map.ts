@@ -2,8 +2,9 @@
 // count or await per record; after an error the loop counter identifies the record. Each record has its own turn, which ends when the
 // next one begins.
 
+import type { Emit } from '../base/pair.ts'
 import type { Batch } from '../record/format.ts'
-import { FunctionFailed, type Emit, type Operator } from './operator.ts'
+import { FunctionFailed, type Operator } from './operator.ts'
 import { receive, type Turns } from './turn.ts'
 
 /** (record, emit, context) */

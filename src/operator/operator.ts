@@ -11,8 +11,7 @@
 // - An error of the user's function leaves `push` as FunctionFailed, with the place of the record or the key of the group. A disk error of
 //   a sink leaves the task as SinkFailed, even if the user's function has caught it: the sink remembers it until `settle`.
 
-export type Key = string | number | bigint | boolean | null | readonly Key[]
-export type Emit = (key: Key, value: unknown) => void
+import type { Emit, Key } from '../base/pair.ts'
 
 export interface Operator<In> {
   push(item: In): void | Promise<void>
@@ -20,7 +19,7 @@ export interface Operator<In> {
 
 export interface Sink<Result> {
   /** May be passed to the user's function: it needs no `this`. */
-  readonly emit: Emit
+  readonly emit: Emit<Key, unknown>
   /** Number of records emitted. */
   readonly records: number
   /** Writes buffered records if there are enough; undefined if there is nothing to wait for. Throws SinkFailed. */

@@ -1,8 +1,9 @@
 // Reduce operator: calls the user's reduce once per key. Values are read one by one from the merge; unread ones are skipped.
 
+import type { Emit, Key } from '../base/pair.ts'
 import { showValue } from '../base/show.ts'
 import type { KeyGroup } from '../shuffle/groups.ts'
-import { FunctionFailed, type Emit, type Key, type Operator } from './operator.ts'
+import { FunctionFailed, type Operator } from './operator.ts'
 import { receive, type Turns } from './turn.ts'
 
 /** (key, values, emit, context) */

@@ -1,11 +1,12 @@
 // Sink of a stage that ends in a shuffle: records are sorted, combined if the program has a combine function, and written as a map
 // output on this machine.
 
+import type { Emit, Key } from '../base/pair.ts'
 import type { MapOutput, MapOutputResult } from '../shuffle/output.ts'
-import { isDiskError, SinkFailed, type Emit, type Key, type Sink } from './operator.ts'
+import { isDiskError, SinkFailed, type Sink } from './operator.ts'
 
 export class ShuffleSink implements Sink<MapOutputResult> {
-  readonly emit: Emit
+  readonly emit: Emit<Key, unknown>
   readonly #output: MapOutput
   #records = 0
   #finished = false

@@ -8,8 +8,9 @@
 
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
+import type { Emit } from '../base/pair.ts'
 import { showValue } from '../base/show.ts'
-import { isPromise, type Emit } from './operator.ts'
+import { isPromise } from './operator.ts'
 
 /** Names as they are in a program's definition. */
 export type FunctionName = 'map' | 'reduce' | 'setup' | 'teardown'

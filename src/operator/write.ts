@@ -2,10 +2,11 @@
 // first byte, so a task that emits nothing leaves no file.
 
 import type { OutputOptions } from '../base/formats.ts'
+import type { Emit, Key } from '../base/pair.ts'
 import { crc32c } from '@node-rs/crc32'
 import { KiB } from '../base/units.ts'
 import { createWriter, type RecordWriter } from '../record/writer.ts'
-import { isDiskError, SinkFailed, type Emit, type Key, type Sink } from './operator.ts'
+import { isDiskError, SinkFailed, type Sink } from './operator.ts'
 import type { Overflow } from './overflow.ts'
 
 /** A file being written. REQUIRES: one call at a time. */
@@ -34,7 +35,7 @@ export interface FileSinkResult<Written> {
 const pieceBytes = 256 * KiB
 
 export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefined> {
-  readonly emit: Emit
+  readonly emit: Emit<Key, unknown>
   readonly #options: FileSinkOptions<Written>
   readonly #writer: RecordWriter
   #file: OutputFile<Written> | undefined

@@ -5,17 +5,10 @@ import {
   badRecordsModes, inputFormats, inputsWith, invalidUtf8Modes, largeIntegersModes, outputFormats, outputsWith, textEncodings, type formats,
   type InputFormat, type inputFormatDefault, type InputOptions, type OutputOptions,
 } from '../base/formats.ts'
+import type { Emit, Key } from '../base/pair.ts'
 
+export type { Emit, Key } from '../base/pair.ts'
 export { average, count, first, max, min, sum, take } from './iterables.ts'
-
-/** Keys are sorted and compared by value: arrays element by element. */
-export type Key = string | number | bigint | boolean | null | readonly Key[]
-
-/**
- * Emits one record. Never waits. Copies key and value, so that they may be changed afterwards. Throws when called after the function to
- * which it was passed has returned (or its promise has settled).
- */
-export type Emit<K extends Key = any, V = any> = (key: K, value: V) => void
 
 /** Result types of `line && emit(line, 1)`. */
 export type Nothing = void | undefined | null | false | 0 | 0n | ''

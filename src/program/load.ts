@@ -22,6 +22,12 @@ export interface Program {
   readonly stacks: StackMapper
 }
 
+export interface LoadWorld {
+  readonly disk: Disk
+  /** Default: Node's. */
+  readonly modules?: Modules | undefined
+}
+
 export interface LoadOptions {
   readonly id: ProgramId
   /** Directory of bundles on this machine. REQUIRES: it exists. */
@@ -46,7 +52,7 @@ const nodeModules: Modules = Object.freeze({
 
 /** Throws PROGRAM_INVALID if the program cannot be loaded or exports no job, CORRUPT if the fetched bundle has another hash. */
 export async function loadProgram(
-  { disk, modules = nodeModules }: { disk: Disk; modules?: Modules | undefined },
+  { disk, modules = nodeModules }: LoadWorld,
   options: LoadOptions,
 ): Promise<Program> {
   const file = bundleFile(options.dir, options.id)

@@ -1,8 +1,9 @@
 // In-memory buffer of emitted records: encoded one after the other, until they are sorted and written as one run.
 
+import type { Key } from '../base/pair.ts'
 import { KiB } from '../base/units.ts'
 import { entryBytesMax, tooLarge } from './frame.ts'
-import { compareKeys, encodeKey, type Key } from './key.ts'
+import { compareKeys, encodeKey } from './key.ts'
 import { recordsMax, sortRecords, type Records } from './order.ts'
 import { askPartitioner, hashKey, type Partitioner } from './partition.ts'
 import { GrowingBuffer } from './buffer.ts'

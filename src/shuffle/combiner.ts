@@ -5,9 +5,10 @@
 // are copies, so a program that reuses an object cannot change a value that it has emitted.
 
 import { GristmillError } from '../base/errors.ts'
+import type { Key } from '../base/pair.ts'
 import { showValue } from '../base/show.ts'
 import type { Arena } from './arena.ts'
-import { encodeKey, type Key } from './key.ts'
+import { encodeKey } from './key.ts'
 import { GrowingBuffer } from './buffer.ts'
 import { copyValue, undefinedValue } from './value.ts'
 

@@ -3,7 +3,8 @@
 // segment.
 
 import { GristmillError } from '../base/errors.ts'
-import { decodeKey, type Key } from './key.ts'
+import type { Key } from '../base/pair.ts'
+import { decodeKey } from './key.ts'
 import { Merge } from './merge.ts'
 import { narrow, type PassOptions } from './passes.ts'
 import type { Segment } from './segment.ts'

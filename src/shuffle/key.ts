@@ -5,10 +5,9 @@
 
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
+import type { Key } from '../base/pair.ts'
 import { double, type GrowingBuffer } from './buffer.ts'
 import { readText } from './text.ts'
-
-export type Key = string | number | bigint | boolean | null | readonly Key[]
 
 const terminator = 0x00
 const escaped = 0xff

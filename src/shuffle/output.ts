@@ -3,10 +3,11 @@
 // Invariant: the bytes of the result depend only on the emitted records and the budget.
 
 import { assert } from '../base/assert.ts'
+import type { Key } from '../base/pair.ts'
 import type { Disk, DiskWriter } from '../ports/disk.ts'
 import { Arena } from './arena.ts'
 import { Combiner, fold, type Combine } from './combiner.ts'
-import { decodeKey, type Key } from './key.ts'
+import { decodeKey } from './key.ts'
 import { Merge } from './merge.ts'
 import { narrow, type SortedRun } from './passes.ts'
 import type { Partitioner } from './partition.ts'

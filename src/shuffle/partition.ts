@@ -1,8 +1,8 @@
 // Partition of a key: the reduce task that gets it. Default: a hash of the key's encoding, the same on every machine and in every version.
 
 import { GristmillError } from '../base/errors.ts'
+import type { Key } from '../base/pair.ts'
 import { showValue } from '../base/show.ts'
-import type { Key } from './key.ts'
 
 /** User function; returns an integer in [0, partitions). Must depend only on the key. */
 export type Partitioner = (key: never, partitions: number) => number

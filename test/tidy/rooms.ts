@@ -9,7 +9,7 @@ export const ranks: Readonly<Record<string, number>> = {
   'src/base': 0,
   'src/ports': 1,
   'src/block': 2, 'src/record': 2, 'src/protocol': 2, 'src/home': 2, 'src/world': 2,
-  'src/rpc': 3, 'src/program': 3, 'src/plan': 3, 'src/shuffle': 3,
+  'src/rpc': 3, 'src/program': 3, 'src/plan': 3.5, 'src/shuffle': 3,
   'src/operator': 4, 'src/file': 4,
   'namenode/chores.ts': 7, 'namenode/journal': 7.1, 'namenode/namespace': 7.2, 'namenode/nodes': 7.3, 'namenode/trash': 7.3,
   'namenode/snapshots': 7.3, 'namenode/blocks': 7.4, 'namenode/writing': 7.5, 'namenode/quotas': 7.5, 'namenode/xattrs': 7.5,

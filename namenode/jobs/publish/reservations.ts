@@ -13,6 +13,7 @@ import * as trash from '../../../src/protocol/trash.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import type { Route } from '../../../src/rpc/serve.ts'
 import { unlessRepeated, type Journal } from '../../journal/journal.ts'
+import { systemActor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
 import { stagingDirectory } from '../../namespace/format.ts'
 import { find } from '../../namespace/asof.ts'
@@ -97,12 +98,11 @@ harming(trash.restore, ({ item, to }, view, user) => {
   return found?.user === user && contentOf(view, found)?.entry?.directory === false ? { files: to ?? found.from } : {}
 })
 
-const system = { user: 'gristmill', root: true }
 
 /** undefined: nothing exists there, or the path is invalid, which the route checks itself. */
 function kindOf(view: View, path: string): 'file' | 'directory' | undefined {
   try {
-    return find(view, system, path).entry.directory ? 'directory' : 'file'
+    return find(view, systemActor, path).entry.directory ? 'directory' : 'file'
   } catch {
     return undefined
   }

@@ -9,7 +9,7 @@ import { join } from '../../../src/base/paths.ts'
 import type { OutputFile } from '../../../src/protocol/task.ts'
 import type { Draft } from '../../journal/draft.ts'
 import { childKey, idKey, nameOfKey } from '../../journal/keys.ts'
-import type { Actor } from '../../journal/operation.ts'
+import { systemActor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
 import type { NameEntry } from '../../namespace/entry.ts'
 import { stagingDirectory } from '../../namespace/format.ts'
@@ -17,10 +17,9 @@ import { directoryMode } from '../../namespace/names.ts'
 import { child, directoryAt } from '../../namespace/resolve.ts'
 import { addDirectory, detach, move } from '../../namespace/tree.ts'
 
-const system: Actor = { user: 'gristmill', root: true }
 export const outputName = 'output'
 
-const stagingId = (view: View) => directoryAt(view, system, stagingDirectory).entry.id
+const stagingId = (view: View) => directoryAt(view, systemActor, stagingDirectory).entry.id
 
 /**
  * Creates the staging of a new job. `clear`: an existing file or directory of that name is detached first. Operations of earlier

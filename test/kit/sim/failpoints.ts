@@ -1,9 +1,8 @@
 // Failpoints of a simulated process. A `kill` never returns to the code that reached it.
 
-import type { Failpoint } from '../../../src/base/failpoints.ts'
+import type { FailAction, Failpoint } from '../../../src/base/failpoints.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { Failpoints, Trigger } from '../../../src/ports/failpoints.ts'
-import type { FailAction } from '../contract.ts'
 import { Dead } from './kernel.ts'
 import type { Process } from './process.ts'
 

@@ -8,11 +8,8 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import type { RecordFormat } from '../../../src/base/formats.ts'
 import { attemptId, jobId, type AttemptId, type NodeId } from '../../../src/base/ids.ts'
 import { stagesOf } from '../../../src/plan/stage.ts'
-import { planMapReduce } from '../../../src/plan/mapreduce.ts'
-import { optimize } from '../../../src/plan/rules.ts'
-import { fingerprintOf } from '../../../src/plan/fingerprint.ts'
+import { planOf } from '../../../src/plan/planof.ts'
 import { bundleProgram } from '../../../src/program/bundle.ts'
-import { loadProgram } from '../../../src/program/load.ts'
 import type { NodePlace } from '../../../src/protocol/fields.ts'
 import * as task from '../../../src/protocol/task.ts'
 import type { SplitRange, TaskFinished, TaskWork } from '../../../src/protocol/task.ts'
@@ -145,23 +142,22 @@ export class Bench {
     const bundle = await bundleProgram({ disk: localDisk }, file)
     const path = `/.gristmill/programs/${bundle.id}.js`
     if (!this.mill.namenode.files.has(path)) await this.file(path, bundle.bytes, 'bytes')
-    const loaded = await loadProgram(
+    const planned = await planOf(
       { disk: localDisk },
       { id: bundle.id, dir: this.dir, params, instance: String(++this.#attempts), fetch: async () => bundle.bytes },
     ).catch(() => undefined)
-    const plan = loaded && optimize(planMapReduce(loaded.definition))
-    const stages = plan && stagesOf(plan, { partitions })
+    const stages = planned && stagesOf(planned.plan, { partitions })
     const job = jobId(options.job ?? `job-${this.#attempts}`)
-    const planned = stages?.[stage]
+    const own = stages?.[stage]
     return {
       attempt: attemptId({ job, stage, task, attempt: this.#attempts }),
       job, stage, task, user: 'tester', program: { id: bundle.id, path }, params, seed: options.seed ?? 1, submittedMs: 1234,
-      fingerprint: options.fingerprint ?? (plan ? fingerprintOf(plan) : ''),
+      fingerprint: options.fingerprint ?? planned?.fingerprint ?? '',
       input:
-        planned?.input.kind === 'shuffle'
-          ? { kind: 'shuffle', stage: planned.input.stage }
-          : { kind: 'split', options: planned?.input.options ?? { format: 'lines' }, ...this.#split(input, options.ranges) },
-      output: planned?.output ?? { kind: 'files', format: 'text' },
+        own?.input.kind === 'shuffle'
+          ? { kind: 'shuffle', stage: own.input.stage }
+          : { kind: 'split', options: own?.input.options ?? { format: 'lines' }, ...this.#split(input, options.ranges) },
+      output: own?.output ?? { kind: 'files', format: 'text' },
       staging: `/.gristmill/jobs/${job}`, memoryBytes: options.memoryBytes ?? 0, deadlineMs: options.deadlineMs ?? 0,
     }
   }

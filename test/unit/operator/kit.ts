@@ -1,7 +1,8 @@
 // Shared by tests of operators: batches without files, an in-memory file, a recording sink.
 
+import type { Emit, Key } from '../../../src/base/pair.ts'
 import type { Batch } from '../../../src/record/format.ts'
-import type { Emit, Key, Sink } from '../../../src/operator/operator.ts'
+import type { Sink } from '../../../src/operator/operator.ts'
 import type { OutputFile } from '../../../src/operator/write.ts'
 
 /** Record i is said to start at byte 10 × i. */

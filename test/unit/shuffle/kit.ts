@@ -1,11 +1,11 @@
 // Shared by tests of the shuffle room: random keys and values from a seed, a scratch directory, and an oracle that sorts by comparing keys
 // as docs/format/key.md defines it, without their encodings.
 
+import type { Key } from '../../../src/base/pair.ts'
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { Key } from '../../../src/shuffle/key.ts'
 import { MapOutput, type MapOutputOptions, type MapOutputResult } from '../../../src/shuffle/output.ts'
 import { segmentInFile, segmentInMemory, type Segment } from '../../../src/shuffle/segment.ts'
 import { mergeSegments } from '../../../src/shuffle/groups.ts'

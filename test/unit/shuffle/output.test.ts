@@ -1,6 +1,6 @@
+import type { Key } from '../../../src/base/pair.ts'
 import fs from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import type { Key } from '../../../src/shuffle/key.ts'
 import { MapOutput } from '../../../src/shuffle/output.ts'
 import { hashKey } from '../../../src/shuffle/partition.ts'
 import { decodeIndex, digestOf } from '../../../src/shuffle/segment.ts'

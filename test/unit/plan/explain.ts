@@ -1,7 +1,7 @@
 // Readable text of a plan: one line per node, the write node first, each node below the one that reads it.
 
-import { unreachable } from '../base/assert.ts'
-import { chainOf, type Plan, type PlanNode } from './node.ts'
+import { unreachable } from '../../../src/base/assert.ts'
+import { chainOf, type Plan, type PlanNode } from '../../../src/plan/node.ts'
 
 export function explain({ root }: Plan): string {
   return chainOf(root).reverse().map((node, depth) => `${depth === 0 ? '' : `${'  '.repeat(depth - 1)}└ `}${lineOf(node)}`).join('\n')

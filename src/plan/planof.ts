@@ -1,0 +1,20 @@
+// Plan of a program, for its submitter and for executors: both load the program and build the plan here, so that equal programs and
+// parameters give equal fingerprints.
+
+import { loadProgram, type LoadOptions, type LoadWorld, type Program } from '../program/load.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { planMapReduce } from './mapreduce.ts'
+import type { Plan } from './node.ts'
+import { optimize } from './rules.ts'
+
+export interface PlannedProgram extends Program {
+  readonly plan: Plan
+  readonly fingerprint: string
+}
+
+/** Loads the program and builds its plan without calling its functions. Throws PROGRAM_INVALID, CORRUPT. */
+export async function planOf(world: LoadWorld, program: LoadOptions): Promise<PlannedProgram> {
+  const loaded = await loadProgram(world, program)
+  const plan = optimize(planMapReduce(loaded.definition))
+  return { ...loaded, plan, fingerprint: fingerprintOf(plan) }
+}
