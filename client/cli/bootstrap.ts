@@ -29,7 +29,7 @@ export async function loadWorld(name: string, settings: Settings): Promise<World
   return realWorld({
     name,
     logLevel: settings.logLevel ?? (servers.has(name) ? 'info' : 'silent'),
-    logFile: settings.logFile, ...(servers.has(name) && (await held())),
+    logFile: settings.logFile, logSize: settings.logSize, logKeep: settings.logKeep, ...(servers.has(name) && (await held())),
   })
 }
 

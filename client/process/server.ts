@@ -58,7 +58,7 @@ export class ServerProcess {
     this.#launched = machine.launch({
       main: bin,
       args: [plan.role, '--json', '--dir', plan.dir, '--port', String(plan.port)],
-      env: environment(starting, plan),
+      env: environment(starting, plan, this.log),
       cwd,
       stdoutFile: this.#readyFile,
       stderrFile: this.log,
@@ -113,7 +113,7 @@ export class ServerProcess {
 }
 
 /** Environment of a process: all settings of `up`, except those that differ per process. */
-function environment({ settings, env }: Starting, { role, secretFile, namenode }: ServerPlan): Record<string, string | undefined> {
+function environment({ settings, env }: Starting, { role, secretFile, namenode }: ServerPlan, log: string): Record<string, string | undefined> {
   const result: Record<string, string | undefined> = {}
   for (const [name, value] of Object.entries(env)) if (!name.startsWith('GRISTMILL_')) result[name] = value
   const own = new Set([
@@ -124,6 +124,8 @@ function environment({ settings, env }: Starting, { role, secretFile, namenode }
     const value = settings[name]
     if (value !== undefined && !own.has(name)) result[variableOf(name)] = String(value)
   }
+  // The same file as its stderr: rotation needs its name.
+  result[variableOf('logFile')] = log
   result[variableOf('secretFile')] = secretFile
   if (namenode !== undefined) result[variableOf('cluster')] = namenode
   return result

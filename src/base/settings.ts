@@ -211,7 +211,14 @@ export const settings = {
     usedBy: ['all'],
     about: 'Minimum level of log lines, which are JSON.',
   }),
-  logFile: path({ fallback: 'stderr', usedBy: ['all'], about: 'File for log lines.' }),
+  logFile: path({
+    fallback: 'stderr; `log/NAME.log` in the directory of the cluster for servers of `gristmill up`', usedBy: ['all'],
+    about: 'File for log lines.',
+  }),
+  logSize: bytes({
+    fallback: '16MiB', usedBy: ['all'], about: 'Size at which a log file is emptied after its content was copied to `FILE.1`, `FILE.2` and so on.',
+  }),
+  logKeep: count(0, 1000, { fallback: '5', usedBy: ['all'], about: 'Number of earlier log files, `FILE.1` and so on, that are kept.' }),
   debug: flag({ fallback: 'false', usedBy: ['client'], about: 'Commands print the stack of their error.' }),
 } as const satisfies Record<string, Setting<unknown>>
 

@@ -1,10 +1,9 @@
 // Log of JSON lines, to stderr or a file. Written synchronously and in order: the last line before a crash matters most, so no line
 // waits in a buffer.
 
-import fs from 'node:fs'
-import path from 'node:path'
 import pino, { type Logger } from 'pino'
 import type { Log, LogFields } from '../ports/log.ts'
+import { LogFile } from './logfile.ts'
 
 export interface LogOptions {
   /** Kind of process: namenode, datanode, client… */
@@ -12,13 +11,13 @@ export interface LogOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Appended to; default: stderr. */
   readonly file?: string | undefined
+  /** Size at which the file is rotated (logfile.ts), and the number of earlier ones that are kept. */
+  readonly fileBytes?: number | undefined
+  readonly fileCopies?: number | undefined
 }
 
-export function openLog({ name, level, file }: LogOptions): Log {
-  if (file !== undefined) fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
-  const destination = pino.destination({ dest: file ?? 2, sync: true, append: true })
-  // A full disk or a closed terminal must not stop the process that logs.
-  destination.on('error', () => {})
+export function openLog({ name, level, file, fileBytes, fileCopies }: LogOptions): Log {
+  const destination = file === undefined ? stderr() : new LogFile({ file, maxBytes: fileBytes, copies: fileCopies })
   return new LineLog(pino({
     level,
     base: { name, pid: process.pid },
@@ -26,6 +25,13 @@ export function openLog({ name, level, file }: LogOptions): Log {
     formatters: { level: label => ({ level: label }) },
     serializers: { error: pino.stdSerializers.err, cause: pino.stdSerializers.err },
   }, destination))
+}
+
+function stderr(): pino.DestinationStream {
+  const destination = pino.destination({ dest: 2, sync: true })
+  // A closed terminal must not stop the process that logs.
+  destination.on('error', () => {})
+  return destination
 }
 
 class LineLog implements Log {

@@ -17,6 +17,9 @@ export interface WorldOptions {
   readonly logLevel: LogOptions['level']
   /** Default: stderr. */
   readonly logFile?: string | undefined
+  /** Size in bytes at which `logFile` is rotated, and the number of earlier files that are kept. */
+  readonly logSize?: number | undefined
+  readonly logKeep?: number | undefined
   /** Set in a process under test (control.ts). */
   readonly failpoints?: Failpoints | undefined
   readonly disk?: Disk | undefined
@@ -25,8 +28,8 @@ export interface WorldOptions {
 /** Imported on demand: a client and a datanode start faster without LMDB. */
 const openStore: World['openStore'] = async (directory, options) => (await import('./store.ts')).openStore(directory, options)
 
-export function realWorld({ name, logLevel, logFile, failpoints = unarmed, disk = localDisk }: WorldOptions): World {
-  const log = openLog({ name, level: logLevel, file: logFile })
+export function realWorld({ name, logLevel, logFile, logSize, logKeep, failpoints = unarmed, disk = localDisk }: WorldOptions): World {
+  const log = openLog({ name, level: logLevel, file: logFile, fileBytes: logSize, fileCopies: logKeep })
   return Object.freeze({
     clock: systemClock,
     random: systemRandom(),
