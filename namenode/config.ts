@@ -2,6 +2,7 @@
 
 import type { GristmillError } from '../src/base/errors.ts'
 import type { Address } from '../src/base/ids.ts'
+import type { Audit } from '../src/ports/audit.ts'
 import type { Seen } from '../src/protocol/position.ts'
 import type { Registry } from '../src/rpc/metrics.ts'
 import type { BackupPlan } from './backup/backups.ts'
@@ -21,6 +22,8 @@ export interface NamenodeConfig {
   readonly user?: string | undefined
   readonly pid?: number | undefined
   readonly version?: string | undefined
+  /** Gets an entry for each call of a user. */
+  readonly audit?: Audit | undefined
   /** Adds metrics of the process to those of the namenode. */
   readonly processMetrics?: ((registry: Registry) => void) | undefined
   /** false: operations are acknowledged before they are synced (profile `test-without-fsync`). */

@@ -1,8 +1,12 @@
 // `gristmill namenode`: runs a namenode in this process until a signal.
 
+import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
+import type { Settings } from '../../src/base/settings.ts'
 import { version } from '../../src/base/version.ts'
 import { exposeProcess } from './metrics.ts'
+import { auditFile } from '../../src/world/auditfile.ts'
+import type { Audit } from '../../src/ports/audit.ts'
 import { advertised, hostDefault, oneDirectory, serverSecret, untilTold, type ServerRun } from './run.ts'
 
 const namenodePort = 8620
@@ -20,7 +24,7 @@ export async function runNamenode(run: ServerRun): Promise<void> {
   const namenode = await Namenode.start(world, {
     dir, host, port: settings.port ?? namenodePort, advertise: advertised(settings), secret,
     defaults: { replication: settings.replication ?? replicationDefault, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
-    user: machine.user, pid: machine.pid, version, processMetrics: exposeProcess, trashKeepMs: settings.trashKeep,
+    user: machine.user, pid: machine.pid, version, processMetrics: exposeProcess, audit: auditOf(settings), trashKeepMs: settings.trashKeep,
     kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },
     sync: settings.profile !== 'test-without-fsync',
     times: {
@@ -45,5 +49,17 @@ export async function runNamenode(run: ServerRun): Promise<void> {
     await untilTold(signal, failed.promise)
   } finally {
     await namenode.stop()
+  }
+}
+
+function auditOf({ auditLog, auditReads = false, logSize, logKeep }: Settings): Audit | undefined {
+  if (auditLog === undefined) return undefined
+  try {
+    return auditFile({ file: auditLog, maxBytes: logSize, copies: logKeep, reads: auditReads })
+  } catch (error) {
+    throw new GristmillError(
+      'CONFIG_INVALID', `the audit log ${auditLog} cannot be opened: ${(error as Error).message}; name another file with --audit-log`,
+      { cause: error },
+    )
   }
 }

@@ -113,7 +113,9 @@ export class ServerProcess {
 }
 
 /** Environment of a process: all settings of `up`, except those that differ per process. */
-function environment({ settings, env }: Starting, { role, secretFile, namenode }: ServerPlan, log: string): Record<string, string | undefined> {
+function environment(
+  { settings, env }: Starting, { role, secretFile, namenode }: ServerPlan, log: string,
+): Record<string, string | undefined> {
   const result: Record<string, string | undefined> = {}
   for (const [name, value] of Object.entries(env)) if (!name.startsWith('GRISTMILL_')) result[name] = value
   const own = new Set([
@@ -126,6 +128,7 @@ function environment({ settings, env }: Starting, { role, secretFile, namenode }
   }
   // The same file as its stderr: rotation needs its name.
   result[variableOf('logFile')] = log
+  if (role === 'namenode') result[variableOf('auditLog')] ??= `${log.slice(0, log.lastIndexOf('/'))}/audit.log`
   result[variableOf('secretFile')] = secretFile
   if (namenode !== undefined) result[variableOf('cluster')] = namenode
   return result

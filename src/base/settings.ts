@@ -219,6 +219,13 @@ export const settings = {
     fallback: '16MiB', usedBy: ['all'], about: 'Size at which a log file is emptied after its content was copied to `FILE.1`, `FILE.2` and so on.',
   }),
   logKeep: count(0, 1000, { fallback: '5', usedBy: ['all'], about: 'Number of earlier log files, `FILE.1` and so on, that are kept.' }),
+  auditLog: path({
+    fallback: 'none; `log/audit.log` in the directory of the cluster for `gristmill up`', usedBy: ['namenode', 'up'],
+    about: 'File for one line of JSON for each change that a user asks for: who, from which address, did what to which path, with which outcome.',
+  }),
+  auditReads: flag({
+    fallback: 'false', usedBy: ['namenode', 'up'], about: 'The audit log also has lines for calls that change nothing.',
+  }),
   debug: flag({ fallback: 'false', usedBy: ['client'], about: 'Commands print the stack of their error.' }),
 } as const satisfies Record<string, Setting<unknown>>
 

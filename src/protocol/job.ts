@@ -82,7 +82,13 @@ export const splits = message('job.splits', {
   reply: empty,
 })
 
+/** Inputs of a job that the audit log names. */
+const auditedInputsMax = 100
+
 export const submit = message('job.submit', {
+  audit: ({ spec }, reply) => ({
+    job: reply?.job, name: spec.name, inputs: (spec.patterns ?? spec.inputs)?.slice(0, auditedInputsMax), output: spec.output.path,
+  }),
   mutation: true,
   bodyBytesMax: limits.jobBodyBytesMax,
   request: Type.Object({ requestId, spec: jobSpec }),
@@ -184,6 +190,7 @@ export const tasks = message('job.tasks', {
 
 /** Cancels a job; its output is not published. Killing an ended job is no error. */
 export const kill = message('job.kill', {
+  audit: ({ job }) => ({ job }),
   mutation: true,
   request: Type.Object({ requestId, job: jobId }),
   reply: jobStatus,
@@ -191,6 +198,7 @@ export const kill = message('job.kill', {
 
 /** Publishes the kept output of a job. The conditions on the output are those of `submit`. */
 export const publish = message('job.publish', {
+  audit: ({ job, output }) => ({ job, output: output.path }),
   mutation: true,
   request: Type.Object({
     requestId, job: jobId,
@@ -210,6 +218,7 @@ export const patterns = message('job.patterns', {
 
 /** Deletes the kept output of a job permanently. EINVAL if nothing is kept. */
 export const drop = message('job.drop', {
+  audit: ({ job }) => ({ job }),
   mutation: true,
   request: Type.Object({ requestId, job: jobId }),
   reply: jobStatus,

@@ -17,6 +17,17 @@ export interface Message<Request extends TSchema = TSchema, Reply extends TSchem
   readonly waits: boolean
   /** Maximum size of the request body in bytes; default: limits.controlBodyBytesMax. */
   readonly bodyBytesMax: number | undefined
+  /** Set for calls of users: they appear in the audit log. */
+  readonly audit: AuditOf | undefined
+}
+
+/** `reply` is undefined if the call failed. */
+type AuditFields<Request, Reply> = (request: Request, reply: Reply | undefined) => Readonly<Record<string, unknown>>
+
+interface AuditOf {
+  /** The call only asks. */
+  readonly read: boolean
+  readonly fields: AuditFields<never, never>
 }
 
 export type RequestOf<M extends Message> = Static<M['request']>
@@ -28,14 +39,20 @@ interface MessageOptions<Request extends TSchema, Reply extends TSchema> {
   readonly mutation?: boolean
   readonly waits?: boolean
   readonly bodyBytesMax?: number
+  /** Arguments for the audit log, of a call that changes something. */
+  readonly audit?: AuditFields<Static<Request>, Static<Reply>>
+  /** Arguments for the audit log, of a call that only asks. */
+  readonly auditRead?: AuditFields<Static<Request>, Static<Reply>>
 }
 
 export function message<Request extends TSchema, Reply extends TSchema>(
   name: string, options: MessageOptions<Request, Reply>,
 ): Message<Request, Reply> {
+  const fields = options.audit ?? options.auditRead
   return Object.freeze({
     name, path: `/v1/${name.replaceAll('.', '/')}`, request: options.request, reply: options.reply, mutation: options.mutation ?? false,
     waits: options.waits ?? false, bodyBytesMax: options.bodyBytesMax,
+    audit: fields && { read: options.audit === undefined, fields },
   })
 }
 

@@ -49,12 +49,14 @@ export type LocatedBlock = Static<typeof locatedBlock>
 const mode = Type.Integer({ minimum: 0, maximum: 0o1777 })
 
 export const stat = message('namespace.stat', {
+  auditRead: ({ path }) => ({ path }),
   request: Type.Object({ path }),
   reply: fileStatus,
 })
 
 /** One page of a directory in byte order of names. `next` is missing on the last page. A file lists as itself. */
 export const list = message('namespace.list', {
+  auditRead: ({ path }) => ({ path }),
   request: Type.Object({
     path, after: Type.Optional(name),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.listPageMax })),
@@ -66,6 +68,7 @@ export const list = message('namespace.list', {
  * Locations of the bytes [offset, offset + length) of a file. At most limits.locatePageMax blocks per reply; continue from `next`.
  */
 export const locate = message('namespace.locate', {
+  auditRead: ({ path }) => ({ path }),
   request: Type.Object({ path, offset: Type.Optional(count), length: Type.Optional(count), host: Type.Optional(text(255)) }),
   reply: Type.Object({ status: fileStatus, blocks: Type.Array(locatedBlock), next: Type.Optional(count) }),
 })
@@ -75,6 +78,7 @@ export const locate = message('namespace.locate', {
  * error.
  */
 export const mkdir = message('namespace.mkdir', {
+  audit: ({ path, mode }) => ({ path, mode }),
   mutation: true,
   request: Type.Object({ requestId, path, parents: Type.Optional(Type.Boolean()), mode: Type.Optional(mode) }),
   reply: fileStatus,
@@ -82,6 +86,7 @@ export const mkdir = message('namespace.mkdir', {
 
 /** O(1). `to` is the new path itself, never a directory to move into. With `overwrite` a file replaces a file. */
 export const rename = message('namespace.rename', {
+  audit: ({ from, to, overwrite }) => ({ from, to, overwrite }),
   mutation: true,
   request: Type.Object({ requestId, from: path, to: path, overwrite: Type.Optional(Type.Boolean()) }),
   reply: empty,
@@ -92,6 +97,7 @@ export const rename = message('namespace.rename', {
  * once; the contents of a deleted directory are swept in the background. A non-empty directory needs `recursive`.
  */
 export const remove = message('namespace.remove', {
+  audit: ({ path, recursive, skipTrash }, reply) => ({ path, recursive, skipTrash, item: reply?.item }),
   mutation: true,
   request: Type.Object({ requestId, path, recursive: Type.Optional(Type.Boolean()), skipTrash: Type.Optional(Type.Boolean()) }),
   reply: Type.Object({
@@ -101,6 +107,7 @@ export const remove = message('namespace.remove', {
 })
 
 export const setAttributes = message('namespace.attributes', {
+  audit: ({ path, mode, owner, group, mtimeMs, replication }) => ({ path, mode, owner, group, mtimeMs, replication }),
   mutation: true,
   request: Type.Object({
     requestId, path,
@@ -115,6 +122,7 @@ export const setAttributes = message('namespace.attributes', {
 
 /** Creates an empty file, or sets the mtime of an existing path. */
 export const touch = message('namespace.touch', {
+  audit: ({ path }) => ({ path }),
   mutation: true,
   request: Type.Object({ requestId, path, mtimeMs: Type.Optional(instant) }),
   reply: fileStatus,
@@ -122,6 +130,7 @@ export const touch = message('namespace.touch', {
 
 /** Totals of everything at and below a path. `stored` counts target replicas. */
 export const summary = message('namespace.summary', {
+  auditRead: ({ path }) => ({ path }),
   request: Type.Object({ path }),
   reply: Type.Object({ files: count, directories: count, bytes: count, stored: count }),
 })

@@ -21,6 +21,7 @@ const bound = Type.Union([count, Type.Null()])
 
 /** Sets limits, or removes them with null; omitted ones do not change. Requires the superuser. */
 export const set = message('quota.set', {
+  audit: ({ path, names, bytes }) => ({ path, names, bytes }),
   mutation: true,
   request: Type.Object({ requestId, path, names: Type.Optional(bound), bytes: Type.Optional(bound) }),
   reply: Type.Object({}),
@@ -28,12 +29,14 @@ export const set = message('quota.set', {
 
 /** The quota of the directory itself, if it has one. */
 export const get = message('quota.get', {
+  auditRead: ({ path }) => ({ path }),
   request: Type.Object({ path }),
   reply: Type.Object({ quota: Type.Optional(quota) }),
 })
 
 /** All quotas; requires the superuser. */
 export const list = message('quota.list', {
+  auditRead: () => ({}),
   request: Type.Object({ after: Type.Optional(inodeId) }),
   reply: Type.Object({ quotas: Type.Array(quota), next: Type.Optional(inodeId) }),
 })

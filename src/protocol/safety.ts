@@ -56,6 +56,7 @@ const checkCursor = Type.Object({ path, chunk: Type.Optional(count) })
 
 /** One page of a walk over everything below a path, in byte order of names. The tree may change between two pages. */
 export const fsck = message('safety.fsck', {
+  auditRead: ({ path }) => ({ path }),
   request: Type.Object({
     path,
     after: Type.Optional(checkCursor),
@@ -116,12 +117,14 @@ const safeModeState = Type.Object({
 export type SafeModeState = Static<typeof safeModeState>
 
 export const safeMode = message('safety.safeMode', {
+  audit: ({ action }) => ({ safeMode: action }),
   request: Type.Object({ action: Type.Union([Type.Literal('get'), Type.Literal('enter'), Type.Literal('leave')]) }),
   reply: safeModeState,
 })
 
 /** Makes a backup on the namenode's machine: `dir` is a path there. Default: the directory of automatic backups. */
 export const backup = message('safety.backup', {
+  audit: ({ dir }, reply) => ({ dir, path: reply?.path }),
   request: Type.Object({ dir: Type.Optional(text(4096)) }),
   reply: Type.Object({
     path: text(limits.pathBytesMax), cluster: clusterId, namenode: text(64), epoch: count, seq: count, createdMs: instant, rows: count,
@@ -152,13 +155,19 @@ const lostState = Type.Object({
 export type LostState = Static<typeof lostState>
 
 /** Blocks on datanodes that belong to no file, and are kept because lost operations may have made files of them. */
-export const lost = message('safety.lost', { request: Type.Object({}), reply: lostState })
+export const lost = message('safety.lost', { auditRead: () => ({}), request: Type.Object({}), reply: lostState })
 
 /** Turns these blocks into garbage. Returns the state before. */
-export const releaseLost = message('safety.releaseLost', { mutation: true, request: Type.Object({ requestId }), reply: lostState })
+export const releaseLost = message('safety.releaseLost', {
+  audit: () => ({}),
+  mutation: true,
+  request: Type.Object({ requestId }),
+  reply: lostState,
+})
 
 /** Allows datanodes to delete what they have refused to delete for this recently started namenode. Returns these datanodes. */
 export const allowDeletions = message('safety.allowDeletions', {
+  audit: () => ({}),
   request: Type.Object({}),
   reply: Type.Object({ nodes: Type.Array(Type.Object({ node: nodeId, address, refused: count })) }),
 })

@@ -14,6 +14,7 @@ const node = text(300)
  * unknown.
  */
 export const decommission = message('service.decommission', {
+  audit: ({ node }) => ({ node }),
   mutation: true,
   request: Type.Object({ requestId, node }),
   reply: nodeStatus,
@@ -21,6 +22,7 @@ export const decommission = message('service.decommission', {
 
 /** Puts a node back into service: from decommissioning, decommissioned or maintenance. */
 export const recommission = message('service.recommission', {
+  audit: ({ node }) => ({ node }),
   mutation: true,
   request: Type.Object({ requestId, node }),
   reply: nodeStatus,
@@ -28,6 +30,7 @@ export const recommission = message('service.recommission', {
 
 /** A node in maintenance may be away without its blocks being copied, until the time is over. A repeat sets a new time. */
 export const maintenance = message('service.maintenance', {
+  audit: ({ node, forMs }) => ({ node, forMs }),
   mutation: true,
   request: Type.Object({ requestId, node, forMs: Type.Integer({ minimum: 1000, maximum: limits.maintenanceMsMax }) }),
   reply: nodeStatus,
@@ -54,12 +57,18 @@ const balanceState = Type.Object({
 export type BalanceState = Static<typeof balanceState>
 
 export const balance = message('service.balance', {
+  audit: ({ threshold }) => ({ threshold }),
   mutation: true,
   request: Type.Object({ requestId, threshold: Type.Number({ minimum: 0, maximum: 100 }), bytesPerSecond: Type.Integer({ minimum: 1 }) }),
   reply: balanceState,
 })
 
 /** Stops balancing. Copies in flight complete, and their source replicas are deleted. */
-export const stopBalance = message('service.stopBalance', { mutation: true, request: Type.Object({ requestId }), reply: balanceState })
+export const stopBalance = message('service.stopBalance', {
+  audit: () => ({}),
+  mutation: true,
+  request: Type.Object({ requestId }),
+  reply: balanceState,
+})
 
-export const balanceStatus = message('service.balanceStatus', { request: Type.Object({}), reply: balanceState })
+export const balanceStatus = message('service.balanceStatus', { auditRead: () => ({}), request: Type.Object({}), reply: balanceState })

@@ -16,6 +16,7 @@ export type Snapshot = Static<typeof snapshot>
 
 /** Takes constant time for a directory of any size. Allowed for the directory's owner. Default name: the current time. */
 export const create = message('snapshot.create', {
+  audit: ({ path, name }, reply) => ({ path, name: reply?.name ?? name }),
   mutation: true,
   request: Type.Object({ requestId, path, name: Type.Optional(name) }),
   reply: snapshot,
@@ -23,12 +24,14 @@ export const create = message('snapshot.create', {
 
 /** Snapshots of one directory, oldest first; without a path all of the cluster, which requires the superuser. */
 export const list = message('snapshot.list', {
+  auditRead: ({ path }) => ({ path }),
   request: Type.Object({ path: Type.Optional(path), after: Type.Optional(Type.String({ maxLength: 40 })) }),
   reply: Type.Object({ snapshots: Type.Array(snapshot), next: Type.Optional(Type.String({ maxLength: 40 })) }),
 })
 
 /** Removes a snapshot; blocks that only it used are freed in the background. */
 export const remove = message('snapshot.remove', {
+  audit: ({ path, name }) => ({ path, name }),
   mutation: true,
   request: Type.Object({ requestId, path, name }),
   reply: empty,

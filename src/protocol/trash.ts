@@ -32,12 +32,14 @@ const cursor = Type.String({ maxLength: 64 })
  * empty, and still have a next one.
  */
 export const list = message('trash.list', {
+  auditRead: ({ all }) => ({ all }),
   request: Type.Object({ all: Type.Optional(Type.Boolean()), after: Type.Optional(cursor) }),
   reply: Type.Object({ items: Type.Array(trashItem), next: Type.Optional(cursor) }),
 })
 
 /** Moves an item to its original path, or to `to`. Missing parent directories are created. */
 export const restore = message('trash.restore', {
+  audit: ({ item, to, overwrite }, reply) => ({ item, path: reply?.path ?? to, overwrite }),
   mutation: true,
   request: Type.Object({ requestId, item: itemName, to: Type.Optional(path), overwrite: Type.Optional(Type.Boolean()) }),
   reply: Type.Object({ path }),
@@ -45,6 +47,7 @@ export const restore = message('trash.restore', {
 
 /** Permanently deletes a page of the caller's own items, oldest first; continue from `next`, with the same `beforeMs`. */
 export const empty = message('trash.empty', {
+  audit: ({ all, olderThanMs }, reply) => ({ all, olderThanMs, removed: reply?.removed }),
   mutation: true,
   request: Type.Object({
     requestId,

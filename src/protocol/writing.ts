@@ -22,6 +22,7 @@ const blockCount = Type.Integer({ minimum: 0, maximum: 64 })
 
 /** EEXIST unless `overwrite`; EISDIR; EBUSY while another writer has the path. `parents` creates missing directories. */
 export const create = message('writing.create', {
+  audit: ({ path, overwrite, replication }, reply) => ({ path, overwrite, replication, lease: reply?.lease }),
   mutation: true,
   request: Type.Object({
     requestId, path,
@@ -66,6 +67,7 @@ export type SealedBlock = Static<typeof sealedBlock>
 
 /** Publishes the file with these blocks in this order. Blocks allocated but not named are garbage. */
 export const complete = message('writing.complete', {
+  audit: ({ lease }, reply) => ({ lease, bytes: reply?.length }),
   mutation: true,
   request: Type.Object({
     requestId, lease: leaseId,
@@ -76,6 +78,7 @@ export const complete = message('writing.complete', {
 })
 
 export const abandon = message('writing.abandon', {
+  audit: ({ lease }) => ({ lease }),
   mutation: true,
   request: Type.Object({ requestId, lease: leaseId }),
   reply: empty,

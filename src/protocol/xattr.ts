@@ -14,6 +14,7 @@ export type Attribute = Static<typeof attribute>
 
 /** Creates or replaces an attribute. */
 export const set = message('xattr.set', {
+  audit: ({ path, name }) => ({ path, name }),
   mutation: true,
   request: Type.Object({ requestId, path, name, value }),
   reply: empty,
@@ -21,6 +22,7 @@ export const set = message('xattr.set', {
 
 /** ENOENT if the attribute does not exist. */
 export const remove = message('xattr.remove', {
+  audit: ({ path, name }) => ({ path, name }),
   mutation: true,
   request: Type.Object({ requestId, path, name }),
   reply: empty,
@@ -28,6 +30,7 @@ export const remove = message('xattr.remove', {
 
 /** All attributes of a path, in byte order of their names. */
 export const list = message('xattr.list', {
+  auditRead: ({ path }) => ({ path }),
   request: Type.Object({ path }),
   reply: Type.Object({ attributes: Type.Array(attribute) }),
 })

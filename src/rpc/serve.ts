@@ -6,6 +6,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { codes, GristmillError } from '../base/errors.ts'
 import type { RequestId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
+import type { Audit } from '../ports/audit.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Message, ReplyOf, RequestOf } from '../protocol/message.ts'
@@ -32,6 +33,8 @@ export interface ServeOptions {
   readonly clock: Clock
   readonly log: Log
   readonly registry: Registry
+  /** Gets an entry for each answered call whose message declares one. */
+  readonly audit?: Audit | undefined
   /** False while the process still starts; /healthz then says 503. Calls are answered all the same: handlers know better. */
   readonly ready?: () => boolean
   readonly callsInFlightMax?: number
@@ -214,8 +217,9 @@ class CallServer implements RpcServer {
     const context = new CallContext(user, id, reply.raw, message.waits ? this.#waiting : undefined)
     const started = clock.mono()
     this.#inFlight++
-    const finish = (code: string): void => {
+    const finish = (code: string, result?: unknown): void => {
       this.#inFlight--
+      this.#audit(message, request, code, result)
       calls.record(code, clock.mono() - started)
       context.finish()
     }
@@ -224,7 +228,7 @@ class CallServer implements RpcServer {
       void reply.send(error instanceof Error ? error : new Error(String(error)))
     }
     const succeed = (result: unknown): void => {
-      finish('ok')
+      finish('ok', result)
       void reply.send(result)
     }
     let result: unknown
@@ -235,6 +239,15 @@ class CallServer implements RpcServer {
     }
     if (result instanceof Promise) result.then(succeed, fail)
     else succeed(result)
+  }
+
+  #audit({ name, audit }: Message, request: Known, outcome: string, reply: unknown): void {
+    if (!audit || !this.#options.audit) return
+    const { clock } = this.#options
+    this.#options.audit({
+      atMs: clock.now(), user: request.caller!.user, address: request.socket.remoteAddress ?? '', action: name, read: audit.read, outcome,
+      fields: audit.fields(request.body as never, reply as never),
+    })
   }
 
   #addStatus(): void {

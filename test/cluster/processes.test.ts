@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { localMachine } from '../../src/world/machine.ts'
@@ -78,12 +78,21 @@ test('a detached cluster stays, is found by every command, is shown by status, a
   ).toEqual([...first.processes].sort((a, b) => (a.dir < b.dir ? -1 : 1)))
   expect(shown.cluster.nodes).toHaveLength(2)
   expect(await ok('status')).toContain(first.namenode)
+  expect((await mill('mkdir', '/no/parent')).code).not.toBe(0)
+  const log = join(home, 'cluster/log')
+  const audited = (await readFile(join(log, 'audit.log'), 'utf8')).trim().split('\n')
+    .map(line => JSON.parse(line) as Record<string, unknown>)
+  expect(audited.map(({ action, outcome, path }) => [action, outcome, path])).toEqual([
+    ['writing.create', 'ok', '/file'], ['writing.complete', 'ok', undefined], ['namespace.mkdir', 'ENOENT', '/no/parent'],
+  ])
+  expect(new Set(audited.map(({ user, address }) => `${user} ${address}`))).toEqual(new Set([`${userInfo().username} 127.0.0.1`]))
 
   expect(await mill('down')).toMatchObject({ code: 0 })
   expect(first.processes.map(one => lives(one.pid))).toEqual([false, false, false])
   expect(await ok('status', '--cluster', 'embedded')).toContain('no process is running')
 
-  const second = await up()
+  const second = await up('--log-level', 'debug', '--log-size', '1k', '--log-keep', '2')
+  expect(await readdir(log)).toContain('namenode.log.1')
   // The same datanodes in the same directories.
   expect(second.processes.map(({ id, dir }) => ({ id, dir })).sort((a, b) => (a.dir < b.dir ? -1 : 1)))
     .toEqual(first.processes.map(({ id, dir }) => ({ id, dir })).sort((a, b) => (a.dir < b.dir ? -1 : 1)))

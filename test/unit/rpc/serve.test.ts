@@ -10,6 +10,7 @@ import { silent } from '../../../src/ports/log.ts'
 import type { Listening } from '../../../src/ports/net.ts'
 import { Authenticator, bearerOf, Credentials } from '../../../src/rpc/auth.ts'
 import { Caller } from '../../../src/rpc/call.ts'
+import type { AuditEntry } from '../../../src/ports/audit.ts'
 import { Registry } from '../../../src/rpc/metrics.ts'
 import { scopedId } from '../../../src/rpc/repeats.ts'
 import { route, serve, type Route, type ServeOptions, type RpcServer } from '../../../src/rpc/serve.ts'
@@ -363,6 +364,35 @@ test('metrics count calls by message and code, with their latencies', async () =
   expect(text).toContain('gristmill_call_seconds_count{message="test.echo"} 3')
   expect(text).toContain('gristmill_call_seconds_bucket{message="test.echo",le="+Inf"} 3')
   expect(text).toContain('gristmill_calls_in_flight 0')
+})
+
+test('the audit has an entry for each answered call whose message declares one, also for a failed one', async () => {
+  const entries: AuditEntry[] = []
+  const shout = message('test.shout', {
+    request: Type.Object({ text: Type.String() }), reply: Type.Object({ loud: Type.String() }),
+    audit: ({ text }, reply) => ({ text, loud: reply?.loud }),
+  })
+  const ask = message('test.ask', {
+    request: Type.Object({ text: Type.String() }), reply: Type.Object({}), auditRead: ({ text }) => ({ text }),
+  })
+  const { caller, at } = await start([
+    echoRoute,
+    route(shout, ({ text }) => {
+      if (text === 'bad') throw new GristmillError('EACCES', 'no')
+      return { loud: text.toUpperCase() }
+    }),
+    route(ask, () => ({})),
+  ], { audit: entry => entries.push(entry) })
+  await caller.call(at, echo, { text: 'unseen' })
+  await caller.call(at, shout, { text: 'a' })
+  await caller.call(at, shout, { text: 'bad' }).catch(() => {})
+  await caller.call(at, ask, { text: 'b' })
+  const common = { user: 'ann', address: '127.0.0.1', atMs: expect.any(Number) as number }
+  expect(entries).toEqual([
+    { ...common, action: 'test.shout', read: false, outcome: 'ok', fields: { text: 'a', loud: 'A' } },
+    { ...common, action: 'test.shout', read: false, outcome: 'EACCES', fields: { text: 'bad', loud: undefined } },
+    { ...common, action: 'test.ask', read: true, outcome: 'ok', fields: { text: 'b' } },
+  ])
 })
 
 test.each([
