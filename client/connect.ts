@@ -11,7 +11,7 @@ import { Caller } from '../src/rpc/call.ts'
 /** A restarting namenode is back sooner; a mistyped address fails within this time. */
 const connectMs = 10_000
 
-export interface ConnectTo {
+interface ConnectTo {
   readonly namenode: Address
   readonly secret: Uint8Array
   readonly user: string

@@ -34,7 +34,7 @@ export interface FsckOptions extends CallOptions {
   readonly locations?: boolean | undefined
 }
 
-export interface MillParts {
+interface MillParts {
   readonly world: World
   readonly caller: Caller
   readonly namenode: Address

@@ -13,7 +13,7 @@ import type { Transfers } from './transfer/transfers.ts'
 /** 10 minutes: a block of 128 MiB by plain PUT over a slow connection. */
 const requestMs = 600_000
 
-export interface DatanodeServerOptions extends BlockRoutesOptions {
+interface DatanodeServerOptions extends BlockRoutesOptions {
   readonly clock: Clock
   readonly log: Log
   readonly registry: Registry

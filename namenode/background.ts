@@ -12,7 +12,7 @@ import type { NamenodeTimes } from './times.ts'
 import { purging } from './trash/routes.ts'
 import { expireLeases } from './writing/routes.ts'
 
-export interface BackgroundDeps {
+interface BackgroundDeps {
   readonly world: Pick<World, 'clock'>
   readonly journal: LocalJournal
   readonly store: Store

@@ -25,7 +25,7 @@ import type { NamenodeTimes } from './times.ts'
 import type { TrashOptions } from './trash/routes.ts'
 import { Lifetimes } from './writing/lifetimes.ts'
 
-export interface RoomsDeps {
+interface RoomsDeps {
   readonly world: World
   readonly cluster: ClusterId
   readonly id: string

@@ -18,7 +18,7 @@ import { trashRoutes } from './trash/routes.ts'
 import { writingRoutes } from './writing/routes.ts'
 import { xattrRoutes } from './xattrs/routes.ts'
 
-export interface RoutesDeps {
+interface RoutesDeps {
   readonly world: World
   readonly cluster: ClusterId
   readonly journal: LocalJournal

@@ -9,7 +9,7 @@ import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import type { Caller } from '../../src/rpc/call.ts'
 
 /** A request without its request id. */
-export type MessageRequest<M extends Message> = Omit<RequestOf<M>, 'requestId'>
+type MessageRequest<M extends Message> = Omit<RequestOf<M>, 'requestId'>
 
 /**
  * Calls the namenode. `undo` reverts the call if the signal aborts while the call is in flight and a reply arrives later (see

@@ -2,7 +2,7 @@
 
 import type { CommandSpec, OptionSpec } from './spec.ts'
 
-export type Shell = 'bash' | 'zsh' | 'fish'
+type Shell = 'bash' | 'zsh' | 'fish'
 
 export interface Words {
   readonly commands: readonly CommandSpec[]

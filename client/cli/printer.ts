@@ -11,9 +11,9 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { quoteName, showJson, showLine, showLines, showText } from '../../src/base/quote.ts'
 import { errorLineOf, Refusal } from './errors.ts'
 
-export type Style = Parameters<typeof styleText>[0]
+type Style = Parameters<typeof styleText>[0]
 
-export interface Streams {
+interface Streams {
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream

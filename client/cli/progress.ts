@@ -21,7 +21,7 @@ export interface ProgressBars {
 
 const nothing: ProgressBars = { drawn: false, bar: () => ({ update() {} }), stop() {} }
 
-export interface BarState {
+interface BarState {
   readonly label: string
   readonly unit: 'bytes' | 'tasks'
   readonly done: number

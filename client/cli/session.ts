@@ -8,7 +8,7 @@ import { CommandContext, type CommandContextParts } from './context.ts'
 import { buildProgram, commandIn, usageError, type Options } from './program.ts'
 import type { CommandSpec } from './spec.ts'
 
-export interface SessionParts extends Omit<CommandContextParts, 'command' | 'options'> {
+interface SessionParts extends Omit<CommandContextParts, 'command' | 'options'> {
   readonly words: readonly string[]
   readonly version: string
 }

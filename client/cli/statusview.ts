@@ -5,7 +5,7 @@ import type { ClusterStatus } from '../../src/protocol/admin.ts'
 import { formatCount, plural } from './format.ts'
 import { pad, tabulate, type Column } from './table.ts'
 
-export interface ProcessFacts {
+interface ProcessFacts {
   readonly role: string
   readonly id: string
   readonly address: string

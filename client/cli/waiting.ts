@@ -75,7 +75,7 @@ async function looked<T>(look: () => Promise<T>): Promise<{ readonly now: T } | 
 }
 
 /** Shows the progress of long work. */
-export interface Telling {
+interface Telling {
   step(step: Step): void
   remark(text: string): void
   stop(): void

@@ -11,7 +11,7 @@ import { Mill } from '../mill.ts'
 import { EmbeddedCaller, embeddedNamenode } from './caller.ts'
 import { Embedded } from './embedded.ts'
 
-export interface OpenParts {
+interface OpenParts {
   readonly world: World
   readonly machine: Machine
   readonly settings: Settings

@@ -28,7 +28,7 @@ import {
 /** Number of versions of a file that `readFile` tries while the file is replaced again and again. */
 const versionsMax = 10
 
-export interface FilesParts {
+interface FilesParts {
   readonly ask: CallMessage
   readonly files: FileClient
   readonly host: string
@@ -37,14 +37,14 @@ export interface FilesParts {
   readonly random: Random
 }
 
-export interface ReadFileOptions extends CallOptions {
+interface ReadFileOptions extends CallOptions {
   /** Encoding of the returned text; default: none, bytes are returned. */
   readonly encoding?: BufferEncoding | null | undefined
   /** As in node:fs; only `r` is allowed. */
   readonly flag?: 'r' | null | undefined
 }
 
-export interface LineOptions extends CallOptions {
+interface LineOptions extends CallOptions {
   /** utf8 (the default), latin1, windows1252, ascii, utf16le or utf16be. */
   readonly encoding?: LineEncoding | null | undefined
 }

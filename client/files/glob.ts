@@ -11,7 +11,7 @@ export interface StatusTree {
 }
 
 /** A glob entry with its file status. */
-export interface StatusEntry extends GlobEntry { readonly status: FileStatus }
+interface StatusEntry extends GlobEntry { readonly status: FileStatus }
 
 /** The cluster's namespace as a glob tree. */
 export function clusterTree(tree: StatusTree): GlobTree<StatusEntry> {

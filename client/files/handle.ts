@@ -13,9 +13,9 @@ import {
 } from './read.ts'
 import { Stats } from './stats.ts'
 
-export interface ReadResult<B extends NodeJS.ArrayBufferView = NodeJS.ArrayBufferView> { readonly bytesRead: number; readonly buffer: B }
+interface ReadResult<B extends NodeJS.ArrayBufferView = NodeJS.ArrayBufferView> { readonly bytesRead: number; readonly buffer: B }
 
-export interface HandleReadOptions extends CallOptions {
+interface HandleReadOptions extends CallOptions {
   /** First byte of the buffer to fill; default: 0. */
   readonly offset?: number | null | undefined
   /** Maximum number of bytes to read; default: the rest of the buffer. */

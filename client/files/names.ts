@@ -27,19 +27,19 @@ import { Xattrs } from './xattrs.ts'
 
 export type { CallOptions } from '../call/arguments.ts'
 
-export interface ListOptions extends CallOptions {
+interface ListOptions extends CallOptions {
   /** Include names in subdirectories. */
   readonly recursive?: boolean | undefined
   /** Names are strings: `utf8`, or undefined. */
   readonly encoding?: BufferEncoding | null | undefined
 }
 
-export interface MkdirOptions extends CallOptions {
+interface MkdirOptions extends CallOptions {
   readonly recursive?: boolean | undefined
   readonly mode?: number | string | undefined
 }
 
-export interface RmOptions extends CallOptions {
+interface RmOptions extends CallOptions {
   readonly recursive?: boolean | undefined
   readonly force?: boolean | undefined
   readonly skipTrash?: boolean | undefined
@@ -49,7 +49,7 @@ export interface RmOptions extends CallOptions {
 }
 
 /** Owner and group for `chown`. */
-export interface Ownership { readonly owner?: string | undefined; readonly group?: string | undefined }
+interface Ownership { readonly owner?: string | undefined; readonly group?: string | undefined }
 
 export type Summary = ReplyOf<typeof namespace.summary>
 

@@ -56,7 +56,7 @@ export function readStreamOptions(
 }
 
 /** Source of a stream: a path, or a file that is already open. */
-export type Readings = { readonly path: Path } | {
+type Readings = { readonly path: Path } | {
   readonly path: string
   readonly file: LocatedFile
   /** Called with the number of bytes of each chunk. */
@@ -182,7 +182,7 @@ export type LineEncoding = BufferEncoding | 'utf16be' | 'windows1252'
 const otherNames: Readonly<Record<string, TextEncoding>> = { binary: 'latin1', ucs2: 'utf16le' }
 
 /** Encodings for reading the lines of a text. */
-export interface LineReading {
+interface LineReading {
   /** Encoding of the text, if given. An encoding that Buffer lacks, and `utf16le`, is converted to UTF-8 before lines are split. */
   readonly text: TextEncoding | undefined
   /** Encoding with which Buffer decodes a line after that conversion. */

@@ -9,13 +9,13 @@ import { checkNamed, flagsOf, namesDirectory, optionsOf, pathOf, shown, textOf, 
 import { checkInteger } from '../call/integers.ts'
 import { during, perform } from '../call/perform.ts'
 
-export interface RestoreOptions extends CallOptions {
+interface RestoreOptions extends CallOptions {
   /** Path to restore to; default: the original path. */
   readonly to?: string | undefined
   readonly overwrite?: boolean | undefined
 }
 
-export interface EmptyOptions extends CallOptions {
+interface EmptyOptions extends CallOptions {
   readonly olderThanMs?: number | undefined
   /** Empties the trash of all users. Requires the superuser. */
   readonly all?: boolean | undefined

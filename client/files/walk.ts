@@ -56,7 +56,7 @@ export interface CopyWalk {
 }
 
 /** Reason why an entry is not copied, for callers with messages of their own: `details.why` of the error. */
-export type Why = 'missing' | 'dangling' | 'encoding' | 'special' | 'circle' | 'directory' | 'inside' | 'same'
+type Why = 'missing' | 'dangling' | 'encoding' | 'special' | 'circle' | 'directory' | 'inside' | 'same'
 
 const refusal = (why: Why, code: 'ENOENT' | 'EINVAL' | 'EISDIR', message: string, details: Record<string, string>): GristmillError =>
   new GristmillError(code, message, { details: { ...details, why } })

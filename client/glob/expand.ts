@@ -24,9 +24,9 @@ export interface GlobTree<E extends GlobEntry = GlobEntry> {
   find(path: string): Promise<E | undefined>
 }
 
-export interface GlobMatch<E> { readonly path: string; readonly entry: E }
+interface GlobMatch<E> { readonly path: string; readonly entry: E }
 
-export interface ExpandOptions<E> {
+interface ExpandOptions<E> {
   /** Names that begin with one of these characters match only if the pattern has that character literally; default: a dot. */
   readonly hidden?: string
   /** Called for entries that did not match for that reason alone. */

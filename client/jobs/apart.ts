@@ -15,7 +15,7 @@ import { treeOf } from './inputs.ts'
 interface Place { readonly output: string; readonly format: OutputFormat }
 
 /** Inputs as given: normal paths, and patterns. */
-export interface NamedInputs { readonly paths: string[]; readonly patterns: string[] }
+interface NamedInputs { readonly paths: string[]; readonly patterns: string[] }
 
 /** Throws EINVAL for an overlap. */
 export async function checkInputsApart(

@@ -20,7 +20,7 @@ export interface WaitOptions {
   readonly onStatus?: ((status: JobStatus) => void) | undefined
 }
 
-export interface PublishOptions extends CallOptions {
+interface PublishOptions extends CallOptions {
   /** Replaces the output of an earlier job, which goes to the trash. */
   readonly overwrite?: boolean | undefined
   /** With `overwrite`: replaces any directory. */

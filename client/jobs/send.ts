@@ -12,7 +12,7 @@ import type { Split } from '../../src/protocol/task.ts'
 import type { Cluster } from '../call/cluster.ts'
 
 type Packed = Extract<StageSpec['input'], { kind: 'packed' }>
-export type PackedSplits = Pick<Packed, 'splits' | 'sent'>
+type PackedSplits = Pick<Packed, 'splits' | 'sent'>
 
 /** Maximum bytes of one page; the rest of its message is an output path, which JSON escapes may make six times as long. */
 const pageBytesMax = limits.splitsBodyBytesMax - 64 * KiB

@@ -23,7 +23,7 @@ const splitsMax = limits.stageTasksMax
 /** Reads the first bytes of a file. */
 export type ReadHead = (file: FileStatus, bytes: number, signal?: AbortSignal) => Promise<Buffer>
 
-export interface SplitOptions extends InputsOptions {
+interface SplitOptions extends InputsOptions {
   readonly input: InputOptions
   readonly head: ReadHead
 }

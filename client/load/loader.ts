@@ -13,7 +13,7 @@ export type LoaderReply =
   | { readonly planned: Planned }
   | { readonly error: { readonly code: ErrorCode; readonly message: string; readonly details: Readonly<Record<string, unknown>> } }
 
-export interface LoaderOptions {
+interface LoaderOptions {
   readonly processes: Processes
   readonly clock: Clock
   /** Working directory of the process, and the only one it may write to; exists. */

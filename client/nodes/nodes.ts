@@ -12,7 +12,7 @@ import { perform } from '../call/perform.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { checkInteger } from '../call/integers.ts'
 
-export interface BalanceOptions extends CallOptions {
+interface BalanceOptions extends CallOptions {
   /** Percentage points by which a node's usage may differ from the average; default: 10. */
   readonly threshold?: number | undefined
   /** Average bytes per second that one node sends, and receives; default: 50 MiB. */

@@ -7,7 +7,7 @@ import { clusterFile, readRunning, writeRunning } from '../running.ts'
 import { forgetStarting, readStarting } from './starting.ts'
 import { stopAll, type Stopped } from './stop.ts'
 
-export interface DownReport {
+interface DownReport {
   /** Data directory of the cluster; undefined if `up` left no cluster here. */
   readonly dir: string | undefined
   readonly stopped: readonly Stopped[]

@@ -12,7 +12,7 @@ import { embeddedDirectory } from '../locate.ts'
 import { readRemembered } from '../remembered.ts'
 import { oneDirectory } from './run.ts'
 
-export interface RecoverParts {
+interface RecoverParts {
   readonly settings: Settings
   readonly world: World
   readonly backup?: string | undefined

@@ -12,7 +12,7 @@ import { locate, namenodeGone, type ClusterLocation } from '../locate.ts'
 import { logDirectory } from '../remembered.ts'
 import { embeddedFile, isAlive, readRunning, type Running } from '../running.ts'
 
-export interface ProcessState {
+interface ProcessState {
   readonly role: 'namenode' | 'datanode'
   readonly id: string
   readonly address: string
@@ -22,7 +22,7 @@ export interface ProcessState {
   readonly state: 'live' | 'stale' | 'dead' | 'left' | 'away' | 'gone'
 }
 
-export interface StatusReport {
+interface StatusReport {
   readonly kind: 'cluster' | 'embedded'
   /** Data directory of the embedded cluster, or of the cluster of `up` in this home. */
   readonly dir: string | undefined

@@ -18,7 +18,7 @@ import { LogWriter } from './logs.ts'
 import type { FromExecutor, AttemptOutcome, ToExecutor } from './messages.ts'
 import { TaskAttempt } from './task.ts'
 
-export interface ChildWorld {
+interface ChildWorld {
   readonly clock: Clock
   readonly disk: Disk
   readonly random: Random

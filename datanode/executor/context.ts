@@ -8,7 +8,7 @@ import type { Random } from '../../src/ports/random.ts'
 import type { Context, Params } from '../../src/program/authoring.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 
-export interface ContextOptions {
+interface ContextOptions {
   readonly work: TaskWork
   readonly params: Params
   readonly assets?: ReadonlyMap<string, string> | undefined

@@ -11,7 +11,7 @@ import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import { failed, type Failed, type FromExecutor, type AttemptOutcome, type Setup, type ToExecutor } from './messages.ts'
 
-export interface ExecutorOptions {
+interface ExecutorOptions {
   readonly processes: Processes
   readonly clock: Clock
   readonly log: Log

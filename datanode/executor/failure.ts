@@ -13,7 +13,7 @@ import { OutputsMissing } from './fetch.ts'
 import type { Failed } from './messages.ts'
 
 /** Facts about the failed task. */
-export interface FailedTask {
+interface FailedTask {
   readonly stacks: StackMapper
   readonly counters: Record<string, number>
 }

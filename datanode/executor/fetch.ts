@@ -18,13 +18,13 @@ import { outputFiles } from '../shuffle/place.ts'
 import type { ExecutorSession } from './session.ts'
 import { FetchWatch } from './fetchwatch.ts'
 
-export interface FetchRequest {
+interface FetchRequest {
   readonly job: JobId
   readonly stage: number
   readonly partition: number
 }
 
-export interface Gathered {
+interface Gathered {
   /** In the order of their map tasks. */
   readonly segments: readonly Segment[]
   readonly bytesLocal: number

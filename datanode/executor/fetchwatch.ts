@@ -8,7 +8,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 /** Time without data from a node after which the namenode is asked, and interval of further questions. */
 const askMs = 2_000
 
-export interface FetchWatchOptions {
+interface FetchWatchOptions {
   readonly clock: Clock
   /** The outputs as the namenode lists them now; undefined if it cannot be asked. Throws if some of them are being recomputed. */
   readonly list: () => Promise<readonly AttemptId[] | undefined>

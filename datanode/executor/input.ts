@@ -17,7 +17,7 @@ type SplitInput = Extract<TaskWork['input'], { kind: 'split' }>
 const beyondFirstBytes = 64 * KiB
 const beyondBytesMax = 4 * MiB
 
-export interface BytesRead { local: number; rack: number; remote: number }
+interface BytesRead { local: number; rack: number; remote: number }
 
 export class SplitSource {
   readonly #session: ExecutorSession

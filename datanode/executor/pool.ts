@@ -8,7 +8,7 @@ import type { World } from '../../src/ports/world.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import { Executor } from './executor.ts'
 
-export interface PoolOptions {
+interface PoolOptions {
   readonly world: Pick<World, 'clock' | 'disk' | 'log' | 'processes' | 'random'>
   /** Scratch directories are created below it. */
   readonly dir: string

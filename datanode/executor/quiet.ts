@@ -14,7 +14,7 @@ import type { Turns } from '../../src/operator/turn.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Started, StartedWork } from '../../src/ports/started.ts'
 
-export interface QuietParts {
+interface QuietParts {
   readonly clock: Clock
   readonly started: Started | undefined
   readonly turns: Turns

@@ -2,7 +2,7 @@
 // the namenode, so that finished work is not lost during an outage. Until then the attempt counts as running. A report that the namenode
 // refuses permanently is replaced by a failure of the attempt, with the reason.
 
-import { asError, codes } from '../../src/base/errors.ts'
+import { asError } from '../../src/base/errors.ts'
 import type { Address, AttemptId, NodeId } from '../../src/base/ids.ts'
 import { backoffMs } from '../../src/base/backoff.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -13,7 +13,7 @@ import { finished, progress } from '../../src/protocol/task.ts'
 import type { Caller } from '../../src/rpc/call.ts'
 import { failed, type AttemptOutcome } from './messages.ts'
 
-export interface ReporterOptions {
+interface ReporterOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -73,7 +73,7 @@ export class Reporter {
         } catch (thrown) {
           const error = asError(thrown)
           if (signal.aborted) break
-          if (!codes[error.code].retryable && error.code !== 'OUTCOME_UNKNOWN') {
+          if (!error.retryable && error.code !== 'OUTCOME_UNKNOWN') {
             log.error('the namenode refuses the report of an attempt', { error, attempt })
             if (refused) return false
             refused = true

@@ -18,7 +18,7 @@ import { BlockTokens } from '../../src/rpc/token.ts'
 import { ClusterTime } from '../heartbeat/time.ts'
 import type { Setup } from './messages.ts'
 
-export interface ExecutorSessionOptions {
+interface ExecutorSessionOptions {
   readonly clock: Clock
   readonly disk: Disk
   readonly random: Random

@@ -27,7 +27,7 @@ import type { AttemptOutcome } from './messages.ts'
 import { openOutput, type OpenOutput } from './output.ts'
 import { untilQuiet } from './quiet.ts'
 
-export interface TaskAttemptOptions {
+interface TaskAttemptOptions {
   readonly session: ExecutorSession
   readonly work: TaskWork
   readonly program: PlannedProgram

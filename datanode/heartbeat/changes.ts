@@ -7,7 +7,7 @@ import type { Replica } from '../../src/protocol/report.ts'
 
 type Change = { readonly kind: 'added'; readonly replica: Replica } | { readonly kind: 'removed' | 'bad' }
 
-export interface ChangeBatch {
+interface ChangeBatch {
   readonly added: Replica[]
   readonly removed: BlockId[]
   readonly bad: BlockId[]

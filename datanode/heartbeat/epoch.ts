@@ -12,7 +12,7 @@ import { nothingSeen, whyBehind, type Command, type Seen } from '../../src/proto
 
 interface Copy { readonly dir: string; readonly path: string; seen: Seen }
 
-export interface FenceOptions {
+interface FenceOptions {
   readonly clock: Pick<Clock, 'after'>
   /** A disk has refused to store the position: it is not to be trusted with blocks either. */
   readonly refused: (dir: string, error: unknown) => void

@@ -5,7 +5,7 @@ import type { BlockId, StorageId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { BlockStore } from '../store/store.ts'
 
-export interface ReportPage {
+interface ReportPage {
   readonly first: boolean
   readonly last: boolean
   readonly storages: Array<{ id: StorageId; blocks: Array<[BlockId, number, number]> }>

@@ -14,7 +14,7 @@ const share = 0.1
 /** Tolerance between two start times computed from replies of the same namenode process. */
 const sameLifeMs = 5_000
 
-export interface GuardOptions {
+interface GuardOptions {
   readonly clock: Clock
   readonly log: Log
   /** Age from which a namenode is trusted. */

@@ -4,7 +4,7 @@
 import { asError } from '../../src/base/errors.ts'
 import { Scrubber, type ScrubberOptions } from './scrubber.ts'
 
-export interface DiskMaintenanceOptions extends Omit<ScrubberOptions, 'storage'> {
+interface DiskMaintenanceOptions extends Omit<ScrubberOptions, 'storage'> {
   /** Interval between two calls of the store's `tend`. */
   readonly tendMs: number
 }

@@ -15,7 +15,7 @@ import { decodeIndex, type Extent } from '../../src/shuffle/segment.ts'
 import type { SegmentServer, ShuffleRequest } from '../ports.ts'
 import { outputFiles, outputsDirectory } from './place.ts'
 
-export interface MapOutputsOptions {
+interface MapOutputsOptions {
   readonly disk: Disk
   /** The node's home. */
   readonly dir: string

@@ -10,7 +10,7 @@ import { watch } from '../../src/protocol/job.ts'
 import type { Caller } from '../../src/rpc/call.ts'
 import type { MapOutputs } from './outputs.ts'
 
-export interface OutputSweeperOptions {
+interface OutputSweeperOptions {
   readonly clock: Clock
   readonly log: Log
   readonly namenode: Address

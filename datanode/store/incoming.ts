@@ -19,7 +19,7 @@ const syncBytes = 32 * MiB
 
 export interface IncomingTools { readonly disk: Disk; readonly failpoints: Failpoints }
 
-export interface IncomingEnd {
+interface IncomingEnd {
   /** The block is durable. */
   sealed(length: number, crc: number): void
   /** Its files were removed, or will be at the next start. */

@@ -10,7 +10,7 @@ import { Incoming, type IncomingTools } from './incoming.ts'
 import type { Storage } from './storage.ts'
 import { refusalOf } from './diskerror.ts'
 
-export interface IntakeOptions extends IncomingTools {
+interface IntakeOptions extends IncomingTools {
   readonly disks: Disks
   readonly removals: Removals
   /** The block is durable on a storage that has not failed. */

@@ -2,7 +2,7 @@
 
 import type { BlockId } from '../../src/base/ids.ts'
 
-export interface IndexEntry {
+interface IndexEntry {
   readonly length: number
   /** CRC32C of the whole block. */
   readonly crc: number

@@ -12,7 +12,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
 
-export interface RetentionOptions {
+interface RetentionOptions {
   readonly disk: Disk
   readonly clock: Clock
   readonly log: Log

@@ -25,7 +25,7 @@ const quarantine = { keepMs: 30 * 86_400_000, countMax: 100, bytesMax: 4 * GiB }
 /** Share of the disk that stays free for other writers (map outputs, logs): below it the trash is emptied, then the quarantine. */
 const shortShare = 0.05
 
-export interface StorageOptions {
+interface StorageOptions {
   readonly disk: Disk
   readonly clock: Clock
   readonly log: Log

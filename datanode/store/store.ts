@@ -23,7 +23,7 @@ import { Storage } from './storage.ts'
 import { isDamage, diskErrorOf } from './diskerror.ts'
 import { readWhole, type VerifyOptions } from './verify.ts'
 
-export interface StoreListener {
+interface StoreListener {
   added(replica: Replica): void
   removed(id: BlockId): void
   /** A damaged block was found. `told` must be called when the namenode has acknowledged it. */
@@ -32,7 +32,7 @@ export interface StoreListener {
   failed(storage: Storage, error: unknown, last: boolean): void
 }
 
-export interface BlockStoreOptions {
+interface BlockStoreOptions {
   readonly disk: Disk
   readonly clock: Clock
   readonly log: Log

@@ -20,7 +20,7 @@ import type { Wires } from '../../src/file/wires.ts'
 import type { Incoming } from '../store/incoming.ts'
 import type { BlockStore } from '../store/store.ts'
 
-export type WriteRequest = Extract<TransferRequest, { op: 'write' }>
+type WriteRequest = Extract<TransferRequest, { op: 'write' }>
 
 export interface ReceiveTools {
   readonly node: NodeId

@@ -11,9 +11,9 @@ import { limits } from '../../src/base/limits.ts'
 import type { TransferRequest } from '../../src/protocol/transfer.ts'
 import type { OpenBlock, BlockStore } from '../store/store.ts'
 
-export type ReadRequest = Extract<TransferRequest, { op: 'read' }>
+type ReadRequest = Extract<TransferRequest, { op: 'read' }>
 
-export interface ServeTools {
+interface ServeTools {
   readonly store: BlockStore
   readonly pool: FramePool
   /** Counts bytes as they leave. */

@@ -16,7 +16,7 @@ import type { SegmentServer } from '../ports.ts'
 import { Receiving, type ReceiveTools } from './receive.ts'
 import { serveRange } from './serve.ts'
 
-export interface TransfersOptions extends Omit<ReceiveTools, 'onBytes'> {
+interface TransfersOptions extends Omit<ReceiveTools, 'onBytes'> {
   readonly tokens: BlockTokens
   readonly cluster: () => ClusterId
   /** Throws if this node must not take new blocks now. */

@@ -10,7 +10,7 @@ import { audit } from './audit.ts'
 /** Wait of one call; well below the deadline of calls. */
 const waitMs = 5_000
 
-export interface AuditsDeps {
+interface AuditsDeps {
   readonly journal: Pick<Journal, 'snapshot'>
   readonly clock: Clock
 }

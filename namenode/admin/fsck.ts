@@ -18,14 +18,14 @@ const sliceSteps = 100
 /** Blocks listed per page. */
 const listedMax = 4_000
 
-export interface FsckTools {
+interface FsckTools {
   readonly view: View
   readonly map: BlockMap
   readonly isCorrupt: (block: Block['id']) => boolean
   readonly yield: () => Promise<void>
 }
 
-export interface FsckRequest {
+interface FsckRequest {
   readonly path: string
   readonly after?: { readonly path: string; readonly chunk?: number } | undefined
   readonly healthy?: boolean | undefined

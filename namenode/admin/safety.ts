@@ -19,7 +19,7 @@ import type { Audits } from './audits.ts'
 import { fsckPage } from './fsck.ts'
 import { lostRoutes } from './lost.ts'
 
-export interface SafetyOptions {
+interface SafetyOptions {
   readonly journal: Journal
   readonly blocks: Blocks
   readonly registry: NodeRegistry

@@ -23,7 +23,7 @@ export interface BackupPlan {
   readonly atEnd?: boolean | undefined
 }
 
-export interface BackupsOptions {
+interface BackupsOptions {
   readonly world: Pick<World, 'disk' | 'clock' | 'log' | 'inspectStore'>
   readonly store: Store
   readonly journal: LocalJournal

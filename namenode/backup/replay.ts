@@ -14,7 +14,7 @@ import { factsOf } from './digest.ts'
 
 const copyBytes = 4 * MiB
 
-export interface Replay {
+interface Replay {
   /** Directory of a closed store, which is not changed; undefined: an empty one. */
   readonly base: string | undefined
   readonly baseSeq: number

@@ -13,7 +13,7 @@ import { checkSuperuser } from './maintenance.ts'
 import type { Balancer } from './balancer.ts'
 import { balanceRequest, setBalance } from './balancerequest.ts'
 
-export interface BalanceControlOptions {
+interface BalanceControlOptions {
   readonly journal: Journal
   readonly balancer: Balancer
   readonly clock: Clock

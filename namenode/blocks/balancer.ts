@@ -19,7 +19,7 @@ import { health } from './health.ts'
 import { isSure, type ExcessReplicas } from './excess.ts'
 import type { BalanceRequest } from './balancerequest.ts'
 
-export interface BalancerOptions {
+interface BalancerOptions {
   readonly map: BlockMap
   readonly registry: NodeRegistry
   readonly repair: Repair

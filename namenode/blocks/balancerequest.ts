@@ -15,7 +15,7 @@ export interface BalanceRequest {
 
 const key = textKey('balance')
 
-export interface SetBalance extends Requested {
+interface SetBalance extends Requested {
   /** undefined: removes the request. */
   readonly wish?: BalanceRequest | undefined
   /** If set: only if the stored request is the one of this time. */

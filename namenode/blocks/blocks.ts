@@ -24,7 +24,7 @@ import { Suspects } from './suspects.ts'
 import { ExcessReplicas } from './excess.ts'
 import { census, Review } from './walk.ts'
 
-export interface BlocksOptions {
+interface BlocksOptions {
   readonly view: View
   readonly registry: NodeRegistry
   readonly reportIds: ReportIds

@@ -12,7 +12,7 @@ import type { BlockMap } from './map.ts'
 import { racksOf, surplus } from './placement.ts'
 import { health, type Health } from './health.ts'
 
-export interface ExcessOptions {
+interface ExcessOptions {
   readonly map: BlockMap
   readonly registry: NodeRegistry
   readonly deletions: Deletions

@@ -18,7 +18,7 @@ import { Queues } from './queues.ts'
 import { CopyBackoff } from './backoff.ts'
 import { hopeless, levelOf, health, type Level, type Health, type ReplicaCounts } from './health.ts'
 
-export interface RepairOptions {
+interface RepairOptions {
   readonly map: BlockMap
   readonly registry: NodeRegistry
   readonly tokens: BlockTokens

@@ -20,7 +20,7 @@ import { UnknownBlocks } from './unknown.ts'
 import type { Suspects } from './suspects.ts'
 import { isSure } from './excess.ts'
 
-export interface ReportsOptions {
+interface ReportsOptions {
   readonly view: View
   readonly map: BlockMap
   readonly repair: Repair

@@ -15,7 +15,7 @@ import type { Authority } from '../nodes/authority.ts'
 /** Fraction of all blocks. */
 const enough = 0.999
 
-export interface SafeModeOptions {
+interface SafeModeOptions {
   readonly clock: Pick<Clock, 'mono'>
   readonly nodeDeadMs: number
   /** Blocks of all files, and those with a replica. */

@@ -39,7 +39,7 @@ export interface NodesPort {
   place(node: NodeId): (NodePlace & { readonly alive: boolean }) | undefined
 }
 
-export interface BlocksPort {
+interface BlocksPort {
   /** Live holders of a block. */
   holders(block: BlockId): readonly NodeId[]
   /** Issues a token to read the block. */

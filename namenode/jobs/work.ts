@@ -14,7 +14,7 @@ type BlockPlaces = Extract<TaskWork['input'], { kind: 'split' }>['places']
 /** Directory of a job's attempts: `<staging>/<attempt>/part-00000…`. */
 export const stagingOf = (job: JobId): string => join(join(systemDirectory, 'jobs'), job)
 
-export interface WorkDeps extends Pick<JobsDeps, 'nodes' | 'blocks'> { readonly params: TaskWork['params'] }
+interface WorkDeps extends Pick<JobsDeps, 'nodes' | 'blocks'> { readonly params: TaskWork['params'] }
 
 export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, blocks, params }: WorkDeps): TaskWork {
   const { stage, task } = attemptParts(id)

@@ -11,7 +11,7 @@ import type { View } from './view.ts'
  * `unknown`: the start that the datanode has seen is not recorded here; it may belong to another copy.
  * `silent`: no evidence for or against this directory.
  */
-export type EvidenceVerdict = 'own' | 'behind' | 'unknown' | 'silent'
+type EvidenceVerdict = 'own' | 'behind' | 'unknown' | 'silent'
 
 export interface Evidence {
   readonly verdict: EvidenceVerdict

@@ -62,7 +62,7 @@ export function encodeFrame({
   return frame
 }
 
-export type FrameRead =
+type FrameRead =
   | { readonly kind: 'frame'; readonly seq: number; readonly epoch: number; readonly count: number; readonly bytes: number; parse(): Frame }
   /** End of the bytes. */
   | { readonly kind: 'end' }

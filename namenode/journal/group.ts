@@ -25,7 +25,7 @@ export interface PendingOperation {
 /** A frame is closed when it exceeds this size. */
 const frameBytes = 16 * MiB
 
-export interface Deciding {
+interface Deciding {
   readonly timeMs: number
   readonly log: Log
   /** Damage found while the store was read, if any: no operation of the group may then be applied. */

@@ -8,7 +8,7 @@ import { idKey, readId } from './keys.ts'
 import type { View } from './view.ts'
 
 /** One start in the lineage. */
-export interface Ancestor {
+interface Ancestor {
   /** CRC32C of the incarnation's name. */
   readonly sum: number
   /** Number of the start's operation. */

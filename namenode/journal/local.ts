@@ -36,7 +36,7 @@ const groupMax = 1024
 /** Time bound for deciding a group: some operations take 30 ms each (a file of 10,000 blocks). At least one is decided. */
 const groupMs = 10
 
-export interface JournalOptions {
+interface JournalOptions {
   readonly store: Store
   readonly disk: Disk
   readonly clock: Clock

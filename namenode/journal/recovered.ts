@@ -22,7 +22,7 @@ const lostKey = textKey('lost')
 const jobsKey = textKey('jobs')
 
 /** Block ids that lost operations may have given out; `to` exclusive. */
-export interface LostRange { readonly from: BlockId; readonly to: BlockId }
+interface LostRange { readonly from: BlockId; readonly to: BlockId }
 
 /** `incarnation`: missing in journals of versions that recorded no starts; replay of such an operation keeps its old effect. */
 export const recovered = mutation<

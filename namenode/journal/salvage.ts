@@ -6,7 +6,7 @@ import { decodeHeader, frameAt, frameBehind, headerBytes, type Frame } from './f
 import { segmentNumber } from './segments.ts'
 
 /** Valid frames in one file that follow each other without a gap. */
-export interface Stretch {
+interface Stretch {
   readonly path: string
   /** `from`: its first operation; `to`: the operation after its last. */
   readonly from: number

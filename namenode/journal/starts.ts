@@ -38,7 +38,7 @@ export function startsOf(view: Pick<View, 'get'>): Starts {
 }
 
 /** `lineage` is missing in operations of versions without a lineage; replay of such an operation keeps its old effect. */
-export interface NoteOptions { readonly lossy?: boolean; readonly lineage?: true | undefined }
+interface NoteOptions { readonly lossy?: boolean; readonly lineage?: true | undefined }
 
 /** Records a start. REQUIRES: the epoch has been raised. */
 export function noteStart(draft: Draft, incarnation: string, { lossy = false, lineage }: NoteOptions = {}): void {

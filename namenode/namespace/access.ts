@@ -9,7 +9,7 @@ import type { NameEntry } from './entry.ts'
 export const mayRead = 4
 export const mayWrite = 2
 export const maySearch = 1
-export type AccessRequest = typeof mayRead | typeof mayWrite | typeof maySearch
+type AccessRequest = typeof mayRead | typeof mayWrite | typeof maySearch
 
 export const stickyBit = 0o1000
 

@@ -6,7 +6,7 @@ import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, nameOfKey } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
 
-export interface StoredAttribute { readonly name: string; readonly value: Buffer }
+interface StoredAttribute { readonly name: string; readonly value: Buffer }
 
 export function* attributesOf(view: View, inode: InodeId): Iterable<StoredAttribute> {
   if (view.counters.attributes === 0) return

@@ -16,7 +16,7 @@ export interface Block {
 }
 
 /** A block that belongs to a file. */
-export interface KnownBlock {
+interface KnownBlock {
   readonly id: BlockId
   readonly inode: InodeId
   readonly length: number

@@ -19,7 +19,7 @@ export const stagingDirectory = `${systemDirectory}/jobs`
 
 const identityKey = textKey('cluster')
 
-export interface ClusterIdentity { readonly cluster: ClusterId; readonly createdMs: number }
+interface ClusterIdentity { readonly cluster: ClusterId; readonly createdMs: number }
 
 export const format = mutation<{ cluster: string; owner: string; nowMs: number }, undefined>({
   kind: 'namespace.format',

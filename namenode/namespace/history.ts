@@ -17,7 +17,7 @@ import { decodeEntry, sinceOf, type NameEntry } from './entry.ts'
 import { hookOf, rootId } from './resolve.ts'
 
 /** Snapshots that see a place: those of this directory with numbers up to `newest`. */
-export interface Seer { readonly directory: number; readonly newest: number }
+interface Seer { readonly directory: number; readonly newest: number }
 
 const version = 1
 const packer = new Packer()

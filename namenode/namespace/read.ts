@@ -12,7 +12,7 @@ import { childrenOf, find, mayList, type FoundName } from './asof.ts'
 
 export const stat = (view: View, actor: Actor, path: string): FileStatus => statusOf(path, find(view, actor, path).entry)
 
-export interface ListPage { readonly entries: FileStatus[]; readonly next?: string }
+interface ListPage { readonly entries: FileStatus[]; readonly next?: string }
 
 export function list(
   view: View, actor: Actor,

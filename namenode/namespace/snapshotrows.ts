@@ -7,7 +7,7 @@ import { Packer, Unpacker } from '../journal/codec.ts'
 import { pairKey, readId } from '../journal/keys.ts'
 import type { Row, View } from '../journal/view.ts'
 
-export interface SnapshotRow {
+interface SnapshotRow {
   readonly directory: InodeId
   readonly seq: number
   readonly name: string

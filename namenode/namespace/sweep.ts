@@ -12,7 +12,7 @@ import { dropAttributes } from './attributes.ts'
 import { dropUsage } from './usage.ts'
 import { decodeVersion, doom, forgetVersion, orphan, unmark } from './history.ts'
 
-export interface Swept {
+interface Swept {
   /** Blocks that no longer belong to a file. */
   readonly blocks: BlockId[]
   /** True if the sweep has more work. */

@@ -17,7 +17,7 @@ import { doom, hasSnapshots, mark, orphan, preserve, stampOf } from './history.t
 import { amountsOf, charge, discharge, recharge, recount } from './usage.ts'
 import { encodeHook, keyOf, lowestAt, type Directory, type NamePlace } from './resolve.ts'
 
-export interface NewDirectory { readonly owner: string; readonly group: string; readonly mode: number; readonly nowMs: number }
+interface NewDirectory { readonly owner: string; readonly group: string; readonly mode: number; readonly nowMs: number }
 
 /** Adds a directory. REQUIRES: the name is free. */
 export function addDirectory(draft: Draft, parent: InodeId, name: string, made: NewDirectory): NameEntry {

@@ -17,7 +17,7 @@ import type { Route } from '../../src/rpc/serve.ts'
 import type { Chore } from '../chores.ts'
 import type { Journal } from '../journal/journal.ts'
 
-export type AuthorityState = 'behind' | 'doubt' | 'takeover' | 'safemode' | 'active'
+type AuthorityState = 'behind' | 'doubt' | 'takeover' | 'safemode' | 'active'
 
 /** Results of comparing this directory with what datanodes have seen (succession.ts); each with its reason. */
 export interface Precedence {

@@ -5,7 +5,7 @@ import type { World } from '../../src/ports/world.ts'
 import type { LocalJournal } from '../journal/local.ts'
 import { started } from '../journal/starts.ts'
 
-export interface RaisingOptions {
+interface RaisingOptions {
   readonly world: Pick<World, 'clock' | 'random'>
   readonly journal: Pick<LocalJournal, 'submit' | 'full'>
 }

@@ -18,7 +18,7 @@ import { OrderQueue } from './orders.ts'
 import { inService, type NodeService } from './service.ts'
 import type { ReportIds } from './reportids.ts'
 
-export interface NodeTimes {
+interface NodeTimes {
   readonly nodeStaleMs: number
   readonly nodeDeadMs: number
   readonly longPollMs: number

@@ -20,7 +20,7 @@ import type { NodeRegistry } from './registry.ts'
 import type { Succession } from './succession.ts'
 import type { ReportIds } from './reportids.ts'
 
-export interface NodesOptions {
+interface NodesOptions {
   readonly cluster: ClusterId
   readonly succession: Pick<Succession, 'command' | 'meet'>
   readonly authority: Pick<Authority, 'unsure'>

@@ -12,7 +12,7 @@ import { textKey } from '../journal/keys.ts'
 import { mutation, type AnyMutation, type Requested } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 
-export type ServiceState = 'in-service' | 'decommissioning' | 'decommissioned' | 'maintenance'
+type ServiceState = 'in-service' | 'decommissioning' | 'decommissioned' | 'maintenance'
 
 export interface NodeService {
   readonly state: ServiceState
@@ -24,7 +24,7 @@ export const inService: NodeService = Object.freeze({ state: 'in-service' })
 
 export const sameService = (a: NodeService, b: NodeService): boolean => a.state === b.state && a.untilMs === b.untilMs
 
-export interface SetService extends Requested {
+interface SetService extends Requested {
   readonly node: NodeId
   readonly service: NodeService
   /** If set: only if the stored state is still this, so that automatic changes do not override an operator. */

@@ -26,7 +26,7 @@ import type { LocalJournal } from '../journal/local.ts'
 import { becameSure, startsOf, type Starts } from '../journal/starts.ts'
 import { Raising } from './raising.ts'
 
-export interface SuccessionOptions {
+interface SuccessionOptions {
   readonly world: Pick<World, 'clock' | 'disk' | 'log' | 'random'>
   readonly journal: Pick<LocalJournal, 'view' | 'submit' | 'full'>
   /** The namenode's directory. */

@@ -12,7 +12,7 @@ import { counted } from './mutations.ts'
 /** Entries between two turns of the event loop. */
 const slice = 1000
 
-export interface CounterOptions {
+interface CounterOptions {
   readonly journal: Journal
   readonly clock: Clock
   /** True while nothing may be changed. */

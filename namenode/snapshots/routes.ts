@@ -19,7 +19,7 @@ import { allSnapshots, snapshotsOf } from '../namespace/snapshotrows.ts'
 
 const pageMax = 1000
 
-export interface SnapshotOptions {
+interface SnapshotOptions {
   readonly journal: Journal
   readonly clock: Clock
   readonly actor: (user: string) => Actor

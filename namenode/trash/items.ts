@@ -19,7 +19,7 @@ import { addDirectory } from '../namespace/tree.ts'
 
 export const trashDirectory = join(systemDirectory, 'trash')
 
-export interface Item {
+interface Item {
   readonly key: Buffer
   /** `20261123T023805.123Z-77`. */
   readonly name: string

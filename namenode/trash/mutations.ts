@@ -49,7 +49,7 @@ export const restore = mutation<UserOperation & { item: string; to?: string | un
   },
 })
 
-export interface Purged {
+interface Purged {
   readonly removed: number
   /** Name of the item to continue at. */
   readonly next?: string

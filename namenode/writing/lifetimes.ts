@@ -6,7 +6,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { View } from '../journal/view.ts'
 import { leases } from './lease.ts'
 
-export interface LeaseTimes {
+interface LeaseTimes {
   readonly leaseSoftMs: number
   readonly leaseHardMs: number
 }

@@ -27,7 +27,7 @@ export interface Created {
   readonly blocks: readonly BlockId[]
 }
 
-export interface CreateAsked extends UserOperation {
+interface CreateAsked extends UserOperation {
   readonly path: string
   readonly overwrite?: boolean | undefined
   readonly parents?: boolean | undefined
@@ -121,7 +121,7 @@ export const allocate = mutation<
   },
 })
 
-export interface Completed {
+interface Completed {
   readonly status: FileStatus
   /** Allocated blocks that are not part of the file. */
   readonly unused: readonly BlockId[]

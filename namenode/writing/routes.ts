@@ -27,7 +27,7 @@ import type { Lifetimes } from './lifetimes.ts'
 import { abandon, allocate, complete, create, directoryOf, type Created } from './mutations.ts'
 import { sizesOf, Targets } from './targets.ts'
 
-export interface WritingOptions {
+interface WritingOptions {
   readonly journal: Journal
   readonly registry: NodeRegistry
   readonly map: BlockMap

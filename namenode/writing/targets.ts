@@ -17,7 +17,7 @@ const unknownBytes = MiB
 export const sizesOf = (blockBytes: number, bytes: number | undefined): readonly number[] =>
   (bytes === undefined ? [blockBytes, Math.min(blockBytes, unknownBytes)] : [Math.min(blockBytes, bytes)])
 
-export interface TargetRequest {
+interface TargetRequest {
   readonly replication: number
   readonly sizes: readonly number[]
   /** Host of the writer. */

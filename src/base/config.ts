@@ -30,7 +30,7 @@ export interface ConfigSources {
   readonly userDirectory: string
 }
 
-export interface ConfigFile {
+interface ConfigFile {
   readonly path: string
   /** undefined: the file does not exist. */
   readonly text: string | undefined

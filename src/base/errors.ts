@@ -6,11 +6,15 @@ interface CodeFacts {
   readonly status: number
   /** True if the same request may be sent again, to the same or another server, without human intervention. */
   readonly retryable: boolean
+  /** True if the call itself sends it again (src/rpc/call.ts). */
+  readonly resent: boolean
   /** Process exit code of the command line (sysexits.h where one fits). */
   readonly exit: number
 }
 
-const code = (status: number, retryable: boolean, exit: number): CodeFacts => ({ status, retryable, exit })
+const code = (status: number, retryable: boolean, exit: number): CodeFacts => ({ status, retryable, resent: retryable, exit })
+/** Retryable by the caller only, after it has acted: until then the same request gets the same reply. */
+const afterAction = (status: number, exit: number): CodeFacts => ({ status, retryable: true, resent: false, exit })
 
 export const codes = {
   // Files and directories
@@ -34,8 +38,8 @@ export const codes = {
   /** The path is now another file than the one being read; or data sent before a job is no longer available. */
   ESTALE: code(409, false, 1),
   // Blocks
-  /** No live replica of a block is reachable now. */
-  BLOCK_MISSING: code(503, true, 1),
+  /** No live replica of a block is reachable now. A reader asks for the block's locations again. */
+  BLOCK_MISSING: afterAction(503, 1),
   /** Data does not match its checksum, length or identity. */
   CORRUPT: code(500, false, 74),
   LEASE_EXPIRED: code(410, false, 1),
@@ -43,7 +47,7 @@ export const codes = {
   UNAUTHENTICATED: code(401, false, 77),
   WRONG_CLUSTER: code(421, false, 78),
   /** The node must register again before its other calls are accepted. */
-  UNREGISTERED: code(409, true, 1),
+  UNREGISTERED: afterAction(409, 1),
   STALE_EPOCH: code(409, false, 1),
   SAFE_MODE: code(503, true, 75),
   OVERLOADED: code(429, true, 75),
@@ -57,7 +61,8 @@ export const codes = {
   // Jobs
   /** The program does not compile, does not load, or lacks the expected export. */
   PROGRAM_INVALID: code(400, false, 65),
-  TASK_FAILED: code(500, true, 1),
+  /** The scheduler runs the task again. */
+  TASK_FAILED: afterAction(500, 1),
   JOB_FAILED: code(500, false, 1),
   JOB_CANCELLED: code(409, false, 130),
   // Processes
@@ -71,7 +76,7 @@ export const codes = {
 
 export type ErrorCode = keyof typeof codes
 
-export interface ErrorOptions {
+interface ErrorOptions {
   readonly cause?: unknown
   /** Structured facts: path, block, node, file, record, offset… Must survive JSON. */
   readonly details?: Readonly<Record<string, unknown>>

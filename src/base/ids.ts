@@ -41,7 +41,7 @@ export const splitsId = (text: string) => text as SplitsId
 export const programId = (text: string) => text as ProgramId
 export const address = (text: string) => text as Address
 
-export interface AttemptParts {
+interface AttemptParts {
   readonly job: JobId
   readonly stage: number
   readonly task: number

@@ -28,7 +28,7 @@ const tableBytesMax = chunkCount(framePayloadBytesMax) * 4
 const headBytes = 512
 assert(frameHeaderBytes + tableBytesMax <= headBytes)
 
-export interface FrameHeader {
+interface FrameHeader {
   readonly type: FrameType
   readonly tableBytes: number
   readonly payloadBytes: number

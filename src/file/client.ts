@@ -43,7 +43,7 @@ export interface FileClientOptions {
   readonly background?: Background | undefined
 }
 
-export interface WriterOptions extends CreateOptions {
+interface WriterOptions extends CreateOptions {
   /** Allocates the first block with the file: saves a call if data will certainly be written. */
   readonly eager?: boolean | undefined
 }

@@ -11,7 +11,7 @@ import type { Log } from '../ports/log.ts'
 import { abandon, renew } from '../protocol/writing.ts'
 import type { Caller } from '../rpc/call.ts'
 
-export interface LeasesOptions {
+interface LeasesOptions {
   readonly caller: Caller
   readonly clock: Clock
   readonly log: Log

@@ -13,7 +13,7 @@ import type { NodePlace } from '../protocol/fields.ts'
 import { transferReply, type TransferEnd, type TransferReply } from '../protocol/transfer.ts'
 import type { HeldWire, Wires } from './wires.ts'
 
-export interface PipeTarget {
+interface PipeTarget {
   readonly cluster: ClusterId
   readonly block: BlockId
   /** Maximum length of the block. */
@@ -26,7 +26,7 @@ export interface PipeTarget {
 export interface Lost { readonly node: NodeId; readonly message: string }
 export interface Written { readonly nodes: readonly NodeId[]; readonly failed: readonly Lost[] }
 
-export interface PipeOptions { readonly signal?: AbortSignal | undefined; readonly progressMs?: number | undefined }
+interface PipeOptions { readonly signal?: AbortSignal | undefined; readonly progressMs?: number | undefined }
 
 /** Timeout of a member, longer with more members behind it: the member in front of the failed one must notice first. */
 export const patience = (progressMs: number, membersBehind: number): number => progressMs * (1 + (membersBehind + 1) / 3)

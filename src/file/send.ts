@@ -8,7 +8,7 @@ import { limits } from '../base/limits.ts'
 import type { Pipe, Written } from './pipe.ts'
 import type { BlockSource } from './source.ts'
 
-export interface SentBlock extends Written {
+interface SentBlock extends Written {
   readonly length: number
   readonly crc: number
 }

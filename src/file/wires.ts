@@ -16,7 +16,7 @@ const idleMsDefault = 15_000
 const idlePerServerMax = 8
 const connectMs = 5_000
 
-export interface WiresOptions {
+interface WiresOptions {
   readonly net: Net
   readonly caller: Pick<Caller, 'admission'>
   readonly clock: Clock

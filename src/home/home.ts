@@ -8,7 +8,7 @@ import type { Disk, DiskLock } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 import { makeDirectory } from './directory.ts'
 
-export type HomeRole = 'namenode' | 'datanode' | 'storage' | 'embedded' | 'cluster'
+type HomeRole = 'namenode' | 'datanode' | 'storage' | 'embedded' | 'cluster'
 
 interface Stamp {
   readonly format: 1
@@ -22,7 +22,7 @@ interface Stamp {
 
 export const stampName = 'gristmill.json'
 
-export interface HomeOptions {
+interface HomeOptions {
   readonly role: HomeRole
   /** The cluster it must belong to; a fresh directory is stamped with it. */
   readonly cluster?: ClusterId | undefined

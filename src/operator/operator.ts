@@ -30,7 +30,7 @@ export interface Sink<Result> {
   discard(): Promise<void>
 }
 
-export interface RecordPlace { readonly path: string; readonly offset: number }
+interface RecordPlace { readonly path: string; readonly offset: number }
 
 /** The user's function threw `cause`. */
 export class FunctionFailed extends Error {

@@ -13,7 +13,7 @@ import { showValue } from '../base/show.ts'
 import { isPromise } from './operator.ts'
 
 /** Names as they are in a program's definition. */
-export type FunctionName = 'map' | 'reduce' | 'setup' | 'teardown'
+type FunctionName = 'map' | 'reduce' | 'setup' | 'teardown'
 
 /** All turns of one task, one after the other. Each has its own `emit`, so that a late call is told apart from one for a later record. */
 export class Turns {

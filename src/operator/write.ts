@@ -18,14 +18,14 @@ export interface OutputFile<Written> {
   abort(): Promise<void>
 }
 
-export interface FileSinkOptions<Written> {
+interface FileSinkOptions<Written> {
   readonly output: OutputOptions
   readonly open: () => Promise<OutputFile<Written>>
   /** Buffer for bytes emitted between two calls of `settle`; the sink closes it. */
   readonly overflow: Overflow
 }
 
-export interface FileSinkResult<Written> {
+interface FileSinkResult<Written> {
   readonly file: Written
   /** CRC32C of all its bytes. */
   readonly crc: number

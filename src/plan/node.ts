@@ -13,10 +13,10 @@ export type PlanNode = ReadNode | MapNode | CombineNode | ShuffleNode | ReduceNo
 export interface ReadNode { readonly kind: 'read'; readonly options: InputOptions }
 
 /** (record, emit, context): any number of key-value pairs. */
-export interface MapNode { readonly kind: 'map'; readonly source: PlanNode; readonly fn: FunctionIndex }
+interface MapNode { readonly kind: 'map'; readonly source: PlanNode; readonly fn: FunctionIndex }
 
 /** (key, values) → value. May run before, during and after a shuffle, any number of times. */
-export interface CombineNode { readonly kind: 'combine'; readonly source: PlanNode; readonly fn: FunctionIndex }
+interface CombineNode { readonly kind: 'combine'; readonly source: PlanNode; readonly fn: FunctionIndex }
 
 /** Groups pairs with equal keys, in the order of keys. */
 export interface ShuffleNode {
@@ -29,7 +29,7 @@ export interface ShuffleNode {
 }
 
 /** (key, values, emit, context): any number of key-value pairs. Its source is grouped. */
-export interface ReduceNode { readonly kind: 'reduce'; readonly source: PlanNode; readonly fn: FunctionIndex }
+interface ReduceNode { readonly kind: 'reduce'; readonly source: PlanNode; readonly fn: FunctionIndex }
 
 export interface WriteNode { readonly kind: 'write'; readonly source: PlanNode; readonly output: WriteOptions }
 
@@ -48,7 +48,7 @@ export interface Plan {
   readonly hooks: Hooks
 }
 
-export interface Hooks {
+interface Hooks {
   /** (context) */
   readonly setup?: UserFunction
   /** (emit, context) */

@@ -6,7 +6,7 @@ import { asError } from '../base/errors.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Log } from '../ports/log.ts'
 
-export interface PruneBounds {
+interface PruneBounds {
   readonly entries: number
   /** Limit of the bytes of all files, including those in subdirectories; default: none. */
   readonly bytes?: number | undefined

@@ -1,7 +1,7 @@
 // Messages about extended attributes, client → namenode: small values under user-defined names, kept with a file or directory
 // across renames. Names start with `user.`; values are bytes, in base64 here.
 
-import Type, { type Static } from './schema.ts'
+import Type from './schema.ts'
 import { limits } from '../base/limits.ts'
 import { empty, path, requestId } from './fields.ts'
 import { message } from './message.ts'
@@ -10,7 +10,6 @@ const name = Type.String({ minLength: 1, maxLength: limits.nameBytesMax })
 const value = Type.String({ maxLength: Math.ceil(limits.attributeBytesMax / 3) * 4 })
 
 export const attribute = Type.Object({ name, value })
-export type Attribute = Static<typeof attribute>
 
 /** Creates or replaces an attribute. */
 export const set = message('xattr.set', {

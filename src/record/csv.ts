@@ -5,17 +5,11 @@
 import { createScanner, type Dialect } from './boundary.ts'
 import { delimiterCode } from './format.ts'
 
-export interface CsvRow {
-  readonly fields: string[]
-  /** Reason why this row is not valid CSV. */
-  readonly fault: string | undefined
-}
-
 const newline = 10
 const carriageReturn = 13
 const quote = 34
 
-export type OnRow = (fields: string[], fault: string | undefined) => void
+type OnRow = (fields: string[], fault: string | undefined) => void
 
 /** Calls `onRow` for each row that is not blank, in order. `text` begins at a row's start and ends at a row's end. */
 export function parseCsv(text: string, { delimiter = ',', rowEnd = '\n' }: Dialect, onRow: OnRow): void {

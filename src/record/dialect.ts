@@ -23,21 +23,21 @@ export interface Head extends Sample {
   readonly forAll?: boolean | undefined
 }
 
-export interface ToldDialect {
+interface ToldDialect {
   /** Delimiter from the options of the reader or writer. */
   readonly asked?: string | undefined
   /** Delimiter from the file's metadata. */
   readonly claimed?: string | undefined
 }
 
-export type FoundDialect = Dialect & {
+type FoundDialect = Dialect & {
   readonly delimiter: string
   /** True if the delimiter was given or is proven by the rows; false if it is only not contradicted. */
   readonly sure: boolean
 }
 
 /** Reason why the dialect cannot be determined: a sentence without its subject. */
-export interface DialectDoubt { readonly doubt: string }
+interface DialectDoubt { readonly doubt: string }
 
 /** The delimiter by rules 1 and 2. */
 export const toldDelimiter = ({ asked, claimed }: ToldDialect): string | undefined => asked ?? claimed

@@ -7,7 +7,7 @@
 
 import { GristmillError } from '../base/errors.ts'
 
-export type LargeIntegers = 'bigint' | 'string' | 'error'
+type LargeIntegers = 'bigint' | 'string' | 'error'
 
 const integer = /^-?[0-9]+$/
 /** A number larger than any double has 16 digits in a row or an exponent of three digits. */

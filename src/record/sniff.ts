@@ -63,7 +63,7 @@ const marks: ReadonlyArray<readonly [string, Buffer]> = [
   ['utf8', Buffer.from('efbbbf', 'hex')], ['utf16le', Buffer.from('fffe', 'hex')], ['utf16be', Buffer.from('feff', 'hex')],
 ]
 
-export interface SniffOptions {
+interface SniffOptions {
   readonly path: string
   /** Encoding that the reader was given; default: UTF-8 without zero bytes. */
   readonly encoding?: TextEncoding | undefined

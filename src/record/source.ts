@@ -39,7 +39,7 @@ export function inspect(
   return { divisible: dialect.rowEnd !== '\r', dialect }
 }
 
-export interface Claim {
+interface Claim {
   readonly format: RecordFormat
   readonly delimiter?: string | undefined
   /** csv: reason why its dialect is unknown, a sentence without its subject. */

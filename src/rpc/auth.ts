@@ -20,7 +20,7 @@ const signatureForm = /^Gristmill-HMAC ts=(\d{1,16}), nonce=([0-9a-f]{24}), body
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-export interface SignedRequest { readonly method: string; readonly path: string; readonly headers: Headers }
+interface SignedRequest { readonly method: string; readonly path: string; readonly headers: Headers }
 
 export interface CallerIdentity {
   readonly user: string

@@ -5,7 +5,7 @@
 import type { Dispatcher } from 'undici'
 import { abortError } from '../base/abort.ts'
 import type { Background } from '../base/background.ts'
-import { codes, GristmillError, type ErrorCode } from '../base/errors.ts'
+import { codes, GristmillError } from '../base/errors.ts'
 import { exhausted, isExhaustion } from '../base/exhaustion.ts'
 import type { Address } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
@@ -32,7 +32,7 @@ export interface CallOptions {
   readonly onSent?: (() => void) | undefined
 }
 
-export interface UndoOptions<M extends Message> extends CallOptions {
+interface UndoOptions<M extends Message> extends CallOptions {
   /** Reverts the effect. Gets the reply of a call whose caller has aborted. */
   readonly undo: (reply: ReplyOf<M>) => Promise<unknown>
   /** Owner of the work that remains then. */
@@ -54,9 +54,6 @@ export interface CallerOptions {
 const lateMs = 250
 
 const backoff: Backoff = { firstMs: 25, maxMs: 2_000 }
-
-/** Codes of definite replies: the same request would get the same reply, and only the caller can act on it. */
-const final = new Set<ErrorCode>(['UNREGISTERED', 'BLOCK_MISSING', 'TASK_FAILED'])
 
 /** Codes of failed connections: nothing was sent. */
 const unreachable = new Set([
@@ -127,8 +124,7 @@ export class Caller {
       // A server marks an error as final if a retry would not change it.
       const again =
         retry
-        && failure.retryable
-        && !final.has(failure.code)
+        && codes[failure.code].resent
         && (waits || failure.details['final'] !== true)
         && (call.repeatable || !call.unknown)
       if (!again || signal?.aborted || this.#clock.mono() + pause + leastMs >= until) throw verdict(call, failure, attempt)

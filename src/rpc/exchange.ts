@@ -4,9 +4,9 @@
 import type { Dispatcher } from 'undici'
 import type { Address } from '../base/ids.ts'
 
-export interface ExchangeResult { readonly status: number; readonly text: string }
+interface ExchangeResult { readonly status: number; readonly text: string }
 
-export interface ExchangeOptions {
+interface ExchangeOptions {
   readonly address: Address
   readonly path: string
   readonly headers: Record<string, string>
@@ -17,7 +17,7 @@ export interface ExchangeOptions {
   readonly onSent?: (() => void) | undefined
 }
 
-export interface Exchange {
+interface Exchange {
   readonly outcome: Promise<ExchangeResult>
   /** Aborts the exchange; the outcome rejects with the reason. */
   abort(reason: Error): void

@@ -3,7 +3,7 @@
 
 import { asError, codes, GristmillError, isErrorCode, type ErrorCode } from '../base/errors.ts'
 
-export interface FaultBody {
+interface FaultBody {
   readonly error: { readonly code: ErrorCode; readonly message: string; readonly details: Readonly<Record<string, unknown>> }
 }
 

@@ -18,7 +18,7 @@ export interface Sample {
 
 export type Samples = Sample[]
 
-export interface Metric {
+interface Metric {
   /** With the unit at its end: `_bytes`, `_seconds`; `_total` for counters. */
   readonly name: string
   readonly help: string

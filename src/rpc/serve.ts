@@ -19,7 +19,7 @@ import { CallMetrics, exposeCalls, shownAtMost, type Registry } from './metrics.
 import { boundPipelining } from './pipelining.ts'
 import { Repeats, scopedId } from './repeats.ts'
 
-export type Handler<M extends Message> = (request: RequestOf<M>, context: CallContext) => Promise<ReplyOf<M>> | ReplyOf<M>
+type Handler<M extends Message> = (request: RequestOf<M>, context: CallContext) => Promise<ReplyOf<M>> | ReplyOf<M>
 
 export interface Route { readonly message: Message; readonly handler: (request: never, context: CallContext) => unknown }
 

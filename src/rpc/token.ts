@@ -9,7 +9,7 @@ import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { Clock } from '../ports/clock.ts'
 
-export type TokenScope =
+type TokenScope =
   | { readonly mode: 'read' | 'write'; readonly block: BlockId }
   /** All segments of one job's map outputs. */
   | { readonly mode: 'shuffle'; readonly job: JobId }

@@ -20,10 +20,10 @@ export const frameBytesMax = entryBytesMax + 2 * frameTargetBytes
 /** Compression must save at least this much to be worth the reader's time. */
 const ratioMin = 1.3
 
-export type FrameCodec = 'none' | 'zstd'
+type FrameCodec = 'none' | 'zstd'
 const codecs: readonly FrameCodec[] = ['none', 'zstd']
 
-export interface SegmentFrameHeader {
+interface SegmentFrameHeader {
   readonly stored: number
   readonly raw: number
   readonly records: number

@@ -5,7 +5,7 @@ import { GristmillError } from '../base/errors.ts'
 import type { Disk, DiskReader } from '../ports/disk.ts'
 import { segmentInMemory, type Extent, type Segment, type SegmentSource } from './segment.ts'
 
-export interface InboxOptions {
+interface InboxOptions {
   readonly disk: Disk
   /** REQUIRES: it exists. Files are named `<name>.fetch<n>`. */
   readonly directory: string

@@ -14,7 +14,7 @@ export interface Records {
   readonly partitions: Uint32Array
 }
 
-export interface SortOrder {
+interface SortOrder {
   /** Record numbers in order. */
   readonly order: Uint32Array
   /** Partition p is order[bounds[p], bounds[p + 1]). */

@@ -22,7 +22,7 @@ export interface PassOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface Narrowed {
+interface Narrowed {
   readonly runs: readonly SortedRun[]
   /** Number of merges to disk. */
   readonly passes: number

@@ -57,7 +57,7 @@ function mappedBytes(): number {
   }
 }
 
-export interface StoreOptions {
+interface StoreOptions {
   /** Initial size of the map; it grows automatically when it is full. */
   readonly mapBytes?: number
   /** false: commits are not synced. Only for the test profile: a power cut loses acknowledged data. */

@@ -11,7 +11,7 @@ import { inspectStore } from './pages.ts'
 import { childProcesses } from './process.ts'
 import { systemRandom } from './random.ts'
 
-export interface WorldOptions {
+interface WorldOptions {
   /** Kind of process, on every log line. */
   readonly name: string
   readonly logLevel: LogOptions['level']

@@ -11,13 +11,13 @@ import type { JobSpec } from '../../../src/protocol/job.ts'
 import type { UploadsPort } from '../deps.ts'
 import { splitChars } from './splits.ts'
 
-export interface AdmissionDeps {
+interface AdmissionDeps {
   /** Running jobs. */
   readonly jobs: { readonly size: number; values(): Iterable<{ readonly spec: JobSpec }> }
   readonly uploads: () => UploadsPort
 }
 
-export interface AdmissionOptions {
+interface AdmissionOptions {
   readonly heldBytesMax?: number | undefined
 }
 

@@ -33,7 +33,7 @@ const fullMs = 1_000
 /** Codes that mean a failed journal, not a refused mutation. */
 const noAnswer: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE'])
 
-export interface JobStoreOptions {
+interface JobStoreOptions {
   readonly journal: TimedJournal
   readonly clock: Clock
   readonly failpoints?: Failpoints | undefined
