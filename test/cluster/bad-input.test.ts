@@ -3,7 +3,8 @@
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { Member, run, startCluster, until } from '../kit/cluster.ts'
+import { Member, until } from '../kit/cluster.ts'
+import { runHere as run, startClusterHere } from './inprocess.ts'
 import { area, cluster, listing, local, mill, watchCluster } from './watched.ts'
 
 watchCluster()
@@ -120,7 +121,7 @@ describe('addresses', () => {
   })
 
   test('a namenode that is down: commands say so, and work again when it is back', async () => {
-    const down = await startCluster({ datanodes: 1 })
+    const down = await startClusterHere({ datanodes: 1 })
     try {
       await down.ok(['put', '-', '/kept'], 'kept')
       await down.namenode.kill()

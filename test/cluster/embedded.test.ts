@@ -7,6 +7,7 @@ import { open } from '../../client/index.ts'
 import { localMachine } from '../../src/world/machine.ts'
 import { realWorld } from '../../src/world/world.ts'
 import { run, until } from '../kit/cluster.ts'
+import { runHere } from './inprocess.ts'
 import { Peer } from './peer.ts'
 
 // Embedded cluster with several processes on one directory: the first runs the servers, the others use them, and the next takes over.
@@ -55,8 +56,8 @@ test('a second process uses the first one\'s servers, and both see the same file
   expect(await second.ask('read', '/a')).toBe('from the first')
   expect(await first.ask('read', '/b')).toBe('from the second')
   expect([await first.ask('pid'), await second.ask('pid')]).toEqual([first.pid, first.pid])
-  expect((await run(['ls', '/'], env)).stdout).toBe('a\nb\n')
-  expect(JSON.parse((await run(['status', '--json'], env)).stdout)).toMatchObject({
+  expect((await runHere(['ls', '/'], env)).stdout).toBe('a\nb\n')
+  expect(JSON.parse((await runHere(['status', '--json'], env)).stdout)).toMatchObject({
     kind: 'embedded',
     processes: [
       { role: 'namenode', pid: first.pid }, { role: 'datanode', pid: first.pid },
@@ -91,7 +92,7 @@ test('calls that are on their way when the first is killed are made again, each 
   await Promise.all([...work, killed])
   const owners = new Set(await Promise.all(others.map(other => other.ask('pid'))))
   expect(owners.size).toBe(1)
-  expect((await run(['ls', '/'], env)).stdout.trim().split('\n')).toHaveLength(90)
+  expect((await runHere(['ls', '/'], env)).stdout.trim().split('\n')).toHaveLength(90)
 })
 
 test('when the first ends in good order the others go on', async () => {
@@ -151,12 +152,12 @@ test("an old copy of the namenode's directory answers nothing about files, from 
   for (const words of [
     ['ls', '/'], ['put', '-', '/c'], ['ls', '/'], ['safemode', 'leave'],
   ])
-    expect(await run(words, env, 'x'), words.join(' ')).toMatchObject(refused)
-  expect(await run(['safemode'], env)).toMatchObject({ code: 0, stdout: expect.stringContaining('behind its cluster') })
+    expect(await runHere(words, env, 'x'), words.join(' ')).toMatchObject(refused)
+  expect(await runHere(['safemode'], env)).toMatchObject({ code: 0, stdout: expect.stringContaining('behind its cluster') })
   await rm(namenode, { recursive: true })
   await rename(right, namenode)
-  expect(await run(['ls', '/'], env)).toEqual({ code: 0, stdout: 'a\nb\n', stderr: '' })
-  expect(await run(['put', '-', '/c'], env, 'x')).toMatchObject({ code: 0 })
+  expect(await runHere(['ls', '/'], env)).toEqual({ code: 0, stdout: 'a\nb\n', stderr: '' })
+  expect(await runHere(['put', '-', '/c'], env, 'x')).toMatchObject({ code: 0 })
 })
 
 test('a recovery of an old copy says what is lost, by what datanodes have seen, and one of the right directory that nothing is', async () => {
@@ -188,7 +189,7 @@ test('a recovery of an old copy says what is lost, by what datanodes have seen, 
   expect(planned).toMatchObject({ code: 4, outcome: 'planned', behind: { seq: expect.any(Number) } })
   expect(planned.lost).toBeGreaterThanOrEqual(10)
   expect(planned.behind!.seq - planned.seq).toBe(planned.lost)
-  expect((await run(['ls', '/'], env)).code).toBe(75)
+  expect((await runHere(['ls', '/'], env)).code).toBe(75)
   await rename(join(dir, 'datanode'), join(home, 'datanode'))
   expect(await recover('--dry-run')).toMatchObject({ code: 4, outcome: 'planned', lost: planned.lost })
   const told = await run(['namenode', 'recover', '--dry-run'], env)
@@ -202,11 +203,11 @@ test('a recovery of an old copy says what is lost, by what datanodes have seen, 
   await writeFile(join(namenode, 'behind.json'), note)
   expect(await recover()).toMatchObject({ code: 0, outcome: 'nothing', lost: 0, uncertain: false })
   await expect(stat(join(namenode, 'behind.json'))).rejects.toMatchObject({ code: 'ENOENT' })
-  expect((await run(['ls', '/'], env)).stdout).toBe('a\nb0\nb1\nb2\nb3\nb4\n')
+  expect((await runHere(['ls', '/'], env)).stdout).toBe('a\nb0\nb1\nb2\nb3\nb4\n')
   await rename(namenode, right)
   await rename(join(home, 'old'), namenode)
   expect(await recover()).toMatchObject({ code: 4, outcome: 'recovered', lost: planned.lost, uncertain: true })
-  expect(await run(['ls', '/'], env)).toMatchObject({ code: 0, stdout: 'a\n' })
+  expect(await runHere(['ls', '/'], env)).toMatchObject({ code: 0, stdout: 'a\n' })
 })
 
 test('one process may open the same directory twice, and close one of them', async () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { open, type Mill } from '../../client/index.ts'
 import { run, until } from '../kit/cluster.ts'
+import { runHere } from './inprocess.ts'
 import { Peer } from './peer.ts'
 
 // Handover of an embedded cluster: the process that runs its servers ends, at any step of another process's work, which continues.
@@ -202,10 +203,10 @@ test('commands of one pipe do their work, whichever of them holds the servers', 
     ).toEqual({ code: 0, errors: '' })
   }
   for (let round = 0; round < 2; round++) {
-    expect((await run(['cat', `/tail-${round}`], env)).stdout).toBe(lines.slice(-10).join(''))
-    expect((await run(['cat', `/head-${round}`], env)).stdout).toBe(lines.slice(0, 10).join(''))
-    expect((await run(['stat', '--json', `/zero-${round}`], env)).stdout).toContain('3000000')
-    expect((await run(['cat', `/c-${round}`], env)).stdout).toBe(lines.join(''))
+    expect((await runHere(['cat', `/tail-${round}`], env)).stdout).toBe(lines.slice(-10).join(''))
+    expect((await runHere(['cat', `/head-${round}`], env)).stdout).toBe(lines.slice(0, 10).join(''))
+    expect((await runHere(['stat', '--json', `/zero-${round}`], env)).stdout).toContain('3000000')
+    expect((await runHere(['cat', `/c-${round}`], env)).stdout).toBe(lines.join(''))
     expect(await readFile(join(home, `a-${round}`), 'utf8')).toBe(lines.join(''))
   }
 })

@@ -7,13 +7,14 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import type { ClusterStatus } from '../../src/protocol/admin.ts'
-import { startCluster, until } from '../kit/cluster.ts'
+import { until } from '../kit/cluster.ts'
 import { root } from '../tidy/source.ts'
+import { startClusterHere } from './inprocess.ts'
 
 const tools = ['curl', 'openssl', 'jq'].every(tool => spawnSync(tool, ['--version']).error === undefined)
 
 test.skipIf(!tools)('the guide to blocks with curl', async () => { // because not every machine has curl, openssl and jq
-  await using cluster = await startCluster({ datanodes: 2, settings: { GRISTMILL_REPLICATION: '2' } })
+  await using cluster = await startClusterHere({ datanodes: 2, settings: { GRISTMILL_REPLICATION: '2' } })
   const guide = await readFile(join(root, 'docs/guide/http.md'), 'utf8')
   const script = [...guide.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(match => match[1]!).join('')
     .replace('127.0.0.1:8620', cluster.namenode.address).replace('~/.gristmill/cluster/secret', `'${cluster.secretFile}'`)

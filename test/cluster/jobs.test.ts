@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { JobStatus } from '../../src/protocol/job.ts'
-import { startCluster, until, type TestCluster } from '../kit/cluster.ts'
+import { run as runProcess, until, type TestCluster } from '../kit/cluster.ts'
+import { startClusterHere } from './inprocess.ts'
 
 let cluster: TestCluster
 let dir: string
@@ -63,7 +64,7 @@ async function held(name: string): Promise<{ readonly file: string; open(): Prom
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-jobs-'))
-  cluster = await startCluster({ datanodes: 3 })
+  cluster = await startClusterHere({ datanodes: 3 })
   await writeFile(join(dir, 'input.txt'), input.text)
   await cluster.ok(['mkdir', '/in'])
   await cluster.ok(['put', '--block-size', '64KiB', join(dir, 'input.txt'), '/in/'])
@@ -87,8 +88,9 @@ async function outputOf(path: string): Promise<Map<string, number>> {
 }
 
 const program = (name: string) => join(dir, name)
-const run = (name: string, output: string, ...more: string[]) =>
-  cluster.run(['run', program(name), '--input', '/in', '--output', output, '--reducers', '3', ...more])
+const wordsOf = (name: string, output: string, ...more: string[]) =>
+  ['run', program(name), '--input', '/in', '--output', output, '--reducers', '3', ...more]
+const run = (name: string, output: string, ...more: string[]) => cluster.run(wordsOf(name, output, ...more))
 const newest = async (): Promise<JobStatus | undefined> => {
   const line = (await cluster.ok(['jobs', '--json', '--limit', '1'])).split('\n')[0]
   return line ? JSON.parse(line) as JobStatus : undefined
@@ -99,7 +101,7 @@ const runningWith = (output: string, done: number) => until(`a job for ${output}
 })
 
 test('a word count is right, is published whole, and counts what it read', async () => {
-  const result = await run('words.ts', '/words', '--json')
+  const result = await runProcess(wordsOf('words.ts', '/words', '--json'), cluster.env)
   expect(result.stderr + result.stdout).toContain('succeeded')
   expect(result.code).toBe(0)
   expect(await outputOf('/words')).toEqual(input.counts)

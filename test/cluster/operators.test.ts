@@ -5,8 +5,9 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { ClusterStatus, NodeStatus } from '../../src/protocol/admin.ts'
-import { startCluster, until, type TestCluster } from '../kit/cluster.ts'
+import { until, type TestCluster } from '../kit/cluster.ts'
 import { root } from '../tidy/source.ts'
+import { startClusterHere } from './inprocess.ts'
 
 const settings = {
   GRISTMILL_HEARTBEAT: '200ms', GRISTMILL_NODE_STALE: '1s', GRISTMILL_NODE_DEAD: '3s', GRISTMILL_BLOCK_SIZE: '64KiB',
@@ -34,7 +35,7 @@ async function blocksOf(dir: string): Promise<number> {
 }
 
 test('the guide to decommission and maintenance', async () => {
-  await using cluster = await startCluster({ datanodes: 4, settings })
+  await using cluster = await startClusterHere({ datanodes: 4, settings })
   const [leaver] = cluster.datanodes
   const { address } = leaver!
   await cluster.ok(['put', '-', '/harvest'], body)
@@ -89,7 +90,7 @@ test('the guide to decommission and maintenance', async () => {
 })
 
 test('the guide to balance', async () => {
-  await using cluster = await startCluster({ datanodes: 2, settings: { ...settings, GRISTMILL_REPLICATION: '1' } })
+  await using cluster = await startClusterHere({ datanodes: 2, settings: { ...settings, GRISTMILL_REPLICATION: '1' } })
   const [full, empty] = cluster.datanodes
   await full!.end()
   await until('it has left', async () => nodeOf(await statusOf(cluster), full!.address).state !== 'live')

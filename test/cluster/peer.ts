@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { compiledIn } from '../tidy/bundle.ts'
 
 export class Peer {
   readonly #child: ChildProcess
@@ -11,7 +12,9 @@ export class Peer {
   errors = ''
 
   constructor(dir: string, env: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'child/embedded.ts'), dir], { env, stdio: ['pipe', 'pipe', 'pipe'] })
+    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'child/embedded.ts'), dir], {
+      env: { ...env, NODE_COMPILE_CACHE: compiledIn }, stdio: ['pipe', 'pipe', 'pipe'],
+    })
     this.#child.stderr!.on('data', (bytes: Buffer) => { this.errors += bytes.toString() })
     this.#child.stdin!.on('error', () => {})
     this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]()

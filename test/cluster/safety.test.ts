@@ -4,8 +4,9 @@
 import fs from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { startCluster, until, type Result, type TestCluster } from '../kit/cluster.ts'
+import { until, type Result, type TestCluster } from '../kit/cluster.ts'
 import { root } from '../tidy/source.ts'
+import { startClusterHere } from './inprocess.ts'
 
 interface Checked {
   health?: string
@@ -46,7 +47,7 @@ function namedRows(file: Buffer): number[] {
 }
 
 test('the operators\' guide: every command does what it says, and fsck tells healthy, degraded and damaged apart', async () => {
-  await using cluster = await startCluster({
+  await using cluster = await startClusterHere({
     datanodes: 2,
     settings: { GRISTMILL_REPLICATION: '2', GRISTMILL_HEARTBEAT: '200ms', GRISTMILL_NODE_STALE: '800ms', GRISTMILL_NODE_DEAD: '2500ms' },
   })
@@ -98,7 +99,7 @@ test('the operators\' guide: every command does what it says, and fsck tells hea
 })
 
 test('the guide to backups: a namenode whose store goes bad ends rather than answer, and has everything back after a recovery', async () => {
-  await using cluster = await startCluster({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
+  await using cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
   const { dir, namenode } = cluster
   await cluster.ok(['put', '-', '/before'], 'before\n')
   const backups = join(dir, 'mnt')

@@ -16,7 +16,8 @@ import { bearerOf, Credentials, skewMs } from '../../src/rpc/auth.ts'
 import { systemClock } from '../../src/world/clock.ts'
 import { systemNet } from '../../src/world/net.ts'
 import { systemRandom } from '../../src/world/random.ts'
-import { run, startCluster, type TestCluster } from '../kit/cluster.ts'
+import { run as runProcess, type TestCluster } from '../kit/cluster.ts'
+import { runHere as run, startClusterHere } from './inprocess.ts'
 
 let cluster: TestCluster
 let dir = ''
@@ -25,7 +26,7 @@ const local = (name: string): string => join(dir, name)
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-security-'))
-  cluster = await startCluster({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
+  cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
   await cluster.ok(['mkdir', '-p', '/in'])
   await cluster.ok(['put', '-', '/in/a'], 'one\n')
 })
@@ -42,16 +43,17 @@ const secret = async (): Promise<Buffer> => Buffer.from((await readFile(cluster.
 const home = (): string => cluster.datanodes[0]!.dir
 let outputs = 0
 
-/** Records that a program with this body of `map` emits. */
+/** Records that a program with this body of `map` emits. With an environment of its own, the command is a process. */
 async function emitted(
-  map: string, head = '', args: readonly string[] = [], env: Readonly<Record<string, string>> = {},
+  map: string, head = '', args: readonly string[] = [], env?: Readonly<Record<string, string>>,
 ): Promise<string[]> {
   const file = local(`program${++outputs}.mjs`)
   await writeFile(
     file,
     `import { mapReduce } from 'gristmill'\n${head}\nexport default mapReduce({ input: { format: 'lines' }, async map(line, emit) { ${map} } })\n`,
   )
-  const done = await run(['run', file, '-i', '/in/a', '-o', `/out${outputs}`, ...args], { ...cluster.env, ...env })
+  const words = ['run', file, '-i', '/in/a', '-o', `/out${outputs}`, ...args]
+  const done = env === undefined ? await run(words, cluster.env) : await runProcess(words, { ...cluster.env, ...env })
   if (done.code !== 0) throw new Error(done.stderr)
   return (await cluster.ok(['cat', `/out${outputs}/part-*`])).trim().split('\n')
 }

@@ -4,7 +4,8 @@
 import net from 'node:net'
 import { readdirSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
-import { startCluster, until } from '../kit/cluster.ts'
+import { until } from '../kit/cluster.ts'
+import { startClusterHere } from './inprocess.ts'
 
 const openFiles = 256
 const strangersMax = openFiles + 100
@@ -43,7 +44,7 @@ const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).le
 describe.skipIf(process.platform !== 'linux')('with a limit of open files', () => {
   // because descriptors of another process are counted in /proc
   test('idle connections take nothing from members of the cluster, and no disk is blamed for them', async () => {
-    await using cluster = await startCluster({ datanodes: 2, openFiles, settings: { GRISTMILL_REPLICATION: '2' } })
+    await using cluster = await startClusterHere({ datanodes: 2, openFiles, settings: { GRISTMILL_REPLICATION: '2' } })
     const members = [cluster.namenode, ...cluster.datanodes]
     await cluster.ok(['put', '-', '/before'], 'before')
     const crowds = await Promise.all(members.map(member => crowd(member.address, strangersMax)))
@@ -62,6 +63,6 @@ describe.skipIf(process.platform !== 'linux')('with a limit of open files', () =
   })
 
   test('a process that may open too few files does not begin to serve, and says what to raise', async () => {
-    await expect(startCluster({ datanodes: 0, openFiles: 100 })).rejects.toThrow(/100 files open[^]*ulimit -n/)
+    await expect(startClusterHere({ datanodes: 0, openFiles: 100 })).rejects.toThrow(/100 files open[^]*ulimit -n/)
   })
 })

@@ -5,7 +5,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
-import { startCluster, type Result, type TestCluster } from '../kit/cluster.ts'
+import type { Result, TestCluster } from '../kit/cluster.ts'
+import { startClusterHere } from './inprocess.ts'
 
 export const bin = join(import.meta.dirname, '../../client/cli/gristmill.js')
 
@@ -18,7 +19,7 @@ let tests = 0
 export function watchCluster(): void {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'gristmill-bad-'))
-    cluster = await startCluster({ datanodes: 2, settings: { GRISTMILL_REPLICATION: '2' } })
+    cluster = await startClusterHere({ datanodes: 2, settings: { GRISTMILL_REPLICATION: '2' } })
   })
 
   afterAll(async () => {

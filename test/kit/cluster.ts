@@ -21,9 +21,14 @@ export interface ClusterOptions {
   openFiles?: number
   /** Data directory; default: a new temporary directory, removed at the end. */
   dir?: string
+  /** Runs the commands of `run` and `ok`; default: each in a process of its own. */
+  runner?: Runner
 }
 
 export interface Result { code: number; stdout: string; stderr: string }
+
+/** Runs a command of the command line with exactly this environment. */
+export type Runner = (args: readonly string[], env: Readonly<Record<string, string>>, input?: string | Buffer) => Promise<Result>
 
 /** One process of the cluster. It keeps its directory and its port when it is killed and started again. */
 export class Member {
@@ -79,6 +84,7 @@ export class TestCluster {
   /** The environment in which commands find this cluster and no other. */
   readonly env: Record<string, string>
   readonly #temporary: boolean
+  readonly #runner: Runner
 
   constructor(parts: {
     dir: string
@@ -88,6 +94,7 @@ export class TestCluster {
     datanodes: Member[]
     env: Record<string, string>
     temporary: boolean
+    runner: Runner
   }) {
     this.dir = parts.dir
     this.home = parts.home
@@ -96,11 +103,12 @@ export class TestCluster {
     this.datanodes = parts.datanodes
     this.env = parts.env
     this.#temporary = parts.temporary
+    this.#runner = parts.runner
   }
 
   /** Runs a command of the command line; returns exit code and output. */
   run(args: readonly string[], input?: string | Buffer): Promise<Result> {
-    return run(args, this.env, input)
+    return this.#runner(args, this.env, input)
   }
 
   /** Runs a command that must succeed; returns its stdout. */
@@ -119,7 +127,7 @@ export class TestCluster {
   async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
 }
 
-/** Runs the bin with exactly this environment. */
+/** Runs the bin with exactly this environment, as a process. */
 export function run(args: readonly string[], env: Readonly<Record<string, string>>, input?: string | Buffer): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [bin, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
@@ -161,7 +169,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
   const { openFiles } = options
   const bound = { ...openFiles !== undefined && { openFiles } }
   const namenode = new Member('namenode', join(dir, 'namenode'), [], base, bound)
-  const cluster = { dir, home, secretFile, namenode, datanodes: [] as Member[], env: base, temporary: options.dir === undefined }
+  const cluster = {
+    dir, home, secretFile, namenode, datanodes: [] as Member[], env: base, temporary: options.dir === undefined,
+    runner: options.runner ?? run,
+  }
   try {
     await namenode.start()
     cluster.env = { ...base, GRISTMILL_CLUSTER: namenode.address }

@@ -21,6 +21,8 @@ const native = new Set(['@node-rs/crc32', 'esbuild', 'lmdb', 'msgpackr'])
 
 /** Directory of a checkout's bundles; client/cli/gristmill.js uses the same path. */
 const keptIn = join(root, 'node_modules/.cache/gristmill')
+/** Directory of compiled sources, for processes that tests start from the sources again and again. */
+export const compiledIn = join(keptIn, 'compiled')
 const keptMs = 24 * 3_600_000
 /** A file written less than a tick of the disk's clock before it was read may be written again with the same times. */
 const tickMs = 200
@@ -156,6 +158,12 @@ async function make(list: string): Promise<void> {
 function look(path: string): Seen {
   const { size, mtimeMs, ctimeMs } = statSync(join(root, path))
   return [path, size, mtimeMs, ctimeMs]
+}
+
+/** Directory of the checkout's bundle; undefined if there is none of the present sources. */
+export function freshBundle(): string | undefined {
+  const list = join(keptIn, 'bundle.json')
+  return isFresh(list) ? join(keptIn, (JSON.parse(readFileSync(list, 'utf8')) as { dir: string }).dir) : undefined
 }
 
 /** Same check as in client/cli/gristmill.js, which is written for any Node. */

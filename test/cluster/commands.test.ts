@@ -1,0 +1,77 @@
+// Each command of the catalogue as a process of its own, on one cluster: arguments, stdin, output and exit code pass through the bin. What
+// the commands do in detail is tested in the test's process (inprocess.ts). Servers, `up` and `down` are tested in processes.test.ts.
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { groups } from '../../client/cli/catalog/globals.ts'
+import { run, startCluster } from '../kit/cluster.ts'
+
+const elsewhere = ['namenode', 'datanode', 'up', 'down']
+
+interface Call { readonly words: readonly string[]; readonly input?: string; readonly code?: number; readonly stdout: RegExp }
+
+/** In this order: later ones use what earlier ones have made. */
+const callsIn = (dir: string, datanode: string): readonly Call[] => [
+  { words: ['mkdir', '/d'], stdout: /^$/ },
+  { words: ['put', '-', '/d/f'], input: 'one\ntwo\n', stdout: /^$/ },
+  { words: ['get', '/d/f', join(dir, 'f')], stdout: /^$/ },
+  { words: ['cat', '/d/f'], stdout: /^one\ntwo\n$/ },
+  { words: ['cp', '/d/f', '/d/g'], stdout: /^$/ },
+  { words: ['mv', '/d/g', '/d/h'], stdout: /^$/ },
+  { words: ['ls', '/d'], stdout: /^f\nh\n$/ },
+  { words: ['rm', '/d/h'], stdout: /^$/ },
+  { words: ['trash', 'ls'], stdout: /\/d\/h/ },
+  { words: ['du', '/d'], stdout: /\/d/ },
+  { words: ['df'], stdout: /\d/ },
+  { words: ['stat', '/d/f'], stdout: /\/d\/f/ },
+  { words: ['head', '-n', '1', '/d/f'], stdout: /^one\n$/ },
+  { words: ['tail', '-n', '1', '/d/f'], stdout: /^two\n$/ },
+  { words: ['count', '/d'], stdout: /\b8\b/ },
+  { words: ['find', '/d', '-type', 'f'], stdout: /^\/d\/f\n$/ },
+  { words: ['setrep', '1', '/d/f'], stdout: /^/ },
+  { words: ['checksum', '/d/f'], stdout: /^[0-9a-f]{8,}\b.*\/d\/f\n$/ },
+  { words: ['touch', '/d/t'], stdout: /^$/ },
+  { words: ['chmod', '600', '/d/t'], stdout: /^$/ },
+  { words: ['chown', 'ada', '/d/t'], stdout: /^$/ },
+  { words: ['snapshot', 'create', '/d', 'monday'], stdout: /monday/ },
+  { words: ['quota', 'set', '/d', '--names', '100'], stdout: /^/ },
+  { words: ['xattr', 'set', '/d/f', 'user.origin', 'field 7'], stdout: /^$/ },
+  { words: ['run', join(dir, 'program.ts'), '-i', '/d/f', '-o', '/out'], stdout: /succeeded/ },
+  { words: ['jobs'], stdout: /succeeded/ },
+  { words: ['job', 'last'], stdout: /succeeded/ },
+  { words: ['logs', 'last'], stdout: /seen one/ },
+  { words: ['kill', 'last'], stdout: /^job-1: succeeded\n$/ },
+  { words: ['status'], stdout: /^health +healthy$/m },
+  { words: ['maintenance', datanode, '--for', '1m'], stdout: /maintenance/ },
+  { words: ['recommission', datanode], stdout: /in service/ },
+  { words: ['decommission', 'nobody'], code: 1, stdout: /^$/ },
+  { words: ['balance', '--status'], stdout: /not running/ },
+  { words: ['fsck'], stdout: /healthy/ },
+  { words: ['report'], stdout: /^datanodes +1: 1 live/m },
+  { words: ['safemode'], stdout: /^off\n$/ },
+  { words: ['completion', 'bash'], stdout: /complete/ },
+]
+
+test('every command runs as a process', async () => {
+  await using cluster = await startCluster({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
+  const dir = await mkdtemp(join(tmpdir(), 'gristmill-commands-'))
+  try {
+    await writeFile(
+      join(dir, 'program.ts'),
+      `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map(line: string, emit) { console.log('seen ' + line); emit(line, 1) } })\n`,
+    )
+    const calls = callsIn(dir, cluster.datanodes[0]!.address)
+    const names = groups.flatMap(({ commands }) => commands.map(({ name }) => name))
+    expect([...new Set(calls.map(({ words }) => words[0]!))].sort()).toEqual(names.filter(name => !elsewhere.includes(name)).sort())
+    for (const { words, input, code = 0, stdout } of calls) {
+      const result = await run(words, cluster.env, input)
+      expect(result, words.join(' ')).toMatchObject({ code, stdout: expect.stringMatching(stdout) })
+      if (code !== 0) expect(result.stderr, words.join(' ')).toMatch(/^gristmill: \w+: .+\n$/)
+    }
+    expect(await readFile(join(dir, 'f'), 'utf8')).toBe('one\ntwo\n')
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+})
