@@ -41,7 +41,10 @@ export default defineConfig({
       },
       {
         plugins,
-        test: { name: 'slow', include: slow, maxWorkers, testTimeout: 300_000, setupFiles, fsModuleCache, sequence: { groupOrder: 1 } },
+        test: {
+          name: 'slow', globalSetup: 'test/tidy/bundle.ts', include: slow, maxWorkers, testTimeout: 300_000, setupFiles, fsModuleCache,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         test: {

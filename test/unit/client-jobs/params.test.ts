@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { runProgram, type RunTools } from '../../../client/run.ts'
 import { Plans } from '../../../client/load/plans.ts'
-import { childProcesses } from '../../../src/world/process.ts'
 import { silent } from '../../../src/ports/log.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { systemRandom } from '../../../src/world/random.ts'
+import { bundledProcesses } from '../../tidy/bundled.ts'
 
 // Programs are loaded in real processes, on a machine that may have other work.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
@@ -25,7 +25,7 @@ const tools = (): RunTools => ({
       throw new Error('the cluster was asked')
     },
   } as never,
-  files: {} as never, disk: localDisk, log: silent, processes: childProcesses, plans: new Plans(), workingDirectory: dir,
+  files: {} as never, disk: localDisk, log: silent, processes: bundledProcesses, plans: new Plans(), workingDirectory: dir,
   programDir: join(dir, 'programs'),
 })
 

@@ -12,7 +12,6 @@ import type { World } from '../../../src/ports/world.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { systemNet } from '../../../src/world/net.ts'
-import { childProcesses } from '../../../src/world/process.ts'
 import { systemRandom } from '../../../src/world/random.ts'
 import { inspectStore } from '../../../src/world/pages.ts'
 import { openStore } from '../../../src/world/store.ts'
@@ -22,11 +21,12 @@ import type { Route } from '../../../src/rpc/serve.ts'
 import { FileClient, type FileClientOptions } from '../../../src/file/client.ts'
 import type { DatanodeConfig } from '../../../datanode/config.ts'
 import { Datanode } from '../../../datanode/datanode.ts'
+import { bundledProcesses } from '../../tidy/bundled.ts'
 import { cluster, FakeNamenode, secret } from './namenode.ts'
 
 export const testWorld = (parts: { disk?: Disk; net?: Net; failpoints?: Failpoints } = {}): World => ({
   clock: systemClock, random: systemRandom(), disk: parts.disk ?? localDisk, net: parts.net ?? systemNet(silent), log: silent,
-  processes: childProcesses, failpoints: parts.failpoints ?? unarmed, openStore, inspectStore,
+  processes: bundledProcesses, failpoints: parts.failpoints ?? unarmed, openStore, inspectStore,
 })
 
 export interface MillOptions {
