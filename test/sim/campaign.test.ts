@@ -1,45 +1,28 @@
 // Simulation campaign of `npm test`: the seeds fixed in this file, all plans that ever found something, and every planted bug. The
-// verdict depends on the commit alone; new seeds are run by `npm run test:sim -- --fresh N`. Each run has its own process: a simulation
-// tolerates no events but its own, and two processes use two cores.
+// verdict depends on the commit alone; new seeds are run by `npm run test:sim -- --fresh N`. Two processes at a time use two cores until
+// the end (`maxConcurrency` of the project).
 
-import { execFile } from 'node:child_process'
-import { constants, setPriority } from 'node:os'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { canaries, type Bug } from './canary/index.ts'
+import { runMs, runScript } from './script.ts'
 
 const seeds = 300
-const first = 1
-const halves = [0, 1].map(half => first + half * (seeds / 2))
+const parts = 2
+const each = seeds / parts
 
-/** Longer than any run takes on a busy machine; a simulation that hangs is killed, and the test fails. */
-const runMs = 1_500_000
+const simulate = (...args: string[]) => runScript('run.ts', ...args)
 
-interface Run { readonly code: number; readonly text: string }
-
-function simulate(...args: string[]): Promise<Run> {
-  return new Promise(resolve => {
-    const child = execFile(
-      process.execPath, [join(import.meta.dirname, 'run.ts'), ...args],
-      { maxBuffer: 16 << 20, timeout: runMs, killSignal: 'SIGKILL' },
-      (error, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, text: `${stdout}${stderr}` })
-      },
-    )
-    // Low priority: tests of real processes, which run at the same time, have real deadlines; this one has none.
-    setPriority(child.pid!, constants.priority.PRIORITY_LOW)
-  })
-}
-
-test(`${seeds} seeds: every acknowledged change is kept and all invariants hold`, { timeout: runMs }, async () => {
-  for (const { code, text } of await Promise.all(halves.map(from => simulate('--seeds', String(seeds / 2), '--from', String(from))))) {
+test.concurrent.each(Array.from({ length: parts }, (_, part) => [1 + part * each, (part + 1) * each]))(
+  'seeds %i to %i: every acknowledged change is kept and all invariants hold', { timeout: runMs },
+  async from => {
+    const { code, text } = await simulate('--seeds', String(each), '--from', String(from))
     console.log(text.trim())
     expect(code, text).toBe(0)
-    expect(text).toMatch(new RegExp(`^${seeds / 2} seeds, .*findings: 0$`, 'm'))
-  }
-})
+    expect(text).toMatch(new RegExp(`^${each} seeds, .*findings: 0$`, 'm'))
+  },
+)
 
-test('no plan that ever found something finds it again', { timeout: runMs }, async () => {
+test.concurrent('no plan that ever found something finds it again', { timeout: runMs }, async () => {
   const { code, text } = await simulate('--kept')
   expect(code, text).toBe(0)
 })

@@ -143,8 +143,9 @@ export class SimDisk implements Disk {
     return this.#later('list', () => {
       this.#readable(path)
       const entries = new Map<string, DiskEntry>()
+      const inside = `${path}/`
       const see = (name: string, leaf: 'file' | 'directory'): void => {
-        if (!name.startsWith(`${path}/`)) return
+        if (!name.startsWith(inside)) return
         const [first, ...rest] = name.slice(path.length + 1).split('/')
         const kind = rest.length > 0 ? 'directory' : leaf
         if (first && entries.get(first)?.kind !== 'directory') entries.set(first, { name: first, kind })
@@ -161,7 +162,8 @@ export class SimDisk implements Disk {
       this.#readable(path)
       const file = this.#host.files.get(path)
       if (file) return { kind: 'file' as const, bytes: file.length, mtimeMs: file.mtimeMs, mode: 0o600 }
-      const directory = this.#host.directories.has(path) || [...this.#host.files.keys()].some(name => name.startsWith(`${path}/`))
+      const inside = `${path}/`
+      const directory = this.#host.directories.has(path) || this.#host.files.keys().some(name => name.startsWith(inside))
       return directory ? { kind: 'directory' as const, bytes: 0, mtimeMs: 0, mode: 0o700 } : undefined
     })
   }

@@ -131,7 +131,8 @@ export class Host {
         this.#durableDirectories.add(to + path.slice(from.length))
       }
     }
-    const inside = (path: string): boolean => path.startsWith(`${directory}/`) && !path.slice(directory.length + 1).includes('/')
+    const prefix = `${directory}/`
+    const inside = (path: string): boolean => path.startsWith(prefix) && !path.includes('/', prefix.length)
     for (const path of this.durable.keys()) if (inside(path) && !this.files.has(path)) this.durable.delete(path)
     for (const [path, file] of this.files) if (inside(path)) this.durable.set(path, file)
     for (const path of this.directories) if (inside(path)) this.#durableDirectories.add(path)

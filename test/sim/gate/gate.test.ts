@@ -1,18 +1,16 @@
 // Determinism gate: equal seeds give equal traces. All simulation tests depend on it: without it a failure could not be replayed, and the
 // shrinker could not work.
 
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { runScript } from '../script.ts'
 
-const run = promisify(execFile)
 const seeds = 20
 
-const hashes = async (from: number, count: number, turns: number): Promise<string[]> =>
-  (await run(process.execPath, [join(import.meta.dirname, 'hashes.ts'), String(from), String(count), String(turns)])).stdout
-    .trim()
-    .split('\n')
+async function hashes(from: number, count: number, turns: number): Promise<string[]> {
+  const { code, text } = await runScript('gate/hashes.ts', String(from), String(count), String(turns))
+  expect(code, text).toBe(0)
+  return text.trim().split('\n')
+}
 
 test('twenty seeds give the same traces in two processes, however long each event is given to come to rest', async () => {
   const [first, second] = await Promise.all([hashes(1, seeds, 3), hashes(1, seeds, 5)])
