@@ -2,9 +2,8 @@
 // phrases of strerror; all other errors keep their own message, which says what to do.
 
 import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
-import { showJson } from '../../src/base/quote.ts'
+import { showJson, showLines, showText } from '../../src/base/quote.ts'
 import type { Failure } from '../../src/protocol/fields.ts'
-import { failureLines } from './jobview.ts'
 
 const phrases: Partial<Record<ErrorCode, string>> = {
   ENOENT: 'no such file or directory',
@@ -87,6 +86,21 @@ export function detailOf(thrown: unknown): string | undefined {
   const lines = typeof output === 'string' ? [output] : []
   if (failure) lines.push(...failureLines(failure).slice(1))
   return lines.length === 0 ? undefined : lines.join('\n')
+}
+
+/** Message, record and the user's own stack. */
+export function failureLines(failure: Failure): string[] {
+  const lines = [showLines(failure.message)]
+  if (failure.record) lines.push(`at record: ${showText(failure.record.path)}, byte ${failure.record.offset}`)
+  // A stack begins with the message, which is printed above.
+  if (failure.stack)
+    lines.push(
+      ...failure.stack
+        .split('\n')
+        .filter(line => /^\s*at\s/.test(line))
+        .map(line => `    ${showText(line.trim())}`),
+    )
+  return lines
 }
 
 /** An error as one line of JSON. */

@@ -1,15 +1,18 @@
-// Builds the commander program from the catalog. Parses words and writes help; `execute` runs the commands. Never prints by itself
-// and never ends the process.
+// Builds the commander program from the specifications of commands. Parses words and writes help; `execute` runs the commands. Never prints
+// by itself and never ends the process.
 
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { GristmillError } from '../../src/base/errors.ts'
-import type { CommandSpec, CommandGroup, OptionSpec } from './spec.ts'
+import { commandNames, type Listed } from './catalog.ts'
+import { flagsOf, type CommandSpec, type OptionSpec } from './spec.ts'
+import { suggestion } from './suggestion.ts'
 
 export type Options = Readonly<Record<string, unknown>>
 
-export interface ProgramParts {
+interface ProgramParts {
   readonly version: string
-  readonly groups: readonly CommandGroup[]
+  /** Only these are in the program; for the general help, all. */
+  readonly commands: readonly Listed[]
   readonly globals: readonly OptionSpec[]
   execute(spec: CommandSpec, operands: readonly string[], options: Options): Promise<void>
   writeOut(text: string): void
@@ -32,23 +35,14 @@ See gristmill COMMAND --help for the help of a command.
 Exit codes: 0 success, 1 failure, 2 usage error; others in docs/reference/errors.md.`
 
 export function buildProgram(parts: ProgramParts): Command {
-  const program = new Command('gristmill')
+  const program = ofOurs(new Command('gristmill'), parts)
     .description(about)
     .version(parts.version, '--version', 'print the version')
-    .helpOption('--help', 'print help')
     .commandsGroup('Help:')
     .helpCommand('help [command]', 'print help about a command')
     .usage('COMMAND [options]')
     .addHelpText('after', outro)
-    .exitOverride()
     .configureHelp({ subcommandTerm: command => (command.name() === 'help' ? 'help [command]' : command.usage()) })
-    .configureOutput({
-      writeOut: parts.writeOut,
-      writeErr: parts.writeErr,
-      getOutHelpWidth: parts.columns,
-      getErrHelpWidth: parts.columns,
-      outputError: () => { /* thrown as an error, and reported there */ },
-    })
     .allowExcessArguments()
     .action((_options, command) => {
       const word = command.args[0]
@@ -56,44 +50,61 @@ export function buildProgram(parts: ProgramParts): Command {
         'USAGE',
         word === undefined
           ? 'no command given; gristmill --help lists them'
-          : `no such command: ${word}${nearest(word, parts.groups)}; gristmill --help lists them`,
+          : `no such command: ${word}${suggestion(word, commandNames)}; gristmill --help lists them`,
       )
     })
   for (const spec of parts.globals) program.addOption(toOption(spec))
-  for (const group of parts.groups) {
-    for (const spec of group.commands) program.addCommand(toCommand(spec, group, parts))
-  }
+  for (const { spec, group } of parts.commands) program.addCommand(toCommand(spec, spec.name, parts).helpGroup(`${group}:`))
   return program
 }
 
-function toCommand(spec: CommandSpec, group: CommandGroup, parts: ProgramParts): Command {
-  const command = new Command(spec.name)
-    .copyInheritedSettings(new Command())
-    .summary(spec.about)
-    .description(spec.notes ? `${sentence(spec.about)}\n\n${spec.notes}` : sentence(spec.about))
-    .helpGroup(`${group.title}:`)
+/** Help, output and errors of all our commands. */
+const ofOurs = (command: Command, { writeOut, writeErr, columns }: ProgramParts): Command =>
+  command
     .helpOption('--help', 'print help')
     .exitOverride()
     .configureOutput({
-      writeOut: parts.writeOut, writeErr: parts.writeErr, getOutHelpWidth: parts.columns, getErrHelpWidth: parts.columns,
-      outputError: () => {},
+      writeOut, writeErr, getOutHelpWidth: columns, getErrHelpWidth: columns,
+      outputError: () => { /* thrown as an error, and reported there */ },
     })
-  // commander allows a list at the end only; the operands of `<from...> <to>` are counted in checkCount instead.
-  command
-    .usage(`${spec.name} ${spec.args}`.trimEnd())
+
+/** `path`: all words that name the command, `trash ls`. */
+function toCommand(spec: CommandSpec, path: string, parts: ProgramParts): Command {
+  const verbs = spec.verbs ?? []
+  const synopsis = `${verbSynopsis(spec)}${spec.args}`.trimEnd()
+  const command = ofOurs(new Command(spec.name), parts)
+    .summary(spec.about)
+    .description(spec.notes ? `${sentence(spec.about)}\n\n${spec.notes}` : sentence(spec.about))
+    .usage(`${spec.name} ${synopsis}`.trimEnd())
+    // commander allows a list at the end only; the operands of `<from...> <to>` are counted in checkCount instead.
     .argument('[operands...]')
-    .configureHelp({ visibleArguments: () => [], commandUsage: () => `gristmill ${spec.name} [options] ${spec.args}`.trimEnd() })
+    .configureHelp({
+      visibleArguments: () => (spec.operands ?? []).map(([name, meaning]) => new Argument(name, meaning)),
+      subcommandTerm: verb => verb.usage(),
+      commandUsage: () => `gristmill ${path} ${verbs.length > 0 ? `${synopsis} [options]` : `[options] ${synopsis}`}`.trimEnd(),
+    })
+    .helpCommand(false)
   for (const one of spec.options) command.addOption(toOption(one))
+  for (const verb of verbs) command.addCommand(toCommand(verb, `${path} ${verb.name}`, parts).helpGroup('Verbs:'))
   const examples = spec.examples.map(([line, what]) => `  $ ${line}\n      ${what}`).join('\n')
   command.addHelpText(
     'after',
-    `${examples === '' ? '' : `\nExamples:\n${examples}\n`}\nOptions of every command (--cluster, --json, --quiet…): gristmill --help`,
+    `${examples === '' ? '' : `\nExamples:\n${examples}\n`}${verbs.length === 0 ? '' : `\nHelp of a verb: gristmill ${path} ${verbs[0]!.name} --help`}`
+      + '\nOptions of every command (--cluster, --json, --quiet…): gristmill --help',
   )
   return command.action(async () => {
     const operands = command.args
-    checkCount(spec, operands)
+    checkVerb(command, spec, path)
+    checkCount(spec, path, operands)
     await parts.execute(spec, operands, command.optsWithGlobals())
   })
+}
+
+/** `<ls|restore|empty> `, in brackets if the command also works without a verb. */
+function verbSynopsis({ verbs, run }: CommandSpec): string {
+  if (!verbs) return ''
+  const names = verbs.map(({ name }) => name).join('|')
+  return run ? `[${names}] ` : `<${names}> `
 }
 
 function toOption(spec: OptionSpec): Option {
@@ -108,75 +119,60 @@ function toOption(spec: OptionSpec): Option {
   }
   if (spec.repeat) made.argParser((text: string, before: unknown[] | undefined) => [...(before ?? []), value(text)])
   else if (parse) made.argParser(value)
-  return made
+  return made.hideHelp(spec.hidden === true)
 }
 
-function checkCount(spec: CommandSpec, operands: readonly string[]): void {
+/** Refuses a command line without a verb, or with an unknown one, if the command needs a verb. Without one, prints the help first. */
+function checkVerb(command: Command, { verbs, run, args }: CommandSpec, path: string): void {
+  const [word] = command.args
+  if (!verbs || run && (word === undefined || args !== '')) return
+  const names = verbs.map(({ name }) => name)
+  const list = `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`
+  if (word === undefined) {
+    if (command.optsWithGlobals()['json'] !== true) command.outputHelp({ error: true })
+    throw new GristmillError('USAGE', `no verb given: the verbs are ${list}; see gristmill ${path} --help`)
+  }
+  throw new GristmillError('USAGE', `no such verb: ${word}${suggestion(word, names)}; the verbs are ${list}; see gristmill ${path} --help`)
+}
+
+function checkCount(spec: CommandSpec, path: string, operands: readonly string[]): void {
   const wanted = spec.args.split(' ').filter(Boolean)
   const required = wanted.filter(word => word.startsWith('<'))
   if (operands.length < required.length) {
     throw new GristmillError(
       'USAGE',
-      `missing operand ${required[operands.length === 0 ? 0 : required.length - 1]}; see gristmill ${spec.name} --help`,
+      `missing operand ${required[operands.length === 0 ? 0 : required.length - 1]}; see gristmill ${path} --help`,
     )
   }
   if (operands.length > wanted.length && !spec.args.includes('...')) {
-    throw new GristmillError('USAGE', `unexpected operand "${operands[wanted.length]}"; see gristmill ${spec.name} --help`)
+    throw new GristmillError('USAGE', `unexpected operand "${operands[wanted.length]}"; see gristmill ${path} --help`)
   }
   // Usually an unset variable in quotes: as a path it would be the root, or the current directory.
   const empty = operands.findIndex((operand, i) => operand === '' && i !== spec.mayBeEmpty)
   if (empty >= 0)
-    throw new GristmillError(
-      'USAGE',
-      `operand ${empty + 1} of ${spec.name} is empty; is a variable not set? See gristmill ${spec.name} --help`,
-    )
-}
-
-/** A suggestion for an unknown command: a name at distance 1, or 2 for a word of more than four letters. */
-function nearest(word: string, groups: readonly CommandGroup[]): string {
-  const names = groups.flatMap(group => group.commands.map(command => command.name))
-  const close = names.map(name => ({ name, distance: distance(word.toLowerCase(), name) })).sort((a, b) => a.distance - b.distance)[0]
-  return close && close.distance <= (word.length > 4 ? 2 : 1) ? ` (did you mean ${close.name}?)` : ''
-}
-
-/** Levenshtein distance: letters to insert, delete or change. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    row = next
-  }
-  return row[b.length]!
+    throw new GristmillError('USAGE', `operand ${empty + 1} of ${path} is empty; is a variable not set? See gristmill ${path} --help`)
 }
 
 const sentence = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}.`
 
-/** Finds the command that the words name; used for `rewrite` and for error messages. */
-export function commandIn(
-  words: readonly string[], groups: readonly CommandGroup[], globals: readonly OptionSpec[],
-): { spec: CommandSpec; at: number } | undefined {
-  const valued = new Set(globals.filter(one => /[<[]/.test(one.flags)).map(one => one.flags.split(/[ ,]/)[0]!))
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at]!
-    if (valued.has(word)) {
-      at++
-      continue
-    }
-    if (word.startsWith('-')) continue
-    const spec = groups.flatMap(group => group.commands).find(one => one.name === word)
-    return spec && { spec, at }
-  }
-  return undefined
-}
-
 /**
  * Converts errors of commander to USAGE, without their prefix `error: `; undefined if commander only printed help or the version.
  */
-export function usageError(error: unknown, command: string | undefined): GristmillError | undefined {
-  if (!(error instanceof CommanderError)) return undefined
-  if (error.exitCode === 0) return undefined
-  const hint = command ? `see gristmill ${command} --help` : 'gristmill --help lists the commands'
+export function usageError(error: unknown, command: CommandSpec | undefined, verb: CommandSpec | undefined): GristmillError | undefined {
+  if (!(error instanceof CommanderError) || error.exitCode === 0) return undefined
+  const path = [command, verb].flatMap(spec => spec?.name ?? []).join(' ')
+  const hint = path === '' ? 'gristmill --help lists the commands' : `see gristmill ${path} --help`
   const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ').trim()
-  return new GristmillError('USAGE', error.code === 'commander.help' ? hint : `${message}; ${hint}`, { cause: error })
+  return new GristmillError('USAGE', `${elsewhere(error, command, verb) ?? message}; ${hint}`, { cause: error })
+}
+
+/** Names the sibling command that has an option which this one lacks. */
+function elsewhere(error: CommanderError, command: CommandSpec | undefined, verb: CommandSpec | undefined): string | undefined {
+  const flag = error.code === 'commander.unknownOption' ? /unknown option '([^'=]+)/.exec(error.message)?.[1] : undefined
+  if (flag === undefined || !command?.verbs) return undefined
+  const having = [command, ...command.verbs].filter(({ options }) => options.some(one => !one.hidden && flagsOf(one).includes(flag)))
+  const others = having.filter(spec => spec !== (verb ?? command))
+  if (others.length === 0) return undefined
+  const named = others.map(spec => `gristmill ${spec === command ? spec.name : `${command.name} ${spec.name}`}`)
+  return `${flag} belongs to ${named.join(' and ')}`
 }

@@ -2,10 +2,11 @@
 // pass their own streams and clusters.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { globals, groups } from './catalog/globals.ts'
-import { errorJson, errorLineOf, exitCodeOf } from './errors.ts'
+import { globals, loadAll, type Listed } from './catalog.ts'
+import { readCommandLine } from './commandline.ts'
 import { CommandContext, type CommandContextParts } from './context.ts'
-import { buildProgram, commandIn, usageError, type Options } from './program.ts'
+import { errorJson, errorLineOf, exitCodeOf } from './errors.ts'
+import { buildProgram, usageError, type Options } from './program.ts'
 import type { CommandSpec } from './spec.ts'
 
 interface SessionParts extends Omit<CommandContextParts, 'command' | 'options'> {
@@ -16,45 +17,46 @@ interface SessionParts extends Omit<CommandContextParts, 'command' | 'options'> 
 /** Parses and runs the words; returns the exit code. `interrupted`: a signal ended the call, and the caller knows its exit code. */
 export async function runWords(parts: SessionParts): Promise<number | 'interrupted'> {
   const { printer, signal } = parts
-  // -h is --human in `ls -h`; as the only word it means help.
-  const words = parts.words.length === 1 && parts.words[0] === '-h' ? ['--help'] : [...parts.words]
-  const named = commandIn(words, groups, globals)
+  const { words, command, verb, general } = await readCommandLine(parts.words)
+  const name = command?.spec.name
   let context: CommandContext | undefined
   const execute = async (spec: CommandSpec, operands: readonly string[], options: Options): Promise<void> => {
     printer.quiet = options['quiet'] === true
-    context = new CommandContext({ ...parts, command: spec.name, options })
-    const { run } = await spec.load()
+    context = new CommandContext({ ...parts, command: name!, options })
     try {
-      await run(context, operands, options as never)
+      await spec.run!(context, operands, options as never)
     } finally {
       await context.close()
     }
   }
   try {
     const program = buildProgram({
-      version: parts.version, groups, globals, execute,
+      version: parts.version, commands: general ? await loadAll() : command ? [forVerb(command, verb)] : [], globals, execute,
       writeOut: text => void printer.text(text),
       writeErr: text => printer.complain(text.trimEnd()),
       columns: () => Math.min(printer.columns, 100),
     })
-    const rewritten = named?.spec.rewrite ? [...words.slice(0, named.at + 1), ...named.spec.rewrite(words.slice(named.at + 1))] : words
-    await program.parseAsync(rewritten, { from: 'user' })
+    await program.parseAsync(words, { from: 'user' })
     // A failure to write the last line is a failure of the command too.
     await printer.flush()
     // A command that returns has succeeded even if a signal arrived: servers end that way.
     return context === undefined ? 0 : context.exitCode !== 0 ? context.exitCode : context.failed > 0 ? 1 : 0
   } catch (thrown) {
     if (signal.aborted) return interruption(signal.reason)
-    const usage = usageError(thrown, named?.spec.name)
+    const usage = usageError(thrown, command?.spec, verb)
     if (!usage && isHelp(thrown)) return printer.flush().then(() => 0, exitCodeOf)
     const error = usage ?? thrown
     if (context) context.complain(error)
-    else if (words.includes('--json')) printer.complain(errorJson(error, named?.spec.name))
-    else printer.complain(`gristmill: ${named ? `${named.spec.name}: ` : ''}${errorLineOf(error)}`)
+    else if (words.includes('--json')) printer.complain(errorJson(error, name))
+    else printer.complain(`gristmill: ${name === undefined ? '' : `${name}: `}${errorLineOf(error)}`)
     if (parts.env['GRISTMILL_DEBUG'] && error instanceof Error) printer.complain(stacksOf(error))
     return exitCodeOf(error)
   }
 }
+
+/** Options of the command itself are not options of its verbs. */
+const forVerb = (command: Listed, verb: CommandSpec | undefined): Listed =>
+  (verb ? { ...command, spec: { ...command.spec, options: [] } } : command)
 
 const interruption = (reason: unknown): number | 'interrupted' =>
   (reason instanceof GristmillError && reason.code === 'EPIPE' ? reason.exitCode : 'interrupted')

@@ -1,11 +1,12 @@
-// Specification of a command: help texts, options, examples, and the import of its code. The code is loaded only when the command
-// runs, so that `ls` does not load what `run` needs. docs/reference/cli.md is generated from these specifications.
+// Specification of a command: help texts, options, examples, and the function that runs it. It is beside that function, in a file named
+// after the command; client/cli/catalog.ts lists these files and loads one only when its command is asked for. docs/reference/cli.md is
+// generated from these specifications.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { CommandContext } from './context.ts'
 
 /** Receives positional arguments as typed, and options under their camel-cased names. */
-export type RunCommand<Options> = (context: CommandContext, operands: readonly string[], options: Options) => Promise<void>
+type RunCommand<Options> = (context: CommandContext, operands: readonly string[], options: Options) => Promise<void>
 
 export interface OptionSpec {
   /** `-r, --recursive`, `--reducers <n>`, `--input <path>`. */
@@ -15,29 +16,39 @@ export interface OptionSpec {
   readonly parse?: (text: string) => unknown
   /** The option may be repeated; its value is a list. */
   readonly repeat?: boolean
+  /** Accepted, but not shown in the help. */
+  readonly hidden?: boolean
 }
 
 export interface CommandSpec {
   readonly name: string
-  /** `<path...>`, `[local]`. */
+  /** `<path...>`, `[local]`. Of a command with verbs: the operands without a verb. */
   readonly args: string
+  /** Operands and their meaning, where the usage line does not say it. */
+  readonly operands?: readonly (readonly [name: string, about: string])[]
   /** Index of the operand that may be empty; paths may not. */
   readonly mayBeEmpty?: number
   readonly about: string
   /** Further paragraphs of `--help`. */
   readonly notes?: string
+  /** Of a command with verbs: options without a verb. */
   readonly options: readonly OptionSpec[]
   /** A command line and its description. */
   readonly examples: readonly (readonly [string, string])[]
   /** Changes the words before they are parsed, for instance for `find`, whose options have one dash. */
   readonly rewrite?: (words: string[]) => string[]
-  readonly load: () => Promise<{ run: RunCommand<never> }>
+  /** Commands below this one: `trash ls`. Each has its own operands and options. */
+  readonly verbs?: readonly CommandSpec[]
+  /** A command without `run` needs a verb. */
+  readonly run?: RunCommand<never>
 }
 
-export interface CommandGroup {
-  readonly title: string
-  readonly commands: readonly CommandSpec[]
-}
+/** Flags of `-r, --recursive` and `--input <path>`, without values. */
+export const flagsOf = (option: OptionSpec): string[] =>
+  option.flags.replace(/[<[].*$/, '').split(',').map(flag => flag.trim()).filter(Boolean)
+
+/** The option needs a value. */
+export const isValued = (option: OptionSpec): boolean => /[<[]/.test(option.flags)
 
 export const option = (flags: string, about: string, more: Omit<OptionSpec, 'flags' | 'about'> = {}): OptionSpec => ({
   flags, about, ...more,

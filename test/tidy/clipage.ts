@@ -4,7 +4,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { globals, groups } from '../../client/cli/catalog/globals.ts'
+import { catalog, globals, loadAll } from '../../client/cli/catalog.ts'
 import { buildProgram } from '../../client/cli/program.ts'
 import { root } from './source.ts'
 
@@ -28,10 +28,10 @@ Made from the command line's own help; \`npm run docs\` writes it again.
   [errors](errors.md). Progress is drawn on a terminal only; \`--quiet\` and \`NO_COLOR\` are heeded.
 `
 
-export function cliPage(): string {
+export async function cliPage(): Promise<string> {
   let text = ''
   const program = buildProgram({
-    version: '', groups, globals, execute: async () => {}, columns: () => 100,
+    version: '', commands: await loadAll(), globals, execute: async () => {}, columns: () => 100,
     writeOut: written => { text += written }, writeErr: () => {},
   })
   const help = (command: Command): string => {
@@ -39,13 +39,15 @@ export function cliPage(): string {
     command.outputHelp()
     return `\`\`\`\n${text.trimEnd().split('\n').map(line => line.trimEnd()).join('\n')}\n\`\`\`\n`
   }
-  const sections = groups.map(group => {
-    const commands = group.commands.map(
-      spec => `### gristmill ${spec.name}\n\n${help(program.commands.find(command => command.name() === spec.name)!)}`,
-    )
-    return `## ${group.title}\n\n${commands.join('\n')}`
+  const section = (command: Command, path: string, level: string): string[] => [
+    `${level} ${path}\n\n${help(command)}`,
+    ...command.commands.flatMap(verb => section(verb, `${path} ${verb.name()}`, `${level}#`)),
+  ]
+  const sections = catalog.map(({ title, commands }) => {
+    const wanted = program.commands.filter(command => Object.hasOwn(commands, command.name()))
+    return `## ${title}\n\n${wanted.flatMap(command => section(command, `gristmill ${command.name()}`, '###')).join('\n')}`
   })
   return `${intro}\n## gristmill\n\n${help(program)}\n${sections.join('\n')}`
 }
 
-if (import.meta.main) writeFileSync(join(root, pagePath), cliPage())
+if (import.meta.main) writeFileSync(join(root, pagePath), await cliPage())

@@ -4,8 +4,9 @@
 import { expect, test, vi } from 'vitest'
 import { flagOf, settingNames } from '../../../src/base/config.ts'
 import { settings } from '../../../src/base/settings.ts'
-import { globals, groups } from '../../../client/cli/catalog/globals.ts'
+import { globals, loadAll } from '../../../client/cli/catalog.ts'
 import { buildProgram } from '../../../client/cli/program.ts'
+import type { CommandSpec } from '../../../client/cli/spec.ts'
 import { MemoryDisk } from '../../kit/memory-disk.ts'
 import { nowMs, runFake, type Given } from './fake.ts'
 import { Recorder } from './recorder.ts'
@@ -40,8 +41,9 @@ const disk = async (): Promise<MemoryDisk> => {
 }
 
 interface Row {
+  /** With its verb: `trash ls`. */
   readonly command: string
-  /** As in the catalog, without its value. */
+  /** As in the specification, without its value. */
   readonly flag: string
   /** Arguments of both runs. */
   readonly words: string
@@ -131,12 +133,12 @@ const rows: readonly Row[] = [
   row('touch', '--date', '/new', `"mtimeMs":${Date.UTC(2026, 0, 2)}`, { typed: '-d 2026-01-02T00:00:00Z' }),
   row('chmod', '--recursive', '600 /d', '["chmod","/d/sub/deep.txt",384', { typed: '-R' }),
   row('chown', '--recursive', 'ada /d', '["chown","/d/sub/deep.txt"', { typed: '-R' }),
-  row('trash', '--overwrite', 'restore /d/a', '"overwrite":true', { typed: '-f' }),
-  row('trash', '--to', 'restore /d/a', '"to":"/b"', { typed: '--to /b' }),
-  row('trash', '--older-than', 'empty', '"olderThanMs":3600000', { typed: '--older-than 1h' }),
-  row('trash', '--all', 'ls', '"all":true'), row('trash', '--all', 'empty', '"all":true'),
-  row('quota', '--names', 'set --bytes 5 /d', '"names":7', { typed: '--names 7' }),
-  row('quota', '--bytes', 'set --names 5 /d', '"bytes":1024', { typed: '--bytes 1KiB' }),
+  row('trash restore', '--overwrite', '/d/a', '"overwrite":true', { typed: '-f' }),
+  row('trash restore', '--to', '/d/a', '"to":"/b"', { typed: '--to /b' }),
+  row('trash empty', '--older-than', '', '"olderThanMs":3600000', { typed: '--older-than 1h' }),
+  row('trash ls', '--all', '', '"all":true'), row('trash empty', '--all', '', '"all":true'),
+  row('quota set', '--names', '--bytes 5 /d', '"names":7', { typed: '--names 7' }),
+  row('quota set', '--bytes', '--names 5 /d', '"bytes":1024', { typed: '--bytes 1KiB' }),
   row('run', '--input', 'p.ts', '"input":["/a","/b"]', { typed: '-i /a --input /b' }),
   row('run', '--output', 'p.ts', '"output":"/out"', { typed: '-o out' }),
   row('run', '--overwrite', 'p.ts', '"overwrite":true'),
@@ -155,9 +157,9 @@ const rows: readonly Row[] = [
   row('jobs', '--limit', '', 'j0000000000000002', { typed: '-n 1', gone: true }),
   row('jobs', '--running', '', 'j0000000000000001', { gone: true }),
   row('job', '--tasks', 'last', /0\.0\.0.*done/),
-  row('job', '--output', 'publish last', '["job.publish","/b"', { typed: '-o /b' }),
-  row('job', '--overwrite', 'publish last -o /b', '"overwrite":true'),
-  row('job', '--force', 'publish last -o /b --overwrite', '"force":true'),
+  row('job publish', '--output', 'last', '["job.publish","/b"', { typed: '-o /b' }),
+  row('job publish', '--overwrite', 'last -o /b', '"overwrite":true'),
+  row('job publish', '--force', 'last -o /b --overwrite', '"force":true'),
   row('logs', '--task', 'last', '"stage":0,"task":3', { typed: '--task 0.3' }),
   row('logs', '--follow', 'last', '"follow":true', { typed: '-f' }),
   row('decommission', '--wait', 'n1', 'clusterStatus', {
@@ -187,16 +189,17 @@ const rows: readonly Row[] = [
   row('fsck', '--files', '', '"healthy":true', { given: ticking }),
   row('fsck', '--blocks', '', 'healthy (2 of 3)', { given: ticking }),
   row('fsck', '--locations', '', '"locations":true', { given: ticking }),
-  row('safemode', '--timeout', 'wait', 'after 5.0 s', {
+  row('safemode wait', '--timeout', '', 'after 5.0 s', {
     typed: '--timeout 5s', given: ticking,
     prepare: mill => {
       mill.safe = true
     },
   }),
-  row('namenode', '--release', 'lost', 'releaseLost'),
-  row('namenode', '--dry-run', 'recover', '"dryRun":true'),
-  row('namenode', '--epoch', 'recover', '"epoch":9', { typed: '--epoch 9' }),
-  row('namenode', '--backup', 'recover', '"backup":"/b"', { typed: '--backup b' }),
+  row('namenode lost', '--release', '', 'releaseLost'),
+  row('namenode recover', '--dry-run', '', '"dryRun":true'),
+  row('namenode recover', '--epoch', '', '"epoch":9', { typed: '--epoch 9' }),
+  row('namenode recover', '--backup', '', '"backup":"/b"', { typed: '--backup b' }),
+  row('namenode recover', '--dir', '', '"dir":["/n"]', { typed: '--dir /n' }),
   row('up', '--detach', '', '"detach":true'),
   // Options of every command.
   row('', '--json', 'ls /d', '"path\\":\\"/d/a.txt'),
@@ -207,7 +210,7 @@ const rows: readonly Row[] = [
   row('', '--config', 'ls /d', '"config":"/c"', { typed: '--config /c' }),
 ]
 
-async function traceOf({ command, words, prepare, given }: Row, typed: string): Promise<string> {
+async function traceOf({ command, flag, words, prepare, given }: Row, typed: string): Promise<string> {
   const mill = cluster()
   prepare?.(mill)
   asked.calls = []
@@ -215,7 +218,7 @@ async function traceOf({ command, words, prepare, given }: Row, typed: string): 
   const flags: unknown[] = []
   const line = `${command} ${words} ${typed}`.split(' ').filter(word => word !== '')
   const { code, out, err } = await runFake(mill, line, { disk: await disk(), ...given, onFlags: all => flags.push(all) })
-  return JSON.stringify({ calls: mill.calls, asked: asked.calls, code, out, err, flags: command === '' ? flags : [] })
+  return JSON.stringify({ calls: mill.calls, asked: asked.calls, code, out, err, flags: command === '' || flag === '--dir' ? flags : [] })
 }
 
 test.each(rows.map(each => [`${each.command} ${each.words} ${each.typed ?? each.flag}`.trim(), each] as const))(
@@ -233,7 +236,8 @@ test.each(rows.map(each => [`${each.command} ${each.words} ${each.typed ?? each.
 /** Options that are settings are passed on under the name of the setting; effects of settings have tests of their own. */
 test('options of servers become settings of the same name', async () => {
   const seen: string[] = []
-  for (const spec of groups.flatMap(group => group.commands)) {
+  const all = await loadAll()
+  for (const { spec } of all) {
     for (const option of spec.options) {
       const flag = flagNameOf(option.flags)
       const name = settingNames.find(one => flagOf(one) === flag && option.about.includes(settings[one].fallback.replaceAll('`', '')))
@@ -247,7 +251,7 @@ test('options of servers become settings of the same name', async () => {
             : 'text'
       let options: Readonly<Record<string, unknown>> = {}
       const program = buildProgram({
-        version: '', groups, globals,
+        version: '', commands: all, globals,
         execute: async (_spec, _operands, given) => {
           options = given
         },
@@ -261,11 +265,12 @@ test('options of servers become settings of the same name', async () => {
   }
   expect(seen.length).toBeGreaterThan(30)
   const looked = new Set([...seen, ...rows.map(({ command, flag }) => `${command} ${flag}`)])
-  const all = [
-    ...globals.map(option => ` ${flagNameOf(option.flags)}`),
-    ...groups.flatMap(group => group.commands).flatMap(spec => spec.options.map(option => `${spec.name} ${flagNameOf(option.flags)}`)),
+  const named = (path: string, spec: CommandSpec): string[] => [
+    ...spec.options.filter(({ hidden }) => !hidden).map(option => `${path} ${flagNameOf(option.flags)}`),
+    ...(spec.verbs ?? []).flatMap(verb => named(`${path} ${verb.name}`, verb)),
   ]
-  expect(all.filter(each => !looked.has(each)), 'options without a row in this table').toEqual([])
+  const wanted = [...globals.map(option => ` ${flagNameOf(option.flags)}`), ...all.flatMap(({ spec }) => named(spec.name, spec))]
+  expect(wanted.filter(each => !looked.has(each)), 'options without a row in this table').toEqual([])
 })
 
 const flagNameOf = (flags: string): string => /--[\w-]+/.exec(flags)![0]

@@ -2,7 +2,7 @@
 // a pipe names are printed unchanged.
 
 import { expect, test } from 'vitest'
-import { groups } from '../../../client/cli/catalog/globals.ts'
+import { commandNames } from '../../../client/cli/catalog.ts'
 import { quoteName, showJson, showText } from '../../../src/base/quote.ts'
 import { runFake, type Given, type Seen } from './fake.ts'
 import { Recorder } from './recorder.ts'
@@ -76,10 +76,7 @@ test.each(commands.filter(([command]) => command !== 'status').map(words => [wor
 test('every command is among them', () => {
   const looked = new Set(commands.map(([command]) => command))
   expect(
-    groups
-      .flatMap(group => group.commands)
-      .map(command => command.name)
-      .filter(name => !looked.has(name) && !elsewhere.has(name)),
+    commandNames.filter(name => !looked.has(name) && !elsewhere.has(name)),
   ).toEqual([])
 })
 

@@ -1,0 +1,180 @@
+// fsck: checks the health of files and their blocks, and for the whole namespace also the namenode's totals. Exit code: 0 healthy; 3
+// degraded: all data is readable, but replicas are too few, too many or in one rack, or inconsistent: totals are wrong; 4 damaged: data
+// is missing. Changes nothing; the namenode repairs replicas by itself.
+
+import { hasCode } from '../../../src/base/errors.ts'
+import { blockName } from '../../../src/base/ids.ts'
+import { formatBytes } from '../../../src/base/units.ts'
+import type { AuditResult, BlockHealth, CheckCounts, CheckedBlock, CheckedFile, SafeModeState } from '../../../src/protocol/safety.ts'
+import type { Mill } from '../../mill.ts'
+import type { CommandContext } from '../context.ts'
+import { formatCount, plural } from '../format.ts'
+import { option, type CommandSpec } from '../spec.ts'
+import { pad } from '../table.ts'
+import { remotePaths } from '../tree.ts'
+import { openTelling, waitFor } from '../waiting.ts'
+
+export const fsck: CommandSpec = {
+  name: 'fsck', args: '[path...]',
+  about: 'check that every block of every file has its replicas, and the namenode\'s totals',
+  notes:
+    'Exit codes: 0 healthy; 1 a path does not exist or may not be read; 3 all data is readable, but some blocks have too few or too many replicas, or all of them in one rack, or totals of the namenode are wrong;  '
+    + '4 some blocks have no replica or only corrupt ones. fsck changes nothing; the namenode repairs blocks by itself.  '
+    + 'For the whole namespace, fsck of the superuser also counts files, directories, blocks, bytes and usages of quotas, and compares them with the numbers that the namenode keeps.',
+  options: [
+    option('--files', 'list every file, not only those with problems'),
+    option('--blocks', 'list every block of these files'),
+    option('--locations', 'list the datanodes of each block'),
+  ],
+  examples: [
+    ['gristmill fsck', 'the whole namespace'],
+    ['gristmill fsck /logs --locations', 'locations of all blocks below a path'],
+  ],
+  run: runFsck,
+}
+
+export interface FsckOptions { files?: boolean; blocks?: boolean; locations?: boolean }
+
+const degradedExit = 3
+const damagedExit = 4
+/** Datanodes report within this time after a start. */
+const reportMs = 15_000
+
+const healthText: Readonly<Record<BlockHealth, string>> = {
+  healthy: 'healthy', missing: 'no live replica', corrupt: 'only bad replicas', under: 'too few replicas', over: 'too many replicas',
+  misplaced: 'all replicas in one rack',
+}
+
+async function runFsck(context: CommandContext, operands: readonly string[], options: FsckOptions): Promise<void> {
+  const { printer, signal } = context
+  const mill = await context.mill()
+  await waitForReports(context, mill)
+  const all = options.files || options.blocks || options.locations
+  const total: CheckCounts = {
+    files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0,
+  }
+  const telling = await openTelling(context, 'fsck')
+  let looked = 0
+  let audited: AuditResult | 'not allowed' | undefined
+  try {
+    await context.each(remotePaths(context, operands.length === 0 ? ['/'] : operands), async path => {
+      for await (const { files, counts } of mill.fsck(path, {
+        ...(all && { healthy: true }), ...(options.locations && { locations: true }), signal,
+      })) {
+        for (const key of Object.keys(total) as (keyof CheckCounts)[]) total[key] += counts[key]
+        // Progress lines and results must not mix on a terminal.
+        if (files.length > 0 && printer.outIsTerminal) telling.stop()
+        else telling.step({ done: total.files, said: `${plural(total.files, 'file')} checked` })
+        for (const file of files) {
+          if (context.json) await printer.json({ file: forPrograms(file, options) }, { compact: true })
+          else await printFile(context, file, options)
+        }
+      }
+      looked++
+      if (path === '/') audited = await auditOf(mill, signal)
+    })
+  } finally {
+    telling.stop()
+  }
+  // No path could be checked: print no summary.
+  if (looked === 0) return
+  const differences = audited === undefined || audited === 'not allowed' ? [] : audited.differences
+  const health =
+    total.missing + total.corrupt > 0 ? 'damaged'
+    : differences.length > 0 ? 'inconsistent'
+    : total.under + total.over + total.misplaced > 0 ? 'degraded' : 'healthy'
+  for (const each of differences) {
+    if (context.json) await printer.json({ difference: each }, { compact: true })
+    else await printer.line(`${each.path === undefined ? '' : `${printer.cell(each.path)}: `}${each.what}: the namenode keeps ${formatCount(each.kept)}, and there are ${formatCount(each.found)}`)
+  }
+  if (context.json) await printer.json({ health, ...total, totals: totalsOf(audited) }, { compact: true })
+  else for (const line of summary(health, total, totalsOf(audited))) await printer.line(line)
+  if (health === 'damaged') context.exitCode = damagedExit
+  // Unread directories give a failure code, unless damage is known.
+  else if (total.unread > 0) context.failed++
+  else if (health !== 'healthy' && context.failed === 0) context.exitCode = degradedExit
+}
+
+/** The namenode compares its totals for the superuser only. */
+async function auditOf(mill: Mill, signal: AbortSignal): Promise<AuditResult | 'not allowed'> {
+  try {
+    return await mill.audit({ signal })
+  } catch (error) {
+    if (hasCode(error, 'EACCES')) return 'not allowed'
+    throw error
+  }
+}
+
+function totalsOf(audited: AuditResult | 'not allowed' | undefined): string {
+  if (audited === undefined) return 'not compared: they are those of the whole namespace (gristmill fsck /)'
+  if (audited === 'not allowed') return 'not compared: only the superuser may'
+  const { differences, more } = audited
+  return differences.length === 0 ? 'right' : plural(differences.length + more, 'difference')
+}
+
+/** Waits until datanodes have reported: right after a start, block locations are incomplete and the result would be wrong. */
+async function waitForReports(context: CommandContext, mill: Mill): Promise<void> {
+  const { clock } = await context.world()
+  const until = clock.mono() + reportMs
+  const late = ({ awaited }: SafeModeState): string => `${plural(awaited, 'datanode has', 'datanodes have')} not reported yet`
+  const known = ({ on, manual, awaited }: SafeModeState): boolean => !on || manual || awaited === 0
+  const last = await waitFor(context, {
+    label: 'fsck',
+    look: () => mill.safeMode('get', { signal: context.signal }),
+    stepOf: state => ({ done: state.present, total: state.blocks, said: late(state) }),
+    isDone: state => known(state) || clock.mono() > until,
+  })
+  if (!known(last)) context.printer.note(`${late(last)}: blocks that only they have are called missing`)
+}
+
+async function printFile({ printer }: CommandContext, file: CheckedFile, options: FsckOptions): Promise<void> {
+  const bad = file.found.filter(block => block.health !== 'healthy')
+  if (!file.continued && (options.files || options.blocks || options.locations || bad.length > 0)) {
+    await printer.line(
+      `${printer.cell(file.path)}: ${plural(file.length, 'byte')}, ${plural(file.blocks, 'block')}, ${plural(file.replication, 'replica')}`,
+    )
+  }
+  for (const block of options.blocks || options.locations ? file.found : bad) {
+    await printer.line(
+      `  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${healthText[block.health]} (${countOf(block)})${block.nodes ? `  ${placesOf(block)}` : ''}`,
+    )
+  }
+}
+
+const countOf = ({ live, leaving = 0, target }: CheckedBlock): string =>
+  `${live - leaving} of ${target}${leaving > 0 ? `, and ${leaving} on ${leaving === 1 ? 'a node' : 'nodes'} to be switched off` : ''}`
+
+const placesOf = ({ nodes = [] }: CheckedBlock): string =>
+  nodes.length === 0 ? 'nowhere' : nodes.map(({ address, rack }) => `${rack}/${address}`).join(' ')
+
+function forPrograms({ found, ...file }: CheckedFile, options: FsckOptions): object {
+  const shown = options.blocks || options.locations ? found : found.filter(block => block.health !== 'healthy')
+  return { ...file, found: shown.map(block => ({ ...block, block: blockName(block.block) })) }
+}
+
+function summary(health: string, counts: CheckCounts, totals: string): string[] {
+  const line = (name: string, value: string): string => `${pad(name, 30)}${value}`
+  return [
+    line('files', formatCount(counts.files)),
+    line('directories', formatCount(counts.directories)),
+    line('blocks', `${formatCount(counts.blocks)} (${formatBytes(counts.bytes)})`),
+    line('replicas a block, on average', counts.blocks === 0 ? '-' : (counts.replicas / counts.blocks).toFixed(2)),
+    line('missing', formatCount(counts.missing)), line('corrupt', formatCount(counts.corrupt)),
+    line('under-replicated', formatCount(counts.under)),
+    line('over-replicated', formatCount(counts.over)),
+    line('in one rack', formatCount(counts.misplaced)),
+    line('totals of the namenode', totals),
+    ...(counts.unread > 0 ? [line('not checked', `${plural(counts.unread, 'directory', 'directories')} that you may not read`)] : []),
+    '',
+    health === 'healthy'
+      ? counts.unread > 0
+        ? 'healthy as far as you may read; the superuser (the user that the namenode runs as) can check everything'
+        : 'healthy: every block has its replicas'
+      : health === 'degraded'
+        ? 'degraded: all data is readable, and the namenode is repairing the replicas'
+        : health === 'inconsistent'
+          ? 'inconsistent: all data is readable, but numbers that the namenode keeps are wrong; this is a defect of gristmill: please report it, '
+            + 'with the journal. A quota that is set again is counted anew'
+        : 'damaged: data is missing; bring back the datanodes or disks that have it, or remove the files',
+  ]
+}

@@ -1,0 +1,49 @@
+// Servers as commands: their settings as options, so that flags, variables and the settings file have the same names and meanings; and the
+// ready line, their only output on stdout.
+
+import { flagOf, settingNames } from '../../../src/base/config.ts'
+import { settings, type Setting, type SettingUser } from '../../../src/base/settings.ts'
+import type { Ready, ServerRun } from '../../process/run.ts'
+import type { CommandContext } from '../context.ts'
+import { option, type OptionSpec } from '../spec.ts'
+
+/** Options that every command has already. */
+const global = new Set(['home', 'cluster', 'secretFile'])
+
+const placeholder = ({ kind, type }: Setting<unknown>): string => {
+  if (kind !== 'value') return 'path'
+  if (type.startsWith('number')) return 'n'
+  if (type.startsWith('size')) return 'size'
+  return type.startsWith('duration') ? 'time' : 'text'
+}
+
+const lower = (text: string): string => text[0]!.toLowerCase() + text.slice(1)
+
+export function optionsOf(user: SettingUser): OptionSpec[] {
+  return settingNames
+    .filter(name => !global.has(name) && (settings[name].usedBy as readonly SettingUser[]).some(one => one === user || one === 'all'))
+    .map(name => {
+      const setting: Setting<unknown> = settings[name]
+      return option(
+        `${flagOf(name)} <${placeholder(setting)}>`,
+        `${lower(setting.about.replaceAll('`', '').replace(/\.$/, ''))} (default: ${setting.fallback.replaceAll('`', '')})`,
+        setting.kind === 'paths' ? { repeat: true } : { parse: setting.parse },
+      )
+    })
+}
+
+export async function serve(context: CommandContext, start: (run: ServerRun) => Promise<void>): Promise<void> {
+  const { printer, signal } = context
+  await start({
+    settings: await context.settings(), world: await context.world(), machine: await context.machine(), signal,
+    ready: async ready => {
+      if (context.json) await printer.json(ready, { compact: true })
+      else await printer.line(readyLine(ready))
+      // The parent process waits for this line.
+      await printer.flush()
+    },
+  })
+}
+
+const readyLine = ({ role, id, address, pid, dir }: Ready): string =>
+  `${role} ${id} is ready at ${address} (process ${pid}, data in ${dir})`

@@ -1,0 +1,76 @@
+// up and down: run a cluster of separate processes on this machine, and stop it. up stays in the foreground until Ctrl-C, or returns with
+// --detach.
+
+import type { CommandContext } from '../context.ts'
+import type { Options } from '../program.ts'
+import { option, type CommandSpec } from '../spec.ts'
+import { optionsOf } from './server.ts'
+import { processLines } from './view.ts'
+
+export const up: CommandSpec = {
+  name: 'up', args: '',
+  about: 'start a cluster of separate processes on this machine',
+  notes:
+    'Ctrl-C stops all processes, unless they were started with --detach. Their data is kept: the next `up` uses it again, with the same ports, the datanodes that have data,  '
+    + 'and the previous options unless new ones are given. If some of the processes already run, it starts the others.\n\n'
+    + 'Once a home has such a cluster, commands use it, and fail while it does not run. Files of the embedded cluster are still reachable with --cluster embedded.',
+  options: [option('--detach', 'run in the background; return when all processes are ready'), ...optionsOf('up')],
+  examples: [
+    ['gristmill up --datanodes 3 --detach', 'in the background'],
+    ['gristmill down', 'stop it'],
+  ],
+  run: runUp,
+}
+
+export const down: CommandSpec = {
+  name: 'down', args: '', about: 'stop the cluster that `up` started',
+  options: [], examples: [['gristmill down', 'the data is kept']],
+  run: runDown,
+}
+
+async function runUp(
+  context: CommandContext, _operands: readonly string[], options: Options & { readonly detach?: boolean },
+): Promise<void> {
+  const { printer, signal, env, cwd } = context
+  const detach = options.detach === true
+  const { up: start } = await import('../../process/up.ts')
+  await start({
+    settings: await context.settings(), flags: options, world: await context.world(), machine: await context.machine(), env, cwd, detach,
+    signal,
+    ready: async running => {
+      if (context.json) {
+        const { namenode, cluster, secretFile, dir, processes } = running
+        await printer.json(
+          {
+            namenode, cluster, secretFile, dir,
+            processes: processes.map(({ role, id, address, pid, dir: data }) => ({ role, id, address, pid, dir: data })),
+          },
+          { compact: true },
+        )
+      } else {
+        for (const line of processLines(running.processes)) await printer.line(line)
+        await printer.line()
+        await printer.line(`ready at ${running.namenode}${detach ? '; "gristmill down" stops it' : '; Ctrl-C stops it'}`)
+      }
+      await printer.flush()
+    },
+    note: text => printer.complain(context.json ? JSON.stringify({ note: text }) : `gristmill: up: ${text}`),
+  })
+}
+
+async function runDown(context: CommandContext): Promise<void> {
+  const { printer } = context
+  const { down: stop } = await import('../../process/down.ts')
+  const report = await stop({ settings: await context.settings(), world: await context.world(), machine: await context.machine() })
+  if (context.json) {
+    return printer.json({ dir: report.dir, stopped: report.stopped.map(({ process: { role, id, pid }, how }) => ({ role, id, pid, how })) })
+  }
+  if (report.dir === undefined) return printer.note('no process of "gristmill up" is running')
+  for (const {
+    process: { role, id, pid }, how,
+  } of report.stopped)
+    await printer.line(
+      `${id === '' ? role : `${role} ${id}`} (process ${pid}) ${how === 'killed' ? 'did not end in time and was killed' : how}`,
+    )
+  printer.note(`the data is kept in ${report.dir}`)
+}

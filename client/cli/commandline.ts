@@ -1,0 +1,59 @@
+// Finds the command and the verb that a command line names, and orders its words as commander parses them: command, verb, then options and
+// operands. Options may be anywhere on the line, also before the command and before the verb.
+
+import { globals, loadCommand, type Listed } from './catalog.ts'
+import { flagsOf, isValued, type CommandSpec, type OptionSpec } from './spec.ts'
+
+interface CommandLine {
+  /** In the order command, verb, the rest. */
+  readonly words: readonly string[]
+  /** Undefined if no command is named, or an unknown one. */
+  readonly command?: Listed
+  readonly verb?: CommandSpec
+  /** The general help is asked for. */
+  readonly general: boolean
+}
+
+export async function readCommandLine(given: readonly string[]): Promise<CommandLine> {
+  // -h is --human in `ls -h`; as the only word it means help.
+  const words = given.length === 1 && given[0] === '-h' ? ['--help'] : given
+  const at = firstOperand(words, globals)
+  if (at === undefined) return { words, general: words.includes('--help') }
+  const before = words.slice(0, at)
+  const after = words.slice(at + 1)
+  if (words[at] === 'help') {
+    // `help trash ls` is `trash ls --help`.
+    return firstOperand(after, globals) === undefined
+      ? { words: ['--help'], general: true }
+      : readCommandLine([...before, ...after, '--help'])
+  }
+  const command = await loadCommand(words[at]!)
+  // No help for an unknown command: it is an error.
+  if (!command) return { words: withoutHelp(words), general: false }
+  const { spec } = command
+  const named = [...withoutHelp(before), spec.name]
+  // `gristmill --help ls` is `gristmill ls --help`.
+  const help = before.includes('--help') ? ['--help'] : []
+  if (!spec.verbs) return { words: [...named, ...help, ...spec.rewrite?.([...after]) ?? after], command, general: false }
+  const second = firstOperand(after, [...globals, ...spec.options, ...spec.verbs.flatMap(({ options }) => options)])
+  if (second === undefined) return { words: [...named, ...help, ...after], command, general: false }
+  const rest = after.filter((_, i) => i !== second)
+  if (after[second] === 'help') return readCommandLine([...named, ...rest, '--help'])
+  const verb = spec.verbs.find(({ name }) => name === after[second])
+  if (verb) return { words: [...named, verb.name, ...help, ...rest], command, verb, general: false }
+  // An unknown verb, or an operand of the command itself: `job <id>`.
+  return { words: spec.args === '' ? [...named, ...withoutHelp(after)] : [...named, ...help, ...after], command, general: false }
+}
+
+const withoutHelp = (words: readonly string[]): string[] => words.filter(word => word !== '--help')
+
+/** Index of the first word that is neither an option of these nor the value of one. */
+function firstOperand(words: readonly string[], options: readonly OptionSpec[]): number | undefined {
+  const valued = new Set(options.filter(isValued).flatMap(flagsOf))
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!
+    if (!word.startsWith('-') || word === '-') return i
+    if (valued.has(word)) i++
+  }
+  return undefined
+}

@@ -1,0 +1,168 @@
+// run: submits a program, shows its stages while they run, then prints counters and locality. On a terminal with one bar per stage;
+// elsewhere with one line when a stage begins and one when it ends. Ctrl-C kills the job.
+
+import { isAbsolute, join } from 'node:path'
+import { GristmillError, hasCode } from '../../../src/base/errors.ts'
+import { textEncodings, type TextEncoding } from '../../../src/base/formats.ts'
+import { normalise } from '../../../src/base/paths.ts'
+import { parseBytes, parseDuration } from '../../../src/base/units.ts'
+import type { CommandContext } from '../context.ts'
+import { Refusal } from '../errors.ts'
+import { parseDelimiter } from '../files/options.ts'
+import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
+import { parseParam } from './params.ts'
+import { jobLines } from './view.ts'
+import { barsFor, linesFor } from './watch.ts'
+
+export const run: CommandSpec = {
+  name: 'run', args: '<program>',
+  about: 'run a map-reduce program and wait for it',
+  notes:
+    'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}); its npm imports are bundled with it.\n'
+    + 'The output directory appears complete when the job has succeeded, otherwise not at all. Ctrl-C kills the job.\n'
+    + 'Files whose names begin with _ or . are skipped unless a path or glob names them explicitly; the skipped files are reported.\n'
+    + 'An output that contains an input, or that would itself be read as input, is refused. A directory replaced by --overwrite goes to the trash; the new one keeps its mode, owner, quota and attributes.\n'
+    + 'If the computed output cannot be published, it is kept for one week: `job publish` publishes it at another path.',
+  options: [
+    option('-i, --input <path>', 'file, directory or glob to read; may be repeated', { repeat: true }),
+    option('-o, --output <path>', 'output directory'),
+    option(
+      '--encoding <name>',
+      "encoding of the input: utf8, latin1, windows1252, utf16le or utf16be (default: set by the program, else utf8)",
+      { parse: oneOf(...textEncodings) },
+    ),
+    option(
+      '--delimiter <character>',
+      'field separator of CSV input, tab or \\t for a tab (default: set by the program or the files, else detected)',
+      { parse: parseDelimiter },
+    ),
+    option('--overwrite', 'atomically replace the output of an earlier job, if it exists'),
+    option('--force', 'with --overwrite: replace any directory, also one without _SUCCESS or with subdirectories'),
+    option('--reducers <n>', 'number of reduce tasks and output parts; not for programs without reduce', { parse: whole(1, 20_000) }),
+    option('--param <name=value>', 'parameter of the program, parsed as JSON if that loses nothing, else text; may be repeated', {
+      parse: parseParam, repeat: true,
+    }),
+    option('--env <name[=value]>', 'environment variable of the program; without a value, taken from this shell; may be repeated', {
+      repeat: true,
+    }),
+    option('--name <name>', "name of the job (default: the program's file name)"),
+    option('--memory <size>', 'memory limit of one executor, for instance 512MiB', { parse: parseBytes }),
+    option('--task-timeout <time>', 'time limit of one attempt, for instance 10m', { parse: parseDuration }),
+    option('--attempts <n>', 'maximum attempts of one task before the job fails', { parse: whole(1, 100) }),
+    option('--detach', "print the job's id and do not wait"),
+  ],
+  examples: [
+    ['gristmill run wordcount.ts --input /speeches --output /words', 'count words'],
+    [
+      "gristmill run sales.ts -i /old/sales.csv -o /sums --encoding latin1 --delimiter ';'",
+      'CSV with a given encoding and separator',
+    ],
+    [`gristmill run join.ts -i '/left/*.csv' -i /right -o /joined --param key=id --reducers 8`, 'two inputs, a parameter, eight parts'],
+  ],
+  run: runProgram,
+}
+
+export interface RunOptions {
+  input?: string[]
+  output?: string
+  overwrite?: boolean
+  force?: boolean
+  encoding?: TextEncoding
+  delimiter?: string
+  reducers?: number
+  param?: (readonly [string, unknown])[]
+  env?: string[]
+  name?: string
+  memory?: number
+  taskTimeout?: number
+  attempts?: number
+  detach?: boolean
+}
+
+async function runProgram(context: CommandContext, operands: readonly string[], options: RunOptions): Promise<void> {
+  const { printer, signal } = context
+  const program = operands[0]!
+  checkForce(options)
+  const mill = await context.mill()
+  const { clock } = await context.world()
+  const job = await advised(mill.run(isAbsolute(program) ? program : join(context.cwd, program), {
+    ...(options.input ? { input: options.input } : {}),
+    ...(options.output === undefined ? {} : { output: normalise(options.output) }),
+    overwrite: options.overwrite === true,
+    onNote: line => context.note(line),
+    force: options.force === true,
+    params: onceEach('--param', options.param ?? []),
+    ...(options.env ? { env: environmentOf(options.env, context.env) } : {}),
+    ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
+    ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }),
+    ...(options.reducers === undefined ? {} : { reducers: options.reducers }),
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
+    ...(options.taskTimeout === undefined ? {} : { taskTimeoutMs: options.taskTimeout }),
+    ...(options.attempts === undefined ? {} : { attemptsMax: options.attempts }),
+    // A detached job must outlive this process.
+    ...(options.detach ? {} : { signal }),
+  }))
+  if (options.detach) return context.json ? printer.json({ job: job.id }) : printer.line(job.id)
+
+  if (!context.json) printer.note(`job ${job.id}`)
+  const progress = await context.progress()
+  try {
+    const show = progress.drawn ? barsFor(progress.bar) : linesFor(text => { if (!context.json) printer.note(text) }, () => clock.mono())
+    for await (const status of job.watch(signal)) show(status)
+  } catch (error) {
+    if (!signal.aborted || hasCode(signal.reason, 'EPIPE')) throw error
+    progress.stop()
+    printer.note(`gristmill: run: interrupted; killing job ${job.id}`)
+    await job.kill()
+    throw error
+  } finally {
+    progress.stop()
+  }
+  const status = await job.status()
+  if (context.json) await printer.json(status)
+  else if (status.state === 'succeeded') {
+    for (const line of jobLines(status, clock.now())) await printer.line(line)
+  }
+  // Throws the failure of the job, with the user's stack.
+  await job.wait({ signal })
+}
+
+/** Parses `NAME=VALUE`, or `NAME` for the value in the environment `own`. Throws USAGE for a variable that is not set there. */
+export function environmentOf(given: readonly string[], own: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return onceEach('--env', given.map(text => {
+    const at = text.indexOf('=')
+    if (at >= 0) return [text.slice(0, at), text.slice(at + 1)]
+    const value = own[text]
+    if (value === undefined)
+      throw new GristmillError('USAGE', `--env ${text}: the variable is not set here; set it, or write ${text}=value`)
+    return [text, value]
+  }))
+}
+
+/** Values by name. Throws USAGE for a name that occurs twice, as one of its values would be lost. */
+export function onceEach<T>(flag: string, given: readonly (readonly [string, T])[]): Record<string, T> {
+  const twice = given.map(([name]) => name).find((name, index, names) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw new GristmillError('USAGE', `${flag} ${twice} is given twice; give it once`)
+  return Object.fromEntries(given)
+}
+
+/** Throws USAGE for `--force` without `--overwrite`, which would have no effect. */
+export function checkForce({ overwrite, force }: { readonly overwrite?: boolean | undefined; readonly force?: boolean | undefined }): void {
+  if (force && !overwrite) throw new GristmillError('USAGE', '--force extends --overwrite; give both')
+}
+
+/** Adds advice to the error of an output that exists already. */
+export async function advised<T>(submitted: Promise<T>): Promise<T> {
+  try {
+    return await submitted
+  } catch (error) {
+    if (hasCode(error, 'ENOTEMPTY')) throw new Refusal('ENOTEMPTY', error.message, { cause: error, details: error.details })
+    if (!hasCode(error, 'EEXIST')) throw error
+    throw new Refusal(
+      'EEXIST',
+      `${String(error.details['path'] ?? 'the output')}: file exists; add --overwrite to replace it atomically`,
+      { cause: error, details: error.details },
+    )
+  }
+}

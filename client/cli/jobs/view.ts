@@ -1,0 +1,140 @@
+// Formats jobs for people: stages, tasks, attempts, counters, locality. Pure.
+
+import { attemptParts } from '../../../src/base/ids.ts'
+import { showText } from '../../../src/base/quote.ts'
+import { formatBytes, formatDuration } from '../../../src/base/units.ts'
+import type { Counters } from '../../../src/protocol/fields.ts'
+import type { AttemptStatus, JobStatus, StageStatus, TaskStatus } from '../../../src/protocol/job.ts'
+import { failureLines } from '../errors.ts'
+import { formatCount, formatInstant, percent, plural } from '../format.ts'
+import { pad, tabulate, type Column } from '../table.ts'
+
+/** `12 of 32 tasks, 4 running, 1 failed attempt`. */
+export function stageLine(stage: StageStatus): string {
+  const parts = [`${formatCount(stage.done)} of ${plural(stage.tasks, 'task')}`]
+  if (stage.running > 0) parts.push(`${stage.running} running`)
+  if (stage.failedAttempts > 0) parts.push(plural(stage.failedAttempts, 'failed attempt'))
+  return parts.join(', ')
+}
+
+/** Bytes read by locality: `local 117 MiB (94%), rack 8.0 MiB (6%), remote 0 B (0%)`; undefined if nothing was read from blocks. */
+export function localityLine(counters: Counters): string | undefined {
+  const read = (['bytesReadLocal', 'bytesReadRack', 'bytesReadRemote'] as const).map(name => counters[name] ?? 0)
+  const total = read.reduce((sum, one) => sum + one, 0)
+  if (total === 0) return undefined
+  return ['local', 'rack', 'remote'].map((name, i) => `${name} ${formatBytes(read[i]!)} (${percent(read[i]!, total)})`).join(', ')
+}
+
+/** Number of successful attempts by their distance to the data. */
+export function placesLine(tasks: readonly TaskStatus[]): string | undefined {
+  const won = tasks.flatMap(task => task.attempts).filter(attempt => attempt.state === 'done')
+  if (won.length === 0) return undefined
+  const on = (place: AttemptStatus['locality']): number => won.filter(attempt => attempt.locality === place).length
+  return `${on('node')} on a node with the data, ${on('rack')} on its rack, ${on('any')} elsewhere`
+}
+
+function showCounter(name: string, value: number): string {
+  return /bytes/i.test(name) && !name.startsWith('user.')
+    ? `${formatCount(value)} (${formatBytes(value)})`
+    : Number.isInteger(value)
+      ? formatCount(value)
+      : String(value)
+}
+
+/** Counters of gristmill first, then the user's, each sorted by name. */
+export function counterLines(counters: Counters, indent = '  '): string[] {
+  const names = Object.keys(counters).sort((a, b) => Number(a.startsWith('user.')) - Number(b.startsWith('user.')) || (a < b ? -1 : 1))
+  const width = Math.max(0, ...names.map(name => showText(name).length))
+  return names.map(name => `${indent}${pad(showText(name), width)}  ${showCounter(name, counters[name]!)}`)
+}
+
+export function took(from: number | undefined, to: number | undefined): string {
+  return from === undefined || to === undefined ? '-' : formatDuration(Math.max(0, to - from))
+}
+
+/** Warnings about input that was altered or skipped. Printed last, so that they are noticed. */
+function warningLines(counters: Counters): string[] {
+  const { invalidUtf8Records: invalid = 0, badRecords: bad = 0 } = counters
+  const lines: string[] = []
+  if (invalid > 0)
+    lines.push(
+      `warning: ${plural(invalid, 'record')} held bytes that are not UTF-8, read as U+FFFD; set encoding: "windows1252" or "latin1" if that is their encoding, or invalidUtf8: "error"`,
+    )
+  if (bad > 0)
+    lines.push(`warning: ${plural(bad, 'record')} did not parse and ${bad === 1 ? 'was' : 'were'} left out (badRecords: "skip")`)
+  return lines
+}
+
+const stageColumns: readonly Column[] = [
+  { title: 'STAGE' }, { title: 'STATE' }, { title: 'TASKS', align: 'right' }, { title: 'DONE', align: 'right' },
+  { title: 'RUNNING', align: 'right' }, { title: 'FAILED', align: 'right' }, { title: 'RECORDS IN', align: 'right' },
+  { title: 'RECORDS OUT', align: 'right' }, { title: 'BYTES IN', align: 'right' }, { title: 'BYTES OUT', align: 'right' },
+  { title: 'TIME', align: 'right' },
+]
+
+export function jobLines(job: JobStatus, nowMs: number): string[] {
+  const facts: [string, string][] = [
+    ['job', job.job],
+    ['name', showText(job.name)],
+    ['state', job.state],
+    ['user', showText(job.user)],
+    ['output', showText(job.output)],
+    ['submitted', formatInstant(job.submittedMs)],
+    ['took', took(job.submittedMs, job.finishedMs ?? nowMs)],
+  ]
+  if (job.kept)
+    facts.push([
+      'kept',
+      `${job.kept.bytes === undefined ? '' : `${formatBytes(job.kept.bytes)} `}until ${formatInstant(job.kept.untilMs)}, for gristmill job publish ${job.job} --output PATH, or gristmill job drop ${job.job}`,
+    ])
+  const locality = localityLine(job.counters)
+  if (locality) facts.push(['read', locality])
+  const lines = facts.map(([name, value]) => `${pad(name, 11)}${value}`)
+  if (job.failure) lines.push('', 'failure', ...failureLines(job.failure).flatMap(line => line.split('\n')).map(line => `  ${line}`))
+  const rows = job.stages.map((stage, i) => [
+    `${i} ${showText(stage.name)}`, stage.state, String(stage.tasks), String(stage.done), String(stage.running),
+    String(stage.failedAttempts), formatCount(stage.counters['recordsIn'] ?? 0), formatCount(stage.counters['recordsOut'] ?? 0),
+    formatBytes(stage.counters['bytesIn'] ?? 0), formatBytes(stage.counters['bytesOut'] ?? 0),
+    took(stage.startedMs, stage.finishedMs ?? (stage.state === 'running' ? nowMs : undefined)),
+  ])
+  lines.push('', ...tabulate(stageColumns, rows))
+  if (Object.keys(job.counters).length > 0) lines.push('', 'counters', ...counterLines(job.counters))
+  lines.push(...warningLines(job.counters).flatMap(line => ['', line]))
+  return lines
+}
+
+const taskColumns: readonly Column[] = [
+  { title: 'ATTEMPT' }, { title: 'STATE' }, { title: 'NODE' }, { title: 'WHERE' }, { title: 'RECORDS IN', align: 'right' },
+  { title: 'TIME', align: 'right' }, { title: 'FAILURE' },
+]
+
+const where = { node: 'with its data', rack: 'same rack', any: 'elsewhere' } as const
+
+/** One row per attempt; a task without attempts has one row. */
+export function taskLines(tasks: readonly TaskStatus[], nowMs: number): string[] {
+  return tabulate(taskColumns, tasks.flatMap(task => (task.attempts.length === 0
+    ? [[`${task.stage}.${task.task}`, task.state, '', '', '', '', '']]
+    : task.attempts.map(attempt => {
+        const { stage, task: number, attempt: tried } = attemptParts(attempt.attempt)
+        return [
+          `${stage}.${number}.${tried}`, attempt.state, attempt.host, where[attempt.locality],
+          formatCount(attempt.counters['recordsIn'] ?? 0),
+          took(attempt.startedMs, attempt.finishedMs ?? nowMs),
+          showText(attempt.failure?.message.split('\n')[0] ?? ''),
+        ]
+      }))))
+}
+
+export const jobColumns: readonly Column[] = [
+  { title: 'JOB' }, { title: 'STATE' }, { title: 'DONE', align: 'right' }, { title: 'SUBMITTED' }, { title: 'TIME', align: 'right' },
+  { title: 'NAME' }, { title: 'OUTPUT' },
+]
+
+export function jobRow(job: JobStatus, nowMs: number): string[] {
+  const tasks = job.stages.reduce((sum, stage) => sum + stage.tasks, 0)
+  const done = job.stages.reduce((sum, stage) => sum + stage.done, 0)
+  return [
+    job.job, job.state, `${done}/${tasks}`, formatInstant(job.submittedMs).slice(0, 19), took(job.submittedMs, job.finishedMs ?? nowMs),
+    showText(job.name), showText(job.output),
+  ]
+}

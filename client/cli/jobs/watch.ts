@@ -1,0 +1,42 @@
+// Progress of a job: bars on a terminal, lines elsewhere. Each status prints only its changes.
+
+import type { JobStatus } from '../../../src/protocol/job.ts'
+import { plural } from '../format.ts'
+import type { Bar } from '../progress.ts'
+import { localityLine, stageLine, took } from './view.ts'
+
+/** Interval after which a running stage is reported again, so that a log shows that it makes progress. */
+const sayMs = 10_000
+
+/** One bar per stage, which appears when the stage begins. */
+export function barsFor(bar: (label: string, unit: 'tasks', total: number) => Bar): (status: JobStatus) => void {
+  const bars = new Map<number, Bar>()
+  return status => {
+    for (const [i, stage] of status.stages.entries()) {
+      if (stage.state === 'waiting') continue
+      let one = bars.get(i)
+      if (!one) bars.set(i, one = bar(stage.name, 'tasks', stage.tasks))
+      one.update(stage.fraction * stage.tasks, stage.tasks, stageLine(stage))
+    }
+  }
+}
+
+/** One line when a stage begins, one when it ends, and one every `sayMs` between. */
+export function linesFor(say: (text: string) => void, mono: () => number): (status: JobStatus) => void {
+  const reported = new Map<number, { readonly state: string; readonly atMs: number }>()
+  return status => {
+    for (const [i, stage] of status.stages.entries()) {
+      const before = reported.get(i)
+      const again = before?.state === stage.state
+      if (stage.state === 'waiting' || again && (stage.state !== 'running' || mono() - before.atMs < sayMs)) continue
+      reported.set(i, { state: stage.state, atMs: mono() })
+      if (again) {
+        say(`${stage.name}: ${stageLine(stage)}`)
+        continue
+      }
+      const locality = stage.state === 'done' ? localityLine(stage.counters) : undefined
+      say(`${stage.name}: ${stage.state === 'running' ? plural(stage.tasks, 'task') : `${stage.state}, ${stageLine(stage)}, ${took(stage.startedMs, stage.finishedMs)}`}` +
+        (locality ? `, read ${locality}` : ''))
+    }
+  }
+}
