@@ -60,7 +60,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      { test: { name: 'tidy', include: ['test/tidy/**/*.test.ts'], testTimeout: 120_000, sequence: { groupOrder: 0 } } },
+      { test: { name: 'tidy', include: ['test/tidy/**/*.test.ts'], maxWorkers, testTimeout: 120_000, sequence: { groupOrder: 0 } } },
     ],
   },
 })

@@ -3,12 +3,13 @@
 
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Sorted by duration on two cores, from a minute to a quarter of one. */
+/** Sorted by duration on two cores, from some minutes to a quarter of one. */
 const longest = [
-  'sim/campaign', 'cluster/cli', 'cluster/bad-program', 'cluster/jobs', 'cluster/testingguide', 'cluster/bad-input', 'cluster/power',
-  'cluster/care', 'cluster/security', 'cluster/pack', 'cluster/readme', 'cluster/full-disk', 'cluster/crash', 'cluster/operators',
-  'cluster/embedded', 'cluster/safety', 'cluster/integrity', 'unit/executor/misbehaviour', 'unit/executor/tasks', 'unit/datanode/contact',
-  'unit/file/failover', 'unit/executor/shuffle',
+  'sim/campaign', 'cluster/handover', 'unit/executor/misbehaviour', 'cluster/processes', 'cluster/jobs', 'cluster/testingguide',
+  'cluster/security', 'cluster/bad-program', 'cluster/pack', 'cluster/power', 'sim/gate/gate', 'cluster/embedded', 'cluster/readme',
+  'cluster/cli', 'cluster/operators', 'cluster/input', 'cluster/full-disk', 'cluster/bad-input', 'cluster/transfer', 'cluster/crash',
+  'cluster/integrity', 'cluster/care', 'cluster/commands', 'cluster/safety', 'unit/executor/tasks', 'unit/file/failover',
+  'unit/executor/shuffle', 'unit/datanode/contact', 'cluster/files', 'cluster/namenode', 'cluster/pause', 'sim/cluster',
 ].map(name => `test/${name}.test.ts`)
 
 const rankOf = ({ moduleId }: TestSpecification): number => {

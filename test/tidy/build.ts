@@ -26,7 +26,7 @@ export async function build(out = join(root, 'dist')): Promise<void> {
   mkdirSync(out)
   const tsc = spawnSync(
     process.execPath,
-    [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json'), '--outDir', out],
+    [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json'), '--outDir', out, '--checkers', '1'],
     { encoding: 'utf8' },
   )
   if (tsc.status !== 0) throw new Error(`the sources do not compile:\n${tsc.stdout}${tsc.stderr}`)
