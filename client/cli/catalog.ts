@@ -35,7 +35,7 @@ export const catalog: readonly CommandGroup[] = [
     },
   },
   {
-    title: 'Care',
+    title: 'Trash, snapshots, quotas, attributes',
     commands: {
       trash: async () => (await import('./files/trash.ts')).trash,
       snapshot: async () => (await import('./files/snapshot.ts')).snapshot,
@@ -54,7 +54,7 @@ export const catalog: readonly CommandGroup[] = [
     },
   },
   {
-    title: 'Processes',
+    title: 'Servers',
     commands: {
       namenode: async () => (await import('./cluster/namenode.ts')).namenode,
       datanode: async () => (await import('./cluster/datanode.ts')).datanode,
@@ -64,7 +64,7 @@ export const catalog: readonly CommandGroup[] = [
     },
   },
   {
-    title: 'Datanodes',
+    title: 'Service of datanodes',
     commands: {
       decommission: async () => (await import('./cluster/service.ts')).decommission,
       recommission: async () => (await import('./cluster/service.ts')).recommission,
@@ -73,7 +73,7 @@ export const catalog: readonly CommandGroup[] = [
     },
   },
   {
-    title: 'Safety',
+    title: 'Health',
     commands: {
       fsck: async () => (await import('./cluster/fsck.ts')).fsck,
       report: async () => (await import('./cluster/status.ts')).report,

@@ -39,10 +39,10 @@ export function buildProgram(parts: ProgramParts): Command {
     .description(about)
     .version(parts.version, '--version', 'print the version')
     .commandsGroup('Help:')
-    .helpCommand('help [command]', 'print help about a command')
+    .helpCommand('help [command] [verb]', 'print help about a command')
     .usage('COMMAND [options]')
     .addHelpText('after', outro)
-    .configureHelp({ subcommandTerm: command => (command.name() === 'help' ? 'help [command]' : command.usage()) })
+    .configureHelp({ subcommandTerm: command => (command.name() === 'help' ? 'help [command] [verb]' : command.usage()) })
     .allowExcessArguments()
     .action((_options, command) => {
       const word = command.args[0]
@@ -75,7 +75,7 @@ function toCommand(spec: CommandSpec, path: string, parts: ProgramParts): Comman
   const command = ofOurs(new Command(spec.name), parts)
     .summary(spec.about)
     .description(spec.notes ? `${sentence(spec.about)}\n\n${spec.notes}` : sentence(spec.about))
-    .usage(`${spec.name} ${synopsis}`.trimEnd())
+    .usage([spec.name, ...verbs.length > 0 ? [spec.run ? '[verb]' : '<verb>'] : [], spec.args].join(' ').trimEnd())
     // commander allows a list at the end only; the operands of `<from...> <to>` are counted in checkCount instead.
     .argument('[operands...]')
     .configureHelp({

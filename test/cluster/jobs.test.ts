@@ -165,7 +165,7 @@ test('a job that cannot publish what it has computed is published elsewhere, and
     code: 1,
     stderr: expect.stringContaining('its output is /late-words already'),
   })
-  expect(await cluster.run(['job', 'drop'])).toMatchObject({ code: 2, stderr: expect.stringContaining('which job?') })
+  expect(await cluster.run(['job', 'drop'])).toMatchObject({ code: 2, stderr: expect.stringContaining('missing operand <id>') })
 })
 
 test('an input without records gives an empty output', async () => {

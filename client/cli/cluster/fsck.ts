@@ -16,9 +16,10 @@ import { openTelling, waitFor } from '../waiting.ts'
 
 export const fsck: CommandSpec = {
   name: 'fsck', args: '[path...]',
-  about: 'check that every block of every file has its replicas, and the namenode\'s totals',
+  about: 'check the replicas of all blocks, and totals',
   notes:
-    'Exit codes: 0 healthy; 1 a path does not exist or may not be read; 3 all data is readable, but some blocks have too few or too many replicas, or all of them in one rack, or totals of the namenode are wrong;  '
+    'Checks that every block of every file has its replicas.\n'
+    + 'Exit codes: 0 healthy; 1 a path does not exist or may not be read; 3 all data is readable, but some blocks have too few or too many replicas, or all of them in one rack, or totals of the namenode are wrong;  '
     + '4 some blocks have no replica or only corrupt ones. fsck changes nothing; the namenode repairs blocks by itself.  '
     + 'For the whole namespace, fsck of the superuser also counts files, directories, blocks, bytes and usages of quotas, and compares them with the numbers that the namenode keeps.',
   options: [

@@ -36,9 +36,9 @@ const allowDeletions: CommandSpec = {
 
 export const namenode: CommandSpec = {
   name: 'namenode', args: '',
-  about: 'run a namenode until a signal ends it, or maintain its state',
+  about: 'run a namenode, or maintain its state',
   notes:
-    'Without a verb, runs a namenode. Prints one line with its address when it is ready. SIGTERM lets calls in flight complete first; a second signal '
+    'Without a verb, runs a namenode until a signal ends it. Prints one line with its address when it is ready. SIGTERM lets calls in flight complete first; a second signal '
     + 'ends it at once. It exits with 74 if its store or journal is damaged; a restart does not help, `recover` does.',
   options: serverOptions,
   examples: [

@@ -9,7 +9,7 @@ import { option, type CommandSpec } from '../spec.ts'
 import { waitFor } from '../waiting.ts'
 
 export const safemode: CommandSpec = {
-  name: 'safemode', args: '', about: 'show, enter or leave safe mode, in which nothing is changed',
+  name: 'safemode', args: '', about: 'show, enter or leave safe mode',
   notes:
     'A namenode starts in safe mode until datanodes have reported their blocks. Reads work in safe mode; changes, copies and deletions do not. '
     + 'Without a verb, shows the state.',

@@ -27,8 +27,8 @@ function spell(text: string): number {
 
 export const decommission: CommandSpec = {
   name: 'decommission', args: '<node>',
-  about: 'copy all blocks of a datanode elsewhere, so that it can be switched off',
-  notes: `${named}\nIts blocks are copied to other datanodes; meanwhile it serves reads and gets no new blocks or tasks. Interrupting --wait does not stop the decommission; recommission does.`,
+  about: 'copy the blocks of a datanode elsewhere',
+  notes: `${named}\nIts blocks are copied to other datanodes; afterwards it can be switched off. Meanwhile it serves reads and gets no new blocks or tasks. Interrupting --wait does not stop the decommission; recommission does.`,
   options: [wait],
   examples: [['gristmill decommission 10.0.0.7:8621 --wait', 'afterwards it can be switched off']],
   run: runDecommission,
@@ -43,9 +43,9 @@ export const recommission: CommandSpec = {
 
 export const maintenance: CommandSpec = {
   name: 'maintenance', args: '<node>',
-  about: 'take a datanode down temporarily, without copying its blocks',
+  about: 'take a datanode out of service for a time',
   notes:
-    `${named}\nIt gets no new blocks or tasks. Blocks without a replica on another datanode are copied once; with --wait the command returns when that is done and the node can be stopped.\n`
+    `${named}\nIt gets no new blocks or tasks, and its blocks are not copied: only those without a replica on another datanode are copied once; with --wait the command returns when that is done and the node can be stopped.\n`
     + 'When the time is over, the node is in service again; if it is not back by then, its blocks are copied.',
   options: [option('--for <time>', 'duration, for instance 30m', { parse: spell }), option('--end', 'end the maintenance'), wait],
   examples: [

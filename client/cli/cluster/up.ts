@@ -9,7 +9,7 @@ import { processLines } from './view.ts'
 
 export const up: CommandSpec = {
   name: 'up', args: '',
-  about: 'start a cluster of separate processes on this machine',
+  about: 'start a cluster of processes on this machine',
   notes:
     'Ctrl-C stops all processes, unless they were started with --detach. Their data is kept: the next `up` uses it again, with the same ports, the datanodes that have data,  '
     + 'and the previous options unless new ones are given. If some of the processes already run, it starts the others.\n\n'

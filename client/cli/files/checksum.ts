@@ -8,7 +8,8 @@ import { localPath, localTree, remotePaths } from '../tree.ts'
 
 export const checksum: CommandSpec = {
   name: 'checksum', args: '<path...>',
-  about: 'print CRC32C checksums of files, independent of their block size',
+  about: 'print CRC32C checksums of files',
+  notes: 'Files with the same bytes have the same checksum, whatever their block size.',
   options: [option('--local', 'checksum local files; - is stdin')],
   examples: [
     ['gristmill checksum /logs/access.log', "computed from block checksums, without reading the file"],

@@ -12,7 +12,7 @@ import { remotePaths } from '../tree.ts'
 import { waitFor } from '../waiting.ts'
 
 export const quota: CommandSpec = {
-  name: 'quota', args: '', about: 'limit the number of names and bytes below directories',
+  name: 'quota', args: '', about: 'limit names and bytes below directories',
   notes:
     'Names are files and directories below the directory; bytes include all replicas. An operation that would exceed a quota fails and changes '
     + 'nothing.',
@@ -38,7 +38,7 @@ export const quota: CommandSpec = {
       name: 'get', args: '[path...]', about: 'show limits and usage',
       operands: [['[path]', 'a directory (default: all directories with a quota)']],
       options: [],
-      examples: [['gristmill quota get', 'all quotas'], ['gristmill quota get /home/ada', 'of one directory']],
+      examples: [['gristmill quota get', 'all quotas (for the superuser)'], ['gristmill quota get /home/ada', 'of one directory']],
       run: get,
     },
     {

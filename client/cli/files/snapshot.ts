@@ -10,7 +10,7 @@ import type { CommandSpec } from '../spec.ts'
 import { tabulate } from '../table.ts'
 
 export const snapshot: CommandSpec = {
-  name: 'snapshot', args: '', about: 'create, list, compare and remove snapshots of directories',
+  name: 'snapshot', args: '', about: 'create, list, compare or remove snapshots',
   notes:
     'A snapshot of the directory PATH is available at PATH/.snapshot/NAME to every command that reads (ls, cat, get, cp, find, du, run --input…) '
     + 'and never changes.',

@@ -9,7 +9,7 @@ import { option, type CommandSpec } from '../spec.ts'
 import { tabulate } from '../table.ts'
 
 export const trash: CommandSpec = {
-  name: 'trash', args: '', about: 'list, restore or permanently delete removed files',
+  name: 'trash', args: '', about: 'list, restore or delete removed files',
   notes: '`rm` moves entries to the trash of the user. They can be restored for one day (setting trashKeep).',
   options: [],
   examples: [

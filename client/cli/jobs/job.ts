@@ -10,7 +10,7 @@ import { jobLines, placesLine, taskLines } from './view.ts'
 
 export const job: CommandSpec = {
   name: 'job', args: '<id>',
-  about: 'show a job with its stages, counters and times, or its kept output',
+  about: 'show a job; publish or drop its kept output',
   operands: [['<id>', 'id of a job, a unique prefix of it, or `last`']],
   notes:
     'Shows stages, tasks, attempts, counters, locality and times. The output of a job that was computed but could not be published is kept for one '

@@ -8,7 +8,7 @@ import { findJob, jobNote } from './jobs.ts'
 
 export const logs: CommandSpec = {
   name: 'logs', args: '<id>',
-  about: 'print what the tasks of a job wrote with console.log',
+  about: 'print the console output of the tasks of a job',
   notes: `${jobNote}\nThe output of a program is printed unchanged, also on a terminal: colours and all other escape sequences take effect.`,
   options: [
     option('--task <task>', 'only this task (stage.task), or an attempt as shown by `job --tasks`'),

@@ -1,6 +1,7 @@
 // One call of the command line: exit codes, usage errors, help, and what happens when output cannot be written.
 
 import { expect, test } from 'vitest'
+import { commandNames } from '../../../client/cli/catalog.ts'
 import { FakeMill, runFake } from './fake.ts'
 
 const files = () =>
@@ -59,6 +60,14 @@ test('help and version come on stdout with code 0', async () => {
     const seen = await runFake(files(), words)
     expect([seen.code, seen.err, seen.out.startsWith('Usage: gristmill')], words.join(' ')).toEqual([0, '', true])
   }
+})
+
+test('the general help names every command, each in one line of 80 columns', async () => {
+  const { out } = await runFake(files(), ['--help'], { terminal: { columns: 80 } })
+  const list = out.slice(out.indexOf('\nFiles:'), out.indexOf('\nExamples:'))
+  const lines = list.split('\n').filter(line => line.startsWith(' '))
+  expect(lines.filter(line => line.length > 80 || !/^ {2}\w.* {2}\S/.test(line))).toEqual([])
+  expect(lines.map(line => /\w+/.exec(line)![0])).toEqual([...commandNames, 'help'])
 })
 
 test('when nobody reads the output any more, the command ends quietly with 141', async () => {
