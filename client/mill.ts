@@ -17,6 +17,7 @@ import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
 import { callOptions, flagsOf, localPathOf, optionsOf, shown, textOf, type CallOptions, type Path } from './call/arguments.ts'
 import { checkInteger } from './call/integers.ts'
+import { paged } from './call/pages.ts'
 import { during, perform } from './call/perform.ts'
 import { Files } from './files/files.ts'
 import { placed } from './files/place.ts'
@@ -152,17 +153,9 @@ export class Mill extends Files {
         signal: given,
       }
     })
-    for (let after: FsckPage['next']; ;) {
-      const from = after
-      const page: FsckPage = await during(
-        'fsck', path,
-        () => this.#cluster.ask(fsck, { ...request, ...(from && { after: from }) }, signal),
-        signal,
-      )
-      yield page
-      if (!page.next) return
-      after = page.next
-    }
+    yield* paged((after: FsckPage['next']) =>
+      during('fsck', path, () => this.#cluster.ask(fsck, { ...request, ...(after && { after }) }, signal), signal),
+    )
   }
 
   /**

@@ -3,6 +3,7 @@
 // generated from these specifications.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { parseWhole } from '../../src/base/units.ts'
 import type { CommandContext } from './context.ts'
 
 /** Receives positional arguments as typed, and options under their camel-cased names. */
@@ -56,8 +57,8 @@ export const option = (flags: string, about: string, more: Omit<OptionSpec, 'fla
 
 /** Parses a whole number from `min` to `max`. */
 export const whole = (min: number, max = Number.MAX_SAFE_INTEGER) => (text: string): number => {
-  const value = /^\d+$/.test(text) ? Number(text) : NaN
-  if (!(value >= min && value <= max)) {
+  const value = parseWhole(text, min, max)
+  if (Number.isNaN(value)) {
     throw new GristmillError(
       'EINVAL',
       `"${text}" is not a whole number ${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`}`,

@@ -16,6 +16,7 @@ import {
   type CallOptions, type Path,
 } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
+import { paged } from '../call/pages.ts'
 import { described, during, perform } from '../call/perform.ts'
 import { globPaths } from './glob.ts'
 import { placed, statusOf } from './place.ts'
@@ -120,25 +121,23 @@ export class Names {
   /** Entries of a directory with their status, in byte order of their names, fetched page by page. Throws ENOENT, ENOTDIR. */
   async *list(path: Path, options?: CallOptions | null): AsyncGenerator<FileStatus, void, undefined> {
     const [directory, { signal }] = await during('scandir', path, async () => [pathOf(path), callOptions('list', options)()] as const)
-    let after: string | undefined
-    do {
-      const page = await during('scandir', path, async () => {
-        const reply = await this.ask(
-          namespace.list,
-          { path: directory, limit: limits.listPageMax, ...(after !== undefined && { after }) },
-          signal,
-        )
-        const [first] = reply.entries
-        if (first?.type === 'file' && first.path === directory)
-          throw new GristmillError('ENOTDIR', `"${directory}" is a file, not a directory`, { details: { path: directory } })
-        return reply
-      }, signal)
+    const ask = async (after?: string) => {
+      const page = await this.ask(
+        namespace.list,
+        { path: directory, limit: limits.listPageMax, ...(after !== undefined && { after }) },
+        signal,
+      )
+      const [first] = page.entries
+      if (first?.type === 'file' && first.path === directory)
+        throw new GristmillError('ENOTDIR', `"${directory}" is a file, not a directory`, { details: { path: directory } })
+      return page
+    }
+    for await (const page of paged((after?: string) => during('scandir', path, () => ask(after), signal))) {
       for (const entry of page.entries) {
         throwIfAborted(signal)
         yield entry
       }
-      after = page.next
-    } while (after !== undefined)
+    }
   }
 
   /** Names in a directory, in byte order. With `recursive` also names below it, as relative paths. Throws ENOENT, ENOTDIR. */
@@ -314,19 +313,12 @@ export class Names {
   /** Blocks of a file in order, with the nodes that hold replicas now. Throws ENOENT, EISDIR. */
   async *locate(path: Path, options?: CallOptions | null): AsyncGenerator<LocatedBlock, void, undefined> {
     const [file, { signal }] = await during('locate', path, async () => [pathOf(path), callOptions('locate', options)()] as const)
-    let offset: number | undefined = 0
-    while (offset !== undefined) {
-      const from: number = offset
-      const page: ReplyOf<typeof namespace.locate> = await during(
-        'locate', path,
-        async () => this.ask(namespace.locate, { path: file, offset: from, host: this.#host }, signal),
-        signal,
-      )
+    const ask = (offset = 0) => this.ask(namespace.locate, { path: file, offset, host: this.#host }, signal)
+    for await (const page of paged((offset?: number) => during('locate', path, () => ask(offset), signal))) {
       await during('locate', path, async () => checkNamed(path, page.status))
       if (page.status.type === 'directory')
         throw described(new GristmillError('EISDIR', `"${file}" is a directory`, { details: { path: file } }), 'locate', file)
       yield* page.blocks
-      offset = page.next
     }
   }
 

@@ -2,12 +2,12 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
-import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as protocol from '../../src/protocol/quota.ts'
 import type { Quota } from '../../src/protocol/quota.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { callOptions, optionsOf, pathOf, type CallOptions, type Path } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
+import { paged } from '../call/pages.ts'
 import { during, perform } from '../call/perform.ts'
 
 /** `null`: no limit. An omitted limit does not change. */
@@ -53,15 +53,7 @@ export class Quotas {
   /** Lists all quotas. Requires the superuser. */
   async *list(options?: CallOptions | null): AsyncGenerator<Quota, void, undefined> {
     const { signal } = await during('quota', undefined, async () => callOptions('list', options)())
-    let after: InodeId | undefined
-    do {
-      const page: ReplyOf<typeof protocol.list> = await during(
-        'quota', undefined,
-        () => this.#ask(protocol.list, after === undefined ? {} : { after }, signal),
-        signal,
-      )
-      yield* page.quotas
-      after = page.next
-    } while (after !== undefined)
+    const ask = (after?: InodeId) => this.#ask(protocol.list, after === undefined ? {} : { after }, signal)
+    for await (const page of paged((after?: InodeId) => during('quota', undefined, () => ask(after), signal))) yield* page.quotas
   }
 }

@@ -2,11 +2,11 @@
 // directory; every read operation works below PATH/.snapshot/NAME. Differences are found by walking both versions.
 
 import { join } from '../../src/base/paths.ts'
-import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as protocol from '../../src/protocol/snapshot.ts'
 import type { Snapshot } from '../../src/protocol/snapshot.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { callOptions, pathOf, textOf, type CallOptions, type Path } from '../call/arguments.ts'
+import { paged } from '../call/pages.ts'
 import { during, perform } from '../call/perform.ts'
 import { differences, type Difference } from './diff.ts'
 import type { Names } from './names.ts'
@@ -43,17 +43,9 @@ export class Snapshots {
       'snapshots', path ?? '/',
       async () => [path === undefined || path === null ? undefined : pathOf(path), callOptions('list', options)()] as const,
     )
-    let after: string | undefined
-    do {
-      const page: ReplyOf<typeof protocol.list> = await during(
-        'snapshots', path ?? '/',
-        async () =>
-          this.#ask(protocol.list, { ...(directory !== undefined && { path: directory }), ...(after !== undefined && { after }) }, signal),
-        signal,
-      )
-      yield* page.snapshots
-      after = page.next
-    } while (after !== undefined)
+    const ask = (after?: string) =>
+      this.#ask(protocol.list, { ...(directory !== undefined && { path: directory }), ...(after !== undefined && { after }) }, signal)
+    for await (const page of paged((after?: string) => during('snapshots', path ?? '/', () => ask(after), signal))) yield* page.snapshots
   }
 
   /** Removes a snapshot; space that only it used is freed in the background. Throws ENOENT, EACCES. */

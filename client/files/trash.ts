@@ -1,12 +1,12 @@
 // `mill.trash`: removed entries that can be restored. Every user has a trash of their own, which other users cannot read.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as trash from '../../src/protocol/trash.ts'
 import type { TrashItem } from '../../src/protocol/trash.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { checkNamed, flagsOf, namesDirectory, optionsOf, pathOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
+import { paged } from '../call/pages.ts'
 import { during, perform } from '../call/perform.ts'
 
 interface RestoreOptions extends CallOptions {
@@ -36,16 +36,8 @@ export class Trash {
       flagsOf(given, 'all')
       return given
     })
-    let after: string | undefined
-    do {
-      const page: ReplyOf<typeof trash.list> = await during(
-        'trash', undefined,
-        () => this.#ask(trash.list, { all, ...(after !== undefined && { after }) }, signal),
-        signal,
-      )
-      yield* page.items
-      after = page.next
-    } while (after !== undefined)
+    const ask = (after?: string) => this.#ask(trash.list, { all, ...(after !== undefined && { after }) }, signal)
+    for await (const page of paged((after?: string) => during('trash', undefined, () => ask(after), signal))) yield* page.items
   }
 
   /**
@@ -92,17 +84,16 @@ export class Trash {
         checkInteger('age in milliseconds', olderThanMs ?? Number.NaN, 0)
         let removed = 0
         let beforeMs: number | undefined
-        let from: string | undefined
-        do {
-          const page: ReplyOf<typeof trash.empty> = await this.#ask(
+        const ask = (from?: string) =>
+          this.#ask(
             trash.empty,
             { all, olderThanMs, ...(beforeMs !== undefined && { beforeMs }), ...(from !== undefined && { from }) },
             signal,
           )
+        for await (const page of paged(ask)) {
           removed += page.removed
           beforeMs = page.beforeMs
-          from = page.next
-        } while (from !== undefined)
+        }
         return removed
       },
     )

@@ -12,6 +12,7 @@ import { list, stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import { clusterTree, type StatusTree } from '../files/glob.ts'
 import { expand, isPattern } from '../glob/expand.ts'
 import type { CallMessage } from '../call/cluster.ts'
+import { paged } from '../call/pages.ts'
 
 export interface InputsOptions {
   readonly signal?: AbortSignal | undefined
@@ -71,12 +72,9 @@ export function treeOf(ask: CallMessage, signal: AbortSignal | undefined): Statu
   return {
     status: path => ask(stat, { path }, signal),
     async *list(directory) {
-      let after: string | undefined
-      do {
-        const page = await ask(list, { path: directory, limit: limits.listPageMax, ...after !== undefined && { after } }, signal)
-        yield* page.entries
-        after = page.next
-      } while (after !== undefined)
+      const askPage = (after?: string) =>
+        ask(list, { path: directory, limit: limits.listPageMax, ...after !== undefined && { after } }, signal)
+      for await (const page of paged(askPage)) yield* page.entries
     },
   }
 }

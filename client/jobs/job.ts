@@ -5,6 +5,7 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { outputFormatDefault } from '../../src/base/formats.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
+import { retry } from '../../src/base/retry.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobStatus, TaskStatus } from '../../src/protocol/job.ts'
 import { checkKeptApart } from './apart.ts'
@@ -12,6 +13,7 @@ import type { Cluster } from '../call/cluster.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, signalOption, textOf, type CallOptions, type Path } from '../call/arguments.ts'
 import { during, perform } from '../call/perform.ts'
 import { checkInteger } from '../call/integers.ts'
+import { paged } from '../call/pages.ts'
 import { readLogs, type LogOptions, type LogPiece } from './logs.ts'
 
 export interface WaitOptions {
@@ -149,22 +151,11 @@ export class Job {
       checkInteger('number of the stage', given.stage, 0)
       return given
     })
-    let from: number | undefined
-    do {
-      const after = from
-      const page: { tasks: TaskStatus[]; next?: number } = await during(
-        'tasks', undefined,
-        () =>
-          this.#cluster.ask(
-            protocol.tasks,
-            { job: this.id, ...(stage !== undefined && { stage }), ...(after !== undefined && { from: after }) },
-            signal,
-          ),
-        signal,
+    const ask = (from?: number) =>
+      this.#cluster.ask(
+        protocol.tasks, { job: this.id, ...(stage !== undefined && { stage }), ...(from !== undefined && { from }) }, signal,
       )
-      yield* page.tasks
-      from = page.next
-    } while (from !== undefined)
+    for await (const page of paged((from?: number) => during('tasks', undefined, () => ask(from), signal))) yield* page.tasks
   }
 
   /** Log output of the attempts, attempt by attempt, from all reachable nodes. */
@@ -187,15 +178,10 @@ export class Job {
   /** The next status; retries across a restart of the namenode for limits.requestRetryMs. */
   async #next(after: number, signal?: AbortSignal): Promise<JobStatus> {
     const { ask, clock } = this.#cluster
-    const until = clock.mono() + limits.requestRetryMs
-    for (;;) {
-      try {
-        return await ask(protocol.watch, { job: this.id, after }, signal)
-      } catch (error) {
-        if (!hasCode(error, 'UNAVAILABLE', 'TIMEOUT', 'SAFE_MODE', 'OVERLOADED') || signal?.aborted || clock.mono() > until) throw error
-        await clock.sleep(200, signal)
-      }
-    }
+    return retry(() => ask(protocol.watch, { job: this.id, after }, signal), {
+      clock, signal, pauseMs: 200, untilMs: clock.mono() + limits.requestRetryMs,
+      again: error => hasCode(error, 'UNAVAILABLE', 'TIMEOUT', 'SAFE_MODE', 'OVERLOADED'),
+    })
   }
 }
 
@@ -203,10 +189,11 @@ export class Job {
 export async function listJobs(cluster: Cluster, limit = 100, signal?: AbortSignal): Promise<JobStatus[]> {
   const wanted = Math.min(1000, Math.max(1, limit))
   const found: JobStatus[] = []
-  for (let before: JobId | undefined; ;) {
-    const { jobs, next } = await cluster.ask(protocol.jobs, { limit: wanted - found.length, ...before !== undefined && { before } }, signal)
-    found.push(...jobs)
-    if (next === undefined || found.length >= wanted) return found
-    before = next
+  const ask = (before?: JobId) =>
+    cluster.ask(protocol.jobs, { limit: wanted - found.length, ...before !== undefined && { before } }, signal)
+  for await (const page of paged(ask)) {
+    found.push(...page.jobs)
+    if (found.length >= wanted) break
   }
+  return found
 }

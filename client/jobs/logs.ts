@@ -7,6 +7,7 @@ import { logPlaces, watch } from '../../src/protocol/job.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import { log } from '../../src/protocol/task.ts'
 import type { Cluster } from '../call/cluster.ts'
+import { paged } from '../call/pages.ts'
 
 export interface LogOptions {
   readonly stage?: number | undefined
@@ -38,14 +39,12 @@ export async function* readLogs(cluster: Cluster, job: JobId, options: LogOption
     // Fetched before the logs, so that output written up to the end of the job is read.
     const status = await cluster.ask(watch, { job }, signal)
     const ended = status.finishedMs !== undefined
-    for (let from: number | undefined = 0; from !== undefined;) {
-      const { attempts, next }: ReplyOf<typeof logPlaces> = await cluster.ask(logPlaces, { job, from }, signal)
+    for await (const { attempts } of paged((from: number = 0) => cluster.ask(logPlaces, { job, from }, signal))) {
       for (const place of attempts.filter(each => wanted(each.attempt, options))) {
         const state = read.get(place.attempt) ?? { offset: 0, over: false }
         read.set(place.attempt, state)
         if (!state.over) yield* readOne(cluster, place, state, signal)
       }
-      from = next
     }
     if (!follow || ended) return
     await cluster.clock.sleep(followMs, signal)

@@ -13,6 +13,7 @@ import { splittable } from '../../src/record/format.ts'
 import { headBytes, isDoubtful } from '../../src/record/sniff.ts'
 import { inspect } from '../../src/record/source.ts'
 import type { CallMessage } from '../call/cluster.ts'
+import { paged } from '../call/pages.ts'
 import { findInputs, type InputsOptions } from './inputs.ts'
 import { pack, type SplitPiece } from './pack.ts'
 
@@ -52,16 +53,14 @@ export async function splitInputs(ask: CallMessage, paths: readonly string[], op
 
 async function blocksOf(ask: CallMessage, file: FileStatus, signal?: AbortSignal): Promise<LocatedBlock[]> {
   const blocks: LocatedBlock[] = []
-  let offset: number | undefined = 0
-  while (offset !== undefined && file.length > 0) {
-    const page: { status: FileStatus; blocks: LocatedBlock[]; next?: number } = await ask(locate, { path: file.path, offset }, signal)
+  if (file.length === 0) return blocks
+  for await (const page of paged((offset: number = 0) => ask(locate, { path: file.path, offset }, signal))) {
     if (page.status.id !== file.id || page.status.length !== file.length) {
       throw new GristmillError('EBUSY', `${file.path} was replaced while the job was being planned; submit it again`, {
         details: { path: file.path },
       })
     }
     blocks.push(...page.blocks)
-    offset = page.next
   }
   return blocks
 }

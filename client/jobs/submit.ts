@@ -5,6 +5,7 @@
 import { throwIfAborted } from '../../src/base/abort.ts'
 import type { InputOptions, OutputFormat } from '../../src/base/formats.ts'
 import { Semaphore } from '../../src/base/queue.ts'
+import { retry } from '../../src/base/retry.ts'
 import { combine, crcOf } from '../../src/block/checksum.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId, ProgramId } from '../../src/base/ids.ts'
@@ -60,6 +61,9 @@ export interface StoreProgram {
 const attemptsDefault = 4
 /** Attempts to send a job's splits. */
 const sendTries = 5
+/** Tries to see a file that another client is storing, and the pause between them. */
+const appearTries = 101
+const appearMs = 100
 /** Concurrent checks or stores of a program's files. */
 const storesAtOnce = 8
 /** 0: the datanode's default for an executor. */
@@ -111,30 +115,19 @@ type CutStage = Omit<StageSpec, 'input'> & {
 async function send(
   cluster: Cluster, plan: Omit<JobSpec, 'stages'>, cut: readonly CutStage[], signal: AbortSignal | undefined,
 ): Promise<{ job: JobId }> {
-  for (let tries = sendTries; ; tries--) {
-    try {
-      const stages: StageSpec[] = []
-      for (const { input, ...stage } of cut) {
-        if (input.kind === 'shuffle') stages.push({ ...stage, input })
-        else
-          stages.push({
-            ...stage,
-            input: {
-              kind: 'packed',
-              ...(await sendPages(cluster, input.pages, { output: plan.output.path, signal })),
-              options: input.options,
-            },
-          })
+  return retry(async () => {
+    const stages: StageSpec[] = []
+    for (const { input, ...stage } of cut) {
+      if (input.kind === 'shuffle') stages.push({ ...stage, input })
+      else {
+        const sent = await sendPages(cluster, input.pages, { output: plan.output.path, signal })
+        stages.push({ ...stage, input: { kind: 'packed', ...sent, options: input.options } })
       }
-      throwIfAborted(signal)
-      // If the caller aborts a submit in flight, no client would know the job: it is killed once its id arrives.
-      return await cluster.ask(protocol.submit, { spec: { ...plan, stages } }, signal, reply =>
-        cluster.ask(protocol.kill, { job: reply.job }),
-      )
-    } catch (error) {
-      if (tries === 1 || !hasCode(error, 'ESTALE')) throw error
     }
-  }
+    throwIfAborted(signal)
+    // If the caller aborts a submit in flight, no client would know the job: it is killed once its id arrives.
+    return cluster.ask(protocol.submit, { spec: { ...plan, stages } }, signal, reply => cluster.ask(protocol.kill, { job: reply.job }))
+  }, { clock: cluster.clock, signal, pauseMs: 0, attemptsMax: sendTries, again: error => hasCode(error, 'ESTALE') })
 }
 
 async function refuseExisting(cluster: Cluster, path: string, signal?: AbortSignal): Promise<void> {
@@ -211,15 +204,15 @@ async function storeOnce(
 
 /** Waits up to 10 s for the file to appear. False: it did not. */
 async function untilThere(cluster: Cluster, path: string, signal?: AbortSignal): Promise<boolean> {
-  for (let tries = 100; ; tries--) {
-    try {
-      await cluster.ask(stat, { path }, signal)
-      return true
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw error
-      if (tries === 0) return false
-    }
-    await cluster.clock.sleep(100, signal)
+  const absent = (error: unknown): boolean => hasCode(error, 'ENOENT')
+  try {
+    await retry(() => cluster.ask(stat, { path }, signal), {
+      clock: cluster.clock, signal, pauseMs: appearMs, attemptsMax: appearTries, again: absent,
+    })
+    return true
+  } catch (error) {
+    if (absent(error)) return false
+    throw error
   }
 }
 

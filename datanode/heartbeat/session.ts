@@ -7,6 +7,7 @@
 import { asError, GristmillError, hasCode, type ErrorCode } from '../../src/base/errors.ts'
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import { backoffMs } from '../../src/base/backoff.ts'
+import { retry } from '../../src/base/retry.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
@@ -248,18 +249,20 @@ export class Session {
   /** Sends until acknowledged; throws when the session ends. undefined: the message was refused with one of the codes in `final`. */
   async #deliver<M extends Message>(message: M, request: RequestOf<M>, final: readonly ErrorCode[] = []): Promise<ReplyOf<M> | undefined> {
     const { clock, random, log } = this.#tools
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#call(message, request, {})
-      } catch (error) {
-        if (this.#ending.signal.aborted || this.#endsSession(error)) throw error
-        if (hasCode(error, ...final)) {
-          log.error('the namenode refuses a report permanently', { error, report: message.name })
-          return undefined
-        }
-        log.warn('a report was not acknowledged; sending it again', { error: asError(error), report: message.name })
-      }
-      await clock.sleep(backoffMs(attempt, backoff, random), this.#ending.signal)
+    const { signal } = this.#ending
+    try {
+      return await retry(() => this.#call(message, request, {}), {
+        clock, signal, pauseMs: attempt => backoffMs(attempt, backoff, random),
+        again: error => {
+          if (this.#endsSession(error) || hasCode(error, ...final)) return false
+          log.warn('a report was not acknowledged; sending it again', { error: asError(error), report: message.name })
+          return true
+        },
+      })
+    } catch (error) {
+      if (this.#endsSession(error) || !hasCode(error, ...final)) throw error
+      log.error('the namenode refuses a report permanently', { error, report: message.name })
+      return undefined
     }
   }
 

@@ -1,4 +1,5 @@
-// Delays between retries: exponential with jitter over the upper half, so that many callers do not retry together.
+// Delays between retries: exponential with half jitter. The delay is uniform in the upper half of the interval, not in all of it ("full
+// jitter"): many callers do not retry together, and no caller retries at once.
 
 export interface Backoff {
   readonly firstMs: number

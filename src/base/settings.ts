@@ -2,7 +2,7 @@
 // resolves the values.
 
 import { GristmillError } from './errors.ts'
-import { parseBytes, parseDuration } from './units.ts'
+import { parseBytes, parseDuration, parseWhole } from './units.ts'
 
 export type SettingUser = 'all' | 'client' | 'namenode' | 'datanode' | 'up'
 
@@ -54,7 +54,7 @@ const place = (facts: Facts): Setting<string> => ({
 const count = (min: number, max: number, facts: Facts): Setting<number> => ({
   ...facts, type: `number, ${min} to ${max}`, kind: 'value',
   parse: raw => {
-    const value = typeof raw === 'number' ? raw : typeof raw === 'string' && /^\d+$/.test(raw) ? Number(raw) : NaN
+    const value = typeof raw === 'number' ? raw : typeof raw === 'string' ? parseWhole(raw) : NaN
     if (!Number.isSafeInteger(value) || value < min || value > max) throw wrong(raw, `a whole number from ${min} to ${max}`)
     return value
   },

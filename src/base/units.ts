@@ -24,6 +24,12 @@ function parse(text: string, units: Readonly<Record<string, number>>, what: stri
   return Math.round(Number(match[1]) * unit)
 }
 
+/** The whole number that the text writes in decimal digits; NaN for other text and for numbers outside of the bounds. */
+export function parseWhole(text: string, min = 0, max = Number.MAX_SAFE_INTEGER): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN
+  return value >= min && value <= max ? value : NaN
+}
+
 /** `"128MiB"`, `"64k"` (1024), `"1.5GB"` (1000) or `"4096"` as bytes. */
 export const parseBytes = (text: string): number => parse(text, sizeUnits, 'size', '128MiB')
 

@@ -3,10 +3,10 @@
 // garbage: no file names their id.
 
 import type { FramePool } from '../block/ring.ts'
-import { abortable, throwIfAborted } from '../base/abort.ts'
 import { asError, GristmillError, hasCode } from '../base/errors.ts'
 import type { Address, ClusterId, LeaseId, NodeId, RequestId } from '../base/ids.ts'
 import { backoffMs } from '../base/backoff.ts'
+import { retry } from '../base/retry.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
@@ -52,21 +52,23 @@ export async function upload(tools: UploadTools, source: BlockSource, options: U
   const { lease, signal } = options
   const excluded = new Set<NodeId>()
   let block = options.block
-  for (let attempt = 1; ; attempt++) {
-    let sent = 0
+  let sent = 0
+  let pipe: Pipe | undefined
+  return retry(async () => {
+    sent = 0
+    pipe = undefined
     const onSent = options.onSent && ((bytes: number): void => { sent += bytes; options.onSent!(bytes) })
-    let pipe: Pipe | undefined
-    try {
-      block ??= await allocateOne(tools, { lease, bytes: source.bytes, excluded, signal })
-      pipe = await Pipe.open(
-        tools.wires,
-        { cluster: tools.cluster, block: block.id, bytesMax: source.bytes, token: block.token, members: block.targets },
-        { signal, progressMs: tools.progressMs },
-      )
-      const { length, crc, nodes } = await sendBlock(pipe, source, { pool: tools.pool, signal, onSent })
-      return { id: block.id, length, crc, nodes: [...nodes] }
-    } catch (error) {
-      throwIfAborted(signal)
+    block ??= await allocateOne(tools, { lease, bytes: source.bytes, excluded, signal })
+    pipe = await Pipe.open(
+      tools.wires,
+      { cluster: tools.cluster, block: block.id, bytesMax: source.bytes, token: block.token, members: block.targets },
+      { signal, progressMs: tools.progressMs },
+    )
+    const { length, crc, nodes } = await sendBlock(pipe, source, { pool: tools.pool, signal, onSent })
+    return { id: block.id, length, crc, nodes: [...nodes] }
+  }, {
+    clock: tools.clock, signal, pauseMs: attempt => backoffMs(attempt, backoff, tools.random),
+    again(error, attempt) {
       if (error instanceof SourceFailed) throw error.cause
       if (sent > 0) options.onSent?.(-sent)
       const failure = asError(error)
@@ -76,9 +78,9 @@ export async function upload(tools: UploadTools, source: BlockSource, options: U
       else if (!pipe.used || attempt > 1) excluded.add((failure.details.node as NodeId | undefined) ?? pipe.first.node)
       tools.log.warn('a pipeline failed; sending the block again through another one', { error: failure, block: block.id, attempt })
       block = undefined
-    }
-    await abortable(tools.clock.sleep(backoffMs(attempt, backoff, tools.random), signal), signal)
-  }
+      return true
+    },
+  })
 }
 
 /** False for errors that another block id and other nodes would not change. */

@@ -1,0 +1,35 @@
+// Repeats work that may succeed later: until it succeeds, a failure is final, the tries or the time are used up, or the signal aborts.
+// A call to a server has retries of its own (src/rpc/call.ts), which also know whether a request was sent.
+
+import { abortable, abortError } from './abort.ts'
+
+export interface RetryOptions {
+  /** The part of the Clock port used here; the base does not import ports. */
+  readonly clock: { mono(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> }
+  /** Milliseconds before the next try, given the number of the failed one, which starts at 1; mostly `backoffMs`. 0: at once. */
+  readonly pauseMs: number | ((attempt: number) => number)
+  /** True if another try may help. Called with each failure but the last one that `attemptsMax` allows; it may note what has failed. */
+  readonly again: (error: unknown, attempt: number) => boolean
+  readonly attemptsMax?: number | undefined
+  /** Monotonic time after which a failure is final. */
+  readonly untilMs?: number | undefined
+  /** Aborts the pauses, and makes a failure final; the work must obey it by itself. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The result of the first try that succeeds. Throws the last failure, or the error of the abort. */
+export async function retry<T>(
+  work: (attempt: number) => Promise<T>,
+  { clock, pauseMs, again, attemptsMax = Infinity, untilMs = Infinity, signal }: RetryOptions,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work(attempt)
+    } catch (error) {
+      if (signal?.aborted) throw abortError(signal)
+      if (attempt >= attemptsMax || clock.mono() > untilMs || !again(error, attempt)) throw error
+    }
+    const ms = typeof pauseMs === 'number' ? pauseMs : pauseMs(attempt)
+    if (ms > 0) await abortable(clock.sleep(ms, signal), signal)
+  }
+}
