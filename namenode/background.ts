@@ -3,7 +3,7 @@
 import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'
 import type { Chore } from './chores.ts'
-import type { LocalJournal } from './journal/local.ts'
+import type { Journal } from './journal/journal.ts'
 import { forgetting } from './journal/requests.ts'
 import { forgetGone } from './nodes/known.ts'
 import { counting } from './quotas/counter.ts'
@@ -14,7 +14,7 @@ import { expireLeases } from './writing/routes.ts'
 
 interface BackgroundDeps {
   readonly world: Pick<World, 'clock'>
-  readonly journal: LocalJournal
+  readonly journal: Journal
   readonly store: Store
   readonly times: NamenodeTimes
   readonly stopped: () => boolean

@@ -17,7 +17,7 @@ import { exposeNamenode, type StatusOptions } from './admin/status.ts'
 import { backgroundOf } from './background.ts'
 import { Chores } from './chores.ts'
 import type { NamenodeConfig } from './config.ts'
-import type { LocalJournal } from './journal/local.ts'
+import type { Journal } from './journal/journal.ts'
 import { Succession } from './nodes/succession.ts'
 import { identify, inspect, openJournal } from './open.ts'
 import { openRooms, type Rooms } from './rooms.ts'
@@ -26,7 +26,7 @@ import { timesFrom, type NamenodeTimes } from './times.ts'
 
 export type { NamenodeConfig } from './config.ts'
 
-interface Parts { readonly journal: LocalJournal; readonly store: Store; readonly succeed: Awaited<ReturnType<typeof Succession.begin>> }
+interface Parts { readonly journal: Journal; readonly store: Store; readonly succeed: Awaited<ReturnType<typeof Succession.begin>> }
 
 export class Namenode {
   readonly id: string
@@ -115,7 +115,7 @@ export class Namenode {
     })
   }
 
-  #serve(rooms: Rooms, config: NamenodeConfig, journal: LocalJournal): RpcServer {
+  #serve(rooms: Rooms, config: NamenodeConfig, journal: Journal): RpcServer {
     const { clock, log } = this.#world
     const { secret, host, defaults, dir, pid = 0, version = '' } = config
     const { registry, blocks, authority, jobs, backups } = rooms

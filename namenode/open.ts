@@ -8,6 +8,7 @@ import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'
 import { unfinishedName } from './backup/quarantine.ts'
 import { checkRow, whatToDo } from './journal/codec.ts'
+import type { Journal } from './journal/journal.ts'
 import { LocalJournal } from './journal/local.ts'
 import { MutationRegistry as Kinds } from './journal/operation.ts'
 import { allMutations } from './mutations.ts'
@@ -35,7 +36,7 @@ export async function inspect({ clock, log, disk, inspectStore }: World, dir: st
 }
 
 /** Replays the operations of the log that the store lacks. Throws CORRUPT. */
-export function openJournal(world: World, config: Pick<NamenodeConfig, 'dir' | 'sync' | 'onFatal'>, store: Store): Promise<LocalJournal> {
+export function openJournal(world: World, config: Pick<NamenodeConfig, 'dir' | 'sync' | 'onFatal'>, store: Store): Promise<Journal> {
   const { disk, clock, log, failpoints } = world
   return LocalJournal.open({
     store, disk, clock, log, failpoints, dir: `${config.dir}/journal`, registry: new Kinds(allMutations), sync: config.sync,
@@ -45,7 +46,7 @@ export function openJournal(world: World, config: Pick<NamenodeConfig, 'dir' | '
 
 /** Returns the cluster's id, which must be equal in the home's stamp and in the state. A fresh directory becomes a new cluster. */
 export async function identify(
-  home: Home, journal: LocalJournal,
+  home: Home, journal: Journal,
   { random, clock }: Pick<World, 'random' | 'clock'>,
   owner: string,
 ): Promise<ClusterId> {

@@ -13,7 +13,7 @@ import { BalanceControl } from './blocks/balancecontrol.ts'
 import { Blocks } from './blocks/blocks.ts'
 import type { NamenodeConfig } from './config.ts'
 import { Jobs } from './jobs/jobs.ts'
-import type { LocalJournal } from './journal/local.ts'
+import type { Journal } from './journal/journal.ts'
 import type { Actor } from './journal/operation.ts'
 import { NamespaceSweeper } from './namespace/sweeper.ts'
 import { knownNodes, noteRegistered } from './nodes/known.ts'
@@ -30,7 +30,7 @@ interface RoomsDeps {
   readonly cluster: ClusterId
   readonly id: string
   readonly times: NamenodeTimes
-  readonly journal: LocalJournal
+  readonly journal: Journal
   readonly store: Store
   readonly succeed: Awaited<ReturnType<typeof Succession.begin>>
 }

@@ -8,7 +8,7 @@ import { safetyRoutes } from './admin/safety.ts'
 import { statusRoutes, type StatusOptions } from './admin/status.ts'
 import type { NamenodeConfig } from './config.ts'
 import { reserving } from './jobs/publish/reservations.ts'
-import type { LocalJournal } from './journal/local.ts'
+import type { Journal } from './journal/journal.ts'
 import { namespaceRoutes } from './namespace/routes.ts'
 import { nodesRoutes } from './nodes/routes.ts'
 import { quotaRoutes } from './quotas/routes.ts'
@@ -21,7 +21,7 @@ import { xattrRoutes } from './xattrs/routes.ts'
 interface RoutesDeps {
   readonly world: World
   readonly cluster: ClusterId
-  readonly journal: LocalJournal
+  readonly journal: Journal
   readonly status: StatusOptions
 }
 

@@ -9,7 +9,7 @@ import type { Store } from '../../src/ports/store.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Chore } from '../chores.ts'
 import type { TableName } from '../journal/keys.ts'
-import type { LocalJournal } from '../journal/local.ts'
+import type { Journal } from '../journal/journal.ts'
 import { factsOf } from './digest.ts'
 import { backupPath, backupsIn, claim, partialName, removeBackup, writeManifest, type Backup, type Manifest } from './backupdir.ts'
 
@@ -26,7 +26,7 @@ export interface BackupPlan {
 interface BackupsOptions {
   readonly world: Pick<World, 'disk' | 'clock' | 'log' | 'inspectStore'>
   readonly store: Store
-  readonly journal: LocalJournal
+  readonly journal: Journal
   readonly cluster: ClusterId
   /** Id of the namenode; `dir`: its directory. */
   readonly namenode: string

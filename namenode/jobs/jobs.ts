@@ -29,7 +29,7 @@ export interface JobsOptions {
   readonly log: Log
   /** World.checked. */
   readonly checked?: boolean | undefined
-  readonly journal: Journal & { nowMs(): number }
+  readonly journal: Journal
   readonly registry: NodeRegistry
   readonly tokens: BlockTokens
   /** Nodes that hold a block and can serve it now. */

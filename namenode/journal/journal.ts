@@ -1,6 +1,7 @@
 // Interface of the journal, the only way to change the state. A result of `submit` is durable: it survives a power loss at any
-// later moment. `LocalJournal` (local.ts) serves one namenode.
+// later moment. `LocalJournal` (local.ts) serves one namenode; only the files that open it name it (open.ts, backup/recover.ts).
 
+import type { GristmillError } from '../../src/base/errors.ts'
 import type { RequestId } from '../../src/base/ids.ts'
 import type { Mutation } from './operation.ts'
 import type { View } from './view.ts'
@@ -28,6 +29,16 @@ export interface Journal {
   snapshot(): StateSnapshot
   /** Number of operations that wait. */
   readonly waiting: number
+  /** Error for mutations while a logged group waits for space in the store. */
+  readonly full: GristmillError | undefined
+  /** Time in ms, monotonic within this process. Dates the kept answers of requests. */
+  nowMs(): number
+  /** Keeps the log above operation `seq` for a backup that ends there. */
+  hold(seq: number): void
+  /** First operation in the log; undefined if it is empty. */
+  readonly firstSeq: number | undefined
+  /** Bytes of the log above operation `seq`. */
+  bytesAfter(seq: number): number
   /** Finishes submitted operations, refuses new ones, and ends. */
   close(): Promise<void>
 }

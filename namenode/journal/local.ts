@@ -102,16 +102,11 @@ export class LocalJournal implements Journal {
   get view(): View { return this.#state.view }
   snapshot(): StateSnapshot { return this.#state.snapshot() }
   get waiting(): number { return this.#queue.size }
-  /** Error for mutations while a logged group waits for space in the store. */
   get full(): GristmillError | undefined { return this.#room.full }
-  /** Time in ms, monotonic within this process. Dates the kept answers of requests. */
   nowMs(): number { return Math.floor(this.#originMs + this.#options.clock.mono()) }
 
-  /** Keeps the log above operation `seq` for a backup that ends there. */
   hold(seq: number): void { this.#segments.hold(seq) }
-  /** First operation in the log; undefined if it is empty. */
   get firstSeq(): number | undefined { return this.#segments.firstSeq }
-  /** Bytes of the log above operation `seq`. */
   bytesAfter(seq: number): number { return this.#segments.bytesAfter(seq) }
 
   submit<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<R> {

@@ -9,7 +9,7 @@ import type { Chore } from '../chores.ts'
 import { decodeValue, encodeValue } from './codec.ts'
 import type { Draft } from './draft.ts'
 import { textKey } from './keys.ts'
-import type { LocalJournal } from './local.ts'
+import type { Journal } from './journal.ts'
 import { mutation, type AnyMutation } from './operation.ts'
 import type { View } from './view.ts'
 
@@ -91,7 +91,7 @@ const roundMs = 30_000
 /**
  * Chore that removes answers older than limits.requestKeptMs: reads up to 1,000 at a time, and submits an operation only if one is old.
  */
-export function forgetting(journal: LocalJournal, clock: Clock): Chore {
+export function forgetting(journal: Journal, clock: Clock): Chore {
   let from = ''
   let restUntilMs = 0
   return {

@@ -16,7 +16,7 @@ import { mkdir, remove, rename, setAttributes, touch } from './names.ts'
 import { list, stat, summary } from './read.ts'
 
 export interface NamespaceOptions extends LocateTools {
-  readonly journal: Journal & { nowMs(): number }
+  readonly journal: Journal
   readonly clock: Clock
   readonly log: Log
   readonly defaults: { readonly replication: number; readonly blockBytes: number }

@@ -2,12 +2,12 @@
 
 import { hasCode, type GristmillError } from '../../src/base/errors.ts'
 import type { World } from '../../src/ports/world.ts'
-import type { LocalJournal } from '../journal/local.ts'
+import type { Journal } from '../journal/journal.ts'
 import { started } from '../journal/starts.ts'
 
 interface RaisingOptions {
   readonly world: Pick<World, 'clock' | 'random'>
-  readonly journal: Pick<LocalJournal, 'submit' | 'full'>
+  readonly journal: Pick<Journal, 'submit' | 'full'>
 }
 
 const fullLookMs = 50

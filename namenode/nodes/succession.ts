@@ -22,13 +22,13 @@ import type { World } from '../../src/ports/world.ts'
 import { whyBehind, type Command, type Seen } from '../../src/protocol/position.ts'
 import { dropSeen, noteSeen, seenIn } from './seen.ts'
 import { evidenceOf } from '../journal/evidence.ts'
-import type { LocalJournal } from '../journal/local.ts'
+import type { Journal } from '../journal/journal.ts'
 import { becameSure, startsOf, type Starts } from '../journal/starts.ts'
 import { Raising } from './raising.ts'
 
 interface SuccessionOptions {
   readonly world: Pick<World, 'clock' | 'disk' | 'log' | 'random'>
-  readonly journal: Pick<LocalJournal, 'view' | 'submit' | 'full'>
+  readonly journal: Pick<Journal, 'view' | 'submit' | 'full'>
   /** The namenode's directory. */
   readonly dir: string
   /** Position remembered by a datanode whose directory lies beside this one, read before it registers. */

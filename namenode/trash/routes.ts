@@ -21,7 +21,7 @@ const scanMax = 1000
 const purgeMax = 100
 
 export interface TrashOptions {
-  readonly journal: Journal & { nowMs(): number }
+  readonly journal: Journal
   readonly clock: Clock
   readonly actor: (user: string) => Actor
   /** Time that items stay; 0: removals bypass the trash, and existing items are removed. */

@@ -34,7 +34,7 @@ const fullMs = 1_000
 const noAnswer: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE'])
 
 interface JobStoreOptions {
-  readonly journal: TimedJournal
+  readonly journal: Journal
   readonly clock: Clock
   readonly failpoints?: Failpoints | undefined
   /** true: a replaced output goes to the trash; false: it is deleted. */
@@ -46,10 +46,9 @@ interface JobStoreOptions {
 }
 
 /** Its time governs the expiry of trash and of kept outputs. */
-type TimedJournal = Journal & { nowMs(): number }
 
 export class JournalJobStore implements JobStore {
-  readonly #journal: TimedJournal
+  readonly #journal: Journal
   readonly #clock: Clock
   readonly #failpoints: Failpoints
   readonly #trash: boolean

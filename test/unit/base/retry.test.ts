@@ -60,5 +60,6 @@ test('an abort during the work or a pause is the error, and the failure is not j
   expect(judged).toEqual([])
   const later = new AbortController()
   const abortLater = (): boolean => { later.abort(); return true }
-  await expect(retry(failing(1), { clock, pauseMs: 10, again: abortLater, signal: later.signal })).rejects.toMatchObject({ code: 'ABORTED' })
+  const aborted = retry(failing(1), { clock, pauseMs: 10, again: abortLater, signal: later.signal })
+  await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' })
 })
