@@ -68,6 +68,7 @@ export class TaskRunnerChild {
       this.#task = new TaskAttempt({
         session, work, program, context, started: this.#world.started,
         onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }),
+        onLate: error => this.fatal(error),
       })
       outcome = await this.#task.run()
     } catch (error) {
@@ -80,8 +81,8 @@ export class TaskRunnerChild {
   }
 
   /**
-   * Ends the attempt because the process cannot continue: an uncaught error, or the program calls `process.exit`. The outcome is written
-   * to the channel before this returns.
+   * Ends the attempt because the process cannot continue: an uncaught error, an `emit` of an earlier task, or the program calls
+   * `process.exit`. The outcome is written to the channel before this returns.
    */
   fatal(thrown: unknown): void {
     if (!this.#attempt) {

@@ -35,6 +35,8 @@ interface TaskAttemptOptions {
   /** Tracks work that the program's functions leave running; without it such work is not waited for. */
   readonly started?: Started | undefined
   readonly onProgress: (counters: Counters, fraction: number) => void
+  /** Called for an `emit` after the attempt has ended. */
+  readonly onLate?: ((error: Error) => void) | undefined
 }
 
 /** Interval of progress messages: progress bars move twice a second. */
@@ -80,7 +82,11 @@ export class TaskAttempt {
       if (work.input.kind === 'split') await this.#map(new SplitSource(session, work.input), output.sink, turns)
       else await this.#reduce(work.input.stage, output.sink, turns)
       await this.#teardown(turns, output.sink)
-      await untilQuiet({ clock: session.clock, started, turns }, work.input.kind === 'split' ? 'map' : 'reduce')
+      await untilQuiet({
+        clock: session.clock, started, turns,
+        note: told => this.#options.context.log(this.stacks.describe(told).stack ?? told.message),
+      }, work.input.kind === 'split' ? 'map' : 'reduce')
+      turns.afterwards = this.#options.onLate
       const left = await output.finish()
       return { kind: 'done', counters: this.counters, output: left }
     } catch (error) {

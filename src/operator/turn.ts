@@ -22,6 +22,8 @@ export class Turns {
   readonly #weak: WeakRef<Link>
   /** Error of the first late `emit`, with its caller's stack. */
   late: Error | undefined
+  /** Called for an `emit` after the task's end, which `late` can no longer fail. */
+  afterwards: ((error: Error) => void) | undefined
 
   constructor(emit: Emit) {
     this.#link = { emit, turns: this, open: 0 }
@@ -61,6 +63,7 @@ function tooLate({ turns }: Link, name: FunctionName): Error {
     `emit was called after ${name} had returned; await what ${name} starts (a "for" loop with await instead of forEach), or return its promise`,
   )
   turns.late ??= error
+  turns.afterwards?.(error)
   return error
 }
 

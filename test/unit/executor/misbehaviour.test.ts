@@ -200,6 +200,21 @@ test.each<[string, string, RegExp]>([
     /program\.ts:3:/,
   ],
   [
+    'a time limit that another signal follows',
+    `map(line: string, emit) { const limit = AbortSignal.any([AbortSignal.timeout(3_000)]); limit.addEventListener('abort', () => emit(line, 1)) }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'an unref timer of seconds',
+    `map(line: string, emit) { setTimeout(() => emit(line, 1), 3_000).unref() }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'a timer that uses an emit of a variable',
+    `map(line: string, emit) { (globalThis as any).kept = emit; setTimeout(() => (globalThis as any).kept(line, 1), 3_000) }`,
+    /program\.ts:3:/,
+  ],
+  [
     'compression in the background',
     `map(line: string, emit) { import('node:zlib').then(({ brotliCompress }) => brotliCompress(Buffer.alloc(3_000_000, line + Math.random()), (_error, packed) => emit(line, packed.length))) }`,
     /program\.ts:3:/,
@@ -252,6 +267,26 @@ test('work that cannot emit any more is not waited for, unless it ends soon', as
     expect(await bench.outputOf(done)).toBe('good\nbad\nlast\n')
     if (body.includes(`counter('read')`)) expect(done.counters).toMatchObject({ 'user.read': 3 })
   }
+})
+
+test('an emit in a variable of the module does not make the task wait for time limits, and its log says so', async () => {
+  const kept = `let kept: unknown\n${program(`map(line: string, emit) { kept = emit; AbortSignal.timeout(50_000).addEventListener('abort', () => {}); setTimeout(() => {}, 40_000).unref(); emit(null, line); void kept }`)}`
+  const begun = performance.now()
+  const done = await bench.done(kept, '/in')
+  expect(await bench.outputOf(done)).toBe('good\nbad\nlast\n')
+  // It would be 40 s: the time limits are longer than any load of the machine.
+  expect(performance.now() - begun).toBeLessThan(30_000)
+  expect(await bench.log(done.work.attempt)).toMatch(/^Note: the task did not wait for a timer of .*\n {4}at map \(program\.ts:\d+:\d+\)$/m)
+})
+
+test('an emit after the end of its task fails the task that runs then, even if the program catches the error', async () => {
+  const job = 'afterwards'
+  const text = `let kept: any\n${program(`async map(line: string, emit) { if (kept) await new Promise(resolve => { setTimeout(resolve, 20_000) }); else { setTimeout(() => { try { kept(line, 1) } catch {} }, 6_000).unref() } kept ??= emit; if (line === 'last') emit(null, line) }`)}`
+  await bench.file('/one', 'last\n')
+  await bench.done(text, '/one', { job })
+  const { cause, failure } = await bench.fails(text, '/one', { job })
+  await bench.runner().forget(job as never)
+  expect([cause, failure.message]).toEqual(['program', expect.stringMatching(/emit was called after map had returned/)])
 })
 
 test('a promise that is rejected while the task waits for its end fails the attempt', async () => {

@@ -16,7 +16,7 @@ interface Case {
 /** Milliseconds that the task waited, and its outcome. `until`: time at which the work ends. */
 async function waited({
   left = [], held, unseen = false, until = Infinity,
-}: Case): Promise<{ ms: number; collected: number; failed?: string }> {
+}: Case): Promise<{ ms: number; collected: number; failed?: string; noted?: string }> {
   const clock = new ManualClock()
   const from = clock.mono()
   let collected = 0
@@ -32,9 +32,10 @@ async function waited({
     },
   }
   const turns = { release() {}, isHeld: held, late: undefined } as unknown as Turns
+  let noted: string | undefined
   let failed: string | undefined
   let over = false
-  const waiting = untilQuiet({ clock, started, turns }, 'map')
+  const waiting = untilQuiet({ clock, started, turns, note: told => { noted = told.message } }, 'map')
     .catch((error: unknown) => {
       failed = ((error as Error).cause as Error).message
     })
@@ -46,7 +47,7 @@ async function waited({
     if (clock.waiting > 0) clock.pass(1)
   }
   await waiting
-  return { ms: clock.mono() - from, collected, ...(failed !== undefined && { failed }) }
+  return { ms: clock.mono() - from, collected, ...(failed !== undefined && { failed }), ...(noted !== undefined && { noted }) }
 }
 
 test('a task whose functions have left nothing running waits for nothing, and the memory is not cleaned for it', async () => {
@@ -72,10 +73,10 @@ test.each<[string, Partial<StartedWork>, { until: number; about: number }]>([
   expect(ms).toBeLessThanOrEqual(about + 110)
 })
 
-test('a time limit beyond the wait is let be, also while an emit can be reached', async () => {
-  for (const left of [{ afterMs: 120_000 }, { afterMs: 300_000, repeats: true }])
+test('a time limit is let be, also while an emit can be reached', async () => {
+  for (const left of [{ afterMs: 120_000 }, { afterMs: 300_000, repeats: true }, { afterMs: 30_000 }])
     expect((await waited({ left: [left], held: true })).ms).toBeLessThanOrEqual(2)
-  expect(await waited({ left: [{ afterMs: 60_000 }], held: true })).not.toHaveProperty('failed')
+  expect(await waited({ left: [{ afterMs: 5_000 }], held: true })).not.toHaveProperty('failed')
 })
 
 test('a thread or process that does not end fails the attempt after a minute, and the message says what to do', async () => {
@@ -89,4 +90,16 @@ test('messages between threads are waited for a moment while an emit can be reac
   expect(ms).toBeGreaterThan(200)
   expect(ms).toBeLessThan(300)
   expect((await waited({ held: false, unseen: true })).ms).toBeLessThanOrEqual(2)
+})
+
+test('an unref timer of more than five seconds is not waited for, and is told in the log while an emit can be reached', async () => {
+  for (const left of [{ afterMs: 5_001 }, { afterMs: 60_000 }, { afterMs: 10_000, repeats: true }]) {
+    const { ms, failed, noted } = await waited({ left: [left], held: true })
+    expect(failed).toBeUndefined()
+    expect(ms).toBeLessThanOrEqual(2)
+    expect(noted).toMatch(/^the task did not wait for a timer of .* with unref\(\) that map has started, and an emit can still be reached/)
+    expect(await waited({ left: [left], held: false })).not.toHaveProperty('noted')
+  }
+  for (const left of [{ afterMs: 5_000 }, { afterMs: 60_000, unref: false }])
+    expect(await waited({ left: [left], held: true, until: 5_000 })).not.toHaveProperty('noted')
 })
