@@ -52,7 +52,7 @@ export function routesOf(
   })
   const isSafeMode = ({ message }: Route): boolean => message === safeMode
   return [
-    ...authority.guard(reserving(names, { journal, outputs: jobs.outputs }), { journal }),
+    ...authority.guard(reserving(names, { journal, outputs: jobs.outputs, actor }), { journal }),
     ...authority.guard(
       safety.filter(route => !isSafeMode(route)), { journal },
     ),

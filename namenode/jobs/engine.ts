@@ -116,7 +116,7 @@ export class Engine {
   }
 
   #reserve(event: Event): void {
-    if (event.kind === 'submitted' || event.kind === 'resumed') this.#outputs.reserve(event.spec.output.path, event.job)
+    if (event.kind === 'submitted' || event.kind === 'resumed') this.#outputs.reserve(event.spec.output.path, event.job, event.user)
     else if (event.kind === 'ended') this.#outputs.release(event.job)
   }
 

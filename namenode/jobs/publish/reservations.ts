@@ -1,7 +1,7 @@
 // Reservation of output paths while jobs run. Refused: requests that would take the output's path, or write below it and be
-// removed with the directory that the job replaces; requests that would move a directory above it, or put a file there. The
-// check is made by routes before the journal; a change accepted just before the job is detected by publishing, which refuses
-// and keeps the job's output.
+// removed with the directory that the job replaces; snapshots of what the job replaces; requests that would move a directory
+// above it, put a file there, or take rights from the job (rights.ts). The check is made by routes before the journal; a change
+// accepted just before the job is detected by publishing, which refuses and keeps the job's output.
 // The same check refuses new names in the staging directory: only the start of a job creates them.
 
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -9,19 +9,25 @@ import type { JobId, RequestId } from '../../../src/base/ids.ts'
 import { parentOf, systemDirectory } from '../../../src/base/paths.ts'
 import type { Message, RequestOf } from '../../../src/protocol/message.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
+import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as trash from '../../../src/protocol/trash.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import type { Route } from '../../../src/rpc/serve.ts'
 import { unlessRepeated, type Journal } from '../../journal/journal.ts'
-import { systemActor } from '../../journal/operation.ts'
+import { systemActor, type Actor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
 import { stagingDirectory } from '../../namespace/format.ts'
 import { find } from '../../namespace/asof.ts'
 import { contentOf, itemAt } from '../../trash/items.ts'
+import { checkRights } from './rights.ts'
+
+export interface ReservedOutput { readonly job: JobId; readonly output: string; readonly user: string }
 
 /** Output paths of running jobs. */
 export interface Outputs {
   at(path: string): JobId | undefined
+  /** The outputs at and below a path. */
+  within(path: string): Iterable<ReservedOutput>
   /** One of the outputs below a path, with its job. */
   below(path: string): { readonly job: JobId; readonly output: string } | undefined
 }
@@ -29,6 +35,7 @@ export interface Outputs {
 /** Indexed by path and by each directory above it, so that lookups cost the same for any number of jobs. */
 export class OutputReservations implements Outputs {
   readonly #jobs = new Map<string, JobId>()
+  readonly #users = new Map<JobId, string>()
   readonly #below = new Map<string, Set<string>>()
 
   at(path: string): JobId | undefined { return this.#jobs.get(path) }
@@ -38,8 +45,18 @@ export class OutputReservations implements Outputs {
     return undefined
   }
 
-  reserve(output: string, job: JobId): void {
+  * within(path: string): Iterable<ReservedOutput> {
+    // Of the root no list is kept.
+    const found = path === '/' ? this.#jobs.keys() : this.#jobs.has(path) ? [path] : this.#below.get(path) ?? []
+    for (const output of found) {
+      const job = this.#jobs.get(output)!
+      yield { job, output, user: this.#users.get(job)! }
+    }
+  }
+
+  reserve(output: string, job: JobId, user: string): void {
     this.#jobs.set(output, job)
+    this.#users.set(job, user)
     for (const above of ancestors(output)) {
       const known = this.#below.get(above)
       if (known) known.add(output)
@@ -48,6 +65,7 @@ export class OutputReservations implements Outputs {
   }
 
   release(ended: JobId): void {
+    this.#users.delete(ended)
     for (const [output, job] of this.#jobs) {
       if (job !== ended) continue
       this.#jobs.delete(output)
@@ -73,6 +91,8 @@ making(namespace.mkdir, ({ path }, view) => unlessThere(view, path))
 making(namespace.touch, ({ path }, view) => unlessThere(view, path))
 making(namespace.rename, ({ to }) => to)
 making(writing.create, ({ path }) => path)
+// A directory with snapshots is not replaced.
+making(snapshot.create, ({ path }) => path)
 making(trash.restore, ({ item, to }, view, user) => {
   const found = to === undefined ? itemAt(view, item) : undefined
   // The former path of another user's item must not be revealed.
@@ -113,9 +133,14 @@ const unlessThere = (view: View, path: string): string | undefined => (kindOf(vi
 /** Wraps routes: those that create names refuse reserved paths. */
 export const reserving = (
   routes: readonly Route[],
-  { journal, outputs }: { readonly journal: Pick<Journal, 'hasAnswer' | 'view'>; readonly outputs: Outputs },
+  { journal, outputs, actor }: {
+    readonly journal: Pick<Journal, 'hasAnswer' | 'view'>
+    readonly outputs: Outputs
+    readonly actor: (user: string) => Actor
+  },
 ): Route[] =>
   routes.map(each => {
+    if (each.message === namespace.setAttributes) return keepingRights(each, { journal, outputs, actor })
     const makes = made.get(each.message)
     const harms = harmful.get(each.message)
     if (!makes && !harms) return each
@@ -138,6 +163,24 @@ export const reserving = (
       },
     }
   })
+
+const keepingRights = (
+  route: Route,
+  { journal, outputs, actor }: {
+    readonly journal: Pick<Journal, 'hasAnswer' | 'view'>
+    readonly outputs: Outputs
+    readonly actor: (user: string) => Actor
+  },
+): Route => ({
+  ...route,
+  handler: (request, context) => {
+    const asked = request as RequestOf<typeof namespace.setAttributes>
+    unlessRepeated(journal, asked.requestId, () => {
+      checkRights(asked, { view: journal.view, caller: actor(context.user), actor, outputs: outputs.within(asked.path) })
+    })
+    return route.handler(request, context)
+  },
+})
 
 /** Throws EACCES for a new name in the staging directory, ENOENT for one below a staging that does not exist. */
 function checkStaged(view: View, path: string): void {

@@ -1,0 +1,72 @@
+// Rights that a running job needs to publish: a change of mode, owner or group that would take them is refused with EBUSY, for callers who
+// could kill the job instead: its user and the superuser. Another user's change is carried out, because a job must not keep an owner from
+// closing a directory: publishing then fails, and the output is kept.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import { parentOf } from '../../../src/base/paths.ts'
+import type { RequestOf } from '../../../src/protocol/message.ts'
+import type { setAttributes } from '../../../src/protocol/namespace.ts'
+import { systemActor, type Actor } from '../../journal/operation.ts'
+import type { View } from '../../journal/view.ts'
+import { find } from '../../namespace/asof.ts'
+import { may, maySearch, mayWrite, stickyBit, type AccessRequest } from '../../namespace/access.ts'
+import type { NameEntry } from '../../namespace/entry.ts'
+import type { ReservedOutput } from './reservations.ts'
+
+/** Outputs that are looked at, about 20 µs each. Those beyond are checked by publishing alone. */
+const lookedAtMax = 500
+
+export interface RightsChange {
+  readonly view: View
+  /** The caller. */
+  readonly caller: Actor
+  readonly actor: (user: string) => Actor
+  /** Outputs at and below the path. */
+  readonly outputs: Iterable<ReservedOutput>
+}
+
+/** Throws EBUSY if the change would keep a job of the caller from publishing. */
+export function checkRights(
+  { path, mode, owner, group }: RequestOf<typeof setAttributes>,
+  { view, caller, actor, outputs }: RightsChange,
+): void {
+  if (mode === undefined && owner === undefined && group === undefined) return
+  const before = entryOf(view, path)
+  if (!before?.directory) return
+  const after = { ...before, ...mode !== undefined && { mode }, ...owner !== undefined && { owner }, ...group !== undefined && { group } }
+  let looked = 0
+  for (const { job, output, user } of outputs) {
+    if (++looked > lookedAtMax) return
+    if (!caller.root && caller.user !== user) continue
+    const can = (entry: NameEntry): boolean => mayPublish(view, actor(user), { path, entry, output })
+    if (!can(before) || can(after)) continue
+    throw new GristmillError(
+      'EBUSY',
+      `${path} has to stay open to ${user} while ${job} runs, which will publish ${output}; wait for its end ("gristmill job ${job}"), or kill it ("gristmill kill ${job}")`,
+      { details: { path, job } },
+    )
+  }
+}
+
+/** True if the entry at `path`, the output or a directory above it, lets the actor publish. */
+function mayPublish(view: View, actor: Actor, { path, entry, output }: { path: string; entry: NameEntry; output: string }): boolean {
+  const has = (...wishes: AccessRequest[]): boolean => wishes.every(wish => may(actor, entry, wish))
+  const above = parentOf(output)
+  if (path === output) return has(maySearch, mayWrite) && isRemovable(actor, entryOf(view, above), entry)
+  if (path === above) return has(maySearch, mayWrite) && isRemovable(actor, entry, entryOf(view, output))
+  // Missing directories are made in the lowest one that is there.
+  const next = `${path === '/' ? '' : path}/${output.slice(path === '/' ? 1 : path.length + 1).split('/')[0]}`
+  return entryOf(view, next) ? has(maySearch) : has(maySearch, mayWrite)
+}
+
+const isRemovable = (actor: Actor, parent: NameEntry | undefined, entry: NameEntry | undefined): boolean =>
+  !parent || !entry || actor.root || (parent.mode & stickyBit) === 0 || actor.user === entry.owner || actor.user === parent.owner
+
+/** undefined: nothing exists there, or the path is invalid, which the route checks itself. */
+function entryOf(view: View, path: string): NameEntry | undefined {
+  try {
+    return find(view, systemActor, path).entry
+  } catch {
+    return undefined
+  }
+}
