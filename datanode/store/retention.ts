@@ -25,11 +25,14 @@ interface RetentionOptions {
 
 /** Blocks removed in a row before the event loop is yielded. */
 const removeBatch = 64
+/** Blocks whose files cannot be removed, after which a round ends: its disk refuses more than single files. */
+const refusedMax = 8
 
 export class RetentionDirectory {
   readonly #options: RetentionOptions
-  /** Oldest first. */
+  /** Oldest first. INVARIANT: a block whose files are here is in it, also while they are being removed. */
   readonly #blocks = new Map<BlockId, { readonly bytes: number; readonly sinceMs: number }>()
+  readonly #removing = new Map<BlockId, Promise<void>>()
   bytes = 0
 
   constructor(options: RetentionOptions) { this.#options = options }
@@ -61,9 +64,12 @@ export class RetentionDirectory {
     await this.drop(id)
     const to = `${dir}/${blockName(id)}`
     let found = false
-    for (const suffix of ['', '.meta']) found = await moved(disk, path + suffix, to + suffix) || found
+    try {
+      for (const suffix of ['', '.meta']) found = await moved(disk, path + suffix, to + suffix) || found
+    } finally {
+      if (found) this.#note(id, { bytes, sinceMs: clock.mono() })
+    }
     if (!found) return
-    this.#note(id, { bytes, sinceMs: clock.mono() })
     await disk.setModified(to, clock.now()).catch(() => {}) // only a restart reads it: the block is then removed too early
   }
 
@@ -75,32 +81,52 @@ export class RetentionDirectory {
     this.#forget(id)
   }
 
-  /** Removes a block, if it is here. */
+  /** Removes a block, if it is here. A block whose files cannot be removed stays. Throws the disk's error. */
   async drop(id: BlockId): Promise<void> {
-    if (!this.#forget(id)) return
-    await removePair(this.#options.disk, `${this.#options.dir}/${blockName(id)}`)
+    if (!this.#blocks.has(id)) return
+    const running = this.#removing.get(id)
+    if (running) return running
+    const removed = removePair(this.#options.disk, `${this.#options.dir}/${blockName(id)}`)
+      .then(() => { this.#forget(id) })
+      .finally(() => { this.#removing.delete(id) })
+    this.#removing.set(id, removed)
+    return removed
   }
 
-  /** Removes the oldest block and returns its bytes; undefined if the directory is empty. */
+  /** Removes the oldest block whose files can be removed, and returns its bytes; undefined if there is none. */
   async dropOldest(): Promise<number | undefined> {
-    const [oldest] = this.#blocks
-    if (!oldest) return undefined
-    await this.drop(oldest[0])
-    return oldest[1].bytes
+    for (const [id, { bytes }] of this.#oldest()) if (await this.#dropped(id)) return bytes
+    return undefined
   }
 
   /** Removes the oldest blocks until age, count and byte limits hold. Never rejects. */
   async trim(): Promise<void> {
-    const { clock, log, keepMs, countMax = Infinity, bytesMax = Infinity } = this.#options
-    for (let removed = 0; ; removed++) {
-      const [oldest] = this.#blocks
-      if (!oldest || (clock.mono() - oldest[1].sinceMs < keepMs && this.count <= countMax && this.bytes <= bytesMax)) return
-      try {
-        await this.drop(oldest[0])
-      } catch (error) {
-        log.warn('a block in the trash or quarantine cannot be removed', { error: asError(error), block: oldest[0] })
-      }
-      if (removed % removeBatch === removeBatch - 1) await clock.yield()
+    const { clock, keepMs, countMax = Infinity, bytesMax = Infinity } = this.#options
+    let removed = 0
+    for (const [id, { sinceMs }] of this.#oldest()) {
+      if (clock.mono() - sinceMs < keepMs && this.count <= countMax && this.bytes <= bytesMax) return
+      await this.#dropped(id)
+      if (++removed % removeBatch === 0) await clock.yield()
+    }
+  }
+
+  /** Blocks to be removed, oldest first, until some could not be removed. */
+  * #oldest(): Iterable<[BlockId, { readonly bytes: number; readonly sinceMs: number }]> {
+    let refused = 0
+    for (const [id, block] of this.#blocks) {
+      yield [id, block]
+      if (this.#blocks.has(id) && ++refused >= refusedMax) return
+    }
+  }
+
+  /** Removes a block. Returns false if the disk refuses; the block is tried again in the next round. */
+  async #dropped(id: BlockId): Promise<boolean> {
+    try {
+      await this.drop(id)
+      return true
+    } catch (error) {
+      this.#options.log.warn('a block in the trash or quarantine cannot be removed now', { error: asError(error), block: id })
+      return false
     }
   }
 

@@ -34,7 +34,7 @@ export const createSnapshot = mutation<Asked & { name?: string | undefined }, Sn
       throw new GristmillError('EEXIST', `${path} has a snapshot "${name}" already`, { details: { path, name } })
     if (others.length >= limits.snapshotsMax)
       throw new GristmillError('EINVAL', `${path} has ${others.length} snapshots; remove some of them first`, { details: { path } })
-    if (others.length === 0 && [...snapshotted(draft)].length >= limits.snapshotDirectoriesMax) {
+    if (others.length === 0 && countShown(draft) >= limits.snapshotDirectoriesMax) {
       throw new GristmillError(
         'EINVAL',
         `${limits.snapshotDirectoriesMax} directories have snapshots, and there may not be more; take them of directories further up`,
@@ -47,6 +47,13 @@ export const createSnapshot = mutation<Asked & { name?: string | undefined }, Sn
     return { path, name, createdMs, owner: user }
   },
 })
+
+/** Number of directories with snapshots of users; those of quota counts, which end by themselves, do not count. */
+function countShown(draft: Draft): number {
+  let count = 0
+  for (const directory of snapshotted(draft)) for (const _ of snapshotsOf(draft, directory)) { count++; break }
+  return count
+}
 
 export const removeSnapshot = mutation<Asked & { name: string }, undefined>({
   kind: 'snapshot.remove',

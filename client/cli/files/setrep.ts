@@ -54,7 +54,7 @@ async function runSetrep(
   const short = `${plural(replicas, 'replica')} need as many datanodes, and ${live} are live and in service`
   if (options.wait && live < replicas) throw new Refusal('EINVAL', `not waiting: ${short}`)
   if (options.wait) await untilSettled(context, changed, replicas)
-  else if (live < replicas && !context.json)
+  else if (live < replicas)
     printer.note(`gristmill: setrep: ${short}: the missing replicas are made when more datanodes join`)
 }
 

@@ -209,6 +209,10 @@ test('setrep tells a person who asks for more replicas than there are datanodes'
     code: 0,
     err: 'gristmill: setrep: 4 replicas need as many datanodes, and 3 are live and in service: the missing replicas are made when more datanodes join\n',
   })
+  // Output for programs is on stdout, and stays whole.
+  expect(await runFake(new Copying({ '/1': 'x' }), ['setrep', '4', '/1', '--json'], timed())).toMatchObject({
+    code: 0, out: '{"path":"/1","replication":4}\n', err: more.err,
+  })
   expect(await runFake(new Copying({ '/1': 'x' }), ['setrep', '-w', '4', '/1'], timed())).toMatchObject({
     code: 1, err: expect.stringContaining('not waiting'),
   })

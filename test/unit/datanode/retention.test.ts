@@ -96,6 +96,56 @@ test('a nearly full disk empties its trash even if no blocks are written', async
   expect(inTrash()).toEqual([])
 })
 
+test('a block in the trash whose files the disk does not remove stays counted, does not hold up others, and is removed later', async () => {
+  const clock = new DiskClock()
+  let refused = (path: string): boolean => path.endsWith(`${named(1)[0]}.meta`)
+  const disk: Disk = {
+    ...localDisk,
+    async remove(path) {
+      if (path.includes('/trash/') && refused(path)) throw Object.assign(new Error('Read-only file system'), { code: 'EROFS' })
+      await localDisk.remove(path)
+    },
+  }
+  const { store } = await openStore([dir], { disk, clock, trashKeepMs: hour })
+  for (const id of [1, 2, 3]) await write(store, id, noise(1000))
+  await store.remove([blockId(1), blockId(2)])
+  const { trashBytes } = (await store.state())[0]!
+  clock.pass(hour)
+  await store.tend()
+  expect(readdirSync(join(dir, 'trash'))).toEqual([`${named(1)[0]}.meta`])
+  expect((await store.state())[0]!.trashBytes).toBe(trashBytes! / 2)
+  // The disk refuses everything: the round ends.
+  refused = () => true
+  await store.remove([blockId(3)])
+  clock.pass(hour)
+  await store.tend()
+  expect((await store.state())[0]!.trashBytes).toBe(trashBytes)
+  refused = () => false
+  await store.tend()
+  expect(readdirSync(join(dir, 'trash'))).toEqual([])
+  expect((await store.state())[0]!.trashBytes).toBe(0)
+})
+
+test('a nearly full disk that does not remove its oldest block in the trash removes the next one', async () => {
+  let free = 10_000
+  const { store } = await openStore([dir], {
+    disk: {
+      ...localDisk, space: async () => ({ capacityBytes: 100_000, freeBytes: free }),
+      async remove(path) {
+        if (path.endsWith(`trash/${named(1)[0]}`)) throw Object.assign(new Error('not permitted'), { code: 'EPERM' })
+        await localDisk.remove(path)
+      },
+    },
+    trashKeepMs: hour,
+  })
+  for (const id of [1, 2]) await write(store, id, noise(1000))
+  await store.remove([blockId(1)])
+  await store.remove([blockId(2)])
+  free = 4000
+  await store.tend()
+  expect(inTrash()).toEqual(named(1))
+})
+
 // Deletion takes time, and a copy of the same block may be ordered meanwhile. Once, the deletion removed the new file.
 test('a block that comes back while it is being removed is not removed', async () => {
   let release!: () => void

@@ -16,7 +16,9 @@ import { discard, purge } from '../../../namenode/trash/mutations.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import type { View } from '../../../namenode/journal/view.ts'
 import { setAttribute } from '../../../namenode/xattrs/mutations.ts'
+import { setQuota } from '../../../namenode/quotas/mutations.ts'
 import { inodeId } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { as, openBench, root, type Bench } from './kit.ts'
 
@@ -368,3 +370,18 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
     await replayed(bench)
   })
 }
+
+test('so many directories may have snapshots, and running counts of quotas are none of them', async () => {
+  const bench = await openBench()
+  for (let i = 0; i < limits.snapshotDirectoriesMax + 2; i++) await bench.do(mkdir, { path: `/d${i}` })
+  // Two counts of quotas are under way.
+  for (const i of [0, 1]) await bench.do(setQuota, { path: `/d${limits.snapshotDirectoriesMax + i}`, names: 5 })
+  for (let i = 0; i < limits.snapshotDirectoriesMax; i++) await bench.do(createSnapshot, { path: `/d${i}`, name: 's' })
+  const more = { path: `/d${limits.snapshotDirectoriesMax}`, name: 's' }
+  await expect(bench.do(createSnapshot, more)).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringContaining(`${limits.snapshotDirectoriesMax} directories have snapshots`),
+  })
+  await bench.do(createSnapshot, { path: '/d0', name: 't' })
+  await bench.do(removeSnapshot, { path: '/d1', name: 's' })
+  await bench.do(createSnapshot, more)
+})
