@@ -9,7 +9,7 @@ import type { setAttributes } from '../../../src/protocol/namespace.ts'
 import { systemActor, type Actor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
 import { find } from '../../namespace/asof.ts'
-import { may, maySearch, mayWrite, stickyBit, type AccessRequest } from '../../namespace/access.ts'
+import { may, maySearch, mayWrite, stickyBit } from '../../namespace/access.ts'
 import type { NameEntry } from '../../namespace/entry.ts'
 import type { ReservedOutput } from './reservations.ts'
 
@@ -50,7 +50,7 @@ export function checkRights(
 
 /** True if the entry at `path`, the output or a directory above it, lets the actor publish. */
 function mayPublish(view: View, actor: Actor, { path, entry, output }: { path: string; entry: NameEntry; output: string }): boolean {
-  const has = (...wishes: AccessRequest[]): boolean => wishes.every(wish => may(actor, entry, wish))
+  const has = (...wishes: Parameters<typeof may>[2][]): boolean => wishes.every(wish => may(actor, entry, wish))
   const above = parentOf(output)
   if (path === output) return has(maySearch, mayWrite) && isRemovable(actor, entryOf(view, above), entry)
   if (path === above) return has(maySearch, mayWrite) && isRemovable(actor, entry, entryOf(view, output))
