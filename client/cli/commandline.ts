@@ -12,12 +12,16 @@ interface CommandLine {
   readonly verb?: CommandSpec
   /** The general help is asked for. */
   readonly general: boolean
+  /** The words from the one that should be a command and is none. */
+  readonly unknown?: readonly string[]
 }
 
 export async function readCommandLine(given: readonly string[]): Promise<CommandLine> {
   // -h is --human in `ls -h`; as the only word it means help.
   const words = given.length === 1 && given[0] === '-h' ? ['--help'] : given
   const at = firstOperand(words, globals)
+  // `-ls /`, as HDFS writes commands.
+  if (/^-[a-z]{2,}$/i.test(words[0] ?? '')) return { words, general: false, unknown: words }
   if (at === undefined) return { words, general: words.includes('--help') }
   const before = words.slice(0, at)
   const after = words.slice(at + 1)
@@ -28,8 +32,7 @@ export async function readCommandLine(given: readonly string[]): Promise<Command
       : readCommandLine([...before, ...after, '--help'])
   }
   const command = await loadCommand(words[at]!)
-  // No help for an unknown command: it is an error.
-  if (!command) return { words: withoutHelp(words), general: false }
+  if (!command) return { words, general: false, unknown: words.slice(at) }
   const { spec } = command
   const named = [...withoutHelp(before), spec.name]
   // `gristmill --help ls` is `gristmill ls --help`.

@@ -3,9 +3,9 @@
 
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { GristmillError } from '../../src/base/errors.ts'
-import { commandNames, type Listed } from './catalog.ts'
-import { flagsOf, type CommandSpec, type OptionSpec } from './spec.ts'
-import { suggestion } from './suggestion.ts'
+import type { Listed } from './catalog.ts'
+import { flagsOf, isValued, type CommandSpec, type OptionSpec } from './spec.ts'
+import { verbSuggestion } from './suggestion.ts'
 
 export type Options = Readonly<Record<string, unknown>>
 
@@ -43,16 +43,7 @@ export function buildProgram(parts: ProgramParts): Command {
     .usage('COMMAND [options]')
     .addHelpText('after', outro)
     .configureHelp({ subcommandTerm: command => (command.name() === 'help' ? 'help [command] [verb]' : command.usage()) })
-    .allowExcessArguments()
-    .action((_options, command) => {
-      const word = command.args[0]
-      throw new GristmillError(
-        'USAGE',
-        word === undefined
-          ? 'no command given; gristmill --help lists them'
-          : `no such command: ${word}${suggestion(word, commandNames)}; gristmill --help lists them`,
-      )
-    })
+    .action(() => { throw new GristmillError('USAGE', 'no command given; gristmill --help lists them') })
   for (const spec of parts.globals) program.addOption(toOption(spec))
   for (const { spec, group } of parts.commands) program.addCommand(toCommand(spec, spec.name, parts).helpGroup(`${group}:`))
   return program
@@ -125,14 +116,15 @@ function toOption(spec: OptionSpec): Option {
 /** Refuses a command line without a verb, or with an unknown one, if the command needs a verb. Without one, prints the help first. */
 function checkVerb(command: Command, { verbs, run, args }: CommandSpec, path: string): void {
   const [word] = command.args
-  if (!verbs || run && (word === undefined || args !== '')) return
+  // `job <id>` takes one operand: with more, the first one is meant as a verb.
+  if (!verbs || run && (word === undefined || command.args.length <= args.split(' ').filter(Boolean).length)) return
   const names = verbs.map(({ name }) => name)
   const list = `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`
   if (word === undefined) {
     if (command.optsWithGlobals()['json'] !== true) command.outputHelp({ error: true })
     throw new GristmillError('USAGE', `no verb given: the verbs are ${list}; see gristmill ${path} --help`)
   }
-  throw new GristmillError('USAGE', `no such verb: ${word}${suggestion(word, names)}; the verbs are ${list}; see gristmill ${path} --help`)
+  throw new GristmillError('USAGE', `no such verb: ${word}${verbSuggestion(path, word, names)}; the verbs are ${list}; see gristmill ${path} --help`)
 }
 
 function checkCount(spec: CommandSpec, path: string, operands: readonly string[]): void {
@@ -145,7 +137,8 @@ function checkCount(spec: CommandSpec, path: string, operands: readonly string[]
     )
   }
   if (operands.length > wanted.length && !spec.args.includes('...')) {
-    throw new GristmillError('USAGE', `unexpected operand "${operands[wanted.length]}"; see gristmill ${path} --help`)
+    const none = wanted.length === 0 ? `: ${path} takes none` : ''
+    throw new GristmillError('USAGE', `unexpected operand "${operands[wanted.length]}"${none}; see gristmill ${path} --help`)
   }
   // Usually an unset variable in quotes: as a path it would be the root, or the current directory.
   const empty = operands.findIndex((operand, i) => operand === '' && i !== spec.mayBeEmpty)
@@ -163,13 +156,27 @@ export function usageError(error: unknown, command: CommandSpec | undefined, ver
   const path = [command, verb].flatMap(spec => spec?.name ?? []).join(' ')
   const hint = path === '' ? 'gristmill --help lists the commands' : `see gristmill ${path} --help`
   const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ').trim()
-  return new GristmillError('USAGE', `${elsewhere(error, command, verb) ?? message}; ${hint}`, { cause: error })
+  return new GristmillError('USAGE', `${inOurWords(error, command, verb) ?? message}; ${hint}`, { cause: error })
+}
+
+/** Messages of commander that can be shorter or more exact. */
+function inOurWords(error: CommanderError, command: CommandSpec | undefined, verb: CommandSpec | undefined): string | undefined {
+  const [, flags = '', rest = ''] = /^error: (?:unknown )?option '([^']*)'(.*)$/s.exec(error.message) ?? []
+  const flag = flags.replace(/ .*$/, '').replace(/[,=].*$/, '')
+  switch (error.code) {
+    case 'commander.invalidArgument': return `${flags.match(/--[\w-]+/)?.[0] ?? flag}: ${rest.replace(/^ argument '.*?' is invalid\. /s, '')}`
+    case 'commander.optionMissingArgument': return `${flag} needs a value: ${flags}`
+    case 'commander.unknownOption': {
+      const plain = (verb ?? command)?.options.find(one => !isValued(one) && flagsOf(one).includes(flag))
+      return flags.includes('=') && plain ? `${flag} takes no value` : elsewhere(flag, command, verb)
+    }
+  }
+  return undefined
 }
 
 /** Names the sibling command that has an option which this one lacks. */
-function elsewhere(error: CommanderError, command: CommandSpec | undefined, verb: CommandSpec | undefined): string | undefined {
-  const flag = error.code === 'commander.unknownOption' ? /unknown option '([^'=]+)/.exec(error.message)?.[1] : undefined
-  if (flag === undefined || !command?.verbs) return undefined
+function elsewhere(flag: string, command: CommandSpec | undefined, verb: CommandSpec | undefined): string | undefined {
+  if (!command?.verbs) return undefined
   const having = [command, ...command.verbs].filter(({ options }) => options.some(one => !one.hidden && flagsOf(one).includes(flag)))
   const others = having.filter(spec => spec !== (verb ?? command))
   if (others.length === 0) return undefined

@@ -2,12 +2,13 @@
 // pass their own streams and clusters.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { globals, loadAll, type Listed } from './catalog.ts'
+import { commandNames, globals, loadAll, type Listed } from './catalog.ts'
 import { readCommandLine } from './commandline.ts'
 import { CommandContext, type CommandContextParts } from './context.ts'
 import { errorJson, errorLineOf, exitCodeOf } from './errors.ts'
 import { buildProgram, usageError, type Options } from './program.ts'
 import type { CommandSpec } from './spec.ts'
+import { commandSuggestion } from './suggestion.ts'
 
 interface SessionParts extends Omit<CommandContextParts, 'command' | 'options'> {
   readonly words: readonly string[]
@@ -17,7 +18,7 @@ interface SessionParts extends Omit<CommandContextParts, 'command' | 'options'> 
 /** Parses and runs the words; returns the exit code. `interrupted`: a signal ended the call, and the caller knows its exit code. */
 export async function runWords(parts: SessionParts): Promise<number | 'interrupted'> {
   const { printer, signal } = parts
-  const { words, command, verb, general } = await readCommandLine(parts.words)
+  const { words, command, verb, general, unknown } = await readCommandLine(parts.words)
   const name = command?.spec.name
   let context: CommandContext | undefined
   const execute = async (spec: CommandSpec, operands: readonly string[], options: Options): Promise<void> => {
@@ -30,6 +31,7 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     }
   }
   try {
+    if (unknown && !words.includes('--version')) throw noSuchCommand(unknown)
     const program = buildProgram({
       version: parts.version, commands: general ? await loadAll() : command ? [forVerb(command, verb)] : [], globals, execute,
       writeOut: text => void printer.text(text),
@@ -53,6 +55,9 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     return exitCodeOf(error)
   }
 }
+
+const noSuchCommand = (words: readonly string[]): GristmillError =>
+  new GristmillError('USAGE', `no such command: ${words[0]}${commandSuggestion(words, commandNames)}; gristmill --help lists them`)
 
 /** Options of the command itself are not options of its verbs. */
 const forVerb = (command: Listed, verb: CommandSpec | undefined): Listed =>

@@ -1,9 +1,63 @@
-// Suggestions for a command or a verb that does not exist.
+// Suggestions for a command or a verb that does not exist: the nearest name, or the command that does what other tools call so.
 
-/** ` (did you mean ls?)`: a name at distance 1, or 2 for a word of more than four letters; empty if there is none. */
-export function suggestion(word: string, names: readonly string[]): string {
-  const close = names.map(name => ({ name, distance: distance(word.toLowerCase(), name) })).sort((a, b) => a.distance - b.distance)[0]
-  return close && close.distance <= (word.length > 4 ? 2 : 1) ? ` (did you mean ${close.name}?)` : ''
+/** Words of HDFS, Hadoop and other tools, in lower case, and the commands that do the same. */
+const commandsOfOthers: Readonly<Record<string, string>> = {
+  list: 'ls', dir: 'ls', ll: 'ls -l', lsr: 'ls -R', copy: 'cp', move: 'mv', rename: 'mv', delete: 'rm', del: 'rm',
+  remove: 'rm', rmr: 'rm -r', rmdir: 'rm', unlink: 'rm', touchz: 'touch', create: 'touch', test: 'stat', text: 'cat',
+  more: 'cat', less: 'cat', getmerge: 'cat', upload: 'put', copyfromlocal: 'put', movefromlocal: 'put', import: 'put',
+  download: 'get', copytolocal: 'get', export: 'get', expunge: 'trash empty --older-than 1d', restore: 'trash restore',
+  undelete: 'trash restore', createsnapshot: 'snapshot create', deletesnapshot: 'snapshot rm',
+  snapshotdiff: 'snapshot diff', setquota: 'quota set', setspacequota: 'quota set', clrquota: 'quota clear',
+  getfattr: 'xattr get', setfattr: 'xattr set', chgrp: 'chown', jar: 'run', submit: 'run', exec: 'run', ps: 'jobs',
+  log: 'logs', cancel: 'kill', start: 'up', stop: 'down', balancer: 'balance', dfsadmin: 'report', nodes: 'report',
+  info: 'status', top: 'status', version: '--version',
+}
+
+/** Programs whose name comes before the command: `hdfs dfs -ls`. */
+const programsOfOthers = new Set(['hdfs', 'hadoop', 'dfs', 'fs', 'mapred', 'yarn', 'gristmill'])
+
+/** Verbs of other tools, and those of ours that may do the same; never one that does more, as `trash empty` for `trash rm`. */
+const verbsOfOthers: Readonly<Record<string, readonly string[]>> = {
+  list: ['ls'], show: ['get', 'ls'], status: ['get'], delete: ['rm', 'clear', 'drop'], remove: ['rm', 'clear', 'drop'],
+  rm: ['clear', 'drop'], unset: ['clear'], purge: ['empty'], clear: ['empty'], expunge: ['empty'],
+  add: ['create', 'set'], new: ['create'], put: ['set'], compare: ['diff'], on: ['enter'], off: ['leave'],
+  exit: ['leave'], dump: ['get'], repair: ['recover'],
+}
+
+/** Verbs that are commands of their own. */
+const verbsElsewhere: Readonly<Record<string, string>> = {
+  'job ls': 'jobs', 'job list': 'jobs', 'job kill': 'kill', 'job cancel': 'kill', 'job logs': 'logs', 'job log': 'logs',
+  'job run': 'run', 'job show': 'job', 'job status': 'job', 'job submit': 'run', 'namenode start': 'namenode',
+  'namenode run': 'namenode', 'namenode stop': 'down', 'namenode report': 'report', 'namenode status': 'status',
+  'namenode safemode': 'safemode', 'snapshot restore': 'cp -r',
+}
+
+/**
+ * ` (did you mean ls?)` for the words of a command line that names no command; empty if there is no suggestion. A name is near at distance
+ * 1, or 2 for a word of more than four letters.
+ */
+export function commandSuggestion(words: readonly string[], names: readonly string[]): string {
+  const plain = words.map(word => word.replace(/^-{1,2}/, '').toLowerCase())
+  const first = plain.findIndex(word => !programsOfOthers.has(word))
+  const word = plain[first]
+  return asked(word === undefined ? undefined : names.includes(word) ? word : own(commandsOfOthers, word) ?? nearest(word, names))
+}
+
+/** Suggestion for a verb of a command. */
+export function verbSuggestion(command: string, verb: string, verbs: readonly string[]): string {
+  const word = verb.toLowerCase()
+  const elsewhere = own(verbsElsewhere, `${command} ${word}`)
+  if (elsewhere !== undefined) return asked(`gristmill ${elsewhere}`)
+  return asked(own(verbsOfOthers, word)?.find(one => verbs.includes(one)) ?? nearest(word, verbs))
+}
+
+const asked = (suggestion: string | undefined): string => (suggestion === undefined ? '' : ` (did you mean ${suggestion}?)`)
+
+const own = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined => (Object.hasOwn(table, key) ? table[key] : undefined)
+
+function nearest(word: string, names: readonly string[]): string | undefined {
+  const close = names.map(name => ({ name, distance: distance(word, name) })).sort((a, b) => a.distance - b.distance)[0]
+  return close && close.distance <= (word.length > 4 ? 2 : 1) ? close.name : undefined
 }
 
 /** Levenshtein distance: letters to insert, delete or change. */

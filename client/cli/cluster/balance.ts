@@ -15,7 +15,7 @@ const wait = option('--wait', 'wait until it is done')
 /** Parses a percentage: `10%`, `0.5`. */
 function points(text: string): number {
   const value = /^\d+(\.\d+)?%?$/.test(text) ? Number.parseFloat(text) : NaN
-  if (!(value <= 100)) throw new GristmillError('EINVAL', `"${text}" is not a number of percent; write for instance 10%`)
+  if (!(value <= 100)) throw new GristmillError('EINVAL', `"${text}" is not a percentage from 0 to 100; write for instance 10%`)
   return value
 }
 

@@ -46,15 +46,16 @@ function modeOrUsage(text: string): ReturnType<typeof parseMode> {
   try {
     return parseMode(text)
   } catch (error) {
-    throw error instanceof GristmillError ? new GristmillError('USAGE', error.message) : error
+    throw error instanceof GristmillError ? new GristmillError('USAGE', `${error.message}: gristmill chmod 640 PATH`) : error
   }
 }
 
 async function runChown(context: CommandContext, operands: readonly string[], options: { recursive?: boolean }): Promise<void> {
   const [wanted, ...paths] = operands as [string, ...string[]]
-  const match = /^([^:\s]*)(?::([^:\s]+))?$/.exec(wanted)
+  // A path here is the wrong order of operands, and no name of a user begins with a slash.
+  const match = /^(?!\/)([^:\s]*)(?::([^:\s]+))?$/.exec(wanted)
   if (!match || (!match[1] && !match[2]))
-    throw new GristmillError('USAGE', `"${wanted}" is not an owner; write owner, owner:group or :group`)
+    throw new GristmillError('USAGE', `"${wanted}" is not an owner; write owner, owner:group or :group, then the paths: gristmill chown ada PATH`)
   const names = { ...(match[1] ? { owner: match[1] } : {}), ...(match[2] ? { group: match[2] } : {}) }
   const mill = await context.mill()
   const { signal } = context

@@ -29,7 +29,10 @@ async function runSetrep(
   const [text, ...paths] = operands as [string, ...string[]]
   const replicas = /^\d{1,4}$/.test(text) ? Number(text) : NaN
   if (!(replicas >= 1 && replicas <= limits.replicationMax))
-    throw new GristmillError('USAGE', `"${text}" is not a number of replicas from 1 to ${limits.replicationMax}`)
+    throw new GristmillError(
+      'USAGE',
+      `"${text}" is not a number of replicas from 1 to ${limits.replicationMax}; write for instance: gristmill setrep 3 PATH`,
+    )
   const mill = await context.mill()
   const { signal, printer } = context
   const changed: string[] = []

@@ -20,3 +20,10 @@ test('find combines its tests, with one dash or two', async () => {
   expect((await runFake(mill, ['find', '/a/e', '-print0'])).out).toBe('/a/e\0')
   expect((await runFake(mill, ['find', '/', '-size', 'big'])).code).toBe(2)
 })
+
+test('the value of a test may look like a test, and a misspelt test is answered with the nearest', async () => {
+  const mill = new FakeMill({ '/a/-empty': 'x', '/a/-x': 'y' })
+  expect((await runFake(mill, ['find', '/', '-name', '-empty'])).out).toBe('/a/-empty\n')
+  expect((await runFake(mill, ['find', '/', '-name', '-x', '-type', 'f'])).out).toBe('/a/-x\n')
+  expect((await runFake(mill, ['find', '/', '-nam', 'x'])).err).toContain("unknown option '--nam' (Did you mean --name?)")
+})
