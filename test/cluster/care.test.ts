@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { open } from '../../client/index.ts'
+import { compiledIn } from '../tidy/bundle.ts'
 import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
@@ -42,7 +43,7 @@ async function play(guide: string, expected: readonly RegExp[]): Promise<void> {
         file,
         code.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(join(root, 'client/index.ts')).href}'`),
       )
-      seen = (await exec(process.execPath, [file], { cwd: dir, env })).stdout
+      seen = (await exec(process.execPath, [file], { cwd: dir, env: { ...env, NODE_COMPILE_CACHE: compiledIn } })).stdout
     }
     expect(seen, `${guide}, block ${i + 1}`).toMatch(expected[i]!)
   }

@@ -6,7 +6,8 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { Member, run, startCluster, until } from '../kit/cluster.ts'
+import { Member, until } from '../kit/cluster.ts'
+import { runHere as run, startClusterHere } from './inprocess.ts'
 import { area, bin, cluster, local, mill, watchCluster } from './watched.ts'
 
 watchCluster()
@@ -62,7 +63,7 @@ describe('full disks', () => {
     async () => {
       // because mounting needs root
       await onSmallDisk('40m', async disk => {
-        const alone = await startCluster({ datanodes: 0, settings: { GRISTMILL_REPLICATION: '1' } })
+        const alone = await startClusterHere({ datanodes: 0, settings: { GRISTMILL_REPLICATION: '1' } })
         const datanode = new Member('datanode', join(disk, 'datanode'), [], alone.env)
         try {
           await datanode.start()

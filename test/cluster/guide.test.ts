@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { compiledIn } from '../tidy/bundle.ts'
 import { root } from '../tidy/source.ts'
 
 // Guides to the library and to job input: every code block, run as a reader would run it.
@@ -25,7 +26,9 @@ test.each([
   expect(blocks).toHaveLength(expected.length)
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-guide-'))
   try {
-    const env = { PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1' }
+    const env = {
+      PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1', NODE_COMPILE_CACHE: compiledIn,
+    }
     for (const [i, block] of blocks.entries()) {
       const file = join(dir, `sample${i}.ts`)
       // Beside an installed package the package name would do.

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { compiledIn } from '../tidy/bundle.ts'
 import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
@@ -47,7 +48,8 @@ test('the program is the one in docs/examples', async () => {
 test('the library sample is the one in docs/examples, and runs', async () => {
   expect(withoutComment(await readFile(join(root, 'docs/examples/library.ts'), 'utf8'))).toBe(blocks[2]!.text.trim())
   // One record of the map, its five words in the reduce.
-  const { stdout } = await exec(process.execPath, ['docs/examples/library.ts'], { cwd: root, env })
+  const cached = { ...env, NODE_COMPILE_CACHE: compiledIn }
+  const { stdout } = await exec(process.execPath, ['docs/examples/library.ts'], { cwd: root, env: cached })
   expect(stdout).toMatch(/^stored where it is ground\n[\s\S]*recordsIn: 6\b/)
 })
 

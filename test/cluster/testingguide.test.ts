@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Cluster } from '../kit/index.ts'
+import { compiledIn } from '../tidy/bundle.ts'
 import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
@@ -18,7 +19,7 @@ let samples: string[]
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-testing-'))
   await symlink(join(root, 'node_modules'), join(dir, 'node_modules'))
-  env = { PATH: process.env['PATH'] ?? '', HOME: dir, NO_COLOR: '1' }
+  env = { PATH: process.env['PATH'] ?? '', HOME: dir, NO_COLOR: '1', NODE_COMPILE_CACHE: compiledIn }
   const guide = await readFile(join(root, 'docs/guide/testing.md'), 'utf8')
   const [program, ...tests] = [...guide.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(match => match[1]!)
   await writeFile(join(dir, 'words.ts'), program!)
