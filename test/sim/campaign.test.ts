@@ -1,24 +1,32 @@
-// Simulation campaign of `npm test`: the seeds fixed in this file, all plans that ever found something, and every planted bug. The
-// verdict depends on the commit alone; new seeds are run by `npm run test:sim -- --fresh N`. Two processes at a time use two cores until
-// the end (`maxConcurrency` of the project).
+// Simulation campaign of `npm test`: the seeds fixed in this file, all plans that ever found something, every planted bug, and the
+// determinism gate. The verdict depends on the commit alone; new seeds are run by `npm run test:sim -- --fresh N`. Two processes at a time
+// use two cores until the end (`maxConcurrency` of the project).
 
 import { expect, test } from 'vitest'
 import { canaries, type Bug } from './canary/index.ts'
-import { runMs, runScript } from './script.ts'
+import { runMs, runScript, type Run } from './script.ts'
 
 const seeds = 300
-const parts = 2
-const each = seeds / parts
+const half = seeds / 2
 
 const simulate = (...args: string[]) => runScript('run.ts', ...args)
 
-test.concurrent.each(Array.from({ length: parts }, (_, part) => [1 + part * each, (part + 1) * each]))(
+/** Output of the seeds from the first of a half on: a line for each, which ends with the hash of its trace. */
+const halves = new Map<number, Promise<Run>>()
+function runHalf(from: number): Promise<Run> {
+  let run = halves.get(from)
+  if (!run) halves.set(from, run = simulate('--seeds', String(half), '--from', String(from), '--show'))
+  return run
+}
+const tracesIn = ({ text }: Run): string[] => text.split('\n').filter(line => /^seed .* trace \w{8}$/.test(line))
+
+test.concurrent.each([[1, half], [half + 1, seeds]])(
   'seeds %i to %i: every acknowledged change is kept and all invariants hold', { timeout: runMs },
   async from => {
-    const { code, text } = await simulate('--seeds', String(each), '--from', String(from))
-    console.log(text.trim())
+    const { code, text } = await runHalf(from)
+    console.log(text.trim().split('\n').at(-1))
     expect(code, text).toBe(0)
-    expect(text).toMatch(new RegExp(`^${each} seeds, .*findings: 0$`, 'm'))
+    expect(text).toMatch(new RegExp(`^${half} seeds, .*findings: 0$`, 'm'))
   },
 )
 
@@ -32,4 +40,23 @@ test.concurrent.each(Object.entries<Bug>(canaries))('a planted bug is caught: %s
   const { code, text } = await simulate('--canary', canary, '--from', String(caughtBy), '--seeds', '50')
   expect(code, text).toBe(0)
   expect(text).toContain(`--canary ${canary}`)
+})
+
+// The gate: equal seeds give equal traces. All simulation tests depend on it: without it a failure could not be replayed, and the
+// shrinker could not work. These two come last: the first half of the seeds has ended then.
+test.concurrent('equal seeds give equal traces, however long each event is given to come to rest', { timeout: runMs }, async () => {
+  const count = 20
+  const again = await simulate('--seeds', String(count), '--turns', '5', '--show')
+  expect(again.code, again.text).toBe(0)
+  const traces = tracesIn(again)
+  expect(traces).toHaveLength(count)
+  expect(traces).toEqual(tracesIn(await runHalf(1)).slice(0, count))
+  // Different seeds must give different traces; otherwise equal hashes would prove nothing.
+  expect(new Set(traces.map(line => line.split(' ').at(-1))).size).toBe(count)
+})
+
+test.concurrent('a seed does the same after other seeds as it does first', { timeout: runMs }, async () => {
+  const [trace] = tracesIn(await simulate('--seed', '33'))
+  expect(trace).toMatch(/^seed 33,/)
+  expect(tracesIn(await runHalf(1))[32]).toBe(trace)
 })

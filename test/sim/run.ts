@@ -1,13 +1,14 @@
 // Runs plans of the campaign: one seed, many, or a plan from a file; replays failures, and shrinks them.
 //
 //   node test/sim/run.ts --seed 7 [--workload files] [--profile crashy]   one seed, with its trace's hash
-//   node test/sim/run.ts --seeds 1000 [--from 1] [--minutes 10]           many, until one fails or time is up
+//   node test/sim/run.ts --seeds 1000 [--from 1] [--minutes 10] [--show]  many, until one fails or time is up; prints a line for each
 //   node test/sim/run.ts --seed 7 --shrink [--out plan.json]              the smallest plan that still fails
 //   node test/sim/run.ts --fresh 1000 [--from 1] [--minutes 10]           seeds drawn at random, one process per core; goes on after
 //                                                                         a finding, and files each plan that fails in kept/
 //   node test/sim/run.ts --plan plan.json                                 an unchanged plan from a file
 //   node test/sim/run.ts --kept                                           all plans that ever found something (see kept/)
 //   node test/sim/run.ts --canary early-ack [--seeds 50]                  with a bug planted, which has to be found
+// --turns 5: time that each event is given to come to rest (see Kernel); it changes no trace.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     seed: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' }, minutes: { type: 'string' },
     workload: { type: 'string' }, profile: { type: 'string' }, plan: { type: 'string' }, shrink: { type: 'boolean' },
     out: { type: 'string' }, canary: { type: 'string' }, kept: { type: 'boolean' }, fresh: { type: 'string' }, keep: { type: 'boolean' },
+    show: { type: 'boolean' }, turns: { type: 'string' },
   },
 })
 
@@ -54,9 +56,12 @@ const [{ replayOf, runSimulated, Tally }, { planOf }, { profiles }, { workloads 
 const workload = one<Workload>('workload', values.workload ?? hints?.workload, workloads)
 const profile = one<Profile>('profile', values.profile ?? hints?.profile, profiles)
 
-function show(plan: Plan, { outcome, hash, events }: Result): void {
+const simulation = values.turns === undefined ? {} : { turns: numberOf('turns', values.turns, 0) }
+
+function show(plan: Plan, { outcome, hash, events, virtualMs }: Result): void {
   console.log(
-    `seed ${plan.seed}, ${plan.workload} under ${plan.profile}: ${outcome.ops} calls, ${[...outcome.faults.values()].reduce((a, b) => a + b, 0)} faults, ${events} events, trace ${hash}`,
+    `seed ${plan.seed}, ${plan.workload} under ${plan.profile}: ${outcome.ops} calls (${outcome.acknowledged} acknowledged), ${[...outcome.faults.values()].reduce((a, b) => a + b, 0)} faults, `
+      + `${events} events in ${virtualMs.toFixed(6)} ms, trace ${hash}`,
   )
   for (const finding of outcome.findings) console.log(`  ${finding}`)
   if (outcome.findings.length > 0) console.log(`replay: ${replayOf(plan, canary)}`)
@@ -103,7 +108,7 @@ async function runKept(): Promise<void> {
 
 async function runOne(): Promise<void> {
   const plan = values.plan !== undefined ? planIn(values.plan) : planOf({ seed: numberOf('seed', values.seed, 1), workload, profile })
-  const result = await runSimulated(plan)
+  const result = await runSimulated(plan, simulation)
   if (result.outcome.findings.length > 0) await failing(plan, result)
   show(plan, result)
   if (canary) process.exit(1)
@@ -123,9 +128,12 @@ async function runMany(): Promise<void> {
   let failed = 0
   for (let seed = from; seed < from + count && performance.now() < until; seed++) {
     const plan = planOf({ seed, workload, profile })
-    const result = await runSimulated(plan)
+    const result = await runSimulated(plan, simulation)
     tally.add(result)
-    if (result.outcome.findings.length === 0) continue
+    if (result.outcome.findings.length === 0) {
+      if (values.show) show(plan, result)
+      continue
+    }
     failed++
     if (canary) console.log(`${canary} was caught by seed ${seed}, attempt ${seed - from + 1}`)
     if (!values.keep) await failing(plan, result)
