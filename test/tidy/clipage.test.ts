@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { expect, test } from 'vitest'
 import { catalog, loadAll } from '../../client/cli/catalog.ts'
 import type { CommandSpec } from '../../client/cli/spec.ts'
 import { cliPage, pagePath } from './clipage.ts'
-import { root } from './source.ts'
+import { importsOf, readSources, root } from './source.ts'
 
 test('the page of the command line is what the command line says of itself', async () => {
   expect(readFileSync(join(root, pagePath), 'utf8'), 'write it again with npm run docs').toBe(await cliPage())
@@ -22,4 +22,28 @@ test('every command and verb has a function or verbs, an example that uses it, a
 
 test('the catalog calls each command by its own name', async () => {
   for (const { commands } of catalog) for (const [name, load] of Object.entries(commands)) expect((await load()).name).toBe(name)
+})
+
+test('a start loads no command, and the help of all commands loads no server', () => {
+  const sources = new Map(readSources(['client', 'src', 'namenode', 'datanode']).map(source => [source.path, source]))
+  /** Files that these load before their first call. */
+  const loadedBy = (paths: readonly string[]): Set<string> => {
+    const seen = new Set<string>()
+    const visit = (path: string): void => {
+      const source = sources.get(path)
+      if (!source || seen.has(path)) return
+      seen.add(path)
+      for (const { specifier, typeOnly, dynamic } of importsOf(source))
+        if (!typeOnly && !dynamic && specifier.startsWith('.')) visit(posix.join(posix.dirname(path), specifier))
+    }
+    paths.forEach(visit)
+    return seen
+  }
+  const isCommand = (path: string): boolean => /^client\/cli\/(files|jobs|cluster)\//.test(path)
+  const start = loadedBy(['client/cli/main.ts'])
+  expect([...start].filter(isCommand)).toEqual([])
+  expect(start).toContain('client/cli/catalog.ts')
+  const help = loadedBy([...sources.keys()].filter(isCommand))
+  expect([...help].filter(path => /^(namenode|datanode|client\/(process|embedded|mill))\b/.test(path))).toEqual([])
+  expect(help.size).toBeGreaterThan(40)
 })

@@ -17,6 +17,8 @@ export interface Source {
 export interface Import {
   readonly specifier: string
   readonly typeOnly: boolean
+  /** `import('…')`, which loads the module when it is called. */
+  readonly dynamic: boolean
   readonly line: number
 }
 
@@ -109,6 +111,7 @@ export function importsOf(source: Source): Import[] {
     const end = source.text.indexOf(quote, start)
     found.push({
       specifier: source.text.slice(start, end),
+      dynamic: /\(\s*['"]$/.test(match[0]),
       typeOnly: match[2] !== undefined || onlyTypes(match[3]),
       line: lineOf(source.text, match.index),
     })
