@@ -104,7 +104,7 @@ async function surroundings(
   options: OpenOptions & Pick<EmbeddedOptions, 'blockSize' | 'slots'>,
 ): Promise<{ world: World; machine: Machine; settings: Settings }> {
   const [{ realWorld }, { localMachine: machine }, { localDisk: disk }, { readSettings }] = await Promise.all([
-    import('../src/world/world.ts'), import('../src/world/machine.ts'), import('../src/world/disk.ts'), import('./settings.ts'),
+    import('../src/world/world.ts'), import('../src/world/machine.ts'), import('../src/world/disk.ts'), import('./readsettings.ts'),
   ])
   const { user, hostName, logLevel, logFile, blockSize, slots } = options
   const settings = await readSettings({ disk, machine }, { user, hostName, logLevel, logFile, blockSize, slots })

@@ -13,7 +13,7 @@ const servers = new Set(['namenode', 'datanode'])
 
 export async function loadSettings(flags: Options): Promise<Settings> {
   const [{ localDisk: disk }, machine, { readSettings }] = await Promise.all([
-    import('../../src/world/disk.ts'), loadMachine(), import('../settings.ts'),
+    import('../../src/world/disk.ts'), loadMachine(), import('../readsettings.ts'),
   ])
   return readSettings({ disk, machine }, flags)
 }

@@ -11,7 +11,7 @@ export interface Step {
   readonly done: number
   readonly total?: number | undefined
   /** Progress in words: "12 of 340 blocks left". */
-  readonly said: string
+  readonly text: string
 }
 
 export interface WaitOptions<T> {
@@ -41,7 +41,7 @@ export async function waitFor<T>(
 ): Promise<T> {
   const { clock } = await context.world()
   const { signal } = context
-  const telling = await openTelling(context, label)
+  const telling = await openProgressReport(context, label)
   let awaySince: number | undefined
   try {
     for (let pauseMs = firstLookMs; ; pauseMs = Math.min(lookMs, 2 * pauseMs)) {
@@ -75,14 +75,14 @@ async function looked<T>(look: () => Promise<T>): Promise<{ readonly now: T } | 
 }
 
 /** Shows the progress of long work. */
-interface Telling {
+interface ProgressReport {
   step(step: Step): void
   remark(text: string): void
   stop(): void
 }
 
 /** REQUIRES: the caller calls `stop`, also when its work fails; repeated calls are harmless. */
-export async function openTelling(context: CommandContext, label: string): Promise<Telling> {
+export async function openProgressReport(context: CommandContext, label: string): Promise<ProgressReport> {
   const { clock } = await context.world()
   const progress = await context.progress()
   const bar = progress.drawn ? progress.bar(label, 'tasks') : undefined
@@ -93,16 +93,16 @@ export async function openTelling(context: CommandContext, label: string): Promi
     if (!context.json) context.printer.note(`${context.printer.name(label, 'err')}: ${text}`)
   }
   return {
-    step({ done, total, said }) {
+    step({ done, total, text }) {
       if (stopped) return
       const nowMs = clock.mono()
       // The amount of work may grow; then the rate is measured anew.
       if (!first || done < first.done) first = { atMs: nowMs, done }
       const left = total === undefined ? '' : timeLeft(total - done, done - first.done, nowMs - first.atMs)
-      bar?.update(done, total, `${said}${left}`)
+      bar?.update(done, total, `${text}${left}`)
       if (bar || nowMs - saidMs < sayMs) return
       saidMs = nowMs
-      say(`${said}${left}`)
+      say(`${text}${left}`)
     },
     remark: say,
     stop() {

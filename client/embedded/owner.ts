@@ -147,8 +147,8 @@ export class Owner {
 
   async #startDatanode(): Promise<Datanode> {
     const { world, machine, dir, settings } = this.#parts
-    const [{ Datanode: Class }, { careOf }, { openTasks }] = await Promise.all([
-      import('../../datanode/datanode.ts'), import('../../datanode/settings.ts'), import('../../datanode/executor/tasks.ts'),
+    const [{ Datanode: Class }, { configFrom }, { openTasks }] = await Promise.all([
+      import('../../datanode/datanode.ts'), import('../../datanode/usersettings.ts'), import('../../datanode/executor/tasks.ts'),
     ])
     const datanode = await Class.start(world, {
       dirs: [datanodeDirOf(dir)], host, port: 0, namenode: this.address, cluster: this.cluster, secret: this.secret, rack,
@@ -157,7 +157,7 @@ export class Owner {
       pid: machine.pid, version, signal: this.#ending.signal,
       // Most commands run no tasks: the first task waits for its executor instead.
       tasks: tasks => openTasks(tasks, { prestart: false }),
-      ...careOf(settings),
+      ...configFrom(settings),
     })
     if (!this.#closing) await this.#announce({ datanode })
     return datanode

@@ -25,15 +25,15 @@ export async function runDatanode(run: ServerRun): Promise<void> {
   // On loopback, the secret is the one that the namenode created in the same home or in the cluster's directory.
   const secret = await serverSecret({ ...run, settings: isLoopback(host) ? { ...settings, secretFile: place.secretFile } : settings }, host)
   const dirs = settings.dir ?? [`${settings.home}/datanode`]
-  const [{ Datanode }, { careOf }, { openTasks }] = await Promise.all([
-    import('../../datanode/datanode.ts'), import('../../datanode/settings.ts'), import('../../datanode/executor/tasks.ts'),
+  const [{ Datanode }, { configFrom }, { openTasks }] = await Promise.all([
+    import('../../datanode/datanode.ts'), import('../../datanode/usersettings.ts'), import('../../datanode/executor/tasks.ts'),
   ])
   const datanode = await start(Datanode.start(world, {
     dirs, host, port: settings.port ?? datanodePort, advertise: advertised(settings), namenode: place.namenode, secret,
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
     slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
     pid: machine.pid, version, processMetrics: exposeProcess, signal, tasks: openTasks,
-    ...careOf(settings),
+    ...configFrom(settings),
   }), { dir: dirs[0]!, namenode: place.namenode })
   world.failpoints.offer?.('heartbeat', () => datanode.beat())
   world.failpoints.offer?.('report', () => datanode.report())

@@ -6,7 +6,7 @@ import { KiB, MiB } from '../../src/base/units.ts'
 import type { BlockPlaces } from '../../src/file/block.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
-import { toldDelimiter } from '../../src/record/dialect.ts'
+import { knownDelimiter } from '../../src/record/dialect.ts'
 import type { RecordRange } from '../../src/record/format.ts'
 import { parseCsvHeader } from '../../src/record/rows.ts'
 import type { ExecutorSession } from './session.ts'
@@ -41,7 +41,7 @@ export class SplitSource {
       yield {
         path, start, end, aligned, delimiter,
         partial: start > 0 || end < fileBytes,
-        ...needsHeader && start > 0 && { header: await this.#header(range, toldDelimiter({ asked, claimed: delimiter })) },
+        ...needsHeader && start > 0 && { header: await this.#header(range, knownDelimiter({ asked, claimed: delimiter })) },
         open: from => this.#bytes(range, from),
       }
     }

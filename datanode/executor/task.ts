@@ -24,7 +24,7 @@ import { gather } from './fetch.ts'
 import { SplitSource } from './input.ts'
 import type { ExecutorSession } from './session.ts'
 import type { AttemptOutcome } from './messages.ts'
-import { openOutput, type OpenOutput } from './output.ts'
+import { openOutput, type OpenOutput } from './taskoutput.ts'
 import { untilQuiet } from './quiet.ts'
 
 interface TaskAttemptOptions {

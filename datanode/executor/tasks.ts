@@ -5,7 +5,7 @@ import { asError, hasCode } from '../../src/base/errors.ts'
 import { log } from '../../src/protocol/task.ts'
 import { route } from '../../src/rpc/serve.ts'
 import type { TaskHost, Tasks } from '../ports.ts'
-import { MapOutputs } from '../shuffle/outputs.ts'
+import { MapOutputs } from '../shuffle/mapoutputs.ts'
 import { readLog } from './logs.ts'
 import { TaskRunner } from './runner.ts'
 

@@ -8,7 +8,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import { watch } from '../../src/protocol/job.ts'
 import type { Caller } from '../../src/rpc/call.ts'
-import type { MapOutputs } from './outputs.ts'
+import type { MapOutputs } from './mapoutputs.ts'
 
 interface OutputSweeperOptions {
   readonly clock: Clock

@@ -48,11 +48,11 @@ export class BalanceControl {
       name: 'balance', everyMs: 200,
       work: async () => {
         const ended = balancer.work()
-        const { wish } = balancer
-        if (ended === undefined || !wish) return
+        const { request } = balancer
+        if (ended === undefined || !request) return
         log.info('balancing has ended', { ...balancer.state })
-        await journal.submit(setBalance, { wasMs: wish.sinceMs })
-        if (balancer.wish === wish) balancer.done()
+        await journal.submit(setBalance, { wasMs: request.sinceMs })
+        if (balancer.request === request) balancer.done()
       },
     }
     follow()

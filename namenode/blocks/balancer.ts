@@ -57,7 +57,7 @@ export class Balancer {
   readonly #moves = new Map<BlockId, Move>()
   /** Bytes that a node may move now; at or below zero it waits. */
   readonly #allowed = new Map<DataNode, number>()
-  #wish: BalanceRequest | undefined
+  #request: BalanceRequest | undefined
   #last: Pick<BalanceRequest, 'threshold' | 'bytesPerSecond'> = { threshold: 10, bytesPerSecond: 0 }
   #slot = -1
   /** True if the current walk has started or postponed a move. */
@@ -69,22 +69,27 @@ export class Balancer {
 
   constructor(options: BalancerOptions) { this.#options = options }
 
-  get wish(): BalanceRequest | undefined { return this.#wish }
+  get request(): BalanceRequest | undefined { return this.#request }
 
   /** Sets or clears the request. A new request resets the counts. */
-  set(wish: BalanceRequest | undefined): void {
-    const before = this.#wish
-    if (wish?.sinceMs === before?.sinceMs && wish?.threshold === before?.threshold && wish?.bytesPerSecond === before?.bytesPerSecond)
+  set(request: BalanceRequest | undefined): void {
+    const before = this.#request
+    if (
+      request?.sinceMs === before?.sinceMs
+      && request?.threshold === before?.threshold
+      && request?.bytesPerSecond === before?.bytesPerSecond
+    ) {
       return
-    if (wish) {
+    }
+    if (request) {
       this.#counts = { moves: 0, movedBytes: 0, failures: 0 }
-      this.#last = wish
+      this.#last = request
       this.#remark = 'started'
       this.#allowed.clear()
     } else {
       this.#remark = 'stopped by an operator'
     }
-    this.#wish = wish
+    this.#request = request
     this.#slot = -1
     this.#busy = true
     this.#lookedMs = this.#options.clock.mono()
@@ -97,14 +102,15 @@ export class Balancer {
   }
 
   /** The request has completed and is removed from the journal. */
-  done(): void { this.#wish = undefined }
+  done(): void { this.#request = undefined }
 
   get state(): BalanceState {
     const { threshold, bytesPerSecond } = this.#last
     const points = (share: number): number => Math.round(share * 1e6) / 1e4
     const { average, lowest, highest } = this.#look(0)
     return {
-      running: this.#wish !== undefined, threshold, bytesPerSecond, ...this.#wish && { sinceMs: this.#wish.sinceMs }, ...this.#counts,
+      running: this.#request !== undefined, threshold, bytesPerSecond, ...this.#request && { sinceMs: this.#request.sinceMs },
+      ...this.#counts,
       pending: [...this.#moves.values()].filter(move => move.arrivedMs === undefined).length,
       average: points(average), lowest: points(lowest), highest: points(highest), remark: this.#remark,
     }
@@ -113,18 +119,18 @@ export class Balancer {
   /** One step of the chore. Returns the reason if balancing has ended. */
   work(): string | undefined {
     this.#settle()
-    if (!this.#wish) return undefined
+    if (!this.#request) return undefined
     if (!this.#options.mayTrim() || !this.#options.repair.idle) {
       this.#remark = 'waiting for repairs'
       return undefined
     }
-    this.#allow(this.#wish.bytesPerSecond)
-    const spread = this.#spread = this.#look(this.#wish.threshold / 100)
+    this.#allow(this.#request.bytesPerSecond)
+    const spread = this.#spread = this.#look(this.#request.threshold / 100)
     const unbalanced = spread.over.length + spread.below.length
     if (unbalanced === 0) {
-      return this.#moves.size > 0 ? undefined : this.#end(`balanced: every node is within ${this.#wish.threshold} points of the average`)
+      return this.#moves.size > 0 ? undefined : this.#end(`balanced: every node is within ${this.#request.threshold} points of the average`)
     }
-    this.#remark = `${unbalanced} nodes are further than ${this.#wish.threshold} points from the average`
+    this.#remark = `${unbalanced} nodes are further than ${this.#request.threshold} points from the average`
     return this.#walk()
   }
 

@@ -74,8 +74,8 @@ export class Blocks {
       map, registry, repair, trim, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, mayTrim: () => !this.safe.on,
     })
     map.onHealth = (id, now, tally) => {
-      repair.stands(id, now, tally)
-      trim.stands(id, now)
+      repair.healthChanged(id, now, tally)
+      trim.healthChanged(id, now)
     }
     const suspects = this.#suspects = new Suspects(clock)
     this.reports = new Reports({
@@ -205,7 +205,7 @@ export class Blocks {
     const unseen = Math.max(0, view.counters.blocks - this.map.present)
     if (unseen === 0) return { missing: 0, corrupt: 0, awaited: 0 }
     const corrupt = Math.min(unseen, this.reports.corrupt)
-    const waits = !this.safe.settled || registry.unheard() > 0
+    const waits = !this.safe.settled || registry.unregisteredCount() > 0
     return { corrupt, missing: waits ? corrupt : unseen, awaited: waits ? unseen - corrupt : 0 }
   }
 
@@ -227,10 +227,10 @@ export class Blocks {
   #lookAround(): void {
     const { registry } = this.#options
     const racks = new Set(registry.open.map(node => node.rack)).size
-    const unheard = registry.unheard()
+    const unregistered = registry.unregisteredCount()
     const { topology } = this.map
-    if (topology.racks === racks && topology.unheard === unheard) return
-    this.map.topology = { racks, unheard }
+    if (topology.racks === racks && topology.unregistered === unregistered) return
+    this.map.topology = { racks, unregistered }
     this.#review.want()
   }
 

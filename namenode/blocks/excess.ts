@@ -46,7 +46,7 @@ export class ExcessReplicas {
   /** Deleting is allowed: safe mode has ended. */
   allow(): void { this.#trimming = true }
 
-  stands(id: BlockId, now: Health): void {
+  healthChanged(id: BlockId, now: Health): void {
     if (now !== health.over) {
       this.#over.delete(id)
     } else if (this.#trimming && this.#over.size < queueMax) {

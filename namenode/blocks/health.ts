@@ -29,12 +29,12 @@ export interface Topology {
   /** Racks in which new replicas could be placed. */
   readonly racks: number
   /** Nodes in maintenance that have not registered since the namenode's start: each may hold a replica of any block. */
-  readonly unheard: number
+  readonly unregistered: number
 }
 
 /** Number of replicas to make; 0 if there are enough. At least 1 if only nodes in maintenance hold the block. */
-export function lacking({ live, inMaintenance }: ReplicaCounts, target: number, { unheard }: Topology): number {
-  const wanted = Math.max(1, target - unheard)
+export function lacking({ live, inMaintenance }: ReplicaCounts, target: number, { unregistered }: Topology): number {
+  const wanted = Math.max(1, target - unregistered)
   return Math.max(wanted - live - inMaintenance, live === 0 && inMaintenance > 0 ? 1 : 0, 0)
 }
 

@@ -152,7 +152,7 @@ export class Maintenance {
       else leaving.push(node)
     }
     if (leaving.length === 0) return
-    for (const node of leaving) if (node.inMaintenance && clock.mono() >= node.excusedUntilMs) await this.#become(node, inService)
+    for (const node of leaving) if (node.inMaintenance && clock.mono() >= node.maintenanceUntilMs) await this.#become(node, inService)
     // Nodes that died recently may come back and count; forgotten ones do not.
     const places = [...registry.all].filter(node => node.inService && (node.holds || node.noted)).length
     const held = await countDrain({ map: blocks.map, clock, places }, leaving)

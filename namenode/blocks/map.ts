@@ -21,7 +21,7 @@ export class BlockMap {
   /** Number of blocks by target; open blocks have target 0. */
   readonly targets: number[] = new Array<number>(limits.replicationMax + 1).fill(0)
   /** After a change the caller requests a review. */
-  topology: Topology = { racks: 1, unheard: 0 }
+  topology: Topology = { racks: 1, unregistered: 0 }
   /** Called when a block's health changes, and repeatedly while it is `under`, `over` or `misplaced`. */
   onHealth: (id: BlockId, now: Health, tally: ReplicaCounts) => void = () => {}
   readonly #racks = new Set<string>()
@@ -52,15 +52,15 @@ export class BlockMap {
   /** `node` holds the block. */
   add(id: BlockId, node: DataNode): void {
     const slot = this.#slot(id)
-    if (this.table.addTerm(slot, node.reportId, node.earlier)) this.#updateHealth(id, slot)
+    if (this.table.addReportId(slot, node.reportId, node.earlier)) this.#updateHealth(id, slot)
   }
 
   /** `node` no longer holds the block. Returns true if it was recorded. */
   drop(id: BlockId, node: DataNode): boolean {
     const slot = this.table.slot(id)
     if (slot < 0) return false
-    let was = this.table.removeTerm(slot, node.reportId)
-    for (const reportId of node.earlier) was = this.table.removeTerm(slot, reportId) || was
+    let was = this.table.removeReportId(slot, node.reportId)
+    for (const reportId of node.earlier) was = this.table.removeReportId(slot, reportId) || was
     if (was) this.#updateHealth(id, slot)
     return was
   }
@@ -114,7 +114,7 @@ export class BlockMap {
     const id = this.table.at(slot)
     if (id === undefined) return
     if (retired.size > 0)
-      for (const reportId of this.table.reportIds(slot)) if (retired.has(reportId)) this.table.removeTerm(slot, reportId)
+      for (const reportId of this.table.reportIds(slot)) if (retired.has(reportId)) this.table.removeReportId(slot, reportId)
     this.#updateHealth(id, slot)
   }
 

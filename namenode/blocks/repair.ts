@@ -81,7 +81,7 @@ export class Repair {
   allow(): void { this.#copying = true }
 
   /** Takes a block's current health. */
-  stands(id: BlockId, now: Health, tally: ReplicaCounts): void {
+  healthChanged(id: BlockId, now: Health, tally: ReplicaCounts): void {
     if (now === health.under || now === health.misplaced) {
       if (this.#copies.has(id)) this.#queues.remove(id)
       else if (!this.#copying || !this.#queues.put(id, levelOf(tally, this.#options.map.target(id), now))) this.#more = true

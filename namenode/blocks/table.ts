@@ -92,13 +92,13 @@ export class BlockTable {
   }
 
   /** Adds a report id and removes those in `instead` (earlier ids of the same node). Returns true if the table changed. */
-  addTerm(slot: number, reportId: number, instead: readonly number[] = []): boolean {
+  addReportId(slot: number, reportId: number, instead: readonly number[] = []): boolean {
     const id = this.#ids[slot]!
     const more = this.#more.size > 0 ? this.#more.get(id) : undefined
     const end = (slot + 1) * inline
     for (let i = slot * inline; i < end; i++) if (this.#reportIds[i] === reportId) return false
     if (more?.includes(reportId)) return false
-    for (const old of instead) this.removeTerm(slot, old)
+    for (const old of instead) this.removeReportId(slot, old)
     for (let i = slot * inline; i < end; i++) {
       if (this.#reportIds[i] !== noReportId) continue
       this.#reportIds[i] = reportId
@@ -109,7 +109,7 @@ export class BlockTable {
   }
 
   /** Returns true if the report id was present. */
-  removeTerm(slot: number, reportId: number): boolean {
+  removeReportId(slot: number, reportId: number): boolean {
     const id = this.#ids[slot]!
     const more = this.#more.size > 0 ? this.#more.get(id) : undefined
     const take = (): number => {

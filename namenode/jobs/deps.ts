@@ -9,7 +9,7 @@ import type { JobSpec, JobStatus } from '../../src/protocol/job.ts'
 import type { Order } from '../../src/protocol/order.ts'
 import type { Split } from '../../src/protocol/task.ts'
 import type { Actor } from '../journal/operation.ts'
-import type { OutputPlace } from './publish/output.ts'
+import type { OutputPlace } from './publish/publish.ts'
 import type { JobRecord, TaskRecord } from './store/record.ts'
 
 export interface JobsDeps {

@@ -45,7 +45,7 @@ export class DataNode {
   /** Service state set by an operator. */
   service: NodeService = inService
   /** End of its maintenance on the monotonic clock, so that jumps of the wall clock do not matter. */
-  excusedUntilMs = 0
+  maintenanceUntilMs = 0
   /** 0: it has not registered with this namenode. */
   session = 0
   /** Number of the last processed change or page of a report. */

@@ -106,7 +106,7 @@ export class NodeRegistry {
     const { clock } = this.#world
     node.service = service
     node.held = undefined // the counts belong to the old state
-    node.excusedUntilMs = service.untilMs === undefined ? 0 : clock.mono() + Math.max(0, service.untilMs - clock.now())
+    node.maintenanceUntilMs = service.untilMs === undefined ? 0 : clock.mono() + Math.max(0, service.untilMs - clock.now())
   }
 
   /** True if no node has registered, and the time since the start is too short to expect one: callers try again later. */
@@ -120,7 +120,7 @@ export class NodeRegistry {
   }
 
   /** Nodes in maintenance that have not registered since the start: their replicas are unknown. */
-  unheard(): number {
+  unregisteredCount(): number {
     let count = 0
     for (const node of this.#nodes.values()) if (node.inMaintenance && node.session === 0) count++
     return count
@@ -252,7 +252,7 @@ export class NodeRegistry {
     if (node.state === 'away') return
     this.#world.log.info('a datanode in maintenance is away: its tasks run elsewhere, its blocks are not copied', {
       node: node.node,
-      forMs: Math.round(node.excusedUntilMs - this.#world.clock.mono()),
+      forMs: Math.round(node.maintenanceUntilMs - this.#world.clock.mono()),
     })
     node.state = 'away'
     node.orders.close()

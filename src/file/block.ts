@@ -14,7 +14,7 @@ import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
 import type { NodePlace } from '../protocol/fields.ts'
 import type { Caller } from '../rpc/call.ts'
-import type { SuspectNodes } from './suspects.ts'
+import type { SuspectNodes } from './suspectnodes.ts'
 import { Damaged, openInPlace, openRemote, type Proof, type OpenReplica, type ReplicaTarget } from './replica.ts'
 import type { Wires } from './wires.ts'
 

@@ -2,7 +2,7 @@
 // output on this machine.
 
 import type { Emit, Key } from '../base/pair.ts'
-import type { MapOutput, MapOutputResult } from '../shuffle/output.ts'
+import type { MapOutput, MapOutputResult } from '../shuffle/mapoutput.ts'
 import { isDiskError, SinkFailed, type Sink } from './operator.ts'
 
 export class ShuffleSink implements Sink<MapOutputResult> {

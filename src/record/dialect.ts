@@ -11,7 +11,7 @@
 import { GristmillError } from '../base/errors.ts'
 import type { Dialect } from './boundary.ts'
 import { cutsMost, fitOf, fitsLater, straysOf, type Fit, type Sample } from './fit.ts'
-import { saidBy } from './separator.ts'
+import { namedSeparator } from './separator.ts'
 
 const candidates = [',', ';', '\t', '|']
 
@@ -23,7 +23,7 @@ export interface Head extends Sample {
   readonly forAll?: boolean | undefined
 }
 
-interface ToldDialect {
+interface KnownDelimiters {
   /** Delimiter from the options of the reader or writer. */
   readonly asked?: string | undefined
   /** Delimiter from the file's metadata. */
@@ -40,19 +40,19 @@ type FoundDialect = Dialect & {
 interface DialectDoubt { readonly doubt: string }
 
 /** The delimiter by rules 1 and 2. */
-export const toldDelimiter = ({ asked, claimed }: ToldDialect): string | undefined => asked ?? claimed
+export const knownDelimiter = ({ asked, claimed }: KnownDelimiters): string | undefined => asked ?? claimed
 
 /** Throws EINVAL if the dialect is in doubt, or the file's `sep=` line contradicts `told`. */
-export function findDialect(head: Head, told: ToldDialect = {}): FoundDialect {
+export function findDialect(head: Head, told: KnownDelimiters = {}): FoundDialect {
   const found = examine(head, told)
   if ('doubt' in found) throw new GristmillError('EINVAL', `${head.path} ${found.doubt}`, { details: { path: head.path } })
   return found
 }
 
 /** Throws EINVAL if the file's `sep=` line contradicts `told`. */
-export function examine(head: Head, told: ToldDialect = {}): FoundDialect | DialectDoubt {
-  const named = saidBy(head.bytes)
-  const delimiter = toldDelimiter(told)
+export function examine(head: Head, told: KnownDelimiters = {}): FoundDialect | DialectDoubt {
+  const named = namedSeparator(head.bytes)
+  const delimiter = knownDelimiter(told)
   if (named !== undefined && delimiter !== undefined && named !== delimiter) {
     throw new GristmillError(
       'EINVAL',

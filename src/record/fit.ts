@@ -11,7 +11,7 @@
 import type { TextEncoding } from '../base/formats.ts'
 import type { Dialect } from './boundary.ts'
 import { parseCsv, wholeRows } from './csv.ts'
-import { saidBy } from './separator.ts'
+import { namedSeparator } from './separator.ts'
 
 /** Smallest share of rows that must agree in a file with some bad rows. */
 const shareMin = 0.75
@@ -49,7 +49,7 @@ export function fitOf(sample: Sample, dialect: Dialect & { delimiter: string }):
   let alike = 0
   let cuts = 0
   let named = false
-  const hasSeparatorLine = saidBy(sample.bytes) !== undefined
+  const hasSeparatorLine = namedSeparator(sample.bytes) !== undefined
   const later = new Map<number, number>()
   parseCsv(text.rows, dialect, (fields, fault) => {
     const first = !begun

@@ -8,7 +8,7 @@ import { asBuffer, type Dialect } from './boundary.ts'
 import { csvRowOffset, parseCsv, wholeRows } from './csv.ts'
 import { recordError, type Batch, type ReadCounters, type RecordRange } from './format.ts'
 import type { Chunk } from './range.ts'
-import { saidBy } from './separator.ts'
+import { namedSeparator } from './separator.ts'
 import { decode, markBytes } from './utf8.ts'
 
 /**
@@ -21,7 +21,7 @@ export function parseCsvHeader(
 ): string[] | undefined {
   const head = asBuffer(bytes).subarray(markBytes(asBuffer(bytes)))
   let header: string[] | undefined
-  let atSeparatorLine = saidBy(head) !== undefined
+  let atSeparatorLine = namedSeparator(head) !== undefined
   parseCsv(head.toString(encoding === 'latin1' ? 'latin1' : 'utf8', 0, wholeRows(head, dialect, isAll)), dialect, (fields, fault) => {
     if (header) return
     if (atSeparatorLine) {
@@ -86,7 +86,7 @@ export class RowReader {
     let ordinals: number[] | undefined
     const skip = () => { ordinals ??= values.map((_, index) => index) }
     const text = decode(chunk, this.#range.path, this.#options, this.#counters)
-    let atSeparatorLine = this.#atFileStart && saidBy(chunk.bytes) !== undefined
+    let atSeparatorLine = this.#atFileStart && namedSeparator(chunk.bytes) !== undefined
     this.#atFileStart = false
     parseCsv(text, this.#dialect, (fields, fault) => {
       const row = ordinal++

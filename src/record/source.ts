@@ -5,7 +5,7 @@
 import { isDelimited, type InputOptions, type RecordFormat } from '../base/formats.ts'
 import { asBuffer, type Dialect } from './boundary.ts'
 import { decompressed } from './decompress.ts'
-import { examine, findDialect, toldDelimiter } from './dialect.ts'
+import { examine, findDialect, knownDelimiter } from './dialect.ts'
 import { newReadCounters, type ReadCounters, type RecordRange } from './format.ts'
 import { ownedPieces, type Chunk } from './range.ts'
 import { headBytes, sniff } from './sniff.ts'
@@ -74,7 +74,7 @@ export async function openSource(
   range: RecordRange, input: InputOptions, counters: ReadCounters,
 ): Promise<TextSource & { close(): Promise<void> }> {
   const told = { asked: input.delimiter, claimed: range.delimiter }
-  const plain = (): Dialect => ({ delimiter: toldDelimiter(told) })
+  const plain = (): Dialect => ({ delimiter: knownDelimiter(told) })
   if (range.partial || range.start > 0 || range.end === 0) return { range, counters, dialect: plain(), close: async () => {} }
   const { path, end } = range
   const { encoding } = input

@@ -16,7 +16,7 @@ import type { OutputOptions } from '../base/formats.ts'
 import { delimiterCode } from './format.ts'
 import { base64, checkArray, checkFields, jsonText, Unwritable } from './jsontext.ts'
 import { TextBuffer } from './textbuffer.ts'
-import { saidBy } from './separator.ts'
+import { namedSeparator } from './separator.ts'
 
 const tab = 9
 const newline = 10
@@ -231,7 +231,7 @@ class CsvWriter implements RecordWriter {
       if (i > 0) row += this.#delimiter
       row += this.#needsQuotes.test(text) ? `"${text.replaceAll('"', '""')}"` : text
     }
-    if (first && saidBy(Buffer.from(`${row}\n`)) !== undefined) {
+    if (first && namedSeparator(Buffer.from(`${row}\n`)) !== undefined) {
       if (cells.length === 1)
         throw new GristmillError(
           'EINVAL',

@@ -5,7 +5,7 @@ import type { Cluster, ClusterNode, DataNode, Party } from '../kit/contract.ts'
 import type { SimDataNode, SimNode } from '../kit/sim/node.ts'
 import type { Acks, Mark } from './acks.ts'
 import type { Site } from './fault/family.ts'
-import { deedOf, victimOf, type Fault, type FaultAction } from './fault/index.ts'
+import { handlerOf, victimOf, type Fault, type FaultAction } from './fault/index.ts'
 import { Ledger } from './ledger.ts'
 
 /** Fewer than a task has attempts. */
@@ -74,7 +74,7 @@ export class Nemesis implements Site {
     await calm()
     await Promise.allSettled(this.#running)
     // Faults with a duration are not undone by their timers once `#over` is set.
-    for (const action of this.#busy.values()) await deedOf(action).undo?.(this, action)
+    for (const action of this.#busy.values()) await handlerOf(action).undo?.(this, action)
     await calm()
     await Promise.all(this.cluster.datanodes.map(async node => {
       if (!node.running) await node.start()
@@ -84,7 +84,7 @@ export class Nemesis implements Site {
 
   async #begin(action: FaultAction): Promise<void> {
     const victim = victimOf(action)
-    if (this.#busy.has(victim) || !await deedOf(action).strike(this, action)) {
+    if (this.#busy.has(victim) || !await handlerOf(action).strike(this, action)) {
       this.skipped++
       return
     }
@@ -94,7 +94,7 @@ export class Nemesis implements Site {
     this.#busy.set(victim, action)
     const ended: Promise<void> = this.cluster.advance(action.ms).then(async () => {
       if (this.#over) return
-      const undoing = Promise.resolve(deedOf(action).undo?.(this, action))
+      const undoing = Promise.resolve(handlerOf(action).undo?.(this, action))
       if (action.node === 'namenode') this.#namenodeReturns = undoing.catch(() => {})
       if (kind === 'oldCopy' || kind === 'leftEarly') this.#copyEnds = undoing.catch(() => {})
       await undoing

@@ -83,7 +83,7 @@ async function end(context: CommandContext, first: BalanceState): Promise<Balanc
     // The number of bytes left is unknown: the balancer does not plan ahead.
     stepOf: ({ movedBytes, moves, lowest, highest }) => ({
       done: moves,
-      said: `${formatBytes(movedBytes)} moved in ${plural(moves, 'block')}, nodes are ${lowest.toFixed(1)}% to ${highest.toFixed(1)}% full`,
+      text: `${formatBytes(movedBytes)} moved in ${plural(moves, 'block')}, nodes are ${lowest.toFixed(1)}% to ${highest.toFixed(1)}% full`,
     }),
   })
 }

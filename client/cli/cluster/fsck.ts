@@ -12,7 +12,7 @@ import { formatCount, plural } from '../format.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { pad } from '../table.ts'
 import { remotePaths } from '../tree.ts'
-import { openTelling, waitFor } from '../waiting.ts'
+import { openProgressReport, waitFor } from '../waiting.ts'
 
 export const fsck: CommandSpec = {
   name: 'fsck', args: '[path...]',
@@ -54,7 +54,7 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
   const total: CheckCounts = {
     files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0,
   }
-  const telling = await openTelling(context, 'fsck')
+  const telling = await openProgressReport(context, 'fsck')
   let looked = 0
   let audited: AuditResult | 'not allowed' | undefined
   try {
@@ -65,7 +65,7 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
         for (const key of Object.keys(total) as (keyof CheckCounts)[]) total[key] += counts[key]
         // Progress lines and results must not mix on a terminal.
         if (files.length > 0 && printer.outIsTerminal) telling.stop()
-        else telling.step({ done: total.files, said: `${plural(total.files, 'file')} checked` })
+        else telling.step({ done: total.files, text: `${plural(total.files, 'file')} checked` })
         for (const file of files) {
           if (context.json) await printer.json({ file: forPrograms(file, options) }, { compact: true })
           else await printFile(context, file, options)
@@ -122,7 +122,7 @@ async function waitForReports(context: CommandContext, mill: Mill): Promise<void
   const last = await waitFor(context, {
     label: 'fsck',
     look: () => mill.safeMode('get', { signal: context.signal }),
-    stepOf: state => ({ done: state.present, total: state.blocks, said: late(state) }),
+    stepOf: state => ({ done: state.present, total: state.blocks, text: late(state) }),
     isDone: state => known(state) || clock.mono() > until,
   })
   if (!known(last)) context.printer.note(`${late(last)}: blocks that only they have are called missing`)

@@ -61,7 +61,7 @@ async function untilOver(context: CommandContext, timeoutMs: number): Promise<Sa
     label: 'safe mode',
     awayMs: timeoutMs,
     look: async () => (await context.mill()).safeMode('get', { signal: context.signal }),
-    stepOf: state => ({ done: state.present, total: state.blocks, said: why(state) }),
+    stepOf: state => ({ done: state.present, total: state.blocks, text: why(state) }),
     isDone(state) {
       if (state.on && clock.mono() >= until)
         throw new GristmillError('TIMEOUT', `still in safe mode after ${formatDuration(timeoutMs)}: ${why(state)}`, {

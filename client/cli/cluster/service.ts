@@ -117,7 +117,7 @@ async function watchNode(
     stepOf: ({ held }) =>
       held && {
         done: held.blocks - held.remaining, total: held.blocks,
-        said: `${formatCount(held.remaining)} of ${plural(held.blocks, 'block')} left`,
+        text: `${formatCount(held.remaining)} of ${plural(held.blocks, 'block')} left`,
       },
   })
 }

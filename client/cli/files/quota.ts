@@ -61,7 +61,7 @@ async function set(context: CommandContext, operands: readonly string[], { names
     await waitFor(context, {
       label: path,
       look: () => mill.quotas.get(path, { signal }),
-      stepOf: () => ({ done: 0, said: 'counting existing entries' }),
+      stepOf: () => ({ done: 0, text: 'counting existing entries' }),
       isDone: now => !now?.counting,
     })
   })

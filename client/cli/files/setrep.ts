@@ -78,7 +78,7 @@ async function untilSettled(context: CommandContext, paths: readonly string[], r
         done++
       return done
     },
-    stepOf: () => ({ done, total: paths.length, said: `${plural(paths.length - done, 'file')} of ${plural(paths.length, 'file')} left` }),
+    stepOf: () => ({ done, total: paths.length, text: `${plural(paths.length - done, 'file')} of ${plural(paths.length, 'file')} left` }),
     isDone: () => done === paths.length,
   })
 }

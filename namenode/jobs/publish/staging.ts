@@ -1,5 +1,5 @@
 // Staging: a job's output before it is published. Below `/.gristmill/jobs/<job>`, owned by the job's user, each attempt writes
-// into its own directory; the commit of a task moves its files into `output`; publishing (output.ts) renames that directory to
+// into its own directory; the commit of a task moves its files into `output`; publishing (publish.ts) renames that directory to
 // the output path. Publishing is one rename for any number of parts, and files of losing attempts do not interfere.
 
 import { assert } from '../../../src/base/assert.ts'

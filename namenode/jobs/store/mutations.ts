@@ -12,7 +12,7 @@ import {
   dropHead, dropOutput, dropParams, dropSpec, dropTask, headOf, jobName, jobNumber, nextNumber, putHead, putOutput, putParams, putSpec,
   putTask, specOf, taskOf, tasksOf,
 } from './rows.ts'
-import { checkOutput, publishOutput, type OutputPlace } from '../publish/output.ts'
+import { checkOutput, publishOutput, type OutputPlace } from '../publish/publish.ts'
 import { dropTaken, sentMutations, takeSent, type TakenSplits } from '../splits/pages.ts'
 import { splitCount } from '../splits/splits.ts'
 import { dropStaging, keepStaging, openStaging, takeFiles } from '../publish/staging.ts'

@@ -34,6 +34,7 @@ const fullMs = 1_000
 const noAnswer: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE'])
 
 interface JobStoreOptions {
+  /** Its time governs the expiry of trash and of kept outputs. */
   readonly journal: Journal
   readonly clock: Clock
   readonly failpoints?: Failpoints | undefined
@@ -44,8 +45,6 @@ interface JobStoreOptions {
   /** All packed splits of one job; default: limits.jobSplitsBytesMax. */
   readonly splitsBytesMax?: number | undefined
 }
-
-/** Its time governs the expiry of trash and of kept outputs. */
 
 export class JournalJobStore implements JobStore {
   readonly #journal: Journal

@@ -7,7 +7,7 @@ import type { ChildOptions, Processes } from '../../../src/ports/process.ts'
 import type { Net } from '../../../src/ports/net.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { SimDisk } from './disk.ts'
-import { labouring } from './labour.ts'
+import { withUserCodeCost } from './usercode.ts'
 import { Line } from './line.ts'
 import { Process } from './process.ts'
 
@@ -43,7 +43,7 @@ export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld
         clock: process.clock, disk: new SimDisk(process, parent.host),
         random: kernel.random(`${process.name}/${kernel.now}`),
         seeded,
-        modules: labouring(modulesOf(process), process, () => exit({ code: 0, signal: null })),
+        modules: withUserCodeCost(modulesOf(process), process, () => exit({ code: 0, signal: null })),
         net: () => netOf(process),
         print: (...parts) => {
           const bytes = Buffer.from(`${parts.map(String).join(' ')}\n`)

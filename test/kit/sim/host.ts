@@ -2,7 +2,7 @@
 
 import type { Random } from '../../../src/ports/random.ts'
 import { MemoryStore } from '../memory-store.ts'
-import type { Labour } from './labour.ts'
+import type { UserCodeCost } from './usercode.ts'
 
 export interface File {
   bytes: Buffer
@@ -54,7 +54,7 @@ export class Host {
   readonly name: string
   /** Error of its clock: offset and rate. Processes measure durations with it too. */
   readonly time = { offsetMs: 0, rate: 1 }
-  readonly labour: Labour = { factor: 1, strain: undefined }
+  readonly userCode: UserCodeCost = { factor: 1, failure: undefined }
   /** Names as processes see them; `durable`: as they are after a power cut. */
   files = new Map<string, File>()
   durable = new Map<string, File>()

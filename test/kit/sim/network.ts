@@ -28,13 +28,13 @@ export const moments = ['asked', 'done', 'answered'] as const
 export type Moment = (typeof moments)[number]
 
 /** Trigger at one moment of a call between two processes. */
-export interface Snare {
+export interface NetworkTrigger {
   /** Name of the calling process. */
   readonly from: string
   /** Path of the message. */
   readonly path: string
   readonly moment: Moment
-  /** Number of the call at which it triggers. */
+  /** Number of the call at which it fires. */
   readonly nth: number
   readonly spring: () => void
 }
@@ -46,8 +46,8 @@ export class Network implements Way {
   readonly #cuts = new Set<string>()
   readonly #spoils = new Map<string, Spoil>()
   readonly #waiting = new Map<string, Array<() => void>>()
-  /** Set snares, and the number of calls that each still lets pass. */
-  readonly #snares = new Map<Snare, number>()
+  /** Set triggers, and the number of calls that each still lets pass. */
+  readonly #triggers = new Map<NetworkTrigger, number>()
   /** Pairs that have communicated: they already have a connection pool. */
   readonly #known = new Set<string>()
   /** Calls without a reply so far. */
@@ -72,7 +72,7 @@ export class Network implements Way {
     const all = from === undefined || to === undefined
     const ways = all ? [...this.#cuts] : [wayOf(from, to), wayOf(to, from)]
     for (const way of ways) this.#cuts.delete(way)
-    if (all) this.#snares.clear()
+    if (all) this.#triggers.clear()
     if (all) this.#spoils.clear()
     else for (const way of ways) this.#spoils.delete(way)
     for (const [way, works] of [...this.#waiting]) {
@@ -82,21 +82,21 @@ export class Network implements Way {
     }
   }
 
-  /** Sets a snare, which triggers once; returns the function that removes it. Also undone by `heal` of everything. */
-  snare(snare: Snare): () => void {
-    this.#snares.set(snare, snare.nth)
-    return () => { this.#snares.delete(snare) }
+  /** Sets a trigger, which fires once; returns the function that removes it. Also undone by `heal` of everything. */
+  onMoment(trigger: NetworkTrigger): () => void {
+    this.#triggers.set(trigger, trigger.nth)
+    return () => { this.#triggers.delete(trigger) }
   }
 
-  /** A call of `from` has reached this moment: triggers its snares. */
+  /** A call of `from` has reached this moment: fires its triggers. */
   pass(from: Process, path: string, moment: Moment): void {
-    for (const [snare, left] of this.#snares) {
-      if (snare.from !== from.name || snare.path !== path || snare.moment !== moment) continue
-      this.#snares.set(snare, left - 1)
+    for (const [trigger, left] of this.#triggers) {
+      if (trigger.from !== from.name || trigger.path !== path || trigger.moment !== moment) continue
+      this.#triggers.set(trigger, left - 1)
       if (left > 1) continue
-      this.#snares.delete(snare)
+      this.#triggers.delete(trigger)
       this.kernel.note(`${from.name} ${path} ${moment}: a snare springs`)
-      snare.spring()
+      trigger.spring()
     }
   }
 

@@ -1,7 +1,7 @@
 // Nodes of a simulated cluster: a host that stays, and processes on it that start and end.
 
 import { Datanode } from '../../../datanode/datanode.ts'
-import { careOf } from '../../../datanode/settings.ts'
+import { configFrom } from '../../../datanode/usersettings.ts'
 import { openTasks } from '../../../datanode/executor/tasks.ts'
 import { recover, type Recovery, type RecoverOptions } from '../../../namenode/backup/recover.ts'
 import { unseal } from '../../../namenode/journal/codec.ts'
@@ -243,7 +243,7 @@ export class SimDataNode extends SimNode implements DataNode {
       memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
       pid: this.pid, version: 'simulated',
       tasks: host => openTasks(host, { prestart: false }),
-      ...careOf(settings),
+      ...configFrom(settings),
     })
     datanode.failed.catch(() => end())
     this.#id = datanode.node

@@ -145,7 +145,7 @@ export const canaries = {
     about: 'the output that a job replaces is removed, and not moved to the trash',
     workload: 'jobs', profile: 'lossy',
     changes: [
-      { file: 'namenode/jobs/publish/output.ts', from: 'if (trashMs === undefined) return detach', to: 'if (Math.PI > 3) return detach' },
+      { file: 'namenode/jobs/publish/publish.ts', from: 'if (trashMs === undefined) return detach', to: 'if (Math.PI > 3) return detach' },
     ],
   },
   'not-in-journal': {

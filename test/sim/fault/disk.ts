@@ -46,7 +46,7 @@ export const diskDraws = {
   newDisk: (random, nodes) => ({ kind: 'newDisk', node: nodes.datanode(), disk: nodes.disk(), ms: lasts(random, 100, 5_000) }),
 } as const satisfies Record<string, Draw<EachDiskFault>>
 
-export const diskDeeds: Deeds<EachDiskFault> = {
+export const diskHandlers: Deeds<EachDiskFault> = {
   damage: {
     async strike({ datanode, ledger }, { node, pick, how }) {
       const replicas = await datanode(node)!.replicas()

@@ -1,5 +1,5 @@
-// Interface of a family of faults: `Draw` draws one for a plan; a deed causes it (`strike`) and ends it (`undo`). A deed is independent of
-// other faults: it checks whether it is possible now, and returns false if not.
+// Interface of a family of faults: `Draw` draws one for a plan; a handler causes it (`strike`) and ends it (`undo`). A handler is
+// independent of other faults: it checks whether it is possible now, and returns false if not.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Cluster, ClusterNode, DataNode, Party } from '../../kit/contract.ts'
@@ -21,7 +21,7 @@ export type Draw<Action> = (random: Random, nodes: Nodes) => Action
 /** Fault kinds that need only a node and a duration. */
 export type Lasting<Kind extends string> = Kind extends string ? { readonly kind: Kind; readonly node: string; readonly ms: number } : never
 
-/** State of the run that deeds act on. */
+/** State of the run that handlers act on. */
 export interface Site {
   readonly cluster: Cluster
   readonly ledger: Ledger
@@ -41,14 +41,14 @@ export interface Site {
   restored: Mark | undefined
 }
 
-export interface Deed<Action> {
+export interface FaultHandler<Action> {
   /** Returns false if it is not possible now. */
   strike(site: Site, action: Action): boolean | Promise<boolean>
   undo?(site: Site, action: Action): void | Promise<void>
 }
 
 export type Deeds<Action extends { readonly kind: string }> = {
-  readonly [Kind in Action['kind']]: Deed<Extract<Action, { readonly kind: Kind }>>
+  readonly [Kind in Action['kind']]: FaultHandler<Extract<Action, { readonly kind: Kind }>>
 }
 
 export const lasts = (random: Random, least: number, most: number): number => least + random.below(most - least)

@@ -18,7 +18,7 @@ export const identityDraws = {
 
 const images = new WeakMap<IdentityFault, Image>()
 
-export const identityDeeds: Deeds<IdentityFault> = {
+export const identityHandlers: Deeds<IdentityFault> = {
   wipe: {
     async strike(site, { node: name, identity = false }) {
       const node = site.datanode(name)

@@ -2,14 +2,14 @@
 // few faults in the right order would show.
 
 import { shuffled, type Random } from '../../../src/ports/random.ts'
-import { diskDeeds, diskDraws, type EachDiskFault } from './disk.ts'
-import type { Deed, Draw, Nodes } from './family.ts'
-import { identityDeeds, identityDraws, type IdentityFault } from './identity.ts'
-import { machineDeeds, machineDraws, type MachineFault } from './machine.ts'
-import { metadataDeeds, metadataDraws, type MetadataFault } from './metadata.ts'
-import { networkDeeds, networkDraws, type NetworkFault } from './network.ts'
-import { sessionDeeds, sessionDraws, type SessionFault } from './session.ts'
-import { workerDeeds, workerDraws, type WorkerFault } from './worker.ts'
+import { diskHandlers, diskDraws, type EachDiskFault } from './disk.ts'
+import type { FaultHandler, Draw, Nodes } from './family.ts'
+import { identityHandlers, identityDraws, type IdentityFault } from './identity.ts'
+import { machineHandlers, machineDraws, type MachineFault } from './machine.ts'
+import { metadataHandlers, metadataDraws, type MetadataFault } from './metadata.ts'
+import { networkHandlers, networkDraws, type NetworkFault } from './network.ts'
+import { sessionHandlers, sessionDraws, type SessionFault } from './session.ts'
+import { workerHandlers, workerDraws, type WorkerFault } from './worker.ts'
 
 /** A fault. One with a duration ends after `ms`. */
 export type FaultAction = MachineFault | NetworkFault | EachDiskFault | IdentityFault | WorkerFault | MetadataFault | SessionFault
@@ -19,9 +19,11 @@ export interface Fault { readonly atMs: number; readonly action: FaultAction }
 const draws = {
   ...machineDraws, ...networkDraws, ...diskDraws, ...identityDraws, ...workerDraws, ...metadataDraws, ...sessionDraws,
 } satisfies Record<string, Draw<FaultAction>>
-const deeds = { ...machineDeeds, ...networkDeeds, ...diskDeeds, ...identityDeeds, ...workerDeeds, ...metadataDeeds, ...sessionDeeds }
+const handlers = {
+  ...machineHandlers, ...networkHandlers, ...diskHandlers, ...identityHandlers, ...workerHandlers, ...metadataHandlers, ...sessionHandlers,
+}
 
-export const deedOf = (action: FaultAction): Deed<FaultAction> => deeds[action.kind] as Deed<FaultAction>
+export const handlerOf = (action: FaultAction): FaultHandler<FaultAction> => handlers[action.kind] as FaultHandler<FaultAction>
 
 /** Node or pair that the fault affects; each has one fault at a time. */
 export const victimOf = (action: FaultAction): string =>

@@ -40,7 +40,7 @@ export const machineDraws = {
   }),
 } as const satisfies Record<string, Draw<MachineFault>>
 
-export const machineDeeds: Deeds<MachineFault> = {
+export const machineHandlers: Deeds<MachineFault> = {
   kill: { strike: (site, { node }) => toRunning(site, node, each => each.kill()), undo: bringUp },
   stop: { strike: (site, { node }) => toRunning(site, node, each => each.stop()), undo: bringUp },
   powerCut: { strike: (site, { node }) => toRunning(site, node, each => each.powerCut()), undo: bringUp },

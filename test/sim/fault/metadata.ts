@@ -38,7 +38,7 @@ const aloneMs = 3_000
 const marks = new WeakMap<MetadataFault, Mark>()
 const copies = new WeakMap<MetadataFault, DiskCopy>()
 
-export const metadataDeeds: Deeds<MetadataFault> = {
+export const metadataHandlers: Deeds<MetadataFault> = {
   restore: {
     async strike(site, action) {
       const { cluster, acks } = site

@@ -30,7 +30,7 @@ export const networkDraws = {
   },
 } as const satisfies Record<string, Draw<NetworkFault>>
 
-export const networkDeeds: Deeds<NetworkFault> = {
+export const networkHandlers: Deeds<NetworkFault> = {
   cut: {
     strike({ cluster, party }, { node, other, oneWay }) {
       cluster.cut(party(node), party(other), { oneWay })

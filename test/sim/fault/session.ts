@@ -43,14 +43,14 @@ export const sessionDraws = {
 
 const set = new WeakMap<SessionFault, () => void>()
 
-export const sessionDeeds: Deeds<SessionFault> = {
+export const sessionHandlers: Deeds<SessionFault> = {
   session: {
     strike(site, action) {
       const { node: name, begin, step, moment, nth, blow } = action
       const [node, { namenode }] = [site.simulatedDatanode(name), site.cluster]
       if (!node?.running || !namenode.running) return false
       const { network } = site.cluster as SimCluster
-      set.set(action, network.snare({
+      set.set(action, network.onMoment({
         from: name, path: steps[step].path, moment, nth,
         spring() {
           if (blow === 'cut') site.cluster.cut(node, namenode)

@@ -10,7 +10,7 @@ import { transferPath, type TransferReply } from '../../../src/protocol/transfer
 import { BlockTokens } from '../../../src/rpc/token.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { localDisk } from '../../../src/world/disk.ts'
-import { MapOutputs } from '../../../datanode/shuffle/outputs.ts'
+import { MapOutputs } from '../../../datanode/shuffle/mapoutputs.ts'
 import { outputFiles } from '../../../datanode/shuffle/place.ts'
 import { Bench, program, type Done } from '../executor/kit.ts'
 import { cluster, secret } from '../datanode/namenode.ts'

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { MapOutputs } from '../../../datanode/shuffle/outputs.ts'
+import { MapOutputs } from '../../../datanode/shuffle/mapoutputs.ts'
 import { attemptId, attemptParts, jobId, type AttemptId } from '../../../src/base/ids.ts'
 import type { FrameBuffer } from '../../../src/block/frame.ts'
 import { FramePool } from '../../../src/block/ring.ts'

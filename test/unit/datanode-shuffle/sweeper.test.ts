@@ -12,7 +12,7 @@ import type { Disk } from '../../../src/ports/disk.ts'
 import { silent } from '../../../src/ports/log.ts'
 import type { Caller } from '../../../src/rpc/call.ts'
 import { localDisk } from '../../../src/world/disk.ts'
-import { MapOutputs } from '../../../datanode/shuffle/outputs.ts'
+import { MapOutputs } from '../../../datanode/shuffle/mapoutputs.ts'
 import { OutputSweeper } from '../../../datanode/shuffle/sweeper.ts'
 
 let dir: string

@@ -23,7 +23,7 @@ test('the block table holds what a map of sets would', () => {
         if (!known) model.set(id, { target: 0, reportIds: new Set() })
         const there = model.get(id)!
         const old = random.below(4) === 0 ? [random.below(8), random.below(8)].filter(each => each !== reportId) : []
-        const changed = table.addTerm(slot, reportId, old)
+        const changed = table.addReportId(slot, reportId, old)
         expect(changed).toBe(!there.reportIds.has(reportId))
         if (changed) for (const each of old) there.reportIds.delete(each)
         there.reportIds.add(reportId)
@@ -33,7 +33,7 @@ test('the block table holds what a map of sets would', () => {
       case 4: case 5: {
         const slot = table.slot(id)
         expect(slot >= 0).toBe(known !== undefined)
-        if (slot >= 0) expect(table.removeTerm(slot, reportId)).toBe(known!.reportIds.delete(reportId))
+        if (slot >= 0) expect(table.removeReportId(slot, reportId)).toBe(known!.reportIds.delete(reportId))
         break
       }
       default:

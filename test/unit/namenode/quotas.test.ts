@@ -13,7 +13,7 @@ import { hasStale, sweepHistory } from '../../../namenode/namespace/historysweep
 import { createSnapshot, removeSnapshot } from '../../../namenode/snapshots/mutations.ts'
 import { discard, restore } from '../../../namenode/trash/mutations.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
-import { publishOutput } from '../../../namenode/jobs/publish/output.ts'
+import { publishOutput } from '../../../namenode/jobs/publish/publish.ts'
 import { openStaging } from '../../../namenode/jobs/publish/staging.ts'
 import { Draft } from '../../../namenode/journal/draft.ts'
 import { idKey, readId } from '../../../namenode/journal/keys.ts'

@@ -12,7 +12,7 @@ import { place, Sim, times } from './house.ts'
 const counts = (live: number, inMaintenance = 0, decommissioning = 0, racks = 2): ReplicaCounts => ({
   live, inMaintenance, decommissioning, racks,
 })
-const around = { racks: 2, unheard: 0 }
+const around = { racks: 2, unregistered: 0 }
 
 test('a block stands as what holds it, its target and the racks say', () => {
   const table: Array<[string, ReplicaCounts, number, keyof typeof health, number]> = [
@@ -33,9 +33,9 @@ test('a block stands as what holds it, its target and the racks say', () => {
     expect(healthOf(held, target, around), what).toBe(health[wanted])
     if (wanted !== 'over') expect(lacking(held, target, around), what).toBe(copies)
   }
-  expect(healthOf(counts(3, 0, 0, 1), 3, { racks: 1, unheard: 0 }), 'there is no other rack').toBe(health.full)
-  expect(healthOf(counts(2), 3, { racks: 2, unheard: 1 }), 'a node in maintenance that was not heard of may have it').toBe(health.full)
-  expect(healthOf(counts(1), 3, { racks: 2, unheard: 1 })).toBe(health.under)
+  expect(healthOf(counts(3, 0, 0, 1), 3, { racks: 1, unregistered: 0 }), 'there is no other rack').toBe(health.full)
+  expect(healthOf(counts(2), 3, { racks: 2, unregistered: 1 }), 'a node in maintenance that was not heard of may have it').toBe(health.full)
+  expect(healthOf(counts(1), 3, { racks: 2, unregistered: 1 })).toBe(health.under)
 })
 
 test('the last replica hurries most, then less than a third, then the rest, then racks', () => {

@@ -8,7 +8,7 @@ import { Overflow } from '../../../src/operator/overflow.ts'
 import { ShuffleSink } from '../../../src/operator/shuffle.ts'
 import { FileSink } from '../../../src/operator/write.ts'
 import type { Disk, DiskWriter } from '../../../src/ports/disk.ts'
-import { MapOutput } from '../../../src/shuffle/output.ts'
+import { MapOutput } from '../../../src/shuffle/mapoutput.ts'
 import { localDisk as disk } from '../../../src/world/disk.ts'
 import { MemoryFile } from './kit.ts'
 

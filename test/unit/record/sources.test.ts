@@ -3,7 +3,7 @@ import { deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
 import { limits } from '../../../src/base/limits.ts'
 import { decompressed } from '../../../src/record/decompress.ts'
-import { toldDelimiter } from '../../../src/record/dialect.ts'
+import { knownDelimiter } from '../../../src/record/dialect.ts'
 import { newReadCounters, type RecordRange } from '../../../src/record/format.ts'
 import { parseCsvHeader } from '../../../src/record/rows.ts'
 import { claimOf } from '../../../src/record/source.ts'
@@ -582,7 +582,7 @@ describe('dialects of CSV', () => {
       values(await readAll([rangeOf(bytes, { delimiter }, dice(1))], { format: 'csv', header: false, ...input }))
     expect(await fields({ delimiter: '|' }, ',')).toEqual([['a;b,c', 'd']])
     expect(await fields({}, ',')).toEqual([['a;b', 'c|d']])
-    expect(toldDelimiter({ asked: '|', claimed: ',' })).toBe('|')
+    expect(knownDelimiter({ asked: '|', claimed: ',' })).toBe('|')
   })
 
   test('ends of rows of both kinds in one file are refused, unless one kind is within fields', async () => {

@@ -4,7 +4,7 @@
 import fs from 'node:fs/promises'
 import { expect, test, vi } from 'vitest'
 import type { Combine } from '../../../src/shuffle/combiner.ts'
-import { MapOutput } from '../../../src/shuffle/output.ts'
+import { MapOutput } from '../../../src/shuffle/mapoutput.ts'
 import { askPartitioner } from '../../../src/shuffle/partition.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { groupsOf, oracle, scratch, segmentsOf, writeOutput } from './kit.ts'

@@ -1,7 +1,7 @@
 import type { Key } from '../../../src/base/pair.ts'
 import fs from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { MapOutput } from '../../../src/shuffle/output.ts'
+import { MapOutput } from '../../../src/shuffle/mapoutput.ts'
 import { hashKey } from '../../../src/shuffle/partition.ts'
 import { decodeIndex, digestOf } from '../../../src/shuffle/segment.ts'
 import { encodeKey } from '../../../src/shuffle/key.ts'

@@ -133,17 +133,17 @@ test('a dead end breaks a wire, a paused one only makes it wait, and the progres
 test.each([
   // Is the call carried out, and does the caller get its reply?
   ['asked', false, false], ['done', true, false], ['answered', true, true],
-] as const)('a snare springs at its moment of the call that it waits for, and once: %s', (moment, carriedOut, has) =>
+] as const)('a trigger fires at its moment of the call that it waits for, and once: %s', (moment, carriedOut, has) =>
   scene(async ({ network, server, calls, call }) => {
     let sprung = 0
-    network.snare({
+    network.onMoment({
       from: 'client1', path: '/echo', moment, nth: 2,
       spring() {
         sprung++
         server.end()
       },
     })
-    network.snare({
+    network.onMoment({
       from: 'datanode1', path: '/echo', moment, nth: 1,
       spring: () => {
         throw new Error('it is another one who calls')
@@ -158,10 +158,10 @@ test.each([
   }),
 )
 
-test('heal() undoes all snares, and each can be undone by itself', () => scene(async ({ network, call }) => {
+test('heal() undoes all triggers, and each can be undone by itself', () => scene(async ({ network, call }) => {
   const spring = (): never => { throw new Error('it was undone') }
-  network.snare({ from: 'client1', path: '/echo', moment: 'asked', nth: 1, spring })()
-  network.snare({ from: 'client1', path: '/echo', moment: 'asked', nth: 1, spring })
+  network.onMoment({ from: 'client1', path: '/echo', moment: 'asked', nth: 1, spring })()
+  network.onMoment({ from: 'client1', path: '/echo', moment: 'asked', nth: 1, spring })
   network.heal()
   expect((await call('x').outcome).status).toBe(200)
 }))

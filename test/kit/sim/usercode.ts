@@ -5,13 +5,13 @@ import { isMapReduce, mapReduce, type Definition } from '../../../src/program/au
 import type { Modules } from '../../../src/ports/modules.ts'
 import type { Process } from './process.ts'
 
-export type Strain = 'throw' | 'hang' | 'exit'
+export type UserCodeFailure = 'throw' | 'hang' | 'exit'
 
-export interface Labour {
+export interface UserCodeCost {
   /** Slowness relative to normal. */
   factor: number
   /** Failure of the call that comes `left` calls from now; once. */
-  strain: { readonly how: Strain; left: number } | undefined
+  failure: { readonly how: UserCodeFailure; left: number } | undefined
 }
 
 /** Cost of one call, for a function that splits a line. */
@@ -20,17 +20,17 @@ const callMs = 0.02
 const sliceMs = 20
 
 /** Wraps a module loader: programs loaded through it cost time on the process's host. `exit` ends the process. */
-export function labouring(modules: Modules, process: Process, exit: () => void): Modules {
-  const { labour } = process.host
+export function withUserCodeCost(modules: Modules, process: Process, exit: () => void): Modules {
+  const { userCode } = process.host
   let owedMs = 0
   /** Called before each call of a user's function; a returned promise must be awaited first. */
   const toil = (): Promise<void> | undefined => {
-    owedMs += callMs * labour.factor
-    const { strain } = labour
-    if (strain && --strain.left <= 0) {
-      labour.strain = undefined
-      if (strain.how === 'throw') throw new Error('this call was told to throw')
-      if (strain.how === 'exit') exit()
+    owedMs += callMs * userCode.factor
+    const { failure } = userCode
+    if (failure && --failure.left <= 0) {
+      userCode.failure = undefined
+      if (failure.how === 'throw') throw new Error('this call was told to throw')
+      if (failure.how === 'exit') exit()
       return new Promise(() => {}) // never
     }
     if (owedMs < sliceMs) return undefined

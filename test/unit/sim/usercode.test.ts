@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { mapReduce, type MapReduce } from '../../../src/program/authoring.ts'
 import { Host } from '../../kit/sim/host.ts'
 import { Kernel } from '../../kit/sim/kernel.ts'
-import { labouring, type Strain } from '../../kit/sim/labour.ts'
+import { withUserCodeCost, type UserCodeFailure } from '../../kit/sim/usercode.ts'
 import { Process } from '../../kit/sim/process.ts'
 
 /** A program that records its records, loaded as an executor on some computer would load it. */
@@ -25,7 +25,7 @@ async function on(
       seen.push(record)
     },
   })
-  const modules = labouring({ urlOf: file => file, load: async () => ({ default: make(program) }) }, process, () => {
+  const modules = withUserCodeCost({ urlOf: file => file, load: async () => ({ default: make(program) }) }, process, () => {
     exits++
     process.end()
   })
@@ -50,22 +50,22 @@ test('calls take virtual time, on a slow computer a lot, and each record comes o
     for (const record of records) await map(record)
     const usual = kernel.now
     expect(usual).toBeGreaterThan(0)
-    host.labour.factor = 100
+    host.userCode.factor = 100
     for (const record of records) await map(record)
     expect((kernel.now - usual) / usual).toBeGreaterThan(50)
     expect(seen).toEqual([...records, ...records])
   }))
 
 test('a program that is built from its parameters is slowed as well', () => on(async (map, { host, kernel, seen }) => {
-  host.labour.factor = 10_000
+  host.userCode.factor = 10_000
   await map('grain')
   expect(seen).toEqual(['grain'])
   expect(kernel.now).toBeGreaterThan(100)
 }, program => () => program))
 
-test.each<Strain>(['throw', 'exit', 'hang'])('one call, the one that was chosen, goes wrong: %s', how =>
+test.each<UserCodeFailure>(['throw', 'exit', 'hang'])('one call, the one that was chosen, goes wrong: %s', how =>
   on(async (map, { host, kernel, seen, exits }) => {
-    host.labour.strain = { how, left: 2 }
+    host.userCode.failure = { how, left: 2 }
     await map('first')
     let settled = false
     const second = Promise.resolve()

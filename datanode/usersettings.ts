@@ -4,7 +4,7 @@
 import type { Settings } from '../src/base/settings.ts'
 import type { DatanodeConfig, DatanodeTimes } from './config.ts'
 
-export function careOf(settings: Partial<Settings>): Pick<DatanodeConfig, 'times' | 'scrubBytesPerSecond'> {
+export function configFrom(settings: Partial<Settings>): Pick<DatanodeConfig, 'times' | 'scrubBytesPerSecond'> {
   const { heartbeat, nodeDead, scrubPeriod, scrubRate, blockTrashKeep, deleteGuard } = settings
   const given: { [Name in keyof DatanodeTimes]?: number | undefined } = {
     heartbeatMs: heartbeat, nodeDeadMs: nodeDead, scrubPeriodMs: scrubPeriod, blockTrashKeepMs: blockTrashKeep, deleteGuardMs: deleteGuard,
