@@ -10,8 +10,8 @@ import type { World } from '../src/ports/world.ts'
 import { status, type ClusterStatus } from '../src/protocol/admin.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
 import {
-  allowDeletions, audit, backup, fsck, lost, releaseLost, safeMode, type AllowedDeletions, type AuditResult, type BackupMade, type FsckPage,
-  type LostState, type SafeModeState,
+  allowDeletions, backup, fsck, lost, recount, releaseLost, safeMode, type AllowedDeletions, type BackupMade, type FsckPage, type LostState,
+  type RecountResult, type SafeModeState,
 } from '../src/protocol/safety.ts'
 import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
@@ -162,11 +162,11 @@ export class Mill extends Files {
    * Counts the namenode's whole state and compares it with the totals, lengths and usages of quotas that it keeps. Throws EACCES: it is
    * for the superuser.
    */
-  audit(options?: CallOptions | null): Promise<AuditResult> {
-    return perform('audit', undefined, callOptions('audit', options), async ({ signal }) => {
-      for (let progress = await this.#cluster.ask(audit, {}, signal); ;) {
+  recount(options?: CallOptions | null): Promise<RecountResult> {
+    return perform('recount', undefined, callOptions('recount', options), async ({ signal }) => {
+      for (let progress = await this.#cluster.ask(recount, {}, signal); ;) {
         if (progress.result) return progress.result
-        progress = await this.#cluster.ask(audit, { audit: progress.audit }, signal)
+        progress = await this.#cluster.ask(recount, { recount: progress.recount }, signal)
       }
     })
   }

@@ -136,13 +136,13 @@ export class Namenode {
   /** Starts chores; they stop before the rooms. */
   #background(rooms: Rooms, { journal, store }: Pick<Parts, 'journal' | 'store'>): Chores {
     const { clock, log } = this.#world
-    const { backups, audits, sweeper, blocks, registry } = rooms
+    const { backups, recounts, sweeper, blocks, registry } = rooms
     const chores = new Chores(
       clock, log,
       backgroundOf(rooms, { world: this.#world, journal, store, times: this.#times, stopped: () => this.#stopped !== undefined }),
     )
     this.#ends.push(
-      () => backups.stop(), () => audits.stop(), () => chores.stop(), () => sweeper.stop(), () => blocks.stop(), () => registry.stop(),
+      () => backups.stop(), () => recounts.stop(), () => chores.stop(), () => sweeper.stop(), () => blocks.stop(), () => registry.stop(),
     )
     return chores
   }

@@ -6,7 +6,7 @@ import { limits } from '../src/base/limits.ts'
 import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
-import { Audits } from './admin/audits.ts'
+import { Recounts } from './admin/recounts.ts'
 import { Authority } from './nodes/authority.ts'
 import { Backups } from './backup/backups.ts'
 import { BalanceControl } from './blocks/balancecontrol.ts'
@@ -48,7 +48,7 @@ export interface Rooms {
   readonly sweeper: NamespaceSweeper
   readonly trash: TrashOptions
   readonly backups: Backups
-  readonly audits: Audits
+  readonly recounts: Recounts
   readonly tokens: BlockTokens
   readonly actor: (user: string) => Actor
   /** Deletes blocks that no longer belong to a file. */
@@ -91,7 +91,7 @@ export async function openRooms({ world, cluster, id, times, journal, store, suc
     world, store, journal, cluster, namenode: id, dir, plan: config.backups, unsure: () => authority.unsure !== undefined,
   })
 
-  const audits = new Audits({ journal, clock })
+  const recounts = new Recounts({ journal, clock })
 
   const known = [...knownNodes(view)]
   const succession = await succeed({
@@ -107,7 +107,7 @@ export async function openRooms({ world, cluster, id, times, journal, store, suc
   })
   for (const each of known) registry.expect(each)
   return {
-    authority, succession, registry, reportIds, maintenance, blocks, balancing, lifetimes, jobs, sweeper, trash, backups, audits, tokens,
+    authority, succession, registry, reportIds, maintenance, blocks, balancing, lifetimes, jobs, sweeper, trash, backups, recounts, tokens,
     actor, discard,
   }
 }

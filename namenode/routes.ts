@@ -31,7 +31,7 @@ export function routesOf(
   { defaults, dir, backups: plan }: NamenodeConfig,
 ): Route[] {
   const {
-    authority, succession, registry, reportIds, maintenance, blocks, balancing, lifetimes, jobs, trash, backups, audits, tokens, actor,
+    authority, succession, registry, reportIds, maintenance, blocks, balancing, lifetimes, jobs, trash, backups, recounts, tokens, actor,
     discard,
   } = rooms
   const { view } = journal
@@ -48,7 +48,7 @@ export function routesOf(
     ...jobs.routes,
   ]
   const safety = safetyRoutes({
-    journal, blocks, registry, clock, log, backups, audits, succession, authority, backupDir: plan?.dir ?? `${dir}/backups`, actor,
+    journal, blocks, registry, clock, log, backups, recounts, succession, authority, backupDir: plan?.dir ?? `${dir}/backups`, actor,
   })
   const isSafeMode = ({ message }: Route): boolean => message === safeMode
   return [

@@ -1,8 +1,10 @@
 // Reads the logs of a job's attempts. Logs are stored on the nodes that ran the attempts; the namenode knows the locations. The
-// logs of a lost node are reported as unreachable, and the others are still read.
+// logs of a node that does not answer are reported as unreachable, and the others are still read. A reader that follows a job
+// continues such a log where it stopped once the node is back, and reports it at the end of the job.
 
-import { asError } from '../../src/base/errors.ts'
+import { asError, hasCode } from '../../src/base/errors.ts'
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
 import { logPlaces, watch } from '../../src/protocol/job.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import { log } from '../../src/protocol/task.ts'
@@ -30,24 +32,58 @@ type LogPlace = ReplyOf<typeof logPlaces>['attempts'][number]
 
 /** Poll interval of a log that still grows. */
 const followMs = 500
+/** Pause after a log that could not be read, while the job runs: its node may be starting again. */
+const againMs = 3_000
+
+interface Reading {
+  /** Offset to continue at. */
+  offset: number
+  /** The log is complete. */
+  over: boolean
+  /** Reason why it cannot be read now, and when it is tried again. */
+  unreachable?: string | undefined
+  againMs: number
+}
 
 export async function* readLogs(cluster: Cluster, job: JobId, options: LogOptions): AsyncGenerator<LogPiece, void, undefined> {
   const { signal, follow = false } = options
-  /** Offset to continue at; attempts that are `over` are not read again. */
-  const read = new Map<AttemptId, { offset: number; over: boolean }>()
-  for (;;) {
+  const { clock } = cluster
+  const read = new Map<AttemptId, Reading>()
+  for (let last = !follow; ;) {
     // Fetched before the logs, so that output written up to the end of the job is read.
-    const status = await cluster.ask(watch, { job }, signal)
-    const ended = status.finishedMs !== undefined
-    for await (const { attempts } of paged((from: number = 0) => cluster.ask(logPlaces, { job, from }, signal))) {
+    const status = await patiently(cluster, follow, () => cluster.ask(watch, { job }, signal), signal)
+    last ||= status.finishedMs !== undefined
+    const pages = paged((from: number = 0) => patiently(cluster, follow, () => cluster.ask(logPlaces, { job, from }, signal), signal))
+    for await (const { attempts } of pages) {
       for (const place of attempts.filter(each => wanted(each.attempt, options))) {
-        const state = read.get(place.attempt) ?? { offset: 0, over: false }
+        const state = read.get(place.attempt) ?? { offset: 0, over: false, againMs: 0 }
         read.set(place.attempt, state)
-        if (!state.over) yield* readOne(cluster, place, state, signal)
+        if (state.over || (!last && clock.mono() < state.againMs)) continue
+        yield* readOne(cluster, place, state, signal)
+        if (state.unreachable === undefined) continue
+        // While the job runs the node may come back, and the rest of the log with it.
+        if (!last) state.againMs = clock.mono() + againMs
+        else yield { attempt: place.attempt, node: place.node, text: '', unreachable: state.unreachable }
       }
     }
-    if (!follow || ended) return
-    await cluster.clock.sleep(followMs, signal)
+    if (last) return
+    await clock.sleep(followMs, signal)
+  }
+}
+
+/** Calls of a reader that follows a job go on across a restart of the namenode, as long as those of `Job.watch`. */
+async function patiently<T>(
+  { clock }: Cluster, follow: boolean, call: () => Promise<T>, signal: AbortSignal | undefined,
+): Promise<T> {
+  const until = clock.mono() + limits.requestRetryMs
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      const passing = hasCode(error, 'UNAVAILABLE', 'TIMEOUT', 'SAFE_MODE', 'OVERLOADED')
+      if (!follow || !passing || signal?.aborted || clock.mono() > until) throw error
+      await clock.sleep(followMs, signal)
+    }
   }
 }
 
@@ -57,13 +93,13 @@ function wanted(id: AttemptId, { stage, task, attempt }: LogOptions): boolean {
   return (stage === undefined || parts.stage === stage) && (task === undefined || parts.task === task)
 }
 
-/** Yields what is available now, from the saved offset. */
+/** Yields what is available now, from the saved offset. Sets `unreachable` if the node does not answer. */
 async function* readOne(
-  cluster: Cluster, { attempt, node, address, alive }: LogPlace, state: { offset: number; over: boolean }, signal?: AbortSignal,
+  cluster: Cluster, { attempt, node, address, alive }: LogPlace, state: Reading, signal?: AbortSignal,
 ): AsyncGenerator<LogPiece, void, undefined> {
+  state.unreachable = undefined
   if (!alive) {
-    state.over = true
-    yield { attempt, node, text: '', unreachable: `node ${node} is lost, and its logs with it` }
+    state.unreachable = `node ${node} is not connected to the namenode; its logs can be read once it is back`
     return
   }
   for (;;) {
@@ -72,8 +108,7 @@ async function* readOne(
       piece = await cluster.askNode(address, log, { attempt, offset: state.offset }, signal)
     } catch (thrown) {
       if (signal?.aborted) throw thrown
-      state.over = true
-      yield { attempt, node, text: '', unreachable: asError(thrown).message }
+      state.unreachable = asError(thrown).message
       return
     }
     if (piece.text !== '') yield { attempt, node, text: piece.text }

@@ -1,5 +1,5 @@
 // Routes for operators that protect data: fsck, safe mode, backups, and losses of a recovery. Every user may run fsck; the
-// rest concerns the whole cluster and is for the superuser (audits too).
+// rest concerns the whole cluster and is for the superuser (recounts too).
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -15,7 +15,7 @@ import type { NodeRegistry } from '../nodes/registry.ts'
 import { checkSuperuser } from '../blocks/maintenance.ts'
 import type { Succession } from '../nodes/succession.ts'
 import type { Authority } from '../nodes/authority.ts'
-import type { Audits } from './audits.ts'
+import type { Recounts } from './recounts.ts'
 import { fsckPage } from './fsck.ts'
 import { lostRoutes } from './lost.ts'
 
@@ -26,7 +26,7 @@ interface SafetyOptions {
   readonly clock: Clock
   readonly log: Log
   readonly backups: Backups
-  readonly audits: Audits
+  readonly recounts: Recounts
   readonly succession: Pick<Succession, 'believe'>
   readonly authority: Authority
   /** Default directory of backups. */
@@ -35,7 +35,7 @@ interface SafetyOptions {
 }
 
 export function safetyRoutes({
-  journal, blocks, registry, clock, log, backups, audits, succession, authority, backupDir, actor,
+  journal, blocks, registry, clock, log, backups, recounts, succession, authority, backupDir, actor,
 }: SafetyOptions): Route[] {
   const { view } = journal
   const { map, reports, safe } = blocks
@@ -44,9 +44,9 @@ export function safetyRoutes({
       fsckPage({ view, map, isCorrupt: id => reports.isCorrupt(id), yield: () => clock.yield() }, actor(user), request),
     ),
     // It reads the whole state, and names directories that its caller may not see.
-    route(protocol.audit, ({ audit }, { user }) => {
+    route(protocol.recount, ({ recount }, { user }) => {
       checkSuperuser(actor(user), 'compare the totals of the namespace')
-      return audits.ask(audit)
+      return recounts.ask(recount)
     }),
     route(protocol.safeMode, async ({ action }, { user }): Promise<SafeModeState> => {
       if (action !== 'get') {

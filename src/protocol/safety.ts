@@ -68,7 +68,7 @@ export const fsck = message('safety.fsck', {
 })
 export type FsckPage = Static<typeof fsck.reply>
 
-const auditDifference = Type.Object({
+const recountDifference = Type.Object({
   /** What is counted: a counter of the namenode, or blocks, bytes or quota usage of `path`. */
   what: text(64),
   /** The number that the namenode keeps, and the number found in its state. */
@@ -76,29 +76,29 @@ const auditDifference = Type.Object({
   found: count,
   path: Type.Optional(path),
 })
-export type AuditDifference = Static<typeof auditDifference>
+export type RecountDifference = Static<typeof recountDifference>
 
 /**
  * Counts the namenode's whole state and compares it with the numbers that it keeps (counters, lengths, quota usage). Waits for some
- * seconds; a reply without `result` says that the audit goes on: the caller asks again with its number.
+ * seconds; a reply without `result` says that the recount goes on: the caller asks again with its number.
  */
-export const audit = message('safety.audit', {
-  request: Type.Object({ audit: Type.Optional(count) }),
+export const recount = message('safety.recount', {
+  request: Type.Object({ recount: Type.Optional(count) }),
   reply: Type.Object({
-    audit: count,
+    recount: count,
     /** Rows read so far. */
     rows: count,
     result: Type.Optional(Type.Object({
-      /** Number of the last operation in the audited state. */
+      /** Number of the last operation in the recounted state. */
       seq: count,
-      differences: Type.Array(auditDifference),
+      differences: Type.Array(recountDifference),
       /** Differences beyond those listed. */
       more: count,
     })),
   }),
 })
-export type AuditProgress = Static<typeof audit.reply>
-export type AuditResult = NonNullable<AuditProgress['result']>
+export type RecountProgress = Static<typeof recount.reply>
+export type RecountResult = NonNullable<RecountProgress['result']>
 
 const safeModeState = Type.Object({
   on: Type.Boolean(),

@@ -147,7 +147,7 @@ try {
     await measure(`namespace.list, ${limits.listPageMax} of ${entries} entries`, () => call(namespace.list, { path: '/many' }))
     await measure(`namespace.summary of ${entries} files`, () => call(namespace.summary, { path: '/many' }))
     await measure(`safety.fsck, a page of ${entries} files`, () => call(safety.fsck, { path: '/many', healthy: true }))
-    await measure(`safety.audit, the same ${entries} files`, () => call(safety.audit, {}))
+    await measure(`safety.recount, the same ${entries} files`, () => call(safety.recount, {}))
     await measure(`namespace.remove of ${entries} files, until they are taken apart`, async () => {
       await call(namespace.remove, { requestId: id(), path: '/many', recursive: true, skipTrash: true })
       while ((await call(admin.status, {})).files > limits.listPageMax + 100) await systemClock.sleep(50)

@@ -5,7 +5,7 @@
 import { hasCode } from '../../../src/base/errors.ts'
 import { blockName } from '../../../src/base/ids.ts'
 import { formatBytes } from '../../../src/base/units.ts'
-import type { AuditResult, BlockHealth, CheckCounts, CheckedBlock, CheckedFile, SafeModeState } from '../../../src/protocol/safety.ts'
+import type { RecountResult, BlockHealth, CheckCounts, CheckedBlock, CheckedFile, SafeModeState } from '../../../src/protocol/safety.ts'
 import type { Mill } from '../../mill.ts'
 import type { CommandContext } from '../context.ts'
 import { formatCount, plural } from '../format.ts'
@@ -56,7 +56,7 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
   }
   const telling = await openProgressReport(context, 'fsck')
   let looked = 0
-  let audited: AuditResult | 'not allowed' | undefined
+  let recounted: RecountResult | 'not allowed' | undefined
   try {
     await context.each(remotePaths(context, operands.length === 0 ? ['/'] : operands), async path => {
       for await (const { files, counts } of mill.fsck(path, {
@@ -72,14 +72,14 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
         }
       }
       looked++
-      if (path === '/') audited = await auditOf(mill, signal)
+      if (path === '/') recounted = await recountOf(mill, signal)
     })
   } finally {
     telling.stop()
   }
   // No path could be checked: print no summary.
   if (looked === 0) return
-  const differences = audited === undefined || audited === 'not allowed' ? [] : audited.differences
+  const differences = recounted === undefined || recounted === 'not allowed' ? [] : recounted.differences
   const health =
     total.missing + total.corrupt > 0 ? 'damaged'
     : differences.length > 0 ? 'inconsistent'
@@ -88,8 +88,8 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
     if (context.json) await printer.json({ difference: each }, { compact: true })
     else await printer.line(`${each.path === undefined ? '' : `${printer.cell(each.path)}: `}${each.what}: the namenode keeps ${formatCount(each.kept)}, and there are ${formatCount(each.found)}`)
   }
-  if (context.json) await printer.json({ health, ...total, totals: totalsOf(audited) }, { compact: true })
-  else for (const line of summary(health, total, totalsOf(audited))) await printer.line(line)
+  if (context.json) await printer.json({ health, ...total, totals: totalsOf(recounted) }, { compact: true })
+  else for (const line of summary(health, total, totalsOf(recounted))) await printer.line(line)
   if (health === 'damaged') context.exitCode = damagedExit
   // Unread directories give a failure code, unless damage is known.
   else if (total.unread > 0) context.failed++
@@ -97,19 +97,19 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
 }
 
 /** The namenode compares its totals for the superuser only. */
-async function auditOf(mill: Mill, signal: AbortSignal): Promise<AuditResult | 'not allowed'> {
+async function recountOf(mill: Mill, signal: AbortSignal): Promise<RecountResult | 'not allowed'> {
   try {
-    return await mill.audit({ signal })
+    return await mill.recount({ signal })
   } catch (error) {
     if (hasCode(error, 'EACCES')) return 'not allowed'
     throw error
   }
 }
 
-function totalsOf(audited: AuditResult | 'not allowed' | undefined): string {
-  if (audited === undefined) return 'not compared: they are those of the whole namespace (gristmill fsck /)'
-  if (audited === 'not allowed') return 'not compared: only the superuser may'
-  const { differences, more } = audited
+function totalsOf(recounted: RecountResult | 'not allowed' | undefined): string {
+  if (recounted === undefined) return 'not compared: they are those of the whole namespace (gristmill fsck /)'
+  if (recounted === 'not allowed') return 'not compared: only the superuser may'
+  const { differences, more } = recounted
   return differences.length === 0 ? 'right' : plural(differences.length + more, 'difference')
 }
 

@@ -71,7 +71,7 @@ const invariants: Record<string, Invariant> = {
   },
 
   async* 'the namenode\'s totals are right'({ mill }) {
-    for (const { what, kept, found, path } of (await mill.audit()).differences)
+    for (const { what, kept, found, path } of (await mill.recount()).differences)
       yield `${path === undefined ? '' : `${path}: `}${what}: it keeps ${kept}, and there are ${found}`
   },
 

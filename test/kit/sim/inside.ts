@@ -1,7 +1,7 @@
 // White-box checks of a healed and quiet simulated cluster, which need access to the simulated computers: the namenode's state equals the
 // replay of its journal, byte for byte, its totals are those of a count, and no stray file is left on any disk.
 
-import { audit } from '../../../namenode/admin/audit.ts'
+import { recount } from '../../../namenode/admin/recount.ts'
 import { factsOf } from '../../../namenode/backup/digest.ts'
 import { replay } from '../../../namenode/backup/replay.ts'
 import { backupsIn } from '../../../namenode/backup/backupdir.ts'
@@ -49,7 +49,7 @@ async function differences(world: World): Promise<string[]> {
   const store = await world.openStore('/namenode/store')
   const sealed = store.table('meta').get(countersKey)
   const counters = decodeCounters(unseal('meta', countersKey, sealed!))
-  const steps = audit(new StoreView(store, counters, new Memo(), error => { throw error }))
+  const steps = recount(new StoreView(store, counters, new Memo(), error => { throw error }))
   for (let step = steps.next(); ; step = steps.next()) {
     if (!step.done) continue
     return step.value.differences.map(({ what, kept, found, path }) =>

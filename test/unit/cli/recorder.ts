@@ -223,8 +223,8 @@ export class Recorder extends FakeMill {
       files: [{ path: this.text, length: 9, blocks: 1, replication: 3, found: [block('under'), block('healthy')] }],
     })
   }
-  async audit(...args: unknown[]): Promise<object> {
-    return this.#did('audit', args, { seq: 1, differences: [{ what: 'files', kept: 2, found: 1, path: this.text }], more: 0 })
+  async recount(...args: unknown[]): Promise<object> {
+    return this.#did('recount', args, { seq: 1, differences: [{ what: 'files', kept: 2, found: 1, path: this.text }], more: 0 })
   }
   safe = false
   async safeMode(...args: unknown[]): Promise<object> {

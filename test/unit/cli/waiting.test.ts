@@ -119,7 +119,7 @@ class Checked extends FakeMill {
   }
   async safeMode(): Promise<unknown> { return { on: false, manual: false, blocks: 2, present: 2, awaited: 0 } }
   differences: unknown[] | 'EACCES' = []
-  async audit(): Promise<unknown> {
+  async recount(): Promise<unknown> {
     if (this.differences === 'EACCES') throw new GristmillError('EACCES', 'no')
     return { seq: 1, differences: this.differences, more: 0 }
   }

@@ -24,13 +24,17 @@ function clusterOf(answers: Record<string, (request: never) => unknown>, nodeAns
     asked.push({ name, request })
     return table[name]!(request as never)
   }
+  let nowMs = 0
   const cluster: Cluster = {
     ask: (async (message, request, signal) => {
       signal?.throwIfAborted()
       return answers[message.name] ? answer(answers)(message.name, request) : names(message, request, signal)
     }) as CallMessage,
     askNode: (async (to, message, request) => answer(nodeAnswers)(`${message.name}@${to}`, request)) as Cluster['askNode'],
-    clock: { sleep: async (_ms: number, signal?: AbortSignal) => signal?.throwIfAborted(), mono: () => 0 } as Clock,
+    clock: {
+      async sleep(ms: number, signal?: AbortSignal) { nowMs += ms; signal?.throwIfAborted() },
+      mono: () => nowMs,
+    } as Clock,
     random: { below: () => 42, id: () => 'a1b2' } as never,
   }
   return { cluster, asked }
@@ -97,7 +101,7 @@ test('tasks come page after page', async () => {
   expect(await Array.fromAsync(new Job(cluster, job).tasks() as AsyncIterable<unknown>)).toEqual([1, 2, 3])
 })
 
-test('logs are read from every node, a dead one is reported as dead, and following goes on until the job is over', async () => {
+test('logs are read from every node, one that does not answer is reported at the end, and following goes on until the job is over', async () => {
   const id = (task: number) => attemptId({ job, stage: 0, task, attempt: 0 })
   const statuses = [statusOf('running', 1), statusOf('succeeded', 2)]
   const grown = { [id(0)]: ['one\n', '', 'two\n', ''], [id(1)]: [] as string[] }
@@ -127,8 +131,35 @@ test('logs are read from every node, a dead one is reported as dead, and followi
   )
   const pieces = await Array.fromAsync(new Job(cluster, job).logs({ follow: true }))
   expect(pieces.map(({ attempt, text, unreachable }) => `${attempt} ${text.trim()}${unreachable ?? ''}`)).toEqual([
-    `${id(0)} one`, `${id(1)} node b is lost, and its logs with it`, `${id(2)} c does not answer`, `${id(0)} two`,
+    `${id(0)} one`, `${id(0)} two`, `${id(1)} node b is not connected to the namenode; its logs can be read once it is back`,
+    `${id(2)} c does not answer`,
   ])
+})
+
+test('a follower of logs goes on across restarts of the namenode and of the node that has the log', async () => {
+  const id = attemptId({ job, stage: 0, task: 0, attempt: 0 })
+  const gone = () => { throw new GristmillError('UNAVAILABLE', 'no answer') }
+  const running = () => statusOf('running', 1)
+  const asked: number[] = []
+  const place = (alive: boolean) => () => ({ attempts: [{ attempt: id, node: nodeId('a'), address: address('a:1'), alive }] })
+  const watches = [running, gone]
+  const places = [place(true), gone, place(false)]
+  const logs = [() => ({ text: 'one\n', next: 4 }), () => ({ text: '', next: 4 }), gone, () => ({ text: 'two\n', next: 8 })]
+  const { cluster } = clusterOf(
+    {
+      'job.watch': () => (watches.shift() ?? (logs.length > 0 ? running : () => statusOf('succeeded', 2)))(),
+      'job.logs': () => (places.shift() ?? place(true))(),
+    },
+    {
+      'task.log@a:1': ({ offset }: { offset: number }) => {
+        asked.push(offset)
+        return (logs.shift() ?? (() => ({ text: '' })))()
+      },
+    },
+  )
+  const pieces = await Array.fromAsync(new Job(cluster, job).logs({ follow: true }))
+  expect(pieces.map(({ text, unreachable }) => unreachable ?? text)).toEqual(['one\n', 'two\n'])
+  expect(asked).toEqual([0, 4, 4, 4, 8])
 })
 
 test('a submission stores its program once, splits its input and sends both', async () => {

@@ -79,7 +79,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   ],
   'mill.job': [['job-1']], 'mill.jobs': [[], ['limit', 'signal']], 'mill.clusterStatus': [[], ['signal']],
   'mill.fsck': [['/'], ['healthy', 'locations', 'signal']],
-  'mill.audit': [[], ['signal']],
+  'mill.recount': [[], ['signal']],
   'mill.safeMode': [['get'], ['signal']], 'mill.backup': [['/b'], ['signal']], 'mill.lost': [[], ['signal']],
   'mill.releaseLost': [[], ['signal']], 'mill.allowDeletions': [[], ['signal']], 'mill.trash.list': [[], ['all', 'signal']],
   'mill.trash.restore': [['item-1'], ['to', 'overwrite', 'signal']],

@@ -1,13 +1,13 @@
 // Namenode state in memory: a journal over a store and a disk that can be cut and made to fail, a manual clock.
 
-import { audit } from '../../../namenode/admin/audit.ts'
+import { recount } from '../../../namenode/admin/recount.ts'
 import { allMutations } from '../../../namenode/mutations.ts'
 import { LocalJournal } from '../../../namenode/journal/local.ts'
 import { MutationRegistry, type Mutation } from '../../../namenode/journal/operation.ts'
 import type { SegmentLimits } from '../../../namenode/journal/segments.ts'
 import { format } from '../../../namenode/namespace/format.ts'
 import type { GristmillError } from '../../../src/base/errors.ts'
-import type { AuditDifference } from '../../../src/protocol/safety.ts'
+import type { RecountDifference } from '../../../src/protocol/safety.ts'
 import { silent } from '../../../src/ports/log.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 import { MemoryDisk } from '../../kit/memory-disk.ts'
@@ -51,9 +51,9 @@ export async function openBench({
 }
 
 /** Differences between a count of the state and the numbers that are kept of it. */
-export function differencesIn(bench: Bench): readonly AuditDifference[] {
+export function differencesIn(bench: Bench): readonly RecountDifference[] {
   const snapshot = bench.journal.snapshot()
-  const steps = audit(snapshot.view)
+  const steps = recount(snapshot.view)
   for (let step = steps.next(); ; step = steps.next()) {
     if (!step.done) continue
     snapshot.close()

@@ -1,10 +1,10 @@
-// Audit: whatever number the namenode keeps of its state, a wrong one is found; a right one is not.
+// Recount: whatever number the namenode keeps of its state, a wrong one is found; a right one is not.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Audits } from '../../../namenode/admin/audits.ts'
+import { Recounts } from '../../../namenode/admin/recounts.ts'
 import { seal, unseal } from '../../../namenode/journal/codec.ts'
 import { counterNames, countersKey, decodeCounters, encodeCounters, type CounterName } from '../../../namenode/journal/counters.ts'
 import { childKey, readId, type TableName } from '../../../namenode/journal/keys.ts'
@@ -124,19 +124,19 @@ test('a name whose row is gone leaves a file or a directory that is counted and 
   expect(differencesIn(bench)).toEqual([expect.objectContaining({ what: 'files' })])
 })
 
-test('callers that come during an audit get its result; changes meanwhile are no differences, and a stop ends it', async () => {
+test('callers that come during a recount get its result; changes meanwhile are no differences, and a stop ends it', async () => {
   const bench = await lived()
-  const audits = new Audits({ journal: bench.journal, clock: bench.clock })
-  const asked = [audits.ask(undefined), audits.ask(undefined)]
+  const recounts = new Recounts({ journal: bench.journal, clock: bench.clock })
+  const asked = [recounts.ask(undefined), recounts.ask(undefined)]
   await bench.do(remove, { path: '/d', recursive: true })
   const [first, second] = await Promise.all(asked)
   expect(first).toEqual(second)
-  expect(first).toMatchObject({ audit: 1, result: { differences: [], more: 0 } })
-  expect(await audits.ask(1)).toEqual(first)
+  expect(first).toMatchObject({ recount: 1, result: { differences: [], more: 0 } })
+  expect(await recounts.ask(1)).toEqual(first)
   bendCounter(bench, 'files', 1)
-  expect(await audits.ask(undefined)).toMatchObject({ audit: 2, result: { differences: [{ what: 'files' }] } })
-  const last = audits.ask(undefined)
-  const end = audits.stop()
+  expect(await recounts.ask(undefined)).toMatchObject({ recount: 2, result: { differences: [{ what: 'files' }] } })
+  const last = recounts.ask(undefined)
+  const end = recounts.stop()
   await expect(last).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await end
 })

@@ -1,10 +1,10 @@
-// Audit: counts the whole state and compares it with what the namenode keeps by hand: its counters, the length and number of blocks in
+// Recount: counts the whole state and compares it with what the namenode keeps by hand: its counters, the length and number of blocks in
 // each entry, and the usage of quotas. Counters decide more than what is shown (safe mode waits for `blocks`, history is kept while
 // `snapshots` is not 0), so a wrong one is a finding. Pure; it yields between slices. REQUIRES: a view of one state (a snapshot).
 
 import { inodeId } from '../../src/base/ids.ts'
 import { join, nameOf, systemDirectory } from '../../src/base/paths.ts'
-import type { AuditDifference, AuditResult } from '../../src/protocol/safety.ts'
+import type { RecountDifference, RecountResult } from '../../src/protocol/safety.ts'
 import { decodeValue, Unpacker } from '../journal/codec.ts'
 import type { CounterName } from '../journal/counters.ts'
 import { nameOfKey, readId, type TableName } from '../journal/keys.ts'
@@ -29,8 +29,8 @@ const counted: readonly (readonly [CounterName, TableName])[] = [
 ]
 
 /** Yields the number of rows read so far. */
-export function* audit(view: View): Generator<number, AuditResult, undefined> {
-  const one = new Auditor(view)
+export function* recount(view: View): Generator<number, RecountResult, undefined> {
+  const one = new Recount(view)
   const tables: readonly [TableName, (row: Row) => void][] = [
     ['quotas', row => one.quota(row)],
     ['held', row => one.held(row)],
@@ -54,7 +54,7 @@ export function* audit(view: View): Generator<number, AuditResult, undefined> {
   return one.result()
 }
 
-class Auditor {
+class Recount {
   readonly #view: View
   /** Rows read of each table. */
   readonly rows = new Map<TableName, number>()
@@ -71,7 +71,7 @@ class Auditor {
   readonly #orphans = new Set<number>()
   readonly #usages = new Map<number, { readonly usage: Usage; names: number; bytes: number }>()
   readonly #bounds = new Map<number, readonly number[]>()
-  readonly #differences: AuditDifference[] = []
+  readonly #differences: RecountDifference[] = []
   #more = 0
 
   constructor(view: View) { this.#view = view }
@@ -124,7 +124,7 @@ class Auditor {
 
   block(id: number): void { this.#blockMax = Math.max(this.#blockMax, id) }
 
-  result(): AuditResult {
+  result(): RecountResult {
     const { counters } = this.#view
     const rowsOf = (table: TableName): number => this.rows.get(table) ?? 0
     this.#compare('files', counters.files, this.#files)

@@ -1,52 +1,52 @@
-// Runs audits (audit.ts), one at a time for all callers: a caller that comes during an audit joins it. Each reads a snapshot of the
+// Runs recounts (recount.ts), one at a time for all callers: a caller that comes during a recount joins it. Each reads a snapshot of the
 // state, slice by slice between other work. The result of the last one is kept for the caller that asks again with its number.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
-import type { AuditProgress, AuditResult } from '../../src/protocol/safety.ts'
+import type { RecountProgress, RecountResult } from '../../src/protocol/safety.ts'
 import type { Journal } from '../journal/journal.ts'
-import { audit } from './audit.ts'
+import { recount } from './recount.ts'
 
 /** Wait of one call; well below the deadline of calls. */
 const waitMs = 5_000
 
-interface AuditsDeps {
+interface RecountsDeps {
   readonly journal: Pick<Journal, 'snapshot'>
   readonly clock: Clock
 }
 
 interface Running {
-  readonly audit: number
+  readonly recount: number
   rows: number
-  result?: AuditResult
-  /** Throws the error of the audit. */
+  result?: RecountResult
+  /** Throws the error of the recount. */
   readonly done: Promise<void>
 }
 
-export class Audits {
-  readonly #deps: AuditsDeps
+export class Recounts {
+  readonly #deps: RecountsDeps
   #last: Running | undefined
   #count = 0
   #stopped = false
 
-  constructor(deps: AuditsDeps) { this.#deps = deps }
+  constructor(deps: RecountsDeps) { this.#deps = deps }
 
-  /** Waits for some seconds. `number` undefined: joins the audit that runs, or starts one. Throws CORRUPT. */
-  async ask(number: number | undefined): Promise<AuditProgress> {
+  /** Waits for some seconds. `number` undefined: joins the recount that runs, or starts one. Throws CORRUPT. */
+  async ask(number: number | undefined): Promise<RecountProgress> {
     const last = this.#last
-    const one = last && (last.result === undefined || last.audit === number) ? last : this.#start()
+    const one = last && (last.result === undefined || last.recount === number) ? last : this.#start()
     await this.#wait(one.done)
-    return { audit: one.audit, rows: one.rows, ...one.result && { result: one.result } }
+    return { recount: one.recount, rows: one.rows, ...one.result && { result: one.result } }
   }
 
-  /** Ends the running audit. The snapshot must be closed before the store. */
+  /** Ends the running recount. The snapshot must be closed before the store. */
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#last?.done.catch(() => {})
   }
 
   #start(): Running {
-    const one: Running = { audit: ++this.#count, rows: 0, done: Promise.resolve().then(() => this.#run(one)) }
+    const one: Running = { recount: ++this.#count, rows: 0, done: Promise.resolve().then(() => this.#run(one)) }
     // Callers get the error; without one it is dropped.
     one.done.catch(() => { if (this.#last === one) this.#last = undefined })
     return this.#last = one
@@ -56,7 +56,7 @@ export class Audits {
     const { journal, clock } = this.#deps
     const snapshot = journal.snapshot()
     try {
-      const steps = audit(snapshot.view)
+      const steps = recount(snapshot.view)
       for (let step = steps.next(); ; step = steps.next()) {
         if (step.done) {
           one.result = step.value
