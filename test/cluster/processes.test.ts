@@ -332,7 +332,8 @@ test('a call in flight is answered when the namenode is told to end', async () =
   // Acknowledged changes are present; refused ones had no effect.
   for (const [i, result] of results.entries()) {
     if (result.code === 0) expect(listed).toContain(`d${i}`)
-    else expect([69, 75], result.stderr).toContain(result.code)
+    // On a busy machine a call may be on its way when the namenode has ended: then its outcome is unknown, and so it says.
+    else if (!result.stderr.includes('may or may not have happened')) expect([69, 75], result.stderr).toContain(result.code)
   }
 })
 
