@@ -7,11 +7,10 @@
 //
 // Until the decision the namenode is in doubt: reads work, and nothing is changed. The doubt ends, and jobs resume, when
 //   the epoch has been raised (retried while the disk is full), and
-//   all known datanodes have registered; or one has, and the others have had the time after which they would be dead; or an
-//   operator confirms it; or no datanode is known.
+//   enough of the datanodes in the journal have registered (nodes/witnesses.ts), or an operator confirms it.
 // A datanode's record proves that the cluster's history went at least that far, never that it ended there: another known
 // datanode may have seen more, also within one epoch. A datanode that has seen a namenode whose start is no longer recorded
-// proves nothing.
+// proves nothing, and neither does one that is not in the journal.
 // While in doubt, replies are provisional: datanodes do not remember them. Otherwise the epoch of an old copy would make
 // datanodes refuse the namenode that was in use last.
 
@@ -25,6 +24,7 @@ import { evidenceOf } from '../journal/evidence.ts'
 import type { Journal } from '../journal/journal.ts'
 import { becameSure, startsOf, type Starts } from '../journal/starts.ts'
 import { Raising } from './raising.ts'
+import { Witnesses } from './witnesses.ts'
 
 interface SuccessionOptions {
   readonly world: Pick<World, 'clock' | 'disk' | 'log' | 'random'>
@@ -33,15 +33,20 @@ interface SuccessionOptions {
   readonly dir: string
   /** Position remembered by a datanode whose directory lies beside this one, read before it registers. */
   readonly beside?: Seen | undefined
-  /** Datanodes that registered with an earlier process and are not decommissioned. */
-  readonly knownNodes: readonly NodeId[]
+  /** Datanodes in the journal that are not decommissioned. */
+  readonly witnesses: readonly NodeId[]
+  /** True if datanodes have registered with earlier processes. */
+  readonly hadNodes: boolean
   /** Clock without pauses of this process: messages that arrived during a pause are still unread. */
   readonly awake: Pick<Clock, 'mono'>
   readonly nodeDeadMs: number
   /** Called once, if this namenode is behind. */
   readonly onBehind: () => void
-  /** Called when this namenode is known to be the latest; again after a failure. */
-  readonly onSure: () => Promise<void>
+  /**
+   * Called when this namenode is known to be the latest; again after a failure. `givenUp`: datanodes in the journal that have not
+   * registered, and that will not come back, as an operator has confirmed.
+   */
+  readonly onSure: (givenUp: readonly NodeId[]) => Promise<void>
 }
 
 /** State before this process raised the epoch. */
@@ -55,9 +60,6 @@ type BeginOptions = Pick<SuccessionOptions, 'world' | 'journal' | 'dir' | 'besid
 
 const justStarted = (): GristmillError =>
   new GristmillError('SAFE_MODE', 'this namenode has just started and takes over running jobs; try again in a moment')
-
-/** Bound of datanode ids named in a message. */
-const namedMax = 5
 
 const unshown = ({ epoch }: Seen): string => `its history does not include the namenode of epoch ${epoch}`
 
@@ -95,19 +97,13 @@ function pastOf(view: SuccessionOptions['journal']['view']): Past {
 export class Succession {
   readonly #options: SuccessionOptions
   readonly #past: Past
-  readonly #startMs: number
   readonly #raising: Raising
   #read: { readonly epoch: number; readonly starts: Starts } | undefined
   #noted: Seen | undefined
   #behind: GristmillError | undefined
-  /** An operator has confirmed that this namenode is the latest. */
+  readonly #witnesses: Witnesses
+  /** An operator has confirmed, in the witnesses' place, that this namenode is the latest. */
   #believed = false
-  /** At least one datanode has registered. */
-  #met = false
-  /** Known datanodes that have not registered yet. */
-  readonly #missing: Set<NodeId>
-  /** Datanodes that were refused because they have seen a namenode of which there is no record. */
-  readonly #strange = new Set<NodeId>()
   #sure = false
   /** The journal records that this namenode is the latest. */
   #journalled = false
@@ -139,8 +135,7 @@ export class Succession {
     this.#options = options
     this.#raising = raising
     this.#past = past
-    this.#startMs = options.awake.mono()
-    this.#missing = new Set(options.knownNodes)
+    this.#witnesses = new Witnesses(options)
   }
 
   /** Cached by epoch: `last` and `rebuilt` change only when this process raises the epoch. */
@@ -161,19 +156,8 @@ export class Succession {
 
   /** Missing evidence that this namenode is the latest; undefined if there is enough. */
   get #undecided(): GristmillError | undefined {
-    const { knownNodes: { length: known }, nodeDeadMs, awake } = this.#options
     if (this.#raising.refused) return this.#raising.refused
-    if (this.#believed || this.#missing.size === 0 || (this.#met && awake.mono() - this.#startMs >= nodeDeadMs)) return undefined
-    const there = known - this.#missing.size
-    const missing = [...this.#missing].slice(0, namedMax).join(', ') + (this.#missing.size > namedMax ? ' …' : '')
-    const why = this.#strange.size > 0 ? `datanodes (${[...this.#strange].join(', ')}) have seen a namenode of which this one has no record`
-      : known === 1 ? `the datanode that this namenode knows (${missing}) has not registered since it started`
-      : `${there === 0 ? 'none' : there} of the ${known} datanodes that this namenode knows ${there <= 1 ? 'has' : 'have'} registered since it started (missing: ${missing}; it last changed anything in epoch ${this.#past.sureEpoch})`
-    return new GristmillError(
-      'SAFE_MODE',
-      `${why}, so that it cannot tell whether its directory is an old copy: reads work, and nothing can be changed. `
-        + `It ends when all of them have registered, or ${Math.ceil(nodeDeadMs / 1000)} s after the start if one has; if none will, say \`gristmill safemode leave\``,
-    )
+    return this.#believed || this.#witnesses.enough ? undefined : new GristmillError('SAFE_MODE', this.#witnesses.why(this.#past.sureEpoch))
   }
 
   /** Set while this namenode is the latest and has not taken over the jobs of the previous process. */
@@ -183,7 +167,7 @@ export class Succession {
 
   /** An operator confirms that this namenode is the latest. Throws if it is behind, or if its disk is full. */
   async believe(): Promise<void> {
-    this.#believed = true
+    this.#believed ||= !this.#witnesses.enough
     const why = this.#behind ?? this.#undecided
     if (why) throw why
     await this.#lookOnce()
@@ -200,7 +184,7 @@ export class Succession {
     // Journalled before a datanode learns of this epoch as one with changes.
     if (!this.#journalled) await journal.submit(becameSure, { nowMs: Math.floor(clock.now()) })
     this.#journalled = true
-    await onSure()
+    await onSure(this.#believed ? this.#witnesses.missing : [])
     this.#sure = true
   }
 
@@ -233,11 +217,10 @@ export class Succession {
     if (this.#behind) throw new GristmillError('STALE_EPOCH', this.#behind.message)
     if (verdict === 'unknown' && !this.#sure) {
       // After a registration it would remember this epoch, and its evidence of another copy would be lost.
-      this.#strange.add(node)
+      this.#witnesses.refused(node)
       throw this.doubt ?? justStarted()
     }
-    this.#met = true
-    this.#missing.delete(node)
+    this.#witnesses.registered(node, verdict)
     if (this.#sure) return
     // Before its attempts are taken over.
     await this.#lookOnce()

@@ -29,6 +29,9 @@ export const safemode: CommandSpec = {
     },
     {
       name: 'leave', args: '', about: 'end safe mode, however it began',
+      notes:
+        'A namenode that cannot tell whether its directory is an old copy then takes it for the latest, and no longer waits for the datanodes '
+        + 'that are missing. Before you confirm that, make sure that they will not come back.',
       options: [], examples: [['gristmill safemode leave', 'changes are possible again']],
       run: asked('leave'),
     },

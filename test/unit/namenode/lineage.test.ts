@@ -42,7 +42,7 @@ async function start({ journal, clock, disk }: Bench, beside?: Seen): Promise<St
   const succession = await (
     await Succession.begin({ world, journal, dir, beside })
   )({
-    awake: clock, knownNodes: [n1], nodeDeadMs: 1e9, onBehind: () => {},
+    awake: clock, witnesses: [n1], hadNodes: true, nodeDeadMs: 1e9, onBehind: () => {},
     onSure: async () => {
       sure++
     },

@@ -303,6 +303,24 @@ test('a node that is gone for good is not waited for after the next restart; one
   await sim.house.stop()
 })
 
+test('nodes that are all gone are waited for after the next restart, and no longer once another one is there', async () => {
+  const sim = new Sim(40, 3)
+  await sim.start()
+  await sim.pass(300)
+  const expected = (): string[] => [...knownNodes(sim.house.bench.journal.view)].map(known => known.node)
+  const forget = (): Promise<void> => forgetGone({ journal: sim.house.bench.journal, registry: sim.house.registry, clock: sim.clock })
+  for (const node of sim.nodes) node.kill()
+  await sim.pass(times.nodeDeadMs + 1000)
+  sim.clock.pass(600_000)
+  await forget()
+  expect(expected()).toEqual(['n0', 'n1', 'n2'])
+  sim.nodes[2]!.up = true
+  await sim.pass(1000)
+  await forget()
+  expect(expected()).toEqual(['n2'])
+  await sim.house.stop()
+})
+
 test('a stale node whose heartbeats return is asked for its free slots at once', async () => {
   const sim = new Sim(30, 1)
   await sim.start()

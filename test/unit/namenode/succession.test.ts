@@ -6,11 +6,14 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { recover } from '../../../namenode/backup/recover.ts'
-import { lastJob } from '../../../namenode/journal/recovered.ts'
+import { lastJob, recovered } from '../../../namenode/journal/recovered.ts'
+import { becameSure, started } from '../../../namenode/journal/starts.ts'
 import { Namenode } from '../../../namenode/namenode.ts'
 import { AwakeClock } from '../../../namenode/nodes/awakeclock.ts'
+import { hadNodes } from '../../../namenode/nodes/known.ts'
 import { Succession } from '../../../namenode/nodes/succession.ts'
 import type { NamenodeTimes } from '../../../namenode/times.ts'
+import { create } from '../../../namenode/writing/mutations.ts'
 import { address, nodeId, requestId } from '../../../src/base/ids.ts'
 import * as heartbeat from '../../../src/protocol/heartbeat.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
@@ -197,24 +200,64 @@ test('before a datanode that has seen a namenode has registered, what is there c
   await now.mkdir('/x')
 })
 
-test('the doubt of a namenode ends when an operator says so, and when other datanodes have come and the known ones had the time to', async () => {
+test('the doubt of a namenode ends when an operator says so, who gives up the datanodes that have not registered', async () => {
   const first = await live()
   await first.register()
   await first.end()
   const second = await live()
-  await expect(second.mkdir('/x')).rejects.toMatchObject(refused)
+  // New hardware: the datanode that it knew will not come back.
+  expect((await second.register(undefined, 'n2')).provisional).toBe(true)
+  await expect(second.mkdir('/x')).rejects.toMatchObject({
+    code: 'SAFE_MODE',
+    message: expect.stringMatching(/\(n1\) has not registered .* and n2, which it does not know, .*gristmill safemode leave/),
+  })
   await second.call(safety.safeMode, { action: 'leave' })
   await until(async () => {
     await second.mkdir('/x')
   })
+  const seen = seenOf(await second.register(undefined, 'n2'))
   await second.end()
 
-  const third = await live('nn', short)
-  await expect(third.mkdir('/y')).rejects.toMatchObject(refused)
-  await third.applied()
-  await until(async () => {
-    await third.mkdir('/y')
-  })
+  const third = await live()
+  await expect(third.mkdir('/y')).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('knows (n2)') })
+  await third.register(seen, 'n2')
+  await third.mkdir('/y')
+})
+
+test('a datanode that an operator gave up stays in the journal as long as no other one has registered', async () => {
+  const first = await live()
+  await first.register()
+  await first.end()
+  for (let starts = 0; starts < 2; starts++) {
+    const later = await live()
+    await expect(later.mkdir(`/${starts}`)).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('knows (n1)') })
+    await later.call(safety.safeMode, { action: 'leave' })
+    await later.end()
+  }
+})
+
+test('a datanode that is new does not end the doubt of an old copy, remembers nothing of it, and the latest directory takes it in', async () => {
+  const first = await live()
+  const before = seenOf(await first.register())
+  await first.end()
+  await copy('nn', 'copy')
+  const second = await live()
+  await second.register(before)
+  await second.mkdir('/new')
+  const newest = seenOf(await second.register(before))
+  await second.end()
+
+  const old = await live('copy', short)
+  const met = seenOf(await old.register(nothingSeen, 'n2'))
+  expect(met).toEqual(nothingSeen)
+  await expect(old.mkdir('/x')).rejects.toMatchObject(refused)
+  await expect(old.register(newest)).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+  await old.end()
+
+  const right = await live()
+  await right.register(met, 'n2')
+  await right.register(newest)
+  await right.mkdir('/x')
 })
 
 /** n1 is not awaited. */
@@ -342,24 +385,101 @@ test('a datanode that registers while nothing may be changed is noted when that 
   await expect(last.mkdir('/x')).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('none of the 3 datanodes') })
 })
 
-test('time in which the namenode was paused does not count as time to register', async () => {
+interface Doubting {
+  readonly succession: Succession
+  /** Evidence of a datanode that was there in the last epoch. */
+  readonly own: Seen
+  readonly sure: () => number
+  /** Lets time pass in steps; returns true if the doubt is over. */
+  pass(ms: number): Promise<boolean>
+  /** Lets the monotonic clock advance without a step of this process. */
+  pause(ms: number): void
+}
+
+/** A namenode that has just started, on virtual time. */
+async function doubting(witnesses: readonly string[], { hadNodes = true } = {}): Promise<Doubting> {
   const { journal, clock, disk } = await openBench()
+  await journal.submit(started, { incarnation: 'own', nowMs: 1, lineage: true })
+  await journal.submit(becameSure, { nowMs: 1 })
+  const { epoch, appliedSeq: seq, nextBlock } = journal.view.counters
   const awake = new AwakeClock(clock, { nodeStaleMs: 2_500 })
   let sure = 0
   const succession = await (await Succession.begin({ dir: '/nn', journal, world: { ...world, clock, disk } }))({
-    awake, knownNodes: [nodeId('n1'), nodeId('n2')], nodeDeadMs: 9_500, onBehind: () => {}, onSure: async () => { sure++ },
+    awake, witnesses: witnesses.map(nodeId), hadNodes, nodeDeadMs: 9_500, onBehind: () => {}, onSure: async () => { sure++ },
   })
-  await succession.meet(nodeId('n3'), nothingSeen)
-  clock.pass(20_000) // the monotonic clock advances without any check
-  expect(succession.doubt?.code).toBe('SAFE_MODE')
-  for (let ms = 0; ms < 9_500; ms += 500) {
-    await succession.look()
-    expect(succession.doubt?.code).toBe('SAFE_MODE')
-    clock.pass(500)
-  }
   await succession.look()
-  expect(succession.doubt).toBeUndefined()
-  expect(sure).toBe(1)
+  return {
+    succession, own: { epoch, incarnation: 'own', seq, nextBlock }, sure: () => sure,
+    async pass(ms) {
+      for (let passed = 0; passed < ms; passed += 500) {
+        clock.pass(500)
+        await succession.look()
+      }
+      return succession.doubt === undefined
+    },
+    pause: ms => { clock.pass(ms) },
+  }
+}
+
+test('time in which the namenode was paused does not count as time to register', async () => {
+  const { succession, own, sure, pass, pause } = await doubting(['n1', 'n2'])
+  await succession.meet(nodeId('n1'), own)
+  pause(20_000)
+  expect(succession.doubt?.code).toBe('SAFE_MODE')
+  expect(await pass(9_000)).toBe(false)
+  expect(await pass(500)).toBe(true)
+  expect(sure()).toBe(1)
+})
+
+const hourMs = 3_600_000
+
+test('no datanode but one in the journal that remembers the namenode ends its doubt, and the others have their time from then on', async () => {
+  const { succession, own, sure, pass } = await doubting(['n1', 'n2'])
+  const meet = (node: string, seen: Seen | undefined): Promise<void> => succession.meet(nodeId(node), seen)
+  // New ones, one of an older version, and one that was decommissioned or removed from the journal.
+  await meet('n3', nothingSeen)
+  await meet('n4', undefined)
+  await meet('n5', own)
+  expect(await pass(hourMs)).toBe(false)
+  // In the journal, but its disks are new.
+  await meet('n1', nothingSeen)
+  expect(await pass(hourMs)).toBe(false)
+  expect(succession.command.provisional).toBe(true)
+  await meet('n2', own)
+  expect([succession.doubt, sure()]).toEqual([undefined, 1])
+})
+
+test('datanodes that are started long after their namenode have the same time to register as others', async () => {
+  const { succession, own, sure, pass } = await doubting(['n1', 'n2'])
+  expect(await pass(hourMs)).toBe(false)
+  await succession.meet(nodeId('n1'), own)
+  expect(await pass(9_000)).toBe(false)
+  expect(await pass(500)).toBe(true)
+  expect(sure()).toBe(1)
+})
+
+test('a namenode that had datanodes and knows none any more waits for one that remembers it; a new one for none', async () => {
+  const { succession, own, sure, pass } = await doubting([])
+  await succession.meet(nodeId('n1'), nothingSeen)
+  expect(await pass(hourMs)).toBe(false)
+  expect(succession.doubt?.message).toMatch(/knows no datanode any more, and n1, .*gristmill safemode leave/)
+  await succession.meet(nodeId('n2'), own)
+  expect(await pass(9_000)).toBe(false)
+  expect(await pass(500)).toBe(true)
+  expect(sure()).toBe(1)
+  expect((await doubting([], { hadNodes: false })).succession.doubt).toBeUndefined()
+})
+
+test('block ids that were given out show that there were datanodes, and ids that a recovery has skipped do not', async () => {
+  const { journal, do: act } = await openBench()
+  const lose = (): Promise<unknown> => journal.submit(recovered, { epoch: 9, lossy: true, nowMs: 1, incarnation: 'x', lineage: true })
+  expect(hadNodes(journal.view)).toBe(false)
+  await lose()
+  expect(hadNodes(journal.view)).toBe(false)
+  await act(create, { path: '/f', replication: 1, blockBytes: 4096, blocks: 1 })
+  expect(hadNodes(journal.view)).toBe(true)
+  await lose()
+  expect(hadNodes(journal.view)).toBe(true)
 })
 
 test('of two copies that were both started, the one that no datanode has met is refused, and stays so however often it starts', async () => {
