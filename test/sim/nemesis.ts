@@ -6,6 +6,7 @@ import type { SimDataNode, SimNode } from '../kit/sim/node.ts'
 import type { Acks, Mark } from './acks.ts'
 import type { Site } from './fault/family.ts'
 import { handlerOf, victimOf, type Fault, type FaultAction } from './fault/index.ts'
+import { runsCopy } from './fault/metadata.ts'
 import { Ledger } from './ledger.ts'
 
 /** Fewer than a task has attempts. */
@@ -96,13 +97,13 @@ export class Nemesis implements Site {
       if (this.#over) return
       const undoing = Promise.resolve(handlerOf(action).undo?.(this, action))
       if (action.node === 'namenode') this.#namenodeReturns = undoing.catch(() => {})
-      if (kind === 'oldCopy' || kind === 'leftEarly') this.#copyEnds = undoing.catch(() => {})
+      if (runsCopy(kind)) this.#copyEnds = undoing.catch(() => {})
       await undoing
       this.#busy.delete(victim)
     }).catch((error: unknown) => {
       // Heal starts nodes that could not be started here; one that could not be rebuilt is lost.
       if (kind === 'restore') this.problems.push(`the namenode could not be brought back: ${(error as Error).message}`)
-      if (kind === 'oldCopy' || kind === 'leftEarly') this.problems.push(`an old copy was obeyed: ${(error as Error).message}`)
+      if (runsCopy(kind)) this.problems.push(`an old copy was obeyed: ${(error as Error).message}`)
       this.#busy.delete(victim)
     }).finally(() => { this.#running.delete(ended) })
     this.#running.add(ended)

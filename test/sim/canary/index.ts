@@ -127,7 +127,24 @@ export const canaries = {
     caughtBy: 2,
     about: 'the first datanode of its past ends the doubt of a namenode, also one that was switched off before its directory was copied',
     workload: 'files', profile: 'copies',
-    changes: [{ file: 'namenode/nodes/succession.ts', from: 'this.#met = true', to: 'this.#met = this.#believed = true' }],
+    changes: [
+      {
+        file: 'namenode/nodes/witnesses.ts', from: 'this.#rememberedMs ??= this.#options.awake.mono()',
+        to: 'this.#rememberedMs = Number.NEGATIVE_INFINITY',
+      },
+    ],
+  },
+  'new-datanode': {
+    caughtBy: 2,
+    about: 'a datanode that is new lets the doubt of a namenode end as one does that remembers it, and an old copy of its directory is obeyed',
+    workload: 'files', profile: 'copies',
+    changes: [
+      {
+        file: 'namenode/nodes/witnesses.ts',
+        from: "if (verdict === 'own' && (this.#all.has(node) || this.#all.size === 0)) this",
+        to: 'this',
+      },
+    ],
   },
   'doubt-remembered': {
     caughtBy: 2,

@@ -6,7 +6,7 @@ import { diskHandlers, diskDraws, type EachDiskFault } from './disk.ts'
 import type { FaultHandler, Draw, Nodes } from './family.ts'
 import { identityHandlers, identityDraws, type IdentityFault } from './identity.ts'
 import { machineHandlers, machineDraws, type MachineFault } from './machine.ts'
-import { metadataHandlers, metadataDraws, type MetadataFault } from './metadata.ts'
+import { metadataHandlers, metadataDraws, runsCopy, type MetadataFault } from './metadata.ts'
 import { networkHandlers, networkDraws, type NetworkFault } from './network.ts'
 import { sessionHandlers, sessionDraws, type SessionFault } from './session.ts'
 import { workerHandlers, workerDraws, type WorkerFault } from './worker.ts'
@@ -48,7 +48,7 @@ export const profiles = {
   beyond: ['damage', 'wipe', 'replace', 'newDisk', 'revert', 'kill', 'powerCut'],
   copies: ['oldCopy', 'leftEarly', 'kill', 'stop', 'pause', 'lossy'],
   // Without faults of the namenode's directory: they lose acknowledged writes, or need the other nodes healthy.
-  all: (Object.keys(draws) as Kind[]).filter(kind => kind !== 'restore' && kind !== 'oldCopy' && kind !== 'leftEarly'),
+  all: (Object.keys(draws) as Kind[]).filter(kind => kind !== 'restore' && !runsCopy(kind)),
 } as const satisfies Record<string, readonly Kind[]>
 export type Profile = keyof typeof profiles
 
@@ -76,7 +76,7 @@ export function faultsOf(
   // At least two, as the profile's name promises.
   if (profile === 'sessions') faults.push(draw('session'), draw('session'))
   for (const [named, kind] of [
-    ['restored', 'restore'], ['copies', 'oldCopy'], ['copies', 'leftEarly'],
+    ['restored', 'restore'], ['copies', 'oldCopy'], ['copies', 'leftEarly'], ['copies', 'freshFirst'],
   ] as const) {
     if (profile === named && !faults.some(({ action }) => action.kind === kind)) faults.push(draw(kind))
   }

@@ -1,7 +1,7 @@
 // Operations on a namenode's directory. `restore`: its disk is lost and the state restored from an earlier backup; only later
 // acknowledged writes may be missing. `oldCopy`: an earlier copy of the directory is started by mistake, without a recovery; it must accept
-// no write: neither when all datanodes with newer knowledge reach it, nor (`leftEarly`) when the first one to register was stopped before
-// the copy was made.
+// no write: neither when all datanodes with newer knowledge reach it, nor when the first one to register was stopped before the copy was
+// made (`leftEarly`) or is new (`freshFirst`).
 
 import type { SimCluster } from '../../kit/sim/cluster.ts'
 import type { DiskCopy, SimDataNode, SimNameNode } from '../../kit/sim/node.ts'
@@ -17,11 +17,20 @@ export type MetadataFault = { readonly kind: 'restore'; readonly node: 'namenode
    * for a while.
    */
   | { readonly kind: 'leftEarly'; readonly node: 'namenode'; readonly datanode: string; readonly ms: number }
+  /**
+   * The directory is copied now; after `ms` the copy runs in its place, and a datanode with new disks and a new identity is alone with it
+   * for longer than others take to be dead. That datanode stays in the cluster.
+   */
+  | { readonly kind: 'freshFirst'; readonly node: 'namenode'; readonly datanode: string; readonly ms: number }
+
+/** Faults that run a copy of the namenode's directory in its place. */
+export const runsCopy = (kind: string): boolean => kind === 'oldCopy' || kind === 'leftEarly' || kind === 'freshFirst'
 
 export const metadataDraws = {
   restore: random => ({ kind: 'restore', node: 'namenode', ms: lasts(random, 100, 15_000) }),
   oldCopy: random => ({ kind: 'oldCopy', node: 'namenode', ms: lasts(random, 500, 10_000) }),
   leftEarly: (random, { datanode }) => ({ kind: 'leftEarly', node: 'namenode', datanode: datanode(), ms: lasts(random, 1_500, 10_000) }),
+  freshFirst: (random, { datanode }) => ({ kind: 'freshFirst', node: 'namenode', datanode: datanode(), ms: lasts(random, 1_500, 10_000) }),
 } as const satisfies Record<string, Draw<MetadataFault>>
 
 /** Not on the namenode's own disk. */
@@ -34,6 +43,8 @@ const copyMs = 10_000
 const strayMs = 5_000
 /** Time for which the datanode is alone with the copy: it registers, and the other nodes are not declared dead yet. */
 const aloneMs = 3_000
+/** Time for which a new datanode is alone with the copy: the other nodes would be dead by then. */
+const freshMs = 11_000
 
 const marks = new WeakMap<MetadataFault, Mark>()
 const copies = new WeakMap<MetadataFault, DiskCopy>()
@@ -97,24 +108,62 @@ export const metadataHandlers: Deeds<MetadataFault> = {
       return true
     },
     async undo(site, action) {
-      const cluster = site.cluster as SimCluster
       const copy = copies.get(action)!
       const left = site.simulatedDatanode(action.datanode)!
-      const others = cluster.datanodes.filter(node => node !== left && node.running && !node.paused) as SimDataNode[]
-      if (left.running || others.length < 2 || !others.every(node => node.seenSeq > copy.seq))
-        return bringUp(site, { node: action.datanode }).catch(() => {})
-      const taken = await inItsPlace(site, copy, async () => {
-        for (const each of others) cluster.cut(each, cluster.namenode)
-        // Another fault may stop it again.
-        await Promise.race([bringUp(site, { node: action.datanode }).catch(() => {}), cluster.advance(aloneMs)])
-        const early = await strayWrites(site, 0, aloneMs)
-        for (const each of others) cluster.heal(each, cluster.namenode)
-        return early + await strayWrites(site, copyMs)
-      })
+      const others = informed(site, copy, left)
+      if (left.running || !others) return bringUp(site, { node: action.datanode }).catch(() => {})
+      const taken = await inItsPlace(site, copy, () => aloneWith(site, left, others, 0, aloneMs))
       if (taken > 0)
         throw new Error(`an old copy of the namenode's directory has taken ${taken} files of a datanode that had been switched off before`)
     },
   },
+  freshFirst: {
+    strike(site, action) {
+      const namenode = site.simulated('namenode') as SimNameNode | undefined
+      if (!namenode?.running || site.restoring || !site.simulatedDatanode(action.datanode)) return false
+      copies.set(action, namenode.copyDisk())
+      return true
+    },
+    async undo(site, action) {
+      const copy = copies.get(action)!
+      const fresh = site.simulatedDatanode(action.datanode)!
+      const others = informed(site, copy, fresh)
+      if (!others || !fresh.running || fresh.paused) return
+      // Killed first: replicas written between the check and the wipe would be lost.
+      await fresh.kill()
+      if (!await site.ledger.mayWipe(fresh)) return bringUp(site, { node: action.datanode }).catch(() => {})
+      const taken = await inItsPlace(site, copy, async () => {
+        await fresh.wipe()
+        return aloneWith(site, fresh, others, freshMs, strayMs)
+      })
+      if (taken > 0) throw new Error(`an old copy of the namenode's directory has taken ${taken} files of a datanode that is new`)
+    },
+  },
+}
+
+/**
+ * The datanodes other than `node`, if they are at least two, all run, and know more than the copy; else the two directories cannot be
+ * distinguished, and the copy may accept writes.
+ */
+function informed({ cluster }: Site, copy: DiskCopy, node: SimDataNode): SimDataNode[] | undefined {
+  const others = (cluster as SimCluster).datanodes.filter(each => each !== node && each.running && !each.paused)
+  return others.length >= 2 && others.every(each => each.seenSeq > copy.seq) ? others : undefined
+}
+
+/**
+ * Starts `node`, which is alone with the copy for `waitMs` and during writes of `patienceMs`, and then the others reach it. Returns the
+ * number of accepted files.
+ */
+async function aloneWith(
+  site: Site, node: SimDataNode, others: readonly SimDataNode[], waitMs: number, patienceMs: number,
+): Promise<number> {
+  const cluster = site.cluster as SimCluster
+  for (const each of others) cluster.cut(each, cluster.namenode)
+  // Another fault may stop it again.
+  await Promise.race([bringUp(site, { node: node.name }).catch(() => {}), cluster.advance(aloneMs)])
+  const early = await strayWrites(site, waitMs, patienceMs)
+  for (const each of others) cluster.heal(each, cluster.namenode)
+  return early + await strayWrites(site, copyMs)
 }
 
 /** Runs the copy in place of the namenode during `work`, and then the current state again. */
