@@ -28,9 +28,16 @@ export function scopedId(message: string, user: string, id: RequestId): RequestI
   return requestId(scope + id)
 }
 
-/** The id as its caller sent it, under which servers of earlier versions kept replies; undefined if `id` has no scope. */
+const isScoped = (id: string): boolean => id.length > prefixChars && id[0] === mark && id[prefixChars - 1] === mark
+
+/**
+ * The id as its caller sent it, under which servers of earlier versions kept replies; undefined if `id` has no scope. Also undefined if
+ * the caller's id has the form of a scoped one: under that, the reply to another user or to another message may be kept.
+ */
 export function unscopedId(id: RequestId): RequestId | undefined {
-  return id.length > prefixChars && id[0] === mark && id[prefixChars - 1] === mark ? requestId(id.slice(prefixChars)) : undefined
+  if (!isScoped(id)) return undefined
+  const sent = id.slice(prefixChars)
+  return isScoped(sent) ? undefined : requestId(sent)
 }
 
 /** Mutations in progress, by scoped id. */

@@ -206,6 +206,10 @@ test('an answer that an earlier version kept, under the id as it came, is found 
   expect(await make(bench, '/a', scopedId('namespace.mkdir', 'ann', requestId('c:1')))).toEqual(before)
   await make(bench, '/b', scopedId('namespace.mkdir', 'ann', requestId('c:2')))
   expect(await outcome(make(bench, '/b', scopedId('namespace.mkdir', 'bob', requestId('c:2'))))).toBe('EEXIST')
+  // Nor if that caller sends the scoped id of the other one, with whatever message.
+  const crafted = scopedId('namespace.remove', 'bob', scopedId('namespace.mkdir', 'ann', requestId('c:2')))
+  expect(bench.journal.hasAnswer(crafted)).toBe(false)
+  expect(await outcome(make(bench, '/b', crafted))).toBe('EEXIST')
 })
 
 /** Takes `ms` of the journal's time. */

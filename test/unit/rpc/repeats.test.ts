@@ -19,6 +19,7 @@ test('an id belongs to its user and its message: others that choose the same one
   expect(scopedId('namespace.mkdir', 'bob', own)).not.toBe(own)
   expect(unscopedId(own)).toBe(id)
   expect(unscopedId(id)).toBeUndefined()
+  expect(unscopedId(scopedId('namespace.rename', 'bob', own))).toBeUndefined()
 })
 
 test('a repeat of a request that is under way gets its outcome, be it a refusal, and its work is done once', async () => {
