@@ -2,7 +2,7 @@
 // wires, loaded programs) is kept from task to task.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
-import type { AttemptId } from '../../src/base/ids.ts'
+import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log, LogFields } from '../../src/ports/log.ts'
@@ -15,7 +15,7 @@ import { TaskContext } from './context.ts'
 import { toFailure } from './failure.ts'
 import { ExecutorSession } from './session.ts'
 import { LogWriter } from './logs.ts'
-import type { FromExecutor, AttemptOutcome, ToExecutor } from './messages.ts'
+import { failed, type FromExecutor, type AttemptOutcome, type ToExecutor } from './messages.ts'
 import { TaskAttempt } from './task.ts'
 
 interface ChildWorld {
@@ -41,6 +41,7 @@ export class TaskRunnerChild {
   #session: ExecutorSession | undefined
   #task: TaskAttempt | undefined
   #attempt: AttemptId | undefined
+  #job: JobId | undefined
   #log: LogWriter | undefined
   #failed = false
 
@@ -50,8 +51,11 @@ export class TaskRunnerChild {
   print(bytes: Uint8Array): void { this.#log?.write(bytes) }
 
   async run({ work, setup }: ToExecutor): Promise<void> {
-    const { disk, seeded, print } = this.#world
+    const { disk, seeded, print, started } = this.#world
     this.#attempt = work.attempt
+    this.#job = work.job
+    this.#send({ kind: 'began', attempt: work.attempt })
+    started?.begin(work.job)
     const log = this.#log = new LogWriter(disk, setup.dir, work.attempt)
     let outcome: AttemptOutcome
     try {
@@ -66,9 +70,9 @@ export class TaskRunnerChild {
         print,
       })
       this.#task = new TaskAttempt({
-        session, work, program, context, started: this.#world.started,
+        session, work, program, context, started,
         onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }),
-        onLate: error => this.fatal(error),
+        onLate: error => this.#late(error),
       })
       outcome = await this.#task.run()
     } catch (error) {
@@ -82,21 +86,32 @@ export class TaskRunnerChild {
 
   /**
    * Ends the attempt because the process cannot continue: an uncaught error, an `emit` of an earlier task, or the program calls
-   * `process.exit`. The outcome is written to the channel before this returns.
+   * `process.exit`. The outcome is written to the channel before this returns. REQUIRES: called by the code that is to blame, or in its
+   * asynchronous context: an attempt is not failed for what another job has left running, it is ended and runs again elsewhere.
    */
   fatal(thrown: unknown): void {
-    if (!this.#attempt) {
-      this.#send({
-        kind: 'log', level: 'warn',
-        message: 'an executor ends because of what a program left running',
-        fields: { error: asError(thrown).message },
-      })
-      return
-    }
+    const by = this.#world.started?.job
+    const { message } = asError(thrown)
+    const isOther = by !== undefined && by !== this.#job
+    if (!this.#attempt || isOther) this.#warn('an executor ends because of what a program left running', { error: message, job: by })
+    if (!this.#attempt) return
+    if (isOther) return this.#finish(failed('killed', `the task's process ended because of what ${by} had left running in it: ${message}`))
     // EINVAL has the stack of its caller in the program, like an error of the program itself.
     this.#finish(
       toFailure(thrown instanceof GristmillError && thrown.code !== 'EINVAL' ? thrown : new FunctionFailed(thrown, {}), this.#task),
     )
+  }
+
+  /** An `emit` of a task that has ended. */
+  #late(error: Error): void {
+    if (this.#attempt) return this.fatal(error)
+    this.#warn('a program has called emit after its task had ended; the record is lost', {
+      error: error.message, job: this.#world.started?.job,
+    })
+  }
+
+  #warn(message: string, fields: LogFields): void {
+    this.#send({ kind: 'log', level: 'warn', message, fields })
   }
 
   #finish(outcome: AttemptOutcome): void {

@@ -1,5 +1,6 @@
 // Handle of one executor process in the datanode. The process is idle, runs one attempt, or has exited. Invariant: each attempt given
-// to it ends with exactly one outcome, whatever the user's code does: the one that the process sends, or one made from its exit.
+// to it ends with exactly one outcome, whatever the user's code does: the one that the process sends, or one made from its exit. The
+// exit of a process that had not taken the attempt yet is none of the attempt's.
 
 import { assert } from '../../src/base/assert.ts'
 import { MiB, formatBytes, formatDuration } from '../../src/base/units.ts'
@@ -41,8 +42,10 @@ const jobsMax = 100
 
 interface Running {
   readonly attempt: AttemptId
-  readonly resolve: (outcome: AttemptOutcome) => void
+  readonly resolve: (outcome: AttemptOutcome | undefined) => void
   readonly cancels: Array<() => void>
+  /** The process has taken it. */
+  began: boolean
   counters: Counters
   fraction: number
   /** Outcome of a killed attempt. */
@@ -90,14 +93,20 @@ export class Executor {
   get isWorn(): boolean { return this.#jobs.size >= jobsMax || this.#jobEnded }
   get progress(): { readonly counters: Counters; readonly fraction: number } | undefined { return this.#running }
 
-  /** Runs an attempt. Never rejects. After a failure the process is not reused: it exits or is killed. */
-  run(work: TaskWork, setup: Omit<Setup, 'scratch'>): Promise<AttemptOutcome> {
+  /**
+   * Runs an attempt. Never rejects. After a failure the process is not reused: it exits or is killed. Undefined: the process had run tasks
+   * and ended, because of what they had left running, before it took this one; another process can run it.
+   */
+  run(work: TaskWork, setup: Omit<Setup, 'scratch'>): Promise<AttemptOutcome | undefined> {
     assert(this.isIdle, 'an executor runs one attempt at a time')
     const { clock } = this.#options
+    const isWarm = this.#jobs.size > 0
     this.#outputTail = ''
     this.#jobs.add(work.job)
     return new Promise(resolve => {
-      const running: Running = { attempt: work.attempt, resolve, cancels: [], counters: {}, fraction: 0, verdict: undefined }
+      const running: Running = {
+        attempt: work.attempt, resolve, cancels: [], began: !isWarm, counters: {}, fraction: 0, verdict: undefined,
+      }
       this.#running = running
       if (work.deadlineMs > 0) {
         running.cancels.push(clock.after(work.deadlineMs, () => {
@@ -165,6 +174,9 @@ export class Executor {
       case 'spawned':
         this.#spawned = true
         return
+      case 'began':
+        if (running?.attempt === message.attempt) running.began = true
+        return
       case 'log':
         return this.#options.log[message.level](message.message, { executor: this.pid, attempt: running?.attempt, ...message.fields })
       case 'progress':
@@ -188,7 +200,10 @@ export class Executor {
   #exit({ code, signal }: { code: number | null; signal: string | null }): void {
     this.#exited = true
     const running = this.#running
-    if (running) this.#settle(running.verdict ?? failed('program', this.#exitCause(code, signal), running.counters))
+    if (running) {
+      const ended = running.began ? failed('program', this.#exitCause(code, signal), running.counters) : undefined
+      this.#settle(running.verdict ?? ended)
+    }
     this.#options.onExit(this)
   }
 
@@ -203,7 +218,7 @@ export class Executor {
     return `the program ended its process with exit code ${code} before the task was done; a task ends by itself when its input does`
   }
 
-  #settle(outcome: AttemptOutcome): void {
+  #settle(outcome: AttemptOutcome | undefined): void {
     const running = this.#running!
     this.#running = undefined
     for (const cancel of running.cancels) cancel()

@@ -32,6 +32,8 @@ export type ToExecutor = { readonly kind: 'run'; readonly work: TaskWork; readon
 export type FromExecutor =
   /** The process is warm. */
   | { readonly kind: 'ready' }
+  /** The process has taken the attempt: from now on its outcome is the attempt's. */
+  | { readonly kind: 'began'; readonly attempt: AttemptId }
   /** The program has started at least one process. */
   | { readonly kind: 'spawned' }
   | { readonly kind: 'progress'; readonly attempt: AttemptId; readonly counters: Counters; readonly fraction: number }

@@ -1,14 +1,18 @@
-// End of a task: waits for work that the program's functions left running, or fails the attempt. Invariant: a record emitted after its
-// function has returned is never lost silently: either the late `emit` is seen and fails the attempt, or no `emit` is reachable any more.
-// Exception: an unref'd timer that is due in more than 5 s is told in the attempt's log only. Node ends a program without waiting for it,
-// and such timers are nearly always time limits; an `emit` that the program keeps in a variable would make each of them a suspect. If it
-// calls `emit` all the same while the process lives, the task that runs then fails (`Turns.afterwards`).
+// End of a task: waits for work that the program has left running, or fails the attempt. Invariant: a record emitted after its function
+// has returned is never lost silently: either the late `emit` is seen and fails the attempt, or no `emit` is reachable any more.
+// Exception: work with unref() that the table lets go is told in the attempt's log only. Node ends a program without waiting for it, and
+// it is nearly always a time limit, or a connection that is kept open; an `emit` that the program keeps in a variable would make each of
+// them a suspect. If it calls `emit` all the same while the process lives, the task that runs then fails (`Turns.afterwards`).
 //
 //   still running, and the program can reach an `emit`     waited for; if it does not end, the attempt fails with its name
-//   unref'd, and the program can reach an `emit`           the same for processes and threads. Timers of at most 5 s are waited for, an
-//                                                          interval once, and never fail the attempt; the log names one that is due later
-//   still running, and no `emit` can be reached            requests and short timers are waited for up to 10 s; the rest is ignored:
-//                                                          a connection that is kept open, a time limit that was not needed
+//   unref'd, and the program can reach an `emit`           the same for processes and threads. Timers of at most 5 s are waited for until
+//                                                          they have called back once, streams that may get a reply for 5 s; they never
+//                                                          fail the attempt, and the log names one that is left
+//   still running, and no `emit` can be reached            requests and short timers of this task are waited for up to 10 s; the rest is
+//                                                          ignored: a connection that is kept open, a time limit that was not needed
+//
+// Waits are counted by their own sleeps and not by the clock: a process that was paused, or whose event loop the program has blocked, gets
+// the same number of turns to call back.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { formatDuration } from '../../src/base/units.ts'
@@ -32,16 +36,19 @@ const looseMs = 10_000
 const shortTimerMs = 1_000
 /** Longest delay of unref'd timers that are waited for: batches of a client's records, not time limits of its requests. */
 const unrefTimerMs = 5_000
+/** Longest wait for unref'd streams. */
+const unrefStreamMs = 5_000
 /** Wait for messages in flight between threads of this process. */
 const unseenMs = 200
 const lookMs = { first: 1, max: 50 }
 /** A garbage collection takes about 10 ms: the first is run early, later ones at growing intervals. */
-const collectMs = { first: 0, max: 1_000 }
+const collectMs = { first: 100, max: 1_000 }
 
 /** Throws FunctionFailed with a stack of the program. REQUIRES: the last turn has ended. */
 export async function untilQuiet(parts: QuietParts, name: 'map' | 'reduce'): Promise<void> {
   const { clock, started, turns } = parts
   turns.release()
+  started?.mark()
   // Lets promises that the program does not await settle or reject first.
   await clock.yield()
   if (started) await settle({ ...parts, started }, name)
@@ -49,69 +56,69 @@ export async function untilQuiet(parts: QuietParts, name: 'map' | 'reduce'): Pro
 }
 
 async function settle({ clock, started, turns, note }: QuietParts & { started: Started }, name: string): Promise<void> {
-  const from = clock.mono()
-  let busyAt = from
+  let waitedMs = 0
+  let busyMs = 0
   let waitMs = lookMs.first
-  let collectAt = from + collectMs.first
-  let everyMs = 100
+  let collectAt = 0
+  let everyMs = collectMs.first
   for (let held = true; !turns.late;) {
-    if (held && clock.mono() >= collectAt && waitMs > lookMs.first) {
+    if (held && waitedMs > 0 && waitedMs >= collectAt) {
       started.collect()
       held = turns.isHeld
-      collectAt = clock.mono() + everyMs
+      collectAt = waitedMs + everyMs
       everyMs = Math.min(everyMs * 2, collectMs.max)
     }
-    const now = clock.mono()
     const all = started.pending()
-    const pending = all.filter(work => (held ? mayEmit(work, now - from) : ends(work)))
-    if (pending.length > 0) busyAt = now
-    else if (!held || !started.unseen || now - busyAt > unseenMs) {
-      const left = held ? all.find(work => isUnrefTimer(work) && work.afterMs > unrefTimerMs) : undefined
-      if (left) {
-        started.collect()
-        if (turns.isHeld) note?.(unwaited(left, name))
-      }
+    const pending = all.filter(work => (held ? mayEmit(work, waitedMs) : ends(work)))
+    if (pending.length > 0) busyMs = waitedMs
+    const isOver = pending.length === 0 && (!held || !started.unseen || waitedMs - busyMs > unseenMs)
+    if (isOver || waitedMs > (held ? heldMs : looseMs)) {
+      const stuck = held ? pending.find(work => !isIdler(work)) : undefined
+      if (stuck) throw new FunctionFailed(unended(stuck, name), {})
+      const left = held ? all.find(isIdler) : undefined
+      if (!left) return
+      started.collect()
+      if (turns.isHeld) note?.(unwaited(left, name))
       return
     }
-    if (!held && now - from > looseMs) return
-    if (held && now - from > heldMs) {
-      const stuck = pending.find(({ kind, unref }) => kind !== 'timer' || !unref)
-      if (!stuck) return
-      throw new FunctionFailed(unended(stuck, name), {})
-    }
     await clock.sleep(waitMs)
+    waitedMs += waitMs
     waitMs = Math.min(waitMs * 2, lookMs.max)
   }
 }
 
-/**
- * For work that runs while an `emit` can be reached. An unref'd timer that is due too late is a time limit, or an internal timer of a
- * library.
- */
-const mayEmit = (work: StartedWork, passedMs: number): boolean =>
-  !isUnrefTimer(work) || (work.afterMs <= unrefTimerMs && (!work.repeats || passedMs <= work.afterMs + lookMs.max))
+/** For work that runs while an `emit` can be reached. */
+function mayEmit(work: StartedWork, waitedMs: number): boolean {
+  if (!isIdler(work)) return true
+  return work.kind === 'timer' ? work.afterMs <= unrefTimerMs && !work.fired : waitedMs <= unrefStreamMs
+}
 
-const isUnrefTimer = ({ kind, unref }: StartedWork): boolean => kind === 'timer' && unref
+/** True for work that may be let go while an `emit` can be reached: a time limit, an idle check of a library, a connection that is kept. */
+const isIdler = ({ kind, unref }: StartedWork): boolean => unref && (kind === 'timer' || kind === 'stream')
 
-/** For work that runs while no `emit` can be reached: true if it will end soon. */
-const ends = ({ kind, afterMs, unref }: StartedWork): boolean =>
-  !unref && (kind === 'request' || (kind === 'timer' && afterMs <= shortTimerMs))
+/** For work that runs while no `emit` can be reached: true if it will end soon. Work of the module and of earlier tasks may never end. */
+const ends = ({ kind, afterMs, repeats, unref, earlier }: StartedWork): boolean =>
+  !unref && !earlier && (kind === 'request' || (kind === 'timer' && !repeats && afterMs <= shortTimerMs))
 
-function unwaited({ begun, afterMs }: StartedWork, name: string): Error {
+const starterOf = ({ earlier }: StartedWork, name: string): string =>
+  earlier ? 'the program has started at the top of its module or in an earlier task' : `${name} has started`
+
+function unwaited(work: StartedWork, name: string): Error {
+  const { what, kind, afterMs, begun } = work
   const told = new Error(
-    `the task did not wait for a timer of ${formatDuration(afterMs)} with unref() that ${name} has started, and an emit can still be reached; `
-      + 'if the timer uses it, await it; if not, keep no emit in a variable that outlives its call',
+    `the task did not wait for ${what}${kind === 'timer' ? ` of ${formatDuration(afterMs)}` : ''} with unref() that ${starterOf(work, name)}, `
+      + 'and an emit can still be reached; if it calls emit, await it; if not, keep no emit in a variable that outlives its call',
   )
   told.name = 'Note'
   told.stack = begun.stack ?? ''
   return told
 }
 
-function unended({ what, begun }: StartedWork, name: string): GristmillError {
+function unended(work: StartedWork, name: string): GristmillError {
   const error = new GristmillError(
     'EINVAL',
-    `${what} that ${name} has started has not ended ${formatDuration(heldMs)} after the last record, and may still emit; await it, or end it in teardown; and keep no emit in a variable that outlives its call`,
+    `${work.what} that ${starterOf(work, name)} has not ended ${formatDuration(heldMs)} after the last record, and may still emit; await it, or end it in teardown; and keep no emit in a variable that outlives its call`,
   )
-  error.stack = begun.stack ?? ''
+  error.stack = work.begun.stack ?? ''
   return error
 }

@@ -162,16 +162,20 @@ export class TaskRunner implements Runner {
     const { work } = attempt
     const { node, host, rack, namenode, secret, dir, cluster, nowMs, memoryBytes } = this.#host
     await this.#prepare(work)
-    const executor = await this.#pool.take(work)
-    try {
-      if (attempt.killed !== undefined) return failed('killed', attempt.killed)
-      attempt.executor = executor
-      return await executor.run(work, {
-        cluster: cluster(), node, host, rack, namenode, secret, dir, user: work.user, nowMs: nowMs(),
-        memoryBytes: work.memoryBytes || memoryBytes,
-      })
-    } finally {
-      this.#pool.give(executor)
+    // Ends after one round for each warm process at most: a new one gives an outcome.
+    for (;;) {
+      const executor = await this.#pool.take(work)
+      try {
+        if (attempt.killed !== undefined) return failed('killed', attempt.killed)
+        attempt.executor = executor
+        const outcome = await executor.run(work, {
+          cluster: cluster(), node, host, rack, namenode, secret, dir, user: work.user, nowMs: nowMs(),
+          memoryBytes: work.memoryBytes || memoryBytes,
+        })
+        if (outcome) return outcome
+      } finally {
+        this.#pool.give(executor)
+      }
     }
   }
 

@@ -7,6 +7,7 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Modules } from '../../src/ports/modules.ts'
 import type { Net } from '../../src/ports/net.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { Started } from '../../src/ports/started.ts'
 import { FileClient } from '../../src/file/client.ts'
 import { Wires } from '../../src/file/wires.ts'
 import { planOf, type PlannedProgram } from '../../src/plan/planof.ts'
@@ -26,6 +27,8 @@ interface ExecutorSessionOptions {
   readonly log: Log
   readonly setup: Setup
   readonly modules?: Modules | undefined
+  /** Tracks work that modules start while they are loaded. */
+  readonly started?: Started | undefined
 }
 
 /** Programs kept in the cache, the newest ones. Each job has its own instance of its module, which stays in memory in any case. */
@@ -41,16 +44,18 @@ export class ExecutorSession {
   readonly wires: Wires
   readonly tokens: BlockTokens
   readonly #modules: Modules | undefined
+  readonly #started: Started | undefined
   readonly #time: ClusterTime
   readonly #programs = new Map<string, Promise<PlannedProgram>>()
 
-  constructor({ clock, disk, random, net: open, log, setup, modules }: ExecutorSessionOptions) {
+  constructor({ clock, disk, random, net: open, log, setup, modules, started }: ExecutorSessionOptions) {
     const { secret, user, cluster, namenode, node, host, scratch } = setup
     this.clock = clock
     this.disk = disk
     this.log = log
     this.setup = setup
     this.#modules = modules
+    this.#started = started
     const net = open(log)
     const credentials = new Credentials({ secret, user, cluster, clock, random })
     this.caller = new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: node, patient: true })
@@ -78,8 +83,10 @@ export class ExecutorSession {
     return loading
   }
 
+  #call<T>(work: () => T): T { return this.#started ? this.#started.call(work) : work() }
+
   async #load({ program, params, job, fingerprint }: TaskWork): Promise<PlannedProgram> {
-    const planned = await planOf({ disk: this.disk, modules: this.#modules }, {
+    const planned = await planOf({ disk: this.disk, modules: this.#modules, call: work => this.#call(work) }, {
       id: program.id, dir: `${this.setup.dir}/programs`, params, instance: job,
       fetch: async () => {
         const pieces: Buffer[] = []

@@ -76,7 +76,7 @@ export class TaskAttempt {
     const output = this.#output = await openOutput(session, work, this.#stage, index => this.#function(index))
     try {
       const { started } = this.#options
-      started?.reset()
+      started?.begin(work.job)
       const turns = new Turns(output.sink.emit)
       await this.#setup()
       if (work.input.kind === 'split') await this.#map(new SplitSource(session, work.input), output.sink, turns)

@@ -1,32 +1,41 @@
-// Port: asynchronous work that users' functions leave running: timers, requests and handles that started while one of them ran and
-// have not ended.
+// Port: asynchronous work that a program leaves running: timers, requests and handles that started while its module was loaded or one of
+// its functions ran, and have not ended.
 
 export interface StartedWork {
   /** `a timer`, `a connection`. */
   readonly what: string
-  /** `request`: ends by itself. `handle`: stays until it is closed, busy or not. `timer`: see `afterMs`. */
-  readonly kind: 'request' | 'timer' | 'handle'
+  /**
+   * `request`: ends by itself. `timer`: see `afterMs`. `stream`: a connection or socket, told while it is unref'd only if a reply may be on
+   * its way. `handle`: stays until it is closed, busy or not.
+   */
+  readonly kind: 'request' | 'timer' | 'stream' | 'handle'
   /** For a timer: its delay in milliseconds. */
   readonly afterMs: number
   /** A timer of setInterval. */
   readonly repeats: boolean
+  /** It has called back since `mark`. */
+  readonly fired: boolean
   /** The work does not keep the process running (`unref`). */
   readonly unref: boolean
+  /** It was started before the task, at the top of the module or by an earlier task, or by a callback of such work. */
+  readonly earlier: boolean
   /** Its stack shows the place where the work started. */
   readonly begun: Error
 }
 
 export interface Started {
-  /** Calls a user's function and tracks the work that it starts, directly or indirectly. */
+  /** Calls code of the program and tracks the work that it starts, directly or indirectly. */
   call<T>(work: () => T): T
-  /**
-   * Work still running. Unreferenced work is included for timers, processes and threads, but not for sockets, which may be idle.
-   */
+  /** Begins a task of a job: work that was started before is told as `earlier` from now on. */
+  begin(job: string): void
+  /** The job whose code runs now: a function of its program, or a callback of work that one has started; undefined outside of programs. */
+  readonly job: string | undefined
+  /** Work still running. Unreferenced work is included, except for servers, watches on files, and streams that are idle. */
   pending(): StartedWork[]
-  /** Since `reset`, work was started whose end cannot be observed: messages between threads. */
+  /** Forgets which work has called back (`fired`). */
+  mark(): void
+  /** The program has open message ports. Messages between threads cannot be observed. */
   readonly unseen: boolean
-  /** Forgets requests and timers of earlier work; open handles stay tracked, since they may be used again. */
-  reset(): void
   /** Collects garbage, so that weak references are accurate. Takes about 10 ms. */
   collect(): void
 }

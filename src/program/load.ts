@@ -26,6 +26,8 @@ export interface LoadWorld {
   readonly disk: Disk
   /** Default: Node's. */
   readonly modules?: Modules | undefined
+  /** Calls the program's own code: its module, and its default export if that is a function. Default: calls it directly. */
+  readonly call?: (<T>(work: () => T) => T) | undefined
 }
 
 export interface LoadOptions {
@@ -52,7 +54,7 @@ const nodeModules: Modules = Object.freeze({
 
 /** Throws PROGRAM_INVALID if the program cannot be loaded or exports no job, CORRUPT if the fetched bundle has another hash. */
 export async function loadProgram(
-  { disk, modules = nodeModules }: LoadWorld,
+  { disk, modules = nodeModules, call = work => work() }: LoadWorld,
   options: LoadOptions,
 ): Promise<Program> {
   const file = bundleFile(options.dir, options.id)
@@ -64,12 +66,15 @@ export async function loadProgram(
   if (options.fetchAsset) await keepAssets(disk, assetDir, assets, { instance: options.instance, fetchAsset: options.fetchAsset })
   let exported: unknown
   try {
-    const module = (await modules.load(file, options.instance)) as { default?: unknown }
+    const module = (await call(() => modules.load(file, options.instance))) as { default?: unknown }
     exported = module.default
     // A CommonJS module compiled from an ES module (tsc) has its default export in a field `default`.
     if (isCompiled(exported)) exported = exported.default
     // A program may be built from its parameters.
-    if (typeof exported === 'function') exported = await (exported as (params: Params) => unknown)(options.params)
+    if (typeof exported === 'function') {
+      const build = exported as (params: Params) => unknown
+      exported = await call(() => build(options.params))
+    }
   } catch (error) {
     const { message, stack } = stacks.describe(error)
     throw new GristmillError('PROGRAM_INVALID', `the program cannot be loaded: ${message}`, {

@@ -75,7 +75,7 @@ test('a process is worn after a hundred jobs, however many tasks each had', asyn
       const work = workOf(`job${i}`)
       const running = executor.run(work, setup)
       says(done(work))
-      expect((await running).kind).toBe('done')
+      expect((await running)?.kind).toBe('done')
     }
   }
   expect([executor.isWorn, executor.isIdle]).toEqual([true, true])
@@ -87,6 +87,35 @@ test('an exit without a word is a failure of the program, with its code', async 
   child.onExit({ code: 0, signal: null })
   expect(await running).toMatchObject({ kind: 'failed', cause: 'program', failure: { message: expect.stringMatching(/exit code 0/) } })
   expect([executor.isIdle, state.gone]).toEqual([false, 1])
+})
+
+test('the end of a process between two tasks is not an outcome of the second one', async () => {
+  for (const began of [false, true]) {
+    const { executor, child, says } = started()
+    const first = workOf('job1')
+    const running = executor.run(first, setup)
+    says(done(first))
+    await running
+    const second = workOf('job2')
+    const next = executor.run(second, setup)
+    says({ kind: 'began', attempt: first.attempt })
+    if (began) says({ kind: 'began', attempt: second.attempt })
+    child.onExit({ code: 1, signal: null })
+    if (began) expect(await next).toMatchObject({ kind: 'failed', cause: 'program' })
+    else expect(await next).toBe(undefined)
+  }
+})
+
+test('a kill of a process that has not taken its attempt ends the attempt', async () => {
+  const { executor, child, says } = started()
+  const first = workOf('job1')
+  const running = executor.run(first, setup)
+  says(done(first))
+  await running
+  const next = executor.run(workOf('job2'), setup)
+  executor.kill('the attempt was cancelled')
+  child.onExit({ code: null, signal: 'SIGKILL' })
+  expect(await next).toMatchObject({ kind: 'failed', cause: 'killed' })
 })
 
 test('a full heap is recognised by the runtime\'s last output', async () => {
@@ -149,6 +178,6 @@ test('a process whose attempt failed gets no other one, and is ended', async () 
     kind: 'finished', attempt: work.attempt,
     outcome: { kind: 'failed', cause: 'program', failure: { code: 'TASK_FAILED', message: 'no' }, counters: {} },
   })
-  expect((await running).kind).toBe('failed')
+  expect((await running)?.kind).toBe('failed')
   expect([executor.isIdle, state.killed]).toEqual([false, 1])
 })

@@ -1,6 +1,9 @@
+import { once } from 'node:events'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { Bench, program, type Failed } from './kit.ts'
+import { Executor } from '../../../datanode/executor/executor.ts'
+import { Bench, program, type Done, type Failed } from './kit.ts'
 
 // Misbehaving programs: the attempt fails with a reason that the program's author understands, and the node continues.
 
@@ -248,6 +251,146 @@ test.each<[string, string, RegExp]>([
     expect.stringMatching(/emit was called after (map|reduce) had returned; await what/),
   ])
   expect(failure.stack).toMatch(place)
+})
+
+const echo = (delayMs: number): string =>
+  `const p = require('node:worker_threads').parentPort; p.on('message', line => setTimeout(() => p.postMessage(line), ${delayMs}))`
+
+/** A module with a thread that answers each line. */
+const asking = (start: string) => `import { Worker } from 'node:worker_threads'
+const worker = new Worker(${JSON.stringify(echo(300))}, { eval: true })${start}
+const waiting: ((line: string) => void)[] = []
+worker.on('message', line => waiting.shift()!(line))
+const ask = (line: string) => new Promise<string>(done => { waiting.push(done); worker.postMessage(line) })
+`
+/** A module with a connection to a server that answers each line. */
+const connected = (start: string) => `import { connect } from 'node:net'
+const socket = connect(PORT, '127.0.0.1')${start}
+const waiting: ((line: string) => void)[] = []
+socket.on('data', bytes => { for (const line of String(bytes).trim().split('\\n')) waiting.shift()!(line) })
+const ask = (line: string) => new Promise<string>(done => { waiting.push(done); socket.write(line + '\\n') })
+`
+const buffering = (start: string) => `let last: any
+const lines: string[] = []
+${start}
+function flush() { for (const line of lines.splice(0)) last(line, 1) }
+`
+
+test.each<[string, string, string]>([
+  ['a thread', asking(''), `map(line: string, emit) { line.split(' ').forEach(async word => emit(await ask(word), 1)) }`],
+  ['an unref thread', asking('; worker.unref()'), `map(line: string, emit) { ask(line).then(word => emit(word, 1)) }`],
+  ['a connection', connected(''), `map(line: string, emit) { ask(line).then(word => emit(word, 1)) }`],
+  ['an unref connection', connected('; socket.unref()'), `map(line: string, emit) { ask(line).then(word => emit(word, 1)) }`],
+  [
+    'a queue of promises', `const queue: (() => void)[] = []\nsetInterval(() => { for (const go of queue.splice(0)) go() }, 200)\n`,
+    `map(line: string, emit) { new Promise<void>(go => queue.push(go)).then(() => emit(line, 1)) }`,
+  ],
+  ['an interval', buffering('setInterval(flush, 300)'), `map(line: string, emit) { last = emit; lines.push(line) }`],
+  ['an unref interval', buffering('setInterval(flush, 300).unref()'), `map(line: string, emit) { last = emit; lines.push(line) }`],
+  [
+    'an unref interval that starts when the module has waited', buffering('await null; setInterval(flush, 300).unref()'),
+    `map(line: string, emit) { last = emit; lines.push(line) }`,
+  ],
+  [
+    'a channel', `const { port1, port2 } = new MessageChannel()\nport2.onmessage = ({ data }) => { port2.postMessage(data) }\nport2.unref()\n`,
+    `map(line: string, emit) { port1.onmessage = ({ data }) => { emit(data, 1) }; port1.unref(); port2.postMessage(line); port1.postMessage(line) }`,
+  ],
+])('records that depend on work of the module\'s top are never lost in silence: %s', async (_, top, body) => {
+  const server = createServer(socket => {
+    socket.on('error', () => {}).on('data', bytes => { setTimeout(() => { socket.write(bytes) }, 300) })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  try {
+    const text = top.replace('PORT', String((server.address() as AddressInfo).port)) + program(body)
+    const { cause, failure } = await bench.fails(text, '/in')
+    expect([cause, failure.message]).toEqual(['program', expect.stringMatching(/emit was called after map had returned; await what/)])
+    expect(failure.stack).toMatch(/program\.ts:\d+:/)
+  } finally {
+    server.close()
+  }
+})
+
+test('a record that depends on a timer of an earlier task is not lost in silence', async () => {
+  const job = 'earlier'
+  const text = buffering('') + program(`map(line: string, emit) { if (last) { last = emit; lines.push(line) } else { last = emit; setInterval(flush, 300).unref() } }`)
+  await bench.file('/one', 'one\n')
+  await bench.done(text, '/one', { job })
+  const { cause, failure } = await bench.fails(text, '/one', { job })
+  await bench.runner().forget(job as never)
+  expect([cause, failure.message]).toEqual(['program', expect.stringMatching(/emit was called after map had returned/)])
+})
+
+test('an unref interval is waited for until it has called back, also if the program computes when it is due', async () => {
+  const { cause, failure } = await bench.fails(program(`map(line: string, emit) {
+    if (line !== 'last') return emit(line, 1)
+    setTimeout(() => { const until = Date.now() + 400; while (Date.now() < until); }, 60).unref()
+    const timer = setInterval(() => { clearInterval(timer); try { emit(line, 1) } catch {} }, 200).unref()
+  }`), '/in')
+  expect([cause, failure.message]).toEqual(['program', expect.stringMatching(/emit was called after map had returned/)])
+})
+
+test('the log of a task that lets a timer of the module go says where the module has started it', async () => {
+  const text = 'setInterval(() => {}, 40_000).unref()\nlet kept: unknown\n' + program(`map(line: string, emit) { kept = emit; emit(null, line); void kept }`)
+  const done = await bench.done(text, '/in')
+  expect(await bench.log(done.work.attempt)).toMatch(
+    /^Note: the task did not wait for a timer of 40.0 s with unref\(\) that the program has started at the top of its module .*\n {4}at program\.ts:1:\d+$/m,
+  )
+})
+
+test('work of the module that cannot emit is not waited for', async () => {
+  const quiet: [string, string][] = [
+    [asking(''), `map(line: string, emit) { emit(null, line); void ask }`],
+    [asking(''), `async map(line: string, emit) { emit(null, await ask(line)) }`],
+    [buffering('setInterval(flush, 100)'), `map(line: string, emit) { emit(null, line) }`],
+    [`const tick = () => { setTimeout(tick, 100) }\ntick()\n`, `map(line: string, emit) { emit(null, line) }`],
+    [
+      `import { connect, createServer } from 'node:net'\nconst server = createServer(socket => socket.resume()).listen(0, '127.0.0.1', () => { connect((server.address() as { port: number }).port, '127.0.0.1') })\n`,
+      `map(line: string, emit) { emit(null, line) }`,
+    ],
+  ]
+  for (const [top, body] of quiet) {
+    const done = await bench.done(top + program(body), '/in')
+    expect(await bench.outputOf(done)).toBe('good\nbad\nlast\n')
+  }
+})
+
+test('a process that ends between two tasks, by what the first one left running, does not fail the second one', async () => {
+  const text = program(`map(line: string, emit) { emit(null, line === 'last' ? process.pid : 0) }`)
+  await bench.file('/one', 'last\n')
+  const pid = Number(await bench.outputOf(await bench.done(text, '/one')))
+  // The process cannot take the second task, and ends when it has been given to it.
+  process.kill(pid, 'SIGSTOP')
+  const given = vi.spyOn(Executor.prototype, 'run')
+  try {
+    const work = await bench.work(text, '/one')
+    const ended = bench.run(work)
+    await expect.poll(() => given.mock.contexts.map(executor => (executor as Executor).pid), { timeout: 30_000 }).toEqual([pid])
+    process.kill(pid, 'SIGKILL')
+    const outcome = await ended
+    expect(outcome.kind).toBe('done')
+    expect(bench.scheduler.reports.filter(attempt => attempt === work.attempt)).toHaveLength(1)
+    expect(Number(await bench.outputOf({ ...outcome as Done, work }))).not.toBe(pid)
+  } finally {
+    given.mockRestore()
+  }
+})
+
+test.each<[string, string, string]>([
+  ['throws', `setInterval(() => { if (state.go) throw new Error('left behind') }, 10).unref()`, 'left behind'],
+  ['rejects', `setInterval(() => { if (state.go) void Promise.reject(new Error('left behind')) }, 10).unref()`, 'left behind'],
+  ['ends the process', `setInterval(() => { if (state.go) process.exit(3) }, 10).unref()`, 'process.exit'],
+])('an attempt is not failed for what another job has left running, which %s; it ends and runs elsewhere', async (_, leave, message) => {
+  const text = program(`async map(line: string, emit) {
+    const state = ((globalThis as any).state ??= {})
+    if (state.left) { state.go = true; await new Promise(resolve => setTimeout(resolve, 600_000)) }
+    state.left = true
+    ${leave}
+  }`)
+  await bench.file('/one', 'one\n')
+  await bench.done(text, '/one', { job: 'leaves' })
+  const { cause, failure } = await bench.fails(text, '/one', { job: 'suffers' })
+  expect([cause, failure.message]).toEqual(['killed', expect.stringContaining(message)])
+  expect(failure.message).toContain('leaves')
 })
 
 test('work that cannot emit any more is not waited for, unless it ends soon', async () => {

@@ -11,22 +11,27 @@ interface Case {
   readonly held: boolean
   readonly unseen?: boolean
   readonly until?: number
+  /** Time at which work has called back. Default: never. */
+  readonly fires?: number
+  /** Time that passes at once. Default: 1 ms. */
+  readonly stepMs?: number
 }
 
 /** Milliseconds that the task waited, and its outcome. `until`: time at which the work ends. */
 async function waited({
-  left = [], held, unseen = false, until = Infinity,
+  left = [], held, unseen = false, until = Infinity, fires = Infinity, stepMs = 1,
 }: Case): Promise<{ ms: number; collected: number; failed?: string; noted?: string }> {
   const clock = new ManualClock()
   const from = clock.mono()
   let collected = 0
   const work = left.map((one): StartedWork => ({
-    what: 'it', kind: 'timer', afterMs: 0, repeats: false, unref: true, begun: new Error('begun'), ...one,
+    what: 'it', kind: 'timer', afterMs: 0, repeats: false, fired: false, unref: true, earlier: false, begun: new Error('begun'), ...one,
   }))
   const started: Started = {
     call: call => call(),
-    pending: () => (clock.mono() - from < until ? work : []),
-    unseen, reset() {},
+    begin() {}, job: 'job',
+    pending: () => (clock.mono() - from < until ? work.map(one => ({ ...one, fired: clock.mono() - from >= fires })) : []),
+    mark() {}, unseen,
     collect() {
       collected++
     },
@@ -44,7 +49,7 @@ async function waited({
     })
   while (!over) {
     await new Promise(resolve => setImmediate(resolve))
-    if (clock.waiting > 0) clock.pass(1)
+    if (clock.waiting > 0) clock.pass(stepMs)
   }
   await waiting
   return { ms: clock.mono() - from, collected, ...(failed !== undefined && { failed }), ...(noted !== undefined && { noted }) }
@@ -63,14 +68,50 @@ test.each<[string, Partial<StartedWork>]>([
   expect(ms).toBeLessThanOrEqual(2)
 })
 
-test.each<[string, Partial<StartedWork>, { until: number; about: number }]>([
+test.each<[string, Partial<StartedWork>, { until?: number; fires?: number; about: number }]>([
   ['a timer', { afterMs: 3_000 }, { until: 3_000, about: 3_000 }], ['a thread', { kind: 'handle' }, { until: 20_000, about: 20_000 }],
-  ['an interval, once', { afterMs: 500, repeats: true }, { until: Infinity, about: 500 }],
-])('unref\'d work is waited for while an emit can be reached: %s', async (_, left, { until, about }) => {
-  const { ms, failed } = await waited({ left: [left], held: true, until })
+  ['an interval, until it has called back', { afterMs: 500, repeats: true }, { fires: 500, about: 500 }],
+  ['an interval that is late, because the program computes', { afterMs: 500, repeats: true }, { fires: 7_000, about: 7_000 }],
+  ['a timer that is set again when it has called back', { afterMs: 500 }, { fires: 500, about: 500 }],
+  ['a connection, for five seconds', { kind: 'stream' }, { about: 5_000 }],
+  ['a connection that is closed', { kind: 'stream' }, { until: 700, about: 700 }],
+  ['a thread of the module', { kind: 'handle', earlier: true }, { until: 20_000, about: 20_000 }],
+])('unref\'d work is waited for while an emit can be reached: %s', async (_, left, { until, fires, about }) => {
+  const { ms, failed } = await waited({ left: [left], held: true, ...(until && { until }), ...(fires && { fires }) })
   expect(failed).toBeUndefined()
   expect(ms).toBeGreaterThanOrEqual(about)
   expect(ms).toBeLessThanOrEqual(about + 110)
+})
+
+test.each<[string, Partial<StartedWork>]>([
+  ['an interval', { afterMs: 20, repeats: true }], ['a timer of the module', { afterMs: 900, earlier: true }],
+  ['a connection', { kind: 'stream' }], ['a connection of the module', { kind: 'stream', earlier: true }],
+  ['a thread', { kind: 'handle' }], ['a thread of the module', { kind: 'handle', earlier: true }],
+  ['a request of an earlier task', { kind: 'request', earlier: true }],
+])('work that may never end is not waited for if no emit can be reached: %s', async (_, left) => {
+  const { ms, failed } = await waited({ left: [{ unref: false, ...left }], held: false })
+  expect(failed).toBeUndefined()
+  expect(ms).toBeLessThanOrEqual(2)
+})
+
+test('work that runs while an emit can be reached and does not end fails the attempt, which says who has started it', async () => {
+  for (const left of [{ afterMs: 20, repeats: true }, { kind: 'stream' }, { kind: 'request' }] as const) {
+    expect((await waited({ left: [{ ...left, unref: false }], held: true, fires: 20 })).failed)
+      .toMatch(/^it that map has started has not ended /)
+    expect((await waited({ left: [{ ...left, unref: false, earlier: true }], held: true, fires: 20 })).failed)
+      .toMatch(/^it that the program has started at the top of its module or in an earlier task has not ended /)
+  }
+})
+
+test('a task is not over because time has passed: a paused process has its turns afterwards', async () => {
+  // Each look comes a minute late. 60 s in looks of 50 ms.
+  const late = await waited({ left: [{ afterMs: 200 }], held: true, fires: 40 * 60_000, stepMs: 60_000 })
+  expect(late).toMatchObject({ noted: expect.stringMatching(/^the task did not wait for it/) })
+  expect(late.ms).toBeGreaterThanOrEqual(40 * 60_000)
+  const thread = await waited({ left: [{ kind: 'handle' }], held: true, until: 20 * 60_000, stepMs: 60_000 })
+  expect(thread).not.toHaveProperty('failed')
+  const unseen = await waited({ held: true, unseen: true, stepMs: 60_000 })
+  expect(unseen.ms).toBeGreaterThan(5 * 60_000)
 })
 
 test('a time limit is let be, also while an emit can be reached', async () => {
@@ -97,7 +138,7 @@ test('an unref timer of more than five seconds is not waited for, and is told in
     const { ms, failed, noted } = await waited({ left: [left], held: true })
     expect(failed).toBeUndefined()
     expect(ms).toBeLessThanOrEqual(2)
-    expect(noted).toMatch(/^the task did not wait for a timer of .* with unref\(\) that map has started, and an emit can still be reached/)
+    expect(noted).toMatch(/^the task did not wait for it of .* with unref\(\) that map has started, and an emit can still be reached/)
     expect(await waited({ left: [left], held: false })).not.toHaveProperty('noted')
   }
   for (const left of [{ afterMs: 5_000 }, { afterMs: 60_000, unref: false }])
