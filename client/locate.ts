@@ -1,14 +1,15 @@
 // Determines the cluster to use, in this order: the setting `cluster` (flag, variable, file), the cluster that `gristmill up`
 // created in this home, the embedded cluster.
-// Invariant: a home whose cluster is stopped never falls back to the embedded one, which has other files.
+// Invariant: a home that has had a cluster of `up` never falls back to the embedded one, which has other files: not while that cluster
+// is stopped, not while its data directory is missing (a disk that is not mounted), not if its record cannot be read.
 
-import { GristmillError } from '../src/base/errors.ts'
+import { GristmillError, hasCode } from '../src/base/errors.ts'
 import { address, type Address } from '../src/base/ids.ts'
 import type { Settings } from '../src/base/settings.ts'
 import type { Disk } from '../src/ports/disk.ts'
 import type { Machine } from '../src/ports/machine.ts'
-import { logDirectory, readRemembered } from './remembered.ts'
-import { clusterFile, isAlive, living, readRunning, type Running } from './running.ts'
+import { awayCluster, logDirectory, readRemembered } from './remembered.ts'
+import { isAlive, living, readCluster, type Running } from './running.ts'
 
 export const portDefault = 8620
 
@@ -17,21 +18,29 @@ export type ClusterLocation =
   | { readonly kind: 'stopped'; readonly dir: string }
   | { readonly kind: 'embedded'; readonly dir: string }
 
+/** Throws UNAVAILABLE if the data directory of this home's cluster is missing, CONFIG_INVALID if a file of `up` cannot be read. */
 export async function locate({ disk, machine }: { disk: Disk; machine: Machine }, settings: Settings): Promise<ClusterLocation> {
   const { home, cluster } = settings
   if (cluster === 'embedded') return { kind: 'embedded', dir: embeddedDirectory(home) }
-  const running = await readRunning(disk, clusterFile(home))
-  const alive = running && living(machine, running).length > 0 ? running : undefined
-  if (cluster === undefined) {
-    if (!alive) {
-      const remembered = await readRemembered(disk, home)
-      return remembered ? { kind: 'stopped', dir: remembered.dir } : { kind: 'embedded', dir: embeddedDirectory(home) }
-    }
-    return { kind: 'cluster', namenode: alive.namenode, secretFile: settings.secretFile ?? alive.secretFile, running: alive }
-  }
-  const namenode = parseAddress(cluster)
-  const own = alive?.namenode === namenode ? alive : undefined
-  return { kind: 'cluster', namenode, secretFile: settings.secretFile ?? own?.secretFile ?? secretDefault(home), running: own }
+  if (cluster !== undefined) return named({ disk, machine }, settings, parseAddress(cluster))
+  const running = await readCluster(disk, home)
+  if (running && living(machine, running).length > 0)
+    return { kind: 'cluster', namenode: running.namenode, secretFile: settings.secretFile ?? running.secretFile, running }
+  const last = await readRemembered(disk, home)
+  if (last?.away !== undefined) throw awayCluster(home, last.remembered.dir, last.away)
+  return last ? { kind: 'stopped', dir: last.remembered.dir } : { kind: 'embedded', dir: embeddedDirectory(home) }
+}
+
+/** The processes of `up` are of use only if they are the named ones, which are reachable without knowing them. */
+async function named(
+  { disk, machine }: { disk: Disk; machine: Machine }, { home, secretFile }: Settings, namenode: Address,
+): Promise<ClusterLocation> {
+  const running = await readCluster(disk, home).catch((error: unknown) => {
+    if (!hasCode(error, 'CONFIG_INVALID')) throw error
+    return undefined
+  })
+  const own = running?.namenode === namenode && living(machine, running).length > 0 ? running : undefined
+  return { kind: 'cluster', namenode, secretFile: secretFile ?? own?.secretFile ?? secretDefault(home), running: own }
 }
 
 export const embeddedDirectory = (home: string): string => `${home}/embedded`

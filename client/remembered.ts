@@ -1,7 +1,12 @@
 // File in which `gristmill up` remembers the cluster of a home while none of its processes runs: data directory, ports, number of
 // datanodes, and the settings given as flags.
+// Invariant: no file, an unreadable file, and a data directory that is not there are three answers. Only the first means that this home
+// has no cluster: a disk that is not mounted must not make commands use another cluster.
 
+import { GristmillError } from '../src/base/errors.ts'
+import { stampName } from '../src/home/home.ts'
 import type { Disk } from '../src/ports/disk.ts'
+import { isText, readHomeFile, writeHomeFile } from './homefile.ts'
 
 export interface Remembered {
   readonly format: 1
@@ -14,49 +19,83 @@ export interface Remembered {
   readonly ports: Readonly<Record<string, number>>
   /** Settings given as flags, by name, as text. Settings from variables and the settings file are read again each time. */
   readonly said: Readonly<Record<string, string>>
+  /** Data directories of earlier clusters of this home, the last one first. */
+  readonly earlier?: readonly string[] | undefined
+}
+
+/** Directories in `earlier`. */
+export const earlierMax = 16
+
+/** `away`: reason why the data directory cannot be used; undefined if it is there. */
+export interface LastCluster {
+  readonly remembered: Remembered
+  readonly away: string | undefined
 }
 
 const upFile = (home: string): string => `${home}/up.json`
 export const clusterDirectory = (home: string): string => `${home}/cluster`
 export const logDirectory = (dir: string): string => `${dir}/log`
 
-/** undefined: this home has no cluster of `up`, or its directory was removed. */
-export async function readRemembered(disk: Disk, home: string): Promise<Remembered | undefined> {
-  const found = await readFile(disk, upFile(home))
-  if (found) return await isThere(disk, found.dir) ? found : undefined
-  // Written by a version without this file, or unreadable: use the default directory.
+/** undefined: this home never had a cluster of `up`. Throws CONFIG_INVALID if the file cannot be read. */
+export async function readRemembered(disk: Disk, home: string): Promise<LastCluster | undefined> {
+  const remembered = await readHomeFile<Remembered>(disk, {
+    path: upFile(home), format: 1, about: 'the cluster that "gristmill up" created in this home',
+    advice: 'restore the file, or move it away and start the cluster from its data directory: gristmill up --dir DIRECTORY (--cluster embedded selects the embedded cluster)',
+    parse: parsed,
+  })
+  if (remembered) return { remembered, away: await whyAway(disk, remembered.dir) }
+  // Created by a version that did not write this file: in the default directory.
   const dir = clusterDirectory(home)
-  return await isThere(disk, `${dir}/namenode`) ? { format: 1, dir, ports: {}, said: {} } : undefined
+  if (!await disk.stat(`${dir}/namenode`, { follow: true })) return undefined
+  return { remembered: { format: 1, dir, ports: {}, said: {} }, away: undefined }
 }
 
-export async function remember(disk: Disk, home: string, remembered: Remembered): Promise<void> {
-  await disk.writeFileDurable(upFile(home), Buffer.from(`${JSON.stringify(remembered, undefined, 2)}\n`))
+export const remember = (disk: Disk, home: string, remembered: Remembered): Promise<void> => writeHomeFile(disk, upFile(home), remembered)
+
+/** Error for every command that would use the cluster of this home, and for an `up` that was not given another directory. */
+export function awayCluster(home: string, dir: string, away: string): GristmillError {
+  return new GristmillError(
+    'UNAVAILABLE',
+    `the cluster of this home has its data in ${dir}, and ${away}: mount its disk, or bring the directory back; or start a cluster elsewhere with "gristmill up --dir DIRECTORY"; or select another one with --cluster. If the data is gone for good, remove ${upFile(home)}`,
+    { details: { dir, file: upFile(home) } },
+  )
 }
 
-async function readFile(disk: Disk, path: string): Promise<Remembered | undefined> {
-  let text: string
+/** Error for an `up` in the directory of an earlier cluster of this home, which would make a new cluster there. */
+export function awayEarlier(home: string, dir: string, away: string): GristmillError {
+  return new GristmillError(
+    'UNAVAILABLE',
+    `an earlier cluster of this home has its data in ${dir}, and ${away}: mount its disk, or bring the directory back; or give another directory with --dir. If the data is gone for good, remove the directory from "earlier" in ${upFile(home)}`,
+    { details: { dir, file: upFile(home) } },
+  )
+}
+
+/**
+ * Reason why a directory of `up` cannot be used. `up` writes the stamp before it remembers the directory: without it, the directory is
+ * for instance the mount point of a disk.
+ */
+export async function whyAway(disk: Disk, dir: string): Promise<string | undefined> {
   try {
-    text = (await disk.readFile(path)).toString('utf8')
+    if (await disk.stat(`${dir}/${stampName}`)) return undefined
+    const found = await disk.stat(dir, { follow: true })
+    if (!found) return 'that directory is not there'
+    return found.kind === 'directory' ? `that directory has no ${stampName}` : 'that is not a directory'
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
-    throw error
+    return `that directory cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`
   }
-  try {
-    const found = JSON.parse(text) as Remembered
-    const good = found.format === 1 && typeof found.dir === 'string' && isTable(found.ports, 'number') && isTable(found.said, 'string')
-    return good ? found : undefined
-  } catch {
-    return undefined
+}
+
+function parsed({ dir, secretFile, datanodes, ports, said, earlier }: Readonly<Record<string, unknown>>): Remembered | undefined {
+  if (!isText(dir) || !isTable(ports, 'number') || !isTable(said, 'string')) return undefined
+  if (secretFile !== undefined && !isText(secretFile)) return undefined
+  if (datanodes !== undefined && !(Number.isSafeInteger(datanodes) && Number(datanodes) > 0)) return undefined
+  if (earlier !== undefined && !(Array.isArray(earlier) && earlier.every(isText))) return undefined
+  return {
+    format: 1, dir, ports: ports as Remembered['ports'], said: said as Remembered['said'],
+    ...secretFile !== undefined && { secretFile }, ...datanodes !== undefined && { datanodes: datanodes as number },
+    ...earlier !== undefined && { earlier: earlier as string[] },
   }
 }
 
 const isTable = (value: unknown, of: string): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(each => typeof each === of)
-
-async function isThere(disk: Disk, dir: string): Promise<boolean> {
-  try {
-    return (await disk.stat(dir, { follow: true }))?.kind === 'directory'
-  } catch {
-    return false
-  }
-}

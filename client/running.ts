@@ -1,9 +1,11 @@
 // File that lists the running processes of a cluster of `gristmill up`, or of the embedded cluster. Its content may be outdated: a
 // process counts as running only if its pid still belongs to the process that was recorded.
 
+import { hasCode } from '../src/base/errors.ts'
 import { address, clusterId, type Address, type ClusterId } from '../src/base/ids.ts'
 import type { Disk } from '../src/ports/disk.ts'
 import type { Machine } from '../src/ports/machine.ts'
+import { isText, readHomeFile, writeHomeFile } from './homefile.ts'
 
 export interface RunningProcess {
   readonly role: 'namenode' | 'datanode'
@@ -30,34 +32,50 @@ export interface Running {
   readonly trouble?: string
 }
 
-/** File of `up`. */
-export const clusterFile = (home: string): string => `${home}/cluster.json`
-/** File of an embedded cluster's owner. */
-export const embeddedFile = (dir: string): string => `${dir}/embedded.json`
+const clusterFile = (home: string): string => `${home}/cluster.json`
+const embeddedFile = (dir: string): string => `${dir}/embedded.json`
 
-/** undefined if the file does not exist or has another format: then no process is known. */
-export async function readRunning(disk: Disk, path: string): Promise<Running | undefined> {
-  let text: string
+/** The processes of `up`. undefined: none is recorded. Throws CONFIG_INVALID if the file cannot be read: processes may run. */
+export const readCluster = (disk: Disk, home: string): Promise<Running | undefined> =>
+  readHomeFile(disk, {
+    path: clusterFile(home), format: 1, about: 'the running processes of "gristmill up"',
+    advice: 'use the cluster with --cluster host:port and --secret-file meanwhile; once none of its processes runs, remove the file',
+    parse: parsed,
+  })
+
+/** REQUIRES: the home exists. */
+export const writeCluster = (disk: Disk, home: string, running: Running): Promise<void> => writeHomeFile(disk, clusterFile(home), running)
+
+export const forgetCluster = (disk: Disk, home: string): Promise<void> => disk.remove(clusterFile(home))
+
+/**
+ * The owner of an embedded cluster. undefined if the file is missing or cannot be understood: whether there is an owner is decided by
+ * the lock of the directory, not by this file.
+ */
+export async function readEmbedded(disk: Disk, dir: string): Promise<Running | undefined> {
   try {
-    text = (await disk.readFile(path)).toString('utf8')
+    return await readHomeFile(disk, {
+      path: embeddedFile(dir), format: 1, about: 'the owner of an embedded cluster', advice: 'remove it', parse: parsed,
+    })
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    if (hasCode(error, 'CONFIG_INVALID')) return undefined
     throw error
   }
-  try {
-    const found = JSON.parse(text) as Running
-    if (found.format !== 1 || typeof found.namenode !== 'string' || typeof found.secretFile !== 'string' || !Array.isArray(found.processes))
-      return undefined
-    return { ...found, namenode: address(found.namenode), cluster: clusterId(found.cluster) }
-  } catch {
-    return undefined
-  }
 }
 
-export async function writeRunning(disk: Disk, path: string, running: Running): Promise<void> {
-  await disk.writeFileDurable(path, Buffer.from(`${JSON.stringify(running, undefined, 2)}\n`))
+export const writeEmbedded = (disk: Disk, dir: string, running: Running): Promise<void> => writeHomeFile(disk, embeddedFile(dir), running)
+
+export const forgetEmbedded = (disk: Disk, dir: string): Promise<void> => disk.remove(embeddedFile(dir))
+
+function parsed(found: Readonly<Record<string, unknown>>): Running | undefined {
+  const { namenode, secretFile, dir, processes, cluster } = found
+  if (!isText(namenode) || !isText(secretFile) || !isText(dir) || !isText(cluster) || !isProcesses(processes)) return undefined
+  return { ...found as unknown as Running, namenode: address(namenode), cluster: clusterId(cluster), processes }
 }
+
+export const isProcesses = (value: unknown): value is RunningProcess[] =>
+  Array.isArray(value)
+  && value.every(each => Number.isSafeInteger((each as Partial<RunningProcess> | null)?.pid) && isText(each.born) && isText(each.dir))
 
 export const isAlive = (machine: Machine, { pid, born }: Pick<RunningProcess, 'pid' | 'born'>): boolean => machine.born(pid) === born
 

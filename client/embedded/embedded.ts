@@ -5,7 +5,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import { loadSecret } from '../../src/home/secret.ts'
-import { embeddedFile, isAlive, readRunning } from '../running.ts'
+import { isAlive, readEmbedded } from '../running.ts'
 import { Owner, type EmbeddedParts } from './owner.ts'
 
 /** Poll interval and time limit of the search for the owner's running file or for its lock. */
@@ -76,7 +76,7 @@ export class Embedded {
     const { world: { disk, clock }, dir } = this.#parts
     const until = clock.mono() + foundMs
     for (let found = this.#found; found && !found.blocks && this.#known(); found = this.#found) {
-      const running = await readRunning(disk, embeddedFile(dir))
+      const running = await readEmbedded(disk, dir)
       const same = running?.processes.find(({ role, pid, born }) => role === 'namenode' && pid === found.pid && born === found.born)
       if (!running || !same || running.namenode !== found.namenode || running.stopping) return
       if (running.trouble !== undefined && !running.behind)
@@ -105,7 +105,7 @@ export class Embedded {
     let until = from + foundMs
     for (;;) {
       if (this.#closed) throw new GristmillError('UNAVAILABLE', 'the embedded cluster has been closed; open it again')
-      const running = await readRunning(disk, embeddedFile(dir))
+      const running = await readEmbedded(disk, dir)
       const [namenode] = running?.processes ?? []
       if (running && namenode && isAlive(machine, namenode)) {
         if (!running.stopping) {

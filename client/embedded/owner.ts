@@ -15,7 +15,8 @@ import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Datanode } from '../../datanode/datanode.ts'
 import type { Namenode } from '../../namenode/namenode.ts'
-import { embeddedFile, writeRunning, type RunningProcess } from '../running.ts'
+import { refuseLostNamenode } from '../lostnamenode.ts'
+import { forgetEmbedded, writeEmbedded, type RunningProcess } from '../running.ts'
 
 export interface EmbeddedParts {
   readonly world: World
@@ -61,6 +62,7 @@ export class Owner {
       throw error
     }
     try {
+      await refuseLostNamenode(world.disk, dir)
       const isNew = await world.disk.stat(secretFileOf(dir)) === undefined
       const secret = await loadOrCreateSecret(world, secretFileOf(dir))
       const [{ Namenode: Class }, { seenIn }] = await Promise.all([
@@ -139,7 +141,7 @@ export class Owner {
       try {
         await this.#namenode.stop()
       } finally {
-        await this.#parts.world.disk.remove(embeddedFile(this.#parts.dir)).catch(() => {})
+        await forgetEmbedded(this.#parts.world.disk, this.#parts.dir).catch(() => {})
         await this.#home.release()
       }
     }
@@ -177,7 +179,7 @@ export class Owner {
         ? [{ role: 'datanode' as const, id: datanode.node, address: datanode.address, pid: machine.pid, born, dir: datanodeDirOf(dir) }]
         : []),
     ]
-    await writeRunning(world.disk, embeddedFile(dir), {
+    await writeEmbedded(world.disk, dir, {
       format: 1, namenode: this.address, cluster: this.cluster, secretFile: secretFileOf(dir), dir, processes,
       ...(this.behind && { behind: true }), ...(trouble !== undefined && { trouble }), ...(stopping && { stopping }),
     })

@@ -3,7 +3,7 @@
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import { clusterFile, readRunning, writeRunning } from '../running.ts'
+import { forgetCluster, readCluster, writeCluster } from '../running.ts'
 import { forgetStarting, readStarting } from './starting.ts'
 import { stopAll, type Stopped } from './stop.ts'
 
@@ -14,15 +14,16 @@ interface DownReport {
 }
 
 export async function down({ settings, world, machine }: { settings: Settings; world: World; machine: Machine }): Promise<DownReport> {
-  const file = clusterFile(settings.home)
-  const running = await readRunning(world.disk, file)
-  const starting = await readStarting(world.disk, machine, settings.home)
+  const { disk } = world
+  const { home } = settings
+  const running = await readCluster(disk, home)
+  const starting = await readStarting(disk, machine, home)
   if (!running && !starting) return { dir: undefined, stopped: [] }
-  if (running) await writeRunning(world.disk, file, { ...running, stopping: true })
+  if (running) await writeCluster(disk, home, { ...running, stopping: true })
   const known = running?.processes ?? []
   const orphans = starting?.processes.filter(process => !known.some(({ pid }) => pid === process.pid)) ?? []
   const stopped = await stopAll({ clock: world.clock, machine }, [...known, ...orphans])
-  await world.disk.remove(file)
-  await forgetStarting(world.disk, settings.home)
+  await forgetCluster(disk, home)
+  await forgetStarting(disk, home)
   return { dir: running?.dir ?? starting?.dir, stopped }
 }

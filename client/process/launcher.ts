@@ -9,7 +9,7 @@ import { status } from '../../src/protocol/admin.ts'
 import { connectTo } from '../connect.ts'
 import { portDefault } from '../locate.ts'
 import { logDirectory, remember } from '../remembered.ts'
-import { living, readRunning, writeRunning, type Running, type RunningProcess } from '../running.ts'
+import { forgetCluster, living, readCluster, writeCluster, type Running, type RunningProcess } from '../running.ts'
 import { livingMember, nameOf, type ClusterMember } from './member.ts'
 import type { UpPlan } from './plan.ts'
 import { Ports } from './tcpports.ts'
@@ -65,14 +65,14 @@ export class Launcher {
   }
 
   /** Waits until all are registered, then writes the file by which commands find the cluster. */
-  async announce(members: readonly ClusterMember[], file: string): Promise<Running> {
+  async announce(members: readonly ClusterMember[]): Promise<Running> {
     const { world: { disk }, settings: { home: userHome } } = this.#options
     const { dir, remembered, ports } = this.#plan
     const processes = members.map(member => member.process)
     const namenode = processes[0]!.address
     const cluster = await untilRegistered(this.#options, { namenode, secret: this.#secret, servers: this.#started, wanted: processes })
     const running: Running = { format: 1, namenode, cluster, secretFile: this.#secretFile, dir, processes }
-    await writeRunning(disk, file, running)
+    await writeCluster(disk, userHome, running)
     const taken = Object.fromEntries(members.map(({ name, process }) => [name, portOf(process.address)]))
     await remember(disk, userHome, { ...remembered, ports: { ...ports, ...taken } })
     await forgetStarting(disk, userHome)
@@ -86,16 +86,16 @@ export class Launcher {
     for (const server of this.#started) server.release()
   }
 
-  async close(file: string): Promise<void> {
+  async close(): Promise<void> {
     if (this.#released) return
     const { world: { clock, disk }, machine, settings: { home: userHome } } = this.#options
     // Processes of an earlier `up` are this one's only once all of the cluster is.
     await stopAll({ clock, machine }, [...this.#started, ...this.#announced ? this.#there : []].map(member => member.process))
-    // Unless another `up` has begun a cluster since.
-    const now = await readRunning(disk, file)
-    if (now && living(machine, now).length === 0) await disk.remove(file)
+    // Unless another `up` has begun a cluster since. A file that cannot be read stays.
+    const now = await readCluster(disk, userHome).catch(() => undefined)
+    if (now && living(machine, now).length === 0) await forgetCluster(disk, userHome)
     await this.#noted.catch(() => {})
-    if (!await readStarting(disk, machine, userHome)) await forgetStarting(disk, userHome)
+    if (!await readStarting(disk, machine, userHome).catch(() => 'unreadable')) await forgetStarting(disk, userHome)
   }
 
   async #start(name: string, server: Pick<ServerPlan, 'role' | 'namenode'>): Promise<ClusterMember> {

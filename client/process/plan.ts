@@ -2,9 +2,11 @@
 
 import { settingNames } from '../../src/base/config.ts'
 import { settings as table, type Setting, type SettingName, type Settings } from '../../src/base/settings.ts'
+import { stampName } from '../../src/home/home.ts'
 import type { Disk } from '../../src/ports/disk.ts'
-import { clusterDirectory, readRemembered, type Remembered } from '../remembered.ts'
+import { awayCluster, awayEarlier, clusterDirectory, earlierMax, readRemembered, whyAway, type Remembered } from '../remembered.ts'
 import { replicationDefault } from './namenode.ts'
+import { refuseLostNamenode } from '../lostnamenode.ts'
 import { oneDirectory } from './run.ts'
 
 export interface UpPlan {
@@ -26,15 +28,10 @@ const datanodesDefault = 3
 const notSaid: ReadonlySet<SettingName> = new Set(['home', 'cluster', 'secretFile', 'dir', 'port', 'datanodes'])
 const sayable = settingNames.filter(name => !notSaid.has(name) && (table[name].usedBy as readonly string[]).includes('up'))
 
+/** Throws UNAVAILABLE, and CONFIG_INVALID, instead of making a cluster where one has been whose data is not there. */
 export async function planUp(disk: Disk, told: Settings, flags: Readonly<Record<string, unknown>>): Promise<UpPlan> {
-  const notes: string[] = []
-  const last = await readRemembered(disk, told.home)
-  const dir = oneDirectory(told, last?.dir ?? clusterDirectory(told.home))
-  const before = last?.dir === dir ? last : undefined
-  if (last && !before)
-    notes.push(
-      `the cluster of this home is now the one in ${dir}; the previous one stays in ${last.dir} and can be started with --dir ${last.dir}`,
-    )
+  const { dir, before, earlier, notes } = await directoryOf(disk, told)
+  await refuseLostNamenode(disk, dir)
   const again = Object.entries(before?.said ?? {}).filter(
     ([name]) => (sayable as readonly string[]).includes(name) && told[name as SettingName] === undefined,
   )
@@ -49,6 +46,10 @@ export async function planUp(disk: Disk, told: Settings, flags: Readonly<Record<
     )
   }
   const names = [...datanodes.first, ...datanodes.more]
+  for (const name of names) {
+    if (before?.ports[name] === undefined || await disk.stat(`${dir}/${name}/${stampName}`)) continue
+    notes.push(`${name} had data, and ${dir}/${name} has no ${stampName} now: it starts with an empty directory; if its disk is not mounted, stop the cluster and mount it`)
+  }
   const replication = settings.replication ?? Math.min(replicationDefault, names.length)
   if (replication > names.length)
     notes.push(
@@ -63,8 +64,29 @@ export async function planUp(disk: Disk, told: Settings, flags: Readonly<Record<
     settings: { ...settings, replication }, dir, secretFile, datanodes: names, ports: before?.ports ?? {}, notes,
     remembered: {
       format: 1, dir, ...(secretFile !== undefined && { secretFile }), datanodes: datanodes.first.length, ports: before?.ports ?? {}, said,
+      ...earlier.length > 0 && { earlier },
     },
   }
+}
+
+/** The data directory, what is remembered of it, and the directories that this home had before. */
+async function directoryOf(
+  disk: Disk, told: Settings,
+): Promise<{ dir: string; before: Remembered | undefined; earlier: string[]; notes: string[] }> {
+  const { home } = told
+  const last = await readRemembered(disk, home)
+  const dir = oneDirectory(told, last?.remembered.dir ?? clusterDirectory(home))
+  if (!last) return { dir, before: undefined, earlier: [], notes: [] }
+  const { remembered, away } = last
+  const known = remembered.earlier ?? []
+  if (remembered.dir === dir) {
+    if (away !== undefined) throw awayCluster(home, dir, away)
+    return { dir, before: remembered, earlier: [...known], notes: [] }
+  }
+  const gone = known.includes(dir) ? await whyAway(disk, dir) : undefined
+  if (gone !== undefined) throw awayEarlier(home, dir, gone)
+  const note = `the cluster of this home is now the one in ${dir}; the previous one stays in ${remembered.dir} and can be started${away === undefined ? '' : ', once it is back,'} with --dir ${remembered.dir}`
+  return { dir, before: undefined, earlier: [remembered.dir, ...known].filter(each => each !== dir).slice(0, earlierMax), notes: [note] }
 }
 
 /** `more`: datanodes beyond the requested number that have data, without which blocks might be missing. */

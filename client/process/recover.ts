@@ -3,13 +3,15 @@
 
 import { recover, type Recovery } from '../../namenode/backup/recover.ts'
 import { GristmillError } from '../../src/base/errors.ts'
+import { clusterId, type ClusterId } from '../../src/base/ids.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import { stampName } from '../../src/home/home.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Seen } from '../../src/protocol/position.ts'
 import { embeddedDirectory } from '../locate.ts'
-import { readRemembered } from '../remembered.ts'
+import { clusterOf, datanodesBeside } from '../lostnamenode.ts'
+import { awayCluster, readRemembered } from '../remembered.ts'
 import { oneDirectory } from './run.ts'
 
 interface RecoverParts {
@@ -25,12 +27,12 @@ export interface NamenodeRecovery extends Recovery { readonly dir: string }
 
 export async function recoverNamenode({ settings, world, ...options }: RecoverParts): Promise<NamenodeRecovery> {
   const dir = await directoryOf(world.disk, settings)
-  return { dir, ...await recover(world, { dir, beside: await seenBeside(world.disk, dir), ...options }) }
+  return { dir, ...await recover(world, { dir, ...await besideOf(world.disk, dir), ...options }) }
 }
 
 /**
  * The directory that --dir names; else the directory in this home of `gristmill namenode`, of `up`, or of the embedded cluster.
- * Throws CONFIG_INVALID if two of them exist.
+ * Throws CONFIG_INVALID if two of them exist, UNAVAILABLE if the data of `up` is not there.
  */
 async function directoryOf(disk: Disk, settings: Settings): Promise<string> {
   const { home } = settings
@@ -38,7 +40,9 @@ async function directoryOf(disk: Disk, settings: Settings): Promise<string> {
   if (settings.dir !== undefined) return oneDirectory(settings, own)
   const embedded = `${embeddedDirectory(home)}/namenode`
   if (settings.cluster === 'embedded') return embedded
-  const remembered = await readRemembered(disk, home)
+  const last = await readRemembered(disk, home)
+  if (last?.away !== undefined) throw awayCluster(home, last.remembered.dir, last.away)
+  const remembered = last?.remembered
   const wanted = [own, ...remembered ? [`${remembered.dir}/namenode`] : []]
   const there: string[] = []
   for (const dir of wanted) if (await disk.stat(`${dir}/${stampName}`)) there.push(dir)
@@ -48,30 +52,25 @@ async function directoryOf(disk: Disk, settings: Settings): Promise<string> {
       `this home has the directories of two namenodes: ${there.join(' and ')}; choose one with --dir`,
     )
   // A directory that is lost completely may still have backups.
-  return there[0] ?? (remembered ? wanted[1]! : await disk.stat(`${embedded}/${stampName}`) && !await disk.stat(own) ? embedded : own)
+  return there[0] ?? (remembered ? wanted[1]! : await disk.stat(`${embeddedDirectory(home)}/${stampName}`) && !await disk.stat(own) ? embedded : own)
 }
 
-/** In an embedded cluster and in one of `up`, datanode directories are beside that of the namenode. */
-async function seenBeside(disk: Disk, dir: string): Promise<Seen[]> {
+/**
+ * In an embedded cluster and in one of `up`, datanode directories are beside that of the namenode. If that is lost, its cluster is
+ * theirs.
+ */
+async function besideOf(disk: Disk, dir: string): Promise<{ beside: Seen[]; cluster: ClusterId | undefined }> {
   const { seenIn } = await import('../../datanode/heartbeat/epoch.ts')
-  const parent = dir.slice(0, dir.lastIndexOf('/'))
-  const cluster = await clusterOf(disk, dir)
+  const all = await datanodesBeside(disk, dir.slice(0, dir.lastIndexOf('/')))
+  const own = await clusterOf(disk, dir)
+  const theirs = new Set(all.map(each => each.cluster))
+  const cluster = own ?? (theirs.size === 1 ? [...theirs][0] : undefined)
   const found: Seen[] = []
-  if (cluster === undefined) return found
-  for (const { name } of await disk.list(parent)) {
-    if (!/^datanode\d*$/.test(name) || await clusterOf(disk, `${parent}/${name}`) !== cluster) continue
+  for (const each of all) {
+    if (each.cluster !== cluster) continue
     // Ignored: the datanode reports errors of its directory itself.
-    const seen = await seenIn(disk, `${parent}/${name}`).catch(() => undefined)
+    const seen = await seenIn(disk, each.dir).catch(() => undefined)
     if (seen) found.push(seen)
   }
-  return found
-}
-
-async function clusterOf(disk: Disk, dir: string): Promise<string | undefined> {
-  try {
-    const { cluster } = JSON.parse((await disk.readFile(`${dir}/${stampName}`)).toString('utf8')) as { cluster?: string }
-    return cluster
-  } catch {
-    return undefined
-  }
+  return { beside: found, cluster: cluster === undefined ? undefined : clusterId(cluster) }
 }

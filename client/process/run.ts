@@ -8,6 +8,7 @@ import type { Settings } from '../../src/base/settings.ts'
 import { loadOrCreateSecret, loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
+import { makeHome } from '../homefile.ts'
 import { secretDefault } from '../locate.ts'
 
 /** Facts that a server process reports once it serves. */
@@ -66,7 +67,7 @@ async function homeSecret({ world, signal }: Pick<ServerRun, 'world' | 'signal'>
   const { disk, clock } = world
   const path = secretDefault(home)
   if (await disk.stat(path)) return loadSecret(disk, path)
-  await disk.mkdir(home)
+  await makeHome(disk, home)
   for (let tries = 0; tries < lockTries; tries++) {
     const lock = await disk.lock(home)
     if (lock) {

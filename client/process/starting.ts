@@ -3,7 +3,8 @@
 
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Machine } from '../../src/ports/machine.ts'
-import { isAlive, type RunningProcess } from '../running.ts'
+import { isText, readHomeFile, writeHomeFile } from '../homefile.ts'
+import { isAlive, isProcesses, type RunningProcess } from '../running.ts'
 
 export interface Starting {
   readonly format: 1
@@ -13,24 +14,19 @@ export interface Starting {
 
 const startingFile = (home: string): string => `${home}/starting.json`
 
-export async function noteStarting(disk: Disk, home: string, { dir, processes }: Omit<Starting, 'format'>): Promise<void> {
-  await disk.writeFileDurable(
-    startingFile(home),
-    Buffer.from(`${JSON.stringify({ format: 1, dir, processes } satisfies Starting, undefined, 2)}\n`),
-  )
-}
+/** REQUIRES: the home exists. */
+export const noteStarting = (disk: Disk, home: string, { dir, processes }: Omit<Starting, 'format'>): Promise<void> =>
+  writeHomeFile(disk, startingFile(home), { format: 1, dir, processes } satisfies Starting)
 
 export const forgetStarting = (disk: Disk, home: string): Promise<void> => disk.remove(startingFile(home))
 
-/** Processes of a running or killed `up` that still run; undefined if there are none. */
+/** Processes of a running or killed `up` that still run; undefined if there are none. Throws CONFIG_INVALID if the file cannot be read. */
 export async function readStarting(disk: Disk, machine: Machine, home: string): Promise<Starting | undefined> {
-  try {
-    const found = JSON.parse((await disk.readFile(startingFile(home))).toString('utf8')) as Starting
-    if (found.format !== 1 || typeof found.dir !== 'string' || !Array.isArray(found.processes)) return undefined
-    const processes = found.processes.filter(process => isAlive(machine, process))
-    return processes.length === 0 ? undefined : { ...found, processes }
-  } catch (error) {
-    if (error instanceof SyntaxError || ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
-    throw error
-  }
+  const found = await readHomeFile<Starting>(disk, {
+    path: startingFile(home), format: 1, about: 'the processes of an "up" that was interrupted',
+    advice: 'end those of its namenode and datanodes that still run, then remove the file',
+    parse: ({ dir, processes }) => (isText(dir) && isProcesses(processes) ? { format: 1, dir, processes } : undefined),
+  })
+  const processes = found?.processes.filter(process => isAlive(machine, process)) ?? []
+  return found && processes.length > 0 ? { ...found, processes } : undefined
 }

@@ -10,7 +10,7 @@ import { status, type ClusterStatus } from '../../src/protocol/admin.ts'
 import { connectTo } from '../connect.ts'
 import { locate, namenodeGone, type ClusterLocation } from '../locate.ts'
 import { logDirectory } from '../remembered.ts'
-import { embeddedFile, isAlive, readRunning, type Running } from '../running.ts'
+import { isAlive, readEmbedded, type Running } from '../running.ts'
 
 interface ProcessState {
   readonly role: 'namenode' | 'datanode'
@@ -77,7 +77,7 @@ async function runningAt(
   place: Exclude<ClusterLocation, { kind: 'stopped' }>,
 ): Promise<Running | undefined> {
   if (place.kind === 'cluster') return place.running
-  const running = await readRunning(world.disk, embeddedFile(place.dir))
+  const running = await readEmbedded(world.disk, place.dir)
   return running && !running.stopping && running.processes.some(process => isAlive(machine, process)) ? running : undefined
 }
 

@@ -9,8 +9,9 @@ import { openHome, type Home } from '../../src/home/home.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { embeddedDirectory } from '../locate.ts'
+import { makeHome } from '../homefile.ts'
 import { logDirectory, remember } from '../remembered.ts'
-import { clusterFile, isAlive, living, readRunning, type Running } from '../running.ts'
+import { isAlive, living, readCluster, type Running } from '../running.ts'
 import { Launcher, portOf } from './launcher.ts'
 import { nameOf, type ClusterMember } from './member.ts'
 import { planUp, type UpPlan } from './plan.ts'
@@ -42,20 +43,20 @@ export async function up(given: UpOptions): Promise<void> {
   const { home: userHome } = given.settings
   const plan = await planUp(given.world.disk, given.settings, given.flags)
   const options: UpOptions = { ...given, settings: plan.settings }
-  const file = clusterFile(userHome)
-  const left = await refuseSecond(options, plan, file)
+  const left = await refuseSecond(options, plan)
+  await makeHome(given.world.disk, userHome)
   const home = await lockedHome(options, plan.dir, left)
   const launcher = new Launcher(options, plan)
   try {
     await prepare(options, plan)
     await launcher.open(left)
     const members = await launcher.startAll()
-    const running = await launcher.announce(members, file)
+    const running = await launcher.announce(members)
     await options.ready(running)
     if (options.detach) launcher.release()
-    else await watch(options, members, file)
+    else await watch(options, members)
   } finally {
-    await launcher.close(file)
+    await launcher.close()
     await home.release()
   }
 }
@@ -86,10 +87,8 @@ async function lockedHome({ world }: UpOptions, dir: string, left: Running | und
 }
 
 /** What an earlier `up` has left that lives in part. Throws DIR_IN_USE if nothing of the plan is missing, or it is another cluster. */
-async function refuseSecond(
-  { settings, world, machine }: UpOptions, { dir, datanodes }: UpPlan, file: string,
-): Promise<Running | undefined> {
-  const running = await readRunning(world.disk, file)
+async function refuseSecond({ settings, world, machine }: UpOptions, { dir, datanodes }: UpPlan): Promise<Running | undefined> {
+  const running = await readCluster(world.disk, settings.home)
   const alive = running ? living(machine, running) : []
   if (!running || alive.length === 0) return undefined
   const missing = ['namenode', ...datanodes].filter(name => !alive.some(one => nameOf(one) === name))
@@ -119,13 +118,15 @@ async function endOrphans({ settings, world, machine, note }: UpOptions, dir: st
 }
 
 /** Returns when told to end, or when all processes have ended because somebody said `down`. */
-async function watch({ world, machine, signal, note }: UpOptions, servers: readonly ClusterMember[], file: string): Promise<void> {
+async function watch({ settings, world, machine, signal, note }: UpOptions, servers: readonly ClusterMember[]): Promise<void> {
+  // A file that cannot be read is there.
+  const file = (): Promise<Partial<Running> | undefined> => readCluster(world.disk, settings.home).catch(() => ({}))
   const left = new Set(servers)
   const allGone = new Promise<void>(resolve => {
     for (const server of servers) {
       void server.ended.then(async how => {
         // Somebody who says `down` or Ctrl-C does not need to be told.
-        const word = await readRunning(world.disk, file)
+        const word = await file()
         if (!signal.aborted && word && !word.stopping) note(`${server.name} has ended (${how}); its log: ${server.log}`)
         left.delete(server)
         if (left.size === 0) resolve()
@@ -137,7 +138,7 @@ async function watch({ world, machine, signal, note }: UpOptions, servers: reado
   if (signal.aborted) return
   // `down` removes the file once all are gone.
   for (let tries = 0; tries < 40; tries++) {
-    if (await readRunning(world.disk, file) === undefined) return
+    if (await file() === undefined) return
     await world.clock.sleep(lookMs, signal)
   }
   if (servers.every(server => !isAlive(machine, server.process)))

@@ -33,6 +33,8 @@ export interface RecoverOptions {
   readonly dryRun?: boolean | undefined
   /** The epoch rises to this one, if it is not higher by itself: datanodes have seen an earlier one that nothing here knows of. */
   readonly epoch?: number | undefined
+  /** The cluster that the directory belonged to, if it has lost its stamp. */
+  readonly cluster?: ClusterId | undefined
   /** What datanodes of this cluster remember whose directories lie beside it. */
   readonly beside?: readonly Seen[] | undefined
 }
@@ -87,7 +89,7 @@ export async function recover(world: World, options: RecoverOptions): Promise<Re
   // A directory that is not there yet is not made by looking at it.
   const home = dryRun && !await disk.stat(`${dir}/${stampName}`) ? undefined : await openHome(world, dir, { role: 'namenode' })
   try {
-    const plan = await planOf(world, options, home?.cluster)
+    const plan = await planOf(world, options, home?.cluster ?? options.cluster)
     // A note that holds no longer.
     if (plan.sound && !dryRun && await seenIn(disk, dir)) await dropSeen(disk, dir)
     if (plan.sound || dryRun)

@@ -2,7 +2,7 @@
 // that is not in the table (settings.ts) is an error that suggests the nearest one, so that a misspelt setting is noticed. Pure:
 // the caller passes the environment, the flags and the file's text.
 
-import { isAbsolute, join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { GristmillError } from './errors.ts'
 import { settings, type Setting, type SettingName, type Settings } from './settings.ts'
 
@@ -125,7 +125,7 @@ function distance(a: string, b: string): number {
   return row[b.length]!
 }
 
-const absolute = (path: string, from: string): string => (isAbsolute(path) ? path : join(from, path))
+const absolute = (path: string, from: string): string => resolve(from, path)
 
 const invalid = (message: string, setting: string, cause?: unknown): GristmillError =>
   new GristmillError('CONFIG_INVALID', message, { cause, details: { setting } })

@@ -75,7 +75,7 @@ export async function openHome({ disk, random }: { disk: Disk; random: Random },
   } catch (error) {
     if (isExhaustion(error)) throw exhausted(`cannot use the directory ${dir}`, error)
     const why = (error as NodeJS.ErrnoException).code ?? String(error)
-    throw new GristmillError('EACCES', `cannot use the directory ${dir} (${why}); give one that this user may write with --dir`, {
+    throw new GristmillError('EACCES', `cannot use the directory ${dir} (${why}); give one that this user may write with ${options.role === 'embedded' ? '--home' : '--dir'}`, {
       cause: error, details: { dir },
     })
   }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -161,6 +161,35 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
   expect(await ok('cat', '/in-the-cluster')).toBe('words\n')
   await ok('down')
   expect(third.processes.filter(one => lives(one.pid))).toEqual([])
+})
+
+test('a cluster whose directory is away is neither replaced nor forgotten, and `up` is the first command of a home', async () => {
+  const [disk, mine] = [join(home, 'disk'), { ...env, GRISTMILL_HOME: join(home, 'new/home') }]
+  const words = async (...args: string[]): Promise<Result> => run(args, mine)
+  await writeFile(join(home, 'file'), 'words\n')
+  try {
+    expect(await words('up', '--detach', '--json', '--datanodes', '1', '--dir', join(disk, 'mill'))).toMatchObject({ code: 0, stderr: '' })
+    expect(await words('put', join(home, 'file'), '/words')).toMatchObject({ code: 0 })
+  } finally {
+    expect(await words('down')).toMatchObject({ code: 0 })
+  }
+  await rename(disk, join(home, 'unmounted'))
+  const remembered = await readFile(join(home, 'new/home/up.json'), 'utf8')
+  const commands = [
+    ['ls', '/'], ['put', join(home, 'file'), '/wrong'], ['fsck'], ['status'], ['namenode', 'recover', '--dry-run'],
+    ['up', '--detach', '--datanodes', '1'], ['up', '--detach', '--dir', join(disk, 'mill')],
+  ]
+  for (const each of commands)
+    expect(await words(...each), each.join(' ')).toMatchObject({ code: 69, stdout: '', stderr: expect.stringContaining(`its data in ${join(disk, 'mill')}, and that directory is not there`) })
+  expect(await readdir(join(home, 'new/home'))).not.toContain('embedded')
+  expect(await readFile(join(home, 'new/home/up.json'), 'utf8')).toBe(remembered)
+  await rename(join(home, 'unmounted'), disk)
+  try {
+    expect(await words('up', '--detach', '--json')).toMatchObject({ code: 0 })
+    expect(await words('cat', '/words')).toMatchObject({ code: 0, stdout: 'words\n' })
+  } finally {
+    await words('down')
+  }
 })
 
 test('`up` remembers ports, what it was told, and the datanodes that have data; and starts what is missing', async () => {

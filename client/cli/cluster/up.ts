@@ -11,9 +11,9 @@ export const up: CommandSpec = {
   name: 'up', args: '',
   about: 'start a cluster of processes on this machine',
   notes:
-    'Ctrl-C stops all processes, unless they were started with --detach. Their data is kept: the next `up` uses it again, with the same ports, the datanodes that have data,  '
+    'Ctrl-C stops all processes, unless they were started with --detach. Their data is kept: the next `up` uses it again, with the same ports, the datanodes that have data, '
     + 'and the previous options unless new ones are given. If some of the processes already run, it starts the others.\n\n'
-    + 'Once a home has such a cluster, commands use it, and fail while it does not run. Files of the embedded cluster are still reachable with --cluster embedded.',
+    + 'Once a home has such a cluster, commands use it, and fail while it does not run or its data directory is missing (a disk that is not mounted). Files of the embedded cluster are still reachable with --cluster embedded.',
   options: [option('--detach', 'run in the background; return when all processes are ready'), ...optionsOf('up')],
   examples: [
     ['gristmill up --datanodes 3 --detach', 'in the background'],

@@ -3,8 +3,11 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { locate, parseAddress, stoppedCluster } from '../../../client/locate.ts'
-import { remember } from '../../../client/remembered.ts'
-import { clusterFile, living, readRunning, writeRunning, type Running } from '../../../client/running.ts'
+import { refuseLostNamenode } from '../../../client/lostnamenode.ts'
+import { planUp } from '../../../client/process/plan.ts'
+import { readStarting } from '../../../client/process/starting.ts'
+import { readRemembered, remember } from '../../../client/remembered.ts'
+import { living, readCluster, readEmbedded, writeCluster, writeEmbedded, type Running } from '../../../client/running.ts'
 import { address, clusterId } from '../../../src/base/ids.ts'
 import { localDisk as disk } from '../../../src/world/disk.ts'
 import { localMachine as machine } from '../../../src/world/machine.ts'
@@ -18,32 +21,92 @@ const running = (born: string): Running => ({
   processes: [{ role: 'namenode', id: 'n', address: address('127.0.0.1:7001'), pid: process.pid, born, dir: '/up/namenode' }],
 })
 
+/** A data directory, as a process leaves it. */
+async function stamp(dir: string, cluster?: string): Promise<void> {
+  await fs.mkdir(dir, { recursive: true })
+  await fs.writeFile(`${dir}/gristmill.json`, JSON.stringify({ format: 1, role: 'any', id: 'any', cluster }))
+}
+
 test('with nothing said and nothing running it is the embedded one', async () => {
   expect(await locate({ disk, machine }, { home })).toEqual({ kind: 'embedded', dir: `${home}/embedded` })
 })
 
-test('a home whose cluster is stopped means that one, not the embedded one, until its directory is removed', async () => {
+test('a home whose cluster is stopped means that one, not the embedded one, as long as the home remembers it', async () => {
   await fs.mkdir(`${home}/cluster/namenode`, { recursive: true })
   // As an earlier version left it.
   expect(await locate({ disk, machine }, { home })).toEqual({ kind: 'stopped', dir: `${home}/cluster` })
-  await remember(disk, home, { format: 1, dir: `${home}/elsewhere`, ports: {}, said: {} })
-  expect(await locate({ disk, machine }, { home })).toEqual({ kind: 'embedded', dir: `${home}/embedded` })
-  await fs.mkdir(`${home}/elsewhere`)
-  expect(await locate({ disk, machine }, { home })).toEqual({ kind: 'stopped', dir: `${home}/elsewhere` })
+  const dir = `${home}/elsewhere`
+  await remember(disk, home, { format: 1, dir, ports: {}, said: {} })
+  const away = (why: string) =>
+    expect.objectContaining({ code: 'UNAVAILABLE', message: expect.stringContaining(`its data in ${dir}, and ${why}`) })
+  await expect(locate({ disk, machine }, { home })).rejects.toEqual(away('that directory is not there'))
+  // The mount point of a disk, and a file.
+  await fs.mkdir(dir)
+  await expect(locate({ disk, machine }, { home })).rejects.toEqual(away('that directory has no gristmill.json'))
+  await fs.rmdir(dir)
+  await fs.writeFile(dir, '')
+  await expect(locate({ disk, machine }, { home })).rejects.toEqual(away('that is not a directory'))
+  await fs.rm(dir)
+  await stamp(dir)
+  expect(await locate({ disk, machine }, { home })).toEqual({ kind: 'stopped', dir })
+  // A directory that cannot be looked into is not one that is missing.
+  const failing = { ...disk, stat: async (file: string) => { throw Object.assign(new Error('EIO'), { code: 'EIO', path: file }) } }
+  await expect(locate({ disk: failing, machine }, { home })).rejects.toEqual(away('that directory cannot be read (EIO)'))
   expect(await locate({ disk, machine }, { home, cluster: 'embedded' })).toMatchObject({ kind: 'embedded' })
   expect(stoppedCluster('/d').message).toMatch(/gristmill up.*--cluster embedded/)
 })
 
+test('`up` makes no cluster where one has been, and says what it leaves behind', async () => {
+  const plan = (dir?: string) => planUp(disk, { home, ...dir !== undefined && { dir: [dir] } }, {})
+  const [first, second] = [`${home}/first`, `${home}/second`]
+  await stamp(first)
+  await remember(disk, home, { format: 1, dir: first, ports: { namenode: 7 }, said: { replication: '2' } })
+  const { remembered, notes } = await plan(second)
+  expect(remembered).toMatchObject({ dir: second, ports: {}, earlier: [first] })
+  expect(notes.join()).toContain(`the previous one stays in ${first} and can be started with --dir ${first}`)
+  await remember(disk, home, remembered)
+  await stamp(second)
+  expect((await plan(first)).remembered).toMatchObject({ dir: first, earlier: [second] })
+  await fs.rename(first, `${home}/away`)
+  await expect(plan(first)).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining(`an earlier cluster of this home has its data in ${first}`) })
+  await fs.rename(second, `${home}/away too`)
+  for (const dir of [undefined, second])
+    await expect(plan(dir)).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining(`the cluster of this home has its data in ${second}`) })
+  const third = await plan(`${home}/third`)
+  expect(third.notes.join()).toContain('once it is back')
+  expect(third.remembered.earlier).toEqual([second, first])
+})
+
+test('a namenode is not made anew beside datanodes that belong to one', async () => {
+  const dir = `${home}/cluster`
+  await stamp(dir)
+  // A datanode that has never registered has no blocks.
+  await stamp(`${dir}/datanode1`)
+  await refuseLostNamenode(disk, dir)
+  await stamp(`${dir}/datanode2`, 'c1')
+  const refused = { code: 'CONFIG_INVALID', message: expect.stringMatching(/namenode holds no namenode, and .*datanode2 has blocks of cluster c1.*namenode recover/) }
+  await expect(refuseLostNamenode(disk, dir)).rejects.toMatchObject(refused)
+  // As a recovery without a backup, or a first start that failed, leaves it.
+  await stamp(`${dir}/namenode`)
+  await expect(refuseLostNamenode(disk, dir)).rejects.toMatchObject(refused)
+  await expect(planUp(disk, { home }, {})).rejects.toMatchObject(refused)
+  await stamp(`${dir}/namenode`, 'c1')
+  await refuseLostNamenode(disk, dir)
+  // A datanode whose directory is empty is begun anew, and the user is told.
+  await remember(disk, home, { format: 1, dir, ports: { namenode: 7, datanode3: 8 }, said: {}, datanodes: 3 })
+  expect((await planUp(disk, { home }, {})).notes.join()).toContain('datanode3 had data')
+})
+
 test('a cluster of `up` is taken while a process of it lives, and no longer', async () => {
-  await writeRunning(disk, clusterFile(home), running(machine.born(process.pid)!))
+  await writeCluster(disk, home, running(machine.born(process.pid)!))
   expect(await locate({ disk, machine }, { home })).toMatchObject({ kind: 'cluster', namenode: '127.0.0.1:7001', secretFile: '/up/secret' })
-  await writeRunning(disk, clusterFile(home), running('another process that had this id'))
+  await writeCluster(disk, home, running('another process that had this id'))
   expect(await locate({ disk, machine }, { home })).toMatchObject({ kind: 'embedded' })
-  expect(living(machine, (await readRunning(disk, clusterFile(home)))!)).toEqual([])
+  expect(living(machine, (await readCluster(disk, home))!)).toEqual([])
 })
 
 test('explicit settings win over a running cluster, and the secret belongs to the cluster that they name', async () => {
-  await writeRunning(disk, clusterFile(home), running(machine.born(process.pid)!))
+  await writeCluster(disk, home, running(machine.born(process.pid)!))
   expect(await locate({ disk, machine }, { home, cluster: 'embedded' })).toMatchObject({ kind: 'embedded' })
   expect(await locate({ disk, machine }, { home, cluster: 'gristmill://127.0.0.1:7001' })).toMatchObject({
     namenode: '127.0.0.1:7001', secretFile: '/up/secret',
@@ -54,10 +117,45 @@ test('explicit settings win over a running cluster, and the secret belongs to th
   expect(await locate({ disk, machine }, { home, cluster: 'other:7001', secretFile: '/s' })).toMatchObject({ secretFile: '/s' })
 })
 
-test('a file that is not ours counts as nothing running', async () => {
-  for (const text of ['', '{}', '[]', 'null', '{"format":2}']) {
-    await fs.writeFile(clusterFile(home), text)
-    expect(await readRunning(disk, clusterFile(home)), text).toBeUndefined()
+const unreadable = {
+  '': 'it is empty', '{': 'not JSON', '[]': 'not a JSON object', null: 'not a JSON object',
+  '{}': 'a field is missing', '{"format":1}': 'a field is missing', '{"format":2}': 'its format is 2',
+}
+
+test('a file of the home that cannot be read is named with the way on, and is never taken for none', async () => {
+  const files = {
+    'up.json': () => readRemembered(disk, home), 'cluster.json': () => readCluster(disk, home),
+    'starting.json': () => readStarting(disk, machine, home),
+  }
+  for (const [name, read] of Object.entries(files)) {
+    expect(await read(), name).toBeUndefined()
+    for (const [text, why] of Object.entries(unreadable)) {
+      await fs.writeFile(`${home}/${name}`, text)
+      await expect(read(), `${name} ${text}`).rejects.toMatchObject({
+        code: 'CONFIG_INVALID', message: expect.stringMatching(new RegExp(`^${home}/${name}, which records .* cannot be read: .*${why}.*; .+`)),
+      })
+    }
+    await fs.rm(`${home}/${name}`)
+    await fs.mkdir(`${home}/${name}`)
+    await expect(read(), name).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('EISDIR') })
+    await fs.rmdir(`${home}/${name}`)
+  }
+  for (const name of ['up.json', 'cluster.json']) {
+    await fs.writeFile(`${home}/${name}`, '')
+    await expect(locate({ disk, machine }, { home })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    // What is named needs neither.
+    expect(await locate({ disk, machine }, { home, cluster: 'other:7001' })).toMatchObject({ namenode: 'other:7001' })
+    expect(await locate({ disk, machine }, { home, cluster: 'embedded' })).toMatchObject({ kind: 'embedded' })
+    await fs.rm(`${home}/${name}`)
+  }
+})
+
+test('the lock of an embedded cluster decides who owns it, whatever its file says', async () => {
+  await writeEmbedded(disk, home, running('b'))
+  expect(await readEmbedded(disk, home)).toMatchObject({ dir: '/up' })
+  for (const text of Object.keys(unreadable)) {
+    await fs.writeFile(`${home}/embedded.json`, text)
+    expect(await readEmbedded(disk, home), text).toBeUndefined()
   }
 })
 
