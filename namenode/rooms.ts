@@ -16,7 +16,7 @@ import { Jobs } from './jobs/jobs.ts'
 import type { Journal } from './journal/journal.ts'
 import type { Actor } from './journal/operation.ts'
 import { NamespaceSweeper } from './namespace/sweeper.ts'
-import { forgetNodes, hadNodes, knownNodes, noteRegistered } from './nodes/known.ts'
+import { giveUp, hadNodes, knownNodes, noteRegistered } from './nodes/known.ts'
 import { Maintenance } from './blocks/maintenance.ts'
 import { NodeRegistry } from './nodes/registry.ts'
 import { ReportIds } from './nodes/reportids.ts'
@@ -103,8 +103,10 @@ export async function openRooms({ world, cluster, id, times, journal, store, suc
       // Replies are no longer provisional: datanodes remember changes from now on.
       for (const { orders } of registry.all) orders.nudge()
       await noteRegistered({ journal, registry, clock })
-      if (givenUp.length > 0) log.warn('datanodes that have not registered are given up, as an operator has confirmed', { nodes: givenUp })
-      await forgetNodes({ journal, registry }, givenUp.flatMap(id => registry.get(id) ?? []))
+      if (givenUp) {
+        log.warn('datanodes that have not registered are given up, as an operator has confirmed', { nodes: givenUp })
+        await giveUp({ journal, registry }, givenUp)
+      }
       await jobs.start()
     },
   })

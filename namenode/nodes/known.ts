@@ -1,6 +1,7 @@
 // Known datanodes: those that have registered, kept in the journal, so that a restarted namenode knows which to wait for and can show
 // missing ones. One that has been dead for long is removed.
-// INVARIANT: the last ones stay: a namenode whose journal names no datanode could not tell that its directory is an old copy.
+// INVARIANT: the last ones stay, unless an operator gives them up: a namenode whose journal names no datanode could not tell that its
+// directory is an old copy.
 
 import { nodeId, type NodeId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -41,6 +42,24 @@ const dropNode = mutation<{ node: NodeId }, undefined>({
   },
 })
 
+const confirmedKey = textKey('confirmed')
+
+/**
+ * Removes nodes that will not come back, as an operator has confirmed: unlike long-dead ones, also the last ones. Nodes with a service
+ * state are kept.
+ */
+const giveUpNodes = mutation<{ nodes: readonly NodeId[] }, undefined>({
+  kind: 'nodes.give-up',
+  mutate(draft, { nodes }) {
+    for (const node of nodes) {
+      const bytes = draft.get('nodes', textKey(node))
+      if (bytes && !decodeValue<Partial<KnownNode>>(bytes).service) draft.remove('nodes', textKey(node))
+    }
+    draft.put('meta', confirmedKey, encodeValue(draft.counters.nextBlock))
+    return undefined
+  },
+})
+
 export function* knownNodes(view: View): Iterable<KnownNode> {
   for (const { key, value } of view.range('nodes', {}))
     yield { ...decodeValue<Omit<KnownNode, 'node'>>(value), node: nodeId(key.toString()) }
@@ -68,31 +87,43 @@ export async function noteRegistered({
  */
 const goneMs = 600_000
 
-/** Chore step that removes long-dead nodes. */
-export async function forgetGone({ clock, ...deps }: { journal: Journal; registry: NodeRegistry; clock: Clock }): Promise<void> {
-  await forgetNodes(deps, [...deps.registry.all].filter(node => clock.mono() - node.contactMs >= goneMs))
-}
-
 /**
- * Removes those of the nodes that are dead, if a node in service remains. They are shown until this namenode ends, and recorded again
- * when they return. Nodes with a service state are kept: a decommissioned node that is switched on again must not serve.
+ * Chore step that removes long-dead nodes, if a node in service remains. They are shown until this namenode ends, and recorded again when
+ * they return. Nodes with a service state are kept: a decommissioned node that is switched on again must not serve.
  */
-export async function forgetNodes(
-  { journal, registry }: { journal: Journal; registry: NodeRegistry },
-  nodes: readonly DataNode[],
-): Promise<void> {
+export async function forgetGone({ journal, registry, clock }: { journal: Journal; registry: NodeRegistry; clock: Clock }): Promise<void> {
   const remains = (node: DataNode): boolean => node.noted && node.inService && node.holds
-  for (const node of nodes) {
-    if (!node.noted || !node.inService || node.holds || ![...registry.all].some(remains)) continue
+  for (const node of [...registry.all]) {
+    if (!node.noted || !node.inService || node.state !== 'dead' || clock.mono() - node.contactMs < goneMs) continue
+    if (![...registry.all].some(remains)) return
     node.noted = false
     await journal.submit(dropNode, { node: node.node })
   }
 }
 
-/**
- * True if block ids have been given out, which takes a datanode. Versions before the invariant above may have removed the last one from
- * the journal. Ids that recoveries have skipped do not count; they are multiples of `leap`.
- */
-export const hadNodes = ({ counters: { nextBlock } }: Pick<View, 'counters'>): boolean => nextBlock > 1 && (nextBlock - 1) % leap !== 0
+/** Removes nodes that have not registered and will not come back, as an operator has confirmed. */
+export async function giveUp(
+  { journal, registry }: { journal: Journal; registry: NodeRegistry },
+  nodes: readonly NodeId[],
+): Promise<void> {
+  for (const id of nodes) {
+    const node = registry.get(id)
+    if (node?.inService) node.noted = false
+  }
+  await journal.submit(giveUpNodes, { nodes })
+}
 
-export const nodeMutations: readonly AnyMutation[] = [noteNode, dropNode, ...serviceMutations]
+
+/**
+ * True if block ids have been given out, which takes a datanode, since the start or since an operator has given up all datanodes.
+ * Versions before the invariant above may have removed the last one from the journal. Ids that recoveries have skipped do not count;
+ * they are multiples of `leap`.
+ */
+export function hadNodes(view: Pick<View, 'counters' | 'get'>): boolean {
+  const { nextBlock } = view.counters
+  const confirmed = view.get('meta', confirmedKey)
+  const from = confirmed ? decodeValue<number>(confirmed) : 1
+  return nextBlock > from && (nextBlock - from) % leap !== 0
+}
+
+export const nodeMutations: readonly AnyMutation[] = [noteNode, dropNode, giveUpNodes, ...serviceMutations]

@@ -43,10 +43,10 @@ interface SuccessionOptions {
   /** Called once, if this namenode is behind. */
   readonly onBehind: () => void
   /**
-   * Called when this namenode is known to be the latest; again after a failure. `givenUp`: datanodes in the journal that have not
-   * registered, and that will not come back, as an operator has confirmed.
+   * Called when this namenode is known to be the latest; again after a failure. `givenUp`: if an operator has confirmed that, the
+   * datanodes in the journal that have not registered and will not come back.
    */
-  readonly onSure: (givenUp: readonly NodeId[]) => Promise<void>
+  readonly onSure: (givenUp: readonly NodeId[] | undefined) => Promise<void>
 }
 
 /** State before this process raised the epoch. */
@@ -184,7 +184,7 @@ export class Succession {
     // Journalled before a datanode learns of this epoch as one with changes.
     if (!this.#journalled) await journal.submit(becameSure, { nowMs: Math.floor(clock.now()) })
     this.#journalled = true
-    await onSure(this.#believed ? this.#witnesses.missing : [])
+    await onSure(this.#believed ? this.#witnesses.missing : undefined)
     this.#sure = true
   }
 

@@ -67,9 +67,10 @@ export class Witnesses {
     const known = this.#all.size
     const end = known === 0
       ? `${seconds} s after a datanode has registered that remembers this namenode`
+      : known === 1 ? 'when it has registered'
       : `when all of them have registered, or ${seconds} s after one has that remembers this namenode`
     return `${this.#cause(sureEpoch)}, so that it cannot tell whether its directory is an old copy: reads work, and nothing can be changed. `
-      + `It ends ${end}; if none of them will come back, and only then, say \`gristmill safemode leave\``
+      + `It ends ${end}; if ${known === 1 ? 'it will not' : 'none of them will'} come back, and only then, say \`gristmill safemode leave\``
   }
 
   #cause(sureEpoch: number): string {
