@@ -36,7 +36,7 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
   let ops = 0
   await cluster.waitActive()
   const waiting = new Map<number, Action>()
-  const clients = runClients({ cluster, acks, findings, ops: plan.ops, waiting }).then(
+  const clients = runClients({ cluster, acks, findings, ops: plan.ops, waiting, healed: () => nemesis.healed }).then(
     done => {
       ops = done
     },

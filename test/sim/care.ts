@@ -12,7 +12,14 @@ export type CareAction = Extract<
   { readonly kind: 'snapshot' | 'unsnapshot' | 'restore' | 'quota' | 'drain' | 'maintain' | 'balance' }
 >
 
-interface Parts { readonly cluster: Cluster; readonly mill: Mill; readonly acks: Acks; readonly findings: Findings }
+interface Parts {
+  readonly cluster: Cluster
+  readonly mill: Mill
+  readonly acks: Acks
+  readonly findings: Findings
+  /** True once all faults have been undone. */
+  readonly healed: () => boolean
+}
 
 const triesMax = 20
 const againMs = 2_000
@@ -86,10 +93,13 @@ export class Care {
     await change({ acks, findings, changes: new Map(), call: () => mill.quotas.set(path, { names }), may: ['ENOENT'] })
   }
 
-  /** Retries until there is a reply. A repeated request has its effect once. */
+  /**
+   * Retries until there is a reply. A repeated request has its effect once. One that is refused again and again in a healed cluster is a
+   * finding; during faults it is repeated as long as they last.
+   */
   async #ask(what: string, name: string, call: () => Promise<unknown>): Promise<void> {
-    const { cluster, findings } = this.#parts
-    for (let tries = 0; tries < triesMax; tries++) {
+    const { cluster, findings, healed } = this.#parts
+    for (let tries = 0, calm = 0; ; tries++) {
       try {
         await call()
         return
@@ -98,6 +108,10 @@ export class Care {
         // EINVAL is right when too few other nodes remain, or the node is lost or being decommissioned.
         if (code === 'EINVAL' && isOneOf(['drain', 'maintain', 'balance'], what)) return
         if (!isOneOf(notNow, code)) return findings.add(`${what} ${name}: refused with ${code}: ${(error as Error).message}`)
+        if (healed() && ++calm >= triesMax)
+          return findings.add(
+            `${what} ${name}: refused ${tries + 1} times, also ${calm} times after all was healed, with ${code}: ${(error as Error).message}`,
+          )
         await cluster.advance(againMs)
       }
     }

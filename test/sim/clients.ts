@@ -17,14 +17,16 @@ export interface ClientsOptions {
   readonly ops: readonly Op[]
   /** Action that each client is waiting for. */
   readonly waiting: Map<number, Action>
+  /** True once all faults have been undone. */
+  readonly healed: () => boolean
 }
 
-export async function runClients({ cluster, acks, findings, ops, waiting }: ClientsOptions): Promise<number> {
+export async function runClients({ cluster, acks, findings, ops, waiting, healed }: ClientsOptions): Promise<number> {
   const numbers = [...new Set(ops.map(op => op.client))].sort((a, b) => a - b)
   let done = 0
   await Promise.all(numbers.map(async number => {
     const mill = await cluster.connect({ hostName: `client${number}` })
-    const client = new Client({ cluster, mill, acks, findings })
+    const client = new Client({ cluster, mill, acks, findings, healed })
     for (const { client: owner, pauseMs, action } of ops) {
       if (owner !== number) continue
       if (pauseMs > 0) await cluster.advance(pauseMs)
@@ -37,7 +39,7 @@ export async function runClients({ cluster, acks, findings, ops, waiting }: Clie
   return done
 }
 
-interface Parts { readonly cluster: Cluster; readonly mill: Mill; readonly acks: Acks; readonly findings: Findings }
+interface Parts extends Pick<ClientsOptions, 'cluster' | 'acks' | 'findings' | 'healed'> { readonly mill: Mill }
 
 class Client {
   readonly #parts: Parts

@@ -24,6 +24,10 @@ export class Nemesis implements Site {
   readonly #busy = new Map<string, FaultAction>()
   readonly #running = new Set<Promise<void>>()
   #over = false
+  /** Faults whose end failed when it was due. */
+  readonly #unended: FaultAction[] = []
+  /** All faults have been undone, and all nodes run. */
+  healed = false
   /** Pending start of the namenode, which takes a while if it has to be rebuilt. */
   #namenodeReturns: Promise<unknown> = Promise.resolve()
   /** Pending end of a run of an old copy. */
@@ -77,10 +81,21 @@ export class Nemesis implements Site {
     // Faults with a duration are not undone by their timers once `#over` is set.
     for (const action of this.#busy.values()) await handlerOf(action).undo?.(this, action)
     await calm()
+    // What kept them from ending in time may have been another fault; now nothing does.
+    for (const action of this.#unended) await this.#endAgain(action)
     await Promise.all(this.cluster.datanodes.map(async node => {
       if (!node.running) await node.start()
       else if (this.lame.has(node.name)) await node.restart()
     }))
+    this.healed = true
+  }
+
+  async #endAgain(action: FaultAction): Promise<void> {
+    try {
+      await handlerOf(action).undo?.(this, action)
+    } catch (error) {
+      this.problems.push(`the fault ${JSON.stringify(action)} cannot be ended, though all else is healed: ${(error as Error).message}`)
+    }
   }
 
   async #begin(action: FaultAction): Promise<void> {
@@ -103,7 +118,8 @@ export class Nemesis implements Site {
     }).catch((error: unknown) => {
       // Heal starts nodes that could not be started here; one that could not be rebuilt is lost.
       if (kind === 'restore') this.problems.push(`the namenode could not be brought back: ${(error as Error).message}`)
-      if (runsCopy(kind)) this.problems.push(`an old copy was obeyed: ${(error as Error).message}`)
+      else if (runsCopy(kind)) this.problems.push(`an old copy was obeyed: ${(error as Error).message}`)
+      else this.#unended.push(action)
       this.#busy.delete(victim)
     }).finally(() => { this.#running.delete(ended) })
     this.#running.add(ended)
