@@ -4,7 +4,7 @@
 // (Node refuses to strip types below node_modules), or that of a checkout if it was built from the current sources; else
 // main.ts, the sources themselves. test/tidy/bundle.ts makes bundles.
 
-/* global process, console, URL */
+/* global process, console, URL, setInterval */
 var wanted = 24
 var found = process.versions.node
 
@@ -17,7 +17,7 @@ function load() {
   var caches = inCheckout ? path.join(root, 'node_modules/.cache/gristmill') : path.join(home, 'cache')
   var bundle = inCheckout ? freshBundle(fs, path, root, caches) : path.join(root, 'bundle')
   keepCompiled(fs, process.env.NODE_COMPILE_CACHE || (bundle !== undefined && inCheckout ? path.join(bundle, 'compiled') : caches))
-  program(path, bundle).then(
+  program(path, bundle, inCheckout).then(
     function (program) { return program.main() }
   ).catch(function (error) {
     console.error('gristmill: cannot start: ' + (error && error.stack || error))
@@ -25,8 +25,9 @@ function load() {
   })
 }
 
-async function program(path, bundle) {
+async function program(path, bundle, inCheckout) {
   if (bundle === undefined) return import('./main.ts')
+  if (inCheckout) mark(bundle)
   var module = process.getBuiltinModule('node:module')
   module.setSourceMapsSupport(true, { nodeModules: true })
   return module.createRequire(import.meta.url)(path.join(bundle, 'cli.cjs'))
@@ -43,16 +44,30 @@ function keepCompiled(fs, directory) {
   }
 }
 
-// The bundle of this checkout, if all files that it was built from are unchanged: any write changes the ctime.
+// A checkout's old bundles are removed when a new one is made (test/tidy/bundle.ts), except those that were marked within a day:
+// a server of this bundle starts more processes from it.
+function mark(bundle) {
+  var fs = process.getBuiltinModule('node:fs')
+  function now() {
+    fs.utimes(bundle, new Date(), new Date(), function () {})
+  }
+  now()
+  setInterval(now, 3600000).unref()
+}
+
+// The bundle of this checkout, if all files that it was built from, and its own, are unchanged: any write changes the ctime.
 function freshBundle(fs, path, root, caches) {
   try {
     var kept = JSON.parse(fs.readFileSync(path.join(caches, 'bundle.json'), 'utf8'))
+    var own = path.join('node_modules/.cache/gristmill', kept.dir, 'cli.cjs')
+    var listed = false
     for (var i = 0; i < kept.files.length; i++) {
       var seen = kept.files[i]
+      if (seen[0] === own) listed = true
       var facts = fs.statSync(path.join(root, seen[0]), { throwIfNoEntry: false })
       if (facts === undefined || facts.size !== seen[1] || facts.mtimeMs !== seen[2] || facts.ctimeMs !== seen[3]) return undefined
     }
-    return path.join(caches, kept.dir)
+    return listed ? path.join(caches, kept.dir) : undefined
   } catch (error) {
     void error
     return undefined

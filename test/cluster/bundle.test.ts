@@ -10,6 +10,7 @@ const exec = promisify(execFile)
 
 // Choice between sources and bundle when the bin starts. The checkout of these tests is two files, and its bundle one that names itself.
 let dir: string
+const kept = 'node_modules/.cache/gristmill'
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-bundle-'))
@@ -24,12 +25,19 @@ beforeEach(async () => {
   await writeFile(join(dir, 'src/word.ts'), `export const word = 'sources'`)
   await mkdir(join(dir, 'node_modules/.cache/gristmill/bundle-1'), { recursive: true })
   await writeFile(join(dir, 'node_modules/.cache/gristmill/bundle-1/cli.cjs'), `exports.main = () => console.log('bundle')`)
-  const files = await Promise.all(['client/cli/main.ts', 'src/word.ts'].map(async path => {
+  await writeFile(join(dir, kept, 'bundle-1/loader.cjs'), 'loader')
+  await listed()
+})
+
+/** Writes the list of the bundle, with every file as it is now. */
+async function listed(): Promise<void> {
+  const paths = ['client/cli/main.ts', 'src/word.ts', `${kept}/bundle-1/cli.cjs`, `${kept}/bundle-1/loader.cjs`]
+  const files = await Promise.all(paths.map(async path => {
     const { size, mtimeMs, ctimeMs } = await stat(join(dir, path))
     return [path, size, mtimeMs, ctimeMs]
   }))
-  await writeFile(join(dir, 'node_modules/.cache/gristmill/bundle.json'), JSON.stringify({ dir: 'bundle-1', files }))
-})
+  await writeFile(join(dir, kept, 'bundle.json'), JSON.stringify({ dir: 'bundle-1', files }))
+}
 
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
@@ -54,6 +62,31 @@ test('a source that is gone, and a list that is cut off, start the sources', asy
   expect(await started()).toBe('rewritten')
   await writeFile(join(dir, 'node_modules/.cache/gristmill/bundle.json'), '{ "dir": "bundle-1", "fi')
   expect(await started()).toBe('rewritten')
+})
+
+test('a bundle that is damaged, cut off or gone, or a list of another one, starts the sources', async () => {
+  const [cli, loader, list] = ['bundle-1/cli.cjs', 'bundle-1/loader.cjs', 'bundle.json'].map(name => join(dir, kept, name))
+  for (const damage of [
+    () => writeFile(cli!, ''), () => rm(loader!), () => rm(join(dir, kept, 'bundle-1'), { recursive: true }),
+    async () => writeFile(list!, (await readFile(list!, 'utf8')).replace('"dir":"bundle-1"', '"dir":"x"')),
+    () => writeFile(list!, '{"dir":"bundle-1","files":[]}'),
+  ]) {
+    const save = join(dir, 'save')
+    await cp(join(dir, kept), save, { recursive: true })
+    await listed()
+    expect(await started()).toBe('bundle')
+    await damage()
+    expect(await started()).toBe('sources')
+    await rm(join(dir, kept), { recursive: true })
+    await cp(save, join(dir, kept), { recursive: true })
+  }
+})
+
+test('a process marks the bundle that it was started from, so that it is not removed as old', async () => {
+  const path = join(dir, kept, 'bundle-1')
+  await utimes(path, 0, 0)
+  expect(await started()).toBe('bundle')
+  expect((await stat(path)).mtimeMs).toBeGreaterThan(0)
 })
 
 test('without TypeScript beside it, as in a package, the bin starts the bundle of the package', async () => {

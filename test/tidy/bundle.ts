@@ -1,7 +1,7 @@
 // Bundles the program into a few files instead of some 500: Node takes about a third of a millisecond to find, read and link a module,
 // which is most of the start time of a command. A package contains a bundle (`npm run build`); a checkout keeps one beside its packages,
-// made by the tests' setup, with a list of its source files: client/cli/gristmill.js starts it only while all of them are unchanged, and
-// the sources otherwise.
+// made by the tests' setup, with a list of its source files and its own: client/cli/gristmill.js starts it only while all of them are
+// unchanged, and the sources otherwise.
 //
 // One CommonJS file for each main file: a CommonJS module runs when it is first required, and builtins and packages load only then. One
 // file for each package, shared by the main files. Packages with native code stay where they are installed.
@@ -145,13 +145,23 @@ async function make(list: string): Promise<void> {
     ].map(look)
     if (seen.some(([, , mtimeMs, ctimeMs]) => Math.max(mtimeMs, ctimeMs) > begun - tickMs)) return
     const dir = `bundle-${digestOf(made)}`
-    if (existsSync(join(keptIn, dir))) rmSync(made, { recursive: true })
-    else renameSync(made, join(keptIn, dir))
-    writeFileSync(`${list}.${process.pid}`, JSON.stringify({ dir, files: seen }))
+    const names = readdirSync(made)
+    place(made, join(keptIn, dir))
+    const own = names.map(name => look(relative(root, join(keptIn, dir, name))))
+    writeFileSync(`${list}.${process.pid}`, JSON.stringify({ dir, files: [...seen, ...own] }))
     renameSync(`${list}.${process.pid}`, list)
     removeOld(dir)
   } finally {
     rmSync(made, { recursive: true, force: true })
+  }
+}
+
+/** Moves a bundle to its place. Of one that is there already, only files that are missing or damaged are replaced: it may be in use. */
+function place(made: string, at: string): void {
+  if (!existsSync(at)) return renameSync(made, at)
+  for (const name of readdirSync(made)) {
+    const [fresh, there] = [join(made, name), join(at, name)]
+    if (!existsSync(there) || !readFileSync(there).equals(readFileSync(fresh))) renameSync(fresh, there)
   }
 }
 
@@ -166,11 +176,16 @@ export function freshBundle(): string | undefined {
   return isFresh(list) ? join(keptIn, (JSON.parse(readFileSync(list, 'utf8')) as { dir: string }).dir) : undefined
 }
 
-/** Same check as in client/cli/gristmill.js, which is written for any Node. */
+/** Same check as in client/cli/gristmill.js, which is written for any Node. A list that cannot be read names no fresh bundle. */
 function isFresh(list: string): boolean {
-  if (!existsSync(list)) return false
-  const { files } = JSON.parse(readFileSync(list, 'utf8')) as { files: Seen[] }
-  return files.every(([path, ...facts]) => existsSync(join(root, path)) && look(path).slice(1).every((fact, i) => fact === facts[i]))
+  try {
+    const { dir, files } = JSON.parse(readFileSync(list, 'utf8')) as { dir: string; files: Seen[] }
+    const cli = relative(root, join(keptIn, dir, 'cli.cjs'))
+    return files.some(([path]) => path === cli)
+      && files.every(([path, ...facts]) => look(path).slice(1).every((fact, i) => fact === facts[i]))
+  } catch {
+    return false
+  }
 }
 
 function digestOf(directory: string): string {
@@ -179,7 +194,7 @@ function digestOf(directory: string): string {
   return hash.digest('hex').slice(0, 16)
 }
 
-/** Keeps recent ones: running processes may still load from them. */
+/** Keeps those in use: each process that was started from one marks it every hour (client/cli/gristmill.js). */
 function removeOld(current: string): void {
   for (const name of readdirSync(keptIn)) {
     const path = join(keptIn, name)
