@@ -4,9 +4,9 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import { version } from '../../src/base/version.ts'
-import { exposeProcess } from './metrics.ts'
-import { auditFile } from '../../src/world/auditfile.ts'
 import type { Audit } from '../../src/ports/audit.ts'
+import { auditFile } from '../../src/world/auditfile.ts'
+import { exposeProcess } from './metrics.ts'
 import { advertised, hostDefault, oneDirectory, serverSecret, untilTold, type ServerRun } from './run.ts'
 
 const namenodePort = 8620
