@@ -17,10 +17,11 @@ const setupFiles = recording ? ['test/mutation/record.ts'] : []
 
 /** Unit tests that start processes, wait for disks or sockets, or compute for seconds: `npm run test:quick` leaves them out. */
 const slow = [
-  'client-glob/bash', 'client-jobs/loading', 'record/sources', 'rpc/serve', 'namenode/asof', 'datanode/{pause,retention}', 'client/aborts',
-  'executor/{input,misbehaviour,shuffle,tasks}', 'client/fuzz', 'file/{failover,giveup,pipeline,roundtrip}', 'datanode/{contact,scrub}',
-  'datanode-shuffle/outputs', 'shuffle/output', 'namenode/{recover,repair,snapshots,storms}', 'namenode-jobs/{store,random}',
-  'world/{pages,process,store,wire}',
+  'client/{aborts,fuzz}', 'client/glob/bash', 'client/load/loading', 'datanode/executor/{input,misbehaviour,shuffle,tasks}',
+  'datanode/heartbeat/{contact,pause}', 'datanode/scrub/scrub', 'datanode/shuffle/outputs', 'datanode/store/retention',
+  'namenode/backup/recover', 'namenode/blocks/{repair,storms}', 'namenode/jobs/scheduler/random', 'namenode/jobs/store/store',
+  'namenode/namespace/asof', 'namenode/snapshots/snapshots', 'src/file/{failover,giveup,pipeline,roundtrip}', 'src/record/sources',
+  'src/rpc/serve', 'src/shuffle/output', 'src/world/{pages,process,store,wire}',
 ].map(name => `test/unit/${name}.test.ts`)
 
 /** Two files that mostly wait, for processes, disks and sockets, beside one that only computes. */

@@ -1,6 +1,6 @@
 // Tracks asynchronous work that a program starts, with Node's async hooks. Promises are not tracked: they cost a hook at each await, and
 // an unsettled promise keeps nothing running; the work that a promise waits for is tracked. Messages between threads have no hook: only
-// open ports are seen (`unseen`). test/unit/world/started.test.ts compares the types here with those of Node.
+// open ports are seen (`unseen`). test/unit/src/world/started.test.ts compares the types here with those of Node.
 
 import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { setFlagsFromString } from 'node:v8'

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ranks } from './rooms.ts'
 import { filesBelow, root } from './source.ts'
@@ -23,6 +23,22 @@ test('every path that HACKING, ARCHITECTURE, the glossary and the decisions name
   expect(named.filter(({ path }) => !existsSync(join(root, path)))).toEqual([])
 })
 
+test('every test that the museum, the guides and the other pages name exists', () => {
+  const named = filesBelow(['docs'], ['.md']).flatMap(page =>
+    [...read(page).matchAll(/(?<![\w./-])test\/[\w./-]+\.test\.ts\b/g)].map(match => ({ page, path: match[0] })))
+  expect(named.length).toBeGreaterThan(200)
+  expect(named.filter(({ path }) => !existsSync(join(root, path)))).toEqual([])
+})
+
+/** Test files of `test/unit` that use a whole house, or the library as a whole. */
+const ofAHouse = /^test\/unit\/(?:namenode|datanode|client)\/[\w-]+\.ts$/
+
+test('a unit test lies in the folder of test/unit that mirrors the folder it tests', () => {
+  const files = filesBelow(['test/unit'], ['.ts']).filter(path => !ofAHouse.test(path) && !path.startsWith('test/unit/src/world/child/'))
+  expect(files.length).toBeGreaterThan(150)
+  expect(files.filter(path => !existsSync(join(root, dirname(path).slice('test/unit/'.length))))).toEqual([])
+})
+
 test('every npm script that HACKING names exists, and every script for tests is named there', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
   const named = new Set([...hacking.matchAll(/\bnpm run (?:-s )?([\w:]+)/g)].map(match => match[1]!))
@@ -44,7 +60,7 @@ test('the example of a message lies in each of the places that HACKING lists', (
     'test/tidy/pauses.test.ts': /every message has a row/,
     'test/unit/client/aborts.test.ts': /'mill\.quotas\.get':/,
     'test/unit/client/fuzz.test.ts': /'mill\.quotas\.get':/,
-    'test/unit/namenode/quotas.test.ts': /quota/,
+    'test/unit/namenode/quotas/quotas.test.ts': /quota/,
     'docs/guide/quotas.md': /^# Quotas/,
   }
   expect(listed.sort()).toEqual(Object.keys(expected).sort())

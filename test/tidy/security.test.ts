@@ -10,76 +10,76 @@ import { readSources, root } from './source.ts'
 type Proof = readonly (readonly [file: string, title: string])[] | 'advice' | 'heading'
 
 const seen = 'cluster/security.test.ts'
-const misbehaviour = 'unit/executor/misbehaviour.test.ts'
+const misbehaviour = 'unit/datanode/executor/misbehaviour.test.ts'
 
 /** Keyed by the beginning of the sentence. */
 const proofs: Readonly<Record<string, Proof>> = {
   'Every process listens on the loopback interface': [[seen, 'every process listens on the loopback interface']],
   'Any other address needs a cluster secret': [
     [seen, 'any other address needs a secret of at least 32 bytes'],
-    ['unit/home/home.test.ts', 'a secret that is missing, short, a link, or open to others is refused'],
+    ['unit/src/home/home.test.ts', 'a secret that is missing, short, a link, or open to others is refused'],
   ],
   'Even on loopback a call must carry a token': [
     [seen, 'even on loopback a request must carry a token'],
     [seen, 'the secret that is made on loopback lies in a file with mode 0600'],
-    ['unit/rpc/auth.test.ts', 'is not the secret, nor anything that gives it away'],
+    ['unit/src/rpc/auth.test.ts', 'is not the secret, nor anything that gives it away'],
   ],
   'Web pages cannot send it': [
     [seen, 'web pages cannot send one'],
-    ['unit/rpc/serve.test.ts', 'another content type, so that no web page can send one without asking'],
+    ['unit/src/rpc/serve.test.ts', 'another content type, so that no web page can send one without asking'],
   ],
   'On other addresses requests are signed': [
-    ['unit/rpc/auth.test.ts', 'is refused when any part of it is changed'],
-    ['unit/rpc/auth.test.ts', 'cannot be replayed at any moment'],
-    ['unit/rpc/serve.test.ts', 'a signed request with another body'],
+    ['unit/src/rpc/auth.test.ts', 'is refused when any part of it is changed'],
+    ['unit/src/rpc/auth.test.ts', 'cannot be replayed at any moment'],
+    ['unit/src/rpc/serve.test.ts', 'a signed request with another body'],
   ],
   'The target server is not part of the signature': [
-    ['unit/rpc/auth.test.ts', 'a recorded request is taken once by each server that has not seen it'],
+    ['unit/src/rpc/auth.test.ts', 'a recorded request is taken once by each server that has not seen it'],
   ],
   'A restarted server has forgotten which requests it received': [
-    ['unit/rpc/auth.test.ts', 'a recorded request is taken once by each server that has not seen it'],
+    ['unit/src/rpc/auth.test.ts', 'a recorded request is taken once by each server that has not seen it'],
     [seen, 'a signed request that is repeated is refused; after a restart it is taken once more'],
   ],
   'A change repeated in this way has no second effect': [[seen, 'after a restart it is taken once more, and a change has no second effect']],
   '`/healthz` and `/metrics` are answered without a token': [
-    ['unit/rpc/serve.test.ts', 'health tells starting from ready, without a token'],
+    ['unit/src/rpc/serve.test.ts', 'health tells starting from ready, without a token'],
   ],
   'They contain numbers, directories of storages': [[seen, 'what is open tells no names of files and no contents']],
   'They cost little': [
-    ['unit/rpc/serve.test.ts', 'metrics are put together once a second'],
-    ['unit/rpc/serve.test.ts', 'a stranger is answered as often as it waits for its answers'],
+    ['unit/src/rpc/serve.test.ts', 'metrics are put together once a second'],
+    ['unit/src/rpc/serve.test.ts', 'a stranger is answered as often as it waits for its answers'],
   ],
   'On a wire, reading or writing a block takes a token': [
-    ['unit/rpc/token.test.ts', 'a token allows exactly its mode on its block'],
-    ['unit/rpc/token.test.ts', 'a token lasts as long as it says'],
+    ['unit/src/rpc/token.test.ts', 'a token allows exactly its mode on its block'],
+    ['unit/src/rpc/token.test.ts', 'a token lasts as long as it says'],
     [seen, 'a block is written with its own token only'],
   ],
   'Keys are derived from the secret and roll every hour': [
-    ['unit/rpc/token.test.ts', 'keys roll every hour'],
-    ['unit/rpc/token.test.ts', 'a token of another cluster is refused'],
+    ['unit/src/rpc/token.test.ts', 'keys roll every hour'],
+    ['unit/src/rpc/token.test.ts', 'a token of another cluster is refused'],
   ],
   'Over plain HTTP writing takes the same token': [
-    ['unit/datanode/transfer.test.ts', 'a block is put and got over plain HTTP'],
+    ['unit/datanode/transfer/transfer.test.ts', 'a block is put and got over plain HTTP'],
     [seen, 'over plain HTTP the token of the cluster is enough to read'],
   ],
   'Cluster and node ids are checked on every call': [
-    ['unit/rpc/auth.test.ts', 'a request for another cluster is refused as such'],
-    ['unit/home/home.test.ts', 'a directory is tied to its first cluster for good'],
+    ['unit/src/rpc/auth.test.ts', 'a request for another cluster is refused as such'],
+    ['unit/src/home/home.test.ts', 'a directory is tied to its first cluster for good'],
     [seen, 'a data directory is locked by the process that uses it'],
   ],
   "Commands carry the namenode's epoch": [
-    ['unit/datanode/epoch.test.ts', 'a position behind the stored one is refused'],
-    ['unit/namenode/succession.test.ts', 'an old copy that is started without a recovery serves nobody'],
-    ['unit/namenode/succession.test.ts', 'of two copies that were both started'],
-    ['unit/namenode/succession.test.ts', 'a copy that was made within the last epoch'],
+    ['unit/datanode/heartbeat/epoch.test.ts', 'a position behind the stored one is refused'],
+    ['unit/namenode/nodes/succession.test.ts', 'an old copy that is started without a recovery serves nobody'],
+    ['unit/namenode/nodes/succession.test.ts', 'of two copies that were both started'],
+    ['unit/namenode/nodes/succession.test.ts', 'a copy that was made within the last epoch'],
   ],
   'Owner, group and mode are kept and enforced': [[seen, 'owner, group and mode are enforced for every user']],
   "The user's name is the one that the caller's computer reports": [[seen, 'the name is taken on trust']],
   'Bounds on bodies, nesting, records': [
-    ['unit/rpc/serve.test.ts', 'a body over the limit of its own message'],
-    ['unit/rpc/body.test.ts', 'nesting is allowed up to 64 levels'],
+    ['unit/src/rpc/serve.test.ts', 'a body over the limit of its own message'],
+    ['unit/src/rpc/body.test.ts', 'nesting is allowed up to 64 levels'],
     ['cluster/bad-program.test.ts', 'a line over the limit is an error'],
-    ['unit/rpc/serve.test.ts', 'more calls than the bound are OVERLOADED'],
+    ['unit/src/rpc/serve.test.ts', 'more calls than the bound are OVERLOADED'],
     [seen, 'a slow sender is given up'],
     ['cluster/strangers.test.ts', 'idle connections take nothing from members'],
     [seen, 'a path is a key and never reaches the operating system'],
@@ -92,21 +92,21 @@ const proofs: Readonly<Record<string, Proof>> = {
     [seen, 'a task has a process of its own'],
     [seen, 'a task gets what the run gives with --env'],
     [misbehaviour, 'a heap that overflows, and memory beside it'],
-    ['unit/executor/tasks.test.ts', 'a task sees the variables of its job'],
+    ['unit/datanode/executor/tasks.test.ts', 'a task sees the variables of its job'],
   ],
   "When the task's process ends, the job is over": [
     [misbehaviour, 'processes that a program has started do not outlive it'],
     [misbehaviour, 'processes that a program has started end with its job'],
-    ['unit/world/process.test.ts', 'what a child has started dies when the parent of the child is killed'],
+    ['unit/src/world/process.test.ts', 'what a child has started dies when the parent of the child is killed'],
   ],
   'A process that has left the group': [
     [misbehaviour, 'one in a session of its own, with another environment'],
     [misbehaviour, 'a process in a session of its own ends with the task'],
-    ['unit/executor/pool.test.ts', 'what processes of an earlier life of the node have left running is ended'],
+    ['unit/datanode/executor/pool.test.ts', 'what processes of an earlier life of the node have left running is ended'],
   ],
   'A process without parents that has changed both survives': [
     [
-      'unit/world/process.test.ts',
+      'unit/src/world/process.test.ts',
       'strays are found by their TMPDIR, or by their working directory if they have no terminal; others are let be',
     ],
   ],
@@ -126,22 +126,22 @@ const proofs: Readonly<Record<string, Proof>> = {
     [seen, 'Node that a task starts is held by the permissions if'],
   ],
   'A program is stored under its hash': [
-    ['unit/client-jobs/job.test.ts', 'a submission stores its program once'],
+    ['unit/client/jobs/job.test.ts', 'a submission stores its program once'],
     [seen, 'what somebody has put under the hash of a program'],
   ],
   'Before a job is submitted the stored file': [
-    ['unit/client-jobs/job.test.ts', 'bytes of somebody else with the length and the checksum'],
+    ['unit/client/jobs/job.test.ts', 'bytes of somebody else with the length and the checksum'],
     [misbehaviour, 'or is not the one that was submitted'],
     [seen, 'what lies under the hash of a program and cannot be it makes no difference'],
   ],
   'Files that a server opens in its own directories': [
-    ['unit/world/disk.test.ts', 'what is no file is refused at once'],
+    ['unit/src/world/disk.test.ts', 'what is no file is refused at once'],
     [seen, 'a datanode whose block files have been replaced by pipes'],
   ],
   'A disk whose `blocks` is a link': [[seen, 'a disk whose blocks are behind a link counts as failed']],
   '**Tasks are not in a sandbox.**': 'heading',
   "A task runs as the datanode's user": [[seen, 'user can, the blocks too, and use the network']],
-  'It also holds the credentials': [['unit/executor/tasks.test.ts', 'secret is in the memory of a task']],
+  'It also holds the credentials': [['unit/datanode/executor/tasks.test.ts', 'secret is in the memory of a task']],
   'Run datanodes as a user of their own': 'advice', 'Stronger isolation': 'advice',
   '**Variables given with `--env` are not secret**': [[seen, 'what a run gives with --env lies in the namenode']],
   'Give a file name rather than a password': 'advice',
@@ -158,15 +158,15 @@ const proofs: Readonly<Record<string, Proof>> = {
   'Use a private network': 'advice',
   '**One secret for all.**': 'heading',
   'Every holder of it has full access': [
-    ['unit/datanode/transfer.test.ts', 'a block is put and got over plain HTTP'],
+    ['unit/datanode/transfer/transfer.test.ts', 'a block is put and got over plain HTTP'],
     [seen, 'the name is taken on trust'],
   ],
   'To change it, stop the cluster': [[seen, 'the secret is changed in a cluster that is stopped']],
   'Denial of service by clients with the secret': 'heading',
   'Queues, messages, concurrent jobs': [
-    ['unit/namenode-jobs/admission.test.ts', 'jobs under way count as jobs'],
-    ['unit/namenode-jobs/admission.test.ts', 'are held against one bound'],
-    ['unit/rpc/serve.test.ts', 'more calls than the bound are OVERLOADED'],
+    ['unit/namenode/jobs/splits/admission.test.ts', 'jobs under way count as jobs'],
+    ['unit/namenode/jobs/splits/admission.test.ts', 'are held against one bound'],
+    ['unit/src/rpc/serve.test.ts', 'more calls than the bound are OVERLOADED'],
   ],
 }
 

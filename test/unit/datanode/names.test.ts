@@ -8,7 +8,7 @@ import { MiB } from '../../../src/base/units.ts'
 import { blockId } from '../../../src/base/ids.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { MemoryDisk } from '../../kit/memory-disk.ts'
-import { openStore, placeOf, refusal, tableOf, write } from './storekit.ts'
+import { openStore, placeOf, refusal, tableOf, write } from './store/storekit.ts'
 
 const bytes = Buffer.from('a block of a few bytes')
 const ids = async (disk: MemoryDisk): Promise<number[]> => [...(await openStore(['/disk0'], { disk })).store.ids()]

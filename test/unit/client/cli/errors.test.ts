@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { errorLineOf, exitCodeOf, Refusal } from '../../../../client/cli/errors.ts'
+import { GristmillError } from '../../../../src/base/errors.ts'
+
+test('complaints name the path as Unix does, and keep messages that advise', () => {
+  expect(errorLineOf(new GristmillError('ENOENT', '"/nope" does not exist', { details: { path: '/nope' } }), 'nope')).toBe(
+    '/nope: no such file or directory',
+  )
+  expect(errorLineOf(new GristmillError('ENOENT', 'x'), '/a')).toBe('/a: no such file or directory')
+  expect(errorLineOf(new GristmillError('ENOSPC', 'no datanode has room for a block of 128 MiB'), '/a')).toBe(
+    '/a: no datanode has room for a block of 128 MiB',
+  )
+  expect(errorLineOf(new Refusal('EISDIR', '/d: is a directory; add -r'), '/d')).toBe('/d: is a directory; add -r')
+  expect(errorLineOf(Object.assign(new Error("ENOENT: no such file, open 'x'"), { code: 'ENOENT', path: 'x', syscall: 'open' }))).toBe(
+    'x: no such file or directory',
+  )
+  expect(exitCodeOf(Object.assign(new Error('x'), { code: 'EACCES', syscall: 'open' }))).toBe(1)
+  expect(exitCodeOf(new GristmillError('UNAVAILABLE', 'x'))).toBe(69)
+  expect(exitCodeOf(new TypeError('x'))).toBe(70)
+})

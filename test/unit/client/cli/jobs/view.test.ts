@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest'
+import { failureLines } from '../../../../../client/cli/errors.ts'
+import { counterLines, jobLines, localityLine, placesLine, stageLine, taskLines } from '../../../../../client/cli/jobs/view.ts'
+import { attemptId, jobId, nodeId } from '../../../../../src/base/ids.ts'
+import type { AttemptStatus, JobStatus, TaskStatus } from '../../../../../src/protocol/job.ts'
+
+const job = jobId('j1')
+
+const attempt = (task: number, tried: number, more: Partial<AttemptStatus> = {}): AttemptStatus => ({
+  attempt: attemptId({ job, stage: 0, task, attempt: tried }),
+  node: nodeId('n1'), host: 'mill1', locality: 'node', state: 'done', startedMs: 1000, finishedMs: 2500, fraction: 1,
+  counters: { recordsIn: 1234 }, ...more,
+})
+
+const status: JobStatus = {
+  job, name: 'wordcount', user: 'ada', state: 'failed', version: 9, output: '/words', submittedMs: 1000, finishedMs: 4400,
+  failure: {
+    code: 'TASK_FAILED', message: 'task 0.1 failed 4 times: boom',
+    stack: 'Error: boom\n    at map (words.ts:3:9)\n    at internal',
+    record: { path: '/in.txt', offset: 77 },
+  },
+  stages: [
+    {
+      name: 'map', state: 'failed', tasks: 2, running: 1, done: 1, failedAttempts: 4, fraction: 0.5, startedMs: 1100, finishedMs: 4300,
+      counters: { recordsIn: 1234, bytesIn: 4096 },
+    },
+    { name: 'reduce', state: 'waiting', tasks: 1, running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {} },
+  ],
+  counters: { recordsIn: 1234, bytesReadLocal: 3072, bytesReadRemote: 1024, 'user.odd': 1.5 },
+}
+
+test('a failed job shows its failure, the record and the frames of the user, then stages and counters', () => {
+  const text = jobLines(status, 9000).join('\n')
+  expect(text).toContain('took       3.4 s')
+  expect(text).toContain('read       local 3.0 KiB (75%), rack 0 B (0%), remote 1.0 KiB (25%)')
+  expect(text).toContain('failure\n  task 0.1 failed 4 times: boom\n  at record: /in.txt, byte 77\n      at map (words.ts:3:9)')
+  expect(text).toMatch(/^0 map +failed +2 +1 +1 +4 +1,234 +0 +4\.0 KiB +0 B +3\.2 s$/m)
+  expect(text).toMatch(/^1 reduce +waiting .* -$/m)
+  expect(text).toMatch(/ {2}bytesReadLocal +3,072 \(3\.0 KiB\)\n {2}bytesReadRemote .*\n {2}recordsIn +1,234\n {2}user\.odd +1\.5$/)
+})
+
+test('records that were read otherwise than they were written, or left out, are the last that is said', () => {
+  const lines = (counters: Record<string, number>) => jobLines({ ...status, counters: { recordsIn: 9, ...counters } }, 9000).slice(-4)
+  expect(lines({ invalidUtf8Records: 1, badRecords: 1234 })).toEqual([
+    '',
+    expect.stringMatching(
+      /^warning: 1 record held bytes that are not UTF-8, read as U\+FFFD; .*encoding: "windows1252" or "latin1".*invalidUtf8: "error"$/,
+    ),
+    '',
+    'warning: 1,234 records did not parse and were left out (badRecords: "skip")',
+  ])
+  expect(lines({}).join()).not.toContain('warning')
+})
+
+test('stages count what is done, running and failed, and only say what there is', () => {
+  expect(stageLine(status.stages[0]!)).toBe('1 of 2 tasks, 1 running, 4 failed attempts')
+  expect(stageLine(status.stages[1]!)).toBe('0 of 1 task')
+})
+
+test('no locality is claimed where nothing was read from blocks', () => {
+  expect(localityLine({ recordsIn: 5 })).toBeUndefined()
+  expect(localityLine({ bytesReadRack: 10 })).toBe('local 0 B (0%), rack 10 B (100%), remote 0 B (0%)')
+})
+
+test('only attempts that won count for the places, and each attempt has a row', () => {
+  const failure = { code: 'TASK_FAILED', message: 'boom\nmore' }
+  const tasks: TaskStatus[] = [
+    { stage: 0, task: 0, state: 'done', attempts: [attempt(0, 0, { state: 'failed', locality: 'any', failure }), attempt(0, 1)] },
+    { stage: 0, task: 1, state: 'done', attempts: [attempt(1, 0, { locality: 'rack' })] },
+    { stage: 0, task: 2, state: 'waiting', attempts: [] },
+  ]
+  expect(placesLine(tasks)).toBe('1 on a node with the data, 1 on its rack, 0 elsewhere')
+  const lines = taskLines(tasks, 9000)
+  expect(lines).toHaveLength(5)
+  expect(lines[1]).toMatch(/^0\.0\.0 +failed +mill1 +elsewhere +1,234 +1\.5 s +boom$/)
+  expect(lines[4]).toMatch(/^0\.2 +waiting$/)
+  expect(placesLine([])).toBeUndefined()
+})
+
+test('counters of the user come last, failures without a stack are just their message', () => {
+  expect(counterLines({ 'user.a': 1, spills: 2 })).toEqual(['  spills  2', '  user.a  1'])
+  expect(failureLines({ code: 'X', message: 'out of memory' })).toEqual(['out of memory'])
+})

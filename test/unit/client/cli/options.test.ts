@@ -1,0 +1,276 @@
+// Every option of every command has an effect: each row runs a command without and with it, and names the difference in the output or in
+// the calls to the cluster. An option without a row fails the last test.
+
+import { expect, test, vi } from 'vitest'
+import { flagOf, settingNames } from '../../../../src/base/config.ts'
+import { settings } from '../../../../src/base/settings.ts'
+import { globals, loadAll } from '../../../../client/cli/catalog.ts'
+import { buildProgram } from '../../../../client/cli/program.ts'
+import type { CommandSpec } from '../../../../client/cli/spec.ts'
+import { MemoryDisk } from '../../../kit/memory-disk.ts'
+import { nowMs, runFake, type Given } from './fake.ts'
+import { Recorder } from './recorder.ts'
+
+const asked = vi.hoisted((): { calls: unknown[] } => ({ calls: [] }))
+vi.mock('../../../../client/process/recover.ts', () => ({
+  recoverNamenode: async ({ settings: _settings, world: _world, ...options }: Record<string, unknown>) => {
+    asked.calls.push(['recover', options])
+    return { outcome: 'nothing', lost: 0 }
+  },
+}))
+vi.mock('../../../../client/process/up.ts', () => ({
+  up: async ({ detach }: { detach: boolean }) => {
+    asked.calls.push(['up', { detach }])
+  },
+}))
+
+const day = 86_400_000
+const cluster = () =>
+  new Recorder({
+    '/d/a.txt': 'one\ntwo\nthree\n',
+    '/d/m.csv': { type: 'file', length: 5_000_000, mtimeMs: nowMs - 9 * day },
+    '/d/.dot': 'x', '/d/sub/deep.txt': 'deep',
+    '/d/none': { type: 'file', length: 0, mtimeMs: nowMs - 5 },
+    '/d/old': {},
+  })
+
+const disk = async (): Promise<MemoryDisk> => {
+  const made = new MemoryDisk()
+  for (const name of ['/x', '/y', '/z', '/local']) await made.writeFileDurable(name, Buffer.from(name))
+  return made
+}
+
+interface Row {
+  /** With its verb: `trash ls`. */
+  readonly command: string
+  /** As in the specification, without its value. */
+  readonly flag: string
+  /** Arguments of both runs. */
+  readonly words: string
+  /** The option as typed; default: its flag. */
+  readonly typed?: string
+  /** Present with the option, and absent without it. */
+  readonly shown: string | RegExp
+  /** The other way round: absent with the option. */
+  readonly gone?: boolean
+  readonly prepare?: (mill: Recorder) => void
+  readonly given?: Given
+}
+
+const row = (command: string, flag: string, words: string, shown: string | RegExp, more: Partial<Row> = {}): Row => ({
+  command, flag, words, shown, ...more,
+})
+let ticks = 0
+/** A clock that advances by 100 ms each time it is read. */
+const ticking: Given = { clock: { mono: () => ++ticks * 100, sleep: () => new Promise(resolve => setImmediate(resolve)) } }
+
+const rows: readonly Row[] = [
+  row('put', '--recursive', '/x /d/', '"recursive":true', { typed: '-r' }),
+  row('put', '--overwrite', '/x /d/', '"overwrite":true', { typed: '-f' }),
+  row('put', '--preserve', '/x /d/', '"preserve":true', { typed: '-p' }),
+  row('put', '--replication', '/x /d/', '"replication":2', { typed: '--replication 2' }),
+  row('put', '--block-size', '/x /d/', '"blockSize":65536', { typed: '--block-size 64KiB' }),
+  row('put', '--format', '/x /d/', '"formatFor":"lines"', { typed: '--format lines' }),
+  row('put', '--parallel', '/x /y /z /d/', '"atOnce":1', { typed: '--parallel 1' }),
+  row('put', '--delimiter', '/x /d/', '"delimiter":";"', { typed: '--delimiter ;' }),
+  // From stdin.
+  row('put', '--delimiter', '- /d/new.csv', '"delimiter":";"', { typed: '--delimiter ;', given: { input: 'x' } }),
+  row('put', '--overwrite', '- /d/new', '"overwrite":true', { typed: '-f', given: { input: 'x' } }),
+  row('put', '--replication', '- /d/new', '"replication":2', { typed: '--replication 2', given: { input: 'x' } }),
+  row('put', '--block-size', '- /d/new', '"blockSize":65536', { typed: '--block-size 64KiB', given: { input: 'x' } }),
+  row('put', '--format', '- /d/new', '"format":"jsonl"', { typed: '--format jsonl', given: { input: 'x' } }),
+  row('get', '--recursive', '/d/a.txt /out', '"recursive":true', { typed: '-r' }),
+  row('get', '--overwrite', '/d/a.txt /out', '"overwrite":true', { typed: '-f' }),
+  row('get', '--preserve', '/d/a.txt /out', '"preserve":true', { typed: '-p' }),
+  row('cp', '--recursive', '/d/a.txt /out', '"recursive":true', { typed: '-r' }),
+  row('cp', '--overwrite', '/d/a.txt /out', '"overwrite":true', { typed: '-f' }),
+  row('cp', '--preserve', '/d/a.txt /out', '"preserve":true', { typed: '-p' }),
+  row('cp', '--replication', '/d/a.txt /out', '"replication":2', { typed: '--replication 2' }),
+  row('cp', '--block-size', '/d/a.txt /out', '"blockSize":65536', { typed: '--block-size 64KiB' }),
+  row('mv', '--overwrite', '/d/a.txt /d/none', '"overwrite":true', { typed: '-f' }),
+  row('ls', '--long', '/d', '-rw-r--r--', { typed: '-l' }),
+  row('ls', '--all', '/d', '.dot', { typed: '-a' }),
+  row('ls', '--recursive', '/d', 'deep.txt', { typed: '-R' }),
+  row('ls', '--directory', '/d', /"out":"\/d\\n"/, { typed: '-d' }),
+  row('ls', '--human', '-l /d', '4.8M', { typed: '-h' }),
+  row('ls', '--by-time', '/d', /none\\n.*a\.txt.*m\.csv/, { typed: '-t' }),
+  row('ls', '--by-size', '/d', /m\.csv\\na\.txt.*none/, { typed: '-S' }),
+  row('ls', '--reverse', '/d', /sub\\n.*m\.csv\\na\.txt/, { typed: '-r' }),
+  row('mkdir', '--parents', '/p/q', '"recursive":true', { typed: '-p' }),
+  row('mkdir', '--mode', '/q', '"mode":488', { typed: '-m 750' }),
+  row('rm', '--recursive', '/d/a.txt', '"recursive":true', { typed: '-r' }),
+  row('rm', '--force', '/nope', '"code":0', { typed: '-f' }),
+  row('rm', '--skip-trash', '/d/a.txt', '"skipTrash":true'),
+  row('du', '--summarize', '/d', '/d/sub', { typed: '-s', gone: true }),
+  row('du', '--human', '/d', '4.8M', { typed: '-h' }),
+  row('du', '--depth', '/d', '/d/sub', { typed: '-d 0', gone: true }),
+  row('du', '--stored', '-s /d', '15000057', {}),
+  row('du', '--total', '/d', 'total', { typed: '-c' }),
+  row('df', '--human', '', '94G', { typed: '-h' }),
+  row('stat', '--blocks', '/d/a.txt', 'BLOCK', { typed: '-b' }),
+  row('stat', '--printf', '/d/a.txt', /"out":"14\\n"/, { typed: '-c %s' }),
+  row('head', '--lines', '/d/a.txt', 'two', { typed: '-n 1', gone: true }),
+  row('head', '--bytes', '/d/a.txt', /"out":"on"/, { typed: '-c 2' }),
+  row('tail', '--lines', '/d/a.txt', 'two', { typed: '-n 1', gone: true }),
+  row('tail', '--bytes', '/d/a.txt', /"out":"e\\n"/, { typed: '-c 2' }),
+  row('count', '--human', '/d', '4.8M', { typed: '-h' }),
+  row('count', '--quotas', '/d', /quotas\.get.*"out":"5  4  none  inf/, { typed: '-q' }),
+  row('find', '--name', '/d', '/d/m.csv', { typed: '-name *.txt', gone: true }),
+  row('find', '--iname', '/d', /"out":"\/d\/m\.csv\\n"/, { typed: '-iname M*' }),
+  row('find', '--path', '/d', /"out":"\/d\/sub\/deep\.txt\\n"/, { typed: '-path /d/*/*' }),
+  row('find', '--type', '/d', 'a.txt', { typed: '-type d', gone: true }),
+  row('find', '--size', '/d', /"out":"\/d\/m\.csv\\n"/, { typed: '-size +1m' }),
+  row('find', '--mtime', '/d', /"out":"\/d\/m\.csv\\n"/, { typed: '-mtime +7' }),
+  row('find', '--newer', '/d', /"out":"\/d\/none\\n"/, { typed: '-newer /d/a.txt' }),
+  row('find', '--maxdepth', '/d', 'deep.txt', { typed: '-maxdepth 1', gone: true }),
+  row('find', '--mindepth', '/d', /"out":"\/d\/sub\/deep\.txt\\n"/, { typed: '-mindepth 2' }),
+  row('find', '--empty', '/d', 'a.txt', { typed: '-empty', gone: true }),
+  row('find', '--print0', '/d/none', '\\u0000', { typed: '-print0' }),
+  row('setrep', '--recursive', '2 /d', '["setReplication","/d/sub/deep.txt",2', { typed: '-R' }),
+  row('setrep', '--wait', '3 /d/a.txt', '"locate"', { typed: '-w', given: ticking }),
+  row('checksum', '--local', '/local', '6  /local'),
+  row('touch', '--no-create', '/new', '"touch"', { typed: '-c', gone: true }),
+  row('touch', '--date', '/new', `"mtimeMs":${Date.UTC(2026, 0, 2)}`, { typed: '-d 2026-01-02T00:00:00Z' }),
+  row('chmod', '--recursive', '600 /d', '["chmod","/d/sub/deep.txt",384', { typed: '-R' }),
+  row('chown', '--recursive', 'ada /d', '["chown","/d/sub/deep.txt"', { typed: '-R' }),
+  row('trash restore', '--overwrite', '/d/a', '"overwrite":true', { typed: '-f' }),
+  row('trash restore', '--to', '/d/a', '"to":"/b"', { typed: '--to /b' }),
+  row('trash empty', '--older-than', '', '"olderThanMs":3600000', { typed: '--older-than 1h' }),
+  row('trash ls', '--all', '', '"all":true'), row('trash empty', '--all', '', '"all":true'),
+  row('quota set', '--names', '--bytes 5 /d', '"names":7', { typed: '--names 7' }),
+  row('quota set', '--bytes', '--names 5 /d', '"bytes":1024', { typed: '--bytes 1KiB' }),
+  row('run', '--input', 'p.ts', '"input":["/a","/b"]', { typed: '-i /a --input /b' }),
+  row('run', '--output', 'p.ts', '"output":"/out"', { typed: '-o out' }),
+  row('run', '--overwrite', 'p.ts', '"overwrite":true'),
+  row('run', '--force', 'p.ts --overwrite', '"force":true'),
+  row('run', '--reducers', 'p.ts', '"reducers":3', { typed: '--reducers 3' }),
+  row('run', '--param', 'p.ts', '"params":{"a":1,"b":"x"}', { typed: '--param a=1 --param b=x' }),
+  row('run', '--encoding', 'p.ts', '"encoding":"utf16le"', { typed: '--encoding utf16le' }),
+  row('run', '--delimiter', 'p.ts', '"delimiter":"\\t"', { typed: '--delimiter tab' }),
+  row('run', '--name', 'p.ts', '"name":"called"', { typed: '--name called' }),
+  row('run', '--memory', 'p.ts', '"memoryBytes":1048576', { typed: '--memory 1MiB' }),
+  row('run', '--task-timeout', 'p.ts', '"taskTimeoutMs":60000', { typed: '--task-timeout 1m' }),
+  row('run', '--attempts', 'p.ts', '"attemptsMax":2', { typed: '--attempts 2' }),
+  row('run', '--env', 'p.ts', '"env":{"A":"1","B":"2"}', { typed: '--env A=1 --env B', given: { env: { B: '2' } } }),
+  row('run', '--detach', 'p.ts', /"run.signal",false.*"out":"j0000000000000001\\n"/),
+  row('jobs', '--limit', '', '{"limit":7}', { typed: '-n 7' }),
+  row('jobs', '--limit', '', 'j0000000000000002', { typed: '-n 1', gone: true }),
+  row('jobs', '--running', '', 'j0000000000000001', { gone: true }),
+  row('job', '--tasks', 'last', /0\.0\.0.*done/),
+  row('job publish', '--output', 'last', '["job.publish","/b"', { typed: '-o /b' }),
+  row('job publish', '--overwrite', 'last -o /b', '"overwrite":true'),
+  row('job publish', '--force', 'last -o /b --overwrite', '"force":true'),
+  row('logs', '--task', 'last', '"stage":0,"task":3', { typed: '--task 0.3' }),
+  row('logs', '--follow', 'last', '"follow":true', { typed: '-f' }),
+  row('decommission', '--wait', 'n1', 'clusterStatus', {
+    given: ticking,
+    prepare: mill => {
+      mill.services = ['decommissioned']
+    },
+  }),
+  row('maintenance', '--for', 'n1', '"forMs":3600000', { typed: '--for 1h' }),
+  row('maintenance', '--end', 'n1', 'nodes.recommission'),
+  row('maintenance', '--wait', 'n1 --for 1h', 'clusterStatus', {
+    given: ticking,
+    prepare: mill => {
+      mill.services = ['maintenance']
+    },
+  }),
+  row('balance', '--threshold', '', '"threshold":5', { typed: '--threshold 5' }),
+  row('balance', '--bandwidth', '', '"bytesPerSecond":1048576', { typed: '--bandwidth 1MiB' }),
+  row('balance', '--status', '', '["nodes.balance"', { gone: true }),
+  row('balance', '--stop', '', 'nodes.stopBalance'),
+  row('balance', '--wait', '', 'nodes.balanceStatus', {
+    given: ticking,
+    prepare: mill => {
+      mill.balanceRuns = 2
+    },
+  }),
+  row('fsck', '--files', '', '"healthy":true', { given: ticking }),
+  row('fsck', '--blocks', '', 'healthy (2 of 3)', { given: ticking }),
+  row('fsck', '--locations', '', '"locations":true', { given: ticking }),
+  row('safemode wait', '--timeout', '', 'after 5.0 s', {
+    typed: '--timeout 5s', given: ticking,
+    prepare: mill => {
+      mill.safe = true
+    },
+  }),
+  row('namenode lost', '--release', '', 'releaseLost'),
+  row('namenode recover', '--dry-run', '', '"dryRun":true'),
+  row('namenode recover', '--epoch', '', '"epoch":9', { typed: '--epoch 9' }),
+  row('namenode recover', '--backup', '', '"backup":"/b"', { typed: '--backup b' }),
+  row('namenode recover', '--dir', '', '"dir":["/n"]', { typed: '--dir /n' }),
+  row('up', '--detach', '', '"detach":true'),
+  // Options of every command.
+  row('', '--json', 'ls /d', '"path\\":\\"/d/a.txt'),
+  row('', '--quiet', 'run p.ts', 'left out', { gone: true }),
+  row('', '--cluster', 'ls /d', '"cluster":"there:1"', { typed: '--cluster there:1' }),
+  row('', '--secret-file', 'ls /d', '"secretFile":"/s"', { typed: '--secret-file /s' }),
+  row('', '--home', 'ls /d', '"home":"/h"', { typed: '--home /h' }),
+  row('', '--config', 'ls /d', '"config":"/c"', { typed: '--config /c' }),
+]
+
+async function traceOf({ command, flag, words, prepare, given }: Row, typed: string): Promise<string> {
+  const mill = cluster()
+  prepare?.(mill)
+  asked.calls = []
+  ticks = 0
+  const flags: unknown[] = []
+  const line = `${command} ${words} ${typed}`.split(' ').filter(word => word !== '')
+  const { code, out, err } = await runFake(mill, line, { disk: await disk(), ...given, onFlags: all => flags.push(all) })
+  return JSON.stringify({ calls: mill.calls, asked: asked.calls, code, out, err, flags: command === '' || flag === '--dir' ? flags : [] })
+}
+
+test.each(rows.map(each => [`${each.command} ${each.words} ${each.typed ?? each.flag}`.trim(), each] as const))(
+  'gristmill %s',
+  async (_, each) => {
+    const [without, withIt] = [await traceOf(each, ''), await traceOf(each, each.typed ?? each.flag)]
+    const has = (trace: string): boolean => (typeof each.shown === 'string' ? trace.includes(each.shown) : each.shown.test(trace))
+    expect(withIt).not.toContain('"code":2,')
+    expect(withIt).not.toContain('"code":70,')
+    expect(has(without), without).toBe(each.gone === true)
+    expect(has(withIt), withIt).toBe(each.gone !== true)
+  },
+)
+
+/** Options that are settings are passed on under the name of the setting; effects of settings have tests of their own. */
+test('options of servers become settings of the same name', async () => {
+  const seen: string[] = []
+  const all = await loadAll()
+  for (const { spec } of all) {
+    for (const option of spec.options) {
+      const flag = flagNameOf(option.flags)
+      const name = settingNames.find(one => flagOf(one) === flag && option.about.includes(settings[one].fallback.replaceAll('`', '')))
+      if (name === undefined || !['namenode', 'datanode', 'up'].includes(spec.name)) continue
+      const example = option.flags.includes('<size>')
+        ? '1MiB'
+        : option.flags.includes('<time>')
+          ? '1m'
+          : option.flags.includes('<n>')
+            ? '3'
+            : 'text'
+      let options: Readonly<Record<string, unknown>> = {}
+      const program = buildProgram({
+        version: '', commands: all, globals,
+        execute: async (_spec, _operands, given) => {
+          options = given
+        },
+        columns: () => 80, writeOut() {}, writeErr() {},
+      })
+      await program.parseAsync([spec.name, flag, example], { from: 'user' }).catch(() => {})
+      // A value that is refused also shows that the option is read.
+      if (example !== 'text') expect(options[name], `${spec.name} ${flag}`).toBeDefined()
+      seen.push(`${spec.name} ${flag}`)
+    }
+  }
+  expect(seen.length).toBeGreaterThan(30)
+  const looked = new Set([...seen, ...rows.map(({ command, flag }) => `${command} ${flag}`)])
+  const named = (path: string, spec: CommandSpec): string[] => [
+    ...spec.options.filter(({ hidden }) => !hidden).map(option => `${path} ${flagNameOf(option.flags)}`),
+    ...(spec.verbs ?? []).flatMap(verb => named(`${path} ${verb.name}`, verb)),
+  ]
+  const wanted = [...globals.map(option => ` ${flagNameOf(option.flags)}`), ...all.flatMap(({ spec }) => named(spec.name, spec))]
+  expect(wanted.filter(each => !looked.has(each)), 'options without a row in this table').toEqual([])
+})
+
+const flagNameOf = (flags: string): string => /--[\w-]+/.exec(flags)![0]

@@ -1,0 +1,94 @@
+// One call of the command line: exit codes, usage errors, help, and what happens when output cannot be written.
+
+import { expect, test } from 'vitest'
+import { commandNames } from '../../../../client/cli/catalog.ts'
+import { FakeMill, runFake } from './fake.ts'
+
+const files = () =>
+  new FakeMill({
+    '/logs/a.log': 'one\ntwo\nthree\n', '/logs/b.log': 'no newline at the end', '/logs/.hidden': 'x', '/logs/deep/c.txt': 'c\n',
+    '/empty': {}, '/zero.bin': '',
+  })
+
+test('one bad operand of several is complained of, the others are done, and the exit code is 1', async () => {
+  const seen = await runFake(files(), ['cat', '/logs/a.log', '/nope', '/logs', '/logs/b.log'])
+  expect(seen.out).toBe('one\ntwo\nthree\nno newline at the end')
+  expect(seen.err).toBe('gristmill: cat: /nope: no such file or directory\ngristmill: cat: /logs: is a directory\n')
+  expect(seen.code).toBe(1)
+  expect(seen.mill.closed).toBe(1)
+})
+
+test('with --json, listings are lines and errors are objects on stderr', async () => {
+  const seen = await runFake(files(), ['--json', 'ls', '/logs/deep', '/nope'])
+  expect(
+    seen.out
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as { path: string })
+      .map(entry => entry.path),
+  ).toEqual(['/logs/deep/c.txt'])
+  expect(JSON.parse(seen.err)).toEqual({
+    error: { code: 'ENOENT', message: '/nope: no such file or directory', command: 'ls', operand: '/nope', details: { path: '/nope' } },
+  })
+})
+
+test('a usage error exits with 2 and points to the help', async () => {
+  const cases: [string[], string][] = [
+    [[], 'no command given'],
+    [['lss'], 'no such command: lss (did you mean ls?)'],
+    [['ls', '--nope'], "unknown option '--nope'"], [['cat'], 'missing operand <path...>'],
+    [['chmod', '-R', '711', ''], 'operand 2 of chmod is empty; is a variable not set?'],
+    [['put', '', '/x'], 'operand 1 of put is empty'],
+    [['xattr', 'set', '', 'user.a', ''], 'operand 1 of xattr set is empty'],
+    [['put', 'x'], 'missing operand <remote>'], [['df', 'x'], 'unexpected operand "x"'],
+    [['head', '-n', '-3', '/a'], 'is not a whole number of at least 0'],
+    [['put', '--block-size', 'huge', 'a', 'b'], 'not a size'],
+    [['run', 'a.ts', '--param', 'x'], 'name=value'],
+  ]
+  for (const [words, said] of cases) {
+    const seen = await runFake(files(), words)
+    expect([seen.code, seen.err.startsWith('gristmill: '), seen.err.includes('--help'), seen.out], words.join(' ')).toEqual([
+      2, true, true, '',
+    ])
+    expect(seen.err).toContain(said)
+  }
+})
+
+test('help and version come on stdout with code 0', async () => {
+  expect(await runFake(files(), ['--version'])).toMatchObject({ code: 0, out: '1.2.3\n', err: '' })
+  for (const words of [['--help'], ['help'], ['-h'], ['help', 'ls'], ['ls', '--help']]) {
+    const seen = await runFake(files(), words)
+    expect([seen.code, seen.err, seen.out.startsWith('Usage: gristmill')], words.join(' ')).toEqual([0, '', true])
+  }
+})
+
+test('the general help names every command, each in one line of 80 columns', async () => {
+  const { out } = await runFake(files(), ['--help'], { terminal: { columns: 80 } })
+  const list = out.slice(out.indexOf('\nFiles:'), out.indexOf('\nExamples:'))
+  const lines = list.split('\n').filter(line => line.startsWith(' '))
+  expect(lines.filter(line => line.length > 80 || !/^ {2}\w.* {2}\S/.test(line))).toEqual([])
+  expect(lines.map(line => /\w+/.exec(line)![0])).toEqual([...commandNames, 'help'])
+})
+
+test('when nobody reads the output any more, the command ends quietly with 141', async () => {
+  const seen = await runFake(new FakeMill({ '/long': 'x'.repeat(1000) }), ['cat', '/long'], { broken: 'EPIPE' })
+  expect([seen.code, seen.out, seen.err, seen.mill.closed]).toEqual([141, '', '', 1])
+  // Bytes read before the command notices must be few.
+  expect(seen.mill.reads.length).toBeLessThan(20)
+})
+
+test('output that cannot be written is an error, even of one short line', async () => {
+  for (const words of [['ls', '/'], ['cat', '/logs/a.log'], ['stat', '/logs']]) {
+    const seen = await runFake(files(), words, { broken: 'ENOSPC' })
+    expect([seen.code, seen.err, seen.mill.closed], words.join(' ')).toEqual([
+      1,
+      `gristmill: ${words[0]}: standard output: no space left on device\n`,
+      1,
+    ])
+  }
+})
+
+test('an interruption is neither success nor a complaint', async () => {
+  const seen = await runFake(files(), ['cat', '/logs/a.log'], { signal: AbortSignal.abort(new Error('stop')) })
+  expect([seen.code, seen.err]).toEqual(['interrupted', ''])
+})

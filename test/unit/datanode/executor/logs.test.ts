@@ -1,0 +1,90 @@
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { attemptId, jobId, type AttemptId } from '../../../../src/base/ids.ts'
+import { limits } from '../../../../src/base/limits.ts'
+import { localDisk as disk } from '../../../../src/world/disk.ts'
+import { LogWriter, readLog } from '../../../../datanode/executor/logs.ts'
+import { logFile } from '../../../../datanode/shuffle/place.ts'
+
+let dir: string
+beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'gristmill-logs-')) })
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+const attempt = attemptId({ job: jobId('job-1'), stage: 0, task: 3, attempt: 1 })
+
+async function written(...texts: string[]): Promise<void> {
+  const log = new LogWriter(disk, dir, attempt)
+  for (const text of texts) log.write(Buffer.from(text))
+  await log.close()
+}
+
+/** Reads as a reader does: from `next` to `next`. */
+async function readAll(limit: number, over = true): Promise<string[]> {
+  const pieces: string[] = []
+  for (let offset = 0; ;) {
+    const { text, next } = await readLog(disk, dir, { attempt, offset, limit, over })
+    if (text !== '') pieces.push(text)
+    if (next === undefined || next === offset) return pieces
+    offset = next
+  }
+}
+
+test('output before the file is open is not lost, and order is kept', async () => {
+  await written('one\n', 'two\n', 'three\n')
+  expect((await readAll(1024)).join('')).toBe('one\ntwo\nthree\n')
+})
+
+test('a log is read in pieces that never cut a character', async () => {
+  const text = 'aé€😀'.repeat(50)
+  await written(text)
+  for (const limit of [4, 5, 6, 7, 11, 1000]) {
+    const pieces = await readAll(limit)
+    expect(pieces.join('')).toBe(text)
+    expect(pieces.join('')).not.toContain('\ufffd')
+  }
+})
+
+test('bytes that are no text are shown as such and end the reading too', async () => {
+  const log = new LogWriter(disk, dir, attempt)
+  log.write(Buffer.from([0x61, 0xff, 0xe2, 0x82]))
+  await log.close()
+  expect((await readAll(1024)).join('')).toBe('a\ufffd\ufffd')
+})
+
+test('the log of an attempt that still runs may go on, and one that never wrote is empty', async () => {
+  expect(await readLog(disk, dir, { attempt, offset: 0, over: false })).toEqual({ text: '', next: 0 })
+  expect(await readLog(disk, dir, { attempt, offset: 0, over: true })).toEqual({ text: '' })
+  await written('begun')
+  expect(await readLog(disk, dir, { attempt, offset: 0, over: false })).toEqual({ text: 'begun', next: 5 })
+  expect(await readLog(disk, dir, { attempt, offset: 5, over: false })).toEqual({ text: '', next: 5 })
+  expect(await readLog(disk, dir, { attempt, offset: 5, over: true })).toEqual({ text: '' })
+  await expect(readLog(disk, dir, { attempt, offset: 6, over: true })).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(readLog(disk, dir, { attempt: '../../etc/passwd' as AttemptId, offset: 0, over: true })).rejects.toMatchObject({
+    code: 'EINVAL',
+  })
+})
+
+test.each([
+  ['a link', (path: string) => symlink('/etc/passwd', path)], ['a directory', (path: string) => mkdir(path)],
+])('a log in whose place a program has put %s is refused with that reason', async (_, put) => {
+  await written('text')
+  const { path } = logFile(dir, attempt)
+  await rm(path)
+  await put(path)
+  await expect(readLog(disk, dir, { attempt, offset: 0, over: true })).rejects.toMatchObject({
+    code: 'CORRUPT',
+    message: expect.stringContaining('in the place of its file') as string,
+  })
+})
+
+test('a log ends at its bound with a notice, whatever is written afterwards', async () => {
+  const log = new LogWriter(disk, dir, attempt)
+  await log.open()
+  for (let i = 0; i < 20; i++) log.write(Buffer.alloc(1 << 20, 0x61))
+  await log.close()
+  const found = (await readAll(1 << 20)).join('')
+  expect(found.length).toBe(limits.taskLogBytesMax)
+  expect(found).toMatch(/a\n\[gristmill: this log has reached 8\.0 MiB; what follows is left out\]\n$/)
+})

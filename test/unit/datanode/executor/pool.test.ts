@@ -1,0 +1,118 @@
+// Life cycle of the executor pool, with fake processes and a slow disk.
+
+import { expect, test, vi } from 'vitest'
+import { Pool } from '../../../../datanode/executor/pool.ts'
+import { silent } from '../../../../src/ports/log.ts'
+import type { ChildOptions } from '../../../../src/ports/process.ts'
+import { systemClock } from '../../../../src/world/clock.ts'
+import { systemRandom } from '../../../../src/world/random.ts'
+import { ManualClock } from '../../../kit/manual-clock.ts'
+import { MemoryDisk } from '../../../kit/memory-disk.ts'
+
+class SlowDisk extends MemoryDisk {
+  waiting: Array<() => void> = []
+  slow = false
+  override mkdir(): Promise<void> {
+    return this.slow ? new Promise(resolve => { this.waiting.push(resolve) }) : Promise.resolve()
+  }
+}
+
+test('a pool that stops while a process is about to start ends, and nothing starts after it', async () => {
+  const disk = new SlowDisk()
+  let alive = 0
+  const processes = {
+    endStrays: async () => 0,
+    start: ({ onExit }: ChildOptions) => {
+      alive++
+      return {
+        pid: alive, send() {}, residentBytes: () => 0,
+        kill: () => {
+          queueMicrotask(() => {
+            alive--
+            onExit({ code: null, signal: 'SIGKILL' })
+          })
+        },
+      }
+    },
+  }
+  const pool = await Pool.open({
+    world: { clock: systemClock, random: systemRandom(), log: silent, disk, processes },
+    dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {},
+  })
+  await pool.prepare()
+  expect(alive).toBe(1)
+  disk.slow = true
+  const taken = pool.take({ user: 'ada', program: { id: 'p' }, memoryBytes: 2 << 20 } as never)
+  const refused = expect(taken).rejects.toMatchObject({ code: 'ABORTED' })
+  const stopping = pool.stop()
+  await Promise.resolve()
+  for (const go of disk.waiting) go()
+  await stopping
+  await refused
+  expect(alive).toBe(0)
+})
+
+test('what processes of an earlier life of the node have left running is ended when the pool is opened, and of each process when it has ended', async () => {
+  const ended: string[] = []
+  const disk = new (class extends MemoryDisk {
+    override mkdir(): Promise<void> { return Promise.resolve() }
+    override async removeTree(path: string): Promise<void> { ended.push(`removed ${path}`) }
+  })()
+  const processes = {
+    endStrays: async (directory: string) => {
+      ended.push(`strays of ${directory}`)
+      return 1
+    },
+    start: ({ onExit }: ChildOptions) => ({
+      pid: 1, send() {}, residentBytes: () => 0,
+      kill: () => {
+        queueMicrotask(() => onExit({ code: null, signal: 'SIGKILL' }))
+      },
+    }),
+  }
+  const pool = await Pool.open({
+    world: { clock: systemClock, random: systemRandom(), log: silent, disk, processes },
+    dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {},
+  })
+  expect(ended.splice(0)).toEqual(['strays of /node/executor', 'removed /node/executor'])
+  const { scratch } = await pool.take({ user: 'ada', program: { id: 'p' }, memoryBytes: 2 << 20 } as never)
+  await pool.stop()
+  expect(ended).toEqual([`strays of ${scratch}`, `removed ${scratch}`])
+})
+
+test('a scratch directory that a disk does not give up is removed later', async () => {
+  let refuses = true
+  const removed: string[] = []
+  const disk = new (class extends MemoryDisk {
+    override mkdir(): Promise<void> { return Promise.resolve() }
+    override async removeTree(path: string): Promise<void> {
+      if (refuses && path !== '/node/executor') throw Object.assign(new Error('EROFS'), { code: 'EROFS' })
+      removed.push(path)
+    }
+  })()
+  const clock = new ManualClock()
+  const warn = vi.fn()
+  const processes = {
+    endStrays: async () => 0,
+    start: ({ onExit }: ChildOptions) => ({
+      pid: 1, send() {}, residentBytes: () => 0,
+      kill: () => {
+        queueMicrotask(() => onExit({ code: null, signal: 'SIGKILL' }))
+      },
+    }),
+  }
+  const pool = await Pool.open({
+    world: { clock, random: systemRandom(), log: { ...silent, warn }, disk, processes },
+    dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {},
+  })
+  const executor = await pool.take({ user: 'ada', program: { id: 'p' }, memoryBytes: 2 << 20 } as never)
+  executor.kill('the test')
+  for (let refusals = 1; refusals <= 3; refusals++) {
+    await vi.waitFor(() => { expect(warn).toHaveBeenCalledTimes(refusals) }, 60_000)
+    if (refusals < 3) clock.pass(60_000)
+  }
+  refuses = false
+  clock.pass(60_000)
+  await vi.waitFor(() => { expect(removed).toEqual(['/node/executor', executor.scratch]) }, 60_000)
+  await pool.stop()
+})

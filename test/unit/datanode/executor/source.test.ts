@@ -1,0 +1,133 @@
+// Input of a map task over a fake file client: blocks sent with the task, data beyond them, the header of a CSV file. The task reads the
+// file that the job was submitted with, or fails.
+
+import { expect, test } from 'vitest'
+import { SplitSource } from '../../../../datanode/executor/input.ts'
+import type { ExecutorSession } from '../../../../datanode/executor/session.ts'
+import { blockId, inodeId } from '../../../../src/base/ids.ts'
+import type { SplitRange } from '../../../../src/protocol/task.ts'
+
+const text = 'a,b\n1,2\n3,4\n5,6\n7,8\n'
+const blockBytes = 8
+
+interface Options {
+  /** Inode of the file when it is looked up again. */
+  readonly inode?: number
+  /** Its block ids then. */
+  readonly ids?: readonly number[]
+  /** The first read of each block fails at all its locations, and asks for new ones. */
+  readonly moved?: boolean
+  readonly from?: { readonly node: string; readonly host: string; readonly rack: string }
+}
+
+function kitOf({ inode = 7, ids = [0, 1, 2], moved = false, from = { node: 'n', host: 'h', rack: 'r' } }: Options = {}): {
+  kit: ExecutorSession
+  asked: string[]
+} {
+  const asked: string[] = []
+  const locate = async (path: string, { offset = 0 }: { offset?: number } = {}) => {
+    asked.push(`locate ${path} ${offset}`)
+    return {
+      status: { id: inodeId(inode), length: text.length },
+      blocks: ids.map(id => ({ id: blockId(id), offset: id * blockBytes })),
+      offset,
+    }
+  }
+  const files = {
+    locate,
+    async *readBlock(
+      { id }: { id: number },
+      {
+        start, end, onRead, relocate,
+      }: { start: number; end: number; onRead: (bytes: number, place: unknown) => void; relocate: () => Promise<unknown> },
+    ) {
+      if (moved) await relocate()
+      asked.push(`block ${id} ${start}-${end}`)
+      const piece = Buffer.from(text.slice(id * blockBytes + start, id * blockBytes + end))
+      onRead(piece.length, from)
+      yield piece
+    },
+    async *read(
+      _located: unknown,
+      { start = 0, end, onRead }: { start?: number; end: number; onRead?: (bytes: number, place: unknown) => void },
+    ) {
+      asked.push(`read ${start}-${end}`)
+      const piece = Buffer.from(text.slice(start, end))
+      onRead?.(piece.length, from)
+      yield piece
+    },
+  }
+  return { kit: { files, setup: { node: 'n', host: 'h', rack: 'r' } } as unknown as ExecutorSession, asked }
+}
+
+const rangeOf = (start: number, end: number, blocks: readonly number[]): SplitRange => ({
+  path: '/f', inode: inodeId(7), fileBytes: text.length, start, end, aligned: false,
+  blocks: blocks.map(id => ({
+    id: blockId(id), offset: id * blockBytes,
+    length: Math.min(blockBytes, text.length - id * blockBytes),
+    crc: 1,
+  })),
+})
+
+const sourceOf = (options: Options, ranges: SplitRange[], more: object = { format: 'lines' }) => {
+  const { kit, asked } = kitOf(options)
+  return { source: new SplitSource(kit, { kind: 'split', split: { bytes: 0, ranges }, options: more as never, places: [] }), asked }
+}
+
+/** Reads the first range to the end of the file. */
+async function readAll(source: SplitSource, from: number): Promise<string> {
+  const pieces: Buffer[] = []
+  for await (const range of source.ranges()) for await (const piece of range.open(from)) pieces.push(Buffer.from(piece))
+  return Buffer.concat(pieces).toString()
+}
+
+const replaced = { code: 'ENOENT', message: expect.stringContaining('/f is another file now than when the job was submitted') }
+
+test('the blocks that came with the task are read, and for bytes beyond them the namenode is asked', async () => {
+  const { source, asked } = sourceOf({}, [rangeOf(8, 16, [1])])
+  expect(await readAll(source, 9)).toBe(text.slice(9))
+  expect(asked).toEqual(['block 1 1-8', 'locate /f 16', `read 16-${text.length}`])
+})
+
+test("a file that was replaced while a task reads it is not read on, neither beyond the task's blocks nor for places of a block or a header", async () => {
+  const beyond = sourceOf({ inode: 8 }, [rangeOf(8, 16, [1])])
+  await expect(readAll(beyond.source, 8)).rejects.toMatchObject(replaced)
+  expect(beyond.asked.filter(each => each.startsWith('read'))).toEqual([])
+  await expect(readAll(sourceOf({ inode: 8, moved: true }, [rangeOf(8, 16, [1])]).source, 8)).rejects.toMatchObject(replaced)
+  await expect(readAll(sourceOf({ ids: [0, 5], moved: true }, [rangeOf(8, 16, [1])]).source, 8)).rejects.toMatchObject(replaced)
+  await expect(readAll(sourceOf({ inode: 8 }, [rangeOf(8, 16, [1])], { format: 'csv' }).source, 8)).rejects.toMatchObject(replaced)
+  expect(await readAll(sourceOf({ moved: true }, [rangeOf(8, 16, [1])]).source, 8)).toBe(text.slice(8))
+})
+
+test('a range of CSV gets the header of its file once, unless it begins there or there is none', async () => {
+  const headers = async (ranges: SplitRange[], options: object) => {
+    const { source, asked } = sourceOf({}, ranges, { format: 'csv', ...options })
+    const found: unknown[] = []
+    for await (const range of source.ranges()) found.push(range.header)
+    return [found, asked.filter(each => each.startsWith('locate')).length]
+  }
+  const ranges = [rangeOf(0, 8, [0]), rangeOf(8, 16, [1]), rangeOf(16, 20, [2])]
+  expect(await headers(ranges, {})).toEqual([[undefined, ['a', 'b'], ['a', 'b']], 1])
+  expect(await headers(ranges, { header: false })).toEqual([[undefined, undefined, undefined], 0])
+})
+
+test('bytes are counted by where they came from', async () => {
+  for (const [from, read] of [
+    [
+      { node: 'n', host: 'x', rack: 'x' }, { local: 12, rack: 0, remote: 0 },
+    ],
+    [
+      { node: 'x', host: 'h', rack: 'x' }, { local: 12, rack: 0, remote: 0 },
+    ],
+    [
+      { node: 'x', host: 'x', rack: 'r' }, { local: 0, rack: 12, remote: 0 },
+    ],
+    [
+      { node: 'x', host: 'x', rack: 'x' }, { local: 0, rack: 0, remote: 12 },
+    ],
+  ] as const) {
+    const { source } = sourceOf({ from }, [rangeOf(8, 16, [1])])
+    await readAll(source, 8)
+    expect(source.read).toEqual(read)
+  }
+})

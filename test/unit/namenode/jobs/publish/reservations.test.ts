@@ -1,0 +1,209 @@
+import { expect, test } from 'vitest'
+import { OutputReservations, reserving } from '../../../../../namenode/jobs/publish/reservations.ts'
+import { namespaceRoutes } from '../../../../../namenode/namespace/routes.ts'
+import { mkdir } from '../../../../../namenode/namespace/names.ts'
+import { snapshotRoutes } from '../../../../../namenode/snapshots/routes.ts'
+import { trashRoutes } from '../../../../../namenode/trash/routes.ts'
+import { requestId, jobId } from '../../../../../src/base/ids.ts'
+import { silent } from '../../../../../src/ports/log.ts'
+import type { Message } from '../../../../../src/protocol/message.ts'
+import * as names from '../../../../../src/protocol/namespace.ts'
+import * as snapshot from '../../../../../src/protocol/snapshot.ts'
+import * as trash from '../../../../../src/protocol/trash.ts'
+import * as writing from '../../../../../src/protocol/writing.ts'
+import { route } from '../../../../../src/rpc/serve.ts'
+import { openBench, root } from '../../kit.ts'
+import { names as namesIn } from '../store/storekit.ts'
+
+async function house() {
+  const bench = await openBench()
+  const outputs = new OutputReservations()
+  const { journal, clock } = bench
+  const actor = (user: string) => ({ user, root: user === 'grace' })
+  const routes = reserving(
+    [
+      ...namespaceRoutes({
+        journal, view: journal.view, clock, log: silent, actor, defaults: { replication: 1, blockBytes: 4096 }, trashKeepMs: 1000,
+        removed: () => undefined,
+      } as never),
+      ...trashRoutes({ journal, clock, actor, keepMs: 1000, frozen: () => false, removed: () => undefined }),
+      ...snapshotRoutes({ journal, clock, actor, removed: () => undefined }),
+      route(writing.create, () => ({ lease: 1 }) as never),
+    ],
+    { journal, outputs, actor },
+  )
+  let requests = 0
+  const call = async (message: Message, request: object, user = 'grace'): Promise<unknown> =>
+    routes
+      .find(each => each.message === message)!
+      .handler({ requestId: requestId(`c:${++requests}`), ...request } as never, { user } as never)
+  return { bench, outputs, call }
+}
+
+const busy = {
+  code: 'EBUSY',
+  message: expect.stringMatching(/is reserved: job-3, which runs, will publish .*gristmill kill job-3/) as string,
+  details: { job: 'job-3' },
+}
+
+test('while a job runs, nothing is made at its output or below it; beside it everything goes on, and above it directories are made', async () => {
+  const { bench, outputs, call } = await house()
+  await call(names.mkdir, { path: '/mine/old', parents: true })
+  const { item } = (await call(names.remove, { path: '/mine/old', recursive: true })) as { item: string }
+  await call(names.mkdir, { path: '/other' })
+  outputs.reserve('/mine/out', jobId('job-3'), 'ann')
+  const made: Array<[Message, object]> = [
+    [names.mkdir, { path: '/mine/out' }],
+    [names.mkdir, { path: '/mine/out/a/b', parents: true }],
+    [names.touch, { path: '/mine/out' }], [names.touch, { path: '/mine/out/a' }],
+    [names.rename, { from: '/other', to: '/mine/out' }],
+    [names.rename, { from: '/other', to: '/mine/out/b' }],
+    [writing.create, { path: '/mine/out' }],
+    [writing.create, { path: '/mine/out/part-00000', parents: true }],
+    [trash.restore, { item, to: '/mine/out' }],
+  ]
+  for (const [message, request] of made)
+    await expect(call(message, request), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject(busy)
+  outputs.reserve('/mine/old', jobId('job-4'), 'ann')
+  await expect(call(trash.restore, { item })).rejects.toMatchObject({ code: 'EBUSY', details: { job: 'job-4' } })
+  outputs.release(jobId('job-4'))
+  for (const path of ['/mine/output', '/mine/ou', '/mine/out2/x', '/x/mine/out']) await call(names.mkdir, { path, parents: true })
+  await call(names.mkdir, { path: '/mine', parents: true })
+  await bench.do(mkdir, { path: '/.gristmill/jobs/job-3', nowMs: 1, ...root })
+  await call(writing.create, { path: '/.gristmill/jobs/job-3/0/part-00000' })
+  expect(namesIn(bench, '/mine')).toEqual(['/mine/ou', '/mine/out2', '/mine/output'])
+  outputs.release(jobId('job-3'))
+  await call(names.mkdir, { path: '/mine/out' })
+})
+
+test('only the start of a job makes names in the directory of stagings, also for the superuser; below one that is there its user writes', async () => {
+  const { bench, call } = await house()
+  await call(names.mkdir, { path: '/mine' })
+  const { item } = (await call(names.remove, { path: '/mine', recursive: true })) as { item: string }
+  await call(names.mkdir, { path: '/other' })
+  const squats: Array<[Message, object, string]> = [
+    [names.mkdir, { path: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [names.touch, { path: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [names.rename, { from: '/other', to: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [trash.restore, { item, to: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [writing.create, { path: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [writing.create, { path: '/.gristmill/jobs/job-1/f', parents: true }, 'ENOENT'],
+    [names.mkdir, { path: '/.gristmill/jobs/job-1/a/b', parents: true }, 'ENOENT'],
+    [names.rename, { from: '/other', to: '/.gristmill/jobs/job-1/a' }, 'ENOENT'],
+  ]
+  for (const user of ['grace', 'mallory']) {
+    for (const [message, request, code] of squats) {
+      await expect(call(message, request, user), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject({
+        code,
+        message: expect.stringContaining('only the start of a job') as string,
+      })
+    }
+  }
+  expect(namesIn(bench, '/.gristmill/jobs')).toEqual([])
+  await bench.do(mkdir, { path: '/.gristmill/jobs/job-1', nowMs: 1, ...root })
+  await call(names.mkdir, { path: '/.gristmill/jobs/job-1/a/b', parents: true })
+  await call(names.mkdir, { path: '/.gristmill/jobs/job-1', parents: true })
+})
+
+test('what is there already below an output that will be replaced can be asked for again, changed and removed', async () => {
+  const { outputs, call } = await house()
+  await call(names.mkdir, { path: '/out' })
+  await call(names.touch, { path: '/out/part' })
+  outputs.reserve('/out', jobId('job-3'), 'ann')
+  await call(names.mkdir, { path: '/out', parents: true })
+  await call(names.touch, { path: '/out/part', mtimeMs: 5 })
+  await call(names.setAttributes, { path: '/out/part', mode: 0o600 })
+  await call(names.rename, { from: '/out/part', to: '/part' })
+  await call(names.remove, { path: '/out', recursive: true })
+})
+
+test('a repeated request that had made something before the job was submitted is told so', async () => {
+  const { outputs, call } = await house()
+  const request = { requestId: requestId('again:1'), path: '/out/a', parents: true }
+  await call(names.mkdir, request)
+  await call(names.rename, { requestId: requestId('again:2'), from: '/out/a', to: '/out/b' })
+  outputs.reserve('/out', jobId('job-3'), 'ann')
+  expect(await call(names.rename, { requestId: requestId('again:2'), from: '/out/a', to: '/out/b' })).toEqual({})
+})
+
+test('while a job runs, the directories above its output stay, and no file takes the name of one', async () => {
+  const { bench, outputs, call } = await house()
+  for (const path of ['/a/b/c', '/a/beside', '/else']) await call(names.mkdir, { path, parents: true })
+  await call(names.touch, { path: '/file' })
+  await call(names.touch, { path: '/gone' })
+  await call(names.mkdir, { path: '/full' })
+  const { item } = await call(names.remove, { path: '/gone' }) as { item: string }
+  const { item: directory } = await call(names.remove, { path: '/full' }) as { item: string }
+  // The directory /a/b/new does not exist yet.
+  outputs.reserve('/a/b/new/out', jobId('job-3'), 'ann')
+  outputs.reserve('/a/b/new/other', jobId('job-4'), 'ann')
+  const above = {
+    code: 'EBUSY',
+    message: expect.stringMatching(/while job-3 runs, which will publish \/a\/b\/new\/out; .*gristmill kill job-3/) as string,
+    details: { job: 'job-3' },
+  }
+  const harms: Array<[Message, object]> = [
+    [names.remove, { path: '/a', recursive: true }],
+    [names.remove, { path: '/a/b', recursive: true, skipTrash: true }],
+    [names.rename, { from: '/a', to: '/z' }], [names.rename, { from: '/a/b', to: '/else/b' }],
+    [names.rename, { from: '/file', to: '/a/b/new' }], [names.touch, { path: '/a/b/new' }],
+    [writing.create, { path: '/a/b/new', parents: true }],
+    [trash.restore, { item, to: '/a/b/new' }],
+  ]
+  // Refused for every user; the message to the superuser says how to kill the job.
+  for (const user of ['grace', 'mallory'])
+    for (const [message, request] of harms.slice(0, -1))
+      await expect(call(message, request, user), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject(above)
+  await expect(call(...harms.at(-1)!)).rejects.toMatchObject(above)
+  // Changes beside it are allowed, also in directories above it.
+  await call(names.remove, { path: '/a/b/c' })
+  await call(names.rename, { from: '/a/beside', to: '/moved' })
+  await expect(call(names.remove, { path: '/missing' })).rejects.toMatchObject({ code: 'ENOENT' })
+  await call(trash.restore, { item: directory, to: '/a/b/new' })
+  await expect(call(names.rename, { from: '/a/b/new', to: '/moved/new' })).rejects.toMatchObject(above)
+  outputs.release(jobId('job-3'))
+  await expect(call(names.remove, { path: '/a', recursive: true })).rejects.toMatchObject({ details: { job: 'job-4' } })
+  outputs.release(jobId('job-4'))
+  await call(names.rename, { from: '/a', to: '/z' })
+  expect(namesIn(bench, '/')).toEqual(['/else', '/file', '/moved', '/z'])
+})
+
+test('while a job runs, its user and the superuser do not take the rights from it that it needs to publish; others may', async () => {
+  const { outputs, call } = await house()
+  for (const path of ['/a', '/a/b', '/a/b/old']) {
+    await call(names.mkdir, { path })
+    await call(names.setAttributes, { path, owner: path === '/a' ? 'bob' : 'ann', mode: 0o755 })
+  }
+  outputs.reserve('/a/b/new/out', jobId('job-3'), 'ann')
+  outputs.reserve('/a/b/old', jobId('job-4'), 'ann')
+  const refused = (job: string) => ({
+    code: 'EBUSY', details: expect.objectContaining({ job }) as object,
+    message: expect.stringMatching(/has to stay open to ann while job-\d runs, which will publish .*gristmill kill/) as string,
+  })
+  const harms: Array<[object, string, string]> = [
+    // A directory to be looked into, the lowest one that is there, and the one to be replaced.
+    [{ path: '/a', mode: 0o700 }, 'grace', 'job-3'], [{ path: '/a/b', mode: 0o555 }, 'ann', 'job-3'],
+    [{ path: '/a/b', owner: 'bob' }, 'grace', 'job-3'], [{ path: '/a/b/old', mode: 0o500 }, 'ann', 'job-4'],
+  ]
+  for (const [request, user, job] of harms)
+    await expect(call(names.setAttributes, request, user), JSON.stringify(request)).rejects.toMatchObject(refused(job))
+  // Changes that take nothing from the job, and those of a user who cannot kill it.
+  await call(names.setAttributes, { path: '/a', mode: 0o711 }, 'bob')
+  await call(names.setAttributes, { path: '/a/b', mode: 0o700 }, 'ann')
+  await call(names.setAttributes, { path: '/a/b', mtimeMs: 5 }, 'ann')
+  await call(names.setAttributes, { path: '/a', mode: 0o700 }, 'bob')
+  // What the job could not do before is not refused.
+  await call(names.setAttributes, { path: '/a', mode: 0o500 }, 'grace')
+  outputs.release(jobId('job-3'))
+  outputs.release(jobId('job-4'))
+  await call(names.setAttributes, { path: '/a', mode: 0o711 }, 'bob')
+  await call(names.setAttributes, { path: '/a/b', mode: 0o555 }, 'ann')
+})
+
+test('a directory that a running job may replace gets no snapshots, nor one in it; those above it do', async () => {
+  const { outputs, call } = await house()
+  await call(names.mkdir, { path: '/a/out/in', parents: true })
+  outputs.reserve('/a/out', jobId('job-3'), 'ann')
+  for (const path of ['/a/out', '/a/out/in']) await expect(call(snapshot.create, { path, name: 's' })).rejects.toMatchObject(busy)
+  await call(snapshot.create, { path: '/a', name: 's' })
+})

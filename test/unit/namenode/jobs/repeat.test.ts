@@ -1,0 +1,94 @@
+// Repeated submits, after a lost reply: in the same process, and in the next one, which has not taken over its jobs yet.
+
+import { beforeEach, expect, test } from 'vitest'
+import { jobRoutes } from '../../../../namenode/jobs/routes.ts'
+import { Engine } from '../../../../namenode/jobs/engine.ts'
+import { GristmillError } from '../../../../src/base/errors.ts'
+import { nodeId, requestId, type JobId } from '../../../../src/base/ids.ts'
+import * as protocol from '../../../../src/protocol/job.ts'
+import { Repeats } from '../../../../src/rpc/repeats.ts'
+import type { Route } from '../../../../src/rpc/serve.ts'
+import { doneReport, specOf } from './scheduler/kit.ts'
+import { fakeRooms, turn, type FakeRooms } from './deps.ts'
+
+const spec = specOf({ maps: 2, reduces: 1 })
+let rooms: FakeRooms
+let engine: Engine
+let routes: Route[]
+/** As in a server. */
+let repeats: Repeats
+
+function begin(): void {
+  engine = new Engine(rooms)
+  routes = jobRoutes(engine, rooms)
+  repeats = new Repeats()
+}
+
+beforeEach(() => {
+  rooms = fakeRooms()
+  begin()
+})
+
+async function submit(id: string): Promise<JobId> {
+  const { handler } = routes.find(({ message }) => message === protocol.submit)!
+  const answer = repeats.run(requestId(id), () =>
+    handler({ spec } as never, { user: 'ann', requestId: id, signal: new AbortController().signal } as never),
+  )
+  return (await answer as { job: JobId }).job
+}
+
+function open(node: string): void {
+  engine.feed({ kind: 'opened' })
+  engine.feed({ kind: 'joined', node: nodeId(node), rack: 'r', host: node, slots: 1, attempts: [] })
+}
+
+const runs = (): string[] => rooms.orders.flatMap(({ order }) => (order.kind === 'run' ? [order.work.attempt] : []))
+
+test('a submit that is repeated before the jobs of the process before are taken over is told of its job, which goes on from what it has done', async () => {
+  open('a')
+  const job = await submit('c:1')
+  expect(await engine.report(doneReport(nodeId('a'), runs()[0]! as never, spec))).toBe(true)
+  engine.stop()
+  begin()
+  // Inputs may be deleted by now, and the job limit may be exceeded: neither is checked again.
+  Object.assign(rooms, {
+    checkSplits: () => {
+      throw new GristmillError('ENOENT', 'the input has gone')
+    },
+  })
+  expect(await submit('c:1')).toBe(job)
+  expect(engine.machine.jobs.size).toBe(0)
+  // Also during the takeover.
+  const [, again] = await Promise.all([engine.start(), submit('c:1')])
+  expect(again).toBe(job)
+  expect(rooms.store.head(job)!.term).toBe(1)
+  expect(engine.machine.jobs.get(job)!.stages.map(({ done, tasks }) => [done, tasks.length])).toEqual([
+    [1, 2], [0, 1],
+  ])
+  open('a')
+  expect(runs().at(-1)).toBe(`${job}.0.1.1000`)
+  expect(await submit('c:1')).toBe(job)
+  expect(engine.machine.jobs.size).toBe(1)
+  engine.stop()
+})
+
+test('a repeat of a submit that is under way has its outcome: one job, or one refusal', async () => {
+  let asked = 0
+  Object.assign(rooms, { checkSplits: async () => { asked++; await turn() } })
+  const [one, two] = await Promise.all([submit('c:1'), submit('c:1')])
+  expect([two, asked, engine.machine.jobs.size]).toEqual([one, 1, 1])
+  // The journal refuses the first request; a repeat that began meanwhile must not create a job unknown to the scheduler.
+  const accept = rooms.store.submit.bind(rooms.store)
+  let refusals = 1
+  rooms.store.submit = async request => {
+    await turn()
+    if (refusals-- > 0) throw new GristmillError('ENOSPC', 'the disk is full')
+    return accept(request)
+  }
+  // Also for a request that waits in the journal's queue.
+  let known = 0
+  rooms.store.hasAnswer = () => known++ > 0
+  const first = submit('c:2')
+  await expect(Promise.allSettled([first, submit('c:2')])).resolves.toMatchObject([{ status: 'rejected' }, { status: 'rejected' }])
+  expect([rooms.store.jobs.size, engine.machine.jobs.size]).toEqual([1, 1])
+})

@@ -1,0 +1,281 @@
+// Random faults: jobs on nodes that die, return, lose reports or repeat them, under a namenode that is killed again and again. The nodes of
+// this test know what really runs; the state machine only gets reports. In the end every job has succeeded, each task is committed once,
+// and the counters are the sums over the committed tasks.
+
+import { expect, test } from 'vitest'
+import type { Effect } from '../../../../../namenode/jobs/scheduler/event.ts'
+import { attemptParts, nodeId, type AttemptId, type JobId, type NodeId } from '../../../../../src/base/ids.ts'
+import type { JobSpec } from '../../../../../src/protocol/job.ts'
+import type { TaskFinished } from '../../../../../src/protocol/task.ts'
+import { Bench, doneReport } from './kit.ts'
+
+/** A small generator with a seed (xorshift32): the same seed gives the same run. */
+function dice(seed: number): (bound: number) => number {
+  let x = seed * 2654435761 >>> 0 || 1
+  return bound => {
+    x ^= x << 13; x >>>= 0
+    x ^= x >>> 17
+    x ^= x << 5; x >>>= 0
+    return x % bound
+  }
+}
+
+interface Hand { alive: boolean; readonly running: Set<AttemptId>; readonly outputs: Set<AttemptId> }
+
+class World {
+  readonly bench = new Bench()
+  readonly hands = new Map<NodeId, Hand>()
+  readonly started = new Set<AttemptId>()
+  readonly #dice: (bound: number) => number
+  /** Orders in transit; below: reports. */
+  #orders: Effect[] = []
+  #reports: TaskFinished[] = []
+  restarts = 0
+  speculative = 0
+  failures = 0
+
+  constructor(seed: number) {
+    this.#dice = dice(seed)
+    for (let n = 0; n < 4; n++) this.hands.set(nodeId(`n${n}`), { alive: true, running: new Set(), outputs: new Set() })
+    this.take(this.bench.apply({ kind: 'opened' }))
+    for (const node of this.hands.keys()) this.join(node)
+  }
+
+  submit(): void {
+    const maps = 1 + this.#dice(8)
+    const places = Array.from({ length: maps }, () => Array.from({ length: this.#dice(3) }, () => nodeId(`n${this.#dice(4)}`)))
+    this.take(this.bench.submit({ maps, reduces: this.#dice(4), attemptsMax: 100 }, places).effects)
+  }
+
+  take(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'run') {
+        expect(this.started.has(effect.attempt), `${effect.attempt} was given out twice`).toBe(false)
+        this.started.add(effect.attempt)
+      }
+      if (effect.kind === 'run' || effect.kind === 'kill' || effect.kind === 'forget') this.#orders.push(effect)
+    }
+    this.check()
+  }
+
+  check(): void {
+    for (const node of this.bench.machine.nodes.values()) expect(node.holding.size).toBeLessThanOrEqual(node.slots + 4)
+    for (const job of this.bench.machine.jobs.values()) {
+      let running = 0
+      for (const stage of job.stages) {
+        running += stage.running
+        this.speculative += stage.speculative
+        const attempts = stage.tasks.flatMap(task => task.attempts.filter(attempt => attempt.state === 'running'))
+        expect(attempts.length).toBe(stage.running)
+        expect(stage.tasks.filter(task => task.state === 'done').length).toBe(stage.done)
+        if (stage.state === 'running') expect(stage.tasks.filter(task => task.state === 'waiting').length).toBe(stage.waiting)
+        for (const task of stage.tasks) {
+          const nodes = task.attempts.filter(attempt => attempt.state === 'running').map(attempt => attempt.node)
+          expect(new Set(nodes).size, 'two attempts of one task on one node').toBe(nodes.length)
+        }
+      }
+      expect(job.running).toBe(running)
+    }
+  }
+
+  join(node: NodeId): void {
+    const hand = this.hands.get(node)!
+    this.take(
+      this.bench.apply({ kind: 'joined', node, rack: `r${Number(node.slice(1)) % 2}`, host: node, slots: 2, attempts: [...hand.running] }),
+    )
+  }
+
+  /** Delivers one order to its node; it is lost if the node is dead. */
+  deliver(): void {
+    const [effect] = this.#orders.splice(this.#dice(Math.min(3, this.#orders.length)), 1)
+    if (!effect || (effect.kind !== 'run' && effect.kind !== 'kill' && effect.kind !== 'forget')) return
+    const hand = this.hands.get(effect.node)!
+    if (!hand.alive) return
+    if (effect.kind === 'run') hand.running.add(effect.attempt)
+    if (effect.kind === 'kill' && hand.running.delete(effect.attempt)) this.#reports.push(failure(effect.node, effect.attempt, 'killed'))
+    if (effect.kind === 'forget') for (const id of hand.outputs) if (attemptParts(id).job === effect.job) hand.outputs.delete(id)
+  }
+
+  /** Ends one running attempt. */
+  work(faults: boolean): void {
+    const running = [...this.hands].flatMap(([node, hand]) => [...hand.running].map(attempt => ({ node, hand, attempt })))
+    const chosen = running[this.#dice(running.length || 1)]
+    if (!chosen) return
+    const { node, hand, attempt } = chosen
+    hand.running.delete(attempt)
+    const { job, stage, task } = attemptParts(attempt)
+    const kept = this.bench.kept.get(job)!
+    if (faults && this.#dice(12) === 0) {
+      this.failures++
+      this.#reports.push(failure(node, attempt, this.#dice(2) === 0 ? 'program' : 'system'))
+      return
+    }
+    if (stage === 1) {
+      // A reducer reads every committed map output from its node; the journal has the locations.
+      const maps = [...kept.tasks.values()].filter(record => record.stage === 0)
+      const missing = maps
+        .filter(({ won }) => !this.hands.get(won!.node)!.alive || !this.hands.get(won!.node)!.outputs.has(won!.attempt))
+        .map(({ won }) => won!.attempt)
+      if (missing.length > 0 || maps.length < mapsOf(kept.spec)) {
+        this.#reports.push(failure(node, attempt, 'fetch', missing))
+        return
+      }
+    }
+    hand.outputs.add(attempt)
+    this.#reports.push(doneReport(node, attempt, kept.spec, { records: 1, sum: 1000 * stage + task }))
+  }
+
+  report(faults: boolean): void {
+    const index = this.#dice(this.#reports.length || 1)
+    const report = this.#reports[index]
+    if (!report) return
+    const fate = faults ? this.#dice(10) : 9
+    if (fate !== 0) this.#reports.splice(index, 1) // 0: it is delivered a second time
+    if (fate === 1) return // its datanode died before it could repeat the report
+    this.take(this.bench.apply({ kind: 'finished', ...report }))
+  }
+
+  settle(): void { if (this.bench.waiting.length > 0) this.take(this.bench.settle()) }
+
+  tick(ms: number): void {
+    this.bench.at = { nowMs: this.bench.at.nowMs + ms, monoMs: this.bench.at.monoMs + ms }
+    for (const [node, hand] of this.hands) {
+      if (hand.alive)
+        this.take(
+          this.bench.apply({
+            kind: 'progressed', node,
+            attempts: [...hand.running].map(attempt => ({ attempt, counters: {}, fraction: this.#dice(100) / 100 })),
+          }),
+        )
+    }
+    this.take(this.bench.apply({ kind: 'tick' }))
+  }
+
+  offer(): void {
+    const node = nodeId(`n${this.#dice(4)}`)
+    if (this.hands.get(node)!.alive) this.take(this.bench.apply({ kind: 'offered', node }))
+  }
+
+  fault(): void {
+    const node = nodeId(`n${this.#dice(4)}`)
+    const hand = this.hands.get(node)!
+    switch (this.#dice(8)) {
+      case 4: // It leaves in good order, and kills what it runs without a word.
+        if (!hand.alive) return
+        hand.alive = false
+        hand.running.clear()
+        this.take(this.bench.apply({ kind: 'left', node }))
+        return
+      case 3: // It is to be emptied.
+        this.take(this.bench.apply({ kind: 'draining', node }))
+        return
+      case 5: // Nothing is heard of it, whether it lives or not.
+        this.take(this.bench.apply({ kind: 'stale', node }))
+        return
+      case 6:
+        if (hand.alive) this.take(this.bench.apply({ kind: 'returned', node }))
+        return
+      case 0: // Its process dies; its disk stays or goes.
+        hand.alive = false
+        hand.running.clear()
+        if (this.#dice(2) === 0) hand.outputs.clear()
+        return
+      case 1: // The namenode notices.
+        if (!hand.alive) this.take(this.bench.apply({ kind: 'lost', node }))
+        return
+      case 2:
+        if (!hand.alive) { hand.alive = true; this.join(node) }
+        return
+      default:
+        this.restarts++
+        this.#orders = []
+        this.take(this.bench.restart())
+        for (const [each, { alive }] of this.hands) if (alive && this.#dice(4) > 0) this.join(each)
+        this.take(this.bench.apply({ kind: 'opened' }))
+    }
+  }
+
+  heal(): void {
+    for (const [node, hand] of this.hands) { hand.alive = true; this.join(node) }
+    for (const node of this.hands.keys()) this.take(this.bench.apply({ kind: 'offered', node }))
+  }
+
+  step(faults: boolean): void {
+    switch (this.#dice(faults ? 40 : 36)) {
+      case 36: return this.fault()
+      case 0: case 1: return this.tick(this.#dice(4000))
+      case 2: return this.offer()
+      default:
+        switch (this.#dice(4)) {
+          case 0: return this.deliver()
+          case 1: return this.work(faults)
+          case 2: return this.report(faults)
+          default: return this.settle()
+        }
+    }
+  }
+}
+
+function mapsOf(spec: JobSpec): number {
+  const input = spec.stages[0]!.input
+  return input.kind === 'splits' ? input.splits.length : 0
+}
+
+function reducesOf(spec: JobSpec): number {
+  const input = spec.stages[1]?.input
+  return input?.kind === 'shuffle' ? input.partitions : 0
+}
+
+function failure(node: NodeId, attempt: AttemptId, cause: 'program' | 'system' | 'killed' | 'fetch', missing?: AttemptId[]): TaskFinished {
+  return {
+    node, attempt,
+    outcome: { kind: 'failed', cause, failure: { code: 'TASK_FAILED', message: cause }, counters: {}, ...(missing && { missing }) },
+  }
+}
+
+function run(seed: number): World {
+  const world = new World(seed)
+  for (let n = 0; n < 3; n++) world.submit()
+  for (let n = 0; n < 1500; n++) world.step(true)
+  world.heal()
+  for (let n = 0; n < 60_000 && [...world.bench.kept.values()].some(kept => !kept.ended); n++) world.step(false)
+  return world
+}
+
+function judgeHealth(world: World, job: JobId): void {
+  const kept = world.bench.kept.get(job)!
+  expect(kept.ended?.state, `${job} did not succeed: ${JSON.stringify(kept.ended?.failure)}`).toBe('succeeded')
+  const maps = mapsOf(kept.spec)
+  const reduces = reducesOf(kept.spec)
+  let sum = 0
+  for (let task = 0; task < maps; task++) sum += task
+  for (let task = 0; task < reduces; task++) sum += 1000 + task
+  expect(kept.ended!.counters).toEqual({ records: maps + reduces, sum })
+  expect([...kept.tasks.keys()].length).toBe(maps + reduces)
+}
+
+test('whatever nodes and namenode do, every job ends well and every task counts once', () => {
+  let restarts = 0
+  let failures = 0
+  let speculative = 0
+  for (let seed = 1; seed <= 60; seed++) {
+    try {
+      const world = run(seed)
+      for (const job of world.bench.kept.keys()) judgeHealth(world, job)
+      restarts += world.restarts
+      failures += world.failures
+      speculative += world.speculative
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+  // The faults did happen.
+  expect(restarts).toBeGreaterThan(100)
+  expect(failures).toBeGreaterThan(100)
+  expect(speculative).toBeGreaterThan(0)
+}, 60_000)
+
+test('the same seed gives the same run', () => {
+  const trace = (world: World) => [...world.started, ...[...world.bench.kept.values()].map(kept => JSON.stringify(kept.ended))]
+  expect(trace(run(7))).toEqual(trace(run(7)))
+}, 60_000)

@@ -1,0 +1,129 @@
+// Bytes of the formats as in their documents: released formats stay readable.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { crc32c } from '@node-rs/crc32'
+import { expect, test } from 'vitest'
+import { checkRow, seal, unseal } from '../../../../namenode/journal/codec.ts'
+import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters } from '../../../../namenode/journal/counters.ts'
+import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../../namenode/journal/frame.ts'
+import { childKey, tables } from '../../../../namenode/journal/keys.ts'
+import {
+  decodeEntry, encodeEntry, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,
+} from '../../../../namenode/namespace/entry.ts'
+import { inodeId } from '../../../../src/base/ids.ts'
+
+const page = (name: string): string => readFileSync(join(import.meta.dirname, `../../../../docs/format/${name}.md`), 'utf8')
+/** The indented blocks of hex digits on a page, in order. */
+const examples = (name: string): Buffer[] =>
+  [...page(name).matchAll(/(?:^ {4}[0-9a-f]{2}(?: [0-9a-f]{2})*\n)+/gm)].map(match => Buffer.from(match[0].replaceAll(/\s/g, ''), 'hex'))
+
+const [header, frame] = examples('journal') as [Buffer, Buffer]
+const [key, value] = examples('metadata') as [Buffer, Buffer]
+
+const ada: NameEntry = {
+  id: inodeId(7), directory: false, mode: 0o644, owner: 'ada', group: 'ada', mtimeMs: 1_700_000_000_000, replication: 3,
+  blockBytes: 134_217_728, format: 'lines', length: 300, blocks: 1,
+}
+
+test('a segment\'s header and a frame are the bytes of their page', () => {
+  expect(encodeHeader(1)).toEqual(header)
+  expect(decodeHeader(header)).toBe(1)
+  expect(
+    encodeFrame({
+      seq: 3, epoch: 1, timeMs: 1_700_000_000_000,
+      operations: ['["namespace.mkdir",{"path":"/a","nowMs":1700000000000,"user":"ada","root":false}]'],
+    }),
+  ).toEqual(frame)
+  const found = frameAt(frame, 0)
+  expect(found.kind === 'frame' && found.parse()).toEqual({
+    seq: 3, epoch: 1, timeMs: 1_700_000_000_000,
+    operations: [['namespace.mkdir', { path: '/a', nowMs: 1_700_000_000_000, user: 'ada', root: false }]],
+  })
+})
+
+test('no bit of a header or a frame can change unseen', () => {
+  for (let bit = 0; bit < header.length * 8; bit++) {
+    const changed = Buffer.from(header)
+    changed[bit >> 3]! ^= 1 << (bit & 7)
+    expect(decodeHeader(changed), `bit ${bit} of the header`).toBeUndefined()
+  }
+  for (let bit = 0; bit < frame.length * 8; bit++) {
+    const changed = Buffer.from(frame)
+    changed[bit >> 3]! ^= 1 << (bit & 7)
+    expect(frameAt(changed, 0).kind, `bit ${bit} of the frame`).toBe('broken')
+  }
+  for (let length = 1; length < frame.length; length++) expect(frameAt(frame.subarray(0, length), 0).kind).toBe('broken')
+})
+
+test('the checksum of a row is CRC32C whatever its length, and however its key and value are cut', () => {
+  const bytes = Buffer.from(Array.from({ length: 300 }, (_, i) => (i * 167 + (i >> 3)) & 255))
+  for (let length = 0; length < 300; length++) {
+    const wanted = crc32c(bytes.subarray(0, length))
+    for (const cut of [0, 1, 2, 3, 4, 7, 8, 12, length].filter(at => at <= length)) {
+      const sealed = seal(bytes.subarray(0, cut), bytes.subarray(cut, length))
+      expect(sealed.readUInt32LE(length - cut), `${cut} of ${length}`).toBe(wanted)
+      const row = Buffer.concat([bytes.subarray(0, 3), bytes.subarray(0, cut), sealed])
+      checkRow('children', row, 3, 3 + cut, row.length)
+      row[3 + length]! ^= 1
+      expect(() => checkRow('children', row, 3, 3 + cut, row.length)).toThrow()
+    }
+  }
+})
+
+test('an entry and its key are the bytes of their page, and no bit of them can change unseen', () => {
+  expect(childKey(1, 'a.txt')).toEqual(key)
+  expect(seal(key, encodeEntry(ada))).toEqual(value)
+  expect(decodeEntry(unseal('children', key, value))).toEqual(ada)
+  for (let bit = 0; bit < value.length * 8; bit++) {
+    const changed = Buffer.from(value)
+    changed[bit >> 3]! ^= 1 << (bit & 7)
+    expect(() => unseal('children', key, changed)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+  }
+  // A right value in the wrong place is refused too.
+  expect(() => unseal('children', childKey(1, 'b.txt'), value)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+})
+
+test('a short value and a long one have the same kind of checksum', () => {
+  for (const length of [0, 1, 100, 118, 119, 500]) {
+    const long = Buffer.alloc(length, 3)
+    const sealed = seal(key, long)
+    expect(sealed.readUInt32LE(length)).toBe(crc32c(long, crc32c(key)))
+    expect(unseal('meta', key, sealed)).toEqual(long)
+  }
+})
+
+test('entries of every kind come back as they were', () => {
+  for (const change of [
+    { directory: true, replication: 0, blockBytes: 0, length: 0, blocks: 0, format: 'bytes' },
+    { format: 'csv', length: 2 ** 52, blocks: 1_000_000, blockBytes: 4096 },
+    { format: 'csv', delimiter: ';', length: 5, blocks: 1, blockBytes: 4096 },
+    { format: 'csv', delimiter: '\t', length: 5, blocks: 300, blockBytes: 4096 },
+    { owner: 'ä'.repeat(100), group: 'x'.repeat(255), mode: 0o1777 },
+    { mtimeMs: 0, id: inodeId(2 ** 48 - 1), length: 0, blocks: 0, format: 'jsonl' },
+  ] as Array<Partial<NameEntry>>) {
+    const entry = { ...ada, ...change }
+    expect(decodeEntry(encodeEntry(entry))).toEqual(entry)
+    // An entry without a delimiter has its former bytes; one with a delimiter has the next version number.
+    expect(encodeEntry(entry)[0]! >> 4).toBe(entry.delimiter === undefined ? 1 : 2)
+    expect(decodeEntry(encodeEntry(entry, 77))).toEqual(entry)
+    const status = statusOf('/ö/b', entry)
+    expect(recallStatus(Buffer.from(keepStatus(status)), { path: '/ö/b' })).toEqual(status)
+    expect(recallPlaced(Buffer.from(keepPlaced(status)))).toEqual(status)
+  }
+})
+
+test('counters are kept by their place, copied whole, and new ones start at 0', () => {
+  const counters = emptyCounters()
+  for (const [i, name] of counterNames.entries()) counters[name] = i + 1
+  const copy = emptyCounters()
+  copyCounters(counters, copy)
+  expect(copy).toEqual(counters)
+  expect(decodeCounters(encodeCounters(counters))).toEqual(counters)
+  expect(decodeCounters(encodeCounters(counters).subarray(0, 16))).toEqual({ ...emptyCounters(), appliedSeq: 1, epoch: 2 })
+})
+
+test('every table of the store is on its page', () => {
+  const text = page('metadata')
+  for (const table of tables) expect(text.includes(`\`${table}\``), table).toBe(true)
+})

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import { GristmillError } from '../../../../src/base/errors.ts'
+import { retry, type RetryOptions } from '../../../../src/base/retry.ts'
+
+/** A clock on which a pause passes at once, and that lists the pauses. */
+function pausing() {
+  const pauses: number[] = []
+  let nowMs = 0
+  const clock = {
+    mono: () => nowMs,
+    sleep: async (ms: number, signal?: AbortSignal) => {
+      signal?.throwIfAborted()
+      pauses.push(ms)
+      nowMs += ms
+    },
+  }
+  return { pauses, clock }
+}
+
+const failing = (times: number) => {
+  let calls = 0
+  const work = async (attempt: number): Promise<number> => {
+    expect(attempt).toBe(++calls)
+    if (calls <= times) throw new Error(`failure ${calls}`)
+    return calls
+  }
+  return work
+}
+
+test('the first success is the result; pauses are asked for by the number of the failed attempt', async () => {
+  const { clock, pauses } = pausing()
+  expect(await retry(failing(3), { clock, pauseMs: attempt => attempt * 10, again: () => true })).toBe(4)
+  expect(pauses).toEqual([10, 20, 30])
+})
+
+test.each<[string, Partial<RetryOptions>, string, number[]]>([
+  ['a failure that another try does not help', { again: (_error, attempt) => attempt < 2 }, 'failure 2', [10]],
+  ['the last attempt', { attemptsMax: 3 }, 'failure 3', [10, 10]],
+  ['a failure after the deadline', { untilMs: 25 }, 'failure 4', [10, 10, 10]],
+])('%s is thrown', async (_what, options, message, expected) => {
+  const { clock, pauses } = pausing()
+  await expect(retry(failing(9), { clock, pauseMs: 10, again: () => true, ...options })).rejects.toThrow(message)
+  expect(pauses).toEqual(expected)
+})
+
+test('without a pause the next try begins at once', async () => {
+  const { clock, pauses } = pausing()
+  expect(await retry(failing(2), { clock, pauseMs: 0, again: () => true })).toBe(3)
+  expect(pauses).toEqual([])
+})
+
+test('an abort during the work or a pause is the error, and the failure is not judged', async () => {
+  const { clock } = pausing()
+  const ending = new AbortController()
+  const reason = new GristmillError('UNAVAILABLE', 'the node stops')
+  const judged: unknown[] = []
+  const work = async (): Promise<never> => { ending.abort(reason); throw new Error('broken by the abort') }
+  const again = (error: unknown): boolean => judged.push(error) > 0
+  await expect(retry(work, { clock, pauseMs: 10, again, signal: ending.signal })).rejects.toBe(reason)
+  expect(judged).toEqual([])
+  const later = new AbortController()
+  const abortLater = (): boolean => { later.abort(); return true }
+  const aborted = retry(failing(1), { clock, pauseMs: 10, again: abortLater, signal: later.signal })
+  await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' })
+})

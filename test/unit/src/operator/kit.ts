@@ -1,0 +1,33 @@
+// Shared by tests of operators: batches without files, an in-memory file, a recording sink.
+
+import type { Emit, Key } from '../../../../src/base/pair.ts'
+import type { Batch } from '../../../../src/record/format.ts'
+import type { Sink } from '../../../../src/operator/operator.ts'
+import type { OutputFile } from '../../../../src/operator/write.ts'
+
+/** Record i is said to start at byte 10 × i. */
+export const batchOf = (values: readonly unknown[], path = '/in'): Batch => ({ values, path, offset: index => index * 10 })
+
+export class MemorySink implements Sink<[Key, unknown][]> {
+  readonly got: [Key, unknown][] = []
+  readonly events: string[] = []
+  readonly emit: Emit = (key, value) => { this.got.push([key, value]) }
+  get records(): number { return this.got.length }
+  settle(): undefined { this.events.push(`settle ${this.got.length}`); return undefined }
+  async finish(): Promise<[Key, unknown][]> { return this.got }
+  async discard(): Promise<void> {}
+}
+
+export class MemoryFile implements OutputFile<string> {
+  text = ''
+  writes = 0
+  state: 'open' | 'closed' | 'aborted' = 'open'
+  async write(bytes: Uint8Array): Promise<void> {
+    const copy = Buffer.from(bytes)
+    await null // reveals a caller that reuses the buffer too early
+    this.text += copy.toString('latin1')
+    this.writes++
+  }
+  async close(): Promise<string> { this.state = 'closed'; return this.text }
+  async abort(): Promise<void> { this.state = 'aborted' }
+}

@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest'
+import { explain } from './explain.ts'
+import { fingerprintOf } from '../../../../src/plan/fingerprint.ts'
+import { planMapReduce } from '../../../../src/plan/mapreduce.ts'
+import { chainOf, type Plan, type PlanNode } from '../../../../src/plan/node.ts'
+import { optimize, rules } from '../../../../src/plan/rules.ts'
+import { stagesOf } from '../../../../src/plan/stage.ts'
+
+const map = () => {}
+const reduce = () => {}
+const combine = () => 1
+const full = {
+  map, combine, reduce, partition: () => 0, reducers: 4, input: { format: 'csv', delimiter: ';' },
+  output: { format: 'jsonl', replication: 2 },
+} as const
+
+test('a job with a combine reads as it is written, and combines before the shuffle once optimised', () => {
+  expect(explain(planMapReduce(full))).toBe([
+    'write jsonl (replication 2)',
+    '└ reduce',
+    '  └ combine',
+    '    └ shuffle by partition function into 4',
+    '      └ map',
+    '        └ read csv (delimiter ";")',
+  ].join('\n'))
+  expect(explain(optimize(planMapReduce(full)))).toBe([
+    'write jsonl (replication 2)',
+    '└ reduce',
+    '  └ shuffle by partition function into 4',
+    '    └ combine',
+    '      └ map',
+    '        └ read csv (delimiter ";")',
+  ].join('\n'))
+})
+
+test('a plan is cut at its shuffle into stages', () => {
+  const stages = stagesOf(optimize(planMapReduce(full)))
+  expect(stages.map(({ name, input, output, steps }) => ({ name, input, output, steps: steps.map(step => step.kind) }))).toEqual([
+    {
+      name: 'map',
+      input: { kind: 'files', options: { format: 'csv', delimiter: ';' } },
+      output: { kind: 'shuffle', partitions: 4 }, steps: ['map', 'combine'],
+    },
+    {
+      name: 'reduce',
+      input: { kind: 'shuffle', stage: 0, partitions: 4 },
+      output: { kind: 'files', format: 'jsonl', replication: 2 },
+      steps: ['reduce'],
+    },
+  ])
+})
+
+test('a job without reduce is one stage without partitions', () => {
+  const plan = optimize(planMapReduce({ map }))
+  expect(explain(plan)).toBe('write text\n└ map\n  └ read lines')
+  expect(stagesOf(plan, { partitions: 9 })).toMatchObject([
+    { name: 'map', input: { kind: 'files', options: { format: 'lines' } }, output: { kind: 'files', format: 'text' } },
+  ])
+})
+
+test('the run\'s number of partitions goes over the program\'s, and the plan stays the same plan', () => {
+  const plan = optimize(planMapReduce({ map, reduce, reducers: 4 }))
+  expect(stagesOf(plan, { partitions: 7 }).map(stage => stage.output)).toMatchObject([{ partitions: 7 }, { kind: 'files' }])
+  expect(stagesOf(plan)[1]!.input).toMatchObject({ partitions: 4 })
+  expect(stagesOf(optimize(planMapReduce({ map, reduce })))[1]!.input).toMatchObject({ partitions: 1 })
+})
+
+test('a shuffle whose result is shuffled again is dropped', () => {
+  const read: PlanNode = { kind: 'read', options: { format: 'lines' } }
+  const shuffle = (source: PlanNode, partitions: number): PlanNode => ({ kind: 'shuffle', source, partitions, partition: undefined })
+  const plan: Plan = {
+    root: { kind: 'write', output: { format: 'text' }, source: shuffle(shuffle(shuffle(read, 1), 2), 3) },
+    functions: [], hooks: {},
+  }
+  expect(explain(optimize(plan))).toBe('write text\n└ shuffle by hash into 3\n  └ read lines')
+})
+
+test('a plan that no rule can better is returned as it is, and rules leave the plan that they were given alone', () => {
+  const plan = planMapReduce({ map, reduce })
+  expect(optimize(plan)).toBe(plan)
+  const given = planMapReduce(full)
+  const before = explain(given)
+  optimize(given)
+  expect(explain(given)).toBe(before)
+  expect(chainOf(given.root).every(node => Object.isFrozen(node))).toBe(true)
+})
+
+test('rules that undo each other are detected instead of running forever', () => {
+  const flip = { name: 'flip', apply: (node: PlanNode): PlanNode => (node.kind === 'read' ? { ...node } : node) }
+  expect(() => optimize(planMapReduce({ map }), [...rules, flip])).toThrow('undo each other')
+})
+
+test('a fingerprint depends on what the plan does, and on nothing else', () => {
+  const print = (shape: Parameters<typeof planMapReduce>[0]) => fingerprintOf(optimize(planMapReduce(shape)))
+  const base = print(full)
+  expect(base).toMatch(/^[0-9a-f]{64}$/)
+  expect(print({ ...full, input: { delimiter: ';', format: 'csv' }, map: () => undefined })).toBe(base)
+  expect(print({ ...full, input: { format: 'csv', delimiter: ';', path: '/elsewhere' }, output: { ...full.output, path: '/out' } })).toBe(
+    base,
+  )
+  const { combine: _c, ...withoutCombine } = full
+  const { partition: _p, ...withoutPartition } = full
+  const others = [
+    { ...full, reducers: 5 }, withoutCombine, withoutPartition,
+    { ...full, input: { format: 'lines' as const } },
+    { ...full, output: { format: 'text' as const } },
+    { map },
+  ].map(print)
+  expect(new Set([base, ...others]).size).toBe(others.length + 1)
+})

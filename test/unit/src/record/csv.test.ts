@@ -1,0 +1,297 @@
+import { describe, expect, test } from 'vitest'
+import { Boundary, createScanner } from '../../../../src/record/boundary.ts'
+import { newReadCounters, splittable } from '../../../../src/record/format.ts'
+import { parseCsvHeader } from '../../../../src/record/rows.ts'
+import { dice, type Dice } from '../../../kit/dice.ts'
+import { blocksOf, rangeOf, readAll, type Found } from './ranges.ts'
+
+const atoms = ['a', 'grain', 'é', '😀', ' ', ',', '"', '\n', '\r\n', ';', '5" disk', '']
+
+function randomField(random: Dice): string {
+  let field = ''
+  for (let i = random.below(5); i > 0; i--) field += random.pick(atoms)
+  return field
+}
+
+/** Quotes a field if it must, and sometimes if it need not. */
+function write(field: string, random: Dice): string {
+  const must = /^"|[,\n\r]/.test(field)
+  return must || random.below(4) === 0 ? `"${field.replaceAll('"', '""')}"` : field
+}
+
+interface Table { readonly bytes: Buffer; readonly rows: string[][]; readonly offsets: number[] }
+
+function randomTable(random: Dice, width: number): Table {
+  let text = random.below(4) === 0 ? '\ufeff' : ''
+  const rows: string[][] = []
+  const offsets: number[] = []
+  const count = random.below(25)
+  for (let i = 0; i < count; i++) {
+    if (random.below(8) === 0) text += random.pick(['\n', '\r\n'])
+    const fields = Array.from({ length: width }, () => randomField(random))
+    let row = fields.map(field => write(field, random)).join(',')
+    if (row === '') { row = '""'; fields[0] = '' }
+    rows.push(fields)
+    offsets.push(Buffer.byteLength(text))
+    text += row + (i === count - 1 && random.below(2) === 0 ? '' : random.pick(['\n', '\r\n']))
+  }
+  return { bytes: Buffer.from(text), rows, offsets }
+}
+
+const plain = (found: Found[]) => found.map(({ value, offset }) => ({ value, offset }))
+
+describe('csv', () => {
+  test('any table comes back from any pieces, rows at their offsets', async () => {
+    const seed = Number(process.env['SEED'] ?? 42)
+    console.info(`seed ${seed}`)
+    const random = dice(seed)
+    for (let round = 0; round < 500; round++) {
+      const { bytes, rows, offsets } = randomTable(random, 1 + random.below(4))
+      const found = await readAll([rangeOf(bytes, {}, random, 1 + random.below(60))], { format: 'csv', header: false, delimiter: ',' })
+      expect(plain(found), `round ${round}: ${JSON.stringify(bytes.toString())}`).toEqual(
+        rows.map((value, i) => ({ value, offset: offsets[i] })),
+      )
+    }
+  })
+
+  test('blocks cut where put cuts them hold whole rows, quoted newlines and all', async () => {
+    const random = dice(99)
+    for (let round = 0; round < 300; round++) {
+      const { bytes, rows } = randomTable(random, 3)
+      const found: Found[] = []
+      const blockBytes = 200 + random.below(200)
+      for (let start = 0; start < bytes.length;) {
+        const boundary = new Boundary('csv', { atFileStart: start === 0 })
+        const limit = Math.min(start + blockBytes, bytes.length)
+        for (let at = start; at < limit;) {
+          const to = Math.min(limit, at + 1 + random.below(30))
+          boundary.push(bytes.subarray(at, to))
+          at = to
+        }
+        const end = limit === bytes.length ? limit : start + boundary.last
+        expect(end).toBeGreaterThan(start)
+        found.push(
+          ...(await readAll([rangeOf(bytes.subarray(0, end), { start, end }, random)], { format: 'csv', header: false, delimiter: ',' })),
+        )
+        start = end
+      }
+      expect(found.map(({ value }) => value), `round ${round}`).toEqual(rows)
+    }
+  })
+
+  test('the header names the fields, in the first block and, when given, in later ones', async () => {
+    const text = '\ufeffname,"the, city",\nAda,London,1\n"Bo\nb",Oslo,2\n'
+    const bytes = Buffer.from(text)
+    const header = parseCsvHeader(bytes.subarray(0, 30), { path: '/f', isAll: false })!
+    expect(header).toEqual(['name', 'the, city', 'column3'])
+    const cut = bytes.indexOf('"Bo')
+    const expected = [{ name: 'Ada', 'the, city': 'London', column3: '1' }, { name: 'Bo\nb', 'the, city': 'Oslo', column3: '2' }]
+    expect((await readAll([rangeOf(bytes, {}, dice(1))], { format: 'csv' })).map(({ value }) => value)).toEqual(expected)
+    const parts = [rangeOf(bytes, { end: cut }, dice(1)), rangeOf(bytes, { start: cut, header }, dice(2))]
+    expect((await readAll(parts, { format: 'csv' })).map(({ value }) => value)).toEqual(expected)
+  })
+
+  test('each file of a split brings its own header', async () => {
+    const found = await readAll([rangeOf(Buffer.from('a,b\n1,2'), {}, dice(1)), rangeOf(Buffer.from('b,a\n3,4'), {}, dice(1))], {
+      format: 'csv',
+    })
+    expect(found.map(({ value }) => value)).toEqual([{ a: '1', b: '2' }, { b: '3', a: '4' }])
+  })
+
+  test('a header that does not end within the bytes given is asked for again with more', () => {
+    expect(parseCsvHeader(Buffer.from('a,"b\n'), { path: '/f', isAll: false })).toBeUndefined()
+    expect(parseCsvHeader(Buffer.from('a,b'), { path: '/f', isAll: true })).toEqual(['a', 'b'])
+    expect(parseCsvHeader(Buffer.from(''), { path: '/f', isAll: true })).toEqual([])
+    expect(() => parseCsvHeader(Buffer.from('a,a\n'), { path: '/f', isAll: true })).toThrow(/two columns are named "a"/)
+    expect(() => parseCsvHeader(Buffer.from('__proto__\n'), { path: '/f', isAll: true })).toThrow(/__proto__/)
+  })
+
+  test.each([
+    ['a row of another width', 'a,b\n1,2\nx\n3,4\n', /1 field, the header names 2/],
+    ['text after a closing quote', 'a,b\n1,2\n"x"y,2\n3,4\n', /after the closing quote of field 1 stands "y"/],
+  ])('%s is an error with its offset, or is skipped and counted without harm to its neighbours', async (_, text, message) => {
+    const range = () => rangeOf(Buffer.from(text), {}, dice(1), 1000)
+    const failure = await readAll([range()], { format: 'csv' }).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'EINVAL', details: { path: '/file', offset: 8 } })
+    expect((failure as Error).message).toMatch(message)
+    const counters = newReadCounters()
+    const found = await readAll([range()], { format: 'csv', badRecords: 'skip' }, counters)
+    expect(found.map(({ value }) => value)).toEqual([{ a: '1', b: '2' }, { a: '3', b: '4' }])
+    expect(found[1]!.offset).toBe(text.indexOf('3,4'))
+    expect(counters.badRecords).toBe(1)
+  })
+
+  test('a quote that is never closed is an error at the row that opens it', async () => {
+    await expect(readAll([rangeOf(Buffer.from('a,b\n1,"2\n3,4\n'), {}, dice(1))], { format: 'csv' })).rejects.toMatchObject({
+      code: 'EINVAL', details: { offset: 4 },
+    })
+  })
+
+  test('several carriage returns before a newline are one end of a row: CSV that Windows wrote as text has them', async () => {
+    const text = 'a,b\r\r\n1,"x"\r\r\n\r\r\n2,\r\r\n"3","\r"\r\r\n'
+    const found = await readAll([rangeOf(Buffer.from(text), {}, dice(1), 2)], { format: 'csv' })
+    expect(found.map(({ value, offset }) => [value, offset])).toEqual([
+      [{ a: '1', b: 'x' }, 6], [{ a: '2', b: '' }, 17], [{ a: '3', b: '\r' }, 22],
+    ])
+  })
+
+  test('other delimiters work, and impossible ones are refused', async () => {
+    expect((await readAll([rangeOf(Buffer.from('a;b\n"1;x";2,3\n'), {}, dice(1))], { format: 'csv', delimiter: ';' }))[0]!.value).toEqual({
+      a: '1;x', b: '2,3',
+    })
+    await expect(readAll([rangeOf(Buffer.from('a'), {}, dice(1))], { format: 'csv', delimiter: '"' })).rejects.toMatchObject({
+      code: 'EINVAL',
+    })
+  })
+
+  test('CSV is splittable only where blocks are aligned, a whole file never', () => {
+    expect([
+      splittable('lines', false), splittable('jsonl', false), splittable('csv', true), splittable('csv', false), splittable('whole', true),
+    ]).toEqual([true, true, true, false, false])
+  })
+})
+
+/** Oracle: parses rows character by character; with start and end of each, and whether it is valid CSV. */
+function rowsOf(text: string, delimiter: string): Array<{ fields: string[]; bad: boolean; start: number; end: number }> {
+  const rows: Array<{ fields: string[]; bad: boolean; start: number; end: number }> = []
+  let state: 'start' | 'plain' | 'quoted' | 'closed' = 'start'
+  let fields: string[] = []
+  let field = ''
+  let bad = false
+  let start = 0
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]!
+    if (state === 'quoted') {
+      if (c !== '"') field += c
+      else if (text[i + 1] === '"') { field += '"'; i++ } else state = 'closed'
+    } else if (c === '\n') {
+      const whole = text.slice(start, i)
+      if (state !== 'closed') field = field.replace(/\r+$/, '')
+      if (!/^\r*$/.test(whole)) rows.push({ fields: [...fields, field], bad, start, end: i + 1 })
+      fields = []; field = ''; bad = false; state = 'start'; start = i + 1
+    } else if (c === delimiter) {
+      fields.push(field); field = ''; state = 'start'
+    } else if (state === 'start' && c === '"') {
+      state = 'quoted'
+    } else if (state === 'closed') {
+      if (/^\r+\n/.test(text.slice(i))) continue
+      bad = true
+      state = 'plain'
+    } else {
+      field += c
+      state = 'plain'
+    }
+  }
+  if (start < text.length) rows.push({ fields: [...fields, field], bad: bad || state === 'quoted', start, end: text.length })
+  return rows
+}
+
+describe('the rule for rows', () => {
+  test('parser, messages and block boundaries see the same rows as a simple model, for any text', async () => {
+    const seed = Number(process.env['SEED'] ?? 106)
+    console.info(`seed ${seed}`)
+    const random = dice(seed)
+    const parts = ['"', '"', '"', ',', ',', '\n', '\r', '\r\n', 'a', 'b', '', '""', '"\r', '"\r\n', ',"', '\n"', ';']
+    for (let round = 0; round < 3000; round++) {
+      const text = Array.from({ length: random.below(30) }, () => random.pick(parts)).join('')
+      const bytes = Buffer.from(text)
+      const expected = rowsOf(text, ',')
+      const what = `${JSON.stringify(text)}, round ${round} of seed ${seed}`
+      const counters = newReadCounters()
+      const input = { format: 'csv', header: false, delimiter: ',', badRecords: 'skip' } as const
+      const found = await readAll([rangeOf(bytes, { partial: true }, random, 1 + random.below(20))], input, counters)
+      expect(plain(found), what).toEqual(expected.filter(row => !row.bad).map(({ fields, start }) => ({ value: fields, offset: start })))
+      expect(counters.badRecords, what).toBe(expected.filter(row => row.bad).length)
+      const firstBad = expected.find(row => row.bad)
+      const strict = readAll([rangeOf(bytes, { partial: true }, random, 1 + random.below(20))], { ...input, badRecords: 'error' })
+      if (firstBad) await expect(strict, what).rejects.toMatchObject({ details: { offset: firstBad.start } })
+      else await strict
+      // Every block ends at the last row that fits; blank lines are rows here. A block without a row end is cut and marked.
+      const ends = endsOf(text)
+      const blockBytes = 1 + random.below(20)
+      for (const { start, end } of blocksOf(bytes, 'csv', { blockBytes, random })) {
+        const last = ends.filter(at => at > start && at <= start + blockBytes).at(-1)
+        expect([start, end], what).toEqual([start, start + blockBytes >= bytes.length ? bytes.length : last ?? start + blockBytes])
+      }
+    }
+  })
+
+  /** Ends of lines outside of quotes. */
+  function endsOf(text: string): number[] {
+    const ends: number[] = []
+    let quoted = false
+    for (let i = 0, left = '\n'; i < text.length; i++) {
+      const c = text[i]!
+      if (quoted && c === '"' && text[i + 1] === '"') i++
+      else if (quoted && c === '"') { quoted = false; left = '"' } else if (!quoted) {
+        if (c === '\n') ends.push(i + 1)
+        if (c === '"' && (left === ',' || left === '\n')) quoted = true
+        left = c
+      }
+    }
+    return ends
+  }
+
+  test.each([
+    ['"a"\rb,c\nd\n', 'a bare carriage return'], ['"a" ,b\nd\n', 'a space'], ['x,"a"b"c\nd\n', 'a letter and a quote'],
+  ])('%j: behind a closing quote stands %s, which ends no row', async text => {
+    const counters = newReadCounters()
+    const found = await readAll(
+      [rangeOf(Buffer.from(text), { partial: true }, dice(1))],
+      { format: 'csv', header: false, badRecords: 'skip' },
+      counters,
+    )
+    expect([plain(found), counters.badRecords]).toEqual([[{ value: ['d'], offset: text.indexOf('d') }], 1])
+  })
+})
+
+describe('at the edges', () => {
+  const lenient = { format: 'csv', header: false, delimiter: ',', badRecords: 'skip' } as const
+  const all = async (bytes: Buffer, range: Partial<Parameters<typeof rangeOf>[1]> = {}, pieceMax = 1) =>
+    plain(await readAll([rangeOf(bytes, { partial: true, ...range }, dice(1), pieceMax)], lenient))
+
+  test('the first of two faults in a row is reported', async () => {
+    await expect(
+      readAll([rangeOf(Buffer.from('"a"x,"b"y\n'), { partial: true }, dice(1))], { ...lenient, badRecords: 'error' }),
+    ).rejects.toThrow(/after the closing quote of field 1 stands "x"/)
+  })
+
+  test('bytes that only begin like a byte order mark are the beginning of a field', async () => {
+    const bytes = Buffer.concat([Buffer.from([0xef]), Buffer.from('"a\nb\n')])
+    for (const pieceMax of [1, 2, 10])
+      expect(await all(bytes, {}, pieceMax)).toEqual([
+        { value: ['\ufffd"a'], offset: 0 }, { value: ['b'], offset: 4 },
+      ])
+  })
+
+  test('a scanner that is given nothing knows as much as before', () => {
+    const scanner = createScanner('csv', { atFileStart: false })
+    for (const [text, first] of [['a,', -1], ['', -1], ['"x\n', -1], ['', -1], ['"\n', 2]] as const) {
+      scanner.scan(Buffer.from(text))
+      expect([text, scanner.first]).toEqual([text, first])
+    }
+  })
+
+  test('a source that lacks its last byte is reported as corrupt', async () => {
+    await expect(all(Buffer.from('a\nb\n'), { end: 5 })).rejects.toMatchObject({ code: 'CORRUPT' })
+  })
+
+  test('the line that names the separator counts for offsets, and is a row anywhere but at the beginning of a file', async () => {
+    const bytes = Buffer.from('sep=,\na,b\nsep=,\n')
+    expect(await all(bytes)).toEqual([{ value: ['a', 'b'], offset: 6 }, { value: ['sep=', ''], offset: 10 }])
+    expect(await all(bytes, { start: 10 })).toEqual([{ value: ['sep=', ''], offset: 10 }])
+  })
+
+  test('only the first U+FEFF of a UTF-16 file is a mark', async () => {
+    for (const pieceMax of [1, 2, 3, 50]) {
+      const found = await readAll([rangeOf(Buffer.from('\ufeff\ufeffa\ufeff\nb\n', 'utf16le'), {}, dice(2), pieceMax)], {
+        format: 'lines', encoding: 'utf16le',
+      })
+      expect(found.map(({ value }) => (value as string).length)).toEqual([3, 1])
+    }
+  })
+})
+
+test('a header row that is no CSV is refused, with the reason', () => {
+  expect(() => parseCsvHeader(Buffer.from('"a"b,c\n1,2\n'), { path: '/f', isAll: true })).toThrow(/the header row is not CSV/)
+})

@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest'
+import { sortRecords } from '../../../../src/shuffle/order.ts'
+import { dice, type Dice } from '../../../kit/dice.ts'
+
+/** Difficult keys: few distinct, long common prefixes, zeros at the end, one a prefix of the other. */
+const makers: Record<string, (random: Dice) => Buffer> = {
+  'random bytes': random => Buffer.from(Array.from({ length: random.below(12) }, () => random.below(256))),
+  'few distinct keys': random => Buffer.from(`k${random.below(3)}`),
+  'one key': () => Buffer.from('same'),
+  'empty and zeros': random => Buffer.alloc(random.below(10)),
+  'a long common beginning': random => Buffer.from(`https://example.org/a/very/long/path/${random.below(500)}`),
+  'zeros after a beginning': random =>
+    Buffer.concat([Buffer.from(random.pick(['a', 'ab', ''])), Buffer.alloc(random.below(9)), Buffer.from(random.pick(['', '', 'z']))]),
+  'two values of a byte': random => Buffer.from(Array.from({ length: 20 + random.below(3) }, () => random.below(2) * 255)),
+}
+
+describe('sorting records', () => {
+  test.each(Object.keys(makers))('%s: by partition, key and emission', name => {
+    const random = dice(name.length)
+    for (const count of [0, 1, 2, 12, 13, 100, 3000]) {
+      const partitionCount = random.pick([1, 1, 3, 40])
+      const keys = Array.from({ length: count }, () => makers[name]!(random))
+      const places = new Uint32Array(count * 2)
+      const partitions = Uint32Array.from(keys, () => random.below(partitionCount))
+      let at = 0
+      keys.forEach((key, i) => { places[i * 2] = at; at += key.length; places[i * 2 + 1] = at })
+      const { order, bounds } = sortRecords({ count, bytes: Buffer.concat(keys), places, partitions }, partitionCount)
+      const expected = keys.map((_, i) => i).sort((a, b) => partitions[a]! - partitions[b]! || Buffer.compare(keys[a]!, keys[b]!) || a - b)
+      expect([...order]).toEqual(expected)
+      for (let p = 0; p < partitionCount; p++)
+        expect([...order.subarray(bounds[p], bounds[p + 1])].every(i => partitions[i] === p)).toBe(true)
+    }
+  })
+})

@@ -1,0 +1,212 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import fs from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { localDisk } from '../../../../src/world/disk.ts'
+
+let directory = ''
+const at = (name: string): string => path.join(directory, name)
+beforeEach(() => { directory = fs.mkdtempSync(path.join(os.tmpdir(), 'gristmill-disk-')) })
+afterEach(() => { fs.rmSync(directory, { recursive: true, force: true }) })
+
+test('a reader finds the appended bytes, at any position and past the end', async () => {
+  const writer = await localDisk.create(at('a'))
+  writer.writeSync(Buffer.from('hello '))
+  writer.writeSync(Buffer.from('world'))
+  expect(writer.bytes).toBe(11)
+  await writer.sync()
+  writer.syncSync()
+  await writer.close()
+  for (const reader of [await localDisk.openRead(at('a')), localDisk.openReadSync(at('a'))]) {
+    expect(reader.bytes).toBe(11)
+    const target = Buffer.alloc(8)
+    expect(reader.readSync(target, 6)).toBe(5)
+    expect(target.toString('latin1', 0, 5)).toBe('world')
+    expect(await reader.read(target, 4)).toBe(7)
+    expect(target.toString('latin1', 0, 7)).toBe('o world')
+    expect(reader.readSync(target, 11)).toBe(0)
+    await reader.close()
+  }
+})
+
+test('appending goes on at the end of what is there', async () => {
+  for (const text of ['one', 'two']) {
+    const writer = await localDisk.openAppend(at('log'))
+    writer.writeSync(Buffer.from(text))
+    expect(writer.bytes).toBe(text === 'one' ? 3 : 6)
+    await writer.close()
+  }
+  expect((await localDisk.readFile(at('log'))).toString()).toBe('onetwo')
+})
+
+test('creating is exclusive by default, and new files are accessible to their owner only', async () => {
+  await (await localDisk.create(at('a'))).close()
+  expect(fs.statSync(at('a')).mode & 0o777).toBe(0o600)
+  await expect(localDisk.create(at('a'))).rejects.toMatchObject({ code: 'EEXIST' })
+  fs.writeFileSync(at('a'), 'old content')
+  const writer = await localDisk.create(at('a'), { exclusive: false })
+  expect(writer.bytes).toBe(0)
+  await writer.close()
+})
+
+test('no symbolic link is followed at the last part of a name', async () => {
+  fs.writeFileSync(at('real'), 'x')
+  fs.symlinkSync(at('real'), at('link'))
+  await expect(localDisk.openRead(at('link'))).rejects.toMatchObject({ code: 'ELOOP' })
+  expect(() => localDisk.openReadSync(at('link'))).toThrow(/ELOOP/)
+  await expect(localDisk.readFile(at('link'))).rejects.toMatchObject({ code: 'ELOOP' })
+  await expect(localDisk.openAppend(at('link'))).rejects.toMatchObject({ code: 'ELOOP' })
+  await expect(localDisk.create(at('link'), { exclusive: false })).rejects.toMatchObject({ code: 'ELOOP' })
+  expect(await localDisk.stat(at('link'))).toMatchObject({ kind: 'other' })
+})
+
+test('links are followed for a caller who asks for it, and their target is returned', async () => {
+  fs.mkdirSync(at('d'))
+  fs.writeFileSync(at('d/real'), 'abc')
+  fs.symlinkSync('d/real', at('link'))
+  fs.symlinkSync('d', at('linked'))
+  fs.symlinkSync('nowhere', at('dangling'))
+  expect(await localDisk.stat(at('link'), { follow: true })).toMatchObject({ kind: 'file', bytes: 3, path: fs.realpathSync(at('d/real')) })
+  expect(await localDisk.stat(at('linked'), { follow: true })).toMatchObject({ kind: 'directory', path: fs.realpathSync(at('d')) })
+  expect(await localDisk.stat(at('dangling'), { follow: true })).toBeUndefined()
+  const writer = await localDisk.create(at('link'), { exclusive: false, follow: true })
+  writer.writeSync(Buffer.from('through'))
+  await writer.close()
+  expect([fs.readFileSync(at('d/real'), 'utf8'), fs.lstatSync(at('link')).isSymbolicLink()]).toEqual(['through', true])
+})
+
+test('a small file is replaced whole, and a failed replacement leaves the old one and no temporary file', async () => {
+  await localDisk.writeFileDurable(at('token'), Buffer.from('one'), { mode: 0o600 })
+  await localDisk.writeFileDurable(at('token'), Buffer.from('two'), { mode: 0o600 })
+  expect(fs.readFileSync(at('token'), 'utf8')).toBe('two')
+  expect(fs.statSync(at('token')).mode & 0o777).toBe(0o600)
+  fs.mkdirSync(at('taken'))
+  fs.writeFileSync(at('taken/child'), '')
+  await expect(localDisk.writeFileDurable(at('taken'), Buffer.from('x'))).rejects.toThrow()
+  expect(fs.readdirSync(directory).sort()).toEqual(['taken', 'token'])
+})
+
+test('names: listing, status, renaming, removing; what is missing is no error to remove', async () => {
+  await localDisk.mkdir(at('d/e/f'))
+  await localDisk.mkdir(at('d/e/f'))
+  expect(fs.statSync(at('d')).mode & 0o777).toBe(0o700)
+  await localDisk.mkdir(at('d/open'), { mode: 0o777 })
+  expect(fs.statSync(at('d/open')).mode & 0o777).toBe(0o777 & ~process.umask())
+  fs.writeFileSync(at('d/file'), 'abc')
+  expect((await localDisk.list(at('d'))).sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+    { name: 'e', kind: 'directory' }, { name: 'file', kind: 'file' }, { name: 'open', kind: 'directory' },
+  ])
+  expect(await localDisk.stat(at('d/file'))).toMatchObject({ kind: 'file', bytes: 3 })
+  expect(await localDisk.stat(at('nothing'))).toBeUndefined()
+  expect(await localDisk.stat(at('d/file/below'))).toBeUndefined()
+  await expect(localDisk.list(at('nothing'))).rejects.toMatchObject({ code: 'ENOENT' })
+  await localDisk.rename(at('d/file'), at('moved'))
+  await localDisk.syncDir(directory)
+  await localDisk.remove(at('moved'))
+  await localDisk.remove(at('moved'))
+  await localDisk.removeTree(at('d'))
+  await localDisk.removeTree(at('d'))
+  expect(fs.readdirSync(directory)).toEqual([])
+})
+
+test('space tells what the filesystem has', async () => {
+  const { capacityBytes, freeBytes } = await localDisk.space(directory)
+  expect(freeBytes).toBeGreaterThan(0)
+  expect(capacityBytes).toBeGreaterThanOrEqual(freeBytes)
+})
+
+test('a close waits for reads of the thread pool, and a closed file refuses to be used', async () => {
+  const bytes = 64 << 20
+  fs.writeFileSync(at('big'), Buffer.alloc(bytes, 7))
+  const reader = await localDisk.openRead(at('big'))
+  const target = Buffer.alloc(bytes)
+  const order: string[] = []
+  const reading = reader.read(target, 0).then(count => { order.push('read'); return count })
+  const closing = reader.close().then(() => { order.push('closed') })
+  expect(await reading).toBe(bytes)
+  expect(target.at(-1)).toBe(7)
+  await closing
+  expect(order).toEqual(['read', 'closed'])
+  await reader.close()
+  expect(() => reader.readSync(target, 0)).toThrow('closed')
+})
+
+describe('a locked directory', () => {
+  const disk = new URL('../../../../src/world/disk.ts', import.meta.url).href
+  const children: ChildProcess[] = []
+  afterEach(() => { for (const child of children.splice(0)) child.kill('SIGKILL') })
+
+  /** A process that takes the lock, prints whether it got it, and stays. */
+  async function holder(): Promise<{ got: boolean; child: ChildProcess; gone: Promise<unknown> }> {
+    const script = `const { localDisk } = await import(${JSON.stringify(disk)})
+      console.log(await localDisk.lock(${JSON.stringify(directory)}) ? 'got' : 'taken'); setInterval(() => {}, 1000)`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    children.push(child)
+    const gone = new Promise(resolve => child.once('exit', resolve))
+    const line = await new Promise<string>(resolve => child.stdout!.once('data', (bytes: Buffer) => resolve(bytes.toString().trim())))
+    return { got: line === 'got', child, gone }
+  }
+
+  test('has one holder; a released one may be taken again', async () => {
+    const lock = await localDisk.lock(directory)
+    expect(lock).toBeDefined()
+    expect(await localDisk.lock(directory)).toBeUndefined()
+    // A second try of the same process must not have released the first lock.
+    expect((await holder()).got).toBe(false)
+    await lock!.release()
+    await lock!.release()
+    expect((await holder()).got).toBe(true)
+  })
+
+  test('is free at once when its holder is killed', async () => {
+    const { got, child, gone } = await holder()
+    expect(got).toBe(true)
+    expect(await localDisk.lock(directory)).toBeUndefined()
+    child.kill('SIGKILL')
+    await gone
+    const lock = await localDisk.lock(directory)
+    expect(lock).toBeDefined()
+    await lock!.release()
+  })
+
+  test('goes to exactly one of several that ask together', async () => {
+    const asked = await Promise.all([holder(), holder(), holder()])
+    expect(asked.filter(({ got }) => got)).toHaveLength(1)
+  })
+
+  test('must be there', async () => {
+    await expect(localDisk.lock(at('nothing'))).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+})
+
+test('what is no file is refused at once, however it is opened: a pipe holds no thread, and a link is not followed', async () => {
+  execFileSync('mkfifo', [at('pipe')])
+  const server = net.createServer()
+  await new Promise<void>(resolve => { server.listen(at('socket'), resolve) })
+  try {
+    for (const name of ['pipe', 'socket']) {
+      // More concurrent calls than the pool has threads.
+      const opened = await Promise.allSettled(Array.from({ length: 8 }, () => localDisk.openRead(at(name))))
+      for (const each of opened) expect(each).toMatchObject({ status: 'rejected' })
+      expect(() => localDisk.openReadSync(at(name))).toThrow()
+      await expect(localDisk.readFile(at(name))).rejects.toThrow()
+      await expect(localDisk.openAppend(at(name))).rejects.toThrow()
+      await expect(localDisk.create(at(name), { exclusive: false })).rejects.toThrow()
+      await expect(localDisk.create(at(name))).rejects.toMatchObject({ code: 'EEXIST' })
+    }
+    for (const open of [
+      localDisk.openRead, localDisk.readFile, localDisk.openAppend,
+      (file: string) => localDisk.create(file, { exclusive: false }),
+    ]) {
+      await expect(open(at('pipe'))).rejects.toMatchObject({ code: 'EFTYPE', message: expect.stringContaining(at('pipe')) as string })
+    }
+    await expect(localDisk.openRead(directory)).rejects.toMatchObject({ code: 'EISDIR' })
+    const held = fs.readdirSync('/proc/self/fd').length
+    for (let i = 0; i < 20; i++) await localDisk.openRead(at('pipe')).catch(() => {})
+    expect(fs.readdirSync('/proc/self/fd').length).toBeLessThan(held + 10)
+  } finally {
+    server.close()
+  }
+})

@@ -1,0 +1,94 @@
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openLog } from '../../../../src/world/log.ts'
+import { LogFile } from '../../../../src/world/logfile.ts'
+
+let directory = ''
+beforeEach(() => { directory = fs.mkdtempSync(path.join(os.tmpdir(), 'gristmill-log-')) })
+afterEach(() => { fs.rmSync(directory, { recursive: true, force: true }) })
+
+const lines = (file: string): Array<Record<string, unknown>> =>
+  fs
+    .readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as Record<string, unknown>)
+
+test('each line is JSON with level, time, name, message and fields, and is in the file when the call returns', () => {
+  const file = path.join(directory, 'deep/log')
+  const log = openLog({ name: 'datanode', level: 'info', file })
+  log.info('started', { port: 7 })
+  expect(lines(file)).toEqual([
+    expect.objectContaining({
+      level: 'info', name: 'datanode', pid: process.pid, msg: 'started', port: 7,
+      time: expect.stringMatching(/^\d{4}-.*Z$/) as string,
+    }),
+  ])
+  log.child({ block: 'b1' }).warn('odd')
+  expect(lines(file)[1]).toMatchObject({ level: 'warn', block: 'b1', msg: 'odd' })
+})
+
+test('lines below the level are left out', () => {
+  const file = path.join(directory, 'log')
+  const log = openLog({ name: 'x', level: 'warn', file })
+  log.debug('no')
+  log.info('no')
+  log.warn('yes')
+  log.error('yes')
+  expect(lines(file).map(line => line.level)).toEqual(['warn', 'error'])
+})
+
+test('an error in the fields is written with its message, stack and cause', () => {
+  const file = path.join(directory, 'log')
+  openLog({ name: 'x', level: 'debug', file }).error('it broke', { error: new Error('outer', { cause: new Error('inner') }) })
+  expect(lines(file)[0]).toMatchObject({
+    msg: 'it broke',
+    error: { message: expect.stringContaining('outer') as string, stack: expect.stringContaining('log.test') as string },
+  })
+  expect(JSON.stringify(lines(file)[0])).toContain('inner')
+})
+
+test('a file that has grown is copied and emptied; so many copies are kept, and no line is lost meanwhile', () => {
+  const file = path.join(directory, 'log')
+  const log = new LogFile({ file, maxBytes: 100, copies: 3 })
+  const written = Array.from({ length: 45 }, (_, i) => `line ${String(i).padStart(4, '0')}\n`)
+  const left: string[] = []
+  for (const [i, line] of written.entries()) {
+    log.write(line)
+    left.push(fs.readFileSync(file, 'utf8'))
+    expect(left.at(-1)!.endsWith(line)).toBe(true)
+    if (i === 29) expect(['.2', '.1', ''].map(name => fs.readFileSync(file + name, 'utf8')).join('')).toBe(written.slice(0, 30).join(''))
+  }
+  expect(fs.readdirSync(directory).sort()).toEqual(['log', 'log.1', 'log.2', 'log.3'])
+  const kept = ['.3', '.2', '.1', ''].map(name => fs.readFileSync(file + name, 'utf8')).join('')
+  expect(kept).toBe(written.slice(-kept.length / 10).join(''))
+  expect(kept.length).toBeGreaterThan(300)
+})
+
+test('who appends to the same file through another descriptor goes on in the emptied file', () => {
+  const file = path.join(directory, 'log')
+  const stderr = fs.openSync(file, 'a')
+  const log = new LogFile({ file, maxBytes: 10, copies: 1 })
+  fs.writeSync(stderr, 'before, by Node itself\n')
+  log.write('a line\n')
+  log.write('second line\n')
+  log.write('third\n')
+  fs.writeSync(stderr, 'a crash\n')
+  fs.closeSync(stderr)
+  expect(fs.readFileSync(file, 'utf8')).toBe('third\na crash\n')
+  expect(fs.readFileSync(`${file}.1`, 'utf8')).toBe('before, by Node itself\na line\nsecond line\n')
+})
+
+test('a log that is opened again goes on counting; a failure of the disk stops nobody', () => {
+  const file = path.join(directory, 'log')
+  new LogFile({ file, maxBytes: 10, copies: 1 }).write('0123456789\n')
+  new LogFile({ file, maxBytes: 10, copies: 1 }).write('next\n')
+  expect([fs.readFileSync(file, 'utf8'), fs.readFileSync(`${file}.1`, 'utf8')]).toEqual(['next\n', '0123456789\n'])
+  fs.rmSync(`${file}.1`)
+  fs.mkdirSync(`${file}.1`)
+  const log = new LogFile({ file, maxBytes: 3, copies: 1 })
+  log.write('no copy could be made\n')
+  expect(fs.readFileSync(file, 'utf8')).toBe('next\nno copy could be made\n')
+})
