@@ -32,7 +32,7 @@ export interface CommandSpec {
   readonly about: string
   /** Further paragraphs of `--help`. */
   readonly notes?: string
-  /** Of a command with verbs: options without a verb. */
+  /** Options of a command with verbs that is called without a verb. */
   readonly options: readonly OptionSpec[]
   /** A command line and its description. */
   readonly examples: readonly (readonly [string, string])[]

@@ -24,7 +24,7 @@ export interface UpOptions {
   readonly flags: Readonly<Record<string, unknown>>
   readonly world: World
   readonly machine: Machine
-  /** What the processes inherit. */
+  /** Inherited by the processes. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   /** Leave them running and return. */
@@ -86,7 +86,7 @@ async function lockedHome({ world }: UpOptions, dir: string, left: Running | und
   }
 }
 
-/** What an earlier `up` has left that lives in part. Throws DIR_IN_USE if nothing of the plan is missing, or it is another cluster. */
+/** Cluster of an earlier `up` that still runs in part. Throws DIR_IN_USE if nothing of the plan is missing, or it is another cluster. */
 async function refuseSecond({ settings, world, machine }: UpOptions, { dir, datanodes }: UpPlan): Promise<Running | undefined> {
   const running = await readCluster(world.disk, settings.home)
   const alive = running ? living(machine, running) : []
@@ -102,7 +102,7 @@ async function refuseSecond({ settings, world, machine }: UpOptions, { dir, data
   )
 }
 
-/** What an `up` has left that was killed before it was done; its lock on the directory is ours now. */
+/** Rest of an `up` that was killed before it was done; its lock on the directory is ours now. */
 async function endOrphans({ settings, world, machine, note }: UpOptions, dir: string): Promise<void> {
   const left = await readStarting(world.disk, machine, settings.home)
   if (!left) return

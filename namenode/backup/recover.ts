@@ -27,7 +27,7 @@ import { backupsIn, verifyBackup, type Backup } from './backupdir.ts'
 export interface RecoverOptions {
   /** The namenode's directory. */
   readonly dir: string
-  /** Where else to look for backups: a directory of them, or one backup. */
+  /** Another place to look for backups: a directory of them, or one backup. */
   readonly backup?: string | undefined
   /** Says what would be done. */
   readonly dryRun?: boolean | undefined
@@ -35,7 +35,7 @@ export interface RecoverOptions {
   readonly epoch?: number | undefined
   /** The cluster that the directory belonged to, if it has lost its stamp. */
   readonly cluster?: ClusterId | undefined
-  /** What datanodes of this cluster remember whose directories lie beside it. */
+  /** Memory of those datanodes of this cluster whose directories lie beside it. */
   readonly beside?: readonly Seen[] | undefined
 }
 
@@ -43,12 +43,12 @@ export interface Recovery {
   /** `nothing`: store and journal are sound. */
   readonly outcome: 'nothing' | 'planned' | 'recovered'
   readonly cluster: string
-  /** What was found wrong, one sentence each. */
+  /** Damage that was found, one sentence each. */
   readonly damage: readonly string[]
   /** Backups that could not be used, and why. */
   readonly passedOver: readonly string[]
   readonly base: 'store' | 'backup' | 'journal'
-  /** Of the backup that it was built from. */
+  /** Name of the backup that the state was built from. */
   readonly backup: string | undefined
   /** The last operation of the base, and of the state that was reached. */
   readonly baseSeq: number
@@ -67,7 +67,7 @@ export interface Recovery {
   readonly files: number
   readonly directories: number
   readonly blocks: number
-  /** Where what was damaged has been put. */
+  /** Directory into which the damaged files were moved. */
   readonly aside: string | undefined
 }
 

@@ -107,7 +107,7 @@ export class Blocks {
     const { safe } = this
     const review = this.#review
     return {
-      // What was known of its earlier session is void; the session's reports say it all again.
+      // Knowledge of its earlier session is void; the session's reports say it all again.
       joined: node => {
         this.#forgetSession(node)
         this.#lookAround()
@@ -182,7 +182,7 @@ export class Blocks {
     this.#review.want()
   }
 
-  /** What lost operations may have made is garbage now: the nodes that hold such blocks say again what they have. */
+  /** Blocks that lost operations may have made are garbage now: the nodes that hold such blocks report again. */
   releaseLost(): void {
     for (const node of this.reports.unknown.release()) if (node.serves) node.orders.push({ kind: 'report' })
   }
@@ -223,7 +223,7 @@ export class Blocks {
     })
   }
 
-  /** What there is around blocks, for judging them. */
+  /** Facts about the surroundings of blocks, for judging them. */
   #lookAround(): void {
     const { registry } = this.#options
     const racks = new Set(registry.open.map(node => node.rack)).size

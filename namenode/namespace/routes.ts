@@ -21,7 +21,7 @@ export interface NamespaceOptions extends LocateTools {
   readonly log: Log
   readonly defaults: { readonly replication: number; readonly blockBytes: number }
   readonly actor: (user: string) => Actor
-  /** How long removed things stay in the trash; 0: they do not go there. */
+  /** Time that removed entries stay in the trash; 0: they do not go there. */
   readonly trashKeepMs: number
   /** Something was removed: there is work for the sweeper. */
   readonly removed: () => void

@@ -18,5 +18,5 @@ export const failpoints = [
 
 export type Failpoint = (typeof failpoints)[number]
 
-/** What an armed failpoint does with the process that passes it. */
+/** Action of an armed failpoint on the process that passes it. */
 export type FailAction = 'kill' | 'throw' | 'pause'

@@ -48,7 +48,7 @@ export const largeIntegersModes = ['bigint', 'string', 'error'] as const
 
 interface Format {
   /**
-   * Where a record ends: at any newline; at a newline outside of quotes, which depends on all bytes before it; with its file. Files of a
+   * End of a record: at any newline; at a newline outside of quotes, which depends on all bytes before it; with its file. Files of a
    * format without records are cut anywhere.
    */
   readonly recordEnd?: 'newline' | 'row' | 'file'

@@ -69,7 +69,7 @@ export const fsck = message('safety.fsck', {
 export type FsckPage = Static<typeof fsck.reply>
 
 const recountDifference = Type.Object({
-  /** What is counted: a counter of the namenode, or blocks, bytes or quota usage of `path`. */
+  /** Counted thing: a counter of the namenode, or blocks, bytes or quota usage of `path`. */
   what: text(64),
   /** The number that the namenode keeps, and the number found in its state. */
   kept: count,

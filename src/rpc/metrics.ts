@@ -10,7 +10,7 @@ export { Registry }
 const bucketBounds = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const
 
 export interface Sample {
-  /** Of a histogram: the name with `_bucket`, `_sum` or `_count`. */
+  /** For a histogram: the name with `_bucket`, `_sum` or `_count`. */
   readonly metricName?: string
   readonly labels: Readonly<Record<string, string | number>>
   readonly value: number

@@ -38,13 +38,13 @@ export interface ServeOptions {
   /** False while the process still starts; /healthz then says 503. Calls are answered all the same: handlers know better. */
   readonly ready?: () => boolean
   readonly callsInFlightMax?: number
-  /** Of all bodies whose requests have not been answered; default: limits.bodiesBytesMax. */
+  /** Bytes of all bodies whose requests have not been answered; default: limits.bodiesBytesMax. */
   readonly bodiesBytesMax?: number
-  /** How long a request may take to arrive; 0 where large bodies come in (plain PUT of a block). */
+  /** Time in which a request must arrive; 0 where large bodies come in (plain PUT of a block). */
   readonly requestMs?: number
-  /** How long the head of a request may take, from the beginning of its connection or from its first byte on. */
+  /** Time in which the head of a request must arrive, from the beginning of its connection or from its first byte on. */
   readonly headersMs?: number
-  /** How often slow connections are looked for. */
+  /** Interval at which slow connections are looked for. */
   readonly checkMs?: number
 }
 
@@ -65,7 +65,7 @@ export interface RpcServer {
   }): { identity: CallerIdentity } | { refuse: { status: number; code: string; message: string } }
 }
 
-/** Who makes a request that passed `guard`. */
+/** Caller of a request that passed `guard`. */
 export const identityOf = (request: FastifyRequest): CallerIdentity | undefined => (request as Known).caller
 
 type Known = FastifyRequest & { caller: CallerIdentity | undefined }

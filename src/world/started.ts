@@ -40,7 +40,7 @@ interface Resource {
   _repeat?: number | null
   _destroyed?: boolean
   buffer?: unknown
-  /** Of a stream. */
+  /** Set for a stream. */
   bytesWritten?: number
 }
 

@@ -81,7 +81,7 @@ export class Nemesis implements Site {
     // Faults with a duration are not undone by their timers once `#over` is set.
     for (const action of this.#busy.values()) await handlerOf(action).undo?.(this, action)
     await calm()
-    // What kept them from ending in time may have been another fault; now nothing does.
+    // Another fault may have kept them from ending in time; now nothing does.
     for (const action of this.#unended) await this.#endAgain(action)
     await Promise.all(this.cluster.datanodes.map(async node => {
       if (!node.running) await node.start()

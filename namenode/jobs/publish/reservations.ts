@@ -46,7 +46,7 @@ export class OutputReservations implements Outputs {
   }
 
   * within(path: string): Iterable<ReservedOutput> {
-    // Of the root no list is kept.
+    // No list is kept for the root.
     const found = path === '/' ? this.#jobs.keys() : this.#jobs.has(path) ? [path] : this.#below.get(path) ?? []
     for (const output of found) {
       const job = this.#jobs.get(output)!

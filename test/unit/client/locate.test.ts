@@ -143,7 +143,7 @@ test('a file of the home that cannot be read is named with the way on, and is ne
   for (const name of ['up.json', 'cluster.json']) {
     await fs.writeFile(`${home}/${name}`, '')
     await expect(locate({ disk, machine }, { home })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
-    // What is named needs neither.
+    // A named cluster needs neither.
     expect(await locate({ disk, machine }, { home, cluster: 'other:7001' })).toMatchObject({ namenode: 'other:7001' })
     expect(await locate({ disk, machine }, { home, cluster: 'embedded' })).toMatchObject({ kind: 'embedded' })
     await fs.rm(`${home}/${name}`)

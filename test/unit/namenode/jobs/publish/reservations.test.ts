@@ -192,7 +192,7 @@ test('while a job runs, its user and the superuser do not take the rights from i
   await call(names.setAttributes, { path: '/a/b', mode: 0o700 }, 'ann')
   await call(names.setAttributes, { path: '/a/b', mtimeMs: 5 }, 'ann')
   await call(names.setAttributes, { path: '/a', mode: 0o700 }, 'bob')
-  // What the job could not do before is not refused.
+  // A change is not refused if the job lacked that right before.
   await call(names.setAttributes, { path: '/a', mode: 0o500 }, 'grace')
   outputs.release(jobId('job-3'))
   outputs.release(jobId('job-4'))
