@@ -1,6 +1,6 @@
 // Handle of one executor process in the datanode. The process is idle, runs one attempt, or has exited. Invariant: each attempt given
 // to it ends with exactly one outcome, whatever the user's code does: the one that the process sends, or one made from its exit. The
-// exit of a process that had not taken the attempt yet is none of the attempt's.
+// exit of a process that had not taken the attempt yet is none of the program's: of a new process, it is a failed start.
 
 import { assert } from '../../src/base/assert.ts'
 import { MiB, formatBytes, formatDuration } from '../../src/base/units.ts'
@@ -10,7 +10,9 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Child, Processes } from '../../src/ports/process.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
-import { failed, type Failed, type FromExecutor, type AttemptOutcome, type Setup, type ToExecutor } from './messages.ts'
+import { exitCause, isHeapFull, startCause, type ExitStatus } from './exit.ts'
+import { cannotStart, failed, type Failed, type FromExecutor, type AttemptOutcome, type Setup, type ToExecutor } from './messages.ts'
+import type { StartFailure } from './starts.ts'
 
 interface ExecutorOptions {
   readonly processes: Processes
@@ -25,6 +27,8 @@ interface ExecutorOptions {
   readonly writable: readonly string[]
   /** Called with its stdout and stderr while it runs an attempt. */
   readonly onOutput: (attempt: AttemptId, bytes: Buffer) => void
+  /** Called with its first message. */
+  readonly onStarted: () => void
   readonly onExit: (executor: Executor) => void
 }
 
@@ -42,6 +46,9 @@ const jobsMax = 100
 
 interface Running {
   readonly attempt: AttemptId
+  readonly setup: Pick<Setup, 'node' | 'host'>
+  /** The process has run tasks before. */
+  readonly isWarm: boolean
   readonly resolve: (outcome: AttemptOutcome | undefined) => void
   readonly cancels: Array<() => void>
   /** The process has taken it. */
@@ -62,6 +69,8 @@ export class Executor {
   #baseBytes = baseBytesDefault
   #running: Running | undefined
   #outputTail = ''
+  #started = false
+  #startFailure: StartFailure | undefined
   #exited = false
   #retired = false
   #spawned = false
@@ -91,21 +100,24 @@ export class Executor {
   get isIdle(): boolean { return !this.#running && !this.#exited && !this.#retired }
   /** True if it must not be reused: it has run `jobsMax` jobs, or a job has ended whose child processes may still run. */
   get isWorn(): boolean { return this.#jobs.size >= jobsMax || this.#jobEnded }
+  /** Why the process ended before it had started, or before it took its first task; undefined if it did not, or was killed. */
+  get startFailure(): StartFailure | undefined { return this.#startFailure }
   get progress(): { readonly counters: Counters; readonly fraction: number } | undefined { return this.#running }
 
   /**
    * Runs an attempt. Never rejects. After a failure the process is not reused: it exits or is killed. Undefined: the process had run tasks
-   * and ended, because of what they had left running, before it took this one; another process can run it.
+   * and ended, because of what they had left running, before it took this one; another process can run it. A new process that ends before
+   * it takes the attempt is a failed start, which is not counted against the job.
    */
   run(work: TaskWork, setup: Omit<Setup, 'scratch'>): Promise<AttemptOutcome | undefined> {
     assert(this.isIdle, 'an executor runs one attempt at a time')
     const { clock } = this.#options
     const isWarm = this.#jobs.size > 0
-    this.#outputTail = ''
+    if (isWarm) this.#outputTail = ''
     this.#jobs.add(work.job)
     return new Promise(resolve => {
       const running: Running = {
-        attempt: work.attempt, resolve, cancels: [], began: !isWarm, counters: {}, fraction: 0, verdict: undefined,
+        attempt: work.attempt, setup, isWarm, resolve, cancels: [], began: false, counters: {}, fraction: 0, verdict: undefined,
       }
       this.#running = running
       if (work.deadlineMs > 0) {
@@ -167,6 +179,10 @@ export class Executor {
 
   #message(message: FromExecutor): void {
     const running = this.#running
+    if (!this.#started) {
+      this.#started = true
+      this.#options.onStarted()
+    }
     switch (message.kind) {
       case 'ready':
         this.#baseBytes = this.#child.residentBytes() || baseBytesDefault
@@ -197,25 +213,21 @@ export class Executor {
     if (this.#running) this.#options.onOutput(this.#running.attempt, bytes)
   }
 
-  #exit({ code, signal }: { code: number | null; signal: string | null }): void {
+  #exit(end: ExitStatus): void {
     this.#exited = true
     const running = this.#running
-    if (running) {
-      const ended = running.began ? failed('program', this.#exitCause(code, signal), running.counters) : undefined
-      this.#settle(running.verdict ?? ended)
-    }
+    const isNew = running ? !running.began && !running.isWarm : !this.#started
+    if (isNew && !this.#retired) this.#startFailure = { reason: startCause(end, this.#outputTail), output: this.#outputTail }
+    if (running) this.#settle(running.verdict ?? this.#outcomeOfExit(running, end))
     this.#options.onExit(this)
   }
 
-  #exitCause(code: number | null, signal: string | null): string {
-    if (/heap out of memory|Allocation failed|heap limit/i.test(this.#outputTail)) {
-      return `the task used more than ${formatBytes(this.memoryBytes)} of memory: its heap was full; keep less at a time, or give it more (--memory)`
+  #outcomeOfExit(running: Running, end: ExitStatus): Failed | undefined {
+    // A heap that is too small for the process to start is the job's: it asked for so little memory.
+    if (running.began || isHeapFull(this.#outputTail)) {
+      return failed('program', exitCause(end, this.#outputTail, this.memoryBytes), running.counters)
     }
-    if (signal === 'SIGKILL')
-      return "the task's process was killed from outside: by the system because memory had run out, or by its own program"
-    if (signal !== null)
-      return `the task's process was ended by ${signal}${signal === 'SIGSEGV' || signal === 'SIGABRT' ? '; a native module of the program may have crashed' : ''}`
-    return `the program ended its process with exit code ${code} before the task was done; a task ends by itself when its input does`
+    return this.#startFailure && cannotStart(running.setup, this.#startFailure.reason)
   }
 
   #settle(outcome: AttemptOutcome | undefined): void {

@@ -49,3 +49,9 @@ export type FromExecutor =
 /** Outcome of an attempt that was ended by the datanode and not by its program. */
 export const failed = (cause: Failed['cause'], message: string, counters: Counters = {}): Failed =>
   ({ kind: 'failed', cause, failure: { code: cause === 'killed' ? 'ABORTED' : 'TASK_FAILED', message }, counters })
+
+/** Outcome of an attempt that no process has taken, because none could be started. Not counted; the scheduler prefers other nodes. */
+export const cannotStart = ({ node, host }: Pick<Setup, 'node' | 'host'>, reason: string): Failed => ({
+  kind: 'failed', cause: 'killed', counters: {},
+  failure: { code: 'UNAVAILABLE', message: `executors cannot be started on datanode ${node} (${host}): ${reason}; see the log of that datanode` },
+})

@@ -7,6 +7,7 @@ import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import { Executor } from './executor.ts'
+import { Starts } from './starts.ts'
 
 interface PoolOptions {
   readonly world: Pick<World, 'clock' | 'disk' | 'log' | 'processes' | 'random'>
@@ -31,6 +32,7 @@ export class Pool {
   readonly #scratch: string
   readonly #removing = new Set<Promise<void>>()
   readonly #starting = new Set<Promise<unknown>>()
+  readonly #starts: Starts
   #cancelSpare: (() => void) | undefined
   #cancelIdle: (() => void) | undefined
   #empty: (() => void) | undefined
@@ -41,6 +43,7 @@ export class Pool {
   private constructor(options: PoolOptions) {
     this.#options = options
     this.#scratch = `${options.dir}/executor`
+    this.#starts = new Starts(options.world)
   }
 
   /** Ends processes and removes files that an earlier datanode process left. */
@@ -55,6 +58,9 @@ export class Pool {
 
   /** The compile cache is kept across restarts of the node: a process is then warm in half the time. */
   get #cacheDir(): string { return `${this.#options.dir}/cache` }
+
+  /** Milliseconds that a caller should wait before `take`, because executors could not be started. */
+  get pauseMs(): number { return this.#starts.pauseMs }
 
   /** Process ids, for tests and monitoring. */
   get pids(): number[] { return [...this.#executors].map(executor => executor.pid) }
@@ -116,6 +122,15 @@ export class Pool {
   }
 
   async #start(memoryBytes: number): Promise<Executor> {
+    try {
+      return await this.#startNow(memoryBytes)
+    } catch (error) {
+      if (!this.#stopped) this.#starts.failed({ reason: asError(error).message, output: '' })
+      throw error
+    }
+  }
+
+  async #startNow(memoryBytes: number): Promise<Executor> {
     const { world, onOutput } = this.#options
     const { processes, clock, log, disk } = world
     const scratch = `${this.#scratch}/${++this.#count}`
@@ -131,7 +146,7 @@ export class Pool {
     const executor: Executor = new Executor({
       processes, clock, log, scratch, cacheDir: this.#cacheDir, memoryBytes,
       writable: ['shuffle', 'logs', 'programs'].map(name => `${this.#options.dir}/${name}`),
-      onOutput, onExit: exited => this.#exited(exited),
+      onOutput, onStarted: () => this.#starts.succeeded(), onExit: exited => this.#exited(exited),
     })
     this.#executors.add(executor)
     return executor
@@ -166,6 +181,7 @@ export class Pool {
   #exited(executor: Executor): void {
     this.#executors.delete(executor)
     this.#idleSince.delete(executor)
+    if (executor.startFailure && !this.#stopped) this.#starts.failed(executor.startFailure)
     this.#remove(executor.scratch)
     if (this.#executors.size === 0) this.#empty?.()
     this.#scheduleSpare()
@@ -189,7 +205,7 @@ export class Pool {
 
   #scheduleSpare(): void {
     if (this.#stopped || this.#cancelSpare) return
-    this.#cancelSpare = this.#options.world.clock.after(spareAfterMs, () => {
+    this.#cancelSpare = this.#options.world.clock.after(Math.max(spareAfterMs, this.pauseMs), () => {
       this.#cancelSpare = undefined
       this.prepare().catch((error: unknown) => {
         if (!this.#stopped) this.#options.world.log.warn('no executor could be started in advance', { error })

@@ -12,7 +12,7 @@ import type { MapOutputs } from '../shuffle/mapoutputs.ts'
 import { OutputSweeper } from '../shuffle/sweeper.ts'
 import type { Executor } from './executor.ts'
 import { LogWriter } from './logs.ts'
-import { failed, type AttemptOutcome } from './messages.ts'
+import { cannotStart, failed, type AttemptOutcome } from './messages.ts'
 import { Pool } from './pool.ts'
 import { Reporter } from './reporter.ts'
 
@@ -21,6 +21,8 @@ interface Attempt {
   executor: Executor | undefined
   /** Reason of a kill that came before the attempt had a process. */
   killed: string | undefined
+  /** Ends a pause before the attempt has a process. */
+  wake: (() => void) | undefined
   /** Log of the attempt, for output of the process itself. */
   readonly log: LogWriter
 }
@@ -91,7 +93,7 @@ export class TaskRunner implements Runner {
     if (this.#stopped || this.#queue.length >= queueMax) return this.#tell(work, failed('killed', 'this datanode accepts no tasks now'))
     if (this.#running.size >= this.slots) { this.#queue.push(work); return }
     const attempt: Attempt = {
-      work, executor: undefined, killed: undefined,
+      work, executor: undefined, killed: undefined, wake: undefined,
       log: new LogWriter(this.#host.world.disk, this.#host.dir, work.attempt),
     }
     this.#running.set(work.attempt, attempt)
@@ -105,6 +107,7 @@ export class TaskRunner implements Runner {
     const attempt = this.#running.get(id)
     if (!attempt) return
     attempt.killed = 'the attempt was cancelled'
+    attempt.wake?.()
     attempt.executor?.kill(attempt.killed)
   }
 
@@ -133,7 +136,10 @@ export class TaskRunner implements Runner {
     this.#stopped = true
     this.#queue.length = 0
     this.#reporter.stop()
-    for (const attempt of this.#running.values()) attempt.killed ??= 'the datanode stops'
+    for (const attempt of this.#running.values()) {
+      attempt.killed ??= 'the datanode stops'
+      attempt.wake?.()
+    }
     await this.#sweeper.stop()
     await this.#pool.stop()
     await Promise.all(this.#ending)
@@ -162,9 +168,13 @@ export class TaskRunner implements Runner {
     const { work } = attempt
     const { node, host, rack, namenode, secret, dir, cluster, nowMs, memoryBytes } = this.#host
     await this.#prepare(work)
+    await this.#pauseBefore(attempt)
     // Ends after one round for each warm process at most: a new one gives an outcome.
     for (;;) {
-      const executor = await this.#pool.take(work)
+      if (attempt.killed !== undefined) return failed('killed', attempt.killed)
+      const executor = await this.#pool.take(work).catch((error: unknown) => asError(error))
+      if (executor instanceof Error)
+        return attempt.killed === undefined ? cannotStart({ node, host }, executor.message) : failed('killed', attempt.killed)
       try {
         if (attempt.killed !== undefined) return failed('killed', attempt.killed)
         attempt.executor = executor
@@ -177,6 +187,20 @@ export class TaskRunner implements Runner {
         this.#pool.give(executor)
       }
     }
+  }
+
+  /** Waits while executors could not be started, so that the namenode's next attempt does not come at once; a kill ends the wait. */
+  async #pauseBefore(attempt: Attempt): Promise<void> {
+    const { pauseMs } = this.#pool
+    if (pauseMs === 0 || attempt.killed !== undefined) return
+    await new Promise<void>(resolve => {
+      const cancel = this.#host.world.clock.after(pauseMs, resolve)
+      attempt.wake = () => {
+        cancel()
+        resolve()
+      }
+    })
+    attempt.wake = undefined
   }
 
   /**

@@ -101,9 +101,9 @@ function failed(state: SchedulerState, place: TaskRef, event: Finished, outcome:
   attempt.counters = outcome.counters
   switch (outcome.cause) {
     case 'killed':
-      // Not ordered by the scheduler: its node is stopping, or was short of memory.
+      // Not ordered by the scheduler: its node is stopping, was short of memory, or (UNAVAILABLE) cannot start executors.
       endAttempt(state, place, attempt, 'killed', outcome.failure)
-      lost(state, place, outcome.failure)
+      lost(state, place, outcome.failure, outcome.failure.code === 'UNAVAILABLE' ? event.node : undefined)
       return
     case 'fetch': {
       endAttempt(state, place, attempt, 'failed', outcome.failure)

@@ -20,20 +20,26 @@ export function again(state: SchedulerState, place: TaskRef, node: NodeId | unde
     end(state, job, 'failed', failure, { stage, task })
     return
   }
-  if (node !== undefined) {
-    (task.avoid ??= new Set()).add(node)
-    const failures = (job.nodeFailures.get(node) ?? 0) + 1
-    job.nodeFailures.set(node, failures)
-    const live = [...state.nodes.values()].filter(each => each.state === 'live').length
-    // At most a third of the nodes: beyond that the program is at fault.
-    if (failures >= nodeFailuresMax && (job.avoid.size + 1) * 3 <= live) job.avoid.add(node)
-  }
+  if (node !== undefined) avoid(state, place, node)
   requeue(state, place)
 }
 
-/** The attempt ended without fault of the program: not a failure, but limits.lossesMax losses of one task fail the job. */
-export function lost(state: SchedulerState, place: TaskRef, failure: Failure): void {
+function avoid(state: SchedulerState, { job, task }: TaskRef, node: NodeId): void {
+  (task.avoid ??= new Set()).add(node)
+  const failures = (job.nodeFailures.get(node) ?? 0) + 1
+  job.nodeFailures.set(node, failures)
+  const live = [...state.nodes.values()].filter(each => each.state === 'live').length
+  // At most a third of the nodes: beyond that the program is at fault.
+  if (failures >= nodeFailuresMax && (job.avoid.size + 1) * 3 <= live) job.avoid.add(node)
+}
+
+/**
+ * The attempt ended without fault of the program: not a failure, but limits.lossesMax losses of one task fail the job. `culprit`: a node
+ * that cannot run tasks now; the task moves to another one.
+ */
+export function lost(state: SchedulerState, place: TaskRef, failure: Failure, culprit?: NodeId): void {
   const { job, stage, task } = place
+  if (culprit !== undefined) avoid(state, place, culprit)
   if (++task.losses >= limits.lossesMax) end(state, job, 'failed', failure, { stage, task })
   else requeue(state, place)
   changed(state, job, false)

@@ -10,12 +10,12 @@ import { Executor } from '../../../../datanode/executor/executor.ts'
 import type { FromExecutor, Setup, ToExecutor } from '../../../../datanode/executor/messages.ts'
 
 const MiB = 2 ** 20
-const setup = {} as Setup
+const setup = { node: 'node-a', host: 'here' } as unknown as Setup
 
 function started(memoryBytes = 100 * MiB) {
   let options: ChildOptions | undefined
   const timers = new Set<{ ms: number; work: () => void }>()
-  const state = { killed: 0, resident: 50 * MiB, sent: [] as ToExecutor[], gone: 0, output: [] as string[] }
+  const state = { killed: 0, resident: 50 * MiB, sent: [] as ToExecutor[], started: 0, gone: 0, output: [] as string[] }
   const clock = {
     after: (ms: number, work: () => void) => {
       const timer = { ms, work }
@@ -45,6 +45,9 @@ function started(memoryBytes = 100 * MiB) {
     },
     onOutput: (_attempt, bytes) => {
       state.output.push(bytes.toString())
+    },
+    onStarted: () => {
+      state.started++
     },
     onExit: () => {
       state.gone++
@@ -82,11 +85,46 @@ test('a process is worn after a hundred jobs, however many tasks each had', asyn
 })
 
 test('an exit without a word is a failure of the program, with its code', async () => {
-  const { executor, child, state } = started()
-  const running = executor.run(workOf('job'), setup)
+  const { executor, child, state, says } = started()
+  const work = workOf('job')
+  const running = executor.run(work, setup)
+  says({ kind: 'began', attempt: work.attempt })
   child.onExit({ code: 0, signal: null })
   expect(await running).toMatchObject({ kind: 'failed', cause: 'program', failure: { message: expect.stringMatching(/exit code 0/) } })
   expect([executor.isIdle, state.gone]).toEqual([false, 1])
+})
+
+test('a new process that ends before it takes its task is a failed start: not counted, with the node and the error', async () => {
+  for (const ready of [false, true]) {
+    const { executor, child, state, says } = started()
+    if (ready) says({ kind: 'ready' })
+    const running = executor.run(workOf('job'), setup)
+    child.onOutput(Buffer.from("node:internal/modules/cjs/loader:1386\n  throw err;\n\nError: Cannot find module '/x/main.js'\n    at x\n\nNode.js v24\n"), 'stderr')
+    child.onExit({ code: 1, signal: null })
+    expect(await running).toMatchObject({
+      kind: 'failed', cause: 'killed',
+      failure: {
+        code: 'UNAVAILABLE',
+        message: expect.stringMatching(/on datanode node-a \(here\): .*exit code 1 .*Cannot find module '\/x\/main.js'/),
+      },
+    })
+    const { reason, output } = executor.startFailure!
+    expect([reason, output]).toEqual([expect.stringContaining('Cannot find module'), expect.stringContaining('at x')])
+    expect([executor.isIdle, state.started, state.gone]).toEqual([false, ready ? 1 : 0, 1])
+  }
+})
+
+test('a spare that ends by itself before its first message is a failed start; one that was ended by its datanode, or was ready, is not', () => {
+  const broken = started()
+  broken.child.onExit({ code: null, signal: 'SIGBUS' })
+  expect(broken.executor.startFailure?.reason).toContain('by SIGBUS before it took a task, without output')
+  const retired = started()
+  retired.executor.retire()
+  retired.child.onExit({ code: null, signal: 'SIGKILL' })
+  const ready = started()
+  ready.says({ kind: 'ready' })
+  ready.child.onExit({ code: null, signal: 'SIGKILL' })
+  expect([retired.executor.startFailure, ready.executor.startFailure]).toEqual([undefined, undefined])
 })
 
 test('the end of a process between two tasks is not an outcome of the second one', async () => {
@@ -126,7 +164,9 @@ test('a full heap is recognised by the runtime\'s last output', async () => {
   expect(await first).toMatchObject({ cause: 'program', failure: { message: expect.stringMatching(/more than 100 MiB of memory.*heap/) } })
   expect(heap.state.output.join('')).toContain('FATAL ERROR')
   const crash = started()
-  const second = crash.executor.run(workOf('job'), setup)
+  const work = workOf('job')
+  const second = crash.executor.run(work, setup)
+  crash.says({ kind: 'began', attempt: work.attempt })
   crash.child.onExit({ code: null, signal: 'SIGSEGV' })
   expect(await second).toMatchObject({ cause: 'program', failure: { message: expect.stringMatching(/SIGSEGV.*native/) } })
 })

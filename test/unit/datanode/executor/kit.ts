@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import type { RecordFormat } from '../../../../src/base/formats.ts'
 import { attemptId, jobId, type AttemptId, type NodeId } from '../../../../src/base/ids.ts'
+import type { Processes } from '../../../../src/ports/process.ts'
 import { stagesOf } from '../../../../src/plan/stage.ts'
 import { planOf } from '../../../../src/plan/planof.ts'
 import { bundleProgram } from '../../../../src/program/bundle.ts'
@@ -93,7 +94,7 @@ export class Bench {
   readonly dir = mkdtempSync(join(tmpdir(), 'gristmill-programs-'))
   #attempts = 0
 
-  static async start(options: MillOptions & { slots?: number; prestart?: boolean } = {}): Promise<Bench> {
+  static async start(options: MillOptions & { slots?: number; prestart?: boolean; processes?: Processes } = {}): Promise<Bench> {
     const tasks: Tasks[] = []
     const scheduler: Scheduler = { ended: new Map(), reports: [], progress: [], maps: [], remaking: false, kill: [], commit: true, deaf: 0 }
     let namenode: FakeNamenode | undefined
@@ -103,7 +104,8 @@ export class Bench {
       config: {
         slots: options.slots ?? 1, memoryBytes: 128 << 20, ...options.config,
         tasks: async host => {
-          const opened = await openTasks(host, { prestart: options.prestart ?? false })
+          const world = { ...host.world, ...(options.processes && { processes: options.processes }) }
+          const opened = await openTasks({ ...host, world }, { prestart: options.prestart ?? false })
           tasks.push(opened)
           return opened
         },

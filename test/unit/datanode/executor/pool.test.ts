@@ -116,3 +116,44 @@ test('a scratch directory that a disk does not give up is removed later', async 
   await vi.waitFor(() => { expect(removed).toEqual(['/node/executor', executor.scratch]) }, 60_000)
   await pool.stop()
 })
+
+test('executors that cannot start are started with pauses between them, each is logged with its output, and a start that succeeds ends the pauses', async () => {
+  const clock = new ManualClock()
+  const error = vi.fn()
+  const children: ChildOptions[] = []
+  const processes = {
+    endStrays: async () => 0,
+    start: (options: ChildOptions) => {
+      children.push(options)
+      return {
+        pid: children.length, send() {}, residentBytes: () => 0,
+        kill: () => { queueMicrotask(() => options.onExit({ code: null, signal: 'SIGKILL' })) },
+      }
+    },
+  }
+  const pool = await Pool.open({
+    world: { clock, random: systemRandom(), log: { ...silent, error }, disk: new SlowDisk(), processes },
+    dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {},
+  })
+  await pool.prepare()
+  for (const [failures, pauseMs] of [[1, 500], [2, 1000], [3, 2000], [4, 4000], [5, 5000], [6, 5000]] as const) {
+    expect(children).toHaveLength(failures)
+    children.at(-1)!.onOutput(Buffer.from('Error: Cannot find module\n'), 'stderr')
+    children.at(-1)!.onExit({ code: 1, signal: null })
+    expect(error).toHaveBeenCalledTimes(failures)
+    expect(error).toHaveBeenLastCalledWith(
+      expect.stringContaining('could not be started'),
+      expect.objectContaining({ output: 'Error: Cannot find module\n', reason: expect.stringContaining('exit code 1'), failures }),
+    )
+    expect(pool.pauseMs).toBe(pauseMs)
+    clock.pass(pauseMs - 1)
+    await new Promise(setImmediate)
+    expect(children).toHaveLength(failures)
+    clock.pass(1)
+    await vi.waitFor(() => { expect(children).toHaveLength(failures + 1) }, 60_000)
+  }
+  children.at(-1)!.onMessage({ kind: 'ready' })
+  expect(pool.pauseMs).toBe(0)
+  await pool.stop()
+  expect(error).toHaveBeenCalledTimes(6)
+})

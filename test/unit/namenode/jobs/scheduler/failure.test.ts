@@ -25,6 +25,24 @@ test('a failed task runs on another node, and its job fails when the tries are u
   `)
 })
 
+test('an attempt that its node could not start is not counted, and its task moves to another node', () => {
+  play(`
+    open
+    join a
+    join b
+    submit maps=a attempts=1
+      -> run 0.0.0 on a (node)
+    fail 0.0.0 cause=killed code=UNAVAILABLE a
+      -> answer 0.0.0 too late
+      -> run 0.0.1 on b (rack)
+    fail 0.0.1 cause=killed code=UNAVAILABLE b
+      -> answer 0.0.1 too late
+      -> run 0.0.2 on a (node)
+    done 0.0.2 a
+      -> commit 0.0.2
+  `)
+})
+
 test('a task that has failed runs again before those that have not run yet, so that a bad program is soon known', () => {
   play(`
     open

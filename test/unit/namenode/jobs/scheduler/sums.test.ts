@@ -473,7 +473,7 @@ test('an attempt that still runs is kept among those of its task, however many o
     expect(play.runs).toHaveLength(n + 1)
     play.apply({
       kind: 'finished', node: b, attempt: play.runs[n]!,
-      outcome: { kind: 'failed', cause: 'killed', failure: { code: 'UNAVAILABLE', message: 'no' }, counters: {} },
+      outcome: { kind: 'failed', cause: 'killed', failure: { code: 'ABORTED', message: 'no' }, counters: {} },
     })
   }
   expect(task!.attempts.filter(each => each.state === 'running').map(each => each.id)).toEqual([first, play.runs.at(-1)])
