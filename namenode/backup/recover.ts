@@ -48,7 +48,7 @@ export interface Recovery {
   /** Backups that could not be used, and why. */
   readonly passedOver: readonly string[]
   readonly base: 'store' | 'backup' | 'journal'
-  /** Name of the backup that the state was built from. */
+  /** Path of the backup that the state was built from. */
   readonly backup: string | undefined
   /** The last operation of the base, and of the state that was reached. */
   readonly baseSeq: number
