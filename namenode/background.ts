@@ -1,4 +1,4 @@
-// Chores of a namenode: periodic background work of all rooms. Chores that change something check the authority first.
+// Chores of a namenode: periodic background work of all rooms (its folders). Chores that change something check the authority first.
 
 import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'

@@ -1,4 +1,4 @@
-// Creates the parts of a namenode, one per folder (journal, nodes, blocks, jobs, ...), and connects them. No background work is started
+// Creates the rooms of a namenode, one per folder (journal, nodes, blocks, jobs, ...), and connects them. No background work is started
 // here.
 
 import { systemUser, type BlockId, type ClusterId } from '../src/base/ids.ts'

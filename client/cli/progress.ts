@@ -1,5 +1,5 @@
-// Progress bars on stderr of a terminal, redrawn eight times a second and cleared at the end. In a pipe, with --quiet or with
-// --json nothing is drawn.
+// Progress bars on stderr of a terminal, drawn through printer.ts eight times a second and cleared at the end. In a pipe, with --quiet or
+// with --json nothing is drawn.
 
 import type { MultiBar, SingleBar } from 'cli-progress'
 import { showText } from '../../src/base/quote.ts'

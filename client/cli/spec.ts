@@ -1,6 +1,6 @@
-// Specification of a command: help texts, options, examples, and the function that runs it. It is beside that function, in a file named
-// after the command; client/cli/catalog.ts lists these files and loads one only when its command is asked for. docs/reference/cli.md is
-// generated from these specifications.
+// Specification of a command: help texts, options, examples, and the function that runs it. It is beside that function, in a file of one
+// command or of a few related ones; client/cli/catalog.ts lists these files and loads one only when its command is asked for.
+// docs/reference/cli.md is generated from these specifications.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { parseWhole } from '../../src/base/units.ts'

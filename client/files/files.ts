@@ -16,7 +16,7 @@ import {
 import { during, perform, performLocally } from '../call/perform.ts'
 import { FileHandle, wholeOf } from './handle.ts'
 import { Names } from './names.ts'
-import { placed } from './place.ts'
+import { placed } from './resolve.ts'
 import { newReadCounters } from '../../src/record/format.ts'
 import { openSource } from '../../src/record/source.ts'
 import { linesOf, lineReadingOf, ReadStream, withoutMark, type LineEncoding, type ReadStreamOptions } from './read.ts'

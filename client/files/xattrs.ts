@@ -7,7 +7,7 @@ import * as protocol from '../../src/protocol/xattr.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { callOptions, shown, textOf, type CallOptions, type Path } from '../call/arguments.ts'
 import { perform } from '../call/perform.ts'
-import { placed } from './place.ts'
+import { placed } from './resolve.ts'
 
 export class Xattrs {
   readonly #ask: CallMessage

@@ -14,7 +14,7 @@ import { transferReply } from '../../src/protocol/transfer.ts'
 import type { HeldWire } from '../../src/file/wires.ts'
 import type { Inbox } from '../../src/shuffle/inbox.ts'
 import { decodeIndex, type Segment } from '../../src/shuffle/segment.ts'
-import { outputFiles } from '../shuffle/place.ts'
+import { outputFiles } from '../shuffle/paths.ts'
 import type { ExecutorSession } from './session.ts'
 import { FetchWatch } from './fetchwatch.ts'
 

@@ -7,7 +7,7 @@ import type { AttemptId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { formatBytes } from '../../src/base/units.ts'
 import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
-import { logFile } from '../shuffle/place.ts'
+import { logFile } from '../shuffle/paths.ts'
 
 const notice = Buffer.from(`\n[gristmill: this log has reached ${formatBytes(limits.taskLogBytesMax)}; what follows is left out]\n`)
 

@@ -1,8 +1,8 @@
 // End of a task: waits for work that the program has left running, or fails the attempt. Invariant: a record emitted after its function
 // has returned is never lost silently: either the late `emit` is seen and fails the attempt, or no `emit` is reachable any more.
-// Exception: work with unref() that the table lets go is told in the attempt's log only. Node ends a program without waiting for it, and
-// it is nearly always a time limit, or a connection that is kept open; an `emit` that the program keeps in a variable would make each of
-// them a suspect. If it calls `emit` all the same while the process lives, the task that runs then fails (`Turns.afterwards`).
+// Exception: for unref'd work that the table does not wait for to its end, the attempt succeeds and a line of its log names the work. Such
+// work is nearly always a time limit or a connection that is kept open. If it calls `emit` later in the same process, the task that runs
+// then fails (`Turns.afterwards`, src/operator/turn.ts).
 //
 //   still running, and the program can reach an `emit`     waited for; if it does not end, the attempt fails with its name
 //   unref'd, and the program can reach an `emit`           the same for processes and threads. Timers of at most 5 s are waited for until

@@ -15,7 +15,7 @@ import type { Combine } from '../../src/shuffle/combiner.ts'
 import { MapOutput, type MapOutputCounters } from '../../src/shuffle/mapoutput.ts'
 import type { Partitioner } from '../../src/shuffle/partition.ts'
 import { digestOf } from '../../src/shuffle/segment.ts'
-import { outputsDirectory } from '../shuffle/place.ts'
+import { outputsDirectory } from '../shuffle/paths.ts'
 import type { ExecutorSession } from './session.ts'
 
 type Left = Extract<TaskFinished['outcome'], { kind: 'done' }>['output']

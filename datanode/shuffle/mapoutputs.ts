@@ -13,7 +13,7 @@ import type { Disk, DiskReader } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
 import { decodeIndex, type Extent } from '../../src/shuffle/segment.ts'
 import type { SegmentServer, ShuffleRequest } from '../ports.ts'
-import { outputFiles, outputsDirectory } from './place.ts'
+import { outputFiles, outputsDirectory } from './paths.ts'
 
 interface MapOutputsOptions {
   readonly disk: Disk

@@ -1,5 +1,6 @@
 // Classification of disk errors. `full`: no space or inodes; `closed`: takes no writes (read-only, no permission); both can still be read.
-// `failed`: no longer trusted at all; a failed sync means `failed`, unless the error says full or read-only. Errors of this process
+// `failed`: no longer trusted; disks.ts does not use the disk until the process restarts, and the namenode learns it with the next
+// heartbeat. A failed sync means `failed`, unless the error says full or read-only. Errors of this process
 // (too many open files) say nothing about a disk.
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'

@@ -3,7 +3,8 @@
 //   blocks/<xx>/<id> and <id>.meta   sealed blocks; <xx> are the last two hex digits of the id
 //   incoming/<id> and <id>.meta      being received, not reported; aborted ones are removed, at the next start at the latest
 //   trash/                           removed by order, kept for a limited time
-//   quarantine/                      damaged replicas, the newest ones; quarantine/last/: those of blocks without a known good replica
+//   quarantine/                      damaged replicas, the newest ones
+//   quarantine/last/                 damaged replicas of blocks of which no good replica is known
 //
 // Invariant: a block is in the index only after both its files and their names are durable.
 

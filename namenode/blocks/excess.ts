@@ -1,7 +1,7 @@
 // Excess replicas: of a block with more replicas than its target, chooses those to delete and passes them to deletions.ts. A replica that
-// the balancer has moved goes first, else the one that `surplus` (placement.ts) chooses by rack, steadiness, host and free space. Only
-// replicas on live nodes in service that have sent a full report to this namenode are counted and chosen: the last certain copy is never
-// deleted. `mayDelete` (reports.ts) checks again just before the order is sent.
+// the balancer has moved goes first, else the one that `surplus` (placement.ts) chooses by rack, deaths of its node, host and free space.
+// Only replicas on live nodes in service that have sent a full report to this namenode are counted and chosen: the last certain copy is
+// never deleted. `mayDelete` (reports.ts) checks again just before the order is sent.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Random } from '../../src/ports/random.ts'

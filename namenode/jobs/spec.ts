@@ -3,7 +3,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { checkPath, isWithin, systemDirectory } from '../../src/base/paths.ts'
-import { checkApart, notApart } from '../../src/protocol/apart.ts'
+import { checkApart, notApart } from '../../src/protocol/overlap.ts'
 import { checkParams, type JobSpec } from '../../src/protocol/job.ts'
 import type { SplitRange } from '../../src/protocol/task.ts'
 import { splitCount } from './splits/splits.ts'

@@ -1,4 +1,5 @@
-// Compares a datanode's record of its cluster (`Seen`) with the history in a namenode's directory. Pure.
+// Compares what a datanode remembers of its namenode (`Seen`, src/protocol/position.ts) with the history in a namenode's directory. Pure;
+// nodes/succession.ts and nodes/witnesses.ts draw the conclusions.
 
 import type { Seen } from '../../src/protocol/position.ts'
 import { ancestorOf, earliestOf, endSeqOf, sumOf } from './lineage.ts'

@@ -4,11 +4,13 @@
 //   state       meaning                                                       answers  changes  acts
 //   behind      its directory is an old copy, or one of two; permanent        no       no       no
 //   doubt       it does not know yet whether it is behind                     yes      no       no
-//   takeover    it is the latest, and takes over running jobs                 yes      no       copies, deletions, jobs; no records
-//   safemode    an operator has forbidden changes                             yes      no       records of nodes and answers only
+//   takeover    it is the latest, and takes over running jobs                 yes      no       copies, deletions, jobs
+//   safemode    an operator has forbidden changes                             yes      no       upkeep of its own rows
 //   active                                                                    yes      yes      all
 //
-// A namenode that is behind still answers status, so that operators see why. The automatic safe mode after a start (blocks/safe.ts) is
+// Its own rows are those of known nodes, and of replies that are kept for repeated requests: chores add and remove them.
+//
+// A namenode that is behind still answers status, so that operators see why. The automatic safe mode after a start (blocks/safemode.ts) is
 // no state of this: names can be changed in it.
 
 import { GristmillError } from '../../src/base/errors.ts'

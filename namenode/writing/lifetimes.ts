@@ -1,5 +1,6 @@
-// Lifetimes of leases: time since each writer's last renewal, without pauses of this namenode. Soft state: after a restart
-// every lease starts anew, because no writer could renew it in between. Also maps open blocks to their leases.
+// Expiry of leases: time since each writer's last renewal, without pauses of this namenode. After the soft limit another writer may take
+// the lease over; after the hard limit a chore (`expireLeases` in routes.ts) abandons the file. Soft state: after a restart every lease
+// starts anew, because no writer could renew it in between. Also maps open blocks to their leases.
 
 import type { BlockId, LeaseId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'

@@ -1,5 +1,5 @@
-// Names of all failpoints: places at which a test can stop a process, make it fail, or hold it. A name is room, action and side. In
-// production none is armed, and passing one costs an empty call.
+// Names of all failpoints: places at which a test can stop a process, make it fail, or hold it. A name is the folder, the action and the
+// side. In production none is armed, and passing one costs an empty call.
 
 export const failpoints = [
   // Journal, for a group of operations: checked, not in the log; in the log, not synced; synced, not in the store; in both, not

@@ -1,5 +1,6 @@
-// Record formats: the one table of their names, extensions, record ends, options and stored numbers. Messages, checks of options, help
-// texts, splits and executors take them from here; a new format is a row of this table, a reader and a writer (src/record).
+// Record formats: the one table of their names, extensions, record ends and options, and of the numbers that stand for them in stored
+// metadata. Messages, checks of options, help texts, splits and executors take them from here; a new format is a row of this table, a
+// reader (chosen in src/record/reader.ts) and a writer (src/record/writer.ts).
 // A program's bundle contains this file: it imports nothing and has no side effects.
 
 /** Options of a job's input. Each belongs to all formats, or to those that list it in the table. */

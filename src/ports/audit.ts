@@ -1,4 +1,6 @@
-// Port: audit log of a server. One entry for each call that a user made: who did what to which path, and the outcome.
+// Port: audit log of a server. One entry for each call that a user made: who did what to which path, and the outcome. src/rpc/serve.ts
+// makes the entries; the definition of each message (src/protocol, option `audit`) says which arguments they contain;
+// src/world/auditfile.ts writes them as lines of a file.
 
 export interface AuditEntry {
   /** Milliseconds since 1970, when the call was answered. */

@@ -1,5 +1,6 @@
 // A server of messages: POST with JSON both ways, one route a message. Checks come in this order, cheapest first and before
-// the body is read: draining, identity, cluster, load; then size, nesting and schema; then the handler.
+// the body is read: draining, identity, cluster, load; then size, nesting and schema; then the handler. Each answered call is counted
+// (metrics.ts), and has an entry in the audit log if its message declares one.
 // Nothing here allocates per call what a handler may not need; fastify's own logging and closing answers are off.
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'

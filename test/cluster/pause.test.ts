@@ -1,5 +1,5 @@
 // Datanodes paused by SIGSTOP and resumed after they were declared dead, and one that runs but cannot reach its namenode. Real clock, short
-// times; the same behaviour is tested with a manual clock in test/unit/datanode/pause.test.ts.
+// times; the same behaviour is tested with a manual clock in test/unit/datanode/heartbeat/pause.test.ts.
 
 import { readFile } from 'node:fs/promises'
 import http from 'node:http'

@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { logFile } from '../../../datanode/shuffle/place.ts'
+import { logFile } from '../../../datanode/shuffle/paths.ts'
 import { jsonBytesMax } from '../../../src/block/frame.ts'
 import { attemptId, blockId, blockName, jobId, type Address, type ClusterId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'

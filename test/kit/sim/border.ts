@@ -1,4 +1,4 @@
-// Guard against real time, randomness, timers, sockets and files inside a simulation: they would make the same seed behave differently.
+// Border of a simulation: keeps real time, randomness, timers, sockets and files out, which would make the same seed behave differently.
 // It replaces these functions of Node and looks at the calling code. The product's own code and users' programs get an error that names
 // the place; packages and the test around them pass: what they measure (a runner's timings, a compiler's files) is not part of the
 // trace.

@@ -6,7 +6,7 @@ import { attemptId, jobId, type AttemptId } from '../../../../src/base/ids.ts'
 import { limits } from '../../../../src/base/limits.ts'
 import { localDisk as disk } from '../../../../src/world/disk.ts'
 import { LogWriter, readLog } from '../../../../datanode/executor/logs.ts'
-import { logFile } from '../../../../datanode/shuffle/place.ts'
+import { logFile } from '../../../../datanode/shuffle/paths.ts'
 
 let dir: string
 beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'gristmill-logs-')) })

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import { Deletions } from '../../../../namenode/blocks/deletions.ts'
 import { Authority } from '../../../../namenode/nodes/authority.ts'
-import { SafeMode } from '../../../../namenode/blocks/safe.ts'
+import { SafeMode } from '../../../../namenode/blocks/safemode.ts'
 import { CopyBackoff } from '../../../../namenode/blocks/backoff.ts'
 import { UnknownBlocks } from '../../../../namenode/blocks/unknown.ts'
 import { Suspects } from '../../../../namenode/blocks/suspects.ts'

@@ -5,7 +5,7 @@
 import { hasCode } from '../../src/base/errors.ts'
 import { extensionOf, type OutputFormat } from '../../src/base/formats.ts'
 import { isWithin, join, nameOf, namesOf, normalise } from '../../src/base/paths.ts'
-import { checkApart, hidden, meets, notApart } from '../../src/protocol/apart.ts'
+import { checkApart, hidden, meets, notApart } from '../../src/protocol/overlap.ts'
 import { stat } from '../../src/protocol/namespace.ts'
 import { clusterTree } from '../files/glob.ts'
 import { expand, isPattern, type GlobEntry, type GlobTree } from '../glob/expand.ts'

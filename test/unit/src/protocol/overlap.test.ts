@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { isWithin, namesOf } from '../../../../src/base/paths.ts'
-import { checkApart, meets } from '../../../../src/protocol/apart.ts'
+import { checkApart, meets } from '../../../../src/protocol/overlap.ts'
 import { dice } from '../../../kit/dice.ts'
 
 /** Plain oracle: compares name by name. */

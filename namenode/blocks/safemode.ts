@@ -1,11 +1,11 @@
-// Safe mode. After a start the locations of blocks are unknown until datanodes have reported. Reads and namespace changes work
-// at once: they need the journal only. New files can be written once a datanode has registered. Held back until enough is
-// known:
+// Safe mode, of two kinds. The automatic one follows a start: the locations of blocks are unknown until datanodes have reported. Reads and
+// namespace changes need the journal only, so it does not hold them back (nodes/authority.ts may). New files can be written once a
+// datanode has registered. Held back until enough is known:
 //   copies, until every previously known node has reported, or has had the time after which it counts as dead;
 //   deletions (of removed files, excess replicas, garbage), until 99.9 % of the blocks have a replica as well.
 // A cluster without blocks is never in safe mode. One that has lost more than 0.1 % of its blocks stays in it until their
 // files are removed: copies are made, and nothing is deleted.
-// An operator can also enter safe mode, until it is left or the namenode ends. Then nothing changes: no names, no copies, no
+// The manual one is entered by an operator, until it is left or the namenode ends. Then nothing changes: no names, no copies, no
 // deletions; reads work. A namenode that does not know yet whether it is behind its cluster changes nothing either; one that is
 // behind refuses reads as well (nodes/authority.ts).
 
