@@ -7,7 +7,7 @@ import { asError } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import { errorJson, detailOf, quotedErrorLine } from './errors.ts'
+import { errorJson, detailOf, exitCodeOf, quotedErrorLine } from './errors.ts'
 import { openProgress, type ProgressBars } from './progress.ts'
 import type { Options } from './program.ts'
 import type { Printer } from './printer.ts'
@@ -39,10 +39,15 @@ export class CommandContext {
   #settings: Promise<Settings> | undefined
   #world: Promise<World> | undefined
   #mill: Promise<Mill> | undefined
-  /** Operands that failed; the exit code is 1 if there are any. */
+  /** Operands, and parts of them, that failed. */
   failed = 0
   /** Exit code of a command that completed its work, which takes precedence over failed operands; default: 0. */
   exitCode = 0
+  /** Operands so far, and the error of the one that failed last. */
+  readonly #operands = new Set<string>()
+  #lastError: unknown
+  /** Rounds of `each`. */
+  #loops = 0
 
   constructor(parts: CommandContextParts) {
     this.#parts = parts
@@ -55,6 +60,12 @@ export class CommandContext {
   }
 
   get json(): boolean { return this.options['json'] === true }
+
+  /** Exit code of the command: that of the error if there was one operand and it failed; 1 if it was one of several, or a part of one. */
+  get outcome(): number {
+    if (this.exitCode !== 0 || this.failed === 0) return this.exitCode
+    return this.#operands.size <= 1 && this.#lastError !== undefined && this.failed === 1 ? exitCodeOf(this.#lastError) : 1
+  }
 
   /** Throws CONFIG_INVALID. */
   settings(): Promise<Settings> { return this.#settings ??= this.#parts.settings(this.options) }
@@ -87,8 +98,11 @@ export class CommandContext {
     for (;;) {
       const next = await iterator.next()
       if (next.done) return
+      const loops = ++this.#loops
       try {
         await work(next.value)
+        // Of an operand that the work has expanded, what it stands for is counted.
+        if (this.#loops === loops) this.#operands.add(next.value)
       } catch (error) {
         this.giveUpOn(next.value, error)
       }
@@ -97,6 +111,12 @@ export class CommandContext {
 
   /** Reports the failure of one operand and counts it; rethrows errors that concern all operands. */
   giveUpOn(operand: string, thrown: unknown): void {
+    this.#operands.add(operand)
+    this.skip(operand, thrown, true)
+  }
+
+  /** The same for a part of an operand, whose other parts are done: a file of a directory. `whole`: the part is all of it. */
+  skip(part: string, thrown: unknown, whole = false): void {
     this.signal.throwIfAborted()
     if (this.printer.broken) throw this.printer.broken
     const { code } = asError(thrown)
@@ -106,7 +126,8 @@ export class CommandContext {
     )
       throw thrown
     this.failed++
-    this.complain(thrown, operand)
+    this.#lastError = whole ? thrown : undefined
+    this.complain(thrown, part)
   }
 
   /** Prints information that is no failure. */

@@ -27,7 +27,8 @@ export async function copyAll(context: CommandContext, { verb, copies, walk, par
   let moved = 0
   let bar: Bar | undefined
   let ended = false
-  const onSkip = (path: string, error: unknown): void => context.giveUpOn(path, inWords(error, verb))
+  const only = copies.length === 1 ? copies[0]!.from : undefined
+  const onSkip = (path: string, error: unknown): void => context.skip(path, inWords(error, verb), path === only)
   const walks = copies.map(copy => walk(copy, { onSkip, signal: context.signal }))
   const steps = (async function* (): AsyncGenerator<CopyStep> { for (const each of walks) yield* each.steps })()
   const worker = async (): Promise<void> => {

@@ -42,7 +42,7 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     // A failure to write the last line is a failure of the command too.
     await printer.flush()
     // A command that returns has succeeded even if a signal arrived: servers end that way.
-    return context === undefined ? 0 : context.exitCode !== 0 ? context.exitCode : context.failed > 0 ? 1 : 0
+    return context?.outcome ?? 0
   } catch (thrown) {
     if (signal.aborted) return interruption(signal.reason)
     const usage = usageError(thrown, command?.spec, verb)

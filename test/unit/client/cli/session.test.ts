@@ -1,6 +1,8 @@
 // One call of the command line: exit codes, usage errors, help, and what happens when output cannot be written.
 
 import { expect, test } from 'vitest'
+import { GristmillError, type ErrorCode } from '../../../../src/base/errors.ts'
+import type { FileStatus } from '../../../../src/protocol/namespace.ts'
 import { commandNames } from '../../../../client/cli/catalog.ts'
 import { FakeMill, runFake } from './fake.ts'
 
@@ -16,6 +18,39 @@ test('one bad operand of several is complained of, the others are done, and the 
   expect(seen.err).toBe('gristmill: cat: /nope: no such file or directory\ngristmill: cat: /logs: is a directory\n')
   expect(seen.code).toBe(1)
   expect(seen.mill.closed).toBe(1)
+})
+
+test('the exit code of a command whose only operand fails is that of the error; of several operands, also by a pattern, it is 1', async () => {
+  const failing = (code: ErrorCode, ...paths: string[]) => {
+    const mill = files()
+    const fail = (path: string): void => { if (paths.includes(path)) throw new GristmillError(code, 'no answer came') }
+    return Object.assign(mill, {
+      async rm(path: string): Promise<void> { fail(path) },
+      createReadStream(...given: Parameters<FakeMill['createReadStream']>) {
+        fail(given[0])
+        return FakeMill.prototype.createReadStream.apply(mill, given)
+      },
+      async *list(path: string): AsyncGenerator<FileStatus> {
+        fail(path)
+        yield* FakeMill.prototype.list.call(mill, path)
+      },
+    })
+  }
+  const cases: [ErrorCode, string, string[], number][] = [
+    ['OUTCOME_UNKNOWN', '/zero.bin', ['rm', '/zero.bin'], 75], ['TIMEOUT', '/zero.bin', ['rm', 'zero.bin'], 75],
+    ['TIMEOUT', '/zero.bin', ['rm', '/zero.b*'], 75], ['OVERLOADED', '/zero.bin', ['rm', '/zero.bin', '--json'], 75],
+    ['CORRUPT', '/logs/a.log', ['cat', '/logs/a.log'], 74], ['TIMEOUT', '/logs', ['ls', '/logs'], 75],
+    ['EACCES', '/zero.bin', ['rm', '/zero.bin'], 1], ['UNAVAILABLE', '/zero.bin', ['rm', '/zero.bin'], 69],
+    ['OUTCOME_UNKNOWN', '/zero.bin', ['rm', '/zero.bin', '/logs/a.log'], 1],
+    ['OUTCOME_UNKNOWN', '/logs/a.log', ['rm', '/zero.bin', '/logs/a.log'], 1],
+    ['TIMEOUT', '/logs/a.log', ['rm', '/logs/*.log'], 1], ['CORRUPT', '/logs/b.log', ['cat', '/logs/a.log', '/logs/b.log'], 1],
+    ['TIMEOUT', '/logs', ['ls', '/logs', '/zero.bin'], 1],
+  ]
+  for (const [code, path, words, exit] of cases) {
+    const seen = await runFake(failing(code, path), words)
+    const phrase = code === 'EACCES' ? 'permission denied' : 'no answer came'
+    expect([seen.code, seen.err], `${code} ${words.join(' ')}`).toEqual([exit, expect.stringContaining(phrase)])
+  }
 })
 
 test('with --json, listings are lines and errors are objects on stderr', async () => {
