@@ -260,7 +260,7 @@ async function plan(
 function environmentOf(env: Readonly<Record<string, string>>): Record<string, string> {
   let bytes = 0
   for (const [name, value] of Object.entries(env)) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || name === '__proto__')
       throw new GristmillError('EINVAL', `${JSON.stringify(name)} cannot be the name of an environment variable; use letters, digits and _`)
     if (/^(?:NODE_|LD_)/.test(name))
       throw new GristmillError(

@@ -10,6 +10,7 @@ import type { LoadWorld } from '../../src/program/load.ts'
 import type { StageSpec } from '../../src/protocol/job.ts'
 import type { TaskOutput } from '../../src/protocol/task.ts'
 import { checkJson, Unwritable } from '../../src/record/jsontext.ts'
+import { poisonedKey } from '../../src/rpc/body.ts'
 
 export interface PlanRequest {
   readonly id: ProgramId
@@ -83,6 +84,14 @@ export function paramsOf(params: Readonly<Record<string, unknown>>, whose: strin
         { cause: error },
       )
     }
+    const poisoned = poisonedKey(Object.fromEntries([[name, value]]))
+    if (poisoned !== undefined)
+      throw new GristmillError(
+        'EINVAL',
+        name === poisoned
+          ? `${whose} ${JSON.stringify(name)} cannot have this name; choose another one`
+          : `${whose} ${JSON.stringify(name)} has an object with the key ${JSON.stringify(poisoned)}, which no parameter may have; rename the key`,
+      )
   }
   return Object.fromEntries(given)
 }

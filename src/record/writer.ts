@@ -192,6 +192,12 @@ class CsvWriter implements RecordWriter {
       )
     }
     const names = isObject(value) ? columns ?? Object.keys(value) : undefined
+    if (!columns && !keyed && (names ?? (Array.isArray(value) ? value : undefined))?.length === 0) {
+      throw new GristmillError(
+        'EINVAL',
+        `CSV was given ${names ? 'an object without fields' : 'an empty array'} as its first record, a row without any column; emit a field or a key, declare the columns (output: { columns: ['a', 'b'] }), or write jsonl`,
+      )
+    }
     const own = columns?.length ?? names?.length ?? (Array.isArray(value) ? value.length : 1)
     return { keyed, names, width: own + (keyed ? 1 : 0) }
   }

@@ -66,6 +66,12 @@ function endOfString(text: string, start: number): number {
 
 /** REQUIRES: the value comes from JSON.parse, which makes every key an own property. */
 function refusePoison(value: unknown): void {
+  const poisoned = poisonedKey(value)
+  if (poisoned !== undefined) throw new GristmillError('EINVAL', `the body has the key "${poisoned}", which is not allowed anywhere`)
+}
+
+/** The first key in a value that no body may have, since a careless copy of it would change a prototype. Looks at own keys only. */
+export function poisonedKey(value: unknown): string | undefined {
   const open = [value]
   for (let at = open.pop(); at !== undefined; at = open.pop()) {
     if (typeof at !== 'object' || at === null) continue
@@ -79,7 +85,7 @@ function refusePoison(value: unknown): void {
             && Object.hasOwn(constructor, 'prototype')
           ? 'constructor'
           : undefined
-      if (poisoned !== undefined) throw new GristmillError('EINVAL', `the body has the key "${poisoned}", which is not allowed anywhere`)
+      if (poisoned !== undefined) return poisoned
     }
     for (const below of Array.isArray(at) ? at : Object.values(at)) if (typeof below === 'object' && below !== null) open.push(below)
   }

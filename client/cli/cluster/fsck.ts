@@ -118,7 +118,8 @@ async function waitForReports(context: CommandContext, mill: Mill): Promise<void
   const { clock } = await context.world()
   const until = clock.mono() + reportMs
   const late = ({ awaited }: SafeModeState): string => `${plural(awaited, 'datanode has', 'datanodes have')} not reported yet`
-  const known = ({ on, manual, awaited }: SafeModeState): boolean => !on || manual || awaited === 0
+  // A namenode that is behind refuses the check with its reason; no report of a datanode changes that.
+  const known = ({ on, manual, awaited, behind }: SafeModeState): boolean => !on || manual || behind !== undefined || awaited === 0
   const last = await waitFor(context, {
     label: 'fsck',
     look: () => mill.safeMode('get', { signal: context.signal }),

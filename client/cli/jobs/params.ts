@@ -2,6 +2,7 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { isKept } from '../../../src/record/integers.ts'
+import { poisonedKey } from '../../../src/rpc/body.ts'
 
 /**
  * Parses `name=value`. A value that is JSON (true, a list, an object) is taken as JSON. A number is taken as a number only if it
@@ -12,6 +13,7 @@ export function parseParam(text: string): readonly [string, unknown] {
   const at = text.indexOf('=')
   if (at < 1) throw new GristmillError('EINVAL', `"${text}" is not a parameter; write name=value`)
   const name = text.slice(0, at)
+  if (name === '__proto__') throw new GristmillError('EINVAL', 'the parameter "__proto__" cannot have this name; choose another one')
   const value = text.slice(at + 1)
   let bent: string | undefined
   let parsed: unknown
@@ -27,6 +29,9 @@ export function parseParam(text: string): readonly [string, unknown] {
   const twice = repeatedName(value)
   if (twice !== undefined)
     throw new GristmillError('EINVAL', `the parameter ${name} has an object with the name ${twice} twice; leave one of them out`)
+  const poisoned = poisonedKey(Object.fromEntries([[name, parsed]]))
+  if (poisoned !== undefined)
+    throw new GristmillError('EINVAL', `the parameter ${name} has an object with the key "${poisoned}", which no parameter may have; rename the key`)
   if (bent === undefined) return [name, parsed]
   throw new GristmillError(
     'EINVAL',

@@ -41,6 +41,15 @@ function timed(slow = 1): Given & { passed(): number } {
   return { clock: { now: () => ms, mono: () => ms, sleep: async (sleepMs: number) => { ms += slow * sleepMs } }, passed: () => ms }
 }
 
+test('fsck of a namenode that is behind says so at once, and nothing of datanodes that have not reported', async () => {
+  const given = timed()
+  const mill = Object.assign(new Answering([{ on: true, manual: false, blocks: 9, present: 0, awaited: 2, behind: 'an old copy' }]), {
+    fsck(): never { throw new GristmillError('STALE_EPOCH', 'an old copy') },
+  })
+  const seen = await runFake(mill, ['fsck'], given)
+  expect([seen.code, seen.err, given.passed()]).toEqual([1, 'gristmill: fsck: /: an old copy\n', 0])
+})
+
 test('who waits without a terminal is told every ten seconds how far it is, and how long it may take', async () => {
   const given = timed()
   const remaining = Array.from({ length: 120 }, (_, i) => draining(340 - 2 * i))

@@ -38,6 +38,7 @@ async function submitting(defaults: string, params: Record<string, unknown>): Pr
 }
 
 test.each<[unknown, RegExp]>([
+  [JSON.parse('[{"__proto__":1}]'), /the parameter "p" has an object with the key "__proto__", which no parameter may have/],
   [new Map([['a', 1]]), /the parameter "p" holds a Map, which cannot be written as JSON/],
   [{ at: new Date(0) }, /"p" holds a Date at \.at/], [[1, NaN], /NaN at \[1\]/], [10n, /a bigint/], [Buffer.from('x'), /a Buffer/],
   [new URL('http://a.b'), /a URL/], [() => 1, /a function/],

@@ -102,6 +102,9 @@ describe('output', () => {
       'a column declared twice', null, [1, 2], { format: 'csv', columns: ['a', 'a'] },
       /two CSV columns would be named "a"; declare each once/,
     ],
+    ['an object without fields', null, {}, { format: 'csv' }, /an object without fields .*without any column; emit a field .*or write jsonl/],
+    ['an array without items', null, [], { format: 'csv' }, /an empty array .*without any column/],
+    ['the same, without a header', null, [], { format: 'csv', header: false }, /an empty array .*without any column/],
     ['a field without a name', null, { '': 1 }, { format: 'csv' }, /cannot be named "".* rename the field/],
     ['a field that no object can have', null, JSON.parse('{"__proto__":1}'), { format: 'csv' }, /cannot be named "__proto__"/],
     [

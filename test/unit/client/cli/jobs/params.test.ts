@@ -5,6 +5,10 @@ import { environmentOf, onceEach } from '../../../../../client/cli/jobs/run.ts'
 test('parameters keep their text unless it is JSON', () => {
   expect(parseParam('k=5')).toEqual(['k', 5])
   expect(parseParam('name=a=b')).toEqual(['name', 'a=b'])
+  for (const text of ['__proto__=5', '__proto__={}', '__proto__=text'])
+    expect(() => parseParam(text)).toThrow(/the parameter "__proto__" cannot have this name/)
+  for (const text of ['a={"__proto__":1}', 'a=[{"constructor":{"prototype":1}}]'])
+    expect(() => parseParam(text)).toThrow(/the parameter a has an object with the key "(__proto__|constructor)".*rename the key/)
   expect(parseParam('list=[1,"x"]')).toEqual(['list', [1, 'x']])
   expect(parseParam('empty=')).toEqual(['empty', ''])
   // A number that would print differently stays the text that was typed.
