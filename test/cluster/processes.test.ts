@@ -1,9 +1,10 @@
+import { randomInt } from 'node:crypto'
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { localMachine } from '../../src/world/machine.ts'
 import { Member, run as runProcess, until, type Result } from '../kit/cluster.ts'
@@ -62,6 +63,24 @@ async function openIn(dir: string): Promise<{ open: () => Promise<unknown> }> {
         else process.env['GRISTMILL_HOME'] = before
       }
     },
+  }
+}
+
+/**
+ * Changes the ports that `up` has remembered for the stopped cluster of this home to consecutive free ones that no other process looks
+ * for: `up` takes ports from 8620 on, and the system's own choices lie above 32768. While a cluster is down, anybody may take its ports.
+ */
+async function moveAway(): Promise<Record<string, number>> {
+  const file = join(home, 'up.json')
+  const remembered = JSON.parse(await readFile(file, 'utf8')) as { ports: Record<string, number> }
+  const names = Object.keys(remembered.ports)
+  for (;;) {
+    const first = randomInt(12_000, 30_000)
+    const ports = names.map((_, i) => first + i)
+    if (!(await Promise.all(ports.map(port => localMachine.isPortFree('127.0.0.1', port)))).every(Boolean)) continue
+    const moved = Object.fromEntries(names.map((name, i) => [name, ports[i]!]))
+    await writeFile(file, JSON.stringify({ ...remembered, ports: moved }))
+    return moved
   }
 }
 
@@ -138,6 +157,7 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
   server.close()
   await stopped()
   // `up` after the death of a namenode prints a table of its processes and the location of the logs.
+  await moveAway()
   const again = await up()
   process.kill(again.processes[0]!.pid, 'SIGKILL')
   await until('it is gone', async () => !lives(again.processes[0]!.pid))
@@ -199,14 +219,20 @@ test('`up` remembers ports, what it was told, and the datanodes that have data; 
   await writeFile(join(home, 'file'), 'x')
   await ok('put', join(home, 'file'), '/file')
   await ok('down')
+  const portsOf = (one: Up): Record<string, number> =>
+    Object.fromEntries(one.processes.map(({ address, dir }) => [basename(dir), Number(address.split(':').at(-1))]))
+  const remembered = async (): Promise<unknown> => (JSON.parse(await readFile(join(home, 'up.json'), 'utf8')) as { ports: unknown }).ports
+  expect(await remembered()).toEqual(portsOf(first))
+  const moved = await moveAway()
   const second = await up()
-  expect(places(second)).toEqual(places(first))
+  expect(second.processes.map(({ dir }) => dir)).toEqual(first.processes.map(({ dir }) => dir))
+  expect([portsOf(second), await remembered()]).toEqual([moved, moved])
   expect(await ok('status')).toMatch(/defaults +2 replicas, blocks of 1\.0 MiB/)
   // One datanode dies: the others continue, and only that one is started.
   process.kill(second.processes[2]!.pid, 'SIGKILL')
   await until('it is gone', async () => !lives(second.processes[2]!.pid))
   const third = await up()
-  expect(places(third)).toEqual(places(first))
+  expect(places(third)).toEqual(places(second))
   expect(third.processes.slice(0, 2)).toEqual(second.processes.slice(0, 2))
   expect(third.processes[2]!.pid).not.toBe(second.processes[2]!.pid)
   expect((await mill('up', '--detach')).code).toBe(73)
@@ -214,7 +240,7 @@ test('`up` remembers ports, what it was told, and the datanodes that have data; 
   // A value that is too small leaves no data directory behind.
   const small = await mill('up', '--detach', '--json', '--datanodes', '1', '--block-size', '2MiB')
   expect(small.stderr).toContain('datanode2 has data and is started as well')
-  expect(places(JSON.parse(small.stdout) as Up)).toEqual(places(first))
+  expect(places(JSON.parse(small.stdout) as Up)).toEqual(places(second))
   expect(await ok('status')).toContain('blocks of 2.0 MiB')
   expect(await ok('fsck')).toContain('healthy')
 })
