@@ -2,6 +2,7 @@
 // reply is compared with the model at once: a wrong byte, a missing name or a wrong error is a finding.
 
 import type { Mill } from 'gristmill'
+import { parentOf } from '../../src/base/paths.ts'
 import { absent, keyOf, type Acks, type State } from './acks.ts'
 import { Care } from './care.ts'
 import { change, codeOf, isOneOf, notNow, type Findings, type Refusal } from './change.ts'
@@ -91,7 +92,12 @@ class Client {
     const { acks, mill } = this.#parts
     // Directories are never removed: once one certainly exists, a refused second call changes nothing.
     if (acks.certain(path)?.kind === 'directory') return
-    await this.#change(new Map([[path, { kind: 'directory' }]]), () => mill.mkdir(path, { recursive: true }), [])
+    // It makes those above too, which an earlier call may have been refused.
+    const made = [path]
+    for (let above = parentOf(path); above !== '/'; above = parentOf(above)) {
+      if (acks.certain(above)?.kind !== 'directory') made.unshift(above)
+    }
+    await this.#change(new Map(made.map(each => [each, { kind: 'directory' }])), () => mill.mkdir(path, { recursive: true }), [])
   }
 
   async #change(changes: ReadonlyMap<string, State>, call: () => Promise<void>, may: readonly Refusal[]): Promise<void> {
