@@ -132,7 +132,7 @@ test('a node that is to be emptied gets nothing until it offers slots again, and
   tell.reassigned!(b)
   await ask(task.finished, {
     node: b.node, attempt: attempts()[1]!,
-    outcome: { kind: 'failed', cause: 'killed', failure: { code: 'UNAVAILABLE', message: 'no' }, counters: {} },
+    outcome: { kind: 'failed', cause: 'killed', failure: { code: 'ABORTED', message: 'no' }, counters: {} },
   })
   expect(runs()).toHaveLength(2)
   // Back in service: it is not drained any more, and offers its slots itself.
