@@ -9,7 +9,7 @@ import { lostFiles } from './damage.ts'
 import { identify, runClients } from './clients.ts'
 import { Nemesis } from './nemesis.ts'
 import type { Action, Plan } from './plan.ts'
-import { tidyUp } from './operator.ts'
+import { endDoubt, tidyUp } from './operator.ts'
 import { outputOf } from './programs.ts'
 
 /** Virtual time after the last fault: longer than the death of a node, copying its blocks, and every retry in between. */
@@ -54,6 +54,9 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
     await nemesis.heal()
   } catch (error) {
     findings.add(`a node cannot be started again: ${(error as Error).message}`)
+  }
+  if (plan.profile === 'beyond') {
+    await endDoubt(cluster, findings.add).catch((error: unknown) => findings.add(`safe mode cannot be asked for: ${(error as Error).message}`))
   }
   const late = Symbol('late')
   if ((await Promise.race([clients, cluster.advance(clientsMs).then(() => late)])) === late)

@@ -1,5 +1,5 @@
-// Operator's actions for files with lost blocks, as the guide describes: recommission every datanode, wait until all have reported, list
-// the damage, remove damaged files (or the snapshots that show them), and release blocks of files that no longer exist.
+// Operator's actions after losses, as the guides describe. For files with lost blocks: recommission every datanode, wait until all have
+// reported, list the damage, remove damaged files (or the snapshots that show them), and release blocks of files that no longer exist.
 
 import type { Mill } from 'gristmill'
 import type { Cluster } from '../kit/contract.ts'
@@ -8,6 +8,8 @@ import { damagedFiles } from './damage.ts'
 
 const waitMs = 120_000
 const lookMs = 500
+/** More than a datanode needs to register, and than the time after which those that are missing count as dead. */
+const doubtMs = 60_000
 
 export interface TidyUp {
   readonly acks: Acks
@@ -39,6 +41,21 @@ export async function tidyUp(cluster: Cluster, { acks, mayBeDamaged, add }: Tidy
   }
   if ((await mill.safeMode()).on) await mill.safeMode('leave')
   await mill.releaseLost()
+}
+
+/**
+ * A namenode whose datanodes have all been replaced by new ones while it was down cannot end its doubt by itself: the operator confirms its
+ * directory, as the guide describes. Any other doubt that lasts is a finding.
+ */
+export async function endDoubt(cluster: Cluster, add: TidyUp['add']): Promise<void> {
+  const { mill } = cluster
+  for (let waited = 0; waited < doubtMs; waited += lookMs) {
+    if ((await mill.safeMode()).doubt === undefined) return
+    await cluster.advance(lookMs)
+  }
+  const { doubt = '' } = await mill.safeMode()
+  if (!doubt.startsWith('none of the ')) return add(`the namenode is in doubt though all is healed: ${doubt}`)
+  await mill.safeMode('leave')
 }
 
 /** Returns false if it was removed for another file already. */

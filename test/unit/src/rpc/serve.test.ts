@@ -511,7 +511,7 @@ test('a port that is taken, and an address that is not this machine\'s, are repo
 
 test('every message of the protocol can be served', async () => {
   const files = ['admin', 'heartbeat', 'job', 'namespace', 'order', 'report', 'task', 'transfer', 'writing']
-  const messages = (await Promise.all(files.map(file => import(`../../../src/protocol/${file}.ts`))))
+  const messages = (await Promise.all(files.map(file => import(`../../../../src/protocol/${file}.ts`))))
     .flatMap(module => Object.values(module as object))
     .filter((value): value is typeof echo => typeof value === 'object' && value !== null && 'path' in value && 'reply' in value)
   expect(messages.length).toBeGreaterThan(15)
