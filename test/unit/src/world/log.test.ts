@@ -67,7 +67,7 @@ test('a file that has grown is copied and emptied; so many copies are kept, and 
   expect(kept.length).toBeGreaterThan(300)
 })
 
-test('who appends to the same file through another descriptor goes on in the emptied file', () => {
+test('a process that appends to the same file through another descriptor continues in the emptied file', () => {
   const file = path.join(directory, 'log')
   const stderr = fs.openSync(file, 'a')
   const log = new LogFile({ file, maxBytes: 10, copies: 1 })
@@ -81,7 +81,7 @@ test('who appends to the same file through another descriptor goes on in the emp
   expect(fs.readFileSync(`${file}.1`, 'utf8')).toBe('before, by Node itself\na line\nsecond line\n')
 })
 
-test('a log that is opened again goes on counting; a failure of the disk stops nobody', () => {
+test('a log that is opened again continues its count; a copy that cannot be made loses no line', () => {
   const file = path.join(directory, 'log')
   new LogFile({ file, maxBytes: 10, copies: 1 }).write('0123456789\n')
   new LogFile({ file, maxBytes: 10, copies: 1 }).write('next\n')
