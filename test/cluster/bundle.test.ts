@@ -1,3 +1,6 @@
+// Choice of the bin between sources and bundle, as a process of its own in a copy of a checkout that has two files and a bundle that prints
+// its own name. A bundle runs only while it and every source are byte for byte those that it was made from.
+
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,7 +11,6 @@ import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
 
-// Choice between sources and bundle when the bin starts. The checkout of these tests is two files, and its bundle one that names itself.
 let dir: string
 const kept = 'node_modules/.cache/gristmill'
 

@@ -1,3 +1,6 @@
+// Command lines on a cluster of real processes and on an embedded one, with equal results: bytes, directories, modes, jobs, Ctrl-C and
+// closed pipes behave as documented on both.
+
 import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmod, lstat, mkdir, mkdtemp, readFile, readdir, readlink, realpath, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
@@ -10,7 +13,6 @@ import { runHere } from './inprocess.ts'
 
 const bin = join(import.meta.dirname, '../../client/cli/gristmill.js')
 
-// Command lines on a real cluster; those that could behave differently on an embedded one run there too, with equal results.
 describe.each(['cluster', 'embedded'] as const)('%s', kind => {
   let cluster: TestCluster | undefined
   let env: Record<string, string>

@@ -1,3 +1,7 @@
+// SIGKILL at every named failpoint of real processes, while files are written, changed and removed and a job runs. After a restart all
+// acknowledged data is present and whole, and no partial data is visible. One cluster for all points, so that damage by an earlier point is
+// noticed at a later one.
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,10 +11,6 @@ import type { Mill } from '../../client/mill.ts'
 import { ProcessCluster } from '../kit/process/cluster.ts'
 import type { ProcessNode } from '../kit/process/node.ts'
 import { until } from '../kit/cluster.ts'
-
-// SIGKILL at every named failpoint while files are written, changed and removed and a job runs. After a restart all acknowledged data is
-// present and whole, and no partial data is visible. One cluster for all points, so that damage by an earlier point is noticed at a
-// later one.
 
 let cluster: ProcessCluster
 let mill: Mill

@@ -1,3 +1,6 @@
+// Embedded cluster with several real processes on one directory: the first runs the servers, the others use them, and the next takes over
+// without loss of acknowledged data. A wrong or old directory is refused.
+
 import { cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,8 +12,6 @@ import { realWorld } from '../../src/world/world.ts'
 import { run, until } from '../kit/cluster.ts'
 import { runHere } from './inprocess.ts'
 import { Peer } from './peer.ts'
-
-// Embedded cluster with several processes on one directory: the first runs the servers, the others use them, and the next takes over.
 
 let home: string
 let env: Record<string, string>

@@ -1,3 +1,6 @@
+// Library calls for files, the same on a cluster of three real datanodes and on an embedded one: contents, ranges, streams, listings,
+// globs, checksums, copies, aborts and typed errors are equal.
+
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -21,7 +24,6 @@ function crc32c(bytes: Uint8Array): number {
   return ~crc >>> 0
 }
 
-// The same library calls on a real cluster of three nodes and on an embedded one.
 describe.each(['cluster', 'embedded'] as const)('%s', kind => {
   let cluster: TestCluster | undefined
   let mill: Mill

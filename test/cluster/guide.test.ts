@@ -1,3 +1,6 @@
+// Guides to the library and to job input: every code block, run as a reader would run it, in a process of its own with an empty home. Each
+// prints the documented output.
+
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,8 +10,6 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { compiledIn } from '../tidy/bundle.ts'
 import { root } from '../tidy/source.ts'
-
-// Guides to the library and to job input: every code block, run as a reader would run it.
 
 const library: readonly RegExp[] = [
   /^rye\nrye\noats\n\n\[ '2026', '2026\/rye.txt' \]\n$/,

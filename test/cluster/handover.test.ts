@@ -1,3 +1,6 @@
+// Handover of an embedded cluster: the real process that runs its servers exits or is killed, at any step of another process's write, read
+// or job. That work continues and its result is right.
+
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -9,8 +12,6 @@ import { open, type Mill } from '../../client/index.ts'
 import { run, until } from '../kit/cluster.ts'
 import { runHere } from './inprocess.ts'
 import { Peer } from './peer.ts'
-
-// Handover of an embedded cluster: the process that runs its servers ends, at any step of another process's work, which continues.
 
 const bin = join(import.meta.dirname, '../../client/cli/gristmill.js')
 const MiB = 1 << 20

@@ -1,3 +1,6 @@
+// Package as a user gets it: built, packed, installed into an empty folder, started through its bin. It holds no TypeScript sources, works
+// in plain Node, and its library, test kit and bin do their work.
+
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,7 +13,6 @@ import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
 
-// The package as a user gets it: built, packed, installed into an empty folder, started through its bin.
 let dir: string
 let app: string
 let env: Record<string, string>

@@ -1,3 +1,7 @@
+// Power cuts of the namenode, of a datanode, and of all nodes at one moment, on real processes, while files are written, read, renamed,
+// removed and change their replication. The disks are real file systems that lose unsynced data. Afterwards all acknowledged data is
+// present, and no partial data is visible.
+
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,10 +13,6 @@ import { Cluster } from '../kit/index.ts'
 import { compareAll } from '../soak/compare.ts'
 import { Ledger } from '../soak/ledger.ts'
 import { fileWorker, type Counts } from '../soak/workload.ts'
-
-// Power cuts of the namenode, of a datanode, and of all nodes at one moment, while files are written, read, renamed, removed and change
-// their replication. The disks are real file systems that lose unsynced data. Afterwards all acknowledged data is present, and no partial
-// data is visible.
 
 const { can, why } = await Cluster.canCutPower()
 if (!can)

@@ -1,3 +1,6 @@
+// Processes of a cluster, as an administrator meets them: up, down, status, restarts, signals, directories, ports, secrets. Real processes,
+// each test in a home of its own; nothing is left running, and no data is replaced.
+
 import { randomInt } from 'node:crypto'
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -9,8 +12,6 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { localMachine } from '../../src/world/machine.ts'
 import { Member, run as runProcess, until, type Result } from '../kit/cluster.ts'
 import { runHere as run } from './inprocess.ts'
-
-// Processes of a cluster, each test in a home of its own: up, down, status, restarts, signals, directories, addresses.
 
 const bin = join(import.meta.dirname, '../../client/cli/gristmill.js')
 

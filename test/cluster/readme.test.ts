@@ -1,3 +1,6 @@
+// Commands and samples of the README, run as a new user would run them: bash, npx, an empty home and real processes. Each does what the
+// text beside it says.
+
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,7 +12,6 @@ import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
 
-// Commands of the README, run as a new user would run them: bash, npx and an empty home.
 let dir: string
 let env: Record<string, string>
 let blocks: { language: string; text: string }[]

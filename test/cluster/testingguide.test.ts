@@ -1,3 +1,6 @@
+// Guide to testing: its program and its tests in a directory of their own, run with node:test and vitest as a reader would run them. They
+// pass, and leave no process, mount or directory, even when killed.
+
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,7 +14,6 @@ import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
 
-// Guide to testing: its program and its tests in a directory of their own, run as a reader would run them.
 let dir: string
 let env: Record<string, string>
 let samples: string[]

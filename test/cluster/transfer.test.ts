@@ -1,3 +1,6 @@
+// Transfer of blocks between three real datanodes that a reader must reach over the network: a file survives killed datanodes and damaged
+// replicas, and a datanode with a full disk (a small mounted file system) lives on.
+
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises'

@@ -1,3 +1,6 @@
+// Catalogue of commands against its sources: docs/reference/cli.md is the generated page, each command has help and examples, and a start
+// loads no command and no server that it does not need.
+
 import { readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { expect, test } from 'vitest'

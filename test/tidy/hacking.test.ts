@@ -1,3 +1,6 @@
+// Pages for contributors against the tree: paths, tests, scripts, ranks, metrics and decision numbers that docs name exist, and test/unit
+// mirrors the folders it tests.
+
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'

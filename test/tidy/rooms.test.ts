@@ -1,3 +1,6 @@
+// Ranks of rooms: every import in the sources leads to the file's own room or to one of lower rank. Each kind of import is planted in a
+// temporary tree and found.
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'

@@ -1,3 +1,5 @@
+// Page of settings: docs/reference/settings.md is the text generated from the table of settings.
+
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { settingsFile, settingsPage } from './settingspage.ts'

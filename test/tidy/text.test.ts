@@ -1,3 +1,6 @@
+// Text of sources and docs: every source and test file opens with a comment, no test is focused or skipped without a reason, links lead
+// somewhere, the table of errors matches its page, and no text names the machine it was written on.
+
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -12,8 +15,8 @@ const pages = ['README.md', ...filesBelow(['docs'], ['.md'])]
 const matches = (path: string, text: string, pattern: RegExp): string[] =>
   [...text.matchAll(pattern)].map(match => `${path}:${lineOf(text, match.index)}: ${match[0].trim()}`)
 
-test('every source file opens with a comment that says its duty', () => {
-  const silent = sources.filter(({ path, text }) => !path.endsWith('.test.ts') && !/^(#!.*\n)?(\/\/ \S|\/\*\*? ?\S)/.test(text))
+test('every source file and every test file opens with a comment that says its duty', () => {
+  const silent = sources.filter(({ text }) => !/^(#!.*\n)?(\/\/ \S|\/\*\*? ?\S)/.test(text))
   expect(sources.length).toBeGreaterThan(40)
   expect(silent.map(source => source.path)).toEqual([])
 })

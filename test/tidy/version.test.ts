@@ -1,3 +1,5 @@
+// Version that processes report, compared with package.json.
+
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { version } from '../../src/base/version.ts'

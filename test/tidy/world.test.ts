@@ -1,3 +1,6 @@
+// Ports: clock, randomness, disk, sockets, processes and console are used in src/world and the main files only. Reads the sources; planted
+// uses are found, and mentions in comments and strings are not.
+
 import { expect, test } from 'vitest'
 import { blank, importsOf, lineOf, readSources, type Source } from './source.ts'
 

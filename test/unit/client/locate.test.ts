@@ -1,3 +1,6 @@
+// Choice of the cluster that a command or `open` means, from files of a home in a temporary directory: a stopped, moved or unreadable
+// cluster is named and never replaced by another.
+
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'

@@ -1,3 +1,6 @@
+// Paged listings of the library, over a function that replies with pages: pages are fetched in order, one at a time, and none after the
+// caller stops.
+
 import { expect, test } from 'vitest'
 import { paged } from '../../../../client/call/pages.ts'
 

@@ -1,3 +1,6 @@
+// Completion scripts of bash, fish and zsh, made from the real catalogue. Bash sources its script and completes commands, verbs, options
+// and files.
+
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { globals, loadAll } from '../../../../client/cli/catalog.ts'

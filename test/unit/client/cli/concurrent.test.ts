@@ -1,3 +1,6 @@
+// Concurrent work of a command, on generated numbers: at most 32 items at once, results in order, and after a failure nothing new begins
+// and nothing is left running.
+
 import { expect, test } from 'vitest'
 import { concurrent } from '../../../../client/cli/concurrent.ts'
 

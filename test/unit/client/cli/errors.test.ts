@@ -1,3 +1,5 @@
+// Error lines and exit codes of the command line: paths are named as Unix tools name them, and messages with advice are kept.
+
 import { expect, test } from 'vitest'
 import { errorLineOf, exitCodeOf, Refusal } from '../../../../client/cli/errors.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'

@@ -1,3 +1,6 @@
+// Text for terminals: modes, sizes, times, names, tables, columns and the progress bar. Pure functions; output fits the terminal and holds
+// no control character of a name.
+
 import { expect, test } from 'vitest'
 import { showText } from '../../../../src/base/quote.ts'
 import { formatHuman, formatMode, formatTime } from '../../../../client/cli/format.ts'

@@ -1,3 +1,6 @@
+// Patterns in operands, on an in-memory cluster and on in-memory trees: they match in order, an existing name means itself, and a pattern
+// without a match is an error.
+
 import { expect, test } from 'vitest'
 import { expandGlob, type Tree } from '../../../../client/cli/glob.ts'
 import { FakeMill, runFake } from './fake.ts'

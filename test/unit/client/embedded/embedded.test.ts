@@ -1,3 +1,6 @@
+// Caller of an embedded cluster, whose namenode may move to another process, over a scripted network: calls are repeated at the current
+// address with the same request id, within their deadline, and refusals are passed on.
+
 import type { Dispatcher } from 'undici'
 import { expect, test } from 'vitest'
 import { EmbeddedCaller, embeddedNamenode } from '../../../../client/embedded/caller.ts'

@@ -1,3 +1,6 @@
+// Library calls that are refused without a call to the cluster, on a fake caller: those of a closed connection, and extended attributes
+// that are too large.
+
 import { expect, test } from 'vitest'
 import { Xattrs } from '../../../../client/files/xattrs.ts'
 import { Mill } from '../../../../client/mill.ts'

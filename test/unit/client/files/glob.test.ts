@@ -1,3 +1,5 @@
+// Method `glob` of the library, on an in-memory tree: the documented matches, and listings only of directories that the pattern can reach.
+
 import { expect, test } from 'vitest'
 import { globPaths } from '../../../../client/files/glob.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'

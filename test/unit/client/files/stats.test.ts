@@ -1,3 +1,5 @@
+// Classes `Stats` and `Dirent`: the fields and methods of node:fs, printable and comparable.
+
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import { Dirent, Stats } from '../../../../client/files/stats.ts'

@@ -1,3 +1,6 @@
+// Read and write streams, line reading and options of the library, on one in-memory file: ranges, back-pressure, aborts and flags as in
+// node:fs, and forms that would lose bytes are refused.
+
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'

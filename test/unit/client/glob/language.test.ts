@@ -1,3 +1,6 @@
+// Pattern language, on in-memory trees: every construct of the page of the language, bounded work for any pattern, and one listing per
+// directory.
+
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'

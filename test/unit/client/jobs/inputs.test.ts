@@ -1,3 +1,6 @@
+// Inputs of a job, on an in-memory namespace: files, directories and patterns become a list of files, each once, without hidden names;
+// missing paths are named.
+
 import { expect, test } from 'vitest'
 import { findInputs, leftOutLine } from '../../../../client/jobs/inputs.ts'
 import { stat, type FileStatus } from '../../../../src/protocol/namespace.ts'

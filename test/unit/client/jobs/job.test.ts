@@ -1,3 +1,6 @@
+// Job of the library, on a namenode and datanodes that reply from a table: submit, watch, tasks, logs, kept output and abort. Nothing is
+// stored or sent for a job that is refused, and restarts of servers are survived.
+
 import { expect, test } from 'vitest'
 import type { CallMessage, Cluster } from '../../../../client/call/cluster.ts'
 import { Job, listJobs } from '../../../../client/jobs/job.ts'

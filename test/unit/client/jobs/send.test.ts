@@ -1,3 +1,5 @@
+// Pages in which a client sends splits, recorded by a fake cluster: each fits one message, in order, and the last goes with the submit.
+
 import { expect, test } from 'vitest'
 import type { Cluster } from '../../../../client/call/cluster.ts'
 import { pack, type SplitPiece } from '../../../../client/jobs/pack.ts'

@@ -1,3 +1,6 @@
+// Division of input files into splits, on an in-memory namespace: every byte is in exactly one split, cuts are only where records allow
+// them, and small files share splits by node.
+
 import type { InputOptions } from '../../../../src/base/formats.ts'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'

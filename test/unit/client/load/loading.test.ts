@@ -1,3 +1,6 @@
+// Loading of a program's module, in real child processes: its side effects, variables and failures stay in the child, which ends with the
+// load or its abort.
+
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,8 +13,6 @@ import { localDisk } from '../../../../src/world/disk.ts'
 import { systemClock } from '../../../../src/world/clock.ts'
 import { childProcesses } from '../../../../src/world/process.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
-
-// Side effects of loading a program's module stay in the process that loads it.
 
 // Programs are loaded in real processes, on a machine that may have other work.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

@@ -1,3 +1,6 @@
+// Parameters of a program that is loaded in a real child process: values that JSON would change are refused, with their place, before any
+// call to the cluster.
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

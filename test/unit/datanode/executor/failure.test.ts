@@ -1,3 +1,6 @@
+// Classification of task errors as fault of the program, of the system or of a fetch, from thrown errors, with the record that failed; and
+// the counters of a program's context. Pure.
+
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { FunctionFailed, SinkFailed } from '../../../../src/operator/operator.ts'

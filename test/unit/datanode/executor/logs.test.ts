@@ -1,3 +1,5 @@
+// Log of an attempt, in a temporary directory: output is kept in order up to its bound, and read in pieces that cut no character.
+
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

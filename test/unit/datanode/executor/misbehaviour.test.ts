@@ -1,11 +1,12 @@
+// Misbehaving programs in real executor processes: the attempt fails with a reason that the program's author understands, and the node
+// continues.
+
 import { once } from 'node:events'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { Executor } from '../../../../datanode/executor/executor.ts'
 import { Bench, program, type Done, type Failed } from './kit.ts'
-
-// Misbehaving programs: the attempt fails with a reason that the program's author understands, and the node continues.
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 

@@ -1,10 +1,11 @@
+// End of a task with asynchronous work left by its functions, on a manual clock and a list of fake work: which work is waited for, for how
+// long, and what fails the attempt.
+
 import { expect, test } from 'vitest'
 import { untilQuiet } from '../../../../datanode/executor/quiet.ts'
 import type { Turns } from '../../../../src/operator/turn.ts'
 import type { Started, StartedWork } from '../../../../src/ports/started.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
-
-// Waiting of a task for asynchronous work of its functions, and the conditions that fail it.
 
 interface Case {
   readonly left?: readonly Partial<StartedWork>[]

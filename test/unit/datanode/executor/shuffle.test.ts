@@ -1,3 +1,6 @@
+// Map outputs on three datanodes with real executor processes: fetched, missing, kept across a restart, deleted. A reduce gets all its
+// pairs in order, and missing outputs are named.
+
 import { readdir, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Channel } from '../../../../src/block/channel.ts'
@@ -10,8 +13,6 @@ import { MapOutputs } from '../../../../datanode/shuffle/mapoutputs.ts'
 import { until } from '../kit.ts'
 import { Proxy } from '../proxy.ts'
 import { Bench, program } from './kit.ts'
-
-// Map outputs on several nodes: fetched, missing, kept across a restart, deleted.
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 

@@ -1,9 +1,10 @@
+// Tasks in real executor processes on one datanode: input, output, counters, logs, setup and teardown, variables. Losing attempts leave
+// nothing, and processes are not shared between programs.
+
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { secret as clusterSecret } from '../namenode.ts'
 import { Bench, program } from './kit.ts'
-
-// Tasks in real executor processes: their input, their effects and their leftovers.
 
 // Real processes are started, on a machine that may have other load.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

@@ -1,3 +1,6 @@
+// Contact of datanodes with a fake namenode, on loopback and temporary directories: registration, full and change reports, orders, older
+// epochs and foreign clusters. No change of a block goes unreported.
+
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,3 +1,6 @@
+// Guard against mass deletion by a namenode with lost state, on a manual clock: a new namenode process may delete a bounded share of the
+// blocks, the rest waits or needs an operator.
+
 import { expect, test } from 'vitest'
 import { silent, type Log } from '../../../../src/ports/log.ts'
 import { DeletionGuard } from '../../../../datanode/orders/guard.ts'

@@ -1,3 +1,6 @@
+// Scrubber over a real block store in a temporary directory, on a manual clock: all blocks are read once in a period at the allowed rate,
+// damage is found, and a restart resumes.
+
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,3 +1,6 @@
+// Block store over temporary directories, with disks that fail or fill: sealed blocks are whole and known after a restart, unsealed ones
+// leave nothing, and damage is reported.
+
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,3 +1,6 @@
+// Block transfer of a datanode as its peers see it, over wires and HTTP on loopback: secret and block token are required, invalid requests
+// and data close only their own wire.
+
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

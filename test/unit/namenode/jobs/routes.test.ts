@@ -1,3 +1,6 @@
+// Routes of jobs and task reports on the job engine, with an in-memory store and fake nodes: submit, report, watch, list, kill and publish,
+// also repeated and after a restart.
+
 import { beforeEach, expect, test } from 'vitest'
 import { jobRoutes } from '../../../../namenode/jobs/routes.ts'
 import { Engine } from '../../../../namenode/jobs/engine.ts'

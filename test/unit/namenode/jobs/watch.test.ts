@@ -1,3 +1,5 @@
+// Watchers of a job, on a manual clock: a change wakes each waiting caller, and aborted or expired callers leave no entry.
+
 import { expect, test } from 'vitest'
 import { Watchers } from '../../../../namenode/jobs/watch.ts'
 import { jobId } from '../../../../src/base/ids.ts'

@@ -1,3 +1,6 @@
+// Settings from flags, variables and the config file: their precedence, relative paths, and refusal of unknown names and wrong values with
+// the place of the mistake.
+
 import { expect, test } from 'vitest'
 import { configFileOf, flagOf, resolveSettings, settingNames, variableOf, type ConfigSources } from '../../../../src/base/config.ts'
 

@@ -1,3 +1,5 @@
+// Table of record formats: stored numbers never change, and options, extensions and record ends belong to the formats that list them.
+
 import { expect, test } from 'vitest'
 import {
   extensionOf, formatOfName, formats, hasHeader, inputFormatDefault, inputFormats, inputsWith, isDelimited, outputFormatDefault,

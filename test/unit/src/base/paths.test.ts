@@ -1,3 +1,6 @@
+// Check of paths, compared with a plain oracle on random paths: a path is valid when each name is and its length fits, also when only its
+// changed part is checked.
+
 import { expect, test } from 'vitest'
 import { checkName, checkPath } from '../../../../src/base/paths.ts'
 import { dice } from '../../../kit/dice.ts'

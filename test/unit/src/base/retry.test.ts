@@ -1,3 +1,6 @@
+// Retry loop, on a fake clock: it ends with the first success, or throws the failure that no repeat helps, the last attempt's, the one
+// after the deadline, or the reason of an abort.
+
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { retry, type RetryOptions } from '../../../../src/base/retry.ts'

@@ -1,3 +1,5 @@
+// Sizes and durations as text, both directions: accepted spellings, refused ones, and rounding in output.
+
 import { expect, test } from 'vitest'
 import { formatBytes, formatDuration, GiB, KiB, MiB, parseBytes, parseDuration } from '../../../../src/base/units.ts'
 

@@ -1,3 +1,6 @@
+// Channel of frames over a fake wire: data lands in the caller's buffer, a clean end is an end, and damaged or unexpected frames drop the
+// wire.
+
 import { expect, test } from 'vitest'
 import { Channel } from '../../../../src/block/channel.ts'
 import { encodeJson, FrameBuffer } from '../../../../src/block/frame.ts'

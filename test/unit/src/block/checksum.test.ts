@@ -1,3 +1,5 @@
+// Checksums of chunks and blocks: combined from parts of any length, they equal the checksum of the bytes.
+
 import { expect, test } from 'vitest'
 import { ChunkTable, chunkCount, combine, crcOf, crcOfChunks } from '../../../../src/block/checksum.ts'
 import { noise } from './kit.ts'

@@ -1,3 +1,5 @@
+// Frames of the transfer protocol: the documented bytes, round trips at every length, and detection of every flipped bit.
+
 import { expect, test } from 'vitest'
 import { checkTable, decodeJson, encodeJson, FrameBuffer, frameHeaderBytes, frameTypes, readHeader } from '../../../../src/block/frame.ts'
 import { ChunkTable, crcOf } from '../../../../src/block/checksum.ts'

@@ -1,3 +1,5 @@
+// Meta files of blocks: the documented bytes, round trips, and detection of every flipped bit, cut or swapped file.
+
 import { expect, test } from 'vitest'
 import { blockId } from '../../../../src/base/ids.ts'
 import { ChunkTable, crcOf } from '../../../../src/block/checksum.ts'

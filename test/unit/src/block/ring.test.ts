@@ -1,3 +1,6 @@
+// Rings of frame buffers and their pool: each ring has a fixed number of buffers, waiting takers are served or failed, and returned buffers
+// are reused up to 32 MiB.
+
 import { expect, test } from 'vitest'
 import { FrameBuffer } from '../../../../src/block/frame.ts'
 import { FramePool } from '../../../../src/block/ring.ts'

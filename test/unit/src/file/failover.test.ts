@@ -1,3 +1,6 @@
+// Reads of files with damaged, missing, silent or unreachable replicas, on three real datanodes on loopback and a fake namenode: the reader
+// gets the right bytes of one file version, and bad replicas are reported.
+
 import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,3 +1,6 @@
+// Writes through a pipeline of three real datanodes on loopback whose members break, freeze or spoil bytes, with a fake namenode: no data
+// is lost, and the failed member is blamed.
+
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

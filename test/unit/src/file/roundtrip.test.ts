@@ -1,3 +1,6 @@
+// Write and read of files through real datanodes on loopback and a fake namenode: bytes, ranges, checksums and block cuts at record ends
+// are right, and aborted writers leave nothing.
+
 import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'

@@ -1,3 +1,6 @@
+// Data directories and secrets in temporary directories: each is private, locked by one process, tied to one role and cluster, and never
+// overwritten when it cannot be read.
+
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'

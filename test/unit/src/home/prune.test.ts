@@ -1,3 +1,6 @@
+// Removal of old bundles and other cached entries, in a temporary directory: the oldest go first, beyond a count or a size, and entries in
+// use stay.
+
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,3 +1,6 @@
+// Map and reduce operators over an in-memory sink: calls in order, synchronous or not, return values, errors with their key or record, and
+// late emits refused.
+
 import type { Emit, Key } from '../../../../src/base/pair.ts'
 import { expect, test } from 'vitest'
 import { drive } from '../../../../src/operator/drive.ts'

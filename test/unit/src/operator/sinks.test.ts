@@ -1,3 +1,6 @@
+// File and shuffle sinks, on a real disk that fills up and an in-memory file: all emitted records arrive in order, and a full disk is
+// reported as such even if the program catches the error.
+
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,3 +1,6 @@
+// Plans of jobs, their optimizer rules and stages, as text: rules keep the meaning and end, and the fingerprint depends on what the plan
+// does.
+
 import { expect, test } from 'vitest'
 import { explain } from './explain.ts'
 import { fingerprintOf } from '../../../../src/plan/fingerprint.ts'

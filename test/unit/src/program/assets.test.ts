@@ -1,3 +1,6 @@
+// Assets of a program, bundled and loaded in temporary directories as on another machine: modules find the files beside them, assets change
+// the program's id, and bundling changes no code that it must not.
+
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -7,8 +10,6 @@ import { withAssets } from '../../../../src/program/assets.ts'
 import { bundleProgram, idOf } from '../../../../src/program/bundle.ts'
 import { loadProgram, type Program } from '../../../../src/program/load.ts'
 import { localDisk as disk } from '../../../../src/world/disk.ts'
-
-// URL of a program, files beside it, and code that bundling must not change.
 
 let dir: string
 let node: string

@@ -1,3 +1,6 @@
+// Bundling and loading of programs in a temporary directory: one module with all imports, the same bytes wherever the sources lie, errors
+// with the author's place, one instance per job.
+
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,3 +1,5 @@
+// Guide to programs: every complete program in it is bundled and loaded.
+
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

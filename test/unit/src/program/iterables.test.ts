@@ -1,3 +1,5 @@
+// Helpers of programs for iterables (`sum`, `max`, `take` …): results, refusal of texts in sums, and no read beyond need.
+
 import { expect, test } from 'vitest'
 import { average, count, first, max, min, sum, take } from '../../../../src/program/iterables.ts'
 

@@ -1,3 +1,5 @@
+// Stacks of errors thrown by bundled programs: they show the author's functions, files and lines, and no frames of the engine.
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

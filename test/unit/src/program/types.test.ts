@@ -1,8 +1,9 @@
+// Types of `mapReduce`, checked by the compiler: records, keys, values and parameters are inferred, and invalid ones refused. Running the
+// tests only shows that the definitions are accepted.
+
 import { expectTypeOf, test } from 'vitest'
 import { mapReduce, type Context, type Emit } from '../../../../src/program/authoring.ts'
 import { sum } from '../../../../src/program/iterables.ts'
-
-// Checked by the compiler; running them only shows that the definitions are accepted.
 
 test('the record has the type that the input\'s format gives', () => {
   mapReduce({ map(record) { expectTypeOf(record).toEqualTypeOf<string>() } })

@@ -1,3 +1,5 @@
+// Overlap of job outputs and inputs, compared with a plain oracle on random paths.
+
 import { expect, test } from 'vitest'
 import { isWithin, namesOf } from '../../../../src/base/paths.ts'
 import { checkApart, meets } from '../../../../src/protocol/overlap.ts'

@@ -1,3 +1,5 @@
+// Packed splits as text: the released text stays readable, any split comes back unchanged, and invalid text is refused.
+
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { blockId, inodeId } from '../../../../src/base/ids.ts'

@@ -1,3 +1,6 @@
+// Schemas of messages and their check, compared with typebox on random values: the same schema text and the same verdict for every message
+// of the protocol.
+
 import TypeBox from 'typebox'
 import { Check } from 'typebox/value'
 import { expect, test } from 'vitest'

@@ -1,3 +1,6 @@
+// CSV reading, compared with a simple model on random tables: the same rows at the same offsets in any pieces and blocks, and malformed
+// rows are errors with their place.
+
 import { describe, expect, test } from 'vitest'
 import { Boundary, createScanner } from '../../../../src/record/boundary.ts'
 import { newReadCounters, splittable } from '../../../../src/record/format.ts'

@@ -1,3 +1,6 @@
+// Large integers in JSON lines and in outputs, compared with JSON.parse and Python: no digit is lost, and the program's choice of type is
+// kept.
+
 import { execFileSync, spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { newReadCounters } from '../../../../src/record/format.ts'

@@ -1,3 +1,6 @@
+// Lines, JSON lines and whole files, compared with a byte-by-byte oracle on random texts: each record once, at its offset, wherever the
+// file is cut; invalid ones are errors or counted.
+
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../../../src/base/limits.ts'
 import { Boundary } from '../../../../src/record/boundary.ts'

@@ -1,3 +1,6 @@
+// Storage independence of records, on random files in memory: they are the same for every block size, as a whole or in parts, compressed or
+// in another encoding.
+
 import type { InputOptions } from '../../../../src/base/formats.ts'
 import { deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
@@ -9,8 +12,6 @@ import { parseCsvHeader } from '../../../../src/record/rows.ts'
 import { claimOf } from '../../../../src/record/source.ts'
 import { dice, type Dice } from '../../../kit/dice.ts'
 import { blocksOf, rangeOf, readAll, type Found } from './ranges.ts'
-
-// Storage independence: the records are the same for every block size, as a whole or in parts, compressed or in another encoding.
 
 const values = (found: Found[]): unknown[] => found.map(({ value }) => value)
 const read = async (bytes: Buffer, input: InputOptions, { path = '/in', pieceMax = 1000 } = {}) =>

@@ -1,3 +1,6 @@
+// Writers of text, JSON lines and CSV: outputs read back as what was written, values that a format cannot hold are refused with their
+// place, and a refused record leaves no bytes.
+
 import { extensionOf, type OutputFormat, type OutputOptions } from '../../../../src/base/formats.ts'
 import { describe, expect, test } from 'vitest'
 import { createWriter } from '../../../../src/record/writer.ts'

@@ -1,3 +1,6 @@
+// Signed requests, bearer tokens and the memory of nonces, on a fixed clock: each request is accepted once, and any change, replay, other
+// cluster or other secret is refused.
+
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../../../src/ports/clock.ts'
 import { Authenticator, bearerOf, bodyHashOf, clusterHeader, Credentials, skewMs, userHeader } from '../../../../src/rpc/auth.ts'

@@ -1,3 +1,6 @@
+// Parser of JSON bodies: any JSON value comes through unchanged; too much nesting, too many parts and prototype keys are refused before
+// they cost anything.
+
 import { expect, test } from 'vitest'
 import { limits } from '../../../../src/base/limits.ts'
 import { parseJson } from '../../../../src/rpc/body.ts'

@@ -1,3 +1,6 @@
+// Caller of messages: over a scripted network on virtual time, which calls are repeated, for how long, and with which error they end; and
+// over real sockets on loopback.
+
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Type from 'typebox'

@@ -1,3 +1,5 @@
+// One HTTP exchange and the mapping of faults, over a fake dispatcher: size limits, aborts, signature challenges, and errors of proxies.
+
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'

@@ -1,3 +1,6 @@
+// Server of messages on loopback sockets: authentication, schemas, limits, overload, draining, metrics and audit. Calls from outside the
+// cluster are refused before they cost memory or time.
+
 import net from 'node:net'
 import Type from 'typebox'
 import { afterEach, describe, expect, test } from 'vitest'

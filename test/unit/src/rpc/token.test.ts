@@ -1,3 +1,5 @@
+// Block tokens on a fixed clock: each allows one mode on one block or job until its expiry, and hourly keys roll.
+
 import { expect, test } from 'vitest'
 import { blockId, jobId } from '../../../../src/base/ids.ts'
 import type { Clock } from '../../../../src/ports/clock.ts'

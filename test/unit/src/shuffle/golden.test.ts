@@ -1,3 +1,5 @@
+// Documented bytes of segments and keys: the worked examples of docs/format are written and read by the code.
+
 import fs from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { decodeIndex } from '../../../../src/shuffle/segment.ts'

@@ -1,3 +1,6 @@
+// Encodings of keys and values, on random ones: bytes order as the keys do, decode to what was encoded, never change between releases, and
+// damage is detected.
+
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../../../src/base/limits.ts'

@@ -1,3 +1,6 @@
+// Segments, merged groups and the inbox of a reduce, in temporary directories: values come complete and in order within bounded memory and
+// open files, and any changed byte is detected.
+
 import fs from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'

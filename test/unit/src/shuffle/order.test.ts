@@ -1,3 +1,5 @@
+// Sort of emitted records by partition, key and emission, compared with a plain sort on difficult keys.
+
 import { describe, expect, test } from 'vitest'
 import { sortRecords } from '../../../../src/shuffle/order.ts'
 import { dice, type Dice } from '../../../kit/dice.ts'

@@ -1,3 +1,6 @@
+// Map outputs and their merge, in temporary directories, compared with an oracle on random pairs: every pair once and in order, with
+// combine, spills, compression and refused values.
+
 import type { Key } from '../../../../src/base/pair.ts'
 import fs from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'

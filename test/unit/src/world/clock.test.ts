@@ -1,3 +1,5 @@
+// System clock: monotonic time, sleeps, timers, deadlines and yields, with their aborts.
+
 import { expect, test } from 'vitest'
 import { systemClock } from '../../../../src/world/clock.ts'
 

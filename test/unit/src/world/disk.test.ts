@@ -1,3 +1,6 @@
+// Local disk, on a temporary directory: reads, appends, atomic replacement, links, private files, locks across processes, and prompt
+// refusal of pipes and devices.
+
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import fs from 'node:fs'
 import net from 'node:net'

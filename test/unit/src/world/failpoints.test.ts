@@ -1,3 +1,5 @@
+// Failpoints and the faulty disk: each fires once at its n-th pass, holds or throws as armed, and healing restores normal behaviour.
+
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,3 +1,5 @@
+// Log files in a temporary directory: JSON lines that are written when the call returns, and rotation without a lost line.
+
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

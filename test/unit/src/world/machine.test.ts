@@ -1,3 +1,5 @@
+// Processes of the local machine: birth times identify them, signals reach them, and a launched program writes into its files.
+
 import { once } from 'node:events'
 import { spawn } from 'node:child_process'
 import fs from 'node:fs/promises'

@@ -1,3 +1,6 @@
+// Child processes, started for real: environment, messages, output, limits and end; no descendant outlives its child, and strays of a dead
+// parent are found.
+
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'

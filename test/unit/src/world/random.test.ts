@@ -1,3 +1,5 @@
+// Random numbers and ids, of the system and from a seed: uniform, within bounds, and the same for a seed in every release.
+
 import { describe, expect, test } from 'vitest'
 import { shuffled } from '../../../../src/ports/random.ts'
 import { seeded, systemRandom } from '../../../../src/world/random.ts'

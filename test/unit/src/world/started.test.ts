@@ -1,9 +1,10 @@
+// Tracking of asynchronous work that a program starts, in this process: every type of Node's resources is tracked or known not to need it,
+// with the stack and job that started it.
+
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { trackedTypes, watchStarted } from '../../../../src/world/started.ts'
-
-// Which work of a program is tracked, and what is told of it.
 
 const started = watchStarted()
 started.begin('job')

@@ -1,3 +1,6 @@
+// Store on LMDB in temporary directories: transactions are atomic, durable when they return, visible to later reads, and ranges agree with
+// a sorted list.
+
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'

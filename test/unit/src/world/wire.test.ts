@@ -1,3 +1,5 @@
+// Wires over real sockets on loopback, raw and plain: exact bytes, back-pressure, timeouts, ends and refusals, each as a typed error.
+
 import { createHash, randomBytes } from 'node:crypto'
 import net from 'node:net'
 import Fastify from 'fastify'

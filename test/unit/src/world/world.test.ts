@@ -1,3 +1,5 @@
+// Real world as a whole: it has every port, and they work together.
+
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

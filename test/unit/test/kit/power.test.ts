@@ -1,3 +1,5 @@
+// Refusals of power cuts by the test kit, in process and as a process without root: the message gives the reason and the way on.
+
 import { execFile } from 'node:child_process'
 import { pathToFileURL } from 'node:url'
 import { join } from 'node:path'

@@ -1,10 +1,11 @@
+// Proxy of the test kit between real sockets, in front of an echo server; the connecting party is read from the request's head. Cuts,
+// resets, spoilt bytes and repeats hit exactly the connections that they name.
+
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { seeded } from '../../../../src/world/random.ts'
 import { Links } from '../../../kit/process/links.ts'
 import { Proxy } from '../../../kit/process/proxy.ts'
-
-// Echo server behind a proxy; the connecting party is read from the request's head.
 
 let links: Links
 let proxy: Proxy

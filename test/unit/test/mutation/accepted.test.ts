@@ -1,3 +1,5 @@
+// List of accepted mutants: each quotes a line that exists and gives a reason.
+
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

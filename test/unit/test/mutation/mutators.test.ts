@@ -1,3 +1,5 @@
+// Mutation testing on source text: one change per mutant, stable names, and the test files that each mutant is run against.
+
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

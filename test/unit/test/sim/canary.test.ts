@@ -1,3 +1,5 @@
+// Planted bugs of the simulation: the source text that each one changes exists exactly once.
+
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,3 +1,6 @@
+// Report of `namenode recover` and `namenode lost`, from fixed replies: replicas that lost operations may have created are listed by
+// datanode, with the next step.
+
 import { expect, test } from 'vitest'
 import { lostLines } from '../../../../../client/cli/cluster/recover.ts'
 import { address, blockId, nodeId } from '../../../../../src/base/ids.ts'

@@ -1,3 +1,6 @@
+// Output of `status` and its list of problems, from fixed cluster states: a healthy cluster is called healthy, and each problem gets one
+// line.
+
 import { expect, test } from 'vitest'
 import { processLines, statusLines, troubles } from '../../../../../client/cli/cluster/view.ts'
 import { address, clusterId, nodeId, storageId } from '../../../../../src/base/ids.ts'

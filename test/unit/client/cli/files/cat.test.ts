@@ -1,3 +1,6 @@
+// Commands `cat`, `head` and `tail` on an in-memory cluster: they print exactly the lines or bytes asked for, and `head` reads no more of a
+// long file than it prints.
+
 import { expect, test } from 'vitest'
 import { endOfLines } from '../../../../../client/cli/files/cat.ts'
 import { FakeMill, runFake } from '../fake.ts'

@@ -1,3 +1,5 @@
+// Command `mv` on an in-memory cluster: renames, moves into directories, and replaces a file only with `-f`.
+
 import { expect, test } from 'vitest'
 import { FakeMill, runFake } from '../fake.ts'
 

@@ -1,3 +1,6 @@
+// Command `find` on an in-memory cluster: tests combine as in find(1), with one dash or two, and a misspelt test is refused with the
+// nearest name.
+
 import { expect, test } from 'vitest'
 import { FakeMill, nowMs, runFake } from '../fake.ts'
 

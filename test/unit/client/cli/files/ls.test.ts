@@ -1,3 +1,5 @@
+// Command `ls` on an in-memory cluster: columns, order, hidden names, titles and colours are those of ls(1).
+
 import { expect, test } from 'vitest'
 import { FakeMill, nowMs, runFake } from '../fake.ts'
 

@@ -1,3 +1,5 @@
+// Command `chmod` on an in-memory cluster, and the parser of modes: octal and symbolic modes change what chmod(1) changes.
+
 import { expect, test } from 'vitest'
 import { parseMode } from '../../../../../client/cli/files/permissions.ts'
 import { FakeMill, runFake } from '../fake.ts'

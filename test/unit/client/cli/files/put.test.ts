@@ -1,3 +1,5 @@
+// Options of `put`: record format by file name, and the field separator of CSV. Pure functions.
+
 import { expect, test } from 'vitest'
 import { parseDelimiter } from '../../../../../client/cli/files/options.ts'
 import { formatOfName } from '../../../../../src/base/formats.ts'

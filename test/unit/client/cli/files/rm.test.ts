@@ -1,3 +1,6 @@
+// Command `rm` on an in-memory cluster: directories need `-r`, the root is never removed, and an operand contains no pattern beyond the
+// documented ones.
+
 import { expect, test } from 'vitest'
 import { FakeMill, runFake } from '../fake.ts'
 

@@ -1,3 +1,5 @@
+// Format of `stat --printf`, from a fixed status: directives and escapes give the documented text.
+
 import { expect, test } from 'vitest'
 import { printf } from '../../../../../client/cli/files/stat.ts'
 import { inodeId } from '../../../../../src/base/ids.ts'

@@ -1,3 +1,5 @@
+// Commands `du` and `count` on an in-memory cluster: sums of directories, files, bytes and stored bytes.
+
 import { expect, test } from 'vitest'
 import { FakeMill, runFake } from '../fake.ts'
 

@@ -1,3 +1,6 @@
+// Search for a job by id, prefix or `last`, on a fake list of jobs: the full id costs one call however old the job is, and an ambiguous
+// prefix is refused.
+
 import { expect, test } from 'vitest'
 import type { CommandContext } from '../../../../../client/cli/context.ts'
 import { findJob } from '../../../../../client/cli/jobs/jobs.ts'

@@ -1,3 +1,6 @@
+// Parameters and variables of `run`, as typed on the command line: values keep their text unless JSON can hold them exactly, and duplicates
+// are refused.
+
 import { expect, test } from 'vitest'
 import { parseParam } from '../../../../../client/cli/jobs/params.ts'
 import { environmentOf, onceEach } from '../../../../../client/cli/jobs/run.ts'

@@ -1,3 +1,5 @@
+// Output about jobs, stages and tasks, from fixed job states: failures with the user's own stack frames, counters and locality.
+
 import { expect, test } from 'vitest'
 import { failureLines } from '../../../../../client/cli/errors.ts'
 import { counterLines, jobLines, localityLine, placesLine, stageLine, taskLines } from '../../../../../client/cli/jobs/view.ts'

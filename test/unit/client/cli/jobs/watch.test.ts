@@ -1,3 +1,6 @@
+// Progress of a job without a terminal, from fixed states on a manual clock: one line when a stage begins, every ten seconds, and when it
+// ends. A terminal of unknown width has 80 columns.
+
 import { expect, test } from 'vitest'
 import { linesFor } from '../../../../../client/cli/jobs/watch.ts'
 import { Printer } from '../../../../../client/cli/printer.ts'

@@ -1,3 +1,6 @@
+// Reservation of job outputs against the routes of namespace, trash and snapshots, on namenode state in memory: while a job runs, no call
+// takes its output's name or rights, and all others go on.
+
 import { expect, test } from 'vitest'
 import { OutputReservations, reserving } from '../../../../../namenode/jobs/publish/reservations.ts'
 import { namespaceRoutes } from '../../../../../namenode/namespace/routes.ts'

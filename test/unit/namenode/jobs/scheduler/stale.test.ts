@@ -1,3 +1,6 @@
+// Stale nodes, as text tables on the scheduler alone: they get no orders, their attempts are backed up elsewhere, and their map outputs are
+// made again only when no other work waits.
+
 import { test } from 'vitest'
 import { play } from './kit.ts'
 

@@ -1,3 +1,6 @@
+// Splits that clients send before their job, in a job store on an in-memory journal: a job takes them over whole, also after a restart;
+// others expire, and each job's are bounded.
+
 import { expect, test } from 'vitest'
 import { JournalJobStore } from '../../../../../namenode/jobs/store/store.ts'
 import { checkSpec } from '../../../../../namenode/jobs/spec.ts'

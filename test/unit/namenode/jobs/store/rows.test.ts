@@ -1,3 +1,5 @@
+// Names and keys of jobs and tasks in the journal's tables: one name per number, keys as in docs/format, in order of stage and task.
+
 import { expect, test } from 'vitest'
 import { jobName, jobNumber, putTask, tasksOf } from '../../../../../namenode/jobs/store/rows.ts'
 import { jobId } from '../../../../../src/base/ids.ts'
