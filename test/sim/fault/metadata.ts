@@ -128,7 +128,9 @@ export const metadataHandlers: Deeds<MetadataFault> = {
       const copy = copies.get(action)!
       const fresh = site.simulatedDatanode(action.datanode)!
       const others = informed(site, copy, fresh)
-      if (!others || !fresh.running || fresh.paused) return
+      // A datanode that has been off since before the copy may return now. It remembers the copy's history, so that the copy may take
+      // itself for the latest once the others have been away for the time after which they are dead.
+      if (!others || others.length < site.cluster.datanodes.length - 1 || !fresh.running || fresh.paused) return
       // Killed first: replicas written between the check and the wipe would be lost.
       await fresh.kill()
       if (!await site.ledger.mayWipe(fresh)) return bringUp(site, { node: action.datanode }).catch(() => {})
