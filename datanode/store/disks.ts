@@ -1,26 +1,36 @@
 // All disks of a datanode: choice of the disk for the next block, handling of disk errors, periodic maintenance. A failed disk stays
-// failed until the process restarts; a full or closed disk is tried again.
+// failed until the process restarts, and its replicas are lost to this node; a full or closed disk is tried again.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import { isExhaustion } from '../../src/base/exhaustion.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { StorageState } from '../../src/protocol/heartbeat.ts'
+import type { DiskError } from './diskerror.ts'
+import type { Replicas } from './replicas.ts'
 import type { ScannedBlock } from './scan.ts'
 import type { Storage } from './storage.ts'
-import type { DiskError } from './diskerror.ts'
+
+export interface DiskListener {
+  /** A directory has failed; its blocks are out of the index. `last`: all directories have failed now. */
+  failed(storage: Storage, error: unknown, last: boolean): void
+}
+
+interface DisksDeps {
+  readonly log: Log
+  readonly replicas: Replicas
+  readonly listener: DiskListener
+}
 
 export class Disks {
   readonly all: readonly Storage[]
-  readonly #log: Log
-  readonly #onFailed: (storage: Storage, error: unknown) => void
+  readonly #deps: DisksDeps
 
-  constructor(all: readonly Storage[], { log, onFailed }: { log: Log; onFailed: (storage: Storage, error: unknown) => void }) {
+  constructor(all: readonly Storage[], deps: DisksDeps) {
     this.all = all
-    this.#log = log
-    this.#onFailed = onFailed
+    this.#deps = deps
   }
 
-  get noneLeft(): boolean { return this.all.every(each => each.failed) }
+  get #noneLeft(): boolean { return this.all.every(each => each.failed) }
 
   /** Opens and scans each disk; one that cannot be read is marked as failed. Throws the last one's error if none is left. */
   async open(): Promise<Array<{ storage: Storage; found: ScannedBlock }>> {
@@ -33,8 +43,8 @@ export class Disks {
         // The disk is healthy, and only this process has run out of a resource: going on without the disk would lose its blocks.
         if (isExhaustion(error)) throw error
         storage.failed = true
-        if (this.noneLeft) throw error
-        this.#log.error('a directory cannot be read; the node runs without it', { error: asError(error), dir: storage.dir })
+        if (this.#noneLeft) throw error
+        this.#deps.log.error('a directory cannot be read; the node runs without it', { error: asError(error), dir: storage.dir })
       }
     }
     return opened
@@ -67,6 +77,7 @@ export class Disks {
     return best
   }
 
+  /** The disk has refused an operation; `diskError`: the state that follows from its error. */
   diskError(storage: Storage, diskError: DiskError, error: unknown): void {
     switch (diskError) {
       case 'full':
@@ -74,7 +85,7 @@ export class Disks {
         return
       case 'closed':
         if (!storage.closed)
-          this.#log.error('a directory refuses writes; its blocks can still be read', { error: asError(error), dir: storage.dir })
+          this.#deps.log.error('a directory refuses writes; its blocks can still be read', { error: asError(error), dir: storage.dir })
         storage.closed = true
         return
       case 'failed': return this.fail(storage, error)
@@ -84,7 +95,8 @@ export class Disks {
   fail(storage: Storage, error: unknown): void {
     if (storage.failed) return
     storage.failed = true
-    this.#onFailed(storage, error)
+    this.#deps.replicas.lose(storage)
+    this.#deps.listener.failed(storage, error, this.#noneLeft)
   }
 
   /** Periodic maintenance of each disk: checks that it is present, reopens a closed one, enforces retention limits. */
@@ -100,10 +112,10 @@ export class Disks {
       }
       if (storage.closed && !await storage.probe()) {
         storage.closed = false
-        this.#log.info('a directory takes blocks again', { dir: storage.dir })
+        this.#deps.log.info('a directory takes blocks again', { dir: storage.dir })
       }
       await storage.tidy().catch((error: unknown) => {
-        this.#log.warn('maintenance of a directory failed', { error: asError(error), dir: storage.dir })
+        this.#deps.log.warn('maintenance of a directory failed', { error: asError(error), dir: storage.dir })
       })
     }
   }

@@ -1,4 +1,5 @@
-// A block that is being received. It becomes a replica when `seal` returns; on any earlier end its files are removed.
+// A block that is being received: the choice of its disk, its files until they are durable, and their removal after an error or abort.
+// If a disk refuses the block at its start, the next one is tried. Its `bytesMax` bytes stay reserved on the disk until its end.
 // Seal: sync data, write and sync meta, rename both (meta first), sync the directory. The block is reported only after that.
 //
 // Data is synced every 32 MiB while more arrives: the last sync is then short, and dirty pages do not pile up until the kernel blocks
@@ -7,73 +8,69 @@
 import { encodeMeta } from '../../src/block/meta.ts'
 import type { ChunkTable } from '../../src/block/checksum.ts'
 import { assert } from '../../src/base/assert.ts'
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { isExhaustion } from '../../src/base/exhaustion.ts'
 import { blockName, type BlockId } from '../../src/base/ids.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
 import type { Failpoints } from '../../src/ports/failpoints.ts'
+import { refusalOf, syncErrorOf, diskErrorOf } from './diskerror.ts'
+import type { Disks } from './disks.ts'
+import type { Replicas } from './replicas.ts'
 import type { Storage } from './storage.ts'
-import { refusalOf, syncErrorOf, diskErrorOf, type DiskError } from './diskerror.ts'
 
 const syncBytes = 32 * MiB
 
-export interface IncomingTools { readonly disk: Disk; readonly failpoints: Failpoints }
-
-interface IncomingEnd {
-  /** The block is durable. */
-  sealed(length: number, crc: number): void
-  /** Its files were removed, or will be at the next start. */
-  dropped(): void
-  /** The disk refused an operation; `diskError` is the state that follows for the disk. */
-  diskError(diskError: DiskError, error: unknown): void
+export interface IncomingDeps {
+  readonly disk: Disk
+  readonly failpoints: Failpoints
+  readonly disks: Disks
+  readonly replicas: Replicas
 }
+
+interface IncomingOptions { readonly id: BlockId; readonly bytesMax: number }
 
 export class Incoming {
   readonly id: BlockId
   readonly bytesMax: number
-  readonly #disk: Disk
-  readonly #failpoints: Failpoints
+  readonly #deps: IncomingDeps
   readonly #storage: Storage
   readonly #writer: DiskWriter
-  readonly #end: IncomingEnd
   #syncing: Promise<void> | undefined
   #syncedBytes = 0
   #syncError: { error: unknown } | undefined
   #ended = false
 
-  static async create(
-    { disk, failpoints }: IncomingTools, storage: Storage,
-    { id, bytesMax, end }: { id: BlockId; bytesMax: number; end: IncomingEnd },
-  ): Promise<Incoming> {
+  /** Starts a block of at most `bytesMax` bytes on the disk with the most room. Throws EEXIST, EBUSY, ENOSPC. */
+  static async begin(deps: IncomingDeps, options: IncomingOptions): Promise<Incoming> {
+    const { disks, replicas } = deps
+    const { id, bytesMax } = options
+    replicas.begin(id)
     try {
-      await failpoints.reach('block.receive')
-      await storage.vacate(id)
-      const path = storage.incomingPathOf(id)
-      const writer = await createAnew(disk, path).catch(async (error: unknown) => {
-        // The directory was removed from outside. If the disk itself is gone, no directory is made on its mount point.
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !(await storage.present())) throw error
-        await disk.mkdir(path.slice(0, path.lastIndexOf('/')))
-        return createAnew(disk, path)
-      })
-      return new Incoming({ disk, failpoints }, storage, { id, bytesMax, writer, end })
+      for (const tried = new Set<Storage>(); ;) {
+        const storage = await disks.reserve(bytesMax, tried)
+        tried.add(storage)
+        try {
+          await makeRoom(deps, storage, id)
+          return new Incoming(deps, storage, { ...options, writer: await openWriter(deps, storage, id) })
+        } catch (error) {
+          storage.reservedBytes -= bytesMax
+          // This disk refuses the block; another one may take it.
+          if (!hasCode(error, 'ENOSPC') || tried.size === disks.all.length) throw error
+        }
+      }
     } catch (error) {
-      end.dropped()
-      tell(end, error)
-      throw refusalOf(error, storage.dir, id)
+      replicas.aborted(id)
+      throw error
     }
   }
 
-  private constructor(
-    { disk, failpoints }: IncomingTools, storage: Storage,
-    { id, bytesMax, writer, end }: { id: BlockId; bytesMax: number; writer: DiskWriter; end: IncomingEnd },
-  ) {
+  private constructor(deps: IncomingDeps, storage: Storage, { id, bytesMax, writer }: IncomingOptions & { writer: DiskWriter }) {
     this.id = id
     this.bytesMax = bytesMax
-    this.#disk = disk
-    this.#failpoints = failpoints
+    this.#deps = deps
     this.#storage = storage
     this.#writer = writer
-    this.#end = end
   }
 
   /** Throws ENOSPC if the disk refuses the bytes; the caller must then abort the block. */
@@ -85,7 +82,7 @@ export class Incoming {
     try {
       this.#writer.writeSync(bytes)
     } catch (error) {
-      tell(this.#end, error)
+      note(this.#deps.disks, this.#storage, error)
       throw refusalOf(error, this.#storage.dir, this.id)
     }
     if (this.#writer.bytes - this.#syncedBytes >= syncBytes && !this.#syncing) this.#flush()
@@ -104,7 +101,7 @@ export class Incoming {
     assert(table.bytes === this.#writer.bytes, 'the table covers what was written')
     this.#ended = true
     const { id } = this
-    const failpoints = this.#failpoints
+    const { disk, failpoints, disks } = this.#deps
     const from = this.#storage.incomingPathOf(id)
     const to = this.#storage.pathOf(id)
     try {
@@ -117,18 +114,32 @@ export class Incoming {
       await this.#writer.close()
       await this.#storage.prepare(id, directory => this.#syncDirectory(directory))
       await failpoints.reach('block.rename.before')
-      await this.#disk.rename(`${from}.meta`, `${to}.meta`)
+      await disk.rename(`${from}.meta`, `${to}.meta`)
       await failpoints.reach('block.rename.between')
-      await this.#disk.rename(from, to)
+      await disk.rename(from, to)
       await failpoints.reach('block.rename.after')
       await this.#syncDirectory(this.#storage.directoryOf(id))
       await failpoints.reach('block.syncdir.after')
     } catch (error) {
       await this.#drop([from, to])
-      tell(this.#end, error)
+      note(disks, this.#storage, error)
       throw refusalOf(error instanceof SyncFailed ? error.cause : error, this.#storage.dir, id)
     }
-    this.#end.sealed(table.bytes, table.crc)
+    this.#sealed(table)
+  }
+
+  #sealed({ bytes: length, crc }: ChunkTable): void {
+    const { replicas } = this.#deps
+    const storage = this.#storage
+    storage.reservedBytes -= this.bytesMax
+    if (storage.failed) {
+      replicas.aborted(this.id)
+      throw new GristmillError('ENOSPC', `the disk of ${storage.dir} has failed while block ${blockName(this.id)} was written to it`, {
+        details: { block: this.id },
+      })
+    }
+    storage.freeBytes -= length // until it is measured again
+    replicas.sealed(this.id, { storage, length, crc })
   }
 
   /** Removes the unfinished block. Never throws; may be called at any time. */
@@ -139,7 +150,7 @@ export class Incoming {
   }
 
   async #writeMeta(path: string, table: ChunkTable): Promise<void> {
-    const writer = await createAnew(this.#disk, path)
+    const writer = await createAnew(this.#deps.disk, path)
     try {
       writer.writeSync(encodeMeta({ id: this.id, length: table.bytes, crc: table.crc, crcs: table.crcs }))
       await this.#sync(writer)
@@ -158,7 +169,7 @@ export class Incoming {
 
   async #syncDirectory(path: string): Promise<void> {
     try {
-      await this.#disk.syncDir(path)
+      await this.#deps.disk.syncDir(path)
     } catch (error) {
       throw new SyncFailed(error)
     }
@@ -168,7 +179,8 @@ export class Incoming {
     await this.#syncing
     await this.#writer.close().catch(() => {})
     await this.#storage.discard(paths.flatMap(path => [path, `${path}.meta`]))
-    this.#end.dropped()
+    this.#storage.reservedBytes -= this.bytesMax
+    this.#deps.replicas.aborted(this.id)
   }
 }
 
@@ -177,15 +189,45 @@ class SyncFailed extends Error {
   constructor(cause: unknown) { super('a sync failed', { cause }) }
 }
 
+/** Moves older files of the block out of `blocks/`, and removes trash until the reserved bytes fit. */
+async function makeRoom({ replicas }: IncomingDeps, storage: Storage, id: BlockId): Promise<void> {
+  try {
+    await replicas.clear(id)
+    await storage.makeRoom()
+  } catch (error) {
+    if (isExhaustion(error)) throw refusalOf(error, storage.dir, id)
+    throw new GristmillError('ENOSPC', `the disk of ${storage.dir} refuses to remove deleted blocks`, {
+      cause: error, details: { block: id },
+    })
+  }
+}
+
+async function openWriter({ disk, failpoints, disks }: IncomingDeps, storage: Storage, id: BlockId): Promise<DiskWriter> {
+  try {
+    await failpoints.reach('block.receive')
+    await storage.vacate(id)
+    const path = storage.incomingPathOf(id)
+    return await createAnew(disk, path).catch(async (error: unknown) => {
+      // The directory was removed from outside. If the disk itself is gone, no directory is made on its mount point.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !(await storage.present())) throw error
+      await disk.mkdir(path.slice(0, path.lastIndexOf('/')))
+      return createAnew(disk, path)
+    })
+  } catch (error) {
+    note(disks, storage, error)
+    throw refusalOf(error, storage.dir, id)
+  }
+}
+
 /** Removes a leftover of an earlier attempt first: an existing file, which may have other hard links, is never written into. */
 async function createAnew(disk: Disk, path: string): Promise<DiskWriter> {
   await disk.remove(path)
   return disk.create(path)
 }
 
-/** Reports the disk state that follows from an error, if any does. */
-function tell(end: IncomingEnd, error: unknown): void {
+/** Sets the state of the disk that follows from an error, if any does. */
+function note(disks: Disks, storage: Storage, error: unknown): void {
   const synced = error instanceof SyncFailed
   const diskError = synced ? syncErrorOf(error.cause) : diskErrorOf(error)
-  if (diskError) end.diskError(diskError, synced ? error.cause : error)
+  if (diskError) disks.diskError(storage, diskError, synced ? error.cause : error)
 }

@@ -6,7 +6,8 @@
 //   quarantine/                      damaged replicas, the newest ones
 //   quarantine/last/                 damaged replicas of blocks of which no good replica is known
 //
-// Invariant: a block is in the index only after both its files and their names are durable.
+// Invariant: a file below `blocks/` is synced, and its name is, before its block is sealed (replicas.ts). `replicas.ts` alone counts
+// blocks, `disks.ts` alone sets `failed` and `closed`.
 
 import { metaBytes } from '../../src/block/meta.ts'
 import { asError } from '../../src/base/errors.ts'
@@ -33,6 +34,8 @@ interface StorageOptions {
   readonly dir: string
   readonly id: StorageId
   readonly trashKeepMs: number
+  /** The directory could not be opened when the process started. */
+  readonly failed?: boolean
 }
 
 export class Storage {
@@ -51,7 +54,7 @@ export class Storage {
   readonly #leftovers = new Set<string>()
   #sweeping: Promise<void> = Promise.resolve()
   /** The disk is neither read nor written any more, until the process restarts. */
-  failed = false
+  failed: boolean
   /** The disk refuses writes for now; its blocks can be read. */
   closed = false
   /** 0 until the first measurement: by the first reservation or state request. */
@@ -63,12 +66,13 @@ export class Storage {
   /** Sum of the maximum sizes of the blocks being received. */
   reservedBytes = 0
 
-  constructor({ disk, clock, log, dir, id, trashKeepMs }: StorageOptions) {
+  constructor({ disk, clock, log, dir, id, trashKeepMs, failed = false }: StorageOptions) {
     this.#disk = disk
     this.#clock = clock
     this.#log = log.child({ dir })
     this.dir = dir
     this.id = id
+    this.failed = failed
     const shared = { disk, clock, log: this.#log }
     this.trash = new RetentionDirectory({ ...shared, dir: `${dir}/trash`, keepMs: trashKeepMs })
     this.quarantine = new RetentionDirectory({ ...shared, dir: `${dir}/quarantine`, ...quarantine })
@@ -100,7 +104,6 @@ export class Storage {
     }
     const found = await scan({ disk, clock: this.#clock, log: this.#log }, `${this.dir}/blocks`)
     for (const name of found.directories) this.#directories.add(name)
-    for (const { length } of found.blocks) this.add(length)
     for (const directory of [this.trash, this.quarantine, this.last]) await directory.open()
     await disk.syncDir(this.dir)
     return found

@@ -12,7 +12,8 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { RpcServer } from '../../src/rpc/serve.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { Incoming } from '../store/incoming.ts'
-import type { OpenBlock, BlockStore } from '../store/store.ts'
+import type { OpenBlock } from '../store/reader.ts'
+import type { BlockStore } from '../store/store.ts'
 
 const { chunkBytes, framePayloadBytesMax } = limits
 

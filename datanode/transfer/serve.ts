@@ -9,7 +9,8 @@ import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
 import { blockName } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { TransferRequest } from '../../src/protocol/transfer.ts'
-import type { OpenBlock, BlockStore } from '../store/store.ts'
+import type { OpenBlock } from '../store/reader.ts'
+import type { BlockStore } from '../store/store.ts'
 
 type ReadRequest = Extract<TransferRequest, { op: 'read' }>
 

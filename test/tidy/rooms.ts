@@ -16,7 +16,11 @@ export const ranks: Readonly<Record<string, number>> = {
   'namenode/jobs': 7.5, 'namenode/mutations.ts': 7.6, 'namenode/backup': 7.7, 'namenode/admin': 7.8, 'namenode': 7.9,
   // Routes of these two rooms use data of higher rooms: the trash, and block locations.
   'namenode/namespace/routes.ts': 7.5, 'namenode/nodes/routes.ts': 7.5,
-  'datanode/store': 7, 'datanode/ports.ts': 7.1, 'datanode/orders': 7.2, 'datanode/scrub': 7.2, 'datanode/transfer': 7.2,
+  // Inside the store each file has a rank, so that its calls go one way: from the store down to the files of one disk.
+  'datanode/store/diskerror.ts': 7.01, 'datanode/store/replicaindex.ts': 7.01, 'datanode/store/retention.ts': 7.01,
+  'datanode/store/scan.ts': 7.02, 'datanode/store/storage.ts': 7.03, 'datanode/store/replicas.ts': 7.04, 'datanode/store/disks.ts': 7.05,
+  'datanode/store/incoming.ts': 7.06, 'datanode/store/reader.ts': 7.06, 'datanode/store/duplicates.ts': 7.07,
+  'datanode/store': 7.08, 'datanode/ports.ts': 7.1, 'datanode/orders': 7.2, 'datanode/scrub': 7.2, 'datanode/transfer': 7.2,
   'datanode/shuffle': 7.2, 'datanode/heartbeat': 7.3, 'datanode/executor': 7.4, 'datanode': 7.5,
   'client/call': 7, 'client/glob': 7, 'client/files': 7.1, 'client/nodes': 7.1, 'client/load': 7.1, 'client/jobs': 7.2, 'client': 7.5,
   // Composition roots: they construct namenodes, datanodes and clients.

@@ -135,6 +135,21 @@ test('a disk that is removed while the node runs is noticed by the next check or
   }
 })
 
+// Once, its old files on the failed disk had to be moved first, which that disk refused.
+test('a block that was damaged on a disk which has failed since is taken by another disk of the node', async () => {
+  const faulty = new FaultyDisk(roomy(localDisk))
+  const { store, failed, added } = await openStore(two(), { disk: faulty })
+  await write(store, 1, noise(10))
+  await store.damaged(blockId(1), new Error('bad'))
+  faulty.add({ kind: 'readOnly', at: join(dir, 'a') })
+  store.refused(join(dir, 'a'), refusal('EIO'))
+  expect(failed).toEqual([{ dir: join(dir, 'a'), last: false }])
+  await write(store, 1, noise(10))
+  expect(added.map(({ id, storage }) => [id, storage])).toEqual([[1, 'a'], [1, 'b']])
+  await store.told([blockId(1)], new Set())
+  expect(await store.check(blockId(1))).toBe('sound')
+})
+
 test('a disk that cannot be read when the node starts is left out; without any other the node does not start', async () => {
   const before = await openStore(two(), { disk: roomy(localDisk) })
   await write(before.store, 1, noise(10))

@@ -84,3 +84,22 @@ test('a removed block is removed with its duplicate, also if the disk refuses at
   expect([where(1), where(2)]).toEqual([[], ['a']])
   expect(added).toEqual([])
 })
+
+// Once, the record of the second damaged replica replaced that of the first, whose files then stayed until the next start.
+test('two damaged replicas of one block, on two disks, are both quarantined, each as soon as its disk permits', async () => {
+  const faulty = new FaultyDisk(localDisk)
+  const { store } = await doubled(faulty)
+  truncateSync(join(dir, 'a', placeOf(1)), 10)
+  truncateSync(join(dir, 'b', placeOf(1)), 10)
+  faulty.add({ kind: 'readOnly', at: join(dir, 'a') })
+  // The replica on a is found damaged, and a refuses to move it; its duplicate on b takes its place, and is damaged too.
+  await store.tend()
+  await store.tend()
+  expect([await store.check(blockId(1)), where(1)]).toEqual(['damaged', ['a', 'b']])
+  await store.told([blockId(1)], new Set())
+  expect(where(1)).toEqual(['a'])
+  faulty.heal()
+  await store.tend()
+  expect(where(1)).toEqual([])
+  expect((await store.state()).map(({ quarantined }) => quarantined)).toEqual([1, 1])
+})
