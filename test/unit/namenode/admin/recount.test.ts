@@ -13,20 +13,16 @@ import { usageAt } from '../../../../namenode/namespace/usage.ts'
 import { encodeValue } from '../../../../namenode/journal/codec.ts'
 import { mkdir, remove, rename } from '../../../../namenode/namespace/names.ts'
 import { stat } from '../../../../namenode/namespace/read.ts'
-import { counting } from '../../../../namenode/quotas/counter.ts'
 import { setQuota } from '../../../../namenode/quotas/mutations.ts'
 import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { discard } from '../../../../namenode/trash/mutations.ts'
-import { complete, create } from '../../../../namenode/writing/mutations.ts'
+import { create } from '../../../../namenode/writing/mutations.ts'
 import { setAttribute } from '../../../../namenode/xattrs/mutations.ts'
 import { inodeId } from '../../../../src/base/ids.ts'
 import { openStore } from '../../../../src/world/store.ts'
-import { differencesIn, openBench, root, type Bench } from '../kit.ts'
+import { countUsage, differencesIn, openBench, root, writeFile, type Bench } from '../kit.ts'
 
-async function write(bench: Bench, path: string, blocks = 2): Promise<void> {
-  const made = await bench.do(create, { path, overwrite: true, parents: true, replication: 2, blockBytes: 4096, blocks })
-  await bench.do(complete, { lease: made.lease, blocks: made.blocks.map(id => ({ id, length: 10, crc: id, aligned: false })) })
-}
+const write = (bench: Bench, path: string, blocks = 2) => writeFile(bench, path, blocks, 2)
 
 /** Something of everything that is counted: files, a lease, removed entries not yet swept, snapshots with history, marks, a quota. */
 async function lived(): Promise<Bench> {
@@ -34,9 +30,7 @@ async function lived(): Promise<Bench> {
   for (const path of ['/a/b/one', '/a/b/two', '/a/c/three', '/d/four', '/e/five', '/large']) await write(bench, path)
   await write(bench, '/large', 600)
   await bench.do(setQuota, { path: '/a', names: 100, bytes: 10_000 })
-  await counting({
-    journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed: () => {},
-  }).work()
+  await countUsage(bench)
   await bench.do(createSnapshot, { path: '/a', name: 'monday' })
   await bench.do(rename, { from: '/a/b', to: '/d/b' })
   await bench.do(remove, { path: '/a/c', recursive: true })

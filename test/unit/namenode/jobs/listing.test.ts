@@ -1,7 +1,6 @@
 // Pages of the job list, and the status of a job with kept output.
 
 import { expect, test } from 'vitest'
-import { jobRoutes } from '../../../../namenode/jobs/routes.ts'
 import { Engine } from '../../../../namenode/jobs/engine.ts'
 import { newest } from '../../../../namenode/jobs/listing.ts'
 import type { JobRecord } from '../../../../namenode/jobs/store/record.ts'
@@ -9,9 +8,9 @@ import { jobId, nodeId, type JobId } from '../../../../src/base/ids.ts'
 import { limits } from '../../../../src/base/limits.ts'
 import * as protocol from '../../../../src/protocol/job.ts'
 import type { JobStatus } from '../../../../src/protocol/job.ts'
-import type { Message } from '../../../../src/protocol/message.ts'
 import { write, mapOnly, open, over, runTask, submit } from './store/storekit.ts'
 import { Bench, doneReport } from './scheduler/kit.ts'
+import { callerOf } from './enginekit.ts'
 import { fakeRooms } from './deps.ts'
 
 const stage = { name: 's', state: 'done' as const, tasks: 1, running: 0, done: 1, failedAttempts: 0, fraction: 1, counters: {} }
@@ -78,20 +77,16 @@ test('patterns among the inputs of a job whose output is kept are told to those 
   const job = await keep('/a', patterns)
   const plain = await keep('/b')
   const rooms = { ...fakeRooms(), store }
-  const routes = jobRoutes(new Engine(rooms), rooms)
-  const ask = async (message: Message, request: object, user = 'ann'): Promise<Record<string, unknown>> =>
-    (await routes
-      .find(each => each.message === message)!
-      .handler(request as never, { user, signal: new AbortController().signal } as never)) as Record<string, unknown>
+  const ask = callerOf(new Engine(rooms), rooms)
   const { kept } = await ask(protocol.watch, { job })
   expect(kept).toMatchObject({ bytes: 10, format: 'text', patternCount: 1_000 })
   expect(kept).not.toHaveProperty('patterns')
   expect((await ask(protocol.watch, { job: plain })).kept).not.toHaveProperty('patternCount')
   expect(JSON.stringify(await ask(protocol.jobs, {})).length).toBeLessThan(5_000)
   expect(await ask(protocol.patterns, { job })).toEqual({ patterns })
-  expect(await ask(protocol.patterns, { job }, 'root')).toEqual({ patterns })
+  expect(await ask(protocol.patterns, { job }, { user: 'root' })).toEqual({ patterns })
   expect(await ask(protocol.patterns, { job: plain })).toEqual({ patterns: [] })
-  await expect(ask(protocol.patterns, { job }, 'bob')).rejects.toMatchObject({ code: 'EACCES' })
+  await expect(ask(protocol.patterns, { job }, { user: 'bob' })).rejects.toMatchObject({ code: 'EACCES' })
   await expect(ask(protocol.patterns, { job: 'job-99' })).rejects.toMatchObject({ code: 'ENOENT' })
   await ask(protocol.drop, { requestId: 'drop:1', job })
   await expect(ask(protocol.patterns, { job })).rejects.toMatchObject({ code: 'EINVAL' })

@@ -1,15 +1,15 @@
 // Parameters of jobs: they may be large, so they are in a table of their own, and only task orders have them in memory.
 
 import { expect, test } from 'vitest'
-import { jobRoutes } from '../../../../namenode/jobs/routes.ts'
 import { Engine } from '../../../../namenode/jobs/engine.ts'
 import { finishJob, submitJob } from '../../../../namenode/jobs/store/mutations.ts'
 import { headOf, heads, specOf as storedSpec } from '../../../../namenode/jobs/store/rows.ts'
-import { nodeId, requestId } from '../../../../src/base/ids.ts'
+import { requestId } from '../../../../src/base/ids.ts'
 import * as protocol from '../../../../src/protocol/job.ts'
 import { as, type Bench } from '../kit.ts'
 import { mapOnly, open, over, submit } from './store/storekit.ts'
 import { specOf } from './scheduler/kit.ts'
+import { callerOf, openTo } from './enginekit.ts'
 import { fakeRooms } from './deps.ts'
 
 const params = { text: 'x'.repeat(100_000), list: Array.from({ length: 1000 }, (_, i) => ({ i })) }
@@ -59,13 +59,11 @@ test('a job that an earlier version has begun moves its parameters when it is ta
 test('the scheduler holds no parameters and no names of inputs; a task has the parameters in its order', async () => {
   const rooms = fakeRooms()
   const engine = new Engine(rooms)
-  const { handler } = jobRoutes(engine, rooms).find(({ message }) => message === protocol.submit)!
   const spec = { ...specOf({ maps: 1, reduces: 0 }), params, inputs: ['/in'], patterns: ['/in/*'] }
-  const { job } = await (handler({ spec } as never, { user: 'ann', requestId: 'c:1' } as never) as Promise<{ job: never }>)
+  const { job } = await callerOf(engine, rooms)(protocol.submit, { spec })
   expect(engine.machine.jobs.get(job)!.spec).toMatchObject({ params: {} })
   expect(Object.keys(engine.machine.jobs.get(job)!.spec)).not.toContain('inputs')
-  engine.feed({ kind: 'opened' })
-  engine.feed({ kind: 'joined', node: nodeId('a'), rack: 'r', host: 'a', slots: 1, attempts: [] })
+  openTo(engine, 'a')
   expect(rooms.orders[0]!.order).toMatchObject({ kind: 'run', work: { params } })
   engine.stop()
 })

@@ -1,27 +1,22 @@
 // Repeated submits, after a lost reply: in the same process, and in the next one, which has not taken over its jobs yet.
 
 import { beforeEach, expect, test } from 'vitest'
-import { jobRoutes } from '../../../../namenode/jobs/routes.ts'
 import { Engine } from '../../../../namenode/jobs/engine.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
-import { nodeId, requestId, type JobId } from '../../../../src/base/ids.ts'
+import { nodeId, type JobId } from '../../../../src/base/ids.ts'
 import * as protocol from '../../../../src/protocol/job.ts'
-import { Repeats } from '../../../../src/rpc/repeats.ts'
-import type { Route } from '../../../../src/rpc/serve.ts'
 import { doneReport, specOf } from './scheduler/kit.ts'
+import { callerOf, openTo, runsOf, type Ask } from './enginekit.ts'
 import { fakeRooms, turn, type FakeRooms } from './deps.ts'
 
 const spec = specOf({ maps: 2, reduces: 1 })
 let rooms: FakeRooms
 let engine: Engine
-let routes: Route[]
-/** As in a server. */
-let repeats: Repeats
+let ask: Ask
 
 function begin(): void {
   engine = new Engine(rooms)
-  routes = jobRoutes(engine, rooms)
-  repeats = new Repeats()
+  ask = callerOf(engine, rooms)
 }
 
 beforeEach(() => {
@@ -29,20 +24,9 @@ beforeEach(() => {
   begin()
 })
 
-async function submit(id: string): Promise<JobId> {
-  const { handler } = routes.find(({ message }) => message === protocol.submit)!
-  const answer = repeats.run(requestId(id), () =>
-    handler({ spec } as never, { user: 'ann', requestId: id, signal: new AbortController().signal } as never),
-  )
-  return (await answer as { job: JobId }).job
-}
-
-function open(node: string): void {
-  engine.feed({ kind: 'opened' })
-  engine.feed({ kind: 'joined', node: nodeId(node), rack: 'r', host: node, slots: 1, attempts: [] })
-}
-
-const runs = (): string[] => rooms.orders.flatMap(({ order }) => (order.kind === 'run' ? [order.work.attempt] : []))
+const submit = async (id: string): Promise<JobId> => (await ask(protocol.submit, { spec }, { requestId: id })).job
+const open = (node: string): void => openTo(engine, node)
+const runs = (): string[] => runsOf(rooms).map(({ work }) => work.attempt)
 
 test('a submit that is repeated before the jobs of the process before are taken over is told of its job, which goes on from what it has done', async () => {
   open('a')

@@ -2,50 +2,38 @@
 // also repeated and after a restart.
 
 import { beforeEach, expect, test } from 'vitest'
-import { jobRoutes } from '../../../../namenode/jobs/routes.ts'
 import { Engine } from '../../../../namenode/jobs/engine.ts'
 import { AwakeClock } from '../../../../namenode/nodes/awakeclock.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { limits } from '../../../../src/base/limits.ts'
-import { blockId, nodeId, type AttemptId, type JobId, type RequestId } from '../../../../src/base/ids.ts'
+import { blockId, nodeId, type AttemptId, type JobId } from '../../../../src/base/ids.ts'
 import * as protocol from '../../../../src/protocol/job.ts'
 import type { JobSpec, JobStatus } from '../../../../src/protocol/job.ts'
-import type { Message, ReplyOf } from '../../../../src/protocol/message.ts'
+import type { ReplyOf } from '../../../../src/protocol/message.ts'
 import * as task from '../../../../src/protocol/task.ts'
 import { Repeats } from '../../../../src/rpc/repeats.ts'
-import type { Route } from '../../../../src/rpc/serve.ts'
 import { doneReport, specOf } from './scheduler/kit.ts'
+import { callerOf, openTo, runsOf, type Ask } from './enginekit.ts'
 import { fakeRooms, turn, type FakeRooms } from './deps.ts'
 
 let rooms: FakeRooms
 let engine: Engine
-let requests = 0
-const routes = new WeakMap<Engine, Route[]>()
+let ask: Ask
+/** As in a server. */
+const repeats = new Repeats()
 
 beforeEach(() => {
   rooms = fakeRooms()
   rooms.held.push(nodeId('b'), nodeId('a'))
-  engine = new Engine(rooms)
+  begin()
 })
 
-const repeats = new Repeats()
-
-/** A call as src/rpc would make it. */
-async function ask<M extends Message>(
-  message: M, request: Record<string, unknown>,
-  { user = 'ann', requestId = `c:${++requests}` } = {},
-): Promise<ReplyOf<M>> {
-  const all = routes.get(engine) ?? jobRoutes(engine, rooms)
-  routes.set(engine, all)
-  const { handler } = all.find(each => each.message.name === message.name)!
-  const answer = (): unknown => handler(request as never, { user, requestId, signal: new AbortController().signal } as never)
-  return (await (message.mutation ? repeats.run(requestId as RequestId, answer) : answer())) as ReplyOf<M>
+function begin(): void {
+  engine = new Engine(rooms)
+  ask = callerOf(engine, rooms, repeats)
 }
-
-function open(...nodes: string[]): void {
-  engine.feed({ kind: 'opened' })
-  for (const node of nodes) engine.feed({ kind: 'joined', node: nodeId(node), rack: 'r', host: node, slots: 1, attempts: [] })
-}
+const open = (...nodes: string[]): void => openTo(engine, ...nodes)
+const runs = () => runsOf(rooms)
 
 const withBlocks = (spec: JobSpec): JobSpec => {
   const [map] = spec.stages
@@ -55,7 +43,6 @@ const withBlocks = (spec: JobSpec): JobSpec => {
 }
 const submit = async (shape = { maps: 1, reduces: 1 }, options = {}): Promise<JobId> =>
   (await ask(protocol.submit, { spec: withBlocks(specOf(shape)) }, options)).job
-const runs = () => rooms.orders.flatMap(({ node, order }) => (order.kind === 'run' ? [{ node, work: order.work }] : []))
 const status = (job: JobId): Promise<JobStatus> => ask(protocol.watch, { job })
 
 async function finishAll(job: JobId): Promise<void> {
@@ -279,7 +266,7 @@ test('a new namenode goes on where the journal stands', async () => {
   const job = await submit({ maps: 2, reduces: 0 })
   await ask(task.finished, { ...doneReport(nodeId('a'), runs()[0]!.work.attempt, rooms.store.jobs.get(job)!.spec) })
   engine.stop()
-  engine = new Engine(rooms)
+  begin()
   await engine.start()
   expect(await status(job)).toMatchObject({ state: 'running', stages: [{ done: 1, tasks: 2 }] })
   open('a')

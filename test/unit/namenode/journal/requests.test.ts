@@ -6,7 +6,7 @@ import { keptAnswer } from '../../../../namenode/journal/requests.ts'
 import { mkdir } from '../../../../namenode/namespace/names.ts'
 import { limits } from '../../../../src/base/limits.ts'
 import { requestId } from '../../../../src/base/ids.ts'
-import { openBench, type Bench } from '../kit.ts'
+import { type Bench, openBench, replayed } from '../kit.ts'
 
 const ids = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => requestId(`c:${from + i}`))
 const make = (bench: Bench, from: number, to: number): Promise<unknown> =>
@@ -30,8 +30,7 @@ test('stored replies are deleted when no repeat can come any more, and not befor
   await round(bench)
   expect(kept(bench, 0, 2500)).toBe(0)
   expect(kept(bench, 2500, 3000)).toBe(500)
-  const again = await openBench({ disk: bench.disk.cut(), fresh: false })
-  expect(again.store.dump()).toBe(bench.store.dump())
+  await replayed(bench)
 })
 
 test('a wall clock that jumps ahead by a day forgets nothing', async () => {

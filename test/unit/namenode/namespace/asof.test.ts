@@ -16,11 +16,10 @@ import { discard, purge, restore } from '../../../../namenode/trash/mutations.ts
 import { limits } from '../../../../src/base/limits.ts'
 import type { Route } from '../../../../src/rpc/serve.ts'
 import { setAttribute } from '../../../../namenode/xattrs/mutations.ts'
-import { as, openBench, root } from '../kit.ts'
+import { as, file, openBench, root } from '../kit.ts'
 
 const ann = as('ann')
 const bob = as('bob')
-const file = (path: string, actor = root) => ({ path, replication: 1, blockBytes: 4096, ...actor })
 const denied = expect.objectContaining({ code: 'EACCES' })
 const call = (routes: readonly Route[], name: string, request: object, user: string): Promise<unknown> =>
   Promise.resolve().then(() =>

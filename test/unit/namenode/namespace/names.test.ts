@@ -8,7 +8,7 @@ import { sweep } from '../../../../namenode/namespace/sweep.ts'
 import { abandon, allocate, complete, create } from '../../../../namenode/writing/mutations.ts'
 import type { Actor } from '../../../../namenode/journal/operation.ts'
 import { blockId, leaseId } from '../../../../src/base/ids.ts'
-import { as, openBench, root, type Bench } from '../kit.ts'
+import { as, type Bench, openBench, replayed, root } from '../kit.ts'
 
 const octal = (mode: number): string => mode.toString(8).padStart(4, '0')
 
@@ -114,8 +114,7 @@ async function play(scenario: string): Promise<{ got: string; want: string }> {
     got.push(`${user}: ${command} → ${answer}`)
   }
   // In every case the log alone gives the same state, bit for bit.
-  const again = await openBench({ disk: bench.disk.cut(), fresh: false })
-  expect(again.store.dump()).toBe(bench.store.dump())
+  await replayed(bench)
   return { got: got.join('\n'), want: want.join('\n') }
 }
 

@@ -7,20 +7,12 @@ import { NamespaceSweeper } from '../../../../namenode/namespace/sweeper.ts'
 import type { Journal } from '../../../../namenode/journal/journal.ts'
 import { hasStale } from '../../../../namenode/namespace/historysweep.ts'
 import { createSnapshot, removeSnapshot } from '../../../../namenode/snapshots/mutations.ts'
-import { complete, create } from '../../../../namenode/writing/mutations.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import type { BlockId } from '../../../../src/base/ids.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import { until } from '../../datanode/kit.ts'
-import { openBench, type Bench } from '../kit.ts'
+import { type Bench, file, openBench, writeFile } from '../kit.ts'
 
-const file = (path: string) => ({ path, replication: 1, blockBytes: 4096 })
-
-async function write(bench: Bench, path: string, blocks: number): Promise<readonly BlockId[]> {
-  const made = await bench.do(create, { ...file(path), parents: true, blocks })
-  await bench.do(complete, { lease: made.lease, blocks: made.blocks.map(id => ({ id, length: 10, crc: id, aligned: false })) })
-  return made.blocks
-}
 
 /** A sweeper; `refuse` may throw at its steps. */
 function sweeping(bench: Bench, refuse: () => void = () => {}) {
@@ -57,7 +49,7 @@ const idle = ({ journal: { view } }: Bench): boolean => view.counters.doomed ===
 
 test('everything that was removed is taken apart, with the blocks told, and then nothing more is done', async () => {
   const bench = await openBench()
-  const blocks = [...await write(bench, '/a/f', 600), ...await write(bench, '/a/b/g', 3)]
+  const blocks = [...await writeFile(bench, '/a/f', 600), ...await writeFile(bench, '/a/b/g', 3)]
   await bench.do(createSnapshot, { path: '/a', name: 's' })
   await bench.do(remove, { path: '/a/b', recursive: true })
   await bench.do(removeSnapshot, { path: '/a', name: 's' })
@@ -86,7 +78,7 @@ test('without work it asks the journal nothing; one that has come to its end goe
   await bench.clock.yield()
   expect(seen.steps).toBe(0)
   for (let round = 1; round <= 2; round++) {
-    const blocks = await write(bench, '/f', 1)
+    const blocks = await writeFile(bench, '/f', 1)
     await bench.do(remove, { path: '/f' })
     sweeper.wake()
     await until('it is swept', () => gone.length === round && seen.atOnce === 0)
@@ -98,7 +90,7 @@ test('without work it asks the journal nothing; one that has come to its end goe
 
 test('a step that finds the journal full, or its disk, is tried again after a while; another failure is told and ends the work', async () => {
   const bench = await openBench()
-  const [block] = await write(bench, '/f', 1)
+  const [block] = await writeFile(bench, '/f', 1)
   await bench.do(remove, { path: '/f' })
   const failures = ['OVERLOADED', 'ENOSPC', 'ENOSPC'] as const
   let tries = 0
@@ -119,7 +111,7 @@ test('a step that finds the journal full, or its disk, is tried again after a wh
   expect([gone, errors]).toEqual([[block], []])
   await sweeper.stop()
 
-  await write(bench, '/g', 1)
+  await writeFile(bench, '/g', 1)
   await bench.do(remove, { path: '/g' })
   const why = new GristmillError('CORRUPT', 'the store is damaged')
   const broken = sweeping(bench, () => {

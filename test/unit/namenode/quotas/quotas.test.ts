@@ -8,8 +8,7 @@ import { sweep } from '../../../../namenode/namespace/sweep.ts'
 import { addDirectory, detach } from '../../../../namenode/namespace/tree.ts'
 import { toCount, usageAt } from '../../../../namenode/namespace/usage.ts'
 import { counted, setQuota } from '../../../../namenode/quotas/mutations.ts'
-import { counting } from '../../../../namenode/quotas/counter.ts'
-import { hasStale, sweepHistory } from '../../../../namenode/namespace/historysweep.ts'
+import { sweepHistory } from '../../../../namenode/namespace/historysweep.ts'
 import { createSnapshot, removeSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { discard, restore } from '../../../../namenode/trash/mutations.ts'
 import { complete, create } from '../../../../namenode/writing/mutations.ts'
@@ -21,9 +20,8 @@ import type { View } from '../../../../namenode/journal/view.ts'
 import { inodeId, jobId, type InodeId } from '../../../../src/base/ids.ts'
 import { limits } from '../../../../src/base/limits.ts'
 import { seeded } from '../../../../src/world/random.ts'
-import { as, differencesIn, openBench, root, type Bench } from '../kit.ts'
+import { as, type Bench, countUsage, differencesIn, file, limitUsage, openBench, replayed, root, sweepAll } from '../kit.ts'
 
-const file = (path: string) => ({ path, replication: 1, blockBytes: 4096 })
 const full = { code: 'EDQUOT' }
 
 async function write(bench: Bench, path: string, length: number, replication = 2): Promise<void> {
@@ -34,17 +32,6 @@ async function write(bench: Bench, path: string, length: number, replication = 2
     await bench.journal.submit((await import('../../../../namenode/writing/mutations.ts')).abandon, { lease: made.lease, ...root })
     throw error
   }
-}
-
-const count = (bench: Bench): Promise<unknown> =>
-  counting({
-    journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed: () => {},
-  }).work() as Promise<unknown>
-
-/** Sets a quota and completes its count. */
-async function bound(bench: Bench, path: string, limit: { names?: number | null; bytes?: number | null }): Promise<void> {
-  await bench.do(setQuota, { path, ...limit })
-  await count(bench)
 }
 
 const usage = (bench: Bench, path: string) =>
@@ -90,7 +77,7 @@ test('names and bytes are bounded, by whatever way they come', async () => {
   await bench.do(mkdir, { path: '/q/d', parents: true })
   await bench.do(mkdir, { path: '/other/x', parents: true })
   await bench.do(touch, file('/other/x/f'))
-  await bound(bench, '/q', { names: 3, bytes: 1000 })
+  await limitUsage(bench, '/q', { names: 3, bytes: 1000 })
   expect(usage(bench, '/q')).toMatchObject({ known: true, used: { names: 1, bytes: 0 } })
   await bench.do(touch, file('/q/a'))
   await expect(bench.do(rename, { from: '/other/x', to: '/q/d/x' })).rejects.toMatchObject(full)
@@ -120,14 +107,13 @@ test('names and bytes are bounded, by whatever way they come', async () => {
   await bench.do(remove, { path: '/q/g' })
   expect(await bench.do(restore, { item })).toBe('/q/e')
   expect(usage(bench, '/q')!.used).toEqual({ names: 3, bytes: 600 })
-  const again = await openBench({ disk: bench.disk.cut(), fresh: false })
-  expect(again.store.dump()).toBe(bench.store.dump())
+  await replayed(bench)
 })
 
 test('a job\'s output is published whole within the quota, or not at all', async () => {
   const bench = await openBench()
   await bench.do(mkdir, { path: '/q' })
-  await bound(bench, '/q', { names: 2 })
+  await limitUsage(bench, '/q', { names: 2 })
   const draft = new Draft(bench.journal.view)
   openStaging(draft, jobId('job-1'), 'grace', { nowMs: 0 })
   const publish = (path: string): void =>
@@ -148,7 +134,7 @@ test('quotas are the superuser\'s to set, of directories, and can be changed and
   await expect(bench.do(setQuota, { path: '/f', names: 1 })).rejects.toMatchObject({ code: 'ENOTDIR' })
   await expect(bench.do(setQuota, { path: '/none', names: 1 })).rejects.toMatchObject({ code: 'ENOENT' })
   await expect(bench.do(setQuota, { path: '/.gristmill/jobs', names: 1 })).rejects.toMatchObject({ code: 'EACCES' })
-  await bound(bench, '/q', { names: 1 })
+  await limitUsage(bench, '/q', { names: 1 })
   await bench.do(touch, file('/q/a'))
   await expect(bench.do(touch, file('/q/b'))).rejects.toMatchObject(full)
   await bench.do(setQuota, { path: '/q', names: 2, bytes: 5 })
@@ -177,15 +163,12 @@ test('while a directory is counted its files come and go, and the count is what 
   await bench.do(discard, { path: '/q/a', recursive: true })
   await bench.do(setAttributes, { path: '/q/n1', replication: 5 })
   expect(usageAt(view, directory)).toMatchObject({ known: false })
-  await count(bench)
+  await countUsage(bench)
   expect(usageAt(view, directory)).toEqual({ limit: { names: 30 }, known: true, used: below(view, '/q') })
   // An outdated count changes nothing.
   await bench.journal.submit(counted, { directory, seq, names: 1, bytes: 1 })
   expect(usageAt(view, directory)!.used).toEqual(below(view, '/q'))
-  for (let more = true; more || hasStale(view);) {
-    more = (await bench.journal.submit(sweep, { limit: 50 })).more
-    await bench.journal.submit(sweepHistory, { limit: 50 })
-  }
+  await sweepAll(bench, 50)
   expect(view.counters).toMatchObject({ snapshots: 0, history: 0, marks: 0 })
 })
 
@@ -195,12 +178,12 @@ test('a large tree that leaves is counted afterwards, and the content never exce
   await bench.do(mkdir, { path: '/q/heap', parents: true })
   await Promise.all(Array.from({ length: 10_001 }, (_, i) => bench.do(touch, file(`/q/heap/f${i}`))))
   await bench.do(touch, file('/q/stays'))
-  await bound(bench, '/q', { names: 10_010 })
+  await limitUsage(bench, '/q', { names: 10_010 })
   await bench.do(remove, { path: '/q/heap', recursive: true })
   expect(usage(bench, '/q')).toMatchObject({ known: true, used: { names: 10_003 } })
   for (let i = 0; i < 7; i++) await bench.do(touch, file(`/q/g${i}`))
   await expect(bench.do(touch, file('/q/more'))).rejects.toMatchObject(full)
-  await count(bench)
+  await countUsage(bench)
   expect(usage(bench, '/q')).toEqual({ limit: { names: 10_010 }, known: true, used: { names: 8, bytes: 0 } })
   expect(below(view, '/q').names).toBe(8)
 })
@@ -209,7 +192,7 @@ test('entries added in the same operation in which a large tree left are counted
   const bench = await openBench()
   await bench.do(mkdir, { path: '/q/heap', parents: true })
   await Promise.all(Array.from({ length: 10_001 }, (_, i) => bench.do(touch, file(`/q/heap/f${i}`))))
-  await bound(bench, '/q', { names: 20_000 })
+  await limitUsage(bench, '/q', { names: 20_000 })
   const [q, heap] = ['/q', '/q/heap'].map(path => stat(bench.journal.view, root, path).id) as [InodeId, InodeId]
   const draft = new Draft(bench.journal.view)
   detach(draft, q, 'heap', entryAt(draft, root, '/q/heap'))
@@ -275,7 +258,7 @@ for (const seed of [1, 2, 3, 4]) {
           await (random.below(2) === 0 ? bench.journal.submit(sweep, { limit: 3 }) : bench.journal.submit(sweepHistory, { limit: 3 }))
           break
         default:
-          if (random.below(3) === 0) await count(bench)
+          if (random.below(3) === 0) await countUsage(bench)
           else
             await quietly(
               random.below(2) === 0 ? bench.do(createSnapshot, { path: a, name: 's' }) : bench.do(removeSnapshot, { path: a, name: 's' }),
@@ -291,8 +274,7 @@ for (const seed of [1, 2, 3, 4]) {
       expect(differencesIn(bench), `round ${round}`).toEqual([])
     }
     expect(refused).toBeGreaterThan(0)
-    const again = await openBench({ disk: bench.disk.cut(), fresh: false })
-    expect(again.store.dump()).toBe(bench.store.dump())
+    await replayed(bench)
   })
 }
 
@@ -303,7 +285,7 @@ test('entries added right after a quota was set, before its count, are counted t
   await bench.do(setQuota, { path: '/q', names: 10 })
   await bench.do(touch, file('/q/first'))
   await bench.do(touch, file('/q/second'))
-  await count(bench)
+  await countUsage(bench)
   expect(usageAt(bench.journal.view, stat(bench.journal.view, root, '/q').id)).toMatchObject({ known: true, used: { names: 3 } })
 })
 
@@ -311,7 +293,7 @@ test('over a bound that was lowered nothing comes in, and what is there may chan
   const bench = await openBench()
   await bench.do(mkdir, { path: '/q' })
   for (const name of ['a', 'b']) await write(bench, `/q/${name}`, 100, 1)
-  await bound(bench, '/q', { names: 1, bytes: 300 })
+  await limitUsage(bench, '/q', { names: 1, bytes: 300 })
   await expect(bench.do(touch, file('/q/c'))).rejects.toMatchObject(full)
   await bench.do(setAttributes, { path: '/q/a', replication: 2 })
   await expect(bench.do(setAttributes, { path: '/q/b', replication: 2 })).rejects.toMatchObject(full)

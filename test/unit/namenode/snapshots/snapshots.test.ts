@@ -10,17 +10,16 @@ import { list, stat, summary } from '../../../../namenode/namespace/read.ts'
 import { checkFree } from '../../../../namenode/namespace/reserved.ts'
 import { pathOf } from '../../../../namenode/namespace/resolve.ts'
 import { sweep } from '../../../../namenode/namespace/sweep.ts'
-import { hasStale, sweepHistory } from '../../../../namenode/namespace/historysweep.ts'
+import { sweepHistory } from '../../../../namenode/namespace/historysweep.ts'
 import { createSnapshot, removeSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { discard, purge } from '../../../../namenode/trash/mutations.ts'
-import { complete, create } from '../../../../namenode/writing/mutations.ts'
 import type { View } from '../../../../namenode/journal/view.ts'
 import { setAttribute } from '../../../../namenode/xattrs/mutations.ts'
 import { setQuota } from '../../../../namenode/quotas/mutations.ts'
 import { inodeId } from '../../../../src/base/ids.ts'
 import { limits } from '../../../../src/base/limits.ts'
 import { seeded } from '../../../../src/world/random.ts'
-import { as, openBench, root, type Bench } from '../kit.ts'
+import { as, type Bench, openBench, replayed, root, sweepAll, writeFile } from '../kit.ts'
 
 /** Everything at and below a path, as a reader sees it, with the blocks of each file. */
 function dump(view: View, path: string, top = path): string[] {
@@ -33,32 +32,13 @@ function dump(view: View, path: string, top = path): string[] {
   ])
 }
 
-async function write(bench: Bench, path: string, blocks = 1): Promise<void> {
-  const made = await bench.do(create, { path, overwrite: true, parents: true, replication: 1, blockBytes: 4096, blocks })
-  await bench.do(complete, { lease: made.lease, blocks: made.blocks.map(id => ({ id, length: 10, crc: id, aligned: false })) })
-}
-
-/** Sweeps everything that may be swept. */
-async function settle(bench: Bench, limit = 7): Promise<void> {
-  for (let i = 0; bench.journal.view.counters.doomed > 0 || hasStale(bench.journal.view); i++) {
-    if (i > 10_000) throw new Error('the sweep does not end')
-    if (bench.journal.view.counters.doomed > 0) await bench.journal.submit(sweep, { limit })
-    else await bench.journal.submit(sweepHistory, { limit })
-  }
-}
-
 const rowsOf = (bench: Bench, table: string): string[] => bench.store.dump().split('\n').filter(line => line.startsWith(`${table} `))
-
-async function replayed(bench: Bench): Promise<void> {
-  const again = await openBench({ disk: bench.disk.cut(), fresh: false })
-  expect(again.store.dump()).toBe(bench.store.dump())
-}
 
 test('a snapshot shows what was there: files that went, names that changed, modes and times', async () => {
   const bench = await openBench()
   const { view } = bench.journal
-  await write(bench, '/d/x/f')
-  await write(bench, '/d/g', 3)
+  await writeFile(bench, '/d/x/f')
+  await writeFile(bench, '/d/g', 3)
   await bench.do(mkdir, { path: '/d/y' })
   const before = dump(view, '/d')
   await bench.do(createSnapshot, { path: '/d', name: 'one' })
@@ -66,9 +46,9 @@ test('a snapshot shows what was there: files that went, names that changed, mode
   await bench.do(setAttributes, { path: '/d/g', mode: 0o600 })
   await bench.do(remove, { path: '/d/g' })
   await bench.do(rename, { from: '/d/x', to: '/d/y/z' })
-  await write(bench, '/d/y/z/f', 2)
-  await write(bench, '/d/new')
-  await settle(bench)
+  await writeFile(bench, '/d/y/z/f', 2)
+  await writeFile(bench, '/d/new')
+  await sweepAll(bench)
   expect(dump(view, '/d/.snapshot/one')).toEqual(before)
   expect(stat(view, root, '/d/.snapshot/one/x/f')).toMatchObject({ path: '/d/.snapshot/one/x/f', length: 10, mode: 0o644 })
   expect(() => stat(view, root, '/d/.snapshot/one/new')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
@@ -86,7 +66,7 @@ test('a snapshot shows what was there: files that went, names that changed, mode
   expect(await summary(view, root, '/d/.snapshot/one', world)).toEqual({ files: 2, directories: 3, bytes: 40, stored: 40 })
   expect(await summary(view, root, '/d', world)).toEqual({ files: 2, directories: 3, bytes: 30, stored: 30 })
   await bench.do(removeSnapshot, { path: '/d', name: 'one' })
-  await settle(bench)
+  await sweepAll(bench)
   expect(view.counters).toMatchObject({ snapshots: 0, history: 0, marks: 0, doomed: 0, files: 2, blocks: 3 })
   expect(['history', 'held', 'marks', 'snapshots'].flatMap(table => rowsOf(bench, table))).toEqual([])
   await replayed(bench)
@@ -126,7 +106,7 @@ test('a directory that moves on from a place which an older snapshot sees stays 
   await bench.do(rename, { from: '/s/deep/d', to: '/s/d' })
   expect(view.counters.marks).toBe(0)
   await bench.do(rename, { from: '/s/p', to: '/p' })
-  await write(bench, '/s/d/f')
+  await writeFile(bench, '/s/d/f')
   await bench.do(createSnapshot, { path: '/s', name: 'newer' })
   const [older, newer] = ['older', 'newer'].map(name => dump(view, `/s/.snapshot/${name}`))
   await bench.do(createSnapshot, { path: '/q', name: 'of another directory' })
@@ -134,18 +114,18 @@ test('a directory that moves on from a place which an older snapshot sees stays 
   await bench.do(rename, { from: '/p/d', to: '/q/d' })
   expect(view.counters.marks).toBe(2)
   await bench.do(remove, { path: '/q/d/f' })
-  await settle(bench)
+  await sweepAll(bench)
   expect(dump(view, '/s/.snapshot/newer')).toEqual(newer)
   expect(dump(view, '/s/.snapshot/older')).toEqual(older)
   // Files created and removed between two snapshots leave nothing behind.
   const { history } = view.counters
-  await write(bench, '/q/d/g')
+  await writeFile(bench, '/q/d/g')
   await bench.do(remove, { path: '/q/d/g' })
   await bench.do(rename, { from: '/q/d', to: '/q/e' })
   expect([view.counters.history, view.counters.marks]).toEqual([history, 2])
   // Moved back in, and out again: its state at its last snapshot is kept.
   await bench.do(rename, { from: '/q/e', to: '/s/e' })
-  await write(bench, '/s/e/h')
+  await writeFile(bench, '/s/e/h')
   await bench.do(createSnapshot, { path: '/s', name: 'newest' })
   const newest = dump(view, '/s/.snapshot/newest')
   await bench.do(rename, { from: '/s/e', to: '/e' })
@@ -157,19 +137,19 @@ test('a directory that moves on from a place which an older snapshot sees stays 
 test('an entry moved out of a directory stays in its snapshots, without its later changes', async () => {
   const bench = await openBench()
   const { view } = bench.journal
-  await write(bench, '/a/in/deep/f')
+  await writeFile(bench, '/a/in/deep/f')
   await bench.do(mkdir, { path: '/b' })
   await bench.do(createSnapshot, { path: '/a', name: 's' })
   const before = dump(view, '/a')
   await bench.do(rename, { from: '/a/in', to: '/b/out' })
   await bench.do(rename, { from: '/b/out/deep', to: '/b/deep' })
   await bench.do(remove, { path: '/b/deep/f' })
-  await write(bench, '/b/deep/g')
+  await writeFile(bench, '/b/deep/g')
   await bench.do(remove, { path: '/b', recursive: true })
-  await settle(bench)
+  await sweepAll(bench)
   expect(dump(view, '/a/.snapshot/s')).toEqual(before)
   await bench.do(removeSnapshot, { path: '/a', name: 's' })
-  await settle(bench)
+  await sweepAll(bench)
   expect(view.counters).toMatchObject({ history: 0, marks: 0, files: 0, blocks: 0, doomed: 0 })
   await replayed(bench)
 })
@@ -192,7 +172,7 @@ test('a directory with snapshots is not removed by any operation', async () => {
   expect(list(bench.journal.view, root, { path: '/z/b/.snapshot/s' }).entries.map(entry => entry.path)).toEqual(['/z/b/.snapshot/s/c'])
   await bench.do(removeSnapshot, { path: '/z/b', name: 's' })
   await bench.do(remove, { path: '/z', recursive: true })
-  await settle(bench)
+  await sweepAll(bench)
   expect(bench.journal.view.counters).toMatchObject({ history: 0, doomed: 0, directories: 6 })
 })
 
@@ -221,7 +201,7 @@ test('snapshots are the owner\'s to take, have names that differ, and are of no 
 test('a snapshot shows the replicas that a file was to have, and its blocks have those that the file is to have now, or had last', async () => {
   const bench = await openBench()
   const { view } = bench.journal
-  await write(bench, '/d/f')
+  await writeFile(bench, '/d/f')
   await bench.do(setAttribute, { path: '/d/f', name: 'user.a', value: 'b2xk' })
   const { id } = stat(view, root, '/d/f')
   await bench.do(setAttributes, { path: '/d/f', replication: 3 })
@@ -233,27 +213,27 @@ test('a snapshot shows the replicas that a file was to have, and its blocks have
   expect([...attributesOf(view, stat(view, root, '/d/.snapshot/s/f').id)].map(({ value }) => value.toString())).toEqual(['new'])
   // A removed file keeps its last attributes, as long as the snapshot shows it.
   await bench.do(remove, { path: '/d/f' })
-  await settle(bench)
+  await sweepAll(bench)
   expect([stat(view, root, '/d/.snapshot/s/f').replication, targetOf(view, id), [...attributesOf(view, id)].length]).toEqual([3, 2, 1])
   await bench.do(removeSnapshot, { path: '/d', name: 's' })
-  await settle(bench)
+  await sweepAll(bench)
   expect([targetOf(view, id), [...attributesOf(view, id)].length, view.counters.attributes]).toEqual([undefined, 0, 0])
 })
 
 test('a snapshot of the root has everything but what is the system\'s', async () => {
   const bench = await openBench()
   const { view } = bench.journal
-  await write(bench, '/a/f')
+  await writeFile(bench, '/a/f')
   await bench.do(createSnapshot, { path: '/', name: 's' })
   const item = await bench.do(discard, { path: '/a', recursive: true })
   await bench.do(purge as never, { beforeMs: 1e15, limit: 10 } as never)
-  await settle(bench)
+  await sweepAll(bench)
   expect(item).toMatch(/Z-\d+$/)
   expect(list(view, root, { path: '/' }).entries).toEqual([])
   expect(dump(view, '/.snapshot/s').map(line => line.split(' ')[0])).toEqual(['/a', '/a/f'])
   expect(() => stat(view, root, '/.snapshot/s/.gristmill')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
   await bench.do(removeSnapshot, { path: '/', name: 's' })
-  await settle(bench)
+  await sweepAll(bench)
   expect(view.counters).toMatchObject({ history: 0, marks: 0, files: 0, blocks: 0 })
 })
 
@@ -304,7 +284,7 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
         case 2:
         case 3:
         case 4:
-          await quietly(write(bench, a, 1 + random.below(2)))
+          await quietly(writeFile(bench, a, 1 + random.below(2)))
           break
         case 5:
           await quietly(bench.do(remove, { path: a, recursive: true }))
@@ -357,7 +337,7 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
     expect(done).toBeGreaterThan(2)
     for (const { directory, name } of taken.values()) await bench.do(removeSnapshot, { path: pathOf(view, inodeId(directory))!, name })
     await bench.journal.submit(purge, { beforeMs: 1e15, limit: 1e6 })
-    await settle(bench)
+    await sweepAll(bench)
     const live = dump(view, '/', '')
     const blocks = live.flatMap(line => line.match(/ b\d+/g) ?? [])
     expect(live.some(line => line.includes('LOST'))).toBe(false)

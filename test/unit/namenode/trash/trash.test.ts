@@ -11,22 +11,16 @@ import type { Route } from '../../../../src/rpc/serve.ts'
 import { complete, create } from '../../../../namenode/writing/mutations.ts'
 import { blockId } from '../../../../src/base/ids.ts'
 import { requestId } from '../../../../src/base/ids.ts'
-import { as, openBench, root, type Bench } from '../kit.ts'
+import { as, type Bench, file, openBench, replayed, root } from '../kit.ts'
 
 const alice = as('alice')
 const bob = as('bob')
-const touched = (path: string, actor = root) => ({ path, replication: 1, blockBytes: 4096, ...actor })
 const paths = (bench: Bench, path: string): string[] => list(bench.journal.view, root, { path }).entries.map(entry => entry.path)
-
-async function replayed(bench: Bench): Promise<void> {
-  const again = await openBench({ disk: bench.disk.cut(), fresh: false })
-  expect(again.store.dump()).toBe(bench.store.dump())
-}
 
 test('a removed directory comes back with all that is in it, to where it was', async () => {
   const bench = await openBench()
   await bench.do(mkdir, { path: '/a/b/c', parents: true, ...alice })
-  await bench.do(touch, touched('/a/b/c/f', alice))
+  await bench.do(touch, file('/a/b/c/f', alice))
   await expect(bench.do(discard, { path: '/a/b', ...alice })).rejects.toMatchObject({ code: 'ENOTEMPTY' })
   const item = await bench.do(discard, { path: '/a/b', recursive: true, ...alice })
   expect(paths(bench, '/a')).toEqual([])
@@ -46,12 +40,12 @@ test('a removed directory comes back with all that is in it, to where it was', a
 
 test('a restored item does not replace an existing path, unless a file may replace a file', async () => {
   const bench = await openBench()
-  await bench.do(touch, touched('/f'))
+  await bench.do(touch, file('/f'))
   const first = await bench.do(discard, { path: '/f' })
-  await bench.do(touch, touched('/f'))
+  await bench.do(touch, file('/f'))
   const second = await bench.do(discard, { path: '/f' })
   expect(second).not.toBe(first)
-  await bench.do(touch, touched('/f'))
+  await bench.do(touch, file('/f'))
   await expect(bench.do(restore, { item: first })).rejects.toMatchObject({ code: 'EEXIST' })
   expect(await bench.do(restore, { item: first, to: '/g/h' })).toBe('/g/h')
   expect(await bench.do(restore, { item: second, overwrite: true })).toBe('/f')
@@ -63,8 +57,8 @@ test('a restored item does not replace an existing path, unless a file may repla
 test('a user who may not remove a file may not move it to the trash', async () => {
   const bench = await openBench()
   await bench.do(mkdir, { path: '/home', ...alice })
-  await bench.do(touch, touched('/home/f', alice))
-  await bench.do(touch, touched('/own', alice))
+  await bench.do(touch, file('/home/f', alice))
+  await bench.do(touch, file('/own', alice))
   for (const path of ['/home/f', '/own', '/home'])
     await expect(bench.do(discard, { path, recursive: true, ...bob })).rejects.toMatchObject({ code: 'EACCES' })
   await expect(bench.do(discard, { path: '/none' })).rejects.toMatchObject({ code: 'ENOENT' })
@@ -77,7 +71,7 @@ test('purging removes old items, of one user or of all, a page at a time, and re
   await bench.do(complete, { lease, blocks: [{ id: blocks[0]!, length: 9, crc: 1, aligned: false }] })
   await bench.do(discard, { path: '/data', nowMs: 1000 })
   for (let i = 0; i < 5; i++) {
-    await bench.do(touch, touched(`/f${i}`, alice))
+    await bench.do(touch, file(`/f${i}`, alice))
     await bench.do(discard, { path: `/f${i}`, ...alice, nowMs: 2000 + i })
   }
   expect(await bench.journal.submit(purge, { beforeMs: 1000, limit: 100 })).toEqual({ removed: 0 })
@@ -93,7 +87,7 @@ test('purging removes old items, of one user or of all, a page at a time, and re
 
 test('a file that its user moved out of the trash by hand is no item, and is not purged', async () => {
   const bench = await openBench()
-  for (const name of ['a', 'b', 'c']) await bench.do(touch, touched(`/${name}`, alice))
+  for (const name of ['a', 'b', 'c']) await bench.do(touch, file(`/${name}`, alice))
   const [a, b, c] = [
     await bench.do(discard, { path: '/a', ...alice }), await bench.do(discard, { path: '/b', ...alice }),
     await bench.do(discard, { path: '/c', ...alice }),
@@ -112,7 +106,7 @@ test('names of items are keys, and users with odd names have a trash too', async
   const bench = await openBench()
   for (const user of ['..', 'a/b', 'ü'.repeat(200), '.hidden']) {
     const actor = { user, root: true }
-    await bench.do(touch, touched('/f', actor))
+    await bench.do(touch, file('/f', actor))
     const name = await bench.do(discard, { path: '/f', ...actor })
     const item = itemAt(bench.journal.view, name)!
     expect(item).toMatchObject({ user, from: '/f', name })
@@ -125,10 +119,10 @@ test('names of items are keys, and users with odd names have a trash too', async
 
 test('a discard that is asked for again has one effect and the same answer', async () => {
   const bench = await openBench()
-  await bench.do(touch, touched('/f'))
+  await bench.do(touch, file('/f'))
   const operation = { path: '/f', requestId: requestId('c:1') }
   const first = await bench.do(discard, operation)
-  await bench.do(touch, touched('/f'))
+  await bench.do(touch, file('/f'))
   expect(await bench.do(discard, operation)).toBe(first)
   expect(paths(bench, '/')).toEqual(['/f'])
 })
@@ -152,7 +146,7 @@ test('time empties the trash, whatever the wall clock says', async () => {
   let told = 0
   const { options } = routesOf(bench, 10_000, () => told++)
   const chore = purging(options)
-  await bench.do(touch, touched('/f'))
+  await bench.do(touch, file('/f'))
   await bench.do(discard, { path: '/f', nowMs: bench.journal.nowMs() })
   bench.clock.wallMs += 1e10
   await chore.work()
@@ -168,7 +162,7 @@ test('users see and empty their own trash; the superuser sees them all', async (
   const bench = await openBench()
   const { call } = routesOf(bench, 1e9)
   for (const user of ['alice', 'bob']) {
-    await bench.do(touch, touched(`/${user}`, as(user)))
+    await bench.do(touch, file(`/${user}`, as(user)))
     await bench.do(discard, { path: `/${user}`, ...as(user), nowMs: bench.journal.nowMs() })
   }
   const seen = async (user: string, all: boolean): Promise<string[]> =>

@@ -4,17 +4,14 @@ import { expect, test } from 'vitest'
 import { attributesOf } from '../../../../namenode/namespace/attributes.ts'
 import { mkdir, remove, rename, touch } from '../../../../namenode/namespace/names.ts'
 import { stat } from '../../../../namenode/namespace/read.ts'
-import { sweep } from '../../../../namenode/namespace/sweep.ts'
-import { hasStale, sweepHistory } from '../../../../namenode/namespace/historysweep.ts'
 import { createSnapshot, removeSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { complete, create } from '../../../../namenode/writing/mutations.ts'
 import { dropAttribute, setAttribute } from '../../../../namenode/xattrs/mutations.ts'
 import { xattrRoutes } from '../../../../namenode/xattrs/routes.ts'
 import { limits } from '../../../../src/base/limits.ts'
-import { as, openBench, root, type Bench } from '../kit.ts'
+import { as, type Bench, file, openBench, replayed, root, sweepAll } from '../kit.ts'
 
 const base64 = (text: string | Buffer): string => Buffer.from(text as string).toString('base64')
-const file = (path: string) => ({ path, replication: 1, blockBytes: 4096 })
 
 async function list(bench: Bench, path: string, user = 'grace'): Promise<Record<string, string>> {
   const route = xattrRoutes({ journal: bench.journal, actor: name => ({ user: name, root: name === 'grace' }) }).find(
@@ -40,8 +37,7 @@ test('attributes are set, replaced, listed in order and removed', async () => {
   await bench.do(dropAttribute, { path: '/f', name: 'user.b' })
   await expect(bench.do(dropAttribute, { path: '/f', name: 'user.b' })).rejects.toMatchObject({ code: 'ENOENT' })
   expect(bench.journal.view.counters.attributes).toBe(2)
-  const again = await openBench({ disk: bench.disk.cut(), fresh: false })
-  expect(again.store.dump()).toBe(bench.store.dump())
+  await replayed(bench)
 })
 
 test('names and sizes that cannot be are refused', async () => {
@@ -93,13 +89,7 @@ test('they follow every rename, and go with their file or directory however it g
   await bench.do(remove, { path: '/z/empty' })
   expect(await list(bench, '/z/.snapshot/s/empty')).toEqual({ 'user.path': '/d/empty' })
   await bench.do(removeSnapshot, { path: '/z', name: 's' })
-  const settle = async (): Promise<void> => {
-    while (view.counters.doomed > 0 || hasStale(view)) {
-      await bench.journal.submit(sweepHistory, { limit: 10 })
-      await bench.journal.submit(sweep, { limit: 10 })
-    }
-  }
-  await settle()
+  await sweepAll(bench, 10)
   expect(view.counters.attributes).toBe(4)
   await bench.do(touch, file('/z/empty'))
   expect(await list(bench, '/z/empty')).toEqual({})
@@ -108,7 +98,7 @@ test('they follow every rename, and go with their file or directory however it g
   expect(view.counters.attributes).toBe(4)
   const { id } = stat(view, root, '/z')
   await bench.do(remove, { path: '/z', recursive: true })
-  await settle()
+  await sweepAll(bench, 10)
   expect(view.counters).toMatchObject({ attributes: 0, files: 0, blocks: 0 })
   expect([...attributesOf(view, id)]).toEqual([])
   expect(bench.store.dump().split('\n').filter(line => line.startsWith('attributes '))).toEqual([])

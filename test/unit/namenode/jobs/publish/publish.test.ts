@@ -12,7 +12,6 @@ import { mkdir, remove, setAttributes, touch } from '../../../../../namenode/nam
 import { stat } from '../../../../../namenode/namespace/read.ts'
 import { usageAt } from '../../../../../namenode/namespace/usage.ts'
 import { attributesOf } from '../../../../../namenode/namespace/attributes.ts'
-import { counting } from '../../../../../namenode/quotas/counter.ts'
 import { setQuota } from '../../../../../namenode/quotas/mutations.ts'
 import { createSnapshot, removeSnapshot } from '../../../../../namenode/snapshots/mutations.ts'
 import { items } from '../../../../../namenode/trash/items.ts'
@@ -23,7 +22,7 @@ import { requestId, type JobId } from '../../../../../src/base/ids.ts'
 import { limits } from '../../../../../src/base/limits.ts'
 import { MiB } from '../../../../../src/base/units.ts'
 import type { JobSpec } from '../../../../../src/protocol/job.ts'
-import { as, openBench, root, type Bench } from '../../kit.ts'
+import { as, limitUsage, replayed, root } from '../../kit.ts'
 import { mapOnly, names, open, over, runTask, submit, write } from '../store/storekit.ts'
 import { specOf } from '../scheduler/kit.ts'
 
@@ -55,22 +54,12 @@ async function unpublished(opened: Opened, spec: JobSpec, spoil: () => Promise<u
   return job
 }
 
-async function bound(bench: Bench, path: string, limit: { names?: number; bytes?: number }): Promise<void> {
-  await bench.do(setQuota, { path, ...limit, ...root })
-  await counting({ journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed: () => {} }).work()
-}
-
 const publishKept = (
   { store }: Opened, job: JobId, path: string,
   more: { overwrite?: boolean; force?: boolean; user?: string } = {},
 ): Promise<void> => {
   const { user = 'ann', overwrite = false, ...rest } = more
   return store.publishKept({ requestId: requestId(`p:${++requests}`), actor: as(user), job, output: { path, overwrite, ...rest } })
-}
-
-async function replayed(bench: Bench): Promise<void> {
-  const again = await openBench({ disk: bench.disk.cut(), fresh: false })
-  expect(again.store.dump()).toBe(bench.store.dump())
 }
 
 test('only the output of a job is replaced: not other files, not one with directories in it, unless that is forced', async () => {
@@ -122,7 +111,7 @@ test('an output that takes the place of another keeps its mode, owner, group, at
   await published(opened, mapOnly('/w/out'))
   await bench.do(setAttributes, { path: '/w/out', mode: 0o777, owner: 'bob', group: 'staff', ...root })
   await bench.do(setAttribute, { path: '/w/out', name: 'user.origin', value: Buffer.from('x').toString('base64'), ...root })
-  await bound(bench, '/w/out', { names: 4, bytes: 1000 })
+  await limitUsage(bench, '/w/out', { names: 4, bytes: 1000 })
   await published(opened, mapOnly('/w/out', true))
   const now = stat(view, root, '/w/out')
   expect(now).toMatchObject({ mode: 0o777, owner: 'bob', group: 'staff' })
@@ -131,7 +120,7 @@ test('an output that takes the place of another keeps its mode, owner, group, at
   expect(usageAt(view, now.id)).toEqual({ limit: { names: 4, bytes: 1000 }, used: { names: 3, bytes: 10 }, known: true })
   expect(view.counters.quotas).toBe(1)
   // The quota holds: an output that exceeds it is not published, and existing files stay.
-  await bound(bench, '/w/out', { names: 2 })
+  await limitUsage(bench, '/w/out', { names: 2 })
   const job = await computed(opened, mapOnly('/w/out', true))
   expect(await store.publish(job, over(store, job, 'succeeded'))).toMatchObject({
     code: 'EDQUOT',
@@ -148,7 +137,7 @@ test('a quota above counts a replaced output out and the new one in, and one tha
   const { view } = bench.journal
   await bench.do(mkdir, { path: '/q', ...ann })
   await published(opened, mapOnly('/q/out'))
-  await bound(bench, '/q', { names: 4, bytes: 10 })
+  await limitUsage(bench, '/q', { names: 4, bytes: 10 })
   await bench.do(setQuota, { path: '/q/out', names: 10, ...root }) // its usage is not counted yet
   await published(opened, mapOnly('/q/out', true))
   expect(usageAt(view, stat(view, root, '/q').id)).toMatchObject({ used: { names: 4, bytes: 10 }, known: true })
@@ -180,14 +169,14 @@ test('a job that could not publish is refused when it is submitted', async () =>
   await bench.do(removeSnapshot, { path: '/kept', name: 's', ...ann })
   await submit(store, mapOnly('/kept', true))
   await bench.do(mkdir, { path: '/full', ...ann })
-  await bound(bench, '/full', { names: 2 })
+  await limitUsage(bench, '/full', { names: 2 })
   await refused(mapOnly('/full/a/out'), 'EDQUOT', '/full')
   await submit(store, mapOnly('/full/fits'))
-  await bound(bench, '/full', { bytes: 0 })
+  await limitUsage(bench, '/full', { bytes: 0 })
   await refused(mapOnly('/full/out'), 'EDQUOT', '/full')
   await refused(mapOnly('/full', true), 'EBUSY') // another job is to publish below
   await bench.do(mkdir, { path: '/nothing', ...ann })
-  await bound(bench, '/nothing', { bytes: 0 })
+  await limitUsage(bench, '/nothing', { bytes: 0 })
   await refused(mapOnly('/nothing', true), 'EDQUOT', '/nothing')
   await bench.journal.submit(create, { path: '/writing', replication: 1, blockBytes: 4096, nowMs: 1, ...ann })
   await refused(mapOnly('/writing'), 'EBUSY', 'of this name is being written')

@@ -1,21 +1,16 @@
 // Nodes that die, leave or become stale, as text tables: their tasks run elsewhere, and exactly the lost outputs are computed again.
 
 import { test } from 'vitest'
-import { play } from './kit.ts'
+import { play } from './scenario.ts'
 
 test('attempts of a dead node run elsewhere, without counting as failures', () => {
   play(`
-    open
-    join a
-    join b
+    nodes a b
     submit maps=a attempts=1
       -> run 0.0.0 on a (node)
     lose a
       -> run 0.0.1 on b (any)
-    done 0.0.0 a                     # said before it died, heard after: files outlive their node, so it counts
-      -> commit 0.0.0
-    journal
-      -> answer 0.0.0 committed
+    ran 0.0.0 a                      # said before it died, heard after: files outlive their node, so it counts
       -> kill 0.0.1 on b
       -> publish
   `)
@@ -23,20 +18,12 @@ test('attempts of a dead node run elsewhere, without counting as failures', () =
 
 test('map outputs of a dead node are computed again, just those, and what they counted is taken back', () => {
   const bench = play(`
-    open
-    join a
-    join b
+    nodes a b
     submit maps=a|b reduces=1
       -> run 0.0.0 on a (node)
       -> run 0.1.0 on b (node)
-    done 0.0.0 a
-      -> commit 0.0.0
-    journal
-      -> answer 0.0.0 committed
-    done 0.1.0 b
-      -> commit 0.1.0
-    journal
-      -> answer 0.1.0 committed
+    ran 0.0.0 a
+    ran 0.1.0 b
       -> run 1.0.0 on a (any)
     lose b
       -> lose 0.1.0
@@ -46,10 +33,7 @@ test('map outputs of a dead node are computed again, just those, and what they c
     journal
     journal
       -> answer 1.0.0 committed
-    done 0.1.1 a
-      -> commit 0.1.1
-    journal
-      -> answer 0.1.1 committed
+    ran 0.1.1 a
       -> publish
   `)
   const [published] = bench.waiting
@@ -58,9 +42,7 @@ test('map outputs of a dead node are computed again, just those, and what they c
 
 test('a reducer that misses a map output sends that map to run again, and itself behind it', () => {
   play(`
-    open
-    join a
-    join b
+    nodes a b
     submit maps=a|b reduces=1
       -> run 0.0.0 on a (node)
       -> run 0.1.0 on b (node)
@@ -80,10 +62,7 @@ test('a reducer that misses a map output sends that map to run again, and itself
     journal
     fail 1.0.0 cause=fetch missing=0.1.0 a       # said twice
       -> answer 1.0.0 too late
-    done 0.1.1 b
-      -> commit 0.1.1
-    journal
-      -> answer 0.1.1 committed
+    ran 0.1.1 b
       -> run 1.0.1 on a (any)
   `)
 })
@@ -133,16 +112,10 @@ test('attempts of a node that stops gracefully run elsewhere at once, and its ma
     submit maps=a|a reduces=1
       -> run 0.0.0 on a (node)
       -> run 0.1.0 on a (node)
-    done 0.0.0 a
-      -> commit 0.0.0
-    journal
-      -> answer 0.0.0 committed
+    ran 0.0.0 a
     leave a
       -> run 0.1.1 on b (rack)
-    done 0.1.1 b
-      -> commit 0.1.1
-    journal
-      -> answer 0.1.1 committed
+    ran 0.1.1 b
       -> run 1.0.0 on b (any)
   `)
 })

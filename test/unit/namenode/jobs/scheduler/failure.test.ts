@@ -1,13 +1,11 @@
 // Attempts that fail, are slow or stop reporting, as text tables: what runs again, on which node, and what counts once.
 
 import { test } from 'vitest'
-import { play } from './kit.ts'
+import { play } from './scenario.ts'
 
 test('a failed task runs on another node, and its job fails when the tries are used up', () => {
   play(`
-    open
-    join a
-    join b
+    nodes a b
     submit maps=a attempts=3
       -> run 0.0.0 on a (node)
     fail 0.0.0 a
@@ -27,9 +25,7 @@ test('a failed task runs on another node, and its job fails when the tries are u
 
 test('an attempt that its node could not start is not counted, and its task moves to another node', () => {
   play(`
-    open
-    join a
-    join b
+    nodes a b
     submit maps=a attempts=1
       -> run 0.0.0 on a (node)
     fail 0.0.0 cause=killed code=UNAVAILABLE a
@@ -118,9 +114,7 @@ test('a report that comes twice has one effect, and the winner hears the same an
 
 test('a slow attempt gets a twin on another node near the end of its stage; the first to commit wins', () => {
   play(`
-    open
-    join a
-    join b
+    nodes a b
     submit maps=a|a|a|a
       -> run 0.0.0 on a (node)
     tick
@@ -141,18 +135,12 @@ test('a slow attempt gets a twin on another node near the end of its stage; the 
     journal
       -> answer 0.2.0 committed
     tick 100
-    done 0.3.0 b
-      -> commit 0.3.0
-    journal
-      -> answer 0.3.0 committed
+    ran 0.3.0 b
     progress 0.0.0 0.1 a
     tick 5000
       -> run 0.0.1 on b (rack)
     tick 100                         # one twin is enough
-    done 0.0.1 b
-      -> commit 0.0.1
-    journal
-      -> answer 0.0.1 committed
+    ran 0.0.1 b
       -> kill 0.0.0 on a
       -> publish
     fail 0.0.0 cause=killed a

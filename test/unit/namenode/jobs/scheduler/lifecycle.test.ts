@@ -1,29 +1,18 @@
 // Life of a job as a text table: runs near its input, publishes, is killed; no task starts before block locations are known.
 
 import { test } from 'vitest'
-import { play } from './kit.ts'
+import { play } from './scenario.ts'
 
 test('a map-reduce job runs where its input lies, then reduces, then publishes, then is forgotten', () => {
   play(`
-    open
-    join a
-    join b
+    nodes a b
     submit maps=b|a reduces=1
       -> run 0.1.0 on a (node)
       -> run 0.0.0 on b (node)
-    done 0.0.0 b
-      -> commit 0.0.0
-    journal
-      -> answer 0.0.0 committed
-    done 0.1.0 a
-      -> commit 0.1.0
-    journal                          # the last map lets the reduce start
-      -> answer 0.1.0 committed
+    ran 0.0.0 b
+    ran 0.1.0 a                      # the last map lets the reduce start
       -> run 1.0.0 on a (any)
-    done 1.0.0 a
-      -> commit 1.0.0
-    journal
-      -> answer 1.0.0 committed
+    ran 1.0.0 a
       -> publish
     journal
       -> forget on a
@@ -93,10 +82,7 @@ test('a kill that comes while the output is being published is too late', () => 
     join a
     submit maps=a
       -> run 0.0.0 on a (node)
-    done 0.0.0 a
-      -> commit 0.0.0
-    journal
-      -> answer 0.0.0 committed
+    ran 0.0.0 a
       -> publish
     kill
     journal

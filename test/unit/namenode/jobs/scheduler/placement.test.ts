@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import type { Effect } from '../../../../../namenode/jobs/scheduler/event.ts'
 import { Pending, type TakeDecision } from '../../../../../namenode/jobs/scheduler/pending.ts'
 import { attemptParts, nodeId, type AttemptId, type JobId } from '../../../../../src/base/ids.ts'
-import { Bench, doneReport, play } from './kit.ts'
+import { Bench, doneReport } from './kit.ts'
+import { play } from './scenario.ts'
 
 test('a node that is to be emptied, or away, joins without getting tasks, until it offers slots again', () => {
   play(`

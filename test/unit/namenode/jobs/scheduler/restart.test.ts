@@ -1,20 +1,15 @@
 // Namenode restarts and returning nodes, as text tables: commits stay, running attempts are adopted.
 
 import { test } from 'vitest'
-import { play } from './kit.ts'
+import { play } from './scenario.ts'
 
 test('after a restart committed tasks stand, running ones are taken over, and no attempt number is used twice', () => {
   play(`
-    open
-    join a
-    join b
+    nodes a b
     submit maps=a|b|b reduces=1
       -> run 0.0.0 on a (node)
       -> run 0.1.0 on b (node)
-    done 0.0.0 a
-      -> commit 0.0.0
-    journal
-      -> answer 0.0.0 committed
+    ran 0.0.0 a
     restart
     open
     join b running=0.1.0             # it still runs: nothing to start
@@ -23,10 +18,7 @@ test('after a restart committed tasks stand, running ones are taken over, and no
       -> run 0.2.1000 on b (node)
     journal
       -> answer 0.1.0 committed
-    done 0.2.1000 b
-      -> commit 0.2.1000
-    journal                          # the reduce waits: a, with the first map's output, is not back yet
-      -> answer 0.2.1000 committed
+    ran 0.2.1000 b                   # the reduce waits: a, with the first map's output, is not back yet
     join a
       -> run 1.0.1000 on b (any)
   `)
@@ -38,10 +30,7 @@ test('a node that does not come back after a restart is given up with its map ou
     join a
     submit maps=a reduces=1
       -> run 0.0.0 on a (node)
-    done 0.0.0 a
-      -> commit 0.0.0
-    journal
-      -> answer 0.0.0 committed
+    ran 0.0.0 a
       -> run 1.0.0 on a (any)
     restart
     open
@@ -92,10 +81,7 @@ test('a node that was away when a job ended is told to forget it when it returns
     lose a
     join b slots=1
       -> run 0.0.1 on b (any)
-    done 0.0.1 b
-      -> commit 0.0.1
-    journal
-      -> answer 0.0.1 committed
+    ran 0.0.1 b
       -> publish
     journal
       -> forget on b

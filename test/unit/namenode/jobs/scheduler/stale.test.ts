@@ -2,7 +2,7 @@
 // made again only when no other work waits.
 
 import { test } from 'vitest'
-import { play } from './kit.ts'
+import { play } from './scenario.ts'
 
 test('an attempt that runs only on a stale node gets a speculative attempt at once if no other task waits, and the first of the two counts', () => {
   play(`
@@ -14,10 +14,7 @@ test('an attempt that runs only on a stale node gets a speculative attempt at on
       -> run 0.1.0 on b (node)
     silence a
       -> run 0.0.1 on b (rack)
-    done 0.0.1 b
-      -> commit 0.0.1
-    journal
-      -> answer 0.0.1 committed
+    ran 0.0.1 b
       -> kill 0.0.0 on a
     return a
     done 0.0.0 a
@@ -27,9 +24,7 @@ test('an attempt that runs only on a stale node gets a speculative attempt at on
 
 test('a stale node gets nothing, and what waits goes first', () => {
   play(`
-    open
-    join a
-    join b
+    nodes a b
     submit maps=a|b|b
       -> run 0.0.0 on a (node)
       -> run 0.1.0 on b (node)
@@ -45,16 +40,11 @@ test('a stale node gets nothing, and what waits goes first', () => {
 
 test('map outputs on a stale node are made again before their readers start', () => {
   play(`
-    open
-    join a
-    join b
+    nodes a b
     submit maps=a|b reduces=1
       -> run 0.0.0 on a (node)
       -> run 0.1.0 on b (node)
-    done 0.0.0 a
-      -> commit 0.0.0
-    journal
-      -> answer 0.0.0 committed
+    ran 0.0.0 a
     silence a
       -> lose 0.0.0
     journal
@@ -63,26 +53,18 @@ test('map outputs on a stale node are made again before their readers start', ()
       -> run 0.0.1 on b (rack)
     journal
       -> answer 0.1.0 committed
-    done 0.0.1 b
-      -> commit 0.0.1
-    journal
-      -> answer 0.0.1 committed
+    ran 0.0.1 b
       -> run 1.0.0 on b (any)
   `)
 })
 
 test('map outputs on a stale node stay while others of the stage wait, and count again when it is back', () => {
   play(`
-    open
-    join a
-    join b
+    nodes a b
     submit maps=a|b|b reduces=1
       -> run 0.0.0 on a (node)
       -> run 0.1.0 on b (node)
-    done 0.0.0 a
-      -> commit 0.0.0
-    journal
-      -> answer 0.0.0 committed
+    ran 0.0.0 a
     silence a
     return a
     done 0.1.0 b
@@ -90,26 +72,18 @@ test('map outputs on a stale node stay while others of the stage wait, and count
       -> run 0.2.0 on b (node)
     journal
       -> answer 0.1.0 committed
-    done 0.2.0 b
-      -> commit 0.2.0
-    journal
-      -> answer 0.2.0 committed
+    ran 0.2.0 b
       -> run 1.0.0 on b (any)
   `)
 })
 
 test('map outputs on a stale node are made again with the commit after which nothing else of their stage waits', () => {
   play(`
-    open
-    join a
-    join b
+    nodes a b
     submit maps=a|b|b reduces=1
       -> run 0.0.0 on a (node)
       -> run 0.1.0 on b (node)
-    done 0.0.0 a
-      -> commit 0.0.0
-    journal
-      -> answer 0.0.0 committed
+    ran 0.0.0 a
     silence a
     done 0.1.0 b
       -> commit 0.1.0
@@ -127,10 +101,7 @@ test('with nobody else to make them, map outputs on a stale node are counted on'
     submit maps=a reduces=1
       -> run 0.0.0 on a (node)
     silence a
-    done 0.0.0 a
-      -> commit 0.0.0
-    journal
-      -> answer 0.0.0 committed
+    ran 0.0.0 a
     return a
       -> run 1.0.0 on a (any)
   `)

@@ -2,7 +2,6 @@
 
 import { expect, test } from 'vitest'
 import { Admission } from '../../../../../namenode/jobs/splits/admission.ts'
-import { jobRoutes } from '../../../../../namenode/jobs/routes.ts'
 import { Engine } from '../../../../../namenode/jobs/engine.ts'
 import { splitChars } from '../../../../../namenode/jobs/splits/splits.ts'
 import { inodeId, splitsId, type SplitsId } from '../../../../../src/base/ids.ts'
@@ -12,6 +11,7 @@ import type { JobSpec } from '../../../../../src/protocol/job.ts'
 import { packSplit } from '../../../../../src/protocol/packed.ts'
 import { specOf } from '../scheduler/kit.ts'
 import { fakeRooms, turn } from '../deps.ts'
+import { callerOf } from '../enginekit.ts'
 
 const packed = (...splits: string[]): JobSpec => {
   const spec = specOf({ maps: 0, reduces: 0 })
@@ -102,13 +102,12 @@ test('one user leaves room for the uploads of others, and pages of an upload tha
 test('a job that brings its splits is refused when there is no room for them, and its repeat is not', async () => {
   const rooms = fakeRooms()
   const engine = new Engine(rooms)
-  const { handler } = jobRoutes(engine, rooms).find(({ message }) => message === protocol.submit)!
+  const ask = callerOf(engine, rooms)
   const text = packSplit({
     bytes: 0,
     ranges: [{ path: `/${chars(250)}`, inode: inodeId(1), fileBytes: 0, start: 0, end: 0, aligned: true, blocks: [] }],
   })
-  const submit = (spec: JobSpec, requestId: string) =>
-    handler({ spec } as never, { user: 'ann', requestId, signal: new AbortController().signal } as never)
+  const submit = (spec: JobSpec, requestId: string) => ask(protocol.submit, { spec }, { requestId })
   const spec = packed(...Array.from({ length: 1000 }, () => text))
   await submit(spec, 'c:1')
   Object.assign(rooms.store, {
