@@ -1,10 +1,10 @@
 // Nodes that die, leave or become stale, as text tables: their tasks run elsewhere, and exactly the lost outputs are computed again.
 
 import { test } from 'vitest'
-import { play } from './scenario.ts'
+import { scenario } from './scenario.ts'
 
 test('attempts of a dead node run elsewhere, without counting as failures', () => {
-  play(`
+  scenario(`
     nodes a b
     submit maps=a attempts=1
       -> run 0.0.0 on a (node)
@@ -17,7 +17,7 @@ test('attempts of a dead node run elsewhere, without counting as failures', () =
 })
 
 test('map outputs of a dead node are computed again, just those, and what they counted is taken back', () => {
-  const bench = play(`
+  const bench = scenario(`
     nodes a b
     submit maps=a|b reduces=1
       -> run 0.0.0 on a (node)
@@ -41,7 +41,7 @@ test('map outputs of a dead node are computed again, just those, and what they c
 })
 
 test('a reducer that misses a map output sends that map to run again, and itself behind it', () => {
-  play(`
+  scenario(`
     nodes a b
     submit maps=a|b reduces=1
       -> run 0.0.0 on a (node)
@@ -68,7 +68,7 @@ test('a reducer that misses a map output sends that map to run again, and itself
 })
 
 test('a map output whose node dies while the journal writes is lost the moment it is committed', () => {
-  play(`
+  scenario(`
     open
     join a
     join b slots=0
@@ -86,7 +86,7 @@ test('a map output whose node dies while the journal writes is lost the moment i
 })
 
 test('a draining node gets nothing more, and what it has may still end', () => {
-  play(`
+  scenario(`
     open
     join a slots=2
     join b
@@ -105,7 +105,7 @@ test('a draining node gets nothing more, and what it has may still end', () => {
 })
 
 test('attempts of a node that stops gracefully run elsewhere at once, and its map outputs stay valid', () => {
-  play(`
+  scenario(`
     open
     join a slots=2
     join b
@@ -121,7 +121,7 @@ test('attempts of a node that stops gracefully run elsewhere at once, and its ma
 })
 
 test('a node that was silent and asks for work again gets some', () => {
-  play(`
+  scenario(`
     open
     join a
     drain a

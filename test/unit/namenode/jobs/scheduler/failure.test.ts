@@ -1,10 +1,10 @@
 // Attempts that fail, are slow or stop reporting, as text tables: what runs again, on which node, and what counts once.
 
 import { test } from 'vitest'
-import { play } from './scenario.ts'
+import { scenario } from './scenario.ts'
 
 test('a failed task runs on another node, and its job fails when the tries are used up', () => {
-  play(`
+  scenario(`
     nodes a b
     submit maps=a attempts=3
       -> run 0.0.0 on a (node)
@@ -24,7 +24,7 @@ test('a failed task runs on another node, and its job fails when the tries are u
 })
 
 test('an attempt that its node could not start is not counted, and its task moves to another node', () => {
-  play(`
+  scenario(`
     nodes a b
     submit maps=a attempts=1
       -> run 0.0.0 on a (node)
@@ -40,7 +40,7 @@ test('an attempt that its node could not start is not counted, and its task move
 })
 
 test('a task that has failed runs again before those that have not run yet, so that a bad program is soon known', () => {
-  play(`
+  scenario(`
     open
     join a
     submit maps=a|a|a attempts=2
@@ -55,7 +55,7 @@ test('a task that has failed runs again before those that have not run yet, so t
 })
 
 test('a program that cannot be loaded fails its job at the first try', () => {
-  play(`
+  scenario(`
     open
     join a slots=2
     submit maps=a|a
@@ -71,7 +71,7 @@ test('a program that cannot be loaded fails its job at the first try', () => {
 })
 
 test('a task that avoids a node is not handed to it while another node lives', () => {
-  play(`
+  scenario(`
     open
     join a
     join b slots=1
@@ -96,7 +96,7 @@ test('a task that avoids a node is not handed to it while another node lives', (
 })
 
 test('a report that comes twice has one effect, and the winner hears the same answer again', () => {
-  play(`
+  scenario(`
     open
     join a
     submit maps=a
@@ -113,7 +113,7 @@ test('a report that comes twice has one effect, and the winner hears the same an
 })
 
 test('a slow attempt gets a twin on another node near the end of its stage; the first to commit wins', () => {
-  play(`
+  scenario(`
     nodes a b
     submit maps=a|a|a|a
       -> run 0.0.0 on a (node)
@@ -149,7 +149,7 @@ test('a slow attempt gets a twin on another node near the end of its stage; the 
 })
 
 test('an attempt whose node no longer mentions it is given up', () => {
-  play(`
+  scenario(`
     open
     join a
     submit maps=a

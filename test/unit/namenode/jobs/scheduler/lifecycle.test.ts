@@ -1,10 +1,10 @@
 // Life of a job as a text table: runs near its input, publishes, is killed; no task starts before block locations are known.
 
 import { test } from 'vitest'
-import { play } from './scenario.ts'
+import { scenario } from './scenario.ts'
 
 test('a map-reduce job runs where its input lies, then reduces, then publishes, then is forgotten', () => {
-  play(`
+  scenario(`
     nodes a b
     submit maps=b|a reduces=1
       -> run 0.1.0 on a (node)
@@ -21,7 +21,7 @@ test('a map-reduce job runs where its input lies, then reduces, then publishes, 
 })
 
 test('a job without input publishes at once, with or without a reduce stage', () => {
-  play(`
+  scenario(`
     open
     submit maps= reduces=3
       -> publish
@@ -33,7 +33,7 @@ test('a job without input publishes at once, with or without a reduce stage', ()
 })
 
 test('nothing starts before it is known where blocks lie', () => {
-  play(`
+  scenario(`
     join a
     submit maps=a
     offer a
@@ -43,7 +43,7 @@ test('nothing starts before it is known where blocks lie', () => {
 })
 
 test('two jobs get equally many slots', () => {
-  play(`
+  scenario(`
     open
     join a slots=1
     submit maps=a|a|a
@@ -61,7 +61,7 @@ test('two jobs get equally many slots', () => {
 })
 
 test('a killed job kills what runs and publishes nothing; a slot is free when its node says so', () => {
-  play(`
+  scenario(`
     open
     join a
     submit maps=a
@@ -77,7 +77,7 @@ test('a killed job kills what runs and publishes nothing; a slot is free when it
 })
 
 test('a kill that comes while the output is being published is too late', () => {
-  play(`
+  scenario(`
     open
     join a
     submit maps=a

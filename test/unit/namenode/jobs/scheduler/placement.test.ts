@@ -5,10 +5,10 @@ import type { Effect } from '../../../../../namenode/jobs/scheduler/event.ts'
 import { Pending, type TakeDecision } from '../../../../../namenode/jobs/scheduler/pending.ts'
 import { attemptParts, nodeId, type AttemptId, type JobId } from '../../../../../src/base/ids.ts'
 import { Bench, doneReport } from './kit.ts'
-import { play } from './scenario.ts'
+import { scenario } from './scenario.ts'
 
 test('a node that is to be emptied, or away, joins without getting tasks, until it offers slots again', () => {
-  play(`
+  scenario(`
     open
     join a closed
     submit maps=a
@@ -19,7 +19,7 @@ test('a node that is to be emptied, or away, joins without getting tasks, until 
 })
 
 test('a node without local work lets offers pass: three before its rack, six before any', () => {
-  play(`
+  scenario(`
     open
     join near rack=r
     join holder rack=r slots=0
@@ -42,7 +42,7 @@ test('a node without local work lets offers pass: three before its rack, six bef
 })
 
 test('once passed over, a node goes on with distant work without waiting again', () => {
-  play(`
+  scenario(`
     open
     join holder rack=r slots=0
     join far rack=s
@@ -62,7 +62,7 @@ test('once passed over, a node goes on with distant work without waiting again',
 })
 
 test('a node that was given a task whose input it holds waits anew before it takes distant ones', () => {
-  play(`
+  scenario(`
     open
     join holder rack=r slots=0
     join a rack=s slots=2
@@ -88,7 +88,7 @@ test('a node that was given a task whose input it holds waits anew before it tak
 })
 
 test('a node that is dead does not get tasks for asking, before it has joined again', () => {
-  play(`
+  scenario(`
     open
     join a
     lose a
@@ -102,7 +102,7 @@ test('a node that is dead does not get tasks for asking, before it has joined ag
 
 test('a twin is told of how near its input is: on the node, in its rack, or anywhere', () => {
   for (const [places, rack, locality] of [['a,b', 's', 'node'], ['a,x', 's', 'rack'], ['a', 's', 'any'], ['a', 'r', 'rack']] as const) {
-    play(`
+    scenario(`
       open
       join x rack=s slots=0
       join a rack=r
@@ -116,7 +116,7 @@ test('a twin is told of how near its input is: on the node, in its rack, or anyw
 })
 
 test('input that lies nowhere known, or only on dead nodes, waits for nobody', () => {
-  play(`
+  scenario(`
     open
     join a
     join b slots=0
@@ -130,7 +130,7 @@ test('input that lies nowhere known, or only on dead nodes, waits for nobody', (
 })
 
 test('slots are dealt out one at a time, so that every node gets some', () => {
-  play(`
+  scenario(`
     open
     join a slots=2
     join b slots=2
@@ -142,7 +142,7 @@ test('slots are dealt out one at a time, so that every node gets some', () => {
 })
 
 test('a reduce starts on the node with most of the map output', () => {
-  play(`
+  scenario(`
     open
     join a
     join b

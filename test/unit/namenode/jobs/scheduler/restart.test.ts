@@ -1,10 +1,16 @@
-// Namenode restarts and returning nodes, as text tables: commits stay, running attempts are adopted.
+// Namenode restarts and returning nodes, on the scheduler alone, as text tables and one step at a time: commits and sums stay, running
+// attempts are adopted.
 
-import { test } from 'vitest'
-import { play } from './scenario.ts'
+import { expect, test } from 'vitest'
+import type { Effect } from '../../../../../namenode/jobs/scheduler/event.ts'
+import { jobStatus } from '../../../../../namenode/jobs/status.ts'
+import { attemptParts, type NodeId } from '../../../../../src/base/ids.ts'
+import { limits } from '../../../../../src/base/limits.ts'
+import { a, b, c, idOf, Play } from './play.ts'
+import { scenario } from './scenario.ts'
 
 test('after a restart committed tasks stand, running ones are taken over, and no attempt number is used twice', () => {
-  play(`
+  scenario(`
     nodes a b
     submit maps=a|b|b reduces=1
       -> run 0.0.0 on a (node)
@@ -25,7 +31,7 @@ test('after a restart committed tasks stand, running ones are taken over, and no
 })
 
 test('a node that does not come back after a restart is given up with its map outputs', () => {
-  play(`
+  scenario(`
     open
     join a
     submit maps=a reduces=1
@@ -43,7 +49,7 @@ test('a node that does not come back after a restart is given up with its map ou
 })
 
 test('a report of an attempt from before the restart counts even if its node registers later', () => {
-  play(`
+  scenario(`
     open
     join a
     submit maps=a
@@ -58,7 +64,7 @@ test('a report of an attempt from before the restart counts even if its node reg
 })
 
 test('a node that registers again keeps what it still runs and gives up the rest', () => {
-  play(`
+  scenario(`
     open
     join a slots=2
     submit maps=a|a
@@ -72,7 +78,7 @@ test('a node that registers again keeps what it still runs and gives up the rest
 })
 
 test('a node that was away when a job ended is told to forget it when it returns', () => {
-  play(`
+  scenario(`
     open
     join a
     join b slots=0
@@ -88,4 +94,103 @@ test('a node that was away when a job ended is told to forget it when it returns
     join a
       -> forget on a
   `)
+})
+
+test('a restarted namenode shows the sums of what was committed, and waits for its outputs so long and no longer', () => {
+  const play = new Play([a, b], 2)
+  const job = play.start(2, { reduces: 1, places: [['a'], ['b']] })
+  play.pass(50)
+  play.fail(a, play.runs[0]!)
+  play.pass(100)
+  const [first, second] = job.stages[0]!.tasks.map(task => task.attempts.find(each => each.state === 'running')!)
+  play.done(second!.node, second!.id, { records: 3 })
+  play.pass(100)
+  play.done(first!.node, first!.id, { records: 4 })
+  const started = jobStatus(job).stages[0]!.startedMs
+  while (play.waiting.length > 0) play.settle()
+  const before = jobStatus(job).stages[0]!
+  // The same sums in whatever order its tasks are read.
+  const { tasks } = play.kept.get(job.id)!
+  const records = [...tasks]
+  tasks.clear()
+  for (const [key, record] of records.reverse()) tasks.set(key, record)
+  play.restart()
+  expect(jobStatus(play.machine.jobs.get(job.id)!).stages[0]).toMatchObject({ startedMs: started, finishedMs: before.finishedMs })
+  tasks.clear()
+  for (const [key, record] of records.reverse()) tasks.set(key, record)
+  play.restart()
+  const resumed = play.machine.jobs.get(job.id)!
+  expect(jobStatus(resumed).stages[0]).toMatchObject({
+    state: 'done', done: 2, failedAttempts: before.failedAttempts, counters: { records: 7 }, finishedMs: before.finishedMs,
+  })
+  expect(jobStatus(resumed).stages[0]!.startedMs).toBe(started)
+  expect(jobStatus(resumed).stages[0]!.startedMs).toBe(Math.min(...resumed.stages[0]!.tasks.map(task => task.won!.startedMs)))
+  play.apply({ kind: 'opened' })
+  play.join(c, 1)
+  expect(resumed.stages[1]!.running).toBe(0)
+  play.pass(limits.nodeDeadMs * 2 - 1)
+  expect(resumed.stages[0]!.done).toBe(2)
+  play.pass(1)
+  expect(resumed.stages[0]!.done).toBe(0)
+})
+
+test('a node that was away when a job ended is told once to forget it', () => {
+  const play = new Play([a, b])
+  const job = play.start(1, { places: [['a']] })
+  play.apply({ kind: 'lost', node: a })
+  play.done(b, play.runs[1]!)
+  const forgotten: NodeId[] = []
+  const note = (effects: readonly Effect[]): void => {
+    for (const effect of effects) if (effect.kind === 'forget') forgotten.push(effect.node)
+  }
+  while (play.waiting.length > 0) note(play.settle())
+  expect(forgotten).toEqual([b])
+  note(play.join(a))
+  expect(forgotten).toEqual([b, a])
+  note(play.join(a))
+  expect(forgotten).toEqual([b, a])
+  expect(play.machine.jobs.has(job.id)).toBe(false)
+})
+
+test('a namenode that starts again takes attempts of its earlier life over, but no number that it may give out itself', () => {
+  const play = new Play([a, b])
+  const job = play.start(2)
+  play.restart()
+  const resumed = play.machine.jobs.get(job.id)!
+  play.apply({ kind: 'opened' })
+  const own = idOf(job, 0, 1, resumed.firstAttempt)
+  play.join(a, 1, [play.runs[0]!])
+  expect(resumed.stages[0]!.tasks[0]!.attempts.map(each => [each.id, each.state])).toEqual([[play.runs[0], 'running']])
+  expect(resumed.stages[0]!).toMatchObject({ waiting: 1, running: 1 })
+  play.kills.length = 0
+  play.join(b, 0, [own])
+  expect(play.kills).toEqual([own])
+  // One of two attempts of a task on one node is surplus.
+  play.join(a, 1, [play.runs[0]!, idOf(job, 0, 0, 5)])
+  expect(play.kills).toEqual([own, idOf(job, 0, 0, 5)])
+})
+
+test('an attempt of an earlier life is not taken over while another one of its task is being committed', () => {
+  const play = new Play([a, b])
+  const job = play.start(1)
+  play.restart()
+  play.apply({ kind: 'opened' })
+  play.join(a, 1, [])
+  const resumed = play.machine.jobs.get(job.id)!
+  const running = resumed.stages[0]!.tasks[0]!.attempts.at(-1)!
+  play.done(a, running.id)
+  play.kills.length = 0
+  play.apply({ kind: 'joined', node: b, rack: 'r', host: 'b', slots: 1, attempts: [idOf(job, 0, 0, 0)] })
+  expect(play.kills).toEqual([idOf(job, 0, 0, 0)])
+})
+
+test('a namenode that starts again knows how much of a stage each node holds, as the one before it did', () => {
+  const play = new Play([a, b])
+  const job = play.start(3, { reduces: 1, places: [['a'], ['b'], ['b']] })
+  for (let n = 0; n < 3; n++) play.done(attemptParts(play.runs[n]!).task === 0 ? a : b, play.runs[n]!)
+  play.settleAll()
+  const held = [...job.stages[0]!.outputBytes]
+  expect(held.toSorted()).toEqual([['a', 100], ['b', 200]])
+  play.restart()
+  expect([...play.machine.jobs.get(job.id)!.stages[0]!.outputBytes].toSorted()).toEqual(held.toSorted())
 })

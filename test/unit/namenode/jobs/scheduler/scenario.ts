@@ -1,12 +1,12 @@
-// Scenarios of the scheduler as text tables: events, each with its expected effects. Attempts are written `stage.task.number`; the job is the
-// last one that was submitted.
+// Scenarios of the scheduler as text tables: events, each with its expected effects. Attempts are written `stage.task.number`; the job is
+// the last one that was submitted.
 
 import type { Effect } from '../../../../../namenode/jobs/scheduler/event.ts'
 import { attemptId, attemptParts, jobId, nodeId, type AttemptId } from '../../../../../src/base/ids.ts'
 import { Bench, doneReport } from './kit.ts'
 
 /** Runs a scenario: lines without indent are events, indented lines their expected effects. Throws at the first difference. */
-export function play(text: string): Bench {
+export function scenario(text: string): Bench {
   const bench = new Bench()
   let job = jobId('job-1')
   const id = (short: string) => {

@@ -2,10 +2,10 @@
 // made again only when no other work waits.
 
 import { test } from 'vitest'
-import { play } from './scenario.ts'
+import { scenario } from './scenario.ts'
 
 test('an attempt that runs only on a stale node gets a speculative attempt at once if no other task waits, and the first of the two counts', () => {
-  play(`
+  scenario(`
     open
     join a
     join b slots=2
@@ -23,7 +23,7 @@ test('an attempt that runs only on a stale node gets a speculative attempt at on
 })
 
 test('a stale node gets nothing, and what waits goes first', () => {
-  play(`
+  scenario(`
     nodes a b
     submit maps=a|b|b
       -> run 0.0.0 on a (node)
@@ -39,7 +39,7 @@ test('a stale node gets nothing, and what waits goes first', () => {
 })
 
 test('map outputs on a stale node are made again before their readers start', () => {
-  play(`
+  scenario(`
     nodes a b
     submit maps=a|b reduces=1
       -> run 0.0.0 on a (node)
@@ -59,7 +59,7 @@ test('map outputs on a stale node are made again before their readers start', ()
 })
 
 test('map outputs on a stale node stay while others of the stage wait, and count again when it is back', () => {
-  play(`
+  scenario(`
     nodes a b
     submit maps=a|b|b reduces=1
       -> run 0.0.0 on a (node)
@@ -78,7 +78,7 @@ test('map outputs on a stale node stay while others of the stage wait, and count
 })
 
 test('map outputs on a stale node are made again with the commit after which nothing else of their stage waits', () => {
-  play(`
+  scenario(`
     nodes a b
     submit maps=a|b|b reduces=1
       -> run 0.0.0 on a (node)
@@ -95,7 +95,7 @@ test('map outputs on a stale node are made again with the commit after which not
 })
 
 test('with nobody else to make them, map outputs on a stale node are counted on', () => {
-  play(`
+  scenario(`
     open
     join a
     submit maps=a reduces=1
@@ -108,7 +108,7 @@ test('with nobody else to make them, map outputs on a stale node are counted on'
 })
 
 test('a node that was to be emptied stays so when it is heard of again', () => {
-  play(`
+  scenario(`
     open
     join a closed
     silence a

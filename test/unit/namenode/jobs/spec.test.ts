@@ -1,0 +1,51 @@
+// Check of a job's spec at submit: stages, partitions, ranges and output must fit together, and each misfit has its own message.
+
+import { expect, test } from 'vitest'
+import { checkSpec } from '../../../../namenode/jobs/spec.ts'
+import type { JobSpec, StageSpec } from '../../../../src/protocol/job.ts'
+import type { Split } from '../../../../src/protocol/task.ts'
+import { specOf } from './scheduler/kit.ts'
+
+test('a spec whose parts do not fit together is refused, each for its own reason', () => {
+  const spec = specOf({ maps: 1, reduces: 2 })
+  const [map, reduce] = spec.stages as [StageSpec, StageSpec]
+  const split = (map.input as { splits: Split[] }).splits[0]!
+  const ranged = (change: object) =>
+    ({
+      ...spec,
+      stages: [{ ...map, input: { ...map.input, splits: [{ ...split, ranges: [{ ...split.ranges[0]!, ...change }] }] } }, reduce],
+    }) as JobSpec
+  checkSpec(spec)
+  checkSpec(ranged({ start: 10, end: 10 }))
+  const refused = (wrong: JobSpec, message: RegExp): void =>
+    expect(() => checkSpec(wrong)).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringMatching(message) }))
+  refused(ranged({ start: 6, end: 5 }), /does not lie in its 10 bytes/)
+  refused(ranged({ end: 11 }), /does not lie in its 10 bytes/)
+  refused(
+    {
+      ...spec,
+      stages: [
+        { ...map, output: { kind: 'shuffle', partitions: 0 } },
+        { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 0 } },
+      ],
+    },
+    /0 partitions/,
+  )
+  refused(
+    {
+      ...spec,
+      stages: [
+        { ...map, output: { kind: 'shuffle', partitions: 100_001 } },
+        { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 100_001 } },
+      ],
+    },
+    /100001 partitions/,
+  )
+  refused({ ...spec, stages: [map, { ...reduce, input: { kind: 'shuffle', stage: 1, partitions: 2 } }] }, /reads stage 1/)
+  refused({ ...spec, stages: [map, { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 3 } }] }, /3 tasks for the 2 partitions/)
+  const between = { ...map, input: { kind: 'shuffle' as const, stage: 1, partitions: 2 } }
+  refused({ ...spec, stages: [map, between, { ...reduce, input: { kind: 'shuffle', stage: 1, partitions: 2 } }] }, /stage 1 reads stage 1/)
+  refused({ ...spec, stages: [map] }, /the last stage/)
+  refused({ ...spec, stages: [map, map, reduce] }, /no stage reads stage 1/)
+  for (const path of ['/', '/.gristmill/x']) refused({ ...spec, output: { ...spec.output, path } }, /its output cannot be/)
+})
