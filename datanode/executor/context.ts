@@ -69,6 +69,8 @@ export class TaskContext implements Context {
   #check(name: string): void {
     if (typeof name !== 'string' || name === '' || name.length > nameMax)
       throw new GristmillError('EINVAL', `a counter's name must be a string of 1 to ${nameMax} characters`)
+    if (!name.isWellFormed())
+      throw new GristmillError('EINVAL', `the counter ${JSON.stringify(name)} has half of a surrogate pair in its name, which no report can hold; use other characters`)
     if (this.#counters.size >= countersMax)
       throw new GristmillError(
         'EINVAL',

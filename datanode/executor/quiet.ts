@@ -11,6 +11,10 @@
 //   still running, and no `emit` can be reached            requests and short timers of this task are waited for up to 10 s; the rest is
 //                                                          ignored: a connection that is kept open, a time limit that was not needed
 //
+// Between setup and the first record, and between the last record and teardown, work may still fill what the next function reads
+// (`untilSettled`). Work that ends by itself is waited for, and fails the attempt if it does not end; a connection is waited for until it is
+// idle, and a process that map or reduce has started for 10 s. Threads, long timers and intervals are not: they mostly serve the whole task.
+//
 // Waits are counted by their own sleeps and not by the clock: a process that was paused, or whose event loop the program has blocked, gets
 // the same number of turns to call back.
 
@@ -53,6 +57,46 @@ export async function untilQuiet(parts: QuietParts, name: 'map' | 'reduce'): Pro
   await clock.yield()
   if (started) await settle({ ...parts, started }, name)
   if (turns.late) throw new FunctionFailed(turns.late, {})
+}
+
+/**
+ * Waits for work that setup, or the task's map or reduce, has left running and that may still change what the next function of the task
+ * reads. Throws FunctionFailed for a request that does not end.
+ */
+export async function untilSettled(
+  { clock, started, note }: Pick<QuietParts, 'clock' | 'started' | 'note'>, name: 'setup' | 'map' | 'reduce', next: string,
+): Promise<void> {
+  if (!started) return
+  started.mark()
+  await clock.yield()
+  let waitMs = lookMs.first
+  let busyMs = 0
+  for (let waitedMs = 0; ;) {
+    const pending = started.pending().filter(work => !work.earlier && mayChange(work, name, waitedMs))
+    if (pending.length > 0) busyMs = waitedMs
+    else if (!started.unseen || waitedMs - busyMs > unseenMs) return
+    if (waitedMs > looseMs) {
+      const stuck = pending.find(work => work.kind === 'request')
+      if (stuck) throw new FunctionFailed(unsettled(stuck, name, next), {})
+      if (pending[0]) note?.(unsettled(pending[0], name, next))
+      return
+    }
+    await clock.sleep(waitMs)
+    waitedMs += waitMs
+    waitMs = Math.min(waitMs * 2, lookMs.max)
+  }
+}
+
+/** For work that was left running between two functions of a task. Unref'd timers are time limits. */
+function mayChange({ kind, unref, repeats, afterMs, idle }: StartedWork, name: string, waitedMs: number): boolean {
+  switch (kind) {
+    case 'request': return true
+    case 'timer': return !unref && !repeats && afterMs <= shortTimerMs
+    case 'stream': return !idle && waitedMs <= unrefStreamMs
+    // A process that setup starts mostly serves the whole task.
+    case 'process': return !unref && name !== 'setup'
+    case 'handle': return false
+  }
 }
 
 async function settle({ clock, started, turns, note }: QuietParts & { started: Started }, name: string): Promise<void> {
@@ -101,7 +145,7 @@ const ends = ({ kind, afterMs, repeats, unref, earlier }: StartedWork): boolean 
   !unref && !earlier && (kind === 'request' || (kind === 'timer' && !repeats && afterMs <= shortTimerMs))
 
 const starterOf = ({ earlier }: StartedWork, name: string): string =>
-  earlier ? 'the program has started at the top of its module or in an earlier task' : `${name} has started`
+  earlier ? 'the program has started at the top of its module, in setup or in an earlier task' : `${name} has started`
 
 function unwaited(work: StartedWork, name: string): Error {
   const { what, kind, afterMs, begun } = work
@@ -112,6 +156,15 @@ function unwaited(work: StartedWork, name: string): Error {
   told.name = 'Note'
   told.stack = begun.stack ?? ''
   return told
+}
+
+function unsettled(work: StartedWork, name: string, next: string): GristmillError {
+  const error = new GristmillError(
+    'EINVAL',
+    `${work.what} that ${name} has started has not ended ${formatDuration(looseMs)} after ${name} had returned, and ${next} may read what it leaves; await it`,
+  )
+  error.stack = work.begun.stack ?? ''
+  return error
 }
 
 function unended(work: StartedWork, name: string): GristmillError {

@@ -25,7 +25,7 @@ import { SplitSource } from './input.ts'
 import type { ExecutorSession } from './session.ts'
 import type { AttemptOutcome } from './messages.ts'
 import { openOutput, type OpenOutput } from './taskoutput.ts'
-import { untilQuiet } from './quiet.ts'
+import { untilQuiet, untilSettled } from './quiet.ts'
 
 interface TaskAttemptOptions {
   readonly session: ExecutorSession
@@ -78,14 +78,24 @@ export class TaskAttempt {
       const { started } = this.#options
       started?.begin(work.job)
       const turns = new Turns(output.sink.emit)
-      await this.#setup()
+      const quiet = {
+        clock: session.clock, started, turns,
+        note: (told: Error) => this.#options.context.log(this.stacks.describe(told).stack ?? told.message),
+      }
+      const phase = work.input.kind === 'split' ? 'map' : 'reduce'
+      const { setup, teardown } = this.#options.program.plan.hooks
+      if (setup) {
+        await this.#setup(setup)
+        await untilSettled(quiet, 'setup', phase)
+        started?.begin(work.job)
+      }
       if (work.input.kind === 'split') await this.#map(new SplitSource(session, work.input), output.sink, turns)
       else await this.#reduce(work.input.stage, output.sink, turns)
-      await this.#teardown(turns, output.sink)
-      await untilQuiet({
-        clock: session.clock, started, turns,
-        note: told => this.#options.context.log(this.stacks.describe(told).stack ?? told.message),
-      }, work.input.kind === 'split' ? 'map' : 'reduce')
+      if (teardown) {
+        await untilSettled(quiet, phase, 'teardown')
+        await this.#teardown(teardown, turns, output.sink)
+      }
+      await untilQuiet(quiet, phase)
       turns.afterwards = this.#options.onLate
       const left = await output.finish()
       return { kind: 'done', counters: this.counters, output: left }
@@ -95,10 +105,8 @@ export class TaskAttempt {
     }
   }
 
-  async #setup(): Promise<void> {
-    const { program, context } = this.#options
-    const { setup } = program.plan.hooks
-    if (!setup) return
+  async #setup(setup: UserFunction): Promise<void> {
+    const { context } = this.#options
     try {
       const returned = await this.#call(() => setup(context))
       if (typeof (returned as { next?: unknown } | undefined)?.next === 'function')
@@ -111,10 +119,8 @@ export class TaskAttempt {
     }
   }
 
-  async #teardown(turns: Turns, sink: Sink<unknown>): Promise<void> {
-    const { program, context } = this.#options
-    const { teardown } = program.plan.hooks
-    if (!teardown) return
+  async #teardown(teardown: UserFunction, turns: Turns, sink: Sink<unknown>): Promise<void> {
+    const { context } = this.#options
     context.path = ''
     const emit = turns.begin('teardown')
     try {

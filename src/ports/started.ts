@@ -6,18 +6,20 @@ export interface StartedWork {
   readonly what: string
   /**
    * `request`: ends by itself. `timer`: see `afterMs`. `stream`: a connection or socket, told while it is unref'd only if a reply may be on
-   * its way. `handle`: stays until it is closed, busy or not.
+   * its way. `process`: a child process. `handle`: stays until it is closed, busy or not.
    */
-  readonly kind: 'request' | 'timer' | 'stream' | 'handle'
+  readonly kind: 'request' | 'timer' | 'stream' | 'process' | 'handle'
   /** For a timer: its delay in milliseconds. */
   readonly afterMs: number
   /** A timer of setInterval. */
   readonly repeats: boolean
   /** It has called back since `mark`. */
   readonly fired: boolean
+  /** For a stream: nothing was written after its last read, and nothing was read since `mark`. */
+  readonly idle: boolean
   /** The work does not keep the process running (`unref`). */
   readonly unref: boolean
-  /** It was started before the task, at the top of the module or by an earlier task, or by a callback of such work. */
+  /** It was started before the last `begin`: at the top of the module, in setup or by an earlier task, or by a callback of such work. */
   readonly earlier: boolean
   /** Its stack shows the place where the work started. */
   readonly begun: Error
@@ -26,7 +28,7 @@ export interface StartedWork {
 export interface Started {
   /** Calls code of the program and tracks the work that it starts, directly or indirectly. */
   call<T>(work: () => T): T
-  /** Begins a task of a job: work that was started before is told as `earlier` from now on. */
+  /** Begins a task of a job, or the part of it after setup: work that was started before is told as `earlier` from now on. */
   begin(job: string): void
   /** The job whose code runs now: a function of its program, or a callback of work that one has started; undefined outside of programs. */
   readonly job: string | undefined

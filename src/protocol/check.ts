@@ -2,7 +2,7 @@
 // Supports only what schema.ts builds: an unknown keyword is a programming error.
 
 import { assert } from '../base/assert.ts'
-import { jsonOf, type Static, type TSchema } from './schema.ts'
+import { anyName, jsonOf, type Static, type TSchema } from './schema.ts'
 
 export function fits<S extends TSchema>(schema: S, value: unknown): value is Static<S> {
   return matches(jsonOf(schema), value)
@@ -67,6 +67,6 @@ function fieldsMatch({ required, properties, patternProperties }: Known, value: 
   for (const [name, field] of Object.entries(properties ?? {})) {
     if (value[name] !== undefined && !matches(field, value[name])) return false
   }
-  const every = patternProperties?.['^.*$']
+  const every = patternProperties?.[anyName]
   return every === undefined || Object.values(value).every(field => matches(every, field))
 }

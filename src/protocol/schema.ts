@@ -15,6 +15,9 @@ const optional = Symbol('optional')
 
 const typeOfLiteral = (value: unknown): string => (value === null ? 'null' : typeof value)
 
+/** Names of a record: any text. typebox's own `^.*$` does not match a line end, and validators remove names that do not match. */
+export const anyName = '^[\\s\\S]*$'
+
 const builders = {
   Object(properties: Record<string, Json>, options?: Options): Json {
     const required = Object.keys(properties).filter(name => !properties[name]![optional])
@@ -22,7 +25,7 @@ const builders = {
   },
   Array: (items: Json, options?: Options): Json => ({ type: 'array', items, ...options }),
   Tuple: (items: Json[], options?: Options): Json => ({ type: 'array', additionalItems: false, items, minItems: items.length, ...options }),
-  Record: (_key: Json, value: Json, options?: Options): Json => ({ type: 'object', patternProperties: { '^.*$': value }, ...options }),
+  Record: (_key: Json, value: Json, options?: Options): Json => ({ type: 'object', patternProperties: { [anyName]: value }, ...options }),
   Union: (anyOf: Json[], options?: Options): Json => ({ anyOf, ...options }),
   Literal: (value: unknown, options?: Options): Json => ({ type: typeOfLiteral(value), const: value, ...options }),
   String: (options?: Options): Json => ({ type: 'string', ...options }),

@@ -21,14 +21,15 @@ const requests: Readonly<Record<string, string>> = {
 const reused: Readonly<Record<string, string>> = { ZLIB: 'compression', BLOBREADER: 'a read of a Blob' }
 const timers: Readonly<Record<string, string>> = { Timeout: 'a timer', Immediate: 'a callback of setImmediate' }
 const streams: Readonly<Record<string, string>> = { TCPWRAP: 'a connection', PIPEWRAP: 'a pipe', UDPWRAP: 'a socket' }
+const processes: Readonly<Record<string, string>> = { PROCESSWRAP: 'a process' }
 const handles: Readonly<Record<string, string>> = {
-  TCPSERVERWRAP: 'a server', PIPESERVERWRAP: 'a server', PROCESSWRAP: 'a process', WORKER: 'a worker thread',
+  TCPSERVERWRAP: 'a server', PIPESERVERWRAP: 'a server', WORKER: 'a worker thread',
   FSEVENTWRAP: 'a watch on files', STATWATCHER: 'a watch on files',
 }
 /** Unreferenced work of these types still calls back while the process runs. */
 const toldWhenUnref = new Set(['Timeout', 'Immediate', 'PROCESSWRAP', 'WORKER', ...Object.keys(streams)])
 const ports = 'MESSAGEPORT'
-const names = { ...requests, ...reused, ...timers, ...streams, ...handles }
+const names = { ...requests, ...reused, ...timers, ...streams, ...processes, ...handles }
 /** Types of Node's asynchronous resources that are tracked. */
 export const trackedTypes: ReadonlySet<string> = new Set([...Object.keys(names), ports])
 /** Maximum number of recorded stacks; later work is reported without its place. */
@@ -129,13 +130,18 @@ function tell(entry: Entry): Omit<StartedWork, 'earlier'> | undefined {
   // A compression stream has a buffer while it works.
   if (!it || it._destroyed === true || (type === 'ZLIB' && (it.buffer === undefined || it.buffer === null))) return undefined
   const unref = it.hasRef?.() === false
-  if (unref && (!toldWhenUnref.has(type) || (type in streams && isIdle(entry, it)))) return undefined
-  const kind = type in requests || type === 'ZLIB' ? 'request' : type in timers ? 'timer' : type in streams ? 'stream' : 'handle'
+  const idle = type in streams && isIdle(entry, it)
+  if (unref && (!toldWhenUnref.has(type) || idle)) return undefined
   const afterMs = type === 'Timeout' ? Math.max(0, it._idleTimeout ?? 0) : 0
-  return { what: names[type]!, kind, afterMs, repeats: typeof it._repeat === 'number', fired, unref, begun }
+  return { what: names[type]!, kind: kindOf(type), afterMs, repeats: typeof it._repeat === 'number', fired, idle, unref, begun }
 }
 
-/** For an unref'd stream, such as a pool's: true if nothing was written after its last read, and nothing was read since `mark`. */
+function kindOf(type: string): StartedWork['kind'] {
+  if (type in requests || type === 'ZLIB') return 'request'
+  return type in timers ? 'timer' : type in streams ? 'stream' : type in processes ? 'process' : 'handle'
+}
+
+/** For a stream, such as a pool's: true if nothing was written after its last read, and nothing was read since `mark`. */
 function isIdle({ fired, answered }: Entry, { bytesWritten }: Resource): boolean {
   return !fired && bytesWritten !== undefined && bytesWritten <= answered
 }

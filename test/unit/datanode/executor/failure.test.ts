@@ -70,6 +70,7 @@ test('the counters of a program are checked, and so is their number', () => {
   expect(random()).toBe(seeded('1').float())
   expect(() => counter('a', Number.NaN)).toThrow('"a" was to be raised by NaN')
   expect(() => counter('', 1)).toThrow('name')
+  expect(() => counter('\ud83d')).toThrow(/the counter "\\ud83d" has half of a surrogate pair/)
   expect(() => { for (let i = 0; i < 1000; i++) counter(`c${i}`) }).toThrow('200 counters')
   expect(Object.keys(context.userCounters())).toHaveLength(200)
 })

@@ -26,7 +26,7 @@ async function waited({
   const from = clock.mono()
   let collected = 0
   const work = left.map((one): StartedWork => ({
-    what: 'it', kind: 'timer', afterMs: 0, repeats: false, fired: false, unref: true, earlier: false, begun: new Error('begun'), ...one,
+    what: 'it', kind: 'timer', afterMs: 0, repeats: false, fired: false, idle: false, unref: true, earlier: false, begun: new Error('begun'), ...one,
   }))
   const started: Started = {
     call: call => call(),
@@ -100,7 +100,7 @@ test('work that runs while an emit can be reached and does not end fails the att
     expect((await waited({ left: [{ ...left, unref: false }], held: true, fires: 20 })).failed)
       .toMatch(/^it that map has started has not ended /)
     expect((await waited({ left: [{ ...left, unref: false, earlier: true }], held: true, fires: 20 })).failed)
-      .toMatch(/^it that the program has started at the top of its module or in an earlier task has not ended /)
+      .toMatch(/^it that the program has started at the top of its module, in setup or in an earlier task has not ended /)
   }
 })
 

@@ -10,7 +10,7 @@ import * as heartbeat from '../../../../src/protocol/heartbeat.ts'
 import * as job from '../../../../src/protocol/job.ts'
 import * as namespace from '../../../../src/protocol/namespace.ts'
 import * as report from '../../../../src/protocol/report.ts'
-import Ours, { type TSchema } from '../../../../src/protocol/schema.ts'
+import Ours, { anyName, type TSchema } from '../../../../src/protocol/schema.ts'
 import * as task from '../../../../src/protocol/task.ts'
 import * as transfer from '../../../../src/protocol/transfer.ts'
 import * as writing from '../../../../src/protocol/writing.ts'
@@ -26,7 +26,7 @@ function everything(Type: typeof Ours): TSchema {
     flag: Type.Boolean(),
     one: Type.Union([Type.Literal('a'), Type.Literal(7), Type.Object({ kind: Type.Literal('b') })]),
     list: Type.Array(Type.Tuple([Type.Number(), Type.String()]), { maxItems: 3 }),
-    map: Type.Record(Type.String({ maxLength: 3 }), Type.Number()),
+    map: Type.Record(Type.String({ pattern: anyName }), Type.Number()),
     any: Type.Optional(Type.Unknown()),
     nothing: Type.Object({}),
     bound: Type.Optional(Type.Union([count, Type.Null()])),
