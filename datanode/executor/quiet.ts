@@ -12,8 +12,9 @@
 //                                                          ignored: a connection that is kept open, a time limit that was not needed
 //
 // Between setup and the first record, and between the last record and teardown, work may still fill what the next function reads
-// (`untilSettled`). Work that ends by itself is waited for, and fails the attempt if it does not end; a connection is waited for until it is
-// idle, and a process that map or reduce has started for 10 s. Threads, long timers and intervals are not: they mostly serve the whole task.
+// (`untilSettled`). Work that ends by itself is waited for, and fails the attempt if it does not end; a connection is waited for until it
+// is idle, and a process that map or reduce has started for 10 s. Threads, long timers and intervals are not: they mostly serve the whole
+// task.
 //
 // Waits are counted by their own sleeps and not by the clock: a process that was paused, or whose event loop the program has blocked, gets
 // the same number of turns to call back.

@@ -1,6 +1,6 @@
 // CSV parser (RFC 4180): fields are separated by delimiters; quoted fields may contain delimiters, newlines and doubled quotes.
 // A quote inside an unquoted field is an ordinary character. Blank lines are no rows. Rows, also invalid ones, end exactly where the
-// scanner of boundary.ts ends them, so that an invalid row never swallows the next one.
+// scanner of boundary.ts ends them, so that every reader of a file finds the same rows.
 
 import { createScanner, type Dialect } from './boundary.ts'
 import { delimiterCode } from './format.ts'
@@ -9,7 +9,8 @@ const newline = 10
 const carriageReturn = 13
 const quote = 34
 
-type OnRow = (fields: string[], fault: string | undefined) => void
+/** `from`, `to`: the row's text with its end. */
+type OnRow = (fields: string[], fault: string | undefined, from: number, to: number) => void
 
 /** Calls `onRow` for each row that is not blank, in order. `text` begins at a row's start and ends at a row's end. */
 export function parseCsv(text: string, { delimiter = ',', rowEnd = '\n' }: Dialect, onRow: OnRow): void {
@@ -22,7 +23,7 @@ function parsePlain(text: string, { delimiter, rowEnd }: { delimiter: string; ro
     const found = text.indexOf(rowEnd, from)
     const next = found < 0 ? text.length : found + 1
     const to = found < 0 ? text.length : beforeReturns(text, from, found, rowEnd)
-    if (to > from) onRow(text.slice(from, to).split(delimiter), undefined)
+    if (to > from) onRow(text.slice(from, to).split(delimiter), undefined, from, next)
     from = next
   }
 }
@@ -31,6 +32,7 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
   const separator = delimiterCode(delimiter)
   const length = text.length
   let i = 0
+  let row = 0
   // Positions of the next row end and delimiter at or after `i`; searched again only when passed.
   let lineEnd = -1
   let comma = -1
@@ -49,7 +51,7 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
         from = close + 2
       }
       if (close < 0) {
-        onRow(fields, 'a quoted field is never closed')
+        onRow(fields, 'a quoted field is never closed', row, length)
         return
       }
       const field = text.slice(i + 1, close)
@@ -63,10 +65,10 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
       }
       const end = endsAt(text, i, rowEnd)
       if (end >= 0) {
-        onRow(fields, fault)
+        onRow(fields, fault, row, end)
         fields = []
         fault = undefined
-        i = end
+        i = row = end
         continue
       }
       fault ??= `after the closing quote of field ${fields.length} stands ${JSON.stringify(text[i])} instead of ${JSON.stringify(delimiter)} or the end of the line`
@@ -84,13 +86,13 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
     const to = lineEnd < length ? beforeReturns(text, i, lineEnd, rowEnd) : lineEnd
     if (to > i || fields.length > 0) {
       fields.push(text.slice(i, to))
-      onRow(fields, fault)
+      onRow(fields, fault, row, Math.min(length, lineEnd + 1))
     }
     fields = []
     fault = undefined
-    i = lineEnd + 1
+    i = row = lineEnd + 1
   }
-  if (fields.length > 0) onRow(fields, fault)
+  if (fields.length > 0) onRow(fields, fault, row, length)
 }
 
 /** The start of the next row if the row ends at `i`, else -1. */
@@ -114,6 +116,19 @@ function beforeReturns(text: string, from: number, end: number, rowEnd: string):
 function indexOrEnd(text: string, wanted: string, from: number): number {
   const found = text.indexOf(wanted, from)
   return found < 0 ? text.length : found
+}
+
+/** The start of the row's second line, if `from` to `to` is a row of several lines; else undefined. */
+export function secondLine(text: string, { rowEnd = '\n' }: Dialect, from: number, to: number): number | undefined {
+  const end = text.indexOf(rowEnd, from) + 1
+  return end > 0 && end < to ? end : undefined
+}
+
+/** Number of lines of the row from `from` to `to`. */
+export function linesIn(text: string, dialect: Dialect, from: number, to: number): number {
+  let lines = 1
+  for (let next = secondLine(text, dialect, from, to); next !== undefined; next = secondLine(text, dialect, next, to)) lines++
+  return lines
 }
 
 /** Start of row `ordinal` (blank lines not counted) in the bytes, which begin with a row. For messages. */
@@ -141,4 +156,15 @@ export function wholeRows(bytes: Buffer, dialect: Dialect, isAll: boolean): numb
   const scanner = createScanner('csv', { ...dialect, atFileStart: false })
   scanner.scan(bytes)
   return Math.max(0, scanner.last)
+}
+
+/** Start of the row with this address: an ordinal in the bytes, then ordinals within what follows the first line of the row before. */
+export function csvRowOffsetIn(bytes: Buffer, dialect: Dialect, address: readonly number[]): number {
+  const rowEnd = dialect.rowEnd === '\r' ? carriageReturn : newline
+  let at = 0
+  address.forEach((ordinal, depth) => {
+    if (depth > 0) at = bytes.indexOf(rowEnd, at) + 1
+    at += csvRowOffset(bytes.subarray(at), dialect, ordinal)
+  })
+  return at
 }

@@ -5,7 +5,7 @@ import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { InputOptions, TextEncoding } from '../base/formats.ts'
 import { asBuffer, type Dialect } from './boundary.ts'
-import { csvRowOffset, parseCsv, wholeRows } from './csv.ts'
+import { csvRowOffsetIn, linesIn, parseCsv, secondLine, wholeRows } from './csv.ts'
 import { recordError, type Batch, type ReadCounters, type RecordRange } from './format.ts'
 import type { Chunk } from './range.ts'
 import { namedSeparator } from './separator.ts'
@@ -50,6 +50,9 @@ function checkHeader(fields: readonly string[], path: string): string[] {
   return names
 }
 
+/** Rows of several lines within rows of several lines that are read again; the lines of a deeper one are all bad. */
+const strayQuotesMax = 100
+
 /** Turns the chunks of one range, in order, into batches. */
 export class RowReader {
   readonly #range: RecordRange
@@ -81,39 +84,46 @@ export class RowReader {
 
   batch(chunk: Chunk): Batch {
     const values: unknown[] = []
-    let ordinal = 0
-    /** Row ordinals of the values; undefined while they equal the indexes. */
-    let ordinals: number[] | undefined
-    const skip = () => { ordinals ??= values.map((_, index) => index) }
-    const text = decode(chunk, this.#range.path, this.#options, this.#counters)
+    /** Addresses of the values' rows (csvRowOffsetIn); undefined while they equal the indexes. */
+    let addresses: number[][] | undefined
+    const skip = () => { addresses ??= values.map((_, index) => [index]) }
     let atSeparatorLine = this.#atFileStart && namedSeparator(chunk.bytes) !== undefined
     this.#atFileStart = false
-    parseCsv(text, this.#dialect, (fields, fault) => {
-      const row = ordinal++
-      if (atSeparatorLine) {
-        atSeparatorLine = false
-        return skip()
-      }
-      if (this.#named && !this.#header) {
-        if (fault) throw this.#fault(chunk, row, fault)
-        this.#header = checkHeader(fields, this.#range.path)
-        skip()
-        return
-      }
-      const problem = fault ?? this.#misfit(fields)
-      if (problem !== undefined) {
-        if (this.#options.badRecords !== 'skip') throw this.#fault(chunk, row, problem)
-        this.#counters.badRecords++
-        skip()
-        return
-      }
-      values.push(this.#header ? named(this.#header, fields) : fields)
-      ordinals?.push(row)
-    })
+    const read = (text: string, within: readonly number[]): void => {
+      let ordinal = 0
+      parseCsv(text, this.#dialect, (fields, fault, from, to) => {
+        const row = ordinal++
+        if (atSeparatorLine) {
+          atSeparatorLine = false
+          return skip()
+        }
+        if (this.#named && !this.#header) {
+          if (fault) throw this.#fault(chunk, [...within, row], fault)
+          this.#header = checkHeader(fields, this.#range.path)
+          return skip()
+        }
+        const problem = fault ?? this.#misfit(fields)
+        if (problem !== undefined) {
+          if (this.#options.badRecords !== 'skip') throw this.#fault(chunk, [...within, row], problem)
+          skip()
+          // A stray quote makes one row of many good ones: only its first line is bad, and the others are read again.
+          const rest = secondLine(text, this.#dialect, from, to)
+          if (rest !== undefined && within.length < strayQuotesMax) {
+            this.#counters.badRecords++
+            return read(text.slice(rest, to), [...within, row])
+          }
+          this.#counters.badRecords += linesIn(text, this.#dialect, from, to)
+          return
+        }
+        values.push(this.#header ? named(this.#header, fields) : fields)
+        addresses?.push([...within, row])
+      })
+    }
+    read(decode(chunk, this.#range.path, this.#options, this.#counters), [])
     return {
       values,
       path: this.#range.path,
-      offset: index => chunk.position + csvRowOffset(chunk.bytes, this.#dialect, ordinals ? ordinals[index]! : index),
+      offset: index => chunk.position + csvRowOffsetIn(chunk.bytes, this.#dialect, addresses ? addresses[index]! : [index]),
     }
   }
 
@@ -122,8 +132,8 @@ export class RowReader {
     return `split by ${JSON.stringify(this.#dialect.delimiter)}, the row has ${fields.length} ${fields.length === 1 ? 'field' : 'fields'}, the header names ${this.#header.length} (if the delimiter is wrong, set it: delimiter in the program's input, or --delimiter of run)`
   }
 
-  #fault(chunk: Chunk, row: number, problem: string): GristmillError {
-    const offset = chunk.position + csvRowOffset(chunk.bytes, this.#dialect, row)
+  #fault(chunk: Chunk, row: readonly number[], problem: string): GristmillError {
+    const offset = chunk.position + csvRowOffsetIn(chunk.bytes, this.#dialect, row)
     return recordError(`${problem}; correct the row, or read with badRecords: "skip"`, { path: this.#range.path, offset })
   }
 }

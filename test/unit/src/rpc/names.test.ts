@@ -31,7 +31,9 @@ test('a record keeps names with line ends and other odd characters, in requests 
   cleanup.push(() => listening.close(0))
   const credentials = new Credentials({ secret, user: 'ann', cluster: 'c1', clock: systemClock, random: systemRandom() })
   const caller = new Caller({ dispatcher: net.dispatcher, credentials, clock: systemClock, random: systemRandom() })
-  const odd = ['a\nb', 'a\rb', '\u2028', '\u2029', '\0', '', ' ', '"', '\\', '😀', '\ufeff', '-', 'toString', '1', '0x1', 'é', 'e\u0301', '\u007f']
+  const odd = [
+    'a\nb', 'a\rb', '\u2028', '\u2029', '\0', '', ' ', '"', '\\', '😀', '\ufeff', '-', 'toString', '1', '0x1', 'é', 'e\u0301', '\u007f',
+  ]
   const values = Object.fromEntries(odd.map((name, index) => [name, index]))
   const reply = await caller.call(listening.address, names, { values })
   expect(reply.values).toEqual(values)
