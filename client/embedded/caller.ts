@@ -3,10 +3,11 @@
 // its request id yields the first reply. The time of a takeover does not count against the call's deadline.
 
 import { abortable } from '../../src/base/abort.ts'
-import { hasCode } from '../../src/base/errors.ts'
+import { codes, hasCode, type GristmillError } from '../../src/base/errors.ts'
 import { address, type Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { backoffMs } from '../../src/base/backoff.ts'
+import { retry } from '../../src/base/retry.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import { Caller, leastTryMs, type CallOptions, type CallerOptions } from '../../src/rpc/call.ts'
 import type { Embedded } from './embedded.ts'
@@ -34,12 +35,15 @@ export class EmbeddedCaller extends Caller {
   override async call<M extends Message>(to: Address, message: M, request: RequestOf<M>, options: CallOptions = {}): Promise<ReplyOf<M>> {
     if (to !== embeddedNamenode) return super.call(to, message, request, options)
     const { clock, random } = this.#options
-    const { signal, retry = true } = options
+    const { signal, retry: repeat = true } = options
     const repeatable = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
     const usual = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
-    let until = clock.mono() + Math.max(usual, retry ? takeOverMs : 0)
+    let until = clock.mono() + Math.max(usual, repeat ? takeOverMs : 0)
     const leastMs = leastTryMs(usual)
-    for (let attempt = 1; ; attempt++) {
+    /** Pause before the next try; undefined if the failure is final, as one of the embedded cluster itself is. */
+    let pauseMs: number | undefined
+    return retry(async attempt => {
+      pauseMs = undefined
       const from = clock.mono()
       // Both promises are shared by all calls and take no signal.
       const current = await abortable(this.#embedded.address(), signal)
@@ -52,17 +56,20 @@ export class EmbeddedCaller extends Caller {
           retry: false,
         })
       } catch (error) {
-        const gone = hasCode(error, 'UNAVAILABLE', 'OUTCOME_UNKNOWN')
-        const later = hasCode(error, 'OVERLOADED', 'SAFE_MODE') && error.details['final'] !== true
-        if (!retry || !repeatable || !(gone || later) || signal?.aborted) throw error
+        const { code, details } = error as GristmillError
+        // Also if this call is not repeated: the next one looks for the owner again, which may be another process by now.
+        if (hasCode(error, 'UNAVAILABLE', 'TIMEOUT', 'OUTCOME_UNKNOWN')) this.#embedded.lost(current)
+        const resent = codes[code].resent || code === 'OUTCOME_UNKNOWN'
+        // A TIMEOUT has used up the time of the call.
+        if (!repeat || !repeatable || !resent || code === 'TIMEOUT' || details['final'] === true || signal?.aborted) throw error
         const pause = backoffMs(attempt, backoff, random)
         if (clock.mono() + pause + leastMs >= until) throw error
-        if (gone) this.#embedded.lost(current)
         // SAFE_MODE: the namenode waits for its datanode, which is started on demand. If the datanode cannot start, waiting is
         // useless.
-        if (hasCode(error, 'SAFE_MODE')) await abortable(this.#embedded.ready(), signal)
-        await abortable(clock.sleep(pause, signal), signal)
+        if (code === 'SAFE_MODE') await abortable(this.#embedded.ready(), signal)
+        pauseMs = pause
+        throw error
       }
-    }
+    }, { clock, signal, pauseMs: () => pauseMs!, again: () => pauseMs !== undefined })
   }
 }

@@ -5,6 +5,7 @@
 import { asError } from '../../src/base/errors.ts'
 import type { Address, AttemptId, NodeId } from '../../src/base/ids.ts'
 import { backoffMs } from '../../src/base/backoff.ts'
+import { retry } from '../../src/base/retry.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
@@ -64,33 +65,33 @@ export class Reporter {
     const { signal } = this.#stopping
     let report = boundedOutcome(outcome)
     let refused = false
+    let pauseMs = 0
     this.#unacknowledged.set(attempt, report)
-    try {
-      for (let tries = 1; !signal.aborted; tries++) {
-        try {
-          const { committed } = await caller().call(namenode, finished, { node, attempt, outcome: report }, { signal, peer: 'namenode' })
-          return committed
-        } catch (thrown) {
-          const error = asError(thrown)
-          if (signal.aborted) break
-          if (!error.retryable && error.code !== 'OUTCOME_UNKNOWN') {
-            log.error('the namenode refuses the report of an attempt', { error, attempt })
-            if (refused) return false
-            refused = true
-            report = boundedOutcome(
-              failed(
-                'system',
-                `the namenode refused the report of this attempt, which was "${report.kind}" (${error.code}: ${error.message})`,
-              ),
-            )
-            this.#unacknowledged.set(attempt, report)
-            continue
-          }
-          if (tries === 1) log.warn('the end of an attempt could not be reported to the namenode; trying again', { error, attempt })
-        }
-        await clock.sleep(backoffMs(tries, backoff, random), signal).catch(() => {})
+    /** False if the report is refused for the second time; a refused one is replaced by a failure first. */
+    const again = (thrown: unknown, tries: number): boolean => {
+      const error = asError(thrown)
+      pauseMs = error.repeatable ? backoffMs(tries, backoff, random) : 0
+      if (error.repeatable) {
+        if (tries === 1) log.warn('the end of an attempt could not be reported to the namenode; trying again', { error, attempt })
+        return true
       }
-      return false
+      log.error('the namenode refuses the report of an attempt', { error, attempt })
+      if (refused) return false
+      refused = true
+      report = boundedOutcome(
+        failed('system', `the namenode refused the report of this attempt, which was "${report.kind}" (${error.code}: ${error.message})`),
+      )
+      this.#unacknowledged.set(attempt, report)
+      return true
+    }
+    try {
+      const { committed } = await retry(
+        () => caller().call(namenode, finished, { node, attempt, outcome: report }, { signal, peer: 'namenode' }),
+        { clock, signal, pauseMs: () => pauseMs, again },
+      )
+      return committed
+    } catch {
+      return false // refused twice, or this node stops
     } finally {
       this.#unacknowledged.delete(attempt)
     }

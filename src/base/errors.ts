@@ -101,6 +101,8 @@ export class GristmillError extends Error {
 
   get status(): number { return codes[this.code].status }
   get retryable(): boolean { return codes[this.code].retryable }
+  /** True if a request whose repeat is harmless may be sent again: as `retryable`, and after a lost reply. */
+  get repeatable(): boolean { return this.retryable || this.code === 'OUTCOME_UNKNOWN' }
   get exitCode(): number { return codes[this.code].exit }
 }
 

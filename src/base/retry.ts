@@ -1,7 +1,8 @@
 // Repeats work that may succeed later: until it succeeds, a failure is final, the tries or the time are used up, or the signal aborts.
-// A call to a server has retries of its own (src/rpc/call.ts), which also know whether a request was sent.
+// A call to a server is repeated by src/rpc/call.ts already, which knows whether a request was sent.
 
 import { abortable, abortError } from './abort.ts'
+import { hasCode } from './errors.ts'
 
 export interface RetryOptions {
   /** The part of the Clock port used here; the base does not import ports. */
@@ -26,7 +27,11 @@ export async function retry<T>(
     try {
       return await work(attempt)
     } catch (error) {
-      if (signal?.aborted) throw abortError(signal)
+      if (signal?.aborted) {
+        const aborted = abortError(signal)
+        // The work's own error of the abort may say more: whether its request was sent.
+        throw hasCode(error, aborted.code) ? error : aborted
+      }
       if (attempt >= attemptsMax || clock.mono() > untilMs || !again(error, attempt)) throw error
     }
     const ms = typeof pauseMs === 'number' ? pauseMs : pauseMs(attempt)

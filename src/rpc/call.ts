@@ -11,6 +11,7 @@ import type { Address } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import { version } from '../base/version.ts'
 import { backoffMs, type Backoff } from '../base/backoff.ts'
+import { retry } from '../base/retry.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import type { Message, ReplyOf, RequestOf } from '../protocol/message.ts'
@@ -104,35 +105,31 @@ export class Caller {
   }
 
   async call<M extends Message>(address: Address, message: M, request: RequestOf<M>, options: CallOptions = {}): Promise<ReplyOf<M>> {
-    const { signal, retry = true, peer = 'server' } = options
+    const { signal, retry: repeat = true, peer = 'server' } = options
     if (signal?.aborted) throw abortError(signal)
     const timeoutMs = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
     const leastMs = leastTryMs(timeoutMs)
     let until = this.#clock.mono() + timeoutMs
     const repeatable = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
     const call: Call = { address, message, body: JSON.stringify(request), peer, repeatable, unknown: false, onSent: options.onSent }
-    for (let attempt = 1; ; attempt++) {
-      let failure: GristmillError
-      try {
-        return await this.#once(call, Math.min(until - this.#clock.mono(), options.tryMs ?? timeoutMs), signal) as ReplyOf<M>
-      } catch (error) {
-        failure = error as GristmillError
-      }
-      const pause = backoffMs(attempt, backoff, this.#random)
-      const waits = this.#patient && failure.code === 'SAFE_MODE' && retry && call.repeatable
-      if (waits) until = this.#clock.mono() + pause + timeoutMs
+    let attempts = 0
+    let pauseMs = 0
+    const again = (error: unknown): boolean => {
+      const { code, details } = error as GristmillError
+      pauseMs = backoffMs(attempts, backoff, this.#random)
+      const waits = this.#patient && code === 'SAFE_MODE' && repeat && repeatable
+      if (waits) until = this.#clock.mono() + pauseMs + timeoutMs
       // A server marks an error as final if a retry would not change it.
-      const again =
-        retry
-        && codes[failure.code].resent
-        && (waits || failure.details['final'] !== true)
-        && (call.repeatable || !call.unknown)
-      if (!again || signal?.aborted || this.#clock.mono() + pause + leastMs >= until) throw verdict(call, failure, attempt)
-      try {
-        await this.#clock.sleep(pause, signal)
-      } catch {
-        throw verdict(call, abortError(signal!), attempt)
-      }
+      return repeat && codes[code].resent && (waits || details['final'] !== true) && (repeatable || !call.unknown)
+        && this.#clock.mono() + pauseMs + leastMs < until
+    }
+    try {
+      return await retry(attempt => {
+        attempts = attempt
+        return this.#once(call, Math.min(until - this.#clock.mono(), options.tryMs ?? timeoutMs), signal)
+      }, { clock: this.#clock, signal, pauseMs: () => pauseMs, again }) as ReplyOf<M>
+    } catch (error) {
+      throw verdict(call, error as GristmillError, attempts)
     }
   }
 
