@@ -1,5 +1,5 @@
 // Statements of docs/security.md that can be tested from outside, in the order of the page. The tests of each sentence are listed in
-// test/tidy/security.test.ts.
+// test/tidy/security.test.ts. One file although long: all sentences are tested on one cluster of real processes, which starts once.
 
 import { spawnSync } from 'node:child_process'
 import { chmod, mkdir as mkdirLocal, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
