@@ -31,7 +31,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   'On other addresses requests are signed': [
     ['unit/src/rpc/auth.test.ts', 'is refused when any part of it is changed'],
     ['unit/src/rpc/auth.test.ts', 'cannot be replayed at any moment'],
-    ['unit/src/rpc/serve.test.ts', 'a signed request with another body'],
+    ['unit/src/rpc/strangers.test.ts', 'a signed request with another body'],
   ],
   'The target server is not part of the signature': [
     ['unit/src/rpc/auth.test.ts', 'a recorded request is taken once by each server that has not seen it'],
@@ -46,8 +46,8 @@ const proofs: Readonly<Record<string, Proof>> = {
   ],
   'They contain numbers, directories of storages': [[seen, 'what is open tells no names of files and no contents']],
   'They cost little': [
-    ['unit/src/rpc/serve.test.ts', 'metrics are put together once a second'],
-    ['unit/src/rpc/serve.test.ts', 'a stranger is answered as often as it waits for its answers'],
+    ['unit/src/rpc/strangers.test.ts', 'metrics are put together once a second'],
+    ['unit/src/rpc/strangers.test.ts', 'a stranger is answered as often as it waits for its answers'],
   ],
   'On a wire, reading or writing a block takes a token': [
     ['unit/src/rpc/token.test.ts', 'a token allows exactly its mode on its block'],
@@ -70,7 +70,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   "Commands carry the namenode's epoch": [
     ['unit/datanode/heartbeat/epoch.test.ts', 'a position behind the stored one is refused'],
     ['unit/namenode/nodes/succession.test.ts', 'an old copy that is started without a recovery serves nobody'],
-    ['unit/namenode/nodes/succession.test.ts', 'of two copies that were both started'],
+    ['unit/namenode/nodes/behind.test.ts', 'of two copies that were both started'],
     ['unit/namenode/nodes/succession.test.ts', 'a copy that was made within the last epoch'],
   ],
   'Owner, group and mode are kept and enforced': [[seen, 'owner, group and mode are enforced for every user']],
@@ -113,7 +113,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   'An endless loop, an exit, a crash': [
     [misbehaviour, 'a loop that never ends is ended by its time limit'],
     [misbehaviour, 'a program that ends its process'], [misbehaviour, 'process, which %s'], [misbehaviour, 'a heap that overflows'],
-    [misbehaviour, 'After each misbehaviour the next task runs'],
+    ['unit/datanode/executor/misbehaviourkit.ts', 'After each misbehaviour the next task runs'],
   ],
   "Node's own permissions let a task write only": [
     [seen, 'permissions let a task write to its scratch, and to what all tasks of the node share'],

@@ -1,14 +1,11 @@
-// Output paths of jobs: refusals at submit, leftovers of a replaced output, and a job that has computed everything and cannot publish
-// it.
+// Output paths of jobs: refusals at submit, leftovers of a replaced output, and a job that has computed everything and cannot publish it.
 
 import { expect, test } from 'vitest'
 import type { Mutation } from '../../../../../namenode/journal/operation.ts'
 import { allMutations } from '../../../../../namenode/mutations.ts'
-import { JournalJobStore } from '../../../../../namenode/jobs/store/store.ts'
-import type { KeptBounds } from '../../../../../namenode/jobs/store/jobindex.ts'
 import { checkSpec } from '../../../../../namenode/jobs/spec.ts'
 import { publishKept as publishKeptMutation } from '../../../../../namenode/jobs/store/mutations.ts'
-import { mkdir, remove, setAttributes, touch } from '../../../../../namenode/namespace/names.ts'
+import { mkdir, setAttributes, touch } from '../../../../../namenode/namespace/names.ts'
 import { stat } from '../../../../../namenode/namespace/read.ts'
 import { usageAt } from '../../../../../namenode/namespace/usage.ts'
 import { attributesOf } from '../../../../../namenode/namespace/attributes.ts'
@@ -19,48 +16,12 @@ import { discard, restore } from '../../../../../namenode/trash/mutations.ts'
 import { complete, create } from '../../../../../namenode/writing/mutations.ts'
 import { setAttribute } from '../../../../../namenode/xattrs/mutations.ts'
 import { requestId, type JobId } from '../../../../../src/base/ids.ts'
-import { limits } from '../../../../../src/base/limits.ts'
 import { MiB } from '../../../../../src/base/units.ts'
 import type { JobSpec } from '../../../../../src/protocol/job.ts'
 import { as, limitUsage, replayed, root } from '../../kit.ts'
 import { mapOnly, names, open, over, runTask, submit, write } from '../store/storekit.ts'
 import { specOf } from '../scheduler/kit.ts'
-
-type Opened = Awaited<ReturnType<typeof open>>
-const ann = as('ann')
-let requests = 0
-
-/** A job that has computed everything, and is about to publish. */
-async function computed({ bench, store }: Opened, spec: JobSpec): Promise<JobId> {
-  const job = await submit(store, spec)
-  for (const task of [0, 1]) expect(await runTask(bench, store, job, task)).toBeUndefined()
-  return job
-}
-
-async function published(opened: Opened, spec: JobSpec): Promise<JobId> {
-  const job = await computed(opened, spec)
-  expect(await opened.store.publish(job, over(opened.store, job, 'succeeded'))).toBeUndefined()
-  return job
-}
-
-/** Makes publishing fail; the job ends as the scheduler ends it. */
-async function unpublished(opened: Opened, spec: JobSpec, spoil: () => Promise<unknown>, bytes = 10): Promise<JobId> {
-  const { store } = opened
-  const job = await computed(opened, spec)
-  await spoil()
-  const failure = await store.publish(job, over(store, job, 'succeeded'))
-  expect(failure).toBeDefined()
-  await store.finish(job, { ...over(store, job, 'failed'), failure: failure! }, undefined, { bytes })
-  return job
-}
-
-const publishKept = (
-  { store }: Opened, job: JobId, path: string,
-  more: { overwrite?: boolean; force?: boolean; user?: string } = {},
-): Promise<void> => {
-  const { user = 'ann', overwrite = false, ...rest } = more
-  return store.publishKept({ requestId: requestId(`p:${++requests}`), actor: as(user), job, output: { path, overwrite, ...rest } })
-}
+import { ann, computed, nextId, published, unpublished } from './publishkit.ts'
 
 test('only the output of a job is replaced: not other files, not one with directories in it, unless that is forced', async () => {
   const opened = await open()
@@ -233,184 +194,6 @@ test('parameters that could not travel with every task are refused', () => {
   )
 })
 
-test('a job that cannot publish what it has computed keeps it, and publishes it elsewhere', async () => {
-  const opened = await open()
-  const { bench, store } = opened
-  const spec = { ...mapOnly('/later'), inputs: ['/in'] }
-  const job = await unpublished(opened, spec, () => write(bench, '/later/file'))
-  const { status } = store.head(job)!
-  const untilMs = bench.journal.nowMs() + limits.unpublishedKeepMs
-  expect(status).toMatchObject({
-    state: 'failed', kept: { untilMs },
-    failure: { code: 'EEXIST', message: expect.stringContaining(`gristmill job publish ${job} --output PATH`) },
-  })
-  await store.tidy()
-  expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${job}`])
-  expect(names(bench, `/.gristmill/jobs/${job}`)).toEqual([`/.gristmill/jobs/${job}/output`]) // without files of losing attempts
-  // The usual conditions apply, and a refused request loses nothing.
-  await expect(publishKept(opened, job, '/later')).rejects.toMatchObject({ code: 'EEXIST' })
-  await expect(publishKept(opened, job, '/in/side')).rejects.toMatchObject({ code: 'EINVAL' })
-  await expect(publishKept(opened, job, '/mine', { user: 'bob' })).rejects.toMatchObject({ code: 'EACCES' })
-  const other = await submit(store, mapOnly('/reserved'))
-  await expect(publishKept(opened, job, '/reserved')).rejects.toMatchObject({ code: 'EBUSY' })
-  await publishKept(opened, job, '/else/where')
-  expect(names(bench, '/else/where')).toEqual(['/else/where/_SUCCESS', '/else/where/part-0', '/else/where/part-1'])
-  expect(stat(bench.journal.view, root, '/else/where/_SUCCESS').owner).toBe('ann')
-  const after = store.head(job)!
-  expect(after.status).toMatchObject({ state: 'succeeded', output: '/else/where', version: status.version + 1 })
-  expect([after.kept, after.status.kept, after.status.failure]).toEqual([undefined, undefined, undefined])
-  expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${other}`])
-  await expect(publishKept(opened, job, '/again')).rejects.toMatchObject({
-    code: 'EINVAL',
-    message: expect.stringContaining('its output is /else/where already'),
-  })
-  await replayed(bench)
-})
-
-test('what is kept is there after a restart, for a week, and is not published twice by one request', async () => {
-  const first = await open()
-  const job = await unpublished(first, mapOnly('/later'), () => write(first.bench, '/later/file'))
-  const gone = await unpublished(first, mapOnly('/later2'), () => write(first.bench, '/later2/file'))
-  const opened = await open(first.bench)
-  const { bench, store } = opened
-  const asked = { requestId: requestId('twice:1'), actor: ann, job, output: { path: '/out', overwrite: false } }
-  await store.publishKept(asked)
-  await store.publishKept(asked)
-  bench.clock.pass(limits.unpublishedKeepMs - 1)
-  await store.tidy()
-  expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${gone}`])
-  bench.clock.pass(1)
-  await store.tidy()
-  expect(names(bench, '/.gristmill/jobs')).toEqual([])
-  expect(store.head(gone)!.status.kept).toBeUndefined()
-  await expect(publishKept(opened, gone, '/out2')).rejects.toMatchObject({
-    code: 'EINVAL', message: expect.stringContaining('run it again'),
-  })
-  await expect(publishKept(opened, 'job-99' as JobId, '/out2')).rejects.toMatchObject({ code: 'ENOENT' })
-})
-
-test('what is kept and has been removed by the superuser is kept no longer, and the job is forgotten in time as others are', async () => {
-  const opened = await open()
-  const { bench, store } = opened
-  const [lost, there] = [
-    await unpublished(opened, mapOnly('/a'), () => write(bench, '/a/file')),
-    await unpublished(opened, mapOnly('/b'), () => write(bench, '/b/file')),
-  ]
-  await bench.do(remove, { path: `/.gristmill/jobs/${lost}`, recursive: true, nowMs: 1, ...root })
-  await store.tidy()
-  const told = (job: JobId): unknown => [
-    store.head(job)!.kept !== undefined, store.head(job)!.status.kept !== undefined,
-    store.head(job)!.status.failure!.message.endsWith('not kept any more'),
-  ]
-  expect([told(lost), told(there)]).toEqual([[false, false, true], [true, true, false]])
-  await expect(publishKept(opened, lost, '/out')).rejects.toMatchObject({
-    code: 'EINVAL', message: expect.stringContaining('run it again'),
-  })
-  expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${there}`])
-  await replayed(bench)
-})
-
-test('where no outputs may be kept, the failure says only why the job could not be published', async () => {
-  const { bench } = await open()
-  const store = new JournalJobStore({ journal: bench.journal, clock: bench.clock, kept: { outputs: 0 } })
-  const job = await unpublished({ bench, store }, mapOnly('/a'), () => write(bench, '/a/file'))
-  const head = store.head(job)!
-  expect([head.kept, head.status.kept]).toEqual([undefined, undefined])
-  expect(head.status.failure!.message).toMatch(/\/a/)
-  expect(head.status.failure!.message).not.toMatch(/kept|job publish/)
-  expect(names(bench, '/.gristmill/jobs')).toEqual([])
-})
-
-test('kept output can be dropped by its owner, and the reason of the failure then says that nothing is kept', async () => {
-  const opened = await open()
-  const { bench, store } = opened
-  const job = await unpublished(opened, { ...mapOnly('/later'), patterns: ['/in/*.csv'] }, () => write(bench, '/later/file'))
-  const before = store.head(job)!.status
-  expect(before).toMatchObject({
-    kept: { bytes: 10, format: 'text', patterns: ['/in/*.csv'] },
-    failure: { message: expect.stringContaining(`gristmill job drop ${job}`) },
-  })
-  const drop = (user: string, id = job) =>
-    store.dropKept({ requestId: requestId(`d:${++requests}`), actor: { user, root: false }, job: id })
-  await expect(drop('bob')).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('may drop it') })
-  await expect(drop('ann', 'job-99' as JobId)).rejects.toMatchObject({ code: 'ENOENT' })
-  await store.dropKept({ requestId: requestId('twice:drop'), actor: ann, job })
-  await store.dropKept({ requestId: requestId('twice:drop'), actor: ann, job })
-  const after = store.head(job)!
-  expect([after.kept, after.status.kept]).toEqual([undefined, undefined])
-  expect(after.status.version).toBe(before.version + 1)
-  expect(after.status.failure!.message).toBe(
-    before.failure!.message.replace(/; what the job has computed.*$/, '; what the job had computed is not kept any more'),
-  )
-  expect(names(bench, '/.gristmill/jobs')).toEqual([])
-  await expect(drop('ann')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('nothing to drop') })
-  await expect(publishKept(opened, job, '/out')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('dropped') })
-  await replayed(bench)
-})
-
-test('kept outputs are bounded in number and in bytes: the oldest are deleted, and the newest stays whatever its size', async () => {
-  const keep = async (kept: KeptBounds, bytes: readonly number[], restart = false): Promise<string[]> => {
-    let { bench } = await open()
-    let store = new JournalJobStore({ journal: bench.journal, clock: bench.clock, kept })
-    for (const [i, own] of bytes.entries()) await unpublished({ bench, store }, mapOnly(`/o${i}`), () => write(bench, `/o${i}/file`), own)
-    if (restart) {
-      ({ bench } = await open(bench))
-      store = new JournalJobStore({ journal: bench.journal, clock: bench.clock, kept })
-    }
-    await store.tidy()
-    const left = names(bench, '/.gristmill/jobs').map(path => path.slice('/.gristmill/jobs/'.length))
-    for (const { head } of store.newest()) expect(head.kept !== undefined, head.status.job).toBe(left.includes(head.status.job))
-    return left
-  }
-  expect(await keep({ outputs: 2 }, [5, 5, 5])).toEqual(['job-2', 'job-3'])
-  expect(await keep({ outputs: 2 }, [5, 5, 5], true)).toEqual(['job-2', 'job-3'])
-  expect(await keep({ outputs: 0 }, [5, 5])).toEqual([])
-  expect(await keep({ bytes: 100 }, [50, 50, 50])).toEqual(['job-2', 'job-3'])
-  expect(await keep({ bytes: 100 }, [50, 200])).toEqual(['job-2'])
-  expect(await keep({}, [50, 200])).toEqual(['job-1', 'job-2'])
-})
-
-test('the heads of jobs are read once, not again for each job that ends', async () => {
-  const opened = await open()
-  const { bench, store } = opened
-  for (let i = 0; i < 5; i++) await published(opened, mapOnly(`/out${i}`))
-  await store.tidy()
-  const { view } = bench.journal
-  let ranges = 0
-  const range = view.range.bind(view)
-  view.range = (table, bounds) => {
-    if (table === 'jobs') ranges++
-    return range(table, bounds)
-  }
-  const job = await computed(opened, mapOnly('/again'))
-  await store.publish(job, over(store, job, 'succeeded'))
-  await store.tidy()
-  expect(ranges).toBe(0)
-})
-
-test('a job whose staging has been removed by hand keeps nothing, and says nothing else', async () => {
-  const opened = await open()
-  const { bench, store } = opened
-  const { remove } = await import('../../../../../namenode/namespace/names.ts')
-  const job = await unpublished(opened, mapOnly('/out'), async () =>
-    bench.do(remove, { path: `/.gristmill/jobs/job-1`, recursive: true, ...ann }),
-  )
-  expect(store.head(job)!.kept).toBeUndefined()
-  expect(store.head(job)!.status.failure!.message).not.toContain('job publish')
-})
-
-test('a file that its user has laid down beside the parts as _SUCCESS is not counted twice', async () => {
-  const opened = await open()
-  const { bench, store } = opened
-  const job = await computed(opened, mapOnly('/out'))
-  await write(bench, `/.gristmill/jobs/${job}/output/_SUCCESS`)
-  const before = bench.journal.view.counters.files
-  expect(await store.publish(job, over(store, job, 'succeeded'))).toBeUndefined()
-  const { sweep } = await import('../../../../../namenode/namespace/sweep.ts')
-  await bench.journal.submit(sweep, { limit: 1000 })
-  expect(bench.journal.view.counters.files).toBe(before)
-})
-
 test('a writer whose directory was replaced by an output is told so, and writes nothing into the trash', async () => {
   const opened = await open()
   const { bench } = opened
@@ -435,7 +218,7 @@ test('operations of earlier versions are accepted as they were: two jobs of one 
   const { bench, store } = await open()
   const former = (kind: string) => allMutations.find(each => each.kind === kind) as unknown as Mutation<object, unknown>
   const begin = (spec: JobSpec) =>
-    bench.journal.submit(former('job.submit'), { requestId: requestId(`f:${++requests}`), actor: ann, spec, nowMs: 1 }) as Promise<JobId>
+    bench.journal.submit(former('job.submit'), { requestId: nextId(), actor: ann, spec, nowMs: 1 }) as Promise<JobId>
   await write(bench, '/old/mine')
   const [job, same] = [await begin(mapOnly('/old', true)), await begin(mapOnly('/old', true))]
   for (const task of [0, 1]) await runTask(bench, store, job, task)
@@ -448,4 +231,34 @@ test('operations of earlier versions are accepted as they were: two jobs of one 
   await bench.journal.submit(former('writing.complete'), { lease, blocks: [], nowMs: 4, ...ann })
   expect(names(bench, `/.gristmill/trash/ann/${item}/d`)).toHaveLength(1)
   await replayed(bench)
+})
+
+test('the heads of jobs are read once, not again for each job that ends', async () => {
+  const opened = await open()
+  const { bench, store } = opened
+  for (let i = 0; i < 5; i++) await published(opened, mapOnly(`/out${i}`))
+  await store.tidy()
+  const { view } = bench.journal
+  let ranges = 0
+  const range = view.range.bind(view)
+  view.range = (table, bounds) => {
+    if (table === 'jobs') ranges++
+    return range(table, bounds)
+  }
+  const job = await computed(opened, mapOnly('/again'))
+  await store.publish(job, over(store, job, 'succeeded'))
+  await store.tidy()
+  expect(ranges).toBe(0)
+})
+
+test('a file that its user has laid down beside the parts as _SUCCESS is not counted twice', async () => {
+  const opened = await open()
+  const { bench, store } = opened
+  const job = await computed(opened, mapOnly('/out'))
+  await write(bench, `/.gristmill/jobs/${job}/output/_SUCCESS`)
+  const before = bench.journal.view.counters.files
+  expect(await store.publish(job, over(store, job, 'succeeded'))).toBeUndefined()
+  const { sweep } = await import('../../../../../namenode/namespace/sweep.ts')
+  await bench.journal.submit(sweep, { limit: 1000 })
+  expect(bench.journal.view.counters.files).toBe(before)
 })
