@@ -160,12 +160,12 @@ export class Datanode {
     const { clock, disk, failpoints } = this.#world
     const homes = this.#homes
     // Before the store is open, disk errors of the fence are dropped: the scan of the blocks runs into the same errors.
-    let refused = (_dir: string, _error: unknown): void => {}
+    let opened: BlockStore | undefined
     const fence = (this.#fence = await EpochFence.open(
       disk, homes.all.map(({ dir }) => dir),
-      { clock, refused: (dir, error) => refused(dir, error) },
+      { clock, refused: (dir, error) => opened?.refused(dir, error) },
     ))
-    const store = await BlockStore.open({
+    const store = opened = await BlockStore.open({
       disk, clock, log, failpoints, trashKeepMs: this.#times.blockTrashKeepMs,
       dirs: homes.all.map(({ dir, id }) => ({ dir, id: storageId(id) })),
       unusable: homes.unusable,
@@ -183,7 +183,6 @@ export class Datanode {
         },
       },
     })
-    refused = (dir, error) => store.refused(dir, error)
     return { store, fence }
   }
 

@@ -15,12 +15,12 @@ interface ChangeBatch {
 
 export class Changes {
   readonly #waiting = new Map<BlockId, Change>()
-  #onChange: () => void = () => {}
+  #next: PromiseWithResolvers<void> | undefined
 
   get size(): number { return this.#waiting.size }
 
-  /** Called after each new change. */
-  set onChange(callback: () => void) { this.#onChange = callback }
+  /** Resolves at the next change. */
+  next(): Promise<void> { return (this.#next ??= Promise.withResolvers<void>()).promise }
 
   added(replica: Replica): void { this.#put(replica.id, { kind: 'added', replica }) }
   removed(id: BlockId): void { this.#put(id, { kind: 'removed' }) }
@@ -51,6 +51,7 @@ export class Changes {
   #put(id: BlockId, change: Change): void {
     this.#waiting.delete(id) // moves the block to the end: the order is that of the newest change
     this.#waiting.set(id, change)
-    this.#onChange()
+    this.#next?.resolve()
+    this.#next = undefined
   }
 }

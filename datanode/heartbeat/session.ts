@@ -89,15 +89,12 @@ export class Session {
 
   /** Runs until the session ends or `signal` aborts; throws the reason. */
   async run(signal: AbortSignal): Promise<never> {
-    const { changes } = this.#tools
     const stop = (): void => this.#end(signal.reason)
     if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })
-    changes.onChange = () => this.#wakeReports()
     const loops = [this.#beats(), this.#reports(), this.#orders()].map(loop => loop.catch((error: unknown) => this.#end(error)))
     await Promise.all(loops)
     signal.removeEventListener('abort', stop)
-    changes.onChange = () => {}
     throw this.#ending.signal.reason
   }
 
@@ -203,6 +200,7 @@ export class Session {
           if (signal.aborted) return onAbort()
           signal.addEventListener('abort', onAbort, { once: true })
           this.#wakeReports = () => { signal.removeEventListener('abort', onAbort); resolve() }
+          void changes.next().then(() => this.#wakeReports())
         })
         this.#wakeReports = () => {}
         await clock.yield() // changes of one turn go into one report
