@@ -14,7 +14,7 @@ import { counting } from '../../../namenode/quotas/counter.ts'
 import { setQuota } from '../../../namenode/quotas/mutations.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import type { GristmillError } from '../../../src/base/errors.ts'
-import type { BlockId } from '../../../src/base/ids.ts'
+import { requestId, type BlockId, type RequestId } from '../../../src/base/ids.ts'
 import type { RecountDifference } from '../../../src/protocol/safety.ts'
 import { silent } from '../../../src/ports/log.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
@@ -74,6 +74,10 @@ export async function replayed(bench: Bench): Promise<void> {
   const again = await openBench({ disk: bench.disk.cut(), fresh: false })
   expect(again.store.dump()).toBe(bench.store.dump())
 }
+
+let requests = 0
+/** Part of a request: an id that no other request has. */
+export const ask = (): { requestId: RequestId } => ({ requestId: requestId(`test:${++requests}`) })
 
 /** Request for an empty file. */
 export const file = (path: string, actor = root) => ({ path, replication: 1, blockBytes: 4096, ...actor })

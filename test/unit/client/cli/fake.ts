@@ -124,6 +124,13 @@ export class FakeMill {
   mode(path: string): string { return this.#get(path).status.mode.toString(8) }
 }
 
+/** A cluster with some files and directories: logs, a hidden name, an empty directory, an empty file. */
+export const someFiles = (): FakeMill =>
+  new FakeMill({
+    '/logs/a.log': 'one\ntwo\nthree\n', '/logs/b.log': 'no newline at the end', '/logs/.hidden': 'x', '/logs/deep/c.txt': 'c\n',
+    '/empty': {}, '/zero.bin': '',
+  })
+
 export interface Seen { code: number | 'interrupted'; out: string; err: string; mill: FakeMill }
 
 export interface Given {

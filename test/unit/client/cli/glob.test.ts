@@ -3,18 +3,12 @@
 
 import { expect, test } from 'vitest'
 import { expandGlob, type Tree } from '../../../../client/cli/glob.ts'
-import { FakeMill, runFake } from './fake.ts'
-
-const files = () =>
-  new FakeMill({
-    '/logs/a.log': 'one\ntwo\nthree\n', '/logs/b.log': 'no newline at the end', '/logs/.hidden': 'x', '/logs/deep/c.txt': 'c\n',
-    '/empty': {}, '/zero.bin': '',
-  })
+import { runFake, someFiles } from './fake.ts'
 
 test('globs are expanded in the cluster, and one without a match is an error', async () => {
-  expect((await runFake(files(), ['cat', '/logs/*.log'])).out).toBe('one\ntwo\nthree\nno newline at the end')
-  expect((await runFake(files(), ['cat', '/logs/{a.log,deep/c.txt}'])).out).toBe('one\ntwo\nthree\nc\n')
-  const seen = await runFake(files(), ['ls', '/logs/*.csv'])
+  expect((await runFake(someFiles(), ['cat', '/logs/*.log'])).out).toBe('one\ntwo\nthree\nno newline at the end')
+  expect((await runFake(someFiles(), ['cat', '/logs/{a.log,deep/c.txt}'])).out).toBe('one\ntwo\nthree\nc\n')
+  const seen = await runFake(someFiles(), ['ls', '/logs/*.csv'])
   expect([seen.code, seen.err]).toEqual([1, 'gristmill: ls: /logs/*.csv: no such file or directory\n'])
 })
 

@@ -4,16 +4,10 @@ import { expect, test } from 'vitest'
 import { GristmillError, type ErrorCode } from '../../../../src/base/errors.ts'
 import type { FileStatus } from '../../../../src/protocol/namespace.ts'
 import { commandNames } from '../../../../client/cli/catalog.ts'
-import { FakeMill, runFake } from './fake.ts'
-
-const files = () =>
-  new FakeMill({
-    '/logs/a.log': 'one\ntwo\nthree\n', '/logs/b.log': 'no newline at the end', '/logs/.hidden': 'x', '/logs/deep/c.txt': 'c\n',
-    '/empty': {}, '/zero.bin': '',
-  })
+import { FakeMill, runFake, someFiles } from './fake.ts'
 
 test('one bad operand of several is complained of, the others are done, and the exit code is 1', async () => {
-  const seen = await runFake(files(), ['cat', '/logs/a.log', '/nope', '/logs', '/logs/b.log'])
+  const seen = await runFake(someFiles(), ['cat', '/logs/a.log', '/nope', '/logs', '/logs/b.log'])
   expect(seen.out).toBe('one\ntwo\nthree\nno newline at the end')
   expect(seen.err).toBe('gristmill: cat: /nope: no such file or directory\ngristmill: cat: /logs: is a directory\n')
   expect(seen.code).toBe(1)
@@ -22,7 +16,7 @@ test('one bad operand of several is complained of, the others are done, and the 
 
 test('the exit code of a command whose only operand fails is that of the error; of several operands, also by a pattern, it is 1', async () => {
   const failing = (code: ErrorCode, ...paths: string[]) => {
-    const mill = files()
+    const mill = someFiles()
     const fail = (path: string): void => { if (paths.includes(path)) throw new GristmillError(code, 'no answer came') }
     return Object.assign(mill, {
       async rm(path: string): Promise<void> { fail(path) },
@@ -54,7 +48,7 @@ test('the exit code of a command whose only operand fails is that of the error; 
 })
 
 test('with --json, listings are lines and errors are objects on stderr', async () => {
-  const seen = await runFake(files(), ['--json', 'ls', '/logs/deep', '/nope'])
+  const seen = await runFake(someFiles(), ['--json', 'ls', '/logs/deep', '/nope'])
   expect(
     seen.out
       .trim()
@@ -81,7 +75,7 @@ test('a usage error exits with 2 and points to the help', async () => {
     [['run', 'a.ts', '--param', 'x'], 'name=value'],
   ]
   for (const [words, said] of cases) {
-    const seen = await runFake(files(), words)
+    const seen = await runFake(someFiles(), words)
     expect([seen.code, seen.err.startsWith('gristmill: '), seen.err.includes('--help'), seen.out], words.join(' ')).toEqual([
       2, true, true, '',
     ])
@@ -90,15 +84,15 @@ test('a usage error exits with 2 and points to the help', async () => {
 })
 
 test('help and version come on stdout with code 0', async () => {
-  expect(await runFake(files(), ['--version'])).toMatchObject({ code: 0, out: '1.2.3\n', err: '' })
+  expect(await runFake(someFiles(), ['--version'])).toMatchObject({ code: 0, out: '1.2.3\n', err: '' })
   for (const words of [['--help'], ['help'], ['-h'], ['help', 'ls'], ['ls', '--help']]) {
-    const seen = await runFake(files(), words)
+    const seen = await runFake(someFiles(), words)
     expect([seen.code, seen.err, seen.out.startsWith('Usage: gristmill')], words.join(' ')).toEqual([0, '', true])
   }
 })
 
 test('the general help names every command, each in one line of 80 columns', async () => {
-  const { out } = await runFake(files(), ['--help'], { terminal: { columns: 80 } })
+  const { out } = await runFake(someFiles(), ['--help'], { terminal: { columns: 80 } })
   const list = out.slice(out.indexOf('\nFiles:'), out.indexOf('\nExamples:'))
   const lines = list.split('\n').filter(line => line.startsWith(' '))
   expect(lines.filter(line => line.length > 80 || !/^ {2}\w.* {2}\S/.test(line))).toEqual([])
@@ -114,7 +108,7 @@ test('when nobody reads the output any more, the command ends quietly with 141',
 
 test('output that cannot be written is an error, even of one short line', async () => {
   for (const words of [['ls', '/'], ['cat', '/logs/a.log'], ['stat', '/logs']]) {
-    const seen = await runFake(files(), words, { broken: 'ENOSPC' })
+    const seen = await runFake(someFiles(), words, { broken: 'ENOSPC' })
     expect([seen.code, seen.err, seen.mill.closed], words.join(' ')).toEqual([
       1,
       `gristmill: ${words[0]}: standard output: no space left on device\n`,
@@ -124,6 +118,6 @@ test('output that cannot be written is an error, even of one short line', async 
 })
 
 test('an interruption is neither success nor a complaint', async () => {
-  const seen = await runFake(files(), ['cat', '/logs/a.log'], { signal: AbortSignal.abort(new Error('stop')) })
+  const seen = await runFake(someFiles(), ['cat', '/logs/a.log'], { signal: AbortSignal.abort(new Error('stop')) })
   expect([seen.code, seen.err]).toEqual(['interrupted', ''])
 })

@@ -4,12 +4,11 @@
 import { expect, test } from 'vitest'
 import { helps, shareOf, utilizationOf, type Filled } from '../../../../namenode/blocks/balancepolicy.ts'
 import { balanceRequest } from '../../../../namenode/blocks/balancerequest.ts'
-import { nodeId, requestId, type BlockId } from '../../../../src/base/ids.ts'
+import { nodeId, type BlockId } from '../../../../src/base/ids.ts'
 import { balance, balanceStatus, stopBalance, type BalanceState } from '../../../../src/protocol/service.ts'
 import { place, Sim, times } from '../house.ts'
+import { ask } from '../kit.ts'
 
-let requests = 0
-const ask = (): { requestId: ReturnType<typeof requestId> } => ({ requestId: requestId(`test:${++requests}`) })
 const begin = (sim: Sim, threshold = 5, bytesPerSecond = 10_000): Promise<BalanceState> =>
   sim.house.call(balance, { ...ask(), threshold, bytesPerSecond })
 const state = (sim: Sim): Promise<BalanceState> => sim.house.call(balanceStatus, {})

@@ -6,16 +6,13 @@ import { namespaceRoutes, type NamespaceOptions } from '../../../../namenode/nam
 import { blocksOf } from '../../../../namenode/namespace/file.ts'
 import * as names from '../../../../namenode/namespace/names.ts'
 import { complete, create } from '../../../../namenode/writing/mutations.ts'
-import { requestId, type BlockId } from '../../../../src/base/ids.ts'
+import type { BlockId } from '../../../../src/base/ids.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import type { Message, ReplyOf, RequestOf } from '../../../../src/protocol/message.ts'
 import { list, locate, mkdir, remove, rename, reportBad, setAttributes, stat, summary, touch } from '../../../../src/protocol/namespace.ts'
 import { seeded } from '../../../../src/world/random.ts'
 import { until } from '../../datanode/kit.ts'
-import { as, openBench, root } from '../kit.ts'
-
-let requests = 0
-const ask = (): { requestId: ReturnType<typeof requestId> } => ({ requestId: requestId(`test:${++requests}`) })
+import { as, ask, openBench, root } from '../kit.ts'
 
 async function conversation({ trashKeepMs = 1000, user = 'grace' }: { trashKeepMs?: number; user?: string } = {}) {
   const bench = await openBench()

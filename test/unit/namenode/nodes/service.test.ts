@@ -5,14 +5,13 @@ import { health } from '../../../../namenode/blocks/health.ts'
 import { findNode } from '../../../../namenode/blocks/maintenance.ts'
 import { forgetGone, knownNodes, noteNode } from '../../../../namenode/nodes/known.ts'
 import { remove } from '../../../../namenode/namespace/names.ts'
-import { address, requestId, type BlockId } from '../../../../src/base/ids.ts'
+import { address, type BlockId } from '../../../../src/base/ids.ts'
 import { complete, create } from '../../../../namenode/writing/mutations.ts'
 import type { NodeStatus } from '../../../../src/protocol/admin.ts'
 import { decommission, maintenance, recommission } from '../../../../src/protocol/service.ts'
 import { place, times, Sim, type Fake } from '../house.ts'
+import { ask } from '../kit.ts'
 
-let requests = 0
-const ask = (): { requestId: ReturnType<typeof requestId> } => ({ requestId: requestId(`test:${++requests}`) })
 const take = (sim: Sim, node: Fake): Promise<NodeStatus> => sim.house.call(decommission, { ...ask(), node: node.id })
 const back = (sim: Sim, node: Fake): Promise<NodeStatus> => sim.house.call(recommission, { ...ask(), node: node.id })
 const excuse = (sim: Sim, node: Fake, forMs: number): Promise<NodeStatus> => sim.house.call(maintenance, { ...ask(), node: node.id, forMs })

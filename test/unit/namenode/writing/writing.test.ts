@@ -11,7 +11,7 @@ import { stat } from '../../../../namenode/namespace/read.ts'
 import { sweep } from '../../../../namenode/namespace/sweep.ts'
 import { discard, restore } from '../../../../namenode/trash/mutations.ts'
 import { complete as completing, create as creating } from '../../../../namenode/writing/mutations.ts'
-import { nodeId, requestId, type BlockId, type LeaseId } from '../../../../src/base/ids.ts'
+import { nodeId, type BlockId, type LeaseId } from '../../../../src/base/ids.ts'
 import { limits } from '../../../../src/base/limits.ts'
 import { MiB } from '../../../../src/base/units.ts'
 import type { Message, ReplyOf, RequestOf } from '../../../../src/protocol/message.ts'
@@ -19,11 +19,8 @@ import { decommission, maintenance, recommission } from '../../../../src/protoco
 import { abandon, allocate, complete, create, renew } from '../../../../src/protocol/writing.ts'
 import { BlockTokens } from '../../../../src/rpc/token.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
-import { as, openBench, root } from '../kit.ts'
+import { as, ask, openBench, root } from '../kit.ts'
 import { Sim } from '../house.ts'
-
-let requests = 0
-const ask = (): { requestId: ReturnType<typeof requestId> } => ({ requestId: requestId(`test:${++requests}`) })
 
 type Write = <M extends Message>(message: M, request: RequestOf<M>) => Promise<ReplyOf<M>>
 

@@ -1,16 +1,10 @@
 // Command `mv` on an in-memory cluster: renames, moves into directories, and replaces a file only with `-f`.
 
 import { expect, test } from 'vitest'
-import { FakeMill, runFake } from '../fake.ts'
-
-const files = () =>
-  new FakeMill({
-    '/logs/a.log': 'one\ntwo\nthree\n', '/logs/b.log': 'no newline at the end', '/logs/.hidden': 'x', '/logs/deep/c.txt': 'c\n',
-    '/empty': {}, '/zero.bin': '',
-  })
+import { runFake, someFiles } from '../fake.ts'
 
 test('mv renames, moves into directories, and replaces only when told', async () => {
-  const mill = files()
+  const mill = someFiles()
   await runFake(mill, ['mv', '/zero.bin', '/empty'])
   await runFake(mill, ['mv', '/logs/*.log', '/empty/'])
   await runFake(mill, ['mv', '/logs/deep', '/other'])

@@ -2,16 +2,10 @@
 
 import { expect, test } from 'vitest'
 import { parseMode } from '../../../../../client/cli/files/permissions.ts'
-import { FakeMill, runFake } from '../fake.ts'
-
-const files = () =>
-  new FakeMill({
-    '/logs/a.log': 'one\ntwo\nthree\n', '/logs/b.log': 'no newline at the end', '/logs/.hidden': 'x', '/logs/deep/c.txt': 'c\n',
-    '/empty': {}, '/zero.bin': '',
-  })
+import { runFake, someFiles } from '../fake.ts'
 
 test('chmod changes letters below a directory, directories after their entries', async () => {
-  const mill = files()
+  const mill = someFiles()
   await runFake(mill, ['chmod', '-R', 'go-r,a+X', '/logs'])
   expect([mill.mode('/logs'), mill.mode('/logs/deep'), mill.mode('/logs/a.log')]).toEqual(['711', '711', '600'])
   await runFake(mill, ['chmod', '-w', '/zero.bin'])

@@ -2,16 +2,10 @@
 // documented ones.
 
 import { expect, test } from 'vitest'
-import { FakeMill, runFake } from '../fake.ts'
-
-const files = () =>
-  new FakeMill({
-    '/logs/a.log': 'one\ntwo\nthree\n', '/logs/b.log': 'no newline at the end', '/logs/.hidden': 'x', '/logs/deep/c.txt': 'c\n',
-    '/empty': {}, '/zero.bin': '',
-  })
+import { FakeMill, runFake, someFiles } from '../fake.ts'
 
 test('rm wants -r for directories, heeds -f for missing files, and never removes the root', async () => {
-  const mill = files()
+  const mill = someFiles()
   expect((await runFake(mill, ['rm', '/logs'])).err).toBe(
     'gristmill: rm: /logs: is a directory; add -r to remove it recursively\n',
   )
