@@ -1,4 +1,5 @@
-// Differences of two trees, in as few lines as possible.
+// Differences of two trees, computed from listings in memory, in as few lines as possible: a moved directory is one rename, and its entries
+// are not listed.
 
 import { expect, test } from 'vitest'
 import { differences } from '../../../../client/files/diff.ts'

@@ -1,4 +1,5 @@
-// Validation of numeric arguments by the library, before any call is sent.
+// Validation of numeric arguments by the library, on a caller that records calls: invalid ones are refused with an explanation, and no call
+// is sent.
 
 import { expect, test } from 'vitest'
 import { Quotas } from '../../../../client/files/quotas.ts'

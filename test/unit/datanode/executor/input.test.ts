@@ -1,4 +1,5 @@
-// Bytes that a task reads beyond its own range.
+// Bytes that a task reads beyond its own range, in real executor processes over real blocks: as much as its last record needs, never the
+// whole next block.
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Bench, program } from './kit.ts'

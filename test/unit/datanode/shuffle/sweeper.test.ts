@@ -1,4 +1,5 @@
-// Removal of map outputs whose jobs ended while this node was unreachable.
+// Removal of map outputs whose jobs ended while this node was unreachable, in a temporary directory and on a namenode that the test
+// controls: outputs of running jobs stay, and nothing is removed without the namenode's reply.
 
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

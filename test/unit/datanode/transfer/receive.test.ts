@@ -1,4 +1,5 @@
-// One member of a pipeline; the test controls the next member and the disk.
+// One member of a pipeline over a real block store; the test controls the next member and the disk. A block that is stored is reported,
+// whatever happened downstream.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

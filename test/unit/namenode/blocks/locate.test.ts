@@ -1,4 +1,5 @@
-// Blocks and node order that a reader gets for a range of a file.
+// Blocks and node order that a reader gets for a range of a file, on namenode state in memory: exactly the blocks that it touches, the
+// nearest nodes first.
 
 import { expect, test } from 'vitest'
 import { locate, type LocateTools } from '../../../../namenode/blocks/locate.ts'

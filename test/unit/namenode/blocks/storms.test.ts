@@ -1,4 +1,5 @@
-// Nodes that repeatedly die and return: number of copies and deletions caused.
+// Nodes that repeatedly die and return, on a namenode's rooms with fake datanodes and manual time: copies and deletions stay few, and
+// reports leave time for other calls.
 
 import { expect, test } from 'vitest'
 import { health } from '../../../../namenode/blocks/health.ts'

@@ -1,4 +1,4 @@
-// Path cache of the namenode: bounded, for any number of directories.
+// Path cache of the namenode, on namenode state in memory: bounded for any number of directories, and without entries for files.
 
 import { expect, test } from 'vitest'
 import { Memo } from '../../../../namenode/journal/view.ts'

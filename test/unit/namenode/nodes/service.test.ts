@@ -1,4 +1,5 @@
-// Service states of nodes: decommissioning, maintenance, and their persistence.
+// Service states of nodes, on a namenode's rooms with fake datanodes and manual time: a node goes only when its blocks have their replicas
+// elsewhere, and its state outlives a restart.
 
 import { expect, test } from 'vitest'
 import { health } from '../../../../namenode/blocks/health.ts'

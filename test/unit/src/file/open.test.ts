@@ -1,4 +1,5 @@
-// A file being written, from its creation to its end: calls to the namenode, and leftovers in every case.
+// A file being written, from its creation to its end, on a scripted namenode: which calls are made, and no lease or block is left behind in
+// any case.
 
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'

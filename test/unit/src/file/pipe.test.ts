@@ -1,4 +1,4 @@
-// Client's end of a write pipeline: members contacted, unreachable members reported, and outcomes.
+// Client's end of a write pipeline, over scripted wires: members contacted, unreachable members reported, and outcomes.
 
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'

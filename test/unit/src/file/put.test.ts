@@ -1,4 +1,4 @@
-// put of a local file: ends of blocks, their claims about records, and progress events.
+// put of a local file, on a scripted namenode and datanode: ends of blocks, their claims about records, and progress events.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// Wires kept for the next transfer: for how long, how many, and wires that break meanwhile.
+// Wires kept for the next transfer, on a manual clock and fake connections: how long and how many are kept, and wires that break meanwhile.
 
 import { expect, test } from 'vitest'
 import { address } from '../../../../src/base/ids.ts'

@@ -1,4 +1,5 @@
-// Audit log: which calls it has, and that nothing secret gets into it.
+// Audit log: every change that a user can ask for has an entry, and no secret, variable or parameter gets into it. Entries are written to a
+// real file.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

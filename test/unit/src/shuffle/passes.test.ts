@@ -1,4 +1,4 @@
-// Too many runs for one merge: choice of the runs that are merged to disk first, and leftovers.
+// Too many runs for one merge, in temporary directories: which runs are merged to disk first, and nothing is left when a pass fails.
 
 import fs from 'node:fs/promises'
 import { expect, test } from 'vitest'

@@ -1,4 +1,5 @@
-// Limit of connections: choice of the ones to close.
+// Limit of connections, as a rule over fake connections and on real sockets: connections without a request of a member are closed first,
+// members at work never.
 
 import net from 'node:net'
 import { createServer } from 'node:http'

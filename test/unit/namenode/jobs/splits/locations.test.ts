@@ -1,4 +1,4 @@
-// Preferred nodes of a task, computed from the locations of its input.
+// Preferred nodes of a task, computed from the locations of its input: those with most of it, the same for plain and packed splits.
 
 import { expect, test } from 'vitest'
 import { splitsOf } from '../../../../../namenode/jobs/splits/input.ts'
