@@ -119,6 +119,7 @@ export class Blocks {
       },
       away: node => this.#forgetSession(node),
       returned: () => { if (safe.settled) review.want() }, // it may have the only replica of what could not be copied
+      roomChanged: (node, before) => { if (node.inService) this.repair.shortage.roomChanged(before, node) },
       reassigned: () => {
         this.#lookAround()
         review.want()
@@ -140,6 +141,10 @@ export class Blocks {
         trim.work()
       } },
       { name: 'collect garbage', everyMs: 500, work: () => this.reports.collect() },
+      // The interval bounds how often a disk whose room goes up and down causes a review.
+      { name: 'look for blocks for which a disk has room again', everyMs: 5_000, work: () => {
+        if (safe.settled && repair.shortage.takeRelief()) this.#review.want()
+      } },
       { name: 'look for blocks that could not be copied', everyMs: 60_000, work: () => { if (safe.settled) this.#review.want() } },
     ]
   }

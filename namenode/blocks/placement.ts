@@ -34,7 +34,8 @@ export interface PlacementRequest {
 /** Fraction of a disk that is kept free for other use. */
 const spareFraction = 0.01
 
-const hasRoom = (node: Candidate, bytes: number): boolean => node.freeBytes - node.capacityBytes * spareFraction >= bytes
+export const hasRoom = (node: Pick<Candidate, 'freeBytes' | 'capacityBytes'>, bytes: number): boolean =>
+  node.freeBytes - node.capacityBytes * spareFraction >= bytes
 
 /** Returns the chosen nodes in pipeline order; fewer than `count` if there are not enough. */
 export function place(nodes: readonly Candidate[], wanted: PlacementRequest, random: Random): Candidate[] {

@@ -13,9 +13,10 @@ import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import type { BlockMap } from './map.ts'
-import { place } from './placement.ts'
+import { hasRoom as hasDiskRoom, place } from './placement.ts'
 import { Queues } from './queues.ts'
 import { CopyBackoff } from './backoff.ts'
+import { RoomShortage } from './shortage.ts'
 import { hopeless, levelOf, health, type Level, type Health, type ReplicaCounts } from './health.ts'
 
 interface RepairOptions {
@@ -59,6 +60,8 @@ export class Repair {
   readonly #queues = new Queues(queueMax)
   readonly #copies = new Map<BlockId, Copy>()
   readonly #backoff = new CopyBackoff()
+  /** Blocks that were dropped because no node had room for them. */
+  readonly shortage = new RoomShortage()
   #copying = false
   /** True if blocks were skipped, for lack of space in a queue or before copying was allowed. */
   #more = false
@@ -169,17 +172,22 @@ export class Repair {
     const counted = holders.filter(node => node.inService || node.inMaintenance)
     const racks = new Set(counted.map(node => node.rack))
     const leaving = new Set(holders.filter(node => !counted.includes(node)).map(node => node.node))
+    const candidates = (nodes: readonly DataNode[]): DataNode[] =>
+      nodes.filter(node => !holders.includes(node) && !(now === health.misplaced && racks.has(node.rack)))
     const choose = (nodes: readonly DataNode[]): DataNode[] => {
-      const elsewhere = now === health.misplaced ? nodes.filter(node => !racks.has(node.rack)) : nodes
       const wanted = { count: now === health.misplaced ? 1 : map.tally(id).lacking, blockBytes: length, held: counted, exclude: leaving }
-      const rest = elsewhere.filter(node => !holders.includes(node))
+      const rest = candidates(nodes)
       const good = place(this.#backoff.best(id, rest), wanted, random)
       return (good.length > 0 ? good : place(rest, wanted, random)).map(each => registry.get(each.node)!)
     }
     const open = registry.open
     const targets = choose(open.filter(node => hasRoom(node.receiving, node.receivingBytes, length, level)))
-    // No node can take a copy, now or later: when a node joins, a review finds the block again.
-    if (targets.length === 0) return choose(open).length === 0
+    if (targets.length === 0) {
+      if (choose(open).length > 0) return false
+      // No node can take a copy: a review finds the block again when a node joins or gets room.
+      if (candidates(open).some(node => !hasDiskRoom(node, length))) this.shortage.note(length)
+      return true
+    }
     this.#order(id, { source, targets, length, level })
     return true
   }

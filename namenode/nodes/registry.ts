@@ -38,6 +38,8 @@ export interface NodeListener {
   lost?(node: DataNode): void
   /** The node would be dead if it were not in maintenance: its attempts are lost, its replicas count. */
   away?(node: DataNode): void
+  /** A heartbeat reported more free space than the one before. */
+  roomChanged?(node: DataNode, before: { readonly freeBytes: number; readonly capacityBytes: number }): void
   /** The node's service state has changed. */
   reassigned?(node: DataNode): void
   /** The node asks for work; `freeSlots` tasks could start now. */
@@ -195,7 +197,9 @@ export class NodeRegistry {
 
   beat(request: RequestOf<typeof beat>): void {
     const node = this.heard(request.node, request.session)
+    const before = { freeBytes: node.freeBytes, capacityBytes: node.capacityBytes }
     node.storages = request.storages
+    if (node.freeBytes > before.freeBytes) for (const listener of this.#listeners) listener.roomChanged?.(node, before)
     node.beatMs = node.contactMs
     node.transfers = request.transfers
     node.running = request.running

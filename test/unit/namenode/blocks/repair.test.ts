@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { healthOf, lacking, levelOf, health, type ReplicaCounts } from '../../../../namenode/blocks/health.ts'
 import { Queues } from '../../../../namenode/blocks/queues.ts'
 import { CopyBackoff } from '../../../../namenode/blocks/backoff.ts'
+import { RoomShortage } from '../../../../namenode/blocks/shortage.ts'
 import { create } from '../../../../namenode/writing/mutations.ts'
 import { blockId, type BlockId } from '../../../../src/base/ids.ts'
 import { place, Sim, times } from '../house.ts'
@@ -134,6 +135,45 @@ test('when the other rack is full, blocks of one rack stay as they are: nothing 
   expect(sim.house.count('replicate')).toBe(0)
   expect(sim.house.count('delete')).toBe(0)
   await sim.house.stop()
+})
+
+test('a block for which no node had room is copied soon after a heartbeat shows room for it, again and again', async () => {
+  const sim = await Sim.calm(58, 3, 1)
+  const { house } = sim
+  const roomy = sim.nodes[1]!.capacityBytes
+  const full = (bytes: number | undefined): void => { for (const node of sim.nodes.slice(1)) node.capacityBytes = bytes }
+  // Three rounds take less than the minute after which all blocks are looked at anyway, so that one round at most can be helped by that.
+  for (let round = 1; round <= 3; round++) {
+    full(50)
+    await sim.pass(1500)
+    const id = await place(sim, 2, [0])
+    await sim.pass(3000)
+    expect(sim.holders(id), `round ${round}: no node has room`).toHaveLength(1)
+    full(roomy)
+    await sim.until(`round ${round}: there is room, and a copy`, () => sim.holders(id).length === 2, 12_000)
+  }
+  await house.stop()
+})
+
+test('more room on a node causes a review only if a block fits that did not fit before', () => {
+  const room = (freeBytes: number) => ({ freeBytes, capacityBytes: 1000 })
+  const shortage = new RoomShortage()
+  const changed = (before: number, after: number): boolean => {
+    shortage.roomChanged(room(before), room(after))
+    return shortage.takeRelief()
+  }
+  expect(changed(0, 900), 'no block waits for room').toBe(false)
+  shortage.note(100)
+  shortage.note(300)
+  // One percent of a disk is kept free.
+  expect(changed(0, 109), 'too little for the shortest').toBe(false)
+  expect(changed(200, 150), 'less than before').toBe(false)
+  expect(changed(310, 900), 'as much for the longest as before').toBe(false)
+  expect(changed(0, 110), 'the shortest fits').toBe(true)
+  expect(changed(0, 900), 'all are looked at again').toBe(false)
+  shortage.note(300)
+  shortage.note(100)
+  expect(changed(250, 310), 'the longest fits, the shortest did before').toBe(true)
 })
 
 test('no node sends or receives more at a time than its pace allows, and all have their part', async () => {
