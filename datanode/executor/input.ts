@@ -50,8 +50,8 @@ export class SplitSource {
   get options(): InputOptions { return this.#input.options }
 
   /**
-   * Reads blocks that are listed in the task; locations of blocks beyond them, which are rarely needed, come from the namenode. Beyond
-   * the range the reader needs only the rest of one record, which mostly ends soon: the first read is small, later ones double.
+   * Reads blocks whose locations are in the task; locations of the others (of very large splits, and beyond the range) come from the
+   * namenode. Beyond the range the reader needs only the rest of one record, which mostly ends soon: the first read is small, later ones double.
    */
   async *#bytes(range: SplitRange, from: number): AsyncGenerator<Buffer> {
     let step = beyondFirstBytes
@@ -72,10 +72,10 @@ export class SplitSource {
     for (const block of range.blocks) {
       const blockEnd = block.offset + block.length
       if (blockEnd <= position || block.offset > position || position >= end) continue
-      const places: BlockPlaces = {
-        id: block.id, length: block.length, crc: block.crc,
-        ...(this.#places.get(block.id) ?? { nodes: [], token: '' }),
-      }
+      // A task has the locations of its first blocks only.
+      const known = this.#places.get(block.id)
+      if (!known) break
+      const places: BlockPlaces = { id: block.id, length: block.length, crc: block.crc, ...known }
       const options = {
         start: position - block.offset, end: Math.min(end, blockEnd) - block.offset, reuse: true, onRead: this.#count,
         relocate: () => this.#relocate(range, block.offset, block.id),

@@ -41,18 +41,22 @@ export class BlockMap {
   /** The block belongs to a file with this replication. */
   know(id: BlockId, target: number): void {
     const slot = this.#slot(id)
-    const before = this.table.target(slot)
-    if (before === target) return
-    this.targets[before]!--
-    this.targets[target]!++
-    this.table.setTarget(slot, target)
-    this.#updateHealth(id, slot)
+    if (this.#setTarget(slot, target)) this.#updateHealth(id, slot)
   }
 
   /** `node` holds the block. */
   add(id: BlockId, node: DataNode): void {
     const slot = this.#slot(id)
     if (this.table.addReportId(slot, node.reportId, node.earlier)) this.#updateHealth(id, slot)
+  }
+
+  /** A file with this replication was completed: the block belongs to it, and these nodes hold it. */
+  sealed(id: BlockId, target: number, nodes: readonly DataNode[]): void {
+    const slot = this.#slot(id)
+    let changed = this.#setTarget(slot, target)
+    for (const node of nodes) changed = this.table.addReportId(slot, node.reportId, node.earlier) || changed
+    // Once for all of them: a block may have been written to 16 nodes, and a file has 10,000 blocks.
+    if (changed) this.#updateHealth(id, slot)
   }
 
   /** `node` no longer holds the block. Returns true if it was recorded. */
@@ -124,6 +128,16 @@ export class BlockMap {
     this.counts[health.open]!++
     this.targets[0]!++
     return this.table.add(id)
+  }
+
+  /** Returns false if the target is the same as before. */
+  #setTarget(slot: number, target: number): boolean {
+    const before = this.table.target(slot)
+    if (before === target) return false
+    this.targets[before]!--
+    this.targets[target]!++
+    this.table.setTarget(slot, target)
+    return true
   }
 
   #holders(slot: number): DataNode[] {

@@ -1,10 +1,10 @@
-// Message that starts an attempt: the task with everything its node needs, including locations and tokens of its blocks.
+// Message that starts an attempt: the task with everything its node needs, including locations and tokens of its first blocks.
 
-import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
+import { attemptParts, type AttemptId, type BlockId, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { join, systemDirectory } from '../../src/base/paths.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { Split, TaskWork } from '../../src/protocol/task.ts'
-import { placesMax } from '../nodes/worksize.ts'
+import { locatedBlocksMax, placesMax } from '../nodes/worksize.ts'
 import type { JobsDeps } from './deps.ts'
 import { splitAt } from './splits/splits.ts'
 import type { RunningJob } from './scheduler/state.ts'
@@ -33,7 +33,8 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
 
   function placesOf({ ranges }: Split): BlockPlaces {
     const own = nodes.place(node)
-    const ids = new Set(ranges.flatMap(range => range.blocks.map(block => block.id)))
+    const ids = new Set<BlockId>()
+    for (const range of ranges) for (const { id } of range.blocks) if (ids.size < locatedBlocksMax) ids.add(id)
     const most = placesMax(ids.size)
     return [...ids].map(block => ({
       block, token: blocks.token(block),

@@ -5,14 +5,17 @@ import { copyCounters, emptyCounters, type CounterName, type StateCounters } fro
 import type { TableName } from './keys.ts'
 import type { KeyRange, Edit, Memo, Row, View } from './view.ts'
 
-/** Up to this many edits a lookup scans the list; beyond that an index is built. Nearly all operations have fewer. */
+/**
+ * Up to this many edits a lookup scans the list; beyond that it builds an index. Nearly all operations have fewer edits, and those with
+ * most (a file of 10,000 blocks) look up nothing after them.
+ */
 const searchMax = 16
 
 export class Draft implements View {
   readonly #base: View
   readonly counters: StateCounters = emptyCounters()
   #edits: Edit[] = []
-  /** Last edit of each key, present above `searchMax` edits: without it an operation with n edits would cost n². */
+  /** Last edit of each key, from the first lookup above `searchMax` edits on: without it an operation with n edits would cost n². */
   #index: Map<TableName, Map<string, Edit>> | undefined
   #moved = false
 
@@ -42,6 +45,10 @@ export class Draft implements View {
   get memo(): Memo { return this.#base.memo }
 
   get(table: TableName, key: Buffer): Buffer | undefined {
+    if (!this.#index && this.#edits.length > searchMax) {
+      this.#index = new Map()
+      for (const each of this.#edits) this.#note(this.#index, each)
+    }
     if (this.#index) {
       const edit = this.#index.get(table)?.get(key.toString('latin1'))
       return edit ? edit.value : this.#base.get(table, key)
@@ -62,10 +69,6 @@ export class Draft implements View {
   #edit(edit: Edit): void {
     this.#edits.push(edit)
     if (this.#index) this.#note(this.#index, edit)
-    else if (this.#edits.length > searchMax) {
-      this.#index = new Map()
-      for (const each of this.#edits) this.#note(this.#index, each)
-    }
   }
 
   #note(index: Map<TableName, Map<string, Edit>>, edit: Edit): void {

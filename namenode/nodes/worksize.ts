@@ -15,8 +15,13 @@ import type { Split, SplitRange, TaskWork } from '../../src/protocol/task.ts'
 const paramsBytesMax = 16 * MiB
 /** Ranges of a split with paths and blocks. A thousand ranges with paths of 300 bytes and two blocks each take 0.7 MB. */
 const splitBytesMax = 8 * MiB
-/** Blocks of a split: the maximum of a file. Issuing their tokens takes 40 ms. */
+/** Blocks of a split: the maximum of a file. */
 export const splitBlocksMax = limits.fileBlocksMax
+/**
+ * Blocks of a split whose locations and tokens travel with the task, which takes about 5 ms; the task asks for those of the others when it
+ * comes to them, page by page. At 200 MB/s a task reads as many blocks of 128 MiB in the ten minutes for which a token is valid.
+ */
+export const locatedBlocksMax = 1000
 /** Locations of its blocks, with a token per block. The farthest locations are dropped first. */
 const placesBytesMax = 16 * MiB
 /** Whole order. */

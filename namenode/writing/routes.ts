@@ -106,11 +106,7 @@ class Writers {
     // At a repeated request the file may have been removed already: its blocks then belong to no file.
     if (blocks.length > 0 && !knownBlock(journal.view, blocks[0]!.id)) return status
     for (const { id, nodes } of blocks) {
-      for (const node of nodes) {
-        const holder = registry.get(node)
-        if (holder?.serves) map.add(id, holder)
-      }
-      map.know(id, status.replication)
+      map.sealed(id, status.replication, nodes.flatMap(node => registry.get(node) ?? []).filter(holder => holder.serves))
     }
     this.#closed(lease, unused)
     return status

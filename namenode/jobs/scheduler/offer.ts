@@ -6,6 +6,8 @@
 // INVARIANT: a node never has more attempts than slots, and a task never two attempts on one node at a time.
 
 import type { NodeId } from '../../../src/base/ids.ts'
+import { KiB } from '../../../src/base/units.ts'
+import { splitSize } from '../splits/splits.ts'
 import type { Locality } from './event.ts'
 import type { Wants } from './pending.ts'
 import { newAttempt } from './attempts.ts'
@@ -19,6 +21,12 @@ const rackSkips = 3
 const anySkips = 6
 
 /**
+ * Size of the splits of the tasks that one event starts: making their orders takes up to 10 ms for each 64 KiB. The next event goes on; the
+ * nodes that got tasks ask again at once, and there are ticks while a task waits.
+ */
+const orderedMax = 128 * KiB
+
+/**
  * Fills free slots, one task per node and round, so that all nodes get some. For the nodes in `asking` this counts as an offer: tasks
  * withheld now become available after further ones.
  */
@@ -27,7 +35,9 @@ export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []):
   const jobs = [...state.jobs.values()].filter(job => job.state === 'running' && wantsSlots(job))
   if (jobs.length === 0) return
   let free = inOrder([...state.nodes.values()].filter(hasSlot), jobs)
-  while (free.length > 0) free = free.filter(node => serve(state, jobs, node)).filter(hasSlot)
+  while (free.length > 0 && state.ordered < orderedMax)
+    free = free.filter(node => state.ordered < orderedMax && serve(state, jobs, node)).filter(hasSlot)
+  if (state.ordered >= orderedMax) return // nodes that were not asked have not passed over anything
   for (const node of asking) if (hasSlot(node)) passOver(jobs, node)
 }
 
@@ -125,6 +135,7 @@ function launch(state: SchedulerState, place: TaskRef, facts: { node: WorkerNode
   }
   const attempt = newAttempt(state, place, facts)
   job.turn = ++state.turns
+  state.ordered += splitSize(stage.spec.input, task.index)
   state.effects.push({ kind: 'run', node: attempt.node, attempt: attempt.id, locality: attempt.locality })
   changed(state, job, false)
 }

@@ -13,7 +13,9 @@ import type { RunningJob, WorkerNode, SchedulerState } from './state.ts'
 
 export class Scheduler {
   readonly #checked: boolean
-  readonly #state: SchedulerState = { nodes: new Map(), jobs: new Map(), open: false, turns: 0, at: { nowMs: 0, monoMs: 0 }, effects: [] }
+  readonly #state: SchedulerState = {
+    nodes: new Map(), jobs: new Map(), open: false, turns: 0, at: { nowMs: 0, monoMs: 0 }, effects: [], ordered: 0,
+  }
 
   /** `checked`: recomputes all sums after every event; costs time proportional to the state. */
   constructor({ checked = false }: { readonly checked?: boolean | undefined } = {}) {
@@ -31,6 +33,7 @@ export class Scheduler {
     const state = this.#state
     state.at = at
     state.effects = []
+    state.ordered = 0
     this.#dispatch(state, event)
     // Last: by now slots are free and tasks to rerun are queued.
     offer(state, asking(state, event))

@@ -123,6 +123,8 @@ export interface SchedulerState {
   turns: number
   at: Moment
   effects: Effect[]
+  /** Size of the splits of the tasks started by the current event; offer.ts bounds it. */
+  ordered: number
 }
 
 export function someNode(state: SchedulerState, is: (node: WorkerNode) => boolean): boolean {

@@ -23,6 +23,15 @@ export function splitAt(input: Exclude<StageInput, { kind: 'shuffle' }>, task: n
   return input.kind === 'splits' ? input.splits[task]! : unpackSplit(input.splits[task]!)
 }
 
+/** Size of a task's split in characters of its packed form, estimated for splits as objects; grows with its files and blocks. */
+export function splitSize(input: StageInput, task: number): number {
+  switch (input.kind) {
+    case 'splits': return input.splits[task]!.ranges.reduce((sum, { blocks }) => sum + 20 * (1 + blocks.length), 0)
+    case 'packed': return input.splits[task]!.length
+    case 'shuffle': return 0
+  }
+}
+
 /** Returns the spec with the uploaded splits inserted. Throws ESTALE if they are missing. */
 export async function wholeSpec(
   spec: JobSpec,

@@ -34,3 +34,21 @@ test('a range that ends with its line reads nothing beyond', async () => {
   const { counters } = await bench.done(lengths, '/even', { ranges: [{ start: 0, end: 1 << 20, aligned: false }] })
   expect([counters['recordsIn'], counters['bytesIn']]).toEqual([1024, 1 << 20])
 })
+
+test('blocks whose locations are not in the task are read all the same, with one question for all of them', async () => {
+  const text = Array.from({ length: 40_000 }, (_, i) => `${String(i).padStart(99, '0')}\n`).join('')
+  await bench.file('/many', text, 'bytes')
+  const work = await bench.work(program('map(line: string, emit) { emit(null, Number(line)) }'), '/many')
+  if (work.input.kind !== 'split') throw new Error('a map task reads a split')
+  const { input } = work
+  expect(input.places.length).toBeGreaterThan(3)
+  const asked = (): number => bench.mill.namenode.calls.filter(call => call === 'locate').length
+  const before = asked()
+  const less = { ...work, input: { ...input, places: input.places.slice(0, 1) } }
+  const done = await bench.run(less)
+  const questions = asked() - before
+  if (done.kind === 'failed') throw new Error(done.failure.message)
+  expect(await bench.outputOf({ ...done, work: less })).toBe(Array.from({ length: 40_000 }, (_, i) => `${i}\n`).join(''))
+  expect(done.counters['bytesIn']).toBe(text.length)
+  expect(questions, 'one for the program, one for the blocks').toBeLessThanOrEqual(2)
+})

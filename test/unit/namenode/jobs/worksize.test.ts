@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { workFor } from '../../../../namenode/jobs/work.ts'
-import { checkedRanges, placesMax, splitBlocksMax, tooLarge, workBytes, workBytesMax } from '../../../../namenode/nodes/worksize.ts'
+import { checkedRanges, locatedBlocksMax, placesMax, splitBlocksMax, tooLarge, workBytes, workBytesMax } from '../../../../namenode/nodes/worksize.ts'
 import { attemptId, blockId, inodeId, jobId, nodeId } from '../../../../src/base/ids.ts'
 import { limits } from '../../../../src/base/limits.ts'
 import { splitRangesMax } from '../../../../src/protocol/packed.ts'
@@ -72,7 +72,16 @@ test('the largest file, and a thousand files with long names, are accepted, and 
     expect(workBytes(work)).toBeGreaterThan(Buffer.byteLength(JSON.stringify(work)))
   }
   expect([placesMax(3_000), placesMax(limits.fileBlocksMax)]).toEqual([18, 5])
-  expect(workOf(whole).input).toMatchObject({ places: { length: limits.fileBlocksMax, 0: { nodes: { length: 5 } } } })
+})
+
+test('locations and tokens of a thousand blocks at most travel with a task, those of its first blocks', () => {
+  const input = (split: Split) => workOf(split).input as Extract<ReturnType<typeof workOf>['input'], { kind: 'split' }>
+  const whole = input(splitOf(rangeOf('/largest', blocksOf(limits.fileBlocksMax))))
+  expect(whole.split.ranges[0]!.blocks).toHaveLength(limits.fileBlocksMax)
+  expect(whole.places.map(({ block }) => block)).toEqual(blocksOf(locatedBlocksMax).map(({ id }) => id))
+  expect(whole.places[0]!.nodes).toHaveLength(limits.replicationMax)
+  const two = input(splitOf(rangeOf('/a', blocksOf(600)), rangeOf('/b', blocksOf(600, 601))))
+  expect(two.places).toHaveLength(locatedBlocksMax)
 })
 
 test('a task that is too large all the same, of a job that an earlier version has taken, is told as such', () => {

@@ -14,12 +14,19 @@ export interface JobShape {
   /** 0: map-only. */
   readonly reduces: number
   readonly attemptsMax?: number
+  /** Blocks of each split. */
+  readonly blocks?: number
 }
 
-export function specOf({ maps, reduces, attemptsMax = 4 }: JobShape): JobSpec {
+export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0 }: JobShape): JobSpec {
   const split = (n: number) => ({
     bytes: 10,
-    ranges: [{ path: `/in/${n}`, inode: n, fileBytes: 10, start: 0, end: 10, aligned: true, blocks: [] }],
+    ranges: [
+      {
+        path: `/in/${n}`, inode: n, fileBytes: 10, start: 0, end: 10, aligned: true,
+        blocks: Array.from({ length: blocks }, (_, i) => ({ id: i, offset: i, length: 1, crc: 0 })),
+      },
+    ],
   })
   const files = { kind: 'files' as const, format: 'text' as const }
   return {

@@ -237,3 +237,14 @@ test('a node is not kept waiting by many tasks that avoid it: it looks at 64 of 
     expect(pending.takeFree(task => (task < kept ? 'drop' : 'take'))).toBe(kept)
   }
 })
+
+test('one event starts a bounded amount of work: tasks of large splits start over several events, and no node is passed over', () => {
+  const bench = new Bench()
+  const runs = (effects: readonly Effect[]): number => effects.filter(({ kind }) => kind === 'run').length
+  bench.apply({ kind: 'opened' })
+  bench.apply({ kind: 'joined', node: nodeId('a'), rack: '/r', slots: 20, attempts: [], closed: false } as never)
+  const atSubmit = runs(bench.submit({ maps: 12, reduces: 0, blocks: 2000 }, []).effects)
+  const later = [1, 2, 3].map(() => runs(bench.apply({ kind: 'tick' })))
+  expect([atSubmit, ...later]).toEqual([4, 4, 4, 0])
+  expect(runs(bench.submit({ maps: 8, reduces: 0 }, []).effects), 'small splits start at once').toBe(8)
+})
