@@ -4,6 +4,7 @@
 
 import { snapshotPath } from '../../client/files/snapshots.ts'
 import type { Cluster } from '../kit/contract.ts'
+import { settle, unreported } from './settle.ts'
 
 const waitMs = 300_000
 const lookMs = 1_000
@@ -17,9 +18,9 @@ async function tops({ mill }: Cluster): Promise<string[]> {
 
 /** Paths with a lost block, found on the disks. Adds a finding where the cluster's damage report differs. */
 export async function lostFiles(cluster: Cluster, add: (finding: string) => void): Promise<Set<string>> {
-  await settled(cluster)
+  await settled(cluster, add)
   await Promise.all(cluster.datanodes.map(node => node.triggerScrub()))
-  await settled(cluster)
+  await settled(cluster, add)
   const sound = new Set<string>()
   for (const node of cluster.datanodes) for (const replica of await node.replicas()) if (await replica.sound()) sound.add(replica.block)
   const lost = new Set<string>()
@@ -42,16 +43,14 @@ export async function damagedFiles(cluster: Cluster): Promise<Set<string>> {
 }
 
 /** Waits until all datanodes have reported and all possible copies are done. */
-async function settled(cluster: Cluster): Promise<void> {
-  for (let waited = 0, clear = 0; waited < waitMs && clear < 2; waited += lookMs) {
-    await cluster.advance(lookMs)
-    const [status, { awaited }] = await Promise.all([cluster.mill.clusterStatus(), cluster.mill.safeMode()])
-    const live = cluster.datanodes.every(({ id }) => status.nodes.some(({ node, state }) => node === id && state === 'live'))
-    clear =
-      live && awaited === 0 && status.underReplicated + status.pendingReplications + status.pendingDeletions + status.jobsRunning === 0
-        ? clear + 1
-        : 0
-  }
+const settled = (cluster: Cluster, add: (finding: string) => void): Promise<void> =>
+  settle(cluster, { what: 'a cluster with lost blocks came to rest', waitMs, lookMs, looks: 2, unsettled, add })
+
+async function unsettled(cluster: Cluster): Promise<string[]> {
+  const [reports, status] = await Promise.all([unreported(cluster), cluster.mill.clusterStatus()])
+  const { underReplicated, pendingReplications, pendingDeletions, jobsRunning } = status
+  const left = { underReplicated, pendingReplications, pendingDeletions, jobsRunning }
+  return [...reports, ...Object.entries(left).filter(([, count]) => count > 0).map(([name, count]) => `${name}: ${count}`)]
 }
 
 async function* filesBelow(cluster: Cluster, directory: string): AsyncGenerator<string> {

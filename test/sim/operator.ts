@@ -5,6 +5,7 @@ import type { Mill } from 'gristmill'
 import type { Cluster } from '../kit/contract.ts'
 import { absent, type Acks } from './acks.ts'
 import { damagedFiles } from './damage.ts'
+import { settle, unreported } from './settle.ts'
 
 const waitMs = 120_000
 const lookMs = 500
@@ -23,7 +24,7 @@ export async function tidyUp(cluster: Cluster, { acks, mayBeDamaged, add }: Tidy
   // In a restored state, nodes that were recommissioned after the backup are decommissioning or in maintenance again.
   for (const { node } of (await mill.clusterStatus()).nodes) await mill.nodes.recommission(node)
   await mill.nodes.stopBalance()
-  await settled(cluster)
+  await settle(cluster, { what: 'all datanodes reported', waitMs, lookMs, looks: 1, unsettled: unreported, add })
   for (const path of await damagedFiles(cluster)) {
     // Intermediate files of jobs are not in the model.
     const ours = !path.startsWith('/.gristmill')
@@ -66,13 +67,4 @@ async function removeSnapshot(mill: Mill, directory: string, name: string): Prom
     return true
   }
   return false
-}
-
-/** Waits until all datanodes have reported. */
-async function settled(cluster: Cluster): Promise<void> {
-  for (let waited = 0; waited < waitMs; waited += lookMs) {
-    await cluster.advance(lookMs)
-    const [{ nodes }, { awaited }] = await Promise.all([cluster.mill.clusterStatus(), cluster.mill.safeMode()])
-    if (awaited === 0 && cluster.datanodes.every(({ id }) => nodes.some(({ node, state }) => node === id && state === 'live'))) return
-  }
 }
