@@ -20,6 +20,7 @@ import { delimiterCode, textEncodingOf } from '../src/record/format.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from './call/arguments.ts'
 import { checkInteger } from './call/integers.ts'
 import type { Cluster } from './call/cluster.ts'
+import { checkedEnvironment } from './jobs/environment.ts'
 import type { Job } from './jobs/job.ts'
 import { submitJob } from './jobs/submit.ts'
 import { Loader } from './load/loader.ts'
@@ -122,7 +123,7 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   const { signal } = options
   const local = isAbsolute(file) ? file : join(tools.workingDirectory, file)
   const given = readable('params', () => paramsOf(options.params ?? {}, 'the parameter'))
-  const env = readable('env', () => environmentOf(options.env ?? {}))
+  const env = readable('env', () => checkedEnvironment(options.env ?? {}))
   const { reducers, replication } = options
   if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1))
     throw new GristmillError(
@@ -254,32 +255,6 @@ async function plan(
   } finally {
     loader?.end()
   }
-}
-
-/** Throws EINVAL for an invalid variable name, or a variable that affects Node before a program starts. */
-function environmentOf(env: Readonly<Record<string, string>>): Record<string, string> {
-  let bytes = 0
-  for (const [name, value] of Object.entries(env)) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || name === '__proto__')
-      throw new GristmillError('EINVAL', `${JSON.stringify(name)} cannot be the name of an environment variable; use letters, digits and _`)
-    if (/^(?:NODE_|LD_)/.test(name))
-      throw new GristmillError(
-        'EINVAL',
-        `the environment variable ${name} takes effect when a process starts, and tasks run in processes already started; leave it out`,
-      )
-    if (typeof value !== 'string' || value.includes('\0'))
-      throw new GristmillError(
-        'EINVAL',
-        `the environment variable ${name} must be a text without NUL, not ${typeof value === 'string' ? 'one with it' : typeof value}`,
-      )
-    bytes += name.length + Buffer.byteLength(value)
-  }
-  if (bytes > limits.environmentBytesMax)
-    throw new GristmillError(
-      'TOO_LARGE',
-      `the environment of the program has ${bytes} bytes and may have ${limits.environmentBytesMax}; put large values into files`,
-    )
-  return { ...env }
 }
 
 function listOf(paths: string | readonly string[] | undefined): readonly string[] {

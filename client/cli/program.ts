@@ -102,6 +102,7 @@ function toOption(spec: OptionSpec): Option {
   const made = new Option(spec.flags, spec.about)
   const { parse } = spec
   const value = (text: string): unknown => {
+    if (text === '' && isValued(spec) && !spec.mayBeEmpty) throw new InvalidArgumentError('the value is empty; is a variable not set?')
     try {
       return parse ? parse(text) : text
     } catch (error) {
@@ -109,7 +110,7 @@ function toOption(spec: OptionSpec): Option {
     }
   }
   if (spec.repeat) made.argParser((text: string, before: unknown[] | undefined) => [...(before ?? []), value(text)])
-  else if (parse) made.argParser(value)
+  else if (isValued(spec)) made.argParser(value)
   return made.hideHelp(spec.hidden === true)
 }
 

@@ -17,6 +17,8 @@ export interface OptionSpec {
   readonly parse?: (text: string) => unknown
   /** The option may be repeated; its value is a list. */
   readonly repeat?: boolean
+  /** The value may be empty. Elsewhere an empty value usually is an unset variable in quotes. */
+  readonly mayBeEmpty?: boolean
   /** Accepted, but not shown in the help. */
   readonly hidden?: boolean
 }

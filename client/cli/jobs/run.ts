@@ -6,6 +6,7 @@ import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { textEncodings, type TextEncoding } from '../../../src/base/formats.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
+import { checkedEnvironment } from '../../jobs/environment.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { parseDelimiter } from '../files/options.ts'
@@ -128,9 +129,12 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
   await job.wait({ signal })
 }
 
-/** Parses `NAME=VALUE`, or `NAME` for the value in the environment `own`. Throws USAGE for a variable that is not set there. */
+/**
+ * Parses `NAME=VALUE`, or `NAME` for the value in the environment `own`. Throws USAGE for a variable that is not set there, and for one that
+ * tasks cannot be given.
+ */
 export function environmentOf(given: readonly string[], own: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return onceEach('--env', given.map(text => {
+  const environment = onceEach('--env', given.map(text => {
     const at = text.indexOf('=')
     if (at >= 0) return [text.slice(0, at), text.slice(at + 1)]
     const value = own[text]
@@ -138,6 +142,11 @@ export function environmentOf(given: readonly string[], own: Readonly<Record<str
       throw new GristmillError('USAGE', `--env ${text}: the variable is not set here; set it, or write ${text}=value`)
     return [text, value]
   }))
+  try {
+    return checkedEnvironment(environment)
+  } catch (error) {
+    throw hasCode(error, 'EINVAL') ? new GristmillError('USAGE', `--env: ${error.message}`, { cause: error }) : error
+  }
 }
 
 /** Values by name. Throws USAGE for a name that occurs twice, as one of its values would be lost. */
