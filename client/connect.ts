@@ -17,6 +17,8 @@ interface ConnectTo {
   readonly user: string
   readonly signal?: AbortSignal | undefined
   readonly timeoutMs?: number | undefined
+  /** Called while a call waits for the namenode, with the reason. */
+  readonly onWait?: ((why: GristmillError) => void) | undefined
 }
 
 export interface Connection {
@@ -29,10 +31,10 @@ export interface Connection {
 /** Throws UNAVAILABLE, UNAUTHENTICATED, and CONFIG_INVALID if the server at the address is not a namenode. */
 export async function connectTo(world: World, options: ConnectTo): Promise<Connection> {
   const { namenode } = options
-  const unnamed = new Caller(callerParts(world, credentialsFor(world, options, '')))
+  const unnamed = new Caller({ ...callerParts(world, credentialsFor(world, options, '')), onWait: options.onWait })
   const { cluster } = await firstStatus(unnamed, options)
   const credentials = credentialsFor(world, options, cluster)
-  return { caller: new Caller(callerParts(world, credentials)), namenode, cluster, credentials }
+  return { caller: new Caller({ ...callerParts(world, credentials), onWait: options.onWait }), namenode, cluster, credentials }
 }
 
 export const credentialsFor = (

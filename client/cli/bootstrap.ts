@@ -1,5 +1,7 @@
 // External dependencies of a command line session: settings, machine, world. Loaded on first use; `--help` needs none of them.
 
+import type { GristmillError } from '../../src/base/errors.ts'
+import { showText } from '../../src/base/quote.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { TestHold } from '../../src/world/control.ts'
 import type { Machine } from '../../src/ports/machine.ts'
@@ -41,6 +43,19 @@ async function held(): Promise<TestHold | undefined> {
   return takeHold()
 }
 
+/** Prints why a command waits for the namenode: each reason once, however many calls wait for it. */
+export function waitingNotes(context: Pick<CommandContext, 'note'>): (why: GristmillError) => void {
+  const told = new Set<string>()
+  return ({ message }) => {
+    if (told.size >= reasonsMax || told.has(message)) return
+    told.add(message)
+    context.note(`waiting: ${showText(message)}`)
+  }
+}
+
+/** Some reasons contain numbers that change. */
+const reasonsMax = 10
+
 /** Opens the cluster selected by the settings, or the embedded one. */
 export async function openMill(context: CommandContext): Promise<Mill> {
   const [settings, machine, world, { openMeant }] = await Promise.all([
@@ -48,6 +63,7 @@ export async function openMill(context: CommandContext): Promise<Mill> {
   ])
   return openMeant({
     settings, machine, world, signal: context.signal,
+    onWait: waitingNotes(context),
     onMade: dir => context.note(`created the embedded cluster of this home; its files are in ${dir}`),
   })
 }

@@ -1,5 +1,6 @@
 // Opens a Mill for a place. Shared by `open`, `connect` and the command line.
 
+import type { GristmillError } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import { loadSecret } from '../../src/home/secret.ts'
@@ -18,6 +19,8 @@ interface OpenParts {
   readonly signal?: AbortSignal | undefined
   /** Called with the directory if this call creates the embedded cluster. */
   readonly onMade?: ((dir: string) => void) | undefined
+  /** Called while a call waits for the namenode, with the reason. */
+  readonly onWait?: ((why: GristmillError) => void) | undefined
 }
 
 /** Opens the cluster that the settings select. Throws UNAVAILABLE, UNAUTHENTICATED, CONFIG_INVALID. */
@@ -33,22 +36,24 @@ export async function openPlace(parts: OpenParts, place: ClusterLocation): Promi
   return openCluster(parts, place.namenode, await loadSecret(parts.world.disk, place.secretFile))
 }
 
-export async function openCluster({ world, machine, settings, signal }: OpenParts, address: Address, secret: Uint8Array): Promise<Mill> {
+export async function openCluster({ world, machine, settings, signal, onWait }: OpenParts, address: Address, secret: Uint8Array): Promise<Mill> {
   const host = settings.hostName ?? machine.hostName
-  const { caller, namenode, cluster } = await connectTo(world, { namenode: address, secret, user: settings.user ?? machine.user, signal })
+  const { caller, namenode, cluster } = await connectTo(world, {
+    namenode: address, secret, user: settings.user ?? machine.user, signal, onWait,
+  })
   return new Mill({
     world, caller, namenode, cluster, host, scratchDir: scratchIn(settings.home), workingDirectory: machine.workingDirectory,
     end: () => world.net.close(),
   })
 }
 
-export async function openEmbedded({ world, machine, settings, onMade }: OpenParts, dir: string): Promise<Mill> {
+export async function openEmbedded({ world, machine, settings, onMade, onWait }: OpenParts, dir: string): Promise<Mill> {
   const embedded = new Embedded({ world, machine, dir, settings, onMade })
   try {
     await embedded.address()
     const { cluster, secret } = await embedded.identity()
     const credentials = credentialsFor(world, { secret, user: settings.user ?? machine.user }, cluster)
-    const caller = new EmbeddedCaller(callerParts(world, credentials), embedded)
+    const caller = new EmbeddedCaller({ ...callerParts(world, credentials), onWait }, embedded)
     const end = async (): Promise<void> => {
       await embedded.close()
       await world.net.close()

@@ -49,7 +49,15 @@ export interface CallerOptions {
   readonly who?: string | undefined
   /** Retries without a deadline while a namenode is in safe mode; only the signal ends that. For unattended work. */
   readonly patient?: boolean | undefined
+  /**
+   * Called while a call is retried, from `waitMs` on, with the reason of the last attempt: it may wait for minutes, for instance until the
+   * namenode knows that it is the latest.
+   */
+  readonly onWait?: ((why: GristmillError) => void) | undefined
 }
+
+/** Time for which a call is retried without a word: a namenode that restarts is mostly back by then. */
+const waitMs = 3_000
 
 /** A timer that fires this late shows that this process was paused: the reply may have arrived and be unread. */
 const lateMs = 250
@@ -83,13 +91,15 @@ export class Caller {
   readonly #agent: Record<string, string>
   readonly #bearer: Record<string, string>
   readonly #patient: boolean
+  readonly #onWait: ((why: GristmillError) => void) | undefined
   /** Loopback addresses whose servers also listen on other addresses, and therefore require signatures. */
   readonly #signed = new Set<Address>()
 
-  constructor({ dispatcher, credentials, clock, random, who = 'client', patient = false }: CallerOptions) {
+  constructor({ dispatcher, credentials, clock, random, who = 'client', patient = false, onWait }: CallerOptions) {
     this.#dispatcher = dispatcher
     this.#credentials = credentials
     this.#patient = patient
+    this.#onWait = onWait
     this.#clock = clock
     this.#random = random
     this.#agent = { 'user-agent': `gristmill/${version} (${who})` }
@@ -109,7 +119,8 @@ export class Caller {
     if (signal?.aborted) throw abortError(signal)
     const timeoutMs = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
     const leastMs = leastTryMs(timeoutMs)
-    let until = this.#clock.mono() + timeoutMs
+    const startMs = this.#clock.mono()
+    let until = startMs + timeoutMs
     const repeatable = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
     const call: Call = { address, message, body: JSON.stringify(request), peer, repeatable, unknown: false, onSent: options.onSent }
     let attempts = 0
@@ -120,8 +131,11 @@ export class Caller {
       const waits = this.#patient && code === 'SAFE_MODE' && repeat && repeatable
       if (waits) until = this.#clock.mono() + pauseMs + timeoutMs
       // A server marks an error as final if a retry would not change it.
-      return repeat && codes[code].resent && (waits || details['final'] !== true) && (repeatable || !call.unknown)
+      const retried =
+        repeat && codes[code].resent && (waits || details['final'] !== true) && (repeatable || !call.unknown)
         && this.#clock.mono() + pauseMs + leastMs < until
+      if (retried && this.#clock.mono() - startMs >= waitMs) this.#onWait?.(error as GristmillError)
+      return retried
     }
     try {
       return await retry(attempt => {

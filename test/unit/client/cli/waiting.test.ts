@@ -2,6 +2,7 @@
 // poll of the cluster returns the next of a list of replies, and sleeping moves the clock.
 
 import { expect, test } from 'vitest'
+import { waitingNotes } from '../../../../client/cli/bootstrap.ts'
 import { address, nodeId } from '../../../../src/base/ids.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { FakeMill, runFake, type Given } from './fake.ts'
@@ -40,6 +41,17 @@ function timed(slow = 1): Given & { passed(): number } {
   let ms = 0
   return { clock: { now: () => ms, mono: () => ms, sleep: async (sleepMs: number) => { ms += slow * sleepMs } }, passed: () => ms }
 }
+
+test('a command that waits for the namenode tells each reason once, at most ten of them', () => {
+  const notes: string[] = []
+  const onWait = waitingNotes({ note: text => notes.push(text) })
+  for (const message of ['not yet', 'not yet', 'no \u001b[31mroom', 'not yet']) onWait(new GristmillError('SAFE_MODE', message))
+  expect(notes[0]).toBe('waiting: not yet')
+  expect(notes).toHaveLength(2)
+  expect(notes[1]).not.toContain('\u001b')
+  for (let i = 0; i < 100; i++) onWait(new GristmillError('SAFE_MODE', `${i} datanodes are awaited`))
+  expect(notes).toHaveLength(10)
+})
 
 test('fsck of a namenode that is behind says so at once, and nothing of datanodes that have not reported', async () => {
   const given = timed()

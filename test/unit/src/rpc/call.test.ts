@@ -116,6 +116,22 @@ describe('a call is repeated', () => {
   })
 })
 
+describe('a call that waits', () => {
+  const doubt: Step = { kind: 'fault', code: 'SAFE_MODE' }
+
+  test('tells the reason of its last attempt from three seconds on, and nothing if it ends before', async () => {
+    const told: string[] = []
+    const onWait = ({ message }: GristmillError): void => { told.push(message) }
+    const short = scriptedFor({ onWait }, doubt, doubt, { kind: 'answer', n: 1 })
+    await short.settle(short.caller.call(at, change, once))
+    expect([told, short.time() < 3_000]).toEqual([[], true])
+    const long = scriptedFor({ onWait }, ...Array.from({ length: 12 }, () => doubt), { kind: 'answer', n: 1 })
+    await long.settle(long.caller.call(at, change, once, { timeoutMs: 60_000 }))
+    expect(new Set(told)).toEqual(new Set(['it is SAFE_MODE']))
+    expect(long.time()).toBeGreaterThan(3_000)
+  })
+})
+
 describe('an operator\'s safe mode', () => {
   const held: Step = { kind: 'fault', code: 'SAFE_MODE', final: true }
 

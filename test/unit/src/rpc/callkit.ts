@@ -38,7 +38,7 @@ export type Step =
 /** Time that moves only when all code waits for it, and a network that follows a script; its last step repeats. */
 export function scripted(...script: Step[]) { return scriptedFor({}, ...script) }
 
-export function scriptedFor(options: { patient?: boolean }, ...script: Step[]) {
+export function scriptedFor(options: { patient?: boolean; onWait?: (why: GristmillError) => void }, ...script: Step[]) {
   let now = 0
   let sent = 0
   const bodies: string[] = []
