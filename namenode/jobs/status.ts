@@ -34,7 +34,14 @@ function stageStatus(stage: StageState): StageStatus {
     ...stage.startedMs !== undefined && { startedMs: stage.startedMs },
     ...stage.finishedMs !== undefined && (stage.state === 'done' || stage.state === 'failed') && { finishedMs: stage.finishedMs },
     counters: { ...stage.counters.values },
+    ...lostOf(stage),
   }
+}
+
+/** One loss is ordinary; a task that is lost again and again may have a cause that somebody can remove. */
+function lostOf({ state, loss }: StageState): Pick<StageStatus, 'lost'> {
+  if (!loss || state !== 'running' || loss.task.state === 'done' || loss.task.losses < 2) return {}
+  return { lost: { task: loss.task.index, times: loss.task.losses, failure: loss.failure } }
 }
 
 export function attemptStatus(attempt: Attempt): AttemptStatus {

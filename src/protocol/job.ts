@@ -113,6 +113,8 @@ export const stageStatus = Type.Object({
   startedMs: Type.Optional(instant),
   finishedMs: Type.Optional(instant),
   counters,
+  /** The task whose attempt was lost last, if it was lost more than once and is tried again. */
+  lost: Type.Optional(Type.Object({ task: count, times: count, failure })),
 })
 export type StageStatus = Static<typeof stageStatus>
 

@@ -13,7 +13,7 @@ import { parseDelimiter } from '../files/options.ts'
 import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
 import { parseParam } from './params.ts'
 import { jobLines } from './view.ts'
-import { barsFor, linesFor } from './watch.ts'
+import { barsFor, linesFor, lossesFor } from './watch.ts'
 
 export const run: CommandSpec = {
   name: 'run', args: '<program>',
@@ -110,7 +110,11 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
   const progress = await context.progress()
   try {
     const show = progress.drawn ? barsFor(progress.bar) : linesFor(text => { if (!context.json) printer.note(text) }, () => clock.mono())
-    for await (const status of job.watch(signal)) show(status)
+    const showLosses = lossesFor(text => { if (!context.json) printer.note(text) }, () => clock.mono())
+    for await (const status of job.watch(signal)) {
+      show(status)
+      showLosses(status)
+    }
   } catch (error) {
     if (!signal.aborted || hasCode(signal.reason, 'EPIPE')) throw error
     progress.stop()

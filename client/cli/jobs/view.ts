@@ -17,6 +17,11 @@ export function stageLine(stage: StageStatus): string {
   return parts.join(', ')
 }
 
+/** A task that is lost again and again, and why; undefined if there is none. */
+export function lostLine({ name, lost }: StageStatus): string | undefined {
+  return lost && `${showText(name)}: task ${lost.task} was lost ${plural(lost.times, 'time')} and is tried again, the last time: ${showText(lost.failure.message)}`
+}
+
 /** Bytes read by locality: `local 117 MiB (94%), rack 8.0 MiB (6%), remote 0 B (0%)`; undefined if nothing was read from blocks. */
 export function localityLine(counters: Counters): string | undefined {
   const read = (['bytesReadLocal', 'bytesReadRack', 'bytesReadRemote'] as const).map(name => counters[name] ?? 0)
@@ -98,6 +103,7 @@ export function jobLines(job: JobStatus, nowMs: number): string[] {
     took(stage.startedMs, stage.finishedMs ?? (stage.state === 'running' ? nowMs : undefined)),
   ])
   lines.push('', ...tabulate(stageColumns, rows))
+  for (const line of job.stages.map(lostLine)) if (line !== undefined) lines.push('', line)
   if (Object.keys(job.counters).length > 0) lines.push('', 'counters', ...counterLines(job.counters))
   lines.push(...warningLines(job.counters).flatMap(line => ['', line]))
   return lines

@@ -3,7 +3,7 @@
 import type { JobStatus } from '../../../src/protocol/job.ts'
 import { plural } from '../format.ts'
 import type { Bar } from '../progress.ts'
-import { localityLine, stageLine, took } from './view.ts'
+import { localityLine, lostLine, stageLine, took } from './view.ts'
 
 /** Interval after which a running stage is reported again, so that a log shows that it makes progress. */
 const sayMs = 10_000
@@ -17,6 +17,23 @@ export function barsFor(bar: (label: string, unit: 'tasks', total: number) => Ba
       let one = bars.get(i)
       if (!one) bars.set(i, one = bar(stage.name, 'tasks', stage.tasks))
       one.update(stage.fraction * stage.tasks, stage.tasks, stageLine(stage))
+    }
+  }
+}
+
+/**
+ * A line about a task that is lost again and again, when that begins and every `sayMs`: without it a job that no node can run looks as if
+ * it did nothing.
+ */
+export function lossesFor(say: (text: string) => void, mono: () => number): (status: JobStatus) => void {
+  const reported = new Map<number, { readonly times: number; readonly atMs: number }>()
+  return status => {
+    for (const [i, stage] of status.stages.entries()) {
+      const line = lostLine(stage)
+      const before = reported.get(i)
+      if (line === undefined || before && (before.times === stage.lost!.times || mono() - before.atMs < sayMs)) continue
+      reported.set(i, { times: stage.lost!.times, atMs: mono() })
+      say(line)
     }
   }
 }

@@ -40,6 +40,7 @@ function avoid(state: SchedulerState, { job, task }: TaskRef, node: NodeId): voi
 export function lost(state: SchedulerState, place: TaskRef, failure: Failure, culprit?: NodeId): void {
   const { job, stage, task } = place
   if (culprit !== undefined) avoid(state, place, culprit)
+  stage.loss = { task, failure }
   if (++task.losses >= limits.lossesMax) end(state, job, 'failed', failure, { stage, task })
   else requeue(state, place)
   changed(state, job, false)

@@ -70,6 +70,8 @@ export interface StageState {
   running: number
   done: number
   failedAttempts: number
+  /** The loss that was reported last, with its task. */
+  loss: { readonly task: TaskState; readonly failure: Failure } | undefined
   speculative: number
   /** Sum of the fractions of running attempts. */
   fraction: number
@@ -138,7 +140,7 @@ export const attemptsPerTerm = 1000
 export function newJob(facts: JobFacts, term: number): RunningJob {
   const stages = facts.spec.stages.map((spec, index): StageState => ({
     index, spec, tasks: [], readers: [], state: 'waiting', pending: new Pending(), places: facts.places[index], waiting: 0, running: 0,
-    done: 0, failedAttempts: 0, speculative: 0, fraction: 0, counters: new CounterSums(), startedMs: undefined, finishedMs: undefined,
+    done: 0, failedAttempts: 0, loss: undefined, speculative: 0, fraction: 0, counters: new CounterSums(), startedMs: undefined, finishedMs: undefined,
     skips: new Map(), active: new Set(), durations: [], outputBytes: new Map(), absent: new Set(),
   }))
   for (const stage of stages) {

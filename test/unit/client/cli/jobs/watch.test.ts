@@ -2,7 +2,8 @@
 // ends. A terminal of unknown width has 80 columns.
 
 import { expect, test } from 'vitest'
-import { linesFor } from '../../../../../client/cli/jobs/watch.ts'
+import { jobLines } from '../../../../../client/cli/jobs/view.ts'
+import { linesFor, lossesFor } from '../../../../../client/cli/jobs/watch.ts'
 import { Printer } from '../../../../../client/cli/printer.ts'
 import type { JobStatus } from '../../../../../src/protocol/job.ts'
 
@@ -33,6 +34,26 @@ test('without a terminal a stage is told of when it begins, every ten seconds, a
   const one: string[] = []
   linesFor(text => one.push(text), () => 0)(at('running', 0, 1))
   expect(one).toEqual(['map: 1 task'])
+})
+
+test('a task that is lost again and again is told of with its reason, at once and every ten seconds', () => {
+  const said: string[] = []
+  let ms = 0
+  const show = lossesFor(text => said.push(text), () => ms)
+  const failure = { code: 'UNAVAILABLE', message: 'the executor cannot start' }
+  const lost = (times: number): JobStatus => {
+    const status = at('running', 0)
+    return { ...status, stages: [{ ...status.stages[0]!, lost: { task: 3, times, failure } }] }
+  }
+  show(at('running', 0))
+  for (const [times, atMs] of [[2, 100], [3, 2000], [9, 10_100], [9, 60_000]] as const) {
+    ms = atMs
+    show(lost(times))
+  }
+  const line = (times: number): string => `map: task 3 was lost ${times} times and is tried again, the last time: the executor cannot start`
+  expect(said).toEqual([line(2), line(9)])
+  const facts = { job: 'job-1', name: 'n', state: 'running', user: 'ann', output: '/out', submittedMs: 0, counters: {} } as unknown as JobStatus
+  expect(jobLines({ ...facts, stages: lost(4).stages }, 0)).toContain(line(4))
 })
 
 test('a terminal that does not know its width has 80 columns', () => {

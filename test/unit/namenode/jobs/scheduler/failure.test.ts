@@ -1,6 +1,9 @@
 // Attempts that fail, are slow or stop reporting, as text tables: what runs again, on which node, and what counts once.
 
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
+import { jobStatus } from '../../../../../namenode/jobs/status.ts'
+import { attemptId, nodeId } from '../../../../../src/base/ids.ts'
+import { Bench } from './kit.ts'
 import { scenario } from './scenario.ts'
 
 test('a failed task runs on another node, and its job fails when the tries are used up', () => {
@@ -37,6 +40,30 @@ test('an attempt that its node could not start is not counted, and its task move
     done 0.0.2 a
       -> commit 0.0.2
   `)
+})
+
+test('while a task is lost again and again, the status of its stage says which, how often and why, until it is done', () => {
+  const bench = new Bench()
+  const a = nodeId('a')
+  bench.apply({ kind: 'opened' })
+  bench.apply({ kind: 'joined', node: a, rack: '/r', host: 'a', slots: 1, attempts: [], closed: false })
+  const { job } = bench.submit({ maps: 1, reduces: 0 }, [])
+  const lost = () => jobStatus(bench.machine.jobs.get(job)!).stages[0]!.lost
+  const attempt = (number: number) => attemptId({ job, stage: 0, task: 0, attempt: number })
+  const failure = { code: 'UNAVAILABLE', message: 'the executor cannot start' }
+  const lose = (number: number): unknown =>
+    bench.apply({ kind: 'finished', node: a, attempt: attempt(number), outcome: { kind: 'failed', cause: 'killed', failure, counters: {} } })
+  expect(lost()).toBeUndefined()
+  lose(0)
+  expect(lost(), 'one loss is ordinary').toBeUndefined()
+  lose(1)
+  expect(lost()).toEqual({ task: 0, times: 2, failure })
+  bench.apply({
+    kind: 'finished', node: a, attempt: attempt(2),
+    outcome: { kind: 'done', counters: {}, output: { kind: 'files', files: [] } },
+  })
+  bench.settle()
+  expect(bench.machine.jobs.get(job) && lost()).toBeUndefined()
 })
 
 test('a task that has failed runs again before those that have not run yet, so that a bad program is soon known', () => {
