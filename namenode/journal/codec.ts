@@ -186,6 +186,13 @@ export class Unpacker {
     return this.#bytes.toString('utf8', this.#at - length, this.#at)
   }
 
+  skip(bytes: number): void { this.#at += bytes }
+  /** Skips a text, without decoding it. */
+  skipText(): void {
+    const length = this.varint()
+    this.#at += length
+  }
+
   /** The unread bytes. */
   rest(): Buffer { return this.#bytes.subarray(this.#at) }
 }

@@ -13,7 +13,7 @@ import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, pairKey } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
 import { encodeSnapshot } from './snapshotrows.ts'
-import { decodeEntry, type NameEntry } from './entry.ts'
+import { decodeSize, type NameEntry } from './entry.ts'
 import { hookOf, pathOf, rootId } from './resolve.ts'
 
 export interface Amounts { readonly names: number; readonly bytes: number }
@@ -41,7 +41,7 @@ export function usageAt(view: View, directory: InodeId): Usage | undefined {
 
 export const putUsage = (draft: Draft, directory: InodeId, usage: Usage): void => draft.put('quotas', idKey(directory), encodeValue(usage))
 
-export const amountsOf = (entry: NameEntry): Amounts => ({ names: 1, bytes: entry.length * entry.replication })
+export const amountsOf = (entry: Pick<NameEntry, 'length' | 'replication'>): Amounts => ({ names: 1, bytes: entry.length * entry.replication })
 
 /** Directories with a quota at or above this one. */
 function boundedBy(view: View, directory: InodeId): readonly InodeId[] {
@@ -155,7 +155,7 @@ function totalOf(view: View, entry: NameEntry, max: number): Amounts | undefined
   const open = [entry.id]
   for (let at = open.pop(); at !== undefined; at = open.pop()) {
     for (const { value } of view.range('children', { start: childKey(at, ''), end: idKey(at + 1) })) {
-      const below = decodeEntry(value)
+      const below = decodeSize(value)
       if (++names > max) return undefined
       bytes += amountsOf(below).bytes
       if (below.directory) open.push(below.id)

@@ -9,7 +9,7 @@ import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounte
 import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../../namenode/journal/frame.ts'
 import { childKey, tables } from '../../../../namenode/journal/keys.ts'
 import {
-  decodeEntry, encodeEntry, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,
+  decodeEntry, decodeSize, encodeEntry, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,
 } from '../../../../namenode/namespace/entry.ts'
 import { inodeId } from '../../../../src/base/ids.ts'
 
@@ -104,6 +104,8 @@ test('entries of every kind come back as they were', () => {
   ] as Array<Partial<NameEntry>>) {
     const entry = { ...ada, ...change }
     expect(decodeEntry(encodeEntry(entry))).toEqual(entry)
+    const { id, directory, length, replication } = entry
+    expect(decodeSize(encodeEntry(entry))).toEqual({ id, directory, length, replication })
     // An entry without a delimiter has its former bytes; one with a delimiter has the next version number.
     expect(encodeEntry(entry)[0]! >> 4).toBe(entry.delimiter === undefined ? 1 : 2)
     expect(decodeEntry(encodeEntry(entry, 77))).toEqual(entry)
