@@ -44,7 +44,7 @@ export async function damagedFiles(cluster: Cluster): Promise<Set<string>> {
 
 /** Waits until all datanodes have reported and all possible copies are done. */
 const settled = (cluster: Cluster, add: (finding: string) => void): Promise<void> =>
-  settle(cluster, { what: 'a cluster with lost blocks came to rest', waitMs, lookMs, looks: 2, unsettled, add })
+  settle(cluster, { what: 'a cluster with lost blocks came to rest', waitMs, lookMs, looks: 3, unsettled, add })
 
 async function unsettled(cluster: Cluster): Promise<string[]> {
   const [reports, status] = await Promise.all([unreported(cluster), cluster.mill.clusterStatus()])

@@ -24,7 +24,7 @@ export async function tidyUp(cluster: Cluster, { acks, mayBeDamaged, add }: Tidy
   // In a restored state, nodes that were recommissioned after the backup are decommissioning or in maintenance again.
   for (const { node } of (await mill.clusterStatus()).nodes) await mill.nodes.recommission(node)
   await mill.nodes.stopBalance()
-  await settle(cluster, { what: 'all datanodes reported', waitMs, lookMs, looks: 1, unsettled: unreported, add })
+  await settle(cluster, { what: 'all datanodes reported', waitMs, lookMs, looks: 3, unsettled: unreported, add })
   for (const path of await damagedFiles(cluster)) {
     // Intermediate files of jobs are not in the model.
     const ours = !path.startsWith('/.gristmill')
