@@ -36,7 +36,9 @@ export async function openPlace(parts: OpenParts, place: ClusterLocation): Promi
   return openCluster(parts, place.namenode, await loadSecret(parts.world.disk, place.secretFile))
 }
 
-export async function openCluster({ world, machine, settings, signal, onWait }: OpenParts, address: Address, secret: Uint8Array): Promise<Mill> {
+export async function openCluster(
+  { world, machine, settings, signal, onWait }: OpenParts, address: Address, secret: Uint8Array,
+): Promise<Mill> {
   const host = settings.hostName ?? machine.hostName
   const { caller, namenode, cluster } = await connectTo(world, {
     namenode: address, secret, user: settings.user ?? machine.user, signal, onWait,

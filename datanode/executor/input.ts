@@ -51,7 +51,8 @@ export class SplitSource {
 
   /**
    * Reads blocks whose locations are in the task; locations of the others (of very large splits, and beyond the range) come from the
-   * namenode. Beyond the range the reader needs only the rest of one record, which mostly ends soon: the first read is small, later ones double.
+   * namenode. Beyond the range the reader needs only the rest of one record, which mostly ends soon: the first read is small, later ones
+   * double.
    */
   async *#bytes(range: SplitRange, from: number): AsyncGenerator<Buffer> {
     let step = beyondFirstBytes

@@ -41,7 +41,8 @@ export function usageAt(view: View, directory: InodeId): Usage | undefined {
 
 export const putUsage = (draft: Draft, directory: InodeId, usage: Usage): void => draft.put('quotas', idKey(directory), encodeValue(usage))
 
-export const amountsOf = (entry: Pick<NameEntry, 'length' | 'replication'>): Amounts => ({ names: 1, bytes: entry.length * entry.replication })
+export const amountsOf = ({ length, replication }: Pick<NameEntry, 'length' | 'replication'>): Amounts =>
+  ({ names: 1, bytes: length * replication })
 
 /** Directories with a quota at or above this one. */
 function boundedBy(view: View, directory: InodeId): readonly InodeId[] {

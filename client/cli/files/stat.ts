@@ -13,7 +13,10 @@ export const stat: CommandSpec = {
   name: 'stat', args: '<path...>', about: 'show the metadata of files and directories',
   notes:
     '--printf takes %n name, %s bytes, %F type, %a mode in octal, %A mode in letters, %U owner, %G group, %r replicas, %b blocks, %o block size, %y time, %Y seconds since 1970, %% and \\n, \\t.',
-  options: [option('-b, --blocks', 'locations of each block'), option('-c, --printf <format>', 'print each path in this format', { mayBeEmpty: true })],
+  options: [
+    option('-b, --blocks', 'locations of each block'),
+    option('-c, --printf <format>', 'print each path in this format', { mayBeEmpty: true }),
+  ],
   examples: [
     ['gristmill stat --blocks /logs/access.log', 'blocks with their datanodes'],
     [`gristmill stat -c '%s %n' '/logs/*'`, 'sizes and names'],

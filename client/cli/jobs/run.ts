@@ -134,8 +134,8 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
 }
 
 /**
- * Parses `NAME=VALUE`, or `NAME` for the value in the environment `own`. Throws USAGE for a variable that is not set there, and for one that
- * tasks cannot be given.
+ * Parses `NAME=VALUE`, or `NAME` for the value in the environment `own`. Throws USAGE for a variable that is not set there, and for one
+ * that tasks cannot be given.
  */
 export function environmentOf(given: readonly string[], own: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const environment = onceEach('--env', given.map(text => {

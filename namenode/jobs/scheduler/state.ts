@@ -140,7 +140,8 @@ export const attemptsPerTerm = 1000
 export function newJob(facts: JobFacts, term: number): RunningJob {
   const stages = facts.spec.stages.map((spec, index): StageState => ({
     index, spec, tasks: [], readers: [], state: 'waiting', pending: new Pending(), places: facts.places[index], waiting: 0, running: 0,
-    done: 0, failedAttempts: 0, loss: undefined, speculative: 0, fraction: 0, counters: new CounterSums(), startedMs: undefined, finishedMs: undefined,
+    done: 0, failedAttempts: 0, loss: undefined, speculative: 0, fraction: 0, counters: new CounterSums(),
+    startedMs: undefined, finishedMs: undefined,
     skips: new Map(), active: new Set(), durations: [], outputBytes: new Map(), absent: new Set(),
   }))
   for (const stage of stages) {

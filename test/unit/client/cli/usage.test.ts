@@ -1,5 +1,5 @@
-// Exit code of usage errors: what can be seen in the words of a command line alone ends with 2, before any call to a cluster, and the message
-// says what to write.
+// Exit code of usage errors: what the words of a command line alone show to be wrong ends with 2, before any call to a cluster, and the
+// message says what to write.
 
 import { expect, test } from 'vitest'
 import { FakeMill, runFake } from './fake.ts'

@@ -52,7 +52,9 @@ test('a task that is lost again and again is told of with its reason, at once an
   }
   const line = (times: number): string => `map: task 3 was lost ${times} times and is tried again, the last time: the executor cannot start`
   expect(said).toEqual([line(2), line(9)])
-  const facts = { job: 'job-1', name: 'n', state: 'running', user: 'ann', output: '/out', submittedMs: 0, counters: {} } as unknown as JobStatus
+  const facts = {
+    job: 'job-1', name: 'n', state: 'running', user: 'ann', output: '/out', submittedMs: 0, counters: {},
+  } as unknown as JobStatus
   expect(jobLines({ ...facts, stages: lost(4).stages }, 0)).toContain(line(4))
 })
 

@@ -52,7 +52,10 @@ test('while a task is lost again and again, the status of its stage says which, 
   const attempt = (number: number) => attemptId({ job, stage: 0, task: 0, attempt: number })
   const failure = { code: 'UNAVAILABLE', message: 'the executor cannot start' }
   const lose = (number: number): unknown =>
-    bench.apply({ kind: 'finished', node: a, attempt: attempt(number), outcome: { kind: 'failed', cause: 'killed', failure, counters: {} } })
+    bench.apply({
+      kind: 'finished', node: a, attempt: attempt(number),
+      outcome: { kind: 'failed', cause: 'killed', failure, counters: {} },
+    })
   expect(lost()).toBeUndefined()
   lose(0)
   expect(lost(), 'one loss is ordinary').toBeUndefined()
