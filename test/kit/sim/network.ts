@@ -9,6 +9,7 @@ import { address, type Address } from '../../../src/base/ids.ts'
 import type { Listening, Net, Service, Wire } from '../../../src/ports/net.ts'
 import type { Random } from '../../../src/ports/random.ts'
 import type { Spoil } from '../contract.ts'
+import { inject } from './inject.ts'
 import { Dead, type Kernel } from './kernel.ts'
 import type { Process } from './process.ts'
 import { SimWire, type Passage, type Way } from './wire.ts'
@@ -160,12 +161,6 @@ export class Network implements Way {
 
   async #listen(process: Process, service: Service, { host, port }: { host: string; port: number }): Promise<Listening> {
     process.must()
-    // inject itself looks at its signal only until the request's body has arrived.
-    service.http.addHook('onRequest', (request, reply, done) => {
-      const { signal } = (request.raw as unknown as { _lightMyRequest: { signal?: AbortSignal } })._lightMyRequest
-      signal?.addEventListener('abort', () => { reply.raw.destroy() }, { once: true })
-      done()
-    })
     await this.kernel.outside(async () => { await service.http.ready() })
     const at = `${host}:${port === 0 ? this.#nextPort++ : port}`
     if (this.find(at)) throw new GristmillError('EADDRINUSE', `cannot listen on ${at}: another process does`)
@@ -319,8 +314,8 @@ class SimDispatcher extends Dispatcher {
         kernel.schedule(ms + sendMs + lateMs, target.process, `${process.name} ${label} ${options.path} ${digest}`, () => {
           if (wanted) network.pass(process, options.path, 'asked')
           if (!target.process.alive) return
-          this.#serve(
-            target, options, wanted ? gone.signal : undefined,
+          const hangUp = this.#serve(
+            target, options, wanted && gone,
             (status, body) => {
               if (wanted) reply(status, body)
             },
@@ -328,6 +323,7 @@ class SimDispatcher extends Dispatcher {
               if (wanted && !over) fail(0.1, broken('ECONNRESET'))
             },
           )
+          if (wanted) leave = hangUp
         })
       }
       const reply = (status: number, body: Buffer): void => {
@@ -350,12 +346,14 @@ class SimDispatcher extends Dispatcher {
         else if (back.fate === 'pass') arrive()
         else if (!network.isLost(target.process, process)) network.clear(target.process, process, arrive)
       }
-      const gone = new AbortController()
+      let gone = false
+      let leave = (): void => {}
       hangUp = () => {
         if (network.isCut(process, target.process)) return
-        kernel.schedule(network.passage(process, target.process).ms, target.process, `${process.name} hangs up ${options.path}`, () =>
-          gone.abort(),
-        )
+        kernel.schedule(network.passage(process, target.process).ms, target.process, `${process.name} hangs up ${options.path}`, () => {
+          gone = true
+          leave()
+        })
       }
       const forgets = [
         target.process.onEnd(() => {
@@ -384,27 +382,28 @@ class SimDispatcher extends Dispatcher {
     return true
   }
 
+  /** Returns the function that breaks the connection on the server's side. */
   #serve(
     { service, process }: Listener,
     { path, method, headers, body }: Dispatcher.DispatchOptions,
-    signal: AbortSignal | undefined, done: (status: number, body: Buffer) => void, failed: () => void,
-  ): void {
+    gone: boolean,
+    done: (status: number, body: Buffer) => void, failed: () => void,
+  ): () => void {
     const { kernel } = this.#network
-    service.http
-      .inject({
-        method: method as 'POST', url: path, headers: headers as Record<string, string>, ...(signal && { signal }),
-        ...(body != null && { payload: body as string }),
-      })
-      .then(
-        response => {
-          kernel.touch()
-          if (process.alive) done(response.statusCode, response.rawPayload)
-        },
-        () => {
-          kernel.touch()
-          failed()
-        },
-      )
+    const { answer, hangUp } = inject(service.http, {
+      method, path, headers: headers as Record<string, string>, body: String(body ?? ''), gone,
+    })
+    answer.then(
+      ({ status, body }) => {
+        kernel.touch()
+        if (process.alive) done(status, body)
+      },
+      () => {
+        kernel.touch()
+        failed()
+      },
+    )
+    return hangUp
   }
 
   override close(): never { throw new Error('a simulated dispatcher is not closed') }
