@@ -2,6 +2,7 @@
 
 import type { Random } from '../../../src/ports/random.ts'
 import { MemoryStore } from '../memory-store.ts'
+import { Names, parentOf, Paths } from './names.ts'
 import type { UserCodeCost } from './usercode.ts'
 
 export interface File {
@@ -25,8 +26,6 @@ export const storeFile = (directory: string): string => `${directory}/data.mdb`
 
 /** A mount point exists whatever happens to the disk below it. */
 const isMount = (path: string): boolean => path.lastIndexOf('/') === 0
-
-const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
 
 /** Faults of a disk, by its mount point. */
 export interface Trouble {
@@ -56,10 +55,10 @@ export class Host {
   readonly time = { offsetMs: 0, rate: 1 }
   readonly userCode: UserCodeCost = { factor: 1, failure: undefined }
   /** Names as processes see them; `durable`: as they are after a power cut. */
-  files = new Map<string, File>()
-  durable = new Map<string, File>()
-  readonly directories = new Set<string>()
-  readonly #durableDirectories = new Set<string>()
+  files = new Names<File>()
+  durable = new Names<File>()
+  readonly directories = new Paths()
+  readonly #durableDirectories = new Paths()
   readonly locks = new Map<string, object>()
   readonly stores = new Map<string, MemoryStore>()
   /** Directories that were renamed since their parents were last synced. */
@@ -99,8 +98,8 @@ export class Host {
 
   /** Sets the disks back to the content of an image. REQUIRES: no process runs here. */
   revert({ files, durable, directories, durableDirectories }: Image): void {
-    this.files = new Map(files)
-    this.durable = new Map(durable)
+    this.files = new Names(files)
+    this.durable = new Names(durable)
     this.#setDirectories(directories, durableDirectories)
     this.#moves = []
   }
@@ -131,12 +130,10 @@ export class Host {
         this.#durableDirectories.add(to + path.slice(from.length))
       }
     }
-    const prefix = `${directory}/`
-    const inside = (path: string): boolean => path.startsWith(prefix) && !path.includes('/', prefix.length)
-    for (const path of this.durable.keys()) if (inside(path) && !this.files.has(path)) this.durable.delete(path)
-    for (const [path, file] of this.files) if (inside(path)) this.durable.set(path, file)
-    for (const path of this.directories) if (inside(path)) this.#durableDirectories.add(path)
-    for (const path of [...this.#durableDirectories]) if (inside(path) && !this.directories.has(path)) this.#forget(path)
+    for (const path of this.durable.in(directory)) if (!this.files.has(path)) this.durable.delete(path)
+    for (const path of this.files.in(directory)) this.durable.set(path, this.files.get(path)!)
+    for (const path of this.directories.in(directory)) this.#durableDirectories.add(path)
+    for (const path of [...this.#durableDirectories.in(directory)]) if (!this.directories.has(path)) this.#forget(path)
   }
 
   /** A removed directory is not there after a power cut either, nor is anything that was in it. */
@@ -153,7 +150,7 @@ export class Host {
 
   /** Power cut: unsynced names revert to their durable state; of the unsynced bytes of a file a random prefix remains. */
   powerCut(random: Random): void {
-    const left = new Map<string, File>()
+    const left = new Names<File>()
     const cut = new Map<File, File>()
     for (const [path, file] of this.durable) {
       if (!this.#reachable(parentOf(path))) continue
@@ -167,7 +164,7 @@ export class Host {
       left.set(path, remains)
     }
     this.files = left
-    this.durable = new Map(left)
+    this.durable = new Names(left)
     const directories = new Set([...this.directories, ...this.#durableDirectories].filter(path => this.#reachable(path)))
     this.#setDirectories(directories, directories)
     this.locks.clear()

@@ -58,7 +58,7 @@ export const canaries = {
     workload: 'names', profile: 'lossy',
   },
   'last-copy': {
-    caughtBy: 3,
+    caughtBy: 10,
     about: 'where there are too many copies all but none are removed',
     changes: [
       { file: 'namenode/blocks/excess.ts', from: 'while (sure.length > map.target(id))', to: 'while (sure.length > 0)' },
@@ -81,7 +81,7 @@ export const canaries = {
     changes: [{ file: 'src/file/block.ts', from: 'const to = Math.min(length, end - replica.position)', to: 'const to = length' }],
   },
   'stale-location': {
-    caughtBy: 6,
+    caughtBy: 20,
     about: 'the namenode goes on believing that a replica is where it was lost',
     workload: 'files', profile: 'rot',
     changes: [{ file: 'namenode/blocks/reports.ts', from: 'this.#options.map.drop(id, node)', to: '' }],
@@ -105,7 +105,7 @@ export const canaries = {
     changes: [{ file: 'namenode/journal/recovered.ts', from: 'if (!lossy) return undefined', to: 'return undefined' }],
   },
   'old-copy': {
-    caughtBy: 2,
+    caughtBy: 3,
     about: 'what datanodes have seen is not held against a namenode, and an old copy of its directory is obeyed',
     workload: 'files', profile: 'copies',
     changes: [
