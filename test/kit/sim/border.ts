@@ -31,7 +31,7 @@ type Holder = Record<string, unknown>
 
 /** Guarded functions by object. Sockets and files are included: a real port used by mistake would call them. */
 const guarded: ReadonlyArray<readonly [holder: object, name: string, methods: readonly string[]]> = [
-  // Not setImmediate: it is independent of time, the kernel waits for it, and inject uses it twice per call.
+  // Not setImmediate: it is independent of time, and the kernel waits for it.
   [globalThis, '', ['setTimeout', 'setInterval']], [Math, 'Math', ['random']], [performance, 'performance', ['now']],
   [AbortSignal, 'AbortSignal', ['timeout']], [process, 'process', ['hrtime', 'kill']],
   [globalThis.crypto, 'crypto', ['getRandomValues', 'randomUUID']],

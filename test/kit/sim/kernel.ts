@@ -30,11 +30,8 @@ interface Event {
 /** Distance between events that happen at the same moment in a fixed order. */
 const instantMs = 1e-6
 
-/**
- * Turns of the event loop without activity that count as rest. Promises and ticks all run before a turn ends, and nothing in a simulated
- * process waits for a later turn: calls are given to servers by inject.ts, which needs none.
- */
-const quietTurns = 1
+/** Turns of the event loop without activity that count as rest: one for promises and ticks, and one for a setImmediate among them. */
+const quietTurns = 2
 
 const linesMax = 16_384
 
