@@ -177,7 +177,7 @@ export const canaries = {
     ],
   },
   litter: {
-    caughtBy: 1,
+    caughtBy: 2,
     about: 'a block that came only in part is left where it was',
     profile: 'lossy',
     changes: [
