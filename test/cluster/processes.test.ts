@@ -1,4 +1,4 @@
-// Clusters of `up`, as an administrator meets them: up, down, status, restarts, remembered ports, lost directories. Real processes, each
+// Clusters of `up`, as an operator meets them: up, down, status, restarts, remembered ports, lost directories. Real processes, each
 // test in a home of its own; nothing is left running, and no data is replaced.
 
 import { randomInt } from 'node:crypto'

@@ -9,7 +9,7 @@ import { lostFiles } from './damage.ts'
 import { identify, runClients } from './clients.ts'
 import { Nemesis } from './nemesis.ts'
 import type { Action, Plan } from './plan.ts'
-import { endDoubt, tidyUp } from './operator.ts'
+import { endDoubt, tidyUp } from './tidyup.ts'
 import { outputOf } from './programs.ts'
 
 /** Virtual time after the last fault: longer than the death of a node, copying its blocks, and every retry in between. */
