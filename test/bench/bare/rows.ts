@@ -134,6 +134,9 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       for (let i = 0; i < limits.fileBlocksMax; i += 64) await call(writing.allocate, { requestId: id(), lease, count: 64 })
       await call(writing.abandon, { requestId: id(), lease })
     }, 2)
+    for (let i = 0; i < limits.replicationMax; i++) {
+      await call(heartbeat.register, { ...registration(`many-${i}`, 0), storages: storages(16).map(each => ({ ...each, dir: '/disk' })) })
+    }
     await measure('writing.complete of 10,000 blocks on 16 nodes each', async time => {
       const path = `/wide-${time}`
       const { lease } = await call(writing.create, { requestId: id(), path, replication: 1 })
@@ -147,7 +150,7 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
         for (const { id: block } of blocks) sealed.push({ id: block, length: 4096, crc: 1, aligned: true, nodes })
       }
       await call(writing.complete, { requestId: id(), lease, blocks: sealed })
-    }, 2)
+    }, 3)
     await measure('20 files of 5,000 blocks completed at once', async time => {
       const open = await Promise.all(Array.from({ length: 20 }, async (_, i) => {
         const { lease } = await call(writing.create, { requestId: id(), path: `/at-once-${time}-${i}`, replication: 1 })
@@ -159,7 +162,7 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
         return { requestId: id(), lease, blocks: sealed }
       }))
       await Promise.all(open.map(each => call(writing.complete, each)))
-    }, 1)
+    }, 2)
   })
 
   const spec = (name: string, stages: job.StageSpec[], more: Partial<job.JobSpec> = {}): job.JobSpec => ({

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { GristmillError } from '../../../../src/base/errors.ts'
 import { address, blockId, clusterId, leaseId, nodeId, requestId } from '../../../../src/base/ids.ts'
 import { limits } from '../../../../src/base/limits.ts'
 import { FramePool } from '../../../../src/block/ring.ts'
@@ -16,8 +17,8 @@ import { countingDisk } from '../../datanode/store/storekit.ts'
 const dir = mkdtempSync(join(tmpdir(), 'gristmill-put-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-/** Puts a file of this text into a cluster of one datanode. */
-async function put(text: string, blockBytes: number, options: PutOptions = {}) {
+/** Puts a file of this text into a cluster of one datanode, whose namenode refuses the message `refuses`. */
+async function put(text: string, blockBytes: number, options: PutOptions = {}, refuses = '') {
   const from = join(dir, 'file')
   writeFileSync(from, text)
   const { disk, open } = countingDisk()
@@ -39,6 +40,7 @@ async function put(text: string, blockBytes: number, options: PutOptions = {}) {
       },
       call: async (_: unknown, { name }: { name: string }, request: { count?: number }) => {
         calls.push({ name, request: request as never })
+        if (name === refuses) throw new GristmillError('ENOSPC', 'no room')
         return name === 'writing.allocate' ? { blocks: allocated(request.count!) } : { path: '/f' }
       },
     },
@@ -128,4 +130,12 @@ test('a file with more blocks than a file may have is given up before anything i
   const { status, calls, open } = await put('x'.repeat(limits.fileBlocksMax + 1), 1)
   expect(status).toMatchObject({ code: 'TOO_LARGE' })
   expect([calls.map(({ name }) => name), open]).toEqual([['writing.create', 'given back'], 0])
+})
+
+test('a file of which one block cannot be stored is not completed: its error is told, and the lease given back', async () => {
+  const { status, calls, open } = await put('x'.repeat(40), 4, {}, 'writing.allocate')
+  expect(status).toMatchObject({ code: 'ENOSPC' })
+  const names = calls.map(({ name }) => name)
+  const seen = ['writing.allocate', 'writing.complete', 'given back'].map(name => names.includes(name))
+  expect([seen, open]).toEqual([[true, false, true], 0])
 })

@@ -225,3 +225,12 @@ test('an aborted signal ends a read and a write at once', async () => {
   await expect(stopped.write(noise(20_000_000)).then(() => stopped.close())).rejects.toThrow('enough written')
   await until('the lease is given back', () => mill.namenode.leases.size === 0)
 })
+
+test('a file for which data will certainly be written gets its first block with its lease, any other with its data', async () => {
+  await using mill = await Mill.start({ datanodes: 1 })
+  const eager = await mill.client.create('/eager', { eager: true })
+  expect(mill.namenode.allocated).toHaveLength(1)
+  const other = await mill.client.create('/other')
+  expect(mill.namenode.allocated).toHaveLength(1)
+  await Promise.all([eager.abort(), other.abort()])
+})

@@ -42,6 +42,13 @@ test.each([
   await spool.close()
 })
 
+test('a closed spool takes nothing more', async () => {
+  const spool = new Spool(place())
+  await spool.append(bytes.subarray(0, 10))
+  await spool.close()
+  await expect(spool.append(bytes.subarray(0, 1))).rejects.toThrow('a spool is written, then read, then closed')
+})
+
 test('appended bytes are copied, and written to the file a MiB at a time', async () => {
   const written: number[] = []
   const disk: Disk = { ...localDisk, async create(path, options) {

@@ -9,6 +9,7 @@ import { limits } from '../../../../src/base/limits.ts'
 import type { OpenFile } from '../../../../src/file/open.ts'
 import type { BlockSource } from '../../../../src/file/source.ts'
 import { ClusterFileWriter, type CutOptions } from '../../../../src/file/writer.ts'
+import type { Disk } from '../../../../src/ports/disk.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { turns } from './reading.ts'
 
@@ -160,6 +161,27 @@ test('a failed completion is reported, and the file abandoned; an aborted caller
     told.resolve()
     expect(await closed).toMatchObject({ code: 'EACCES' })
   }
+})
+
+test('a writer is closed when nothing of it is left on this machine', async () => {
+  let closed = false
+  const disk: Disk = { ...localDisk, async openRead(path) {
+    const reader = await localDisk.openRead(path)
+    const slowly = async (): Promise<void> => {
+      await turns()
+      await reader.close()
+      closed = true
+    }
+    return new Proxy(reader, { get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target)
+      return name === 'close' ? slowly : typeof value === 'function' ? value.bind(target) as unknown : value
+    } })
+  } }
+  const target = new Target(8 << 20)
+  const writer = new ClusterFileWriter(target as unknown as OpenFile, { disk, dir, random: { id: () => 'slow' } as never }, { format: 'bytes' })
+  await writer.write(Buffer.alloc(3 << 20))
+  await writer.close()
+  expect(closed).toBe(true)
 })
 
 test('a writer that is given up leaves nothing, and ends once', async () => {
