@@ -178,7 +178,8 @@ test('a writer is closed when nothing of it is left on this machine', async () =
     } })
   } }
   const target = new Target(8 << 20)
-  const writer = new ClusterFileWriter(target as unknown as OpenFile, { disk, dir, random: { id: () => 'slow' } as never }, { format: 'bytes' })
+  const place = { disk, dir, random: { id: () => 'slow' } as never }
+  const writer = new ClusterFileWriter(target as unknown as OpenFile, place, { format: 'bytes' })
   await writer.write(Buffer.alloc(3 << 20))
   await writer.close()
   expect(closed).toBe(true)
