@@ -104,7 +104,9 @@ export class BlockTable {
       this.#reportIds[i] = reportId
       return true
     }
-    this.#more.set(id, [...this.#more.get(id) ?? [], reportId])
+    const others = this.#more.get(id)
+    if (others) others.push(reportId)
+    else this.#more.set(id, [reportId])
     return true
   }
 

@@ -17,6 +17,7 @@ import type { BlockTokens } from '../../src/rpc/token.ts'
 import { unlessRepeated, type Journal } from '../journal/journal.ts'
 import { systemActor, type Actor } from '../journal/operation.ts'
 import type { BlockMap } from '../blocks/map.ts'
+import type { DataNode } from '../nodes/node.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { knownBlock } from '../namespace/file.ts'
 import { stat } from '../namespace/read.ts'
@@ -105,8 +106,14 @@ class Writers {
     })
     // At a repeated request the file may have been removed already: its blocks then belong to no file.
     if (blocks.length > 0 && !knownBlock(journal.view, blocks[0]!.id)) return status
+    const holders: DataNode[] = []
     for (const { id, nodes } of blocks) {
-      map.sealed(id, status.replication, nodes.flatMap(node => registry.get(node) ?? []).filter(holder => holder.serves))
+      holders.length = 0
+      for (const node of nodes) {
+        const holder = registry.get(node)
+        if (holder?.serves) holders.push(holder)
+      }
+      map.sealed(id, status.replication, holders)
     }
     this.#closed(lease, unused)
     return status
