@@ -70,7 +70,10 @@ testPower('what was acknowledged last, with nothing after it that could have bro
   await using cluster = await Cluster.start({ powerCuts: true, datanodes: 3, disks: 2, settings })
   const { mill } = cluster
   const bytes = Buffer.alloc(150_000, 'grain ')
+  const replicas = async (): Promise<number> => (await Promise.all(cluster.datanodes.map(node => node.replicas()))).flat().length
   await mill.writeFile('/file', bytes)
+  // All nine, unless the machine is so busy that a pipeline went on without a slow member.
+  const written = await replicas()
   await cluster.powerCut()
   await powerIsBack(cluster)
   expect(bytes.equals(await mill.readFile('/file'))).toBe(true)
@@ -79,7 +82,8 @@ testPower('what was acknowledged last, with nothing after it that could have bro
   await powerIsBack(cluster)
   expect(bytes.equals(await mill.readFile('/renamed'))).toBe(true)
   await expect(mill.stat('/file')).rejects.toMatchObject({ code: 'ENOENT' })
-  expect((await Promise.all(cluster.datanodes.map(node => node.replicas()))).flat()).toHaveLength(9)
+  expect(await replicas()).toBeGreaterThanOrEqual(written)
+  await until('every block has its replicas', async () => (await replicas()) === 9)
 })
 
 testPower('under the profile that does not sync the same cut loses what was acknowledged: these tests can fail', async () => {
