@@ -72,8 +72,9 @@ testPower('what was acknowledged last, with nothing after it that could have bro
   const bytes = Buffer.alloc(150_000, 'grain ')
   const replicas = async (): Promise<number> => (await Promise.all(cluster.datanodes.map(node => node.replicas()))).flat().length
   await mill.writeFile('/file', bytes)
-  // All nine, unless the machine is so busy that a pipeline went on without a slow member.
-  const written = await replicas()
+  // All nine, unless the machine is so busy that a pipeline went on without a slow member, whose data need not be on the disk.
+  const [page] = await Array.fromAsync(mill.fsck('/file', { healthy: true }))
+  const written = page!.files[0]!.found.reduce((sum, { live }) => sum + live, 0)
   await cluster.powerCut()
   await powerIsBack(cluster)
   expect(bytes.equals(await mill.readFile('/file'))).toBe(true)
