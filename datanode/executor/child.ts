@@ -63,6 +63,7 @@ export class TaskRunnerChild {
       const session = this.#session ??= new ExecutorSession({ ...this.#world, setup, log: this.#nodeLog() })
       session.heard(setup.nowMs)
       this.#world.setEnvironment?.({ TMPDIR: setup.scratch, ...work.env })
+      const isFirst = !session.hasLoaded(work.job)
       const program = await session.program(work)
       const context = new TaskContext({
         work, params: program.params, assets: program.assets,
@@ -70,7 +71,7 @@ export class TaskRunnerChild {
         print,
       })
       this.#task = new TaskAttempt({
-        session, work, program, context, started,
+        session, work, program, context, started, isFirst,
         onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }),
         onLate: error => this.#late(error),
       })

@@ -11,10 +11,10 @@
 //   still running, and no `emit` can be reached            requests and short timers of this task are waited for up to 10 s; the rest is
 //                                                          ignored: a connection that is kept open, a time limit that was not needed
 //
-// Between setup and the first record, and between the last record and teardown, work may still fill what the next function reads
-// (`untilSettled`). Work that ends by itself is waited for, and fails the attempt if it does not end; a connection is waited for until it
-// is idle, and a process that map or reduce has started for 10 s. Threads, long timers and intervals are not: they mostly serve the whole
-// task.
+// Before the first function of the module, between setup and the first record, and between the last record and teardown, work may still
+// fill what the next function reads (`untilSettled`). Work that ends by itself is waited for, and fails the attempt if it does not end; a
+// connection is waited for until it is idle, and a process that map or reduce has started for 10 s. Threads, long timers and intervals are
+// not: they mostly serve the whole task.
 //
 // Waits are counted by their own sleeps and not by the clock: a process that was paused, or whose event loop the program has blocked, gets
 // the same number of turns to call back.
@@ -61,11 +61,11 @@ export async function untilQuiet(parts: QuietParts, name: 'map' | 'reduce'): Pro
 }
 
 /**
- * Waits for work that setup, or the task's map or reduce, has left running and that may still change what the next function of the task
- * reads. Throws FunctionFailed for a request that does not end.
+ * Waits for work that the module's top, setup, or the task's map or reduce has left running and that may still change what the next
+ * function of the task reads. Throws FunctionFailed for a request that does not end.
  */
 export async function untilSettled(
-  { clock, started, note }: Pick<QuietParts, 'clock' | 'started' | 'note'>, name: 'setup' | 'map' | 'reduce', next: string,
+  { clock, started, note }: Pick<QuietParts, 'clock' | 'started' | 'note'>, name: 'the module' | 'setup' | 'map' | 'reduce', next: string,
 ): Promise<void> {
   if (!started) return
   started.mark()
@@ -73,7 +73,7 @@ export async function untilSettled(
   let waitMs = lookMs.first
   let busyMs = 0
   for (let waitedMs = 0; ;) {
-    const pending = started.pending().filter(work => !work.earlier && mayChange(work, name, waitedMs))
+    const pending = started.pending().filter(work => work.earlier === (name === 'the module') && mayChange(work, name, waitedMs))
     if (pending.length > 0) busyMs = waitedMs
     else if (!started.unseen || waitedMs - busyMs > unseenMs) return
     if (waitedMs > looseMs) {
@@ -84,9 +84,13 @@ export async function untilSettled(
     }
     await clock.sleep(waitMs)
     waitedMs += waitMs
-    waitMs = Math.min(waitMs * 2, lookMs.max)
+    waitMs = nextLook(waitMs, pending)
   }
 }
+
+/** Pause before the next look. A callback that is due at once may start the next one: each link of a chain gets a look. */
+const nextLook = (waitMs: number, pending: readonly StartedWork[]): number =>
+  pending.some(({ kind, afterMs }) => kind === 'timer' && afterMs === 0) ? lookMs.first : Math.min(waitMs * 2, lookMs.max)
 
 /** For work that was left running between two functions of a task. Unref'd timers are time limits. */
 function mayChange({ kind, unref, repeats, afterMs, idle }: StartedWork, name: string, waitedMs: number): boolean {
@@ -94,8 +98,8 @@ function mayChange({ kind, unref, repeats, afterMs, idle }: StartedWork, name: s
     case 'request': return true
     case 'timer': return !unref && !repeats && afterMs <= shortTimerMs
     case 'stream': return !idle && waitedMs <= unrefStreamMs
-    // A process that setup starts mostly serves the whole task.
-    case 'process': return !unref && name !== 'setup'
+    // A process of the module or of setup mostly serves the whole task.
+    case 'process': return !unref && (name === 'map' || name === 'reduce')
     case 'handle': return false
   }
 }
@@ -128,7 +132,7 @@ async function settle({ clock, started, turns, note }: QuietParts & { started: S
     }
     await clock.sleep(waitMs)
     waitedMs += waitMs
-    waitMs = Math.min(waitMs * 2, lookMs.max)
+    waitMs = nextLook(waitMs, pending)
   }
 }
 
@@ -162,7 +166,7 @@ function unwaited(work: StartedWork, name: string): Error {
 function unsettled(work: StartedWork, name: string, next: string): GristmillError {
   const error = new GristmillError(
     'EINVAL',
-    `${work.what} that ${name} has started has not ended ${formatDuration(looseMs)} after ${name} had returned, and ${next} may read what it leaves; await it`,
+    `${work.what} that ${name} has started has not ended ${formatDuration(looseMs)} after ${name === 'the module' ? 'it was loaded' : `${name} had returned`}, and ${next} may read what it leaves; await it`,
   )
   error.stack = work.begun.stack ?? ''
   return error

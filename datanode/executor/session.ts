@@ -69,6 +69,8 @@ export class ExecutorSession {
   /** Takes the namenode's time, which the node sends with each task. */
   heard(nowMs: number): void { this.#time.heard(nowMs, this.clock.mono()) }
 
+  hasLoaded(job: TaskWork['job']): boolean { return this.#programs.has(job) }
+
   /** The program of a task, loaded once per job. Throws PROGRAM_INVALID if its plan differs from the submitted one. */
   async program(work: TaskWork): Promise<PlannedProgram> {
     let loading = this.#programs.get(work.job)

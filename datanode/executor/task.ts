@@ -34,6 +34,8 @@ interface TaskAttemptOptions {
   readonly context: TaskContext
   /** Tracks work that the program's functions leave running; without it such work is not waited for. */
   readonly started?: Started | undefined
+  /** The program's module was loaded for this task. */
+  readonly isFirst: boolean
   readonly onProgress: (counters: Counters, fraction: number) => void
   /** Called for an `emit` after the attempt has ended. */
   readonly onLate?: ((error: Error) => void) | undefined
@@ -84,6 +86,7 @@ export class TaskAttempt {
       }
       const phase = work.input.kind === 'split' ? 'map' : 'reduce'
       const { setup, teardown } = this.#options.program.plan.hooks
+      if (this.#options.isFirst) await untilSettled(quiet, 'the module', setup ? 'setup' : phase)
       if (setup) {
         await this.#setup(setup)
         await untilSettled(quiet, 'setup', phase)

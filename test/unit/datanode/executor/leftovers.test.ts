@@ -44,7 +44,7 @@ test.each<[string, string, RegExp]>([
   ],
   [
     'a timer that setup began',
-    `setup() { setTimeout(() => this.flush?.(), 200) }, map(line: string, emit) { this.flush = () => emit(line, 1) }`,
+    `setup() { setTimeout(() => this.flush?.(), 1_500) }, map(line: string, emit) { this.flush = () => emit(line, 1) }`,
     /program\.ts:3:/,
   ],
   ...['', `combine: (_key, values: Iterable<number>) => [...values].reduce((a, b) => a + b),\n  `].map(
@@ -218,7 +218,7 @@ test('the log of a task that lets a timer of the module go says where the module
   const text = 'setInterval(() => {}, 40_000).unref()\nlet kept: unknown\n' + program(`map(line: string, emit) { kept = emit; emit(null, line); void kept }`)
   const done = await bench.done(text, '/in')
   expect(await bench.log(done.work.attempt)).toMatch(
-    /^Note: the task did not wait for a timer of 40.0 s with unref\(\) that the program has started at the top of its module .*\n {4}at program\.ts:1:\d+$/m,
+    /^Note: the task did not wait for a timer of 40.0 s with unref\(\) that the program has started at the top of its module, .*\n {4}at program\.ts:1:\d+$/m,
   )
 })
 

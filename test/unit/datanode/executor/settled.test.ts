@@ -46,6 +46,23 @@ test('what setup has started is there before the first record', async () => {
   expect(await bench.outputOf(done)).toBe('a\n')
 })
 
+test.each<[string, string]>([
+  ['a timer', 'setTimeout(() => add("b"), 300)'], ['a request', 'fs.readFile("/proc/version", () => fs.stat("/", () => add("b")))'],
+  ['a timer of an asynchronous function', '(async () => { await new Promise(go => setTimeout(go, 300)); add("b") })()'],
+])('what the module has started is there before the first record: %s', async (_, top) => {
+  const done = await bench.done(`${program('map(line: string, emit) { if (!counts.has(line)) emit(null, line) },')}\n;${top}\n`, '/in')
+  expect(await bench.outputOf(done)).toBe('a\n')
+})
+
+test('a chain of callbacks without delay is followed to its end', async () => {
+  const done = await bench.done(program(`map(line: string) {
+    let left = 2_000
+    const step = () => { if (left-- > 0) setImmediate(step); else add(line) }
+    step()
+  },\n${emitting}`), '/in')
+  expect((await bench.outputOf(done)).split('\n').sort()).toEqual(['', 'a 1', 'b 2'])
+})
+
 test('what serves the whole task is not waited for', async () => {
   const done = await bench.done(program(`
     setup() {

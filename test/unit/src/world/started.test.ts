@@ -40,7 +40,7 @@ test('work that a call starts is told with its stack, and so is what its callbac
   await expect.poll(() => timer).toBeDefined()
   expect(started.pending().filter(({ afterMs }) => afterMs >= 70_000)).toEqual([
     {
-      what: 'a timer', kind: 'timer', afterMs: 80_000, repeats: false, fired: false, unref: false, earlier: false,
+      what: 'a timer', kind: 'timer', afterMs: 80_000, repeats: false, fired: false, idle: false, unref: false, earlier: false,
       begun: expect.any(Error),
     },
   ])
