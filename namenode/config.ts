@@ -19,7 +19,7 @@ export interface NamenodeConfig {
   /** Defaults for writers. */
   readonly defaults: { readonly replication: number; readonly blockBytes: number }
   /** User that this process runs as: superuser, and owner of the root of a new cluster. */
-  readonly user?: string | undefined
+  readonly user: string
   readonly pid?: number | undefined
   readonly version?: string | undefined
   /** Gets an entry for each call of a user. */

@@ -5,7 +5,7 @@
 
 import { isLoopback } from '../src/base/address.ts'
 import { hasCode, type GristmillError } from '../src/base/errors.ts'
-import { systemUser, type Address, type ClusterId } from '../src/base/ids.ts'
+import type { Address, ClusterId } from '../src/base/ids.ts'
 import { openHome } from '../src/home/home.ts'
 import type { Listening } from '../src/ports/net.ts'
 import type { Store } from '../src/ports/store.ts'
@@ -53,7 +53,7 @@ export class Namenode {
       ends.push(() => store.close())
       const journal = await openJournal(world, config, store)
       ends.push(() => journal.close())
-      const cluster = await identify(home, journal, world, config.user ?? systemUser)
+      const cluster = await identify(home, journal, world, config.user)
       const succeed = await Succession.begin({ world, journal, dir: config.dir, beside: config.beside })
       const namenode = new Namenode(world, times, home.id, cluster, ends)
       await namenode.#start(config, { journal, store, succeed })

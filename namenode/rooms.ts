@@ -1,7 +1,7 @@
 // Creates the rooms of a namenode, one per folder (journal, nodes, blocks, jobs, ...), and connects them. No background work is started
 // here.
 
-import { systemUser, type BlockId, type ClusterId } from '../src/base/ids.ts'
+import type { BlockId, ClusterId } from '../src/base/ids.ts'
 import { limits } from '../src/base/limits.ts'
 import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'
@@ -117,14 +117,14 @@ export async function openRooms({ world, cluster, id, times, journal, store, suc
   }
 }
 
-/** Maps users to actors; the name is all that is known of a user. */
-function actors(user: string | undefined): (user: string) => Actor {
+/** Maps users to actors; the name is all that is known of a user. Only `superuser` is not bound by permissions. */
+function actors(superuser: string): (user: string) => Actor {
   const known = new Map<string, Actor>()
   return name => {
     const found = known.get(name)
     if (found) return found
     if (known.size > 10_000) known.clear()
-    const actor = Object.freeze({ user: name, root: name === systemUser || name === user })
+    const actor = Object.freeze({ user: name, root: name === superuser })
     known.set(name, actor)
     return actor
   }

@@ -16,7 +16,7 @@ export interface Actor {
   readonly root: boolean
 }
 
-/** The system itself, for operations that no user asked for. */
+/** The namenode itself, for operations that no user asked for. No caller gets this actor, whatever name it gives. */
 export const systemActor: Actor = Object.freeze({ user: systemUser, root: true })
 
 /** Fields of an operation that a user asked for. */

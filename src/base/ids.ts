@@ -23,8 +23,11 @@ export type ProgramId = Branded<string, 'ProgramId'>
 export type SplitsId = Branded<string, 'SplitsId'>
 /** One attempt of a task: `<job>.<stage>.<task>.<attempt>`. */
 export type AttemptId = Branded<string, 'AttemptId'>
-/** User as which the system itself acts; permissions do not apply to it. */
-export const systemUser = 'gristmill'
+/**
+ * Name under which processes of the cluster call each other and under which the namenode journals what no user asked for. It gives no
+ * rights: permissions apply to every caller but the superuser. No account of an operating system can have it, because of the colon.
+ */
+export const systemUser = 'system:gristmill'
 
 /** `host:port`. */
 export type Address = Branded<string, 'Address'>

@@ -5,7 +5,7 @@
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { codes, GristmillError } from '../base/errors.ts'
-import type { RequestId } from '../base/ids.ts'
+import { systemUser, type RequestId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import type { Audit } from '../ports/audit.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -234,6 +234,7 @@ class CallServer implements RpcServer {
     }
     let result: unknown
     try {
+      if (message.audit && user === systemUser) throw reserved(message)
       result = id === undefined ? handler(request.body, context) : this.#repeats.run(id, () => handler(request.body, context))
     } catch (error) {
       return fail(error)
@@ -291,6 +292,12 @@ function ownId({ name }: Message, user: string, body: { requestId?: RequestId })
   if (body.requestId !== undefined) body.requestId = scopedId(name, user, body.requestId)
   return body.requestId
 }
+
+/** Calls of users, which the audit log names, are never made by a process of the cluster in its own name. */
+const reserved = ({ name }: Message): GristmillError =>
+  new GristmillError(
+    'EACCES', `"${systemUser}" is the name of the cluster's own processes and may not call ${name}; give a user with --user or GRISTMILL_USER`,
+  )
 
 const goingAway = (): GristmillError =>
   new GristmillError('UNAVAILABLE', 'the server is going away; ask another one, or this one again in a moment')

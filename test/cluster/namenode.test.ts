@@ -12,13 +12,15 @@ import { mkdir as mkdirMutation, touch as touchMutation } from '../../namenode/n
 import { Namenode, type NamenodeConfig } from '../../namenode/namenode.ts'
 import type { GristmillError } from '../../src/base/errors.ts'
 import type { Address, NodeId } from '../../src/base/ids.ts'
-import { address, blockId, clusterId, nodeId, requestId, storageId } from '../../src/base/ids.ts'
+import { address, blockId, clusterId, nodeId, requestId, storageId, systemUser } from '../../src/base/ids.ts'
 import { silent } from '../../src/ports/log.ts'
 import { status } from '../../src/protocol/admin.ts'
 import * as heartbeat from '../../src/protocol/heartbeat.ts'
 import { list, locate, mkdir, remove, rename, setAttributes, stat, summary, touch } from '../../src/protocol/namespace.ts'
 import { orders } from '../../src/protocol/order.ts'
+import { set as setQuota } from '../../src/protocol/quota.ts'
 import { full } from '../../src/protocol/report.ts'
+import { lost, safeMode } from '../../src/protocol/safety.ts'
 import * as writing from '../../src/protocol/writing.ts'
 import { Credentials } from '../../src/rpc/auth.ts'
 import { Caller } from '../../src/rpc/call.ts'
@@ -112,6 +114,30 @@ test('one user\'s files are safe from another, over the wire as in the journal',
   expect(await grace.call(at, stat, { path: '/alice/f' })).toMatchObject({ owner: 'alice', group: 'grace' })
   await expect(callerOf('eve', '', Buffer.alloc(32, 6)).call(at, stat, { path: '/' })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   await expect(callerOf('alice', 'cluster-other').call(at, stat, { path: '/' })).rejects.toMatchObject({ code: 'WRONG_CLUSTER' })
+})
+
+test('no name that a caller gives makes it superuser, except that of the user who runs the namenode', async () => {
+  const { address: at } = await start()
+  await grace.call(at, mkdir, { requestId: fresh(), path: '/graces', mode: 0o700 })
+  for (const name of ['gristmill', 'system', systemUser, 'root']) {
+    const caller = callerOf(name)
+    for (const attempt of [
+      () => caller.call(at, list, { path: '/graces' }),
+      () => caller.call(at, remove, { requestId: fresh(), path: '/graces', recursive: true }),
+      () => caller.call(at, setAttributes, { requestId: fresh(), path: '/graces', owner: name }),
+      () => caller.call(at, setQuota, { requestId: fresh(), path: '/graces', names: 1 }),
+      () => caller.call(at, safeMode, { action: 'leave' }),
+      () => caller.call(at, lost, {}),
+    ])
+      await expect(attempt(), name).rejects.toMatchObject({ code: 'EACCES' })
+  }
+  // The name of the processes is for no user's call, also where permissions would allow it.
+  await callerOf('gristmill').call(at, stat, { path: '/' })
+  await grace.call(at, setAttributes, { requestId: fresh(), path: '/', mode: 0o777 })
+  await callerOf('gristmill').call(at, touch, { requestId: fresh(), path: '/by-a-service' })
+  await expect(callerOf(systemUser).call(at, touch, { requestId: fresh(), path: '/f' })).rejects.toMatchObject({
+    code: 'EACCES', message: expect.stringContaining('--user') as string,
+  })
 })
 
 test('everything is there again after a restart, and a repeated request gets its first answer', async () => {
