@@ -34,7 +34,7 @@ export function openServer(options: DatanodeServerOptions): RpcServer {
   const server = serve({
     routes: [localPaths, ...routes],
     auth: { identify: asked => auth().identify(asked) },
-    clock, log, registry, requestMs, ready: fresh,
+    clock, log, registry, requestMs, health: () => (fresh() ? 'ok' : 'starting'),
   })
   addBlockRoutes(server, options)
   return server

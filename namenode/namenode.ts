@@ -128,7 +128,7 @@ export class Namenode {
     config.processMetrics?.(metrics)
     return serve({
       auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(host), clock }),
-      clock, log, registry: metrics, audit: config.audit,
+      clock, log, registry: metrics, audit: config.audit, health: () => (authority.behind ? 'behind' : 'ok'),
       routes: routesOf(rooms, { world: this.#world, cluster: this.cluster, journal, status }, config),
     })
   }

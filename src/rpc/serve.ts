@@ -27,6 +27,11 @@ export interface Route { readonly message: Message; readonly handler: (request: 
 /** Ties a message to what answers it. */
 export const route = <M extends Message>(message: M, handler: Handler<M>): Route => ({ message, handler })
 
+/**
+ * `starting`: the server has no contact with its cluster yet, or lost it. `behind`: it refuses all calls, and will until its operator acts.
+ */
+export type Health = 'ok' | 'starting' | 'behind'
+
 export interface ServeOptions {
   readonly routes: readonly Route[]
   /** A datanode learns its cluster only after it listens, and puts another authenticator behind this then. */
@@ -36,8 +41,8 @@ export interface ServeOptions {
   readonly registry: Registry
   /** Gets an entry for each answered call whose message declares one. */
   readonly audit?: Audit | undefined
-  /** False while the process still starts; /healthz then says 503. Calls are answered all the same: handlers know better. */
-  readonly ready?: () => boolean
+  /** Default: 'ok'. /healthz answers 503 with any other. Calls are answered all the same: handlers know better. */
+  readonly health?: () => Health
   readonly callsInFlightMax?: number
   /** Bytes of all bodies whose requests have not been answered; default: limits.bodiesBytesMax. */
   readonly bodiesBytesMax?: number
@@ -253,9 +258,9 @@ class CallServer implements RpcServer {
   }
 
   #addStatus(): void {
-    const { registry, clock, ready = () => true } = this.#options
+    const { registry, clock, health = () => 'ok' } = this.#options
     this.http.get('/healthz', (_, reply) => {
-      const status = this.#draining ? 'draining' : ready() ? 'ok' : 'starting'
+      const status = this.#draining ? 'draining' : health()
       void reply.code(status === 'ok' ? 200 : codes.UNAVAILABLE.status).send({ status })
     })
     // Open to all, as /healthz is: it holds numbers only, and scrapers cannot sign. Its text is put together once a second at most.

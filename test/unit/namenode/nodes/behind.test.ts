@@ -10,6 +10,11 @@ import { copy, dir, eachInADirectory, live, seenOf, world } from './lives.ts'
 
 eachInADirectory()
 
+async function health({ namenode }: Awaited<ReturnType<typeof live>>): Promise<[number, unknown]> {
+  const answer = await fetch(`http://${namenode.address}/healthz`)
+  return [answer.status, await answer.json()]
+}
+
 test('of two copies that were both started, the one that no datanode has met is refused, and stays so however often it starts', async () => {
   const first = await live()
   await first.end()
@@ -17,10 +22,12 @@ test('of two copies that were both started, the one that no datanode has met is 
   const met = await live()
   const seen = seenOf(await met.register())
   const other = await live('copy')
+  expect(await health(other)).toEqual([200, { status: 'ok' }])
   await expect(other.register(seen)).rejects.toMatchObject({
     code: 'STALE_EPOCH',
     message: expect.stringContaining('two were started from copies of one directory'),
   })
+  expect(await health(other)).toEqual([503, { status: 'behind' }])
   await other.end()
   await fs.rm(`${dir}/copy/behind.json`)
   for (let starts = 0; starts < 2; starts++) {

@@ -227,7 +227,7 @@ test('closing does not wait longer than its grace for a call that never ends', a
 
 test('health tells starting from ready, without a token', async () => {
   let ready = false
-  const { at } = await start([], { ready: () => ready })
+  const { at } = await start([], { health: () => (ready ? 'ok' : 'starting') })
   const health = async () => { const answer = await fetch(`http://${at}/healthz`); return [answer.status, await answer.json()] }
   expect(await health()).toEqual([503, { status: 'starting' }])
   ready = true
