@@ -131,6 +131,7 @@ test('no name that a caller gives makes it superuser, except that of the user wh
     ])
       await expect(attempt(), name).rejects.toMatchObject({ code: 'EACCES' })
   }
+  await register(at, 'n1') // what datanodes send, from a client with the same secret
   // The name of the processes is for no user's call, also where permissions would allow it.
   await callerOf('gristmill').call(at, stat, { path: '/' })
   await grace.call(at, setAttributes, { requestId: fresh(), path: '/', mode: 0o777 })

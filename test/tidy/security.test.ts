@@ -28,6 +28,9 @@ const proofs: Readonly<Record<string, Proof>> = {
     [seen, 'web pages cannot send one'],
     ['unit/src/rpc/serve.test.ts', 'another content type, so that no web page can send one without asking'],
   ],
+  'No other name gives rights': [['cluster/namenode.test.ts', 'no name that a caller gives makes it superuser']],
+  'An account named `gristmill` is one like any other': [['cluster/namenode.test.ts', 'no name that a caller gives makes it superuser']],
+  'Datanodes and clients sign with the same secret': [['cluster/namenode.test.ts', 'no name that a caller gives makes it superuser']],
   'On other addresses requests are signed': [
     ['unit/src/rpc/auth.test.ts', 'is refused when any part of it is changed'],
     ['unit/src/rpc/auth.test.ts', 'cannot be replayed at any moment'],
