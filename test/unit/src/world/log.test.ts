@@ -3,7 +3,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { openLog } from '../../../../src/world/log.ts'
 import { LogFile } from '../../../../src/world/logfile.ts'
 
@@ -93,4 +93,57 @@ test('a log that is opened again continues its count; a copy that cannot be made
   const log = new LogFile({ file, maxBytes: 3, copies: 1 })
   log.write('no copy could be made\n')
   expect(fs.readFileSync(file, 'utf8')).toBe('next\nno copy could be made\n')
+})
+
+/** A disk with room for `bytes` more: a write takes what there is room for, and the next one fails. */
+function roomFor(bytes: number): { end(): void } {
+  const write = fs.writeSync
+  const mock = vi.spyOn(fs, 'writeSync').mockImplementation(((fd: number, from: Buffer, at: number) => {
+    const count = Math.min(bytes, from.length - at)
+    if (count === 0) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })
+    bytes -= count
+    return write(fd, from, at, count)
+  }) as typeof fs.writeSync)
+  return { end: () => mock.mockRestore() }
+}
+
+test('of a line for which the disk has no room nothing stays, so that the next one is whole', () => {
+  const file = path.join(directory, 'log')
+  const log = new LogFile({ file })
+  log.write('{"i":1}\n')
+  for (const room of [0, 1, 3, 7]) {
+    const full = roomFor(room)
+    try {
+      log.write('{"i":"cut"}\n')
+      log.write('{"i":"no room"}\n')
+    } finally {
+      full.end()
+    }
+    log.write('{"i":2}\n')
+    expect(fs.readFileSync(file, 'utf8')).toBe('{"i":1}\n{"i":2}\n')
+    fs.truncateSync(file, 8)
+  }
+})
+
+test('a part of a line that cannot be removed is a line of its own', () => {
+  const file = path.join(directory, 'log')
+  const log = new LogFile({ file })
+  const full = roomFor(3)
+  try {
+    // The file is append-only, or written by another process at the same moment.
+    vi.spyOn(fs, 'ftruncateSync').mockImplementationOnce(() => { throw Object.assign(new Error('append-only'), { code: 'EPERM' }) })
+    log.write('{"i":"cut"}\n')
+  } finally {
+    full.end()
+  }
+  log.write('{"i":1}\n')
+  log.write('{"i":2}\n')
+  expect(fs.readFileSync(file, 'utf8')).toBe('{"i\n{"i":1}\n{"i":2}\n')
+})
+
+test('a line that a process left unfinished when it was killed is ended by the first one of the next process', () => {
+  const file = path.join(directory, 'log')
+  fs.writeFileSync(file, '{"i":1}\n{"i":"ki')
+  for (const i of [2, 3]) new LogFile({ file }).write(`{"i":${i}}\n`)
+  expect(fs.readFileSync(file, 'utf8')).toBe('{"i":1}\n{"i":"ki\n{"i":2}\n{"i":3}\n')
 })
