@@ -2,7 +2,8 @@
 //
 //   program   the user's functions, their emitted values, a record that does not parse: it will fail again on any node
 //   fetch     map outputs that cannot be fetched: their map tasks run again
-//   system    this node, its disk, the network: another node may succeed
+//   system    this node, its disk, the network: another node may succeed. With the code ENOENT: an input was replaced or removed, and no
+//             node can succeed
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { AttemptId } from '../../src/base/ids.ts'
@@ -10,6 +11,7 @@ import type { Failure } from '../../src/protocol/fields.ts'
 import { FunctionFailed, SinkFailed } from '../../src/operator/operator.ts'
 import type { StackMapper } from '../../src/program/stack.ts'
 import { OutputsMissing } from './fetch.ts'
+import { isChangedInput } from './input.ts'
 import type { Failed } from './messages.ts'
 
 /** Facts about the failed task. */
@@ -49,6 +51,7 @@ export function toFailure(thrown: unknown, task: FailedTask | undefined): Failed
       ...(typeof path === 'string' && typeof offset === 'number' && { record: { path, offset } }),
     })
   }
+  if (isChangedInput(thrown)) return made('system', { code: 'ENOENT', message: thrown.message })
   if (thrown instanceof GristmillError) return made('system', { code: 'TASK_FAILED', message: thrown.message })
   // An internal error, or one thrown by the program outside of a call: the stack shows which.
   const { message, stack } = describe(thrown, task)

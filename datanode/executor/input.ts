@@ -1,9 +1,12 @@
-// Input of a map task: the ranges of its split, read block by block from the nearest replica. Counts bytes by locality.
+// Input of a map task: the ranges of its split, read block by block from the nearest replica. Counts bytes by locality. A file that was
+// replaced or removed since the job was submitted is refused with `changedInput`, before the first record where the namenode is asked for
+// the file in any case.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { hasHeader, type InputOptions } from '../../src/base/formats.ts'
 import { KiB, MiB } from '../../src/base/units.ts'
 import type { BlockPlaces } from '../../src/file/block.ts'
+import type { ReadOptions, LocatedFile } from '../../src/file/read.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
 import { knownDelimiter } from '../../src/record/dialect.ts'
@@ -16,6 +19,8 @@ type SplitInput = Extract<TaskWork['input'], { kind: 'split' }>
 /** Size of the first read beyond the end of a range, and of the largest one. */
 const beyondFirstBytes = 64 * KiB
 const beyondBytesMax = 4 * MiB
+/** Number of files of one split that are looked up before its first record, at the same time. */
+const earlyChecksMax = 16
 
 interface BytesRead { local: number; rack: number; remote: number }
 
@@ -36,6 +41,7 @@ export class SplitSource {
   async *ranges(): AsyncGenerator<RecordRange> {
     const { format, header, delimiter: asked } = this.options
     const needsHeader = hasHeader(format) && header !== false
+    await this.#checkInputs()
     for (const range of this.#input.split.ranges) {
       const { path, start, end, aligned, fileBytes, delimiter } = range
       yield {
@@ -87,21 +93,50 @@ export class SplitSource {
       }
     }
     if (position >= end) return
-    const located = await this.#session.files.locate(range.path, { offset: position, length: end - position })
-    this.#checkSame(range, located.status.id)
-    yield* this.#session.files.read(located, { start: position, end, reuse: true, onRead: this.#count })
+    const located = await this.#locate(range, { offset: position, length: end - position })
+    yield* this.#read(range, located, { start: position, end, reuse: true, onRead: this.#count })
   }
 
   async #relocate(range: SplitRange, offset: number, id: number): Promise<BlockPlaces> {
-    const located = await this.#session.files.locate(range.path, { offset, length: 1 })
-    this.#checkSame(range, located.status.id)
+    const located = await this.#locate(range, { offset, length: 1 })
     const block = located.blocks.find(one => one.id === id)
     if (!block) throw replaced(range)
     return block
   }
 
-  #checkSame(range: SplitRange, inode: number): void {
-    if (inode !== range.inode) throw replaced(range)
+  /**
+   * Looks up the files whose ranges need the namenode later: for bytes beyond the range, and for blocks without locations. A map
+   * over a range can take minutes; without this check it would learn at its end that the rest is gone.
+   */
+  async #checkInputs(): Promise<void> {
+    const needed = new Map<string, SplitRange>()
+    for (const range of this.#input.split.ranges) {
+      const { end, aligned, fileBytes, blocks } = range
+      const isComplete = aligned || end >= fileBytes
+      if (!isComplete || blocks.some(block => !this.#places.has(block.id))) needed.set(range.path, range)
+      if (needed.size === earlyChecksMax) break
+    }
+    await Promise.all([...needed.values()].map(range => this.#locate(range, { offset: range.start, length: 1 })))
+  }
+
+  /** Throws `changedInput` if the path does not lead to the file that the job was submitted with. */
+  async #locate(range: SplitRange, part?: { offset: number; length: number }): Promise<LocatedFile> {
+    let located: LocatedFile
+    try {
+      located = await this.#session.files.locate(range.path, part)
+    } catch (error) {
+      throw asChanged(error, range)
+    }
+    if (located.status.id !== range.inode) throw replaced(range)
+    return located
+  }
+
+  async *#read(range: SplitRange, located: LocatedFile, options: ReadOptions): AsyncGenerator<Buffer> {
+    try {
+      yield* this.#session.files.read(located, options)
+    } catch (error) {
+      throw asChanged(error, range)
+    }
   }
 
   readonly #count = (bytes: number, from: NodePlace): void => {
@@ -114,11 +149,10 @@ export class SplitSource {
   async #header(range: SplitRange, delimiter: string | undefined): Promise<readonly string[]> {
     const known = this.#headers.get(range.path)
     if (known) return known
-    const located = await this.#session.files.locate(range.path)
-    this.#checkSame(range, located.status.id)
+    const located = await this.#locate(range)
     for (let bytes = 64 * KiB; ; bytes *= 8) {
       const pieces: Buffer[] = []
-      for await (const piece of this.#session.files.read(located, { end: bytes })) pieces.push(piece)
+      for await (const piece of this.#read(range, located, { end: bytes })) pieces.push(piece)
       const header = parseCsvHeader(Buffer.concat(pieces), {
         path: range.path, delimiter, encoding: this.options.encoding, isAll: bytes >= range.fileBytes,
       })
@@ -129,5 +163,16 @@ export class SplitSource {
   }
 }
 
-const replaced = ({ path }: SplitRange): GristmillError =>
-  new GristmillError('ENOENT', `${path} is another file now than when the job was submitted; submit it again`, { details: { path } })
+/** The job cannot succeed with this input on any node: `toFailure` distinguishes the error by `isChangedInput`. */
+const changedInput = (path: string, what: string, cause?: unknown): GristmillError =>
+  new GristmillError('ENOENT', `${path} ${what}; submit the job again`, { cause, details: { path, input: 'changed' } })
+
+const replaced = ({ path }: SplitRange, cause?: unknown): GristmillError =>
+  changedInput(path, 'is another file now than when the job was submitted', cause)
+
+function asChanged(error: unknown, range: SplitRange): unknown {
+  if (hasCode(error, 'ESTALE', 'EISDIR')) return replaced(range, error)
+  return hasCode(error, 'ENOENT', 'ENOTDIR') ? changedInput(range.path, 'was removed or moved after the job was submitted', error) : error
+}
+
+export const isChangedInput = (error: unknown): error is GristmillError => hasCode(error, 'ENOENT') && error.details['input'] === 'changed'

@@ -4,10 +4,11 @@
 
 import { unreachable } from '../../../src/base/assert.ts'
 import { adopt, join } from './adopt.ts'
-import { endAttempt, killAttempts, loseAttempt, orderKill } from './attempts.ts'
+import { endAttempt, killAttempts, loseAttempt, orderKill, runningOf } from './attempts.ts'
 import type { Event } from './event.ts'
 import { advance, end } from './lifecycle.ts'
 import { rerunStaleOutputs, loseOutput } from './loss.ts'
+import type { Failure } from '../../../src/protocol/fields.ts'
 import type { TaskRecord } from '../store/record.ts'
 import { again, lost } from './retry.ts'
 import { recordOf } from '../status.ts'
@@ -120,12 +121,20 @@ function failed(state: SchedulerState, place: TaskRef, event: Finished, outcome:
     case 'system':
       endAttempt(state, place, attempt, 'failed', outcome.failure)
       stage.failedAttempts++
-      if (outcome.failure.code === 'PROGRAM_INVALID') end(state, job, 'failed', outcome.failure, { stage, task })
+      if (isFinal(place, outcome.failure)) end(state, job, 'failed', outcome.failure, { stage, task })
       else again(state, place, event.node, outcome.failure)
       changed(state, job, false)
       return
     default: unreachable(outcome.cause)
   }
+}
+
+/**
+ * True if the task cannot succeed on any node: its program is not valid (PROGRAM_INVALID), or an input is not the file any more that the
+ * job was submitted with (ENOENT). Another attempt of the task may have read that file in time.
+ */
+function isFinal({ task }: TaskRef, { code }: Failure): boolean {
+  return code === 'PROGRAM_INVALID' || (code === 'ENOENT' && task.state !== 'committing' && runningOf(task).length === 0)
 }
 
 export function progressed(state: SchedulerState, event: Event & { kind: 'progressed' }): void {

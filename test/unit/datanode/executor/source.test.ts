@@ -3,7 +3,9 @@
 
 import { expect, test } from 'vitest'
 import { SplitSource } from '../../../../datanode/executor/input.ts'
+import { toFailure } from '../../../../datanode/executor/failure.ts'
 import type { ExecutorSession } from '../../../../datanode/executor/session.ts'
+import { GristmillError } from '../../../../src/base/errors.ts'
 import { blockId, inodeId } from '../../../../src/base/ids.ts'
 import type { SplitRange } from '../../../../src/protocol/task.ts'
 
@@ -12,7 +14,7 @@ const blockBytes = 8
 
 interface Options {
   /** Inode of the file when it is looked up again. */
-  readonly inode?: number
+  readonly inode?: number | (() => number)
   /** Its block ids then. */
   readonly ids?: readonly number[]
   /** The first read of each block fails at all its locations, and asks for new ones. */
@@ -28,7 +30,7 @@ function kitOf({ inode = 7, ids = [0, 1, 2], moved = false, from = { node: 'n', 
   const locate = async (path: string, { offset = 0 }: { offset?: number } = {}) => {
     asked.push(`locate ${path} ${offset}`)
     return {
-      status: { id: inodeId(inode), length: text.length },
+      status: { id: inodeId(typeof inode === 'number' ? inode : inode()), length: text.length },
       blocks: ids.map(id => ({ id: blockId(id), offset: id * blockBytes })),
       offset,
     }
@@ -71,7 +73,8 @@ const rangeOf = (start: number, end: number, blocks: readonly number[]): SplitRa
 
 const sourceOf = (options: Options, ranges: SplitRange[], more: object = { format: 'lines' }) => {
   const { kit, asked } = kitOf(options)
-  return { source: new SplitSource(kit, { kind: 'split', split: { bytes: 0, ranges }, options: more as never, places: [] }), asked }
+  const places = ranges.flatMap(({ blocks }) => blocks.map(({ id }) => ({ block: id, nodes: [], token: '' })))
+  return { source: new SplitSource(kit, { kind: 'split', split: { bytes: 0, ranges }, options: more as never, places }), asked }
 }
 
 /** Reads the first range to the end of the file. */
@@ -86,11 +89,12 @@ const replaced = { code: 'ENOENT', message: expect.stringContaining('/f is anoth
 test('the blocks that came with the task are read, and for bytes beyond them the namenode is asked', async () => {
   const { source, asked } = sourceOf({}, [rangeOf(8, 16, [1])])
   expect(await readAll(source, 9)).toBe(text.slice(9))
-  expect(asked).toEqual(['block 1 1-8', 'locate /f 16', `read 16-${text.length}`])
+  expect(asked).toEqual(['locate /f 8', 'block 1 1-8', 'locate /f 16', `read 16-${text.length}`])
 })
 
 test("a file that was replaced while a task reads it is not read on, neither beyond the task's blocks nor for places of a block or a header", async () => {
-  const beyond = sourceOf({ inode: 8 }, [rangeOf(8, 16, [1])])
+  let looks = 0
+  const beyond = sourceOf({ inode: () => (++looks === 1 ? 7 : 8) }, [rangeOf(8, 16, [1])])
   await expect(readAll(beyond.source, 8)).rejects.toMatchObject(replaced)
   expect(beyond.asked.filter(each => each.startsWith('read'))).toEqual([])
   await expect(readAll(sourceOf({ inode: 8, moved: true }, [rangeOf(8, 16, [1])]).source, 8)).rejects.toMatchObject(replaced)
@@ -99,12 +103,25 @@ test("a file that was replaced while a task reads it is not read on, neither bey
   expect(await readAll(sourceOf({ moved: true }, [rangeOf(8, 16, [1])]).source, 8)).toBe(text.slice(8))
 })
 
+test('a file that was replaced or removed is refused before its first record if the namenode is asked for it later', async () => {
+  const changed = sourceOf({ inode: 8 }, [rangeOf(8, 16, [1])])
+  await expect(readAll(changed.source, 8)).rejects.toMatchObject(replaced)
+  expect(changed.asked).toEqual(['locate /f 8'])
+  const removed = sourceOf({ inode: () => { throw new GristmillError('ENOENT', 'there is no /f') } }, [rangeOf(8, 16, [1])])
+  const error: unknown = await readAll(removed.source, 8).catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ code: 'ENOENT', message: '/f was removed or moved after the job was submitted; submit the job again' })
+  expect(removed.asked).toEqual(['locate /f 8'])
+  // The namenode ends the job for this code, without further attempts.
+  expect(toFailure(error, undefined)).toMatchObject({ cause: 'system', failure: { code: 'ENOENT' } })
+  expect(toFailure(new GristmillError('ENOENT', 'there is no /out'), undefined).failure.code).toBe('TASK_FAILED')
+})
+
 test('a range of CSV gets the header of its file once, unless it begins there or there is none', async () => {
   const headers = async (ranges: SplitRange[], options: object) => {
     const { source, asked } = sourceOf({}, ranges, { format: 'csv', ...options })
     const found: unknown[] = []
     for await (const range of source.ranges()) found.push(range.header)
-    return [found, asked.filter(each => each.startsWith('locate')).length]
+    return [found, asked.filter(each => each === 'locate /f 0').length]
   }
   const ranges = [rangeOf(0, 8, [0]), rangeOf(8, 16, [1]), rangeOf(16, 20, [2])]
   expect(await headers(ranges, {})).toEqual([[undefined, ['a', 'b'], ['a', 'b']], 1])

@@ -84,6 +84,56 @@ test('a task that has failed runs again before those that have not run yet, so t
   `)
 })
 
+test('an input that was replaced or removed fails its job at the first try', () => {
+  scenario(`
+    open
+    join a slots=2
+    submit maps=a|a
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on a (node)
+    fail 0.0.0 code=ENOENT a
+      -> answer 0.0.0 too late
+      -> kill 0.1.0 on a
+      -> finish failed: ENOENT
+    journal
+      -> forget on a
+  `)
+})
+
+test('an attempt that finds its input replaced leaves the job to a twin that may have read it in time', () => {
+  scenario(`
+    nodes a b
+    submit maps=a|a|a|a
+      -> run 0.0.0 on a (node)
+    tick
+    tick
+    tick
+    tick
+      -> run 0.1.0 on b (rack)
+    tick 100
+    done 0.1.0 b
+      -> commit 0.1.0
+      -> run 0.2.0 on b (rack)
+    journal
+      -> answer 0.1.0 committed
+    tick 100
+    done 0.2.0 b
+      -> commit 0.2.0
+      -> run 0.3.0 on b (rack)
+    journal
+      -> answer 0.2.0 committed
+    tick 100
+    ran 0.3.0 b
+    progress 0.0.0 0.1 a
+    tick 5000
+      -> run 0.0.1 on b (rack)
+    fail 0.0.0 code=ENOENT a
+      -> answer 0.0.0 too late
+    ran 0.0.1 b
+      -> publish
+  `)
+})
+
 test('a program that cannot be loaded fails its job at the first try', () => {
   scenario(`
     open
