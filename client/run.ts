@@ -24,6 +24,7 @@ import { checkedEnvironment } from './jobs/environment.ts'
 import type { Job } from './jobs/job.ts'
 import { submitJob } from './jobs/submit.ts'
 import { Loader } from './load/loader.ts'
+import type { GivenParams } from './load/params.ts'
 import { paramsOf, planProgram, type Planned } from './load/planning.ts'
 import { readAssets } from './load/shipping.ts'
 import type { Plans } from './load/plans.ts'
@@ -33,8 +34,13 @@ export interface RunOptions {
   readonly input?: string | readonly string[] | undefined
   /** The directory to publish; default: the program's own. */
   readonly output?: string | undefined
-  /** Parameters, which override the program's own. JSON values. */
+  /** Parameters, which override the program's own. JSON values, of the types of the program's defaults. */
   readonly params?: Readonly<Record<string, unknown>> | undefined
+  /**
+   * Parameters as texts, for instance of a command line: each is converted to the type of the program's default. Without a default it is
+   * JSON if that loses nothing, else text.
+   */
+  readonly paramTexts?: Readonly<Record<string, string>> | undefined
   /** Environment variables of the program; only TMPDIR is set besides. They are kept with the job until it ends. */
   readonly env?: Readonly<Record<string, string>> | undefined
   /** Number of partitions of the shuffle, and of output files. */
@@ -70,20 +76,23 @@ export interface RunOptions {
 }
 
 const runOptionNames: Known<RunOptions> = {
-  input: true, output: true, params: true, reducers: true, replication: true, overwrite: true, name: true, memoryBytes: true,
-  taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true, env: true, encoding: true,
+  input: true, output: true, params: true, paramTexts: true, reducers: true, replication: true, overwrite: true, name: true,
+  memoryBytes: true, taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true,
+  env: true, encoding: true,
   delimiter: true,
 }
 
 /** Reads and checks the options of `run`. Throws EINVAL. */
 export function readRunOptions(given: RunOptions | null | undefined): RunOptions {
   const options = optionsOf<RunOptions>(given, 'run', runOptionNames)
-  const { input, output, params, name } = options
+  const { input, output, params, paramTexts, name } = options
   if (input !== undefined) for (const path of listOf(input)) textOf(path, 'input', { max: limits.pathBytesMax })
   if (output !== undefined) pathOf(output, 'output')
   if (name !== undefined) textOf(name, 'name of the job', { max: 200 })
   if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params)))
     throw new GristmillError('EINVAL', `the params are ${shown(params)}; they must be an object`)
+  if (paramTexts !== undefined && (typeof paramTexts !== 'object' || paramTexts === null || Array.isArray(paramTexts)))
+    throw new GristmillError('EINVAL', `the paramTexts are ${shown(paramTexts)}; they must be an object of texts`)
   if (options.env !== undefined && (typeof options.env !== 'object' || options.env === null || Array.isArray(options.env)))
     throw new GristmillError('EINVAL', `the env is ${shown(options.env)}; it must be an object of texts`)
   if (options.encoding !== undefined) textEncodingOf(options.encoding)
@@ -122,7 +131,7 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   const { cluster, files } = tools
   const { signal } = options
   const local = isAbsolute(file) ? file : join(tools.workingDirectory, file)
-  const given = readable('params', () => paramsOf(options.params ?? {}, 'the parameter'))
+  const given = givenParams(options)
   const env = readable('env', () => checkedEnvironment(options.env ?? {}))
   const { reducers, replication } = options
   if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1))
@@ -203,7 +212,7 @@ const prunedEvery = 50
 
 interface ToPlan {
   readonly local: string
-  readonly params: Readonly<Record<string, unknown>>
+  readonly params: GivenParams
   readonly env: Readonly<Record<string, string>>
   readonly partitions: number | undefined
   readonly memoryBytes: number | undefined
@@ -255,6 +264,25 @@ async function plan(
   } finally {
     loader?.end()
   }
+}
+
+function givenParams({ params = {}, paramTexts = {} }: RunOptions): GivenParams {
+  const given = {
+    values: readable('params', () => paramsOf(params, 'the parameter')),
+    texts: readable('paramTexts', () => textsOf(paramTexts)),
+  }
+  const twice = Object.keys(given.texts).find(name => Object.hasOwn(given.values, name))
+  if (twice !== undefined)
+    throw new GristmillError('EINVAL', `the parameter ${JSON.stringify(twice)} is in params and in paramTexts; leave one of them out`)
+  return given
+}
+
+/** Throws EINVAL for a value that is not a text, and for a name that no parameter may have. */
+function textsOf(texts: Readonly<Record<string, string>>): Record<string, string> {
+  const wrong = Object.entries(texts).find(([, text]) => typeof text !== 'string')
+  if (wrong) throw new GristmillError('EINVAL', `the text of the parameter ${JSON.stringify(wrong[0])} is ${shown(wrong[1])}; give it as a text`)
+  paramsOf(texts, 'the parameter')
+  return { ...texts }
 }
 
 function listOf(paths: string | readonly string[] | undefined): readonly string[] {

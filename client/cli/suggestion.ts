@@ -1,5 +1,7 @@
 // Suggestions for a command or a verb that does not exist: the nearest name, or the command that does what other tools call so.
 
+import { editDistance } from '../../src/base/nearest.ts'
+
 /** Words of HDFS, Hadoop and other tools, in lower case, and the commands that do the same. */
 const commandsOfOthers: Readonly<Record<string, string>> = {
   list: 'ls', dir: 'ls', ll: 'ls -l', lsr: 'ls -R', copy: 'cp', move: 'mv', rename: 'mv', delete: 'rm', del: 'rm',
@@ -56,17 +58,6 @@ const asked = (suggestion: string | undefined): string => (suggestion === undefi
 const own = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined => (Object.hasOwn(table, key) ? table[key] : undefined)
 
 function nearest(word: string, names: readonly string[]): string | undefined {
-  const close = names.map(name => ({ name, distance: distance(word, name) })).sort((a, b) => a.distance - b.distance)[0]
+  const close = names.map(name => ({ name, distance: editDistance(word, name) })).sort((a, b) => a.distance - b.distance)[0]
   return close && close.distance <= (word.length > 4 ? 2 : 1) ? close.name : undefined
-}
-
-/** Levenshtein distance: letters to insert, delete or change. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    row = next
-  }
-  return row[b.length]!
 }

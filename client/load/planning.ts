@@ -1,6 +1,7 @@
 // Plan of a program for its submitter: loads the module, builds the plan and divides it into stages, without calling any user
 // function. The result is plain data without functions, so this can run in another process.
 
+import { isDeepStrictEqual } from 'node:util'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { InputOptions, OutputFormat } from '../../src/base/formats.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
@@ -11,6 +12,7 @@ import type { StageSpec } from '../../src/protocol/job.ts'
 import type { TaskOutput } from '../../src/protocol/task.ts'
 import { checkJson, Unwritable } from '../../src/record/jsontext.ts'
 import { poisonedKey } from '../../src/rpc/body.ts'
+import { typedParams, untypedParams, type GivenParams } from './params.ts'
 
 export interface PlanRequest {
   readonly id: ProgramId
@@ -19,7 +21,7 @@ export interface PlanRequest {
   /** Directory of the bundle, which is named by its id. */
   readonly dir: string
   /** Parameters given with the run. */
-  readonly params: Readonly<Record<string, unknown>>
+  readonly params: GivenParams
   /** Number of partitions of the shuffle, if the run gives it. */
   readonly partitions?: number | undefined
   /** The program's directory: modules find their files there until the assets are known. */
@@ -48,20 +50,30 @@ export interface Planned {
   readonly output: string | undefined
 }
 
-/** Throws PROGRAM_INVALID, and EINVAL for parameters that JSON cannot represent. REQUIRES: the bundle is in `dir`. */
+/**
+ * Throws PROGRAM_INVALID, and EINVAL for parameters that the program does not declare or that JSON cannot represent. REQUIRES: the bundle
+ * is in `dir`.
+ */
 export async function planProgram(
   world: LoadWorld,
   { id, name, dir, params, partitions, instance }: PlanRequest,
 ): Promise<Planned> {
-  const { definition, params: merged, plan, fingerprint } = await planOf(world, {
-    id, dir, params, instance,
+  const load = (own: PlanRequest['params']['values']): ReturnType<typeof planOf> => planOf(world, {
+    id, dir, params: own, instance,
     fetch: async () => {
       throw new GristmillError('CORRUPT', `the bundle of ${name} in ${dir} has been changed; submit it again`)
     },
   })
+  const untyped = untypedParams(params)
+  let program = await load(untyped)
+  const declared = program.definition.params as PlanRequest['params']['values'] | undefined
+  const typed = typedParams(declared, params, name)
+  // A program that is built from its parameters is planned with those that its tasks will get.
+  if (!isDeepStrictEqual(typed, untyped)) program = await load(typed)
+  const { definition, plan, fingerprint } = program
   const path = definition.input?.path
   return {
-    params: paramsOf(merged, `the parameter of ${name}`),
+    params: paramsOf({ ...declared, ...typed }, `the parameter of ${name}`),
     fingerprint, outputFormat: plan.root.output.format,
     stages: stagesOf(plan, { partitions }).map(({ name: stage, input, output }) => ({ name: stage, input, output })),
     assets: [...(definition.assets ?? [])],

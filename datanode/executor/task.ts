@@ -13,6 +13,7 @@ import { MapOperator, type MapFunction } from '../../src/operator/map.ts'
 import { ReduceOperator, type ReduceFunction } from '../../src/operator/reduce.ts'
 import { FunctionFailed, type Operator, type Sink } from '../../src/operator/operator.ts'
 import { receive, Turns } from '../../src/operator/turn.ts'
+import { validated, type ValidateFunction } from '../../src/operator/validate.ts'
 import type { Started } from '../../src/ports/started.ts'
 import { newReadCounters, type Batch } from '../../src/record/format.ts'
 import { readRecords } from '../../src/record/reader.ts'
@@ -164,8 +165,12 @@ export class TaskAttempt {
       ...(read.invalidUtf8Records > 0 && { invalidUtf8Records: read.invalidUtf8Records }),
       ...(read.badRecords > 0 && { badRecords: read.badRecords }),
     })
-    const step = this.#step('map')
-    const operator = this.#watched<Batch>(new MapOperator(step as MapFunction, turns, context), batch => { context.path = batch.path })
+    const schema = this.#stage.steps.find(step => step.kind === 'validate')
+    const map = this.#step('map') as MapFunction
+    const step = schema
+      ? validated(map, this.#function(schema.fn) as ValidateFunction, { badRecords: source.options.badRecords, counters: read })
+      : map
+    const operator = this.#watched<Batch>(new MapOperator(step, turns, context), batch => { context.path = batch.path })
     await drive(readRecords(source.ranges(), { input: source.options, counters: read }), operator, sink, () => {
       this.#fraction = total === 0 ? 0 : read.bytes / total
       return this.#pause()

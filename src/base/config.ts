@@ -4,6 +4,7 @@
 
 import { join, resolve } from 'node:path'
 import { GristmillError } from './errors.ts'
+import { nearest } from './nearest.ts'
 import { settings, type Setting, type SettingName, type Settings } from './settings.ts'
 
 /** Not a setting: the path of the settings file. */
@@ -105,24 +106,9 @@ function readFile(path: string, text: string): Record<string, unknown> {
 /** Returns `name` if it is one of `all`; otherwise throws and suggests the nearest name. */
 function known<T extends string>(name: string, all: readonly T[], what: string): T {
   if (all.includes(name as T)) return name as T
-  const nearest = all
-    .map(other => ({ other, distance: distance(name.toLowerCase(), other.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0]!
-  const hint = nearest.distance <= Math.max(2, name.length / 3) ? `; did you mean ${nearest.other}?` : ''
+  const near = nearest(name, all)
+  const hint = near === undefined ? '' : `; did you mean ${near}?`
   throw invalid(`${what} is not known${hint} (docs/reference/settings.md lists them all)`, name)
-}
-
-/** Levenshtein distance: letters to insert, delete or change. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    }
-    row = next
-  }
-  return row[b.length]!
 }
 
 const absolute = (path: string, from: string): string => resolve(from, path)

@@ -7,4 +7,4 @@ export type Key = string | number | bigint | boolean | null | readonly Key[]
  * Emits one record. Never waits. Copies key and value, so that they may be changed afterwards. Throws when called after the function to
  * which it was passed has returned (or its promise has settled).
  */
-export type Emit<K extends Key = any, V = any> = (key: K, value: V) => void
+export type Emit<K extends Key = Key, V = unknown> = (key: K, value: V) => void

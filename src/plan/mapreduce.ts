@@ -2,17 +2,18 @@
 // it before the shuffle.
 
 import { inputFormatDefault, outputFormatDefault } from '../base/formats.ts'
-import type { Definition } from '../program/authoring.ts'
+import type { AnyDefinition, StandardSchema } from '../program/definition.ts'
 import type { FunctionIndex, Plan, PlanNode, ShuffleNode, UserFunction, WriteNode } from './node.ts'
 
-export function planMapReduce(definition: Definition): Plan {
+export function planMapReduce(definition: AnyDefinition): Plan {
   const functions: UserFunction[] = []
   // Bound, so that one function of a definition may call another one with `this`.
   const add = (fn: UserFunction): FunctionIndex => functions.push(fn.bind(definition)) - 1
-  const { path: _in, format: inputFormat = inputFormatDefault, ...input } = definition.input ?? {}
+  const { path: _in, schema, format: inputFormat = inputFormatDefault, ...input } = definition.input ?? {}
   const { path: _out, format: outputFormat = outputFormatDefault, ...output } = definition.output ?? {}
 
   let node: PlanNode = Object.freeze({ kind: 'read', options: Object.freeze({ format: inputFormat, ...input }) })
+  if (schema) node = Object.freeze({ kind: 'validate', source: node, fn: functions.push(validatorOf(schema)) - 1 })
   node = Object.freeze({ kind: 'map', source: node, fn: add(definition.map) })
   if (definition.reduce) {
     const shuffle: ShuffleNode = {
@@ -29,4 +30,10 @@ export function planMapReduce(definition: Definition): Plan {
     ...(definition.teardown && { teardown: definition.teardown.bind(definition) }),
   })
   return Object.freeze({ root, functions: Object.freeze(functions), hooks })
+}
+
+/** `validate` may need its receiver. */
+const validatorOf = (schema: StandardSchema): UserFunction => {
+  const facts = schema['~standard']
+  return record => facts.validate(record)
 }

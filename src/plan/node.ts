@@ -7,10 +7,13 @@ import type { InputOptions, OutputOptions } from '../base/formats.ts'
 /** Number of a function in the plan's table. */
 export type FunctionIndex = number
 
-export type PlanNode = ReadNode | MapNode | CombineNode | ShuffleNode | ReduceNode | WriteNode
+export type PlanNode = ReadNode | ValidateNode | MapNode | CombineNode | ShuffleNode | ReduceNode | WriteNode
 
 /** Records of the job's input files. */
 export interface ReadNode { readonly kind: 'read'; readonly options: InputOptions }
+
+/** (record): the record that its schema returns; a refused record is a bad record. */
+interface ValidateNode { readonly kind: 'validate'; readonly source: PlanNode; readonly fn: FunctionIndex }
 
 /** (record, emit, context): any number of key-value pairs. */
 interface MapNode { readonly kind: 'map'; readonly source: PlanNode; readonly fn: FunctionIndex }

@@ -12,7 +12,7 @@ export interface Stage {
     | { readonly kind: 'files'; readonly options: InputOptions }
     | { readonly kind: 'shuffle'; readonly stage: number; readonly partitions: number }
   readonly output: TaskOutput
-  /** Nodes that a task runs between its input and its output, in order: map, combine, reduce. */
+  /** Nodes that a task runs between its input and its output, in order: validate, map, combine, reduce. */
   readonly steps: ReadonlyArray<Exclude<PlanNode, { kind: 'read' | 'shuffle' | 'write' }>>
   /** Last node of the stage. */
   readonly sink: ShuffleNode | WriteNode
@@ -36,7 +36,7 @@ export function stagesOf({ root }: Plan, { partitions }: { partitions?: number |
       case 'read':
         input = { kind: 'files', options: node.options }
         break
-      case 'map': case 'combine': case 'reduce':
+      case 'validate': case 'map': case 'combine': case 'reduce':
         steps.push(node)
         break
       case 'shuffle': {
@@ -56,4 +56,7 @@ export function stagesOf({ root }: Plan, { partitions }: { partitions?: number |
   return stages
 }
 
-const nameOf = (steps: Stage['steps']): string => steps.filter(step => step.kind !== 'combine').map(step => step.kind).join(' + ') || 'copy'
+/** Steps that only prepare those that name the stage. */
+const unnamed: ReadonlySet<Stage['steps'][number]['kind']> = new Set(['validate', 'combine'])
+
+const nameOf = (steps: Stage['steps']): string => steps.filter(step => !unnamed.has(step.kind)).map(step => step.kind).join(' + ') || 'copy'

@@ -1,109 +1,20 @@
 // Authoring module: the functions and types of `import { mapReduce, … } from 'gristmill'` in a program.
-// This file is part of every bundle: it may import only iterables.ts and src/base/formats.ts and has no side effects.
+// This file is part of every bundle: it may import only iterables.ts and src/base/formats.ts and has no side effects; types may come
+// from anywhere.
 
 import {
-  badRecordsModes, inputFormats, inputsWith, invalidUtf8Modes, largeIntegersModes, outputFormats, outputsWith, textEncodings, type formats,
-  type InputFormat, type inputFormatDefault, type InputOptions, type OutputOptions,
+  badRecordsModes, inputFormats, inputsWith, invalidUtf8Modes, largeIntegersModes, outputFormats, outputsWith, textEncodings,
 } from '../base/formats.ts'
-import type { Emit, Key } from '../base/pair.ts'
+import type { Key } from '../base/pair.ts'
+import type { AnyDefinition, Definition, Input, Output, Params, StandardSchema } from './definition.ts'
 
 export type { Emit, Key } from '../base/pair.ts'
+export type * from './definition.ts'
 export { average, count, first, max, min, sum, take } from './iterables.ts'
-
-/** Result types of `line && emit(line, 1)`. */
-export type Nothing = void | undefined | null | false | 0 | 0n | ''
-
-/** Results of `map`, `reduce` and `teardown`: nothing, or pairs to emit; each of them may also be a generator function. */
-export type Returned<K, V> = Nothing | Iterable<readonly [K, V] | Nothing> | AsyncIterable<readonly [K, V] | Nothing>
-
-export type Params = Readonly<Record<string, unknown>>
-
-interface CommonInput extends Pick<InputOptions, 'encoding' | 'invalidUtf8' | 'badRecords'> {
-  /** Files, directories or globs to read if the run names none. */
-  readonly path?: string | readonly string[]
-}
-
-/** Options that only the format has. */
-type OwnOptions<F extends InputFormat> = Pick<InputOptions, (typeof formats)[F]['input']['options'][number]>
-
-/** Format of the input files, and its options. */
-export type Input = CommonInput & (
-  | { readonly format?: typeof inputFormatDefault } & OwnOptions<typeof inputFormatDefault>
-  | { [F in InputFormat]: { readonly format: F } & OwnOptions<F> }[Exclude<InputFormat, typeof inputFormatDefault>]
-)
-
-type Given<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> }
-
-/** `format`: `text` (default) is key, tab, value; the value alone where the key is null. */
-export interface Output extends Given<OutputOptions> {
-  /** Path of the result if the run names none. */
-  readonly path?: string
-  /** Replicas of the output files; default: the cluster's. */
-  readonly replication?: number
-  readonly blockBytes?: number
-}
-
-/** The record that `map` gets, by the input's format. */
-export type RecordOf<I> =
-  I extends { format: 'jsonl' } ? any
-    : I extends { format: 'csv'; header: false } ? string[]
-      : I extends { format: 'csv' } ? Record<string, string>
-        : I extends { format: 'whole'; bytes: true } ? { path: string; bytes: Uint8Array }
-          : I extends { format: 'whole' } ? { path: string; text: string }
-            : string
-
-/** Facts about the run, passed to the functions of a program. */
-export interface Context<P = Params> {
-  /** The program's parameters, overridden by those of the run. */
-  readonly params: P
-  /**
-   * Adds to a counter of the job; only committed attempts count. Sums are rounded only when displayed, so the order of calls does not
-   * matter.
-   */
-  counter(name: string, by?: number): void
-  /** Local path of an asset of the program. Throws for an asset that the program does not list. */
-  asset(name: string): string
-  /** Writes a line to the attempt's log, as `console.log` does. */
-  log(...parts: unknown[]): void
-  readonly job: string
-  /** `<stage>.<task>`: the same in every attempt of a task. */
-  readonly task: string
-  /** Function that this task calls: `map` over a part of the input, or `reduce` over a partition of the shuffle. */
-  readonly phase: 'map' | 'reduce'
-  /** File of the current record; '' in `reduce`. */
-  readonly path: string
-  /** Uniform in [0, 1), the same numbers in every attempt of a task: use it instead of Math.random. */
-  random(): number
-  /** Submission time of the job, in milliseconds since 1970: use it instead of Date.now. */
-  readonly now: number
-}
-
-export interface Definition<I extends Input = Input, K extends Key = any, V = any, P extends Params = any> {
-  readonly input?: I
-  readonly output?: Output
-  /** Defaults of the run's parameters. */
-  readonly params?: P
-  /** Files that the program reads, relative to it; a directory stands for all files in it. Tasks get them with `context.asset(name)`. */
-  readonly assets?: readonly string[]
-  /** Partitions of the shuffle, one output file each; the run may override it. Default: 1. */
-  readonly reducers?: number
-  /** Called once in each task, before its first record. Tasks of one job may share a process, and so the module's own variables. */
-  setup?(context: Context<P>): void | Promise<void>
-  /** Called once per record, in order. */
-  map(record: RecordOf<I>, emit: Emit<K, V>, context: Context<P>): Returned<K, V> | Promise<Returned<K, V>>
-  /** Merges several values into one. Associative, commutative and synchronous: it is called on its own results, any number of times. */
-  combine?(key: K, values: Iterable<V>): V
-  /** Partition of a key, an integer in [0, partitions); must depend only on the key. Default: a hash of the key. */
-  partition?(key: K, partitions: number): number
-  /** Called once per key, in the order of keys. `values` can be iterated once and need not fit in memory. */
-  reduce?(key: K, values: Iterable<V>, emit: Emit, context: Context<P>): Returned<Key, any> | Promise<Returned<Key, any>>
-  /** Called once in each task, after its last record, unless the task has failed. It may emit, as the task's `map` or `reduce` does. */
-  teardown?(emit: Emit, context: Context<P>): Returned<Key, any> | Promise<Returned<Key, any>>
-}
 
 export interface MapReduce {
   readonly kind: 'mapReduce'
-  readonly definition: Definition
+  readonly definition: AnyDefinition
 }
 
 /** Marks objects of `mapReduce`; the same symbol in every copy of this file. */
@@ -123,11 +34,17 @@ const oneAscii: OptionRule['kind'] = [
 ]
 const flag = [true, false]
 
+function isSchema(value: unknown): boolean {
+  const facts = (value as Partial<StandardSchema> | null)?.['~standard']
+  return typeof facts?.validate === 'function'
+}
+
 /** Options of `input` and `output` beside `path` and `format`. */
 const inputRules: Readonly<Record<string, OptionRule>> = {
   encoding: { values: textEncodings },
   invalidUtf8: { values: invalidUtf8Modes },
   badRecords: { values: badRecordsModes },
+  schema: { kind: ["a schema with the property ~standard, such as one of Zod's, Valibot's or ArkType's", isSchema] },
   delimiter: { formats: inputsWith('delimiter'), kind: oneAscii },
   header: { formats: inputsWith('header'), values: flag },
   bytes: { formats: inputsWith('bytes'), values: flag },
@@ -147,10 +64,10 @@ const known = new Set(['input', 'output', 'params', 'assets', 'reducers', 'setup
  * A map-reduce job: `map` turns each record into any number of key-value pairs, `combine` merges values before the shuffle,
  * `reduce` gets each key with all its values. Without `reduce`, the pairs of `map` are the output.
  */
-export function mapReduce<const I extends Input = { format: 'lines' }, K extends Key = any, V = any, P extends Params = Params>(
+export function mapReduce<const I extends Input = { format: 'lines' }, K extends Key = Key, V = unknown, P extends Params = Params>(
   definition: Definition<I, K, V, P>,
 ): MapReduce {
-  check(definition as Definition)
+  check(definition)
   const program = { kind: 'mapReduce', definition }
   Object.defineProperty(program, mark, { value: true })
   return Object.freeze(program) as MapReduce
@@ -158,7 +75,7 @@ export function mapReduce<const I extends Input = { format: 'lines' }, K extends
 
 export const isMapReduce = (value: unknown): value is MapReduce => typeof value === 'object' && value !== null && mark in value
 
-function check(definition: Definition): void {
+function check(definition: AnyDefinition): void {
   if (typeof definition !== 'object' || definition === null)
     throw new TypeError('mapReduce takes an object: mapReduce({ map(record, emit) { … }, … })')
   for (const name of Object.keys(definition)) {

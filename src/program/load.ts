@@ -7,13 +7,14 @@ import { GristmillError } from '../base/errors.ts'
 import type { ProgramId } from '../base/ids.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Modules } from '../ports/modules.ts'
-import { isMapReduce, type Definition, type Params } from './authoring.ts'
+import { isMapReduce } from './authoring.ts'
 import { assetsIn, keepAssets, placeOf, type Asset } from './assets.ts'
 import { idOf } from './bundle.ts'
+import type { AnyDefinition, Params } from './definition.ts'
 import { StackMapper } from './stack.ts'
 
 export interface Program {
-  readonly definition: Definition
+  readonly definition: AnyDefinition
   /** Local path of each asset, by name. */
   readonly assets: ReadonlyMap<string, string>
   /** The program's parameters, overridden by those of the run. */

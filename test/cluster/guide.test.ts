@@ -2,7 +2,7 @@
 // prints the documented output.
 
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -20,12 +20,15 @@ const library: readonly RegExp[] = [
 ]
 
 test.each([
-  ['library', library], ['input', [/^Zürich\t1\n\n$/]],
+  ['library', library], ['input', [/^Zürich\t1\n\n$/, /^1 Bern\t3\.5\n\n$/]],
 ] as const)('every sample of the %s guide does what it says', async (name, expected) => {
   const guide = await readFile(join(root, `docs/guide/${name}.md`), 'utf8')
   const blocks = [...guide.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(match => match[1]!)
   expect(blocks).toHaveLength(expected.length)
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-guide-'))
+  // A package that a program of the guide imports.
+  await mkdir(join(dir, 'node_modules'))
+  await symlink(join(root, 'node_modules/zod'), join(dir, 'node_modules/zod'))
   try {
     const env = {
       PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1', NODE_COMPILE_CACHE: compiledIn,

@@ -40,7 +40,7 @@ export const run: CommandSpec = {
     option('--overwrite', 'atomically replace the output of an earlier job, if it exists'),
     option('--force', 'with --overwrite: replace any directory, also one without _SUCCESS or with subdirectories'),
     option('--reducers <n>', 'number of reduce tasks and output parts; not for programs without reduce', { parse: whole(1, 20_000) }),
-    option('--param <name=value>', 'parameter of the program, parsed as JSON if that loses nothing, else text; may be repeated', {
+    option('--param <name=value>', 'parameter of the program, converted to the type of its default there; without a default it is JSON if that loses nothing, else text; may be repeated', {
       parse: parseParam, repeat: true,
     }),
     option('--env <name[=value]>', 'environment variable of the program; without a value, taken from this shell; may be repeated', {
@@ -71,7 +71,7 @@ export interface RunOptions {
   encoding?: TextEncoding
   delimiter?: string
   reducers?: number
-  param?: (readonly [string, unknown])[]
+  param?: (readonly [string, string])[]
   env?: string[]
   name?: string
   memory?: number
@@ -92,7 +92,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     overwrite: options.overwrite === true,
     onNote: line => context.note(line),
     force: options.force === true,
-    params: onceEach('--param', options.param ?? []),
+    paramTexts: onceEach('--param', options.param ?? []),
     ...(options.env ? { env: environmentOf(options.env, context.env) } : {}),
     ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
     ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }),

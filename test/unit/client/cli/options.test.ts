@@ -144,7 +144,7 @@ const rows: readonly Row[] = [
   row('run', '--overwrite', 'p.ts', '"overwrite":true'),
   row('run', '--force', 'p.ts --overwrite', '"force":true'),
   row('run', '--reducers', 'p.ts', '"reducers":3', { typed: '--reducers 3' }),
-  row('run', '--param', 'p.ts', '"params":{"a":1,"b":"x"}', { typed: '--param a=1 --param b=x' }),
+  row('run', '--param', 'p.ts', '"paramTexts":{"a":"1","b":"x"}', { typed: '--param a=1 --param b=x' }),
   row('run', '--encoding', 'p.ts', '"encoding":"utf16le"', { typed: '--encoding utf16le' }),
   row('run', '--delimiter', 'p.ts', '"delimiter":"\\t"', { typed: '--delimiter tab' }),
   row('run', '--name', 'p.ts', '"name":"called"', { typed: '--name called' }),

@@ -1,12 +1,16 @@
-// Parameters of a program that is loaded in a real child process: values that JSON would change are refused, with their place, before any
-// call to the cluster.
+// Parameters of a program: converted to the types of its defaults, and refused before any call to the cluster if the program does not
+// declare them, if their type cannot hold them, or if JSON would change them. Programs are loaded in real child processes.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { runProgram, type RunTools } from '../../../../client/run.ts'
+import { typedParams } from '../../../../client/load/params.ts'
+import { planProgram } from '../../../../client/load/planning.ts'
 import { Plans } from '../../../../client/load/plans.ts'
+import { bundleProgram } from '../../../../src/program/bundle.ts'
+import { bundleFile } from '../../../../src/program/load.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { systemClock } from '../../../../src/world/clock.ts'
@@ -54,7 +58,101 @@ test('so is one of the program\'s own; JSON values and undefined ones pass', asy
     code: 'EINVAL',
     message: expect.stringMatching(/the parameter of job "stop" holds a Set/),
   })
-  expect(await submitting('{ n: 1 }', { n: undefined, list: [1, { a: null, b: undefined }], text: 'é' })).toMatchObject({
+  const given = { n: undefined, list: [1, { a: null, b: undefined }], text: 'é' }
+  expect(await submitting('{ n: 1, list: [], text: "" }', given)).toMatchObject({
     message: 'the cluster was asked',
   })
+})
+
+test('a name that the program does not declare is refused, with the nearest one', async () => {
+  expect(await submitting('{ depth: 3, name: "x" }', { dept: 4 })).toMatchObject({
+    code: 'EINVAL', message: 'job has no parameter "dept" (did you mean depth?); it has depth, name',
+  })
+  expect(await submitting('{}', { dept: 4 })).toMatchObject({ code: 'EINVAL', message: 'job has no parameter "dept"; it has none' })
+})
+
+describe('types of parameters', () => {
+  const typed = (declared: unknown, value: unknown): unknown =>
+    typedParams({ p: declared }, { values: { p: value }, texts: {} }, 'job')['p']
+  const ofText = (declared: unknown, text: string): unknown => typedParams({ p: declared }, { values: {}, texts: { p: text } }, 'job')['p']
+
+  test.each<[declared: unknown, text: string, value: unknown]>([
+    ['', '5', '5'], ['', 'true', 'true'], ['', '[1]', '[1]'], ['', '{"a":1', '{"a":1'], ['', '', ''], ['', '007', '007'],
+    ['', 'null', 'null'],
+    [0, '5', 5], [0, ' 1.10 ', 1.1], [0, '1e3', 1000], [0, '+7', 7], [0, '-.5', -0.5], [0, '5.', 5], [0, '5.e1', 50],
+    [0, '9007199254740991', 9_007_199_254_740_991],
+    [false, 'true', true], [true, 'false', false],
+    [[], '["a",1]', ['a', 1]], [{}, '{"a":1}', { a: 1 }],
+    [null, '5', 5], [null, '1.10', '1.10'], [undefined, '[1]', [1]], [null, 'x', 'x'],
+  ])('the default %j makes of the text %j the value %j', (declared, text, value) => { expect(ofText(declared, text)).toEqual(value) })
+
+  test.each<[declared: unknown, text: string, message: RegExp]>([
+    [0, 'five', /the parameter p is "five"; it must be a number, as its default in the program/], [0, '', /must be a number/],
+    [0, '0x10', /must be a number/], [0, 'Infinity', /must be a number/], [0, '1e999', /1e999 of the parameter p would be changed to Infinity/],
+    [0, '12345678901234567890', /would be changed to 12345678901234567000; a number holds 15 digits/],
+    [false, '1', /must be true or false/], [false, 'yes', /must be true or false/],
+    [[], 'a,b', /must be a list, such as \["a","b"\]/], [[], '{"a":1}', /must be a list/], [{}, '[1]', /must be an object/],
+    [[], '[1,12345678901234567890]', /12345678901234567890 of the parameter p would be changed to 12345678901234567000; put it in quotes/],
+  ])('the default %j refuses the text %j', (declared, text, message) => { expect(() => ofText(declared, text)).toThrow(message) })
+
+  test.each<[declared: unknown, value: unknown, expected: unknown]>([
+    ['', 'a', 'a'], ['', 5, '5'], ['', true, 'true'], [0, 5, 5], [0, '5', 5], [false, 'true', true], [[], [1], [1]],
+    [null, { a: 1 }, { a: 1 }],
+    [undefined, 5, 5],
+  ])('the default %j takes the value %j as %j', (declared, value, expected) => { expect(typed(declared, value)).toEqual(expected) })
+
+  test.each<[declared: unknown, value: unknown]>([
+    ['', null], ['', ['a']], [0, null], [0, true], [0, [5]], [false, 1], [[], { a: 1 }], [{}, [1]], [{}, 5],
+  ])('the default %j refuses the value %j', (declared, value) => {
+    expect(() => typed(declared, value)).toThrow(/the parameter p is .*; it must be/)
+  })
+
+  test('a program without defaults gets each parameter; its texts keep what JSON would change', () => {
+    const of = (text: string): unknown => typedParams(undefined, { values: {}, texts: { v: text } }, 'job')['v']
+    expect(typedParams(undefined, { values: { a: [1] }, texts: { b: 'true' } }, 'job')).toEqual({ a: [1], b: true })
+    const texts = [' 5', '5 ', '12345678901234567890', '9007199254740993', '1.10', '1.0', '1e999', '1e3', '-0', '007']
+    for (const kept of [...texts, '0.10000000000000000001']) expect(of(kept)).toBe(kept)
+    for (const number of [0, -5, 1.1, 9_007_199_254_740_991, 1e21, 5e-324]) expect(of(String(number))).toBe(number)
+    expect(of('[1,"x"]')).toEqual([1, 'x'])
+    expect(of('["12345678901234567890"]')).toEqual(['12345678901234567890'])
+    expect(() => of('{"a":{"b":1e999}}')).toThrow(/1e999 of the parameter v/)
+    // Within lists and objects the notation of a number does not matter, as long as a double holds it.
+    expect(of('{"a":0.50,"b":[1.0,1e3,-0.0],"c":1E20}')).toEqual({ a: 0.5, b: [1, 1000, -0], c: 1e20 })
+    expect(() => of('[0.10000000000000000001]')).toThrow(/would be changed to 0\.1/)
+    for (const twice of ['{"a":1,"a":2}', '{"a":1,"\\u0061":1}', '[{"b":{"c":"{","x":":","c":[]}}]'])
+      expect(() => of(twice), twice).toThrow(/the parameter v has an object with the name ".*" twice/)
+    expect(of('{"a":{"a":[{"a":1},{"a":":"}]},"b":"a"}')).toEqual({ a: { a: [{ a: 1 }, { a: ':' }] }, b: 'a' })
+    for (const text of ['{"__proto__":1}', '[{"constructor":{"prototype":1}}]'])
+      expect(() => of(text)).toThrow(/the parameter v has an object with the key "(__proto__|constructor)".*rename the key/)
+  })
+})
+
+test('texts are given as texts, and a parameter once', async () => {
+  const run = (options: object): Promise<unknown> =>
+    writeFile(join(dir, 'job.ts'), `import { mapReduce } from 'gristmill'\nexport default mapReduce({ params: { n: 1 }, map() {} })\n`)
+      .then(() => runProgram(tools(), 'job.ts', { input: '/in', output: '/out', ...options }).catch((error: unknown) => error))
+  expect(await run({ paramTexts: { n: '5' } })).toMatchObject({ message: 'the cluster was asked' })
+  expect(await run({ paramTexts: { n: 5 } })).toMatchObject({ code: 'EINVAL', message: expect.stringMatching(/the text of the parameter "n" is .*5.*; give it as a text/) })
+  expect(await run({ params: { n: 1 }, paramTexts: { n: '5' } })).toMatchObject({
+    code: 'EINVAL', message: 'the parameter "n" is in params and in paramTexts; leave one of them out',
+  })
+})
+
+test('a program that is built from its parameters is planned with those that its tasks get', async () => {
+  const planned: unknown[] = []
+  await mkdir(join(dir, 'programs'), { recursive: true })
+  const file = join(dir, 'job.ts')
+  await writeFile(file, `import { mapReduce } from 'gristmill'
+    export default (params: { parts: unknown }) => mapReduce({ params: { parts: '1' }, reducers: typeof params.parts === 'string' ? 3 : 4, map() {}, reduce() {} })\n`)
+  const bundle = await bundleProgram({ disk: localDisk }, file)
+  await writeFile(bundleFile(join(dir, 'programs'), bundle.id), bundle.bytes)
+  for (const parts of ['7', '8']) {
+    const { params, stages } = await planProgram({ disk: localDisk }, {
+      id: bundle.id, name: 'job', dir: join(dir, 'programs'), params: { values: {}, texts: { parts } }, instance: `planned ${parts}`,
+    })
+    planned.push([params, stages[0]!.output])
+  }
+  expect(planned).toEqual([
+    [{ parts: '7' }, { kind: 'shuffle', partitions: 3 }], [{ parts: '8' }, { kind: 'shuffle', partitions: 3 }],
+  ])
 })

@@ -13,7 +13,7 @@ function lineOf(node: PlanNode): string {
       const { format, ...options } = node.options
       return `read ${format}${optionsOf(options)}`
     }
-    case 'map': case 'combine': case 'reduce': return node.kind
+    case 'validate': case 'map': case 'combine': case 'reduce': return node.kind
     case 'shuffle': return `shuffle by ${node.partition === undefined ? 'hash' : 'partition function'}${node.partitions === undefined ? '' : ` into ${node.partitions}`}`
     case 'write': {
       const { format, ...options } = node.output

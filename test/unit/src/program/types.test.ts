@@ -1,9 +1,10 @@
 // Types of `mapReduce`, checked by the compiler: records, keys, values and parameters are inferred, and invalid ones refused. Running the
 // tests only shows that the definitions are accepted.
 
-import { expectTypeOf, test } from 'vitest'
-import { mapReduce, type Context, type Emit } from '../../../../src/program/authoring.ts'
-import { sum } from '../../../../src/program/iterables.ts'
+import { expect, expectTypeOf, test } from 'vitest'
+import { z } from 'zod'
+import { mapReduce, type Context, type Emit, type Key, type StandardSchema } from '../../../../src/program/authoring.ts'
+import { count, sum } from '../../../../src/program/iterables.ts'
 
 test('the record has the type that the input\'s format gives', () => {
   mapReduce({ map(record) { expectTypeOf(record).toEqualTypeOf<string>() } })
@@ -37,12 +38,43 @@ test('parameters have the types of their defaults', () => {
   })
 })
 
-test('types are optional: words are counted without any', () => {
+test('keys and values that no emit and no generator types are unknown, not any', () => {
   mapReduce({
     map(line: string, emit) { for (const word of line.split(' ')) emit(word, 1) },
-    combine: (_word, counts) => sum(counts),
-    async reduce(word, counts, emit) { for await (const count of counts) emit(word, count) },
+    reduce(key, values, emit) {
+      expectTypeOf(key).toEqualTypeOf<Key>()
+      expectTypeOf(values).toEqualTypeOf<Iterable<unknown>>()
+      emit(key, count(values))
+    },
   })
+  mapReduce({
+    map(line: string, emit) { emit(line, 1) },
+    // @ts-expect-error the values are unknown: the emit of map must say that they are numbers
+    reduce(key, values, emit) { emit(key, sum(values)) },
+  })
+  mapReduce({
+    map(_line, _emit, context) { expectTypeOf(context.params['depth']).toEqualTypeOf<unknown>() },
+  })
+})
+
+test('JSON lines are unknown until the program or a schema says what they are', () => {
+  mapReduce({ input: { format: 'jsonl' }, map(record) { expectTypeOf(record).toEqualTypeOf<unknown>() } })
+  const user = z.object({ id: z.string(), age: z.coerce.number() })
+  mapReduce({
+    input: { format: 'jsonl', schema: user },
+    *map(record) {
+      expectTypeOf(record).toEqualTypeOf<{ id: string; age: number }>()
+      yield [record.id, record.age]
+    },
+    reduce(key, ages) {
+      expectTypeOf(key).toEqualTypeOf<string>()
+      expectTypeOf(ages).toEqualTypeOf<Iterable<number>>()
+    },
+  })
+  const day: StandardSchema<Date> = { '~standard': { version: 1, vendor: 'own', validate: value => ({ value: new Date(String(value)) }) } }
+  mapReduce({ input: { schema: day }, map(record) { expectTypeOf(record).toEqualTypeOf<Date>() } })
+  // @ts-expect-error no schema
+  expect(() => mapReduce({ input: { schema: { validate: true } }, map() {} })).toThrow(/schema of mapReduce's input is .* ~standard/)
 })
 
 test('generators and returned pairs say what combine and reduce get', () => {

@@ -1,0 +1,52 @@
+// Validation of records by the schema of a program's input (Standard Schema version 1), in front of its map function. A schema may
+// convert a record. A record that it refuses fails the attempt, or is counted and left out under `badRecords: 'skip'`.
+
+import { GristmillError } from '../base/errors.ts'
+import type { InputOptions } from '../base/formats.ts'
+import type { Validated } from '../program/definition.ts'
+import type { ReadCounters } from '../record/format.ts'
+import type { MapFunction } from './map.ts'
+import { isPromise } from './operator.ts'
+
+/** (record) → what the schema says about it */
+export type ValidateFunction = (record: unknown) => Validated<unknown> | Promise<Validated<unknown>>
+
+interface ValidationOptions {
+  readonly badRecords: InputOptions['badRecords']
+  /** Counters of the reader: a record that is left out counts as bad, and not as read. */
+  readonly counters: ReadCounters
+}
+
+/** A map function that gets what `validate` returns. It throws EINVAL for a record that is refused. */
+export function validated(map: MapFunction, validate: ValidateFunction, { badRecords, counters }: ValidationOptions): MapFunction {
+  return (record, emit, context) => {
+    const judge = (result: Validated<unknown>): unknown => {
+      if (result.issues === undefined) return map(result.value, emit, context)
+      if (badRecords !== 'skip') throw refused(result.issues)
+      counters.records--
+      counters.badRecords++
+      return undefined
+    }
+    const result = validate(record)
+    return isPromise(result) ? Promise.resolve(result).then(judge) : judge(result)
+  }
+}
+
+/** Issues that a message lists. */
+const issuesShown = 3
+/** Characters of the messages of issues that a message contains. */
+const issueCharsMax = 300
+
+type Issues = Exclude<Validated<unknown>['issues'], undefined>
+
+function refused(issues: Issues): GristmillError {
+  const shown = issues.slice(0, issuesShown).map(({ message, path = [] }) => {
+    const place = path.map(step => String(typeof step === 'object' ? step.key : step)).join('.')
+    return `${place === '' ? '' : `${place}: `}${message}`.slice(0, issueCharsMax)
+  })
+  if (issues.length > issuesShown) shown.push(`and ${issues.length - issuesShown} more`)
+  return new GristmillError(
+    'EINVAL',
+    `the record does not match the input's schema: ${shown.join('; ')}; correct the record or the schema, or read with badRecords: "skip"`,
+  )
+}
