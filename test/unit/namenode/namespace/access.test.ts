@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import {
-  checkNotSystem, checkOwner, checkSticky, may, mayRead, maySearch, mayWrite, stickyBit,
+  checkMay, checkNotSystem, checkOwner, checkSticky, may, mayRead, maySearch, mayWrite, stickyBit,
 } from '../../../../namenode/namespace/access.ts'
 import { as, root } from '../kit.ts'
 
@@ -19,6 +19,18 @@ test('owner, group and others each have their own bits and no others, as POSIX h
     }
     expect(may(root, entry(0), wish)).toBe(true)
   }
+})
+
+test('a refusal names user and path, and has owner, group and mode with four octal digits, as chmod takes it', () => {
+  const refusal = (mode: number, wish: typeof mayRead | typeof mayWrite | typeof maySearch): string => {
+    try { checkMay(as('eve'), { owner: 'ann', group: 'staff', mode }, wish, '/d') } catch (error) { return (error as Error).message }
+    return 'none'
+  }
+  const rest = 'it belongs to ann, group staff, with mode'
+  expect(refusal(0o640, mayRead)).toBe(`eve may not read /d: ${rest} 0640`)
+  expect(refusal(0o7, mayWrite)).toBe('none')
+  expect(refusal(0o5, mayWrite)).toBe(`eve may not write to /d: ${rest} 0005`)
+  expect(refusal(0o1770, maySearch)).toBe(`eve may not look into /d: ${rest} 1770`)
 })
 
 test('in a sticky directory only the owner of the name, of the directory, and the superuser remove it', () => {
