@@ -1,0 +1,107 @@
+// Blocks of a completed file in the block map: all nodes of a block are noted at once, with the state that they give one by one.
+
+import { expect, test } from 'vitest'
+import { health, type Health, type ReplicaCounts } from '../../../../namenode/blocks/health.ts'
+import { BlockMap } from '../../../../namenode/blocks/map.ts'
+import { DataNode } from '../../../../namenode/nodes/node.ts'
+import { OrderQueue } from '../../../../namenode/nodes/orders.ts'
+import { ReportIds } from '../../../../namenode/nodes/reportids.ts'
+import { address, blockId, nodeId, type BlockId } from '../../../../src/base/ids.ts'
+import { limits } from '../../../../src/base/limits.ts'
+import { seeded } from '../../../../src/world/random.ts'
+import { ManualClock } from '../../../kit/manual-clock.ts'
+
+interface Told { readonly id: BlockId; readonly now: Health; readonly live: number }
+
+/** A block map over live nodes in two racks, which notes what it tells of health. */
+function mapOf(nodeCount: number): { map: BlockMap; nodes: DataNode[]; told: Told[]; reportIds: ReportIds } {
+  const reportIds = new ReportIds()
+  const clock = new ManualClock()
+  const nodes = Array.from({ length: nodeCount }, (_, i) => {
+    const node = new DataNode(
+      { node: nodeId(`n${i}`), address: address(`n${i}:1`), rack: `/r${i % 2}`, host: `n${i}` }, new OrderQueue(clock, 1000), 0,
+    )
+    node.state = 'live'
+    node.reportId = reportIds.grant(node)
+    return node
+  })
+  const map = new BlockMap(reportIds)
+  map.topology = { racks: 2, unregistered: 0 }
+  const told: Told[] = []
+  map.onHealth = (id: BlockId, now: Health, { live }: ReplicaCounts) => void told.push({ id, now, live })
+  return { map, nodes, told, reportIds }
+}
+
+const id = blockId(5)
+const namesOf = (nodes: readonly DataNode[]): string[] => nodes.map(({ node }) => node as string).sort()
+
+test('a block that was written to every node is noted on each of them once, and its health is told once', () => {
+  const { map, nodes, told } = mapOf(limits.replicationMax)
+  map.sealed(id, nodes.length, [...nodes, nodes[0]!, nodes.at(-1)!])
+  expect(told).toEqual([{ id, now: health.full, live: nodes.length }])
+  expect(namesOf(map.holders(id))).toEqual(namesOf(nodes))
+  expect(map.table.reportIds(map.table.slot(id))).toHaveLength(nodes.length)
+  expect([map.target(id), map.standing(id), map.present, map.known]).toEqual([nodes.length, health.full, 1, 1])
+  expect([map.targets[0], map.targets[nodes.length]]).toEqual([0, 1])
+})
+
+test('a block that its nodes have reported already gets its target, and one that is completed again is told of no more', () => {
+  const { map, nodes, told } = mapOf(3)
+  for (const node of nodes) map.add(id, node)
+  expect([map.standing(id), map.targets[0], told]).toEqual([health.open, 1, []])
+  map.sealed(id, 3, nodes)
+  expect([map.standing(id), map.targets[0], map.targets[3], told]).toEqual([health.full, 0, 1, [{ id, now: health.full, live: 3 }]])
+  map.sealed(id, 3, nodes)
+  expect([map.counts[health.full], map.targets[3], told.length]).toEqual([1, 1, 1])
+  // A repeat that knows of one node more.
+  const few = blockId(6)
+  map.sealed(few, 2, [nodes[0]!])
+  map.sealed(few, 2, [nodes[0]!, nodes[1]!])
+  expect(told.slice(1)).toEqual([{ id: few, now: health.under, live: 1 }, { id: few, now: health.full, live: 2 }])
+})
+
+test('a block whose nodes have all gone when its file completes is missing', () => {
+  const { map, nodes, told } = mapOf(2)
+  map.sealed(id, 2, [])
+  expect([map.standing(id), map.known, map.present, told]).toEqual([health.missing, 1, 0, [{ id, now: health.missing, live: 0 }]])
+  const dead = blockId(6)
+  nodes[0]!.state = 'dead'
+  map.sealed(dead, 1, [nodes[0]!])
+  expect([map.standing(dead), map.holders(dead)]).toEqual([health.missing, []])
+})
+
+test('while a node sends a full report, its replica of a completed block is noted under the id of that report alone', () => {
+  const { map, nodes: [node], reportIds } = mapOf(1)
+  map.add(id, node!)
+  node!.earlier = [node!.reportId]
+  node!.reportId = reportIds.grant(node!)
+  map.sealed(id, 1, [node!])
+  expect(map.table.reportIds(map.table.slot(id))).toEqual([node!.reportId])
+  expect(map.tally(id)).toMatchObject({ live: 1, lacking: 0 })
+})
+
+test('noting target and nodes at once leaves the same state as noting them one by one', () => {
+  const random = seeded(12)
+  const [once, single] = [mapOf(8), mapOf(8)]
+  for (let step = 0; step < 3000; step++) {
+    const block = blockId(1 + random.below(200))
+    const target = 1 + random.below(4)
+    const chosen = Array.from({ length: random.below(7) }, () => random.below(8))
+    const lost = random.below(8)
+    switch (random.below(4)) {
+      case 0:
+        for (const { map } of [once, single]) map.forget(block)
+        break
+      case 1:
+        for (const { map, nodes } of [once, single]) map.drop(block, nodes[lost]!)
+        break
+      default:
+        once.map.sealed(block, target, chosen.map(i => once.nodes[i]!))
+        single.map.know(block, target)
+        for (const i of chosen) single.map.add(block, single.nodes[i]!)
+    }
+    const stateOf = ({ map }: typeof once) => [map.target(block), map.standing(block), map.tally(block), namesOf(map.holders(block))]
+    expect(stateOf(once), `step ${step}`).toEqual(stateOf(single))
+    expect([once.map.counts, once.map.targets]).toEqual([single.map.counts, single.map.targets])
+  }
+})
