@@ -16,7 +16,7 @@ function load() {
   var home = process.env.GRISTMILL_HOME || path.join(process.getBuiltinModule('node:os').homedir(), '.gristmill')
   var caches = inCheckout ? path.join(root, 'node_modules/.cache/gristmill') : path.join(home, 'cache')
   var bundle = inCheckout ? freshBundle(fs, path, root, caches) : path.join(root, 'bundle')
-  keepCompiled(fs, process.env.NODE_COMPILE_CACHE || (bundle !== undefined && inCheckout ? path.join(bundle, 'compiled') : caches))
+  keepCompiled(fs, path, process.env.NODE_COMPILE_CACHE || (bundle !== undefined && inCheckout ? path.join(bundle, 'compiled') : caches))
   program(path, bundle, inCheckout).then(
     function (program) { return program.main() }
   ).catch(function (error) {
@@ -35,12 +35,23 @@ async function program(path, bundle, inCheckout) {
 
 // Caches compiled code, so that a command starts in half the time: a checkout's beside its packages, an installed
 // package's below the home, where other users cannot write. A failure only makes the start slower.
-function keepCompiled(fs, directory) {
+function keepCompiled(fs, path, directory) {
   try {
-    fs.mkdirSync(directory, { recursive: true, mode: 448 /* 0700 */ })
+    makeDirectories(fs, path, directory)
     process.getBuiltinModule('node:module').enableCompileCache(directory)
   } catch (error) {
     void error
+  }
+}
+
+// As src/world/directories.ts, which cannot be loaded yet: without `recursive`, with which Node may never return.
+function makeDirectories(fs, path, directory) {
+  if (fs.existsSync(directory)) return
+  if (path.dirname(directory) !== directory) makeDirectories(fs, path, path.dirname(directory))
+  try {
+    fs.mkdirSync(directory, 448 /* 0700 */)
+  } catch (error) {
+    if (!fs.existsSync(directory)) throw error // else another process made it
   }
 }
 

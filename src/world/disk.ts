@@ -6,6 +6,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import type { Disk, DiskEntry, DiskStat } from '../ports/disk.ts'
+import { makeDirectories } from './directories.ts'
 import { FileReader, FileWriter } from './file.ts'
 import { lockDirectory } from './lock.ts'
 
@@ -77,9 +78,7 @@ export const localDisk: Disk = Object.freeze({
 
   removeTree: (directory: string) => fs.promises.rm(directory, { recursive: true, force: true }),
 
-  async mkdir(directory: string, { mode = directoryMode }: { mode?: number } = {}) {
-    await fs.promises.mkdir(directory, { recursive: true, mode })
-  },
+  mkdir: (directory: string, { mode = directoryMode }: { mode?: number } = {}) => makeDirectories(directory, mode),
 
   async list(directory: string): Promise<DiskEntry[]> {
     const entries = await fs.promises.readdir(directory, { withFileTypes: true })

@@ -7,6 +7,7 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
+import { makeDirectoriesSync } from './directories.ts'
 
 export interface LogFileOptions {
   readonly file: string
@@ -34,7 +35,7 @@ export class LogFile {
     this.#file = file
     this.#maxBytes = maxBytes
     this.#copies = copies
-    fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+    makeDirectoriesSync(path.dirname(file), 0o700)
     this.#fd = fs.openSync(file, 'a', 0o600)
     this.#bytes = fs.fstatSync(this.#fd).size
     this.#torn = this.#end(1)?.equals(newline) === false

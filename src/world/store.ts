@@ -9,6 +9,7 @@ import { open, type Database, type RootDatabase, type Transaction } from 'lmdb'
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import { GiB, MiB } from '../base/units.ts'
+import { makeDirectoriesSync } from './directories.ts'
 import type { Store, StoreSnapshot, Table, TableReader } from '../ports/store.ts'
 
 type Bytes = Database<Uint8Array, Uint8Array>
@@ -65,7 +66,7 @@ interface StoreOptions {
 }
 
 export async function openStore(directory: string, { mapBytes = mapBytesDefault, sync = true }: StoreOptions = {}): Promise<Store> {
-  fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectoriesSync(directory, 0o700)
   const store = new LmdbStore(directory, () => open({
     path: directory,
     noSubdir: false,
@@ -182,7 +183,7 @@ class LmdbStore implements Store {
 
   async backup(directory: string): Promise<void> {
     assert(!this.#writing, 'a backup is not taken inside a transaction')
-    fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectoriesSync(directory, 0o700)
     const copy = path.join(directory, 'data.mdb')
     if (fs.existsSync(copy)) {
       throw new GristmillError('EEXIST', `${directory} already holds a copy (${copy}); give an empty directory`, { details: { directory } })

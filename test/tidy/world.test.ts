@@ -54,6 +54,20 @@ test('clock, randomness, disk, sockets, processes and console are touched in src
   expect(sources.filter(source => !allowed.some(([path]) => path.test(source.path))).flatMap(taken)).toEqual([])
 })
 
+/** Where `mkdir` answers ENOENT below a parent that exists, Node's recursive form never returns. */
+const recursive = ({ path, text, code }: Source): string[] =>
+  [...code.matchAll(/(?<!mill\.)\bmkdir(?:Sync)?\s*\((?:[^()]|\([^()]*\))*\brecursive\b/g)]
+    .map(match => `${path}:${lineOf(text, match.index)} makes directories with \`recursive\`; take src/world/directories.ts`)
+
+test('directories of the local disk are made level by level, without the recursive form of Node', () => {
+  const source = (text: string): Source => ({ path: 'src/world/x.ts', text, code: blank(text) })
+  for (const bad of ['fs.mkdirSync(a, { recursive: true })', 'await mkdir(path.dirname(a), {\n  mode: 1, recursive: true })'])
+    expect(recursive(source(bad)), bad).toHaveLength(1)
+  expect(recursive(source('fs.mkdirSync(a, { mode })\nfs.rmSync(a, { recursive: true })'))).toEqual([])
+  const local = readSources(['src', 'namenode', 'datanode', 'client']).filter(source => allowed.some(([path]) => path.test(source.path)))
+  expect(local.flatMap(recursive)).toEqual([])
+})
+
 test('no exception outlives the files it was made for', () => {
   const paths = readSources(['src', 'namenode', 'datanode', 'client']).map(source => source.path)
   for (const [path, why] of allowed) expect(paths.some(name => path.test(name)), why).toBe(true)
