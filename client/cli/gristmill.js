@@ -10,6 +10,10 @@ var found = process.versions.node
 
 function load() {
   var fs = process.getBuiltinModule('node:fs')
+  if (!mayBegin(fs)) {
+    console.error('gristmill: the process that started this one ended before it had recorded it; nothing was done')
+    process.exit(70)
+  }
   var path = process.getBuiltinModule('node:path')
   var root = path.join(import.meta.dirname, '../..')
   var inCheckout = fs.existsSync(path.join(import.meta.dirname, 'main.ts'))
@@ -23,6 +27,21 @@ function load() {
     console.error('gristmill: cannot start: ' + (error && error.stack || error))
     process.exitCode = 70
   })
+}
+
+// A process of `up` reads a byte from descriptor 3 first: `up` sends it once a file names this process. If `up` is killed before
+// that, no command could find this process, so it ends.
+function mayBegin(fs) {
+  if (process.env.GRISTMILL_HELD === undefined) return true
+  delete process.env.GRISTMILL_HELD
+  try {
+    var count = fs.readSync(3, new Uint8Array(1), 0, 1, null)
+    fs.closeSync(3)
+    return count === 1
+  } catch (error) {
+    // ECONNRESET: it ended. Other errors: there is no such descriptor, so nothing holds this process.
+    return error.code !== 'ECONNRESET'
+  }
 }
 
 async function program(path, bundle, inCheckout) {

@@ -125,9 +125,10 @@ export class Embedded {
       }
       // Another process holds the lock and has not written its running file yet, or is about to end.
       if (clock.mono() > until) {
+        const pid = await disk.lockHolder?.(dir)
         throw new GristmillError(
           'DIR_IN_USE',
-          `another process holds the embedded cluster in ${dir} and has not answered for ${Math.round((clock.mono() - from) / 1000)} s; end it, or use another --home`,
+          `${pid === undefined ? 'another process' : `process ${pid}`} holds the embedded cluster in ${dir} and has not answered for ${Math.round((clock.mono() - from) / 1000)} s; end it, or use another --home`,
           { details: { dir } },
         )
       }

@@ -3,6 +3,7 @@
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
+import { removeUnfinished } from '../homefile.ts'
 import { forgetCluster, readCluster, writeCluster } from '../running.ts'
 import { forgetStarting, readStarting } from './starting.ts'
 import { stopAll, type Stopped } from './stop.ts'
@@ -25,5 +26,6 @@ export async function down({ settings, world, machine }: { settings: Settings; w
   const stopped = await stopAll({ clock: world.clock, machine }, [...known, ...orphans])
   await forgetCluster(disk, home)
   await forgetStarting(disk, home)
+  await removeUnfinished(disk, machine, home)
   return { dir: running?.dir ?? starting?.dir, stopped }
 }

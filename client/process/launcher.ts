@@ -1,6 +1,6 @@
 // Launches the processes of `gristmill up`: takes over those that an earlier `up` left running, starts the others, waits until all are
 // registered and writes the file by which commands find the cluster.
-// INVARIANT: a process that was started is named in a file before it is waited for; `close` without `release` ends all of them.
+// INVARIANT: a process that was started is named in a file before it does anything; `close` without `release` ends all of them.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
@@ -120,6 +120,7 @@ export class Launcher {
     this.#started.push(made)
     this.#noted = this.#noted.then(() => noteStarting(disk, userHome, { dir, processes: this.#started.map(each => each.process) }))
     await this.#noted
+    made.begin()
     await made.ready(signal)
     return made
   }

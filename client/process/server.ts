@@ -29,11 +29,14 @@ interface Starting {
 
 /** Valid in a checkout and in an installed package. */
 const bin = fileURLToPath(new URL('../cli/gristmill.js', import.meta.url))
+/** Tells gristmill.js that this process holds it (`Machine.launch`). */
+const heldVariable = 'GRISTMILL_HELD'
 const readyMs = 30_000
 const lookMs = 15
 /** Length of the log's end that is shown if a process did not start. */
 const tailChars = 2_000
 
+/** Does nothing until `begin`. */
 export class ServerProcess {
   /** `namenode`, `datanode2`. */
   readonly name: string
@@ -93,6 +96,9 @@ export class ServerProcess {
     if (this.#how !== undefined) throw new GristmillError('UNAVAILABLE', `${this.name} has ended (${this.#how}); its log: ${this.log}`)
   }
 
+  /** REQUIRES: a file names the process. */
+  begin(): void { this.#launched.begin() }
+
   release(): void { this.#launched.release() }
 
   /** The last log line is the best message: with --json it is one line of JSON with the error code. */
@@ -126,6 +132,7 @@ function environment(
     const value = settings[name]
     if (value !== undefined && !own.has(name)) result[variableOf(name)] = String(value)
   }
+  result[heldVariable] = '1'
   // The same file as its stderr: rotation needs its name.
   result[variableOf('logFile')] = log
   if (role === 'namenode') result[variableOf('auditLog')] ??= `${log.slice(0, log.lastIndexOf('/'))}/audit.log`

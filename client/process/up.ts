@@ -1,7 +1,8 @@
 // `gristmill up`: a namenode and some datanodes as real processes on this machine, each with its own directory below one. Those that run
 // already are kept, the others are started.
 // Invariants: when `up` has failed or was interrupted, no process that it started is left; with `detach` all of them stay. Every started
-// process is named in a file (starting.ts) before it is waited for, so that `down` finds it even if `up` was killed.
+// process is named in a file (starting.ts) before it does anything, so that `down` finds it even if `up` was killed; before that, it ends
+// with `up`.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
@@ -9,7 +10,7 @@ import { openHome, type Home } from '../../src/home/home.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { embeddedDirectory } from '../locate.ts'
-import { makeHome } from '../homefile.ts'
+import { makeHome, removeUnfinished } from '../homefile.ts'
 import { logDirectory, remember } from '../remembered.ts'
 import { isAlive, living, readCluster, type Running } from '../running.ts'
 import { Launcher, portOf } from './launcher.ts'
@@ -65,6 +66,7 @@ async function prepare(options: UpOptions, plan: UpPlan): Promise<void> {
   const { disk } = options.world
   const { home: userHome } = options.settings
   await endOrphans(options, plan.dir)
+  await removeUnfinished(disk, options.machine, userHome)
   for (const text of plan.notes) options.note(text)
   if (Object.keys(plan.ports).length === 0 && (await disk.stat(embeddedDirectory(userHome)))) {
     options.note('commands mean this cluster from now on; files of the embedded one stay there, and --cluster embedded shows them')

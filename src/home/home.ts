@@ -79,10 +79,7 @@ export async function openHome({ disk, random }: { disk: Disk; random: Random },
       cause: error, details: { dir },
     })
   }
-  if (!lock)
-    throw new GristmillError('DIR_IN_USE', `another process uses the directory ${dir}; stop it, or give another directory with --dir`, {
-      details: { dir },
-    })
+  if (!lock) throw await inUse(disk, dir, options.role)
   try {
     const found = await readStamp(disk, dir)
     if (found) {
@@ -106,6 +103,15 @@ export async function openHome({ disk, random }: { disk: Disk; random: Random },
     await lock.release()
     throw error
   }
+}
+
+async function inUse(disk: Disk, dir: string, role: HomeRole): Promise<GristmillError> {
+  // A client that waits for an embedded cluster asks many times, and names the holder itself.
+  const pid = role === 'embedded' ? undefined : await disk.lockHolder?.(dir)
+  const who = pid === undefined ? 'another process' : `another process (${pid})`
+  return new GristmillError('DIR_IN_USE', `${who} uses the directory ${dir}; stop it, or give another directory with --dir`, {
+    details: { dir, ...(pid !== undefined && { pid }) },
+  })
 }
 
 function check(dir: string, found: Stamp, wanted: HomeOptions): void {

@@ -44,6 +44,8 @@ export interface Disk {
   space(path: string): Promise<{ capacityBytes: number; freeBytes: number }>
   /** Locks the directory for this process until it ends or `release` is called; undefined if another process holds the lock. */
   lock(directory: string): Promise<DiskLock | undefined>
+  /** Pid of the process that holds the lock; undefined if there is none, it is in another container, or the disk cannot tell. */
+  lockHolder?(directory: string): Promise<number | undefined>
 }
 
 export interface DiskEntry { readonly name: string; readonly kind: 'file' | 'directory' | 'other' }

@@ -20,7 +20,10 @@ export interface Machine {
   signal(pid: number, name: 'SIGTERM' | 'SIGKILL' | 'SIGCONT'): void
   /** True if no process listens there and this process may. */
   isPortFree(host: string, port: number): Promise<boolean>
-  /** Starts a Node program that outlives this process, in its own process group: signals of this terminal do not reach it. */
+  /**
+   * Starts a Node program that outlives this process, in its own process group: signals of this terminal do not reach it. The program is
+   * held: it reads one byte from descriptor 3 before it does anything, and ends if there is none because this process has ended.
+   */
   launch(options: LaunchOptions): Launched
 }
 
@@ -39,6 +42,8 @@ export interface Launched {
   readonly pid: number
   /** Settles at the end of the process, if this process still runs then. */
   readonly ended: Promise<{ code: number | null; signal: string | null }>
-  /** Allows this process to end before the launched one. */
+  /** Lets the program begin. */
+  begin(): void
+  /** Allows this process to end before the launched one. REQUIRES: `begin` was called. */
   release(): void
 }

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import type { Disk, DiskEntry, DiskStat } from '../ports/disk.ts'
 import { makeDirectories } from './directories.ts'
 import { FileReader, FileWriter } from './file.ts'
-import { lockDirectory } from './lock.ts'
+import { lockDirectory, lockHolder } from './lock.ts'
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants
 const open = promisify(fs.open) as (path: string, flags: number, mode?: number) => Promise<number>
@@ -117,6 +117,7 @@ export const localDisk: Disk = Object.freeze({
   },
 
   lock: lockDirectory,
+  lockHolder,
 })
 
 async function openToWrite(file: string, flags: number, mode: number): Promise<number> {

@@ -84,6 +84,7 @@ export class FaultyDisk implements Disk {
   list(path: string): ReturnType<Disk['list']> { return this.#disk.list(path) }
   stat(path: string, options?: { follow?: boolean }): ReturnType<Disk['stat']> { return this.#disk.stat(path, options) }
   lock(directory: string): ReturnType<Disk['lock']> { return this.#disk.lock(directory) }
+  async lockHolder(directory: string): Promise<number | undefined> { return this.#disk.lockHolder?.(directory) }
 
   async space(path: string): Promise<{ capacityBytes: number; freeBytes: number }> {
     const space = await this.#disk.space(path)

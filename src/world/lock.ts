@@ -3,9 +3,11 @@
 // exclusive transaction: so the lock is an empty database with one transaction that never commits. It also works between
 // containers, and within one process.
 
+import { execFile } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import { promisify } from 'node:util'
 import type { DiskLock } from '../ports/disk.ts'
 
 const lockName = 'lock'
@@ -38,3 +40,30 @@ export async function lockDirectory(directory: string): Promise<DiskLock | undef
     },
   }
 }
+
+/** Process that holds the lock of the directory, from the kernel's list of locks on Linux and from lsof elsewhere. */
+export async function lockHolder(directory: string): Promise<number | undefined> {
+  const file = path.join(directory, lockName)
+  try {
+    if (process.platform === 'linux') {
+      const { ino, dev } = await fs.promises.stat(file)
+      return holderIn(await fs.promises.readFile('/proc/locks', 'latin1'), { ino, dev })
+    }
+    const { stdout } = await promisify(execFile)('lsof', ['-t', file])
+    return Number(stdout.split('\n')[0]) || undefined
+  } catch {
+    return undefined // no such file, list or program: the holder is not known
+  }
+}
+
+/** The list has lines such as `1: POSIX  ADVISORY  WRITE 4242 fe:00:10316816 1073741824 1073742335`; a pid of another container is 0. */
+export function holderIn(locks: string, { ino, dev }: { ino: number; dev: number }): number | undefined {
+  for (const line of locks.split('\n')) {
+    const [, pid, major, minor, inode] = /^\d+: POSIX +ADVISORY +WRITE +(-?\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) /.exec(line) ?? []
+    if (Number(inode) === ino && deviceOf(parseInt(major!, 16), parseInt(minor!, 16)) === dev && Number(pid) > 0) return Number(pid)
+  }
+  return undefined
+}
+
+/** `dev_t` of Linux: 12 bits of the major number between the low 8 and the other bits of the minor one. */
+const deviceOf = (major: number, minor: number): number => (minor & 0xff) + (major & 0xfff) * 0x100 + (minor >>> 8) * 0x100000

@@ -5,6 +5,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
+import type { Writable } from 'node:stream'
 import { GristmillError } from '../base/errors.ts'
 import type { Launched, LaunchOptions, Machine } from '../ports/machine.ts'
 
@@ -87,7 +88,7 @@ function launch({ main, args, env, cwd, stdoutFile, stderrFile }: LaunchOptions)
   const err = fs.openSync(stderrFile, 'a', 0o600)
   try {
     const child = spawn(process.execPath, [main, ...args], {
-      cwd, env: { ...env } as NodeJS.ProcessEnv, detached: true, stdio: ['ignore', out, err],
+      cwd, env: { ...env } as NodeJS.ProcessEnv, detached: true, stdio: ['ignore', out, err, 'pipe'],
     })
     child.on('error', () => {}) // reported by the missing pid below
     if (child.pid === undefined)
@@ -95,7 +96,9 @@ function launch({ main, args, env, cwd, stdoutFile, stderrFile }: LaunchOptions)
     const ended = new Promise<{ code: number | null; signal: string | null }>(resolve => {
       child.once('exit', (code, signal) => resolve({ code, signal }))
     })
-    return { pid: child.pid, ended, release: () => child.unref() }
+    const held = child.stdio[3] as Writable
+    held.on('error', () => {}) // it has ended: `ended` tells
+    return { pid: child.pid, ended, begin: () => { held.end('\n', () => held.destroy()) }, release: () => child.unref() }
   } finally {
     fs.closeSync(out)
     fs.closeSync(err)

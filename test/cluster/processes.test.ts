@@ -258,9 +258,11 @@ test('an `up` that is killed before it is done leaves nothing that nobody knows 
   const killed = async (): Promise<number[]> => {
     const child = spawn(process.execPath, [bin, 'up', '--datanodes', '2', '--json'], { env, stdio: 'ignore' })
     const gone = new Promise(resolve => child.once('exit', resolve))
-    const pids = await until('something is started', async () => {
-      const text = await readFile(join(home, 'starting.json'), 'utf8').catch(() => '')
-      return text !== '' && (JSON.parse(text) as Up).processes.map(({ pid }) => pid)
+    // The second process is recorded once the namenode serves: a namenode that has not begun would end with its `up`.
+    const pids = await until('something runs', async () => {
+      const text = await readFile(join(home, 'starting.json'), 'utf8').catch(() => '{"processes":[]}')
+      const { processes } = JSON.parse(text) as Up
+      return processes.length > 1 && processes.map(({ pid }) => pid)
     })
     child.kill('SIGKILL')
     await gone

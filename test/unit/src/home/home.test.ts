@@ -33,7 +33,8 @@ test('a directory that is in use is refused until it is released', async () => {
   const dir = path.join(base, 'data')
   const first = await openHome(world, dir, { role: 'namenode', cluster: clusterId('c1') })
   await expect(openHome(world, dir, { role: 'namenode' })).rejects.toMatchObject({
-    code: 'DIR_IN_USE', message: expect.stringContaining(dir),
+    code: 'DIR_IN_USE', message: expect.stringContaining(`another process (${process.pid}) uses the directory ${dir}`),
+    details: { dir, pid: process.pid },
   })
   await first.release()
   await (await openHome(world, dir, { role: 'namenode' })).release()

@@ -7,6 +7,7 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { holderIn } from '../../../../src/world/lock.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 
 let directory = ''
@@ -163,12 +164,15 @@ describe('a locked directory', () => {
     expect((await holder()).got).toBe(true)
   })
 
-  test('is free at once when its holder is killed', async () => {
+  test('is free at once when its holder is killed; until then its pid is known', async () => {
+    expect(await localDisk.lockHolder!(directory)).toBeUndefined()
     const { got, child, gone } = await holder()
     expect(got).toBe(true)
     expect(await localDisk.lock(directory)).toBeUndefined()
+    expect(await localDisk.lockHolder!(directory)).toBe(child.pid)
     child.kill('SIGKILL')
     await gone
+    expect(await localDisk.lockHolder!(directory)).toBeUndefined()
     const lock = await localDisk.lock(directory)
     expect(lock).toBeDefined()
     await lock!.release()
@@ -177,6 +181,22 @@ describe('a locked directory', () => {
   test('goes to exactly one of several that ask together', async () => {
     const asked = await Promise.all([holder(), holder(), holder()])
     expect(asked.filter(({ got }) => got)).toHaveLength(1)
+  })
+
+  test('is found in the list of the kernel by device and inode; a process of another container has no pid there', () => {
+    const list = [
+      '1: FLOCK  ADVISORY  WRITE 7 fe:00:42 0 EOF',
+      '1: -> FLOCK  ADVISORY  WRITE 8 fe:00:42 0 EOF',
+      '2: POSIX  ADVISORY  WRITE 0 fe:00:43 1073741824 1073742335',
+      '3: POSIX  ADVISORY  READ 9 fe:00:42 0 EOF',
+      '4: POSIX  ADVISORY  WRITE 10 fd:101:42 1073741824 1073742335',
+      '5: POSIX  ADVISORY  WRITE 11 fe:00:42 1073741824 1073742335',
+      '',
+    ].join('\n')
+    expect(holderIn(list, { ino: 42, dev: 0xfe00 })).toBe(11)
+    expect(holderIn(list, { ino: 42, dev: 0x10fd01 })).toBe(10)
+    expect(holderIn(list, { ino: 43, dev: 0xfe00 })).toBeUndefined()
+    expect(holderIn('', { ino: 42, dev: 0xfe00 })).toBeUndefined()
   })
 
   test('must be there', async () => {

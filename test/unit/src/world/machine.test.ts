@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { localMachine as machine } from '../../../../src/world/machine.ts'
 
@@ -39,6 +40,44 @@ test('a launched program writes into its files, and its end is reported', async 
     expect(await fs.readFile(path.join(dir, 'out'), 'utf8')).toBe('word ONLY')
     expect(await fs.readFile(path.join(dir, 'err'), 'utf8')).toBe('early late')
   } finally {
+    await fs.rm(dir, { recursive: true, force: true })
+  }
+})
+
+test('a launched process of gristmill does nothing before it may begin, and ends if the one that launched it is killed before', async () => {
+  const dir = await fs.mkdtemp(path.join(os.tmpdir(), 'gristmill-machine-'))
+  const pids: number[] = []
+  try {
+    const url = (file: string): URL => new URL(`../../../../${file}`, import.meta.url)
+    const options = (name: string) => ({
+      main: fileURLToPath(url('client/cli/gristmill.js')), args: ['--version'], cwd: dir,
+      env: { GRISTMILL_HELD: '1', GRISTMILL_HOME: path.join(dir, `${name}-home`), PATH: process.env['PATH'] },
+      stdoutFile: path.join(dir, `${name}.out`), stderrFile: path.join(dir, `${name}.err`),
+    })
+    const script = `const { localMachine } = await import(${JSON.stringify(url('src/world/machine.ts').href)})
+      const { pid } = localMachine.launch(${JSON.stringify(options('killed'))})
+      console.log(pid); setInterval(() => {}, 1000)`
+    const launcher = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    pids.push(launcher.pid!)
+    const gone = once(launcher, 'exit')
+    const held = Number(await new Promise<string>(resolve => launcher.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))))
+    pids.push(held)
+    const begun = machine.launch(options('begun'))
+    pids.push(begun.pid)
+    begun.begin()
+    // The later one has ended its work while the first one waits.
+    expect(await begun.ended).toEqual({ code: 0, signal: null })
+    expect(await fs.readFile(path.join(dir, 'begun.out'), 'utf8')).toMatch(/^[0-9.]+\n$/)
+    expect(machine.born(held)).toBeDefined()
+    expect(await fs.readFile(path.join(dir, 'killed.out'), 'utf8')).toBe('')
+    machine.signal(launcher.pid!, 'SIGKILL')
+    await gone
+    while (machine.born(held) !== undefined) await new Promise(resolve => { setTimeout(resolve, 5) })
+    expect(await fs.readFile(path.join(dir, 'killed.out'), 'utf8')).toBe('')
+    expect(await fs.readFile(path.join(dir, 'killed.err'), 'utf8')).toContain('nothing was done')
+    expect(await fs.readdir(dir)).not.toContain('killed-home')
+  } finally {
+    for (const pid of pids) machine.signal(pid, 'SIGKILL')
     await fs.rm(dir, { recursive: true, force: true })
   }
 })
