@@ -1,12 +1,12 @@
 // Reservation of output paths while jobs run. Refused: requests that would take the output's path, or write below it and be
-// removed with the directory that the job replaces; snapshots of what the job replaces; requests that would move a directory
-// above it, put a file there, or take rights from the job (rights.ts). The check is made by routes before the journal; a change
-// accepted just before the job is detected by publishing, which refuses and keeps the job's output.
+// removed with the directory that the job replaces, or bring a directory that has the output's path in it; snapshots of what the job
+// replaces; requests that would move a directory above it, put a file there, or take rights from the job (rights.ts). The check is made
+// by routes before the journal; a change accepted just before the job is detected by publishing, which refuses and keeps the job's output.
 // The same check refuses new names in the staging directory: only the start of a job creates them.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { JobId, RequestId } from '../../../src/base/ids.ts'
-import { parentOf, systemDirectory } from '../../../src/base/paths.ts'
+import { namesOf, parentOf, systemDirectory } from '../../../src/base/paths.ts'
 import type { Message, RequestOf } from '../../../src/protocol/message.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
@@ -18,6 +18,8 @@ import { systemActor, type Actor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
 import { stagingDirectory } from '../../namespace/format.ts'
 import { find } from '../../namespace/asof.ts'
+import type { NameEntry } from '../../namespace/entry.ts'
+import { child } from '../../namespace/resolve.ts'
 import { contentOf, itemAt } from '../../trash/items.ts'
 import { checkRights } from './rights.ts'
 
@@ -99,36 +101,47 @@ making(trash.restore, ({ item, to }, view, user) => {
   return to ?? (found?.user === user ? found.from : undefined)
 })
 
-/** Effect of a request on a directory above an output: it is moved, or a file takes its name. */
+/**
+ * Effect of a request on a directory above an output: it is moved, a file takes its name, or a directory does that is moved there with what
+ * it holds.
+ */
 type Harms<M extends Message> = (
   request: RequestOf<M>, view: View, user: string,
-) => { readonly moves?: string | undefined; readonly files?: string | undefined }
+) => Harm
+
+interface Harm {
+  readonly moves?: string | undefined
+  readonly files?: string | undefined
+  readonly brings?: { readonly to: string; readonly directory: NameEntry } | undefined
+}
 
 const harmful = new Map<Message, Harms<Message>>()
 const harming = <M extends Message>(message: M, harms: Harms<M>): void => void harmful.set(message, harms as Harms<Message>)
-harming(namespace.rename, ({ from, to }, view) => ({
-  moves: kindOf(view, from) && from,
-  files: kindOf(view, from) === 'file' ? to : undefined,
-}))
-harming(namespace.remove, ({ path }, view) => ({ moves: kindOf(view, path) && path }))
+harming(namespace.rename, ({ from, to }, view) => {
+  const entry = entryOf(view, from)
+  return entry ? { moves: from, ...placed(to, entry) } : {}
+})
+harming(namespace.remove, ({ path }, view) => ({ moves: entryOf(view, path) && path }))
 harming(namespace.touch, ({ path }, view) => ({ files: unlessThere(view, path) }))
 harming(writing.create, ({ path }) => ({ files: path }))
 harming(trash.restore, ({ item, to }, view, user) => {
   const found = itemAt(view, item)
-  return found?.user === user && contentOf(view, found)?.entry?.directory === false ? { files: to ?? found.from } : {}
+  const entry = found?.user === user ? contentOf(view, found)?.entry : undefined
+  return entry ? placed(to ?? found!.from, entry) : {}
 })
 
+const placed = (to: string, entry: NameEntry): Harm => (entry.directory ? { brings: { to, directory: entry } } : { files: to })
 
 /** undefined: nothing exists there, or the path is invalid, which the route checks itself. */
-function kindOf(view: View, path: string): 'file' | 'directory' | undefined {
+function entryOf(view: View, path: string): NameEntry | undefined {
   try {
-    return find(view, systemActor, path).entry.directory ? 'directory' : 'file'
+    return find(view, systemActor, path).entry
   } catch {
     return undefined
   }
 }
 
-const unlessThere = (view: View, path: string): string | undefined => (kindOf(view, path) ? undefined : path)
+const unlessThere = (view: View, path: string): string | undefined => (entryOf(view, path) ? undefined : path)
 
 /** Wraps routes: those that create names refuse reserved paths. */
 export const reserving = (
@@ -148,8 +161,8 @@ export const reserving = (
       ...each,
       handler: (request, context) => {
         const path = makes?.(request, journal.view, context.user)
-        const { moves, files } = harms?.(request, journal.view, context.user) ?? {}
-        if (path !== undefined || moves !== undefined || files !== undefined) {
+        const { moves, files, brings } = harms?.(request, journal.view, context.user) ?? {}
+        if (path !== undefined || moves !== undefined || files !== undefined || brings !== undefined) {
           unlessRepeated(journal, (request as { requestId?: RequestId }).requestId, () => {
             if (path !== undefined) {
               checkUnreserved(outputs, path)
@@ -157,6 +170,7 @@ export const reserving = (
             }
             if (moves !== undefined) checkNotAbove(outputs, moves, 'has to stay')
             if (files !== undefined) checkNotAbove(outputs, files, 'cannot be a file')
+            if (brings !== undefined) checkNotBrought(outputs, journal.view, brings)
           })
         }
         return each.handler(request, context)
@@ -217,4 +231,29 @@ function checkNotAbove(outputs: Outputs, path: string, why: string): void {
     `${path} ${why} while ${job} runs, which will publish ${output}; wait for its end ("gristmill job ${job}"), or kill it ("gristmill kill ${job}")`,
     { details: { path, job } },
   )
+}
+
+/** Throws EBUSY if the path of an output below `to` would be taken by what the directory holds, or lead through a file of it. */
+function checkNotBrought(outputs: Outputs, view: View, { to, directory }: NonNullable<Harm['brings']>): void {
+  for (const { job, output } of outputs.within(to)) {
+    const taken = takenIn(view, directory, namesOf(output).slice(namesOf(to).length))
+    if (taken === undefined) continue
+    throw new GristmillError(
+      'EBUSY',
+      `the directory cannot become ${to} while ${job} runs, which will publish ${output}: it holds ${taken}; wait for its end ("gristmill job ${job}"), kill it ("gristmill kill ${job}"), or use another path`,
+      { details: { path: to, job } },
+    )
+  }
+}
+
+/** The part of `names` that is there in the directory, if it leads to an entry or to a file on the way; else undefined. */
+function takenIn(view: View, directory: NameEntry, names: readonly string[]): string | undefined {
+  let at = directory
+  for (const [i, name] of names.entries()) {
+    const next = child(view, at.id, name)
+    if (!next) return undefined
+    if (!next.directory || i === names.length - 1) return names.slice(0, i + 1).join('/')
+    at = next
+  }
+  return undefined
 }

@@ -171,6 +171,27 @@ test('while a job runs, the directories above its output stay, and no file takes
   expect(namesIn(bench, '/')).toEqual(['/else', '/file', '/moved', '/z'])
 })
 
+test('a directory that has the path of an output in it does not get the name of one above the output, by a move or from the trash', async () => {
+  const { outputs, call } = await house()
+  for (const path of ['/foo/q/y', '/bar/q/other', '/file']) await call(names.mkdir, { path, parents: true })
+  await call(names.touch, { path: '/file/q' })
+  await call(names.mkdir, { path: '/trashed/q/y', parents: true })
+  const { item } = (await call(names.remove, { path: '/trashed', recursive: true })) as { item: string }
+  outputs.reserve('/p2/q/y', jobId('job-3'), 'ann')
+  const refused = (path: string, holds: string): object => ({
+    code: 'EBUSY', details: { job: 'job-3', path },
+    message: expect.stringContaining(`the directory cannot become ${path} while job-3 runs, which will publish /p2/q/y: it holds ${holds};`) as string,
+  })
+  await expect(call(names.rename, { from: '/foo', to: '/p2' })).rejects.toMatchObject(refused('/p2', 'q/y'))
+  await expect(call(names.rename, { from: '/file', to: '/p2' })).rejects.toMatchObject(refused('/p2', 'q'))
+  await expect(call(trash.restore, { item, to: '/p2' })).rejects.toMatchObject(refused('/p2', 'q/y'))
+  await call(names.rename, { from: '/bar', to: '/p2' })
+  await expect(call(names.rename, { from: '/p2', to: '/bar' })).rejects.toMatchObject({ code: 'EBUSY' })
+  outputs.release(jobId('job-3'))
+  await call(trash.restore, { item, to: '/p3' })
+  await call(names.rename, { from: '/foo', to: '/p4' })
+})
+
 test('while a job runs, its user and the superuser do not take the rights from it that it needs to publish; others may', async () => {
   const { outputs, call } = await house()
   for (const path of ['/a', '/a/b', '/a/b/old']) {
