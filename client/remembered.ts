@@ -78,11 +78,18 @@ export async function whyAway(disk: Disk, dir: string): Promise<string | undefin
   try {
     if (await disk.stat(`${dir}/${stampName}`)) return undefined
     const found = await disk.stat(dir, { follow: true })
-    if (!found) return 'that directory is not there'
+    if (!found) return await disk.stat(dir) ? 'that is a link whose target is not there' : 'that directory is not there'
     return found.kind === 'directory' ? `that directory has no ${stampName}` : 'that is not a directory'
   } catch (error) {
     return `that directory cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`
   }
+}
+
+/** True if both paths lead to one directory. A path that leads nowhere is compared as text. */
+export async function isSameDirectory(disk: Disk, a: string, b: string): Promise<boolean> {
+  if (a === b) return true
+  const [one, other] = await Promise.all([a, b].map(each => disk.stat(each, { follow: true }).catch(() => undefined)))
+  return one?.path !== undefined && one.path === other?.path
 }
 
 function parsed({ dir, secretFile, datanodes, ports, said, earlier }: Readonly<Record<string, unknown>>): Remembered | undefined {

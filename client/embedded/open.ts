@@ -29,7 +29,7 @@ export async function openMeant(parts: OpenParts): Promise<Mill> {
 }
 
 export async function openPlace(parts: OpenParts, place: ClusterLocation): Promise<Mill> {
-  if (place.kind === 'embedded') return openEmbedded(parts, place.dir)
+  if (place.kind === 'embedded') return openEmbedded(parts, place.dir, parts.settings.home)
   if (place.kind === 'stopped') throw stoppedCluster(place.dir)
   const gone = namenodeGone(parts.machine, place.running)
   if (gone) throw gone
@@ -49,8 +49,9 @@ export async function openCluster(
   })
 }
 
-export async function openEmbedded({ world, machine, settings, onMade, onWait }: OpenParts, dir: string): Promise<Mill> {
-  const embedded = new Embedded({ world, machine, dir, settings, onMade })
+/** `home`: records the cluster as its embedded one. */
+export async function openEmbedded({ world, machine, settings, onMade, onWait }: OpenParts, dir: string, home?: string): Promise<Mill> {
+  const embedded = new Embedded({ world, machine, dir, home, settings, onMade })
   try {
     await embedded.address()
     const { cluster, secret } = await embedded.identity()

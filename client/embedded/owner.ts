@@ -16,12 +16,15 @@ import type { World } from '../../src/ports/world.ts'
 import type { Datanode } from '../../datanode/datanode.ts'
 import type { Namenode } from '../../namenode/namenode.ts'
 import { refuseLostNamenode } from '../lostnamenode.ts'
+import { recordEmbedded, refuseAwayEmbedded } from './record.ts'
 import { forgetEmbedded, writeEmbedded, type RunningProcess } from '../running.ts'
 
 export interface EmbeddedParts {
   readonly world: World
   readonly machine: Machine
   readonly dir: string
+  /** Home that records this cluster as its embedded one; undefined: the caller chose the directory. */
+  readonly home?: string | undefined
   readonly settings: Partial<Settings>
   /** Called if this process creates the directory's first files. */
   readonly onMade?: ((dir: string) => void) | undefined
@@ -39,6 +42,15 @@ const backups = { everyMs: 24 * 3_600_000, keep: 2, atEnd: true } as const
 const datanodeDirOf = (dir: string): string => `${dir}/datanode`
 const secretFileOf = (dir: string): string => `${dir}/secret`
 
+/** The cluster works without its record: a home that cannot be written only lacks the protection that it gives. */
+async function record({ disk, log }: World, home: string, cluster: ClusterId): Promise<void> {
+  try {
+    await recordEmbedded(disk, home, cluster)
+  } catch (error) {
+    log.warn('the embedded cluster is not recorded in its home', { home, error })
+  }
+}
+
 export class Owner {
   readonly secret: Buffer
   readonly #parts: EmbeddedParts
@@ -54,6 +66,7 @@ export class Owner {
   /** Takes the directory; undefined if another process owns it. */
   static async take(parts: EmbeddedParts): Promise<Owner | undefined> {
     const { world, machine, dir, settings } = parts
+    if (parts.home !== undefined) await refuseAwayEmbedded(world.disk, parts.home, dir)
     let home: Home
     try {
       home = await openHome(world, dir, { role: 'embedded' })
@@ -79,6 +92,7 @@ export class Owner {
         ...settings.profile === 'test-without-fsync' && { sync: false },
       })
       const owner = new Owner(parts, { home, secret, namenode })
+      if (parts.home !== undefined) await record(world, parts.home, namenode.cluster)
       await owner.#announce()
       if (isNew) parts.onMade?.(dir)
       if (!owner.behind) owner.#startLater(datanodeAfterMs)

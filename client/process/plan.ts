@@ -4,7 +4,9 @@ import { settingNames } from '../../src/base/config.ts'
 import { settings as table, type Setting, type SettingName, type Settings } from '../../src/base/settings.ts'
 import { stampName } from '../../src/home/home.ts'
 import type { Disk } from '../../src/ports/disk.ts'
-import { awayCluster, awayEarlier, clusterDirectory, earlierMax, readRemembered, whyAway, type Remembered } from '../remembered.ts'
+import {
+  awayCluster, awayEarlier, clusterDirectory, earlierMax, isSameDirectory, readRemembered, whyAway, type Remembered,
+} from '../remembered.ts'
 import { replicationDefault } from './namenode.ts'
 import { refuseLostNamenode } from '../lostnamenode.ts'
 import { oneDirectory } from './run.ts'
@@ -75,10 +77,17 @@ async function directoryOf(
 ): Promise<{ dir: string; before: Remembered | undefined; earlier: string[]; notes: string[] }> {
   const { home } = told
   const last = await readRemembered(disk, home)
-  const dir = oneDirectory(told, last?.remembered.dir ?? clusterDirectory(home))
-  if (!last) return { dir, before: undefined, earlier: [], notes: [] }
+  const given = oneDirectory(told, last?.remembered.dir ?? clusterDirectory(home))
+  if (!last) return { dir: given, before: undefined, earlier: [], notes: [] }
   const { remembered, away } = last
   const known = remembered.earlier ?? []
+  // A directory keeps the path under which it is remembered.
+  let dir = given
+  for (const each of [remembered.dir, ...known]) {
+    if (!await isSameDirectory(disk, each, given)) continue
+    dir = each
+    break
+  }
   if (remembered.dir === dir) {
     if (away !== undefined) throw awayCluster(home, dir, away)
     return { dir, before: remembered, earlier: [...known], notes: [] }

@@ -75,6 +75,10 @@ export async function openHome({ disk, random }: { disk: Disk; random: Random },
   } catch (error) {
     if (isExhaustion(error)) throw exhausted(`cannot use the directory ${dir}`, error)
     const why = (error as NodeJS.ErrnoException).code ?? String(error)
+    if (why === 'EEXIST' && !await disk.stat(dir, { follow: true }).catch(() => undefined))
+      throw new GristmillError('EACCES', `the directory ${dir} is a link whose target is not there; mount the disk of the target, or remove the link`, {
+        cause: error, details: { dir },
+      })
     throw new GristmillError('EACCES', `cannot use the directory ${dir} (${why}); give one that this user may write with ${options.role === 'embedded' ? '--home' : '--dir'}`, {
       cause: error, details: { dir },
     })

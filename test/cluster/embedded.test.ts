@@ -1,7 +1,7 @@
 // Embedded cluster with several real processes on one directory: the first runs the servers, the others use them, and the next takes over
 // without loss of acknowledged data. A wrong or old directory is refused.
 
-import { cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -47,6 +47,31 @@ test('with nothing configured and nothing running a command works at once, and i
   expect((await stat(join(embedded, 'secret'))).mode & 0o777).toBe(0o600)
   // A command that has ended leaves no servers behind.
   await expect(readFile(join(embedded, 'embedded.json'))).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('a home whose embedded cluster is not there is refused, and not given an empty one, until it is back or its record is removed', async () => {
+  const [embedded, disk] = [join(home, 'embedded'), join(home, 'disk')]
+  // As of a home that a disk has been given to: a new link to nowhere is named, and nothing is made.
+  await symlink(disk, embedded)
+  expect(await runHere(['ls', '/'], env)).toMatchObject({ code: 1, stderr: expect.stringContaining('is a link whose target is not there') })
+  await mkdir(disk)
+  expect(await runHere(['mkdir', '/there'], env)).toMatchObject({ code: 0 })
+  await rename(disk, `${disk}.away`)
+  const refused = async (why: string): Promise<void> => {
+    const { code, stderr } = await runHere(['mkdir', '/new'], env)
+    expect([code, stderr]).toEqual([69, expect.stringContaining(`has its data in ${embedded}, and ${why}: mount its disk`)])
+  }
+  await refused('that is a link whose target is not there')
+  await mkdir(disk) // the mount point
+  await refused('that directory has no gristmill.json')
+  expect(await readdir(disk)).toEqual([])
+  await rmdir(disk)
+  await rename(`${disk}.away`, disk)
+  expect(await runHere(['ls', '/'], env)).toMatchObject({ code: 0, stdout: 'there\n' })
+  await rename(disk, `${disk}.away`)
+  await mkdir(disk)
+  await rm(join(home, 'embedded-cluster.json'))
+  expect(await runHere(['ls', '/'], env)).toMatchObject({ code: 0, stdout: '' })
 })
 
 test('a second process uses the first one\'s servers, and both see the same files', async () => {

@@ -80,6 +80,22 @@ test('`up` makes no cluster where one has been, and says what it leaves behind',
   expect(third.remembered.earlier).toEqual([second, first])
 })
 
+test('a data directory of `up` is known again under another path to it', async () => {
+  const [first, second, link] = [`${home}/first`, `${home}/second`, `${home}/link`]
+  await stamp(first)
+  await fs.symlink(first, link)
+  await remember(disk, home, { format: 1, dir: first, ports: { namenode: 7 }, said: { replication: '2' } })
+  const again = await planUp(disk, { home, dir: [link] }, {})
+  expect(again).toMatchObject({ dir: first, ports: { namenode: 7 }, remembered: { dir: first, said: { replication: '2' } } })
+  expect(again.remembered.earlier).toBeUndefined()
+  await stamp(second)
+  await remember(disk, home, { format: 1, dir: second, ports: {}, said: {}, earlier: [first] })
+  expect((await planUp(disk, { home, dir: [link] }, {})).remembered).toMatchObject({ dir: first, earlier: [second] })
+  // The mount point of the first one's disk.
+  await fs.rm(`${first}/gristmill.json`)
+  await expect(planUp(disk, { home, dir: [link] }, {})).rejects.toMatchObject({ message: expect.stringContaining(`earlier cluster of this home has its data in ${first}`) })
+})
+
 test('a namenode is not made anew beside datanodes that belong to one', async () => {
   const dir = `${home}/cluster`
   await stamp(dir)
