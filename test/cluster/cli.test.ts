@@ -276,9 +276,11 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
       'run', local('words.ts'), '--input', `${area}/in`, '--output', `${area}/out`, '--reducers', '2', '--param', 'skip=wheat',
     )
     expect([shown.code, shown.stderr]).toEqual([0, expect.stringMatching(/^job \S+\n/)])
-    expect(shown.stdout).toMatch(/state +succeeded/)
-    expect(shown.stdout).toMatch(/read +local .* \(100%\)|read +local/)
-    expect(shown.stdout).toMatch(/user\.lines +2,000/)
+    expect(shown.stdout).toMatch(/^succeeded in .*: read 2,000 records \(.*\), wrote 2 records \(.*\) to \S+\/out\n {2}user\.lines +2,000\noutput: gristmill cat '\S+\/out\/part-\*'; stages and counters: gristmill job \S+\n$/)
+    const last = await ok('job', 'last')
+    expect(last).toMatch(/state +succeeded/)
+    expect(last).toMatch(/read +local .* \(100%\)|read +local/)
+    expect(last).toMatch(/user\.lines +2,000/)
     expect(
       (await ok('ls', '-a', `${area}/out`))
         .trim()

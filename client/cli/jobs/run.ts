@@ -12,7 +12,7 @@ import { Refusal } from '../errors.ts'
 import { parseDelimiter } from '../files/options.ts'
 import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
 import { parseParam } from './params.ts'
-import { jobLines } from './view.ts'
+import { summaryLines } from './view.ts'
 import { barsFor, linesFor, lossesFor } from './watch.ts'
 
 export const run: CommandSpec = {
@@ -127,7 +127,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
   const status = await job.status()
   if (context.json) await printer.json(status)
   else if (status.state === 'succeeded') {
-    for (const line of jobLines(status, clock.now())) await printer.line(line)
+    for (const line of summaryLines(status)) await printer.line(line)
   }
   // Throws the failure of the job, with the user's stack.
   await job.wait({ signal })

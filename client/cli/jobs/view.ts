@@ -1,7 +1,7 @@
 // Formats jobs for people: stages, tasks, attempts, counters, locality. Pure.
 
 import { attemptParts } from '../../../src/base/ids.ts'
-import { showText } from '../../../src/base/quote.ts'
+import { quoteName, showText } from '../../../src/base/quote.ts'
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { Counters } from '../../../src/protocol/fields.ts'
 import type { AttemptStatus, JobStatus, StageStatus, TaskStatus } from '../../../src/protocol/job.ts'
@@ -107,6 +107,25 @@ export function jobLines(job: JobStatus, nowMs: number): string[] {
   if (Object.keys(job.counters).length > 0) lines.push('', 'counters', ...counterLines(job.counters))
   lines.push(...warningLines(job.counters).flatMap(line => ['', line]))
   return lines
+}
+
+/** Counts of the first stage's input and of the last stage's output, the program's own counters, and the commands that show more. */
+export function summaryLines({ job, stages, counters, output, submittedMs, finishedMs }: JobStatus): string[] {
+  const amount = (of: Counters, records: string, bytes: string): string => {
+    const size = of[bytes] === undefined ? '' : ` (${formatBytes(of[bytes])})`
+    return `${plural(of[records] ?? 0, 'record')}${size}`
+  }
+  const read = amount(stages[0]?.counters ?? {}, 'recordsIn', 'bytesIn')
+  const wrote = amount(stages.at(-1)?.counters ?? {}, 'recordsOut', 'bytesOut')
+  // A name with characters of patterns would not stand for itself beside another pattern.
+  const hasPattern = /[*?[{\\]/.test(output)
+  const own = Object.fromEntries(Object.entries(counters).filter(([name]) => name.startsWith('user.')))
+  return [
+    `succeeded in ${took(submittedMs, finishedMs)}: read ${read}, wrote ${wrote} to ${showText(output)}`,
+    ...counterLines(own),
+    ...warningLines(counters),
+    `output: gristmill ${hasPattern ? `ls ${quoteName(output)}` : `cat ${quoteName(`${output}/part-*`)}`}; stages and counters: gristmill job ${job}`,
+  ]
 }
 
 const taskColumns: readonly Column[] = [

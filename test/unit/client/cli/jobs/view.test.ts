@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { failureLines } from '../../../../../client/cli/errors.ts'
-import { counterLines, jobLines, localityLine, placesLine, stageLine, taskLines } from '../../../../../client/cli/jobs/view.ts'
+import { counterLines, jobLines, localityLine, placesLine, stageLine, summaryLines, taskLines } from '../../../../../client/cli/jobs/view.ts'
 import { attemptId, jobId, nodeId } from '../../../../../src/base/ids.ts'
 import type { AttemptStatus, JobStatus, TaskStatus } from '../../../../../src/protocol/job.ts'
 
@@ -39,6 +39,26 @@ test('a failed job shows its failure, the record and the frames of the user, the
   expect(text).toMatch(/^0 map +failed +2 +1 +1 +4 +1,234 +0 +4\.0 KiB +0 B +3\.2 s$/m)
   expect(text).toMatch(/^1 reduce +waiting .* -$/m)
   expect(text).toMatch(/ {2}bytesReadLocal +3,072 \(3\.0 KiB\)\n {2}bytesReadRemote .*\n {2}recordsIn +1,234\n {2}user\.odd +1\.5$/)
+})
+
+test('a job that succeeded is summed up in a few lines, which name its output and the commands that show more', () => {
+  const done: JobStatus = {
+    ...status, state: 'succeeded', output: '/words',
+    stages: [
+      { ...status.stages[0]!, state: 'done', counters: { recordsIn: 1234, bytesIn: 4096, recordsOut: 9000 } },
+      { ...status.stages[1]!, state: 'done', counters: { recordsIn: 9000, recordsOut: 1, bytesOut: 7 } },
+    ],
+    counters: { recordsIn: 10234, badRecords: 2, 'user.odd': 3, 'user.even': 4 },
+  }
+  expect(summaryLines(done)).toEqual([
+    'succeeded in 3.4 s: read 1,234 records (4.0 KiB), wrote 1 record (7 B) to /words',
+    '  user.even  4',
+    '  user.odd   3',
+    'warning: 2 records did not parse and were left out (badRecords: "skip")',
+    "output: gristmill cat '/words/part-*'; stages and counters: gristmill job j1",
+  ])
+  expect(summaryLines({ ...done, output: '/a b\n' }).at(-1)).toContain("gristmill cat '/a b'$'\\n''/part-*'; ")
+  expect(summaryLines({ ...done, output: '/a[1]' }).at(-1)).toContain("gristmill ls '/a[1]'; ")
 })
 
 test('records that were read otherwise than they were written, or left out, are the last that is said', () => {
