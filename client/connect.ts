@@ -11,12 +11,17 @@ import { Caller } from '../src/rpc/call.ts'
 /** A restarting namenode is back sooner; a mistyped address fails within this time. */
 const connectMs = 10_000
 
-interface ConnectTo {
+export interface ConnectTo {
   readonly namenode: Address
   readonly secret: Uint8Array
   readonly user: string
   readonly signal?: AbortSignal | undefined
   readonly timeoutMs?: number | undefined
+  /**
+   * Set if the recorded namenode of the address has ended: thrown, after one attempt, if no other one answers there. `cluster`: the one
+   * that it must serve; undefined if the user named the address.
+   */
+  readonly ended?: { readonly error: GristmillError; readonly cluster: ClusterId | undefined } | undefined
   /** Called while a call waits for the namenode, with the reason. */
   readonly onWait?: ((why: GristmillError) => void) | undefined
 }
@@ -28,7 +33,7 @@ export interface Connection {
   readonly credentials: Credentials
 }
 
-/** Throws UNAVAILABLE, UNAUTHENTICATED, and CONFIG_INVALID if the server at the address is not a namenode. */
+/** Throws UNAVAILABLE, UNAUTHENTICATED, `ended.error`, and CONFIG_INVALID if the server at the address is not a namenode. */
 export async function connectTo(world: World, options: ConnectTo): Promise<Connection> {
   const { namenode } = options
   const unnamed = new Caller({ ...callerParts(world, credentialsFor(world, options, '')), onWait: options.onWait })
@@ -47,10 +52,15 @@ export const callerParts = ({ net, clock, random }: World, credentials: Credenti
   dispatcher: net.dispatcher, credentials, clock, random,
 })
 
-async function firstStatus(caller: Caller, { namenode, signal, timeoutMs = connectMs }: ConnectTo): Promise<ClusterStatus> {
+async function firstStatus(caller: Caller, { namenode, signal, timeoutMs = connectMs, ended }: ConnectTo): Promise<ClusterStatus> {
   try {
-    return await caller.call(namenode, status, {}, { signal, timeoutMs, peer: 'namenode' })
+    const found = await caller.call(namenode, status, {}, { signal, timeoutMs, peer: 'namenode', retry: ended === undefined })
+    if (ended?.cluster !== undefined && found.cluster !== ended.cluster) throw ended.error
+    return found
   } catch (error) {
+    // Where the user named no address, whatever answers with another secret or in other words is not their cluster.
+    const foreign = ended?.cluster !== undefined && !hasCode(error, 'ABORTED')
+    if (ended && (foreign || hasCode(error, 'UNAVAILABLE', 'TIMEOUT'))) throw ended.error
     if (hasCode(error, 'EINVAL', 'INTERNAL'))
       throw new GristmillError(
         'CONFIG_INVALID',

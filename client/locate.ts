@@ -4,7 +4,7 @@
 // is stopped, not while its data directory is missing (a disk that is not mounted), not if its record cannot be read.
 
 import { GristmillError, hasCode } from '../src/base/errors.ts'
-import { address, type Address } from '../src/base/ids.ts'
+import { address, type Address, type ClusterId } from '../src/base/ids.ts'
 import type { Settings } from '../src/base/settings.ts'
 import type { Disk } from '../src/ports/disk.ts'
 import type { Machine } from '../src/ports/machine.ts'
@@ -53,15 +53,21 @@ export const stoppedCluster = (dir: string): GristmillError =>
     { details: { dir } },
   )
 
-/** Error if the namenode of `up` has ended while other processes of its cluster run; undefined while it runs. */
-export function namenodeGone(machine: Machine, running: Running | undefined): GristmillError | undefined {
+/**
+ * For connectTo, if the namenode of `up` has ended while other processes of its cluster run: another one may have been started by hand
+ * at its address. undefined while it runs. `named`: the user named the address.
+ */
+export function endedNamenode(
+  machine: Machine, running: Running | undefined, named: boolean,
+): { error: GristmillError; cluster: ClusterId | undefined } | undefined {
   const namenode = running?.processes.find(({ role }) => role === 'namenode')
   if (!running || !namenode || isAlive(machine, namenode)) return undefined
-  return new GristmillError(
+  const error = new GristmillError(
     'UNAVAILABLE',
     `the namenode of the cluster in ${running.dir} has ended (process ${namenode.pid}); its log is ${logDirectory(running.dir)}/namenode.log, and "gristmill up --detach" starts it again`,
     { details: { dir: running.dir, address: running.namenode } },
   )
+  return { error, cluster: named ? undefined : running.cluster }
 }
 
 /** Default secret file, shared by all processes of one user on one machine. */

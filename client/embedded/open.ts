@@ -6,8 +6,8 @@ import type { Settings } from '../../src/base/settings.ts'
 import { loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import { callerParts, connectTo, credentialsFor } from '../connect.ts'
-import { locate, namenodeGone, stoppedCluster, type ClusterLocation } from '../locate.ts'
+import { callerParts, connectTo, credentialsFor, type ConnectTo } from '../connect.ts'
+import { endedNamenode, locate, stoppedCluster, type ClusterLocation } from '../locate.ts'
 import { Mill } from '../mill.ts'
 import { EmbeddedCaller, embeddedNamenode } from './caller.ts'
 import { Embedded } from './embedded.ts'
@@ -31,17 +31,16 @@ export async function openMeant(parts: OpenParts): Promise<Mill> {
 export async function openPlace(parts: OpenParts, place: ClusterLocation): Promise<Mill> {
   if (place.kind === 'embedded') return openEmbedded(parts, place.dir, parts.settings.home)
   if (place.kind === 'stopped') throw stoppedCluster(place.dir)
-  const gone = namenodeGone(parts.machine, place.running)
-  if (gone) throw gone
-  return openCluster(parts, place.namenode, await loadSecret(parts.world.disk, place.secretFile))
+  const ended = endedNamenode(parts.machine, place.running, parts.settings.cluster !== undefined)
+  return openCluster({ ...parts, ended }, place.namenode, await loadSecret(parts.world.disk, place.secretFile))
 }
 
 export async function openCluster(
-  { world, machine, settings, signal, onWait }: OpenParts, address: Address, secret: Uint8Array,
+  { world, machine, settings, signal, onWait, ended }: OpenParts & Pick<ConnectTo, 'ended'>, address: Address, secret: Uint8Array,
 ): Promise<Mill> {
   const host = settings.hostName ?? machine.hostName
   const { caller, namenode, cluster } = await connectTo(world, {
-    namenode: address, secret, user: settings.user ?? machine.user, signal, onWait,
+    namenode: address, secret, user: settings.user ?? machine.user, signal, onWait, ended,
   })
   return new Mill({
     world, caller, namenode, cluster, host, scratchDir: scratchIn(settings.home), workingDirectory: machine.workingDirectory,

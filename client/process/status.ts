@@ -8,7 +8,7 @@ import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { status, type ClusterStatus } from '../../src/protocol/admin.ts'
 import { connectTo } from '../connect.ts'
-import { locate, namenodeGone, type ClusterLocation } from '../locate.ts'
+import { endedNamenode, locate, type ClusterLocation } from '../locate.ts'
 import { logDirectory } from '../remembered.ts'
 import { isAlive, readEmbedded, type Running } from '../running.ts'
 
@@ -53,10 +53,9 @@ export async function clusterStatus(options: StatusOptions): Promise<StatusRepor
   if (place.kind === 'embedded' && !running) return { kind: 'embedded', dir, processes: [], cluster: undefined }
   const namenode = place.kind === 'cluster' ? place.namenode : running!.namenode
   try {
-    const gone = place.kind === 'cluster' ? namenodeGone(machine, running) : undefined
-    if (gone) throw gone
+    const ended = place.kind === 'cluster' ? endedNamenode(machine, running, settings.cluster !== undefined) : undefined
     const secret = await loadSecret(world.disk, place.kind === 'cluster' ? place.secretFile : running!.secretFile)
-    const { caller } = await connectTo(world, { namenode, secret, user: settings.user ?? machine.user, signal: options.signal })
+    const { caller } = await connectTo(world, { namenode, secret, user: settings.user ?? machine.user, signal: options.signal, ended })
     const found = await caller.call(namenode, status, {}, { signal: options.signal, peer: 'namenode' })
     return { kind: place.kind, dir, logs, processes: processesOf(found, running, machine), cluster: found }
   } catch (error) {
