@@ -2,10 +2,11 @@
 
 import { expect, test } from 'vitest'
 import { Draft } from '../../../../namenode/journal/draft.ts'
+import { childKey } from '../../../../namenode/journal/keys.ts'
 import { mkdir, setAttributes } from '../../../../namenode/namespace/names.ts'
 import { stat } from '../../../../namenode/namespace/read.ts'
-import { entryAt } from '../../../../namenode/namespace/resolve.ts'
-import { inheritUsage, toCount, usageAt, type Usage } from '../../../../namenode/namespace/usage.ts'
+import { entryAt, rootId } from '../../../../namenode/namespace/resolve.ts'
+import { inheritUsage, recount, toCount, usageAt, type Usage } from '../../../../namenode/namespace/usage.ts'
 import { setQuota } from '../../../../namenode/quotas/mutations.ts'
 import { limitUsage, openBench, root, writeFile, type Bench } from '../kit.ts'
 
@@ -69,4 +70,36 @@ test('a directory that replaces one with a quota has that quota and what is in i
     expect.objectContaining({ code: 'EDQUOT', message: expect.stringMatching(/^\/counted may have 59 B in it/) }),
   )
   expect(draft.edits).toEqual([])
+})
+
+test('up to 50,000 entries come below a quota in one operation; one more is refused, with that number', async () => {
+  const bench = await openBench()
+  for (const path of ['/q', '/heap']) await bench.do(mkdir, { path })
+  await writeFile(bench, '/f')
+  await limitUsage(bench, '/q', { bytes: 1_000_000 })
+  const { view } = bench.journal
+  const [q, heap] = [entryAt(view, root, '/q'), entryAt(view, root, '/heap')]
+  const value = view.get('children', childKey(rootId, 'f'))!
+  /** State in which the heap has so many files, all alike. */
+  const draftOf = (count: number): Draft => new Draft({
+    counters: view.counters, memo: view.memo,
+    get: (table, key) => view.get(table, key),
+    * range(table, bounds) {
+      if (table !== 'children' || !bounds.start?.equals(childKey(heap.id, ''))) return yield* view.range(table, bounds)
+      for (let n = 0; n < count; n++) yield { key: childKey(heap.id, `f${n}`), value }
+    },
+  })
+  const fits = draftOf(49_999)
+  recount(fits, rootId, q.id, heap)
+  expect(usageAt(fits, q.id)!.used).toEqual({ names: 50_000, bytes: 499_990 })
+  fits.reset()
+  inheritUsage(fits, { from: q.id, to: heap, path: '/q' })
+  expect(usageAt(fits, heap.id)!.used).toEqual({ names: 49_999, bytes: 499_990 })
+  const over = draftOf(50_000)
+  const refused = (path: string) => expect.objectContaining({
+    code: 'EINVAL', details: { path }, message: expect.stringContaining('more than 50000 files and directories'),
+  })
+  expect(() => recount(over, rootId, q.id, heap)).toThrow(refused('/q'))
+  expect(() => inheritUsage(over, { from: q.id, to: heap, path: '/q' })).toThrow(refused('/q'))
+  expect(over.edits).toEqual([])
 })
