@@ -53,9 +53,9 @@ test('a block that its nodes have reported already gets its target, and one that
   expect([map.standing(id), map.targets[0], map.targets[3], told]).toEqual([health.full, 0, 1, [{ id, now: health.full, live: 3 }]])
   map.sealed(id, 3, nodes)
   expect([map.counts[health.full], map.targets[3], told.length]).toEqual([1, 1, 1])
-  // A repeat that knows of one node more.
+  // A repeat that knows of no node more, and one that does.
   const few = blockId(6)
-  map.sealed(few, 2, [nodes[0]!])
+  for (let repeat = 0; repeat < 3; repeat++) map.sealed(few, 2, [nodes[0]!])
   map.sealed(few, 2, [nodes[0]!, nodes[1]!])
   expect(told.slice(1)).toEqual([{ id: few, now: health.under, live: 1 }, { id: few, now: health.full, live: 2 }])
 })
@@ -68,6 +68,25 @@ test('a block whose nodes have all gone when its file completes is missing', () 
   nodes[0]!.state = 'dead'
   map.sealed(dead, 1, [nodes[0]!])
   expect([map.standing(dead), map.holders(dead)]).toEqual([health.missing, []])
+})
+
+test('the health of a completed block counts the service and the racks of its nodes', () => {
+  const { map, nodes } = mapOf(4)
+  nodes[2]!.service = { state: 'maintenance' }
+  nodes[3]!.service = { state: 'decommissioning' }
+  const standings = [[0, 2], [0, 1], [1, 2], [1, 3], [3]].map((on, i) => {
+    const block = blockId(i + 1)
+    map.sealed(block, 2, on.map(n => nodes[n]!))
+    return [map.standing(block), map.tally(block)]
+  })
+  const tally = { live: 1, inMaintenance: 0, decommissioning: 0, racks: 1, lacking: 0 }
+  expect(standings).toEqual([
+    [health.misplaced, { ...tally, inMaintenance: 1 }],
+    [health.full, { ...tally, live: 2, racks: 2 }],
+    [health.full, { ...tally, inMaintenance: 1, racks: 2 }],
+    [health.under, { ...tally, decommissioning: 1, lacking: 1 }],
+    [health.under, { ...tally, live: 0, decommissioning: 1, racks: 0, lacking: 2 }],
+  ])
 })
 
 test('while a node sends a full report, its replica of a completed block is noted under the id of that report alone', () => {
@@ -83,8 +102,10 @@ test('while a node sends a full report, its replica of a completed block is note
 test('noting target and nodes at once leaves the same state as noting them one by one', () => {
   const random = seeded(12)
   const [once, single] = [mapOf(8), mapOf(8)]
+  // Among these blocks is 2455, whose slot is 0.
+  const first = 2300
   for (let step = 0; step < 3000; step++) {
-    const block = blockId(1 + random.below(200))
+    const block = blockId(first + random.below(200))
     const target = 1 + random.below(4)
     const chosen = Array.from({ length: random.below(7) }, () => random.below(8))
     const lost = random.below(8)
@@ -103,5 +124,7 @@ test('noting target and nodes at once leaves the same state as noting them one b
     const stateOf = ({ map }: typeof once) => [map.target(block), map.standing(block), map.tally(block), namesOf(map.holders(block))]
     expect(stateOf(once), `step ${step}`).toEqual(stateOf(single))
     expect([once.map.counts, once.map.targets]).toEqual([single.map.counts, single.map.targets])
+    for (const counts of [once.map.counts, once.map.targets]) expect(counts.reduce((sum, n) => sum + n, 0)).toBe(once.map.table.size)
   }
+  expect(once.map.table.at(0)).toBe(2455)
 })

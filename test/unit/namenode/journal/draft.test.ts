@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { seal } from '../../../../namenode/journal/codec.ts'
 import { emptyCounters } from '../../../../namenode/journal/counters.ts'
 import { Draft } from '../../../../namenode/journal/draft.ts'
-import { Memo, StoreView } from '../../../../namenode/journal/view.ts'
+import { Memo, StoreView, type Row } from '../../../../namenode/journal/view.ts'
 import { seeded } from '../../../../src/world/random.ts'
 import { MemoryStore } from '../../../kit/memory-store.ts'
 
@@ -51,9 +51,13 @@ test.each([0, 0.05, 0.5, 1])('after any number of edits the last one of each key
       for (const look of [false, true]) {
         for (const table of tables) {
           if (look) for (const key of 'abcdefghijklmnop') lookUp(table, key)
-          const rows = [...draft.range(table, { start: Buffer.from('c'), end: Buffer.from('o') })]
-          expect(rows.map(({ key, value }) => [key.toString(), value.toString()])).toEqual(
-            [...model[table]!].filter(([key]) => key >= 'c' && key < 'o').sort(([a], [b]) => (a < b ? -1 : 1)))
+          const [limit, reverse] = [random.below(8), random.below(2) === 0]
+          const bounds = { start: Buffer.from('c'), end: Buffer.from('o') }
+          const textOf = (rows: Iterable<Row>): string[][] => [...rows].map(({ key, value }) => [key.toString(), value.toString()])
+          const want = [...model[table]!].filter(([key]) => key >= 'c' && key < 'o').sort(([a], [b]) => (a < b ? -1 : 1))
+          expect(textOf(draft.range(table, bounds))).toEqual(want)
+          if (reverse) want.reverse()
+          expect(textOf(draft.range(table, { ...bounds, limit, reverse }))).toEqual(want.slice(0, limit))
         }
       }
       expect(draft.edits).toHaveLength(count)
@@ -84,6 +88,7 @@ test('many edits without a lookup build no index; with lookups, each edit is ind
     expect(read(n)).toBe(String(n))
   }
   expect([read(2000), uses]).toEqual([undefined, { compared: 0, indexed: 2000 }])
+  expect([...draft.range('children', {})]).toEqual([])
   // The next operation with few edits has no index.
   draft.reset()
   for (let n = 0; n < 3; n++) put(n)
