@@ -44,6 +44,30 @@ test('variables and parameters of a job, and values of extended attributes, are 
   }
 })
 
+test('fields that are too long are cut, and the line says by how much', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'gristmill-audit-'))
+  try {
+    const file = join(directory, 'audit.log')
+    const audit = auditFile({ file, reads: false })
+    const path = `/${'p'.repeat(4095)}`
+    const inputs = Array.from({ length: 100 }, (_, i) => `/${String(i).padEnd(4000, 'x')}`)
+    const entry = { atMs: 0, user: 'ann', address: '::1', action: 'job.submit', read: false, outcome: 'EACCES' }
+    audit({ ...entry, fields: { name: '\u{1f600}\u0001'.repeat(4000), inputs, output: path } })
+    audit({ ...entry, fields: { from: path, to: path } })
+    const text = readFileSync(file, 'utf8')
+    expect(text.length).toBeLessThan(32 * 1024)
+    const [first, second] = text.trimEnd().split('\n').map(line => JSON.parse(line) as Record<string, unknown>)
+    // An emoji takes 4 bytes and 2 characters, the escape 6 bytes and 1 character.
+    expect(first).toMatchObject({
+      name: '\u{1f600}\u0001'.repeat(819), inputs: inputs.slice(0, 2), output: path, cut: { name: 12_000 - 819 * 3, inputs: 98 },
+    })
+    expect(second).toMatchObject({ from: path, to: path })
+    expect(second).not.toHaveProperty('cut')
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
+
 test('a line of the file is JSON with time, user, address, action, outcome and arguments; calls that only ask are left out', () => {
   const directory = mkdtempSync(join(tmpdir(), 'gristmill-audit-'))
   try {
