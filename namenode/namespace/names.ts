@@ -1,6 +1,7 @@
 // Mutations of names: mkdir, rename, remove, attributes, touch. Semantics and error codes as in POSIX.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { faultOfName } from '../../src/base/username.ts'
 import type { RecordFormat } from '../../src/base/formats.ts'
 import { inodeId } from '../../src/base/ids.ts'
 import { isWithin, systemDirectory } from '../../src/base/paths.ts'
@@ -150,8 +151,12 @@ export const setAttributes = mutation<Asked & Attributes, FileStatus>({
         `${user} is not in the group ${wanted.group}; only the cluster's superuser may give ${path} to it`,
         { details: { path } },
       )
-    for (const name of [wanted.owner, wanted.group])
-      if (name === '') throw new GristmillError('EINVAL', 'an owner or a group has a name', { details: { path } })
+    for (const name of [wanted.owner, wanted.group]) {
+      // Files of earlier versions may have such a name, and keep it.
+      const fault = name === undefined || name === entry.owner || name === entry.group ? undefined : faultOfName(name)
+      if (fault !== undefined)
+        throw new GristmillError('EINVAL', `${JSON.stringify(name)} cannot be the name of an owner or a group: ${fault}`, { details: { path } })
+    }
     if (wanted.mtimeMs !== undefined) checkInstant(wanted.mtimeMs)
     if (wanted.replication !== undefined && entry.directory)
       throw new GristmillError('EISDIR', `${path} is a directory; only files have replicas`, { details: { path } })

@@ -2,6 +2,7 @@
 // resolves the values.
 
 import { GristmillError } from './errors.ts'
+import { faultOfName } from './username.ts'
 import { parseBytes, parseDuration, parseWhole } from './units.ts'
 
 export type SettingUser = 'all' | 'client' | 'namenode' | 'datanode' | 'up'
@@ -29,6 +30,15 @@ function textOf(raw: unknown): string {
 }
 
 const text = (facts: Facts): Setting<string> => ({ ...facts, type: 'text', kind: 'value', parse: textOf })
+const user = (facts: Facts): Setting<string> => ({
+  ...facts, type: 'text', kind: 'value',
+  parse: raw => {
+    const name = textOf(raw)
+    const fault = faultOfName(name)
+    if (fault !== undefined) throw wrong(raw, `the name of a user (${fault})`)
+    return name
+  },
+})
 const path = (facts: Facts): Setting<string> => ({ ...facts, type: 'path', kind: 'path', parse: textOf })
 
 /** A list in JSON, a repeated flag, or a comma-separated text. */
@@ -101,7 +111,7 @@ export const settings = {
     fallback: '`secret` in the home', usedBy: ['all'],
     about: "The cluster's secret: at least 32 bytes in a file that only its owner can read. Required to listen on more than loopback.",
   }),
-  user: text({
+  user: user({
     fallback: 'the user of the operating system', usedBy: ['client'],
     about: 'User that calls are made as, for owners and permissions.',
   }),

@@ -5,6 +5,7 @@
 
 import { createHash, createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { GristmillError } from '../base/errors.ts'
+import { faultOfName } from '../base/username.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import { Nonces } from './nonce.ts'
@@ -14,7 +15,6 @@ export const clusterHeader = 'x-gristmill-cluster'
 
 /** A signature is valid this long before and after its time: the clocks of a cluster must agree within a minute. */
 export const skewMs = 60_000
-const userCharsMax = 255
 const scheme = 'Gristmill-HMAC '
 const signatureForm = /^Gristmill-HMAC ts=(\d{1,16}), nonce=([0-9a-f]{24}), body=([0-9a-f]{64}), sig=([0-9a-f]{64})$/
 
@@ -66,8 +66,9 @@ export class Credentials {
     clock: Clock
     random: Random
   }) {
-    if (user.length === 0 || user.length > userCharsMax)
-      throw new GristmillError('EINVAL', `a user's name has 1 to ${userCharsMax} characters, not ${user.length}`)
+    const fault = faultOfName(user)
+    if (fault !== undefined)
+      throw new GristmillError('EINVAL', `${JSON.stringify(user)} cannot be the name of a user: ${fault}; name another one with --user or GRISTMILL_USER (default: the name that the operating system has for this user)`)
     this.#bearer = bearerOf(secret)
     this.#key = signingKey(secret)
     this.#user = encodeURIComponent(user)
@@ -167,8 +168,8 @@ function decodeUser(header: string): string {
   } catch {
     throw refused(`the ${userHeader} header is not percent-encoded UTF-8`)
   }
-  if (user.length === 0 || user.length > userCharsMax)
-    throw refused(`the ${userHeader} header must name a user in 1 to ${userCharsMax} characters`)
+  const fault = faultOfName(user)
+  if (fault !== undefined) throw refused(`the ${userHeader} header names no user: ${fault}`)
   return user
 }
 

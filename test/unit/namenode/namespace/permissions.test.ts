@@ -88,6 +88,20 @@ test('every directory above a path must be searchable', async () => {
     await expect(work()).rejects.toMatchObject(denied('look into /shut'))
 })
 
+test('nothing is given to an owner or a group that a listing shows as empty or as another one', async () => {
+  const bench = await openBench()
+  const nowMs = bench.clock.now()
+  await bench.journal.submit(touch, { path: '/f', replication: 1, blockBytes: 4096, nowMs, ...root })
+  for (const name of ['', ' ', ' ann', 'a\u001b[2Kb', 'a\n'])
+    for (const wanted of [{ owner: name }, { group: name }]) {
+      const given = bench.journal.submit(setAttributes, { path: '/f', ...wanted, nowMs, ...root })
+      await expect(given, JSON.stringify(wanted)).rejects.toMatchObject({
+        code: 'EINVAL', message: expect.stringContaining('cannot be the name of an owner or a group'),
+      })
+    }
+  await bench.journal.submit(setAttributes, { path: '/f', owner: 'Ann Lee', group: 'staff', nowMs, ...root })
+})
+
 test('a file is replaced by a writer who may write to it, and in a sticky directory by its owner alone', async () => {
   const bench = await openBench()
   const replace = (path: string) => bench.do(create, { path, overwrite: true, replication: 1, blockBytes: 4096, ...bob })

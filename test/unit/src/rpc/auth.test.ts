@@ -151,11 +151,23 @@ test('a stranger is not told the cluster\'s id', () => {
   )
 })
 
-test.each(['%', '%ff', '', 'x'.repeat(256)])('the user "%s" is refused', user => {
+const noUsers = ['%', '%ff', '', 'x'.repeat(256), '%20', '%20ann', 'ann%09', 'a%0Ab', '%C2%85', '%E3%80%80']
+test.each(noUsers)('the user "%s" is refused', user => {
   const { server, client } = both({ loopback: true })
   expect(() => server.identify({ ...asked, headers: { ...client.bearer(), [userHeader]: user } })).toThrow(
     expect.objectContaining({ code: 'UNAUTHENTICATED' }) as Error,
   )
+})
+
+test('a caller is not made for a name that is no user\'s, and is told what to set; other names may have any character', () => {
+  const make = (user: string): Credentials =>
+    new Credentials({ secret, user, cluster: 'c1', clock: stopped(), random: seeded('1') })
+  for (const [user, why] of [
+    ['', 'it is empty'], [' ', 'white space'], ['ann\u3000', 'white space'], ['a\u0007b', 'a control character'],
+    ['x'.repeat(256), 'it has 256 characters'], ['\ud83d', 'half of a surrogate pair'],
+  ] as const)
+    expect(() => make(user), user).toThrow(new RegExp(`cannot be the name of a user: .*${why}.*GRISTMILL_USER`))
+  for (const user of ['ann', 'Ann Lee', 'DOM\\ann', 'ann@x', 'żółw', '名前', '%']) expect(make(user).user).toBe(user)
 })
 
 test('the memory of nonces is bounded, and full means OVERLOADED, not forgotten', () => {

@@ -1,0 +1,15 @@
+// Rule for names of users and groups: a name that is empty, or that a terminal shows as empty or as another one, is refused when a caller
+// or a new owner is named. Names that files already have are still read.
+
+/** Longest name of a user, in characters. */
+const userCharsMax = 255
+
+/** What is wrong with a name of a user or a group, as the end of a sentence about it; undefined if it is valid. */
+export function faultOfName(name: string): string | undefined {
+  if (name === '') return 'it is empty'
+  if (name.length > userCharsMax) return `it has ${name.length} characters, and at most ${userCharsMax} are allowed`
+  if (name.trim() !== name) return 'it begins or ends with white space'
+  if (/\p{Cc}/u.test(name)) return 'it has a control character'
+  if (!name.isWellFormed()) return 'it has half of a surrogate pair'
+  return undefined
+}
