@@ -73,7 +73,7 @@ describe('addresses', () => {
     const port = await freePort()
     const result = await run(['ls', '/', '--cluster', `127.0.0.1:${port}`], cluster.env)
     expect(result).toMatchObject({ code: 69, stdout: '' })
-    expect(result.stderr).toMatch(new RegExp(`^gristmill: ls: .*127\\.0\\.0\\.1:${port}.*\n$`))
+    expect(result.stderr).toMatch(new RegExp(`^(?:gristmill: ls: waiting: .*\n)?gristmill: ls: .*127\\.0\\.0\\.1:${port}.*\n$`))
   })
 
   test('an address that is none, and a host that does not exist', async () => {

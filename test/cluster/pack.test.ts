@@ -63,9 +63,9 @@ test('the packed package has no TypeScript but declarations and examples, no tes
 
 test('its library loads in plain Node and type-checks in a stranger\'s project', async () => {
   await writeFile(join(app, 'use.ts'), [
-    `import { open, mapReduce, sum, GristmillError } from 'gristmill'`,
+    `import { open, mapReduce, sum, GristmillError, type Emit } from 'gristmill'`,
     `export const job = mapReduce({`,
-    `  map(line: string, emit) { emit(line, 1) },`,
+    `  map(line: string, emit: Emit<string, number>) { emit(line, 1) },`,
     `  combine: (_word, counts) => sum(counts),`,
     `  reduce(word, counts, emit) { emit(word, sum(counts)) },`,
     `})`,
