@@ -60,9 +60,7 @@ export class NodeRegistry {
   readonly #times: NodeTimes
   readonly #nodes = new Map<NodeId, DataNode>()
   readonly #listeners: NodeListener[] = []
-  readonly #startMs: number
   #nextSession: number
-  #met = false
   /** Clock without pauses of this process. */
   readonly awake: AwakeClock
   /** Sum of the pauses that `check` has already credited to nodes. */
@@ -73,7 +71,6 @@ export class NodeRegistry {
     this.#reportIds = reportIds
     this.#times = times
     this.awake = new AwakeClock(world.clock, times)
-    this.#startMs = this.awake.mono()
     // Random start: sessions of an earlier process must not match.
     this.#nextSession = 1 + world.random.below(2 ** 40)
   }
@@ -110,9 +107,6 @@ export class NodeRegistry {
     node.held = undefined // the counts belong to the old state
     node.maintenanceUntilMs = service.untilMs === undefined ? 0 : clock.mono() + Math.max(0, service.untilMs - clock.now())
   }
-
-  /** True if no node has registered, and the time since the start is too short to expect one: callers try again later. */
-  get settling(): boolean { return !this.#met && this.awake.mono() - this.#startMs < this.#times.nodeDeadMs }
 
   /** Known nodes without a complete full report in their session, except left and decommissioned ones and those in maintenance. */
   awaited(): DataNode[] {
@@ -161,7 +155,6 @@ export class NodeRegistry {
     if (node.state === 'live' && node.pid !== pid && node.address !== address) {
       log.warn('a datanode registers from another address while its last session is live', { node: id, before: node.address, now: address })
     }
-    this.#met = true
     const reportId = this.#reportIds.grant(node)
     if (node.session !== 0 && node.state !== 'dead') node.earlier.push(node.reportId)
     Object.assign(node, {

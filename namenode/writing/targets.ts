@@ -38,33 +38,30 @@ export class Targets {
   }
 
   /**
-   * Throws ENOSPC if no node can take a replica, UNAVAILABLE while no node has had time to register. Called before block ids are given
-   * out.
+   * Throws ENOSPC if no node can take a replica, UNAVAILABLE while no node is live: that is no lack of space, and passes when one sends a
+   * heartbeat. Called before block ids are given out.
    */
   check(count: number, sizes: readonly number[], exclude: ReadonlySet<NodeId>): void {
     const registry = this.#registry
     if (count === 0 || this.#choose({ count: 1, exclude }, sizes).length > 0) return
-    if (registry.settling) {
-      throw new GristmillError(
-        'UNAVAILABLE',
-        'the namenode has just started and no datanode has registered yet; start one, or try again in a moment',
-      )
-    }
     const nodes = registry.open.length
+    if (nodes === 0) throw new GristmillError('UNAVAILABLE', 'no datanode in service is live; start one, or wait until it has registered')
     const blockBytes = sizes.at(-1)!
     const failed = exclude.size > 0 ? ` (${exclude.size} have just failed for this writer)` : ''
-    throw new GristmillError('ENOSPC', nodes === 0
-      ? 'no datanode in service is live; start one, or wait until it has registered'
-      : `none of the ${nodes} live datanodes can take a block of ${blockBytes} bytes${failed}; free some space, or add a datanode`,
-    { details: { nodes, blockBytes } })
+    throw new GristmillError(
+      'ENOSPC',
+      `none of the ${nodes} live datanodes can take a block of ${blockBytes} bytes${failed}; free some space, or add a datanode`,
+      { details: { nodes, blockBytes } },
+    )
   }
 
-  /** Datanodes of each block, in pipeline order, with a write token. Throws ENOSPC. */
+  /** Datanodes of each block, in pipeline order, with a write token. Throws ENOSPC, UNAVAILABLE. */
   locate(blocks: readonly BlockId[], { replication, sizes, host, exclude }: TargetRequest): AllocatedBlock[] {
     return blocks.map(id => {
       const targets = this.#choose({ count: replication, host, exclude }, sizes)
       if (targets.length === 0) {
-        throw new GristmillError('ENOSPC', 'the datanodes that could take a block are gone; try again in a moment', {
+        const code = this.#registry.open.length === 0 ? 'UNAVAILABLE' : 'ENOSPC'
+        throw new GristmillError(code, 'the datanodes that could take a block are gone; try again in a moment', {
           details: { block: id },
         })
       }

@@ -76,6 +76,17 @@ test('on nodes with less room than a whole block small files are still written, 
   await sim.house.stop()
 })
 
+test('while no datanode is live a write is tried again, and not refused for lack of space', async () => {
+  const { sim, write } = await writing(91, 2)
+  const { lease } = await write(create, { ...ask(), path: '/f', blocks: 1, bytes: 10 })
+  for (const node of sim.nodes) node.kill()
+  await sim.pass(20_000)
+  const unavailable = { code: 'UNAVAILABLE', message: expect.stringContaining('no datanode in service is live') }
+  await expect(write(create, { ...ask(), path: '/g', blocks: 1, bytes: 10 })).rejects.toMatchObject(unavailable)
+  await expect(write(allocate, { ...ask(), lease, count: 1, bytes: 10 })).rejects.toMatchObject(unavailable)
+  await sim.house.stop()
+})
+
 test('a create or an allocation that is repeated gets its first answer, however full disks and the file are by then', async () => {
   const { sim, write } = await writing(96, 2)
   const { bench } = sim.house
