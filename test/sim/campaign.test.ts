@@ -36,8 +36,10 @@ test.concurrent('no plan that ever found something finds it again', { timeout: r
 })
 
 // Starts at the seed known to catch it: if a change of the sources moves that seed, the following ones are tried.
-test.concurrent.each(Object.entries<Bug>(canaries))('a planted bug is caught: %s', { timeout: runMs }, async (canary, { caughtBy = 1 }) => {
-  const { code, text } = await simulate('--canary', canary, '--from', String(caughtBy), '--seeds', '50')
+test.concurrent.each(Object.entries<Bug>(canaries))('a planted bug is caught: %s', { timeout: runMs }, async (canary, bug) => {
+  const { caughtBy = 1, plan } = bug
+  const search = plan === undefined ? ['--from', String(caughtBy), '--seeds', '50'] : ['--plan', `test/sim/kept/${plan}.json`]
+  const { code, text } = await simulate('--canary', canary, ...search)
   expect(code, text).toBe(0)
   expect(text).toContain(`--canary ${canary}`)
 })

@@ -2,6 +2,7 @@
 // Replaced data must be in the trash unchanged; published output must equal that of a run without faults.
 
 import type { Mill } from 'gristmill'
+import type { Cluster } from '../kit/contract.ts'
 import { absent, type Acks, type State } from './acks.ts'
 import { change, codeOf, isOneOf, notNow, type Findings } from './change.ts'
 import { bytesOf } from './content.ts'
@@ -10,7 +11,7 @@ import { expectedOf, outputOf, programOf } from './programs.ts'
 
 export type JobAction = Extract<Action, { readonly kind: 'job' | 'elsewhere' }>
 
-interface Parts { readonly mill: Mill; readonly acks: Acks; readonly findings: Findings }
+interface Parts { readonly cluster: Pick<Cluster, 'advance'>; readonly mill: Mill; readonly acks: Acks; readonly findings: Findings }
 
 /** Timeout for a function that hangs; the slowest function that ends takes less. */
 const taskTimeoutMs = 120_000
@@ -32,10 +33,10 @@ export class Jobs {
   }
 
   async #run(
-    { program, input, path, reducers, replaces }: Extract<JobAction, { kind: 'job' }>,
+    { program, input, path, reducers, replaces, waitMs = 0 }: Extract<JobAction, { kind: 'job' }>,
     expected: string, contents: readonly Content[],
   ): Promise<void> {
-    const { acks, mill, findings } = this.#parts
+    const { cluster, acks, mill, findings } = this.#parts
     const before = new Map([path, ...acks.paths.filter(each => each.startsWith(`${path}/`))].map(each => [each, acks.certain(each)]))
     const was = before.get(path)
     const pending = acks.begin(
@@ -46,7 +47,12 @@ export class Jobs {
         input, output: path, reducers, taskTimeoutMs,
         ...(replaces && { overwrite: true, force: replaces === 'anything' }),
       })
+      const wasRestored = acks.restored
+      if (waitMs > 0) await cluster.advance(waitMs)
+      const isOther = acks.restored && !wasRestored
       const { stages } = await job.wait()
+      // The namenode that answers does not know this job, unless it has given its number to another one.
+      if (isOther && !await isThere(mill, path)) findings.add(`${path}: its job is reported as succeeded, and there is no output`)
       pending.acknowledged()
       if (acks.restored) return // it may have read another state of its input
       const lines = contents.reduce((sum, content) => sum + bytesOf(content).toString('utf8').split('\n').length - 1, 0)
@@ -124,5 +130,15 @@ export class Jobs {
       if (!acks.restored && !isOneOf(notNow, code) && code !== 'JOB_FAILED' && code !== 'ENOTDIR')
         findings.add(`${output}: the job ended with ${code}: ${(error as Error).message}`)
     }
+  }
+}
+
+async function isThere(mill: Mill, path: string): Promise<boolean> {
+  try {
+    await mill.stat(path)
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false
+    throw error
   }
 }

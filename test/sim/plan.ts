@@ -20,6 +20,8 @@ export type Action =
       readonly path: string
       readonly reducers: number
       readonly replaces?: 'output' | 'anything'
+      /** Time between the submission and the first question about the job. Default: 0. */
+      readonly waitMs?: number
     }
   /** Job with its output below `path`, where a file is created meanwhile; then it is published at `to`. */
   | {

@@ -15,6 +15,8 @@ export interface Bug {
   readonly profile?: string
   /** Seed that catches it, which `node test/sim/run.ts --canary NAME --seeds 50` prints; default: 1. */
   readonly caughtBy?: number
+  /** Kept plan that catches it, for a bug that needs an order of events which seeds seldom draw. */
+  readonly plan?: string
 }
 
 const root = join(import.meta.dirname, '../../..')
@@ -153,7 +155,7 @@ export const canaries = {
     changes: [{ file: 'datanode/heartbeat/epoch.ts', from: 'if (provisional) return', to: '' }],
   },
   'jobs-again': {
-    caughtBy: 164,
+    plan: 'jobs-restored-numbers',
     about: 'a namenode that was rebuilt from an old backup gives jobs the numbers of those that it does not know',
     workload: 'jobs', profile: 'restored',
     changes: [{ file: 'namenode/journal/recovered.ts', from: 'encodeValue(lastJob(draft) + jobsLeap)', to: 'encodeValue(lastJob(draft))' }],
