@@ -1,4 +1,4 @@
-// Listings that a server sends in pages: each page says where the next one begins.
+// Iterates over a paged listing: passes `next` of each page to the following call.
 
 /** The pages in order. `ask` gets the `next` of the page before, undefined for the first one; the caller may stop after any page. */
 export async function* paged<Page extends { readonly next?: unknown }>(

@@ -1,4 +1,5 @@
-// Cache of program plans, so that a program that runs again is not loaded again.
+// Cache of planned programs, by bundle, parameters and environment, at most 100; a program that runs again is not loaded again. A Mill
+// owns one.
 
 import type { Planned } from './planning.ts'
 

@@ -205,6 +205,8 @@ export class Executor {
         if (message.outcome.kind === 'failed') this.#retired = true
         if (running?.attempt === message.attempt) this.#settle(running.verdict ?? message.outcome)
         if (this.#retired) this.#child.kill()
+        return
+      default: message satisfies never // a program may send messages of its own, which mean nothing here
     }
   }
 

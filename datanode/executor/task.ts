@@ -7,7 +7,7 @@ import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import type { UserFunction } from '../../src/plan/node.ts'
 import type { PlannedProgram } from '../../src/plan/planof.ts'
-import { stagesOf, type Stage } from '../../src/plan/stage.ts'
+import { functionsOf, stagesOf, type Stage } from '../../src/plan/stage.ts'
 import { drive } from '../../src/operator/drive.ts'
 import { MapOperator, type MapFunction } from '../../src/operator/map.ts'
 import { ReduceOperator, type ReduceFunction } from '../../src/operator/reduce.ts'
@@ -165,10 +165,10 @@ export class TaskAttempt {
       ...(read.invalidUtf8Records > 0 && { invalidUtf8Records: read.invalidUtf8Records }),
       ...(read.badRecords > 0 && { badRecords: read.badRecords }),
     })
-    const schema = this.#stage.steps.find(step => step.kind === 'validate')
+    const { validate } = functionsOf(this.#stage)
     const map = this.#step('map') as MapFunction
-    const step = schema
-      ? validated(map, this.#function(schema.fn) as ValidateFunction, { badRecords: source.options.badRecords, counters: read })
+    const step = validate !== undefined
+      ? validated(map, this.#function(validate) as ValidateFunction, { badRecords: source.options.badRecords, counters: read })
       : map
     const operator = this.#watched<Batch>(new MapOperator(step, turns, context), batch => { context.path = batch.path })
     await drive(readRecords(source.ranges(), { input: source.options, counters: read }), operator, sink, () => {
@@ -214,9 +214,9 @@ export class TaskAttempt {
   }
 
   #step(kind: 'map' | 'reduce'): UserFunction {
-    const step = this.#stage.steps.find(one => one.kind === kind)
-    assert(step, `a stage that ${kind}s has a step for it`)
-    return this.#function(step.fn)
+    const index = functionsOf(this.#stage)[kind]
+    assert(index !== undefined, `a stage that ${kind}s has a step for it`)
+    return this.#function(index)
   }
 
   #function(index: number): UserFunction { return this.#options.program.plan.functions[index]! }

@@ -6,7 +6,7 @@ import type { ClusterFileWriter } from '../../src/file/writer.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { TaskFinished, TaskWork } from '../../src/protocol/task.ts'
 import type { UserFunction } from '../../src/plan/node.ts'
-import type { Stage } from '../../src/plan/stage.ts'
+import { functionsOf, type Stage } from '../../src/plan/stage.ts'
 import type { Sink } from '../../src/operator/operator.ts'
 import { Overflow } from '../../src/operator/overflow.ts'
 import { ShuffleSink } from '../../src/operator/shuffle.ts'
@@ -41,11 +41,11 @@ export function openOutput(
 async function openShuffle(
   { disk, setup }: ExecutorSession, work: TaskWork, stage: Stage, partitions: number, fn: (index: number) => UserFunction,
 ): Promise<OpenOutput> {
-  const combine = stage.steps.find(step => step.kind === 'combine')
+  const { combine } = functionsOf(stage)
   const partition = stage.sink.kind === 'shuffle' ? stage.sink.partition : undefined
   const output = await MapOutput.open({
     partitions, disk, directory: outputsDirectory(setup.dir, work.job), name: work.attempt, memoryBytes: setup.memoryBytes * shuffleShare,
-    ...(combine && { combine: fn(combine.fn) as Combine }),
+    ...(combine !== undefined && { combine: fn(combine) as Combine }),
     ...(partition !== undefined && { partitioner: fn(partition) as Partitioner }),
   })
   const sink = new ShuffleSink(output)
@@ -55,7 +55,7 @@ async function openShuffle(
     counters: () => ({
       recordsOut: sink.records,
       ...(done && { bytesOut: done.bytes, spills: done.spills, ...(done.spilledRecords > 0 && { spilledRecords: done.spilledRecords }) }),
-      ...(done && combine && { combineIn: done.combinedRecords, combineOut: done.outputRecords }),
+      ...(done && combine !== undefined && { combineIn: done.combinedRecords, combineOut: done.outputRecords }),
     }),
     async finish() {
       const { bytes, partitions: extents, counters } = await sink.finish()

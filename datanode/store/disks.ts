@@ -1,6 +1,7 @@
 // All disks of a datanode: choice of the disk for the next block, handling of disk errors, periodic maintenance. A failed disk stays
 // failed until the process restarts, and its replicas are lost to this node; a full or closed disk is tried again.
 
+import { unreachable } from '../../src/base/assert.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import { isExhaustion } from '../../src/base/exhaustion.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -89,6 +90,7 @@ export class Disks {
         storage.closed = true
         return
       case 'failed': return this.fail(storage, error)
+      default: return unreachable(diskError)
     }
   }
 

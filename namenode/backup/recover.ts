@@ -1,7 +1,7 @@
-// A namenode's state, rebuilt while no namenode runs. The bases are the store itself if it is sound, the backups that can be
-// found, and nothing at all if the journal has every operation. The base from which the journal leads furthest wins; the
-// journal's operations are applied to it; the result is compared with a second base's, where there is one.
-// INVARIANT: nothing is deleted. What was damaged is put aside, whole, in `damaged-N` beside the store.
+// Rebuilds the state of a namenode while none runs. Candidates for the base are the store itself if it is sound, the backups that are
+// found, and an empty state if the journal has every operation. The base from which the journal leads furthest wins; the journal's
+// operations are applied to it, and the result is compared with that of a second base, if there is one.
+// INVARIANT: nothing is deleted; damaged files are moved to `damaged-N` beside the store.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { clusterId, type ClusterId } from '../../src/base/ids.ts'

@@ -1,5 +1,5 @@
-// Everything about replicas, put together: the map, what reports say, what is copied, trimmed, moved and deleted, safe mode,
-// and the walks behind it all. The namenode gives it nodes and files; it gives them orders.
+// Root of this room: builds the block map, the handling of reports, repair, deletion of excess replicas, the balancer and safe mode,
+// connects them to the node registry, and starts the periodic walks over all blocks.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'

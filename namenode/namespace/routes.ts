@@ -1,4 +1,4 @@
-// The conversation about names, as routes. Reads answer at once from committed state; changes go to the journal.
+// Handlers of `namespace.*`. Reads use committed state and never wait; mutations are submitted to the journal.
 
 import { inodeId, type BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'

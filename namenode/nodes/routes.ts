@@ -1,5 +1,5 @@
-// The conversations with datanodes, as routes: register, beat, leave, reports, orders. A report is taken in slices, so that
-// a node with a million blocks does not hold up everybody else; pages of one node come one after the other.
+// Handlers of messages of datanodes: register, beat, leave, reports, orders. A report is applied in slices with yields between them, so
+// that a node with a million blocks does not delay other callers; pages of one node are applied in order.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { BlockId, ClusterId } from '../../src/base/ids.ts'

@@ -1,4 +1,5 @@
-// Routes of quotas.
+// Handlers of `quota.*`: check the caller's permissions, submit the mutations (quotas/mutations.ts), wait until a new quota is counted, and
+// page the list. Called by the namenode's routes.ts.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'

@@ -1,4 +1,5 @@
-// Routes of snapshots.
+// Handlers of `snapshot.*`: check the caller's permissions, submit the mutations (snapshots/mutations.ts), and page the list. Called by the
+// namenode's routes.ts.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'

@@ -4,7 +4,7 @@
 import { assert, unreachable } from '../base/assert.ts'
 import type { InputOptions } from '../base/formats.ts'
 import type { TaskOutput } from '../protocol/task.ts'
-import { chainOf, type Plan, type PlanNode, type ShuffleNode, type WriteNode } from './node.ts'
+import { chainOf, type FunctionIndex, type Plan, type PlanNode, type ShuffleNode, type WriteNode } from './node.ts'
 
 export interface Stage {
   readonly name: string
@@ -60,3 +60,21 @@ export function stagesOf({ root }: Plan, { partitions }: { partitions?: number |
 const unnamed: ReadonlySet<Stage['steps'][number]['kind']> = new Set(['validate', 'combine'])
 
 const nameOf = (steps: Stage['steps']): string => steps.filter(step => !unnamed.has(step.kind)).map(step => step.kind).join(' + ') || 'copy'
+
+type StepKind = Stage['steps'][number]['kind']
+
+/** Numbers of the functions that a task of the stage calls, by the kind of their step. A stage has at most one step of a kind. */
+export function functionsOf({ steps }: Stage): Readonly<Partial<Record<StepKind, FunctionIndex>>> {
+  const found: Partial<Record<StepKind, FunctionIndex>> = {}
+  for (const step of steps) {
+    // Tasks know these kinds (datanode/executor/task.ts): a new one would be left out.
+    switch (step.kind) {
+      case 'validate': case 'map': case 'combine': case 'reduce':
+        assert(found[step.kind] === undefined, 'a stage has one step of a kind')
+        found[step.kind] = step.fn
+        break
+      default: unreachable(step)
+    }
+  }
+  return found
+}

@@ -1,5 +1,5 @@
-// Limits V8's new space, which by default grows to 48 MiB and more and keeps pages that it touched. A server of many small calls
-// has few live objects, so a small new space costs it almost nothing.
+// Limits V8's new space, which by default grows to 48 MiB and more and keeps pages that it touched. A server of many small calls has few
+// live objects, so a small new space costs it almost nothing. Called by the main files of servers, before they allocate.
 
 import v8 from 'node:v8'
 

@@ -1,4 +1,5 @@
-// Simulated cluster as a user of the kit sees it, under the user's test runner: each line of the contract once.
+// Simulated cluster as a user of the kit sees it, under the user's test runner: every method and option of test/kit/contract.ts is used
+// once.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

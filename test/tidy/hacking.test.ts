@@ -56,6 +56,7 @@ test('the example of a message lies in each of the places that HACKING lists', (
     'src/protocol/quota.ts': /export const get = message\('quota\.get'/,
     'namenode/quotas/routes.ts': /route\(protocol\.get,/,
     'namenode/routes.ts': /quotaRoutes\(/,
+    'namenode/jobs/publish/reservations.ts': /^const (?:made|harmful)\b/m,
     'client/files/quotas.ts': /protocol\.get,/,
     'client/files/names.ts': /new Quotas\(/,
     'client/index.ts': /quotas\.ts'/,

@@ -1,5 +1,5 @@
-// Splits of a stage in either form: packed, or as objects in specs of earlier versions. They stay packed while the job runs; a
-// split is unpacked when its task starts.
+// Reads the splits of a stage from a job spec: packed, or as objects in specs of earlier versions. Splits stay packed in memory while the
+// job runs; one is unpacked when its task starts.
 
 import type { SplitsId } from '../../../src/base/ids.ts'
 import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
