@@ -271,7 +271,7 @@ test('an `up` that is killed before it is done leaves nothing that nobody knows 
   const first = await killed()
   expect(first.some(lives)).toBe(true)
   const downed = await mill('down')
-  expect(downed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^(datanode|namenode) \(process \d+\) ended$/m) })
+  expect(downed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^(datanode|namenode)( \S+)? \(process \d+\) ended$/m) })
   expect(first.filter(lives)).toEqual([])
 
   const second = await killed()

@@ -20,6 +20,7 @@ export class Nemesis implements Site {
   misbehaviours = misbehavioursMax
   restoring = false
   restored: Mark | undefined
+  readonly apart = new Set<string>()
   /** Fault of each affected node or pair. */
   readonly #busy = new Map<string, FaultAction>()
   readonly #running = new Set<Promise<void>>()

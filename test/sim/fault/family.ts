@@ -39,7 +39,11 @@ export interface Site {
   /** `restoring`: a backup was made, from which the namenode will be rebuilt. `restored`: it was. */
   restoring: boolean
   restored: Mark | undefined
+  /** Pairs (`pairOf`) that are cut while a copy of the namenode's directory runs: no other fault heals them before it ends. */
+  readonly apart: Set<string>
 }
+
+export const pairOf = (a: string, b: string): string => [a, b].sort().join(' ')
 
 export interface FaultHandler<Action> {
   /** Returns false if it is not possible now. */

@@ -3,10 +3,11 @@
 // no write: neither when all datanodes with newer knowledge reach it, nor when the first one to register was stopped before the copy was
 // made (`leftEarly`) or is new (`freshFirst`).
 
+import type { Party } from '../../kit/contract.ts'
 import type { SimCluster } from '../../kit/sim/cluster.ts'
 import type { DiskCopy, SimDataNode, SimNameNode } from '../../kit/sim/node.ts'
 import type { Mark } from '../acks.ts'
-import { bringUp, lasts, type Deeds, type Draw, type Site } from './family.ts'
+import { bringUp, lasts, pairOf, type Deeds, type Draw, type Site } from './family.ts'
 
 /** A backup is made now; after `ms` the disk is lost, and the namenode is rebuilt from the backup. */
 export type MetadataFault = { readonly kind: 'restore'; readonly node: 'namenode'; readonly ms: number }
@@ -160,29 +161,41 @@ async function aloneWith(
   site: Site, node: SimDataNode, others: readonly SimDataNode[], waitMs: number, patienceMs: number,
 ): Promise<number> {
   const cluster = site.cluster as SimCluster
-  for (const each of others) cluster.cut(each, cluster.namenode)
+  for (const each of others) keepApart(site, each)
   // Another fault may stop it again.
   await Promise.race([bringUp(site, { node: node.name }).catch(() => {}), cluster.advance(aloneMs)])
   const early = await strayWrites(site, waitMs, patienceMs)
-  for (const each of others) cluster.heal(each, cluster.namenode)
+  for (const each of others) bringTogether(site, each)
   return early + await strayWrites(site, copyMs)
 }
 
+const nameOf = (party: Party): string => (party === 'client' ? party : party.name)
+
+function keepApart({ cluster, apart }: Site, party: Party): void {
+  apart.add(pairOf('namenode', nameOf(party)))
+  cluster.cut(party, cluster.namenode)
+}
+
+function bringTogether({ cluster, apart }: Site, party: Party): void {
+  apart.delete(pairOf('namenode', nameOf(party)))
+  cluster.heal(party, cluster.namenode)
+}
+
 /** Runs the copy in place of the namenode during `work`, and then the current state again. */
-async function inItsPlace<T>({ cluster }: Site, copy: DiskCopy, work: () => Promise<T>): Promise<T> {
-  const namenode = cluster.namenode as SimNameNode
+async function inItsPlace<T>(site: Site, copy: DiskCopy, work: () => Promise<T>): Promise<T> {
+  const namenode = site.cluster.namenode as SimNameNode
   await namenode.kill()
   const present = namenode.copyDisk()
   namenode.useDisk(copy)
   // Clients are cut off: until a datanode has reported, the copy may give them old answers.
-  cluster.cut(namenode, 'client')
+  keepApart(site, 'client')
   await namenode.start()
   try {
     return await work()
   } finally {
     await namenode.kill()
     namenode.useDisk(present)
-    cluster.heal(namenode, 'client')
+    bringTogether(site, 'client')
     await namenode.start()
   }
 }

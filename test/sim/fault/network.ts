@@ -1,7 +1,7 @@
 // Network faults between two machines: data is lost, delayed, duplicated, corrupted, or the connection is reset.
 
 import type { Spoil } from '../../kit/contract.ts'
-import { lasts, type Deeds, type Draw } from './family.ts'
+import { lasts, pairOf, type Deeds, type Draw, type Site } from './family.ts'
 
 export type NetworkFault =
   | { readonly kind: 'cut'; readonly node: string; readonly other: string; readonly oneWay: boolean; readonly ms: number }
@@ -30,19 +30,24 @@ export const networkDraws = {
   },
 } as const satisfies Record<string, Draw<NetworkFault>>
 
+/** The parties of a copy stay apart until it ends, which heals all of their connection. */
+function heal({ cluster, party, apart }: Site, { node, other }: NetworkFault): void {
+  if (!apart.has(pairOf(node, other))) cluster.heal(party(node), party(other))
+}
+
 export const networkHandlers: Deeds<NetworkFault> = {
   cut: {
     strike({ cluster, party }, { node, other, oneWay }) {
       cluster.cut(party(node), party(other), { oneWay })
       return true
     },
-    undo: ({ cluster, party }, { node, other }) => cluster.heal(party(node), party(other)),
+    undo: heal,
   },
   spoil: {
     strike({ cluster, party }, { node, other, how }) {
       cluster.spoil(party(node), party(other), how)
       return true
     },
-    undo: ({ cluster, party }, { node, other }) => cluster.heal(party(node), party(other)),
+    undo: heal,
   },
 }
