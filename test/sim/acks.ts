@@ -17,7 +17,13 @@ export const absent: State = { kind: 'absent' }
 interface Effect { readonly state: State; readonly began: number; ended: number; certain: boolean }
 
 /** Snapshot of the model at some moment, for a state that may be restored from a backup. */
-export interface Mark { readonly began: number; readonly paths: ReadonlyMap<string, readonly Effect[]>; ended: number }
+export interface Mark {
+  readonly began: number
+  readonly paths: ReadonlyMap<string, readonly Effect[]>
+  /** Effects of calls that began while the backup was made: it may contain each, also one that a later call has superseded. */
+  readonly during: Map<string, Effect[]>
+  ended: number
+}
 
 /** A call that was made and may take effect. One of the first three methods reports its outcome. */
 export interface Pending {
@@ -38,6 +44,8 @@ export class Acks {
   readonly #removed = new Map<string, State>()
   readonly #bounds = new Set<string>()
   readonly #observed = new Map<string, Set<Map<string, State>>>()
+  /** Marks of backups that are being made. */
+  readonly #open = new Set<Mark>()
   /** Order of events in this model; independent of time. */
   #step = 0
   /** Step of the last restored backup: outcomes of calls that began before it are not trusted. */
@@ -57,6 +65,7 @@ export class Acks {
       const effect: Effect = { state, began, ended: Infinity, certain: false }
       this.#of(path).push(effect)
       this.#history.push({ path, began })
+      for (const { during } of this.#open) during.set(path, [...during.get(path) ?? [], effect])
       for (const seen of this.#observed.get(path) ?? []) if (!own.has(seen)) seen.set(keyOf(state), state)
       return { path, effect }
     })
@@ -124,17 +133,23 @@ export class Acks {
 
   /** Takes a snapshot of the model when a backup begins; `markEnds` is called when the backup is complete. */
   mark(): Mark {
-    return { began: ++this.#step, paths: new Map([...this.#paths].map(([path, effects]) => [path, [...effects]])), ended: Infinity }
+    const paths = new Map([...this.#paths].map(([path, effects]) => [path, [...effects]]))
+    const mark: Mark = { began: ++this.#step, paths, during: new Map(), ended: Infinity }
+    this.#open.add(mark)
+    return mark
   }
-  markEnds(mark: Mark): void { mark.ended = ++this.#step }
+  markEnds(mark: Mark): void {
+    mark.ended = ++this.#step
+    this.#open.delete(mark)
+  }
 
   /** A backup was restored: all paths may be as they were then, and calls under way may still take effect. */
   restore(mark: Mark): void {
     this.#restored = ++this.#step
     for (const [path, now] of this.#paths) {
       const before = mark.paths.get(path) ?? [initial()]
-      const during = now.filter(effect => effect.began < mark.ended || !effect.certain)
-      const effects = [...new Set([...before, ...during])]
+      const later = now.filter(effect => effect.began < mark.ended || !effect.certain)
+      const effects = [...new Set([...before, ...mark.during.get(path) ?? [], ...later])]
       this.#paths.set(path, effects)
       for (const seen of this.#observed.get(path) ?? []) for (const { state } of effects) seen.set(keyOf(state), state)
     }
