@@ -122,7 +122,7 @@ function mismatch(name: string, value: unknown, kind: Exclude<Kind, 'any'>): Gri
  * is taken as a number only if it is written as JavaScript writes it: `1.10`, `1e999` and integers beyond 2^53 stay text. Throws EINVAL
  * for lists and objects with a number that no double holds exactly, or with a repeated name.
  */
-export function parseText(name: string, text: string): unknown {
+function parseText(name: string, text: string): unknown {
   let bent: string | undefined
   let parsed: unknown
   try {

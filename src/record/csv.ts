@@ -132,7 +132,7 @@ export function linesIn(text: string, dialect: Dialect, from: number, to: number
 }
 
 /** Start of row `ordinal` (blank lines not counted) in the bytes, which begin with a row. For messages. */
-export function csvRowOffset(bytes: Buffer, dialect: Dialect, ordinal: number): number {
+function csvRowOffset(bytes: Buffer, dialect: Dialect, ordinal: number): number {
   const rowEnd = dialect.rowEnd === '\r' ? carriageReturn : newline
   const scanner = createScanner('csv', { ...dialect, atFileStart: false })
   let row = 0
