@@ -68,15 +68,18 @@ export class LogWriter {
   }
 }
 
-/** Reads a part of a log, for `task.log`. `over`: the log is complete. `next`: offset of the next read, unless the end was reached. */
+/**
+ * Reads a part of a log, for `task.log`. `over`: the attempt neither runs nor waits on this node, so that a log that exists is complete.
+ * `next`: offset of the next read, unless the end was reached.
+ */
 export async function readLog(
   disk: Disk, dir: string,
   { attempt, offset, limit = 64 * 1024, over }: { attempt: AttemptId; offset: number; limit?: number | undefined; over: boolean },
 ): Promise<{ text: string; next?: number }> {
   const { path } = logFile(dir, attempt)
   const found = await disk.stat(path, { follow: false })
-  // An attempt without output has no file: its log is empty.
-  if (!found) return over ? { text: '' } : { text: '', next: offset }
+  // The file is created when the attempt begins. Without one it may still begin: its order may be on its way to this node.
+  if (!found) return { text: '', next: offset }
   // Tasks may write to this directory, so a program may have replaced the file.
   if (found.kind !== 'file')
     throw new GristmillError(
