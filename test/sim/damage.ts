@@ -49,7 +49,8 @@ const settled = (cluster: Cluster, add: (finding: string) => void): Promise<void
 async function unsettled(cluster: Cluster): Promise<string[]> {
   const [reports, status] = await Promise.all([unreported(cluster), cluster.mill.clusterStatus()])
   const { underReplicated, pendingReplications, pendingDeletions, jobsRunning } = status
-  const left = { underReplicated, pendingReplications, pendingDeletions, jobsRunning }
+  // Lost blocks keep a namenode that has started again in safe mode, in which nothing is deleted, until the operator ends it.
+  const left = { underReplicated, pendingReplications, pendingDeletions: status.safeMode ? 0 : pendingDeletions, jobsRunning }
   return [...reports, ...Object.entries(left).filter(([, count]) => count > 0).map(([name, count]) => `${name}: ${count}`)]
 }
 
