@@ -22,7 +22,11 @@ interface HomeFile<T> {
 /** undefined: there is no such file. Throws CONFIG_INVALID if it cannot be read or understood. */
 export async function readHomeFile<T>(disk: Disk, { path, format, about, advice, parse }: HomeFile<T>): Promise<T | undefined> {
   const refusal = (why: string, cause?: unknown): GristmillError =>
-    new GristmillError('CONFIG_INVALID', `${path}, which records ${about}, cannot be read: ${why}; ${advice}`, { cause, details: { file: path } })
+    new GristmillError(
+      'CONFIG_INVALID',
+      `${path}, which records ${about}, cannot be read: ${why}; ${advice}`,
+      { cause, details: { file: path } },
+    )
   let text: string
   try {
     text = (await disk.readFile(path)).toString('utf8')

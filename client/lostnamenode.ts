@@ -13,7 +13,9 @@ export async function refuseLostNamenode(disk: Disk, dir: string): Promise<void>
   if (!bound) return
   throw new GristmillError(
     'CONFIG_INVALID',
-    `${namenode} holds no namenode, and ${bound.dir} has blocks of cluster ${bound.cluster}, whose namenode was there: mount its disk, or bring the directory back; or rebuild it with "gristmill namenode recover --dir ${namenode} --backup DIRECTORY". A new namenode would be another cluster without these blocks; for that, give another directory`,
+    `${namenode} holds no namenode, and ${bound.dir} has blocks of cluster ${bound.cluster}, whose namenode was there: mount its disk, ` +
+    `or bring the directory back; or rebuild it with "gristmill namenode recover --dir ${namenode} --backup DIRECTORY". A new namenode ` +
+    'would be another cluster without these blocks; for that, give another directory',
     { details: { dir: namenode } },
   )
 }

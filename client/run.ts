@@ -280,7 +280,8 @@ function givenParams({ params = {}, paramTexts = {} }: RunOptions): GivenParams 
 /** Throws EINVAL for a value that is not a text, and for a name that no parameter may have. */
 function textsOf(texts: Readonly<Record<string, string>>): Record<string, string> {
   const wrong = Object.entries(texts).find(([, text]) => typeof text !== 'string')
-  if (wrong) throw new GristmillError('EINVAL', `the text of the parameter ${JSON.stringify(wrong[0])} is ${shown(wrong[1])}; give it as a text`)
+  if (wrong)
+    throw new GristmillError('EINVAL', `the text of the parameter ${JSON.stringify(wrong[0])} is ${shown(wrong[1])}; give it as a text`)
   paramsOf(texts, 'the parameter')
   return { ...texts }
 }

@@ -8,6 +8,7 @@ export function checkInteger(what: string, value: unknown, min: number, max: num
   if (value === undefined || Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return
   throw new GristmillError(
     'EINVAL',
-    `the ${what} is ${typeof value === 'number' ? value : shown(value)}; it must be a whole number ${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`}`,
+    `the ${what} is ${typeof value === 'number' ? value : shown(value)}; it must be a whole number ` +
+    `${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`}`,
   )
 }

@@ -36,7 +36,8 @@ function bash({ commands, globals }: Words): string {
   const global = globals.flatMap(flagsOf).concat('--help')
   const withVerbs = commands.filter(({ verbs }) => verbs)
   const verbsOf = withVerbs.map(({ name, verbs }) => `    ${name}) verbs="${verbs!.map(verb => verb.name).join(' ')}" ;;`)
-  const caseOf = (path: string, spec: CommandSpec): string => `    ${path}) flags="${[...visible(spec).flatMap(flagsOf), ...global].join(' ')}" ;;`
+  const caseOf = (path: string, spec: CommandSpec): string => `    ${path}) ` +
+    `flags="${[...visible(spec).flatMap(flagsOf), ...global].join(' ')}" ;;`
   const cases = commands.flatMap(spec => [
     caseOf(spec.name, spec), ...(spec.verbs ?? []).map(verb => caseOf(`"${spec.name} ${verb.name}"`, verb)),
   ])

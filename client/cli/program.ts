@@ -80,7 +80,8 @@ function toCommand(spec: CommandSpec, path: string, parts: ProgramParts): Comman
   const examples = spec.examples.map(([line, what]) => `  $ ${line}\n      ${what}`).join('\n')
   command.addHelpText(
     'after',
-    `${examples === '' ? '' : `\nExamples:\n${examples}\n`}${verbs.length === 0 ? '' : `\nHelp of a verb: gristmill ${path} ${verbs[0]!.name} --help`}`
+    (examples === '' ? '' : `\nExamples:\n${examples}\n`)
+      + (verbs.length === 0 ? '' : `\nHelp of a verb: gristmill ${path} ${verbs[0]!.name} --help`)
       + '\nOptions of every command (--cluster, --json, --quiet…): gristmill --help',
   )
   return command.action(async () => {
@@ -125,7 +126,8 @@ function checkVerb(command: Command, { verbs, run, args }: CommandSpec, path: st
     if (command.optsWithGlobals()['json'] !== true) command.outputHelp({ error: true })
     throw new GristmillError('USAGE', `no verb given: the verbs are ${list}; see gristmill ${path} --help`)
   }
-  throw new GristmillError('USAGE', `no such verb: ${word}${verbSuggestion(path, word, names)}; the verbs are ${list}; see gristmill ${path} --help`)
+  const suggestion = verbSuggestion(path, word, names)
+  throw new GristmillError('USAGE', `no such verb: ${word}${suggestion}; the verbs are ${list}; see gristmill ${path} --help`)
 }
 
 function checkCount(spec: CommandSpec, path: string, operands: readonly string[]): void {
@@ -165,7 +167,8 @@ function inOurWords(error: CommanderError, command: CommandSpec | undefined, ver
   const [, flags = '', rest = ''] = /^error: (?:unknown )?option '([^']*)'(.*)$/s.exec(error.message) ?? []
   const flag = flags.replace(/ .*$/, '').replace(/[,=].*$/, '')
   switch (error.code) {
-    case 'commander.invalidArgument': return `${flags.match(/--[\w-]+/)?.[0] ?? flag}: ${rest.replace(/^ argument '.*?' is invalid\. /s, '')}`
+    case 'commander.invalidArgument': return `${flags.match(/--[\w-]+/)?.[0] ?? flag}: ` +
+      `${rest.replace(/^ argument '.*?' is invalid\. /s, '')}`
     case 'commander.optionMissingArgument': return `${flag} needs a value: ${flags}`
     case 'commander.unknownOption': {
       const plain = (verb ?? command)?.options.find(one => !isValued(one) && flagsOf(one).includes(flag))

@@ -128,7 +128,8 @@ export class Embedded {
         const pid = await disk.lockHolder?.(dir)
         throw new GristmillError(
           'DIR_IN_USE',
-          `${pid === undefined ? 'another process' : `process ${pid}`} holds the embedded cluster in ${dir} and has not answered for ${Math.round((clock.mono() - from) / 1000)} s; end it, or use another --home`,
+          `${pid === undefined ? 'another process' : `process ${pid}`} holds the embedded cluster in ${dir} and has not answered for ` +
+          `${Math.round((clock.mono() - from) / 1000)} s; end it, or use another --home`,
           { details: { dir } },
         )
       }

@@ -83,7 +83,8 @@ export function createOptions(options: WriteOptions) {
   checkInteger('block size', blockSize, limits.blockBytesMin, limits.blockBytesMax)
   checkInteger('number of replicas', replication, 1, limits.replicationMax)
   if (format !== undefined && !(recordFormats as readonly unknown[]).includes(format))
-    throw new GristmillError('EINVAL', `the format is ${shown(format)}; it must be ${recordFormats.slice(0, -1).map(shown).join(', ')} or ${shown(recordFormats.at(-1))}`)
+    throw new GristmillError('EINVAL', `the format is ${shown(format)}; it must be ${recordFormats.slice(0, -1).map(shown).join(', ')} ` +
+      `or ${shown(recordFormats.at(-1))}`)
   if (delimiter !== undefined) {
     if (typeof delimiter !== 'string')
       throw new GristmillError('EINVAL', `the delimiter is ${shown(delimiter)}; it must be one ASCII character`)

@@ -130,7 +130,8 @@ function setOf(letters: readonly string[], start: number): { token: CharacterSet
       if (!classes[name])
         throw new GristmillError(
           'EINVAL',
-          `the pattern ${letters.join('')} names the characters [:${name}:], which do not exist; there are ${Object.keys(classes).join(', ')}. For the characters themselves, write \\[ in place of [`,
+          `the pattern ${letters.join('')} names the characters [:${name}:], which do not exist; there are ` +
+          `${Object.keys(classes).join(', ')}. For the characters themselves, write \\[ in place of [`,
         )
       named.push(classes[name])
       at += name.length + 4

@@ -113,7 +113,8 @@ function mismatch(name: string, value: unknown, kind: Exclude<Kind, 'any'>): Gri
   const shown = JSON.stringify(value)
   return new GristmillError(
     'EINVAL',
-    `the parameter ${name} is ${shown.length > 60 ? `${shown.slice(0, 60)}…` : shown}; it must be ${nouns[kind]}, as its default in the program`,
+    `the parameter ${name} is ${shown.length > 60 ? `${shown.slice(0, 60)}…` : shown}; it must be ${nouns[kind]}, as its default in ` +
+    'the program',
   )
 }
 

@@ -92,7 +92,8 @@ export function paramsOf(params: Readonly<Record<string, unknown>>, whose: strin
       if (!(error instanceof Unwritable)) throw error
       throw new GristmillError(
         'EINVAL',
-        `${whose} ${JSON.stringify(name)} holds ${error.what}${error.path === '' ? '' : ` at ${error.path}`}, which cannot be written as JSON; ${error.advice}`,
+        `${whose} ${JSON.stringify(name)} holds ${error.what}${error.path === '' ? '' : ` at ${error.path}`}, which cannot be written ` +
+        `as JSON; ${error.advice}`,
         { cause: error },
       )
     }

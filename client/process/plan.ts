@@ -94,7 +94,8 @@ async function directoryOf(
   }
   const gone = known.includes(dir) ? await whyAway(disk, dir) : undefined
   if (gone !== undefined) throw awayEarlier(home, dir, gone)
-  const note = `the cluster of this home is now the one in ${dir}; the previous one stays in ${remembered.dir} and can be started${away === undefined ? '' : ', once it is back,'} with --dir ${remembered.dir}`
+  const note = `the cluster of this home is now the one in ${dir}; the previous one stays in ${remembered.dir} and can be started` +
+    `${away === undefined ? '' : ', once it is back,'} with --dir ${remembered.dir}`
   return { dir, before: undefined, earlier: [remembered.dir, ...known].filter(each => each !== dir).slice(0, earlierMax), notes: [note] }
 }
 

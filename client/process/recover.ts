@@ -52,7 +52,9 @@ async function directoryOf(disk: Disk, settings: Settings): Promise<string> {
       `this home has the directories of two namenodes: ${there.join(' and ')}; choose one with --dir`,
     )
   // A directory that is lost completely may still have backups.
-  return there[0] ?? (remembered ? wanted[1]! : await disk.stat(`${embeddedDirectory(home)}/${stampName}`) && !await disk.stat(own) ? embedded : own)
+  if (there[0] !== undefined) return there[0]
+  if (remembered) return wanted[1]!
+  return await disk.stat(`${embeddedDirectory(home)}/${stampName}`) && !await disk.stat(own) ? embedded : own
 }
 
 /**

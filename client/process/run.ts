@@ -82,7 +82,8 @@ async function homeSecret({ world, signal }: Pick<ServerRun, 'world' | 'signal'>
   const pid = await disk.lockHolder?.(home)
   throw new GristmillError(
     'DIR_IN_USE',
-    `the home ${home} has been locked by ${pid === undefined ? 'another process' : `process ${pid}`} for ${(lockTries * lockTryMs) / 1000} s; it may hang`,
+    `the home ${home} has been locked by ${pid === undefined ? 'another process' : `process ${pid}`} for ` +
+    `${(lockTries * lockTryMs) / 1000} s; it may hang`,
     { details: { dir: home } },
   )
 }

@@ -83,7 +83,10 @@ export class TaskContext implements Context {
     if (path === undefined)
       throw new GristmillError(
         'EINVAL',
-        `the program has no asset ${JSON.stringify(name)}; ${this.#assets.size === 0 ? "it lists none: assets: ['words.txt']" : `it lists ${[...this.#assets.keys()].slice(0, 20).join(', ')}`}`,
+        `the program has no asset ${JSON.stringify(name)}; ` +
+        (this.#assets.size === 0
+          ? "it lists none: assets: ['words.txt']"
+          : `it lists ${[...this.#assets.keys()].slice(0, 20).join(', ')}`),
       )
     return path
   }

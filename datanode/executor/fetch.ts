@@ -104,7 +104,8 @@ export async function gather(
   if (missing.length > 0) {
     throw new OutputsMissing(
       missing.slice(0, missingMax),
-      `${missing.length} of ${listed.length} map outputs cannot be fetched (${missing.slice(0, 3).join(', ')}${missing.length > 3 ? '…' : ''})${cause === undefined ? '' : `: ${asError(cause).message}`}`,
+      `${missing.length} of ${listed.length} map outputs cannot be fetched ` +
+      `(${missing.slice(0, 3).join(', ')}${missing.length > 3 ? '…' : ''})${cause === undefined ? '' : `: ${asError(cause).message}`}`,
       cause,
     )
   }

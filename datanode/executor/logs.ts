@@ -84,7 +84,8 @@ export async function readLog(
   if (found.kind !== 'file')
     throw new GristmillError(
       'CORRUPT',
-      `the log of ${attempt} cannot be read: a ${found.kind === 'directory' ? 'directory' : 'pipe, link or device'} is in the place of its file, ${path} on its datanode; a program has put it there`,
+      `the log of ${attempt} cannot be read: a ${found.kind === 'directory' ? 'directory' : 'pipe, link or device'} is in the place of ` +
+      `its file, ${path} on its datanode; a program has put it there`,
       { details: { attempt } },
     )
   if (offset > found.bytes)

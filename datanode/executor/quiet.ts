@@ -155,7 +155,8 @@ const starterOf = ({ earlier }: StartedWork, name: string): string =>
 function unwaited(work: StartedWork, name: string): Error {
   const { what, kind, afterMs, begun } = work
   const told = new Error(
-    `the task did not wait for ${what}${kind === 'timer' ? ` of ${formatDuration(afterMs)}` : ''} with unref() that ${starterOf(work, name)}, `
+    `the task did not wait for ${what}${kind === 'timer' ? ` of ${formatDuration(afterMs)}` : ''} with unref() that `
+      + `${starterOf(work, name)}, `
       + 'and an emit can still be reached; if it calls emit, await it; if not, keep no emit in a variable that outlives its call',
   )
   told.name = 'Note'
@@ -166,7 +167,8 @@ function unwaited(work: StartedWork, name: string): Error {
 function unsettled(work: StartedWork, name: string, next: string): GristmillError {
   const error = new GristmillError(
     'EINVAL',
-    `${work.what} that ${name} has started has not ended ${formatDuration(looseMs)} after ${name === 'the module' ? 'it was loaded' : `${name} had returned`}, and ${next} may read what it leaves; await it`,
+    `${work.what} that ${name} has started has not ended ${formatDuration(looseMs)} after ` +
+    `${name === 'the module' ? 'it was loaded' : `${name} had returned`}, and ${next} may read what it leaves; await it`,
   )
   error.stack = work.begun.stack ?? ''
   return error

@@ -33,7 +33,8 @@ export async function serveRange({ store, pool, onBytes }: ServeTools, request: 
     if (expected && (expected.length !== meta.length || expected.crc !== meta.crc)) {
       throw new GristmillError(
         'CORRUPT',
-        `block ${blockName(id)} has ${meta.length} bytes with checksum ${meta.crc} on this node; ${expected.length} bytes with checksum ${expected.crc} were expected`,
+        `block ${blockName(id)} has ${meta.length} bytes with checksum ${meta.crc} on this node; ${expected.length} bytes with ` +
+        `checksum ${expected.crc} were expected`,
       )
     }
     if (offset > meta.length)

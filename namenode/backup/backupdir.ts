@@ -127,7 +127,8 @@ export async function verifyBackup(world: Pick<World, 'inspectStore'>, backup: B
   if (facts.digest !== backup.digest || facts.rows !== backup.rows || facts.counters?.appliedSeq !== backup.seq) {
     throw new GristmillError(
       'CORRUPT',
-      `the backup ${backup.path} is not what its manifest says: ${facts.rows} rows up to operation ${facts.counters?.appliedSeq ?? 0}, digest ${facts.digest}`,
+      `the backup ${backup.path} is not what its manifest says: ${facts.rows} rows up to operation ${facts.counters?.appliedSeq ?? 0}, ` +
+      `digest ${facts.digest}`,
       { details: { path: backup.path } },
     )
   }

@@ -135,7 +135,8 @@ async function planOf(world: World, { dir, backup, epoch, beside = [] }: Recover
   if (!best) {
     throw new GristmillError(
       'CORRUPT',
-      `nothing in ${dir} can be rebuilt: ${damage.join('; ') || 'there is neither a store nor a journal'}; ${passedOver.length > 0 ? passedOver.join('; ') : 'and no backup was found'}. Give a good backup with --backup`,
+      `nothing in ${dir} can be rebuilt: ${damage.join('; ') || 'there is neither a store nor a journal'}; ` +
+      `${passedOver.length > 0 ? passedOver.join('; ') : 'and no backup was found'}. Give a good backup with --backup`,
       { details: { dir } },
     )
   }
@@ -146,7 +147,8 @@ async function planOf(world: World, { dir, backup, epoch, beside = [] }: Recover
   ]
   if (behind)
     damage.push(
-      `datanodes have seen operation ${behind.seq} of epoch ${behind.epoch}, of which this state knows nothing${noted ? ` (${seenName})` : ''}`,
+      `datanodes have seen operation ${behind.seq} of epoch ${behind.epoch}, of which this state knows nothing` +
+      `${noted ? ` (${seenName})` : ''}`,
     )
   else if (epoch !== undefined && epoch > Math.max(...epochs))
     damage.push(`epoch ${epoch} is asked for, and this state knows of ${Math.max(...epochs)}`)

@@ -43,7 +43,8 @@ export function findNode(registry: NodeRegistry, text: string): DataNode {
   if (onHost.length > 1) {
     throw new GristmillError(
       'EINVAL',
-      `"${text}" has ${onHost.length} datanodes: ${onHost.map(node => `${node.node} (${node.address})`).join(', ')}; say which one by its id or address`,
+      `"${text}" has ${onHost.length} datanodes: ${onHost.map(node => `${node.node} (${node.address})`).join(', ')}; say which one by ` +
+      'its id or address',
       { details: { node: text } },
     )
   }
@@ -115,7 +116,8 @@ export class Maintenance {
     const blocks = targets.slice(left + 1).reduce((sum, count) => sum + count, 0)
     throw new GristmillError('EINVAL', target <= 0
       ? `${node.node} is the last datanode in service; add another one first`
-      : `without ${node.node} ${left} datanodes are in service, and ${blocks === 1 ? '1 block wants' : `${blocks} blocks want`} up to ${target} replicas on as many; add datanodes, or lower the replication of those files (gristmill setrep), then decommission`,
+      : `without ${node.node} ${left} datanodes are in service, and ${blocks === 1 ? '1 block wants' : `${blocks} blocks want`} up to ` +
+        `${target} replicas on as many; add datanodes, or lower the replication of those files (gristmill setrep), then decommission`,
     { details: { node: node.node, left, target, blocks } })
   }
 

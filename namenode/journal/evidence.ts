@@ -39,7 +39,8 @@ export function evidenceOf(view: Pick<View, 'counters' | 'get' | 'range'>, seen:
   const ancestor = ancestorOf(view, seen.epoch) ?? (named && { sum: sumOf(named.incarnation) })
   if (ancestor && ancestor.sum !== sumOf(incarnation)) {
     return behind(
-      `the namenode of epoch ${seen.epoch} was incarnation ${incarnation}${named ? ` and not ${named.incarnation}` : ', and not one in its own history'}: two were started from copies of one directory`,
+      `the namenode of epoch ${seen.epoch} was incarnation ${incarnation}` +
+      `${named ? ` and not ${named.incarnation}` : ', and not one in its own history'}: two were started from copies of one directory`,
     )
   }
   if (ancestor) {

@@ -129,7 +129,9 @@ export class NodeRegistry {
     const heardMs = Math.round(this.#world.clock.mono() - holder.contactMs)
     throw new GristmillError(
       'EADDRINUSE',
-      `the datanode ${id} says that it is at ${address}, which is the address of the datanode ${holder.node}, whose last heartbeat was ${heardMs} ms ago; if it replaces that one, it is admitted once those heartbeats stop; if both run, give each an address of its own (the setting advertise)`,
+      `the datanode ${id} says that it is at ${address}, which is the address of the datanode ${holder.node}, whose last heartbeat was ` +
+      `${heardMs} ms ago; if it replaces that one, it is admitted once those heartbeats stop; if both run, give each an address of its ` +
+      'own (the setting advertise)',
       { details: { address, node: id, holder: holder.node } },
     )
   }

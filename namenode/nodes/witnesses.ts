@@ -79,7 +79,8 @@ export class Witnesses {
     const there = known - this.#missing.size
     const what = known === 0 ? 'this namenode has given out block ids and knows no datanode any more'
       : known === 1 ? `the datanode that this namenode knows (${named(this.#missing)}) has not registered since it started`
-      : `${there === 0 ? 'none' : there} of the ${known} datanodes that this namenode knows ${there <= 1 ? 'has' : 'have'} registered since it started (missing: ${named(this.#missing)}; it last changed anything in epoch ${sureEpoch})`
+      : `${there === 0 ? 'none' : there} of the ${known} datanodes that this namenode knows ${there <= 1 ? 'has' : 'have'} registered ` +
+        `since it started (missing: ${named(this.#missing)}; it last changed anything in epoch ${sureEpoch})`
     return this.#others.size === 0 ? what : `${what}, and ${named(this.#others)}, which it does not know, cannot tell it more`
   }
 }

@@ -51,7 +51,9 @@ export function* checkedRanges({ ranges }: Split): Iterable<SplitRange> {
     if (bytes > splitBytesMax || blocks > splitBlocksMax) {
       throw new GristmillError(
         'TOO_LARGE',
-        `a split with ${range.path.slice(0, 200)} has over ${bytes > splitBytesMax ? `${splitBytesMax} bytes of paths and blocks` : `${splitBlocksMax} blocks`}, and travels with its task; make more and smaller splits`,
+        `a split with ${range.path.slice(0, 200)} has over ` +
+        `${bytes > splitBytesMax ? `${splitBytesMax} bytes of paths and blocks` : `${splitBlocksMax} blocks`}, ` +
+        'and travels with its task; make more and smaller splits',
       )
     }
     checkDistinct(range)

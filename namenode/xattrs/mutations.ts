@@ -46,7 +46,8 @@ export const setAttribute = mutation<Asked & { value: string }, undefined>({
     if (others.length >= limits.attributesMax || bytes > limits.attributesBytesMax) {
       throw new GristmillError(
         'TOO_LARGE',
-        `${path} has ${others.length} other attributes, and with this one ${bytes} bytes of names and values; there may be ${limits.attributesMax} and ${limits.attributesBytesMax} bytes. Larger things are files`,
+        `${path} has ${others.length} other attributes, and with this one ${bytes} bytes of names and values; there may be ` +
+        `${limits.attributesMax} and ${limits.attributesBytesMax} bytes. Larger things are files`,
         { details: { path, name } },
       )
     }

@@ -239,7 +239,10 @@ export class BlockReader {
     if (++this.#rounds >= roundsMax || !this.#options.relocate) {
       throw new GristmillError(
         'BLOCK_MISSING',
-        `block ${blockName(id)} cannot be read: ${this.#places.nodes.length === 0 ? 'no live datanode has a good replica of it' : `all ${this.#places.nodes.length} replicas failed, the last one with: ${(this.#last ?? error).message}`}`,
+        `block ${blockName(id)} cannot be read: ` +
+        (this.#places.nodes.length === 0
+          ? 'no live datanode has a good replica of it'
+          : `all ${this.#places.nodes.length} replicas failed, the last one with: ${(this.#last ?? error).message}`),
         { cause: this.#last ?? error, details: { block: id } },
       )
     }

@@ -52,7 +52,8 @@ export async function bundleProgram({ disk }: { disk: Disk }, file: string): Pro
   if (bytes.length > limits.programBytesMax) {
     throw new GristmillError(
       'TOO_LARGE',
-      `${basename(file)} with all that it imports has ${formatBytes(bytes.length)}; a program may have ${formatBytes(limits.programBytesMax)}. Import less, or put the data into files`,
+      `${basename(file)} with all that it imports has ${formatBytes(bytes.length)}; a program may have ` +
+      `${formatBytes(limits.programBytesMax)}. Import less, or put the data into files`,
       { details: { path: file } },
     )
   }

@@ -71,7 +71,8 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
         i = row = end
         continue
       }
-      fault ??= `after the closing quote of field ${fields.length} stands ${JSON.stringify(text[i])} instead of ${JSON.stringify(delimiter)} or the end of the line`
+      fault ??= `after the closing quote of field ${fields.length} stands ${JSON.stringify(text[i])} instead of ` +
+        `${JSON.stringify(delimiter)} or the end of the line`
     }
     // An unquoted field, or invalid characters after a quoted one.
     if (lineEnd < i) lineEnd = indexOrEnd(text, rowEnd, i)

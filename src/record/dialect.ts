@@ -108,7 +108,8 @@ function unclear(fits: readonly Fit[]): DialectDoubt {
   const likely = fits.filter(fit => fit.cuts > 0).sort((a, b) => even(b) - even(a) || b.cuts - a.cuts)
   return {
     doubt:
-      `has no clear delimiter in its first rows: ${fits.map(evidence).join(', ')}. Set it: delimiter: ${likely.map(({ dialect }) => shown(dialect.delimiter)).join(' or ')} in the program's input, or --delimiter of run or put`
+      `has no clear delimiter in its first rows: ${fits.map(evidence).join(', ')}. Set it: delimiter: ` +
+      `${likely.map(({ dialect }) => shown(dialect.delimiter)).join(' or ')} in the program's input, or --delimiter of run or put`
       + (fits.some(fit => fit.width === 1) ? '; "," if it has one column. Remove a title above the header' : ''),
   }
 }
@@ -121,7 +122,8 @@ function evidence({ dialect, width, alike, rows, later, cuts }: Fit): string {
     return `${shown(dialect.delimiter)} splits the first row into ${width} fields, and ${cuts} of ${rows} rows into two or more`
   if (width < 2 && later.rows > 0)
     return `${shown(dialect.delimiter)} splits ${later.rows} of ${rows} rows into ${later.width} fields, and not the first one`
-  return `${shown(dialect.delimiter)} splits ${width < 2 ? `${alike} of ${rows} rows into 1 field` : `the first row into ${width} fields, and ${alike} of ${rows} rows`}`
+  return `${shown(dialect.delimiter)} splits ` +
+    `${width < 2 ? `${alike} of ${rows} rows into 1 field` : `the first row into ${width} fields, and ${alike} of ${rows} rows`}`
 }
 
 const shown = (delimiter: string): string => JSON.stringify(delimiter)

@@ -76,7 +76,8 @@ export function textEncodingOf(value: unknown): TextEncoding {
   if (found !== undefined) return found
   throw new GristmillError(
     'EINVAL',
-    `unknown encoding ${typeof value === 'string' ? JSON.stringify(value) : `of type ${typeof value}`}; supported encodings: ${textEncodings.slice(0, -1).join(', ')} or ${textEncodings.at(-1)!}`,
+    `unknown encoding ${typeof value === 'string' ? JSON.stringify(value) : `of type ${typeof value}`}; supported encodings: ` +
+    `${textEncodings.slice(0, -1).join(', ')} or ${textEncodings.at(-1)!}`,
   )
 }
 

@@ -129,7 +129,9 @@ export class RowReader {
 
   #misfit(fields: readonly string[]): string | undefined {
     if (!this.#header || fields.length === this.#header.length) return undefined
-    return `split by ${JSON.stringify(this.#dialect.delimiter)}, the row has ${fields.length} ${fields.length === 1 ? 'field' : 'fields'}, the header names ${this.#header.length} (if the delimiter is wrong, set it: delimiter in the program's input, or --delimiter of run)`
+    return `split by ${JSON.stringify(this.#dialect.delimiter)}, the row has ${fields.length} ` +
+      `${fields.length === 1 ? 'field' : 'fields'}, the header names ${this.#header.length} (if the delimiter is wrong, set it: ` +
+      `delimiter in the program's input, or --delimiter of run)`
   }
 
   #fault(chunk: Chunk, row: readonly number[], problem: string): GristmillError {

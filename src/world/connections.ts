@@ -138,7 +138,9 @@ export class Connections {
     if (nowMs - this.#loggedMs < logMs) return
     this.#loggedMs = nowMs
     log.warn(
-      `this process has as many connections as its limit of open files allows; ${fits ? 'those without a request of this cluster, or idle, are closed for new ones' : 'new ones are refused'}: raise the limit (ulimit -n), or find out which client opens them`,
+      'this process has as many connections as its limit of open files allows; ' +
+      `${fits ? 'those without a request of this cluster, or idle, are closed for new ones' : 'new ones are refused'}: raise the limit ` +
+      '(ulimit -n), or find out which client opens them',
       { limit: this.#limit, connections: this.#tickets.size, evicted: this.evicted, refused: this.refused },
     )
   }

@@ -91,7 +91,8 @@ async function wordcount(mill: Mill): Promise<void> {
   console.log(`word count, ${(bytes / 2 ** 20).toFixed(0)} MiB, two slots: ${rate(median(ours))}; the same functions in a bare loop on two processes: ${rate(median(limits))}; ` +
     `ratio ${(median(limits) / median(ours)).toFixed(2)} (goal: 0.75)`)
   console.log(
-    `  read local ${counters['bytesReadLocal']}, rack ${counters['bytesReadRack'] ?? 0}, remote ${counters['bytesReadRemote'] ?? 0}; shuffled ${counters['shuffleBytes'] ?? 0} bytes`,
+    `  read local ${counters['bytesReadLocal']}, rack ${counters['bytesReadRack'] ?? 0}, remote ${counters['bytesReadRemote'] ?? 0}; ` +
+    `shuffled ${counters['shuffleBytes'] ?? 0} bytes`,
   )
 }
 

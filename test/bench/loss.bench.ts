@@ -63,7 +63,8 @@ for (let round = 1; round <= rounds; round++) {
   whole.push(one.ms)
   lossy.push(other.ms)
   console.log(
-    `round ${round}: ${(one.ms / 1000).toFixed(1)} s whole, ${(other.ms / 1000).toFixed(1)} s with the loss of a datanode midway (${(other.ms / one.ms).toFixed(2)}); same output, ${lost} failed attempts`,
+    `round ${round}: ${(one.ms / 1000).toFixed(1)} s whole, ${(other.ms / 1000).toFixed(1)} s with the loss of a datanode midway ` +
+    `(${(other.ms / one.ms).toFixed(2)}); same output, ${lost} failed attempts`,
   )
   await victim.start()
   await until('the cluster to be whole again', async () => {

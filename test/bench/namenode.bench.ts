@@ -76,7 +76,8 @@ try {
     body: `{"requestId":"bench-million:%d","path":"/million/${half}/a-file-with-a-usual-name-%d.json"}`,
   })))
   console.log(
-    `${files.toLocaleString('en')} files made, ${(made[0]!.perSecond + made[1]!.perSecond).toFixed(0)} a second; namenode resident: ${(await resident(cluster.namenode.pid)).toFixed(0)} MiB (goal: under 300)`,
+    `${files.toLocaleString('en')} files made, ${(made[0]!.perSecond + made[1]!.perSecond).toFixed(0)} a second; namenode resident: ` +
+    `${(await resident(cluster.namenode.pid)).toFixed(0)} MiB (goal: under 300)`,
   )
   await cluster.namenode.end()
   const started = performance.now()
@@ -84,7 +85,8 @@ try {
   const seconds = (performance.now() - started) / 1000
   const count = JSON.parse(await cluster.ok(['status', '--json'])) as { cluster: { files: number } }
   console.log(
-    `ready again ${seconds.toFixed(2)} s after its start with ${count.cluster.files.toLocaleString('en')} files (goal: under 2); resident: ${(await resident(cluster.namenode.pid)).toFixed(0)} MiB`,
+    `ready again ${seconds.toFixed(2)} s after its start with ${count.cluster.files.toLocaleString('en')} files (goal: under 2); ` +
+    `resident: ${(await resident(cluster.namenode.pid)).toFixed(0)} MiB`,
   )
 } finally {
   route.kill()

@@ -227,7 +227,8 @@ try {
     if (round === 0) results.clear() // warm-up: code is not compiled yet
   }
   console.log(
-    `${(total / 1024 ** 2).toFixed(0)} MiB, blocks of 128 MiB, ${parallel} at a time, medians of ${rounds} rounds in turns; every put is synced`,
+    `${(total / 1024 ** 2).toFixed(0)} MiB, blocks of 128 MiB, ${parallel} at a time, medians of ${rounds} rounds in turns; every put ` +
+    'is synced',
   )
   report('put, replication 1', 'put 1', 'bare put 1')
   report('put, replication 3', 'put 3', 'bare put 3')

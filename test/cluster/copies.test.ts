@@ -135,7 +135,9 @@ test('two sources with one target name: the second is refused, by every command 
     await cli('get', '-f', at('dst/x'), at('b/x'), './'),
   ]
   expect(refusals.map(({ code, err }) => [code, err.includes('is taken by')])).toEqual([[1, true], [1, true], [1, true]])
-  expect(refusals[0]!.err).toBe(`gristmill: mv: ${at('b/x')}: its destination ${at('dst/x')} is taken by ${at('a/x')}; give it another name\n`)
+  expect(refusals[0]!.err).toBe(
+    `gristmill: mv: ${at('b/x')}: its destination ${at('dst/x')} is taken by ${at('a/x')}; give it another name\n`,
+  )
   expect([await mill.readFile(at('dst/x'), 'utf8'), await mill.readFile(at('b/x'), 'utf8')]).toEqual(['a/x', 'b/x'])
   expect((await cli('mv', '-f', at('b/x'), at('b/x'))).err).toBe(`gristmill: mv: ${at('b/x')}: is the same file\n`)
   expect((await cli('cp', '-f', at('b/x'), at('b/x'))).err).toBe(`gristmill: cp: ${at('b/x')}: is the same file\n`)

@@ -163,7 +163,11 @@ test('a cluster whose directory is away is neither replaced nor forgotten, and `
     ['up', '--detach', '--datanodes', '1'], ['up', '--detach', '--dir', join(disk, 'mill')],
   ]
   for (const each of commands)
-    expect(await words(...each), each.join(' ')).toMatchObject({ code: 69, stdout: '', stderr: expect.stringContaining(`its data in ${join(disk, 'mill')}, and that directory is not there`) })
+    expect(await words(...each), each.join(' ')).toMatchObject({
+      code: 69,
+      stdout: '',
+      stderr: expect.stringContaining(`its data in ${join(disk, 'mill')}, and that directory is not there`),
+    })
   expect(await readdir(join(home, 'new/home'))).not.toContain('embedded')
   expect(await readFile(join(home, 'new/home/up.json'), 'utf8')).toBe(remembered)
   await rename(join(home, 'unmounted'), disk)

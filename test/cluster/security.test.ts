@@ -287,7 +287,9 @@ describe('the datanode from a task', () => {
       const found = await emitted(`
         const names = readdirSync(${JSON.stringify(join(home(), 'blocks'))}, { recursive: true }).filter(name => /[0-9a-f]{16}$/.test(name))
         const texts = names.map(name => readFileSync(${JSON.stringify(join(home(), 'blocks'))} + '/' + name, 'utf8'))
-        emit('', [readFileSync(${JSON.stringify(local('private'))}, 'utf8'), texts.includes('one\\n'), await (await fetch('http://${at}')).text()].join())`, 'import { readdirSync, readFileSync } from \'node:fs\'')
+        const own = readFileSync(${JSON.stringify(local('private'))}, 'utf8')
+        emit('', [own, texts.includes('one\\n'), await (await fetch('http://${at}')).text()].join())
+      `, 'import { readdirSync, readFileSync } from \'node:fs\'')
       expect(found.join('').trim()).toBe('of that user,true,of the network')
     } finally {
       server.close()

@@ -135,7 +135,8 @@ async function demo(): Promise<void> {
   const first = (await read<JobStatus>('job', 'last'))
   console.log(`\n  ${(await top('/popular', 16)).join(', ')}`)
   console.log(
-    `  ${first.counters['user.packages']?.toLocaleString('en')} packages in ${((first.finishedMs - first.submittedMs) / 1000).toFixed(1)} s; ${locality(first)}`,
+    `  ${first.counters['user.packages']?.toLocaleString('en')} packages in ` +
+    `${((first.finishedMs - first.submittedMs) / 1000).toFixed(1)} s; ${locality(first)}`,
   )
 
   say('6. The same again, and halfway a datanode dies (SIGKILL)')

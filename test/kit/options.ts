@@ -23,7 +23,8 @@ export function checkOptions(options: StartOptions): void {
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(known, name))
       throw wrong(
-        `Cluster.start has no option "${name}"; it has ${Object.keys(known).join(', ')}${isSetting(name) ? `. "${name}" is a setting: write settings: { ${name}: … }` : ''}`,
+        `Cluster.start has no option "${name}"; it has ` +
+        `${Object.keys(known).join(', ')}${isSetting(name) ? `. "${name}" is a setting: write settings: { ${name}: … }` : ''}`,
       )
   }
   const { datanodes = 3, racks = [], seed = 1, mode = 'process', disks = 1, powerCuts = false, settings = {}, nodeSettings = {} } = options

@@ -56,7 +56,8 @@ const files = filesOf(room)
 const all = mutantsIn(files)
 const drawn = choose()
 console.log(
-  `${room}: ${drawn.length} of ${all.length} mutants in ${files.length} files${values.survivors || values.only || values.all ? '' : `, seed ${values.seed}`}`,
+  `${room}: ${drawn.length} of ${all.length} mutants in ${files.length} files` +
+  `${values.survivors || values.only || values.all ? '' : `, seed ${values.seed}`}`,
 )
 
 const recordings = await recorded(files, { again: values.record, tests: new RegExp(values.tests) })
@@ -87,8 +88,10 @@ mkdirSync(cacheDir, { recursive: true })
 writeFileSync(survivorsFile, JSON.stringify(survivors.map(nameOf)))
 const observable = fates.size - (count('survived', 'unreached').length - survivors.length)
 const score = observable === 0 ? 1 : (observable - survivors.length) / observable
-console.log(`${room}: ${count('killed').length} killed, ${count('timeout').length} by time, ${survivors.length} survived, ${fates.size - observable} accepted: `
-  + `${(score * 100).toFixed(0)} % of those that can be observed; ${((performance.now() - startMs) / 1000 / Math.max(1, fates.size)).toFixed(1)} s each`)
+console.log(`${room}: ${count('killed').length} killed, ${count('timeout').length} by time, ${survivors.length} survived, `
+  + `${fates.size - observable} accepted: `
+  + `${(score * 100).toFixed(0)} % of those that can be observed; `
+  + `${((performance.now() - startMs) / 1000 / Math.max(1, fates.size)).toFixed(1)} s each`)
 process.exitCode = score >= scoreMin ? 0 : 1
 
 function count(...which: Fate[]): Mutant[] { return [...fates].filter(([, fate]) => which.includes(fate)).map(([mutant]) => mutant) }
@@ -139,5 +142,6 @@ async function meet(mutant: Mutant, runner: Runner): Promise<Fate> {
 
 function describe(mutant: Mutant): string {
   const name = nameOf(mutant)
-  return `${mutant.file}:${mutant.line}  ${name.line.slice(0, 160)}\n            becomes  ${name.becomes.slice(0, 160)}${accepted.has(keyOf(name)) ? '  (accepted)' : ''}`
+  return `${mutant.file}:${mutant.line}  ${name.line.slice(0, 160)}\n            becomes  ` +
+    `${name.becomes.slice(0, 160)}${accepted.has(keyOf(name)) ? '  (accepted)' : ''}`
 }

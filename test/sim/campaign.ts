@@ -56,7 +56,9 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
     findings.add(`a node cannot be started again: ${(error as Error).message}`)
   }
   if (plan.profile === 'beyond') {
-    await endDoubt(cluster, findings.add).catch((error: unknown) => findings.add(`safe mode cannot be asked for: ${(error as Error).message}`))
+    await endDoubt(cluster, findings.add).catch((error: unknown) => {
+      findings.add(`safe mode cannot be asked for: ${(error as Error).message}`)
+    })
   }
   const late = Symbol('late')
   if ((await Promise.race([clients, cluster.advance(clientsMs).then(() => late)])) === late)

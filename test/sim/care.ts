@@ -110,7 +110,8 @@ export class Care {
         if (!isOneOf(notNow, code)) return findings.add(`${what} ${name}: refused with ${code}: ${(error as Error).message}`)
         if (healed() && ++calm >= triesMax)
           return findings.add(
-            `${what} ${name}: refused ${tries + 1} times, also ${calm} times after all was healed, with ${code}: ${(error as Error).message}`,
+            `${what} ${name}: refused ${tries + 1} times, also ${calm} times after all was healed, with ${code}: ` +
+            `${(error as Error).message}`,
           )
         await cluster.advance(againMs)
       }

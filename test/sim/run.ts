@@ -60,7 +60,8 @@ const simulation = values.turns === undefined ? {} : { turns: numberOf('turns', 
 
 function show(plan: Plan, { outcome, hash, events, virtualMs }: Result): void {
   console.log(
-    `seed ${plan.seed}, ${plan.workload} under ${plan.profile}: ${outcome.ops} calls (${outcome.acknowledged} acknowledged), ${[...outcome.faults.values()].reduce((a, b) => a + b, 0)} faults, `
+    `seed ${plan.seed}, ${plan.workload} under ${plan.profile}: ${outcome.ops} calls (${outcome.acknowledged} acknowledged), `
+      + `${[...outcome.faults.values()].reduce((a, b) => a + b, 0)} faults, `
       + `${events} events in ${virtualMs.toFixed(6)} ms, trace ${hash}`,
   )
   for (const finding of outcome.findings) console.log(`  ${finding}`)

@@ -63,7 +63,8 @@ export class Tally {
 
   toString(): string {
     const faults = [...this.faults].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, count]) => `${kind} ${count}`).join(', ')
-    return `${this.seeds} seeds, ${this.events.toLocaleString('en')} events, ${(this.virtualMs / 3_600_000).toFixed(1)} hours of virtual time, ${this.ops} calls (${this.acknowledged} acknowledged, ${this.unknown} without an answer), `
+    return `${this.seeds} seeds, ${this.events.toLocaleString('en')} events, ${(this.virtualMs / 3_600_000).toFixed(1)} hours `
+      + `of virtual time, ${this.ops} calls (${this.acknowledged} acknowledged, ${this.unknown} without an answer), `
       + `${this.bytes.toLocaleString('en')} bytes acknowledged; faults: ${faults || 'none'} (${this.skipped} not allowed or not possible); findings: ${this.findings}`
   }
 }

@@ -61,7 +61,8 @@ export class Ledger {
       return undefined
     }
     const there = found ? `has ${found.bytes.length} bytes, which shall have ${found.replication} replicas` : 'is not there'
-    return `${path} ${there}; it should be ${states.map(one => (one ? `${one.bytes} bytes of seed ${one.seed} with ${one.replication} replicas` : 'absent')).join(' or ')}`
+    return `${path} ${there}; it should be ` +
+      `${states.map(one => (one ? `${one.bytes} bytes of seed ${one.seed} with ${one.replication} replicas` : 'absent')).join(' or ')}`
   }
 
   #set(path: string, states: readonly State[]): void {

@@ -67,7 +67,8 @@ const sampling = setInterval(() => { void remains.sample() }, 5_000)
 const progress = setInterval(
   () =>
     say(
-      `${nemesis.kills} kills, ${ledger.acknowledged} acknowledged, ${ledger.unknown} unknown, ${counts['jobs'] ?? 0} jobs, ${findings.length} findings`,
+      `${nemesis.kills} kills, ${ledger.acknowledged} acknowledged, ${ledger.unknown} unknown, ${counts['jobs'] ?? 0} jobs, ` +
+      `${findings.length} findings`,
     ),
   30_000,
 )

@@ -108,7 +108,8 @@ export async function jobWorker(
       count(counts, 'jobs that failed')
       const { code = (error as Error).name, message } = error as { code?: string; message: string }
       findings.push(
-        `job ${id === '' ? `number ${n}, not yet accepted,` : id} failed after ${Math.round(performance.now() - began)} ms: ${code}: ${message}`,
+        `job ${id === '' ? `number ${n}, not yet accepted,` : id} failed after ${Math.round(performance.now() - began)} ms: ` +
+        `${code}: ${message}`,
       )
     }
   }

@@ -21,7 +21,8 @@ const cell = (text: string): string => text.replaceAll('|', '\\|')
 export function settingsPage(): string {
   const rows = Object.entries(settings).map(
     ([name, { type, fallback, usedBy, about }]) =>
-      `| \`${name}\` | \`${flagOf(name)}\` | \`${variableOf(name)}\` | ${cell(type)} | ${cell(fallback)} | ${usedBy.join(', ')} | ${cell(about)} |`,
+      `| \`${name}\` | \`${flagOf(name)}\` | \`${variableOf(name)}\` | ${cell(type)} | ${cell(fallback)} | ${usedBy.join(', ')} | ` +
+      `${cell(about)} |`,
   )
   return `${intro}\n| name | flag | variable | value | default | used by | what it does |\n|---|---|---|---|---|---|---|\n${rows.join('\n')}\n`
 }

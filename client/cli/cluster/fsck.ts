@@ -86,7 +86,8 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
     : total.under + total.over + total.misplaced > 0 ? 'degraded' : 'healthy'
   for (const each of differences) {
     if (context.json) await printer.json({ difference: each }, { compact: true })
-    else await printer.line(`${each.path === undefined ? '' : `${printer.cell(each.path)}: `}${each.what}: the namenode keeps ${formatCount(each.kept)}, and there are ${formatCount(each.found)}`)
+    else await printer.line(`${each.path === undefined ? '' : `${printer.cell(each.path)}: `}${each.what}: the namenode keeps ` +
+      `${formatCount(each.kept)}, and there are ${formatCount(each.found)}`)
   }
   if (context.json) await printer.json({ health, ...total, totals: totalsOf(recounted) }, { compact: true })
   else for (const line of summary(health, total, totalsOf(recounted))) await printer.line(line)
@@ -138,7 +139,8 @@ async function printFile({ printer }: CommandContext, file: CheckedFile, options
   }
   for (const block of options.blocks || options.locations ? file.found : bad) {
     await printer.line(
-      `  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${healthText[block.health]} (${countOf(block)})${block.nodes ? `  ${placesOf(block)}` : ''}`,
+      `  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${healthText[block.health]} ` +
+      `(${countOf(block)})${block.nodes ? `  ${placesOf(block)}` : ''}`,
     )
   }
 }

@@ -62,7 +62,8 @@ async function runBackup(context: CommandContext, [directory]: readonly string[]
   const made = await mill.backup(directory === undefined || isAbsolute(directory) ? directory : join(cwd, directory), { signal })
   if (context.json) return printer.json(made)
   await printer.line(
-    `${made.path}: ${plural(made.files, 'file')}, ${plural(made.directories, 'directory', 'directories')} and ${plural(made.blocks, 'block')} up to operation ${made.seq}, ${formatBytes(made.bytes)}, every value checked`,
+    `${made.path}: ${plural(made.files, 'file')}, ${plural(made.directories, 'directory', 'directories')} and ` +
+    `${plural(made.blocks, 'block')} up to operation ${made.seq}, ${formatBytes(made.bytes)}, every value checked`,
   )
 }
 

@@ -63,8 +63,10 @@ function recoverLines(found: NamenodeRecovery): string[] {
   const lines = [
     `the namenode of ${dir}`, ...found.damage.map(what => `damaged: ${what}`),
     ...found.passedOver.map(what => `not used: ${what}`),
-    `${would ? 'would be rebuilt' : 'rebuilt'} from ${base === 'store' ? 'the store' : base === 'journal' ? 'the journal alone' : `the backup ${backup}`}`
-      + `${base === 'journal' ? '' : ` (operation ${formatCount(baseSeq)})`}${seq > baseSeq ? ` and ${plural(seq - baseSeq, 'operation')} of the journal` : ''}, up to operation ${formatCount(seq)}`,
+    `${would ? 'would be rebuilt' : 'rebuilt'} from `
+      + `${base === 'store' ? 'the store' : base === 'journal' ? 'the journal alone' : `the backup ${backup}`}`
+      + `${base === 'journal' ? '' : ` (operation ${formatCount(baseSeq)})`}`
+      + `${seq > baseSeq ? ` and ${plural(seq - baseSeq, 'operation')} of the journal` : ''}, up to operation ${formatCount(seq)}`,
     lost > 0
       ? `lost: ${plural(lost, 'operation that is', 'operations that are')} known to have happened but cannot be read${uncertain ? ', and there may have been more' : ''}`
       : behind
@@ -75,7 +77,8 @@ function recoverLines(found: NamenodeRecovery): string[] {
   ]
   if (would) return [...lines, 'nothing was changed; run the command without --dry-run to recover']
   lines.push(
-    `${plural(found.files, 'file')}, ${plural(found.directories, 'directory', 'directories')}, ${plural(found.blocks, 'block')}; digest ${found.digest ?? ''}${found.confirmed ? ', confirmed by a second recovery path' : ''}`,
+    `${plural(found.files, 'file')}, ${plural(found.directories, 'directory', 'directories')}, ${plural(found.blocks, 'block')}; ` +
+    `digest ${found.digest ?? ''}${found.confirmed ? ', confirmed by a second recovery path' : ''}`,
   )
   lines.push(`the epoch is ${epoch} now: datanodes refuse a namenode with an earlier one`)
   if (aside !== undefined) lines.push(`the previous files are in ${aside}; remove them once the recovered namenode works`)

@@ -130,7 +130,8 @@ export function serviceOf({ service = 'in-service', serviceUntilMs, held }: Node
   switch (service) {
     case 'in-service': return 'in service'
     case 'decommissioning': return `decommissioning: ${left}`
-    case 'decommissioned': return `decommissioned: it can be switched off${held?.short ? `; ${plural(held.short, 'block has', 'blocks have')} too few replicas, because there are not enough datanodes` : ''}`
+    case 'decommissioned': return 'decommissioned: it can be switched off' +
+      `${held?.short ? `; ${plural(held.short, 'block has', 'blocks have')} too few replicas, because there are not enough datanodes` : ''}`
     case 'maintenance': {
       const time = `for another ${formatDuration(Math.max(0, (serviceUntilMs ?? nowMs) - nowMs))}`
       return `in maintenance ${time}${held && held.remaining === 0 ? ': it can be stopped' : `: ${left}`}`

@@ -62,7 +62,8 @@ async function runReport(context: CommandContext): Promise<void> {
     ['capacity', formatBytes(total.capacityBytes)],
     ['used by blocks', `${formatBytes(total.usedBytes)} (${percent(total.usedBytes, total.capacityBytes)})`],
     ['free', formatBytes(total.freeBytes)],
-    ['blocks', `${formatCount(status.blocks)}: ${formatCount(status.missing)} missing, ${formatCount(status.underReplicated)} with too few replicas, ${formatCount(status.overReplicated)} with too many`],
+    ['blocks', `${formatCount(status.blocks)}: ${formatCount(status.missing)} missing, ${formatCount(status.underReplicated)} ` +
+      `with too few replicas, ${formatCount(status.overReplicated)} with too many`],
     ['on their way', `${plural(status.pendingReplications, 'copy', 'copies')}, ${plural(status.pendingDeletions, 'deletion')}`],
     ['safe mode', status.safeMode ? 'on' : 'off'],
     ['datanodes', countStates(status.nodes)],
@@ -83,7 +84,8 @@ function nodeLines(node: NodeStatus, status: ClusterStatus): string[] {
     ['datanode', `${node.address} (${node.node})`],
     ['state', `${stateOf(node)}, last contact ${formatDuration(node.sinceContactMs)} ago`],
     ['place', `rack ${node.rack}, host ${node.host}, gristmill ${node.version}`],
-    ['space', `${formatBytes(space.capacityBytes)}, ${formatBytes(space.usedBytes)} used by ${plural(node.blocks, 'block')}, ${formatBytes(space.freeBytes)} free`],
+    ['space', `${formatBytes(space.capacityBytes)}, ${formatBytes(space.usedBytes)} used by ${plural(node.blocks, 'block')}, ` +
+      `${formatBytes(space.freeBytes)} free`],
     ['work', `${node.running} of ${plural(node.slots, 'task')}, ${plural(node.transfers, 'transfer')}`],
   ]
   const lines = facts.map(([name, value]) => `${pad(name, 16)}${value}`)

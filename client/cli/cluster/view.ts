@@ -72,7 +72,8 @@ export function troubles(status: ClusterStatus): string[] {
   }
   if (status.underReplicated > 0)
     found.push(
-      `${have(status.underReplicated)} too few replicas; ${plural(status.pendingReplications, 'copy is in progress', 'copies are in progress')}`,
+      `${have(status.underReplicated)} too few replicas; ` +
+      `${plural(status.pendingReplications, 'copy is in progress', 'copies are in progress')}`,
     )
   if (misplaced > 0) found.push(`${have(misplaced)} all replicas in one rack; they are copied to another rack if it has space`)
   return found

@@ -44,12 +44,14 @@ async function runStat(
 }
 
 function describe(status: FileStatus, show: (name: string) => string): string[] {
+  const fields = status.delimiter === undefined ? '' : `, fields between ${JSON.stringify(status.delimiter)}`
   const facts: [string, string][] = [
     ['path', show(status.path)],
     ['type', status.type],
     ...(status.type === 'file' ? [
       ['size', `${formatCount(status.length)} bytes${status.length >= 1024 ? ` (${formatBytes(status.length)})` : ''}`],
-      ['blocks', `${formatCount(status.blocks)} of at most ${formatBytes(status.blockBytes)}${status.format === 'bytes' ? '' : `, cut at records (${status.format}${status.delimiter === undefined ? '' : `, fields between ${JSON.stringify(status.delimiter)}`})`}`],
+      ['blocks', `${formatCount(status.blocks)} of at most ` +
+        `${formatBytes(status.blockBytes)}${status.format === 'bytes' ? '' : `, cut at records (${status.format}${fields})`}`],
       ['replicas', String(status.replication)],
     ] as [string, string][] : []),
     ['owner', `${show(status.owner)}:${show(status.group)}`],

@@ -19,7 +19,8 @@ export function stageLine(stage: StageStatus): string {
 
 /** A task that is lost again and again, and why; undefined if there is none. */
 export function lostLine({ name, lost }: StageStatus): string | undefined {
-  return lost && `${showText(name)}: task ${lost.task} was lost ${plural(lost.times, 'time')} and is tried again, the last time: ${showText(lost.failure.message)}`
+  return lost && `${showText(name)}: task ${lost.task} was lost ${plural(lost.times, 'time')} and is tried again, the last time: ` +
+    `${showText(lost.failure.message)}`
 }
 
 /** Bytes read by locality: `local 117 MiB (94%), rack 8.0 MiB (6%), remote 0 B (0%)`; undefined if nothing was read from blocks. */
@@ -90,7 +91,8 @@ export function jobLines(job: JobStatus, nowMs: number): string[] {
   if (job.kept)
     facts.push([
       'kept',
-      `${job.kept.bytes === undefined ? '' : `${formatBytes(job.kept.bytes)} `}until ${formatInstant(job.kept.untilMs)}, for gristmill job publish ${job.job} --output PATH, or gristmill job drop ${job.job}`,
+      `${job.kept.bytes === undefined ? '' : `${formatBytes(job.kept.bytes)} `}until ${formatInstant(job.kept.untilMs)}, ` +
+      `for gristmill job publish ${job.job} --output PATH, or gristmill job drop ${job.job}`,
     ])
   const locality = localityLine(job.counters)
   if (locality) facts.push(['read', locality])

@@ -52,8 +52,10 @@ export function linesFor(say: (text: string) => void, mono: () => number): (stat
         continue
       }
       const locality = stage.state === 'done' ? localityLine(stage.counters) : undefined
-      say(`${stage.name}: ${stage.state === 'running' ? plural(stage.tasks, 'task') : `${stage.state}, ${stageLine(stage)}, ${took(stage.startedMs, stage.finishedMs)}`}` +
-        (locality ? `, read ${locality}` : ''))
+      const state = stage.state === 'running'
+        ? plural(stage.tasks, 'task')
+        : `${stage.state}, ${stageLine(stage)}, ${took(stage.startedMs, stage.finishedMs)}`
+      say(`${stage.name}: ${state}${locality ? `, read ${locality}` : ''}`)
     }
   }
 }

@@ -215,7 +215,8 @@ function checkUnreserved(outputs: Outputs, path: string): void {
     if (job === undefined) continue
     throw new GristmillError(
       'EBUSY',
-      `${path} is reserved: ${job}, which runs, will publish ${at === path ? 'there' : at}; wait for its end ("gristmill job ${job}"), kill it ("gristmill kill ${job}"), or use another path`,
+      `${path} is reserved: ${job}, which runs, will publish ${at === path ? 'there' : at}; wait for its end ("gristmill job ${job}"), ` +
+      `kill it ("gristmill kill ${job}"), or use another path`,
       { details: { path, job } },
     )
   }
@@ -228,7 +229,8 @@ function checkNotAbove(outputs: Outputs, path: string, why: string): void {
   const { job, output } = found
   throw new GristmillError(
     'EBUSY',
-    `${path} ${why} while ${job} runs, which will publish ${output}; wait for its end ("gristmill job ${job}"), or kill it ("gristmill kill ${job}")`,
+    `${path} ${why} while ${job} runs, which will publish ${output}; wait for its end ("gristmill job ${job}"), ` +
+    `or kill it ("gristmill kill ${job}")`,
     { details: { path, job } },
   )
 }
@@ -240,7 +242,8 @@ function checkNotBrought(outputs: Outputs, view: View, { to, directory }: NonNul
     if (taken === undefined) continue
     throw new GristmillError(
       'EBUSY',
-      `the directory cannot become ${to} while ${job} runs, which will publish ${output}: it holds ${taken}; wait for its end ("gristmill job ${job}"), kill it ("gristmill kill ${job}"), or use another path`,
+      `the directory cannot become ${to} while ${job} runs, which will publish ${output}: it holds ${taken}; wait for its end ` +
+      `("gristmill job ${job}"), kill it ("gristmill kill ${job}"), or use another path`,
       { details: { path: to, job } },
     )
   }

@@ -42,7 +42,8 @@ export function checkRights(
     if (!can(before) || can(after)) continue
     throw new GristmillError(
       'EBUSY',
-      `${path} has to stay open to ${user} while ${job} runs, which will publish ${output}; wait for its end ("gristmill job ${job}"), or kill it ("gristmill kill ${job}")`,
+      `${path} has to stay open to ${user} while ${job} runs, which will publish ${output}; wait for its end ("gristmill job ${job}"), ` +
+      `or kill it ("gristmill kill ${job}")`,
       { details: { path, job } },
     )
   }

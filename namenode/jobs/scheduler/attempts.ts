@@ -86,6 +86,7 @@ export function loseAttempt(state: SchedulerState, place: TaskRef, attempt: Atte
   endAttempt(state, place, attempt, 'lost')
   lost(state, place, {
     code: 'UNAVAILABLE',
-    message: `the attempts of task ${place.task.index} of stage "${place.stage.spec.name}" were lost with their nodes ${place.task.losses + 1} times`,
+    message: `the attempts of task ${place.task.index} of stage "${place.stage.spec.name}" were lost with their nodes ` +
+      `${place.task.losses + 1} times`,
   })
 }

@@ -209,7 +209,8 @@ export class SimCluster implements Cluster {
       // A request whose handler fails an assertion is answered with INTERNAL and retried: without this line it would go unnoticed.
       if (fields?.['error'] instanceof AssertionFailed) this.kernel.errors.push(`${process.name}: ${message}: ${fields['error'].message}`)
       this.#onLog?.(
-        `${this.now.toFixed(1).padStart(10)} ${process.name} ${level} ${message} ${JSON.stringify({ ...own, ...fields }, (_, value: unknown) => (value instanceof Error ? `${value.message}` : value))}`,
+        `${this.now.toFixed(1).padStart(10)} ${process.name} ${level} ${message} ` +
+        `${JSON.stringify({ ...own, ...fields }, (_, value: unknown) => (value instanceof Error ? `${value.message}` : value))}`,
       )
     }
     return {

@@ -14,7 +14,8 @@ function lineOf(node: PlanNode): string {
       return `read ${format}${optionsOf(options)}`
     }
     case 'validate': case 'map': case 'combine': case 'reduce': return node.kind
-    case 'shuffle': return `shuffle by ${node.partition === undefined ? 'hash' : 'partition function'}${node.partitions === undefined ? '' : ` into ${node.partitions}`}`
+    case 'shuffle': return 'shuffle by ' +
+      `${node.partition === undefined ? 'hash' : 'partition function'}${node.partitions === undefined ? '' : ` into ${node.partitions}`}`
     case 'write': {
       const { format, ...options } = node.output
       return `write ${format}${optionsOf(options)}`

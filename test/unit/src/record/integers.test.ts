@@ -96,7 +96,8 @@ describe('integers of JSON lines', () => {
     const random = dice(seed)
     let large = 0
     for (let round = 0; round < 20_000; round++) {
-      const text = `${random.pick(['', '-'])}${1 + random.below(9)}${Array.from({ length: random.below(20) }, () => random.below(10)).join('')}.${Array.from({ length: 1 + random.below(20) }, () => random.below(10)).join('')}e${random.below(60) - 20}`
+      const some = (least: number): string => Array.from({ length: least + random.below(20) }, () => random.below(10)).join('')
+      const text = `${random.pick(['', '-'])}${1 + random.below(9)}${some(0)}.${some(1)}e${random.below(60) - 20}`
       const [digits, power] = [text.replace(/[-.]|e.*/g, ''), Number(text.split('e')[1]) - text.split('e')[0]!.split('.')[1]!.length]
       const found = parseExact(text)
       if (typeof found === 'number') { expect(found, `${text}, seed ${seed}`).toBe(Number(text)); continue }
@@ -148,7 +149,8 @@ describe('integers of JSON lines', () => {
 
 function randomPart(random: Dice): string {
   const digits = (most: number) => Array.from({ length: 1 + random.below(most) }, () => random.below(10)).join('').replace(/^0+(?=\d)/, '')
-  return `${random.pick(['', '-'])}${digits(22)}${random.pick(['', '', `.${digits(22)}`])}${random.pick(['', '', `e${digits(4)}`, `E+${digits(3)}`, `e-${digits(4)}`])}`
+  return random.pick(['', '-']) + digits(22) + random.pick(['', '', `.${digits(22)}`])
+    + random.pick(['', '', `e${digits(4)}`, `E+${digits(3)}`, `e-${digits(4)}`])
 }
 
 describe('bigints in outputs', () => {
