@@ -26,7 +26,7 @@ export interface ConnectTo {
   readonly onWait?: ((why: GristmillError) => void) | undefined
 }
 
-export interface Connection {
+interface Connection {
   readonly caller: Caller
   readonly namenode: Address
   readonly cluster: ClusterId

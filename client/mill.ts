@@ -27,9 +27,9 @@ import { Plans } from './load/plans.ts'
 import { Nodes } from './nodes/nodes.ts'
 import type { Compiler, RunOptions, RunTools } from './run.ts'
 
-export interface JobsOptions extends CallOptions { readonly limit?: number | undefined }
+interface JobsOptions extends CallOptions { readonly limit?: number | undefined }
 
-export interface FsckOptions extends CallOptions {
+interface FsckOptions extends CallOptions {
   /** Include healthy files and blocks. */
   readonly healthy?: boolean | undefined
   readonly locations?: boolean | undefined

@@ -27,7 +27,7 @@ export interface Remembered {
 export const earlierMax = 16
 
 /** `away`: reason why the data directory cannot be used; undefined if it is there. */
-export interface LastCluster {
+interface LastCluster {
   readonly remembered: Remembered
   readonly away: string | undefined
 }

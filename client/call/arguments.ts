@@ -206,7 +206,7 @@ export function textOf(value: unknown, name: string, { max = 255 }: { readonly m
 }
 
 /** Checks an optional boolean. */
-export function flagOf(value: unknown, name: string): void {
+function flagOf(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== 'boolean') throw invalid(`"${name}" is true or false, not ${shown(value)}`)
 }
 

@@ -32,7 +32,7 @@ export interface Cluster {
   readonly user?: string | undefined
 }
 
-export interface ClusterOptions {
+interface ClusterOptions {
   readonly caller: Caller
   /** Evaluated before each call: an embedded namenode may move. */
   readonly namenode: () => Address | Promise<Address>

@@ -20,7 +20,7 @@ async function runCompletion(context: CommandContext, operands: readonly string[
   await context.printer.text(completionScript(shell, { commands: (await loadAll()).map(({ spec }) => spec), globals }))
 }
 
-export interface Words {
+interface Words {
   readonly commands: readonly CommandSpec[]
   readonly globals: readonly OptionSpec[]
 }

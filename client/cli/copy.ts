@@ -13,7 +13,7 @@ import { inWords, type Placed } from './target.ts'
  */
 const filesAtATime = 4
 
-export interface Copying {
+interface Copying {
   readonly verb: 'put' | 'get' | 'copy'
   readonly copies: readonly Placed[]
   walk(copy: Placed, options: Pick<WalkOptions, 'onSkip' | 'signal'>): CopyWalk

@@ -12,7 +12,7 @@ import { Refusal } from './errors.ts'
 import type { CommandContext } from './context.ts'
 import { statusOrNone } from './tree.ts'
 
-export interface Target {
+interface Target {
   /** Destination path of a source with this name. */
   pathFor(name: string): string
   readonly directory: boolean

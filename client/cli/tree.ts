@@ -85,5 +85,3 @@ export async function* walk(
   }
   if (options.post) yield { status, depth }
 }
-
-export type { Tree }

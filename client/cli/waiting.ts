@@ -7,14 +7,14 @@ import { formatDuration } from '../../src/base/units.ts'
 import type { CommandContext } from './context.ts'
 
 /** Progress of the work. */
-export interface Step {
+interface Step {
   readonly done: number
   readonly total?: number | undefined
   /** Progress in words: "12 of 340 blocks left". */
   readonly text: string
 }
 
-export interface WaitOptions<T> {
+interface Polling<T> {
   readonly label: string
   look(): Promise<T>
   /** undefined: not known yet. */
@@ -37,7 +37,7 @@ const awayMsDefault = 300_000
 /** Returns the last state. Throws errors of `look`; UNAVAILABLE, TIMEOUT and OVERLOADED only after `awayMs`. */
 export async function waitFor<T>(
   context: CommandContext,
-  { label, look, stepOf, isDone, awayMs = awayMsDefault }: WaitOptions<T>,
+  { label, look, stepOf, isDone, awayMs = awayMsDefault }: Polling<T>,
 ): Promise<T> {
   const { clock } = await context.world()
   const { signal } = context

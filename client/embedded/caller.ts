@@ -9,7 +9,7 @@ import { limits } from '../../src/base/limits.ts'
 import { backoffMs } from '../../src/base/backoff.ts'
 import { retry } from '../../src/base/retry.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
-import { Caller, leastTryMs, type CallOptions, type CallerOptions } from '../../src/rpc/call.ts'
+import { Caller, leastTryMs, type RpcOptions, type CallerOptions } from '../../src/rpc/call.ts'
 import type { Embedded } from './embedded.ts'
 
 /** Fixed name of the embedded namenode in this process. */
@@ -32,7 +32,7 @@ export class EmbeddedCaller extends Caller {
     this.#embedded = embedded
   }
 
-  override async call<M extends Message>(to: Address, message: M, request: RequestOf<M>, options: CallOptions = {}): Promise<ReplyOf<M>> {
+  override async call<M extends Message>(to: Address, message: M, request: RequestOf<M>, options: RpcOptions = {}): Promise<ReplyOf<M>> {
     if (to !== embeddedNamenode) return super.call(to, message, request, options)
     const { clock, random } = this.#options
     const { signal, retry: repeat = true } = options

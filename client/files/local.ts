@@ -6,7 +6,7 @@ import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
-import type { PutOptions } from '../../src/file/put.ts'
+import type { PutFileOptions } from '../../src/file/put.ts'
 import type { Disk, DiskReader } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
@@ -29,7 +29,7 @@ interface Put {
 export async function putLocal(
   { files, disk }: { files: FileClient; disk: Disk },
   { real, target, moved, mtimeMs }: Put,
-  options: ReturnType<typeof createOptions> & Pick<PutOptions, 'onDoubt'>,
+  options: ReturnType<typeof createOptions> & Pick<PutFileOptions, 'onDoubt'>,
 ): Promise<void> {
   const reader = await disk.openRead(real)
   try {

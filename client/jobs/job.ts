@@ -16,7 +16,7 @@ import { checkInteger } from '../call/integers.ts'
 import { paged } from '../call/pages.ts'
 import { readLogs, type LogOptions, type LogPiece } from './logs.ts'
 
-export interface WaitOptions {
+interface WaitOptions {
   readonly signal?: AbortSignal | undefined
   /** Called with each new status. */
   readonly onStatus?: ((status: JobStatus) => void) | undefined
@@ -29,13 +29,13 @@ interface PublishOptions extends CallOptions {
   readonly force?: boolean | undefined
 }
 
-export interface TaskOptions extends CallOptions {
+interface TaskOptions extends CallOptions {
   /** Only tasks of this stage. */
   readonly stage?: number | undefined
 }
 
 /** True if the job has ended. */
-export const isOver = (status: JobStatus): boolean =>
+const isOver = (status: JobStatus): boolean =>
   status.state === 'succeeded' || status.state === 'failed' || status.state === 'cancelled'
 
 export class Job {

@@ -19,7 +19,7 @@ interface BalanceOptions extends CallOptions {
   readonly bytesPerSecond?: number | undefined
 }
 
-export interface MaintenanceOptions extends CallOptions {
+interface MaintenanceOptions extends CallOptions {
   /** Duration of the maintenance, in milliseconds. */
   readonly forMs: number
 }

@@ -6,7 +6,7 @@ import type { Machine } from '../../src/ports/machine.ts'
 import { isText, readHomeFile, writeHomeFile } from '../homefile.ts'
 import { isAlive, isProcesses, type RunningProcess } from '../running.ts'
 
-export interface Starting {
+interface Starting {
   readonly format: 1
   readonly dir: string
   readonly processes: readonly RunningProcess[]

@@ -35,7 +35,7 @@ interface StatusReport {
   readonly failure?: GristmillError | undefined
 }
 
-export interface StatusOptions {
+interface StatusDeps {
   readonly settings: Settings
   readonly world: World
   readonly machine: Machine
@@ -43,7 +43,7 @@ export interface StatusOptions {
 }
 
 /** Throws UNAVAILABLE if a cluster that was named explicitly, and is not of `up`, does not answer. */
-export async function clusterStatus(options: StatusOptions): Promise<StatusReport> {
+export async function clusterStatus(options: StatusDeps): Promise<StatusReport> {
   const { settings, world, machine } = options
   const place = await locate({ disk: world.disk, machine }, settings)
   if (place.kind === 'stopped') return { kind: 'cluster', dir: place.dir, logs: logDirectory(place.dir), processes: [], cluster: undefined }
@@ -72,7 +72,7 @@ export async function clusterStatus(options: StatusOptions): Promise<StatusRepor
 }
 
 async function runningAt(
-  { world, machine }: StatusOptions,
+  { world, machine }: StatusDeps,
   place: Exclude<ClusterLocation, { kind: 'stopped' }>,
 ): Promise<Running | undefined> {
   if (place.kind === 'cluster') return place.running

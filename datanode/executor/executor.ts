@@ -12,7 +12,7 @@ import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import { exitCause, isHeapFull, startCause, type ExitStatus } from './exit.ts'
 import { cannotStart, failed, type Failed, type FromExecutor, type AttemptOutcome, type Setup, type ToExecutor } from './messages.ts'
-import type { StartFailure } from './starts.ts'
+import type { StartFailure } from './startbackoff.ts'
 
 interface ExecutorOptions {
   readonly processes: Processes

@@ -7,7 +7,7 @@ import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import { Executor } from './executor.ts'
-import { Starts } from './starts.ts'
+import { StartBackoff } from './startbackoff.ts'
 
 interface PoolOptions {
   readonly world: Pick<World, 'clock' | 'disk' | 'log' | 'processes' | 'random'>
@@ -32,7 +32,7 @@ export class Pool {
   readonly #scratch: string
   readonly #removing = new Set<Promise<void>>()
   readonly #starting = new Set<Promise<unknown>>()
-  readonly #starts: Starts
+  readonly #starts: StartBackoff
   #cancelSpare: (() => void) | undefined
   #cancelIdle: (() => void) | undefined
   #empty: (() => void) | undefined
@@ -43,7 +43,7 @@ export class Pool {
   private constructor(options: PoolOptions) {
     this.#options = options
     this.#scratch = `${options.dir}/executor`
-    this.#starts = new Starts(options.world)
+    this.#starts = new StartBackoff(options.world)
   }
 
   /** Ends processes and removes files that an earlier datanode process left. */

@@ -10,7 +10,7 @@ import { functionsOf, type Stage } from '../../src/plan/stage.ts'
 import type { Sink } from '../../src/operator/operator.ts'
 import { Overflow } from '../../src/operator/overflow.ts'
 import { ShuffleSink } from '../../src/operator/shuffle.ts'
-import { FileSink, type OutputFile } from '../../src/operator/write.ts'
+import { FileSink, type SinkFile } from '../../src/operator/write.ts'
 import type { Combine } from '../../src/shuffle/combiner.ts'
 import { MapOutput, type MapOutputCounters } from '../../src/shuffle/mapoutput.ts'
 import type { Partitioner } from '../../src/shuffle/partition.ts'
@@ -94,7 +94,7 @@ async function openFile(
   }
 }
 
-const asOutput = (writer: ClusterFileWriter): OutputFile<FileStatus> => ({
+const asOutput = (writer: ClusterFileWriter): SinkFile<FileStatus> => ({
   write: bytes => writer.write(bytes),
   close: () => writer.close(),
   abort: () => writer.abort(),

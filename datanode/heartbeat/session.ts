@@ -15,7 +15,7 @@ import { beat, leave } from '../../src/protocol/heartbeat.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import { copyFailed, orders, type CopyFailed } from '../../src/protocol/order.ts'
 import { changes as changesMessage, full } from '../../src/protocol/report.ts'
-import type { CallOptions, Caller } from '../../src/rpc/call.ts'
+import type { RpcOptions, Caller } from '../../src/rpc/call.ts'
 import type { OrderRunner } from '../orders/orders.ts'
 import type { Changes } from './changes.ts'
 import { pagesOf } from './fullreport.ts'
@@ -264,7 +264,7 @@ export class Session {
     }
   }
 
-  async #call<M extends Message>(message: M, request: RequestOf<M>, options: CallOptions): Promise<ReplyOf<M>> {
+  async #call<M extends Message>(message: M, request: RequestOf<M>, options: RpcOptions): Promise<ReplyOf<M>> {
     const { caller, clock, namenode, heard } = this.#tools
     const askedMs = clock.mono()
     const reply = await caller().call(namenode, message, request, { signal: this.#ending.signal, peer: 'namenode', ...options })

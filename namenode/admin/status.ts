@@ -34,7 +34,7 @@ export interface StatusOptions {
   }
 }
 
-export function clusterStatus({ journal, registry, blocks, authority, clock, jobsRunning, about }: StatusOptions): ClusterStatus {
+function clusterStatus({ journal, registry, blocks, authority, clock, jobsRunning, about }: StatusOptions): ClusterStatus {
   const { map, repair, deletions, safe } = blocks
   const { counters } = journal.view
   return {

@@ -20,7 +20,7 @@ export interface Facts {
 const gatherBytes = 256 * 1024
 const headBytes = 8
 
-export class Digest {
+class Digest {
   readonly #hash = createHash('sha256')
   readonly #gathered = Buffer.allocUnsafe(gatherBytes)
   #at = 0

@@ -23,7 +23,7 @@ export interface LocateTools {
   readonly random: Random
 }
 
-export interface Range {
+interface Range {
   readonly path: string
   readonly offset?: number | undefined
   readonly length?: number | undefined

@@ -19,7 +19,7 @@ import type { DataNode } from '../nodes/node.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { inService, sameService, serviceOf, setService, type NodeService } from '../nodes/service.ts'
 
-export interface MaintenanceOptions {
+interface MaintenanceDeps {
   readonly journal: Journal
   readonly registry: NodeRegistry
   readonly blocks: Blocks
@@ -56,9 +56,9 @@ export function findNode(registry: NodeRegistry, text: string): DataNode {
 export class Maintenance {
   readonly routes: readonly Route[]
   readonly chore: Chore
-  readonly #options: MaintenanceOptions
+  readonly #options: MaintenanceDeps
 
-  constructor(options: MaintenanceOptions) {
+  constructor(options: MaintenanceDeps) {
     this.#options = options
     const { registry, actor } = options
     const nodeFor = (user: string, name: string, what: string): DataNode => {

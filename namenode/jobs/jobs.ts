@@ -23,7 +23,7 @@ import { tooLarge } from '../nodes/worksize.ts'
 import { checkSplits } from './splits/input.ts'
 import type { Outputs } from './publish/reservations.ts'
 
-export interface JobsOptions {
+interface JobsDeps {
   readonly clock: Clock
   readonly failpoints?: Failpoints | undefined
   readonly log: Log
@@ -52,7 +52,7 @@ export class Jobs {
   #early: StartupBuffer | undefined = new StartupBuffer()
   #toOpen = false
 
-  constructor({ clock, failpoints, log, checked, journal, registry, tokens, holders, actor, frozen, trash, kept }: JobsOptions) {
+  constructor({ clock, failpoints, log, checked, journal, registry, tokens, holders, actor, frozen, trash, kept }: JobsDeps) {
     this.#store = new JournalJobStore({ journal, clock, failpoints, trash, kept })
     const rooms = {
       clock, awake: registry.awake, log, checked, store: this.#store, actor, frozen,

@@ -44,7 +44,7 @@ function lostOf({ state, loss }: StageState): Pick<StageStatus, 'lost'> {
   return { lost: { task: loss.task.index, times: loss.task.losses, failure: loss.failure } }
 }
 
-export function attemptStatus(attempt: Attempt): AttemptStatus {
+function attemptStatus(attempt: Attempt): AttemptStatus {
   return {
     attempt: attempt.id, node: attempt.node, host: attempt.host, locality: attempt.locality, state: attempt.state,
     startedMs: attempt.startedMs, fraction: attempt.fraction, counters: attempt.counters,

@@ -12,7 +12,7 @@ import type { RunningJob } from './scheduler/state.ts'
 type BlockPlaces = Extract<TaskWork['input'], { kind: 'split' }>['places']
 
 /** Directory of a job's attempts: `<staging>/<attempt>/part-00000…`. */
-export const stagingOf = (job: JobId): string => join(join(systemDirectory, 'jobs'), job)
+const stagingOf = (job: JobId): string => join(join(systemDirectory, 'jobs'), job)
 
 interface WorkDeps extends Pick<JobsDeps, 'nodes' | 'blocks'> { readonly params: TaskWork['params'] }
 

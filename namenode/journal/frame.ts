@@ -11,7 +11,7 @@ const version = 1
 export const headerBytes = 32
 const frameHeadBytes = 36
 /** Upper bound of a frame. Groups are cut into much smaller frames; one operation may be a job of limits.jobBodyBytesMax. */
-export const frameBytesMax = 256 * MiB
+const frameBytesMax = 256 * MiB
 
 export interface Frame {
   /** Number of the frame's first operation. */

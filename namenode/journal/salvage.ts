@@ -18,7 +18,7 @@ interface Stretch {
   readonly epoch: number
 }
 
-export interface Damage { readonly path: string; readonly at: number; readonly why: string }
+interface Damage { readonly path: string; readonly at: number; readonly why: string }
 
 export interface Salvage {
   readonly stretches: readonly Stretch[]

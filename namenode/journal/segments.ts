@@ -20,7 +20,7 @@ export interface SegmentLimits {
   readonly heldBytes: number
 }
 
-export const segmentLimits: SegmentLimits = { segmentBytes: 64 * MiB, keptBytes: 4 * GiB, keptFiles: 256, heldBytes: 16 * GiB }
+const segmentLimits: SegmentLimits = { segmentBytes: 64 * MiB, keptBytes: 4 * GiB, keptFiles: 256, heldBytes: 16 * GiB }
 
 interface Segment { readonly path: string; readonly firstSeq: number; readonly bytes: number }
 

@@ -9,7 +9,7 @@ import { latestOf, noteAncestor } from './lineage.ts'
 import { mutation, type AnyMutation } from './operation.ts'
 import type { View } from './view.ts'
 
-export interface Start {
+interface Start {
   readonly epoch: number
   readonly incarnation: string
   /** Number of the start's operation. */

@@ -72,7 +72,7 @@ function childAt(view: View, parent: InodeId, name: string, at: number): NameEnt
   return undefined
 }
 
-export interface Named { readonly name: string; readonly entry: NameEntry }
+interface Named { readonly name: string; readonly entry: NameEntry }
 
 /** Entries of a directory after the name `after`, in byte order of names. The system directory is not listed. */
 export function* childrenOf(

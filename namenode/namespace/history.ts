@@ -36,7 +36,7 @@ export function historyKey(parent: number, name: string, end: number): Buffer {
 export const nameOfHistory = (key: Buffer): string => key.toString('utf8', 8, key.length - 9)
 export const endOfHistory = (key: Buffer): number => readId(key, key.length - 8)
 
-export interface Version { readonly seers: readonly Seer[]; readonly since: number; readonly entry: NameEntry }
+interface Version { readonly seers: readonly Seer[]; readonly since: number; readonly entry: NameEntry }
 
 export function decodeVersion(bytes: Buffer): Version {
   const unpacker = new Unpacker(bytes)

@@ -31,7 +31,7 @@ export function list(
   return { entries }
 }
 
-export interface Totals { files: number; directories: number; bytes: number; stored: number }
+interface Totals { files: number; directories: number; bytes: number; stored: number }
 
 /** Entries between two turns of the event loop. */
 const slice = 1000

@@ -21,7 +21,7 @@ import { setQuota } from './mutations.ts'
 
 const pageMax = 1000
 
-export interface QuotaOptions {
+interface QuotaOptions {
   readonly journal: Journal
   readonly clock: Clock
   readonly actor: (user: string) => Actor

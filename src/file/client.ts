@@ -15,7 +15,7 @@ import { SuspectNodes } from './suspectnodes.ts'
 import { BlockReader, type BlockPlaces, type BlockReadOptions, type ReadTools } from './block.ts'
 import { Leases } from './lease.ts'
 import { OpenFile, type CreateOptions } from './open.ts'
-import { putFile, type PutOptions } from './put.ts'
+import { putFile, type PutFileOptions } from './put.ts'
 import { Locator, readFile, type LocatedFile, type ReadOptions } from './read.ts'
 import type { Proof } from './replica.ts'
 import type { UploadTools } from './upload.ts'
@@ -90,7 +90,7 @@ export class FileClient {
   }
 
   /** Copies a local file to `path`. */
-  putFile(from: string, path: string, options: PutOptions = {}): Promise<FileStatus> {
+  putFile(from: string, path: string, options: PutFileOptions = {}): Promise<FileStatus> {
     return putFile(this.#upload, this.#leases, this.#options.disk, { from, to: path, options })
   }
 

@@ -17,7 +17,7 @@ import { FileSource } from './source.ts'
 import type { UploadTools } from './upload.ts'
 import type { CutOptions } from './writer.ts'
 
-export interface PutOptions extends CreateOptions {
+export interface PutFileOptions extends CreateOptions {
   readonly mtimeMs?: number | undefined
   /** Progress: bytes sent so far, and the total. `sent` decreases when a block has to be sent again. */
   readonly onProgress?: ((sent: number, total: number) => void) | undefined
@@ -29,7 +29,7 @@ interface Cut { readonly start: number; readonly bytes: number; readonly aligned
 
 export async function putFile(
   tools: UploadTools, leases: Leases, disk: Disk,
-  { from, to, options }: { from: string; to: string; options: PutOptions },
+  { from, to, options }: { from: string; to: string; options: PutFileOptions },
 ): Promise<FileStatus> {
   const reader = await disk.openRead(from)
   try {
@@ -80,7 +80,7 @@ export async function putFile(
 }
 
 /** Record format that the file's blocks will claim. */
-function claim(reader: DiskReader, path: string, { format = 'bytes', delimiter, onDoubt }: PutOptions): CutOptions {
+function claim(reader: DiskReader, path: string, { format = 'bytes', delimiter, onDoubt }: PutFileOptions): CutOptions {
   if (format === 'bytes') return { format }
   const head = Buffer.alloc(Math.min(headBytes, reader.bytes))
   const found = reader.readSync(head, 0)

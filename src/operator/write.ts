@@ -10,7 +10,7 @@ import { isDiskError, SinkFailed, type Sink } from './operator.ts'
 import type { Overflow } from './overflow.ts'
 
 /** A file being written. REQUIRES: one call at a time. */
-export interface OutputFile<Written> {
+export interface SinkFile<Written> {
   write(bytes: Uint8Array): Promise<void>
   /** Completes the file and makes it visible. */
   close(): Promise<Written>
@@ -20,7 +20,7 @@ export interface OutputFile<Written> {
 
 interface FileSinkOptions<Written> {
   readonly output: OutputOptions
-  readonly open: () => Promise<OutputFile<Written>>
+  readonly open: () => Promise<SinkFile<Written>>
   /** Buffer for bytes emitted between two calls of `settle`; the sink closes it. */
   readonly overflow: Overflow
 }
@@ -38,7 +38,7 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
   readonly emit: Emit<Key, unknown>
   readonly #options: FileSinkOptions<Written>
   readonly #writer: RecordWriter
-  #file: OutputFile<Written> | undefined
+  #file: SinkFile<Written> | undefined
   #failure: SinkFailed | undefined
   #finished = false
   #crc = 0

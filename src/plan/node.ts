@@ -34,9 +34,9 @@ export interface ShuffleNode {
 /** (key, values, emit, context): any number of key-value pairs. Its source is grouped. */
 interface ReduceNode { readonly kind: 'reduce'; readonly source: PlanNode; readonly fn: FunctionIndex }
 
-export interface WriteNode { readonly kind: 'write'; readonly source: PlanNode; readonly output: WriteOptions }
+export interface WriteNode { readonly kind: 'write'; readonly source: PlanNode; readonly output: WriteOutput }
 
-export interface WriteOptions extends OutputOptions {
+interface WriteOutput extends OutputOptions {
   readonly replication?: number
   readonly blockBytes?: number
 }

@@ -4,7 +4,7 @@
 import { assert } from '../base/assert.ts'
 import { sourceOf, withSource, type Plan, type PlanNode, type ReadNode, type WriteNode } from './node.ts'
 
-export interface Rule {
+interface Rule {
   readonly name: string
   /** A better node in place of this one, or the node itself. */
   apply(node: PlanNode): PlanNode

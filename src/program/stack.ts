@@ -5,7 +5,7 @@ import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
 import { showValue } from '../base/show.ts'
 import { upName } from './assets.ts'
 
-export interface Described {
+interface Described {
   /** `RangeError: out of grain`. */
   readonly message: string
   /** The message, then one line per frame, such as `    at grind (mill.ts:12:7)`; undefined if no frame is the program's. */

@@ -100,7 +100,7 @@ const jobState = Type.Union([
 ])
 export type JobState = Static<typeof jobState>
 
-export const stageStatus = Type.Object({
+const stageStatus = Type.Object({
   name: text(100),
   /** `waiting`: for an earlier stage. */
   state: Type.Union([Type.Literal('waiting'), Type.Literal('running'), Type.Literal('done'), Type.Literal('failed')]),
@@ -146,7 +146,7 @@ export const jobStatus = Type.Object({
 })
 export type JobStatus = Static<typeof jobStatus>
 
-export const attemptStatus = Type.Object({
+const attemptStatus = Type.Object({
   attempt: attemptId,
   node: nodeId,
   host: text(255),

@@ -6,7 +6,7 @@
 import Type, { type Static } from './schema.ts'
 import { count, text } from './fields.ts'
 
-export const incarnation = text(64)
+const incarnation = text(64)
 
 /** Position of the namenode that replies, besides its epoch. */
 export const position = Type.Object({

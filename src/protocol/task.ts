@@ -92,7 +92,7 @@ export const taskWork = Type.Object({
 export type TaskWork = Static<typeof taskWork>
 
 /** A file that an attempt has completed under its staging directory. */
-export const outputFile = Type.Object({ name, inode: inodeId, length: count, crc: count })
+const outputFile = Type.Object({ name, inode: inodeId, length: count, crc: count })
 export type OutputFile = Static<typeof outputFile>
 
 export const finished = message('task.finished', {

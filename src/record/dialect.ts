@@ -15,7 +15,7 @@ import { namedSeparator } from './separator.ts'
 
 const candidates = [',', ';', '\t', '|']
 
-export interface Head extends Sample {
+interface Head extends Sample {
   readonly path: string
   /** false: the first row is an ordinary row. */
   readonly header?: boolean | undefined

@@ -13,7 +13,7 @@ import { openSource, type TextSource } from './source.ts'
 import { withoutMark } from './utf8.ts'
 import { wholeBatch } from './whole.ts'
 
-export interface ReadOptions {
+interface RecordReadOptions {
   readonly input: InputOptions
   readonly counters: ReadCounters
   readonly signal?: AbortSignal | undefined
@@ -22,7 +22,7 @@ export interface ReadOptions {
 /** Yields non-empty batches. Throws EINVAL with path and offset for a bad record, CORRUPT if a source ends early. */
 export async function* readRecords(
   ranges: Iterable<RecordRange> | AsyncIterable<RecordRange>,
-  options: ReadOptions,
+  options: RecordReadOptions,
 ): AsyncGenerator<Batch> {
   for await (const range of ranges) {
     options.signal?.throwIfAborted()
@@ -30,13 +30,13 @@ export async function* readRecords(
   }
 }
 
-async function* readWhole(range: RecordRange, { input, counters }: ReadOptions): AsyncGenerator<Batch> {
+async function* readWhole(range: RecordRange, { input, counters }: RecordReadOptions): AsyncGenerator<Batch> {
   const batch = await wholeBatch(range, input, counters)
   counters.records++
   yield batch
 }
 
-async function* readRange(range: RecordRange, options: ReadOptions): AsyncGenerator<Batch> {
+async function* readRange(range: RecordRange, options: RecordReadOptions): AsyncGenerator<Batch> {
   const { input, counters } = options
   const source = await openSource(range, input, counters)
   try {
@@ -47,7 +47,7 @@ async function* readRange(range: RecordRange, options: ReadOptions): AsyncGenera
 }
 
 async function* readSource(
-  { range, counters: bytes, dialect }: TextSource, { input, counters, signal }: ReadOptions,
+  { range, counters: bytes, dialect }: TextSource, { input, counters, signal }: RecordReadOptions,
 ): AsyncGenerator<Batch> {
   const scanner = createScanner(input.format, { ...dialect, atFileStart: range.start === 0 && input.encoding !== 'latin1' })
   const toBatch = batcher(range, { input, dialect, counters })

@@ -7,7 +7,7 @@ import { asBuffer } from './boundary.ts'
 const invalid = Buffer.from([0xff])
 
 /** Encodings that are converted to UTF-8 before any other processing. */
-export type Foreign = 'utf16le' | 'utf16be' | 'windows1252'
+type Foreign = 'utf16le' | 'utf16be' | 'windows1252'
 export const isForeign = (encoding: TextEncoding | undefined): encoding is Foreign =>
   encoding === 'utf16le' || encoding === 'utf16be' || encoding === 'windows1252'
 

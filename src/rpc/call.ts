@@ -19,7 +19,7 @@ import type { Credentials } from './auth.ts'
 import { exchange } from './exchange.ts'
 import { fromFault } from './fault.ts'
 
-export interface CallOptions {
+export interface RpcOptions {
   readonly signal?: AbortSignal | undefined
   /** Deadline of the whole call with its retries. Default: limits.callTimeoutMs, plus limits.longPollMs for a long poll. */
   readonly timeoutMs?: number | undefined
@@ -33,7 +33,7 @@ export interface CallOptions {
   readonly onSent?: (() => void) | undefined
 }
 
-interface UndoOptions<M extends Message> extends CallOptions {
+interface UndoOptions<M extends Message> extends RpcOptions {
   /** Reverts the effect. Gets the reply of a call whose caller has aborted. */
   readonly undo: (reply: ReplyOf<M>) => Promise<unknown>
   /** Owner of the work that remains then. */
@@ -114,7 +114,7 @@ export class Caller {
     return { ...this.#agent, ...this.#credentials.sign({ method: 'GET', path, body: '' }) }
   }
 
-  async call<M extends Message>(address: Address, message: M, request: RequestOf<M>, options: CallOptions = {}): Promise<ReplyOf<M>> {
+  async call<M extends Message>(address: Address, message: M, request: RequestOf<M>, options: RpcOptions = {}): Promise<ReplyOf<M>> {
     const { signal, retry: repeat = true, peer = 'server' } = options
     if (signal?.aborted) throw abortError(signal)
     const timeoutMs = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)

@@ -9,14 +9,14 @@ export { Registry }
 /** Seconds. From a lookup in memory (0.1 ms) to a long poll. */
 const bucketBounds = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const
 
-export interface Sample {
+interface MetricSample {
   /** For a histogram: the name with `_bucket`, `_sum` or `_count`. */
   readonly metricName?: string
   readonly labels: Readonly<Record<string, string | number>>
   readonly value: number
 }
 
-export type Samples = Sample[]
+export type Samples = MetricSample[]
 
 interface Metric {
   /** With the unit at its end: `_bytes`, `_seconds`; `_total` for counters. */

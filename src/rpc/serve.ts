@@ -30,7 +30,7 @@ export const route = <M extends Message>(message: M, handler: Handler<M>): Route
 /**
  * `starting`: the server has no contact with its cluster yet, or lost it. `behind`: it refuses all calls, and will until its operator acts.
  */
-export type Health = 'ok' | 'starting' | 'behind'
+type Readiness = 'ok' | 'starting' | 'behind'
 
 export interface ServeOptions {
   readonly routes: readonly Route[]
@@ -42,7 +42,7 @@ export interface ServeOptions {
   /** Gets an entry for each answered call whose message declares one. */
   readonly audit?: Audit | undefined
   /** Default: 'ok'. /healthz answers 503 with any other. Calls are answered all the same: handlers know better. */
-  readonly health?: () => Health
+  readonly health?: () => Readiness
   readonly callsInFlightMax?: number
   /** Bytes of all bodies whose requests have not been answered; default: limits.bodiesBytesMax. */
   readonly bodiesBytesMax?: number
@@ -62,7 +62,7 @@ export interface RpcServer {
   readonly known: WeakSet<object>
   /** Refuses new calls with UNAVAILABLE from now on, ends waiting ones. Closing does this first. */
   drain(): void
-  /** Fastify hook: refuses a request that is not from this cluster. Fastify's `request` then is known to `identityOf`. */
+  /** Fastify hook: refuses a request that is not from this cluster. */
   readonly guard: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
   /** For Service.upgrade: who asks, or the refusal to return. */
   admit(request: {
@@ -71,9 +71,7 @@ export interface RpcServer {
   }): { identity: CallerIdentity } | { refuse: { status: number; code: string; message: string } }
 }
 
-/** Caller of a request that passed `guard`. */
-export const identityOf = (request: FastifyRequest): CallerIdentity | undefined => (request as Known).caller
-
+/** A request that passed `guard`, with its caller. */
 type Known = FastifyRequest & { caller: CallerIdentity | undefined }
 
 /** Metrics are as old as this at the most. Scrapers come every few seconds; to put them together takes milliseconds. */

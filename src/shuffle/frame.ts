@@ -16,7 +16,7 @@ export const frameHeaderBytes = 20
 export const frameTargetBytes = 128 * KiB
 /** Largest entry, key and value together; it may exceed the target size of a frame. */
 export const entryBytesMax = 96 * MiB
-export const frameBytesMax = entryBytesMax + 2 * frameTargetBytes
+const frameBytesMax = entryBytesMax + 2 * frameTargetBytes
 /** Compression must save at least this much to be worth the reader's time. */
 const ratioMin = 1.3
 

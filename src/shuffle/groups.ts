@@ -17,7 +17,7 @@ export interface KeyGroup {
   readonly values: Iterable<unknown>
 }
 
-export interface Groups extends Iterable<KeyGroup> {
+interface Groups extends Iterable<KeyGroup> {
   /** Groups and records read so far. */
   readonly groups: number
   readonly records: number

@@ -4,7 +4,7 @@
 import type { Audit } from '../ports/audit.ts'
 import { LogFile, type LogFileOptions } from './logfile.ts'
 
-export interface AuditFileOptions extends LogFileOptions {
+interface AuditFileOptions extends LogFileOptions {
   /** Calls that change nothing have a line too. */
   readonly reads: boolean
 }

@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 
-export interface Parent {
+interface Parent {
   /**
    * Structured clone, a few KiB at most. Resolves when the message is with the operating system: it arrives even if the child
    * exits then.

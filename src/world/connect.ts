@@ -14,12 +14,12 @@ const headBytesMax = 8 * KiB
 const refusalBytesMax = 64 * KiB
 const connectMsDefault = 10_000
 
-export interface ConnectOptions { readonly signal?: AbortSignal; readonly timeoutMs?: number }
+interface WireOptions { readonly signal?: AbortSignal; readonly timeoutMs?: number }
 
 export async function connectWire(
   to: Address,
   request: { path: string; headers: Readonly<Record<string, string>> },
-  { signal, timeoutMs = connectMsDefault }: ConnectOptions = {},
+  { signal, timeoutMs = connectMsDefault }: WireOptions = {},
 ): Promise<Wire> {
   throwIfAborted(signal)
   const { host, port } = hostPort(to)

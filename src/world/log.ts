@@ -5,7 +5,7 @@ import pino, { type Logger } from 'pino'
 import type { Log, LogFields } from '../ports/log.ts'
 import { LogFile } from './logfile.ts'
 
-export interface LogOptions {
+export interface LoggerOptions {
   /** Kind of process: namenode, datanode, client… */
   readonly name: string
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -16,7 +16,7 @@ export interface LogOptions {
   readonly fileCopies?: number | undefined
 }
 
-export function openLog({ name, level, file, fileBytes, fileCopies }: LogOptions): Log {
+export function openLog({ name, level, file, fileBytes, fileCopies }: LoggerOptions): Log {
   const destination = file === undefined ? stderr() : new LogFile({ file, maxBytes: fileBytes, copies: fileCopies })
   return new LineLog(pino({
     level,

@@ -19,7 +19,7 @@ export interface LogFileOptions {
 
 const newline = Buffer.from('\n')
 
-export const logDefaults = { maxBytes: 16 * 2 ** 20, copies: 5 } as const
+const logDefaults = { maxBytes: 16 * 2 ** 20, copies: 5 } as const
 
 export class LogFile {
   readonly #file: string

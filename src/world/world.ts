@@ -5,7 +5,7 @@ import type { Disk } from '../ports/disk.ts'
 import type { World } from '../ports/world.ts'
 import { systemClock } from './clock.ts'
 import { localDisk } from './disk.ts'
-import { openLog, type LogOptions } from './log.ts'
+import { openLog, type LoggerOptions } from './log.ts'
 import { systemNet } from './net.ts'
 import { inspectStore } from './pages.ts'
 import { childProcesses } from './process.ts'
@@ -14,7 +14,7 @@ import { systemRandom } from './random.ts'
 interface WorldOptions {
   /** Kind of process, on every log line. */
   readonly name: string
-  readonly logLevel: LogOptions['level']
+  readonly logLevel: LoggerOptions['level']
   /** Default: stderr. */
   readonly logFile?: string | undefined
   /** Size in bytes at which `logFile` is rotated, and the number of earlier files that are kept. */

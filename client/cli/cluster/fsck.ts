@@ -34,7 +34,7 @@ export const fsck: CommandSpec = {
   run: runFsck,
 }
 
-export interface FsckOptions { files?: boolean; blocks?: boolean; locations?: boolean }
+interface FsckFlags { files?: boolean; blocks?: boolean; locations?: boolean }
 
 const degradedExit = 3
 const damagedExit = 4
@@ -46,7 +46,7 @@ const healthText: Readonly<Record<BlockHealth, string>> = {
   misplaced: 'all replicas in one rack',
 }
 
-async function runFsck(context: CommandContext, operands: readonly string[], options: FsckOptions): Promise<void> {
+async function runFsck(context: CommandContext, operands: readonly string[], options: FsckFlags): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   await waitForReports(context, mill)
@@ -130,7 +130,7 @@ async function waitForReports(context: CommandContext, mill: Mill): Promise<void
   if (!known(last)) context.printer.note(`${late(last)}: blocks that only they have are called missing`)
 }
 
-async function printFile({ printer }: CommandContext, file: CheckedFile, options: FsckOptions): Promise<void> {
+async function printFile({ printer }: CommandContext, file: CheckedFile, options: FsckFlags): Promise<void> {
   const bad = file.found.filter(block => block.health !== 'healthy')
   if (!file.continued && (options.files || options.blocks || options.locations || bad.length > 0)) {
     await printer.line(
@@ -151,7 +151,7 @@ const countOf = ({ live, leaving = 0, target }: CheckedBlock): string =>
 const placesOf = ({ nodes = [] }: CheckedBlock): string =>
   nodes.length === 0 ? 'nowhere' : nodes.map(({ address, rack }) => `${rack}/${address}`).join(' ')
 
-function forPrograms({ found, ...file }: CheckedFile, options: FsckOptions): object {
+function forPrograms({ found, ...file }: CheckedFile, options: FsckFlags): object {
   const shown = options.blocks || options.locations ? found : found.filter(block => block.health !== 'healthy')
   return { ...file, found: shown.map(block => ({ ...block, block: blockName(block.block) })) }
 }

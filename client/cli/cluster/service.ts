@@ -123,7 +123,7 @@ async function watchNode(
 }
 
 /** Service state with its progress. */
-export function serviceOf({ service = 'in-service', serviceUntilMs, held }: NodeStatus, nowMs: number): string {
+function serviceOf({ service = 'in-service', serviceUntilMs, held }: NodeStatus, nowMs: number): string {
   const left = held
     ? `${formatCount(held.remaining)} of its ${plural(held.blocks, 'block')} ${held.remaining === 1 ? 'is' : 'are'} still to be copied`
     : 'its blocks are being counted'

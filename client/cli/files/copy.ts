@@ -39,7 +39,7 @@ export const mv: CommandSpec = {
   run: runMv,
 }
 
-export interface GetOptions { recursive?: boolean; overwrite?: boolean; preserve?: boolean }
+interface GetOptions { recursive?: boolean; overwrite?: boolean; preserve?: boolean }
 
 async function runGet(
   context: CommandContext, operands: readonly string[], { recursive, overwrite, preserve }: GetOptions,

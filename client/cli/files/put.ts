@@ -32,7 +32,7 @@ export const put: CommandSpec = {
   run: runPut,
 }
 
-export interface PutOptions {
+interface PutFlags {
   recursive?: boolean
   overwrite?: boolean
   preserve?: boolean
@@ -43,7 +43,7 @@ export interface PutOptions {
   parallel?: number
 }
 
-async function runPut(context: CommandContext, operands: readonly string[], options: PutOptions): Promise<void> {
+async function runPut(context: CommandContext, operands: readonly string[], options: PutFlags): Promise<void> {
   const to = operands.at(-1)!
   const from = operands.slice(0, -1)
   const mill = await context.mill()
@@ -79,7 +79,7 @@ async function runPut(context: CommandContext, operands: readonly string[], opti
   for (const doubt of doubts) context.note(doubt)
 }
 
-async function putInput(context: CommandContext, mill: Mill, to: string, options: PutOptions): Promise<void> {
+async function putInput(context: CommandContext, mill: Mill, to: string, options: PutFlags): Promise<void> {
   const target = await remoteTarget(mill, to, false, context.signal)
   if (target.directory) throw new Refusal('EISDIR', `${to}: is a directory, and stdin has no name; write ${to.replace(/\/$/, '')}/NAME`)
   const path = target.pathFor('')
@@ -105,6 +105,6 @@ async function putInput(context: CommandContext, mill: Mill, to: string, options
   }
 }
 
-const writingOf = ({ overwrite = false, format, delimiter, replication, blockSize }: PutOptions) => ({
+const writingOf = ({ overwrite = false, format, delimiter, replication, blockSize }: PutFlags) => ({
   overwrite, format, delimiter, replication, blockSize,
 })

@@ -63,7 +63,7 @@ export const run: CommandSpec = {
   run: runProgram,
 }
 
-export interface RunOptions {
+interface RunFlags {
   input?: string[]
   output?: string
   overwrite?: boolean
@@ -80,7 +80,7 @@ export interface RunOptions {
   detach?: boolean
 }
 
-async function runProgram(context: CommandContext, operands: readonly string[], options: RunOptions): Promise<void> {
+async function runProgram(context: CommandContext, operands: readonly string[], options: RunFlags): Promise<void> {
   const { printer, signal } = context
   const program = operands[0]!
   checkForce(options)

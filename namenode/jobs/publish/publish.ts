@@ -120,7 +120,7 @@ function checkUnreserved(view: View, path: string): void {
   }
 }
 
-export interface Publishing {
+interface Publishing {
   readonly job: JobId
   readonly actor: Actor
   /** Owner of the written files. */

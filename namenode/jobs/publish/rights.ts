@@ -16,7 +16,7 @@ import type { ReservedOutput } from './reservations.ts'
 /** Outputs that are looked at, about 20 µs each. Those beyond are checked by publishing alone. */
 const lookedAtMax = 500
 
-export interface RightsChange {
+interface RightsChange {
   readonly view: View
   /** The caller. */
   readonly caller: Actor

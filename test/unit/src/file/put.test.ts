@@ -9,7 +9,7 @@ import { address, blockId, clusterId, leaseId, nodeId, requestId } from '../../.
 import { limits } from '../../../../src/base/limits.ts'
 import { FramePool } from '../../../../src/block/ring.ts'
 import type { FrameBuffer } from '../../../../src/block/frame.ts'
-import { putFile, type PutOptions } from '../../../../src/file/put.ts'
+import { putFile, type PutFileOptions } from '../../../../src/file/put.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
 import { countingDisk } from '../../datanode/store/storekit.ts'
@@ -18,7 +18,7 @@ const dir = mkdtempSync(join(tmpdir(), 'gristmill-put-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 /** Puts a file of this text into a cluster of one datanode, whose namenode refuses the message `refuses`. */
-async function put(text: string, blockBytes: number, options: PutOptions = {}, refuses = '') {
+async function put(text: string, blockBytes: number, options: PutFileOptions = {}, refuses = '') {
   const from = join(dir, 'file')
   writeFileSync(from, text)
   const { disk, open } = countingDisk()

@@ -3,7 +3,7 @@
 import type { Emit, Key } from '../../../../src/base/pair.ts'
 import type { Batch } from '../../../../src/record/format.ts'
 import type { Sink } from '../../../../src/operator/operator.ts'
-import type { OutputFile } from '../../../../src/operator/write.ts'
+import type { SinkFile } from '../../../../src/operator/write.ts'
 
 /** Record i is said to start at byte 10 × i. */
 export const batchOf = (values: readonly unknown[], path = '/in'): Batch => ({ values, path, offset: index => index * 10 })
@@ -18,7 +18,7 @@ export class MemorySink implements Sink<[Key, unknown][]> {
   async discard(): Promise<void> {}
 }
 
-export class MemoryFile implements OutputFile<string> {
+export class MemoryFile implements SinkFile<string> {
   text = ''
   writes = 0
   state: 'open' | 'closed' | 'aborted' = 'open'

@@ -16,7 +16,7 @@ const firstPauseMs = 500
 /** A task waits at most this long: 50 losses (limits.lossesMax) take about four minutes, and then its job fails with the reason. */
 const pauseMaxMs = 5000
 
-export class Starts {
+export class StartBackoff {
   readonly #clock: Clock
   readonly #log: Log
   #failures = 0
