@@ -59,7 +59,9 @@ test('logs --follow goes on when the namenode is killed and started again, and e
   await open()
   expect(await ended(job)).toMatchObject({ state: 'succeeded' })
   const { code, stdout, stderr } = await following
-  expect([code, stderr]).toEqual([0, ''])
+  // On a busy machine the new namenode takes its time, and the command says what it waits for.
+  const others = stderr.split('\n').filter(line => line !== '' && !line.startsWith('gristmill: logs: waiting: '))
+  expect([code, others]).toEqual([0, []])
   expect(stdout.match(/^(?:begun|over)$/gm)).toEqual(expect.arrayContaining(['begun', 'over']))
 })
 
