@@ -7,12 +7,12 @@ import type { Home } from '../src/home/home.ts'
 import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'
 import { unfinishedName } from './backup/quarantine.ts'
+import type { NamenodeConfig } from './config.ts'
 import { checkRow, whatToDo } from './journal/codec.ts'
 import type { Journal } from './journal/journal.ts'
 import { LocalJournal } from './journal/local.ts'
 import { MutationRegistry as Kinds } from './journal/operation.ts'
 import { allMutations } from './mutations.ts'
-import type { NamenodeConfig } from './namenode.ts'
 import { format, identityOf } from './namespace/format.ts'
 
 /** Verifies a store without opening it: LMDB may crash on a damaged file. Throws CORRUPT. */

@@ -7,8 +7,7 @@ import type { TestHold } from '../../src/world/control.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Mill } from '../mill.ts'
-import type { CommandContext } from './context.ts'
-import type { Options } from './program.ts'
+import type { CommandContext, Options } from './context.ts'
 
 /** Commands that log at level info by default; the others print to the terminal. */
 const servers = new Set(['namenode', 'datanode'])

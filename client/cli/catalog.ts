@@ -80,7 +80,7 @@ export const catalog: readonly CommandGroup[] = [
       safemode: async () => (await import('./cluster/safemode.ts')).safemode,
     },
   },
-  { title: 'Help', commands: { completion: async () => (await import('./completion.ts')).completion } },
+  { title: 'Help', commands: { completion: async () => (await import('./completion.ts')).completionOf(loadWords) } },
 ]
 
 export const globals: readonly OptionSpec[] = [
@@ -108,6 +108,8 @@ export async function loadCommand(name: string): Promise<Listed | undefined> {
   const group = catalog.find(({ commands }) => Object.hasOwn(commands, name))
   return group && { group: group.title, spec: await group.commands[name]!() }
 }
+
+const loadWords = async () => ({ commands: (await loadAll()).map(({ spec }) => spec), globals })
 
 /** Loads all commands, for the general help, the completion scripts and the docs. */
 export async function loadAll(): Promise<Listed[]> {

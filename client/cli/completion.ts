@@ -2,28 +2,26 @@
 // their verbs, options, and local files.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { globals, loadAll } from './catalog.ts'
 import type { CommandContext } from './context.ts'
 import { flagsOf, isValued, type CommandSpec, type OptionSpec } from './spec.ts'
-
-export const completion: CommandSpec = {
-  name: 'completion', args: '<shell>', about: 'print a completion script for bash, zsh or fish',
-  options: [], examples: [['gristmill completion bash >> ~/.bashrc', 'for every new shell']],
-  run: runCompletion,
-}
-
-const shells = ['bash', 'zsh', 'fish'] as const
-
-async function runCompletion(context: CommandContext, operands: readonly string[]): Promise<void> {
-  const shell = shells.find(name => name === operands[0])
-  if (!shell) throw new GristmillError('USAGE', `"${operands[0]}" is not a supported shell; supported are bash, zsh and fish`)
-  await context.printer.text(completionScript(shell, { commands: (await loadAll()).map(({ spec }) => spec), globals }))
-}
 
 interface Words {
   readonly commands: readonly CommandSpec[]
   readonly globals: readonly OptionSpec[]
 }
+
+/** `load`: loads the specifications of all commands, this one among them. */
+export const completionOf = (load: () => Promise<Words>): CommandSpec => ({
+  name: 'completion', args: '<shell>', about: 'print a completion script for bash, zsh or fish',
+  options: [], examples: [['gristmill completion bash >> ~/.bashrc', 'for every new shell']],
+  run: async (context: CommandContext, operands: readonly string[]): Promise<void> => {
+    const shell = shells.find(name => name === operands[0])
+    if (!shell) throw new GristmillError('USAGE', `"${operands[0]}" is not a supported shell; supported are bash, zsh and fish`)
+    await context.printer.text(completionScript(shell, await load()))
+  },
+})
+
+const shells = ['bash', 'zsh', 'fish'] as const
 
 export function completionScript(shell: (typeof shells)[number], words: Words): string {
   if (shell === 'fish') return fish(words)

@@ -9,8 +9,10 @@ import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { errorJson, detailOf, exitCodeOf, quotedErrorLine } from './errors.ts'
 import { openProgress, type ProgressBars } from './progress.ts'
-import type { Options } from './program.ts'
 import type { Printer } from './printer.ts'
+
+/** Parsed options under their camel-cased names. */
+export type Options = Readonly<Record<string, unknown>>
 
 export interface CommandContextParts {
   readonly command: string

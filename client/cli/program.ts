@@ -4,10 +4,9 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Listed } from './catalog.ts'
+import type { Options } from './context.ts'
 import { flagsOf, isValued, type CommandSpec, type OptionSpec } from './spec.ts'
 import { verbSuggestion } from './suggestion.ts'
-
-export type Options = Readonly<Record<string, unknown>>
 
 interface ProgramParts {
   readonly version: string

@@ -4,9 +4,9 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { commandNames, globals, loadAll, type Listed } from './catalog.ts'
 import { readCommandLine } from './commandline.ts'
-import { CommandContext, type CommandContextParts } from './context.ts'
+import { CommandContext, type CommandContextParts, type Options } from './context.ts'
 import { errorJson, errorLineOf, exitCodeOf } from './errors.ts'
-import { buildProgram, usageError, type Options } from './program.ts'
+import { buildProgram, usageError } from './program.ts'
 import type { CommandSpec } from './spec.ts'
 import { commandSuggestion } from './suggestion.ts'
 

@@ -2,6 +2,7 @@
 // directory; every read operation works below PATH/.snapshot/NAME. Differences are found by walking both versions.
 
 import { join } from '../../src/base/paths.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
 import * as protocol from '../../src/protocol/snapshot.ts'
 import type { Snapshot } from '../../src/protocol/snapshot.ts'
 import type { CallMessage } from '../call/cluster.ts'
@@ -9,15 +10,20 @@ import { callOptions, pathOf, textOf, type CallOptions, type Path } from '../cal
 import { paged } from '../call/pages.ts'
 import { during, perform } from '../call/perform.ts'
 import { differences, type Difference } from './diff.ts'
-import type { Names } from './names.ts'
 
 export const snapshotPath = (directory: string, name: string): string => join(join(directory, '.snapshot'), name)
 
+/** Reads a directory, also below `.snapshot`. */
+interface Reading {
+  status(path: string, options: CallOptions): Promise<FileStatus>
+  list(path: string, options: CallOptions): AsyncIterable<FileStatus>
+}
+
 export class Snapshots {
-  readonly #names: Names
+  readonly #names: Reading
   readonly #ask: CallMessage
 
-  constructor(names: Names, ask: CallMessage) {
+  constructor(names: Reading, ask: CallMessage) {
     this.#names = names
     this.#ask = ask
   }

@@ -11,13 +11,12 @@ import { portDefault } from '../locate.ts'
 import { logDirectory, remember } from '../remembered.ts'
 import { forgetCluster, living, readCluster, writeCluster, type Running, type RunningProcess } from '../running.ts'
 import { livingMember, nameOf, type ClusterMember } from './member.ts'
-import type { UpPlan } from './plan.ts'
+import type { UpOptions, UpPlan } from './plan.ts'
 import { Ports } from './tcpports.ts'
 import { hostDefault } from './run.ts'
 import { ServerProcess, type ServerPlan } from './server.ts'
 import { forgetStarting, noteStarting, readStarting } from './starting.ts'
 import { stopAll } from './stop.ts'
-import type { UpOptions } from './up.ts'
 
 const registeredMs = 60_000
 const lookMs = 25

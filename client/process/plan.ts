@@ -1,15 +1,37 @@
-// Plan of `gristmill up`: current options over those remembered from the last time. Reads directories, and changes nothing.
+// Options and plan of `gristmill up`: current options over those remembered from the last time. Reads directories, and changes nothing.
 
 import { settingNames } from '../../src/base/config.ts'
 import { settings as table, type Setting, type SettingName, type Settings } from '../../src/base/settings.ts'
 import { stampName } from '../../src/home/home.ts'
 import type { Disk } from '../../src/ports/disk.ts'
+import type { Machine } from '../../src/ports/machine.ts'
+import type { World } from '../../src/ports/world.ts'
 import {
   awayCluster, awayEarlier, clusterDirectory, earlierMax, isSameDirectory, readRemembered, whyAway, type Remembered,
 } from '../remembered.ts'
+import type { Running } from '../running.ts'
 import { replicationDefault } from './namenode.ts'
 import { refuseLostNamenode } from '../lostnamenode.ts'
 import { oneDirectory } from './run.ts'
+
+export interface UpOptions {
+  readonly settings: Settings
+  /** Those of the settings that the command line gave: they hold the next time, too. */
+  readonly flags: Readonly<Record<string, unknown>>
+  readonly world: World
+  readonly machine: Machine
+  /** Inherited by the processes. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  /** Leave them running and return. */
+  readonly detach: boolean
+  /** Ends them all in good order, unless they were detached. */
+  readonly signal: AbortSignal
+  /** Called once all have registered. */
+  readonly ready: (running: Running) => Promise<void> | void
+  /** Something a person should know: a process that ended by itself. */
+  readonly note: (text: string) => void
+}
 
 export interface UpPlan {
   readonly settings: Settings

@@ -5,38 +5,16 @@
 // with `up`.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
-import type { Settings } from '../../src/base/settings.ts'
 import { openHome, type Home } from '../../src/home/home.ts'
-import type { Machine } from '../../src/ports/machine.ts'
-import type { World } from '../../src/ports/world.ts'
 import { embeddedDirectory } from '../locate.ts'
 import { makeHome, removeUnfinished } from '../homefile.ts'
 import { logDirectory, remember } from '../remembered.ts'
 import { isAlive, living, readCluster, type Running } from '../running.ts'
 import { Launcher, portOf } from './launcher.ts'
 import { nameOf, type ClusterMember } from './member.ts'
-import { planUp, type UpPlan } from './plan.ts'
+import { planUp, type UpOptions, type UpPlan } from './plan.ts'
 import { readStarting } from './starting.ts'
 import { stopAll } from './stop.ts'
-
-export interface UpOptions {
-  readonly settings: Settings
-  /** Those of the settings that the command line gave: they hold the next time, too. */
-  readonly flags: Readonly<Record<string, unknown>>
-  readonly world: World
-  readonly machine: Machine
-  /** Inherited by the processes. */
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly cwd: string
-  /** Leave them running and return. */
-  readonly detach: boolean
-  /** Ends them all in good order, unless they were detached. */
-  readonly signal: AbortSignal
-  /** Called once all have registered. */
-  readonly ready: (running: Running) => Promise<void> | void
-  /** Something a person should know: a process that ended by itself. */
-  readonly note: (text: string) => void
-}
 
 const lookMs = 25
 

@@ -5,6 +5,8 @@
 //   3  enough, but all in one rack although there are others
 //   4  no good replica, and bad ones are known: no copy is possible, an operator must look
 
+import type { BlockId } from '../../src/base/ids.ts'
+
 /** Health of a block; stored as its mark in the block table. */
 export const health = { open: 0, missing: 1, under: 2, full: 3, over: 4, misplaced: 5 } as const
 export type Health = (typeof health)[keyof typeof health]
@@ -24,6 +26,9 @@ export interface ReplicaCounts {
   /** Racks of the counted replicas. */
   racks: number
 }
+
+/** A replica as its node reports it. */
+export interface ReportedReplica { readonly id: BlockId; readonly length: number; readonly crc: number }
 
 export interface Topology {
   /** Racks in which new replicas could be placed. */

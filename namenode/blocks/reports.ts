@@ -14,7 +14,7 @@ import { knownBlock, targetOf } from '../namespace/file.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { Deletions } from './deletions.ts'
 import type { BlockMap } from './map.ts'
-import { health } from './health.ts'
+import { health, type ReportedReplica } from './health.ts'
 import type { Repair } from './repair.ts'
 import { UnknownBlocks } from './unknown.ts'
 import type { Suspects } from './suspects.ts'
@@ -38,8 +38,6 @@ interface ReportsOptions {
 const suspectsMax = 1_000_000
 /** Bound of remembered damaged blocks; further ones count as missing only. */
 const damagedMax = 100_000
-
-export interface ReportedReplica { readonly id: BlockId; readonly length: number; readonly crc: number }
 
 export class Reports {
   readonly #options: ReportsOptions

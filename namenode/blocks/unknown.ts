@@ -8,7 +8,7 @@ import type { LostNode } from '../../src/protocol/safety.ts'
 import { lostBlocks } from '../journal/recovered.ts'
 import type { View } from '../journal/view.ts'
 import type { DataNode } from '../nodes/node.ts'
-import type { ReportedReplica } from './reports.ts'
+import type { ReportedReplica } from './health.ts'
 
 /** Bound per node; further blocks are not counted, and not deleted either. */
 const perNodeMax = 100_000

@@ -21,7 +21,7 @@ import { Engine } from './engine.ts'
 import { StartupBuffer, type NodeEvent } from './startupbuffer.ts'
 import { tooLarge } from '../nodes/worksize.ts'
 import { checkSplits } from './splits/input.ts'
-import type { Outputs } from './publish/reservations.ts'
+import type { Outputs } from './publish/outputs.ts'
 
 interface JobsDeps {
   readonly clock: Clock

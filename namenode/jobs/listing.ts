@@ -9,7 +9,7 @@ import type { JobStatus, TaskStatus } from '../../src/protocol/job.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { JobStore } from './deps.ts'
 import type { RunningJob } from './scheduler/state.ts'
-import { jobStatus, shownStatus } from './status.ts'
+import { jobStatus, shownStatus } from './scheduler/status.ts'
 
 /** Stages on one page of jobs, at 5 µs each. */
 const stagesMax = 5_000

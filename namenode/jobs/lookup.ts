@@ -11,7 +11,7 @@ import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { JobsDeps, JobStore, NodesPort } from './deps.ts'
 import { taskText } from './listing.ts'
 import type { Scheduler } from './scheduler/scheduler.ts'
-import { jobStatus, recordStatus, shownStatus, taskStatus } from './status.ts'
+import { jobStatus, recordStatus, shownStatus, taskStatus } from './scheduler/status.ts'
 import type { JobRecord } from './store/record.ts'
 
 /** Tasks on a page unless the caller asks for another number. */

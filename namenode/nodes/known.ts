@@ -5,22 +5,15 @@
 
 import { nodeId, type NodeId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
-import type { NodePlace } from '../../src/protocol/fields.ts'
 import { decodeValue, encodeValue } from '../journal/codec.ts'
 import type { Journal } from '../journal/journal.ts'
 import { textKey } from '../journal/keys.ts'
 import { mutation, type AnyMutation } from '../journal/operation.ts'
 import { leap } from '../journal/recovered.ts'
 import type { View } from '../journal/view.ts'
-import type { DataNode } from './node.ts'
+import type { DataNode, KnownNode } from './node.ts'
 import type { NodeRegistry } from './registry.ts'
-import { serviceMutations, type NodeService } from './service.ts'
-
-export interface KnownNode extends NodePlace {
-  readonly sinceMs: number
-  /** State set by an operator; default: in service. */
-  readonly service?: NodeService | undefined
-}
+import { serviceMutations } from './service.ts'
 
 /** Records a node that registers for the first time, or with a new address, rack or host. */
 export const noteNode = mutation<KnownNode, undefined>({

@@ -13,6 +13,13 @@ import { inService, type NodeService } from './service.ts'
  */
 export type NodeState = 'live' | 'stale' | 'dead' | 'left' | 'away'
 
+/** A datanode as the journal knows it: also one that has not registered since the start. */
+export interface KnownNode extends NodePlace {
+  readonly sinceMs: number
+  /** State set by an operator; default: in service. */
+  readonly service?: NodeService | undefined
+}
+
 /** `short`: blocks that have a copy on every possible node, but fewer than their replication. */
 export interface DrainCounts { readonly blocks: number; readonly remaining: number; readonly short?: number }
 

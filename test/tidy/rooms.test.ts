@@ -1,12 +1,12 @@
-// Ranks of rooms: every import in the sources leads to the file's own room or to one of lower rank. Each kind of import is planted in a
-// temporary tree and found.
+// Ranks of rooms: every import in the sources leads to the file's own room or to one of lower rank, and no imports form a circle. Each kind
+// of import is planted in a temporary tree and found.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { misdirected } from './rooms.ts'
-import { readSources } from './source.ts'
+import { circlesOf, misdirected } from './rooms.ts'
+import { blank, readSources } from './source.ts'
 
 const rooms = ['src', 'namenode', 'datanode', 'client', 'test']
 
@@ -15,6 +15,17 @@ test('rooms import their own files and rooms of lower rank, nothing else', () =>
   for (const room of rooms)
     expect(sources.filter(source => source.path.startsWith(`${room}/`)).length, `files read in ${room}`).toBeGreaterThan(0)
   expect(misdirected(sources)).toEqual([])
+})
+
+test('no files of the product import each other in a circle, types included', () => {
+  const planted = (path: string, text: string) => ({ path, text, code: blank(text) })
+  const sources = [
+    planted('src/a.ts', "import { b } from './b.ts'"), planted('src/b.ts', "import type { C } from './c.ts'"),
+    planted('src/c.ts', "export const load = () => import('./a.ts')"), planted('src/d.ts', "import type { C } from './c.ts'"),
+    planted('src/e.ts', "import './d.ts'"),
+  ]
+  expect(circlesOf(sources)).toEqual([['src/a.ts', 'src/b.ts', 'src/c.ts']])
+  expect(circlesOf(readSources(['src', 'namenode', 'datanode', 'client']))).toEqual([])
 })
 
 test('each way to import upwards is seen: static, type-only, dynamic, re-export, side effect, a type expression', () => {

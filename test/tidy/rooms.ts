@@ -14,6 +14,10 @@ export const ranks: Readonly<Record<string, number>> = {
   'namenode/chores.ts': 7, 'namenode/journal': 7.1, 'namenode/namespace': 7.2, 'namenode/nodes': 7.3, 'namenode/trash': 7.3,
   'namenode/snapshots': 7.3, 'namenode/blocks': 7.4, 'namenode/writing': 7.5, 'namenode/quotas': 7.5, 'namenode/xattrs': 7.5,
   'namenode/jobs': 7.5, 'namenode/mutations.ts': 7.6, 'namenode/backup': 7.7, 'namenode/admin': 7.8, 'namenode': 7.9,
+  // Inside the jobs: rows of the store, what is published and scheduled, and the store as a whole, which uses both.
+  'namenode/jobs/store/record.ts': 7.41, 'namenode/jobs/store/rows.ts': 7.42, 'namenode/jobs/splits/pages.ts': 7.43,
+  'namenode/jobs/publish': 7.43, 'namenode/jobs/splits/splits.ts': 7.44, 'namenode/jobs/spec.ts': 7.45, 'namenode/jobs/deps.ts': 7.45,
+  'namenode/jobs/scheduler': 7.45, 'namenode/jobs/splits': 7.46, 'namenode/jobs/store': 7.47,
   // Routes of these two rooms use data of higher rooms: the trash, and block locations.
   'namenode/namespace/routes.ts': 7.5, 'namenode/nodes/routes.ts': 7.5,
   // Inside the store each file has a rank, so that its calls go one way: from the store down to the files of one disk.
@@ -53,6 +57,23 @@ export function roomOf(path: string): string {
   const room = Object.keys(ranks).filter(name => path === name || path.startsWith(`${name}/`)).sort((a, b) => b.length - a.length)[0]
   if (room === undefined) throw new Error(`${path} lies in no room: name it in test/tidy/rooms.ts`)
   return room
+}
+
+/** Circles of imports, by value or by type, each as its files: a circle is read and changed as one file. */
+export function circlesOf(sources: readonly Source[]): string[][] {
+  const targets = new Map(sources.map(source => [source.path, importsOf(source).flatMap(({ specifier }) =>
+    (specifier.startsWith('.') ? [posix.join(posix.dirname(source.path), specifier)] : []))]))
+  const done = new Set<string>()
+  const circles: string[][] = []
+  const visit = (path: string, way: readonly string[]): void => {
+    const from = way.indexOf(path)
+    if (from >= 0) return void circles.push(way.slice(from))
+    if (done.has(path)) return
+    for (const target of targets.get(path) ?? []) visit(target, [...way, path])
+    done.add(path)
+  }
+  for (const { path } of sources) visit(path, [])
+  return circles
 }
 
 const houseOf = (room: string): string => room.split('/')[0]!

@@ -1,8 +1,7 @@
 // up and down: run a cluster of separate processes on this machine, and stop it. up stays in the foreground until Ctrl-C, or returns with
 // --detach.
 
-import type { CommandContext } from '../context.ts'
-import type { Options } from '../program.ts'
+import type { CommandContext, Options } from '../context.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { optionsOf } from './server.ts'
 import { processLines } from './view.ts'

@@ -5,7 +5,7 @@
 // The same check refuses new names in the staging directory: only the start of a job creates them.
 
 import { GristmillError } from '../../../src/base/errors.ts'
-import type { JobId, RequestId } from '../../../src/base/ids.ts'
+import type { RequestId } from '../../../src/base/ids.ts'
 import { namesOf, parentOf, systemDirectory } from '../../../src/base/paths.ts'
 import type { Message, RequestOf } from '../../../src/protocol/message.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
@@ -21,68 +21,8 @@ import { find } from '../../namespace/asof.ts'
 import type { NameEntry } from '../../namespace/entry.ts'
 import { child } from '../../namespace/resolve.ts'
 import { contentOf, itemAt } from '../../trash/items.ts'
+import type { Outputs } from './outputs.ts'
 import { checkRights } from './rights.ts'
-
-export interface ReservedOutput { readonly job: JobId; readonly output: string; readonly user: string }
-
-/** Output paths of running jobs. */
-export interface Outputs {
-  at(path: string): JobId | undefined
-  /** The outputs at and below a path. */
-  within(path: string): Iterable<ReservedOutput>
-  /** One of the outputs below a path, with its job. */
-  below(path: string): { readonly job: JobId; readonly output: string } | undefined
-}
-
-/** Indexed by path and by each directory above it, so that lookups cost the same for any number of jobs. */
-export class OutputReservations implements Outputs {
-  readonly #jobs = new Map<string, JobId>()
-  readonly #users = new Map<JobId, string>()
-  readonly #below = new Map<string, Set<string>>()
-
-  at(path: string): JobId | undefined { return this.#jobs.get(path) }
-
-  below(path: string): { readonly job: JobId; readonly output: string } | undefined {
-    for (const output of this.#below.get(path) ?? []) return { job: this.#jobs.get(output)!, output }
-    return undefined
-  }
-
-  * within(path: string): Iterable<ReservedOutput> {
-    // No list is kept for the root.
-    const found = path === '/' ? this.#jobs.keys() : this.#jobs.has(path) ? [path] : this.#below.get(path) ?? []
-    for (const output of found) {
-      const job = this.#jobs.get(output)!
-      yield { job, output, user: this.#users.get(job)! }
-    }
-  }
-
-  reserve(output: string, job: JobId, user: string): void {
-    this.#jobs.set(output, job)
-    this.#users.set(job, user)
-    for (const above of ancestors(output)) {
-      const known = this.#below.get(above)
-      if (known) known.add(output)
-      else this.#below.set(above, new Set([output]))
-    }
-  }
-
-  release(ended: JobId): void {
-    this.#users.delete(ended)
-    for (const [output, job] of this.#jobs) {
-      if (job !== ended) continue
-      this.#jobs.delete(output)
-      for (const above of ancestors(output)) {
-        const known = this.#below.get(above)
-        known?.delete(output)
-        if (known?.size === 0) this.#below.delete(above)
-      }
-    }
-  }
-}
-
-function* ancestors(path: string): Generator<string> {
-  for (let at = parentOf(path); at !== '/'; at = parentOf(at)) yield at
-}
 
 /** Path that a request would create; undefined if it exists already, or the request creates none. */
 type Makes<M extends Message> = (request: RequestOf<M>, view: View, user: string) => string | undefined

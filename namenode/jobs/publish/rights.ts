@@ -11,7 +11,7 @@ import type { View } from '../../journal/view.ts'
 import { find } from '../../namespace/asof.ts'
 import { may, maySearch, mayWrite, stickyBit } from '../../namespace/access.ts'
 import type { NameEntry } from '../../namespace/entry.ts'
-import type { ReservedOutput } from './reservations.ts'
+import type { ReservedOutput } from './outputs.ts'
 
 /** Outputs that are looked at, about 20 µs each. Those beyond are checked by publishing alone. */
 const lookedAtMax = 500

@@ -5,11 +5,8 @@
 import { attemptId, type AttemptId, type NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
-import type { Locality } from './event.ts'
-import { lost } from './retry.ts'
-import {
-  taskRefOf, type Attempt, type RunningJob, type SchedulerState, type StageState, type TaskRef, type TaskState, type WorkerNode,
-} from './state.ts'
+import type { Locality } from '../store/record.ts'
+import type { Attempt, RunningJob, SchedulerState, StageState, TaskRef, TaskState, WorkerNode } from './state.ts'
 
 export function newAttempt(
   state: SchedulerState, { job, stage, task }: TaskRef,
@@ -72,21 +69,4 @@ export function orderKill(state: SchedulerState, node: NodeId, attempt: AttemptI
   const holding = state.nodes.get(node)?.holding
   if (holding?.has(attempt)) holding.set(attempt, state.at.monoMs)
   state.effects.push({ kind: 'kill', node, attempt })
-}
-
-/** Removes an attempt that its node no longer has. */
-export function dropAttempt(state: SchedulerState, node: WorkerNode, id: AttemptId): void {
-  node.holding.delete(id)
-  const place = taskRefOf(state, id)
-  const attempt = place?.task.attempts.find(each => each.id === id)
-  if (place && attempt?.state === 'running') loseAttempt(state, place, attempt)
-}
-
-export function loseAttempt(state: SchedulerState, place: TaskRef, attempt: Attempt): void {
-  endAttempt(state, place, attempt, 'lost')
-  lost(state, place, {
-    code: 'UNAVAILABLE',
-    message: `the attempts of task ${place.task.index} of stage "${place.stage.spec.name}" were lost with their nodes ` +
-      `${place.task.losses + 1} times`,
-  })
 }

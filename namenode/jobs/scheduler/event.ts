@@ -6,7 +6,7 @@ import type { AttemptId, JobId, NodeId } from '../../../src/base/ids.ts'
 import type { Counters, Failure } from '../../../src/protocol/fields.ts'
 import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
 import type { TaskFinished } from '../../../src/protocol/task.ts'
-import type { TaskRecord } from '../store/record.ts'
+import type { Locality, TaskRecord } from '../store/record.ts'
 
 /** Time of an event: wall-clock for display, monotonic for decisions. */
 export interface Moment {
@@ -72,8 +72,6 @@ export type Event =
   | { readonly kind: 'ended'; readonly job: JobId }
   /** Time has passed. */
   | { readonly kind: 'tick' }
-
-export type Locality = 'node' | 'rack' | 'any'
 
 export type Effect =
   | { readonly kind: 'run'; readonly node: NodeId; readonly attempt: AttemptId; readonly locality: Locality }

@@ -12,7 +12,7 @@ import type { Event, Places } from './event.ts'
 import { enqueue } from './offer.ts'
 import { Pending } from './pending.ts'
 import type { TaskRecord } from '../store/record.ts'
-import { jobStatus, recordOf } from '../status.ts'
+import { jobStatus, recordOf } from './status.ts'
 import { changed, newJob, taskRefOf, ready, type RunningJob, type StageState, type SchedulerState, type TaskState } from './state.ts'
 
 export function submitted(state: SchedulerState, event: Event & { kind: 'submitted' }): void {

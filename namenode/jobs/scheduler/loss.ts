@@ -4,11 +4,11 @@
 import type { NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { join } from './adopt.ts'
-import { dropAttempt, orderKill } from './attempts.ts'
+import { orderKill } from './attempts.ts'
 import type { Event } from './event.ts'
 import { advance } from './lifecycle.ts'
 import { enqueue } from './offer.ts'
-import { giveWay } from './retry.ts'
+import { dropAttempt, giveWay } from './retry.ts'
 import { changed, taskRefOf, someNode, type RunningJob, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
 
 export function joined(state: SchedulerState, event: Event & { kind: 'joined' }): void {

@@ -8,7 +8,7 @@
 import type { NodeId } from '../../../src/base/ids.ts'
 import { KiB } from '../../../src/base/units.ts'
 import { splitSize } from '../splits/splits.ts'
-import type { Locality } from './event.ts'
+import type { Locality } from '../store/record.ts'
 import type { Wants } from './pending.ts'
 import { newAttempt } from './attempts.ts'
 import {

@@ -4,14 +4,14 @@
 
 import { unreachable } from '../../../src/base/assert.ts'
 import { adopt, join } from './adopt.ts'
-import { endAttempt, killAttempts, loseAttempt, orderKill, runningOf } from './attempts.ts'
+import { endAttempt, killAttempts, orderKill, runningOf } from './attempts.ts'
 import type { Event } from './event.ts'
 import { advance, end } from './lifecycle.ts'
 import { rerunStaleOutputs, loseOutput } from './loss.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import type { TaskRecord } from '../store/record.ts'
-import { again, lost } from './retry.ts'
-import { recordOf } from '../status.ts'
+import { again, loseAttempt, lost } from './retry.ts'
+import { recordOf } from './status.ts'
 import { changed, taskRefOf, type TaskRef, type SchedulerState } from './state.ts'
 import { noteDuration } from './speculation.ts'
 

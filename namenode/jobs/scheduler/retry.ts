@@ -1,13 +1,14 @@
-// Decides whether and where a task runs again. A failure counts against the job's attemptsMax and moves the task to another
-// node; a loss (dead node, lost map output, attempt killed by its node) does neither. Second attempts of slow tasks: speculation.ts.
+// Decides whether and where a task runs again after its attempt has failed or is lost. A failure counts against the job's attemptsMax and
+// moves the task to another node; a loss (dead node, lost map output, attempt killed by its node) does neither. Second attempts of slow
+// tasks: speculation.ts.
 
-import type { NodeId } from '../../../src/base/ids.ts'
+import type { AttemptId, NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import { end } from './lifecycle.ts'
 import { enqueue } from './offer.ts'
-import { runningOf } from './attempts.ts'
-import { changed, type TaskRef, type SchedulerState } from './state.ts'
+import { endAttempt, runningOf } from './attempts.ts'
+import { changed, taskRefOf, type Attempt, type SchedulerState, type TaskRef, type WorkerNode } from './state.ts'
 
 /** After this many failures of a job's tasks on one node the job avoids that node. */
 const nodeFailuresMax = 4
@@ -61,4 +62,21 @@ export function giveWay(state: SchedulerState, { job, task }: TaskRef): void {
     if (node.state === 'live' && node.slots > 0 && !job.avoid.has(node.id) && !task.avoid.has(node.id)) return
   }
   task.avoid = undefined
+}
+
+/** Removes an attempt that its node no longer has. */
+export function dropAttempt(state: SchedulerState, node: WorkerNode, id: AttemptId): void {
+  node.holding.delete(id)
+  const place = taskRefOf(state, id)
+  const attempt = place?.task.attempts.find(each => each.id === id)
+  if (place && attempt?.state === 'running') loseAttempt(state, place, attempt)
+}
+
+export function loseAttempt(state: SchedulerState, place: TaskRef, attempt: Attempt): void {
+  endAttempt(state, place, attempt, 'lost')
+  lost(state, place, {
+    code: 'UNAVAILABLE',
+    message: `the attempts of task ${place.task.index} of stage "${place.stage.spec.name}" were lost with their nodes ` +
+      `${place.task.losses + 1} times`,
+  })
 }

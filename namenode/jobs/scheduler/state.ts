@@ -5,9 +5,9 @@
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
 import type { Counters, Failure } from '../../../src/protocol/fields.ts'
 import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
-import type { Effect, JobFacts, Locality, Moment, Places } from './event.ts'
+import type { Effect, JobFacts, Moment, Places } from './event.ts'
 import { Pending } from './pending.ts'
-import type { TaskRecord } from '../store/record.ts'
+import type { Locality, TaskRecord } from '../store/record.ts'
 import { splitCount } from '../splits/splits.ts'
 import { CounterSums } from './sums.ts'
 

@@ -7,20 +7,8 @@ import type { RequestId, SplitsId } from '../../../src/base/ids.ts'
 import type { SentSplits } from '../../../src/protocol/job.ts'
 import type { Draft } from '../../journal/draft.ts'
 import { mutation, type Actor, type AnyMutation } from '../../journal/operation.ts'
+import type { SentRecord, TakenSplits } from '../store/record.ts'
 import { dropPage, dropSent, putPage, putSent, sentOf } from '../store/rows.ts'
-
-/** Record of splits that no job has taken over yet. */
-export interface SentRecord {
-  readonly user: string
-  /** Output path of the job that will follow: the input paths were checked against it. */
-  readonly output: string
-  readonly pages: number
-  readonly tasks: number
-  readonly bytes: number
-}
-
-/** Uploaded splits that a job has taken over. */
-export type TakenSplits = Pick<SentRecord, 'pages' | 'bytes'> & { readonly id: SplitsId }
 
 /** Adds a page. Result: the record of all pages so far. */
 export const addPage = mutation<

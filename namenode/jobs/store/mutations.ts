@@ -7,13 +7,13 @@ import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
 import { mutation, type Actor, type AnyMutation } from '../../journal/operation.ts'
 import type { Draft } from '../../journal/draft.ts'
 import { idKey } from '../../journal/keys.ts'
-import type { JobRecord, TaskRecord } from './record.ts'
+import type { JobRecord, TakenSplits, TaskRecord } from './record.ts'
 import {
   dropHead, dropOutput, dropParams, dropSpec, dropTask, headOf, jobName, jobNumber, nextNumber, putHead, putOutput, putParams, putSpec,
   putTask, specOf, taskOf, tasksOf,
 } from './rows.ts'
 import { checkOutput, publishOutput, type OutputPlace } from '../publish/publish.ts'
-import { dropTaken, sentMutations, takeSent, type TakenSplits } from '../splits/pages.ts'
+import { dropTaken, sentMutations, takeSent } from '../splits/pages.ts'
 import { splitCount } from '../splits/splits.ts'
 import { dropStaging, keepStaging, openStaging, takeFiles } from '../publish/staging.ts'
 

@@ -1,12 +1,12 @@
 // Records of jobs in the store. A running job consists of its spec and its committed tasks; a restarted namenode continues
 // from these alone. Running attempts are not stored; nodes report them when they register.
 
-import type { AttemptId, NodeId } from '../../../src/base/ids.ts'
+import type { AttemptId, NodeId, SplitsId } from '../../../src/base/ids.ts'
 import type { Counters } from '../../../src/protocol/fields.ts'
 import type { AttemptStatus, JobSpec, JobStatus } from '../../../src/protocol/job.ts'
 import type { OutputFile } from '../../../src/protocol/task.ts'
-import type { Locality } from '../scheduler/event.ts'
-import type { TakenSplits } from '../splits/pages.ts'
+
+export type Locality = 'node' | 'rack' | 'any'
 
 /** A committed task, or the task that failed its job (then without `won`). */
 export interface TaskRecord {
@@ -48,3 +48,16 @@ export interface JobRecord {
     /** Kept by earlier versions; `job.trim` removes them. */ readonly params?: JobSpec['params']
   }
 }
+
+/** Record of splits that no job has taken over yet. */
+export interface SentRecord {
+  readonly user: string
+  /** Output path of the job that will follow: the input paths were checked against it. */
+  readonly output: string
+  readonly pages: number
+  readonly tasks: number
+  readonly bytes: number
+}
+
+/** Uploaded splits that a job has taken over. */
+export type TakenSplits = Pick<SentRecord, 'pages' | 'bytes'> & { readonly id: SplitsId }

@@ -16,8 +16,7 @@ import type { Draft } from '../../journal/draft.ts'
 import { idKey, putId, readId, textKey } from '../../journal/keys.ts'
 import { lastJob } from '../../journal/recovered.ts'
 import type { View } from '../../journal/view.ts'
-import type { JobRecord, TaskRecord } from './record.ts'
-import type { SentRecord } from '../splits/pages.ts'
+import type { JobRecord, SentRecord, TaskRecord } from './record.ts'
 
 const prefix = 'job-'
 

@@ -2,7 +2,8 @@
 // takes its output's name or rights, and all others go on.
 
 import { expect, test } from 'vitest'
-import { OutputReservations, reserving } from '../../../../../namenode/jobs/publish/reservations.ts'
+import { OutputReservations } from '../../../../../namenode/jobs/publish/outputs.ts'
+import { reserving } from '../../../../../namenode/jobs/publish/reservations.ts'
 import { namespaceRoutes } from '../../../../../namenode/namespace/routes.ts'
 import { mkdir } from '../../../../../namenode/namespace/names.ts'
 import { snapshotRoutes } from '../../../../../namenode/snapshots/routes.ts'

@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest'
 import type { Effect } from '../../../../../namenode/jobs/scheduler/event.ts'
-import { jobStatus, taskStatus } from '../../../../../namenode/jobs/status.ts'
+import { jobStatus, taskStatus } from '../../../../../namenode/jobs/scheduler/status.ts'
 import { attemptParts, jobId, type AttemptId, type JobId, type NodeId } from '../../../../../src/base/ids.ts'
 import { limits } from '../../../../../src/base/limits.ts'
 import { doneReport, specOf } from './kit.ts'

@@ -1,7 +1,7 @@
 // Attempts that fail, are slow or stop reporting, as text tables: what runs again, on which node, and what counts once.
 
 import { expect, test } from 'vitest'
-import { jobStatus } from '../../../../../namenode/jobs/status.ts'
+import { jobStatus } from '../../../../../namenode/jobs/scheduler/status.ts'
 import { attemptId, nodeId } from '../../../../../src/base/ids.ts'
 import { Bench } from './kit.ts'
 import { scenario } from './scenario.ts'

@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest'
 import type { Effect } from '../../../../../namenode/jobs/scheduler/event.ts'
-import { jobStatus } from '../../../../../namenode/jobs/status.ts'
+import { jobStatus } from '../../../../../namenode/jobs/scheduler/status.ts'
 import { attemptParts, type NodeId } from '../../../../../src/base/ids.ts'
 import { limits } from '../../../../../src/base/limits.ts'
 import { a, b, c, idOf, Play } from './play.ts'

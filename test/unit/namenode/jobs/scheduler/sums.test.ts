@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import type { Effect } from '../../../../../namenode/jobs/scheduler/event.ts'
 import type { RunningJob } from '../../../../../namenode/jobs/scheduler/state.ts'
-import { jobStatus, taskStatus } from '../../../../../namenode/jobs/status.ts'
+import { jobStatus, taskStatus } from '../../../../../namenode/jobs/scheduler/status.ts'
 import { attemptParts, type AttemptId, type NodeId } from '../../../../../src/base/ids.ts'
 import { a, b, Play } from './play.ts'
 

@@ -1,9 +1,9 @@
 // Converts the scheduler's state to its protocol form.
 
-import type { JobState, JobStatus, StageStatus, AttemptStatus, TaskStatus } from '../../src/protocol/job.ts'
-import type { JobRecord, TaskRecord } from './store/record.ts'
-import type { Attempt, RunningJob, StageState, TaskState } from './scheduler/state.ts'
-import { CounterSums } from './scheduler/sums.ts'
+import type { JobState, JobStatus, StageStatus, AttemptStatus, TaskStatus } from '../../../src/protocol/job.ts'
+import type { JobRecord, TaskRecord } from '../store/record.ts'
+import type { Attempt, RunningJob, StageState, TaskState } from './state.ts'
+import { CounterSums } from './sums.ts'
 
 /** `finishedMs` only for a job that has ended (or will, once journalled). */
 export function jobStatus(job: RunningJob, as?: JobState, finishedMs?: number): JobStatus {
