@@ -4,6 +4,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
+import { waitUntil } from '../../src/base/retry.ts'
 import { loadSecret } from '../../src/home/secret.ts'
 import { isAlive, readEmbedded } from '../running.ts'
 import { Owner, type EmbeddedParts } from './owner.ts'
@@ -75,10 +76,12 @@ export class Embedded {
   async #others(): Promise<void> {
     const { world: { disk, clock }, dir } = this.#parts
     const until = clock.mono() + foundMs
-    for (let found = this.#found; found && !found.blocks && this.#known(); found = this.#found) {
+    await waitUntil(async () => {
+      const found = this.#found
+      if (!found || found.blocks || !this.#known()) return true
       const running = await readEmbedded(disk, dir)
       const same = running?.processes.find(({ role, pid, born }) => role === 'namenode' && pid === found.pid && born === found.born)
-      if (!running || !same || running.namenode !== found.namenode || running.stopping) return
+      if (!running || !same || running.namenode !== found.namenode || running.stopping) return true
       if (running.trouble !== undefined && !running.behind)
         throw new GristmillError(
           'UNAVAILABLE',
@@ -86,12 +89,10 @@ export class Embedded {
           { details: { dir } },
         )
       // The reply to the next call then says what is missing.
-      if (running.behind || running.processes.some(({ role }) => role === 'datanode') || clock.mono() > until) {
-        if (this.#found === found) this.#found = { ...found, blocks: true }
-        return
-      }
-      await clock.sleep(lookMs)
-    }
+      const isOver = running.behind || running.processes.some(({ role }) => role === 'datanode') || clock.mono() > until
+      if (isOver && this.#found === found) this.#found = { ...found, blocks: true }
+      return isOver
+    }, { clock, pauseMs: lookMs })
   }
 
   #known(): boolean {
@@ -103,7 +104,7 @@ export class Embedded {
     const { world: { disk, clock }, machine, dir } = this.#parts
     const from = clock.mono()
     let until = from + foundMs
-    for (;;) {
+    await waitUntil(async () => {
       if (this.#closed) throw new GristmillError('UNAVAILABLE', 'the embedded cluster has been closed; open it again')
       const running = await readEmbedded(disk, dir)
       const [namenode] = running?.processes ?? []
@@ -113,7 +114,7 @@ export class Embedded {
             namenode: running.namenode, cluster: running.cluster, pid: namenode.pid, born: namenode.born,
             blocks: running.processes.some(({ role }) => role === 'datanode'),
           }
-          return
+          return true
         }
         until = Math.min(clock.mono() + foundMs, from + endingMs)
       }
@@ -121,7 +122,7 @@ export class Embedded {
       if (owner) {
         this.#owner = owner
         this.#found = undefined
-        return
+        return true
       }
       // Another process holds the lock and has not written its running file yet, or is about to end.
       if (clock.mono() > until) {
@@ -133,7 +134,7 @@ export class Embedded {
           { details: { dir } },
         )
       }
-      await clock.sleep(lookMs)
-    }
+      return false
+    }, { clock, pauseMs: lookMs })
   }
 }

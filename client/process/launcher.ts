@@ -4,6 +4,7 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
+import { waitUntil } from '../../src/base/retry.ts'
 import { loadOrCreateSecret, loadSecret } from '../../src/home/secret.ts'
 import { status } from '../../src/protocol/admin.ts'
 import { connectTo } from '../connect.ts'
@@ -152,14 +153,15 @@ async function untilRegistered(
 ) {
   const { caller, cluster } = await connectTo(world, { namenode, secret, user: settings.user ?? machine.user, signal })
   const wanted = all.filter(({ role }) => role === 'datanode').map(({ id }) => id)
-  const until = world.clock.mono() + registeredMs
-  for (;;) {
+  let missing = wanted
+  const registered = await waitUntil(async () => {
     const { nodes } = await caller.call(namenode, status, {}, { signal, peer: 'namenode' })
-    const missing = wanted.filter(id => !nodes.some(node => node.node === id && node.state === 'live'))
-    if (missing.length === 0) return cluster
-    if (world.clock.mono() > until)
-      throw new GristmillError('TIMEOUT', `${missing.join(', ')} did not register within ${registeredMs / 1000} s; look at the logs`)
+    missing = wanted.filter(id => !nodes.some(node => node.node === id && node.state === 'live'))
+    if (missing.length === 0) return true
     for (const server of servers) server.assertAlive()
-    await world.clock.sleep(lookMs, signal)
-  }
+    return false
+  }, { clock: world.clock, pauseMs: lookMs, untilMs: world.clock.mono() + registeredMs, signal })
+  if (!registered)
+    throw new GristmillError('TIMEOUT', `${missing.join(', ')} did not register within ${registeredMs / 1000} s; look at the logs`)
+  return cluster
 }

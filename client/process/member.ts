@@ -1,5 +1,6 @@
 // A process of the cluster as `up` sees it: started by it, or still running from an earlier `up`.
 
+import { waitUntil } from '../../src/base/retry.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import { logDirectory } from '../remembered.ts'
@@ -25,7 +26,7 @@ export function livingMember(
 ): ClusterMember {
   const name = nameOf(process)
   const ended = async (): Promise<string> => {
-    while (isAlive(machine, process)) await clock.sleep(lookMs, signal)
+    await waitUntil(() => !isAlive(machine, process), { clock, pauseMs: lookMs, signal })
     return 'it was started by an earlier "up", and its log says why'
   }
   return { name, log: `${logDirectory(dir)}/${name}.log`, process, ended: ended().catch(() => new Promise<string>(() => {})) }

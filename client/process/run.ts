@@ -4,6 +4,7 @@
 import { isLoopback } from '../../src/base/address.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { address, type Address, type ClusterId } from '../../src/base/ids.ts'
+import { waitUntil } from '../../src/base/retry.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import { loadOrCreateSecret, loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
@@ -38,8 +39,9 @@ export const advertised = ({ advertise }: Settings): Address | undefined => (adv
 export const hostDefault = '127.0.0.1'
 
 /** Interval in milliseconds and number of attempts to lock the home. */
-const lockTryMs = 20
-const lockTries = 250
+const lookMs = 20
+/** Time in which the other process that starts has made the secret. */
+const lockMs = 5_000
 
 /**
  * Secret of a server that listens on `host`. A missing secret is created only on loopback: on other addresses several machines
@@ -68,24 +70,20 @@ async function homeSecret({ world, signal }: Pick<ServerRun, 'world' | 'signal'>
   const path = secretDefault(home)
   if (await disk.stat(path)) return loadSecret(disk, path)
   await makeHome(disk, home)
-  for (let tries = 0; tries < lockTries; tries++) {
-    const lock = await disk.lock(home)
-    if (lock) {
-      try {
-        return await loadOrCreateSecret(world, path)
-      } finally {
-        await lock.release()
-      }
-    }
-    await clock.sleep(lockTryMs, signal)
+  const lock = await waitUntil(() => disk.lock(home), { clock, pauseMs: lookMs, untilMs: clock.mono() + lockMs, signal })
+  if (!lock) {
+    const pid = await disk.lockHolder?.(home)
+    throw new GristmillError(
+      'DIR_IN_USE',
+      `the home ${home} has been locked by ${pid === undefined ? 'another process' : `process ${pid}`} for ${lockMs / 1000} s; it may hang`,
+      { details: { dir: home } },
+    )
   }
-  const pid = await disk.lockHolder?.(home)
-  throw new GristmillError(
-    'DIR_IN_USE',
-    `the home ${home} has been locked by ${pid === undefined ? 'another process' : `process ${pid}`} for ` +
-    `${(lockTries * lockTryMs) / 1000} s; it may hang`,
-    { details: { dir: home } },
-  )
+  try {
+    return await loadOrCreateSecret(world, path)
+  } finally {
+    await lock.release()
+  }
 }
 
 /** Directory of a server that takes exactly one. */

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { settingNames, variableOf } from '../../src/base/config.ts'
 import { GristmillError, isErrorCode } from '../../src/base/errors.ts'
 import { address, type Address } from '../../src/base/ids.ts'
+import { waitUntil } from '../../src/base/retry.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { Launched, Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
@@ -76,20 +77,16 @@ export class ServerProcess {
   /** Waits until the process serves. Throws with the end of its log if it ends before, or after 30 s. */
   async ready(signal: AbortSignal): Promise<void> {
     const { clock, disk } = this.#world
-    const until = clock.mono() + readyMs
-    for (;;) {
+    const line = await waitUntil(async () => {
       const text = (await disk.readFile(this.#readyFile)).toString('utf8')
-      const line = text.split('\n').slice(0, -1).find(part => part.startsWith('{'))
-      if (line !== undefined) {
-        const { id, address: where } = JSON.parse(line) as Ready
-        this.#process = { ...this.#process, id, address: where }
-        return
-      }
-      if (this.#how !== undefined) throw await this.#failure()
-      if (clock.mono() > until)
-        throw new GristmillError('TIMEOUT', `${this.name} was not ready within ${readyMs / 1000} s; its log: ${this.log}`)
-      await clock.sleep(lookMs, signal)
-    }
+      const said = text.split('\n').slice(0, -1).find(part => part.startsWith('{'))
+      if (said === undefined && this.#how !== undefined) throw await this.#failure()
+      return said
+    }, { clock, pauseMs: lookMs, untilMs: clock.mono() + readyMs, signal })
+    if (line === undefined)
+      throw new GristmillError('TIMEOUT', `${this.name} was not ready within ${readyMs / 1000} s; its log: ${this.log}`)
+    const { id, address: where } = JSON.parse(line) as Ready
+    this.#process = { ...this.#process, id, address: where }
   }
 
   assertAlive(): void {

@@ -2,6 +2,7 @@
 // signal the process is checked against its recorded start, since pids are reused.
 
 import { limits } from '../../src/base/limits.ts'
+import { waitUntil } from '../../src/base/retry.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import { isAlive, type RunningProcess } from '../running.ts'
@@ -28,12 +29,9 @@ async function stopOne({ clock, machine }: { clock: Clock; machine: Machine }, p
   machine.signal(process.pid, 'SIGTERM')
   // A stopped process (Ctrl-Z) does not handle SIGTERM before it continues.
   machine.signal(process.pid, 'SIGCONT')
-  const until = clock.mono() + graceMs
-  while (clock.mono() < until) {
-    if (!isAlive(machine, process)) return { process, how: 'ended' }
-    await clock.sleep(lookMs)
-  }
-  if (isAlive(machine, process)) machine.signal(process.pid, 'SIGKILL')
-  while (isAlive(machine, process)) await clock.sleep(lookMs)
+  const hasEnded = (): boolean => !isAlive(machine, process)
+  if (await waitUntil(hasEnded, { clock, pauseMs: lookMs, untilMs: clock.mono() + graceMs })) return { process, how: 'ended' }
+  if (!hasEnded()) machine.signal(process.pid, 'SIGKILL')
+  await waitUntil(hasEnded, { clock, pauseMs: lookMs })
   return { process, how: 'killed' }
 }

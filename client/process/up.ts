@@ -5,6 +5,7 @@
 // with `up`.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { waitUntil } from '../../src/base/retry.ts'
 import { openHome, type Home } from '../../src/home/home.ts'
 import { embeddedDirectory } from '../locate.ts'
 import { makeHome, removeUnfinished } from '../homefile.ts'
@@ -17,6 +18,8 @@ import { readStarting } from './starting.ts'
 import { stopAll } from './stop.ts'
 
 const lookMs = 25
+/** Time from the end of the last process to the removal of the file by `down`. */
+const downMs = 2_000
 
 export async function up(given: UpOptions): Promise<void> {
   const { home: userHome } = given.settings
@@ -117,10 +120,8 @@ async function watch({ settings, world, machine, signal, note }: UpOptions, serv
   await Promise.race([told, allGone])
   if (signal.aborted) return
   // `down` removes the file once all are gone.
-  for (let tries = 0; tries < 40; tries++) {
-    if (await file() === undefined) return
-    await world.clock.sleep(lookMs, signal)
-  }
-  if (servers.every(server => !isAlive(machine, server.process)))
+  const isGone = async (): Promise<boolean> => await file() === undefined
+  const isRemoved = await waitUntil(isGone, { clock: world.clock, pauseMs: lookMs, untilMs: world.clock.mono() + downMs, signal })
+  if (!isRemoved && servers.every(server => !isAlive(machine, server.process)))
     throw new GristmillError('UNAVAILABLE', 'all processes of the cluster have ended; their logs say why')
 }

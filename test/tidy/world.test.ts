@@ -68,6 +68,12 @@ test('directories of the local disk are made level by level, without the recursi
   expect(local.flatMap(recursive)).toEqual([])
 })
 
+test('processes and embedded clusters are polled by `waitUntil`, not by loops of their own', () => {
+  const sources = readSources(['client/process', 'client/embedded'])
+  expect(sources.length).toBeGreaterThan(10)
+  expect(sources.filter(({ code }) => /\.sleep\(/.test(code)).map(({ path }) => path)).toEqual([])
+})
+
 test('no exception outlives the files it was made for', () => {
   const paths = readSources(['src', 'namenode', 'datanode', 'client']).map(source => source.path)
   for (const [path, why] of allowed) expect(paths.some(name => path.test(name)), why).toBe(true)

@@ -1,9 +1,9 @@
 // Retry loop, on a fake clock: it ends with the first success, or throws the failure that no repeat helps, the last attempt's, the one
-// after the deadline, or the reason of an abort.
+// after the deadline, or the reason of an abort. Polling: it ends with the first result, or without one when the time has run out.
 
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
-import { retry, type RetryOptions } from '../../../../src/base/retry.ts'
+import { retry, waitUntil, type RetryOptions } from '../../../../src/base/retry.ts'
 
 /** A clock on which a pause passes at once, and that lists the pauses. */
 function pausing() {
@@ -65,4 +65,29 @@ test('an abort during the work or a pause is the error, and the failure is not j
   const abortLater = (): boolean => { later.abort(); return true }
   const aborted = retry(failing(1), { clock, pauseMs: 10, again: abortLater, signal: later.signal })
   await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' })
+})
+
+test('polling returns the first result that is neither undefined nor false, and pauses between looks', async () => {
+  const { clock, pauses } = pausing()
+  const answers = [undefined, false, 0, 7] as const
+  let looks = 0
+  expect(await waitUntil(() => answers[looks++], { clock, pauseMs: 10 })).toBe(0)
+  expect([looks, pauses]).toEqual([3, [10, 10]])
+})
+
+test('polling looks once at least, and once more after the time has run out', async () => {
+  for (const [untilMs, expected] of [[-1, 1], [25, 4]] as const) {
+    const { clock } = pausing()
+    let looks = 0
+    expect(await waitUntil(async () => { looks++ }, { clock, pauseMs: 10, untilMs })).toBeUndefined()
+    expect(looks).toBe(expected)
+  }
+})
+
+test('polling throws the error of a look, and the reason of an abort', async () => {
+  const { clock } = pausing()
+  await expect(waitUntil(() => { throw new Error('unreadable') }, { clock, pauseMs: 10 })).rejects.toThrow('unreadable')
+  const ending = new AbortController()
+  await expect(waitUntil(async () => { ending.abort(new Error('enough')) }, { clock, pauseMs: 10, signal: ending.signal })).rejects
+    .toThrow('enough')
 })
