@@ -73,10 +73,6 @@ export class Blocks {
     this.balancer = new Balancer({
       map, registry, repair, trim, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, mayTrim: () => !this.safe.on,
     })
-    map.onHealth = (id, now, tally) => {
-      repair.healthChanged(id, now, tally)
-      trim.healthChanged(id, now)
-    }
     const suspects = this.#suspects = new Suspects(clock)
     this.reports = new Reports({
       view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on,
@@ -233,10 +229,7 @@ export class Blocks {
     const { registry } = this.#options
     const racks = new Set(registry.open.map(node => node.rack)).size
     const unregistered = registry.unregisteredCount()
-    const { topology } = this.map
-    if (topology.racks === racks && topology.unregistered === unregistered) return
-    this.map.topology = { racks, unregistered }
-    this.#review.want()
+    if (this.map.setTopology({ racks, unregistered })) this.#review.want()
   }
 
   #forgetSession(node: DataNode): void {

@@ -39,14 +39,17 @@ export class ExcessReplicas {
   #trimming = false
   #more = false
 
-  constructor(options: ExcessOptions) { this.#options = options }
+  constructor(options: ExcessOptions) {
+    this.#options = options
+    options.map.listen((id, now) => this.#healthChanged(id, now))
+  }
 
   get waiting(): number { return this.#over.size }
 
   /** Deleting is allowed: safe mode has ended. */
   allow(): void { this.#trimming = true }
 
-  healthChanged(id: BlockId, now: Health): void {
+  #healthChanged(id: BlockId, now: Health): void {
     if (now !== health.over) {
       this.#over.delete(id)
     } else if (this.#trimming && this.#over.size < queueMax) {

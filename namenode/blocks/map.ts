@@ -1,6 +1,6 @@
 // Block map: the nodes that hold each block, as reported by datanodes. Soft state, rebuilt from their reports. A block is
 // `open` (target 0) while its file is being written, and known once the file completes or the census finds it in the store.
-// Changes of health (health.ts) are passed to `onHealth`.
+// Changes of health (health.ts) are passed to the listeners.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -13,6 +13,9 @@ export { health, type Health } from './health.ts'
 
 const noReplicas: ReplicaCounts = Object.freeze({ live: 0, inMaintenance: 0, decommissioning: 0, racks: 0 })
 
+/** Called when a block's health changes, and repeatedly while it is `under`, `over` or `misplaced`. */
+type HealthListener = (id: BlockId, now: Health, tally: ReplicaCounts) => void
+
 export class BlockMap {
   readonly table = new BlockTable()
   readonly #reportIds: ReportIds
@@ -20,13 +23,21 @@ export class BlockMap {
   readonly counts: number[] = [0, 0, 0, 0, 0, 0]
   /** Number of blocks by target; open blocks have target 0. */
   readonly targets: number[] = new Array<number>(limits.replicationMax + 1).fill(0)
-  /** After a change the caller requests a review. */
-  topology: Topology = { racks: 1, unregistered: 0 }
-  /** Called when a block's health changes, and repeatedly while it is `under`, `over` or `misplaced`. */
-  onHealth: (id: BlockId, now: Health, tally: ReplicaCounts) => void = () => {}
+  #topology: Topology = { racks: 1, unregistered: 0 }
+  readonly #listeners: HealthListener[] = []
   readonly #racks = new Set<string>()
 
   constructor(reportIds: ReportIds) { this.#reportIds = reportIds }
+
+  /** Listeners are called in the order in which they were added. */
+  listen(listener: HealthListener): void { this.#listeners.push(listener) }
+
+  /** Sets what the health of all blocks depends on. Returns true if it has changed: the caller then requests a review. */
+  setTopology({ racks, unregistered }: Topology): boolean {
+    if (this.#topology.racks === racks && this.#topology.unregistered === unregistered) return false
+    this.#topology = { racks, unregistered }
+    return true
+  }
 
   /** Blocks of files with at least one replica. */
   get present(): number {
@@ -77,7 +88,7 @@ export class BlockMap {
     this.counts[this.table.mark(slot)]!--
     this.targets[this.table.target(slot)]!--
     this.table.remove(id)
-    this.onHealth(id, health.open, noReplicas)
+    this.#tell(id, health.open, noReplicas)
     return holders
   }
 
@@ -92,15 +103,15 @@ export class BlockMap {
     const slot = this.table.slot(id)
     if (slot < 0) return { ...noReplicas, lacking: 0 }
     const tally = this.#tally(slot)
-    return { ...tally, lacking: lacking(tally, this.table.target(slot), this.topology) }
+    return { ...tally, lacking: lacking(tally, this.table.target(slot), this.#topology) }
   }
 
-  /** Calls `onHealth` again. */
+  /** Tells the listeners again. */
   again(id: BlockId): void {
     const slot = this.table.slot(id)
     if (slot < 0) return
     const tally = this.#tally(slot)
-    this.onHealth(id, this.table.mark(slot) as Health, tally)
+    this.#tell(id, this.table.mark(slot) as Health, tally)
   }
 
   target(id: BlockId): number {
@@ -120,6 +131,10 @@ export class BlockMap {
     if (retired.size > 0)
       for (const reportId of this.table.reportIds(slot)) if (retired.has(reportId)) this.table.removeReportId(slot, reportId)
     this.#updateHealth(id, slot)
+  }
+
+  #tell(id: BlockId, now: Health, tally: ReplicaCounts): void {
+    for (const listener of this.#listeners) listener(id, now, tally)
   }
 
   #slot(id: BlockId): number {
@@ -165,10 +180,10 @@ export class BlockMap {
   #updateHealth(id: BlockId, slot: number): void {
     const tally = this.#tally(slot)
     const before = this.table.mark(slot)
-    const now = healthOf(tally, this.table.target(slot), this.topology)
+    const now = healthOf(tally, this.table.target(slot), this.#topology)
     this.counts[before]!--
     this.counts[now]!++
     this.table.setMark(slot, now)
-    if (now !== before || now === health.under || now === health.over || now === health.misplaced) this.onHealth(id, now, tally)
+    if (now !== before || now === health.under || now === health.over || now === health.misplaced) this.#tell(id, now, tally)
   }
 }

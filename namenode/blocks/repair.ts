@@ -68,7 +68,10 @@ export class Repair {
   /** Bytes of blocks whose copies have arrived. */
   copiedBytes = 0
 
-  constructor(options: RepairOptions) { this.#options = options }
+  constructor(options: RepairOptions) {
+    this.#options = options
+    options.map.listen((id, now, tally) => this.#healthChanged(id, now, tally))
+  }
 
   /** Copies that were ordered and are not yet reported. */
   get pending(): number { return this.#copies.size }
@@ -84,7 +87,7 @@ export class Repair {
   allow(): void { this.#copying = true }
 
   /** Takes a block's current health. */
-  healthChanged(id: BlockId, now: Health, tally: ReplicaCounts): void {
+  #healthChanged(id: BlockId, now: Health, tally: ReplicaCounts): void {
     if (now === health.under || now === health.misplaced) {
       if (this.#copies.has(id)) this.#queues.remove(id)
       else if (!this.#copying || !this.#queues.put(id, levelOf(tally, this.#options.map.target(id), now))) this.#more = true

@@ -45,7 +45,7 @@ export class Review {
     this.#map = map
     this.#reportIds = reportIds
     this.#clock = clock
-    reportIds.onRetired = () => this.want()
+    reportIds.listen(() => this.want())
   }
 
   /** Requests one full walk that begins after this call. */

@@ -12,8 +12,10 @@ export class ReportIds {
   readonly #nodes: Array<DataNode | undefined> = []
   readonly #free: number[] = []
   readonly #retired = new Set<number>()
-  /** Called when there are retired ids to remove from the table. */
-  onRetired: () => void = () => {}
+  readonly #listeners: Array<() => void> = []
+
+  /** `retired` is called when there are retired ids to remove from the table. */
+  listen(retired: () => void): void { this.#listeners.push(retired) }
 
   node(reportId: number): DataNode | undefined { return this.#nodes[reportId] }
 
@@ -29,7 +31,7 @@ export class ReportIds {
     if (!this.#nodes[reportId]) return
     this.#nodes[reportId] = undefined
     this.#retired.add(reportId)
-    this.onRetired()
+    for (const retired of this.#listeners) retired()
   }
 
   /** Retired ids; after removing them from all blocks, the caller passes them to `wiped`. */

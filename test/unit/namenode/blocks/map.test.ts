@@ -26,9 +26,10 @@ function mapOf(nodeCount: number): { map: BlockMap; nodes: DataNode[]; told: Tol
     return node
   })
   const map = new BlockMap(reportIds)
-  map.topology = { racks: 2, unregistered: 0 }
+  expect(map.setTopology({ racks: 2, unregistered: 0 })).toBe(true)
+  expect(map.setTopology({ racks: 2, unregistered: 0 })).toBe(false)
   const told: Told[] = []
-  map.onHealth = (id: BlockId, now: Health, { live }: ReplicaCounts) => void told.push({ id, now, live })
+  map.listen((id: BlockId, now: Health, { live }: ReplicaCounts) => void told.push({ id, now, live }))
   return { map, nodes, told, reportIds }
 }
 
