@@ -10,6 +10,8 @@ export interface Chore {
   /** Name for the log. */
   readonly name: string
   readonly everyMs: number
+  /** true: it writes records of this namenode, and runs only once this namenode is known to be the latest (nodes/authority.ts). */
+  readonly records?: boolean
   work(): void | Promise<unknown>
 }
 

@@ -12,8 +12,8 @@ import { checkRow, whatToDo } from './journal/codec.ts'
 import type { Journal } from './journal/journal.ts'
 import { LocalJournal } from './journal/local.ts'
 import { MutationRegistry as Kinds } from './journal/operation.ts'
-import { allMutations } from './mutations.ts'
 import { format, identityOf } from './namespace/format.ts'
+import { allMutations } from './rooms.ts'
 
 /** Verifies a store without opening it: LMDB may crash on a damaged file. Throws CORRUPT. */
 export async function inspect({ clock, log, disk, inspectStore }: World, dir: string): Promise<void> {

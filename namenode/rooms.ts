@@ -1,131 +1,64 @@
-// Creates the rooms of a namenode, one per folder (journal, nodes, blocks, jobs, ...), and connects them. No background work is started
-// here.
+// The rooms of a namenode, in the order in which they are opened: each uses what the namenode (Ground) and earlier rooms have made. A new
+// room is one line here; its messages, chores and operations are declared in its own room.ts.
 
-import type { BlockId, ClusterId } from '../src/base/ids.ts'
-import { limits } from '../src/base/limits.ts'
+import type { Address, ClusterId } from '../src/base/ids.ts'
 import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'
-import { BlockTokens } from '../src/rpc/token.ts'
-import { Recounts } from './admin/recounts.ts'
-import { Authority } from './nodes/authority.ts'
-import { Backups } from './backup/backups.ts'
-import { BalanceControl } from './blocks/balancecontrol.ts'
-import { Blocks } from './blocks/blocks.ts'
+import type { BlockTokens } from '../src/rpc/token.ts'
+import { adminRoom } from './admin/room.ts'
+import { backupRoom } from './backup/room.ts'
+import { blocksRoom } from './blocks/room.ts'
 import type { NamenodeConfig } from './config.ts'
-import { Jobs } from './jobs/jobs.ts'
+import { jobsRoom } from './jobs/room.ts'
 import type { Journal } from './journal/journal.ts'
-import type { Actor } from './journal/operation.ts'
-import { NamespaceSweeper } from './namespace/sweeper.ts'
-import { giveUp, hadNodes, knownNodes, noteRegistered } from './nodes/known.ts'
-import { Maintenance } from './blocks/maintenance.ts'
-import { NodeRegistry } from './nodes/registry.ts'
-import { ReportIds } from './nodes/reportids.ts'
-import type { Succession } from './nodes/succession.ts'
+import type { Actor, AnyMutation } from './journal/operation.ts'
+import { journalRoom } from './journal/room.ts'
+import { namespaceRoom } from './namespace/room.ts'
+import { nodeCallsRoom } from './nodes/callsroom.ts'
+import { nodesRoom } from './nodes/room.ts'
+import { quotasRoom } from './quotas/room.ts'
+import { RoomList, type OpenRooms } from './room.ts'
+import { snapshotsRoom } from './snapshots/room.ts'
 import type { NamenodeTimes } from './times.ts'
-import type { TrashOptions } from './trash/routes.ts'
-import { Lifetimes } from './writing/lifetimes.ts'
+import { trashRoom } from './trash/room.ts'
+import { leasesRoom, writingRoom } from './writing/room.ts'
+import { xattrsRoom } from './xattrs/room.ts'
 
-interface RoomsDeps {
+/** What the namenode gives to all rooms. */
+export interface Ground {
   readonly world: World
-  readonly cluster: ClusterId
-  readonly id: string
+  readonly config: NamenodeConfig
   readonly times: NamenodeTimes
+  /** Time that removed entries stay in the trash; 0: they do not go there. */
+  readonly trashKeepMs: number
+  readonly cluster: ClusterId
+  /** Id of this namenode. */
+  readonly id: string
+  /** Address at which others reach it. REQUIRES: it listens. */
+  readonly address: () => Address
   readonly journal: Journal
   readonly store: Store
-  readonly succeed: Awaited<ReturnType<typeof Succession.begin>>
-}
-
-export interface Rooms {
-  readonly authority: Authority
-  readonly succession: Succession
-  readonly registry: NodeRegistry
-  readonly reportIds: ReportIds
-  readonly maintenance: Maintenance
-  readonly blocks: Blocks
-  readonly balancing: BalanceControl
-  readonly lifetimes: Lifetimes
-  readonly jobs: Jobs
-  readonly sweeper: NamespaceSweeper
-  readonly trash: TrashOptions
-  readonly backups: Backups
-  readonly recounts: Recounts
   readonly tokens: BlockTokens
   readonly actor: (user: string) => Actor
-  /** Deletes blocks that no longer belong to a file. */
-  readonly discard: (ids: readonly BlockId[]) => void
 }
 
-export async function openRooms({ world, cluster, id, times, journal, store, succeed }: RoomsDeps, config: NamenodeConfig): Promise<Rooms> {
-  const { clock, random, log, failpoints, checked } = world
-  const { view } = journal
-  const { dir, secret, user, trashKeepMs = limits.trashKeepMs } = config
-  const actor = actors(user)
-  const tokens = new BlockTokens({ secret, clock: { now: () => journal.nowMs() } })
-  const authority: Authority = new Authority(() => succession)
+export const rooms = new RoomList<Ground>()
+  .with(journalRoom)
+  .with(nodesRoom)
+  .with(backupRoom) // early, because it stops after the rooms below
+  .with(leasesRoom)
+  .with(blocksRoom)
+  .with(namespaceRoom)
+  .with(writingRoom)
+  .with(trashRoom)
+  .with(quotasRoom)
+  .with(snapshotsRoom)
+  .with(xattrsRoom)
+  .with(jobsRoom)
+  .with(adminRoom)
+  .with(nodeCallsRoom) // last, because datanodes that register make the rooms above begin their work
 
-  const reportIds = new ReportIds()
-  const registry = new NodeRegistry({ clock, log, random }, reportIds, times)
-  const lifetimes = new Lifetimes({ clock: registry.awake, view, times })
-  const blocks = new Blocks({
-    view, registry, reportIds, tokens, clock, log, random, authority, nodeDeadMs: times.nodeDeadMs,
-    isOpen: block => lifetimes.isOpen(block),
-    onSettled: () => jobs.open(),
-  })
-  const discard = (ids: readonly BlockId[]): void => blocks.discard(ids)
-  const frozen = (): boolean => authority.frozen
-  const jobs = new Jobs({
-    clock, failpoints, log, checked, journal, registry, tokens, actor, frozen, holders: block => blocks.holders(block),
-    trash: trashKeepMs > 0, kept: config.kept,
-  })
-  const sweeper = new NamespaceSweeper({ journal, clock, log, gone: discard })
-  // Repeated removals are answered in safe mode as well; they must not start the sweep then.
-  const trash: TrashOptions = {
-    journal, clock, actor, keepMs: trashKeepMs, frozen,
-    removed: () => {
-      if (!authority.frozen) sweeper.wake()
-    },
-  }
-  const maintenance = new Maintenance({ journal, registry, blocks, clock, actor })
-  const balancing = new BalanceControl({ journal, balancer: blocks.balancer, clock, log, actor })
-  const backups = new Backups({
-    world, store, journal, cluster, namenode: id, dir, plan: config.backups, unsure: () => authority.unsure !== undefined,
-  })
+export type Rooms = typeof rooms extends RoomList<Ground, infer Have> ? OpenRooms<Have> : never
 
-  const recounts = new Recounts({ journal, clock })
-
-  const known = [...knownNodes(view)]
-  const succession = await succeed({
-    awake: registry.awake, nodeDeadMs: times.nodeDeadMs,
-    witnesses: known.filter(({ service }) => service?.state !== 'decommissioned').map(({ node }) => node),
-    hadNodes: known.length > 0 || hadNodes(view),
-    onBehind: () => blocks.halt(),
-    onSure: async givenUp => {
-      // Replies are no longer provisional: datanodes remember changes from now on.
-      for (const { orders } of registry.all) orders.nudge()
-      await noteRegistered({ journal, registry, clock })
-      if (givenUp) {
-        log.warn('datanodes that have not registered are given up, as an operator has confirmed', { nodes: givenUp })
-        await giveUp({ journal, registry }, givenUp)
-      }
-      await jobs.start()
-    },
-  })
-  for (const each of known) registry.expect(each)
-  return {
-    authority, succession, registry, reportIds, maintenance, blocks, balancing, lifetimes, jobs, sweeper, trash, backups, recounts, tokens,
-    actor, discard,
-  }
-}
-
-/** Maps users to actors; the name is all that is known of a user. Only `superuser` is not bound by permissions. */
-function actors(superuser: string): (user: string) => Actor {
-  const known = new Map<string, Actor>()
-  return name => {
-    const found = known.get(name)
-    if (found) return found
-    if (known.size > 10_000) known.clear()
-    const actor = Object.freeze({ user: name, root: name === superuser })
-    known.set(name, actor)
-    return actor
-  }
-}
+/** All mutations that a journal may hold. INVARIANT: a released kind is never removed, so that old journals replay. */
+export const allMutations: readonly AnyMutation[] = rooms.mutations

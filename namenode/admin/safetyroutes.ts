@@ -5,7 +5,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import * as protocol from '../../src/protocol/safety.ts'
 import type { AllowedDeletions, BackupMade, SafeModeState } from '../../src/protocol/safety.ts'
-import { route, type Route } from '../../src/rpc/serve.ts'
+import { route } from '../../src/rpc/serve.ts'
 import type { Backups } from '../backup/backups.ts'
 import type { Backup } from '../backup/backupdir.ts'
 import type { Blocks } from '../blocks/blocks.ts'
@@ -15,6 +15,7 @@ import type { NodeRegistry } from '../nodes/registry.ts'
 import { checkSuperuser } from '../blocks/maintenance.ts'
 import type { Succession } from '../nodes/succession.ts'
 import type { Authority } from '../nodes/authority.ts'
+import { answered, type RoomRoute } from '../room.ts'
 import type { Recounts } from './recounts.ts'
 import { fsckPage } from './fsck.ts'
 import { lostRoutes } from './lost.ts'
@@ -36,7 +37,7 @@ interface SafetyOptions {
 
 export function safetyRoutes({
   journal, blocks, registry, clock, log, backups, recounts, succession, authority, backupDir, actor,
-}: SafetyOptions): Route[] {
+}: SafetyOptions): RoomRoute[] {
   const { view } = journal
   const { map, reports, safe } = blocks
   return [
@@ -48,7 +49,8 @@ export function safetyRoutes({
       checkSuperuser(actor(user), 'compare the totals of the namespace')
       return recounts.ask(recount)
     }),
-    route(protocol.safeMode, async ({ action }, { user }): Promise<SafeModeState> => {
+    // Its callers leave the states in which others are refused.
+    ...answered('always', [route(protocol.safeMode, async ({ action }, { user }): Promise<SafeModeState> => {
       if (action !== 'get') {
         checkSuperuser(actor(user), `${action} safe mode`)
         log.warn(`safe mode: ${action}`, { user, on: safe.on, state: authority.state, present: map.present, blocks: view.counters.blocks })
@@ -64,7 +66,7 @@ export function safetyRoutes({
         ...(authority.doubt && { doubt: authority.doubt.message }),
         blocks: view.counters.blocks, present: map.present, awaited: registry.awaited().length,
       }
-    }),
+    })]),
     route(protocol.backup, async ({ dir }, { user }) => {
       checkSuperuser(actor(user), 'back up the metadata')
       // Its state must not be stored among the backups of its cluster.

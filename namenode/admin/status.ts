@@ -14,7 +14,7 @@ import type { NodeState } from '../nodes/node.ts'
 import { nodeStatus } from '../nodes/nodestatus.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 
-export interface StatusOptions {
+interface StatusOptions {
   readonly journal: Journal
   readonly registry: NodeRegistry
   readonly blocks: Blocks

@@ -5,10 +5,11 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import * as protocol from '../../src/protocol/service.ts'
 import type { BalanceState } from '../../src/protocol/service.ts'
-import { route, type Route } from '../../src/rpc/serve.ts'
+import { route } from '../../src/rpc/serve.ts'
 import type { Chore } from '../chores.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
+import { answered, type RoomRoute } from '../room.ts'
 import { checkSuperuser } from './maintenance.ts'
 import type { Balancer } from './balancer.ts'
 import { balanceRequest, setBalance } from './balancerequest.ts'
@@ -22,7 +23,7 @@ interface BalanceControlOptions {
 }
 
 export class BalanceControl {
-  readonly routes: readonly Route[]
+  readonly routes: readonly RoomRoute[]
   readonly chore: Chore
 
   constructor({ journal, balancer, clock, log, actor }: BalanceControlOptions) {
@@ -31,7 +32,7 @@ export class BalanceControl {
       balancer.set(balanceRequest(journal.view))
       return balancer.state
     }
-    this.routes = [
+    this.routes = answered('safemode', [
       route(protocol.balance, async ({ requestId, threshold, bytesPerSecond }, { user }) => {
         checkSuperuser(actor(user), what)
         await journal.submit(setBalance, { requestId, wish: { threshold, bytesPerSecond, sinceMs: Math.floor(clock.now()) } })
@@ -43,9 +44,9 @@ export class BalanceControl {
         return follow()
       }),
       route(protocol.balanceStatus, () => balancer.state),
-    ]
+    ])
     this.chore = {
-      name: 'balance', everyMs: 200,
+      name: 'balance', everyMs: 200, records: true,
       work: async () => {
         const ended = balancer.work()
         const { request } = balancer

@@ -37,8 +37,11 @@ interface BlocksOptions {
   readonly isOpen: (id: BlockId) => boolean
   /** default: of a directory of which there is no copy. */
   readonly authority?: Authority | undefined
-  /** It is known as well as it will be where blocks lie. */
-  readonly onSettled: () => void
+}
+
+interface BlocksListener {
+  /** Called once, when the locations of blocks are as complete as they will get. */
+  settled?(): void
 }
 
 export class Blocks {
@@ -54,13 +57,14 @@ export class Blocks {
   readonly #options: BlocksOptions
   readonly #review: Review
   readonly #suspects: Suspects
+  readonly #listeners: BlocksListener[] = []
   #counting: Promise<void> | undefined
   #counted = false
   #stopped = false
 
   constructor(options: BlocksOptions) {
     this.#options = options
-    const { view, registry, reportIds, tokens, clock, log, random, nodeDeadMs, isOpen, authority = new Authority(), onSettled } = options
+    const { view, registry, reportIds, tokens, clock, log, random, nodeDeadMs, isOpen, authority = new Authority() } = options
     const map = this.map = new BlockMap(reportIds)
     const review = this.#review = new Review({ map, reportIds, clock })
     const deletions = this.deletions = new Deletions((node, id) => this.reports.mayDelete(node, id))
@@ -85,7 +89,7 @@ export class Blocks {
       onCopies: () => {
         repair.allow()
         review.want()
-        onSettled()
+        for (const listener of this.#listeners) listener.settled?.()
       },
       onOver: () => {
         log.info('safe mode is over: it is known where blocks lie', { blocks: view.counters.blocks, present: map.present })
@@ -97,6 +101,8 @@ export class Blocks {
     registry.listen(this.#nodeListener())
     this.chores = this.#newChores()
   }
+
+  listen(listener: BlocksListener): void { this.#listeners.push(listener) }
 
   /** Keeps the soft state of replicas in step with datanodes that come and go. */
   #nodeListener(): NodeListener {

@@ -7,7 +7,7 @@ import type { NodeStatus } from '../../src/protocol/admin.ts'
 import type { RequestId } from '../../src/base/ids.ts'
 import * as protocol from '../../src/protocol/service.ts'
 import type { Clock } from '../../src/ports/clock.ts'
-import { route, type Route } from '../../src/rpc/serve.ts'
+import { route } from '../../src/rpc/serve.ts'
 import { nodeStatus } from '../nodes/nodestatus.ts'
 import { countDrain } from './drain.ts'
 import type { Blocks } from './blocks.ts'
@@ -17,6 +17,7 @@ import type { Actor } from '../journal/operation.ts'
 import { noteNode } from '../nodes/known.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
+import { answered, type RoomRoute } from '../room.ts'
 import { inService, sameService, serviceOf, setService, type NodeService } from '../nodes/service.ts'
 
 interface MaintenanceDeps {
@@ -54,7 +55,7 @@ export function findNode(registry: NodeRegistry, text: string): DataNode {
 }
 
 export class Maintenance {
-  readonly routes: readonly Route[]
+  readonly routes: readonly RoomRoute[]
   readonly chore: Chore
   readonly #options: MaintenanceDeps
 
@@ -65,7 +66,7 @@ export class Maintenance {
       checkSuperuser(actor(user), what)
       return findNode(registry, name)
     }
-    this.routes = [
+    this.routes = answered('safemode', [
       route(protocol.decommission, ({ requestId, node }, { user }) =>
         this.#decommission(requestId, nodeFor(user, node, 'decommission datanodes')),
       ),
@@ -75,8 +76,8 @@ export class Maintenance {
       route(protocol.maintenance, ({ requestId, node, forMs }, { user }) =>
         this.#maintain(requestId, nodeFor(user, node, 'put datanodes into maintenance'), forMs),
       ),
-    ]
-    this.chore = { name: 'check decommissioning nodes', everyMs: 500, work: () => this.#look() }
+    ])
+    this.chore = { name: 'check decommissioning nodes', everyMs: 500, records: true, work: () => this.#look() }
   }
 
   async #set(requestId: RequestId | undefined, node: DataNode, service: NodeService): Promise<NodeStatus> {

@@ -97,6 +97,7 @@ export function forgetting(journal: Journal, clock: Clock): Chore {
   return {
     name: 'forget old answers',
     everyMs: lookMs,
+    records: true,
     async work() {
       if (clock.mono() < restUntilMs) return
       const { any, next, beforeMs } = oldAnswers(journal.view, { from, limit: answersMax, nowMs: journal.nowMs() })

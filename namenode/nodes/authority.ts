@@ -15,9 +15,9 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { RequestId } from '../../src/base/ids.ts'
-import type { Route } from '../../src/rpc/serve.ts'
 import type { Chore } from '../chores.ts'
 import type { Journal } from '../journal/journal.ts'
+import type { RoomRoute } from '../room.ts'
 
 type AuthorityState = 'behind' | 'doubt' | 'takeover' | 'safemode' | 'active'
 
@@ -37,20 +37,20 @@ export const inSafeMode = (): GristmillError =>
   )
 
 export class Authority {
-  readonly #precedence: () => Precedence
+  readonly #precedence: Precedence
   #manual = false
 
-  /** Default: a directory without copies. */
-  constructor(precedence: () => Precedence = () => ({})) { this.#precedence = precedence }
+  /** `precedence` is read again at each question. Default: a directory without copies. */
+  constructor(precedence: Precedence = {}) { this.#precedence = precedence }
 
   get state(): AuthorityState {
-    const { behind, doubt, takeover } = this.#precedence()
+    const { behind, doubt, takeover } = this.#precedence
     return behind ? 'behind' : doubt ? 'doubt' : takeover ? 'takeover' : this.#manual ? 'safemode' : 'active'
   }
 
   /** Set if no answer of this namenode can be trusted. */
-  get behind(): GristmillError | undefined { return this.#precedence().behind }
-  get doubt(): GristmillError | undefined { return this.behind ? undefined : this.#precedence().doubt }
+  get behind(): GristmillError | undefined { return this.#precedence.behind }
+  get doubt(): GristmillError | undefined { return this.behind ? undefined : this.#precedence.doubt }
   /** True while an operator's safe mode lasts. */
   get manual(): boolean { return this.#manual }
 
@@ -59,7 +59,7 @@ export class Authority {
    * `behind`.
    */
   get unsure(): GristmillError | undefined {
-    const { behind, doubt, takeover } = this.#precedence()
+    const { behind, doubt, takeover } = this.#precedence
     return behind ?? doubt ?? takeover
   }
 
@@ -71,25 +71,26 @@ export class Authority {
   release(): void { this.#manual = false }
 
   /**
-   * Wraps routes with a check of the authority. `behind` refuses all requests: its answers about files are wrong as well. Mutations are
-   * refused in every other state but `active`; operators' mutations (`underSafeMode`) run in safe mode as well. A repeat of an accepted
-   * mutation passes: it changes nothing, and its caller needs the first answer.
+   * Wraps a route with a check of the authority. `behind` refuses all requests: its answers about files are wrong as well. Mutations are
+   * refused in every other state but `active`; those that are answered in `safemode` run in an operator's safe mode as well. A repeat of an
+   * accepted mutation passes: it changes nothing, and its caller needs the first answer.
    */
-  guard(
-    routes: readonly Route[],
-    { journal, underSafeMode = false }: { readonly journal: Pick<Journal, 'hasAnswer'>; readonly underSafeMode?: boolean },
-  ): Route[] {
-    return routes.map(each => ({
-      ...each,
+  guard(route: RoomRoute, journal: Pick<Journal, 'hasAnswer'>): RoomRoute {
+    const { message: { mutation }, handler, answered = 'active' } = route
+    if (answered === 'always') return route
+    return {
+      ...route,
       handler: (request, context) => {
         if (this.behind) throw this.behind
-        const why = each.message.mutation ? (this.unsure ?? (this.#manual && !underSafeMode ? inSafeMode() : undefined)) : undefined
+        const why = mutation ? (this.unsure ?? (this.#manual && answered === 'active' ? inSafeMode() : undefined)) : undefined
         if (why && !journal.hasAnswer((request as { requestId?: RequestId }).requestId)) throw why
-        return each.handler(request, context)
+        return handler(request, context)
       },
-    }))
+    }
   }
 
   /** Wraps a chore that writes records of this namenode: it runs only once this namenode is known to be the latest. */
-  whenSure(chore: Chore): Chore { return { ...chore, work: () => { if (!this.unsure) return chore.work() } } }
+  guardChore(chore: Chore): Chore {
+    return chore.records ? { ...chore, work: () => { if (!this.unsure) return chore.work() } } : chore
+  }
 }

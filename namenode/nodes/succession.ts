@@ -40,13 +40,17 @@ interface SuccessionOptions {
   /** Clock without pauses of this process: messages that arrived during a pause are still unread. */
   readonly awake: Pick<Clock, 'mono'>
   readonly nodeDeadMs: number
-  /** Called once, if this namenode is behind. */
-  readonly onBehind: () => void
+}
+
+/** Callbacks for the decision. Listeners are called in the order in which they were added, each when the one before is done. */
+interface SuccessionListener {
+  /** Called once, if this namenode is found to be behind after the listener was added. */
+  behind?(): void
   /**
    * Called when this namenode is known to be the latest; again after a failure. `givenUp`: if an operator has confirmed that, the
    * datanodes in the journal that have not registered and will not come back.
    */
-  readonly onSure: (givenUp: readonly NodeId[] | undefined) => Promise<void>
+  sure?(givenUp: readonly NodeId[] | undefined): Promise<void>
 }
 
 /** State before this process raised the epoch. */
@@ -102,6 +106,7 @@ export class Succession {
   #noted: Seen | undefined
   #behind: GristmillError | undefined
   readonly #witnesses: Witnesses
+  readonly #listeners: SuccessionListener[] = []
   /** An operator has confirmed, in the witnesses' place, that this namenode is the latest. */
   #believed = false
   #sure = false
@@ -138,6 +143,8 @@ export class Succession {
     this.#witnesses = new Witnesses(options)
   }
 
+  listen(listener: SuccessionListener): void { this.#listeners.push(listener) }
+
   /** Cached by epoch: `last` and `rebuilt` change only when this process raises the epoch. */
   get #starts(): Starts {
     const { view } = this.#options.journal
@@ -173,18 +180,19 @@ export class Succession {
     await this.#lookOnce()
   }
 
-  /** Retries pending steps and calls `onSure` when they are done. Throws errors of `onSure`; the next call retries. */
+  /** Retries pending steps and tells listeners `sure` when they are done. Throws errors of listeners; the next call retries. */
   look(): Promise<void> { return this.#looking ??= this.#look().finally(() => { this.#looking = undefined }) }
 
   async #look(): Promise<void> {
     if (this.#sure || this.#behind) return
     await this.#raising.work()
     if (this.#undecided || this.behind) return
-    const { journal, world: { clock }, onSure } = this.#options
+    const { journal, world: { clock } } = this.#options
     // Journalled before a datanode learns of this epoch as one with changes.
     if (!this.#journalled) await journal.submit(becameSure, { nowMs: Math.floor(clock.now()) })
     this.#journalled = true
-    await onSure(this.#believed ? this.#witnesses.missing : undefined)
+    const givenUp = this.#believed ? this.#witnesses.missing : undefined
+    for (const listener of this.#listeners) await listener.sure?.(givenUp)
     this.#sure = true
   }
 
@@ -234,12 +242,12 @@ export class Succession {
   }
 
   async #fallBehind(why: string, seen: Seen): Promise<void> {
-    const { world: { disk, log }, dir, onBehind } = this.#options
+    const { world: { disk, log }, dir } = this.#options
     if (!this.#behind) {
       this.#behind = new GristmillError('SAFE_MODE', `this namenode is behind its cluster: ${why}. Its directory ${dir} is an old copy, or one of two copies. Nothing is changed or deleted. ` +
         `Stop it, and start the directory that was in use last; if there is none, stop it and run \`gristmill namenode recover --dir ${dir}\``, { details: { final: true, dir } })
       log.error('this namenode is behind its cluster and stays in safe mode', { error: this.#behind })
-      onBehind()
+      for (const listener of this.#listeners) listener.behind?.()
     }
     if (this.#noted && this.#noted.epoch >= seen.epoch) return
     this.#noted = seen

@@ -55,7 +55,9 @@ test('the example of a message lies in each of the places that HACKING lists', (
   const expected: Record<string, RegExp> = {
     'src/protocol/quota.ts': /export const get = message\('quota\.get'/,
     'namenode/quotas/routes.ts': /route\(protocol\.get,/,
-    'namenode/routes.ts': /quotaRoutes\(/,
+    'namenode/quotas/room.ts': /quotaRoutes\(/,
+    'namenode/room.ts': /export const answered\b/,
+    'test/unit/namenode/rooms.test.ts': /of\('safemode'\)/,
     'namenode/jobs/publish/reservations.ts': /^const (?:made|harmful)\b/m,
     'client/files/quotas.ts': /protocol\.get,/,
     'client/files/names.ts': /new Quotas\(/,

@@ -83,49 +83,48 @@ function entryOf(view: View, path: string): NameEntry | undefined {
 
 const unlessThere = (view: View, path: string): string | undefined => (entryOf(view, path) ? undefined : path)
 
-/** Wraps routes: those that create names refuse reserved paths. */
-export const reserving = (
-  routes: readonly Route[],
+/** Wraps a route: one that creates names refuses reserved paths. */
+export function reserving<R extends Route>(
+  route: R,
   { journal, outputs, actor }: {
     readonly journal: Pick<Journal, 'hasAnswer' | 'view'>
     readonly outputs: Outputs
     readonly actor: (user: string) => Actor
   },
-): Route[] =>
-  routes.map(each => {
-    if (each.message === namespace.setAttributes) return keepingRights(each, { journal, outputs, actor })
-    const makes = made.get(each.message)
-    const harms = harmful.get(each.message)
-    if (!makes && !harms) return each
-    return {
-      ...each,
-      handler: (request, context) => {
-        const path = makes?.(request, journal.view, context.user)
-        const { moves, files, brings } = harms?.(request, journal.view, context.user) ?? {}
-        if (path !== undefined || moves !== undefined || files !== undefined || brings !== undefined) {
-          unlessRepeated(journal, (request as { requestId?: RequestId }).requestId, () => {
-            if (path !== undefined) {
-              checkUnreserved(outputs, path)
-              checkStaged(journal.view, path)
-            }
-            if (moves !== undefined) checkNotAbove(outputs, moves, 'has to stay')
-            if (files !== undefined) checkNotAbove(outputs, files, 'cannot be a file')
-            if (brings !== undefined) checkNotBrought(outputs, journal.view, brings)
-          })
-        }
-        return each.handler(request, context)
-      },
-    }
-  })
+): R {
+  if (route.message === namespace.setAttributes) return keepingRights(route, { journal, outputs, actor })
+  const makes = made.get(route.message)
+  const harms = harmful.get(route.message)
+  if (!makes && !harms) return route
+  return {
+    ...route,
+    handler: (request, context) => {
+      const path = makes?.(request, journal.view, context.user)
+      const { moves, files, brings } = harms?.(request, journal.view, context.user) ?? {}
+      if (path !== undefined || moves !== undefined || files !== undefined || brings !== undefined) {
+        unlessRepeated(journal, (request as { requestId?: RequestId }).requestId, () => {
+          if (path !== undefined) {
+            checkUnreserved(outputs, path)
+            checkStaged(journal.view, path)
+          }
+          if (moves !== undefined) checkNotAbove(outputs, moves, 'has to stay')
+          if (files !== undefined) checkNotAbove(outputs, files, 'cannot be a file')
+          if (brings !== undefined) checkNotBrought(outputs, journal.view, brings)
+        })
+      }
+      return route.handler(request, context)
+    },
+  }
+}
 
-const keepingRights = (
-  route: Route,
+const keepingRights = <R extends Route>(
+  route: R,
   { journal, outputs, actor }: {
     readonly journal: Pick<Journal, 'hasAnswer' | 'view'>
     readonly outputs: Outputs
     readonly actor: (user: string) => Actor
   },
-): Route => ({
+): R => ({
   ...route,
   handler: (request, context) => {
     const asked = request as RequestOf<typeof namespace.setAttributes>

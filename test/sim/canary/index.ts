@@ -92,7 +92,7 @@ export const canaries = {
     caughtBy: 2,
     about: 'the namenode dates its tokens by its wall clock, which jumps',
     workload: 'files', profile: 'clocks',
-    changes: [{ file: 'namenode/rooms.ts', from: 'clock: { now: () => journal.nowMs() } }', to: 'clock }' }],
+    changes: [{ file: 'namenode/namenode.ts', from: 'clock: { now: () => journal.nowMs() } }', to: 'clock: this.#world.clock }' }],
   },
   revived: {
     caughtBy: 1,

@@ -50,10 +50,8 @@ export class House {
       view: journal.view, registry: this.registry, reportIds,
       tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }),
       clock, log: silent, random, nodeDeadMs: times.nodeDeadMs, isOpen: id => this.open.has(id),
-      onSettled: () => {
-        this.settled++
-      },
     })
+    this.blocks.listen({ settled: () => { this.settled++ } })
     for (const known of knownNodes(journal.view)) this.registry.expect(known)
     const { blocks, registry } = this
     const actor = () => root

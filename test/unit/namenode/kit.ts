@@ -3,7 +3,7 @@
 
 import { expect } from 'vitest'
 import { recount } from '../../../namenode/admin/recount.ts'
-import { allMutations } from '../../../namenode/mutations.ts'
+import { allMutations } from '../../../namenode/rooms.ts'
 import { LocalJournal } from '../../../namenode/journal/local.ts'
 import { MutationRegistry, type Mutation } from '../../../namenode/journal/operation.ts'
 import type { SegmentLimits } from '../../../namenode/journal/segments.ts'

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import { fsckPage, noCounts } from '../../../../namenode/admin/fsck.ts'
 import { Authority, type Precedence } from '../../../../namenode/nodes/authority.ts'
+import type { Answered } from '../../../../namenode/room.ts'
 import { lostRoutes } from '../../../../namenode/admin/lost.ts'
 import { recovered } from '../../../../namenode/journal/recovered.ts'
 import { mkdir, remove, rename, touch } from '../../../../namenode/namespace/names.ts'
@@ -92,9 +93,9 @@ test('mutations are refused, reads are not', async () => {
   const authority = new Authority()
   authority.hold()
   const journal = { hasAnswer: () => false }
-  const [change, look] = authority.guard([route(namespace.touch, () => ({}) as never), route(namespace.stat, () => ({}) as never)], {
-    journal,
-  })
+  const [change, look] = [route(namespace.touch, () => ({}) as never), route(namespace.stat, () => ({}) as never)].map(
+    each => authority.guard(each, journal),
+  )
   expect(() => change!.handler({} as never, {} as never)).toThrow(expect.objectContaining({ code: 'SAFE_MODE', details: { final: true } }))
   expect(look!.handler({} as never, {} as never)).toEqual({})
   authority.release()
@@ -112,13 +113,13 @@ test.each<[string, Precedence, boolean, boolean[]]>([
   ['doubt', { doubt: state('an old copy?') }, false, [true, false, false, false, false]],
   ['behind', { behind: state('an old copy'), doubt: state('an old copy?') }, false, [false, false, false, false, false]],
 ])('a namenode in the state %s (%j, by hand: %s)', async (named, precedence, manual, may) => {
-  const authority = new Authority(() => precedence)
+  const authority = new Authority(precedence)
   if (manual) authority.hold()
   const journal = { hasAnswer: () => false }
-  const allowed = (message: Parameters<typeof route>[0], underSafeMode: boolean): boolean => {
-    const [guarded] = authority.guard([route(message, () => ({}) as never)], { journal, underSafeMode })
+  const allowed = (message: Parameters<typeof route>[0], answered: Answered): boolean => {
+    const guarded = authority.guard({ ...route(message, () => ({}) as never), answered }, journal)
     try {
-      void guarded!.handler({} as never, {} as never)
+      void guarded.handler({} as never, {} as never)
       return true
     } catch (error) {
       expect(error).toMatchObject({ code: 'SAFE_MODE' })
@@ -126,10 +127,16 @@ test.each<[string, Precedence, boolean, boolean[]]>([
     }
   }
   let recorded = false
-  await authority.whenSure({ name: 'records', everyMs: 1, work: () => { recorded = true } }).work()
+  let worked = false
+  await authority.guardChore({ name: 'records', everyMs: 1, records: true, work: () => { recorded = true } }).work()
+  await authority.guardChore({ name: 'no records', everyMs: 1, work: () => { worked = true } }).work()
+  expect([worked, allowed(namespace.stat, 'always'), allowed(namespace.touch, 'always')]).toEqual([true, true, true])
   expect([
     authority.state,
-    [allowed(namespace.stat, false), allowed(namespace.touch, false), allowed(namespace.touch, true), recorded, !authority.frozen],
+    [
+      allowed(namespace.stat, 'active'), allowed(namespace.touch, 'active'), allowed(namespace.touch, 'safemode'), recorded,
+      !authority.frozen,
+    ],
   ]).toEqual([named, may])
 })
 
@@ -137,13 +144,13 @@ test('in safe mode a repeat of a change that was accepted before gets the first 
   const sim = await Sim.calm(7, 1)
   const { journal, clock } = sim.house.bench
   let behind: GristmillError | undefined
-  const authority = new Authority(() => ({ behind }))
-  const [handle] = authority.guard(
-    [route(namespace.mkdir, ({ requestId: id, path }) => journal.submit(mkdir, { requestId: id, path, nowMs: clock.now(), ...root }))],
-    { journal },
+  const authority = new Authority({ get behind() { return behind } })
+  const handle = authority.guard(
+    route(namespace.mkdir, ({ requestId: id, path }) => journal.submit(mkdir, { requestId: id, path, nowMs: clock.now(), ...root })),
+    journal,
   )
   const ask = async (id: string, path: string): Promise<unknown> =>
-    await handle!.handler({ requestId: requestId(id), path } as never, {} as never)
+    await handle.handler({ requestId: requestId(id), path } as never, {} as never)
   const first = await ask('c:1', '/a')
   const waits = ask('c:2', '/b')
   authority.hold()

@@ -9,7 +9,7 @@ import { Backups, knownDirs, type BackupPlan } from '../../../../namenode/backup
 import { backupsIn, verifyBackup } from '../../../../namenode/backup/backupdir.ts'
 import { LocalJournal } from '../../../../namenode/journal/local.ts'
 import { MutationRegistry } from '../../../../namenode/journal/operation.ts'
-import { allMutations } from '../../../../namenode/mutations.ts'
+import { allMutations } from '../../../../namenode/rooms.ts'
 import { format } from '../../../../namenode/namespace/format.ts'
 import { touch } from '../../../../namenode/namespace/names.ts'
 import { clusterId } from '../../../../src/base/ids.ts'

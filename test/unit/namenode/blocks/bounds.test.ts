@@ -176,7 +176,7 @@ test('blocks of others are counted by node, those in lost ranges apart from fore
 
 function safeMode(known: { total: number; present: number; awaited: number; doubt?: GristmillError; behind?: GristmillError }) {
   const clock = new ManualClock()
-  const authority = new Authority(() => known)
+  const authority = new Authority(known)
   const happened: string[] = []
   const safe = new SafeMode({
     clock, nodeDeadMs: 1000, blocks: () => known.total, present: () => known.present, awaited: () => known.awaited, authority,

@@ -42,11 +42,9 @@ async function start({ journal, clock, disk }: Bench, beside?: Seen): Promise<St
   const succession = await (
     await Succession.begin({ world, journal, dir, beside })
   )({
-    awake: clock, witnesses: [n1], hadNodes: true, nodeDeadMs: 1e9, onBehind: () => {},
-    onSure: async () => {
-      sure++
-    },
+    awake: clock, witnesses: [n1], hadNodes: true, nodeDeadMs: 1e9,
   })
+  succession.listen({ sure: async () => { sure++ } })
   return { succession, behind: () => succession.behind?.message, sure: () => sure }
 }
 

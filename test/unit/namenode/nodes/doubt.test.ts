@@ -34,8 +34,9 @@ async function doubting(witnesses: readonly string[], { hadNodes = true } = {}):
   const awake = new AwakeClock(clock, { nodeStaleMs: 2_500 })
   let sure = 0
   const succession = await (await Succession.begin({ dir: '/nn', journal, world: { ...world, clock, disk } }))({
-    awake, witnesses: witnesses.map(nodeId), hadNodes, nodeDeadMs: 9_500, onBehind: () => {}, onSure: async () => { sure++ },
+    awake, witnesses: witnesses.map(nodeId), hadNodes, nodeDeadMs: 9_500,
   })
+  succession.listen({ sure: async () => { sure++ } })
   await succession.look()
   return {
     succession, own: { epoch, incarnation: 'own', seq, nextBlock }, sure: () => sure,

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { Mutation } from '../../../../../namenode/journal/operation.ts'
-import { allMutations } from '../../../../../namenode/mutations.ts'
+import { allMutations } from '../../../../../namenode/rooms.ts'
 import { checkSpec } from '../../../../../namenode/jobs/spec.ts'
 import { publishKept as publishKeptMutation } from '../../../../../namenode/jobs/store/mutations.ts'
 import { mkdir, setAttributes, touch } from '../../../../../namenode/namespace/names.ts'

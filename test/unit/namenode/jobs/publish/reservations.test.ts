@@ -24,18 +24,15 @@ async function house() {
   const outputs = new OutputReservations()
   const { journal, clock } = bench
   const actor = (user: string) => ({ user, root: user === 'grace' })
-  const routes = reserving(
-    [
-      ...namespaceRoutes({
-        journal, view: journal.view, clock, log: silent, actor, defaults: { replication: 1, blockBytes: 4096 }, trashKeepMs: 1000,
-        removed: () => undefined,
-      } as never),
-      ...trashRoutes({ journal, clock, actor, keepMs: 1000, frozen: () => false, removed: () => undefined }),
-      ...snapshotRoutes({ journal, clock, actor, removed: () => undefined }),
-      route(writing.create, () => ({ lease: 1 }) as never),
-    ],
-    { journal, outputs, actor },
-  )
+  const routes = [
+    ...namespaceRoutes({
+      journal, view: journal.view, clock, log: silent, actor, defaults: { replication: 1, blockBytes: 4096 }, trashKeepMs: 1000,
+      removed: () => undefined,
+    } as never),
+    ...trashRoutes({ journal, clock, actor, keepMs: 1000, frozen: () => false, removed: () => undefined }),
+    ...snapshotRoutes({ journal, clock, actor, removed: () => undefined }),
+    route(writing.create, () => ({ lease: 1 }) as never),
+  ].map(each => reserving(each, { journal, outputs, actor }))
   let requests = 0
   const call = async (message: Message, request: object, user = 'grace'): Promise<unknown> =>
     routes

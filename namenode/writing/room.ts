@@ -1,0 +1,57 @@
+// Rooms of files being written. Leases are opened before the blocks, which ask whether a block belongs to one; writers are answered by a
+// room that is opened after them, because it places blocks.
+
+import type { BlockId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { BlockTokens } from '../../src/rpc/token.ts'
+import type { Blocks } from '../blocks/blocks.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Actor } from '../journal/operation.ts'
+import type { Authority } from '../nodes/authority.ts'
+import type { NodeRegistry } from '../nodes/registry.ts'
+import { room } from '../room.ts'
+import { Lifetimes } from './lifetimes.ts'
+import { writingMutations } from './mutations.ts'
+import { expireLeases, writingRoutes } from './routes.ts'
+
+interface LeasesNeeds {
+  readonly journal: Journal
+  readonly registry: NodeRegistry
+  readonly times: { readonly leaseSoftMs: number; readonly leaseHardMs: number }
+}
+
+export const leasesRoom = room({
+  name: 'leases',
+  mutations: [],
+  open: ({ journal, registry, times }: LeasesNeeds) => ({
+    made: { lifetimes: new Lifetimes({ clock: registry.awake, view: journal.view, times }) },
+  }),
+})
+
+interface WritingNeeds {
+  readonly world: { readonly clock: Clock; readonly random: Random }
+  readonly config: { readonly defaults: { readonly replication: number; readonly blockBytes: number } }
+  readonly journal: Journal
+  readonly tokens: BlockTokens
+  readonly actor: (user: string) => Actor
+  readonly registry: NodeRegistry
+  readonly authority: Authority
+  readonly lifetimes: Lifetimes
+  readonly blocks: Blocks
+}
+
+export const writingRoom = room({
+  name: 'writing',
+  mutations: writingMutations,
+  open({ world: { clock, random }, config: { defaults }, journal, tokens, actor, registry, authority, lifetimes, blocks }: WritingNeeds) {
+    const discard = (ids: readonly BlockId[]): void => blocks.discard(ids)
+    return {
+      routes: writingRoutes({ journal, registry, map: blocks.map, lifetimes, tokens, clock, random, defaults, actor, discard }),
+      chores: [{
+        name: 'end expired leases', everyMs: 1000,
+        work: () => { if (!authority.frozen) return expireLeases({ journal, lifetimes, discard }) },
+      }],
+    }
+  },
+})
