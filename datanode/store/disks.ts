@@ -63,7 +63,7 @@ export class Disks {
     if ((this.#roomiest(tried)?.roomBytes ?? 0) < bytes) await Promise.all(this.all.map(storage => storage.measure()))
     const best = this.#roomiest(tried)
     if (best && best.roomBytes >= bytes) {
-      best.reservedBytes += bytes
+      best.reserve(bytes)
       return best
     }
     throw new GristmillError(
@@ -82,7 +82,7 @@ export class Disks {
   diskError(storage: Storage, diskError: DiskError, error: unknown): void {
     switch (diskError) {
       case 'full':
-        storage.freeBytes = 0 // until it is measured again
+        storage.exhaust()
         return
       case 'closed':
         if (!storage.closed)

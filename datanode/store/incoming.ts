@@ -54,7 +54,7 @@ export class Incoming {
           await makeRoom(deps, storage, id)
           return new Incoming(deps, storage, { ...options, writer: await openWriter(deps, storage, id) })
         } catch (error) {
-          storage.reservedBytes -= bytesMax
+          storage.release(bytesMax)
           // This disk refuses the block; another one may take it.
           if (!hasCode(error, 'ENOSPC') || tried.size === disks.all.length) throw error
         }
@@ -131,14 +131,14 @@ export class Incoming {
   #sealed({ bytes: length, crc }: ChunkTable): void {
     const { replicas } = this.#deps
     const storage = this.#storage
-    storage.reservedBytes -= this.bytesMax
+    storage.release(this.bytesMax)
     if (storage.failed) {
       replicas.aborted(this.id)
       throw new GristmillError('ENOSPC', `the disk of ${storage.dir} has failed while block ${blockName(this.id)} was written to it`, {
         details: { block: this.id },
       })
     }
-    storage.freeBytes -= length // until it is measured again
+    storage.consume(length)
     replicas.sealed(this.id, { storage, length, crc })
   }
 
@@ -179,7 +179,7 @@ export class Incoming {
     await this.#syncing
     await this.#writer.close().catch(() => {})
     await this.#storage.discard(paths.flatMap(path => [path, `${path}.meta`]))
-    this.#storage.reservedBytes -= this.bytesMax
+    this.#storage.release(this.bytesMax)
     this.#deps.replicas.aborted(this.id)
   }
 }

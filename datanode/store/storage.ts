@@ -7,9 +7,10 @@
 //   quarantine/last/                 damaged replicas of blocks of which no good replica is known
 //
 // Invariant: a file below `blocks/` is synced, and its name is, before its block is sealed (replicas.ts). `replicas.ts` alone counts
-// blocks, `disks.ts` alone sets `failed` and `closed`.
+// blocks, `disks.ts` alone sets `failed` and `closed`; bytes are counted here (`reserve`, `release`, `consume`, `exhaust`).
 
 import { metaBytes } from '../../src/block/meta.ts'
+import { assert } from '../../src/base/assert.ts'
 import { asError } from '../../src/base/errors.ts'
 import { isExhaustion } from '../../src/base/exhaustion.ts'
 import { blockName, parseBlockName, type BlockId, type StorageId } from '../../src/base/ids.ts'
@@ -58,13 +59,14 @@ export class Storage {
   /** The disk refuses writes for now; its blocks can be read. */
   closed = false
   /** 0 until the first measurement: by the first reservation or state request. */
-  capacityBytes = 0
-  freeBytes = 0
+  #capacityBytes = 0
+  /** As measured, with estimates of what has changed since. */
+  #freeBytes = 0
   /** Bytes of sealed blocks and their meta files. */
-  usedBytes = 0
-  blocks = 0
+  #usedBytes = 0
+  #blocks = 0
   /** Sum of the maximum sizes of the blocks being received. */
-  reservedBytes = 0
+  #reservedBytes = 0
 
   constructor({ disk, clock, log, dir, id, trashKeepMs, failed = false }: StorageOptions) {
     this.#disk = disk
@@ -80,13 +82,16 @@ export class Storage {
   }
 
   /** Bytes available to new blocks; the trash counts as free. */
-  get roomBytes(): number { return this.failed || this.closed ? 0 : this.freeBytes + this.trash.bytes - this.reservedBytes }
+  get roomBytes(): number { return this.failed || this.closed ? 0 : this.#freeBytes + this.trash.bytes - this.#reservedBytes }
+
+  get reservedBytes(): number { return this.#reservedBytes }
+  get usedBytes(): number { return this.#usedBytes }
 
   get state(): StorageState {
-    const { id, dir, capacityBytes, usedBytes, blocks, failed, closed, trash, quarantine, last } = this
+    const { id, dir, failed, closed, trash, quarantine, last } = this
     return {
-      id, dir, capacityBytes, freeBytes: Math.max(0, this.roomBytes), usedBytes: Math.max(0, usedBytes), blocks, failed,
-      ...closed && { closed }, trashBytes: trash.bytes, quarantined: quarantine.count + last.count,
+      id, dir, capacityBytes: this.#capacityBytes, freeBytes: Math.max(0, this.roomBytes), usedBytes: Math.max(0, this.#usedBytes),
+      blocks: this.#blocks, failed, ...closed && { closed }, trashBytes: trash.bytes, quarantined: quarantine.count + last.count,
     }
   }
 
@@ -120,22 +125,38 @@ export class Storage {
     this.#directories.add(name)
   }
 
+  /** Counts a sealed block. */
   add(length: number): void {
-    this.blocks++
-    this.usedBytes += length + metaBytes(length)
+    this.#blocks++
+    this.#usedBytes += length + metaBytes(length)
   }
 
+  /** A sealed block is no longer one. */
   subtract(length: number): void {
-    this.blocks--
-    this.usedBytes -= length + metaBytes(length)
+    this.#blocks--
+    this.#usedBytes -= length + metaBytes(length)
   }
+
+  /** Keeps room for a block that is being received, until `release` with the same number. */
+  reserve(bytes: number): void { this.#reservedBytes += bytes }
+
+  release(bytes: number): void {
+    assert(bytes <= this.#reservedBytes, 'what is released has been reserved')
+    this.#reservedBytes -= bytes
+  }
+
+  /** Counts written bytes as not free any more, until the next measurement. */
+  consume(bytes: number): void { this.#freeBytes -= bytes }
+
+  /** The disk has said that it is full: nothing is free until the next measurement. */
+  exhaust(): void { this.#freeBytes = 0 }
 
   async measure(): Promise<void> {
     if (this.failed) return
     try {
       const { capacityBytes, freeBytes } = await this.#disk.space(this.dir)
-      this.capacityBytes = capacityBytes
-      this.freeBytes = freeBytes
+      this.#capacityBytes = capacityBytes
+      this.#freeBytes = freeBytes
     } catch (error) {
       this.#log.warn('the free space cannot be measured', { error: asError(error) })
     }
@@ -143,10 +164,10 @@ export class Storage {
 
   /** Removes trash, oldest first, until the reserved bytes fit or the trash is empty. */
   async makeRoom(): Promise<void> {
-    while (this.freeBytes < this.reservedBytes) {
+    while (this.#freeBytes < this.#reservedBytes) {
       const bytes = await this.trash.dropOldest()
       if (bytes === undefined) return
-      this.freeBytes += bytes // until it is measured again
+      this.#freeBytes += bytes // until it is measured again
     }
   }
 
@@ -189,10 +210,10 @@ export class Storage {
     for (const directory of [this.trash, this.quarantine]) await directory.trim()
     await this.measure()
     for (const directory of [this.trash, this.quarantine]) {
-      while (this.freeBytes < this.capacityBytes * shortShare) {
+      while (this.#freeBytes < this.#capacityBytes * shortShare) {
         const bytes = await directory.dropOldest()
         if (bytes === undefined) break
-        this.freeBytes += bytes
+        this.#freeBytes += bytes
       }
     }
   }
