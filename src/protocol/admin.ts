@@ -41,6 +41,7 @@ export type NodeStatus = Static<typeof nodeStatus>
 
 /** Status of the cluster, for clients and for `gristmill status`. */
 export const status = message('admin.status', {
+  callers: 'user', unaudited: 'it shows no names or data',
   request: Type.Object({}),
   reply: Type.Object({
     cluster: clusterId,

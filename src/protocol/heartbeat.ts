@@ -25,6 +25,7 @@ export const storageState = Type.Object({
 export type StorageState = Static<typeof storageState>
 
 export const register = message('heartbeat.register', {
+  callers: 'node',
   request: Type.Object({
     cluster: Type.Optional(clusterId),
     node: nodeId,
@@ -57,6 +58,7 @@ export const register = message('heartbeat.register', {
 })
 
 export const beat = message('heartbeat.beat', {
+  callers: 'node',
   request: Type.Object({
     node: nodeId, session: count,
     storages: Type.Array(storageState, { maxItems: 64 }),
@@ -72,6 +74,7 @@ export const beat = message('heartbeat.beat', {
 
 /** Sent during an orderly shutdown: no new work, blocks stay. */
 export const leave = message('heartbeat.leave', {
+  callers: 'node',
   request: Type.Object({ node: nodeId, session: count }),
   reply: Type.Object({ epoch: count }),
 })

@@ -67,13 +67,16 @@ export function checkParams(params: JobSpec['params']): void {
   )
 }
 
+const readsJobs = { callers: 'user', unaudited: 'it reads the state of jobs, no names or data' } as const
+
 /**
  * A page of the splits of a job to be submitted, for jobs whose splits do not fit into one message. Pages are sent in order, from
  * 0 on, under an id that the sender chooses. ESTALE: the previous pages are gone (after limits.splitsKeptMs, or a restart of the
  * namenode); start again under another id.
  */
 export const splits = message('job.splits', {
-  mutation: true, bodyBytesMax: limits.splitsBodyBytesMax,
+  callers: 'user', unaudited: 'a step of job.submit',
+  mutation: true, paths: 'unchecked', bodyBytesMax: limits.splitsBodyBytesMax,
   /** `output`: that of the job to be submitted. */
   request: Type.Object({
     requestId, id: splitsId, page: count, output: path,
@@ -86,10 +89,11 @@ export const splits = message('job.splits', {
 const auditedInputsMax = 100
 
 export const submit = message('job.submit', {
+  callers: 'user',
   audit: ({ spec }, reply) => ({
     job: reply?.job, name: spec.name, inputs: (spec.patterns ?? spec.inputs)?.slice(0, auditedInputsMax), output: spec.output.path,
   }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   bodyBytesMax: limits.jobBodyBytesMax,
   request: Type.Object({ requestId, spec: jobSpec }),
   reply: Type.Object({ job: jobId }),
@@ -170,6 +174,7 @@ export type TaskStatus = Static<typeof taskStatus>
 
 /** The status now, or as soon as its version exceeds `after`; after limits.longPollMs the same version again. */
 export const watch = message('job.watch', {
+  ...readsJobs,
   waits: true,
   request: Type.Object({ job: jobId, after: Type.Optional(count) }),
   reply: jobStatus,
@@ -177,12 +182,14 @@ export const watch = message('job.watch', {
 
 /** Newest first, starting after job `before`. A page may be short; `next` is missing on the last one. */
 export const jobs = message('job.list', {
+  ...readsJobs,
   request: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })), before: Type.Optional(jobId) }),
   reply: Type.Object({ jobs: Type.Array(jobStatus), next: Type.Optional(jobId) }),
 })
 
 /** Tasks of a job with their attempts, page by page, in (stage, task) order. */
 export const tasks = message('job.tasks', {
+  ...readsJobs,
   request: Type.Object({
     job: jobId, stage: Type.Optional(count), from: Type.Optional(count),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
@@ -192,16 +199,18 @@ export const tasks = message('job.tasks', {
 
 /** Cancels a job; its output is not published. Killing an ended job is no error. */
 export const kill = message('job.kill', {
+  callers: 'user',
   audit: ({ job }) => ({ job }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId, job: jobId }),
   reply: jobStatus,
 })
 
 /** Publishes the kept output of a job. The conditions on the output are those of `submit`. */
 export const publish = message('job.publish', {
+  callers: 'user',
   audit: ({ job, output }) => ({ job, output: output.path }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({
     requestId, job: jobId,
     output: Type.Object({ path, overwrite: Type.Optional(Type.Boolean()), force: Type.Optional(Type.Boolean()) }),
@@ -214,14 +223,16 @@ export const publish = message('job.publish', {
  * matches. For the job's owner and the superuser; up to limits.jobBodyBytesMax in total. EINVAL if nothing is kept.
  */
 export const patterns = message('job.patterns', {
+  ...readsJobs,
   request: Type.Object({ job: jobId }),
   reply: Type.Object({ patterns: Type.Array(path, { maxItems: 10_000 }) }),
 })
 
 /** Deletes the kept output of a job permanently. EINVAL if nothing is kept. */
 export const drop = message('job.drop', {
+  callers: 'user',
   audit: ({ job }) => ({ job }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId, job: jobId }),
   reply: jobStatus,
 })
@@ -232,6 +243,7 @@ export const drop = message('job.drop', {
  * do not fit into one page.
  */
 export const logPlaces = message('job.logs', {
+  ...readsJobs,
   request: Type.Object({ job: jobId, from: Type.Optional(count) }),
   reply: Type.Object({
     attempts: Type.Array(Type.Object({ attempt: attemptId, node: nodeId, address, alive: Type.Boolean() })),

@@ -1,6 +1,6 @@
-// Definition of a message: a name, a path, and the schemas of request and reply. Schemas give the static types, the checks on
-// arrival and the serialisers of replies. All control messages are POST requests with JSON bodies. A mutation carries `requestId`;
-// a repeat returns the first reply and has no second effect.
+// Definition of a message: a name, a path, the schemas of request and reply, and what is checked and recorded of its calls. Schemas give
+// the static types, the checks on arrival and the serialisers of replies. All control messages are POST requests with JSON bodies. A
+// mutation carries `requestId`; a repeat returns the first reply and has no second effect.
 
 import Type, { type Static, type TSchema } from './schema.ts'
 
@@ -13,11 +13,14 @@ export interface Message<Request extends TSchema = TSchema, Reply extends TSchem
   readonly reply: Reply
   /** Changes state: its request has a `requestId`. All other messages may be repeated freely. */
   readonly mutation: boolean
+  /** Of a mutation. */
+  readonly paths: Paths | undefined
+  readonly callers: 'user' | 'node'
   /** A long poll: the server may keep it open for up to limits.longPollMs. */
   readonly waits: boolean
   /** Maximum size of the request body in bytes; default: limits.controlBodyBytesMax. */
   readonly bodyBytesMax: number | undefined
-  /** Set for calls of users: they appear in the audit log. */
+  /** Set for calls that appear in the audit log. */
   readonly audit: AuditOf | undefined
 }
 
@@ -33,16 +36,31 @@ interface AuditOf {
 export type RequestOf<M extends Message> = Static<M['request']>
 export type ReplyOf<M extends Message> = Static<M['reply']>
 
-interface MessageOptions<Request extends TSchema, Reply extends TSchema> {
+/**
+ * Whether a mutation is checked against the output paths of running jobs. `checked`: it creates, moves, replaces or removes names, or
+ * changes rights to them, as its caller asks; the namenode does not start without a rule for it (namenode/jobs/publish/reservations.ts).
+ * `unchecked`: it changes no names, or only such as an earlier call was checked for (writing.complete), or its room checks them
+ * (job.submit).
+ */
+type Paths = 'checked' | 'unchecked'
+
+/** Fields that declare what a call may change. */
+type Change = { readonly mutation?: false; readonly paths?: undefined } | { readonly mutation: true; readonly paths: Paths }
+
+/** Fields that declare who calls, and what the audit log gets. The arguments of a call are `audit` if it changes something. */
+type Callers<Request, Reply> =
+  /** Datanodes and executors, in the name of the cluster. */
+  | { readonly callers: 'node'; readonly audit?: undefined; readonly auditRead?: undefined }
+  | { readonly callers: 'user'; readonly audit: AuditFields<Request, Reply>; readonly auditRead?: undefined }
+  | { readonly callers: 'user'; readonly auditRead: AuditFields<Request, Reply>; readonly audit?: undefined }
+  /** `unaudited`: the reason why the audit log has no entry. */
+  | { readonly callers: 'user'; readonly unaudited: string; readonly audit?: undefined; readonly auditRead?: undefined }
+
+type MessageOptions<Request extends TSchema, Reply extends TSchema> = Change & Callers<Static<Request>, Static<Reply>> & {
   readonly request: Request
   readonly reply: Reply
-  readonly mutation?: boolean
   readonly waits?: boolean
   readonly bodyBytesMax?: number
-  /** Arguments for the audit log, of a call that changes something. */
-  readonly audit?: AuditFields<Static<Request>, Static<Reply>>
-  /** Arguments for the audit log, of a call that only asks. */
-  readonly auditRead?: AuditFields<Static<Request>, Static<Reply>>
 }
 
 export function message<Request extends TSchema, Reply extends TSchema>(
@@ -51,7 +69,7 @@ export function message<Request extends TSchema, Reply extends TSchema>(
   const fields = options.audit ?? options.auditRead
   return Object.freeze({
     name, path: `/v1/${name.replaceAll('.', '/')}`, request: options.request, reply: options.reply, mutation: options.mutation ?? false,
-    waits: options.waits ?? false, bodyBytesMax: options.bodyBytesMax,
+    paths: options.paths, callers: options.callers, waits: options.waits ?? false, bodyBytesMax: options.bodyBytesMax,
     audit: fields && { read: options.audit === undefined, fields },
   })
 }

@@ -49,6 +49,7 @@ export type LocatedBlock = Static<typeof locatedBlock>
 const mode = Type.Integer({ minimum: 0, maximum: 0o1777 })
 
 export const stat = message('namespace.stat', {
+  callers: 'user',
   auditRead: ({ path }) => ({ path }),
   request: Type.Object({ path }),
   reply: fileStatus,
@@ -56,6 +57,7 @@ export const stat = message('namespace.stat', {
 
 /** One page of a directory in byte order of names. `next` is missing on the last page. A file lists as itself. */
 export const list = message('namespace.list', {
+  callers: 'user',
   auditRead: ({ path }) => ({ path }),
   request: Type.Object({
     path, after: Type.Optional(name),
@@ -68,6 +70,7 @@ export const list = message('namespace.list', {
  * Locations of the bytes [offset, offset + length) of a file. At most limits.locatePageMax blocks per reply; continue from `next`.
  */
 export const locate = message('namespace.locate', {
+  callers: 'user',
   auditRead: ({ path }) => ({ path }),
   request: Type.Object({ path, offset: Type.Optional(count), length: Type.Optional(count), host: Type.Optional(text(255)) }),
   reply: Type.Object({ status: fileStatus, blocks: Type.Array(locatedBlock), next: Type.Optional(count) }),
@@ -78,16 +81,18 @@ export const locate = message('namespace.locate', {
  * error.
  */
 export const mkdir = message('namespace.mkdir', {
+  callers: 'user',
   audit: ({ path, mode }) => ({ path, mode }),
-  mutation: true,
+  mutation: true, paths: 'checked',
   request: Type.Object({ requestId, path, parents: Type.Optional(Type.Boolean()), mode: Type.Optional(mode) }),
   reply: fileStatus,
 })
 
 /** O(1). `to` is the new path itself, never a directory to move into. With `overwrite` a file replaces a file. */
 export const rename = message('namespace.rename', {
+  callers: 'user',
   audit: ({ from, to, overwrite }) => ({ from, to, overwrite }),
-  mutation: true,
+  mutation: true, paths: 'checked',
   request: Type.Object({ requestId, from: path, to: path, overwrite: Type.Optional(Type.Boolean()) }),
   reply: empty,
 })
@@ -97,8 +102,9 @@ export const rename = message('namespace.rename', {
  * once; the contents of a deleted directory are swept in the background. A non-empty directory needs `recursive`.
  */
 export const remove = message('namespace.remove', {
+  callers: 'user',
   audit: ({ path, recursive, skipTrash }, reply) => ({ path, recursive, skipTrash, item: reply?.item }),
-  mutation: true,
+  mutation: true, paths: 'checked',
   request: Type.Object({ requestId, path, recursive: Type.Optional(Type.Boolean()), skipTrash: Type.Optional(Type.Boolean()) }),
   reply: Type.Object({
     /** Name of the item in the trash. */
@@ -107,8 +113,9 @@ export const remove = message('namespace.remove', {
 })
 
 export const setAttributes = message('namespace.attributes', {
+  callers: 'user',
   audit: ({ path, mode, owner, group, mtimeMs, replication }) => ({ path, mode, owner, group, mtimeMs, replication }),
-  mutation: true,
+  mutation: true, paths: 'checked',
   request: Type.Object({
     requestId, path,
     mode: Type.Optional(mode),
@@ -122,14 +129,16 @@ export const setAttributes = message('namespace.attributes', {
 
 /** Creates an empty file, or sets the mtime of an existing path. */
 export const touch = message('namespace.touch', {
+  callers: 'user',
   audit: ({ path }) => ({ path }),
-  mutation: true,
+  mutation: true, paths: 'checked',
   request: Type.Object({ requestId, path, mtimeMs: Type.Optional(instant) }),
   reply: fileStatus,
 })
 
 /** Totals of everything at and below a path. `stored` counts target replicas. */
 export const summary = message('namespace.summary', {
+  callers: 'user',
   auditRead: ({ path }) => ({ path }),
   request: Type.Object({ path }),
   reply: Type.Object({ files: count, directories: count, bytes: count, stored: count }),
@@ -137,6 +146,7 @@ export const summary = message('namespace.summary', {
 
 /** Reports a replica that failed its checksum, or is missing. The namenode has the datanode verify it before it acts. */
 export const reportBad = message('namespace.bad', {
+  callers: 'user', unaudited: 'clients send it by themselves',
   request: Type.Object({
     block: blockId, address,
     proof: Type.Object({ offset: count, expected: count, found: count, message: text(500) }),

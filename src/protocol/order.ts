@@ -28,6 +28,7 @@ export type Order = Static<typeof order>
 
 /** An ordered copy failed, for these targets: sent at once and only once; if it is lost, a timeout detects the failure. */
 export const copyFailed = message('order.copyFailed', {
+  callers: 'node',
   request: Type.Object({
     node: nodeId,
     session: count,
@@ -42,6 +43,7 @@ export const copyFailed = message('order.copyFailed', {
 export type CopyFailed = Omit<Static<typeof copyFailed.request>, 'node' | 'session'>
 
 export const orders = message('order.wait', {
+  callers: 'node',
   waits: true,
   request: Type.Object({
     node: nodeId, session: count,

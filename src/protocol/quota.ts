@@ -21,14 +21,16 @@ const bound = Type.Union([count, Type.Null()])
 
 /** Sets limits, or removes them with null; omitted ones do not change. Requires the superuser. */
 export const set = message('quota.set', {
+  callers: 'user',
   audit: ({ path, names, bytes }) => ({ path, names, bytes }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId, path, names: Type.Optional(bound), bytes: Type.Optional(bound) }),
   reply: Type.Object({}),
 })
 
 /** The quota of the directory itself, if it has one. */
 export const get = message('quota.get', {
+  callers: 'user',
   auditRead: ({ path }) => ({ path }),
   request: Type.Object({ path }),
   reply: Type.Object({ quota: Type.Optional(quota) }),
@@ -36,6 +38,7 @@ export const get = message('quota.get', {
 
 /** All quotas; requires the superuser. */
 export const list = message('quota.list', {
+  callers: 'user',
   auditRead: () => ({}),
   request: Type.Object({ after: Type.Optional(inodeId) }),
   reply: Type.Object({ quotas: Type.Array(quota), next: Type.Optional(inodeId) }),

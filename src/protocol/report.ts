@@ -11,6 +11,7 @@ export type Replica = Static<typeof replica>
 
 /** Changes since the last report. `bad`: found damaged, and no longer served. */
 export const changes = message('report.changes', {
+  callers: 'node',
   bodyBytesMax: limits.reportBodyBytesMax,
   request: Type.Object({
     node: nodeId,
@@ -29,6 +30,7 @@ export const changes = message('report.changes', {
  * length, crc].
  */
 export const full = message('report.full', {
+  callers: 'node',
   bodyBytesMax: limits.reportBodyBytesMax,
   request: Type.Object({
     node: nodeId,

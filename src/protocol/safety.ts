@@ -56,6 +56,7 @@ const checkCursor = Type.Object({ path, chunk: Type.Optional(count) })
 
 /** One page of a walk over everything below a path, in byte order of names. The tree may change between two pages. */
 export const fsck = message('safety.fsck', {
+  callers: 'user',
   auditRead: ({ path }) => ({ path }),
   request: Type.Object({
     path,
@@ -83,6 +84,7 @@ export type RecountDifference = Static<typeof recountDifference>
  * seconds; a reply without `result` says that the recount goes on: the caller asks again with its number.
  */
 export const recount = message('safety.recount', {
+  callers: 'user', unaudited: 'it compares totals',
   request: Type.Object({ recount: Type.Optional(count) }),
   reply: Type.Object({
     recount: count,
@@ -117,6 +119,7 @@ const safeModeState = Type.Object({
 export type SafeModeState = Static<typeof safeModeState>
 
 export const safeMode = message('safety.safeMode', {
+  callers: 'user',
   audit: ({ action }) => ({ safeMode: action }),
   request: Type.Object({ action: Type.Union([Type.Literal('get'), Type.Literal('enter'), Type.Literal('leave')]) }),
   reply: safeModeState,
@@ -124,6 +127,7 @@ export const safeMode = message('safety.safeMode', {
 
 /** Makes a backup on the namenode's machine: `dir` is a path there. Default: the directory of automatic backups. */
 export const backup = message('safety.backup', {
+  callers: 'user',
   audit: ({ dir }, reply) => ({ dir, path: reply?.path }),
   request: Type.Object({ dir: Type.Optional(text(4096)) }),
   reply: Type.Object({
@@ -155,18 +159,20 @@ const lostState = Type.Object({
 export type LostState = Static<typeof lostState>
 
 /** Blocks on datanodes that belong to no file, and are kept because lost operations may have made files of them. */
-export const lost = message('safety.lost', { auditRead: () => ({}), request: Type.Object({}), reply: lostState })
+export const lost = message('safety.lost', { callers: 'user', auditRead: () => ({}), request: Type.Object({}), reply: lostState })
 
 /** Turns these blocks into garbage. Returns the state before. */
 export const releaseLost = message('safety.releaseLost', {
+  callers: 'user',
   audit: () => ({}),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId }),
   reply: lostState,
 })
 
 /** Allows datanodes to delete what they have refused to delete for this recently started namenode. Returns these datanodes. */
 export const allowDeletions = message('safety.allowDeletions', {
+  callers: 'user',
   audit: () => ({}),
   request: Type.Object({}),
   reply: Type.Object({ nodes: Type.Array(Type.Object({ node: nodeId, address, refused: count })) }),

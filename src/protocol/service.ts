@@ -14,24 +14,27 @@ const node = text(300)
  * unknown.
  */
 export const decommission = message('service.decommission', {
+  callers: 'user',
   audit: ({ node }) => ({ node }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId, node }),
   reply: nodeStatus,
 })
 
 /** Puts a node back into service: from decommissioning, decommissioned or maintenance. */
 export const recommission = message('service.recommission', {
+  callers: 'user',
   audit: ({ node }) => ({ node }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId, node }),
   reply: nodeStatus,
 })
 
 /** A node in maintenance may be away without its blocks being copied, until the time is over. A repeat sets a new time. */
 export const maintenance = message('service.maintenance', {
+  callers: 'user',
   audit: ({ node, forMs }) => ({ node, forMs }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId, node, forMs: Type.Integer({ minimum: 1000, maximum: limits.maintenanceMsMax }) }),
   reply: nodeStatus,
 })
@@ -57,18 +60,22 @@ const balanceState = Type.Object({
 export type BalanceState = Static<typeof balanceState>
 
 export const balance = message('service.balance', {
+  callers: 'user',
   audit: ({ threshold }) => ({ threshold }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId, threshold: Type.Number({ minimum: 0, maximum: 100 }), bytesPerSecond: Type.Integer({ minimum: 1 }) }),
   reply: balanceState,
 })
 
 /** Stops balancing. Copies in flight complete, and their source replicas are deleted. */
 export const stopBalance = message('service.stopBalance', {
+  callers: 'user',
   audit: () => ({}),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId }),
   reply: balanceState,
 })
 
-export const balanceStatus = message('service.balanceStatus', { auditRead: () => ({}), request: Type.Object({}), reply: balanceState })
+export const balanceStatus = message('service.balanceStatus', {
+  callers: 'user', auditRead: () => ({}), request: Type.Object({}), reply: balanceState,
+})

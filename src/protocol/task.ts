@@ -96,6 +96,7 @@ const outputFile = Type.Object({ name, inode: inodeId, length: count, crc: count
 export type OutputFile = Static<typeof outputFile>
 
 export const finished = message('task.finished', {
+  callers: 'node',
   bodyBytesMax: limits.reportBodyBytesMax,
   request: Type.Object({
     node: nodeId,
@@ -131,6 +132,7 @@ export type TaskFinished = Static<typeof finished.request>
 
 /** Progress of running attempts. The reply names attempts to kill. */
 export const progress = message('task.progress', {
+  callers: 'node',
   bodyBytesMax: limits.reportBodyBytesMax,
   request: Type.Object({
     node: nodeId,
@@ -142,12 +144,14 @@ export const progress = message('task.progress', {
 
 /** All committed outputs of a finished shuffle stage, in task order. */
 export const outputs = message('task.outputs', {
+  callers: 'node',
   request: Type.Object({ job: jobId, stage: count }),
   reply: Type.Object({ outputs: Type.Array(Type.Object({ attempt: attemptId, node: nodeId, address, host: text(255), bytes: count })) }),
 })
 
 /** Served by datanodes: a piece of an attempt's log, as text. `next` is missing when the attempt has ended and all was read. */
 export const log = message('task.log', {
+  callers: 'user', unaudited: 'datanodes have no audit log',
   request: Type.Object({ attempt: attemptId, offset: count, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1024 * 1024 })) }),
   reply: Type.Object({ text: text(limits.taskLogBytesMax), next: Type.Optional(count) }),
 })

@@ -60,6 +60,7 @@ export type TransferReply = Static<typeof transferReply>
  * system user) reads and verifies them locally; other readers use a wire.
  */
 export const local = message('transfer.local', {
+  callers: 'user', unaudited: 'datanodes have no audit log',
   request: Type.Object({ block: blockId, token: text(300) }),
   reply: Type.Object({ data: text(8192), meta: text(8192) }),
 })

@@ -32,6 +32,7 @@ const cursor = Type.String({ maxLength: 64 })
  * empty, and still have a next one.
  */
 export const list = message('trash.list', {
+  callers: 'user',
   auditRead: ({ all }) => ({ all }),
   request: Type.Object({ all: Type.Optional(Type.Boolean()), after: Type.Optional(cursor) }),
   reply: Type.Object({ items: Type.Array(trashItem), next: Type.Optional(cursor) }),
@@ -39,16 +40,18 @@ export const list = message('trash.list', {
 
 /** Moves an item to its original path, or to `to`. Missing parent directories are created. */
 export const restore = message('trash.restore', {
+  callers: 'user',
   audit: ({ item, to, overwrite }, reply) => ({ item, path: reply?.path ?? to, overwrite }),
-  mutation: true,
+  mutation: true, paths: 'checked',
   request: Type.Object({ requestId, item: itemName, to: Type.Optional(path), overwrite: Type.Optional(Type.Boolean()) }),
   reply: Type.Object({ path }),
 })
 
 /** Permanently deletes a page of the caller's own items, oldest first; continue from `next`, with the same `beforeMs`. */
 export const empty = message('trash.empty', {
+  callers: 'user',
   audit: ({ all, olderThanMs }, reply) => ({ all, olderThanMs, removed: reply?.removed }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({
     requestId,
     all: Type.Optional(Type.Boolean()),

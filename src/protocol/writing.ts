@@ -22,8 +22,9 @@ const blockCount = Type.Integer({ minimum: 0, maximum: 64 })
 
 /** EEXIST unless `overwrite`; EISDIR; EBUSY while another writer has the path. `parents` creates missing directories. */
 export const create = message('writing.create', {
+  callers: 'user',
   audit: ({ path, overwrite, replication }, reply) => ({ path, overwrite, replication, lease: reply?.lease }),
-  mutation: true,
+  mutation: true, paths: 'checked',
   request: Type.Object({
     requestId, path,
     overwrite: Type.Optional(Type.Boolean()),
@@ -46,7 +47,8 @@ export const create = message('writing.create', {
 
 /** Allocates more blocks for an open file; nodes in `exclude` have just failed for this writer. ENOSPC if no node can take one. */
 export const allocate = message('writing.allocate', {
-  mutation: true,
+  callers: 'user', unaudited: 'a step of writing.create',
+  mutation: true, paths: 'unchecked',
   request: Type.Object({
     requestId, lease: leaseId, count: blockCount,
     exclude: Type.Optional(Type.Array(nodeId, { maxItems: 1000 })),
@@ -67,8 +69,9 @@ export type SealedBlock = Static<typeof sealedBlock>
 
 /** Publishes the file with these blocks in this order. Blocks allocated but not named are garbage. */
 export const complete = message('writing.complete', {
+  callers: 'user',
   audit: ({ lease }, reply) => ({ lease, bytes: reply?.length }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({
     requestId, lease: leaseId,
     blocks: Type.Array(sealedBlock, { maxItems: limits.fileBlocksMax }),
@@ -78,13 +81,15 @@ export const complete = message('writing.complete', {
 })
 
 export const abandon = message('writing.abandon', {
+  callers: 'user',
   audit: ({ lease }) => ({ lease }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId, lease: leaseId }),
   reply: empty,
 })
 
 export const renew = message('writing.renew', {
+  callers: 'user', unaudited: 'a step of writing.create',
   request: Type.Object({ leases: Type.Array(leaseId, { maxItems: 10_000 }) }),
   /** Leases that no longer exist. */
   reply: Type.Object({ lost: Type.Array(leaseId) }),

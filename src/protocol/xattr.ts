@@ -13,22 +13,25 @@ export const attribute = Type.Object({ name, value })
 
 /** Creates or replaces an attribute. */
 export const set = message('xattr.set', {
+  callers: 'user',
   audit: ({ path, name }) => ({ path, name }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId, path, name, value }),
   reply: empty,
 })
 
 /** ENOENT if the attribute does not exist. */
 export const remove = message('xattr.remove', {
+  callers: 'user',
   audit: ({ path, name }) => ({ path, name }),
-  mutation: true,
+  mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId, path, name }),
   reply: empty,
 })
 
 /** All attributes of a path, in byte order of their names. */
 export const list = message('xattr.list', {
+  callers: 'user',
   auditRead: ({ path }) => ({ path }),
   request: Type.Object({ path }),
   reply: Type.Object({ attributes: Type.Array(attribute) }),

@@ -4,6 +4,7 @@
 // by routes before the journal; a change accepted just before the job is detected by publishing, which refuses and keeps the job's output.
 // The same check refuses new names in the staging directory: only the start of a job creates them.
 
+import { assert } from '../../../src/base/assert.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { RequestId } from '../../../src/base/ids.ts'
 import { namesOf, parentOf, systemDirectory } from '../../../src/base/paths.ts'
@@ -83,7 +84,7 @@ function entryOf(view: View, path: string): NameEntry | undefined {
 
 const unlessThere = (view: View, path: string): string | undefined => (entryOf(view, path) ? undefined : path)
 
-/** Wraps a route: one that creates names refuses reserved paths. */
+/** Wraps a route: a message that is declared as `checked` refuses reserved paths. */
 export function reserving<R extends Route>(
   route: R,
   { journal, outputs, actor }: {
@@ -92,9 +93,13 @@ export function reserving<R extends Route>(
     readonly actor: (user: string) => Actor
   },
 ): R {
-  if (route.message === namespace.setAttributes) return keepingRights(route, { journal, outputs, actor })
-  const makes = made.get(route.message)
-  const harms = harmful.get(route.message)
+  const { message } = route
+  const makes = made.get(message)
+  const harms = harmful.get(message)
+  const changesRights = message === namespace.setAttributes
+  assert((message.paths === 'checked') === (makes !== undefined || harms !== undefined || changesRights),
+    `${message.name} is declared with paths: '${message.paths}', and the rules of reservations.ts say something else`)
+  if (changesRights) return keepingRights(route, { journal, outputs, actor })
   if (!makes && !harms) return route
   return {
     ...route,

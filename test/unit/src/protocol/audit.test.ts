@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import * as job from '../../../../src/protocol/job.ts'
-import type { Message } from '../../../../src/protocol/message.ts'
+import { message, type Message } from '../../../../src/protocol/message.ts'
 import * as namespace from '../../../../src/protocol/namespace.ts'
 import * as quota from '../../../../src/protocol/quota.ts'
+import Type from '../../../../src/protocol/schema.ts'
 import * as safety from '../../../../src/protocol/safety.ts'
 import * as service from '../../../../src/protocol/service.ts'
 import * as snapshot from '../../../../src/protocol/snapshot.ts'
@@ -28,6 +29,20 @@ test('every change that a user can ask for has an entry', () => {
   expect(messages.length).toBeGreaterThan(40)
   expect(messages.filter(each => each.mutation && !each.audit && !steps.includes(each.name)).map(each => each.name)).toEqual([])
   expect(messages.filter(each => each.mutation && each.audit?.read).map(each => each.name)).toEqual([])
+})
+
+test('a message says who calls it; one of users what the audit log gets, or why nothing; and a mutation whether names are checked', () => {
+  const parts = { request: Type.Object({}), reply: Type.Object({}) }
+  // @ts-expect-error no callers
+  message('test.a', parts)
+  // @ts-expect-error no audit
+  message('test.b', { ...parts, callers: 'user' })
+  // @ts-expect-error no paths
+  message('test.c', { ...parts, callers: 'node', mutation: true })
+  // @ts-expect-error an entry in the audit log for a call of the cluster itself
+  message('test.d', { ...parts, callers: 'node', audit: () => ({}) })
+  expect(messages.filter(each => each.audit && each.callers === 'node')).toEqual([])
+  expect(messages.filter(each => each.mutation !== (each.paths !== undefined)).map(each => each.name)).toEqual([])
 })
 
 test('variables and parameters of a job, and values of extended attributes, are in no entry', () => {

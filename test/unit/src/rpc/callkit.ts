@@ -12,11 +12,14 @@ import { systemClock } from '../../../../src/world/clock.ts'
 import { seeded } from '../../../../src/world/random.ts'
 import { onAbort } from '../../../kit/abort.ts'
 
-export const look = message('test.look', { request: Type.Object({}), reply: Type.Object({ n: Type.Number() }) })
+export const look = message('test.look', { callers: 'node', request: Type.Object({}), reply: Type.Object({ n: Type.Number() }) })
 export const change = message('test.change', {
-  request: Type.Object({ requestId }), reply: Type.Object({ n: Type.Number() }), mutation: true,
+  callers: 'node',
+  request: Type.Object({ requestId }), reply: Type.Object({ n: Type.Number() }), mutation: true, paths: 'unchecked',
 })
-export const wait = message('test.wait', { request: Type.Object({}), reply: Type.Object({ n: Type.Number() }), waits: true })
+export const wait = message('test.wait', {
+  callers: 'node', request: Type.Object({}), reply: Type.Object({ n: Type.Number() }), waits: true,
+})
 export const at = address('127.0.0.1:1')
 export const once = { requestId: id('c:1') }
 export const without = {} as typeof once

@@ -17,6 +17,7 @@ const cleanup: Array<() => unknown> = []
 afterEach(async () => { for (const work of cleanup.splice(0).reverse()) await work() })
 
 const names = message('test.names', {
+  callers: 'node',
   request: Type.Object({ values: Type.Record(Type.String(), Type.Unknown()) }),
   reply: Type.Object({ values: Type.Record(Type.String(), Type.Number()), seen: Type.Array(Type.String()) }),
 })

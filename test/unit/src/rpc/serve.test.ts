@@ -31,7 +31,8 @@ test('a repeat of a mutation that is under way is answered with it, and the same
   const rooms = Promise.withResolvers<void>()
   const asked: string[] = []
   const more = message('test.more', {
-    request: Type.Object({ requestId }), reply: Type.Object({ requestId: Type.String() }), mutation: true,
+    callers: 'node',
+    request: Type.Object({ requestId }), reply: Type.Object({ requestId: Type.String() }), mutation: true, paths: 'unchecked',
   })
   const answer = async ({ requestId: own }: { requestId: string }): Promise<{ requestId: string }> => {
     asked.push(own)
@@ -251,10 +252,12 @@ test('metrics count calls by message and code, with their latencies', async () =
 test('the audit has an entry for each answered call whose message declares one, also for a failed one', async () => {
   const entries: AuditEntry[] = []
   const shout = message('test.shout', {
+    callers: 'user',
     request: Type.Object({ text: Type.String() }), reply: Type.Object({ loud: Type.String() }),
     audit: ({ text }, reply) => ({ text, loud: reply?.loud }),
   })
   const ask = message('test.ask', {
+    callers: 'user',
     request: Type.Object({ text: Type.String() }), reply: Type.Object({}), auditRead: ({ text }) => ({ text }),
   })
   const { caller, at } = await start([

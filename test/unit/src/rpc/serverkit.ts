@@ -25,15 +25,19 @@ export function eachClosesItsServers(): void {
 }
 
 export const echo = message('test.echo', {
+  callers: 'node',
   request: Type.Object({ text: Type.String({ maxLength: 100_000 }), count: Type.Optional(Type.Integer()) }),
   reply: Type.Object({ text: Type.String(), user: Type.String() }),
 })
 
-export const wait = message('test.wait', { request: Type.Object({}), reply: Type.Object({}), waits: true })
+export const wait = message('test.wait', { callers: 'node', request: Type.Object({}), reply: Type.Object({}), waits: true })
 export const work = message('test.work', {
-  request: Type.Object({ requestId }), reply: Type.Object({ requestId: Type.String() }), mutation: true,
+  callers: 'node',
+  request: Type.Object({ requestId }), reply: Type.Object({ requestId: Type.String() }), mutation: true, paths: 'unchecked',
 })
-export const small = message('test.small', { request: Type.Object({ text: Type.String() }), reply: Type.Object({}), bodyBytesMax: 100 })
+export const small = message('test.small', {
+  callers: 'node', request: Type.Object({ text: Type.String() }), reply: Type.Object({}), bodyBytesMax: 100,
+})
 
 export interface Fixture {
   server: RpcServer

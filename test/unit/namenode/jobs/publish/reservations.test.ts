@@ -229,3 +229,12 @@ test('a directory that a running job may replace gets no snapshots, nor one in i
   for (const path of ['/a/out', '/a/out/in']) await expect(call(snapshot.create, { path, name: 's' })).rejects.toMatchObject(busy)
   await call(snapshot.create, { path: '/a', name: 's' })
 })
+
+test('a mutation that is declared as checked is refused without a rule, so that a namenode with it does not start', async () => {
+  const { journal } = await openBench()
+  const parts = { journal, outputs: new OutputReservations(), actor: () => root }
+  const wrap = (message: Message) => reserving(route(message, () => ({})), parts)
+  const move = { ...names.mkdir, name: 'test.move' }
+  expect(() => wrap(move)).toThrow(`test.move is declared with paths: 'checked', and the rules of reservations.ts say something else`)
+  expect(() => wrap({ ...move, paths: 'unchecked' })).not.toThrow()
+})
