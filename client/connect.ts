@@ -58,7 +58,7 @@ async function firstStatus(caller: Caller, { namenode, signal, timeoutMs = conne
     if (ended?.cluster !== undefined && found.cluster !== ended.cluster) throw ended.error
     return found
   } catch (error) {
-    // Where the user named no address, whatever answers with another secret or in other words is not their cluster.
+    // If the user named no address, a server that answers with another secret or in another protocol is not their cluster.
     const foreign = ended?.cluster !== undefined && !hasCode(error, 'ABORTED')
     if (ended && (foreign || hasCode(error, 'UNAVAILABLE', 'TIMEOUT'))) throw ended.error
     if (hasCode(error, 'EINVAL', 'INTERNAL'))

@@ -26,7 +26,7 @@ export const answered = (states: Answered, routes: readonly Route[]): RoomRoute[
 
 /** An open room. The hooks are named in the order in which the root calls them. */
 interface Room<Made extends object> {
-  /** What later rooms may use. */
+  /** Objects that later rooms may use. */
   readonly made?: Made
   readonly routes?: readonly RoomRoute[]
   readonly chores?: readonly Chore[]
@@ -87,7 +87,7 @@ export class RoomList<Ground extends object, Have extends Ground = Ground> {
 
 export class OpenRooms<Have extends object> {
   readonly all: ReadonlyArray<Room<object>>
-  /** What the root has given and all rooms have made. */
+  /** The objects that the root has given and all rooms have made. */
   readonly have: Have
 
   constructor(all: ReadonlyArray<Room<object>>, have: Have) {

@@ -24,7 +24,7 @@ import { trashRoom } from './trash/room.ts'
 import { leasesRoom, writingRoom } from './writing/room.ts'
 import { xattrsRoom } from './xattrs/room.ts'
 
-/** What the namenode gives to all rooms. */
+/** Objects that the namenode gives to all rooms. */
 export interface Ground {
   readonly world: World
   readonly config: NamenodeConfig

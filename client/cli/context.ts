@@ -103,7 +103,7 @@ export class CommandContext {
       const loops = ++this.#loops
       try {
         await work(next.value)
-        // Of an operand that the work has expanded, what it stands for is counted.
+        // An operand that the work has expanded counts as the paths that it stands for.
         if (this.#loops === loops) this.#operands.add(next.value)
       } catch (error) {
         this.giveUpOn(next.value, error)

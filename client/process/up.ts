@@ -100,7 +100,7 @@ async function endOrphans({ settings, world, machine, note }: UpOptions, dir: st
   await stopAll({ clock: world.clock, machine }, left.processes)
 }
 
-/** Returns when told to end, or when all processes have ended because somebody said `down`. */
+/** Returns when the signal aborts, or when all processes have ended because of a `down`. */
 async function watch({ settings, world, machine, signal, note }: UpOptions, servers: readonly ClusterMember[]): Promise<void> {
   // A file that cannot be read is there.
   const file = (): Promise<Partial<Running> | undefined> => readCluster(world.disk, settings.home).catch(() => ({}))
@@ -108,7 +108,7 @@ async function watch({ settings, world, machine, signal, note }: UpOptions, serv
   const allGone = new Promise<void>(resolve => {
     for (const server of servers) {
       void server.ended.then(async how => {
-        // Somebody who says `down` or Ctrl-C does not need to be told.
+        // After `down` or Ctrl-C the end is expected.
         const word = await file()
         if (!signal.aborted && word && !word.stopping) note(`${server.name} has ended (${how}); its log: ${server.log}`)
         left.delete(server)

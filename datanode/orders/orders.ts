@@ -85,7 +85,7 @@ export class OrderRunner {
         })
         return
       default:
-        // Of a newer namenode, perhaps; of this version there are no others.
+        // Possibly an order of a newer namenode; this version has no others.
         order satisfies never
         log.error('an order of an unknown kind is left undone', { kind: (order as Order).kind })
     }

@@ -174,7 +174,7 @@ async function planOf(world: World, { dir, backup, epoch, beside = [] }: Recover
     lost: Math.max(last, behind?.seq ?? 0) - best.reach,
     uncertain,
     behind,
-    // Starts that nothing here knows of have raised it as well: how often, nobody can say, unless an operator does.
+    // Starts of which neither store nor journal knows have raised it as well; only an operator may know how often.
     epoch: Math.max(epoch ?? 0, epoch === undefined && uncertain && !unfinished ? next + leap : next),
   }
 }

@@ -182,7 +182,7 @@ export class Blocks {
     this.deletions.close()
   }
 
-  /** An operator says that it is over, whoever began it. */
+  /** An operator ends safe mode, also one that the namenode began. */
   leaveSafeMode(): void {
     this.safe.leave()
     this.deletions.open()
@@ -204,11 +204,11 @@ export class Blocks {
 
   /**
    * Blocks of files without a replica: `missing`, and `corrupt` those of them of which bad ones are known. While nodes are
-   * still to report, those that nobody has named are `awaited`.
+   * still to report, those without a report are `awaited`.
    */
   get unseen(): { readonly missing: number; readonly corrupt: number; readonly awaited: number } {
     const { view, registry } = this.#options
-    // Blocks that neither a report nor the census has named are not there, as far as anybody knows.
+    // Blocks that neither a report nor the census has named count as absent.
     const unseen = Math.max(0, view.counters.blocks - this.map.present)
     if (unseen === 0) return { missing: 0, corrupt: 0, awaited: 0 }
     const corrupt = Math.min(unseen, this.reports.corrupt)
@@ -221,7 +221,7 @@ export class Blocks {
     this.deletions.taken(node, orders.filter(each => each.order.kind === 'delete').map(each => each.seq))
   }
 
-  /** A reader says that a replica is bad. Its own node looks before anybody believes it. */
+  /** A reader says that a replica is bad. Its own node verifies it before it counts as bad. */
   suspect(id: BlockId, address: string, message: string): void {
     const accused = this.map.holders(id).find(node => node.address === address)
     const asked = accused !== undefined && this.#suspects.accuse(accused, id)

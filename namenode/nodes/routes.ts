@@ -163,7 +163,7 @@ class NodeCalls {
     if (freeSlots > 0) registry.offered(node, freeSlots)
     const found = await orders.wait(context.signal)
     if (context.signal.aborted && node.session === session && node.state === 'live') registry.hungUp(node)
-    // Orders of a session that is over go to nobody.
+    // Orders of a session that is over are not sent.
     if (node.session !== session || !node.holds)
       throw new GristmillError('UNREGISTERED', `the session ${session} of datanode ${id} is over; it must register again`)
     return found

@@ -1,5 +1,5 @@
-// Handlers of `snapshot.*`: check the caller's permissions, submit the mutations (snapshots/mutations.ts), and page the list. Called by the
-// namenode's routes.ts.
+// Handlers of `snapshot.*`: check the caller's permissions, submit the mutations (snapshots/mutations.ts), and page the list. Listed
+// in room.ts.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'

@@ -78,7 +78,7 @@ export const create = mutation<CreateAsked, Created>({
       if (writer !== replace || !other)
         throw new GristmillError(
           'EBUSY',
-          `${path} is being written by ${other?.owner ?? 'somebody else'}; wait for its end, or until the writer has been silent for long`,
+          `${path} is being written by ${other?.owner ?? 'another user'}; wait for its end, or until the writer has been silent for long`,
           { details: { path, lease: writer } },
         )
       closeLease(draft, other)

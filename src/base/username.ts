@@ -4,7 +4,7 @@
 /** Longest name of a user, in characters. */
 const userCharsMax = 255
 
-/** What is wrong with a name of a user or a group, as the end of a sentence about it; undefined if it is valid. */
+/** Fault of a name of a user or a group, as the end of a sentence about it; undefined if it is valid. */
 export function faultOfName(name: string): string | undefined {
   if (name === '') return 'it is empty'
   if (name.length > userCharsMax) return `it has ${name.length} characters, and at most ${userCharsMax} are allowed`

@@ -111,7 +111,7 @@ async function emitLater(pairs: AsyncIterable<unknown>, emit: Emit, name: Functi
 function emitPair(pair: unknown, emit: Emit, name: FunctionName, all: unknown, index: number): void {
   if (!pair) return
   if (Array.isArray(pair) && pair.length === 2) return emit(pair[0] as never, pair[1])
-  if (isPromise(pair)) throw new GristmillError('EINVAL', `${name} returned promises that nobody awaits; return Promise.all(…) of them`)
+  if (isPromise(pair)) throw new GristmillError('EINVAL', `${name} returned promises without waiting for them; return Promise.all(…) of them`)
   if (Array.isArray(all) && all.length === 2)
     throw new GristmillError(
       'EINVAL',

@@ -58,7 +58,7 @@ export interface RpcServer {
   /** For Net.listen; further routes may be added before it listens, with `guard` as their `onRequest`. */
   readonly http: FastifyInstance
   readonly inFlight: () => number
-  /** Connections over which somebody who may call has called. For Service.known. */
+  /** Connections over which an authenticated caller has called. For Service.known. */
   readonly known: WeakSet<object>
   /** Refuses new calls with UNAVAILABLE from now on, ends waiting ones. Closing does this first. */
   drain(): void
@@ -183,7 +183,7 @@ class CallServer implements RpcServer {
     this.http.setErrorHandler((thrown, request, reply) => {
       this.#hurry(request)
       const { status, body, foreseen } = toFault(thrown)
-      if (!foreseen) this.#options.log.error('a request failed for a reason that nobody foresaw', { error: thrown, path: request.url })
+      if (!foreseen) this.#options.log.error('a request failed with an unexpected error', { error: thrown, path: request.url })
       void reply.code(status).serializer(JSON.stringify).header('content-type', 'application/json; charset=utf-8').send(body)
     })
     // Before the body is read: a caller of an unknown path has nothing to send.

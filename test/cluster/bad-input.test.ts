@@ -69,7 +69,7 @@ describe('files', () => {
 })
 
 describe('addresses', () => {
-  test('a wrong address: nobody listens there', async () => {
+  test('a wrong address: no server listens there', async () => {
     const port = await freePort()
     const result = await run(['ls', '/', '--cluster', `127.0.0.1:${port}`], cluster.env)
     expect(result).toMatchObject({ code: 69, stdout: '' })

@@ -137,7 +137,7 @@ test('several processes that start at once agree on one', async () => {
   expect(all.map(one => one.pid)).toContain([...pids][0])
 })
 
-test('a datanode that cannot start is told to every call that needs it, and is started when it can be', async () => {
+test('every call that needs the datanode reports why it cannot start, and it is started as soon as it can be', async () => {
   const dir = join(home, 'here')
   {
     await using first = await open(dir)

@@ -316,7 +316,7 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
   })
 })
 
-test('connecting to where nobody is, or with another secret, says so', async () => {
+test('connecting to an address without a server, or with a wrong secret, is an error that says so', async () => {
   await using cluster = await startCluster({ datanodes: 0 })
   await expect(connect({ address: cluster.namenode.address, secret: 'x'.repeat(64) })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   await expect(connect({ address: cluster.namenode.address, secretFile: '/does/not/exist' })).rejects.toMatchObject({

@@ -160,7 +160,7 @@ test('a process that ends while its datanode is about to start ends', async () =
   }
 })
 
-test('what keeps the holder\'s datanode from starting is told to those that join', async () => {
+test('processes that join report why the holder\'s datanode cannot start', async () => {
   await (await holder()).leave()
   await rm(join(dir, 'datanode'), { recursive: true })
   await writeFile(join(dir, 'datanode'), 'a file where a directory should be')

@@ -95,7 +95,7 @@ test(
 )
 
 test(
-  'the last replica of a block goes bad: it is told, kept, told again after restarts, and served when a person has mended it',
+  'the last replica of a block goes bad: it is reported, kept, reported again after restarts, and served when an operator has mended it',
   { timeout: 120_000 },
   async () => {
     await using cluster = await ProcessCluster.start({

@@ -159,7 +159,7 @@ test('everything is there again after a restart, and a repeated request gets its
   await expect(grace.call(at, stat, { path: '/d' })).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
-test('a write that comes before the first datanode waits for it; where none comes it is told so', async () => {
+test('a write before the first datanode waits for one; if none comes, its error says so', async () => {
   const { address: at } = await start()
   const early = { requestId: fresh(), path: '/f', blocks: 1 }
   await expect(grace.call(at, writing.create, early, { retry: false })).rejects.toMatchObject({
@@ -226,7 +226,7 @@ test('a writer that is silent is replaced, and loses its file at last', async ()
   await expect(finish(second.lease)).rejects.toMatchObject({ code: 'LEASE_EXPIRED' })
 })
 
-test('two hundred thousand files go in the background while everybody is answered', async () => {
+test('two hundred thousand files are removed in the background while other calls are answered', async () => {
   const before = await start({ sync: false })
   await before.stop()
   const store = await world.openStore(`${dir}/namenode/store`, { sync: false })
@@ -303,7 +303,7 @@ test('killed at any moment under load, it has everything that it acknowledged, o
   expect(found).toEqual(new Map([...acknowledged].sort()))
 })
 
-test('told to end, it answers those who wait, refuses who comes, forgets nothing that it has said, and gives its directory back', async () => {
+test('on SIGTERM it answers waiting calls, refuses new ones, keeps all that it has acknowledged, and releases its directory', async () => {
   const namenode = await start()
   const { address: at } = namenode
   const { node, session } = await register(at, 'd1')
@@ -384,7 +384,7 @@ test('status and metrics are served', async () => {
     expect(text).toContain(line)
 })
 
-test('a block that nobody holds is missing, and a reader is told where nothing is', async () => {
+test('a block without replicas is missing, and the reader\'s error names the block and its offset', async () => {
   const { address: at } = await start()
   const { session } = await register(at, 'a')
   const { lease, blocks } = await grace.call(at, writing.create, { requestId: fresh(), path: '/f', blocks: 1, replication: 1 })

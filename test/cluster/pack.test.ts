@@ -121,7 +121,7 @@ const exists = (pid: number): boolean => {
   }
 }
 
-test('an older Node is told in one line, with exit code 1', async () => {
+test('an older Node is refused in one line, with exit code 1', async () => {
   const pretend = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.11.1' } })`
   const told = async (): Promise<string> => {
     const failed = await exec(process.execPath, ['--import', pretend, join(app, 'node_modules/.bin/gristmill'), 'ls', '/my words'], {

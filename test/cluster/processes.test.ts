@@ -32,7 +32,8 @@ async function openIn(dir: string): Promise<{ open: () => Promise<unknown> }> {
 
 /**
  * Changes the ports that `up` has remembered for the stopped cluster of this home to consecutive free ones that no other process looks
- * for: `up` takes ports from 8620 on, and the system's own choices lie above 32768. While a cluster is down, anybody may take its ports.
+ * for: `up` takes ports from 8620 on, and the system's own choices lie above 32768. While a cluster is down, another process may take
+ * its ports.
  */
 async function moveAway(): Promise<Record<string, number>> {
   const file = join(home, 'up.json')
@@ -179,7 +180,7 @@ test('a cluster whose directory is away is neither replaced nor forgotten, and `
   }
 })
 
-test('`up` remembers ports, what it was told, and the datanodes that have data; and starts what is missing', async () => {
+test('`up` remembers ports, its options, and the datanodes that have data; and starts what is missing', async () => {
   const first = await up('--datanodes', '2', '--block-size', '1MiB')
   const places = (one: Up): string[] => one.processes.map(({ address, dir }) => `${dir} ${address}`)
   expect(await ok('status')).toMatch(/defaults +2 replicas, blocks of 1\.0 MiB/)
@@ -258,7 +259,7 @@ test('Ctrl-C stops everything that `up` has started', async () => {
   await expect(readFile(join(home, 'cluster.json'))).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
-test('an `up` that is killed before it is done leaves nothing that nobody knows of: `down` ends it, and so does the next `up`', async () => {
+test('an `up` that is killed while it starts leaves only processes that `down` and the next `up` find and end', async () => {
   const killed = async (): Promise<number[]> => {
     const child = spawn(process.execPath, [bin, 'up', '--datanodes', '2', '--json'], { env, stdio: 'ignore' })
     const gone = new Promise(resolve => child.once('exit', resolve))

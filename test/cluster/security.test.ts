@@ -59,7 +59,7 @@ async function emitted(
 }
 
 describe('who can connect at all', () => {
-  test('every process listens on the loopback interface unless told otherwise', async () => {
+  test('every process listens on the loopback interface by default', async () => {
     for (const { address } of [cluster.namenode, ...cluster.datanodes]) expect(address).toMatch(/^127\./)
   })
 
@@ -296,7 +296,7 @@ describe('the datanode from a task', () => {
     }
   })
 
-  test('what somebody has put under the hash of a program keeps it from running for nobody', async () => {
+  test('other bytes that a user has stored under the hash of a program keep no user from running it', async () => {
     const file = local('mine.mjs')
     await writeFile(
       file,
@@ -372,7 +372,7 @@ describe('the datanode from a task', () => {
     }
   })
 
-  test('a directory of the datanode that somebody removes is made again for the next task', async () => {
+  test('a directory that is removed below a running datanode is made again for the next task', async () => {
     for (const name of ['programs', 'logs', 'shuffle', 'executor']) await rm(join(home(), name), { recursive: true, force: true })
     expect((await emitted('emit(\'\', line + \'!\')')).join('').trim()).toBe('one!')
   })
@@ -408,7 +408,7 @@ describe('what is not protected', () => {
     expect(texts.some(text => text.includes(value))).toBe(true)
   })
 
-  test('status and logs of a job are everybody\'s to read, and its log is written as it is', async () => {
+  test('every user may read the status and the logs of a job, and its log is written as it is', async () => {
     await emitted('console.log(\'\\u001b[31mred\'); emit(\'\', line)')
     const env = { ...cluster.env, GRISTMILL_USER: 'mallory' }
     const { job } = JSON.parse((await run(['jobs', '--json', '--limit', '1'], env)).stdout.split('\n')[0]!) as { job: string }
@@ -466,7 +466,7 @@ describe('what is not protected', () => {
 })
 
 describe('files of the servers', () => {
-  test('a datanode whose block files have been replaced by pipes ends when it is told to', async () => {
+  test('a datanode whose block files have been replaced by pipes ends on SIGTERM', async () => {
     const files = (await readdir(join(home(), 'blocks'), { recursive: true }))
       .filter(name => /[0-9a-f]{16}$/.test(name))
       .map(name => join(home(), 'blocks', name))

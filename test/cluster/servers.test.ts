@@ -35,7 +35,7 @@ test('servers say one ready line, answer /healthz and /metrics, and end on SIGTE
   expect([namenode.running, datanode.running]).toEqual([false, false])
 })
 
-test('a call in flight is answered when the namenode is told to end', async () => {
+test('a call in flight is answered when the namenode gets SIGTERM', async () => {
   const namenode = member('namenode', 'nn')
   await namenode.start()
   // As processes: in one process all of them would be done before the first is seen.
@@ -55,7 +55,7 @@ test('a call in flight is answered when the namenode is told to end', async () =
   }
 })
 
-test('a directory in use, of another role, of another cluster, or somebody else\'s is refused', async () => {
+test('a directory in use, of another role, of another cluster, or with foreign files is refused', async () => {
   const namenode = member('namenode', 'nn')
   await namenode.start()
   const datanode = member('datanode', 'dn', ['--cluster', namenode.address])

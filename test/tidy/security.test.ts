@@ -72,7 +72,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   ],
   "Commands carry the namenode's epoch": [
     ['unit/datanode/heartbeat/epoch.test.ts', 'a position behind the stored one is refused'],
-    ['unit/namenode/nodes/succession.test.ts', 'an old copy that is started without a recovery serves nobody'],
+    ['unit/namenode/nodes/succession.test.ts', 'an old copy that is started without a recovery serves no calls'],
     ['unit/namenode/nodes/behind.test.ts', 'of two copies that were both started'],
     ['unit/namenode/nodes/succession.test.ts', 'a copy that was made within the last epoch'],
   ],
@@ -130,10 +130,10 @@ const proofs: Readonly<Record<string, Proof>> = {
   ],
   'A program is stored under its hash': [
     ['unit/client/jobs/job.test.ts', 'a submission stores its program once'],
-    [seen, 'what somebody has put under the hash of a program'],
+    [seen, 'other bytes that a user has stored under the hash of a program'],
   ],
   'Before a job is submitted the stored file': [
-    ['unit/client/jobs/job.test.ts', 'bytes of somebody else with the length and the checksum'],
+    ['unit/client/jobs/job.test.ts', 'other bytes with the length and the checksum'],
     [misbehaviour, 'or is not the one that was submitted'],
     [seen, 'what lies under the hash of a program and cannot be it makes no difference'],
   ],
@@ -151,7 +151,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   '**User names are not verified**': [[seen, 'the name is taken on trust']],
   'Permissions protect against mistakes': [[seen, 'the name is taken on trust']],
   '**Logs and jobs are readable by all users.**': 'heading',
-  'Every client with the secret sees the paths, the counters': [[seen, 'status and logs of a job are everybody']],
+  'Every client with the secret sees the paths, the counters': [[seen, 'every user may read the status and the logs of a job']],
   '`gristmill logs` prints the output of a program': [[seen, 'its log is written as it is']],
   '**Nothing is encrypted**': [
     [seen, 'names and contents lie on the disks as they are'],

@@ -30,6 +30,24 @@ test('no test is focused, and none is skipped without a reason beside it', () =>
   expect(found).toEqual([])
 })
 
+/** Parties have names (caller, writer, namenode, operator), and a sentence begins with its noun. */
+const vague = [
+  [/\b(?:nobody|somebody|anybody|everybody|whoever)\b/gi, 'names no party'],
+  [/(?<!\w[ ,]*\n\s*)(?:\/\/|\/\*\*) +(?:What|Who|Whose|Of|How|Where|Whoever|Nobody)\b/g, 'opens with a fragment'],
+] as const
+
+const vagueIn = (path: string, text: string): string[] =>
+  vague.flatMap(([pattern, fault]) => matches(path, text, pattern).map(line => `${line}: ${fault}`))
+
+test('comments, messages and test titles name the parties, and do not open with fragments', () => {
+  expect(vagueIn('x.ts', '// What nobody sees.\nf() // How\n// a sentence that goes on\n// Of two lines')).toHaveLength(3)
+  const product = sources.filter(({ path }) => !path.startsWith('test/') || path.startsWith('test/kit/'))
+  expect(product.flatMap(({ path, text }) => vagueIn(path, text))).toEqual([])
+  const titles = sources.filter(({ path }) => path.endsWith('.test.ts')).flatMap(({ path, text }) =>
+    [...text.matchAll(/^ *(?:test|it|describe)\b.*$/gm)].flatMap(({ 0: line }) => vagueIn(path, line)))
+  expect(titles).toEqual([])
+})
+
 /** Paths and hosts of a development machine: they work nowhere else. */
 const places =
   /(?<![\w.])\/(?:work|root)\/[\w./-]+|https?:\/\/(?:localhost|127\.0\.0\.1|[\w.-]*(?:verdaccio|artifactory|nexus|npm-mirror)[\w.-]*)[:/]\S*/g

@@ -38,7 +38,7 @@ function stageStatus(stage: StageState): StageStatus {
   }
 }
 
-/** One loss is ordinary; a task that is lost again and again may have a cause that somebody can remove. */
+/** One loss is ordinary; a task that is lost again and again may have a cause that an operator can remove. */
 function lostOf({ state, loss }: StageState): Pick<StageStatus, 'lost'> {
   if (!loss || state !== 'running' || loss.task.state === 'done' || loss.task.losses < 2) return {}
   return { lost: { task: loss.task.index, times: loss.task.losses, failure: loss.failure } }

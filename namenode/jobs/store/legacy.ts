@@ -70,7 +70,7 @@ function publishOutput(
   checkPlace(actor, place, output)
   const { parent, name, path } = place
   if (draft.has('writers', childKey(parent.entry.id, name)))
-    throw new GristmillError('EBUSY', `somebody is writing a file ${path}`, { details: { path } })
+    throw new GristmillError('EBUSY', `a writer holds the path ${path}; wait for its end`, { details: { path } })
   if (place.entry) detach(draft, parent.entry.id, name, place.entry)
   const { own, output: made } = stagingOf(draft, job)
   addFile(draft, made.id, '_SUCCESS', {

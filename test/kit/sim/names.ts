@@ -18,7 +18,7 @@ class Parents {
 
 export const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
 
-/** What has a path, by its path. */
+/** Values by path. */
 export class Names<V> extends Map<string, V> {
   readonly #parents = new Parents()
 

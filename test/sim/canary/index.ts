@@ -96,7 +96,7 @@ export const canaries = {
   },
   revived: {
     caughtBy: 1,
-    about: 'what a node reports and nobody knows is left on it, and counts for nothing',
+    about: 'a reported block that the namenode does not know is left on its node, and counts for nothing',
     workload: 'names', profile: 'strangers',
     changes: [{ file: 'namenode/blocks/reports.ts', from: 'if (ids.size < suspectsMax) ids.add(id)', to: '' }],
   },

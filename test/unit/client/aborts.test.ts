@@ -102,7 +102,7 @@ test('the table names every method', () => {
   expect([...Object.keys(table), ...asksNobody].filter(method => !on.methods.includes(method))).toEqual([])
 })
 
-test.each(Object.entries(table))('%s obeys a signal that was aborted before, and asks nobody', async (_, call) => {
+test.each(Object.entries(table))('%s obeys a signal that was aborted before, and sends no call', async (_, call) => {
   using on = new SilentCluster()
   for (const [reason, code] of [
     [undefined, 'ABORTED'], ['a text', 'ABORTED'], [new Error('enough'), 'ABORTED'],

@@ -63,7 +63,7 @@ test('a namenode of the same cluster that was started by hand is used', async ()
   expect((await shown()).cluster).toMatchObject({ cluster: namenode.cluster })
 })
 
-test('a namenode of another cluster at its address is used by who names it, and by nobody else', async () => {
+test('a namenode of another cluster at the address is used only by a caller that names the address', async () => {
   await recorded('another-cluster')
   await expect(opened()).rejects.toMatchObject(hasEnded)
   expect(await shown()).toMatchObject({ cluster: undefined, failure: hasEnded })
@@ -78,7 +78,7 @@ test('a namenode of another cluster at its address is used by who names it, and 
   await expect(opened({ cluster: namenode.address, secretFile: other })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
 })
 
-test('without one, the end of the namenode is told after one attempt', async () => {
+test('without one, the end of the namenode is reported after one attempt', async () => {
   await namenode.stop()
   for (const settings of [{}, { cluster: namenode.address, secretFile }]) {
     await expect(opened(settings)).rejects.toMatchObject(hasEnded)

@@ -21,7 +21,7 @@ test('the first block of a directory is there after a power cut: the name of its
   expect(await ids(disk.cut())).toEqual([1, 2, 0x101])
 })
 
-test('a block found at a start has a durable name before anybody hears of it: its process may have died before it synced the directory', async () => {
+test('a block found at a start has a durable name before it is reported: its process may have died before it synced the directory', async () => {
   for (const lastStep of [`/disk0/blocks/01`, '/disk0/blocks']) {
     const disk = new MemoryDisk()
     await makeDirectory(disk, '/disk0')

@@ -72,7 +72,7 @@ test('below many directories with quotas each of these is looked at once, and it
   })
 })
 
-test('a path with more levels is refused before the journal, whoever wants to make it', () => {
+test('a path with more levels is refused before the journal, by every message that would create it', () => {
   expect(() => checkFree(deep(limits.pathDepthMax))).not.toThrow()
   expect(() => checkFree(deep(limits.pathDepthMax + 1))).toThrow(
     expect.objectContaining({ code: 'ENAMETOOLONG', message: expect.stringContaining('1001 levels') as string }),

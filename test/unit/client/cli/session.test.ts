@@ -99,7 +99,7 @@ test('the general help names every command, each in one line of 80 columns', asy
   expect(lines.map(line => /\w+/.exec(line)![0])).toEqual([...commandNames, 'help'])
 })
 
-test('when nobody reads the output any more, the command ends quietly with 141', async () => {
+test('when the reader of its output has gone, the command ends quietly with 141', async () => {
   const seen = await runFake(new FakeMill({ '/long': 'x'.repeat(1000) }), ['cat', '/long'], { broken: 'EPIPE' })
   expect([seen.code, seen.out, seen.err, seen.mill.closed]).toEqual([141, '', '', 1])
   // Bytes read before the command notices must be few.

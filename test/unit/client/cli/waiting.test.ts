@@ -62,7 +62,7 @@ test('fsck of a namenode that is behind says so at once, and nothing of datanode
   expect([seen.code, seen.err, given.passed()]).toEqual([1, 'gristmill: fsck: /: an old copy\n', 0])
 })
 
-test('who waits without a terminal is told every ten seconds how far it is, and how long it may take', async () => {
+test('without a terminal, waiting reports every ten seconds the progress and the time left', async () => {
   const given = timed()
   const remaining = Array.from({ length: 120 }, (_, i) => draining(340 - 2 * i))
   const seen = await runFake(new Answering([...remaining, draining(0)]), ['decommission', '10.0.0.7:8621', '--wait'], given)
@@ -79,7 +79,7 @@ test('who waits without a terminal is told every ten seconds how far it is, and 
   ).toBe('')
 })
 
-test('a namenode that is restarted or frozen ends no waiting, and the person is told', async () => {
+test('a namenode that restarts or hangs does not end the waiting, which reports it', async () => {
   const seen = await runFake(
     new Answering([draining(340), gone, frozen, gone, draining(12), draining(0)]),
     ['decommission', 'n1', '--wait'], timed(),
@@ -96,14 +96,14 @@ test('a namenode that stays away is given up after five minutes', async () => {
   expect(given.passed()).toBeLessThan(310_000)
 })
 
-test('somebody who puts the node back into service ends the waiting', async () => {
+test('an operator who puts the node back into service ends the waiting', async () => {
   const back = { nodes: [{ ...node, service: 'in-service' }] }
   expect(await runFake(new Answering([draining(340), back]), ['decommission', 'n1', '--wait'], timed())).toMatchObject({
     out: '', err: expect.stringContaining('10.0.0.7:8621 was put back into service meanwhile'),
   })
 })
 
-test('safemode wait waits for a namenode that is only being started, and for no longer than it was told', async () => {
+test('safemode wait waits for a namenode that is still being started, and no longer than --timeout', async () => {
   const on = { on: true, manual: false, blocks: 10, present: 4, awaited: 1 }
   const off = { on: false, manual: false, blocks: 10, present: 10, awaited: 0 }
   expect(await runFake(new Answering([gone, gone, on, off]), ['safemode', 'wait'], timed())).toMatchObject({ code: 0, out: 'off\n' })

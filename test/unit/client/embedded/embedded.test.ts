@@ -74,7 +74,7 @@ const good: Answer = { status: 200, body: { done: true } }
 const fault = (code: string, status: number, details = {}): Answer => ({ status, body: { error: { code, message: 'as it is', details } } })
 const wanted = { requestId: requestId('c:1'), path: '/a' }
 
-test('a call that finds nobody is made again where the namenode is then', async () => {
+test('a call that finds no namenode is made again at its new address', async () => {
   const { caller, requests, events } = world({ '127.0.0.1:2': [good] })
   expect(await caller.call(embeddedNamenode, stat, { path: '/a' })).toEqual({ done: true })
   expect([requests.map(one => one.origin), events]).toEqual([['http://127.0.0.1:2'], ['lost 127.0.0.1:1']])
@@ -127,7 +127,7 @@ test('the last answer of the namenode is reported, and no try is begun without t
   }
 })
 
-test('a safe mode that does not end by itself is told at once', async () => {
+test('a safe mode that does not end by itself is reported at once', async () => {
   const { caller, requests, events, waited } = world({ '127.0.0.1:1': [fault('SAFE_MODE', 503, { final: true }), good] })
   await expect(caller.call(embeddedNamenode, mkdir, wanted)).rejects.toMatchObject({ code: 'SAFE_MODE', details: { final: true } })
   expect([requests.length, events, waited()]).toEqual([1, [], 0])
@@ -164,7 +164,7 @@ test('a call that is aborted on its way says that it was sent', async () => {
   })
 })
 
-test('nobody anywhere is an error in the end, not an endless loop', async () => {
+test('without any namenode the call ends with an error, and not in an endless loop', async () => {
   const { caller, waited } = world({})
   await expect(caller.call(embeddedNamenode, stat, { path: '/a' })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect(waited()).toBeGreaterThan(10_000)

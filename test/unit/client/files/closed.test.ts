@@ -6,7 +6,7 @@ import { Xattrs } from '../../../../client/files/xattrs.ts'
 import { Mill } from '../../../../client/mill.ts'
 import { address, clusterId } from '../../../../src/base/ids.ts'
 
-test('a connection that has been closed says so at once, and asks nobody', async () => {
+test('a call of a closed connection fails at once, and sends nothing', async () => {
   let [calls, ends] = [0, 0]
   const world = {
     net: {}, clock: { now: () => 0, mono: () => 0 }, random: { id: () => 'r', float: () => 0 }, disk: {}, log: { child: () => world.log },

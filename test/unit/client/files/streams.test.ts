@@ -150,7 +150,7 @@ test('a signal that was aborted before gives the stream up', async () => {
   expect(files.told).not.toContain('close')
 })
 
-test('a path that cannot be written is told before anything is', async () => {
+test('a path that cannot be written is an error before any byte is written', async () => {
   const files = new FakeFiles()
   files.createError = new GristmillError('EEXIST', 'there already')
   const stream = writing(files)

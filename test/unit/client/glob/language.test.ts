@@ -105,7 +105,7 @@ test('only what the pattern can reach is looked at', async () => {
   expect(await pathsOf('/a/../{z,a/c}', tree)).toEqual([])
 })
 
-test('hidden names are told of where they alone keep a name from matching', async () => {
+test('the error names hidden files where they alone would match', async () => {
   const tree = treeOf({ d: { a: null, _b: null, '.c': null, _e: { f: null } } })
   const hidden: string[] = []
   const run = async (pattern: string): Promise<string[]> => {

@@ -286,7 +286,7 @@ test('a program whose name is taken by another file is stored in a directory of 
   }
 })
 
-test('bytes of somebody else with the length and the checksum of the program are not taken for it', async () => {
+test('other bytes with the length and the checksum of the program are not taken for it', async () => {
   const { answers, store } = shelf({ [shared]: { bytes: 'x'.repeat(text.length) } })
   const forged = { ...answers, 'namespace.locate': (request: { path: string }) => {
     const found = answers['namespace.locate'](request) as { blocks: Array<{ crc: number }> }

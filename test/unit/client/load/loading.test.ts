@@ -61,7 +61,7 @@ test.each<[string, string]>([
   ['changes what the caller sees', `process.env['SPOILED'] = 'yes'; Object.assign(Array.prototype, { spoiled: 1 }); process.exitCode = 3`],
   ['sends messages', `process.send?.('ready'); process.send?.({ error: 'none' }); process.send?.(null)`],
   ['catches signals', `process.on('SIGINT', () => {}); process.on('exit', () => { console.log('bye') })`],
-])('a module that %s when it is loaded disturbs nobody, and its job is submitted', async (_, top) => {
+])('a module that %s when it is loaded does not disturb the caller, and its job is submitted', async (_, top) => {
   const written: string[] = []
   const [out, err] = [vi.spyOn(process.stdout, 'write'), vi.spyOn(process.stderr, 'write')].map(spy =>
     spy.mockImplementation(chunk => {

@@ -79,7 +79,7 @@ test('a program that ends its process', async () => {
   expect((await bench.fails(program(`map() { process.reallyExit(3) }`), '/in')).failure.message).toContain('exit code 3')
 })
 
-test('a promise that is forgotten and rejects, and an error thrown where nobody can catch it', async () => {
+test('a promise that is not awaited and rejects, and an error thrown where no caller can catch it', async () => {
   const forgotten = await bench.fails(
     program(`map(line: string) { if (line === 'last') void Promise.reject(new Error('forgotten')) }`),
     '/in',
@@ -168,7 +168,7 @@ test.each<[string, string]>([
 })
 
 test.each<[string, string]>([
-  ['a process that nobody waits for', `spawn('sleep', ['1000']).unref()`],
+  ['a process that the program does not wait for', `spawn('sleep', ['1000']).unref()`],
   ['one in a group of its own', `spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref()`],
   ['one that a shell leaves behind', `execSync('sleep 1000 > /dev/null 2>&1 & echo $!').toString()`],
   ['one that a shell leaves behind in a session of its own', `execSync(${JSON.stringify(daemon('setsid'))}).toString()`],

@@ -135,7 +135,7 @@ test('messages between threads are waited for a moment while an emit can be reac
   expect((await waited({ held: false, unseen: true })).ms).toBeLessThanOrEqual(2)
 })
 
-test('an unref timer of more than five seconds is not waited for, and is told in the log while an emit can be reached', async () => {
+test('an unref timer of more than five seconds is not waited for, and is noted in the log while an emit can be reached', async () => {
   for (const left of [{ afterMs: 5_001 }, { afterMs: 60_000 }, { afterMs: 10_000, repeats: true }]) {
     const { ms, failed, noted } = await waited({ left: [left], held: true })
     expect(failed).toBeUndefined()

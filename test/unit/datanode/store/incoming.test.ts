@@ -245,7 +245,7 @@ test('the files of a block are closed before they get their names, the meta file
   }
 })
 
-test('a failure at any step of receiving and sealing is that block\'s end, is told to its writer, and leaves nothing', async () => {
+test('a failure at any step of receiving and sealing ends that block, is reported to its writer, and leaves no file', async () => {
   const steps = [
     'block.receive', 'block.finalise.before', 'block.rename.before', 'block.rename.between', 'block.rename.after', 'block.syncdir.after',
   ] as const

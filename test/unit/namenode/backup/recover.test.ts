@@ -155,7 +155,7 @@ test('the digest of a state is what the page on backups says, and one changed bi
   await copy.close()
 })
 
-test('a directory of somebody else\'s is not written to', async () => {
+test('a directory with foreign files is not written to', async () => {
   const life = await live()
   await fs.mkdir(`${dir}/mine`)
   await fs.writeFile(`${dir}/mine/thesis.txt`, 'x')

@@ -60,7 +60,7 @@ test('a file of very many blocks comes in pages, none twice and none left out', 
   expect(offsets).toEqual(Array.from({ length: count }, (_, i) => 4 * i))
 })
 
-test('only who may read a file is told where it lies', async () => {
+test('only a user who may read a file gets the locations of its blocks', async () => {
   const bench = await openBench()
   const ann = as('ann')
   await bench.do(touch, { path: '/f', replication: 1, blockBytes: 4096, ...ann })

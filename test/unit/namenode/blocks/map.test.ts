@@ -36,7 +36,7 @@ function mapOf(nodeCount: number): { map: BlockMap; nodes: DataNode[]; told: Tol
 const id = blockId(5)
 const namesOf = (nodes: readonly DataNode[]): string[] => nodes.map(({ node }) => node as string).sort()
 
-test('a block that was written to every node is noted on each of them once, and its health is told once', () => {
+test('a block that was written to every node is noted on each of them once, and its health is reported once', () => {
   const { map, nodes, told } = mapOf(limits.replicationMax)
   map.sealed(id, nodes.length, [...nodes, nodes[0]!, nodes.at(-1)!])
   expect(told).toEqual([{ id, now: health.full, live: nodes.length }])
@@ -46,7 +46,7 @@ test('a block that was written to every node is noted on each of them once, and 
   expect([map.targets[0], map.targets[nodes.length]]).toEqual([0, 1])
 })
 
-test('a block that its nodes have reported already gets its target, and one that is completed again is told of no more', () => {
+test('a block that its nodes have reported already gets its target, and one that is completed again is not reported again', () => {
   const { map, nodes, told } = mapOf(3)
   for (const node of nodes) map.add(id, node)
   expect([map.standing(id), map.targets[0], told]).toEqual([health.open, 1, []])

@@ -227,7 +227,7 @@ test('a copy that is never heard of is given up after its time, and made by anot
   await sim.house.stop()
 })
 
-test('a block that nobody can take is tried ever more rarely, and does not hold up the others', async () => {
+test('a block that no node can take is tried ever more rarely, and does not hold up the others', async () => {
   const sim = await Sim.calm(46, 3, 1)
   const { house } = sim
   sim.nodes[1]!.refuses = true
@@ -241,7 +241,7 @@ test('a block that nobody can take is tried ever more rarely, and does not hold 
   await house.stop()
 })
 
-test('after a restart blocks that nobody has reported yet are awaited, not missing; then those that stay away are missing', async () => {
+test('after a restart blocks without a report are awaited, not missing; those without one in the end are missing', async () => {
   const sim = await Sim.calm(47, 3)
   for (let i = 0; i < 6; i++) await place(sim, 2, [i % 2, 2])
   await place(sim, 1, [0])

@@ -171,7 +171,7 @@ test('a node that was silent and returns gets tasks again', async () => {
   expect(runs()).toEqual([['b', 0], ['a', 1]])
 })
 
-test('when blocks are reported, or lost with their node, tasks that wait are told soon where their input is now', async () => {
+test('when blocks are reported, or lost with their node, waiting tasks soon get the new locations of their input', async () => {
   const {
     lease, blocks: [block],
   } = await bench.journal.submit(create, {

@@ -63,7 +63,7 @@ test('of jobs that run their counters count, which are in no head', () => {
   expect(pages(all, 100, bench.machine.jobs)).toEqual([1, 1, 1, 1, 0])
 })
 
-test('patterns among the inputs of a job whose output is kept are told to those who may publish it, and are in no status', async () => {
+test('patterns among the inputs of a job whose output is kept are sent to those who may publish it, and are in no status', async () => {
   const { bench, store } = await open()
   const patterns = Array.from({ length: 1_000 }, (_, n) => `/in/${'x'.repeat(100)}${n}/*`)
   const keep = async (path: string, own?: string[]): Promise<JobId> => {

@@ -28,7 +28,7 @@ const submit = async (id: string): Promise<JobId> => (await ask(protocol.submit,
 const open = (node: string): void => openTo(engine, node)
 const runs = (): string[] => runsOf(rooms).map(({ work }) => work.attempt)
 
-test('a submit that is repeated before the jobs of the process before are taken over is told of its job, which goes on from what it has done', async () => {
+test('a submit that is repeated before the jobs of the earlier process are taken over gets its job, which goes on from its committed tasks', async () => {
   open('a')
   const job = await submit('c:1')
   expect(await engine.report(doneReport(nodeId('a'), runs()[0]! as never, spec))).toBe(true)

@@ -87,7 +87,7 @@ test('a submit that is repeated because its answer was lost makes one job', asyn
   expect(engine.machine.jobs.size).toBe(1)
 })
 
-test('a submit that is repeated is told of its job, though its inputs have gone or no more jobs may run', async () => {
+test('a repeated submit gets its job, even if its inputs are gone or no more jobs may run', async () => {
   open('a')
   const job = await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })
   Object.assign(rooms, { checkSplits: () => { throw new GristmillError('ENOENT', 'the input has gone') } })
@@ -276,7 +276,7 @@ test('a new namenode goes on where the journal stands', async () => {
   expect(await status(job)).toMatchObject({ state: 'succeeded', counters: { records: 2 } })
 })
 
-test('jobs are listed newest first, and one that nobody knows is said to be unknown', async () => {
+test('jobs are listed newest first, and a number that was never given to a job is ENOENT', async () => {
   open('a')
   const one = await submit()
   const two = await submit()

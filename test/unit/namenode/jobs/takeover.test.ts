@@ -61,7 +61,7 @@ test('a refusal by the journal does not fail the job: it is taken over, or ended
   engine.stop()
 })
 
-test('where the input of one job cannot be found out, tasks of the others are told all the same', async () => {
+test('where the input of one job cannot be located, tasks of the other jobs get their locations all the same', async () => {
   const block = { id: blockId(5), offset: 0, length: 10, crc: 0 }
   for (const job of jobs)
     for (const { input } of rooms.store.spec(job)!.stages)

@@ -7,7 +7,7 @@ import { address, jobId, nodeId } from '../../../../src/base/ids.ts'
 import { specOf } from './scheduler/kit.ts'
 import { idOf } from './scheduler/play.ts'
 
-test('a task is told of its blocks with their holders, the nearest first: this node, this host, this rack, elsewhere', () => {
+test('a task gets its blocks with their holders, the nearest first: this node, this host, this rack, elsewhere', () => {
   const spec = specOf({ maps: 1, reduces: 0 })
   const job = {
     id: jobId('job-1'), user: 'ann', submittedMs: 5,

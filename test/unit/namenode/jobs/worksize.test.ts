@@ -84,7 +84,7 @@ test('locations and tokens of a thousand blocks at most travel with a task, thos
   expect(two.places).toHaveLength(locatedBlocksMax)
 })
 
-test('a task that is too large all the same, of a job that an earlier version has taken, is told as such', () => {
+test('a task that is too large all the same, of a job that an earlier version has taken, fails with a message that says so', () => {
   const work = workOf(splitOf(rangeOf('/in')), { text: '\u0001'.repeat(workBytesMax / 6) })
   expect(tooLarge(work)).toMatchObject({
     code: 'TOO_LARGE',

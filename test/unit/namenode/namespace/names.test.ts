@@ -200,7 +200,7 @@ const scenarios: Record<string, string> = {
     grace: rm /.gristmill -r → EACCES
     grace: rm /.gristmill/programs -r → EACCES
     grace: mv /.gristmill/jobs /jobs → EACCES`,
-  'permissions hold for everybody but the superuser': `
+  'permissions hold for every user but the superuser': `
     alice: mkdir /home → 0755
     alice: touch /home/f → ok
     bob: touch /home/g → EACCES
@@ -224,7 +224,7 @@ const scenarios: Record<string, string> = {
     grace: chown /home/f bob → bob
     bob: chmod /home/f 600 → 0600
     alice: stat /home/f → file bob:alice 0600 0`,
-  'in a sticky directory everybody keeps their own': `
+  'in a sticky directory every user keeps their own entries': `
     alice: touch /a → ok
     bob: rm /a → EACCES
     bob: mv /a /b → EACCES

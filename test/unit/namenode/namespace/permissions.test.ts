@@ -25,7 +25,7 @@ test('a rename needs to write to both directories', async () => {
   expect(paths(bench, '/bob')).toEqual(['/bob/f'])
 })
 
-test('a rename neither takes a name from a sticky directory nor replaces one there that is somebody else\'s', async () => {
+test('a rename neither takes a name of another user from a sticky directory nor replaces one there', async () => {
   const bench = await openBench()
   await bench.do(touch, file('/f'))
   await bench.do(touch, file('/g', bob))
@@ -47,7 +47,7 @@ test('to remove a directory with what is in it takes writing to it and looking i
   }
 })
 
-test('an owner gives a thing to nobody else, and to no group but the owner\'s; saying what holds already changes nothing', async () => {
+test('an owner cannot give an entry to another user, or to a group other than the owner\'s; setting the present values is no change', async () => {
   const bench = await openBench()
   await bench.do(touch, file('/f'))
   const set = (change: object, actor = ann) => bench.do(setAttributes, { path: '/f', ...change, ...actor })

@@ -47,7 +47,7 @@ function sweeping(bench: Bench, refuse: () => void = () => {}) {
 
 const idle = ({ journal: { view } }: Bench): boolean => view.counters.doomed === 0 && !hasStale(view)
 
-test('everything that was removed is taken apart, with the blocks told, and then nothing more is done', async () => {
+test('all removed entries are swept, their blocks are reported, and then the sweeper rests', async () => {
   const bench = await openBench()
   const blocks = [...await writeFile(bench, '/a/f', 600), ...await writeFile(bench, '/a/b/g', 3)]
   await bench.do(createSnapshot, { path: '/a', name: 's' })
@@ -88,7 +88,7 @@ test('without work it asks the journal nothing; one that has come to its end goe
   await sweeper.stop()
 })
 
-test('a step that finds the journal full, or its disk, is tried again after a while; another failure is told and ends the work', async () => {
+test('a step that finds the journal\'s queue or its disk full is tried again after a pause; another failure is logged and ends the work', async () => {
   const bench = await openBench()
   const [block] = await writeFile(bench, '/f', 1)
   await bench.do(remove, { path: '/f' })

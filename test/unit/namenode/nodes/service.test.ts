@@ -238,7 +238,7 @@ test('while a node in maintenance is away nothing is copied; when its time is ov
   expect(house.count('replicate')).toBe(0)
   expect(house.node(away!).state).toBe('away')
   expect(house.blocks.map.counts[health.full]).toBe(20)
-  expect(house.blocks.holders(1 as BlockId).map(node => node.node), 'nobody is sent to it').not.toContain('n0')
+  expect(house.blocks.holders(1 as BlockId).map(node => node.node), 'no reader is sent to it').not.toContain('n0')
   await sim.pass(12_000)
   expect([stateOf(sim, away!), house.node(away!).state]).toEqual(['in-service', 'dead'])
   await sim.pass(20_000)

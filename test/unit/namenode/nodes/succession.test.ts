@@ -1,5 +1,5 @@
-// Succession check: an old copy of a namenode's directory serves nobody before a datanode of the last epoch, or an operator, has ended its
-// doubt. Whole namenodes over real directories; a datanode is only its registration data.
+// Succession check: an old copy of a namenode's directory serves no calls before a datanode of the last epoch, or an operator, has ended
+// its doubt. Whole namenodes over real directories; a datanode is only its registration data.
 
 import fs from 'node:fs/promises'
 import { expect, test } from 'vitest'
@@ -30,7 +30,7 @@ test('each start raises the epoch and names an incarnation; a datanode that was 
   }
 })
 
-test('an old copy that is started without a recovery serves nobody once a datanode has registered, and a recovery makes it the first again', async () => {
+test('an old copy that is started without a recovery serves no calls once a datanode has registered, and a recovery makes it the latest again', async () => {
   const first = await live()
   await first.mkdir('/old')
   await first.end()

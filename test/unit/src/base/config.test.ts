@@ -9,7 +9,7 @@ const given = (more: Partial<ConfigSources> = {}): ConfigSources => ({
 })
 const file = (json: unknown) => ({ path: '/etc/gristmill/config.json', text: typeof json === 'string' ? json : JSON.stringify(json) })
 
-test('flags win over variables, variables over the file, and what nobody said is missing', () => {
+test('flags win over variables, variables over the file, and what none of them sets is missing', () => {
   const sources = given({ flags: { replication: 1 }, env: { GRISTMILL_REPLICATION: '2', GRISTMILL_BLOCK_SIZE: '1MiB' } })
   const settings = resolveSettings(sources, file({ replication: 3, blockSize: '64k', rack: '/row1' }))
   expect(settings).toEqual({ home: '/home/ada/.gristmill', replication: 1, blockSize: 1024 * 1024, rack: '/row1' })

@@ -34,7 +34,7 @@ test('with over sixteen rings at once each new one gets two buffers, and six aga
   expect(sizeOf(pool.ring())).toBe(6)
 })
 
-test('a taker that waits is told when nothing will come', async () => {
+test('a waiting taker ends when nothing more will come', async () => {
   const ring = new FramePool().ring()
   for (let i = 0; i < 6; i++) void ring.take()
   const waiting = ring.take()

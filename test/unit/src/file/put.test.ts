@@ -132,7 +132,7 @@ test('a file with more blocks than a file may have is given up before anything i
   expect([calls.map(({ name }) => name), open]).toEqual([['writing.create', 'given back'], 0])
 })
 
-test('a file of which one block cannot be stored is not completed: its error is told, and the lease given back', async () => {
+test('a file of which one block cannot be stored is not completed: the error is thrown, and the lease given back', async () => {
   const { status, calls, open } = await put('x'.repeat(40), 4, {}, 'writing.allocate')
   expect(status).toMatchObject({ code: 'ENOSPC' })
   const names = calls.map(({ name }) => name)

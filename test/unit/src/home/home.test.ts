@@ -66,7 +66,7 @@ test('another role or another id is refused, and the lock is not kept', async ()
   await (await openHome(world, dir, { role: 'datanode', id: 'node-1' })).release()
 })
 
-test('a directory with somebody else\'s files is refused and left as it is', async () => {
+test('a directory with foreign files is refused and left as it is', async () => {
   const dir = path.join(base, 'photos')
   await fs.mkdir(dir)
   await fs.writeFile(path.join(dir, 'holiday.jpg'), 'x')

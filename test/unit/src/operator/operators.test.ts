@@ -206,7 +206,7 @@ test.each<[string, () => unknown, RegExp]>([
   ['an object', () => ({ a: 1 }), /returned \{"a":1\}/],
   ['one pair', () => ['word', 1], /returned \["word",1\]; to emit one pair, return \[\[key, value\]\]/],
   ['words', () => ['a', 'b', 'c'], /item 1 of what \w+ returned or yielded is "a"; it must be a pair/],
-  ['promises', () => [Promise.resolve()], /returned promises that nobody awaits; return Promise\.all/],
+  ['promises', () => [Promise.resolve()], /returned promises without waiting for them; return Promise\.all/],
   ['a Map', () => new Map([['a', 1]]), /returned a Map; to emit its entries return \[\.\.\.map\]/],
   ['a triple', () => [['a', 1, 2]], /must be a pair/],
   ['a generator of words', function* () { yield ['a', 1]; yield 'b' }, /item 2 .* is "b"/],

@@ -79,7 +79,7 @@ test('a program that does not compile is refused with place, line and mark', asy
   })
 })
 
-test('a missing program and a directory are told apart from one that is wrong', async () => {
+test('the error of a missing program and of a directory differs from that of an invalid program', async () => {
   await expect(bundleProgram({ disk }, join(dir, 'nope.ts'))).rejects.toMatchObject({
     code: 'ENOENT', message: expect.stringContaining('nope.ts'),
   })

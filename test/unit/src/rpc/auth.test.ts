@@ -143,7 +143,7 @@ test('a request for another cluster is refused as such, one that knows no cluste
   expect(first.server.identify({ ...asked, headers: first.client.sign({ ...asked, body }) }).user).toBe('ann')
 })
 
-test('a stranger is not told the cluster\'s id', () => {
+test('the answer to a stranger does not contain the cluster\'s id', () => {
   const { server } = both({ loopback: true })
   const headers = { authorization: 'Bearer guess', [userHeader]: 'eve', [clusterHeader]: 'c2' }
   expect(() => server.identify({ ...asked, headers })).toThrow(
@@ -159,7 +159,7 @@ test.each(noUsers)('the user "%s" is refused', user => {
   )
 })
 
-test('a caller is not made for a name that is no user\'s, and is told what to set; other names may have any character', () => {
+test('a caller is not made for an invalid user name, and the error says what to set; other names may have any character', () => {
   const make = (user: string): Credentials =>
     new Credentials({ secret, user, cluster: 'c1', clock: stopped(), random: seeded('1') })
   for (const [user, why] of [

@@ -67,7 +67,7 @@ describe('a deadline that passes while this process is paused', () => {
 
 describe('a call is repeated', () => {
   test.each<[string, Step]>([
-    ['when nobody listens', { kind: 'refused' }],
+    ['when no server listens', { kind: 'refused' }],
     ['when the connection breaks', { kind: 'broken' }],
     ['when the server is going away', { kind: 'fault', code: 'UNAVAILABLE' }],
     ['when the server is overloaded', { kind: 'fault', code: 'OVERLOADED' }],
@@ -197,7 +197,7 @@ describe('when the deadline has come', () => {
   test.each<[string, Step[]]>([
     ['its answer was lost', [{ kind: 'broken' }]],
     ['nothing ever came', [{ kind: 'silence' }]],
-    ['its answer was lost and then nobody listened', [{ kind: 'broken' }, { kind: 'refused' }]],
+    ['its answer was lost and then no server listened', [{ kind: 'broken' }, { kind: 'refused' }]],
     ['its answer was lost and then the server was overloaded', [{ kind: 'broken' }, { kind: 'fault', code: 'OVERLOADED' }]],
     ['the server itself timed out', [{ kind: 'fault', code: 'TIMEOUT' }]],
   ])('a mutation is OUTCOME_UNKNOWN if %s', async (_, script) => {
@@ -209,7 +209,7 @@ describe('when the deadline has come', () => {
   })
 
   test.each<[string, Step[], ErrorCode]>([
-    ['nobody ever listened', [{ kind: 'refused' }], 'UNAVAILABLE'],
+    ['no server ever listened', [{ kind: 'refused' }], 'UNAVAILABLE'],
     ['it never got a connection', [{ kind: 'queued' }], 'TIMEOUT'],
     ['every answer was that the server is overloaded', [{ kind: 'fault', code: 'OVERLOADED' }], 'OVERLOADED'],
     ['an answer was lost and the repeat got a definite one', [{ kind: 'broken' }, { kind: 'fault', code: 'ENOENT' }], 'ENOENT'],

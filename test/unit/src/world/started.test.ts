@@ -33,7 +33,7 @@ test('every type of asynchronous resource that this Node has is tracked, or is k
   expect(types.filter(type => !known.has(type))).toEqual([])
 })
 
-test('work that a call starts is told with its stack, and so is what its callbacks start; other work is not', async () => {
+test('work that a call starts is listed with its stack, and so is what its callbacks start; other work is not', async () => {
   const other = setTimeout(() => {}, 70_000)
   let timer: NodeJS.Timeout | undefined
   started.call(() => setTimeout(function begun() { timer = setTimeout(() => {}, 80_000) }, 1))

@@ -13,7 +13,7 @@ import { excuse, NotSimulated, programsPrefix, raiseBorder } from '../../../kit/
 const directory = mkdtempSync(join(tmpdir(), programsPrefix))
 afterAll(() => { rmSync(directory, { recursive: true, force: true }) })
 
-test('the product is refused real time, randomness and files while a simulation runs, and told the place', () => {
+test('the product is refused real time, randomness and files while a simulation runs, and the error names the place', () => {
   const refused: string[] = []
   const release = raiseBorder(what => refused.push(what))
   try {

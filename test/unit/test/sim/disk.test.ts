@@ -83,7 +83,7 @@ test('a removal that was not synced is undone by a power cut', () => on(async ({
   expect((await again().readFile('/d/a')).toString()).toBe('a')
 }))
 
-test('a full disk takes no byte, a failed sync is told once, an unreadable file gives EIO, and a lock goes with its holder', () =>
+test('a full disk takes no byte, a failed sync is reported once, an unreadable file gives EIO, and a lock goes with its holder', () =>
   on(async ({ host, process, disk, again }) => {
     const writer = await disk.create('/disk0/file')
     host.spoil('/disk0', { full: true })

@@ -186,7 +186,7 @@ test('a spoiled way changes bytes, resets, and slows down; healed, it does nothi
     await Promise.all([again.write(got), there.read(got)])
   }))
 
-test('a call is answered, is refused where nobody listens, and is delivered twice where that is asked', () =>
+test('a call is answered, is refused where no server listens, and is delivered twice where that is asked', () =>
   scene(async ({ call, calls, network, server, pass }) => {
     expect(await call('hello').outcome).toEqual({ status: 200, text: '{"say":"hello"}' })
     network.spoil('client', 'datanode1', { duplicate: 1 })

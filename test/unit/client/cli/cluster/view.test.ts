@@ -45,7 +45,7 @@ test('every trouble is a line: missing and thin blocks, nodes and disks that fai
   ])
 })
 
-test('one of a kind is told of as one, damage apart from absence, and the operator\'s own safe mode as such', () => {
+test('numbers of one are singular, damaged blocks are reported apart from missing ones, and safe mode of an operator as such', () => {
   const found = troubles(
     status({
       safeMode: true, safeModeManual: true, missing: 2, corrupt: 1, awaited: 1, underReplicated: 1, pendingReplications: 1, misplaced: 1,

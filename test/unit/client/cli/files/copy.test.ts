@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { runFake, someFiles } from '../fake.ts'
 
-test('mv renames, moves into directories, and replaces only when told', async () => {
+test('mv renames, moves into directories, and replaces only with --force', async () => {
   const mill = someFiles()
   await runFake(mill, ['mv', '/zero.bin', '/empty'])
   await runFake(mill, ['mv', '/logs/*.log', '/empty/'])

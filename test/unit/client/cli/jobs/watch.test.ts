@@ -17,7 +17,7 @@ const at = (state: string, done: number, tasks = 40): JobStatus =>
     ],
   }) as unknown as JobStatus
 
-test('without a terminal a stage is told of when it begins, every ten seconds, and when it ends', () => {
+test('without a terminal a stage is reported when it begins, every ten seconds, and when it ends', () => {
   const said: string[] = []
   let ms = 0
   const show = linesFor(text => said.push(text), () => ms)
@@ -36,7 +36,7 @@ test('without a terminal a stage is told of when it begins, every ten seconds, a
   expect(one).toEqual(['map: 1 task'])
 })
 
-test('a task that is lost again and again is told of with its reason, at once and every ten seconds', () => {
+test('a task that is lost again and again is reported with its reason, at once and every ten seconds', () => {
   const said: string[] = []
   let ms = 0
   const show = lossesFor(text => said.push(text), () => ms)

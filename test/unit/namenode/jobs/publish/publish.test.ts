@@ -194,7 +194,7 @@ test('parameters that could not travel with every task are refused', () => {
   )
 })
 
-test('a writer whose directory was replaced by an output is told so, and writes nothing into the trash', async () => {
+test('a writer whose directory was replaced by an output gets an error that says so, and writes nothing into the trash', async () => {
   const opened = await open()
   const { bench } = opened
   await published(opened, mapOnly('/out'))
@@ -205,7 +205,7 @@ test('a writer whose directory was replaced by an output is told so, and writes 
   })
 })
 
-test('the superuser publishes for somebody else, whose files they stay', async () => {
+test('the superuser publishes for another user, who stays the owner of the files', async () => {
   const opened = await open()
   const job = await unpublished(opened, mapOnly('/later'), () => write(opened.bench, '/later/file'))
   await opened.bench.journal.submit(publishKeptMutation, {

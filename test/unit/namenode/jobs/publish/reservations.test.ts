@@ -118,7 +118,7 @@ test('what is there already below an output that will be replaced can be asked f
   await call(names.remove, { path: '/out', recursive: true })
 })
 
-test('a repeated request that had made something before the job was submitted is told so', async () => {
+test('a repeated request that took effect before the job was submitted gets its first answer', async () => {
   const { outputs, call } = await house()
   const request = { requestId: requestId('again:1'), path: '/out/a', parents: true }
   await call(names.mkdir, request)

@@ -9,7 +9,7 @@ import { limits } from '../../../../../src/base/limits.ts'
 import { doneReport, specOf } from './kit.ts'
 import { a, answers, b, idOf, kindsOf, Play } from './play.ts'
 
-test('while its job ends, the attempt that won is told so when it asks again, and one that did not is told that', () => {
+test('while its job ends, the repeated report of the attempt that won is accepted again, and one of another attempt is not', () => {
   const play = new Play([a, b])
   const job = play.start(2)
   const [won, other] = [play.runs[0]!, play.runs[1]!]
@@ -158,7 +158,7 @@ test('a task that waits to run again and turns out to be done does not wait any 
   expect([play.runs.length, play.machine.jobs.has(job.id)]).toEqual([2, false])
 })
 
-test('a node that goes on with an attempt that is over is told to end it, and one whose attempt is being committed is not', () => {
+test('a node that goes on with an attempt that is over is ordered to kill it, and one whose attempt is being committed is not', () => {
   const play = new Play([a, b])
   play.start(2)
   play.fail(a, play.runs[0]!)

@@ -100,7 +100,7 @@ test('a node that is dead does not get tasks for asking, before it has joined ag
   `)
 })
 
-test('a twin is told of how near its input is: on the node, in its rack, or anywhere', () => {
+test('a speculative attempt has the locality of its input: on the node, in its rack, or anywhere', () => {
   for (const [places, rack, locality] of [['a,b', 's', 'node'], ['a,x', 's', 'rack'], ['a', 's', 'any'], ['a', 'r', 'rack']] as const) {
     scenario(`
       open
@@ -115,7 +115,7 @@ test('a twin is told of how near its input is: on the node, in its rack, or anyw
   }
 })
 
-test('input that lies nowhere known, or only on dead nodes, waits for nobody', () => {
+test('a task whose input has no known location, or only dead nodes, takes the first free slot', () => {
   scenario(`
     open
     join a

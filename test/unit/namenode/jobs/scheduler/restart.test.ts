@@ -56,7 +56,7 @@ test('a report of an attempt from before the restart counts even if its node reg
       -> run 0.0.0 on a (node)
     restart
     open
-    done 0.0.0 a                     # nobody knows a yet
+    done 0.0.0 a                     # a has not registered yet
       -> answer 0.0.0 too late
     join a
       -> run 0.0.1000 on a (node)
@@ -72,12 +72,12 @@ test('a node that registers again keeps what it still runs and gives up the rest
       -> run 0.1.0 on a (node)
     join a slots=2 running=0.1.0
       -> run 0.0.1 on a (node)
-    join a slots=2 running=0.1.0,0.0.1,0.0.7   # the last one is nobody's
+    join a slots=2 running=0.1.0,0.0.1,0.0.7   # the last one belongs to no task
       -> kill 0.0.7 on a
   `)
 })
 
-test('a node that was away when a job ended is told to forget it when it returns', () => {
+test('a node that was away when a job ended gets the order to forget it when it returns', () => {
   scenario(`
     open
     join a
@@ -134,7 +134,7 @@ test('a restarted namenode shows the sums of what was committed, and waits for i
   expect(resumed.stages[0]!.done).toBe(0)
 })
 
-test('a node that was away when a job ended is told once to forget it', () => {
+test('a node that was away when a job ended gets the order to forget it once', () => {
   const play = new Play([a, b])
   const job = play.start(1, { places: [['a']] })
   play.apply({ kind: 'lost', node: a })

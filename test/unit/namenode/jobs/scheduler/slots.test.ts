@@ -67,7 +67,7 @@ test('idle nodes are served first, then those with most of what is to be read', 
   expect(job.stages[1]!.tasks[0]!.attempts[0]!.node).toBe(y) // it has two of three outputs
 })
 
-test('locality is told as it is: on the node, in its rack, or anywhere, by nodes that are not lost', () => {
+test('the locality of an attempt is that of its input: on the node, in its rack, or anywhere, by nodes that are not lost', () => {
   const play = new Play([], 1)
   play.join(a, 0, [], 'r')
   play.join(b, 1, [], 'r')
@@ -127,7 +127,7 @@ test('an idle node is served before one that is at work', () => {
   expect(job.stages[0]!.tasks[0]!.attempts[0]!.node).toBe(y)
 })
 
-test('time has to be told while a task waits or runs that a free slot could take, and not for one that is being committed', () => {
+test('ticks are needed while a task waits or runs that a free slot could take, and not for one that is being committed', () => {
   const play = new Play([a, b])
   expect(play.machine.hasRunnable).toBe(false)
   const job = play.start(1)

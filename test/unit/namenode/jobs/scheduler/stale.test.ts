@@ -94,7 +94,7 @@ test('map outputs on a stale node are made again with the commit after which not
   `)
 })
 
-test('with nobody else to make them, map outputs on a stale node are counted on', () => {
+test('map outputs on a stale node count as present while no other node could make them', () => {
   scenario(`
     open
     join a

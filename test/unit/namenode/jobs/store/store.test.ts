@@ -126,7 +126,7 @@ test('without a trash the old output goes for good in the same step, and a file 
   await expect(submit(store, mapOnly('/afile', true))).rejects.toMatchObject({ code: 'ENOTDIR' })
 })
 
-test('nobody publishes where he may not write, or overwrites what is not his', async () => {
+test('a user publishes only where they may write, and replaces only their own files', async () => {
   const { bench, store } = await open()
   await bench.do(mkdir, { path: '/private', mode: 0o755, ...as('bob') })
   await expect(submit(store, mapOnly('/private/out'))).rejects.toMatchObject({ code: 'EACCES' })
