@@ -95,7 +95,7 @@ function wanted(id: AttemptId, { stage, task, attempt }: LogOptions): boolean {
 
 /** Yields what is available now, from the saved offset. Sets `unreachable` if the node does not answer. */
 async function* readOne(
-  cluster: Cluster, { attempt, node, address, alive }: LogPlace, state: Reading, signal?: AbortSignal,
+  cluster: Cluster, { attempt, node, address, alive, ended }: LogPlace, state: Reading, signal?: AbortSignal,
 ): AsyncGenerator<LogPiece, void, undefined> {
   state.unreachable = undefined
   if (!alive) {
@@ -113,7 +113,13 @@ async function* readOne(
     }
     if (piece.text !== '') yield { attempt, node, text: piece.text }
     state.over = piece.next === undefined
-    if (piece.next === undefined || piece.next === state.offset) return
+    if (piece.next === undefined) return
+    if (piece.next === state.offset) {
+      // The node has no file, else it would say that the log is complete.
+      if (ended === true)
+        state.unreachable = `node ${node} no longer has this log: a datanode keeps the logs of its last ${limits.jobsKept} jobs, and its disk may have been replaced`
+      return
+    }
     state.offset = piece.next
   }
 }

@@ -116,7 +116,7 @@ export class TaskRunner implements Runner {
     this.#pool.jobOver(job)
     await this.#outputs.forget(job)
     const { world, dir } = this.#host
-    await prune(world, `${dir}/logs`, { entries: limits.jobsKept })
+    await prune(world, `${dir}/logs`, { entries: limits.jobsKept, keep: this.#isBusy(({ job }) => job) })
     await this.#prunePrograms()
   }
 
@@ -124,12 +124,15 @@ export class TaskRunner implements Runner {
   async #prunePrograms(): Promise<void> {
     if (++this.#forgotten % prunedEvery !== 0) return
     const { world, dir } = this.#host
-    const running = (): Set<string> =>
-      new Set([...[...this.#running.values()].map(({ work }) => work), ...this.#queue].map(({ program }) => program.id))
+    const isBusy = this.#isBusy(({ program }) => program.id)
     await prune(world, `${dir}/programs`, {
-      entries: programsKept, bytes: limits.programsKeptBytes,
-      keep: name => running().has(name.replace(/\..*$/, '')),
+      entries: programsKept, bytes: limits.programsKeptBytes, keep: name => isBusy(name.replace(/\..*$/, '')),
     })
+  }
+
+  /** Tells whether a task that runs or waits at that moment has the given property. */
+  #isBusy(property: (work: TaskWork) => string): (value: string) => boolean {
+    return value => [...[...this.#running.values()].map(({ work }) => work), ...this.#queue].some(work => property(work) === value)
   }
 
   async stop(): Promise<void> {

@@ -102,9 +102,11 @@ export class JobLookup {
         return { attempts, next: starts[each.stage]! + each.task }
       }
       text += taskText(each)
-      for (const { attempt, node } of each.attempts) {
+      for (const { attempt, node, state } of each.attempts) {
         const place = this.#nodes.place(node)
-        attempts.push({ attempt, node, address: place?.address ?? unknownAddress, alive: place?.alive ?? false })
+        // A failed attempt may not have begun: then there is no log.
+        const ended = state === 'done'
+        attempts.push({ attempt, node, address: place?.address ?? unknownAddress, alive: place?.alive ?? false, ended })
       }
     }
     return { attempts }

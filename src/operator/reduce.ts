@@ -28,20 +28,25 @@ export class ReduceOperator implements Operator<KeyGroup> {
     try {
       const result = reduce(group.key, group.values, emit, this.#context)
       const receiving = result === undefined ? undefined : receive(result, emit, 'reduce')
-      if (receiving) return this.#await(receiving, group.key)
+      if (receiving) return this.#await(receiving, group)
     } catch (error) {
       throw failed(error, group.key)
     }
-    this.#turns.end()
+    this.#end(group)
   }
 
-  async #await(receiving: Promise<void>, key: Key): Promise<void> {
+  async #await(receiving: Promise<void>, group: KeyGroup): Promise<void> {
     try {
       await receiving
     } catch (error) {
-      throw failed(error, key)
+      throw failed(error, group.key)
     }
+    this.#end(group)
+  }
+
+  #end(group: KeyGroup): void {
     this.#turns.end()
+    group.end()
   }
 }
 

@@ -246,7 +246,11 @@ export const logPlaces = message('job.logs', {
   ...readsJobs,
   request: Type.Object({ job: jobId, from: Type.Optional(count) }),
   reply: Type.Object({
-    attempts: Type.Array(Type.Object({ attempt: attemptId, node: nodeId, address, alive: Type.Boolean() })),
+    attempts: Type.Array(Type.Object({
+      attempt: attemptId, node: nodeId, address, alive: Type.Boolean(),
+      /** The program ran and has ended: its node must have a log. Not sent by namenodes of earlier versions. */
+      ended: Type.Optional(Type.Boolean()),
+    })),
     next: Type.Optional(count),
   }),
 })

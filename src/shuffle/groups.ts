@@ -10,11 +10,13 @@ import { narrow, type PassOptions } from './passes.ts'
 import type { Segment } from './segment.ts'
 import { decodeValue } from './value.ts'
 
-/** Valid until the next group is requested; unread values are then skipped. */
+/** Valid until `end`, or until the next group is requested; unread values are then skipped. */
 export interface KeyGroup {
   readonly key: Key
   /** Can be iterated once. */
   readonly values: Iterable<unknown>
+  /** The reduce of this key has returned: to read on is an error, because the caller would take what is left for all there is. */
+  end(): void
 }
 
 interface Groups extends Iterable<KeyGroup> {
@@ -59,19 +61,34 @@ class MergedGroups implements Groups {
 
   *[Symbol.iterator](): Generator<KeyGroup> {
     const merge = this.#merge
-    while (merge.nextGroup()) yield { key: decodeKey(merge.key, 0, merge.keyEnd), values: new GroupValues(merge) }
+    while (merge.nextGroup()) {
+      const group = new Group(decodeKey(merge.key, 0, merge.keyEnd), new GroupValues(merge))
+      yield group
+      group.end()
+    }
   }
+}
+
+class Group implements KeyGroup {
+  readonly key: Key
+  readonly values: GroupValues
+
+  constructor(key: Key, values: GroupValues) {
+    this.key = key
+    this.values = values
+  }
+
+  end(): void { this.values.end() }
 }
 
 class GroupValues implements Iterable<unknown>, Iterator<unknown> {
   readonly #merge: Merge
-  readonly #group: number
   #started = false
+  #ended = false
 
-  constructor(merge: Merge) {
-    this.#merge = merge
-    this.#group = merge.group
-  }
+  constructor(merge: Merge) { this.#merge = merge }
+
+  end(): void { this.#ended = true }
 
   [Symbol.iterator](): Iterator<unknown> {
     if (this.#started)
@@ -85,7 +102,7 @@ class GroupValues implements Iterable<unknown>, Iterator<unknown> {
 
   next(): IteratorResult<unknown> {
     const merge = this.#merge
-    if (merge.group !== this.#group)
+    if (this.#ended)
       throw new GristmillError('EINVAL', 'the values of a key were read after its reduce had returned; read them before')
     if (!merge.inGroup) return { done: true, value: undefined }
     const { bytes, valueStart, valueEnd } = merge.entry!

@@ -165,6 +165,26 @@ test('a follower of logs goes on across restarts of the namenode and of the node
   expect(asked).toEqual([0, 4, 4, 4, 8])
 })
 
+test('a log that its node no longer has is reported, and one of an attempt that has not begun is not', async () => {
+  const place = (task: number, ended?: boolean) => ({
+    attempt: attemptId({ job, stage: 0, task, attempt: 0 }), node: nodeId('a'), address: address('a:1'), alive: true, ended,
+  })
+  const { cluster } = clusterOf(
+    {
+      'job.watch': () => statusOf('succeeded', 1),
+      'job.logs': () => ({ attempts: [place(0, true), place(1, false), place(2), place(3, true)] }),
+    },
+    // The node has the log of task 3 only.
+    { 'task.log@a:1': ({ attempt, offset }: { attempt: string; offset: number }) => (attempt === place(3).attempt ? { text: 'three\n' } : { text: '', next: offset }) },
+  )
+  for (const follow of [false, true]) {
+    const pieces = await Array.fromAsync(new Job(cluster, job).logs({ follow }))
+    expect(pieces.map(({ attempt, text, unreachable }) => [attempt, unreachable ?? text])).toEqual([
+      [place(0).attempt, expect.stringContaining('node a no longer has this log')], [place(3).attempt, 'three\n'],
+    ])
+  }
+})
+
 test('a submission stores its program once, splits its input and sends both', async () => {
   let spec: JobSpec | undefined
   const stored: string[] = []

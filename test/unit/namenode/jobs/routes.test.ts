@@ -341,6 +341,9 @@ test('the attempts of a job and the nodes with their logs are listed, also of fa
   expect((await ask(protocol.logPlaces, { job })).attempts.map(each => `${each.attempt} ${each.address} ${each.alive}`)).toEqual([
     `${job}.0.0.0 a:1 true`, `${job}.0.0.1 b:1 true`,
   ])
+  // An attempt that has failed may not have begun, and so may have no log.
+  await ask(task.finished, doneReport(nodeId('b'), runs()[1]!.work.attempt, rooms.store.jobs.get(job)!.spec))
+  expect((await ask(protocol.logPlaces, { job })).attempts.map(({ ended }) => ended)).toEqual([false, true])
 })
 
 test('orders to start that wait for a better place are made by the passing of time', async () => {

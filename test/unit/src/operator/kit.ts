@@ -3,10 +3,13 @@
 import type { Emit, Key } from '../../../../src/base/pair.ts'
 import type { Batch } from '../../../../src/record/format.ts'
 import type { Sink } from '../../../../src/operator/operator.ts'
+import type { KeyGroup } from '../../../../src/shuffle/groups.ts'
 import type { SinkFile } from '../../../../src/operator/write.ts'
 
 /** Record i is said to start at byte 10 × i. */
 export const batchOf = (values: readonly unknown[], path = '/in'): Batch => ({ values, path, offset: index => index * 10 })
+
+export const groupOf = (key: Key, values: readonly unknown[]): KeyGroup => ({ key, values, end() {} })
 
 export class MemorySink implements Sink<[Key, unknown][]> {
   readonly got: [Key, unknown][] = []

@@ -8,7 +8,7 @@ import { MapOperator } from '../../../../src/operator/map.ts'
 import { FunctionFailed } from '../../../../src/operator/operator.ts'
 import { ReduceOperator } from '../../../../src/operator/reduce.ts'
 import { Turns } from '../../../../src/operator/turn.ts'
-import { batchOf, MemorySink } from './kit.ts'
+import { batchOf, groupOf, MemorySink } from './kit.ts'
 
 const never = () => undefined
 
@@ -55,13 +55,26 @@ test.each([
 test('a reduce that fails is reported with its key, cut where it is long', async () => {
   const sink = new MemorySink()
   const failing = (fail: () => unknown, key: Key) =>
-    drive([{ key, values: [1] }], new ReduceOperator(fail, new Turns(sink.emit), undefined), sink, never).catch((error: unknown) => error)
+    drive([groupOf(key, [1])], new ReduceOperator(fail, new Turns(sink.emit), undefined), sink, never).catch((error: unknown) => error)
   expect(
     await failing(() => {
       throw new Error('no')
     }, ['a', 1]),
   ).toMatchObject({ key: '["a",1]', place: undefined, cause: { message: 'no' } })
   expect(await failing(async () => { throw new Error('no') }, 'x'.repeat(1000))).toMatchObject({ key: expect.stringMatching(/^"x{199}…$/) })
+})
+
+test('a group ends when its reduce is done: at its return, and at the end of its promise', async () => {
+  const sink = new MemorySink()
+  const seen: string[] = []
+  const groups = ['now', 'later'].map(key => ({ ...groupOf(key, []), end: () => { seen.push(`${key} ended`) } }))
+  const reduce = (key: Key): Promise<void> | undefined => {
+    if (key === 'later') return Promise.resolve().then(() => { seen.push('later settled') })
+    seen.push('now returned')
+    return undefined
+  }
+  await drive(groups, new ReduceOperator(reduce, new Turns(sink.emit), undefined), sink, never)
+  expect(seen).toEqual(['now returned', 'now ended', 'later settled', 'later ended'])
 })
 
 test('reduce gets keys, values and context, and what it emits goes on in order', async () => {
@@ -71,7 +84,7 @@ test('reduce gets keys, values and context, and what it emits goes on in order',
   }
   await drive(
     [
-      { key: 'a', values: [1, 2] }, { key: 'b', values: [] }, { key: 'c', values: [3] },
+      groupOf('a', [1, 2]), groupOf('b', []), groupOf('c', [3]),
     ],
     new ReduceOperator(reduce, new Turns(sink.emit), 'c'),
     sink, never,
@@ -88,7 +101,7 @@ test('the sink settles after every batch and the process gets its pauses', async
     sink, () => undefined,
   )
   expect(sink.events).toEqual(['settle 1', 'settle 3'])
-  const groups = Array.from({ length: 100 }, (_, key) => ({ key, values: [] }))
+  const groups = Array.from({ length: 100 }, (_, key) => groupOf(key, []))
   await drive(groups, new ReduceOperator(() => {}, new Turns(sink.emit), undefined), sink, () => { pauses++; return Promise.resolve() })
   expect(pauses).toBe(3)
 })
@@ -121,7 +134,7 @@ async function both(work: (record: string, emit: Emit) => unknown, records: read
     mapped, never,
   )
   await drive(
-    records.map(key => ({ key, values: [] })),
+    records.map(key => groupOf(key, [])),
     new ReduceOperator((key, _values, emit) => work(key as string, emit), new Turns(reduced.emit), undefined),
     reduced, never,
   )
@@ -225,9 +238,7 @@ test.each<[string, () => unknown, RegExp]>([
     cause: { code: 'EINVAL', message: expect.stringMatching(message) },
   })
   const reduced = await drive(
-    [
-      { key: 'k', values: [] }, { key: 'l', values: [] },
-    ],
+    [groupOf('k', []), groupOf('l', [])],
     new ReduceOperator(counted, new Turns(sink.emit), undefined),
     sink, never,
   ).catch((error: unknown) => error)
@@ -338,7 +349,7 @@ test.each(Object.keys(waiting).flatMap(how => Object.keys(others).map(rest => [h
             )
           else
             await drive(
-              batches.flat().map(key => ({ key, values: [] })),
+              batches.flat().map(key => groupOf(key, [])),
               new ReduceOperator((key, _values, emit) => work(key as number, emit), turns, undefined),
               sink, never,
             )
