@@ -65,7 +65,8 @@ export function errorLineOf(thrown: unknown, operand?: string): string {
   }
   const error = asError(thrown)
   const path = typeof error.details['path'] === 'string' ? error.details['path'] : undefined
-  const phrase = phrases[error.code]
+  // A refusal of the caller itself says what to do about it.
+  const phrase = error.details['caller'] === undefined ? phrases[error.code] : undefined
   // The server's path is more precise: for instance the missing parent instead of the operand.
   const subject = path ?? operand
   const { missing, file } = error.details as { readonly missing?: unknown; readonly file?: unknown }

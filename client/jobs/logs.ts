@@ -1,6 +1,7 @@
 // Reads the logs of a job's attempts. Logs are stored on the nodes that ran the attempts; the namenode knows the locations. The
 // logs of a node that does not answer are reported as unreachable, and the others are still read. A reader that follows a job
 // continues such a log where it stopped once the node is back, and reports it at the end of the job.
+// INVARIANT: of a job that has ended, each attempt that the namenode has listed is read to the end of its log, or reported.
 
 import { asError, hasCode } from '../../src/base/errors.ts'
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
@@ -35,10 +36,16 @@ const followMs = 500
 /** Pause after a log that could not be read, while the job runs: its node may be starting again. */
 const againMs = 3_000
 
+/** Time that an attempt gets to end after its job has: its node has been told to kill it, or will be. */
+const endingMs = limits.killSilentMs
+
 interface Reading {
+  place: LogPlace
+  /** Round in which the namenode last listed it. */
+  round: number
   /** Offset to continue at. */
   offset: number
-  /** The log is complete. */
+  /** The log is complete, or there is none. */
   over: boolean
   /** Reason why it cannot be read now, and when it is tried again. */
   unreachable?: string | undefined
@@ -49,25 +56,41 @@ export async function* readLogs(cluster: Cluster, job: JobId, options: LogOption
   const { signal, follow = false } = options
   const { clock } = cluster
   const read = new Map<AttemptId, Reading>()
-  for (let last = !follow; ;) {
+  let endMs = Infinity
+  for (let round = 0; ; round++) {
     // Fetched before the logs, so that output written up to the end of the job is read.
-    const status = await patiently(cluster, follow, () => cluster.ask(watch, { job }, signal), signal)
-    last ||= status.finishedMs !== undefined
+    const { finishedMs } = await patiently(cluster, follow, () => cluster.ask(watch, { job }, signal), signal)
+    const isEnded = finishedMs !== undefined
+    if (isEnded && endMs === Infinity) endMs = clock.mono() + endingMs
     const pages = paged((from: number = 0) => patiently(cluster, follow, () => cluster.ask(logPlaces, { job, from }, signal), signal))
     for await (const { attempts } of pages) {
       for (const place of attempts.filter(each => wanted(each.attempt, options))) {
-        const state = read.get(place.attempt) ?? { offset: 0, over: false, againMs: 0 }
+        const state: Reading = read.get(place.attempt) ?? { place, round, offset: 0, over: false, againMs: 0 }
+        Object.assign(state, { place, round } satisfies Partial<Reading>)
         read.set(place.attempt, state)
-        if (state.over || (!last && clock.mono() < state.againMs)) continue
-        yield* readOne(cluster, place, state, signal)
-        if (state.unreachable === undefined) continue
-        // While the job runs the node may come back, and the rest of the log with it.
-        if (!last) state.againMs = clock.mono() + againMs
-        else yield { attempt: place.attempt, node: place.node, text: '', unreachable: state.unreachable }
+        yield* readNow(state, isEnded)
       }
     }
-    if (last) return
+    // The namenode lists the last attempts of a task; those before them are read to their end too.
+    for (const state of read.values()) if (state.round !== round) yield* readNow(state, isEnded)
+    const open = [...read.values()].filter(({ over }) => !over)
+    const isLast = isEnded ? clock.mono() >= endMs || open.every(({ unreachable }) => unreachable !== undefined) : !follow
+    if (isLast) {
+      for (const { place: { attempt, node }, unreachable } of open) {
+        const running = isEnded ? `its process on node ${node} has not ended with its job; read the rest later` : undefined
+        const why = unreachable ?? running
+        if (why !== undefined) yield { attempt, node, text: '', unreachable: why }
+      }
+      return
+    }
     await clock.sleep(followMs, signal)
+  }
+
+  async function* readNow(state: Reading, isEnded: boolean): AsyncGenerator<LogPiece, void, undefined> {
+    if (state.over || (!isEnded && clock.mono() < state.againMs)) return
+    yield* readOne(cluster, state, { isEnded, signal })
+    // While the job runs the node may come back, and the rest of the log with it.
+    if (state.unreachable !== undefined) state.againMs = clock.mono() + againMs
   }
 }
 
@@ -93,10 +116,11 @@ function wanted(id: AttemptId, { stage, task, attempt }: LogOptions): boolean {
   return (stage === undefined || parts.stage === stage) && (task === undefined || parts.task === task)
 }
 
-/** Yields what is available now, from the saved offset. Sets `unreachable` if the node does not answer. */
+/** Yields what is available now, from the saved offset. Sets `unreachable` if the node does not answer, or no longer has the log. */
 async function* readOne(
-  cluster: Cluster, { attempt, node, address, alive, ended }: LogPlace, state: Reading, signal?: AbortSignal,
+  cluster: Cluster, state: Reading, { isEnded, signal }: { isEnded: boolean; signal: AbortSignal | undefined },
 ): AsyncGenerator<LogPiece, void, undefined> {
+  const { attempt, node, address, alive, ended } = state.place
   state.unreachable = undefined
   if (!alive) {
     state.unreachable = `node ${node} is not connected to the namenode; its logs can be read once it is back`
@@ -113,13 +137,14 @@ async function* readOne(
     }
     if (piece.text !== '') yield { attempt, node, text: piece.text }
     state.over = piece.next === undefined
-    if (piece.next === undefined) return
-    if (piece.next === state.offset) {
-      // The node has no file, else it would say that the log is complete.
-      if (ended === true)
+    if (piece.absent === true) {
+      // Before the end of its job, the order to run it may be on its way; after it, an attempt that never began has no log.
+      if (ended === true || state.offset > 0)
         state.unreachable = `node ${node} no longer has this log: a datanode keeps the logs of its last ${limits.jobsKept} jobs, and its disk may have been replaced`
+      else state.over = isEnded
       return
     }
+    if (piece.next === undefined || piece.next === state.offset) return
     state.offset = piece.next
   }
 }

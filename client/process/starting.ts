@@ -1,9 +1,11 @@
 // File of the processes that `up` has started but that do not all serve yet. If `up` is killed meanwhile, only this file names
-// them: `down` and the next `up` end them. The file is removed once the cluster's own file exists, or when no process is left.
+// them: `down` and the next `up` end them. The file is removed once the cluster's own file exists, or when no process is left. One `up`
+// at a time reads and writes it, and the other files of the home: two that start clusters in different directories exclude each other.
 
-import type { Disk } from '../../src/ports/disk.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import type { Disk, DiskLock } from '../../src/ports/disk.ts'
 import type { Machine } from '../../src/ports/machine.ts'
-import { isText, readHomeFile, writeHomeFile } from '../homefile.ts'
+import { isText, makeHome, readHomeFile, writeHomeFile } from '../homefile.ts'
 import { isAlive, isProcesses, type RunningProcess } from '../running.ts'
 
 interface Starting {
@@ -13,6 +15,20 @@ interface Starting {
 }
 
 const startingFile = (home: string): string => `${home}/starting.json`
+
+/** Makes this `up` the only one of the home until `release`. Creates the home. Throws DIR_IN_USE if another one is starting. */
+export async function startAlone(disk: Disk, home: string): Promise<DiskLock> {
+  await makeHome(disk, home)
+  // A directory of its own: the home itself may be a data directory, which has a lock of the same name.
+  const directory = `${home}/starting`
+  await disk.mkdir(directory)
+  const lock = await disk.lock(directory)
+  if (lock) return lock
+  throw new GristmillError(
+    'DIR_IN_USE', `another "up" with the home ${home} is starting a cluster now; wait until it is ready, or give this one another --home`,
+    { details: { dir: home } },
+  )
+}
 
 /** REQUIRES: the home exists. */
 export const noteStarting = (disk: Disk, home: string, { dir, processes }: Omit<Starting, 'format'>): Promise<void> =>

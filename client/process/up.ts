@@ -7,14 +7,15 @@
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { waitUntil } from '../../src/base/retry.ts'
 import { openHome, type Home } from '../../src/home/home.ts'
+import type { DiskLock } from '../../src/ports/disk.ts'
 import { embeddedDirectory } from '../locate.ts'
-import { makeHome, removeUnfinished } from '../homefile.ts'
+import { removeUnfinished } from '../homefile.ts'
 import { logDirectory, remember } from '../remembered.ts'
 import { isAlive, living, readCluster, type Running } from '../running.ts'
 import { Launcher, portOf } from './launcher.ts'
 import { nameOf, type ClusterMember } from './member.ts'
 import { planUp, type UpOptions, type UpPlan } from './plan.ts'
-import { readStarting } from './starting.ts'
+import { readStarting, startAlone } from './starting.ts'
 import { stopAll } from './stop.ts'
 
 const lookMs = 25
@@ -22,24 +23,37 @@ const lookMs = 25
 const downMs = 2_000
 
 export async function up(given: UpOptions): Promise<void> {
-  const { home: userHome } = given.settings
-  const plan = await planUp(given.world.disk, given.settings, given.flags)
-  const options: UpOptions = { ...given, settings: plan.settings }
-  const left = await refuseSecond(options, plan)
-  await makeHome(given.world.disk, userHome)
-  const home = await lockedHome(options, plan.dir, left)
+  const alone = await startAlone(given.world.disk, given.settings.home)
+  try {
+    const plan = await planUp(given.world.disk, given.settings, given.flags)
+    const options: UpOptions = { ...given, settings: plan.settings }
+    const left = await refuseSecond(options, plan)
+    const home = await lockedHome(options, plan.dir, left)
+    try {
+      await start(options, plan, { left, alone })
+    } finally {
+      await home.release()
+    }
+  } finally {
+    await alone.release()
+  }
+}
+
+async function start(
+  options: UpOptions, plan: UpPlan, { left, alone }: { left: Running | undefined; alone: DiskLock },
+): Promise<void> {
   const launcher = new Launcher(options, plan)
   try {
     await prepare(options, plan)
     await launcher.open(left)
     const members = await launcher.startAll()
     const running = await launcher.announce(members)
+    await alone.release()
     await options.ready(running)
     if (options.detach) launcher.release()
     else await watch(options, members)
   } finally {
     await launcher.close()
-    await home.release()
   }
 }
 

@@ -7,6 +7,8 @@ import type { AttemptId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { formatBytes } from '../../src/base/units.ts'
 import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
+import type { ReplyOf } from '../../src/protocol/message.ts'
+import type { log } from '../../src/protocol/task.ts'
 import { logFile } from '../shuffle/paths.ts'
 
 const notice = Buffer.from(`\n[gristmill: this log has reached ${formatBytes(limits.taskLogBytesMax)}; what follows is left out]\n`)
@@ -75,11 +77,11 @@ export class LogWriter {
 export async function readLog(
   disk: Disk, dir: string,
   { attempt, offset, limit = 64 * 1024, over }: { attempt: AttemptId; offset: number; limit?: number | undefined; over: boolean },
-): Promise<{ text: string; next?: number }> {
+): Promise<ReplyOf<typeof log>> {
   const { path } = logFile(dir, attempt)
   const found = await disk.stat(path, { follow: false })
   // The file is created when the attempt begins. Without one it may still begin: its order may be on its way to this node.
-  if (!found) return { text: '', next: offset }
+  if (!found) return { text: '', next: offset, ...over && { absent: true } }
   // Tasks may write to this directory, so a program may have replaced the file.
   if (found.kind !== 'file')
     throw new GristmillError(

@@ -60,6 +60,15 @@ export interface SplitsPage {
 /** Uploaded splits that no job has taken over. */
 export type UploadsPort = ReadonlyMap<SplitsId, { readonly user: string; readonly bytes: number }>
 
+export interface FinishFacts {
+  /** The task that failed the job. */
+  readonly failed?: TaskRecord | undefined
+  /** Other tasks that had begun and are not done. */
+  readonly unfinished?: readonly TaskRecord[] | undefined
+  /** The whole output was computed, with this many bytes, and may be published later. */
+  readonly keep?: { readonly bytes: number } | undefined
+}
+
 /** Journalled part of jobs. Results of its mutations are durable. Mutations take effect in the order of the calls. */
 export interface JobStore {
   /**
@@ -84,8 +93,7 @@ export interface JobStore {
   /** Returns the failure if the task's output is missing. */
   commit(job: JobId, record: TaskRecord): Promise<Failure | undefined>
   lose(job: JobId, attempt: AttemptId): Promise<void>
-  /** `keep`: the whole output was computed, with this many bytes, and may be published later. */
-  finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined, keep?: { readonly bytes: number }): Promise<void>
+  finish(job: JobId, status: JobStatus, facts?: FinishFacts): Promise<void>
   /** Returns the failure if the output cannot be published as requested; then nothing has happened. */
   publish(job: JobId, status: JobStatus): Promise<Failure | undefined>
   /** Publishes the kept output of a job. Throws ENOENT, EACCES, EINVAL if nothing is kept, and the errors of publishing. */

@@ -216,7 +216,13 @@ export class Engine {
         )
       case 'finish':
         return this.#journal(
-          () => store.finish(effect.job, effect.status, effect.failed, effect.keep ? { bytes: this.#outputBytes(effect.job) } : undefined),
+          () => store.finish(
+            effect.job, effect.status,
+            {
+              failed: effect.failed, unfinished: effect.unfinished,
+              ...effect.keep && { keep: { bytes: this.#outputBytes(effect.job) } },
+            },
+          ),
           () => ({ kind: 'ended', job: effect.job }),
         )
       case 'publish':

@@ -9,10 +9,10 @@ import type * as protocol from '../../src/protocol/job.ts'
 import type { JobStatus, TaskStatus } from '../../src/protocol/job.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { JobsDeps, JobStore, NodesPort } from './deps.ts'
-import { taskText } from './listing.ts'
 import type { Scheduler } from './scheduler/scheduler.ts'
 import { jobStatus, recordStatus, shownStatus, taskStatus } from './scheduler/status.ts'
 import type { JobRecord } from './store/record.ts'
+import { taskText } from './scheduler/textsize.ts'
 
 /** Tasks on a page unless the caller asks for another number. */
 const pageTasks = 200

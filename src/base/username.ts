@@ -1,6 +1,8 @@
 // Rule for names of users and groups: a name that is empty, or that a terminal shows as empty or as another one, is refused when a caller
 // or a new owner is named. Names that files already have are still read.
 
+import { showText } from './quote.ts'
+
 /** Longest name of a user, in characters. */
 const userCharsMax = 255
 
@@ -9,7 +11,8 @@ export function faultOfName(name: string): string | undefined {
   if (name === '') return 'it is empty'
   if (name.length > userCharsMax) return `it has ${name.length} characters, and at most ${userCharsMax} are allowed`
   if (name.trim() !== name) return 'it begins or ends with white space'
-  if (/\p{Cc}/u.test(name)) return 'it has a control character'
   if (!name.isWellFormed()) return 'it has half of a surrogate pair'
+  const shown = showText(name)
+  if (shown !== name) return `it has a character that a terminal does not show: ${shown}`
   return undefined
 }

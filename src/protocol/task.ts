@@ -149,10 +149,13 @@ export const outputs = message('task.outputs', {
   reply: Type.Object({ outputs: Type.Array(Type.Object({ attempt: attemptId, node: nodeId, address, host: text(255), bytes: count })) }),
 })
 
-/** Served by datanodes: a piece of an attempt's log, as text. `next` is missing when the attempt has ended and all was read. */
+/**
+ * Served by datanodes: a piece of an attempt's log, as text. `next` is missing when the attempt has ended and all was read. `absent`: the
+ * attempt neither runs nor waits on the node, which has no log of it; not sent by earlier versions.
+ */
 export const log = message('task.log', {
   callers: 'user', unaudited: 'datanodes have no audit log',
   request: Type.Object({ attempt: attemptId, offset: count, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1024 * 1024 })) }),
-  reply: Type.Object({ text: text(limits.taskLogBytesMax), next: Type.Optional(count) }),
+  reply: Type.Object({ text: text(limits.taskLogBytesMax), next: Type.Optional(count), absent: Type.Optional(Type.Boolean()) }),
 })
 

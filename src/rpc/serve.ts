@@ -300,6 +300,7 @@ function ownId({ name }: Message, user: string, body: { requestId?: RequestId })
 const reserved = ({ name }: Message): GristmillError =>
   new GristmillError(
     'EACCES', `"${systemUser}" is the name of the cluster's own processes and may not call ${name}; give a user with --user or GRISTMILL_USER`,
+    { details: { caller: systemUser } },
   )
 
 const goingAway = (): GristmillError =>

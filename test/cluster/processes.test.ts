@@ -237,13 +237,17 @@ test('with one datanode files get one replica, and all is well', async () => {
   expect(more).toMatchObject({ code: 0, stderr: expect.stringContaining('3 replicas, but there is 1 datanode') })
 })
 
-test('a second `up` in the same home is refused with the pids of the first, and does it no harm', async () => {
-  const first = await up('--datanodes', '1')
+test('of two `up` of one home that start at once one is refused; so is a later one, with the pids of the first, and does it no harm', async () => {
+  const both = await Promise.all(['a', 'b'].map(name => mill('up', '--detach', '--json', '--datanodes', '1', '--dir', join(home, name))))
+  expect(both.map(({ code }) => code).sort((x, y) => x - y)).toEqual([0, 73])
+  const first = JSON.parse(both.find(({ code }) => code === 0)!.stdout) as Up
   const second = await mill('up', '--detach', '--datanodes', '1')
   expect(second.code).toBe(73)
   expect(second.stderr).toContain(String(first.processes[0]!.pid))
   expect(first.processes.every(one => lives(one.pid))).toBe(true)
   await ok('ls', '/')
+  await ok('down')
+  expect(first.processes.filter(one => lives(one.pid))).toEqual([])
 })
 
 test('Ctrl-C stops everything that `up` has started', async () => {

@@ -91,6 +91,15 @@ test('logs --follow goes on when the datanode that runs the task is killed and s
   expect(stdout).toMatch(/^over$/m)
 })
 
+test('the logs of a job that was killed are those of the attempts that ran then', async () => {
+  const { job } = await submit('killed')
+  const following = cluster.run(['logs', '--follow', job])
+  await cluster.ok(['kill', job])
+  await ended(job)
+  expect(await following).toMatchObject({ code: 0, stdout: expect.stringMatching(/^begun$/m) })
+  expect(await cluster.ok(['logs', job])).toMatch(/^begun$/m)
+})
+
 test('a kept output is published after a restart of the namenode, and while it restarts, once', async () => {
   const { job, open } = await submit('kept')
   // The output cannot be published: its parent has a quota.

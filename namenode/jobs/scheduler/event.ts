@@ -87,6 +87,8 @@ export type Effect =
       readonly job: JobId
       readonly status: JobStatus
       readonly failed?: TaskRecord
+      /** Other tasks that had begun. */
+      readonly unfinished: readonly TaskRecord[]
       /** All output was computed: it may be published later. */ readonly keep?: boolean
     }
   /** Make the output visible and the job succeeded, in one transaction. Answered by `ended` or `unpublished`. */

@@ -12,7 +12,7 @@ import type { Event, Places } from './event.ts'
 import { enqueue } from './offer.ts'
 import { Pending } from './pending.ts'
 import type { TaskRecord } from '../store/record.ts'
-import { jobStatus, recordOf } from './status.ts'
+import { jobStatus, recordOf, unfinishedOf } from './status.ts'
 import { changed, newJob, taskRefOf, ready, type RunningJob, type StageState, type SchedulerState, type TaskState } from './state.ts'
 
 export function submitted(state: SchedulerState, event: Event & { kind: 'submitted' }): void {
@@ -119,6 +119,7 @@ export function end(
     kind: 'finish', job: job.id,
     status: jobStatus(job, outcome satisfies JobState, state.at.nowMs),
     ...(culprit && { failed: recordOf(culprit.stage, culprit.task) }),
+    unfinished: unfinishedOf(job, culprit?.task),
     ...(keep && { keep }),
   })
 }

@@ -1,9 +1,11 @@
 // Converts the scheduler's state to its protocol form.
 
+import { limits } from '../../../src/base/limits.ts'
 import type { JobState, JobStatus, StageStatus, AttemptStatus, TaskStatus } from '../../../src/protocol/job.ts'
 import type { JobRecord, TaskRecord } from '../store/record.ts'
 import type { Attempt, RunningJob, StageState, TaskState } from './state.ts'
 import { CounterSums } from './sums.ts'
+import { taskText } from './textsize.ts'
 
 /** `finishedMs` only for a job that has ended (or will, once journalled). */
 export function jobStatus(job: RunningJob, as?: JobState, finishedMs?: number): JobStatus {
@@ -65,13 +67,39 @@ export function taskStatus(stage: StageState, task: TaskState): TaskStatus {
   return { stage: stage.index, task: task.index, state, attempts: task.attempts.map(attemptStatus) }
 }
 
-/** Record of a task for the journal. */
+/**
+ * Record of a task for the journal. An attempt that still runs beside the one that won is killed once the record is journalled, and is
+ * recorded as such: its node has its log.
+ */
 export function recordOf(stage: StageState, task: TaskState, won?: TaskRecord['won']): TaskRecord {
+  const others = task.attempts.filter(attempt => attempt.id !== won?.attempt && (won !== undefined || attempt.state !== 'running'))
   return {
     stage: stage.index, task: task.index,
     ...won && { won },
-    others: task.attempts.filter(attempt => attempt.state !== 'running' && attempt.id !== won?.attempt).map(attemptStatus),
+    others: others.map(attempt => ({
+      ...attemptStatus(attempt),
+      ...won && attempt.state === 'running' && { state: 'killed' as const, finishedMs: won.finishedMs },
+    })),
   }
+}
+
+/**
+ * Records of tasks that had begun and are not done when their job ends, but for `culprit`: where their attempts ran, and so where their
+ * logs are. As many as fit into one entry of the journal; REQUIRES: no attempt of them runs.
+ */
+export function unfinishedOf(job: RunningJob, culprit: TaskState | undefined): TaskRecord[] {
+  const records: TaskRecord[] = []
+  let text = 0
+  for (const stage of job.stages) {
+    for (const task of stage.tasks) {
+      if (task.state === 'done' || task === culprit || task.attempts.length === 0) continue
+      const record: TaskRecord = { ...recordOf(stage, task), unfinished: true }
+      text += taskText(recordStatus(record))
+      if (text > limits.pageTextMax) return records
+      records.push(record)
+    }
+  }
+  return records
 }
 
 /** Status of a recorded task after the end of its job. */
@@ -84,5 +112,5 @@ export function recordStatus(record: TaskRecord): TaskStatus {
       startedMs: won.startedMs, finishedMs: won.finishedMs, fraction: 1, counters: won.counters,
     })
   }
-  return { stage: record.stage, task: record.task, state: won ? 'done' : 'failed', attempts }
+  return { stage: record.stage, task: record.task, state: won ? 'done' : record.unfinished ? 'waiting' : 'failed', attempts }
 }

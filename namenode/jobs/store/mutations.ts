@@ -142,14 +142,18 @@ export const finishJob = mutation<
     job: JobId
     status: JobStatus
     failed?: TaskRecord | undefined
+    /** Not recorded by earlier versions. */
+    unfinished?: readonly TaskRecord[]
     keep?: { readonly nowMs: number; readonly untilMs: number; readonly bytes?: number }
   },
   undefined
 >({
   kind: 'job.finish',
-  mutate(draft, { job, status, failed, keep }) {
+  mutate(draft, { job, status, failed, unfinished = [], keep }) {
     const { number, head } = runningJob(draft, job)
     if (failed) putTask(draft, number, failed)
+    // A commit that was on its way when the job's end was decided counts.
+    for (const record of unfinished) if (!taskOf(draft, number, record.stage, record.task)) putTask(draft, number, record)
     if (!keep || !keepStaging(draft, job, head.user, keep.nowMs)) endJob(draft, number, head, status)
     else {
       const {

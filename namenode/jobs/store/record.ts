@@ -8,7 +8,7 @@ import type { OutputFile } from '../../../src/protocol/task.ts'
 
 export type Locality = 'node' | 'rack' | 'any'
 
-/** A committed task, or the task that failed its job (then without `won`). */
+/** A committed task, or one of a job that failed or was killed (then without `won`). */
 export interface TaskRecord {
   readonly stage: number
   readonly task: number
@@ -25,6 +25,8 @@ export interface TaskRecord {
       | { readonly kind: 'shuffle'; readonly bytes: number; readonly digest: string }
       | { readonly kind: 'files'; readonly files: readonly OutputFile[] }
   }
+  /** The task did not fail its job: it had begun and was not done when the job ended. */
+  readonly unfinished?: true
   /** Other ended attempts of the task, oldest first, at most limits.attemptsKeptMax. */
   readonly others: readonly AttemptStatus[]
 }

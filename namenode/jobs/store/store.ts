@@ -16,7 +16,7 @@ import {
   commitTask, dropKept, finishJob, forgetJob, loseOutput, publishJob, publishKept, resumeJob, submitJob, sweepStaging, trimJob,
 } from './mutations.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
-import type { JobStore, SplitsPage, UploadsPort } from '../deps.ts'
+import type { FinishFacts, JobStore, SplitsPage, UploadsPort } from '../deps.ts'
 import { headOf, heads, jobName, jobNumber, pageOf, paramsOf, specOf, tasksOf } from './rows.ts'
 import { forgetSplits } from '../splits/pages.ts'
 import { wholeSpec } from '../splits/splits.ts'
@@ -136,11 +136,11 @@ export class JournalJobStore implements JobStore {
 
   async lose(job: JobId, attempt: AttemptId): Promise<void> { await this.#insist(loseOutput, { job, attempt }) }
 
-  async finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined, keep?: { readonly bytes: number }): Promise<void> {
+  async finish(job: JobId, status: JobStatus, { failed, unfinished = [], keep }: FinishFacts = {}): Promise<void> {
     const nowMs = this.#journal.nowMs()
     // If no outputs are kept, the failure message must not promise it.
     await this.#insist(finishJob, {
-      job, status, ...(failed && { failed }),
+      job, status, ...(failed && { failed }), ...(unfinished.length > 0 && { unfinished }),
       ...(keep && this.#index.keeps && { keep: { nowMs, untilMs: nowMs + limits.unpublishedKeepMs, bytes: keep.bytes } }),
     })
     this.#changed(job)

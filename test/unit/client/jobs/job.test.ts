@@ -110,7 +110,7 @@ test('logs are read from every node, one that does not answer is reported at the
   const grown = { [id(0)]: ['one\n', '', 'two\n', ''], [id(1)]: [] as string[] }
   const { cluster } = clusterOf(
     {
-      'job.watch': () => statuses.shift(),
+      'job.watch': () => (statuses.length > 1 ? statuses.shift() : statuses[0]),
       'job.logs': ({ from }: { from: number }) =>
         from === 0
           ? {
@@ -124,8 +124,8 @@ test('logs are read from every node, one that does not answer is reported at the
     },
     {
       'task.log@a:1': ({ attempt, offset }: { attempt: string; offset: number }) => {
-        const text = grown[attempt]!.shift() ?? ''
-        return { text, next: offset + text.length }
+        const text = grown[attempt]!.shift()
+        return text === undefined ? { text: '' } : { text, next: offset + text.length }
       },
       'task.log@c:1': () => {
         throw new GristmillError('UNAVAILABLE', 'c does not answer')
@@ -175,14 +175,39 @@ test('a log that its node no longer has is reported, and one of an attempt that 
       'job.logs': () => ({ attempts: [place(0, true), place(1, false), place(2), place(3, true)] }),
     },
     // The node has the log of task 3 only.
-    { 'task.log@a:1': ({ attempt, offset }: { attempt: string; offset: number }) => (attempt === place(3).attempt ? { text: 'three\n' } : { text: '', next: offset }) },
+    { 'task.log@a:1': ({ attempt, offset }: { attempt: string; offset: number }) =>
+      attempt === place(3).attempt ? { text: 'three\n' } : { text: '', next: offset, absent: true } },
   )
   for (const follow of [false, true]) {
     const pieces = await Array.fromAsync(new Job(cluster, job).logs({ follow }))
     expect(pieces.map(({ attempt, text, unreachable }) => [attempt, unreachable ?? text])).toEqual([
-      [place(0).attempt, expect.stringContaining('node a no longer has this log')], [place(3).attempt, 'three\n'],
+      [place(3).attempt, 'three\n'], [place(0).attempt, expect.stringContaining('node a no longer has this log')],
     ])
   }
+})
+
+test('attempts that end after their job, and those that the namenode lists no more, are read to their end', async () => {
+  const id = (task: number) => attemptId({ job, stage: 0, task, attempt: 0 })
+  const place = (task: number) => ({ attempt: id(task), node: nodeId('a'), address: address('a:1'), alive: true, ended: false })
+  const texts = { [id(0)]: 'abcde', [id(1)]: 'vwxyz' }
+  // One character more at each look; the first attempt never ends.
+  const seen: Record<string, number> = { [id(0)]: 0, [id(1)]: 0 }
+  const places = [[place(0), place(1)]]
+  const { cluster } = clusterOf(
+    { 'job.watch': () => statusOf('cancelled', 1), 'job.logs': () => ({ attempts: places.shift() ?? [place(0)] }) },
+    {
+      'task.log@a:1': ({ attempt, offset }: { attempt: string; offset: number }) => {
+        const text = texts[attempt]!.slice(offset, ++seen[attempt]!)
+        const isOver = attempt === id(1) && offset + text.length === texts[attempt]!.length
+        return { text, ...!isOver && { next: offset + text.length } }
+      },
+    },
+  )
+  const pieces = await Array.fromAsync(new Job(cluster, job).logs({ follow: true }))
+  const textOf = (attempt: string) => pieces.filter(piece => piece.attempt === attempt).map(({ text, unreachable }) => unreachable ?? text)
+  expect(textOf(id(1)).join('')).toBe('vwxyz')
+  expect(textOf(id(0)).slice(0, -1).join('')).toBe('abcde')
+  expect(textOf(id(0)).at(-1)).toMatch(/has not ended with its job/)
 })
 
 test('a submission stores its program once, splits its input and sends both', async () => {

@@ -58,7 +58,7 @@ test('bytes that are no text are shown as such and end the reading too', async (
 test('the log of an attempt that still runs may go on, and one that never wrote is empty', async () => {
   expect(await readLog(disk, dir, { attempt, offset: 0, over: false })).toEqual({ text: '', next: 0 })
   // Asked for before its order has arrived, the attempt neither runs nor waits: its log is not complete for that.
-  expect(await readLog(disk, dir, { attempt, offset: 0, over: true })).toEqual({ text: '', next: 0 })
+  expect(await readLog(disk, dir, { attempt, offset: 0, over: true })).toEqual({ text: '', next: 0, absent: true })
   await written('begun')
   expect(await readLog(disk, dir, { attempt, offset: 0, over: false })).toEqual({ text: 'begun', next: 5 })
   expect(await readLog(disk, dir, { attempt, offset: 5, over: false })).toEqual({ text: '', next: 5 })

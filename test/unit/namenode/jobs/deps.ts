@@ -1,7 +1,7 @@
 // Fakes for the scheduler's dependencies: an in-memory store that replies a turn of the event loop later, nodes that record their
 // orders, a manual clock.
 
-import type { JobStore, JobsDeps } from '../../../../namenode/jobs/deps.ts'
+import type { FinishFacts, JobStore, JobsDeps } from '../../../../namenode/jobs/deps.ts'
 import type { JobRecord, TaskRecord } from '../../../../namenode/jobs/store/record.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { address, attemptParts, jobId, type JobId, type NodeId } from '../../../../src/base/ids.ts'
@@ -45,7 +45,7 @@ export class MemoryBook implements JobStore {
     return kept.record.term
   }
 
-  async giveUp(job: JobId, status: JobRecord['status']): Promise<void> { await this.finish(job, status, undefined) }
+  async giveUp(job: JobId, status: JobRecord['status']): Promise<void> { await this.finish(job, status) }
 
   async commit(job: JobId, record: TaskRecord): Promise<undefined> {
     this.jobs.get(job)!.tasks.set(`${record.stage}.${record.task}`, record)
@@ -58,17 +58,17 @@ export class MemoryBook implements JobStore {
     await turn()
   }
 
-  async finish(job: JobId, status: JobRecord['status'], failed: TaskRecord | undefined, keep?: object): Promise<void> {
+  async finish(job: JobId, status: JobRecord['status'], { failed, unfinished = [], keep }: FinishFacts = {}): Promise<void> {
     const kept = this.jobs.get(job)!
     kept.record = { ...kept.record, status: { ...status, ...keep && { kept: { untilMs: 1_000_000 } } } }
-    if (failed) kept.tasks.set(`${failed.stage}.${failed.task}`, failed)
+    for (const record of [...failed ? [failed] : [], ...unfinished]) kept.tasks.set(`${record.stage}.${record.task}`, record)
     await turn()
   }
 
   async publish(job: JobId, status: JobRecord['status']): Promise<{ code: string; message: string } | undefined> {
     await turn()
     if (this.refusal) return this.refusal
-    await this.finish(job, status, undefined)
+    await this.finish(job, status)
     return undefined
   }
 

@@ -71,7 +71,7 @@ test('patterns among the inputs of a job whose output is kept are sent to those 
     for (const task of [0, 1]) await runTask(bench, store, job, task)
     await write(bench, `${path}/file`)
     const failure = await store.publish(job, over(store, job, 'succeeded'))
-    await store.finish(job, { ...over(store, job, 'failed'), failure: failure! }, undefined, { bytes: 10 })
+    await store.finish(job, { ...over(store, job, 'failed'), failure: failure! }, { keep: { bytes: 10 } })
     return job
   }
   const job = await keep('/a', patterns)

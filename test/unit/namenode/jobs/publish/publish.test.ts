@@ -156,7 +156,7 @@ test('the output of a running job is reserved: for it alone, above and below, un
     })
   for (const path of ['/a/out', '/a', '/a/out/deep/er']) await refused(path)
   await submit(store, mapOnly('/a/out2'))
-  await store.finish(job, over(store, job, 'cancelled'), undefined)
+  await store.finish(job, over(store, job, 'cancelled'))
   const next = await submit(store, mapOnly('/a/out'))
   for (const task of [0, 1]) await runTask(bench, store, next, task)
   expect(await store.publish(next, over(store, next, 'succeeded'))).toBeUndefined()

@@ -32,7 +32,7 @@ export async function unpublished(opened: Opened, spec: JobSpec, spoil: () => Pr
   await spoil()
   const failure = await store.publish(job, over(store, job, 'succeeded'))
   expect(failure).toBeDefined()
-  await store.finish(job, { ...over(store, job, 'failed'), failure: failure! }, undefined, { bytes })
+  await store.finish(job, { ...over(store, job, 'failed'), failure: failure! }, { keep: { bytes } })
   return job
 }
 

@@ -3,7 +3,8 @@
 
 import { expect, test } from 'vitest'
 import type { Effect } from '../../../../../namenode/jobs/scheduler/event.ts'
-import { jobStatus, taskStatus } from '../../../../../namenode/jobs/scheduler/status.ts'
+import { jobStatus, recordStatus, taskStatus } from '../../../../../namenode/jobs/scheduler/status.ts'
+import type { TaskRecord } from '../../../../../namenode/jobs/store/record.ts'
 import { attemptParts, jobId, type AttemptId, type JobId, type NodeId } from '../../../../../src/base/ids.ts'
 import { limits } from '../../../../../src/base/limits.ts'
 import { doneReport, specOf } from './kit.ts'
@@ -180,6 +181,43 @@ test('of two attempts that are done at nearly the same time the second is over, 
   expect(answers(play.done(b, play.runs[1]!))).toEqual([false])
   expect([job.running, job.stages[0]!.running]).toEqual([0, 0])
   expect(job.stages[0]!.tasks[0]!.attempts.map(each => each.state)).toEqual(['done', 'killed'])
+})
+
+test('where attempts ran is recorded also for those that did not win: at a commit, at a kill, and when a task fails its job', () => {
+  const play = new Play([a, b])
+  play.start(1, { places: [['a']] })
+  play.apply({ kind: 'stale', node: a })
+  const [slow, fast] = play.runs
+  const [commit] = play.done(b, fast!)
+  expect(commit).toMatchObject({ kind: 'commit', record: { won: { attempt: fast }, others: [{ attempt: slow, node: a, state: 'killed' }] } })
+
+  for (const how of ['kill', 'fail'] as const) {
+    const other = new Play([a, b])
+    const job = other.start(3, { attemptsMax: 1 })
+    other.done(a, other.runs[0]!)
+    other.settleAll()
+    const [, second, third] = other.runs
+    const effects = how === 'kill' ? other.apply({ kind: 'kill', job: job.id }) : other.fail(b, second!)
+    const finish = effects.find(each => each.kind === 'finish')!
+    const attemptsOf = (tasks: readonly TaskRecord[]) => tasks.map(({ others }) => others.map(({ attempt, state }) => [attempt, state]))
+    const killed = [third, 'killed']
+    expect(attemptsOf(finish.unfinished)).toEqual(how === 'kill' ? [[[second, 'killed']], [killed]] : [[killed]])
+    expect(finish.failed && attemptsOf([finish.failed])).toEqual(how === 'kill' ? undefined : [[[second, 'failed']]])
+    expect(finish.unfinished.map(record => recordStatus(record).state)).toEqual(finish.unfinished.map(() => 'waiting'))
+  }
+})
+
+test('what is recorded of a job that ends is bounded', () => {
+  const play = new Play([a], 4)
+  const job = play.start(4, { attemptsMax: 10 })
+  for (const attempt of [...play.runs]) {
+    play.apply({
+      kind: 'finished', node: a, attempt,
+      outcome: { kind: 'failed', cause: 'program', failure: { code: 'TASK_FAILED', message: 'x'.repeat(limits.pageTextMax / 3) }, counters: {} },
+    })
+  }
+  const finish = play.apply({ kind: 'kill', job: job.id }).find(each => each.kind === 'finish')!
+  expect(finish.unfinished.map(({ task }) => task)).toEqual([0, 1])
 })
 
 test('no job is known by another\'s name', () => {

@@ -66,7 +66,7 @@ test('a job takes over the splits that were sent before it, has them after a res
   expect(rows(bench)).toEqual({ sent: 0, pages: 0, outputs: 0 })
   for (const end of [false, true]) {
     const { bench: other, store: another, job } = await sentAndSubmitted()
-    await another.finish(job, over(another, job, 'failed'), undefined, end ? { bytes: 1 } : undefined)
+    await another.finish(job, over(another, job, 'failed'), { keep: end ? { bytes: 1 } : undefined })
     expect(rows(other)).toEqual({ sent: 0, pages: 0, outputs: 0 })
     expect(another.head(job)).not.toHaveProperty('taken')
   }

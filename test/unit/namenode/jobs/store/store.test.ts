@@ -105,7 +105,7 @@ test('an output that exists is refused at submit, and at publish if it has come 
   await write(bench, '/later/file')
   expect(await store.publish(job, over(store, job, 'succeeded'))).toMatchObject({ code: 'EEXIST' })
   expect(store.head(job)!.status.state).toBe('running')
-  await store.finish(job, over(store, job, 'failed'), undefined)
+  await store.finish(job, over(store, job, 'failed'))
   expect(names(bench, '/later')).toEqual(['/later/file'])
   expect(names(bench, '/.gristmill/jobs')).toEqual([])
 })
@@ -254,7 +254,7 @@ test('the oldest ended jobs are forgotten beyond a thousand, with their tasks, a
   const jobs: JobId[] = []
   for (let n = 0; n < 1002; n++) {
     const job = await submit(store, mapOnly(`/out${n}`))
-    await store.finish(job, over(store, job, 'failed'), { ...record(job, 0, []), others: [] })
+    await store.finish(job, over(store, job, 'failed'), { failed: { ...record(job, 0, []), others: [] } })
     jobs.push(job)
   }
   while (await store.tidy());
@@ -268,6 +268,17 @@ test('the oldest ended jobs are forgotten beyond a thousand, with their tasks, a
   expect(bench.fatal).toEqual([])
 }, 60_000)
 
+test('tasks that were not done when their job ended are kept, and none in place of a commit that came first', async () => {
+  const { store } = await open()
+  const job = await submit(store, mapOnly('/out'))
+  await store.commit(job, record(job, 1, []))
+  const unfinished = [0, 1, 2].map(task => ({ stage: 0, task, unfinished: true as const, others: [] }))
+  await store.finish(job, over(store, job, 'cancelled'), { unfinished })
+  expect([...store.tasks(job)].map(({ task, won, unfinished: open }) => [task, won !== undefined, open])).toEqual([
+    [0, false, true], [1, true, undefined], [2, false, true],
+  ])
+})
+
 test('a job is forgotten a thousand tasks at a time, and its name with the last of them; one that runs is not', async () => {
   const { bench, store } = await open()
   for (const [number, tasks, steps] of [[1, 999, [false]], [3, 1000, [true, false]]] as const) {
@@ -277,7 +288,7 @@ test('a job is forgotten a thousand tasks at a time, and its name with the last 
     const forget = (): Promise<boolean> => bench.journal.submit(forgetJob, { number })
     expect(await forget()).toBe(false)
     expect([...store.tasks(job)]).toHaveLength(tasks)
-    await store.finish(job, over(store, job, 'failed'), undefined)
+    await store.finish(job, over(store, job, 'failed'))
     for (const [i, more] of steps.entries()) {
       expect(store.head(job)).toBeDefined()
       expect(await forget()).toBe(more)
