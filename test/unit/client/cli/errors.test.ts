@@ -22,7 +22,8 @@ test('complaints name the path as Unix does, and keep messages that advise', () 
 })
 
 test('a refusal of the caller is not taken for one of the path', () => {
-  const refused = (details: Record<string, unknown>) => errorLineOf(new GristmillError('EACCES', 'give a user with --user', { details }), '/f')
+  const refused = (details: Record<string, unknown>) =>
+    errorLineOf(new GristmillError('EACCES', 'give a user with --user', { details }), '/f')
   expect(refused({})).toBe('/f: permission denied')
   expect(refused({ caller: 'system' })).toBe('/f: give a user with --user')
 })

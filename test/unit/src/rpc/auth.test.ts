@@ -164,7 +164,8 @@ test('a caller is not made for an invalid user name, and the error says what to 
     new Credentials({ secret, user, cluster: 'c1', clock: stopped(), random: seeded('1') })
   for (const [user, why] of [
     ['', 'it is empty'], [' ', 'white space'], ['ann\u3000', 'white space'], ['a\u0007b', 'does not show: a.x07b'],
-    ['root\u200b', 'does not show: root.u200b'], ['\u202etoor', 'does not show'], ['a\u2028b', 'does not show'], ['\u3164', 'does not show'],
+    ['root\u200b', 'does not show: root.u200b'], ['\u202etoor', 'does not show'],
+    ['a\u2028b', 'does not show'], ['\u3164', 'does not show'],
     ['x'.repeat(256), 'it has 256 characters'], ['\ud83d', 'half of a surrogate pair'],
   ] as const)
     expect(() => make(user), user).toThrow(new RegExp(`cannot be the name of a user: .*${why}.*GRISTMILL_USER`))

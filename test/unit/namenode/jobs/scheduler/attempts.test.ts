@@ -189,7 +189,8 @@ test('where attempts ran is recorded also for those that did not win: at a commi
   play.apply({ kind: 'stale', node: a })
   const [slow, fast] = play.runs
   const [commit] = play.done(b, fast!)
-  expect(commit).toMatchObject({ kind: 'commit', record: { won: { attempt: fast }, others: [{ attempt: slow, node: a, state: 'killed' }] } })
+  const others = [{ attempt: slow, node: a, state: 'killed' }]
+  expect(commit).toMatchObject({ kind: 'commit', record: { won: { attempt: fast }, others } })
 
   for (const how of ['kill', 'fail'] as const) {
     const other = new Play([a, b])
@@ -210,12 +211,9 @@ test('where attempts ran is recorded also for those that did not win: at a commi
 test('what is recorded of a job that ends is bounded', () => {
   const play = new Play([a], 4)
   const job = play.start(4, { attemptsMax: 10 })
-  for (const attempt of [...play.runs]) {
-    play.apply({
-      kind: 'finished', node: a, attempt,
-      outcome: { kind: 'failed', cause: 'program', failure: { code: 'TASK_FAILED', message: 'x'.repeat(limits.pageTextMax / 3) }, counters: {} },
-    })
-  }
+  const failure = { code: 'TASK_FAILED', message: 'x'.repeat(limits.pageTextMax / 3) }
+  for (const attempt of [...play.runs])
+    play.apply({ kind: 'finished', node: a, attempt, outcome: { kind: 'failed', cause: 'program', failure, counters: {} } })
   const finish = play.apply({ kind: 'kill', job: job.id }).find(each => each.kind === 'finish')!
   expect(finish.unfinished.map(({ task }) => task)).toEqual([0, 1])
 })
