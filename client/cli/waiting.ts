@@ -2,7 +2,7 @@
 // Invariants: progress is always shown, as a bar on a terminal, elsewhere as a line on stderr every 10 s. A restart of the namenode
 // does not end the wait: its journal holds the state that is waited for.
 
-import { hasCode } from '../../src/base/errors.ts'
+import { hasCode, isTransient } from '../../src/base/errors.ts'
 import { formatDuration } from '../../src/base/units.ts'
 import type { CommandContext } from './context.ts'
 
@@ -64,12 +64,12 @@ export async function waitFor<T>(
   }
 }
 
-/** Away: the namenode ended, hangs, is cut off or is overloaded. */
+/** Away: the namenode ended, hangs, is cut off or is overloaded. A refusal in safe mode is an answer. */
 async function looked<T>(look: () => Promise<T>): Promise<{ readonly now: T } | { readonly away: unknown }> {
   try {
     return { now: await look() }
   } catch (error) {
-    if (!hasCode(error, 'UNAVAILABLE', 'TIMEOUT', 'OVERLOADED')) throw error
+    if (!isTransient(error) || hasCode(error, 'SAFE_MODE')) throw error
     return { away: error }
   }
 }

@@ -3,7 +3,7 @@
 // its request id yields the first reply. The time of a takeover does not count against the call's deadline.
 
 import { abortable } from '../../src/base/abort.ts'
-import { codes, hasCode, type GristmillError } from '../../src/base/errors.ts'
+import { hasCode, type GristmillError } from '../../src/base/errors.ts'
 import { address, type Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { backoffMs } from '../../src/base/backoff.ts'
@@ -36,7 +36,7 @@ export class EmbeddedCaller extends Caller {
     if (to !== embeddedNamenode) return super.call(to, message, request, options)
     const { clock, random } = this.#options
     const { signal, retry: repeat = true } = options
-    const repeatable = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
+    const idempotent = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
     const usual = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
     let until = clock.mono() + Math.max(usual, repeat ? takeOverMs : 0)
     const leastMs = leastTryMs(usual)
@@ -56,12 +56,12 @@ export class EmbeddedCaller extends Caller {
           retry: false,
         })
       } catch (error) {
-        const { code, details } = error as GristmillError
+        const { code, details, transient } = error as GristmillError
         // Also if this call is not repeated: the next one looks for the owner again, which may be another process by now.
         if (hasCode(error, 'UNAVAILABLE', 'TIMEOUT', 'OUTCOME_UNKNOWN')) this.#embedded.lost(current)
-        const resent = codes[code].resent || code === 'OUTCOME_UNKNOWN'
         // A TIMEOUT has used up the time of the call.
-        if (!repeat || !repeatable || !resent || code === 'TIMEOUT' || details['final'] === true || signal?.aborted) throw error
+        const mayRepeat = repeat && idempotent && (transient || code === 'OUTCOME_UNKNOWN') && code !== 'TIMEOUT'
+        if (!mayRepeat || details['final'] === true || signal?.aborted) throw error
         const pause = backoffMs(attempt, backoff, random)
         if (clock.mono() + pause + leastMs >= until) throw error
         // SAFE_MODE: the namenode waits for its datanode, which is started on demand. If the datanode cannot start, waiting is

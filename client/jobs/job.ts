@@ -1,7 +1,7 @@
 // Handle of a job. It holds only the id: any process may watch, await or kill any job, and a handle outlives restarts of the
 // namenode.
 
-import { codes, GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, isTransient } from '../../src/base/errors.ts'
 import { outputFormatDefault } from '../../src/base/formats.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -180,7 +180,7 @@ export class Job {
     const { ask, clock } = this.#cluster
     return retry(() => ask(protocol.watch, { job: this.id, after }, signal), {
       clock, signal, pauseMs: 200, untilMs: clock.mono() + limits.requestRetryMs,
-      again: error => error instanceof GristmillError && codes[error.code].resent,
+      again: isTransient,
     })
   }
 }

@@ -3,9 +3,10 @@
 // continues such a log where it stopped once the node is back, and reports it at the end of the job.
 // INVARIANT: of a job that has ended, each attempt that the namenode has listed is read to the end of its log, or reported.
 
-import { asError, hasCode } from '../../src/base/errors.ts'
+import { asError, isTransient } from '../../src/base/errors.ts'
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
+import { retry } from '../../src/base/retry.ts'
 import { logPlaces, watch } from '../../src/protocol/job.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import { log } from '../../src/protocol/task.ts'
@@ -95,20 +96,10 @@ export async function* readLogs(cluster: Cluster, job: JobId, options: LogOption
 }
 
 /** Calls of a reader that follows a job go on across a restart of the namenode, as long as those of `Job.watch`. */
-async function patiently<T>(
-  { clock }: Cluster, follow: boolean, call: () => Promise<T>, signal: AbortSignal | undefined,
-): Promise<T> {
-  const until = clock.mono() + limits.requestRetryMs
-  for (;;) {
-    try {
-      return await call()
-    } catch (error) {
-      const passing = hasCode(error, 'UNAVAILABLE', 'TIMEOUT', 'SAFE_MODE', 'OVERLOADED')
-      if (!follow || !passing || signal?.aborted || clock.mono() > until) throw error
-      await clock.sleep(followMs, signal)
-    }
-  }
-}
+const patiently = <T>({ clock }: Cluster, follow: boolean, call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> =>
+  retry(call, {
+    clock, signal, pauseMs: followMs, untilMs: clock.mono() + limits.requestRetryMs, again: error => follow && isTransient(error),
+  })
 
 function wanted(id: AttemptId, { stage, task, attempt }: LogOptions): boolean {
   if (attempt !== undefined) return id === attempt

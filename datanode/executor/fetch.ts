@@ -9,6 +9,7 @@ import { asError, GristmillError, hasCode, isErrorCode } from '../../src/base/er
 import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
 import type { Address, AttemptId, JobId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
+import { retry } from '../../src/base/retry.ts'
 import { outputs } from '../../src/protocol/task.ts'
 import { transferReply } from '../../src/protocol/transfer.ts'
 import type { HeldWire } from '../../src/file/wires.ts'
@@ -166,7 +167,7 @@ async function fetchFrom(
   let left = places
   let fresh = false
   try {
-    for (let attempt = 1; ; attempt++) {
+    return await retry(async () => {
       held = undefined
       fetchWatch.heard(places)
       try {
@@ -178,22 +179,32 @@ async function fetchFrom(
           : undefined
       } catch (thrown) {
         end()
-        signal.throwIfAborted()
-        if (thrown instanceof Unfinished) left = thrown.left
-        const error = thrown instanceof Unfinished ? thrown.cause : thrown
-        if (hasCode(error, 'UNAUTHENTICATED', 'WRONG_CLUSTER')) throw error
+        if (!(thrown instanceof Unfinished)) throw thrown
+        left = thrown.left
+        throw thrown.cause
+      }
+    }, {
+      clock: session.clock, signal, pauseMs: attempt => pauseMs * attempt,
+      again(error, attempt) {
         // A reused wire may have been closed by the node meanwhile: its failure does not count as a try.
-        if (!held?.used && attempt >= tries) return error
+        if (isRefusal(error) || (!held?.used && attempt >= tries)) return false
         session.log.warn('map outputs could not be fetched; trying again', { error, address, attempt })
         fresh = true
-      }
-      await session.clock.sleep(pauseMs * attempt, signal)
-    }
+        return true
+      },
+    })
+  } catch (error) {
+    signal.throwIfAborted()
+    if (isRefusal(error)) throw error
+    return error
   } finally {
     signal.removeEventListener('abort', end)
     fetchWatch.done(places)
   }
 }
+
+/** The node refuses this executor: no other try and no other node would help. */
+const isRefusal = (error: unknown): boolean => hasCode(error, 'UNAUTHENTICATED', 'WRONG_CLUSTER')
 
 class Unfinished extends Error {
   override name = 'Unfinished'

@@ -70,8 +70,8 @@ export class Reporter {
     /** False if the report is refused for the second time; a refused one is replaced by a failure first. */
     const again = (thrown: unknown, tries: number): boolean => {
       const error = asError(thrown)
-      pauseMs = error.repeatable ? backoffMs(tries, backoff, random) : 0
-      if (error.repeatable) {
+      pauseMs = error.retryableIfIdempotent ? backoffMs(tries, backoff, random) : 0
+      if (error.retryableIfIdempotent) {
         if (tries === 1) log.warn('the end of an attempt could not be reported to the namenode; trying again', { error, attempt })
         return true
       }

@@ -3,6 +3,7 @@
 
 import { asError, hasCode } from '../../src/base/errors.ts'
 import type { BlockId } from '../../src/base/ids.ts'
+import { retry } from '../../src/base/retry.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -48,20 +49,20 @@ export class NamespaceSweeper {
   async #run(): Promise<void> {
     try {
       while (!this.#stopped && this.#hasWork()) {
-        try {
-          if (this.#journal.view.counters.doomed > 0) this.#gone((await this.#journal.submit(sweep, { limit: stepMax })).blocks)
-          else await this.#journal.submit(sweepHistory, { limit: stepMax })
-          // At least one group of other operations runs between two steps.
-          await this.#clock.yield()
-        } catch (error) {
-          if (!hasCode(error, 'OVERLOADED', 'ENOSPC')) throw error
-          await this.#clock.sleep(pauseMs)
-        }
+        await retry(() => this.#step(), {
+          clock: this.#clock, pauseMs, again: error => !this.#stopped && hasCode(error, 'OVERLOADED', 'ENOSPC'),
+        })
+        // At least one group of other operations runs between two steps.
+        await this.#clock.yield()
       }
     } catch (error) {
       if (!this.#stopped) this.#log.error('the sweep of removed entries has stopped', { error: asError(error) })
     } finally {
       this.#running = undefined
     }
+  }
+  async #step(): Promise<void> {
+    if (this.#journal.view.counters.doomed > 0) this.#gone((await this.#journal.submit(sweep, { limit: stepMax })).blocks)
+    else await this.#journal.submit(sweepHistory, { limit: stepMax })
   }
 }

@@ -6,15 +6,15 @@ interface CodeFacts {
   readonly status: number
   /** True if the same request may be sent again, to the same or another server, without human intervention. */
   readonly retryable: boolean
-  /** True if the call itself sends it again (src/rpc/call.ts). */
-  readonly resent: boolean
+  /** True if the condition ends by itself: calls send the same request again (src/rpc/call.ts). */
+  readonly transient: boolean
   /** Process exit code of the command line (sysexits.h where one fits). */
   readonly exit: number
 }
 
-const code = (status: number, retryable: boolean, exit: number): CodeFacts => ({ status, retryable, resent: retryable, exit })
+const code = (status: number, retryable: boolean, exit: number): CodeFacts => ({ status, retryable, transient: retryable, exit })
 /** Retryable by the caller only, after it has acted: until then the same request gets the same reply. */
-const afterAction = (status: number, exit: number): CodeFacts => ({ status, retryable: true, resent: false, exit })
+const afterAction = (status: number, exit: number): CodeFacts => ({ status, retryable: true, transient: false, exit })
 
 export const codes = {
   // Files and directories
@@ -101,10 +101,13 @@ export class GristmillError extends Error {
 
   get status(): number { return codes[this.code].status }
   get retryable(): boolean { return codes[this.code].retryable }
-  /** True if a request whose repeat is harmless may be sent again: as `retryable`, and after a lost reply. */
-  get repeatable(): boolean { return this.retryable || this.code === 'OUTCOME_UNKNOWN' }
+  get transient(): boolean { return codes[this.code].transient }
+  /** As `retryable`, and true after a lost reply, for requests whose repeat is harmless. */
+  get retryableIfIdempotent(): boolean { return this.retryable || this.code === 'OUTCOME_UNKNOWN' }
   get exitCode(): number { return codes[this.code].exit }
 }
+
+export const isTransient = (error: unknown): boolean => error instanceof GristmillError && error.transient
 
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(codes, value)

@@ -5,7 +5,7 @@
 import type { Dispatcher } from 'undici'
 import { abortError } from '../base/abort.ts'
 import type { Background } from '../base/background.ts'
-import { codes, GristmillError } from '../base/errors.ts'
+import { GristmillError } from '../base/errors.ts'
 import { exhausted, isExhaustion } from '../base/exhaustion.ts'
 import type { Address } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
@@ -77,7 +77,7 @@ interface Call {
   readonly body: string
   readonly peer: string
   /** True if a repeat after a lost reply is harmless. */
-  readonly repeatable: boolean
+  readonly idempotent: boolean
   /** True if a mutation was sent and its reply never arrived. */
   unknown: boolean
   readonly onSent: (() => void) | undefined
@@ -121,18 +121,18 @@ export class Caller {
     const leastMs = leastTryMs(timeoutMs)
     const startMs = this.#clock.mono()
     let until = startMs + timeoutMs
-    const repeatable = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
-    const call: Call = { address, message, body: JSON.stringify(request), peer, repeatable, unknown: false, onSent: options.onSent }
+    const idempotent = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
+    const call: Call = { address, message, body: JSON.stringify(request), peer, idempotent, unknown: false, onSent: options.onSent }
     let attempts = 0
     let pauseMs = 0
     const again = (error: unknown): boolean => {
-      const { code, details } = error as GristmillError
+      const { code, details, transient } = error as GristmillError
       pauseMs = backoffMs(attempts, backoff, this.#random)
-      const waits = this.#patient && code === 'SAFE_MODE' && repeat && repeatable
+      const waits = this.#patient && code === 'SAFE_MODE' && repeat && idempotent
       if (waits) until = this.#clock.mono() + pauseMs + timeoutMs
       // A server marks an error as final if a retry would not change it.
       const retried =
-        repeat && codes[code].resent && (waits || details['final'] !== true) && (repeatable || !call.unknown)
+        repeat && transient && (waits || details['final'] !== true) && (idempotent || !call.unknown)
         && this.#clock.mono() + pauseMs + leastMs < until
       if (retried && this.#clock.mono() - startMs >= waitMs) this.#onWait?.(error as GristmillError)
       return retried
@@ -282,7 +282,7 @@ function verdict({ address, message, peer, unknown }: Call, failure: GristmillEr
     return new GristmillError('ABORTED', `${failure.message}; ${message.name} had been sent and may or may not have happened`, {
       cause: failure,
     })
-  if (!codes[failure.code].retryable) return failure
+  if (!failure.retryable) return failure
   const tries = attempts === 1 ? 'was sent' : `was sent, in ${attempts} tries,`
   return new GristmillError(
     'OUTCOME_UNKNOWN',

@@ -2,7 +2,7 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { nameOf } from '../../../src/base/paths.ts'
-import { parseBytes } from '../../../src/base/units.ts'
+import { parseBytes, parseWhole } from '../../../src/base/units.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import { alternatives } from '../../glob/braces.ts'
 import { textPattern } from '../../glob/pattern.ts'
@@ -120,13 +120,15 @@ function parseSigned(text: string, parse: (text: string) => { value: number; uni
 
 /** As in find(1): sizes are rounded up to the given unit; `c` is bytes. */
 function parseSize(text: string): { value: number; unit: number } {
-  if (/^\d+c$/.test(text)) return { value: Number(text.slice(0, -1)), unit: 1 }
+  const bytes = text.endsWith('c') ? parseWhole(text.slice(0, -1)) : NaN
+  if (!Number.isNaN(bytes)) return { value: bytes, unit: 1 }
   return { value: parseBytes(text), unit: parseBytes(`1${/[a-z]*$/i.exec(text)![0]}`) }
 }
 
 function parseDays(text: string): { value: number; unit: number } {
-  if (!/^\d+$/.test(text)) throw new GristmillError('EINVAL', `"${text}" is not a number of days`)
-  return { value: Number(text), unit: 1 }
+  const value = parseWhole(text)
+  if (Number.isNaN(value)) throw new GristmillError('EINVAL', `"${text}" is not a number of days`)
+  return { value, unit: 1 }
 }
 
 const compare = (found: number, sign: Signed['sign'], wanted: number): boolean =>

@@ -3,6 +3,7 @@
 
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
+import { parseWhole } from '../../../src/base/units.ts'
 import type { Mill } from '../../mill.ts'
 import { concurrent } from '../concurrent.ts'
 import type { CommandContext } from '../context.ts'
@@ -27,8 +28,8 @@ async function runSetrep(
   context: CommandContext, operands: readonly string[], options: { recursive?: boolean; wait?: boolean },
 ): Promise<void> {
   const [text, ...paths] = operands as [string, ...string[]]
-  const replicas = /^\d{1,4}$/.test(text) ? Number(text) : NaN
-  if (!(replicas >= 1 && replicas <= limits.replicationMax))
+  const replicas = parseWhole(text, 1, limits.replicationMax)
+  if (Number.isNaN(replicas))
     throw new GristmillError(
       'USAGE',
       `"${text}" is not a number of replicas from 1 to ${limits.replicationMax}; write for instance: gristmill setrep 3 PATH`,

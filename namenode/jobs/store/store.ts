@@ -4,6 +4,7 @@
 import { asError, hasCode, type ErrorCode } from '../../../src/base/errors.ts'
 import type { AttemptId, JobId, RequestId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
+import { retry } from '../../../src/base/retry.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import { unarmed, type Failpoints } from '../../../src/ports/failpoints.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
@@ -244,14 +245,7 @@ export class JournalJobStore implements JobStore {
    * of jobs throws these codes itself.
    */
   async #patient(write: () => Promise<unknown>): Promise<void> {
-    for (;;) {
-      try {
-        await write()
-        return
-      } catch (error) {
-        if (this.#closed || !hasCode(error, 'ENOSPC', 'OVERLOADED', 'UNAVAILABLE')) throw error
-      }
-      await this.#clock.sleep(fullMs)
-    }
+    const again = (error: unknown): boolean => !this.#closed && hasCode(error, 'ENOSPC', 'OVERLOADED', 'UNAVAILABLE')
+    await retry(write, { clock: this.#clock, pauseMs: fullMs, again })
   }
 }
