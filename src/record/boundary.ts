@@ -1,8 +1,8 @@
 // Record boundaries: finds the ends of records without parsing them, for `put`, which ends blocks at record boundaries, and for readers,
 // which need the whole records of a piece. Invariant: the boundaries do not depend on how the bytes are divided into pieces.
 //
-// CSV: a quote opens only at the start of a field, is closed by the next single one, and is an ordinary character anywhere else. The
-// parser (csv.ts) follows the same rule; both must always agree on the end of a row.
+// CSV: where rows end, and which quotes are stray, is defined at the head of csv.ts; scanner and parser must always agree on it. Whether
+// an opening quote is stray is known only behind the next single quote, so the ends of lines between the two become record ends late.
 
 import { recordEnd, type InputFormat } from '../base/formats.ts'
 import { delimiterCode } from './format.ts'
@@ -13,32 +13,53 @@ const quote = 34
 const bom = [0xef, 0xbb, 0xbf]
 
 export interface Scanner {
-  /** Positions in the last scanned bytes just after the first and the last record end; -1 if no record ends in them. */
-  readonly first: number
-  readonly last: number
+  /**
+   * Positions just after the first and the last record end that the last scanned bytes have made known, relative to these bytes: in
+   * bytes scanned earlier if zero or negative. undefined: none.
+   */
+  readonly first: number | undefined
+  readonly last: number | undefined
   scan(bytes: Buffer): void
 }
 
 class LineScanner implements Scanner {
-  first = -1
-  last = -1
+  first: number | undefined
+  last: number | undefined
 
   scan(bytes: Buffer): void {
     const first = bytes.indexOf(newline)
-    this.first = first < 0 ? -1 : first + 1
-    this.last = first < 0 ? -1 : bytes.lastIndexOf(newline) + 1
+    this.first = first < 0 ? undefined : first + 1
+    this.last = first < 0 ? undefined : bytes.lastIndexOf(newline) + 1
   }
 }
 
+/**
+ * Place of the next byte. unquoted; quoted; at the byte after a quote inside of quotes, which decides whether it is doubled (`quote`);
+ * after a closing quote that stands where a field may start (`closed`), or after it and carriage returns (`returned`): if no field can end
+ * here, the opening quote is stray, and the closing one is an opening one.
+ */
+const unquoted = 0
+const quoted = 1
+const atQuote = 2
+const closed = 3
+const returned = 4
+
 class CsvScanner implements Scanner {
-  first = -1
-  last = -1
+  first: number | undefined
+  last: number | undefined
   readonly #delimiter: number
   /** Byte that ends a row: a newline, or a carriage return in files of classic Mac OS. */
   readonly #ending: number
-  #quoted = false
-  /** The previous bytes ended with a quote inside quotes: the next byte decides whether it closes the field. */
-  #pending = false
+  #state = unquoted
+  /** Number of bytes scanned before. Positions below count from the first byte ever scanned. */
+  #base = 0
+  /** In quotes: positions after the first and the last line end since the opening quote; -Infinity if there is none. */
+  #innerFirst = -Infinity
+  #innerLast = -Infinity
+  /** In quotes: position after the opening quote, or after the last doubled one; a quote there belongs to the same run of quotes. */
+  #runEnd = -Infinity
+  /** In quotes: the last run of quotes stands at the start of a line or after a delimiter. */
+  #opens = false
   /** The byte before the next one; at the start of a file: a row end. */
   #previous: number
   /** Bytes of a byte order mark matched so far; -1 once it was matched or ruled out. */
@@ -53,15 +74,17 @@ class CsvScanner implements Scanner {
 
   scan(bytes: Buffer): void {
     const length = bytes.length
-    if (length === 0) { this.first = this.last = -1; return }
+    this.first = this.last = undefined
+    if (length === 0) return
     const skipped = this.#mark < 0 ? 0 : this.#skipMark(bytes)
-    if (this.#quoted || bytes.includes(quote)) {
+    if (this.#state !== unquoted || bytes.includes(quote)) {
       this.#walk(bytes, skipped)
     } else {
-      this.first = bytes.indexOf(this.#ending) + 1 || -1
-      this.last = this.first < 0 ? -1 : bytes.lastIndexOf(this.#ending) + 1
+      this.first = bytes.indexOf(this.#ending) + 1 || undefined
+      this.last = this.first === undefined ? undefined : bytes.lastIndexOf(this.#ending) + 1
     }
     this.#previous = skipped === length ? this.#ending : bytes[length - 1]!
+    this.#base += length
   }
 
   /** Scans byte by byte: quotes come in numbers, and an `indexOf` per quote costs more. */
@@ -69,33 +92,70 @@ class CsvScanner implements Scanner {
     const length = bytes.length
     const delimiter = this.#delimiter
     const ending = this.#ending
-    let first = -1
-    let last = -1
-    let quoted = this.#quoted
-    let pending = this.#pending
+    const none = -Infinity
+    let first = none
+    let last = none
+    let state = this.#state
+    // Positions in these bytes, negative in earlier ones.
+    let innerFirst = this.#innerFirst - this.#base
+    let innerLast = this.#innerLast - this.#base
+    let runEnd = this.#runEnd - this.#base
+    let opens = this.#opens
     let left = from > 0 ? ending : this.#previous
     for (let i = from; i < length;) {
-      if (!quoted) {
-        const byte = bytes[i++]!
+      // A byte that changes the state without being consumed is looked at again.
+      const byte = bytes[i]!
+      if (state === unquoted) {
+        i++
         if (byte === ending) {
           last = i
-          if (first < 0) first = i
+          if (first === none) first = i
         } else if (byte === quote && (left === delimiter || left === ending)) {
-          quoted = true
+          state = quoted
+          innerFirst = innerLast = none
+          runEnd = i
+          opens = false
         }
         left = byte
-      } else if (pending) {
-        pending = false
-        if (bytes[i] === quote) { i++ } else { quoted = false }
+      } else if (state === quoted) {
+        if (byte === quote) {
+          if (i !== runEnd) opens = left === delimiter || left === ending
+          state = atQuote
+        } else if (byte === ending) {
+          innerLast = i + 1
+          if (innerFirst === none) innerFirst = innerLast
+        }
+        left = byte
+        i++
+      } else if (state === atQuote) {
+        if (byte === quote) {
+          runEnd = ++i
+          state = quoted
+        } else state = opens ? closed : unquoted
+      } else if (byte === carriageReturn && ending === newline) {
+        i++
+        left = byte
+        state = returned
+      } else if (byte === ending || (byte === delimiter && state === closed)) {
+        state = unquoted
       } else {
-        while (i < length && bytes[i] !== quote) i++
-        if (i < length) { pending = true; i++ }
+        if (innerLast !== none) {
+          last = innerLast
+          if (first === none) first = innerFirst
+        }
+        // The quote that seemed to close opens the field that this byte is in.
+        state = quoted
+        innerFirst = innerLast = runEnd = none
+        opens = false
       }
     }
-    this.first = first
-    this.last = last
-    this.#quoted = quoted
-    this.#pending = pending
+    this.first = first === none ? undefined : first
+    this.last = last === none ? undefined : last
+    this.#state = state
+    this.#innerFirst = this.#base + innerFirst
+    this.#innerLast = this.#base + innerLast
+    this.#runEnd = this.#base + runEnd
+    this.#opens = opens
   }
 
   /** Number of leading bytes that belong to a byte order mark; the first field starts after it. */
@@ -148,7 +208,7 @@ export class Boundary {
   push(bytes: Uint8Array): void {
     if (this.#scanner) {
       this.#scanner.scan(asBuffer(bytes))
-      if (this.#scanner.last >= 0) this.last = this.bytes + this.#scanner.last
+      if (this.#scanner.last !== undefined) this.last = this.bytes + this.#scanner.last
     }
     this.bytes += bytes.length
   }

@@ -1,6 +1,16 @@
-// CSV parser (RFC 4180): fields are separated by delimiters; quoted fields may contain delimiters, newlines and doubled quotes.
-// A quote inside an unquoted field is an ordinary character. Blank lines are no rows. Rows, also invalid ones, end exactly where the
-// scanner of boundary.ts ends them, so that every reader of a file finds the same rows.
+// CSV parser (RFC 4180): fields are separated by delimiters; quoted fields may contain delimiters, line ends and doubled quotes.
+//
+// - A quote at the start of a field opens a quoted field, which the next single quote closes. A quote anywhere else is an ordinary
+//   character.
+// - A quote at the start of a field is *stray*, and an ordinary character too, if no single quote follows, or if the next one stands at the
+//   start of a line or after a delimiter and is followed by something else than a delimiter or the end of a row: that one opens a field of
+//   another row. This is how a stray quote differs from a quoted field with text behind its end (`"two<newline>lines" ,x`).
+// - A row ends at the first line end outside of quoted fields. Blank lines are no rows.
+// - A row is malformed if it contains a stray quote, or text between a closing quote and the end of its field.
+//
+// So a malformed row costs no other row, and the inside of a quoted field is never taken for rows. Each quote is looked at twice at most.
+// The scanner of boundary.ts ends rows at the same places: blocks and splits end where rows do, and a reader that begins at one of these
+// places finds the same rows, also malformed ones, as a reader of the whole file.
 
 import { createScanner, type Dialect } from './boundary.ts'
 import { delimiterCode } from './format.ts'
@@ -9,12 +19,15 @@ const newline = 10
 const carriageReturn = 13
 const quote = 34
 
-/** `from`, `to`: the row's text with its end. */
-type OnRow = (fields: string[], fault: string | undefined, from: number, to: number) => void
+/** `from`: start of the row in the text, which is the start of a line. */
+type OnRow = (fields: string[], fault: string | undefined, from: number) => void
 
-/** Calls `onRow` for each row that is not blank, in order. `text` begins at a row's start and ends at a row's end. */
-export function parseCsv(text: string, { delimiter = ',', rowEnd = '\n' }: Dialect, onRow: OnRow): void {
-  if (text.includes('"')) parseQuoted(text, { delimiter, rowEnd }, onRow)
+/**
+ * Calls `onRow` for each row that is not blank, in order. `text` begins at a row's start and ends at a row's end. `isCut`: it is the
+ * beginning of one row; a quoted field that is not closed in it is the row's last one.
+ */
+export function parseCsv(text: string, { delimiter = ',', rowEnd = '\n' }: Dialect, onRow: OnRow, isCut = false): void {
+  if (text.includes('"')) parseQuoted(text, { delimiter, rowEnd, isCut }, onRow)
   else parsePlain(text, { delimiter, rowEnd }, onRow)
 }
 
@@ -23,12 +36,14 @@ function parsePlain(text: string, { delimiter, rowEnd }: { delimiter: string; ro
     const found = text.indexOf(rowEnd, from)
     const next = found < 0 ? text.length : found + 1
     const to = found < 0 ? text.length : beforeReturns(text, from, found, rowEnd)
-    if (to > from) onRow(text.slice(from, to).split(delimiter), undefined, from, next)
+    if (to > from) onRow(text.slice(from, to).split(delimiter), undefined, from)
     from = next
   }
 }
 
-function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; rowEnd: string }, onRow: OnRow): void {
+function parseQuoted(
+  text: string, { delimiter, rowEnd, isCut }: { delimiter: string; rowEnd: string; isCut: boolean }, onRow: OnRow,
+): void {
   const separator = delimiterCode(delimiter)
   const length = text.length
   let i = 0
@@ -40,22 +55,11 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
   let fault: string | undefined
   while (i < length) {
     // At the start of a field.
-    if (text.charCodeAt(i) === quote) {
-      let from = i + 1
-      let close: number
-      let doubled = false
-      for (;;) {
-        close = text.indexOf('"', from)
-        if (close < 0 || text.charCodeAt(close + 1) !== quote) break
-        doubled = true
-        from = close + 2
-      }
-      if (close < 0) {
-        onRow(fields, 'a quoted field is never closed', row, length)
-        return
-      }
+    const close = text.charCodeAt(i) === quote ? closing(text, i, { separator, rowEnd }) : undefined
+    if (close === 'none' && isCut) return onRow([...fields, text.slice(i + 1)], fault, row)
+    if (typeof close === 'number') {
       const field = text.slice(i + 1, close)
-      fields.push(doubled ? field.replaceAll('""', '"') : field)
+      fields.push(field.includes('"') ? field.replaceAll('""', '"') : field)
       i = close + 1
       if (i < length && text.charCodeAt(i) === separator) {
         i++
@@ -65,7 +69,7 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
       }
       const end = endsAt(text, i, rowEnd)
       if (end >= 0) {
-        onRow(fields, fault, row, end)
+        onRow(fields, fault, row)
         fields = []
         fault = undefined
         i = row = end
@@ -73,6 +77,10 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
       }
       fault ??= `after the closing quote of field ${fields.length} stands ${JSON.stringify(text[i])} instead of ` +
         `${JSON.stringify(delimiter)} or the end of the line`
+    } else if (close !== undefined) {
+      fault ??= close === 'none'
+        ? `field ${fields.length + 1} begins with a quote that is never closed`
+        : `field ${fields.length + 1} begins with a quote that is not closed before the next one, which opens another field`
     }
     // An unquoted field, or invalid characters after a quoted one.
     if (lineEnd < i) lineEnd = indexOrEnd(text, rowEnd, i)
@@ -87,13 +95,27 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
     const to = lineEnd < length ? beforeReturns(text, i, lineEnd, rowEnd) : lineEnd
     if (to > i || fields.length > 0) {
       fields.push(text.slice(i, to))
-      onRow(fields, fault, row, Math.min(length, lineEnd + 1))
+      onRow(fields, fault, row)
     }
     fields = []
     fault = undefined
     i = row = lineEnd + 1
   }
-  if (fields.length > 0) onRow(fields, fault, row, length)
+  if (fields.length > 0) onRow(fields, fault, row)
+}
+
+/** Position of the quote that closes the field whose quote is at `open`. If that one is stray: what the next single quote does. */
+function closing(
+  text: string, open: number, { separator, rowEnd }: { separator: number; rowEnd: string },
+): number | 'none' | 'opens' {
+  // `opens`: the run of quotes that is looked at, which is not that of the opening quote, stands where a field may start.
+  for (let from = open + 1, opens = false; ;) {
+    const found = text.indexOf('"', from)
+    if (found < 0) return 'none'
+    if (found > from) opens = text.charCodeAt(found - 1) === separator || text[found - 1] === rowEnd
+    if (text.charCodeAt(found + 1) === quote) from = found + 2
+    else return opens && text.charCodeAt(found + 1) !== separator && endsAt(text, found + 1, rowEnd) < 0 ? 'opens' : found
+  }
 }
 
 /** The start of the next row if the row ends at `i`, else -1. */
@@ -119,36 +141,12 @@ function indexOrEnd(text: string, wanted: string, from: number): number {
   return found < 0 ? text.length : found
 }
 
-/** The start of the row's second line, if `from` to `to` is a row of several lines; else undefined. */
-export function secondLine(text: string, { rowEnd = '\n' }: Dialect, from: number, to: number): number | undefined {
-  const end = text.indexOf(rowEnd, from) + 1
-  return end > 0 && end < to ? end : undefined
-}
-
-/** Number of lines of the row from `from` to `to`. */
-export function linesIn(text: string, dialect: Dialect, from: number, to: number): number {
-  let lines = 1
-  for (let next = secondLine(text, dialect, from, to); next !== undefined; next = secondLine(text, dialect, next, to)) lines++
-  return lines
-}
-
-/** Start of row `ordinal` (blank lines not counted) in the bytes, which begin with a row. For messages. */
-function csvRowOffset(bytes: Buffer, dialect: Dialect, ordinal: number): number {
-  const rowEnd = dialect.rowEnd === '\r' ? carriageReturn : newline
-  const scanner = createScanner('csv', { ...dialect, atFileStart: false })
-  let row = 0
-  // Line by line: each row ends at a line end, and the scanner finds which ones are row ends.
-  for (let seen = 0, at = 0; at < bytes.length;) {
-    const next = bytes.indexOf(rowEnd, at) + 1 || bytes.length
-    scanner.scan(bytes.subarray(at, next))
-    at = next
-    if (scanner.last < 0 && at < bytes.length) continue
-    let text = row
-    if (rowEnd === newline) while (bytes[text] === carriageReturn) text++
-    if (bytes[text] !== rowEnd && seen++ === ordinal) return row
-    row = at
-  }
-  return row
+/** Position in the bytes of the line start that is at `to` in their text. A line end is one byte, and one character of the text. */
+export function lineOffset(bytes: Buffer, text: string, to: number, { rowEnd = '\n' }: Dialect): number {
+  const ending = rowEnd.charCodeAt(0)
+  let at = 0
+  for (let i = text.indexOf(rowEnd); i >= 0 && i < to; i = text.indexOf(rowEnd, i + 1)) at = bytes.indexOf(ending, at) + 1
+  return at
 }
 
 /** Number of leading bytes that are whole rows; all of them if `isAll`: the bytes are the whole file. */
@@ -156,16 +154,5 @@ export function wholeRows(bytes: Buffer, dialect: Dialect, isAll: boolean): numb
   if (isAll) return bytes.length
   const scanner = createScanner('csv', { ...dialect, atFileStart: false })
   scanner.scan(bytes)
-  return Math.max(0, scanner.last)
-}
-
-/** Start of the row with this address: an ordinal in the bytes, then ordinals within what follows the first line of the row before. */
-export function csvRowOffsetIn(bytes: Buffer, dialect: Dialect, address: readonly number[]): number {
-  const rowEnd = dialect.rowEnd === '\r' ? carriageReturn : newline
-  let at = 0
-  address.forEach((ordinal, depth) => {
-    if (depth > 0) at = bytes.indexOf(rowEnd, at) + 1
-    at += csvRowOffset(bytes.subarray(at), dialect, ordinal)
-  })
-  return at
+  return Math.max(0, scanner.last ?? 0)
 }

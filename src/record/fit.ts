@@ -55,8 +55,7 @@ export function fitOf(sample: Sample, dialect: Dialect & { delimiter: string }):
     const first = !begun
     begun = true
     if (first && hasSeparatorLine) return
-    // `fields` lacks a quoted field that is not closed within the sample.
-    const count = fields.length + (fault !== undefined && !text.whole ? 1 : 0)
+    const count = fields.length
     rows++
     if (rows === 1) {
       width = count
@@ -64,7 +63,7 @@ export function fitOf(sample: Sample, dialect: Dialect & { delimiter: string }):
     } else if (count > 1) later.set(count, (later.get(count) ?? 0) + 1)
     if (count === width && fault === undefined && text.whole) alike++
     if (count > 1) cuts++
-  })
+  }, !text.whole)
   const [most = 0, times = 0] = [...later].reduce<[number, number] | []>((best, entry) => (entry[1] > (best[1] ?? 0) ? entry : best), [])
   const grade = width < 2 ? 0 : alike === rows ? 3 : alike >= rows * shareMin ? 2 : 1
   return { dialect, grade, rows, width, alike, later: { width: most, rows: times }, cuts, named }

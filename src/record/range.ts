@@ -80,19 +80,28 @@ export async function* wholeRecords(range: RecordRange, scanner: Scanner, counte
     const { first, last } = scanner
     let from = 0
     if (carryBytes > 0) {
-      const more = first < 0 ? bytes.length : first
-      if (carryBytes + more > limits.recordBytesMax) throw tooLong(range.path, carryPosition)
-      if (first < 0) {
+      if (carryBytes + (first ?? bytes.length) > limits.recordBytesMax) throw tooLong(range.path, carryPosition)
+      // Record ends before these bytes, known only now, are rare: then all up to the last one is one chunk.
+      const end = first === undefined ? undefined : first > 0 ? first : last!
+      if (end === undefined || end <= 0) {
         carry.push(Buffer.from(bytes))
-        carryBytes += more
+        carryBytes += bytes.length
+        if (end === undefined) continue
+        const whole = Buffer.concat(carry)
+        const rest = carryBytes - bytes.length + end
+        const chunk = { bytes: whole.subarray(0, rest), position: carryPosition }
+        carry = [whole.subarray(rest)]
+        carryBytes -= rest
+        carryPosition += rest
+        yield chunk
         continue
       }
-      yield { bytes: Buffer.concat([...carry, bytes.subarray(0, first)]), position: carryPosition }
+      yield { bytes: Buffer.concat([...carry, bytes.subarray(0, end)]), position: carryPosition }
       carry = []
       carryBytes = 0
-      from = first
+      from = end
     }
-    const to = Math.max(from, last)
+    const to = Math.max(from, last ?? 0)
     // Copied before the yield: the piece may be overwritten while the consumer holds the chunk.
     if (to < bytes.length) {
       carry.push(Buffer.from(bytes.subarray(to)))

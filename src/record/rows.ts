@@ -1,11 +1,15 @@
 // CSV reader: rows become objects with the header's columns as fields, or arrays without a header. The header is the first row of a file;
 // a reader of a later range of the file gets it from the caller (RecordRange.header).
+//
+// A bad record is a whole row, as csv.ts defines it: one that is malformed, or whose number of fields differs from the header's. With
+// `badRecords: 'skip'` each is left out and counted once, however many lines it has, and reading resumes at the next row. Rows depend on
+// nothing but the text, so that records and counts are the same for any division into blocks, ranges, chunks and pieces.
 
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { InputOptions, TextEncoding } from '../base/formats.ts'
 import { asBuffer, type Dialect } from './boundary.ts'
-import { csvRowOffsetIn, linesIn, parseCsv, secondLine, wholeRows } from './csv.ts'
+import { lineOffset, parseCsv, wholeRows } from './csv.ts'
 import { recordError, type Batch, type ReadCounters, type RecordRange } from './format.ts'
 import type { Chunk } from './range.ts'
 import { namedSeparator } from './separator.ts'
@@ -50,9 +54,6 @@ function checkHeader(fields: readonly string[], path: string): string[] {
   return names
 }
 
-/** Rows of several lines within rows of several lines that are read again; the lines of a deeper one are all bad. */
-const strayQuotesMax = 100
-
 /** Turns the chunks of one range, in order, into batches. */
 export class RowReader {
   readonly #range: RecordRange
@@ -83,48 +84,34 @@ export class RowReader {
   }
 
   batch(chunk: Chunk): Batch {
+    const { path } = this.#range
+    const text = decode(chunk, path, this.#options, this.#counters)
+    const offsetOf = (row: number): number => chunk.position + lineOffset(chunk.bytes, text, row, this.#dialect)
     const values: unknown[] = []
-    /** Addresses of the values' rows (csvRowOffsetIn); undefined while they equal the indexes. */
-    let addresses: number[][] | undefined
-    const skip = () => { addresses ??= values.map((_, index) => [index]) }
+    /** Starts of the values' rows in the text. */
+    const rows: number[] = []
     let atSeparatorLine = this.#atFileStart && namedSeparator(chunk.bytes) !== undefined
     this.#atFileStart = false
-    const read = (text: string, within: readonly number[]): void => {
-      let ordinal = 0
-      parseCsv(text, this.#dialect, (fields, fault, from, to) => {
-        const row = ordinal++
-        if (atSeparatorLine) {
-          atSeparatorLine = false
-          return skip()
-        }
-        if (this.#named && !this.#header) {
-          if (fault) throw this.#fault(chunk, [...within, row], fault)
-          this.#header = checkHeader(fields, this.#range.path)
-          return skip()
-        }
-        const problem = fault ?? this.#misfit(fields)
-        if (problem !== undefined) {
-          if (this.#options.badRecords !== 'skip') throw this.#fault(chunk, [...within, row], problem)
-          skip()
-          // A stray quote makes one row of many good ones: only its first line is bad, and the others are read again.
-          const rest = secondLine(text, this.#dialect, from, to)
-          if (rest !== undefined && within.length < strayQuotesMax) {
-            this.#counters.badRecords++
-            return read(text.slice(rest, to), [...within, row])
-          }
-          this.#counters.badRecords += linesIn(text, this.#dialect, from, to)
-          return
-        }
+    parseCsv(text, this.#dialect, (fields, fault, row) => {
+      if (atSeparatorLine) {
+        atSeparatorLine = false
+        return
+      }
+      if (this.#named && !this.#header) {
+        if (fault) throw this.#fault(offsetOf(row), fault)
+        this.#header = checkHeader(fields, path)
+        return
+      }
+      const problem = fault ?? this.#misfit(fields)
+      if (problem === undefined) {
         values.push(this.#header ? named(this.#header, fields) : fields)
-        addresses?.push([...within, row])
-      })
-    }
-    read(decode(chunk, this.#range.path, this.#options, this.#counters), [])
-    return {
-      values,
-      path: this.#range.path,
-      offset: index => chunk.position + csvRowOffsetIn(chunk.bytes, this.#dialect, addresses ? addresses[index]! : [index]),
-    }
+        rows.push(row)
+        return
+      }
+      if (this.#options.badRecords !== 'skip') throw this.#fault(offsetOf(row), problem)
+      this.#counters.badRecords++
+    })
+    return { values, path, offset: index => offsetOf(rows[index]!) }
   }
 
   #misfit(fields: readonly string[]): string | undefined {
@@ -134,8 +121,7 @@ export class RowReader {
       `delimiter in the program's input, or --delimiter of run)`
   }
 
-  #fault(chunk: Chunk, row: readonly number[], problem: string): GristmillError {
-    const offset = chunk.position + csvRowOffsetIn(chunk.bytes, this.#dialect, row)
+  #fault(offset: number, problem: string): GristmillError {
     return recordError(`${problem}; correct the row, or read with badRecords: "skip"`, { path: this.#range.path, offset })
   }
 }
