@@ -87,7 +87,7 @@ export class Maintenance {
       if (sameService(service, inService)) return nodeStatus(node, clock)
       const { node: id, address, rack, host } = node
       await journal.submit(noteNode, { node: id, address, rack, host, sinceMs: Math.floor(clock.now()) })
-      node.noted = true
+      node.note(true)
     }
     await journal.submit(setService, { requestId, node: node.node, service })
     this.#follow(node)
@@ -151,7 +151,7 @@ export class Maintenance {
     const { registry, blocks, clock } = this.#options
     const leaving: DataNode[] = []
     for (const node of registry.all) {
-      if (node.inService) node.held = undefined
+      if (node.inService) node.drained(undefined)
       else leaving.push(node)
     }
     if (leaving.length === 0) return
@@ -162,13 +162,13 @@ export class Maintenance {
     if (!held) return
     for (const node of leaving) {
       if (node.inService) continue
-      node.held = held.get(node)
+      node.drained(held.get(node))
       if (node.service.state !== 'decommissioning' || node.held?.remaining !== 0 || !blocks.ready) continue
       // The blocks of a dead node are unknown: it may be decommissioned if no block is missing.
       const spared = node.state === 'dead' ? blocks.unseen.missing === 0 : node.serves && node.reported
       if (!spared) continue
       await this.#become(node, { state: 'decommissioned' })
-      node.held = held.get(node)
+      node.drained(held.get(node))
     }
   }
 

@@ -10,6 +10,7 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { CopyFailed } from '../../src/protocol/order.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
+import type { CopyLoad } from '../nodes/copyload.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import type { BlockMap } from './map.ts'
@@ -106,7 +107,7 @@ export class Repair {
   arrived(id: BlockId, node: DataNode): void {
     const copy = this.#copies.get(id)
     if (!copy?.targets.delete(node)) return
-    this.#release(copy, node)
+    node.receiving.end(copy.bytes)
     this.copiedBytes += copy.bytes
     if (copy.targets.size === 0) this.#end(id, copy)
   }
@@ -122,7 +123,7 @@ export class Repair {
     this.#backoff.note(id, source ? [node] : missed, clock.mono())
     for (const each of missed) {
       copy.targets.delete(each)
-      this.#release(copy, each)
+      each.receiving.end(copy.bytes)
     }
     if (copy.targets.size === 0) this.#end(id, copy)
   }
@@ -138,7 +139,7 @@ export class Repair {
     this.#expire()
     if (!this.#copying) return
     for (const level of [0, 1, 2, 3] as const) {
-      const free = registry.open.some(node => hasRoom(node.receiving, node.receivingBytes, 0, level))
+      const free = registry.open.some(node => hasRoom(node.receiving, 0, level))
       if (free) this.#queues.offer(level, sliceMax, id => this.#copy(id, level))
     }
     if (!this.#more || this.waiting > queueMax / 2) return
@@ -149,7 +150,7 @@ export class Repair {
   /** Orders a copy from one node to another, if both have capacity for it. */
   move(id: BlockId, length: number, source: DataNode, target: DataNode): boolean {
     if (this.#copies.has(id) || !this.#backoff.ready(id, this.#options.clock.mono()) || this.#backoff.has(id, target)) return false
-    if (!hasRoom(source.sending, source.sendingBytes, length, 'move') || !hasRoom(target.receiving, target.receivingBytes, length, 'move'))
+    if (!hasRoom(source.sending, length, 'move') || !hasRoom(target.receiving, length, 'move'))
       return false
     this.#order(id, { source, targets: [target], length, level: 'move' })
     return true
@@ -168,8 +169,8 @@ export class Repair {
     if (sources.length === 0) return true // when a stale node reports again, a review finds the block
     const failedBefore = (node: DataNode): number => Number(this.#backoff.has(id, node))
     const source = sources
-      .filter(node => hasRoom(node.sending, node.sendingBytes, length, level))
-      .sort((a, b) => failedBefore(a) - failedBefore(b) || a.sendingBytes - b.sendingBytes)[0]
+      .filter(node => hasRoom(node.sending, length, level))
+      .sort((a, b) => failedBefore(a) - failedBefore(b) || a.sending.bytes - b.sending.bytes)[0]
     if (!source) return false
 
     const counted = holders.filter(node => node.inService || node.inMaintenance)
@@ -184,7 +185,7 @@ export class Repair {
       return (good.length > 0 ? good : place(rest, wanted, random)).map(each => registry.get(each.node)!)
     }
     const open = registry.open
-    const targets = choose(open.filter(node => hasRoom(node.receiving, node.receivingBytes, length, level)))
+    const targets = choose(open.filter(node => hasRoom(node.receiving, length, level)))
     if (targets.length === 0) {
       if (choose(open).length > 0) return false
       // No node can take a copy: a review finds the block again when a node joins or gets room.
@@ -200,13 +201,9 @@ export class Repair {
     { source, targets, length, level }: { source: DataNode; targets: readonly DataNode[]; length: number; level: Copy['level'] },
   ): void {
     const { tokens, clock, log } = this.#options
-    source.sending++
-    source.sendingBytes += length
-    for (const node of targets) {
-      node.receiving++
-      node.receivingBytes += length
-    }
-    const before = Math.max(source.sendingBytes, ...targets.map(node => node.receivingBytes))
+    source.sending.begin(length)
+    for (const node of targets) node.receiving.begin(length)
+    const before = Math.max(source.sending.bytes, ...targets.map(node => node.receiving.bytes))
     this.#copies.set(id, { source, targets: new Set(targets), bytes: length, untilMs: clock.mono() + copyMs + before / bytesPerMs, level })
     source.orders.push({
       kind: 'replicate', block: id, length, targets: targets.map(node => node.place), token: tokens.issue({ mode: 'write', block: id }),
@@ -214,17 +211,11 @@ export class Repair {
     log.debug('a copy was ordered', { block: id, level, from: source.node, to: targets.map(node => node.node) })
   }
 
-  #release(copy: Copy, node: DataNode): void {
-    node.receiving--
-    node.receivingBytes -= copy.bytes
-  }
-
   /** Ends a copy; the block is queued again if replicas are still missing. */
   #end(id: BlockId, copy: Copy): void {
     this.#copies.delete(id)
-    copy.source.sending--
-    copy.source.sendingBytes -= copy.bytes
-    for (const node of copy.targets) this.#release(copy, node)
+    copy.source.sending.end(copy.bytes)
+    for (const node of copy.targets) node.receiving.end(copy.bytes)
     this.#options.map.again(id)
   }
 
@@ -242,6 +233,7 @@ export class Repair {
   }
 }
 
-function hasRoom(copies: number, bytes: number, length: number, level: Copy['level']): boolean {
-  return copies === 0 || copies < copiesMax && bytes + length <= (level === 0 ? urgentBytesMax : bytesMax)
+/** True if a copy of a block of this length may be added to those that a node sends, or receives. */
+function hasRoom({ count, bytes }: CopyLoad, length: number, level: Copy['level']): boolean {
+  return count === 0 || count < copiesMax && bytes + length <= (level === 0 ? urgentBytesMax : bytesMax)
 }

@@ -70,7 +70,7 @@ export async function noteRegistered({
     if (node.noted || !node.holds) continue
     const { session, address, rack, host } = node
     await journal.submit(noteNode, { node: node.node, address, rack, host, sinceMs: Math.floor(clock.now()) })
-    if (node.session === session) node.noted = true
+    if (node.session === session) node.note(true)
   }
 }
 
@@ -89,7 +89,7 @@ export async function forgetGone({ journal, registry, clock }: { journal: Journa
   for (const node of [...registry.all]) {
     if (!node.noted || !node.inService || node.state !== 'dead' || clock.mono() - node.contactMs < goneMs) continue
     if (![...registry.all].some(remains)) return
-    node.noted = false
+    node.note(false)
     await journal.submit(dropNode, { node: node.node })
   }
 }
@@ -101,7 +101,7 @@ export async function giveUp(
 ): Promise<void> {
   for (const id of nodes) {
     const node = registry.get(id)
-    if (node?.inService) node.noted = false
+    if (node?.inService) node.note(false)
   }
   await journal.submit(giveUpNodes, { nodes })
 }

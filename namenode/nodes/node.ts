@@ -1,9 +1,12 @@
-// State of one datanode: its registration, its last heartbeat, and its pending orders. Soft state: after a restart of the
-// namenode the datanode sends it again.
+// State of one datanode: its registration, its last heartbeat, and its pending orders. Soft state: after a restart of the namenode the
+// datanode sends it again. Other files read it and change it through methods: sessions and states are changed by the registry, which tells
+// its listeners; progress of reports by routes.ts; drain counts by the maintenance of nodes; copies by the repair.
 
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
-import type { StorageState } from '../../src/protocol/heartbeat.ts'
+import type { beat, register, StorageState } from '../../src/protocol/heartbeat.ts'
+import type { RequestOf } from '../../src/protocol/message.ts'
+import { CopyLoad } from './copyload.ts'
 import type { OrderQueue } from './orders.ts'
 import { inService, type NodeService } from './service.ts'
 
@@ -23,63 +26,101 @@ export interface KnownNode extends NodePlace {
 /** `short`: blocks that have a copy on every possible node, but fewer than their replication. */
 export interface DrainCounts { readonly blocks: number; readonly remaining: number; readonly short?: number }
 
+/** Fields of a registration that the namenode keeps. */
+type Registration = Pick<RequestOf<typeof register>, 'address' | 'rack' | 'host' | 'pid' | 'version' | 'slots' | 'storages'> & {
+  readonly attempts: { readonly length: number }
+}
+
+interface Session {
+  readonly session: number
+  readonly reportId: number
+  readonly orders: OrderQueue
+  readonly nowMs: number
+}
+
+/** A node that dies twice within this time is unsteady, until it has lived for as long. */
+const unsteadyMs = 3_600_000
+
 export class DataNode {
   readonly node: NodeId
-  address: Address
-  rack: string
-  host: string
-  pid = 0
-  version = ''
-  slots = 0
-  storages: readonly StorageState[] = []
-  transfers = 0
-  running = 0
-  /** Blocks that it was ordered to delete and has refused: it does not trust this namenode yet. */
-  refused = 0
-  state: NodeState = 'dead'
-  /** Monotonic time of its last sign of life; default: the namenode's start. */
-  contactMs: number
-  /** True if its long poll broke off and no message has arrived since. */
-  hungUp = false
-  /** Monotonic time of its last heartbeat, which reports its storages. */
-  beatMs = 0
-  /** Monotonic time at which it last became dead. */
-  diedMs = Number.NEGATIVE_INFINITY
-  /** True if it has died more than once within an hour: its replicas are the first to go if a block has excess ones. */
-  unsteady = false
-  /** True if the journal holds it with this address, rack and host. */
-  noted = false
-  /** Service state set by an operator. */
-  service: NodeService = inService
-  /** End of its maintenance on the monotonic clock, so that jumps of the wall clock do not matter. */
-  maintenanceUntilMs = 0
-  /** 0: it has not registered with this namenode. */
-  session = 0
-  /** Number of the last processed change or page of a report. */
-  seq = 0
-  orders: OrderQueue
-  /** Report id of its replicas in the block table; see reportids.ts. */
-  reportId = 0
-  /** Report ids that the full report in progress replaces. */
-  earlier: number[] = []
-  /** True if its full report of this session is complete. */
-  reported = false
-  /** While it is not in service: its blocks, and those still to be copied elsewhere. Updated periodically (drain.ts). */
-  held: DrainCounts | undefined
   /** Ordered copies that it sends and receives and that are not reported yet. */
-  sending = 0
-  receiving = 0
-  sendingBytes = 0
-  receivingBytes = 0
+  readonly sending = new CopyLoad()
+  readonly receiving = new CopyLoad()
+  #address: Address
+  #rack: string
+  #host: string
+  #pid = 0
+  #version = ''
+  #slots = 0
+  #storages: readonly StorageState[] = []
+  #transfers = 0
+  #running = 0
+  #refused = 0
+  #state: NodeState = 'dead'
+  #contactMs: number
+  #hungUp = false
+  #beatMs = 0
+  #diedMs = Number.NEGATIVE_INFINITY
+  #unsteady = false
+  #noted = false
+  #service: NodeService = inService
+  #maintenanceUntilMs = 0
+  #session = 0
+  #seq = 0
+  #orders: OrderQueue
+  #reportId = 0
+  #earlier: number[] = []
+  #reported = false
+  #held: DrainCounts | undefined
 
   constructor(place: NodePlace, orders: OrderQueue, contactMs: number) {
-    this.contactMs = contactMs
     this.node = place.node
-    this.address = place.address
-    this.rack = place.rack
-    this.host = place.host
-    this.orders = orders
+    this.#address = place.address
+    this.#rack = place.rack
+    this.#host = place.host
+    this.#orders = orders
+    this.#contactMs = contactMs
   }
+
+  get address(): Address { return this.#address }
+  get rack(): string { return this.#rack }
+  get host(): string { return this.#host }
+  get pid(): number { return this.#pid }
+  get version(): string { return this.#version }
+  get slots(): number { return this.#slots }
+  get storages(): readonly StorageState[] { return this.#storages }
+  get transfers(): number { return this.#transfers }
+  get running(): number { return this.#running }
+  /** Blocks that it was ordered to delete and has refused: it does not trust this namenode yet. */
+  get refused(): number { return this.#refused }
+  get state(): NodeState { return this.#state }
+  /** Monotonic time of its last sign of life; default: the namenode's start. */
+  get contactMs(): number { return this.#contactMs }
+  /** True if its long poll broke off and no message has arrived since. */
+  get hungUp(): boolean { return this.#hungUp }
+  /** Monotonic time of its last heartbeat, which reports its storages. */
+  get beatMs(): number { return this.#beatMs }
+  /** True if it has died more than once within an hour: its replicas are the first to go if a block has excess ones. */
+  get unsteady(): boolean { return this.#unsteady }
+  /** True if the journal holds it with this address, rack and host. */
+  get noted(): boolean { return this.#noted }
+  /** Service state set by an operator. */
+  get service(): NodeService { return this.#service }
+  /** End of its maintenance on the monotonic clock, so that jumps of the wall clock do not matter. */
+  get maintenanceUntilMs(): number { return this.#maintenanceUntilMs }
+  /** 0: it has not registered with this namenode. */
+  get session(): number { return this.#session }
+  /** Number of the last processed change or page of a report. */
+  get seq(): number { return this.#seq }
+  get orders(): OrderQueue { return this.#orders }
+  /** Report id of its replicas in the block table; see reportids.ts. */
+  get reportId(): number { return this.#reportId }
+  /** Report ids that the full report in progress replaces. */
+  get earlier(): readonly number[] { return this.#earlier }
+  /** True if its full report of this session is complete. */
+  get reported(): boolean { return this.#reported }
+  /** While it is not in service: its blocks, and those still to be copied elsewhere. Updated periodically (drain.ts). */
+  get held(): DrainCounts | undefined { return this.#held }
 
   /** Free bytes of the largest working storage: a block goes to one storage. */
   get freeBytes(): number { return this.#working.reduce((most, each) => Math.max(most, each.freeBytes), 0) }
@@ -87,16 +128,110 @@ export class DataNode {
   /** Bytes of its blocks, and free bytes, over all working storages. */
   get usedBytes(): number { return this.#working.reduce((sum, each) => sum + each.usedBytes, 0) }
   get roomBytes(): number { return this.#working.reduce((sum, each) => sum + each.freeBytes, 0) }
-  get blocks(): number { return this.storages.reduce((sum, each) => sum + each.blocks, 0) }
-  get place(): NodePlace { return { node: this.node, address: this.address, rack: this.rack, host: this.host } }
+  get blocks(): number { return this.#storages.reduce((sum, each) => sum + each.blocks, 0) }
+  get place(): NodePlace { return { node: this.node, address: this.#address, rack: this.#rack, host: this.#host } }
   /** True if its replicas count as present. */
-  get holds(): boolean { return this.state !== 'dead' }
+  get holds(): boolean { return this.#state !== 'dead' }
   /** True if its replicas count toward their target. */
-  get inService(): boolean { return this.service.state === 'in-service' }
+  get inService(): boolean { return this.#service.state === 'in-service' }
   /** True if its replicas count although it may be absent. */
-  get inMaintenance(): boolean { return this.service.state === 'maintenance' }
+  get inMaintenance(): boolean { return this.#service.state === 'maintenance' }
   /** True if clients and datanodes can read from it now. */
-  get serves(): boolean { return this.state === 'live' || this.state === 'stale' }
+  get serves(): boolean { return this.#state === 'live' || this.#state === 'stale' }
 
-  get #working(): StorageState[] { return this.storages.filter(each => !each.failed) }
+  get #working(): StorageState[] { return this.#storages.filter(each => !each.failed) }
+
+  /** It has registered: a session begins, and orders of an earlier one are void. */
+  begin(said: Registration, { session, reportId, orders, nowMs }: Session): void {
+    if (this.#session !== 0 && this.#state !== 'dead') this.#earlier.push(this.#reportId)
+    this.#address = said.address
+    this.#rack = said.rack
+    this.#host = said.host
+    this.#pid = said.pid
+    this.#version = said.version
+    this.#slots = said.slots
+    this.#storages = said.storages
+    this.#running = said.attempts.length
+    this.#transfers = 0
+    this.#state = 'live'
+    this.#contactMs = nowMs
+    this.#hungUp = false
+    this.#reportId = reportId
+    this.#reported = false
+    this.#seq = 0
+    this.#session = session
+    this.#orders.close()
+    this.#orders = orders
+  }
+
+  /** A sign of life. Returns true if the node was stale before. */
+  heard(nowMs: number): boolean {
+    this.#contactMs = nowMs
+    this.#hungUp = false
+    if (this.#state !== 'stale') return false
+    this.#state = 'live'
+    return true
+  }
+
+  /** A heartbeat, after `heard`. */
+  beat({ storages, transfers, running, refused = 0 }: Omit<RequestOf<typeof beat>, 'node' | 'session'>): void {
+    this.#storages = storages
+    this.#transfers = transfers
+    this.#running = running
+    this.#refused = refused
+    this.#beatMs = this.#contactMs
+  }
+
+  /** Its long poll broke off. */
+  hangUp(): void { this.#hungUp = true }
+  leave(): void { this.#state = 'left' }
+  becomeStale(): void { this.#state = 'stale' }
+
+  becomeAway(): void {
+    this.#state = 'away'
+    this.#orders.close()
+  }
+
+  /** Returns the report ids of its replicas, which are void. */
+  die(nowMs: number): number[] {
+    this.#unsteady = nowMs - this.#diedMs <= unsteadyMs
+    this.#diedMs = nowMs
+    this.#state = 'dead'
+    this.#orders.close()
+    return [...this.#earlier.splice(0), this.#reportId]
+  }
+
+  /** Time passes: a node that has lived for long is steady again. */
+  age(nowMs: number): void { if (nowMs - this.#diedMs > unsteadyMs) this.#unsteady = false }
+
+  /** A pause of this process does not count as silence of the node. */
+  excuse(pausedMs: number, nowMs: number): void { if (this.holds) this.#contactMs = Math.min(nowMs, this.#contactMs + pausedMs) }
+
+  /** Sets the service state; drain counts belong to the old one. */
+  assign(service: NodeService, maintenanceUntilMs: number): void {
+    this.#service = service
+    this.#maintenanceUntilMs = maintenanceUntilMs
+    this.#held = undefined
+  }
+
+  /** Records whether the journal holds it with this address, rack and host. */
+  note(noted: boolean): void { this.#noted = noted }
+
+  drained(counts: DrainCounts | undefined): void { this.#held = counts }
+
+  /** A change or page of a report has been processed. */
+  took(seq: number): void { this.#seq = seq }
+
+  /** Another full report of the session begins: it replaces what the last one has said. */
+  reportAgain(reportId: number): void {
+    this.#earlier.push(this.#reportId)
+    this.#reportId = reportId
+    this.#reported = false
+  }
+
+  /** The full report is complete. Returns the report ids that it has replaced. */
+  completeReport(): number[] {
+    this.#reported = true
+    return this.#earlier.splice(0)
+  }
 }

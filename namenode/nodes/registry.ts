@@ -50,9 +50,6 @@ export interface NodeListener {
 /** Fraction of nodeStaleMs for a node whose long poll broke off without a message since. */
 const hungUpShare = 1 / 3
 
-/** A node that dies twice within this time is unsteady, until it has lived for as long. */
-const unsteadyMs = 3_600_000
-
 export class NodeRegistry {
   readonly #world: { readonly clock: Clock; readonly log: Log; readonly random: Random }
   readonly #reportIds: ReportIds
@@ -85,7 +82,7 @@ export class NodeRegistry {
   /** Adds a node known from an earlier process that has not registered yet. */
   expect({ service = inService, ...place }: KnownNode): void {
     const node = new DataNode(place, this.#newOrders(), this.#world.clock.mono())
-    node.noted = true
+    node.note(true)
     this.#nodes.set(place.node, node)
     this.#assign(node, service)
   }
@@ -102,9 +99,7 @@ export class NodeRegistry {
 
   #assign(node: DataNode, service: NodeService): void {
     const { clock } = this.#world
-    node.service = service
-    node.held = undefined // the counts belong to the old state
-    node.maintenanceUntilMs = service.untilMs === undefined ? 0 : clock.mono() + Math.max(0, service.untilMs - clock.now())
+    node.assign(service, service.untilMs === undefined ? 0 : clock.mono() + Math.max(0, service.untilMs - clock.now()))
   }
 
   /** Known nodes without a complete full report in their session, except left and decommissioned ones and those in maintenance. */
@@ -141,7 +136,7 @@ export class NodeRegistry {
   }
 
   register(request: RequestOf<typeof register>): { node: DataNode; kill: AttemptId[] } {
-    const { node: id, address, rack, host, pid, version, slots, storages, attempts } = request
+    const { node: id, address, rack, host, pid, attempts } = request
     const { clock, log } = this.#world
     this.admit(request)
     for (const before of this.#at(address, id)) {
@@ -156,15 +151,9 @@ export class NodeRegistry {
     if (node.state === 'live' && node.pid !== pid && node.address !== address) {
       log.warn('a datanode registers from another address while its last session is live', { node: id, before: node.address, now: address })
     }
-    const reportId = this.#reportIds.grant(node)
-    if (node.session !== 0 && node.state !== 'dead') node.earlier.push(node.reportId)
-    Object.assign(node, {
-      address, rack, host, pid, version, slots, storages, reportId, transfers: 0, running: attempts.length, state: 'live',
-      contactMs: clock.mono(), hungUp: false, reported: false, seq: 0,
+    node.begin(request, {
+      session: this.#nextSession++, reportId: this.#reportIds.grant(node), orders: this.#newOrders(), nowMs: clock.mono(),
     })
-    node.session = this.#nextSession++
-    node.orders.close()
-    node.orders = this.#newOrders()
     log.info('a datanode has registered', { node: id, address, rack, host, session: node.session })
     const kill = this.#listeners.flatMap(listener => [...listener.joined?.(node, attempts) ?? []])
     return { node, kill }
@@ -178,10 +167,7 @@ export class NodeRegistry {
         details: { node: id },
       })
     }
-    node.contactMs = this.#world.clock.mono()
-    node.hungUp = false
-    if (node.state === 'stale') {
-      node.state = 'live'
+    if (node.heard(this.#world.clock.mono())) {
       this.#world.log.info('a stale datanode sends heartbeats again', { node: id })
       node.orders.nudge() // it polls again at once, and offers its slots
       for (const listener of this.#listeners) listener.returned?.(node)
@@ -192,23 +178,19 @@ export class NodeRegistry {
   beat(request: RequestOf<typeof beat>): void {
     const node = this.heard(request.node, request.session)
     const before = { freeBytes: node.freeBytes, capacityBytes: node.capacityBytes }
-    node.storages = request.storages
+    node.beat(request)
     if (node.freeBytes > before.freeBytes) for (const listener of this.#listeners) listener.roomChanged?.(node, before)
-    node.beatMs = node.contactMs
-    node.transfers = request.transfers
-    node.running = request.running
-    node.refused = request.refused ?? 0
   }
 
   leave(id: NodeId, session: number): void {
     const node = this.heard(id, session)
-    node.state = 'left'
+    node.leave()
     this.#world.log.info('a datanode stops in good order', { node: id })
     for (const listener of this.#listeners) listener.left?.(node)
   }
 
   /** The node's long poll broke off. A live node polls again at once; a killed process does not. */
-  hungUp(node: DataNode): void { node.hungUp = true }
+  hungUp(node: DataNode): void { node.hangUp() }
 
   offered(node: DataNode, freeSlots: number): void {
     if (node.state === 'live' && node.inService) for (const listener of this.#listeners) listener.offered?.(node, freeSlots)
@@ -216,8 +198,7 @@ export class NodeRegistry {
 
   /** The node's full report is complete: replicas that it did not list are gone. */
   reported(node: DataNode): void {
-    for (const reportId of node.earlier.splice(0)) this.#reportIds.retire(reportId)
-    node.reported = true
+    for (const reportId of node.completeReport()) this.#reportIds.retire(reportId)
     for (const listener of this.#listeners) listener.reported?.(node)
   }
 
@@ -230,15 +211,15 @@ export class NodeRegistry {
       this.#world.log.warn('this namenode was paused; the pause does not count as silence of datanodes or writers', {
         forMs: Math.round(stoodMs),
       })
-      for (const node of this.#nodes.values()) if (node.state !== 'dead') node.contactMs = Math.min(now, node.contactMs + stoodMs)
+      for (const node of this.#nodes.values()) node.excuse(stoodMs, now)
     }
     for (const node of this.#nodes.values()) {
-      if (node.unsteady && now - node.diedMs > unsteadyMs) node.unsteady = false
+      node.age(now)
       if (node.state === 'dead') continue
       const silentMs = now - node.contactMs
       if (silentMs >= this.#times.nodeDeadMs) this.#giveUp(node, silentMs)
       else if (node.state === 'live' && silentMs >= this.#times.nodeStaleMs * (node.hungUp ? hungUpShare : 1)) {
-        node.state = 'stale'
+        node.becomeStale()
         this.#world.log.warn('a datanode is stale', { node: node.node, silentMs: Math.round(silentMs), hungUp: node.hungUp })
         for (const listener of this.#listeners) listener.stale?.(node)
       }
@@ -252,8 +233,7 @@ export class NodeRegistry {
       node: node.node,
       forMs: Math.round(node.maintenanceUntilMs - this.#world.clock.mono()),
     })
-    node.state = 'away'
-    node.orders.close()
+    node.becomeAway()
     for (const listener of this.#listeners) listener.away?.(node)
   }
 
@@ -261,12 +241,7 @@ export class NodeRegistry {
     this.#world.log.warn('a datanode is dead: its blocks are copied and its tasks run elsewhere', {
       node: node.node, silentMs: Math.round(silentMs), left: node.state === 'left',
     })
-    const nowMs = this.#world.clock.mono()
-    node.unsteady = nowMs - node.diedMs <= unsteadyMs
-    node.diedMs = nowMs
-    node.state = 'dead'
-    node.orders.close()
-    for (const reportId of [...node.earlier.splice(0), node.reportId]) this.#reportIds.retire(reportId)
+    for (const reportId of node.die(this.#world.clock.mono())) this.#reportIds.retire(reportId)
     for (const listener of this.#listeners) listener.lost?.(node)
   }
 

@@ -107,7 +107,7 @@ class NodeCalls {
       if (!hasCode(error, 'ENOSPC')) throw error
     }
     const registered = registry.register(request)
-    registered.node.noted = noted
+    registered.node.note(noted)
     return registered
   }
 
@@ -124,7 +124,7 @@ class NodeCalls {
       // It registered again, or died, while this page was read.
       if (node.session !== session || !node.holds) registry.heard(node.node, session)
     }
-    node.seq = seq
+    node.took(seq)
     return true
   }
 
@@ -144,11 +144,7 @@ class NodeCalls {
     const { registry, reportIds } = this.#options
     const node = registry.heard(request.node, request.session)
     // A second full report of a session replaces what the first has said.
-    if (request.first && request.seq > node.seq && node.reported) {
-      node.earlier.push(node.reportId)
-      node.reportId = reportIds.grant(node)
-      node.reported = false
-    }
+    if (request.first && request.seq > node.seq && node.reported) node.reportAgain(reportIds.grant(node))
     if ((await this.#take(node, request.seq, this.#rowsOf(node, request))) && request.last) registry.reported(node)
   }
 

@@ -103,8 +103,9 @@ export class House {
 export class Fake {
   readonly id
   readonly rack: string
-  /** Address that it registers with. */
+  /** Address and host that it registers with. */
   address: string
+  host: string
   readonly blocks = new Map<BlockId, { length: number; crc: number }>()
   readonly changes: Array<['added' | 'removed' | 'bad', BlockId]> = []
   session = 0
@@ -128,6 +129,7 @@ export class Fake {
     this.id = nodeId(name)
     this.rack = rack
     this.address = `${name}:1`
+    this.host = name
   }
 
   async step(): Promise<void> {
@@ -136,7 +138,7 @@ export class Fake {
     try {
       if (this.session === 0) {
         const reply = await house.call(heartbeat.register, {
-          node: this.id, address: address(this.address), rack: this.rack, host: this.id, pid: 1, version: '', slots: 0, attempts: [],
+          node: this.id, address: address(this.address), rack: this.rack, host: this.host, pid: 1, version: '', slots: 0, attempts: [],
           storages: [this.#storage()],
         })
         this.session = reply.session

@@ -18,11 +18,11 @@ function mapOf(nodeCount: number): { map: BlockMap; nodes: DataNode[]; told: Tol
   const reportIds = new ReportIds()
   const clock = new ManualClock()
   const nodes = Array.from({ length: nodeCount }, (_, i) => {
-    const node = new DataNode(
-      { node: nodeId(`n${i}`), address: address(`n${i}:1`), rack: `/r${i % 2}`, host: `n${i}` }, new OrderQueue(clock, 1000), 0,
-    )
-    node.state = 'live'
-    node.reportId = reportIds.grant(node)
+    const orders = new OrderQueue(clock, 1000)
+    const place = { node: nodeId(`n${i}`), address: address(`n${i}:1`), rack: `/r${i % 2}`, host: `n${i}` }
+    const node = new DataNode(place, orders, 0)
+    const said = { ...place, pid: 1, version: '', slots: 1, storages: [], attempts: [] }
+    node.begin(said, { session: i + 1, reportId: reportIds.grant(node), orders, nowMs: 0 })
     return node
   })
   const map = new BlockMap(reportIds)
@@ -66,15 +66,15 @@ test('a block whose nodes have all gone when its file completes is missing', () 
   map.sealed(id, 2, [])
   expect([map.standing(id), map.known, map.present, told]).toEqual([health.missing, 1, 0, [{ id, now: health.missing, live: 0 }]])
   const dead = blockId(6)
-  nodes[0]!.state = 'dead'
+  nodes[0]!.die(0)
   map.sealed(dead, 1, [nodes[0]!])
   expect([map.standing(dead), map.holders(dead)]).toEqual([health.missing, []])
 })
 
 test('the health of a completed block counts the service and the racks of its nodes', () => {
   const { map, nodes } = mapOf(4)
-  nodes[2]!.service = { state: 'maintenance' }
-  nodes[3]!.service = { state: 'decommissioning' }
+  nodes[2]!.assign({ state: 'maintenance' }, 1000)
+  nodes[3]!.assign({ state: 'decommissioning' }, 0)
   const standings = [[0, 2], [0, 1], [1, 2], [1, 3], [3]].map((on, i) => {
     const block = blockId(i + 1)
     map.sealed(block, 2, on.map(n => nodes[n]!))
@@ -93,8 +93,7 @@ test('the health of a completed block counts the service and the racks of its no
 test('while a node sends a full report, its replica of a completed block is noted under the id of that report alone', () => {
   const { map, nodes: [node], reportIds } = mapOf(1)
   map.add(id, node!)
-  node!.earlier = [node!.reportId]
-  node!.reportId = reportIds.grant(node!)
+  node!.reportAgain(reportIds.grant(node!))
   map.sealed(id, 1, [node!])
   expect(map.table.reportIds(map.table.slot(id))).toEqual([node!.reportId])
   expect(map.tally(id)).toMatchObject({ live: 1, lacking: 0 })

@@ -185,7 +185,7 @@ test('no node sends or receives more at a time than its pace allows, and all hav
   let most = 0
   for (let i = 0; i < 200; i++) {
     await sim.pass(100)
-    for (const node of house.registry.all) most = Math.max(most, node.sending, node.receiving)
+    for (const node of house.registry.all) most = Math.max(most, node.sending.count, node.receiving.count)
   }
   const senders = new Set(house.given.filter(({ order }) => order.kind === 'replicate').map(({ node }) => node))
   const receivers = new Set(house.given.flatMap(({ order }) => (order.kind === 'replicate' ? order.targets.map(({ node }) => node) : [])))
@@ -205,7 +205,7 @@ test('a copy that its sender says has failed is tried elsewhere at once, not whe
   await sim.pass(3000)
   for (const id of ids) expect(sim.holders(id), `block ${id}`).toHaveLength(2)
   for (const node of house.registry.all)
-    expect([node.sending, node.receiving, node.sendingBytes, node.receivingBytes]).toEqual([0, 0, 0, 0])
+    expect([node.sending.count, node.receiving.count, node.sending.bytes, node.receiving.bytes]).toEqual([0, 0, 0, 0])
   await house.stop()
 })
 
@@ -223,7 +223,8 @@ test('a copy that is never heard of is given up after its time, and made by anot
   const asked = ordered()
   await sim.pass(60_000)
   expect([ordered(), sim.house.blocks.repair.pending]).toEqual([asked, 0])
-  expect(sim.house.node(sim.nodes[0]!)).toMatchObject({ sending: 0, sendingBytes: 0 })
+  const { sending } = sim.house.node(sim.nodes[0]!)
+  expect([sending.count, sending.bytes]).toEqual([0, 0])
   await sim.house.stop()
 })
 
@@ -300,9 +301,10 @@ test('the hands of nodes are free at once when the block that they were copying 
   sim.nodes[0]!.deaf = true
   const id = await place(sim, 2, [0])
   await sim.pass(500)
-  expect(house.node(sim.nodes[0]!).sending).toBe(1)
+  expect(house.node(sim.nodes[0]!).sending.count).toBe(1)
   house.blocks.discard([id])
-  expect([...house.registry.all].map(node => node.sending + node.receiving + node.sendingBytes + node.receivingBytes)).toEqual([0, 0, 0])
+  for (const { sending, receiving } of house.registry.all)
+    expect([sending.count, receiving.count, sending.bytes, receiving.bytes]).toEqual([0, 0, 0, 0])
   expect(house.blocks.repair.pending).toBe(0)
   await house.stop()
 })

@@ -59,7 +59,7 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
     expect(sim.house.blocks.safe.on).toBe(false)
     expect(sim.house.blocks.deletions.pending).toBe(0)
     expect(sim.house.blocks.repair.pending).toBe(0)
-    for (const node of sim.house.registry.all) expect([node.sending, node.receiving]).toEqual([0, 0])
+    for (const node of sim.house.registry.all) expect([node.sending.count, node.receiving.count]).toEqual([0, 0])
     await sim.house.stop()
   }, 60_000)
 }

@@ -357,8 +357,8 @@ test('a node is named by its id, its address, or its host if that has no other',
   const { registry } = sim.house
   expect(findNode(registry, 'n1').node).toBe('n1')
   expect(findNode(registry, 'n1:1').node).toBe('n1')
-  registry.get('n1' as never)!.host = 'one'
-  registry.get('n2' as never)!.host = 'one'
+  for (const fake of [sim.nodes[1]!, sim.nodes[2]!]) Object.assign(fake, { host: 'one', session: 0 })
+  await sim.until('both have registered from one host', () => [...registry.all].filter(({ host }) => host === 'one').length === 2)
   expect(() => findNode(registry, 'one')).toThrow(/has 2 datanodes: n1 \(n1:1\), n2 \(n2:1\)/)
   expect(() => findNode(registry, 'nobody')).toThrow(/no datanode has the id/)
   await expect(
