@@ -1,11 +1,13 @@
 // File in which a home records that it has an embedded cluster. With it, a data directory that is gone or empty (a link to a disk that is
-// not mounted) is refused: the cluster would be made anew there, and later disappear below the mounted disk.
+// not mounted) is refused: the cluster would be made anew there, and later disappear below the mounted disk. So is another cluster in its
+// place: the disk of another home.
 // Homes of earlier versions get the file when their cluster is next opened.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { ClusterId } from '../../src/base/ids.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { isText, readHomeFile, writeHomeFile } from '../homefile.ts'
+import { clusterOf } from '../lostnamenode.ts'
 import { whyAway } from '../remembered.ts'
 
 interface EmbeddedRecord {
@@ -22,14 +24,17 @@ const read = (disk: Disk, home: string): Promise<EmbeddedRecord | undefined> =>
     parse: ({ cluster }) => (isText(cluster) ? { format: 1, cluster } : undefined),
   })
 
-/** Throws UNAVAILABLE if the home has had an embedded cluster whose data is not in `dir`, CONFIG_INVALID if the record cannot be read. */
+/** Throws UNAVAILABLE if the home has had an embedded cluster that is not in `dir`, CONFIG_INVALID if the record cannot be read. */
 export async function refuseAwayEmbedded(disk: Disk, home: string, dir: string): Promise<void> {
-  if (!await read(disk, home)) return
-  const away = await whyAway(disk, dir)
+  const recorded = await read(disk, home)
+  if (!recorded) return
+  const found = await clusterOf(disk, `${dir}/namenode`)
+  const isOther = found !== undefined && found !== recorded.cluster
+  const away = isOther ? `it is ${recorded.cluster}; the cluster that is there is ${found}` : await whyAway(disk, dir)
   if (away === undefined) return
   throw new GristmillError(
     'UNAVAILABLE',
-    `the embedded cluster of this home has its data in ${dir}, and ${away}: mount its disk, or bring the directory back; or select another cluster with --cluster, or another home with --home. If the data is gone for good, remove ${recordFile(home)}, and an empty cluster is made`,
+    `the embedded cluster of this home has its data in ${dir}, and ${away}: mount its disk, or bring the directory back; or select another cluster with --cluster, or another home with --home. If the data is gone for good, remove ${recordFile(home)}, and ${isOther ? 'the cluster that is there is used' : 'an empty cluster is made'}`,
     { details: { dir, file: recordFile(home) } },
   )
 }

@@ -2,7 +2,7 @@
 // function. The result is plain data without functions, so this can run in another process.
 
 import { isDeepStrictEqual } from 'node:util'
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { InputOptions, OutputFormat } from '../../src/base/formats.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
 import { planOf } from '../../src/plan/planof.ts'
@@ -65,7 +65,12 @@ export async function planProgram(
     },
   })
   const untyped = untypedParams(params)
-  let program = await load(untyped)
+  let program = await load(untyped).catch((error: unknown) => {
+    // A program that is built from a text may fail for the number that the text looks like, before it has said what it wants.
+    const asTexts = { ...params.values, ...params.texts }
+    if (!hasCode(error, 'PROGRAM_INVALID') || isDeepStrictEqual(asTexts, untyped)) throw error
+    return load(asTexts).catch(() => { throw error })
+  })
   const declared = program.definition.params as PlanRequest['params']['values'] | undefined
   const typed = typedParams(declared, params, name)
   // A program that is built from its parameters is planned with those that its tasks will get.

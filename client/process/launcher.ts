@@ -121,7 +121,8 @@ export class Launcher {
     this.#noted = this.#noted.then(() => noteStarting(disk, userHome, { dir, processes: this.#started.map(each => each.process) }))
     await this.#noted
     made.begin()
-    await made.ready(signal)
+    // A process that has ended meanwhile, by `down` or for a fault, is not waited for: none that needs it would become ready.
+    await made.ready(signal, () => { for (const other of this.#started) if (other !== made) other.assertAlive() })
     return made
   }
 }

@@ -74,13 +74,17 @@ export class ServerProcess {
 
   get process(): RunningProcess { return this.#process }
 
-  /** Waits until the process serves. Throws with the end of its log if it ends before, or after 30 s. */
-  async ready(signal: AbortSignal): Promise<void> {
+  /**
+   * Waits until the process serves. Throws with the end of its log if it ends before, or after 30 s, and what `assertOthers` throws, which
+   * is called again and again.
+   */
+  async ready(signal: AbortSignal, assertOthers: () => void): Promise<void> {
     const { clock, disk } = this.#world
     const line = await waitUntil(async () => {
       const text = (await disk.readFile(this.#readyFile)).toString('utf8')
       const said = text.split('\n').slice(0, -1).find(part => part.startsWith('{'))
       if (said === undefined && this.#how !== undefined) throw await this.#failure()
+      assertOthers()
       return said
     }, { clock, pauseMs: lookMs, untilMs: clock.mono() + readyMs, signal })
     if (line === undefined)

@@ -32,6 +32,8 @@ interface ChildWorld {
   readonly modules?: Modules | undefined
   /** Sets the environment variables that programs see, and no others; a simulation has none. */
   readonly setEnvironment?: ((env: Readonly<Record<string, string>>) => void) | undefined
+  /** Tells whether a program has changed the process for others; a simulation has no process. */
+  readonly isChanged?: (() => boolean) | undefined
   /** Tracks work that programs leave running; a simulation has none. */
   readonly started?: Started | undefined
 }
@@ -121,6 +123,7 @@ export class TaskRunnerChild {
     this.#attempt = undefined
     // After a failure this process is ended; code that still runs in it must send no more outcomes.
     if (outcome.kind === 'failed') this.#failed = true
+    else if (this.#world.isChanged?.() === true) this.#send({ kind: 'changed' })
     this.#send({ kind: 'finished', attempt, outcome })
   }
 

@@ -4,7 +4,7 @@
 
 import { assert } from '../../src/base/assert.ts'
 import { MiB, formatBytes, formatDuration } from '../../src/base/units.ts'
-import type { AttemptId, JobId } from '../../src/base/ids.ts'
+import { attemptParts, type AttemptId, type JobId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Child, Processes } from '../../src/ports/process.ts'
@@ -74,6 +74,8 @@ export class Executor {
   #exited = false
   #retired = false
   #spawned = false
+  /** The only job whose tasks it may run. */
+  #bound: JobId | undefined
   #jobEnded = false
 
   constructor(options: ExecutorOptions) {
@@ -139,9 +141,15 @@ export class Executor {
   /** Kills the process, and with it the attempt. */
   kill(why: string): void { this.#end(failed('killed', why, this.#running?.counters)) }
 
-  /** A job has ended. If its program has started processes, this process ends, and they with it: now, or after the running attempt. */
+  /** False if a task of another job has changed the process. */
+  serves(job: JobId): boolean { return this.#bound === undefined || this.#bound === job }
+
+  /**
+   * A job has ended. If its program has started processes, this process ends, and they with it: now, or after the running attempt. So it
+   * does if the program has changed it.
+   */
   jobOver(job: JobId): void {
-    if (!this.#spawned || !this.#jobs.has(job)) return
+    if (this.#bound !== job && (!this.#spawned || !this.#jobs.has(job))) return
     this.#jobEnded = true
     if (this.isIdle) this.retire()
   }
@@ -189,6 +197,9 @@ export class Executor {
         return
       case 'spawned':
         this.#spawned = true
+        return
+      case 'changed':
+        this.#bound ??= running && attemptParts(running.attempt).job
         return
       case 'began':
         if (running?.attempt === message.attempt) running.began = true

@@ -11,6 +11,9 @@ import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { log } from '../../src/protocol/task.ts'
 import { logFile } from '../shuffle/paths.ts'
 
+/** Longest character in UTF-8: a shorter piece might never get past one. */
+const charBytesMax = 4
+
 const notice = Buffer.from(`\n[gristmill: this log has reached ${formatBytes(limits.taskLogBytesMax)}; what follows is left out]\n`)
 
 /** Appends to one attempt's log without buffering, so that output before a crash is kept. The first write opens the file. */
@@ -94,7 +97,7 @@ export async function readLog(
     throw new GristmillError('EINVAL', `the log of ${attempt} has ${found.bytes} bytes; there is nothing at ${offset}`)
   const reader = await disk.openRead(path)
   try {
-    const bytes = Buffer.alloc(Math.min(limit, found.bytes - offset))
+    const bytes = Buffer.alloc(Math.min(Math.max(limit, charBytesMax), found.bytes - offset))
     const length = wholeText(bytes.subarray(0, await reader.read(bytes, offset)), offset + bytes.length >= found.bytes && over)
     const next = offset + length
     return { text: bytes.toString('utf8', 0, length), ...(!(over && next >= found.bytes) && { next }) }
@@ -105,8 +108,8 @@ export async function readLog(
 
 /** The length without an incomplete UTF-8 character at the end; the full length if nothing follows. */
 function wholeText(bytes: Buffer, isEnd: boolean): number {
-  if (isEnd || bytes.length < 4) return bytes.length
-  for (let back = 1; back <= 3; back++) {
+  if (isEnd) return bytes.length
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back]!
     if (byte < 0x80) break
     if (byte < 0xc0) continue

@@ -17,17 +17,18 @@ let take = (message: ToExecutor): void => { waiting.push(message) }
 parent.onMessage(message => take(message as ToExecutor))
 
 async function begin(): Promise<void> {
-  const [{ TaskRunnerChild: Child }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted }] =
-    await Promise.all([
-      import('./child.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'), import('../../src/world/net.ts'),
-      import('../../src/world/random.ts'), import('../../src/world/started.ts'),
-    ])
+  const [
+    { TaskRunnerChild: Child }, { watchGlobals }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted },
+  ] = await Promise.all([
+    import('./child.ts'), import('./globals.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'),
+    import('../../src/world/net.ts'), import('../../src/world/random.ts'), import('../../src/world/started.ts'),
+  ])
 
   tellSpawns()
   const child = new Child({
     clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
     print: (...parts) => console.log(...parts),
-    started: watchStarted(),
+    started: watchStarted(), isChanged: () => isChanged(),
     setEnvironment(env) {
       for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
       Object.assign(process.env, env)
@@ -37,6 +38,7 @@ async function begin(): Promise<void> {
 
   redirectOutput(child)
   endWithProcess(child)
+  const isChanged = watchGlobals()
   Error.stackTraceLimit = 50
 
   take = message => { void child.run(message) }

@@ -87,7 +87,8 @@ export class Pool {
     const affinity = `${work.user} ${work.program.id}`
     const memoryBytes = work.memoryBytes || this.#options.memoryBytes
     const idle = [...this.#executors].filter(
-      executor => executor.isIdle && executor.memoryBytes === memoryBytes && this.#idleSince.has(executor),
+      executor =>
+        executor.isIdle && executor.memoryBytes === memoryBytes && executor.serves(work.job) && this.#idleSince.has(executor),
     )
     const warm = idle.find(executor => executor.affinity === affinity) ?? idle.find(executor => executor.affinity === undefined)
     if (warm) this.#idleSince.delete(warm)

@@ -74,7 +74,8 @@ export async function loadProgram(
     // A program may be built from its parameters.
     if (typeof exported === 'function') {
       const build = exported as (params: Params) => unknown
-      exported = await call(() => build(options.params))
+      const params = frozenCopy(options.params)
+      exported = await call(() => build(params))
     }
   } catch (error) {
     const { message, stack } = stacks.describe(error)
@@ -93,9 +94,19 @@ export async function loadProgram(
   return {
     definition,
     assets: new Map(assets.map(({ name }) => [name, join(assetDir, placeOf(name))])),
-    params: Object.freeze({ ...(definition.params as Params | undefined), ...options.params }),
+    params: frozenCopy({ ...(definition.params as Params | undefined), ...options.params }),
     stacks,
   }
+}
+
+/**
+ * Tasks of a job in one process share the parameters: a write to any part of them throws in the program, so that no task's result depends
+ * on those before it. The program's own objects stay as they are. Parameters are JSON; anything else is refused when the job is planned.
+ */
+function frozenCopy<T>(value: T): T {
+  if (Array.isArray(value)) return Object.freeze(value.map(item => frozenCopy(item) as unknown)) as T
+  if (typeof value !== 'object' || value === null || ![Object.prototype, null].includes(Object.getPrototypeOf(value) as null)) return value
+  return Object.freeze(Object.fromEntries(Object.entries(value).map(([name, item]) => [name, frozenCopy(item) as unknown]))) as T
 }
 
 function isCompiled(exported: unknown): exported is { default?: unknown } {

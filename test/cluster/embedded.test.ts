@@ -72,6 +72,11 @@ test('a home whose embedded cluster is not there is refused, and not given an em
   await mkdir(disk)
   await rm(join(home, 'embedded-cluster.json'))
   expect(await runHere(['ls', '/'], env)).toMatchObject({ code: 0, stdout: '' })
+  // Another cluster in its place.
+  await rename(disk, `${disk}.new`)
+  await rename(`${disk}.away`, disk)
+  const { code, stderr } = await runHere(['ls', '/'], env)
+  expect([code, stderr]).toEqual([69, expect.stringMatching(/and it is \S+; the cluster that is there is \S+: mount its disk.*the cluster that is there is used/)])
 })
 
 test('a second process uses the first one\'s servers, and both see the same files', async () => {

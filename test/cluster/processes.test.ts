@@ -263,16 +263,30 @@ test('Ctrl-C stops everything that `up` has started', async () => {
   await expect(readFile(join(home, 'cluster.json'))).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
+/** Process ids that `up` has recorded once the namenode serves: one that has not begun would end with its `up`. */
+const recorded = (): Promise<number[]> => until('something runs', async () => {
+  const text = await readFile(join(home, 'starting.json'), 'utf8').catch(() => '{"processes":[]}')
+  const { processes } = JSON.parse(text) as Up
+  return processes.length > 1 && processes.map(({ pid }) => pid)
+})
+
+test('an `up` whose processes are ended by `down` while it starts ends too, and does not wait for those that need them', async () => {
+  const child = spawn(process.execPath, [bin, 'up', '--datanodes', '2'], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  let errors = ''
+  child.stderr.on('data', (bytes: Buffer) => { errors += bytes.toString() })
+  const gone = new Promise<number | null>(resolve => child.once('exit', resolve))
+  const pids = await recorded()
+  await ok('down')
+  expect(await gone).not.toBe(0)
+  expect(errors).not.toMatch(/was not ready within/)
+  expect(pids.filter(lives)).toEqual([])
+})
+
 test('an `up` that is killed while it starts leaves only processes that `down` and the next `up` find and end', async () => {
   const killed = async (): Promise<number[]> => {
     const child = spawn(process.execPath, [bin, 'up', '--datanodes', '2', '--json'], { env, stdio: 'ignore' })
     const gone = new Promise(resolve => child.once('exit', resolve))
-    // The second process is recorded once the namenode serves: a namenode that has not begun would end with its `up`.
-    const pids = await until('something runs', async () => {
-      const text = await readFile(join(home, 'starting.json'), 'utf8').catch(() => '{"processes":[]}')
-      const { processes } = JSON.parse(text) as Up
-      return processes.length > 1 && processes.map(({ pid }) => pid)
-    })
+    const pids = await recorded()
     child.kill('SIGKILL')
     await gone
     return pids

@@ -156,3 +156,18 @@ test('a program that is built from its parameters is planned with those that its
     [{ parts: '7' }, { kind: 'shuffle', partitions: 3 }], [{ parts: '8' }, { kind: 'shuffle', partitions: 3 }],
   ])
 })
+
+test('a program that is built from a text gets it as a text, also where it looks like a number', async () => {
+  await mkdir(join(dir, 'programs'), { recursive: true })
+  const file = join(dir, 'job.ts')
+  await writeFile(file, `import { mapReduce } from 'gristmill'
+    export default ({ version = '1.0' }) => mapReduce({ params: { version: '1.0' }, reducers: Number(version.split('.')[0]), map() {}, reduce() {} })\n`)
+  const bundle = await bundleProgram({ disk: localDisk }, file)
+  await writeFile(bundleFile(join(dir, 'programs'), bundle.id), bundle.bytes)
+  const plan = (values: Record<string, unknown>, texts: Record<string, string>) => planProgram({ disk: localDisk }, {
+    id: bundle.id, name: 'job', dir: join(dir, 'programs'), params: { values, texts }, instance: `as text ${JSON.stringify([values, texts])}`,
+  })
+  expect(await plan({}, { version: '2' })).toMatchObject({ params: { version: '2' }, stages: [{ output: { partitions: 2 } }, {}] })
+  // The error is that of the first try: there is no other way to take the value.
+  await expect(plan({ version: [2] }, {})).rejects.toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringMatching(/split is not a function/) })
+})

@@ -48,6 +48,21 @@ test('a log is read in pieces that never cut a character', async () => {
   }
 })
 
+test('a character that is written byte by byte is read whole by a reader that follows', async () => {
+  let read = ''
+  let offset = 0
+  for (const [i, byte] of Buffer.from('é€😀').entries()) {
+    const log = new LogWriter(disk, dir, attempt)
+    log.write(Buffer.from([byte]))
+    await log.close()
+    // A bound that is shorter than a character does not stop the reader.
+    const { text, next } = await readLog(disk, dir, { attempt, offset, limit: 1 + i % 3, over: false })
+    read += text
+    offset = next!
+  }
+  expect([read, offset]).toEqual(['é€😀', 9])
+})
+
 test('bytes that are no text are shown as such and end the reading too', async () => {
   const log = new LogWriter(disk, dir, attempt)
   log.write(Buffer.from([0x61, 0xff, 0xe2, 0x82]))

@@ -156,6 +156,19 @@ test('state of a module is shared by a job\'s tasks in a process, and not with a
   expect([await last('a1'), await last('a1'), await last('a2')]).toEqual(['4', '8', '4'])
 })
 
+test('a process whose global state a program has changed runs no task of another job', async () => {
+  const changes = {
+    'a global variable': 'globalThis.lines = (globalThis.lines ?? 0) + 1',
+    'a built-in class': 'Array.prototype.lines = ([].lines ?? 0) + 1',
+  }
+  for (const [what, change] of Object.entries(changes)) {
+    const changing = program(`map(_line: string, emit, { params: { of } }) { ${change}; emit(null, ${change.split(' ')[0]}) }`)
+    const last = async (job: string) => (await bench.outputOf(await bench.done(changing, '/in', { job }))).trim().split('\n').at(-1)
+    const [one, other] = [`${what.split(' ')[1]}1`, `${what.split(' ')[1]}2`]
+    expect([await last(one), await last(one), await last(other)], what).toEqual(['4', '8', '4'])
+  }
+})
+
 test('asynchronous functions are awaited in order', async () => {
   const slow = program(
     `async map(line: string, emit) { await new Promise(resolve => setTimeout(resolve, 5 - line.length)); emit(null, line) }`,

@@ -181,3 +181,18 @@ test('a bundle that was damaged on disk is fetched again, and one with other byt
   await writeFile(bundleFile(dir, bundle.id), 'export default "planted"')
   await expect(get(Buffer.from('export default "other"'))).rejects.toMatchObject({ code: 'CORRUPT' })
 })
+
+test('no part of the parameters can be changed, and the defaults of the program stay its own', async () => {
+  const file = await source(`import { mapReduce } from 'gristmill'
+    const params = { words: ['b', 'a'], deep: { list: [{ n: 1 }] } }
+    export default (given) => {
+      let refused = 0
+      for (const change of [() => given.mine.push(1), () => { given.other = 1 }]) try { change() } catch { refused++ }
+      return mapReduce({ params: { ...params, own: params.words.sort(), refused }, map() {} })
+    }`)
+  const { params } = await load(file, { mine: [0] }) as { params: Record<string, any> }
+  expect(params).toEqual({ words: ['a', 'b'], deep: { list: [{ n: 1 }] }, own: ['a', 'b'], refused: 2, mine: [0] })
+  for (const change of [
+    () => { params['x'] = 1 }, () => params['words'].sort(), () => { params['deep'].list[0].n++ }, () => params['mine'].push(1),
+  ]) expect(change).toThrow(TypeError)
+})
