@@ -32,9 +32,10 @@ export async function refuseAwayEmbedded(disk: Disk, home: string, dir: string):
   const isOther = found !== undefined && found !== recorded.cluster
   const away = isOther ? `it is ${recorded.cluster}; the cluster that is there is ${found}` : await whyAway(disk, dir)
   if (away === undefined) return
+  const instead = isOther ? 'the cluster that is there is used' : 'an empty cluster is made'
   throw new GristmillError(
     'UNAVAILABLE',
-    `the embedded cluster of this home has its data in ${dir}, and ${away}: mount its disk, or bring the directory back; or select another cluster with --cluster, or another home with --home. If the data is gone for good, remove ${recordFile(home)}, and ${isOther ? 'the cluster that is there is used' : 'an empty cluster is made'}`,
+    `the embedded cluster of this home has its data in ${dir}, and ${away}: mount its disk, or bring the directory back; or select another cluster with --cluster, or another home with --home. If the data is gone for good, remove ${recordFile(home)}, and ${instead}`,
     { details: { dir, file: recordFile(home) } },
   )
 }

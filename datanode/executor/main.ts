@@ -20,7 +20,7 @@ async function begin(): Promise<void> {
   const [
     { TaskRunnerChild: Child }, { watchGlobals }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted },
   ] = await Promise.all([
-    import('./child.ts'), import('./globals.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'),
+    import('./child.ts'), import('../../src/world/globals.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'),
     import('../../src/world/net.ts'), import('../../src/world/random.ts'), import('../../src/world/started.ts'),
   ])
 

@@ -36,7 +36,7 @@ export type FromExecutor =
   | { readonly kind: 'began'; readonly attempt: AttemptId }
   /** The program has started at least one process. */
   | { readonly kind: 'spawned' }
-  /** The program has changed the process for others (globals.ts): it may run no task of another job. */
+  /** The program has changed the process for others (world/globals.ts): it may run no task of another job. */
   | { readonly kind: 'changed' }
   | { readonly kind: 'progress'; readonly attempt: AttemptId; readonly counters: Counters; readonly fraction: number }
   | { readonly kind: 'finished'; readonly attempt: AttemptId; readonly outcome: AttemptOutcome }
