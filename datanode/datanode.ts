@@ -4,7 +4,7 @@
 // Start: lock the homes, scan the blocks, open the port, register with the namenode, send a full report; then `start` returns.
 // Stop: tell the namenode, finish transfers, end tasks, close the port, release the homes.
 
-import { isLoopback } from '../src/base/address.ts'
+import { isLoopback } from '../src/base/loopback.ts'
 import { FramePool } from '../src/block/ring.ts'
 import { asError, GristmillError } from '../src/base/errors.ts'
 import { storageId, systemUser, type Address, type ClusterId, type NodeId } from '../src/base/ids.ts'

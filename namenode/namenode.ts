@@ -3,7 +3,7 @@
 // refuses new calls, finishes running ones, stops the rooms, closes journal and store, and releases the home. What it answers and does is
 // declared by its rooms (rooms.ts, room.ts).
 
-import { isLoopback } from '../src/base/address.ts'
+import { isLoopback } from '../src/base/loopback.ts'
 import type { GristmillError } from '../src/base/errors.ts'
 import type { Address, ClusterId } from '../src/base/ids.ts'
 import { limits } from '../src/base/limits.ts'

@@ -3,7 +3,7 @@
 
 import type { CopyStep, CopyWalk, WalkOptions } from '../files/walk.ts'
 import type { CommandContext } from './context.ts'
-import { plural } from './format.ts'
+import { plural } from './display.ts'
 import type { Bar } from './progress.ts'
 import { inWords, type Placed } from './target.ts'
 

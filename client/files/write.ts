@@ -10,7 +10,7 @@ import { MiB } from '../../src/base/units.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { ClusterFileWriter } from '../../src/file/writer.ts'
-import { delimiterCode } from '../../src/record/format.ts'
+import { delimiterCode } from '../../src/record/records.ts'
 import {
   encodedOptionsOf, encodingOf, flagsOf, modeOf, namesDirectory, pathOf, shown, slashed, type Known, type Path,
 } from '../call/arguments.ts'

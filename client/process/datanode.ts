@@ -1,6 +1,6 @@
 // `gristmill datanode`: runs a datanode in this process until a signal. It is ready once it has registered with its namenode.
 
-import { isLoopback } from '../../src/base/address.ts'
+import { isLoopback } from '../../src/base/loopback.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'

@@ -1,7 +1,7 @@
 // Common parts of a server process: listening address, secret, data directory, and end. The process itself (signals, exit code,
 // output) belongs to the command line; this file sees an AbortSignal and a callback.
 
-import { isLoopback } from '../../src/base/address.ts'
+import { isLoopback } from '../../src/base/loopback.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { address, type Address, type ClusterId } from '../../src/base/ids.ts'
 import { waitUntil } from '../../src/base/retry.ts'

@@ -10,7 +10,7 @@ import type { ReadOptions, LocatedFile } from '../../src/file/read.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
 import { knownDelimiter } from '../../src/record/dialect.ts'
-import type { RecordRange } from '../../src/record/format.ts'
+import type { RecordRange } from '../../src/record/records.ts'
 import { parseCsvHeader } from '../../src/record/rows.ts'
 import type { ExecutorSession } from './session.ts'
 

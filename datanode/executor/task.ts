@@ -15,7 +15,7 @@ import { FunctionFailed, type Operator, type Sink } from '../../src/operator/ope
 import { receive, Turns } from '../../src/operator/turn.ts'
 import { validated, type ValidateFunction } from '../../src/operator/validate.ts'
 import type { Started } from '../../src/ports/started.ts'
-import { newReadCounters, type Batch } from '../../src/record/format.ts'
+import { newReadCounters, type Batch } from '../../src/record/records.ts'
 import { readRecords } from '../../src/record/reader.ts'
 import { mergeSegments, type KeyGroup } from '../../src/shuffle/groups.ts'
 import { Inbox } from '../../src/shuffle/inbox.ts'

@@ -4,7 +4,7 @@
 import { makeDirectory } from '../../src/home/directory.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { World } from '../../src/ports/world.ts'
-import { decodeHeader } from '../journal/frame.ts'
+import { decodeHeader } from '../journal/journalframe.ts'
 import { Segments } from '../journal/segments.ts'
 import type { Salvage } from '../journal/salvage.ts'
 

@@ -16,7 +16,7 @@ import type { NodeRegistry } from '../nodes/registry.ts'
 import type { BlockMap } from './map.ts'
 import { hasRoom as hasDiskRoom, place } from './placement.ts'
 import { Queues } from './queues.ts'
-import { CopyBackoff } from './backoff.ts'
+import { CopyBackoff } from './copybackoff.ts'
 import { RoomShortage } from './shortage.ts'
 import { hopeless, levelOf, health, type Level, type Health, type ReplicaCounts } from './health.ts'
 

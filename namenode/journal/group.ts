@@ -6,7 +6,7 @@ import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { RequestId } from '../../src/base/ids.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Log } from '../../src/ports/log.ts'
-import { encodeFrame } from './frame.ts'
+import { encodeFrame } from './journalframe.ts'
 import type { AnyMutation } from './operation.ts'
 import type { JournalState } from './state.ts'
 

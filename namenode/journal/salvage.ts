@@ -2,7 +2,7 @@
 // Read-only. Used by recovery only; a normal start reads through segments.ts.
 
 import type { Disk } from '../../src/ports/disk.ts'
-import { decodeHeader, frameAt, frameBehind, headerBytes, type Frame } from './frame.ts'
+import { decodeHeader, frameAt, frameBehind, headerBytes, type Frame } from './journalframe.ts'
 import { segmentNumber } from './segments.ts'
 
 /** Valid frames in one file that follow each other without a gap. */

@@ -8,7 +8,7 @@ import { GiB, MiB } from '../../src/base/units.ts'
 import { makeDirectory } from '../../src/home/directory.ts'
 import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
-import { decodeHeader, encodeHeader, frameAt, frameBehind, headerBytes, type Frame } from './frame.ts'
+import { decodeHeader, encodeHeader, frameAt, frameBehind, headerBytes, type Frame } from './journalframe.ts'
 
 export interface SegmentLimits {
   /** A segment larger than this is ended. */

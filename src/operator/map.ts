@@ -3,7 +3,7 @@
 // next one begins.
 
 import type { Emit } from '../base/pair.ts'
-import type { Batch } from '../record/format.ts'
+import type { Batch } from '../record/records.ts'
 import { FunctionFailed, type Operator } from './operator.ts'
 import { receive, type Turns } from './turn.ts'
 

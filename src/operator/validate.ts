@@ -4,7 +4,7 @@
 import { GristmillError } from '../base/errors.ts'
 import type { InputOptions } from '../base/formats.ts'
 import type { Validated } from '../program/definition.ts'
-import type { ReadCounters } from '../record/format.ts'
+import type { ReadCounters } from '../record/records.ts'
 import type { MapFunction } from './map.ts'
 import { isPromise } from './operator.ts'
 

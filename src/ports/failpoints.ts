@@ -1,6 +1,6 @@
 // Port: failpoints, at which a test can stop, fail or hold a process. Production code only passes their names.
 
-import type { Failpoint } from '../base/failpoints.ts'
+import type { Failpoint } from '../base/failpointnames.ts'
 
 /** Periodic work of a datanode that a test may trigger at once. */
 export type Trigger = 'heartbeat' | 'report' | 'scrub'

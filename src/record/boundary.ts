@@ -5,7 +5,7 @@
 // an opening quote is stray is known only behind the next single quote, so the ends of lines between the two become record ends late.
 
 import { recordEnd, type InputFormat } from '../base/formats.ts'
-import { delimiterCode } from './format.ts'
+import { delimiterCode } from './records.ts'
 
 const newline = 10
 const carriageReturn = 13

@@ -13,7 +13,7 @@
 // places finds the same rows, also malformed ones, as a reader of the whole file.
 
 import { createScanner, type Dialect } from './boundary.ts'
-import { delimiterCode } from './format.ts'
+import { delimiterCode } from './records.ts'
 
 const newline = 10
 const carriageReturn = 13

@@ -9,7 +9,7 @@ import { createGunzip, createZstdDecompress, constants, type Gunzip, type ZstdDe
 import { limits } from '../base/limits.ts'
 import { KiB } from '../base/units.ts'
 import { asBuffer } from './boundary.ts'
-import { recordError } from './format.ts'
+import { recordError } from './records.ts'
 import type { Compression } from './sniff.ts'
 
 /** Input per call of the decoder, and so the precision of an error's offset. */

@@ -3,7 +3,7 @@
 
 import { GristmillError } from '../base/errors.ts'
 import type { InputOptions } from '../base/formats.ts'
-import { recordError, type Batch, type ReadCounters } from './format.ts'
+import { recordError, type Batch, type ReadCounters } from './records.ts'
 import { mayLose, parseExact } from './integers.ts'
 import { lineOffset, splitLines } from './lines.ts'
 import type { Chunk } from './range.ts'

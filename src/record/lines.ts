@@ -1,7 +1,7 @@
 // Line reader. `\n` and `\r\n` both end a line; the last line may have no newline; empty lines are records.
 
 import type { InputOptions } from '../base/formats.ts'
-import type { Batch, ReadCounters } from './format.ts'
+import type { Batch, ReadCounters } from './records.ts'
 import type { Chunk } from './range.ts'
 import { decode } from './utf8.ts'
 

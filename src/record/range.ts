@@ -6,7 +6,7 @@ import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { KiB } from '../base/units.ts'
 import { asBuffer, type Scanner } from './boundary.ts'
-import { recordError, type ReadCounters, type RecordRange } from './format.ts'
+import { recordError, type ReadCounters, type RecordRange } from './records.ts'
 
 /** Whole records; the file's last one may have no newline. */
 export interface Chunk {

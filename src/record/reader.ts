@@ -4,7 +4,7 @@
 import { unreachable } from '../base/assert.ts'
 import { recordEnd, type InputOptions } from '../base/formats.ts'
 import { createScanner, type Dialect } from './boundary.ts'
-import type { Batch, ReadCounters, RecordRange } from './format.ts'
+import type { Batch, ReadCounters, RecordRange } from './records.ts'
 import { jsonBatch } from './jsonl.ts'
 import { linesBatch } from './lines.ts'
 import { wholeRecords, type Chunk } from './range.ts'

@@ -6,7 +6,7 @@ import { isDelimited, type InputOptions, type RecordFormat } from '../base/forma
 import { asBuffer, type Dialect } from './boundary.ts'
 import { decompressed } from './decompress.ts'
 import { examine, findDialect, knownDelimiter } from './dialect.ts'
-import { newReadCounters, type ReadCounters, type RecordRange } from './format.ts'
+import { newReadCounters, type ReadCounters, type RecordRange } from './records.ts'
 import { ownedPieces, type Chunk } from './range.ts'
 import { headBytes, sniff } from './sniff.ts'
 import { isForeign, utf8From } from './transcode.ts'

@@ -3,7 +3,7 @@
 
 import type { InputOptions } from '../base/formats.ts'
 import { isAscii, isUtf8 } from 'node:buffer'
-import { recordError, type ReadCounters } from './format.ts'
+import { recordError, type ReadCounters } from './records.ts'
 import type { Chunk } from './range.ts'
 
 const newline = 10

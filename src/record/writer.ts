@@ -13,7 +13,7 @@
 import { unreachable } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { OutputOptions } from '../base/formats.ts'
-import { delimiterCode } from './format.ts'
+import { delimiterCode } from './records.ts'
 import { base64, checkArray, checkFields, jsonText, Unwritable } from './jsontext.ts'
 import { TextBuffer } from './textbuffer.ts'
 import { namedSeparator } from './separator.ts'

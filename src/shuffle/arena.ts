@@ -2,7 +2,7 @@
 
 import type { Key } from '../base/pair.ts'
 import { KiB } from '../base/units.ts'
-import { entryBytesMax, tooLarge } from './frame.ts'
+import { entryBytesMax, tooLarge } from './segmentframe.ts'
 import { compareKeys, encodeKey } from './key.ts'
 import { recordsMax, sortRecords, type Records } from './order.ts'
 import { askPartitioner, hashKey, type Partitioner } from './partition.ts'

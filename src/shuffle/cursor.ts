@@ -1,7 +1,7 @@
 // Cursor over the entries of one segment, in order, frame by frame. An entry's bytes are valid until `next`.
 // Each frame is verified before its first entry is returned; the digest of the segment is verified after its last entry.
 
-import { addToDigest, corrupt, frameHeaderBytes, openFrame, readFrameHeader } from './frame.ts'
+import { addToDigest, corrupt, frameHeaderBytes, openFrame, readFrameHeader } from './segmentframe.ts'
 import { keyPrefix } from './key.ts'
 import type { Segment } from './segment.ts'
 

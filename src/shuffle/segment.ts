@@ -4,7 +4,7 @@
 
 import { crc32c } from '@node-rs/crc32'
 import type { DiskReader } from '../ports/disk.ts'
-import { corrupt } from './frame.ts'
+import { corrupt } from './segmentframe.ts'
 
 export const dataMagic = 'GRSTSEG1'
 const indexMagic = 'GRSTIDX1'

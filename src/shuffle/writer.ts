@@ -3,7 +3,7 @@
 
 import { assert } from '../base/assert.ts'
 import type { DiskWriter } from '../ports/disk.ts'
-import { addToDigest, compress, entryBytesMax, frameHeaderBytes, frameTargetBytes, paysOff, sealFrame, tooLarge } from './frame.ts'
+import { addToDigest, compress, entryBytesMax, frameHeaderBytes, frameTargetBytes, paysOff, sealFrame, tooLarge } from './segmentframe.ts'
 import { dataMagic, type Extent } from './segment.ts'
 import { GrowingBuffer } from './buffer.ts'
 

@@ -2,7 +2,7 @@
 // fail; `pause` holds it until it is released, or stops the whole process (SIGSTOP) where the code cannot wait. An armed point
 // fires once, at its n-th pass, and is then disarmed.
 
-import { failpoints, type FailAction, type Failpoint } from '../base/failpoints.ts'
+import { failpoints, type FailAction, type Failpoint } from '../base/failpointnames.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { Failpoints, Trigger } from '../ports/failpoints.ts'
 

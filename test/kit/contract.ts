@@ -2,7 +2,7 @@
 // and users' own tests use only these interfaces, so the same test runs in both modes.
 
 import type { Mill } from '../../client/mill.ts'
-import type { FailAction, Failpoint } from '../../src/base/failpoints.ts'
+import type { FailAction, Failpoint } from '../../src/base/failpointnames.ts'
 
 /** `process`: real processes, sockets and disks. `sim`: everything in this process, on virtual time, from a seed. */
 export type Mode = 'process' | 'sim'

@@ -6,7 +6,7 @@ import { checkOptions } from './options.ts'
 
 export type * from './contract.ts'
 export { misbehaving, type Misbehaviour, type MisbehavingProgram } from './misbehave.ts'
-export { failpoints, type Failpoint } from '../../src/base/failpoints.ts'
+export { failpoints, type Failpoint } from '../../src/base/failpointnames.ts'
 
 /** A started test cluster. `await using` ends and removes it, also after a failure. */
 export type Cluster = ClusterContract

@@ -3,7 +3,7 @@
 import { isAbsolute, join } from 'node:path'
 import { formatBytes } from '../../../src/base/units.ts'
 import type { CommandContext } from '../context.ts'
-import { plural } from '../format.ts'
+import { plural } from '../display.ts'
 import type { CommandSpec } from '../spec.ts'
 import { lost, recover } from './recover.ts'
 import { optionsOf, serve } from './server.ts'

@@ -7,7 +7,7 @@ import { formatBytes } from '../../../src/base/units.ts'
 import type { LostState } from '../../../src/protocol/safety.ts'
 import type { NamenodeRecovery } from '../../process/recover.ts'
 import type { CommandContext } from '../context.ts'
-import { formatCount, plural } from '../format.ts'
+import { formatCount, plural } from '../display.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
 
 export const recover: CommandSpec = {

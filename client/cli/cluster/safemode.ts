@@ -4,7 +4,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { formatDuration, parseDuration } from '../../../src/base/units.ts'
 import type { SafeModeState } from '../../../src/protocol/safety.ts'
 import type { CommandContext } from '../context.ts'
-import { formatCount, plural } from '../format.ts'
+import { formatCount, plural } from '../display.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { waitFor } from '../waiting.ts'
 

@@ -7,7 +7,7 @@ import { formatDuration, parseDuration } from '../../../src/base/units.ts'
 import type { NodeStatus } from '../../../src/protocol/admin.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
-import { formatCount, plural } from '../format.ts'
+import { formatCount, plural } from '../display.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { waitFor } from '../waiting.ts'
 

@@ -4,7 +4,7 @@
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { ClusterStatus, NodeStatus } from '../../../src/protocol/admin.ts'
 import type { CommandContext } from '../context.ts'
-import { formatCount, percent, plural } from '../format.ts'
+import { formatCount, percent, plural } from '../display.ts'
 import type { CommandSpec } from '../spec.ts'
 import { pad, tabulate } from '../table.ts'
 import { isFull, processLines, statusLines, troubles } from './view.ts'

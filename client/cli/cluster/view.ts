@@ -2,7 +2,7 @@
 
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { ClusterStatus } from '../../../src/protocol/admin.ts'
-import { formatCount, plural } from '../format.ts'
+import { formatCount, plural } from '../display.ts'
 import { pad, tabulate, type Column } from '../table.ts'
 
 interface ProcessFacts {

@@ -4,7 +4,7 @@
 import { nameOf, normalise } from '../../../src/base/paths.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import type { CommandContext } from '../context.ts'
-import { formatHuman, formatMode, formatTime } from '../format.ts'
+import { formatHuman, formatMode, formatTime } from '../display.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { layOut, tabulate, type Column } from '../table.ts'
 import { remotePaths } from '../tree.ts'

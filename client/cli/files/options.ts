@@ -3,7 +3,7 @@
 import { recordFormats } from '../../../src/base/formats.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { parseBytes } from '../../../src/base/units.ts'
-import { delimiterCode } from '../../../src/record/format.ts'
+import { delimiterCode } from '../../../src/record/records.ts'
 import { oneOf, option, whole } from '../spec.ts'
 
 /** A delimiter as `delimiterCode` accepts it; `tab` and `\t` stand for a tab. */

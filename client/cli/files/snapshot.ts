@@ -5,7 +5,7 @@ import type { Difference } from '../../files/diff.ts'
 import { snapshotPath } from '../../files/snapshots.ts'
 import type { CommandContext } from '../context.ts'
 import { inOwnWords } from '../errors.ts'
-import { formatTime } from '../format.ts'
+import { formatTime } from '../display.ts'
 import type { CommandSpec } from '../spec.ts'
 import { tabulate } from '../table.ts'
 

@@ -4,7 +4,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { parseDuration } from '../../../src/base/units.ts'
 import type { CommandContext } from '../context.ts'
 import { inOwnWords } from '../errors.ts'
-import { formatHuman, formatTime, plural } from '../format.ts'
+import { formatHuman, formatTime, plural } from '../display.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { tabulate } from '../table.ts'
 

@@ -3,7 +3,7 @@
 
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import type { CommandContext } from '../context.ts'
-import { formatHuman, percent } from '../format.ts'
+import { formatHuman, percent } from '../display.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
 import { tabulate, type Column } from '../table.ts'
 import { remotePaths } from '../tree.ts'

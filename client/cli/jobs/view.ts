@@ -6,7 +6,7 @@ import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { Counters } from '../../../src/protocol/fields.ts'
 import type { AttemptStatus, JobStatus, StageStatus, TaskStatus } from '../../../src/protocol/job.ts'
 import { failureLines } from '../errors.ts'
-import { formatCount, formatInstant, percent, plural } from '../format.ts'
+import { formatCount, formatInstant, percent, plural } from '../display.ts'
 import { pad, tabulate, type Column } from '../table.ts'
 
 /** `12 of 32 tasks, 4 running, 1 failed attempt`. */

@@ -1,7 +1,7 @@
 // Progress of a job: bars on a terminal, lines elsewhere. Each status prints only its changes.
 
 import type { JobStatus } from '../../../src/protocol/job.ts'
-import { plural } from '../format.ts'
+import { plural } from '../display.ts'
 import type { Bar } from '../progress.ts'
 import { localityLine, lostLine, stageLine, took } from './view.ts'
 

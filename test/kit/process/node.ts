@@ -3,7 +3,7 @@
 
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FailAction, Failpoint } from '../../../src/base/failpoints.ts'
+import type { FailAction, Failpoint } from '../../../src/base/failpointnames.ts'
 import type { Random } from '../../../src/ports/random.ts'
 import type { Trigger } from '../../../src/ports/failpoints.ts'
 import type { DiskFault } from '../../../src/world/faulty.ts'

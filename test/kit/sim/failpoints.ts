@@ -1,6 +1,6 @@
 // Failpoints of a simulated process. A `kill` never returns to the code that reached it.
 
-import type { FailAction, Failpoint } from '../../../src/base/failpoints.ts'
+import type { FailAction, Failpoint } from '../../../src/base/failpointnames.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { Failpoints, Trigger } from '../../../src/ports/failpoints.ts'
 import { Dead } from './kernel.ts'

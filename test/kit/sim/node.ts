@@ -7,7 +7,7 @@ import { recover, type Recovery, type RecoverOptions } from '../../../namenode/b
 import { unseal } from '../../../namenode/journal/codec.ts'
 import { countersKey, decodeCounters, emptyCounters, type StateCounters } from '../../../namenode/journal/counters.ts'
 import { Namenode } from '../../../namenode/namenode.ts'
-import type { FailAction, Failpoint } from '../../../src/base/failpoints.ts'
+import type { FailAction, Failpoint } from '../../../src/base/failpointnames.ts'
 import type { Address } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Settings } from '../../../src/base/settings.ts'

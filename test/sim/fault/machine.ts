@@ -1,6 +1,6 @@
 // Faults of a whole machine: kill, stop, power cut, pause, long absence, stalled event loop, and clock jumps.
 
-import { type FailAction, type Failpoint, failpoints } from '../../../src/base/failpoints.ts'
+import { type FailAction, type Failpoint, failpoints } from '../../../src/base/failpointnames.ts'
 import { bringUp, lasts, toRunning, type Deeds, type Draw, type Lasting } from './family.ts'
 
 export type MachineFault =

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import { blockName, type BlockId } from '../../../../src/base/ids.ts'
 import { address, clusterId, nodeId } from '../../../../src/base/ids.ts'
-import type { Failpoint } from '../../../../src/base/failpoints.ts'
+import type { Failpoint } from '../../../../src/base/failpointnames.ts'
 import type { Clock } from '../../../../src/ports/clock.ts'
 import { systemClock } from '../../../../src/world/clock.ts'
 import { silent } from '../../../../src/ports/log.ts'

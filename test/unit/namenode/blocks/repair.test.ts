@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import { healthOf, lacking, levelOf, health, type ReplicaCounts } from '../../../../namenode/blocks/health.ts'
 import { Queues } from '../../../../namenode/blocks/queues.ts'
-import { CopyBackoff } from '../../../../namenode/blocks/backoff.ts'
+import { CopyBackoff } from '../../../../namenode/blocks/copybackoff.ts'
 import { RoomShortage } from '../../../../namenode/blocks/shortage.ts'
 import { create } from '../../../../namenode/writing/mutations.ts'
 import { blockId, type BlockId } from '../../../../src/base/ids.ts'

@@ -1,7 +1,7 @@
 // Damage of log and store, in memory: it is never served, the process ends, and a start is refused with the place and what to do.
 
 import { expect, test } from 'vitest'
-import { frameBehind, headerBytes } from '../../../../namenode/journal/frame.ts'
+import { frameBehind, headerBytes } from '../../../../namenode/journal/journalframe.ts'
 import { MemoryDisk } from '../../../kit/memory-disk.ts'
 import { MemoryStore } from '../../../kit/memory-store.ts'
 import { openBench, type Bench } from '../kit.ts'

@@ -6,7 +6,7 @@ import { crc32c } from '@node-rs/crc32'
 import { expect, test } from 'vitest'
 import { checkRow, seal, unseal } from '../../../../namenode/journal/codec.ts'
 import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters } from '../../../../namenode/journal/counters.ts'
-import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../../namenode/journal/frame.ts'
+import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../../namenode/journal/journalframe.ts'
 import { childKey, tables } from '../../../../namenode/journal/keys.ts'
 import {
   decodeEntry, decodeSize, encodeEntry, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,

@@ -2,7 +2,7 @@
 // each bound can be met exactly.
 
 import { expect, test } from 'vitest'
-import { encodeFrame, headerBytes } from '../../../../namenode/journal/frame.ts'
+import { encodeFrame, headerBytes } from '../../../../namenode/journal/journalframe.ts'
 import { Segments, type SegmentLimits } from '../../../../namenode/journal/segments.ts'
 import { reach, salvage } from '../../../../namenode/journal/salvage.ts'
 import { silent } from '../../../../src/ports/log.ts'

@@ -1,7 +1,7 @@
 // Shared by tests of operators: batches without files, an in-memory file, a recording sink.
 
 import type { Emit, Key } from '../../../../src/base/pair.ts'
-import type { Batch } from '../../../../src/record/format.ts'
+import type { Batch } from '../../../../src/record/records.ts'
 import type { Sink } from '../../../../src/operator/operator.ts'
 import type { KeyGroup } from '../../../../src/shuffle/groups.ts'
 import type { SinkFile } from '../../../../src/operator/write.ts'

@@ -8,7 +8,7 @@ import { MapOperator } from '../../../../src/operator/map.ts'
 import { Turns } from '../../../../src/operator/turn.ts'
 import { validated, type ValidateFunction } from '../../../../src/operator/validate.ts'
 import type { StandardSchema } from '../../../../src/program/definition.ts'
-import { newReadCounters } from '../../../../src/record/format.ts'
+import { newReadCounters } from '../../../../src/record/records.ts'
 import { Bench, program } from '../../datanode/executor/kit.ts'
 import { batchOf, MemorySink } from './kit.ts'
 

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { Boundary, createScanner } from '../../../../src/record/boundary.ts'
-import { newReadCounters, splittable } from '../../../../src/record/format.ts'
+import { newReadCounters, splittable } from '../../../../src/record/records.ts'
 import { parseCsvHeader } from '../../../../src/record/rows.ts'
 import { dice, type Dice } from '../../../kit/dice.ts'
 import { blocksOf, rangeOf, readAll, type Found } from './ranges.ts'

@@ -3,7 +3,7 @@
 
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { newReadCounters } from '../../../../src/record/format.ts'
+import { newReadCounters } from '../../../../src/record/records.ts'
 import { parseCsvHeader } from '../../../../src/record/rows.ts'
 import { dice } from '../../../kit/dice.ts'
 import { rangeOf, readAll } from './ranges.ts'

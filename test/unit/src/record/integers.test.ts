@@ -3,7 +3,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
-import { newReadCounters } from '../../../../src/record/format.ts'
+import { newReadCounters } from '../../../../src/record/records.ts'
 import { mayLose, parseExact } from '../../../../src/record/integers.ts'
 import { jsonText } from '../../../../src/record/jsontext.ts'
 import { createWriter } from '../../../../src/record/writer.ts'

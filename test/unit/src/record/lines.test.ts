@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../../../src/base/limits.ts'
 import { Boundary } from '../../../../src/record/boundary.ts'
-import { newReadCounters } from '../../../../src/record/format.ts'
+import { newReadCounters } from '../../../../src/record/records.ts'
 import { dice, type Dice } from '../../../kit/dice.ts'
 import { rangeOf, readAll, type Found } from './ranges.ts'
 

@@ -2,8 +2,8 @@
 
 import type { InputOptions } from '../../../../src/base/formats.ts'
 import { Boundary, type Dialect } from '../../../../src/record/boundary.ts'
-import type { Batch, ReadCounters, RecordRange } from '../../../../src/record/format.ts'
-import { newReadCounters } from '../../../../src/record/format.ts'
+import type { Batch, ReadCounters, RecordRange } from '../../../../src/record/records.ts'
+import { newReadCounters } from '../../../../src/record/records.ts'
 import { readRecords } from '../../../../src/record/reader.ts'
 import type { Dice } from '../../../kit/dice.ts'
 

@@ -4,7 +4,7 @@
 import type { InputOptions } from '../../../../src/base/formats.ts'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { newReadCounters, type RecordRange } from '../../../../src/record/format.ts'
+import { newReadCounters, type RecordRange } from '../../../../src/record/records.ts'
 import { parseCsvHeader } from '../../../../src/record/rows.ts'
 import { dice } from '../../../kit/dice.ts'
 import { blocksOf, rangeOf, readAll } from './ranges.ts'

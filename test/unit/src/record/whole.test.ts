@@ -2,7 +2,7 @@
 
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { newReadCounters } from '../../../../src/record/format.ts'
+import { newReadCounters } from '../../../../src/record/records.ts'
 import { wholeBatch, wholeBytesMax } from '../../../../src/record/whole.ts'
 import { dice } from '../../../kit/dice.ts'
 import { rangeOf, readAll } from './ranges.ts'

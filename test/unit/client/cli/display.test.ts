@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { showText } from '../../../../src/base/quote.ts'
-import { formatHuman, formatMode, formatTime } from '../../../../client/cli/format.ts'
+import { formatHuman, formatMode, formatTime } from '../../../../client/cli/display.ts'
 import { layOut, tabulate, widthOf } from '../../../../client/cli/table.ts'
 import { drawBar } from '../../../../client/cli/progress.ts'
 
