@@ -10,10 +10,11 @@ import { runWords } from './session.ts'
 const signalCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
 export async function main(words: readonly string[] = process.argv.slice(2)): Promise<void> {
-  const printer = new Printer()
   const ending = new AbortController()
+  const printer = new Printer(process, process.env, () => {
+    ending.abort(new GristmillError('EPIPE', 'the reader of the output has closed it'))
+  })
   let signalCode = 130
-  printer.onGone = () => ending.abort(new GristmillError('EPIPE', 'the reader of the output has closed it'))
   for (const [name, code] of Object.entries(signalCodes)) {
     process.on(name, () => {
       // A second signal ends the process without cleanup.

@@ -33,13 +33,16 @@ export class Printer {
   /** Error that made stdout unwritable. */
   #broken: Error | undefined
   #above: ((text: string) => void) | undefined
+  readonly #onGone: () => void
   quiet = false
-  /** Called once when the reader of stdout has closed it. */
-  onGone: () => void = () => {}
 
-  constructor(streams: Streams = process, env: Readonly<Record<string, string | undefined>> = process.env) {
+  /** `onGone` is called once, when the reader of stdout has closed it. */
+  constructor(
+    streams: Streams = process, env: Readonly<Record<string, string | undefined>> = process.env, onGone: () => void = () => {},
+  ) {
     this.#streams = streams
     this.#env = env
+    this.#onGone = onGone
     streams.stdout.on('error', error => this.#fail(error))
     // A failure to write errors cannot be reported anywhere.
     streams.stderr.on('error', () => {})
@@ -169,7 +172,7 @@ export class Printer {
     if (this.#broken) return this.#broken
     if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') {
       this.#broken = new GristmillError('EPIPE', 'the reader of the output has closed it', { cause: error })
-      this.onGone()
+      this.#onGone()
     } else {
       this.#broken = new Refusal(error.code === 'ENOSPC' ? 'ENOSPC' : 'INTERNAL', `standard output: ${errorLineOf(error)}`, {
         cause: error,

@@ -2,7 +2,7 @@
 // has returned is never lost silently: either the late `emit` is seen and fails the attempt, or no `emit` is reachable any more.
 // Exception: for unref'd work that the table does not wait for to its end, the attempt succeeds and a line of its log names the work. Such
 // work is nearly always a time limit or a connection that is kept open. If it calls `emit` later in the same process, the task that runs
-// then fails (`Turns.afterwards`, src/operator/turn.ts).
+// then fails (`Turns.taskEnded`, src/operator/turn.ts).
 //
 //   still running, and the program can reach an `emit`     waited for; if it does not end, the attempt fails with its name
 //   unref'd, and the program can reach an `emit`           the same for processes and threads. Timers of at most 5 s are waited for until

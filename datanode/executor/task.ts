@@ -100,7 +100,7 @@ export class TaskAttempt {
         await this.#teardown(teardown, turns, output.sink)
       }
       await untilQuiet(quiet, phase)
-      turns.afterwards = this.#options.onLate
+      turns.taskEnded(this.#options.onLate)
       const left = await output.finish()
       return { kind: 'done', counters: this.counters, output: left }
     } catch (error) {

@@ -20,10 +20,8 @@ export class Turns {
   /** Reachable from every `emit` of this task, and from here until `release`. */
   #link: Link | undefined
   readonly #weak: WeakRef<Link>
-  /** Error of the first late `emit`, with its caller's stack. */
-  late: Error | undefined
-  /** Called for an `emit` after the task's end, which `late` can no longer fail. */
-  afterwards: ((error: Error) => void) | undefined
+  #late: Error | undefined
+  #tellLate: ((error: Error) => void) | undefined
 
   constructor(emit: Emit) {
     this.#link = { emit, turns: this, open: 0 }
@@ -42,6 +40,18 @@ export class Turns {
   }
 
   end(): void { this.#link!.open++ }
+
+  /** Error of the first late `emit`, with its caller's stack. */
+  get late(): Error | undefined { return this.#late }
+
+  /** An `emit` is late. */
+  refused(error: Error): void {
+    this.#late ??= error
+    this.#tellLate?.(error)
+  }
+
+  /** The task has ended, so that `late` can no longer fail it: `tellLate` is called for each later `emit`. */
+  taskEnded(tellLate: ((error: Error) => void) | undefined): void { this.#tellLate = tellLate }
 
   /** Called after the last turn: drops the reference to the link. */
   release(): void { this.#link = undefined }
@@ -62,8 +72,7 @@ function tooLate({ turns }: Link, name: FunctionName): Error {
     'EINVAL',
     `emit was called after ${name} had returned; await what ${name} starts (a "for" loop with await instead of forEach), or return its promise`,
   )
-  turns.late ??= error
-  turns.afterwards?.(error)
+  turns.refused(error)
   return error
 }
 
