@@ -92,6 +92,8 @@ export interface JobStore {
   giveUp(job: JobId, status: JobStatus): Promise<void>
   /** Returns the failure if the task's output is missing. */
   commit(job: JobId, record: TaskRecord): Promise<Failure | undefined>
+  /** Keeps the failed attempts of a task, unless it is done. */
+  tried(job: JobId, record: TaskRecord): Promise<void>
   lose(job: JobId, attempt: AttemptId): Promise<void>
   finish(job: JobId, status: JobStatus, facts?: FinishFacts): Promise<void>
   /** Returns the failure if the output cannot be published as requested; then nothing has happened. */

@@ -210,6 +210,10 @@ export class Engine {
           () => store.commit(effect.job, effect.record),
           refused => ({ kind: 'committed', record: effect.record, ...(refused && { refused }) }),
         )
+      case 'tried':
+        return this.#journal(
+          () => store.tried(effect.job, effect.record), () => undefined,
+        )
       case 'lose':
         return this.#journal(
           () => store.lose(effect.job, effect.attempt), () => undefined,

@@ -79,6 +79,8 @@ export type Effect =
   | { readonly kind: 'forget'; readonly node: NodeId; readonly job: JobId }
   /** Journal this attempt as the result of its task. Answered by `committed`. */
   | { readonly kind: 'commit'; readonly job: JobId; readonly record: TaskRecord }
+  /** Journal the failed attempts of a task that is not done. Needs no reply. */
+  | { readonly kind: 'tried'; readonly job: JobId; readonly record: TaskRecord }
   /** Journal that the output of a committed task is lost. Needs no reply: the journal keeps the order. */
   | { readonly kind: 'lose'; readonly job: JobId; readonly attempt: AttemptId }
   /** Journal the end of a job that publishes nothing. Answered by `ended`. */

@@ -34,30 +34,36 @@ export function resumed(state: SchedulerState, event: Event & { kind: 'resumed' 
   for (const record of event.tasks) {
     const stage = job.stages[record.stage]
     const task = stage?.tasks[record.task]
-    if (stage && task && record.won) restore(state, job, stage, task, record, record.won)
+    if (!stage || !task) continue
+    restoreOthers(stage, task, record)
+    for (const { node } of record.others) job.used.add(node)
+    if (record.won) restore(state, job, stage, task, record.won)
   }
   advance(state, job)
   changed(state, job, true)
 }
 
+/** Attempts that did not win. */
+function restoreOthers(stage: StageState, task: TaskState, { others, failures = 0 }: TaskRecord): void {
+  task.failures = failures
+  task.attempts = others.map(other => ({
+    ...other, id: other.attempt,
+    state: other.state === 'running' ? ('lost' as const) : other.state,
+    startedMonoMs: 0, seenMonoMs: 0, finishedMs: other.finishedMs, failure: other.failure, speculative: false,
+  }))
+  stage.failedAttempts += others.filter(other => other.state === 'failed').length
+}
+
 function restore(
-  state: SchedulerState, job: RunningJob, stage: StageState, task: TaskState, record: TaskRecord, won: NonNullable<TaskRecord['won']>,
+  state: SchedulerState, job: RunningJob, stage: StageState, task: TaskState, won: NonNullable<TaskRecord['won']>,
 ): void {
   task.state = 'done'
   task.won = won
-  task.attempts = [
-    ...record.others.map(other => ({
-      ...other, id: other.attempt,
-      state: other.state === 'running' ? ('lost' as const) : other.state,
-      startedMonoMs: 0, seenMonoMs: 0, finishedMs: other.finishedMs, failure: other.failure, speculative: false,
-    })),
-    {
-      id: won.attempt, node: won.node, host: won.host, locality: won.locality, startedMs: won.startedMs, startedMonoMs: 0, seenMonoMs: 0,
-      finishedMs: won.finishedMs, state: 'done', fraction: 1, counters: won.counters, failure: undefined, speculative: false,
-    },
-  ]
+  task.attempts.push({
+    id: won.attempt, node: won.node, host: won.host, locality: won.locality, startedMs: won.startedMs, startedMonoMs: 0, seenMonoMs: 0,
+    finishedMs: won.finishedMs, state: 'done', fraction: 1, counters: won.counters, failure: undefined, speculative: false,
+  })
   stage.done++
-  stage.failedAttempts += record.others.filter(other => other.state === 'failed').length
   stage.startedMs = Math.min(stage.startedMs ?? won.startedMs, won.startedMs)
   stage.finishedMs = Math.max(stage.finishedMs ?? won.finishedMs, won.finishedMs)
   stage.counters.add(won.counters)

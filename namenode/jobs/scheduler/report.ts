@@ -115,6 +115,7 @@ function failed(state: SchedulerState, place: TaskRef, event: Finished, outcome:
         if (source && source.job === job && source.task.won?.attempt === id) loseOutput(state, source)
       }
       lost(state, place, outcome.failure)
+      tried(state, place)
       return
     }
     case 'program':
@@ -123,10 +124,17 @@ function failed(state: SchedulerState, place: TaskRef, event: Finished, outcome:
       stage.failedAttempts++
       if (isFinal(place, outcome.failure)) end(state, job, 'failed', outcome.failure, { stage, task })
       else again(state, place, event.node, outcome.failure)
+      tried(state, place)
       changed(state, job, false)
       return
     default: unreachable(outcome.cause)
   }
+}
+
+/** Records the failed attempts of a task that runs again. The record of a commit that is on its way has them, and so has that of an end. */
+function tried(state: SchedulerState, { job, stage, task }: TaskRef): void {
+  if (job.state === 'running' && task.state !== 'committing' && task.state !== 'done')
+    state.effects.push({ kind: 'tried', job: job.id, record: { ...recordOf(stage, task), unfinished: true, failures: task.failures } })
 }
 
 /**

@@ -123,6 +123,17 @@ export const commitTask = mutation<{ job: JobId; record: TaskRecord }, undefined
   },
 })
 
+/** Records the failed attempts of a task. No effect if an attempt has been committed, or the job has ended. */
+export const recordTries = mutation<{ job: JobId; record: TaskRecord }, undefined>({
+  kind: 'job.tried',
+  mutate(draft, { job, record }) {
+    const number = jobNumber(job)
+    if (number === undefined || headOf(draft, number)?.status.state !== 'running') return undefined
+    if (!taskOf(draft, number, record.stage, record.task)?.won) putTask(draft, number, record)
+    return undefined
+  },
+})
+
 /** The output of a committed task is lost. No effect if another attempt has been committed since. */
 export const loseOutput = mutation<{ job: JobId; attempt: AttemptId }, undefined>({
   kind: 'job.lose',
@@ -153,7 +164,7 @@ export const finishJob = mutation<
     const { number, head } = runningJob(draft, job)
     if (failed) putTask(draft, number, failed)
     // A commit that was on its way when the job's end was decided counts.
-    for (const record of unfinished) if (!taskOf(draft, number, record.stage, record.task)) putTask(draft, number, record)
+    for (const record of unfinished) if (!taskOf(draft, number, record.stage, record.task)?.won) putTask(draft, number, record)
     if (!keep || !keepStaging(draft, job, head.user, keep.nowMs)) endJob(draft, number, head, status)
     else {
       const {
@@ -316,6 +327,6 @@ export function runningJob(draft: Draft, job: JobId): { number: number; head: Jo
 }
 
 export const jobMutations: readonly AnyMutation[] = [
-  submitJob, resumeJob, trimJob, commitTask, loseOutput, finishJob, publishJob, publishKept, dropKept, forgetJob, sweepStaging,
+  submitJob, resumeJob, trimJob, commitTask, recordTries, loseOutput, finishJob, publishJob, publishKept, dropKept, forgetJob, sweepStaging,
   ...sentMutations,
 ]

@@ -8,7 +8,7 @@ import type { OutputFile } from '../../../src/protocol/task.ts'
 
 export type Locality = 'node' | 'rack' | 'any'
 
-/** A committed task, or one of a job that failed or was killed (then without `won`). */
+/** A committed task; or, without `won`, one that has failed attempts, or whose job failed or was killed. */
 export interface TaskRecord {
   readonly stage: number
   readonly task: number
@@ -27,6 +27,8 @@ export interface TaskRecord {
   }
   /** The task did not fail its job: it had begun and was not done when the job ended. */
   readonly unfinished?: true
+  /** Failures that count against the job's attemptsMax: a namenode that starts again goes on counting. */
+  readonly failures?: number
   /** Other ended attempts of the task, oldest first, at most limits.attemptsKeptMax. */
   readonly others: readonly AttemptStatus[]
 }

@@ -14,7 +14,7 @@ import type { Mutation } from '../../journal/operation.ts'
 import { checkFree } from '../../namespace/reserved.ts'
 import { JobIndex, type KeptBounds } from './jobindex.ts'
 import {
-  commitTask, dropKept, finishJob, forgetJob, loseOutput, publishJob, publishKept, resumeJob, submitJob, sweepStaging, trimJob,
+  commitTask, dropKept, finishJob, forgetJob, loseOutput, publishJob, publishKept, recordTries, resumeJob, submitJob, sweepStaging, trimJob,
 } from './mutations.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
 import type { FinishFacts, JobStore, SplitsPage, UploadsPort } from '../deps.ts'
@@ -134,6 +134,8 @@ export class JournalJobStore implements JobStore {
   }
 
   #trashMs(): number | undefined { return this.#trash ? this.#journal.nowMs() : undefined }
+
+  async tried(job: JobId, record: TaskRecord): Promise<void> { await this.#insist(recordTries, { job, record }) }
 
   async lose(job: JobId, attempt: AttemptId): Promise<void> { await this.#insist(loseOutput, { job, attempt }) }
 

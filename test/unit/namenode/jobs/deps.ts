@@ -52,6 +52,13 @@ export class MemoryBook implements JobStore {
     await turn()
   }
 
+  async tried(job: JobId, record: TaskRecord): Promise<void> {
+    const { tasks } = this.jobs.get(job)!
+    const key = `${record.stage}.${record.task}`
+    if (!tasks.get(key)?.won) tasks.set(key, record)
+    await turn()
+  }
+
   async lose(job: JobId, attempt: string): Promise<void> {
     const { stage, task } = attemptParts(attempt as never)
     this.jobs.get(job)!.tasks.delete(`${stage}.${task}`)

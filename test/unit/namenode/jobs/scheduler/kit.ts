@@ -51,6 +51,8 @@ interface Kept {
   readonly places: Array<Places | undefined>
   term: number
   readonly tasks: Map<string, TaskRecord>
+  /** Failed attempts of tasks that are not done. */
+  readonly tries: Map<string, TaskRecord>
   ended?: JobStatus
 }
 
@@ -69,6 +71,8 @@ export class Bench {
     for (const effect of effects) {
       if (effect.kind === 'commit' || effect.kind === 'lose' || effect.kind === 'publish' || effect.kind === 'finish')
         this.waiting.push(effect)
+      // Needs no result, and none that is asked for later is affected by it.
+      if (effect.kind === 'tried') this.kept.get(effect.job)!.tries.set(`${effect.record.stage}.${effect.record.task}`, effect.record)
       if (effect.kind === 'answer') this.answers.set(effect.attempt, effect.committed)
     }
     return effects
@@ -104,7 +108,7 @@ export class Bench {
   submit(shape: JobShape, places: Places): { job: JobId; effects: Effect[] } {
     const job = jobId(`job-${++this.#jobs}`)
     const facts = { job, user: 'ann', spec: specOf(shape), submittedMs: this.at.nowMs + this.#jobs, places: [places, undefined] }
-    this.kept.set(job, { spec: facts.spec, places: facts.places, term: 0, tasks: new Map() })
+    this.kept.set(job, { spec: facts.spec, places: facts.places, term: 0, tasks: new Map(), tries: new Map() })
     return { job, effects: this.apply({ kind: 'submitted', ...facts }) }
   }
 
@@ -118,7 +122,7 @@ export class Bench {
       effects.push(
         ...this.apply({
           kind: 'resumed', job, user: 'ann', spec: kept.spec, submittedMs: 1, places: kept.places, term: ++kept.term,
-          tasks: [...kept.tasks.values()],
+          tasks: [...new Map([...kept.tries, ...kept.tasks]).values()],
         }),
       )
     }

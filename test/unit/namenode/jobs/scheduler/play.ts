@@ -52,7 +52,8 @@ export class Play extends Bench {
   settleAll(): void { while (this.waiting.length > 0) this.settle() }
 }
 
-export const kindsOf = (effects: readonly Effect[]): string[] => effects.map(effect => effect.kind).filter(kind => kind !== 'changed')
+export const kindsOf = (effects: readonly Effect[]): string[] =>
+  effects.map(effect => effect.kind).filter(kind => kind !== 'changed' && kind !== 'tried')
 export const answers = (effects: readonly Effect[]): boolean[] =>
   effects.flatMap(effect => (effect.kind === 'answer' ? [effect.committed] : []))
 export const idOf = (job: RunningJob, stage: number, task: number, attempt: number): AttemptId =>

@@ -96,6 +96,24 @@ test('a node that was away when a job ended gets the order to forget it when it 
   `)
 })
 
+test('failed attempts of a task that is not done are known after a restart, and count', () => {
+  const play = new Play([a, b])
+  const job = play.start(2, { attemptsMax: 3, reduces: 1 })
+  play.fail(a, play.runs[0]!)
+  play.apply({
+    kind: 'finished', node: b, attempt: play.runs[1]!,
+    outcome: { kind: 'failed', cause: 'fetch', failure: { code: 'UNAVAILABLE', message: 'no' }, counters: {}, missing: [] },
+  })
+  const failedOf = (): string[] => play.machine.jobs.get(job.id)!.stages[0]!.tasks.flatMap(({ attempts }) =>
+    attempts.filter(({ state }) => state === 'failed').map(({ id, node, failure }) => `${id} ${node} ${failure!.code}`))
+  const before = failedOf()
+  expect(before).toHaveLength(2)
+  play.restart()
+  expect(failedOf()).toEqual(before)
+  expect(jobStatus(play.machine.jobs.get(job.id)!).stages[0]).toMatchObject({ failedAttempts: 2 })
+  expect(play.machine.jobs.get(job.id)!.stages[0]!.tasks.map(({ failures }) => failures)).toEqual([1, 0])
+})
+
 test('a restarted namenode shows the sums of what was committed, and waits for its outputs so long and no longer', () => {
   const play = new Play([a, b], 2)
   const job = play.start(2, { reduces: 1, places: [['a'], ['b']] })

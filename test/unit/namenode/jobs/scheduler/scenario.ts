@@ -21,7 +21,7 @@ export function scenario(text: string): Bench {
     else steps.push({ line: line.trim(), wanted: [] })
   }
   for (const { line, wanted } of steps) {
-    const found = act(line).filter(effect => effect.kind !== 'changed').map(show)
+    const found = act(line).filter(effect => effect.kind !== 'changed' && effect.kind !== 'tried').map(show)
     if (found.join('\n') !== wanted.join('\n')) {
       throw new Error(`after "${line}"\nwanted:\n  ${wanted.join('\n  ')}\nfound:\n  ${found.join('\n  ')}`)
     }
@@ -60,8 +60,8 @@ export function scenario(text: string): Bench {
         return ['open', ...words.map(name => `join ${name}`)].flatMap(act)
       // As `done`, then `journal`; the commit and its answer are expected.
       case 'ran': {
-        const committed = act(`done ${words.join(' ')}`).filter(effect => effect.kind !== 'changed').map(show)
-        const [answer, ...more] = act('journal').filter(effect => effect.kind !== 'changed')
+        const committed = act(`done ${words.join(' ')}`).filter(effect => effect.kind !== 'changed' && effect.kind !== 'tried').map(show)
+        const [answer, ...more] = act('journal').filter(effect => effect.kind !== 'changed' && effect.kind !== 'tried')
         const found = [...committed, answer && show(answer)].join(', ')
         const wanted = `commit ${words[0]}, answer ${words[0]} committed`
         if (found !== wanted) throw new Error(`after "${line}"\nwanted: ${wanted}\nfound: ${found}`)
@@ -124,6 +124,7 @@ export function scenario(text: string): Bench {
       case 'finish': return `finish ${effect.status.state}: ${effect.status.failure?.code}`
       case 'publish': return 'publish'
       case 'answer': return `answer ${short(effect.attempt)} ${effect.committed ? 'committed' : 'too late'}`
+      case 'tried': return `tried ${effect.record.stage}.${effect.record.task}`
       case 'changed': return 'changed'
     }
   }

@@ -279,6 +279,20 @@ test('tasks that were not done when their job ended are kept, and none in place 
   ])
 })
 
+test('failed attempts are kept until their task is done or their job has ended', async () => {
+  const { store } = await open()
+  const job = await submit(store, mapOnly('/out'))
+  const tries = { stage: 0, task: 1, unfinished: true as const, failures: 2, others: [] }
+  await store.tried(job, tries)
+  expect([...store.tasks(job)]).toEqual([tries])
+  await store.commit(job, record(job, 1, []))
+  await store.tried(job, tries)
+  expect([...store.tasks(job)].map(({ won }) => won !== undefined)).toEqual([true])
+  await store.finish(job, over(store, job, 'cancelled'))
+  await store.tried(job, { ...tries, task: 2 })
+  expect([...store.tasks(job)]).toHaveLength(1)
+})
+
 test('a job is forgotten a thousand tasks at a time, and its name with the last of them; one that runs is not', async () => {
   const { bench, store } = await open()
   for (const [number, tasks, steps] of [[1, 999, [false]], [3, 1000, [true, false]]] as const) {
