@@ -88,7 +88,7 @@ export class TaskRunnerChild {
   }
 
   /**
-   * Ends the attempt because the process cannot continue: an uncaught error, an `emit` of an earlier task, or the program calls
+   * Ends the attempt because the process cannot continue: an uncaught error, an `emit` or a count of an earlier task, or the program calls
    * `process.exit`. The outcome is written to the channel before this returns. REQUIRES: called by the code that is to blame, or in its
    * asynchronous context: an attempt is not failed for what another job has left running, it is ended and runs again elsewhere.
    */
@@ -105,10 +105,10 @@ export class TaskRunnerChild {
     )
   }
 
-  /** An `emit` of a task that has ended. */
+  /** An `emit` or a count of a task that has ended. */
   #late(error: Error): void {
     if (this.#attempt) return this.fatal(error)
-    this.#warn('a program has called emit after its task had ended; the record is lost', {
+    this.#warn('a program has called emit or counter after its task had ended; the record or the count is lost', {
       error: error.message, job: this.#world.started?.job,
     })
   }

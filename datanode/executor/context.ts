@@ -1,5 +1,8 @@
 // Context object of a task, the last argument of a program's functions. Its values do not depend on the attempt, the machine or the
 // time, so that two attempts of one task give the same result.
+//
+// The program is lent objects that pass on to this one, so that it is known whether it can still count (`isHeld`), and a count after the
+// task's end is refused as a late `emit` is: its report has been sent. A context that setup keeps in a variable is not counted as held.
 
 import { posix } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -32,6 +35,12 @@ export class TaskContext implements Context {
   readonly #random: Random
   readonly #assets: ReadonlyMap<string, string>
   readonly #print: (...parts: unknown[]) => void
+  /** The object lent to map, reduce and teardown; from here until `release`. */
+  #lent: Context | undefined
+  /** Reachable from every function of `#lent`. */
+  #holder: WeakRef<Holder> | undefined
+  #hasEnded = false
+  #tellLate: ((error: Error) => void) | undefined
   /** Exact sums: the order in which a program's async functions count does not change them. */
   readonly #counters = new Map<string, ExactSum>()
 
@@ -51,7 +60,40 @@ export class TaskContext implements Context {
     this.random = this.random.bind(this)
   }
 
+  /** For setup, whose variables serve the whole task. */
+  lendToSetup(): Context { return lend(this, { context: this }) }
+
+  /** For map, reduce and teardown: one object for all calls. */
+  lend(): Context {
+    if (!this.#lent) {
+      const holder = { context: this }
+      this.#holder = new WeakRef(holder)
+      this.#lent = lend(this, holder)
+    }
+    return this.#lent
+  }
+
+  /** Called after the last turn: drops the reference to the lent object. */
+  release(): void { this.#lent = undefined }
+
+  /** True if the program may still hold what `lend` gave it. Exact only after `release` and a garbage collection. */
+  get isHeld(): boolean { return this.#holder?.deref() !== undefined }
+
+  /** The counters have been read for the last time. Later counts throw, and `tellLate` is called for each. */
+  taskEnded(tellLate: ((error: Error) => void) | undefined): void {
+    this.#hasEnded = true
+    this.#tellLate = tellLate
+  }
+
   counter(name: string, by = 1): void {
+    if (this.#hasEnded) {
+      const error = new GristmillError(
+        'EINVAL',
+        `the counter ${JSON.stringify(name)} was raised after the task had ended; await what your functions start, or return its promise`,
+      )
+      this.#tellLate?.(error)
+      throw error
+    }
     let sum = this.#counters.get(name)
     if (sum === undefined) this.#check(name)
     if (typeof by !== 'number' || !Number.isFinite(by))
@@ -97,5 +139,19 @@ export class TaskContext implements Context {
   /** The program's counters, under their names in the job's status. */
   userCounters(): Record<string, number> {
     return Object.fromEntries([...this.#counters].map(([name, sum]) => [`user.${name}`, sum.value]))
+  }
+}
+
+interface Holder { readonly context: TaskContext }
+
+function lend(of: TaskContext, holder: Holder): Context {
+  const { params, job, task, phase, now } = of
+  return {
+    params, job, task, phase, now,
+    get path() { return holder.context.path },
+    counter: (name, by) => { holder.context.counter(name, by) },
+    asset: name => holder.context.asset(name),
+    log: (...parts) => { holder.context.log(...parts) },
+    random: () => holder.context.random(),
   }
 }

@@ -38,7 +38,7 @@ interface TaskAttemptOptions {
   /** The program's module was loaded for this task. */
   readonly isFirst: boolean
   readonly onProgress: (counters: Counters, fraction: number) => void
-  /** Called for an `emit` after the attempt has ended. */
+  /** Called for an `emit` or a count after the attempt has ended. */
   readonly onLate?: ((error: Error) => void) | undefined
 }
 
@@ -78,16 +78,13 @@ export class TaskAttempt {
     const { session, work } = this.#options
     const output = this.#output = await openOutput(session, work, this.#stage, index => this.#function(index))
     try {
-      const { started } = this.#options
-      started?.begin(work.job)
+      const { started, context } = this.#options
       const turns = new Turns(output.sink.emit)
-      const quiet = {
-        clock: session.clock, started, turns,
-        note: (told: Error) => this.#options.context.log(this.stacks.describe(told).stack ?? told.message),
-      }
       const phase = work.input.kind === 'split' ? 'map' : 'reduce'
       const { setup, teardown } = this.#options.program.plan.hooks
+      const quiet = { clock: session.clock, started, turns, counts: context, note: this.#notes() }
       if (this.#options.isFirst) await untilSettled(quiet, 'the module', setup ? 'setup' : phase)
+      started?.begin(work.job)
       if (setup) {
         await this.#setup(setup)
         await untilSettled(quiet, 'setup', phase)
@@ -100,19 +97,31 @@ export class TaskAttempt {
         await this.#teardown(teardown, turns, output.sink)
       }
       await untilQuiet(quiet, phase)
-      turns.taskEnded(this.#options.onLate)
+      const { onLate } = this.#options
+      turns.taskEnded(onLate)
       const left = await output.finish()
-      return { kind: 'done', counters: this.counters, output: left }
+      const { counters } = this
+      context.taskEnded(onLate)
+      return { kind: 'done', counters, output: left }
     } catch (error) {
       await output.discard()
       throw error
     }
   }
 
+  /** Writes notes to the attempt's log, one for each place in the program. */
+  #notes(): (told: Error) => void {
+    const places = new Set<string | undefined>()
+    return told => {
+      if (places.has(told.stack)) return
+      places.add(told.stack)
+      this.#options.context.log(this.stacks.describe(told).stack ?? told.message)
+    }
+  }
+
   async #setup(setup: UserFunction): Promise<void> {
-    const { context } = this.#options
     try {
-      const returned = await this.#call(() => setup(context))
+      const returned = await this.#call(() => setup(this.#options.context.lendToSetup()))
       if (typeof (returned as { next?: unknown } | undefined)?.next === 'function')
         throw new GristmillError(
           'EINVAL',
@@ -128,7 +137,7 @@ export class TaskAttempt {
     context.path = ''
     const emit = turns.begin('teardown')
     try {
-      await this.#call(() => receive(teardown(emit, context), emit, 'teardown'))
+      await this.#call(() => receive(teardown(emit, context.lend()), emit, 'teardown'))
     } catch (error) {
       throw new FunctionFailed(error, {})
     }
@@ -170,7 +179,7 @@ export class TaskAttempt {
     const step = validate !== undefined
       ? validated(map, this.#function(validate) as ValidateFunction, { badRecords: source.options.badRecords, counters: read })
       : map
-    const operator = this.#watched<Batch>(new MapOperator(step, turns, context), batch => { context.path = batch.path })
+    const operator = this.#watched<Batch>(new MapOperator(step, turns, context.lend()), batch => { context.path = batch.path })
     await drive(readRecords(source.ranges(), { input: source.options, counters: read }), operator, sink, () => {
       this.#fraction = total === 0 ? 0 : read.bytes / total
       return this.#pause()
@@ -200,7 +209,7 @@ export class TaskAttempt {
       try {
         this.#measure = () => ({ ...shuffled, recordsIn: groups.records, groupsIn: groups.groups, mergePasses: groups.passes })
         const step = this.#step('reduce')
-        const operator = this.#watched<KeyGroup>(new ReduceOperator(step as ReduceFunction, turns, context))
+        const operator = this.#watched<KeyGroup>(new ReduceOperator(step as ReduceFunction, turns, context.lend()))
         await drive(groups, operator, sink, () => {
           this.#fraction = 0.5 + (groups.recordsTotal === 0 ? 0 : groups.records / groups.recordsTotal / 2)
           return this.#pause()

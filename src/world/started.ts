@@ -1,11 +1,15 @@
 // Tracks asynchronous work that a program starts, with Node's async hooks. Promises are not tracked: they cost a hook at each await, and
 // an unsettled promise keeps nothing running; the work that a promise waits for is tracked. Messages between threads have no hook: only
 // open ports are seen (`unseen`). test/unit/src/world/started.test.ts compares the types here with those of Node.
+//
+// Invariant: work is told apart by when it began, and a connection by when it was written to. Which work it is a callback of, or who has
+// opened the connection, says nothing: a pool's connections and a queue's timers carry the work of all tasks.
 
 import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { Started, StartedWork } from '../ports/started.ts'
+import { watchHttpRequests } from './httprequests.ts'
 
 /** Each ends with one callback. */
 const requests: Readonly<Record<string, string>> = {
@@ -17,23 +21,28 @@ const requests: Readonly<Record<string, string>> = {
   PBKDF2REQUEST: 'cryptography', RANDOMBYTESREQUEST: 'cryptography', RANDOMPRIMEREQUEST: 'cryptography', SCRYPTREQUEST: 'cryptography',
   SIGNREQUEST: 'cryptography', VERIFYREQUEST: 'cryptography',
 }
+/** Requests that also exist for the calls that wait for them (`randomBytes` without a callback): those never call back. */
+const cryptic: ReadonlySet<string> = new Set(Object.keys(requests).filter(type => requests[type] === 'cryptography'))
 /** The same object may carry further requests, and ends with garbage collection, so entries hold it weakly. */
 const reused: Readonly<Record<string, string>> = { ZLIB: 'compression', BLOBREADER: 'a read of a Blob' }
 const timers: Readonly<Record<string, string>> = { Timeout: 'a timer', Immediate: 'a callback of setImmediate' }
 const streams: Readonly<Record<string, string>> = { TCPWRAP: 'a connection', PIPEWRAP: 'a pipe', UDPWRAP: 'a socket' }
 const processes: Readonly<Record<string, string>> = { PROCESSWRAP: 'a process' }
+const threads: Readonly<Record<string, string>> = { WORKER: 'a worker thread' }
 const handles: Readonly<Record<string, string>> = {
-  TCPSERVERWRAP: 'a server', PIPESERVERWRAP: 'a server', WORKER: 'a worker thread',
+  TCPSERVERWRAP: 'a server', PIPESERVERWRAP: 'a server',
   FSEVENTWRAP: 'a watch on files', STATWATCHER: 'a watch on files',
 }
 /** Unreferenced work of these types still calls back while the process runs. */
 const toldWhenUnref = new Set(['Timeout', 'Immediate', 'PROCESSWRAP', 'WORKER', ...Object.keys(streams)])
 const ports = 'MESSAGEPORT'
-const names = { ...requests, ...reused, ...timers, ...streams, ...processes, ...handles }
+const names = { ...requests, ...reused, ...timers, ...streams, ...processes, ...threads, ...handles }
 /** Types of Node's asynchronous resources that are tracked. */
 export const trackedTypes: ReadonlySet<string> = new Set([...Object.keys(names), ports])
 /** Maximum number of recorded stacks; later work is reported without its place. */
 const stacksMax = 1000
+/** Looks after which a stream that was read is idle. At the pace of the end of a task: two seconds. */
+const idleLooks = 45
 
 interface Resource {
   hasRef?: () => boolean
@@ -41,21 +50,34 @@ interface Resource {
   _repeat?: number | null
   _destroyed?: boolean
   buffer?: unknown
+  /** Set for cryptography that calls back. */
+  ondone?: unknown
   /** Set for a stream. */
   bytesWritten?: number
+  /** Set for a connection that an agent of node:http uses again, under another id. */
+  handle?: Resource
 }
 
 interface Task { readonly job: string }
 
-interface Entry {
+interface Start {
+  readonly begun: Error
+  /** Number of `begin` calls before it began. */
+  readonly part: number
+}
+
+interface Entry extends Start {
   readonly type: string
   readonly resource: { deref(): Resource | undefined }
-  readonly begun: Error
-  /** The task that has started it. */
-  readonly task: Task
+  /** Cryptography of a promise. */
+  readonly promised: boolean
   fired: boolean
-  /** For a stream: bytes that were written before its last read. */
+  /** For a stream: bytes that were written before its last read, or before the last `begin`. */
   answered: number
+  /** For a stream: bytes that were written before the last `begin`. */
+  before: number
+  /** For a stream: looks since its last read. */
+  looks: number
 }
 
 /** The hooks stay for the life of the process. REQUIRES: called once, by an executor's main file. */
@@ -64,19 +86,23 @@ export function watchStarted(): Started {
   const entries = new Map<number, Entry>()
   const openPorts = new Set<number>()
   const nowhere = new Error('begun')
-  let task: Task | undefined
+  let part = 0
   let inScope = <T>(work: () => T): T => work()
+  const start = (): Start | undefined =>
+    scope.getStore() && { begun: entries.size < stacksMax ? new Error('begun') : nowhere, part }
+  const http = watchHttpRequests(start)
   createHook({
-    init(id, type, _trigger, resource) {
-      if (!trackedTypes.has(type)) return
-      const starter = scope.getStore()
-      if (!starter) return
+    init(id, type, _trigger, resource: Resource) {
+      if (!trackedTypes.has(type) || !scope.getStore()) return
       if (type === ports) { openPorts.add(id); return }
+      const it = type in streams ? resource.handle ?? resource : resource
+      // A new one must not be asked for its bytes: it is not complete yet.
+      const written = it === resource ? 0 : it.bytesWritten ?? 0
       entries.set(id, {
         type,
-        resource: type in reused ? new WeakRef(resource) : { deref: () => resource },
+        resource: type in reused || cryptic.has(type) ? new WeakRef(it) : { deref: () => it },
         begun: entries.size < stacksMax ? new Error('begun') : nowhere,
-        task: starter, fired: false, answered: 0,
+        part, promised: cryptic.has(type) && isPromised(), fired: false, answered: written, before: written, looks: 0,
       })
     },
     before(id) {
@@ -84,7 +110,9 @@ export function watchStarted(): Started {
       if (!entry) return
       if (entry.type in requests || entry.type === 'Immediate') { entries.delete(id); return }
       entry.fired = true
-      if (entry.type in streams) entry.answered = entry.resource.deref()?.bytesWritten ?? 0
+      if (!(entry.type in streams)) return
+      entry.answered = entry.resource.deref()?.bytesWritten ?? 0
+      entry.looks = 0
     },
     destroy(id) {
       entries.delete(id)
@@ -93,55 +121,93 @@ export function watchStarted(): Started {
     trackPromises: false,
   } as Parameters<typeof createHook>[0]).enable()
 
-  let gc: (() => void) | undefined
+  const collect = collector()
   return {
     call: work => inScope(work),
     begin(job) {
-      task = { job }
-      inScope = scope.run(task, () => AsyncLocalStorage.snapshot()) as typeof inScope
+      part++
+      for (const entry of entries.values())
+        if (entry.type in streams) entry.answered = entry.before = entry.resource.deref()?.bytesWritten ?? 0
+      inScope = scope.run({ job }, () => AsyncLocalStorage.snapshot()) as typeof inScope
     },
     get job() { return scope.getStore()?.job },
     pending() {
-      const found: StartedWork[] = []
+      // First, because they say more than their connections.
+      const found: StartedWork[] = http.pending().map(({ start: { begun, part: its }, phase }) => (
+        { ...plain, what: phase === 'reply' ? 'a reply over HTTP' : 'an HTTP request', kind: phase, begun, earlier: its !== part }
+      ))
       for (const entry of entries.values()) {
         const work = tell(entry)
-        if (work) found.push({ ...work, earlier: entry.task !== task })
+        if (work) found.push({ ...work, earlier: entry.part !== part })
       }
       return found
     },
     mark() { for (const entry of entries.values()) entry.fired = false },
     get unseen() { return openPorts.size > 0 },
     collect() {
-      if (!gc) {
-        setFlagsFromString('--expose-gc')
-        gc = runInNewContext('gc') as () => void
-      }
       // An unread stack keeps the objects of its methods alive.
       for (const { begun } of entries.values()) void begun.stack
-      gc()
+      collect()
     },
   }
 }
+
+function collector(): () => void {
+  let gc: (() => void) | undefined
+  return () => {
+    if (!gc) {
+      setFlagsFromString('--expose-gc')
+      gc = runInNewContext('gc') as () => void
+    }
+    gc()
+  }
+}
+
+const plain = { afterMs: 0, repeats: false, fired: false, asked: false, idle: false, unref: false }
 
 /** Undefined for work that has ended or cannot call back. */
 function tell(entry: Entry): Omit<StartedWork, 'earlier'> | undefined {
   const { type, fired, begun } = entry
   const it = entry.resource.deref()
+  if (!it || it._destroyed === true) return undefined
   // A compression stream has a buffer while it works.
-  if (!it || it._destroyed === true || (type === 'ZLIB' && (it.buffer === undefined || it.buffer === null))) return undefined
+  if (type === 'ZLIB' && (it.buffer === undefined || it.buffer === null)) return undefined
+  if (cryptic.has(type) && !entry.promised && it.ondone === undefined) return undefined
   const unref = it.hasRef?.() === false
-  const idle = type in streams && isIdle(entry, it)
+  const asked = type in streams && isAsked(entry, it)
+  const idle = type in streams && !asked && isIdle(entry, it)
   if (unref && (!toldWhenUnref.has(type) || idle)) return undefined
   const afterMs = type === 'Timeout' ? Math.max(0, it._idleTimeout ?? 0) : 0
-  return { what: names[type]!, kind: kindOf(type), afterMs, repeats: typeof it._repeat === 'number', fired, idle, unref, begun }
+  return { what: names[type]!, kind: kindOf(type), afterMs, repeats: typeof it._repeat === 'number', fired, asked, idle, unref, begun }
+}
+
+/** Called while cryptography begins: true for that of `crypto.subtle`, whose objects have no callback. Eight frames take about 1 us. */
+function isPromised(): boolean {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 8
+  const { stack } = new Error('begun')
+  Error.stackTraceLimit = limit
+  return stack?.includes('at jobPromise (node:internal/crypto/') === true
 }
 
 function kindOf(type: string): StartedWork['kind'] {
   if (type in requests || type === 'ZLIB') return 'request'
-  return type in timers ? 'timer' : type in streams ? 'stream' : type in processes ? 'process' : 'handle'
+  if (type in timers) return 'timer'
+  if (type in streams) return 'stream'
+  return type in processes ? 'process' : type in threads ? 'thread' : 'handle'
 }
 
-/** For a stream, such as a pool's: true if nothing was written after its last read, and nothing was read since `mark`. */
-function isIdle({ fired, answered }: Entry, { bytesWritten }: Resource): boolean {
-  return !fired && bytesWritten !== undefined && bytesWritten <= answered
+/** For a stream that has a peer that may reply: false for a child's standard input and its channel of messages. */
+const isAsked = ({ answered }: Entry, it: Resource): boolean => (it.bytesWritten ?? 0) > answered && ownerOf(it)?.readable === true
+
+/** For a stream, such as a pool's, that is not asked: no reply to what was written in this part goes on. */
+function isIdle(entry: Entry, { bytesWritten }: Resource): boolean {
+  if (bytesWritten === undefined) return false
+  return !entry.fired || bytesWritten <= entry.before || entry.looks++ >= idleLooks
+}
+
+/** The `net.Socket` of a handle. Node keeps it under a symbol that has no public name. */
+function ownerOf(handle: Resource): { readonly readable?: boolean } | undefined {
+  const symbol = Object.getOwnPropertySymbols(handle).find(({ description }) => description === 'owner_symbol')
+  return symbol && (handle as Record<symbol, unknown>)[symbol] as { readable?: boolean } | undefined
 }

@@ -44,7 +44,7 @@ test.each<[string, string, RegExp]>([
   ],
   [
     'a timer that setup began',
-    `setup() { setTimeout(() => this.flush?.(), 1_500) }, map(line: string, emit) { this.flush = () => emit(line, 1) }`,
+    `setup() { setTimeout(() => this.flush?.(), 6_000) }, map(line: string, emit) { this.flush = () => emit(line, 1) }`,
     /program\.ts:3:/,
   ],
   ...['', `combine: (_key, values: Iterable<number>) => [...values].reduce((a, b) => a + b),\n  `].map(
@@ -227,7 +227,7 @@ test('work of the module that cannot emit is not waited for', async () => {
     [asking(''), `map(line: string, emit) { emit(null, line); void ask }`],
     [asking(''), `async map(line: string, emit) { emit(null, await ask(line)) }`],
     [buffering('setInterval(flush, 100)'), `map(line: string, emit) { emit(null, line) }`],
-    [`const tick = () => { setTimeout(tick, 100) }\ntick()\n`, `map(line: string, emit) { emit(null, line) }`],
+    [`const tick = () => { setTimeout(tick, 100).unref() }\ntick()\n`, `map(line: string, emit) { emit(null, line) }`],
     [
       `import { connect, createServer } from 'node:net'\nconst server = createServer(socket => socket.resume()).listen(0, '127.0.0.1', () => { connect((server.address() as { port: number }).port, '127.0.0.1') })\n`,
       `map(line: string, emit) { emit(null, line) }`,
@@ -283,9 +283,9 @@ test('work that cannot emit any more is not waited for, unless it ends soon', as
     // A timeout that was not needed, an open connection, an interval that counts.
     `map: async (line: string, emit) => { await Promise.race([null, new Promise(resolve => setTimeout(resolve, 100_000))]); emit(null, line) }`,
     `async map(line: string, emit) { const net = await import('node:net'); const server = net.createServer(() => {}).listen(0, '127.0.0.1'); await new Promise(resolve => server.once('listening', resolve)); const socket = net.connect((server.address() as { port: number }).port, '127.0.0.1'); await new Promise(resolve => socket.once('connect', resolve)); emit(null, line) }`,
-    `map(line: string, emit, { counter }) { setInterval(() => counter('ticks'), 50_000); emit(null, line) }`,
+    `map(line: string, emit, { counter }) { setInterval(() => counter('ticks'), 5_000_000); emit(null, line) }`,
     // Timers, an idle thread and a helper process of a library, all with unref().
-    `map(line: string, emit, { counter }) { setInterval(() => counter('ticks'), 50_000).unref(); setTimeout(() => counter('ticks'), 50_000).unref(); emit(null, line) }`,
+    `map(line: string, emit, { counter }) { setInterval(() => counter('ticks'), 5_000_000).unref(); setTimeout(() => counter('ticks'), 5_000_000).unref(); emit(null, line) }`,
     `async map(line: string, emit) { (globalThis as any).idle ??= await import('node:worker_threads').then(({ Worker }) => new Worker('require("node:worker_threads").parentPort.on("message", () => {})', { eval: true }).unref()); emit(null, line) }`,
     `async map(line: string, emit) { (globalThis as any).helper ??= await import('node:child_process').then(({ spawn }) => spawn('sleep', ['1000'], { stdio: 'ignore' }).unref()); emit(null, line) }`,
     `map(line: string, emit, { counter }) { import('node:fs').then(fs => fs.promises.readFile('/proc/version')).then(() => counter('read')); emit(null, line) }`,

@@ -180,7 +180,7 @@ test.each<[string, string]>([
     program(`map(line: string, emit) { if (line !== 'bad') return; const made: any = ${start.replace('.unref()', '')}; made.unref?.(); console.log(typeof made === 'string' ? made.trim() : made.pid); emit(process.pid, 1) }`)
   const job = `children-${start.length}`
   const done = await bench.done(spawning, '/in', { job })
-  const pid = Number(await bench.log(done.work.attempt))
+  const pid = Number((await bench.log(done.work.attempt)).split('\n')[0])
   const executor = Number((await bench.outputOf(done)).split('\t')[0])
   expect([alive(pid), alive(executor)]).toEqual([true, true])
   await bench.runner().forget(job as never)

@@ -26,7 +26,7 @@ async function waited({
   const from = clock.mono()
   let collected = 0
   const work = left.map((one): StartedWork => ({
-    what: 'it', kind: 'timer', afterMs: 0, repeats: false, fired: false, idle: false, unref: true, earlier: false,
+    what: 'it', kind: 'timer', afterMs: 0, repeats: false, fired: false, asked: false, idle: false, unref: true, earlier: false,
     begun: new Error('begun'), ...one,
   }))
   const started: Started = {
@@ -63,7 +63,7 @@ test('a task whose functions have left nothing running waits for nothing, and th
 
 test.each<[string, Partial<StartedWork>]>([
   ['a timer', { afterMs: 20 }], ['a timer of a minute', { afterMs: 60_000 }], ['an interval', { afterMs: 20, repeats: true }],
-  ['a thread', { kind: 'handle' }], ['a process', { kind: 'handle' }],
+  ['a thread', { kind: 'thread' }], ['a process', { kind: 'process' }],
 ])('unref\'d work is not waited for if no emit can be reached: %s', async (_, left) => {
   const { ms, failed } = await waited({ left: [left], held: false })
   expect(failed).toBeUndefined()
@@ -71,13 +71,13 @@ test.each<[string, Partial<StartedWork>]>([
 })
 
 test.each<[string, Partial<StartedWork>, { until?: number; fires?: number; about: number }]>([
-  ['a timer', { afterMs: 3_000 }, { until: 3_000, about: 3_000 }], ['a thread', { kind: 'handle' }, { until: 20_000, about: 20_000 }],
+  ['a timer', { afterMs: 3_000 }, { until: 3_000, about: 3_000 }], ['a thread', { kind: 'thread' }, { until: 20_000, about: 20_000 }],
   ['an interval, until it has called back', { afterMs: 500, repeats: true }, { fires: 500, about: 500 }],
   ['an interval that is late, because the program computes', { afterMs: 500, repeats: true }, { fires: 7_000, about: 7_000 }],
   ['a timer that is set again when it has called back', { afterMs: 500 }, { fires: 500, about: 500 }],
   ['a connection, for five seconds', { kind: 'stream' }, { about: 5_000 }],
   ['a connection that is closed', { kind: 'stream' }, { until: 700, about: 700 }],
-  ['a thread of the module', { kind: 'handle', earlier: true }, { until: 20_000, about: 20_000 }],
+  ['a thread of the module', { kind: 'thread', earlier: true }, { until: 20_000, about: 20_000 }],
 ])('unref\'d work is waited for while an emit can be reached: %s', async (_, left, { until, fires, about }) => {
   const { ms, failed } = await waited({ left: [left], held: true, ...(until && { until }), ...(fires && { fires }) })
   expect(failed).toBeUndefined()
@@ -88,7 +88,7 @@ test.each<[string, Partial<StartedWork>, { until?: number; fires?: number; about
 test.each<[string, Partial<StartedWork>]>([
   ['an interval', { afterMs: 20, repeats: true }], ['a timer of the module', { afterMs: 900, earlier: true }],
   ['a connection', { kind: 'stream' }], ['a connection of the module', { kind: 'stream', earlier: true }],
-  ['a thread', { kind: 'handle' }], ['a thread of the module', { kind: 'handle', earlier: true }],
+  ['a server', { kind: 'handle' }], ['a thread of the module', { kind: 'thread', earlier: true }],
   ['a request of an earlier task', { kind: 'request', earlier: true }],
 ])('work that may never end is not waited for if no emit can be reached: %s', async (_, left) => {
   const { ms, failed } = await waited({ left: [{ unref: false, ...left }], held: false })
@@ -99,9 +99,9 @@ test.each<[string, Partial<StartedWork>]>([
 test('work that runs while an emit can be reached and does not end fails the attempt, which says who has started it', async () => {
   for (const left of [{ afterMs: 20, repeats: true }, { kind: 'stream' }, { kind: 'request' }] as const) {
     expect((await waited({ left: [{ ...left, unref: false }], held: true, fires: 20 })).failed)
-      .toMatch(/^it that map has started has not ended /)
+      .toMatch(/^it (of 20 ms )?that map has started has not ended /)
     expect((await waited({ left: [{ ...left, unref: false, earlier: true }], held: true, fires: 20 })).failed)
-      .toMatch(/^it that the program has started at the top of its module, in setup or in an earlier task has not ended /)
+      .toMatch(/^it (of 20 ms )?that the program has started at the top of its module, in setup or in an earlier task has not ended /)
   }
 })
 
@@ -110,7 +110,7 @@ test('a task is not over because time has passed: a paused process has its turns
   const late = await waited({ left: [{ afterMs: 200 }], held: true, fires: 40 * 60_000, stepMs: 60_000 })
   expect(late).toMatchObject({ noted: expect.stringMatching(/^the task did not wait for it/) })
   expect(late.ms).toBeGreaterThanOrEqual(40 * 60_000)
-  const thread = await waited({ left: [{ kind: 'handle' }], held: true, until: 20 * 60_000, stepMs: 60_000 })
+  const thread = await waited({ left: [{ kind: 'thread' }], held: true, until: 20 * 60_000, stepMs: 60_000 })
   expect(thread).not.toHaveProperty('failed')
   const unseen = await waited({ held: true, unseen: true, stepMs: 60_000 })
   expect(unseen.ms).toBeGreaterThan(5 * 60_000)
@@ -123,7 +123,7 @@ test('a time limit is let be, also while an emit can be reached', async () => {
 })
 
 test('a thread or process that does not end fails the attempt after a minute, and the message says what to do', async () => {
-  const { ms, failed } = await waited({ left: [{ kind: 'handle', what: 'a worker thread' }], held: true })
+  const { ms, failed } = await waited({ left: [{ kind: 'thread', what: 'a worker thread' }], held: true })
   expect(failed).toMatch(/^a worker thread that map has started .* may still emit; await it, or end it in teardown; and keep no emit/)
   expect(ms).toBeGreaterThan(60_000)
 })

@@ -63,7 +63,7 @@ test('a chain of callbacks without delay is followed to its end', async () => {
   expect((await bench.outputOf(done)).split('\n').sort()).toEqual(['', 'a 1', 'b 2'])
 })
 
-test('what serves the whole task is not waited for', async () => {
+test('what serves the whole task is not waited for; what may not is named in the log', async () => {
   const done = await bench.done(program(`
     setup() {
       counts = new Map()
@@ -77,7 +77,11 @@ test('what serves the whole task is not waited for', async () => {
     async teardown(emit) { await this.stop(); for (const [line, count] of counts) emit(null, line + ' ' + count) },
   `), '/in')
   expect(await bench.outputOf(done)).toBe('a 1\nb 2\n')
-  expect(await bench.log(done.work.attempt)).toBe('')
+  const told = (await bench.log(done.work.attempt)).match(/the task did not wait for .*?;/g)
+  expect(told).toEqual([
+    'the task did not wait for a process that setup has started;', 'the task did not wait for a worker thread that setup has started;',
+    'the task did not wait for a timer of 50.0 s that setup has started;', 'the task did not wait for a timer of 1m 00s that map has started;',
+  ])
 })
 
 test('a request that does not end fails the attempt, with the line that has started it', async () => {
