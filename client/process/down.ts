@@ -18,14 +18,21 @@ export async function down({ settings, world, machine }: { settings: Settings; w
   const { disk } = world
   const { home } = settings
   const running = await readCluster(disk, home)
-  const starting = await readStarting(disk, machine, home)
+  // A start that cannot be read does not keep the recorded cluster running.
+  let unreadable: unknown
+  const starting = await readStarting(disk, machine, home).catch((error: unknown) => {
+    if (!running) throw error
+    unreadable = error
+    return undefined
+  })
   if (!running && !starting) return { dir: undefined, stopped: [] }
   if (running) await writeCluster(disk, home, { ...running, stopping: true })
   const known = running?.processes ?? []
   const orphans = starting?.processes.filter(process => !known.some(({ pid }) => pid === process.pid)) ?? []
   const stopped = await stopAll({ clock: world.clock, machine }, [...known, ...orphans])
   await forgetCluster(disk, home)
-  await forgetStarting(disk, home)
+  if (unreadable === undefined) await forgetStarting(disk, home)
   await removeUnfinished(disk, machine, home)
+  if (unreadable !== undefined) throw unreadable
   return { dir: running?.dir ?? starting?.dir, stopped }
 }

@@ -3,7 +3,7 @@
 
 import { randomInt } from 'node:crypto'
 import { spawn } from 'node:child_process'
-import { readFile, readdir, rename, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { userInfo } from 'node:os'
 import { basename, join } from 'node:path'
@@ -334,4 +334,13 @@ test('`down` ends a process that does not listen', async () => {
   process.kill(processes[1]!.pid, 'SIGSTOP')
   expect(await mill('down')).toMatchObject({ code: 0 })
   expect(processes.filter(one => lives(one.pid))).toEqual([])
+})
+
+test('`down` ends what is recorded also where it cannot read what may have been left of an earlier start', async () => {
+  const { processes } = await up('--datanodes', '1')
+  await writeFile(join(home, 'starting.json'), 'torn')
+  expect(await mill('down')).toMatchObject({ code: 78, stderr: expect.stringContaining('starting.json') })
+  expect(processes.filter(one => lives(one.pid))).toEqual([])
+  await rm(join(home, 'starting.json'))
+  expect(await mill('down')).toMatchObject({ code: 0 })
 })
