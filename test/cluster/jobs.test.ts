@@ -231,6 +231,34 @@ export default mapReduce({ async map(line: string, emit) { ${heldBy(gate)}
   expect((await cluster.ok(['cat', '/waited/part-*'])).split('\n').sort()).toEqual(input.text.replaceAll('\n', '\t1\n').split('\n').sort())
 })
 
+test('committed parts of a running job are neither taken away nor added to, and all of them are published', async () => {
+  const gate = join(dir, 'staged.gate')
+  await writeFile(program('staged.ts'), `import { existsSync } from 'node:fs'
+import { mapReduce } from 'gristmill'
+let seen = 0
+export default mapReduce({ async map(line: string, emit) { ${heldBy(gate)}
+ emit(line, 1) } })`)
+  const running = cluster.run(['run', program('staged.ts'), '--input', '/in', '--output', '/staged'])
+  const { job } = await runningWith('/staged', 2)
+  const output = `/.gristmill/jobs/${job}/output`
+  try {
+    const parts = (await cluster.ok(['ls', output])).split('\n').filter(line => line.includes('part-'))
+    expect(parts.length).toBeGreaterThanOrEqual(2)
+    for (const words of [
+      ['rm', `${output}/part-*`], ['rm', '-r', '--skip-trash', `/.gristmill/jobs/${job}`], ['mv', output, '/mine'],
+      ['put', program('staged.ts'), `${output}/part-99999.txt`], ['chmod', '000', output],
+    ]) {
+      const refused = await cluster.run(words)
+      expect(refused.code, words.join(' ')).toBe(1)
+      expect(refused.stderr).toContain(`stays as it is while ${job} runs`)
+    }
+  } finally {
+    await writeFile(gate, '')
+  }
+  expect((await running).code).toBe(0)
+  expect((await cluster.ok(['cat', '/staged/part-*'])).split('\n').sort()).toEqual(input.text.replaceAll('\n', '\t1\n').split('\n').sort())
+})
+
 test('a datanode that is killed midway changes nothing in the result', async () => {
   const survivor = await held('survivor')
   const running = run(survivor.file, '/survived')

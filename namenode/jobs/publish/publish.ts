@@ -22,7 +22,7 @@ import { checkQuota, inheritUsage, usageAt } from '../../namespace/usage.ts'
 import { noteStale } from '../../namespace/historysweep.ts'
 import { openItem } from '../../trash/items.ts'
 import { outputs } from '../store/rows.ts'
-import { hasStaging, outputName, stagingOf } from './staging.ts'
+import { checkCommitted, hasStaging, outputName, stagingOf, type CommittedFiles } from './staging.ts'
 
 export type OutputPlace = Pick<JobSpec['output'], 'path' | 'overwrite' | 'force'>
 
@@ -129,17 +129,20 @@ interface Publishing {
   readonly nowMs: number
   /** Time in the journal's clock at which a replaced directory goes to the trash; undefined: no trash, it is deleted. */
   readonly trashMs?: number | undefined
+  /** undefined in operations of earlier versions, which published what was there. */
+  readonly committed?: CommittedFiles | undefined
 }
 
 /** Moves the staged output to its path, as a whole. A replaceable old output is removed in the same transaction. */
-export function publishOutput(draft: Draft, { job, actor, owner, output, nowMs, trashMs }: Publishing): void {
+export function publishOutput(draft: Draft, { job, actor, owner, output, nowMs, trashMs, committed }: Publishing): void {
+  if (committed) checkCommitted(draft, job, committed)
   checkNotSystem(output.path, what)
   makeDirectories(draft, actor, parentOf(output.path), { mode: directoryMode, nowMs, asked: output.path })
   const place = placeAt(draft, actor, output.path)
   checkPlace(draft, actor, place, output)
   const { parent, name, path } = place
   const { own, output: made } = stagingOf(draft, job)
-  // The job's user can write there.
+  // Earlier versions let the job's user write there.
   const odd = child(draft, made.id, successName)
   if (odd) detach(draft, made.id, successName, odd)
   addFile(draft, made.id, successName, {

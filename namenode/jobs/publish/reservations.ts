@@ -2,7 +2,7 @@
 // removed with the directory that the job replaces, or bring a directory that has the output's path in it; snapshots of what the job
 // replaces; requests that would move a directory above it, put a file there, or take rights from the job (rights.ts). The check is made
 // by routes before the journal; a change accepted just before the job is detected by publishing, which refuses and keeps the job's output.
-// The same check refuses new names in the staging directory: only the start of a job creates them.
+// The same check guards the names in the staging of jobs (stagednames.ts).
 
 import { assert } from '../../../src/base/assert.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -17,13 +17,13 @@ import type { Route } from '../../../src/rpc/serve.ts'
 import { unlessRepeated, type Journal } from '../../journal/journal.ts'
 import { systemActor, type Actor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
-import { stagingDirectory } from '../../namespace/format.ts'
 import { find } from '../../namespace/asof.ts'
 import type { NameEntry } from '../../namespace/entry.ts'
 import { child } from '../../namespace/resolve.ts'
 import { contentOf, itemAt } from '../../trash/items.ts'
 import type { Outputs } from './outputs.ts'
-import { checkRights } from './rights.ts'
+import { checkRights, outputsBehind } from './rights.ts'
+import { checkStaged, type StagedUse } from './stagednames.ts'
 
 /** Path that a request would create; undefined if it exists already, or the request creates none. */
 type Makes<M extends Message> = (request: RequestOf<M>, view: View, user: string) => string | undefined
@@ -36,11 +36,13 @@ making(namespace.rename, ({ to }) => to)
 making(writing.create, ({ path }) => path)
 // A directory with snapshots is not replaced.
 making(snapshot.create, ({ path }) => path)
-making(trash.restore, ({ item, to }, view, user) => {
+making(trash.restore, (request, view, user) => restored(request, view, user))
+
+function restored({ item, to }: RequestOf<typeof trash.restore>, view: View, user: string): string | undefined {
   const found = to === undefined ? itemAt(view, item) : undefined
   // The former path of another user's item must not be revealed.
   return to ?? (found?.user === user ? found.from : undefined)
-})
+}
 
 /**
  * Effect of a request on a directory above an output: it is moved, a file takes its name, or a directory does that is moved there with what
@@ -84,6 +86,23 @@ function entryOf(view: View, path: string): NameEntry | undefined {
 
 const unlessThere = (view: View, path: string): string | undefined => (entryOf(view, path) ? undefined : path)
 
+/** Paths of a request, and its use of them, for the check of names in the staging of jobs. */
+type Uses<M extends Message> = (request: RequestOf<M>, view: View, user: string) => ReadonlyArray<readonly [string, StagedUse]>
+
+const used = new Map<Message, Uses<Message>>()
+const using = <M extends Message>(message: M, uses: Uses<M>): void => void used.set(message, uses as Uses<Message>)
+using(namespace.mkdir, ({ path }) => [[path, 'makes']])
+using(namespace.touch, ({ path }) => [[path, 'makes']])
+using(namespace.rename, ({ from, to }) => [[from, 'changes'], [to, 'makes']])
+using(namespace.remove, ({ path }) => [[path, 'removes']])
+using(namespace.setAttributes, ({ path }) => [[path, 'changes']])
+using(writing.create, ({ path }) => [[path, 'opens']])
+using(snapshot.create, ({ path }) => [[path, 'changes']])
+using(trash.restore, (request, view, user) => {
+  const to = restored(request, view, user)
+  return to === undefined ? [] : [[to, 'makes']]
+})
+
 /** Wraps a route: a message that is declared as `checked` refuses reserved paths. */
 export function reserving<R extends Route>(
   route: R,
@@ -96,27 +115,27 @@ export function reserving<R extends Route>(
   const { message } = route
   const makes = made.get(message)
   const harms = harmful.get(message)
+  const uses = used.get(message)
   const changesRights = message === namespace.setAttributes
-  assert((message.paths === 'checked') === (makes !== undefined || harms !== undefined || changesRights),
+  const hasRule = makes !== undefined || harms !== undefined || changesRights
+  assert((message.paths === 'checked') === hasRule && hasRule === (uses !== undefined),
     `${message.name} is declared with paths: '${message.paths}', and the rules of reservations.ts say something else`)
   if (changesRights) return keepingRights(route, { journal, outputs, actor })
-  if (!makes && !harms) return route
+  if (!uses) return route
   return {
     ...route,
     handler: (request, context) => {
-      const path = makes?.(request, journal.view, context.user)
-      const { moves, files, brings } = harms?.(request, journal.view, context.user) ?? {}
-      if (path !== undefined || moves !== undefined || files !== undefined || brings !== undefined) {
-        unlessRepeated(journal, (request as { requestId?: RequestId }).requestId, () => {
-          if (path !== undefined) {
-            checkUnreserved(outputs, path)
-            checkStaged(journal.view, path)
-          }
-          if (moves !== undefined) checkNotAbove(outputs, moves, 'has to stay')
-          if (files !== undefined) checkNotAbove(outputs, files, 'cannot be a file')
-          if (brings !== undefined) checkNotBrought(outputs, journal.view, brings)
-        })
-      }
+      const { view } = journal
+      const { user } = context
+      unlessRepeated(journal, (request as { requestId?: RequestId }).requestId, () => {
+        for (const [path, use] of uses(request, view, user)) checkStaged(view, path, use)
+        const path = makes?.(request, view, user)
+        const { moves, files, brings } = harms?.(request, view, user) ?? {}
+        if (path !== undefined) checkUnreserved(outputs, path)
+        if (moves !== undefined) checkNotAbove(outputs, moves, 'has to stay')
+        if (files !== undefined) checkNotAbove(outputs, files, 'cannot be a file')
+        if (brings !== undefined) checkNotBrought(outputs, view, brings)
+      })
       return route.handler(request, context)
     },
   }
@@ -134,22 +153,12 @@ const keepingRights = <R extends Route>(
   handler: (request, context) => {
     const asked = request as RequestOf<typeof namespace.setAttributes>
     unlessRepeated(journal, asked.requestId, () => {
-      checkRights(asked, { view: journal.view, caller: actor(context.user), actor, outputs: outputs.within(asked.path) })
+      checkStaged(journal.view, asked.path, 'changes')
+      checkRights(asked, { view: journal.view, caller: actor(context.user), actor, outputs: outputsBehind(asked.path, outputs) })
     })
     return route.handler(request, context)
   },
 })
-
-/** Throws EACCES for a new name in the staging directory, ENOENT for one below a staging that does not exist. */
-function checkStaged(view: View, path: string): void {
-  if (!path.startsWith(`${stagingDirectory}/`)) return
-  const [name = '', ...below] = path.slice(stagingDirectory.length + 1).split('/')
-  const staging = `${stagingDirectory}/${name}`
-  if (unlessThere(view, staging) === undefined) return
-  throw below.length === 0
-    ? new GristmillError('EACCES', `${path} cannot be made: names in ${stagingDirectory} are those of jobs, and only the start of a job makes them; use another directory`, { details: { path } })
-    : new GristmillError('ENOENT', `there is no ${staging}: a job of this name has ended, or has not begun; only the start of a job makes a name in ${stagingDirectory}`, { details: { path } })
-}
 
 /** Throws EBUSY if a running job has reserved this path, or one above it. */
 function checkUnreserved(outputs: Outputs, path: string): void {

@@ -1,9 +1,9 @@
 // Rights that a running job needs to publish: a change of mode, owner or group that would take them is refused with EBUSY, for callers who
 // could kill the job instead: its user and the superuser. Another user's change is carried out, because a job must not keep an owner from
-// closing a directory: publishing then fails, and the output is kept.
+// closing a directory: publishing then fails, and the output is kept. Its attempts also need the directories above their staging.
 
 import { GristmillError } from '../../../src/base/errors.ts'
-import { parentOf } from '../../../src/base/paths.ts'
+import { isWithin, parentOf, systemDirectory } from '../../../src/base/paths.ts'
 import type { RequestOf } from '../../../src/protocol/message.ts'
 import type { setAttributes } from '../../../src/protocol/namespace.ts'
 import { systemActor, type Actor } from '../../journal/operation.ts'
@@ -11,17 +11,22 @@ import type { View } from '../../journal/view.ts'
 import { find } from '../../namespace/asof.ts'
 import { may, maySearch, mayWrite, stickyBit } from '../../namespace/access.ts'
 import type { NameEntry } from '../../namespace/entry.ts'
-import type { ReservedOutput } from './outputs.ts'
+import { stagingDirectory } from '../../namespace/format.ts'
+import type { Outputs, ReservedOutput } from './outputs.ts'
 
 /** Outputs that are looked at, about 20 µs each. Those beyond are checked by publishing alone. */
 const lookedAtMax = 500
+
+/** Outputs of jobs that may need the rights to this path: those at and below it; all, if their staging is below it. */
+export const outputsBehind = (path: string, outputs: Outputs): Iterable<ReservedOutput> =>
+  outputs.within(isWithin(stagingDirectory, path) ? '/' : path)
 
 interface RightsChange {
   readonly view: View
   /** The caller. */
   readonly caller: Actor
   readonly actor: (user: string) => Actor
-  /** Outputs at and below the path. */
+  /** See outputsBehind. */
   readonly outputs: Iterable<ReservedOutput>
 }
 
@@ -49,10 +54,11 @@ export function checkRights(
   }
 }
 
-/** True if the entry at `path`, the output or a directory above it, lets the actor publish. */
+/** True if the entry at `path`, the output or a directory above it or above the staging, lets the actor write and publish. */
 function mayPublish(view: View, actor: Actor, { path, entry, output }: { path: string; entry: NameEntry; output: string }): boolean {
   const has = (...wishes: Parameters<typeof may>[2][]): boolean => wishes.every(wish => may(actor, entry, wish))
   const above = parentOf(output)
+  if (isWithin(path, systemDirectory)) return has(maySearch)
   if (path === output) return has(maySearch, mayWrite) && isRemovable(actor, entryOf(view, above), entry)
   if (path === above) return has(maySearch, mayWrite) && isRemovable(actor, entry, entryOf(view, output))
   // Missing directories are made in the lowest one that is there.

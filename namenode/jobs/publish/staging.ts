@@ -2,6 +2,7 @@
 // into its own directory; the commit of a task moves its files into `output`; publishing (publish.ts) renames that directory to
 // the output path. Publishing is one rename for any number of parts, and files of losing attempts do not interfere.
 
+import { createHash } from 'node:crypto'
 import { assert } from '../../../src/base/assert.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { attemptParts, jobId, type AttemptId, type JobId } from '../../../src/base/ids.ts'
@@ -11,7 +12,7 @@ import type { Draft } from '../../journal/draft.ts'
 import { childKey, idKey, nameOfKey } from '../../journal/keys.ts'
 import { systemActor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
-import type { NameEntry } from '../../namespace/entry.ts'
+import { decodeSize, type NameEntry } from '../../namespace/entry.ts'
 import { stagingDirectory } from '../../namespace/format.ts'
 import { directoryMode } from '../../namespace/names.ts'
 import { child, directoryAt } from '../../namespace/resolve.ts'
@@ -58,6 +59,50 @@ export function takeFiles(draft: Draft, job: JobId, attempt: AttemptId, files: r
       )
     move(draft, { parent: from.id, name }, { parent: output.id, name }, entry)
   }
+}
+
+/** Digest of the names, inodes and lengths of files, in any order. */
+export const digestOf = (files: ReadonlyArray<Pick<OutputFile, 'name' | 'inode' | 'length'>>): string =>
+  createHash('sha256').update(files.map(({ name, inode, length }) => `${inode} ${length} ${name}`).sort().join('/')).digest('hex')
+
+/** Output files that the tasks of a job have committed. */
+export interface CommittedFiles {
+  readonly digest: string
+  /** Read only if the digest is not that of the staged output. */
+  files(): Iterable<OutputFile>
+}
+
+/** Changes that a message names. */
+const namedMax = 3
+
+/** Throws CORRUPT if the staged output is not exactly what was committed. Takes 2 µs for each file. */
+export function checkCommitted(view: View, job: JobId, { digest, files }: CommittedFiles): void {
+  const { output } = stagingOf(view, job)
+  const found: Array<Pick<OutputFile, 'name' | 'inode' | 'length'>> = []
+  for (const { key, value } of view.range('children', { start: childKey(output.id, ''), end: idKey(output.id + 1) })) {
+    const { id, length } = decodeSize(value)
+    found.push({ name: nameOfKey(key), inode: id, length })
+  }
+  if (digestOf(found) === digest) return
+  const missing = new Map<string, OutputFile>()
+  for (const file of files()) missing.set(file.name, file)
+  const changes: string[] = []
+  for (const { name, inode, length } of found) {
+    const file = missing.get(name)
+    missing.delete(name)
+    if (!file) changes.push(`${name} was added`)
+    else if (inode !== file.inode) changes.push(`${name} was replaced`)
+    else if (length !== file.length) changes.push(`${name} has ${length} bytes instead of ${file.length}`)
+  }
+  for (const name of missing.keys()) changes.push(`${name} is missing`)
+  if (changes.length === 0) return
+  const more = changes.length - namedMax
+  throw new GristmillError(
+    'CORRUPT',
+    `the output of ${job} in ${join(join(stagingDirectory, job), outputName)} is not what its tasks have written: ` +
+    `${changes.slice(0, namedMax).join(', ')}${more > 0 ? ` and ${more} more` : ''}; it is not published, so run the job again`,
+    { details: { job } },
+  )
 }
 
 /**

@@ -7,15 +7,16 @@ import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
 import { mutation, type Actor, type AnyMutation } from '../../journal/operation.ts'
 import type { Draft } from '../../journal/draft.ts'
 import { idKey } from '../../journal/keys.ts'
+import { advice, alteredAdvice, keptStatus, unkept } from './keptstatus.ts'
 import type { JobRecord, TakenSplits, TaskRecord } from './record.ts'
 import {
-  dropHead, dropOutput, dropParams, dropSpec, dropTask, headOf, jobName, jobNumber, nextNumber, putHead, putOutput, putParams, putSpec,
-  putTask, specOf, taskOf, tasksOf,
+  dropHead, dropOutput, dropParams, dropSpec, dropTask, filesOf, headOf, jobName, jobNumber, lastStage, nextNumber, putHead, putOutput,
+  putParams, putSpec, putTask, specOf, taskOf, tasksOf,
 } from './rows.ts'
 import { checkOutput, publishOutput, type OutputPlace } from '../publish/publish.ts'
 import { dropTaken, sentMutations, takeSent } from '../splits/pages.ts'
 import { splitCount } from '../splits/splits.ts'
-import { dropStaging, keepStaging, openStaging, takeFiles } from '../publish/staging.ts'
+import { dropStaging, keepStaging, openStaging, takeFiles, type CommittedFiles } from '../publish/staging.ts'
 
 /** Tasks of a forgotten job that are removed per step. */
 const forgetMax = 1000
@@ -155,7 +156,8 @@ export const finishJob = mutation<
     failed?: TaskRecord | undefined
     /** Not recorded by earlier versions. */
     unfinished?: readonly TaskRecord[]
-    keep?: { readonly nowMs: number; readonly untilMs: number; readonly bytes?: number }
+    /** `altered`: it is not what its tasks have written, and cannot be published. */
+    keep?: { readonly nowMs: number; readonly untilMs: number; readonly bytes?: number; readonly altered?: boolean }
   },
   undefined
 >({
@@ -171,11 +173,11 @@ export const finishJob = mutation<
         inputs = [], patterns, output: { format },
       } = specOf(draft, number)!
       const rest = forgetPlan(draft, number, head)
-      const { untilMs, bytes } = keep
+      const { untilMs, bytes, altered } = keep
       const size = bytes === undefined ? {} : { bytes }
       putHead(draft, number, {
         ...rest,
-        status: keptStatus(status, { untilMs, ...size, format, ...(patterns && { patterns }) }),
+        status: keptStatus(status, { untilMs, ...size, format, ...(patterns && { patterns }) }, altered ? alteredAdvice : advice),
         kept: { untilMs, inputs, ...size },
       })
     }
@@ -183,48 +185,42 @@ export const finishJob = mutation<
   },
 })
 
-function keptStatus(status: JobStatus, kept: NonNullable<JobStatus['kept']>): JobStatus {
-  const { failure } = status
-  return { ...status, kept, ...failure && { failure: { ...failure, message: failure.message + advice(status.job, kept.untilMs) } } }
-}
-
-const advice = (job: JobId, untilMs: number): string =>
-  `; what the job has computed is kept until ${new Date(untilMs).toISOString()}: "gristmill job publish ${job} --output PATH" publishes it elsewhere, "gristmill job drop ${job}" gives its room back`
-
-/** Removes the kept output from the head and from the failure message. */
-function unkept({ kept, ...head }: JobRecord): JobRecord {
-  const { kept: _, failure, ...status } = head.status
-  const advised = kept && advice(status.job, kept.untilMs)
-  const message =
-    failure && advised && failure.message.endsWith(advised)
-      ? `${failure.message.slice(0, -advised.length)}; what the job had computed is not kept any more`
-      : failure?.message
-  return { ...head, status: { ...status, ...failure && { failure: { ...failure, message: message! } } } }
-}
-
-/** Ends a job as succeeded and makes its whole output visible, with `_SUCCESS`, replacing an old output if allowed. */
-export const publishJob = mutation<{ job: JobId; status: JobStatus; nowMs: number; trashMs?: number | undefined }, undefined>({
+/**
+ * Ends a job as succeeded and makes its whole output visible, with `_SUCCESS`, replacing an old output if allowed. `digest`: of the files
+ * that its tasks have committed (digestOf); refused if the staged output is anything else. Operations of earlier versions lack it.
+ */
+export const publishJob = mutation<
+  { job: JobId; status: JobStatus; nowMs: number; trashMs?: number | undefined; digest?: string },
+  undefined
+>({
   kind: 'job.install',
-  mutate(draft, { job, status, nowMs, trashMs }) {
+  mutate(draft, { job, status, nowMs, trashMs, digest }) {
     const { number, head } = runningJob(draft, job)
     const { output } = specOf(draft, number)!
-    publishOutput(draft, { job, actor: { user: head.user, root: head.root }, owner: head.user, output, nowMs, trashMs })
+    const committed = committedBy(draft, { number, head, digest })
+    publishOutput(draft, { job, actor: { user: head.user, root: head.root }, owner: head.user, output, nowMs, trashMs, committed })
     endJob(draft, number, head, status)
     return undefined
   },
 })
 
-/** Publishes a kept output; its job, which had failed, counts as succeeded. */
+const committedBy = (
+  draft: Draft, { number, head, digest }: { number: number; head: JobRecord; digest: string | undefined },
+): CommittedFiles | undefined =>
+  digest === undefined ? undefined : { digest, files: () => [...tasksOf(draft, number, lastStage(head))].flatMap(filesOf) }
+
+/** Publishes a kept output; its job, which had failed, counts as succeeded. `digest`: as for publishJob. */
 export const publishKept = mutation<
-  { requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined },
+  { requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined; digest?: string },
   undefined
 >({
   kind: 'job.installKept',
-  mutate(draft, { actor, job, output, nowMs, trashMs }) {
+  mutate(draft, { actor, job, output, nowMs, trashMs, digest }) {
     const { number, head, kept } = keptJob(draft, actor, job, 'publish')
     const { kept: _kept, ...rest } = head
     checkOutput(draft, actor, output, kept.inputs)
-    publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs })
+    const committed = committedBy(draft, { number, head, digest })
+    publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs, committed })
     const { failure: _, kept: __, ...status } = head.status
     endJob(draft, number, rest, { ...status, state: 'succeeded', output: output.path, version: status.version + 1, finishedMs: nowMs })
     return undefined

@@ -11,6 +11,7 @@
 
 import { jobId, splitsId, type JobId, type SplitsId } from '../../../src/base/ids.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
+import type { OutputFile } from '../../../src/protocol/task.ts'
 import { decodeValue, encodeValue } from '../../journal/codec.ts'
 import type { Draft } from '../../journal/draft.ts'
 import { idKey, putId, readId, textKey } from '../../journal/keys.ts'
@@ -55,6 +56,12 @@ export function* tasksOf(view: View, number: number, from = { stage: 0, task: 0 
   const bounds = { start: taskKey(number, from.stage, from.task), end: idKey(number + 1), limit }
   for (const { value } of view.range('jobtasks', bounds)) yield decodeValue(value)
 }
+
+/** First task of the stage that writes a job's output. */
+export const lastStage = ({ status }: JobRecord): { stage: number; task: number } => ({ stage: status.stages.length - 1, task: 0 })
+
+/** Output files of a committed task. */
+export const filesOf = ({ won }: TaskRecord): readonly OutputFile[] => (won?.output.kind === 'files' ? won.output.files : [])
 
 export function* heads(
   view: View,

@@ -9,6 +9,7 @@ import type { Clock } from '../../../src/ports/clock.ts'
 import { unarmed, type Failpoints } from '../../../src/ports/failpoints.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
+import type { OutputFile } from '../../../src/protocol/task.ts'
 import type { Journal } from '../../journal/journal.ts'
 import type { Mutation } from '../../journal/operation.ts'
 import { checkFree } from '../../namespace/reserved.ts'
@@ -18,10 +19,10 @@ import {
 } from './mutations.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
 import type { FinishFacts, JobStore, SplitsPage, UploadsPort } from '../deps.ts'
-import { headOf, heads, jobName, jobNumber, pageOf, paramsOf, specOf, tasksOf } from './rows.ts'
+import { filesOf, headOf, heads, jobName, jobNumber, lastStage, pageOf, paramsOf, specOf, tasksOf } from './rows.ts'
 import { forgetSplits } from '../splits/pages.ts'
 import { wholeSpec } from '../splits/splits.ts'
-import { hasStaging, staged } from '../publish/staging.ts'
+import { digestOf, hasStaging, staged } from '../publish/staging.ts'
 import { SplitUploads } from '../splits/uploads.ts'
 
 /** Half of the journal's queue is left to other callers. */
@@ -30,6 +31,9 @@ const waitingMax = limits.mutationQueueMax / 2
 const pauseMs = 5
 /** Wait before retrying on a full disk. */
 const fullMs = 1_000
+
+/** Task records that are read without a pause, about 5 µs each. */
+const recordsMax = 1000
 
 /** Codes that mean a failed journal, not a refused mutation. */
 const noAnswer: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE'])
@@ -107,9 +111,10 @@ export class JournalJobStore implements JobStore {
   }
 
   async publish(job: JobId, status: JobStatus): Promise<Failure | undefined> {
+    const digest = await this.#committed(job)
     const refused = await this.#refusable(() => {
       this.#failpoints.pass('job.publish.before')
-      return this.#write(publishJob, { job, status, nowMs: this.#clock.now(), trashMs: this.#trashMs() })
+      return this.#write(publishJob, { job, status, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest })
     })
     this.#changed(job)
     return refused
@@ -117,13 +122,30 @@ export class JournalJobStore implements JobStore {
 
   async publishKept({ requestId, actor, job, output }: Parameters<JobStore['publishKept']>[0]): Promise<void> {
     checkFree(output.path)
-    await this.#journal.submit(publishKept, { requestId, actor, job, output, nowMs: this.#clock.now(), trashMs: this.#trashMs() })
+    const digest = await this.#committed(job)
+    await this.#journal.submit(publishKept, {
+      requestId, actor, job, output, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest,
+    })
     this.#changed(job)
   }
 
   async dropKept(request: Parameters<JobStore['dropKept']>[0]): Promise<void> {
     await this.#journal.submit(dropKept, request)
     this.#changed(request.job)
+  }
+
+  /** Digest of the files that the tasks of a job have committed; these do not change any more. Reading all records takes many pauses. */
+  async #committed(job: JobId): Promise<string> {
+    const files: OutputFile[] = []
+    const head = this.head(job)
+    for (let from = head && lastStage(head); from;) {
+      const page = [...tasksOf(this.#journal.view, jobNumber(job)!, from, recordsMax)]
+      files.push(...page.flatMap(filesOf))
+      const last = page.length === recordsMax ? page.at(-1) : undefined
+      from = last && { stage: last.stage, task: last.task + 1 }
+      if (from) await this.#clock.yield()
+    }
+    return digestOf(files)
   }
 
   #changed(job: JobId): void {
@@ -144,7 +166,13 @@ export class JournalJobStore implements JobStore {
     // If no outputs are kept, the failure message must not promise it.
     await this.#insist(finishJob, {
       job, status, ...(failed && { failed }), ...(unfinished.length > 0 && { unfinished }),
-      ...(keep && this.#index.keeps && { keep: { nowMs, untilMs: nowMs + limits.unpublishedKeepMs, bytes: keep.bytes } }),
+      ...(keep && this.#index.keeps && {
+        keep: {
+          nowMs, untilMs: nowMs + limits.unpublishedKeepMs, bytes: keep.bytes,
+          // checkCommitted is the only refusal of publishing with this code.
+          ...(status.failure?.code === 'CORRUPT' && { altered: true }),
+        },
+      }),
     })
     this.#changed(job)
   }

@@ -17,7 +17,8 @@ import * as trash from '../../../../../src/protocol/trash.ts'
 import * as writing from '../../../../../src/protocol/writing.ts'
 import { route } from '../../../../../src/rpc/serve.ts'
 import { openBench, root } from '../../kit.ts'
-import { names as namesIn } from '../store/storekit.ts'
+import { JournalJobStore } from '../../../../../namenode/jobs/store/store.ts'
+import { mapOnly, names as namesIn, over, runTask, submit } from '../store/storekit.ts'
 
 async function house() {
   const bench = await openBench()
@@ -104,6 +105,88 @@ test('only the start of a job makes names in the directory of stagings, also for
   await bench.do(mkdir, { path: '/.gristmill/jobs/job-1', nowMs: 1, ...root })
   await call(names.mkdir, { path: '/.gristmill/jobs/job-1/a/b', parents: true })
   await call(names.mkdir, { path: '/.gristmill/jobs/job-1', parents: true })
+})
+
+/** A job of ann whose first task is committed; a file and a trash item of grace. */
+async function staging() {
+  const parts = await house()
+  const { bench, call, outputs } = parts
+  const store = new JournalJobStore({ journal: bench.journal, clock: bench.clock })
+  await call(names.mkdir, { path: '/gone' })
+  const { item } = (await call(names.remove, { path: '/gone', recursive: true })) as { item: string }
+  await call(names.touch, { path: '/file' })
+  const job = await submit(store, mapOnly('/out'), 'ann', 'staged:1')
+  outputs.reserve('/out', job, 'ann')
+  await runTask(bench, store, job, 0)
+  const at = `/.gristmill/jobs/${job}`
+  const changes: Array<[Message, object]> = [
+    [names.remove, { path: `${at}/output/part-0` }], [names.remove, { path: `${at}/output`, recursive: true, skipTrash: true }],
+    [names.remove, { path: `${at}/${job}.0.0.0`, recursive: true }],
+    [names.rename, { from: `${at}/output/part-0`, to: '/mine' }], [names.rename, { from: `${at}/output`, to: '/mine' }],
+    [names.rename, { from: at, to: '/mine' }], [names.rename, { from: '/file', to: `${at}/output/part-0`, overwrite: true }],
+    [names.rename, { from: '/file', to: `${at}/output/part-9` }],
+    [names.mkdir, { path: `${at}/output/a/b`, parents: true }], [names.mkdir, { path: `${at}/other` }],
+    [names.touch, { path: `${at}/output/part-9` }], [names.touch, { path: `${at}/output/part-0`, mtimeMs: 5 }],
+    [names.setAttributes, { path: `${at}/output`, mode: 0o500 }], [names.setAttributes, { path: at, owner: 'mallory' }],
+    [names.setAttributes, { path: `${at}/output/part-0`, mode: 0 }],
+    [writing.create, { path: `${at}/output/part-9`, parents: true }], [writing.create, { path: `${at}/output/part-0`, overwrite: true }],
+    [writing.create, { path: `${at}/${job}.0.1.0/a/part-1`, parents: true }], [writing.create, { path: `${at}/part-1` }],
+    [writing.create, { path: `${at}/job-2.0.1.0/part-1`, parents: true }],
+    [writing.create, { path: `${at}/${job}.0.x.0/part-1`, parents: true }],
+    [trash.restore, { item, to: `${at}/output/part-9` }], [snapshot.create, { path: `${at}/output`, name: 's' }],
+  ]
+  return { ...parts, store, job, at, changes }
+}
+
+test('the staging of a running job stays as its attempts and the namenode make it, for every caller', async () => {
+  const { bench, store, job, at, changes, call } = await staging()
+  changes.push([names.remove, { path: at, recursive: true }])
+  for (const user of ['ann', 'grace', 'mallory']) {
+    for (const [message, request] of changes) {
+      // A trash item is looked up for its own user only.
+      if (message === trash.restore && user !== 'grace') continue
+      await expect(call(message, request, user), `${message.name} ${JSON.stringify(request)} of ${user}`).rejects.toMatchObject({
+        code: 'EBUSY', details: { job },
+        message: expect.stringMatching(/stays as it is while job-1 runs, .*gristmill kill job-1/) as string,
+      })
+    }
+  }
+  await call(writing.create, { path: `${at}/${job}.0.1.0/part-1`, parents: true }, 'ann')
+  await call(names.rename, { from: '/file', to: '/file2' })
+  await runTask(bench, store, job, 1)
+  expect(await store.publish(job, over(store, job, 'succeeded'))).toBeUndefined()
+  expect(namesIn(bench, '/out')).toEqual(['/out/_SUCCESS', '/out/part-0', '/out/part-1'])
+  await expect(call(writing.create, { path: `${at}/${job}.0.1.1/part-1`, parents: true }, 'ann')).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('a kept output stays as it is until it is published or dropped; its user and the superuser may remove all of it', async () => {
+  const { bench, store, job, at, changes, call } = await staging()
+  await runTask(bench, store, job, 1)
+  const failure = { code: 'EEXIST', message: 'there is one' } as const
+  await store.finish(job, { ...over(store, job, 'failed'), failure }, { keep: { bytes: 10 } })
+  for (const [message, request] of changes) {
+    await expect(call(message, request), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject({
+      code: 'EBUSY', details: { job }, message: expect.stringContaining(`"gristmill job publish ${job} --output PATH"`) as string,
+    })
+  }
+  // A late attempt.
+  await expect(call(writing.create, { path: `${at}/${job}.0.1.0/part-1`, parents: true }, 'ann')).rejects.toMatchObject({ code: 'ENOENT' })
+  expect(namesIn(bench, `${at}/output`)).toHaveLength(2)
+  await call(names.remove, { path: at, recursive: true }, 'ann')
+  await store.tidy()
+  expect(store.head(job)!.kept).toBeUndefined()
+})
+
+test('while a job runs, the directories above the stagings stay open to its user', async () => {
+  const { outputs, job, call } = await staging()
+  for (const [path, mode] of [['/.gristmill/jobs', 0o700], ['/.gristmill', 0o600], ['/', 0o700]] as const) {
+    await expect(call(names.setAttributes, { path, mode }), path).rejects.toMatchObject({
+      code: 'EBUSY', message: expect.stringContaining(`${path} has to stay open to ann while ${job} runs`) as string,
+    })
+  }
+  await call(names.setAttributes, { path: '/.gristmill', mode: 0o711 })
+  outputs.release(job)
+  await call(names.setAttributes, { path: '/.gristmill/jobs', mode: 0o700 })
 })
 
 test('what is there already below an output that will be replaced can be asked for again, changed and removed', async () => {
