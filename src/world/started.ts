@@ -78,6 +78,10 @@ interface Entry extends Start {
   before: number
   /** For a stream: looks since its last read. */
   looks: number
+  /** For a pipe: the process that was started last before it, whose output it may be. */
+  readonly of: Entry | undefined
+  /** For a process that has ended. */
+  end: 'ref' | 'unref' | undefined
 }
 
 /** The hooks stay for the life of the process. REQUIRES: called once, by an executor's main file. */
@@ -91,25 +95,21 @@ export function watchStarted(): Started {
   const start = (): Start | undefined =>
     scope.getStore() && { begun: entries.size < stacksMax ? new Error('begun') : nowhere, part }
   const http = watchHttpRequests(start)
+  let spawned: Entry | undefined
   createHook({
     init(id, type, _trigger, resource: Resource) {
       if (!trackedTypes.has(type) || !scope.getStore()) return
       if (type === ports) { openPorts.add(id); return }
-      const it = type in streams ? resource.handle ?? resource : resource
-      // A new one must not be asked for its bytes: it is not complete yet.
-      const written = it === resource ? 0 : it.bytesWritten ?? 0
-      entries.set(id, {
-        type,
-        resource: type in reused || cryptic.has(type) ? new WeakRef(it) : { deref: () => it },
-        begun: entries.size < stacksMax ? new Error('begun') : nowhere,
-        part, promised: cryptic.has(type) && isPromised(), fired: false, answered: written, before: written, looks: 0,
-      })
+      const entry = newEntry({ type, resource, begun: entries.size < stacksMax ? new Error('begun') : nowhere, part, spawned })
+      entries.set(id, entry)
+      if (type in processes) spawned = entry
     },
     before(id) {
       const entry = entries.get(id)
       if (!entry) return
       if (entry.type in requests || entry.type === 'Immediate') { entries.delete(id); return }
       entry.fired = true
+      if (entry.type in processes) entry.end = entry.resource.deref()?.hasRef?.() === false ? 'unref' : 'ref'
       if (!(entry.type in streams)) return
       entry.answered = entry.resource.deref()?.bytesWritten ?? 0
       entry.looks = 0
@@ -152,6 +152,20 @@ export function watchStarted(): Started {
   }
 }
 
+interface Begun extends Start { readonly type: string; readonly resource: Resource; readonly spawned: Entry | undefined }
+
+function newEntry({ type, resource, begun, part, spawned }: Begun): Entry {
+  const it = type in streams ? resource.handle ?? resource : resource
+  // A new one must not be asked for its bytes: it is not complete yet.
+  const written = it === resource ? 0 : it.bytesWritten ?? 0
+  return {
+    type, begun, part,
+    resource: type in reused || cryptic.has(type) ? new WeakRef(it) : { deref: () => it },
+    promised: cryptic.has(type) && isPromised(), fired: false, answered: written, before: written, looks: 0,
+    of: type === 'PIPEWRAP' ? spawned : undefined, end: undefined,
+  }
+}
+
 function collector(): () => void {
   let gc: (() => void) | undefined
   return () => {
@@ -174,6 +188,7 @@ function tell(entry: Entry): Omit<StartedWork, 'earlier'> | undefined {
   if (type === 'ZLIB' && (it.buffer === undefined || it.buffer === null)) return undefined
   if (cryptic.has(type) && !entry.promised && it.ondone === undefined) return undefined
   const unref = it.hasRef?.() === false
+  if (!unref && isOutput(entry, it)) return { ...plain, what: 'the output of a process', kind: 'process', begun }
   const asked = type in streams && isAsked(entry, it)
   const idle = type in streams && !asked && isIdle(entry, it)
   if (unref && (!toldWhenUnref.has(type) || idle)) return undefined
@@ -205,6 +220,10 @@ function isIdle(entry: Entry, { bytesWritten }: Resource): boolean {
   if (bytesWritten === undefined) return false
   return !entry.fired || bytesWritten <= entry.before || entry.looks++ >= idleLooks
 }
+
+/** A process that has ended may have left others behind that go on writing to its output, and its program waits for the end of that. */
+const isOutput = ({ of, begun }: Entry, it: Resource): boolean =>
+  of?.end === 'ref' && ownerOf(it)?.readable === true && begun.stack?.includes('(node:internal/child_process:') === true
 
 /** The `net.Socket` of a handle. Node keeps it under a symbol that has no public name. */
 function ownerOf(handle: Resource): { readonly readable?: boolean } | undefined {

@@ -96,6 +96,10 @@ test.each<[string, string, string, string]>([
     'setup() { got = []; setInterval(() => { for (const go of queue.splice(0)) go() }, 10) },',
     'queue.push(() => setTimeout(() => got.push(line), 200)); return new Promise<void>(done => setTimeout(done, 60))',
   ],
+  [
+    'a process that leaves another one behind, which goes on writing', '', 'setup() { got = [] },',
+    'exec("(sleep 1; echo " + line + ") &", (_, text) => { got.push(text.trim()) })',
+  ],
   ['a pause between two tries', '', 'setup() { got = [] },', 'setTimeout(() => got.push(line), 1_200)'],
   [
     'a thread', '', 'setup() { got = [] },',
