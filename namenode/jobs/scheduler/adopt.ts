@@ -5,6 +5,7 @@ import { attemptParts, type AttemptId } from '../../../src/base/ids.ts'
 import { localityOf } from './offer.ts'
 import { newAttempt } from './attempts.ts'
 import { type Attempt, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
+import { takeUp } from './tasks.ts'
 
 /** Adds an attempt that an earlier namenode process started. Returns undefined if its number is of this process. */
 export function adopt(state: SchedulerState, place: TaskRef, node: WorkerNode, id: AttemptId): Attempt | undefined {
@@ -18,9 +19,6 @@ export function join(state: SchedulerState, place: TaskRef, node: WorkerNode, id
   if (place.job.state !== 'running' || task.won || task.committing || stage.state !== 'running') return false
   if (task.attempts.some(attempt => attempt.id === id || (attempt.node === node.id && attempt.state === 'running'))) return false
   if (!adopt(state, place, node, id)) return false
-  if (task.state === 'waiting') {
-    task.state = 'running'
-    stage.waiting--
-  }
+  if (task.state === 'waiting') takeUp(stage, task)
   return true
 }

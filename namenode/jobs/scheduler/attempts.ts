@@ -6,6 +6,7 @@ import { attemptId, type AttemptId, type NodeId } from '../../../src/base/ids.ts
 import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import type { Locality } from '../store/record.ts'
+import type { TaskRecord } from '../store/record.ts'
 import type { Attempt, RunningJob, SchedulerState, StageState, TaskRef, TaskState, WorkerNode } from './state.ts'
 
 export function newAttempt(
@@ -48,6 +49,29 @@ export function endAttempt(
     const oldest = task.attempts.findIndex(each => each.state !== 'running' && each.id !== task.committing && each.id !== task.won?.attempt)
     if (oldest >= 0) task.attempts.splice(oldest, 1)
   }
+}
+
+/** The result of an attempt that was done does not count: its commit was refused, or its map output is lost. */
+export function overturn(attempt: Attempt, end: 'failed' | 'lost', failure?: Failure): void {
+  attempt.state = end
+  if (failure) attempt.failure = failure
+}
+
+/** Attempts of an earlier process, from the journal. Those that still run are adopted when their nodes report them (adopt.ts). */
+export function restoreAttempts({ job, stage, task }: TaskRef, { others, won, failures = 0 }: TaskRecord): void {
+  const past = { startedMonoMs: 0, seenMonoMs: 0, speculative: false }
+  task.failures = failures
+  task.attempts = others.map(other => ({
+    ...other, ...past, id: other.attempt, state: other.state === 'running' ? ('lost' as const) : other.state,
+    finishedMs: other.finishedMs, failure: other.failure,
+  }))
+  stage.failedAttempts += others.filter(({ state }) => state === 'failed').length
+  if (won) {
+    const { attempt: id, node, host, locality, startedMs, finishedMs, counters } = won
+    const facts = { id, node, host, locality, startedMs, finishedMs, counters }
+    task.attempts.push({ ...past, ...facts, state: 'done', fraction: 1, failure: undefined })
+  }
+  for (const { node } of task.attempts) job.used.add(node)
 }
 
 export const runningOf = (task: TaskState): Attempt[] => task.attempts.filter(attempt => attempt.state === 'running')

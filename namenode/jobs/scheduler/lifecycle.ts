@@ -7,13 +7,16 @@ import { assert, unreachable } from '../../../src/base/assert.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import type { JobState } from '../../../src/protocol/job.ts'
-import { killAttempts } from './attempts.ts'
+import { killAttempts, restoreAttempts } from './attempts.ts'
 import type { Event, Places } from './event.ts'
 import { enqueue } from './offer.ts'
 import { Pending } from './pending.ts'
 import type { TaskRecord } from '../store/record.ts'
 import { jobStatus, recordOf, unfinishedOf } from './status.ts'
-import { changed, newJob, taskRefOf, ready, type RunningJob, type StageState, type SchedulerState, type TaskState } from './state.ts'
+import { commit } from './tasks.ts'
+import {
+  changed, newJob, taskRefOf, ready, type RunningJob, type StageState, type SchedulerState, type TaskRef, type TaskState,
+} from './state.ts'
 
 export function submitted(state: SchedulerState, event: Event & { kind: 'submitted' }): void {
   assert(!state.jobs.has(event.job), 'a job is submitted once')
@@ -35,42 +38,18 @@ export function resumed(state: SchedulerState, event: Event & { kind: 'resumed' 
     const stage = job.stages[record.stage]
     const task = stage?.tasks[record.task]
     if (!stage || !task) continue
-    restoreOthers(stage, task, record)
-    for (const { node } of record.others) job.used.add(node)
-    if (record.won) restore(state, job, stage, task, record.won)
+    restoreAttempts({ job, stage, task }, record)
+    if (record.won) restore(state, { job, stage, task }, record.won)
   }
   advance(state, job)
   changed(state, job, true)
 }
 
-/** Attempts that did not win. */
-function restoreOthers(stage: StageState, task: TaskState, { others, failures = 0 }: TaskRecord): void {
-  task.failures = failures
-  task.attempts = others.map(other => ({
-    ...other, id: other.attempt,
-    state: other.state === 'running' ? ('lost' as const) : other.state,
-    startedMonoMs: 0, seenMonoMs: 0, finishedMs: other.finishedMs, failure: other.failure, speculative: false,
-  }))
-  stage.failedAttempts += others.filter(other => other.state === 'failed').length
-}
-
-function restore(
-  state: SchedulerState, job: RunningJob, stage: StageState, task: TaskState, won: NonNullable<TaskRecord['won']>,
-): void {
-  task.state = 'done'
-  task.won = won
-  task.attempts.push({
-    id: won.attempt, node: won.node, host: won.host, locality: won.locality, startedMs: won.startedMs, startedMonoMs: 0, seenMonoMs: 0,
-    finishedMs: won.finishedMs, state: 'done', fraction: 1, counters: won.counters, failure: undefined, speculative: false,
-  })
-  stage.done++
+function restore(state: SchedulerState, { stage, task }: TaskRef, won: NonNullable<TaskRecord['won']>): void {
+  commit(stage, task, won)
   stage.startedMs = Math.min(stage.startedMs ?? won.startedMs, won.startedMs)
   stage.finishedMs = Math.max(stage.finishedMs ?? won.finishedMs, won.finishedMs)
-  stage.counters.add(won.counters)
-  job.used.add(won.node)
-  if (won.output.kind !== 'shuffle') return
-  stage.outputBytes.set(won.node, (stage.outputBytes.get(won.node) ?? 0) + won.output.bytes)
-  if (state.nodes.get(won.node)?.state !== 'live') stage.absent.add(won.node)
+  if (won.output.kind === 'shuffle' && state.nodes.get(won.node)?.state !== 'live') stage.absent.add(won.node)
 }
 
 /** Starts stages that are ready, ends those whose tasks are all done, publishes when all are done. */

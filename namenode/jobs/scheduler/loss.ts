@@ -4,11 +4,12 @@
 import type { NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { join } from './adopt.ts'
-import { orderKill } from './attempts.ts'
+import { orderKill, overturn } from './attempts.ts'
 import type { Event } from './event.ts'
 import { advance } from './lifecycle.ts'
 import { enqueue } from './offer.ts'
 import { dropAttempt, giveWay } from './retry.ts'
+import { reopen } from './tasks.ts'
 import { changed, taskRefOf, someNode, type RunningJob, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
 
 export function joined(state: SchedulerState, event: Event & { kind: 'joined' }): void {
@@ -112,20 +113,13 @@ function loseOutputs(state: SchedulerState, job: RunningJob, node: NodeId): void
 /** The output of a committed task is lost: the task runs again, and its counters are subtracted. */
 export function loseOutput(state: SchedulerState, place: TaskRef): void {
   const { job, stage, task } = place
-  const { won } = task
-  if (!won || won.output.kind !== 'shuffle' || job.state !== 'running') return
-  task.won = undefined
+  if (task.won?.output.kind !== 'shuffle' || job.state !== 'running') return
+  const won = reopen(stage, task)
   const attempt = task.attempts.find(each => each.id === won.attempt)
-  if (attempt) attempt.state = 'lost'
-  stage.done--
+  if (attempt) overturn(attempt, 'lost')
   stage.state = 'running'
   stage.finishedMs = undefined
-  stage.counters.takeBack(won.counters)
-  const left = (stage.outputBytes.get(won.node) ?? 0) - won.output.bytes
-  if (left > 0) stage.outputBytes.set(won.node, left)
-  else stage.outputBytes.delete(won.node)
   state.effects.push({ kind: 'lose', job: job.id, attempt: won.attempt })
-  task.state = 'running'
   giveWay(state, place)
   enqueue(state, stage, task, true)
   changed(state, job, true)

@@ -15,6 +15,7 @@ import {
   changed, ready, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState,
 } from './state.ts'
 import { slowest } from './speculation.ts'
+import { queue, takeUp } from './tasks.ts'
 
 /** Offers that a node skips before it takes tasks of its rack, and of any node. */
 const rackSkips = 3
@@ -129,10 +130,7 @@ export function localityOf(state: SchedulerState, stage: StageState, task: numbe
 
 function launch(state: SchedulerState, place: TaskRef, facts: { node: WorkerNode; locality: Locality; speculative: boolean }): void {
   const { job, stage, task } = place
-  if (task.state === 'waiting') {
-    task.state = 'running'
-    stage.waiting--
-  }
+  if (task.state === 'waiting') takeUp(stage, task)
   const attempt = newAttempt(state, place, facts)
   job.turn = ++state.turns
   state.ordered += splitSize(stage.spec.input, task.index)
@@ -145,8 +143,7 @@ function launch(state: SchedulerState, place: TaskRef, facts: { node: WorkerNode
  * job's owner, who should learn early of a program that cannot work.
  */
 export function enqueue(state: SchedulerState, stage: StageState, task: TaskState, first: boolean): void {
-  if (task.state !== 'waiting') stage.waiting++
-  task.state = 'waiting'
+  queue(stage, task)
   const holders = (stage.places?.[task.index] ?? []).filter(id => state.nodes.get(id)?.state === 'live' && !task.avoid?.has(id))
   stage.pending.add(task.index, holders, holders.map(id => state.nodes.get(id)!.rack), first)
 }

@@ -4,7 +4,7 @@
 
 import { unreachable } from '../../../src/base/assert.ts'
 import { adopt, join } from './adopt.ts'
-import { endAttempt, killAttempts, orderKill, runningOf } from './attempts.ts'
+import { endAttempt, killAttempts, orderKill, overturn, runningOf } from './attempts.ts'
 import type { Event } from './event.ts'
 import { advance, end } from './lifecycle.ts'
 import { rerunStaleOutputs, loseOutput } from './loss.ts'
@@ -14,6 +14,7 @@ import { again, loseAttempt, lost } from './retry.ts'
 import { recordOf } from './status.ts'
 import { changed, taskRefOf, type TaskRef, type SchedulerState } from './state.ts'
 import { noteDuration } from './speculation.ts'
+import { beginCommit, commit, takeUp } from './tasks.ts'
 
 type Finished = Event & { kind: 'finished' }
 type Done = Finished['outcome'] & { kind: 'done' }
@@ -49,9 +50,7 @@ function done(state: SchedulerState, place: TaskRef, event: Finished, outcome: D
     if (attempt?.state === 'running') loseAttempt(state, place, attempt)
     return answer(state, event, false)
   }
-  if (task.state === 'waiting') stage.waiting--
-  task.state = 'committing'
-  task.committing = attempt.id
+  beginCommit(stage, task, attempt.id)
   endAttempt(state, place, attempt, 'done')
   attempt.fraction = 1
   attempt.counters = outcome.counters
@@ -68,23 +67,18 @@ export function committed(state: SchedulerState, event: Event & { kind: 'committ
   state.effects.push({ kind: 'answer', attempt: won.attempt, committed: !event.refused })
   if (!place || place.task.committing !== won.attempt) return
   const { job, stage, task } = place
-  task.committing = undefined
   const attempt = task.attempts.find(each => each.id === won.attempt)
   if (event.refused) {
-    task.state = 'running'
+    takeUp(stage, task)
     stage.failedAttempts++
-    if (attempt) { attempt.state = 'failed'; attempt.failure = event.refused }
+    if (attempt) overturn(attempt, 'failed', event.refused)
     again(state, place, attempt?.node, event.refused)
     return
   }
-  task.state = 'done'
-  task.won = won
-  stage.done++
-  stage.counters.add(won.counters)
+  commit(stage, task, won)
   if (attempt) noteDuration(stage, state.at.monoMs - attempt.startedMonoMs)
   killAttempts(state, place, won.attempt)
   if (won.output.kind === 'shuffle') {
-    stage.outputBytes.set(won.node, (stage.outputBytes.get(won.node) ?? 0) + won.output.bytes)
     const node = state.nodes.get(won.node)
     // The node died while the commit was journalled.
     if (!node || node.state === 'lost') loseOutput(state, place)
