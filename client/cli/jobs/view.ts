@@ -92,7 +92,9 @@ export function jobLines(job: JobStatus, nowMs: number): string[] {
     facts.push([
       'kept',
       `${job.kept.bytes === undefined ? '' : `${formatBytes(job.kept.bytes)} `}until ${formatInstant(job.kept.untilMs)}, ` +
-      `for gristmill job publish ${job.job} --output PATH, or gristmill job drop ${job.job}`,
+      // Publishing has found files that the tasks have not written; it would again.
+      `for ${job.failure?.code === 'CORRUPT' ? 'copying' : `gristmill job publish ${job.job} --output PATH`}, ` +
+      `or gristmill job drop ${job.job}`,
     ])
   const locality = localityLine(job.counters)
   if (locality) facts.push(['read', locality])

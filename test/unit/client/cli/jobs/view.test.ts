@@ -41,6 +41,13 @@ test('a failed job shows its failure, the record and the frames of the user, the
   expect(text).toMatch(/ {2}bytesReadLocal +3,072 \(3\.0 KiB\)\n {2}bytesReadRemote .*\n {2}recordsIn +1,234\n {2}user\.odd +1\.5$/)
 })
 
+test('a kept output is said to be there for publishing, or, if it is not what the tasks have written, for copying', () => {
+  const kept = { ...status, kept: { untilMs: 0, bytes: 1024 } }
+  const shown = (code: 'EEXIST' | 'CORRUPT'): string => jobLines({ ...kept, failure: { code, message: 'no' } }, 9000).join('\n')
+  expect(shown('EEXIST')).toMatch(/kept +1\.0 KiB until .*, for gristmill job publish j1 --output PATH, or gristmill job drop j1/)
+  expect(shown('CORRUPT')).toMatch(/kept +1\.0 KiB until .*, for copying, or gristmill job drop j1/)
+})
+
 test('a job that succeeded is summed up in a few lines, which name its output and the commands that show more', () => {
   const done: JobStatus = {
     ...status, state: 'succeeded', output: '/words',
