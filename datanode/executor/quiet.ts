@@ -10,6 +10,7 @@
 //                              and unref'd ones of map, reduce and teardown
 //   longer timers              time limits that were not needed, or idle limits of pools: the log names those that run when the next
 //                              function begins
+//   chains of short timers     of setup and of the module may be the heartbeat of a client: waited for, and then the log names them
 //   intervals, servers, idle connections            serve the whole task, and nothing is said
 //
 // At the end of the task work may also reach an `emit` or a counter (table of `settle`). Invariants: a record that is emitted, or a count
@@ -113,9 +114,12 @@ const isBefore = (name: Part): boolean => name === 'the module' || name === 'set
 const mayReply = ({ kind, unref, asked, idle, fired, earlier, begun }: StartedWork): boolean =>
   kind === 'stream' && !oneWay.has(begun) && (unref ? asked : !asked && !idle && !(earlier && !fired))
 
-/** Throws FunctionFailed for the first work that had to end. The rest of a reply that setup reads may be a feed for the whole task. */
+/**
+ * Throws FunctionFailed for the first work that had to end. The rest of a reply that setup reads may be a feed for
+ * the whole task, and a chain of timers the heartbeat of a client.
+ */
 function failFor(pending: readonly StartedWork[], name: Part, next: string | undefined): void {
-  const stuck = pending.find(work => ends(work, name) && !(work.kind === 'reply' && isBefore(name)))
+  const stuck = pending.find(work => ends(work, name) && !(isBefore(name) && (work.kind === 'reply' || work.kind === 'timer')))
   if (stuck) throw new FunctionFailed(unsettled(stuck, { name, next, waitedMs: looseMs }), {})
 }
 

@@ -60,9 +60,14 @@ test.each(endsByItself)('what ends by itself is waited for after every part, and
     expect([ended.failed, ended.noted]).toEqual([undefined, []])
     expect(ended.ms).toBeGreaterThanOrEqual(7_000)
     expect(ended.ms).toBeLessThan(7_100)
-    const { ms, failed } = await settled(part, one)
-    expect(failed).toMatch(/10\.0 s after (it was loaded|setup had returned|map had returned), and next may read what it leaves; await it/)
+    const { ms, failed, noted } = await settled(part, one)
     expect(ms).toBeGreaterThan(10_000)
+    // A chain of timers may be the heartbeat of a client, which serves the whole task.
+    if ((one.kind ?? 'timer') === 'timer' && part !== 'map') {
+      expect([failed, noted]).toEqual([undefined, [expect.stringContaining('the task did not wait for it of')]])
+      continue
+    }
+    expect(failed).toMatch(/10\.0 s after (it was loaded|setup had returned|map had returned), and next may read what it leaves; await it/)
   }
   expect(await quiet(one, { until: 7_000 })).not.toHaveProperty('failed')
   expect((await quiet(one)).failed).toMatch(/10\.0 s after the last function had returned; await it/)
