@@ -53,7 +53,9 @@ const notSaid: ReadonlySet<SettingName> = new Set(['home', 'cluster', 'secretFil
 const sayable = settingNames.filter(name => !notSaid.has(name) && (table[name].usedBy as readonly string[]).includes('up'))
 
 /** Throws UNAVAILABLE, and CONFIG_INVALID, instead of making a cluster where one has been whose data is not there. */
-export async function planUp(disk: Disk, told: Settings, flags: Readonly<Record<string, unknown>>): Promise<UpPlan> {
+export async function planUp(
+  { disk, cores }: { readonly disk: Disk; readonly cores: number }, told: Settings, flags: Readonly<Record<string, unknown>>,
+): Promise<UpPlan> {
   const { dir, before, earlier, notes } = await directoryOf(disk, told)
   await refuseLostNamenode(disk, dir)
   const again = Object.entries(before?.said ?? {}).filter(
@@ -84,8 +86,10 @@ export async function planUp(disk: Disk, told: Settings, flags: Readonly<Record<
     ...before?.said,
     ...Object.fromEntries(sayable.filter(name => flags[name] !== undefined).map(name => [name, String(told[name])])),
   }
+  // The datanodes share the processor: as many tasks as it has cores, but one for each datanode.
+  const slots = settings.slots ?? Math.max(1, Math.floor(cores / names.length))
   return {
-    settings: { ...settings, replication }, dir, secretFile, datanodes: names, ports: before?.ports ?? {}, notes,
+    settings: { ...settings, replication, slots }, dir, secretFile, datanodes: names, ports: before?.ports ?? {}, notes,
     remembered: {
       format: 1, dir, ...(secretFile !== undefined && { secretFile }), datanodes: datanodes.first.length, ports: before?.ports ?? {}, said,
       ...earlier.length > 0 && { earlier },

@@ -25,7 +25,7 @@ const downMs = 2_000
 export async function up(given: UpOptions): Promise<void> {
   const alone = await startAlone(given.world.disk, given.settings.home)
   try {
-    const plan = await planUp(given.world.disk, given.settings, given.flags)
+    const plan = await planUp({ disk: given.world.disk, cores: given.machine.cores }, given.settings, given.flags)
     const options: UpOptions = { ...given, settings: plan.settings }
     const left = await refuseSecond(options, plan)
     const home = await lockedHome(options, plan.dir, left)

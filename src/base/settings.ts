@@ -141,7 +141,7 @@ export const settings = {
     about: "Processes with the same host name are on the same machine, and read each other's block files directly.",
   }),
   slots: count(0, 1024, {
-    fallback: 'the number of processor cores', usedBy: ['datanode'],
+    fallback: 'the number of processor cores; for `up` divided among its datanodes', usedBy: ['datanode'],
     about: 'Number of tasks that run at the same time.',
   }),
   memory: bytes({ fallback: '512MiB', usedBy: ['datanode'], about: 'Memory of one task, unless its job sets it.' }),

@@ -60,7 +60,7 @@ test('a home whose cluster is stopped means that one, not the embedded one, as l
 })
 
 test('`up` makes no cluster where one has been, and says what it leaves behind', async () => {
-  const plan = (dir?: string) => planUp(disk, { home, ...dir !== undefined && { dir: [dir] } }, {})
+  const plan = (dir?: string) => planUp({ disk, cores: 2 }, { home, ...dir !== undefined && { dir: [dir] } }, {})
   const [first, second] = [`${home}/first`, `${home}/second`]
   await stamp(first)
   await remember(disk, home, { format: 1, dir: first, ports: { namenode: 7 }, said: { replication: '2' } })
@@ -85,15 +85,17 @@ test('a data directory of `up` is known again under another path to it', async (
   await stamp(first)
   await fs.symlink(first, link)
   await remember(disk, home, { format: 1, dir: first, ports: { namenode: 7 }, said: { replication: '2' } })
-  const again = await planUp(disk, { home, dir: [link] }, {})
+  const again = await planUp({ disk, cores: 2 }, { home, dir: [link] }, {})
   expect(again).toMatchObject({ dir: first, ports: { namenode: 7 }, remembered: { dir: first, said: { replication: '2' } } })
   expect(again.remembered.earlier).toBeUndefined()
   await stamp(second)
   await remember(disk, home, { format: 1, dir: second, ports: {}, said: {}, earlier: [first] })
-  expect((await planUp(disk, { home, dir: [link] }, {})).remembered).toMatchObject({ dir: first, earlier: [second] })
+  expect((await planUp({ disk, cores: 2 }, { home, dir: [link] }, {})).remembered).toMatchObject({ dir: first, earlier: [second] })
   // The mount point of the first one's disk.
   await fs.rm(`${first}/gristmill.json`)
-  await expect(planUp(disk, { home, dir: [link] }, {})).rejects.toMatchObject({ message: expect.stringContaining(`earlier cluster of this home has its data in ${first}`) })
+  await expect(planUp({ disk, cores: 2 }, { home, dir: [link] }, {})).rejects.toMatchObject({
+    message: expect.stringContaining(`earlier cluster of this home has its data in ${first}`),
+  })
 })
 
 test('a namenode is not made anew beside datanodes that belong to one', async () => {
@@ -108,12 +110,12 @@ test('a namenode is not made anew beside datanodes that belong to one', async ()
   // As a recovery without a backup, or a first start that failed, leaves it.
   await stamp(`${dir}/namenode`)
   await expect(refuseLostNamenode(disk, dir)).rejects.toMatchObject(refused)
-  await expect(planUp(disk, { home }, {})).rejects.toMatchObject(refused)
+  await expect(planUp({ disk, cores: 2 }, { home }, {})).rejects.toMatchObject(refused)
   await stamp(`${dir}/namenode`, 'c1')
   await refuseLostNamenode(disk, dir)
   // A datanode whose directory is empty is begun anew, and the user is told.
   await remember(disk, home, { format: 1, dir, ports: { namenode: 7, datanode3: 8 }, said: {}, datanodes: 3 })
-  expect((await planUp(disk, { home }, {})).notes.join()).toContain('datanode3 had data')
+  expect((await planUp({ disk, cores: 2 }, { home }, {})).notes.join()).toContain('datanode3 had data')
 })
 
 test('a cluster of `up` is taken while a process of it lives, and no longer', async () => {
@@ -184,4 +186,10 @@ test('addresses are read with and without scheme and port', () => {
   for (const bad of ['', 'not an address', 'a:b', 'a:70000', 'a:0', 'https://a:1', 'a/b', 'user@host:1']) {
     expect(() => parseAddress(bad), bad).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   }
+})
+
+test('the datanodes of `up` share the processor, unless their slots are given', async () => {
+  const slots = async (cores: number, datanodes: number, given?: number) =>
+    (await planUp({ disk, cores }, { home, datanodes, ...given !== undefined && { slots: given } }, {})).settings.slots
+  expect(await Promise.all([slots(8, 3), slots(2, 3), slots(2, 1), slots(8, 3, 5), slots(8, 3, 0)])).toEqual([2, 1, 2, 5, 0])
 })
