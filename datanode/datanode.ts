@@ -1,5 +1,5 @@
 // Datanode process: creates its parts (store, heartbeat, orders, transfers, tasks, scrub), starts and stops them in order; does no
-// work itself. One port serves everything: calls, wires, plain HTTP, /healthz and /metrics.
+// work itself. One port serves everything: calls, wires, plain HTTP, /healthz, /readyz and /metrics.
 //
 // Start: lock the homes, scan the blocks, open the port, register with the namenode, send a full report; then `start` returns.
 // Stop: tell the namenode, finish transfers, end tasks, close the port, release the homes.

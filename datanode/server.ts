@@ -1,4 +1,4 @@
-// The one port of a datanode: calls of the cluster, blocks over plain HTTP, wires (HTTP Upgrade), /healthz and /metrics.
+// The one port of a datanode: calls of the cluster, blocks over plain HTTP, wires (HTTP Upgrade), /healthz, /readyz and /metrics.
 
 import type { Clock } from '../src/ports/clock.ts'
 import type { Log } from '../src/ports/log.ts'

@@ -107,13 +107,15 @@ export class Namenode {
 
   #serve(rooms: Rooms, { secret, host, audit, processMetrics }: NamenodeConfig): RpcServer {
     const { clock, log } = this.#world
-    const { authority } = rooms.have
+    const { authority, blocks } = rooms.have
+    const health = () => (authority.behind ? 'behind' : 'ok')
     const metrics = new Metrics()
     for (const room of rooms.all) room.expose?.(metrics)
     processMetrics?.(metrics)
     return serve({
       auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(host), clock }),
-      clock, log, registry: metrics, audit, health: () => (authority.behind ? 'behind' : 'ok'), routes: rooms.routes,
+      clock, log, registry: metrics, audit, health, ready: () => (blocks.safe.on ? 'safe mode' : health()),
+      routes: rooms.routes,
     })
   }
 

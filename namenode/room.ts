@@ -46,7 +46,7 @@ interface Room<Made extends object> {
   stop?(): void | Promise<void>
 }
 
-interface RoomKind<Needs, Made extends object> {
+export interface RoomKind<Needs, Made extends object> {
   /** For errors. */
   readonly name: string
   /** Operations of the journal that the room submits, or has submitted in earlier versions: a released one stays for ever. */

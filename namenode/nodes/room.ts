@@ -18,7 +18,7 @@ interface NodesNeeds {
   readonly times: { readonly nodeStaleMs: number; readonly nodeDeadMs: number; readonly longPollMs: number }
 }
 
-interface NodesMade {
+export interface NodesMade {
   readonly registry: NodeRegistry
   readonly reportIds: ReportIds
   readonly succession: Succession

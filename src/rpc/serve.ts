@@ -30,7 +30,7 @@ export const route = <M extends Message>(message: M, handler: Handler<M>): Route
 /**
  * `starting`: the server has no contact with its cluster yet, or lost it. `behind`: it refuses all calls, and will until its operator acts.
  */
-type Readiness = 'ok' | 'starting' | 'behind'
+type Readiness = 'ok' | 'starting' | 'behind' | 'safe mode'
 
 export interface ServeOptions {
   readonly routes: readonly Route[]
@@ -43,6 +43,8 @@ export interface ServeOptions {
   readonly audit?: Audit | undefined
   /** Default: 'ok'. /healthz answers 503 with any other. Calls are answered all the same: handlers know better. */
   readonly health?: () => Readiness
+  /** Default: `health`. /readyz answers 503 with any other than 'ok': callers that have a choice should ask another process, or later. */
+  readonly ready?: () => Readiness
   readonly callsInFlightMax?: number
   /** Bytes of all bodies whose requests have not been answered; default: limits.bodiesBytesMax. */
   readonly bodiesBytesMax?: number
@@ -256,11 +258,13 @@ class CallServer implements RpcServer {
   }
 
   #addStatus(): void {
-    const { registry, clock, health = () => 'ok' } = this.#options
-    this.http.get('/healthz', (_, reply) => {
-      const status = this.#draining ? 'draining' : health()
-      void reply.code(status === 'ok' ? 200 : codes.UNAVAILABLE.status).send({ status })
-    })
+    const { registry, clock, health = () => 'ok', ready = health } = this.#options
+    for (const [path, state] of [['/healthz', health], ['/readyz', ready]] as const) {
+      this.http.get(path, (_, reply) => {
+        const status = this.#draining ? 'draining' : state()
+        void reply.code(status === 'ok' ? 200 : codes.UNAVAILABLE.status).send({ status })
+      })
+    }
     // Open to all, as /healthz is: it holds numbers only, and scrapers cannot sign. Its text is put together once a second at most.
     const shown = shownAtMost(registry, clock, metricsMs)
     this.http.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await shown()))

@@ -374,8 +374,11 @@ test('status and metrics are served', async () => {
     cluster, epoch: 2, safeMode: false, files: 0, directories: 6, nodes: [{ node: 'a', state: 'live', blocks: 0 }],
     defaults: { replication: 3, blockBytes: 1 << 20 },
   })
-  const health = await fetch(`http://${at}/healthz`)
-  expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }])
+  const state = async (path: string) => { const answer = await fetch(`http://${at}${path}`); return [answer.status, await answer.json()] }
+  expect([await state('/healthz'), await state('/readyz')]).toEqual([[200, { status: 'ok' }], [200, { status: 'ok' }]])
+  await grace.call(at, safeMode, { action: 'enter' })
+  expect([await state('/healthz'), await state('/readyz')]).toEqual([[200, { status: 'ok' }], [503, { status: 'safe mode' }]])
+  await grace.call(at, safeMode, { action: 'leave' })
   const text = await (await fetch(`http://${at}/metrics`)).text()
   for (const line of [
     'gristmill_directories 6', 'gristmill_nodes{state="live"} 1', 'gristmill_safe_mode 0',

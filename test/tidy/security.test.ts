@@ -44,7 +44,7 @@ const proofs: Readonly<Record<string, Proof>> = {
     [seen, 'a signed request that is repeated is refused; after a restart it is taken once more'],
   ],
   'A change repeated in this way has no second effect': [[seen, 'after a restart it is taken once more, and a change has no second effect']],
-  '`/healthz` and `/metrics` are answered without a token': [
+  '`/healthz`, `/readyz` and `/metrics` are answered without a token': [
     ['unit/src/rpc/serve.test.ts', 'health tells starting from ready, without a token'],
   ],
   'They contain numbers, directories of storages': [[seen, 'what is open tells no names of files and no contents']],

@@ -235,6 +235,14 @@ test('health tells starting from ready, without a token', async () => {
   expect(await health()).toEqual([200, { status: 'ok' }])
 })
 
+test('readiness is told apart from health, and is the same by default', async () => {
+  const of = async (at: string, path: string) => { const answer = await fetch(`http://${at}${path}`); return [answer.status, await answer.json()] }
+  const apart = await start([], { ready: () => 'safe mode' })
+  expect([await of(apart.at, '/healthz'), await of(apart.at, '/readyz')]).toEqual([[200, { status: 'ok' }], [503, { status: 'safe mode' }]])
+  const same = await start([], { health: () => 'starting' })
+  expect(await of(same.at, '/readyz')).toEqual([503, { status: 'starting' }])
+})
+
 test('metrics count calls by message and code, with their latencies', async () => {
   const { caller, at } = await start([route(echo, ({ text }, { user }) => {
     if (text === 'bad') throw new GristmillError('ENOENT', 'no')
