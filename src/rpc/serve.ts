@@ -259,12 +259,12 @@ class CallServer implements RpcServer {
 
   #addStatus(): void {
     const { registry, clock, health = () => 'ok', ready = health } = this.#options
-    for (const [path, state] of [['/healthz', health], ['/readyz', ready]] as const) {
-      this.http.get(path, (_, reply) => {
-        const status = this.#draining ? 'draining' : state()
-        void reply.code(status === 'ok' ? 200 : codes.UNAVAILABLE.status).send({ status })
-      })
+    const tell = (state: () => Readiness) => (_: FastifyRequest, reply: FastifyReply): void => {
+      const status = this.#draining ? 'draining' : state()
+      void reply.code(status === 'ok' ? 200 : codes.UNAVAILABLE.status).send({ status })
     }
+    this.http.get('/healthz', tell(health))
+    this.http.get('/readyz', tell(ready))
     // Open to all, as /healthz is: it holds numbers only, and scrapers cannot sign. Its text is put together once a second at most.
     const shown = shownAtMost(registry, clock, metricsMs)
     this.http.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await shown()))

@@ -57,7 +57,9 @@ test('a detached cluster stays, is found by every command, is shown by status, a
   await writeFile(join(home, 'file'), 'kept over restarts\n')
   await ok('put', '--replication', '2', join(home, 'file'), '/file')
 
-  const shown = JSON.parse(await ok('status', '--json')) as { processes: Up['processes']; cluster: { nodes: { slots: number }[]; files: number } }
+  const shown = JSON.parse(await ok('status', '--json')) as {
+    processes: Up['processes']; cluster: { nodes: { slots: number }[]; files: number }
+  }
   expect(
     shown.processes.map(({ role, id, address, pid, dir }) => ({ role, id, address, pid, dir })).sort((a, b) => (a.dir < b.dir ? -1 : 1)),
   ).toEqual([...first.processes].sort((a, b) => (a.dir < b.dir ? -1 : 1)))

@@ -7,7 +7,8 @@ import net, { type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Bench } from './kit.ts'
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+// Tests that wait for the time limits of the executor wait together.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000, maxConcurrency: 6 })
 
 let bench: Bench
 /** Replies after `ms` with `bytes` bytes, the head at once if `early`; never if `ms` is 0. */
@@ -29,7 +30,7 @@ const lines = net.createServer(socket => {
 
 beforeAll(async () => {
   for (const server of [web, lines]) await once(server.listen(0, '127.0.0.1'), 'listening')
-  bench = await Bench.start({ datanodes: 1, prestart: true })
+  bench = await Bench.start({ datanodes: 1, prestart: true, slots: 6 })
   await bench.file('/in', 'a\nb\n')
   // So that a connection that is kept is the one that serves it.
   await bench.file('/one', 'a\n')
@@ -119,13 +120,13 @@ test('a connection of an earlier task serves a later one, which waits for its re
   await bench.runner().forget('once' as never)
 })
 
-test('a reply that setup does not await is there before the first record, also after more than five seconds', async () => {
+test.concurrent('a reply that setup does not await is there before the first record, also after more than five seconds', async () => {
   const done = await bench.done(program(`setup() { fetch(url(6_000, 'x')).then(r => r.text()).then(said => { got = [said] }) },
     map(line: string, emit) { emit(null, line + got) },`), '/in')
   expect(await bench.outputOf(done)).toBe('ax\nbx\n')
 })
 
-test.each<[string, string, RegExp]>([
+test.concurrent.each<[string, string, RegExp]>([
   ['a request', 'fetch(url(0, line)).catch(() => {})', /^an HTTP request that map has started has not ended 10\.0 s after map had returned/],
   ['a line', 'db.ask(0, line, said => got.push(said))', /^no reply has come over a connection that the program has written to 10\.0 s after map/],
   ['a chain of timers', 'const next = () => { setTimeout(next, 500) }; next()', /^a timer of 500 ms that map has started has not ended 10\.0 s after/],

@@ -92,6 +92,7 @@ export class Bench {
   readonly tasks: Tasks[]
   readonly scheduler: Scheduler
   readonly dir = mkdtempSync(join(tmpdir(), 'gristmill-programs-'))
+  #making: Promise<unknown> = Promise.resolve()
   #attempts = 0
 
   static async start(options: MillOptions & { slots?: number; prestart?: boolean; processes?: Processes } = {}): Promise<Bench> {
@@ -136,8 +137,14 @@ export class Bench {
     return Buffer.concat(pieces).toString()
   }
 
-  /** Bundles and stores a program, and makes the order for a task of it over a file. */
-  async work(program: string, input: string, options: TaskOptions = {}): Promise<TaskWork> {
+  /** Bundles and stores a program, and makes the order for a task of it over a file. One at a time: their source has one name. */
+  work(program: string, input: string, options: TaskOptions = {}): Promise<TaskWork> {
+    const made = this.#making.then(() => this.#make(program, input, options))
+    this.#making = made.catch(() => {})
+    return made
+  }
+
+  async #make(program: string, input: string, options: TaskOptions): Promise<TaskWork> {
     const { params = {}, stage = 0, task = 0, partitions = 1 } = options
     const file = join(this.dir, 'program.ts')
     writeFileSync(file, program)

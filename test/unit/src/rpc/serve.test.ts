@@ -236,7 +236,10 @@ test('health tells starting from ready, without a token', async () => {
 })
 
 test('readiness is told apart from health, and is the same by default', async () => {
-  const of = async (at: string, path: string) => { const answer = await fetch(`http://${at}${path}`); return [answer.status, await answer.json()] }
+  const of = async (at: string, path: string): Promise<unknown[]> => {
+    const answer = await fetch(`http://${at}${path}`)
+    return [answer.status, await answer.json()]
+  }
   const apart = await start([], { ready: () => 'safe mode' })
   expect([await of(apart.at, '/healthz'), await of(apart.at, '/readyz')]).toEqual([[200, { status: 'ok' }], [503, { status: 'safe mode' }]])
   const same = await start([], { health: () => 'starting' })
