@@ -4,6 +4,8 @@
 //   ends by itself             requests; one-shot timers of at most 5 s; what was written to a connection until the reply has come; a
 //                              process or thread that map, reduce or teardown has started. Waited for; if it does not end within 10 s the
 //                              attempt fails, with its place
+//   replies that go on         over HTTP, and connections that have never been read: waited for as well, and then the log names them. The
+//                              program may have no use for the rest of the reply, and the connection may be one that only sends
 //   unref'd                    is no work that ends by itself. Between two functions an unref'd connection that was written to gets 5 s,
 //                              and so do the further parts of a reply and sockets of datagrams; then the log names it
 //   processes and threads      of setup and of the module serve the whole task: the log names those that run when the next function begins,
@@ -97,10 +99,10 @@ const nextLook = (waitMs: number, pending: readonly StartedWork[]): number =>
   pending.some(({ kind, afterMs }) => kind === 'timer' && afterMs === 0) ? lookMs.first : Math.min(waitMs * 2, lookMs.max)
 
 /** Work that ends by itself. What was begun before this part has been waited for in its own. */
-function ends({ kind, unref, repeats, afterMs, asked, earlier }: StartedWork, name: Part): boolean {
+function ends({ kind, unref, repeats, afterMs, asked, earlier, begun }: StartedWork, name: Part): boolean {
   switch (kind) {
     // A connection that an earlier task has opened counts too, if this task has written to it.
-    case 'stream': return !unref && asked
+    case 'stream': return !unref && asked && !oneWay.has(begun)
     case 'request': case 'reply': return !earlier
     case 'timer': return !earlier && !unref && !repeats && afterMs <= shortTimerMs
     case 'process': case 'thread': return !earlier && !unref && !isBefore(name)
@@ -115,12 +117,16 @@ const mayReply = ({ kind, unref, asked, idle, fired, earlier, begun }: StartedWo
   kind === 'stream' && !oneWay.has(begun) && (unref ? asked : !asked && !idle && !(earlier && !fired))
 
 /**
- * Throws FunctionFailed for the first work that had to end. The rest of a reply that setup reads may be a feed for
- * the whole task, and a chain of timers the heartbeat of a client.
+ * Throws FunctionFailed for the first work that had to end, and could serve nothing else. A connection that has never been read may be one
+ * that only sends; the rest of a reply may be of no interest; a chain of timers of setup may be the heartbeat of a client.
  */
 function failFor(pending: readonly StartedWork[], name: Part, next: string | undefined): void {
-  const stuck = pending.find(work => ends(work, name) && !(isBefore(name) && (work.kind === 'reply' || work.kind === 'timer')))
+  const stuck = pending.find(work => ends(work, name) && !mayServe(work, name))
   if (stuck) throw new FunctionFailed(unsettled(stuck, { name, next, waitedMs: looseMs }), {})
+}
+
+function mayServe({ kind, heard }: StartedWork, name: Part): boolean {
+  return kind === 'reply' || (kind === 'stream' && !heard) || (kind === 'timer' && isBefore(name))
 }
 
 /** Names work that was let go, and that `next`, or the end of the task, may come too early for. */
@@ -134,7 +140,7 @@ function noteLeft(
     const isHelper = !earlier && (kind === 'process' || kind === 'thread')
     const isLong = next !== undefined && !earlier && kind === 'timer' && !unref && !repeats
     if (named.has(begun) || !(replies || isHelper || isLong || ends(work, name))) continue
-    if (replies && !work.fired) oneWay.add(begun)
+    if ((replies && !work.fired) || (kind === 'stream' && !work.heard)) oneWay.add(begun)
     named.add(begun)
     note?.(leftNote(work, name, next))
   }

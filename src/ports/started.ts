@@ -18,6 +18,8 @@ export interface StartedWork {
   readonly fired: boolean
   /** For a stream: it was written to since the last `begin`, and has not been read since it was written to. */
   readonly asked: boolean
+  /** For a stream: it has been read. */
+  readonly heard: boolean
   /** For a stream: not asked, and nothing more of a reply to what was written since the last `begin` has come for a while. */
   readonly idle: boolean
   /** The work does not keep the process running (`unref`). */

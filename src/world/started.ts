@@ -26,7 +26,11 @@ const cryptic: ReadonlySet<string> = new Set(Object.keys(requests).filter(type =
 /** The same object may carry further requests, and ends with garbage collection, so entries hold it weakly. */
 const reused: Readonly<Record<string, string>> = { ZLIB: 'compression', BLOBREADER: 'a read of a Blob' }
 const timers: Readonly<Record<string, string>> = { Timeout: 'a timer', Immediate: 'a callback of setImmediate' }
-const streams: Readonly<Record<string, string>> = { TCPWRAP: 'a connection', PIPEWRAP: 'a pipe', UDPWRAP: 'a socket' }
+/** A connection of TLS, which is a stream over another one. */
+const secure = 'TLSWRAP'
+const streams: Readonly<Record<string, string>> = {
+  TCPWRAP: 'a connection', PIPEWRAP: 'a pipe', UDPWRAP: 'a socket', [secure]: 'a connection',
+}
 const processes: Readonly<Record<string, string>> = { PROCESSWRAP: 'a process' }
 const threads: Readonly<Record<string, string>> = { WORKER: 'a worker thread' }
 const handles: Readonly<Record<string, string>> = {
@@ -54,6 +58,9 @@ interface Resource {
   ondone?: unknown
   /** Set for a stream. */
   bytesWritten?: number
+  bytesRead?: number
+  /** Set for a connection of TLS: the stream below it. */
+  _parent?: Resource
   /** Set for a connection that an agent of node:http uses again, under another id. */
   handle?: Resource
 }
@@ -76,6 +83,8 @@ interface Entry extends Start {
   answered: number
   /** For a stream: bytes that were written before the last `begin`. */
   before: number
+  /** For a stream: bytes that were read when its last callback began. */
+  read: number
   /** For a stream: looks since its last read. */
   looks: number
   /** For a pipe: the process that was started last before it, whose output it may be. */
@@ -110,9 +119,7 @@ export function watchStarted(): Started {
       if (entry.type in requests || entry.type === 'Immediate') { entries.delete(id); return }
       entry.fired = true
       if (entry.type in processes) entry.end = entry.resource.deref()?.hasRef?.() === false ? 'unref' : 'ref'
-      if (!(entry.type in streams)) return
-      entry.answered = entry.resource.deref()?.bytesWritten ?? 0
-      entry.looks = 0
+      if (entry.type in streams) wasRead(entry)
     },
     destroy(id) {
       entries.delete(id)
@@ -157,13 +164,23 @@ interface Begun extends Start { readonly type: string; readonly resource: Resour
 function newEntry({ type, resource, begun, part, spawned }: Begun): Entry {
   const it = type in streams ? resource.handle ?? resource : resource
   // A new one must not be asked for its bytes: it is not complete yet.
-  const written = it === resource ? 0 : it.bytesWritten ?? 0
+  const [written, read] = it === resource ? [0, 0] : [it.bytesWritten ?? 0, it.bytesRead ?? 0]
   return {
     type, begun, part,
-    resource: type in reused || cryptic.has(type) ? new WeakRef(it) : { deref: () => it },
-    promised: cryptic.has(type) && isPromised(), fired: false, answered: written, before: written, looks: 0,
+    resource: isWeak(type) ? new WeakRef(it) : { deref: () => it },
+    promised: cryptic.has(type) && isPromised(), fired: false, answered: written, before: written, read, looks: 0,
     of: type === 'PIPEWRAP' ? spawned : undefined, end: undefined,
   }
+}
+
+/** A callback of a stream begins. One of TLS also calls back when its handshake is done. */
+function wasRead(entry: Entry): void {
+  const it = entry.resource.deref()
+  const read = it?.bytesRead ?? entry.read
+  if (read === entry.read && it?.bytesRead !== undefined) return
+  entry.answered = it?.bytesWritten ?? 0
+  entry.read = read
+  entry.looks = 0
 }
 
 function collector(): () => void {
@@ -177,7 +194,7 @@ function collector(): () => void {
   }
 }
 
-const plain = { afterMs: 0, repeats: false, fired: false, asked: false, idle: false, unref: false }
+const plain = { afterMs: 0, repeats: false, fired: false, asked: false, heard: false, idle: false, unref: false }
 
 /** Undefined for work that has ended or cannot call back. */
 function tell(entry: Entry): Omit<StartedWork, 'earlier'> | undefined {
@@ -187,14 +204,26 @@ function tell(entry: Entry): Omit<StartedWork, 'earlier'> | undefined {
   // A compression stream has a buffer while it works.
   if (type === 'ZLIB' && (it.buffer === undefined || it.buffer === null)) return undefined
   if (cryptic.has(type) && !entry.promised && it.ondone === undefined) return undefined
-  const unref = it.hasRef?.() === false
+  if (type in streams && isCarrier(entry, it)) return undefined
+  const unref = (it._parent ?? it).hasRef?.() === false
   if (!unref && isOutput(entry, it)) return { ...plain, what: 'the output of a process', kind: 'process', begun }
   const asked = type in streams && isAsked(entry, it)
   const idle = type in streams && !asked && isIdle(entry, it)
   if (unref && (!toldWhenUnref.has(type) || idle)) return undefined
   const afterMs = type === 'Timeout' ? Math.max(0, it._idleTimeout ?? 0) : 0
-  return { what: names[type]!, kind: kindOf(type), afterMs, repeats: typeof it._repeat === 'number', fired, asked, idle, unref, begun }
+  const repeats = typeof it._repeat === 'number'
+  return { what: names[type]!, kind: kindOf(type), afterMs, repeats, fired, asked, heard: entry.read > 0, idle, unref, begun }
 }
+
+/** True for resources that end with garbage collection. */
+const isWeak = (type: string): boolean => type in reused || type === secure || cryptic.has(type)
+
+/**
+ * True for a stream whose bytes go to another resource, which calls back in its place: it has been read without a callback. Such are the
+ * connections below TLS and HTTP/2, and those of an HTTP server. True for a connection of TLS that is closed, too.
+ */
+const isCarrier = ({ type, read }: Entry, it: Resource): boolean =>
+  (it.bytesRead ?? 0) > read || (type === secure && ownerOf(it)?.destroyed !== false)
 
 /** Called while cryptography begins: true for that of `crypto.subtle`, whose objects have no callback. Eight frames take about 1 us. */
 function isPromised(): boolean {
@@ -226,7 +255,7 @@ const isOutput = ({ of, begun }: Entry, it: Resource): boolean =>
   of?.end === 'ref' && ownerOf(it)?.readable === true && begun.stack?.includes('(node:internal/child_process:') === true
 
 /** The `net.Socket` of a handle. Node keeps it under a symbol that has no public name. */
-function ownerOf(handle: Resource): { readonly readable?: boolean } | undefined {
+function ownerOf(handle: Resource): { readonly readable?: boolean; readonly destroyed?: boolean } | undefined {
   const symbol = Object.getOwnPropertySymbols(handle).find(({ description }) => description === 'owner_symbol')
-  return symbol && (handle as Record<symbol, unknown>)[symbol] as { readable?: boolean } | undefined
+  return symbol && (handle as Record<symbol, unknown>)[symbol] as ReturnType<typeof ownerOf>
 }

@@ -3,7 +3,9 @@
 
 import { once } from 'node:events'
 import http from 'node:http'
+import http2 from 'node:http2'
 import net, { type AddressInfo } from 'node:net'
+import tls from 'node:tls'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Bench } from './kit.ts'
 
@@ -19,17 +21,21 @@ const web = http.createServer((request, response) => {
   if (ms > 0) setTimeout(() => response.end(query.get('say')!.padEnd(Number(query.get('bytes')))), ms)
 })
 /** Replies to each line `<ms> <word>` with the word, after that time. */
-const lines = net.createServer(socket => {
+const answer = (socket: net.Socket): void => {
   socket.on('error', () => {}).on('data', bytes => {
     for (const line of String(bytes).trim().split('\n')) {
       const [ms, word] = line.split(' ')
       if (ms !== '0') setTimeout(() => socket.write(`${word}\n`), Number(ms))
     }
   })
-})
+}
+const lines = net.createServer(answer)
+/** The same over TLS, with a shared key: no certificate is needed. */
+const secure = tls.createServer({ pskCallback: () => Buffer.alloc(16, 1), ciphers: 'PSK', maxVersion: 'TLSv1.2' }, answer)
+const second = http2.createServer((request, response) => { response.end(request.headers[':path'] ?? '') })
 
 beforeAll(async () => {
-  for (const server of [web, lines]) await once(server.listen(0, '127.0.0.1'), 'listening')
+  for (const server of [web, lines, secure, second]) await once(server.listen(0, '127.0.0.1'), 'listening')
   bench = await Bench.start({ datanodes: 1, prestart: true, slots: 6 })
   await bench.file('/in', 'a\nb\n')
   // So that a connection that is kept is the one that serves it.
@@ -38,7 +44,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await bench[Symbol.asyncDispose]()
   web.closeAllConnections()
-  for (const server of [web, lines]) server.close()
+  for (const server of [web, lines, secure, second]) server.close()
 })
 
 const portOf = (server: net.Server): number => (server.address() as AddressInfo).port
@@ -47,7 +53,9 @@ const program = (parts: string, top = ''): string => `import { mapReduce } from 
 import { exec, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import http from 'node:http'
+import http2 from 'node:http2'
 import net from 'node:net'
+import tls from 'node:tls'
 import { Worker } from 'node:worker_threads'
 let got: string[] = []
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
@@ -55,12 +63,16 @@ const url = (ms: number, say: string, more = '') => 'http://' + '127.0.0.1:${por
 const get = (ms: number, say: string, done: (said: string) => void) =>
   http.get(url(ms, say), { agent }, reply => { let said = ''; reply.on('data', part => said += part).on('end', () => done(said)) })
 /** A client of a server of lines, as those of databases: its callbacks run in the callback of its connection. */
-const client = () => {
+const client = (socket: net.Socket = net.connect(${portOf(lines)}, '127.0.0.1')) => {
   const waiting: ((word: string) => void)[] = []
-  const socket = net.connect(${portOf(lines)}, '127.0.0.1')
   socket.on('data', bytes => { for (const word of String(bytes).trim().split('\\n')) waiting.shift()!(word) })
   return { socket, ask: (ms: number, word: string, done: (said: string) => void) => { waiting.push(done); socket.write(ms + ' ' + word + '\\n') } }
 }
+const secure = () => tls.connect({
+  port: ${portOf(secure)}, host: '127.0.0.1', ciphers: 'PSK', maxVersion: 'TLSv1.2', checkServerIdentity: () => undefined,
+  pskCallback: () => ({ psk: Buffer.alloc(16, 1), identity: 'x' }),
+})
+const session = () => http2.connect('http://' + '127.0.0.1:${portOf(second)}')
 const echo = (ms: number) => new Worker(
   'const p = require("node:worker_threads").parentPort; p.on("message", m => setTimeout(() => p.postMessage(m), ' + ms + '))', { eval: true },
 )
@@ -86,6 +98,15 @@ test.each<[string, string, string, string]>([
   ],
   [
     'a client of the module', 'const db = client()', 'setup() { got = [] },', 'db.ask(300, line, said => got.push(said))',
+  ],
+  [
+    'a client over TLS', 'let db: any',
+    'setup() { got = []; db = client(secure()); return new Promise(done => db.ask(1, "x", done)) },',
+    'db.ask(300, line, (said: string) => got.push(said))',
+  ],
+  [
+    'a stream of HTTP/2', 'const two = session()', 'setup() { got = [] },',
+    'two.request({ ":path": "/" + line }).on("data", part => got.push(String(part).slice(1)))',
   ],
   [
     'a client of setup whose callbacks read files', 'let db: any',
@@ -128,15 +149,22 @@ test.concurrent('a reply that setup does not await is there before the first rec
 
 test.concurrent.each<[string, string, RegExp]>([
   ['a request', 'fetch(url(0, line)).catch(() => {})', /^an HTTP request that map has started has not ended 10\.0 s after map had returned/],
-  ['a line', 'db.ask(0, line, said => got.push(said))', /^no reply has come over a connection that the program has written to 10\.0 s after map/],
+  ['a line', 'db.ask(0, line, (said: string) => got.push(said))', /^no reply has come over a connection that the program has written to 10\.0 s after map/],
   ['a chain of timers', 'const next = () => { setTimeout(next, 500) }; next()', /^a timer of 500 ms that map has started has not ended 10\.0 s after/],
   ['a thread', 'echo(1)', /^a worker thread that map has started has not ended 10\.0 s after map had returned.*unref\(\)/],
   ['a process', 'spawn("sleep", ["600"])', /^a process that map has started has not ended 10\.0 s after map had returned.*unref\(\)/],
 ])('what map has started fails the attempt if it does not end, with its line: %s', async (_, body, message) => {
-  const text = program(`map(line: string) { ${body} },\n${emitting}`, body.includes('db.') ? 'const db = client()' : '')
+  const before = body.includes('db.') ? 'setup() { return new Promise(done => db.ask(1, "x", done)) },' : ''
+  const text = program(`${before}\nmap(line: string) { ${body} },\n${emitting}`, 'const db = client()')
   const { cause, failure } = await bench.fails(text, '/in')
   expect([cause, failure.message]).toEqual(['program', expect.stringMatching(message)])
   expect(failure.stack).toMatch(/program\.ts:\d+:/)
+})
+
+test.concurrent('a connection that only sends is waited for once, named, and fails nothing', async () => {
+  const done = await bench.done(program('map(line: string, emit) { socket.write("0 " + line + "\\n"); emit(null, line) },', `const socket = net.connect(${portOf(lines)}, '127.0.0.1')`), '/in')
+  expect(await bench.outputOf(done)).toBe('a\nb\n')
+  expect(await bench.log(done.work.attempt)).toMatch(/^Note: .* connection/)
 })
 
 test('processes and threads that setup has started and that run on are named in the log when the first record is read', async () => {
@@ -154,17 +182,23 @@ test('processes and threads that setup has started and that run on are named in 
 
 test('connections that are kept and threads that serve all tasks are neither waited for nor named', async () => {
   const text = program(`
-    async setup() { got = []; await (await fetch(url(1, 'x'))).text(); await new Promise(done => db.ask(1, 'x', done)) },
+    async setup() {
+      got = []
+      await (await fetch(url(1, 'x'))).text()
+      await Promise.all([db, safe].map(each => new Promise(done => each.ask(1, 'x', done))))
+    },
     async map(line: string) {
       const head = await fetch(url(1, line, '&bytes=5000000'))
       if (!head.ok) throw new Error('no')
-      await Promise.all([new Promise(done => get(1, line, done)), new Promise(done => db.ask(1, line, done))])
+      await Promise.all([db, safe].map(each => new Promise(done => each.ask(1, line, done))))
+      await new Promise(done => get(1, line, done))
+      await new Promise(done => two.request({ ':path': '/' + line }).on('data', () => {}).on('end', done))
       got.push(await new Promise<string>(done => { worker.once('message', done); worker.postMessage(line) }))
-    },\n${emitting}`, 'const db = client()\nclient()\nconst worker = echo(1)\nworker.unref()\nnew WebSocket("ws://127.0.0.1:1").onerror = () => {}')
+    },\n${emitting}`, 'const db = client()\nclient()\nconst safe = client(secure())\nconst two = session()\nconst worker = echo(1)\nworker.unref()\nnew WebSocket("ws://127.0.0.1:1").onerror = () => {}')
   for (const job of ['kept', 'kept']) {
     const done = await bench.done(text, '/in', { job })
     expect(await bench.outputOf(done)).toBe('a\nb\n')
-    if (job === 'kept') expect(await bench.log(done.work.attempt)).not.toMatch(/connection|request|reply/)
+    expect(await bench.log(done.work.attempt)).not.toMatch(/connection|request|reply/)
   }
   await bench.runner().forget('kept' as never)
 })

@@ -26,8 +26,8 @@ async function waited({
   const from = clock.mono()
   let collected = 0
   const work = left.map((one): StartedWork => ({
-    what: 'it', kind: 'timer', afterMs: 0, repeats: false, fired: false, asked: false, idle: false, unref: true, earlier: false,
-    begun: new Error('begun'), ...one,
+    what: 'it', kind: 'timer', afterMs: 0, repeats: false, fired: false, asked: false, heard: true, idle: false,
+    unref: true, earlier: false, begun: new Error('begun'), ...one,
   }))
   const started: Started = {
     call: call => call(),

@@ -48,7 +48,7 @@ test('work that a call starts is listed with its stack, and so is what its callb
   await expect.poll(() => timer).toBeDefined()
   expect(started.pending().filter(({ afterMs }) => afterMs >= 70_000)).toEqual([
     {
-      what: 'a timer', kind: 'timer', afterMs: 80_000, repeats: false, fired: false, asked: false, idle: false, unref: false,
+      what: 'a timer', kind: 'timer', afterMs: 80_000, repeats: false, fired: false, asked: false, heard: false, idle: false, unref: false,
       earlier: false,
       begun: expect.any(Error),
     },
