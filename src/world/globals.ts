@@ -1,9 +1,16 @@
 // Tells whether a program has changed its process for the programs that run in it later: a global variable, a method of a built-in class,
 // the working directory, or a listener of the process. Each job has its own module, but these are one for all. Values that are replaced
-// under an existing name are not seen: Node itself replaces some when they are first used.
+// under an existing name are not seen: Node itself replaces some when they are first used. Neither are symbols of the global object, under
+// which Node's fetch and libraries keep their own state.
 
-/** Built-in classes that programs and libraries extend. */
-const extended = [Object, Function, Array, String, Number, BigInt, Date, RegExp, Map, Set, Promise, Error, Uint8Array, Buffer]
+import { EventEmitter } from 'node:events'
+
+/** Built-in classes that programs and libraries extend, and objects that they add functions to. */
+const classes = [
+  Object, Function, Array, String, Number, BigInt, Symbol, Date, RegExp, Map, Set, WeakMap, Promise, Error, Uint8Array, Buffer, URL,
+  EventEmitter,
+]
+const extended = [...classes, ...classes.map(({ prototype }) => prototype as object), Math, JSON, Intl, Reflect]
 
 /** Returns a function that tells whether something differs from now. REQUIRES: no program is loaded. About 50 µs. */
 export function watchGlobals(): () => boolean {
@@ -18,8 +25,8 @@ function snapshot(): unknown[] {
   return [
     directory(),
     ...process.eventNames().map(name => `${String(name)} ${process.listenerCount(name)}`).sort(),
-    ...Reflect.ownKeys(globalThis),
-    ...extended.flatMap(({ prototype }) => Reflect.ownKeys(prototype)),
+    ...Object.getOwnPropertyNames(globalThis),
+    ...extended.flatMap(each => Reflect.ownKeys(each)),
   ]
 }
 

@@ -160,11 +160,12 @@ test('a process whose global state a program has changed runs no task of another
   const changes = {
     'a global variable': 'globalThis.lines = (globalThis.lines ?? 0) + 1',
     'a built-in class': 'Array.prototype.lines = ([].lines ?? 0) + 1',
+    'an object of built-in functions': 'Math.lines = (Math.lines ?? 0) + 1',
   }
   for (const [what, change] of Object.entries(changes)) {
     const changing = program(`map(_line: string, emit, { params: { of } }) { ${change}; emit(null, ${change.split(' ')[0]}) }`)
     const last = async (job: string) => (await bench.outputOf(await bench.done(changing, '/in', { job }))).trim().split('\n').at(-1)
-    const [one, other] = [`${what.split(' ')[1]}1`, `${what.split(' ')[1]}2`]
+    const [one, other] = [`${what.replaceAll(' ', '-')}-1`, `${what.replaceAll(' ', '-')}-2`]
     expect([await last(one), await last(one), await last(other)], what).toEqual(['4', '8', '4'])
   }
 })
