@@ -18,6 +18,9 @@ const lookMs = 20_000
 /** Virtual time limit for clients whose calls hang because of a fault. */
 const clientsMs = 900_000
 
+/** Profiles that may replace the disks of all datanodes, with their identities, while the namenode is down. */
+const replacesAll: ReadonlySet<Plan['profile']> = new Set(['beyond', 'strangers'])
+
 export interface Outcome {
   readonly findings: readonly string[]
   readonly ops: number
@@ -55,7 +58,7 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
   } catch (error) {
     findings.add(`a node cannot be started again: ${(error as Error).message}`)
   }
-  if (plan.profile === 'beyond') {
+  if (replacesAll.has(plan.profile)) {
     await endDoubt(cluster, findings.add).catch((error: unknown) => {
       findings.add(`safe mode cannot be asked for: ${(error as Error).message}`)
     })
