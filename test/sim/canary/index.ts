@@ -69,7 +69,7 @@ export const canaries = {
     workload: 'names',
   },
   'double-commit': {
-    caughtBy: 15,
+    caughtBy: 40,
     about: 'a second attempt of a task is committed as well',
     changes: [
       { file: 'namenode/jobs/scheduler/report.ts', from: 'if (task.won || task.committing) {', to: 'if (task.committing) {' },
@@ -126,7 +126,7 @@ export const canaries = {
     ],
   },
   'first-datanode': {
-    caughtBy: 2,
+    caughtBy: 4,
     about: 'the first datanode of its past ends the doubt of a namenode, also one that was switched off before its directory was copied',
     workload: 'files', profile: 'copies',
     changes: [
@@ -137,7 +137,7 @@ export const canaries = {
     ],
   },
   'new-datanode': {
-    caughtBy: 2,
+    caughtBy: 8,
     about: 'a datanode that is new lets the doubt of a namenode end as one does that remembers it, and an old copy of its directory is obeyed',
     workload: 'files', profile: 'copies',
     changes: [
@@ -149,7 +149,7 @@ export const canaries = {
     ],
   },
   'doubt-remembered': {
-    caughtBy: 2,
+    caughtBy: 4,
     about: 'a datanode remembers the epoch of a namenode that is in doubt, and holds it against the one that was in use last',
     workload: 'files', profile: 'copies',
     changes: [{ file: 'datanode/heartbeat/epoch.ts', from: 'if (provisional) return', to: '' }],
