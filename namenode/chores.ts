@@ -10,7 +10,7 @@ export interface Chore {
   /** Name for the log. */
   readonly name: string
   readonly everyMs: number
-  /** true: it writes records of this namenode, and runs only once this namenode is known to be the latest (nodes/authority.ts). */
+  /** true: it writes records of this namenode, and runs only once this namenode is known to be the latest (succession/authority.ts). */
   readonly records?: boolean
   work(): void | Promise<unknown>
 }

@@ -12,7 +12,7 @@ import type { Chore } from './chores.ts'
 import type { AnyMutation } from './journal/operation.ts'
 
 /**
- * States of the namenode (nodes/authority.ts) in which a message is answered.
+ * States of the namenode (succession/authority.ts) in which a message is answered.
  * `active`: default. Reads unless the namenode is behind its cluster; mutations only if everything may be changed.
  * `safemode`: the same, and mutations also in an operator's safe mode.
  * `always`: not checked, for messages by which the state is found, shown or changed.

@@ -14,11 +14,12 @@ import type { Journal } from './journal/journal.ts'
 import type { Actor, AnyMutation } from './journal/operation.ts'
 import { journalRoom } from './journal/room.ts'
 import { namespaceRoom } from './namespace/room.ts'
-import { nodeCallsRoom } from './nodes/callsroom.ts'
+import { nodeCallsRoom } from './nodecalls/room.ts'
 import { nodesRoom } from './nodes/room.ts'
 import { quotasRoom } from './quotas/room.ts'
 import { RoomList, type OpenRooms } from './room.ts'
 import { snapshotsRoom } from './snapshots/room.ts'
+import { successionRoom } from './succession/room.ts'
 import type { NamenodeTimes } from './times.ts'
 import { trashRoom } from './trash/room.ts'
 import { leasesRoom, writingRoom } from './writing/room.ts'
@@ -45,6 +46,7 @@ export interface Ground {
 export const rooms = new RoomList<Ground>()
   .with(journalRoom)
   .with(nodesRoom)
+  .with(successionRoom)
   .with(backupRoom) // early, because it stops after the rooms below
   .with(leasesRoom)
   .with(blocksRoom)

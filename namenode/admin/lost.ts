@@ -8,7 +8,7 @@ import { route, type Route } from '../../src/rpc/serve.ts'
 import type { Blocks } from '../blocks/blocks.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
-import { lostBlocks, releaseLost } from '../journal/recovered.ts'
+import { lostBlocks, releaseLost } from '../succession/recovered.ts'
 import { checkSuperuser } from '../blocks/maintenance.ts'
 
 export function lostRoutes({

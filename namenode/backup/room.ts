@@ -4,7 +4,7 @@ import type { ClusterId } from '../../src/base/ids.ts'
 import type { Store } from '../../src/ports/store.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { Authority } from '../nodes/authority.ts'
+import type { Authority } from '../succession/authority.ts'
 import { room } from '../room.ts'
 import { Backups, type BackupPlan } from './backups.ts'
 

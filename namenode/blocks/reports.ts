@@ -8,7 +8,7 @@
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Log } from '../../src/ports/log.ts'
-import { mayBeLost } from '../journal/recovered.ts'
+import { mayBeLost } from '../succession/recovered.ts'
 import type { View } from '../journal/view.ts'
 import { knownBlock, targetOf } from '../namespace/file.ts'
 import type { DataNode } from '../nodes/node.ts'

@@ -1,5 +1,5 @@
 // Safe mode, of two kinds. The automatic one follows a start: the locations of blocks are unknown until datanodes have reported. Reads and
-// namespace changes need the journal only, so it does not hold them back (nodes/authority.ts may). New files can be written once a
+// namespace changes need the journal only, so it does not hold them back (succession/authority.ts may). New files can be written once a
 // datanode has registered. Held back until enough is known:
 //   copies, until every previously known node has reported, or has had the time after which it counts as dead;
 //   deletions (of removed files, excess replicas, garbage), until 99.9 % of the blocks have a replica as well.
@@ -7,10 +7,10 @@
 // files are removed: copies are made, and nothing is deleted.
 // The manual one is entered by an operator, until it is left or the namenode ends. Then nothing changes: no names, no copies, no
 // deletions; reads work. A namenode that does not know yet whether it is behind its cluster changes nothing either; one that is
-// behind refuses reads as well (nodes/authority.ts).
+// behind refuses reads as well (succession/authority.ts).
 
 import type { Clock } from '../../src/ports/clock.ts'
-import type { Authority } from '../nodes/authority.ts'
+import type { Authority } from '../succession/authority.ts'
 
 /** Fraction of all blocks. */
 const enough = 0.999

@@ -1,11 +1,11 @@
 // Unknown blocks: replicas whose ids this namenode never gave out, or that operations lost in a recovery may have given out.
 // They may be all that is left of acknowledged files, so they are never deleted; `namenode lost` counts them, and an operator
-// can release the lost ids (journal/recovered.ts).
+// can release the lost ids (succession/recovered.ts).
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { LostNode } from '../../src/protocol/safety.ts'
-import { lostBlocks } from '../journal/recovered.ts'
+import { lostBlocks } from '../succession/recovered.ts'
 import type { View } from '../journal/view.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { ReportedReplica } from './health.ts'

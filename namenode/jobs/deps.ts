@@ -28,7 +28,7 @@ export interface JobsDeps {
    */
   checkSplits(actor: Actor, splits: Iterable<Split>, output: string): Promise<void> | void
   actor(user: string): Actor
-  /** True while nothing may be changed (nodes/authority.ts). */
+  /** True while nothing may be changed (succession/authority.ts). */
   frozen(): boolean
 }
 

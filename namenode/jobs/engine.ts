@@ -1,5 +1,5 @@
 // Job engine: feeds the scheduler its events one at a time, in order of arrival, and carries out its effects. It decides
-// nothing itself. Journal entries are written in the order of the effects; while nothing may be changed (nodes/authority.ts),
+// nothing itself. Journal entries are written in the order of the effects; while nothing may be changed (succession/authority.ts),
 // they wait.
 // INVARIANT: no event is fed while another is processed; all effects of an event are carried out before the next event.
 

@@ -1,12 +1,10 @@
-// Room of the journal: operations that belong to no other room, and the chores that keep store and journal small. The root opens both.
+// Room of the journal: answers that are kept for repeated requests, and the chores that keep store and journal small. The root opens both.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Store } from '../../src/ports/store.ts'
 import { room } from '../room.ts'
 import type { Journal } from './journal.ts'
-import { recoveredMutations } from './recovered.ts'
 import { forgetting, requestMutations } from './requests.ts'
-import { startMutations } from './starts.ts'
 
 interface JournalNeeds {
   readonly world: { readonly clock: Clock }
@@ -16,7 +14,7 @@ interface JournalNeeds {
 
 export const journalRoom = room({
   name: 'journal',
-  mutations: [...requestMutations, ...startMutations, ...recoveredMutations],
+  mutations: requestMutations,
   open: ({ world: { clock }, journal, store }: JournalNeeds) => ({
     chores: [forgetting(journal, clock), { name: 'give back memory', everyMs: 500, work: () => store.relax() }],
   }),

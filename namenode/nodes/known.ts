@@ -9,7 +9,6 @@ import { decodeValue, encodeValue } from '../journal/codec.ts'
 import type { Journal } from '../journal/journal.ts'
 import { textKey } from '../journal/keys.ts'
 import { mutation, type AnyMutation } from '../journal/operation.ts'
-import { leap } from '../journal/recovered.ts'
 import type { View } from '../journal/view.ts'
 import type { DataNode, KnownNode } from './node.ts'
 import type { NodeRegistry } from './registry.ts'
@@ -106,17 +105,10 @@ export async function giveUp(
   await journal.submit(giveUpNodes, { nodes })
 }
 
-
-/**
- * True if block ids have been given out, which takes a datanode, since the start or since an operator has given up all datanodes.
- * Versions before the invariant above may have removed the last one from the journal. Ids that recoveries have skipped do not count;
- * they are multiples of `leap`.
- */
-export function hadNodes(view: Pick<View, 'counters' | 'get'>): boolean {
-  const { nextBlock } = view.counters
-  const confirmed = view.get('meta', confirmedKey)
-  const from = confirmed ? decodeValue<number>(confirmed) : 1
-  return nextBlock > from && (nextBlock - from) % leap !== 0
+/** Block id that came next when an operator last confirmed that absent datanodes will not come back; undefined: never. */
+export function confirmedBlock(view: Pick<View, 'get'>): number | undefined {
+  const bytes = view.get('meta', confirmedKey)
+  return bytes && decodeValue<number>(bytes)
 }
 
 export const nodeMutations: readonly AnyMutation[] = [noteNode, dropNode, giveUpNodes, ...serviceMutations]

@@ -3,7 +3,7 @@
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
-import type { Authority } from '../nodes/authority.ts'
+import type { Authority } from '../succession/authority.ts'
 import { room } from '../room.ts'
 import { counting } from './counter.ts'
 import { quotaMutations } from './mutations.ts'

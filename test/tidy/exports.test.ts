@@ -11,7 +11,7 @@ const all = [...product, ...readSources(['test'])]
 const publicFile = 'client/index.ts'
 
 /** Types without an importer that declarations of exported values name. */
-const declared = ['namenode/room.ts: RoomKind', 'namenode/nodes/room.ts: NodesMade']
+const declared = ['namenode/room.ts: RoomKind']
 
 const planted = (path: string, text: string): Source => ({ path, text, code: blank(text) })
 

@@ -12,17 +12,16 @@ export const ranks: Readonly<Record<string, number>> = {
   'src/rpc': 3, 'src/program': 3, 'src/plan': 3.5, 'src/shuffle': 3,
   'src/operator': 4, 'src/file': 4,
   'namenode/chores.ts': 7, 'namenode/journal': 7.1, 'namenode/room.ts': 7.15, 'namenode/namespace': 7.2, 'namenode/nodes': 7.3,
-  'namenode/trash': 7.3, 'namenode/snapshots': 7.3, 'namenode/blocks': 7.4, 'namenode/writing': 7.5, 'namenode/quotas': 7.5,
-  'namenode/xattrs': 7.5, 'namenode/jobs': 7.5, 'namenode/backup': 7.7, 'namenode/admin': 7.8, 'namenode': 7.9,
+  'namenode/trash': 7.3, 'namenode/snapshots': 7.3, 'namenode/succession': 7.35, 'namenode/blocks': 7.4, 'namenode/writing': 7.5,
+  'namenode/quotas': 7.5, 'namenode/xattrs': 7.5, 'namenode/jobs': 7.5, 'namenode/nodecalls': 7.5, 'namenode/backup': 7.7,
+  'namenode/admin': 7.8, 'namenode': 7.9,
   // Inside the jobs: rows of the store, what is published and scheduled, and the store as a whole, which uses both.
   'namenode/jobs/store/record.ts': 7.41, 'namenode/jobs/store/rows.ts': 7.42, 'namenode/jobs/splits/pages.ts': 7.43,
   'namenode/jobs/publish': 7.43, 'namenode/jobs/splits/splits.ts': 7.44, 'namenode/jobs/spec.ts': 7.45, 'namenode/jobs/deps.ts': 7.45,
   'namenode/jobs/scheduler': 7.45, 'namenode/jobs/splits': 7.46, 'namenode/jobs/store': 7.47,
-  // Routes of these two rooms use data of higher rooms: the trash, and block locations. Their declarations, and that of the journal's
-  // room, import the contract of rooms, which names operations of the journal.
-  'namenode/namespace/routes.ts': 7.5, 'namenode/namespace/room.ts': 7.6,
-  'namenode/nodes/routes.ts': 7.5, 'namenode/nodes/callsroom.ts': 7.6,
-  'namenode/journal/room.ts': 7.2,
+  // Routes of names use data of higher rooms: the trash, and block locations. The declarations of two rooms import the contract of rooms,
+  // which names operations of the journal.
+  'namenode/namespace/routes.ts': 7.5, 'namenode/namespace/room.ts': 7.6, 'namenode/journal/room.ts': 7.2,
   // A second entry of the namenode, beside namenode.ts: it replays journals with the mutations of all rooms.
   'namenode/backup/replay.ts': 7.95, 'namenode/backup/recover.ts': 7.96,
   // Inside the store each file has a rank, so that its calls go one way: from the store down to the files of one disk.

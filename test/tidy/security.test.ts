@@ -72,9 +72,9 @@ const proofs: Readonly<Record<string, Proof>> = {
   ],
   "Commands carry the namenode's epoch": [
     ['unit/datanode/heartbeat/epoch.test.ts', 'a position behind the stored one is refused'],
-    ['unit/namenode/nodes/succession.test.ts', 'an old copy that is started without a recovery serves no calls'],
-    ['unit/namenode/nodes/behind.test.ts', 'of two copies that were both started'],
-    ['unit/namenode/nodes/succession.test.ts', 'a copy that was made within the last epoch'],
+    ['unit/namenode/succession/succession.test.ts', 'an old copy that is started without a recovery serves no calls'],
+    ['unit/namenode/succession/behind.test.ts', 'of two copies that were both started'],
+    ['unit/namenode/succession/succession.test.ts', 'a copy that was made within the last epoch'],
   ],
   'Owner, group and mode are kept and enforced': [[seen, 'owner, group and mode are enforced for every user']],
   "The user's name is the one that the caller's computer reports": [[seen, 'the name is taken on trust']],

@@ -15,7 +15,7 @@ import type { OutputFile } from '../../../src/protocol/task.ts'
 import { decodeValue, encodeValue } from '../../journal/codec.ts'
 import type { Draft } from '../../journal/draft.ts'
 import { idKey, putId, readId, textKey } from '../../journal/keys.ts'
-import { lastJob } from '../../journal/recovered.ts'
+import { lastJob } from '../../succession/recovered.ts'
 import type { View } from '../../journal/view.ts'
 import type { JobRecord, SentRecord, TaskRecord } from './record.ts'
 

@@ -104,7 +104,7 @@ export const canaries = {
     caughtBy: 2,
     about: 'a namenode that was rebuilt from an old backup gives out ids that it has given out before',
     workload: 'names', profile: 'restored',
-    changes: [{ file: 'namenode/journal/recovered.ts', from: 'if (!lossy) return undefined', to: 'return undefined' }],
+    changes: [{ file: 'namenode/succession/recovered.ts', from: 'if (!lossy) return undefined', to: 'return undefined' }],
   },
   'old-copy': {
     caughtBy: 3,
@@ -116,11 +116,11 @@ export const canaries = {
         to: 'has: Seen): string | undefined {\n  if (Math.PI > 3) return undefined',
       },
       {
-        file: 'namenode/journal/evidence.ts', from: 'nextBlock: number): Evidence {',
+        file: 'namenode/succession/evidence.ts', from: 'nextBlock: number): Evidence {',
         to: "nextBlock: number): Evidence {\n  if (Math.PI > 3) return { verdict: 'own' }",
       },
       {
-        file: 'namenode/nodes/succession.ts', from: 'get doubt(): GristmillError | undefined {',
+        file: 'namenode/succession/succession.ts', from: 'get doubt(): GristmillError | undefined {',
         to: 'get doubt(): GristmillError | undefined {\n    if (Math.PI > 3) return undefined',
       },
     ],
@@ -131,7 +131,7 @@ export const canaries = {
     workload: 'files', profile: 'copies',
     changes: [
       {
-        file: 'namenode/nodes/witnesses.ts', from: 'this.#rememberedMs ??= this.#options.awake.mono()',
+        file: 'namenode/succession/witnesses.ts', from: 'this.#rememberedMs ??= this.#options.awake.mono()',
         to: 'this.#rememberedMs = Number.NEGATIVE_INFINITY',
       },
     ],
@@ -142,7 +142,7 @@ export const canaries = {
     workload: 'files', profile: 'copies',
     changes: [
       {
-        file: 'namenode/nodes/witnesses.ts',
+        file: 'namenode/succession/witnesses.ts',
         from: "if (verdict === 'own' && (this.#all.has(node) || this.#all.size === 0)) this",
         to: 'this',
       },
@@ -158,7 +158,7 @@ export const canaries = {
     plan: 'jobs-restored-numbers',
     about: 'a namenode that was rebuilt from an old backup gives jobs the numbers of those that it does not know',
     workload: 'jobs', profile: 'restored',
-    changes: [{ file: 'namenode/journal/recovered.ts', from: 'encodeValue(lastJob(draft) + jobsLeap)', to: 'encodeValue(lastJob(draft))' }],
+    changes: [{ file: 'namenode/succession/recovered.ts', from: 'encodeValue(lastJob(draft) + jobsLeap)', to: 'encodeValue(lastJob(draft))' }],
   },
   'replaced-for-good': {
     about: 'the output that a job replaces is removed, and not moved to the trash',

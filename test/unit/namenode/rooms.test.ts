@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import type { Chore } from '../../../namenode/chores.ts'
 import { actors } from '../../../namenode/journal/actors.ts'
-import { started } from '../../../namenode/journal/starts.ts'
+import { started } from '../../../namenode/succession/starts.ts'
 import { answered, room, RoomList, type RoomRoute } from '../../../namenode/room.ts'
 import { rooms, type Ground, type Rooms } from '../../../namenode/rooms.ts'
 import { timesFrom } from '../../../namenode/times.ts'

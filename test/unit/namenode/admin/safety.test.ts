@@ -2,10 +2,10 @@
 
 import { expect, test } from 'vitest'
 import { fsckPage, noCounts } from '../../../../namenode/admin/fsck.ts'
-import { Authority, type Precedence } from '../../../../namenode/nodes/authority.ts'
+import { Authority, type Precedence } from '../../../../namenode/succession/authority.ts'
 import type { Answered } from '../../../../namenode/room.ts'
 import { lostRoutes } from '../../../../namenode/admin/lost.ts'
-import { recovered } from '../../../../namenode/journal/recovered.ts'
+import { recovered } from '../../../../namenode/succession/recovered.ts'
 import { mkdir, remove, rename, touch } from '../../../../namenode/namespace/names.ts'
 import { sweep } from '../../../../namenode/namespace/sweep.ts'
 import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'

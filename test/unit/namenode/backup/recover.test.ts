@@ -13,7 +13,7 @@ import { backupsIn, verifyBackup } from '../../../../namenode/backup/backupdir.t
 import { tables } from '../../../../namenode/journal/keys.ts'
 import { LocalJournal } from '../../../../namenode/journal/local.ts'
 import { MutationRegistry } from '../../../../namenode/journal/operation.ts'
-import { lostBlocks } from '../../../../namenode/journal/recovered.ts'
+import { lostBlocks } from '../../../../namenode/succession/recovered.ts'
 import type { SegmentLimits } from '../../../../namenode/journal/segments.ts'
 import { allMutations } from '../../../../namenode/rooms.ts'
 import { format } from '../../../../namenode/namespace/format.ts'

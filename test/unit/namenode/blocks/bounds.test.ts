@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { Deletions } from '../../../../namenode/blocks/deletions.ts'
-import { Authority } from '../../../../namenode/nodes/authority.ts'
+import { Authority } from '../../../../namenode/succession/authority.ts'
 import { SafeMode } from '../../../../namenode/blocks/safemode.ts'
 import { CopyBackoff } from '../../../../namenode/blocks/copybackoff.ts'
 import { UnknownBlocks } from '../../../../namenode/blocks/unknown.ts'

@@ -1,12 +1,12 @@
 // Lineage: a namenode's record of its past starts, beyond the list of the last ones.
 
 import { expect, test } from 'vitest'
-import { seenIn, seenName } from '../../../../namenode/nodes/seen.ts'
+import { seenIn, seenName } from '../../../../namenode/succession/seen.ts'
 import type { Draft } from '../../../../namenode/journal/draft.ts'
 import { idKey } from '../../../../namenode/journal/keys.ts'
-import { ancestorOf, earliestOf, endSeqOf, latestOf, noteAncestor, sumOf } from '../../../../namenode/journal/lineage.ts'
-import { becameSure, started, startsOf } from '../../../../namenode/journal/starts.ts'
-import { Succession } from '../../../../namenode/nodes/succession.ts'
+import { ancestorOf, earliestOf, endSeqOf, latestOf, noteAncestor, sumOf } from '../../../../namenode/succession/lineage.ts'
+import { becameSure, started, startsOf } from '../../../../namenode/succession/starts.ts'
+import { Succession } from '../../../../namenode/succession/succession.ts'
 import { nodeId } from '../../../../src/base/ids.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import type { Seen } from '../../../../src/protocol/position.ts'

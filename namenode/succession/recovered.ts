@@ -4,11 +4,11 @@
 // that is left of acknowledged files.
 
 import { blockId, type BlockId } from '../../src/base/ids.ts'
-import { decodeValue, encodeValue } from './codec.ts'
-import { readId, textKey } from './keys.ts'
-import { mutation, type AnyMutation, type Requested } from './operation.ts'
+import { decodeValue, encodeValue } from '../journal/codec.ts'
+import { readId, textKey } from '../journal/keys.ts'
+import { mutation, type AnyMutation, type Requested } from '../journal/operation.ts'
 import { noteStart } from './starts.ts'
-import type { View } from './view.ts'
+import type { View } from '../journal/view.ts'
 
 /**
  * Number of skipped ids of blocks and inodes: more than any journal between two backups gives out; the id range allows a quarter

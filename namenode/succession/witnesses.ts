@@ -9,7 +9,10 @@
 
 import type { NodeId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
-import type { Evidence } from '../journal/evidence.ts'
+import type { View } from '../journal/view.ts'
+import { confirmedBlock } from '../nodes/known.ts'
+import type { Evidence } from './evidence.ts'
+import { leap } from './recovered.ts'
 
 interface WitnessesOptions {
   readonly witnesses: readonly NodeId[]
@@ -24,6 +27,17 @@ interface WitnessesOptions {
 const namedMax = 5
 
 const named = (ids: ReadonlySet<NodeId>): string => [...ids].slice(0, namedMax).join(', ') + (ids.size > namedMax ? ' …' : '')
+
+/**
+ * True if block ids have been given out, which takes a datanode, since the start or since an operator has given up all datanodes.
+ * Earlier versions may have removed the last one from the journal. Ids that recoveries have skipped do not count; they are multiples of
+ * `leap`.
+ */
+export function hadNodes(view: Pick<View, 'counters' | 'get'>): boolean {
+  const { nextBlock } = view.counters
+  const from = confirmedBlock(view) ?? 1
+  return nextBlock > from && (nextBlock - from) % leap !== 0
+}
 
 export class Witnesses {
   readonly #options: WitnessesOptions

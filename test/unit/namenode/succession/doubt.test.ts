@@ -2,12 +2,13 @@
 // register, and which namenodes have none.
 
 import { expect, test } from 'vitest'
-import { recovered } from '../../../../namenode/journal/recovered.ts'
-import { becameSure, started } from '../../../../namenode/journal/starts.ts'
+import { recovered } from '../../../../namenode/succession/recovered.ts'
+import { becameSure, started } from '../../../../namenode/succession/starts.ts'
 import { AwakeClock } from '../../../../namenode/nodes/awakeclock.ts'
-import { giveUp, hadNodes } from '../../../../namenode/nodes/known.ts'
+import { giveUp } from '../../../../namenode/nodes/known.ts'
 import type { NodeRegistry } from '../../../../namenode/nodes/registry.ts'
-import { Succession } from '../../../../namenode/nodes/succession.ts'
+import { Succession } from '../../../../namenode/succession/succession.ts'
+import { hadNodes } from '../../../../namenode/succession/witnesses.ts'
 import { create } from '../../../../namenode/writing/mutations.ts'
 import { nodeId } from '../../../../src/base/ids.ts'
 import { nothingSeen, type Seen } from '../../../../src/protocol/position.ts'

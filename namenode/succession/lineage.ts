@@ -3,9 +3,9 @@
 // each. Above `rowsMax` rows the oldest is removed; `cut` in `starts` is set from then on.
 
 import { crc32c } from '@node-rs/crc32'
-import type { Draft } from './draft.ts'
-import { idKey, readId } from './keys.ts'
-import type { View } from './view.ts'
+import type { Draft } from '../journal/draft.ts'
+import { idKey, readId } from '../journal/keys.ts'
+import type { View } from '../journal/view.ts'
 
 /** One start in the lineage. */
 interface Ancestor {

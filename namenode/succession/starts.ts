@@ -2,12 +2,12 @@
 // start is an operation that raises the epoch and records the incarnation. A namenode compares what a datanode has seen with these starts,
 // to detect that its directory is a copy (evidence.ts).
 
-import { decodeValue, encodeValue } from './codec.ts'
-import type { Draft } from './draft.ts'
-import { textKey } from './keys.ts'
+import { decodeValue, encodeValue } from '../journal/codec.ts'
+import type { Draft } from '../journal/draft.ts'
+import { textKey } from '../journal/keys.ts'
 import { latestOf, noteAncestor } from './lineage.ts'
-import { mutation, type AnyMutation } from './operation.ts'
-import type { View } from './view.ts'
+import { mutation, type AnyMutation } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
 
 interface Start {
   readonly epoch: number

@@ -1,10 +1,10 @@
 // Compares what a datanode remembers of its namenode (`Seen`, src/protocol/position.ts) with the history in a namenode's directory. Pure;
-// nodes/succession.ts and nodes/witnesses.ts draw the conclusions.
+// succession.ts and witnesses.ts draw the conclusions.
 
 import type { Seen } from '../../src/protocol/position.ts'
 import { ancestorOf, earliestOf, endSeqOf, sumOf } from './lineage.ts'
 import { startsOf } from './starts.ts'
-import type { View } from './view.ts'
+import type { View } from '../journal/view.ts'
 
 /**
  * `own`: the datanode has seen this namenode or an earlier process on this directory, and no operation that is missing here.

@@ -3,7 +3,7 @@
 import { hasCode, type GristmillError } from '../../src/base/errors.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Journal } from '../journal/journal.ts'
-import { started } from '../journal/starts.ts'
+import { started } from './starts.ts'
 
 interface RaisingOptions {
   readonly world: Pick<World, 'clock' | 'random'>

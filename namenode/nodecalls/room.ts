@@ -8,11 +8,11 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Blocks } from '../blocks/blocks.ts'
 import type { Journal } from '../journal/journal.ts'
 import { answered, room } from '../room.ts'
-import type { Authority } from './authority.ts'
-import type { NodeRegistry } from './registry.ts'
-import type { ReportIds } from './reportids.ts'
+import type { Authority } from '../succession/authority.ts'
+import type { NodeRegistry } from '../nodes/registry.ts'
+import type { ReportIds } from '../nodes/reportids.ts'
 import { nodesRoutes } from './routes.ts'
-import type { Succession } from './succession.ts'
+import type { Succession } from '../succession/succession.ts'
 
 interface NodeCallsNeeds {
   readonly world: { readonly clock: Clock; readonly log: Log }
@@ -26,7 +26,7 @@ interface NodeCallsNeeds {
 }
 
 export const nodeCallsRoom = room({
-  name: 'node calls',
+  name: 'nodecalls',
   mutations: [],
   open: ({ world: { clock, log }, cluster, journal, registry, reportIds, succession, authority, blocks }: NodeCallsNeeds) => ({
     // Registrations decide the authority.

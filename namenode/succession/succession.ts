@@ -1,13 +1,13 @@
 // Succession: determines whether this namenode is the latest of its cluster. Each start raises the epoch, durably, before any
 // other change, and datanodes report what they have seen when they register. A namenode that is behind them (its directory is
 // an old copy, or one of two copies that were both started) refuses all requests about files permanently: it changes nothing,
-// gives out no ids, and admits no datanode. It leaves a note in its directory (nodes/seen.ts). While the note exists, later processes on
+// gives out no ids, and admits no datanode. It leaves a note in its directory (seen.ts). While the note exists, later processes on
 // the directory serve nothing and do not raise the epoch; the note is removed when the directory's own history includes what
 // was seen.
 //
 // Until the decision the namenode is in doubt: reads work, and nothing is changed. The doubt ends, and jobs resume, when
 //   the epoch has been raised (retried while the disk is full), and
-//   enough of the datanodes in the journal have registered (nodes/witnesses.ts), or an operator confirms it.
+//   enough of the datanodes in the journal have registered (witnesses.ts), or an operator confirms it.
 // A datanode's record proves that the cluster's history went at least that far, never that it ended there: another known
 // datanode may have seen more, also within one epoch. A datanode that has seen a namenode whose start is no longer recorded
 // proves nothing, and neither does one that is not in the journal.
@@ -20,9 +20,9 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { World } from '../../src/ports/world.ts'
 import { whyBehind, type Command, type Seen } from '../../src/protocol/position.ts'
 import { dropSeen, noteSeen, seenIn } from './seen.ts'
-import { evidenceOf } from '../journal/evidence.ts'
+import { evidenceOf } from './evidence.ts'
 import type { Journal } from '../journal/journal.ts'
-import { becameSure, startsOf, type Starts } from '../journal/starts.ts'
+import { becameSure, startsOf, type Starts } from './starts.ts'
 import { Raising } from './raising.ts'
 import { Witnesses } from './witnesses.ts'
 

@@ -4,7 +4,7 @@
 import fs from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { recover } from '../../../../namenode/backup/recover.ts'
-import { lastJob } from '../../../../namenode/journal/recovered.ts'
+import { lastJob } from '../../../../namenode/succession/recovered.ts'
 import { nothingSeen, whyBehind, type Position, type Seen } from '../../../../src/protocol/position.ts'
 import { copy, dir, eachInADirectory, live, seenOf, world } from './lives.ts'
 
