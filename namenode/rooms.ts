@@ -18,6 +18,7 @@ import { nodeCallsRoom } from './nodecalls/room.ts'
 import { nodesRoom } from './nodes/room.ts'
 import { quotasRoom } from './quotas/room.ts'
 import { RoomList, type OpenRooms } from './room.ts'
+import { serviceRoom } from './service/room.ts'
 import { snapshotsRoom } from './snapshots/room.ts'
 import { successionRoom } from './succession/room.ts'
 import type { NamenodeTimes } from './times.ts'
@@ -50,6 +51,7 @@ export const rooms = new RoomList<Ground>()
   .with(backupRoom) // early, because it stops after the rooms below
   .with(leasesRoom)
   .with(blocksRoom)
+  .with(serviceRoom)
   .with(namespaceRoom)
   .with(writingRoom)
   .with(trashRoom)

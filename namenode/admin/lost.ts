@@ -9,7 +9,7 @@ import type { Blocks } from '../blocks/blocks.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { lostBlocks, releaseLost } from '../succession/recovered.ts'
-import { checkSuperuser } from '../blocks/maintenance.ts'
+import { checkSuperuser } from '../namespace/access.ts'
 
 export function lostRoutes({
   journal, blocks, log, actor,

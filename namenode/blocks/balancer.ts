@@ -17,7 +17,14 @@ import type { Repair } from './repair.ts'
 import { helps, utilizationOf, type Filled, type Utilization } from './balancepolicy.ts'
 import { health } from './health.ts'
 import { isSure, type ExcessReplicas } from './excess.ts'
-import type { BalanceRequest } from './balancerequest.ts'
+
+/** Order of an operator to balance, stored by service/balancerequest.ts. */
+export interface BalanceRequest {
+  /** Percentage points by which a node may differ from the average. */
+  readonly threshold: number
+  readonly bytesPerSecond: number
+  readonly sinceMs: number
+}
 
 interface BalancerOptions {
   readonly map: BlockMap

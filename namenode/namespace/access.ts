@@ -66,3 +66,9 @@ const denied = (actor: Actor, what: string, entry: Guarded, path: string): Grist
     `${actor.user} may not ${what}: it belongs to ${entry.owner}, group ${entry.group}, with mode ${octal(entry.mode)}`,
     { details: { path } },
   )
+
+/** Throws EACCES: changes that concern the whole cluster are for the superuser. */
+export function checkSuperuser({ user, root }: Actor, what: string): void {
+  if (!root)
+    throw new GristmillError('EACCES', `${user} may not ${what}; that is for the user that the namenode runs as`, { details: { user } })
+}

@@ -12,7 +12,6 @@ import { mutation, type AnyMutation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import type { DataNode, KnownNode } from './node.ts'
 import type { NodeRegistry } from './registry.ts'
-import { serviceMutations } from './service.ts'
 
 /** Records a node that registers for the first time, or with a new address, rack or host. */
 export const noteNode = mutation<KnownNode, undefined>({
@@ -111,4 +110,4 @@ export function confirmedBlock(view: Pick<View, 'get'>): number | undefined {
   return bytes && decodeValue<number>(bytes)
 }
 
-export const nodeMutations: readonly AnyMutation[] = [noteNode, dropNode, giveUpNodes, ...serviceMutations]
+export const nodeMutations: readonly AnyMutation[] = [noteNode, dropNode, giveUpNodes]

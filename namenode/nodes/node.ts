@@ -1,6 +1,6 @@
 // State of one datanode: its registration, its last heartbeat, and its pending orders. Soft state: after a restart of the namenode the
 // datanode sends it again. Other files read it and change it through methods: sessions and states are changed by the registry, which tells
-// its listeners; progress of reports by routes.ts; drain counts by the maintenance of nodes; copies by the repair.
+// its listeners; progress of reports by nodecalls/routes.ts; counts of held blocks by service/servicestates.ts; copies by the repair.
 
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
@@ -8,7 +8,7 @@ import type { beat, register, StorageState } from '../../src/protocol/heartbeat.
 import type { RequestOf } from '../../src/protocol/message.ts'
 import { CopyLoad } from './copyload.ts'
 import type { OrderQueue } from './orders.ts'
-import { inService, type NodeService } from './service.ts'
+import { inService, type NodeService } from '../service/rows.ts'
 
 /**
  * `left`: the node said that it stops; its replicas count until it would be dead. `away`: it would be dead if it were not in
@@ -24,7 +24,7 @@ export interface KnownNode extends NodePlace {
 }
 
 /** `short`: blocks that have a copy on every possible node, but fewer than their replication. */
-export interface DrainCounts { readonly blocks: number; readonly remaining: number; readonly short?: number }
+export interface HeldCounts { readonly blocks: number; readonly remaining: number; readonly short?: number }
 
 /** Fields of a registration that the namenode keeps. */
 type Registration = Pick<RequestOf<typeof register>, 'address' | 'rack' | 'host' | 'pid' | 'version' | 'slots' | 'storages'> & {
@@ -71,7 +71,7 @@ export class DataNode {
   #reportId = 0
   #earlier: number[] = []
   #reported = false
-  #held: DrainCounts | undefined
+  #held: HeldCounts | undefined
 
   constructor(place: NodePlace, orders: OrderQueue, contactMs: number) {
     this.node = place.node
@@ -119,8 +119,8 @@ export class DataNode {
   get earlier(): readonly number[] { return this.#earlier }
   /** True if its full report of this session is complete. */
   get reported(): boolean { return this.#reported }
-  /** While it is not in service: its blocks, and those still to be copied elsewhere. Updated periodically (drain.ts). */
-  get held(): DrainCounts | undefined { return this.#held }
+  /** While it is not in service: its blocks, and those still to be copied elsewhere. Updated periodically (service/held.ts). */
+  get held(): HeldCounts | undefined { return this.#held }
 
   /** Free bytes of the largest working storage: a block goes to one storage. */
   get freeBytes(): number { return this.#working.reduce((most, each) => Math.max(most, each.freeBytes), 0) }
@@ -207,7 +207,7 @@ export class DataNode {
   /** A pause of this process does not count as silence of the node. */
   excuse(pausedMs: number, nowMs: number): void { if (this.holds) this.#contactMs = Math.min(nowMs, this.#contactMs + pausedMs) }
 
-  /** Sets the service state; drain counts belong to the old one. */
+  /** Sets the service state; counts of held blocks belong to the old one. */
   assign(service: NodeService, maintenanceUntilMs: number): void {
     this.#service = service
     this.#maintenanceUntilMs = maintenanceUntilMs
@@ -217,7 +217,7 @@ export class DataNode {
   /** Records whether the journal holds it with this address, rack and host. */
   note(noted: boolean): void { this.#noted = noted }
 
-  drained(counts: DrainCounts | undefined): void { this.#held = counts }
+  setHeld(counts: HeldCounts | undefined): void { this.#held = counts }
 
   /** A change or page of a report has been processed. */
   took(seq: number): void { this.#seq = seq }

@@ -14,7 +14,7 @@ import type { beat, register } from '../../src/protocol/heartbeat.ts'
 import { AwakeClock } from './awakeclock.ts'
 import { DataNode, type KnownNode } from './node.ts'
 import { OrderQueue } from './orders.ts'
-import { inService, type NodeService } from './service.ts'
+import { inService, type NodeService } from '../service/rows.ts'
 import type { ReportIds } from './reportids.ts'
 
 interface NodeTimes {

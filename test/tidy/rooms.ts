@@ -12,9 +12,11 @@ export const ranks: Readonly<Record<string, number>> = {
   'src/rpc': 3, 'src/program': 3, 'src/plan': 3.5, 'src/shuffle': 3,
   'src/operator': 4, 'src/file': 4,
   'namenode/chores.ts': 7, 'namenode/journal': 7.1, 'namenode/room.ts': 7.15, 'namenode/namespace': 7.2, 'namenode/nodes': 7.3,
-  'namenode/trash': 7.3, 'namenode/snapshots': 7.3, 'namenode/succession': 7.35, 'namenode/blocks': 7.4, 'namenode/writing': 7.5,
-  'namenode/quotas': 7.5, 'namenode/xattrs': 7.5, 'namenode/jobs': 7.5, 'namenode/nodecalls': 7.5, 'namenode/backup': 7.7,
-  'namenode/admin': 7.8, 'namenode': 7.9,
+  'namenode/trash': 7.3, 'namenode/snapshots': 7.3, 'namenode/succession': 7.35, 'namenode/blocks': 7.4, 'namenode/service': 7.5,
+  'namenode/writing': 7.5, 'namenode/quotas': 7.5, 'namenode/xattrs': 7.5, 'namenode/jobs': 7.5, 'namenode/nodecalls': 7.5,
+  'namenode/backup': 7.7, 'namenode/admin': 7.8, 'namenode': 7.9,
+  // The state of a datanode (nodes/node.ts) has its service state in it.
+  'namenode/service/rows.ts': 7.25,
   // Inside the jobs: rows of the store, what is published and scheduled, and the store as a whole, which uses both.
   'namenode/jobs/store/record.ts': 7.41, 'namenode/jobs/store/rows.ts': 7.42, 'namenode/jobs/splits/pages.ts': 7.43,
   'namenode/jobs/publish': 7.43, 'namenode/jobs/splits/splits.ts': 7.44, 'namenode/jobs/spec.ts': 7.45, 'namenode/jobs/deps.ts': 7.45,

@@ -1,7 +1,7 @@
 // Namenode's block rooms with fake datanodes and manual time, for tests of replication, excess replicas, balancing and deletion. Replies
 // are lost and reports are repeated, as on a bad network.
 
-import { BalanceControl } from '../../../namenode/blocks/balancecontrol.ts'
+import { BalanceControl } from '../../../namenode/service/balancecontrol.ts'
 import { Blocks } from '../../../namenode/blocks/blocks.ts'
 import { Chores } from '../../../namenode/chores.ts'
 import { blocksOf, knownBlock } from '../../../namenode/namespace/file.ts'
@@ -11,7 +11,7 @@ import { sweep } from '../../../namenode/namespace/sweep.ts'
 import type { DataNode } from '../../../namenode/nodes/node.ts'
 import { nodesRoutes } from '../../../namenode/nodecalls/routes.ts'
 import { knownNodes } from '../../../namenode/nodes/known.ts'
-import { Maintenance } from '../../../namenode/blocks/maintenance.ts'
+import { ServiceStates } from '../../../namenode/service/servicestates.ts'
 import { NodeRegistry } from '../../../namenode/nodes/registry.ts'
 import { ReportIds } from '../../../namenode/nodes/reportids.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
@@ -55,9 +55,9 @@ export class House {
     for (const known of knownNodes(journal.view)) this.registry.expect(known)
     const { blocks, registry } = this
     const actor = () => root
-    const maintenance = new Maintenance({ journal, registry, blocks, clock, actor })
+    const states = new ServiceStates({ journal, registry, blocks, clock, actor })
     const balancing = new BalanceControl({ journal, balancer: blocks.balancer, clock, log: silent, actor })
-    for (const { message, handler } of [...maintenance.routes, ...balancing.routes]) this.#routes.set(message.name, handler as never)
+    for (const { message, handler } of [...states.routes, ...balancing.routes]) this.#routes.set(message.name, handler as never)
     for (const { message, handler } of nodesRoutes({
       succession: { command: { epoch: 1 }, meet: async () => {} },
       authority: { unsure: undefined }, cluster: clusterId('test'), journal, registry, reportIds, reports: blocks.reports, clock,
@@ -68,7 +68,7 @@ export class House {
     }
     this.chores = new Chores(clock, silent, [
       { name: 'silence', everyMs: 100, work: () => this.registry.check() },
-      ...blocks.chores, maintenance.chore, balancing.chore,
+      ...blocks.chores, states.chore, balancing.chore,
     ])
     this.registry.listen({
       joined: ({ node, orders }) => {

@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { helps, shareOf, utilizationOf, type Filled } from '../../../../namenode/blocks/balancepolicy.ts'
-import { balanceRequest } from '../../../../namenode/blocks/balancerequest.ts'
+import { balanceRequest } from '../../../../namenode/service/balancerequest.ts'
 import { nodeId, type BlockId } from '../../../../src/base/ids.ts'
 import { balance, balanceStatus, stopBalance, type BalanceState } from '../../../../src/protocol/service.ts'
 import { place, Sim, times } from '../house.ts'

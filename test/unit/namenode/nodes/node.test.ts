@@ -74,7 +74,7 @@ test('a pause of the namenode is no silence of nodes that live, and its end is n
 test('drain counts belong to a service state', () => {
   const node = registered()
   node.assign({ state: 'decommissioning' }, 0)
-  node.drained({ blocks: 3, remaining: 1 })
+  node.setHeld({ blocks: 3, remaining: 1 })
   expect([node.inService, node.held?.remaining]).toEqual([false, 1])
   node.assign({ state: 'maintenance', untilMs: 9 }, 70)
   expect([node.inMaintenance, node.maintenanceUntilMs, node.held]).toEqual([true, 70, undefined])

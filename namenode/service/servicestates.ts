@@ -9,29 +9,24 @@ import * as protocol from '../../src/protocol/service.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import { route } from '../../src/rpc/serve.ts'
 import { nodeStatus } from '../nodes/nodestatus.ts'
-import { countDrain } from './drain.ts'
-import type { Blocks } from './blocks.ts'
+import { countHeld } from './held.ts'
+import type { Blocks } from '../blocks/blocks.ts'
 import type { Chore } from '../chores.ts'
 import { unlessRepeated, type Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { noteNode } from '../nodes/known.ts'
 import type { DataNode } from '../nodes/node.ts'
+import { checkSuperuser } from '../namespace/access.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { answered, type RoomRoute } from '../room.ts'
-import { inService, sameService, serviceOf, setService, type NodeService } from '../nodes/service.ts'
+import { inService, sameService, serviceOf, setService, type NodeService } from './rows.ts'
 
-interface MaintenanceDeps {
+interface ServiceStatesDeps {
   readonly journal: Journal
   readonly registry: NodeRegistry
   readonly blocks: Blocks
   readonly clock: Clock
   readonly actor: (user: string) => Actor
-}
-
-/** Throws EACCES: changes that concern the whole cluster are for the superuser. */
-export function checkSuperuser({ user, root }: Actor, what: string): void {
-  if (!root)
-    throw new GristmillError('EACCES', `${user} may not ${what}; that is for the user that the namenode runs as`, { details: { user } })
 }
 
 /** Finds a node by id, address or host. Throws ENOENT, or EINVAL if several match. */
@@ -54,12 +49,12 @@ export function findNode(registry: NodeRegistry, text: string): DataNode {
   })
 }
 
-export class Maintenance {
+export class ServiceStates {
   readonly routes: readonly RoomRoute[]
   readonly chore: Chore
-  readonly #options: MaintenanceDeps
+  readonly #options: ServiceStatesDeps
 
-  constructor(options: MaintenanceDeps) {
+  constructor(options: ServiceStatesDeps) {
     this.#options = options
     const { registry, actor } = options
     const nodeFor = (user: string, name: string, what: string): DataNode => {
@@ -151,24 +146,24 @@ export class Maintenance {
     const { registry, blocks, clock } = this.#options
     const leaving: DataNode[] = []
     for (const node of registry.all) {
-      if (node.inService) node.drained(undefined)
+      if (node.inService) node.setHeld(undefined)
       else leaving.push(node)
     }
     if (leaving.length === 0) return
     for (const node of leaving) if (node.inMaintenance && clock.mono() >= node.maintenanceUntilMs) await this.#become(node, inService)
     // Nodes that died recently may come back and count; forgotten ones do not.
     const places = [...registry.all].filter(node => node.inService && (node.holds || node.noted)).length
-    const held = await countDrain({ map: blocks.map, clock, places }, leaving)
+    const held = await countHeld({ map: blocks.map, clock, places }, leaving)
     if (!held) return
     for (const node of leaving) {
       if (node.inService) continue
-      node.drained(held.get(node))
+      node.setHeld(held.get(node))
       if (node.service.state !== 'decommissioning' || node.held?.remaining !== 0 || !blocks.ready) continue
       // The blocks of a dead node are unknown: it may be decommissioned if no block is missing.
       const spared = node.state === 'dead' ? blocks.unseen.missing === 0 : node.serves && node.reported
       if (!spared) continue
       await this.#become(node, { state: 'decommissioned' })
-      node.drained(held.get(node))
+      node.setHeld(held.get(node))
     }
   }
 

@@ -10,8 +10,8 @@ import type { Chore } from '../chores.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { answered, type RoomRoute } from '../room.ts'
-import { checkSuperuser } from './maintenance.ts'
-import type { Balancer } from './balancer.ts'
+import { checkSuperuser } from '../namespace/access.ts'
+import type { Balancer } from '../blocks/balancer.ts'
 import { balanceRequest, setBalance } from './balancerequest.ts'
 
 interface BalanceControlOptions {

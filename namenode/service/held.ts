@@ -1,18 +1,18 @@
-// Progress of nodes that are decommissioning or in maintenance: walks all blocks in small steps and counts per node its blocks
-// and those that still need a copy elsewhere. Read-only; repair.ts makes the copies.
+// Blocks held by nodes that are decommissioning or in maintenance: walks all blocks in small steps and counts per node its blocks and
+// those that still need a copy elsewhere, which is the progress that is shown. Read-only; blocks/repair.ts makes the copies.
 
 import type { Clock } from '../../src/ports/clock.ts'
-import type { DataNode, DrainCounts } from '../nodes/node.ts'
-import type { BlockMap } from './map.ts'
+import type { DataNode, HeldCounts } from '../nodes/node.ts'
+import type { BlockMap } from '../blocks/map.ts'
 
 /** Slots between two turns of the event loop. */
 const slotsMax = 20_000
 
 /** `places`: nodes that may take copies, now or soon. Returns undefined if the table changed under the walk; the caller tries again. */
-export async function countDrain(
+export async function countHeld(
   { map, clock, places }: { map: BlockMap; clock: Clock; places: number },
   nodes: readonly DataNode[],
-): Promise<Map<DataNode, DrainCounts> | undefined> {
+): Promise<Map<DataNode, HeldCounts> | undefined> {
   const { table } = map
   const { generation } = table
   const counts = new Map<DataNode, { blocks: number; remaining: number; short?: number }>(

@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { health } from '../../../../namenode/blocks/health.ts'
-import { findNode } from '../../../../namenode/blocks/maintenance.ts'
+import { findNode } from '../../../../namenode/service/servicestates.ts'
 import { forgetGone, knownNodes, noteNode } from '../../../../namenode/nodes/known.ts'
 import { remove } from '../../../../namenode/namespace/names.ts'
 import { address, type BlockId } from '../../../../src/base/ids.ts'

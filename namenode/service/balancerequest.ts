@@ -5,13 +5,7 @@ import { decodeValue, encodeValue } from '../journal/codec.ts'
 import { textKey } from '../journal/keys.ts'
 import { mutation, type AnyMutation, type Requested } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
-
-export interface BalanceRequest {
-  /** Percentage points by which a node may differ from the average. */
-  readonly threshold: number
-  readonly bytesPerSecond: number
-  readonly sinceMs: number
-}
+import type { BalanceRequest } from '../blocks/balancer.ts'
 
 const key = textKey('balance')
 
