@@ -11,9 +11,9 @@ import { nameOfKey, readId, type TableName } from '../journal/keys.ts'
 import type { Row, View } from '../journal/view.ts'
 import { decodeEntry, type NameEntry } from '../namespace/entry.ts'
 import { blocksIn, blocksOf } from '../namespace/file.ts'
-import { decodeVersion } from '../namespace/history.ts'
+import { decodeVersion } from '../snapshots/history.ts'
 import { hookOf, pathOf, rootId } from '../namespace/resolve.ts'
-import { amountsOf, type Amounts, type Usage } from '../namespace/usage.ts'
+import { amountsOf, type Amounts, type Usage } from '../quotas/usage.ts'
 
 /** Differences that are listed. */
 const listedMax = 100

@@ -8,9 +8,9 @@ import { childKey, idKey, readId } from '../journal/keys.ts'
 import { mutation, type AnyMutation } from '../journal/operation.ts'
 import { decodeEntry } from './entry.ts'
 import { chunkBlocks, removeLastChunk } from './file.ts'
-import { dropAttributes } from './attributes.ts'
-import { dropUsage } from './usage.ts'
-import { decodeVersion, doom, forgetVersion, orphan, unmark } from './history.ts'
+import { dropAttributes } from '../xattrs/rows.ts'
+import { dropUsage } from '../quotas/usage.ts'
+import { decodeVersion, doom, forgetVersion, orphan, unmark } from '../snapshots/history.ts'
 
 interface Swept {
   /** Blocks that no longer belong to a file. */

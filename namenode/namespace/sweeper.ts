@@ -7,7 +7,7 @@ import { retry } from '../../src/base/retry.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Journal } from '../journal/journal.ts'
-import { hasStale, sweepHistory } from './historysweep.ts'
+import { hasStale, sweepHistory } from '../snapshots/historysweep.ts'
 import { sweep } from './sweep.ts'
 
 /** Entries or blocks per step: about a millisecond. */

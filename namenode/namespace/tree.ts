@@ -12,9 +12,9 @@ import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, mayWrite } from './access.ts'
 import { encodeEntry, type NameEntry } from './entry.ts'
-import { dropAttributes } from './attributes.ts'
-import { doom, hasSnapshots, mark, orphan, preserve, stampOf } from './history.ts'
-import { amountsOf, charge, discharge, recharge, recount } from './usage.ts'
+import { dropAttributes } from '../xattrs/rows.ts'
+import { doom, hasSnapshots, mark, orphan, preserve, stampOf } from '../snapshots/history.ts'
+import { amountsOf, charge, discharge, recharge, recount } from '../quotas/usage.ts'
 import { encodeHook, keyOf, lowestAt, type Directory, type NamePlace } from './resolve.ts'
 
 interface NewDirectory { readonly owner: string; readonly group: string; readonly mode: number; readonly nowMs: number }

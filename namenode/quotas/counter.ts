@@ -6,7 +6,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Chore } from '../chores.ts'
 import type { Journal } from '../journal/journal.ts'
 import { childrenOf } from '../namespace/asof.ts'
-import { amountsOf, toCount, usageAt, type Amounts } from '../namespace/usage.ts'
+import { amountsOf, toCount, usageAt, type Amounts } from './usage.ts'
 import { counted } from './mutations.ts'
 
 /** Entries between two turns of the event loop. */

@@ -8,8 +8,8 @@ import { limits } from '../../src/base/limits.ts'
 import { isWithin, systemDirectory } from '../../src/base/paths.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
 import { entryAt } from '../namespace/resolve.ts'
-import { countAnew, dropUsage, endCount, putUsage, usageAt, type Amounts, type Usage } from '../namespace/usage.ts'
-import { noteStale } from '../namespace/historysweep.ts'
+import { countAnew, dropUsage, endCount, putUsage, usageAt, type Amounts, type Usage } from './usage.ts'
+import { noteStale } from '../snapshots/historysweep.ts'
 
 export const setQuota = mutation<
   Actor & {

@@ -16,7 +16,7 @@ import type { Actor } from '../journal/operation.ts'
 import { checkMay, mayRead } from '../namespace/access.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { entryAt, pathOf } from '../namespace/resolve.ts'
-import { usageAt, type Usage } from '../namespace/usage.ts'
+import { usageAt, type Usage } from './usage.ts'
 import { setQuota } from './mutations.ts'
 
 const pageMax = 1000

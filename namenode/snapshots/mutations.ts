@@ -1,5 +1,5 @@
 // Mutations of snapshots: create and remove. Creating writes one row. Removing deletes the row and starts the sweep of the
-// history (namespace/historysweep.ts).
+// history (historysweep.ts).
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
@@ -10,10 +10,10 @@ import type { Draft } from '../journal/draft.ts'
 import { pairKey } from '../journal/keys.ts'
 import { mutation, type Actor, type AnyMutation, type UserOperation } from '../journal/operation.ts'
 import { checkOwner } from '../namespace/access.ts'
-import { snapshotted } from '../namespace/history.ts'
-import { noteStale, sweepHistory } from '../namespace/historysweep.ts'
+import { snapshotted } from './history.ts'
+import { noteStale, sweepHistory } from './historysweep.ts'
 import { entryAt } from '../namespace/resolve.ts'
-import { encodeSnapshot, snapshotNamed, snapshotsOf } from '../namespace/snapshotrows.ts'
+import { encodeSnapshot, snapshotNamed, snapshotsOf } from './rows.ts'
 
 interface Asked extends UserOperation { readonly path: string }
 

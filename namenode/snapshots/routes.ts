@@ -12,11 +12,11 @@ import { unlessRepeated, type Journal } from '../journal/journal.ts'
 import { pairKey } from '../journal/keys.ts'
 import type { Actor } from '../journal/operation.ts'
 import { checkMay, mayRead } from '../namespace/access.ts'
-import { leadingToSnapshots } from '../namespace/history.ts'
+import { leadingToSnapshots } from './history.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { entryAt, pathOf } from '../namespace/resolve.ts'
 import { createSnapshot, removeSnapshot } from './mutations.ts'
-import { allSnapshots, snapshotsOf } from '../namespace/snapshotrows.ts'
+import { allSnapshots, snapshotsOf } from './rows.ts'
 
 const pageMax = 1000
 

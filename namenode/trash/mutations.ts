@@ -5,7 +5,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { isWithin, join, nameOf, parentOf, systemDirectory } from '../../src/base/paths.ts'
 import { mutation, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
 import { directoryMode, removable, rename, type Removing } from '../namespace/names.ts'
-import { hasSnapshots } from '../namespace/history.ts'
+import { hasSnapshots } from '../snapshots/history.ts'
 import { checkNoSnapshots, detach, makeDirectories, move } from '../namespace/tree.ts'
 import { contentOf, itemAt, itemPath, items, keyOfItem, openItem } from './items.ts'
 

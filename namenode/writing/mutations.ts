@@ -13,7 +13,7 @@ import { checkInstant, keepPlaced, recallPlaced, statusOf, type NameEntry } from
 import { putBlocks, type Block } from '../namespace/file.ts'
 import { directoryMode, fileMode } from '../namespace/names.ts'
 import { child, directoryAt, pathOf, placeAt } from '../namespace/resolve.ts'
-import { checkQuota } from '../namespace/usage.ts'
+import { checkQuota } from '../quotas/usage.ts'
 import { addFile, detach, makeDirectories } from '../namespace/tree.ts'
 import type { View } from '../journal/view.ts'
 import { trashDirectory } from '../trash/items.ts'

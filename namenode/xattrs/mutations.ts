@@ -7,7 +7,7 @@ import { checkName } from '../../src/base/paths.ts'
 import type { Draft } from '../journal/draft.ts'
 import { mutation, type Actor, type AnyMutation, type Requested } from '../journal/operation.ts'
 import { checkOwner, may, mayWrite } from '../namespace/access.ts'
-import { attributesOf, putAttribute, removeAttribute } from '../namespace/attributes.ts'
+import { attributesOf, putAttribute, removeAttribute } from './rows.ts'
 import type { NameEntry } from '../namespace/entry.ts'
 import { entryAt } from '../namespace/resolve.ts'
 

@@ -15,6 +15,11 @@ export const ranks: Readonly<Record<string, number>> = {
   'namenode/trash': 7.3, 'namenode/snapshots': 7.3, 'namenode/succession': 7.35, 'namenode/blocks': 7.4, 'namenode/service': 7.5,
   'namenode/writing': 7.5, 'namenode/quotas': 7.5, 'namenode/xattrs': 7.5, 'namenode/jobs': 7.5, 'namenode/nodecalls': 7.5,
   'namenode/backup': 7.7, 'namenode/admin': 7.8, 'namenode': 7.9,
+  // Rows that the tree of names changes with every operation lie in the rooms of their messages, below the tree; entries and paths, which
+  // these rows need, lie below them.
+  'namenode/namespace/entry.ts': 7.12, 'namenode/namespace/access.ts': 7.13, 'namenode/namespace/resolve.ts': 7.14,
+  'namenode/xattrs/rows.ts': 7.15, 'namenode/snapshots/rows.ts': 7.15, 'namenode/snapshots/history.ts': 7.16,
+  'namenode/snapshots/historysweep.ts': 7.17, 'namenode/quotas/usage.ts': 7.17,
   // The state of a datanode (nodes/node.ts) has its service state in it.
   'namenode/service/rows.ts': 7.25,
   // Inside the jobs: rows of the store, what is published and scheduled, and the store as a whole, which uses both.
@@ -23,7 +28,8 @@ export const ranks: Readonly<Record<string, number>> = {
   'namenode/jobs/scheduler': 7.45, 'namenode/jobs/splits': 7.46, 'namenode/jobs/store': 7.47,
   // Routes of names use data of higher rooms: the trash, and block locations. The declarations of two rooms import the contract of rooms,
   // which names operations of the journal.
-  'namenode/namespace/routes.ts': 7.5, 'namenode/namespace/room.ts': 7.6, 'namenode/journal/room.ts': 7.2,
+  'namenode/namespace/locate.ts': 7.45, 'namenode/namespace/routes.ts': 7.5, 'namenode/namespace/room.ts': 7.6,
+  'namenode/journal/room.ts': 7.2,
   // A second entry of the namenode, beside namenode.ts: it replays journals with the mutations of all rooms.
   'namenode/backup/replay.ts': 7.95, 'namenode/backup/recover.ts': 7.96,
   // Inside the store each file has a rank, so that its calls go one way: from the store down to the files of one disk.

@@ -188,14 +188,14 @@ export const canaries = {
   },
   'late-snapshot': {
     caughtBy: 1, about: 'a snapshot shows what came after it', workload: 'care',
-    changes: [{ file: 'namenode/namespace/history.ts', from: 'if (draft.counters.snapshots === 0) return\n', to: 'return\n' }],
+    changes: [{ file: 'namenode/snapshots/history.ts', from: 'if (draft.counters.snapshots === 0) return\n', to: 'return\n' }],
   },
   'quota-leak': {
     caughtBy: 5,
     about: 'what is removed goes on counting for the quota of its directory',
     workload: 'care',
     changes: [
-      { file: 'namenode/namespace/usage.ts', from: 'if (amounts) change(draft, directories, -1, amounts)', to: 'if (amounts) return' },
+      { file: 'namenode/quotas/usage.ts', from: 'if (amounts) change(draft, directories, -1, amounts)', to: 'if (amounts) return' },
     ],
   },
   drift: {

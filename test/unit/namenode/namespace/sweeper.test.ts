@@ -5,7 +5,7 @@ import { mkdir, remove, rename, touch } from '../../../../namenode/namespace/nam
 import { sweep } from '../../../../namenode/namespace/sweep.ts'
 import { NamespaceSweeper } from '../../../../namenode/namespace/sweeper.ts'
 import type { Journal } from '../../../../namenode/journal/journal.ts'
-import { hasStale } from '../../../../namenode/namespace/historysweep.ts'
+import { hasStale } from '../../../../namenode/snapshots/historysweep.ts'
 import { createSnapshot, removeSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import type { BlockId } from '../../../../src/base/ids.ts'

@@ -1,7 +1,7 @@
 // Extended attributes: changed with write permission only, bounded, moved with their inode, and deleted with it.
 
 import { expect, test } from 'vitest'
-import { attributesOf } from '../../../../namenode/namespace/attributes.ts'
+import { attributesOf } from '../../../../namenode/xattrs/rows.ts'
 import { mkdir, remove, rename, touch } from '../../../../namenode/namespace/names.ts'
 import { stat } from '../../../../namenode/namespace/read.ts'
 import { createSnapshot, removeSnapshot } from '../../../../namenode/snapshots/mutations.ts'

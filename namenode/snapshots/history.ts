@@ -12,9 +12,9 @@ import { Packer, Unpacker } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, pairKey, putId, readId } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
-import { snapshotsOf } from './snapshotrows.ts'
-import { decodeEntry, sinceOf, type NameEntry } from './entry.ts'
-import { hookOf, rootId } from './resolve.ts'
+import { snapshotsOf } from './rows.ts'
+import { decodeEntry, sinceOf, type NameEntry } from '../namespace/entry.ts'
+import { hookOf, rootId } from '../namespace/resolve.ts'
 
 /** Snapshots that see a place: those of this directory with numbers up to `newest`. */
 interface Seer { readonly directory: number; readonly newest: number }

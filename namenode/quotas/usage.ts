@@ -1,7 +1,7 @@
 // Usage below directories with a quota, updated by every change of the tree in the same operation, so that a bound is never
 // exceeded. One row per directory with a quota; without any, the cost is one counter read. An entry counts as one name and its
 // bytes times its replication. Entries that move across the border of a quota are counted at once; if too many leave at once,
-// the directory is recounted in the background (quotas/counter.ts), and until then its usage is overestimated.
+// the directory is recounted in the background (counter.ts), and until then its usage is overestimated.
 // INVARIANT: a row that is `known` has at least the actual usage.
 
 import { GristmillError } from '../../src/base/errors.ts'
@@ -12,9 +12,9 @@ import { decodeValue, encodeValue } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, pairKey } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
-import { encodeSnapshot } from './snapshotrows.ts'
-import { decodeSize, type NameEntry } from './entry.ts'
-import { hookOf, pathOf, rootId } from './resolve.ts'
+import { encodeSnapshot } from '../snapshots/rows.ts'
+import { decodeSize, type NameEntry } from '../namespace/entry.ts'
+import { hookOf, pathOf, rootId } from '../namespace/resolve.ts'
 
 export interface Amounts { readonly names: number; readonly bytes: number }
 

@@ -6,7 +6,7 @@ import { childKey } from '../../../../namenode/journal/keys.ts'
 import { mkdir, setAttributes } from '../../../../namenode/namespace/names.ts'
 import { stat } from '../../../../namenode/namespace/read.ts'
 import { entryAt, rootId } from '../../../../namenode/namespace/resolve.ts'
-import { inheritUsage, recount, toCount, usageAt, type Usage } from '../../../../namenode/namespace/usage.ts'
+import { inheritUsage, recount, toCount, usageAt, type Usage } from '../../../../namenode/quotas/usage.ts'
 import { setQuota } from '../../../../namenode/quotas/mutations.ts'
 import { limitUsage, openBench, root, writeFile, type Bench } from '../kit.ts'
 

@@ -1,7 +1,7 @@
 // History of names: which of several old values a snapshot shows, to the operation, and names that are kept after their removal.
 
 import { expect, test } from 'vitest'
-import { historyKey, nameOfHistory, endOfHistory } from '../../../../namenode/namespace/history.ts'
+import { historyKey, nameOfHistory, endOfHistory } from '../../../../namenode/snapshots/history.ts'
 import { mkdir, remove, rename, touch } from '../../../../namenode/namespace/names.ts'
 import { list, stat } from '../../../../namenode/namespace/read.ts'
 import { createSnapshot, removeSnapshot } from '../../../../namenode/snapshots/mutations.ts'

@@ -2,7 +2,7 @@
 // nearest nodes first.
 
 import { expect, test } from 'vitest'
-import { locate, type LocateTools } from '../../../../namenode/blocks/locate.ts'
+import { locate, type LocateTools } from '../../../../namenode/namespace/locate.ts'
 import { mkdir, setAttributes, touch } from '../../../../namenode/namespace/names.ts'
 import { complete, create } from '../../../../namenode/writing/mutations.ts'
 import { limits } from '../../../../src/base/limits.ts'

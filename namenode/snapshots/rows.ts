@@ -29,7 +29,7 @@ function decode({ key, value }: Row): SnapshotRow {
   return { directory: inodeId(readId(key)), seq: readId(key, 8), name: unpacker.text(), createdMs, owner }
 }
 
-/** Snapshots of users; those of quota counts (namespace/usage.ts) have no owner and are not shown. */
+/** Snapshots of users; those of quota counts (quotas/usage.ts) have no owner and are not shown. */
 export function* snapshotsOf(view: View, directory: InodeId): Iterable<SnapshotRow> {
   for (const row of view.range('snapshots', { start: pairKey(directory, 0), end: pairKey(directory + 1, 0) })) {
     const snapshot = decode(row)
