@@ -12,7 +12,7 @@ export { version } from '../src/base/version.ts'
 export * from '../src/program/authoring.ts'
 export type { Mill } from './mill.ts'
 export type { Job } from './jobs/job.ts'
-export type { RunOptions } from './run.ts'
+export type { RunOptions } from './jobs/run.ts'
 export type { FileHandle } from './files/handle.ts'
 export type { Dirent, Stats } from './files/stats.ts'
 export type { ReadStream, ReadStreamOptions } from './files/read.ts'
@@ -85,7 +85,9 @@ export async function open(dir?: string, options: EmbeddedOptions = {}): Promise
 export async function connect(to: string | ConnectOptions, options: OpenOptions = {}): Promise<Mill> {
   const wanted: ConnectOptions = typeof to === 'string' ? { ...options, address: to } : { ...options, ...to }
   const { world, machine, settings } = await surroundings(wanted)
-  const [{ openCluster, openPlace }, { locate, parseAddress }] = await Promise.all([import('./embedded/open.ts'), import('./locate.ts')])
+  const [{ openCluster, openPlace }, { locate, parseAddress }] = await Promise.all([
+    import('./embedded/open.ts'), import('./discovery/locate.ts'),
+  ])
   const parts = { world, machine, settings, signal: wanted.signal }
   if (wanted.secret !== undefined) {
     const namenode: Address = parseAddress(wanted.address)
@@ -104,7 +106,8 @@ async function surroundings(
   options: OpenOptions & Pick<EmbeddedOptions, 'blockSize' | 'slots'>,
 ): Promise<{ world: World; machine: Machine; settings: Settings }> {
   const [{ realWorld }, { localMachine: machine }, { localDisk: disk }, { readSettings }] = await Promise.all([
-    import('../src/world/world.ts'), import('../src/world/machine.ts'), import('../src/world/disk.ts'), import('./readsettings.ts'),
+    import('../src/world/world.ts'), import('../src/world/machine.ts'), import('../src/world/disk.ts'),
+    import('./discovery/readsettings.ts'),
   ])
   const { user, hostName, logLevel, logFile, blockSize, slots } = options
   const settings = await readSettings({ disk, machine }, { user, hostName, logLevel, logFile, blockSize, slots })

@@ -24,8 +24,8 @@ import { placed } from './files/resolve.ts'
 import { clusterOf, type Cluster } from './call/cluster.ts'
 import { Job, listJobs } from './jobs/job.ts'
 import { Plans } from './load/plans.ts'
-import { Nodes } from './nodes/nodes.ts'
-import type { Compiler, RunOptions, RunTools } from './run.ts'
+import { Nodes } from './service/nodes.ts'
+import type { Compiler, RunOptions, RunTools } from './jobs/run.ts'
 
 interface JobsOptions extends CallOptions { readonly limit?: number | undefined }
 
@@ -113,7 +113,7 @@ export class Mill extends Files {
    */
   async run(program: string | URL, options?: RunOptions | null): Promise<Job> {
     // Imported on demand: bundling needs a compiler.
-    const { readRunOptions, runProgram } = await import('./run.ts')
+    const { readRunOptions, runProgram } = await import('./jobs/run.ts')
     return perform('run', undefined, () => readRunOptions(options), async given =>
       runProgram({ cluster: this.#cluster, files: this.#files, ...this.#local }, localPathOf(program, 'program'), given))
   }

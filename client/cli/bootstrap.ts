@@ -14,7 +14,7 @@ const servers = new Set(['namenode', 'datanode'])
 
 export async function loadSettings(flags: Options): Promise<Settings> {
   const [{ localDisk: disk }, machine, { readSettings }] = await Promise.all([
-    import('../../src/world/disk.ts'), loadMachine(), import('../readsettings.ts'),
+    import('../../src/world/disk.ts'), loadMachine(), import('../discovery/readsettings.ts'),
   ])
   return readSettings({ disk, machine }, flags)
 }

@@ -6,7 +6,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import { waitUntil } from '../../src/base/retry.ts'
 import { loadSecret } from '../../src/home/secret.ts'
-import { isAlive, readEmbedded } from '../running.ts'
+import { isAlive, readEmbedded } from '../discovery/running.ts'
 import { Owner, type EmbeddedParts } from './owner.ts'
 
 /** Poll interval and time limit of the search for the owner's running file or for its lock. */

@@ -15,9 +15,9 @@ import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Datanode } from '../../datanode/datanode.ts'
 import type { Namenode } from '../../namenode/namenode.ts'
-import { refuseLostNamenode } from '../lostnamenode.ts'
+import { refuseLostNamenode } from '../discovery/lostnamenode.ts'
 import { recordEmbedded, refuseAwayEmbedded } from './record.ts'
-import { forgetEmbedded, writeEmbedded, type RunningProcess } from '../running.ts'
+import { forgetEmbedded, writeEmbedded, type RunningProcess } from '../discovery/running.ts'
 
 export interface EmbeddedParts {
   readonly world: World

@@ -6,9 +6,9 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import type { ClusterId } from '../../src/base/ids.ts'
 import type { Disk } from '../../src/ports/disk.ts'
-import { isText, readHomeFile, writeHomeFile } from '../homefile.ts'
-import { clusterOf } from '../lostnamenode.ts'
-import { whyAway } from '../remembered.ts'
+import { isText, readHomeFile, writeHomeFile } from '../discovery/homefile.ts'
+import { clusterOf } from '../discovery/lostnamenode.ts'
+import { whyAway } from '../discovery/remembered.ts'
 
 interface EmbeddedRecord {
   readonly format: 1

@@ -5,7 +5,7 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
-import { locate } from '../locate.ts'
+import { locate } from '../discovery/locate.ts'
 import { exposeProcess } from './metrics.ts'
 import { advertised, hostDefault, serverSecret, untilTold, type ServerRun } from './run.ts'
 

@@ -3,8 +3,8 @@
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import { removeUnfinished } from '../homefile.ts'
-import { forgetCluster, readCluster, writeCluster } from '../running.ts'
+import { removeUnfinished } from '../discovery/homefile.ts'
+import { forgetCluster, readCluster, writeCluster } from '../discovery/running.ts'
 import { forgetStarting, readStarting } from './starting.ts'
 import { stopAll, type Stopped } from './stop.ts'
 

@@ -3,8 +3,8 @@
 import { waitUntil } from '../../src/base/retry.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Machine } from '../../src/ports/machine.ts'
-import { logDirectory } from '../remembered.ts'
-import { isAlive, type RunningProcess } from '../running.ts'
+import { logDirectory } from '../discovery/remembered.ts'
+import { isAlive, type RunningProcess } from '../discovery/running.ts'
 
 export interface ClusterMember {
   /** `namenode`, `datanode2`. */

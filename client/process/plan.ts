@@ -8,10 +8,10 @@ import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import {
   awayCluster, awayEarlier, clusterDirectory, earlierMax, isSameDirectory, readRemembered, whyAway, type Remembered,
-} from '../remembered.ts'
-import type { Running } from '../running.ts'
+} from '../discovery/remembered.ts'
+import type { Running } from '../discovery/running.ts'
 import { replicationDefault } from './namenode.ts'
-import { refuseLostNamenode } from '../lostnamenode.ts'
+import { refuseLostNamenode } from '../discovery/lostnamenode.ts'
 import { oneDirectory } from './run.ts'
 
 export interface UpOptions {

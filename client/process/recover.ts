@@ -9,9 +9,9 @@ import { stampName } from '../../src/home/home.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Seen } from '../../src/protocol/position.ts'
-import { embeddedDirectory } from '../locate.ts'
-import { clusterOf, datanodesBeside } from '../lostnamenode.ts'
-import { awayCluster, readRemembered } from '../remembered.ts'
+import { embeddedDirectory } from '../discovery/locate.ts'
+import { clusterOf, datanodesBeside } from '../discovery/lostnamenode.ts'
+import { awayCluster, readRemembered } from '../discovery/remembered.ts'
 import { oneDirectory } from './run.ts'
 
 interface RecoverParts {

@@ -9,8 +9,8 @@ import type { Settings } from '../../src/base/settings.ts'
 import { loadOrCreateSecret, loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import { makeHome } from '../homefile.ts'
-import { secretDefault } from '../locate.ts'
+import { makeHome } from '../discovery/homefile.ts'
+import { secretDefault } from '../discovery/locate.ts'
 
 /** Facts that a server process reports once it serves. */
 export interface Ready {

@@ -8,7 +8,7 @@ import { waitUntil } from '../../src/base/retry.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { Launched, Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import type { RunningProcess } from '../running.ts'
+import type { RunningProcess } from '../discovery/running.ts'
 import type { Ready } from './run.ts'
 
 export interface ServerPlan {

@@ -5,8 +5,8 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Disk, DiskLock } from '../../src/ports/disk.ts'
 import type { Machine } from '../../src/ports/machine.ts'
-import { isText, makeHome, readHomeFile, writeHomeFile } from '../homefile.ts'
-import { isAlive, isProcesses, type RunningProcess } from '../running.ts'
+import { isText, makeHome, readHomeFile, writeHomeFile } from '../discovery/homefile.ts'
+import { isAlive, isProcesses, type RunningProcess } from '../discovery/running.ts'
 
 interface Starting {
   readonly format: 1

@@ -8,9 +8,9 @@ import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { status, type ClusterStatus } from '../../src/protocol/admin.ts'
 import { connectTo } from '../connect.ts'
-import { endedNamenode, locate, type ClusterLocation } from '../locate.ts'
-import { logDirectory } from '../remembered.ts'
-import { isAlive, readEmbedded, type Running } from '../running.ts'
+import { endedNamenode, locate, type ClusterLocation } from '../discovery/locate.ts'
+import { logDirectory } from '../discovery/remembered.ts'
+import { isAlive, readEmbedded, type Running } from '../discovery/running.ts'
 
 interface ProcessState {
   readonly role: 'namenode' | 'datanode'

@@ -5,7 +5,7 @@ import { limits } from '../../src/base/limits.ts'
 import { waitUntil } from '../../src/base/retry.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Machine } from '../../src/ports/machine.ts'
-import { isAlive, type RunningProcess } from '../running.ts'
+import { isAlive, type RunningProcess } from '../discovery/running.ts'
 
 const lookMs = 25
 /** Time beyond the drain: closing stores, ending executors. */

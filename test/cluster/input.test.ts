@@ -7,7 +7,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { open } from '../../client/index.ts'
 import type { Mill } from '../../client/mill.ts'
-import type { RunOptions } from '../../client/run.ts'
+import type { RunOptions } from '../../client/jobs/run.ts'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 

@@ -38,7 +38,8 @@ export const ranks: Readonly<Record<string, number>> = {
   'datanode/store/incoming.ts': 7.06, 'datanode/store/reader.ts': 7.06, 'datanode/store/duplicates.ts': 7.07,
   'datanode/store': 7.08, 'datanode/ports.ts': 7.1, 'datanode/orders': 7.2, 'datanode/scrub': 7.2, 'datanode/transfer': 7.2,
   'datanode/shuffle': 7.2, 'datanode/heartbeat': 7.3, 'datanode/executor': 7.4, 'datanode': 7.5,
-  'client/call': 7, 'client/glob': 7, 'client/files': 7.1, 'client/nodes': 7.1, 'client/load': 7.1, 'client/jobs': 7.2, 'client': 7.5,
+  'client/call': 7, 'client/glob': 7, 'client/discovery': 7, 'client/files': 7.1, 'client/service': 7.1, 'client/load': 7.1,
+  'client/jobs': 7.2, 'client': 7.5,
   // Composition roots: they construct namenodes, datanodes and clients.
   'client/embedded': 8, 'client/process': 8,
   // Public exports of the package, and its command line: they may use all of the client.

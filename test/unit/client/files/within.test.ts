@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import { Quotas } from '../../../../client/files/quotas.ts'
 import { Trash } from '../../../../client/files/trash.ts'
-import { Nodes } from '../../../../client/nodes/nodes.ts'
+import { Nodes } from '../../../../client/service/nodes.ts'
 
 const asked: string[] = []
 const ask = async (message: { name?: string }): Promise<never> => {

@@ -3,9 +3,9 @@
 // Invariant: no file, an unreadable file, and a data directory that is not there are three answers. Only the first means that this home
 // has no cluster: a disk that is not mounted must not make commands use another cluster.
 
-import { GristmillError } from '../src/base/errors.ts'
-import { stampName } from '../src/home/home.ts'
-import type { Disk } from '../src/ports/disk.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { stampName } from '../../src/home/home.ts'
+import type { Disk } from '../../src/ports/disk.ts'
 import { isText, readHomeFile, writeHomeFile } from './homefile.ts'
 
 export interface Remembered {

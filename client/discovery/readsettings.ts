@@ -1,10 +1,10 @@
 // Reads the settings of this process from flags, variables and the settings file. The only reader of that file in the client.
 
-import { configFileOf, resolveSettings } from '../src/base/config.ts'
-import { GristmillError } from '../src/base/errors.ts'
-import type { Settings } from '../src/base/settings.ts'
-import type { Disk } from '../src/ports/disk.ts'
-import type { Machine } from '../src/ports/machine.ts'
+import { configFileOf, resolveSettings } from '../../src/base/config.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import type { Settings } from '../../src/base/settings.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import type { Machine } from '../../src/ports/machine.ts'
 
 /** Throws CONFIG_INVALID for an unknown setting, an invalid value, and a file that was named explicitly but does not exist. */
 export async function readSettings(

@@ -1,10 +1,10 @@
 // File that lists the running processes of a cluster of `gristmill up`, or of the embedded cluster. Its content may be outdated: a
 // process counts as running only if its pid still belongs to the process that was recorded.
 
-import { hasCode } from '../src/base/errors.ts'
-import { address, clusterId, type Address, type ClusterId } from '../src/base/ids.ts'
-import type { Disk } from '../src/ports/disk.ts'
-import type { Machine } from '../src/ports/machine.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { address, clusterId, type Address, type ClusterId } from '../../src/base/ids.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import type { Machine } from '../../src/ports/machine.ts'
 import { isText, readHomeFile, writeHomeFile } from './homefile.ts'
 
 export interface RunningProcess {

@@ -3,11 +3,11 @@
 // Invariants: a missing file and an unreadable one are two answers; only the first means "there never was one". The home exists before
 // a file is written into it.
 
-import { GristmillError } from '../src/base/errors.ts'
-import { exhausted, isExhaustion } from '../src/base/exhaustion.ts'
-import { makeDirectory } from '../src/home/directory.ts'
-import type { Disk } from '../src/ports/disk.ts'
-import type { Machine } from '../src/ports/machine.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
+import { makeDirectory } from '../../src/home/directory.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import type { Machine } from '../../src/ports/machine.ts'
 
 interface HomeFile<T> {
   readonly path: string

@@ -3,11 +3,11 @@
 // Invariant: a home that has had a cluster of `up` never falls back to the embedded one, which has other files: not while that cluster
 // is stopped, not while its data directory is missing (a disk that is not mounted), not if its record cannot be read.
 
-import { GristmillError, hasCode } from '../src/base/errors.ts'
-import { address, type Address, type ClusterId } from '../src/base/ids.ts'
-import type { Settings } from '../src/base/settings.ts'
-import type { Disk } from '../src/ports/disk.ts'
-import type { Machine } from '../src/ports/machine.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { address, type Address, type ClusterId } from '../../src/base/ids.ts'
+import type { Settings } from '../../src/base/settings.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import type { Machine } from '../../src/ports/machine.ts'
 import { awayCluster, logDirectory, readRemembered } from './remembered.ts'
 import { isAlive, living, readCluster, type Running } from './running.ts'
 

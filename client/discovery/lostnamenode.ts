@@ -1,9 +1,9 @@
 // Refuses to start a namenode beside datanodes whose own namenode directory is missing, in the directory of an embedded cluster or of
 // `up`. A new namenode is another cluster: it would answer that there are no files, and could not use these blocks.
 
-import { GristmillError } from '../src/base/errors.ts'
-import { stampName } from '../src/home/home.ts'
-import type { Disk } from '../src/ports/disk.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { stampName } from '../../src/home/home.ts'
+import type { Disk } from '../../src/ports/disk.ts'
 
 /** Throws CONFIG_INVALID if no namenode has run in `dir/namenode`, and a datanode in `dir` has registered with one. */
 export async function refuseLostNamenode(disk: Disk, dir: string): Promise<void> {
