@@ -106,7 +106,8 @@ export class Mill extends Files {
   }
 
   /**
-   * Submits a program (a module whose default export is a `mapReduce`) and returns its job at once; `await job.wait()` waits for
+   * Submits a program, a module whose default export is a `mapReduce`, or the name of one that comes with gristmill
+   * (`gristmill:wordcount`), and returns its job at once; `await job.wait()` waits for
    * the result. Aborting `signal` kills the job. Throws PROGRAM_INVALID with the compiler's message, ENOENT for a missing input,
    * EEXIST for an existing output (unless `overwrite`), ENOTEMPTY for one that is not a job's (unless also `force`), EINVAL for
    * one that overlaps an input, EBUSY while another job will publish there.

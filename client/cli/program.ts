@@ -80,6 +80,7 @@ function toCommand(spec: CommandSpec, path: string, parts: ProgramParts): Comman
   command.addHelpText(
     'after',
     (examples === '' ? '' : `\nExamples:\n${examples}\n`)
+      + (spec.appendix === undefined ? '' : `\n${spec.appendix}\n`)
       + (verbs.length === 0 ? '' : `\nHelp of a verb: gristmill ${path} ${verbs[0]!.name} --help`)
       + '\nOptions of every command (--cluster, --json, --quiet…): gristmill --help',
   )
@@ -139,7 +140,7 @@ function checkCount(spec: CommandSpec, path: string, operands: readonly string[]
     )
   }
   if (operands.length > wanted.length && !spec.args.includes('...')) {
-    const none = wanted.length === 0 ? `: ${path} takes none` : ''
+    const none = wanted.length === 0 ? `: ${path} takes none` : spec.surplus ? `: ${spec.surplus(operands)}` : ''
     throw new GristmillError('USAGE', `unexpected operand "${operands[wanted.length]}"${none}; see gristmill ${path} --help`)
   }
   // Usually an unset variable in quotes: as a path it would be the root, or the current directory.

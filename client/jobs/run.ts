@@ -20,6 +20,7 @@ import { delimiterCode, textEncodingOf } from '../../src/record/records.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
 import type { Cluster } from '../call/cluster.ts'
+import { builtinFile, impliedParams, isBuiltin } from './builtins.ts'
 import { checkedEnvironment } from './environment.ts'
 import type { Job } from './job.ts'
 import { submitJob } from './submit.ts'
@@ -130,8 +131,8 @@ export interface Compiler { readonly bundle: (file: string) => Promise<Bundle>; 
 export async function runProgram(tools: RunTools, file: string, options: RunOptions): Promise<Job> {
   const { cluster, files } = tools
   const { signal } = options
-  const local = isAbsolute(file) ? file : join(tools.workingDirectory, file)
-  const given = givenParams(options)
+  const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
+  const given = givenParams(file, options)
   const env = readable('env', () => checkedEnvironment(options.env ?? {}))
   const { reducers, replication } = options
   if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1))
@@ -266,10 +267,11 @@ async function plan(
   }
 }
 
-function givenParams({ params = {}, paramTexts = {} }: RunOptions): GivenParams {
+function givenParams(program: string, { params = {}, paramTexts = {}, input }: RunOptions): GivenParams {
+  const implied = impliedParams(program, listOf(input), [...Object.keys(params), ...Object.keys(paramTexts)])
   const given = {
     values: readable('params', () => paramsOf(params, 'the parameter')),
-    texts: readable('paramTexts', () => textsOf(paramTexts)),
+    texts: readable('paramTexts', () => textsOf({ ...implied, ...paramTexts })),
   }
   const twice = Object.keys(given.texts).find(name => Object.hasOwn(given.values, name))
   if (twice !== undefined)

@@ -38,6 +38,9 @@ const nameHelper = 'var __name = (target, value) => __defProp(target, "name", { 
 const ownNameHelper =
   'var __name = (target, value) => gristmillLoading || (target.prototype && target.name !== value) ? __defProp(target, "name", { value, configurable: true }) : target;'
 
+/** A name without an extension is a module, too. */
+const sources = /(?:\.[cm]?[jt]sx?|(?:^|\/)[^./]+)$/
+
 /** Throws PROGRAM_INVALID with the compiler's messages (`details.output`), ENOENT, TOO_LARGE. `file` is absolute. */
 export async function bundleProgram({ disk }: { disk: Disk }, file: string): Promise<Bundle> {
   const found = await disk.stat(file)
@@ -48,6 +51,14 @@ export async function bundleProgram({ disk }: { disk: Disk }, file: string): Pro
       { details: { path: file } },
     )
   }
+  if (!sources.test(file))
+    throw new GristmillError(
+      'PROGRAM_INVALID',
+      `${basename(file)} is not a program: a program is a TypeScript or JavaScript module (.ts, .js) whose default export is ` +
+      'mapReduce({ map(record, emit) { … }, … }). "gristmill init" writes one to start from, and "gristmill run --help" lists those that ' +
+      'need no code',
+      { details: { path: file } },
+    )
   const bytes = await compile(disk, file)
   if (bytes.length > limits.programBytesMax) {
     throw new GristmillError(

@@ -1,16 +1,18 @@
 // run: submits a program, shows its stages while they run, then prints counters and locality. On a terminal with one bar per stage;
 // elsewhere with one line when a stage begins and one when it ends. Ctrl-C kills the job.
 
-import { isAbsolute, join } from 'node:path'
+import { basename, isAbsolute, join } from 'node:path'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { textEncodings, type TextEncoding } from '../../../src/base/formats.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
+import { builtins, isBuiltin } from '../../jobs/builtins.ts'
 import { checkedEnvironment } from '../../jobs/environment.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { parseDelimiter } from '../files/options.ts'
 import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
+import { shellWord } from '../target.ts'
 import { parseParam } from './params.ts'
 import { summaryLines } from './view.ts'
 import { barsFor, linesFor, lossesFor } from './watch.ts'
@@ -19,7 +21,7 @@ export const run: CommandSpec = {
   name: 'run', args: '<program>',
   about: 'run a map-reduce program and wait for it',
   notes:
-    'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}); its npm imports are bundled with it.\n'
+    'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}); its npm imports are bundled with it (`gristmill init` writes one to start from). Or it is the name of one that comes with gristmill, gristmill:NAME, in the list below.\n'
     + 'The output directory appears complete when the job has succeeded, otherwise not at all. Ctrl-C kills the job.\n'
     + 'Files whose names begin with _ or . are skipped unless a path or glob names them explicitly; the skipped files are reported.\n'
     + 'An output that contains an input, or that would itself be read as input, is refused. A directory replaced by --overwrite goes to the trash; the new one keeps its mode, owner, quota and attributes.\n'
@@ -59,8 +61,20 @@ export const run: CommandSpec = {
       'CSV with a given encoding and separator',
     ],
     [`gristmill run join.ts -i '/left/*.csv' -i /right -o /joined --param key=id --reducers 8`, 'two inputs, a parameter, eight parts'],
+    ['gristmill run gristmill:top -i /sales -o /top --param columns=town --param n=3', 'without code: the three most frequent towns'],
   ],
+  appendix: builtinsHelp(),
+  surplus: ([program, input, output]) =>
+    `input and output are options: gristmill run ${shellWord(program!)} --input ${shellWord(input!)} --output ${shellWord(output ?? '/PATH')}`,
   run: runProgram,
+}
+
+function builtinsHelp(): string {
+  const lines = builtins.flatMap(({ name, about, params }) => [
+    `  ${`gristmill:${name}`.padEnd(21)}${about}`,
+    ...Object.entries(params).map(([param, meaning]) => `      ${param.padEnd(12)}${meaning}`),
+  ])
+  return ['Programs that come with gristmill, and their parameters (--param NAME=VALUE):', ...lines].join('\n')
 }
 
 interface RunFlags {
@@ -86,7 +100,8 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
   checkForce(options)
   const mill = await context.mill()
   const { clock } = await context.world()
-  const job = await advised(mill.run(isAbsolute(program) ? program : join(context.cwd, program), {
+  const file = isBuiltin(program) || isAbsolute(program) ? program : join(context.cwd, program)
+  const job = await advised(mill.run(file, {
     ...(options.input ? { input: options.input } : {}),
     ...(options.output === undefined ? {} : { output: normalise(options.output) }),
     overwrite: options.overwrite === true,
@@ -103,7 +118,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     ...(options.attempts === undefined ? {} : { attemptsMax: options.attempts }),
     // A detached job must outlive this process.
     ...(options.detach ? {} : { signal }),
-  }))
+  }), file)
   if (options.detach) return context.json ? printer.json({ job: job.id }) : printer.line(job.id)
 
   if (!context.json) printer.note(`job ${job.id}`)
@@ -165,11 +180,14 @@ export function checkForce({ overwrite, force }: { readonly overwrite?: boolean 
   if (force && !overwrite) throw new GristmillError('USAGE', '--force extends --overwrite; give both')
 }
 
-/** Adds advice to the error of an output that exists already. */
-export async function advised<T>(submitted: Promise<T>): Promise<T> {
+/** Adds advice to the errors of an output that exists already, and of a program that does not exist and is the name of a built-in one. */
+export async function advised<T>(submitted: Promise<T>, program?: string): Promise<T> {
   try {
     return await submitted
   } catch (error) {
+    const builtin = builtins.find(({ name }) => program !== undefined && basename(program, '.ts') === name)
+    if (builtin && hasCode(error, 'ENOENT') && error.details['path'] === program)
+      throw new Refusal('ENOENT', `${error.message} (did you mean gristmill:${builtin.name}, which comes with gristmill?)`, { cause: error })
     if (hasCode(error, 'ENOTEMPTY')) throw new Refusal('ENOTEMPTY', error.message, { cause: error, details: error.details })
     if (!hasCode(error, 'EEXIST')) throw error
     throw new Refusal(

@@ -1,0 +1,37 @@
+// gristmill:sort: the lines of the input in order, or its rows in the order of columns. Records with equal keys stay in the order of the
+// input. With more than one reducer each part is in order by itself.
+import { mapReduce, type Emit, type Key } from 'gristmill'
+import { columnsOf, formatOf, inputOf, keyOf, rowOf } from './columns.ts'
+import { reversed } from './reversed.ts'
+
+interface SortParams { columns?: string, format?: string, numeric?: boolean, reverse?: boolean }
+
+export default ({ columns = '', format = '', numeric = false, reverse = false }: SortParams) => {
+  const names = columnsOf(columns)
+  const reads = formatOf(format, names.length > 0)
+  const keyFor = (record: unknown): Key => {
+    const keys = reads === 'lines' ? [record as string] : names.map(name => keyOf(rowOf(record), name, reads))
+    const compared = numeric ? keys.map(numberOf) : keys
+    const key = compared.length === 1 ? compared[0]! : compared
+    return reverse ? reversed(key) : key
+  }
+  return mapReduce({
+    params: { columns: String(columns), format: String(format), numeric, reverse },
+    input: inputOf(reads),
+    output: { format: reads === 'lines' ? 'text' : reads },
+    map(record, emit: Emit<Key, unknown>) {
+      emit(keyFor(record), record)
+    },
+    reduce(_key, records, emit) {
+      for (const record of records) emit(null, record)
+    },
+  })
+}
+
+/** The number at the beginning of a text; null, which comes before all numbers, if there is none. */
+function numberOf(key: Key): Key {
+  if (typeof key !== 'string') return key
+  const digits = /^\s*(-?(?:\d+\.?\d*|\.\d+))/.exec(key)?.[1]
+  if (digits === undefined) return null
+  return /^-?\d{16,}$/.test(digits) ? BigInt(digits) : Number(digits)
+}

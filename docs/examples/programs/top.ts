@@ -1,0 +1,85 @@
+// gristmill:top: the most frequent lines, or values of columns; with `by`, the rows with the largest numbers in that column.
+import { mapReduce, sum, type Emit, type Key } from 'gristmill'
+import { columnsOf, formatOf, inputOf, keyOf, outputOf, rowOf, type Row } from './columns.ts'
+import { Ranking } from './ranking.ts'
+
+interface TopParams { n?: number, columns?: string, format?: string, by?: string }
+
+export default ({ n = 10, columns = '', format = '', by = '' }: TopParams) => {
+  const params = { n, columns: String(columns), format: String(format), by: String(by) }
+  if (!Number.isInteger(n) || n < 1 || n > 100_000) throw new TypeError(`n is ${n}; it is a whole number from 1 to 100000`)
+  if (params.by !== '' && params.columns !== '')
+    throw new TypeError('give "columns" to count their values, or "by" to compare rows; not both')
+  return params.by === '' ? mostFrequent(params) : largest(params)
+}
+
+type Params = Required<TopParams>
+
+function mostFrequent({ columns, format, ...params }: Params) {
+  const names = columnsOf(columns)
+  const reads = formatOf(format, names.length > 0)
+  let ranking: Ranking<Key>
+  return mapReduce({
+    params: { columns, format, ...params },
+    input: inputOf(reads),
+    output: outputOf(reads, [...names, 'count']),
+    setup() { ranking = new Ranking(params.n) },
+    map(record, emit: Emit<Key, number>) {
+      emit(reads === 'lines' ? (record as string) : names.map(name => keyOf(rowOf(record), name, reads)), 1)
+    },
+    combine: (_key, counts) => sum(counts),
+    partition: first,
+    reduce(key, counts) {
+      ranking.add({ score: sum(counts), tie: typeof key === 'string' ? key : textOf(key), item: key })
+    },
+    teardown(emit, { phase }) {
+      if (phase === 'map') return
+      for (const { item, score } of ranking.best) {
+        if (reads === 'lines') emit(item, score)
+        else emit(null, { ...Object.fromEntries(names.map((name, i) => [name, (item as readonly Key[])[i]])), count: score })
+      }
+    },
+  })
+}
+
+function largest({ by, format, ...params }: Params) {
+  const reads = formatOf(format, true)
+  let ranking: Ranking<Row>
+  return mapReduce({
+    params: { by, format, ...params },
+    input: inputOf(reads),
+    output: outputOf(reads),
+    setup() { ranking = new Ranking(params.n) },
+    map(record, _emit: Emit<null, Row>, context) {
+      const row = rowOf(record)
+      const score = numberOf(keyOf(row, by, reads))
+      if (score === undefined) context.counter(`rows without a number in ${by}`)
+      else ranking.add({ score, tie: textOf(row), item: row })
+    },
+    // Only the best rows of each task travel.
+    teardown(emit, { phase }) {
+      if (phase === 'map') for (const { item } of ranking.best) emit(null, item)
+    },
+    partition: first,
+    reduce(_key, rows, emit) {
+      const best = new Ranking<Row>(params.n)
+      for (const row of rows) best.add({ score: numberOf(keyOf(row, by, reads))!, tie: textOf(row), item: row })
+      for (const { item } of best.best) emit(null, item)
+    },
+  })
+}
+
+/** One task sees all candidates, however many reducers the run asks for. */
+const first = (): number => 0
+
+/** bigints among them: JSON lines have them for integers beyond 2^53. */
+const textOf = (value: unknown): string => JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item))
+
+function numberOf(value: unknown): number | bigint | undefined {
+  if (typeof value === 'bigint') return value
+  if (typeof value === 'string' && value.trim() === '') return undefined
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined
+  const number = Number(value)
+  if (Number.isNaN(number)) return undefined
+  return typeof value === 'string' && /^-?\d{16,}$/.test(value) ? BigInt(value) : number
+}

@@ -1,0 +1,213 @@
+// Programs that come with gristmill, run by name on a real cluster, compared with coreutils and with plain loops over the same input: words
+// and lines in many scripts, long keys, empty inputs, columns of CSV and JSON lines.
+
+import { spawnSync } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { builtins } from '../../client/jobs/builtins.ts'
+import type { MapReduce } from '../../src/program/authoring.ts'
+import { dice as diceOf } from '../kit/dice.ts'
+import type { TestCluster } from '../kit/cluster.ts'
+import { root } from '../tidy/source.ts'
+import { startClusterHere } from './inprocess.ts'
+
+const words = [
+  'rye', 'Rye', 'oats', 'ÖRE', 'öre', '小麦', 'ячмень', '\u{1F33E}', 'z\u{FFFD}', '10', '9', '-3.5', '007', '', 'rye oats', 'tab\there',
+]
+const dice = diceOf(11)
+const lines = [
+  ...Array.from({ length: 3_000 }, () => Array.from({ length: dice.below(4) }, () => words[dice.below(words.length)]!).join(' ')),
+  'k'.repeat(300_000), 'k'.repeat(300_000), `${'k'.repeat(300_000)}\u{10FFFF}`, '\u0000', '\u0000\u0000', '\uD7FF', '\uE000',
+]
+
+let cluster: TestCluster
+let outputs = 0
+
+beforeAll(async () => {
+  cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_BLOCK_SIZE: '64KiB', GRISTMILL_REPLICATION: '1' } })
+  await cluster.ok(['put', '--format', 'lines', '-', '/lines.txt'], textOf(lines))
+  await cluster.ok(['touch', '/empty.txt'])
+  await cluster.ok(['put', '-', '/towns.csv'], 'id,town,people\n1,"Bern, CH",134\n2,Ulm,126\n3,Ærø,6\n4,Ulm,9007199254740993\n5,Bonn,\n')
+  await cluster.ok(['put', '-', '/sums.csv'], 'town,sum,id\nUlm,5,70\nUlm,6,71\n"Bern, CH",7,72\nLinz,8,73\n')
+  await cluster.ok(
+    ['put', '-', '/sums.jsonl'],
+    '{"town":"Ulm","sum":5}\n{"town":null,"sum":2}\n{"sum":3}\n{"town":"Ulm","sum":12345678901234567890}\n',
+  )
+  await cluster.ok(['put', '-', '/marks.jsonl'], '{"town":"Ulm","mark":"u"}\n{"town":null,"mark":"n"}\n')
+})
+
+afterAll(() => cluster[Symbol.asyncDispose]())
+
+const textOf = (list: readonly string[]): string => list.map(line => `${line}\n`).join('')
+
+/** The output of a built-in program, part after part. */
+async function output(name: string, input: string | readonly string[], ...more: string[]): Promise<string> {
+  const to = `/out-${++outputs}`
+  await cluster.ok(['run', `gristmill:${name}`, ...[input].flat().flatMap(path => ['-i', path]), '-o', to, '--quiet', ...more])
+  // An input without records has no tasks, and an output without parts.
+  const parts = await cluster.ok(['find', to, '--name', 'part-*'])
+  return parts === '' ? '' : cluster.ok(['cat', `${to}/part-*`])
+}
+
+const param = (...params: string[]): string[] => params.flatMap(one => ['--param', one])
+
+/** What a program of this machine prints for the lines, in the order of bytes. */
+function coreutils(command: string, args: readonly string[], input = textOf(lines)): string {
+  const { stdout, stderr } = spawnSync(command, args, { input, encoding: 'utf8', env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' } })
+  expect(stderr).toBe('')
+  return stdout
+}
+
+function counted(items: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1)
+  return counts
+}
+
+const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+const table = (counts: Iterable<readonly [string, number]>): string => textOf([...counts].map(([item, n]) => `${item}\t${n}`))
+
+test('each of them has a source, and the help names its parameters', async () => {
+  const files = await readdir(join(root, 'docs/examples/programs'))
+  for (const { name, params } of builtins) {
+    expect(files).toContain(`${name}.ts`)
+    const module = await import(`../../docs/examples/programs/${name}.ts`) as { default: (params: object) => MapReduce }
+    const { definition } = module.default({ pattern: 'x', key: 'id', left: '/a' })
+    expect(Object.keys(definition.params as object).sort(), name).toEqual(Object.keys(params).sort())
+  }
+})
+
+test('wordcount counts words of any script, whole or in lower case', async () => {
+  const expected = (text: string, pattern = /\p{L}+/gu): string =>
+    table([...counted(text.match(pattern) ?? [])].sort(([a], [b]) => byBytes(a, b)))
+  expect(await output('wordcount', '/lines.txt')).toBe(expected(textOf(lines).toLowerCase()))
+  expect(await output('wordcount', '/lines.txt', ...param('lowerCase=false', 'pattern=[\\d.-]+'))).toBe(expected(textOf(lines), /[\d.-]+/gu))
+  expect(await output('wordcount', '/empty.txt')).toBe('')
+})
+
+test('grep finds the lines that grep finds, in their order', async () => {
+  // A line with a zero byte makes grep's input binary: -a.
+  expect(await output('grep', '/lines.txt', ...param('pattern=rye|小'))).toBe(coreutils('grep', ['-aE', 'rye|小']))
+  expect(await output('grep', '/lines.txt', ...param('pattern=^RYE', 'ignoreCase=true'))).toBe(coreutils('grep', ['-ai', '^RYE']))
+  expect(await output('grep', '/lines.txt', ...param('pattern=[0-9]', 'invert=true'))).toBe(coreutils('grep', ['-av', '[0-9]']))
+  expect(await output('grep', '/lines.txt', ...param('pattern=^007$', 'withPath=true')))
+    .toBe(coreutils('grep', ['-a', '^007$']).replaceAll(/^/gm, '/lines.txt\t').replace(/\/lines.txt\t$/, ''))
+  expect(await output('grep', '/empty.txt', ...param('pattern=x'))).toBe('')
+})
+
+test('distinct is sort -u, and counts as sort and uniq do', async () => {
+  expect(await output('distinct', '/lines.txt')).toBe(coreutils('sort', ['-u']))
+  expect(await output('distinct', '/lines.txt', ...param('count=true')))
+    .toBe(table([...counted(lines)].sort(([a], [b]) => byBytes(a, b))))
+  expect(await output('distinct', '/empty.txt')).toBe('')
+  expect(await output('distinct', '/towns.csv', ...param('columns=town', 'count=true')))
+    .toBe('town,count\n"Bern, CH",1\nBonn,1\nUlm,2\nÆrø,1\n')
+  expect(await output('distinct', '/sums.jsonl', ...param('columns=town', 'format=jsonl'))).toBe('{"town":null}\n{"town":"Ulm"}\n')
+})
+
+describe('sort', () => {
+  test.each([
+    ['by bytes', [], []], ['in reverse', ['reverse=true'], ['-r']], ['by number', ['numeric=true'], ['-n']],
+    ['by number in reverse', ['numeric=true', 'reverse=true'], ['-n', '-r']],
+  ])('%s is that of sort -s', async (_, params, flags) => {
+    // sort -n takes a line without a number for 0: here such lines come first.
+    const isNumber = (line: string): boolean => /^-?\d/.test(line)
+    const numeric = params.includes('numeric=true')
+    const input = numeric ? lines.filter(isNumber) : lines
+    const path = `/sorted-${params.join('-')}.txt`
+    await cluster.ok(['put', '--format', 'lines', '-', path], textOf(input))
+    expect(await output('sort', path, ...param(...params))).toBe(coreutils('sort', ['-s', ...flags], textOf(input)))
+  })
+
+  test('puts lines without a number first, and large integers in their order', async () => {
+    await cluster.ok(
+      ['put', '--format', 'lines', '-', '/large.txt'],
+      '9007199254740993\nnone\n9007199254740992\n1e3\n-12345678901234567890\n',
+    )
+    expect(await output('sort', '/large.txt', ...param('numeric=true')))
+      .toBe('none\n-12345678901234567890\n1e3\n9007199254740992\n9007199254740993\n')
+    expect(await output('sort', '/empty.txt')).toBe('')
+  })
+
+  test('by columns keeps whole rows', async () => {
+    expect(await output('sort', '/towns.csv', ...param('columns=people', 'numeric=true', 'reverse=true')))
+      .toBe('id,town,people\n4,Ulm,9007199254740993\n1,"Bern, CH",134\n2,Ulm,126\n3,Ærø,6\n5,Bonn,\n')
+    expect(await output('sort', '/towns.csv', ...param('columns=town,id')))
+      .toBe('id,town,people\n1,"Bern, CH",134\n5,Bonn,\n2,Ulm,126\n4,Ulm,9007199254740993\n3,Ærø,6\n')
+  })
+})
+
+test('top counts lines and values, and finds the largest numbers, whatever the number of reducers is', async () => {
+  const ranked = [...counted(lines)].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+  expect(await output('top', '/lines.txt', ...param('n=5'))).toBe(table(ranked.slice(0, 5)))
+  expect(await output('top', '/lines.txt', '--reducers', '3')).toBe(table(ranked.slice(0, 10)))
+  expect(await output('top', '/empty.txt')).toBe('')
+  expect(await output('top', '/towns.csv', ...param('columns=town', 'n=2'))).toBe('town,count\nUlm,2\n"Bern, CH",1\n')
+  expect(await output('top', '/towns.csv', ...param('by=people', 'n=2')))
+    .toBe('id,town,people\n4,Ulm,9007199254740993\n1,"Bern, CH",134\n')
+  expect(await output('top', '/sums.jsonl', ...param('by=sum', 'n=2', 'format=jsonl')))
+    .toBe('{"town":"Ulm","sum":12345678901234567890}\n{"town":"Ulm","sum":5}\n')
+})
+
+test('top counts the rows that have no number to compare', async () => {
+  expect(await output('top', '/towns.csv', ...param('by=people', 'n=1'))).toBe('id,town,people\n4,Ulm,9007199254740993\n')
+  expect(await cluster.ok(['job', 'last'])).toMatch(/rows without a number in people +1\b/)
+})
+
+describe('join', () => {
+  test('joins the first input with the others, by a key that a column of each has', async () => {
+    expect(await output('join', ['/towns.csv', '/sums.csv'], ...param('key=town')))
+      .toBe([
+        'town,id,people,sum,right.id', '"Bern, CH",1,134,7,72', 'Ulm,2,126,5,70', 'Ulm,2,126,6,71', 'Ulm,4,9007199254740993,5,70',
+        'Ulm,4,9007199254740993,6,71', '',
+      ].join('\n'))
+    expect(await output('join', ['/sums.csv', '/towns.csv'], ...param('key=town', 'columns=town,sum,people')))
+      .toMatch(/^town,sum,people\n"Bern, CH",7,134\n/)
+    const params = param('leftKey=people', 'rightKey=sum', 'columns=people,id,right.id')
+    expect(await output('join', ['/towns.csv', '/sums.csv'], ...params)).toBe('people,id,right.id\n6,3,71\n')
+  })
+
+  test('keeps rows without a partner of the sides that its type names', async () => {
+    const rows = async (type: string): Promise<string[]> => {
+      const text = await output('join', ['/towns.csv', '/sums.csv'], ...param('key=town', `type=${type}`, 'columns=town,id,sum'))
+      return text.split('\n').slice(1, -1).filter(row => /^(Linz|Bonn|Ærø)/.test(row))
+    }
+    expect(await rows('inner')).toEqual([])
+    expect(await rows('left')).toEqual(['Bonn,5,', 'Ærø,3,'])
+    expect(await rows('right')).toEqual(['Linz,73,8'])
+    expect(await rows('full')).toEqual(['Bonn,5,', 'Linz,73,8', 'Ærø,3,'])
+  })
+
+  test('of JSON lines takes null and a missing key for no key', async () => {
+    expect(await output('join', ['/sums.jsonl', '/marks.jsonl'], ...param('key=town', 'format=jsonl')))
+      .toBe('{"town":"Ulm","sum":5,"mark":"u"}\n{"town":"Ulm","sum":12345678901234567890,"mark":"u"}\n')
+    expect(await output('join', ['/sums.jsonl', '/marks.jsonl'], ...param('key=town', 'format=jsonl', 'type=left')))
+      .toMatch(/^\{"town":null,"sum":2\}\n\{"town":null,"sum":3\}\n/)
+  })
+})
+
+test.each([
+  ['gristmill:worcount -i /lines.txt', 1, /no program gristmill:worcount \(did you mean gristmill:wordcount\?\); there are .*, gristmill:sort/],
+  ['wordcount -i /lines.txt', 1, /did you mean gristmill:wordcount/],
+  ['gristmill:grep -i /lines.txt', 65, /give the pattern to look for: --param pattern=/],
+  ['gristmill:sort -i /lines.txt --param numric=true', 1, /sort has no parameter "numric" \(did you mean numeric\?\)/],
+  ['gristmill:top -i /towns.csv --param columns=city', 1, /there is no column "city"; the file has id, town, people/],
+  ['gristmill:join -i /towns.csv --param key=id', 1, /a join reads two inputs/],
+  ['gristmill:join -i /t*.csv -i /sums.csv --param key=id', 1, /both have files below \/: name the left rows/],
+  ['gristmill:join -i /towns.csv -i /sums.csv --param key=id --param type=left', 65, /a left join of CSV .*columns=/],
+  [
+    'gristmill:wordcount /lines.txt /x', 2,
+    /unexpected operand "\/lines.txt": input and output are options: gristmill run gristmill:wordcount --input \/lines.txt --output \/x/,
+  ],
+])('run %s fails with advice', async (words, code, message) => {
+  const seen = await cluster.run(['run', ...words.split(' '), '-o', '/x'])
+  expect(seen.stderr).toMatch(message)
+  expect(seen.code).toBe(code)
+})
+
+test('a file that is no module is refused, with where to get a program', async () => {
+  const seen = await cluster.run(['run', join(root, 'package-lock.json'), '-i', '/lines.txt', '-o', '/x'])
+  expect(seen.code).toBe(65)
+  expect(seen.stderr).toMatch(/package-lock.json is not a program: a program is a TypeScript or JavaScript module .*gristmill init.*run --help/)
+})
