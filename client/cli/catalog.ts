@@ -46,6 +46,7 @@ export const catalog: readonly CommandGroup[] = [
   {
     title: 'Jobs',
     commands: {
+      init: async () => (await import('./jobs/init.ts')).init,
       run: async () => (await import('./jobs/run.ts')).run,
       jobs: async () => (await import('./jobs/jobs.ts')).jobs,
       job: async () => (await import('./jobs/job.ts')).job,

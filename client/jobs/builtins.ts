@@ -1,13 +1,14 @@
 // Programs that come with gristmill, named `gristmill:NAME` in place of a file. Their sources are docs/examples/programs, which any program
 // may copy; they are bundled and run as any other.
 
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { GristmillError } from '../../src/base/errors.ts'
 import { isWithin, normalise } from '../../src/base/paths.ts'
 import { nearest } from '../../src/base/nearest.ts'
 import { isPattern } from '../glob/pattern.ts'
 
-export interface Builtin {
+interface Builtin {
   readonly name: string
   readonly about: string
   /** Each parameter with its meaning; the program has their defaults. */
@@ -53,13 +54,14 @@ export const builtins: readonly Builtin[] = [
 ]
 
 const scheme = 'gristmill:'
+const directory = fileURLToPath(new URL('../../docs/examples/programs/', import.meta.url))
 
 export const isBuiltin = (program: string): boolean => program.startsWith(scheme)
 
 /** File of a program of this package. Throws ENOENT, with the nearest name, if there is none of this name. */
 export function builtinFile(program: string): string {
   const name = program.slice(scheme.length)
-  if (builtins.some(one => one.name === name)) return fileURLToPath(new URL(`../docs/examples/programs/${name}.ts`, import.meta.url))
+  if (builtins.some(one => one.name === name)) return join(directory, `${name}.ts`)
   const near = nearest(name, builtins.map(one => one.name))
   throw new GristmillError(
     'ENOENT',

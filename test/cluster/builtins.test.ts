@@ -82,7 +82,8 @@ test('wordcount counts words of any script, whole or in lower case', async () =>
   const expected = (text: string, pattern = /\p{L}+/gu): string =>
     table([...counted(text.match(pattern) ?? [])].sort(([a], [b]) => byBytes(a, b)))
   expect(await output('wordcount', '/lines.txt')).toBe(expected(textOf(lines).toLowerCase()))
-  expect(await output('wordcount', '/lines.txt', ...param('lowerCase=false', 'pattern=[\\d.-]+'))).toBe(expected(textOf(lines), /[\d.-]+/gu))
+  const numbers = param('lowerCase=false', 'pattern=[\\d.-]+')
+  expect(await output('wordcount', '/lines.txt', ...numbers)).toBe(expected(textOf(lines), /[\d.-]+/gu))
   expect(await output('wordcount', '/empty.txt')).toBe('')
 })
 

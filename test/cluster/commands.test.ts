@@ -38,6 +38,7 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['snapshot', 'create', '/d', 'monday'], stdout: /monday/ },
   { words: ['quota', 'set', '/d', '--names', '100'], stdout: /^/ },
   { words: ['xattr', 'set', '/d/f', 'user.origin', 'field 7'], stdout: /^$/ },
+  { words: ['init', join(dir, 'project')], stdout: /project\/words.ts\n/ },
   { words: ['run', join(dir, 'program.ts'), '-i', '/d/f', '-o', '/out'], stdout: /succeeded/ },
   { words: ['jobs'], stdout: /succeeded/ },
   { words: ['job', 'last'], stdout: /succeeded/ },

@@ -2,11 +2,12 @@
 // in plain Node, and its library, test kit and bin do their work.
 
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { templates } from '../../client/cli/jobs/init.ts'
 import { until } from '../kit/cluster.ts'
 import { build } from '../tidy/build.ts'
 import { root } from '../tidy/source.ts'
@@ -47,7 +48,8 @@ test('the packed package has no TypeScript but declarations and examples, no tes
   expect(files).toEqual(
     expect.arrayContaining([
       'package.json', 'README.md', 'LICENSE', 'client/cli/gristmill.js', 'bundle/cli.cjs', 'bundle/executor.cjs', 'bundle/loader.cjs',
-      'bundle/LICENSES.txt', 'docs/reference/cli.md', 'docs/guide/programs.md', 'docs/examples/wordcount.ts', 'docs/monitoring/alerts.yml',
+      'bundle/LICENSES.txt', 'docs/reference/cli.md', 'docs/guide/programs.md', 'docs/examples/wordcount.ts',
+      'docs/examples/programs/join.ts', 'docs/monitoring/alerts.yml',
       'client/index.js', 'client/index.d.ts', 'test/kit/index.js', 'test/kit/index.d.ts',
     ]),
   )
@@ -85,6 +87,17 @@ test('its library loads in plain Node and type-checks in a stranger\'s project',
   expect((await exec(process.execPath, ['use.ts'], { cwd: app, env })).stdout).toBe('as it is ENOENT')
 })
 
+test('projects of init depend on the installed package, and are well typed', async () => {
+  for (const template of Object.keys(templates)) await mill('init', '--template', template, `projects/${template}`)
+  const { dependencies } = JSON.parse(await readFile(join(app, 'projects/csv/package.json'), 'utf8')) as { dependencies: object }
+  expect(dependencies).toEqual({ gristmill: expect.stringMatching(/^file:(\.\.\/){3}gristmill-[\d.]+\.tgz$/) })
+  await symlink(join(root, 'node_modules/@types'), join(app, 'node_modules/@types'))
+  await writeFile(join(app, 'projects/tsconfig.json'), '{ "extends": "./csv/tsconfig.json", "include": ["*/*.ts"] }')
+  const { stdout } = await exec(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'projects'], { cwd: app })
+    .catch((error: unknown) => error as { stdout: string })
+  expect(stdout).toBe('')
+})
+
 test('its test kit starts a cluster of processes, and a simulated one, in plain Node', async () => {
   await writeFile(join(app, 'kit.ts'), [
     `import { Cluster } from 'gristmill/testing'`,
@@ -108,6 +121,8 @@ test('its bin brings a cluster up, stores, runs a job, and takes it down', async
   expect((await mill('ls', '/in')).stdout).toBe('grain.txt\n')
   await mill('run', 'words.ts', '--input', '/in', '--output', '/out')
   expect((await mill('cat', '/out/part-*')).stdout.trim().split('\n').sort()).toEqual(['oats\t1', 'rye\t3', 'wheat\t1'])
+  await mill('run', 'gristmill:wordcount', '--input', '/in', '--output', '/counted')
+  expect((await mill('cat', '/counted/part-*')).stdout).toBe('oats\t1\nrye\t3\nwheat\t1\n')
   await mill('down')
   // Their parent `up` has ended: the init process reaps them after a while.
   for (const { pid } of processes) await until(`process ${pid} is gone`, async () => !exists(pid))

@@ -180,14 +180,14 @@ export function checkForce({ overwrite, force }: { readonly overwrite?: boolean 
   if (force && !overwrite) throw new GristmillError('USAGE', '--force extends --overwrite; give both')
 }
 
-/** Adds advice to the errors of an output that exists already, and of a program that does not exist and is the name of a built-in one. */
+/** Advises on an output that exists already and a missing program that has the name of a built-in one. */
 export async function advised<T>(submitted: Promise<T>, program?: string): Promise<T> {
   try {
     return await submitted
   } catch (error) {
     const builtin = builtins.find(({ name }) => program !== undefined && basename(program, '.ts') === name)
     if (builtin && hasCode(error, 'ENOENT') && error.details['path'] === program)
-      throw new Refusal('ENOENT', `${error.message} (did you mean gristmill:${builtin.name}, which comes with gristmill?)`, { cause: error })
+      throw new Refusal('ENOENT', `${error.message} (did you mean gristmill:${builtin.name}?)`, { cause: error })
     if (hasCode(error, 'ENOTEMPTY')) throw new Refusal('ENOTEMPTY', error.message, { cause: error, details: error.details })
     if (!hasCode(error, 'EEXIST')) throw error
     throw new Refusal(

@@ -40,6 +40,11 @@ const disk = async (): Promise<MemoryDisk> => {
   return made
 }
 
+/** With a directory that is not empty. */
+const used = await disk()
+await used.mkdir('/used')
+await used.writeFileDurable('/used/x', Buffer.from('x'))
+
 interface Row {
   /** With its verb: `trash ls`. */
   readonly command: string
@@ -139,6 +144,8 @@ const rows: readonly Row[] = [
   row('trash ls', '--all', '', '"all":true'), row('trash empty', '--all', '', '"all":true'),
   row('quota set', '--names', '--bytes 5 /d', '"names":7', { typed: '--names 7' }),
   row('quota set', '--bytes', '--names 5 /d', '"bytes":1024', { typed: '--bytes 1KiB' }),
+  row('init', '--template', '/p', '/p/sales.csv', { typed: '--template csv' }),
+  row('init', '--force', '/used', '"code":0', { given: { disk: used } }),
   row('run', '--input', 'p.ts', '"input":["/a","/b"]', { typed: '-i /a --input /b' }),
   row('run', '--output', 'p.ts', '"output":"/out"', { typed: '-o out' }),
   row('run', '--overwrite', 'p.ts', '"overwrite":true'),

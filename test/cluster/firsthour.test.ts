@@ -1,0 +1,42 @@
+// Guides of the first hour: the commands of each code block, run by bash as a newcomer would run them, in an empty home and directory. Each
+// block prints the text of the block after it, beside the summaries of `run`.
+
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { root } from '../tidy/source.ts'
+
+/** The two lines with which `run` ends. */
+const summary = /^succeeded in .*\noutput: .*\n/gm
+
+/** Blocks of commands with what they print, if the guide says it. */
+function blocksOf(guide: string): { commands: string; printed: string | undefined }[] {
+  const fences = [...guide.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(match => ({ language: match[1], text: match[2]! }))
+  return fences.flatMap(({ language, text }, i) => {
+    const next = fences[i + 1]
+    return language === 'sh' ? [{ commands: text, printed: next?.language === 'text' ? next.text : undefined }] : []
+  })
+}
+
+test.each([['builtins', 3]])('the commands of the guide %s print what it shows', async (name, printing) => {
+  const blocks = blocksOf(await readFile(join(root, `docs/guide/${name}.md`), 'utf8'))
+  expect(blocks.filter(({ printed }) => printed !== undefined)).toHaveLength(printing)
+  const dir = await mkdtemp(join(tmpdir(), 'gristmill-hour-'))
+  try {
+    await mkdir(join(dir, 'bin'))
+    await symlink(join(root, 'client/cli/gristmill.js'), join(dir, 'bin/gristmill'))
+    const env = {
+      PATH: `${join(dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`, HOME: dir, GRISTMILL_HOME: join(dir, '.gristmill'),
+      NO_COLOR: '1', PS1: '',
+    }
+    for (const { commands, printed } of blocks) {
+      const { stdout } = await promisify(execFile)('bash', ['-eo', 'pipefail', '-c', commands], { cwd: dir, env })
+      if (printed !== undefined) expect(stdout.replaceAll(summary, ''), commands).toBe(printed)
+    }
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+})
