@@ -35,7 +35,7 @@ interface FsckRequest {
 interface Named extends FoundName { readonly path: string }
 
 const shownHealth: Readonly<Record<number, BlockHealth>> = {
-  [health.missing]: 'missing', [health.under]: 'under', [health.full]: 'healthy', [health.over]: 'over', [health.misplaced]: 'misplaced',
+  [health.missing]: 'missing', [health.under]: 'under', [health.healthy]: 'healthy', [health.over]: 'over', [health.misplaced]: 'misplaced',
 }
 
 export const noCounts = (): CheckCounts => ({
@@ -92,7 +92,7 @@ function check({ map, isCorrupt }: FsckTools, { id, length }: Block, locations: 
   const holders = map.holders(id)
   const leaving = holders.filter(({ service }) => service.state === 'decommissioning' || service.state === 'decommissioned').length
   const target = map.target(id)
-  const counted = shownHealth[map.standing(id) ?? health.missing] ?? 'missing'
+  const counted = shownHealth[map.health(id) ?? health.missing] ?? 'missing'
   const shown = counted === 'missing' && isCorrupt(id) ? 'corrupt' : counted
   counts.blocks++
   counts.replicas += holders.length

@@ -30,13 +30,13 @@ interface BalancerOptions {
   readonly map: BlockMap
   readonly registry: NodeRegistry
   readonly repair: Repair
-  readonly trim: ExcessReplicas
+  readonly excess: ExcessReplicas
   readonly clock: Clock
   readonly log: Log
   readonly random: Random
   readonly lengthOf: (id: BlockId) => number | undefined
   /** True if replicas may be deleted. */
-  readonly mayTrim: () => boolean
+  readonly mayDelete: () => boolean
 }
 
 /** Slots of the block table examined per step. */
@@ -103,7 +103,7 @@ export class Balancer {
   }
 
   /** A node has reported that it no longer has a replica. */
-  gone(id: BlockId, node: DataNode): void {
+  replicaRemoved(id: BlockId, node: DataNode): void {
     const move = this.#moves.get(id)
     if (move?.source === node) move.goneMs = this.#options.clock.mono()
   }
@@ -127,7 +127,7 @@ export class Balancer {
   work(): string | undefined {
     this.#settle()
     if (!this.#request) return undefined
-    if (!this.#options.mayTrim() || !this.#options.repair.idle) {
+    if (!this.#options.mayDelete() || !this.#options.repair.idle) {
       this.#remark = 'waiting for repairs'
       return undefined
     }
@@ -157,7 +157,7 @@ export class Balancer {
     }
     for (let looked = 0; looked < slotsMax && this.#slot >= 0 && this.#moves.size < movesMax; looked++, this.#slot--) {
       const id = table.at(this.#slot)
-      if (id !== undefined && table.mark(this.#slot) === health.full) this.#consider(id)
+      if (id !== undefined && table.mark(this.#slot) === health.healthy) this.#consider(id)
     }
     return undefined
   }
@@ -183,7 +183,7 @@ export class Balancer {
 
   /** Returns true if a target exists, now or once rate and copies in progress allow it. */
   #move(id: BlockId, length: number, giver: Side, takers: readonly Side[]): boolean {
-    const { repair, trim, random } = this.#options
+    const { repair, excess, random } = this.#options
     const choose = (sides: readonly Side[]): Side | undefined => {
       const [chosen] = place(sides.map(({ each }) => each), { count: 1, blockBytes: length, held: [], exclude: new Set() }, random)
       return chosen && sides.find(({ node }) => node === chosen.node)
@@ -194,7 +194,7 @@ export class Balancer {
     // Nodes below the threshold come first.
     const target = choose(ready.filter(taker => this.#spread.below.includes(taker))) ?? choose(ready)
     if (!target || !repair.move(id, length, giver.each, target.each)) return true
-    trim.prefer(id, giver.each)
+    excess.prefer(id, giver.each)
     this.#moves.set(id, { source: giver.each, target: target.each, bytes: length, arrivedMs: undefined, goneMs: undefined })
     for (const [side, bytes] of [[giver, -length], [target, length]] as const) {
       side.usedBytes += bytes
@@ -231,7 +231,7 @@ export class Balancer {
 
   /** Updates moves in progress: arrived, deleted, failed. */
   #settle(): void {
-    const { map, repair, trim, clock, log } = this.#options
+    const { map, repair, excess, clock, log } = this.#options
     const nowMs = clock.mono()
     for (const [id, move] of this.#moves) {
       if (move.arrivedMs !== undefined) {
@@ -245,7 +245,7 @@ export class Balancer {
         } else {
           this.#counts.failures++
           this.#moves.delete(id)
-          trim.forget(id)
+          excess.forget(id)
           log.info('a block could not be moved', { block: id, from: move.source.node, to: move.target.node })
         }
       }

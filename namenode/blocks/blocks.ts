@@ -48,7 +48,7 @@ export class Blocks {
   readonly map: BlockMap
   readonly reports: Reports
   readonly repair: Repair
-  readonly trim: ExcessReplicas
+  readonly excess: ExcessReplicas
   readonly balancer: Balancer
   readonly deletions: Deletions
   readonly safe: SafeMode
@@ -73,14 +73,14 @@ export class Blocks {
       map, registry, tokens, clock: registry.awake, log, random, rescan, lengthOf: id => knownBlock(view, id)?.length,
       isCorrupt: id => this.reports.isCorrupt(id),
     }))
-    const trim = this.trim = new ExcessReplicas({ map, registry, deletions, random, rescan, isCopying: id => repair.isCopying(id) })
+    const excess = this.excess = new ExcessReplicas({ map, registry, deletions, random, rescan, isCopying: id => repair.isCopying(id) })
     this.balancer = new Balancer({
-      map, registry, repair, trim, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, mayTrim: () => !this.safe.on,
+      map, registry, repair, excess, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, mayDelete: () => !this.safe.on,
     })
     const suspects = this.#suspects = new Suspects(clock)
     this.reports = new Reports({
       view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on,
-      onGone: (id, node) => this.balancer.gone(id, node),
+      onRemoved: (id, node) => this.balancer.replicaRemoved(id, node),
     })
     this.authority = authority
     this.safe = new SafeMode({
@@ -93,7 +93,7 @@ export class Blocks {
       },
       onOver: () => {
         log.info('safe mode is over: it is known where blocks lie', { blocks: view.counters.blocks, present: map.present })
-        trim.allow()
+        excess.allow()
         if (!authority.frozen) deletions.open()
         review.want()
       },
@@ -134,13 +134,13 @@ export class Blocks {
   }
 
   #newChores(): Chore[] {
-    const { safe, authority, repair, trim } = this
+    const { safe, authority, repair, excess } = this
     return [
       { name: 'safe mode', everyMs: 100, work: () => safe.check() },
-      { name: 'copy and trim blocks', everyMs: 100, work: () => {
+      { name: 'copy blocks and delete excess replicas', everyMs: 100, work: () => {
         if (authority.frozen) return
         repair.work()
-        trim.work()
+        excess.work()
       } },
       { name: 'collect garbage', everyMs: 500, work: () => this.reports.collect() },
       // The interval bounds how often a disk whose room goes up and down causes a review.
@@ -198,7 +198,7 @@ export class Blocks {
   holders(id: BlockId): DataNode[] { return this.map.holders(id).filter(node => node.serves) }
 
   /** Blocks that no file has: their replicas go. */
-  discard(blocks: readonly BlockId[]): void {
+  invalidate(blocks: readonly BlockId[]): void {
     for (const id of blocks) for (const node of [...this.map.forget(id), ...this.reports.forget(id)]) this.deletions.add(node, [id])
   }
 
@@ -241,6 +241,6 @@ export class Blocks {
   #forgetSession(node: DataNode): void {
     this.deletions.reset(node)
     this.reports.reset(node)
-    this.repair.gone(node)
+    this.repair.nodeReset(node)
   }
 }

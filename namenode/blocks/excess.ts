@@ -86,7 +86,7 @@ export class ExcessReplicas {
   /** Nodes that lose their replica; these replicas no longer count. */
   #extra(id: BlockId): DataNode[] {
     const { map, registry, random, isCopying } = this.#options
-    if (map.standing(id) !== health.over || isCopying(id)) return []
+    if (map.health(id) !== health.over || isCopying(id)) return []
     const sure = map.holders(id).filter(isSure)
     const gone: DataNode[] = []
     while (sure.length > map.target(id)) {

@@ -8,7 +8,7 @@
 import type { BlockId } from '../../src/base/ids.ts'
 
 /** Health of a block; stored as its mark in the block table. */
-export const health = { open: 0, missing: 1, under: 2, full: 3, over: 4, misplaced: 5 } as const
+export const health = { open: 0, missing: 1, under: 2, healthy: 3, over: 4, misplaced: 5 } as const
 export type Health = (typeof health)[keyof typeof health]
 
 export const levels = 5
@@ -49,7 +49,7 @@ export function healthOf(tally: ReplicaCounts, target: number, around: Topology)
   if (live + inMaintenance + decommissioning === 0) return health.missing
   if (lacking(tally, target, around) > 0) return health.under
   if (live > target) return health.over
-  return target > 1 && live + inMaintenance > 1 && racks === 1 && around.racks > 1 ? health.misplaced : health.full
+  return target > 1 && live + inMaintenance > 1 && racks === 1 && around.racks > 1 ? health.misplaced : health.healthy
 }
 
 /** Repair priority of a block that is `under` or `misplaced`. */

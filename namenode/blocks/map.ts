@@ -41,8 +41,8 @@ export class BlockMap {
 
   /** Blocks of files with at least one replica. */
   get present(): number {
-    const { under, full, over, misplaced } = health
-    return this.counts[under]! + this.counts[full]! + this.counts[over]! + this.counts[misplaced]!
+    const { under, healthy, over, misplaced } = health
+    return this.counts[under]! + this.counts[healthy]! + this.counts[over]! + this.counts[misplaced]!
   }
   /** Blocks of files that were found by a report or by the census. */
   get known(): number { return this.present + this.counts[health.missing]! }
@@ -119,7 +119,7 @@ export class BlockMap {
     return slot < 0 ? 0 : this.table.target(slot)
   }
 
-  standing(id: BlockId): Health | undefined {
+  health(id: BlockId): Health | undefined {
     const slot = this.table.slot(id)
     return slot < 0 ? undefined : this.table.mark(slot) as Health
   }

@@ -129,7 +129,7 @@ export class Repair {
   }
 
   /** A node is dead, or has restarted: copies from it and to it are void. */
-  gone(node: DataNode): void {
+  nodeReset(node: DataNode): void {
     for (const [id, copy] of this.#copies) if (copy.source === node || copy.targets.has(node)) this.#end(id, copy)
   }
 
@@ -159,7 +159,7 @@ export class Repair {
   /** Returns false if the block stays in its queue. */
   #copy(id: BlockId, level: Level): boolean {
     const { map, registry, random, lengthOf, clock } = this.#options
-    const now = map.standing(id)
+    const now = map.health(id)
     if (now !== health.under && now !== health.misplaced || this.#copies.has(id)) return true
     const length = lengthOf(id)
     if (length === undefined) return true

@@ -31,7 +31,7 @@ interface ReportsOptions {
   readonly isOpen: (id: BlockId) => boolean
   readonly safe: () => boolean
   /** Called when a node no longer has a replica. */
-  readonly onGone: (id: BlockId, node: DataNode) => void
+  readonly onRemoved: (id: BlockId, node: DataNode) => void
 }
 
 /** Suspected garbage kept per node; more is found by its next full report. */
@@ -76,12 +76,12 @@ export class Reports {
   }
 
   /** The node no longer holds the replica. */
-  gone(node: DataNode, id: BlockId): void {
+  removed(node: DataNode, id: BlockId): void {
     this.#options.map.drop(id, node)
     this.#options.suspects.answered(node, id)
-    this.#options.onGone(id, node)
+    this.#options.onRemoved(id, node)
     this.#suspects.get(node)?.delete(id)
-    this.unknown.gone(node, id)
+    this.unknown.removed(node, id)
     const wrong = this.#wrong.get(id)
     if (wrong?.delete(node) && wrong.size === 0) this.#wrong.delete(id)
   }
@@ -91,7 +91,7 @@ export class Reports {
     const { map, view } = this.#options
     // With a good replica elsewhere there is nothing to remember.
     if (knownBlock(view, id) && this.#damaged.size < damagedMax && !map.holders(id).some(each => each !== node)) this.#damaged.add(id)
-    this.gone(node, id)
+    this.removed(node, id)
     if (this.isCorrupt(id)) map.again(id)
   }
 
@@ -100,7 +100,7 @@ export class Reports {
 
   /** True if no good replica is known, and bad ones are or were. */
   isCorrupt(id: BlockId): boolean {
-    return (this.#damaged.has(id) || (this.#wrong.get(id)?.size ?? 0) > 0) && this.#options.map.standing(id) === health.missing
+    return (this.#damaged.has(id) || (this.#wrong.get(id)?.size ?? 0) > 0) && this.#options.map.health(id) === health.missing
   }
 
   /** Number of corrupt blocks. */

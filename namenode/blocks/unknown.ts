@@ -38,7 +38,7 @@ export class UnknownBlocks {
     if (blocks.size < perNodeMax) blocks.set(id, length)
   }
 
-  gone(node: DataNode, id: BlockId): void { this.#nodes.get(node)?.delete(id) }
+  removed(node: DataNode, id: BlockId): void { this.#nodes.get(node)?.delete(id) }
 
   /** The node began a new session, or is dead. */
   reset(node: DataNode): void { this.#nodes.delete(node) }

@@ -31,7 +31,7 @@ export const namespaceRoom = room({
   mutations: [...formatMutations, ...nameMutations, ...sweepMutations],
   open({ world, config: { defaults }, trashKeepMs, journal, tokens, actor, registry, authority, blocks }: NamespaceNeeds) {
     const { clock, log, random } = world
-    const sweeper = new NamespaceSweeper({ journal, clock, log, gone: ids => blocks.discard(ids) })
+    const sweeper = new NamespaceSweeper({ journal, clock, log, onBlocksFreed: ids => blocks.invalidate(ids) })
     // Repeated removals are answered in safe mode as well; they must not start the sweep then.
     const removed = (): void => { if (!authority.frozen) sweeper.wake() }
     return {

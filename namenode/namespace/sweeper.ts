@@ -15,20 +15,27 @@ const stepMax = 256
 /** Wait after OVERLOADED or ENOSPC. */
 const pauseMs = 200
 
+interface SweeperOptions {
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly log: Log
+  /** Called with blocks that no longer belong to a file. */
+  readonly onBlocksFreed: (blocks: readonly BlockId[]) => void
+}
+
 export class NamespaceSweeper {
   readonly #journal: Journal
   readonly #clock: Clock
   readonly #log: Log
-  /** Called with blocks that no longer belong to a file. */
-  readonly #gone: (blocks: readonly BlockId[]) => void
+  readonly #onBlocksFreed: (blocks: readonly BlockId[]) => void
   #running: Promise<void> | undefined
   #stopped = false
 
-  constructor({ journal, clock, log, gone }: { journal: Journal; clock: Clock; log: Log; gone: (blocks: readonly BlockId[]) => void }) {
+  constructor({ journal, clock, log, onBlocksFreed }: SweeperOptions) {
     this.#journal = journal
     this.#clock = clock
     this.#log = log
-    this.#gone = gone
+    this.#onBlocksFreed = onBlocksFreed
   }
 
   /** Starts the worker if there is work. */
@@ -62,7 +69,7 @@ export class NamespaceSweeper {
     }
   }
   async #step(): Promise<void> {
-    if (this.#journal.view.counters.doomed > 0) this.#gone((await this.#journal.submit(sweep, { limit: stepMax })).blocks)
+    if (this.#journal.view.counters.doomed > 0) this.#onBlocksFreed((await this.#journal.submit(sweep, { limit: stepMax })).blocks)
     else await this.#journal.submit(sweepHistory, { limit: stepMax })
   }
 }

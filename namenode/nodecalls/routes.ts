@@ -131,7 +131,7 @@ class NodeCalls {
   * #changesOf(node: DataNode, { added, removed, bad }: RequestOf<typeof report.changes>): Iterable<() => void> {
     const { reports } = this.#options
     for (const replica of added) yield () => reports.held(node, replica)
-    for (const id of removed) yield () => reports.gone(node, id)
+    for (const id of removed) yield () => reports.removed(node, id)
     for (const id of bad) yield () => reports.bad(node, id)
   }
 

@@ -45,12 +45,12 @@ export const writingRoom = room({
   name: 'writing',
   mutations: writingMutations,
   open({ world: { clock, random }, config: { defaults }, journal, tokens, actor, registry, authority, lifetimes, blocks }: WritingNeeds) {
-    const discard = (ids: readonly BlockId[]): void => blocks.discard(ids)
+    const invalidate = (ids: readonly BlockId[]): void => blocks.invalidate(ids)
     return {
-      routes: writingRoutes({ journal, registry, map: blocks.map, lifetimes, tokens, clock, random, defaults, actor, discard }),
+      routes: writingRoutes({ journal, registry, map: blocks.map, lifetimes, tokens, clock, random, defaults, actor, invalidate }),
       chores: [{
         name: 'end expired leases', everyMs: 1000,
-        work: () => { if (!authority.frozen) return expireLeases({ journal, lifetimes, discard }) },
+        work: () => { if (!authority.frozen) return expireLeases({ journal, lifetimes, invalidate }) },
       }],
     }
   },

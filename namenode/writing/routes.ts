@@ -39,7 +39,7 @@ interface WritingOptions {
   readonly defaults: { readonly replication: number; readonly blockBytes: number }
   readonly actor: (user: string) => Actor
   /** Deletes replicas of allocated blocks that belong to no file. */
-  readonly discard: (blocks: readonly BlockId[]) => void
+  readonly invalidate: (blocks: readonly BlockId[]) => void
 }
 
 type Request<Name extends keyof typeof protocol> = (typeof protocol)[Name] extends infer M extends Parameters<typeof route>[0]
@@ -191,7 +191,7 @@ class Writers {
   /** The lease has ended; these blocks belong to no file. */
   #closed(lease: LeaseId, unused: readonly BlockId[]): void {
     this.#options.lifetimes.closed(lease)
-    this.#options.discard(unused)
+    this.#options.invalidate(unused)
   }
 }
 
@@ -207,14 +207,14 @@ function checkPlace({ path, delimiter }: Request<'create'>): void {
 
 /** Ends leases past the hard limit, at most 100 per call. Returns their number. */
 export async function expireLeases({
-  journal, lifetimes, discard,
-}: Pick<WritingOptions, 'journal' | 'lifetimes' | 'discard'>): Promise<number> {
+  journal, lifetimes, invalidate,
+}: Pick<WritingOptions, 'journal' | 'lifetimes' | 'invalidate'>): Promise<number> {
   const expired = lifetimes.expired(100)
   await Promise.all(
     expired.map(async lease => {
       const { unused } = await journal.submit(abandon, { lease, ...systemActor })
       lifetimes.closed(lease)
-      discard(unused)
+      invalidate(unused)
     }),
   )
   return expired.length

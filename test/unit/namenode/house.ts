@@ -338,7 +338,7 @@ export class Sim {
       }
       blocks.map.know(id, replication)
     }
-    blocks.discard(sealed.filter(each => !kept.includes(each)).map(each => each.id))
+    blocks.invalidate(sealed.filter(each => !kept.includes(each)).map(each => each.id))
   }
 
   paths(): string[] { return list(this.house.bench.journal.view, root, { path: '/' }).entries.map(entry => entry.path) }
@@ -350,7 +350,7 @@ export class Sim {
     await bench.do(remove, { path })
     for (let more = true; more;) {
       const swept = await bench.journal.submit(sweep, { limit: 3 })
-      blocks.discard(swept.blocks)
+      blocks.invalidate(swept.blocks)
       more = swept.more
     }
   }

@@ -57,7 +57,7 @@ test('in safe mode by hand nothing is copied, trimmed or deleted; afterwards all
   house.blocks.enterSafeMode()
   expect([house.blocks.safe.on, house.blocks.authority.state]).toEqual([true, 'safemode'])
   await house.bench.do(remove, { path: '/p0' })
-  house.blocks.discard((await house.bench.journal.submit(sweep, { limit: 10 })).blocks)
+  house.blocks.invalidate((await house.bench.journal.submit(sweep, { limit: 10 })).blocks)
   const given = house.given.length
   await sim.pass(20_000)
   expect(house.given.slice(given).filter(({ order }) => order.kind === 'delete' || order.kind === 'replicate')).toEqual([])
@@ -77,7 +77,7 @@ test('leaving ends the safe mode of a start, too, which would have waited for wh
   await sim.pass(10_000)
   expect([sim.house.blocks.safe.on, sim.house.blocks.authority.state]).toEqual([true, 'active'])
   await sim.house.bench.do(remove, { path: '/p1' })
-  sim.house.blocks.discard((await sim.house.bench.journal.submit(sweep, { limit: 10 })).blocks)
+  sim.house.blocks.invalidate((await sim.house.bench.journal.submit(sweep, { limit: 10 })).blocks)
   await sim.pass(5_000)
   expect(sim.holders(gone)).toHaveLength(1)
   sim.house.blocks.leaveSafeMode()

@@ -160,8 +160,8 @@ test('blocks of others are counted by node, those in lost ranges apart from fore
   const [a, b] = [node('a'), node('b')]
   for (const id of [9, 10, 19, 20, 45]) unknown.note(a, { id: blockId(id), length: id, crc: 0 })
   unknown.note(b, { id: blockId(1), length: 1, crc: 0 })
-  unknown.gone(b, blockId(1))
-  unknown.gone(node('c'), blockId(1))
+  unknown.removed(b, blockId(1))
+  unknown.removed(node('c'), blockId(1))
   expect(told).toEqual([{ node: 'a', first: 9 }, { node: 'b', first: 1 }])
   expect(unknown.summary(view)).toEqual([{ node: 'a', address: 'a:1', blocks: 3, bytes: 74, foreign: 2 }])
   for (const id of ids(1000, 100_000)) unknown.note(b, { id, length: 1, crc: 0 })

@@ -39,36 +39,36 @@ const namesOf = (nodes: readonly DataNode[]): string[] => nodes.map(({ node }) =
 test('a block that was written to every node is noted on each of them once, and its health is reported once', () => {
   const { map, nodes, told } = mapOf(limits.replicationMax)
   map.sealed(id, nodes.length, [...nodes, nodes[0]!, nodes.at(-1)!])
-  expect(told).toEqual([{ id, now: health.full, live: nodes.length }])
+  expect(told).toEqual([{ id, now: health.healthy, live: nodes.length }])
   expect(namesOf(map.holders(id))).toEqual(namesOf(nodes))
   expect(map.table.reportIds(map.table.slot(id))).toHaveLength(nodes.length)
-  expect([map.target(id), map.standing(id), map.present, map.known]).toEqual([nodes.length, health.full, 1, 1])
+  expect([map.target(id), map.health(id), map.present, map.known]).toEqual([nodes.length, health.healthy, 1, 1])
   expect([map.targets[0], map.targets[nodes.length]]).toEqual([0, 1])
 })
 
 test('a block that its nodes have reported already gets its target, and one that is completed again is not reported again', () => {
   const { map, nodes, told } = mapOf(3)
   for (const node of nodes) map.add(id, node)
-  expect([map.standing(id), map.targets[0], told]).toEqual([health.open, 1, []])
+  expect([map.health(id), map.targets[0], told]).toEqual([health.open, 1, []])
   map.sealed(id, 3, nodes)
-  expect([map.standing(id), map.targets[0], map.targets[3], told]).toEqual([health.full, 0, 1, [{ id, now: health.full, live: 3 }]])
+  expect([map.health(id), map.targets[0], map.targets[3], told]).toEqual([health.healthy, 0, 1, [{ id, now: health.healthy, live: 3 }]])
   map.sealed(id, 3, nodes)
-  expect([map.counts[health.full], map.targets[3], told.length]).toEqual([1, 1, 1])
+  expect([map.counts[health.healthy], map.targets[3], told.length]).toEqual([1, 1, 1])
   // A repeat that knows of no node more, and one that does.
   const few = blockId(6)
   for (let repeat = 0; repeat < 3; repeat++) map.sealed(few, 2, [nodes[0]!])
   map.sealed(few, 2, [nodes[0]!, nodes[1]!])
-  expect(told.slice(1)).toEqual([{ id: few, now: health.under, live: 1 }, { id: few, now: health.full, live: 2 }])
+  expect(told.slice(1)).toEqual([{ id: few, now: health.under, live: 1 }, { id: few, now: health.healthy, live: 2 }])
 })
 
 test('a block whose nodes have all gone when its file completes is missing', () => {
   const { map, nodes, told } = mapOf(2)
   map.sealed(id, 2, [])
-  expect([map.standing(id), map.known, map.present, told]).toEqual([health.missing, 1, 0, [{ id, now: health.missing, live: 0 }]])
+  expect([map.health(id), map.known, map.present, told]).toEqual([health.missing, 1, 0, [{ id, now: health.missing, live: 0 }]])
   const dead = blockId(6)
   nodes[0]!.die(0)
   map.sealed(dead, 1, [nodes[0]!])
-  expect([map.standing(dead), map.holders(dead)]).toEqual([health.missing, []])
+  expect([map.health(dead), map.holders(dead)]).toEqual([health.missing, []])
 })
 
 test('the health of a completed block counts the service and the racks of its nodes', () => {
@@ -78,13 +78,13 @@ test('the health of a completed block counts the service and the racks of its no
   const standings = [[0, 2], [0, 1], [1, 2], [1, 3], [3]].map((on, i) => {
     const block = blockId(i + 1)
     map.sealed(block, 2, on.map(n => nodes[n]!))
-    return [map.standing(block), map.tally(block)]
+    return [map.health(block), map.tally(block)]
   })
   const tally = { live: 1, inMaintenance: 0, decommissioning: 0, racks: 1, lacking: 0 }
   expect(standings).toEqual([
     [health.misplaced, { ...tally, inMaintenance: 1 }],
-    [health.full, { ...tally, live: 2, racks: 2 }],
-    [health.full, { ...tally, inMaintenance: 1, racks: 2 }],
+    [health.healthy, { ...tally, live: 2, racks: 2 }],
+    [health.healthy, { ...tally, inMaintenance: 1, racks: 2 }],
     [health.under, { ...tally, decommissioning: 1, lacking: 1 }],
     [health.under, { ...tally, live: 0, decommissioning: 1, racks: 0, lacking: 2 }],
   ])
@@ -121,7 +121,7 @@ test('noting target and nodes at once leaves the same state as noting them one b
         single.map.know(block, target)
         for (const i of chosen) single.map.add(block, single.nodes[i]!)
     }
-    const stateOf = ({ map }: typeof once) => [map.target(block), map.standing(block), map.tally(block), namesOf(map.holders(block))]
+    const stateOf = ({ map }: typeof once) => [map.target(block), map.health(block), map.tally(block), namesOf(map.holders(block))]
     expect(stateOf(once), `step ${step}`).toEqual(stateOf(single))
     expect([once.map.counts, once.map.targets]).toEqual([single.map.counts, single.map.targets])
     for (const counts of [once.map.counts, once.map.targets]) expect(counts.reduce((sum, n) => sum + n, 0)).toBe(once.map.table.size)

@@ -15,27 +15,27 @@ const counts = (live: number, inMaintenance = 0, decommissioning = 0, racks = 2)
 })
 const around = { racks: 2, unregistered: 0 }
 
-test('a block stands as what holds it, its target and the racks say', () => {
+test('health of a block follows from its replicas, its target and the racks', () => {
   const table: Array<[string, ReplicaCounts, number, keyof typeof health, number]> = [
-    ['all there', counts(3), 3, 'full', 0],
+    ['all there', counts(3), 3, 'healthy', 0],
     ['none', counts(0), 3, 'missing', 3],
     ['one left', counts(1), 3, 'under', 2],
     ['one too many', counts(4), 3, 'over', 0],
     ['enough in one rack', counts(3, 0, 0, 1), 3, 'misplaced', 0],
-    ['a single one has one rack, and that is fine', counts(1, 0, 0, 1), 1, 'full', 0],
+    ['a single one has one rack, and that is fine', counts(1, 0, 0, 1), 1, 'healthy', 0],
     ['nodes that leave do not count', counts(2, 0, 1), 3, 'under', 1],
     ['only on a node that leaves', counts(0, 0, 1), 1, 'under', 1],
-    ['its copy is elsewhere', counts(1, 0, 1, 1), 1, 'full', 0],
-    ['nodes in maintenance count', counts(2, 1), 3, 'full', 0],
+    ['its copy is elsewhere', counts(1, 0, 1, 1), 1, 'healthy', 0],
+    ['nodes in maintenance count', counts(2, 1), 3, 'healthy', 0],
     ['but not alone', counts(0, 1), 1, 'under', 1],
-    ['and what was copied because of that is not too much', counts(1, 1), 1, 'full', 0],
+    ['and what was copied because of that is not too much', counts(1, 1), 1, 'healthy', 0],
   ]
   for (const [what, held, target, wanted, copies] of table) {
     expect(healthOf(held, target, around), what).toBe(health[wanted])
     if (wanted !== 'over') expect(lacking(held, target, around), what).toBe(copies)
   }
-  expect(healthOf(counts(3, 0, 0, 1), 3, { racks: 1, unregistered: 0 }), 'there is no other rack').toBe(health.full)
-  expect(healthOf(counts(2), 3, { racks: 2, unregistered: 1 }), 'a node in maintenance that was not heard of may have it').toBe(health.full)
+  expect(healthOf(counts(3, 0, 0, 1), 3, { racks: 1, unregistered: 0 }), 'there is no other rack').toBe(health.healthy)
+  expect(healthOf(counts(2), 3, { racks: 2, unregistered: 1 }), 'a node in maintenance that was not heard of may have it').toBe(health.healthy)
   expect(healthOf(counts(1), 3, { racks: 2, unregistered: 1 })).toBe(health.under)
 })
 
@@ -302,7 +302,7 @@ test('the hands of nodes are free at once when the block that they were copying 
   const id = await place(sim, 2, [0])
   await sim.pass(500)
   expect(house.node(sim.nodes[0]!).sending.count).toBe(1)
-  house.blocks.discard([id])
+  house.blocks.invalidate([id])
   for (const { sending, receiving } of house.registry.all)
     expect([sending.count, receiving.count, sending.bytes, receiving.bytes]).toEqual([0, 0, 0, 0])
   expect(house.blocks.repair.pending).toBe(0)

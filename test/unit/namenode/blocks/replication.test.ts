@@ -138,7 +138,7 @@ test('a cluster that has lost files copies what it has, and deletes nothing unti
   expect(sim.nodes[2]!.blocks.has(blockId(9)), 'not deleted').toBe(true)
   expect(blocks.map.counts.slice(1)).toEqual([1, 1, 0, 0, 0])
   await sim.house.bench.do(remove, { path: '/p0' })
-  blocks.discard((await sim.house.bench.journal.submit(sweep, { limit: 100 })).blocks)
+  blocks.invalidate((await sim.house.bench.journal.submit(sweep, { limit: 100 })).blocks)
   await sim.pass(3000)
   expect(blocks.safe.on).toBe(false)
   expect(sim.nodes[2]!.blocks.has(blockId(9)), 'deleted').toBe(false)

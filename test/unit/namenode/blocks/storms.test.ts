@@ -71,7 +71,7 @@ test('five hundred nodes that report at once to a namenode which has just starte
   const { blocks, registry } = sim.house
   expect(blocks.safe.on).toBe(false)
   expect([...registry.all].every(node => node.reported)).toBe(true)
-  expect(blocks.map.counts[health.full]).toBe(1_000)
+  expect(blocks.map.counts[health.healthy]).toBe(1_000)
   await sim.pass(2_000)
   expect(sim.stats).toMatchObject({ copied: 0, deleted: 0 })
   await sim.house.stop()

@@ -38,7 +38,7 @@ function sweeping(bench: Bench, refuse: () => void = () => {}) {
         errors.push(details!['error'])
       },
     },
-    gone: blocks => {
+    onBlocksFreed: blocks => {
       gone.push(...blocks)
     },
   })

@@ -38,9 +38,9 @@ async function writing(
     random: sim.random,
     defaults: { replication: 2, blockBytes: 128 * MiB },
     actor,
-    discard: ids => {
+    invalidate: ids => {
       discarded.push(...ids)
-      blocks.discard(ids)
+      blocks.invalidate(ids)
     },
   })
   const write: Write = async (message, request) => {
@@ -166,7 +166,7 @@ test('a writer that renews its lease keeps it, and one that does not may be repl
   clock.pass(leaseHardMs)
   expect(lifetimes.expired(100)).toEqual([mine.lease, second.lease])
   const given: BlockId[] = []
-  expect(await expireLeases({ journal, lifetimes, discard: blocks => { given.push(...blocks) } })).toBe(2)
+  expect(await expireLeases({ journal, lifetimes, invalidate: blocks => { given.push(...blocks) } })).toBe(2)
   expect(given).toEqual(mine.blocks.map(block => block.id))
   expect(lifetimes.expired(100)).toEqual([])
   expect(journal.view.counters.leases).toBe(0)
@@ -382,7 +382,7 @@ test('locations of a completed file are known at once, and a repeated request re
   expect([lifetimes.isOpen(block!.id), lifetimes.expired(9)]).toEqual([false, []])
   await bench.do(remove, { path: '/f' })
   const { blocks: gone } = await bench.journal.submit(sweep, { limit: 100 })
-  blocks.discard(gone)
+  blocks.invalidate(gone)
   expect(holders()).toEqual([])
   expect(await write(complete, done)).toEqual(status)
   expect(holders()).toEqual([])
