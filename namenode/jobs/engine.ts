@@ -20,9 +20,9 @@ import { Watchers } from './watch.ts'
 import { workFor } from './work.ts'
 
 export class Engine {
-  readonly machine: Scheduler
+  readonly scheduler: Scheduler
   readonly watchers: Watchers
-  readonly #rooms: JobsDeps
+  readonly #deps: JobsDeps
   readonly #events: Event[] = []
   #working = false
   /** Reports that the scheduler has not answered yet. */
@@ -45,10 +45,10 @@ export class Engine {
   #lookMs = 0
   #stopped = false
 
-  constructor(rooms: JobsDeps) {
-    this.#rooms = rooms
-    this.machine = new Scheduler({ checked: rooms.checked })
-    this.watchers = new Watchers(rooms.clock)
+  constructor(deps: JobsDeps) {
+    this.#deps = deps
+    this.scheduler = new Scheduler({ checked: deps.checked })
+    this.watchers = new Watchers(deps.clock)
   }
 
   get outputs(): Outputs { return this.#outputs }
@@ -58,9 +58,9 @@ export class Engine {
    * 'opened' })`. A job that cannot be taken over fails; the others continue.
    */
   async start(): Promise<void> {
-    const { store } = this.#rooms
+    const { store } = this.#deps
     for (const job of store.running()) {
-      if (this.machine.jobs.has(job)) continue
+      if (this.scheduler.jobs.has(job)) continue
       const facts = await this.#read(job)
       if (!facts) continue
       const term = await store.resume(job)
@@ -74,13 +74,13 @@ export class Engine {
    * journal.
    */
   async #read(job: JobId): Promise<JobFacts & { readonly tasks: readonly TaskRecord[] } | undefined> {
-    const { store, clock, log } = this.#rooms
+    const { store, clock, log } = this.#deps
     const { user, submittedMs, status } = store.head(job)!
     try {
       const stored = store.spec(job)
       if (!stored) throw new GristmillError('CORRUPT', `the spec of job ${job} is not in the store`, { details: { job } })
       const spec = heldSpec(await store.whole(stored))
-      return { job, user, spec, submittedMs, places: await placesOf(spec, this.#rooms), tasks: [...store.tasks(job)] }
+      return { job, user, spec, submittedMs, places: await placesOf(spec, this.#deps), tasks: [...store.tasks(job)] }
     } catch (thrown) {
       const error = asError(thrown)
       log.error('a job cannot be taken over, and has failed', { job, error })
@@ -104,8 +104,8 @@ export class Engine {
     this.#working = true
     try {
       for (let next = this.#events.shift(); next; next = this.#events.shift()) {
-        const { clock, awake } = this.#rooms
-        const effects = this.machine.apply(next, { nowMs: clock.now(), monoMs: awake.mono() })
+        const { clock, awake } = this.#deps
+        const effects = this.scheduler.apply(next, { nowMs: clock.now(), monoMs: awake.mono() })
         this.#reserve(next)
         for (const effect of effects) this.#carryOut(effect)
       }
@@ -150,7 +150,7 @@ export class Engine {
    */
   blocksChanged(): void {
     if (this.#cancelPlaces || this.#stopped) return
-    this.#cancelPlaces = this.#rooms.clock.after(Math.max(limits.heartbeatMs, this.#lookMs * 10), () => {
+    this.#cancelPlaces = this.#deps.clock.after(Math.max(limits.heartbeatMs, this.#lookMs * 10), () => {
       void this.placesChanged().then(() => { this.#cancelPlaces = undefined })
     })
   }
@@ -161,14 +161,14 @@ export class Engine {
   }
 
   async #look(): Promise<void> {
-    const { clock, log } = this.#rooms
+    const { clock, log } = this.#deps
     const before = clock.mono()
-    for (const job of [...this.machine.jobs.values()]) {
+    for (const job of [...this.scheduler.jobs.values()]) {
       if (this.#stopped) return
       if (!job.stages.some(stage => stage.places && stage.waiting > 0)) continue
       try {
-        const found = await placesOf(job.spec, this.#rooms)
-        if (this.machine.jobs.get(job.id) !== job) continue
+        const found = await placesOf(job.spec, this.#deps)
+        if (this.scheduler.jobs.get(job.id) !== job) continue
         for (const [stage, places] of found.entries()) if (places) this.feed({ kind: 'placed', job: job.id, stage, places })
       } catch (error) {
         if (!this.#stopped) log.error('the input locations of a job could not be updated', { job: job.id, error: asError(error) })
@@ -179,18 +179,18 @@ export class Engine {
 
   /** Waits until the job has ended. */
   async over(job: JobId, signal: AbortSignal): Promise<void> {
-    while (this.machine.jobs.has(job) && !signal.aborted && !this.#stopped) await this.watchers.wait(job, signal)
+    while (this.scheduler.jobs.has(job) && !signal.aborted && !this.#stopped) await this.watchers.wait(job, signal)
   }
 
   #carryOut(effect: Effect): void {
-    const { nodes, store } = this.#rooms
+    const { nodes, store } = this.#deps
     switch (effect.kind) {
       case 'run': {
-        const job = this.machine.jobs.get(attemptParts(effect.attempt).job)
+        const job = this.scheduler.jobs.get(attemptParts(effect.attempt).job)
         if (!job) return
         const params = store.params(job.id)
         assert(params, 'the parameters of a job that runs are in the store')
-        return nodes.order(effect.node, { kind: 'run', work: workFor(job, effect.attempt, effect.node, { ...this.#rooms, params }) })
+        return nodes.order(effect.node, { kind: 'run', work: workFor(job, effect.attempt, effect.node, { ...this.#deps, params }) })
       }
       case 'kill':
         this.#kills.get(effect.node)?.push(effect.attempt)
@@ -242,7 +242,7 @@ export class Engine {
   /** Bytes of the output files of a computed job. */
   #outputBytes(job: JobId): number {
     const files =
-      this.machine.jobs
+      this.scheduler.jobs
         .get(job)
         ?.stages.at(-1)
         ?.tasks.flatMap(({ won }) => (won?.output.kind === 'files' ? won.output.files : [])) ?? []
@@ -259,21 +259,21 @@ export class Engine {
         const event = answer(result)
         if (event) this.feed(event)
       }, thrown => {
-        if (!this.#stopped) this.#rooms.log.error('a change of a job did not reach the journal', { error: asError(thrown) })
+        if (!this.#stopped) this.#deps.log.error('a change of a job did not reach the journal', { error: asError(thrown) })
       })
     })
     this.#flush()
   }
 
   #flush(): void {
-    if (this.#rooms.frozen()) return
+    if (this.#deps.frozen()) return
     for (const entry of this.#entries.splice(0)) entry()
   }
 
   /** Schedules the regular ticks; #hurry adds faster ones while a task waits for a better node. */
   #tick(): void {
     if (this.#stopped) return
-    const { clock, store, log, frozen } = this.#rooms
+    const { clock, store, log, frozen } = this.#deps
     this.#cancelTick = clock.after(limits.nodeStaleMs, () => {
       this.feed({ kind: 'tick' })
       this.#flush()
@@ -286,9 +286,9 @@ export class Engine {
   }
 
   #hurry(): void {
-    if (this.#hurried || this.#stopped || !this.machine.hasRunnable) return
+    if (this.#hurried || this.#stopped || !this.scheduler.hasRunnable) return
     this.#hurried = true
-    this.#rooms.clock.after(limits.offerMs, () => {
+    this.#deps.clock.after(limits.offerMs, () => {
       this.#hurried = false
       if (!this.#stopped) this.feed({ kind: 'tick' })
     })

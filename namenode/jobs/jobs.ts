@@ -54,7 +54,7 @@ export class Jobs {
 
   constructor({ clock, failpoints, log, checked, journal, registry, tokens, holders, actor, frozen, trash, kept }: JobsDeps) {
     this.#store = new JournalJobStore({ journal, clock, failpoints, trash, kept })
-    const rooms = {
+    const deps = {
       clock, awake: registry.awake, log, checked, store: this.#store, actor, frozen,
       nodes: {
         order: (node, order) => {
@@ -78,8 +78,8 @@ export class Jobs {
       },
       checkSplits: (who, splits, output) => checkSplits({ view: journal.view, clock }, who, splits, output),
     } satisfies ConstructorParameters<typeof Engine>[0]
-    const engine = this.#engine = new Engine(rooms)
-    this.routes = jobRoutes(engine, rooms)
+    const engine = this.#engine = new Engine(deps)
+    this.routes = jobRoutes(engine, deps)
     registry.listen({
       joined: ({ node, rack, host, slots, inService }, attempts) =>
         this.#feed({ kind: 'joined', node, rack, host, slots, attempts, closed: !inService }),
@@ -109,7 +109,7 @@ export class Jobs {
   get outputs(): Outputs { return this.#engine.outputs }
 
   /** Number of jobs that have not ended. */
-  get running(): number { return this.#engine.machine.jobs.size }
+  get running(): number { return this.#engine.scheduler.jobs.size }
 
   /** Takes over the jobs that ran when the last namenode ended. Throws errors of the journal; may then be called again. */
   async start(): Promise<void> {

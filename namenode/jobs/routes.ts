@@ -12,14 +12,14 @@ import { keptPatterns } from './publish/kept.ts'
 import { TaskCalls } from './taskcalls.ts'
 
 export function jobRoutes(engine: Engine, deps: JobsDeps): Route[] {
-  const lookup = new JobLookup(engine.machine, deps)
+  const lookup = new JobLookup(engine.scheduler, deps)
   const owners = new OwnerCalls(engine, deps, lookup)
   const tasks = new TaskCalls(engine, deps)
   return [
     route(protocol.splits, (request, context) => owners.addPage(request, context)),
     route(protocol.submit, ({ spec }, context) => owners.submit(spec, context)),
     route(protocol.watch, ({ job, after }, context) => owners.watch(job, after, context)),
-    route(protocol.jobs, ({ limit = 100, before }) => newest({ store: deps.store, running: engine.machine.jobs }, { limit, before })),
+    route(protocol.jobs, ({ limit = 100, before }) => newest({ store: deps.store, running: engine.scheduler.jobs }, { limit, before })),
     route(protocol.patterns, ({ job }, { user }) => ({ patterns: keptPatterns(deps.actor(user), lookup.head(job)) })),
     route(protocol.tasks, ({ job, stage, from, limit }) => lookup.tasks(job, stage, from, limit)),
     route(protocol.kill, ({ job }, context) => owners.kill(job, context)),

@@ -23,7 +23,7 @@ export class TaskCalls {
     // The datanode repeats its report until it is answered; the output stays there meanwhile.
     if (this.#deps.frozen()) throw inSafeMode()
     const parts = attemptParts(report.attempt)
-    if (this.#engine.machine.jobs.has(parts.job)) return { committed: await this.#engine.report(report) }
+    if (this.#engine.scheduler.jobs.has(parts.job)) return { committed: await this.#engine.report(report) }
     // The job has ended: only an attempt that was committed before is told so again.
     this.#engine.feed({ kind: 'finished', ...report })
     for (const record of this.#deps.store.tasks(parts.job, parts))
@@ -33,12 +33,12 @@ export class TaskCalls {
 
   /** Throws UNAVAILABLE before the datanode has registered with this process of the namenode: it repeats its report. */
   #known(node: NodeId): void {
-    if (!this.#engine.machine.nodes.has(node))
+    if (!this.#engine.scheduler.nodes.has(node))
       throw new GristmillError('UNAVAILABLE', `datanode ${node} has not registered since the namenode started; report again in a moment`)
   }
 
   outputs(id: JobId, index: number): ReplyOf<typeof task.outputs> {
-    const job = this.#engine.machine.jobs.get(id)
+    const job = this.#engine.scheduler.jobs.get(id)
     const stage = job?.stages[index]
     if (!job || !stage) throw new GristmillError('ENOENT', `job ${id} is not running, or has no stage ${index}`, { details: { job: id } })
     if (stage.state !== 'done')

@@ -15,17 +15,17 @@ export const stickyBit = 0o1000
 
 type Guarded = Pick<NameEntry, 'owner' | 'group' | 'mode'>
 
-export function may({ user, root }: Actor, { owner, group, mode }: Guarded, wish: AccessRequest): boolean {
+export function may({ user, root }: Actor, { owner, group, mode }: Guarded, access: AccessRequest): boolean {
   if (root) return true
   const bits = user === owner ? mode >> 6 : user === group ? mode >> 3 : mode
-  return (bits & wish) !== 0
+  return (bits & access) !== 0
 }
 
 const verbs: Record<AccessRequest, string> = { 4: 'read', 2: 'write to', 1: 'look into' }
 
 /** Throws EACCES if the actor lacks the permission. */
-export function checkMay(actor: Actor, entry: Guarded, wish: AccessRequest, path: string): void {
-  if (!may(actor, entry, wish)) throw denied(actor, `${verbs[wish]} ${path}`, entry, path)
+export function checkMay(actor: Actor, entry: Guarded, access: AccessRequest, path: string): void {
+  if (!may(actor, entry, access)) throw denied(actor, `${verbs[access]} ${path}`, entry, path)
 }
 
 /** In a sticky directory only the owner of a name, or of the directory, may remove or rename it. Throws EACCES. */

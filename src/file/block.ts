@@ -26,7 +26,7 @@ export interface ReadTools {
   readonly disk: Disk
   readonly log: Log
   readonly wires: Wires
-  readonly doubts: SuspectNodes
+  readonly suspectNodes: SuspectNodes
   readonly cluster: ClusterId
   /** Replicas of datanodes on this host are read locally. */
   readonly host: string
@@ -106,7 +106,7 @@ export class BlockReader {
         const length = typeof coming === 'number' ? coming : await this.#patient(this.#interruptible(coming, replica), replica.place)
         if (length === 0)
           throw new GristmillError('UNAVAILABLE', `the datanode at ${replica.place.address} sent less of a block than requested`)
-        this.#tools.doubts.clear(replica.place.node)
+        this.#tools.suspectNodes.clear(replica.place.node)
         const from = this.#position - replica.position
         const to = Math.min(length, end - replica.position)
         this.#position = replica.position + to
@@ -133,11 +133,11 @@ export class BlockReader {
   async #open(): Promise<OpenReplica> {
     const { signal, end } = this.#options
     const { id, length, crc, token, nodes } = this.#places
-    const { cluster, host, wires, doubts, progressMs } = this.#tools
+    const { cluster, host, wires, suspectNodes, progressMs } = this.#tools
     const target: ReplicaTarget = { cluster, id, length, crc, token }
     const range = { start: this.#position, end }
-    const left = doubts.sort(nodes.filter(({ node }) => !this.#failed.has(node)))
-    const here = left.find(place => place.host === host && !this.#notInPlace.has(place.node) && !doubts.has(place.node))
+    const left = suspectNodes.sort(nodes.filter(({ node }) => !this.#failed.has(node)))
+    const here = left.find(place => place.host === host && !this.#notInPlace.has(place.node) && !suspectNodes.has(place.node))
     const place = here ?? left[0]
     this.#asked = place
     if (!place)
@@ -218,7 +218,7 @@ export class BlockReader {
   }
 
   async #failOver(thrown: unknown): Promise<void> {
-    const { clock, random, log, doubts } = this.#tools
+    const { clock, random, log, suspectNodes } = this.#tools
     const replica = this.#replica
     this.#replica = undefined
     replica?.close()
@@ -230,7 +230,7 @@ export class BlockReader {
       this.#fresh = replica?.stale === true && error.code !== 'TIMEOUT'
       if (this.#fresh) return
       this.#failed.add(place.node)
-      if (hasCode(error, 'UNAVAILABLE', 'TIMEOUT')) doubts.add(place.node)
+      if (hasCode(error, 'UNAVAILABLE', 'TIMEOUT')) suspectNodes.add(place.node)
       const proof = this.#proofOf(error)
       if (proof) this.#tools.reportBad(id, place.address, proof)
       log.warn('a replica failed; reading on from another one', { error, block: id, node: place.node, position: this.#position })

@@ -74,7 +74,7 @@ export class FileClient {
       requestId: () => this.requestId(),
     }
     this.#read = {
-      caller, clock, random, disk, log, wires: this.#wires, doubts: new SuspectNodes(clock), cluster, host, progressMs,
+      caller, clock, random, disk, log, wires: this.#wires, suspectNodes: new SuspectNodes(clock), cluster, host, progressMs,
       reportBad: (block, address, proof) => this.#reportBad(block, address, proof),
     }
   }

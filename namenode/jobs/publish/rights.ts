@@ -56,7 +56,7 @@ export function checkRights(
 
 /** True if the entry at `path`, the output or a directory above it or above the staging, lets the actor write and publish. */
 function mayPublish(view: View, actor: Actor, { path, entry, output }: { path: string; entry: NameEntry; output: string }): boolean {
-  const has = (...wishes: Parameters<typeof may>[2][]): boolean => wishes.every(wish => may(actor, entry, wish))
+  const has = (...requests: Parameters<typeof may>[2][]): boolean => requests.every(each => may(actor, entry, each))
   const above = parentOf(output)
   if (isWithin(path, systemDirectory)) return has(maySearch)
   if (path === output) return has(maySearch, mayWrite) && isRemovable(actor, entryOf(view, above), entry)

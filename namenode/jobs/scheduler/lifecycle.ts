@@ -116,7 +116,7 @@ export function ended(state: SchedulerState, job: RunningJob): void {
     const node = state.nodes.get(id)
     if (!node) continue
     if (node.state !== 'lost') state.effects.push({ kind: 'forget', node: id, job: job.id })
-    else if (node.owed.size < limits.jobsKept) node.owed.add(job.id)
+    else if (node.pendingForget.size < limits.jobsKept) node.pendingForget.add(job.id)
   }
   // Attempts of the job that are still in flight hold their slots until their nodes report, or killSilentMs have passed.
   for (const node of state.nodes.values()) {

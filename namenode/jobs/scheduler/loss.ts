@@ -8,7 +8,7 @@ import { orderKill, overturn } from './attempts.ts'
 import type { Event } from './event.ts'
 import { advance } from './lifecycle.ts'
 import { enqueue } from './offer.ts'
-import { dropAttempt, giveWay } from './retry.ts'
+import { dropAttempt, clearAvoided } from './retry.ts'
 import { reopen } from './tasks.ts'
 import { changed, taskRefOf, someNode, type RunningJob, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
 
@@ -17,7 +17,7 @@ export function joined(state: SchedulerState, event: Event & { kind: 'joined' })
   let node = state.nodes.get(id)
   const now = event.closed ? 'draining' : 'live'
   if (node) Object.assign(node, { rack, host, slots, state: now })
-  else state.nodes.set(id, node = { id, rack, host, slots, state: now, holding: new Map(), owed: new Set() })
+  else state.nodes.set(id, node = { id, rack, host, slots, state: now, holding: new Map(), pendingForget: new Set() })
 
   const still = new Set(event.attempts)
   for (const held of [...node.holding.keys()]) if (!still.has(held)) dropAttempt(state, node, held)
@@ -26,8 +26,8 @@ export function joined(state: SchedulerState, event: Event & { kind: 'joined' })
     const place = taskRefOf(state, attempt)
     if (!place || !join(state, place, node, attempt)) orderKill(state, id, attempt)
   }
-  for (const job of node.owed) state.effects.push({ kind: 'forget', node: id, job })
-  node.owed.clear()
+  for (const job of node.pendingForget) state.effects.push({ kind: 'forget', node: id, job })
+  node.pendingForget.clear()
   for (const job of state.jobs.values()) {
     for (const stage of job.stages) stage.absent.delete(id)
     advance(state, job)
@@ -97,7 +97,7 @@ function everyoneGivesWay(state: SchedulerState): void {
   for (const job of state.jobs.values()) {
     if (job.nodeFailures.size === 0) continue
     for (const stage of job.stages)
-      for (const task of stage.tasks) if (task.avoid && task.state === 'waiting') giveWay(state, { job, stage, task })
+      for (const task of stage.tasks) if (task.avoid && task.state === 'waiting') clearAvoided(state, { job, stage, task })
   }
 }
 
@@ -120,7 +120,7 @@ export function loseOutput(state: SchedulerState, place: TaskRef): void {
   stage.state = 'running'
   stage.finishedMs = undefined
   state.effects.push({ kind: 'lose', job: job.id, attempt: won.attempt })
-  giveWay(state, place)
+  clearAvoided(state, place)
   enqueue(state, stage, task, true)
   changed(state, job, true)
 }

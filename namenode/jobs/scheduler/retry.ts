@@ -51,12 +51,12 @@ export function lost(state: SchedulerState, place: TaskRef, failure: Failure, cu
 function requeue(state: SchedulerState, { job, stage, task }: TaskRef): void {
   if (job.state !== 'running' || task.state === 'committing' || task.state === 'done' || task.state === 'waiting') return
   if (runningOf(task).length > 0) return
-  giveWay(state, { job, stage, task })
+  clearAvoided(state, { job, stage, task })
   enqueue(state, stage, task, true)
 }
 
 /** A task that has failed on every node that could run it may run anywhere again. */
-export function giveWay(state: SchedulerState, { job, task }: TaskRef): void {
+export function clearAvoided(state: SchedulerState, { job, task }: TaskRef): void {
   if (!task.avoid) return
   for (const node of state.nodes.values()) {
     if (node.state === 'live' && node.slots > 0 && !job.avoid.has(node.id) && !task.avoid.has(node.id)) return

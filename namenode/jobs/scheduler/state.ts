@@ -21,7 +21,7 @@ export interface WorkerNode {
   /** Attempts that hold a slot, with the monotonic time of their kill, if they were killed. */
   readonly holding: Map<AttemptId, number | undefined>
   /** Jobs that ended while the node was lost; it is told to forget them when it returns. */
-  readonly owed: Set<JobId>
+  readonly pendingForget: Set<JobId>
 }
 
 export interface Attempt {

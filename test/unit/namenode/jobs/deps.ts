@@ -110,7 +110,7 @@ export class MemoryBook implements JobStore {
 
 export const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
-export interface FakeRooms extends JobsDeps {
+export interface FakeDeps extends JobsDeps {
   readonly clock: ManualClock
   readonly store: MemoryBook
   readonly orders: Array<{ node: NodeId; order: Order }>
@@ -120,13 +120,13 @@ export interface FakeRooms extends JobsDeps {
   safeMode: boolean
 }
 
-export function fakeRooms(store = new MemoryBook()): FakeRooms {
-  const orders: FakeRooms['orders'] = []
+export function fakeDeps(store = new MemoryBook()): FakeDeps {
+  const orders: FakeDeps['orders'] = []
   const held: NodeId[] = []
   const clock = new ManualClock()
-  const rooms: FakeRooms = {
+  const deps: FakeDeps = {
     clock, awake: clock, log: silent, store, orders, held, safeMode: false,
-    frozen: () => rooms.safeMode,
+    frozen: () => deps.safeMode,
     nodes: {
       order: (node, order) => void orders.push({ node, order }),
       place: node => ({ node, address: address(`${node}:1`), rack: 'r', host: node, alive: true }),
@@ -135,5 +135,5 @@ export function fakeRooms(store = new MemoryBook()): FakeRooms {
     checkSplits: () => undefined,
     actor: user => ({ user, root: user === 'root' }),
   }
-  return rooms
+  return deps
 }

@@ -7,7 +7,7 @@ import { nodeId, type NodeId, type RequestId } from '../../../../src/base/ids.ts
 import type { Message, ReplyOf } from '../../../../src/protocol/message.ts'
 import type { Order } from '../../../../src/protocol/order.ts'
 import { Repeats } from '../../../../src/rpc/repeats.ts'
-import type { FakeRooms } from './deps.ts'
+import type { FakeDeps } from './deps.ts'
 
 let requests = 0
 
@@ -16,8 +16,8 @@ export type Ask = <M extends Message>(
 ) => Promise<ReplyOf<M>>
 
 /** Calls the routes of an engine. `repeats` outlives the engine if the server does. */
-export function callerOf(engine: Engine, rooms: JobsDeps, repeats = new Repeats()): Ask {
-  const routes = jobRoutes(engine, rooms)
+export function callerOf(engine: Engine, deps: JobsDeps, repeats = new Repeats()): Ask {
+  const routes = jobRoutes(engine, deps)
   return async (message, request, { user = 'ann', requestId = `c:${++requests}` } = {}) => {
     const { handler } = routes.find(each => each.message.name === message.name)!
     const answer = (): unknown => handler(request as never, { user, requestId, signal: new AbortController().signal } as never)
@@ -32,5 +32,5 @@ export function openTo(engine: Engine, ...nodes: string[]): void {
 }
 
 /** Orders to run a task, oldest first. */
-export const runsOf = (rooms: FakeRooms): Array<{ node: NodeId; work: (Order & { kind: 'run' })['work'] }> =>
-  rooms.orders.flatMap(({ node, order }) => (order.kind === 'run' ? [{ node, work: order.work }] : []))
+export const runsOf = (deps: FakeDeps): Array<{ node: NodeId; work: (Order & { kind: 'run' })['work'] }> =>
+  deps.orders.flatMap(({ node, order }) => (order.kind === 'run' ? [{ node, work: order.work }] : []))

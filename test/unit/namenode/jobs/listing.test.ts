@@ -11,7 +11,7 @@ import type { JobStatus } from '../../../../src/protocol/job.ts'
 import { write, mapOnly, open, over, runTask, submit } from './store/storekit.ts'
 import { Bench, doneReport } from './scheduler/kit.ts'
 import { callerOf } from './enginekit.ts'
-import { fakeRooms } from './deps.ts'
+import { fakeDeps } from './deps.ts'
 
 const stage = { name: 's', state: 'done' as const, tasks: 1, running: 0, done: 1, failedAttempts: 0, fraction: 1, counters: {} }
 const headOf = (number: number, more: Partial<JobStatus> = {}): JobRecord => ({
@@ -24,7 +24,7 @@ const headOf = (number: number, more: Partial<JobStatus> = {}): JobRecord => ({
 const long = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`user.${n}${'x'.repeat(100)}`, n]))
 
 /** Number of jobs on each page. */
-function pages(all: ReadonlyArray<{ head: JobRecord; bytes: number }>, limit = 100, running = new Bench().machine.jobs): number[] {
+function pages(all: ReadonlyArray<{ head: JobRecord; bytes: number }>, limit = 100, running = new Bench().scheduler.jobs): number[] {
   const sizes: number[] = []
   let before: JobId | undefined
   do {
@@ -60,7 +60,7 @@ test('of jobs that run their counters count, which are in no head', () => {
     bench.settle()
     return { head: { ...headOf(Number(job.slice(4))), }, bytes: 500 }
   })
-  expect(pages(all, 100, bench.machine.jobs)).toEqual([1, 1, 1, 1, 0])
+  expect(pages(all, 100, bench.scheduler.jobs)).toEqual([1, 1, 1, 1, 0])
 })
 
 test('patterns among the inputs of a job whose output is kept are sent to those who may publish it, and are in no status', async () => {
@@ -76,8 +76,8 @@ test('patterns among the inputs of a job whose output is kept are sent to those 
   }
   const job = await keep('/a', patterns)
   const plain = await keep('/b')
-  const rooms = { ...fakeRooms(), store }
-  const ask = callerOf(new Engine(rooms), rooms)
+  const deps = { ...fakeDeps(), store }
+  const ask = callerOf(new Engine(deps), deps)
   const { kept } = await ask(protocol.watch, { job })
   expect(kept).toMatchObject({ bytes: 10, format: 'text', patternCount: 1_000 })
   expect(kept).not.toHaveProperty('patterns')

@@ -10,7 +10,7 @@ import { as, type Bench } from '../kit.ts'
 import { mapOnly, open, over, submit } from './store/storekit.ts'
 import { specOf } from './scheduler/kit.ts'
 import { callerOf, openTo } from './enginekit.ts'
-import { fakeRooms } from './deps.ts'
+import { fakeDeps } from './deps.ts'
 
 const params = { text: 'x'.repeat(100_000), list: Array.from({ length: 1000 }, (_, i) => ({ i })) }
 const rows = ({ store }: Bench): number => [...store.table('jobparams').range({})].length
@@ -57,13 +57,13 @@ test('a job that an earlier version has begun moves its parameters when it is ta
 })
 
 test('the scheduler holds no parameters and no names of inputs; a task has the parameters in its order', async () => {
-  const rooms = fakeRooms()
-  const engine = new Engine(rooms)
+  const deps = fakeDeps()
+  const engine = new Engine(deps)
   const spec = { ...specOf({ maps: 1, reduces: 0 }), params, inputs: ['/in'], patterns: ['/in/*'] }
-  const { job } = await callerOf(engine, rooms)(protocol.submit, { spec })
-  expect(engine.machine.jobs.get(job)!.spec).toMatchObject({ params: {} })
-  expect(Object.keys(engine.machine.jobs.get(job)!.spec)).not.toContain('inputs')
+  const { job } = await callerOf(engine, deps)(protocol.submit, { spec })
+  expect(engine.scheduler.jobs.get(job)!.spec).toMatchObject({ params: {} })
+  expect(Object.keys(engine.scheduler.jobs.get(job)!.spec)).not.toContain('inputs')
   openTo(engine, 'a')
-  expect(rooms.orders[0]!.order).toMatchObject({ kind: 'run', work: { params } })
+  expect(deps.orders[0]!.order).toMatchObject({ kind: 'run', work: { params } })
   engine.stop()
 })

@@ -14,26 +14,26 @@ import * as task from '../../../../src/protocol/task.ts'
 import { Repeats } from '../../../../src/rpc/repeats.ts'
 import { doneReport, specOf } from './scheduler/kit.ts'
 import { callerOf, openTo, runsOf, type Ask } from './enginekit.ts'
-import { fakeRooms, turn, type FakeRooms } from './deps.ts'
+import { fakeDeps, turn, type FakeDeps } from './deps.ts'
 
-let rooms: FakeRooms
+let deps: FakeDeps
 let engine: Engine
 let ask: Ask
 /** As in a server. */
 const repeats = new Repeats()
 
 beforeEach(() => {
-  rooms = fakeRooms()
-  rooms.held.push(nodeId('b'), nodeId('a'))
+  deps = fakeDeps()
+  deps.held.push(nodeId('b'), nodeId('a'))
   begin()
 })
 
 function begin(): void {
-  engine = new Engine(rooms)
-  ask = callerOf(engine, rooms, repeats)
+  engine = new Engine(deps)
+  ask = callerOf(engine, deps, repeats)
 }
 const open = (...nodes: string[]): void => openTo(engine, ...nodes)
-const runs = () => runsOf(rooms)
+const runs = () => runsOf(deps)
 
 const withBlocks = (spec: JobSpec): JobSpec => {
   const [map] = spec.stages
@@ -46,7 +46,7 @@ const submit = async (shape = { maps: 1, reduces: 1 }, options = {}): Promise<Jo
 const status = (job: JobId): Promise<JobStatus> => ask(protocol.watch, { job })
 
 async function finishAll(job: JobId): Promise<void> {
-  const spec = rooms.store.jobs.get(job)!.spec
+  const spec = deps.store.jobs.get(job)!.spec
   for (let next = runs().length - 1; next < runs().length; next++) {
     const { node, work } = runs()[next]!
     await ask(task.finished, { ...doneReport(node, work.attempt, spec) })
@@ -65,7 +65,7 @@ test('a job goes from submit over orders and reports to its published end, and i
   await finishAll(job)
   await turn()
   await turn()
-  expect(engine.machine.jobs.size).toBe(0)
+  expect(engine.scheduler.jobs.size).toBe(0)
   const end = await status(job)
   expect(end).toMatchObject({
     state: 'succeeded', counters: { records: 2 },
@@ -75,7 +75,7 @@ test('a job goes from submit over orders and reports to its published end, and i
   })
   const { tasks } = await ask(protocol.tasks, { job })
   expect(tasks.map(each => [each.stage, each.task, each.state, each.attempts.length])).toEqual([[0, 0, 'done', 1], [1, 0, 'done', 1]])
-  expect(rooms.orders.filter(({ order }) => order.kind === 'forget')).not.toHaveLength(0)
+  expect(deps.orders.filter(({ order }) => order.kind === 'forget')).not.toHaveLength(0)
 })
 
 test('a submit that is repeated because its answer was lost makes one job', async () => {
@@ -84,27 +84,27 @@ test('a submit that is repeated because its answer was lost makes one job', asyn
   expect(two).toBe(one)
   expect(runs()).toHaveLength(1)
   expect(await submit(undefined, { requestId: 'x:1' })).toBe(one)
-  expect(engine.machine.jobs.size).toBe(1)
+  expect(engine.scheduler.jobs.size).toBe(1)
 })
 
 test('a repeated submit gets its job, even if its inputs are gone or no more jobs may run', async () => {
   open('a')
   const job = await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })
-  Object.assign(rooms, { checkSplits: () => { throw new GristmillError('ENOENT', 'the input has gone') } })
+  Object.assign(deps, { checkSplits: () => { throw new GristmillError('ENOENT', 'the input has gone') } })
   await expect(submit()).rejects.toMatchObject({ code: 'ENOENT' })
   expect(await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })).toBe(job)
-  Object.defineProperty(engine.machine.jobs, 'size', { value: limits.jobsRunningMax })
+  Object.defineProperty(engine.scheduler.jobs, 'size', { value: limits.jobsRunningMax })
   await expect(submit()).rejects.toMatchObject({ code: 'OVERLOADED' })
   expect(await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })).toBe(job)
 })
 
 test('an attempt is not given up for time in which the namenode stood still, and is for silence', async () => {
-  const { clock } = rooms
-  Object.assign(rooms, { awake: new AwakeClock(clock, { nodeStaleMs: limits.nodeStaleMs * 3 }) })
+  const { clock } = deps
+  Object.assign(deps, { awake: new AwakeClock(clock, { nodeStaleMs: limits.nodeStaleMs * 3 }) })
   await engine.start()
   open('a')
   await submit()
-  const killed = (): number => rooms.orders.filter(({ order }) => order.kind === 'kill').length
+  const killed = (): number => deps.orders.filter(({ order }) => order.kind === 'kill').length
   clock.pass(limits.attemptSilentMs / 2)
   clock.ms += limits.attemptSilentMs * 2
   clock.pass(limits.attemptSilentMs / 2 - limits.nodeStaleMs)
@@ -118,12 +118,12 @@ test('a report that is repeated gets the same answer while the job runs and afte
   open('a')
   const job = await submit({ maps: 1, reduces: 0 })
   const { attempt } = runs()[0]!.work
-  const report = doneReport(nodeId('a'), attempt, rooms.store.jobs.get(job)!.spec)
+  const report = doneReport(nodeId('a'), attempt, deps.store.jobs.get(job)!.spec)
   const answers = await Promise.all([ask(task.finished, { ...report }), ask(task.finished, { ...report })])
   expect(answers).toEqual([{ committed: true }, { committed: true }])
   await turn()
   await turn()
-  expect(engine.machine.jobs.size).toBe(0)
+  expect(engine.scheduler.jobs.size).toBe(0)
   expect(await ask(task.finished, { ...report })).toEqual({ committed: true })
   expect(await ask(task.finished, { ...report, attempt: attempt.replace(/0$/, '1') })).toEqual({ committed: false })
 })
@@ -132,27 +132,27 @@ test('while an operator holds everything back no attempt is heard to end, and a 
   await engine.start()
   open('a')
   const job = await submit()
-  const spec = rooms.store.jobs.get(job)!.spec
-  rooms.safeMode = true
+  const spec = deps.store.jobs.get(job)!.spec
+  deps.safeMode = true
   const report = doneReport(nodeId('a'), runs()[0]!.work.attempt, spec)
   await expect(ask(task.finished, { ...report })).rejects.toMatchObject({ code: 'SAFE_MODE', details: { final: true } })
-  expect(rooms.store.jobs.get(job)!.tasks.size).toBe(0)
-  rooms.safeMode = false
+  expect(deps.store.jobs.get(job)!.tasks.size).toBe(0)
+  deps.safeMode = false
   await ask(task.finished, { ...report })
   // A write that was about to start when safe mode began waits; then the job is published.
-  rooms.safeMode = true
+  deps.safeMode = true
   engine.feed({ kind: 'finished', ...doneReport(nodeId('a'), runs()[1]!.work.attempt, spec) })
-  rooms.clock.pass(20_000)
+  deps.clock.pass(20_000)
   await turn()
   await turn()
   expect(await status(job)).toMatchObject({ state: 'running' })
-  expect(rooms.store.jobs.get(job)!.tasks.size).toBe(1)
-  rooms.safeMode = false
-  rooms.clock.pass(5_000)
+  expect(deps.store.jobs.get(job)!.tasks.size).toBe(1)
+  deps.safeMode = false
+  deps.clock.pass(5_000)
   await turn()
   await turn()
-  expect([...rooms.store.jobs.get(job)!.tasks.keys()]).toEqual(['0.0', '1.0'])
-  expect(rooms.store.jobs.get(job)!.record.status.state).toBe('succeeded')
+  expect([...deps.store.jobs.get(job)!.tasks.keys()]).toEqual(['0.0', '1.0'])
+  expect(deps.store.jobs.get(job)!.record.status.state).toBe('succeeded')
   engine.stop()
 })
 
@@ -166,17 +166,17 @@ test('a watcher hears of a change after the version it saw, of many small ones t
   await ask(task.progress, { node: 'a', session: 1, attempts: [{ attempt, counters: {}, fraction: 0.5 }] })
   await turn()
   expect(heard).toBeUndefined()
-  rooms.clock.pass(200)
+  deps.clock.pass(200)
   await turn()
   expect(heard).toMatchObject({ stages: [{ fraction: 0.5 / 3 }] })
   expect(heard!.version).toBeGreaterThan(version)
 
   let again: JobStatus | undefined
   void ask(protocol.watch, { job, after: heard!.version }).then(reply => { again = reply })
-  rooms.clock.pass(9_000)
+  deps.clock.pass(9_000)
   await turn()
   expect(again).toBeUndefined()
-  rooms.clock.pass(2_000)
+  deps.clock.pass(2_000)
   await turn()
   expect(again!.version).toBe(heard!.version)
 })
@@ -211,7 +211,7 @@ test('only its owner and the superuser may kill a job', async () => {
 
 test('an output that cannot be published fails the job with the reason', async () => {
   open('a')
-  rooms.store.refusal = { code: 'EEXIST', message: '/out has appeared' }
+  deps.store.refusal = { code: 'EEXIST', message: '/out has appeared' }
   const job = await submit({ maps: 1, reduces: 0 })
   await finishAll(job)
   for (let n = 0; n < 4; n++) await turn()
@@ -245,7 +245,7 @@ test('outputs of a stage are given when all are there, in the order of tasks', a
   const job = await submit({ maps: 2, reduces: 1 })
   await expect(ask(task.outputs, { job, stage: 0 })).rejects.toMatchObject({ code: 'BLOCK_MISSING' })
   for (let n = 0; n < 2; n++)
-    await ask(task.finished, { ...doneReport(nodeId('a'), runs()[n]!.work.attempt, rooms.store.jobs.get(job)!.spec) })
+    await ask(task.finished, { ...doneReport(nodeId('a'), runs()[n]!.work.attempt, deps.store.jobs.get(job)!.spec) })
   expect((await ask(task.outputs, { job, stage: 0 })).outputs).toMatchObject([
     { attempt: `${job}.0.0.0`, node: 'a', address: 'a:1', bytes: 100 },
     { attempt: `${job}.0.1.0` },
@@ -257,14 +257,14 @@ test('a node that has not registered since the start is asked to come again, so 
   open()
   const job = await submit()
   await expect(
-    ask(task.finished, { ...doneReport(nodeId('z'), `${job}.0.0.0` as AttemptId, rooms.store.jobs.get(job)!.spec) }),
+    ask(task.finished, { ...doneReport(nodeId('z'), `${job}.0.0.0` as AttemptId, deps.store.jobs.get(job)!.spec) }),
   ).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true })
 })
 
 test('a new namenode goes on where the journal stands', async () => {
   open('a')
   const job = await submit({ maps: 2, reduces: 0 })
-  await ask(task.finished, { ...doneReport(nodeId('a'), runs()[0]!.work.attempt, rooms.store.jobs.get(job)!.spec) })
+  await ask(task.finished, { ...doneReport(nodeId('a'), runs()[0]!.work.attempt, deps.store.jobs.get(job)!.spec) })
   engine.stop()
   begin()
   await engine.start()
@@ -314,7 +314,7 @@ test('the places of logs come in pages; a client that asks for all at once is re
   open('a')
   const job = await submit({ maps: 4500, reduces: 0 })
   for (let next = 0; next < 4500; next++)
-    await ask(task.finished, { ...doneReport(nodeId('a'), runs()[next]!.work.attempt, rooms.store.jobs.get(job)!.spec) })
+    await ask(task.finished, { ...doneReport(nodeId('a'), runs()[next]!.work.attempt, deps.store.jobs.get(job)!.spec) })
   const all = async (): Promise<Array<string | number>> => {
     const pages: number[] = []
     const seen = new Set<string>()
@@ -342,7 +342,7 @@ test('the attempts of a job and the nodes with their logs are listed, also of fa
     `${job}.0.0.0 a:1 true`, `${job}.0.0.1 b:1 true`,
   ])
   // An attempt that has failed may not have begun, and so may have no log.
-  await ask(task.finished, doneReport(nodeId('b'), runs()[1]!.work.attempt, rooms.store.jobs.get(job)!.spec))
+  await ask(task.finished, doneReport(nodeId('b'), runs()[1]!.work.attempt, deps.store.jobs.get(job)!.spec))
   expect((await ask(protocol.logPlaces, { job })).attempts.map(({ ended }) => ended)).toEqual([false, true])
 })
 
@@ -355,7 +355,7 @@ test('orders to start that wait for a better place are made by the passing of ti
   const second = await submit({ maps: 1, reduces: 0 })
   engine.feed({ kind: 'joined', node: nodeId('idle'), rack: 'r', host: 'idle', slots: 1, attempts: [] })
   expect(runs()).toHaveLength(1)
-  rooms.clock.pass(1000)
+  deps.clock.pass(1000)
   expect(runs().map(({ node, work }) => [node, work.job])).toEqual([['far', job], ['idle', second]])
 })
 
@@ -363,7 +363,7 @@ test('the output of a job is reserved from its submit until it has ended, after 
   open('a')
   const job = await submit({ maps: 1, reduces: 0 })
   expect(engine.outputs.at('/out')).toBe(job)
-  const next = new Engine(fakeRooms(rooms.store))
+  const next = new Engine(fakeDeps(deps.store))
   await next.start()
   expect(next.outputs.at('/out')).toBe(job)
   next.stop()
@@ -377,7 +377,7 @@ test('the output of a job is reserved from its submit until it has ended, after 
 test('what is kept of a job is published through its route, with a path that an output may have', async () => {
   open('a')
   const job = await submit({ maps: 1, reduces: 0 })
-  rooms.store.refusal = { code: 'EEXIST', message: 'the output is there' }
+  deps.store.refusal = { code: 'EEXIST', message: 'the output is there' }
   await finishAll(job)
   await turn()
   await turn()
@@ -385,9 +385,9 @@ test('what is kept of a job is published through its route, with a path that an 
   for (const path of ['/', '/.gristmill/jobs/x/y', 'relative'])
     await expect(ask(protocol.publish, { job, output: { path } })).rejects.toMatchObject({ code: 'EINVAL' })
   const asked: unknown[] = []
-  const { publishKept } = rooms.store
-  rooms.store.publishKept = given => { asked.push(given.output); return publishKept.call(rooms.store, given) }
-  rooms.store.refusal = undefined
+  const { publishKept } = deps.store
+  deps.store.publishKept = given => { asked.push(given.output); return publishKept.call(deps.store, given) }
+  deps.store.refusal = undefined
   expect(await ask(protocol.publish, { job, output: { path: '/elsewhere' } })).toMatchObject({ state: 'succeeded', output: '/elsewhere' })
   await ask(protocol.publish, { job, output: { path: '/again', overwrite: true, force: true } })
   expect(asked).toEqual([{ path: '/elsewhere', overwrite: false }, { path: '/again', overwrite: true, force: true }])

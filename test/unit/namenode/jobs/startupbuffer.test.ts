@@ -15,9 +15,9 @@ const eventOf = (kind: Kind, node = nodeId('a')): NodeEvent =>
     : { kind, node }
 
 function stateAfter(events: Iterable<NodeEvent>): string | undefined {
-  const machine = new Scheduler()
-  for (const event of events) machine.apply(event, { nowMs: 1, monoMs: 1 })
-  return machine.nodes.get(nodeId('a'))?.state
+  const scheduler = new Scheduler()
+  for (const event of events) scheduler.apply(event, { nowMs: 1, monoMs: 1 })
+  return scheduler.nodes.get(nodeId('a'))?.state
 }
 
 /** After a node has left or died, its next event is a registration. */
@@ -65,11 +65,11 @@ test('the attempts that a node named when it registered last are taken over', ()
     attempts: [attemptId({ job, stage: 0, task: 0, attempt: 0 }), running],
   })
   early.note({ ...eventOf('joined') as NodeEvent & { kind: 'joined' }, attempts: [running] })
-  const machine = new Scheduler()
-  machine.apply(
+  const scheduler = new Scheduler()
+  scheduler.apply(
     { kind: 'resumed', job, user: 'ann', spec: specOf({ maps: 2, reduces: 0 }), submittedMs: 1, places: [[[], []]], term: 1, tasks: [] },
     { nowMs: 1, monoMs: 1 },
   )
-  for (const event of early.events()) machine.apply(event, { nowMs: 1, monoMs: 1 })
-  expect([...machine.nodes.get(nodeId('a'))!.holding.keys()]).toEqual([running])
+  for (const event of early.events()) scheduler.apply(event, { nowMs: 1, monoMs: 1 })
+  expect([...scheduler.nodes.get(nodeId('a'))!.holding.keys()]).toEqual([running])
 })

@@ -9,31 +9,31 @@ import { packSplit } from '../../../../src/protocol/packed.ts'
 import { as } from '../kit.ts'
 import { mapOnly, open, submit } from './store/storekit.ts'
 import { specOf } from './scheduler/kit.ts'
-import { fakeRooms, type FakeRooms } from './deps.ts'
+import { fakeDeps, type FakeDeps } from './deps.ts'
 
-let rooms: FakeRooms
+let deps: FakeDeps
 let jobs: JobId[]
 beforeEach(async () => {
-  rooms = fakeRooms()
+  deps = fakeDeps()
   jobs = []
   for (let n = 0; n < 3; n++)
-    jobs.push(await rooms.store.submit({ requestId: requestId(`c:${n}`), actor: as('ann'), spec: specOf({ maps: 1, reduces: 0 }) }))
+    jobs.push(await deps.store.submit({ requestId: requestId(`c:${n}`), actor: as('ann'), spec: specOf({ maps: 1, reduces: 0 }) }))
 })
 
-const statusOf = (job: JobId) => rooms.store.head(job)!.status
+const statusOf = (job: JobId) => deps.store.head(job)!.status
 
 test('a job that cannot be taken over fails with the reason, and the others go on', async () => {
   const [good, stale, lost] = jobs as [JobId, JobId, JobId]
-  const staleSpec = rooms.store.spec(stale)!
-  const { whole, spec } = rooms.store
-  rooms.store.whole = async each => {
+  const staleSpec = deps.store.spec(stale)!
+  const { whole, spec } = deps.store
+  deps.store.whole = async each => {
     if (each === staleSpec) throw new GristmillError('ESTALE', 'the splits are not there any more')
-    return whole.call(rooms.store, each)
+    return whole.call(deps.store, each)
   }
-  rooms.store.spec = job => (job === lost ? undefined : spec.call(rooms.store, job))
-  const engine = new Engine(rooms)
+  deps.store.spec = job => (job === lost ? undefined : spec.call(deps.store, job))
+  const engine = new Engine(deps)
   await engine.start()
-  expect([...engine.machine.jobs.keys()]).toEqual([good])
+  expect([...engine.scheduler.jobs.keys()]).toEqual([good])
   expect(engine.outputs.at('/out')).toBe(good)
   expect(statusOf(stale)).toMatchObject({
     state: 'failed', version: 1, finishedMs: expect.any(Number),
@@ -43,34 +43,34 @@ test('a job that cannot be taken over fails with the reason, and the others go o
     state: 'failed',
     failure: { code: 'CORRUPT', message: expect.stringContaining(`the spec of job ${lost} is not in the store`) },
   })
-  expect([good, stale, lost].map(job => rooms.store.head(job)!.term)).toEqual([1, 0, 0])
+  expect([good, stale, lost].map(job => deps.store.head(job)!.term)).toEqual([1, 0, 0])
   engine.stop()
 })
 
 test('a refusal by the journal does not fail the job: it is taken over, or ended, when the start is tried again', async () => {
   const [good, bad] = jobs as [JobId, JobId]
-  const { giveUp, spec } = rooms.store
-  rooms.store.spec = job => (job === bad ? undefined : spec.call(rooms.store, job))
-  rooms.store.giveUp = async () => { throw new GristmillError('ENOSPC', 'the disk is full') }
-  const engine = new Engine(rooms)
+  const { giveUp, spec } = deps.store
+  deps.store.spec = job => (job === bad ? undefined : spec.call(deps.store, job))
+  deps.store.giveUp = async () => { throw new GristmillError('ENOSPC', 'the disk is full') }
+  const engine = new Engine(deps)
   await expect(engine.start()).rejects.toMatchObject({ code: 'ENOSPC' })
-  expect([statusOf(bad).state, [...engine.machine.jobs.keys()]]).toEqual(['running', [good]])
-  rooms.store.giveUp = giveUp
+  expect([statusOf(bad).state, [...engine.scheduler.jobs.keys()]]).toEqual(['running', [good]])
+  deps.store.giveUp = giveUp
   await engine.start()
-  expect([statusOf(bad).state, engine.machine.jobs.size, rooms.store.head(good)!.term]).toEqual(['failed', 2, 1])
+  expect([statusOf(bad).state, engine.scheduler.jobs.size, deps.store.head(good)!.term]).toEqual(['failed', 2, 1])
   engine.stop()
 })
 
 test('where the input of one job cannot be located, tasks of the other jobs get their locations all the same', async () => {
   const block = { id: blockId(5), offset: 0, length: 10, crc: 0 }
   for (const job of jobs)
-    for (const { input } of rooms.store.spec(job)!.stages)
+    for (const { input } of deps.store.spec(job)!.stages)
       if (input.kind === 'splits') input.splits[0]!.ranges[0]!.blocks.push({ ...block, id: blockId(job === jobs[0] ? 4 : 5) })
-  const engine = new Engine(rooms)
+  const engine = new Engine(deps)
   await engine.start()
-  Object.assign(rooms.blocks, { holders: (id: number) => { if (id === 4) throw new Error('a mistake of ours'); return [nodeId('a')] } })
+  Object.assign(deps.blocks, { holders: (id: number) => { if (id === 4) throw new Error('a mistake of ours'); return [nodeId('a')] } })
   await engine.placesChanged()
-  expect(jobs.map(job => engine.machine.jobs.get(job)!.stages[0]!.places)).toEqual([[[]], [['a']], [['a']]])
+  expect(jobs.map(job => engine.scheduler.jobs.get(job)!.stages[0]!.places)).toEqual([[[]], [['a']], [['a']]])
   engine.stop()
 })
 
@@ -95,9 +95,9 @@ test('a job whose splits are gone from the store ends, and gives back its place 
     for (const { key } of [...first.bench.journal.view.range('splitpages', {})]) pages.remove(key)
   })
   const { store } = await open(first.bench)
-  const engine = new Engine({ ...fakeRooms(), store })
+  const engine = new Engine({ ...fakeDeps(), store })
   await engine.start()
-  expect([...engine.machine.jobs.keys()]).toEqual([good])
+  expect([...engine.scheduler.jobs.keys()]).toEqual([good])
   expect(store.head(bad)!.status).toMatchObject({ state: 'failed', failure: { code: 'ESTALE' } })
   expect([store.running(), store.spec(bad)]).toEqual([[good], undefined])
   await submit(store, mapOnly('/out'))

@@ -8,22 +8,22 @@ import { as, root } from '../kit.ts'
 
 test('owner, group and others each have their own bits and no others, as POSIX has it', () => {
   const entry = (mode: number) => ({ owner: 'ann', group: 'bob', mode })
-  for (const wish of [mayRead, mayWrite, maySearch] as const) {
+  for (const access of [mayRead, mayWrite, maySearch] as const) {
     for (const [user, shift] of [['ann', 6], ['bob', 3], ['eve', 0]] as const) {
       for (let bits = 0; bits < 8; bits++) {
         // All other classes have the opposite bits, which must not matter.
         const mode = (0o777 ^ (7 << shift) ^ (bits === 7 ? 0o777 ^ (7 << shift) : 0)) | bits << shift
-        expect(may(as(user), entry(mode), wish), `${user}, ${wish}, ${mode.toString(8)}`).toBe((bits & wish) !== 0)
-        expect(may(as(user), entry(bits << shift), wish)).toBe((bits & wish) !== 0)
+        expect(may(as(user), entry(mode), access), `${user}, ${access}, ${mode.toString(8)}`).toBe((bits & access) !== 0)
+        expect(may(as(user), entry(bits << shift), access)).toBe((bits & access) !== 0)
       }
     }
-    expect(may(root, entry(0), wish)).toBe(true)
+    expect(may(root, entry(0), access)).toBe(true)
   }
 })
 
 test('a refusal names user and path, and has owner, group and mode with four octal digits, as chmod takes it', () => {
-  const refusal = (mode: number, wish: typeof mayRead | typeof mayWrite | typeof maySearch): string => {
-    try { checkMay(as('eve'), { owner: 'ann', group: 'staff', mode }, wish, '/d') } catch (error) { return (error as Error).message }
+  const refusal = (mode: number, access: typeof mayRead | typeof mayWrite | typeof maySearch): string => {
+    try { checkMay(as('eve'), { owner: 'ann', group: 'staff', mode }, access, '/d') } catch (error) { return (error as Error).message }
     return 'none'
   }
   const rest = 'it belongs to ann, group staff, with mode'

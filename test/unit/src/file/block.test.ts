@@ -121,7 +121,7 @@ test.each<[string, Act, object | undefined, boolean]>([
   expect(asked(reading)).toEqual([`a 0+${whole}`, `b 256+${whole - 256 * KiB}`])
   expect(reading.reported).toEqual(proof ? [{ block: 7, address: 'a:1', proof: expect.objectContaining(proof) as object }] : [])
   expect([reading.destroyed, reading.given]).toEqual([['a'], ['b']])
-  expect(reading.doubts.has(reading.place('a').node)).toBe(inDoubt)
+  expect(reading.suspectNodes.has(reading.place('a').node)).toBe(inDoubt)
 })
 
 test('damage is proved with the checksum that was expected and the one that was found', async () => {
@@ -247,7 +247,7 @@ test('a wire that had been kept and fails before anything came says nothing abou
     expect(reading.asked.map(({ node, fresh }) => [node, fresh])).toEqual([
       ['a', false], ['a', true],
     ])
-    expect([reading.destroyed, reading.doubts.has(reading.place('a').node)]).toEqual([['a'], false])
+    expect([reading.destroyed, reading.suspectNodes.has(reading.place('a').node)]).toEqual([['a'], false])
   }
   // After the first frame it is the node's failure; and the next node may be asked over a kept wire.
   const heard = open().act('a', { used: true, frames: 1, instead: 'closes' }, {})

@@ -36,7 +36,7 @@ export async function turns(): Promise<void> { for (let i = 0; i < 5; i++) await
 
 export class Reading {
   readonly clock = new ManualClock()
-  readonly doubts = new SuspectNodes(this.clock)
+  readonly suspectNodes = new SuspectNodes(this.clock)
   readonly bytes: Buffer
   readonly asked: Asked[] = []
   readonly requests: Array<Record<string, unknown>> = []
@@ -58,7 +58,7 @@ export class Reading {
     this.bytes = bytes
     this.places = { id, length: bytes.length, crc, token: 't', nodes: nodes.map(node => this.place(node)) }
     this.tools = {
-      clock: this.clock, random: { float: () => 1 } as never, disk, log: silent, doubts: this.doubts, cluster: clusterId('c'), host,
+      clock: this.clock, random: { float: () => 1 } as never, disk, log: silent, suspectNodes: this.suspectNodes, cluster: clusterId('c'), host,
       progressMs: undefined,
       caller: {
         call: async (to: string) => {

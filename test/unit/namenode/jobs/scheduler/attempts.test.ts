@@ -39,7 +39,7 @@ test('a reducer that misses map outputs takes back those of its own job only, an
   play.settleAll()
   const second = play.start(1, { reduces: 1 })
   const [mine] = play.runs.filter(run => attemptParts(run).job === second.id)
-  play.done(play.machine.jobs.get(second.id)!.stages[0]!.tasks[0]!.attempts[0]!.node, mine!)
+  play.done(play.scheduler.jobs.get(second.id)!.stages[0]!.tasks[0]!.attempts[0]!.node, mine!)
   play.settleAll()
   const reducer = second.stages[1]!.tasks[0]!.attempts[0]!
   const missing = [first.stages[0]!.tasks[0]!.won!.attempt, idOf(second, 0, 0, 7)]
@@ -156,7 +156,7 @@ test('a task that waits to run again and turns out to be done does not wait any 
   play.join(a)
   play.done(a, play.runs.at(-1)!)
   play.settleAll()
-  expect([play.runs.length, play.machine.jobs.has(job.id)]).toEqual([2, false])
+  expect([play.runs.length, play.scheduler.jobs.has(job.id)]).toEqual([2, false])
 })
 
 test('a node that goes on with an attempt that is over is ordered to kill it, and one whose attempt is being committed is not', () => {

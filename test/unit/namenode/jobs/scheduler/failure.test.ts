@@ -48,7 +48,7 @@ test('while a task is lost again and again, the status of its stage says which, 
   bench.apply({ kind: 'opened' })
   bench.apply({ kind: 'joined', node: a, rack: '/r', host: 'a', slots: 1, attempts: [], closed: false })
   const { job } = bench.submit({ maps: 1, reduces: 0 }, [])
-  const lost = () => jobStatus(bench.machine.jobs.get(job)!).stages[0]!.lost
+  const lost = () => jobStatus(bench.scheduler.jobs.get(job)!).stages[0]!.lost
   const attempt = (number: number) => attemptId({ job, stage: 0, task: 0, attempt: number })
   const failure = { code: 'UNAVAILABLE', message: 'the executor cannot start' }
   const lose = (number: number): unknown =>
@@ -66,7 +66,7 @@ test('while a task is lost again and again, the status of its stage says which, 
     outcome: { kind: 'done', counters: {}, output: { kind: 'files', files: [] } },
   })
   bench.settle()
-  expect(bench.machine.jobs.get(job) && lost()).toBeUndefined()
+  expect(bench.scheduler.jobs.get(job) && lost()).toBeUndefined()
 })
 
 test('a task that has failed runs again before those that have not run yet, so that a bad program is soon known', () => {

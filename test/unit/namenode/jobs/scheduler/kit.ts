@@ -58,7 +58,7 @@ interface Kept {
 
 /** The state machine, with a journal whose writes complete when `settle` is called. */
 export class Bench {
-  machine = new Scheduler({ checked: true })
+  scheduler = new Scheduler({ checked: true })
   readonly kept = new Map<JobId, Kept>()
   readonly answers = new Map<AttemptId, boolean>()
   /** Journal effects without a result so far, oldest first. */
@@ -67,7 +67,7 @@ export class Bench {
   #jobs = 0
 
   apply(event: Event): Effect[] {
-    const effects = this.machine.apply(event, { ...this.at })
+    const effects = this.scheduler.apply(event, { ...this.at })
     for (const effect of effects) {
       if (effect.kind === 'commit' || effect.kind === 'lose' || effect.kind === 'publish' || effect.kind === 'finish')
         this.waiting.push(effect)
@@ -114,7 +114,7 @@ export class Bench {
 
   /** Kills the namenode, with all state that is not in its journal, and starts another. */
   restart(): Effect[] {
-    this.machine = new Scheduler({ checked: true })
+    this.scheduler = new Scheduler({ checked: true })
     this.waiting = []
     const effects: Effect[] = []
     for (const [job, kept] of this.kept) {

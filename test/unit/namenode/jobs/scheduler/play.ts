@@ -32,7 +32,7 @@ export class Play extends Bench {
   }
   start(maps: number, more: { reduces?: number; attemptsMax?: number; places?: string[][] } = {}): RunningJob {
     const { reduces = 0, attemptsMax = 4, places = Array.from({ length: maps }, () => []) } = more
-    return this.machine.jobs.get(this.submit({ maps, reduces, attemptsMax }, places.map(each => each.map(nodeId))).job)!
+    return this.scheduler.jobs.get(this.submit({ maps, reduces, attemptsMax }, places.map(each => each.map(nodeId))).job)!
   }
   specOf(attempt: AttemptId) { return this.kept.get(attemptParts(attempt).job)!.spec }
   done(node: NodeId, attempt: AttemptId, counters?: Record<string, number>): Effect[] {

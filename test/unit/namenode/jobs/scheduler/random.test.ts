@@ -59,8 +59,8 @@ class World {
   }
 
   check(): void {
-    for (const node of this.bench.machine.nodes.values()) expect(node.holding.size).toBeLessThanOrEqual(node.slots + 4)
-    for (const job of this.bench.machine.jobs.values()) {
+    for (const node of this.bench.scheduler.nodes.values()) expect(node.holding.size).toBeLessThanOrEqual(node.slots + 4)
+    for (const job of this.bench.scheduler.jobs.values()) {
       let running = 0
       for (const stage of job.stages) {
         running += stage.running

@@ -104,14 +104,14 @@ test('failed attempts of a task that is not done are known after a restart, and 
     kind: 'finished', node: b, attempt: play.runs[1]!,
     outcome: { kind: 'failed', cause: 'fetch', failure: { code: 'UNAVAILABLE', message: 'no' }, counters: {}, missing: [] },
   })
-  const failedOf = (): string[] => play.machine.jobs.get(job.id)!.stages[0]!.tasks.flatMap(({ attempts }) =>
+  const failedOf = (): string[] => play.scheduler.jobs.get(job.id)!.stages[0]!.tasks.flatMap(({ attempts }) =>
     attempts.filter(({ state }) => state === 'failed').map(({ id, node, failure }) => `${id} ${node} ${failure!.code}`))
   const before = failedOf()
   expect(before).toHaveLength(2)
   play.restart()
   expect(failedOf()).toEqual(before)
-  expect(jobStatus(play.machine.jobs.get(job.id)!).stages[0]).toMatchObject({ failedAttempts: 2 })
-  expect(play.machine.jobs.get(job.id)!.stages[0]!.tasks.map(({ failures }) => failures)).toEqual([1, 0])
+  expect(jobStatus(play.scheduler.jobs.get(job.id)!).stages[0]).toMatchObject({ failedAttempts: 2 })
+  expect(play.scheduler.jobs.get(job.id)!.stages[0]!.tasks.map(({ failures }) => failures)).toEqual([1, 0])
 })
 
 test('a restarted namenode shows the sums of what was committed, and waits for its outputs so long and no longer', () => {
@@ -133,11 +133,11 @@ test('a restarted namenode shows the sums of what was committed, and waits for i
   tasks.clear()
   for (const [key, record] of records.reverse()) tasks.set(key, record)
   play.restart()
-  expect(jobStatus(play.machine.jobs.get(job.id)!).stages[0]).toMatchObject({ startedMs: started, finishedMs: before.finishedMs })
+  expect(jobStatus(play.scheduler.jobs.get(job.id)!).stages[0]).toMatchObject({ startedMs: started, finishedMs: before.finishedMs })
   tasks.clear()
   for (const [key, record] of records.reverse()) tasks.set(key, record)
   play.restart()
-  const resumed = play.machine.jobs.get(job.id)!
+  const resumed = play.scheduler.jobs.get(job.id)!
   expect(jobStatus(resumed).stages[0]).toMatchObject({
     state: 'done', done: 2, failedAttempts: before.failedAttempts, counters: { records: 7 }, finishedMs: before.finishedMs,
   })
@@ -167,14 +167,14 @@ test('a node that was away when a job ended gets the order to forget it once', (
   expect(forgotten).toEqual([b, a])
   note(play.join(a))
   expect(forgotten).toEqual([b, a])
-  expect(play.machine.jobs.has(job.id)).toBe(false)
+  expect(play.scheduler.jobs.has(job.id)).toBe(false)
 })
 
 test('a namenode that starts again takes attempts of its earlier life over, but no number that it may give out itself', () => {
   const play = new Play([a, b])
   const job = play.start(2)
   play.restart()
-  const resumed = play.machine.jobs.get(job.id)!
+  const resumed = play.scheduler.jobs.get(job.id)!
   play.apply({ kind: 'opened' })
   const own = idOf(job, 0, 1, resumed.firstAttempt)
   play.join(a, 1, [play.runs[0]!])
@@ -194,7 +194,7 @@ test('an attempt of an earlier life is not taken over while another one of its t
   play.restart()
   play.apply({ kind: 'opened' })
   play.join(a, 1, [])
-  const resumed = play.machine.jobs.get(job.id)!
+  const resumed = play.scheduler.jobs.get(job.id)!
   const running = resumed.stages[0]!.tasks[0]!.attempts.at(-1)!
   play.done(a, running.id)
   play.kills.length = 0
@@ -210,5 +210,5 @@ test('a namenode that starts again knows how much of a stage each node holds, as
   const held = [...job.stages[0]!.outputBytes]
   expect(held.toSorted()).toEqual([['a', 100], ['b', 200]])
   play.restart()
-  expect([...play.machine.jobs.get(job.id)!.stages[0]!.outputBytes].toSorted()).toEqual(held.toSorted())
+  expect([...play.scheduler.jobs.get(job.id)!.stages[0]!.outputBytes].toSorted()).toEqual(held.toSorted())
 })

@@ -129,12 +129,12 @@ test('an idle node is served before one that is at work', () => {
 
 test('ticks are needed while a task waits or runs that a free slot could take, and not for one that is being committed', () => {
   const play = new Play([a, b])
-  expect(play.machine.hasRunnable).toBe(false)
+  expect(play.scheduler.hasRunnable).toBe(false)
   const job = play.start(1)
-  expect(play.machine.hasRunnable).toBe(true) // it may need a speculative attempt
+  expect(play.scheduler.hasRunnable).toBe(true) // it may need a speculative attempt
   play.done(a, job.stages[0]!.tasks[0]!.attempts[0]!.id)
-  expect(play.machine.hasRunnable).toBe(false)
+  expect(play.scheduler.hasRunnable).toBe(false)
   const full = new Play([a])
   full.start(2)
-  expect(full.machine.hasRunnable).toBe(false)
+  expect(full.scheduler.hasRunnable).toBe(false)
 })

@@ -81,7 +81,7 @@ test('fractional counters have one sum, whatever the order of commits, of losses
       play.restart()
       play.apply({ kind: 'opened' })
       play.join(a, values.length * 4)
-      return play.machine.jobs.get(id)!
+      return play.scheduler.jobs.get(id)!
     })).toEqual(wanted)
   }
   // A counted task that is lost is subtracted, and counted again elsewhere.

@@ -10,7 +10,7 @@ import * as protocol from '../../../../../src/protocol/job.ts'
 import type { JobSpec } from '../../../../../src/protocol/job.ts'
 import { packSplit } from '../../../../../src/protocol/packed.ts'
 import { specOf } from '../scheduler/kit.ts'
-import { fakeRooms, turn } from '../deps.ts'
+import { fakeDeps, turn } from '../deps.ts'
 import { callerOf } from '../enginekit.ts'
 
 const packed = (...splits: string[]): JobSpec => {
@@ -100,9 +100,9 @@ test('one user leaves room for the uploads of others, and pages of an upload tha
 })
 
 test('a job that brings its splits is refused when there is no room for them, and its repeat is not', async () => {
-  const rooms = fakeRooms()
-  const engine = new Engine(rooms)
-  const ask = callerOf(engine, rooms)
+  const deps = fakeDeps()
+  const engine = new Engine(deps)
+  const ask = callerOf(engine, deps)
   const text = packSplit({
     bytes: 0,
     ranges: [{ path: `/${chars(250)}`, inode: inodeId(1), fileBytes: 0, start: 0, end: 0, aligned: true, blocks: [] }],
@@ -110,13 +110,13 @@ test('a job that brings its splits is refused when there is no room for them, an
   const submit = (spec: JobSpec, requestId: string) => ask(protocol.submit, { spec }, { requestId })
   const spec = packed(...Array.from({ length: 1000 }, () => text))
   await submit(spec, 'c:1')
-  Object.assign(rooms.store, {
+  Object.assign(deps.store, {
     uploads: new Map([[splitsId('all-of-it'), { user: 'bob', bytes: limits.splitsHeldBytesMax - 2 * splitChars(spec) + 1 }]]),
   })
   await expect(submit(spec, 'c:2')).rejects.toMatchObject(overloaded('take all the memory'))
   await expect(submit(spec, 'c:1')).resolves.toEqual({ job: 'job-1' })
-  Object.assign(rooms.store, { uploads: new Map() })
+  Object.assign(deps.store, { uploads: new Map() })
   await submit(spec, 'c:2')
   await turn()
-  expect(engine.machine.jobs.size).toBe(2)
+  expect(engine.scheduler.jobs.size).toBe(2)
 })

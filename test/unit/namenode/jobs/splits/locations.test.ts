@@ -8,7 +8,7 @@ import { blockId, nodeId, type NodeId } from '../../../../../src/base/ids.ts'
 import type { JobSpec } from '../../../../../src/protocol/job.ts'
 import { packSplit } from '../../../../../src/protocol/packed.ts'
 import { specOf } from '../scheduler/kit.ts'
-import { fakeRooms } from '../deps.ts'
+import { fakeDeps } from '../deps.ts'
 
 const block = (id: number, offset: number, length: number) => ({ id: blockId(id), offset, length, crc: 0 })
 type Block = ReturnType<typeof block>
@@ -27,19 +27,19 @@ function reading(...splits: Array<Array<ReturnType<typeof range>>>): JobSpec {
 test('the nodes of a task are those that hold more than half as much of its input as the one with most, that one first', async () => {
   const [x, y, z, half, beside] = ['x', 'y', 'z', 'half', 'beside'].map(nodeId) as [NodeId, NodeId, NodeId, NodeId, NodeId]
   const holders = new Map([[1, [x, y]], [2, [y, z]], [3, [half]], [4, [beside]]])
-  const { clock } = fakeRooms()
-  const rooms = { clock, blocks: { holders: (id: number) => holders.get(id)!, token: () => '' } }
+  const { clock } = fakeDeps()
+  const deps = { clock, blocks: { holders: (id: number) => holders.get(id)!, token: () => '' } }
   // Counted: the last 50 bytes of block 1, all 100 of block 2, the first 75 of block 3; block 4 begins at the end of the range.
   const first = range(50, 275, [block(1, 0, 100), block(2, 100, 100), block(3, 200, 100), block(4, 275, 100)])
   const outside = range(0, 10, [block(4, 10, 5)])
-  expect(await placesOf(reading([first], [outside], []), rooms)).toEqual([[[y, z], [], []], undefined])
+  expect(await placesOf(reading([first], [outside], []), deps)).toEqual([[[y, z], [], []], undefined])
   // A second range of the same split adds up: 210 bytes on y, 110 on x, 100 on z.
   const second = range(0, 60, [block(1, 0, 100)])
-  expect(await placesOf(reading([first, second]), rooms)).toEqual([[[y, x]], undefined])
+  expect(await placesOf(reading([first, second]), deps)).toEqual([[[y, x]], undefined])
 })
 
 test('others get their turn while the places of a large job are looked up', async () => {
-  const { clock, blocks } = fakeRooms()
+  const { clock, blocks } = fakeDeps()
   let yields = 0
   const counting = { blocks, clock: Object.assign(Object.create(clock) as typeof clock, { yield: async () => { yields++ } }) }
   const many = (ranges: number): JobSpec =>
@@ -72,10 +72,10 @@ test('splits that come packed are those that come plain: with the same ranges an
   }
   expect([...splitsOf(plain)]).toHaveLength(2)
   expect([...splitsOf(packed)]).toEqual([...splitsOf(plain)])
-  const { clock } = fakeRooms()
-  const rooms = { clock, blocks: { holders: (id: number) => [nodeId(`n${id}`)], token: () => '' } }
-  expect(await placesOf(packed, rooms)).toEqual(await placesOf(plain, rooms))
-  expect((await placesOf(packed, rooms))[0]).toEqual([['n1', 'n2'], ['n3', 'n4']])
+  const { clock } = fakeDeps()
+  const deps = { clock, blocks: { holders: (id: number) => [nodeId(`n${id}`)], token: () => '' } }
+  expect(await placesOf(packed, deps)).toEqual(await placesOf(plain, deps))
+  expect((await placesOf(packed, deps))[0]).toEqual([['n1', 'n2'], ['n3', 'n4']])
   expect(splitChars(packed)).toBe(map.input.splits.reduce((sum, split) => sum + packSplit(split).length, 0))
   // Objects count with about their JSON size.
   const share = splitChars(plain) / JSON.stringify(map.input.splits).length
