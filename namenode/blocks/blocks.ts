@@ -114,7 +114,7 @@ export class Blocks {
         this.#forgetSession(node)
         this.#lookAround()
       },
-      lost: node => {
+      dead: node => {
         this.#forgetSession(node)
         this.#lookAround()
         review.want()

@@ -87,14 +87,14 @@ export class Jobs {
       left: ({ node }) => this.#feed({ kind: 'left', node }),
       stale: ({ node }) => this.#feed({ kind: 'stale', node }),
       returned: ({ node }) => this.#feed({ kind: 'returned', node }),
-      lost: ({ node }) => {
-        this.#feed({ kind: 'lost', node })
+      dead: ({ node }) => {
+        this.#feed({ kind: 'dead', node })
         engine.blocksChanged()
       },
-      away: ({ node }) => this.#feed({ kind: 'lost', node }),
+      away: ({ node }) => this.#feed({ kind: 'dead', node }),
       // A node that returns to service offers its slots itself.
       reassigned: ({ node, inService }) => {
-        if (!inService) this.#feed({ kind: 'draining', node })
+        if (!inService) this.#feed({ kind: 'closed', node })
       },
       reported: () => engine.blocksChanged(),
     })

@@ -5,9 +5,9 @@ import type { NodeId } from '../../src/base/ids.ts'
 import type { Event } from './scheduler/event.ts'
 
 type Joined = Event & { kind: 'joined' }
-export type NodeEvent = Joined | Event & { kind: 'offered' | 'draining' | 'stale' | 'returned' | 'left' | 'lost' }
-/** As in the scheduler (state.ts); `left` and `lost` last until the node registers again. */
-type State = 'live' | 'draining' | 'stale' | 'left' | 'lost'
+export type NodeEvent = Joined | Event & { kind: 'offered' | 'closed' | 'stale' | 'returned' | 'left' | 'dead' }
+/** As in the scheduler (state.ts); `left` and `dead` last until the node registers again. */
+type State = 'live' | 'closed' | 'stale' | 'left' | 'dead'
 
 export class StartupBuffer {
   readonly #nodes = new Map<NodeId, { readonly joined: Joined; state: State }>()
@@ -16,7 +16,7 @@ export class StartupBuffer {
     if (event.kind === 'joined') {
       // Keeps the order of the last registrations.
       this.#nodes.delete(event.node)
-      this.#nodes.set(event.node, { joined: event, state: event.closed ? 'draining' : 'live' })
+      this.#nodes.set(event.node, { joined: event, state: event.closed ? 'closed' : 'live' })
       return
     }
     const known = this.#nodes.get(event.node)
@@ -26,8 +26,8 @@ export class StartupBuffer {
   /** Events that bring a scheduler to the same state as the full sequence. */
   *events(): Iterable<NodeEvent> {
     for (const [node, { joined, state }] of this.#nodes) {
-      yield { ...joined, closed: state === 'draining' }
-      if (state === 'stale' || state === 'left' || state === 'lost') yield { kind: state, node }
+      yield { ...joined, closed: state === 'closed' }
+      if (state === 'stale' || state === 'left' || state === 'dead') yield { kind: state, node }
     }
   }
 }
@@ -36,9 +36,9 @@ export class StartupBuffer {
 function after(state: State, event: Exclude<NodeEvent['kind'], 'joined'>): State {
   switch (event) {
     case 'left':
-    case 'lost': return event
-    case 'offered': return state === 'draining' || state === 'stale' ? 'live' : state
-    case 'draining': return state === 'live' || state === 'stale' ? 'draining' : state
+    case 'dead': return event
+    case 'offered': return state === 'closed' || state === 'stale' ? 'live' : state
+    case 'closed': return state === 'live' || state === 'stale' ? 'closed' : state
     case 'stale': return state === 'live' ? 'stale' : state
     case 'returned': return state === 'stale' ? 'live' : state
   }

@@ -63,7 +63,7 @@ export function nodesRoutes(options: NodesOptions): Route[] {
       return {}
     }),
     route(order.copyFailed, ({ node, session, ...failure }) => {
-      copyFailed(registry.heard(node, session), failure)
+      copyFailed(registry.contact(node, session), failure)
       return {}
     }),
     route(order.orders, async (request, context) => {
@@ -122,7 +122,7 @@ class NodeCalls {
       if (++count % sliceMax !== 0) continue
       await clock.yield()
       // It registered again, or died, while this page was read.
-      if (node.session !== session || !node.holds) registry.heard(node.node, session)
+      if (node.session !== session || !node.holds) registry.contact(node.node, session)
     }
     node.took(seq)
     return true
@@ -142,7 +142,7 @@ class NodeCalls {
 
   async full(request: RequestOf<typeof report.full>): Promise<void> {
     const { registry, reportIds } = this.#options
-    const node = registry.heard(request.node, request.session)
+    const node = registry.contact(request.node, request.session)
     // A second full report of a session replaces what the first has said.
     if (request.first && request.seq > node.seq && node.reported) node.reportAgain(reportIds.grant(node))
     if ((await this.#take(node, request.seq, this.#rowsOf(node, request))) && request.last) registry.reported(node)
@@ -153,7 +153,7 @@ class NodeCalls {
     context: CallContext,
   ): Promise<readonly NumberedOrder[]> {
     const { registry, taken } = this.#options
-    const node = registry.heard(id, session)
+    const node = registry.contact(id, session)
     const { orders } = node
     taken(node, orders.acknowledge(acknowledged))
     if (freeSlots > 0) registry.offered(node, freeSlots)
@@ -168,7 +168,7 @@ class NodeCalls {
   /** `only`: reported damaged replicas that are the last known copies of their blocks. A repeated report is answered as things are then. */
   async changes(request: RequestOf<typeof report.changes>): Promise<{ only?: BlockId[] }> {
     const { registry, reports } = this.#options
-    const node = registry.heard(request.node, request.session)
+    const node = registry.contact(request.node, request.session)
     await this.#take(node, request.seq, this.#changesOf(node, request))
     const only = request.bad.filter(id => reports.isLast(id))
     return only.length > 0 ? { only } : {}

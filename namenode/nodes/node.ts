@@ -165,7 +165,7 @@ export class DataNode {
   }
 
   /** A sign of life. Returns true if the node was stale before. */
-  heard(nowMs: number): boolean {
+  contact(nowMs: number): boolean {
     this.#contactMs = nowMs
     this.#hungUp = false
     if (this.#state !== 'stale') return false
@@ -173,7 +173,7 @@ export class DataNode {
     return true
   }
 
-  /** A heartbeat, after `heard`. */
+  /** A heartbeat, after `contact`. */
   beat({ storages, transfers, running, refused = 0 }: Omit<RequestOf<typeof beat>, 'node' | 'session'>): void {
     this.#storages = storages
     this.#transfers = transfers

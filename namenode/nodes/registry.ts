@@ -34,7 +34,7 @@ export interface NodeListener {
   /** A stale node has sent a sign of life. */
   returned?(node: DataNode): void
   /** The node is dead, with all its data. */
-  lost?(node: DataNode): void
+  dead?(node: DataNode): void
   /** The node would be dead if it were not in maintenance: its attempts are lost, its replicas count. */
   away?(node: DataNode): void
   /** A heartbeat reported more free space than the one before. */
@@ -160,14 +160,14 @@ export class NodeRegistry {
   }
 
   /** Returns the node of a session and records a sign of life. Throws UNREGISTERED. */
-  heard(id: NodeId, session: number): DataNode {
+  contact(id: NodeId, session: number): DataNode {
     const node = this.#nodes.get(id)
     if (!node || node.session !== session || node.state === 'dead' || node.state === 'away') {
       throw new GristmillError('UNREGISTERED', `the datanode ${id} has no session ${session} with this namenode; it must register again`, {
         details: { node: id },
       })
     }
-    if (node.heard(this.#world.clock.mono())) {
+    if (node.contact(this.#world.clock.mono())) {
       this.#world.log.info('a stale datanode sends heartbeats again', { node: id })
       node.orders.nudge() // it polls again at once, and offers its slots
       for (const listener of this.#listeners) listener.returned?.(node)
@@ -176,14 +176,14 @@ export class NodeRegistry {
   }
 
   beat(request: RequestOf<typeof beat>): void {
-    const node = this.heard(request.node, request.session)
+    const node = this.contact(request.node, request.session)
     const before = { freeBytes: node.freeBytes, capacityBytes: node.capacityBytes }
     node.beat(request)
     if (node.freeBytes > before.freeBytes) for (const listener of this.#listeners) listener.roomChanged?.(node, before)
   }
 
   leave(id: NodeId, session: number): void {
-    const node = this.heard(id, session)
+    const node = this.contact(id, session)
     node.leave()
     this.#world.log.info('a datanode stops in good order', { node: id })
     for (const listener of this.#listeners) listener.left?.(node)
@@ -227,7 +227,7 @@ export class NodeRegistry {
   }
 
   #giveUp(node: DataNode, silentMs: number): void {
-    if (!node.inMaintenance) return this.#lose(node, silentMs)
+    if (!node.inMaintenance) return this.#die(node, silentMs)
     if (node.state === 'away') return
     this.#world.log.info('a datanode in maintenance is away: its tasks run elsewhere, its blocks are not copied', {
       node: node.node,
@@ -237,12 +237,12 @@ export class NodeRegistry {
     for (const listener of this.#listeners) listener.away?.(node)
   }
 
-  #lose(node: DataNode, silentMs: number): void {
+  #die(node: DataNode, silentMs: number): void {
     this.#world.log.warn('a datanode is dead: its blocks are copied and its tasks run elsewhere', {
       node: node.node, silentMs: Math.round(silentMs), left: node.state === 'left',
     })
     for (const reportId of node.die(this.#world.clock.mono())) this.#reportIds.retire(reportId)
-    for (const listener of this.#listeners) listener.lost?.(node)
+    for (const listener of this.#listeners) listener.dead?.(node)
   }
 
   /** Ends all waiting polls. */

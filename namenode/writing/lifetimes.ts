@@ -41,7 +41,7 @@ export class Lifetimes {
   }
 
   /** Renews a lease. */
-  heard(lease: LeaseId): void { this.opened(lease, []) }
+  renewed(lease: LeaseId): void { this.opened(lease, []) }
 
   closed(lease: LeaseId): void {
     for (const block of this.#leases.get(lease)?.blocks ?? []) this.#blocks.delete(block)

@@ -129,7 +129,7 @@ class Writers {
     const { journal, lifetimes } = this.#options
     const lost = leases.filter(lease => leaseAt(journal.view, lease) === undefined)
     const gone = new Set(lost)
-    for (const lease of leases) if (!gone.has(lease)) lifetimes.heard(lease)
+    for (const lease of leases) if (!gone.has(lease)) lifetimes.renewed(lease)
     return { lost }
   }
 

@@ -46,7 +46,7 @@ export type Event =
   /** A node asks for work. */
   | { readonly kind: 'offered'; readonly node: NodeId }
   /** The node takes no new work; its running attempts may finish. */
-  | { readonly kind: 'draining'; readonly node: NodeId }
+  | { readonly kind: 'closed'; readonly node: NodeId }
   /** The node's heartbeats are late: it may be dead or return soon. */
   | { readonly kind: 'stale'; readonly node: NodeId }
   /** A stale node has sent a sign of life. */
@@ -54,7 +54,7 @@ export type Event =
   /** The node stops in good order: its attempts end; its map outputs may be there when it returns. */
   | { readonly kind: 'left'; readonly node: NodeId }
   /** The node is dead, with all its data. */
-  | { readonly kind: 'lost'; readonly node: NodeId }
+  | { readonly kind: 'dead'; readonly node: NodeId }
   /** Better locations of a stage's input. */
   | { readonly kind: 'placed'; readonly job: JobId; readonly stage: number; readonly places: Places }
   | {

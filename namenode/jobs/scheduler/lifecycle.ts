@@ -115,7 +115,7 @@ export function ended(state: SchedulerState, job: RunningJob): void {
   for (const id of job.used) {
     const node = state.nodes.get(id)
     if (!node) continue
-    if (node.state !== 'lost') state.effects.push({ kind: 'forget', node: id, job: job.id })
+    if (node.state !== 'dead') state.effects.push({ kind: 'forget', node: id, job: job.id })
     else if (node.pendingForget.size < limits.jobsKept) node.pendingForget.add(job.id)
   }
   // Attempts of the job that are still in flight hold their slots until their nodes report, or killSilentMs have passed.

@@ -15,7 +15,7 @@ import { changed, taskRefOf, someNode, type RunningJob, type WorkerNode, type Ta
 export function joined(state: SchedulerState, event: Event & { kind: 'joined' }): void {
   const { node: id, rack, host, slots } = event
   let node = state.nodes.get(id)
-  const now = event.closed ? 'draining' : 'live'
+  const now = event.closed ? 'closed' : 'live'
   if (node) Object.assign(node, { rack, host, slots, state: now })
   else state.nodes.set(id, node = { id, rack, host, slots, state: now, holding: new Map(), pendingForget: new Set() })
 
@@ -35,8 +35,8 @@ export function joined(state: SchedulerState, event: Event & { kind: 'joined' })
 }
 
 /** A node is dead: its attempts and map outputs are lost, and tasks that waited for it are released. */
-export function nodeLost(state: SchedulerState, node: WorkerNode): void {
-  node.state = 'lost'
+export function nodeDied(state: SchedulerState, node: WorkerNode): void {
+  node.state = 'dead'
   for (const held of [...node.holding.keys()]) dropAttempt(state, node, held)
   for (const job of state.jobs.values()) {
     loseOutputs(state, job, node.id)
@@ -48,13 +48,13 @@ export function nodeLost(state: SchedulerState, node: WorkerNode): void {
       }
     }
   }
-  everyoneGivesWay(state)
+  clearAllAvoided(state)
 }
 
 /** The node takes no more tasks; its data can still be read. */
-export function decommissioning(state: SchedulerState, node: WorkerNode): void {
-  if (node.state === 'live' || node.state === 'stale') node.state = 'draining'
-  everyoneGivesWay(state)
+export function closed(state: SchedulerState, node: WorkerNode): void {
+  if (node.state === 'live' || node.state === 'stale') node.state = 'closed'
+  clearAllAvoided(state)
 }
 
 /**
@@ -62,7 +62,7 @@ export function decommissioning(state: SchedulerState, node: WorkerNode): void {
  */
 export function stale(state: SchedulerState, node: WorkerNode): void {
   if (node.state === 'live') node.state = 'stale'
-  everyoneGivesWay(state)
+  clearAllAvoided(state)
   for (const job of state.jobs.values()) rerunStaleOutputs(state, job)
 }
 
@@ -87,13 +87,13 @@ export function returned(node: WorkerNode): void {
 
 /** The node stops and kills its attempts without reporting them. Its map outputs are available again if it returns soon. */
 export function left(state: SchedulerState, node: WorkerNode): void {
-  node.state = 'draining'
+  node.state = 'closed'
   for (const held of [...node.holding.keys()]) dropAttempt(state, node, held)
-  everyoneGivesWay(state)
+  clearAllAvoided(state)
 }
 
 /** Lets tasks run anywhere that avoided all other nodes and waited for this one. */
-function everyoneGivesWay(state: SchedulerState): void {
+function clearAllAvoided(state: SchedulerState): void {
   for (const job of state.jobs.values()) {
     if (job.nodeFailures.size === 0) continue
     for (const stage of job.stages)

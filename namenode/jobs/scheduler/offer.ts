@@ -123,7 +123,7 @@ function passOver(jobs: readonly RunningJob[], node: WorkerNode): void {
 }
 
 export function localityOf(state: SchedulerState, stage: StageState, task: number, node: WorkerNode): Locality {
-  const places = (stage.places?.[task] ?? []).filter(id => state.nodes.has(id) && state.nodes.get(id)!.state !== 'lost')
+  const places = (stage.places?.[task] ?? []).filter(id => state.nodes.has(id) && state.nodes.get(id)!.state !== 'dead')
   if (places.includes(node.id)) return 'node'
   return places.some(id => state.nodes.get(id)?.rack === node.rack) ? 'rack' : 'any'
 }

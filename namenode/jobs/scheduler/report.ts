@@ -44,7 +44,7 @@ function done(state: SchedulerState, place: TaskRef, event: Finished, outcome: D
   const node = state.nodes.get(event.node)
   const foreign = outcome.output.kind !== stage.spec.output.kind
   // A map output is lost with its node; output files are replicated.
-  const gone = outcome.output.kind === 'shuffle' && (!node || node.state === 'lost')
+  const gone = outcome.output.kind === 'shuffle' && (!node || node.state === 'dead')
   const attempt = task.attempts.find(each => each.id === event.attempt) ?? (node && adopt(state, place, node, event.attempt))
   if (foreign || gone || !attempt) {
     if (attempt?.state === 'running') loseAttempt(state, place, attempt)
@@ -81,7 +81,7 @@ export function committed(state: SchedulerState, event: Event & { kind: 'committ
   if (won.output.kind === 'shuffle') {
     const node = state.nodes.get(won.node)
     // The node died while the commit was journalled.
-    if (!node || node.state === 'lost') loseOutput(state, place)
+    if (!node || node.state === 'dead') loseOutput(state, place)
   }
   rerunStaleOutputs(state, job)
   advance(state, job)

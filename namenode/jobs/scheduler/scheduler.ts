@@ -5,7 +5,7 @@ import { unreachable } from '../../../src/base/assert.ts'
 import type { JobId } from '../../../src/base/ids.ts'
 import type { Effect, Event, Moment } from './event.ts'
 import { ended, kill, placed, resumed, submitted, unpublished } from './lifecycle.ts'
-import { decommissioning, joined, left, nodeLost, returned, stale, tick } from './loss.ts'
+import { closed, joined, left, nodeDied, returned, stale, tick } from './loss.ts'
 import { checkState } from './check.ts'
 import { hasRunnable, offer } from './offer.ts'
 import { committed, finished, progressed } from './report.ts'
@@ -50,14 +50,14 @@ export class Scheduler {
         return
       case 'joined': return joined(state, event)
       case 'offered': return withNode(state, event, node => {
-        // A stale or draining node that asks for work is live.
-        if (node.state === 'draining' || node.state === 'stale') node.state = 'live'
+        // A stale or closed node that asks for work is live.
+        if (node.state === 'closed' || node.state === 'stale') node.state = 'live'
       })
-      case 'draining': return withNode(state, event, node => decommissioning(state, node))
+      case 'closed': return withNode(state, event, node => closed(state, node))
       case 'stale': return withNode(state, event, node => stale(state, node))
       case 'returned': return withNode(state, event, returned)
       case 'left': return withNode(state, event, node => left(state, node))
-      case 'lost': return withNode(state, event, node => nodeLost(state, node))
+      case 'dead': return withNode(state, event, node => nodeDied(state, node))
       case 'placed': return withJob(state, event, job => {
         const stage = job.stages[event.stage]
         if (stage) placed(state, stage, event.places)

@@ -17,10 +17,10 @@ export interface WorkerNode {
   host: string
   slots: number
   /** `stale`: it may be dead; it gets no tasks, and its work is repeated elsewhere if slots are free. */
-  state: 'live' | 'draining' | 'stale' | 'lost'
+  state: 'live' | 'closed' | 'stale' | 'dead'
   /** Attempts that hold a slot, with the monotonic time of their kill, if they were killed. */
   readonly holding: Map<AttemptId, number | undefined>
-  /** Jobs that ended while the node was lost; it is told to forget them when it returns. */
+  /** Jobs that ended while the node was dead; it is told to forget them when it returns. */
   readonly pendingForget: Set<JobId>
 }
 

@@ -55,7 +55,7 @@ test('a stale node whose heartbeats return is asked for its free slots at once',
   const answered = node!.orders.wait(new AbortController().signal)
   sim.nodes[0]!.kill()
   await sim.until('it is silent', () => node!.state === 'stale')
-  sim.house.registry.heard(node!.node, node!.session)
+  sim.house.registry.contact(node!.node, node!.session)
   expect(await answered).toEqual([])
   await sim.house.stop()
 })
@@ -83,11 +83,11 @@ test('a node whose waiting call breaks off, without further heartbeats, is stale
   }
   await hangUp(gone!)
   await hangUp(alive!)
-  sim.house.registry.heard(alive!.node, alive!.session) // it calls again
+  sim.house.registry.contact(alive!.node, alive!.session) // it calls again
   sim.clock.ms += times.nodeStaleMs / 3 + 1
   sim.house.registry.check()
   expect([gone!.state, alive!.state]).toEqual(['stale', 'live'])
-  sim.house.registry.heard(gone!.node, gone!.session)
+  sim.house.registry.contact(gone!.node, gone!.session)
   expect(heard).toEqual([`${gone!.node} is silent`, `${gone!.node} is back`])
   await sim.house.stop()
 })

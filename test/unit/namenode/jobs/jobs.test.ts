@@ -105,7 +105,7 @@ test('node events reach the scheduler: a node gets tasks when it joins, and othe
   tell.joined!(a, [])
   expect(runs()).toEqual([['a', 0]])
   tell.joined!(b, [])
-  for (const [gone, other, how] of [[a, b, 'lost'], [b, a, 'away'], [a, b, 'left']] as const) {
+  for (const [gone, other, how] of [[a, b, 'dead'], [b, a, 'away'], [a, b, 'left']] as const) {
     orders.length = 0
     tell[how]!(gone)
     expect(runs(), how).toEqual([[other.node, 0]])
@@ -194,14 +194,14 @@ test('when blocks are reported, or lost with their node, waiting tasks soon get 
       node: near.node, attempt: attempts()[number]!,
       outcome: { kind: 'done', counters: {}, output: { kind: 'files', files: [] } },
     })
-  for (const why of ['reported', 'lost'] as const) {
+  for (const why of ['reported', 'dead'] as const) {
     for (const [ms, at] of [[limits.heartbeatMs - 1, 'later'], [limits.heartbeatMs, 'at once']] as const) {
       holders = [holder.node]
       orders.length = 0
       await submit(1) // keeps the slot
       await submit(1, range)
       holders = [near.node]
-      tell[why]!(why === 'lost' ? node('other') : near)
+      tell[why]!(why === 'dead' ? node('other') : near)
       await pass(ms)
       expect(runs(), why).toHaveLength(1)
       await done(0)

@@ -6,12 +6,12 @@ import { Scheduler } from '../../../../namenode/jobs/scheduler/scheduler.ts'
 import { attemptId, jobId, nodeId } from '../../../../src/base/ids.ts'
 import { specOf } from './scheduler/kit.ts'
 
-type Kind = NodeEvent['kind'] | 'closed'
-const kinds: readonly Kind[] = ['joined', 'closed', 'offered', 'draining', 'stale', 'returned', 'left', 'lost']
+type Kind = NodeEvent['kind'] | 'joined closed'
+const kinds: readonly Kind[] = ['joined', 'joined closed', 'offered', 'closed', 'stale', 'returned', 'left', 'dead']
 
 const eventOf = (kind: Kind, node = nodeId('a')): NodeEvent =>
-  kind === 'joined' || kind === 'closed'
-    ? { kind: 'joined', node, rack: 'r', host: node, slots: 1, attempts: [], closed: kind === 'closed' }
+  kind === 'joined' || kind === 'joined closed'
+    ? { kind: 'joined', node, rack: 'r', host: node, slots: 1, attempts: [], closed: kind === 'joined closed' }
     : { kind, node }
 
 function stateAfter(events: Iterable<NodeEvent>): string | undefined {
@@ -23,7 +23,7 @@ function stateAfter(events: Iterable<NodeEvent>): string | undefined {
 /** After a node has left or died, its next event is a registration. */
 const possible = (sequence: readonly Kind[]): boolean => sequence.every((kind, at) => {
   const before = sequence[at - 1]
-  return kind === 'joined' || kind === 'closed' || (before === 'left' ? kind === 'lost' : before !== 'lost')
+  return kind === 'joined' || kind === 'joined closed' || (before === 'left' ? kind === 'dead' : before !== 'dead')
 })
 
 function* sequences(length: number): Iterable<Kind[]> {
@@ -52,7 +52,7 @@ test('at most two events of each node are kept, in the order of the last registr
   for (let n = 0; n < 3_000; n++) for (const kind of ['offered', 'stale', 'returned'] as const) early.note(eventOf(kind, nodes[n % 3]))
   early.note(eventOf('stale', nodes[1]))
   early.note(eventOf('joined', nodes[0]))
-  early.note(eventOf('lost', nodeId('never-registered')))
+  early.note(eventOf('dead', nodeId('never-registered')))
   expect([...early.events()].map(({ kind, node }) => `${kind} ${node}`)).toEqual(['joined b', 'stale b', 'joined c', 'joined a'])
 })
 

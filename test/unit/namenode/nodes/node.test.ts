@@ -53,10 +53,10 @@ test('a sign of life ends silence: a stale node is live again, one that has left
   const node = registered()
   node.becomeStale()
   node.hangUp()
-  expect([node.serves, node.heard(7), node.state, node.hungUp, node.contactMs]).toEqual([true, true, 'live', false, 7])
-  expect(node.heard(8)).toBe(false)
+  expect([node.serves, node.contact(7), node.state, node.hungUp, node.contactMs]).toEqual([true, true, 'live', false, 7])
+  expect(node.contact(8)).toBe(false)
   node.leave()
-  expect([node.heard(9), node.state, node.holds, node.serves]).toEqual([false, 'left', true, false])
+  expect([node.contact(9), node.state, node.holds, node.serves]).toEqual([false, 'left', true, false])
   const storage = { id: storageId('s'), dir: '/d', failed: false, freeBytes: 5, usedBytes: 1, capacityBytes: 6, blocks: 1 }
   node.beat({ storages: [storage, { ...storage, freeBytes: 9, failed: true }], transfers: 1, running: 2 })
   expect([node.beatMs, node.freeBytes, node.blocks, node.transfers, node.running, node.refused]).toEqual([9, 5, 2, 1, 2, 0])

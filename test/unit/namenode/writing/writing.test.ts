@@ -263,7 +263,7 @@ test('leases expire when they have not been renewed for the hard bound, however 
   clock.pass(1)
   expect([lifetimes.isSoft(a), lifetimes.isSoft(b)]).toEqual([true, false])
   clock.pass(500)
-  lifetimes.heard(a) // the oldest is the youngest now, with all its blocks
+  lifetimes.renewed(a) // the oldest is the youngest now, with all its blocks
   lifetimes.opened(b, blocks(12))
   lifetimes.opened(c, blocks(10)) // b's already
   clock.pass(999)
@@ -271,7 +271,7 @@ test('leases expire when they have not been renewed for the hard bound, however 
   clock.pass(1)
   expect(lifetimes.expired(2)).toEqual([a, b])
   expect(lifetimes.expired(9)).toEqual([a, b, c])
-  lifetimes.heard(b)
+  lifetimes.renewed(b)
   expect(lifetimes.expired(9)).toEqual([a, c])
   lifetimes.closed(c)
   expect([0, 1, 10, 11, 12, 20, 21].filter(id => lifetimes.isOpen(id as unknown as BlockId))).toEqual([0, 1, 10, 11, 12])

@@ -25,7 +25,7 @@ test('a map output on a node that is lost is not committed, however late the nod
   const play = new Play([a, b])
   const job = play.start(1, { reduces: 1, places: [['a']] })
   expect(play.runs).toEqual([idOf(job, 0, 0, 0)])
-  play.apply({ kind: 'lost', node: a })
+  play.apply({ kind: 'dead', node: a })
   expect(play.runs).toHaveLength(2)
   const late = play.done(a, play.runs[0]!)
   expect([answers(late), kindsOf(late)]).toEqual([[false], ['answer']])
@@ -148,7 +148,7 @@ test('an attempt that still runs is kept among those of its task, however many o
 test('a task that waits to run again and turns out to be done does not wait any more', () => {
   const play = new Play()
   const job = play.start(2)
-  play.apply({ kind: 'lost', node: a })
+  play.apply({ kind: 'dead', node: a })
   expect(job.stages[0]!.waiting).toBe(2)
   play.done(a, play.runs[0]!)
   expect(job.stages[0]!.waiting).toBe(1)

@@ -8,7 +8,7 @@ test('attempts of a dead node run elsewhere, without counting as failures', () =
     nodes a b
     submit maps=a attempts=1
       -> run 0.0.0 on a (node)
-    lose a
+    die a
       -> run 0.0.1 on b (any)
     ran 0.0.0 a                      # said before it died, heard after: files outlive their node, so it counts
       -> kill 0.0.1 on b
@@ -25,7 +25,7 @@ test('map outputs of a dead node are computed again, just those, and what they c
     ran 0.0.0 a
     ran 0.1.0 b
       -> run 1.0.0 on a (any)
-    lose b
+    die b
       -> lose 0.1.0
     done 1.0.0 a                     # the reducer had read everything before
       -> commit 1.0.0
@@ -76,7 +76,7 @@ test('a map output whose node dies while the journal writes is lost the moment i
       -> run 0.0.0 on a (node)
     done 0.0.0 a
       -> commit 0.0.0
-    lose a
+    die a
     journal
       -> answer 0.0.0 committed
       -> lose 0.0.0
@@ -85,7 +85,7 @@ test('a map output whose node dies while the journal writes is lost the moment i
   `)
 })
 
-test('a draining node gets nothing more, and what it has may still end', () => {
+test('a closed node gets nothing more, and what it has may still end', () => {
   scenario(`
     open
     join a slots=2
@@ -93,7 +93,7 @@ test('a draining node gets nothing more, and what it has may still end', () => {
     submit maps=a|a|a
       -> run 0.0.0 on a (node)
       -> run 0.1.0 on a (node)
-    drain a
+    close a
     done 0.0.0 a
       -> commit 0.0.0
     tick
@@ -124,7 +124,7 @@ test('a node that was silent and asks for work again gets some', () => {
   scenario(`
     open
     join a
-    drain a
+    close a
     submit maps=a
     tick
     offer a

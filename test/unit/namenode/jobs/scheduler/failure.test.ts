@@ -167,7 +167,7 @@ test('a task that avoids a node is not handed to it while another node lives', (
     offer a
     offer a
     offer a
-    lose b                           # now it is the only one; what b ran comes first, being lost last
+    die b                           # now it is the only one; what b ran comes first, being lost last
       -> run 0.1.1 on a (any)
     done 0.1.1 a
       -> commit 0.1.1

@@ -91,7 +91,7 @@ test('a node that is dead does not get tasks for asking, before it has joined ag
   scenario(`
     open
     join a
-    lose a
+    die a
     submit maps=-
     offer a
     tick 10
@@ -122,7 +122,7 @@ test('a task whose input has no known location, or only dead nodes, takes the fi
     join b slots=0
     submit maps=b|-
       -> run 0.1.0 on a (any)
-    lose b
+    die b
     done 0.1.0 a
       -> commit 0.1.0
       -> run 0.0.0 on a (any)

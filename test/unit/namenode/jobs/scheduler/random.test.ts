@@ -167,7 +167,7 @@ class World {
         this.take(this.bench.apply({ kind: 'left', node }))
         return
       case 3: // It is to be emptied.
-        this.take(this.bench.apply({ kind: 'draining', node }))
+        this.take(this.bench.apply({ kind: 'closed', node }))
         return
       case 5: // Nothing is heard of it, whether it lives or not.
         this.take(this.bench.apply({ kind: 'stale', node }))
@@ -181,7 +181,7 @@ class World {
         if (this.#dice(2) === 0) hand.outputs.clear()
         return
       case 1: // The namenode notices.
-        if (!hand.alive) this.take(this.bench.apply({ kind: 'lost', node }))
+        if (!hand.alive) this.take(this.bench.apply({ kind: 'dead', node }))
         return
       case 2:
         if (!hand.alive) { hand.alive = true; this.join(node) }

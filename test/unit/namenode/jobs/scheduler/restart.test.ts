@@ -84,7 +84,7 @@ test('a node that was away when a job ended gets the order to forget it when it 
     join b slots=0
     submit maps=a
       -> run 0.0.0 on a (node)
-    lose a
+    die a
     join b slots=1
       -> run 0.0.1 on b (any)
     ran 0.0.1 b
@@ -155,7 +155,7 @@ test('a restarted namenode shows the sums of what was committed, and waits for i
 test('a node that was away when a job ended gets the order to forget it once', () => {
   const play = new Play([a, b])
   const job = play.start(1, { places: [['a']] })
-  play.apply({ kind: 'lost', node: a })
+  play.apply({ kind: 'dead', node: a })
   play.done(b, play.runs[1]!)
   const forgotten: NodeId[] = []
   const note = (effects: readonly Effect[]): void => {

@@ -69,16 +69,16 @@ export function scenario(text: string): Bench {
       }
       case 'offer':
         return bench.apply({ kind: 'offered', node })
-      case 'drain':
-        return bench.apply({ kind: 'draining', node })
+      case 'close':
+        return bench.apply({ kind: 'closed', node })
       case 'silence':
         return bench.apply({ kind: 'stale', node })
       case 'return':
         return bench.apply({ kind: 'returned', node })
       case 'leave':
         return bench.apply({ kind: 'left', node })
-      case 'lose':
-        return bench.apply({ kind: 'lost', node })
+      case 'die':
+        return bench.apply({ kind: 'dead', node })
       case 'tick': {
         const ms = Number(words[0] ?? 0)
         bench.at = { nowMs: bench.at.nowMs + ms, monoMs: bench.at.monoMs + ms }

@@ -72,7 +72,7 @@ test('the locality of an attempt is that of its input: on the node, in its rack,
   play.join(a, 0, [], 'r')
   play.join(b, 1, [], 'r')
   play.join(c, 1, [], 's')
-  play.apply({ kind: 'lost', node: a })
+  play.apply({ kind: 'dead', node: a })
   const job = play.start(2, { places: [['a'], ['a']] })
   expect(job.stages[0]!.tasks.map(task => task.attempts[0]!.locality)).toEqual(['any', 'any'])
   const other = new Play([], 1)
