@@ -63,7 +63,7 @@ export class TaskRunnerChild {
     try {
       await log.open().catch(() => {}) // a log that cannot be written fails nothing
       const session = this.#session ??= new ExecutorSession({ ...this.#world, setup, log: this.#nodeLog() })
-      session.heard(setup.nowMs)
+      session.sample(setup.nowMs)
       this.#world.setEnvironment?.({ TMPDIR: setup.scratch, ...work.env })
       const isFirst = !session.hasLoaded(work.job)
       const program = await session.program(work)

@@ -169,10 +169,10 @@ async function fetchFrom(
   try {
     return await retry(async () => {
       held = undefined
-      fetchWatch.heard(places)
+      fetchWatch.received(places)
       try {
         held = await session.wires.take(address, { fresh, signal })
-        left = await fetchOnce(session, inbox, held.channel, wanted, left, () => fetchWatch.heard(places), onSegment)
+        left = await fetchOnce(session, inbox, held.channel, wanted, left, () => fetchWatch.received(places), onSegment)
         session.wires.give(held)
         return left.length > 0
           ? new GristmillError('BLOCK_MISSING', `the datanode at ${address} does not have ${left.length} of the map outputs`)

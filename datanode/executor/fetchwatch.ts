@@ -28,7 +28,7 @@ export class FetchWatch {
   get signal(): AbortSignal { return this.#ending.signal }
 
   /** Data of the request `key` has arrived. A request is pending from the first call until `done`. */
-  heard(key: object): void { this.#waiting.set(key, this.#options.clock.mono()) }
+  received(key: object): void { this.#waiting.set(key, this.#options.clock.mono()) }
   done(key: object): void { this.#waiting.delete(key) }
 
   /** Resolves with the work's result. Throws the error of `list`, or `changed()`, after the work was aborted and has ended. */
@@ -57,7 +57,7 @@ export class FetchWatch {
         return
       }
       const now = clock.mono()
-      if (![...this.#waiting.values()].some(heardMs => now - heardMs >= askMs)) continue
+      if (![...this.#waiting.values()].some(receivedMs => now - receivedMs >= askMs)) continue
       const found = await list()
       if (found && (found.length !== listed.length || found.some((attempt, i) => attempt !== listed[i]))) throw changed()
     }

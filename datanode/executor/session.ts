@@ -62,12 +62,12 @@ export class ExecutorSession {
     this.files = new FileClient({ caller: this.caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: scratch })
     this.wires = new Wires({ net, caller: this.caller, clock })
     this.#time = new ClusterTime(clock)
-    this.#time.heard(setup.nowMs, clock.mono())
+    this.#time.sample(setup.nowMs, clock.mono())
     this.tokens = new BlockTokens({ secret, clock: this.#time })
   }
 
   /** Takes the namenode's time, which the node sends with each task. */
-  heard(nowMs: number): void { this.#time.heard(nowMs, this.clock.mono()) }
+  sample(nowMs: number): void { this.#time.sample(nowMs, this.clock.mono()) }
 
   hasLoaded(job: TaskWork['job']): boolean { return this.#programs.has(job) }
 

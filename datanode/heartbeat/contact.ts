@@ -9,7 +9,7 @@ import { register } from '../../src/protocol/heartbeat.ts'
 import type { CopyFailed } from '../../src/protocol/order.ts'
 import { Session, type SessionTools } from './session.ts'
 
-export interface ContactOptions extends Omit<SessionTools, 'heard'> {
+export interface ContactOptions extends Omit<SessionTools, 'contact'> {
   readonly address: Address
   readonly rack: string
   readonly host: string
@@ -22,7 +22,7 @@ export interface ContactOptions extends Omit<SessionTools, 'heard'> {
   /** Time without contact after which the node refuses new blocks. */
   readonly silentMs: number
   /** A session begins with a namenode that has been running for `upMs`. */
-  readonly met: (upMs: number) => void
+  readonly sessionBegan: (upMs: number) => void
 }
 
 /** Limit of the schema; attempts beyond it are reported with their progress. */
@@ -36,7 +36,7 @@ export class Contact {
   readonly #stopping = new AbortController()
   readonly #ready = Promise.withResolvers<void>()
   #session: Session | undefined
-  #heardMs: number | undefined
+  #contactMs: number | undefined
   #complainedMs = Number.NEGATIVE_INFINITY
   #running: Promise<void> | undefined
   /** Number of registrations, for metrics. */
@@ -56,7 +56,7 @@ export class Contact {
    * its request: one that arrived while this process was paused proves nothing about now.
    */
   get fresh(): boolean {
-    return this.#heardMs !== undefined && this.#options.clock.mono() - this.#heardMs < this.#options.silentMs
+    return this.#contactMs !== undefined && this.#options.clock.mono() - this.#contactMs < this.#options.silentMs
   }
 
   /** The number of the session; 0 while there is none. */
@@ -116,8 +116,9 @@ export class Contact {
   }
 
   async #register(signal: AbortSignal): Promise<Session> {
-    const { caller, namenode, node, address, rack, host, pid, version, cluster, store, runner, fence, join, met, time, clock, log } =
-      this.#options
+    const {
+      caller, namenode, node, address, rack, host, pid, version, cluster, store, runner, fence, join, sessionBegan, time, clock, log,
+    } = this.#options
     const known = cluster()
     const askedMs = clock.mono()
     const reply = await caller().call(
@@ -131,16 +132,16 @@ export class Contact {
     )
     await fence.pass(reply)
     await join(reply.cluster)
-    met(reply.upMs ?? 0)
-    time.heard(reply.nowMs, askedMs)
-    this.#heard(askedMs)
+    sessionBegan(reply.upMs ?? 0)
+    time.sample(reply.nowMs, askedMs)
+    this.#contact(askedMs)
     this.sessions++
     if (!reply.provisional) for (const attempt of reply.kill) runner.kill(attempt)
     log.info('registered', { session: reply.session, epoch: reply.epoch, cluster: reply.cluster, blocks: store.blocks })
-    return new Session({ ...this.#options, heard: askedAtMs => this.#heard(askedAtMs) }, reply.session)
+    return new Session({ ...this.#options, contact: askedAtMs => this.#contact(askedAtMs) }, reply.session)
   }
 
-  #heard(askedMs: number): void { this.#heardMs = Math.max(this.#heardMs ?? askedMs, askedMs) }
+  #contact(askedMs: number): void { this.#contactMs = Math.max(this.#contactMs ?? askedMs, askedMs) }
 
   #complain(error: GristmillError): void {
     const now = this.#options.clock.mono()

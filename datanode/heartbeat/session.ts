@@ -43,7 +43,7 @@ export interface SessionTools {
   /** Number of blocks whose deletion the guard has refused. */
   readonly refused: () => number
   /** The namenode has answered a call that was sent at this time of the monotonic clock. */
-  heard(askedMs: number): void
+  contact(askedMs: number): void
 }
 
 /** Concurrent calls about failed copies. */
@@ -124,7 +124,7 @@ export class Session {
       { retry: false, timeoutMs: heartbeatMs * 4 },
     )
     this.#beatsAnswered++
-    time.heard(reply.nowMs, askedMs)
+    time.sample(reply.nowMs, askedMs)
     await fence.pass(reply)
   }
 
@@ -192,7 +192,7 @@ export class Session {
         changes.settle(batch)
         // A refused batch would be refused again: a full report, with reminders of damaged blocks after it, replaces it.
         if (!reply) this.#fullWanted = true
-        else await store.told(batch.bad, new Set(reply.only))
+        else await store.acknowledged(batch.bad, new Set(reply.only))
       } else if (!this.#fullWanted) {
         await new Promise<void>((resolve, reject) => {
           const { signal } = this.#ending
@@ -265,10 +265,10 @@ export class Session {
   }
 
   async #call<M extends Message>(message: M, request: RequestOf<M>, options: RpcOptions): Promise<ReplyOf<M>> {
-    const { caller, clock, namenode, heard } = this.#tools
+    const { caller, clock, namenode, contact } = this.#tools
     const askedMs = clock.mono()
     const reply = await caller().call(namenode, message, request, { signal: this.#ending.signal, peer: 'namenode', ...options })
-    heard(askedMs)
+    contact(askedMs)
     return reply
   }
 

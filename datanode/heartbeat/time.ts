@@ -20,7 +20,7 @@ export class ClusterTime {
   now(): number { return this.#originMs + this.#clock.mono() }
 
   /** Takes the namenode's time from a reply to a call sent at `askedMs` of the monotonic clock. undefined changes nothing. */
-  heard(nowMs: number | undefined, askedMs: number): void {
+  sample(nowMs: number | undefined, askedMs: number): void {
     const mono = this.#clock.mono()
     if (nowMs === undefined || (this.#synced && mono - askedMs > roundMsMax)) return
     this.#originMs = nowMs - mono

@@ -41,7 +41,7 @@ export class DeletionGuard {
   constructor(options: GuardOptions) { this.#options = options }
 
   /** A session has begun with a namenode that has been running for `upMs`. */
-  met(upMs: number): void {
+  sessionBegan(upMs: number): void {
     const bornMs = this.#options.clock.mono() - upMs
     if (bornMs <= this.#bornMs + sameLifeMs) return
     this.#bornMs = bornMs
@@ -54,7 +54,7 @@ export class DeletionGuard {
   trust(): void {
     this.#trusted = true
     this.#options.log.warn('an operator has allowed all deletions of this namenode', { refused: this.refused })
-    if (this.refused > 0) this.#grownUp()
+    if (this.refused > 0) this.#askAgain()
   }
 
   /** True if so many blocks may be removed now. Otherwise logs the refusal and schedules the full report that repeats the orders. */
@@ -66,7 +66,7 @@ export class DeletionGuard {
       this.#removed += count
       return true
     }
-    if (this.refused === 0) this.#cancel = clock.after(leftMs + sameLifeMs, () => this.#grownUp())
+    if (this.refused === 0) this.#cancel = clock.after(leftMs + sameLifeMs, () => this.#askAgain())
     this.refused += count
     this.refusedTotal += count
     log.error(
@@ -78,7 +78,7 @@ export class DeletionGuard {
 
   stop(): void { this.#cancel() }
 
-  #grownUp(): void {
+  #askAgain(): void {
     this.#forget()
     this.#options.report()
   }

@@ -25,7 +25,7 @@ import type { Storage } from './storage.ts'
 export interface ReplicaListener {
   added(replica: Replica): void
   removed(id: BlockId): void
-  /** A damaged replica was found. `BlockStore.told` must be called when the namenode has acknowledged it. */
+  /** A damaged replica was found. `BlockStore.acknowledged` must be called when the namenode has acknowledged it. */
   bad(id: BlockId): void
 }
 

@@ -111,7 +111,7 @@ export class BlockStore {
   remind(): Promise<void> { return this.#replicas.remind() }
 
   /** Quarantines damaged blocks that the namenode has acknowledged; of those in `only` it knows no good replica. */
-  async told(bad: readonly BlockId[], only: ReadonlySet<BlockId>): Promise<void> {
+  async acknowledged(bad: readonly BlockId[], only: ReadonlySet<BlockId>): Promise<void> {
     for (const id of bad) {
       const last = only.has(id)
       try {

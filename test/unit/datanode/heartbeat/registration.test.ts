@@ -36,7 +36,7 @@ function contact(register: () => object) {
     runner: { slots: 0, running: () => [], freeSlots: () => 0, onFree() {}, kill: (attempt: string) => killed.push(attempt) },
     orders: { take() {} },
     fence: { seen: { epoch: 0 }, pass: async () => {} },
-    time: { heard() {} }, cluster: () => undefined, join: async () => {}, met() {},
+    time: { sample() {} }, cluster: () => undefined, join: async () => {}, sessionBegan() {},
   } as unknown as ContactOptions)
   it.start()
   return { it, clock, slept, killed, asked }

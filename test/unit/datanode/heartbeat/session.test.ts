@@ -42,19 +42,19 @@ function begin({ freeSlots = () => 0 }: { freeSlots?: () => number } = {}) {
   const session = new Session(
     {
       clock, random: seeded(1), log: silent, changes, caller: () => ({ call }), node: nodeId('n'), heartbeatMs: 1000, longPollMs: 1000,
-      transfers: () => 0, refused: () => 0, heard() {},
+      transfers: () => 0, refused: () => 0, contact() {},
       store: {
         blocks: 0, state: async () => [], ids: () => new Float64Array(0),
         remind: async () => {
           seen.reminded++
         },
-        told: async (bad: unknown, only: unknown) => {
+        acknowledged: async (bad: unknown, only: unknown) => {
           told.push([bad, only])
         },
       },
       runner: { running: () => [], freeSlots },
       orders: { take: (order: unknown) => taken.push(order) },
-      fence: { pass: async () => {} }, time: { heard() {} },
+      fence: { pass: async () => {} }, time: { sample() {} },
     } as unknown as SessionTools,
     7,
   )

@@ -23,7 +23,7 @@ test('a wall clock that is set to another day changes nothing, and tokens of the
   const time = new ClusterTime(at.clock)
   const namenode = { now: () => 500_000 * hour + at.mono }
   const [issuer, checker] = [new BlockTokens({ secret, clock: namenode }), new BlockTokens({ secret, clock: time })]
-  time.heard(namenode.now(), at.mono)
+  time.sample(namenode.now(), at.mono)
   for (const jump of [-26 * hour, 400 * 24 * hour]) {
     at.wall += jump
     at.mono += 500
@@ -37,9 +37,9 @@ test('before the first reply a node uses its own clock, and then the namenode\'s
   const at = machine()
   const time = new ClusterTime(at.clock)
   expect(time.now()).toBe(at.wall)
-  time.heard(undefined, at.mono)
+  time.sample(undefined, at.mono)
   expect(time.now()).toBe(at.wall)
-  time.heard(42, at.mono)
+  time.sample(42, at.mono)
   at.mono += 8
   expect(time.now()).toBe(50)
 })
@@ -47,11 +47,11 @@ test('before the first reply a node uses its own clock, and then the namenode\'s
 test('a reply that arrived during a pause of the node does not set its clock back, and the next one counts again', () => {
   const at = machine()
   const time = new ClusterTime(at.clock)
-  time.heard(1_000_000, at.mono)
+  time.sample(1_000_000, at.mono)
   const askedMs = at.mono
   at.mono += 60_000
-  time.heard(1_000_001, askedMs)
+  time.sample(1_000_001, askedMs)
   expect(time.now()).toBe(1_060_000)
-  time.heard(1_060_500, at.mono - 500)
+  time.sample(1_060_500, at.mono - 500)
   expect(time.now()).toBe(1_060_500)
 })

@@ -26,21 +26,21 @@ function guarded(count: number | (() => number)): { clock: ManualClock; guard: D
 
 test('a namenode that has just started may have a tenth removed, or some hundred, and not in many small steps more', () => {
   const { guard, told } = guarded(20_000)
-  guard.met(0)
+  guard.sessionBegan(0)
   expect([1000, 900].map(count => guard.admit(count))).toEqual([true, true])
   expect(guard.admit(1000)).toBe(false)
   expect([guard.refused, guard.refusedTotal]).toEqual([1000, 1000])
   expect(told).toHaveLength(1)
   expect(told[0]).toContain('allow-deletions')
   const small = guarded(30)
-  small.guard.met(0)
+  small.guard.sessionBegan(0)
   expect([30, 470, 1].map(count => small.guard.admit(count))).toEqual([true, true, false])
 })
 
 test('the tenth is of the blocks that were there when the namenode started, however few are left by now', () => {
   let left = 10_000
   const { guard } = guarded(() => left)
-  guard.met(0)
+  guard.sessionBegan(0)
   for (const count of [600, 400]) {
     expect(guard.admit(count)).toBe(true)
     left -= count
@@ -50,7 +50,7 @@ test('the tenth is of the blocks that were there when the namenode started, howe
 
 test('refused deletions are requested again when the namenode is old enough, and executed then', () => {
   const { clock, guard, reports } = guarded(20_000)
-  guard.met(2 * minute)
+  guard.sessionBegan(2 * minute)
   expect(guard.admit(5000)).toBe(false)
   clock.pass(8 * minute - 1)
   expect(guard.admit(5000)).toBe(false)
@@ -62,30 +62,30 @@ test('refused deletions are requested again when the namenode is old enough, and
 
 test('an operator may allow all deletions of one namenode process, and that counts for no other one', () => {
   const { guard, reports } = guarded(20_000)
-  guard.met(0)
+  guard.sessionBegan(0)
   expect(guard.admit(5000)).toBe(false)
   guard.trust()
   expect([reports(), guard.refused, guard.admit(5000), guard.admit(9000)]).toEqual([1, 0, true, true])
   guard.trust()
   expect(reports()).toBe(1)
   const other = guarded(20_000)
-  other.guard.met(0)
+  other.guard.sessionBegan(0)
   other.guard.trust()
   other.clock.pass(minute)
-  other.guard.met(0)
+  other.guard.sessionBegan(0)
   expect(other.guard.admit(5000)).toBe(false)
 })
 
 test('another session with the same namenode process does not reset the guard, another process does', () => {
   const { clock, guard } = guarded(20_000)
-  guard.met(0)
+  guard.sessionBegan(0)
   expect(guard.admit(2000)).toBe(true)
   clock.pass(minute)
-  guard.met(minute - 300)
+  guard.sessionBegan(minute - 300)
   expect(guard.admit(500)).toBe(false)
   clock.pass(20 * minute)
   expect(guard.admit(10_000)).toBe(true)
-  guard.met(0)
+  guard.sessionBegan(0)
   expect(guard.admit(3500)).toBe(false)
 })
 

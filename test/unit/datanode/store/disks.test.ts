@@ -79,7 +79,7 @@ test('deleted blocks of a read-only disk are removed as soon as it is writable a
   await store.damaged(blockId(2), new Error('bad'))
   faulty.add({ kind: 'readOnly', at: join(dir, 'a') })
   await store.remove([blockId(1)])
-  await store.told([blockId(2)], new Set())
+  await store.acknowledged([blockId(2)], new Set())
   await store.tend()
   const files = async (): Promise<string[]> =>
     (await readdir(join(dir, 'a', 'blocks'), { recursive: true })).filter(name => name.length > 3 && !name.endsWith('.meta')).sort()
@@ -146,7 +146,7 @@ test('a block that was damaged on a disk which has failed since is taken by anot
   expect(failed).toEqual([{ dir: join(dir, 'a'), last: false }])
   await write(store, 1, noise(10))
   expect(added.map(({ id, storage }) => [id, storage])).toEqual([[1, 'a'], [1, 'b']])
-  await store.told([blockId(1)], new Set())
+  await store.acknowledged([blockId(1)], new Set())
   expect(await store.check(blockId(1))).toBe('sound')
 })
 

@@ -96,7 +96,7 @@ test('two damaged replicas of one block, on two disks, are both quarantined, eac
   await store.tend()
   await store.tend()
   expect([await store.check(blockId(1)), where(1)]).toEqual(['damaged', ['a', 'b']])
-  await store.told([blockId(1)], new Set())
+  await store.acknowledged([blockId(1)], new Set())
   expect(where(1)).toEqual(['a'])
   faulty.heal()
   await store.tend()

@@ -168,7 +168,7 @@ test('a good replica that arrives before the damaged one was quarantined is not 
   truncateSync(join(dir, placeOf(1)), 500)
   expect(await store.check(blockId(1))).toBe('damaged')
   await write(store, 1, noise(1000))
-  await store.told(bad, new Set())
+  await store.acknowledged(bad, new Set())
   expect(await store.check(blockId(1))).toBe('sound')
   expect(readFileSync(join(dir, 'quarantine', named(1)[0]!)).length).toBe(500)
 })
@@ -178,7 +178,7 @@ test('the quarantine keeps the newest hundred; the last replica of a block stays
   for (let id = 1; id <= 105; id++) {
     await write(store, id, noise(10))
     await store.damaged(blockId(id), new Error('said so'))
-    await store.told([blockId(id)], new Set(id <= 2 ? [blockId(id)] : []))
+    await store.acknowledged([blockId(id)], new Set(id <= 2 ? [blockId(id)] : []))
   }
   const kept = readdirSync(join(dir, 'quarantine'))
     .filter(name => /^[0-9a-f]{16}$/.test(name))
@@ -194,7 +194,7 @@ test('the quarantine keeps the newest hundred; the last replica of a block stays
   const later = await openStore([dir])
   await later.store.remind()
   expect([...later.bad].sort()).toEqual([1, 2])
-  await later.store.told(later.bad, new Set([blockId(2)]))
+  await later.store.acknowledged(later.bad, new Set([blockId(2)]))
   expect(readdirSync(join(dir, 'quarantine/last')).filter(name => !name.endsWith('.meta'))).toEqual(named(2))
   expect(existsSync(join(dir, 'quarantine', named(1)[0]!))).toBe(true)
 })
@@ -212,7 +212,7 @@ test('a last replica that its disk refuses to move stays marked as the last, and
   })
   await write(store, 1, noise(10))
   await store.damaged(blockId(1), new Error('said so'))
-  await store.told([blockId(1)], new Set([blockId(1)]))
+  await store.acknowledged([blockId(1)], new Set([blockId(1)]))
   await write(store, 1, noise(10))
   const last = (): string[] => readdirSync(join(dir, 'quarantine/last')).filter(name => !name.endsWith('.meta'))
   held = true

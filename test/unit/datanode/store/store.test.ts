@@ -102,7 +102,7 @@ test('block files that are truncated, grown, swapped or without a meta file are 
   expect([...bad].sort()).toEqual([1, 2, 3, 4, 5])
   // Nothing is moved before the namenode is told: the next start would find it again.
   expect((await open()).bad).toHaveLength(5)
-  await store.told(bad, new Set([blockId(5)]))
+  await store.acknowledged(bad, new Set([blockId(5)]))
   for (const id of [1, 2, 3, 4, 5]) {
     expect(existsSync(pathOf(id))).toBe(false)
     expect(existsSync(join(dir, 'a/quarantine', id === 5 ? 'last' : '', blockName(blockId(id)))), String(id)).toBe(true)

@@ -58,8 +58,8 @@ export class Reading {
     this.bytes = bytes
     this.places = { id, length: bytes.length, crc, token: 't', nodes: nodes.map(node => this.place(node)) }
     this.tools = {
-      clock: this.clock, random: { float: () => 1 } as never, disk, log: silent, suspectNodes: this.suspectNodes, cluster: clusterId('c'), host,
-      progressMs: undefined,
+      clock: this.clock, random: { float: () => 1 } as never, disk, log: silent, suspectNodes: this.suspectNodes,
+      cluster: clusterId('c'), host, progressMs: undefined,
       caller: {
         call: async (to: string) => {
           this.local.push(to.split(':')[0]!)
