@@ -1,5 +1,5 @@
-// Root of this room: builds the block map, the handling of reports, repair, deletion of excess replicas, the balancer and safe mode,
-// connects them to the node registry, and starts the periodic walks over all blocks.
+// Blocks of the namenode, as its other rooms use them: builds the block map, the handling of reports, repair, deletion of excess replicas,
+// the balancer and safe mode, connects them to the node registry, and starts the periodic walks over all blocks.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'

@@ -1,4 +1,5 @@
-// Handlers of `namespace.*`. Reads use committed state and never wait; mutations are submitted to the journal.
+// Handlers of `namespace.*`: stat, list, locate and the other reads use committed state and never wait; mutations (mkdir, rename, remove,
+// attributes) are submitted to the journal, and a removal goes to the trash or wakes the sweeper.
 
 import { inodeId, type BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'

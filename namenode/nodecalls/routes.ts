@@ -1,5 +1,6 @@
-// Handlers of messages of datanodes: register, beat, leave, reports, orders. A report is applied in slices with yields between them, so
-// that a node with a million blocks does not delay other callers; pages of one node are applied in order.
+// Handlers of the calls of datanodes (`heartbeat.*`, `report.*`, `order.*`): register, beat, leave, reports, orders. A report is applied in
+// slices with yields between them, so that a node with a million blocks does not delay other callers; pages of one node are applied in
+// order.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { BlockId, ClusterId } from '../../src/base/ids.ts'

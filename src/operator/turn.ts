@@ -128,6 +128,6 @@ function emitPair(pair: unknown, emit: Emit, name: FunctionName, all: unknown, i
     )
   throw new GristmillError(
     'EINVAL',
-    `item ${index + 1} of what ${name} returned or yielded is ${showValue(pair)}; it must be a pair [key, value]`,
+    `item ${index + 1} that ${name} returned or yielded is ${showValue(pair)}; it must be a pair [key, value]`,
   )
 }

@@ -42,7 +42,7 @@ const { values, positionals } = parseArgs({
 
 if (values.list) {
   for (const [name, paths] of Object.entries(rooms))
-    console.log(`${name.padEnd(10)} ${String(mutantsIn(filesOf(name)).length).padStart(5)}  ${paths.join(' ')}`)
+    console.log(`${name.padEnd(11)} ${String(mutantsIn(filesOf(name)).length).padStart(5)}  ${paths.join(' ')}`)
   process.exit(0)
 }
 const [room] = positionals

@@ -6,9 +6,10 @@ import { mutantsOf, type Mutant } from './mutators.ts'
 import { root } from './plant.ts'
 
 export const rooms: Readonly<Record<string, readonly string[]>> = {
-  journal: ['namenode/journal'], writing: ['namenode/writing'], blocks: ['namenode/blocks'], namespace: ['namenode/namespace'],
-  jobs: ['namenode/jobs'], store: ['datanode/store'], file: ['src/file'], record: ['src/record'],
-  shuffle: ['src/shuffle', 'datanode/shuffle'],
+  journal: ['namenode/journal'], succession: ['namenode/succession'], writing: ['namenode/writing'], blocks: ['namenode/blocks'],
+  service: ['namenode/service'], jobs: ['namenode/jobs'],
+  namespace: ['namenode/namespace', 'namenode/snapshots', 'namenode/quotas', 'namenode/xattrs', 'namenode/trash'],
+  store: ['datanode/store'], file: ['src/file'], record: ['src/record'], shuffle: ['src/shuffle', 'datanode/shuffle'],
 }
 
 export const textOf = (file: string): string => readFileSync(join(root, file), 'utf8')
