@@ -1,7 +1,7 @@
 // Finds the command and the verb that a command line names, and orders its words as commander parses them: command, verb, then options and
 // operands. Options may be anywhere on the line, also before the command and before the verb.
 
-import { globals, loadCommand, type Listed } from './catalog.ts'
+import { commandNames, globals, loadCommand, type Listed } from './catalog.ts'
 import { flagsOf, isValued, type CommandSpec, type OptionSpec } from './spec.ts'
 
 interface CommandLine {
@@ -14,6 +14,8 @@ interface CommandLine {
   readonly general: boolean
   /** The words from the one that should be a command and is none. */
   readonly unknown?: readonly string[]
+  /** `help` and words that name no command: the first of them is meant as a topic. */
+  readonly helpOn?: string
 }
 
 export async function readCommandLine(given: readonly string[]): Promise<CommandLine> {
@@ -26,10 +28,11 @@ export async function readCommandLine(given: readonly string[]): Promise<Command
   const before = words.slice(0, at)
   const after = words.slice(at + 1)
   if (words[at] === 'help') {
+    const about = firstOperand(after, globals)
+    if (about === undefined) return { words: ['--help'], general: true }
+    if (!commandNames.includes(after[about]!)) return { words: [...before, ...after], general: false, helpOn: after[about]! }
     // `help trash ls` is `trash ls --help`.
-    return firstOperand(after, globals) === undefined
-      ? { words: ['--help'], general: true }
-      : readCommandLine([...before, ...after, '--help'])
+    return readCommandLine([...before, ...after, '--help'])
   }
   const command = await loadCommand(words[at]!)
   if (!command) return { words, general: false, unknown: words.slice(at) }

@@ -52,18 +52,29 @@ export class Printer {
   get outIsTerminal(): boolean { return this.#streams.stdout.isTTY === true }
   get errIsTerminal(): boolean { return this.#streams.stderr.isTTY === true }
   /**
-   * Width of the terminal on stdout or stderr; 80 without a terminal, or if it reports 0, as over some serial lines and remote
-   * shells.
+   * COLUMNS, else the width of the terminal on stdout or stderr; 80 without a terminal, or if it reports 0, as over some serial lines and
+   * remote shells.
    */
-  get columns(): number { return this.#streams.stdout.columns || this.#streams.stderr.columns || 80 }
+  get columns(): number {
+    const { COLUMNS: given = '' } = this.#env
+    if (/^[1-9]\d{0,4}$/.test(given)) return Number(given)
+    return this.#streams.stdout.columns || this.#streams.stderr.columns || 80
+  }
   /** Stream for progress bars, which draw themselves. */
   get errStream(): NodeJS.WritableStream { return this.#streams.stderr }
 
-  /** Styled on a terminal, plain in a pipe, with NO_COLOR set, or with TERM=dumb. */
+  /**
+   * Output is coloured on a terminal, unless NO_COLOR is set or TERM is dumb. FORCE_COLOR decides in any case, as in Node: 0 or false for
+   * plain, any other value for colours, in a pipe too.
+   */
+  isPainted(on: 'out' | 'err' = 'out'): boolean {
+    const { FORCE_COLOR: forced, NO_COLOR: refused, TERM: terminal } = this.#env
+    if (forced !== undefined) return forced !== '0' && forced !== 'false'
+    return (on === 'out' ? this.outIsTerminal : this.errIsTerminal) && !refused && terminal !== 'dumb'
+  }
+
   paint(style: Style, text: string, on: 'out' | 'err' = 'out'): string {
-    const terminal = on === 'out' ? this.outIsTerminal : this.errIsTerminal
-    if (!terminal || this.#env.NO_COLOR || this.#env.TERM === 'dumb') return text
-    return styleText(style, text, { validateStream: false })
+    return this.isPainted(on) ? styleText(style, text, { validateStream: false }) : text
   }
 
   /** A name for people: quoted if it is unusual and the output is a terminal; unchanged in a pipe. */

@@ -5,6 +5,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Listed } from './catalog.ts'
 import type { Options } from './context.ts'
+import { topicLines } from './help/topics.ts'
 import { flagsOf, isValued, type CommandSpec, type OptionSpec } from './spec.ts'
 import { verbSuggestion } from './suggestion.ts'
 
@@ -24,24 +25,27 @@ const about = `A replicated filesystem and a map-reduce engine that runs where t
 Without a cluster, commands use an embedded one, with its data in ~/.gristmill/embedded.
 After "gristmill up", commands use that cluster; --cluster embedded selects the embedded one.`
 
-const outro = `
+const outro = (width: number): string => `
+Topics of "gristmill help TOPIC":
+${topicLines(width).join('\n')}
+
 Examples:
   $ gristmill put -r speeches /speeches
   $ gristmill run wordcount.ts --input /speeches --output /words
   $ gristmill cat '/words/part-*' | sort -k2 -nr | head -5
 
 See gristmill COMMAND --help for the help of a command.
-Exit codes: 0 success, 1 failure, 2 usage error; others in docs/reference/errors.md.`
+Exit codes: 0 success, 1 failure, 2 usage error; gristmill help exit-codes.`
 
 export function buildProgram(parts: ProgramParts): Command {
   const program = ofOurs(new Command('gristmill'), parts)
     .description(about)
     .version(parts.version, '--version', 'print the version')
     .commandsGroup('Help:')
-    .helpCommand('help [command] [verb]', 'print help about a command')
+    .helpCommand('help [command|topic]', 'print help about a command, or a page of the manual')
     .usage('COMMAND [options]')
-    .addHelpText('after', outro)
-    .configureHelp({ subcommandTerm: command => (command.name() === 'help' ? 'help [command] [verb]' : command.usage()) })
+    .addHelpText('after', () => outro(parts.columns()))
+    .configureHelp({ subcommandTerm: command => (command.name() === 'help' ? 'help [command|topic]' : command.usage()) })
     .action(() => { throw new GristmillError('USAGE', 'no command given; gristmill --help lists them') })
   for (const spec of parts.globals) program.addOption(toOption(spec))
   for (const { spec, group } of parts.commands) program.addCommand(toCommand(spec, spec.name, parts).helpGroup(`${group}:`))

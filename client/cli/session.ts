@@ -6,6 +6,7 @@ import { commandNames, globals, loadAll, type Listed } from './catalog.ts'
 import { readCommandLine } from './commandline.ts'
 import { CommandContext, type CommandContextParts, type Options } from './context.ts'
 import { errorJson, errorLineOf, exitCodeOf } from './errors.ts'
+import type { Printer } from './printer.ts'
 import { buildProgram, usageError } from './program.ts'
 import type { CommandSpec } from './spec.ts'
 import { commandSuggestion } from './suggestion.ts'
@@ -18,7 +19,7 @@ interface SessionParts extends Omit<CommandContextParts, 'command' | 'options'> 
 /** Parses and runs the words; returns the exit code. `interrupted`: a signal ended the call, and the caller knows its exit code. */
 export async function runWords(parts: SessionParts): Promise<number | 'interrupted'> {
   const { printer, signal } = parts
-  const { words, command, verb, general, unknown } = await readCommandLine(parts.words)
+  const { words, command, verb, general, unknown, helpOn } = await readCommandLine(parts.words)
   const name = command?.spec.name
   let context: CommandContext | undefined
   const execute = async (spec: CommandSpec, operands: readonly string[], options: Options): Promise<void> => {
@@ -31,6 +32,11 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     }
   }
   try {
+    if (helpOn !== undefined) {
+      await help(printer, helpOn, words.includes('--json'))
+      await printer.flush()
+      return 0
+    }
     if (unknown && !words.includes('--version')) throw noSuchCommand(unknown)
     const program = buildProgram({
       version: parts.version, commands: general ? await loadAll() : command ? [forVerb(command, verb)] : [], globals, execute,
@@ -54,6 +60,16 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     if (parts.env['GRISTMILL_DEBUG'] && error instanceof Error) printer.complain(stacksOf(error))
     return exitCodeOf(error)
   }
+}
+
+async function help(printer: Printer, word: string, json: boolean): Promise<void> {
+  const { printTopic, topicNames, topicOf } = await import('./help/topics.ts')
+  const topic = topicOf(word)
+  if (topic !== undefined) return printTopic(printer, topic, json)
+  throw new GristmillError(
+    'USAGE',
+    `no such command or topic: ${word}${commandSuggestion([word], [...commandNames, ...topicNames])}; gristmill help lists them`,
+  )
 }
 
 const noSuchCommand = (words: readonly string[]): GristmillError =>

@@ -35,6 +35,46 @@ export function tabulate(columns: readonly Column[], rows: readonly (readonly st
     .trimEnd())
 }
 
+/** A column is not made narrower than this: a text of one or two words a line is hard to read. */
+const narrowest = 16
+
+/**
+ * Lines of a table that is at most `width` wide: cells are wrapped, those of the widest columns first. undefined if it has too many columns.
+ * Right-aligned columns, which hold numbers, are not wrapped.
+ */
+export function fitTable(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): string[] | undefined {
+  const all = columns.some(column => column.title !== undefined) ? [columns.map(column => column.title ?? ''), ...rows] : rows
+  const widths = columns.map((_, i) => all.reduce((most, row) => Math.max(most, widthOf(row[i] ?? '')), 0))
+  const least = columns.map(({ align }, i) =>
+    (align === 'right' ? widths[i]! : Math.min(widths[i]!, Math.max(narrowest, ...all.map(row => longestWord(row[i] ?? ''))))))
+  let over = widths.reduce((sum, one) => sum + one, 2 * (columns.length - 1)) - width
+  for (; over > 0; over--) {
+    const at = widths.reduce((best, one, i) => (one > least[i]! && (best < 0 || one > widths[best]!) ? i : best), -1)
+    if (at < 0) return undefined
+    widths[at]!--
+  }
+  return all.flatMap(row => {
+    const cells = columns.map((_, i) => wrapText(row[i] ?? '', widths[i]!))
+    return Array.from({ length: Math.max(...cells.map(lines => lines.length)) }, (_, n) =>
+      columns.map(({ align }, i) => pad(cells[i]![n] ?? '', widths[i]!, align)).join('  ').trimEnd())
+  })
+}
+
+const longestWord = (text: string): number => text.split(' ').reduce((most, word) => Math.max(most, widthOf(word)), 0)
+
+/** Lines of at most `width` columns, divided between words; a longer word has a line of its own. */
+export function wrapText(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && widthOf(line) + 1 + widthOf(word) > width) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line]
+}
+
 /** Names in as many columns as fit into `width`, filled downwards. */
 export function layOut(names: readonly string[], width: number): string[] {
   const widths = names.map(widthOf)
