@@ -42,7 +42,7 @@ export function buildProgram(parts: ProgramParts): Command {
     .description(about)
     .version(parts.version, '--version', 'print the version')
     .commandsGroup('Help:')
-    .helpCommand('help [command|topic]', 'print help about a command, or a page of the manual')
+    .helpCommand('help [command|topic]', 'help about a command, or a page to read')
     .usage('COMMAND [options]')
     .addHelpText('after', () => outro(parts.columns()))
     .configureHelp({ subcommandTerm: command => (command.name() === 'help' ? 'help [command|topic]' : command.usage()) })

@@ -39,8 +39,8 @@ export function tabulate(columns: readonly Column[], rows: readonly (readonly st
 const narrowest = 16
 
 /**
- * Lines of a table that is at most `width` wide: cells are wrapped, those of the widest columns first. undefined if it has too many columns.
- * Right-aligned columns, which hold numbers, are not wrapped.
+ * Lines of a table that is at most `width` wide: cells are wrapped, those of the widest columns first. undefined if it has too many
+ * columns. Right-aligned columns, which hold numbers, are not wrapped.
  */
 export function fitTable(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): string[] | undefined {
   const all = columns.some(column => column.title !== undefined) ? [columns.map(column => column.title ?? ''), ...rows] : rows

@@ -2,11 +2,13 @@
 // block prints the text of the block after it, beside the summaries of `run`.
 
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { run } from '../kit/cluster.ts'
 import { root } from '../tidy/source.ts'
 
 /** The two lines with which `run` ends. */
@@ -21,7 +23,15 @@ function blocksOf(guide: string): { commands: string; printed: string | undefine
   })
 }
 
-test.each([['builtins', 3]])('the commands of the guide %s print what it shows', async (name, printing) => {
+/** Commands with the port of the namenode that runs, in place of the usual one, which another test may have. */
+async function portIn(dir: string, commands: string): Promise<string> {
+  const file = join(dir, '.gristmill/cluster.json')
+  if (!existsSync(file)) return commands
+  const { namenode } = JSON.parse(await readFile(file, 'utf8')) as { namenode: string }
+  return commands.replaceAll('127.0.0.1:8620', namenode)
+}
+
+test.each([['builtins', 3], ['getting-started', 5], ['monitoring', 4]])('the commands of the guide %s print what it shows', async (name, printing) => {
   const blocks = blocksOf(await readFile(join(root, `docs/guide/${name}.md`), 'utf8'))
   expect(blocks.filter(({ printed }) => printed !== undefined)).toHaveLength(printing)
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-hour-'))
@@ -32,11 +42,15 @@ test.each([['builtins', 3]])('the commands of the guide %s print what it shows',
       PATH: `${join(dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`, HOME: dir, GRISTMILL_HOME: join(dir, '.gristmill'),
       NO_COLOR: '1', PS1: '',
     }
+    const bash = async (commands: string) =>
+      promisify(execFile)('bash', ['-eo', 'pipefail', '-c', await portIn(dir, commands)], { cwd: dir, env })
     for (const { commands, printed } of blocks) {
-      const { stdout } = await promisify(execFile)('bash', ['-eo', 'pipefail', '-c', commands], { cwd: dir, env })
+      const { stdout } = await bash(commands)
       if (printed !== undefined) expect(stdout.replaceAll(summary, ''), commands).toBe(printed)
     }
   } finally {
+    const home = join(dir, '.gristmill')
+    if (existsSync(join(home, 'cluster.json'))) await run(['down'], { PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: home })
     await rm(dir, { recursive: true, force: true })
   }
 })

@@ -35,7 +35,7 @@ const intro = `# Metrics
 
 Each server process serves these metrics in the text format of Prometheus at \`/metrics\` of its port, without a token. Sizes are in bytes,
 times in seconds. Counters start at 0 with the process. The text is built at most once a second.
-[Install, join, upgrade, monitor](../guide/cluster.md#monitor-with-prometheus) has the configuration of Prometheus, alert rules and a
+[Monitoring](../guide/monitoring.md) has the configuration of Prometheus, alert rules and a
 dashboard.
 `
 

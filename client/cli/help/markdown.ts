@@ -4,7 +4,7 @@
 import { fitTable, wrapText } from '../table.ts'
 
 /** Paints what Markdown marks; the text itself stays. */
-export interface Paint {
+interface Paint {
   heading(text: string): string
   code(text: string): string
   strong(text: string): string
@@ -60,7 +60,8 @@ function formatBlock(block: readonly string[], width: number, paint: Paint): str
 }
 
 /** Cells of `| a | b |`. A bar after a backslash belongs to the cell. */
-const cellsOf = (row: string): string[] => row.trim().replace(/^\||\|$/g, '').split(/(?<!\\)\|/).map(cell => cell.trim().replaceAll('\\|', '|'))
+const cellsOf = (row: string): string[] =>
+  row.trim().replace(/^\||\|$/g, '').split(/(?<!\\)\|/).map(cell => cell.trim().replaceAll('\\|', '|'))
 
 function formatTable(block: readonly string[], width: number, paint: Paint): string[] {
   const [titles, , ...rows] = block.map(cellsOf)

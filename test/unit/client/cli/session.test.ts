@@ -93,7 +93,7 @@ test('help and version come on stdout with code 0', async () => {
 
 test('the general help names every command, each in one line of 80 columns', async () => {
   const { out } = await runFake(someFiles(), ['--help'], { terminal: { columns: 80 } })
-  const list = out.slice(out.indexOf('\nFiles:'), out.indexOf('\nExamples:'))
+  const list = out.slice(out.indexOf('\nFiles:'), out.indexOf('\nTopics of'))
   const lines = list.split('\n').filter(line => line.startsWith(' '))
   expect(lines.filter(line => line.length > 80 || !/^ {2}\w.* {2}\S/.test(line))).toEqual([])
   expect(lines.map(line => /\w+/.exec(line)![0])).toEqual([...commandNames, 'help'])
