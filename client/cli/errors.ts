@@ -1,5 +1,5 @@
 // Formats errors in the style of Unix tools: `gristmill: ls: /nope: no such file or directory`. POSIX codes about a path get the
-// phrases of strerror; all other errors keep their own message, which says what to do.
+// phrases of strerror; all other errors keep their own message, which says what to do. Also exit codes of errors (src/base/errors.ts).
 
 import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
 import { showJson, showLines, showText } from '../../src/base/quote.ts'

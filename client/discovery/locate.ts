@@ -11,7 +11,8 @@ import type { Machine } from '../../src/ports/machine.ts'
 import { awayCluster, logDirectory, readRemembered } from './remembered.ts'
 import { isAlive, living, readCluster, type Running } from './running.ts'
 
-export const portDefault = 8620
+/** Ports of processes that are given none. */
+export const portDefaults = { namenode: 8620, datanode: 8621 } as const
 
 export type ClusterLocation =
   | { readonly kind: 'cluster'; readonly namenode: Address; readonly secretFile: string; readonly running: Running | undefined }
@@ -76,7 +77,7 @@ export const secretDefault = (home: string): string => `${home}/secret`
 /** Parses `host`, `host:port`, `[v6]:port`, each optionally after `gristmill://` or `http://`. Throws CONFIG_INVALID. */
 export function parseAddress(text: string): Address {
   const match = /^(?:(?:gristmill|http):\/\/)?(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(\d{1,5}))?\/?$/.exec(text.trim())
-  const port = Number(match?.[2] ?? portDefault)
+  const port = Number(match?.[2] ?? portDefaults.namenode)
   if (!match || port > 65_535 || port === 0) {
     throw new GristmillError(
       'CONFIG_INVALID',

@@ -5,11 +5,10 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
-import { locate } from '../discovery/locate.ts'
+import { locate, portDefaults } from '../discovery/locate.ts'
 import { exposeProcess } from './metrics.ts'
 import { advertised, hostDefault, serverSecret, untilTold, type ServerRun } from './run.ts'
 
-const datanodePort = 8621
 const rackDefault = '/default'
 
 export async function runDatanode(run: ServerRun): Promise<void> {
@@ -29,7 +28,7 @@ export async function runDatanode(run: ServerRun): Promise<void> {
     import('../../datanode/datanode.ts'), import('../../datanode/usersettings.ts'), import('../../datanode/executor/tasks.ts'),
   ])
   const datanode = await start(Datanode.start(world, {
-    dirs, host, port: settings.port ?? datanodePort, advertise: advertised(settings), namenode: place.namenode, secret,
+    dirs, host, port: settings.port ?? portDefaults.datanode, advertise: advertised(settings), namenode: place.namenode, secret,
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
     slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
     pid: machine.pid, version, processMetrics: exposeProcess, signal, tasks: openTasks,

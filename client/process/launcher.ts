@@ -8,7 +8,7 @@ import { waitUntil } from '../../src/base/retry.ts'
 import { loadOrCreateSecret, loadSecret } from '../../src/home/secret.ts'
 import { status } from '../../src/protocol/admin.ts'
 import { connectTo } from '../connect.ts'
-import { portDefault } from '../discovery/locate.ts'
+import { portDefaults } from '../discovery/locate.ts'
 import { logDirectory, remember } from '../discovery/remembered.ts'
 import { forgetCluster, living, readCluster, writeCluster, type Running, type RunningProcess } from '../discovery/running.ts'
 import { livingMember, nameOf, type ClusterMember } from './member.ts'
@@ -103,7 +103,7 @@ export class Launcher {
     if (living) return living
     const dir = `${this.#plan.dir}/${name}`
     const told = name === 'namenode' ? this.#options.settings.port : undefined
-    const port = told ?? await this.#ports.take(name, name === 'namenode' ? portDefault : portDefault + 1, this.#options.note)
+    const port = told ?? await this.#ports.take(name, portDefaults[server.role], this.#options.note)
     try {
       return await this.#launch({ ...server, dir, port })
     } catch (error) {

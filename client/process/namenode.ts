@@ -6,10 +6,10 @@ import type { Settings } from '../../src/base/settings.ts'
 import { version } from '../../src/base/version.ts'
 import type { Audit } from '../../src/ports/audit.ts'
 import { auditFile } from '../../src/world/auditfile.ts'
+import { portDefaults } from '../discovery/locate.ts'
 import { exposeProcess } from './metrics.ts'
 import { advertised, hostDefault, oneDirectory, serverSecret, untilTold, type ServerRun } from './run.ts'
 
-const namenodePort = 8620
 export const replicationDefault = 3
 const backupEveryDefault = 24 * 3_600_000
 const backupKeepDefault = 3
@@ -22,7 +22,7 @@ export async function runNamenode(run: ServerRun): Promise<void> {
   const { Namenode } = await import('../../namenode/namenode.ts')
   const failed = Promise.withResolvers<never>()
   const namenode = await Namenode.start(world, {
-    dir, host, port: settings.port ?? namenodePort, advertise: advertised(settings), secret,
+    dir, host, port: settings.port ?? portDefaults.namenode, advertise: advertised(settings), secret,
     defaults: { replication: settings.replication ?? replicationDefault, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
     user: machine.user, pid: machine.pid, version, processMetrics: exposeProcess, audit: auditOf(settings), trashKeepMs: settings.trashKeep,
     kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },

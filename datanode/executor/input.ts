@@ -1,6 +1,6 @@
-// Input of a map task: the ranges of its split, read block by block from the nearest replica. Counts bytes by locality. A file that was
-// replaced or removed since the job was submitted is refused with `changedInput`, before the first record where the namenode is asked for
-// the file in any case.
+// Input of a map task: the ranges of its split, read block by block from the nearest replica. Counts bytes by locality. If a range begins
+// inside a CSV file, the file's header is read first. A file that was replaced or removed since the job was submitted is refused with
+// `changedInput`, before the first record where the namenode is asked for the file in any case.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { hasHeader, type InputOptions } from '../../src/base/formats.ts'

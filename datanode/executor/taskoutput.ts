@@ -1,4 +1,5 @@
-// Output of an attempt: a map output in this node's home, or a file below the job's staging directory, with its counters.
+// Output of an attempt, with its counters: a map output in this node's home, or a part of the job's output (`part-00000.txt`) below the
+// job's staging directory.
 
 import { extensionOf, formats } from '../../src/base/formats.ts'
 import { join } from '../../src/base/paths.ts'

@@ -1,5 +1,5 @@
-// The error class and the table of error codes. A code exists only if some caller acts differently on it. Codes that POSIX has keep
-// their POSIX names, so that code written for node:fs works unchanged.
+// The error class and the one table of error codes: HTTP status, retryability and exit code of each. A code exists only if some caller acts
+// differently on it. Codes that POSIX has keep their POSIX names, so that code written for node:fs works unchanged.
 
 interface CodeFacts {
   /** HTTP status on the wire. */

@@ -1,4 +1,4 @@
-// Port: child processes that run users' code. Started by datanodes, and by clients to load a program.
+// Port: child processes that run users' code, with a memory limit. Started by datanodes (executors), and by clients to load a program.
 
 export interface Processes {
   /** Starts a Node process with the given main file, an environment of exactly `env`, and its own process group. */

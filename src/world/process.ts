@@ -1,5 +1,5 @@
-// Child processes with their own process group, exactly the given environment, and messages by structured clone. `onExit` is called
-// once, after the last message and output, even if a grandchild still holds the pipes.
+// Child processes with their own process group, exactly the given environment, a bound on their heap, and messages by structured clone.
+// `onExit` is called once, after the last message and output, even if a grandchild still holds the pipes.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import fs from 'node:fs'
