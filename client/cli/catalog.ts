@@ -62,6 +62,7 @@ export const catalog: readonly CommandGroup[] = [
       up: async () => (await import('./cluster/up.ts')).up,
       down: async () => (await import('./cluster/up.ts')).down,
       status: async () => (await import('./cluster/status.ts')).status,
+      config: async () => (await import('./cluster/config.ts')).config,
     },
   },
   {

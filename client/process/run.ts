@@ -23,6 +23,8 @@ export interface Ready {
   readonly pid: number
   readonly dir: string
   readonly cluster: ClusterId
+  /** Settings that were given to the process, for `gristmill config`. An earlier version does not report them. */
+  readonly settings?: Readonly<Record<string, unknown>>
 }
 
 export interface ServerRun {

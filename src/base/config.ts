@@ -51,10 +51,26 @@ function homeOf({ flags, env, cwd, userDirectory }: ConfigSources): string {
   return given ? absolute(given, cwd) : join(userDirectory, '.gristmill')
 }
 
+/** The source that gave a setting, and the name that it has there: a flag, a variable, or the path of the file. */
+interface Origin {
+  readonly kind: 'option' | 'variable' | 'file'
+  readonly name: string
+}
+
+export interface ResolvedSettings {
+  readonly settings: Settings
+  /** Of the settings that were given. */
+  readonly origins: ReadonlyMap<SettingName, Origin>
+}
+
 /** Merges all sources, the strongest winning. Throws CONFIG_INVALID. */
-export function resolveSettings(sources: ConfigSources, file?: ConfigFile): Settings {
+export const resolveSettings = (sources: ConfigSources, file?: ConfigFile): Settings => resolveOrigins(sources, file).settings
+
+/** The same, with the source of each setting. */
+export function resolveOrigins(sources: ConfigSources, file?: ConfigFile): ResolvedSettings {
   const { flags, env, cwd } = sources
   const result: Record<string, unknown> = {}
+  const origins = new Map<SettingName, Origin>()
   if (file?.text !== undefined) {
     const from = join(file.path, '..')
     for (const [key, raw] of Object.entries(readFile(file.path, file.text))) {
@@ -62,6 +78,7 @@ export function resolveSettings(sources: ConfigSources, file?: ConfigFile): Sett
       result[known(key, settingNames, `the setting "${key}" in ${file.path}`)] = value(
         key as SettingName, raw, `"${key}" in ${file.path}`, from,
       )
+      origins.set(key as SettingName, { kind: 'file', name: file.path })
     }
   }
   const variables = new Map(settingNames.map(name => [variableOf(name), name]))
@@ -70,12 +87,15 @@ export function resolveSettings(sources: ConfigSources, file?: ConfigFile): Sett
       continue
     const name = variables.get(known(variable, [...variables.keys(), configVariable], `the variable ${variable}`))!
     result[name] = value(name, raw, variable, cwd)
+    origins.set(name, { kind: 'variable', name: variable })
   }
   for (const name of settingNames) {
-    if (flags[name] !== undefined) result[name] = value(name, flags[name], flagOf(name), cwd)
+    if (flags[name] === undefined) continue
+    result[name] = value(name, flags[name], flagOf(name), cwd)
+    origins.set(name, { kind: 'option', name: flagOf(name) })
   }
   result['home'] = homeOf(sources)
-  return result as Settings
+  return { settings: result as Settings, origins }
 }
 
 function value(name: SettingName, raw: unknown, where: string, from: string): unknown {

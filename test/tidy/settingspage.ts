@@ -13,7 +13,8 @@ The file is \`--config FILE\`, else \`GRISTMILL_CONFIG\`, else \`config.json\` i
 
 Relative paths in it start at the file's own directory, others at the working directory. An unknown name is an error, in the file and
 among the variables that start with \`GRISTMILL_\`. Not every command takes every flag; \`gristmill COMMAND --help\` tells. An empty
-variable counts as not said. Sizes: \`64k\` and \`64KiB\` are 65536 bytes, \`64kB\` is 64000. Durations: \`250ms\`, \`30s\`, \`5m\`, \`1h\`.
+variable counts as not said. \`gristmill config\` shows the settings in effect, also of the servers of \`up\`, and where each comes from.
+Sizes: \`64k\` and \`64KiB\` are 65536 bytes, \`64kB\` is 64000. Durations: \`250ms\`, \`30s\`, \`5m\`, \`1h\`.
 `
 
 const cell = (text: string): string => text.replaceAll('|', '\\|')

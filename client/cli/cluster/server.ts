@@ -37,12 +37,19 @@ export async function serve(context: CommandContext, start: (run: ServerRun) => 
   await start({
     settings: await context.settings(), world: await context.world(), machine: await context.machine(), signal,
     ready: async ready => {
-      if (context.json) await printer.json(ready, { compact: true })
+      if (context.json) await printer.json({ ...ready, settings: await givenSettings(context, ready.role) }, { compact: true })
       else await printer.line(readyLine(ready))
       // The parent process waits for this line.
       await printer.flush()
     },
   })
+}
+
+/** Settings of a server that are given, without those that only other processes use. */
+async function givenSettings(context: CommandContext, role: SettingUser): Promise<Record<string, unknown>> {
+  const given = await context.settings()
+  const used = settingNames.filter(name => (settings[name].usedBy as readonly SettingUser[]).some(one => one === role || one === 'all'))
+  return Object.fromEntries(used.filter(name => given[name] !== undefined).map(name => [name, given[name]]))
 }
 
 const readyLine = ({ role, id, address, pid, dir }: Ready): string =>

@@ -1,0 +1,65 @@
+// config: settings that are in effect, and where each comes from. It reads files, and starts nothing.
+
+import { settings as table, type Setting } from '../../../src/base/settings.ts'
+import { formatBytes, formatDuration } from '../../../src/base/units.ts'
+import type { ConfigEntry, ServerConfig } from '../../process/config.ts'
+import type { CommandContext } from '../context.ts'
+import type { CommandSpec } from '../spec.ts'
+import { fitTable, tabulate, type Column } from '../table.ts'
+
+export const config: CommandSpec = {
+  name: 'config', args: '',
+  about: 'show the settings in effect and their sources',
+  notes:
+    'Settings of this command, then those of the servers that `up` has started. The last column says where a value comes from: an option, a variable, the settings file, `up`, which has told it to the server, or the default. `gristmill help settings` describes them all.',
+  options: [],
+  examples: [
+    ['gristmill config', 'which cluster, which user, which settings'],
+    ['gristmill config --json --cluster mill:8620', 'as JSON, as a command with this option would use it'],
+  ],
+  run: runConfig,
+}
+
+async function runConfig(context: CommandContext): Promise<void> {
+  const { printer, options } = context
+  const [{ disk }, machine] = [await context.world(), await context.machine()]
+  const [{ effectiveConfig }, { findSettings }] = await Promise.all([
+    import('../../process/config.ts'), import('../../discovery/readsettings.ts'),
+  ])
+  const found = await effectiveConfig({ disk, machine }, await findSettings({ disk, machine }, options))
+  if (context.json) return printer.json(found)
+  const show = async (lines: readonly string[]): Promise<void> => { for (const line of lines) await printer.line(line) }
+  await show([`settings file: ${printer.cell(found.file)}${found.isFilePresent ? '' : ' (not there)'}`, '', 'this command'])
+  await show(entryLines(found.client, printer.columns, printer.outIsTerminal))
+  for (const lines of serverParagraphs(found.servers)) {
+    await show(['', lines.title])
+    await show(entryLines(lines.settings, printer.columns, printer.outIsTerminal))
+  }
+  for (const note of found.notes) context.note(note)
+}
+
+const columns: readonly Column[] = [{ title: 'SETTING' }, { title: 'VALUE' }, { title: 'FROM' }]
+
+function entryLines(entries: readonly ConfigEntry[], width: number, isTerminal: boolean): string[] {
+  const rows = entries.map(({ name, value, text, from }) => [name, value === undefined ? text ?? '' : shown(table[name], value), from])
+  return isTerminal ? fitTable(columns, rows, width) ?? tabulate(columns, rows) : tabulate(columns, rows)
+}
+
+function shown({ type }: Setting<unknown>, value: unknown): string {
+  if (typeof value !== 'number') return Array.isArray(value) ? value.join(' ') : String(value)
+  return type.startsWith('size') ? formatBytes(value) : type.startsWith('duration') ? formatDuration(value) : String(value)
+}
+
+/** A datanode after the first one shows only what differs from the first. */
+export function serverParagraphs(servers: readonly ServerConfig[]): { title: string; settings: readonly ConfigEntry[] }[] {
+  const first = servers.find(({ name, settings }) => name.startsWith('datanode') && settings)
+  return servers.map(server => {
+    const { name, address, settings } = server
+    const title = `${name}${address === undefined ? '' : ` at ${address}`}`
+    if (!settings) return { title: `${title}: not known, an earlier version has started it`, settings: [] }
+    if (!first || first === server || !name.startsWith('datanode')) return { title, settings }
+    const text = (entry: ConfigEntry | undefined): string => JSON.stringify([entry?.value, entry?.text, entry?.from])
+    const differing = settings.filter(entry => text(entry) !== text(first.settings!.find(one => one.name === entry.name)))
+    return { title: `${title}: as ${first.name}, but`, settings: differing }
+  })
+}

@@ -1,0 +1,110 @@
+// Settings in effect and their sources, for a home without a cluster, one whose cluster is stopped, and one whose servers run.
+
+import { expect, test } from 'vitest'
+import { serverParagraphs } from '../../../../client/cli/cluster/config.ts'
+import { effectiveConfig, type ConfigEntry, type EffectiveConfig } from '../../../../client/process/config.ts'
+import { findSettings } from '../../../../client/discovery/readsettings.ts'
+import { remember } from '../../../../client/discovery/remembered.ts'
+import { writeCluster } from '../../../../client/discovery/running.ts'
+import { address, clusterId } from '../../../../src/base/ids.ts'
+import type { Machine } from '../../../../src/ports/machine.ts'
+import { MemoryDisk } from '../../../kit/memory-disk.ts'
+
+interface Given { flags?: Record<string, unknown>; env?: Record<string, string> }
+
+async function configOf(disk: MemoryDisk, { flags = {}, env = {} }: Given = {}): Promise<EffectiveConfig> {
+  const machine = {
+    environment: env, workingDirectory: '/cwd', userDirectory: '/home/ada', user: 'ada', hostName: 'mill', cores: 4,
+    born: (pid: number) => (pid < 10 ? String(pid) : undefined),
+  } as unknown as Machine
+  return effectiveConfig({ disk, machine }, await findSettings({ disk, machine }, flags))
+}
+
+const entry = (entries: readonly ConfigEntry[] | undefined, name: string): ConfigEntry | undefined =>
+  entries?.find(one => one.name === name)
+
+const home = '/home/ada/.gristmill'
+
+test('option, variable, file and default are told apart, the strongest first', async () => {
+  const disk = new MemoryDisk()
+  await disk.writeFileDurable(`${home}/config.json`, Buffer.from('{ "user": "bo", "hostName": "other", "logKeep": 7 }'))
+  const { client, file, isFilePresent } = await configOf(disk, {
+    flags: { cluster: 'namenode:8620' }, env: { GRISTMILL_USER: 'cleo', GRISTMILL_CLUSTER: 'elsewhere:1' },
+  })
+  expect([file, isFilePresent]).toEqual([`${home}/config.json`, true])
+  expect(entry(client, 'cluster')).toEqual({ name: 'cluster', value: 'namenode:8620', from: '--cluster' })
+  expect(entry(client, 'user')).toEqual({ name: 'user', value: 'cleo', from: 'GRISTMILL_USER' })
+  expect(entry(client, 'hostName')).toEqual({ name: 'hostName', value: 'other', from: `file ${home}/config.json` })
+  expect(entry(client, 'logKeep')).toEqual({ name: 'logKeep', value: 7, from: `file ${home}/config.json` })
+  expect(entry(client, 'home')).toEqual({ name: 'home', value: home, from: 'default' })
+  expect(entry(client, 'debug')).toEqual({ name: 'debug', value: false, from: 'default' })
+  // A setting of servers alone has no effect on a command.
+  expect(entry(client, 'scrubRate')).toBeUndefined()
+})
+
+test('without a cluster the embedded one is named, with the settings that it would get', async () => {
+  const { client, servers, isFilePresent } = await configOf(new MemoryDisk(), { env: { GRISTMILL_BLOCK_SIZE: '1MiB' } })
+  expect(isFilePresent).toBe(false)
+  expect(entry(client, 'cluster')).toEqual({ name: 'cluster', value: 'embedded', from: 'default' })
+  expect(servers.map(({ name }) => name)).toEqual(['embedded'])
+  expect(entry(servers[0]!.settings, 'blockSize')).toEqual({ name: 'blockSize', value: 1 << 20, from: 'GRISTMILL_BLOCK_SIZE' })
+  expect(entry(servers[0]!.settings, 'replication')).toEqual({ name: 'replication', value: 1, from: 'default' })
+  expect(entry(servers[0]!.settings, 'port')).toBeUndefined()
+})
+
+test('a stopped cluster, and one of other machines, are named with the reason why their servers are not listed', async () => {
+  const disk = new MemoryDisk()
+  await disk.writeFileDurable('/data/gristmill.json', Buffer.from('{}'))
+  await remember(disk, home, { format: 1, dir: '/data', ports: {}, said: {} })
+  const stopped = await configOf(disk)
+  expect(entry(stopped.client, 'cluster')).toEqual({ name: 'cluster', text: 'the cluster in /data, which does not run', from: 'up' })
+  expect([stopped.servers, stopped.notes]).toEqual([[], [expect.stringMatching(/does not run: "gristmill up --detach"/)]])
+  const remote = await configOf(disk, { flags: { cluster: 'namenode:8620' } })
+  expect([remote.servers, remote.notes]).toEqual([[], [expect.stringMatching(/^the servers of namenode:8620 were not started by "up"/)]])
+})
+
+test('servers of up show what they were given, by an option of up, by up itself, or by default', async () => {
+  const disk = new MemoryDisk()
+  await disk.writeFileDurable('/data/gristmill.json', Buffer.from('{}'))
+  await remember(disk, home, { format: 1, dir: '/data', ports: {}, said: { trashKeep: '7200000' } })
+  const server = (role: 'namenode' | 'datanode', name: string, pid: number) =>
+    ({ role, id: name, address: address(`127.0.0.1:86${20 + pid}`), pid, born: String(pid), dir: `/data/${name}` })
+  await writeCluster(disk, home, {
+    format: 1, namenode: address('127.0.0.1:8621'), cluster: clusterId('c1'), secretFile: '/data/secret', dir: '/data',
+    processes: [
+      server('namenode', 'namenode', 1), server('datanode', 'datanode1', 2), server('datanode', 'datanode2', 3),
+      server('datanode', 'datanode3', 12),
+    ],
+  })
+  const ready = (name: string, settings: object): Promise<void> =>
+    disk.writeFileDurable(`/data/log/${name}.ready`, Buffer.from(`noise\n${JSON.stringify({ role: 'x', settings })}\n`))
+  await ready('namenode', { port: 8621, trashKeep: 7_200_000 })
+  await ready('datanode1', { port: 8622, slots: 2 })
+  await disk.writeFileDurable('/data/log/datanode2.ready', Buffer.from('{"role":"datanode"}\n'))
+  const { client, servers, notes } = await configOf(disk)
+  expect(notes).toEqual([])
+  expect(entry(client, 'cluster')).toEqual({ name: 'cluster', value: '127.0.0.1:8621', from: 'up' })
+  expect(entry(client, 'secretFile')).toEqual({ name: 'secretFile', value: '/data/secret', from: 'up' })
+  // datanode3 has ended.
+  expect(servers.map(({ name, address: at }) => [name, at])).toEqual([
+    ['namenode', '127.0.0.1:8621'], ['datanode1', '127.0.0.1:8622'], ['datanode2', '127.0.0.1:8623'],
+  ])
+  expect(entry(servers[0]!.settings, 'trashKeep')).toEqual({ name: 'trashKeep', value: 7_200_000, from: 'up --trash-keep' })
+  expect(entry(servers[0]!.settings, 'port')).toEqual({ name: 'port', value: 8621, from: 'up' })
+  expect(entry(servers[0]!.settings, 'leaseSoft')).toEqual({ name: 'leaseSoft', text: '30s', from: 'default' })
+  expect(entry(servers[1]!.settings, 'slots')).toEqual({ name: 'slots', value: 2, from: 'up' })
+  expect(servers[2]!.settings).toBeUndefined()
+})
+
+test('a datanode is printed by its difference from the first one', () => {
+  const server = (name: string, port: number) => ({
+    name, settings: [{ name: 'port' as const, value: port, from: 'up' }, { name: 'slots' as const, value: 1, from: 'up' }],
+  })
+  const second = { ...server('datanode2', 3), address: 'a:3' }
+  const printed = serverParagraphs([server('namenode', 1), server('datanode1', 2), second, { name: 'datanode3', settings: undefined }])
+  expect(printed).toEqual([
+    { title: 'namenode', settings: server('', 1).settings }, { title: 'datanode1', settings: server('', 2).settings },
+    { title: 'datanode2 at a:3: as datanode1, but', settings: [server('', 3).settings[0]] },
+    { title: 'datanode3: not known, an earlier version has started it', settings: [] },
+  ])
+})
