@@ -29,7 +29,7 @@ interface Put {
 export async function putLocal(
   { files, disk }: { files: FileClient; disk: Disk },
   { real, target, moved, mtimeMs }: Put,
-  options: ReturnType<typeof createOptions> & Pick<PutFileOptions, 'onDoubt'>,
+  options: ReturnType<typeof createOptions> & Pick<PutFileOptions, 'onAmbiguity'>,
 ): Promise<void> {
   const reader = await disk.openRead(real)
   try {

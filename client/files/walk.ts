@@ -38,7 +38,7 @@ export interface WalkOptions extends Pick<WriteOptions, 'replication' | 'blockSi
   /** Format of a local file, by its name; default: `format`. */
   readonly formatFor?: ((name: string) => RecordFormat) | undefined
   /** Called for a local CSV file that is stored without a claim about its rows, with the reason: a sentence without its subject. */
-  readonly onDoubt?: ((path: string, doubt: string) => void) | undefined
+  readonly onAmbiguity?: ((path: string, ambiguity: string) => void) | undefined
 }
 
 export interface CopyStep {
@@ -167,7 +167,7 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
 export function walkIn(
   { names, files, disk }: CopyTools, from: string, to: string, options: WalkOptions, at = (path: string): string => path,
 ): CopyWalk {
-  const { signal, recursive, overwrite = false, preserve, formatFor, onDoubt } = options
+  const { signal, recursive, overwrite = false, preserve, formatFor, onAmbiguity } = options
   const walking = new Walking(options)
 
   /** `above`: real paths of the directories on the way down. */
@@ -203,7 +203,7 @@ export function walkIn(
     await putLocal(
       { files, disk },
       { real, target, moved, mtimeMs: preserve ? Math.round(found.mtimeMs) : undefined },
-      { ...creating, ...(onDoubt && { onDoubt: doubt => onDoubt(source, doubt) }) },
+      { ...creating, ...(onAmbiguity && { onAmbiguity: ambiguity => onAmbiguity(source, ambiguity) }) },
     )
   }
 

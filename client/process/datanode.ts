@@ -7,7 +7,7 @@ import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
 import { locate, portDefaults } from '../discovery/locate.ts'
 import { exposeProcess } from './metrics.ts'
-import { advertised, hostDefault, serverSecret, untilTold, type ServerRun } from './run.ts'
+import { advertised, hostDefault, serverSecret, untilAborted, type ServerRun } from './run.ts'
 
 const rackDefault = '/default'
 
@@ -42,7 +42,7 @@ export async function runDatanode(run: ServerRun): Promise<void> {
       role: 'datanode', id: datanode.node, address: datanode.address, listening: datanode.listening, pid: machine.pid, dir: dirs[0]!,
       cluster: datanode.cluster,
     })
-    await untilTold(signal, datanode.failed)
+    await untilAborted(signal, datanode.failed)
   } finally {
     await datanode.stop()
   }

@@ -102,13 +102,13 @@ export class Launcher {
     const living = this.#there.find(one => one.name === name)
     if (living) return living
     const dir = `${this.#plan.dir}/${name}`
-    const told = name === 'namenode' ? this.#options.settings.port : undefined
-    const port = told ?? await this.#ports.take(name, portDefaults[server.role], this.#options.note)
+    const asked = name === 'namenode' ? this.#options.settings.port : undefined
+    const port = asked ?? await this.#ports.take(name, portDefaults[server.role], this.#options.note)
     try {
       return await this.#launch({ ...server, dir, port })
     } catch (error) {
       // Another process took the port meanwhile. Only a port that the user asked for must be that one.
-      if (told !== undefined || !hasCode(error, 'EADDRINUSE')) throw error
+      if (asked !== undefined || !hasCode(error, 'EADDRINUSE')) throw error
       return this.#launch({ ...server, dir, port: 0 })
     }
   }

@@ -8,7 +8,7 @@ import type { Audit } from '../../src/ports/audit.ts'
 import { auditFile } from '../../src/world/auditfile.ts'
 import { portDefaults } from '../discovery/locate.ts'
 import { exposeProcess } from './metrics.ts'
-import { advertised, hostDefault, oneDirectory, serverSecret, untilTold, type ServerRun } from './run.ts'
+import { advertised, hostDefault, oneDirectory, serverSecret, untilAborted, type ServerRun } from './run.ts'
 
 export const replicationDefault = 3
 const backupEveryDefault = 24 * 3_600_000
@@ -46,7 +46,7 @@ export async function runNamenode(run: ServerRun): Promise<void> {
       role: 'namenode', id: namenode.id, address: namenode.address, listening: namenode.listening, pid: machine.pid, dir,
       cluster: namenode.cluster,
     })
-    await untilTold(signal, failed.promise)
+    await untilAborted(signal, failed.promise)
   } finally {
     await namenode.stop()
   }

@@ -49,23 +49,23 @@ export interface UpPlan {
 
 const datanodesDefault = 3
 /** Settings with fields of their own, or that do not describe the cluster. */
-const notSaid: ReadonlySet<SettingName> = new Set(['home', 'cluster', 'secretFile', 'dir', 'port', 'datanodes'])
-const sayable = settingNames.filter(name => !notSaid.has(name) && (table[name].usedBy as readonly string[]).includes('up'))
+const notRemembered: ReadonlySet<SettingName> = new Set(['home', 'cluster', 'secretFile', 'dir', 'port', 'datanodes'])
+const rememberable = settingNames.filter(name => !notRemembered.has(name) && (table[name].usedBy as readonly string[]).includes('up'))
 
 /** Throws UNAVAILABLE, and CONFIG_INVALID, instead of making a cluster where one has been whose data is not there. */
 export async function planUp(
-  { disk, cores }: { readonly disk: Disk; readonly cores: number }, told: Settings, flags: Readonly<Record<string, unknown>>,
+  { disk, cores }: { readonly disk: Disk; readonly cores: number }, asked: Settings, flags: Readonly<Record<string, unknown>>,
 ): Promise<UpPlan> {
-  const { dir, before, earlier, notes } = await directoryOf(disk, told)
+  const { dir, before, earlier, notes } = await directoryOf(disk, asked)
   await refuseLostNamenode(disk, dir)
   const again = Object.entries(before?.said ?? {}).filter(
-    ([name]) => (sayable as readonly string[]).includes(name) && told[name as SettingName] === undefined,
+    ([name]) => (rememberable as readonly string[]).includes(name) && asked[name as SettingName] === undefined,
   )
   const settings: Settings = {
-    ...told,
+    ...asked,
     ...Object.fromEntries(again.map(([name, text]) => [name, (table[name as SettingName] as Setting<unknown>).parse(text)])),
   }
-  const datanodes = await datanodesOf(disk, dir, { told: told.datanodes, before: before?.datanodes })
+  const datanodes = await datanodesOf(disk, dir, { asked: asked.datanodes, before: before?.datanodes })
   if (datanodes.more.length > 0) {
     notes.push(
       `${datanodes.more.join(', ')} ${datanodes.more.length === 1 ? 'has' : 'have'} data and ${datanodes.more.length === 1 ? 'is' : 'are'} started as well; remove a datanode with "gristmill decommission"`,
@@ -81,10 +81,10 @@ export async function planUp(
     notes.push(
       `new files get ${replication} replicas, but there ${names.length === 1 ? 'is 1 datanode' : `are ${names.length} datanodes`}: blocks stay under-replicated until there are more`,
     )
-  const secretFile = told.secretFile ?? before?.secretFile
+  const secretFile = asked.secretFile ?? before?.secretFile
   const said = {
     ...before?.said,
-    ...Object.fromEntries(sayable.filter(name => flags[name] !== undefined).map(name => [name, String(told[name])])),
+    ...Object.fromEntries(rememberable.filter(name => flags[name] !== undefined).map(name => [name, String(asked[name])])),
   }
   // The datanodes share the processor: as many tasks as it has cores, but one for each datanode.
   const slots = settings.slots ?? Math.max(1, Math.floor(cores / names.length))
@@ -99,11 +99,11 @@ export async function planUp(
 
 /** The data directory, what is remembered of it, and the directories that this home had before. */
 async function directoryOf(
-  disk: Disk, told: Settings,
+  disk: Disk, asked: Settings,
 ): Promise<{ dir: string; before: Remembered | undefined; earlier: string[]; notes: string[] }> {
-  const { home } = told
+  const { home } = asked
   const last = await readRemembered(disk, home)
-  const given = oneDirectory(told, last?.remembered.dir ?? clusterDirectory(home))
+  const given = oneDirectory(asked, last?.remembered.dir ?? clusterDirectory(home))
   if (!last) return { dir: given, before: undefined, earlier: [], notes: [] }
   const { remembered, away } = last
   const known = remembered.earlier ?? []
@@ -128,13 +128,13 @@ async function directoryOf(
 /** `more`: datanodes beyond the requested number that have data, without which blocks might be missing. */
 async function datanodesOf(
   disk: Disk, dir: string,
-  { told, before }: { told: number | undefined; before: number | undefined },
+  { asked, before }: { asked: number | undefined; before: number | undefined },
 ): Promise<{ first: string[]; more: string[] }> {
   const there = (await namesIn(disk, dir))
     .map(name => Number(/^datanode([1-9]\d*)$/.exec(name)?.[1] ?? 0))
     .filter(number => number > 0)
     .sort((a, b) => a - b)
-  const count = told ?? before ?? there.at(-1) ?? datanodesDefault
+  const count = asked ?? before ?? there.at(-1) ?? datanodesDefault
   const more: string[] = []
   for (const number of there)
     if (number > count && (await hasBlocks(disk, `${dir}/datanode${number}/blocks`))) more.push(`datanode${number}`)

@@ -98,15 +98,15 @@ export function oneDirectory(settings: Settings, fallback: string): string {
 }
 
 /** Resolves when `signal` aborts; rejects when the server fails. */
-export async function untilTold(signal: AbortSignal, failed: Promise<never>): Promise<void> {
+export async function untilAborted(signal: AbortSignal, failed: Promise<never>): Promise<void> {
   let stop = (): void => {}
-  const told = new Promise<void>(resolve => {
+  const aborted = new Promise<void>(resolve => {
     stop = resolve
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', stop, { once: true })
   })
   try {
-    await Promise.race([told, failed])
+    await Promise.race([aborted, failed])
   } finally {
     signal.removeEventListener('abort', stop)
   }

@@ -130,8 +130,8 @@ async function watch({ settings, world, machine, signal, note }: UpOptions, serv
       })
     }
   })
-  const told = new Promise<void>(resolve => { signal.addEventListener('abort', () => resolve(), { once: true }) })
-  await Promise.race([told, allGone])
+  const aborted = new Promise<void>(resolve => { signal.addEventListener('abort', () => resolve(), { once: true }) })
+  await Promise.race([aborted, allGone])
   if (signal.aborted) return
   // `down` removes the file once all are gone.
   const isGone = async (): Promise<boolean> => await file() === undefined

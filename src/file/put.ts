@@ -22,7 +22,7 @@ export interface PutFileOptions extends CreateOptions {
   /** Progress: bytes sent so far, and the total. `sent` decreases when a block has to be sent again. */
   readonly onProgress?: ((sent: number, total: number) => void) | undefined
   /** csv: called if the file's blocks cannot claim record boundaries, with the reason: a sentence without its subject. */
-  readonly onDoubt?: ((doubt: string) => void) | undefined
+  readonly onAmbiguity?: ((ambiguity: string) => void) | undefined
 }
 
 interface Cut { readonly start: number; readonly bytes: number; readonly aligned: boolean }
@@ -80,12 +80,12 @@ export async function putFile(
 }
 
 /** Record format that the file's blocks will claim. */
-function claim(reader: DiskReader, path: string, { format = 'bytes', delimiter, onDoubt }: PutFileOptions): CutOptions {
+function claim(reader: DiskReader, path: string, { format = 'bytes', delimiter, onAmbiguity }: PutFileOptions): CutOptions {
   if (format === 'bytes') return { format }
   const head = Buffer.alloc(Math.min(headBytes, reader.bytes))
   const found = reader.readSync(head, 0)
-  const { doubt, ...claimed } = claimOf(head.subarray(0, found), { path, isAll: found >= reader.bytes, format, delimiter })
-  if (doubt !== undefined) onDoubt?.(doubt)
+  const { ambiguity, ...claimed } = claimOf(head.subarray(0, found), { path, isAll: found >= reader.bytes, format, delimiter })
+  if (ambiguity !== undefined) onAmbiguity?.(ambiguity)
   return claimed
 }
 

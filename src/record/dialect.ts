@@ -6,7 +6,7 @@
 //   4. the first rows: the one delimiter with the best fit (fit.ts)
 //   5. the comma, if no delimiter splits any row: the file has one column
 //
-// If several delimiters fit equally well, none is guessed: the dialect is in doubt, and a reader refuses the file with EINVAL.
+// If several delimiters fit equally well, none is guessed: the dialect is ambiguous, and a reader refuses the file with EINVAL.
 
 import { GristmillError } from '../base/errors.ts'
 import type { Dialect } from './boundary.ts'
@@ -37,22 +37,22 @@ type FoundDialect = Dialect & {
 }
 
 /** Reason why the dialect cannot be determined: a sentence without its subject. */
-interface DialectDoubt { readonly doubt: string }
+interface AmbiguousDialect { readonly ambiguity: string }
 
 /** The delimiter by rules 1 and 2. */
 export const knownDelimiter = ({ asked, claimed }: KnownDelimiters): string | undefined => asked ?? claimed
 
-/** Throws EINVAL if the dialect is in doubt, or the file's `sep=` line contradicts `told`. */
-export function findDialect(head: Head, told: KnownDelimiters = {}): FoundDialect {
-  const found = examine(head, told)
-  if ('doubt' in found) throw new GristmillError('EINVAL', `${head.path} ${found.doubt}`, { details: { path: head.path } })
+/** Throws EINVAL if the dialect is ambiguous, or the file's `sep=` line contradicts `given`. */
+export function findDialect(head: Head, given: KnownDelimiters = {}): FoundDialect {
+  const found = examine(head, given)
+  if ('ambiguity' in found) throw new GristmillError('EINVAL', `${head.path} ${found.ambiguity}`, { details: { path: head.path } })
   return found
 }
 
-/** Throws EINVAL if the file's `sep=` line contradicts `told`. */
-export function examine(head: Head, told: KnownDelimiters = {}): FoundDialect | DialectDoubt {
+/** Throws EINVAL if the file's `sep=` line contradicts `given`. */
+export function examine(head: Head, given: KnownDelimiters = {}): FoundDialect | AmbiguousDialect {
   const named = namedSeparator(head.bytes)
-  const delimiter = knownDelimiter(told)
+  const delimiter = knownDelimiter(given)
   if (named !== undefined && delimiter !== undefined && named !== delimiter) {
     throw new GristmillError(
       'EINVAL',
@@ -66,10 +66,10 @@ export function examine(head: Head, told: KnownDelimiters = {}): FoundDialect | 
   if (typeof rowEnd !== 'string') return rowEnd
   if (known !== undefined) return { delimiter: known, rowEnd, sure: true }
   const found = judge(head, among.map(one => fitOf(head, { delimiter: one, rowEnd })))
-  return 'doubt' in found ? found : { ...found, rowEnd }
+  return 'ambiguity' in found ? found : { ...found, rowEnd }
 }
 
-function judge(head: Head, fits: readonly Fit[]): { delimiter: string; sure: boolean } | DialectDoubt {
+function judge(head: Head, fits: readonly Fit[]): { delimiter: string; sure: boolean } | AmbiguousDialect {
   const grade = Math.max(...fits.map(fit => fit.grade))
   const best = fits.filter(fit => fit.grade === grade)
   if (grade === 0) {
@@ -103,11 +103,11 @@ function raggedRivals(head: Head, one: Fit, fits: readonly Fit[]): Fit[] {
   return rivals.filter(fit => straysOf(head, fit.dialect).quotes <= own)
 }
 
-/** The doubt with its evidence; suggests the delimiters, the most likely one first. */
-function unclear(fits: readonly Fit[]): DialectDoubt {
+/** The ambiguity with its evidence; suggests the delimiters, the most likely one first. */
+function unclear(fits: readonly Fit[]): AmbiguousDialect {
   const likely = fits.filter(fit => fit.cuts > 0).sort((a, b) => even(b) - even(a) || b.cuts - a.cuts)
   return {
-    doubt:
+    ambiguity:
       `has no clear delimiter in its first rows: ${fits.map(evidence).join(', ')}. Set it: delimiter: ` +
       `${likely.map(({ dialect }) => shown(dialect.delimiter)).join(' or ')} in the program's input, or --delimiter of run or put`
       + (fits.some(fit => fit.width === 1) ? '; "," if it has one column. Remove a title above the header' : ''),
@@ -129,7 +129,7 @@ function evidence({ dialect, width, alike, rows, later, cuts }: Fit): string {
 const shown = (delimiter: string): string => JSON.stringify(delimiter)
 
 /** Row end: a newline, with or without a carriage return before it, or in old files a carriage return. Newlines are then only in quotes. */
-function rowEndOf(head: Head, among: readonly string[]): '\n' | '\r' | DialectDoubt {
+function rowEndOf(head: Head, among: readonly string[]): '\n' | '\r' | AmbiguousDialect {
   const text = head.bytes.toString('latin1')
   if (!text.includes('\r')) return '\n'
   if (!text.includes('\n')) return '\r'
@@ -149,7 +149,7 @@ function rowEndOf(head: Head, among: readonly string[]): '\n' | '\r' | DialectDo
   if (strays[0].inFirstRow === 0 && (newlines.grade >= 2 || returns.grade < 2)) return '\n'
   if (strays[1].inFirstRow === 0 && returns.grade >= 2) return '\r'
   return {
-    doubt:
+    ambiguity:
       "has rows that end with newlines and others that end with carriage returns alone; give all of them the same end (tr '\\r' '\\n') before it is put",
   }
 }

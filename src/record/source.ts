@@ -43,7 +43,7 @@ interface Claim {
   readonly format: RecordFormat
   readonly delimiter?: string | undefined
   /** csv: reason why its dialect is unknown, a sentence without its subject. */
-  readonly doubt?: string
+  readonly ambiguity?: string
 }
 
 /**
@@ -64,7 +64,7 @@ export function claimOf(
   }
   if (!isDelimited(format)) return { format }
   const found = examine({ path, bytes: head.subarray(markBytes(head)), isAll, forAll: true }, { asked: delimiter })
-  if ('doubt' in found) return { format: 'bytes', doubt: found.doubt }
+  if ('ambiguity' in found) return { format: 'bytes', ambiguity: found.ambiguity }
   if (found.rowEnd === '\r') return { format: 'bytes' }
   return found.sure ? { format, delimiter: found.delimiter } : { format }
 }
@@ -73,8 +73,8 @@ export function claimOf(
 export async function openSource(
   range: RecordRange, input: InputOptions, counters: ReadCounters,
 ): Promise<TextSource & { close(): Promise<void> }> {
-  const told = { asked: input.delimiter, claimed: range.delimiter }
-  const plain = (): Dialect => ({ delimiter: knownDelimiter(told) })
+  const given = { asked: input.delimiter, claimed: range.delimiter }
+  const plain = (): Dialect => ({ delimiter: knownDelimiter(given) })
   if (range.partial || range.start > 0 || range.end === 0) return { range, counters, dialect: plain(), close: async () => {} }
   const { path, end } = range
   const { encoding } = input
@@ -98,7 +98,7 @@ export async function openSource(
       const head = await text.look(isText ? headBytes : Math.min(headBytes, end))
       const isAll = text.ended || (!isText && head.length >= end)
       const bytes = head.subarray(encoding === 'latin1' ? 0 : markBytes(head))
-      dialect = findDialect({ path, bytes, isAll, encoding, header: input.header }, told)
+      dialect = findDialect({ path, bytes, isAll, encoding, header: input.header }, given)
     }
     return {
       range: { ...range, open: () => text, ...(isText && { start: 0, end: Infinity, aligned: true }) },

@@ -60,8 +60,8 @@ async function runPut(context: CommandContext, operands: readonly string[], opti
   const target = await remoteTarget(mill, to, sources.length > 1, context.signal)
   const { recursive, preserve, parallel } = options
   const { format, ...writing } = writingOf(options)
-  const doubts: string[] = []
-  const onDoubt = (path: string, doubt: string): void => { doubts.push(`${showText(path)} ${doubt}. The file is stored`) }
+  const ambiguities: string[] = []
+  const onAmbiguity = (path: string, ambiguity: string): void => { ambiguities.push(`${showText(path)} ${ambiguity}. The file is stored`) }
   const copies = await placed(context, sources, target, source => keptLocalName(disk, source, localPath(context, source)))
   await makeFor(target, copies, async source => {
     const found = await disk.stat(localPath(context, source), { follow: true })
@@ -72,11 +72,11 @@ async function runPut(context: CommandContext, operands: readonly string[], opti
     walk: (copy, walking) =>
       mill.putSteps(
         copy.from, copy.to,
-        { ...walking, ...writing, recursive, preserve, onDoubt, formatFor: name => format ?? formatOfName(name) },
+        { ...walking, ...writing, recursive, preserve, onAmbiguity, formatFor: name => format ?? formatOfName(name) },
         path => localPath(context, path),
       ),
   })
-  for (const doubt of doubts) context.note(doubt)
+  for (const ambiguity of ambiguities) context.note(ambiguity)
 }
 
 async function putInput(context: CommandContext, mill: Mill, to: string, options: PutFlags): Promise<void> {

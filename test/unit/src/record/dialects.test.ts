@@ -195,14 +195,14 @@ describe('dialects of CSV', () => {
 
   test('no delimiter is stored for rows that could be split in two ways, nor for rows that hardly fit', () => {
     const claim = (text: string) => claimOf(Buffer.from(text), { path: 'x.csv', isAll: true, format: 'csv' })
-    expect(claim('1,5;2,5\n3,5;4,5\n')).toEqual({ format: 'bytes', doubt: expect.stringContaining('--delimiter') as string })
+    expect(claim('1,5;2,5\n3,5;4,5\n')).toEqual({ format: 'bytes', ambiguity: expect.stringContaining('--delimiter') as string })
     expect(claim('a;b\n1;2\n')).toEqual({ format: 'csv', delimiter: ';' })
     expect(claim('a;b\n1;2\nx\ny\n')).toEqual({ format: 'csv' })
     expect(claim('word\nx\n')).toEqual({ format: 'csv' })
     // With a header these would have two columns each: only without one they are ambiguous, and put does not know.
     expect(claim('20:11,123|INFO|started\n20:12,004|WARN|retry|attempt 2\n')).toEqual({
       format: 'bytes',
-      doubt: expect.stringContaining('"|" splits') as string,
+      ambiguity: expect.stringContaining('"|" splits') as string,
     })
     expect(claim('7,5\n3;1,5\n4;x;2,5\n')).toMatchObject({ format: 'bytes' })
     // A header shows the separator: another one does not split it.
