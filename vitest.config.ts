@@ -27,7 +27,9 @@ const slow = [
 /** Two files that mostly wait, for processes, disks and sockets, beside one that only computes. */
 const maxWorkers = 3
 
-// Time limits of tests only end what hangs: a machine may be busy with twenty other programs.
+/** Time limits of tests only end what hangs: a machine may be busy with twenty other programs. No test sets a shorter one. */
+const patience = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 120_000 } } }
+
 export default defineConfig({
   test: {
     reporters: ['default'], sequence: { sequencer: LongestFirst },
@@ -37,31 +39,31 @@ export default defineConfig({
         test: {
           name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: slow,
           // Half of their time was loading the same modules again. They share processes: what a test changes of one, it puts back.
-          isolate: plugins.length > 0, maxWorkers, testTimeout: 120_000, setupFiles, fsModuleCache, sequence: { groupOrder: 0 },
+          isolate: plugins.length > 0, maxWorkers, ...patience, setupFiles, fsModuleCache, sequence: { groupOrder: 0 },
         },
       },
       {
         plugins,
         test: {
-          name: 'slow', globalSetup: 'test/tidy/bundle.ts', include: slow, maxWorkers, testTimeout: 300_000, setupFiles, fsModuleCache,
+          name: 'slow', globalSetup: 'test/tidy/bundle.ts', include: slow, maxWorkers, ...patience, setupFiles, fsModuleCache,
           sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
           name: 'cluster', globalSetup: 'test/tidy/bundle.ts', include: ['test/cluster/**/*.test.ts'], maxWorkers, fsModuleCache,
-          testTimeout: 300_000, hookTimeout: 300_000, sequence: { groupOrder: 1 },
+          ...patience, sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
           name: 'sim', include: ['test/sim/**/*.test.ts'],
           // A simulation makes short-lived objects all the time: with more room for them 3 to 7 % less is spent on collecting them.
-          execArgv: ['--max-semi-space-size=64'], maxWorkers, fsModuleCache, maxConcurrency: 2, testTimeout: 1_200_000,
+          execArgv: ['--max-semi-space-size=64'], maxWorkers, fsModuleCache, maxConcurrency: 2, ...patience, testTimeout: 3_000_000,
           sequence: { groupOrder: 1 },
         },
       },
-      { test: { name: 'tidy', include: ['test/tidy/**/*.test.ts'], maxWorkers, testTimeout: 120_000, sequence: { groupOrder: 0 } } },
+      { test: { name: 'tidy', include: ['test/tidy/**/*.test.ts'], maxWorkers, ...patience, sequence: { groupOrder: 0 } } },
     ],
   },
 })

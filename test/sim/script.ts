@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { compiledIn } from '../tidy/bundle.ts'
 
 /** Longer than any run takes on a busy machine; a simulation that hangs is killed, and the test fails. */
-export const runMs = 1_500_000
+export const runMs = 3_000_000
 
 // A simulation makes short-lived objects all the time: with more room for them, from its start on, less is spent on collecting them.
 // 64 MiB take as long for many seeds and 0.2 s longer for one: the system has to provide the pages.

@@ -63,3 +63,10 @@ test('no function of the product is longer than 70 lines', () => {
   expect(longFunctions({ path: 'x.ts', text: `function f() {\n${'  g()\n'.repeat(70)}}` })).toHaveLength(1)
   expect(product.flatMap(longFunctions)).toEqual([])
 })
+
+test('no test file shortens the time limits of its project, which only end what hangs', () => {
+  const shortens = ({ text }: { readonly text: string }): boolean => /\b(?:test|hook)Timeout: ?[\d_]+/.test(text)
+  expect(shortens({ text: 'vi.setConfig({ testTimeout: 60_000 })' })).toBe(true)
+  const tests = sources.filter(({ path }) => path.endsWith('.test.ts') && !path.startsWith('test/tidy/'))
+  expect(tests.filter(shortens).map(({ path }) => path)).toEqual([])
+})

@@ -15,8 +15,6 @@ import { childProcesses } from '../../../../src/world/process.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
 
 // Programs are loaded in real processes, on a machine that may have other work.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
-
 let dir: string
 let started: Child[]
 let tools: RunTools
@@ -40,7 +38,7 @@ beforeEach(async () => {
   }
 })
 afterEach(async () => {
-  for (const { pid } of started) await expect.poll(() => alive(pid), { timeout: 20_000 }).toBe(false)
+  for (const { pid } of started) await expect.poll(() => alive(pid), { timeout: 120_000 }).toBe(false)
   await rm(dir, { recursive: true, force: true })
 })
 
@@ -100,7 +98,7 @@ test.each<[string, string, RegExp]>([
 test('a module that never ends to load is given up when the caller aborts', async () => {
   const controller = new AbortController()
   const outcome = submitting(`for (;;) {}`, { signal: controller.signal })
-  await expect.poll(() => started.length, { timeout: 20_000 }).toBe(1)
+  await expect.poll(() => started.length, { timeout: 120_000 }).toBe(1)
   controller.abort(new Error('enough'))
   expect(await outcome).toMatchObject({ code: 'ABORTED', message: 'the operation was aborted: enough' })
   const late = submitting(`for (;;) {}`, { signal: AbortSignal.abort(new DOMException('too late', 'TimeoutError')) })

@@ -4,7 +4,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runProgram, type RunTools } from '../../../../client/jobs/run.ts'
 import { typedParams } from '../../../../client/load/params.ts'
 import { planProgram } from '../../../../client/load/planning.ts'
@@ -18,8 +18,6 @@ import { systemRandom } from '../../../../src/world/random.ts'
 import { bundledProcesses } from '../../../tidy/bundled.ts'
 
 // Programs are loaded in real processes, on a machine that may have other work.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
-
 let dir: string
 beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'gristmill-params-')) })
 afterEach(() => rm(dir, { recursive: true, force: true }))

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Bench } from './kit.ts'
 
 // Tests that wait for the time limits of the executor wait together.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000, maxConcurrency: 6 })
+vi.setConfig({ maxConcurrency: 6 })
 
 let bench: Bench
 /** Replies after `ms` with `bytes` bytes, the head at once if `early`; never if `ms` is 0. */

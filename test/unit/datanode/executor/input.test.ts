@@ -1,12 +1,10 @@
 // Bytes that a task reads beyond its own range, in real executor processes over real blocks: as much as its last record needs, never the
 // whole next block.
 
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Bench, program } from './kit.ts'
 
 // A process takes a while to start on a machine that is busy with other tests.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
-
 let bench: Bench
 beforeAll(async () => { bench = await Bench.start({ blockBytes: 1 << 20 }) })
 afterAll(async () => { await bench?.[Symbol.asyncDispose]() })

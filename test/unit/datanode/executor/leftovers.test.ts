@@ -249,7 +249,7 @@ test('a process that ends between two tasks, by what the first one left running,
   try {
     const work = await bench.work(text, '/one')
     const ended = bench.run(work)
-    await expect.poll(() => given.mock.contexts.map(executor => (executor as Executor).pid), { timeout: 30_000 }).toEqual([pid])
+    await expect.poll(() => given.mock.contexts.map(executor => (executor as Executor).pid), { timeout: 120_000 }).toEqual([pid])
     process.kill(pid, 'SIGKILL')
     const outcome = await ended
     expect(outcome.kind).toBe('done')

@@ -112,7 +112,7 @@ test('a loop that never ends is ended by its time limit', async () => {
 test('a loop that never ends is ended by an order, and by the namenode\'s answer to progress', async () => {
   const work = await bench.work(program(`map() { console.log('looping'); for (;;) {} }`), '/in')
   const ended = bench.run(work)
-  await expect.poll(() => bench.log(work.attempt), { timeout: 30_000 }).toBe('looping\n')
+  await expect.poll(() => bench.log(work.attempt), { timeout: 120_000 }).toBe('looping\n')
   expect(bench.runner().running()).toEqual([work.attempt])
   expect(bench.runner().freeSlots()).toBe(0)
   bench.mill.namenode.give(bench.mill.datanodes[0]!.node, { kind: 'kill', attempt: work.attempt })
@@ -121,7 +121,7 @@ test('a loop that never ends is ended by an order, and by the namenode\'s answer
 
   const again = await bench.work(program(`map() { for (;;) {} }`), '/in')
   const over = bench.run(again)
-  await expect.poll(() => bench.scheduler.progress.some(({ attempt }) => attempt === again.attempt), { timeout: 30_000 }).toBe(true)
+  await expect.poll(() => bench.scheduler.progress.some(({ attempt }) => attempt === again.attempt), { timeout: 120_000 }).toBe(true)
   bench.scheduler.kill.push(again.attempt)
   expect(await over).toMatchObject({ kind: 'failed', cause: 'killed' })
 })
@@ -147,7 +147,7 @@ test('processes that a program has started do not outlive it', async () => {
   const { work } = await bench.fails(spawning, '/in')
   const pids = (await bench.log(work.attempt)).trim().split('\n').map(Number)
   expect(pids).toHaveLength(2)
-  for (const pid of pids) await expect.poll(() => alive(pid), { timeout: 10_000 }).toBe(false)
+  for (const pid of pids) await expect.poll(() => alive(pid), { timeout: 120_000 }).toBe(false)
 })
 
 /** Starts a process whose parent ends; returns its id. */
@@ -164,7 +164,7 @@ test.each<[string, string]>([
   const { work } = await bench.fails(spawning, '/in')
   const pid = Number((await bench.log(work.attempt)).trim().split('\n')[0])
   expect(pid).toBeGreaterThan(0)
-  await expect.poll(() => alive(pid), { timeout: 20_000 }).toBe(false)
+  await expect.poll(() => alive(pid), { timeout: 120_000 }).toBe(false)
 })
 
 test.each<[string, string]>([
@@ -184,7 +184,7 @@ test.each<[string, string]>([
   const executor = Number((await bench.outputOf(done)).split('\t')[0])
   expect([alive(pid), alive(executor)]).toEqual([true, true])
   await bench.runner().forget(job as never)
-  await expect.poll(() => [alive(pid), alive(executor)], { timeout: 20_000 }).toEqual([false, false])
+  await expect.poll(() => [alive(pid), alive(executor)], { timeout: 120_000 }).toEqual([false, false])
   expect(bench.runner().pids).not.toContain(executor)
 })
 

@@ -2,14 +2,13 @@
 // is left.
 
 import { readdir } from 'node:fs/promises'
-import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { Bench, program } from './kit.ts'
 
 export let bench: Bench
 
 /** One datanode for the calling file. After each misbehaviour the next task runs, and nothing of the failed attempt is left. */
 export function eachLeavesTheNodeWell(): void {
-  vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
   beforeAll(async () => {
     bench = await Bench.start({ datanodes: 1, prestart: true })
     await bench.file('/in', 'good\nbad\nlast\n')
@@ -21,7 +20,7 @@ export function eachLeavesTheNodeWell(): void {
     const shuffle = await readdir(`${bench.mill.dirOf(0)}/shuffle`, { recursive: true })
     expect(shuffle.filter(name => name.includes('.'))).toEqual([])
     // One that ends may still be there beside the next one.
-    await expect.poll(() => bench.runner().pids.length, { timeout: 60_000 }).toBeLessThanOrEqual(2)
+    await expect.poll(() => bench.runner().pids.length, { timeout: 120_000 }).toBeLessThanOrEqual(2)
   })
 }
 

@@ -1,10 +1,8 @@
 // Work that setup, map or reduce leaves running and that fills what the next function of the task reads: it is waited for, or fails the
 // attempt. In executor processes, as datanodes run them.
 
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Bench } from './kit.ts'
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let bench: Bench
 beforeAll(async () => {

@@ -2,7 +2,7 @@
 // pairs in order, and missing outputs are named.
 
 import { readdir, writeFile } from 'node:fs/promises'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Channel } from '../../../../src/block/channel.ts'
 import { FramePool } from '../../../../src/block/ring.ts'
 import type { AttemptId, JobId } from '../../../../src/base/ids.ts'
@@ -13,8 +13,6 @@ import { MapOutputs } from '../../../../datanode/shuffle/mapoutputs.ts'
 import { until } from '../kit.ts'
 import { Proxy } from '../proxy.ts'
 import { Bench, program } from './kit.ts'
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let bench: Bench
 beforeAll(async () => { bench = await Bench.start({ datanodes: 3, client: { host: 'host0' } }) })

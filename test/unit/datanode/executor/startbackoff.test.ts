@@ -45,7 +45,7 @@ test('a task that waits because executors cannot be started can be killed, and i
   for (let i = 0; i < 4; i++) expect((await bench.fails(identity, '/in')).cause).toBe('killed')
   const work = await bench.work(identity, '/in')
   const outcome = bench.run(work)
-  await expect.poll(() => bench.runner().isOver(work.attempt), { timeout: 60_000 }).toBe(false)
+  await expect.poll(() => bench.runner().isOver(work.attempt), { timeout: 120_000 }).toBe(false)
   bench.runner().kill(work.attempt)
   expect(await outcome).toMatchObject({ cause: 'killed', failure: { code: 'ABORTED' } })
   bench.mill.namenode.give(bench.mill.datanodes[0]!.node, { kind: 'run', work: await bench.work(identity, '/in') })

@@ -2,13 +2,11 @@
 // nothing, and processes are not shared between programs.
 
 import { createHash } from 'node:crypto'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { secret as clusterSecret } from '../namenode.ts'
 import { Bench, program } from './kit.ts'
 
 // Real processes are started, on a machine that may have other load.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
-
 let bench: Bench
 beforeAll(async () => { bench = await Bench.start({ datanodes: 1, prestart: true }) })
 afterAll(() => bench[Symbol.asyncDispose]())

@@ -1,7 +1,7 @@
 // Map outputs between nodes: two datanodes on different hosts, so that outputs of the other node go over a wire.
 
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { AttemptId, JobId } from '../../../../src/base/ids.ts'
 import { Channel } from '../../../../src/block/channel.ts'
 import { FramePool } from '../../../../src/block/ring.ts'
@@ -17,8 +17,6 @@ import { cluster, secret } from '../namenode.ts'
 import type { TaskWork } from '../../../../src/protocol/task.ts'
 
 // Each process takes a while to start on a machine that is busy with other tests.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
-
 let bench: Bench
 let jobs = 0
 let job: string

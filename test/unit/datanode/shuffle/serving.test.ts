@@ -110,10 +110,10 @@ test('a file that is shorter than its index says is CORRUPT, and a wire that bre
   write(attempt(0), [4_000_000])
   const outputs = await open(disk, pool)
   await expect(heard(outputs, 0, [attempt(0)], { refuse: 2 })).rejects.toThrow('the wire is gone')
-  await expect.poll(() => out, { timeout: 60_000 }).toBe(0)
+  await expect.poll(() => out, { timeout: 120_000 }).toBe(0)
   truncateSync(nameOf(attempt(0), 'data'), 1_000_000)
   await expect(heard(outputs, 0, [attempt(0)])).rejects.toMatchObject({ code: 'CORRUPT' })
-  await expect.poll(() => out, { timeout: 60_000 }).toBe(0)
+  await expect.poll(() => out, { timeout: 120_000 }).toBe(0)
   expect(files()).toBe(0)
 })
 

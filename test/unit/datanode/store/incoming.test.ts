@@ -78,7 +78,7 @@ test('a block is synced every 32 MiB while more of it arrives, one sync at a tim
   // The running sync is awaited before the last one starts.
   expect(syncs).toHaveLength(3)
   syncs[2]!.resolve()
-  await expect.poll(() => syncs.length, { timeout: 60_000 }).toBe(4)
+  await expect.poll(() => syncs.length, { timeout: 120_000 }).toBe(4)
   expect(added).toEqual([])
   syncs[3]!.resolve()
   await sealed

@@ -248,7 +248,7 @@ test('when many blocks are removed, from the index or the trash, the event loop 
     turns.length = 0
     const done = work()
     for (const count of [64, 128]) {
-      await expect.poll(() => turns.length, { timeout: 60_000 }).toBe(count / 64)
+      await expect.poll(() => turns.length, { timeout: 120_000 }).toBe(count / 64)
       expect(moves).toBe(count)
       turns.at(-1)!.resolve()
     }

@@ -156,7 +156,7 @@ test('reports before jobs are taken over do not accumulate, and nodes get tasks 
   await jobs.start()
   expect(apply.mock.calls.map(([event]) => event.kind)).toEqual(['resumed', 'joined', 'joined', 'left'])
   apply.mockRestore()
-  await expect.poll(runs, { timeout: 60_000 }).toEqual([['a', 0]])
+  await expect.poll(runs, { timeout: 120_000 }).toEqual([['a', 0]])
 })
 
 test('a node that was silent and returns gets tasks again', async () => {
@@ -213,7 +213,7 @@ test('when blocks are reported, or lost with their node, waiting tasks soon get 
         work: { input: { places: [{ block, token: `token-${block}`, nodes: [{ node: 'near', address: 'near:1' }] }] } },
       })
       await done(1)
-      await expect.poll(() => jobs.running, { timeout: 60_000 }).toBe(0)
+      await expect.poll(() => jobs.running, { timeout: 120_000 }).toBe(0)
       await pass(limits.heartbeatMs)
     }
   }
@@ -233,7 +233,7 @@ test('a task that is larger than a datanode takes, of a job that an earlier vers
       await pass(5_000)
       expect(jobs.running).toBe(0)
     },
-    { timeout: 60_000 },
+    { timeout: 120_000 },
   )
   expect(runs()).toEqual([])
   expect(await ask(protocol.jobs, { limit: 1 })).toMatchObject({

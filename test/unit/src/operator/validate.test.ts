@@ -1,7 +1,7 @@
 // Schemas of a program's input: what map gets, and what becomes of records that the schema refuses; with the schemas of a library, and in
 // executor processes.
 
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { MapFunction } from '../../../../src/operator/map.ts'
 import { MapOperator } from '../../../../src/operator/map.ts'
@@ -11,8 +11,6 @@ import type { StandardSchema } from '../../../../src/program/definition.ts'
 import { newReadCounters } from '../../../../src/record/records.ts'
 import { Bench, program } from '../../datanode/executor/kit.ts'
 import { batchOf, MemorySink } from './kit.ts'
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const validateOf = (schema: StandardSchema): ValidateFunction => record => schema['~standard'].validate(record)
 

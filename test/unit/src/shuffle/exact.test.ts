@@ -2,7 +2,7 @@
 // combined records, and the number of spills.
 
 import fs from 'node:fs/promises'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Combine } from '../../../../src/shuffle/combiner.ts'
 import { MapOutput } from '../../../../src/shuffle/mapoutput.ts'
 import { askPartitioner } from '../../../../src/shuffle/partition.ts'
@@ -10,8 +10,6 @@ import { localDisk } from '../../../../src/world/disk.ts'
 import { groupsOf, oracle, scratch, segmentsOf, writeOutput } from './kit.ts'
 
 // Files are written, on a machine that may have other load.
-vi.setConfig({ testTimeout: 60_000 })
-
 const add = (_key: unknown, values: number[]): number => values.reduce((sum, value) => sum + value, 0)
 
 test('an emission that is refused leaves no byte in the one before it, nor in the next', async () => {

@@ -46,7 +46,7 @@ class Client {
     this.socket.on('data', piece => { this.got += piece.toString('latin1') })
     this.socket.write(head(who, more), 'latin1')
   }
-  echoed(text: string): Promise<void> { return expect.poll(() => this.got.includes(text), { timeout: 5_000, interval: 5 }).toBe(true) }
+  echoed(text: string): Promise<void> { return expect.poll(() => this.got.includes(text), { timeout: 120_000, interval: 5 }).toBe(true) }
 }
 
 const closed = (socket: Socket): Promise<void> => new Promise(resolve => { socket.once('close', () => resolve()) })
