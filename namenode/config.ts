@@ -1,4 +1,5 @@
-// Settings of a namenode.
+// Configuration of a namenode: directory, address, secret, defaults of files, intervals, trash, backups, audit log. Made from the user's
+// settings by client/process/namenode.ts and client/embedded/owner.ts.
 
 import type { GristmillError } from '../src/base/errors.ts'
 import type { Address } from '../src/base/ids.ts'

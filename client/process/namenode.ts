@@ -1,4 +1,4 @@
-// `gristmill namenode`: runs a namenode in this process until a signal.
+// `gristmill namenode`: translates the user's settings into a namenode's configuration, and runs it in this process until a signal.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'

@@ -1,4 +1,5 @@
-// Room of jobs. It also refuses requests of all rooms that would take the output path of a running job.
+// Room of jobs: the messages `job.*` and `task.*`, and the take-over of the jobs of the last namenode. It also refuses requests of all
+// rooms that would take the output path of a running job.
 
 import type { World } from '../../src/ports/world.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'

@@ -1,4 +1,4 @@
-// Room of quotas.
+// Room of quotas: the messages `quota.*`, and the chore that counts the usage of a directory with a new quota.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Journal } from '../journal/journal.ts'

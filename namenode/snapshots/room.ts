@@ -1,4 +1,4 @@
-// Room of snapshots.
+// Room of snapshots: the messages `snapshot.*`. The sweeper of the namespace removes the history that no snapshot sees any more.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Journal } from '../journal/journal.ts'

@@ -1,4 +1,4 @@
-// Room of the trash.
+// Room of the trash: the messages `trash.*`, and the chore that purges expired items.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Journal } from '../journal/journal.ts'

@@ -1,4 +1,4 @@
-// Room of extended attributes.
+// Room of extended attributes: the messages `xattr.*`.
 
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'

@@ -1,4 +1,4 @@
-// Field schemas shared by several messages.
+// Field schemas that several messages share: counts, texts, paths, ids, addresses, delimiters, counters, failures.
 
 import Type, { type Static } from './schema.ts'
 import type {

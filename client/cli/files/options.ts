@@ -1,4 +1,4 @@
-// Options that several commands on files share.
+// Options that several commands on files share: replication, block size, format, delimiter, overwrite, preserve, recursive.
 
 import { recordFormats } from '../../../src/base/formats.ts'
 import { limits } from '../../../src/base/limits.ts'
