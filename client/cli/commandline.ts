@@ -3,6 +3,7 @@
 
 import { commandNames, globals, loadCommand, type Listed } from './catalog.ts'
 import { flagsOf, isValued, type CommandSpec, type OptionSpec } from './spec.ts'
+import { aliasOf } from './suggestion.ts'
 
 interface CommandLine {
   /** In the order command, verb, the rest. */
@@ -14,6 +15,8 @@ interface CommandLine {
   readonly general: boolean
   /** The words from the one that should be a command and is none. */
   readonly unknown?: readonly string[]
+  /** The word of another tool that stands for the command. */
+  readonly alias?: string
   /** `help` and words that name no command: the first of them is meant as a topic. */
   readonly helpOn?: string
 }
@@ -34,6 +37,8 @@ export async function readCommandLine(given: readonly string[]): Promise<Command
     // `help trash ls` is `trash ls --help`.
     return readCommandLine([...before, ...after, '--help'])
   }
+  const alias = aliasOf(words[at]!)
+  if (alias && !commandNames.includes(words[at]!)) return { ...await readCommandLine([...before, ...alias, ...after]), alias: words[at]! }
   const command = await loadCommand(words[at]!)
   if (!command) return { words, general: false, unknown: words.slice(at) }
   const { spec } = command

@@ -2,6 +2,7 @@
 // pass their own streams and clusters.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { showText } from '../../src/base/quote.ts'
 import { commandNames, globals, loadAll, type Listed } from './catalog.ts'
 import { readCommandLine } from './commandline.ts'
 import { CommandContext, type CommandContextParts, type Options } from './context.ts'
@@ -19,12 +20,13 @@ interface SessionParts extends Omit<CommandContextParts, 'command' | 'options'> 
 /** Parses and runs the words; returns the exit code. `interrupted`: a signal ended the call, and the caller knows its exit code. */
 export async function runWords(parts: SessionParts): Promise<number | 'interrupted'> {
   const { printer, signal } = parts
-  const { words, command, verb, general, unknown, helpOn } = await readCommandLine(parts.words)
+  const { words, command, verb, general, unknown, helpOn, alias } = await readCommandLine(parts.words)
   const name = command?.spec.name
   let context: CommandContext | undefined
   const execute = async (spec: CommandSpec, operands: readonly string[], options: Options): Promise<void> => {
     printer.quiet = options['quiet'] === true
     context = new CommandContext({ ...parts, command: name!, options })
+    if (alias !== undefined) context.note(`"${showText(alias)}" is called ${name!} here`)
     try {
       await spec.run!(context, operands, options as never)
     } finally {

@@ -5,14 +5,15 @@ import { editDistance } from '../../src/base/nearest.ts'
 /** Words of HDFS, Hadoop and other tools, in lower case, and the commands that do the same. */
 const commandsOfOthers: Readonly<Record<string, string>> = {
   list: 'ls', dir: 'ls', ll: 'ls -l', lsr: 'ls -R', copy: 'cp', move: 'mv', rename: 'mv', delete: 'rm', del: 'rm',
-  remove: 'rm', rmr: 'rm -r', rmdir: 'rm', unlink: 'rm', touchz: 'touch', create: 'touch', test: 'stat', text: 'cat',
-  more: 'cat', less: 'cat', getmerge: 'cat', upload: 'put', copyfromlocal: 'put', movefromlocal: 'put', import: 'put',
+  remove: 'rm', rmr: 'rm -r', rmdir: 'rm', unlink: 'rm', touchz: 'touch', create: 'touch', text: 'cat',
+  more: 'cat', less: 'cat', upload: 'put', copyfromlocal: 'put', movefromlocal: 'put', import: 'put',
   download: 'get', copytolocal: 'get', export: 'get', expunge: 'trash empty --older-than 1d', restore: 'trash restore',
   undelete: 'trash restore', createsnapshot: 'snapshot create', deletesnapshot: 'snapshot rm',
   snapshotdiff: 'snapshot diff', setquota: 'quota set', setspacequota: 'quota set', clrquota: 'quota clear',
   getfattr: 'xattr get', setfattr: 'xattr set', chgrp: 'chown', jar: 'run', submit: 'run', exec: 'run', ps: 'jobs',
   log: 'logs', cancel: 'kill', start: 'up', stop: 'down', balancer: 'balance', dfsadmin: 'report', nodes: 'report',
-  info: 'status', top: 'status', version: '--version',
+  info: 'status', top: 'status', appendtofile: 'append', merge: 'getmerge', truncate: 'put -f', exists: 'test', mb: 'mkdir',
+  rb: 'rm -r', sync: 'put -r', env: 'config', settings: 'config', getconf: 'config', new: 'init', man: 'help', version: '--version',
 }
 
 /** Programs whose name comes before the command: `hdfs dfs -ls`. */
@@ -57,7 +58,26 @@ const asked = (suggestion: string | undefined): string => (suggestion === undefi
 
 const own = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined => (Object.hasOwn(table, key) ? table[key] : undefined)
 
+/**
+ * Words of other tools that are accepted as they are, because they take the same operands and do the same; the command says its own name
+ * for it. Words in lower case.
+ */
+const aliases: Readonly<Record<string, readonly string[]>> = {
+  copyfromlocal: ['put'], copytolocal: ['get'], touchz: ['touch'], text: ['cat'], appendtofile: ['append'], lsr: ['ls', '-R'],
+  dus: ['du', '-s'], mb: ['mkdir'],
+}
+
+/** The words of gristmill for a command of another tool; undefined if it is none, or not exactly the same. */
+export const aliasOf = (word: string): readonly string[] | undefined => own(aliases, word.toLowerCase())
+
+/** `sl` for `ls`. */
+const isSwapped = (word: string, name: string): boolean =>
+  word.length === name.length && word !== name
+  && Array.from(word).some((_, i) => name === `${word.slice(0, i)}${word[i + 1] ?? ''}${word[i]!}${word.slice(i + 2)}`)
+
 function nearest(word: string, names: readonly string[]): string | undefined {
+  const swapped = names.find(name => isSwapped(word, name))
+  if (swapped !== undefined) return swapped
   const close = names.map(name => ({ name, distance: editDistance(word, name) })).sort((a, b) => a.distance - b.distance)[0]
   return close && close.distance <= (word.length > 4 ? 2 : 1) ? close.name : undefined
 }

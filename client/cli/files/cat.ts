@@ -1,11 +1,13 @@
 // cat, head and tail: print files, or their beginning or end. Data is verified against checksums while it is read. head reads at most
 // the rest of one chunk beyond the printed part; tail reads backwards in chunks, so its cost does not depend on the file size.
 
+import { GristmillError } from '../../../src/base/errors.ts'
 import { parseBytes } from '../../../src/base/units.ts'
+import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import type { Mill } from '../../mill.ts'
 import type { CommandContext } from '../context.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
-import { remotePaths } from '../tree.ts'
+import { remotePaths, statusOrNone } from '../tree.ts'
 
 /** Rewrites the traditional form `head -3`; the value of another option is not changed. */
 const numbered = (words: string[]): string[] =>
@@ -35,8 +37,12 @@ export const tail: CommandSpec = {
       parse: text => (text.startsWith('+') ? -whole(1)(text.slice(1)) : whole(0)(text)),
     }),
     option('-c, --bytes <size>', 'bytes instead of lines', { parse: parseBytes }),
+    option('-f, --follow', 'then print what is appended, until Ctrl-C; of a replaced file its beginning'),
   ],
-  examples: [['gristmill tail -c 1k /logs/access.log', 'the last KiB']],
+  examples: [
+    ['gristmill tail -c 1k /logs/access.log', 'the last KiB'],
+    ['gristmill tail -f /logs/runs', 'the end, and what is appended from now on'],
+  ],
   rewrite: numbered, run: runTail,
 }
 
@@ -97,15 +103,17 @@ export function endOfLines(chunk: Uint8Array, wanted: number): { bytes: number; 
 const pieceBytes = 64 * 1024
 
 async function runTail(
-  context: CommandContext, operands: readonly string[], options: { lines?: number; bytes?: number },
+  context: CommandContext, operands: readonly string[], options: { lines?: number; bytes?: number; follow?: boolean },
 ): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const paths = await Array.fromAsync(remotePaths(context, operands))
+  if (options.follow && paths.length > 1) throw new GristmillError('USAGE', 'tail -f follows one file; start another one for each further file')
   const lines = options.lines ?? 10
   let first = true
   await context.each(paths, async path => {
-    const { length } = await mill.status(path, { signal })
+    const status = await mill.status(path, { signal })
+    const { length } = status
     if (paths.length > 1) {
       await printer.text(`${first ? '' : '\n'}==> ${printer.name(path)} <==\n`)
       first = false
@@ -118,13 +126,40 @@ async function runTail(
         : lines < 0
           ? 0
           : await startOfLast(mill, path, { length, lines, signal })
-    if (start >= length && length > 0) return
-    for await (const chunk of mill.createReadStream(path, { start, signal }) as AsyncIterable<Buffer>) {
-      const end = skip > 0 ? endOfLines(chunk, skip) : { bytes: 0, lines: 0 }
-      skip -= end.lines
-      if (end.bytes < chunk.length) await printer.bytes(chunk.subarray(end.bytes))
+    // A directory is read, too, which says what it is.
+    if (start < length || length === 0) {
+      const range = { start, ...length > 0 && { end: length - 1 } }
+      for await (const chunk of mill.createReadStream(path, { ...range, signal }) as AsyncIterable<Buffer>) {
+        const end = skip > 0 ? endOfLines(chunk, skip) : { bytes: 0, lines: 0 }
+        skip -= end.lines
+        if (end.bytes < chunk.length) await printer.bytes(chunk.subarray(end.bytes))
+      }
     }
+    if (options.follow) await follow(context, mill, status)
   })
+}
+
+const lookMs = 1_000
+
+/**
+ * Prints what a file has beyond the bytes that were printed, again and again, until the command is interrupted. Files are written once:
+ * `append` replaces the file by a longer one. A shorter file is another one, and printed from its beginning.
+ */
+async function follow(context: CommandContext, mill: Mill, { path, id, length }: FileStatus): Promise<void> {
+  const { printer, signal } = context
+  const { clock } = await context.world()
+  let seen = { id, length }
+  for (;;) {
+    await printer.flush()
+    await clock.sleep(lookMs, signal)
+    const now = await statusOrNone(mill, path, signal)
+    if (now?.type !== 'file' || now.id === seen.id) continue
+    const start = now.length >= seen.length ? seen.length : 0
+    if (start === 0 && seen.length > 0) context.note(`${printer.name(path, 'err')} is another file now`)
+    if (now.length > start)
+      for await (const chunk of mill.createReadStream(path, { start, end: now.length - 1, signal })) await printer.bytes(chunk as Buffer)
+    seen = now
+  }
 }
 
 /** Offset of the first of the last `lines` lines. A newline at the very end closes the last line; it does not begin another. */

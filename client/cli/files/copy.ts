@@ -2,12 +2,14 @@
 // or not at all; data of cp streams through this process; a rename is atomic.
 
 import { GristmillError } from '../../../src/base/errors.ts'
-import { isWithin } from '../../../src/base/paths.ts'
+import { isWithin, normalise } from '../../../src/base/paths.ts'
+import { isPattern } from '../../glob/pattern.ts'
 import type { CommandContext } from '../context.ts'
 import { copyAll } from '../copy.ts'
+import { Refusal } from '../errors.ts'
 import type { CommandSpec } from '../spec.ts'
-import { canCopy, inWords, keptName, localTarget, makeFor, placed, remoteTarget } from '../target.ts'
-import { localPath, remotePaths } from '../tree.ts'
+import { canCopy, inWords, keptName, localTarget, makeFor, placed, remoteTarget, shellWord } from '../target.ts'
+import { localPath, remotePaths, statusOrNone } from '../tree.ts'
 import { writeToStdout } from './cat.ts'
 import { blockSize, overwrite, preserve, recursive, replication } from './options.ts'
 
@@ -51,6 +53,7 @@ async function runGet(
   const { disk } = await context.world()
   const sources = await Array.fromAsync(remotePaths(context, from))
   if (sources.length === 0) return
+  for (const source of from) await refuseLocal(context, source, to)
   const target = await localTarget(disk, to, localPath(context, to), sources.length > 1)
   const copies = await placed(context, sources, target, keptName)
   await makeFor(target, copies, canCopy(mill, recursive === true, context.signal))
@@ -58,6 +61,19 @@ async function runGet(
     verb: 'get', copies,
     walk: (copy, options) => mill.getSteps(copy.from, copy.to, { ...options, recursive, overwrite, preserve }),
   })
+}
+
+/** Throws for a name that the cluster does not have and the local disk has: then `put` was meant. */
+async function refuseLocal(context: CommandContext, source: string, to: string): Promise<void> {
+  const { disk } = await context.world()
+  const local = await disk.stat(localPath(context, source))
+  if (!local || isPattern(source) || await statusOrNone(await context.mill(), normalise(source), context.signal)) return
+  throw new Refusal(
+    'ENOENT',
+    `${source}: the cluster does not have it, but there is a local ${local.kind} of this name: to copy it into the cluster: gristmill put `
+    + `${local.kind === 'directory' ? '-r ' : ''}${shellWord(source)} ${shellWord(to === '.' ? '/' : to)}`,
+    { details: { path: source } },
+  )
 }
 
 interface CpOptions { recursive?: boolean; overwrite?: boolean; preserve?: boolean; replication?: number; blockSize?: number }

@@ -1,6 +1,7 @@
 // put: copies local files, directories or stdin into the cluster. A file is visible once its last byte is durable.
 
 import { formatOfName, type RecordFormat } from '../../../src/base/formats.ts'
+import { normalise } from '../../../src/base/paths.ts'
 import { showText } from '../../../src/base/quote.ts'
 import type { Mill } from '../../mill.ts'
 import type { CommandContext } from '../context.ts'
@@ -8,7 +9,7 @@ import { copyAll } from '../copy.ts'
 import { Refusal } from '../errors.ts'
 import { expandGlob } from '../glob.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
-import { keptLocalName, makeFor, placed, remoteTarget } from '../target.ts'
+import { keptLocalName, makeFor, placed, remoteTarget, shellWord } from '../target.ts'
 import { localPath, localTree, statusOrNone } from '../tree.ts'
 import { blockSize, delimiter, format, overwrite, preserve, recursive, replication } from './options.ts'
 
@@ -57,6 +58,7 @@ async function runPut(context: CommandContext, operands: readonly string[], opti
     for await (const path of expandGlob(operand, localTree(disk, context.cwd))) sources.push(path)
   })
   if (sources.length === 0) return
+  for (const source of sources) await refuseRemote(context, mill, source, to)
   const target = await remoteTarget(mill, to, sources.length > 1, context.signal)
   const { recursive, preserve, parallel } = options
   const { format, ...writing } = writingOf(options)
@@ -77,6 +79,20 @@ async function runPut(context: CommandContext, operands: readonly string[], opti
       ),
   })
   for (const ambiguity of ambiguities) context.note(ambiguity)
+}
+
+/** Throws for a local name that does not exist and is one of the cluster: then `get` was meant. */
+async function refuseRemote(context: CommandContext, mill: Mill, source: string, to: string): Promise<void> {
+  const { disk } = await context.world()
+  if (!source.startsWith('/') || await disk.stat(localPath(context, source))) return
+  const status = await statusOrNone(mill, normalise(source), context.signal)
+  if (!status) return
+  throw new Refusal(
+    'ENOENT',
+    `${source}: no such local file or directory, but the cluster has it: to copy it from there: gristmill get `
+    + `${status.type === 'directory' ? '-r ' : ''}${shellWord(source)} ${shellWord(to)}`,
+    { details: { path: source } },
+  )
 }
 
 async function putInput(context: CommandContext, mill: Mill, to: string, options: PutFlags): Promise<void> {

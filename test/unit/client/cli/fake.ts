@@ -158,7 +158,8 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   }), given.terminal ? { isTTY: true, columns: given.terminal.columns } : {})
   const streams = { stdin: new PassThrough(), stdout: sink('out'), stderr: sink('err') }
   const printer = new Printer(streams as never, given.env ?? {}, () => ending.abort(new GristmillError('EPIPE', 'gone')))
-  const world = { clock: { now: () => nowMs, mono: () => 0, ...given.clock }, disk: given.disk } as unknown as World
+  const clock = { now: () => nowMs, mono: () => 0, ...given.clock }
+  const world = { clock, disk: given.disk, random: { id: () => 'r1' } } as unknown as World
   if (given.input !== undefined) streams.stdin.end(given.input)
   const signal = given.signal ?? ending.signal
   const code = await runWords({

@@ -4,6 +4,7 @@
 import { expect, test, vi } from 'vitest'
 import { flagOf, settingNames } from '../../../../src/base/config.ts'
 import { settings } from '../../../../src/base/settings.ts'
+import { GristmillError } from '../../../../src/base/errors.ts'
 import { globals, loadAll } from '../../../../client/cli/catalog.ts'
 import { buildProgram } from '../../../../client/cli/program.ts'
 import type { CommandSpec } from '../../../../client/cli/spec.ts'
@@ -44,6 +45,20 @@ const disk = async (): Promise<MemoryDisk> => {
 const used = await disk()
 await used.mkdir('/used')
 await used.writeFileDurable('/used/x', Buffer.from('x'))
+
+/** The cluster in which a file is followed. */
+let followed: Recorder
+let looks = 0
+/** A clock whose first wait lets another file take the place of /d/a.txt, and whose second one ends the command. */
+const replacing: Given = {
+  clock: {
+    sleep: async () => {
+      if (++looks > 1) throw new GristmillError('UNAVAILABLE', 'no namenode')
+      followed.nodes.set('/d/a.txt', followed.nodes.get('/d/.dot')!)
+    },
+  },
+}
+const following = (mill: Recorder): void => { [followed, looks] = [mill, 0] }
 
 interface Row {
   /** With its verb: `trash ls`. */
@@ -118,6 +133,13 @@ const rows: readonly Row[] = [
   row('head', '--bytes', '/d/a.txt', /"out":"on"/, { typed: '-c 2' }),
   row('tail', '--lines', '/d/a.txt', 'two', { typed: '-n 1', gone: true }),
   row('tail', '--bytes', '/d/a.txt', /"out":"e\\n"/, { typed: '-c 2' }),
+  row('tail', '--follow', '/d/a.txt', 'is another file now', { typed: '-f', prepare: following, given: replacing }),
+  // With each of these alone the answer for some path differs from that without: no for what is there.
+  row('test', '--directory', '/d/a.txt', '"code":1', { typed: '-d' }), row('test', '--file', '/d', '"code":1', { typed: '-f' }),
+  row('test', '--size', '/d/none', '"code":1', { typed: '-s' }), row('test', '--zero', '/d/a.txt', '"code":1', { typed: '-z' }),
+  row('getmerge', '--overwrite', '/d/a.txt /x', '"code":0', { typed: '-f' }),
+  row('getmerge', '--newline', '/d/.dot -', 'x\\n', { typed: '-n' }),
+  row('getmerge', '--skip-header', '/d/a.txt /d/a.txt -', 'one\\ntwo\\nthree\\none', { gone: true }),
   row('count', '--human', '/d', '4.8M', { typed: '-h' }),
   row('count', '--quotas', '/d', /quotas\.get.*"out":"5  4  none  inf/, { typed: '-q' }),
   row('find', '--name', '/d', '/d/m.csv', { typed: '-name *.txt', gone: true }),
@@ -240,6 +262,9 @@ test.each(rows.map(each => [`${each.command} ${each.words} ${each.typed ?? each.
   },
 )
 
+/** Options that say in words what a command does without them. */
+const defaults = ['test --exists']
+
 /** Options that are settings are passed on under the name of the setting; effects of settings have tests of their own. */
 test('options of servers become settings of the same name', async () => {
   const seen: string[] = []
@@ -271,7 +296,7 @@ test('options of servers become settings of the same name', async () => {
     }
   }
   expect(seen.length).toBeGreaterThan(30)
-  const looked = new Set([...seen, ...rows.map(({ command, flag }) => `${command} ${flag}`)])
+  const looked = new Set([...defaults, ...seen, ...rows.map(({ command, flag }) => `${command} ${flag}`)])
   const named = (path: string, spec: CommandSpec): string[] => [
     ...spec.options.filter(({ hidden }) => !hidden).map(option => `${path} ${flagNameOf(option.flags)}`),
     ...(spec.verbs ?? []).flatMap(verb => named(`${path} ${verb.name}`, verb)),

@@ -3,19 +3,24 @@
 import { expect, test } from 'vitest'
 import { commandNames, loadAll } from '../../../../client/cli/catalog.ts'
 import { commandSuggestion, verbSuggestion } from '../../../../client/cli/suggestion.ts'
+import { MemoryDisk } from '../../../kit/memory-disk.ts'
 import { FakeMill, runFake } from './fake.ts'
+import { Recorder } from './recorder.ts'
 
 test.each([
   ['fs -ls /', 'no such command: fs (did you mean ls?)'], ['hdfs dfs -put x /d', '(did you mean put?)'],
   ['-ls /', 'no such command: -ls (did you mean ls?)'], ['-mkdir -p /d', '(did you mean mkdir?)'],
-  ['copyFromLocal x /d', '(did you mean put?)'], ['dfsadmin -report', '(did you mean report?)'], ['rmr /d', '(did you mean rm -r?)'],
+  ['sl /d', 'no such command: sl (did you mean ls?)'], ['mdkir /d', '(did you mean mkdir?)'], ['sync /x /d', '(did you mean put -r?)'],
+  ['dfsadmin -report', '(did you mean report?)'], ['rmr /d', '(did you mean rm -r?)'],
   ['expunge', '(did you mean trash empty --older-than 1d?)'], ['list /d', '(did you mean ls?)'], ['delete /d', '(did you mean rm?)'],
   ['version', '(did you mean --version?)'], ['LS /d', '(did you mean ls?)'], ['quux', 'no such command: quux; gristmill --help lists them'],
   ['constructor', 'no such command: constructor;'],
   ['trash list', '(did you mean ls?)'], ['trash rm /a', 'no such verb: rm; the verbs are'], ['snapshot delete /d a', '(did you mean rm?)'],
   ['safemode on', '(did you mean enter?)'], ['job kill last', 'no such verb: kill (did you mean gristmill kill?)'],
   ['job logs last', '(did you mean gristmill logs?)'], ['namenode start', '(did you mean gristmill namenode?)'],
-  ['jobs ls', 'unexpected operand "ls": jobs takes none'], ['up 3', 'up takes none'], ['run a.ts b.ts', 'unexpected operand "b.ts"; see'],
+  ['jobs ls', 'unexpected operand "ls": jobs takes none'], ['up 3', 'up takes none'], 
+  ['run a.ts /in', 'unexpected operand "/in": input and output are options: gristmill run a.ts --input /in --output /PATH; see'],
+  ['run a.ts /in "/out"', 'gristmill run a.ts --input /in --output'],
   ['ls --long=yes /d', '--long takes no value; see gristmill ls --help'], ['ls --cluster', '--cluster needs a value: --cluster <address>'],
   ['ls --hum /', '(Did you mean one of --home, --human?)'], ['head -n x /a', '--lines: "x" is not a whole number of at least 0; see'],
   ['quota set /d --names ten', '--names: "ten" is not a whole number'],
@@ -26,6 +31,33 @@ test.each([
   const seen = await runFake(mill, line.split(' '))
   expect(seen).toMatchObject({ code: 2, out: '', err: expect.stringContaining(said) })
   expect(seen.err.trimEnd()).not.toContain('\n')
+})
+
+test.each([
+  ['copyFromLocal /x /d', 'put', /"copyFromLocal" is called put here/], ['touchz /d/new', 'touch', /"touchz" is called touch here/],
+  ['--json lsr /d', 'ls', /\{"note":"\\"lsr\\" is called ls here"\}/], ['text /d/f', 'cat', /"text" is called cat here/],
+])('gristmill %s runs %s, and says so', async (line, _, said) => {
+  const mill = new Recorder({ '/d/f': 'rye\n' })
+  const { code, err } = await runFake(mill, line.split(' '), { disk: new MemoryDisk() })
+  expect(code).toBe(0)
+  expect(err).toMatch(said)
+  expect((await runFake(mill, [...line.split(' '), '--quiet'], { disk: new MemoryDisk() })).err).not.toContain('called')
+})
+
+test('put of a name that only the cluster has, and get of one that only the local disk has, name each other', async () => {
+  const disk = new MemoryDisk()
+  await disk.writeFileDurable('/here/a b.log', Buffer.from('x'))
+  await disk.mkdir('/here/dir')
+  const mill = new FakeMill({ '/there/a.log': 'x', '/there/dir': {} })
+  const said = async (...words: string[]): Promise<string> => {
+    const { code, err } = await runFake(mill, words, { disk })
+    expect(code).toBe(1)
+    return err
+  }
+  expect(await said('put', '/there/a.log', 'copy')).toContain('but the cluster has it: to copy it from there: gristmill get /there/a.log copy')
+  expect(await said('put', '-r', '/there/dir', '.')).toContain('gristmill get -r /there/dir .')
+  expect(await said('get', '/here/a b.log', '/there/')).toContain(`to copy it into the cluster: gristmill put '/here/a b.log' /there/`)
+  expect(await said('get', '/here/dir')).toContain('gristmill put -r /here/dir /')
 })
 
 test('every suggested command exists', async () => {

@@ -74,7 +74,7 @@ test('an unknown verb is answered with the nearest one and the list', async () =
     'gristmill: xattr: no such verb: fly; the verbs are get, set, ls and rm; see gristmill xattr --help\n',
   )
   expect(await said('help trash fly')).toContain('no such verb: fly')
-  expect(await said('help fly')).toContain('no such command: fly')
+  expect(await said('help fly')).toContain('no such command or topic: fly')
   expect(await said('sl --help')).toContain('no such command: sl')
 })
 

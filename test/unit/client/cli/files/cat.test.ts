@@ -3,6 +3,8 @@
 
 import { expect, test } from 'vitest'
 import { endOfLines } from '../../../../../client/cli/files/cat.ts'
+import { GristmillError } from '../../../../../src/base/errors.ts'
+import { inodeId } from '../../../../../src/base/ids.ts'
 import { FakeMill, runFake } from '../fake.ts'
 
 test('head and tail show lines or bytes, from the right end, over pieces', async () => {
@@ -35,4 +37,29 @@ test('head finds the end of the n-th line, over several pieces', () => {
   expect(endOfLines(Buffer.from('a\nb\nc'), 2)).toEqual({ bytes: 4, lines: 2 })
   expect(endOfLines(Buffer.from('a\nb\nc'), 5)).toEqual({ bytes: 5, lines: 2 })
   expect(endOfLines(Buffer.from(''), 1)).toEqual({ bytes: 0, lines: 0 })
+})
+
+test('tail -f prints what is appended, and of another file the beginning, until it is interrupted', async () => {
+  const mill = new FakeMill({ '/log': 'one\ntwo\n' })
+  const ending = new AbortController()
+  /** Replaces the file, as each writer does. */
+  const replace = (text: string): void => {
+    const { nodes } = new FakeMill({ '/padding': '', '/log': text })
+    mill.nodes.set('/log', { ...nodes.get('/log')!, status: { ...nodes.get('/log')!.status, id: inodeId(100 + steps.length) } })
+  }
+  const steps: (() => void)[] = [
+    () => {}, () => replace('one\ntwo\nthree\n'), () => mill.nodes.delete('/log'), () => replace('one\ntwo\nthree\nfour\n'),
+    () => replace('new\n'), () => ending.abort(new GristmillError('ABORTED', 'interrupted')),
+  ]
+  const sleep = async (): Promise<void> => {
+    steps.shift()!()
+    ending.signal.throwIfAborted()
+  }
+  const seen = await runFake(mill, ['tail', '-n', '1', '-f', '/log'], { clock: { sleep }, signal: ending.signal })
+  expect(seen).toMatchObject({ code: 'interrupted', out: 'two\nthree\nfour\nnew\n', err: 'gristmill: tail: /log is another file now\n' })
+})
+
+test('tail -f follows one file', async () => {
+  const seen = await runFake(new FakeMill({ '/a': 'x', '/b': 'y' }), ['tail', '-f', '/a', '/b'])
+  expect(seen).toMatchObject({ code: 2, out: '', err: expect.stringContaining('tail -f follows one file') })
 })

@@ -1,0 +1,63 @@
+// Command `append` on a real cluster: the old content and the new one become one file in one step, with the old one's replication and mode;
+// other writers are kept away meanwhile, and a failure leaves the old file.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { TestCluster } from '../kit/cluster.ts'
+import { startClusterHere } from './inprocess.ts'
+
+let cluster: TestCluster
+let dir: string
+
+beforeAll(async () => {
+  cluster = await startClusterHere({ datanodes: 2, settings: { GRISTMILL_BLOCK_SIZE: '64KiB', GRISTMILL_REPLICATION: '1' } })
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-append-'))
+  await writeFile(join(dir, 'a'), 'a\n')
+  await writeFile(join(dir, 'b'), 'b\n')
+})
+
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]()
+  await rm(dir, { recursive: true, force: true })
+})
+
+test('a new file is created, and files and stdin are added to it, over block boundaries', async () => {
+  await cluster.ok(['append', join(dir, 'a'), '/log'])
+  const long = 'x'.repeat(150_000)
+  await cluster.ok(['append', join(dir, 'b'), '-', join(dir, 'a'), '/log'], long)
+  expect(await cluster.ok(['cat', '/log'])).toBe(`a\nb\n${long}a\n`)
+})
+
+test('the new file keeps replication, mode, format and block size', async () => {
+  await cluster.ok(['put', '--replication', '2', '--block-size', '128KiB', '--format', 'lines', '-', '/kept'], 'one\n')
+  await cluster.ok(['chmod', '640', '/kept'])
+  const facts = async (): Promise<unknown> => {
+    const { replication, mode, format, blockBytes } = JSON.parse(await cluster.ok(['stat', '--json', '/kept'])) as Record<string, unknown>
+    return { replication, mode, format, blockBytes }
+  }
+  const before = await facts()
+  await cluster.ok(['append', '-', '/kept'], 'two\n')
+  expect(await facts()).toEqual(before)
+  expect(before).toEqual({ replication: 2, mode: 0o640, format: 'lines', blockBytes: 128 * 1024 })
+  expect(await cluster.ok(['cat', '/kept'])).toBe('one\ntwo\n')
+})
+
+test('appends at the same time lose nothing: all but one wait or are refused', async () => {
+  await cluster.ok(['put', '-', '/counted'], '')
+  const done = await Promise.all(Array.from({ length: 6 }, (_, i) => cluster.run(['append', '-', '/counted'], `${i}\n`)))
+  const lines = (await cluster.ok(['cat', '/counted'])).trim().split('\n').sort()
+  expect(lines).toEqual(done.flatMap(({ code }, i) => (code === 0 ? [String(i)] : [])))
+  for (const { code, stderr } of done) if (code !== 0) expect(stderr).toMatch(/\/counted/)
+  expect(lines.length).toBeGreaterThan(0)
+})
+
+test('a directory and a missing local file are refused, and nothing changes', async () => {
+  await cluster.ok(['put', '-', '/same'], 'same\n')
+  await cluster.ok(['mkdir', '/d'])
+  expect(await cluster.run(['append', join(dir, 'a'), '/d'])).toMatchObject({ code: 1, stderr: 'gristmill: append: /d: is a directory; name a file in it\n' })
+  const missing = await cluster.run(['append', join(dir, 'a'), join(dir, 'nope'), '/same'])
+  expect(missing).toMatchObject({ code: 1, stderr: `gristmill: append: ${join(dir, 'nope')}: no such file or directory\n` })
+  expect(await cluster.ok(['cat', '/same'])).toBe('same\n')
+})
