@@ -1,6 +1,6 @@
 // Number and bytes of the ordered copies of blocks that one datanode sends, or receives, and that are not reported yet.
 
-import { assert } from '../../src/base/assert.ts'
+import { assert, assertKept } from '../../src/base/assert.ts'
 
 export class CopyLoad {
   #count = 0
@@ -19,5 +19,11 @@ export class CopyLoad {
     assert(this.#count > 0 && this.#bytes >= bytes, `a copy of ${bytes} bytes ends that has not begun`)
     this.#count--
     this.#bytes -= bytes
+  }
+
+  /** Throws AssertionFailed unless exactly copies of these sizes have begun and not ended. For tests and simulations. */
+  checkState(of: string, copies: readonly number[]): void {
+    assertKept('copies', this.#count, copies.length, of)
+    assertKept('bytes of copies', this.#bytes, copies.reduce((sum, bytes) => sum + bytes, 0), of)
   }
 }
