@@ -2,6 +2,7 @@
 // tasks. A task is in the list of each node and rack that holds its input; taken from one list, it is skipped later in the
 // others. The caller decides through `wants` whether a task still waits.
 
+import { assert, assertKept } from '../../../src/base/assert.ts'
 import type { NodeId } from '../../../src/base/ids.ts'
 
 /** Decision about a task in a list. `keep`: it waits, but not for this node. */
@@ -41,6 +42,13 @@ export class Pending {
     return tasks
   }
 
+  /** Throws AssertionFailed if a list miscounts, or one of the tasks that wait is in none. For tests and simulations. */
+  checkState(of: string, waiting: readonly number[]): void {
+    for (const list of [...this.#byNode.values(), ...this.#byRack.values(), this.#free, this.#all]) list.checkState(of)
+    const all = new Set(this.#all.tasks())
+    for (const task of waiting) assert(all.has(task), `task ${task} of ${of} waits, and no offer can find it`)
+  }
+
   /** The task has no live holder left. */
   release(task: number): void { this.#free.put(task, false) }
 }
@@ -65,6 +73,11 @@ class Line {
       this.#tasks[--this.#head] = task
       this.#gone--
     }
+  }
+
+  checkState(of: string): void {
+    assertKept('places of taken tasks', this.#gone, this.#tasks.filter(task => task < 0).length, of)
+    assertKept('places of taken tasks before the first', this.#head, this.#tasks.slice(0, this.#head).filter(task => task < 0).length, of)
   }
 
   tasks(): number[] { return this.#tasks.filter(task => task >= 0) }

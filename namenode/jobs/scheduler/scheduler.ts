@@ -29,6 +29,9 @@ export class Scheduler {
   /** True if a task could start after further offers, or an attempt may be slow: the caller sends `tick` soon. */
   get hasRunnable(): boolean { return hasRunnable(this.#state) }
 
+  /** Throws AssertionFailed for the first sum that differs from a recount. For tests and simulations. */
+  checkState(): void { checkState(this.#state) }
+
   apply(event: Event, at: Moment): Effect[] {
     const state = this.#state
     state.at = at

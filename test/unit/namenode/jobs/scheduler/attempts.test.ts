@@ -82,6 +82,21 @@ test('a commit that the journal refuses is a failed attempt, with the reason, an
   expect(taskStatus(job.stages[0]!, job.stages[0]!.tasks[0]!).attempts[0]).toMatchObject({ state: 'failed', failure })
 })
 
+test('a commit that the journal refuses counts as one failed attempt, also when its node repeats the report', () => {
+  const play = new Play([a], 2)
+  const job = play.start(1, { attemptsMax: 2 })
+  play.done(a, play.runs[0]!)
+  const commit = play.waiting.shift()! as Effect & { kind: 'commit' }
+  play.apply({ kind: 'committed', record: commit.record, refused: { code: 'CORRUPT', message: 'not there' } })
+  // The answer was lost on its way.
+  const repeated = play.done(a, play.runs[0]!)
+  expect([answers(repeated), kindsOf(repeated)]).toEqual([[false], ['answer']])
+  expect([job.state, job.stages[0]!.failedAttempts, job.stages[0]!.tasks[0]!.failures]).toEqual(['running', 1, 1])
+  play.done(a, play.runs[1]!)
+  play.settleAll()
+  expect([...play.kept.values()][0]!.ended!.state).toBe('succeeded')
+})
+
 test('a job fails at its last try and not before, and at its last loss and not before', () => {
   for (const attemptsMax of [1, 3]) {
     const play = new Play()
