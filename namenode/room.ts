@@ -44,6 +44,8 @@ interface Room<Made extends object> {
   quit?(): void
   /** Ends background work. No calls come and no chores run any more; what earlier rooms have made, journal and store are still open. */
   stop?(): void | Promise<void>
+  /** Throws AssertionFailed if state that is kept by hand differs from a recount. Called by tests and simulations only, between events. */
+  checkState?(): void
 }
 
 export interface RoomKind<Needs, Made extends object> {

@@ -230,6 +230,11 @@ export class Blocks {
     })
   }
 
+  /** Throws AssertionFailed if counts, queues and sets of this room do not agree with the block map. For tests and simulations. */
+  checkState(): void {
+    for (const part of [this.map, this.deletions, this.repair, this.excess, this.reports]) part.checkState()
+  }
+
   /** Facts about the surroundings of blocks, for judging them. */
   #lookAround(): void {
     const { registry } = this.#options

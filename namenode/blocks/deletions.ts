@@ -1,6 +1,7 @@
 // Replicas to delete, by node. Delete orders are sent in batches, few at a time per node, and never in safe mode. Nothing is
 // stored: replicas of lost orders (node restart, dropped order) come back as garbage in the node's next full report.
 
+import { assert, assertKept } from '../../src/base/assert.ts'
 import type { BlockId } from '../../src/base/ids.ts'
 import type { DataNode } from '../nodes/node.ts'
 
@@ -62,6 +63,17 @@ export class Deletions {
   open(): void {
     this.#open = true
     for (const [node, waiting] of this.#nodes) this.#pump(node, waiting)
+  }
+
+  /** Throws AssertionFailed if the number of pending replicas is not the sum over the nodes. For tests and simulations. */
+  checkState(): void {
+    let pending = 0
+    for (const [node, { blocks, orders }] of this.#nodes) {
+      pending += blocks.length
+      for (const count of orders.values()) pending += count
+      assert(orders.size <= ordersMax, `${node.node} has ${orders.size} unacknowledged delete orders, at most ${ordersMax} are allowed`)
+    }
+    assertKept('pending deletions', this.#count, pending)
   }
 
   #pump(node: DataNode, waiting: Waiting): void {

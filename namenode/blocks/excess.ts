@@ -3,6 +3,7 @@
 // Only replicas on live nodes in service that have sent a full report to this namenode are counted and chosen: the last certain copy is
 // never deleted. `mayDelete` (reports.ts) checks again just before the order is sent.
 
+import { assertKept } from '../../src/base/assert.ts'
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { DataNode } from '../nodes/node.ts'
@@ -81,6 +82,12 @@ export class ExcessReplicas {
     if (!this.#more || this.#over.size > 0) return
     this.#more = false
     this.#options.rescan()
+  }
+
+  /** Throws AssertionFailed if a block waits that has no excess replicas. For tests and simulations. */
+  checkState(): void {
+    const { map } = this.#options
+    for (const id of this.#over) assertKept('health', health.over, map.health(id) ?? -1, `block ${id}, which has excess replicas`)
   }
 
   /** Nodes that lose their replica; these replicas no longer count. */

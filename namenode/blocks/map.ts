@@ -2,6 +2,7 @@
 // `open` (target 0) while its file is being written, and known once the file completes or the census finds it in the store.
 // Changes of health (health.ts) are passed to the listeners.
 
+import { assertKept } from '../../src/base/assert.ts'
 import type { BlockId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { DataNode } from '../nodes/node.ts'
@@ -131,6 +132,22 @@ export class BlockMap {
     if (retired.size > 0)
       for (const reportId of this.table.reportIds(slot)) if (retired.has(reportId)) this.table.removeReportId(slot, reportId)
     this.#updateHealth(id, slot)
+  }
+
+  /** Throws AssertionFailed if a count differs from the block table, or a report id in it is unknown. For tests and simulations. */
+  checkState(): void {
+    const { table } = this
+    const counts = this.counts.map(() => 0)
+    const targets = this.targets.map(() => 0)
+    const used = new Set<number>()
+    table.checkState((slot, reportIds) => {
+      counts[table.mark(slot)]!++
+      targets[table.target(slot)]!++
+      for (const reportId of reportIds) used.add(reportId)
+    })
+    for (const [name, mark] of Object.entries(health)) assertKept('blocks with health', this.counts[mark]!, counts[mark]!, name)
+    for (const [target, count] of targets.entries()) assertKept('blocks with target', this.targets[target]!, count, target)
+    this.#reportIds.checkState(used)
   }
 
   #tell(id: BlockId, now: Health, tally: ReplicaCounts): void {

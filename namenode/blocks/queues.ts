@@ -1,6 +1,7 @@
 // Queues of blocks that wait for a copy, by priority level (health.ts). A block is in at most one level; each level is FIFO.
 // Each level is bounded: blocks above the bound are skipped, and found again by a review.
 
+import { assert, assertKept } from '../../src/base/assert.ts'
 import type { BlockId } from '../../src/base/ids.ts'
 import { levels, type Level } from './health.ts'
 
@@ -29,6 +30,19 @@ export class Queues {
   }
 
   has(id: BlockId, level: Level): boolean { return this.#levels[level]!.has(id) }
+
+  /** Throws AssertionFailed if a block is in two levels, or `fits` is false for its level. For tests and simulations. */
+  checkState(fits: (id: BlockId, level: Level) => boolean): void {
+    const all = new Set<BlockId>()
+    for (const [level, queue] of this.#levels.entries()) {
+      assert(queue.size <= this.#max, `${queue.size} blocks wait in level ${level}, at most ${this.#max} may`)
+      for (const id of queue) {
+        all.add(id)
+        assert(fits(id, level as Level), `block ${id} waits in level ${level}, in which it has no reason to be`)
+      }
+    }
+    assertKept('waiting blocks', this.size, all.size)
+  }
 
   /** Offers at most `count` blocks of a level, oldest first. Blocks that `take` declines go to the end. */
   offer(level: Level, count: number, take: (id: BlockId) => boolean): void {

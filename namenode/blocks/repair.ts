@@ -3,6 +3,7 @@
 // The balancer's moves use the same orders.
 // INVARIANT: a block has at most one copy order in progress.
 
+import { assert } from '../../src/base/assert.ts'
 import type { BlockId } from '../../src/base/ids.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -209,6 +210,27 @@ export class Repair {
       kind: 'replicate', block: id, length, targets: targets.map(node => node.place), token: tokens.issue({ mode: 'write', block: id }),
     })
     log.debug('a copy was ordered', { block: id, level, from: source.node, to: targets.map(node => node.node) })
+  }
+
+  /** Throws AssertionFailed if queues, copies and the loads of nodes do not agree. For tests and simulations. */
+  checkState(): void {
+    const { map, registry } = this.#options
+    this.#queues.checkState((id, level) => {
+      const now = map.health(id)
+      if (level === hopeless) return now === health.missing
+      return (now === health.under || now === health.misplaced) && !this.#copies.has(id)
+    })
+    const loads = new Map<CopyLoad, number[]>()
+    const count = (load: CopyLoad, bytes: number): void => void loads.set(load, [...loads.get(load) ?? [], bytes])
+    for (const [id, { source, targets, bytes }] of this.#copies) {
+      assert(targets.size > 0 && !targets.has(source), `block ${id} is being copied from ${source.node} to ${targets.size} other nodes`)
+      count(source.sending, bytes)
+      for (const target of targets) count(target.receiving, bytes)
+    }
+    for (const { node, sending, receiving } of registry.all) {
+      sending.checkState(`${node}, which sends`, loads.get(sending) ?? [])
+      receiving.checkState(`${node}, which receives`, loads.get(receiving) ?? [])
+    }
   }
 
   /** Ends a copy; the block is queued again if replicas are still missing. */

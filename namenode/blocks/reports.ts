@@ -6,6 +6,7 @@
 //   id that was never given out, or only by operations that may be lost: unknown block, never deleted.
 // A replica that its node has found damaged no longer counts; the damage is remembered until a good replica is reported.
 
+import { assert } from '../../src/base/assert.ts'
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Log } from '../../src/ports/log.ts'
 import { mayBeLost } from '../succession/recovered.ts'
@@ -61,6 +62,7 @@ export class Reports {
     if (known) {
       if (known.length !== length || known.crc !== crc) return this.#mismatch(node, id, { length, crc, wanted: known })
       if (this.#damaged.size > 0) this.#damaged.delete(id)
+      this.#right(node, id)
       suspects.answered(node, id)
       map.add(id, node)
       map.know(id, targetOf(view, known.inode) ?? 0)
@@ -82,6 +84,12 @@ export class Reports {
     this.#options.onRemoved(id, node)
     this.#suspects.get(node)?.delete(id)
     this.unknown.removed(node, id)
+    this.#right(node, id)
+  }
+
+  /** The node has no wrong replica of the block any more: none, or a good one that was copied to it since. */
+  #right(node: DataNode, id: BlockId): void {
+    if (this.#wrong.size === 0) return
     const wrong = this.#wrong.get(id)
     if (wrong?.delete(node) && wrong.size === 0) this.#wrong.delete(id)
   }
@@ -138,6 +146,15 @@ export class Reports {
       if (garbage.length > 0)
         log.info('a datanode holds blocks that belong to no file; they are deleted', { node: node.node, blocks: garbage.length })
       deletions.add(node, garbage)
+    }
+  }
+
+  /** Throws AssertionFailed if a node counts as a holder of a block of which it has a wrong replica. For tests and simulations. */
+  checkState(): void {
+    for (const [id, nodes] of this.#wrong) {
+      const holders = this.#options.map.holders(id)
+      assert(nodes.size > 0, `block ${id} has no wrong replica, and is kept as one that has`)
+      for (const node of nodes) assert(!holders.includes(node), `${node.node} holds block ${id}, and has a wrong replica of it`)
     }
   }
 

@@ -38,6 +38,7 @@ export const blocksRoom = room({
       chores: blocks.chores,
       start: () => blocks.start(),
       stop: () => blocks.stop(),
+      checkState: () => blocks.checkState(),
     }
   },
 })

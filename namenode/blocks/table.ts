@@ -4,7 +4,7 @@
 // INVARIANT: a block has each report id once; a slot number is valid until the next `add` or `remove` of any block.
 
 import { noReportId } from '../nodes/reportids.ts'
-import { assert } from '../../src/base/assert.ts'
+import { assert, assertKept } from '../../src/base/assert.ts'
 import { blockId, type BlockId } from '../../src/base/ids.ts'
 
 const inline = 3
@@ -129,6 +129,30 @@ export class BlockTable {
     more.splice(at, 1)
     if (more.length === 0) this.#more.delete(id)
     return true
+  }
+
+  /**
+   * Throws AssertionFailed if a block is not found, or a count or place of report ids is wrong. Passes each block to `look`. For tests and
+   * simulations.
+   */
+  checkState(look?: (slot: number, reportIds: readonly number[]) => void): void {
+    let size = 0
+    for (let slot = 0; slot < this.#capacity; slot++) {
+      const id = this.#ids[slot]!
+      if (id === 0) continue
+      size++
+      assertKept('slot', this.slot(id as BlockId), slot, id)
+      const reportIds = this.reportIds(slot)
+      for (const [i, reportId] of reportIds.entries()) assertKept('place of a report id', i, reportIds.indexOf(reportId), id)
+      look?.(slot, reportIds)
+    }
+    assertKept('size of the block table', this.#size, size)
+    for (const [id, more] of this.#more) {
+      // Further report ids move up when one of the first is removed.
+      const slot = this.slot(blockId(id))
+      assert(slot >= 0 && more.length > 0, `${more.length} further report ids are kept of block ${id}, which is in slot ${slot}`)
+      assertKept('report ids beside the further ones', this.reportIds(slot).length - more.length, inline, id)
+    }
   }
 
   #copy(from: number, to: number): void {

@@ -5,6 +5,7 @@
 // INVARIANT: no two live nodes have one address. Two identities of one process would be given two replicas of a block that are
 // one.
 
+import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Address, AttemptId, NodeId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -244,6 +245,16 @@ export class NodeRegistry {
     })
     for (const reportId of node.die(this.#world.clock.mono())) this.#reportIds.retire(reportId)
     for (const listener of this.#listeners) listener.dead?.(node)
+  }
+
+  /** Throws AssertionFailed if two live nodes have one address. For tests and simulations. */
+  checkState(): void {
+    const at = new Map<Address, DataNode>()
+    for (const node of this.live) {
+      const other = at.get(node.address)
+      assert(!other, `the live nodes ${other?.node} and ${node.node} have the address ${node.address}`)
+      at.set(node.address, node)
+    }
   }
 
   /** Ends all waiting polls. */

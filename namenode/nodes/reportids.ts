@@ -2,6 +2,7 @@
 // replicas that the report does not list keep the old id and vanish when it is retired, without comparing lists. A retired id
 // stands for no node; it is reused only after a review has removed it from the whole table.
 
+import { assert, assertKept } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { DataNode } from './node.ts'
 
@@ -39,5 +40,23 @@ export class ReportIds {
 
   wiped(reportIds: Iterable<number>): void {
     for (const reportId of reportIds) if (this.#retired.delete(reportId)) this.#free.push(reportId)
+  }
+
+  /**
+   * Throws AssertionFailed unless each report id is granted, retired or free, and those in the block table (`used`) are not free: the next
+   * node to which one is granted would count as a holder of these blocks. For tests and simulations.
+   */
+  checkState(used: Iterable<number>): void {
+    const free = new Set(this.#free)
+    assertKept('free report ids', this.#free.length, free.size)
+    for (const [reportId, node] of this.#nodes.entries()) {
+      const states = Number(node !== undefined) + Number(this.#retired.has(reportId)) + Number(free.has(reportId))
+      assertKept('states (granted, retired, free)', states, 1, `report id ${reportId}`)
+      if (!node) continue
+      const own = [node.reportId, ...node.earlier]
+      assert(own.includes(reportId), `report id ${reportId} is granted to ${node.node}, which has ${own.join(', ')}`)
+    }
+    for (const reportId of used)
+      assert(reportId < this.#nodes.length && !free.has(reportId), `report id ${reportId} is in the block table and was given back`)
   }
 }

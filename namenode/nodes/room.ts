@@ -28,6 +28,7 @@ export const nodesRoom = room({
         { name: 'forget dead nodes', everyMs: 60_000, records: true, work: () => forgetGone({ journal, registry, clock }) },
       ],
       stop: () => registry.stop(),
+      checkState: () => registry.checkState(),
     }
   },
 })

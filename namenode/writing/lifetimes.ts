@@ -2,6 +2,7 @@
 // the lease over; after the hard limit a chore (`expireLeases` in routes.ts) abandons the file. Soft state: after a restart every lease
 // starts anew, because no writer could renew it in between. Also maps open blocks to their leases.
 
+import { assert, assertKept } from '../../src/base/assert.ts'
 import type { BlockId, LeaseId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { View } from '../journal/view.ts'
@@ -59,6 +60,19 @@ export class Lifetimes {
       found.push(lease)
     }
     return found
+  }
+
+  /** Throws AssertionFailed if leases and open blocks do not name each other. For tests and simulations. */
+  checkState(): void {
+    let blocks = 0
+    let beforeMs = 0
+    for (const [lease, known] of this.#leases) {
+      blocks += known.blocks.length
+      for (const block of known.blocks) assertKept('lease', this.#blocks.get(block) ?? 0, lease, `block ${block}`)
+      assert(known.heardMs >= beforeMs, `lease ${lease} was renewed at ${known.heardMs} ms and is behind one renewed at ${beforeMs} ms`)
+      beforeMs = known.heardMs
+    }
+    assertKept('open blocks', this.#blocks.size, blocks)
   }
 
   #silent(lease: LeaseId): number {

@@ -24,9 +24,10 @@ interface LeasesNeeds {
 export const leasesRoom = room({
   name: 'leases',
   mutations: [],
-  open: ({ journal, registry, times }: LeasesNeeds) => ({
-    made: { lifetimes: new Lifetimes({ clock: registry.awake, view: journal.view, times }) },
-  }),
+  open({ journal, registry, times }: LeasesNeeds) {
+    const lifetimes = new Lifetimes({ clock: registry.awake, view: journal.view, times })
+    return { made: { lifetimes }, checkState: () => lifetimes.checkState() }
+  },
 })
 
 interface WritingNeeds {

@@ -16,7 +16,7 @@ import { NodeRegistry } from '../../../namenode/nodes/registry.ts'
 import { ReportIds } from '../../../namenode/nodes/reportids.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import { address, clusterId, nodeId, storageId, type BlockId } from '../../../src/base/ids.ts'
-import { silent } from '../../../src/ports/log.ts'
+import { silent, type LogFields } from '../../../src/ports/log.ts'
 import type { Random } from '../../../src/ports/random.ts'
 import type { Message, ReplyOf, RequestOf } from '../../../src/protocol/message.ts'
 import * as heartbeat from '../../../src/protocol/heartbeat.ts'
@@ -39,6 +39,9 @@ export class House {
   /** All orders given, in order. */
   readonly given: Array<{ readonly node: string; readonly order: Order }> = []
   settled = 0
+  /** Errors of chores, which only log them. */
+  readonly findings: string[] = []
+  #looks = 0
   readonly #routes = new Map<string, (request: unknown, context: unknown) => unknown>()
 
   constructor(bench: Bench, random: Random) {
@@ -66,10 +69,11 @@ export class House {
     })) {
       this.#routes.set(message.name, handler as never)
     }
-    this.chores = new Chores(clock, silent, [
+    const log = { ...silent, error: (_: string, fields?: LogFields) => void this.findings.push(String(fields?.['error'])) }
+    this.chores = new Chores(clock, log, [
       { name: 'silence', everyMs: 100, work: () => this.registry.check() },
       ...blocks.chores, states.chore, balancing.chore,
-    ])
+    ].map(chore => ({ ...chore, work: () => this.#looked(() => chore.work()) })))
     this.registry.listen({
       joined: ({ node, orders }) => {
         const push = orders.push.bind(orders)
@@ -89,7 +93,21 @@ export class House {
   node(fake: Fake): DataNode { return this.registry.get(fake.id)! }
 
   call<M extends Message>(message: M, request: RequestOf<M>, signal: AbortSignal = new AbortController().signal): Promise<ReplyOf<M>> {
-    return Promise.resolve().then(() => this.#routes.get(message.name)!(request, { signal })) as Promise<ReplyOf<M>>
+    return Promise.resolve().then(() => this.#looked(() => this.#routes.get(message.name)!(request, { signal }))) as Promise<ReplyOf<M>>
+  }
+
+  /** Looks at the state that is kept by hand, after `work` and when its promise has settled, which comes no later for it. */
+  #looked<T>(work: () => T): T {
+    const look = (): void => {
+      // A look at thousands of blocks takes a millisecond.
+      if (this.blocks.map.table.size > 500 && ++this.#looks % 50 !== 0) return
+      this.blocks.checkState()
+      this.registry.checkState()
+    }
+    const result = work()
+    look()
+    if (result instanceof Promise) void result.then(look, look)
+    return result
   }
 
   async stop(): Promise<void> {
@@ -309,6 +327,7 @@ export class Sim {
       this.clock.pass(100)
       for (const node of this.nodes) await node.step()
       for (let i = 0; i < 6; i++) await this.clock.yield()
+      if (this.house.findings.length > 0) throw new Error(`a chore failed: ${this.house.findings[0]}`)
     }
   }
 

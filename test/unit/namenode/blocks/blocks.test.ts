@@ -41,7 +41,9 @@ test('the block table holds what a map of sets would', () => {
         model.delete(id)
     }
     expect(table.size).toBe(model.size)
+    if (step % 101 === 0) table.checkState()
   }
+  table.checkState()
   for (const [id, { target, reportIds }] of model) {
     const slot = table.slot(blockId(id))
     expect(table.target(slot)).toBe(target)

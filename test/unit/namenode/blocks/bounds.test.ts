@@ -16,6 +16,7 @@ import { blockId, type BlockId } from '../../../../src/base/ids.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import type { Order } from '../../../../src/protocol/order.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
+import { checked } from '../../checked.ts'
 
 type Given = DataNode & { readonly given: Order[]; serves: boolean }
 
@@ -66,7 +67,7 @@ test('of more than ten thousand blocks with setbacks those are forgotten that fa
 })
 
 test('deletions go out in two orders of a thousand at a time, and more as they are taken over', () => {
-  const deletions = new Deletions(() => true)
+  const deletions = checked(new Deletions(() => true))
   const [a, b] = [node('a'), node('b')]
   deletions.add(a, ids(1, 2_300))
   deletions.add(b, ids(1, 1))
@@ -93,7 +94,7 @@ test('deletions go out in two orders of a thousand at a time, and more as they a
 })
 
 test('a replica that may not be deleted any more when its order is sent is left out, and no longer waits', () => {
-  const deletions = new Deletions((_, block) => block % 2 === 0)
+  const deletions = checked(new Deletions((_, block) => block % 2 === 0))
   const [a, b] = [node('a'), node('b')]
   deletions.open()
   deletions.add(a, ids(1, 10))
@@ -106,7 +107,7 @@ test('a replica that may not be deleted any more when its order is sent is left 
 })
 
 test('a node for which more than a million deletions wait is asked to report what it has, when those are done', () => {
-  const deletions = new Deletions(() => true)
+  const deletions = checked(new Deletions(() => true))
   const a = node('a')
   deletions.add(a, ids(1, 600_000))
   deletions.add(a, ids(1, 400_000))

@@ -10,6 +10,7 @@ import { address, blockId, nodeId, type BlockId } from '../../../../src/base/ids
 import { limits } from '../../../../src/base/limits.ts'
 import { seeded } from '../../../../src/world/random.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
+import { checked } from '../../checked.ts'
 
 interface Told { readonly id: BlockId; readonly now: Health; readonly live: number }
 
@@ -25,7 +26,7 @@ function mapOf(nodeCount: number): { map: BlockMap; nodes: DataNode[]; told: Tol
     node.begin(said, { session: i + 1, reportId: reportIds.grant(node), orders, nowMs: 0 })
     return node
   })
-  const map = new BlockMap(reportIds)
+  const map = checked(new BlockMap(reportIds))
   expect(map.setTopology({ racks: 2, unregistered: 0 })).toBe(true)
   expect(map.setTopology({ racks: 2, unregistered: 0 })).toBe(false)
   const told: Told[] = []

@@ -9,6 +9,7 @@ import { RoomShortage } from '../../../../namenode/blocks/shortage.ts'
 import { create } from '../../../../namenode/writing/mutations.ts'
 import { blockId, type BlockId } from '../../../../src/base/ids.ts'
 import { place, Sim, times } from '../house.ts'
+import { checked } from '../../checked.ts'
 
 const counts = (live: number, inMaintenance = 0, decommissioning = 0, racks = 2): ReplicaCounts => ({
   live, inMaintenance, decommissioning, racks,
@@ -50,7 +51,8 @@ test('the last replica hurries most, then less than a third, then the rest, then
 })
 
 test('a block waits in one level, those of a level take turns, and a full level takes no more', () => {
-  const queues = new Queues(3)
+  const unchecked = new Queues(3)
+  const queues = checked(unchecked, { check: () => unchecked.checkState(() => true) })
   for (const id of [1, 2, 3]) expect(queues.put(blockId(id), 2)).toBe(true)
   expect(queues.put(blockId(4), 2)).toBe(false)
   expect(queues.put(blockId(2), 0)).toBe(true)

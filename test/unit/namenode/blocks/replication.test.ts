@@ -279,3 +279,20 @@ test('nodes that are all gone are waited for after the next restart, and no long
   expect(expected()).toEqual(['n2'])
   await sim.house.stop()
 })
+
+test('a node whose wrong replica has been replaced by a good one holds the block, and is not told to delete it', async () => {
+  const sim = await Sim.calm(61, 3)
+  const { house } = sim
+  const { blocks } = house
+  const id = await place(sim, 3, [0, 1])
+  const [first, , last] = sim.nodes.map(node => house.node(node)) as [DataNode, DataNode, DataNode]
+  for (const node of sim.nodes) node.deaf = true
+  blocks.reports.held(last, { id, length: 100, crc: 99 })
+  expect([blocks.map.holders(id).includes(last), house.count('delete')]).toEqual([false, 1])
+  // It was deleted and copied again before the node reported that it is gone: the report of the new replica replaces that one.
+  blocks.reports.held(last, { id, length: 100, crc: 7 })
+  blocks.checkState()
+  blocks.reports.held(first, { id, length: 100, crc: 7 })
+  expect([blocks.map.holders(id).includes(last), house.count('delete')]).toEqual([true, 1])
+  await house.stop()
+})

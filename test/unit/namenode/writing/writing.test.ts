@@ -21,6 +21,7 @@ import { BlockTokens } from '../../../../src/rpc/token.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
 import { as, ask, openBench, root } from '../kit.ts'
 import { Sim } from '../house.ts'
+import { checked } from '../../checked.ts'
 
 type Write = <M extends Message>(message: M, request: RequestOf<M>) => Promise<ReplyOf<M>>
 
@@ -30,7 +31,7 @@ async function writing(
   const sim = await Sim.calm(seed, nodes, 1)
   const { bench, registry, blocks } = sim.house
   const { journal, clock } = bench
-  const lifetimes = new Lifetimes({ clock: registry.awake, view: journal.view, times: timesFrom() })
+  const lifetimes = checked(new Lifetimes({ clock: registry.awake, view: journal.view, times: timesFrom() }))
   const discarded: BlockId[] = []
   const routes = writingRoutes({
     journal, registry, clock, map: blocks.map, lifetimes,
@@ -250,7 +251,7 @@ test('a namenode that was paused expires no lease because of it, and still finds
 
 test('leases expire when they have not been renewed for the hard bound, however old others are', () => {
   const clock = new ManualClock()
-  const lifetimes = new Lifetimes({ clock, view: { range: () => [] } as never, times: { leaseSoftMs: 100, leaseHardMs: 1000 } })
+  const lifetimes = checked(new Lifetimes({ clock, view: { range: () => [] } as never, times: { leaseSoftMs: 100, leaseHardMs: 1000 } }))
   const [a, b, c] = [1, 2, 3] as unknown as [LeaseId, LeaseId, LeaseId]
   const blocks = (...ids: number[]) => ids as unknown as BlockId[]
   for (const [i, lease] of [a, b, c].entries()) {
@@ -283,7 +284,7 @@ test('a namenode that starts gives every lease a fresh term, and knows the block
   const bench = await openBench()
   const { lease, blocks } = await bench.do(creating, { path: '/f', replication: 1, blockBytes: 4096, blocks: 2, ...root })
   bench.clock.pass(leaseHardMs)
-  const lifetimes = new Lifetimes({ clock: bench.clock, view: bench.journal.view, times: timesFrom() })
+  const lifetimes = checked(new Lifetimes({ clock: bench.clock, view: bench.journal.view, times: timesFrom() }))
   expect(blocks.map(id => lifetimes.isOpen(id))).toEqual([true, true])
   bench.clock.pass(leaseHardMs - 1)
   expect(lifetimes.expired(9)).toEqual([])
