@@ -3,7 +3,7 @@
 // they wait.
 // INVARIANT: no event is fed while another is processed; all effects of an event are carried out before the next event.
 
-import { assert, unreachable } from '../../src/base/assert.ts'
+import { assert, assertKept, unreachable } from '../../src/base/assert.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -96,6 +96,19 @@ export class Engine {
     this.#cancelTick?.()
     this.#cancelPlaces?.()
     this.watchers.stop()
+  }
+
+  /** Throws AssertionFailed if reservations or answers do not agree with the scheduler. For tests and simulations. */
+  checkState(): void {
+    const { jobs } = this.scheduler
+    this.scheduler.checkState()
+    this.#outputs.checkState(jobs)
+    assertKept('events that wait', this.#events.length, 0)
+    assertKept('nodes whose kills are gathered', this.#kills.size, 0)
+    for (const attempt of this.#answers.keys()) {
+      const { job, stage, task } = attemptParts(attempt)
+      assertKept('attempt whose report waits for an answer', attempt, jobs.get(job)?.stages[stage]?.tasks[task]?.committing ?? 'none commits')
+    }
   }
 
   feed(event: Event): void {

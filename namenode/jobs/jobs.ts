@@ -126,6 +126,12 @@ export class Jobs {
     else void this.#engine.open()
   }
 
+  /** Throws AssertionFailed if state kept by hand differs from a recount. For tests and simulations. */
+  checkState(): void {
+    this.#engine.checkState()
+    this.#store.checkState()
+  }
+
   /** Answers all waiting calls. Pending entries of the scheduler are written as long as the journal accepts them. */
   stop(): void {
     this.#engine.stop()

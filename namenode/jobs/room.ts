@@ -46,6 +46,7 @@ export const jobsRoom = room({
       gate: route => reserving(route, { journal, outputs: jobs.outputs, actor }),
       // Callers that wait for a job are answered, and do not keep the port open until their timeout.
       quit: () => jobs.stop(),
+      checkState: () => jobs.checkState(),
     }
   },
 })

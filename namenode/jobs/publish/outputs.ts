@@ -1,5 +1,6 @@
 // Index of the output paths of running jobs: which job publishes at, above or below a path. The checks that use it are in reservations.ts.
 
+import { assert, assertKept } from '../../../src/base/assert.ts'
 import type { JobId } from '../../../src/base/ids.ts'
 import { parentOf } from '../../../src/base/paths.ts'
 
@@ -44,6 +45,28 @@ export class OutputReservations implements Outputs {
       if (known) known.add(output)
       else this.#below.set(above, new Set([output]))
     }
+  }
+
+  /**
+   * Throws AssertionFailed if the index by directory differs from the reserved paths, or these are not the outputs of the running jobs. Two
+   * jobs of an earlier version may have one path; it belongs to one of them. For tests and simulations.
+   */
+  checkState(running: ReadonlyMap<JobId, { readonly spec: { readonly output: { readonly path: string } } }>): void {
+    const below = new Map<string, Set<string>>()
+    for (const [output, job] of this.#jobs) {
+      assertKept('reserved path', output, running.get(job)?.spec.output.path ?? 'none: it does not run', job)
+      for (const above of ancestors(output)) below.set(above, (below.get(above) ?? new Set()).add(output))
+    }
+    let jobs = 0
+    for (const [job, { spec }] of running) {
+      jobs++
+      assert(this.#jobs.has(spec.output.path), `${job} runs, and its output path ${spec.output.path} is not reserved`)
+      assert(this.#users.has(job), `${job} runs, and the user of its reservation is not known`)
+    }
+    assertKept('users of reservations', this.#users.size, jobs)
+    const listed = (index: ReadonlyMap<string, ReadonlySet<string>>): string =>
+      [...index].map(([above, outputs]) => `${above}: ${[...outputs].sort().join(', ')}`).sort().join('; ')
+    assertKept('outputs by directory', listed(this.#below), listed(below))
   }
 
   release(ended: JobId): void {

@@ -1,6 +1,7 @@
 // Uploads: splits sent in pages ahead of their job. Combines the journalled records (pages.ts) with the time of the last page,
 // so that uploads that no job takes over are removed; refused pages leave nothing.
 
+import { assertKept } from '../../../src/base/assert.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { SplitsId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -79,6 +80,12 @@ export class SplitUploads {
     const more = splits.reduce((sum, { length }) => sum + length, 0)
     const { bytes, tasks } = sentOf(this.#journal.view, id) ?? { bytes: 0, tasks: 0 }
     if (bytes + more > this.#splitsBytesMax || tasks + splits.length > limits.stageTasksMax) throw tooLarge()
+  }
+
+  /** Throws AssertionFailed if the bytes of an upload differ from its journalled pages. For tests and simulations. */
+  checkState(): void {
+    for (const [id, { bytes, writing }] of this.#uploads)
+      if (writing === 0) assertKept('bytes', bytes, sentOf(this.#journal.view, id)?.bytes ?? -1, `upload ${id}`)
   }
 
   /** Removes uploads that no job has taken over: some time after their last page; those of an earlier process at once. */

@@ -1,6 +1,7 @@
 // Index of all jobs: running, ended, or with kept output. Avoids reading the jobs' heads. Loaded once, then updated with each
 // change of a job.
 
+import { assertKept } from '../../../src/base/assert.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { View } from '../../journal/view.ts'
 import type { JobRecord } from './record.ts'
@@ -89,6 +90,15 @@ export class JobIndex {
   }
 
   isKept(number: number): boolean { return typeof this.#all.get(number) === 'object' }
+
+  /** Throws AssertionFailed if a row differs from its job in the store, or the rows are out of order. For tests and simulations. */
+  checkState(): void {
+    if (!this.#rows) return
+    const rows = [...heads(this.#view)].map(({ number, head }) => [number, rowOf(head), head.about.params !== undefined] as const)
+    assertKept('jobs in the index', JSON.stringify([...this.#rows]), JSON.stringify(rows.map(([number, row]) => [number, row])))
+    const heavy = rows.flatMap(([number, , isHeavy]) => (isHeavy ? [number] : []))
+    assertKept('jobs with parameters', JSON.stringify([...this.#heavy].sort((a, b) => a - b)), JSON.stringify(heavy))
+  }
 
   #of(is: (row: Row) => boolean): number[] {
     return [...this.#all].flatMap(([number, row]) => (is(row) ? [number] : []))

@@ -1,6 +1,7 @@
 // Journalled part of jobs, over the namenode's journal. The scheduler's entries are written in order and are never refused
 // because the journal's queue is full: the scheduler cannot take back a decision.
 
+import { assert } from '../../../src/base/assert.ts'
 import { asError, hasCode, type ErrorCode } from '../../../src/base/errors.ts'
 import type { AttemptId, JobId, RequestId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -71,6 +72,14 @@ export class JournalJobStore implements JobStore {
     this.#clock = clock
     this.#failpoints = failpoints
     this.#trash = trash
+  }
+
+  /** Throws AssertionFailed if what is kept in memory differs from the journalled state. For tests and simulations. */
+  checkState(): void {
+    this.#index.checkState()
+    this.#sent.checkState()
+    for (const job of this.#params.keys())
+      assert(this.#index.isRunning(jobNumber(job)!), `parameters of ${job} are kept, and it does not run`)
   }
 
   /** Ends all retries. */

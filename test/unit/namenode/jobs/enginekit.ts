@@ -21,7 +21,11 @@ export function callerOf(engine: Engine, deps: JobsDeps, repeats = new Repeats()
   return async (message, request, { user = 'ann', requestId = `c:${++requests}` } = {}) => {
     const { handler } = routes.find(each => each.message.name === message.name)!
     const answer = (): unknown => handler(request as never, { user, requestId, signal: new AbortController().signal } as never)
-    return (await (message.mutation ? repeats.run(requestId as RequestId, answer) : answer())) as never
+    try {
+      return (await (message.mutation ? repeats.run(requestId as RequestId, answer) : answer())) as never
+    } finally {
+      engine.checkState()
+    }
   }
 }
 

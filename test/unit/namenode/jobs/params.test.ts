@@ -32,7 +32,7 @@ test('parameters are in a row of their own while the job runs, and neither in it
 })
 
 test('a job that an earlier version has begun moves its parameters when it is taken over; heads of ended ones give them up', async () => {
-  const first = await open()
+  const first = await open(undefined, { behind: true })
   for (const [i, output] of ['/ended', '/runs'].entries()) {
     await first.bench.journal.submit(submitJob, {
       requestId: requestId(`old:${i}`), actor: as('ann'), spec: mapOnly(output, false, { params }), nowMs: 1,

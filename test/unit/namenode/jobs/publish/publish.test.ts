@@ -234,7 +234,7 @@ test('operations of earlier versions are accepted as they were: two jobs of one 
 })
 
 test('the heads of jobs are read once, not again for each job that ends', async () => {
-  const opened = await open()
+  const opened = await open(undefined, { behind: true })
   const { bench, store } = opened
   for (let i = 0; i < 5; i++) await published(opened, mapOnly(`/out${i}`))
   await store.tidy()

@@ -8,7 +8,7 @@ import { namespaceRoutes } from '../../../../../namenode/namespace/routes.ts'
 import { mkdir } from '../../../../../namenode/namespace/names.ts'
 import { snapshotRoutes } from '../../../../../namenode/snapshots/routes.ts'
 import { trashRoutes } from '../../../../../namenode/trash/routes.ts'
-import { requestId, jobId } from '../../../../../src/base/ids.ts'
+import { requestId, jobId, type JobId } from '../../../../../src/base/ids.ts'
 import { silent } from '../../../../../src/ports/log.ts'
 import type { Message } from '../../../../../src/protocol/message.ts'
 import * as names from '../../../../../src/protocol/namespace.ts'
@@ -16,6 +16,7 @@ import * as snapshot from '../../../../../src/protocol/snapshot.ts'
 import * as trash from '../../../../../src/protocol/trash.ts'
 import * as writing from '../../../../../src/protocol/writing.ts'
 import { route } from '../../../../../src/rpc/serve.ts'
+import { seeded } from '../../../../../src/world/random.ts'
 import { openBench, root } from '../../kit.ts'
 import { JournalJobStore } from '../../../../../namenode/jobs/store/store.ts'
 import { mapOnly, names as namesIn, over, runTask, submit } from '../store/storekit.ts'
@@ -320,4 +321,31 @@ test('a mutation that is declared as checked is refused without a rule, so that 
   const move = { ...names.mkdir, name: 'test.move' }
   expect(() => wrap(move)).toThrow(`test.move is declared with paths: 'checked', and the rules of reservations.ts say something else`)
   expect(() => wrap({ ...move, paths: 'unchecked' })).not.toThrow()
+})
+
+test('the outputs at, below and within every path are those of the running jobs, whatever jobs have begun and ended', () => {
+  const random = seeded(8)
+  const outputs = new OutputReservations()
+  const running = new Map<JobId, { readonly spec: { readonly output: { readonly path: string } } }>()
+  const paths = ['/a', '/b', '/a/b', '/a/c', '/a/b/c', '/a/b/c/d', '/b/c/d', '/c/d']
+  for (let step = 1; step <= 2000; step++) {
+    const path = paths[random.below(paths.length)]!
+    const job = [...running].find(([, { spec }]) => spec.output.path === path)?.[0]
+    if (job !== undefined) {
+      outputs.release(job)
+      running.delete(job)
+    } else {
+      outputs.reserve(path, jobId(`job-${step}`), 'ann')
+      running.set(jobId(`job-${step}`), { spec: { output: { path } } })
+    }
+    outputs.checkState(running)
+    const all = [...running].map(([id, { spec }]) => ({ job: id, output: spec.output.path, user: 'ann' }))
+    for (const at of ['/', '/d', ...paths]) {
+      const within = all.filter(({ output }) => output === at || output.startsWith(at === '/' ? at : `${at}/`))
+      expect(outputs.at(at), at).toBe(all.find(({ output }) => output === at)?.job)
+      // Nothing is reserved below a reserved path, and then the path alone is told.
+      if (outputs.at(at) === undefined) expect(new Set(outputs.within(at))).toEqual(new Set(within))
+      if (at !== '/') expect(outputs.below(at) === undefined).toBe(!within.some(({ output }) => output !== at))
+    }
+  }
 })

@@ -294,7 +294,7 @@ test('failed attempts are kept until their task is done or their job has ended',
 })
 
 test('a job is forgotten a thousand tasks at a time, and its name with the last of them; one that runs is not', async () => {
-  const { bench, store } = await open()
+  const { bench, store } = await open(undefined, { behind: true })
   for (const [number, tasks, steps] of [[1, 999, [false]], [3, 1000, [true, false]]] as const) {
     const job = await submit(store, mapOnly(`/out${number}`))
     if (number === 1) await submit(store) // the newest one is never forgotten

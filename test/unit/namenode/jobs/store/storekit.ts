@@ -9,15 +9,17 @@ import type { JobSpec, JobStatus } from '../../../../../src/protocol/job.ts'
 import type { OutputFile } from '../../../../../src/protocol/task.ts'
 import { as, openBench, root, type Bench } from '../../kit.ts'
 import { specOf } from '../scheduler/kit.ts'
+import { checked } from '../../../checked.ts'
 
 let requests = 0
 
-export async function open(bench?: Bench, { trash }: { trash?: boolean } = {}): Promise<{ bench: Bench; store: JournalJobStore }> {
+/** `behind`: the test changes jobs behind the store's back, or counts its reads; its state is not looked at then. */
+export async function open(
+  bench?: Bench, { trash, behind = false }: { trash?: boolean; behind?: boolean } = {},
+): Promise<{ bench: Bench; store: JournalJobStore }> {
   const opened = await openBench(bench && { store: bench.store.reopened(), disk: bench.disk.cut(), clock: bench.clock })
-  return {
-    bench: opened,
-    store: new JournalJobStore({ journal: opened.journal, clock: opened.clock, ...(trash !== undefined && { trash }) }),
-  }
+  const store = new JournalJobStore({ journal: opened.journal, clock: opened.clock, ...(trash !== undefined && { trash }) })
+  return { bench: opened, store: behind ? store : checked(store) }
 }
 
 export const mapOnly = (output = '/out', overwrite = false, more: Partial<JobSpec> & { force?: boolean } = {}): JobSpec => {
