@@ -69,6 +69,8 @@ export interface Tasks {
   readonly routes: readonly Route[]
   /** Called once the node has registered: starts an executor in advance. Doing it earlier would only delay the node's start. */
   warm(): void
+  /** Throws AssertionFailed if state that is kept by hand differs from a recount. For tests and simulations. */
+  checkState(): void
 }
 
 /** Runner of a node without slots. */

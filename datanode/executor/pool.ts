@@ -2,6 +2,7 @@
 // unused spare is kept ready, and a process that has run a program is kept for that program's next tasks.
 // Invariant: a process runs only tasks of the first program and user that it was given, so no program sees another one's memory.
 
+import { assert } from '../../src/base/assert.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import type { World } from '../../src/ports/world.ts'
@@ -212,6 +213,12 @@ export class Pool {
         if (!this.#stopped) this.#options.world.log.warn('no executor could be started in advance', { error })
       })
     })
+  }
+
+  /** Throws AssertionFailed if a process that has ended, or runs a task, counts as idle. For tests and simulations. */
+  checkState(): void {
+    for (const executor of this.#idleSince.keys())
+      assert(this.#executors.has(executor) && executor.isIdle, `process ${executor.pid} counts as idle; it has ended or runs a task`)
   }
 
   /** Kills all processes and waits until they have exited. */

@@ -2,6 +2,7 @@
 // outcome, and removes the output of attempts that were not committed. Each order ends in exactly one report, whatever happens to the
 // process.
 
+import { assert } from '../../src/base/assert.ts'
 import { asError } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -133,6 +134,15 @@ export class TaskRunner implements Runner {
   /** Tells whether a task that runs or waits at that moment has the given property. */
   #isBusy(property: (work: TaskWork) => string): (value: string) => boolean {
     return value => [...[...this.#running.values()].map(({ work }) => work), ...this.#queue].some(work => property(work) === value)
+  }
+
+  /** Throws AssertionFailed if slots, queue and processes do not agree. For tests and simulations. */
+  checkState(): void {
+    const busy = this.#running.size
+    assert(busy <= this.slots, `${busy} attempts run in ${this.slots} slots`)
+    assert(this.#queue.length === 0 || busy === this.slots, `${this.#queue.length} tasks wait, and ${this.slots - busy} slots are free`)
+    for (const { attempt } of this.#queue) assert(!this.#running.has(attempt), `${attempt} runs, and waits as well`)
+    this.#pool.checkState()
   }
 
   async stop(): Promise<void> {

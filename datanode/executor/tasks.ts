@@ -35,6 +35,10 @@ export async function openTasks(host: TaskHost, { prestart = true }: { prestart?
           if (!hasCode(error, 'ABORTED')) world.log.error('no executor could be started; tasks will fail', { error: asError(error) })
         })
     },
+    checkState() {
+      runner.checkState()
+      outputs.checkState()
+    },
     routes: [
       route(log, ({ attempt, offset, limit }) => readLog(world.disk, dir, { attempt, offset, limit, over: runner.isOver(attempt) })),
     ],

@@ -5,6 +5,7 @@
 
 import type { Channel } from '../../src/block/channel.ts'
 import type { FramePool } from '../../src/block/ring.ts'
+import { assert, assertKept } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
 import { attemptParts, type AttemptId, type JobId } from '../../src/base/ids.ts'
@@ -152,6 +153,7 @@ export class MapOutputs implements SegmentServer {
   }
 
   #keep(attempt: AttemptId, extents: readonly Extent[]): void {
+    this.#forgetIndex(attempt) // another request has read it at the same time
     this.#indexes.set(attempt, extents)
     this.#extents += extents.length
     for (const oldest of this.#indexes.keys()) {
@@ -163,6 +165,13 @@ export class MapOutputs implements SegmentServer {
   #forgetIndex(attempt: AttemptId): void {
     this.#extents -= this.#indexes.get(attempt)?.length ?? 0
     this.#indexes.delete(attempt)
+  }
+
+  /** Throws AssertionFailed if the number of cached index entries is not the sum over the indexes. For tests and simulations. */
+  checkState(): void {
+    const sizes = [...this.#indexes.values()].map(({ length }) => length)
+    assertKept('cached index entries', this.#extents, sizes.reduce((sum, length) => sum + length, 0))
+    assert(this.#extents <= extentsKept || sizes.length === 1, `${this.#extents} index entries are cached, at most ${extentsKept} may be`)
   }
 
   async #sweep(job: JobId): Promise<void> {

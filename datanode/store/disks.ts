@@ -4,6 +4,7 @@
 import { unreachable } from '../../src/base/assert.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import { isExhaustion } from '../../src/base/exhaustion.ts'
+import type { BlockId } from '../../src/base/ids.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { StorageState } from '../../src/protocol/heartbeat.ts'
 import type { DiskError } from './diskerror.ts'
@@ -57,13 +58,13 @@ export class Disks {
     return this.all.map(storage => storage.state)
   }
 
-  /** Reserves bytes on the disk with the most room, without those in `tried`. Throws ENOSPC if that disk has too little room. */
-  async reserve(bytes: number, tried: ReadonlySet<Storage>): Promise<Storage> {
+  /** Reserves bytes for a block on the disk with the most room, except those in `tried`. Throws ENOSPC if that disk has too little. */
+  async reserve(id: BlockId, bytes: number, tried: ReadonlySet<Storage>): Promise<Storage> {
     // The last measurement may be out of date: measure again before refusing.
     if ((this.#roomiest(tried)?.roomBytes ?? 0) < bytes) await Promise.all(this.all.map(storage => storage.measure()))
     const best = this.#roomiest(tried)
     if (best && best.roomBytes >= bytes) {
-      best.reserve(bytes)
+      best.reserve(id, bytes)
       return best
     }
     throw new GristmillError(

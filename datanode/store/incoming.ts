@@ -48,13 +48,13 @@ export class Incoming {
     replicas.begin(id)
     try {
       for (const tried = new Set<Storage>(); ;) {
-        const storage = await disks.reserve(bytesMax, tried)
+        const storage = await disks.reserve(id, bytesMax, tried)
         tried.add(storage)
         try {
           await makeRoom(deps, storage, id)
           return new Incoming(deps, storage, { ...options, writer: await openWriter(deps, storage, id) })
         } catch (error) {
-          storage.release(bytesMax)
+          storage.release(id)
           // This disk refuses the block; another one may take it.
           if (!hasCode(error, 'ENOSPC') || tried.size === disks.all.length) throw error
         }
@@ -131,7 +131,7 @@ export class Incoming {
   #sealed({ bytes: length, crc }: ChunkTable): void {
     const { replicas } = this.#deps
     const storage = this.#storage
-    storage.release(this.bytesMax)
+    storage.release(this.id)
     if (storage.failed) {
       replicas.aborted(this.id)
       throw new GristmillError('ENOSPC', `the disk of ${storage.dir} has failed while block ${blockName(this.id)} was written to it`, {
@@ -179,7 +179,7 @@ export class Incoming {
     await this.#syncing
     await this.#writer.close().catch(() => {})
     await this.#storage.discard(paths.flatMap(path => [path, `${path}.meta`]))
-    this.#storage.release(this.bytesMax)
+    this.#storage.release(this.id)
     this.#deps.replicas.aborted(this.id)
   }
 }

@@ -1,5 +1,6 @@
 // In-memory index of a datanode's replicas: length, checksum and storage by block id. About 60 bytes per block, most of them the map's.
 
+import { assertKept } from '../../src/base/assert.ts'
 import type { BlockId } from '../../src/base/ids.ts'
 
 interface IndexEntry {
@@ -52,6 +53,21 @@ export class ReplicaIndex {
     for (const id of this.#slots.keys()) ids[i++] = id
     return ids.sort()
   }
+
+  /** Throws AssertionFailed unless each slot that was ever used belongs to one block or is free. For tests and simulations. */
+  checkState(): void {
+    const slots = new Set(this.#free)
+    let highest = this.#free.reduce((most, slot) => Math.max(most, slot), -1)
+    for (const slot of this.#slots.values()) {
+      slots.add(slot)
+      highest = Math.max(highest, slot)
+    }
+    assertKept('slots of the replica index', this.#slots.size + this.#free.length, slots.size)
+    assertKept('highest slot of the replica index', highest, slots.size - 1)
+  }
+
+  /** Entries in no order. */
+  * entries(): Iterable<IndexEntry> { for (const id of this.#slots.keys()) yield this.get(id)! }
 
   #grow(): void {
     const larger = this.#lengths.length * 2

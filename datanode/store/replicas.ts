@@ -15,7 +15,7 @@
 // older ones of the same id, so that a good replica is never removed or quarantined in place of an old one.
 
 import { metaBytes, type MetaHeader } from '../../src/block/meta.ts'
-import { assert } from '../../src/base/assert.ts'
+import { assert, assertKept } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { blockName, type BlockId } from '../../src/base/ids.ts'
 import type { Replica } from '../../src/protocol/report.ts'
@@ -190,7 +190,7 @@ export class Replicas {
     const index = this.#storages.indexOf(storage)
     for (const id of this.#sealed.ids() as unknown as Iterable<BlockId>) {
       if (this.#sealed.get(id)!.storage !== index) continue
-      this.#sealed.delete(id)
+      this.#uncount(id)
       this.#listener.removed(id)
     }
   }
@@ -229,6 +229,25 @@ export class Replicas {
     this.#sealed.delete(id)
     sealed?.storage.subtract(sealed.length)
     return sealed
+  }
+
+  /** Throws AssertionFailed if states of a block exclude each other, or a disk counts other blocks. For tests and simulations. */
+  checkState(): void {
+    this.#sealed.checkState()
+    const sealed = this.#storages.map(() => ({ blocks: 0, bytes: 0 }))
+    for (const { length, storage } of this.#sealed.entries()) {
+      sealed[storage]!.blocks++
+      sealed[storage]!.bytes += length + metaBytes(length)
+    }
+    for (const [index, storage] of this.#storages.entries()) {
+      storage.checkState(sealed[index]!, id => this.isIncoming(id))
+      if (storage.failed) assertKept('sealed blocks of a failed disk', sealed[index]!.blocks, 0, storage.dir)
+    }
+    for (const [id, entries] of this.#unserved) {
+      const incoming = this.#of(id, 'incoming').length
+      assert(entries.length > 0, `block ${id} is kept in no state`)
+      assert(incoming + Number(this.has(id)) <= 1, `block ${id} is being received ${incoming} times, and sealed: ${this.has(id)}`)
+    }
   }
 
   #of<S extends Unserved['state']>(id: BlockId, state: S): Array<Extract<Unserved, { state: S }>> {

@@ -5,6 +5,7 @@
 // longer, or removes it at the next start; neither loses a replica.
 
 import { metaBytes } from '../../src/block/meta.ts'
+import { assertKept } from '../../src/base/assert.ts'
 import { asError } from '../../src/base/errors.ts'
 import { blockName, parseBlockName, type BlockId } from '../../src/base/ids.ts'
 import { makeDirectory } from '../../src/home/directory.ts'
@@ -130,12 +131,20 @@ export class RetentionDirectory {
     }
   }
 
+  /** Throws AssertionFailed if `bytes` is not the sum over the blocks. For tests and simulations. */
+  checkState(): void {
+    const { dir } = this.#options
+    assertKept('bytes', this.bytes, this.#blocks.values().reduce((sum, { bytes }) => sum + bytes, 0), dir)
+    for (const id of this.#removing.keys()) assertKept('block that is being removed', id, this.#blocks.has(id) ? id : 0, dir)
+  }
+
   #forget(id: BlockId): boolean {
     this.bytes -= this.#blocks.get(id)?.bytes ?? 0
     return this.#blocks.delete(id)
   }
 
   #note(id: BlockId, block: { bytes: number; sinceMs: number }): void {
+    this.#forget(id) // two callers may have moved one file of it each
     this.#blocks.set(id, block)
     this.bytes += block.bytes
   }

@@ -10,7 +10,7 @@
 // blocks, `disks.ts` alone sets `failed` and `closed`; bytes are counted here (`reserve`, `release`, `consume`, `exhaust`).
 
 import { metaBytes } from '../../src/block/meta.ts'
-import { assert } from '../../src/base/assert.ts'
+import { assert, assertKept } from '../../src/base/assert.ts'
 import { asError } from '../../src/base/errors.ts'
 import { isExhaustion } from '../../src/base/exhaustion.ts'
 import { blockName, parseBlockName, type BlockId, type StorageId } from '../../src/base/ids.ts'
@@ -65,7 +65,8 @@ export class Storage {
   /** Bytes of sealed blocks and their meta files. */
   #usedBytes = 0
   #blocks = 0
-  /** Sum of the maximum sizes of the blocks being received. */
+  /** Maximum sizes of the blocks being received, and their sum. */
+  readonly #reserved = new Map<BlockId, number>()
   #reservedBytes = 0
 
   constructor({ disk, clock, log, dir, id, trashKeepMs, failed = false }: StorageOptions) {
@@ -137,12 +138,31 @@ export class Storage {
     this.#usedBytes -= length + metaBytes(length)
   }
 
-  /** Keeps room for a block that is being received, until `release` with the same number. */
-  reserve(bytes: number): void { this.#reservedBytes += bytes }
+  /** Keeps room for a block that is being received, until `release`. */
+  reserve(id: BlockId, bytes: number): void {
+    assert(!this.#reserved.has(id), 'a block is received once at a time')
+    this.#reserved.set(id, bytes)
+    this.#reservedBytes += bytes
+  }
 
-  release(bytes: number): void {
-    assert(bytes <= this.#reservedBytes, 'what is released has been reserved')
+  release(id: BlockId): void {
+    const bytes = this.#reserved.get(id)
+    assert(bytes !== undefined, 'what is released has been reserved')
+    this.#reserved.delete(id)
     this.#reservedBytes -= bytes
+  }
+
+  /**
+   * Throws AssertionFailed if a sum differs: from the sealed blocks on this disk and their bytes with meta files, from the reservations, or
+   * from the blocks that are retained. `isIncoming`: the block is being received. For tests and simulations.
+   */
+  checkState(sealed: { readonly blocks: number; readonly bytes: number }, isIncoming: (id: BlockId) => boolean): void {
+    assertKept('blocks', this.#blocks, sealed.blocks, this.dir)
+    assertKept('used bytes', this.#usedBytes, sealed.bytes, this.dir)
+    assertKept('reserved bytes', this.#reservedBytes, this.#reserved.values().reduce((sum, bytes) => sum + bytes, 0), this.dir)
+    for (const id of this.#reserved.keys()) assert(isIncoming(id), `${this.dir} reserves room for block ${id}, which is not being received`)
+    assert(!Number.isNaN(this.#freeBytes), `${this.dir} has ${this.#freeBytes} free bytes`)
+    for (const directory of [this.trash, this.quarantine, this.last]) directory.checkState()
   }
 
   /** Counts written bytes as not free any more, until the next measurement. */

@@ -155,6 +155,9 @@ export class BlockStore {
   /** Measures the free space of all directories and returns their states. */
   state(): Promise<StorageState[]> { return this.#disks.state() }
 
+  /** Throws AssertionFailed if counts of blocks and bytes differ from the blocks. For tests and simulations. */
+  checkState(): void { this.#replicas.checkState() }
+
   /** Periodic maintenance: disk checks, retention limits, failed removals, duplicates. Never rejects because of a single block. */
   async tend(): Promise<void> {
     const deps = { replicas: this.#replicas, reader: this.#reader }

@@ -3,6 +3,7 @@
 // nothing about the server, and the caller tries again with a fresh one.
 
 import { Channel } from '../block/channel.ts'
+import { assert } from '../base/assert.ts'
 import { throwIfAborted } from '../base/abort.ts'
 import type { Address } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
@@ -72,13 +73,13 @@ export class Wires {
 
   /** Keeps a wire. REQUIRES: the last operation on it has ended, on both sides. */
   give({ address, channel }: HeldWire): void {
-    let idle = this.#idle.get(address)
-    if (!idle) this.#idle.set(address, idle = [])
+    const idle = this.#idle.get(address) ?? []
     if (this.#closed || idle.length >= idlePerServerMax)
       return void channel.wire
         .end()
         .catch(() => {})
         .finally(() => channel.wire.destroy())
+    this.#idle.set(address, idle)
     const forget = (): void => {
       const at = idle.findIndex(other => other.channel === channel)
       if (at >= 0) idle.splice(at, 1)
@@ -87,6 +88,15 @@ export class Wires {
     const cancel = this.#clock.after(this.#idleMs, () => { forget(); channel.wire.destroy() })
     idle.push({ channel, cancel })
     void channel.wire.closed.then(() => { cancel(); forget() })
+  }
+
+  /** Throws AssertionFailed if a wire is kept twice, or more are kept for a datanode than allowed. For tests and simulations. */
+  checkState(): void {
+    for (const [address, idle] of this.#idle) {
+      assert(idle.length <= idlePerServerMax, `${idle.length} idle wires to ${address} are kept, at most ${idlePerServerMax} may be`)
+      assert(new Set(idle.map(({ channel }) => channel)).size === idle.length, `an idle wire to ${address} is kept twice`)
+    }
+    assert(!this.#closed || this.#idle.size === 0, `wires to ${this.#idle.size} datanodes are kept after the end`)
   }
 
   /** Closes idle wires; wires in use are closed when they are given back. */

@@ -8,6 +8,7 @@ import { systemClock } from '../../../../src/world/clock.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
 import { MemoryDisk } from '../../../kit/memory-disk.ts'
+import { checked } from '../../checked.ts'
 
 class SlowDisk extends MemoryDisk {
   waiting: Array<() => void> = []
@@ -35,10 +36,10 @@ test('a pool that stops while a process is about to start ends, and nothing star
       }
     },
   }
-  const pool = await Pool.open({
+  const pool = checked(await Pool.open({
     world: { clock: systemClock, random: systemRandom(), log: silent, disk, processes },
     dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {},
-  })
+  }))
   await pool.prepare()
   expect(alive).toBe(1)
   disk.slow = true
@@ -70,10 +71,10 @@ test('what processes of an earlier life of the node have left running is ended w
       },
     }),
   }
-  const pool = await Pool.open({
+  const pool = checked(await Pool.open({
     world: { clock: systemClock, random: systemRandom(), log: silent, disk, processes },
     dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {},
-  })
+  }))
   expect(ended.splice(0)).toEqual(['strays of /node/executor', 'removed /node/executor'])
   const { scratch } = await pool.take({ user: 'ada', program: { id: 'p' }, memoryBytes: 2 << 20 } as never)
   await pool.stop()
@@ -101,10 +102,10 @@ test('a scratch directory that a disk does not give up is removed later', async 
       },
     }),
   }
-  const pool = await Pool.open({
+  const pool = checked(await Pool.open({
     world: { clock, random: systemRandom(), log: { ...silent, warn }, disk, processes },
     dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {},
-  })
+  }))
   const executor = await pool.take({ user: 'ada', program: { id: 'p' }, memoryBytes: 2 << 20 } as never)
   executor.kill('the test')
   for (let refusals = 1; refusals <= 3; refusals++) {
@@ -131,10 +132,10 @@ test('executors that cannot start are started with pauses between them, each is 
       }
     },
   }
-  const pool = await Pool.open({
+  const pool = checked(await Pool.open({
     world: { clock, random: systemRandom(), log: { ...silent, error }, disk: new SlowDisk(), processes },
     dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {},
-  })
+  }))
   await pool.prepare()
   for (const [failures, pauseMs] of [[1, 500], [2, 1000], [3, 2000], [4, 4000], [5, 5000], [6, 5000]] as const) {
     expect(children).toHaveLength(failures)

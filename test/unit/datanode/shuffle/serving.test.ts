@@ -14,6 +14,7 @@ import { encodeIndex, type Extent } from '../../../../src/shuffle/segment.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { noise } from '../../src/block/kit.ts'
 import { countingDisk, refusal } from '../store/storekit.ts'
+import { checked } from '../../checked.ts'
 
 let dir: string
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-serving-')) })
@@ -38,7 +39,8 @@ function write(id: AttemptId, lengths: readonly number[]): Buffer[] {
   return parts
 }
 
-const open = (disk: Disk = localDisk, pool = new FramePool()): Promise<MapOutputs> => MapOutputs.open({ disk, dir, pool, log: silent })
+const open = async (disk: Disk = localDisk, pool = new FramePool()): Promise<MapOutputs> =>
+  checked(await MapOutputs.open({ disk, dir, pool, log: silent }))
 
 /** Frames that a reducer receives; `refuse`: sending fails from that frame on. */
 async function heard(outputs: MapOutputs, partition: number, attempts: readonly AttemptId[], { refuse = Infinity, of = job } = {}) {
@@ -92,6 +94,16 @@ test('segments come in the order of the request, in frames of 256 KiB; outputs t
   ])
   expect((await heard(outputs, 3, [attempt(0)])).replies).toEqual([missing(0)])
   await expect(heard(outputs, 1, [attempt(0)], { of: jobId('job-2') })).rejects.toMatchObject({ code: 'EINVAL' })
+})
+
+test('an index that several reducers need at the same moment is kept once', async () => {
+  write(attempt(0), [10, 20, 30])
+  const outputs = await open()
+  const all = await Promise.all([0, 1, 2, 1].map(partition => heard(outputs, partition, [attempt(0)])))
+  expect(all.map(({ frames }) => frames[0]!.bytes.length)).toEqual([10, 20, 30, 20])
+  outputs.checkState()
+  await outputs.forget(job)
+  outputs.checkState()
 })
 
 test('a file that is shorter than its index says is CORRUPT, and a wire that breaks ends the sending; buffers and files are given back', async () => {

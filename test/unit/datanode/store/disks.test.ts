@@ -37,6 +37,8 @@ test('a disk that cannot write a block has failed: its own blocks are gone at on
   await write(store, 3, noise(10))
   expect(added.map(({ id, storage }) => [id, storage])).toEqual([[1, 'a'], [3, 'b']])
   expect((await store.state()).map(({ failed: has, freeBytes }) => [has, freeBytes > 0])).toEqual([[true, false], [false, true]])
+  // The node does not have the blocks of the failed disk any more.
+  expect((await store.state()).map(({ blocks, usedBytes }) => [blocks, usedBytes > 0])).toEqual([[0, false], [1, true]])
 })
 
 test('a block that was being written when its disk failed is not acknowledged', async () => {

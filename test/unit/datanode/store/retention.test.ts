@@ -4,9 +4,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { RetentionDirectory } from '../../../../datanode/store/retention.ts'
 import { blockId, blockName } from '../../../../src/base/ids.ts'
 import { metaBytes } from '../../../../src/block/meta.ts'
 import type { Disk } from '../../../../src/ports/disk.ts'
+import { silent } from '../../../../src/ports/log.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
 import { noise } from '../../src/block/kit.ts'
@@ -292,4 +294,30 @@ test('a block that needs the space of the trash is started when that is free, an
   await expect(store.receive(blockId(7), each)).rejects.toMatchObject({ code: 'ENOSPC' })
   for (const one of begun) await one.abort()
   expect((await store.state())[0]).toMatchObject({ freeBytes: 2000, trashBytes: 0 })
+})
+
+test('a block that two callers pass to another retention directory at the same time is counted there once', async () => {
+  const moved = Promise.withResolvers<void>()
+  let moves = -1
+  const disk: Disk = {
+    ...localDisk,
+    async rename(from, to) {
+      // The first caller is slow between the data file and the meta file, which the second one finds.
+      const move = from.endsWith('.meta') ? moves++ : -1
+      if (move === 0) await moved.promise
+      await localDisk.rename(from, to)
+      if (move === 1) moved.resolve()
+    },
+  }
+  const shared = { clock: new DiskClock(), log: silent, keepMs: hour }
+  const [from, to] = ['from', 'to'].map(name => new RetentionDirectory({ ...shared, disk, dir: join(dir, name) })) as
+    [RetentionDirectory, RetentionDirectory]
+  for (const directory of [from, to]) await directory.open()
+  const path = join(dir, named(1)[0]!)
+  for (const suffix of ['', '.meta']) writeFileSync(path + suffix, noise(100))
+  await from.take(blockId(1), path, 200)
+  await Promise.all([from.pass(blockId(1), to), from.pass(blockId(1), to)])
+  expect([from.count, from.bytes, to.count, to.bytes]).toEqual([0, 0, 1, 200])
+  for (const directory of [from, to]) directory.checkState()
+  expect(readdirSync(join(dir, 'to')).sort()).toEqual([named(1)[0], `${named(1)[0]}.meta`])
 })

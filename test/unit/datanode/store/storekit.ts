@@ -10,6 +10,7 @@ import type { Replica } from '../../../../src/protocol/report.ts'
 import { systemClock } from '../../../../src/world/clock.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { BlockStore } from '../../../../datanode/store/store.ts'
+import { checked } from '../../checked.ts'
 
 export interface Opened {
   store: BlockStore
@@ -35,7 +36,7 @@ export async function openStore(
       failed: (storage, _, last) => seen.failed.push({ dir: storage.dir, last }),
     },
   })
-  return { store, ...seen }
+  return { store: checked(store, { made: ['receive'] }), ...seen }
 }
 
 export function tableOf(bytes: Buffer): ChunkTable {

@@ -7,6 +7,7 @@ import { Wires } from '../../../../src/file/wires.ts'
 import { transferPath } from '../../../../src/protocol/transfer.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
 import { turns } from './reading.ts'
+import { checked } from '../../checked.ts'
 
 const server = address('a:1')
 
@@ -33,11 +34,11 @@ function open(idleMs?: number) {
       }
     },
   }
-  const wires = new Wires({
+  const wires = checked(new Wires({
     net: net as never,
     caller: { admission: (path: string) => ({ for: path }) } as never,
     clock, ...(idleMs !== undefined && { idleMs }),
-  })
+  }))
   return { wires, clock, connects, events, deaths }
 }
 
