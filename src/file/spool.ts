@@ -2,7 +2,7 @@
 // the data goes to a temporary file, which is unlinked as soon as it is read back: a process that dies later leaves nothing behind,
 // and the block can be sent from the descriptor any number of times.
 
-import { assert } from '../base/assert.ts'
+import { assert, assertKept } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import type { Disk, DiskReader, DiskWriter } from '../ports/disk.ts'
@@ -107,6 +107,14 @@ export class Spool {
     this.#reader = await this.#place.disk.openRead(path)
     await writer.close()
     await this.#place.disk.remove(path)
+  }
+
+  /** Throws AssertionFailed if the bytes in memory and in the file are not those that were appended. For tests. */
+  checkState(): void {
+    if (this.#closed) return
+    const held = this.#full().reduce((sum, { length }) => sum + length, 0)
+    if (!this.#reader) assertKept('bytes in memory', this.#inMemory, held)
+    assertKept('bytes of the spool', this.bytes, held + (this.#file?.writer.bytes ?? 0))
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@
 
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { assert, assertKept } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { Log } from '../ports/log.ts'
 import { descriptorLimit } from './descriptors.ts'
@@ -99,6 +100,13 @@ export class Connections {
     if (!this.#tickets.delete(ticket)) return
     this.#strangers.delete(ticket)
     this.#taken -= ticket.cost
+  }
+
+  /** Throws AssertionFailed if `taken` is not the sum over the open tickets, or above the bound. For tests. */
+  checkState(): void {
+    assertKept('descriptors of connections', this.#taken, [...this.#tickets].reduce((sum, { cost }) => sum + cost, 0))
+    assert(this.#taken <= this.max, `connections take ${this.#taken} descriptors, at most ${this.max} may be taken`)
+    for (const stranger of this.#strangers) assert(this.#tickets.has(stranger), 'a connection without a ticket can be evicted')
   }
 
   #makeRoom(cost: number, guest: Guest): boolean {

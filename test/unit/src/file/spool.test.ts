@@ -10,6 +10,7 @@ import type { Disk } from '../../../../src/ports/disk.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { noise } from '../block/kit.ts'
 import { countingDisk, refusal } from '../../datanode/store/storekit.ts'
+import { checked } from '../../checked.ts'
 
 const MiB = 1 << 20
 const bytes = noise(5 * MiB + 17)
@@ -24,7 +25,7 @@ const all = (source: BlockSource): Buffer => { const target = Buffer.alloc(sourc
 test.each([
   [0, 1], [1, 1], [256 * 1024, 100_000], [2 * MiB - 1, 300_000], [2 * MiB, 300_000], [3 * MiB, 2 * MiB + 5], [5 * MiB + 17, 700_001],
 ])('of %i bytes, appended %i at a time, every beginning comes back, and every end', async (length, size) => {
-  const spool = new Spool(place())
+  const spool = checked(new Spool(place()))
   for (let at = 0; at < length; at += size) await spool.append(bytes.subarray(at, Math.min(at + size, length)))
   expect(spool.bytes).toBe(length)
   // A file is needed from two MiB on.
@@ -43,7 +44,7 @@ test.each([
 })
 
 test('a closed spool takes nothing more', async () => {
-  const spool = new Spool(place())
+  const spool = checked(new Spool(place()))
   await spool.append(bytes.subarray(0, 10))
   await spool.close()
   await expect(spool.append(bytes.subarray(0, 1))).rejects.toThrow('a spool is written, then read, then closed')
@@ -64,7 +65,7 @@ test('appended bytes are copied, and written to the file a MiB at a time', async
       sync: writer.sync.bind(writer), syncSync: writer.syncSync.bind(writer), close: writer.close.bind(writer),
     }
   } }
-  const spool = new Spool(place(disk))
+  const spool = checked(new Spool(place(disk)))
   const given = Buffer.alloc(512 * 1024, 1)
   const sums: number[] = []
   for (let i = 0; i < 10; i++) {
@@ -82,7 +83,7 @@ test('a spool that is given up leaves no file, whether it was read or not', asyn
   const { disk, open } = countingDisk()
   for (const length of [10, 3 * MiB]) {
     for (const read of [false, true]) {
-      const spool = new Spool(place(disk))
+      const spool = checked(new Spool(place(disk)))
       await spool.append(bytes.subarray(0, length))
       if (read) await spool.source(5)
       await spool.close()
@@ -93,7 +94,7 @@ test('a spool that is given up leaves no file, whether it was read or not', asyn
 
 test('a directory without room, or that cannot be written to, is named, each with its own code', async () => {
   for (const [code, told] of [['ENOSPC', 'ENOSPC'], ['EACCES', 'INTERNAL']] as const) {
-    const spool = new Spool(place({ ...localDisk, create: async () => { throw refusal(code) } }))
+    const spool = checked(new Spool(place({ ...localDisk, create: async () => { throw refusal(code) } })))
     await expect(spool.append(bytes)).rejects.toMatchObject({
       code: told,
       message: expect.stringContaining(`${dir} until the cluster has it (${code})`) as string,

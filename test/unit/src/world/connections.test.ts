@@ -11,6 +11,7 @@ import { Connections, wireCost, type Guest, type Ticket } from '../../../../src/
 import { connectWire } from '../../../../src/world/connect.ts'
 import { descriptorLimit } from '../../../../src/world/descriptors.ts'
 import { listen } from '../../../../src/world/listen.ts'
+import { checked } from '../../checked.ts'
 
 const cleanup: Array<() => unknown> = []
 afterEach(async () => { for (const work of cleanup.splice(0).reverse()) await work() })
@@ -30,7 +31,7 @@ const limit = 160
 const max = 56
 
 function full(known: (i: number) => boolean): { connections: Connections; people: Person[]; tickets: Ticket[] } {
-  const connections = new Connections(limit)
+  const connections = checked(new Connections(limit))
   expect(connections.max).toBe(max)
   const people = Array.from({ length: max }, (_, i) => person(known(i)))
   const tickets = people.map(one => connections.enter(one)!)
@@ -108,7 +109,7 @@ async function serving(
 const seen = async (what: () => boolean): Promise<void> => { while (!what()) await new Promise(resolve => { setTimeout(resolve, 5) }) }
 
 test('a listener counts connections, wires, and their ends', async () => {
-  const connections = new Connections(limit)
+  const connections = checked(new Connections(limit))
   const { at, wires, dial } = await serving(connections)
   const one = dial()
   await seen(() => connections.taken === 1)
@@ -122,7 +123,7 @@ test('a listener counts connections, wires, and their ends', async () => {
 })
 
 test('idle connections of members go before a new one is refused', async () => {
-  const connections = new Connections(limit)
+  const connections = checked(new Connections(limit))
   const { dial } = await serving(connections, { has: () => true })
   const idle = Array.from({ length: max }, dial)
   let answers = 0
@@ -138,7 +139,7 @@ test('idle connections of members go before a new one is refused', async () => {
 })
 
 test('a wire for which there are no descriptors is refused as OVERLOADED', async () => {
-  const connections = new Connections(limit)
+  const connections = checked(new Connections(limit))
   const { at } = await serving(connections, { has: () => true })
   const wires: Wire[] = []
   for (let i = 0; i < max / wireCost; i++) wires.push(await connectWire(at.address, { path: '/', headers: {} }))
