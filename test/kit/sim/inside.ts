@@ -14,14 +14,16 @@ import type { SimCluster } from './cluster.ts'
 import type { Host } from './host.ts'
 
 /** Files expected on a datanode's disk: identity, blocks, trash and quarantine, programs and logs, some of which are kept for a while. */
-const known =
+const expected =
   /^\/disk\d+\/(gristmill\.json|epoch\.json|scrub\.json|blocks\/[0-9a-f]{2}\/[0-9a-f]{16}(\.meta)?|(trash|quarantine|quarantine\/last)\/[0-9a-f]{16}(\.meta)?|programs\/[0-9a-f]{64}\.mjs|logs\/.+\.log)$/
 const waitMs = 90_000
 const lookMs = 5_000
 
 /** Stops the namenode. Returns one line for each violation. */
 export async function lookInside(cluster: SimCluster, { trashKeepMs }: { readonly trashKeepMs: number }): Promise<string[]> {
-  const { namenode, datanodes } = cluster
+  const { namenode, datanodes, kernel } = cluster
+  const known = kernel.errors.length
+  for (const node of [namenode, ...datanodes]) node.checkState()
   const hosts = datanodes.map(({ host }) => host)
   const left = (): string[] => [
     ...hosts.flatMap(host => strays(host, trashKeepMs).map(path => `nothing is left over on disks: ${host.name} has ${path}`)),
@@ -35,13 +37,14 @@ export async function lookInside(cluster: SimCluster, { trashKeepMs }: { readonl
   await namenode.stop()
   const drifted = await namenode.offline(world => differences(world))
   const wrong = await namenode.offline(world => compare(world))
-  return [...found, ...drifted, ...wrong === undefined ? [] : [`the state is the sum of its journal: ${wrong}`]]
+  const errors = kernel.errors.slice(known).map(error => `no error is unhandled: ${error}`)
+  return [...errors, ...found, ...drifted, ...wrong === undefined ? [] : [`the state is the sum of its journal: ${wrong}`]]
 }
 
 function strays({ files }: Host, trashKeepMs: number): string[] {
   // Trash that is kept for longer than the wait is allowed to stay.
   const gone = trashKeepMs < waitMs ? /\/trash\// : /^$/
-  return [...files.keys()].filter(path => !known.test(path) || gone.test(path))
+  return [...files.keys()].filter(path => !expected.test(path) || gone.test(path))
 }
 
 /** Counts the state, as fsck does. */

@@ -15,6 +15,8 @@ export interface Subject {
   readonly name: string
   readonly alive: boolean
   readonly paused: boolean
+  /** Called after each of its events, once all activity that it caused has come to rest. It must not cause any itself. */
+  rested?(): void
 }
 
 interface Event {
@@ -164,6 +166,7 @@ export class Kernel {
           this.errors.push(`${event.subject?.name ?? 'world'}: ${event.label}: ${String((error as Error).stack)}`)
       }
       await this.#rest()
+      if (event.subject?.alive) event.subject.rested?.()
     }
   }
 

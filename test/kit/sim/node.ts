@@ -35,6 +35,12 @@ const stopMs = 120_000
 const clockOffMs = 20_000
 const clockRateOff = 0.03
 
+interface Server {
+  stop(): Promise<void>
+  /** Throws if state that is kept by hand differs from a recount. */
+  checkState(): void
+}
+
 export abstract class SimNode implements ClusterNode {
   abstract readonly role: 'namenode' | 'datanode'
   readonly name: string
@@ -43,7 +49,7 @@ export abstract class SimNode implements ClusterNode {
   protected readonly random: Random
   #process: Process | undefined
   #failpoints: SimFailpoints | undefined
-  #server: { stop(): Promise<void> } | undefined
+  #server: Server | undefined
   #lives = 0
   readonly #times: Random
 
@@ -66,7 +72,7 @@ export abstract class SimNode implements ClusterNode {
     world: World,
     offer: (what: Trigger, work: () => Promise<unknown>) => void,
     end: () => void,
-  ): Promise<{ stop(): Promise<void> }>
+  ): Promise<Server>
   /** Mount points of its disks. */
   abstract readonly mounts: readonly string[]
 
@@ -79,12 +85,13 @@ export abstract class SimNode implements ClusterNode {
     const ended = new Promise<never>((_, reject) => { process.onEnd(() => reject(new Error(`${this.name} ended while it started`))) })
     ended.catch(() => {})
     try {
-      this.#server = await Promise.race([
+      const server = this.#server = await Promise.race([
         this.boot(
           this.parts.worldOf(process, failpoints), (what, work) => failpoints.offer(what, work), () => process.end(),
         ),
         ended,
       ])
+      process.watch(() => server.checkState())
     } catch (error) {
       process.end()
       throw error
@@ -94,6 +101,7 @@ export abstract class SimNode implements ClusterNode {
   async stop(): Promise<void> {
     const process = this.#process
     if (!process?.alive) return
+    process.checkState()
     process.resume()
     // Kills it after a while, as the operating system would.
     const late = this.parts.kernel.schedule(stopMs, undefined, `${this.name} does not stop`, () => process.end())
@@ -102,12 +110,19 @@ export abstract class SimNode implements ClusterNode {
     process.end()
   }
 
-  async kill(): Promise<void> { this.#process?.end() }
+  async kill(): Promise<void> {
+    this.checkState()
+    this.#process?.end()
+  }
 
   async powerCut(): Promise<void> {
+    this.checkState()
     this.#process?.end()
     this.host.powerCut(this.random)
   }
+
+  /** Looks at the state that its process keeps by hand; a finding becomes an error of the kernel. */
+  checkState(): void { this.#process?.checkState() }
 
   async restart(): Promise<void> {
     await this.stop()

@@ -7,6 +7,9 @@ import type { Host } from './host.ts'
 /** Wall time at the start of a simulation: a day in 2026. */
 const epochMs = 1_780_000_000_000
 
+/** Events of a process between two looks at its state. A look after each one would take a third of a run's time. A prime number. */
+const checkedEvery = 17
+
 export class Process implements Subject {
   readonly kernel: Kernel
   readonly name: string
@@ -15,6 +18,8 @@ export class Process implements Subject {
   alive = true
   #paused = false
   #stalls = 0
+  #events = 0
+  #checkState: (() => void) | undefined
   readonly #ends = new Set<() => void>()
 
   constructor(kernel: Kernel, name: string, host: Host) {
@@ -22,6 +27,22 @@ export class Process implements Subject {
     this.name = name
     this.host = host
     this.clock = clockOf(this)
+  }
+
+  /** From now on `checkState` looks at the state of the program that runs here, after some of its events; it throws for a finding. */
+  watch(checkState: () => void): void { this.#checkState = checkState }
+
+  rested(): void { if (++this.#events % checkedEvery === 0) this.checkState() }
+
+  /** Looks now. The first finding becomes an error of the kernel; the state is not looked at again. */
+  checkState(): void {
+    if (!this.alive) return
+    try {
+      this.#checkState?.()
+    } catch (error) {
+      this.#checkState = undefined
+      this.kernel.errors.push(`${this.name}: its state is wrong at ${this.kernel.now.toFixed(3)} ms: ${String((error as Error).stack)}`)
+    }
   }
 
   /** True while its events are held back: it was paused, or its event loop is stalled. */

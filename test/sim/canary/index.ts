@@ -222,6 +222,17 @@ export const canaries = {
     workload: 'jobs', profile: 'sloth',
     changes: [{ file: 'namenode/jobs/scheduler/retry.ts', from: 'task.failures++', to: 'task.failures = job.spec.attemptsMax' }],
   },
+  'reserved-for-ever': {
+    about: 'the room of a block that was received stays reserved on its disk',
+    workload: 'files',
+    changes: [{ file: 'datanode/store/storage.ts', from: 'this.#reservedBytes -= bytes', to: '' }],
+  },
+  'indexes-counted-twice': {
+    caughtBy: 2,
+    about: 'the index of a map output that several reducers read at the same moment counts more than once, until only one index fits in the cache',
+    workload: 'jobs',
+    changes: [{ file: 'datanode/shuffle/mapoutputs.ts', from: 'this.#forgetIndex(attempt) // another', to: '// another' }],
+  },
   'no-check': {
     caughtBy: 15,
     about: 'a reader over a wire does not look at checksums',

@@ -45,6 +45,35 @@ test('events due at the same time run in an order that the seed chooses, and the
   expect(new Set(orders.map(({ hash }) => hash)).size).toBe(3)
 })
 
+test('the state of a process is looked at between its events, the first finding is an error, and the trace is the same', async () => {
+  const traceOf = async (wrongFrom: number): Promise<{ kernel: Kernel; looks: number; hash: string }> => {
+    const kernel = new Kernel(1)
+    const [watched, other] = [processOn(kernel, 'watched'), processOn(kernel, 'other')]
+    const sums = { kept: 0, found: 0 }
+    let looks = 0
+    watched.watch(() => {
+      looks++
+      if (sums.kept !== sums.found) throw new Error(`sum: ${sums.kept} kept, ${sums.found} found`)
+    })
+    for (let i = 1; i <= 100; i++) {
+      for (const each of [watched, other])
+        each.clock.after(i, () => {
+          if (each === other) return
+          sums.found++
+          // Wrong only until what the event has caused is at rest.
+          void new Promise(resolve => { setImmediate(resolve) }).then(() => { if (i < wrongFrom) sums.kept = sums.found })
+        })
+    }
+    await within(kernel, 200)
+    return { kernel, looks, hash: kernel.hash }
+  }
+  const [right, wrong] = [await traceOf(1000), await traceOf(50)]
+  expect([right.kernel.errors, right.looks]).toEqual([[], Math.floor(100 / 17)])
+  expect(wrong.kernel.errors).toEqual([expect.stringMatching(/^watched: its state is wrong at 51\.000 ms: Error: sum: 49 kept, 51 found/)])
+  expect(wrong.looks).toBe(3)
+  expect(wrong.hash).toBe(right.hash)
+})
+
 test('a dead process never runs again, and a paused one runs late, its timers in their order', async () => {
   const kernel = new Kernel(1)
   const [dead, paused] = [processOn(kernel, 'dead'), processOn(kernel, 'paused')]
