@@ -1,106 +1,93 @@
-// completion: prints a completion script for a shell, generated from the specifications of the commands. The script completes commands,
-// their verbs, options, and local files.
+// completion: prints a completion script for a shell, generated from the specifications of the commands. For names that only the cluster
+// knows the script calls this command with --list, which prints them.
+// Invariant: completing a word starts no embedded cluster where there is none, waits no more than two seconds, and prints no error.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { normalise } from '../../src/base/paths.ts'
+import type { Mill } from '../mill.ts'
+import { completionScript, shells, type Words } from './completionscript.ts'
 import type { CommandContext } from './context.ts'
-import { flagsOf, isValued, type CommandSpec, type OptionSpec } from './spec.ts'
+import { oneOf, option, type CommandSpec } from './spec.ts'
 
-interface Words {
-  readonly commands: readonly CommandSpec[]
-  readonly globals: readonly OptionSpec[]
-}
+const kinds = ['paths', 'jobs', 'nodes'] as const
+type Kind = (typeof kinds)[number]
 
 /** `load`: loads the specifications of all commands, this one among them. */
 export const completionOf = (load: () => Promise<Words>): CommandSpec => ({
-  name: 'completion', args: '<shell>', about: 'print a completion script for bash, zsh or fish',
-  options: [], examples: [['gristmill completion bash >> ~/.bashrc', 'for every new shell']],
-  run: async (context: CommandContext, operands: readonly string[]): Promise<void> => {
-    const shell = shells.find(name => name === operands[0])
-    if (!shell) throw new GristmillError('USAGE', `"${operands[0]}" is not a supported shell; supported are bash, zsh and fish`)
+  name: 'completion', args: '[shell]', about: 'print a completion script for bash, zsh or fish',
+  notes: 'The script completes commands, verbs, options and their values, local files, and of the cluster: paths, jobs and datanodes, also after `npx gristmill`.',
+  mayBeEmpty: 0,
+  operands: [['[shell]', 'bash, zsh or fish']],
+  options: [
+    option('--list <kind>', 'print the names of the cluster that begin with the operand', { parse: oneOf(...kinds), hidden: true }),
+  ],
+  examples: [
+    ['gristmill completion bash >> ~/.bashrc', 'for every new shell'],
+    ['gristmill completion fish > ~/.config/fish/completions/gristmill.fish', 'the same for fish'],
+  ],
+  run: async (context: CommandContext, [operand]: readonly string[], { list }: { list?: Kind }): Promise<void> => {
+    if (list) return printNames(context, list, operand ?? '')
+    const shell = shells.find(name => name === operand)
+    if (!shell)
+      throw new GristmillError(
+        'USAGE',
+        operand === undefined ? 'name the shell: bash, zsh or fish' : `"${operand}" is not a supported shell; supported are bash, zsh and fish`,
+      )
     await context.printer.text(completionScript(shell, await load()))
   },
 })
 
-const shells = ['bash', 'zsh', 'fish'] as const
+const waitMs = 2_000
+/** More names than a person reads. */
+const namesMax = 1_000
 
-export function completionScript(shell: (typeof shells)[number], words: Words): string {
-  if (shell === 'fish') return fish(words)
-  return shell === 'bash' ? bash(words) : `#compdef gristmill\nautoload -U +X bashcompinit && bashcompinit\n${bash(words)}`
-}
-
-const visible = ({ options }: CommandSpec): OptionSpec[] => options.filter(({ hidden }) => !hidden)
-
-function bash({ commands, globals }: Words): string {
-  const global = globals.flatMap(flagsOf).concat('--help')
-  const withVerbs = commands.filter(({ verbs }) => verbs)
-  const verbsOf = withVerbs.map(({ name, verbs }) => `    ${name}) verbs="${verbs!.map(verb => verb.name).join(' ')}" ;;`)
-  const caseOf = (path: string, spec: CommandSpec): string => `    ${path}) ` +
-    `flags="${[...visible(spec).flatMap(flagsOf), ...global].join(' ')}" ;;`
-  const cases = commands.flatMap(spec => [
-    caseOf(spec.name, spec), ...(spec.verbs ?? []).map(verb => caseOf(`"${spec.name} ${verb.name}"`, verb)),
-  ])
-  return `_gristmill() {
-  local current=\${COMP_WORDS[COMP_CWORD]} flags="" command="" verbs="" verb="" word i
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    word=\${COMP_WORDS[i]}
-    if [ -z "$command" ]; then
-      case $word in -*|help) continue ;; esac
-      command=$word
-      case $command in
-${verbsOf.join('\n')}
-      esac
-    elif [ -n "$word" ] && [ -z "$verb" ] && [[ " $verbs " == *" $word "* ]]; then
-      verb=$word
-    fi
-  done
-  if [ -z "$command" ]; then
-    COMPREPLY=($(compgen -W "${commands.map(spec => spec.name).join(' ')} help ${global.join(' ')}" -- "$current"))
-    return
-  fi
-  case "$command\${verb:+ $verb}" in
-${cases.join('\n')}
-  esac
-  case $current in
-    -*) COMPREPLY=($(compgen -W "$flags" -- "$current")) ;;
-    *)
-      if [ -n "$verbs" ] && [ -z "$verb" ]; then COMPREPLY=($(compgen -W "$verbs" -- "$current"))
-      else COMPREPLY=($(compgen -f -- "$current")); fi ;;
-  esac
-}
-complete -o filenames -F _gristmill gristmill
-`
-}
-
-const quoted = (text: string): string => `'${text.replaceAll(`'`, `'\\''`)}'`
-
-/** True if the first words of the line that are no options are these; with -x, if there are no more of them. */
-const fishAt = `function __gristmill_at
-    set -l exact (test "$argv[1]" = -x; and echo yes)
-    set -q exact[1]; and set -e argv[1]
-    set -l named
-    for word in (commandline -opc)[2..-1]
-        string match -q -- '-*' $word; or set -a named $word
-    end
-    set -q named[(count $argv)]; or return 1
-    set -q exact[1]; and test (count $named) -ne (count $argv); and return 1
-    test "$named[1..(count $argv)]" = "$argv"
-end`
-
-function fish({ commands, globals }: Words): string {
-  const line = (condition: string, option: OptionSpec): string => {
-    const flags = flagsOf(option).map(flag => (flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`)).join(' ')
-    return `complete -c gristmill ${condition}${flags}${isValued(option) ? ' -r' : ''} -d ${quoted(option.about)}`
+async function printNames(context: CommandContext, kind: Kind, prefix: string): Promise<void> {
+  const ending = new AbortController()
+  const signal = AbortSignal.any([context.signal, ending.signal])
+  const { clock } = await context.world()
+  const late = clock.sleep(waitMs, signal).then(() => [], () => [])
+  try {
+    const names = await Promise.race([namesOf(context, { kind, prefix, signal }), late])
+    for (const name of names) await context.printer.raw(`${name}\n`)
+  } catch {
+    // The shell shows no error while a word is typed; the command itself will.
+  } finally {
+    ending.abort()
   }
-  const optionsOf = (path: string, spec: CommandSpec): string[] => visible(spec).map(option => line(`-n '__gristmill_at ${path}' `, option))
-  return [
-    fishAt,
-    ...commands.map(spec => `complete -c gristmill -n __fish_use_subcommand -a ${spec.name} -d ${quoted(spec.about)}`),
-    ...globals.map(option => line('', option)),
-    ...commands.flatMap(spec => optionsOf(spec.name, spec)),
-    ...commands.flatMap(({ name, verbs = [] }) => verbs.flatMap(verb => [
-      `complete -c gristmill -n '__gristmill_at -x ${name}' -a ${verb.name} -d ${quoted(verb.about)}`,
-      ...optionsOf(`${name} ${verb.name}`, verb),
-    ])),
-    '',
-  ].join('\n')
+}
+
+async function namesOf(
+  context: CommandContext, { kind, prefix, signal }: { kind: Kind; prefix: string; signal: AbortSignal },
+): Promise<string[]> {
+  if (await isEmpty(context)) return []
+  const mill = await context.mill()
+  if (kind === 'paths') return pathsOf(mill, prefix, signal)
+  const names = kind === 'jobs'
+    ? ['last', ...(await mill.jobs({ limit: 50, signal })).map(({ job }) => String(job))]
+    : (await mill.clusterStatus({ signal })).nodes.map(({ address }) => String(address))
+  return names.filter(name => name.startsWith(prefix))
+}
+
+/** True if commands mean an embedded cluster that was never made. */
+async function isEmpty(context: CommandContext): Promise<boolean> {
+  const [settings, { disk }, machine, { locate }] = await Promise.all([
+    context.settings(), context.world(), context.machine(), import('../discovery/locate.ts'),
+  ])
+  const place = await locate({ disk, machine }, settings)
+  return place.kind === 'embedded' && !await disk.stat(place.dir)
+}
+
+/** Names below the directory that the prefix ends in, with what was typed before them; directories end with a slash. */
+async function pathsOf(mill: Pick<Mill, 'list'>, prefix: string, signal: AbortSignal): Promise<string[]> {
+  const typed = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+  const directory = normalise(typed)
+  const found: string[] = []
+  for await (const { path, type } of mill.list(directory, { signal })) {
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    // A line end would be two names, and hidden ones are completed when their dot is typed.
+    if (!`${typed}${name}`.startsWith(prefix) || /[\n\r]/.test(name) || (name.startsWith('.') && prefix === typed)) continue
+    found.push(`${typed === '' && prefix === '' ? '/' : typed}${name}${type === 'directory' ? '/' : ''}`)
+    if (found.length >= namesMax) break
+  }
+  return found
 }

@@ -73,7 +73,13 @@ export const whole = (min: number, max = Number.MAX_SAFE_INTEGER) => (text: stri
   return value
 }
 
-export const oneOf = <const Words extends readonly string[]>(...words: Words) => (text: string): Words[number] => {
-  if (!words.includes(text)) throw new GristmillError('EINVAL', `"${text}" is not one of ${words.join(', ')}`)
-  return text
-}
+/** Parses one of these words; the parser knows them, for completion. */
+export const oneOf = <const Words extends readonly string[]>(...words: Words) =>
+  Object.assign((text: string): Words[number] => {
+    if (!words.includes(text)) throw new GristmillError('EINVAL', `"${text}" is not one of ${words.join(', ')}`)
+    return text
+  }, { choices: words as readonly string[] })
+
+/** The words that an option takes, if they can be listed. */
+export const choicesOf = ({ parse }: OptionSpec): readonly string[] =>
+  (parse as Partial<ReturnType<typeof oneOf>> | undefined)?.choices ?? []

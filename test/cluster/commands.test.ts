@@ -57,6 +57,7 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['fsck'], stdout: /healthy/ },
   { words: ['report'], stdout: /^datanodes +1: 1 live/m },
   { words: ['safemode'], stdout: /^off\n$/ },
+  { words: ['completion', '--list', 'paths', '--', '/d/'], stdout: /^\/d\/f\n/ },
   { words: ['completion', 'bash'], stdout: /complete/ },
 ]
 

@@ -44,7 +44,9 @@ export const init: CommandSpec = {
     + 'No cluster is needed. Only an empty or new directory is written to, unless --force is given.',
   operands: [['directory', 'directory of the project (default: the current one)']],
   options: [
-    option('-t, --template <name>', `${names.join(', ')} (default: wordcount)`, { parse: parseTemplate }),
+    option('-t, --template <name>', `${names.join(', ')} (default: wordcount)`, {
+      parse: Object.assign(parseTemplate, { choices: names }),
+    }),
     option('--force', 'write into a directory that is not empty; files with the same names are replaced'),
   ],
   examples: [

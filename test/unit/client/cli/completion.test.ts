@@ -1,18 +1,28 @@
 // Completion scripts of bash, fish and zsh, made from the real catalogue. Bash sources its script and completes commands, verbs, options
-// and files.
+// and files, and asks the command for names of the cluster, which prints them without starting anything.
 
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { globals, loadAll } from '../../../../client/cli/catalog.ts'
-import { completionScript } from '../../../../client/cli/completion.ts'
+import { completionScript } from '../../../../client/cli/completionscript.ts'
+import { MemoryDisk } from '../../../kit/memory-disk.ts'
+import { FakeMill, runFake } from './fake.ts'
+import { Recorder } from './recorder.ts'
 
 const words = { commands: (await loadAll()).map(({ spec }) => spec), globals }
 
 /** Completions that bash offers for a line: sources the script and calls its function. */
 function offered(...line: string[]): string[] {
+  return reply(['gristmill', ...line], '_gristmill')
+}
+
+/** The command of the script is a function that prints how it was called. */
+function reply(line: readonly string[], call: string): string[] {
   const script = `${completionScript('bash', words)}
-COMP_WORDS=(gristmill ${line.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${line.length}
-_gristmill; printf '%s\\n' "\${COMPREPLY[@]}"`
+gristmill() { local IFS=' '; echo "asked $*"; }; npx() { local IFS=' '; echo "npx $*"; }
+COMP_LINE='${line.join(' ')}'; COMP_POINT=\${#COMP_LINE}; COMP_WORDBREAKS=$' \\t\\n:'
+COMP_WORDS=(${line.flatMap(word => word.split(/(:)/)).map(word => `'${word}'`).join(' ')}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
+${call}; printf '%s\\n' "\${COMPREPLY[@]}"`
   const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8', cwd: import.meta.dirname })
   expect(stderr).toBe('')
   return stdout.trim().split('\n').filter(Boolean)
@@ -24,7 +34,7 @@ test('bash completes commands, then the options of that command, else files', ()
   expect(offered('put', '--repl')).toEqual(['--replication'])
   expect(offered('ls', '--ove')).toEqual([])
   expect(offered('ls', '--js')).toEqual(['--json'])
-  expect(offered('put', 'completion.t')).toEqual(['completion.test.ts'])
+  expect(offered('init', 'completion.t')).toEqual(['completion.test.ts'])
 })
 
 test('bash completes the verbs of a command, then the options of that verb', () => {
@@ -36,8 +46,74 @@ test('bash completes the verbs of a command, then the options of that verb', () 
   expect(offered('namenode', '--po')).toEqual(['--port'])
   expect(offered('namenode', 'recover', '--d')).toEqual(['--dir', '--dry-run'])
   expect(offered('job', 'publish', '--ou')).toEqual(['--output'])
-  expect(offered('trash', 'restore', 'completion.t')).toEqual(['completion.test.ts'])
+  expect(offered('trash', 'restore', 'completion.t')).toEqual([])
   expect(offered('help', 'trash', 'em')).toEqual(['empty'])
+})
+
+test('bash completes values of options, built-in programs and topics', () => {
+  expect(offered('put', '--format', 'j')).toEqual(['jsonl'])
+  expect(offered('init', '-t', '')).toEqual(['wordcount', 'csv', 'jsonl', 'join', 'topn'])
+  expect(offered('run', 'x.ts', '--encoding', 'utf16')).toEqual(['utf16le', 'utf16be'])
+  expect(offered('ls', '--config', 'completion.t')).toEqual(['completion.test.ts'])
+  expect(offered('completion', 'z')).toEqual(['zsh'])
+  expect(offered('help', 'exit')).toEqual(['exit-codes'])
+  // Without the part before the colon, which bash keeps.
+  expect(offered('run', 'gristmill:wo')).toEqual(['wordcount'])
+})
+
+test('bash asks the command for names of the cluster', () => {
+  expect(offered('cat', '/lo')).toEqual(['asked completion --list paths -- /lo'])
+  expect(offered('run', 'x.ts', '-i', '/a\\ b')).toEqual(['asked completion --list paths -- /a b'])
+  expect(offered('job', 'publish', 'j')).toEqual(['asked completion --list jobs -- j'])
+  expect(offered('job', '--tasks', 'la')).toEqual(['asked completion --list jobs -- la'])
+  expect(offered('decommission', '10.0.0.7:8')).toEqual(['asked completion --list nodes -- 10.0.0.7:8'])
+  expect(offered('put', 'completion.t')).toEqual(['completion.test.ts', 'asked completion --list paths -- completion.t'])
+  expect(offered('status', '/lo')).toEqual([])
+})
+
+test('npx gristmill is completed as gristmill is, and other commands of npx are not', () => {
+  expect(reply(['npx', 'gristmill', 'chm'], '_gristmill_npx')).toEqual(['chmod'])
+  expect(reply(['npx', 'gristmill', 'cat', '/lo'], '_gristmill_npx')).toEqual(['npx gristmill completion --list paths -- /lo'])
+  expect(reply(['npx', 'vitest', 'chm'], '_gristmill_npx')).toEqual([])
+})
+
+const list = async (mill: FakeMill, kind: string, prefix: string): Promise<string> => {
+  const disk = new MemoryDisk()
+  await disk.mkdir('/home/embedded')
+  const { code, out, err } = await runFake(mill, ['completion', '--list', kind, '--', prefix], { disk, clock: { sleep: never } })
+  expect([code, err]).toEqual([0, ''])
+  return out
+}
+
+const never = (_ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('aborted'))))
+
+test('paths begin with what was typed, directories end with a slash, and hidden names need their dot', async () => {
+  const mill = new FakeMill({ '/logs/a.log': 'x', '/logs/a b/c': 'x', '/logs/.hidden': 'x', '/lost': 'x' })
+  expect(await list(mill, 'paths', '/lo')).toBe('/logs/\n/lost\n')
+  expect(await list(mill, 'paths', '/logs/')).toBe('/logs/a b/\n/logs/a.log\n')
+  expect(await list(mill, 'paths', '/logs/.')).toBe('/logs/.hidden\n')
+  expect(await list(mill, 'paths', 'logs/a.')).toBe('logs/a.log\n')
+  expect(await list(mill, 'paths', '')).toBe('/logs/\n/lost\n')
+  expect(await list(mill, 'paths', '/nope/')).toBe('')
+})
+
+test('jobs and datanodes are listed by what was typed', async () => {
+  const mill = new Recorder({ '/d': {} })
+  expect(await list(mill, 'jobs', '')).toMatch(/^last\nj0+1\n/)
+  expect(await list(mill, 'jobs', 'la')).toBe('last\n')
+  expect(await list(mill, 'nodes', 'nowhere')).toBe('')
+})
+
+test('a cluster that does not answer, or was never made, gives no names and no error', async () => {
+  const silent = Object.assign(new FakeMill({}), { list: () => ({ [Symbol.asyncIterator]: () => ({ next: () => never(0) }) }) })
+  const disk = new MemoryDisk()
+  await disk.mkdir('/home/embedded')
+  const late = await runFake(silent, ['completion', '--list', 'paths', '--', '/'], { disk, clock: { sleep: async () => {} } })
+  expect(late).toMatchObject({ code: 0, out: '', err: '' })
+  const given = { disk: new MemoryDisk(), clock: { sleep: never } }
+  const unmade = await runFake(new FakeMill({ '/a': 'x' }), ['completion', '--list', 'paths', '--', '/'], given)
+  expect(unmade).toMatchObject({ code: 0, out: '', err: '' })
 })
 
 test('fish and zsh scripts name every command and verb', () => {

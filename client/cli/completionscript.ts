@@ -1,0 +1,184 @@
+// Completion scripts for bash, zsh and fish, generated from the specifications of the commands: commands, verbs, options and their values.
+// Names of the cluster are asked for while a word is typed, with `gristmill completion --list`. Pure.
+
+import { builtins } from '../jobs/builtins.ts'
+import { topicNames } from './help/topics.ts'
+import { choicesOf, flagsOf, isValued, type CommandSpec, type OptionSpec } from './spec.ts'
+
+export interface Words {
+  readonly commands: readonly CommandSpec[]
+  readonly globals: readonly OptionSpec[]
+}
+
+export const shells = ['bash', 'zsh', 'fish'] as const
+
+export function completionScript(shell: (typeof shells)[number], words: Words): string {
+  if (shell === 'fish') return fish(words)
+  return shell === 'bash' ? bash(words) : `#compdef gristmill\nautoload -U +X bashcompinit && bashcompinit\n${bash(words)}`
+}
+
+/** The values of an operand or option: local files, names of the cluster, or these words. */
+interface Values {
+  readonly kinds: ReadonlySet<'files' | 'paths' | 'jobs' | 'nodes'>
+  readonly words: readonly string[]
+}
+
+const operandKinds: Readonly<Record<string, 'files' | 'paths' | 'jobs' | 'nodes'>> = {
+  path: 'paths', from: 'paths', to: 'paths', remote: 'paths', local: 'files', directory: 'files', program: 'files',
+  id: 'jobs', node: 'nodes',
+}
+
+function operandsOf({ args }: CommandSpec): Values {
+  const names = [...args.matchAll(/[<[]([a-z]+)/g)].map(match => match[1]!)
+  return {
+    kinds: new Set(names.flatMap(name => operandKinds[name] ?? [])),
+    words: [
+      ...names.includes('program') ? builtins.map(({ name }) => `gristmill:${name}`) : [],
+      ...names.includes('shell') ? shells : [],
+    ],
+  }
+}
+
+/** Options whose path is one of the cluster. */
+const clusterPaths = new Set(['--input', '--output', '--to', '--newer'])
+
+/** undefined: the option takes no value. */
+function valuesOf(option: OptionSpec): Values | undefined {
+  if (!isValued(option)) return undefined
+  const isPath = /<(?:path|file|directory)>/.test(option.flags)
+  const kind = flagsOf(option).some(flag => clusterPaths.has(flag)) ? 'paths' : 'files'
+  return { kinds: new Set(isPath ? [kind] : []), words: choicesOf(option) }
+}
+
+const visible = ({ options }: CommandSpec): OptionSpec[] => options.filter(({ hidden }) => !hidden)
+
+/** Each command and verb with the words that name it. */
+const allOf = (commands: readonly CommandSpec[]): [path: string, spec: CommandSpec][] =>
+  commands.flatMap(spec => [[spec.name, spec] as [string, CommandSpec],
+    ...(spec.verbs ?? []).map((verb): [string, CommandSpec] => [`${spec.name} ${verb.name}`, verb])])
+
+function bash({ commands, globals }: Words): string {
+  const global = globals.flatMap(flagsOf).concat('--help')
+  const verbsOf = commands.filter(({ verbs }) => verbs)
+    .map(({ name, verbs }) => `    ${name}) verbs="${verbs!.map(verb => verb.name).join(' ')}" ;;`)
+  const all = allOf(commands)
+  const cases = all.map(([path, spec]) => {
+    const { kinds, words } = operandsOf(spec)
+    const flags = [...visible(spec).flatMap(flagsOf), ...global].join(' ')
+    return `    "${path}") flags="${flags}" kinds="${[...kinds].join(' ')}" words="${words.join(' ')}" ;;`
+  })
+  const valued = [['*', globals] as const, ...all.map(([path, spec]) => [`"${path}"`, visible(spec)] as const)].flatMap(([path, options]) =>
+    options.flatMap(option => {
+      const values = valuesOf(option)
+      if (!values) return []
+      const patterns = flagsOf(option).map(flag => `${path}" ${flag}"`).join('|')
+      return `    ${patterns}) option=1 kinds="${[...values.kinds].join(' ')}" words="${values.words.join(' ')}" ;;`
+    }))
+  return bashScript({ verbs: verbsOf, cases, valued, first: [...commands.map(({ name }) => name), 'help', ...global] })
+}
+
+interface BashParts { verbs: readonly string[]; cases: readonly string[]; valued: readonly string[]; first: readonly string[] }
+
+const bashScript = ({ verbs, cases, valued, first }: BashParts): string => `_gristmill() {
+  local current=\${COMP_WORDS[COMP_CWORD]} flags="" command="" verbs="" verb="" word i kinds="" words="" option="" kind colon="" helped=""
+  local run=("\${_gristmill_run[@]:-gristmill}")
+  # bash divides words at colons, as in gristmill:sort and in addresses.
+  word=\${COMP_LINE:0:COMP_POINT}; word=\${word##*[[:space:]]}
+  if [[ $word == *:* && $COMP_WORDBREAKS == *:* ]]; then current=$word colon=\${word%"\${word##*:}"}; fi
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word=\${COMP_WORDS[i]}
+    if [ -z "$command" ]; then
+      case $word in -*) continue ;; help) helped=1; continue ;; esac
+      command=$word
+      case $command in
+${verbs.join('\n')}
+      esac
+    elif [ -n "$word" ] && [ -z "$verb" ] && [[ " $verbs " == *" $word "* ]]; then
+      verb=$word
+    fi
+  done
+  COMPREPLY=()
+  if [ -z "$command" ]; then
+    words="${first.join(' ')}"
+    [ -n "$helped" ] && words="$words ${topicNames.join(' ')}"
+  else
+    case "$command\${verb:+ $verb}" in
+${cases.join('\n')}
+    esac
+    case "$command\${verb:+ $verb} \${COMP_WORDS[COMP_CWORD-1]}" in
+${valued.join('\n')}
+    esac
+    if [ -z "$option" ] && [[ $current == -* ]]; then words=$flags kinds=""
+    elif [ -z "$option" ] && [ -n "$verbs" ] && [ -z "$verb" ]; then words="$verbs $words"
+    fi
+  fi
+  local IFS=$'\\n'
+  for word in \${words// /$IFS}; do [[ $word == "$current"* ]] && COMPREPLY+=("$word"); done
+  for kind in \${kinds// /$IFS}; do
+    case $kind in
+      files) COMPREPLY+=($(compgen -f -- "$current")) ;;
+      *) COMPREPLY+=($("\${run[@]}" completion --list "$kind" -- "\${current//\\\\/}" 2>/dev/null)) ;;
+    esac
+  done
+  [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
+  [ -n "$colon" ] && COMPREPLY=("\${COMPREPLY[@]#"$colon"}")
+  return 0
+}
+complete -o filenames -F _gristmill gristmill
+# npx gristmill
+_gristmill_npx() {
+  [ "\${COMP_WORDS[1]}" = gristmill ] && [ "$COMP_CWORD" -gt 1 ] || return
+  COMP_WORDS=("\${COMP_WORDS[@]:1}"); COMP_CWORD=$((COMP_CWORD - 1))
+  local _gristmill_run=(npx gristmill)
+  _gristmill
+}
+complete -o filenames -o default -F _gristmill_npx npx
+`
+
+const quoted = (text: string): string => `'${text.replaceAll(`'`, `'\\''`)}'`
+
+/** True if the first words of the line that are no options are these; with -x, if there are no more of them. */
+const fishAt = `function __gristmill_at
+    set -l exact (test "$argv[1]" = -x; and echo yes)
+    set -q exact[1]; and set -e argv[1]
+    set -l named
+    for word in (commandline -opc)[2..-1]
+        string match -q -- '-*' $word; or set -a named $word
+    end
+    set -q named[(count $argv)]; or return 1
+    set -q exact[1]; and test (count $named) -ne (count $argv); and return 1
+    test "$named[1..(count $argv)]" = "$argv"
+end
+function __gristmill_list
+    gristmill completion --list $argv[1] -- (commandline -ct) 2>/dev/null
+end`
+
+/** Arguments of fish's `complete` for these values. */
+function fishValues({ kinds, words }: Values): string[] {
+  const lists = [...kinds].filter(kind => kind !== 'files').map(kind => `(__gristmill_list ${kind})`)
+  if (lists.length === 0 && words.length === 0) return []
+  return [`${kinds.has('files') ? '' : '-f '}-a ${quoted([...words, ...lists].join(' '))}`]
+}
+
+function fish({ commands, globals }: Words): string {
+  const line = (condition: string, option: OptionSpec): string => {
+    const flags = flagsOf(option).map(flag => (flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`)).join(' ')
+    const values = valuesOf(option)
+    const more = values ? [' -r', ...fishValues(values).map(text => ` ${text}`)].join('') : ''
+    return `complete -c gristmill ${condition}${flags}${more} -d ${quoted(option.about)}`
+  }
+  const linesOf = (path: string, spec: CommandSpec): string[] => [
+    ...visible(spec).map(option => line(`-n '__gristmill_at ${path}' `, option)),
+    ...fishValues(operandsOf(spec)).map(values => `complete -c gristmill -n '__gristmill_at ${path}' ${values}`),
+  ]
+  return [
+    fishAt,
+    ...commands.map(spec => `complete -c gristmill -n __fish_use_subcommand -a ${spec.name} -d ${quoted(spec.about)}`),
+    `complete -c gristmill -n '__gristmill_at -x help' -f -a ${quoted([...commands.map(({ name }) => name), ...topicNames].join(' '))}`,
+    ...globals.map(option => line('', option)),
+    ...commands.flatMap(({ name, verbs = [] }) =>
+      verbs.map(verb => `complete -c gristmill -n '__gristmill_at -x ${name}' -a ${verb.name} -d ${quoted(verb.about)}`)),
+    ...allOf(commands).flatMap(([path, spec]) => linesOf(path, spec)),
+    '',
+  ].join('\n')
+}
