@@ -26,7 +26,7 @@ import type { Job } from './job.ts'
 import { submitJob } from './submit.ts'
 import { Loader } from '../load/loader.ts'
 import type { GivenParams } from '../load/params.ts'
-import { paramsOf, planProgram, type Planned } from '../load/planning.ts'
+import { paramsOf, planProgram, type Planned, type PlanRequest } from '../load/planning.ts'
 import { readAssets } from '../load/shipping.ts'
 import type { Plans } from '../load/plans.ts'
 
@@ -141,14 +141,15 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
       `${local} cannot have ${reducers} reducers; give 1 or more, or leave out "reduce" from the program, which then has none`,
     )
   const { bundle: bare, planned } = await plan(tools, {
-    local, params: given, env, partitions: reducers, memoryBytes: options.memoryBytes, signal,
+    local, params: given, paths: pathsOf(options), env, partitions: reducers, memoryBytes: options.memoryBytes, signal,
   })
   const assets = await readAssets(tools.disk, dirname(local), planned.assets)
   const bytes = withAssets(bare.bytes, assets)
   const bundle: Bundle = { ...bare, bytes, id: idOf(bytes) }
-  const input = listOf(options.input ?? planned.input)
-  const output = options.output ?? planned.output
-  if (input.length === 0)
+  if (planned.ownPaths) checkUsed(planned, options, bundle.name)
+  const input = planned.ownPaths ? planned.input : listOf(options.input ?? planned.input)
+  const output = planned.ownPaths ? planned.output : options.output ?? planned.output
+  if (input.length === 0 && !planned.ownPaths)
     throw new GristmillError('EINVAL', `${bundle.name} has no input: give the files to read (--input), or name them in the program`)
   if (output === undefined)
     throw new GristmillError(
@@ -177,7 +178,8 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   }
   const stages = planned.stages.map(stage => ({
     ...stage,
-    ...stage.input.kind === 'files' && { input: { ...stage.input, options: inputOver(stage.input.options, options, bundle.name) } },
+    inputs: stage.inputs.map(each =>
+      (each.kind === 'files' ? { ...each, options: inputOver(each.options, options, planned, bundle.name) } : each)),
     ...stage.output.kind === 'files' && replication !== undefined && { output: { ...stage.output, replication } },
   }))
   const job = await submitJob(
@@ -195,8 +197,29 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   return job
 }
 
+/** Throws EINVAL if the run gives an input or an output that a program over Datasets does not use. */
+function checkUsed(planned: Planned, { input, output }: RunOptions, name: string): void {
+  const unused = listOf(input).find(path => !planned.input.includes(path))
+  if (unused !== undefined)
+    throw new GristmillError(
+      'EINVAL',
+      `${name} does not read the input ${unused} of this run: it names its input itself; let it read the parameter "input", or leave --input out`,
+    )
+  if (output !== undefined && output !== planned.output)
+    throw new GristmillError(
+      'EINVAL',
+      `${name} saves to ${planned.output}, and not to the output ${output} of this run; let it save to the parameter "output", or leave --output out`,
+    )
+}
+
 /** Input options of the program, overridden by those of the run. Throws EINVAL for an option without effect. */
-function inputOver(own: InputOptions, { encoding, delimiter }: RunOptions, name: string): InputOptions {
+function inputOver(own: InputOptions, { encoding, delimiter }: RunOptions, { ownPaths }: Planned, name: string): InputOptions {
+  if (ownPaths && (encoding !== undefined || delimiter !== undefined))
+    throw new GristmillError(
+      'EINVAL',
+      `${name} says how its inputs are read; give ${encoding === undefined ? 'the delimiter' : 'the encoding'} there, such as ` +
+      `mill.csv(input, { ${encoding === undefined ? "delimiter: ';'" : "encoding: 'latin1'"} })`,
+    )
   if (delimiter !== undefined && !isDelimited(own.format))
     throw new GristmillError(
       'EINVAL',
@@ -214,6 +237,7 @@ const prunedEvery = 50
 interface ToPlan {
   readonly local: string
   readonly params: GivenParams
+  readonly paths: PlanRequest['paths']
   readonly env: Readonly<Record<string, string>>
   readonly partitions: number | undefined
   readonly memoryBytes: number | undefined
@@ -222,7 +246,7 @@ interface ToPlan {
 
 async function plan(
   tools: RunTools,
-  { local, params, env, partitions, memoryBytes, signal }: ToPlan,
+  { local, params, paths, env, partitions, memoryBytes, signal }: ToPlan,
 ): Promise<{ bundle: Bundle; planned: Planned }> {
   const { cluster, disk, log, programDir, compiler, processes, plans } = tools
   const { clock, random } = cluster
@@ -238,7 +262,7 @@ async function plan(
       await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
       return planProgram(
         { disk, modules: compiler.modules },
-        { id: bundle.id, name: bundle.name, dir: programDir, params, partitions, instance: random.id() },
+        { id: bundle.id, name: bundle.name, dir: programDir, params, paths, partitions, instance: random.id() },
       )
     })
     return { bundle, planned }
@@ -249,14 +273,14 @@ async function plan(
   let loader = plans.knows(local) ? undefined : start()
   try {
     const bundle = await bundleProgram({ disk }, local)
-    const key = JSON.stringify([bundle.id, params, env, partitions])
+    const key = JSON.stringify([bundle.id, params, paths, env, partitions])
     const known = plans.get(key)
     if (known) return { bundle, planned: known }
     const loading = (loader ??= start())
     const planned = await plans.using(bundle.id, async () => {
       await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
       return loading.plan(
-        { id: bundle.id, name: bundle.name, dir: programDir, place: dirname(local), params, partitions, instance: random.id() },
+        { id: bundle.id, name: bundle.name, dir: programDir, place: dirname(local), params, paths, partitions, instance: random.id() },
         signal,
       )
     })
@@ -265,6 +289,12 @@ async function plan(
   } finally {
     loader?.end()
   }
+}
+
+/** A single input is a text, several are an array. */
+function pathsOf({ input, output }: RunOptions): PlanRequest['paths'] {
+  const paths = listOf(input)
+  return { ...paths.length > 0 && { input: paths.length === 1 ? paths[0] : paths }, ...output !== undefined && { output } }
 }
 
 function givenParams(program: string, { params = {}, paramTexts = {}, input }: RunOptions): GivenParams {

@@ -3,7 +3,7 @@
 // before anything is read, and again by the namenode.
 
 import { throwIfAborted } from '../../src/base/abort.ts'
-import type { InputOptions, OutputFormat } from '../../src/base/formats.ts'
+import type { OutputFormat } from '../../src/base/formats.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { retry } from '../../src/base/retry.ts'
 import { combine, crcOf } from '../../src/block/checksum.ts'
@@ -12,7 +12,7 @@ import type { JobId, ProgramId } from '../../src/base/ids.ts'
 import { join, normalise, systemDirectory } from '../../src/base/paths.ts'
 import { assetHash, assetPath } from '../../src/program/assets.ts'
 import * as protocol from '../../src/protocol/job.ts'
-import type { JobSpec, StageSpec } from '../../src/protocol/job.ts'
+import type { JobSpec, StageInput, StageSpec } from '../../src/protocol/job.ts'
 import { locate, stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import type { Cluster } from '../call/cluster.ts'
 import type { PlannedStage } from '../load/planning.ts'
@@ -20,7 +20,8 @@ import type { ShippedAsset } from '../load/shipping.ts'
 import { checkInputsApart } from './overlap.ts'
 import { Job } from './job.ts'
 import { leftOutLine } from './inputs.ts'
-import { pagesOf, sendPages } from './send.ts'
+import { cutStages, type CutStage } from './cut.ts'
+import { sendPages } from './send.ts'
 import { settled, splitInputs, type ReadHead } from './splits.ts'
 
 export interface Submission {
@@ -104,25 +105,22 @@ export async function submitJob(cluster: Cluster, store: StoreProgram, submissio
   return handle
 }
 
-/** A stage whose splits are packed into pages. */
-type CutStage = Omit<StageSpec, 'input'> & {
-  readonly input:
-    | { readonly kind: 'pages'; readonly pages: readonly (readonly string[])[]; readonly options: InputOptions }
-    | Extract<StageSpec['input'], { kind: 'shuffle' }>
-}
-
 /** Sends splits that need more than one message before the job. A namenode restarted in between has lost them: send again. */
 async function send(
   cluster: Cluster, plan: Omit<JobSpec, 'stages'>, cut: readonly CutStage[], signal: AbortSignal | undefined,
 ): Promise<{ job: JobId }> {
   return retry(async () => {
     const stages: StageSpec[] = []
-    for (const { input, ...stage } of cut) {
-      if (input.kind === 'shuffle') stages.push({ ...stage, input })
-      else {
-        const sent = await sendPages(cluster, input.pages, { output: plan.output.path, signal })
-        stages.push({ ...stage, input: { kind: 'packed', ...sent, options: input.options } })
-      }
+    for (const { inputs, ...stage } of cut) {
+      const sent: StageInput[] = []
+      for (const input of inputs)
+        sent.push(
+          input.kind === 'pages'
+            ? { kind: 'packed', ...await sendPages(cluster, input.pages, { output: plan.output.path, signal }), options: input.options }
+            : input,
+        )
+      const [input, ...more] = sent
+      stages.push({ ...stage, input: input!, ...more.length > 0 && { more } })
     }
     throwIfAborted(signal)
     // If the caller aborts a submit in flight, no client would know the job: it is killed once its id arrives.
@@ -217,24 +215,10 @@ async function untilThere(cluster: Cluster, path: string, signal?: AbortSignal):
 }
 
 async function planStages(cluster: Cluster, { stages, input, head, signal, onNote }: Submission): Promise<CutStage[]> {
-  const cut: CutStage[] = []
   const leftOut = new Map<string, FileStatus>()
   const onLeftOut = (entry: FileStatus): void => void leftOut.set(entry.path, entry)
-  for (const stage of stages) {
-    cut.push({
-      name: stage.name, output: stage.output,
-      input:
-        stage.input.kind === 'shuffle'
-          ? stage.input
-          : {
-              kind: 'pages',
-              pages: pagesOf(
-                await splitInputs(cluster.ask, input, { input: stage.input.options, head, signal, onLeftOut }),
-              ),
-              options: stage.input.options,
-            },
-    })
-  }
+  const cut = await cutStages(stages, ({ paths = input, options }) =>
+    splitInputs(cluster.ask, paths, { input: options, head, signal, onLeftOut }))
   const line = leftOutLine([...leftOut.values()])
   if (line !== undefined) onNote?.(line)
   return cut

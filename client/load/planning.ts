@@ -3,13 +3,12 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
-import type { InputOptions, OutputFormat } from '../../src/base/formats.ts'
+import type { OutputFormat } from '../../src/base/formats.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
 import { planOf } from '../../src/plan/planof.ts'
-import { stagesOf } from '../../src/plan/stage.ts'
+import { stagesOf, type BranchInput, type Stage } from '../../src/plan/stage.ts'
 import type { LoadWorld } from '../../src/program/load.ts'
-import type { StageSpec } from '../../src/protocol/job.ts'
-import type { TaskOutput } from '../../src/protocol/task.ts'
+import type { StageInput } from '../../src/protocol/job.ts'
 import { checkJson, Unwritable } from '../../src/record/jsontext.ts'
 import { poisonedKey } from '../../src/rpc/body.ts'
 import { typedParams, untypedParams, type GivenParams } from './params.ts'
@@ -22,6 +21,8 @@ export interface PlanRequest {
   readonly dir: string
   /** Parameters given with the run. */
   readonly params: GivenParams
+  /** Input and output given with the run: parameters of a program over Datasets. */
+  readonly paths?: { readonly input?: string | readonly string[] | undefined; readonly output?: string | undefined } | undefined
   /** Number of partitions of the shuffle, if the run gives it. */
   readonly partitions?: number | undefined
   /** The program's directory: modules find their files there until the assets are known. */
@@ -31,17 +32,20 @@ export interface PlanRequest {
 }
 
 /** A stage before its splits are known. */
-export interface PlannedStage {
-  readonly name: string
-  readonly input: { readonly kind: 'files'; readonly options: InputOptions } | Extract<StageSpec['input'], { kind: 'shuffle' }>
-  readonly output: TaskOutput
+export interface PlannedStage extends Pick<Stage, 'name' | 'broadcasts' | 'output'> {
+  /** Inputs of its branches. */
+  readonly inputs: readonly PlannedInput[]
 }
+
+export type PlannedInput = Exclude<BranchInput, { kind: 'values' }> | Extract<StageInput, { kind: 'values' }>
 
 export interface Planned {
   /** Parameters of the program, overridden by those of the run. */
   readonly params: Readonly<Record<string, unknown>>
   readonly fingerprint: string
   readonly stages: readonly PlannedStage[]
+  /** True if the program names its input and output itself, by parameters of the run. */
+  readonly ownPaths: boolean
   readonly outputFormat: OutputFormat
   /** Names of the files and directories to send along, as the program gives them. */
   readonly assets: readonly string[]
@@ -56,10 +60,10 @@ export interface Planned {
  */
 export async function planProgram(
   world: LoadWorld,
-  { id, name, dir, params, partitions, instance }: PlanRequest,
+  { id, name, dir, params, paths, partitions, instance }: PlanRequest,
 ): Promise<Planned> {
   const load = (own: PlanRequest['params']['values']): ReturnType<typeof planOf> => planOf(world, {
-    id, dir, params: own, instance,
+    id, dir, params: own, paths, instance,
     fetch: async () => {
       throw new GristmillError('CORRUPT', `the bundle of ${name} in ${dir} has been changed; submit it again`)
     },
@@ -71,21 +75,33 @@ export async function planProgram(
     if (!hasCode(error, 'PROGRAM_INVALID') || isDeepStrictEqual(asTexts, untyped)) throw error
     return load(asTexts).catch(() => { throw error })
   })
-  const declared = program.definition.params as PlanRequest['params']['values'] | undefined
-  const typed = typedParams(declared, params, name)
+  const declared = program.declared
+  const typed = typedParams(program.job.kind === 'dataflow' && declared ? { ...declared, ...unset, ...paths } : declared, params, name)
   // A program that is built from its parameters is planned with those that its tasks will get.
   if (!isDeepStrictEqual(typed, untyped)) program = await load(typed)
-  const { definition, plan, fingerprint } = program
-  const path = definition.input?.path
+  const { job, plan, fingerprint, assetNames } = program
+  const stages = stagesOf(plan, { partitions })
+  const { input, output } = job.kind === 'mapReduce' ? job.definition : { input: { path: pathsRead(stages) }, output: plan.root }
+  const path = input?.path
   return {
-    params: paramsOf({ ...declared, ...typed }, `the parameter of ${name}`),
-    fingerprint, outputFormat: plan.root.output.format,
-    stages: stagesOf(plan, { partitions }).map(({ name: stage, input, output }) => ({ name: stage, input, output })),
-    assets: [...(definition.assets ?? [])],
+    params: paramsOf({ ...declared, ...job.kind === 'dataflow' && paths, ...typed }, `the parameter of ${name}`),
+    fingerprint, outputFormat: plan.root.output.format, ownPaths: job.kind === 'dataflow',
+    stages: stages.map(({ name: stage, branches, broadcasts, output: end }) =>
+      ({ name: stage, inputs: branches.map(({ input: from }) => planned(from)), broadcasts, output: end })),
+    assets: [...assetNames],
     input: path === undefined ? [] : typeof path === 'string' ? [path] : [...path],
-    output: definition.output?.path,
+    output: output?.path,
   }
 }
+
+/** Parameters that every program over Datasets has, if the run does not set them. */
+const unset = { input: undefined, output: undefined }
+
+const planned = (input: BranchInput): PlannedInput => (input.kind === 'values' ? { kind: 'values', parts: input.parts } : input)
+
+/** Paths that the branches of all stages read, each once. */
+const pathsRead = (stages: readonly Stage[]): string[] =>
+  [...new Set(stages.flatMap(({ branches }) => branches.flatMap(({ input }) => (input.kind === 'files' ? input.paths ?? [] : []))))]
 
 /** Parameters without undefined ones. Throws EINVAL for a value that JSON would change: parameters are sent as JSON. */
 export function paramsOf(params: Readonly<Record<string, unknown>>, whose: string): Record<string, unknown> {

@@ -1,24 +1,30 @@
-// Runs one attempt: connects its source, operator and sink, drives them, and reports counters and progress. A stage of a map-reduce job
-// either maps a split or reduces a partition; its output is a map output on this machine or a file of the cluster.
+// Runs one attempt: connects its source, the steps of its branch (src/operator/build.ts) and its sink, drives them, and reports counters
+// and progress. A task reads a split, values of the program, or a partition of one shuffle or of two; its output is a map output on this
+// machine or a file of the cluster.
 
-import { assert } from '../../src/base/assert.ts'
+import { assert, unreachable } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
+import type { InputOptions } from '../../src/base/formats.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import type { UserFunction } from '../../src/plan/node.ts'
 import type { PlannedProgram } from '../../src/plan/planof.ts'
-import { functionsOf, stagesOf, type Stage } from '../../src/plan/stage.ts'
+import { stagesOf, type Branch, type Stage } from '../../src/plan/stage.ts'
+import { groupPipeline, joinPipeline, recordPipeline, type PipelineOptions } from '../../src/operator/build.ts'
 import { drive } from '../../src/operator/drive.ts'
-import { MapOperator, type MapFunction } from '../../src/operator/map.ts'
-import { ReduceOperator, type ReduceFunction } from '../../src/operator/reduce.ts'
-import { FunctionFailed, type Operator, type Sink } from '../../src/operator/operator.ts'
+import { GroupsOperator } from '../../src/operator/groups.ts'
+import { FunctionFailed, type Operator, type Sink, type Step } from '../../src/operator/operator.ts'
+import { RecordsOperator } from '../../src/operator/records.ts'
 import { receive, Turns } from '../../src/operator/turn.ts'
-import { validated, type ValidateFunction } from '../../src/operator/validate.ts'
+import type { Disk } from '../../src/ports/disk.ts'
 import type { Started } from '../../src/ports/started.ts'
-import { newReadCounters, type Batch } from '../../src/record/records.ts'
+import { batchesOf, newReadCounters, type Batch, type ReadCounters } from '../../src/record/records.ts'
 import { readRecords } from '../../src/record/reader.ts'
 import { mergeSegments, type KeyGroup } from '../../src/shuffle/groups.ts'
 import { Inbox } from '../../src/shuffle/inbox.ts'
+import { joinSegments, type JoinGroup } from '../../src/shuffle/join.ts'
+import { ReplayBuffer } from '../../src/shuffle/replay.ts'
+import type { Segment } from '../../src/shuffle/segment.ts'
 import type { StackMapper } from '../../src/program/stack.ts'
 import type { TaskContext } from './context.ts'
 import { gather } from './fetch.ts'
@@ -46,12 +52,26 @@ interface TaskAttemptOptions {
 const progressMs = 500
 /** Longest time for which a loop over records holds up timers and messages. */
 const turnMs = 25
-/** Share of a task's memory for map outputs received from other nodes. */
+/** Shares of a task's memory: map outputs received from other nodes, and the values of one key of a join. */
 const inboxShare = 0.25
+const joinShare = 0.15
+
+type InputOf<K extends TaskWork['input']['kind']> = Extract<TaskWork['input'], { kind: K }>
+
+interface RecordsOptions {
+  readonly options: PipelineOptions
+  readonly sink: Sink<unknown>
+  readonly read: ReadCounters
+  readonly badRecords: InputOptions['badRecords']
+}
+
+/** Place of the task's temporary files. */
+interface TaskFiles { readonly disk: Disk; readonly directory: string; readonly name: string }
 
 export class TaskAttempt {
   readonly #options: TaskAttemptOptions
   readonly #stage: Stage
+  readonly #branch: Branch
   /** Counters of the phase that runs; the sink has its own. */
   #measure: () => Record<string, number> = () => ({})
   #output: OpenOutput | undefined
@@ -63,6 +83,8 @@ export class TaskAttempt {
     this.#options = options
     this.#stage = stagesOf(options.program.plan)[options.work.stage]!
     assert(this.#stage, 'the plan has the stage that the task belongs to')
+    this.#branch = this.#stage.branches[options.work.branch ?? 0]!
+    assert(this.#branch, 'the stage has the branch that the task belongs to')
     this.#turnAt = options.session.clock.mono() + turnMs
     this.#progressAt = options.session.clock.mono() + progressMs
   }
@@ -76,11 +98,11 @@ export class TaskAttempt {
   /** Throws an error for `toFailure`; the partial output is then removed. */
   async run(): Promise<AttemptOutcome> {
     const { session, work } = this.#options
-    const output = this.#output = await openOutput(session, work, this.#stage, index => this.#function(index))
+    const output = this.#output = await openOutput(session, work, this.#stage, this.#options.program.plan.functions)
     try {
       const { started, context } = this.#options
       const turns = new Turns(output.sink.emit)
-      const phase = work.input.kind === 'split' ? 'map' : 'reduce'
+      const { phase } = context
       const { setup, teardown } = this.#options.program.plan.hooks
       const quiet = { clock: session.clock, started, turns, counts: context, note: this.#notes() }
       if (this.#options.isFirst) await untilSettled(quiet, 'the module', setup ? 'setup' : phase)
@@ -90,8 +112,7 @@ export class TaskAttempt {
         await untilSettled(quiet, 'setup', phase)
         started?.begin(work.job)
       }
-      if (work.input.kind === 'split') await this.#map(new SplitSource(session, work.input), output.sink, turns)
-      else await this.#reduce(work.input.stage, output.sink, turns)
+      await this.#run(output.sink, turns)
       if (teardown) {
         await untilSettled(quiet, phase, 'teardown')
         await this.#teardown(teardown, turns, output.sink)
@@ -145,6 +166,165 @@ export class TaskAttempt {
     await sink.settle()
   }
 
+  /** Calls a function of the program and tracks the work that it starts. */
+  #call<T>(work: () => T): T {
+    const { started } = this.#options
+    return started ? started.call(work) : work()
+  }
+
+  /** Runs the branch of the task: reads its input, passes it through the steps, and ends them. */
+  async #run(sink: Sink<unknown>, turns: Turns): Promise<void> {
+    const { work, context, program } = this.#options
+    const options: PipelineOptions = {
+      steps: this.#branch.steps, functions: program.plan.functions, emit: sink.emit, turns, context: context.lend(),
+      ...work.output.kind === 'files' && { format: work.output.format },
+    }
+    switch (work.input.kind) {
+      case 'split': return this.#split(work.input, options, sink)
+      case 'values': return this.#values(work.input, options, sink)
+      case 'shuffle': return this.#shuffle(work.input, options, sink)
+      case 'join': return this.#join(work.input, options, sink)
+      default: unreachable(work.input)
+    }
+  }
+
+  async #split(input: InputOf<'split'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
+    const source = new SplitSource(this.#options.session, input)
+    const read = newReadCounters()
+    this.#measure = () => ({
+      recordsIn: read.records, bytesIn: read.bytes, bytesReadLocal: source.read.local, bytesReadRack: source.read.rack,
+      bytesReadRemote: source.read.remote,
+      ...(read.invalidUtf8Records > 0 && { invalidUtf8Records: read.invalidUtf8Records }),
+      ...(read.badRecords > 0 && { badRecords: read.badRecords }),
+    })
+    const total = input.split.bytes
+    await this.#records(
+      readRecords(source.ranges(), { input: source.options, counters: read }),
+      { options, sink, read, badRecords: source.options.badRecords },
+      () => (total === 0 ? 0 : read.bytes / total),
+    )
+  }
+
+  async #values({ part, parts }: InputOf<'values'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
+    const { input } = this.#branch
+    assert(input.kind === 'values', 'the plan has values where the task has')
+    const read = newReadCounters()
+    this.#measure = () => ({ recordsIn: read.records })
+    const values = options.functions[input.fn] as (part: number, parts: number) => Iterable<unknown>
+    await this.#records(
+      batchesOf(() => this.#call(() => values(part, parts)), read), { options, sink, read, badRecords: undefined }, () => 0,
+    )
+  }
+
+  async #records(
+    source: AsyncIterable<Batch> | Iterable<Batch>,
+    { options, sink, read, badRecords }: RecordsOptions, fractionOf: () => number,
+  ): Promise<void> {
+    const { turns } = options
+    const pipeline = recordPipeline(options, { badRecords, counters: read, placeOf: () => operator.placeLater() })
+    const operator: RecordsOperator = new RecordsOperator(pipeline.push, () => turns.end())
+    await this.#drive(source, this.#watched<Batch>(operator, batch => { this.#options.context.path = batch.path }), sink, fractionOf)
+    await this.#finish(pipeline, sink)
+  }
+
+  async #shuffle({ stage, partition }: InputOf<'shuffle'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
+    await this.#gathered([stage], partition, async ([segments], files, shuffled) => {
+      const groups = await mergeSegments({ ...files, segments: segments! })
+      try {
+        const { turns } = options
+        const pipeline = groupPipeline(options)
+        await this.#groups(groups, shuffled, new GroupsOperator<KeyGroup>(pipeline.push, () => turns.end()), sink)
+        await this.#finish(pipeline, sink)
+      } finally {
+        await groups.close()
+      }
+    })
+  }
+
+  async #join({ stages, partition }: InputOf<'join'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
+    await this.#gathered(stages, partition, async ([left, right], files, shuffled) => {
+      const { disk, setup } = this.#options.session
+      const kept = await ReplayBuffer.open({
+        disk, path: `${files.directory}/${files.name}.right`, memoryBytes: setup.memoryBytes * joinShare,
+      })
+      try {
+        const groups = await joinSegments({ ...files, left: left!, right: right! })
+        try {
+          const pipeline = joinPipeline(options, kept)
+          await this.#groups(groups, shuffled, new GroupsOperator<JoinGroup>(pipeline.push), sink)
+          await this.#finish(pipeline, sink)
+        } finally {
+          await groups.close()
+        }
+      } finally {
+        await kept.close()
+      }
+    })
+  }
+
+  /** Fetches the task's partition of each stage, and calls `work` with the segments. */
+  async #gathered(
+    stages: readonly number[], partition: number | undefined,
+    work: (segments: ReadonlyArray<readonly Segment[]>, files: TaskFiles, shuffled: Record<string, number>) => Promise<void>,
+  ): Promise<void> {
+    const { session, work: { job, task, attempt } } = this.#options
+    const { disk, setup } = session
+    const files: TaskFiles = { disk, directory: setup.scratch, name: attempt }
+    const inbox = new Inbox({ ...files, memoryBytes: setup.memoryBytes * inboxShare })
+    try {
+      const sides: Array<readonly Segment[]> = []
+      const shuffled = { bytesIn: 0, shuffleBytes: 0, shuffleBytesLocal: 0, shuffleBytesRemote: 0 }
+      this.#measure = () => shuffled
+      for (const [i, stage] of stages.entries()) {
+        // Fetching is the first half of the progress, what follows the second.
+        const { segments, bytesLocal, bytesRemote } = await gather(
+          session, inbox, { job, stage, partition: partition ?? task },
+          fraction => {
+            this.#fraction = (i + fraction) / stages.length / 2
+            void this.#pause()
+          },
+        )
+        sides.push(segments)
+        shuffled.shuffleBytesLocal += bytesLocal
+        shuffled.shuffleBytesRemote += bytesRemote
+        shuffled.shuffleBytes = shuffled.bytesIn = shuffled.shuffleBytesLocal + shuffled.shuffleBytesRemote
+      }
+      await work(sides, files, shuffled)
+    } finally {
+      await inbox.close()
+    }
+  }
+
+  async #groups<Group>(
+    groups: Iterable<Group> & { readonly groups: number; readonly records: number; readonly recordsTotal: number; readonly passes: number },
+    shuffled: Record<string, number>, operator: Operator<Group>, sink: Sink<unknown>,
+  ): Promise<void> {
+    this.#measure = () => ({ ...shuffled, recordsIn: groups.records, groupsIn: groups.groups, mergePasses: groups.passes })
+    await this.#drive(
+      groups, this.#watched(operator), sink, () => 0.5 + (groups.recordsTotal === 0 ? 0 : groups.records / groups.recordsTotal / 2),
+    )
+  }
+
+  async #drive<Item>(
+    source: AsyncIterable<Item> | Iterable<Item>, operator: Operator<Item>, sink: Sink<unknown>, fractionOf: () => number,
+  ): Promise<void> {
+    await drive(source, operator, sink, () => {
+      this.#fraction = fractionOf()
+      return this.#pause()
+    })
+  }
+
+  /** Ends the steps: they pass on what they hold. */
+  async #finish(pipeline: Step<never>, sink: Sink<unknown>): Promise<void> {
+    try {
+      const ending = this.#call(() => pipeline.finish())
+      if (ending) await ending
+    } catch (error) {
+      throw error instanceof FunctionFailed ? error : new FunctionFailed(error, {})
+    }
+    await sink.settle()
+  }
+
   /**
    * Wraps an operator so that its calls are tracked. Not inlined where `#measure` is set: closures of one scope share their variables,
    * so the closure in `#measure` would keep the `emit` reachable after the last turn.
@@ -157,78 +337,6 @@ export class TaskAttempt {
       },
     }
   }
-
-  /** Calls a function of the program and tracks the work that it starts. */
-  #call<T>(work: () => T): T {
-    const { started } = this.#options
-    return started ? started.call(work) : work()
-  }
-
-  async #map(source: SplitSource, sink: Sink<unknown>, turns: Turns): Promise<void> {
-    const { work, context } = this.#options
-    const read = newReadCounters()
-    const { bytes: total } = (work.input as Extract<TaskWork['input'], { kind: 'split' }>).split
-    this.#measure = () => ({
-      recordsIn: read.records, bytesIn: read.bytes, bytesReadLocal: source.read.local, bytesReadRack: source.read.rack,
-      bytesReadRemote: source.read.remote,
-      ...(read.invalidUtf8Records > 0 && { invalidUtf8Records: read.invalidUtf8Records }),
-      ...(read.badRecords > 0 && { badRecords: read.badRecords }),
-    })
-    const { validate } = functionsOf(this.#stage)
-    const map = this.#step('map') as MapFunction
-    const step = validate !== undefined
-      ? validated(map, this.#function(validate) as ValidateFunction, { badRecords: source.options.badRecords, counters: read })
-      : map
-    const operator = this.#watched<Batch>(new MapOperator(step, turns, context.lend()), batch => { context.path = batch.path })
-    await drive(readRecords(source.ranges(), { input: source.options, counters: read }), operator, sink, () => {
-      this.#fraction = total === 0 ? 0 : read.bytes / total
-      return this.#pause()
-    })
-  }
-
-  async #reduce(stage: number, sink: Sink<unknown>, turns: Turns): Promise<void> {
-    const { session, work, context } = this.#options
-    const { disk, setup } = session
-    const files = { disk, directory: setup.scratch, name: work.attempt }
-    const inbox = new Inbox({ ...files, memoryBytes: setup.memoryBytes * inboxShare })
-    try {
-      // Fetching is the first half of the progress, reducing the second.
-      const { segments, bytesLocal, bytesRemote } = await gather(
-        session, inbox, { job: work.job, stage, partition: work.task },
-        fraction => {
-          this.#fraction = fraction / 2
-          void this.#pause()
-        },
-      )
-      const shuffled = {
-        bytesIn: bytesLocal + bytesRemote, shuffleBytes: bytesLocal + bytesRemote, shuffleBytesLocal: bytesLocal,
-        shuffleBytesRemote: bytesRemote,
-      }
-      this.#measure = () => shuffled
-      const groups = await mergeSegments({ ...files, segments })
-      try {
-        this.#measure = () => ({ ...shuffled, recordsIn: groups.records, groupsIn: groups.groups, mergePasses: groups.passes })
-        const step = this.#step('reduce')
-        const operator = this.#watched<KeyGroup>(new ReduceOperator(step as ReduceFunction, turns, context.lend()))
-        await drive(groups, operator, sink, () => {
-          this.#fraction = 0.5 + (groups.recordsTotal === 0 ? 0 : groups.records / groups.recordsTotal / 2)
-          return this.#pause()
-        })
-      } finally {
-        await groups.close()
-      }
-    } finally {
-      await inbox.close()
-    }
-  }
-
-  #step(kind: 'map' | 'reduce'): UserFunction {
-    const index = functionsOf(this.#stage)[kind]
-    assert(index !== undefined, `a stage that ${kind}s has a step for it`)
-    return this.#function(index)
-  }
-
-  #function(index: number): UserFunction { return this.#options.program.plan.functions[index]! }
 
   /** Yields to timers and messages, and sends progress, when due; undefined if no yield is due. */
   #pause(): Promise<void> | undefined {

@@ -1,13 +1,14 @@
 // Output of an attempt, with its counters: a map output in this node's home, or a part of the job's output (`part-00000.txt`) below the
 // job's staging directory.
 
+import { assert } from '../../src/base/assert.ts'
 import { extensionOf, formats } from '../../src/base/formats.ts'
 import { join } from '../../src/base/paths.ts'
 import type { ClusterFileWriter } from '../../src/file/writer.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { TaskFinished, TaskWork } from '../../src/protocol/task.ts'
 import type { UserFunction } from '../../src/plan/node.ts'
-import { functionsOf, type Stage } from '../../src/plan/stage.ts'
+import type { Stage } from '../../src/plan/stage.ts'
 import type { Sink } from '../../src/operator/operator.ts'
 import { Overflow } from '../../src/operator/overflow.ts'
 import { ShuffleSink } from '../../src/operator/shuffle.ts'
@@ -15,8 +16,10 @@ import { FileSink, type SinkFile } from '../../src/operator/write.ts'
 import type { Combine } from '../../src/shuffle/combiner.ts'
 import { MapOutput, type MapOutputCounters } from '../../src/shuffle/mapoutput.ts'
 import type { Partitioner } from '../../src/shuffle/partition.ts'
+import { KeyRanges } from '../../src/shuffle/ranges.ts'
 import { digestOf } from '../../src/shuffle/segment.ts'
 import { outputsDirectory } from '../shuffle/paths.ts'
+import { readBroadcast } from './broadcast.ts'
 import type { ExecutorSession } from './session.ts'
 
 type Left = Extract<TaskFinished['outcome'], { kind: 'done' }>['output']
@@ -32,22 +35,25 @@ export interface OpenOutput {
 const shuffleShare = 0.25
 
 export function openOutput(
-  session: ExecutorSession, work: TaskWork, stage: Stage, fn: (index: number) => UserFunction,
+  session: ExecutorSession, work: TaskWork, stage: Stage, functions: readonly UserFunction[],
 ): Promise<OpenOutput> {
   return work.output.kind === 'shuffle'
-    ? openShuffle(session, work, stage, work.output.partitions, fn)
+    ? openShuffle(session, work, stage, work.output.partitions, functions)
     : openFile(session, work, stage, work.output)
 }
 
 async function openShuffle(
-  { disk, setup }: ExecutorSession, work: TaskWork, stage: Stage, partitions: number, fn: (index: number) => UserFunction,
+  session: ExecutorSession, work: TaskWork, { combine, sink: end }: Stage, partitions: number, functions: readonly UserFunction[],
 ): Promise<OpenOutput> {
-  const { combine } = functionsOf(stage)
-  const partition = stage.sink.kind === 'shuffle' ? stage.sink.partition : undefined
+  const { disk, setup } = session
+  assert(end.kind === 'shuffle', 'the plan has a shuffle where the task has')
+  const { partition } = end
+  const ranges = end.ranges && KeyRanges.of(await readBroadcast(session, work, work.broadcasts![0]!), partitions)
   const output = await MapOutput.open({
     partitions, disk, directory: outputsDirectory(setup.dir, work.job), name: work.attempt, memoryBytes: setup.memoryBytes * shuffleShare,
-    ...(combine !== undefined && { combine: fn(combine) as Combine }),
-    ...(partition !== undefined && { partitioner: fn(partition) as Partitioner }),
+    ...(combine !== undefined && { combine: functions[combine] as Combine }),
+    ...(partition !== undefined && { partitioner: functions[partition] as Partitioner }),
+    ...(ranges && { ranges }),
   })
   const sink = new ShuffleSink(output)
   let done: (MapOutputCounters & { bytes: number }) | undefined

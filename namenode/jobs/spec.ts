@@ -1,12 +1,13 @@
 // Validation of a submitted job. Schemas have checked its shape; this checks its parts against each other. No other check follows.
 
+import { unreachable } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { checkPath, isWithin, systemDirectory } from '../../src/base/paths.ts'
 import { checkApart, notApart } from '../../src/protocol/overlap.ts'
-import { checkParams, type JobSpec } from '../../src/protocol/job.ts'
+import { checkParams, inputsOf, sourcesOf, type JobSpec, type StageInput } from '../../src/protocol/job.ts'
 import type { SplitRange } from '../../src/protocol/task.ts'
-import { splitCount } from './splits/splits.ts'
+import { taskCount } from './splits/splits.ts'
 
 /** Partitions of one shuffle; each is a task and, in the last stage, an output file. */
 const partitionsMax = limits.stageTasksMax
@@ -26,8 +27,8 @@ export function checkSpec(spec: JobSpec): void {
       `the paths and patterns that the job names as input have ${namedChars} characters and may have ${limits.jobNamedCharsMax} (limits.jobNamedCharsMax); name directories, or a pattern for many files`,
     )
   }
-  const inlineBytes = spec.stages.reduce(
-    (sum, { input }) => (input.kind === 'packed' ? input.splits.reduce((all, { length }) => all + length, sum) : sum),
+  const inlineBytes = spec.stages.flatMap(inputsOf).reduce(
+    (sum, input) => (input.kind === 'packed' ? input.splits.reduce((all, { length }) => all + length, sum) : sum),
     0,
   )
   if (inlineBytes > limits.splitsBodyBytesMax)
@@ -35,28 +36,50 @@ export function checkSpec(spec: JobSpec): void {
       'TOO_LARGE',
       `the job brings ${inlineBytes} bytes of packed splits with it, and may bring ${limits.splitsBodyBytesMax}, one page; send the others before it, with job.splits`,
     )
-  const last = spec.stages.length - 1
-  spec.stages.forEach(({ input, output }, index) => {
+  checkStages(spec)
+}
+
+function checkStages({ stages, output: { path } }: JobSpec): void {
+  const last = stages.length - 1
+  for (const [index, stage] of stages.entries()) {
+    const { output, broadcasts = [] } = stage
     if (output.kind === 'shuffle' && (output.partitions < 1 || output.partitions > partitionsMax))
       throw invalid(`stage ${index} has ${output.partitions} partitions; between 1 and ${partitionsMax} are allowed`)
     if ((output.kind === 'files') !== (index === last))
       throw invalid(`the last stage, and only that, writes files; stage ${index} writes ${output.kind}`)
-    if (input.kind !== 'shuffle') {
-      const tasks = splitCount(input)!
-      if (tasks > limits.stageTasksMax) throw invalid(`stage ${index} has ${tasks} splits, and may have ${limits.stageTasksMax}`)
-      if (input.kind === 'splits') for (const { ranges } of input.splits) for (const range of ranges) checkRange(range, spec.output.path)
-      return
-    }
-    const source = spec.stages[input.stage]
-    if (input.stage >= index || source?.output.kind !== 'shuffle')
-      throw invalid(`stage ${index} reads stage ${input.stage}, which is not an earlier one that shuffles`)
-    if (source.output.partitions !== input.partitions)
-      throw invalid(`stage ${index} has ${input.partitions} tasks for the ${source.output.partitions} partitions of stage ${input.stage}`)
-  })
-  for (const [index] of spec.stages.entries()) {
-    if (index !== last && !spec.stages.some(({ input }) => input.kind === 'shuffle' && input.stage === index))
-      throw invalid(`no stage reads stage ${index}`)
+    const tasks = inputsOf(stage).reduce((sum, input) => sum + taskCount(input), 0)
+    if (tasks > limits.stageTasksMax) throw invalid(`stage ${index} has ${tasks} tasks, and may have ${limits.stageTasksMax}`)
+    for (const input of inputsOf(stage)) checkInput(stages, index, input, path)
+    for (const source of broadcasts) if (partitionsOf(stages, index, source) !== 1)
+      throw invalid(`stage ${index} reads all of stage ${source}, which has more than one partition`)
   }
+  const read = new Set(stages.flatMap(sourcesOf))
+  for (const index of stages.keys()) if (index !== last && !read.has(index)) throw invalid(`no stage reads stage ${index}`)
+}
+
+function checkInput(stages: JobSpec['stages'], index: number, input: StageInput, output: string): void {
+  switch (input.kind) {
+    case 'splits':
+      for (const { ranges } of input.splits) for (const range of ranges) checkRange(range, output)
+      return
+    // Checked as they are unpacked (splits/input.ts).
+    case 'packed': case 'values': return
+    case 'shuffle': case 'join':
+      for (const source of input.kind === 'join' ? input.stages : [input.stage]) {
+        const partitions = partitionsOf(stages, index, source)
+        if (partitions !== input.partitions)
+          throw invalid(`stage ${index} has ${input.partitions} tasks for the ${partitions} partitions of stage ${source}`)
+      }
+      return
+    default: unreachable(input)
+  }
+}
+
+/** Partitions of an earlier stage. */
+function partitionsOf(stages: JobSpec['stages'], index: number, source: number): number {
+  const output = source < index ? stages[source]?.output : undefined
+  if (output?.kind !== 'shuffle') throw invalid(`stage ${index} reads stage ${source}, which is not an earlier one that shuffles`)
+  return output.partitions
 }
 
 /** Throws EINVAL if a range is impossible or overlaps the output. */

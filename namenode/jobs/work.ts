@@ -1,12 +1,14 @@
 // Message that starts an attempt: the task with everything its node needs, including locations and tokens of its first blocks.
 
+import { unreachable } from '../../src/base/assert.ts'
 import { attemptParts, type AttemptId, type BlockId, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { join, systemDirectory } from '../../src/base/paths.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
+import type { StageInput } from '../../src/protocol/job.ts'
 import type { Split, TaskWork } from '../../src/protocol/task.ts'
 import { locatedBlocksMax, placesMax } from '../nodes/worksize.ts'
 import type { JobsDeps } from './deps.ts'
-import { splitAt } from './splits/splits.ts'
+import { branchOf, splitAt } from './splits/splits.ts'
 import type { RunningJob } from './scheduler/state.ts'
 
 type BlockPlaces = Extract<TaskWork['input'], { kind: 'split' }>['places']
@@ -18,17 +20,28 @@ interface WorkDeps extends Pick<JobsDeps, 'nodes' | 'blocks'> { readonly params:
 
 export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, blocks, params }: WorkDeps): TaskWork {
   const { stage, task } = attemptParts(id)
-  const { input, output } = job.spec.stages[stage]!
   const { spec } = job
-  const split = input.kind === 'shuffle' ? undefined : splitAt(input, task)
+  const { output, broadcasts } = spec.stages[stage]!
+  const { input, branch, index } = branchOf(spec.stages[stage]!, task)
   return {
     attempt: id, job: job.id, stage, task, user: job.user, program: spec.program, params, ...(spec.env && { env: spec.env }),
     seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint,
-    input:
-      input.kind === 'shuffle'
-        ? { kind: 'shuffle', stage: input.stage }
-        : { kind: 'split', split: split!, options: input.options, places: placesOf(split!) },
-    output, staging: stagingOf(job.id), memoryBytes: spec.memoryBytes, deadlineMs: spec.taskDeadlineMs,
+    input: inputOf(input, index), ...branch > 0 && { branch }, ...broadcasts && { broadcasts }, output,
+    staging: stagingOf(job.id), memoryBytes: spec.memoryBytes, deadlineMs: spec.taskDeadlineMs,
+  }
+
+  function inputOf(given: StageInput, index: number): TaskWork['input'] {
+    switch (given.kind) {
+      case 'splits': case 'packed': {
+        const split = splitAt(given, index)
+        return { kind: 'split', split, options: given.options, places: placesOf(split) }
+      }
+      // Datanodes of earlier versions take the number of the task for that of the partition.
+      case 'shuffle': return { kind: 'shuffle', stage: given.stage, ...index !== task && { partition: index } }
+      case 'join': return { kind: 'join', stages: given.stages, partition: index }
+      case 'values': return { kind: 'values', part: index, parts: given.parts }
+      default: return unreachable(given)
+    }
   }
 
   function placesOf({ ranges }: Split): BlockPlaces {

@@ -90,7 +90,7 @@ export function tooLarge(work: TaskWork): GristmillError | undefined {
 export function workBytes({ params, env, input }: TaskWork): number {
   let bytes = restBytes + paramBytes(params)
   for (const [name, value] of Object.entries(env ?? {})) bytes += textBytes(name) + textBytes(value)
-  if (input.kind === 'shuffle') return bytes
+  if (input.kind !== 'split') return bytes
   for (const range of input.split.ranges) bytes += bytesOfRange(range)
   for (const { token, nodes } of input.places) {
     bytes += 50 + token.length

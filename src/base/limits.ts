@@ -32,6 +32,8 @@ const clusterLimits = {
   fileBlocksMax: 10_000,
   /** Tasks of a stage: starting or listing all of them takes about 2 µs each without a break, so 40 ms. */
   stageTasksMax: 20_000,
+  /** Stages of a job, and branches of a stage: their states and counters are part of every status of the job. */
+  jobStagesMax: 100,
   /** Longest record (line, CSV row) that a job reads; a longer one is an error with its offset. */
   recordBytesMax: 16 * MiB,
 }

@@ -1,11 +1,13 @@
 // Contract of operators and sinks: how records flow through a task.
 //
-//   source ──batches or groups──▶ operator ──emit──▶ sink
+//   source ──batches or groups──▶ operator ──rows──▶ step ──rows──▶ … ──emit──▶ sink
 //
-// - The task connects the parts and drives them: it takes an item from the source, pushes it into the operator, and then lets the sink
-//   settle. One push at a time. The task also cleans up: it closes the source, and finishes or discards the sink.
+// - The task connects the parts (build.ts) and drives them: it takes an item from the source, pushes it into the operator, and then lets
+//   the sink settle. One push at a time. The task also cleans up: it closes the source, and finishes or discards the sink.
 // - `push` calls the user's function, which calls `emit` any number of times before it returns. This path is synchronous: no promise
 //   per record. `push` returns a promise only if the user's function returned one, or asynchronous pairs.
+// - A step takes one row and passes on any number. If it returns a promise, the next row waits for it. After the last row `finish` is
+//   called once; a step that holds rows passes them on then, and ends the step after it.
 // - `emit` never waits. A sink that cannot store a record at once keeps it in memory up to a bound, and on the disk beyond it.
 // - Order is kept: a sink gets records in the order of the source.
 // - An error of the user's function leaves `push` as FunctionFailed, with the place of the record or the key of the group. A disk error of
@@ -15,6 +17,15 @@ import type { Emit, Key } from '../base/pair.ts'
 
 export interface Operator<In> {
   push(item: In): void | Promise<void>
+}
+
+/** Takes one row. Returns a promise if the next row must wait. */
+export type Push<Row> = (row: Row) => Promise<void> | undefined
+
+export interface Step<Row> {
+  readonly push: Push<Row>
+  /** No rows follow. REQUIRES: called once, when all pushes have settled. */
+  finish(): Promise<void> | undefined
 }
 
 export interface Sink<Result> {

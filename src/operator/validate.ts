@@ -1,12 +1,11 @@
-// Validation of records by the schema of a program's input (Standard Schema version 1), in front of its map function. A schema may
-// convert a record. A record that it refuses fails the attempt, or is counted and left out under `badRecords: 'skip'`.
+// Step that validates records by the schema of a program's input (Standard Schema version 1). A schema may convert a record. A record that
+// it refuses fails the attempt, or is counted and left out under `badRecords: 'skip'`.
 
 import { GristmillError } from '../base/errors.ts'
 import type { InputOptions } from '../base/formats.ts'
 import type { Validated } from '../program/definition.ts'
 import type { ReadCounters } from '../record/records.ts'
-import type { MapFunction } from './map.ts'
-import { isPromise } from './operator.ts'
+import { isPromise, type Step } from './operator.ts'
 
 /** (record) → what the schema says about it */
 export type ValidateFunction = (record: unknown) => Validated<unknown> | Promise<Validated<unknown>>
@@ -17,18 +16,23 @@ interface ValidationOptions {
   readonly counters: ReadCounters
 }
 
-/** A map function that gets what `validate` returns. It throws EINVAL for a record that is refused. */
-export function validated(map: MapFunction, validate: ValidateFunction, { badRecords, counters }: ValidationOptions): MapFunction {
-  return (record, emit, context) => {
-    const judge = (result: Validated<unknown>): unknown => {
-      if (result.issues === undefined) return map(result.value, emit, context)
-      if (badRecords !== 'skip') throw refused(result.issues)
-      counters.records--
-      counters.badRecords++
-      return undefined
-    }
-    const result = validate(record)
-    return isPromise(result) ? Promise.resolve(result).then(judge) : judge(result)
+/** Passes on what `validate` returns. Throws EINVAL for a record that is refused. */
+export function validateStep(
+  validate: ValidateFunction, { badRecords, counters }: ValidationOptions, next: Step<unknown>,
+): Step<unknown> {
+  const judge = (result: Validated<unknown>): Promise<void> | undefined => {
+    if (result.issues === undefined) return next.push(result.value)
+    if (badRecords !== 'skip') throw refused(result.issues)
+    counters.records--
+    counters.badRecords++
+    return undefined
+  }
+  return {
+    push(record) {
+      const result = validate(record)
+      return isPromise(result) ? Promise.resolve(result).then(judge) : judge(result)
+    },
+    finish: () => next.finish(),
   }
 }
 

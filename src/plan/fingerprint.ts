@@ -2,13 +2,17 @@
 // submitted one. It also detects programs whose plan depends on the time or on random numbers.
 
 import { createHash } from 'node:crypto'
-import { chainOf, type Plan } from './node.ts'
+import { nodesOf, type Plan } from './node.ts'
 
-/** SHA-256, in hex, over the canonical JSON of all nodes, from the read node to the write node. */
+/** SHA-256, in hex, over the canonical JSON of all nodes, inputs before their readers. */
 export function fingerprintOf({ root, functions, hooks }: Plan): string {
-  const nodes = chainOf(root).map(node => {
-    const { source: _, ...own } = node as { source?: unknown }
-    return own
+  const all = nodesOf(root)
+  const numbers = new Map(all.map((node, number) => [node, number]))
+  const nodes = all.map((node, number) => {
+    const { inputs, ...own } = node
+    const from = inputs.map(input => numbers.get(input)!)
+    // Omitted where a node reads the one before it: chains keep the fingerprints of versions whose plans were chains.
+    return from.length === 0 || (from.length === 1 && from[0] === number - 1) ? own : { ...own, inputs: from }
   })
   const called = Object.keys(hooks)
   // Omitted if empty: plans without hooks keep the fingerprints of versions without hooks.

@@ -12,24 +12,31 @@ export function planMapReduce(definition: AnyDefinition): Plan {
   const { path: _in, schema, format: inputFormat = inputFormatDefault, ...input } = definition.input ?? {}
   const { path: _out, format: outputFormat = outputFormatDefault, ...output } = definition.output ?? {}
 
-  let node: PlanNode = Object.freeze({ kind: 'read', options: Object.freeze({ format: inputFormat, ...input }) })
-  if (schema) node = Object.freeze({ kind: 'validate', source: node, fn: functions.push(validatorOf(schema)) - 1 })
-  node = Object.freeze({ kind: 'map', source: node, fn: add(definition.map) })
+  let node = freeze({ kind: 'read', inputs: [], options: Object.freeze({ format: inputFormat, ...input }) })
+  if (schema) node = freeze({ kind: 'validate', inputs: [node], fn: functions.push(validatorOf(schema)) - 1 })
+  node = freeze({ kind: 'map', inputs: [node], fn: add(definition.map) })
   if (definition.reduce) {
     const shuffle: ShuffleNode = {
-      kind: 'shuffle', source: node, partitions: definition.reducers,
+      kind: 'shuffle', inputs: [node], partitions: definition.reducers,
       partition: definition.partition && add(definition.partition),
     }
-    node = Object.freeze(shuffle)
-    if (definition.combine) node = Object.freeze({ kind: 'combine', source: node, fn: add(definition.combine) })
-    node = Object.freeze({ kind: 'reduce', source: node, fn: add(definition.reduce) })
+    node = freeze(shuffle)
+    if (definition.combine) node = freeze({ kind: 'combine', inputs: [node], fn: add(definition.combine) })
+    node = freeze({ kind: 'reduce', inputs: [node], fn: add(definition.reduce) })
   }
-  const root: WriteNode = Object.freeze({ kind: 'write', source: node, output: Object.freeze({ format: outputFormat, ...output }) })
+  const root: WriteNode = Object.freeze({
+    kind: 'write', inputs: Object.freeze([node] as const), output: Object.freeze({ format: outputFormat, ...output }),
+  })
   const hooks = Object.freeze({
     ...(definition.setup && { setup: definition.setup.bind(definition) }),
     ...(definition.teardown && { teardown: definition.teardown.bind(definition) }),
   })
   return Object.freeze({ root, functions: Object.freeze(functions), hooks })
+}
+
+const freeze = (node: PlanNode): PlanNode => {
+  Object.freeze(node.inputs)
+  return Object.freeze(node)
 }
 
 /** `validate` may need its receiver. */

@@ -1,40 +1,138 @@
-// Nodes of a plan: the computation of a job as frozen data. A node refers to its source and, by number, to the user's function that it
-// calls. Functions cannot be sent between processes, so each process builds the plan itself and compares fingerprints. More kinds of
-// nodes may come (joins, projections): every switch over `kind` ends in `unreachable`.
+// Nodes of a plan: the computation of a job as frozen data, a graph whose edges are `inputs`. A node refers to the user's functions by
+// their numbers. Functions cannot be sent between processes, so each process builds the plan itself and compares fingerprints. Every switch
+// over `kind` ends in `unreachable`.
+//
+// Rows that a node passes on are values (records of a Dataset), pairs (key and value), or groups (a key with all its values, in the order
+// of keys). A shuffle takes pairs and gives groups; a join takes the groups of several shuffles, key by key.
 
 import type { InputOptions, OutputOptions } from '../base/formats.ts'
 
 /** Number of a function in the plan's table. */
 export type FunctionIndex = number
 
-export type PlanNode = ReadNode | ValidateNode | MapNode | CombineNode | ShuffleNode | ReduceNode | WriteNode
+export type PlanNode = SourceNode | StepNode | UnionNode | ShuffleNode | WriteNode
+/** Nodes without inputs. */
+type SourceNode = ReadNode | ValuesNode
+/** Nodes that tasks run between their input and their output. */
+export type StepNode =
+  | ValidateNode | MapNode | CombineNode | ReduceNode
+  | EachNode | SampleNode | PartitionNode | KeyNode | SampleKeysNode | TopNode | LimitNode
+  | FoldNode | GroupNode | UngroupNode | JoinNode
 
-/** Records of the job's input files. */
-export interface ReadNode { readonly kind: 'read'; readonly options: InputOptions }
+/** Records of input files: those of the run, or at `paths`. */
+interface ReadNode {
+  readonly kind: 'read'
+  readonly inputs: readonly []
+  readonly options: InputOptions
+  readonly paths?: readonly string[]
+}
+
+/** Values that the program computes: (part, parts) → values. `digest`: of the values, if the program gave them itself. */
+interface ValuesNode {
+  readonly kind: 'values'
+  readonly inputs: readonly []
+  readonly parts: number
+  readonly fn: FunctionIndex
+  readonly digest?: string
+}
+
+type From1 = readonly [PlanNode]
 
 /** (record): the record that its schema returns; a refused record is a bad record. */
-interface ValidateNode { readonly kind: 'validate'; readonly source: PlanNode; readonly fn: FunctionIndex }
+interface ValidateNode { readonly kind: 'validate'; readonly inputs: From1; readonly fn: FunctionIndex }
 
-/** (record, emit, context): any number of key-value pairs. */
-interface MapNode { readonly kind: 'map'; readonly source: PlanNode; readonly fn: FunctionIndex }
+/** Values to pairs. (record, emit, context): any number of pairs. */
+interface MapNode { readonly kind: 'map'; readonly inputs: From1; readonly fn: FunctionIndex }
 
 /** (key, values) → value. May run before, during and after a shuffle, any number of times. */
-interface CombineNode { readonly kind: 'combine'; readonly source: PlanNode; readonly fn: FunctionIndex }
+interface CombineNode { readonly kind: 'combine'; readonly inputs: From1; readonly fn: FunctionIndex }
+
+/** Groups to pairs. (key, values, emit, context): any number of pairs. */
+interface ReduceNode { readonly kind: 'reduce'; readonly inputs: From1; readonly fn: FunctionIndex }
+
+/** Values to values, one at a time: (value, context) → value; whether it stays; an iterable; nothing; a promise of a value. */
+export interface EachNode {
+  readonly kind: 'each'
+  readonly inputs: From1
+  readonly op: 'map' | 'filter' | 'flatMap' | 'peek' | 'mapAsync'
+  readonly fn: FunctionIndex
+  /** mapAsync: calls that wait at a time. */
+  readonly concurrency?: number
+}
+
+/** Each value with this probability. */
+interface SampleNode { readonly kind: 'sample'; readonly inputs: From1; readonly fraction: number }
+
+/** (values of the task, context) → values; both may be asynchronous. */
+interface PartitionNode { readonly kind: 'partition'; readonly inputs: From1; readonly fn: FunctionIndex }
+
+/** Values to pairs. `key`: (value, context) → key, default: the number of the value in its task; `value`: default, the value itself. */
+interface KeyNode {
+  readonly kind: 'key'
+  readonly inputs: From1
+  readonly key?: FunctionIndex
+  readonly value?: FunctionIndex
+}
+
+/** Values to pairs: one for each task, with the number of its values and a sample of their keys. */
+interface SampleKeysNode { readonly kind: 'sampleKeys'; readonly inputs: From1; readonly key: FunctionIndex }
+
+/** Values to pairs: the `count` values of the task with the smallest keys. */
+interface TopNode { readonly kind: 'top'; readonly inputs: From1; readonly key: FunctionIndex; readonly count: number }
+
+/** The first `count` values of the task. */
+interface LimitNode { readonly kind: 'limit'; readonly inputs: From1; readonly count: number }
+
+/** Groups to values: the key with its values, combined: [key, value]. fn: (key, values) → value */
+interface FoldNode { readonly kind: 'fold'; readonly inputs: From1; readonly fn: FunctionIndex }
+
+/** Groups to values. (key, values, context) → value, or with `flat` an iterable of values. */
+interface GroupNode {
+  readonly kind: 'group'
+  readonly inputs: From1
+  readonly fn: FunctionIndex
+  readonly flat: boolean
+}
+
+/** Groups to values: each value of each group, in the order of keys. */
+interface UngroupNode { readonly kind: 'ungroup'; readonly inputs: From1 }
+
+export type JoinKind = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti' | 'group'
+
+/** Groups of two shuffles to values. `group`: (key, left values, right values, context) → iterable of values. */
+interface JoinNode {
+  readonly kind: 'join'
+  readonly inputs: readonly [PlanNode, PlanNode]
+  readonly how: JoinKind
+  readonly fn?: FunctionIndex
+}
+
+/** The values of all its inputs. */
+interface UnionNode { readonly kind: 'union'; readonly inputs: readonly PlanNode[] }
 
 /** Groups pairs with equal keys, in the order of keys. */
 export interface ShuffleNode {
   readonly kind: 'shuffle'
-  readonly source: PlanNode
-  /** Number that the program sets; the run may choose another one. */
+  /** The pairs; with `ranges`, also the shuffle of one partition with the samples of keys. */
+  readonly inputs: readonly [PlanNode, ...PlanNode[]]
+  /** Number that the program sets; the run may choose another one. `exact`: the plan needs this number. */
   readonly partitions: number | undefined
+  readonly exact?: true
+  /** Default: by the size of the job's input, instead of 1. */
+  readonly auto?: true
   /** (key, partitions) → partition; a hash of the key if missing. */
   readonly partition: FunctionIndex | undefined
+  /** The partitions are ranges of keys, in order. */
+  readonly ranges?: true
 }
 
-/** (key, values, emit, context): any number of key-value pairs. Its source is grouped. */
-interface ReduceNode { readonly kind: 'reduce'; readonly source: PlanNode; readonly fn: FunctionIndex }
-
-export interface WriteNode { readonly kind: 'write'; readonly source: PlanNode; readonly output: WriteOutput }
+export interface WriteNode {
+  readonly kind: 'write'
+  readonly inputs: From1
+  /** Directory to publish; default: that of the run. */
+  readonly path?: string
+  readonly output: WriteOutput
+}
 
 interface WriteOutput extends OutputOptions {
   readonly replication?: number
@@ -58,17 +156,25 @@ interface Hooks {
   readonly teardown?: UserFunction
 }
 
-/** The node that this one reads; undefined for a read node. */
-export const sourceOf = (node: PlanNode): PlanNode | undefined => (node.kind === 'read' ? undefined : node.source)
-
-/** All nodes, from the read node to `root`. */
-export function chainOf(root: PlanNode): PlanNode[] {
-  const chain: PlanNode[] = []
-  for (let node: PlanNode | undefined = root; node; node = sourceOf(node)) chain.push(node)
-  return chain.reverse()
+/** All nodes that `root` depends on, each once, inputs before their readers. */
+export function nodesOf(root: PlanNode): PlanNode[] {
+  const nodes = new Set<PlanNode>()
+  // Not recursive: a loop of a program may make a plan of thousands of nodes.
+  const open: Array<{ readonly node: PlanNode; next: number }> = [{ node: root, next: 0 }]
+  for (let top = open.at(-1); top; top = open.at(-1)) {
+    const input = top.node.inputs[top.next++]
+    if (input === undefined) {
+      nodes.add(top.node)
+      open.pop()
+    } else if (!nodes.has(input)) {
+      open.push({ node: input, next: 0 })
+    }
+  }
+  return [...nodes]
 }
 
-/** The same node with another source. */
-export function withSource<N extends Exclude<PlanNode, ReadNode>>(node: N, source: PlanNode): N {
-  return node.source === source ? node : Object.freeze({ ...node, source }) as unknown as N
+/** The same node with other inputs. */
+export function withInputs<N extends PlanNode>(node: N, inputs: readonly PlanNode[]): N {
+  if (inputs.every((input, i) => input === node.inputs[i])) return node
+  return Object.freeze({ ...node, inputs: Object.freeze(inputs) }) as unknown as N
 }

@@ -2,6 +2,7 @@
 // parameters give equal fingerprints.
 
 import { loadProgram, type LoadOptions, type LoadWorld, type Program } from '../program/load.ts'
+import { planDataflow } from './dataflow.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { planMapReduce } from './mapreduce.ts'
 import type { Plan } from './node.ts'
@@ -15,6 +16,7 @@ export interface PlannedProgram extends Program {
 /** Loads the program and builds its plan without calling its functions. Throws PROGRAM_INVALID, CORRUPT. */
 export async function planOf(world: LoadWorld, program: LoadOptions): Promise<PlannedProgram> {
   const loaded = await loadProgram(world, program)
-  const plan = optimize(planMapReduce(loaded.definition))
+  const { job } = loaded
+  const plan = optimize(job.kind === 'mapReduce' ? planMapReduce(job.definition) : planDataflow(job.recipe))
   return { ...loaded, plan, fingerprint: fingerprintOf(plan) }
 }

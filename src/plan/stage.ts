@@ -1,80 +1,141 @@
-// Stages of a plan: the plan cut at its shuffles. A stage reads files or a shuffle, and ends in a shuffle or in files; each of its tasks
-// runs all of its nodes. Stages are in the order in which they can run.
+// Stages of a plan: the plan cut at its shuffles. A stage has one or more branches, which read files, values, a shuffle, or two shuffles
+// that are joined, and one output: a shuffle or files. A task belongs to one branch and runs all of its steps. Stages are in an order in
+// which they can run. A shuffle that several nodes read is computed once; steps before a cut are computed for each reader.
 
-import { assert, unreachable } from '../base/assert.ts'
+import { assert, AssertionFailed, unreachable } from '../base/assert.ts'
+import { GristmillError } from '../base/errors.ts'
 import type { InputOptions } from '../base/formats.ts'
+import { limits } from '../base/limits.ts'
 import type { TaskOutput } from '../protocol/task.ts'
-import { chainOf, type FunctionIndex, type Plan, type PlanNode, type ShuffleNode, type WriteNode } from './node.ts'
+import type { FunctionIndex, Plan, PlanNode, ShuffleNode, StepNode, WriteNode } from './node.ts'
+
+/** Partitions of a shuffle whose number the submitter derives from the size of the input. */
+export const partitionsAuto = 0
+
+/** Of a map-reduce job, as in Hadoop: one output file suits a small job, and a large job sets its number. */
+const partitionsDefault = 1
+
+export type BranchInput =
+  | { readonly kind: 'files'; readonly options: InputOptions; readonly paths?: readonly string[] }
+  | { readonly kind: 'values'; readonly parts: number; readonly fn: FunctionIndex }
+  | { readonly kind: 'shuffle'; readonly stage: number; readonly partitions: number }
+  | { readonly kind: 'join'; readonly stages: readonly number[]; readonly partitions: number }
+
+export interface Branch {
+  readonly input: BranchInput
+  /** In order: the steps of its tasks between input and output. */
+  readonly steps: readonly StepNode[]
+}
 
 export interface Stage {
   readonly name: string
-  readonly input:
-    | { readonly kind: 'files'; readonly options: InputOptions }
-    | { readonly kind: 'shuffle'; readonly stage: number; readonly partitions: number }
+  readonly branches: readonly Branch[]
+  /** Stages of one partition, whose output every task reads. */
+  readonly broadcasts: readonly number[]
   readonly output: TaskOutput
-  /** Nodes that a task runs between its input and its output, in order: validate, map, combine, reduce. */
-  readonly steps: ReadonlyArray<Exclude<PlanNode, { kind: 'read' | 'shuffle' | 'write' }>>
+  /** Combines pairs before the shuffle. */
+  readonly combine: FunctionIndex | undefined
   /** Last node of the stage. */
   readonly sink: ShuffleNode | WriteNode
 }
 
-/** As in Hadoop: one output file suits a small job, and a large job sets its number. */
-const partitionsDefault = 1
-
-/** `partitions`: number for every shuffle, instead of the program's. */
-export function stagesOf({ root }: Plan, { partitions }: { partitions?: number | undefined } = {}): Stage[] {
-  const stages: Stage[] = []
-  let input: Stage['input'] | undefined
-  let steps: Array<Stage['steps'][number]> = []
-  const end = (sink: ShuffleNode | WriteNode, output: TaskOutput): void => {
-    assert(input, 'a plan begins with reading')
-    stages.push(Object.freeze({ name: nameOf(steps), input, output, steps: Object.freeze(steps), sink }))
-    steps = []
-  }
-  for (const node of chainOf(root)) {
-    switch (node.kind) {
-      case 'read':
-        input = { kind: 'files', options: node.options }
-        break
-      case 'validate': case 'map': case 'combine': case 'reduce':
-        steps.push(node)
-        break
-      case 'shuffle': {
-        const count = partitions ?? node.partitions ?? partitionsDefault
-        end(node, { kind: 'shuffle', partitions: count })
-        input = { kind: 'shuffle', stage: stages.length - 1, partitions: count }
-        break
-      }
-      case 'write': {
-        const { format, replication, blockBytes } = node.output
-        end(node, { kind: 'files', format, ...replication !== undefined && { replication }, ...blockBytes !== undefined && { blockBytes } })
-        break
-      }
-      default: unreachable(node)
-    }
-  }
-  return stages
+interface StagesOptions {
+  /** Number for every shuffle whose number the plan leaves open, or sets without needing it. */
+  readonly partitions?: number | undefined
 }
 
-/** Steps that only prepare those that name the stage. */
-const unnamed: ReadonlySet<Stage['steps'][number]['kind']> = new Set(['validate', 'combine'])
+/** Throws PROGRAM_INVALID for a plan of too many stages. */
+export function stagesOf({ root }: Plan, options: StagesOptions = {}): Stage[] {
+  const cutter = new Cutter(options)
+  cutter.end(root)
+  return cutter.stages
+}
 
-const nameOf = (steps: Stage['steps']): string => steps.filter(step => !unnamed.has(step.kind)).map(step => step.kind).join(' + ') || 'copy'
+class Cutter {
+  readonly stages: Stage[] = []
+  readonly #options: StagesOptions
+  readonly #shuffles = new Map<ShuffleNode, number>()
 
-type StepKind = Stage['steps'][number]['kind']
+  constructor(options: StagesOptions) { this.#options = options }
 
-/** Numbers of the functions that a task of the stage calls, by the kind of their step. A stage has at most one step of a kind. */
-export function functionsOf({ steps }: Stage): Readonly<Partial<Record<StepKind, FunctionIndex>>> {
-  const found: Partial<Record<StepKind, FunctionIndex>> = {}
-  for (const step of steps) {
-    // Tasks know these kinds (datanode/executor/task.ts): a new one would be left out.
-    switch (step.kind) {
-      case 'validate': case 'map': case 'combine': case 'reduce':
-        assert(found[step.kind] === undefined, 'a stage has one step of a kind')
-        found[step.kind] = step.fn
-        break
-      default: unreachable(step)
+  /** Adds the stage that ends in this node, after those that it reads. Returns its number. */
+  end(sink: ShuffleNode | WriteNode): number {
+    const [last] = sink.inputs
+    const combine = sink.kind === 'shuffle' && last.kind === 'combine' ? last : undefined
+    const branches = this.#branches(combine ? combine.inputs[0] : last)
+    const broadcasts = sink.inputs.slice(1).map(node => this.#shuffle(node))
+    if (this.stages.length >= limits.jobStagesMax)
+      throw new GristmillError(
+        'PROGRAM_INVALID',
+        `the program has more than ${limits.jobStagesMax} stages, the most that one job can have; save an intermediate result, and go on in another program`,
+      )
+    this.stages.push(Object.freeze({
+      name: nameOf(branches), branches, broadcasts, output: this.#output(sink), combine: combine?.fn, sink,
+    }))
+    return this.stages.length - 1
+  }
+
+  #output(sink: ShuffleNode | WriteNode): TaskOutput {
+    if (sink.kind === 'shuffle') return { kind: 'shuffle', partitions: this.#partitions(sink) }
+    const { format, replication, blockBytes } = sink.output
+    return { kind: 'files', format, ...replication !== undefined && { replication }, ...blockBytes !== undefined && { blockBytes } }
+  }
+
+  #partitions({ exact, auto, partitions }: ShuffleNode): number {
+    return (exact ? partitions : this.#options.partitions ?? partitions) ?? (auto ? partitionsAuto : partitionsDefault)
+  }
+
+  #shuffle(node: PlanNode): number {
+    assert(node.kind === 'shuffle', 'a broadcast and the sides of a join are shuffles')
+    let stage = this.#shuffles.get(node)
+    if (stage === undefined) this.#shuffles.set(node, stage = this.end(node))
+    return stage
+  }
+
+  #branches(node: PlanNode): readonly Branch[] {
+    switch (node.kind) {
+      case 'read': {
+        const { options, paths } = node
+        return [{ input: { kind: 'files', options, ...paths && { paths } }, steps: [] }]
+      }
+      case 'values': return [{ input: { kind: 'values', parts: node.parts, fn: node.fn }, steps: [] }]
+      case 'union': return node.inputs.flatMap(input => this.#branches(input))
+      case 'shuffle': return [{ input: { kind: 'shuffle', stage: this.#shuffle(node), partitions: this.#partitions(node) }, steps: [] }]
+      case 'join': {
+        const [left] = node.inputs
+        const stages = node.inputs.map(side => this.#shuffle(side))
+        return [{ input: { kind: 'join', stages, partitions: this.#partitions(left as ShuffleNode) }, steps: [node] }]
+      }
+      case 'validate': case 'map': case 'combine': case 'reduce': case 'each': case 'sample': case 'partition': case 'key':
+      case 'sampleKeys': case 'top': case 'limit': case 'fold': case 'group': case 'ungroup':
+        return this.#branches(node.inputs[0]).map(({ input, steps }) => ({ input, steps: [...steps, node] }))
+      case 'write': throw new AssertionFailed('a plan writes once, at its end')
+      default: return unreachable(node)
     }
   }
-  return found
+}
+
+const nameCharsMax = 100
+
+/** Names of the steps, for the status of a job. */
+function nameOf(branches: readonly Branch[]): string {
+  const names = new Set(branches.map(({ steps }) => steps.map(wordOf).filter(word => word !== '').join(' + ') || 'copy'))
+  const name = [...names].join(' | ')
+  return name.length <= nameCharsMax ? name : `${name.slice(0, nameCharsMax - 1)}…`
+}
+
+/** Steps that only prepare others have no word. */
+function wordOf(step: StepNode): string {
+  switch (step.kind) {
+    case 'validate': case 'combine': case 'key': return ''
+    case 'map': case 'reduce': case 'sample': case 'top': case 'limit': return step.kind
+    case 'each': return step.op
+    case 'partition': return 'mapPartitions'
+    case 'sampleKeys': return 'sample keys'
+    case 'fold': return 'aggregate'
+    case 'group': return step.flat ? 'flatMap groups' : 'map groups'
+    case 'ungroup': return 'values'
+    case 'join': return step.how === 'group' ? 'coGroup' : step.how === 'inner' ? 'join' : `${step.how} join`
+    default: return unreachable(step)
+  }
 }

@@ -1,6 +1,6 @@
 // Authoring module: the functions and types of `import { mapReduce, … } from 'gristmill'` in a program.
-// This file is part of every bundle: it may import only iterables.ts and src/base/formats.ts and has no side effects; types may come
-// from anywhere.
+// This file is part of every bundle: it may import only dataflow.ts, dataset.ts, iterables.ts and src/base/formats.ts, and has no side
+// effects; types may come from anywhere.
 
 import {
   badRecordsModes, inputFormats, inputsWith, invalidUtf8Modes, largeIntegersModes, outputFormats, outputsWith, textEncodings,
@@ -10,6 +10,10 @@ import type { AnyDefinition, Definition, Input, Output, Params, StandardSchema }
 
 export type { Emit, Key } from '../base/pair.ts'
 export type * from './definition.ts'
+export { program, type Dataflow, type ProgramOptions } from './dataflow.ts'
+export {
+  Dataset, Grouped, Sources, type Aggregate, type SaveOptions, type ShuffleOptions, type SortOrder, type SortPart
+} from './dataset.ts'
 export { average, count, first, max, min, sum, take } from './iterables.ts'
 
 export interface MapReduce {

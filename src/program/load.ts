@@ -8,13 +8,25 @@ import type { ProgramId } from '../base/ids.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Modules } from '../ports/modules.ts'
 import { isMapReduce } from './authoring.ts'
+import { isDataflow } from './dataflow.ts'
+import type { Recipe } from './dataset.ts'
 import { assetsIn, keepAssets, placeOf, type Asset } from './assets.ts'
 import { idOf } from './bundle.ts'
 import type { AnyDefinition, Params } from './definition.ts'
 import { StackMapper } from './stack.ts'
 
+/** The job that a program exports. */
+type ProgramJob =
+  | { readonly kind: 'mapReduce'; readonly definition: AnyDefinition }
+  /** `recipe`: of the Dataset that the program saves. */
+  | { readonly kind: 'dataflow'; readonly recipe: Recipe }
+
 export interface Program {
-  readonly definition: AnyDefinition
+  readonly job: ProgramJob
+  /** Parameters that the program declares, with their defaults; undefined: it takes any. */
+  readonly declared: Params | undefined
+  /** Names of its assets, as the program gives them. */
+  readonly assetNames: readonly string[]
   /** Local path of each asset, by name. */
   readonly assets: ReadonlyMap<string, string>
   /** The program's parameters, overridden by those of the run. */
@@ -36,6 +48,8 @@ export interface LoadOptions {
   /** Directory of bundles on this machine. REQUIRES: it exists. */
   readonly dir: string
   readonly params: Params
+  /** Input and output of the run, for programs that take them as parameters. */
+  readonly paths?: Params | undefined
   /** Id of the module instance: the same id gives the same instance. */
   readonly instance: string
   /** Fetches the bundle; called if it is not on this machine yet. */
@@ -66,6 +80,7 @@ export async function loadProgram(
   const assetDir = file.replace(/\.mjs$/, '.assets')
   if (options.fetchAsset) await keepAssets(disk, assetDir, assets, { instance: options.instance, fetchAsset: options.fetchAsset })
   let exported: unknown
+  let made: Pick<Program, 'job' | 'declared' | 'assetNames' | 'params'> | undefined
   try {
     const module = (await call(() => modules.load(file, options.instance))) as { default?: unknown }
     exported = module.default
@@ -77,6 +92,7 @@ export async function loadProgram(
       const params = frozenCopy(options.params)
       exported = await call(() => build(params))
     }
+    made = await jobOf(exported, options, call)
   } catch (error) {
     const { message, stack } = stacks.describe(error)
     throw new GristmillError('PROGRAM_INVALID', `the program cannot be loaded: ${message}`, {
@@ -84,19 +100,29 @@ export async function loadProgram(
       details: { ...(stack !== undefined && { output: stack, stack }) },
     })
   }
-  if (!isMapReduce(exported)) {
+  if (!made) {
     throw new GristmillError(
       'PROGRAM_INVALID',
-      `the program's default export is ${exported === undefined ? 'missing' : 'something else'}; it must be a job: export default mapReduce({ map(record, emit) { … }, … })`,
+      `the program's default export is ${exported === undefined ? 'missing' : 'something else'}; it must be a job: export default program((mill, { input, output }) => …), or mapReduce({ map(record, emit) { … }, … })`,
     )
   }
-  const { definition } = exported
-  return {
-    definition,
-    assets: new Map(assets.map(({ name }) => [name, join(assetDir, placeOf(name))])),
-    params: frozenCopy({ ...(definition.params as Params | undefined), ...options.params }),
-    stacks,
+  return { ...made, assets: new Map(assets.map(({ name }) => [name, join(assetDir, placeOf(name))])), stacks }
+}
+
+/** undefined: the export is no job. */
+async function jobOf(
+  exported: unknown, { params: given, paths }: LoadOptions, call: NonNullable<LoadWorld['call']>,
+): Promise<Pick<Program, 'job' | 'declared' | 'assetNames' | 'params'> | undefined> {
+  if (isMapReduce(exported)) {
+    const { definition } = exported
+    const declared = definition.params as Params | undefined
+    const params = frozenCopy({ ...declared, ...given })
+    return { job: { kind: 'mapReduce', definition }, declared, params, assetNames: definition.assets ?? [] }
   }
+  if (!isDataflow(exported)) return undefined
+  const { params: declared, assets: assetNames } = exported
+  const params = frozenCopy({ ...declared, ...paths, ...given })
+  return { job: { kind: 'dataflow', recipe: await call(() => exported.build(params)) }, declared, params, assetNames }
 }
 
 /**

@@ -15,19 +15,45 @@ const packedSplits = Type.Array(text(limits.splitsBodyBytesMax), { maxItems: lim
 const sentSplits = Type.Object({ id: splitsId, pages: count, tasks: count })
 export type SentSplits = Static<typeof sentSplits>
 
+const stageInput = Type.Union([
+  /** Sent by clients of earlier versions. */
+  Type.Object({ kind: Type.Literal('splits'), splits: Type.Array(split, { maxItems: limits.stageTasksMax }), options: inputOptions }),
+  /** Packed splits (packed.ts): those sent with `job.splits`, followed by those in this message. */
+  Type.Object({ kind: Type.Literal('packed'), sent: Type.Optional(sentSplits), splits: packedSplits, options: inputOptions }),
+  /** One task per partition of an earlier stage. */
+  Type.Object({ kind: Type.Literal('shuffle'), stage: count, partitions: count }),
+  /** One task per partition, which reads this partition of each of these stages. */
+  Type.Object({
+    kind: Type.Literal('join'), stages: Type.Array(count, { minItems: 2, maxItems: limits.jobStagesMax }), partitions: count,
+  }),
+  /** Tasks that read nothing: the program computes the values of each part. */
+  Type.Object({ kind: Type.Literal('values'), parts: count }),
+])
+export type StageInput = Static<typeof stageInput>
+
 const stageSpec = Type.Object({
   name: text(100),
-  input: Type.Union([
-    /** Sent by clients of earlier versions. */
-    Type.Object({ kind: Type.Literal('splits'), splits: Type.Array(split, { maxItems: limits.stageTasksMax }), options: inputOptions }),
-    /** Packed splits (packed.ts): those sent with `job.splits`, followed by those in this message. */
-    Type.Object({ kind: Type.Literal('packed'), sent: Type.Optional(sentSplits), splits: packedSplits, options: inputOptions }),
-    /** One task per partition of an earlier stage. */
-    Type.Object({ kind: Type.Literal('shuffle'), stage: count, partitions: count }),
-  ]),
+  input: stageInput,
+  /** Inputs of further branches of the stage. Its tasks are those of `input`, followed by those of each of these. */
+  more: Type.Optional(Type.Array(stageInput, { maxItems: limits.jobStagesMax - 1 })),
+  /** Earlier stages of one partition, whose output every task of this one reads. */
+  broadcasts: Type.Optional(Type.Array(count, { maxItems: limits.jobStagesMax })),
   output: taskOutput,
 })
 export type StageSpec = Static<typeof stageSpec>
+
+/** Inputs of all branches of a stage. */
+export const inputsOf = ({ input, more }: Pick<StageSpec, 'input' | 'more'>): readonly StageInput[] => (more ? [input, ...more] : [input])
+
+/** Earlier stages whose output the tasks of a stage read, each once. */
+export function sourcesOf(stage: Pick<StageSpec, 'input' | 'more' | 'broadcasts'>): number[] {
+  const stages = new Set<number>(stage.broadcasts)
+  for (const input of inputsOf(stage)) {
+    if (input.kind === 'shuffle') stages.add(input.stage)
+    else if (input.kind === 'join') for (const side of input.stages) stages.add(side)
+  }
+  return [...stages]
+}
 
 const jobSpec = Type.Object({
   name: text(200),
@@ -38,7 +64,7 @@ const jobSpec = Type.Object({
   /** Seed of the program's randomness; the same for all attempts. */
   seed: count,
   fingerprint: text(64),
-  stages: Type.Array(stageSpec, { minItems: 1, maxItems: 100 }),
+  stages: Type.Array(stageSpec, { minItems: 1, maxItems: limits.jobStagesMax }),
   /**
    * Directory in which the last stage's files are published. EEXIST unless `overwrite`, which replaces the output of a job in the
    * same transaction; ENOTEMPTY if the directory is no job output, unless also `force`.

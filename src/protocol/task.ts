@@ -79,9 +79,17 @@ export const taskWork = Type.Object({
       /** Locations of each block of the split, nearest to this node first, by block id. */
       places: Type.Array(Type.Object({ block: blockId, nodes: Type.Array(nodePlace), token: text(300) })),
     }),
-    /** Partition `task` of the output of stage `stage`; `task.outputs` returns the map outputs. */
-    Type.Object({ kind: Type.Literal('shuffle'), stage: count }),
+    /** A partition of the output of stage `stage`; `task.outputs` returns the map outputs. Default: partition `task`. */
+    Type.Object({ kind: Type.Literal('shuffle'), stage: count, partition: Type.Optional(count) }),
+    /** The same partition of the outputs of several stages. */
+    Type.Object({ kind: Type.Literal('join'), stages: Type.Array(count, { maxItems: limits.jobStagesMax }), partition: count }),
+    /** Part `part` of values that the program computes. */
+    Type.Object({ kind: Type.Literal('values'), part: count, parts: count }),
   ]),
+  /** Branch of the stage to which the task belongs; default: the only one. */
+  branch: Type.Optional(count),
+  /** Stages of one partition, whose output the task reads as well. */
+  broadcasts: Type.Optional(Type.Array(count, { maxItems: limits.jobStagesMax })),
   output: taskOutput,
   /** Directory of output files: `<staging>/<attempt>/…`. */
   staging: path,

@@ -53,6 +53,28 @@ export interface ReadCounters {
 
 export const newReadCounters = (): ReadCounters => ({ bytes: 0, records: 0, invalidUtf8Records: 0, badRecords: 0 })
 
+/** Values in one batch of values that the program computes. */
+const valuesAtOnce = 1000
+
+/** Batches of values that come from no file. `valuesOf` is called when the first batch is requested. */
+export function * batchesOf(valuesOf: () => Iterable<unknown>, counters: ReadCounters): Generator<Batch> {
+  let values: unknown[] = []
+  let first = 0
+  const batch = (): Batch => {
+    const from = first
+    first += values.length
+    counters.records += values.length
+    return { values, path: '', offset: index => from + index }
+  }
+  for (const value of valuesOf()) {
+    values.push(value)
+    if (values.length < valuesAtOnce) continue
+    yield batch()
+    values = []
+  }
+  if (values.length > 0) yield batch()
+}
+
 /** EINVAL for invalid input at one offset of one file. */
 export function recordError(message: string, place: { path: string; offset: number }, cause?: unknown): GristmillError {
   return new GristmillError('EINVAL', `${place.path}, byte ${place.offset}: ${message}`, { cause, details: { ...place } })

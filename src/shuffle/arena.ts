@@ -6,6 +6,7 @@ import { entryBytesMax, tooLarge } from './segmentframe.ts'
 import { compareKeys, encodeKey } from './key.ts'
 import { recordsMax, sortRecords, type Records } from './order.ts'
 import { askPartitioner, hashKey, type Partitioner } from './partition.ts'
+import type { KeyRanges } from './ranges.ts'
 import { GrowingBuffer } from './buffer.ts'
 import { encodeValue } from './value.ts'
 import type { SegmentWriter } from './writer.ts'
@@ -17,15 +18,17 @@ const firstCapacity = 1024
 export class Arena {
   readonly #partitionCount: number
   readonly #partitioner: Partitioner | undefined
+  readonly #ranges: KeyRanges | undefined
   readonly #sink = new GrowingBuffer(64 * KiB)
   /** See Records. */
   #places = new Uint32Array(firstCapacity * 2)
   #partitions = new Uint32Array(firstCapacity)
   count = 0
 
-  constructor(options: { partitions: number; partitioner?: Partitioner | undefined }) {
+  constructor(options: { partitions: number; partitioner?: Partitioner | undefined; ranges?: KeyRanges | undefined }) {
     this.#partitionCount = options.partitions
     this.#partitioner = options.partitioner
+    this.#ranges = options.ranges
   }
 
   /** Memory in use. */
@@ -55,6 +58,7 @@ export class Arena {
 
   #partitionOf(key: Key, start: number, end: number): number {
     if (this.#partitioner) return askPartitioner(this.#partitioner, key, this.#partitionCount)
+    if (this.#ranges) return this.#ranges.of(this.#sink.bytes, start, end)
     return this.#partitionCount === 1 ? 0 : hashKey(this.#sink.bytes, start, end) % this.#partitionCount
   }
 

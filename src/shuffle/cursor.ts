@@ -6,6 +6,8 @@ import { keyPrefix } from './key.ts'
 import type { Segment } from './segment.ts'
 
 export class Cursor {
+  /** Number of the input to which the segment belongs, in a merge of several inputs. */
+  readonly side: number
   readonly #segment: Segment
   #position: number
   readonly #end: number
@@ -26,7 +28,8 @@ export class Cursor {
   /** Prefix of the key (see keyPrefix); Infinity at the end of the segment. */
   prefix = -1
 
-  constructor(segment: Segment) {
+  constructor(segment: Segment, side = 0) {
+    this.side = side
     this.#segment = segment
     this.#position = segment.offset
     this.#end = segment.offset + segment.bytes

@@ -1,5 +1,6 @@
 // Order-preserving encoding of keys: comparing the encodings as unsigned bytes, shorter first, orders
-//   null < false < true < numbers and bigints < strings (by code point) < arrays (element by element, then by length).
+//   null < false < true < numbers and bigints < strings (by code point) < arrays (element by element, then by length);
+//   a key made by `descending` in the opposite order. Keys of both kinds are not compared with each other.
 // Byte table: docs/format/key.md. Encodings are canonical: equal keys have equal bytes; -0 is encoded as 0, and all NaNs are the same.
 // A bigint is never equal to a number: it sorts directly after the number of the same value.
 
@@ -22,8 +23,19 @@ const tagArray = 0x06
  * difference follows. Greater than all tags that may follow a number.
  */
 const tagBeyond = 0x07
+/** First byte of the content of an array that holds one key in descending order: the inverted bytes of the key and a terminator follow. */
+const tagDescending = 0x08
 /** Up to here at most 2^971 integers lie between two doubles: the difference has at most 122 bytes. */
 const bigintMax = BigInt(Number.MAX_VALUE)
+
+/** A key that sorts in the opposite order, alone or as an item of an array. */
+class Descending {
+  readonly key: Key
+  constructor(key: Key) { this.key = key }
+}
+
+/** The key for a sort in descending order. Decoded, it is the given key. */
+export const descending = (key: Key): Key => new Descending(key) as unknown as Key
 
 /** Appends the encoding. Throws EINVAL for a value that cannot be a key. */
 export function encodeKey(key: Key, to: GrowingBuffer): void {
@@ -90,8 +102,23 @@ function encodePart(key: unknown, to: GrowingBuffer, depth: number): void {
         for (const part of key) encodePart(part, to, depth + 1)
         return to.byte(terminator)
       }
+      if (key instanceof Descending) return encodeDescending(key, to, depth)
   }
   throw notKey(key, depth)
+}
+
+function encodeDescending({ key }: Descending, to: GrowingBuffer, depth: number): void {
+  to.byte(tagArray)
+  to.byte(tagDescending)
+  const start = to.length
+  encodePart(key, to, depth + 1)
+  // So that of two keys of which one begins with the other the longer one sorts first: a number, and the bigint of the same value.
+  to.byte(terminator)
+  invert(to.bytes, start, to.length)
+}
+
+function invert(bytes: Uint8Array, start: number, end: number): void {
+  for (let i = start; i < end; i++) bytes[i] = ~bytes[i]! & 0xff
 }
 
 function encodeText(text: string, to: GrowingBuffer): void {
@@ -178,6 +205,7 @@ class KeyReader {
       case tagNumber: return this.#number()
       case tagString: return this.#text()
       case tagArray: {
+        if (this.#bytes[this.#at] === tagDescending) return this.#descending()
         const parts: Key[] = []
         while (this.#at < this.#end && this.#bytes[this.#at] !== terminator) parts.push(this.part())
         this.#at++
@@ -185,6 +213,16 @@ class KeyReader {
       }
       default: throw new GristmillError('CORRUPT', `no key begins with byte ${tag}`)
     }
+  }
+
+  #descending(): Key {
+    const from = this.#at + 1
+    const inverted = Buffer.from(this.#bytes.subarray(from, this.#end))
+    invert(inverted, 0, inverted.length)
+    const reader = new KeyReader(inverted, 0, inverted.length)
+    const key = reader.part()
+    this.#at = from + reader.#at + 1
+    return key
   }
 
   #number(): number | bigint {

@@ -11,6 +11,7 @@ import { decodeKey } from './key.ts'
 import { Merge } from './merge.ts'
 import { narrow, type SortedRun } from './passes.ts'
 import type { Partitioner } from './partition.ts'
+import type { KeyRanges } from './ranges.ts'
 import { encodeIndex, segmentInFile, type Extent } from './segment.ts'
 import { GrowingBuffer } from './buffer.ts'
 import { decodeValue, encodeValue } from './value.ts'
@@ -19,6 +20,8 @@ import { SegmentWriter } from './writer.ts'
 export interface MapOutputOptions {
   readonly partitions: number
   readonly partitioner?: Partitioner | undefined
+  /** Partitions are ranges of keys, in order; instead of `partitioner`. */
+  readonly ranges?: KeyRanges | undefined
   readonly combine?: Combine | undefined
   readonly disk: Disk
   /** REQUIRES: it exists. Files: `<name>.data`, `<name>.index` and, until `finish`, `<name>.spill` and `<name>.merge<n>`. */

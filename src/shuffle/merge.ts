@@ -23,8 +23,9 @@ export class Merge {
   /** Entries passed so far. */
   passed = 0
 
-  constructor(segments: readonly Segment[]) {
-    const cursors = segments.filter(segment => segment.bytes > 0).map(segment => new Cursor(segment))
+  /** `sides`: number of the input of each segment, kept with its entries; default: all are one input. */
+  constructor(segments: readonly Segment[], sides?: readonly number[]) {
+    const cursors = segments.flatMap((segment, i) => (segment.bytes > 0 ? [new Cursor(segment, sides?.[i])] : []))
     this.#tree = cursors.length > 0 ? new LoserTree(cursors) : undefined
     this.entry = this.#tree?.winner
   }

@@ -7,7 +7,7 @@ import { absent, type Acks, type State } from './acks.ts'
 import { change, codeOf, isOneOf, notNow, type Findings } from './change.ts'
 import { bytesOf } from './content.ts'
 import type { Action, Content } from './plan.ts'
-import { expectedOf, outputOf, programOf } from './programs.ts'
+import { expectedOf, isInOrder, outputOf, programOf } from './programs.ts'
 
 export type JobAction = Extract<Action, { readonly kind: 'job' | 'elsewhere' }>
 
@@ -60,6 +60,7 @@ export class Jobs {
         findings.add(`${path}: its job counted ${stages[0]!.counters['recordsIn']} records of ${lines}`)
       const found = await outputOf(mill, path)
       if (found !== expected) findings.add(`${path}: the output of ${program} is not that of a run without faults`)
+      if (!await isInOrder(mill, path, program)) findings.add(`${path}: the output of ${program} is not in order`)
     } catch (error) {
       const code = codeOf(error)
       // This check precedes the computation.

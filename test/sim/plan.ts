@@ -4,6 +4,7 @@
 import type { Random } from '../../src/ports/random.ts'
 import { seeded } from '../../src/world/random.ts'
 import { faultsOf, profiles, type Fault, type Profile } from './fault/index.ts'
+import type { Program } from './programs.ts'
 import { workloads, type Workload } from './workload/index.ts'
 
 /** Action of a client; a client performs one after the other. */
@@ -15,7 +16,7 @@ export type Action =
   /** `replaces`: an existing job output, or any directory. */
   | {
       readonly kind: 'job'
-      readonly program: 'wordcount' | 'lengths'
+      readonly program: Program
       readonly input: string
       readonly path: string
       readonly reducers: number
@@ -26,7 +27,7 @@ export type Action =
   /** Job with its output below `path`, where a file is created meanwhile; then it is published at `to`. */
   | {
       readonly kind: 'elsewhere'
-      readonly program: 'wordcount' | 'lengths'
+      readonly program: Program
       readonly input: string
       readonly path: string
       readonly to: string

@@ -5,7 +5,7 @@ import type { Mill } from 'gristmill'
 import { bytesOf } from './content.ts'
 import type { Content } from './plan.ts'
 
-type Program = 'wordcount' | 'lengths'
+export type Program = 'wordcount' | 'lengths' | 'ranked' | 'paired'
 
 export const programOf = (program: Program): string => join(import.meta.dirname, 'programs', `${program}.ts`)
 
@@ -19,17 +19,25 @@ export async function outputOf(mill: Mill, path: string): Promise<string> {
 
 export function expectedOf(program: Program, contents: readonly Content[]): string {
   const lines = contents.flatMap(content => bytesOf(content).toString('utf8').split('\n').slice(0, -1))
-  return sorted([...results[program](lines)].map(([key, value]) => `${key}\t${value}\n`).join(''))
+  return sorted(results[program](lines).join('\n'))
+}
+
+/** True if the parts, one after the other, are in the order that the program gives them. */
+export async function isInOrder(mill: Mill, path: string, program: Program): Promise<boolean> {
+  if (program !== 'ranked') return true
+  const names = (await mill.readdir(path)).filter(name => name.startsWith('part-')).sort()
+  const parts = await Promise.all(names.map(name => mill.readFile(`${path}/${name}`, 'utf8')))
+  const rows = parts.join('').split('\n').filter(Boolean).map(row => row.split(' '))
+  return rows.every(([count, word], i) => {
+    const [countBefore, wordBefore] = rows[i - 1] ?? [Infinity, '']
+    return Number(count) < Number(countBefore) || (count === countBefore && word! > wordBefore!)
+  })
 }
 
 const sorted = (text: string): string => text.split('\n').filter(Boolean).sort().join('\n')
 
-const results: Record<Program, (lines: readonly string[]) => Map<string | number, string | number>> = {
-  wordcount(lines) {
-    const counts = new Map<string, number>()
-    for (const line of lines) for (const word of line.split(' ')) counts.set(word, (counts.get(word) ?? 0) + 1)
-    return counts
-  },
+const results: Record<Program, (lines: readonly string[]) => string[]> = {
+  wordcount: lines => [...countsOf(lines)].map(([word, count]) => `${word}\t${count}`),
   lengths(lines) {
     const groups = new Map<number, { count: number; last: string }>()
     for (const line of lines) {
@@ -38,6 +46,14 @@ const results: Record<Program, (lines: readonly string[]) => Map<string | number
       if (line > group.last) group.last = line
       groups.set(line.length, group)
     }
-    return new Map([...groups].map(([length, { count, last }]) => [length, `${count} ${last}`]))
+    return [...groups].map(([length, { count, last }]) => `${length}\t${count} ${last}`)
   },
+  ranked: lines => [...countsOf(lines)].map(([word, count]) => `${count} ${word}`),
+  paired: lines => [...countsOf(lines)].map(([word, count]) => `${word}\t${word.length > 1 ? count * word.length : count}`),
+}
+
+function countsOf(lines: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const line of lines) for (const word of line.split(' ')) counts.set(word, (counts.get(word) ?? 0) + 1)
+  return counts
 }

@@ -59,8 +59,9 @@ function inOrder(nodes: WorkerNode[], jobs: readonly RunningJob[]): WorkerNode[]
   const bytes = new Map<NodeId, number>()
   for (const job of jobs) {
     for (const stage of job.stages) {
-      if (stage.spec.input.kind !== 'shuffle' || stage.waiting === 0 || !ready(job, stage)) continue
-      for (const [node, held] of job.stages[stage.spec.input.stage]!.outputBytes) bytes.set(node, (bytes.get(node) ?? 0) + held)
+      if (stage.sources.length === 0 || stage.waiting === 0 || !ready(job, stage)) continue
+      for (const source of stage.sources)
+        for (const [node, held] of job.stages[source]!.outputBytes) bytes.set(node, (bytes.get(node) ?? 0) + held)
     }
   }
   const held = (node: WorkerNode) => bytes.get(node.id) ?? 0
@@ -133,7 +134,7 @@ function launch(state: SchedulerState, place: TaskRef, facts: { node: WorkerNode
   if (task.state === 'waiting') takeUp(stage, task)
   const attempt = newAttempt(state, place, facts)
   job.turn = ++state.turns
-  state.ordered += splitSize(stage.spec.input, task.index)
+  state.ordered += splitSize(stage.spec, task.index)
   state.effects.push({ kind: 'run', node: attempt.node, attempt: attempt.id, locality: attempt.locality })
   changed(state, job, false)
 }

@@ -4,11 +4,11 @@
 
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
 import type { Counters, Failure } from '../../../src/protocol/fields.ts'
-import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
+import { inputsOf, sourcesOf, type JobSpec, type StageSpec } from '../../../src/protocol/job.ts'
 import type { Effect, JobFacts, Moment, Places } from './event.ts'
 import { Pending } from './pending.ts'
 import type { Locality, TaskRecord } from '../store/record.ts'
-import { splitCount } from '../splits/splits.ts'
+import { taskCount } from '../splits/splits.ts'
 import { CounterSums } from './sums.ts'
 
 export interface WorkerNode {
@@ -61,6 +61,8 @@ export interface StageState {
   readonly index: number
   readonly spec: StageSpec
   readonly tasks: TaskState[]
+  /** Stages that this one reads, each once. */
+  readonly sources: readonly number[]
   /** Stages that read this one. */
   readonly readers: number[]
   state: 'waiting' | 'running' | 'done' | 'failed'
@@ -139,17 +141,18 @@ export const attemptsPerTerm = 1000
 
 export function newJob(facts: JobFacts, term: number): RunningJob {
   const stages = facts.spec.stages.map((spec, index): StageState => ({
-    index, spec, tasks: [], readers: [], state: 'waiting', pending: new Pending(), places: facts.places[index], waiting: 0, running: 0,
-    done: 0, failedAttempts: 0, loss: undefined, speculative: 0, fraction: 0, counters: new CounterSums(),
-    startedMs: undefined, finishedMs: undefined,
-    skips: new Map(), active: new Set(), durations: [], outputBytes: new Map(), absent: new Set(),
+    index, spec, tasks: [], sources: sourcesOf(spec), readers: [], state: 'waiting', pending: new Pending(), places: facts.places[index],
+    waiting: 0, running: 0, done: 0, failedAttempts: 0, loss: undefined, speculative: 0, fraction: 0, counters: new CounterSums(),
+    startedMs: undefined, finishedMs: undefined, skips: new Map(), active: new Set(), durations: [], outputBytes: new Map(),
+    absent: new Set(),
   }))
   for (const stage of stages) {
-    const { input } = stage.spec
-    // A stage that reads a shuffle of no tasks has no tasks either.
-    const tasks = input.kind !== 'shuffle' ? splitCount(input)! : stages[input.stage]!.tasks.length === 0 ? 0 : input.partitions
+    const { input, more } = stage.spec
+    // A stage that reads only a shuffle of no tasks has no tasks either.
+    const isEmpty = !more && input.kind === 'shuffle' && stages[input.stage]!.tasks.length === 0
+    const tasks = isEmpty ? 0 : inputsOf(stage.spec).reduce((sum, each) => sum + taskCount(each), 0)
     for (let index = 0; index < tasks; index++) stage.tasks.push(newTask(index, term * attemptsPerTerm))
-    if (input.kind === 'shuffle') stages[input.stage]!.readers.push(stage.index)
+    for (const source of stage.sources) stages[source]!.readers.push(stage.index)
   }
   return {
     id: facts.job, user: facts.user, spec: facts.spec, submittedMs: facts.submittedMs, stages, state: 'running', version: 1, running: 0,
@@ -182,10 +185,10 @@ export function taskRefOf(state: SchedulerState, id: AttemptId): TaskRef | undef
 
 /** True if tasks of this stage may start: its input is done and on registered nodes. */
 export function ready(job: RunningJob, stage: StageState): boolean {
-  const { input } = stage.spec
-  if (input.kind !== 'shuffle') return true
-  const source = job.stages[input.stage]!
-  return source.state === 'done' && source.absent.size === 0
+  return stage.sources.every(index => {
+    const source = job.stages[index]!
+    return source.state === 'done' && source.absent.size === 0
+  })
 }
 
 export function changed(state: SchedulerState, job: RunningJob, urgent: boolean): void {

@@ -3,7 +3,7 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
-import type { JobSpec } from '../../../src/protocol/job.ts'
+import { inputsOf, type JobSpec } from '../../../src/protocol/job.ts'
 import { unpackSplit } from '../../../src/protocol/packed.ts'
 import type { Split, SplitRange } from '../../../src/protocol/task.ts'
 import type { Actor } from '../../journal/operation.ts'
@@ -22,7 +22,7 @@ const charsPerBlock = 100
 
 /** Splits contained in a spec. */
 export function* splitsOf({ stages }: JobSpec): Iterable<Split> {
-  for (const { input } of stages) {
+  for (const input of stages.flatMap(inputsOf)) {
     if (input.kind === 'splits') yield* input.splits
     else if (input.kind === 'packed') yield* unpacked(input.splits)
   }

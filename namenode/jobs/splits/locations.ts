@@ -1,32 +1,34 @@
 // Current locations of each task's input. The cost is per block, so large jobs yield to the event loop in between.
 
 import type { NodeId } from '../../../src/base/ids.ts'
-import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
+import { inputsOf, type JobSpec, type StageSpec } from '../../../src/protocol/job.ts'
 import type { Split } from '../../../src/protocol/task.ts'
 import type { Places } from '../scheduler/event.ts'
 import type { JobsDeps } from '../deps.ts'
-import { splitAt, splitCount } from './splits.ts'
+import { hasSplits, splitAt, taskCount } from './splits.ts'
 
 /** Blocks and ranges between two turns of the event loop: about 4 ms. */
 const slice = 2000
 
-/** Result per stage; undefined for stages that read a shuffle. REQUIRES: the spec includes all uploaded splits. */
+/** Result per stage; undefined for stages that read no files. REQUIRES: the spec includes all uploaded splits. */
 export async function placesOf(spec: JobSpec, { blocks, clock }: Pick<JobsDeps, 'blocks' | 'clock'>): Promise<Array<Places | undefined>> {
   let looked = 0
   const places: Array<Places | undefined> = []
-  for (const { input } of spec.stages) places.push(input.kind === 'shuffle' ? undefined : await ofStage(input))
+  for (const stage of spec.stages) places.push(inputsOf(stage).some(hasSplits) ? await ofStage(stage) : undefined)
   return places
 
-  async function ofStage(input: Exclude<StageSpec['input'], { kind: 'shuffle' }>): Promise<Places> {
+  async function ofStage(stage: StageSpec): Promise<Places> {
     const found: NodeId[][] = []
-    const count = splitCount(input)!
-    for (let task = 0; task < count; task++) {
-      const split = splitAt(input, task)
-      looked += split.ranges.reduce((sum, range) => sum + 1 + range.blocks.length, 1)
-      found.push(holdersOf(split))
-      if (looked < slice) continue
-      looked = 0
-      await clock.yield()
+    for (const input of inputsOf(stage)) {
+      const count = taskCount(input)
+      for (let task = 0; task < count; task++) {
+        const split = hasSplits(input) ? splitAt(input, task) : undefined
+        looked += split?.ranges.reduce((sum, range) => sum + 1 + range.blocks.length, 1) ?? 0
+        found.push(split ? holdersOf(split) : [])
+        if (looked < slice) continue
+        looked = 0
+        await clock.yield()
+      }
     }
     return found
   }

@@ -6,7 +6,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import type { SplitsId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
-import type { JobSpec } from '../../../src/protocol/job.ts'
+import { inputsOf, type JobSpec } from '../../../src/protocol/job.ts'
 import type { Journal } from '../../journal/journal.ts'
 import type { SplitsPage, UploadsPort } from '../deps.ts'
 import { allSent, sentOf } from '../store/rows.ts'
@@ -47,14 +47,14 @@ export class SplitUploads {
   /** Throws TOO_LARGE for a job whose own and uploaded splits exceed the bound. */
   check(spec: JobSpec): void {
     let bytes = splitChars(spec)
-    for (const { input } of spec.stages)
+    for (const input of spec.stages.flatMap(inputsOf))
       if (input.kind === 'packed' && input.sent) bytes += sentOf(this.#journal.view, input.sent.id)?.bytes ?? 0
     if (bytes > this.#splitsBytesMax) throw tooLarge()
   }
 
   /** The job has taken over the uploads that it names. */
   taken({ stages }: JobSpec): void {
-    for (const { input } of stages) if (input.kind === 'packed' && input.sent) this.#uploads.delete(input.sent.id)
+    for (const input of stages.flatMap(inputsOf)) if (input.kind === 'packed' && input.sent) this.#uploads.delete(input.sent.id)
   }
 
   async addPage({ requestId, actor, id, page, output, splits }: SplitsPage): Promise<void> {

@@ -3,7 +3,7 @@
 
 import { attemptParts, type AttemptId, type JobId, type RequestId } from '../../../src/base/ids.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
-import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
+import { inputsOf, type JobSpec, type JobStatus } from '../../../src/protocol/job.ts'
 import { mutation, type Actor, type AnyMutation } from '../../journal/operation.ts'
 import type { Draft } from '../../journal/draft.ts'
 import { idKey } from '../../journal/keys.ts'
@@ -15,7 +15,7 @@ import {
 } from './rows.ts'
 import { checkOutput, publishOutput, type OutputPlace } from '../publish/publish.ts'
 import { dropTaken, sentMutations, takeSent } from '../splits/pages.ts'
-import { splitCount } from '../splits/splits.ts'
+import { taskCount } from '../splits/splits.ts'
 import { dropStaging, keepStaging, openStaging, takeFiles, type CommittedFiles } from '../publish/staging.ts'
 
 /** Tasks of a forgotten job that are removed per step. */
@@ -29,7 +29,7 @@ export const submitJob = mutation<
   kind: 'job.begin',
   mutate(draft, { actor, spec, nowMs, clear = false, apart = false }) {
     checkOutput(draft, actor, spec.output, spec.inputs)
-    const taken = spec.stages.flatMap(({ input }) =>
+    const taken = spec.stages.flatMap(inputsOf).flatMap(input =>
       input.kind === 'packed' && input.sent ? [takeSent(draft, actor, spec.output.path, input.sent)] : [],
     )
     return beginJob(draft, { actor, spec, nowMs, taken, clear, apart })
@@ -52,9 +52,9 @@ export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [], clear =
   openStaging(draft, job, actor.user, { nowMs, clear })
   const status: JobStatus = {
     job, name: spec.name, user: actor.user, state: 'running', version: 0, output: spec.output.path, submittedMs: nowMs, counters: {},
-    stages: spec.stages.map(({ name, input }) => ({
-      name, state: 'waiting',
-      tasks: input.kind === 'shuffle' ? input.partitions : splitCount(input)!,
+    stages: spec.stages.map(stage => ({
+      name: stage.name, state: 'waiting',
+      tasks: inputsOf(stage).reduce((sum, input) => sum + taskCount(input), 0),
       running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {},
     })),
   }

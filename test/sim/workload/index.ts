@@ -4,6 +4,7 @@ import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'
 import { care } from './care.ts'
 import { files } from './files.ts'
+import { flows } from './flows.ts'
 import { jobs } from './jobs.ts'
 import { names } from './names.ts'
 import { operators } from './operators.ts'
@@ -11,5 +12,5 @@ import { writers } from './writers.ts'
 
 export type MakeOps = (random: Random, cluster: { readonly datanodes: number }) => Op[]
 
-export const workloads = { files, names, writers, jobs, operators, care } as const satisfies Record<string, MakeOps>
+export const workloads = { files, names, writers, jobs, operators, care, flows } as const satisfies Record<string, MakeOps>
 export type Workload = keyof typeof workloads

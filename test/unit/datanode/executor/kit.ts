@@ -158,14 +158,15 @@ export class Bench {
     const stages = planned && stagesOf(planned.plan, { partitions })
     const job = jobId(options.job ?? `job-${this.#attempts}`)
     const own = stages?.[stage]
+    const from = own?.branches[0]!.input
     return {
       attempt: attemptId({ job, stage, task, attempt: this.#attempts }),
       job, stage, task, user: 'tester', program: { id: bundle.id, path }, params, seed: options.seed ?? 1, submittedMs: 1234,
       fingerprint: options.fingerprint ?? planned?.fingerprint ?? '',
       input:
-        own?.input.kind === 'shuffle'
-          ? { kind: 'shuffle', stage: own.input.stage }
-          : { kind: 'split', options: own?.input.options ?? { format: 'lines' }, ...this.#split(input, options.ranges) },
+        from?.kind === 'shuffle'
+          ? { kind: 'shuffle', stage: from.stage }
+          : { kind: 'split', options: from?.kind === 'files' ? from.options : { format: 'lines' }, ...this.#split(input, options.ranges) },
       output: own?.output ?? { kind: 'files', format: 'text' },
       staging: `/.gristmill/jobs/${job}`, memoryBytes: options.memoryBytes ?? 0, deadlineMs: options.deadlineMs ?? 0,
     }

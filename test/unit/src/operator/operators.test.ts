@@ -4,18 +4,25 @@
 import type { Emit, Key } from '../../../../src/base/pair.ts'
 import { expect, test } from 'vitest'
 import { drive } from '../../../../src/operator/drive.ts'
-import { MapOperator } from '../../../../src/operator/map.ts'
+import { mapStep, type MapFunction } from '../../../../src/operator/map.ts'
+import { GroupsOperator } from '../../../../src/operator/groups.ts'
+import { RecordsOperator } from '../../../../src/operator/records.ts'
 import { FunctionFailed } from '../../../../src/operator/operator.ts'
-import { ReduceOperator } from '../../../../src/operator/reduce.ts'
+import { reduceStep, type ReduceFunction } from '../../../../src/operator/reduce.ts'
 import { Turns } from '../../../../src/operator/turn.ts'
 import { batchOf, groupOf, MemorySink } from './kit.ts'
 
 const never = () => undefined
 
+const mapOperator = (map: MapFunction, turns: Turns, context: unknown) =>
+  new RecordsOperator(mapStep(map, turns, context), () => turns.end())
+const reduceOperator = (reduce: ReduceFunction, turns: Turns, context: unknown) =>
+  new GroupsOperator(reduceStep(reduce, turns, context), () => turns.end())
+
 test('map is called for each record in order, and nothing waits while it does not', () => {
   const sink = new MemorySink()
   const context = { a: 'context' }
-  const operator = new MapOperator((record, emit, given) => {
+  const operator = mapOperator((record, emit, given) => {
     expect(given).toBe(context)
     emit(record as string, 1)
     emit(record as string, 2)
@@ -33,7 +40,7 @@ test('an asynchronous map takes one record after the other, whichever of them wa
     running++
     return (async () => { for (let i = 0; i < 5; i++) await null; emit(record as Key, 'later'); running-- })()
   }
-  await drive([batchOf([0, 1, 2, 3]), batchOf([4, 6])], new MapOperator(map, new Turns(sink.emit), undefined), sink, never)
+  await drive([batchOf([0, 1, 2, 3]), batchOf([4, 6])], mapOperator(map, new Turns(sink.emit), undefined), sink, never)
   expect(sink.got).toEqual([[0, 'at once'], [1, 'later'], [2, 'later'], [3, 'at once'], [4, 'later'], [6, 'at once']])
 })
 
@@ -45,7 +52,7 @@ test.each([
   const sink = new MemorySink()
   const failure = await drive(
     [batchOf(['a']), batchOf(['b', 'c', 'bad', 'd'], '/second')],
-    new MapOperator(map, new Turns(sink.emit), undefined),
+    mapOperator(map, new Turns(sink.emit), undefined),
     sink, never,
   ).catch((error: unknown) => error)
   expect(failure).toBeInstanceOf(FunctionFailed)
@@ -55,7 +62,7 @@ test.each([
 test('a reduce that fails is reported with its key, cut where it is long', async () => {
   const sink = new MemorySink()
   const failing = (fail: () => unknown, key: Key) =>
-    drive([groupOf(key, [1])], new ReduceOperator(fail, new Turns(sink.emit), undefined), sink, never).catch((error: unknown) => error)
+    drive([groupOf(key, [1])], reduceOperator(fail, new Turns(sink.emit), undefined), sink, never).catch((error: unknown) => error)
   expect(
     await failing(() => {
       throw new Error('no')
@@ -73,7 +80,7 @@ test('a group ends when its reduce is done: at its return, and at the end of its
     seen.push('now returned')
     return undefined
   }
-  await drive(groups, new ReduceOperator(reduce, new Turns(sink.emit), undefined), sink, never)
+  await drive(groups, reduceOperator(reduce, new Turns(sink.emit), undefined), sink, never)
   expect(seen).toEqual(['now returned', 'now ended', 'later settled', 'later ended'])
 })
 
@@ -86,7 +93,7 @@ test('reduce gets keys, values and context, and what it emits goes on in order',
     [
       groupOf('a', [1, 2]), groupOf('b', []), groupOf('c', [3]),
     ],
-    new ReduceOperator(reduce, new Turns(sink.emit), 'c'),
+    reduceOperator(reduce, new Turns(sink.emit), 'c'),
     sink, never,
   )
   expect(sink.got).toEqual([['a', [1, 'c']], ['a', [2, 'c']], ['c', [3, 'c']]])
@@ -97,12 +104,12 @@ test('the sink settles after every batch and the process gets its pauses', async
   let pauses = 0
   await drive(
     [batchOf([1]), batchOf([2, 3])],
-    new MapOperator((record, emit) => emit(record as Key, 0), new Turns(sink.emit), undefined),
+    mapOperator((record, emit) => emit(record as Key, 0), new Turns(sink.emit), undefined),
     sink, () => undefined,
   )
   expect(sink.events).toEqual(['settle 1', 'settle 3'])
   const groups = Array.from({ length: 100 }, (_, key) => groupOf(key, []))
-  await drive(groups, new ReduceOperator(() => {}, new Turns(sink.emit), undefined), sink, () => { pauses++; return Promise.resolve() })
+  await drive(groups, reduceOperator(() => {}, new Turns(sink.emit), undefined), sink, () => { pauses++; return Promise.resolve() })
   expect(pauses).toBe(3)
 })
 
@@ -113,7 +120,7 @@ test('a source is closed when a function fails', async () => {
   await expect(
     drive(
       source(),
-      new MapOperator(
+      mapOperator(
         () => {
           throw new Error('no')
         },
@@ -130,12 +137,12 @@ async function both(work: (record: string, emit: Emit) => unknown, records: read
   const [mapped, reduced] = [new MemorySink(), new MemorySink()]
   await drive(
     [batchOf(records)],
-    new MapOperator((record, emit) => work(record as string, emit), new Turns(mapped.emit), undefined),
+    mapOperator((record, emit) => work(record as string, emit), new Turns(mapped.emit), undefined),
     mapped, never,
   )
   await drive(
     records.map(key => groupOf(key, [])),
-    new ReduceOperator((key, _values, emit) => work(key as string, emit), new Turns(reduced.emit), undefined),
+    reduceOperator((key, _values, emit) => work(key as string, emit), new Turns(reduced.emit), undefined),
     reduced, never,
   )
   return [mapped.got, reduced.got]
@@ -230,7 +237,7 @@ test.each<[string, () => unknown, RegExp]>([
   const sink = new MemorySink()
   let calls = 0
   const counted = () => { calls++; return work() }
-  const mapped = await drive([batchOf(['x', 'y'])], new MapOperator(counted, new Turns(sink.emit), undefined), sink, never).catch(
+  const mapped = await drive([batchOf(['x', 'y'])], mapOperator(counted, new Turns(sink.emit), undefined), sink, never).catch(
     (error: unknown) => error,
   )
   expect(mapped).toMatchObject({
@@ -239,7 +246,7 @@ test.each<[string, () => unknown, RegExp]>([
   })
   const reduced = await drive(
     [groupOf('k', []), groupOf('l', [])],
-    new ReduceOperator(counted, new Turns(sink.emit), undefined),
+    reduceOperator(counted, new Turns(sink.emit), undefined),
     sink, never,
   ).catch((error: unknown) => error)
   expect(reduced).toMatchObject({ name: 'FunctionFailed', key: '"k"', cause: { code: 'EINVAL', message: expect.stringMatching(message) } })
@@ -251,7 +258,7 @@ test('an error between two yielded pairs fails the task, and the generator is cl
   let closed = false
   const map = function* () { try { yield ['a', 1]; yield ['bad', () => 1] } finally { closed = true } }
   const refusing: Emit = (key, value) => { if (typeof value === 'function') throw new TypeError('no function'); sink.emit(key, value) }
-  await expect(drive([batchOf(['x'])], new MapOperator(map, new Turns(refusing), undefined), sink, never)).rejects.toMatchObject({
+  await expect(drive([batchOf(['x'])], mapOperator(map, new Turns(refusing), undefined), sink, never)).rejects.toMatchObject({
     cause: { message: 'no function' },
   })
   expect([sink.got, closed]).toEqual([[['a', 1]], true])
@@ -292,7 +299,7 @@ test.each<[string, (record: unknown, emit: Emit) => unknown]>([
 ])('an emit that comes after its function has returned %s throws, and is remembered even if the program catches it', async (_, map) => {
   const sink = new MemorySink()
   const turns = new Turns(sink.emit)
-  await drive([batchOf([1]), batchOf([2, 3])], new MapOperator(map, turns, undefined), sink, () => ticks(100))
+  await drive([batchOf([1]), batchOf([2, 3])], mapOperator(map, turns, undefined), sink, () => ticks(100))
   expect(turns.late).toMatchObject({
     code: 'EINVAL',
     message: expect.stringContaining('emit was called after map had returned; await what map starts'),
@@ -344,13 +351,13 @@ test.each(Object.keys(waiting).flatMap(how => Object.keys(others).map(rest => [h
           if (kind === 'map')
             await drive(
               batches.map(batch => batchOf(batch)),
-              new MapOperator((record, emit) => work(record as number, emit), turns, undefined),
+              mapOperator((record, emit) => work(record as number, emit), turns, undefined),
               sink, never,
             )
           else
             await drive(
               batches.flat().map(key => groupOf(key, [])),
-              new ReduceOperator((key, _values, emit) => work(key as number, emit), turns, undefined),
+              reduceOperator((key, _values, emit) => work(key as number, emit), turns, undefined),
               sink, never,
             )
           expect(turns.late).toMatchObject({ code: 'EINVAL', stack: expect.stringContaining('operators.test.ts') })
@@ -365,7 +372,7 @@ test('an emit that was kept is too late in the call for the next record, and in 
   const sink = new MemorySink()
   const turns = new Turns(sink.emit)
   let kept: Emit | undefined
-  const operator = new MapOperator((_record, emit) => { (kept ??= emit)('k', 1) }, turns, undefined)
+  const operator = mapOperator((_record, emit) => { (kept ??= emit)('k', 1) }, turns, undefined)
   expect(() => operator.push(batchOf(['a', 'b']))).toThrow(FunctionFailed)
   turns.begin('teardown')
   expect(() => kept!('k', 1)).toThrow('emit was called after map had returned')
@@ -376,7 +383,7 @@ async function ticks(count: number): Promise<void> { for (let i = 0; i < count; 
 const null_ = async () => {}
 
 test('an error for a key with bigints is reported with the key', () => {
-  const operator = new ReduceOperator(() => { throw new TypeError('v.reduce is not a function') }, new Turns(() => {}), undefined)
+  const operator = reduceOperator(() => { throw new TypeError('v.reduce is not a function') }, new Turns(() => {}), undefined)
   const group = { key: [9007199254740993n, 2] as Key, values: [] as unknown[] }
   let failure: unknown
   try {

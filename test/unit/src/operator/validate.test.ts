@@ -3,14 +3,13 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import type { MapFunction } from '../../../../src/operator/map.ts'
-import { MapOperator } from '../../../../src/operator/map.ts'
-import { Turns } from '../../../../src/operator/turn.ts'
-import { validated, type ValidateFunction } from '../../../../src/operator/validate.ts'
+import { RecordsOperator } from '../../../../src/operator/records.ts'
+import { validateStep, type ValidateFunction } from '../../../../src/operator/validate.ts'
+import type { Step } from '../../../../src/operator/operator.ts'
 import type { StandardSchema } from '../../../../src/program/definition.ts'
 import { newReadCounters } from '../../../../src/record/records.ts'
 import { Bench, program } from '../../datanode/executor/kit.ts'
-import { batchOf, MemorySink } from './kit.ts'
+import { batchOf } from './kit.ts'
 
 const validateOf = (schema: StandardSchema): ValidateFunction => record => schema['~standard'].validate(record)
 
@@ -20,9 +19,8 @@ async function mapped(
 ): Promise<{ got: unknown[]; records: number; badRecords: number }> {
   const counters = { ...newReadCounters(), records: records.length }
   const got: unknown[] = []
-  const map: MapFunction = record => { got.push(record) }
-  const checked = validated(map, validateOf(schema), { badRecords, counters })
-  await new MapOperator(checked, new Turns(new MemorySink().emit), {}).push(batchOf(records))
+  const last: Step<unknown> = { push: record => { got.push(record); return undefined }, finish: () => undefined }
+  await new RecordsOperator(validateStep(validateOf(schema), { badRecords, counters }, last).push).push(batchOf(records))
   return { got, records: counters.records, badRecords: counters.badRecords }
 }
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { explain } from './explain.ts'
 import { fingerprintOf } from '../../../../src/plan/fingerprint.ts'
 import { planMapReduce } from '../../../../src/plan/mapreduce.ts'
-import { chainOf, type Plan, type PlanNode } from '../../../../src/plan/node.ts'
+import { nodesOf, type Plan, type PlanNode } from '../../../../src/plan/node.ts'
 import { optimize, rules } from '../../../../src/plan/rules.ts'
 import { stagesOf } from '../../../../src/plan/stage.ts'
 
@@ -38,17 +38,16 @@ test('a job with a combine reads as it is written, and combines before the shuff
 
 test('a plan is cut at its shuffle into stages', () => {
   const stages = stagesOf(optimize(planMapReduce(full)))
-  expect(stages.map(({ name, input, output, steps }) => ({ name, input, output, steps: steps.map(step => step.kind) }))).toEqual([
+  const shown = stages.map(({ name, branches, output, combine }) =>
+    ({ name, branches: branches.map(({ input, steps }) => [input, ...steps.map(step => step.kind)]), output, combine }))
+  expect(shown).toEqual([
     {
-      name: 'map',
-      input: { kind: 'files', options: { format: 'csv', delimiter: ';' } },
-      output: { kind: 'shuffle', partitions: 4 }, steps: ['map', 'combine'],
+      name: 'map', branches: [[{ kind: 'files', options: { format: 'csv', delimiter: ';' } }, 'map']],
+      output: { kind: 'shuffle', partitions: 4 }, combine: 2,
     },
     {
-      name: 'reduce',
-      input: { kind: 'shuffle', stage: 0, partitions: 4 },
-      output: { kind: 'files', format: 'jsonl', replication: 2 },
-      steps: ['reduce'],
+      name: 'reduce', branches: [[{ kind: 'shuffle', stage: 0, partitions: 4 }, 'reduce']],
+      output: { kind: 'files', format: 'jsonl', replication: 2 }, combine: undefined,
     },
   ])
 })
@@ -57,22 +56,23 @@ test('a job without reduce is one stage without partitions', () => {
   const plan = optimize(planMapReduce({ map }))
   expect(explain(plan)).toBe('write text\n└ map\n  └ read lines')
   expect(stagesOf(plan, { partitions: 9 })).toMatchObject([
-    { name: 'map', input: { kind: 'files', options: { format: 'lines' } }, output: { kind: 'files', format: 'text' } },
+    { name: 'map', branches: [{ input: { kind: 'files', options: { format: 'lines' } } }], output: { kind: 'files', format: 'text' } },
   ])
 })
 
 test('the run\'s number of partitions goes over the program\'s, and the plan stays the same plan', () => {
   const plan = optimize(planMapReduce({ map, reduce, reducers: 4 }))
   expect(stagesOf(plan, { partitions: 7 }).map(stage => stage.output)).toMatchObject([{ partitions: 7 }, { kind: 'files' }])
-  expect(stagesOf(plan)[1]!.input).toMatchObject({ partitions: 4 })
-  expect(stagesOf(optimize(planMapReduce({ map, reduce })))[1]!.input).toMatchObject({ partitions: 1 })
+  expect(stagesOf(plan)[1]!.branches[0]!.input).toMatchObject({ partitions: 4 })
+  expect(stagesOf(optimize(planMapReduce({ map, reduce })))[1]!.branches[0]!.input).toMatchObject({ partitions: 1 })
 })
 
 test('a shuffle whose result is shuffled again is dropped', () => {
-  const read: PlanNode = { kind: 'read', options: { format: 'lines' } }
-  const shuffle = (source: PlanNode, partitions: number): PlanNode => ({ kind: 'shuffle', source, partitions, partition: undefined })
+  const read: PlanNode = { kind: 'read', inputs: [], options: { format: 'lines' } }
+  const shuffle = (input: PlanNode, partitions: number): PlanNode =>
+    ({ kind: 'shuffle', inputs: [input], partitions, partition: undefined })
   const plan: Plan = {
-    root: { kind: 'write', output: { format: 'text' }, source: shuffle(shuffle(shuffle(read, 1), 2), 3) },
+    root: { kind: 'write', output: { format: 'text' }, inputs: [shuffle(shuffle(shuffle(read, 1), 2), 3)] },
     functions: [], hooks: {},
   }
   expect(explain(optimize(plan))).toBe('write text\n└ shuffle by hash into 3\n  └ read lines')
@@ -85,7 +85,7 @@ test('a plan that no rule can better is returned as it is, and rules leave the p
   const before = explain(given)
   optimize(given)
   expect(explain(given)).toBe(before)
-  expect(chainOf(given.root).every(node => Object.isFrozen(node))).toBe(true)
+  expect(nodesOf(given.root).every(node => Object.isFrozen(node))).toBe(true)
 })
 
 test('rules that undo each other are detected instead of running forever', () => {

@@ -10,6 +10,7 @@ import { withAssets } from '../../../../src/program/assets.ts'
 import { bundleProgram, idOf } from '../../../../src/program/bundle.ts'
 import { loadProgram, type Program } from '../../../../src/program/load.ts'
 import { localDisk as disk } from '../../../../src/world/disk.ts'
+import { definitionOf } from './kit.ts'
 
 let dir: string
 let node: string
@@ -40,9 +41,9 @@ async function load(file: string, assets: readonly string[] = [], instance = 'on
   return { program, fetched }
 }
 
-async function mapped({ definition }: Program): Promise<unknown> {
+async function mapped(program: Program): Promise<unknown> {
   const got: unknown[] = []
-  const returned = await definition.map('x', (_key, value) => { got.push(value) }, undefined as never)
+  const returned = await definitionOf(program).map('x', (_key, value) => { got.push(value) }, undefined as never)
   return [...got, ...(returned ? [...returned as Iterable<unknown>] : [])]
 }
 

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { bundleProgram } from '../../../../src/program/bundle.ts'
 import { bundleFile, loadProgram } from '../../../../src/program/load.ts'
 import { localDisk as disk } from '../../../../src/world/disk.ts'
+import { definitionOf } from './kit.ts'
 
 let dir: string
 beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'gristmill-program-')) })
@@ -40,7 +41,7 @@ test('a program with types, npm imports, CommonJS and built-in modules becomes o
       combine: (_key, values) => sum(values),
       reduce(key, values, emit) { emit(key, sum(values)) },
     })`)
-  const { definition } = await load(file)
+  const definition = definitionOf(await load(file))
   const out: unknown[] = []
   await definition.map('/a/bcd', (key, value) => out.push([key, value]), undefined as never)
   expect(out).toEqual([['bcd', 12]])
@@ -137,14 +138,14 @@ test('a run\'s parameters go over the program\'s own, and a job may be built fro
     ),
     { reducers: 7 },
   )
-  expect(built.definition.reducers).toBe(7)
+  expect(definitionOf(built).reducers).toBe(7)
 })
 
 test('each job has an instance of its module, and its tasks share it', async () => {
   const file = await source(`let seen = 0\n${job('map(_line: string, emit) { emit(++seen, 0) }')}`)
   const next = (program: Awaited<ReturnType<typeof load>>) => {
     let key: unknown
-    void program.definition.map(
+    void definitionOf(program).map(
       '',
       k => {
         key = k

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { bundleProgram } from '../../../../src/program/bundle.ts'
 import { loadProgram } from '../../../../src/program/load.ts'
 import { localDisk as disk } from '../../../../src/world/disk.ts'
+import { definitionOf } from './kit.ts'
 
 test('every whole program of the guide to programs is one', async () => {
   const guide = await readFile(new URL('../../../../docs/guide/programs.md', import.meta.url), 'utf8')
@@ -17,7 +18,7 @@ test('every whole program of the guide to programs is one', async () => {
     for (const [i, text] of programs.entries()) {
       await writeFile(join(dir, `sample${i}.ts`), text)
       const { id, bytes } = await bundleProgram({ disk }, join(dir, `sample${i}.ts`))
-      const { definition } = await loadProgram({ disk }, { id, dir, params: {}, instance: `${i}`, fetch: async () => bytes })
+      const definition = definitionOf(await loadProgram({ disk }, { id, dir, params: {}, instance: `${i}`, fetch: async () => bytes }))
       expect(definition.map).toBeTypeOf('function')
     }
   } finally {

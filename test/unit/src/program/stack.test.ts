@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { bundleProgram } from '../../../../src/program/bundle.ts'
 import { loadProgram, type Program } from '../../../../src/program/load.ts'
 import { localDisk as disk } from '../../../../src/world/disk.ts'
+import { definitionOf } from './kit.ts'
 
 let dir: string
 beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'gristmill-stack-')) })
@@ -18,7 +19,7 @@ async function thrownBy(text: string): Promise<{ program: Program; thrown: unkno
   const bundle = await bundleProgram({ disk }, file)
   const program = await loadProgram({ disk }, { id: bundle.id, dir, params: {}, instance: 'job', fetch: async () => bundle.bytes })
   try {
-    await program.definition.map('x', () => {}, undefined as never)
+    await definitionOf(program).map('x', () => {}, undefined as never)
   } catch (thrown) {
     return { program, thrown }
   }

@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../../../src/base/limits.ts'
 import type { Key } from '../../../../src/base/pair.ts'
-import { compareKeys, decodeKey, encodeKey, keyPrefix } from '../../../../src/shuffle/key.ts'
+import { compareKeys, decodeKey, descending, encodeKey, keyPrefix } from '../../../../src/shuffle/key.ts'
 import { askPartitioner, hashKey } from '../../../../src/shuffle/partition.ts'
 import { GrowingBuffer } from '../../../../src/shuffle/buffer.ts'
 import { copyValue, decodeValue, encodeValue } from '../../../../src/shuffle/value.ts'
@@ -43,6 +43,27 @@ describe('keys', () => {
     })
   })
 
+  test('keys in descending order compare the other way round, alone and among the items of an array, and decode to the key', () => {
+    const random = dice(12)
+    const keys = Array.from({ length: 300 }, () => randomKey(random))
+    /** Forms of a key, with the place of the key in them; -1: it is the whole. */
+    const forms: Array<[(key: Key, rest: Key) => Key, number]> = [
+      [key => descending(key), -1], [(key, rest) => [descending(key), rest], 0], [(key, rest) => ['same', descending(key), rest], 1],
+    ]
+    for (const [form, at] of forms) {
+      const bytes = keys.map((key, i) => encoded(form(key, i % 3)))
+      keys.forEach((a, i) => {
+        const decoded = decodeKey(bytes[i]!, 0, bytes[i]!.length)
+        expect(at < 0 ? decoded : (decoded as Key[])[at]).toEqual(plainZero(a))
+        keys.forEach((b, j) => {
+          const difference = Math.sign(compare(b, a)) || (at < 0 ? 0 : Math.sign(i % 3 - j % 3))
+          const found = Math.sign(compareKeys(bytes[i]!, 0, bytes[i]!.length, bytes[j]!, 0, bytes[j]!.length))
+          if (found !== difference) expect.fail(`${inspect(a)} against ${inspect(b)}: ${found}`)
+        })
+      })
+    }
+  })
+
   test('the bytes and the hash of released encodings never change', () => {
     const table: Array<[Key, string]> = [
       [null, '01'], [false, '02'], [true, '03'], [0, '048000000000000000'], [1, '04bff0000000000000'], [-1, '04400fffffffffffff'],
@@ -52,6 +73,7 @@ describe('keys', () => {
     table.push(
       [9_007_199_254_740_993n, '04c340000000000000070101'], [5n, '04c0140000000000000700'], [-(2n ** 53n) - 1n, '043cbffffffffffffe070101'],
     )
+    table.push([descending('a'), '0608fa9effff'], [[descending(1), 'b'], '060608fb400fffffffffffffff05620000'])
     for (const [key, hex] of table) expect(encoded(key).toString('hex'), String(key)).toBe(hex)
     const hash = (key: Key) => { const bytes = encoded(key); return hashKey(bytes, 0, bytes.length) }
     expect(['', 'the', 'grain', 42].map(hash)).toEqual([92_598_572, 4_280_759_073, 1_289_812_774, 799_325_460])

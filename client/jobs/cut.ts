@@ -1,0 +1,64 @@
+// Stages of a job with the splits of their input, and with the number of partitions of shuffles whose number neither the program nor the
+// run sets: one for each 64 MiB of input.
+
+import type { InputOptions } from '../../src/base/formats.ts'
+import { MiB } from '../../src/base/units.ts'
+import { partitionsAuto } from '../../src/plan/stage.ts'
+import type { StageInput, StageSpec } from '../../src/protocol/job.ts'
+import type { Split } from '../../src/protocol/task.ts'
+import type { PlannedInput, PlannedStage } from '../load/planning.ts'
+import { pagesOf } from './send.ts'
+
+/** A stage whose splits are packed into pages. */
+export type CutStage = Omit<StageSpec, 'input' | 'more'> & { readonly inputs: readonly CutInput[] }
+
+type CutInput =
+  | { readonly kind: 'pages'; readonly pages: readonly (readonly string[])[]; readonly options: InputOptions }
+  | Exclude<StageInput, { kind: 'splits' | 'packed' }>
+
+type FilesInput = Extract<PlannedInput, { kind: 'files' }>
+
+const partitionBytes = 64 * MiB
+const partitionsMax = 1000
+
+export async function cutStages(stages: readonly PlannedStage[], splitsOf: (input: FilesInput) => Promise<Split[]>): Promise<CutStage[]> {
+  const cut: CutStage[] = []
+  let bytes = 0
+  // A file that several stages read is listed once.
+  const known = new Map<string, Promise<Split[]>>()
+  for (const { inputs, broadcasts, ...stage } of stages) {
+    const own: CutInput[] = []
+    for (const input of inputs) {
+      if (input.kind !== 'files') {
+        own.push(input.kind === 'join' ? { ...input, stages: [...input.stages] } : input)
+        continue
+      }
+      const name = JSON.stringify([input.paths, input.options])
+      let listing = known.get(name)
+      if (!listing) known.set(name, listing = splitsOf(input))
+      const splits = await listing
+      bytes += splits.reduce((sum, split) => sum + split.bytes, 0)
+      own.push({ kind: 'pages', pages: pagesOf(splits), options: input.options })
+    }
+    cut.push({ ...stage, inputs: own, ...broadcasts.length > 0 && { broadcasts: [...broadcasts] } })
+  }
+  return withPartitions(cut, Math.max(1, Math.min(partitionsMax, Math.ceil(bytes / partitionBytes))))
+}
+
+/** Sets the number of partitions where it is open. A sort into one partition needs no samples: the tasks that take them are dropped. */
+function withPartitions(stages: readonly CutStage[], auto: number): CutStage[] {
+  const chosen = stages.map(({ output }) => (output.kind === 'shuffle' && output.partitions === partitionsAuto ? auto : undefined))
+  const isSampled = (stage: number): boolean =>
+    stages.some(({ output, broadcasts }, reader) =>
+      broadcasts?.includes(stage) && output.kind === 'shuffle' && (chosen[reader] ?? output.partitions) > 1)
+  const isBroadcast = (stage: number): boolean => stages.some(({ broadcasts }) => broadcasts?.includes(stage))
+  return stages.map((stage, index) => {
+    const { output } = stage
+    const inputs = isBroadcast(index) && !isSampled(index)
+      ? [{ kind: 'values', parts: 0 } as const]
+      : stage.inputs.map(input => ((input.kind === 'shuffle' || input.kind === 'join') && input.partitions === partitionsAuto
+          ? { ...input, partitions: auto }
+          : input))
+    return { ...stage, inputs, output: chosen[index] === undefined ? output : { ...output, partitions: auto } as typeof output }
+  })
+}

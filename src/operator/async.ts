@@ -1,0 +1,48 @@
+// mapAsync step of a Dataset: calls an asynchronous function for each value, with a bounded number of calls in progress. Results are passed
+// on in the order of the values.
+
+import { FunctionFailed, type Step } from './operator.ts'
+import type { ValueFunction } from './each.ts'
+
+/** Finds the place of the current record later: a call may fail after the next records were read. */
+export type PlaceOf = () => (() => FunctionFailed['place']) | undefined
+
+interface Call { readonly result: Promise<unknown>; readonly place: ReturnType<PlaceOf> }
+
+interface AsyncOptions {
+  readonly fn: ValueFunction
+  readonly concurrency: number
+  readonly context: unknown
+  readonly placeOf: PlaceOf
+}
+
+/** A promise also of what the function throws before it returns one. */
+async function call(fn: ValueFunction, value: unknown, context: unknown): Promise<unknown> { return fn(value, context) }
+
+export function asyncStep({ fn, concurrency, context, placeOf }: AsyncOptions, next: Step<unknown>): Step<unknown> {
+  const calls: Call[] = []
+  const passOn = async (): Promise<void> => {
+    const { result, place } = calls.shift()!
+    let value: unknown
+    try {
+      value = await result
+    } catch (error) {
+      throw place ? new FunctionFailed(error, { place: place() }) : error
+    }
+    const waiting = next.push(value)
+    if (waiting) await waiting
+  }
+  return {
+    push(value) {
+      const result = call(fn, value, context)
+      // A failure is reported when its turn comes; until then it is not an unhandled rejection.
+      result.catch(() => {})
+      calls.push({ result, place: placeOf() })
+      return calls.length < concurrency ? undefined : passOn()
+    },
+    async finish() {
+      while (calls.length > 0) await passOn()
+      await next.finish()
+    },
+  }
+}

@@ -1,0 +1,134 @@
+// Builds the pipeline of a task: its steps, from the last to the first, each with the one that follows it. The last step passes pairs or
+// values to the sink. All switches over the kinds of steps are here.
+
+import { assert, AssertionFailed, unreachable } from '../base/assert.ts'
+import type { InputOptions, OutputFormat } from '../base/formats.ts'
+import type { Emit, Key } from '../base/pair.ts'
+import type { FunctionIndex, StepNode, UserFunction } from '../plan/node.ts'
+import type { ReadCounters } from '../record/records.ts'
+import type { Combine } from '../shuffle/combiner.ts'
+import type { KeyGroup } from '../shuffle/groups.ts'
+import type { JoinGroup } from '../shuffle/join.ts'
+import type { ReplayBuffer } from '../shuffle/replay.ts'
+import { asyncStep, type PlaceOf } from './async.ts'
+import { eachStep, type ValueFunction } from './each.ts'
+import { combined, foldStep, groupStep, ungroupStep, type GroupFunction } from './group.ts'
+import { joinStep, type JoinFunction } from './join.ts'
+import { keyStep, limitStep, sampleKeysStep, sampleStep, topStep } from './keys.ts'
+import { mapStep, type MapFunction } from './map.ts'
+import type { Push, Step } from './operator.ts'
+import { partitionStep, type PartitionFunction } from './partition.ts'
+import { reduceStep, type ReduceFunction } from './reduce.ts'
+import type { Turns } from './turn.ts'
+import { validateStep, type ValidateFunction } from './validate.ts'
+
+export interface PipelineOptions {
+  readonly steps: readonly StepNode[]
+  readonly functions: readonly UserFunction[]
+  readonly emit: Emit<Key, unknown>
+  /** Turns of functions that emit to the same sink. */
+  readonly turns: Turns
+  /** Passed to the program's functions. */
+  readonly context: { random(): number }
+  /** Format of the output file, if the stage ends in files. */
+  readonly format?: OutputFormat | undefined
+}
+
+interface RecordOptions {
+  readonly badRecords: InputOptions['badRecords']
+  readonly counters: ReadCounters
+  readonly placeOf: PlaceOf
+}
+
+/** Pipeline of a branch that reads records or values. */
+export function recordPipeline(options: PipelineOptions, records: RecordOptions): Step<unknown> {
+  return options.steps.reduceRight<Step<unknown>>((next, step) => valueStep(step, next, options, records), lastStep(options))
+}
+
+/** Pipeline of a branch that reads a shuffle. */
+export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
+  const { steps, functions, turns, context } = options
+  const [head, ...rest] = steps
+  // No record is read here: `validate` belongs to files.
+  const next = (after: readonly StepNode[]): Step<unknown> =>
+    after.reduceRight<Step<unknown>>((following, step) => valueStep(step, following, options), lastStep(options))
+  const step = (push: Push<KeyGroup>, following?: Step<unknown>): Step<KeyGroup> => ({ push, finish: () => following?.finish() })
+  assert(head, 'a branch that reads a shuffle has a step for its groups')
+  switch (head.kind) {
+    case 'reduce': return step(reduceStep(functions[head.fn] as ReduceFunction, turns, context))
+    case 'combine': {
+      const following = groupPipeline({ ...options, steps: rest })
+      const combine = functions[head.fn] as Combine
+      const push: Push<KeyGroup> = group => following.push({ key: group.key, values: [combined(combine, group)], end() {} })
+      return { push, finish: () => following.finish() }
+    }
+    case 'fold': {
+      const following = next(rest)
+      return step(foldStep(functions[head.fn] as Combine, following), following)
+    }
+    case 'group': {
+      const following = next(rest)
+      return step(groupStep(functions[head.fn] as GroupFunction, head.flat, context, following), following)
+    }
+    case 'ungroup': {
+      const following = next(rest)
+      return step(ungroupStep(following), following)
+    }
+    case 'validate': case 'map': case 'each': case 'sample': case 'partition': case 'key': case 'sampleKeys': case 'top': case 'limit':
+    case 'join':
+      throw new AssertionFailed(`the step ${head.kind} takes no groups`)
+    default: return unreachable(head)
+  }
+}
+
+/** Pipeline of a branch that joins two shuffles. `right`: buffer for the values of one key. */
+export function joinPipeline(options: PipelineOptions, right: ReplayBuffer): Step<JoinGroup> {
+  const { steps, functions, context } = options
+  const [head, ...rest] = steps
+  assert(head?.kind === 'join', 'a branch that reads two shuffles joins them')
+  const following = rest.reduceRight<Step<unknown>>((next, step) => valueStep(step, next, options), lastStep(options))
+  const fn = head.fn === undefined ? undefined : functions[head.fn] as JoinFunction
+  return { push: joinStep({ how: head.how, fn, context, right }, following), finish: () => following.finish() }
+}
+
+function valueStep(
+  step: StepNode, next: Step<unknown>, { functions, emit, turns, context }: PipelineOptions, records?: RecordOptions,
+): Step<unknown> {
+  const random = (): number => context.random()
+  const fn = (index: FunctionIndex): ValueFunction => functions[index]!
+  switch (step.kind) {
+    case 'validate':
+      assert(records, 'only records of files are validated')
+      return validateStep(functions[step.fn] as ValidateFunction, records, next)
+    case 'map': return { push: mapStep(functions[step.fn] as MapFunction, turns, context), finish: () => undefined }
+    case 'each':
+      if (step.op !== 'mapAsync') return eachStep(step.op, fn(step.fn), context, next)
+      return asyncStep({ fn: fn(step.fn), concurrency: step.concurrency!, context, placeOf: records?.placeOf ?? (() => undefined) }, next)
+    case 'sample': return sampleStep(step.fraction, random, next)
+    case 'partition': return partitionStep(functions[step.fn] as PartitionFunction, context, next)
+    case 'key': return keyStep({
+      ...step.key !== undefined && { key: fn(step.key) }, ...step.value !== undefined && { value: fn(step.value) },
+    }, context, emit)
+    case 'sampleKeys': return sampleKeysStep(fn(step.key), context, random, emit)
+    case 'top': return topStep(step.count, fn(step.key), context, emit)
+    case 'limit': return limitStep(step.count, next)
+    case 'combine': case 'reduce': case 'fold': case 'group': case 'ungroup': case 'join':
+      throw new AssertionFailed(`the step ${step.kind} takes no values`)
+    default: return unreachable(step)
+  }
+}
+
+/** Values go to the sink without a key, except that a pair [key, value] is written to a text file as a key and a value. */
+function lastStep({ emit, format }: Pick<PipelineOptions, 'emit' | 'format'>): Step<unknown> {
+  const push: Push<unknown> = format === 'text'
+    ? value => {
+        if (Array.isArray(value) && value.length === 2 && value[0] !== null && value[0] !== undefined) emit(value[0] as Key, value[1])
+        else emit(null, value)
+        return undefined
+      }
+    : value => {
+        emit(null, value)
+        return undefined
+      }
+  return { push, finish: () => undefined }
+}

@@ -1,0 +1,77 @@
+// Builds the plan of a program over Datasets from its recipes (src/program/dataset.ts): numbers the functions, in the order of the nodes,
+// and makes the keys of sorts.
+
+import { createHash } from 'node:crypto'
+import { GristmillError } from '../base/errors.ts'
+import type { Key } from '../base/pair.ts'
+import type { Recipe, SortRecipe } from '../program/dataset.ts'
+import { GrowingBuffer } from '../shuffle/buffer.ts'
+import { descending } from '../shuffle/key.ts'
+import { encodeValue } from '../shuffle/value.ts'
+import type { Plan, PlanNode, UserFunction, WriteNode } from './node.ts'
+
+/** Kinds of nodes that recipes have. */
+const kinds: ReadonlySet<string> = new Set<PlanNode['kind']>([
+  'read', 'values', 'validate', 'combine', 'each', 'sample', 'partition', 'key', 'sampleKeys', 'top', 'limit', 'fold', 'group', 'ungroup',
+  'join', 'union', 'shuffle', 'write',
+])
+
+/** Throws PROGRAM_INVALID for recipes that this version does not know. */
+export function planDataflow(recipe: Recipe): Plan {
+  const functions: UserFunction[] = []
+  const nodes = new Map<Recipe, PlanNode>()
+  for (const each of inOrder(recipe)) {
+    const fields: Record<string, unknown> = {}
+    for (const [name, value] of Object.entries(each)) fields[name] = fieldOf(name, value, functions)
+    const inputs = Object.freeze(each.inputs.map(input => nodes.get(input)!))
+    nodes.set(each, Object.freeze({ ...fields, inputs }) as unknown as PlanNode)
+  }
+  return Object.freeze({
+    root: nodes.get(recipe) as WriteNode, functions: Object.freeze(functions), hooks: Object.freeze({}),
+  })
+}
+
+function fieldOf(name: string, value: unknown, functions: UserFunction[]): unknown {
+  if (typeof value === 'function') return functions.push(value as UserFunction) - 1
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return Object.freeze([...value])
+  if ('sort' in value) return functions.push(sortKey(value as SortRecipe)) - 1
+  if (name === 'digest' && 'values' in value) return digestOf(value.values as unknown[])
+  return Object.freeze({ ...value })
+}
+
+/** Key of a value in a sort. Parts in descending order are wrapped; a single part in ascending order is the key itself. */
+function sortKey({ sort }: SortRecipe): UserFunction {
+  const parts = sort.map(({ by, descending: isDescending }) =>
+    (isDescending ? (value: unknown, context: never) => descending(by(value, context) as Key) : by))
+  const [only] = parts
+  return parts.length === 1 ? only as UserFunction : (value: unknown, context: never) => parts.map(part => part(value, context))
+}
+
+function digestOf(values: readonly unknown[]): string {
+  const buffer = new GrowingBuffer()
+  for (const value of values) encodeValue(value, buffer)
+  return createHash('sha256').update(buffer.bytes.subarray(0, buffer.length)).digest('hex')
+}
+
+/** All recipes, each once, inputs before their readers. */
+function inOrder(root: Recipe): Recipe[] {
+  const done = new Set<Recipe>()
+  const open: Array<{ readonly recipe: Recipe; next: number }> = [{ recipe: root, next: 0 }]
+  for (let top = open.at(-1); top; top = open.at(-1)) {
+    const { recipe } = top
+    if (!kinds.has(recipe.kind) || !Array.isArray(recipe.inputs))
+      throw new GristmillError(
+        'PROGRAM_INVALID',
+        `the program uses the step ${JSON.stringify(recipe.kind)}, which this version of gristmill does not have; upgrade the cluster`,
+      )
+    const input = recipe.inputs[top.next++]
+    if (input === undefined) {
+      done.add(recipe)
+      open.pop()
+    } else if (!done.has(input)) {
+      open.push({ recipe: input, next: 0 })
+    }
+  }
+  return [...done]
+}

@@ -1,0 +1,109 @@
+// Programs over Datasets on a cluster of real processes: the samples of the guide, a workflow of several stages compared with an oracle,
+// and programs that are refused.
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Result, TestCluster } from '../kit/cluster.ts'
+import { root } from '../tidy/source.ts'
+import { startClusterHere } from './inprocess.ts'
+
+let cluster: TestCluster
+let dir: string
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-dataflow-'))
+  cluster = await startClusterHere({ datanodes: 3 })
+})
+
+afterAll(async () => {
+  await cluster.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+async function program(name: string, text: string): Promise<string> {
+  const file = join(dir, name)
+  await writeFile(file, text)
+  return file
+}
+
+/** Stores a text as a file of blocks of 4 KiB. */
+async function store(path: string, text: string): Promise<void> {
+  await cluster.ok(['put', '--block-size', '4KiB', '-', path], text)
+}
+
+const cat = async (output: string): Promise<string> => cluster.ok(['cat', `${output}/part-*`])
+
+test('every program of the guide gives the output that the guide shows', async () => {
+  const guide = await readFile(join(root, 'docs/guide/dataflow.md'), 'utf8')
+  const blocks = (language: string): Map<string, string> =>
+    new Map([...guide.matchAll(/^```(\S+) ?(\S*)\n([\s\S]*?)^```$/gm)]
+      .filter(match => match[1] === language && (language === 'ts' || match[2] !== ''))
+      .map(match => [match[2] || /^\/\/ (\S+)\n/.exec(match[3]!)![1]!, match[3]!]))
+  for (const [name, text] of [...blocks('text'), ...blocks('csv')]) if (name.includes('.')) await store(`/${name}`, text)
+  const runs = [['words.ts', '/notes.txt', 'words'], ['on-time.ts', '/flights.csv', 'on-time']] as const
+  expect([...blocks('ts').keys()]).toEqual(runs.map(([name]) => name))
+  for (const [name, input, shown] of runs) {
+    await cluster.ok(['run', await program(name, blocks('ts').get(name)!), '--input', input, '--output', `/guide/${shown}`])
+    // Words that occur equally often come in the order of the shuffle before: one partition, sorted by word.
+    expect(await cat(`/guide/${shown}`)).toBe(blocks('text').get(shown))
+  }
+})
+
+test('joins, unions and sorts of several partitions give what plain JavaScript gives, with each partition a file', async () => {
+  const rows = Array.from({ length: 6000 }, (_, id) => ({ id, k: (id * 7919) % 97, text: `row ${id % 13}` }))
+  await store('/rows.jsonl', rows.map(row => `${JSON.stringify(row)}\n`).join(''))
+  const file = await program('mixed.ts', `
+    import { program } from 'gristmill'
+    interface Row { readonly id: number; readonly k: number; readonly text: string }
+    export default program<{ input: string, output: string, least: number }>((mill, { input, output, least }) => {
+      const rows = mill.jsonl(input).map(row => row as Row).filter(row => row.id >= least)
+      const names = mill.range(60, { partitions: 2 }).map(k => ({ k, name: 'n' + k }))
+      const known = rows.join(names, row => row.k, name => name.k).map(([row, { name }]) => ({ id: row.id, as: name }))
+      const unknown = rows.antiJoin(names, row => row.k, name => name.k).mapAsync(async row => ({ id: row.id, as: row.text }))
+      return known.union(unknown).sortBy([row => row.as, 'desc'], [row => row.id]).save(output, { format: 'jsonl' })
+    }, { params: { least: 0 } })
+  `)
+  await cluster.ok(['run', file, '--input', '/rows.jsonl', '--output', '/mixed', '--reducers', '3', '--param', 'least=10'])
+  const found = (await cat('/mixed')).trimEnd().split('\n').map(line => JSON.parse(line) as { id: number; as: string })
+  const expected = rows.filter(row => row.id >= 10).map(row => ({ id: row.id, as: row.k < 60 ? `n${row.k}` : row.text }))
+    .sort((a, b) => (a.as > b.as ? -1 : a.as < b.as ? 1 : a.id - b.id))
+  expect(found).toEqual(expected)
+  expect((await cluster.ok(['ls', '/mixed'])).match(/part-/g)).toHaveLength(3)
+})
+
+describe('programs that cannot run say why', () => {
+  const refused = async (body: string, args: readonly string[] = []): Promise<Result> => {
+    await store('/in.txt', 'one\ntwo\n').catch(() => {})
+    const file = await program('refused.ts', `import { program } from 'gristmill'\nexport default program((mill, { input, output }: any) => ${body})\n`)
+    const result = await cluster.run(['run', file, ...args])
+    expect(result.code, result.stderr).not.toBe(0)
+    return result
+  }
+  const paths = ['--input', '/in.txt', '--output', '/refused']
+
+  test.each([
+    ['mill.text(input)', paths, 'the program saves nothing; end it with .save(output)'],
+    ['{ const all = mill.text(input); all.save(output); return all.save("/b") }', paths, 'the program saves two Datasets'],
+    ['mill.text(input).save(output)', ['--output', '/refused'], 'text was given undefined; give a path of the cluster'],
+    ['mill.text("/in.txt").save(output)', ['--input', '/other', '--output', '/refused'], 'refused does not read the input /other of this run'],
+    ['mill.text(input).save("/elsewhere")', paths, 'refused saves to /elsewhere, and not to the output /refused'],
+    ['mill.text(input).map("x").save(output)', paths, 'map was given "x" in place of a function'],
+    ['mill.text(input).join([1], x => x, x => x).save(output)', paths, 'join was given an object of class Array in place of a Dataset'],
+    ['mill.text(input).sortBy(x => x, "down").save(output)', paths, "sortBy was given the order \"down\"; it is 'asc' or 'desc'"],
+    ['mill.text(input).map(async x => x).save(output)', paths, 'map was given a function that returns a promise; use mapAsync'],
+    ['mill.from([Math.random()]).save(output)', ['--output', '/refused'], 'the program builds another plan here than where it was submitted'],
+    ['mill.text(input).groupBy(() => undefined).count().save(output)', paths, 'is a field missing?'],
+    ['mill.text(input).flatMap(x => x).save(output)', paths, 'flatMap returned "one"; it must return an array'],
+    ['mill.text(input).save(output)', [...paths, '--delimiter', ';'], 'refused says how its inputs are read'],
+  ])('%s', async (body, args, message) => {
+    expect((await refused(body, args)).stderr).toContain(message)
+  })
+
+  test('a function that fails is named with its line and record', async () => {
+    const { stderr } = await refused('mill.text(input).map(line => { if (line === "two") throw new RangeError("no two"); return line }).save(output)', paths)
+    expect(stderr).toMatch(/no two[\s\S]*refused\.ts:2:/)
+    expect(stderr).toMatch(/\/in\.txt.*byte 4|byte 4 of \/in\.txt/)
+  })
+})

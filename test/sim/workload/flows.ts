@@ -1,0 +1,32 @@
+// Programs over Datasets, of several stages with joins and sorts, over text that one client puts, while another client writes files.
+
+import type { Random } from '../../../src/ports/random.ts'
+import type { Op } from '../plan.ts'
+import { contentOf, pauseOf } from './draw.ts'
+
+export function flows(random: Random): Op[] {
+  const ops: Op[] = [{ client: 0, pauseMs: 0, action: { kind: 'mkdir', path: '/in' } }]
+  for (let i = 0; i < 2 + random.below(2); i++)
+    ops.push({
+      client: 0, pauseMs: 0,
+      action: {
+        kind: 'put', path: `/in/t${i}`,
+        content: { id: String(random.below(2 ** 31)), bytes: 2_000 + random.below(30_000), text: true },
+        replication: 3, overwrite: false,
+      },
+    })
+  for (let i = 0; i < 1 + random.below(2); i++)
+    ops.push({
+      client: 0, pauseMs: random.below(1_000),
+      action: {
+        kind: 'job', program: random.below(2) === 0 ? 'ranked' : 'paired', input: '/in', path: `/out${i}`, reducers: 1 + random.below(3),
+      },
+    })
+  ops.push({ client: 1, pauseMs: 0, action: { kind: 'mkdir', path: '/c1' } })
+  for (let i = 0; i < 3 + random.below(4); i++)
+    ops.push({
+      client: 1, pauseMs: pauseOf(random),
+      action: { kind: 'put', path: `/c1/f${i}`, content: contentOf(random), replication: 2, overwrite: false },
+    })
+  return ops
+}

@@ -1,0 +1,178 @@
+// Runs a plan in this process: its stages one after the other, each task with the product's pipelines, map outputs and merges, in a scratch
+// directory. Files are given as arrays of lines, one split each. For tests that compare plans with an oracle.
+
+import { mkdirSync } from 'node:fs'
+import type { Key } from '../../../../src/base/pair.ts'
+import { groupPipeline, joinPipeline, recordPipeline, type PipelineOptions } from '../../../../src/operator/build.ts'
+import { drive } from '../../../../src/operator/drive.ts'
+import { GroupsOperator } from '../../../../src/operator/groups.ts'
+import type { Sink } from '../../../../src/operator/operator.ts'
+import { RecordsOperator } from '../../../../src/operator/records.ts'
+import { ShuffleSink } from '../../../../src/operator/shuffle.ts'
+import { Turns } from '../../../../src/operator/turn.ts'
+import { planDataflow } from '../../../../src/plan/dataflow.ts'
+import type { Plan } from '../../../../src/plan/node.ts'
+import { optimize } from '../../../../src/plan/rules.ts'
+import { stagesOf, type BranchInput, type Stage } from '../../../../src/plan/stage.ts'
+import { program } from '../../../../src/program/dataflow.ts'
+import type { Sources } from '../../../../src/program/dataset.ts'
+import { batchesOf, newReadCounters } from '../../../../src/record/records.ts'
+import type { Combine } from '../../../../src/shuffle/combiner.ts'
+import { mergeSegments } from '../../../../src/shuffle/groups.ts'
+import { joinSegments } from '../../../../src/shuffle/join.ts'
+import { MapOutput, type MapOutputResult } from '../../../../src/shuffle/mapoutput.ts'
+import type { Partitioner } from '../../../../src/shuffle/partition.ts'
+import { KeyRanges } from '../../../../src/shuffle/ranges.ts'
+import { ReplayBuffer } from '../../../../src/shuffle/replay.ts'
+import type { Segment } from '../../../../src/shuffle/segment.ts'
+import { localDisk } from '../../../../src/world/disk.ts'
+import { dice } from '../../../kit/dice.ts'
+import { batchOf, MemorySink } from './kit.ts'
+import { scratch, segmentsOf } from '../shuffle/kit.ts'
+
+interface EngineOptions {
+  /** Splits of the files that each path names: the records of each split. */
+  readonly files?: Readonly<Record<string, ReadonlyArray<readonly unknown[]>>>
+  /** Partitions of shuffles that leave it open. */
+  readonly partitions?: number
+  readonly memoryBytes?: number
+  readonly fanIn?: number
+}
+
+/** Plan of a program's function. */
+export async function planned(describe: (mill: Sources) => void | Promise<void>): Promise<Plan> {
+  return planDataflow(await program(describe).build({}))
+}
+
+/** What the program saves: the emitted pairs of each task of the last stage. */
+export async function run(
+  describe: (mill: Sources) => void | Promise<void>, options: EngineOptions = {}, rules?: Parameters<typeof optimize>[1],
+): Promise<Array<Array<[Key, unknown]>>> {
+  return new Engine(optimize(await planned(describe), rules), options, await scratch()).run()
+}
+
+/** The values that the program saves, part by part. */
+export const valuesOf = async (...given: Parameters<typeof run>): Promise<unknown[][]> =>
+  (await run(...given)).map(part => part.map(([key, value]) => (key === null ? value : [key, value])))
+
+class Engine {
+  readonly #plan: Plan
+  readonly #options: EngineOptions
+  readonly #directory: string
+  readonly #stages: readonly Stage[]
+  readonly #outputs: MapOutputResult[][] = []
+  #tasks = 0
+
+  constructor(plan: Plan, options: EngineOptions, directory: string) {
+    this.#plan = plan
+    this.#options = options
+    this.#directory = directory
+    this.#stages = stagesOf(plan)
+  }
+
+  async run(): Promise<Array<Array<[Key, unknown]>>> {
+    mkdirSync(this.#directory, { recursive: true })
+    const parts: Array<Array<[Key, unknown]>> = []
+    for (const [index, stage] of this.#stages.entries()) {
+      const outputs: MapOutputResult[] = this.#outputs[index] = []
+      for (const branch of stage.branches.keys()) {
+        const { input } = stage.branches[branch]!
+        for (let task = 0; task < this.#count(input); task++) {
+          if (stage.output.kind === 'files') {
+            const sink = new MemorySink()
+            await this.#task(stage, branch, task, sink)
+            parts.push(sink.got)
+            continue
+          }
+          const sink = new ShuffleSink(await this.#open(stage))
+          await this.#task(stage, branch, task, sink)
+          outputs.push(await sink.finish())
+        }
+      }
+    }
+    return parts
+  }
+
+  #partitionsOf(stage: number): number {
+    const { output } = this.#stages[stage]!
+    return output.kind === 'shuffle' && output.partitions > 0 ? output.partitions : this.#options.partitions ?? 1
+  }
+
+  #count(input: BranchInput): number {
+    switch (input.kind) {
+      case 'files': return this.#splits(input).length
+      case 'values': return input.parts
+      case 'shuffle': return this.#partitionsOf(input.stage)
+      case 'join': return this.#partitionsOf(input.stages[0]!)
+    }
+  }
+
+  #splits({ paths = [] }: Extract<BranchInput, { kind: 'files' }>): ReadonlyArray<readonly unknown[]> {
+    return paths.flatMap(path => this.#options.files?.[path] ?? [])
+  }
+
+  async #open({ sink, combine, broadcasts, output }: Stage): Promise<MapOutput> {
+    const { functions } = this.#plan
+    const partitions = output.kind === 'shuffle' && output.partitions > 0 ? output.partitions : this.#options.partitions ?? 1
+    const partition = sink.kind === 'shuffle' ? sink.partition : undefined
+    const samples: unknown[] = []
+    for (const stage of broadcasts) {
+      const groups = await mergeSegments({ ...this.#files('sample'), segments: await segmentsOf(this.#outputs[stage]!, 0) })
+      for (const { values } of groups) samples.push(...values)
+    }
+    return MapOutput.open({
+      partitions, disk: localDisk, directory: this.#directory, name: `t${this.#tasks++}`,
+      memoryBytes: this.#options.memoryBytes ?? 1 << 20, fanIn: this.#options.fanIn,
+      ...combine !== undefined && { combine: functions[combine] as Combine },
+      ...partition !== undefined && { partitioner: functions[partition] as Partitioner },
+      ...broadcasts.length > 0 && { ranges: KeyRanges.of(samples, partitions) },
+    })
+  }
+
+  #files(name: string) {
+    return { disk: localDisk, directory: this.#directory, name: `${name}${this.#tasks++}`, fanIn: this.#options.fanIn }
+  }
+
+  async #task(stage: Stage, branch: number, task: number, sink: Sink<unknown>): Promise<void> {
+    const { input, steps } = stage.branches[branch]!
+    const { functions } = this.#plan
+    const random = dice(task)
+    const options: PipelineOptions = {
+      steps, functions, emit: sink.emit, turns: new Turns(sink.emit), context: { random: () => random.below(1 << 30) / (1 << 30) },
+      ...stage.output.kind === 'files' && { format: stage.output.format },
+    }
+    const pause = () => undefined
+    switch (input.kind) {
+      case 'files': case 'values': {
+        const counters = newReadCounters()
+        const pipeline = recordPipeline(options, { badRecords: undefined, counters, placeOf: () => undefined })
+        const source = input.kind === 'files'
+          ? [batchOf(this.#splits(input)[task]!)]
+          : batchesOf(() => functions[input.fn]!(task, input.parts) as Iterable<unknown>, counters)
+        await drive(source, new RecordsOperator(pipeline.push), sink, pause)
+        await pipeline.finish()
+        return
+      }
+      case 'shuffle': {
+        const groups = await mergeSegments({ ...this.#files('merge'), segments: await segmentsOf(this.#outputs[input.stage]!, task) })
+        const pipeline = groupPipeline(options)
+        await drive(groups, new GroupsOperator(pipeline.push), sink, pause)
+        await pipeline.finish()
+        await groups.close()
+        return
+      }
+      case 'join': {
+        const [left, right] = await Promise.all(input.stages.map(side => segmentsOf(this.#outputs[side]!, task))) as [Segment[], Segment[]]
+        const kept = await ReplayBuffer.open({
+          disk: localDisk, path: `${this.#directory}/right${this.#tasks++}`, memoryBytes: this.#options.memoryBytes ?? 1 << 20,
+        })
+        const groups = await joinSegments({ ...this.#files('join'), left, right })
+        const pipeline = joinPipeline(options, kept)
+        await drive(groups, new GroupsOperator(pipeline.push), sink, pause)
+        await pipeline.finish()
+        await groups.close()
+        await kept.close()
+      }
+    }
+  }
+}
