@@ -1,9 +1,9 @@
-// Types of `mapReduce`, checked by the compiler: records, keys, values and parameters are inferred, and invalid ones refused. Running the
+// Types of `mapReduce` and of Datasets, checked by the compiler: records, keys, values and parameters are inferred, and invalid ones refused. Running the
 // tests only shows that the definitions are accepted.
 
 import { expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
-import { mapReduce, type Context, type Emit, type Key, type StandardSchema } from '../../../../src/program/authoring.ts'
+import { mapReduce, program, type Context, type Dataset, type Emit, type Key, type StandardSchema } from '../../../../src/program/authoring.ts'
 import { count, sum } from '../../../../src/program/iterables.ts'
 
 test('the record has the type that the input\'s format gives', () => {
@@ -128,5 +128,42 @@ test('setup and teardown have the context, and teardown may emit', () => {
     setup(context) { expectTypeOf(context.params.depth).toEqualTypeOf<number>() },
     map(line: string, emit) { emit(line, 1) },
     teardown(emit, { phase }) { expectTypeOf(phase).toEqualTypeOf<'map' | 'reduce'>(); emit('end', 1) },
+  })
+})
+
+test('the types of a Dataset flow through its steps', () => {
+  program(async (mill, { input, least }: { input: string; least: number }) => {
+    expectTypeOf(least).toEqualTypeOf<number>()
+    const lines = mill.text(input)
+    expectTypeOf(lines).toEqualTypeOf<Dataset<string>>()
+    expectTypeOf(mill.csv(input)).toEqualTypeOf<Dataset<Record<string, string>>>()
+    expectTypeOf(mill.csv(input, { header: false })).toEqualTypeOf<Dataset<string[]>>()
+    expectTypeOf(mill.jsonl(input)).toEqualTypeOf<Dataset<unknown>>()
+    expectTypeOf(mill.jsonl(input, { schema: z.object({ id: z.number() }) })).toEqualTypeOf<Dataset<{ id: number }>>()
+    expectTypeOf(mill.files(input, { bytes: true })).toEqualTypeOf<Dataset<{ path: string; bytes: Uint8Array }>>()
+    const words = lines.flatMap(line => line.split(' ')).filter(word => word.length > least)
+    expectTypeOf(words).toEqualTypeOf<Dataset<string>>()
+    expectTypeOf(words.countBy(word => word)).toEqualTypeOf<Dataset<[string, number]>>()
+    expectTypeOf(words.mapAsync(async word => word.length)).toEqualTypeOf<Dataset<number>>()
+    expectTypeOf(words.groupBy(word => word.length).map((key, values) => {
+      expectTypeOf(key).toEqualTypeOf<number>()
+      expectTypeOf(values).toEqualTypeOf<Iterable<string>>()
+      return { key }
+    })).toEqualTypeOf<Dataset<{ key: number }>>()
+    const pairs = words.map(word => [word, word.length] as const)
+    expectTypeOf(pairs.reduceByKey((a, b) => a + b)).toEqualTypeOf<Dataset<[string, number]>>()
+    expectTypeOf(words.leftJoin(mill.range(3), word => word.length, n => n)).toEqualTypeOf<Dataset<[string, number | undefined]>>()
+    expectTypeOf(words.filter((word): word is 'a' => word === 'a')).toEqualTypeOf<Dataset<'a'>>()
+    // @ts-expect-error: the keys of both sides have one type.
+    words.join(mill.range(3), word => word, n => n)
+    // @ts-expect-error: a key is a text, a number, a boolean, null or an array of these.
+    words.groupBy(word => ({ word }))
+    // @ts-expect-error: only pairs have keys.
+    words.reduceByKey((a: number, b: number) => a + b)
+    // @ts-expect-error: objects are made distinct by a key.
+    words.map(word => ({ word })).distinct()
+    // @ts-expect-error: an order is ascending or descending.
+    words.sortBy(word => word, 'up')
+    await words.save('/out', { format: 'jsonl' })
   })
 })
