@@ -9,7 +9,7 @@ import type { Event } from './event.ts'
 import { advance } from './lifecycle.ts'
 import { enqueue } from './offer.ts'
 import { dropAttempt, clearAvoided } from './retry.ts'
-import { reopen } from './tasks.ts'
+import { queue, reopen } from './tasks.ts'
 import { changed, taskRefOf, someNode, type RunningJob, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
 
 export function joined(state: SchedulerState, event: Event & { kind: 'joined' }): void {
@@ -103,7 +103,8 @@ function clearAllAvoided(state: SchedulerState): void {
 
 function loseOutputs(state: SchedulerState, job: RunningJob, node: NodeId): void {
   if (job.state !== 'running') return
-  for (const stage of job.stages) {
+  // Readers before the stages that they read: a reader that runs again needs its input again.
+  for (const stage of job.stages.toReversed()) {
     stage.absent.delete(node)
     if (stage.readers.every(reader => job.stages[reader]!.state === 'done')) continue
     for (const task of stage.tasks) if (task.won?.node === node) loseOutput(state, { job, stage, task })
@@ -117,11 +118,15 @@ export function loseOutput(state: SchedulerState, place: TaskRef): void {
   const won = reopen(stage, task)
   const attempt = task.attempts.find(each => each.id === won.attempt)
   if (attempt) overturn(attempt, 'lost')
-  stage.state = 'running'
   stage.finishedMs = undefined
   state.effects.push({ kind: 'lose', job: job.id, attempt: won.attempt })
   clearAvoided(state, place)
-  enqueue(state, stage, task, true)
+  // A stage that has not started queues all its tasks when its input is done.
+  if (stage.state === 'waiting') queue(stage, task)
+  else {
+    stage.state = 'running'
+    enqueue(state, stage, task, true)
+  }
   changed(state, job, true)
 }
 

@@ -1,9 +1,11 @@
-// Types of `mapReduce` and of Datasets, checked by the compiler: records, keys, values and parameters are inferred, and invalid ones refused. Running the
-// tests only shows that the definitions are accepted.
+// Types of `mapReduce` and of Datasets, checked by the compiler: records, keys, values and parameters are inferred, and invalid ones
+// refused. Running the tests only shows that the definitions are accepted.
 
 import { expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
-import { mapReduce, program, type Context, type Dataset, type Emit, type Key, type StandardSchema } from '../../../../src/program/authoring.ts'
+import {
+  mapReduce, program, type Context, type Dataset, type Emit, type Key, type StandardSchema,
+} from '../../../../src/program/authoring.ts'
 import { count, sum } from '../../../../src/program/iterables.ts'
 
 test('the record has the type that the input\'s format gives', () => {

@@ -6,7 +6,7 @@ import type { Effect, Event, Places } from '../../../../../namenode/jobs/schedul
 import type { TaskRecord } from '../../../../../namenode/jobs/store/record.ts'
 import { attemptParts, jobId, programId, type AttemptId, type JobId, type NodeId } from '../../../../../src/base/ids.ts'
 import { attemptsPerTerm } from '../../../../../namenode/jobs/scheduler/state.ts'
-import type { JobSpec, JobStatus } from '../../../../../src/protocol/job.ts'
+import type { JobSpec, JobStatus, StageInput, StageSpec } from '../../../../../src/protocol/job.ts'
 import type { TaskFinished } from '../../../../../src/protocol/task.ts'
 
 export interface JobShape {
@@ -16,9 +16,11 @@ export interface JobShape {
   readonly attemptsMax?: number
   /** Blocks of each split. */
   readonly blocks?: number
+  /** A job of five stages in place of one or two: a stage with two readers, a broadcast, a join, and a last stage of two branches. */
+  readonly graph?: boolean
 }
 
-export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0 }: JobShape): JobSpec {
+export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = false }: JobShape): JobSpec {
   const split = (n: number) => ({
     bytes: 10,
     ranges: [
@@ -28,15 +30,18 @@ export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0 }: JobShape)
       },
     ],
   })
+  const splits: StageInput = {
+    kind: 'splits', splits: Array.from({ length: maps }, (_, n) => split(n)) as never, options: { format: 'lines' },
+  }
   const files = { kind: 'files' as const, format: 'text' as const }
   return {
     name: 'test',
     program: { id: programId('p'), path: '/.gristmill/programs/p.js' },
     params: {}, seed: 1, fingerprint: 'f',
-    stages: [
+    stages: graph ? graphOf(splits, reduces) : [
       {
         name: 'map',
-        input: { kind: 'splits', splits: Array.from({ length: maps }, (_, n) => split(n)) as never, options: { format: 'lines' } },
+        input: splits,
         output: reduces > 0 ? { kind: 'shuffle', partitions: reduces } : files,
       },
       ...(reduces > 0 ? [{ name: 'reduce', input: { kind: 'shuffle' as const, stage: 0, partitions: reduces }, output: files }] : []),
@@ -44,6 +49,21 @@ export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0 }: JobShape)
     output: { path: '/out', overwrite: false, format: 'text' },
     attemptsMax, memoryBytes: 0, taskDeadlineMs: 0,
   }
+}
+
+/** 0 maps; 1 samples 0; 2 reads 0 with the samples of 1; 3 computes values; 4 joins 2 with 3, and reads 2 once more. */
+function graphOf(input: StageInput, partitions: number): StageSpec[] {
+  const shuffle = (count: number) => ({ kind: 'shuffle' as const, partitions: count })
+  const reads = (stage: number): StageInput => ({ kind: 'shuffle', stage, partitions })
+  return [
+    { name: 'map', input, output: shuffle(partitions) },
+    { name: 'sample', input: reads(0), output: shuffle(1) },
+    { name: 'sort', input: reads(0), broadcasts: [1], output: shuffle(partitions) },
+    { name: 'values', input: { kind: 'values', parts: 2 }, output: shuffle(partitions) },
+    {
+      name: 'join', input: { kind: 'join', stages: [2, 3], partitions }, more: [reads(2)], output: { kind: 'files', format: 'text' },
+    },
+  ]
 }
 
 interface Kept {
@@ -107,7 +127,7 @@ export class Bench {
 
   submit(shape: JobShape, places: Places): { job: JobId; effects: Effect[] } {
     const job = jobId(`job-${++this.#jobs}`)
-    const facts = { job, user: 'ann', spec: specOf(shape), submittedMs: this.at.nowMs + this.#jobs, places: [places, undefined] }
+    const facts = { job, user: 'ann', spec: specOf(shape), submittedMs: this.at.nowMs + this.#jobs, places: [places, undefined, undefined, undefined, undefined] }
     this.kept.set(job, { spec: facts.spec, places: facts.places, term: 0, tasks: new Map(), tries: new Map() })
     return { job, effects: this.apply({ kind: 'submitted', ...facts }) }
   }

@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest'
 import type { Effect } from '../../../../../namenode/jobs/scheduler/event.ts'
 import { attemptParts, nodeId, type AttemptId, type JobId, type NodeId } from '../../../../../src/base/ids.ts'
-import type { JobSpec } from '../../../../../src/protocol/job.ts'
+import { inputsOf, sourcesOf, type JobSpec } from '../../../../../src/protocol/job.ts'
 import type { TaskFinished } from '../../../../../src/protocol/task.ts'
 import { Bench, doneReport } from './kit.ts'
 
@@ -44,7 +44,9 @@ class World {
   submit(): void {
     const maps = 1 + this.#dice(8)
     const places = Array.from({ length: maps }, () => Array.from({ length: this.#dice(3) }, () => nodeId(`n${this.#dice(4)}`)))
-    this.take(this.bench.submit({ maps, reduces: this.#dice(4), attemptsMax: 100 }, places).effects)
+    const graph = this.#dice(2) === 0
+    const reduces = graph ? 1 + this.#dice(3) : this.#dice(4)
+    this.take(this.bench.submit({ maps, reduces, attemptsMax: 100, graph }, places).effects)
   }
 
   take(effects: readonly Effect[]): void {
@@ -110,13 +112,13 @@ class World {
       this.#reports.push(failure(node, attempt, this.#dice(2) === 0 ? 'program' : 'system'))
       return
     }
-    if (stage === 1) {
-      // A reducer reads every committed map output from its node; the journal has the locations.
-      const maps = [...kept.tasks.values()].filter(record => record.stage === 0)
-      const missing = maps
+    for (const source of sourcesOf(kept.spec.stages[stage]!)) {
+      // A task reads every committed output of the stages before from its node; the journal has the locations.
+      const outputs = [...kept.tasks.values()].filter(record => record.stage === source)
+      const missing = outputs
         .filter(({ won }) => !this.hands.get(won!.node)!.alive || !this.hands.get(won!.node)!.outputs.has(won!.attempt))
         .map(({ won }) => won!.attempt)
-      if (missing.length > 0 || maps.length < mapsOf(kept.spec)) {
+      if (missing.length > 0 || outputs.length < tasksOf(kept.spec, source)) {
         this.#reports.push(failure(node, attempt, 'fetch', missing))
         return
       }
@@ -216,14 +218,15 @@ class World {
   }
 }
 
-function mapsOf(spec: JobSpec): number {
-  const input = spec.stages[0]!.input
-  return input.kind === 'splits' ? input.splits.length : 0
-}
-
-function reducesOf(spec: JobSpec): number {
-  const input = spec.stages[1]?.input
-  return input?.kind === 'shuffle' ? input.partitions : 0
+/** Number of tasks of a stage: the sum over its branches. */
+function tasksOf(spec: JobSpec, stage: number): number {
+  return inputsOf(spec.stages[stage]!).reduce((sum, input) => {
+    switch (input.kind) {
+      case 'splits': case 'packed': return sum + input.splits.length
+      case 'shuffle': case 'join': return sum + input.partitions
+      case 'values': return sum + input.parts
+    }
+  }, 0)
 }
 
 function failure(node: NodeId, attempt: AttemptId, cause: 'program' | 'system' | 'killed' | 'fetch', missing?: AttemptId[]): TaskFinished {
@@ -245,13 +248,12 @@ function run(seed: number): World {
 function judgeHealth(world: World, job: JobId): void {
   const kept = world.bench.kept.get(job)!
   expect(kept.ended?.state, `${job} did not succeed: ${JSON.stringify(kept.ended?.failure)}`).toBe('succeeded')
-  const maps = mapsOf(kept.spec)
-  const reduces = reducesOf(kept.spec)
   let sum = 0
-  for (let task = 0; task < maps; task++) sum += task
-  for (let task = 0; task < reduces; task++) sum += 1000 + task
-  expect(kept.ended!.counters).toEqual({ records: maps + reduces, sum })
-  expect([...kept.tasks.keys()].length).toBe(maps + reduces)
+  let records = 0
+  for (const stage of kept.spec.stages.keys())
+    for (let task = 0; task < tasksOf(kept.spec, stage); task++, records++) sum += 1000 * stage + task
+  expect(kept.ended!.counters).toEqual({ records, sum })
+  expect([...kept.tasks.keys()].length).toBe(records)
 }
 
 test('whatever nodes and namenode do, every job ends well and every task counts once', () => {
