@@ -298,11 +298,10 @@ function pathsOf({ input, output }: RunOptions): PlanRequest['paths'] {
 }
 
 function givenParams(program: string, { params = {}, paramTexts = {}, input }: RunOptions): GivenParams {
-  const implied = impliedParams(program, listOf(input), [...Object.keys(params), ...Object.keys(paramTexts)])
-  const given = {
-    values: readable('params', () => paramsOf(params, 'the parameter')),
-    texts: readable('paramTexts', () => textsOf({ ...implied, ...paramTexts })),
-  }
+  const values = readable('params', () => paramsOf(params, 'the parameter'))
+  const texts = readable('paramTexts', () => textsOf(paramTexts))
+  const implied = impliedParams(program, listOf(input), [...Object.keys(values), ...Object.keys(texts)])
+  const given = { values, texts: { ...implied, ...texts } }
   const twice = Object.keys(given.texts).find(name => Object.hasOwn(given.values, name))
   if (twice !== undefined)
     throw new GristmillError('EINVAL', `the parameter ${JSON.stringify(twice)} is in params and in paramTexts; leave one of them out`)
