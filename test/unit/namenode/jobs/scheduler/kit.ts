@@ -127,7 +127,10 @@ export class Bench {
 
   submit(shape: JobShape, places: Places): { job: JobId; effects: Effect[] } {
     const job = jobId(`job-${++this.#jobs}`)
-    const facts = { job, user: 'ann', spec: specOf(shape), submittedMs: this.at.nowMs + this.#jobs, places: [places, undefined, undefined, undefined, undefined] }
+    const spec = specOf(shape)
+    const facts = {
+      job, user: 'ann', spec, submittedMs: this.at.nowMs + this.#jobs, places: spec.stages.map((_, i) => (i === 0 ? places : undefined)),
+    }
     this.kept.set(job, { spec: facts.spec, places: facts.places, term: 0, tasks: new Map(), tries: new Map() })
     return { job, effects: this.apply({ kind: 'submitted', ...facts }) }
   }
