@@ -60,6 +60,8 @@ export class Printer {
     if (/^[1-9]\d{0,4}$/.test(given)) return Number(given)
     return this.#streams.stdout.columns || this.#streams.stderr.columns || 80
   }
+  /** Width that tables must fit; undefined in a pipe, where each row is one line. */
+  get tableWidth(): number | undefined { return this.outIsTerminal ? this.columns : undefined }
   /** Stream for progress bars, which draw themselves. */
   get errStream(): NodeJS.WritableStream { return this.#streams.stderr }
 
@@ -75,6 +77,14 @@ export class Printer {
 
   paint(style: Style, text: string, on: 'out' | 'err' = 'out'): string {
     return this.isPainted(on) ? styleText(style, text, { validateStream: false }) : text
+  }
+
+  /** A state in its colour: green if all is well, red if something is lost or has failed, yellow in between. */
+  state(text: string): string {
+    const style = /^(?:healthy|succeeded|live)\b/.test(text)
+      ? 'green'
+      : /^(?:failed|damaged|dead|gone|cancelled)\b/.test(text) ? 'red' : /^(?:degraded|inconsistent|stale)\b/.test(text) ? 'yellow' : undefined
+    return style ? this.paint(style, text) : text
   }
 
   /** A name for people: quoted if it is unusual and the output is a terminal; unchanged in a pipe. */

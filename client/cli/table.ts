@@ -35,6 +35,21 @@ export function tabulate(columns: readonly Column[], rows: readonly (readonly st
     .trimEnd())
 }
 
+/**
+ * Lines of a table for a terminal of this width: cells are wrapped if the table is too wide, and with too many columns each row becomes a
+ * paragraph. Without a width, as in a pipe, each row is one line.
+ */
+export function tableLines(columns: readonly Column[], rows: readonly (readonly string[])[], width: number | undefined): string[] {
+  if (width === undefined) return tabulate(columns, rows)
+  const fitted = fitTable(columns, rows, width, { breakWords: true })
+  if (fitted) return fitted
+  // A fact is not divided: a number stands behind its title.
+  const factsOf = (cells: readonly string[]): string =>
+    cells.flatMap((cell, i) => (cell === '' ? [] : [`${columns[i + 1]!.title ?? ''} ${cell}`.trim().replaceAll(' ', '\u00a0')])).join('  ')
+  return rows.flatMap(([head = '', ...cells]) =>
+    [head, ...wrapText(factsOf(cells), width - 4, true).map(line => `    ${line.trim().replaceAll('\u00a0', ' ')}`)])
+}
+
 /** A column is not made narrower than this: a text of one or two words a line is hard to read. */
 const narrowest = 16
 
@@ -42,11 +57,15 @@ const narrowest = 16
  * Lines of a table that is at most `width` wide: cells are wrapped, those of the widest columns first. undefined if it has too many
  * columns. Right-aligned columns, which hold numbers, are not wrapped.
  */
-export function fitTable(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): string[] | undefined {
+export function fitTable(
+  columns: readonly Column[], rows: readonly (readonly string[])[], width: number, { breakWords = false } = {},
+): string[] | undefined {
   const all = columns.some(column => column.title !== undefined) ? [columns.map(column => column.title ?? ''), ...rows] : rows
   const widths = columns.map((_, i) => all.reduce((most, row) => Math.max(most, widthOf(row[i] ?? '')), 0))
   const least = columns.map(({ align }, i) =>
-    (align === 'right' ? widths[i]! : Math.min(widths[i]!, Math.max(narrowest, ...all.map(row => longestWord(row[i] ?? ''))))))
+    (align === 'right'
+      ? widths[i]!
+      : Math.min(widths[i]!, Math.max(narrowest, ...(breakWords ? [] : all.map(row => longestWord(row[i] ?? '')))))))
   let over = widths.reduce((sum, one) => sum + one, 2 * (columns.length - 1)) - width
   for (; over > 0; over--) {
     const at = widths.reduce((best, one, i) => (one > least[i]! && (best < 0 || one > widths[best]!) ? i : best), -1)
@@ -54,7 +73,7 @@ export function fitTable(columns: readonly Column[], rows: readonly (readonly st
     widths[at]!--
   }
   return all.flatMap(row => {
-    const cells = columns.map((_, i) => wrapText(row[i] ?? '', widths[i]!))
+    const cells = columns.map((_, i) => wrapText(row[i] ?? '', widths[i]!, breakWords))
     return Array.from({ length: Math.max(...cells.map(lines => lines.length)) }, (_, n) =>
       columns.map(({ align }, i) => pad(cells[i]![n] ?? '', widths[i]!, align)).join('  ').trimEnd())
   })
@@ -62,11 +81,26 @@ export function fitTable(columns: readonly Column[], rows: readonly (readonly st
 
 const longestWord = (text: string): number => text.split(' ').reduce((most, word) => Math.max(most, widthOf(word)), 0)
 
-/** Lines of at most `width` columns, divided between words; a longer word has a line of its own. */
-export function wrapText(text: string, width: number): string[] {
+/** Pieces of a long word that are at most `width` wide; a path is divided behind a slash. */
+function piecesOf(word: string, width: number): string[] {
+  const pieces: string[] = []
+  let piece = ''
+  for (const { segment } of segmenter.segment(word)) {
+    if (piece !== '' && widthOf(piece) + widthOf(segment) > width) {
+      const end = piece.lastIndexOf('/') + 1 || piece.length
+      pieces.push(piece.slice(0, end))
+      piece = piece.slice(end)
+    }
+    piece += segment
+  }
+  return [...pieces, piece]
+}
+
+/** Lines of at most `width` columns, divided between words; a longer word has a line of its own, or several with `breakWords`. */
+export function wrapText(text: string, width: number, breakWords = false): string[] {
   const lines: string[] = []
   let line = ''
-  for (const word of text.split(' ')) {
+  for (const word of text.split(' ').flatMap(one => (breakWords && widthOf(one) > width ? piecesOf(one, width) : [one]))) {
     if (line !== '' && widthOf(line) + 1 + widthOf(word) > width) {
       lines.push(line)
       line = word

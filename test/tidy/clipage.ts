@@ -24,8 +24,11 @@ Made from the command line's own help; \`npm run docs\` writes it again.
   is in files and what programs wrote as it is, on a terminal too.
 - Results go to stdout, everything else to stderr: \`gristmill: ls: /nope: no such file or directory\`. Of several operands, those that
   can be done are done; the exit code is then 1. With \`--json\`, errors are one JSON object a line on stderr.
-- Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 the reader of stdout has gone; the others are in
-  [errors](errors.md). Progress is drawn on a terminal only; \`--quiet\` and \`NO_COLOR\` are heeded.
+- [Exit codes](exit-codes.md): 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 the reader of stdout has gone.
+- On a terminal, states and directories are coloured, and tables are wrapped to its width, or to \`COLUMNS\`; in a pipe each row is one line.
+  \`NO_COLOR\` turns colours off, and \`FORCE_COLOR\` decides in any case: \`FORCE_COLOR=1 gristmill jobs | less -R\`. Progress is drawn on a
+  terminal only, and not with \`--quiet\`.
+- \`gristmill help TOPIC\` prints a page of the manual, such as \`errors\` or \`settings\`; \`gristmill help\` lists the topics.
 `
 
 export async function cliPage(): Promise<string> {

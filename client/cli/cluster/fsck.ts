@@ -90,7 +90,7 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
       `${formatCount(each.kept)}, and there are ${formatCount(each.found)}`)
   }
   if (context.json) await printer.json({ health, ...total, totals: totalsOf(recounted) }, { compact: true })
-  else for (const line of summary(health, total, totalsOf(recounted))) await printer.line(line)
+  else for (const line of summary(health, total, totalsOf(recounted))) await printer.line(printer.state(line), { painted: true })
   if (health === 'damaged') context.exitCode = damagedExit
   // Unread directories give a failure code, unless damage is known.
   else if (total.unread > 0) context.failed++

@@ -1,12 +1,14 @@
 // status and report: processes of the selected cluster and its health; space of the cluster, and each datanode with its disks. They start
 // nothing. status exits with the code of UNAVAILABLE if processes of the cluster run and its namenode does not answer.
 
+import { showText } from '../../../src/base/quote.ts'
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { ClusterStatus, NodeStatus } from '../../../src/protocol/admin.ts'
 import type { CommandContext } from '../context.ts'
 import { formatCount, percent, plural } from '../display.ts'
+import type { Printer } from '../printer.ts'
 import type { CommandSpec } from '../spec.ts'
-import { pad, tabulate } from '../table.ts'
+import { pad, tableLines } from '../table.ts'
 import { isFull, processLines, statusLines, troubles } from './view.ts'
 
 export const status: CommandSpec = {
@@ -39,14 +41,21 @@ async function runStatus(context: CommandContext): Promise<void> {
     )
   } else {
     if (kind === 'embedded') await printer.text(`embedded cluster in ${dir}\n\n`)
-    for (const line of processLines(processes)) await printer.line(line)
+    for (const line of processLines(processes, printer.tableWidth)) await printer.line(line)
     if (cluster) {
       await printer.line()
-      for (const line of statusLines(cluster)) await printer.line(line)
+      for (const line of statusLines(cluster, printer.tableWidth)) await printHealth(line, printer)
     }
     if (logs !== undefined) await printer.text(`\nlogs in ${logs}\n`)
   }
   if (failure) throw failure
+}
+
+/** Prints a line of the status; the health of the cluster in its colour. */
+async function printHealth(line: string, printer: Printer): Promise<void> {
+  const [, head, health] = /^(health +)(.*)$/.exec(line) ?? []
+  if (head === undefined || health === undefined) return printer.line(line)
+  return printer.line(`${head}${health === 'healthy' ? printer.state(health) : printer.paint('red', showText(health))}`, { painted: true })
 }
 
 interface Space { capacityBytes: number; usedBytes: number; freeBytes: number }
@@ -71,14 +80,14 @@ async function runReport(context: CommandContext): Promise<void> {
   for (const [name, value] of rows) await printer.line(`${pad(name, 16)}${value}`)
   for (const node of status.nodes) {
     await printer.line()
-    for (const line of nodeLines(node, status)) await printer.line(line)
+    for (const line of nodeLines(node, status, printer.tableWidth)) await printer.line(line)
   }
   const found = troubles(status)
   if (found.length > 0) await printer.line()
   for (const trouble of found) await printer.line(trouble)
 }
 
-function nodeLines(node: NodeStatus, status: ClusterStatus): string[] {
+function nodeLines(node: NodeStatus, status: ClusterStatus, width: number | undefined): string[] {
   const space = spaceOf(node)
   const facts: [string, string][] = [
     ['datanode', `${node.address} (${node.node})`],
@@ -90,7 +99,7 @@ function nodeLines(node: NodeStatus, status: ClusterStatus): string[] {
   ]
   const lines = facts.map(([name, value]) => `${pad(name, 16)}${value}`)
   if (node.storages.length === 0) return lines
-  const disks = tabulate(
+  const disks = tableLines(
     [
       { title: '  DISK' }, { title: 'BLOCKS', align: 'right' }, { title: 'USED', align: 'right' }, { title: 'FREE', align: 'right' },
       { title: 'SIZE', align: 'right' }, { title: 'STATE' },
@@ -99,6 +108,7 @@ function nodeLines(node: NodeStatus, status: ClusterStatus): string[] {
       `  ${disk.dir}`, formatCount(disk.blocks), formatBytes(disk.usedBytes), formatBytes(disk.freeBytes), formatBytes(disk.capacityBytes),
       stateOfDisk(disk, status),
     ]),
+    width,
   )
   return [...lines, ...disks]
 }

@@ -47,7 +47,7 @@ async function runUp(
           { compact: true },
         )
       } else {
-        for (const line of processLines(running.processes)) await printer.line(line)
+        for (const line of processLines(running.processes, printer.tableWidth)) await printer.line(line)
         await printer.line()
         await printer.line(`ready at ${running.namenode}${detach ? '; "gristmill down" stops it' : '; Ctrl-C stops it'}`)
       }

@@ -3,7 +3,7 @@
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { ClusterStatus } from '../../../src/protocol/admin.ts'
 import { formatCount, plural } from '../display.ts'
-import { pad, tabulate, type Column } from '../table.ts'
+import { pad, tableLines, type Column } from '../table.ts'
 
 interface ProcessFacts {
   readonly role: string
@@ -23,8 +23,11 @@ const nodeColumns: readonly Column[] = [
   { title: 'FREE', align: 'right' }, { title: 'TASKS', align: 'right' }, { title: 'LAST SEEN', align: 'right' },
 ]
 
-export const processLines = (processes: readonly ProcessFacts[]): string[] =>
-  tabulate(processColumns, processes.map(one => [one.role, one.address, String(one.pid), one.id, one.state ?? 'live', one.dir]))
+/** `width`: of a terminal. */
+export const processLines = (processes: readonly ProcessFacts[], width?: number): string[] =>
+  tableLines(
+    processColumns, processes.map(one => [one.role, one.address, String(one.pid), one.id, one.state ?? 'live', one.dir]), width,
+  )
 
 /** Problems that need attention, as sentences; empty if there are none. */
 export function troubles(status: ClusterStatus): string[] {
@@ -85,7 +88,7 @@ export const isFull = ({ freeBytes }: { readonly freeBytes: number }, { defaults
 
 const have = (blocks: number): string => plural(blocks, 'block has', 'blocks have')
 
-export function statusLines(status: ClusterStatus): string[] {
+export function statusLines(status: ClusterStatus, width?: number): string[] {
   const facts: [string, string][] = [
     ['cluster', `${status.cluster}, epoch ${status.epoch}, gristmill ${status.version}`],
     ['namenode', `${status.address}, up for ${formatDuration(Math.max(0, status.nowMs - status.startedMs))}`],
@@ -108,5 +111,5 @@ export function statusLines(status: ClusterStatus): string[] {
     formatBytes(node.storages.reduce((sum, storage) => sum + storage.freeBytes, 0)),
     `${node.running}/${node.slots}`, formatDuration(node.sinceContactMs),
   ])
-  return rows.length === 0 ? [...lines, '', 'no datanode is registered'] : [...lines, '', ...tabulate(nodeColumns, rows)]
+  return rows.length === 0 ? [...lines, '', 'no datanode is registered'] : [...lines, '', ...tableLines(nodeColumns, rows, width)]
 }

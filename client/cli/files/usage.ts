@@ -1,11 +1,12 @@
 // du, df and count: space below paths and on the datanodes. Totals of single paths come from the namenode; the totals of a printed tree
 // are summed here.
 
+import { showText } from '../../../src/base/quote.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import type { CommandContext } from '../context.ts'
 import { formatHuman, percent } from '../display.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
-import { tabulate, type Column } from '../table.ts'
+import { tableLines, tabulate, type Column } from '../table.ts'
 import { remotePaths } from '../tree.ts'
 import { human } from './options.ts'
 
@@ -105,8 +106,8 @@ async function runDf(context: CommandContext, _operands: readonly string[], opti
     { title: 'DATANODE' }, { title: 'STATE' }, { title: 'SIZE', align: 'right' }, { title: 'USED', align: 'right' },
     { title: 'FREE', align: 'right' }, { title: 'FULL', align: 'right' },
   ] as const
-  for (const line of tabulate(columns, [...nodes.map(node => row(node.address, node.state, node)), row('total', '', total)]))
-    await context.printer.line(line)
+  const rows = [...nodes.map(node => row(showText(node.address), context.printer.state(node.state), node)), row('total', '', total)]
+  for (const line of tableLines(columns, rows, context.printer.tableWidth)) await context.printer.line(line, { painted: true })
 }
 
 async function runCount(

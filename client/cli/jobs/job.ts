@@ -50,13 +50,13 @@ async function show(context: CommandContext, [id]: readonly string[], options: {
   const status = await findJob(context, id!)
   const tasks = await Array.fromAsync(mill.job(status.job).tasks({ signal }))
   if (context.json) return printer.json({ ...status, tasks })
-  for (const line of jobLines(status, clock.now())) await printer.line(line)
+  for (const line of jobLines(status, clock.now(), printer.tableWidth)) await printer.line(line)
   const places = placesLine(tasks.filter(task => task.stage === 0))
   if (places) await printer.text(`\ntasks of stage 0: ${places}\n`)
   const shown = options.tasks ? tasks : tasks.filter(task => task.attempts.some(attempt => attempt.failure))
   if (shown.length === 0) return
   await printer.text(options.tasks ? '\n' : '\ntasks with failed attempts (--tasks shows all)\n')
-  for (const line of taskLines(shown, clock.now())) await printer.line(line)
+  for (const line of taskLines(shown, clock.now(), printer.tableWidth)) await printer.line(line)
 }
 
 interface PublishOptions { output?: string; overwrite?: boolean; force?: boolean }

@@ -5,7 +5,7 @@ import type { JobStatus } from '../../../src/protocol/job.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
-import { tabulate } from '../table.ts'
+import { tableLines } from '../table.ts'
 import { jobColumns, jobRow } from './view.ts'
 
 export const jobNote = 'A job is named by its id, a unique prefix of the id, or `last`.'
@@ -43,10 +43,9 @@ async function runJobs(
     return
   }
   if (jobs.length === 0) return context.printer.note(options.running ? 'no running jobs' : 'no jobs yet')
-  for (const line of tabulate(
-    jobColumns, jobs.map(job => jobRow(job, clock.now())),
-  ))
-    await context.printer.line(line)
+  const { printer } = context
+  const rows = jobs.map(job => jobRow(job, clock.now()).map((cell, i) => (i === 1 ? printer.state(cell) : cell)))
+  for (const line of tableLines(jobColumns, rows, printer.tableWidth)) await printer.line(line, { painted: true })
 }
 
 async function runKill(context: CommandContext, operands: readonly string[]): Promise<void> {

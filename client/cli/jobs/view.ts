@@ -7,7 +7,7 @@ import type { Counters } from '../../../src/protocol/fields.ts'
 import type { AttemptStatus, JobStatus, StageStatus, TaskStatus } from '../../../src/protocol/job.ts'
 import { failureLines } from '../errors.ts'
 import { formatCount, formatInstant, percent, plural } from '../display.ts'
-import { pad, tabulate, type Column } from '../table.ts'
+import { pad, tableLines, type Column } from '../table.ts'
 
 /** `12 of 32 tasks, 4 running, 1 failed attempt`. */
 export function stageLine(stage: StageStatus): string {
@@ -78,7 +78,7 @@ const stageColumns: readonly Column[] = [
   { title: 'TIME', align: 'right' },
 ]
 
-export function jobLines(job: JobStatus, nowMs: number): string[] {
+export function jobLines(job: JobStatus, nowMs: number, width?: number): string[] {
   const facts: [string, string][] = [
     ['job', job.job],
     ['name', showText(job.name)],
@@ -106,7 +106,7 @@ export function jobLines(job: JobStatus, nowMs: number): string[] {
     formatBytes(stage.counters['bytesIn'] ?? 0), formatBytes(stage.counters['bytesOut'] ?? 0),
     took(stage.startedMs, stage.finishedMs ?? (stage.state === 'running' ? nowMs : undefined)),
   ])
-  lines.push('', ...tabulate(stageColumns, rows))
+  lines.push('', ...tableLines(stageColumns, rows, width))
   for (const line of job.stages.map(lostLine)) if (line !== undefined) lines.push('', line)
   if (Object.keys(job.counters).length > 0) lines.push('', 'counters', ...counterLines(job.counters))
   lines.push(...warningLines(job.counters).flatMap(line => ['', line]))
@@ -140,8 +140,8 @@ const taskColumns: readonly Column[] = [
 const where = { node: 'with its data', rack: 'same rack', any: 'elsewhere' } as const
 
 /** One row per attempt; a task without attempts has one row. */
-export function taskLines(tasks: readonly TaskStatus[], nowMs: number): string[] {
-  return tabulate(taskColumns, tasks.flatMap(task => (task.attempts.length === 0
+export function taskLines(tasks: readonly TaskStatus[], nowMs: number, width?: number): string[] {
+  return tableLines(taskColumns, tasks.flatMap(task => (task.attempts.length === 0
     ? [[`${task.stage}.${task.task}`, task.state, '', '', '', '', '']]
     : task.attempts.map(attempt => {
         const { stage, task: number, attempt: tried } = attemptParts(attempt.attempt)
@@ -151,7 +151,7 @@ export function taskLines(tasks: readonly TaskStatus[], nowMs: number): string[]
           took(attempt.startedMs, attempt.finishedMs ?? nowMs),
           showText(attempt.failure?.message.split('\n')[0] ?? ''),
         ]
-      }))))
+      }))), width)
 }
 
 export const jobColumns: readonly Column[] = [

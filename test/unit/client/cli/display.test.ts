@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import { showText } from '../../../../src/base/quote.ts'
 import { formatHuman, formatMode, formatTime } from '../../../../client/cli/display.ts'
-import { layOut, tabulate, widthOf } from '../../../../client/cli/table.ts'
+import { layOut, tableLines, tabulate, widthOf } from '../../../../client/cli/table.ts'
 import { drawBar } from '../../../../client/cli/progress.ts'
 
 test('modes read as in ls, the sticky bit in its place', () => {
@@ -66,4 +66,35 @@ test('a bar shows share, bytes, rate and time left, and fits the terminal', () =
   expect(drawBar({ ...state, total: undefined }, 120)).toMatch(/512 KiB {2}512 KiB\/s$/)
   expect(drawBar({ ...state, unit: 'tasks', done: 3, total: 12 }, 120)).toMatch(/25% {2}3 of 12$/)
   expect(drawBar({ ...state, done: 0, total: 0 }, 120)).toContain('100%')
+})
+
+const wideTable = [
+  [{ title: 'ROLE' }, { title: 'PID', align: 'right' }, { title: 'DIRECTORY' }],
+  [['namenode', '12345', '/home/ada/.gristmill/cluster/namenode'], ['datanode', '7', '/x']],
+] as const
+
+test('a table that is too wide for the terminal wraps its cells, paths behind a slash; in a pipe each row is one line', () => {
+  expect(tableLines(...wideTable, undefined)).toEqual(tabulate(...wideTable))
+  expect(tableLines(...wideTable, 60)).toEqual(tabulate(...wideTable))
+  expect(tableLines(...wideTable, 40)).toEqual([
+    'ROLE        PID  DIRECTORY', 'namenode  12345  /home/ada/.gristmill/', '                 cluster/namenode', 'datanode      7  /x',
+  ])
+})
+
+test('a table with too many columns becomes one paragraph for each row, and no fact is divided', () => {
+  const numbers = Array.from({ length: 8 }, (_, i) => ({ title: `COUNT ${i}`, align: 'right' as const }))
+  const lines = tableLines([{ title: 'STAGE' }, ...numbers], [['0 map', ...Array.from({ length: 8 }, (_, i) => String(i * 1000))]], 40)
+  expect(lines).toEqual([
+    '0 map', '    COUNT 0 0  COUNT 1 1000', '    COUNT 2 2000  COUNT 3 3000', '    COUNT 4 4000  COUNT 5 5000',
+    '    COUNT 6 6000  COUNT 7 7000',
+  ])
+})
+
+test('no line of a wrapped table is wider than the terminal, also with wide characters and colours', () => {
+  const cells = ['\u001b[32mlive\u001b[39m', '小麦'.repeat(30), 'word '.repeat(20).trim(), '/a/b'.repeat(20)]
+  for (const width of [50, 60, 80]) {
+    const lines = tableLines([{ title: 'A' }, { title: 'B' }, { title: 'C' }, { title: 'D' }], [cells], width)
+    expect(Math.max(...lines.map(widthOf))).toBeLessThanOrEqual(width)
+    expect(lines.join('').replaceAll(/\s/g, '').length).toBeGreaterThan(60 + 80 + 80)
+  }
 })

@@ -1,6 +1,7 @@
 // Names chosen by other users cannot control a terminal or forge output: every command, with hostile names in all data that it prints. In
 // a pipe names are printed unchanged.
 
+import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
 import { commandNames } from '../../../../client/cli/catalog.ts'
 import { quoteName, showJson, showText } from '../../../../src/base/quote.ts'
@@ -116,4 +117,16 @@ test('names are quoted as GNU ls quotes them', () => {
   const json = JSON.stringify({ [hostile]: '\u{e0041}\u202e' })
   expect(showJson(json)).not.toMatch(unshown)
   expect(JSON.parse(showJson(json))).toEqual(JSON.parse(json))
+})
+
+test('tables of a terminal of 80 columns fit it, and states have their colours', async () => {
+  const mill = new Recorder({ '/d': {} }, 'a/rather/long/name/of/a/directory/or/of/a/program/that/another/user/has/chosen')
+  for (const words of [['jobs'], ['df']]) {
+    const { out } = await runFake(mill, words, { terminal: { columns: 80 } })
+    expect(out.split('\n').length).toBeGreaterThan(2)
+    expect(stripVTControlCharacters(out).split('\n').filter(line => line.length > 80), words.join(' ')).toEqual([])
+  }
+  const painted = /\u001b\[3[123]m\w+\u001b\[39m/ // oxlint-disable-line no-control-regex
+  expect((await runFake(mill, ['jobs'], { terminal: { columns: 80 } })).out).toMatch(painted)
+  expect((await runFake(mill, ['jobs'])).out).not.toContain('\u001b')
 })
