@@ -226,6 +226,7 @@ export class Pool {
     this.#stopped = true
     this.#cancelSpare?.()
     this.#cancelIdle?.()
+    this.#idleSince.clear()
     await Promise.allSettled(this.#starting)
     if (this.#executors.size > 0) {
       const empty = new Promise<void>(resolve => { this.#empty = resolve })

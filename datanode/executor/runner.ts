@@ -197,6 +197,8 @@ export class TaskRunner implements Runner {
         })
         if (outcome) return outcome
       } finally {
+        // A kill that comes while its log is closed must not reach the next attempt of the process.
+        attempt.executor = undefined
         this.#pool.give(executor)
       }
     }

@@ -1,0 +1,99 @@
+// Task runner of a datanode over fake processes that answer when the test says so: which process a kill reaches, and what is reported.
+
+import { expect, test } from 'vitest'
+import { MapOutputs } from '../../../../datanode/shuffle/mapoutputs.ts'
+import type { FromExecutor, ToExecutor } from '../../../../datanode/executor/messages.ts'
+import { TaskRunner } from '../../../../datanode/executor/runner.ts'
+import type { TaskHost } from '../../../../datanode/ports.ts'
+import { FramePool } from '../../../../src/block/ring.ts'
+import { attemptId, clusterId, jobId, type AttemptId } from '../../../../src/base/ids.ts'
+import type { DiskWriter } from '../../../../src/ports/disk.ts'
+import { silent } from '../../../../src/ports/log.ts'
+import type { ChildOptions } from '../../../../src/ports/process.ts'
+import type { TaskWork } from '../../../../src/protocol/task.ts'
+import { systemRandom } from '../../../../src/world/random.ts'
+import { ManualClock } from '../../../kit/manual-clock.ts'
+import { MemoryDisk } from '../../../kit/memory-disk.ts'
+import { checked } from '../../checked.ts'
+
+/** Log files of attempts stay open until the test closes them. */
+class SlowLogs extends MemoryDisk {
+  readonly closing: Array<() => void> = []
+
+  override async openAppend(path: string): Promise<DiskWriter> {
+    const writer = await super.openAppend(path)
+    const close = writer.close.bind(writer)
+    writer.close = () => new Promise(resolve => { this.closing.push(() => resolve(close())) })
+    return writer
+  }
+}
+
+async function started(slots: number) {
+  const disk = new SlowLogs()
+  const running = new Map<AttemptId, { options: ChildOptions; pid: number }>()
+  const told: Array<[AttemptId, string]> = []
+  const killed: number[] = []
+  let pids = 0
+  const processes = {
+    endStrays: async () => 0,
+    start: (options: ChildOptions) => {
+      const pid = ++pids
+      return {
+        pid, residentBytes: () => 0,
+        send: (message: unknown) => {
+          const sent = message as ToExecutor
+          if (sent.kind === 'run') running.set(sent.work.attempt, { options, pid })
+        },
+        kill: () => {
+          killed.push(pid)
+          queueMicrotask(() => options.onExit({ code: null, signal: 'SIGKILL' }))
+        },
+      }
+    },
+  }
+  const call = async (_: unknown, message: { name: string }, { attempt, outcome }: { attempt: AttemptId; outcome: { kind: string } }) => {
+    if (message.name === 'task.finished') told.push([attempt, outcome.kind])
+    return { committed: true, kill: [] }
+  }
+  const host = {
+    world: { clock: new ManualClock(), random: systemRandom(), log: silent, disk, processes },
+    node: 'n', host: 'h', rack: '/r', namenode: 'n:1', dir: '/node', slots, memoryBytes: 1 << 20, secret: Buffer.alloc(32),
+    cluster: () => clusterId('c'), nowMs: () => 0, session: () => 1, caller: () => ({ call }),
+  } as unknown as TaskHost
+  const outputs = await MapOutputs.open({ disk, dir: '/node', pool: new FramePool(), log: silent })
+  const runner = checked(await TaskRunner.open(host, outputs))
+  return { runner, disk, running, told, killed }
+}
+
+const id = (task: number): AttemptId => attemptId({ job: jobId('job-1'), stage: 0, task, attempt: 0 })
+const workOf = (task: number): TaskWork => ({
+  attempt: id(task), job: jobId('job-1'), user: 'ann', program: { id: 'p' }, memoryBytes: 0, deadlineMs: 0, output: { kind: 'files' },
+}) as unknown as TaskWork
+const turns = async (): Promise<void> => { for (let i = 0; i < 10; i++) await new Promise(resolve => { setImmediate(resolve) }) }
+
+test('a kill of an attempt that has ended, and whose log is being closed, does not reach the next attempt of its process', async () => {
+  const { runner, disk, running, told, killed } = await started(2)
+  runner.run(workOf(0))
+  await turns()
+  const { options, pid } = running.get(id(0))!
+  options.onOutput(Buffer.from('a line'), 'stderr')
+  await turns()
+  const done = (task: number): FromExecutor =>
+    ({ kind: 'finished', attempt: id(task), outcome: { kind: 'done', counters: {}, output: { kind: 'files', files: [] } } })
+  options.onMessage(done(0))
+  await turns()
+  runner.run(workOf(1))
+  await turns()
+  // The second attempt has the process of the first, which still occupies its slot.
+  expect([disk.closing.length, runner.running(), running.get(id(1))!.pid]).toEqual([1, [id(0), id(1)], pid])
+  runner.kill(id(0))
+  await turns()
+  expect([killed, told]).toEqual([[], []])
+  disk.closing[0]!()
+  await turns()
+  expect([told, runner.running()]).toEqual([[[id(0), 'done']], [id(1)]])
+  options.onMessage(done(1))
+  await turns()
+  expect([told.at(-1), runner.freeSlots()]).toEqual([[id(1), 'done'], 2])
+  await runner.stop()
+})
