@@ -22,12 +22,12 @@ interface CommandLine {
 }
 
 export async function readCommandLine(given: readonly string[]): Promise<CommandLine> {
-  // -h is --human in `ls -h`; as the only word it means help.
-  const words = given.length === 1 && given[0] === '-h' ? ['--help'] : given
+  // -h is --human in `ls -h`; as the only word it means help, and -v the version.
+  const words = given.length !== 1 ? given : given[0] === '-h' ? ['--help'] : given[0] === '-v' ? ['--version'] : given
   const at = firstOperand(words, globals)
   // `-ls /`, as HDFS writes commands.
   if (/^-[a-z]{2,}$/i.test(words[0] ?? '')) return { words, general: false, unknown: words }
-  if (at === undefined) return { words, general: words.includes('--help') }
+  if (at === undefined) return { words, general: words.length === 0 || words.includes('--help') }
   const before = words.slice(0, at)
   const after = words.slice(at + 1)
   if (words[at] === 'help') {

@@ -40,13 +40,17 @@ Exit codes: 0 success, 1 failure, 2 usage error; gristmill help exit-codes.`
 export function buildProgram(parts: ProgramParts): Command {
   const program = ofOurs(new Command('gristmill'), parts)
     .description(about)
-    .version(parts.version, '--version', 'print the version')
+    .version(parts.version, '--version', 'print the version; -v alone does, too')
     .commandsGroup('Help:')
     .helpCommand('help [command|topic]', 'help about a command, or a page to read')
     .usage('COMMAND [options]')
     .addHelpText('after', () => outro(parts.columns()))
     .configureHelp({ subcommandTerm: command => (command.name() === 'help' ? 'help [command|topic]' : command.usage()) })
-    .action(() => { throw new GristmillError('USAGE', 'no command given; gristmill --help lists them') })
+    .action(() => {
+      // `gristmill` alone prints its help, on stderr: nothing was done.
+      if (parts.commands.length > 0) program.outputHelp({ error: true })
+      throw new GristmillError('USAGE', 'no command given; gristmill --help lists them')
+    })
   for (const spec of parts.globals) program.addOption(toOption(spec))
   for (const { spec, group } of parts.commands) program.addCommand(toCommand(spec, spec.name, parts).helpGroup(`${group}:`))
   return program

@@ -4,7 +4,6 @@
 
 import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
-import { GristmillError } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import type { CommandContext } from '../context.ts'
@@ -47,7 +46,7 @@ async function runAppend(context: CommandContext, operands: readonly string[]): 
       // The path is reserved since `open`; a rename or a removal may still have come in between.
       const now = await statusOrNone(mill, path, signal)
       if (now?.id !== before.id)
-        throw new GristmillError('ESTALE', `${path} was replaced meanwhile; nothing was appended, try again`, { details: { path } })
+        throw new Refusal('ESTALE', `${path} was replaced meanwhile; nothing was appended, try again`, { details: { path } })
     }
     for (const local of locals) yield* local === '-' ? context.printer.input(signal) : bytesOf(context, local)
   }

@@ -63,7 +63,7 @@ test('with --json, listings are lines and errors are objects on stderr', async (
 
 test('a usage error exits with 2 and points to the help', async () => {
   const cases: [string[], string][] = [
-    [[], 'no command given'],
+    [['--quiet'], 'no command given'],
     [['lss'], 'no such command: lss (did you mean ls?)'],
     [['ls', '--nope'], "unknown option '--nope'"], [['cat'], 'missing operand <path...>'],
     [['chmod', '-R', '711', ''], 'operand 2 of chmod is empty; is a variable not set?'],
@@ -97,6 +97,14 @@ test('the general help names every command, each in one line of 80 columns', asy
   const lines = list.split('\n').filter(line => line.startsWith(' '))
   expect(lines.filter(line => line.length > 80 || !/^ {2}\w.* {2}\S/.test(line))).toEqual([])
   expect(lines.map(line => /\w+/.exec(line)![0])).toEqual([...commandNames, 'help'])
+})
+
+test('gristmill alone prints its help on stderr, and fails; -v alone prints the version', async () => {
+  const { code, out, err } = await runFake(someFiles(), [])
+  expect([code, out]).toEqual([2, ''])
+  expect(err).toMatch(/^Usage: gristmill COMMAND \[options\]\n[\s\S]*\ngristmill: no command given; gristmill --help lists them\n$/)
+  expect(await runFake(someFiles(), ['-v'])).toMatchObject({ code: 0, out: '1.2.3\n', err: '' })
+  expect((await runFake(someFiles(), ['ls', '-v'])).code).toBe(2)
 })
 
 test('when the reader of its output has gone, the command ends quietly with 141', async () => {
