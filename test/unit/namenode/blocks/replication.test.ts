@@ -296,3 +296,15 @@ test('a node whose wrong replica has been replaced by a good one holds the block
   expect([blocks.map.holders(id).includes(last), house.count('delete')]).toEqual([true, 1])
   await house.stop()
 })
+
+test('a block whose excess replicas have gone by themselves no longer waits for their deletion', async () => {
+  const sim = await Sim.calm(62, 3)
+  const { blocks } = sim.house
+  const nodes = sim.nodes.map(node => sim.house.node(node))
+  const id = await place(sim, 1, [0, 1])
+  expect(blocks.excess.waiting).toBe(1)
+  blocks.map.drop(id, nodes[1]!)
+  blocks.checkState()
+  expect([blocks.excess.waiting, sim.house.count('delete')]).toEqual([0, 0])
+  await sim.house.stop()
+})
