@@ -192,7 +192,8 @@ export class TaskAttempt {
     const source = new SplitSource(this.#options.session, input)
     const read = newReadCounters()
     this.#measure = () => ({
-      recordsIn: read.records, bytesIn: read.bytes, bytesReadLocal: source.read.local, bytesReadRack: source.read.rack,
+      recordsIn: read.records, bytesIn: read.bytes, inputRecords: read.records, inputBytes: read.bytes,
+      bytesReadLocal: source.read.local, bytesReadRack: source.read.rack,
       bytesReadRemote: source.read.remote,
       ...(read.invalidUtf8Records > 0 && { invalidUtf8Records: read.invalidUtf8Records }),
       ...(read.badRecords > 0 && { badRecords: read.badRecords }),
@@ -209,7 +210,7 @@ export class TaskAttempt {
     const { input } = this.#branch
     assert(input.kind === 'values', 'the plan has values where the task has')
     const read = newReadCounters()
-    this.#measure = () => ({ recordsIn: read.records })
+    this.#measure = () => ({ recordsIn: read.records, inputRecords: read.records })
     const values = options.functions[input.fn] as (part: number, parts: number) => Iterable<unknown>
     await this.#records(
       batchesOf(() => this.#call(() => values(part, parts)), read), { options, sink, read, badRecords: undefined }, () => 0,

@@ -92,7 +92,7 @@ async function openFile(
   })
   return {
     sink,
-    counters: () => ({ recordsOut: sink.records, bytesOut: sink.bytes }),
+    counters: () => ({ recordsOut: sink.records, bytesOut: sink.bytes, outputRecords: sink.records, outputBytes: sink.bytes }),
     async finish() {
       const left = await sink.finish()
       return { kind: 'files', files: left ? [{ name, inode: left.file.id, length: left.file.length, crc: left.crc }] : [] }

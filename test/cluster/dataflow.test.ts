@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Result, TestCluster } from '../kit/cluster.ts'
 import { root } from '../tidy/source.ts'
 import { startClusterHere } from './inprocess.ts'
@@ -71,6 +72,11 @@ test('joins, unions and sorts of several partitions give what plain JavaScript g
     .sort((a, b) => (a.as > b.as ? -1 : a.as < b.as ? 1 : a.id - b.id))
   expect(found).toEqual(expected)
   expect((await cluster.ok(['ls', '/mixed'])).match(/part-/g)).toHaveLength(3)
+  const [newest] = (await cluster.ok(['jobs', '--json'])).split('\n')
+  const { counters, stages } = JSON.parse(newest!) as JobStatus
+  expect(counters).toMatchObject({ recordsIn: 6000 * 2 + 60 * 2, recordsOut: 5990, bytesOut: Buffer.byteLength(await cat('/mixed')) })
+  const page = await readFile(join(root, 'docs/reference/counters.md'), 'utf8')
+  for (const name of [counters, ...stages.map(stage => stage.counters)].flatMap(Object.keys)) expect(page).toContain(`\`${name}\``)
 })
 
 describe('programs that cannot run say why', () => {

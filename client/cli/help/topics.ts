@@ -26,6 +26,7 @@ export const topics: Readonly<Record<string, Topic>> = {
   'exit-codes': { about: 'exit codes of commands', page: 'reference/exit-codes.md' },
   settings: { about: 'settings: names, variables, defaults', page: 'reference/settings.md' },
   metrics: { about: 'metrics of the servers', page: 'reference/metrics.md' },
+  counters: { about: 'counters of jobs', page: 'reference/counters.md' },
   troubleshooting: { about: 'what to do, by symptom', page: 'guide/troubleshooting.md' },
   hdfs: { about: 'coming from HDFS, Hadoop and aws s3', page: 'guide/hdfs.md' },
   cluster: { about: 'clusters of several machines', page: 'guide/cluster.md' },

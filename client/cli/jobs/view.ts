@@ -113,14 +113,14 @@ export function jobLines(job: JobStatus, nowMs: number, width?: number): string[
   return lines
 }
 
-/** Counts of the first stage's input and of the last stage's output, the program's own counters, and the commands that show more. */
-export function summaryLines({ job, stages, counters, output, submittedMs, finishedMs }: JobStatus): string[] {
-  const amount = (of: Counters, records: string, bytes: string): string => {
-    const size = of[bytes] === undefined ? '' : ` (${formatBytes(of[bytes])})`
-    return `${plural(of[records] ?? 0, 'record')}${size}`
+/** Counts of the job's input and output, the program's own counters, and the commands that show more. */
+export function summaryLines({ job, counters, output, submittedMs, finishedMs }: JobStatus): string[] {
+  const amount = (records: string, bytes: string): string => {
+    const size = counters[bytes] === undefined ? '' : ` (${formatBytes(counters[bytes])})`
+    return `${plural(counters[records] ?? 0, 'record')}${size}`
   }
-  const read = amount(stages[0]?.counters ?? {}, 'recordsIn', 'bytesIn')
-  const wrote = amount(stages.at(-1)?.counters ?? {}, 'recordsOut', 'bytesOut')
+  const read = amount('recordsIn', 'bytesIn')
+  const wrote = amount('recordsOut', 'bytesOut')
   // A name with characters of patterns would not stand for itself beside another pattern.
   const hasPattern = /[*?[{\\]/.test(output)
   const own = Object.fromEntries(Object.entries(counters).filter(([name]) => name.startsWith('user.')))

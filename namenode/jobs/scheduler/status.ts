@@ -16,7 +16,7 @@ export function jobStatus(job: RunningJob, as?: JobState, finishedMs?: number): 
     ...finishedMs !== undefined && { finishedMs },
     // The failure is shown together with the end that it caused, which must be journalled first.
     ...as !== undefined && job.failure && { failure: job.failure },
-    stages: job.stages.map(stageStatus), counters: CounterSums.total(job.stages.map(stage => stage.counters)),
+    stages: job.stages.map(stageStatus), counters: countersOf(job.stages),
   }
 }
 
@@ -25,6 +25,18 @@ export function shownStatus({ status }: JobRecord): JobStatus {
   if (!status.kept?.patterns) return status
   const { patterns, ...kept } = status.kept
   return { ...status, kept: { ...kept, patternCount: patterns.length } }
+}
+
+/**
+ * Counters of a job. What its stages pass on to each other is no input and no output of the job: `recordsIn`, `bytesIn`, `recordsOut` and
+ * `bytesOut` are those of its input and its output.
+ */
+function countersOf(stages: readonly StageState[]): Record<string, number> {
+  const { inputRecords, inputBytes, outputRecords, outputBytes, ...total } = CounterSums.total(stages.map(stage => stage.counters))
+  const own = { recordsIn: inputRecords, bytesIn: inputBytes, recordsOut: outputRecords, bytesOut: outputBytes }
+  // Datanodes of earlier versions do not count input and output.
+  for (const [name, value] of Object.entries(own)) if (value !== undefined) total[name] = value
+  return total
 }
 
 function stageStatus(stage: StageState): StageStatus {

@@ -55,7 +55,7 @@ test('a job that succeeded is summed up in a few lines, which name its output an
       { ...status.stages[0]!, state: 'done', counters: { recordsIn: 1234, bytesIn: 4096, recordsOut: 9000 } },
       { ...status.stages[1]!, state: 'done', counters: { recordsIn: 9000, recordsOut: 1, bytesOut: 7 } },
     ],
-    counters: { recordsIn: 10234, badRecords: 2, 'user.odd': 3, 'user.even': 4 },
+    counters: { recordsIn: 1234, bytesIn: 4096, recordsOut: 1, bytesOut: 7, badRecords: 2, 'user.odd': 3, 'user.even': 4 },
   }
   expect(summaryLines(done)).toEqual([
     'succeeded in 3.4 s: read 1,234 records (4.0 KiB), wrote 1 record (7 B) to /words',

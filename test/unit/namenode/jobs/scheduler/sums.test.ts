@@ -128,3 +128,15 @@ test('a stage is shown with the times at which it began and ended, with tasks an
   const empty = nothing.start(0)
   expect(jobStatus(empty).stages[0]).toMatchObject({ startedMs: nothing.at.nowMs, finishedMs: nothing.at.nowMs })
 })
+
+test('the counters of a job are those of its input and its output, whatever its stages pass on to each other', () => {
+  const bench = new Play([a], 1)
+  const job = bench.start(1, { reduces: 1 })
+  bench.done(a, bench.runs[0]!, { recordsIn: 10, bytesIn: 100, inputRecords: 10, inputBytes: 100, recordsOut: 50, bytesOut: 500 })
+  bench.settleAll()
+  bench.done(a, bench.runs[1]!, { recordsIn: 50, bytesIn: 500, recordsOut: 3, bytesOut: 30, outputRecords: 3, outputBytes: 30, spills: 0 })
+  bench.settleAll()
+  const { counters, stages } = bench.kept.get(job.id)!.ended!
+  expect(counters).toEqual({ recordsIn: 10, bytesIn: 100, recordsOut: 3, bytesOut: 30, spills: 0 })
+  expect(stages.map(stage => stage.counters['recordsIn'])).toEqual([10, 50])
+})
