@@ -69,7 +69,7 @@ export class TaskRunnerChild {
       const program = await session.program(work)
       const context = new TaskContext({
         work, params: program.params, assets: program.assets,
-        random: seeded(`${work.seed} ${work.stage} ${work.task}`),
+        random: seeded(`${work.seed} ${work.stage} ${work.task}`), seeded: name => seeded(`${work.seed} step ${name}`),
         print,
       })
       this.#task = new TaskAttempt({

@@ -16,6 +16,8 @@ interface ContextOptions {
   readonly params: Params
   readonly assets?: ReadonlyMap<string, string> | undefined
   readonly random: Random
+  /** Random numbers by the name of their use, the same in every attempt of the job. */
+  readonly seeded: (name: string) => Random
   readonly print: (...parts: unknown[]) => void
 }
 
@@ -33,6 +35,7 @@ export class TaskContext implements Context {
   readonly now: number
   path = ''
   readonly #random: Random
+  readonly #seeded: (name: string) => Random
   readonly #assets: ReadonlyMap<string, string>
   readonly #print: (...parts: unknown[]) => void
   /** The object lent to map, reduce and teardown; from here until `release`. */
@@ -44,7 +47,7 @@ export class TaskContext implements Context {
   /** Exact sums: the order in which a program's async functions count does not change them. */
   readonly #counters = new Map<string, ExactSum>()
 
-  constructor({ work, params, assets = new Map(), random, print }: ContextOptions) {
+  constructor({ work, params, assets = new Map(), random, seeded, print }: ContextOptions) {
     this.#assets = assets
     this.params = params
     this.job = work.job
@@ -52,6 +55,7 @@ export class TaskContext implements Context {
     this.phase = work.input.kind === 'split' ? 'map' : 'reduce'
     this.now = work.submittedMs ?? 0
     this.#random = random
+    this.#seeded = seeded
     this.#print = print
     // Bound, because a program may destructure the context: const { counter } = context.
     this.counter = this.counter.bind(this)
@@ -64,13 +68,20 @@ export class TaskContext implements Context {
   lendToSetup(): Context { return lend(this, { context: this }) }
 
   /** For map, reduce and teardown: one object for all calls. */
-  lend(): Context {
-    if (!this.#lent) {
-      const holder = { context: this }
-      this.#holder = new WeakRef(holder)
-      this.#lent = lend(this, holder)
-    }
-    return this.#lent
+  lend(): Context { return this.#lent ??= lend(this, this.#sharedHolder()) }
+
+  /** For the functions of one step of a Dataset, which have random numbers of their own. */
+  lendToStep(name: string): Context {
+    const random = this.#seeded(name)
+    return lend(this, this.#sharedHolder(), () => random.float())
+  }
+
+  #sharedHolder(): Holder {
+    const known = this.#holder?.deref()
+    if (known) return known
+    const holder = { context: this }
+    this.#holder = new WeakRef(holder)
+    return holder
   }
 
   /** Called after the last turn: drops the reference to the lent object. */
@@ -144,7 +155,7 @@ export class TaskContext implements Context {
 
 interface Holder { readonly context: TaskContext }
 
-function lend(of: TaskContext, holder: Holder): Context {
+function lend(of: TaskContext, holder: Holder, random = (): number => holder.context.random()): Context {
   const { params, job, task, phase, now } = of
   return {
     params, job, task, phase, now,
@@ -152,6 +163,6 @@ function lend(of: TaskContext, holder: Holder): Context {
     counter: (name, by) => { holder.context.counter(name, by) },
     asset: name => holder.context.asset(name),
     log: (...parts) => { holder.context.log(...parts) },
-    random: () => holder.context.random(),
+    random,
   }
 }

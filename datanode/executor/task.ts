@@ -7,7 +7,8 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { InputOptions } from '../../src/base/formats.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
-import type { UserFunction } from '../../src/plan/node.ts'
+import type { StepNode, UserFunction } from '../../src/plan/node.ts'
+import type { Context } from '../../src/program/definition.ts'
 import type { PlannedProgram } from '../../src/plan/planof.ts'
 import { stagesOf, type Branch, type Stage } from '../../src/plan/stage.ts'
 import { groupPipeline, joinPipeline, recordPipeline, type PipelineOptions } from '../../src/operator/build.ts'
@@ -25,6 +26,7 @@ import { Inbox } from '../../src/shuffle/inbox.ts'
 import { joinSegments, type JoinGroup } from '../../src/shuffle/join.ts'
 import { ReplayBuffer } from '../../src/shuffle/replay.ts'
 import type { Segment } from '../../src/shuffle/segment.ts'
+import { copyValue } from '../../src/shuffle/value.ts'
 import type { StackMapper } from '../../src/program/stack.ts'
 import type { TaskContext } from './context.ts'
 import { gather } from './fetch.ts'
@@ -174,9 +176,10 @@ export class TaskAttempt {
 
   /** Runs the branch of the task: reads its input, passes it through the steps, and ends them. */
   async #run(sink: Sink<unknown>, turns: Turns): Promise<void> {
-    const { work, context, program } = this.#options
+    const { work, program } = this.#options
     const options: PipelineOptions = {
-      steps: this.#branch.steps, functions: program.plan.functions, emit: sink.emit, turns, context: context.lend(),
+      steps: this.#branch.steps, functions: program.plan.functions, emit: sink.emit, turns,
+      contextOf: step => this.#contextOf(step),
       ...work.output.kind === 'files' && { format: work.output.format },
     }
     switch (work.input.kind) {
@@ -186,6 +189,14 @@ export class TaskAttempt {
       case 'join': return this.#join(work.input, options, sink)
       default: unreachable(work.input)
     }
+  }
+
+  /** The functions of a map-reduce job share a context. A step of a Dataset has its own random numbers, by its node and the task's input. */
+  #contextOf(step: StepNode): Context {
+    const { context, work: { input, task }, program: { numbers } } = this.#options
+    if (step.kind === 'map' || step.kind === 'reduce') return context.lend()
+    const part = input.kind === 'values' ? input.part : (input.kind === 'split' ? input.part : input.partition) ?? task
+    return context.lendToStep(`${numbers.get(step)} ${numbers.get(this.#branch.source)} ${part}`)
   }
 
   async #split(input: InputOf<'split'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
@@ -213,7 +224,8 @@ export class TaskAttempt {
     this.#measure = () => ({ recordsIn: read.records, inputRecords: read.records })
     const values = options.functions[input.fn] as (part: number, parts: number) => Iterable<unknown>
     await this.#records(
-      batchesOf(() => this.#call(() => values(part, parts)), read), { options, sink, read, badRecords: undefined }, () => 0,
+      // Copied: the next task of the process gets the same values.
+      batchesOf(() => this.#call(() => values(part, parts)), read, value => copyValue(value, 'from was given')), { options, sink, read, badRecords: undefined }, () => 0,
     )
   }
 

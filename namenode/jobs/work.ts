@@ -34,7 +34,7 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
     switch (given.kind) {
       case 'splits': case 'packed': {
         const split = splitAt(given, index)
-        return { kind: 'split', split, options: given.options, places: placesOf(split) }
+        return { kind: 'split', ...index !== task && { part: index }, split, options: given.options, places: placesOf(split) }
       }
       // Datanodes of earlier versions take the number of the task for that of the partition.
       case 'shuffle': return { kind: 'shuffle', stage: given.stage, ...index !== task && { partition: index } }

@@ -3,6 +3,7 @@
 
 import { FunctionFailed, type Step } from './operator.ts'
 import type { ValueFunction } from './each.ts'
+import { keptValue } from './kept.ts'
 
 /** Finds the place of the current record later: a call may fail after the next records were read. */
 export type PlaceOf = () => (() => FunctionFailed['place']) | undefined
@@ -34,7 +35,7 @@ export function asyncStep({ fn, concurrency, context, placeOf }: AsyncOptions, n
   }
   return {
     push(value) {
-      const result = call(fn, value, context)
+      const result = call(fn, keptValue(value), context)
       // A failure is reported when its turn comes; until then it is not an unhandled rejection.
       result.catch(() => {})
       calls.push({ result, place: placeOf() })

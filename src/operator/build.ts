@@ -28,8 +28,11 @@ export interface PipelineOptions {
   readonly emit: Emit<Key, unknown>
   /** Turns of functions that emit to the same sink. */
   readonly turns: Turns
-  /** Passed to the program's functions. */
-  readonly context: { random(): number }
+  /**
+   * Passed to the functions of a step. A step that two stages run over the same values draws the same random numbers in both: otherwise a
+   * Dataset that is read twice would have two contents.
+   */
+  readonly contextOf: (step: StepNode) => { random(): number }
   /** Format of the output file, if the stage ends in files. */
   readonly format?: OutputFormat | undefined
 }
@@ -47,7 +50,7 @@ export function recordPipeline(options: PipelineOptions, records: RecordOptions)
 
 /** Pipeline of a branch that reads a shuffle. */
 export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
-  const { steps, functions, turns, context } = options
+  const { steps, functions, turns, contextOf } = options
   const [head, ...rest] = steps
   // No record is read here: `validate` belongs to files.
   const next = (after: readonly StepNode[]): Step<unknown> =>
@@ -55,7 +58,7 @@ export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
   const step = (push: Push<KeyGroup>, following?: Step<unknown>): Step<KeyGroup> => ({ push, finish: () => following?.finish() })
   assert(head, 'a branch that reads a shuffle has a step for its groups')
   switch (head.kind) {
-    case 'reduce': return step(reduceStep(functions[head.fn] as ReduceFunction, turns, context))
+    case 'reduce': return step(reduceStep(functions[head.fn] as ReduceFunction, turns, contextOf(head)))
     case 'combine': {
       const following = groupPipeline({ ...options, steps: rest })
       const combine = functions[head.fn] as Combine
@@ -68,7 +71,7 @@ export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
     }
     case 'group': {
       const following = next(rest)
-      return step(groupStep(functions[head.fn] as GroupFunction, head.flat, context, following), following)
+      return step(groupStep(functions[head.fn] as GroupFunction, head.flat, contextOf(head), following), following)
     }
     case 'ungroup': {
       const following = next(rest)
@@ -83,17 +86,18 @@ export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
 
 /** Pipeline of a branch that joins two shuffles. `right`: buffer for the values of one key. */
 export function joinPipeline(options: PipelineOptions, right: ReplayBuffer): Step<JoinGroup> {
-  const { steps, functions, context } = options
+  const { steps, functions, contextOf } = options
   const [head, ...rest] = steps
   assert(head?.kind === 'join', 'a branch that reads two shuffles joins them')
   const following = rest.reduceRight<Step<unknown>>((next, step) => valueStep(step, next, options), lastStep(options))
   const fn = head.fn === undefined ? undefined : functions[head.fn] as JoinFunction
-  return { push: joinStep({ how: head.how, fn, context, right }, following), finish: () => following.finish() }
+  return { push: joinStep({ how: head.how, fn, context: contextOf(head), right }, following), finish: () => following.finish() }
 }
 
 function valueStep(
-  step: StepNode, next: Step<unknown>, { functions, emit, turns, context }: PipelineOptions, records?: RecordOptions,
+  step: StepNode, next: Step<unknown>, { functions, emit, turns, contextOf }: PipelineOptions, records?: RecordOptions,
 ): Step<unknown> {
+  const context = contextOf(step)
   const random = (): number => context.random()
   const fn = (index: FunctionIndex): ValueFunction => functions[index]!
   switch (step.kind) {

@@ -7,6 +7,7 @@ import { GrowingBuffer } from '../shuffle/buffer.ts'
 import { compareKeys, encodeKey } from '../shuffle/key.ts'
 import { KeySampler } from '../shuffle/ranges.ts'
 import type { ValueFunction } from './each.ts'
+import { keptValue } from './kept.ts'
 import type { Step } from './operator.ts'
 
 const end = (): undefined => undefined
@@ -72,7 +73,7 @@ export function topStep(count: number, key: ValueFunction, context: unknown, emi
       scratch.length = 0
       encodeKey(its, scratch)
       if (count === 0 || (last && compareKeys(scratch.bytes, 0, scratch.length, last, 0, last.length) >= 0)) return undefined
-      kept.push({ bytes: Buffer.from(scratch.bytes.subarray(0, scratch.length)), key: its, value })
+      kept.push({ bytes: Buffer.from(scratch.bytes.subarray(0, scratch.length)), key: keptValue(its) as Key, value: keptValue(value) })
       if (kept.length >= count * 2) cut()
       return undefined
     },

@@ -3,6 +3,7 @@
 
 import { GristmillError } from '../base/errors.ts'
 import { showValue } from '../base/show.ts'
+import { keptValue } from './kept.ts'
 import { isPromise, type Step } from './operator.ts'
 
 /** (values, context) → iterable or async iterable of values, or a promise of one */
@@ -57,19 +58,22 @@ function sequenceOf(result: unknown): Iterable<unknown> | AsyncIterable<unknown>
   )
 }
 
-/** Queue between a producer that is told when to wait, and one reader. */
-class Values implements AsyncIterable<unknown> {
-  #waiting: unknown[] = []
+/** Queue between a producer that is told when to wait, and one reader. A reader that stops early goes on with the next loop. */
+class Values implements AsyncIterable<unknown>, AsyncIterator<unknown> {
+  readonly #waiting: unknown[] = []
+  /** Place in `#waiting` of the next value to be read. */
+  #next = 0
   #isEnded = false
   #isStopped = false
+  #isRead = false
   #onMore: (() => void) | undefined
   #onDrained: (() => void) | undefined
 
-  get isFull(): boolean { return this.#waiting.length >= waitingMax }
+  get isFull(): boolean { return this.#waiting.length - this.#next >= waitingMax }
 
   add(value: unknown): void {
     if (this.#isStopped) return
-    this.#waiting.push(value)
+    this.#waiting.push(keptValue(value))
     this.#onMore?.()
   }
 
@@ -80,7 +84,8 @@ class Values implements AsyncIterable<unknown> {
 
   stop(): void {
     this.#isStopped = true
-    this.#waiting = []
+    this.#waiting.length = 0
+    this.#next = 0
     this.#onDrained?.()
   }
 
@@ -88,16 +93,24 @@ class Values implements AsyncIterable<unknown> {
     return new Promise(resolve => { this.#onDrained = resolve })
   }
 
-  async * [Symbol.asyncIterator](): AsyncGenerator<unknown> {
-    for (;;) {
-      const batch = this.#waiting
-      this.#waiting = []
+  [Symbol.asyncIterator](): AsyncIterator<unknown> {
+    if (this.#isRead)
+      throw new GristmillError('EINVAL', 'the values of mapPartitions can be read only once; keep those that are needed again')
+    return this
+  }
+
+  async next(): Promise<IteratorResult<unknown, undefined>> {
+    while (this.#next === this.#waiting.length) {
+      this.#waiting.length = 0
+      this.#next = 0
       this.#onDrained?.()
-      yield * batch
-      if (this.#waiting.length > 0) continue
-      if (this.#isEnded) return
+      if (this.#isEnded || this.#isStopped) {
+        this.#isRead = true
+        return { done: true, value: undefined }
+      }
       await new Promise<void>(resolve => { this.#onMore = resolve })
       this.#onMore = undefined
     }
+    return { done: false, value: this.#waiting[this.#next++] }
   }
 }

@@ -2,13 +2,12 @@
 // submitted one. It also detects programs whose plan depends on the time or on random numbers.
 
 import { createHash } from 'node:crypto'
-import { nodesOf, type Plan } from './node.ts'
+import { numbersOf, type Plan } from './node.ts'
 
 /** SHA-256, in hex, over the canonical JSON of all nodes, inputs before their readers. */
 export function fingerprintOf({ root, functions, hooks }: Plan): string {
-  const all = nodesOf(root)
-  const numbers = new Map(all.map((node, number) => [node, number]))
-  const nodes = all.map((node, number) => {
+  const numbers = numbersOf(root)
+  const nodes = [...numbers].map(([node, number]) => {
     const { inputs, ...own } = node
     const from = inputs.map(input => numbers.get(input)!)
     // Omitted where a node reads the one before it: chains keep the fingerprints of versions whose plans were chains.

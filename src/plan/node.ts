@@ -173,6 +173,9 @@ export function nodesOf(root: PlanNode): PlanNode[] {
   return [...nodes]
 }
 
+/** Number of each node that `root` depends on, the same in every process that builds the plan. */
+export const numbersOf = (root: PlanNode): ReadonlyMap<PlanNode, number> => new Map(nodesOf(root).map((node, number) => [node, number]))
+
 /** The same node with other inputs. */
 export function withInputs<N extends PlanNode>(node: N, inputs: readonly PlanNode[]): N {
   if (inputs.every((input, i) => input === node.inputs[i])) return node

@@ -5,11 +5,13 @@ import { loadProgram, type LoadOptions, type LoadWorld, type Program } from '../
 import { planDataflow } from './dataflow.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { planMapReduce } from './mapreduce.ts'
-import type { Plan } from './node.ts'
+import { numbersOf, type Plan, type PlanNode } from './node.ts'
 import { optimize } from './rules.ts'
 
 export interface PlannedProgram extends Program {
   readonly plan: Plan
+  /** Numbers of its nodes. */
+  readonly numbers: ReadonlyMap<PlanNode, number>
   readonly fingerprint: string
 }
 
@@ -18,5 +20,5 @@ export async function planOf(world: LoadWorld, program: LoadOptions): Promise<Pl
   const loaded = await loadProgram(world, program)
   const { job } = loaded
   const plan = optimize(job.kind === 'mapReduce' ? planMapReduce(job.definition) : planDataflow(job.recipe))
-  return { ...loaded, plan, fingerprint: fingerprintOf(plan) }
+  return { ...loaded, plan, numbers: numbersOf(plan.root), fingerprint: fingerprintOf(plan) }
 }

@@ -23,6 +23,8 @@ export type BranchInput =
 
 export interface Branch {
   readonly input: BranchInput
+  /** Node at which its steps begin. */
+  readonly source: PlanNode
   /** In order: the steps of its tasks between input and output. */
   readonly steps: readonly StepNode[]
 }
@@ -96,19 +98,20 @@ class Cutter {
     switch (node.kind) {
       case 'read': {
         const { options, paths } = node
-        return [{ input: { kind: 'files', options, ...paths && { paths } }, steps: [] }]
+        return [{ input: { kind: 'files', options, ...paths && { paths } }, source: node, steps: [] }]
       }
-      case 'values': return [{ input: { kind: 'values', parts: node.parts, fn: node.fn }, steps: [] }]
+      case 'values': return [{ input: { kind: 'values', parts: node.parts, fn: node.fn }, source: node, steps: [] }]
       case 'union': return node.inputs.flatMap(input => this.#branches(input))
-      case 'shuffle': return [{ input: { kind: 'shuffle', stage: this.#shuffle(node), partitions: this.#partitions(node) }, steps: [] }]
+      case 'shuffle':
+        return [{ input: { kind: 'shuffle', stage: this.#shuffle(node), partitions: this.#partitions(node) }, source: node, steps: [] }]
       case 'join': {
         const [left] = node.inputs
         const stages = node.inputs.map(side => this.#shuffle(side))
-        return [{ input: { kind: 'join', stages, partitions: this.#partitions(left as ShuffleNode) }, steps: [node] }]
+        return [{ input: { kind: 'join', stages, partitions: this.#partitions(left as ShuffleNode) }, source: node, steps: [node] }]
       }
       case 'validate': case 'map': case 'combine': case 'reduce': case 'each': case 'sample': case 'partition': case 'key':
       case 'sampleKeys': case 'top': case 'limit': case 'fold': case 'group': case 'ungroup':
-        return this.#branches(node.inputs[0]).map(({ input, steps }) => ({ input, steps: [...steps, node] }))
+        return this.#branches(node.inputs[0]).map(branch => ({ ...branch, steps: [...branch.steps, node] }))
       case 'write': throw new AssertionFailed('a plan writes once, at its end')
       default: return unreachable(node)
     }

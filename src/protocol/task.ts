@@ -74,6 +74,8 @@ export const taskWork = Type.Object({
   input: Type.Union([
     Type.Object({
       kind: Type.Literal('split'),
+      /** Number of the task in its branch; default: `task`. */
+      part: Type.Optional(count),
       split,
       options: inputOptions,
       /** Locations of each block of the split, nearest to this node first, by block id. */

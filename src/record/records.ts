@@ -56,8 +56,10 @@ export const newReadCounters = (): ReadCounters => ({ bytes: 0, records: 0, inva
 /** Values in one batch of values that the program computes. */
 const valuesAtOnce = 1000
 
-/** Batches of values that come from no file. `valuesOf` is called when the first batch is requested. */
-export function * batchesOf(valuesOf: () => Iterable<unknown>, counters: ReadCounters): Generator<Batch> {
+/** Batches of values that come from no file. `valuesOf` is called when the first batch is requested; `own` copies a value. */
+export function * batchesOf(
+  valuesOf: () => Iterable<unknown>, counters: ReadCounters, own: (value: unknown) => unknown,
+): Generator<Batch> {
   let values: unknown[] = []
   let first = 0
   const batch = (): Batch => {
@@ -67,7 +69,7 @@ export function * batchesOf(valuesOf: () => Iterable<unknown>, counters: ReadCou
     return { values, path: '', offset: index => from + index }
   }
   for (const value of valuesOf()) {
-    values.push(value)
+    values.push(own(value))
     if (values.length < valuesAtOnce) continue
     yield batch()
     values = []

@@ -50,7 +50,7 @@ test('fractions that a program counts have one sum, whatever the order of its ca
   const sums = [[0.1, 1e16, 0.2, -1e16], [1e16, 0.1, -1e16, 0.2], [0.2, 0.1, -1e16, 1e16]].map(numbers => {
     const context = new TaskContext({
       work: { job: 'j', stage: 1, task: 2, input: { kind: 'shuffle', stage: 0 } } as TaskWork,
-      params: {}, random: seeded('1'), print() {},
+      params: {}, random: seeded('1'), seeded, print() {},
     })
     for (const each of numbers) context.counter('a', each)
     return context.userCounters()['user.a']
@@ -61,7 +61,7 @@ test('fractions that a program counts have one sum, whatever the order of its ca
 test('the counters of a program are checked, and so is their number', () => {
   const context = new TaskContext({
     work: { job: 'j', stage: 1, task: 2, input: { kind: 'shuffle', stage: 0 } } as TaskWork,
-    params: {}, random: seeded('1'), print() {},
+    params: {}, random: seeded('1'), seeded, print() {},
   })
   const { counter, random } = context
   counter('a')

@@ -106,7 +106,7 @@ test('progress is reported for all attempts, whatever one of them has counted an
 test('a counter that would not be a number any more is refused where the program raises it', () => {
   const context = new TaskContext({
     work: { job: 'j', stage: 0, task: 0, input: { kind: 'split' } } as never,
-    params: {}, random: seeded(1), print: () => {},
+    params: {}, random: seeded(1), seeded, print: () => {},
   })
   context.counter('big', 1e300)
   expect(() => context.counter('big', 1e299)).toThrow(

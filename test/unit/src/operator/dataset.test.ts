@@ -116,6 +116,20 @@ describe('steps that take one value at a time', () => {
     }), () => {})).rejects.toThrow()
   })
 
+  test('mapPartitions that leaves a loop goes on where it was with the next one, and is told that values cannot be read twice', async () => {
+    const header = async function * (values: AsyncIterable<number>) {
+      for await (const first of values) { yield `header ${first}`; break }
+      for await (const value of values) yield value
+    }
+    const parts = await valuesOf(mill => mill.range(3000).mapPartitions(header).save('/out'))
+    expect(parts.flat()).toEqual(['header 0', ...Array.from({ length: 2999 }, (_, i) => i + 1)])
+    const twice = async function * (values: AsyncIterable<number>) {
+      for await (const _ of values);
+      for await (const value of values) yield value
+    }
+    await expect(valuesOf(mill => mill.range(30).mapPartitions(twice).save('/out'))).rejects.toThrow('can be read only once')
+  })
+
   test('sample keeps about its share, the same values each time', async () => {
     const got: unknown[][] = []
     for (let i = 0; i < 2; i++) {
@@ -140,6 +154,64 @@ describe('steps that take one value at a time', () => {
     await expect(each(rows, data => data.flatMap(row => row.name), () => {})).rejects.toMatchObject(failing('^flatMap returned '))
     await expect(each(rows, data => data.flatMap(row => row.id as never), () => {})).rejects
       .toMatchObject(failing('^flatMap returned 0; it must return an array'))
+  })
+})
+
+describe('values that a program changes or reuses', () => {
+  /** Yields one object again and again. */
+  const reused = (mill: Sources) => mill.range(10).flatMap(function * (i) {
+    const row = { i: 0, j: 0 }
+    for (let j = 0; j < 3; j++) {
+      row.i = i
+      row.j = j
+      yield row
+    }
+  })
+  const all = Array.from({ length: 30 }, (_, n) => ({ i: Math.floor(n / 3), j: n % 3 }))
+  test.each<[string, (mill: Sources) => Dataset<unknown>, unknown[]]>([
+    ['top', mill => reused(mill).top(5, row => row.i * 10 + row.j), all.toReversed().slice(0, 5)],
+    ['mapAsync', mill => reused(mill).mapAsync(async row => { await null; return { ...row } }), all],
+    ['mapPartitions', mill => reused(mill).mapPartitions(async function * (values) { for await (const row of values) yield row }), all],
+    ['groupBy', mill => reused(mill).groupBy(row => row.i).flatMap((_, values) => values), all],
+    ['sortBy', mill => reused(mill).sortBy([row => row.i], [row => row.j]), all],
+  ])('%s keeps each value as it was when it was passed on', async (_, describe, expected) => {
+    for (const partitions of [1, 3])
+      expect(sorted((await valuesOf(mill => describe(mill).save('/out', { format: 'jsonl' }), { partitions })).flat())).toEqual(sorted(expected))
+  })
+
+  test('values of the program are new in each task', async () => {
+    const given = [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }]
+    const parts = await valuesOf(mill => mill.from(given).map(row => { row.n *= 2; return row }).sortBy(row => row.n).save('/out'), { partitions: 2 })
+    expect(parts.flat()).toEqual([{ n: 2 }, { n: 4 }, { n: 6 }, { n: 8 }])
+    expect(given[0]).toEqual({ n: 1 })
+  })
+
+  test('an instance of a class passes through steps of one task', async () => {
+    class Point {
+      readonly x: number
+      constructor(x: number) { this.x = x }
+    }
+    const parts = await valuesOf(mill => mill.range(5).map(x => new Point(x)).mapAsync(async point => (point instanceof Point ? point.x : -1)).save('/out'))
+    expect(parts.flat()).toEqual([0, 1, 2, 3, 4])
+  })
+})
+
+describe('a Dataset that is read twice', () => {
+  test.each<[string, (mill: Sources) => Dataset<unknown>]>([
+    ['sample', mill => mill.range(1000, { partitions: 3 }).sample(0.5)],
+    ['a random number of the context', mill => mill.range(1000, { partitions: 3 }).map((n, context) => [n, context.random()])],
+    ['both, after a union and a shuffle', mill => {
+      const some = mill.range(500).union(mill.range(300, { partitions: 2 })).sample(0.7)
+      return some.map((n, context) => [n, context.random()] as const).groupBy(([n]) => n % 50).map((key, all, context) => [key, [...all].length, context.random()])
+    }],
+  ])('has one content: %s', async (_, describe) => {
+    for (const partitions of [1, 3]) {
+      const left = await valuesOf(mill => {
+        const data = describe(mill).map(value => JSON.stringify(value))
+        return data.antiJoin(data, text => text, text => text).save('/out')
+      }, { partitions })
+      expect(left.flat()).toEqual([])
+    }
   })
 })
 

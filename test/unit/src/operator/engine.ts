@@ -11,7 +11,7 @@ import { RecordsOperator } from '../../../../src/operator/records.ts'
 import { ShuffleSink } from '../../../../src/operator/shuffle.ts'
 import { Turns } from '../../../../src/operator/turn.ts'
 import { planDataflow } from '../../../../src/plan/dataflow.ts'
-import type { Plan } from '../../../../src/plan/node.ts'
+import { numbersOf, type Plan, type PlanNode } from '../../../../src/plan/node.ts'
 import { optimize } from '../../../../src/plan/rules.ts'
 import { stagesOf, type BranchInput, type Stage } from '../../../../src/plan/stage.ts'
 import { program } from '../../../../src/program/dataflow.ts'
@@ -25,6 +25,7 @@ import type { Partitioner } from '../../../../src/shuffle/partition.ts'
 import { KeyRanges } from '../../../../src/shuffle/ranges.ts'
 import { ReplayBuffer } from '../../../../src/shuffle/replay.ts'
 import type { Segment } from '../../../../src/shuffle/segment.ts'
+import { copyValue } from '../../../../src/shuffle/value.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { dice } from '../../../kit/dice.ts'
 import { batchOf, MemorySink } from './kit.ts'
@@ -60,6 +61,7 @@ class Engine {
   readonly #options: EngineOptions
   readonly #directory: string
   readonly #stages: readonly Stage[]
+  readonly #numbers: ReadonlyMap<PlanNode, number>
   readonly #outputs: MapOutputResult[][] = []
   #tasks = 0
 
@@ -68,6 +70,7 @@ class Engine {
     this.#options = options
     this.#directory = directory
     this.#stages = stagesOf(plan)
+    this.#numbers = numbersOf(plan.root)
   }
 
   async run(): Promise<Array<Array<[Key, unknown]>>> {
@@ -134,11 +137,14 @@ class Engine {
   }
 
   async #task(stage: Stage, branch: number, task: number, sink: Sink<unknown>): Promise<void> {
-    const { input, steps } = stage.branches[branch]!
+    const { input, steps, source } = stage.branches[branch]!
     const { functions } = this.#plan
-    const random = dice(task)
     const options: PipelineOptions = {
-      steps, functions, emit: sink.emit, turns: new Turns(sink.emit), context: { random: () => random.below(1 << 30) / (1 << 30) },
+      steps, functions, emit: sink.emit, turns: new Turns(sink.emit),
+      contextOf: step => {
+        const random = dice(this.#numbers.get(step)! * 1_000_003 + this.#numbers.get(source)! * 1009 + task)
+        return { random: () => random.below(1 << 30) / (1 << 30) }
+      },
       ...stage.output.kind === 'files' && { format: stage.output.format },
     }
     const pause = () => undefined
@@ -146,10 +152,10 @@ class Engine {
       case 'files': case 'values': {
         const counters = newReadCounters()
         const pipeline = recordPipeline(options, { badRecords: undefined, counters, placeOf: () => undefined })
-        const source = input.kind === 'files'
+        const batches = input.kind === 'files'
           ? [batchOf(this.#splits(input)[task]!)]
-          : batchesOf(() => functions[input.fn]!(task, input.parts) as Iterable<unknown>, counters)
-        await drive(source, new RecordsOperator(pipeline.push), sink, pause)
+          : batchesOf(() => functions[input.fn]!(task, input.parts) as Iterable<unknown>, counters, value => copyValue(value, 'from was given'))
+        await drive(batches, new RecordsOperator(pipeline.push), sink, pause)
         await pipeline.finish()
         return
       }
