@@ -32,7 +32,9 @@ export function toFailure(thrown: unknown, task: FailedTask | undefined): Failed
     if (segment) return made('fetch', { code: 'TASK_FAILED', message: (thrown.cause as Error).message }, [segment])
     const { message, stack } = describe(thrown.cause, task)
     return made('program', {
-      code: 'TASK_FAILED', message: thrown.key === undefined ? message : `${message} (in reduce, for the key ${thrown.key})`,
+      code: 'TASK_FAILED', message: thrown.key === undefined
+        ? message
+        : `${message} (${thrown.step === undefined ? '' : `in ${thrown.step}, `}for the key ${thrown.key})`,
       ...stack !== undefined && { stack }, ...thrown.place && { record: { path: thrown.place.path, offset: thrown.place.offset } },
     })
   }

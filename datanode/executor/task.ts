@@ -178,7 +178,7 @@ export class TaskAttempt {
   async #run(sink: Sink<unknown>, turns: Turns): Promise<void> {
     const { work, program } = this.#options
     const options: PipelineOptions = {
-      steps: this.#branch.steps, functions: program.plan.functions, emit: sink.emit, turns,
+      steps: this.#branch.steps, functions: program.plan.functions, places: program.plan.places, emit: sink.emit, turns,
       contextOf: step => this.#contextOf(step),
       ...work.output.kind === 'files' && { format: work.output.format },
     }
@@ -244,9 +244,11 @@ export class TaskAttempt {
     await this.#gathered([stage], partition, async ([segments], files, shuffled) => {
       const groups = await mergeSegments({ ...files, segments: segments! })
       try {
-        const { turns } = options
+        const { turns, steps: [head] } = options
         const pipeline = groupPipeline(options)
-        await this.#groups(groups, shuffled, new GroupsOperator<KeyGroup>(pipeline.push, () => turns.end()), sink)
+        await this.#groups(groups, shuffled, new GroupsOperator<KeyGroup>(pipeline.push, {
+          onGroup: () => turns.end(), ...head?.kind === 'reduce' && { step: 'reduce' }, hidesKeys: head?.kind === 'ungroup',
+        }), sink)
         await this.#finish(pipeline, sink)
       } finally {
         await groups.close()

@@ -4,7 +4,7 @@
 import { assert, AssertionFailed, unreachable } from '../base/assert.ts'
 import type { InputOptions, OutputFormat } from '../base/formats.ts'
 import type { Emit, Key } from '../base/pair.ts'
-import type { FunctionIndex, StepNode, UserFunction } from '../plan/node.ts'
+import type { FunctionIndex, StepNode, StepPlace, UserFunction } from '../plan/node.ts'
 import type { ReadCounters } from '../record/records.ts'
 import type { Combine } from '../shuffle/combiner.ts'
 import type { KeyGroup } from '../shuffle/groups.ts'
@@ -16,6 +16,7 @@ import { combined, foldStep, groupStep, ungroupStep, type GroupFunction } from '
 import { joinStep, type JoinFunction } from './join.ts'
 import { keyStep, limitStep, sampleKeysStep, sampleStep, topStep } from './keys.ts'
 import { mapStep, type MapFunction } from './map.ts'
+import { placed } from './misuse.ts'
 import type { Push, Step } from './operator.ts'
 import { partitionStep, type PartitionFunction } from './partition.ts'
 import { reduceStep, type ReduceFunction } from './reduce.ts'
@@ -25,6 +26,8 @@ import { validateStep, type ValidateFunction } from './validate.ts'
 export interface PipelineOptions {
   readonly steps: readonly StepNode[]
   readonly functions: readonly UserFunction[]
+  /** Table of the plan. */
+  readonly places?: readonly StepPlace[] | undefined
   readonly emit: Emit<Key, unknown>
   /** Turns of functions that emit to the same sink. */
   readonly turns: Turns
@@ -55,8 +58,9 @@ export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
   // No record is read here: `validate` belongs to files.
   const next = (after: readonly StepNode[]): Step<unknown> =>
     after.reduceRight<Step<unknown>>((following, step) => valueStep(step, following, options), lastStep(options))
-  const step = (push: Push<KeyGroup>, following?: Step<unknown>): Step<KeyGroup> => ({ push, finish: () => following?.finish() })
   assert(head, 'a branch that reads a shuffle has a step for its groups')
+  const step = (push: Push<KeyGroup>, following?: Step<unknown>): Step<KeyGroup> =>
+    placed(head, options.places, { push, finish: () => following?.finish() })
   switch (head.kind) {
     case 'reduce': return step(reduceStep(functions[head.fn] as ReduceFunction, turns, contextOf(head)))
     case 'combine': {
@@ -91,10 +95,15 @@ export function joinPipeline(options: PipelineOptions, right: ReplayBuffer): Ste
   assert(head?.kind === 'join', 'a branch that reads two shuffles joins them')
   const following = rest.reduceRight<Step<unknown>>((next, step) => valueStep(step, next, options), lastStep(options))
   const fn = head.fn === undefined ? undefined : functions[head.fn] as JoinFunction
-  return { push: joinStep({ how: head.how, fn, context: contextOf(head), right }, following), finish: () => following.finish() }
+  const push = joinStep({ how: head.how, fn, context: contextOf(head), right }, following)
+  return placed(head, options.places, { push, finish: () => following.finish() })
 }
 
-function valueStep(
+function valueStep(step: StepNode, next: Step<unknown>, options: PipelineOptions, records?: RecordOptions): Step<unknown> {
+  return placed(step, options.places, bareStep(step, next, options, records))
+}
+
+function bareStep(
   step: StepNode, next: Step<unknown>, { functions, emit, turns, contextOf }: PipelineOptions, records?: RecordOptions,
 ): Step<unknown> {
   const context = contextOf(step)

@@ -1,10 +1,10 @@
 // Steps of a Dataset that take one value at a time: map, filter, flatMap, peek. A function that returns a promise is refused at its first
 // call: the promise would pass for a value, or for true. mapAsync (async.ts) is for those.
 
-import { GristmillError } from '../base/errors.ts'
 import { showValue } from '../base/show.ts'
 import type { EachNode } from '../plan/node.ts'
 import { forward } from './forward.ts'
+import { misuse } from './misuse.ts'
 import { isPromise, type Push, type Step } from './operator.ts'
 
 /** (value, context) */
@@ -41,14 +41,12 @@ export function iterableOf(result: unknown, name: string): Iterable<unknown> {
     if (Symbol.iterator in result) return result as Iterable<unknown>
     if (isPromise(result) || Symbol.asyncIterator in result) throw asynchronous(name)
   }
-  throw new GristmillError(
-    'EINVAL',
+  throw misuse(
     `${name} returned ${showValue(result)}; it must return an array, a generator or another iterable: [] for no values, [value] for one`,
   )
 }
 
-export const asynchronous = (name: string): GristmillError =>
-  new GristmillError(
-    'EINVAL',
+export const asynchronous = (name: string): Error =>
+  misuse(
     `${name} was given a function that returns a promise; use mapAsync(fn, { concurrency }), which waits for it, or mapPartitions with an async generator`,
   )

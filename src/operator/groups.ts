@@ -6,16 +6,24 @@ import { FunctionFailed, type Operator, type Push } from './operator.ts'
 
 interface Group { readonly key: Key; end(): void }
 
+interface GroupsOptions {
+  /** Called after each group. */
+  readonly onGroup?: (() => void) | undefined
+  /** Name of the function that takes the groups, for messages. */
+  readonly step?: string | undefined
+  /** The keys are those of a sort or a partition, which the program does not see as keys. */
+  readonly hidesKeys?: boolean | undefined
+}
+
 const shownMax = 200
 
 export class GroupsOperator<G extends Group> implements Operator<G> {
   readonly #push: Push<G>
-  readonly #onGroup: () => void
+  readonly #options: GroupsOptions
 
-  /** `onGroup`: called after each group. */
-  constructor(push: Push<G>, onGroup: () => void = () => {}) {
+  constructor(push: Push<G>, options: GroupsOptions = {}) {
     this.#push = push
-    this.#onGroup = onGroup
+    this.#options = options
   }
 
   push(group: G): void | Promise<void> {
@@ -23,7 +31,7 @@ export class GroupsOperator<G extends Group> implements Operator<G> {
       const waiting = this.#push(group)
       if (waiting) return this.#await(waiting, group)
     } catch (error) {
-      throw failed(error, group.key)
+      throw this.#failed(error, group.key)
     }
     this.#end(group)
   }
@@ -32,16 +40,19 @@ export class GroupsOperator<G extends Group> implements Operator<G> {
     try {
       await waiting
     } catch (error) {
-      throw failed(error, group.key)
+      throw this.#failed(error, group.key)
     }
     this.#end(group)
   }
 
   #end(group: G): void {
-    this.#onGroup()
+    this.#options.onGroup?.()
     group.end()
   }
-}
 
-const failed = (error: unknown, key: Key): FunctionFailed =>
-  error instanceof FunctionFailed ? error : new FunctionFailed(error, { key: showValue(key, shownMax) })
+  #failed(error: unknown, key: Key): FunctionFailed {
+    if (error instanceof FunctionFailed) return error
+    const { step, hidesKeys } = this.#options
+    return new FunctionFailed(error, hidesKeys ? {} : { key: showValue(key, shownMax), step })
+  }
+}

@@ -48,21 +48,21 @@ const rowsOf: Readonly<Record<Exclude<JoinKind, 'group'>, Rows>> = {
   anti: group => (group.hasRight ? [] : group.left()),
 }
 
-/** `left`, `right`: values of that side without a partner are rows too, with undefined in the partner's place. */
+/** `left`, `right`: values of that side without a partner are rows too, with null in the partner's place. */
 function * pairs(group: JoinGroup, right: ReplayBuffer, lonely: { left?: boolean; right?: boolean }): Iterable<unknown> {
   let hasLeft = false
   for (const left of group.left()) {
     hasLeft = true
     if (right.size === 0) {
       if (!lonely.left) return
-      yield [left, undefined]
+      yield [left, null]
       continue
     }
     let after = right.size
     // The left value is decoded once, and each row but the last gets a copy: a program may change the value of a row.
     for (const each of right) yield [--after > 0 ? copyValue(left, 'a join was given') : left, each]
   }
-  if (!hasLeft && lonely.right) for (const each of right) yield [undefined, each]
+  if (!hasLeft && lonely.right) for (const each of right) yield [null, each]
 }
 
 function grouped(group: JoinGroup, right: ReplayBuffer, fn: JoinFunction, context: unknown): Iterable<unknown> {

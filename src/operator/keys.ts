@@ -24,9 +24,14 @@ export function limitStep(count: number, next: Step<unknown>): Step<unknown> {
 
 interface KeyFunctions { readonly key?: ValueFunction | undefined; readonly value?: ValueFunction | undefined }
 
-/** Without a function for keys they are the numbers of the values in their task: 0, 1, 2, … */
-export function keyStep({ key, value: valueOf }: KeyFunctions, context: unknown, emit: Emit<Key, unknown>): Step<unknown> {
-  let count = 0
+/** Tasks of few values must not all begin with the same partition. */
+const firstMax = 1_000_000
+
+/** Without a function for keys they are integers in turn, from one that depends on the task. */
+export function keyStep(
+  { key, value: valueOf }: KeyFunctions, context: { random(): number }, emit: Emit<Key, unknown>,
+): Step<unknown> {
+  let count = key ? 0 : Math.floor(context.random() * firstMax)
   return {
     push(value) {
       emit(key ? key(value, context) as Key : count++, valueOf ? valueOf(value, context) : value)

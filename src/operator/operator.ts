@@ -48,13 +48,18 @@ export class FunctionFailed extends Error {
   override name = 'FunctionFailed'
   /** Place of the record, if one was being mapped. */
   readonly place: RecordPlace | undefined
-  /** Key of the group as readable text, if one was being reduced. */
+  /** Key of the group as readable text, if one was being reduced, and the name of the function that took it. */
   readonly key: string | undefined
+  readonly step: string | undefined
 
-  constructor(cause: unknown, { place, key }: { place?: RecordPlace | undefined; key?: string | undefined }) {
+  constructor(
+    cause: unknown,
+    { place, key, step }: { place?: RecordPlace | undefined; key?: string | undefined; step?: string | undefined },
+  ) {
     super('a function of the program failed', { cause })
     this.place = place
     this.key = key
+    this.step = step
   }
 }
 

@@ -4,6 +4,7 @@
 import { GristmillError } from '../base/errors.ts'
 import { showValue } from '../base/show.ts'
 import { keptValue } from './kept.ts'
+import { misuse } from './misuse.ts'
 import { isPromise, type Step } from './operator.ts'
 
 /** (values, context) → iterable or async iterable of values, or a promise of one */
@@ -15,6 +16,7 @@ const waitingMax = 1024
 export function partitionStep(fn: PartitionFunction, context: unknown, next: Step<unknown>): Step<unknown> {
   const values = new Values()
   let running: Promise<void> | undefined
+  let hasFailed = false
   const run = async (): Promise<void> => {
     try {
       for await (const value of sequenceOf(await fn(values, context))) {
@@ -29,15 +31,16 @@ export function partitionStep(fn: PartitionFunction, context: unknown, next: Ste
   const begin = (): Promise<void> => {
     if (!running) {
       running = run()
-      running.catch(() => {})
+      running.catch(() => { hasFailed = true })
     }
     return running
   }
   return {
     push(value) {
       const ended = begin()
+      if (hasFailed) return ended
       values.add(value)
-      // The function may have failed, or ended: its failure is thrown here or by finish.
+      // The function may fail, or end, while the queue is full.
       return values.isFull ? Promise.race([values.drained(), ended]) : undefined
     },
     async finish() {
@@ -52,13 +55,12 @@ export function partitionStep(fn: PartitionFunction, context: unknown, next: Ste
 function sequenceOf(result: unknown): Iterable<unknown> | AsyncIterable<unknown> {
   if (typeof result === 'object' && result !== null && !isPromise(result) && (Symbol.iterator in result || Symbol.asyncIterator in result))
     return result as AsyncIterable<unknown>
-  throw new GristmillError(
-    'EINVAL',
+  throw misuse(
     `mapPartitions was given a function that returned ${showValue(result)}; it must return an iterable of values, such as an async generator`,
   )
 }
 
-/** Queue between a producer that is told when to wait, and one reader. A reader that stops early goes on with the next loop. */
+/** Queue between a producer that is told when to wait, and its readers. One that stops early goes on with the next loop. */
 class Values implements AsyncIterable<unknown>, AsyncIterator<unknown> {
   readonly #waiting: unknown[] = []
   /** Place in `#waiting` of the next value to be read. */
@@ -66,7 +68,8 @@ class Values implements AsyncIterable<unknown>, AsyncIterator<unknown> {
   #isEnded = false
   #isStopped = false
   #isRead = false
-  #onMore: (() => void) | undefined
+  /** Readers that wait: a program may read in several loops at the same time. */
+  #readers: Array<() => void> = []
   #onDrained: (() => void) | undefined
 
   get isFull(): boolean { return this.#waiting.length - this.#next >= waitingMax }
@@ -74,12 +77,12 @@ class Values implements AsyncIterable<unknown>, AsyncIterator<unknown> {
   add(value: unknown): void {
     if (this.#isStopped) return
     this.#waiting.push(keptValue(value))
-    this.#onMore?.()
+    this.#wake()
   }
 
   end(): void {
     this.#isEnded = true
-    this.#onMore?.()
+    this.#wake()
   }
 
   stop(): void {
@@ -87,6 +90,13 @@ class Values implements AsyncIterable<unknown>, AsyncIterator<unknown> {
     this.#waiting.length = 0
     this.#next = 0
     this.#onDrained?.()
+    this.#wake()
+  }
+
+  #wake(): void {
+    const readers = this.#readers
+    this.#readers = []
+    for (const wake of readers) wake()
   }
 
   drained(): Promise<void> {
@@ -108,8 +118,7 @@ class Values implements AsyncIterable<unknown>, AsyncIterator<unknown> {
         this.#isRead = true
         return { done: true, value: undefined }
       }
-      await new Promise<void>(resolve => { this.#onMore = resolve })
-      this.#onMore = undefined
+      await new Promise<void>(resolve => { this.#readers.push(resolve) })
     }
     return { done: false, value: this.#waiting[this.#next++] }
   }

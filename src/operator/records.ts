@@ -20,7 +20,7 @@ export class RecordsOperator implements Operator<Batch> {
   placeLater(): (() => FunctionFailed['place']) | undefined {
     const batch = this.#batch
     const index = this.#index
-    return batch && (() => ({ path: batch.path, offset: batch.offset(index) }))
+    return batch && (() => placeOf(batch, index))
   }
 
   push(batch: Batch): void | Promise<void> {
@@ -59,5 +59,9 @@ export class RecordsOperator implements Operator<Batch> {
   }
 }
 
+/** Values that come from no file have no place. */
+const placeOf = (batch: Batch, index: number): FunctionFailed['place'] =>
+  (batch.path === '' ? undefined : { path: batch.path, offset: batch.offset(index) })
+
 const failed = (error: unknown, batch: Batch, index: number): FunctionFailed =>
-  error instanceof FunctionFailed ? error : new FunctionFailed(error, { place: { path: batch.path, offset: batch.offset(index) } })
+  error instanceof FunctionFailed ? error : new FunctionFailed(error, { place: placeOf(batch, index) })

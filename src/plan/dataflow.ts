@@ -8,7 +8,7 @@ import type { Recipe, SortRecipe } from '../program/dataset.ts'
 import { GrowingBuffer } from '../shuffle/buffer.ts'
 import { descending } from '../shuffle/key.ts'
 import { encodeValue } from '../shuffle/value.ts'
-import type { Plan, PlanNode, UserFunction, WriteNode } from './node.ts'
+import type { Plan, PlanNode, StepPlace, UserFunction, WriteNode } from './node.ts'
 
 /** Kinds of nodes that recipes have. */
 const kinds: ReadonlySet<string> = new Set<PlanNode['kind']>([
@@ -19,15 +19,19 @@ const kinds: ReadonlySet<string> = new Set<PlanNode['kind']>([
 /** Throws PROGRAM_INVALID for recipes that this version does not know. */
 export function planDataflow(recipe: Recipe): Plan {
   const functions: UserFunction[] = []
+  const places: StepPlace[] = []
   const nodes = new Map<Recipe, PlanNode>()
   for (const each of inOrder(recipe)) {
     const fields: Record<string, unknown> = {}
-    for (const [name, value] of Object.entries(each)) fields[name] = fieldOf(name, value, functions)
+    for (const [name, value] of Object.entries(each)) {
+      if (name === 'at') fields['place'] = places.push(value as StepPlace) - 1
+      else fields[name] = fieldOf(name, value, functions)
+    }
     const inputs = Object.freeze(each.inputs.map(input => nodes.get(input)!))
     nodes.set(each, Object.freeze({ ...fields, inputs }) as unknown as PlanNode)
   }
   return Object.freeze({
-    root: nodes.get(recipe) as WriteNode, functions: Object.freeze(functions), hooks: Object.freeze({}),
+    root: nodes.get(recipe) as WriteNode, functions: Object.freeze(functions), hooks: Object.freeze({}), places,
   })
 }
 
@@ -42,10 +46,20 @@ function fieldOf(name: string, value: unknown, functions: UserFunction[]): unkno
 
 /** Key of a value in a sort. Parts in descending order are wrapped; a single part in ascending order is the key itself. */
 function sortKey({ sort }: SortRecipe): UserFunction {
-  const parts = sort.map(({ by, descending: isDescending }) =>
-    (isDescending ? (value: unknown, context: never) => descending(by(value, context) as Key) : by))
+  const parts = sort.map(({ by, descending: isDescending }) => {
+    const keyOf = by.length < 2 ? by : (value: unknown, context: never) => checkedKey(by(value, context))
+    return isDescending ? (value: unknown, context: never) => descending(keyOf(value, context) as Key) : keyOf
+  })
   const [only] = parts
   return parts.length === 1 ? only as UserFunction : (value: unknown, context: never) => parts.map(part => part(value, context))
+}
+
+/** Throws for the result of a function of two values, such as the one that Array.sort takes. */
+function checkedKey(key: unknown): unknown {
+  if (!Number.isNaN(key)) return key
+  throw new GristmillError(
+    'EINVAL', "a sort was given a function that compares two values; it takes one of a value, which returns its key: sortBy(row => row.n, 'desc')",
+  )
 }
 
 function digestOf(values: readonly unknown[]): string {

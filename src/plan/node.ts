@@ -14,10 +14,14 @@ export type PlanNode = SourceNode | StepNode | UnionNode | ShuffleNode | WriteNo
 /** Nodes without inputs. */
 type SourceNode = ReadNode | ValuesNode
 /** Nodes that tasks run between their input and their output. */
-export type StepNode =
+export type StepNode = Placed & (
   | ValidateNode | MapNode | CombineNode | ReduceNode
   | EachNode | SampleNode | PartitionNode | KeyNode | SampleKeysNode | TopNode | LimitNode
   | FoldNode | GroupNode | UngroupNode | JoinNode
+)
+
+/** `place`: number of the place in the program where the step is described, in the plan's table. */
+interface Placed { readonly place?: number }
 
 /** Records of input files: those of the run, or at `paths`. */
 interface ReadNode {
@@ -66,7 +70,7 @@ interface SampleNode { readonly kind: 'sample'; readonly inputs: From1; readonly
 /** (values of the task, context) → values; both may be asynchronous. */
 interface PartitionNode { readonly kind: 'partition'; readonly inputs: From1; readonly fn: FunctionIndex }
 
-/** Values to pairs. `key`: (value, context) → key, default: the number of the value in its task; `value`: default, the value itself. */
+/** Values to pairs. `key`: (value, context) → key, default: integers in turn; `value`: default, the value itself. */
 interface KeyNode {
   readonly kind: 'key'
   readonly inputs: From1
@@ -147,7 +151,12 @@ export interface Plan {
   readonly functions: readonly UserFunction[]
   /** Called once in each task of every stage. */
   readonly hooks: Hooks
+  /** Places in the program, for messages. Missing in plans of map-reduce jobs. */
+  readonly places?: readonly StepPlace[]
 }
+
+/** Method that describes a step, and the stack of its call. */
+export interface StepPlace { readonly step: string; readonly stack: string }
 
 interface Hooks {
   /** (context) */

@@ -101,7 +101,18 @@ class Cutter {
         return [{ input: { kind: 'files', options, ...paths && { paths } }, source: node, steps: [] }]
       }
       case 'values': return [{ input: { kind: 'values', parts: node.parts, fn: node.fn }, source: node, steps: [] }]
-      case 'union': return node.inputs.flatMap(input => this.#branches(input))
+      case 'union': {
+        const branches: Branch[] = []
+        for (const input of node.inputs) {
+          for (const branch of this.#branches(input)) branches.push(branch)
+          if (branches.length > limits.jobStagesMax)
+            throw new GristmillError(
+              'PROGRAM_INVALID',
+              `the program unites more than ${limits.jobStagesMax} Datasets; give several paths, or a pattern, to one source: mill.text(['/a', '/b/*'])`,
+            )
+        }
+        return branches
+      }
       case 'shuffle':
         return [{ input: { kind: 'shuffle', stage: this.#shuffle(node), partitions: this.#partitions(node) }, source: node, steps: [] }]
       case 'join': {

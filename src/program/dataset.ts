@@ -1,16 +1,19 @@
 // Dataset API of programs: describes a computation as a graph of recipes, which the engine turns into a plan. Nothing is computed here.
-// This file is part of every bundle: it imports only formats and has no side effects; types may come from anywhere.
+// This file is part of every bundle: it imports only options.ts and has no side effects; types may come from anywhere.
 //
 // A recipe is a node of a plan (src/plan/node.ts) with functions in place of their numbers. Bundles outlive the version that made them, so
 // recipes are a format: a field keeps its meaning, and the engine refuses kinds that it does not know.
 
 import type { InputOptions, OutputOptions } from '../base/formats.ts'
 import type { Key } from '../base/pair.ts'
+import { checkOptions } from './options.ts'
 import type { Context, Input, RecordOf, StandardSchema } from './definition.ts'
 
 export interface Recipe {
   readonly kind: string
   readonly inputs: readonly Recipe[]
+  /** Method that the program has called, and the stack of the call. */
+  readonly at?: { readonly step: string; readonly stack: string }
   readonly [field: string]: unknown
 }
 
@@ -87,14 +90,14 @@ export class Dataset<T> {
   /** Results keep the order of the values. `concurrency`: calls in progress at a time in each task; default: 8. */
   mapAsync<U>(fn: (value: T, context: Context) => Promise<U> | U, { concurrency = 8 }: { readonly concurrency?: number } = {}): Dataset<U> {
     checkCount('concurrency of mapAsync', concurrency, 1, 10_000)
-    return this.#next({ kind: 'each', inputs: [this.#node], op: 'mapAsync', fn: checkFunction('mapAsync', fn), concurrency })
+    return this.#next({ kind: 'each', inputs: [this.#node], op: 'mapAsync', fn: checkFunction('mapAsync', fn), concurrency, at: at('mapAsync') })
   }
 
   /** All values of a task, as one sequence; what the function returns or yields goes on. */
   mapPartitions<U>(
     fn: (values: AsyncIterable<T>, context: Context) => AsyncIterable<U> | Iterable<U> | Promise<Iterable<U> | AsyncIterable<U>>,
   ): Dataset<U> {
-    return this.#next({ kind: 'partition', inputs: [this.#node], fn: checkFunction('mapPartitions', fn) })
+    return this.#next({ kind: 'partition', inputs: [this.#node], fn: checkFunction('mapPartitions', fn), at: at('mapPartitions') })
   }
 
   /** Each value with the probability `fraction`; the same values each time that the job is run with the same seed. */
@@ -116,14 +119,14 @@ export class Dataset<T> {
 
   /** The values by their keys; see Grouped. */
   groupBy<K extends Key>(key: (value: T, context: Context) => K, options: ShuffleOptions = {}): Grouped<K, T> {
-    return new Grouped(this.#flow, this.#node, checkFunction('groupBy', key), undefined, checkShuffle('groupBy', options))
+    return new Grouped(this.#flow, this.#node, checkFunction('groupBy', key), undefined, { ...checkShuffle('groupBy', options), at: at('groupBy') })
   }
 
   /** Merges the values of pairs with equal keys. `merge` is associative and commutative. */
   reduceByKey<K extends Key, V>(
     this: Dataset<readonly [K, V]>, merge: (a: V, b: V) => V, options: ShuffleOptions = {},
   ): Dataset<[K, V]> {
-    return new Grouped<K, V>(this.#flow, this.#node, firstOf, secondOf, checkShuffle('reduceByKey', options)).reduce(merge)
+    return new Grouped<K, V>(this.#flow, this.#node, firstOf, secondOf, { ...checkShuffle('reduceByKey', options), at: at('reduceByKey') }).reduce(merge)
   }
 
   /** Pairs of each key and the number of its values, in the order of keys within a partition. */
@@ -134,11 +137,11 @@ export class Dataset<T> {
 
   /** Each value once. Values are keys: texts, numbers, booleans, null and arrays of these; for others: `distinctBy`. */
   distinct<K extends Key>(this: Dataset<K>, options: ShuffleOptions = {}): Dataset<K> {
-    const grouped = new Grouped<K, null>(this.#flow, this.#node, itself, nothing, checkShuffle('distinct', options))
+    const grouped = new Grouped<K, null>(this.#flow, this.#node, itself, nothing, { ...checkShuffle('distinct', options), at: at('distinct') })
     return grouped.reduce(nothing).map(firstOf) as Dataset<K>
   }
 
-  /** The first value of each key. */
+  /** One value of each key. */
   distinctBy(key: (value: T, context: Context) => Key, options: ShuffleOptions = {}): Dataset<T> {
     checkFunction('distinctBy', key)
     return this.groupBy(key, options).reduce(first => first).map(secondOf) as Dataset<T>
@@ -146,16 +149,17 @@ export class Dataset<T> {
 
   /**
    * Sorts by one key, or by several parts: sortBy(by, 'desc'), sortBy([by, 'desc'], [by]). The output's files, one after the other, are in
-   * order; values with equal keys keep their order. Texts are ordered by code points.
+   * order. Texts are ordered by code points. The order of values with equal keys is not defined.
    */
   sortBy(by: (value: T, context: Context) => Key, order?: SortOrder, options?: ShuffleOptions): Dataset<T>
   sortBy(...parts: ReadonlyArray<SortPart<T>>): Dataset<T>
   sortBy(...given: readonly unknown[]): Dataset<T> {
     const { key, options } = sortOf<T>('sortBy', given)
     const partitions = checkShuffle('sortBy', options)
-    const samples: Recipe = { kind: 'sampleKeys', inputs: [this.#node], key }
+    const place = { at: at('sortBy') }
+    const samples: Recipe = { kind: 'sampleKeys', inputs: [this.#node], key, ...place }
     const sample: Recipe = { kind: 'shuffle', inputs: [samples], partitions: 1, exact: true }
-    const pairs: Recipe = { kind: 'key', inputs: [this.#node], key }
+    const pairs: Recipe = { kind: 'key', inputs: [this.#node], key, ...place }
     return this.#values({ kind: 'shuffle', inputs: [pairs, sample], ranges: true, ...partitions })
   }
 
@@ -163,7 +167,7 @@ export class Dataset<T> {
   top(count: number, by: (value: T, context: Context) => Key, order: SortOrder = 'desc'): Dataset<T> {
     checkCount('count of top', count, 0, 1_000_000)
     const { key } = sortOf<T>('top', [by, order])
-    const best: Recipe = { kind: 'top', inputs: [this.#node], key, count }
+    const best: Recipe = { kind: 'top', inputs: [this.#node], key, count, at: at('top') }
     const all: Recipe = { kind: 'ungroup', inputs: [{ kind: 'shuffle', inputs: [best], partitions: 1, exact: true }] }
     return this.#next({ kind: 'limit', inputs: [all], count })
   }
@@ -171,14 +175,14 @@ export class Dataset<T> {
   /** Spreads the values over this number of partitions, and so of output files. */
   repartition(partitions: number): Dataset<T> {
     checkPartitions('repartition', partitions)
-    const pairs: Recipe = { kind: 'key', inputs: [this.#node] }
+    const pairs: Recipe = { kind: 'key', inputs: [this.#node], at: at('repartition') }
     return this.#values({ kind: 'shuffle', inputs: [pairs], partitions, exact: true, partition: inTurn })
   }
 
   /** Brings values with equal keys into one partition, in the order of keys. */
   partitionBy(key: (value: T, context: Context) => Key, partitions: number): Dataset<T> {
     checkPartitions('partitionBy', partitions)
-    const pairs: Recipe = { kind: 'key', inputs: [this.#node], key: checkFunction('partitionBy', key) }
+    const pairs: Recipe = { kind: 'key', inputs: [this.#node], key: checkFunction('partitionBy', key), at: at('partitionBy') }
     return this.#values({ kind: 'shuffle', inputs: [pairs], partitions, exact: true })
   }
 
@@ -187,22 +191,22 @@ export class Dataset<T> {
     return this.#join('inner', right, key, rightKey, options)
   }
 
-  /** As `join`, and values of this Dataset without a partner, with undefined in its place. */
+  /** As `join`, and values of this Dataset without a partner, with null in its place. */
   leftJoin<R, K extends Key>(
     right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: ShuffleOptions,
-  ): Dataset<[T, R | undefined]> {
+  ): Dataset<[T, R | null]> {
     return this.#join('left', right, key, rightKey, options)
   }
 
   rightJoin<R, K extends Key>(
     right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: ShuffleOptions,
-  ): Dataset<[T | undefined, R]> {
+  ): Dataset<[T | null, R]> {
     return this.#join('right', right, key, rightKey, options)
   }
 
   fullJoin<R, K extends Key>(
     right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: ShuffleOptions,
-  ): Dataset<[T, R] | [T, undefined] | [undefined, R]> {
+  ): Dataset<[T, R] | [T, null] | [null, R]> {
     return this.#join('full', right, key, rightKey, options)
   }
 
@@ -233,6 +237,7 @@ export class Dataset<T> {
   async save(path: string, options: SaveOptions = {}): Promise<void> {
     if (typeof path !== 'string' || path === '')
       throw new TypeError(`save was given the path ${showGiven(path)}; give a directory of the cluster, in the program or with --output`)
+    checkOptions('the options of save', options, 'output')
     const { format = 'text', replication, ...output } = options
     this.#flow.save({
       kind: 'write', inputs: [this.#node], path, output: { format, ...output, ...replication !== undefined && { replication } },
@@ -240,7 +245,7 @@ export class Dataset<T> {
   }
 
   #each<U>(op: string, fn: unknown): Dataset<U> {
-    return this.#next({ kind: 'each', inputs: [this.#node], op, fn: checkFunction(op, fn) })
+    return this.#next({ kind: 'each', inputs: [this.#node], op, fn: checkFunction(op, fn), at: at(op) })
   }
 
   #next<U>(node: Recipe): Dataset<U> { return new Dataset(this.#flow, node) }
@@ -252,11 +257,12 @@ export class Dataset<T> {
   ): Dataset<U> {
     const name = how === 'group' ? 'coGroup' : how === 'inner' ? 'join' : `${how}Join`
     const partitions = checkShuffle(name, options)
+    const place = { at: at(name) }
     const side = (node: Recipe, by: unknown): Recipe => ({
-      kind: 'shuffle', inputs: [{ kind: 'key', inputs: [node], key: checkFunction(name, by) }], ...partitions,
+      kind: 'shuffle', inputs: [{ kind: 'key', inputs: [node], key: checkFunction(name, by), ...place }], ...partitions,
     })
     return this.#next({
-      kind: 'join', inputs: [side(this.#node, key), side(nodeOf(right, name), rightKey)], how, ...fn !== undefined && { fn },
+      kind: 'join', inputs: [side(this.#node, key), side(nodeOf(right, name), rightKey)], how, ...place, ...fn !== undefined && { fn },
     })
   }
 
@@ -275,15 +281,16 @@ export class Grouped<K extends Key, T> {
   readonly #node: Recipe
   readonly #key: unknown
   readonly #value: unknown
-  readonly #partitions: object
+  /** Options of the shuffle, and the place of the call that has made this. */
+  readonly #shuffled: { readonly at: NonNullable<Recipe['at']> }
 
   /** Made by `groupBy`. */
-  constructor(flow: Flow, node: Recipe, key: unknown, value: unknown, partitions: object) {
+  constructor(flow: Flow, node: Recipe, key: unknown, value: unknown, shuffled: { readonly at: NonNullable<Recipe['at']> }) {
     this.#flow = flow
     this.#node = node
     this.#key = key
     this.#value = value
-    this.#partitions = partitions
+    this.#shuffled = shuffled
   }
 
   /** One value for each key. `values` can be iterated once, during the call, and need not fit in memory. */
@@ -321,17 +328,20 @@ export class Grouped<K extends Key, T> {
       return total as V
     }
     const pairs: Recipe = { kind: 'combine', inputs: [this.#pairs(value)], fn: combine }
-    return new Dataset(this.#flow, { kind: 'fold', inputs: [this.#shuffle(pairs)], fn: combine })
+    return new Dataset(this.#flow, { kind: 'fold', inputs: [this.#shuffle(pairs)], fn: combine, at: this.#shuffled.at })
   }
 
   #group<U>(fn: unknown, name: string, flat: boolean): Dataset<U> {
     return new Dataset(this.#flow, {
-      kind: 'group', inputs: [this.#shuffle(this.#pairs(this.#value))], fn: checkFunction(`${name} of groups`, fn), flat,
+      kind: 'group', inputs: [this.#shuffle(this.#pairs(this.#value))], fn: checkFunction(`${name} of groups`, fn), flat, at: at(name),
     })
   }
 
-  #pairs(value: unknown): Recipe { return { kind: 'key', inputs: [this.#node], key: this.#key, ...value !== undefined && { value } } }
-  #shuffle(pairs: Recipe): Recipe { return { kind: 'shuffle', inputs: [pairs], ...this.#partitions } }
+  #pairs(value: unknown): Recipe { return { kind: 'key', inputs: [this.#node], key: this.#key, at: this.#shuffled.at, ...value !== undefined && { value } } }
+  #shuffle(pairs: Recipe): Recipe {
+    const { at: _, ...partitions } = this.#shuffled
+    return { kind: 'shuffle', inputs: [pairs], ...partitions }
+  }
 }
 
 /** The sources of Datasets: the first argument of a program's function. */
@@ -380,12 +390,14 @@ export class Sources {
     const all = typeof paths === 'string' ? [paths] : paths
     if (!Array.isArray(all) || all.length === 0 || all.some(path => typeof path !== 'string' || path === ''))
       throw new TypeError(`${name} was given ${showGiven(paths)}; give a path of the cluster or several, in the program or with --input`)
+    checkOptions(`the options of ${name}`, { ...given, format }, 'input')
     const { schema, ...options } = given as { schema?: StandardSchema }
     const read: Recipe = { kind: 'read', inputs: [], options: { format, ...options }, paths: [...all as string[]] }
     return new Dataset(this.#flow, schema ? { kind: 'validate', inputs: [read], fn: validatorOf(schema) } : read)
   }
 }
 
+const at = (step: string): NonNullable<Recipe['at']> => ({ step, stack: new Error(step).stack ?? '' })
 const validatorOf = (schema: StandardSchema) => (record: unknown): unknown => schema['~standard'].validate(record)
 const itself = (value: unknown): unknown => value
 const nothing = (): null => null
@@ -416,6 +428,8 @@ function checkShuffle(name: string, options: ShuffleOptions | undefined): object
   if (options === undefined) return { auto: true }
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`${name} was given the options ${showGiven(options)}; they are an object, such as { partitions: 4 }`)
+  const unknown = Object.keys(options).find(each => each !== 'partitions')
+  if (unknown !== undefined) throw new TypeError(`${name} does not know the option ${JSON.stringify(unknown)}; it knows partitions`)
   const { partitions } = options
   if (partitions === undefined) return { auto: true }
   checkPartitions(name, partitions)

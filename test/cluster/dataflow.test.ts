@@ -102,6 +102,11 @@ describe('programs that cannot run say why', () => {
     ['mill.from([Math.random()]).save(output)', ['--output', '/refused'], 'the program builds another plan here than where it was submitted'],
     ['mill.text(input).groupBy(() => undefined).count().save(output)', paths, 'is a field missing?'],
     ['mill.text(input).flatMap(x => x).save(output)', paths, 'flatMap returned "one"; it must return an array'],
+    ['mill.text(input).save(output, { fromat: "jsonl" })', paths, 'the options of save does not know "fromat"'],
+    ['mill.text(input).save(output, { format: "xml" })', paths, 'the options of save has no format "xml"'],
+    ['mill.csv(input, { headers: false }).save(output)', paths, 'the options of csv does not know "headers"'],
+    ['mill.text(input, { encoding: "klingon" }).save(output)', paths, 'encoding of the options of text is "klingon"'],
+    ['mill.text(input).groupBy(x => x, { partition: 4 }).count().save(output)', paths, 'groupBy does not know the option "partition"'],
     ['mill.text(input).save(output)', [...paths, '--delimiter', ';'], 'refused says how its inputs are read'],
   ])('%s', async (body, args, message) => {
     expect((await refused(body, args)).stderr).toContain(message)

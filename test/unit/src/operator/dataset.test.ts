@@ -215,6 +215,57 @@ describe('a Dataset that is read twice', () => {
   })
 })
 
+describe('steps that are given what they cannot take', () => {
+  test.each<[string, (data: Dataset<Row>) => Dataset<unknown>, string]>([
+    ['groupBy', data => data.groupBy(() => undefined as never).count(), 'groupBy was given undefined as a key: is a field missing?'],
+    ['sortBy', data => data.sortBy(() => new Date() as never), 'sortBy was given Date as a key: use key.toISOString()'],
+    ['sortBy, in descending order', data => data.sortBy(() => undefined as never, 'desc'), 'sortBy was given undefined inside of a key'],
+    ['top', data => data.top(3, () => undefined as never), 'top was given undefined'],
+    ['join', data => data.join(data, () => undefined as never, row => row.id), 'join was given undefined as a key'],
+    ['repartition', data => data.map(() => () => 1).repartition(2), 'repartition was given a function as a value'],
+    ['sortBy, of two values', data => data.sortBy(((a: Row, b: Row) => b.n - a.n) as never), 'a sort was given a function that compares two values'],
+    ['map', data => data.map(async row => row), 'map was given a function that returns a promise'],
+    ['map, after others', data => data.sortBy(row => row.id).filter(row => row.id > 5).map(async row => row), 'map was given a function that returns'],
+    ['mapPartitions', data => data.mapPartitions(() => null as never), 'mapPartitions was given a function that returned null'],
+  ])('name the method and its line: %s', async (name, describe, message) => {
+    const error = await each(rows, describe, () => {}).catch((thrown: unknown) => thrown as Error)
+    const cause = (error as Error).cause instanceof Error ? (error as { cause: Error }).cause : error as Error
+    expect(cause.message).toContain(message)
+    if (!name.includes('two values')) expect(cause.stack).toContain('dataset.test.ts')
+  })
+
+  test('an error of the program stays as it is', async () => {
+    const fail = (row: Row): number => { if (row.id === 3) throw new RangeError('three'); return row.id }
+    await expect(each(rows, data => data.groupBy(fail).count(), () => {})).rejects.toMatchObject({ cause: { name: 'RangeError', message: 'three' } })
+  })
+})
+
+test('several loops of mapPartitions may read at the same time', async () => {
+  const pool = async function * (values: AsyncIterable<number>) {
+    const read: number[] = []
+    const work = async (): Promise<void> => { for await (const value of values) { await null; read.push(value) } }
+    await Promise.all([work(), work(), work()])
+    yield read.length
+  }
+  const slow = async (n: number): Promise<number> => { await new Promise(resolve => { setTimeout(resolve, 1) }); return n }
+  const parts = await valuesOf(mill => mill.range(20).mapAsync(slow, { concurrency: 1 }).mapPartitions(pool).save('/out'))
+  expect(parts.flat()).toEqual([20])
+})
+
+test('repartition spreads the values of many small tasks', async () => {
+  const parts = await valuesOf(mill => mill.range(40, { partitions: 40 }).repartition(4).save('/out'))
+  for (const part of parts) expect(part.length).toBeGreaterThan(2)
+})
+
+test('too many united Datasets are refused with advice', async () => {
+  const doubled = (mill: Sources): Promise<void> => {
+    let data = mill.range(1)
+    for (let i = 0; i < 30; i++) data = data.union(data)
+    return data.save('/out')
+  }
+  await expect(valuesOf(doubled)).rejects.toThrow('unites more than 100 Datasets; give several paths')
+})
+
 describe('grouping', () => {
   test('groupBy gives each key once, with all its values in order', async () => {
     const expected = grouped(rows, row => row.name).map(([key, values]) => [key, values.map(row => row.id)])
@@ -292,9 +343,9 @@ describe('several inputs', () => {
   const few = rows.filter(row => row.id < 20)
   const cases: Array<[string, (data: Dataset<Row>, other: Dataset<typeof right[number]>) => Dataset<unknown>, unknown[]]> = [
     ['join', (data, other) => data.join(other, row => row.n, each => each.k), rows.flatMap(row => matches(row).map(each => [row, each]))],
-    ['leftJoin', (data, other) => data.leftJoin(other, row => row.n, each => each.k).map(([row, each]) => [row, each ?? null]),
+    ['leftJoin', (data, other) => data.leftJoin(other, row => row.n, each => each.k).map(([row, each]) => [row, each]),
       withPartners],
-    ['rightJoin', (data, other) => data.rightJoin(other, row => row.n, each => each.k).map(([row, each]) => [row ?? null, each]),
+    ['rightJoin', (data, other) => data.rightJoin(other, row => row.n, each => each.k).map(([row, each]) => [row, each]),
       right.flatMap<unknown>(each => (rowsWith(each.k).length === 0 ? [[null, each]] : rowsWith(each.k).map(row => [row, each])))],
     ['semiJoin', (data, other) => data.semiJoin(other, row => row.n, each => each.k), rows.filter(row => matches(row).length > 0)],
     ['antiJoin', (data, other) => data.antiJoin(other, row => row.n, each => each.k), rows.filter(row => matches(row).length === 0)],
@@ -317,7 +368,7 @@ describe('several inputs', () => {
     const expected = [...withPartners, ...lonely.map(each => [null, each])]
     await each(
       rows,
-      (data, mill) => data.fullJoin(mill.from(right), row => row.n, each => each.k).map(([row, each]) => [row ?? null, each ?? null]),
+      (data, mill) => data.fullJoin(mill.from(right), row => row.n, each => each.k).map(([row, each]) => [row, each]),
       same(expected),
     )
   })

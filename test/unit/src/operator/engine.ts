@@ -140,7 +140,7 @@ class Engine {
     const { input, steps, source } = stage.branches[branch]!
     const { functions } = this.#plan
     const options: PipelineOptions = {
-      steps, functions, emit: sink.emit, turns: new Turns(sink.emit),
+      steps, functions, places: this.#plan.places, emit: sink.emit, turns: new Turns(sink.emit),
       contextOf: step => {
         const random = dice(this.#numbers.get(step)! * 1_000_003 + this.#numbers.get(source)! * 1009 + task)
         return { random: () => random.below(1 << 30) / (1 << 30) }

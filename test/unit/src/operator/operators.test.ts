@@ -17,7 +17,7 @@ const never = () => undefined
 const mapOperator = (map: MapFunction, turns: Turns, context: unknown) =>
   new RecordsOperator(mapStep(map, turns, context), () => turns.end())
 const reduceOperator = (reduce: ReduceFunction, turns: Turns, context: unknown) =>
-  new GroupsOperator(reduceStep(reduce, turns, context), () => turns.end())
+  new GroupsOperator(reduceStep(reduce, turns, context), { onGroup: () => turns.end(), step: 'reduce' })
 
 test('map is called for each record in order, and nothing waits while it does not', () => {
   const sink = new MemorySink()

@@ -154,7 +154,7 @@ test('the types of a Dataset flow through its steps', () => {
     })).toEqualTypeOf<Dataset<{ key: number }>>()
     const pairs = words.map(word => [word, word.length] as const)
     expectTypeOf(pairs.reduceByKey((a, b) => a + b)).toEqualTypeOf<Dataset<[string, number]>>()
-    expectTypeOf(words.leftJoin(mill.range(3), word => word.length, n => n)).toEqualTypeOf<Dataset<[string, number | undefined]>>()
+    expectTypeOf(words.leftJoin(mill.range(3), word => word.length, n => n)).toEqualTypeOf<Dataset<[string, number | null]>>()
     expectTypeOf(words.filter((word): word is 'a' => word === 'a')).toEqualTypeOf<Dataset<'a'>>()
     // @ts-expect-error: the keys of both sides have one type.
     words.join(mill.range(3), word => word, n => n)
