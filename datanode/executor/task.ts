@@ -191,7 +191,7 @@ export class TaskAttempt {
     }
   }
 
-  /** The functions of a map-reduce job share a context. A step of a Dataset has its own random numbers, by its node and the task's input. */
+  /** Functions of a map-reduce job share a context. A step of a Dataset has its own random numbers, by its node and the task's input. */
   #contextOf(step: StepNode): Context {
     const { context, work: { input, task }, program: { numbers } } = this.#options
     if (step.kind === 'map' || step.kind === 'reduce') return context.lend()
@@ -225,7 +225,8 @@ export class TaskAttempt {
     const values = options.functions[input.fn] as (part: number, parts: number) => Iterable<unknown>
     await this.#records(
       // Copied: the next task of the process gets the same values.
-      batchesOf(() => this.#call(() => values(part, parts)), read, value => copyValue(value, 'from was given')), { options, sink, read, badRecords: undefined }, () => 0,
+      batchesOf(() => this.#call(() => values(part, parts)), read, value => copyValue(value, 'from was given')),
+      { options, sink, read, badRecords: undefined }, () => 0,
     )
   }
 

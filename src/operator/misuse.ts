@@ -1,5 +1,6 @@
-// Errors of a step of a Dataset that has been given what it cannot take: a key or a value that cannot travel, a result of the wrong kind. They
-// arise outside of the program's functions, so that their stack has no line of the program: they get the method and the line of the step.
+// Errors of a step of a Dataset that has been given what it cannot take: a key or a value that cannot travel, a result of the wrong kind.
+// They arise outside of the program's functions, so that their stack has no line of the program: they get the method and the line of the
+// step.
 
 import { GristmillError } from '../base/errors.ts'
 import type { StepNode, StepPlace } from '../plan/node.ts'

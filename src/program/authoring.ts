@@ -53,8 +53,8 @@ function check(definition: AnyDefinition): void {
   if (!definition.reduce && (definition.combine || definition.partition)) {
     throw new TypeError(`${definition.combine ? 'combine' : 'partition'} of mapReduce has no meaning without reduce: nothing is shuffled`)
   }
-  checkOptions('input of mapReduce', definition.input, 'input')
-  checkOptions('output of mapReduce', definition.output, 'output')
+  checkOptions("mapReduce's input", definition.input, 'input', 'input of mapReduce')
+  checkOptions("mapReduce's output", definition.output, 'output', 'output of mapReduce')
   const { assets } = definition
   if (assets !== undefined && (!Array.isArray(assets) || assets.some(name => typeof name !== 'string' || name === '')))
     throw new TypeError("assets of mapReduce are paths relative to the program, such as ['words.txt', 'data']")

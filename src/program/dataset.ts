@@ -88,9 +88,12 @@ export class Dataset<T> {
   peek(fn: (value: T, context: Context) => void): Dataset<T> { return this.#each('peek', fn) }
 
   /** Results keep the order of the values. `concurrency`: calls in progress at a time in each task; default: 8. */
-  mapAsync<U>(fn: (value: T, context: Context) => Promise<U> | U, { concurrency = 8 }: { readonly concurrency?: number } = {}): Dataset<U> {
+  mapAsync<U>(
+    fn: (value: T, context: Context) => Promise<U> | U, { concurrency = 8 }: { readonly concurrency?: number } = {},
+  ): Dataset<U> {
     checkCount('concurrency of mapAsync', concurrency, 1, 10_000)
-    return this.#next({ kind: 'each', inputs: [this.#node], op: 'mapAsync', fn: checkFunction('mapAsync', fn), concurrency, at: at('mapAsync') })
+    const own = { op: 'mapAsync', fn: checkFunction('mapAsync', fn), concurrency, at: at('mapAsync') }
+    return this.#next({ kind: 'each', inputs: [this.#node], ...own })
   }
 
   /** All values of a task, as one sequence; what the function returns or yields goes on. */
@@ -119,14 +122,16 @@ export class Dataset<T> {
 
   /** The values by their keys; see Grouped. */
   groupBy<K extends Key>(key: (value: T, context: Context) => K, options: ShuffleOptions = {}): Grouped<K, T> {
-    return new Grouped(this.#flow, this.#node, checkFunction('groupBy', key), undefined, { ...checkShuffle('groupBy', options), at: at('groupBy') })
+    const shuffled = { ...checkShuffle('groupBy', options), at: at('groupBy') }
+    return new Grouped(this.#flow, this.#node, checkFunction('groupBy', key), undefined, shuffled)
   }
 
   /** Merges the values of pairs with equal keys. `merge` is associative and commutative. */
   reduceByKey<K extends Key, V>(
     this: Dataset<readonly [K, V]>, merge: (a: V, b: V) => V, options: ShuffleOptions = {},
   ): Dataset<[K, V]> {
-    return new Grouped<K, V>(this.#flow, this.#node, firstOf, secondOf, { ...checkShuffle('reduceByKey', options), at: at('reduceByKey') }).reduce(merge)
+    const shuffled = { ...checkShuffle('reduceByKey', options), at: at('reduceByKey') }
+    return new Grouped<K, V>(this.#flow, this.#node, firstOf, secondOf, shuffled).reduce(merge)
   }
 
   /** Pairs of each key and the number of its values, in the order of keys within a partition. */
@@ -137,7 +142,8 @@ export class Dataset<T> {
 
   /** Each value once. Values are keys: texts, numbers, booleans, null and arrays of these; for others: `distinctBy`. */
   distinct<K extends Key>(this: Dataset<K>, options: ShuffleOptions = {}): Dataset<K> {
-    const grouped = new Grouped<K, null>(this.#flow, this.#node, itself, nothing, { ...checkShuffle('distinct', options), at: at('distinct') })
+    const shuffled = { ...checkShuffle('distinct', options), at: at('distinct') }
+    const grouped = new Grouped<K, null>(this.#flow, this.#node, itself, nothing, shuffled)
     return grouped.reduce(nothing).map(firstOf) as Dataset<K>
   }
 
@@ -337,7 +343,9 @@ export class Grouped<K extends Key, T> {
     })
   }
 
-  #pairs(value: unknown): Recipe { return { kind: 'key', inputs: [this.#node], key: this.#key, at: this.#shuffled.at, ...value !== undefined && { value } } }
+  #pairs(value: unknown): Recipe {
+    return { kind: 'key', inputs: [this.#node], key: this.#key, at: this.#shuffled.at, ...value !== undefined && { value } }
+  }
   #shuffle(pairs: Recipe): Recipe {
     const { at: _, ...partitions } = this.#shuffled
     return { kind: 'shuffle', inputs: [pairs], ...partitions }

@@ -60,18 +60,18 @@ function checkColumns(what: string, { columns, header }: Output = {}): void {
     )
 }
 
-/** Throws TypeError for options of an input or an output that are invalid; `what` begins the messages. */
-export function checkOptions(what: string, given: unknown, part: 'input' | 'output'): void {
+/** Throws TypeError for options of an input or an output that are invalid. `what`, `whole`: in messages about one of them, or about all. */
+export function checkOptions(what: string, given: unknown, part: 'input' | 'output', whole = what): void {
   if (given === undefined) return
   const rules = part === 'input' ? inputRules : outputRules
   const formats: readonly string[] = part === 'input' ? inputFormats : outputFormats
   if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw new TypeError(`${what} is an object, such as { format: '${formats.at(-1)}' }, not ${JSON.stringify(given)}`)
+    throw new TypeError(`${whole} is an object, such as { format: '${formats.at(-1)}' }, not ${JSON.stringify(given)}`)
   const names = ['path', 'format', ...Object.keys(rules)]
   for (const name of Object.keys(given))
-    if (!names.includes(name)) throw new TypeError(`${what} does not know "${name}"; it knows ${names.join(', ')}`)
+    if (!names.includes(name)) throw new TypeError(`${whole} does not know "${name}"; it knows ${names.join(', ')}`)
   const { format = formats[0]! } = given as { format?: string }
-  if (!formats.includes(format)) throw new TypeError(`${what} has no format ${JSON.stringify(format)}; there are ${formats.join(', ')}`)
+  if (!formats.includes(format)) throw new TypeError(`${whole} has no format ${JSON.stringify(format)}; there are ${formats.join(', ')}`)
   for (const [name, rule] of Object.entries(rules)) {
     const value = (given as Record<string, unknown>)[name]
     if (value !== undefined) checkOption(`${name} of ${what}`, value, rule, format)

@@ -82,7 +82,8 @@ test('joins, unions and sorts of several partitions give what plain JavaScript g
 describe('programs that cannot run say why', () => {
   const refused = async (body: string, args: readonly string[] = []): Promise<Result> => {
     await store('/in.txt', 'one\ntwo\n').catch(() => {})
-    const file = await program('refused.ts', `import { program } from 'gristmill'\nexport default program((mill, { input, output }: any) => ${body})\n`)
+    const text = `import { program } from 'gristmill'\nexport default program((mill, { input, output }: any) => ${body})\n`
+    const file = await program('refused.ts', text)
     const result = await cluster.run(['run', file, ...args])
     expect(result.code, result.stderr).not.toBe(0)
     return result

@@ -176,12 +176,13 @@ describe('values that a program changes or reuses', () => {
     ['sortBy', mill => reused(mill).sortBy([row => row.i], [row => row.j]), all],
   ])('%s keeps each value as it was when it was passed on', async (_, describe, expected) => {
     for (const partitions of [1, 3])
-      expect(sorted((await valuesOf(mill => describe(mill).save('/out', { format: 'jsonl' }), { partitions })).flat())).toEqual(sorted(expected))
+      same(expected)(await valuesOf(mill => describe(mill).save('/out', { format: 'jsonl' }), { partitions }))
   })
 
   test('values of the program are new in each task', async () => {
     const given = [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }]
-    const parts = await valuesOf(mill => mill.from(given).map(row => { row.n *= 2; return row }).sortBy(row => row.n).save('/out'), { partitions: 2 })
+    const doubled = (mill: Sources) => mill.from(given).map(row => { row.n *= 2; return row })
+    const parts = await valuesOf(mill => doubled(mill).sortBy(row => row.n).save('/out'), { partitions: 2 })
     expect(parts.flat()).toEqual([{ n: 2 }, { n: 4 }, { n: 6 }, { n: 8 }])
     expect(given[0]).toEqual({ n: 1 })
   })
@@ -191,7 +192,8 @@ describe('values that a program changes or reuses', () => {
       readonly x: number
       constructor(x: number) { this.x = x }
     }
-    const parts = await valuesOf(mill => mill.range(5).map(x => new Point(x)).mapAsync(async point => (point instanceof Point ? point.x : -1)).save('/out'))
+    const parts = await valuesOf(mill =>
+      mill.range(5).map(x => new Point(x)).mapAsync(async point => (point instanceof Point ? point.x : -1)).save('/out'))
     expect(parts.flat()).toEqual([0, 1, 2, 3, 4])
   })
 })
@@ -202,7 +204,8 @@ describe('a Dataset that is read twice', () => {
     ['a random number of the context', mill => mill.range(1000, { partitions: 3 }).map((n, context) => [n, context.random()])],
     ['both, after a union and a shuffle', mill => {
       const some = mill.range(500).union(mill.range(300, { partitions: 2 })).sample(0.7)
-      return some.map((n, context) => [n, context.random()] as const).groupBy(([n]) => n % 50).map((key, all, context) => [key, [...all].length, context.random()])
+      return some.map((n, context) => [n, context.random()] as const).groupBy(([n]) => n % 50)
+        .map((key, all, context) => [key, [...all].length, context.random()])
     }],
   ])('has one content: %s', async (_, describe) => {
     for (const partitions of [1, 3]) {
@@ -223,9 +226,9 @@ describe('steps that are given what they cannot take', () => {
     ['top', data => data.top(3, () => undefined as never), 'top was given undefined'],
     ['join', data => data.join(data, () => undefined as never, row => row.id), 'join was given undefined as a key'],
     ['repartition', data => data.map(() => () => 1).repartition(2), 'repartition was given a function as a value'],
-    ['sortBy, of two values', data => data.sortBy(((a: Row, b: Row) => b.n - a.n) as never), 'a sort was given a function that compares two values'],
+    ['sortBy, of two values', data => data.sortBy(((a: Row, b: Row) => b.n - a.n) as never), 'a sort was given a function that compares two'],
     ['map', data => data.map(async row => row), 'map was given a function that returns a promise'],
-    ['map, after others', data => data.sortBy(row => row.id).filter(row => row.id > 5).map(async row => row), 'map was given a function that returns'],
+    ['map, after others', data => data.sortBy(row => row.id).filter(row => row.id > 5).map(async row => row), 'map was given a function'],
     ['mapPartitions', data => data.mapPartitions(() => null as never), 'mapPartitions was given a function that returned null'],
   ])('name the method and its line: %s', async (name, describe, message) => {
     const error = await each(rows, describe, () => {}).catch((thrown: unknown) => thrown as Error)
@@ -236,7 +239,8 @@ describe('steps that are given what they cannot take', () => {
 
   test('an error of the program stays as it is', async () => {
     const fail = (row: Row): number => { if (row.id === 3) throw new RangeError('three'); return row.id }
-    await expect(each(rows, data => data.groupBy(fail).count(), () => {})).rejects.toMatchObject({ cause: { name: 'RangeError', message: 'three' } })
+    await expect(each(rows, data => data.groupBy(fail).count(), () => {})).rejects
+      .toMatchObject({ cause: { name: 'RangeError', message: 'three' } })
   })
 })
 
