@@ -154,7 +154,9 @@ class Engine {
         const pipeline = recordPipeline(options, { badRecords: undefined, counters, placeOf: () => undefined })
         const batches = input.kind === 'files'
           ? [batchOf(this.#splits(input)[task]!)]
-          : batchesOf(() => functions[input.fn]!(task, input.parts) as Iterable<unknown>, counters, value => copyValue(value, 'from was given'))
+          : batchesOf(
+              () => functions[input.fn]!(task, input.parts) as Iterable<unknown>, counters, value => copyValue(value, 'from was given'),
+            )
         await drive(batches, new RecordsOperator(pipeline.push), sink, pause)
         await pipeline.finish()
         return
