@@ -24,8 +24,8 @@ const partitionsMax = 1000
 export async function cutStages(stages: readonly PlannedStage[], splitsOf: (input: FilesInput) => Promise<Split[]>): Promise<CutStage[]> {
   const cut: CutStage[] = []
   let bytes = 0
-  // A file that several stages read is listed once.
-  const known = new Map<string, Promise<Split[]>>()
+  // An input that several stages read is listed and counted once.
+  const known = new Map<string, Split[]>()
   for (const { inputs, broadcasts, ...stage } of stages) {
     const own: CutInput[] = []
     for (const input of inputs) {
@@ -34,10 +34,9 @@ export async function cutStages(stages: readonly PlannedStage[], splitsOf: (inpu
         continue
       }
       const name = JSON.stringify([input.paths, input.options])
-      let listing = known.get(name)
-      if (!listing) known.set(name, listing = splitsOf(input))
-      const splits = await listing
-      bytes += splits.reduce((sum, split) => sum + split.bytes, 0)
+      const splits = known.get(name) ?? await splitsOf(input)
+      if (!known.has(name)) bytes += splits.reduce((sum, split) => sum + split.bytes, 0)
+      known.set(name, splits)
       own.push({ kind: 'pages', pages: pagesOf(splits), options: input.options })
     }
     cut.push({ ...stage, inputs: own, ...broadcasts.length > 0 && { broadcasts: [...broadcasts] } })

@@ -91,10 +91,16 @@ export class TaskAttempt {
     this.#progressAt = options.session.clock.mono() + progressMs
   }
 
+  /** The stage reads its input for a sort, whose own stage reads it again: what the program counts, and what is input, counts there. */
+  get #isSampling(): boolean { return this.#branch.steps.at(-1)?.kind === 'sampleKeys' }
+
   get stacks(): StackMapper { return this.#options.program.stacks }
 
   get counters(): Record<string, number> {
-    return { ...this.#measure(), ...this.#output?.counters(), ...this.#options.context.userCounters() }
+    const measured = this.#measure()
+    if (!this.#isSampling) return { ...measured, ...this.#output?.counters(), ...this.#options.context.userCounters() }
+    const { inputRecords: _, inputBytes: __, ...rest } = measured
+    return { ...rest, ...this.#output?.counters() }
   }
 
   /** Throws an error for `toFailure`; the partial output is then removed. */
@@ -179,7 +185,7 @@ export class TaskAttempt {
     const { work, program } = this.#options
     const options: PipelineOptions = {
       steps: this.#branch.steps, functions: program.plan.functions, places: program.plan.places, emit: sink.emit, turns,
-      contextOf: step => this.#contextOf(step),
+      contextOf: step => this.#contextOf(step), current: this.#options.context,
       ...work.output.kind === 'files' && { format: work.output.format },
     }
     switch (work.input.kind) {

@@ -8,37 +8,51 @@ import { keptValue } from './kept.ts'
 /** Finds the place of the current record later: a call may fail after the next records were read. */
 export type PlaceOf = () => (() => FunctionFailed['place']) | undefined
 
-interface Call { readonly result: Promise<unknown>; readonly place: ReturnType<PlaceOf> }
+interface Call { readonly result: Promise<unknown>; readonly place: ReturnType<PlaceOf>; readonly path: string }
 
 interface AsyncOptions {
   readonly fn: ValueFunction
   readonly concurrency: number
-  readonly context: unknown
+  readonly context: object
+  /** Path of the current record, in the context of all steps. */
+  readonly current: { path: string }
   readonly placeOf: PlaceOf
+}
+
+/** Passes on a value while the context has this path: meanwhile the source may have gone on to another file. */
+export async function withPath(current: { path: string }, path: string, push: () => Promise<void> | undefined): Promise<void> {
+  const before = current.path
+  current.path = path
+  try {
+    const waiting = push()
+    if (waiting) await waiting
+  } finally {
+    current.path = before
+  }
 }
 
 /** A promise also of what the function throws before it returns one. */
 async function call(fn: ValueFunction, value: unknown, context: unknown): Promise<unknown> { return fn(value, context) }
 
-export function asyncStep({ fn, concurrency, context, placeOf }: AsyncOptions, next: Step<unknown>): Step<unknown> {
+export function asyncStep({ fn, concurrency, context, current, placeOf }: AsyncOptions, next: Step<unknown>): Step<unknown> {
   const calls: Call[] = []
   const passOn = async (): Promise<void> => {
-    const { result, place } = calls.shift()!
+    const { result, place, path } = calls.shift()!
     let value: unknown
     try {
       value = await result
     } catch (error) {
       throw place ? new FunctionFailed(error, { place: place() }) : error
     }
-    const waiting = next.push(value)
-    if (waiting) await waiting
+    await withPath(current, path, () => next.push(value))
   }
   return {
     push(value) {
-      const result = call(fn, keptValue(value), context)
+      const { path } = current
+      const result = call(fn, keptValue(value), Object.create(context, { path: { value: path, enumerable: true } }))
       // A failure is reported when its turn comes; until then it is not an unhandled rejection.
       result.catch(() => {})
-      calls.push({ result, place: placeOf() })
+      calls.push({ result, place: placeOf(), path })
       return calls.length < concurrency ? undefined : passOn()
     },
     async finish() {

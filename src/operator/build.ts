@@ -36,6 +36,8 @@ export interface PipelineOptions {
    * Dataset that is read twice would have two contents.
    */
   readonly contextOf: (step: StepNode) => { random(): number }
+  /** Path of the current record; part of the context. Default: there are no files. */
+  readonly current?: { path: string } | undefined
   /** Format of the output file, if the stage ends in files. */
   readonly format?: OutputFormat | undefined
 }
@@ -104,7 +106,7 @@ function valueStep(step: StepNode, next: Step<unknown>, options: PipelineOptions
 }
 
 function bareStep(
-  step: StepNode, next: Step<unknown>, { functions, emit, turns, contextOf }: PipelineOptions, records?: RecordOptions,
+  step: StepNode, next: Step<unknown>, { functions, emit, turns, contextOf, current = { path: '' } }: PipelineOptions, records?: RecordOptions,
 ): Step<unknown> {
   const context = contextOf(step)
   const random = (): number => context.random()
@@ -116,9 +118,9 @@ function bareStep(
     case 'map': return { push: mapStep(functions[step.fn] as MapFunction, turns, context), finish: () => undefined }
     case 'each':
       if (step.op !== 'mapAsync') return eachStep(step.op, fn(step.fn), context, next)
-      return asyncStep({ fn: fn(step.fn), concurrency: step.concurrency!, context, placeOf: records?.placeOf ?? (() => undefined) }, next)
+      return asyncStep({ fn: fn(step.fn), concurrency: step.concurrency!, context, current, placeOf: records?.placeOf ?? (() => undefined) }, next)
     case 'sample': return sampleStep(step.fraction, random, next)
-    case 'partition': return partitionStep(functions[step.fn] as PartitionFunction, context, next)
+    case 'partition': return partitionStep(functions[step.fn] as PartitionFunction, context, current, next)
     case 'key': return keyStep({
       ...step.key !== undefined && { key: fn(step.key) }, ...step.value !== undefined && { value: fn(step.value) },
     }, context, emit)

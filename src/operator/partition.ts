@@ -3,6 +3,7 @@
 
 import { GristmillError } from '../base/errors.ts'
 import { showValue } from '../base/show.ts'
+import { withPath } from './async.ts'
 import { keptValue } from './kept.ts'
 import { misuse } from './misuse.ts'
 import { isPromise, type Step } from './operator.ts'
@@ -13,16 +14,17 @@ export type PartitionFunction = (values: AsyncIterable<unknown>, context: unknow
 /** Values that wait for the function. */
 const waitingMax = 1024
 
-export function partitionStep(fn: PartitionFunction, context: unknown, next: Step<unknown>): Step<unknown> {
+/** Values of several files pass through one call: in it, and in the steps behind it, the context has no path. */
+export function partitionStep(
+  fn: PartitionFunction, context: object, current: { path: string }, next: Step<unknown>,
+): Step<unknown> {
   const values = new Values()
   let running: Promise<void> | undefined
   let hasFailed = false
   const run = async (): Promise<void> => {
     try {
-      for await (const value of sequenceOf(await fn(values, context))) {
-        const waiting = next.push(value)
-        if (waiting) await waiting
-      }
+      const pathless: unknown = Object.create(context, { path: { value: '', enumerable: true } })
+      for await (const value of sequenceOf(await fn(values, pathless))) await withPath(current, '', () => next.push(value))
     } finally {
       // Values that the function has not read are dropped.
       values.stop()

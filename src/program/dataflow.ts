@@ -3,7 +3,7 @@
 import { Sources, type Recipe } from './dataset.ts'
 import type { Params } from './definition.ts'
 
-export interface ProgramOptions<P extends Params = Params> {
+export interface ProgramOptions<P extends object = Params> {
   /** Defaults of the run's parameters, beside `input` and `output`. */
   readonly params?: Partial<P> | undefined
   /** Files that the program reads, relative to it; tasks get them with `context.asset(name)`. */
@@ -27,7 +27,7 @@ const mark = Symbol.for('gristmill.dataflow')
  * `input` and `output` as the run gives them. It is called where the job is submitted and again on every machine that runs tasks, and must
  * describe the same computation each time.
  */
-export function program<P extends Params = Params>(
+export function program<P extends object = Params>(
   describe: (mill: Sources, params: P) => void | Promise<void>, options: ProgramOptions<P> = {},
 ): Dataflow {
   if (typeof describe !== 'function')

@@ -49,6 +49,9 @@ export interface SaveOptions {
   readonly replication?: number | undefined
 }
 
+/** `as const` makes the 1 of a count a type of its own, which no sum has. */
+type Widened<V> = V extends number ? number : V extends string ? string : V extends boolean ? boolean : V extends bigint ? bigint : V
+
 type Paths = string | readonly string[]
 type OptionsOf<F extends InputOptions['format']> = Omit<Extract<Input, { format?: F }>, 'format' | 'path'>
 type Schema<T> = { readonly schema: StandardSchema<T> }
@@ -103,7 +106,7 @@ export class Dataset<T> {
     return this.#next({ kind: 'partition', inputs: [this.#node], fn: checkFunction('mapPartitions', fn), at: at('mapPartitions') })
   }
 
-  /** Each value with the probability `fraction`; the same values each time that the job is run with the same seed. */
+  /** Each value with the probability `fraction`; the same values each time that the job is run over the same files. */
   sample(fraction: number): Dataset<T> {
     if (!(fraction >= 0 && fraction <= 1)) throw new TypeError(`the fraction of sample is ${String(fraction)}; it is a number from 0 to 1`)
     return this.#next({ kind: 'sample', inputs: [this.#node], fraction })
@@ -128,10 +131,10 @@ export class Dataset<T> {
 
   /** Merges the values of pairs with equal keys. `merge` is associative and commutative. */
   reduceByKey<K extends Key, V>(
-    this: Dataset<readonly [K, V]>, merge: (a: V, b: V) => V, options: ShuffleOptions = {},
-  ): Dataset<[K, V]> {
+    this: Dataset<readonly [K, V]>, merge: (a: Widened<V>, b: Widened<V>) => Widened<V>, options: ShuffleOptions = {},
+  ): Dataset<[K, Widened<V>]> {
     const shuffled = { ...checkShuffle('reduceByKey', options), at: at('reduceByKey') }
-    return new Grouped<K, V>(this.#flow, this.#node, firstOf, secondOf, shuffled).reduce(merge)
+    return new Grouped<K, Widened<V>>(this.#flow, this.#node, firstOf, secondOf, shuffled).reduce(merge)
   }
 
   /** Pairs of each key and the number of its values, in the order of keys within a partition. */

@@ -270,6 +270,26 @@ test('too many united Datasets are refused with advice', async () => {
   await expect(valuesOf(doubled)).rejects.toThrow('unites more than 100 Datasets; give several paths')
 })
 
+test('the path of the context is that of the value, also where calls end later', async () => {
+  const files = { '/rows': [['a1', 'a2', 'a3'], ['b1', 'b2'], ['c1', 'c2', 'c3']] }
+  const slow = async (value: string, context: { readonly path: string }) => {
+    await new Promise(resolve => { setTimeout(resolve, 1) })
+    return [value, context.path] as const
+  }
+  const parts = await valuesOf(
+    mill => mill.text('/rows').mapAsync(slow, { concurrency: 8 }).map(([value, path], context) => [value, path, context.path])
+      .save('/out', { format: 'jsonl' }),
+    { files, oneTask: true },
+  )
+  expect(parts.flat()).toEqual(files['/rows'].flat().map(value => [value, `/in/${value[0]}`, `/in/${value[0]}`]))
+  const partitioned = await valuesOf(
+    mill => mill.text('/rows').mapPartitions(async function * (values, context) { for await (const value of values) yield [value, context.path] })
+      .map(([value, path], context) => [value, path, context.path]).save('/out', { format: 'jsonl' }),
+    { files, oneTask: true },
+  )
+  expect(partitioned.flat()).toEqual(files['/rows'].flat().map(value => [value, '', '']))
+})
+
 describe('grouping', () => {
   test('groupBy gives each key once, with all its values in order', async () => {
     const expected = grouped(rows, row => row.name).map(([key, values]) => [key, values.map(row => row.id)])

@@ -16,7 +16,7 @@ import { optimize } from '../../../../src/plan/rules.ts'
 import { stagesOf, type BranchInput, type Stage } from '../../../../src/plan/stage.ts'
 import { program } from '../../../../src/program/dataflow.ts'
 import type { Sources } from '../../../../src/program/dataset.ts'
-import { batchesOf, newReadCounters } from '../../../../src/record/records.ts'
+import { batchesOf, newReadCounters, type Batch } from '../../../../src/record/records.ts'
 import type { Combine } from '../../../../src/shuffle/combiner.ts'
 import { mergeSegments } from '../../../../src/shuffle/groups.ts'
 import { joinSegments } from '../../../../src/shuffle/join.ts'
@@ -38,6 +38,8 @@ interface EngineOptions {
   readonly partitions?: number
   readonly memoryBytes?: number
   readonly fanIn?: number
+  /** One task reads all splits of a path, which are files named by the first characters of their values. */
+  readonly oneTask?: boolean
 }
 
 /** Plan of a program's function. */
@@ -111,7 +113,14 @@ class Engine {
   }
 
   #splits({ paths = [] }: Extract<BranchInput, { kind: 'files' }>): ReadonlyArray<readonly unknown[]> {
-    return paths.flatMap(path => this.#options.files?.[path] ?? [])
+    const splits = paths.flatMap(path => this.#options.files?.[path] ?? [])
+    return this.#options.oneTask ? [splits] : splits
+  }
+
+  #batches(records: readonly unknown[]): Batch[] {
+    return this.#options.oneTask
+      ? (records as string[][]).map(file => batchOf(file, `/in/${file[0]![0]}`))
+      : [batchOf(records)]
   }
 
   async #open({ sink, combine, broadcasts, output }: Stage): Promise<MapOutput> {
@@ -139,11 +148,13 @@ class Engine {
   async #task(stage: Stage, branch: number, task: number, sink: Sink<unknown>): Promise<void> {
     const { input, steps, source } = stage.branches[branch]!
     const { functions } = this.#plan
+    const current = { path: '' }
     const options: PipelineOptions = {
+      current,
       steps, functions, places: this.#plan.places, emit: sink.emit, turns: new Turns(sink.emit),
       contextOf: step => {
         const random = dice(this.#numbers.get(step)! * 1_000_003 + this.#numbers.get(source)! * 1009 + task)
-        return { random: () => random.below(1 << 30) / (1 << 30) }
+        return { random: () => random.below(1 << 30) / (1 << 30), get path() { return current.path } }
       },
       ...stage.output.kind === 'files' && { format: stage.output.format },
     }
@@ -153,11 +164,12 @@ class Engine {
         const counters = newReadCounters()
         const pipeline = recordPipeline(options, { badRecords: undefined, counters, placeOf: () => undefined })
         const batches = input.kind === 'files'
-          ? [batchOf(this.#splits(input)[task]!)]
+          ? this.#batches(this.#splits(input)[task]!)
           : batchesOf(
               () => functions[input.fn]!(task, input.parts) as Iterable<unknown>, counters, value => copyValue(value, 'from was given'),
             )
-        await drive(batches, new RecordsOperator(pipeline.push), sink, pause)
+        const operator = new RecordsOperator(pipeline.push)
+        await drive(batches, { push: batch => { current.path = batch.path; return operator.push(batch) } }, sink, pause)
         await pipeline.finish()
         return
       }
