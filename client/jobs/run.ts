@@ -188,8 +188,8 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
       name: options.name ?? bundle.name, program: { ...bundle, assets }, params: planned.params, env, fingerprint: planned.fingerprint,
       stages, input, head, output, outputFormat: planned.outputFormat, overwrite: options.overwrite, force: options.force,
       // The same program over the same input draws the same samples again.
-      seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes, taskTimeoutMs: options.taskTimeoutMs, signal,
-      onNote: options.onNote,
+      seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes,
+      taskTimeoutMs: options.taskTimeoutMs, signal, onNote: options.onNote,
     },
   )
   const { onProgress } = options

@@ -106,7 +106,8 @@ function valueStep(step: StepNode, next: Step<unknown>, options: PipelineOptions
 }
 
 function bareStep(
-  step: StepNode, next: Step<unknown>, { functions, emit, turns, contextOf, current = { path: '' } }: PipelineOptions, records?: RecordOptions,
+  step: StepNode, next: Step<unknown>, { functions, emit, turns, contextOf, current = { path: '' } }: PipelineOptions,
+  records?: RecordOptions,
 ): Step<unknown> {
   const context = contextOf(step)
   const random = (): number => context.random()
@@ -118,7 +119,9 @@ function bareStep(
     case 'map': return { push: mapStep(functions[step.fn] as MapFunction, turns, context), finish: () => undefined }
     case 'each':
       if (step.op !== 'mapAsync') return eachStep(step.op, fn(step.fn), context, next)
-      return asyncStep({ fn: fn(step.fn), concurrency: step.concurrency!, context, current, placeOf: records?.placeOf ?? (() => undefined) }, next)
+      return asyncStep({
+        fn: fn(step.fn), concurrency: step.concurrency!, context, current, placeOf: records?.placeOf ?? (() => undefined),
+      }, next)
     case 'sample': return sampleStep(step.fraction, random, next)
     case 'partition': return partitionStep(functions[step.fn] as PartitionFunction, context, current, next)
     case 'key': return keyStep({

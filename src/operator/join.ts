@@ -9,6 +9,7 @@ import type { ReplayBuffer } from '../shuffle/replay.ts'
 import { copyValue } from '../shuffle/value.ts'
 import { iterableOf } from './each.ts'
 import { forward } from './forward.ts'
+import { misuse } from './misuse.ts'
 import { isDiskError, SinkFailed, type Push, type Step } from './operator.ts'
 
 /** (key, left values, right values, context) → iterable of values */
@@ -65,8 +66,35 @@ function * pairs(group: JoinGroup, right: ReplayBuffer, lonely: { left?: boolean
   if (!hasLeft && lonely.right) for (const each of right) yield [null, each]
 }
 
-function grouped(group: JoinGroup, right: ReplayBuffer, fn: JoinFunction, context: unknown): Iterable<unknown> {
-  return iterableOf(fn(group.key, group.left(), right, context), 'coGroup')
+/** The program gets views: `left` can be iterated once, `right` any number of times, both until the rows of the key are passed on. */
+function * grouped(group: JoinGroup, right: ReplayBuffer, fn: JoinFunction, context: unknown): Iterable<unknown> {
+  let isOver = false
+  let isTaken = false
+  function * during(values: Iterable<unknown>): Generator<unknown> {
+    for (const value of values) {
+      if (isOver) throw misuse('the values of a key were read after the function of coGroup had returned; read them before')
+      yield value
+    }
+  }
+  const left = {
+    [Symbol.iterator]() {
+      if (isTaken)
+        throw misuse('the left values of a key can be iterated only once; copy them with [...left], or read those of the right side again')
+      isTaken = true
+      return during(group.left())
+    },
+  }
+  const all = {
+    [Symbol.iterator]() {
+      if (isOver) throw misuse('the values of a key were read after the function of coGroup had returned; read them before')
+      return during(right)
+    },
+  }
+  try {
+    yield * iterableOf(fn(group.key, left, all, context), 'coGroup')
+  } finally {
+    isOver = true
+  }
 }
 
 function keep(group: JoinGroup, right: ReplayBuffer): void {

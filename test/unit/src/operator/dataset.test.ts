@@ -283,7 +283,8 @@ test('the path of the context is that of the value, also where calls end later',
   )
   expect(parts.flat()).toEqual(files['/rows'].flat().map(value => [value, `/in/${value[0]}`, `/in/${value[0]}`]))
   const partitioned = await valuesOf(
-    mill => mill.text('/rows').mapPartitions(async function * (values, context) { for await (const value of values) yield [value, context.path] })
+    mill => mill.text('/rows')
+      .mapPartitions(async function * (values, context) { for await (const value of values) yield [value, context.path] })
       .map(([value, path], context) => [value, path, context.path]).save('/out', { format: 'jsonl' }),
     { files, oneTask: true },
   )
@@ -413,6 +414,21 @@ describe('several inputs', () => {
     const all = parts.flat() as number[]
     expect(all).toHaveLength(490_000)
     expect(new Set(all).size).toBe(490_000)
+  })
+
+  test('values of coGroup are read while its function runs, the left ones once', async () => {
+    const grouped = (fn: (left: Iterable<Row>, others: Iterable<Row>) => Iterable<unknown>) =>
+      each(rows, data => data.coGroup(data, row => row.n, row => row.n, (_, left, others) => fn(left, others)), () => {})
+    await expect(grouped(left => [[...left].length, [...left].length])).rejects
+      .toMatchObject(failing('left values of a key can be iterated only once'))
+    let kept: Iterator<Row> | undefined
+    const keep = (others: Iterable<Row>): Iterable<unknown> => {
+      kept?.next()
+      kept = others[Symbol.iterator]()
+      return [1]
+    }
+    await expect(grouped((_, others) => keep(others))).rejects.toMatchObject(failing('read after the function of coGroup had returned'))
+    await grouped((_, others) => { expect(others).not.toHaveProperty('clear'); return [] })
   })
 
   test('union has the values of all, also of itself', async () => {
