@@ -89,7 +89,7 @@ export class ExecutorSession {
 
   async #load({ program, params, job, fingerprint }: TaskWork): Promise<PlannedProgram> {
     const planned = await planOf({ disk: this.disk, modules: this.#modules, call: work => this.#call(work) }, {
-      id: program.id, dir: `${this.setup.dir}/programs`, params, instance: job,
+      id: program.id, dir: `${this.setup.dir}/programs`, params, instance: job, scratch: this.setup.scratch,
       fetch: async () => {
         const pieces: Buffer[] = []
         for await (const piece of this.files.read(program.path)) pieces.push(piece)

@@ -3,7 +3,7 @@
 // directory.
 
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { GristmillError } from '../base/errors.ts'
 import type { Disk } from '../ports/disk.ts'
 
@@ -52,13 +52,18 @@ export function assetsIn(bundle: string): Asset[] {
   return JSON.parse(Buffer.from(bundle.slice(at + 1 + mark.length).trim(), 'base64').toString('utf8')) as Asset[]
 }
 
+/** Path at which a file is written before it gets its name. */
+export const temporaryOf = (file: string, { instance, scratch }: { instance: string; scratch?: string | undefined }): string =>
+  `${scratch === undefined ? file : join(scratch, basename(file))}.${encodeURIComponent(instance)}.part`
+
 /**
  * Fetches the assets that are missing or damaged on this machine; existing ones are verified by their hash. Throws CORRUPT if a fetched
  * asset differs from the submitted one.
  */
 export async function keepAssets(
   disk: Disk, dir: string, assets: readonly Asset[],
-  { instance, fetchAsset }: { instance: string; fetchAsset: (asset: Asset) => Promise<Uint8Array> },
+  { instance, scratch, fetchAsset }:
+    { instance: string; scratch?: string | undefined; fetchAsset: (asset: Asset) => Promise<Uint8Array> },
 ): Promise<void> {
   for (const asset of assets) {
     const file = join(dir, placeOf(asset.name))
@@ -67,7 +72,7 @@ export async function keepAssets(
     if (assetHash(bytes) !== asset.id)
       throw new GristmillError('CORRUPT', `the stored asset ${asset.name} has other bytes than were submitted; submit the job again`)
     await disk.mkdir(join(file, '..'))
-    const temporary = `${file}.${encodeURIComponent(instance)}.part`
+    const temporary = temporaryOf(file, { instance, scratch })
     const writer = await disk.create(temporary, { exclusive: false, mode: 0o600 })
     try {
       writer.writeSync(Buffer.from(bytes))

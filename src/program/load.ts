@@ -10,7 +10,7 @@ import type { Modules } from '../ports/modules.ts'
 import { isMapReduce } from './authoring.ts'
 import { isDataflow } from './dataflow.ts'
 import type { Recipe } from './dataset.ts'
-import { assetsIn, keepAssets, placeOf, type Asset } from './assets.ts'
+import { assetsIn, keepAssets, placeOf, temporaryOf, type Asset } from './assets.ts'
 import { idOf } from './bundle.ts'
 import type { AnyDefinition, Params } from './definition.ts'
 import { StackMapper } from './stack.ts'
@@ -52,6 +52,11 @@ export interface LoadOptions {
   readonly paths?: Params | undefined
   /** Id of the module instance: the same id gives the same instance. */
   readonly instance: string
+  /**
+   * Directory of this process alone, on the same filesystem as `dir`: files are written there first, so that no other process writes to
+   * them, and none is left over if this one is killed. Default: `dir`.
+   */
+  readonly scratch?: string | undefined
   /** Fetches the bundle; called if it is not on this machine yet. */
   readonly fetch: () => Promise<Uint8Array>
   /** Fetches an asset that is not on this machine yet. Default: the program is loaded without assets. */
@@ -78,7 +83,8 @@ export async function loadProgram(
   const stacks = new StackMapper(modules.urlOf(file), text)
   const assets = options.fetchAsset ? assetsIn(text) : []
   const assetDir = file.replace(/\.mjs$/, '.assets')
-  if (options.fetchAsset) await keepAssets(disk, assetDir, assets, { instance: options.instance, fetchAsset: options.fetchAsset })
+  const { instance, scratch, fetchAsset } = options
+  if (fetchAsset) await keepAssets(disk, assetDir, assets, { instance, scratch, fetchAsset })
   let exported: unknown
   let made: Pick<Program, 'job' | 'declared' | 'assetNames' | 'params'> | undefined
   try {
@@ -142,7 +148,7 @@ function isCompiled(exported: unknown): exported is { default?: unknown } {
 /** The bundle's bytes; afterwards they are in its local file. Throws CORRUPT if the fetched bundle has another hash. */
 export async function keepBundle(
   disk: Disk,
-  { id, dir, fetch, instance }: Pick<LoadOptions, 'id' | 'dir' | 'fetch' | 'instance'>,
+  { id, dir, fetch, instance, scratch }: Pick<LoadOptions, 'id' | 'dir' | 'fetch' | 'instance' | 'scratch'>,
 ): Promise<Buffer> {
   const file = bundleFile(dir, id)
   if (await disk.stat(file)) {
@@ -157,13 +163,13 @@ export async function keepBundle(
       'CORRUPT',
       `the stored program ${id} has other bytes than were submitted (their hash is ${found}); submit it again`,
     )
-  await keep(disk, file, fetched, instance)
+  await keep(disk, file, fetched, { instance, scratch })
   return fetched
 }
 
 /** Writes the file atomically but not durably: damage by a power loss is detected by the hash. Other processes may do the same now. */
-async function keep(disk: Disk, file: string, bytes: Buffer, instance: string): Promise<void> {
-  const temporary = `${file}.${encodeURIComponent(instance)}.part`
+async function keep(disk: Disk, file: string, bytes: Buffer, options: Pick<LoadOptions, 'instance' | 'scratch'>): Promise<void> {
+  const temporary = temporaryOf(file, options)
   const writer = await disk.create(temporary, { exclusive: false, mode: 0o600 })
   try {
     writer.writeSync(bytes)

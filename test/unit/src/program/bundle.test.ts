@@ -1,12 +1,13 @@
 // Bundling and loading of programs in a temporary directory: one module with all imports, the same bytes wherever the sources lie, errors
 // with the author's place, one instance per job.
 
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { bundleProgram } from '../../../../src/program/bundle.ts'
-import { bundleFile, loadProgram } from '../../../../src/program/load.ts'
+import type { Disk } from '../../../../src/ports/disk.ts'
+import { bundleProgram, idOf } from '../../../../src/program/bundle.ts'
+import { bundleFile, keepBundle, loadProgram } from '../../../../src/program/load.ts'
 import { localDisk as disk } from '../../../../src/world/disk.ts'
 import { definitionOf } from './kit.ts'
 
@@ -196,4 +197,19 @@ test('no part of the parameters can be changed, and the defaults of the program 
   for (const change of [
     () => { params['x'] = 1 }, () => params['words'].sort(), () => { params['deep'].list[0].n++ }, () => params['mine'].push(1),
   ]) expect(change).toThrow(TypeError)
+})
+
+test('a bundle is written in the directory of its process before it gets its name, so that no two processes write one file', async () => {
+  const bytes = Buffer.from('export default 1')
+  const id = idOf(bytes)
+  const created: string[] = []
+  const noting: Disk = { ...disk, create: (path, options) => { created.push(path); return disk.create(path, options) } }
+  const keepIn = async (scratch: string): Promise<Buffer> => {
+    await disk.mkdir(scratch)
+    return keepBundle(noting, { id, dir, instance: 'job-1', scratch, fetch: async () => bytes })
+  }
+  // Both find no bundle, and write at the same time.
+  expect(await Promise.all([keepIn(join(dir, 'a')), keepIn(join(dir, 'b'))])).toEqual([bytes, bytes])
+  expect(created.map(path => dirname(path)).sort()).toEqual([join(dir, 'a'), join(dir, 'b')])
+  expect((await readdir(dir)).sort()).toEqual(['a', 'b', `${id}.mjs`])
 })
