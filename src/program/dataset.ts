@@ -62,7 +62,7 @@ interface Flow { save(root: Recipe): void }
 /** Recipe of a Dataset; `name`: of the method that was given it. */
 let nodeOf: (dataset: unknown, name: string) => Recipe
 
-const joinKinds = ['inner', 'left', 'right', 'full', 'semi', 'anti'] as const
+type JoinKind = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti' | 'group'
 
 /**
  * Values of one type, in partitions on the machines of the cluster. A Dataset is a description: each method returns a new one, and `save`
@@ -106,7 +106,7 @@ export class Dataset<T> {
     return this.#next({ kind: 'partition', inputs: [this.#node], fn: checkFunction('mapPartitions', fn), at: at('mapPartitions') })
   }
 
-  /** Each value with the probability `fraction`; the same values each time that the job is run over the same files. */
+  /** Each value with the probability `fraction`: the same values in every attempt of a task, and whenever tasks read the same splits. */
   sample(fraction: number): Dataset<T> {
     if (!(fraction >= 0 && fraction <= 1)) throw new TypeError(`the fraction of sample is ${String(fraction)}; it is a number from 0 to 1`)
     return this.#next({ kind: 'sample', inputs: [this.#node], fraction })
@@ -261,7 +261,7 @@ export class Dataset<T> {
   #values(shuffle: Recipe): Dataset<T> { return this.#next({ kind: 'ungroup', inputs: [shuffle] }) }
 
   #join<U>(
-    how: typeof joinKinds[number] | 'group', right: unknown, key: unknown, rightKey: unknown, options: ShuffleOptions | undefined,
+    how: JoinKind, right: unknown, key: unknown, rightKey: unknown, options: ShuffleOptions | undefined,
     fn?: unknown,
   ): Dataset<U> {
     const name = how === 'group' ? 'coGroup' : how === 'inner' ? 'join' : `${how}Join`
