@@ -1,10 +1,10 @@
-// Builds the plan of a program over Datasets from its recipes (src/program/dataset.ts): numbers the functions, in the order of the nodes,
+// Builds the plan of a program over Datasets from its recipes (src/program/recipe.ts): numbers the functions, in the order of the nodes,
 // and makes the keys of sorts.
 
 import { createHash } from 'node:crypto'
 import { GristmillError } from '../base/errors.ts'
 import type { Key } from '../base/pair.ts'
-import type { Recipe, SortRecipe } from '../program/dataset.ts'
+import type { Recipe, SortRecipe } from '../program/recipe.ts'
 import { GrowingBuffer } from '../shuffle/buffer.ts'
 import { descending } from '../shuffle/key.ts'
 import { encodeValue } from '../shuffle/value.ts'

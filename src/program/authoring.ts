@@ -1,6 +1,6 @@
 // Authoring module: the functions and types of `import { mapReduce, … } from 'gristmill'` in a program.
-// This file is part of every bundle: it may import only dataflow.ts, dataset.ts, options.ts, iterables.ts and src/base/formats.ts, and has
-// no side effects; types may come from anywhere.
+// This file is part of every bundle: it may import only files of this folder that say so, and src/base/formats.ts, and has no side effects;
+// types may come from anywhere.
 
 import type { Key } from '../base/pair.ts'
 import type { AnyDefinition, Definition, Input, Params } from './definition.ts'
@@ -9,9 +9,10 @@ import { checkOptions } from './options.ts'
 export type { Emit, Key } from '../base/pair.ts'
 export type * from './definition.ts'
 export { program, type Dataflow, type ProgramOptions } from './dataflow.ts'
-export {
-  Dataset, Grouped, Sources, type Aggregate, type SaveOptions, type ShuffleOptions, type SortOrder, type SortPart
-} from './dataset.ts'
+export type { ShuffleOptions } from './arguments.ts'
+export { Dataset, Grouped, type Aggregate, type SaveOptions } from './dataset.ts'
+export { Sources } from './sources.ts'
+export type { SortOrder, SortPart } from './wide.ts'
 export { average, count, first, max, min, sum, take } from './iterables.ts'
 
 export interface MapReduce {

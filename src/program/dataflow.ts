@@ -1,7 +1,8 @@
 // `program`: a program whose function describes Datasets and saves one. Part of every bundle, as authoring.ts is.
 
-import { Sources, type Recipe } from './dataset.ts'
 import type { Params } from './definition.ts'
+import type { Recipe } from './recipe.ts'
+import { Sources } from './sources.ts'
 
 export interface ProgramOptions<P extends object = Params> {
   /** Defaults of the run's parameters, beside `input` and `output`. */

@@ -1,34 +1,16 @@
-// Dataset API of programs: describes a computation as a graph of recipes, which the engine turns into a plan. Nothing is computed here.
-// This file is part of every bundle: it imports only options.ts and has no side effects; types may come from anywhere.
-//
-// A recipe is a node of a plan (src/plan/node.ts) with functions in place of their numbers. Bundles outlive the version that made them, so
-// recipes are a format: a field keeps its meaning, and the engine refuses kinds that it does not know.
+// Dataset API of programs: describes a computation as a graph of recipes. Nothing is computed here. This file is part of every bundle: it
+// and what it imports import only files of this folder, src/base/formats.ts and src/base/pair.ts, and have no side effects; types may come
+// from anywhere.
 
-import type { InputOptions, OutputOptions } from '../base/formats.ts'
+import type { OutputOptions } from '../base/formats.ts'
 import type { Key } from '../base/pair.ts'
+import { checkCount, checkFunction, checkPartitions, checkShuffle, showGiven, type ShuffleOptions } from './arguments.ts'
+import type { Context } from './definition.ts'
 import { checkOptions } from './options.ts'
-import type { Context, Input, RecordOf, StandardSchema } from './definition.ts'
-
-export interface Recipe {
-  readonly kind: string
-  readonly inputs: readonly Recipe[]
-  /** Method that the program has called, and the stack of the call. */
-  readonly at?: { readonly step: string; readonly stack: string }
-  readonly [field: string]: unknown
-}
-
-/** Key of a sort: one function for each part, with its order. */
-export interface SortRecipe { readonly sort: ReadonlyArray<{ readonly by: ValueFunction; readonly descending: boolean }> }
-
-type ValueFunction = (value: any, context: Context) => unknown
-export type SortOrder = 'asc' | 'desc'
-/** Key of one part of a sort, and its order. */
-export type SortPart<T> = readonly [by: (value: T, context: Context) => Key, order?: SortOrder]
-
-export interface ShuffleOptions {
-  /** Number of partitions; default: by the size of the job's input, and at least 1. */
-  readonly partitions?: number | undefined
-}
+import { at, type Flow, type Recipe, type KeyFunction } from './recipe.ts'
+import {
+  folded, grouped, joined, joinName, sorted, spread, topmost, type Grouping, type Joining, type SortOrder, type SortPart
+} from './wide.ts'
 
 /** Aggregation of the values of each key: `add` and `merge` may change and return their first argument. */
 export interface Aggregate<T, A> {
@@ -52,17 +34,8 @@ export interface SaveOptions {
 /** `as const` makes the 1 of a count a type of its own, which no sum has. */
 type Widened<V> = V extends number ? number : V extends string ? string : V extends boolean ? boolean : V extends bigint ? bigint : V
 
-type Paths = string | readonly string[]
-type OptionsOf<F extends InputOptions['format']> = Omit<Extract<Input, { format?: F }>, 'format' | 'path'>
-type Schema<T> = { readonly schema: StandardSchema<T> }
-
-/** Collects what a program describes. */
-interface Flow { save(root: Recipe): void }
-
 /** Recipe of a Dataset; `name`: of the method that was given it. */
 let nodeOf: (dataset: unknown, name: string) => Recipe
-
-type JoinKind = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti' | 'group'
 
 /**
  * Values of one type, in partitions on the machines of the cluster. A Dataset is a description: each method returns a new one, and `save`
@@ -125,16 +98,16 @@ export class Dataset<T> {
 
   /** The values by their keys; see Grouped. */
   groupBy<K extends Key>(key: (value: T, context: Context) => K, options: ShuffleOptions = {}): Grouped<K, T> {
-    const shuffled = { ...checkShuffle('groupBy', options), at: at('groupBy') }
-    return new Grouped(this.#flow, this.#node, checkFunction('groupBy', key), undefined, shuffled)
+    const partitions = checkShuffle('groupBy', options)
+    return new Grouped(this.#flow, this.#node, { key: checkFunction('groupBy', key), at: at('groupBy'), partitions })
   }
 
   /** Merges the values of pairs with equal keys. `merge` is associative and commutative. */
   reduceByKey<K extends Key, V>(
     this: Dataset<readonly [K, V]>, merge: (a: Widened<V>, b: Widened<V>) => Widened<V>, options: ShuffleOptions = {},
   ): Dataset<[K, Widened<V>]> {
-    const shuffled = { ...checkShuffle('reduceByKey', options), at: at('reduceByKey') }
-    return new Grouped<K, Widened<V>>(this.#flow, this.#node, firstOf, secondOf, shuffled).reduce(merge)
+    const grouping = { key: firstOf, value: secondOf, at: at('reduceByKey'), partitions: checkShuffle('reduceByKey', options) }
+    return new Grouped<K, Widened<V>>(this.#flow, this.#node, grouping).reduce(merge)
   }
 
   /** Pairs of each key and the number of its values, in the order of keys within a partition. */
@@ -145,9 +118,8 @@ export class Dataset<T> {
 
   /** Each value once. Values are keys: texts, numbers, booleans, null and arrays of these; for others: `distinctBy`. */
   distinct<K extends Key>(this: Dataset<K>, options: ShuffleOptions = {}): Dataset<K> {
-    const shuffled = { ...checkShuffle('distinct', options), at: at('distinct') }
-    const grouped = new Grouped<K, null>(this.#flow, this.#node, itself, nothing, shuffled)
-    return grouped.reduce(nothing).map(firstOf) as Dataset<K>
+    const grouping = { key: itself, value: nothing, at: at('distinct'), partitions: checkShuffle('distinct', options) }
+    return new Grouped<K, null>(this.#flow, this.#node, grouping).reduce(nothing).map(firstOf) as Dataset<K>
   }
 
   /** One value of each key. */
@@ -162,37 +134,24 @@ export class Dataset<T> {
    */
   sortBy(by: (value: T, context: Context) => Key, order?: SortOrder, options?: ShuffleOptions): Dataset<T>
   sortBy(...parts: ReadonlyArray<SortPart<T>>): Dataset<T>
-  sortBy(...given: readonly unknown[]): Dataset<T> {
-    const { key, options } = sortOf<T>('sortBy', given)
-    const partitions = checkShuffle('sortBy', options)
-    const place = { at: at('sortBy') }
-    const samples: Recipe = { kind: 'sampleKeys', inputs: [this.#node], key, ...place }
-    const sample: Recipe = { kind: 'shuffle', inputs: [samples], partitions: 1, exact: true }
-    const pairs: Recipe = { kind: 'key', inputs: [this.#node], key, ...place }
-    return this.#values({ kind: 'shuffle', inputs: [pairs, sample], ranges: true, ...partitions })
-  }
+  sortBy(...given: readonly unknown[]): Dataset<T> { return this.#next(sorted<T>(this.#node, given)) }
 
   /** The `count` values with the largest keys (or the smallest, with 'asc'), in order. */
   top(count: number, by: (value: T, context: Context) => Key, order: SortOrder = 'desc'): Dataset<T> {
     checkCount('count of top', count, 0, 1_000_000)
-    const { key } = sortOf<T>('top', [by, order])
-    const best: Recipe = { kind: 'top', inputs: [this.#node], key, count, at: at('top') }
-    const all: Recipe = { kind: 'ungroup', inputs: [{ kind: 'shuffle', inputs: [best], partitions: 1, exact: true }] }
-    return this.#next({ kind: 'limit', inputs: [all], count })
+    return this.#next(topmost<T>(this.#node, count, [by, order]))
   }
 
   /** Spreads the values over this number of partitions, and so of output files. */
   repartition(partitions: number): Dataset<T> {
     checkPartitions('repartition', partitions)
-    const pairs: Recipe = { kind: 'key', inputs: [this.#node], at: at('repartition') }
-    return this.#values({ kind: 'shuffle', inputs: [pairs], partitions, exact: true, partition: inTurn })
+    return this.#next(spread('repartition', this.#node, partitions))
   }
 
   /** Brings values with equal keys into one partition, in the order of keys. */
   partitionBy(key: (value: T, context: Context) => Key, partitions: number): Dataset<T> {
     checkPartitions('partitionBy', partitions)
-    const pairs: Recipe = { kind: 'key', inputs: [this.#node], key: checkFunction('partitionBy', key), at: at('partitionBy') }
-    return this.#values({ kind: 'shuffle', inputs: [pairs], partitions, exact: true })
+    return this.#next(spread('partitionBy', this.#node, partitions, checkFunction('partitionBy', key)))
   }
 
   /** Pairs of a value of this Dataset and one of `right` with equal keys. */
@@ -258,21 +217,11 @@ export class Dataset<T> {
   }
 
   #next<U>(node: Recipe): Dataset<U> { return new Dataset(this.#flow, node) }
-  #values(shuffle: Recipe): Dataset<T> { return this.#next({ kind: 'ungroup', inputs: [shuffle] }) }
 
   #join<U>(
-    how: JoinKind, right: unknown, key: unknown, rightKey: unknown, options: ShuffleOptions | undefined,
-    fn?: unknown,
+    how: Joining['how'], right: unknown, key: unknown, rightKey: unknown, options: ShuffleOptions | undefined, fn?: unknown,
   ): Dataset<U> {
-    const name = how === 'group' ? 'coGroup' : how === 'inner' ? 'join' : `${how}Join`
-    const partitions = checkShuffle(name, options)
-    const place = { at: at(name) }
-    const side = (node: Recipe, by: unknown): Recipe => ({
-      kind: 'shuffle', inputs: [{ kind: 'key', inputs: [node], key: checkFunction(name, by), ...place }], ...partitions,
-    })
-    return this.#next({
-      kind: 'join', inputs: [side(this.#node, key), side(nodeOf(right, name), rightKey)], how, ...place, ...fn !== undefined && { fn },
-    })
+    return this.#next(joined(this.#node, nodeOf(right, joinName(how)), { how, key, rightKey, options, fn }))
   }
 
   static {
@@ -288,173 +237,50 @@ export class Dataset<T> {
 export class Grouped<K extends Key, T> {
   readonly #flow: Flow
   readonly #node: Recipe
-  readonly #key: unknown
-  readonly #value: unknown
-  /** Options of the shuffle, and the place of the call that has made this. */
-  readonly #shuffled: { readonly at: NonNullable<Recipe['at']> }
+  readonly #grouping: Grouping
 
   /** Made by `groupBy`. */
-  constructor(flow: Flow, node: Recipe, key: unknown, value: unknown, shuffled: { readonly at: NonNullable<Recipe['at']> }) {
+  constructor(flow: Flow, node: Recipe, grouping: Grouping) {
     this.#flow = flow
     this.#node = node
-    this.#key = key
-    this.#value = value
-    this.#shuffled = shuffled
+    this.#grouping = grouping
   }
 
   /** One value for each key. `values` can be iterated once, during the call, and need not fit in memory. */
-  map<U>(fn: (key: K, values: Iterable<T>, context: Context) => U): Dataset<U> { return this.#group(fn, 'map', false) }
+  map<U>(fn: (key: K, values: Iterable<T>, context: Context) => U): Dataset<U> {
+    return this.#next(grouped(this.#node, this.#grouping, 'map', fn))
+  }
 
   /** Any number of values for each key. */
-  flatMap<U>(fn: (key: K, values: Iterable<T>, context: Context) => Iterable<U>): Dataset<U> { return this.#group(fn, 'flatMap', true) }
+  flatMap<U>(fn: (key: K, values: Iterable<T>, context: Context) => Iterable<U>): Dataset<U> {
+    return this.#next(grouped(this.#node, this.#grouping, 'flatMap', fn))
+  }
 
   /** Pairs of the key and its values, merged two at a time, before the shuffle too. `merge` is associative and commutative. */
   reduce(merge: (a: T, b: T) => T): Dataset<[K, T]> {
     checkFunction('reduce', merge)
-    return this.#fold(this.#value, merge)
+    return this.#next(folded(this.#node, this.#grouping, merge))
   }
 
   /** Pairs of the key and the number of its values. */
-  count(): Dataset<[K, number]> { return this.#fold(one, add) }
+  count(): Dataset<[K, number]> { return this.#next(folded(this.#node, { ...this.#grouping, value: one }, add)) }
 
   /** Pairs of the key and the total of its values. */
   aggregate<A>({ zero, add: addTo, merge }: Aggregate<T, A>): Dataset<[K, A]> {
     checkFunction('aggregate (zero)', zero)
     checkFunction('aggregate (add)', addTo)
     checkFunction('aggregate (merge)', merge)
-    const value = this.#value as ValueFunction | undefined
-    return this.#fold((each: T, context: Context) => addTo(zero(), (value ? value(each, context) : each) as T), merge)
+    const value = this.#grouping.value as KeyFunction | undefined
+    const first = (each: T, context: Context): A => addTo(zero(), (value ? value(each, context) : each) as T)
+    return this.#next(folded(this.#node, { ...this.#grouping, value: first }, merge))
   }
 
-  #fold<V>(value: unknown, merge: (a: V, b: V) => V): Dataset<[K, V]> {
-    const combine = (_key: Key, values: Iterable<V>): V => {
-      let total: V | undefined
-      let isFirst = true
-      for (const each of values) {
-        total = isFirst ? each : merge(total as V, each)
-        isFirst = false
-      }
-      return total as V
-    }
-    const pairs: Recipe = { kind: 'combine', inputs: [this.#pairs(value)], fn: combine }
-    return new Dataset(this.#flow, { kind: 'fold', inputs: [this.#shuffle(pairs)], fn: combine, at: this.#shuffled.at })
-  }
-
-  #group<U>(fn: unknown, name: string, flat: boolean): Dataset<U> {
-    return new Dataset(this.#flow, {
-      kind: 'group', inputs: [this.#shuffle(this.#pairs(this.#value))], fn: checkFunction(`${name} of groups`, fn), flat, at: at(name),
-    })
-  }
-
-  #pairs(value: unknown): Recipe {
-    return { kind: 'key', inputs: [this.#node], key: this.#key, at: this.#shuffled.at, ...value !== undefined && { value } }
-  }
-  #shuffle(pairs: Recipe): Recipe {
-    const { at: _, ...partitions } = this.#shuffled
-    return { kind: 'shuffle', inputs: [pairs], ...partitions }
-  }
+  #next<U>(node: Recipe): Dataset<U> { return new Dataset(this.#flow, node) }
 }
 
-/** The sources of Datasets: the first argument of a program's function. */
-export class Sources {
-  readonly #flow: Flow
-
-  constructor(flow: Flow) { this.#flow = flow }
-
-  /** Lines of text files. Paths are files, directories and globs. */
-  text(paths: Paths, options: OptionsOf<'lines'> = {}): Dataset<string> { return this.#read('text', 'lines', paths, options) }
-
-  /** Values of JSON lines: unknown, or what a schema returns. */
-  jsonl<T>(paths: Paths, options: OptionsOf<'jsonl'> & Schema<T>): Dataset<T>
-  jsonl(paths: Paths, options?: OptionsOf<'jsonl'>): Dataset<unknown>
-  jsonl(paths: Paths, options: OptionsOf<'jsonl'> = {}): Dataset<unknown> { return this.#read('jsonl', 'jsonl', paths, options) }
-
-  /** Rows of CSV files: objects by the names in the header; with `header: false` arrays; or what a schema returns. */
-  csv<T>(paths: Paths, options: OptionsOf<'csv'> & Schema<T>): Dataset<T>
-  csv<const O extends OptionsOf<'csv'>>(paths: Paths, options?: O): Dataset<RecordOf<O & { format: 'csv' }>>
-  csv(paths: Paths, options: OptionsOf<'csv'> = {}): Dataset<any> { return this.#read('csv', 'csv', paths, options) }
-
-  /** Whole files: { path, text }, or { path, bytes } with `bytes: true`. */
-  files<const O extends OptionsOf<'whole'>>(paths: Paths, options?: O): Dataset<RecordOf<O & { format: 'whole' }>>
-  files(paths: Paths, options: OptionsOf<'whole'> = {}): Dataset<any> { return this.#read('files', 'whole', paths, options) }
-
-  /** The integers from 0 to `count` - 1, computed by `partitions` tasks. */
-  range(count: number, { partitions = 1 }: ShuffleOptions = {}): Dataset<number> {
-    checkCount('count of range', count, 0, Number.MAX_SAFE_INTEGER)
-    checkPartitions('range', partitions)
-    function * values(part: number, parts: number): Generator<number> {
-      const end = Math.floor(count / parts * (part + 1))
-      for (let i = Math.floor(count / parts * part); i < (part + 1 === parts ? count : end); i++) yield i
-    }
-    return new Dataset(this.#flow, { kind: 'values', inputs: [], parts: partitions, fn: values, digest: `range ${count}` })
-  }
-
-  /** Values that the program has. For small data: they are part of the program, which every task builds again. */
-  from<T>(values: Iterable<T>): Dataset<T> {
-    if (typeof values !== 'object' || values === null || !(Symbol.iterator in values))
-      throw new TypeError(`from was given ${showGiven(values)}; give an array or another iterable`)
-    const all = [...values]
-    return new Dataset(this.#flow, { kind: 'values', inputs: [], parts: 1, fn: () => all, digest: { values: all } })
-  }
-
-  #read<T>(name: string, format: string, paths: unknown, given: object): Dataset<T> {
-    const all = typeof paths === 'string' ? [paths] : paths
-    if (!Array.isArray(all) || all.length === 0 || all.some(path => typeof path !== 'string' || path === ''))
-      throw new TypeError(`${name} was given ${showGiven(paths)}; give a path of the cluster or several, in the program or with --input`)
-    checkOptions(`the options of ${name}`, { ...given, format }, 'input')
-    const { schema, ...options } = given as { schema?: StandardSchema }
-    const read: Recipe = { kind: 'read', inputs: [], options: { format, ...options }, paths: [...all as string[]] }
-    return new Dataset(this.#flow, schema ? { kind: 'validate', inputs: [read], fn: validatorOf(schema) } : read)
-  }
-}
-
-const at = (step: string): NonNullable<Recipe['at']> => ({ step, stack: new Error(step).stack ?? '' })
-const validatorOf = (schema: StandardSchema) => (record: unknown): unknown => schema['~standard'].validate(record)
 const itself = (value: unknown): unknown => value
 const nothing = (): null => null
 const one = (): number => 1
 const add = (a: number, b: number): number => a + b
 const firstOf = <K>(pair: readonly [K, unknown]): K => pair[0]
 const secondOf = <V>(pair: readonly [unknown, V]): V => pair[1]
-const inTurn = (key: number, partitions: number): number => key % partitions
-
-function sortOf<T>(name: string, given: readonly unknown[]): { key: SortRecipe; options: ShuffleOptions | undefined } {
-  const isParts = Array.isArray(given[0])
-  const parts = (isParts ? given : [[given[0], given[1]]]) as ReadonlyArray<SortPart<T>>
-  const sort = parts.map(part => {
-    if (!Array.isArray(part)) throw new TypeError(`${name} was given ${showGiven(part)} as a part; a part is [value => key, 'asc' or 'desc']`)
-    const [by, order = 'asc'] = part as unknown as SortPart<T>
-    if (order !== 'asc' && order !== 'desc') throw new TypeError(`${name} was given the order ${showGiven(order)}; it is 'asc' or 'desc'`)
-    return { by: checkFunction(name, by) as ValueFunction, descending: order === 'desc' }
-  })
-  return { key: { sort }, options: isParts ? undefined : given[2] as ShuffleOptions | undefined }
-}
-
-function checkFunction(name: string, fn: unknown): unknown {
-  if (typeof fn !== 'function') throw new TypeError(`${name} was given ${showGiven(fn)} in place of a function`)
-  return fn
-}
-
-function checkShuffle(name: string, options: ShuffleOptions | undefined): object {
-  if (options === undefined) return { auto: true }
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`${name} was given the options ${showGiven(options)}; they are an object, such as { partitions: 4 }`)
-  const unknown = Object.keys(options).find(each => each !== 'partitions')
-  if (unknown !== undefined) throw new TypeError(`${name} does not know the option ${JSON.stringify(unknown)}; it knows partitions`)
-  const { partitions } = options
-  if (partitions === undefined) return { auto: true }
-  checkPartitions(name, partitions)
-  return { partitions, exact: true }
-}
-
-const checkPartitions = (name: string, partitions: unknown): void => checkCount(`number of partitions of ${name}`, partitions, 1, 20_000)
-
-function checkCount(what: string, value: unknown, min: number, max: number): void {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
-    throw new TypeError(`the ${what} is ${showGiven(value)}; it is an integer from ${min} to ${max}`)
-}
-
-function showGiven(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))
-  return typeof value === 'object' && value !== null ? `an object of class ${value.constructor?.name ?? 'Object'}` : String(value)
-}

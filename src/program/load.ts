@@ -9,10 +9,10 @@ import type { Disk } from '../ports/disk.ts'
 import type { Modules } from '../ports/modules.ts'
 import { isMapReduce } from './authoring.ts'
 import { isDataflow } from './dataflow.ts'
-import type { Recipe } from './dataset.ts'
 import { assetsIn, keepAssets, placeOf, temporaryOf, type Asset } from './assets.ts'
 import { idOf } from './bundle.ts'
 import type { AnyDefinition, Params } from './definition.ts'
+import type { Recipe } from './recipe.ts'
 import { StackMapper } from './stack.ts'
 
 /** The job that a program exports. */

@@ -3,7 +3,8 @@
 
 import { describe, expect, test } from 'vitest'
 import type { Key } from '../../../../src/base/pair.ts'
-import type { Dataset, Sources } from '../../../../src/program/dataset.ts'
+import type { Dataset } from '../../../../src/program/dataset.ts'
+import type { Sources } from '../../../../src/program/sources.ts'
 import { rules } from '../../../../src/plan/rules.ts'
 import { dice, type Dice } from '../../../kit/dice.ts'
 import { compare } from '../shuffle/kit.ts'

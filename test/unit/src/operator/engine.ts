@@ -15,7 +15,7 @@ import { numbersOf, type Plan, type PlanNode } from '../../../../src/plan/node.t
 import { optimize } from '../../../../src/plan/rules.ts'
 import { stagesOf, type BranchInput, type Stage } from '../../../../src/plan/stage.ts'
 import { program } from '../../../../src/program/dataflow.ts'
-import type { Sources } from '../../../../src/program/dataset.ts'
+import type { Sources } from '../../../../src/program/sources.ts'
 import { batchesOf, newReadCounters, type Batch } from '../../../../src/record/records.ts'
 import type { Combine } from '../../../../src/shuffle/combiner.ts'
 import { mergeSegments } from '../../../../src/shuffle/groups.ts'

@@ -1,0 +1,27 @@
+// Recipes: the graph that a program over Datasets describes, which the engine turns into a plan. Part of every bundle, as dataset.ts is.
+//
+// A recipe is a node of a plan (src/plan/node.ts) with functions in place of their numbers. Bundles outlive the version that made them, so
+// recipes are a format: a field keeps its meaning, and the engine refuses kinds that it does not know.
+
+import type { Context } from './definition.ts'
+
+export interface Recipe {
+  readonly kind: string
+  readonly inputs: readonly Recipe[]
+  /** Method that the program has called, and the stack of the call. */
+  readonly at?: Place
+  readonly [field: string]: unknown
+}
+
+export interface Place { readonly step: string; readonly stack: string }
+
+/** Key of a sort: one function for each part, with its order. */
+export interface SortRecipe { readonly sort: ReadonlyArray<{ readonly by: KeyFunction; readonly descending: boolean }> }
+
+export type KeyFunction = (value: any, context: Context) => unknown
+
+/** Collects what a program describes. */
+export interface Flow { save(root: Recipe): void }
+
+/** Place of the call of a method. REQUIRES: called while the program's call runs. */
+export const at = (step: string): Place => ({ step, stack: new Error(step).stack ?? '' })
