@@ -1,4 +1,5 @@
-// Reads all values of an earlier stage that has one partition and is read by every task of a stage.
+// Reads all values of an earlier stage that has one partition and is read by every task of a stage: the samples of keys from which a sort
+// computes its ranges (src/shuffle/ranges.ts).
 
 import type { TaskWork } from '../../src/protocol/task.ts'
 import { mergeSegments } from '../../src/shuffle/groups.ts'

@@ -3,7 +3,7 @@
 // over `kind` ends in `unreachable`.
 //
 // Rows that a node passes on are values (records of a Dataset), pairs (key and value), or groups (a key with all its values, in the order
-// of keys). A shuffle takes pairs and gives groups; a join takes the groups of several shuffles, key by key.
+// of keys). A shuffle takes pairs and gives groups; a join takes the groups of two shuffles, key by key.
 
 import type { InputOptions, OutputOptions } from '../base/formats.ts'
 

@@ -1,5 +1,6 @@
-// Nodes that join, leave and die. A dead node loses its attempts, and its map outputs that are still to be read; exactly these
-// tasks run again. A node that only restarted still has its map outputs on disk.
+// Nodes that join, leave and die, and map outputs that are lost: with a dead node, or because a reduce attempt has reported that it cannot
+// fetch them (report.ts). A dead node also loses its attempts. Exactly the tasks of lost attempts, and of lost outputs that are still to be
+// read, run again (`loseOutput`). A node that only restarted still has its map outputs on disk.
 
 import type { NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
