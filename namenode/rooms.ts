@@ -6,6 +6,7 @@ import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'
 import type { BlockTokens } from '../src/rpc/token.ts'
 import { adminRoom } from './admin/room.ts'
+import { balanceRoom } from './balance/room.ts'
 import { backupRoom } from './backup/room.ts'
 import { blocksRoom } from './blocks/room.ts'
 import type { NamenodeConfig } from './config.ts'
@@ -52,6 +53,7 @@ export const rooms = new RoomList<Ground>()
   .with(leasesRoom)
   .with(blocksRoom)
   .with(serviceRoom)
+  .with(balanceRoom)
   .with(namespaceRoom)
   .with(writingRoom)
   .with(trashRoom)

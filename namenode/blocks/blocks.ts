@@ -1,5 +1,5 @@
-// Blocks of the namenode, as its other rooms use them: builds the block map, the handling of reports, repair, deletion of excess replicas,
-// the balancer and safe mode, connects them to the node registry, and starts the periodic walks over all blocks.
+// Blocks of the namenode, as its other rooms use them: builds the block map, the handling of reports, repair, deletion of excess replicas
+// and safe mode, connects them to the node registry, and starts the periodic walks over all blocks.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -14,7 +14,6 @@ import { Authority } from '../succession/authority.ts'
 import type { NumberedOrder } from '../nodes/orders.ts'
 import type { NodeListener, NodeRegistry } from '../nodes/registry.ts'
 import type { ReportIds } from '../nodes/reportids.ts'
-import { Balancer } from './balancer.ts'
 import { Deletions } from './deletions.ts'
 import { BlockMap } from './map.ts'
 import { Repair } from './repair.ts'
@@ -42,6 +41,8 @@ interface BlocksOptions {
 interface BlocksListener {
   /** Called once, when the locations of blocks are as complete as they will get. */
   settled?(): void
+  /** A datanode has reported that it no longer has this replica. */
+  removed?(id: BlockId, node: DataNode): void
 }
 
 export class Blocks {
@@ -49,7 +50,6 @@ export class Blocks {
   readonly reports: Reports
   readonly repair: Repair
   readonly excess: ExcessReplicas
-  readonly balancer: Balancer
   readonly deletions: Deletions
   readonly safe: SafeMode
   readonly authority: Authority
@@ -74,13 +74,10 @@ export class Blocks {
       isCorrupt: id => this.reports.isCorrupt(id),
     }))
     const excess = this.excess = new ExcessReplicas({ map, registry, deletions, random, rescan, isCopying: id => repair.isCopying(id) })
-    this.balancer = new Balancer({
-      map, registry, repair, excess, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, mayDelete: () => !this.safe.on,
-    })
     const suspects = this.#suspects = new Suspects(clock)
     this.reports = new Reports({
       view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on,
-      onRemoved: (id, node) => this.balancer.replicaRemoved(id, node),
+      onRemoved: (id, node) => { for (const listener of this.#listeners) listener.removed?.(id, node) },
     })
     this.authority = authority
     this.safe = new SafeMode({

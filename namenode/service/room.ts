@@ -1,19 +1,16 @@
-// Room of what operators order about datanodes: decommission, maintenance, and balancing between them. The copies are made by the rooms of
-// blocks.
+// Room of the service states of datanodes, which operators set: decommission and maintenance. The copies are made by the room of blocks.
 
-import type { World } from '../../src/ports/world.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Blocks } from '../blocks/blocks.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { room } from '../room.ts'
-import { BalanceControl } from './balancecontrol.ts'
-import { balanceMutations } from './balancerequest.ts'
 import { serviceMutations } from './rows.ts'
 import { ServiceStates } from './servicestates.ts'
 
 interface ServiceNeeds {
-  readonly world: Pick<World, 'clock' | 'log'>
+  readonly world: { readonly clock: Clock }
   readonly journal: Journal
   readonly actor: (user: string) => Actor
   readonly registry: NodeRegistry
@@ -22,10 +19,9 @@ interface ServiceNeeds {
 
 export const serviceRoom = room({
   name: 'service',
-  mutations: [...serviceMutations, ...balanceMutations],
-  open({ world: { clock, log }, journal, actor, registry, blocks }: ServiceNeeds) {
-    const states = new ServiceStates({ journal, registry, blocks, clock, actor })
-    const balancing = new BalanceControl({ journal, balancer: blocks.balancer, clock, log, actor })
-    return { routes: [...states.routes, ...balancing.routes], chores: [states.chore, balancing.chore] }
+  mutations: serviceMutations,
+  open({ world: { clock }, journal, actor, registry, blocks }: ServiceNeeds) {
+    const { routes, chore } = new ServiceStates({ journal, registry, blocks, clock, actor })
+    return { routes, chores: [chore] }
   },
 })

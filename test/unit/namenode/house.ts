@@ -1,7 +1,8 @@
 // Namenode's block rooms with fake datanodes and manual time, for tests of replication, excess replicas, balancing and deletion. Replies
 // are lost and reports are repeated, as on a bad network.
 
-import { BalanceControl } from '../../../namenode/service/balancecontrol.ts'
+import { Balancer } from '../../../namenode/balance/balancer.ts'
+import { BalanceControl } from '../../../namenode/balance/routes.ts'
 import { Blocks } from '../../../namenode/blocks/blocks.ts'
 import { Chores } from '../../../namenode/chores.ts'
 import { blocksOf, knownBlock } from '../../../namenode/namespace/file.ts'
@@ -34,6 +35,7 @@ export class House {
   readonly bench: Bench
   readonly registry: NodeRegistry
   readonly blocks: Blocks
+  readonly balancer: Balancer
   readonly chores: Chores
   readonly open = new Set<BlockId>()
   /** All orders given, in order. */
@@ -59,7 +61,8 @@ export class House {
     const { blocks, registry } = this
     const actor = () => root
     const states = new ServiceStates({ journal, registry, blocks, clock, actor })
-    const balancing = new BalanceControl({ journal, balancer: blocks.balancer, clock, log: silent, actor })
+    this.balancer = new Balancer({ view: journal.view, blocks, registry, clock, log: silent, random })
+    const balancing = new BalanceControl({ journal, balancer: this.balancer, clock, log: silent, actor })
     for (const { message, handler } of [...states.routes, ...balancing.routes]) this.#routes.set(message.name, handler as never)
     for (const { message, handler } of nodesRoutes({
       succession: { command: { epoch: 1 }, meet: async () => {} },

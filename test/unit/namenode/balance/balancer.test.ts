@@ -2,8 +2,8 @@
 // restarts of the namenode.
 
 import { expect, test } from 'vitest'
-import { helps, shareOf, utilizationOf, type Filled } from '../../../../namenode/blocks/balancepolicy.ts'
-import { balanceRequest } from '../../../../namenode/service/balancerequest.ts'
+import { helps, shareOf, utilizationOf, type Filled } from '../../../../namenode/balance/policy.ts'
+import { balanceRequest } from '../../../../namenode/balance/request.ts'
 import { nodeId, type BlockId } from '../../../../src/base/ids.ts'
 import { balance, balanceStatus, stopBalance, type BalanceState } from '../../../../src/protocol/service.ts'
 import { place, Sim, times } from '../house.ts'
@@ -148,7 +148,7 @@ test('repairs come first', async () => {
   expect(await state(sim)).toMatchObject({ running: true, moves: 0, pending: 0, remark: 'waiting for repairs' })
   for (const node of sim.nodes) node.refuses = false
   sim.nodes[0]!.up = true
-  await sim.until('it begins', () => sim.house.blocks.balancer.state.moves > 0, 120_000)
+  await sim.until('it begins', () => sim.house.balancer.state.moves > 0, 120_000)
   await sim.house.stop()
 })
 

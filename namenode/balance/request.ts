@@ -1,13 +1,19 @@
-// An operator's balance request, kept in the journal until it is done or stopped, so that a restarted namenode continues it.
-// The moves themselves are not stored.
+// An operator's balance request, kept in the journal until it is done or stopped, so that a restarted namenode continues it. The moves
+// themselves are not stored.
 
 import { decodeValue, encodeValue } from '../journal/codec.ts'
 import { textKey } from '../journal/keys.ts'
 import { mutation, type AnyMutation, type Requested } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
-import type { BalanceRequest } from '../blocks/balancer.ts'
 
 const key = textKey('balance')
+
+export interface BalanceRequest {
+  /** Percentage points by which a node may differ from the average. */
+  readonly threshold: number
+  readonly bytesPerSecond: number
+  readonly sinceMs: number
+}
 
 interface SetBalance extends Requested {
   /** undefined: removes the request. */

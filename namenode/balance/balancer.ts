@@ -1,7 +1,6 @@
-// Moves replicas from full datanodes to empty ones while a balance request is set: a copy is made first; then the block has
-// one replica more than its target, and the full node's replica is deleted (excess.ts). Repairs come first; the bytes that a
-// node sends and receives for moves stay below a rate. There is no plan: each step looks for useful moves in the current
-// state.
+// Moves replicas from full datanodes to empty ones while a balance request is set: a copy is made first; then the block has one replica
+// more than its target, and the full node's replica is deleted (blocks/excess.ts). Repairs come first; the bytes that a node sends and
+// receives for moves stay below a rate. There is no plan: each step looks for useful moves (policy.ts) in the current state.
 // INVARIANT: no move leaves a block with fewer replicas, or in fewer racks (beyond two) or on fewer hosts.
 
 import type { BlockId } from '../../src/base/ids.ts'
@@ -9,34 +8,24 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { BalanceState } from '../../src/protocol/service.ts'
+import type { Blocks } from '../blocks/blocks.ts'
+import { isSure } from '../blocks/excess.ts'
+import { health } from '../blocks/health.ts'
+import { hostsOf, place, racksOf } from '../blocks/placement.ts'
+import type { View } from '../journal/view.ts'
+import { knownBlock } from '../namespace/file.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
-import type { BlockMap } from './map.ts'
-import { hostsOf, place, racksOf } from './placement.ts'
-import type { Repair } from './repair.ts'
-import { helps, utilizationOf, type Filled, type Utilization } from './balancepolicy.ts'
-import { health } from './health.ts'
-import { isSure, type ExcessReplicas } from './excess.ts'
-
-/** Order of an operator to balance, stored by service/balancerequest.ts. */
-export interface BalanceRequest {
-  /** Percentage points by which a node may differ from the average. */
-  readonly threshold: number
-  readonly bytesPerSecond: number
-  readonly sinceMs: number
-}
+import { helps, utilizationOf, type Filled, type Utilization } from './policy.ts'
+import type { BalanceRequest } from './request.ts'
 
 interface BalancerOptions {
-  readonly map: BlockMap
+  readonly view: View
+  readonly blocks: Blocks
   readonly registry: NodeRegistry
-  readonly repair: Repair
-  readonly excess: ExcessReplicas
   readonly clock: Clock
   readonly log: Log
   readonly random: Random
-  readonly lengthOf: (id: BlockId) => number | undefined
-  /** True if replicas may be deleted. */
-  readonly mayDelete: () => boolean
 }
 
 /** Slots of the block table examined per step. */
@@ -74,7 +63,10 @@ export class Balancer {
   #remark = 'no balance request since this namenode started'
   #counts = { moves: 0, movedBytes: 0, failures: 0 }
 
-  constructor(options: BalancerOptions) { this.#options = options }
+  constructor(options: BalancerOptions) {
+    this.#options = options
+    options.blocks.listen({ removed: (id, node) => this.#replicaRemoved(id, node) })
+  }
 
   get request(): BalanceRequest | undefined { return this.#request }
 
@@ -103,7 +95,7 @@ export class Balancer {
   }
 
   /** A node has reported that it no longer has a replica. */
-  replicaRemoved(id: BlockId, node: DataNode): void {
+  #replicaRemoved(id: BlockId, node: DataNode): void {
     const move = this.#moves.get(id)
     if (move?.source === node) move.goneMs = this.#options.clock.mono()
   }
@@ -127,7 +119,8 @@ export class Balancer {
   work(): string | undefined {
     this.#settle()
     if (!this.#request) return undefined
-    if (!this.#options.mayDelete() || !this.#options.repair.idle) {
+    const { safe, repair } = this.#options.blocks
+    if (safe.on || !repair.idle) {
       this.#remark = 'waiting for repairs'
       return undefined
     }
@@ -147,7 +140,7 @@ export class Balancer {
   }
 
   #walk(): string | undefined {
-    const { table } = this.#options.map
+    const { table } = this.#options.blocks.map
     // A move needs at least one of these nodes.
     if (![...this.#spread.over, ...this.#spread.below].some(({ each }) => this.#mayMove(each))) return undefined
     if (this.#slot < 0) {
@@ -163,12 +156,12 @@ export class Balancer {
   }
 
   #consider(id: BlockId): void {
-    const { map, repair, lengthOf } = this.#options
+    const { view, blocks: { map, repair } } = this.#options
     if (this.#moves.has(id) || repair.isCopying(id)) return
     const holders = map.holders(id)
     // If a holder is decommissioning, in maintenance or stale, other work comes first.
     if (!holders.every(isSure)) return
-    const length = lengthOf(id)
+    const length = knownBlock(view, id)?.length
     if (!length) return
     const spread = this.#spread
     for (const giver of spread.nodes) {
@@ -183,7 +176,7 @@ export class Balancer {
 
   /** Returns true if a target exists, now or once rate and copies in progress allow it. */
   #move(id: BlockId, length: number, giver: Side, takers: readonly Side[]): boolean {
-    const { repair, excess, random } = this.#options
+    const { blocks: { repair, excess }, random } = this.#options
     const choose = (sides: readonly Side[]): Side | undefined => {
       const [chosen] = place(sides.map(({ each }) => each), { count: 1, blockBytes: length, held: [], exclude: new Set() }, random)
       return chosen && sides.find(({ node }) => node === chosen.node)
@@ -231,7 +224,7 @@ export class Balancer {
 
   /** Updates moves in progress: arrived, deleted, failed. */
   #settle(): void {
-    const { map, repair, excess, clock, log } = this.#options
+    const { blocks: { map, repair, excess }, clock, log } = this.#options
     const nowMs = clock.mono()
     for (const [id, move] of this.#moves) {
       if (move.arrivedMs !== undefined) {

@@ -1,5 +1,5 @@
-// Routes and chore of the balancer. An operator's balance request is stored in the journal, so that a restarted namenode
-// continues it, and removed when it is done.
+// Routes and chore of the balancer. An operator's balance request is stored in the journal, so that a restarted namenode continues it, and
+// removed when it is done.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -11,8 +11,8 @@ import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { answered, type RoomRoute } from '../room.ts'
 import { checkSuperuser } from '../namespace/access.ts'
-import type { Balancer } from '../blocks/balancer.ts'
-import { balanceRequest, setBalance } from './balancerequest.ts'
+import type { Balancer } from './balancer.ts'
+import { balanceRequest, setBalance } from './request.ts'
 
 interface BalanceControlOptions {
   readonly journal: Journal

@@ -1,7 +1,6 @@
-// Measures how evenly datanodes are filled and decides which moves help. Pure. A node's share is used / (used + free)
-// bytes. A node is out of balance if its share differs from the average by more than the threshold. A move must help such
-// a node, must put neither node out of balance, and must leave the source at least as full as the target, so that no two moves
-// undo each other.
+// Measures how evenly datanodes are filled and decides which moves help. Pure. A node's share is used / (used + free) bytes. A node is out
+// of balance if its share differs from the average by more than the threshold. A move must help such a node, must put neither node out of
+// balance, and must leave the source at least as full as the target, so that no two moves undo each other.
 
 import type { NodeId } from '../../src/base/ids.ts'
 
