@@ -1,7 +1,7 @@
-// Join step of a Dataset: the rows of two inputs with the same key. A sort-merge join: both inputs are shuffled by their keys and
-// arrive merged (src/shuffle/join.ts). The values of the right input with the current key are kept, in memory or on disk, and read again for
-// each value of the left one; so a key may have more values than fit into memory on both sides. Order: by key, then by the left value, then
-// by the right one.
+// Join step of a Dataset: the rows of two inputs with the same key. A sort-merge join: both inputs are shuffled by their keys and arrive
+// merged (src/shuffle/join.ts). The values of the right input with the current key are kept, in memory or on disk, and read again for each
+// value of the left one; so a key may have more values than fit into memory on both sides. Order: by key, then by the left value, then by
+// the right one.
 
 import type { Key } from '../base/pair.ts'
 import type { JoinKind } from '../plan/node.ts'
