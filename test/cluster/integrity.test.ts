@@ -33,7 +33,6 @@ async function quarantined(cluster: ProcessCluster): Promise<number> {
 
 test(
   'replicas damaged in all ways are found by the scrubbers and made anew, and who reads meanwhile sees nothing of it',
-  { timeout: 120_000 },
   async () => {
     await using cluster = await ProcessCluster.start({ datanodes: 4, settings })
     const files = new Map([1, 2, 3].map(seed => [`/ledger${seed}`, body(seed)]))
@@ -96,7 +95,6 @@ test(
 
 test(
   'the last replica of a block goes bad: it is reported, kept, reported again after restarts, and served when an operator has mended it',
-  { timeout: 120_000 },
   async () => {
     await using cluster = await ProcessCluster.start({
       datanodes: 2, disks: 2,
@@ -133,7 +131,6 @@ test(
 
 test(
   'a young namenode that wants all blocks removed is not obeyed before an operator says that it is right',
-  { timeout: 120_000 },
   async () => {
     await using cluster = await ProcessCluster.start({ datanodes: 1, settings: { ...settings, blockSize: '4KiB', replication: '1' } })
     const [node] = cluster.datanodes

@@ -63,7 +63,6 @@ const stateOf = async (cluster: ProcessCluster, id: string) => (await cluster.mi
 
 test(
   'a datanode that is stopped while it takes a block, and woken when it is dead to all, acknowledges nothing and does no harm',
-  { timeout: 120_000 },
   async () => {
     await using cluster = await ProcessCluster.start({ datanodes: 2, settings: { ...settings, replication: '2' } })
     await cluster.mill.writeFile('/kept', bytes)
@@ -94,7 +93,6 @@ test(
 
 test(
   'a namenode whose event loop stands still for longer than a dead node is silent takes no datanode for dead',
-  { timeout: 120_000 },
   async () => {
     await using cluster = await ProcessCluster.start({ datanodes: 2, settings: { ...settings, nodeStale: '1500ms', nodeDead: '6s' } })
     await cluster.mill.writeFile('/kept', bytes)
@@ -108,7 +106,6 @@ test(
 
 test(
   'a datanode that runs and does not reach its namenode takes no new blocks after half the time in which it is dead',
-  { timeout: 120_000 },
   async () => {
     await using cluster = await ProcessCluster.start({ datanodes: 1, settings })
     const blocks = await allocator(cluster)

@@ -65,8 +65,10 @@ test('no function of the product is longer than 70 lines', () => {
 })
 
 test('no test file shortens the time limits of its project, which only end what hangs', () => {
-  const shortens = ({ text }: { readonly text: string }): boolean => /\b(?:test|hook)Timeout: ?[\d_]+/.test(text)
+  // As options of a test, in a configuration, or after the function of a test or a hook.
+  const shortens = ({ text }: { readonly text: string }): boolean => /\b(?:test|hook)Timeout: ?[\d_]+|^ *\}, [1-9][\d_]+\)$|^  \{ timeout: /m.test(text)
   expect(shortens({ text: 'vi.setConfig({ testTimeout: 60_000 })' })).toBe(true)
+  expect(shortens({ text: "test('t', () => {\n}, 60_000)\n" })).toBe(true)
   const tests = sources.filter(({ path }) => path.endsWith('.test.ts') && !path.startsWith('test/tidy/'))
   expect(tests.filter(shortens).map(({ path }) => path)).toEqual([])
 })

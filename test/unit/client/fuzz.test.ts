@@ -217,4 +217,4 @@ test.each(Object.entries(calls))('%s', async (method, [args, options]) => {
     }
     if (what === 'an unknown option') expect(error, what).toMatchObject({ code: 'EINVAL', message: expect.stringContaining('unheard') })
   }
-}, 300_000)
+})

@@ -36,7 +36,7 @@ test.each(broken)('an attempt that no executor could take is not counted and nam
     }
     expect(outcome).toMatchObject(failure)
   }
-}, 120_000)
+})
 
 test('a task that waits because executors cannot be started can be killed, and its node stopped', async () => {
   const processes: Processes = { ...childProcesses, start: () => { throw new Error('no process for you') } }
@@ -49,4 +49,4 @@ test('a task that waits because executors cannot be started can be killed, and i
   bench.runner().kill(work.attempt)
   expect(await outcome).toMatchObject({ cause: 'killed', failure: { code: 'ABORTED' } })
   bench.mill.namenode.give(bench.mill.datanodes[0]!.node, { kind: 'run', work: await bench.work(identity, '/in') })
-}, 120_000)
+})

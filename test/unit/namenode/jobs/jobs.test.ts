@@ -239,4 +239,4 @@ test('a task that is larger than a datanode takes, of a job that an earlier vers
   expect(await ask(protocol.jobs, { limit: 1 })).toMatchObject({
     jobs: [{ state: 'failed', failure: { message: expect.stringContaining('submit the job again') as string } }],
   })
-}, 120_000)
+})

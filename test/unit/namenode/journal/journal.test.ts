@@ -141,7 +141,7 @@ test('a group of more than one frame has its operations numbered one after the o
   await make(bench, '/d')
   const again = await openBench({ disk: bench.disk.cut(), fresh: false })
   expect(again.store.dump()).toBe(bench.store.dump())
-}, 60_000)
+})
 
 test('directories that a refused operation would have made are not there for the next one', async () => {
   const bench = await openBench()

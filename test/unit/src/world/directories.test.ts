@@ -58,4 +58,4 @@ test.runIf(process.platform === 'linux')('a directory that the system does not m
   const { stderr } = await run(['client/cli/gristmill.js', 'ls', '/'], { GRISTMILL_HOME: '/proc/nope' })
   expect(stderr).toContain('/proc/nope')
   expect(stderr).toContain('ENOENT')
-}, 300_000)
+})

@@ -146,7 +146,7 @@ test('a flipped bit anywhere is found, or changes nothing', async () => {
   // Some pages are free and some bytes are padding: not every flip can matter.
   expect(verdicts.refused).toBeGreaterThan(50)
   expect(verdicts.same).toBeGreaterThan(10)
-}, 60_000)
+})
 
 test('zeroed pages, pages written to the wrong place and stale pages are found, or change nothing', async () => {
   const random = seeded(seed + 1)
@@ -161,7 +161,7 @@ test('zeroed pages, pages written to the wrong place and stale pages are found, 
     verdicts[await verdict(bytes, `page-${i}-${page}`)]++
   }
   expect(verdicts.refused).toBeGreaterThan(40)
-}, 60_000)
+})
 
 test('a file that was cut off anywhere is refused before it is mapped', async () => {
   const random = seeded(seed + 2)
