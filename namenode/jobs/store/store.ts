@@ -91,7 +91,7 @@ export class JournalJobStore implements JobStore {
     const job = await this.#journal.submit(submitJob, { requestId, actor, spec, nowMs: this.#clock.now(), clear: true, apart: true })
     this.#sent.taken(spec)
     this.#changed(job)
-    this.#params.set(job, new WeakRef(spec.params))
+    this.#keepParams(job, spec.params)
     return job
   }
 
@@ -164,6 +164,11 @@ export class JournalJobStore implements JobStore {
     if (!this.#index.isRunning(number)) this.#params.delete(job)
   }
 
+  /** A repeated request to submit may be answered after its job has ended. */
+  #keepParams(job: JobId, params: JobSpec['params']): void {
+    if (this.#index.isRunning(jobNumber(job)!)) this.#params.set(job, new WeakRef(params))
+  }
+
   #trashMs(): number | undefined { return this.#trash ? this.#journal.nowMs() : undefined }
 
   async tried(job: JobId, record: TaskRecord): Promise<void> { await this.#insist(recordTries, { job, record }) }
@@ -226,7 +231,7 @@ export class JournalJobStore implements JobStore {
     if (known) return known
     const number = jobNumber(job)
     const params = number === undefined ? undefined : paramsOf(this.#journal.view, number)
-    if (params) this.#params.set(job, new WeakRef(params))
+    if (params) this.#keepParams(job, params)
     return params
   }
 

@@ -313,3 +313,10 @@ test('a job is forgotten a thousand tasks at a time, and its name with the last 
     expect([store.head(job), await forget()]).toEqual([undefined, false])
   }
 })
+
+test('a request to submit that is repeated after its job has ended gets the first answer, and nothing is kept for it', async () => {
+  const { store } = await open()
+  const job = await submit(store, mapOnly('/out'), 'ann', 'c:again')
+  await store.finish(job, over(store, job, 'cancelled'))
+  expect(await submit(store, mapOnly('/out'), 'ann', 'c:again')).toBe(job)
+})
