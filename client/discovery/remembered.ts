@@ -1,4 +1,4 @@
-// File in which `gristmill up` remembers the cluster of a home while none of its processes runs: data directory, ports, number of
+// File `up.json` in which `gristmill up` remembers the cluster of a home while none of its processes runs: data directory, ports, number of
 // datanodes, and the settings given as flags.
 // Invariant: no file, an unreadable file, and a data directory that is not there are three answers. Only the first means that this home
 // has no cluster: a disk that is not mounted must not make commands use another cluster.

@@ -1,5 +1,6 @@
-// File that lists the running processes of a cluster of `gristmill up`, or of the embedded cluster. Its content may be outdated: a
-// process counts as running only if its pid still belongs to the process that was recorded.
+// Files that list the running processes of a cluster: `cluster.json` in the home for that of `gristmill up`, `embedded.json` in the data
+// directory of an embedded cluster for its owner. The content may be outdated: a process counts as running only if its pid still belongs to
+// the process that was recorded. That a home has an embedded cluster is recorded elsewhere (embedded/record.ts).
 
 import { hasCode } from '../../src/base/errors.ts'
 import { address, clusterId, type Address, type ClusterId } from '../../src/base/ids.ts'
@@ -33,7 +34,7 @@ export interface Running {
 }
 
 const clusterFile = (home: string): string => `${home}/cluster.json`
-const embeddedFile = (dir: string): string => `${dir}/embedded.json`
+const ownerFile = (dir: string): string => `${dir}/embedded.json`
 
 /** The processes of `up`. undefined: none is recorded. Throws CONFIG_INVALID if the file cannot be read: processes may run. */
 export const readCluster = (disk: Disk, home: string): Promise<Running | undefined> =>
@@ -52,10 +53,10 @@ export const forgetCluster = (disk: Disk, home: string): Promise<void> => disk.r
  * The owner of an embedded cluster. undefined if the file is missing or cannot be understood: whether there is an owner is decided by
  * the lock of the directory, not by this file.
  */
-export async function readEmbedded(disk: Disk, dir: string): Promise<Running | undefined> {
+export async function readOwner(disk: Disk, dir: string): Promise<Running | undefined> {
   try {
     return await readHomeFile(disk, {
-      path: embeddedFile(dir), format: 1, about: 'the owner of an embedded cluster', advice: 'remove it', parse: parsed,
+      path: ownerFile(dir), format: 1, about: 'the owner of an embedded cluster', advice: 'remove it', parse: parsed,
     })
   } catch (error) {
     if (hasCode(error, 'CONFIG_INVALID')) return undefined
@@ -63,9 +64,9 @@ export async function readEmbedded(disk: Disk, dir: string): Promise<Running | u
   }
 }
 
-export const writeEmbedded = (disk: Disk, dir: string, running: Running): Promise<void> => writeHomeFile(disk, embeddedFile(dir), running)
+export const writeOwner = (disk: Disk, dir: string, running: Running): Promise<void> => writeHomeFile(disk, ownerFile(dir), running)
 
-export const forgetEmbedded = (disk: Disk, dir: string): Promise<void> => disk.remove(embeddedFile(dir))
+export const forgetOwner = (disk: Disk, dir: string): Promise<void> => disk.remove(ownerFile(dir))
 
 function parsed(found: Readonly<Record<string, unknown>>): Running | undefined {
   const { namenode, secretFile, dir, processes, cluster } = found

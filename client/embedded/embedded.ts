@@ -6,7 +6,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import { waitUntil } from '../../src/base/retry.ts'
 import { loadSecret } from '../../src/home/secret.ts'
-import { isAlive, readEmbedded } from '../discovery/running.ts'
+import { isAlive, readOwner } from '../discovery/running.ts'
 import { Owner, type EmbeddedParts } from './owner.ts'
 
 /** Poll interval and time limit of the search for the owner's running file or for its lock. */
@@ -79,7 +79,7 @@ export class Embedded {
     await waitUntil(async () => {
       const found = this.#found
       if (!found || found.blocks || !this.#known()) return true
-      const running = await readEmbedded(disk, dir)
+      const running = await readOwner(disk, dir)
       const same = running?.processes.find(({ role, pid, born }) => role === 'namenode' && pid === found.pid && born === found.born)
       if (!running || !same || running.namenode !== found.namenode || running.stopping) return true
       if (running.trouble !== undefined && !running.behind)
@@ -106,7 +106,7 @@ export class Embedded {
     let until = from + foundMs
     await waitUntil(async () => {
       if (this.#closed) throw new GristmillError('UNAVAILABLE', 'the embedded cluster has been closed; open it again')
-      const running = await readEmbedded(disk, dir)
+      const running = await readOwner(disk, dir)
       const [namenode] = running?.processes ?? []
       if (running && namenode && isAlive(machine, namenode)) {
         if (!running.stopping) {

@@ -17,7 +17,7 @@ import type { Datanode } from '../../datanode/datanode.ts'
 import type { Namenode } from '../../namenode/namenode.ts'
 import { refuseLostNamenode } from '../discovery/lostnamenode.ts'
 import { recordEmbedded, refuseAwayEmbedded } from './record.ts'
-import { forgetEmbedded, writeEmbedded, type RunningProcess } from '../discovery/running.ts'
+import { forgetOwner, writeOwner, type RunningProcess } from '../discovery/running.ts'
 
 export interface EmbeddedParts {
   readonly world: World
@@ -155,7 +155,7 @@ export class Owner {
       try {
         await this.#namenode.stop()
       } finally {
-        await forgetEmbedded(this.#parts.world.disk, this.#parts.dir).catch(() => {})
+        await forgetOwner(this.#parts.world.disk, this.#parts.dir).catch(() => {})
         await this.#home.release()
       }
     }
@@ -193,7 +193,7 @@ export class Owner {
         ? [{ role: 'datanode' as const, id: datanode.node, address: datanode.address, pid: machine.pid, born, dir: datanodeDirOf(dir) }]
         : []),
     ]
-    await writeEmbedded(world.disk, dir, {
+    await writeOwner(world.disk, dir, {
       format: 1, namenode: this.address, cluster: this.cluster, secretFile: secretFileOf(dir), dir, processes,
       ...(this.behind && { behind: true }), ...(trouble !== undefined && { trouble }), ...(stopping && { stopping }),
     })

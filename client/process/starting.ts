@@ -1,6 +1,6 @@
-// File of the processes that `up` has started but that do not all serve yet. If `up` is killed meanwhile, only this file names
-// them: `down` and the next `up` end them. The file is removed once the cluster's own file exists, or when no process is left. One `up`
-// at a time reads and writes it, and the other files of the home: two that start clusters in different directories exclude each other.
+// File `starting.json` of the processes that `up` has started but that do not all serve yet. If `up` is killed meanwhile, only this file
+// names them: `down` and the next `up` end them. The file is removed once the cluster's own file exists, or when no process is left. One
+// `up` at a time reads and writes it, and the other files of the home: two that start clusters in different directories exclude each other.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Disk, DiskLock } from '../../src/ports/disk.ts'

@@ -10,7 +10,7 @@ import { status, type ClusterStatus } from '../../src/protocol/admin.ts'
 import { connectTo } from '../connect.ts'
 import { endedNamenode, locate, type ClusterLocation } from '../discovery/locate.ts'
 import { logDirectory } from '../discovery/remembered.ts'
-import { isAlive, readEmbedded, type Running } from '../discovery/running.ts'
+import { isAlive, readOwner, type Running } from '../discovery/running.ts'
 
 interface ProcessState {
   readonly role: 'namenode' | 'datanode'
@@ -76,7 +76,7 @@ async function runningAt(
   place: Exclude<ClusterLocation, { kind: 'stopped' }>,
 ): Promise<Running | undefined> {
   if (place.kind === 'cluster') return place.running
-  const running = await readEmbedded(world.disk, place.dir)
+  const running = await readOwner(world.disk, place.dir)
   return running && !running.stopping && running.processes.some(process => isAlive(machine, process)) ? running : undefined
 }
 

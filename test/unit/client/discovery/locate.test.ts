@@ -10,7 +10,7 @@ import { refuseLostNamenode } from '../../../../client/discovery/lostnamenode.ts
 import { planUp } from '../../../../client/process/plan.ts'
 import { readStarting } from '../../../../client/process/starting.ts'
 import { readRemembered, remember } from '../../../../client/discovery/remembered.ts'
-import { living, readCluster, readEmbedded, writeCluster, writeEmbedded, type Running } from '../../../../client/discovery/running.ts'
+import { living, readCluster, readOwner, writeCluster, writeOwner, type Running } from '../../../../client/discovery/running.ts'
 import { address, clusterId } from '../../../../src/base/ids.ts'
 import { localDisk as disk } from '../../../../src/world/disk.ts'
 import { localMachine as machine } from '../../../../src/world/machine.ts'
@@ -172,11 +172,11 @@ test('a file of the home that cannot be read is named with the way on, and is ne
 })
 
 test('the lock of an embedded cluster decides who owns it, whatever its file says', async () => {
-  await writeEmbedded(disk, home, running('b'))
-  expect(await readEmbedded(disk, home)).toMatchObject({ dir: '/up' })
+  await writeOwner(disk, home, running('b'))
+  expect(await readOwner(disk, home)).toMatchObject({ dir: '/up' })
   for (const text of Object.keys(unreadable)) {
     await fs.writeFile(`${home}/embedded.json`, text)
-    expect(await readEmbedded(disk, home), text).toBeUndefined()
+    expect(await readOwner(disk, home), text).toBeUndefined()
   }
 })
 
