@@ -55,6 +55,8 @@ export class Datanode {
   #pauseDetector: PauseDetector | undefined
   #fence: EpochFence | undefined
   #guard: DeletionGuard | undefined
+  #orders: OrderRunner | undefined
+  #pool: FramePool | undefined
   #diskMaintenance: DiskMaintenance | undefined
   #tasks: Tasks | undefined
   #wires: Wires | undefined
@@ -104,7 +106,9 @@ export class Datanode {
   scrub(): Promise<void> { return this.#diskMaintenance!.scrub() }
 
   /** Throws AssertionFailed if sums, counts or indexes differ from a recount. For tests and simulations. */
-  checkState(): void { for (const part of [this.#store, this.#tasks, this.#wires]) part?.checkState() }
+  checkState(): void {
+    for (const part of [this.#store, this.#tasks, this.#wires, this.#pool, this.#server, this.#guard, this.#orders]) part?.checkState()
+  }
 
   stop(): Promise<void> { return this.#stopped ??= this.#stop() }
   async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
@@ -118,7 +122,7 @@ export class Datanode {
     this.#store = store
     const time = new ClusterTime(clock)
     const tokens = new BlockTokens({ secret: config.secret, clock: time })
-    const pool = new FramePool()
+    const pool = this.#pool = new FramePool()
     const wires = this.#wires = new Wires({ net, clock, caller: { admission: path => this.#caller.admission(path) } })
     const tasks = this.#tasks = await this.#openTasks(store, time)
     const runner = tasks?.runner ?? noRunner
@@ -139,7 +143,7 @@ export class Datanode {
     this.#listening = await net.listen(serviceOf(server, transfers), { host: config.host, port: config.port })
     const report = (): void => { this.#contact?.report().catch(() => {}) }
     const guard = this.#guard = new DeletionGuard({ clock, log, youngMs: times.deleteGuardMs, blocks: () => store.blocks, report })
-    const orders = new OrderRunner({
+    const orders = this.#orders = new OrderRunner({
       store, runner, guard, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report,
       failed: failure => this.#contact?.copyFailed(failure), signal: this.#stopping.signal,
     })

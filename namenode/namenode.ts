@@ -85,8 +85,11 @@ export class Namenode {
     return this.#stopped ??= undo(this.#world, this.#ends)
   }
 
-  /** Throws AssertionFailed if a room's sums, counts or indexes differ from a recount. For tests and simulations. */
-  checkState(): void { for (const room of this.#rooms?.all ?? []) room.checkState?.() }
+  /** Throws AssertionFailed if sums, counts or indexes differ from a recount. For tests and simulations. */
+  checkState(): void {
+    this.#server?.checkState()
+    for (const room of this.#rooms?.all ?? []) room.checkState?.()
+  }
 
   async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
 

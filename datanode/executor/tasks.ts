@@ -25,7 +25,8 @@ async function removeTaskDirectories({ disk, log: logger }: TaskHost['world'], d
 export async function openTasks(host: TaskHost, { prestart = true }: { prestart?: boolean } = {}): Promise<Tasks> {
   const { world, dir, others } = host
   for (const other of others) await removeTaskDirectories(world, other)
-  const outputs = await MapOutputs.open({ disk: world.disk, dir, pool: new FramePool(), log: world.log })
+  const pool = new FramePool()
+  const outputs = await MapOutputs.open({ disk: world.disk, dir, pool, log: world.log })
   const runner = await TaskRunner.open(host, outputs)
   return {
     runner, segments: outputs,
@@ -36,8 +37,7 @@ export async function openTasks(host: TaskHost, { prestart = true }: { prestart?
         })
     },
     checkState() {
-      runner.checkState()
-      outputs.checkState()
+      for (const part of [runner, outputs, pool]) part.checkState()
     },
     routes: [
       route(log, ({ attempt, offset, limit }) => readLog(world.disk, dir, { attempt, offset, limit, over: runner.isOver(attempt) })),

@@ -4,6 +4,7 @@
 // operators have that time to stop the namenode. Afterwards a full report makes the namenode order them again. An operator may allow
 // all deletions earlier (`trust`). Deleted blocks stay in the trash for a time in any case.
 
+import { assert } from '../../src/base/assert.ts'
 import { formatDuration } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -32,7 +33,8 @@ export class DeletionGuard {
   #removed = 0
   /** An operator has allowed all deletions. */
   #trusted = false
-  #cancel: () => void = () => {}
+  /** Cancels the full report that repeats refused orders; undefined while none is due. */
+  #cancel: (() => void) | undefined
   /** Number of blocks whose deletion is refused until the namenode is old enough. */
   refused = 0
   /** Total since the start, for metrics. */
@@ -62,7 +64,7 @@ export class DeletionGuard {
     const { clock, log, youngMs, blocks } = this.#options
     const leftMs = this.#bornMs + youngMs - clock.mono()
     const bound = Math.max(blocksFree, Math.floor((blocks() + this.#removed) * share))
-    if (this.#trusted || leftMs <= 0 || this.#removed + count <= bound) {
+    if (count === 0 || this.#trusted || leftMs <= 0 || this.#removed + count <= bound) {
       this.#removed += count
       return true
     }
@@ -76,7 +78,17 @@ export class DeletionGuard {
     return false
   }
 
-  stop(): void { this.#cancel() }
+  stop(): void { this.#cancel?.() }
+
+  /** Throws AssertionFailed if deletions are refused without a report that repeats them, or counts differ. For tests and simulations. */
+  checkState(): void {
+    assert(
+      (this.refused > 0) === (this.#cancel !== undefined),
+      `${this.refused} deletions are refused, and a report that repeats their orders is ${this.#cancel ? '' : 'not '}due`,
+    )
+    assert(this.refused <= this.refusedTotal, `${this.refused} deletions are refused, of ${this.refusedTotal} in all`)
+    assert(this.#removed >= 0, `${this.#removed} blocks were removed`)
+  }
 
   #askAgain(): void {
     this.#forget()
@@ -84,7 +96,8 @@ export class DeletionGuard {
   }
 
   #forget(): void {
-    this.#cancel()
+    this.#cancel?.()
+    this.#cancel = undefined
     this.refused = 0
   }
 }

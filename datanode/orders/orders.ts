@@ -3,6 +3,7 @@
 // repeats orders that were lost with this process.
 
 import type { FramePool } from '../../src/block/ring.ts'
+import { assert } from '../../src/base/assert.ts'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { blockName, type BlockId, type ClusterId, type NodeId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
@@ -55,6 +56,14 @@ export class OrderRunner {
   copied = 0
 
   constructor(options: OrdersOptions) { this.#options = options }
+
+  /** Throws AssertionFailed if places are taken wrongly, or blocks are marked without an order for them. For tests and simulations. */
+  checkState(): void {
+    for (const [what, places, busy] of [['copied', this.#copies, this.#copying], ['verified', this.#verifies, this.#verifying]] as const) {
+      places.checkState()
+      assert(places.waiting <= busy.size, `${places.waiting} orders wait, and ${busy.size} blocks are to be ${what}`)
+    }
+  }
 
   /** Accepts an order; never throws, never waits. */
   take(order: Order): void {

@@ -16,11 +16,12 @@ const manyRings = 16
 /** Pool of frame buffers; one per process. */
 export class FramePool {
   readonly #kept: FrameBuffer[] = []
-  #rings = 0
+  readonly #rings = new Set<Ring>()
 
   ring(): Ring {
-    this.#rings++
-    return new Ring(this, this.#rings > manyRings ? smallRing : largeRing)
+    const ring = new Ring(this, this.#rings.size < manyRings ? largeRing : smallRing)
+    this.#rings.add(ring)
+    return ring
   }
 
   take(): FrameBuffer { return this.#kept.pop() ?? new FrameBuffer() }
@@ -30,7 +31,19 @@ export class FramePool {
   }
 
   /** Called when a ring has ended. */
-  left(): void { this.#rings-- }
+  left(ring: Ring): void { this.#rings.delete(ring) }
+
+  /** Throws AssertionFailed if a buffer lies in two places, or there are more than there may be. For tests and simulations. */
+  checkState(): void {
+    const free = new Set<FrameBuffer>()
+    const look = (buffer: FrameBuffer): void => {
+      assert(!free.has(buffer), 'a frame buffer was given back twice')
+      free.add(buffer)
+    }
+    assert(this.#kept.length <= keptMax, `${this.#kept.length} frame buffers are kept, at most ${keptMax} may be`)
+    for (const buffer of this.#kept) look(buffer)
+    for (const ring of this.#rings) ring.checkState(look)
+  }
 }
 
 /** The buffers of one stream. REQUIRES: one taker at a time. */
@@ -77,6 +90,15 @@ class Ring {
     if (this.#ended) return
     this.#ended = true
     for (const buffer of this.#free.splice(0)) this.#pool.give(buffer)
-    this.#pool.left()
+    this.#pool.left(this)
+  }
+
+  /** `look` is called with each free buffer. */
+  checkState(look: (buffer: FrameBuffer) => void): void {
+    assert(!this.#ended, 'a ring that has ended is counted')
+    const free = this.#free.length
+    assert(free <= this.#made && this.#made <= this.#size, `a ring of ${this.#size} buffers has made ${this.#made}, and ${free} are free`)
+    assert(!this.#waiting || (free === 0 && this.#made === this.#size), 'the taker of a ring waits although there is a buffer')
+    for (const buffer of this.#free) look(buffer)
   }
 }

@@ -4,6 +4,7 @@
 // Nothing here allocates per call what a handler may not need; fastify's own logging and closing answers are off.
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { assert, assertKept } from '../base/assert.ts'
 import { codes, GristmillError } from '../base/errors.ts'
 import { systemUser, type RequestId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
@@ -71,6 +72,8 @@ export interface RpcServer {
     path: string
     headers: Readonly<Record<string, string | undefined>>
   }): { identity: CallerIdentity } | { refuse: { status: number; code: string; message: string } }
+  /** Throws AssertionFailed if the bytes of bodies, or the calls that wait, do not agree with the calls. For tests and simulations. */
+  checkState(): void
 }
 
 /** A request that passed `guard`, with its caller. */
@@ -91,8 +94,10 @@ class CallServer implements RpcServer {
   /** Calls that wait for something to happen; `drain` ends them. */
   readonly #waiting = new Set<CallContext>()
   readonly #repeats = new Repeats()
+  readonly #inFlight = new Set<CallContext>()
+  /** Responses whose requests have large bodies, with the bytes of these. */
+  readonly #bodies = new Map<object, number>()
   #bodiesBytes = 0
-  #inFlight = 0
   #draining = false
 
   constructor(options: ServeOptions) {
@@ -102,12 +107,12 @@ class CallServer implements RpcServer {
     boundPipelining(this.http.server, this.known)
     this.#addParser()
     this.#addErrors()
-    exposeCalls(options.registry, options.routes.map(each => this.#add(each)), () => this.#inFlight)
+    exposeCalls(options.registry, options.routes.map(each => this.#add(each)), this.inFlight)
     this.#addStatus()
     this.http.addHook('preClose', done => { this.drain(); done() })
   }
 
-  readonly inFlight = (): number => this.#inFlight
+  readonly inFlight = (): number => this.#inFlight.size
 
   drain(): void {
     this.#draining = true
@@ -121,7 +126,7 @@ class CallServer implements RpcServer {
         void reply.header('connection', 'close')
         throw goingAway()
       }
-      if (this.#inFlight >= callsMax) {
+      if (this.#inFlight.size >= callsMax) {
         throw new GristmillError('OVERLOADED', `${callsMax} calls are being worked on already; try again in a moment`)
       }
       const { raw } = request;
@@ -161,9 +166,20 @@ class CallServer implements RpcServer {
         return done(new GristmillError('OVERLOADED', `${held}, and may have ${bodiesMax} together; try again in a moment`))
       }
       this.#bodiesBytes += bytes
-      reply.raw.once('close', () => { this.#bodiesBytes -= bytes })
+      this.#bodies.set(reply.raw, bytes)
+      reply.raw.once('close', () => {
+        this.#bodiesBytes -= bytes
+        this.#bodies.delete(reply.raw)
+      })
       done()
     }
+  }
+
+  checkState(): void {
+    let bytes = 0
+    for (const each of this.#bodies.values()) bytes += each
+    assertKept('bytes of bodies', this.#bodiesBytes, bytes)
+    for (const context of this.#waiting) assert(this.#inFlight.has(context), `a call of ${context.user} waits and is not in flight`)
   }
 
   #addParser(): void {
@@ -222,9 +238,9 @@ class CallServer implements RpcServer {
     const id = message.mutation ? ownId(message, user, request.body as { requestId?: RequestId }) : undefined
     const context = new CallContext(user, id, reply.raw, message.waits ? this.#waiting : undefined)
     const started = clock.mono()
-    this.#inFlight++
+    this.#inFlight.add(context)
     const finish = (code: string, result?: unknown): void => {
-      this.#inFlight--
+      this.#inFlight.delete(context)
       this.#audit(message, request, code, result)
       calls.record(code, clock.mono() - started)
       context.finish()

@@ -4,6 +4,7 @@
 // Invariant: the program has no reference to an object in the table. Emitted values, results of combine and the keys passed to combine
 // are copies, so a program that reuses an object cannot change a value that it has emitted.
 
+import { assertKept } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { Key } from '../base/pair.ts'
 import { showValue } from '../base/show.ts'
@@ -58,13 +59,14 @@ export class Combiner {
     const value = typeof given === 'number' || typeof given === 'string' ? given : copyValue(given, 'emit was given')
     const entry = typeof key === 'object' && key !== null ? this.#composite(key) : this.#entries.get(key)
     if (entry === undefined) return this.#insert(key, value)
-    if (typeof value !== 'number') this.#bytes += sizeOf(value)
     if (entry.count === 1) {
       entry.b = value
       entry.count = 2
+      this.#bytes += bytesOf(value)
     } else if (entry.count === 2) {
       entry.c = value
       entry.count = 3
+      this.#bytes += bytesOf(value)
     } else {
       const four = this.#four
       four[0] = entry.a
@@ -92,14 +94,14 @@ export class Combiner {
     encodeKey(key, scratch)
     if (typeof key === 'object' && key !== null) {
       const name = scratch.bytes.toString('latin1', 0, scratch.length)
-      this.#bytes += name.length * 3 + entryBytes
+      this.#bytes += entryBytes + nameBytes(name)
       this.#composites.set(name, new Entry(copyKey(key), value))
     } else {
       const own = typeof key === 'string' && key.length >= slicedFrom ? this.#ownText(key) : key
       this.#bytes += entryBytes + scratch.length
       this.#entries.set(own, new Entry(own, value))
     }
-    if (typeof value !== 'number') this.#bytes += sizeOf(value)
+    this.#bytes += bytesOf(value)
   }
 
   /** A copy that does not keep the key's source string in memory. REQUIRES: the key's encoding is in the scratch buffer. */
@@ -108,11 +110,13 @@ export class Combiner {
     return length === key.length + 1 ? bytes.toString('latin1', 1, length) : Buffer.from(key, 'utf16le').toString('utf16le')
   }
 
+  /** Combines the values of the entry, and a further one if there is one behind them. */
   #fold(entry: Entry, values: unknown[]): void {
-    // Sizes are computed before the call: the function may change its arguments.
-    if (typeof entry.a !== 'number') for (const value of values) this.#bytes -= sizeOf(value)
+    // Computed before the call: the function may change its arguments.
+    let bytes = 0
+    for (let i = 0; i < entry.count; i++) bytes += bytesOf(values[i])
     const result = fold(this.#combine, entry.key, values)
-    if (typeof result !== 'number') this.#bytes += sizeOf(result)
+    this.#bytes += bytesOf(result) - bytes
     this.combinedRecords += values.length
     entry.a = result
     entry.b = undefined
@@ -132,7 +136,29 @@ export class Combiner {
     this.#composites.clear()
     this.#bytes = 0
   }
+
+  /** Throws AssertionFailed if the bytes differ from a recount of the table. For tests. */
+  checkState(): void {
+    let bytes = 0
+    const count = ({ a, b, c, count: held }: Entry, keyBytes: number): void => {
+      bytes += entryBytes + keyBytes
+      for (const value of [a, b, c].slice(0, held)) bytes += bytesOf(value)
+    }
+    for (const [key, entry] of this.#entries) {
+      this.#scratch.length = 0
+      encodeKey(key, this.#scratch)
+      count(entry, this.#scratch.length)
+    }
+    for (const [name, entry] of this.#composites) count(entry, nameBytes(name))
+    assertKept('bytes of the combiner', this.#bytes, bytes)
+  }
 }
+
+/** The name of a composite key, and the key itself. */
+const nameBytes = (name: string): number => name.length * 3
+
+/** Bytes that a value adds to its entry, which has room for numbers. */
+const bytesOf = (value: unknown): number => (typeof value === 'number' ? 0 : sizeOf(value))
 
 /** Calls the user's function, validates its result, and copies it: the function may keep the object and change it later. */
 export function fold(combine: Combine, key: Key, values: unknown[]): unknown {
@@ -153,7 +179,7 @@ function noValue(result: unknown): string | undefined {
 
 function copyKey(key: Key): Key { return typeof key === 'object' && key !== null ? key.map(copyKey) : key }
 
-/** Approximate size of a value in memory. Long arrays are extrapolated from their first 16 items. */
+/** Approximate size of a value in memory, an integer. Long arrays are extrapolated from their first 16 items. */
 function sizeOf(value: unknown, depth = 0): number {
   if (typeof value === 'string') return 24 + value.length
   if (typeof value !== 'object' || value === null) return 8
@@ -170,5 +196,5 @@ function sizeOf(value: unknown, depth = 0): number {
   const judged = Math.min(items.length, 16)
   let bytes = 0
   for (let i = 0; i < judged; i++) bytes += sizeOf(items[i], depth + 1)
-  return 48 + (judged === 0 ? 0 : (bytes / judged) * count) + count * 8
+  return 48 + (judged === 0 ? 0 : Math.ceil((bytes / judged) * count)) + count * 8
 }

@@ -1,6 +1,7 @@
 // Inbox of a reduce task: holds its segments before they are merged. Segments of this machine are read in place; others are received
 // into memory up to a budget, and into files beyond it. The number of open files is bounded, whatever the number of segments.
 
+import { assert, assertKept } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { Disk, DiskReader } from '../ports/disk.ts'
 import { segmentInMemory, type Extent, type Segment, type SegmentSource } from './segment.ts'
@@ -24,6 +25,8 @@ export class Inbox {
   readonly #open = new Map<string, DiskReader>()
   readonly #closing: Promise<void>[] = []
   readonly #received: string[] = []
+  /** Extents of the segments in memory, including those being received. */
+  readonly #inMemory = new Set<Pick<Extent, 'bytes'>>()
   #memoryBytes = 0
 
   constructor(options: InboxOptions) { this.#options = options }
@@ -41,12 +44,15 @@ export class Inbox {
    * Several segments may be received concurrently.
    */
   async receive(name: string, extent: Extent, pieces: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<Segment> {
-    const inMemory = this.#memoryBytes + extent.bytes <= this.#options.memoryBytes
-    if (inMemory) this.#memoryBytes += extent.bytes
+    if (this.#memoryBytes + extent.bytes > this.#options.memoryBytes) return this.#toFile(name, extent, pieces, signal)
+    const held = { bytes: extent.bytes }
+    this.#inMemory.add(held)
+    this.#memoryBytes += held.bytes
     try {
-      return inMemory ? await this.#toMemory(name, extent, pieces, signal) : await this.#toFile(name, extent, pieces, signal)
+      return await this.#toMemory(name, extent, pieces, signal)
     } catch (error) {
-      if (inMemory) this.#memoryBytes -= extent.bytes
+      // Not if the inbox was closed meanwhile.
+      if (this.#inMemory.delete(held)) this.#memoryBytes -= held.bytes
       throw error
     }
   }
@@ -92,12 +98,23 @@ export class Inbox {
     return reader
   }
 
+  /** Throws AssertionFailed if the bytes in memory differ from a recount, or exceed the budget as open files do theirs. For tests. */
+  checkState(): void {
+    const { memoryBytes, openMax = openMaxDefault } = this.#options
+    let bytes = 0
+    for (const held of this.#inMemory) bytes += held.bytes
+    assertKept('bytes of segments in memory', this.#memoryBytes, bytes)
+    assert(bytes <= memoryBytes, `${bytes} bytes of segments are in memory, at most ${memoryBytes} may be`)
+    assert(this.#open.size <= openMax, `${this.#open.size} files are open, at most ${openMax} may be`)
+  }
+
   /** Closes open files and removes received ones. Segments of this inbox cannot be read afterwards. */
   async close(): Promise<void> {
     for (const reader of this.#open.values()) this.#closing.push(reader.close())
     this.#open.clear()
     await Promise.allSettled(this.#closing.splice(0))
     for (const path of this.#received.splice(0)) await this.#options.disk.remove(path)
+    this.#inMemory.clear()
     this.#memoryBytes = 0
   }
 }

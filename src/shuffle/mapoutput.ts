@@ -2,7 +2,7 @@
 // with an index. `emit` never waits: when the budget is used up, it sorts the records and appends them to the spill file synchronously.
 // Invariant: the bytes of the result depend only on the emitted records and the budget.
 
-import { assert } from '../base/assert.ts'
+import { assert, assertKept } from '../base/assert.ts'
 import type { Key } from '../base/pair.ts'
 import type { Disk, DiskWriter } from '../ports/disk.ts'
 import { Arena } from './arena.ts'
@@ -104,6 +104,12 @@ export class MapOutput {
 
   /** Bytes of records in memory now. */
   get usedBytes(): number { return this.#combiner?.usedBytes ?? this.#arena.usedBytes }
+
+  /** Throws AssertionFailed if the bytes in memory or the spilled records differ from a recount. For tests. REQUIRES: not finished. */
+  checkState(): void {
+    this.#combiner?.checkState()
+    assertKept('spilled records', this.#spilledRecords, this.#runs.flat().reduce((sum, { records }) => sum + records, 0))
+  }
 
   #spill(): void {
     const before = this.#runs.length

@@ -6,6 +6,7 @@ import { silent, type Log } from '../../../../src/ports/log.ts'
 import { DeletionGuard } from '../../../../datanode/orders/guard.ts'
 import { PauseDetector } from '../../../../datanode/heartbeat/pausedetector.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
+import { checked } from '../../checked.ts'
 
 const minute = 60_000
 
@@ -14,13 +15,13 @@ function guarded(count: number | (() => number)): { clock: ManualClock; guard: D
   const told: string[] = []
   let reports = 0
   const log: Log = { ...silent, error: text => { told.push(text) } }
-  const guard = new DeletionGuard({
+  const guard = checked(new DeletionGuard({
     clock, log, youngMs: 10 * minute,
     blocks: typeof count === 'number' ? () => count : count,
     report: () => {
       reports++
     },
-  })
+  }))
   return { clock, guard, told, reports: () => reports }
 }
 
@@ -56,6 +57,7 @@ test('refused deletions are requested again when the namenode is old enough, and
   expect(guard.admit(5000)).toBe(false)
   expect(reports()).toBe(0)
   clock.pass(minute)
+  guard.checkState()
   expect([reports(), guard.refused, guard.refusedTotal]).toEqual([1, 0, 10_000])
   expect(guard.admit(5000)).toBe(true)
 })

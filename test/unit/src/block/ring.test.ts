@@ -4,9 +4,12 @@
 import { expect, test } from 'vitest'
 import { FrameBuffer } from '../../../../src/block/frame.ts'
 import { FramePool } from '../../../../src/block/ring.ts'
+import { checked } from '../../checked.ts'
+
+const newPool = (): FramePool => checked(new FramePool(), { made: ['ring'] })
 
 test('a ring hands out six buffers, and the next one when one comes back', async () => {
-  const ring = new FramePool().ring()
+  const ring = newPool().ring()
   const out = Array.from({ length: 6 }, () => ring.take())
   expect(new Set(out).size).toBe(6)
   expect(out.every(buffer => buffer instanceof FrameBuffer)).toBe(true)
@@ -17,7 +20,7 @@ test('a ring hands out six buffers, and the next one when one comes back', async
 })
 
 test('with over sixteen rings at once each new one gets two buffers, and six again when they have ended', () => {
-  const pool = new FramePool()
+  const pool = newPool()
   const sizeOf = (ring: ReturnType<FramePool['ring']>): number => {
     for (let size = 0; ; size++) {
       const taken = ring.take()
@@ -35,7 +38,7 @@ test('with over sixteen rings at once each new one gets two buffers, and six aga
 })
 
 test('a waiting taker ends when nothing more will come', async () => {
-  const ring = new FramePool().ring()
+  const ring = newPool().ring()
   for (let i = 0; i < 6; i++) void ring.take()
   const waiting = ring.take()
   ring.fail(new Error('the wire broke'))
@@ -43,7 +46,7 @@ test('a waiting taker ends when nothing more will come', async () => {
 })
 
 test('buffers of a ring that has ended go to the next one, those that come back late too; the pool keeps 32 MiB', () => {
-  const pool = new FramePool()
+  const pool = newPool()
   const ring = pool.ring()
   const [early, late] = [ring.take() as FrameBuffer, ring.take() as FrameBuffer]
   ring.give(early)

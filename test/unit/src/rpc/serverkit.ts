@@ -14,6 +14,7 @@ import { route, serve, type Route, type ServeOptions, type RpcServer } from '../
 import { systemClock } from '../../../../src/world/clock.ts'
 import { systemNet } from '../../../../src/world/net.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
+import { checked } from '../../checked.ts'
 
 export const secret = Buffer.from('0123456789abcdef0123456789abcdef')
 export const here = systemNet(silent)
@@ -52,9 +53,9 @@ export interface Fixture {
 export async function start(routes: Route[], options: Partial<ServeOptions> & { loopback?: boolean } = {}): Promise<Fixture> {
   const { loopback = true, ...rest } = options
   const auth = new Authenticator({ secret, cluster: 'c1', loopback, clock: systemClock })
-  const server = serve({ routes, auth, clock: systemClock, log: silent, registry: new Registry(), checkMs: 50, ...rest })
+  const server = checked(serve({ routes, auth, clock: systemClock, log: silent, registry: new Registry(), checkMs: 50, ...rest }))
   const listening = await here.listen({ http: server.http }, { host: '127.0.0.1', port: 0 })
-  cleanup.push(() => listening.close(0))
+  cleanup.push(() => server.checkState(), () => listening.close(0))
   const credentials = new Credentials({ secret, user: 'ann', cluster: 'c1', clock: systemClock, random: systemRandom() })
   return {
     server, listening, at: listening.address,

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import type { Disk, DiskReader } from '../../../../src/ports/disk.ts'
 import { Inbox } from '../../../../src/shuffle/inbox.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
+import { checked } from '../../checked.ts'
 import { countingDisk } from '../../datanode/store/storekit.ts'
 import { scratch } from './kit.ts'
 
@@ -14,7 +15,7 @@ const fetched = async (directory: string): Promise<string[]> => (await fs.readdi
 
 test('segments are received into memory up to the last byte of the budget; a larger one goes into a file', async () => {
   const directory = await scratch()
-  const inbox = new Inbox({ disk: localDisk, directory, name: 'r', memoryBytes: 100 })
+  const inbox = checked(new Inbox({ disk: localDisk, directory, name: 'r', memoryBytes: 100 }))
   const bytes = Buffer.from(Array.from({ length: 60 }, (_, i) => i))
   const receive = (count: number) => inbox.receive(`m${count}`, extentOf(count), once(bytes.subarray(0, count)))
   const first = await receive(60)
@@ -41,7 +42,7 @@ test('segments are received into memory up to the last byte of the budget; a lar
 test('a segment that is refused, or is aborted on its way, gives its memory back and closes its file', async () => {
   const directory = await scratch()
   const { disk, open } = countingDisk()
-  const inbox = new Inbox({ disk, directory, name: 'r', memoryBytes: 10 })
+  const inbox = checked(new Inbox({ disk, directory, name: 'r', memoryBytes: 10 }))
   const abort = new AbortController()
   async function* two() { yield Buffer.alloc(4); abort.abort(new Error('enough')); yield Buffer.alloc(4) }
   for (const size of [8, 20]) {
@@ -58,6 +59,18 @@ test('a segment that is refused, or is aborted on its way, gives its memory back
   }
   await inbox.close()
   expect(await fetched(directory)).toEqual([])
+})
+
+test('an inbox that is closed while a segment is being received counts nothing, also when the segment fails later', async () => {
+  const inbox = checked(new Inbox({ disk: localDisk, directory: await scratch(), name: 'r', memoryBytes: 10 }))
+  const gate = Promise.withResolvers<void>()
+  async function* late() { await gate.promise; yield Buffer.alloc(9) }
+  const receiving = inbox.receive('m', extentOf(8), late())
+  receiving.catch(() => {})
+  await inbox.close()
+  gate.resolve()
+  await expect(receiving).rejects.toMatchObject({ code: 'CORRUPT' })
+  expect(inbox.memoryBytes).toBe(0)
 })
 
 test('at most so many files are open, the one opened first is closed for the next, and one that is open is not opened again', async () => {
@@ -82,7 +95,7 @@ test('at most so many files are open, the one opened first is closed for the nex
       }
     },
   }
-  const inbox = new Inbox({ disk, directory, name: 'r', memoryBytes: 0, openMax: 2 })
+  const inbox = checked(new Inbox({ disk, directory, name: 'r', memoryBytes: 0, openMax: 2 }))
   for (const name of ['a', 'b', 'c']) await fs.writeFile(`${directory}/${name}`, `-${name}-`)
   const segments = Object.fromEntries(
     ['a', 'b', 'c'].map(name => [name, inbox.local(`map ${name}`, `${directory}/${name}`, { offset: 1, bytes: 1, records: 1, crc: 1 })]),
@@ -91,6 +104,7 @@ test('at most so many files are open, the one opened first is closed for the nex
     const found = Buffer.alloc(1)
     const { source, offset } = segments[name]!
     expect(source.readSync(found, offset)).toBe(1)
+    inbox.checkState()
     return found.toString()
   }).join('')
   expect(segments['a']).toMatchObject({ name: 'map a', offset: 1, bytes: 1 })

@@ -90,6 +90,7 @@ export async function writeOutput(
 ): Promise<MapOutputResult> {
   const output = await MapOutput.open({ partitions: 1, disk: localDisk, directory, memoryBytes: 1 << 24, ...options })
   for (const [key, value] of pairs) output.emit(key, value)
+  output.checkState()
   return output.finish()
 }
 

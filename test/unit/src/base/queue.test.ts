@@ -1,0 +1,61 @@
+// Semaphore: random work with aborts, counted from outside. Its state is looked at after each call.
+
+import { expect, test } from 'vitest'
+import { Semaphore } from '../../../../src/base/queue.ts'
+import { dice } from '../../../kit/dice.ts'
+import { checked } from '../../checked.ts'
+
+test('at most so many pieces of work run at a time, in order, whatever is aborted or fails meanwhile; then all places are free', async () => {
+  const random = dice(11)
+  const places = checked(new Semaphore(3))
+  const running = new Map<number, () => void>()
+  const waiting: number[] = []
+  const aborts = new Map<number, AbortController>()
+  const ends: Array<Promise<unknown>> = []
+  let most = 0
+  const settle = async (): Promise<void> => { for (let i = 0; i < 8; i++) await Promise.resolve() }
+  for (let i = 0; i < 500; i++) {
+    const action = random.below(5)
+    if (action < 2) {
+      const controller = new AbortController()
+      aborts.set(i, controller)
+      waiting.push(i)
+      ends.push(places.run(() => new Promise<void>((resolve, reject) => {
+        expect(waiting.shift(), 'the one that waits longest').toBe(i)
+        running.set(i, () => (random.below(4) === 0 ? reject(new Error('it failed')) : resolve()))
+        most = Math.max(most, running.size)
+      }), controller.signal).catch((error: unknown) => (error as Error).message))
+    } else if (action < 4 && running.size > 0) {
+      const [each, end] = random.pick([...running])
+      running.delete(each)
+      end()
+    } else if (waiting.length > 0) {
+      const each = random.pick(waiting)
+      waiting.splice(waiting.indexOf(each), 1)
+      aborts.get(each)!.abort(new Error('enough'))
+    }
+    await settle()
+    expect(places.waiting).toBe(waiting.length)
+  }
+  while (running.size > 0 || waiting.length > 0) {
+    for (const end of running.values()) end()
+    running.clear()
+    await settle()
+  }
+  expect(new Set(await Promise.all(ends))).toEqual(new Set([undefined, 'it failed', 'enough']))
+  expect(most).toBe(3)
+  expect(places.waiting).toBe(0)
+})
+
+test('a place that is given back twice is free once', async () => {
+  const places = checked(new Semaphore(1))
+  const release = await places.acquire()
+  release()
+  release()
+  await places.acquire()
+  const abort = new AbortController()
+  const second = places.acquire(abort.signal)
+  expect(places.waiting).toBe(1)
+  abort.abort(new Error('enough'))
+  await expect(second).rejects.toThrow('enough')
+})
