@@ -14,6 +14,8 @@ function load() {
     console.error('gristmill: the process that started this one ended before it had recorded it; nothing was done')
     process.exit(70)
   }
+  // As src/world/process.ts, which gives the reason. Set first: compiled code is kept by the options that it was compiled with.
+  process.getBuiltinModule('node:v8').setFlagsFromString('--wasm-tiering-budget=1300000000')
   var path = process.getBuiltinModule('node:path')
   var root = path.join(import.meta.dirname, '../..')
   var inCheckout = fs.existsSync(path.join(import.meta.dirname, 'main.ts'))

@@ -1,8 +1,6 @@
 // The child's side of process.ts, used by the main file of a child. Invariant: a child never outlives its parent. It ends when the
-// channel closes; since a user's endless loop would block that, a watchdog thread also checks the parent's pid, and kills the
-// child's process group.
+// channel closes; an endless loop of a user blocks that, so the parent's watch (watch.ts) kills the child's process group as well.
 
-import { Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 
 interface Parent {
@@ -18,17 +16,6 @@ interface Parent {
 /** First argument of every child; removed from `process.argv` before the main file reads it. */
 export const parentFlag = '--parent-pid='
 
-/**
- * Runs in its own thread, so it works while the main thread is blocked. 200 ms: the tasks of a dead datanode end well before the
- * namenode declares it dead.
- */
-const watchdog = `
-  const { workerData } = require('node:worker_threads')
-  const look = () => { if (process.ppid !== workerData) process.kill(-process.pid, 'SIGKILL') }
-  look()
-  setInterval(look, 200)
-`
-
 /** Connects to the parent. REQUIRES: called once, in a process started by `Processes.start`. */
 export function connectParent(): Parent {
   const flag = process.argv[2]
@@ -38,15 +25,10 @@ export function connectParent(): Parent {
   )
   process.argv.splice(2, 1)
   // The child leads its process group, so this also kills the processes that it started.
-  process.once('disconnect', () => process.kill(-process.pid, 'SIGKILL'))
-  const worker = new Worker(watchdog, {
-    eval: true,
-    env: {},
-    workerData: Number(flag.slice(parentFlag.length)),
-    resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 },
-  })
-  worker.on('error', error => { throw error })
-  worker.unref()
+  const end = (): void => { process.kill(-process.pid, 'SIGKILL') }
+  process.once('disconnect', end)
+  // The parent ended while this process started.
+  if (process.ppid !== Number(flag.slice(parentFlag.length))) end()
   return {
     send: message => new Promise((resolve, reject) => {
       if (!process.connected) return reject(new Error('the parent process is gone'))

@@ -9,6 +9,7 @@ import { MiB } from '../base/units.ts'
 import type { Child, ChildOptions, Processes } from '../ports/process.ts'
 import { parentFlag } from './child.ts'
 import { endStrays } from './strays.ts'
+import { GroupWatch } from './watch.ts'
 
 /** Time for output and messages to arrive after the process ended; only a grandchild can need it. */
 const lastWordsMs = 500
@@ -21,10 +22,19 @@ const seatBelt = [
   '--permission', '--allow-fs-read=*', '--allow-addons', '--allow-worker', '--allow-child-process', '--disable-warning=SecurityWarning',
 ]
 
+/**
+ * Options of V8 for a process that is started often. undici parses responses with a WebAssembly function that is optimized after some 200
+ * bytes of headers, the third response, for 60 ms of processor time; the default times 100 leaves that to processes that live longer.
+ * client/cli/gristmill.js sets the same.
+ */
+const tuning = ['--wasm-tiering-budget=1300000000']
+
 export const childProcesses: Processes = Object.freeze({
   start: (options: ChildOptions): Child => new NodeChild(options),
   endStrays,
 })
+
+const groupWatch = new GroupWatch('/bin/sh')
 
 class NodeChild implements Child {
   readonly pid: number
@@ -34,8 +44,9 @@ class NodeChild implements Child {
   constructor({ main, args, env, cwd, heapBytesMax, writable, onOutput, onMessage, onExit }: ChildOptions) {
     const heap = `--max-old-space-size=${Math.max(16, Math.floor(heapBytesMax / MiB))}`
     const belt = writable ? [...seatBelt, ...writable.map(directory => `--allow-fs-write=${directory}/`)] : []
+    groupWatch.begin()
     // Passed by the parent: when the child checks, its parent may have ended and its pid been reused.
-    const child = spawn(process.execPath, [heap, ...belt, fileURLToPath(main), `${parentFlag}${process.pid}`, ...args], {
+    const child = spawn(process.execPath, [heap, ...tuning, ...belt, fileURLToPath(main), `${parentFlag}${process.pid}`, ...args], {
       cwd,
       env: { ...env },
       detached: true, // a process group of its own: a kill reaches what the user's code started
@@ -53,6 +64,7 @@ class NodeChild implements Child {
       )
     }
     this.pid = child.pid
+    groupWatch.add(child.pid)
 
     child.on('message', onMessage)
     child.stdout!.on('data', (bytes: Buffer) => onOutput(bytes, 'stdout'))
@@ -60,6 +72,7 @@ class NodeChild implements Child {
     child.once('exit', (code, signal) => {
       this.#killGroup()
       this.#running = false
+      groupWatch.remove(this.pid)
       void settled(child).then(() => onExit({ code, signal }))
     })
   }

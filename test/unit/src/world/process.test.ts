@@ -8,9 +8,11 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Child } from '../../../../src/ports/process.ts'
 import { childProcesses } from '../../../../src/world/process.ts'
+import { GroupWatch, watchScript } from '../../../../src/world/watch.ts'
+import { childrenOf } from '../../../kit/process/children.ts'
 
 const main = new URL('child/main.ts', import.meta.url)
-const running: Child[] = []
+const running: Array<Pick<Child, 'kill'>> = []
 afterEach(() => { for (const child of running.splice(0)) child.kill() })
 
 interface Started {
@@ -76,6 +78,13 @@ test('a child has exactly the environment, arguments and directory that it was g
   expect(await next()).toBe('ready')
   child.send({ say: 'env' })
   expect(await next()).toEqual({ env: { ONLY: 'this' }, args: ['one', 'two'], cwd: fs.realpathSync(os.tmpdir()), ppid: process.pid })
+})
+
+test('children and commands give V8 the same options', () => {
+  const text = (path: string): string => fs.readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
+  const options = (path: string): string[] => text(path).match(/--wasm-[\w=-]+/g) ?? []
+  expect(options('src/world/process.ts')).toEqual(['--wasm-tiering-budget=1300000000'])
+  expect(options('client/cli/gristmill.js')).toEqual(options('src/world/process.ts'))
 })
 
 test('messages keep their structure: bytes, maps, big integers', async () => {
@@ -174,6 +183,7 @@ test.each([
   const parent = spawn(process.execPath, [fileURLToPath(new URL('child/orphan.ts', import.meta.url)), what], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  running.push({ kill: () => parent.kill('SIGKILL') })
   const pid = Number(await new Promise<string>(resolve => parent.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))))
   await new Promise(resolve => setTimeout(resolve, ms))
   expect(alive(pid)).toBe(true)
@@ -185,10 +195,56 @@ test.each(['loop-beside', 'idle-beside'])('what a child has started dies when th
   const parent = spawn(process.execPath, [fileURLToPath(new URL('child/orphan.ts', import.meta.url)), what], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  running.push({ kill: () => parent.kill('SIGKILL') })
   const pid = Number(await new Promise<string>(resolve => parent.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))))
   expect(alive(pid)).toBe(true)
   parent.kill('SIGKILL')
   await gone(pid)
+})
+
+test('a child in an endless loop dies with its parent also if the shell that watches them was killed before', async () => {
+  const parent = spawn(process.execPath, [fileURLToPath(new URL('child/orphan.ts', import.meta.url)), 'loop'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  running.push({ kill: () => parent.kill('SIGKILL') })
+  const pid = Number(await new Promise<string>(resolve => parent.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))))
+  const shell = (): number | undefined => childrenOf(parent.pid!).find(one => one !== pid)
+  const first = shell()!
+  process.kill(first, 'SIGKILL')
+  await vi.waitFor(() => expect([undefined, first]).not.toContain(shell()), { timeout: 120_000, interval: 20 })
+  // The turn in which the parent has started the other shell is over once it answers.
+  parent.kill('SIGUSR2')
+  await new Promise(resolve => { parent.stdout.once('data', resolve) })
+  expect(alive(pid)).toBe(true)
+  parent.kill('SIGKILL')
+  await gone(pid)
+})
+
+test('a shell that cannot run ends no parent, and is not started again and again', async () => {
+  const watch = new GroupWatch('/bin/false')
+  watch.begin()
+  const { pid } = watch
+  watch.add(2 ** 30)
+  await vi.waitFor(() => expect(watch.pid).toBeUndefined(), { timeout: 120_000, interval: 20 })
+  watch.remove(2 ** 30)
+  watch.begin()
+  expect(watch.pid).not.toBe(pid)
+  expect(() => { new GroupWatch('/nowhere/sh').begin() }).toThrow(/cannot start \/nowhere\/sh, .*: check/)
+})
+
+test('the watch kills the groups that are left, and none of a child that has ended', async () => {
+  const groups = Array.from({ length: 3 }, () => spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).pid!)
+  const [left, ended, last] = groups as [number, number, number]
+  try {
+    const shell = spawn('/bin/sh', ['-c', watchScript], { stdio: ['pipe', 'ignore', 'ignore'] })
+    const exit = new Promise(resolve => { shell.once('exit', resolve) })
+    shell.stdin.end(`run ${left}\nrun ${ended}\nrun ${last}\nend ${ended}\nend ${2 ** 30}\n`)
+    await exit
+    await Promise.all([gone(left), gone(last)])
+    expect(alive(ended)).toBe(true)
+  } finally {
+    for (const pid of groups) if (alive(pid)) process.kill(pid, 'SIGKILL')
+  }
 })
 
 test('strays are found by their TMPDIR, or by their working directory if they have no terminal; others are let be', async () => {

@@ -17,4 +17,5 @@ const child = childProcesses.start({
   onExit() {},
 })
 if (process.argv[2] === 'idle') setTimeout(() => process.stdout.write(`${child.pid}\n`), 300)
+process.on('SIGUSR2', () => process.stdout.write('here\n'))
 setInterval(() => {}, 1000)
