@@ -51,6 +51,16 @@ async function checkParent(mill: Mill, path: string, signal: AbortSignal): Promi
 /** Quoted for a shell. */
 export const shellWord = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
 
+/** Throws ENOENT if the directory of a new local file is missing. */
+export async function checkLocalParent(disk: Disk, operand: string, path: string): Promise<void> {
+  if (dirname(path) === '/' || await disk.stat(dirname(path), { follow: true })) return
+  throw new Refusal(
+    'ENOENT',
+    `${operand}: the local directory ${dirname(operand)} does not exist; create it with: mkdir -p ${shellWord(dirname(operand))}`,
+    { details: { path: operand } },
+  )
+}
+
 export async function localTarget(disk: Disk, operand: string, path: string, several: boolean): Promise<Target> {
   const existing = await disk.stat(path, { follow: true })
   const directory = existing?.kind === 'directory' || operand.endsWith('/')
@@ -59,13 +69,7 @@ export async function localTarget(disk: Disk, operand: string, path: string, sev
       existing ? 'ENOTDIR' : 'ENOENT',
       `${operand}: not a directory, and there are several sources; write ${operand}/ to create it`,
     )
-  if (!directory && !existing && dirname(path) !== '/' && !await disk.stat(dirname(path), { follow: true })) {
-    throw new Refusal(
-      'ENOENT',
-      `${operand}: the local directory ${dirname(operand)} does not exist; create it with: mkdir -p ${shellWord(dirname(operand))}`,
-      { details: { path: operand } },
-    )
-  }
+  if (!directory && !existing) await checkLocalParent(disk, operand, path)
   return {
     directory, pathFor: name => (directory ? `${path.replace(/\/+$/, '')}/${name}` : path),
     ...directory && !existing && { make: () => disk.mkdir(path, { mode: 0o777 }) },

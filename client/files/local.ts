@@ -68,12 +68,37 @@ export async function getLocal(
   { files, disk, random }: { files: FileClient; disk: Disk; random: Random },
   { source, target, moved }: Got, { overwrite, preserve, signal }: GetOptions,
 ): Promise<void> {
+  const mode = source.mode & 0o777
+  const options = { target, source: source.path, overwrite, mode, preserved: preserve ? { mode, mtimeMs: source.mtimeMs } : undefined }
+  await writeLocal({ disk, random }, options, async write => {
+    let done = 0
+    for await (const piece of files.read(source.path, { signal, reuse: true })) {
+      write(piece)
+      moved((done += piece.length))
+    }
+  })
+}
+
+interface LocalTarget {
+  readonly target: string
+  /** Path of the cluster, for messages. */
+  readonly source: string
+  readonly overwrite: boolean
+  /** Mode of a new file, before the umask. */
+  readonly mode: number
+  /** Mode and time that the file gets, whatever the umask. */
+  readonly preserved?: { readonly mode: number; readonly mtimeMs: number } | undefined
+}
+
+/** Writes a local file: it appears when `work` is done, or not at all. A device or pipe is written to directly, and a link is followed. */
+export async function writeLocal(
+  { disk, random }: { disk: Disk; random: Random },
+  { target, source, overwrite, mode, preserved }: LocalTarget, work: (write: (piece: Uint8Array) => void) => Promise<void>,
+): Promise<void> {
   const led = await disk.stat(target, { follow: true })
   const there = led ?? (await disk.stat(target))
   if (there?.kind === 'directory')
-    throw new GristmillError('EISDIR', `${target} is a local directory, and ${source.path} is a file`, {
-      details: { path: target, source: source.path },
-    })
+    throw new GristmillError('EISDIR', `${target} is a local directory, and ${source} is a file`, { details: { path: target, source } })
   // A pipe or device. A dangling link is no stream; it may only be replaced.
   const stream = led?.kind === 'other'
   if (there && !stream && !overwrite)
@@ -81,9 +106,8 @@ export async function getLocal(
   const real = there?.path ?? target
   // Not derived from the file's name, which may already have the maximum length.
   const temporary = below(dirname(real), `.gristmill.${random.id().slice(0, 8)}.part`)
-  const mode = source.mode & 0o777
   // A replaced file keeps its mode, and never has more permissions in between; the mode of a new file is reduced by the umask.
-  const exact = preserve ? mode : led?.kind === 'file' && led.mode !== undefined ? led.mode & 0o777 : undefined
+  const exact = preserved ? preserved.mode : led?.kind === 'file' && led.mode !== undefined ? led.mode & 0o777 : undefined
   const opening = stream
     ? disk.create(target, { exclusive: false, follow: true })
     : disk.create(temporary, { mode: exact === undefined ? mode : 0o600 })
@@ -91,15 +115,11 @@ export async function getLocal(
     throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? noDirectory(dirname(real)) : error
   })
   try {
-    let done = 0
-    for await (const piece of files.read(source.path, { signal, reuse: true })) {
-      writer.writeSync(piece)
-      moved((done += piece.length))
-    }
+    await work(piece => writer.writeSync(piece))
     await writer.close()
     if (!stream) {
       if (exact !== undefined) await disk.setMode(temporary, exact)
-      if (preserve) await disk.setModified(temporary, source.mtimeMs)
+      if (preserved) await disk.setModified(temporary, preserved.mtimeMs)
       await disk.rename(temporary, real)
     }
   } catch (error) {

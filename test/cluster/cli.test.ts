@@ -140,24 +140,29 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     )
   })
 
-  once('get writes into a pipe or through a link, and leaves them what they are', async () => {
+  once('get and getmerge write into a pipe or through a link, and leave them what they are', async () => {
     await writeFile(local('f'), 'through')
     await ok('put', local('f'), `${area}/f`)
     await promisify(execFile)('mkfifo', [local('pipe')])
-    const reader = promisify(execFile)('cat', [local('pipe')])
-    await ok('get', `${area}/f`, local('pipe'))
-    expect((await reader).stdout).toBe('through')
-    expect((await lstat(local('pipe'))).isFIFO()).toBe(true)
-    await writeFile(local('real'), 'old')
+    await writeFile(local('real'), 'old', { mode: 0o640 })
     await symlink('real', local('link'))
-    expect((await mill('get', `${area}/f`, local('link'))).stderr).toBe(
-      `gristmill: get: ${local('link')}: file exists; add -f to replace it\n`,
-    )
-    await ok('get', '-f', `${area}/f`, local('link'))
-    expect([await readFile(local('real'), 'utf8'), await readlink(local('link'))]).toEqual(['through', 'real'])
-    expect((await mill('get', `${area}/f`, local('no/such/f'))).stderr).toBe(
-      `gristmill: get: ${local('no/such/f')}: the local directory ${local('no/such')} does not exist; create it with: mkdir -p ${local('no/such')}\n`,
-    )
+    for (const command of ['get', 'getmerge']) {
+      const reader = promisify(execFile)('cat', [local('pipe')])
+      await ok(command, `${area}/f`, local('pipe'))
+      expect((await reader).stdout, command).toBe('through')
+      expect((await lstat(local('pipe'))).isFIFO(), command).toBe(true)
+      await writeFile(local('real'), 'old')
+      expect((await mill(command, `${area}/f`, local('link'))).stderr).toBe(
+        `gristmill: ${command}: ${local('link')}: file exists; add -f to replace it\n`,
+      )
+      await ok(command, '-f', `${area}/f`, local('link'))
+      expect([await readFile(local('real'), 'utf8'), await readlink(local('link'))], command).toEqual(['through', 'real'])
+      expect((await stat(local('real'))).mode & 0o777, command).toBe(0o640)
+      expect((await mill(command, `${area}/f`, local('no/such/f'))).stderr).toBe(
+        `gristmill: ${command}: ${local('no/such/f')}: the local directory ${local('no/such')} does not exist; `
+        + `create it with: mkdir -p ${local('no/such')}\n`,
+      )
+    }
   })
 
   once('names that the cluster cannot have, and two things for one name, are told apart from what can be put', async () => {

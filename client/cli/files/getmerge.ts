@@ -1,10 +1,11 @@
-// getmerge: copies files of the cluster into one local file, one after the other. The local file appears complete or not at all.
+// getmerge: copies files of the cluster into one local file, one after the other. The local file appears complete or not at all, and a
+// device, a pipe or a link is treated as by get (client/files/local.ts).
 
-import type { Disk, DiskWriter } from '../../../src/ports/disk.ts'
 import type { Mill } from '../../mill.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { option, type CommandSpec } from '../spec.ts'
+import { checkLocalParent } from '../target.ts'
 import { localPath, remotePaths } from '../tree.ts'
 import { overwrite } from './options.ts'
 
@@ -39,33 +40,12 @@ async function runGetmerge(context: CommandContext, operands: readonly string[],
   const target = localPath(context, to)
   const found = await disk.stat(target, { follow: true })
   if (found?.kind === 'directory') throw new Refusal('EISDIR', `${to}: is a directory; give the name of the new file`, { details: { path: to } })
-  if (found && !options.overwrite) throw new Refusal('EEXIST', `${to}: file exists; add -f to replace it`, { details: { path: to } })
-  const temporary = `${target}.${random.id()}.part`
-  const writer = await disk.create(temporary, { mode: 0o666 })
-  try {
-    await writeAll(writer, write => merge(context, mill, paths, options, write))
-    await disk.rename(temporary, target)
-  } catch (error) {
-    await removeQuietly(disk, temporary)
-    throw error
-  }
-}
-
-async function writeAll(writer: DiskWriter, work: (write: (bytes: Buffer) => Promise<void>) => Promise<void>): Promise<void> {
-  try {
-    await work(async bytes => writer.writeSync(bytes))
-    await writer.sync()
-  } finally {
-    await writer.close()
-  }
-}
-
-async function removeQuietly(disk: Disk, path: string): Promise<void> {
-  try {
-    await disk.remove(path)
-  } catch {
-    // The error that led here is the one to report.
-  }
+  if (found?.kind === 'file' && !options.overwrite)
+    throw new Refusal('EEXIST', `${to}: file exists; add -f to replace it`, { details: { path: to } })
+  if (!found) await checkLocalParent(disk, to, target)
+  const { writeLocal } = await import('../../files/local.ts')
+  const file = { target, source: paths[0] ?? to, overwrite: options.overwrite ?? false, mode: 0o666 }
+  await writeLocal({ disk, random }, file, write => merge(context, mill, paths, options, async bytes => write(bytes)))
 }
 
 async function filesAt(mill: Mill, path: string, signal: AbortSignal): Promise<string[]> {
