@@ -1,4 +1,5 @@
-// Suggestions for a command or a verb that does not exist: the nearest name, or the command that does what other tools call so.
+// Suggestions for a command or a verb that does not exist: the nearest name, or the command that does what other tools call so. Also the
+// few words of other tools that are accepted as commands (`aliasOf`).
 
 import { editDistance } from '../../src/base/nearest.ts'
 
@@ -43,7 +44,7 @@ export function commandSuggestion(words: readonly string[], names: readonly stri
   const plain = words.map(word => word.replace(/^-{1,2}/, '').toLowerCase())
   const first = plain.findIndex(word => !programsOfOthers.has(word))
   const word = plain[first]
-  return asked(word === undefined ? undefined : names.includes(word) ? word : own(commandsOfOthers, word) ?? nearest(word, names))
+  return asked(word === undefined ? undefined : names.includes(word) ? word : own(commandsOfOthers, word) ?? nearestCommand(word, names))
 }
 
 /** Suggestion for a verb of a command. */
@@ -51,7 +52,7 @@ export function verbSuggestion(command: string, verb: string, verbs: readonly st
   const word = verb.toLowerCase()
   const elsewhere = own(verbsElsewhere, `${command} ${word}`)
   if (elsewhere !== undefined) return asked(`gristmill ${elsewhere}`)
-  return asked(own(verbsOfOthers, word)?.find(one => verbs.includes(one)) ?? nearest(word, verbs))
+  return asked(own(verbsOfOthers, word)?.find(one => verbs.includes(one)) ?? nearestCommand(word, verbs))
 }
 
 const asked = (suggestion: string | undefined): string => (suggestion === undefined ? '' : ` (did you mean ${suggestion}?)`)
@@ -75,7 +76,8 @@ const isSwapped = (word: string, name: string): boolean =>
   word.length === name.length && word !== name
   && Array.from(word).some((_, i) => name === `${word.slice(0, i)}${word[i + 1] ?? ''}${word[i]!}${word.slice(i + 2)}`)
 
-function nearest(word: string, names: readonly string[]): string | undefined {
+/** Stricter than `nearest` of src/base, for the short names of commands; two swapped letters are near. */
+function nearestCommand(word: string, names: readonly string[]): string | undefined {
   const swapped = names.find(name => isSwapped(word, name))
   if (swapped !== undefined) return swapped
   const close = names.map(name => ({ name, distance: editDistance(word, name) })).sort((a, b) => a.distance - b.distance)[0]

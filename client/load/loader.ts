@@ -29,13 +29,13 @@ const printedCharsMax = 4_000
 export class Loader {
   readonly #options: LoaderOptions
   readonly #child: Child
-  readonly #answer = Promise.withResolvers<LoaderReply>()
+  readonly #reply = Promise.withResolvers<LoaderReply>()
   #printed = ''
 
   constructor(options: LoaderOptions) {
     const { processes, dir, memoryBytes, env } = this.#options = options
     // An exit before `plan` is called is reported by `plan`.
-    this.#answer.promise.catch(() => {})
+    this.#reply.promise.catch(() => {})
     this.#child = processes.start({
       main: new URL('./main.ts', import.meta.url), args: [], env: { TMPDIR: dir, ...env }, cwd: dir, heapBytesMax: memoryBytes,
       writable: [dir],
@@ -44,9 +44,9 @@ export class Loader {
       },
       // The program may send messages of its own.
       onMessage: message => {
-        if (isAnswer(message)) this.#answer.resolve(message)
+        if (isReply(message)) this.#reply.resolve(message)
       },
-      onExit: end => this.#answer.reject(this.#ended(end)),
+      onExit: end => this.#reply.reject(this.#ended(end)),
     })
   }
 
@@ -56,16 +56,16 @@ export class Loader {
    */
   async plan(request: PlanRequest, signal?: AbortSignal): Promise<Planned> {
     const { clock } = this.#options
-    const abort = (): void => this.#answer.reject(abortError(signal!))
-    const cancel = clock.after(limits.programLoadMs, () => this.#answer.reject(this.#invalid(
+    const abort = (): void => this.#reply.reject(abortError(signal!))
+    const cancel = clock.after(limits.programLoadMs, () => this.#reply.reject(this.#invalid(
       `the program was not loaded within ${formatDuration(limits.programLoadMs)}; its module must end to load: move what it waits for into setup`)))
     if (signal?.aborted) abort()
     signal?.addEventListener('abort', abort, { once: true })
     try {
       this.#child.send(request)
-      const answer = await this.#answer.promise
-      if ('planned' in answer) return answer.planned
-      throw new GristmillError(answer.error.code, answer.error.message, { details: { ...answer.error.details } })
+      const reply = await this.#reply.promise
+      if ('planned' in reply) return reply.planned
+      throw new GristmillError(reply.error.code, reply.error.message, { details: { ...reply.error.details } })
     } finally {
       cancel()
       signal?.removeEventListener('abort', abort)
@@ -90,7 +90,7 @@ export class Loader {
   }
 }
 
-const isAnswer = (message: unknown): message is LoaderReply => {
+const isReply = (message: unknown): message is LoaderReply => {
   if (typeof message !== 'object' || message === null) return false
   const { planned, error } = message as { planned?: unknown; error?: { code?: unknown; message?: unknown } }
   return (

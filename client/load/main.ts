@@ -10,15 +10,15 @@ const parent = connectParent()
 const ready = Promise.all([import('./planning.ts'), import('../../src/world/disk.ts')])
 
 parent.onMessage(async message => {
-  let answer: LoaderReply
+  let reply: LoaderReply
   try {
     const [{ planProgram }, { localDisk: disk }] = await ready
     const request = message as PlanRequest
     Object.assign(globalThis, { [Symbol.for('gristmill.place')]: request.place })
-    answer = { planned: await planProgram({ disk }, request) }
+    reply = { planned: await planProgram({ disk }, request) }
   } catch (thrown) {
     const { code, message: text, details } = asError(thrown)
-    answer = { error: { code, message: text, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> } }
+    reply = { error: { code, message: text, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> } }
   }
-  await parent.send(answer)
+  await parent.send(reply)
 })

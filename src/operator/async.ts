@@ -31,7 +31,7 @@ export async function withPath(current: { path: string }, path: string, push: ()
   }
 }
 
-/** A promise also of what the function throws before it returns one. */
+/** Calls the function; what it throws before it returns a promise is a rejection too. */
 async function call(fn: ValueFunction, value: unknown, context: unknown): Promise<unknown> { return fn(value, context) }
 
 export function asyncStep({ fn, concurrency, context, current, placeOf }: AsyncOptions, next: Step<unknown>): Step<unknown> {

@@ -1,5 +1,5 @@
-// Steps of a Dataset that take one value at a time: map, filter, flatMap, peek. A function that returns a promise is refused at its first
-// call: the promise would pass for a value, or for true. mapAsync (async.ts) is for those.
+// Steps of a Dataset that take one value at a time: map, filter, flatMap, peek; and sample and limit, which pass on some values. A function
+// that returns a promise is refused at its first call: the promise would pass for a value, or for true. mapAsync (async.ts) is for those.
 
 import { showValue } from '../base/show.ts'
 import type { EachNode } from '../plan/node.ts'
@@ -14,6 +14,16 @@ type Op = Exclude<EachNode['op'], 'mapAsync'>
 
 export function eachStep(op: Op, fn: ValueFunction, context: unknown, next: Step<unknown>): Step<unknown> {
   return { push: pushes[op](fn, context, next.push), finish: () => next.finish() }
+}
+
+/** `random`: uniform in [0, 1). */
+export function sampleStep(fraction: number, random: () => number, next: Step<unknown>): Step<unknown> {
+  return { push: value => (random() < fraction ? next.push(value) : undefined), finish: () => next.finish() }
+}
+
+export function limitStep(count: number, next: Step<unknown>): Step<unknown> {
+  let passed = 0
+  return { push: value => (passed++ < count ? next.push(value) : undefined), finish: () => next.finish() }
 }
 
 const pushes: Readonly<Record<Op, (fn: ValueFunction, context: unknown, next: Push<unknown>) => Push<unknown>>> = {

@@ -50,13 +50,13 @@ const rowsOf: Readonly<Record<Exclude<JoinKind, 'group'>, Rows>> = {
   anti: group => (group.hasRight ? [] : group.left()),
 }
 
-/** `left`, `right`: values of that side without a partner are rows too, with null in the partner's place. */
-function * pairs(group: JoinGroup, right: ReplayBuffer, lonely: { left?: boolean; right?: boolean }): Iterable<unknown> {
+/** `outer`: sides whose values without a partner are rows too, with null in the partner's place. */
+function * pairs(group: JoinGroup, right: ReplayBuffer, outer: { left?: boolean; right?: boolean }): Iterable<unknown> {
   let hasLeft = false
   for (const left of group.left()) {
     hasLeft = true
     if (right.size === 0) {
-      if (!lonely.left) return
+      if (!outer.left) return
       yield [left, null]
       continue
     }
@@ -64,16 +64,19 @@ function * pairs(group: JoinGroup, right: ReplayBuffer, lonely: { left?: boolean
     // The left value is decoded once, and each row but the last gets a copy: a program may change the value of a row.
     for (const each of right) yield [--after > 0 ? copyValue(left, 'a join was given') : left, each]
   }
-  if (!hasLeft && lonely.right) for (const each of right) yield [null, each]
+  if (!hasLeft && outer.right) for (const each of right) yield [null, each]
 }
 
 /** The program gets views: `left` can be iterated once, `right` any number of times, both until the rows of the key are passed on. */
 function * grouped(group: JoinGroup, right: ReplayBuffer, fn: JoinFunction, context: unknown): Iterable<unknown> {
   let isOver = false
   let isTaken = false
+  const refuseLate = (): void => {
+    if (isOver) throw misuse('the values of a key were read after the function of coGroup had returned; read them before')
+  }
   function * during(values: Iterable<unknown>): Generator<unknown> {
     for (const value of values) {
-      if (isOver) throw misuse('the values of a key were read after the function of coGroup had returned; read them before')
+      refuseLate()
       yield value
     }
   }
@@ -87,7 +90,7 @@ function * grouped(group: JoinGroup, right: ReplayBuffer, fn: JoinFunction, cont
   }
   const all = {
     [Symbol.iterator]() {
-      if (isOver) throw misuse('the values of a key were read after the function of coGroup had returned; read them before')
+      refuseLate()
       return during(right)
     },
   }

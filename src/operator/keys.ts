@@ -1,6 +1,5 @@
-// Steps that choose values and give them keys: the last ones before a shuffle, whose pairs go to the sink. `sample` keeps values with a
-// probability, `limit` the first ones, `top` those with the smallest keys; `key` pairs each value with its key; `sampleKeys` measures the
-// distribution of keys for a sort.
+// Steps that give values their keys: the last ones before a shuffle, whose pairs go to the sink. `key` pairs each value with its key;
+// `top` passes on the values with the smallest keys only; `sampleKeys` measures the distribution of keys for a sort.
 
 import type { Emit, Key } from '../base/pair.ts'
 import { GrowingBuffer } from '../shuffle/buffer.ts'
@@ -11,16 +10,6 @@ import { keptValue } from './kept.ts'
 import type { Step } from './operator.ts'
 
 const end = (): undefined => undefined
-
-/** `random`: uniform in [0, 1). */
-export function sampleStep(fraction: number, random: () => number, next: Step<unknown>): Step<unknown> {
-  return { push: value => (random() < fraction ? next.push(value) : undefined), finish: () => next.finish() }
-}
-
-export function limitStep(count: number, next: Step<unknown>): Step<unknown> {
-  let passed = 0
-  return { push: value => (passed++ < count ? next.push(value) : undefined), finish: () => next.finish() }
-}
 
 interface KeyFunctions { readonly key?: ValueFunction | undefined; readonly value?: ValueFunction | undefined }
 

@@ -4,7 +4,7 @@ import type { Emit, Key } from '../../../../src/base/pair.ts'
 import type { Batch } from '../../../../src/record/records.ts'
 import type { Sink } from '../../../../src/operator/operator.ts'
 import type { KeyGroup } from '../../../../src/shuffle/groups.ts'
-import type { SinkFile } from '../../../../src/operator/write.ts'
+import type { SinkFile } from '../../../../src/operator/filesink.ts'
 
 /** Record i is said to start at byte 10 × i. */
 export const batchOf = (values: readonly unknown[], path = '/in'): Batch => ({ values, path, offset: index => index * 10 })

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { RecordsOperator } from '../../../../src/operator/records.ts'
+import { RecordsOperator } from '../../../../src/operator/recordsoperator.ts'
 import { validateStep, type ValidateFunction } from '../../../../src/operator/validate.ts'
 import type { Step } from '../../../../src/operator/operator.ts'
 import type { StandardSchema } from '../../../../src/program/definition.ts'
