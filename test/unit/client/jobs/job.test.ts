@@ -4,7 +4,8 @@
 import { expect, test } from 'vitest'
 import type { CallMessage, Cluster } from '../../../../client/call/cluster.ts'
 import { Job, listJobs } from '../../../../client/jobs/job.ts'
-import { submitJob, type StoreProgram, type Submission } from '../../../../client/jobs/submit.ts'
+import type { ProgramStore } from '../../../../client/jobs/storeprogram.ts'
+import { submitJob, type Submission } from '../../../../client/jobs/submit.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { address, attemptId, jobId, nodeId, programId } from '../../../../src/base/ids.ts'
 import { crcOf } from '../../../../src/block/checksum.ts'
@@ -53,7 +54,7 @@ const submission = (more: Partial<Submission> = {}): Submission => ({
 })
 
 /** The file stored under a program's name has the program's bytes, unless the test changes it. */
-const stores = (write: (path: string) => Promise<void>): StoreProgram => ({
+const stores = (write: (path: string) => Promise<void>): ProgramStore => ({
   write,
   read: async () => Buffer.from(submission().program.bytes),
 })
@@ -275,7 +276,7 @@ function shelf(
         reading--
         return Buffer.from(files[path]!.bytes)
       },
-    } satisfies StoreProgram,
+    } satisfies ProgramStore,
   }
 }
 const text = Buffer.from(submission().program.bytes).toString()
