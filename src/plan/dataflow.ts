@@ -8,7 +8,7 @@ import type { Recipe, SortRecipe } from '../program/recipe.ts'
 import { GrowingBuffer } from '../shuffle/buffer.ts'
 import { descending } from '../shuffle/key.ts'
 import { encodeValue } from '../shuffle/value.ts'
-import type { Plan, PlanNode, StepPlace, UserFunction, WriteNode } from './node.ts'
+import { inputsFirst, type Plan, type PlanNode, type StepPlace, type UserFunction, type WriteNode } from './node.ts'
 
 /** Kinds of nodes that recipes have. */
 const kinds: ReadonlySet<string> = new Set<PlanNode['kind']>([
@@ -21,7 +21,7 @@ export function planDataflow(recipe: Recipe): Plan {
   const functions: UserFunction[] = []
   const places: StepPlace[] = []
   const nodes = new Map<Recipe, PlanNode>()
-  for (const each of inOrder(recipe)) {
+  for (const each of inputsFirst(recipe, checkKind)) {
     const fields: Record<string, unknown> = {}
     for (const [name, value] of Object.entries(each)) {
       if (name === 'at') fields['place'] = places.push(value as StepPlace) - 1
@@ -68,24 +68,10 @@ function digestOf(values: readonly unknown[]): string {
   return createHash('sha256').update(buffer.bytes.subarray(0, buffer.length)).digest('hex')
 }
 
-/** All recipes, each once, inputs before their readers. */
-function inOrder(root: Recipe): Recipe[] {
-  const done = new Set<Recipe>()
-  const open: Array<{ readonly recipe: Recipe; next: number }> = [{ recipe: root, next: 0 }]
-  for (let top = open.at(-1); top; top = open.at(-1)) {
-    const { recipe } = top
-    if (!kinds.has(recipe.kind) || !Array.isArray(recipe.inputs))
-      throw new GristmillError(
-        'PROGRAM_INVALID',
-        `the program uses the step ${JSON.stringify(recipe.kind)}, which this version of gristmill does not have; upgrade the cluster`,
-      )
-    const input = recipe.inputs[top.next++]
-    if (input === undefined) {
-      done.add(recipe)
-      open.pop()
-    } else if (!done.has(input)) {
-      open.push({ recipe: input, next: 0 })
-    }
-  }
-  return [...done]
+function checkKind({ kind, inputs }: Recipe): void {
+  if (kinds.has(kind) && Array.isArray(inputs)) return
+  throw new GristmillError(
+    'PROGRAM_INVALID',
+    `the program uses the step ${JSON.stringify(kind)}, which this version of gristmill does not have; upgrade the cluster`,
+  )
 }

@@ -165,22 +165,28 @@ interface Hooks {
   readonly teardown?: UserFunction
 }
 
-/** All nodes that `root` depends on, each once, inputs before their readers. */
-export function nodesOf(root: PlanNode): PlanNode[] {
-  const nodes = new Set<PlanNode>()
+/** `root` and all that it depends on, each once, inputs before their readers. `check`: called before the inputs of a node are read. */
+export function inputsFirst<N extends { readonly inputs: readonly N[] }>(root: N, check: (node: N) => void = () => {}): N[] {
+  const nodes = new Set<N>()
   // Not recursive: a loop of a program may make a plan of thousands of nodes.
-  const open: Array<{ readonly node: PlanNode; next: number }> = [{ node: root, next: 0 }]
+  const open: Array<{ readonly node: N; next: number }> = []
+  const enter = (node: N): void => {
+    check(node)
+    open.push({ node, next: 0 })
+  }
+  enter(root)
   for (let top = open.at(-1); top; top = open.at(-1)) {
     const input = top.node.inputs[top.next++]
     if (input === undefined) {
       nodes.add(top.node)
       open.pop()
-    } else if (!nodes.has(input)) {
-      open.push({ node: input, next: 0 })
-    }
+    } else if (!nodes.has(input)) enter(input)
   }
   return [...nodes]
 }
+
+/** All nodes that `root` depends on, each once, inputs before their readers. */
+export const nodesOf = (root: PlanNode): PlanNode[] => inputsFirst(root)
 
 /** Number of each node that `root` depends on, the same in every process that builds the plan. */
 export const numbersOf = (root: PlanNode): ReadonlyMap<PlanNode, number> => new Map(nodesOf(root).map((node, number) => [node, number]))
