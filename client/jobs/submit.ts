@@ -66,7 +66,9 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
   )
   if (!submission.overwrite) await refuseExisting(cluster, output, signal)
   // Independent of each other, so run concurrently: small programs are stored while large inputs are listed.
-  const [program, stages] = await Promise.allSettled([storeProgram(cluster, store, submission.program, signal), planStages(cluster, submission)])
+  const [program, stages] = await Promise.allSettled([
+    storeProgram(cluster, store, submission.program, signal), planStages(cluster, submission),
+  ])
   if (program.status === 'rejected') throw program.reason
   if (stages.status === 'rejected') throw stages.reason
   const plan: Omit<JobSpec, 'stages'> = {

@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { explain } from './explain.ts'
+import { planDataflow } from '../../../../src/plan/dataflow.ts'
 import { fingerprintOf } from '../../../../src/plan/fingerprint.ts'
 import { planMapReduce } from '../../../../src/plan/mapreduce.ts'
 import { nodesOf, type Plan, type PlanNode } from '../../../../src/plan/node.ts'
@@ -110,4 +111,20 @@ test('a fingerprint depends on what the plan does, and on nothing else', () => {
     { map },
   ].map(print)
   expect(new Set([base, ...others]).size).toBe(others.length + 1)
+})
+
+test('recipes of a kind that this version does not know are refused by name, however deep they lie; known ones are planned, each once', () => {
+  const read = { kind: 'read', inputs: [], options: { format: 'lines' } }
+  const chain = (first: object, length: number): { kind: string; inputs: never[] } => {
+    let last = first
+    for (let i = 0; i < length; i++) last = { kind: 'sample', inputs: [last], fraction: 1 }
+    return { kind: 'write', inputs: [last], path: '/out', output: { format: 'text' } } as never
+  }
+  expect(nodesOf(planDataflow(chain(read, 20_000)).root)).toHaveLength(20_002)
+  const twice = chain({ kind: 'union', inputs: [read, read] }, 1)
+  expect(nodesOf(planDataflow(twice).root).map(({ kind }) => kind)).toEqual(['read', 'union', 'sample', 'write'])
+  expect(() => planDataflow(chain({ kind: 'window', inputs: [read] }, 100))).toThrow(expect.objectContaining({
+    code: 'PROGRAM_INVALID', message: expect.stringContaining('the step "window", which this version of gristmill does not have') as string,
+  }))
+  expect(() => planDataflow(chain({ kind: 'read' }, 1))).toThrow(expect.objectContaining({ code: 'PROGRAM_INVALID' }))
 })
