@@ -96,7 +96,8 @@ export class Namenode {
   async #start(config: NamenodeConfig, { journal, store }: Parts): Promise<void> {
     this.#advertise = config.advertise
     const rooms = this.#rooms = await allRooms.open({
-      world: this.#world, config, times: this.#times, trashKeepMs: config.trashKeepMs ?? limits.trashKeepMs, cluster: this.cluster,
+      world: this.#world, config, times: this.#times, trashKeepMs: config.trashKeepMs ?? limits.trashKeepMs,
+      versionBounds: { keep: config.versions?.keep ?? limits.versionsKept, keepMs: config.versions?.keepMs ?? limits.versionKeepMs }, cluster: this.cluster,
       id: this.id, address: () => this.address, journal, store, actor: actors(config.user),
       tokens: new BlockTokens({ secret: config.secret, clock: { now: () => journal.nowMs() } }),
     })

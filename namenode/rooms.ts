@@ -24,6 +24,7 @@ import { snapshotsRoom } from './snapshots/room.ts'
 import { successionRoom } from './succession/room.ts'
 import type { NamenodeTimes } from './times.ts'
 import { trashRoom } from './trash/room.ts'
+import { versionsRoom } from './versions/room.ts'
 import { leasesRoom, writingRoom } from './writing/room.ts'
 import { xattrsRoom } from './xattrs/room.ts'
 
@@ -34,6 +35,8 @@ export interface Ground {
   readonly times: NamenodeTimes
   /** Time that removed entries stay in the trash; 0: they do not go there. */
   readonly trashKeepMs: number
+  /** Older versions of an output that are kept, and for how long; 0 ms: for ever. */
+  readonly versionBounds: { readonly keep: number; readonly keepMs: number }
   readonly cluster: ClusterId
   /** Id of this namenode. */
   readonly id: string
@@ -60,6 +63,7 @@ export const rooms = new RoomList<Ground>()
   .with(quotasRoom)
   .with(snapshotsRoom)
   .with(xattrsRoom)
+  .with(versionsRoom)
   .with(jobsRoom)
   .with(adminRoom)
   .with(nodeCallsRoom) // last, because datanodes that register make the rooms above begin their work

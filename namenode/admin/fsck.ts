@@ -2,7 +2,8 @@
 // between, and the caller continues after the last name. Each page reads the tree and the replicas at that time.
 
 import { hasCode } from '../../src/base/errors.ts'
-import { join, nameOf, systemDirectory } from '../../src/base/paths.ts'
+import { join, nameOf, parentOf, systemDirectory } from '../../src/base/paths.ts'
+import { splitVersion } from '../../src/base/version-path.ts'
 import type { BlockHealth, CheckCounts, CheckedBlock, CheckedFile, FsckPage } from '../../src/protocol/safety.ts'
 import type { BlockMap } from '../blocks/map.ts'
 import { health } from '../blocks/health.ts'
@@ -11,6 +12,7 @@ import type { View } from '../journal/view.ts'
 import { may, mayRead, maySearch } from '../namespace/access.ts'
 import { blocksOf, type Block } from '../namespace/file.ts'
 import { childrenOf, find, type FoundName } from '../namespace/asof.ts'
+import { versionsOf } from '../versions/lookup.ts'
 
 /** Names and chunks of blocks (256 each) per page, and between two turns of the event loop. */
 const stepsMax = 2_000
@@ -118,11 +120,17 @@ function* below(view: View, actor: Actor, top: Named, after: FsckRequest['after'
 /** `rest`: names down to the end of the last page. That entry is skipped, except a file with more chunks (`again`). */
 function* inside(view: View, actor: Actor, directory: Named, rest: readonly string[], again: boolean): Generator<Named> {
   if (!readable(actor, directory)) return
-  const [first, ...deeper] = rest
-  if (first !== undefined) {
-    const named = childNamed(view, actor, directory, first)
+  const [begun, ...deeper] = rest
+  let first = begun
+  if (begun !== undefined) {
+    const named = childNamed(view, actor, directory, begun)
     if (named?.entry.directory) yield* inside(view, actor, named, deeper, again)
     else if (named && deeper.length === 0 && again) yield named
+    // The last page ended in an older version of an output, which may have been freed since: names continue after the output.
+    const version = named && named.number === undefined ? undefined : splitVersion(begun)
+    const output = version ? childNamed(view, actor, directory, version.name) : named
+    if (version && output?.entry.directory) first = version.name
+    if (output) yield* olderVersions(view, actor, output, version && Number(version.version))
   }
   const system = nameOf(systemDirectory)
   // The system directory is not listed, but must be intact as well. It comes first.
@@ -144,9 +152,26 @@ function* inside(view: View, actor: Actor, directory: Named, rest: readonly stri
       if (!named) continue
       yield named
       if (named.entry.directory) yield* inside(view, actor, named, [], false)
+      yield* olderVersions(view, actor, named)
     }
     after = page.at(-1)?.name
     if (page.length < entriesMax) return
+  }
+}
+
+/** Older versions of an output with their contents, the newest first, below number `below`. */
+function* olderVersions(view: View, actor: Actor, output: Named, below = Infinity): Generator<Named> {
+  if (!output.entry.directory || output.at !== undefined || view.counters.versions === 0) return
+  const seen = new Set<number>([output.entry.id])
+  for (const { id, number: { number } } of versionsOf(view, output.entry)) {
+    if (seen.has(id)) continue
+    seen.add(id)
+    if (number >= below) continue
+    const named = childNamed(view, actor, { ...output, path: parentOf(output.path) }, `${nameOf(output.path)}@${number}`)
+    // A name of this form hides the version.
+    if (named?.number === undefined) continue
+    yield named
+    yield* inside(view, actor, named, [], false)
   }
 }
 

@@ -13,6 +13,7 @@ import { decodeEntry, type NameEntry } from '../namespace/entry.ts'
 import { blocksIn, blocksOf } from '../namespace/file.ts'
 import { decodeVersion } from '../snapshots/history.ts'
 import { hookOf, pathOf, rootId } from '../namespace/resolve.ts'
+import type { VersionRecord } from '../versions/rows.ts'
 import { amountsOf, type Amounts, type Usage } from '../quotas/usage.ts'
 
 /** Differences that are listed. */
@@ -25,7 +26,7 @@ const boundsMax = 10_000
 /** Counters that are the number of rows of a table. */
 const counted: readonly (readonly [CounterName, TableName])[] = [
   ['blocks', 'blocks'], ['leases', 'leases'], ['doomed', 'doomed'], ['snapshots', 'snapshots'], ['history', 'history'],
-  ['marks', 'marks'], ['quotas', 'quotas'], ['attributes', 'attributes'],
+  ['marks', 'marks'], ['quotas', 'quotas'], ['attributes', 'attributes'], ['versions', 'versions'], ['expiries', 'expiries'],
 ]
 
 /** Yields the number of rows read so far. */
@@ -39,6 +40,7 @@ export function* recount(view: View): Generator<number, RecountResult, undefined
     ['children', row => one.name(row)],
     ['directories', () => {}], ['files', row => one.chunk(row)], ['blocks', ({ key }) => one.block(readId(key))],
     ['leases', () => {}], ['snapshots', () => {}], ['marks', () => {}], ['attributes', () => {}],
+    ['versions', row => one.versionRecord(row)], ['expiries', () => {}],
   ]
   let due = sliceRows
   for (const [table, look] of tables) {
@@ -67,6 +69,8 @@ class Recount {
   #chunkBlocks = 0
   #inodeMax = 0
   #blockMax = 0
+  /** Numbers of versions that may be freed. */
+  #expiring = 0
   /** Inodes without a name that only history names, until a row of history has told what they are. */
   readonly #orphans = new Set<number>()
   readonly #usages = new Map<number, { readonly usage: Usage; names: number; bytes: number }>()
@@ -89,6 +93,10 @@ class Recount {
   version({ value }: Row): void {
     const { entry } = decodeVersion(value)
     if (this.#orphans.delete(entry.id)) this.inode(entry.directory)
+  }
+
+  versionRecord({ value }: Row): void {
+    for (const { replacedMs, tag } of decodeValue<VersionRecord>(value).numbers) if (replacedMs !== undefined && tag === undefined) this.#expiring++
   }
 
   inode(directory: boolean): void {
@@ -133,6 +141,7 @@ class Recount {
     this.#compare('blocks of all files', rowsOf('blocks'), this.#chunkBlocks)
     this.#compare('places of directories', rowsOf('directories'), Math.max(0, this.#named - 1))
     this.#compare('removed entries that history holds, unknown to it', 0, this.#orphans.size)
+    this.#compare('versions that may be freed', rowsOf('expiries'), this.#expiring)
     // Ids that are in use must be below the next one; a gap is allowed.
     this.#compare('next inode', counters.nextInode, Math.max(counters.nextInode, this.#inodeMax + 1))
     this.#compare('next block', counters.nextBlock, Math.max(counters.nextBlock, this.#blockMax + 1))

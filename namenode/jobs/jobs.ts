@@ -40,6 +40,8 @@ interface JobsDeps {
   readonly frozen: () => boolean
   /** true: a replaced output goes to the trash; false: it is deleted. */
   readonly trash: boolean
+  /** Older versions of an output that are kept. */
+  readonly versions?: number | undefined
   /** Bounds of kept outputs. */
   readonly kept?: KeptBounds | undefined
 }
@@ -52,8 +54,8 @@ export class Jobs {
   #early: StartupBuffer | undefined = new StartupBuffer()
   #toOpen = false
 
-  constructor({ clock, failpoints, log, checked, journal, registry, tokens, holders, actor, frozen, trash, kept }: JobsDeps) {
-    this.#store = new JournalJobStore({ journal, clock, failpoints, trash, kept })
+  constructor({ clock, failpoints, log, checked, journal, registry, tokens, holders, actor, frozen, trash, versions, kept }: JobsDeps) {
+    this.#store = new JournalJobStore({ journal, clock, failpoints, trash, versions, kept })
     const deps = {
       clock, awake: registry.awake, log, checked, store: this.#store, actor, frozen,
       nodes: {

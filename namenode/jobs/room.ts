@@ -20,6 +20,7 @@ interface JobsNeeds {
   readonly world: Pick<World, 'clock' | 'failpoints' | 'log' | 'checked'>
   readonly config: { readonly kept?: KeptBounds | undefined }
   readonly trashKeepMs: number
+  readonly versionBounds: { readonly keep: number }
   readonly journal: Journal
   readonly tokens: BlockTokens
   readonly actor: (user: string) => Actor
@@ -32,10 +33,10 @@ interface JobsNeeds {
 export const jobsRoom = room({
   name: 'jobs',
   mutations: [...jobMutations, ...formerJobMutations],
-  open({ world, config: { kept }, trashKeepMs, journal, tokens, actor, registry, succession, authority, blocks }: JobsNeeds) {
+  open({ world, config: { kept }, trashKeepMs, versionBounds, journal, tokens, actor, registry, succession, authority, blocks }: JobsNeeds) {
     const { clock, failpoints, log, checked } = world
     const jobs = new Jobs({
-      clock, failpoints, log, checked, journal, registry, tokens, actor, kept, trash: trashKeepMs > 0,
+      clock, failpoints, log, checked, journal, registry, tokens, actor, kept, trash: trashKeepMs > 0, versions: versionBounds.keep,
       frozen: () => authority.frozen, holders: block => blocks.holders(block),
     })
     succession.listen({ sure: () => jobs.start() })

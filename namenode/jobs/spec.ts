@@ -27,6 +27,8 @@ export function checkSpec(spec: JobSpec): void {
       `the paths and patterns that the job names as input have ${namedChars} characters and may have ${limits.jobNamedCharsMax} (limits.jobNamedCharsMax); name directories, or a pattern for many files`,
     )
   }
+  if (spec.origin && JSON.stringify(spec.origin).length > limits.originCharsMax)
+    throw new GristmillError('TOO_LARGE', `the origin of the job has more than ${limits.originCharsMax} characters of JSON; send fewer pins`)
   const inlineBytes = spec.stages.flatMap(inputsOf).reduce(
     (sum, input) => (input.kind === 'packed' ? input.splits.reduce((all, { length }) => all + length, sum) : sum),
     0,

@@ -20,6 +20,8 @@ export const counterNames = [
   'quotas',
   /** Number of rows in "attributes". */
   'attributes',
+  /** Number of rows in "versions" and in "expiries". */
+  'versions', 'expiries',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]
@@ -45,6 +47,8 @@ export function copyCounters(from: Readonly<StateCounters>, to: StateCounters): 
   to.marks = from.marks
   to.quotas = from.quotas
   to.attributes = from.attributes
+  to.versions = from.versions
+  to.expiries = from.expiries
 }
 
 export function encodeCounters(counters: Readonly<StateCounters>): Buffer {

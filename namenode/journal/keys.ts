@@ -28,6 +28,10 @@ export const tables = [
   'attributes',
   /** directory → its quota and its usage: namespace. */
   'quotas',
+  /** directory → what is known of it as a version of an output: versions. */
+  'versions',
+  /** (time, directory, number) of each version that may expire: versions. */
+  'expiries',
   /** lease → the file being written: writing. */
   'leases',
   /** (parent, name) → lease: writing. */

@@ -1,23 +1,27 @@
-// Lookup of names in the current state or in a snapshot. `at` is the operation number of the snapshot; without it the current
-// state is read.
+// Lookup of names in the current state, in a snapshot, or in an older version of an output. `at` is the operation number of the
+// snapshot; without it the current state is read.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
 import { nameOf, namesOf, systemDirectory } from '../../src/base/paths.ts'
 import { childKey, childKeyAfter, idKey, nameOfKey } from '../journal/keys.ts'
-import type { Actor } from '../journal/operation.ts'
+import { systemActor, type Actor } from '../journal/operation.ts'
 import type { Row, View } from '../journal/view.ts'
 import { snapshotNamed, snapshotsOf } from '../snapshots/rows.ts'
 import { checkMay, mayRead, maySearch } from './access.ts'
 import { decodeEntry, sinceOf, type NameEntry } from './entry.ts'
 import { decodeVersion, endOfHistory, historyKey, nameOfHistory } from '../snapshots/history.ts'
 import { snapshotsName } from './reserved.ts'
-import { checkAsked, entryAt, rootId } from './resolve.ts'
+import { checkAsked, entryAt, rootId, shelfName } from './resolve.ts'
+import { readAs, versionIn } from '../versions/lookup.ts'
+import { present, type Reading } from '../versions/rows.ts'
 
 export interface FoundName {
   readonly entry: NameEntry
   /** Operation number of the snapshot. */
   readonly at: number | undefined
+  /** Set if the path ends with a version: its number. */
+  readonly number?: number
   /** Set if the entry is the directory `.snapshot` of this directory. */
   readonly of?: InodeId
 }
@@ -25,8 +29,23 @@ export interface FoundName {
 const missing = (path: string, what: string): GristmillError =>
   new GristmillError('ENOENT', `there is no ${path}: ${what}`, { details: { path } })
 
-/** Finds the entry at a path, which may lead into a snapshot. Throws ENOENT, ENOTDIR, EACCES. */
+/**
+ * Finds the entry at a path, which may lead into a snapshot or into a version of an output (`PATH@3`). A name that exists as it is
+ * written wins over a version. Throws ENOENT, ENOTDIR, EACCES.
+ */
 export function find(view: View, actor: Actor, path: string): FoundName {
+  if (view.counters.versions === 0 || !path.includes('@')) return findNamed(view, actor, path)
+  try {
+    return findNamed(view, actor, path)
+  } catch (error) {
+    const found = hasCode(error, 'ENOENT') ? findVersion(view, actor, path) : undefined
+    if (!found) throw error
+    return found
+  }
+}
+
+/** As `find`, without versions. */
+export function findNamed(view: View, actor: Actor, path: string): FoundName {
   if (view.counters.snapshots === 0 || !path.includes(`/${snapshotsName}`)) return { entry: entryAt(view, actor, path), at: undefined }
   checkAsked(path)
   const names = namesOf(path)
@@ -56,6 +75,37 @@ export function find(view: View, actor: Actor, path: string): FoundName {
   return { entry, at: snapshot.seq }
 }
 
+/** undefined: a name on the path leads nowhere. Throws EACCES. */
+function findVersion(view: View, actor: Actor, path: string): FoundName | undefined {
+  const names = namesOf(path)
+  let found: FoundName = { entry: entryAt(view, systemActor, '/'), at: undefined }
+  for (let i = 0; i < names.length; i++) {
+    const { entry, at } = found
+    if (!entry.directory) return undefined
+    checkMay(actor, entry, maySearch, `/${names.slice(0, i).join('/')}`)
+    if (names[i] === snapshotsName && at === undefined) {
+      const snapshot = snapshotNamed(view, entry.id, names[++i] ?? '')
+      if (!snapshot) return undefined
+      found = { entry, at: snapshot.seq }
+      continue
+    }
+    const reading = at === undefined ? present(view) : past(view, at)
+    const literal = reading.child(entry.id, names[i]!)
+    const version = literal ? undefined : versionIn(view, entry.id, names[i]!, reading)
+    if (literal) found = { entry: literal, at }
+    else if (version) {
+      const { entry: as, at: own = at } = readAs(version.version, version.head)
+      found = { entry: as, at: own, number: version.version.number.number }
+    } else return undefined
+  }
+  return found
+}
+
+const past = (view: View, at: number): Reading => ({
+  child: (directory, name) => childAt(view, directory, name, at),
+  children: directory => entriesOf(view, { entry: { id: directory }, at }),
+})
+
 /** Snapshots of the root do not include the system directory. */
 const isHidden = (parent: InodeId, name: string): boolean => parent === rootId && name === nameOf(systemDirectory)
 
@@ -74,18 +124,21 @@ function childAt(view: View, parent: InodeId, name: string, at: number): NameEnt
 
 interface Named { readonly name: string; readonly entry: NameEntry }
 
-/** Entries of a directory after the name `after`, in byte order of names. The system directory is not listed. */
-export function* childrenOf(
-  view: View,
-  { entry: { id }, at, of }: Omit<FoundName, 'entry'> & { readonly entry: Pick<NameEntry, 'id'> },
-  after?: string,
-): Iterable<Named> {
-  if (of !== undefined) return yield* snapshotDirectories(view, of, after)
-  const rows = view.range('children', { start: after === undefined ? childKey(id, '') : childKeyAfter(id, after), end: idKey(id + 1) })
-  for (const named of at === undefined ? present(rows) : past(view, id, rows, at, after)) if (!isHidden(id, named.name)) yield named
+type Listed = Omit<FoundName, 'entry'> & { readonly entry: Pick<NameEntry, 'id'> }
+
+/** Entries of a directory after the name `after`, in byte order of names. The system directory and shelves of versions are not listed. */
+export function* childrenOf(view: View, directory: Listed, after?: string): Iterable<Named> {
+  for (const named of entriesOf(view, directory, after)) if (named.name !== shelfName) yield named
 }
 
-function* present(rows: Iterable<Row>): Iterable<Named> {
+/** The same, with the shelf of the directory's older versions. */
+export function* entriesOf(view: View, { entry: { id }, at, of }: Listed, after?: string): Iterable<Named> {
+  if (of !== undefined) return yield* snapshotDirectories(view, of, after)
+  const rows = view.range('children', { start: after === undefined ? childKey(id, '') : childKeyAfter(id, after), end: idKey(id + 1) })
+  for (const named of at === undefined ? decoded(rows) : merged(view, id, rows, at, after)) if (!isHidden(id, named.name)) yield named
+}
+
+function* decoded(rows: Iterable<Row>): Iterable<Named> {
   for (const { key, value } of rows) yield { name: nameOfKey(key), entry: decodeEntry(value) }
 }
 
@@ -93,7 +146,7 @@ function* present(rows: Iterable<Row>): Iterable<Named> {
  * Merges two ordered lists: entries that are unchanged, and old versions from the history. At most one version of a name is valid at a
  * time.
  */
-function* past(view: View, id: InodeId, rows: Iterable<Row>, at: number, after: string | undefined): Iterable<Named> {
+function* merged(view: View, id: InodeId, rows: Iterable<Row>, at: number, after: string | undefined): Iterable<Named> {
   // After every version of `after`; their keys continue with NUL and a number.
   const start = after === undefined ? childKey(id, '') : Buffer.concat([childKey(id, after), Buffer.from([1])])
   const kept = view.range('history', { start, end: idKey(id + 1) })[Symbol.iterator]()

@@ -8,9 +8,15 @@ import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { may, mayRead, maySearch } from './access.ts'
 import { statusOf, type NameEntry } from './entry.ts'
-import { childrenOf, find, mayList, type FoundName } from './asof.ts'
+import { shelfName } from './resolve.ts'
+import { numberOf } from '../versions/lookup.ts'
+import { childrenOf, entriesOf, find, mayList, type FoundName } from './asof.ts'
 
-export const stat = (view: View, actor: Actor, path: string): FileStatus => statusOf(path, find(view, actor, path).entry)
+export function stat(view: View, actor: Actor, path: string): FileStatus {
+  const { entry, number } = find(view, actor, path)
+  const version = number ?? (entry.directory ? numberOf(view, entry.id) : undefined)
+  return { ...statusOf(path, entry), ...version !== undefined && { version } }
+}
 
 interface ListPage { readonly entries: FileStatus[]; readonly next?: string }
 
@@ -37,41 +43,49 @@ interface Totals { files: number; directories: number; bytes: number; stored: nu
 const slice = 1000
 
 /**
- * Totals at and below a path. If the tree changes during the walk, some parts are counted before and some after the change. Directories
- * that the actor may not read are counted without their contents.
+ * Totals at and below a path; with `versions` also those of older versions of outputs. If the tree changes during the walk, some parts are
+ * counted before and some after the change. Directories that the actor may not read are counted without their contents.
  */
 export async function summary(
   view: View, actor: Actor, path: string,
   world: { yield(): Promise<void>; signal: AbortSignal },
-): Promise<Totals> {
+  versions = false,
+): Promise<Totals & { versions?: Totals }> {
   const top = find(view, actor, path)
-  const totals: Totals = { files: 0, directories: 0, bytes: 0, stored: 0 }
-  const add = (entry: NameEntry): void => {
-    if (entry.directory) totals.directories++
-    else totals.files++
-    totals.bytes += entry.length
-    totals.stored += entry.length * entry.replication
-  }
-  add(top.entry)
-  if (!top.entry.directory) return totals
+  const totals = noTotals()
+  const older = noTotals()
+  add(totals, top.entry)
+  if (!top.entry.directory) return { ...totals, ...versions && { versions: older } }
   mayList(actor, top, path)
   // Depth first: `open` holds at most one page of entries per level of the path.
-  const open: Array<{ found: FoundName; after?: string }> = [{ found: top }]
+  const open: Array<{ found: FoundName; to: Totals; after?: string }> = [{ found: top, to: totals }]
   for (let waiting = open.pop(); waiting; waiting = open.pop()) {
     if (world.signal.aborted) throw new GristmillError('ABORTED', 'the caller went away')
-    const { found, after } = waiting
+    const { found, to, after } = waiting
     const below: typeof open = []
     let count = 0
-    for (const { name, entry } of childrenOf(view, found, after)) {
-      add(entry)
-      if (entry.directory && may(actor, entry, mayRead) && may(actor, entry, maySearch)) below.push({ found: { entry, at: found.at } })
+    for (const { name, entry } of versions ? entriesOf(view, found, after) : childrenOf(view, found, after)) {
+      const isShelf = name === shelfName
+      // The shelf itself is no directory of a user, and its rights are those of the output.
+      if (!isShelf) add(to, entry)
+      if (entry.directory && (isShelf || (may(actor, entry, mayRead) && may(actor, entry, maySearch))))
+        below.push({ found: { entry, at: found.at }, to: isShelf ? older : to })
       if (++count === slice) {
-        open.push({ found, after: name })
+        open.push({ found, to, after: name })
         break
       }
     }
     open.push(...below)
     await world.yield()
   }
-  return totals
+  return { ...totals, ...versions && { versions: older } }
+}
+
+const noTotals = (): Totals => ({ files: 0, directories: 0, bytes: 0, stored: 0 })
+
+function add(totals: Totals, entry: NameEntry): void {
+  if (entry.directory) totals.directories++
+  else totals.files++
+  totals.bytes += entry.length
+  totals.stored += entry.length * entry.replication
 }

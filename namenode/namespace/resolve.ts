@@ -16,6 +16,12 @@ export const rootId = inodeId(1)
 /** The root's own entry has no parent and no name. */
 export const rootKey = childKey(0, '')
 
+/**
+ * Name of the directory in an output that holds its older versions (versions/rows.ts). No path leads to it: the names of a path have no
+ * slash.
+ */
+export const shelfName = '/versions'
+
 export interface Directory {
   readonly path: string
   readonly entry: NameEntry
@@ -148,10 +154,15 @@ export function hookOf(view: View, id: InodeId): { readonly parent: InodeId; rea
   return { parent: inodeId(unpacker.u48()), name: unpacker.text() }
 }
 
-/** Path of a directory by its id, resolved upwards; undefined if it, or one above it, was removed. */
+/**
+ * Path of a directory by its id, resolved upwards; undefined if it, or one above it, was removed. An older version of an output has the
+ * path under which it is read, `PATH@NUMBER`.
+ */
 export function pathOf(view: View, id: InodeId): string | undefined {
   if (id === rootId) return '/'
   const hook = hookOf(view, id)
   const above = hook && pathOf(view, hook.parent)
-  return above && join(above, hook!.name)
+  if (above === undefined || hook!.name === shelfName) return above
+  const isVersion = view.counters.versions > 0 && hookOf(view, hook!.parent)?.name === shelfName
+  return isVersion ? `${above}@${hook!.name}` : join(above, hook!.name)
 }

@@ -37,8 +37,8 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
     route(protocol.stat, ({ path }, { user }) => stat(view, actor(user), path)),
     route(protocol.list, (request, { user }) => list(view, actor(user), request)),
     route(protocol.locate, (request, { user }) => locate(options, actor(user), request)),
-    route(protocol.summary, ({ path }, context) =>
-      summary(view, actor(context.user), path, { yield: () => clock.yield(), signal: context.signal }),
+    route(protocol.summary, ({ path, versions }, context) =>
+      summary(view, actor(context.user), path, { yield: () => clock.yield(), signal: context.signal }, versions),
     ),
 
     route(protocol.mkdir, ({ requestId, path, parents, mode }, { user }) => {

@@ -10,6 +10,8 @@ import { decodeEntry } from './entry.ts'
 import { chunkBlocks, removeLastChunk } from './file.ts'
 import { dropAttributes } from '../xattrs/rows.ts'
 import { dropUsage } from '../quotas/usage.ts'
+import { noteStale } from '../snapshots/historysweep.ts'
+import { dropRecord } from '../versions/rows.ts'
 import { decodeVersion, doom, forgetVersion, orphan, unmark } from '../snapshots/history.ts'
 
 interface Swept {
@@ -88,6 +90,7 @@ function sweepDirectory(draft: Draft, id: InodeId, blocks: BlockId[], left: numb
     drop(draft, id)
     unmark(draft, id)
     dropUsage(draft, id)
+    if (dropRecord(draft, id)) noteStale(draft)
     dropAttributes(draft, id)
     draft.count('directories', -1)
   }

@@ -5,7 +5,7 @@ import type { InodeId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Chore } from '../chores.ts'
 import type { Journal } from '../journal/journal.ts'
-import { childrenOf } from '../namespace/asof.ts'
+import { entriesOf } from '../namespace/asof.ts'
 import { amountsOf, toCount, usageAt, type Amounts } from './usage.ts'
 import { counted } from './mutations.ts'
 
@@ -45,7 +45,7 @@ async function total({ journal: { view }, clock, stopped }: CounterOptions, dire
   for (let at = open.pop(); at; at = open.pop()) {
     if (stopped() || usageAt(view, directory)?.counting?.seq !== seq) return undefined
     let count = 0
-    for (const { name, entry } of childrenOf(view, { entry: { id: at.id }, at: seq }, at.after)) {
+    for (const { name, entry } of entriesOf(view, { entry: { id: at.id }, at: seq }, at.after)) {
       const amounts = amountsOf(entry)
       names += amounts.names
       bytes += amounts.bytes

@@ -12,9 +12,9 @@ import { Packer, Unpacker } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, pairKey, putId, readId } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
-import { snapshotsOf } from './rows.ts'
+import { newestUnversioned, snapshotsOf } from './rows.ts'
 import { decodeEntry, sinceOf, type NameEntry } from '../namespace/entry.ts'
-import { hookOf, rootId } from '../namespace/resolve.ts'
+import { hookOf, rootId, shelfName } from '../namespace/resolve.ts'
 
 /** Snapshots that see a place: those of this directory with numbers up to `newest`. */
 interface Seer { readonly directory: number; readonly newest: number }
@@ -60,21 +60,23 @@ export function newestOf(view: View, directory: number, max = idMax): number {
 
 /**
  * Snapshots that see names in this directory: its own, those of directories above it, and those of directories that it, or one above
- * it, was moved out of.
+ * it, was moved out of. `asShelf`: those that see the shelf of versions in this directory.
  */
-function seersOf(view: View, directory: InodeId): readonly Seer[] {
-  const memo = `seers:${directory}`
+function seersOf(view: View, directory: InodeId, asShelf = false): readonly Seer[] {
+  const memo = asShelf ? `seers of a shelf:${directory}` : `seers:${directory}`
   const known = view.memo.get<readonly Seer[]>(memo)
   if (known) return known
   const found = new Map<number, number>()
   const add = (of: number, newest: number): void => { if (newest > (found.get(of) ?? 0)) found.set(of, newest) }
-  for (let at = directory; ;) {
-    add(at, newestOf(view, at))
+  for (let at = directory, isAboveShelf = asShelf; ;) {
+    // A version is not a part of the output that it was replaced by, and ends at its own time.
+    add(at, isAboveShelf ? newestUnversioned(view, at) : newestOf(view, at))
     for (const { key, value } of view.range('marks', { start: pairKey(at, 0), end: pairKey(at + 1, 0) }))
       add(readId(key, 8), newestOf(view, readId(key, 8), readId(value)))
     const hook = hookOf(view, at)
     // Snapshots of the root do not include the system directory.
     if (!hook || (hook.parent === rootId && hook.name === nameOf(systemDirectory))) break
+    isAboveShelf = hook.name === shelfName
     at = hook.parent
   }
   const seers = [...found].map(([of, newest]) => ({ directory: of, newest }))
@@ -106,7 +108,7 @@ export function preserve(draft: Draft, parent: InodeId, name: string): void {
 export function mark(draft: Draft, directory: InodeId, from: InodeId, to: InodeId): void {
   if (draft.counters.snapshots === 0 || from === to) return
   const there = seersOf(draft, to)
-  for (const { directory: of, newest } of seersOf(draft, from)) {
+  for (const { directory: of, newest } of seersOf(draft, from, hookOf(draft, directory)?.name === shelfName)) {
     if (there.some(seer => seer.directory === of && seer.newest >= newest)) continue
     const key = pairKey(directory, of)
     const before = draft.get('marks', key)

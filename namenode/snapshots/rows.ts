@@ -16,6 +16,8 @@ interface SnapshotRow {
 }
 
 const version = 1
+/** Name in the row of a view of a version (versions/rows.ts), which has no owner. */
+export const versionView = 'version'
 const packer = new Packer()
 
 export const encodeSnapshot = ({ name, createdMs, owner }: Omit<SnapshotRow, 'directory' | 'seq'>): Buffer =>
@@ -29,12 +31,21 @@ function decode({ key, value }: Row): SnapshotRow {
   return { directory: inodeId(readId(key)), seq: readId(key, 8), name: unpacker.text(), createdMs, owner }
 }
 
-/** Snapshots of users; those of quota counts (quotas/usage.ts) have no owner and are not shown. */
+/** Snapshots of users; those of quota counts (quotas/usage.ts) and of versions (versions/rows.ts) have no owner and are not shown. */
 export function* snapshotsOf(view: View, directory: InodeId): Iterable<SnapshotRow> {
   for (const row of view.range('snapshots', { start: pairKey(directory, 0), end: pairKey(directory + 1, 0) })) {
     const snapshot = decode(row)
     if (snapshot.owner !== '') yield snapshot
   }
+}
+
+/** Number of the newest snapshot of a directory that is no view of a version; 0 if there is none. */
+export function newestUnversioned(view: View, directory: InodeId): number {
+  for (const row of view.range('snapshots', { start: pairKey(directory, 0), end: pairKey(directory + 1, 0), reverse: true })) {
+    const { seq, owner, name } = decode(row)
+    if (owner !== '' || name !== versionView) return seq
+  }
+  return 0
 }
 
 export function snapshotNamed(view: View, directory: InodeId, name: string): SnapshotRow | undefined {

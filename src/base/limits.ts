@@ -63,6 +63,14 @@ const processLimits = {
   jobParamsBytesMax: 1 * MiB,
   /** Characters of the paths and patterns named as a job's input. */
   jobNamedCharsMax: 1 * MiB,
+  /** JSON of a job's pinned inputs and options; it is kept with each version of its output. */
+  originCharsMax: 128 * KiB,
+  /** JSON of a job's parameters that is kept with its output, for a rerun. */
+  versionParamsCharsMax: 64 * KiB,
+  /** Versions of one output that are kept by default; all of them are looked through. */
+  versionsKept: 10,
+  /** Tags of one output. */
+  versionTagsMax: 100,
   /**
    * A page of packed splits, about 25 bytes for each range of a file plus the new part of its path: 1 MiB takes 6 to 9 ms to
    * parse, to journal and to store.
@@ -173,6 +181,8 @@ const times = {
   drainMs: 10_000,
   /** Removed entries can be restored for this time. */
   trashKeepMs: 86_400_000,
+  /** Replaced outputs are freed after this time, unless they are tagged. */
+  versionKeepMs: 30 * 86_400_000,
   /** Kept outputs of jobs are deleted after this time: a weekend, and time to think. */
   unpublishedKeepMs: 7 * 86_400_000,
   /** Splits whose job was not submitted are deleted this long after their last page. */

@@ -191,6 +191,14 @@ export const settings = {
     fallback: '24h', usedBy: ['namenode', 'up'],
     about: 'Time for which removed entries stay in the trash; 0: they are deleted at once.',
   }),
+  versionsKeep: count(0, 1000, {
+    fallback: '10', usedBy: ['namenode', 'up'],
+    about: 'Number of older versions of an output that are kept when jobs replace it, beside tagged ones. 0: what is replaced goes to the trash.',
+  }),
+  versionsKeepFor: duration({
+    fallback: '30d', usedBy: ['namenode', 'up'],
+    about: 'Time after which an older version of an output is freed, counted from its replacement, unless it has a tag; 0s: never.',
+  }),
   keptOutputs: count(0, 1000, {
     fallback: '100', usedBy: ['namenode', 'up'],
     about:

@@ -4,7 +4,7 @@ import Type, { type Static } from './schema.ts'
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import {
-  address, attemptId, count, counters, empty, failure, instant, jobId, nodeId, path, programId, requestId, splitsId, text,
+  address, attemptId, count, counters, empty, failure, inodeId, instant, jobId, nodeId, path, programId, requestId, splitsId, text,
 } from './fields.ts'
 import { message } from './message.ts'
 import { environment, inputOptions, outputFormat, split, taskOutput } from './task.ts'
@@ -55,6 +55,30 @@ export function sourcesOf(stage: Pick<StageSpec, 'input' | 'more' | 'broadcasts'
   return [...stages]
 }
 
+/** Files that one path or pattern named as input has led to. */
+const inputPin = Type.Object({
+  path,
+  files: count,
+  bytes: count,
+  /** SHA-256 over inode, length, modification time and path of each file, in order. */
+  digest: text(64),
+  /** Outputs of jobs among them, by the version that was read. */
+  outputs: Type.Optional(Type.Array(Type.Object({ path, id: inodeId, version: count }), { maxItems: 100 })),
+  /** The files themselves, if they are few. */
+  list: Type.Optional(Type.Array(Type.Object({ path, id: inodeId, length: count, mtimeMs: instant }), { maxItems: 1000 })),
+})
+export type InputPin = Static<typeof inputPin>
+
+/** What a job is computed from, as its submitter has found it; kept with the version that the job publishes. */
+export const origin = Type.Object({
+  /** SHA-256 of program, parameters, options and pins: jobs of one key compute the same. */
+  key: text(64),
+  pins: Type.Array(inputPin, { maxItems: 1000 }),
+  /** Options of the run that a rerun repeats. */
+  options: Type.Record(Type.String({ maxLength: 100 }), Type.Union([Type.String({ maxLength: 1000 }), Type.Number(), Type.Boolean()])),
+})
+export type Origin = Static<typeof origin>
+
 const jobSpec = Type.Object({
   name: text(200),
   program: Type.Object({ id: programId, path }),
@@ -74,6 +98,8 @@ const jobSpec = Type.Object({
   inputs: Type.Optional(Type.Array(path, { maxItems: 10_000 })),
   /** Patterns named as input. */
   patterns: Type.Optional(Type.Array(path, { maxItems: 10_000 })),
+  /** Not sent by earlier versions. */
+  origin: Type.Optional(origin),
   /** Attempts of one task before the job fails. */
   attemptsMax: Type.Integer({ minimum: 1, maximum: 100 }),
   /** Memory of one executor. */

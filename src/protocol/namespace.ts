@@ -27,6 +27,8 @@ export const fileStatus = Type.Object({
   /** Permission bits, 0o0000 to 0o1777. */
   mode: count,
   mtimeMs: instant,
+  /** Output of a job, in the reply of `namespace.stat`: number of this version. */
+  version: Type.Optional(count),
 })
 export type FileStatus = Static<typeof fileStatus>
 
@@ -140,8 +142,12 @@ export const touch = message('namespace.touch', {
 export const summary = message('namespace.summary', {
   callers: 'user',
   auditRead: ({ path }) => ({ path }),
-  request: Type.Object({ path }),
-  reply: Type.Object({ files: count, directories: count, bytes: count, stored: count }),
+  /** `versions`: also the older versions of outputs, which are no part of the totals. */
+  request: Type.Object({ path, versions: Type.Optional(Type.Boolean()) }),
+  reply: Type.Object({
+    files: count, directories: count, bytes: count, stored: count,
+    versions: Type.Optional(Type.Object({ files: count, directories: count, bytes: count, stored: count })),
+  }),
 })
 
 /** Reports a replica that failed its checksum, or is missing. The namenode has the datanode verify it before it acts. */

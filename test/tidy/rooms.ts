@@ -13,13 +13,14 @@ export const ranks: Readonly<Record<string, number>> = {
   'src/operator': 4, 'src/file': 4,
   'namenode/chores.ts': 7, 'namenode/journal': 7.1, 'namenode/room.ts': 7.15, 'namenode/namespace': 7.2, 'namenode/nodes': 7.3,
   'namenode/trash': 7.3, 'namenode/snapshots': 7.3, 'namenode/succession': 7.35, 'namenode/blocks': 7.4, 'namenode/service': 7.5,
-  'namenode/balance': 7.5, 'namenode/writing': 7.5, 'namenode/quotas': 7.5, 'namenode/xattrs': 7.5, 'namenode/jobs': 7.5,
-  'namenode/nodecalls': 7.5, 'namenode/backup': 7.7, 'namenode/admin': 7.8, 'namenode': 7.9,
+  'namenode/balance': 7.5, 'namenode/writing': 7.5, 'namenode/quotas': 7.5, 'namenode/xattrs': 7.5, 'namenode/versions': 7.5,
+  'namenode/jobs': 7.5, 'namenode/nodecalls': 7.5, 'namenode/backup': 7.7, 'namenode/admin': 7.8, 'namenode': 7.9,
   // Rows that the tree of names changes with every operation lie in the rooms of their messages, below the tree; entries and paths, which
   // these rows need, lie below them.
   'namenode/namespace/entry.ts': 7.12, 'namenode/namespace/access.ts': 7.13, 'namenode/namespace/resolve.ts': 7.14,
   'namenode/xattrs/rows.ts': 7.15, 'namenode/snapshots/rows.ts': 7.15, 'namenode/snapshots/history.ts': 7.16,
-  'namenode/snapshots/historysweep.ts': 7.17, 'namenode/quotas/usage.ts': 7.17,
+  'namenode/snapshots/historysweep.ts': 7.17, 'namenode/quotas/usage.ts': 7.17, 'namenode/versions/rows.ts': 7.16,
+  'namenode/versions/lookup.ts': 7.17, 'namenode/versions/shelf.ts': 7.3,
   // The state of a datanode (nodes/node.ts) has its service state in it.
   'namenode/service/rows.ts': 7.25,
   // Inside the jobs: rows of the store, what is published and scheduled, and the store as a whole, which uses both.

@@ -1,6 +1,7 @@
 // Output path of a job: its conditions, checked at submission and again in the publishing transaction, and the publishing
-// itself. From submission to end the path is reserved: no other running job may publish there, above or below. A replaced
-// directory goes to the trash of the job's user; its mode, owner, group, extended attributes and quota pass to the output.
+// itself. From submission to end the path is reserved: no other running job may publish there, above or below. A replaced output of a
+// job becomes an older version of the new one; any other replaced directory, or each if no versions are kept, goes to the trash of the
+// job's user. Mode, owner, group, extended attributes and quota of a replaced directory pass to the output.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { inodeId, type InodeId, type JobId } from '../../../src/base/ids.ts'
@@ -16,11 +17,13 @@ import { checkMay, checkNotSystem, checkSticky, maySearch, mayWrite } from '../.
 import { copyAttributes } from '../../xattrs/rows.ts'
 import { isDirectory, type NameEntry } from '../../namespace/entry.ts'
 import { directoryMode, fileMode } from '../../namespace/names.ts'
-import { checkAsked, child, lowestAt, placeAt, type NamePlace } from '../../namespace/resolve.ts'
+import { checkAsked, child, lowestAt, placeAt, shelfName, type NamePlace } from '../../namespace/resolve.ts'
 import { addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move } from '../../namespace/tree.ts'
 import { checkQuota, inheritUsage, usageAt } from '../../quotas/usage.ts'
 import { noteStale } from '../../snapshots/historysweep.ts'
 import { openItem } from '../../trash/items.ts'
+import { recordOf, type MadeBy } from '../../versions/rows.ts'
+import { freeBeyond, nextNumber, recordMade, replaceHead } from '../../versions/shelf.ts'
 import { outputs } from '../store/rows.ts'
 import { checkCommitted, hasStaging, outputName, stagingOf, type CommittedFiles } from './staging.ts'
 
@@ -92,19 +95,25 @@ function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: Nam
     })
 }
 
-/** Throws ENOTEMPTY if the directory is not a job's output: `_SUCCESS`, and only files beside it. */
+/** Throws ENOTEMPTY if the directory is not a job's output. */
 function checkReplaceable(view: View, directory: InodeId, path: string): void {
-  const refused = (why: string): GristmillError =>
-    new GristmillError(
-      'ENOTEMPTY',
-      `the output ${path} is not replaced: ${why}, so it is not the output of a job; name another output, or say force (--force) to have it replaced all the same`,
-      { details: { path } },
-    )
+  const why = whyNoOutput(view, directory)
+  if (why === undefined) return
+  throw new GristmillError(
+    'ENOTEMPTY',
+    `the output ${path} is not replaced: ${why}, so it is not the output of a job; name another output, or say force (--force) to have it replaced all the same`,
+    { details: { path } },
+  )
+}
+
+/** undefined: the directory is a job's output, which has `_SUCCESS`, and only files beside it. */
+function whyNoOutput(view: View, directory: InodeId): string | undefined {
   const success = child(view, directory, successName)
-  if (!success || success.directory) throw refused(`it has no ${successName}`)
+  if (!success || success.directory) return `it has no ${successName}`
   for (const { key, value } of view.range('children', { start: childKey(directory, ''), end: idKey(directory + 1), limit: lookedAtMax })) {
-    if (isDirectory(value)) throw refused(`it has a directory "${nameOfKey(key)}"`)
+    if (isDirectory(value) && nameOfKey(key) !== shelfName) return `it has a directory "${nameOfKey(key)}"`
   }
+  return undefined
 }
 
 /** Throws EBUSY if a running job has reserved this path, or one above or below it. */
@@ -120,6 +129,16 @@ function checkUnreserved(view: View, path: string): void {
   }
 }
 
+/** How a replaced output is kept; part of an operation. */
+export interface KeepVersions {
+  /** Versions of an output that are kept beside the newest one; 0: a replaced output goes to the trash. */
+  readonly keep: number
+  /** Time in the journal's clock. */
+  readonly nowMs: number
+}
+
+interface Versioning extends KeepVersions { readonly made: MadeBy }
+
 interface Publishing {
   readonly job: JobId
   readonly actor: Actor
@@ -129,12 +148,15 @@ interface Publishing {
   readonly nowMs: number
   /** Time in the journal's clock at which a replaced directory goes to the trash; undefined: no trash, it is deleted. */
   readonly trashMs?: number | undefined
+  /** undefined in operations of earlier versions, which kept no versions of outputs. */
+  readonly version?: Versioning | undefined
   /** undefined in operations of earlier versions, which published what was there. */
   readonly committed?: CommittedFiles | undefined
 }
 
-/** Moves the staged output to its path, as a whole. A replaceable old output is removed in the same transaction. */
-export function publishOutput(draft: Draft, { job, actor, owner, output, nowMs, trashMs, committed }: Publishing): void {
+/** Moves the staged output to its path, as a whole. A replaceable old output is removed, or kept, in the same transaction. */
+export function publishOutput(draft: Draft, publishing: Publishing): void {
+  const { job, actor, owner, output, nowMs, trashMs, committed, version } = publishing
   if (committed) checkCommitted(draft, job, committed)
   checkNotSystem(output.path, what)
   makeDirectories(draft, actor, parentOf(output.path), { mode: directoryMode, nowMs, asked: output.path })
@@ -149,16 +171,31 @@ export function publishOutput(draft: Draft, { job, actor, owner, output, nowMs, 
     id: inodeId(draft.take('nextInode')), directory: false, mode: fileMode, owner, group: parent.entry.group, mtimeMs: Math.floor(nowMs),
     replication: 1, blockBytes: limits.blockBytesDefault, format: 'bytes', length: 0, blocks: 0,
   })
+  const old = place.entry
+  const isVersion = old !== undefined && isOutput(draft, old)
+  if (version) {
+    const number = nextNumber(draft, isVersion ? old : undefined)
+    recordMade(draft, made.id, { number, madeMs: nowMs, user: owner, made: version.made })
+  }
+  if (version && version.keep > 0 && old && isVersion) {
+    const from = { parent: own.id, name: outputName }
+    replaceHead(draft, place, old, { next: made, from, nowMs, replacedMs: Math.floor(version.nowMs) })
+    freeBeyond(draft, child(draft, parent.entry.id, name)!, version.keep)
+    return
+  }
   let entry: NameEntry = { ...made, group: parent.entry.group, mtimeMs: Math.floor(nowMs) }
-  if (place.entry) {
-    const { mode, owner: user, group } = place.entry
+  if (old) {
+    const { mode, owner: user, group } = old
     entry = { ...entry, mode, owner: user, group }
-    setAside(draft, place, place.entry, { user: actor.user, trashMs })
-    copyAttributes(draft, place.entry.id, made.id)
-    if (inheritUsage(draft, { from: place.entry.id, to: made, path })) noteStale(draft)
+    setAside(draft, place, old, { user: actor.user, trashMs })
+    copyAttributes(draft, old.id, made.id)
+    if (inheritUsage(draft, { from: old.id, to: made, path })) noteStale(draft)
   }
   move(draft, { parent: own.id, name: outputName }, { parent: parent.entry.id, name }, entry)
 }
+
+/** True if a job published the directory; for one of an earlier version of gristmill, if it looks as if. */
+const isOutput = (view: View, { id }: NameEntry): boolean => recordOf(view, id) !== undefined || whyNoOutput(view, id) === undefined
 
 function setAside(
   draft: Draft, { path, parent, name }: NamePlace, entry: NameEntry,

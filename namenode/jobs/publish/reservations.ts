@@ -12,12 +12,13 @@ import type { Message, RequestOf } from '../../../src/protocol/message.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as trash from '../../../src/protocol/trash.ts'
+import * as version from '../../../src/protocol/version.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import type { Route } from '../../../src/rpc/serve.ts'
 import { unlessRepeated, type Journal } from '../../journal/journal.ts'
 import { systemActor, type Actor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
-import { find } from '../../namespace/asof.ts'
+import { findNamed } from '../../namespace/asof.ts'
 import type { NameEntry } from '../../namespace/entry.ts'
 import { child } from '../../namespace/resolve.ts'
 import { contentOf, itemAt } from '../../trash/items.ts'
@@ -36,6 +37,7 @@ making(namespace.rename, ({ to }) => to)
 making(writing.create, ({ path }) => path)
 // A directory with snapshots is not replaced.
 making(snapshot.create, ({ path }) => path)
+making(version.rollback, ({ path }) => path)
 making(trash.restore, (request, view, user) => restored(request, view, user))
 
 function restored({ item, to }: RequestOf<typeof trash.restore>, view: View, user: string): string | undefined {
@@ -78,7 +80,7 @@ const placed = (to: string, entry: NameEntry): Harm => (entry.directory ? { brin
 /** undefined: nothing exists there, or the path is invalid, which the route checks itself. */
 function entryOf(view: View, path: string): NameEntry | undefined {
   try {
-    return find(view, systemActor, path).entry
+    return findNamed(view, systemActor, path).entry
   } catch {
     return undefined
   }
@@ -98,6 +100,7 @@ using(namespace.remove, ({ path }) => [[path, 'removes']])
 using(namespace.setAttributes, ({ path }) => [[path, 'changes']])
 using(writing.create, ({ path }) => [[path, 'opens']])
 using(snapshot.create, ({ path }) => [[path, 'changes']])
+using(version.rollback, ({ path }) => [[path, 'changes']])
 using(trash.restore, (request, view, user) => {
   const to = restored(request, view, user)
   return to === undefined ? [] : [[to, 'makes']]

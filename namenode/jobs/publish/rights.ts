@@ -8,7 +8,7 @@ import type { RequestOf } from '../../../src/protocol/message.ts'
 import type { setAttributes } from '../../../src/protocol/namespace.ts'
 import { systemActor, type Actor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
-import { find } from '../../namespace/asof.ts'
+import { findNamed } from '../../namespace/asof.ts'
 import { may, maySearch, mayWrite, stickyBit } from '../../namespace/access.ts'
 import type { NameEntry } from '../../namespace/entry.ts'
 import { stagingDirectory } from '../../namespace/format.ts'
@@ -72,7 +72,7 @@ const isRemovable = (actor: Actor, parent: NameEntry | undefined, entry: NameEnt
 /** undefined: nothing exists there, or the path is invalid, which the route checks itself. */
 function entryOf(view: View, path: string): NameEntry | undefined {
   try {
-    return find(view, systemActor, path).entry
+    return findNamed(view, systemActor, path).entry
   } catch {
     return undefined
   }

@@ -7,7 +7,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { attemptId, attemptParts, jobId, type AttemptId } from '../../../src/base/ids.ts'
 import { systemActor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
-import { find } from '../../namespace/asof.ts'
+import { findNamed } from '../../namespace/asof.ts'
 import { stagingDirectory } from '../../namespace/format.ts'
 import { headOf, jobNumber } from '../store/rows.ts'
 
@@ -69,7 +69,7 @@ function isOfAttempt(job: string, [attempt = '', ...names]: readonly string[]): 
 
 function exists(view: View, path: string): boolean {
   try {
-    return find(view, systemActor, path).entry !== undefined
+    return findNamed(view, systemActor, path).entry !== undefined
   } catch {
     return false
   }

@@ -11,9 +11,10 @@ import { advice, alteredAdvice, keptStatus, unkept } from './keptstatus.ts'
 import type { JobRecord, TakenSplits, TaskRecord } from './record.ts'
 import {
   dropHead, dropOutput, dropParams, dropSpec, dropTask, filesOf, headOf, jobName, jobNumber, lastStage, nextNumber, putHead, putOutput,
-  putParams, putSpec, putTask, specOf, taskOf, tasksOf,
+  paramsOf, putParams, putSpec, putTask, specOf, taskOf, tasksOf,
 } from './rows.ts'
-import { checkOutput, publishOutput, type OutputPlace } from '../publish/publish.ts'
+import { madeBy } from '../publish/made.ts'
+import { checkOutput, publishOutput, type KeepVersions, type OutputPlace } from '../publish/publish.ts'
 import { dropTaken, sentMutations, takeSent } from '../splits/pages.ts'
 import { taskCount } from '../splits/splits.ts'
 import { dropStaging, keepStaging, openStaging, takeFiles, type CommittedFiles } from '../publish/staging.ts'
@@ -169,16 +170,17 @@ export const finishJob = mutation<
     for (const record of unfinished) if (!taskOf(draft, number, record.stage, record.task)?.won) putTask(draft, number, record)
     if (!keep || !keepStaging(draft, job, head.user, keep.nowMs)) endJob(draft, number, head, status)
     else {
-      const {
-        inputs = [], patterns, output: { format },
-      } = specOf(draft, number)!
+      const spec = specOf(draft, number)!
+      const { inputs = [], patterns, output: { format } } = spec
+      // Only jobs of this version have an origin: replays of older journals keep what they kept.
+      const made = spec.origin && madeBy(job, { spec, params: paramsOf(draft, number), status, digest: undefined })
       const rest = forgetPlan(draft, number, head)
       const { untilMs, bytes, altered } = keep
       const size = bytes === undefined ? {} : { bytes }
       putHead(draft, number, {
         ...rest,
         status: keptStatus(status, { untilMs, ...size, format, ...(patterns && { patterns }) }, altered ? alteredAdvice : advice),
-        kept: { untilMs, inputs, ...size },
+        kept: { untilMs, inputs, ...size, ...made && { made } },
       })
     }
     return undefined
@@ -187,18 +189,22 @@ export const finishJob = mutation<
 
 /**
  * Ends a job as succeeded and makes its whole output visible, with `_SUCCESS`, replacing an old output if allowed. `digest`: of the files
- * that its tasks have committed (digestOf); refused if the staged output is anything else. Operations of earlier versions lack it.
+ * that its tasks have committed (digestOf); refused if the staged output is anything else. Operations of earlier versions lack it, and
+ * `version`.
  */
 export const publishJob = mutation<
-  { job: JobId; status: JobStatus; nowMs: number; trashMs?: number | undefined; digest?: string },
+  { job: JobId; status: JobStatus; nowMs: number; trashMs?: number | undefined; digest?: string; version?: KeepVersions },
   undefined
 >({
   kind: 'job.install',
-  mutate(draft, { job, status, nowMs, trashMs, digest }) {
+  mutate(draft, { job, status, nowMs, trashMs, digest, version: keep }) {
     const { number, head } = runningJob(draft, job)
-    const { output } = specOf(draft, number)!
+    const spec = specOf(draft, number)!
     const committed = committedBy(draft, { number, head, digest })
-    publishOutput(draft, { job, actor: { user: head.user, root: head.root }, owner: head.user, output, nowMs, trashMs, committed })
+    const version = keep && { ...keep, made: madeBy(job, { spec, params: paramsOf(draft, number), status, digest }) }
+    publishOutput(draft, {
+      job, actor: { user: head.user, root: head.root }, owner: head.user, output: spec.output, nowMs, trashMs, committed, version,
+    })
     endJob(draft, number, head, status)
     return undefined
   },
@@ -211,16 +217,20 @@ const committedBy = (
 
 /** Publishes a kept output; its job, which had failed, counts as succeeded. `digest`: as for publishJob. */
 export const publishKept = mutation<
-  { requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined; digest?: string },
+  {
+    requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined; digest?: string
+    version?: KeepVersions
+  },
   undefined
 >({
   kind: 'job.installKept',
-  mutate(draft, { actor, job, output, nowMs, trashMs, digest }) {
+  mutate(draft, { actor, job, output, nowMs, trashMs, digest, version: keep }) {
     const { number, head, kept } = keptJob(draft, actor, job, 'publish')
     const { kept: _kept, ...rest } = head
     checkOutput(draft, actor, output, kept.inputs)
     const committed = committedBy(draft, { number, head, digest })
-    publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs, committed })
+    const version = keep && { ...keep, made: kept.made ?? { job, name: head.status.name, program: head.about.program, inputs: kept.inputs } }
+    publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs, committed, version })
     const { failure: _, kept: __, ...status } = head.status
     endJob(draft, number, rest, { ...status, state: 'succeeded', output: output.path, version: status.version + 1, finishedMs: nowMs })
     return undefined

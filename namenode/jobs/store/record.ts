@@ -5,6 +5,7 @@ import type { AttemptId, NodeId, SplitsId } from '../../../src/base/ids.ts'
 import type { Counters } from '../../../src/protocol/fields.ts'
 import type { AttemptStatus, JobSpec, JobStatus } from '../../../src/protocol/job.ts'
 import type { OutputFile } from '../../../src/protocol/task.ts'
+import type { MadeBy } from '../../versions/rows.ts'
 
 export type Locality = 'node' | 'rack' | 'any'
 
@@ -44,7 +45,13 @@ export interface JobRecord {
   /** Status shown after the end; before, the initial one. */
   readonly status: JobStatus
   /** Set if publishing failed: the output stays in its staging until `untilMs`. `inputs`: paths named as input. */
-  readonly kept?: { readonly untilMs: number; readonly inputs: readonly string[]; readonly bytes?: number }
+  readonly kept?: {
+    readonly untilMs: number
+    readonly inputs: readonly string[]
+    readonly bytes?: number
+    /** For the version that publishing makes; missing in records of earlier versions. */
+    readonly made?: MadeBy
+  }
   /** Uploaded splits; removed together with the spec. */
   readonly taken?: readonly TakenSplits[]
   /** Part of the spec that is kept after the end, without its splits. */

@@ -23,6 +23,7 @@ import type { FinishFacts, JobStore, SplitsPage, UploadsPort } from '../deps.ts'
 import { filesOf, headOf, heads, jobName, jobNumber, lastStage, pageOf, paramsOf, specOf, tasksOf } from './rows.ts'
 import { forgetSplits } from '../splits/pages.ts'
 import { wholeSpec } from '../splits/splits.ts'
+import type { KeepVersions } from '../publish/publish.ts'
 import { digestOf, hasStaging, staged } from '../publish/staging.ts'
 import { SplitUploads } from '../splits/uploads.ts'
 
@@ -46,6 +47,8 @@ interface JobStoreOptions {
   readonly failpoints?: Failpoints | undefined
   /** true: a replaced output goes to the trash; false: it is deleted. */
   readonly trash?: boolean | undefined
+  /** Older versions of an output that are kept; 0: none; undefined: outputs have no versions at all. */
+  readonly versions?: number | undefined
   /** Bounds of kept outputs. */
   readonly kept?: KeptBounds | undefined
   /** All packed splits of one job; default: limits.jobSplitsBytesMax. */
@@ -57,6 +60,7 @@ export class JournalJobStore implements JobStore {
   readonly #clock: Clock
   readonly #failpoints: Failpoints
   readonly #trash: boolean
+  readonly #versions: number | undefined
   readonly #index: JobIndex
   /** Settles when all entries so far have been submitted to the journal. */
   #handed: Promise<void> | undefined
@@ -65,13 +69,14 @@ export class JournalJobStore implements JobStore {
   /** Parameters of running jobs, cached while an order holds them: all tasks of a job share one object. */
   readonly #params = new Map<JobId, WeakRef<JobSpec['params']>>()
 
-  constructor({ journal, clock, failpoints = unarmed, trash = true, kept, splitsBytesMax }: JobStoreOptions) {
+  constructor({ journal, clock, failpoints = unarmed, trash = true, versions, kept, splitsBytesMax }: JobStoreOptions) {
     this.#index = new JobIndex(journal.view, kept)
     this.#sent = new SplitUploads({ journal, clock }, { splitsBytesMax })
     this.#journal = journal
     this.#clock = clock
     this.#failpoints = failpoints
     this.#trash = trash
+    this.#versions = versions
   }
 
   /** Throws AssertionFailed if what is kept in memory differs from the journalled state. For tests and simulations. */
@@ -123,7 +128,7 @@ export class JournalJobStore implements JobStore {
     const digest = await this.#committed(job)
     const refused = await this.#refusable(() => {
       this.#failpoints.pass('job.publish.before')
-      return this.#write(publishJob, { job, status, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest })
+      return this.#write(publishJob, { job, status, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest, ...this.#version() })
     })
     this.#changed(job)
     return refused
@@ -133,7 +138,7 @@ export class JournalJobStore implements JobStore {
     checkFree(output.path)
     const digest = await this.#committed(job)
     await this.#journal.submit(publishKept, {
-      requestId, actor, job, output, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest,
+      requestId, actor, job, output, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest, ...this.#version(),
     })
     this.#changed(job)
   }
@@ -167,6 +172,10 @@ export class JournalJobStore implements JobStore {
   /** A repeated request to submit may be answered after its job has ended. */
   #keepParams(job: JobId, params: JobSpec['params']): void {
     if (this.#index.isRunning(jobNumber(job)!)) this.#params.set(job, new WeakRef(params))
+  }
+
+  #version(): { version?: KeepVersions } {
+    return this.#versions === undefined ? {} : { version: { keep: this.#versions, nowMs: this.#journal.nowMs() } }
   }
 
   #trashMs(): number | undefined { return this.#trash ? this.#journal.nowMs() : undefined }

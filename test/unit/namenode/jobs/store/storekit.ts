@@ -15,10 +15,10 @@ let requests = 0
 
 /** `behind`: the test changes jobs behind the store's back, or counts its reads; its state is not looked at then. */
 export async function open(
-  bench?: Bench, { trash, behind = false }: { trash?: boolean; behind?: boolean } = {},
+  bench?: Bench, { trash, behind = false, versions }: { trash?: boolean; behind?: boolean; versions?: number } = {},
 ): Promise<{ bench: Bench; store: JournalJobStore }> {
   const opened = await openBench(bench && { store: bench.store.reopened(), disk: bench.disk.cut(), clock: bench.clock })
-  const store = new JournalJobStore({ journal: opened.journal, clock: opened.clock, ...(trash !== undefined && { trash }) })
+  const store = new JournalJobStore({ journal: opened.journal, clock: opened.clock, ...(trash !== undefined && { trash }), versions })
   return { bench: opened, store: behind ? store : checked(store) }
 }
 
