@@ -97,7 +97,10 @@ export class Namenode {
     this.#advertise = config.advertise
     const rooms = this.#rooms = await allRooms.open({
       world: this.#world, config, times: this.#times, trashKeepMs: config.trashKeepMs ?? limits.trashKeepMs,
-      versionBounds: { keep: config.versions?.keep ?? limits.versionsKept, keepMs: config.versions?.keepMs ?? limits.versionKeepMs }, cluster: this.cluster,
+      versionBounds: {
+        keep: config.versions?.keep ?? limits.versionsKept, keepMs: config.versions?.keepMs ?? limits.versionKeepMs,
+      },
+      cluster: this.cluster,
       id: this.id, address: () => this.address, journal, store, actor: actors(config.user),
       tokens: new BlockTokens({ secret: config.secret, clock: { now: () => journal.nowMs() } }),
     })

@@ -41,6 +41,8 @@ export const catalog: readonly CommandGroup[] = [
     title: 'Trash, snapshots, quotas, attributes',
     commands: {
       trash: async () => (await import('./files/trash.ts')).trash,
+      history: async () => (await import('./files/history.ts')).history,
+      rollback: async () => (await import('./files/history.ts')).rollback,
       snapshot: async () => (await import('./files/snapshot.ts')).snapshot,
       quota: async () => (await import('./files/quota.ts')).quota,
       xattr: async () => (await import('./files/xattr.ts')).xattr,

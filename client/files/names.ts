@@ -24,6 +24,7 @@ import { Quotas } from './quotas.ts'
 import { Snapshots } from './snapshots.ts'
 import { Dirent, Stats } from './stats.ts'
 import { Trash } from './trash.ts'
+import { Versions } from './versions.ts'
 import { Xattrs } from './xattrs.ts'
 
 export type { CallOptions } from '../call/arguments.ts'
@@ -49,6 +50,8 @@ interface RmOptions extends CallOptions {
   readonly retryDelay?: number | undefined
 }
 
+interface SummaryOptions extends CallOptions { readonly versions?: boolean | undefined }
+
 /** Owner and group for `chown`. */
 interface Ownership { readonly owner?: string | undefined; readonly group?: string | undefined }
 
@@ -66,6 +69,8 @@ export class Names {
   readonly quotas: Quotas
   /** Read-only views of directories at earlier times. */
   readonly snapshots: Snapshots
+  /** Histories of outputs of jobs. */
+  readonly versions: Versions
 
   constructor({ ask, clock, host }: { ask: CallMessage; clock: Clock; host: string }) {
     this.ask = ask
@@ -75,6 +80,7 @@ export class Names {
     this.xattrs = new Xattrs(ask)
     this.quotas = new Quotas(ask)
     this.snapshots = new Snapshots(this, ask)
+    this.versions = new Versions(ask)
   }
 
   /** Status of a file or directory in the cluster's own form. Throws ENOENT, ENOTDIR, EACCES. */
@@ -303,10 +309,18 @@ export class Names {
     }, options)
   }
 
-  /** Number of files, directories and bytes at and below a path. `stored` counts the bytes of all replicas. */
-  summary(path: Path, options?: CallOptions | null): Promise<Summary> {
-    return perform('summary', path, callOptions('summary', options), async ({ signal }) =>
-      this.ask(namespace.summary, { path: await placed(this.ask, path, signal) }, signal),
+  /**
+   * Number of files, directories and bytes at and below a path. `stored` counts the bytes of all replicas. With `versions`, also those of
+   * the older versions of outputs there, which the totals do not include.
+   */
+  summary(path: Path, options?: SummaryOptions | null): Promise<Summary> {
+    const read = (): Partial<SummaryOptions> => {
+      const given = optionsOf<SummaryOptions>(options, 'summary', { versions: true, signal: true })
+      flagsOf(given, 'versions')
+      return given
+    }
+    return perform('summary', path, read, async ({ versions, signal }) =>
+      this.ask(namespace.summary, { path: await placed(this.ask, path, signal), ...versions && { versions } }, signal),
     )
   }
 

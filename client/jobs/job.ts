@@ -23,7 +23,7 @@ interface WaitOptions {
 }
 
 interface PublishOptions extends CallOptions {
-  /** Replaces the output of an earlier job, which goes to the trash. */
+  /** Replaces the output of an earlier job, which is kept as a version. */
   readonly overwrite?: boolean | undefined
   /** With `overwrite`: replaces any directory. */
   readonly force?: boolean | undefined

@@ -54,7 +54,7 @@ export interface RunOptions {
   readonly encoding?: TextEncoding | undefined
   /** Field separator of CSV input, which overrides that of the program and of the files: one ASCII character. */
   readonly delimiter?: string | undefined
-  /** Replaces the output of an earlier job, atomically when the new one is published; the old one goes to the trash. */
+  /** Replaces the output of an earlier job, atomically when the new one is published; the old one is kept as a version. */
   readonly overwrite?: boolean | undefined
   /** With `overwrite`: replaces a directory that is not the output of a job (without `_SUCCESS`, or with subdirectories). */
   readonly force?: boolean | undefined

@@ -96,7 +96,8 @@ class Recount {
   }
 
   versionRecord({ value }: Row): void {
-    for (const { replacedMs, tag } of decodeValue<VersionRecord>(value).numbers) if (replacedMs !== undefined && tag === undefined) this.#expiring++
+    const { numbers } = decodeValue<VersionRecord>(value)
+    this.#expiring += numbers.filter(({ replacedMs, tag }) => replacedMs !== undefined && tag === undefined).length
   }
 
   inode(directory: boolean): void {

@@ -33,7 +33,8 @@ interface JobsNeeds {
 export const jobsRoom = room({
   name: 'jobs',
   mutations: [...jobMutations, ...formerJobMutations],
-  open({ world, config: { kept }, trashKeepMs, versionBounds, journal, tokens, actor, registry, succession, authority, blocks }: JobsNeeds) {
+  open(needs: JobsNeeds) {
+    const { world, config: { kept }, trashKeepMs, versionBounds, journal, tokens, actor, registry, succession, authority, blocks } = needs
     const { clock, failpoints, log, checked } = world
     const jobs = new Jobs({
       clock, failpoints, log, checked, journal, registry, tokens, actor, kept, trash: trashKeepMs > 0, versions: versionBounds.keep,

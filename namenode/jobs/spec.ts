@@ -28,7 +28,7 @@ export function checkSpec(spec: JobSpec): void {
     )
   }
   if (spec.origin && JSON.stringify(spec.origin).length > limits.originCharsMax)
-    throw new GristmillError('TOO_LARGE', `the origin of the job has more than ${limits.originCharsMax} characters of JSON; send fewer pins`)
+    throw new GristmillError('TOO_LARGE', `the job's origin has more than ${limits.originCharsMax} characters of JSON; send fewer pins`)
   const inlineBytes = spec.stages.flatMap(inputsOf).reduce(
     (sum, input) => (input.kind === 'packed' ? input.splits.reduce((all, { length }) => all + length, sum) : sum),
     0,

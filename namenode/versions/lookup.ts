@@ -15,7 +15,7 @@ export interface FoundVersion extends KeptDirectory {
 }
 
 /** Directories of an output's history: the head, if a job published it, then those on its shelf, in no order. */
-export function* directoriesOf(view: View, head: NameEntry, reading?: Reading): Iterable<KeptDirectory> {
+function* directoriesOf(view: View, head: NameEntry, reading?: Reading): Iterable<KeptDirectory> {
   const record = recordOf(view, head.id)
   if (record) yield { id: head.id, entry: head, record }
   const shelf = shelfOf(view, head.id, reading)

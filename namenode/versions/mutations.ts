@@ -16,8 +16,10 @@ import { free, freeBeyond, freedMax, replaceable, rollBack } from './shelf.ts'
 
 interface Asked extends UserOperation { readonly path: string }
 
+interface Output extends NamePlace { readonly entry: NameEntry; readonly versions: FoundVersion[] }
+
 /** The output at a path, which has versions. Throws ENOENT, ENOTDIR, EINVAL. */
-export function outputAt(view: View, actor: Actor, path: string): NamePlace & { readonly entry: NameEntry; readonly versions: FoundVersion[] } {
+export function outputAt(view: View, actor: Actor, path: string): Output {
   const place = placeAt(view, actor, path)
   const { entry } = place
   if (!entry) throw new GristmillError('ENOENT', `there is no ${path}`, { details: { path } })
@@ -42,7 +44,7 @@ export function named(view: View, { path, entry }: { readonly path: string; read
   const found = versionNamed(view, entry, version)
   if (!found)
     throw new GristmillError('ENOENT', `${path} has no version ${version}; "gristmill history ${path}" lists its versions`, {
-      details: { path, version },
+      details: { path, name: version },
     })
   return found
 }
@@ -75,7 +77,7 @@ export const setTag = mutation<Asked & { version: string; tag?: string | undefin
     const other = tagged.find(each => each.number.tag === tag)?.number.number
     if (other !== undefined && other !== number.number)
       throw new GristmillError('EEXIST', `${path}@${other} has the tag ${tag}; remove it there first ("gristmill history untag ${path}@${tag}")`, {
-        details: { path, version: other, tag },
+        details: { path, name: tag },
       })
     if (tag !== undefined && number.tag === undefined && tagged.length >= limits.versionTagsMax)
       throw new GristmillError('EINVAL', `${path} has ${tagged.length} tags, and there may not be more; remove some`, { details: { path } })

@@ -36,7 +36,7 @@ export const versionsRoom = room({
 })
 
 /** Chore that frees versions whose time is over, by the journal's clock. */
-export function expiring({ journal, clock, bounds: { keepMs }, removed }: VersionsOptions, frozen: () => boolean): Chore {
+function expiring({ journal, clock, bounds: { keepMs }, removed }: VersionsOptions, frozen: () => boolean): Chore {
   return {
     name: 'free expired versions',
     everyMs: 1000,

@@ -1,29 +1,19 @@
 // Handlers of `version.*`: the history of an output, rollback, tags, and the versions computed from given inputs. The gate refuses
 // changes of an older version with EROFS. Listed in room.ts.
 
-import { GristmillError, hasCode } from '../../src/base/errors.ts'
-import { inodeId, type InodeId } from '../../src/base/ids.ts'
+import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
-import { namesOf } from '../../src/base/paths.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import * as protocol from '../../src/protocol/version.ts'
-import type { Version } from '../../src/protocol/version.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { Journal } from '../journal/journal.ts'
-import { decodeValue } from '../journal/codec.ts'
-import { idKey, readId } from '../journal/keys.ts'
 import type { Actor } from '../journal/operation.ts'
 import { checkMay, mayRead, maySearch } from '../namespace/access.ts'
-import { find } from '../namespace/asof.ts'
 import { checkFree } from '../namespace/reserved.ts'
-import { hookOf, pathOf, shelfName } from '../namespace/resolve.ts'
 import { isIntact } from './intact.ts'
-import { versionsOf, type FoundVersion } from './lookup.ts'
+import { describe } from './describe.ts'
 import { keepNewest, named, outputAt, rollback, setTag } from './mutations.ts'
-import type { VersionRecord } from './rows.ts'
-
-/** Records looked through for one page of uses, about 10 µs each. */
-const scannedMax = 500
+import { uses } from './uses.ts'
 
 export interface VersionsOptions {
   readonly journal: Journal
@@ -79,55 +69,6 @@ export function versionRoutes({ journal, clock, actor, bounds, removed }: Versio
       removed()
       return done
     }),
-    route(protocol.uses, ({ ids, after }, { user }) => uses(actor(user), new Set(ids), after)),
+    route(protocol.uses, ({ ids, after }, { user }) => uses(view, actor(user), new Set(ids), after)),
   ]
-
-  function uses(who: Actor, ids: ReadonlySet<InodeId>, after: InodeId | undefined) {
-    const found: Array<{ path: string; version: Version }> = []
-    let count = 0
-    let levels = 0
-    for (const { key, value } of view.range('versions', { start: idKey((after ?? 0) + 1), limit: scannedMax })) {
-      count++
-      const id = inodeId(readId(key))
-      const record = decodeValue<VersionRecord>(value)
-      const path = reads(record, ids) ? outputOf(id) : undefined
-      if (path !== undefined && isSeen(who, path)) {
-        const one = versionsOf(view, find(view, who, path).entry).find(each => each.id === id)
-        if (one) found.push({ path, version: describe(one) })
-        levels += namesOf(path).length
-      }
-      if (count === scannedMax || levels > limits.pageLevelsMax) return { uses: found, next: id }
-    }
-    return { uses: found }
-  }
-
-  /** Path of the output of which a directory is a version; undefined if it was removed. */
-  function outputOf(id: InodeId): string | undefined {
-    const hook = hookOf(view, id)
-    // The path of a shelf is that of its output.
-    return hook && pathOf(view, hookOf(view, hook.parent)?.name === shelfName ? hook.parent : id)
-  }
-
-  function isSeen(who: Actor, path: string): boolean {
-    try {
-      const { entry } = find(view, who, path)
-      checkMay(who, entry, mayRead, path)
-      return true
-    } catch (error) {
-      if (hasCode(error, 'EACCES', 'ENOENT', 'ENOTDIR')) return false
-      throw error
-    }
-  }
-}
-
-const reads = ({ made: { origin } }: VersionRecord, ids: ReadonlySet<InodeId>): boolean =>
-  origin?.pins.some(({ outputs = [], list = [] }) => [...outputs, ...list].some(({ id }) => ids.has(id))) ?? false
-
-function describe({ id, number: { number, madeMs, user, from, replacedMs, tag }, isHead, record: { made } }: FoundVersion): Version {
-  const { job, program, rows, bytes } = made
-  return {
-    number, id, head: isHead, madeMs, user, ...from !== undefined && { from }, ...replacedMs !== undefined && { replacedMs },
-    ...tag !== undefined && { tag }, ...job !== undefined && { job }, ...program && { program: program.id },
-    ...rows !== undefined && { rows }, ...bytes !== undefined && { bytes },
-  }
 }

@@ -31,7 +31,7 @@ export interface VersionNumber {
   readonly tag?: string
 }
 
-/** What made the contents of a version. All of it is missing for an output of an earlier version of gristmill. */
+/** Job that made the contents of a version. All fields are missing for an output of an earlier version of gristmill. */
 export interface MadeBy {
   readonly job?: JobId
   readonly name?: string

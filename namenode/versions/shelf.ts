@@ -108,13 +108,16 @@ export function rollBack(
   const seen = draft.counters.appliedSeq
   putRecord(draft, id, {
     ...record,
-    numbers: [...record.numbers.map(each => ({ ...each, at: each.at ?? seen })), { number: next, madeMs: Math.floor(nowMs), user, from: number }],
+    numbers: [
+      ...record.numbers.map(each => ({ ...each, at: each.at ?? seen })),
+      { number: next, madeMs: Math.floor(nowMs), user, from: number },
+    ],
   })
   replaceHead(draft, place, head, { next: entry, from, nowMs, replacedMs })
   return next
 }
 
-/** True if the directory has the names that it had after operation `at`. Directories in it are not looked into, so they count as changed. */
+/** True if the directory has the names that it had after operation `at`. A directory in it is not looked into and counts as a change. */
 function isUnchanged(view: View, directory: InodeId, at: number): boolean {
   let count = 0
   for (const { key, value } of view.range('children', { start: childKey(directory, ''), end: idKey(directory + 1) })) {
@@ -137,7 +140,10 @@ export function freeBeyond(draft: Draft, head: NameEntry, keep: number): number 
   return freed.length
 }
 
-/** Frees one number of a directory, and the directory itself if that was the last one. */
+/**
+ * Frees one number of a directory, and the directory itself if that was the last one. While a number with a view remains, names that were
+ * added after the view stay as well.
+ */
 export function free(draft: Draft, directory: InodeId, number: number): void {
   const record = recordOf(draft, directory)
   assert(record, 'what is freed is a version')

@@ -67,9 +67,8 @@ const inputPin = Type.Object({
   /** The files themselves, if they are few. */
   list: Type.Optional(Type.Array(Type.Object({ path, id: inodeId, length: count, mtimeMs: instant }), { maxItems: 1000 })),
 })
-export type InputPin = Static<typeof inputPin>
 
-/** What a job is computed from, as its submitter has found it; kept with the version that the job publishes. */
+/** Inputs and options of a job, as its submitter has found them; kept with the version that the job publishes. */
 export const origin = Type.Object({
   /** SHA-256 of program, parameters, options and pins: jobs of one key compute the same. */
   key: text(64),

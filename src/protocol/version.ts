@@ -111,7 +111,7 @@ const use = Type.Object({ path, version })
  */
 export const uses = message('version.uses', {
   callers: 'user',
-  auditRead: ({ ids }) => ({ ids: ids.slice(0, 100) }),
+  auditRead: ({ ids }) => ({ ids }),
   request: Type.Object({ ids: Type.Array(inodeId, { maxItems: 1000 }), after: Type.Optional(inodeId) }),
   reply: Type.Object({ uses: Type.Array(use), next: Type.Optional(inodeId) }),
 })

@@ -44,6 +44,8 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['xattr', 'set', '/d/f', 'user.origin', 'field 7'], stdout: /^$/ },
   { words: ['init', join(dir, 'project')], stdout: /project\/words.ts\n/ },
   { words: ['run', join(dir, 'program.ts'), '-i', '/d/f', '-o', '/out'], stdout: /succeeded/ },
+  { words: ['history', '/out'], stdout: /^ +1 .*job-1.*newest$/m },
+  { words: ['rollback', '/out'], code: 1, stdout: /^$/ },
   { words: ['jobs'], stdout: /succeeded/ },
   { words: ['job', 'last'], stdout: /succeeded/ },
   { words: ['logs', 'last'], stdout: /seen one/ },

@@ -16,6 +16,7 @@ export const du: CommandSpec = {
     option('-s, --summarize', 'one total for each path'), human,
     option('-d, --depth <n>', 'show directories down to this depth', { parse: whole(0) }),
     option('--stored', 'count the bytes of all replicas'), option('-c, --total', 'a grand total at the end'),
+    option('--versions', 'a second column: the bytes of older versions of outputs, which the first does not count'),
   ],
   examples: [['gristmill du -sh /logs', 'one number for a directory']],
   run: runDu,
@@ -35,36 +36,40 @@ export const count: CommandSpec = {
   run: runCount,
 }
 
-interface DuOptions { summarize?: boolean; human?: boolean; depth?: number; stored?: boolean; total?: boolean }
+interface DuOptions { summarize?: boolean; human?: boolean; depth?: number; stored?: boolean; total?: boolean; versions?: boolean }
 
-interface Size { bytes: number; stored: number }
+interface Size { bytes: number; stored: number; versions?: { bytes: number; stored: number } }
 
 async function runDu(context: CommandContext, operands: readonly string[], options: DuOptions): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const depthMax = options.summarize ? 0 : options.depth ?? Infinity
-  const all: Size = { bytes: 0, stored: 0 }
+  const nothing = (): Size => ({ bytes: 0, stored: 0, ...options.versions && { versions: { bytes: 0, stored: 0 } } })
+  const all = nothing()
 
   const print = async (path: string, size: Size): Promise<void> => {
     if (context.json) return printer.json({ path, ...size }, { compact: true })
-    const bytes = options.stored ? size.stored : size.bytes
-    await printer.line(`${options.human ? formatHuman(bytes) : bytes}\t${printer.name(path)}`)
+    const cells = [size, ...size.versions ? [size.versions] : []].map(each => {
+      const bytes = options.stored ? each.stored : each.bytes
+      return options.human ? formatHuman(bytes) : String(bytes)
+    })
+    await printer.line(`${cells.join('\t')}\t${printer.name(path)}`)
   }
 
   /** Prints directories after their contents, like du(1). */
   const measure = async (status: FileStatus, depth: number): Promise<Size> => {
-    if (status.type === 'file') return { bytes: status.length, stored: status.length * status.replication }
-    if (depth >= depthMax) {
-      const { bytes, stored } = await mill.summary(status.path, { signal })
-      if (depth === depthMax) await print(status.path, { bytes, stored })
-      return { bytes, stored }
+    if (status.type === 'file') return { ...nothing(), bytes: status.length, stored: status.length * status.replication }
+    // Versions of an output are no entry of it, so that they are counted by the namenode.
+    if (depth >= depthMax || options.versions) {
+      const { bytes, stored, versions } = await mill.summary(status.path, { versions: options.versions, signal })
+      const size = { bytes, stored, ...versions && { versions: { bytes: versions.bytes, stored: versions.stored } } }
+      if (depth < depthMax)
+        for await (const child of mill.list(status.path, { signal })) if (child.type === 'directory') await measure(child, depth + 1)
+      if (depth <= depthMax) await print(status.path, size)
+      return size
     }
-    const sum: Size = { bytes: 0, stored: 0 }
-    for await (const child of mill.list(status.path, { signal })) {
-      const size = await measure(child, depth + 1)
-      sum.bytes += size.bytes
-      sum.stored += size.stored
-    }
+    const sum = nothing()
+    for await (const child of mill.list(status.path, { signal })) add(sum, await measure(child, depth + 1))
     await print(status.path, sum)
     return sum
   }
@@ -73,10 +78,15 @@ async function runDu(context: CommandContext, operands: readonly string[], optio
     const status = await mill.status(path, { signal })
     const size = await measure(status, 0)
     if (status.type === 'file') await print(path, size)
-    all.bytes += size.bytes
-    all.stored += size.stored
+    add(all, size)
   })
   if (options.total) await print('total', all)
+}
+
+function add(sum: Size, size: Size): void {
+  sum.bytes += size.bytes
+  sum.stored += size.stored
+  if (sum.versions && size.versions) add(sum.versions, size.versions)
 }
 
 async function runDf(context: CommandContext, _operands: readonly string[], options: { human?: boolean }): Promise<void> {

@@ -24,7 +24,7 @@ export const run: CommandSpec = {
     'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}); its npm imports are bundled with it (`gristmill init` writes one to start from). Or it is the name of one that comes with gristmill, gristmill:NAME, in the list below.\n'
     + 'The output directory appears complete when the job has succeeded, otherwise not at all. Ctrl-C kills the job.\n'
     + 'Files whose names begin with _ or . are skipped unless a path or glob names them explicitly; the skipped files are reported.\n'
-    + 'An output that contains an input, or that would itself be read as input, is refused. A directory replaced by --overwrite goes to the trash; the new one keeps its mode, owner, quota and attributes.\n'
+    + 'An output that contains an input, or that would itself be read as input, is refused. An output replaced by --overwrite is kept as a version (gristmill history --help); the new one keeps its mode, owner, quota and attributes.\n'
     + 'If the computed output cannot be published, it is kept for one week: `job publish` publishes it at another path.',
   options: [
     option('-i, --input <path>', 'file, directory or glob to read; may be repeated', { repeat: true }),

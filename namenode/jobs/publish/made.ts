@@ -1,4 +1,4 @@
-// What a version records of the job that made it, taken from the job's spec before that is dropped.
+// Record of the job that makes a version, taken from the job's spec before that is dropped.
 
 import { limits } from '../../../src/base/limits.ts'
 import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
@@ -13,7 +13,8 @@ export function madeBy(
     readonly digest: string | undefined
   },
 ): MadeBy {
-  const { name, program, fingerprint, seed, env, inputs = [], patterns = [], origin, attemptsMax, memoryBytes, taskDeadlineMs, output } = spec
+  const { name, program, fingerprint, seed, env, inputs = [], patterns = [], origin, output } = spec
+  const { attemptsMax, memoryBytes, taskDeadlineMs } = spec
   const { recordsOut: rows, bytesOut: bytes } = status.counters
   return {
     job, name, program, fingerprint, seed,

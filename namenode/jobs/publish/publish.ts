@@ -129,7 +129,7 @@ function checkUnreserved(view: View, path: string): void {
   }
 }
 
-/** How a replaced output is kept; part of an operation. */
+/** Retention of replaced outputs; part of an operation. */
 export interface KeepVersions {
   /** Versions of an output that are kept beside the newest one; 0: a replaced output goes to the trash. */
   readonly keep: number

@@ -229,7 +229,8 @@ export const publishKept = mutation<
     const { kept: _kept, ...rest } = head
     checkOutput(draft, actor, output, kept.inputs)
     const committed = committedBy(draft, { number, head, digest })
-    const version = keep && { ...keep, made: kept.made ?? { job, name: head.status.name, program: head.about.program, inputs: kept.inputs } }
+    const made = kept.made ?? { job, name: head.status.name, program: head.about.program, inputs: kept.inputs }
+    const version = keep && { ...keep, made }
     publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs, committed, version })
     const { failure: _, kept: __, ...status } = head.status
     endJob(draft, number, rest, { ...status, state: 'succeeded', output: output.path, version: status.version + 1, finishedMs: nowMs })

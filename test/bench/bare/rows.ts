@@ -1,6 +1,6 @@
 // Rows of the bench `pauses` for calls of nodes and tasks and for administration: each message at its largest allowed input.
 
-import { address, attemptId, blockId, jobId, nodeId, programId, requestId, storageId, type JobId } from '../../../src/base/ids.ts'
+import { address, attemptId, blockId, inodeId, jobId, nodeId, programId, requestId, storageId, type JobId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { KiB } from '../../../src/base/units.ts'
 import * as admin from '../../../src/protocol/admin.ts'
@@ -17,6 +17,7 @@ import * as service from '../../../src/protocol/service.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as task from '../../../src/protocol/task.ts'
 import * as trash from '../../../src/protocol/trash.ts'
+import * as version from '../../../src/protocol/version.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import * as xattr from '../../../src/protocol/xattr.ts'
 import { systemClock } from '../../../src/world/clock.ts'
@@ -122,6 +123,14 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       await call(snapshot.create, { requestId: id(), path: long, name: `s${time}` })
       await call(snapshot.remove, { requestId: id(), path: long, name: `s${time}` })
     })
+    await measure('version.list, version.show, version.rollback, version.tag and version.keep, a path of 8 KiB without versions', async () => {
+      await call(version.list, { path: long }).catch(() => {})
+      await call(version.show, { path: long }).catch(() => {})
+      await call(version.rollback, { requestId: id(), path: long }).catch(() => {})
+      await call(version.setTag, { requestId: id(), path: long, version: '1', tag: 't' }).catch(() => {})
+      await call(version.keep, { requestId: id(), path: long, keep: 0 }).catch(() => {})
+    })
+    await measure('version.uses, of 1,000 inodes', () => call(version.uses, { ids: Array.from({ length: 1000 }, (_, i) => inodeId(i)) }))
     await measure('trash.restore, an item of 10,000 files', async () => {
       await call(namespace.mkdir, { requestId: id(), path: '/thrown', parents: true })
       for (let i = 0; i < 10_000; i += 500)

@@ -12,13 +12,14 @@ import * as quota from '../../../src/protocol/quota.ts'
 import * as safety from '../../../src/protocol/safety.ts'
 import * as service from '../../../src/protocol/service.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
+import * as version from '../../../src/protocol/version.ts'
 import * as trash from '../../../src/protocol/trash.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import * as xattr from '../../../src/protocol/xattr.ts'
 import { SilentCluster, until } from './surface.ts'
 
 const messages = new Map<string, Message>(
-  [admin, job, namespace, quota, safety, service, snapshot, trash, writing, xattr]
+  [admin, job, namespace, quota, safety, service, snapshot, trash, version, writing, xattr]
     .flatMap(room =>
       Object.values(room as object).filter(
         (each): each is Message => typeof each === 'object' && each !== null && 'path' in each && 'request' in each,
@@ -89,6 +90,9 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.xattrs.list': [['/a'], ['signal']], 'mill.xattrs.rm': [['/a', 'user.n'], ['signal']],
   'mill.quotas.set': [['/a', { names: 1 }], ['signal']],
   'mill.quotas.get': [['/a'], ['signal']], 'mill.quotas.clear': [['/a'], ['signal']], 'mill.quotas.list': [[], ['signal']],
+  'mill.versions.list': [['/a'], ['signal']], 'mill.versions.show': [['/a'], ['signal']],
+  'mill.versions.rollback': [['/a'], ['to', 'signal']], 'mill.versions.tag': [['/a@1', 't'], ['signal']],
+  'mill.versions.untag': [['/a@1'], ['signal']], 'mill.versions.keep': [['/a', 1], ['signal']],
   'mill.snapshots.create': [['/a', 's'], ['signal']],
   'mill.snapshots.list': [['/a'], ['signal']], 'mill.snapshots.rm': [['/a', 's'], ['signal']],
   'mill.snapshots.diff': [['/a', 's', 't'], ['signal']],

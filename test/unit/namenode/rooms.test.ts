@@ -24,6 +24,7 @@ import * as service from '../../../src/protocol/service.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as task from '../../../src/protocol/task.ts'
 import * as trash from '../../../src/protocol/trash.ts'
+import * as version from '../../../src/protocol/version.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import * as xattr from '../../../src/protocol/xattr.ts'
 import { route } from '../../../src/rpc/serve.ts'
@@ -35,7 +36,7 @@ const isMessage = (each: unknown): each is Message => typeof each === 'object' &
 
 /** Messages to the namenode. An attempt's log is asked of its datanode. */
 const messages = [
-  admin, heartbeat, job, namespace, order, quota, report, safety, service, snapshot, task, trash, writing, xattr,
+  admin, heartbeat, job, namespace, order, quota, report, safety, service, snapshot, task, trash, version, writing, xattr,
 ].flatMap(each => Object.values(each) as unknown[]).filter(isMessage).filter(each => each !== task.log)
 
 async function openAll(beside?: Seen): Promise<Rooms> {
@@ -46,7 +47,8 @@ async function openAll(beside?: Seen): Promise<Rooms> {
   const ground: Ground = {
     world: { clock, disk, log: silent, random: seeded(1) } as never,
     config: { dir: '/nn', host: '127.0.0.1', port: 0, secret, defaults, user: 'grace', beside },
-    times: timesFrom(), trashKeepMs: 1000, versionBounds: { keep: 10, keepMs: 0 }, cluster: clusterId('test'), id: 'nn', address: () => address('127.0.0.1:1'), journal, store,
+    times: timesFrom(), trashKeepMs: 1000, versionBounds: { keep: 10, keepMs: 0 }, cluster: clusterId('test'), id: 'nn',
+    address: () => address('127.0.0.1:1'), journal, store,
     tokens: new BlockTokens({ secret, clock }), actor: actors('grace'),
   }
   return await rooms.open(ground)

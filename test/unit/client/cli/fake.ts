@@ -1,6 +1,7 @@
 // In-memory cluster with names and bytes, and a terminal that records output: enough to run a whole command line and see its output. Tests
 // with a real cluster are in test/cluster.
 
+import type { Summary } from '../../../../client/files/names.ts'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { Printer } from '../../../../client/cli/printer.ts'
 import { runWords } from '../../../../client/cli/session.ts'
@@ -59,13 +60,14 @@ export class FakeMill {
     for (const child of children) yield this.#get(child).status
   }
 
-  async summary(path: string): Promise<{ files: number; directories: number; bytes: number; stored: number }> {
+  async summary(path: string, { versions = false }: { versions?: boolean } = {}): Promise<Summary> {
     this.#get(path)
     const below = [...this.nodes.values()].map(node => node.status).filter(status => isWithin(status.path, path))
     const files = below.filter(status => status.type === 'file')
     return {
       files: files.length, directories: below.length - files.length, bytes: files.reduce((sum, file) => sum + file.length, 0),
       stored: files.reduce((sum, file) => sum + file.length * file.replication, 0),
+      ...versions && { versions: { files: 1, directories: 1, bytes: 77, stored: 231 } },
     }
   }
 

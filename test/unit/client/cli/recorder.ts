@@ -111,6 +111,16 @@ export class Recorder extends FakeMill {
     restore: async (...args: unknown[]) => this.#did('trash.restore', args, this.text),
     empty: async (...args: unknown[]) => this.#did('trash.empty', args, 3),
   }
+  readonly versions = {
+    list: (...args: unknown[]) =>
+      this.#stream('versions.list', args, [
+        { number: 2, id: 7, head: true, madeMs: nowMs, user: this.text, tag: this.text, job: 'job-2', rows: 3, bytes: 5, program: 'abc' },
+      ]),
+    rollback: async (...args: unknown[]) => this.#did('versions.rollback', args, { version: 3, from: 1 }),
+    tag: async (...args: unknown[]) => this.#did('versions.tag', args, undefined),
+    untag: async (...args: unknown[]) => this.#did('versions.untag', args, undefined),
+    keep: async (...args: unknown[]) => this.#did('versions.keep', args, 1),
+  }
   readonly snapshots = {
     create: async (...args: unknown[]) =>
       this.#did('snapshots.create', args, { path: this.text, name: this.text, createdMs: nowMs, owner: this.text }),

@@ -25,6 +25,7 @@ const commands: readonly (readonly string[])[] = [
   ['checksum', `/d/${hostile}`], ['head', `/d/${hostile}`, '/d/plain'], ['tail', `/d/${hostile}`, '/d/plain'],
   ['stat', '-b', `/d/${hostile}`, '/d/o'], ['stat', '-c', '%n %U', `/d/${hostile}`], ['df'], ['status'], ['report'],
   ['fsck', '--locations', '/'], ['safemode'], ['trash', 'ls'], ['trash', 'restore', hostile], ['snapshot', 'create', '/d'],
+  ['history', '/d'], ['rollback', `/${hostile}`],
   ['snapshot', 'ls'], ['snapshot', 'diff', '/d', 'a'], ['quota', 'get'], ['quota', 'get', `/${hostile}`],
   ['quota', 'set', '--names', '5', `/${hostile}`], ['xattr', 'ls', '/d'], ['xattr', 'get', '/d', 'user.a'], ['jobs'], ['job', 'last'],
   ['job', '--tasks', 'last'], ['kill', 'last'], ['logs', 'last'], ['run', 'x.ts'], ['run', '--detach', 'x.ts'], ['decommission', 'n1'],

@@ -11,6 +11,7 @@ import { childKey, readId, type TableName } from '../../../../namenode/journal/k
 import { decodeEntry, encodeEntry } from '../../../../namenode/namespace/entry.ts'
 import { usageAt } from '../../../../namenode/quotas/usage.ts'
 import { encodeValue } from '../../../../namenode/journal/codec.ts'
+import { JournalJobStore } from '../../../../namenode/jobs/store/store.ts'
 import { mkdir, remove, rename } from '../../../../namenode/namespace/names.ts'
 import { stat } from '../../../../namenode/namespace/read.ts'
 import { setQuota } from '../../../../namenode/quotas/mutations.ts'
@@ -20,11 +21,13 @@ import { create } from '../../../../namenode/writing/mutations.ts'
 import { setAttribute } from '../../../../namenode/xattrs/mutations.ts'
 import { inodeId } from '../../../../src/base/ids.ts'
 import { openStore } from '../../../../src/world/store.ts'
+import { published } from '../jobs/publish/publishkit.ts'
+import { mapOnly } from '../jobs/store/storekit.ts'
 import { countUsage, differencesIn, openBench, root, writeFile, type Bench } from '../kit.ts'
 
 const write = (bench: Bench, path: string, blocks = 2) => writeFile(bench, path, blocks, 2)
 
-/** Something of everything that is counted: files, a lease, removed entries not yet swept, snapshots with history, marks, a quota. */
+/** Something of everything that is counted: files, a lease, removed entries not yet swept, snapshots with history, a quota, a version. */
 async function lived(): Promise<Bench> {
   const bench = await openBench()
   for (const path of ['/a/b/one', '/a/b/two', '/a/c/three', '/d/four', '/e/five', '/large']) await write(bench, path)
@@ -40,6 +43,8 @@ async function lived(): Promise<Bench> {
   await bench.do(mkdir, { path: '/a/new' })
   await bench.do(setAttribute, { path: '/a', name: 'user.n', value: Buffer.from('v').toString('base64') })
   await bench.do(create, { path: '/open', overwrite: false, replication: 2, blockBytes: 4096, blocks: 1 })
+  const store = new JournalJobStore({ journal: bench.journal, clock: bench.clock, versions: 10 })
+  for (const overwrite of [false, true]) await published({ bench, store }, mapOnly('/out', overwrite))
   return bench
 }
 

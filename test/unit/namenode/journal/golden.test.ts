@@ -4,14 +4,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32c } from '@node-rs/crc32'
 import { expect, test } from 'vitest'
-import { checkRow, seal, unseal } from '../../../../namenode/journal/codec.ts'
+import { checkRow, decodeValue, encodeValue, seal, unseal } from '../../../../namenode/journal/codec.ts'
 import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters } from '../../../../namenode/journal/counters.ts'
 import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../../namenode/journal/journalframe.ts'
 import { childKey, tables } from '../../../../namenode/journal/keys.ts'
 import {
   decodeEntry, decodeSize, encodeEntry, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,
 } from '../../../../namenode/namespace/entry.ts'
-import { inodeId } from '../../../../src/base/ids.ts'
+import type { VersionRecord } from '../../../../namenode/versions/rows.ts'
+import { inodeId, jobId } from '../../../../src/base/ids.ts'
 
 const page = (name: string): string => readFileSync(join(import.meta.dirname, `../../../../docs/format/${name}.md`), 'utf8')
 /** The indented blocks of hex digits on a page, in order. */
@@ -19,7 +20,7 @@ const examples = (name: string): Buffer[] =>
   [...page(name).matchAll(/(?:^ {4}[0-9a-f]{2}(?: [0-9a-f]{2})*\n)+/gm)].map(match => Buffer.from(match[0].replaceAll(/\s/g, ''), 'hex'))
 
 const [header, frame] = examples('journal') as [Buffer, Buffer]
-const [key, value] = examples('metadata') as [Buffer, Buffer]
+const [key, value, versionRow] = examples('metadata') as [Buffer, Buffer, Buffer]
 
 const ada: NameEntry = {
   id: inodeId(7), directory: false, mode: 0o644, owner: 'ada', group: 'ada', mtimeMs: 1_700_000_000_000, replication: 3,
@@ -82,6 +83,14 @@ test('an entry and its key are the bytes of their page, and no bit of them can c
   }
   // A right value in the wrong place is refused too.
   expect(() => unseal('children', childKey(1, 'b.txt'), value)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+})
+
+test('the record of a version is the bytes of its page', () => {
+  const record = {
+    numbers: [{ number: 1, madeMs: 1_700_000_000_000, user: 'ada', replacedMs: 9 }], made: { job: jobId('job-1'), rows: 2 },
+  } satisfies VersionRecord
+  expect(encodeValue(record)).toEqual(versionRow)
+  expect(decodeValue(versionRow)).toEqual(record)
 })
 
 test('a short value and a long one have the same kind of checksum', () => {

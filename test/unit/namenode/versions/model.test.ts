@@ -63,11 +63,15 @@ class Model {
     directory.changes++
   }
 
-  /** Files with blocks that some version in reach has. */
+  /**
+   * Files with blocks in a directory of some version, or in a view of it. What was added to a directory after a view stays as long as the
+   * directory, also if the number under which it was read was freed.
+   */
   files(): Set<number> {
     const found = new Set<number>()
     for (const output of [...this.outputs.values(), ...this.trash.values()])
-      for (const { directory, frozen } of output) for (const [name, id] of (frozen ?? directory).files) if (name !== '_SUCCESS') found.add(id)
+      for (const { directory, frozen } of output)
+        for (const [name, id] of [...directory.files, ...frozen?.files ?? []]) if (name !== '_SUCCESS') found.add(id)
     return found
   }
 }
@@ -182,7 +186,7 @@ async function step(opened: Opened, model: Model, random: Random, count: number)
 
 const snapshotNames = new Set<string>()
 
-test.each([1, 2, 3, 4, 5, 6])('random histories of outputs read as a plain model says (seed %i)', async seed => {
+test.each([1, 2, 3, 114])('random histories of outputs read as a plain model says (seed %i)', async seed => {
   const random = seeded(seed)
   const opened = await open(undefined, { versions: keep })
   const { bench } = opened

@@ -284,7 +284,8 @@ test('who may replace an output may roll it back; who may read it may read its v
   await expect(bench.do(keepNewest, { path: '/w/out', keep: 0, ...as('bob') })).rejects.toMatchObject({ code: 'EACCES' })
   expect(list(view, as('bob'), { path: '/w/out@1' }).entries).toHaveLength(3)
   await bench.do(setAttributes, { path: '/w/out', mode: 0o700, ...ann })
-  for (const path of ['/w/out@1', '/w/out@2']) expect(() => list(view, as('bob'), { path })).toThrow(expect.objectContaining({ code: 'EACCES' }))
+  for (const path of ['/w/out@1', '/w/out@2'])
+    expect(() => list(view, as('bob'), { path })).toThrow(expect.objectContaining({ code: 'EACCES' }))
   expect(() => stat(view, as('bob'), '/w/out@1/part-0')).toThrow(expect.objectContaining({ code: 'EACCES' }))
   await bench.do(rollback, { ...back('/w/out'), ...ann })
   expect(stat(view, root, '/w/out')).toMatchObject({ mode: 0o700, owner: 'ann' })
@@ -340,7 +341,8 @@ test('tags are unique in an output, are no numbers, and name the place where one
   await expect(bench.do(setTag, { path: '/out', version: '1', tag: 'good', ...ann })).rejects.toMatchObject({
     code: 'EEXIST', message: expect.stringContaining('/out@2 has the tag good'),
   })
-  for (const tag of ['1', '-x', 'a/b', 'a b', '']) await expect(bench.do(setTag, { path: '/out', version: '1', tag, ...ann })).rejects.toMatchObject({ code: 'EINVAL' })
+  for (const tag of ['1', '-x', 'a/b', 'a b', ''])
+    await expect(bench.do(setTag, { path: '/out', version: '1', tag, ...ann })).rejects.toMatchObject({ code: 'EINVAL' })
   // The head keeps its tag when it is replaced.
   await published(opened, mapOnly('/out', true))
   expect(versionNamed(bench.journal.view, entryAt(bench.journal.view, root, '/out'), 'good')?.number.number).toBe(2)

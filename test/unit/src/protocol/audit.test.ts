@@ -14,11 +14,12 @@ import * as safety from '../../../../src/protocol/safety.ts'
 import * as service from '../../../../src/protocol/service.ts'
 import * as snapshot from '../../../../src/protocol/snapshot.ts'
 import * as trash from '../../../../src/protocol/trash.ts'
+import * as version from '../../../../src/protocol/version.ts'
 import * as writing from '../../../../src/protocol/writing.ts'
 import * as xattr from '../../../../src/protocol/xattr.ts'
 import { auditFile } from '../../../../src/world/auditfile.ts'
 
-const messages = [namespace, writing, quota, trash, snapshot, xattr, safety, service, job]
+const messages = [namespace, writing, quota, trash, snapshot, version, xattr, safety, service, job]
   .flatMap(room => Object.values(room) as unknown[])
   .filter((each): each is Message => typeof each === 'object' && each !== null && 'path' in each && 'mutation' in each)
 

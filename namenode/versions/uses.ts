@@ -1,0 +1,60 @@
+// Versions whose jobs have read given files or outputs, found by a walk over the records of all versions.
+
+import { hasCode } from '../../src/base/errors.ts'
+import { inodeId, type InodeId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import { namesOf } from '../../src/base/paths.ts'
+import type { uses as message } from '../../src/protocol/version.ts'
+import type { ReplyOf } from '../../src/protocol/message.ts'
+import { decodeValue } from '../journal/codec.ts'
+import { idKey, readId } from '../journal/keys.ts'
+import type { Actor } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
+import { checkMay, mayRead } from '../namespace/access.ts'
+import { find } from '../namespace/asof.ts'
+import { hookOf, pathOf, shelfName } from '../namespace/resolve.ts'
+import { describe } from './describe.ts'
+import { versionsOf } from './lookup.ts'
+import type { VersionRecord } from './rows.ts'
+
+/** Records looked through for one page, about 10 µs each. */
+const scannedMax = 500
+
+/** One page, in the order of inodes, after the directory `after`. */
+export function uses(view: View, actor: Actor, ids: ReadonlySet<InodeId>, after: InodeId = inodeId(0)): ReplyOf<typeof message> {
+  const found: Array<ReplyOf<typeof message>['uses'][number]> = []
+  let count = 0
+  let levels = 0
+  for (const { key, value } of view.range('versions', { start: idKey(after + 1), limit: scannedMax })) {
+    count++
+    const id = inodeId(readId(key))
+    const path = reads(decodeValue<VersionRecord>(value), ids) ? outputOf(view, id) : undefined
+    if (path !== undefined && isSeen(view, actor, path)) {
+      const one = versionsOf(view, find(view, actor, path).entry).find(each => each.id === id)
+      if (one) found.push({ path, version: describe(one) })
+      levels += namesOf(path).length
+    }
+    if (count === scannedMax || levels > limits.pageLevelsMax) return { uses: found, next: id }
+  }
+  return { uses: found }
+}
+
+const reads = ({ made: { origin } }: VersionRecord, ids: ReadonlySet<InodeId>): boolean =>
+  origin?.pins.some(({ outputs = [], list = [] }) => [...outputs, ...list].some(({ id }) => ids.has(id))) ?? false
+
+/** Path of the output of which a directory is a version; undefined if it was removed. */
+function outputOf(view: View, id: InodeId): string | undefined {
+  const hook = hookOf(view, id)
+  // The path of a shelf is that of its output.
+  return hook && pathOf(view, hookOf(view, hook.parent)?.name === shelfName ? hook.parent : id)
+}
+
+function isSeen(view: View, actor: Actor, path: string): boolean {
+  try {
+    checkMay(actor, find(view, actor, path).entry, mayRead, path)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'EACCES', 'ENOENT', 'ENOTDIR')) return false
+    throw error
+  }
+}
