@@ -98,7 +98,8 @@ export class SilentCluster {
   get methods(): string[] {
     const { mill } = this
     const objects = {
-      mill, 'mill.trash': mill.trash, 'mill.xattrs': mill.xattrs, 'mill.quotas': mill.quotas, 'mill.snapshots': mill.snapshots, 'mill.versions': mill.versions,
+      mill, 'mill.trash': mill.trash, 'mill.xattrs': mill.xattrs, 'mill.quotas': mill.quotas, 'mill.snapshots': mill.snapshots,
+      'mill.versions': mill.versions,
       'mill.nodes': mill.nodes, file: this.file, job: this.job,
     }
     return Object.entries(objects).flatMap(([name, object]) => methodsOf(object).map(method => `${name}.${method}`))
