@@ -113,7 +113,7 @@ test('a word count is right, is published whole, and counts what it read', async
   expect(status.counters.bytesReadLocal).toBe(Buffer.byteLength(input.text))
 })
 
-test("an output that exists is refused and left alone; with --overwrite a job's output is swapped into the trash, and with --force anything", async () => {
+test("an output that exists is refused and left alone; with --overwrite a job's output becomes a version, and with --force anything goes to the trash", async () => {
   await cluster.ok(['mkdir', '-p', '/kept/below'])
   await cluster.ok(['put', '-', '/kept/mine'], 'mine')
   for (const [flags, reason] of [
@@ -132,6 +132,8 @@ test("an output that exists is refused and left alone; with --overwrite a job's 
   expect(await cluster.ok(['cat', '/kept-before/mine'])).toBe('mine')
   expect((await run('words.ts', '/kept', '--overwrite')).code).toBe(0)
   expect(await outputOf('/kept')).toEqual(input.counts)
+  expect(await outputOf('/kept@1')).toEqual(input.counts)
+  expect((await cluster.run(['rm', '-r', '/kept@1'])).stderr).toContain('a version never changes')
   for (const output of ['/in', '/in/side', '/'])
     expect(await run('words.ts', output, '--overwrite', '--force'), output).toMatchObject({ code: 1, stdout: '' })
   expect((await cluster.ok(['ls', '/in'])).trim()).toBe('input.txt')
