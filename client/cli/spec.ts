@@ -40,7 +40,7 @@ export interface CommandSpec {
   readonly examples: readonly (readonly [string, string])[]
   /** Further lines of `--help`, after the examples. They are not wrapped. */
   readonly appendix?: string
-  /** What to write in place of more operands than the command takes. */
+  /** Text to write in place of more operands than the command takes. */
   readonly surplus?: (operands: readonly string[]) => string
   /** Changes the words before they are parsed, for instance for `find`, whose options have one dash. */
   readonly rewrite?: (words: string[]) => string[]

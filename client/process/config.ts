@@ -35,7 +35,7 @@ export interface EffectiveConfig {
   readonly isFilePresent: boolean
   readonly client: readonly ConfigEntry[]
   readonly servers: readonly ServerConfig[]
-  /** Why there are no servers, or not all. */
+  /** Reasons why there are no servers, or not all. */
   readonly notes: readonly string[]
 }
 

@@ -104,7 +104,7 @@ export class Executor {
   get isIdle(): boolean { return !this.#running && !this.#exited && !this.#retired }
   /** True if it must not be reused: it has run `jobsMax` jobs, or a job has ended whose child processes may still run. */
   get isWorn(): boolean { return this.#jobs.size >= jobsMax || this.#jobEnded }
-  /** Why the process ended before it had started, or before it took its first task; undefined if it did not, or was killed. */
+  /** Reason why the process ended before it had started, or before it took its first task; undefined if it did not, or was killed. */
   get startFailure(): StartFailure | undefined { return this.#startFailure }
   get progress(): { readonly counters: Counters; readonly fraction: number } | undefined { return this.#running }
 

@@ -59,7 +59,7 @@ interface Origin {
 
 export interface ResolvedSettings {
   readonly settings: Settings
-  /** Of the settings that were given. */
+  /** Source of each setting that was given. */
   readonly origins: ReadonlyMap<SettingName, Origin>
 }
 

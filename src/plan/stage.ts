@@ -12,7 +12,7 @@ import type { FunctionIndex, Plan, PlanNode, ShuffleNode, StepNode, WriteNode } 
 /** Partitions of a shuffle whose number the submitter derives from the size of the input. */
 export const partitionsAuto = 0
 
-/** Of a map-reduce job, as in Hadoop: one output file suits a small job, and a large job sets its number. */
+/** Partitions of a map-reduce job, as in Hadoop: one output file suits a small job, and a large job sets its number. */
 const partitionsDefault = 1
 
 export type BranchInput =

@@ -13,7 +13,7 @@ export interface Message<Request extends TSchema = TSchema, Reply extends TSchem
   readonly reply: Reply
   /** Changes state: its request has a `requestId`. All other messages may be repeated freely. */
   readonly mutation: boolean
-  /** Of a mutation. */
+  /** Set for a mutation only. */
   readonly paths: Paths | undefined
   readonly callers: 'user' | 'node'
   /** A long poll: the server may keep it open for up to limits.longPollMs. */
@@ -37,7 +37,7 @@ export type RequestOf<M extends Message> = Static<M['request']>
 export type ReplyOf<M extends Message> = Static<M['reply']>
 
 /**
- * Whether a mutation is checked against the output paths of running jobs. `checked`: it creates, moves, replaces or removes names, or
+ * Tells whether a mutation is checked against the output paths of running jobs. `checked`: it creates, moves, replaces or removes names, or
  * changes rights to them, as its caller asks; the namenode does not start without a rule for it (namenode/jobs/publish/reservations.ts).
  * `unchecked`: it changes no names, or only such as an earlier call was checked for (writing.complete), or its room checks them
  * (job.submit).

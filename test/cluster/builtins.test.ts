@@ -52,7 +52,7 @@ async function output(name: string, input: string | readonly string[], ...more: 
 
 const param = (...params: string[]): string[] => params.flatMap(one => ['--param', one])
 
-/** What a program of this machine prints for the lines, in the order of bytes. */
+/** Output of a program of this machine for the lines, in the order of bytes. */
 function coreutils(command: string, args: readonly string[], input = textOf(lines)): string {
   const { stdout, stderr } = spawnSync(command, args, { input, encoding: 'utf8', env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' } })
   expect(stderr).toBe('')

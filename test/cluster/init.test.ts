@@ -12,7 +12,7 @@ import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
 
-/** What the last command of the README prints. */
+/** Output of the last command of the README. */
 const results: Readonly<Record<string, string>> = {
   wordcount:
     'and\t1\nblow\t2\nby\t1\nfor\t1\ngrinds\t1\nhigh\t2\nhorse\t1\nlow\t1\nmill\t2\nno\t1\noats\t2\npasses\t1\nrye\t2\nstand\t1\nstands\t2\nstill\t1\n'

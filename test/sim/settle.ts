@@ -4,13 +4,13 @@
 import type { Cluster } from '../kit/contract.ts'
 
 interface Settling {
-  /** What the check waits for, for the message. */
+  /** State that the check waits for, for the message. */
   readonly what: string
   readonly waitMs: number
   readonly lookMs: number
   /** Number of successive looks that must find nothing unsettled. */
   readonly looks: number
-  /** What has not settled, in words; empty if all has. */
+  /** Parts that have not settled, in words; empty if all have. */
   readonly unsettled: (cluster: Cluster) => Promise<readonly string[]>
   readonly add: (finding: string) => void
 }

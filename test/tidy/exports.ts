@@ -14,7 +14,7 @@ function recordOf(source: Source): EcmaScriptModule {
   return record
 }
 
-/** What the file exports itself; what it passes on from other files is not among it. */
+/** Names that the file exports itself, without those that it passes on from other files. */
 const exportsOf = (source: Source): Export[] => recordOf(source).staticExports.flatMap(({ start, entries }) =>
   entries.filter(({ moduleRequest, exportName }) => !moduleRequest && exportName.name !== null).map(({ exportName, isType }) => ({
     name: exportName.name!,

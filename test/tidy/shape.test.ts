@@ -14,7 +14,7 @@ interface File { readonly path: string; readonly text: string }
 interface Node { readonly type: string; readonly start: number; readonly end: number }
 
 const functions = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression'])
-/** Of a template only its text counts, not the expressions in it. */
+/** The text of a template counts, the expressions in it do not. */
 const quoted = new Set(['Literal', 'TemplateElement'])
 
 function nodesOf({ path, text }: File, types: ReadonlySet<string>): Node[] {

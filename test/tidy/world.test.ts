@@ -54,7 +54,7 @@ test('clock, randomness, disk, sockets, processes and console are touched in src
   expect(sources.filter(source => !allowed.some(([path]) => path.test(source.path))).flatMap(taken)).toEqual([])
 })
 
-/** Where `mkdir` answers ENOENT below a parent that exists, Node's recursive form never returns. */
+/** Node's recursive form never returns where `mkdir` answers ENOENT below a parent that exists. */
 const recursive = ({ path, text, code }: Source): string[] =>
   [...code.matchAll(/(?<!mill\.)\bmkdir(?:Sync)?\s*\((?:[^()]|\([^()]*\))*\brecursive\b/g)]
     .map(match => `${path}:${lineOf(text, match.index)} makes directories with \`recursive\`; take src/world/directories.ts`)

@@ -1,4 +1,4 @@
-// What each town has bought: number of sales, and their sum. A row of CSV is an object, and its fields are texts.
+// Purchases of each town: number of sales, and their sum. A row of CSV is an object, and its fields are texts.
 import { mapReduce, type Emit } from 'gristmill'
 
 interface Sums { readonly sales: number, readonly total: number }

@@ -1,4 +1,4 @@
-// How often each word occurs. `map` gets one line at a time and emits a pair for each word in it.
+// Counts each word of a text. `map` gets one line at a time and emits a pair for each word in it.
 import { mapReduce, sum, type Emit } from 'gristmill'
 
 export default mapReduce({

@@ -38,7 +38,7 @@ beforeAll(async () => {
   for (const server of [web, lines, secure, second]) await once(server.listen(0, '127.0.0.1'), 'listening')
   bench = await Bench.start({ datanodes: 1, prestart: true, slots: 6 })
   await bench.file('/in', 'a\nb\n')
-  // So that a connection that is kept is the one that serves it.
+  // A connection that is kept has to be the one that serves it.
   await bench.file('/one', 'a\n')
 })
 afterAll(async () => {

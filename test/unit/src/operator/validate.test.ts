@@ -13,7 +13,7 @@ import { batchOf } from './kit.ts'
 
 const validateOf = (schema: StandardSchema): ValidateFunction => record => schema['~standard'].validate(record)
 
-/** What map got, in order, and the counters of the reader, which has read all records. */
+/** Records that map got, in order, and the counters of the reader, which has read all records. */
 async function mapped(
   schema: StandardSchema, records: readonly unknown[], badRecords?: 'skip',
 ): Promise<{ got: unknown[]; records: number; badRecords: number }> {

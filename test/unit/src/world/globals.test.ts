@@ -1,4 +1,4 @@
-// What a program changes of its process, and what Node and libraries keep there for themselves.
+// Changes of its process by a program, apart from those that Node and libraries make for themselves.
 
 import { expect, test } from 'vitest'
 import { watchGlobals } from '../../../../src/world/globals.ts'
