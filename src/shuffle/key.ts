@@ -112,7 +112,7 @@ function encodeDescending({ key }: Descending, to: GrowingBuffer, depth: number)
   to.byte(tagDescending)
   const start = to.length
   encodePart(key, to, depth + 1)
-  // Of two keys of which one begins with the other, the longer one has to sort first: a number, and the bigint of the same value.
+  // If one key begins with another, the longer one has to sort first: a number, and the bigint of the same value.
   to.byte(terminator)
   invert(to.bytes, start, to.length)
 }
