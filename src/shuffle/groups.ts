@@ -43,6 +43,29 @@ export async function mergeSegments(options: PassOptions & { readonly segments: 
   return new MergedGroups(merge, { recordsTotal, passes: narrowed.passes, close: narrowed.close })
 }
 
+/** The groups of each segment, one segment after the other: a key may come several times. Nothing has to be closed. */
+export function groupsInTurn(segments: readonly Segment[]): Groups {
+  const present = segments.filter(segment => segment.bytes > 0)
+  let [groups, records] = [0, 0]
+  let merge: Merge | undefined
+  return {
+    get groups() { return groups + (merge?.group ?? 0) },
+    get records() { return records + (merge?.passed ?? 0) },
+    recordsTotal: present.reduce((sum, segment) => sum + segment.records, 0),
+    passes: 0,
+    async close() {},
+    * [Symbol.iterator]() {
+      for (const segment of present) {
+        merge = new Merge([segment])
+        yield * new MergedGroups(merge, { recordsTotal: segment.records, passes: 0, close: async () => {} })
+        groups += merge.group
+        records += merge.passed
+        merge = undefined
+      }
+    },
+  }
+}
+
 class MergedGroups implements Groups {
   readonly #merge: Merge
   readonly recordsTotal: number
