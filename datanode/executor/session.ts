@@ -87,7 +87,7 @@ export class ExecutorSession {
 
   #call<T>(work: () => T): T { return this.#started ? this.#started.call(work) : work() }
 
-  async #load({ program, params, job, fingerprint }: TaskWork): Promise<PlannedProgram> {
+  async #load({ program, params, job, fingerprint, plan }: TaskWork): Promise<PlannedProgram> {
     const planned = await planOf({ disk: this.disk, modules: this.#modules, call: work => this.#call(work) }, {
       id: program.id, dir: `${this.setup.dir}/programs`, params, instance: job, scratch: this.setup.scratch,
       fetch: async () => {
@@ -100,7 +100,7 @@ export class ExecutorSession {
         for await (const piece of this.files.read(assetPath(program.path, id))) pieces.push(piece)
         return Buffer.concat(pieces)
       },
-    })
+    }, plan)
     if (planned.fingerprint !== fingerprint) {
       throw new GristmillError(
         'PROGRAM_INVALID',

@@ -11,7 +11,7 @@ import type { StepNode, UserFunction } from '../../src/plan/node.ts'
 import type { Context } from '../../src/program/definition.ts'
 import type { PlannedProgram } from '../../src/plan/planof.ts'
 import { stagesOf, type Branch, type Stage } from '../../src/plan/stage.ts'
-import { groupPipeline, joinPipeline, recordPipeline, type PipelineOptions } from '../../src/operator/build.ts'
+import { groupPipeline, hashPipeline, joinPipeline, recordPipeline, type PipelineOptions } from '../../src/operator/build.ts'
 import { drive } from '../../src/operator/drive.ts'
 import { GroupsOperator } from '../../src/operator/groupsoperator.ts'
 import { FunctionFailed, type Operator, type Sink, type Step } from '../../src/operator/operator.ts'
@@ -21,11 +21,12 @@ import type { Disk } from '../../src/ports/disk.ts'
 import type { Started } from '../../src/ports/started.ts'
 import { batchesOf, newReadCounters, type Batch, type ReadCounters } from '../../src/record/records.ts'
 import { readRecords } from '../../src/record/reader.ts'
-import { mergeSegments, type KeyGroup } from '../../src/shuffle/groups.ts'
+import { groupsInTurn, mergeSegments, type KeyGroup } from '../../src/shuffle/groups.ts'
 import { Inbox } from '../../src/shuffle/inbox.ts'
 import { joinSegments, type JoinGroup } from '../../src/shuffle/join.ts'
 import { ReplayBuffer } from '../../src/shuffle/replay.ts'
 import type { Segment } from '../../src/shuffle/segment.ts'
+import { JoinTable } from '../../src/shuffle/table.ts'
 import { copyValue } from '../../src/shuffle/value.ts'
 import type { StackMapper } from '../../src/program/stack.ts'
 import type { TaskContext } from './context.ts'
@@ -33,6 +34,7 @@ import { gather } from './fetch.ts'
 import { SplitSource } from './input.ts'
 import type { ExecutorSession } from './session.ts'
 import type { AttemptOutcome } from './messages.ts'
+import { Tables } from './broadcast.ts'
 import { openOutput, type OpenOutput } from './taskoutput.ts'
 import { untilQuiet, untilSettled } from './quiet.ts'
 
@@ -57,6 +59,10 @@ const turnMs = 25
 /** Shares of a task's memory: map outputs received from other nodes, and the values of one key of a join. */
 const inboxShare = 0.25
 const joinShare = 0.15
+/** Share for the table of a hash join, in place of `joinShare`. */
+const hashShare = 0.25
+/** Bytes of a table in memory for each byte of its segments, which are compressed where it pays. */
+const tableGrowth = 3
 
 type InputOf<K extends TaskWork['input']['kind']> = Extract<TaskWork['input'], { kind: K }>
 
@@ -69,6 +75,13 @@ interface RecordsOptions {
 
 /** Place of the task's temporary files. */
 interface TaskFiles { readonly disk: Disk; readonly directory: string; readonly name: string }
+
+interface HashJoinOptions {
+  readonly options: PipelineOptions
+  readonly sink: Sink<unknown>
+  readonly files: TaskFiles
+  readonly shuffled: Record<string, number>
+}
 
 export class TaskAttempt {
   readonly #options: TaskAttemptOptions
@@ -92,7 +105,7 @@ export class TaskAttempt {
   }
 
   /** The stage reads its input for a sort, whose own stage reads it again: what the program counts, and what is input, counts there. */
-  get #isSampling(): boolean { return this.#branch.steps.at(-1)?.kind === 'sampleKeys' }
+  get #isSampling(): boolean { return this.#stage.isSampling }
 
   get stacks(): StackMapper { return this.#options.program.stacks }
 
@@ -182,10 +195,20 @@ export class TaskAttempt {
 
   /** Runs the branch of the task: reads its input, passes it through the steps, and ends them. */
   async #run(sink: Sink<unknown>, turns: Turns): Promise<void> {
+    const { session, work } = this.#options
+    const opened = await Tables.open(session, work, this.#stage, this.#branch, () => this.#pause())
+    try {
+      await this.#runWith(sink, turns, opened)
+    } finally {
+      await opened.close()
+    }
+  }
+
+  async #runWith(sink: Sink<unknown>, turns: Turns, { tables }: Tables): Promise<void> {
     const { work, program } = this.#options
     const options: PipelineOptions = {
       steps: this.#branch.steps, functions: program.plan.functions, places: program.plan.places, emit: sink.emit, turns,
-      contextOf: step => this.#contextOf(step), current: this.#options.context,
+      contextOf: step => this.#contextOf(step), current: this.#options.context, tables,
       ...work.output.kind === 'files' && { format: work.output.format },
     }
     switch (work.input.kind) {
@@ -266,6 +289,7 @@ export class TaskAttempt {
   async #join({ stages, partition }: InputOf<'join'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
     await this.#gathered(stages, partition, async ([left, right], files, shuffled) => {
       const { disk, setup } = this.#options.session
+      if (this.#joinsByHash(right!)) return this.#hashJoin(left!, right!, { options, sink, files, shuffled })
       const kept = await ReplayBuffer.open({
         disk, path: `${files.directory}/${files.name}.right`, memoryBytes: setup.memoryBytes * joinShare,
       })
@@ -282,6 +306,26 @@ export class TaskAttempt {
         await kept.close()
       }
     })
+  }
+
+  /** True if the program wants it and the right side will fit into memory; else it is done by sort-merge, which needs little. */
+  #joinsByHash(right: readonly Segment[]): boolean {
+    const [step] = this.#branch.steps
+    const bytes = right.reduce((sum, segment) => sum + segment.bytes, 0)
+    return step?.kind === 'join' && step.strategy === 'hash'
+      && bytes * tableGrowth <= this.#options.session.setup.memoryBytes * hashShare
+  }
+
+  async #hashJoin(left: readonly Segment[], right: readonly Segment[], { options, sink, files, shuffled }: HashJoinOptions): Promise<void> {
+    const { memoryBytes } = this.#options.session.setup
+    const table = await JoinTable.open({ ...files, segments: right, memoryBytes: memoryBytes * hashShare, pause: () => this.#pause() })
+    try {
+      const pipeline = hashPipeline(options, table)
+      await this.#groups(groupsInTurn(left), { ...shuffled, hashJoins: 1 }, new GroupsOperator<KeyGroup>(pipeline.push), sink)
+      await this.#finish(pipeline, sink)
+    } finally {
+      await table.close()
+    }
   }
 
   /** Fetches the task's partition of each stage, and calls `work` with the segments. */

@@ -25,7 +25,7 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
   const { input, branch, index } = branchOf(spec.stages[stage]!, task)
   return {
     attempt: id, job: job.id, stage, task, user: job.user, program: spec.program, params, ...(spec.env && { env: spec.env }),
-    seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint,
+    seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint, ...spec.plan && { plan: spec.plan },
     input: inputOf(input, index), ...branch > 0 && { branch }, ...broadcasts && { broadcasts }, output,
     staging: stagingOf(job.id), memoryBytes: spec.memoryBytes, deadlineMs: spec.taskDeadlineMs,
   }

@@ -4,17 +4,20 @@
 import { assert, AssertionFailed, unreachable } from '../base/assert.ts'
 import type { InputOptions, OutputFormat } from '../base/formats.ts'
 import type { Emit, Key } from '../base/pair.ts'
-import type { FunctionIndex, StepNode, StepPlace, UserFunction } from '../plan/node.ts'
+import type { FunctionIndex, LookupNode, StepNode, StepPlace, UserFunction } from '../plan/node.ts'
 import type { ReadCounters } from '../record/records.ts'
 import type { Combine } from '../shuffle/combiner.ts'
 import type { KeyGroup } from '../shuffle/groups.ts'
 import type { JoinGroup } from '../shuffle/join.ts'
 import type { ReplayBuffer } from '../shuffle/replay.ts'
+import type { JoinTable } from '../shuffle/table.ts'
 import { asyncStep, type PlaceOf } from './async.ts'
 import { eachStep, limitStep, sampleStep, type ValueFunction } from './each.ts'
-import { combined, foldStep, groupStep, ungroupStep, type GroupFunction } from './group.ts'
+import { combined, foldStep, groupStep, regroupStep, ungroupStep, type GroupFunction } from './group.ts'
+import { hashJoinStep } from './hash.ts'
 import { joinStep, type JoinFunction } from './join.ts'
 import { keyStep, sampleKeysStep, topStep } from './keys.ts'
+import { lookupStep } from './lookup.ts'
 import { mapStep, type MapFunction } from './map.ts'
 import { placed } from './misuse.ts'
 import type { Push, Step } from './operator.ts'
@@ -38,6 +41,8 @@ export interface PipelineOptions {
   readonly contextOf: (step: StepNode) => { random(): number }
   /** Path of the current record; part of the context. Default: there are no files. */
   readonly current?: { path: string } | undefined
+  /** Tables of the steps that look values up. */
+  readonly tables?: ReadonlyMap<LookupNode, JoinTable> | undefined
   /** Format of the output file, if the stage ends in files. */
   readonly format?: OutputFormat | undefined
 }
@@ -71,6 +76,11 @@ export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
       const push: Push<KeyGroup> = group => following.push({ key: group.key, values: [combined(combine, group)], end() {} })
       return { push, finish: () => following.finish() }
     }
+    case 'regroup': {
+      const following = groupPipeline({ ...options, steps: rest })
+      const value = head.value === undefined ? undefined : functions[head.value]
+      return { push: regroupStep(value, contextOf(head), following), finish: () => following.finish() }
+    }
     case 'fold': {
       const following = next(rest)
       return step(foldStep(functions[head.fn] as Combine, following), following)
@@ -84,7 +94,7 @@ export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
       return step(ungroupStep(following), following)
     }
     case 'validate': case 'map': case 'each': case 'sample': case 'partition': case 'key': case 'sampleKeys': case 'top': case 'limit':
-    case 'join':
+    case 'join': case 'lookup':
       throw new AssertionFailed(`the step ${head.kind} takes no groups`)
     default: return unreachable(head)
   }
@@ -101,12 +111,20 @@ export function joinPipeline(options: PipelineOptions, right: ReplayBuffer): Ste
   return placed(head, options.places, { push, finish: () => following.finish() })
 }
 
+/** Pipeline of a branch that joins two shuffles by hash: it takes the groups of the left one. `right`: the values of the right one. */
+export function hashPipeline(options: PipelineOptions, right: JoinTable): Step<KeyGroup> {
+  const [head, ...rest] = options.steps
+  assert(head?.kind === 'join' && head.how !== 'group', 'a branch that joins by hash joins two shuffles')
+  const following = rest.reduceRight<Step<unknown>>((next, step) => valueStep(step, next, options), lastStep(options))
+  return placed(head, options.places, hashJoinStep(head.how, right, following))
+}
+
 function valueStep(step: StepNode, next: Step<unknown>, options: PipelineOptions, records?: RecordOptions): Step<unknown> {
   return placed(step, options.places, bareStep(step, next, options, records))
 }
 
 function bareStep(
-  step: StepNode, next: Step<unknown>, { functions, emit, turns, contextOf, current = { path: '' } }: PipelineOptions,
+  step: StepNode, next: Step<unknown>, { functions, emit, turns, contextOf, tables, current = { path: '' } }: PipelineOptions,
   records?: RecordOptions,
 ): Step<unknown> {
   const context = contextOf(step)
@@ -130,7 +148,12 @@ function bareStep(
     case 'sampleKeys': return sampleKeysStep(fn(step.key), context, random, emit)
     case 'top': return topStep(step.count, fn(step.key), context, emit)
     case 'limit': return limitStep(step.count, next)
-    case 'combine': case 'reduce': case 'fold': case 'group': case 'ungroup': case 'join':
+    case 'lookup': {
+      const table = tables?.get(step)
+      assert(table, 'the table of a join is read before its values')
+      return lookupStep({ how: step.how, build: step.build, key: fn(step.key), context, table }, next)
+    }
+    case 'combine': case 'reduce': case 'fold': case 'group': case 'ungroup': case 'regroup': case 'join':
       throw new AssertionFailed(`the step ${step.kind} takes no values`)
     default: return unreachable(step)
   }

@@ -1,10 +1,10 @@
 // Steps of a Dataset that take the groups of a shuffle: the values of each key, combined to one (fold), given to a function (group), or
-// passed on one by one (ungroup).
+// passed on one by one (ungroup), or made anew for a following step (regroup).
 
 import type { Key } from '../base/pair.ts'
 import { fold, type Combine } from '../shuffle/combiner.ts'
 import type { KeyGroup } from '../shuffle/groups.ts'
-import { asynchronous, iterableOf } from './each.ts'
+import { asynchronous, iterableOf, type ValueFunction } from './each.ts'
 import { forward } from './forward.ts'
 import { isPromise, type Push, type Step } from './operator.ts'
 
@@ -40,4 +40,14 @@ export function groupStep(fn: GroupFunction, flat: boolean, context: unknown, ne
 
 export function ungroupStep(next: Step<unknown>): Push<KeyGroup> {
   return ({ values }) => forward(values, next.push)
+}
+
+/** Groups whose values are made anew by `value` as they are read. */
+export function regroupStep(value: ValueFunction | undefined, context: unknown, next: Step<KeyGroup>): Push<KeyGroup> {
+  if (!value) return next.push
+  return group => next.push({
+    key: group.key,
+    values: { * [Symbol.iterator]() { for (const each of group.values) yield value(each, context) } },
+    end() { group.end() },
+  })
 }

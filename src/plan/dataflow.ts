@@ -1,5 +1,5 @@
 // Builds the plan of a program over Datasets from its recipes (src/program/recipe.ts): numbers the functions, in the order of the nodes,
-// and makes the keys of sorts.
+// and makes the keys of sorts. A combine is placed behind its shuffle, where its meaning is plain; a rule of the optimizer moves it.
 
 import { createHash } from 'node:crypto'
 import { GristmillError } from '../base/errors.ts'
@@ -8,7 +8,11 @@ import type { Recipe, SortRecipe } from '../program/recipe.ts'
 import { GrowingBuffer } from '../shuffle/buffer.ts'
 import { descending } from '../shuffle/key.ts'
 import { encodeValue } from '../shuffle/value.ts'
-import { inputsFirst, type Plan, type PlanNode, type StepPlace, type UserFunction, type WriteNode } from './node.ts'
+import { contentNumbers } from './content.ts'
+import {
+  inputsFirst, withInputs, type FunctionFacts, type Plan, type PlanNode, type StepPlace, type UserFunction, type WriteNode,
+} from './node.ts'
+import { aboutFunctions } from './rules.ts'
 
 /** Kinds of nodes that recipes have. */
 const kinds: ReadonlySet<string> = new Set<PlanNode['kind']>([
@@ -18,29 +22,60 @@ const kinds: ReadonlySet<string> = new Set<PlanNode['kind']>([
 
 /** Throws PROGRAM_INVALID for recipes that this version does not know. */
 export function planDataflow(recipe: Recipe): Plan {
-  const functions: UserFunction[] = []
+  const functions = new Functions()
   const places: StepPlace[] = []
-  const nodes = new Map<Recipe, PlanNode>()
+  const bare = new Map<Recipe, PlanNode>()
   for (const each of inputsFirst(recipe, checkKind)) {
     const fields: Record<string, unknown> = {}
     for (const [name, value] of Object.entries(each)) {
       if (name === 'at') fields['place'] = places.push(value as StepPlace) - 1
-      else fields[name] = fieldOf(name, value, functions)
+      else if (name === 'digest') Object.assign(fields, digestOf(value))
+      else fields[name] = fieldOf(value, functions)
     }
-    const inputs = Object.freeze(each.inputs.map(input => nodes.get(input)!))
-    nodes.set(each, Object.freeze({ ...fields, inputs }) as unknown as PlanNode)
+    bare.set(each, { ...fields, inputs: each.inputs.map(input => bare.get(input)!) } as unknown as PlanNode)
+  }
+  const { all, facts } = functions
+  const numberOf = contentNumbers(aboutFunctions(facts))
+  const nodes = new Map<PlanNode, PlanNode>()
+  for (const node of bare.values()) {
+    const numbered = { ...node, inputs: node.inputs.map(input => nodes.get(input)!) } as unknown as PlanNode
+    nodes.set(node, lowered(frozen({ ...numbered, number: numberOf(numbered) })))
   }
   return Object.freeze({
-    root: nodes.get(recipe) as WriteNode, functions: Object.freeze(functions), hooks: Object.freeze({}), places,
+    root: nodes.get(bare.get(recipe)!) as WriteNode, functions: Object.freeze(all), hooks: Object.freeze({}), places, facts,
   })
 }
 
-function fieldOf(name: string, value: unknown, functions: UserFunction[]): unknown {
-  if (typeof value === 'function') return functions.push(value as UserFunction) - 1
+/** The functions of a plan, and what rules know about them. */
+class Functions {
+  readonly all: UserFunction[] = []
+  readonly facts: FunctionFacts[] = []
+  readonly #known = new Map<UserFunction, number>()
+  readonly #sorts: Array<{ readonly sort: SortRecipe['sort']; readonly key: UserFunction }> = []
+
+  add(fn: UserFunction): number {
+    const number = this.all.push(fn) - 1
+    const same = this.#known.get(fn) ?? number
+    this.#known.set(fn, same)
+    this.facts.push(Object.freeze({ same, parameters: fn.length }))
+    return number
+  }
+
+  /** Sorts by the same functions in the same orders have one key function. */
+  addSort({ sort }: SortRecipe): number {
+    const isSame = (other: SortRecipe['sort']): boolean =>
+      other.length === sort.length && other.every(({ by, descending: isDown }, i) => by === sort[i]!.by && isDown === sort[i]!.descending)
+    let known = this.#sorts.find(each => isSame(each.sort))
+    if (!known) this.#sorts.push(known = { sort, key: sortKey({ sort }) })
+    return this.add(known.key)
+  }
+}
+
+function fieldOf(value: unknown, functions: Functions): unknown {
+  if (typeof value === 'function') return functions.add(value as UserFunction)
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return Object.freeze([...value])
-  if ('sort' in value) return functions.push(sortKey(value as SortRecipe)) - 1
-  if (name === 'digest' && 'values' in value) return digestOf(value.values as unknown[])
+  if ('sort' in value) return functions.addSort(value as SortRecipe)
   return Object.freeze({ ...value })
 }
 
@@ -51,7 +86,10 @@ function sortKey({ sort }: SortRecipe): UserFunction {
     return isDescending ? (value: unknown, context: never) => descending(keyOf(value, context) as Key) : keyOf
   })
   const [only] = parts
-  return parts.length === 1 ? only as UserFunction : (value: unknown, context: never) => parts.map(part => part(value, context))
+  const key: UserFunction = parts.length === 1 ? only! : (value: unknown, context: never) => parts.map(part => part(value, context))
+  if (key === sort[0]!.by || !sort.every(({ by }) => by.length < 2)) return key
+  // Declares no context, as its parts declare none.
+  return (value: unknown) => key(value, undefined)
 }
 
 /** Throws for the result of a function of two values, such as the one that Array.sort takes. */
@@ -62,10 +100,30 @@ function checkedKey(key: unknown): unknown {
   )
 }
 
-function digestOf(values: readonly unknown[]): string {
+/** Values of the program itself: their digest and size. Others have a text that describes them, such as that of `range`. */
+function digestOf(given: unknown): { digest?: string; bytes?: number } {
+  if (typeof given === 'string') {
+    const [, count] = /^range (\d+)$/.exec(given) ?? []
+    return { digest: given, ...count !== undefined && { bytes: Number(count) * numberBytes } }
+  }
+  const { values } = given as { readonly values: readonly unknown[] }
   const buffer = new GrowingBuffer()
   for (const value of values) encodeValue(value, buffer)
-  return createHash('sha256').update(buffer.bytes.subarray(0, buffer.length)).digest('hex')
+  return { digest: createHash('sha256').update(buffer.bytes.subarray(0, buffer.length)).digest('hex'), bytes: buffer.length }
+}
+
+const numberBytes = 8
+
+const frozen = (node: PlanNode): PlanNode => {
+  Object.freeze(node.inputs)
+  return Object.freeze(node)
+}
+
+/** Recipes have a combine before its shuffle, the place where a program's step has put it. */
+function lowered(node: PlanNode): PlanNode {
+  if (node.kind !== 'shuffle' || node.inputs[0].kind !== 'combine') return node
+  const [combine, ...others] = node.inputs
+  return withInputs(combine, [withInputs(node, [combine.inputs[0], ...others])])
 }
 
 function checkKind({ kind, inputs }: Recipe): void {

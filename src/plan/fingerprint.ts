@@ -2,16 +2,17 @@
 // submitted one. It also detects programs whose plan depends on the time or on random numbers.
 
 import { createHash } from 'node:crypto'
-import { numbersOf, type Plan } from './node.ts'
+import { positionsOf, type PlanNode, type PlanShape } from './node.ts'
 
 /** SHA-256, in hex, over the canonical JSON of all nodes, inputs before their readers. */
-export function fingerprintOf({ root, functions, hooks }: Plan): string {
-  const numbers = numbersOf(root)
-  const nodes = [...numbers].map(([node, number]) => {
-    const { inputs, ...own } = node
-    const from = inputs.map(input => numbers.get(input)!)
+export function fingerprintOf({ root, functions, hooks }: PlanShape): string {
+  const positions = positionsOf(root)
+  const nodes = [...positions].map(([node, position]) => {
+    // Numbers and sizes follow from the rest.
+    const { inputs, number: _, bytes: __, ...own } = node as PlanNode & { readonly bytes?: number }
+    const from = inputs.map(input => positions.get(input)!)
     // Omitted where a node reads the one before it: chains keep the fingerprints of versions whose plans were chains.
-    return from.length === 0 || (from.length === 1 && from[0] === number - 1) ? own : { ...own, inputs: from }
+    return from.length === 0 || (from.length === 1 && from[0] === position - 1) ? own : { ...own, inputs: from }
   })
   const called = Object.keys(hooks)
   // Omitted if empty: plans without hooks keep the fingerprints of versions without hooks.

@@ -10,14 +10,21 @@ import type { InputOptions, OutputOptions } from '../base/formats.ts'
 /** Number of a function in the plan's table. */
 export type FunctionIndex = number
 
-export type PlanNode = SourceNode | StepNode | UnionNode | ShuffleNode | WriteNode
+export type PlanNode = Numbered & (SourceNode | StepNode | UnionNode | ShuffleNode | WriteNode)
+
+/**
+ * `number`: identity of what a node of a Dataset computes, given before the optimizer's rules and kept by them. Random numbers depend on
+ * it. Two nodes that compute the same values have one number, unless they may draw random numbers, count, or have other effects.
+ */
+interface Numbered { readonly number?: number }
+
 /** Nodes without inputs. */
 type SourceNode = ReadNode | ValuesNode
 /** Nodes that tasks run between their input and their output. */
 export type StepNode = Placed & (
   | ValidateNode | MapNode | CombineNode | ReduceNode
   | EachNode | SampleNode | PartitionNode | KeyNode | SampleKeysNode | TopNode | LimitNode
-  | FoldNode | GroupNode | UngroupNode | JoinNode
+  | FoldNode | GroupNode | UngroupNode | RegroupNode | JoinNode | LookupNode
 )
 
 /** `place`: number of the place in the program where the step is described, in the plan's table. */
@@ -31,13 +38,17 @@ interface ReadNode {
   readonly paths?: readonly string[]
 }
 
-/** Values that the program computes: (part, parts) → values. `digest`: of the values, if the program gave them itself. */
+/**
+ * Values that the program computes: (part, parts) → values. `digest`: of the values, if the program gave them itself. `bytes`: size of all
+ * values, if it is known; 0: there are none.
+ */
 interface ValuesNode {
   readonly kind: 'values'
   readonly inputs: readonly []
   readonly parts: number
   readonly fn: FunctionIndex
   readonly digest?: string
+  readonly bytes?: number
 }
 
 type From1 = readonly [PlanNode]
@@ -101,14 +112,38 @@ interface GroupNode {
 /** Groups to values: each value of each group, in the order of keys. */
 interface UngroupNode { readonly kind: 'ungroup'; readonly inputs: From1 }
 
+/**
+ * Groups to the groups that a second shuffle by the same key would give. `value`: (value, context) → value, as that of the pairs which the
+ * second shuffle would have moved.
+ */
+interface RegroupNode { readonly kind: 'regroup'; readonly inputs: From1; readonly value?: FunctionIndex }
+
 export type JoinKind = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti' | 'group'
 
+export const joinStrategies = ['merge', 'hash', 'broadcast'] as const
+export type JoinStrategy = typeof joinStrategies[number]
+export type JoinSide = 'left' | 'right'
+
 /** Groups of two shuffles to values. `group`: (key, left values, right values, context) → iterable of values. */
-interface JoinNode {
+export interface JoinNode {
   readonly kind: 'join'
   readonly inputs: readonly [PlanNode, PlanNode]
   readonly how: JoinKind
   readonly fn?: FunctionIndex
+  /** As the program says. Default: `merge`, or `broadcast` where the submitter finds one side small. */
+  readonly strategy?: JoinStrategy
+}
+
+/**
+ * Join by broadcast: values of one side to values, by a table of the other side, `build`, which every task reads whole: the shuffle of one
+ * partition that is the second input. `key`: (value, context) → key of the values of the first input.
+ */
+export interface LookupNode {
+  readonly kind: 'lookup'
+  readonly inputs: readonly [PlanNode, PlanNode]
+  readonly how: Exclude<JoinKind, 'full' | 'group'>
+  readonly build: JoinSide
+  readonly key: FunctionIndex
 }
 
 /** The values of all its inputs. */
@@ -146,13 +181,28 @@ interface WriteOutput extends OutputOptions {
 /** A function of the program. Its arguments depend on the kind of its node. */
 export type UserFunction = (...args: any[]) => unknown
 
-export interface Plan {
+/** What the optimizer and the division into stages see of a plan: everything but the functions themselves. */
+export interface PlanShape {
   readonly root: WriteNode
+  readonly functions: readonly unknown[]
+  readonly hooks: object
+  /** Places in the program, for messages. Missing in plans of map-reduce jobs. */
+  readonly places?: readonly StepPlace[]
+  /** One for each function. Missing in plans of map-reduce jobs. */
+  readonly facts?: readonly FunctionFacts[]
+}
+
+export interface Plan extends PlanShape {
   readonly functions: readonly UserFunction[]
   /** Called once in each task of every stage. */
   readonly hooks: Hooks
-  /** Places in the program, for messages. Missing in plans of map-reduce jobs. */
-  readonly places?: readonly StepPlace[]
+}
+
+export interface FunctionFacts {
+  /** Number of the first function in the table that is the same object. */
+  readonly same: FunctionIndex
+  /** Number of its declared parameters. */
+  readonly parameters: number
 }
 
 /** Method that describes a step, and the stack of its call. */
@@ -188,8 +238,13 @@ export function inputsFirst<N extends { readonly inputs: readonly N[] }>(root: N
 /** All nodes that `root` depends on, each once, inputs before their readers. */
 export const nodesOf = (root: PlanNode): PlanNode[] => inputsFirst(root)
 
-/** Number of each node that `root` depends on, the same in every process that builds the plan. */
-export const numbersOf = (root: PlanNode): ReadonlyMap<PlanNode, number> => new Map(nodesOf(root).map((node, number) => [node, number]))
+/** Position of each node that `root` depends on, the same in every process that builds the plan. */
+export const positionsOf = (root: PlanNode): ReadonlyMap<PlanNode, number> =>
+  new Map(nodesOf(root).map((node, position) => [node, position]))
+
+/** Number of each node that `root` depends on; in plans of map-reduce jobs its position. */
+export const numbersOf = (root: PlanNode): ReadonlyMap<PlanNode, number> =>
+  new Map(nodesOf(root).map((node, position) => [node, node.number ?? position]))
 
 /** The same node with other inputs. */
 export function withInputs<N extends PlanNode>(node: N, inputs: readonly PlanNode[]): N {

@@ -2,11 +2,11 @@
 // parameters give equal fingerprints.
 
 import { loadProgram, type LoadOptions, type LoadWorld, type Program } from '../program/load.ts'
+import { planBy, type PlanChoices } from './choices.ts'
 import { planDataflow } from './dataflow.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { planMapReduce } from './mapreduce.ts'
 import { numbersOf, type Plan, type PlanNode } from './node.ts'
-import { optimize } from './rules.ts'
 
 export interface PlannedProgram extends Program {
   readonly plan: Plan
@@ -16,9 +16,15 @@ export interface PlannedProgram extends Program {
 }
 
 /** Loads the program and builds its plan without calling its functions. Throws PROGRAM_INVALID, CORRUPT. */
-export async function planOf(world: LoadWorld, program: LoadOptions): Promise<PlannedProgram> {
+export async function planOf(world: LoadWorld, program: LoadOptions, choices?: PlanChoices): Promise<PlannedProgram> {
+  const { plan: lowered, ...loaded } = await lowerProgram(world, program)
+  const plan = planBy(lowered, choices)
+  return { ...loaded, plan, numbers: numbersOf(plan.root), fingerprint: fingerprintOf(plan) }
+}
+
+/** Loads the program and builds its plan before any rule. */
+export async function lowerProgram(world: LoadWorld, program: LoadOptions): Promise<Program & { readonly plan: Plan }> {
   const loaded = await loadProgram(world, program)
   const { job } = loaded
-  const plan = optimize(job.kind === 'mapReduce' ? planMapReduce(job.definition) : planDataflow(job.recipe))
-  return { ...loaded, plan, numbers: numbersOf(plan.root), fingerprint: fingerprintOf(plan) }
+  return { ...loaded, plan: job.kind === 'mapReduce' ? planMapReduce(job.definition) : planDataflow(job.recipe) }
 }

@@ -1,58 +1,61 @@
-// Optimizer rules: make a plan cheaper without changing its result. A rule is a name and a function from a node to a better one. Rules are
-// applied from the read node upwards, repeatedly until none changes the plan.
+// Rules of the optimizer: each makes a plan cheaper without changing its result, and can be switched off by its name. Rules are applied
+// from the sources upwards, repeatedly until none changes the plan (optimize.ts).
+//
+// Functions of a program are opaque. What rules may assume about one is: it gives the same result each time for the same value (Datasets
+// require it), and it does not use its context if it declares no parameter for it. A step whose function takes the context is not moved,
+// merged or dropped: it may count, and draw random numbers.
+//
+// No rule is needed for two things. Narrow steps of a stage always run one after the other in one task, without a copy in between. Steps
+// behind a union are run in each of its branches, and so at the source.
 
-import { assert } from '../base/assert.ts'
-import { nodesOf, withInputs, type Plan, type PlanNode, type WriteNode } from './node.ts'
+import type { FunctionFacts, FunctionIndex, PlanNode } from './node.ts'
+import { dropDeadBranches } from './dead.ts'
+import { filterBeforeShuffle } from './filters.ts'
+import { adoptPartitions, dropRepartition, reusePartitions } from './reuse.ts'
+import { combineBeforeShuffle, dropShuffle } from './shuffles.ts'
+import { shareBranches } from './share.ts'
 
-interface Rule {
+export interface Rule {
   readonly name: string
+  /** What it does, in one line, for explain. */
+  readonly about: string
+  /** Applied to the whole plan before the others as well. */
+  readonly early?: true
   /** A better node in place of this one, or the node itself. */
-  apply(node: PlanNode): PlanNode
+  apply(node: PlanNode, facts: PlanFacts): PlanNode
 }
 
+/** What a rule may know beside the node and its inputs. */
+export interface PlanFacts {
+  /** True if the function takes a value only, and not its context: at most `count` parameters. Default: 1. */
+  isPlain(fn: FunctionIndex | undefined, count?: number): boolean
+  /** True if both are one function. */
+  isSame(a: FunctionIndex | undefined, b: FunctionIndex | undefined): boolean
+  /** Number of the node's readers. Infinity for a node that a rule has just made. */
+  readers(node: PlanNode): number
+  /** An earlier node of the plan that computes the same values from the same inputs, or the node itself. */
+  first(node: PlanNode): PlanNode
+}
+
+/** In the order in which they are applied to a node. */
 export const rules: readonly Rule[] = [
-  {
-    // Each map task sends one value per key instead of many. The reduce of a program with combine accepts combined values anyway.
-    name: 'combine before shuffle',
-    apply(node) {
-      if (node.kind !== 'combine') return node
-      const [shuffle] = node.inputs
-      if (shuffle.kind !== 'shuffle') return node
-      const [pairs, ...others] = shuffle.inputs
-      return withInputs(shuffle, [withInputs(node, [pairs]), ...others])
-    },
-  },
-  {
-    // The second shuffle undoes the grouping and order of the first one.
-    name: 'drop a shuffle that is shuffled again',
-    apply(node) {
-      if (node.kind !== 'shuffle') return node
-      const [pairs, ...others] = node.inputs
-      return pairs.kind === 'shuffle' ? withInputs(node, [pairs.inputs[0], ...others]) : node
-    },
-  },
+  shareBranches, dropDeadBranches, dropRepartition, filterBeforeShuffle, reusePartitions, adoptPartitions, combineBeforeShuffle,
+  dropShuffle,
 ]
 
-/** A rule either shortens a plan or moves a node towards the read node, and none moves one back: far fewer rounds are ever needed. */
-const roundsMax = 100
+/** Name of the submitter's choice of joins (joinchoice.ts), which is switched off like a rule. */
+export const broadcastJoins = 'broadcast-joins'
 
-export function optimize(plan: Plan, applied: readonly Rule[] = rules): Plan {
-  let { root } = plan
-  for (let round = 0; ; round++) {
-    assert(round < roundsMax, 'the rules of the optimizer undo each other')
-    const better = improve(root, applied)
-    if (better === root) return root === plan.root ? plan : Object.freeze({ ...plan, root })
-    root = better
-  }
-}
+/** What a run may switch off. */
+export const ruleNames: readonly string[] = [broadcastJoins, ...rules.map(({ name }) => name)]
 
-/** Applies every rule once to every node. A node that several others read stays one node. */
-function improve(root: WriteNode, applied: readonly Rule[]): WriteNode {
-  const better = new Map<PlanNode, PlanNode>()
-  for (const node of nodesOf(root)) {
-    let result: PlanNode = withInputs(node, node.inputs.map(input => better.get(input)!))
-    for (const rule of applied) result = rule.apply(result)
-    better.set(node, result)
+/** Those of jobs that do not name their rules: their submitter knew no others. */
+export const rulesUnnamed: readonly Rule[] = [combineBeforeShuffle, dropShuffle]
+
+/** Functions without facts may do anything, and are one only if they have one number. */
+export function aboutFunctions(facts: readonly FunctionFacts[] | undefined): Pick<PlanFacts, 'isPlain' | 'isSame'> {
+  return {
+    isPlain: (fn, count = 1) => fn === undefined || (facts !== undefined && facts[fn]!.parameters <= count),
+    isSame: (a, b) => a === b || (a !== undefined && b !== undefined && facts !== undefined && facts[a]!.same === facts[b]!.same),
   }
-  return better.get(root) as WriteNode
 }

@@ -7,7 +7,7 @@ import { GristmillError } from '../base/errors.ts'
 import type { InputOptions } from '../base/formats.ts'
 import { limits } from '../base/limits.ts'
 import type { TaskOutput } from '../protocol/task.ts'
-import type { FunctionIndex, Plan, PlanNode, ShuffleNode, StepNode, WriteNode } from './node.ts'
+import type { FunctionIndex, LookupNode, PlanNode, PlanShape, ShuffleNode, StepNode, WriteNode } from './node.ts'
 
 /** Partitions of a shuffle whose number the submitter derives from the size of the input. */
 export const partitionsAuto = 0
@@ -32,9 +32,13 @@ export interface Branch {
 export interface Stage {
   readonly name: string
   readonly branches: readonly Branch[]
-  /** Stages of one partition, whose output every task reads. */
+  /** Stages of one partition, whose output every task reads: samples of keys first, then those of `lookups`. */
   readonly broadcasts: readonly number[]
+  /** Stages that the steps of its branches look values up in. */
+  readonly lookups: ReadonlyMap<LookupNode, number>
   readonly output: TaskOutput
+  /** Its tasks only sample the keys of a sort, whose own stage reads the same input again. */
+  readonly isSampling: boolean
   /** Combines pairs before the shuffle. */
   readonly combine: FunctionIndex | undefined
   /** Last node of the stage. */
@@ -47,7 +51,7 @@ interface StagesOptions {
 }
 
 /** Throws PROGRAM_INVALID for a plan of too many stages. */
-export function stagesOf({ root }: Plan, options: StagesOptions = {}): Stage[] {
+export function stagesOf({ root }: PlanShape, options: StagesOptions = {}): Stage[] {
   const cutter = new Cutter(options)
   cutter.end(root)
   return cutter.stages
@@ -65,14 +69,18 @@ class Cutter {
     const [last] = sink.inputs
     const combine = sink.kind === 'shuffle' && last.kind === 'combine' ? last : undefined
     const branches = this.#branches(combine ? combine.inputs[0] : last)
-    const broadcasts = sink.inputs.slice(1).map(node => this.#shuffle(node))
+    const samples = sink.inputs.slice(1).map(node => this.#shuffle(node))
+    const lookups = new Map<LookupNode, number>()
+    for (const { steps } of branches)
+      for (const step of steps) if (step.kind === 'lookup') lookups.set(step, this.#shuffle(step.inputs[1]))
     if (this.stages.length >= limits.jobStagesMax)
       throw new GristmillError(
         'PROGRAM_INVALID',
         `the program has more than ${limits.jobStagesMax} stages, the most that one job can have; save an intermediate result, and go on in another program`,
       )
     this.stages.push(Object.freeze({
-      name: nameOf(branches), branches, broadcasts, output: this.#output(sink), combine: combine?.fn, sink,
+      name: nameOf(branches), branches, broadcasts: [...new Set([...samples, ...lookups.values()])], lookups, output: this.#output(sink),
+      isSampling: last.kind === 'sampleKeys', combine: combine?.fn, sink,
     }))
     return this.stages.length - 1
   }
@@ -115,13 +123,16 @@ class Cutter {
       }
       case 'shuffle':
         return [{ input: { kind: 'shuffle', stage: this.#shuffle(node), partitions: this.#partitions(node) }, source: node, steps: [] }]
+      // The steps that follow are those behind the shuffle that it stands for.
+      case 'regroup':
+        return this.#branches(node.inputs[0]).map(branch => ({ ...branch, source: node, steps: [...branch.steps, node] }))
       case 'join': {
         const [left] = node.inputs
         const stages = node.inputs.map(side => this.#shuffle(side))
         return [{ input: { kind: 'join', stages, partitions: this.#partitions(left as ShuffleNode) }, source: node, steps: [node] }]
       }
       case 'validate': case 'map': case 'combine': case 'reduce': case 'each': case 'sample': case 'partition': case 'key':
-      case 'sampleKeys': case 'top': case 'limit': case 'fold': case 'group': case 'ungroup':
+      case 'sampleKeys': case 'top': case 'limit': case 'fold': case 'group': case 'ungroup': case 'lookup':
         return this.#branches(node.inputs[0]).map(branch => ({ ...branch, steps: [...branch.steps, node] }))
       case 'write': throw new AssertionFailed('a plan writes once, at its end')
       default: return unreachable(node)
@@ -141,7 +152,7 @@ function nameOf(branches: readonly Branch[]): string {
 /** Steps that only prepare others have no word. */
 function wordOf(step: StepNode): string {
   switch (step.kind) {
-    case 'validate': case 'combine': case 'key': return ''
+    case 'validate': case 'combine': case 'key': case 'regroup': return ''
     case 'map': case 'reduce': case 'sample': case 'top': case 'limit': return step.kind
     case 'each': return step.op
     case 'partition': return 'mapPartitions'
@@ -149,7 +160,7 @@ function wordOf(step: StepNode): string {
     case 'fold': return 'aggregate'
     case 'group': return step.flat ? 'flatMap groups' : 'map groups'
     case 'ungroup': return 'values'
-    case 'join': return step.how === 'group' ? 'coGroup' : step.how === 'inner' ? 'join' : `${step.how} join`
+    case 'join': case 'lookup': return step.how === 'group' ? 'coGroup' : step.how === 'inner' ? 'join' : `${step.how} join`
     default: return unreachable(step)
   }
 }

@@ -5,17 +5,45 @@ export interface ShuffleOptions {
   readonly partitions?: number | undefined
 }
 
+export interface JoinOptions extends ShuffleOptions {
+  /**
+   * `merge`: both sides are brought together by key and merged in the order of keys. `hash`: likewise, but the right side of a partition
+   * becomes a table, if it fits into memory. `broadcast`: every task reads the whole other side, and nothing is moved by key: the right
+   * side of `join`, `leftJoin`, `semiJoin` and `antiJoin`, the left side of `rightJoin`. Default: `broadcast` if a side reads at most
+   * 10 MiB, else `merge`.
+   */
+  readonly strategy?: 'merge' | 'hash' | 'broadcast' | undefined
+}
+
+const strategies: readonly unknown[] = ['merge', 'hash', 'broadcast']
+
+/** Options of a join, as fields of its shuffles and of itself. */
+export function checkJoin(name: string, how: string, options: JoinOptions | undefined): { shuffle: object; join: object } {
+  if (typeof options !== 'object' || options === null || how === 'group') return { shuffle: checkShuffle(name, options), join: {} }
+  const { strategy, ...others } = options
+  const shuffle = checkShuffle(name, others, 'strategy')
+  if (strategy === undefined) return { shuffle, join: {} }
+  if (!strategies.includes(strategy))
+    throw new TypeError(`the strategy of ${name} is ${showGiven(strategy)}; it is 'merge', 'hash' or 'broadcast'`)
+  if (strategy === 'broadcast' && how === 'full')
+    throw new TypeError(`${name} cannot be done by broadcast: no task would see all partners of a value; use 'merge' or 'hash'`)
+  if (strategy === 'broadcast' && others.partitions !== undefined)
+    throw new TypeError(`${name} by broadcast has no partitions; leave them out, or use 'merge' or 'hash'`)
+  return { shuffle, join: { strategy } }
+}
+
 export function checkFunction(name: string, fn: unknown): unknown {
   if (typeof fn !== 'function') throw new TypeError(`${name} was given ${showGiven(fn)} in place of a function`)
   return fn
 }
 
-export function checkShuffle(name: string, options: ShuffleOptions | undefined): object {
+/** `also`: name of an option that is checked elsewhere. */
+export function checkShuffle(name: string, options: ShuffleOptions | undefined, also?: string): object {
   if (options === undefined) return { auto: true }
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`${name} was given the options ${showGiven(options)}; they are an object, such as { partitions: 4 }`)
   const unknown = Object.keys(options).find(each => each !== 'partitions')
-  if (unknown !== undefined) throw new TypeError(`${name} does not know the option ${JSON.stringify(unknown)}; it knows partitions`)
+  if (unknown !== undefined) throw new TypeError(`${name} does not know the option ${JSON.stringify(unknown)}; it knows partitions${also === undefined ? '' : ` and ${also}`}`)
   const { partitions } = options
   if (partitions === undefined) return { auto: true }
   checkPartitions(name, partitions)

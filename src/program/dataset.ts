@@ -4,7 +4,7 @@
 
 import type { OutputOptions } from '../base/formats.ts'
 import type { Key } from '../base/pair.ts'
-import { checkCount, checkFunction, checkPartitions, checkShuffle, showGiven, type ShuffleOptions } from './arguments.ts'
+import { checkCount, checkFunction, checkPartitions, checkShuffle, showGiven, type JoinOptions, type ShuffleOptions } from './arguments.ts'
 import type { Context } from './definition.ts'
 import { checkOptions } from './options.ts'
 import { at, type Flow, type Recipe, type KeyFunction } from './recipe.ts'
@@ -155,40 +155,40 @@ export class Dataset<T> {
   }
 
   /** Pairs of a value of this Dataset and one of `right` with equal keys. */
-  join<R, K extends Key>(right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: ShuffleOptions): Dataset<[T, R]> {
+  join<R, K extends Key>(right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: JoinOptions): Dataset<[T, R]> {
     return this.#join('inner', right, key, rightKey, options)
   }
 
   /** As `join`, and values of this Dataset without a partner, with null in its place. */
   leftJoin<R, K extends Key>(
-    right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: ShuffleOptions,
+    right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: JoinOptions,
   ): Dataset<[T, R | null]> {
     return this.#join('left', right, key, rightKey, options)
   }
 
   rightJoin<R, K extends Key>(
-    right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: ShuffleOptions,
+    right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: JoinOptions,
   ): Dataset<[T | null, R]> {
     return this.#join('right', right, key, rightKey, options)
   }
 
   fullJoin<R, K extends Key>(
-    right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: ShuffleOptions,
+    right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: JoinOptions,
   ): Dataset<[T, R] | [T, null] | [null, R]> {
     return this.#join('full', right, key, rightKey, options)
   }
 
   /** Values of this Dataset whose key occurs in `right`. */
-  semiJoin<R, K extends Key>(right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: ShuffleOptions): Dataset<T> {
+  semiJoin<R, K extends Key>(right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: JoinOptions): Dataset<T> {
     return this.#join('semi', right, key, rightKey, options)
   }
 
   /** Values of this Dataset whose key does not occur in `right`. */
-  antiJoin<R, K extends Key>(right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: ShuffleOptions): Dataset<T> {
+  antiJoin<R, K extends Key>(right: Dataset<R>, key: (value: T) => K, rightKey: (value: R) => K, options?: JoinOptions): Dataset<T> {
     return this.#join('anti', right, key, rightKey, options)
   }
 
-  /** All pairs of a value of this Dataset and one of `right`, computed by one task. */
+  /** All pairs of a value of this Dataset and one of `right`: by one task, unless one of them is small enough for a broadcast. */
   cross<R>(right: Dataset<R>): Dataset<[T, R]> { return this.#join('inner', right, nothing, nothing, { partitions: 1 }) }
 
   /**
@@ -219,7 +219,7 @@ export class Dataset<T> {
   #next<U>(node: Recipe): Dataset<U> { return new Dataset(this.#flow, node) }
 
   #join<U>(
-    how: Joining['how'], right: unknown, key: unknown, rightKey: unknown, options: ShuffleOptions | undefined, fn?: unknown,
+    how: Joining['how'], right: unknown, key: unknown, rightKey: unknown, options: JoinOptions | undefined, fn?: unknown,
   ): Dataset<U> {
     return this.#next(joined(this.#node, nodeOf(right, joinName(how)), { how, key, rightKey, options, fn }))
   }

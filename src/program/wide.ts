@@ -2,7 +2,7 @@
 // plan. Part of every bundle, as dataset.ts is.
 
 import type { Key } from '../base/pair.ts'
-import { checkFunction, checkShuffle, showGiven, type ShuffleOptions } from './arguments.ts'
+import { checkFunction, checkJoin, checkShuffle, showGiven, type JoinOptions, type ShuffleOptions } from './arguments.ts'
 import type { Context } from './definition.ts'
 import { at, type Place, type Recipe, type SortRecipe, type KeyFunction } from './recipe.ts'
 
@@ -52,7 +52,7 @@ export interface Joining {
   readonly how: 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti' | 'group'
   readonly key: unknown
   readonly rightKey: unknown
-  readonly options?: ShuffleOptions | undefined
+  readonly options?: JoinOptions | undefined
   /** Function of `coGroup`. */
   readonly fn?: unknown
 }
@@ -61,12 +61,12 @@ export const joinName = (how: Joining['how']): string => (how === 'group' ? 'coG
 
 export function joined(left: Recipe, right: Recipe, { how, key, rightKey, options, fn }: Joining): Recipe {
   const name = joinName(how)
-  const partitions = checkShuffle(name, options)
+  const { shuffle, join } = checkJoin(name, how, options)
   const place = { at: at(name) }
   const side = (node: Recipe, by: unknown): Recipe => ({
-    kind: 'shuffle', inputs: [{ kind: 'key', inputs: [node], key: checkFunction(name, by), ...place }], ...partitions,
+    kind: 'shuffle', inputs: [{ kind: 'key', inputs: [node], key: checkFunction(name, by), ...place }], ...shuffle,
   })
-  return { kind: 'join', inputs: [side(left, key), side(right, rightKey)], how, ...place, ...fn !== undefined && { fn } }
+  return { kind: 'join', inputs: [side(left, key), side(right, rightKey)], how, ...join, ...place, ...fn !== undefined && { fn } }
 }
 
 /** One pair of each key: its values merged two at a time, before the shuffle too. */

@@ -7,7 +7,7 @@ import {
   address, attemptId, count, counters, empty, failure, inodeId, instant, jobId, nodeId, path, programId, requestId, splitsId, text,
 } from './fields.ts'
 import { message } from './message.ts'
-import { environment, inputOptions, outputFormat, split, taskOutput } from './task.ts'
+import { environment, inputOptions, outputFormat, planChoices, split, taskOutput } from './task.ts'
 
 const packedSplits = Type.Array(text(limits.splitsBodyBytesMax), { maxItems: limits.stageTasksMax })
 
@@ -87,6 +87,8 @@ const jobSpec = Type.Object({
   /** Seed of the program's randomness; the same for all attempts. */
   seed: count,
   fingerprint: text(64),
+  /** Missing if the plan is the one that submitters of earlier versions make. */
+  plan: Type.Optional(planChoices),
   stages: Type.Array(stageSpec, { minItems: 1, maxItems: limits.jobStagesMax }),
   /**
    * Directory in which the last stage's files are published. EEXIST unless `overwrite`, which replaces the output of a job in the

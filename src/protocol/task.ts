@@ -57,6 +57,14 @@ export type TaskOutput = Static<typeof taskOutput>
 /** Names and values; the submitter checks their sum against limits.environmentBytesMax. */
 export const environment = Type.Record(Type.String(), text(limits.environmentBytesMax))
 
+/** What the submitter has chosen beside the program (src/plan/choices.ts). */
+export const planChoices = Type.Object({
+  rules: Type.Optional(Type.Array(text(100), { maxItems: 100 })),
+  broadcasts: Type.Optional(Type.Array(
+    Type.Object({ join: count, side: Type.Union([Type.Literal('left'), Type.Literal('right')]) }), { maxItems: limits.jobStagesMax },
+  )),
+})
+
 export const taskWork = Type.Object({
   attempt: attemptId,
   job: jobId,
@@ -71,6 +79,8 @@ export const taskWork = Type.Object({
   submittedMs: Type.Optional(instant),
   /** Fingerprint of the plan that the submitter built; the executor builds the plan again and refuses to run another one. */
   fingerprint: text(64),
+  /** Default: the plan as submitters of earlier versions make it. */
+  plan: Type.Optional(planChoices),
   input: Type.Union([
     Type.Object({
       kind: Type.Literal('split'),

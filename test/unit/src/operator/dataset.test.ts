@@ -508,7 +508,7 @@ test('random programs give what plain JavaScript gives, with and without the opt
       expected = models.at(-1)!.rows
       return models.at(-1)!.data.save('/out', { format: 'jsonl' })
     }
-    const [with_, without] = [await valuesOf(describe, { files, ...shape }), await valuesOf(describe, { files, ...shape }, [])]
+    const [with_, without] = [await valuesOf(describe, { files, ...shape }), await valuesOf(describe, { files, ...shape }, { rules: [] })]
     expect(sorted(with_.flat()), `seed ${seed}`).toEqual(sorted(expected))
     expect(sorted(without.flat()), `seed ${seed} without rules`).toEqual(sorted(expected))
   }

@@ -3,7 +3,7 @@
 
 import { mkdirSync } from 'node:fs'
 import type { Key } from '../../../../src/base/pair.ts'
-import { groupPipeline, joinPipeline, recordPipeline, type PipelineOptions } from '../../../../src/operator/build.ts'
+import { groupPipeline, hashPipeline, joinPipeline, recordPipeline, type PipelineOptions } from '../../../../src/operator/build.ts'
 import { drive } from '../../../../src/operator/drive.ts'
 import { GroupsOperator } from '../../../../src/operator/groupsoperator.ts'
 import type { Sink } from '../../../../src/operator/operator.ts'
@@ -11,19 +11,21 @@ import { RecordsOperator } from '../../../../src/operator/recordsoperator.ts'
 import { ShuffleSink } from '../../../../src/operator/shufflesink.ts'
 import { Turns } from '../../../../src/operator/turn.ts'
 import { planDataflow } from '../../../../src/plan/dataflow.ts'
-import { numbersOf, type Plan, type PlanNode } from '../../../../src/plan/node.ts'
-import { optimize } from '../../../../src/plan/rules.ts'
+import { numbersOf, type LookupNode, type Plan, type PlanNode } from '../../../../src/plan/node.ts'
+import { planBy, type PlanChoices } from '../../../../src/plan/choices.ts'
+import { rules } from '../../../../src/plan/rules.ts'
 import { stagesOf, type BranchInput, type Stage } from '../../../../src/plan/stage.ts'
 import { program } from '../../../../src/program/dataflow.ts'
 import type { Sources } from '../../../../src/program/sources.ts'
 import { batchesOf, newReadCounters, type Batch } from '../../../../src/record/records.ts'
 import type { Combine } from '../../../../src/shuffle/combiner.ts'
-import { mergeSegments } from '../../../../src/shuffle/groups.ts'
+import { groupsInTurn, mergeSegments } from '../../../../src/shuffle/groups.ts'
 import { joinSegments } from '../../../../src/shuffle/join.ts'
 import { MapOutput, type MapOutputResult } from '../../../../src/shuffle/mapoutput.ts'
 import type { Partitioner } from '../../../../src/shuffle/partition.ts'
 import { KeyRanges } from '../../../../src/shuffle/ranges.ts'
 import { ReplayBuffer } from '../../../../src/shuffle/replay.ts'
+import { JoinTable } from '../../../../src/shuffle/table.ts'
 import type { Segment } from '../../../../src/shuffle/segment.ts'
 import { copyValue } from '../../../../src/shuffle/value.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
@@ -42,6 +44,8 @@ interface EngineOptions {
   readonly oneTask?: boolean
 }
 
+export const allRules = rules.map(({ name }) => name)
+
 /** Plan of a program's function. */
 export async function planned(describe: (mill: Sources) => void | Promise<void>): Promise<Plan> {
   return planDataflow(await program(describe).build({}))
@@ -49,9 +53,9 @@ export async function planned(describe: (mill: Sources) => void | Promise<void>)
 
 /** What the program saves: the emitted pairs of each task of the last stage. */
 export async function run(
-  describe: (mill: Sources) => void | Promise<void>, options: EngineOptions = {}, rules?: Parameters<typeof optimize>[1],
+  describe: (mill: Sources) => void | Promise<void>, options: EngineOptions = {}, choices: PlanChoices = { rules: allRules },
 ): Promise<Array<Array<[Key, unknown]>>> {
-  return new Engine(optimize(await planned(describe), rules), options, await scratch()).run()
+  return new Engine(planBy(await planned(describe), choices), options, await scratch()).run()
 }
 
 /** The values that the program saves, part by part. */
@@ -128,7 +132,8 @@ class Engine {
     const partitions = output.kind === 'shuffle' && output.partitions > 0 ? output.partitions : this.#options.partitions ?? 1
     const partition = sink.kind === 'shuffle' ? sink.partition : undefined
     const samples: unknown[] = []
-    for (const stage of broadcasts) {
+    const ranges = sink.kind === 'shuffle' && sink.ranges === true
+    for (const stage of ranges ? broadcasts.slice(0, 1) : []) {
       const groups = await mergeSegments({ ...this.#files('sample'), segments: await segmentsOf(this.#outputs[stage]!, 0) })
       for (const { values } of groups) samples.push(...values)
     }
@@ -137,7 +142,7 @@ class Engine {
       memoryBytes: this.#options.memoryBytes ?? 1 << 20, fanIn: this.#options.fanIn,
       ...combine !== undefined && { combine: functions[combine] as Combine },
       ...partition !== undefined && { partitioner: functions[partition] as Partitioner },
-      ...broadcasts.length > 0 && { ranges: KeyRanges.of(samples, partitions) },
+      ...ranges && { ranges: KeyRanges.of(samples, partitions) },
     })
   }
 
@@ -146,11 +151,28 @@ class Engine {
   }
 
   async #task(stage: Stage, branch: number, task: number, sink: Sink<unknown>): Promise<void> {
+    const tables = new Map<LookupNode, JoinTable>()
+    for (const step of stage.branches[branch]!.steps) {
+      if (step.kind !== 'lookup') continue
+      const segments = await segmentsOf(this.#outputs[stage.lookups.get(step)!]!, 0)
+      tables.set(step, await this.#table(segments, step.how === 'semi' || step.how === 'anti'))
+    }
+    await this.#run(stage, branch, task, sink, tables)
+    for (const table of tables.values()) await table.close()
+  }
+
+  #table(segments: readonly Segment[], keysOnly: boolean): Promise<JoinTable> {
+    return JoinTable.open({ ...this.#files('table'), segments, keysOnly, memoryBytes: this.#options.memoryBytes ?? 1 << 20 })
+  }
+
+  async #run(
+    stage: Stage, branch: number, task: number, sink: Sink<unknown>, tables: ReadonlyMap<LookupNode, JoinTable>,
+  ): Promise<void> {
     const { input, steps, source } = stage.branches[branch]!
     const { functions } = this.#plan
     const current = { path: '' }
     const options: PipelineOptions = {
-      current,
+      current, tables,
       steps, functions, places: this.#plan.places, emit: sink.emit, turns: new Turns(sink.emit),
       contextOf: step => {
         const random = dice(this.#numbers.get(step)! * 1_000_003 + this.#numbers.get(source)! * 1009 + task)
@@ -183,6 +205,14 @@ class Engine {
       }
       case 'join': {
         const [left, right] = await Promise.all(input.stages.map(side => segmentsOf(this.#outputs[side]!, task))) as [Segment[], Segment[]]
+        const [head] = steps
+        if (head?.kind === 'join' && head.strategy === 'hash') {
+          const table = await this.#table(right, false)
+          const pipeline = hashPipeline(options, table)
+          await drive(groupsInTurn(left), new GroupsOperator(pipeline.push), sink, pause)
+          await pipeline.finish()
+          return table.close()
+        }
         const kept = await ReplayBuffer.open({
           disk: localDisk, path: `${this.#directory}/right${this.#tasks++}`, memoryBytes: this.#options.memoryBytes ?? 1 << 20,
         })

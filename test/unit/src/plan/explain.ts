@@ -31,7 +31,8 @@ function lineOf(node: PlanNode): string {
     case 'each': return node.op
     case 'top': case 'limit': return `${node.kind} ${node.count}`
     case 'group': return node.flat ? 'flatMap groups' : 'map groups'
-    case 'join': return `${node.how} join`
+    case 'regroup': return 'regroup'
+    case 'join': case 'lookup': return `${node.how} join`
     case 'shuffle': {
       const by = node.ranges ? 'ranges' : node.partition === undefined ? 'hash' : 'partition function'
       return `shuffle by ${by}${node.partitions === undefined ? '' : ` into ${node.partitions}`}`

@@ -7,7 +7,8 @@ import { planDataflow } from '../../../../src/plan/dataflow.ts'
 import { fingerprintOf } from '../../../../src/plan/fingerprint.ts'
 import { planMapReduce } from '../../../../src/plan/mapreduce.ts'
 import { nodesOf, type Plan, type PlanNode } from '../../../../src/plan/node.ts'
-import { optimize, rules } from '../../../../src/plan/rules.ts'
+import { optimize } from '../../../../src/plan/optimize.ts'
+import { rules } from '../../../../src/plan/rules.ts'
 import { stagesOf } from '../../../../src/plan/stage.ts'
 
 const map = () => {}
@@ -90,7 +91,7 @@ test('a plan that no rule can better is returned as it is, and rules leave the p
 })
 
 test('rules that undo each other are detected instead of running forever', () => {
-  const flip = { name: 'flip', apply: (node: PlanNode): PlanNode => (node.kind === 'read' ? { ...node } : node) }
+  const flip = { name: 'flip', about: '', apply: (node: PlanNode): PlanNode => (node.kind === 'read' ? { ...node } : node) }
   expect(() => optimize(planMapReduce({ map }), [...rules, flip])).toThrow('undo each other')
 })
 
