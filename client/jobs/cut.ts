@@ -6,7 +6,7 @@ import { MiB } from '../../src/base/units.ts'
 import { partitionsAuto } from '../../src/plan/stage.ts'
 import type { StageInput, StageSpec } from '../../src/protocol/job.ts'
 import type { Split } from '../../src/protocol/task.ts'
-import type { PlannedInput, PlannedStage } from '../load/planning.ts'
+import type { PlannedInput, PlannedStage } from './layout.ts'
 import { pagesOf } from './send.ts'
 
 /** A stage whose splits are packed into pages. */
@@ -26,7 +26,9 @@ export async function cutStages(stages: readonly PlannedStage[], splitsOf: (inpu
   let bytes = 0
   // An input that several stages read is listed and counted once.
   const known = new Map<string, Split[]>()
-  for (const { inputs, broadcasts, ...stage } of stages) {
+  const sampling = new Set<number>()
+  for (const [index, { inputs, broadcasts, isSampling, ...stage }] of stages.entries()) {
+    if (isSampling) sampling.add(index)
     const own: CutInput[] = []
     for (const input of inputs) {
       if (input.kind !== 'files') {
@@ -41,19 +43,18 @@ export async function cutStages(stages: readonly PlannedStage[], splitsOf: (inpu
     }
     cut.push({ ...stage, inputs: own, ...broadcasts.length > 0 && { broadcasts: [...broadcasts] } })
   }
-  return withPartitions(cut, Math.max(1, Math.min(partitionsMax, Math.ceil(bytes / partitionBytes))))
+  return withPartitions(cut, sampling, Math.max(1, Math.min(partitionsMax, Math.ceil(bytes / partitionBytes))))
 }
 
 /** Sets the number of partitions where it is open. A sort into one partition needs no samples: the tasks that take them are dropped. */
-function withPartitions(stages: readonly CutStage[], auto: number): CutStage[] {
+function withPartitions(stages: readonly CutStage[], sampling: ReadonlySet<number>, auto: number): CutStage[] {
   const chosen = stages.map(({ output }) => (output.kind === 'shuffle' && output.partitions === partitionsAuto ? auto : undefined))
   const isSampled = (stage: number): boolean =>
     stages.some(({ output, broadcasts }, reader) =>
       broadcasts?.includes(stage) && output.kind === 'shuffle' && (chosen[reader] ?? output.partitions) > 1)
-  const isBroadcast = (stage: number): boolean => stages.some(({ broadcasts }) => broadcasts?.includes(stage))
   return stages.map((stage, index) => {
     const { output } = stage
-    const inputs = isBroadcast(index) && !isSampled(index)
+    const inputs = sampling.has(index) && !isSampled(index)
       ? [{ kind: 'values', parts: 0 } as const]
       : stage.inputs.map(input => ((input.kind === 'shuffle' || input.kind === 'join') && input.partitions === partitionsAuto
           ? { ...input, partitions: auto }

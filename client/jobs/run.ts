@@ -5,6 +5,7 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
 import { inputsWith, isDelimited, type InputOptions, type TextEncoding } from '../../src/base/formats.ts'
 import { limits } from '../../src/base/limits.ts'
+import type { SizeOf } from '../../src/plan/joinchoice.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -22,7 +23,9 @@ import { checkInteger } from '../call/integers.ts'
 import type { Cluster } from '../call/cluster.ts'
 import { builtinFile, impliedParams, isBuiltin } from './builtins.ts'
 import { checkedEnvironment } from './environment.ts'
+import { findInputs } from './inputs.ts'
 import type { Job } from './job.ts'
+import { checkRuleNames, layOut } from './layout.ts'
 import { submitJob } from './submit.ts'
 import { Loader } from '../load/loader.ts'
 import type { GivenParams } from '../load/params.ts'
@@ -68,6 +71,8 @@ export interface RunOptions {
   readonly attemptsMax?: number | undefined
   /** Seed of the program's randomness; equal seeds give equal numbers. */
   readonly seed?: number | undefined
+  /** Names of rules of the optimizer that are switched off; the result is the same. */
+  readonly withoutRules?: readonly string[] | undefined
   /** Kills the job when aborted. */
   readonly signal?: AbortSignal | undefined
   /** Called with notes for the user, such as the names of skipped files below an input. */
@@ -80,7 +85,7 @@ const runOptionNames: Known<RunOptions> = {
   input: true, output: true, params: true, paramTexts: true, reducers: true, replication: true, overwrite: true, name: true,
   memoryBytes: true, taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true,
   env: true, encoding: true,
-  delimiter: true,
+  delimiter: true, withoutRules: true,
 }
 
 /** Reads and checks the options of `run`. Throws EINVAL. */
@@ -98,6 +103,11 @@ export function readRunOptions(given: RunOptions | null | undefined): RunOptions
     throw new GristmillError('EINVAL', `the env is ${shown(options.env)}; it must be an object of texts`)
   if (options.encoding !== undefined) textEncodingOf(options.encoding)
   if (options.delimiter !== undefined) delimiterCode(textOf(options.delimiter, 'delimiter', { max: 10 }))
+  if (options.withoutRules !== undefined) {
+    if (!Array.isArray(options.withoutRules))
+      throw new GristmillError('EINVAL', `withoutRules is ${shown(options.withoutRules)}; it must be an array of names`)
+    checkRuleNames(options.withoutRules)
+  }
   flagsOf(options, 'overwrite', 'force')
   callbackOf(options.onProgress, 'onProgress')
   callbackOf(options.onNote, 'onNote')
@@ -141,7 +151,7 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
       `${local} cannot have ${reducers} reducers; give 1 or more, or leave out "reduce" from the program, which then has none`,
     )
   const { bundle: bare, planned } = await plan(tools, {
-    local, params: given, paths: pathsOf(options), env, partitions: reducers, memoryBytes: options.memoryBytes, signal,
+    local, params: given, paths: pathsOf(options), env, memoryBytes: options.memoryBytes, signal,
   })
   const assets = await readAssets(tools.disk, dirname(local), planned.assets)
   const bytes = withAssets(bare.bytes, assets)
@@ -176,7 +186,10 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
     for await (const piece of files.read(path, { signal: until })) pieces.push(piece)
     return Buffer.concat(pieces)
   }
-  const stages = planned.stages.map(stage => ({
+  const { stages: laid, fingerprint, choices } = await layOut(planned.plan, {
+    partitions: reducers, withoutRules: options.withoutRules, sizeOf: sizesOf(cluster, input, signal),
+  })
+  const stages = laid.map(stage => ({
     ...stage,
     inputs: stage.inputs.map(each =>
       (each.kind === 'files' ? { ...each, options: inputOver(each.options, options, planned, bundle.name) } : each)),
@@ -185,7 +198,7 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   const job = await submitJob(
     cluster, { write, read },
     {
-      name: options.name ?? bundle.name, program: { ...bundle, assets }, params: planned.params, env, fingerprint: planned.fingerprint,
+      name: options.name ?? bundle.name, program: { ...bundle, assets }, params: planned.params, env, fingerprint, plan: choices,
       stages, input, head, output, outputFormat: planned.outputFormat, overwrite: options.overwrite, force: options.force,
       // The same program over the same input draws the same samples again.
       seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes,
@@ -197,6 +210,10 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   if (onProgress) void job.wait({ signal, onStatus: onProgress }).catch(() => {})
   return job
 }
+
+/** Sizes of the files that a job reads; `input`: where a source names none. */
+export const sizesOf = (cluster: Cluster, input: readonly string[], signal: AbortSignal | undefined): SizeOf =>
+  async ({ paths = input }) => (await findInputs(cluster.ask, paths, { signal })).reduce((sum, { length }) => sum + length, 0)
 
 /** Throws EINVAL if the run gives an input or an output that a program over Datasets does not use. */
 function checkUsed(planned: Planned, { input, output }: RunOptions, name: string): void {
@@ -240,14 +257,13 @@ interface ToPlan {
   readonly params: GivenParams
   readonly paths: PlanRequest['paths']
   readonly env: Readonly<Record<string, string>>
-  readonly partitions: number | undefined
   readonly memoryBytes: number | undefined
   readonly signal: AbortSignal | undefined
 }
 
 async function plan(
   tools: RunTools,
-  { local, params, paths, env, partitions, memoryBytes, signal }: ToPlan,
+  { local, params, paths, env, memoryBytes, signal }: ToPlan,
 ): Promise<{ bundle: Bundle; planned: Planned }> {
   const { cluster, disk, log, programDir, compiler, processes, plans } = tools
   const { clock, random } = cluster
@@ -263,7 +279,7 @@ async function plan(
       await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
       return planProgram(
         { disk, modules: compiler.modules },
-        { id: bundle.id, name: bundle.name, dir: programDir, params, paths, partitions, instance: random.id() },
+        { id: bundle.id, name: bundle.name, dir: programDir, params, paths, instance: random.id() },
       )
     })
     return { bundle, planned }
@@ -274,14 +290,14 @@ async function plan(
   let loader = plans.knows(local) ? undefined : start()
   try {
     const bundle = await bundleProgram({ disk }, local)
-    const key = JSON.stringify([bundle.id, params, paths, env, partitions])
+    const key = JSON.stringify([bundle.id, params, paths, env])
     const known = plans.get(key)
     if (known) return { bundle, planned: known }
     const loading = (loader ??= start())
     const planned = await plans.using(bundle.id, async () => {
       await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
       return loading.plan(
-        { id: bundle.id, name: bundle.name, dir: programDir, place: dirname(local), params, paths, partitions, instance: random.id() },
+        { id: bundle.id, name: bundle.name, dir: programDir, place: dirname(local), params, paths, instance: random.id() },
         signal,
       )
     })

@@ -12,10 +12,10 @@ import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, StageInput, StageSpec } from '../../src/protocol/job.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import type { Cluster } from '../call/cluster.ts'
-import type { PlannedStage } from '../load/planning.ts'
 import { checkInputsApart } from './overlap.ts'
 import { Job } from './job.ts'
 import { leftOutLine } from './inputs.ts'
+import type { PlannedStage } from './layout.ts'
 import { cutStages, type CutStage } from './cut.ts'
 import { sendPages } from './send.ts'
 import { splitInputs, type ReadHead } from './splits.ts'
@@ -27,6 +27,7 @@ export interface Submission {
   readonly params: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>> | undefined
   readonly fingerprint: string
+  readonly plan?: JobSpec['plan'] | undefined
   readonly stages: readonly PlannedStage[]
   /** Files, directories and globs. */
   readonly input: readonly string[]
@@ -77,7 +78,7 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
     params: { ...submission.params },
     ...(Object.keys(submission.env ?? {}).length > 0 && { env: { ...submission.env } }),
     seed: submission.seed ?? cluster.random.below(2 ** 31),
-    fingerprint: submission.fingerprint,
+    fingerprint: submission.fingerprint, ...submission.plan && { plan: submission.plan },
     output: {
       path: output, overwrite: submission.overwrite ?? false, ...(submission.force && { force: true }), format: submission.outputFormat,
     },

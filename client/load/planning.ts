@@ -1,14 +1,14 @@
-// Plan of a program for its submitter: loads the module, builds the plan and divides it into stages, without calling any user
-// function. The result is plain data without functions, so this can run in another process.
+// Plan of a program for its submitter: loads the module and builds the plan, without calling any user function. The result is plain data
+// without functions, so this can run in another process; the submitter divides the plan into stages (client/jobs/layout.ts).
 
 import { isDeepStrictEqual } from 'node:util'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { OutputFormat } from '../../src/base/formats.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
-import { planOf } from '../../src/plan/planof.ts'
-import { stagesOf, type BranchInput, type Stage } from '../../src/plan/stage.ts'
+import { flatten, type FlatPlan } from '../../src/plan/flat.ts'
+import { nodesOf, type PlanNode } from '../../src/plan/node.ts'
+import { lowerProgram } from '../../src/plan/planof.ts'
 import type { LoadWorld } from '../../src/program/load.ts'
-import type { StageInput } from '../../src/protocol/job.ts'
 import { checkJson, Unwritable } from '../../src/record/jsontext.ts'
 import { poisonedKey } from '../../src/rpc/body.ts'
 import { typedParams, untypedParams, type GivenParams } from './params.ts'
@@ -23,27 +23,17 @@ export interface PlanRequest {
   readonly params: GivenParams
   /** Input and output given with the run: parameters of a program over Datasets. */
   readonly paths?: { readonly input?: string | readonly string[] | undefined; readonly output?: string | undefined } | undefined
-  /** Number of partitions of the shuffle, if the run gives it. */
-  readonly partitions?: number | undefined
   /** The program's directory: modules find their files there until the assets are known. */
   readonly place?: string | undefined
   /** Distinguishes several loads in one process. */
   readonly instance: string
 }
 
-/** A stage before its splits are known. */
-export interface PlannedStage extends Pick<Stage, 'name' | 'broadcasts' | 'output'> {
-  /** Inputs of its branches. */
-  readonly inputs: readonly PlannedInput[]
-}
-
-export type PlannedInput = Exclude<BranchInput, { kind: 'values' }> | Extract<StageInput, { kind: 'values' }>
-
 export interface Planned {
   /** Parameters of the program, overridden by those of the run. */
   readonly params: Readonly<Record<string, unknown>>
-  readonly fingerprint: string
-  readonly stages: readonly PlannedStage[]
+  /** Before any rule of the optimizer. */
+  readonly plan: FlatPlan
   /** True if the program names its input and output itself, by parameters of the run. */
   readonly ownPaths: boolean
   readonly outputFormat: OutputFormat
@@ -60,9 +50,9 @@ export interface Planned {
  */
 export async function planProgram(
   world: LoadWorld,
-  { id, name, dir, params, paths, partitions, instance }: PlanRequest,
+  { id, name, dir, params, paths, instance }: PlanRequest,
 ): Promise<Planned> {
-  const load = (own: PlanRequest['params']['values']): ReturnType<typeof planOf> => planOf(world, {
+  const load = (own: PlanRequest['params']['values']): ReturnType<typeof lowerProgram> => lowerProgram(world, {
     id, dir, params: own, paths, instance,
     fetch: async () => {
       throw new GristmillError('CORRUPT', `the bundle of ${name} in ${dir} has been changed; submit it again`)
@@ -79,15 +69,12 @@ export async function planProgram(
   const typed = typedParams(program.job.kind === 'dataflow' && declared ? { ...declared, ...unset, ...paths } : declared, params, name)
   // A program that is built from its parameters is planned with those that its tasks will get.
   if (!isDeepStrictEqual(typed, untyped)) program = await load(typed)
-  const { job, plan, fingerprint, assetNames } = program
-  const stages = stagesOf(plan, { partitions })
-  const { input, output } = job.kind === 'mapReduce' ? job.definition : { input: { path: pathsRead(stages) }, output: plan.root }
+  const { job, plan, assetNames } = program
+  const { input, output } = job.kind === 'mapReduce' ? job.definition : { input: { path: pathsRead(plan.root) }, output: plan.root }
   const path = input?.path
   return {
     params: paramsOf({ ...declared, ...job.kind === 'dataflow' && paths, ...typed }, `the parameter of ${name}`),
-    fingerprint, outputFormat: plan.root.output.format, ownPaths: job.kind === 'dataflow',
-    stages: stages.map(({ name: stage, branches, broadcasts, output: end }) =>
-      ({ name: stage, inputs: branches.map(({ input: from }) => planned(from)), broadcasts, output: end })),
+    plan: flatten(plan), outputFormat: plan.root.output.format, ownPaths: job.kind === 'dataflow',
     assets: [...assetNames],
     input: path === undefined ? [] : typeof path === 'string' ? [path] : [...path],
     output: output?.path,
@@ -97,11 +84,8 @@ export async function planProgram(
 /** Parameters that every program over Datasets has, if the run does not set them. */
 const unset = { input: undefined, output: undefined }
 
-const planned = (input: BranchInput): PlannedInput => (input.kind === 'values' ? { kind: 'values', parts: input.parts } : input)
-
-/** Paths that the branches of all stages read, each once. */
-const pathsRead = (stages: readonly Stage[]): string[] =>
-  [...new Set(stages.flatMap(({ branches }) => branches.flatMap(({ input }) => (input.kind === 'files' ? input.paths ?? [] : []))))]
+/** Paths that the program reads, each once. */
+const pathsRead = (root: PlanNode): string[] => [...new Set(nodesOf(root).flatMap(node => (node.kind === 'read' ? node.paths ?? [] : [])))]
 
 /** Parameters without undefined ones. Throws EINVAL for a value that JSON would change: parameters are sent as JSON. */
 export function paramsOf(params: Readonly<Record<string, unknown>>, whose: string): Record<string, unknown> {

@@ -6,6 +6,7 @@ import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { textEncodings, type TextEncoding } from '../../../src/base/formats.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
+import { ruleNames } from '../../../src/plan/rules.ts'
 import { builtins, isBuiltin } from '../../jobs/builtins.ts'
 import { checkedEnvironment } from '../../jobs/environment.ts'
 import type { CommandContext } from '../context.ts'
@@ -52,6 +53,9 @@ export const run: CommandSpec = {
     option('--memory <size>', 'memory limit of one executor, for instance 512MiB', { parse: parseBytes }),
     option('--task-timeout <time>', 'time limit of one attempt, for instance 10m', { parse: parseDuration }),
     option('--attempts <n>', 'maximum attempts of one task before the job fails', { parse: whole(1, 100) }),
+    option('--without-rule <name>', 'do not apply this rule of the optimizer; the result is the same; may be repeated', {
+      parse: oneOf(...ruleNames), repeat: true,
+    }),
     option('--detach', "print the job's id and do not wait"),
   ],
   examples: [
@@ -91,6 +95,7 @@ interface RunFlags {
   memory?: number
   taskTimeout?: number
   attempts?: number
+  withoutRule?: string[]
   detach?: boolean
 }
 
@@ -116,6 +121,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
     ...(options.taskTimeout === undefined ? {} : { taskTimeoutMs: options.taskTimeout }),
     ...(options.attempts === undefined ? {} : { attemptsMax: options.attempts }),
+    ...(options.withoutRule ? { withoutRules: options.withoutRule } : {}),
     // A detached job must outlive this process.
     ...(options.detach ? {} : { signal }),
   }), file)

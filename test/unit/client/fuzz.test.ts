@@ -74,8 +74,8 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.run': [
     ['program.ts'],
     [
-      'input', 'output', 'encoding', 'delimiter', 'params', 'env', 'reducers', 'replication', 'overwrite', 'force', 'name', 'memoryBytes',
-      'taskTimeoutMs', 'attemptsMax', 'seed', 'onProgress', 'onNote', 'signal',
+      'input', 'output', 'encoding', 'delimiter', 'params', 'env', 'reducers', 'withoutRules', 'replication', 'overwrite', 'force', 'name',
+      'memoryBytes', 'taskTimeoutMs', 'attemptsMax', 'seed', 'onProgress', 'onNote', 'signal',
     ],
   ],
   'mill.job': [['job-1']], 'mill.jobs': [[], ['limit', 'signal']], 'mill.clusterStatus': [[], ['signal']],

@@ -184,6 +184,9 @@ const rows: readonly Row[] = [
   row('run', '--task-timeout', 'p.ts', '"taskTimeoutMs":60000', { typed: '--task-timeout 1m' }),
   row('run', '--attempts', 'p.ts', '"attemptsMax":2', { typed: '--attempts 2' }),
   row('run', '--env', 'p.ts', '"env":{"A":"1","B":"2"}', { typed: '--env A=1 --env B', given: { env: { B: '2' } } }),
+  row('run', '--without-rule', 'p.ts', '"withoutRules":["drop-shuffle","share-branches"]', {
+    typed: '--without-rule drop-shuffle --without-rule share-branches',
+  }),
   row('run', '--detach', 'p.ts', /"run.signal",false.*"out":"j0000000000000001\\n"/),
   row('jobs', '--limit', '', '{"limit":7}', { typed: '-n 7' }),
   row('jobs', '--limit', '', 'j0000000000000002', { typed: '-n 1', gone: true }),
