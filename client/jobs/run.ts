@@ -25,7 +25,7 @@ import { builtinFile, impliedParams, isBuiltin } from './builtins.ts'
 import { checkedEnvironment } from './environment.ts'
 import { findInputs } from './inputs.ts'
 import type { Job } from './job.ts'
-import { checkRuleNames, layOut } from './layout.ts'
+import { checkRuleNames, layOut, type Layout } from './layout.ts'
 import { submitJob } from './submit.ts'
 import { Loader } from '../load/loader.ts'
 import type { GivenParams } from '../load/params.ts'
@@ -138,13 +138,23 @@ export interface RunTools {
 
 export interface Compiler { readonly bundle: (file: string) => Promise<Bundle>; readonly modules: Modules }
 
-export async function runProgram(tools: RunTools, file: string, options: RunOptions): Promise<Job> {
-  const { cluster, files } = tools
-  const { signal } = options
+/** A program that is ready to be sent. */
+interface Prepared {
+  readonly bundle: Bundle
+  readonly assets: Awaited<ReturnType<typeof readAssets>>
+  readonly env: Readonly<Record<string, string>>
+  readonly planned: Planned
+  readonly input: readonly string[]
+  readonly output: string
+  readonly layout: Layout
+}
+
+/** Bundles, loads and lays out a program. Throws EINVAL for options that it does not use or needs. */
+async function prepare(tools: RunTools, file: string, options: RunOptions): Promise<Prepared> {
+  const { signal, reducers } = options
   const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
   const given = givenParams(file, options)
   const env = readable('env', () => checkedEnvironment(options.env ?? {}))
-  const { reducers, replication } = options
   if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1))
     throw new GristmillError(
       'EINVAL',
@@ -166,6 +176,16 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
       'EINVAL',
       `${bundle.name} has no output: give the directory to publish (--output), or name it in the program`,
     )
+  const layout = await layOut(planned.plan, {
+    partitions: reducers, withoutRules: options.withoutRules, sizeOf: sizesOf(tools.cluster, input, signal),
+  })
+  return { bundle, assets, env, planned, input, output, layout }
+}
+
+export async function runProgram(tools: RunTools, file: string, options: RunOptions): Promise<Job> {
+  const { cluster, files } = tools
+  const { signal, replication } = options
+  const { bundle, assets, env, planned, input, output, layout } = await prepare(tools, file, options)
   const write = async (path: string, bytes: Uint8Array, until?: AbortSignal): Promise<void> => {
     // Default replication, since each node reads the bundle only once and keeps it. One replica per live node could never be
     // restored once a node is lost for good.
@@ -186,10 +206,8 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
     for await (const piece of files.read(path, { signal: until })) pieces.push(piece)
     return Buffer.concat(pieces)
   }
-  const { stages: laid, fingerprint, choices } = await layOut(planned.plan, {
-    partitions: reducers, withoutRules: options.withoutRules, sizeOf: sizesOf(cluster, input, signal),
-  })
-  const stages = laid.map(stage => ({
+  const { fingerprint, choices } = layout
+  const stages = layout.stages.map(stage => ({
     ...stage,
     inputs: stage.inputs.map(each =>
       (each.kind === 'files' ? { ...each, options: inputOver(each.options, options, planned, bundle.name) } : each)),
@@ -212,7 +230,7 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
 }
 
 /** Sizes of the files that a job reads; `input`: where a source names none. */
-export const sizesOf = (cluster: Cluster, input: readonly string[], signal: AbortSignal | undefined): SizeOf =>
+const sizesOf = (cluster: Cluster, input: readonly string[], signal: AbortSignal | undefined): SizeOf =>
   async ({ paths = input }) => (await findInputs(cluster.ask, paths, { signal })).reduce((sum, { length }) => sum + length, 0)
 
 /** Throws EINVAL if the run gives an input or an output that a program over Datasets does not use. */

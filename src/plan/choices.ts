@@ -1,11 +1,12 @@
-// What a submitter has chosen for a job beside the program: rules of the optimizer, and joins by broadcast. It is part of the job, so that
-// every executor makes the same plan from the program.
+// Choices of a job's submitter beside the program: rules of the optimizer, and joins by broadcast. They are part of the job, so that every
+// executor makes the same plan from the program.
 
 import { GristmillError } from '../base/errors.ts'
 import { lookupOf, sideOf } from './broadcast.ts'
 import { nodesOf, withInputs, type JoinSide, type PlanNode, type PlanShape, type WriteNode } from './node.ts'
 import { optimize, type RuleNote } from './optimize.ts'
-import { rules, rulesUnnamed, type Rule } from './rules.ts'
+import type { Rule } from './rule.ts'
+import { rules, rulesUnnamed } from './rules.ts'
 
 export interface PlanChoices {
   /** Names of the rules that are applied. Default: `rulesUnnamed`. */

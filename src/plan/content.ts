@@ -3,7 +3,7 @@
 
 import { unreachable } from '../base/assert.ts'
 import type { PlanNode } from './node.ts'
-import type { PlanFacts } from './rules.ts'
+import type { PlanFacts } from './rule.ts'
 
 /** REQUIRES: called for each node once, in an order that is the same in every process, with inputs that have numbers. */
 export function contentNumbers(facts: Pick<PlanFacts, 'isPlain' | 'isSame'>): (node: PlanNode) => number {

@@ -12,7 +12,7 @@ import { contentNumbers } from './content.ts'
 import {
   inputsFirst, withInputs, type FunctionFacts, type Plan, type PlanNode, type StepPlace, type UserFunction, type WriteNode,
 } from './node.ts'
-import { aboutFunctions } from './rules.ts'
+import { aboutFunctions } from './rule.ts'
 
 /** Kinds of nodes that recipes have. */
 const kinds: ReadonlySet<string> = new Set<PlanNode['kind']>([

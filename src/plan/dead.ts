@@ -4,7 +4,7 @@
 
 import { unreachable } from '../base/assert.ts'
 import { nodesOf, withInputs, type JoinKind, type PlanNode } from './node.ts'
-import type { PlanFacts, Rule } from './rules.ts'
+import type { PlanFacts, Rule } from './rule.ts'
 
 export const dropDeadBranches: Rule = {
   name: 'drop-dead-branches',

@@ -3,7 +3,7 @@
 // `repartition`, which a program uses to spread the work of such functions.
 
 import { withInputs, type PlanNode } from './node.ts'
-import type { PlanFacts, Rule } from './rules.ts'
+import type { PlanFacts, Rule } from './rule.ts'
 
 export const filterBeforeShuffle: Rule = {
   name: 'filter-before-shuffle',

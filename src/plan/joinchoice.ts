@@ -5,7 +5,7 @@ import type { InputOptions } from '../base/formats.ts'
 import { formatBytes, MiB } from '../base/units.ts'
 import { broadcastSides, sideOf } from './broadcast.ts'
 import { nodesOf, type JoinNode, type JoinSide, type JoinStrategy, type PlanNode, type PlanShape } from './node.ts'
-import { aboutFunctions } from './rules.ts'
+import { aboutFunctions } from './rule.ts'
 
 /** Bytes of the files that a source reads. */
 export type SizeOf = (source: { readonly paths?: readonly string[]; readonly options: InputOptions }) => Promise<number>
@@ -65,7 +65,7 @@ async function choose(
     : merge(`${size}, more than ${formatBytes(broadcastBytesMax)}`)
 }
 
-/** Of `cross`: both sides have one key, which depends on nothing. Its one partition is no wish of the program. */
+/** True for a join by `cross`: both sides have one key, which depends on nothing. Its one partition is no wish of the program. */
 function isCross({ inputs }: JoinNode, facts: PlanShape['facts']): boolean {
   const [left, right] = inputs.map(side => (side.inputs[0]?.kind === 'key' ? side.inputs[0].key : undefined))
   return left !== undefined && right !== undefined && facts?.[left]!.parameters === 0 && aboutFunctions(facts).isSame(left, right)

@@ -120,8 +120,7 @@ interface RegroupNode { readonly kind: 'regroup'; readonly inputs: From1; readon
 
 export type JoinKind = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti' | 'group'
 
-export const joinStrategies = ['merge', 'hash', 'broadcast'] as const
-export type JoinStrategy = typeof joinStrategies[number]
+export type JoinStrategy = 'merge' | 'hash' | 'broadcast'
 export type JoinSide = 'left' | 'right'
 
 /** Groups of two shuffles to values. `group`: (key, left values, right values, context) → iterable of values. */
@@ -181,7 +180,7 @@ interface WriteOutput extends OutputOptions {
 /** A function of the program. Its arguments depend on the kind of its node. */
 export type UserFunction = (...args: any[]) => unknown
 
-/** What the optimizer and the division into stages see of a plan: everything but the functions themselves. */
+/** A plan as the optimizer and the division into stages see it: everything but the functions themselves. */
 export interface PlanShape {
   readonly root: WriteNode
   readonly functions: readonly unknown[]

@@ -2,7 +2,8 @@
 
 import { assert } from '../base/assert.ts'
 import { nodesOf, withInputs, type PlanNode, type PlanShape, type WriteNode } from './node.ts'
-import { aboutFunctions, rules, type PlanFacts, type Rule } from './rules.ts'
+import { aboutFunctions, type PlanFacts, type Rule } from './rule.ts'
+import { rules } from './rules.ts'
 
 /** A rule has made `after` from `before`. */
 export interface RuleNote { readonly rule: string; readonly before: PlanNode; readonly after: PlanNode }

@@ -2,7 +2,7 @@
 // same function (the same object), and a sort by the same key is not done twice.
 
 import { withInputs, type PlanNode, type ShuffleNode } from './node.ts'
-import type { PlanFacts, Rule } from './rules.ts'
+import type { PlanFacts, Rule } from './rule.ts'
 
 export const reusePartitions: Rule = {
   name: 'reuse-partitions',

@@ -3,7 +3,7 @@
 // shuffle, and what they cost themselves is not known.
 
 import type { PlanNode } from './node.ts'
-import type { PlanFacts, Rule } from './rules.ts'
+import type { PlanFacts, Rule } from './rule.ts'
 
 export const shareBranches: Rule = {
   name: 'share-branches',

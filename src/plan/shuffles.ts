@@ -1,7 +1,7 @@
 // Rules about shuffles and what is next to them: combine before a shuffle, and drop a shuffle that is shuffled again.
 
 import { withInputs, type PlanNode } from './node.ts'
-import type { Rule } from './rules.ts'
+import type { Rule } from './rule.ts'
 
 /** Each map task sends one value per key instead of many. A program with a combine accepts combined values anyway. */
 export const combineBeforeShuffle: Rule = {

@@ -43,7 +43,10 @@ export function checkShuffle(name: string, options: ShuffleOptions | undefined, 
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`${name} was given the options ${showGiven(options)}; they are an object, such as { partitions: 4 }`)
   const unknown = Object.keys(options).find(each => each !== 'partitions')
-  if (unknown !== undefined) throw new TypeError(`${name} does not know the option ${JSON.stringify(unknown)}; it knows partitions${also === undefined ? '' : ` and ${also}`}`)
+  if (unknown !== undefined) {
+    const known = also === undefined ? 'partitions' : `partitions and ${also}`
+    throw new TypeError(`${name} does not know the option ${JSON.stringify(unknown)}; it knows ${known}`)
+  }
   const { partitions } = options
   if (partitions === undefined) return { auto: true }
   checkPartitions(name, partitions)

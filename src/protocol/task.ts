@@ -57,7 +57,7 @@ export type TaskOutput = Static<typeof taskOutput>
 /** Names and values; the submitter checks their sum against limits.environmentBytesMax. */
 export const environment = Type.Record(Type.String(), text(limits.environmentBytesMax))
 
-/** What the submitter has chosen beside the program (src/plan/choices.ts). */
+/** The submitter's choices beside the program (src/plan/choices.ts). */
 export const planChoices = Type.Object({
   rules: Type.Optional(Type.Array(text(100), { maxItems: 100 })),
   broadcasts: Type.Optional(Type.Array(

@@ -13,7 +13,7 @@ import { compareKeys, decodeKey, encodeKey } from './key.ts'
 import { Merge } from './merge.ts'
 import { narrow, type PassOptions } from './passes.ts'
 import type { Segment } from './segment.ts'
-import { BlockReader, type TableBlock } from './tableblocks.ts'
+import { TableFile, type TableBlock } from './tablefile.ts'
 import { appendLength, endMark, groupsIn, lengthBytes, valuesIn } from './tablelayout.ts'
 
 interface TableOptions extends PassOptions {
@@ -46,7 +46,7 @@ export class JoinTable {
   readonly #disk: Disk
   #writer: DiskWriter | undefined
   #reader: DiskReader | undefined
-  #file: BlockReader | undefined
+  #file: TableFile | undefined
   #written = 0
   #records = 0
 
@@ -129,7 +129,7 @@ export class JoinTable {
   async #endFile(memoryBytes: number): Promise<void> {
     await this.#spill()
     this.#reader = await this.#disk.openRead(this.#path)
-    this.#file = new BlockReader(this.#reader, { path: this.#path, memoryBytes })
+    this.#file = new TableFile(this.#reader, { path: this.#path, memoryBytes })
   }
 
   /** Undefined if no value has this key. Throws EINVAL for a value that cannot be a key. */
@@ -167,8 +167,9 @@ export class JoinTable {
 
   /** Key and values of each group whose place is not among these, in the order of keys. */
   * others(places: ReadonlySet<number>): Generator<readonly [Key, Iterable<unknown>]> {
-    for (const { at, key, values } of this.#file ? this.#file.groups(this.#blocks, this.#written) : groupsIn(this.#buffer.bytes, this.#buffer.length))
-      if (!places.has(at)) yield [key, values]
+    const { bytes, length } = this.#buffer
+    const groups = this.#file ? this.#file.groups(this.#blocks, this.#written) : groupsIn(bytes, length)
+    for (const { at, key, values } of groups) if (!places.has(at)) yield [key, values]
   }
 
   /** Removes the file. */

@@ -47,8 +47,10 @@ function clusterOf(answers: Record<string, (request: never) => unknown>, nodeAns
 const submission = (more: Partial<Submission> = {}): Submission => ({
   name: 'words', program: { id: programId('abc'), bytes: Buffer.from('export default 1') }, params: { k: 'v' }, fingerprint: 'f',
   stages: [
-    { name: 'map', inputs: [{ kind: 'files', options: { format: 'lines' } }], broadcasts: [], isSampling: false, output: { kind: 'shuffle', partitions: 2 } },
-    { name: 'reduce', inputs: [{ kind: 'shuffle', stage: 0, partitions: 2 }], broadcasts: [], isSampling: false, output: { kind: 'files', format: 'text' } },
+    { name: 'map', inputs: [{ kind: 'files', options: { format: 'lines' } }], broadcasts: [], isSampling: false,
+      output: { kind: 'shuffle', partitions: 2 } },
+    { name: 'reduce', inputs: [{ kind: 'shuffle', stage: 0, partitions: 2 }], broadcasts: [], isSampling: false,
+      output: { kind: 'files', format: 'text' } },
   ],
   input: ['/in'], head: async () => Buffer.from('some lines\n'), output: 'out', outputFormat: 'text', ...more,
 })

@@ -14,7 +14,7 @@ export interface TableBlock { readonly key: Buffer; readonly offset: number }
 const wholeBytesMax = 160 * KiB
 const windowBytes = 1 * MiB
 
-export class BlockReader {
+export class TableFile {
   readonly #reader: DiskReader
   readonly #path: string
   readonly #keptMax: number
