@@ -22,13 +22,6 @@ const seatBelt = [
   '--permission', '--allow-fs-read=*', '--allow-addons', '--allow-worker', '--allow-child-process', '--disable-warning=SecurityWarning',
 ]
 
-/**
- * Options of V8 for a process that is started often. undici parses responses with a WebAssembly function that is optimized after some 200
- * bytes of headers, the third response, for 60 ms of processor time; the default times 100 leaves that to processes that live longer.
- * client/cli/gristmill.js sets the same.
- */
-const tuning = ['--wasm-tiering-budget=1300000000']
-
 export const childProcesses: Processes = Object.freeze({
   start: (options: ChildOptions): Child => new NodeChild(options),
   endStrays,
@@ -46,7 +39,7 @@ class NodeChild implements Child {
     const belt = writable ? [...seatBelt, ...writable.map(directory => `--allow-fs-write=${directory}/`)] : []
     groupWatch.begin()
     // Passed by the parent: when the child checks, its parent may have ended and its pid been reused.
-    const child = spawn(process.execPath, [heap, ...tuning, ...belt, fileURLToPath(main), `${parentFlag}${process.pid}`, ...args], {
+    const child = spawn(process.execPath, [heap, ...belt, fileURLToPath(main), `${parentFlag}${process.pid}`, ...args], {
       cwd,
       env: { ...env },
       detached: true, // a process group of its own: a kill reaches what the user's code started

@@ -3,10 +3,16 @@
 
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { build } from 'esbuild'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { freshBundle } from '../tidy/bundle.ts'
+import { later } from '../tidy/later.ts'
 import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
@@ -110,4 +116,48 @@ test('stacks name the sources and their lines, from a bundle too', async () => {
   const place = /src\/rpc\/call\.ts:(\d+):\d+/.exec(failed.stderr)
   expect(place, failed.stderr).not.toBeNull()
   expect((await readFile(join(root, 'src/rpc/call.ts'), 'utf8')).split('\n')[Number(place![1]) - 1]).toMatch(/new GristmillError\(/)
+})
+
+test('a command loads neither TLS nor HTTP/2, reads no source map, and has both when they are used', async () => {
+  const looked = join(dir, 'looked.cjs')
+  await writeFile(looked, `const fs = require('fs')
+const reads = []
+const { readFileSync } = fs
+fs.readFileSync = (path, ...rest) => { reads.push(String(path)); return readFileSync(path, ...rest) }
+process.on('exit', () => process.stderr.write(JSON.stringify({
+  loaded: process.moduleLoadList.filter(name => /^NativeModule (tls|https|http2|http)$/.test(name)),
+  maps: reads.filter(path => path.endsWith('.map')).length,
+})))`)
+  const { stderr } = await exec(process.execPath, ['--require', looked, join(root, 'client/cli/gristmill.js'), 'ls', '/'], {
+    env: { HOME: dir, GRISTMILL_HOME: join(dir, 'home') },
+  })
+  expect(JSON.parse(stderr.slice(stderr.lastIndexOf('{'))), stderr).toEqual({ loaded: ['NativeModule http'], maps: 0 })
+
+  const built = join(dir, 'built.cjs')
+  const by = `const https = require('https'); const child = require('node:child_process')
+module.exports = [typeof https.get, 'get' in https, Object.keys(https).includes('globalAgent'), { ...child }.spawn === child.spawn]`
+  await writeFile(join(dir, 'user.cjs'), by)
+  await build({ entryPoints: [join(dir, 'user.cjs')], outfile: built, bundle: true, format: 'cjs', platform: 'node', plugins: [later()] })
+  expect(createRequire(import.meta.url)(built)).toEqual(['function', true, true, true])
+})
+
+test('the parser of responses is not optimized before a process has lived for some time', async () => {
+  const server = createServer((_, response) => { response.end('{}') })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  const caller = join(dir, 'caller.cjs')
+  await writeFile(caller, `const Agent = require(process.argv[2] + '/undici-lib-dispatcher-agent.cjs')
+const agent = new Agent()
+const call = () => new Promise((resolve, reject) => agent.dispatch({ origin: process.argv[3], path: '/', method: 'GET' }, {
+  onRequestStart() {}, onResponseStart() {}, onResponseData() {}, onResponseEnd: resolve, onResponseError: (_, error) => reject(error),
+}))
+void (async () => { for (let i = 0; i < 30; i++) await call(); await agent.close() })()`)
+  try {
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const flags = ['--trace-wasm-compilation-times', '--wasm-sync-tier-up']
+    const { stdout } = await exec(process.execPath, [...flags, caller, freshBundle()!, origin])
+    expect(stdout).toMatch(/using Liftoff/)
+    expect(stdout).not.toMatch(/using TurboFan/)
+  } finally {
+    server.close()
+  }
 })

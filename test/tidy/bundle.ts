@@ -11,6 +11,8 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { isVirtual, later } from './later.ts'
+import { parser } from './parser.ts'
 import { blank, root } from './source.ts'
 
 /** Main files of processes, and their names in a bundle. */
@@ -54,9 +56,9 @@ export async function bundle({ from, extension, out }: Bundling): Promise<string
   })
   const theirs = await build({
     ...common, entryPoints: Object.fromEntries([...packages].map(([specifier, name]) => [name, specifier])),
-    plugins: [elsewhere(specifier => packages.get(specifier))],
+    plugins: [later(), parser(), elsewhere(specifier => packages.get(specifier))],
   })
-  const inputs = [...Object.keys(own.metafile.inputs), ...Object.keys(theirs.metafile.inputs)]
+  const inputs = [...Object.keys(own.metafile.inputs), ...Object.keys(theirs.metafile.inputs)].filter(input => !isVirtual(input))
   writeFileSync(join(out, 'LICENSES.txt'), licensesOf(theirs.metafile))
   return [...new Set(inputs)].sort()
 }
@@ -141,7 +143,7 @@ async function make(list: string): Promise<void> {
     // npm notes changes of packages in this file; checking each of their files would take as long as the bundle saves.
     const seen = [
       ...inputs.filter(path => !path.startsWith('node_modules/')),
-      'node_modules/.package-lock.json', relative(root, import.meta.filename),
+      'node_modules/.package-lock.json', ...['bundle', 'later', 'parser'].map(name => `test/tidy/${name}.ts`),
     ].map(look)
     if (seen.some(([, , mtimeMs, ctimeMs]) => Math.max(mtimeMs, ctimeMs) > begun - tickMs)) return
     const dir = `bundle-${digestOf(made)}`

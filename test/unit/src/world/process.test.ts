@@ -80,13 +80,6 @@ test('a child has exactly the environment, arguments and directory that it was g
   expect(await next()).toEqual({ env: { ONLY: 'this' }, args: ['one', 'two'], cwd: fs.realpathSync(os.tmpdir()), ppid: process.pid })
 })
 
-test('children and commands give V8 the same options', () => {
-  const text = (path: string): string => fs.readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
-  const options = (path: string): string[] => text(path).match(/--wasm-[\w=-]+/g) ?? []
-  expect(options('src/world/process.ts')).toEqual(['--wasm-tiering-budget=1300000000'])
-  expect(options('client/cli/gristmill.js')).toEqual(options('src/world/process.ts'))
-})
-
 test('messages keep their structure: bytes, maps, big integers', async () => {
   const { child, next } = start()
   await next()
