@@ -152,9 +152,9 @@ const call = () => new Promise((resolve, reject) => agent.dispatch({ origin: pro
 }))
 void (async () => { for (let i = 0; i < 30; i++) await call(); await agent.close() })()`)
   try {
-    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { port } = server.address() as AddressInfo
     const flags = ['--trace-wasm-compilation-times', '--wasm-sync-tier-up']
-    const { stdout } = await exec(process.execPath, [...flags, caller, freshBundle()!, origin])
+    const { stdout } = await exec(process.execPath, [...flags, caller, freshBundle()!, `http://127.0.0.1:${port}`])
     expect(stdout).toMatch(/using Liftoff/)
     expect(stdout).not.toMatch(/using TurboFan/)
   } finally {
