@@ -143,7 +143,8 @@ module.exports = [typeof https.get, 'get' in https, Object.keys(https).includes(
 
 test('the parser of responses is not optimized before a process has lived for some time', async () => {
   const server = createServer((_, response) => { response.end('{}') })
-  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  const host = '127.0.0.1'
+  await new Promise<void>(resolve => { server.listen(0, host, resolve) })
   const caller = join(dir, 'caller.cjs')
   await writeFile(caller, `const Agent = require(process.argv[2] + '/undici-lib-dispatcher-agent.cjs')
 const agent = new Agent()
@@ -154,7 +155,7 @@ void (async () => { for (let i = 0; i < 30; i++) await call(); await agent.close
   try {
     const { port } = server.address() as AddressInfo
     const flags = ['--trace-wasm-compilation-times', '--wasm-sync-tier-up']
-    const { stdout } = await exec(process.execPath, [...flags, caller, freshBundle()!, `http://127.0.0.1:${port}`])
+    const { stdout } = await exec(process.execPath, [...flags, caller, freshBundle()!, `http://${host}:${port}`])
     expect(stdout).toMatch(/using Liftoff/)
     expect(stdout).not.toMatch(/using TurboFan/)
   } finally {
