@@ -17,11 +17,11 @@ const setupFiles = recording ? ['test/mutation/record.ts'] : []
 
 /** Unit tests that start processes, wait for disks or sockets, or compute for seconds: `npm run test:quick` leaves them out. */
 const slow = [
-  'client/{aborts,fuzz}', 'client/glob/bash', 'client/load/loading', 'datanode/executor/{asked,input,leftovers,misbehaviour,shuffle,tasks}',
+  'client/{aborts,fuzz}', 'client/glob/bash', 'client/load/loading', 'datanode/executor/{asked,commands,input,leftovers,misbehaviour,shuffle,tasks}',
   'datanode/heartbeat/{contact,pause}', 'datanode/scrub/scrub', 'datanode/shuffle/outputs', 'datanode/store/retention',
   'namenode/backup/recover', 'namenode/blocks/{repair,storms}', 'namenode/jobs/scheduler/random', 'namenode/jobs/store/store',
   'namenode/namespace/asof', 'namenode/snapshots/snapshots', 'src/file/{failover,giveup,pipeline,roundtrip}',
-  'src/record/{compressed,sources}', 'src/rpc/{serve,strangers}', 'src/shuffle/output', 'src/world/{pages,process,store,wire}',
+  'src/record/{compressed,sources}', 'src/rpc/{serve,strangers}', 'src/shuffle/output', 'src/world/{command,pages,process,store,wire}',
 ].map(name => `test/unit/${name}.test.ts`)
 
 /** Two files that mostly wait, for processes, disks and sockets, beside one that only computes. */
