@@ -3,6 +3,7 @@
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
+import type { Commands } from '../../src/ports/command.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log, LogFields } from '../../src/ports/log.ts'
@@ -34,6 +35,8 @@ interface ChildWorld {
   readonly setEnvironment?: ((env: Readonly<Record<string, string>>) => void) | undefined
   /** Tells whether a program has changed the process for others; a simulation has no process. */
   readonly isChanged?: (() => boolean) | undefined
+  /** Runs Unix commands; a simulation has none. */
+  readonly commands?: Commands | undefined
   /** Tracks work that programs leave running; a simulation has none. */
   readonly started?: Started | undefined
 }
@@ -53,7 +56,7 @@ export class TaskRunnerChild {
   print(bytes: Uint8Array): void { this.#log?.write(bytes) }
 
   async run({ work, setup }: ToExecutor): Promise<void> {
-    const { disk, seeded, print, started } = this.#world
+    const { disk, seeded, print, started, commands } = this.#world
     this.#attempt = work.attempt
     this.#job = work.job
     this.#send({ kind: 'began', attempt: work.attempt })
@@ -73,7 +76,7 @@ export class TaskRunnerChild {
         print,
       })
       this.#task = new TaskAttempt({
-        session, work, program, context, started, isFirst,
+        session, work, program, context, started, isFirst, ...commands && { commands: { commands, log: bytes => log.write(bytes) } },
         onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }),
         onLate: error => this.#late(error),
       })

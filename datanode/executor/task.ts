@@ -7,19 +7,22 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { InputOptions } from '../../src/base/formats.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
-import type { StepNode, UserFunction } from '../../src/plan/node.ts'
+import type { CommandNode, StepNode, UserFunction } from '../../src/plan/node.ts'
 import type { Context } from '../../src/program/definition.ts'
 import type { PlannedProgram } from '../../src/plan/planof.ts'
 import { stagesOf, type Branch, type Stage } from '../../src/plan/stage.ts'
 import { groupPipeline, hashPipeline, joinPipeline, recordPipeline, type PipelineOptions } from '../../src/operator/build.ts'
+import { MapCommand, reduceCommand, type CommandOptions } from '../../src/operator/command.ts'
 import { drive } from '../../src/operator/drive.ts'
 import { GroupsOperator } from '../../src/operator/groupsoperator.ts'
 import { FunctionFailed, type Operator, type Sink, type Step } from '../../src/operator/operator.ts'
 import { RecordsOperator } from '../../src/operator/recordsoperator.ts'
 import { receive, Turns } from '../../src/operator/turn.ts'
+import type { Commands } from '../../src/ports/command.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Started } from '../../src/ports/started.ts'
 import { batchesOf, newReadCounters, type Batch, type ReadCounters } from '../../src/record/records.ts'
+import { readRaw } from '../../src/record/raw.ts'
 import { readRecords } from '../../src/record/reader.ts'
 import { groupsInTurn, mergeSegments, type KeyGroup } from '../../src/shuffle/groups.ts'
 import { Inbox } from '../../src/shuffle/inbox.ts'
@@ -35,6 +38,7 @@ import { SplitSource } from './input.ts'
 import type { ExecutorSession } from './session.ts'
 import type { AttemptOutcome } from './messages.ts'
 import { Tables } from './broadcast.ts'
+import { TaskCommands } from './taskcommands.ts'
 import { openOutput, type OpenOutput } from './taskoutput.ts'
 import { untilQuiet, untilSettled } from './quiet.ts'
 
@@ -43,6 +47,8 @@ interface TaskAttemptOptions {
   readonly work: TaskWork
   readonly program: PlannedProgram
   readonly context: TaskContext
+  /** Unix commands, and the place for what they write to stderr; a simulation has none. */
+  readonly commands?: { readonly commands: Commands; readonly log: (bytes: Uint8Array) => void } | undefined
   /** Tracks work that the program's functions leave running; without it such work is not waited for. */
   readonly started?: Started | undefined
   /** The program's module was loaded for this task. */
@@ -82,6 +88,15 @@ interface HashJoinOptions {
   readonly files: TaskFiles
   readonly shuffled: Record<string, number>
 }
+
+type Groups<Group = KeyGroup> =
+  Iterable<Group> & { readonly groups: number; readonly records: number; readonly recordsTotal: number; readonly passes: number }
+
+/** Fetching is the first half of a task's progress. */
+const fractionOf = (groups: Groups<unknown>) => (): number =>
+  0.5 + (groups.recordsTotal === 0 ? 0 : groups.records / groups.recordsTotal / 2)
+
+interface SplitInput { readonly source: SplitSource; readonly read: ReadCounters; readonly fractionOf: () => number }
 
 export class TaskAttempt {
   readonly #options: TaskAttemptOptions
@@ -229,6 +244,16 @@ export class TaskAttempt {
   }
 
   async #split(input: InputOf<'split'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
+    const { source, read, fractionOf } = this.#source(input)
+    const [head] = options.steps
+    if (head?.kind === 'command') return this.#mapCommand(head, { source, read, fractionOf }, sink)
+    await this.#records(
+      readRecords(source.ranges(), { input: source.options, counters: read }),
+      { options, sink, read, badRecords: source.options.badRecords }, fractionOf,
+    )
+  }
+
+  #source(input: InputOf<'split'>): SplitInput {
     const source = new SplitSource(this.#options.session, input)
     const read = newReadCounters()
     this.#measure = () => ({
@@ -239,11 +264,41 @@ export class TaskAttempt {
       ...(read.badRecords > 0 && { badRecords: read.badRecords }),
     })
     const total = input.split.bytes
-    await this.#records(
-      readRecords(source.ranges(), { input: source.options, counters: read }),
-      { options, sink, read, badRecords: source.options.badRecords },
-      () => (total === 0 ? 0 : read.bytes / total),
-    )
+    return { source, read, fractionOf: () => (total === 0 ? 0 : read.bytes / total) }
+  }
+
+  /** Not through `#call`: the processes of a command are no work that functions of the program have left running. */
+  async #mapCommand(step: CommandNode, { source, read, fractionOf }: SplitInput, sink: Sink<unknown>): Promise<void> {
+    await this.#commanded(step, sink, async parts => {
+      const mapper = new MapCommand(parts, this.#options.work.output.kind === 'shuffle')
+      for await (const range of source.ranges()) {
+        mapper.begin({ path: range.path, start: range.start, length: range.end - range.start })
+        await this.#drive(readRaw(range, source.options, read), mapper, sink, fractionOf)
+        await mapper.end()
+        await sink.settle()
+      }
+    })
+  }
+
+  /** Calls `work` with what a step needs to run commands; afterwards none of their processes is left. */
+  async #commanded(step: CommandNode, sink: Sink<unknown>, work: (parts: CommandOptions) => Promise<void>): Promise<void> {
+    const { session, work: task, commands, context } = this.#options
+    assert(commands, 'this process can run commands')
+    const { input } = this.#branch
+    const runner = await TaskCommands.open({
+      ...commands, disk: session.disk, scratch: session.setup.scratch, node: session.setup.node, work: task, step,
+      reducers: task.output.kind === 'shuffle' ? task.output.partitions : input.kind === 'shuffle' ? input.partitions : 0,
+      asset: name => context.asset(name), count: (name, by) => context.counter(name, by),
+    })
+    try {
+      const settle = (): Promise<void> | undefined => {
+        const settling = sink.settle()
+        return settling ? settling.then(() => this.#pause()) : this.#pause()
+      }
+      await work({ step, runner, emit: sink.emit, settle })
+    } finally {
+      await runner.close()
+    }
   }
 
   async #values({ part, parts }: InputOf<'values'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
@@ -275,6 +330,7 @@ export class TaskAttempt {
       const groups = await mergeSegments({ ...files, segments: segments! })
       try {
         const { turns, steps: [head] } = options
+        if (head?.kind === 'command') return await this.#reduceCommand(head, groups, shuffled, sink)
         const pipeline = groupPipeline(options)
         await this.#groups(groups, shuffled, new GroupsOperator<KeyGroup>(pipeline.push, {
           onGroup: () => turns.end(), ...head?.kind === 'reduce' && { step: 'reduce' }, hidesKeys: head?.kind === 'ungroup',
@@ -283,6 +339,16 @@ export class TaskAttempt {
       } finally {
         await groups.close()
       }
+    })
+  }
+
+  async #reduceCommand(step: CommandNode, groups: Groups, shuffled: Record<string, number>, sink: Sink<unknown>): Promise<void> {
+    this.#measureGroups(groups, shuffled)
+    await this.#commanded(step, sink, async parts => {
+      const reducer = reduceCommand(parts)
+      await this.#drive(groups, new GroupsOperator<KeyGroup>(reducer.push, { hidesKeys: true }), sink, fractionOf(groups))
+      await reducer.finish()
+      await sink.settle()
     })
   }
 
@@ -362,13 +428,14 @@ export class TaskAttempt {
   }
 
   async #groups<Group>(
-    groups: Iterable<Group> & { readonly groups: number; readonly records: number; readonly recordsTotal: number; readonly passes: number },
-    shuffled: Record<string, number>, operator: Operator<Group>, sink: Sink<unknown>,
+    groups: Groups<Group>, shuffled: Record<string, number>, operator: Operator<Group>, sink: Sink<unknown>,
   ): Promise<void> {
+    this.#measureGroups(groups, shuffled)
+    await this.#drive(groups, this.#watched(operator), sink, fractionOf(groups))
+  }
+
+  #measureGroups(groups: Groups<unknown>, shuffled: Record<string, number>): void {
     this.#measure = () => ({ ...shuffled, recordsIn: groups.records, groupsIn: groups.groups, mergePasses: groups.passes })
-    await this.#drive(
-      groups, this.#watched(operator), sink, () => 0.5 + (groups.recordsTotal === 0 ? 0 : groups.records / groups.recordsTotal / 2),
-    )
   }
 
   async #drive<Item>(

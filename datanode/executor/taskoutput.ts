@@ -13,6 +13,7 @@ import type { Sink } from '../../src/operator/operator.ts'
 import { Overflow } from '../../src/operator/overflow.ts'
 import { ShuffleSink } from '../../src/operator/shufflesink.ts'
 import { FileSink, type SinkFile } from '../../src/operator/filesink.ts'
+import { RawWriter } from '../../src/record/rawwriter.ts'
 import type { Combine } from '../../src/shuffle/combiner.ts'
 import { MapOutput, type MapOutputCounters } from '../../src/shuffle/mapoutput.ts'
 import type { Partitioner } from '../../src/shuffle/partition.ts'
@@ -82,6 +83,7 @@ async function openFile(
   const path = join(join(work.staging, work.attempt), name)
   const sink = new FileSink<FileStatus>({
     output: { format, delimiter: options?.delimiter, header: options?.header, columns: options?.columns },
+    ...options?.raw && { writer: new RawWriter() },
     overflow: await Overflow.open(disk, `${setup.scratch}/${work.attempt}.overflow`),
     open: async () =>
       asOutput(

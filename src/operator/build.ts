@@ -94,7 +94,7 @@ export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
       return step(ungroupStep(following), following)
     }
     case 'validate': case 'map': case 'each': case 'sample': case 'partition': case 'key': case 'sampleKeys': case 'top': case 'limit':
-    case 'join': case 'lookup':
+    case 'join': case 'lookup': case 'command':
       throw new AssertionFailed(`the step ${head.kind} takes no groups`)
     default: return unreachable(head)
   }
@@ -153,7 +153,7 @@ function bareStep(
       assert(table, 'the table of a join is read before its values')
       return lookupStep({ how: step.how, build: step.build, key: fn(step.key), context, table }, next)
     }
-    case 'combine': case 'reduce': case 'fold': case 'group': case 'ungroup': case 'regroup': case 'join':
+    case 'combine': case 'reduce': case 'fold': case 'group': case 'ungroup': case 'regroup': case 'join': case 'command':
       throw new AssertionFailed(`the step ${step.kind} takes no values`)
     default: return unreachable(step)
   }

@@ -19,6 +19,8 @@ export interface SinkFile<Written> {
 }
 
 interface FileSinkOptions<Written> {
+  /** Default: by the format of `output`. */
+  readonly writer?: RecordWriter | undefined
   readonly output: OutputOptions
   readonly open: () => Promise<SinkFile<Written>>
   /** Buffer for bytes emitted between two calls of `settle`; the sink closes it. */
@@ -47,7 +49,7 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
 
   constructor(options: FileSinkOptions<Written>) {
     this.#options = options
-    this.#writer = createWriter(options.output)
+    this.#writer = options.writer ?? createWriter(options.output)
     this.emit = (key, value) => this.#take(key, value)
   }
 

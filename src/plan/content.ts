@@ -49,7 +49,7 @@ function isRepeatable(node: PlanNode, { isPlain }: Pick<PlanFacts, 'isPlain'>): 
     case 'shuffle': return node.partition === undefined
     case 'group': return isPlain(node.fn, 2)
     case 'join': return isPlain(node.fn, 3)
-    case 'sample': case 'partition': case 'map': case 'reduce': case 'write': return false
+    case 'sample': case 'partition': case 'map': case 'reduce': case 'write': case 'command': return false
     default: return unreachable(node)
   }
 }

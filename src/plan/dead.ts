@@ -53,7 +53,7 @@ function isEmptyOver(node: PlanNode, [first = false, second = false, ...others]:
     case 'join': return isJoinEmpty(node.how, first, second)
     case 'lookup': return node.build === 'right' ? isJoinEmpty(node.how, first, second) : isJoinEmpty(node.how, second, first)
     // They give rows for a task without values, or may do so: `sampleKeys` the number of values, teardown of a map-reduce job any pairs.
-    case 'partition': case 'sampleKeys': case 'map': case 'reduce': return false
+    case 'partition': case 'sampleKeys': case 'map': case 'reduce': case 'command': return false
     default: return unreachable(node)
   }
 }
@@ -78,7 +78,7 @@ function isPure(root: PlanNode, { isPlain }: PlanFacts): boolean {
       case 'regroup': return isPlain(node.value)
       case 'group': return isPlain(node.fn, 2)
       case 'join': return isPlain(node.fn, 3)
-      case 'partition': case 'map': case 'reduce': case 'write': return false
+      case 'partition': case 'map': case 'reduce': case 'command': case 'write': return false
       default: return true
     }
   })

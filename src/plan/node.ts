@@ -24,7 +24,7 @@ type SourceNode = ReadNode | ValuesNode
 export type StepNode = Placed & (
   | ValidateNode | MapNode | CombineNode | ReduceNode
   | EachNode | SampleNode | PartitionNode | KeyNode | SampleKeysNode | TopNode | LimitNode
-  | FoldNode | GroupNode | UngroupNode | RegroupNode | JoinNode | LookupNode
+  | FoldNode | GroupNode | UngroupNode | RegroupNode | JoinNode | LookupNode | CommandNode
 )
 
 /** `place`: number of the place in the program where the step is described, in the plan's table. */
@@ -145,6 +145,46 @@ export interface LookupNode {
   readonly key: FunctionIndex
 }
 
+/**
+ * Runs a Unix command over bytes. `map`: from the bytes of input files to pairs, if a shuffle follows, else to bytes. `reduce`: from
+ * groups, as lines in the order of their keys, to bytes. Keys and values are texts of which each character is one byte.
+ */
+export interface CommandNode {
+  readonly kind: 'command'
+  readonly inputs: From1
+  readonly role: 'map' | 'reduce'
+  /** Program and arguments. Without them lines pass unchanged. */
+  readonly argv?: CommandWords
+  /** Command that combines the lines of a map task before the shuffle. */
+  readonly combine?: CommandWords
+  readonly fields: LineFields
+  /** Assets in the working directory of the command. */
+  readonly files: readonly CommandFile[]
+}
+
+export type CommandWords = readonly [string, ...string[]]
+interface CommandFile { readonly name: string; readonly executable: boolean }
+
+/** Key and value in a line. */
+export interface LineFields {
+  /** Between the fields of a line that a mapper writes. */
+  readonly separator: string
+  /** Fields of the key; a line with fewer ones is all key. */
+  readonly keyFields: number
+  /** Between key and value in a line that a reducer reads. */
+  readonly joiner: string
+  /** Fields of the key that decide the order of keys, before its bytes do. */
+  readonly order?: readonly FieldOrder[]
+}
+
+/** Fields `first` to `last` of a key, from 1; default of `last`: the last one. */
+export interface FieldOrder {
+  readonly first: number
+  readonly last?: number
+  readonly numeric: boolean
+  readonly reverse: boolean
+}
+
 /** The values of all its inputs. */
 interface UnionNode { readonly kind: 'union'; readonly inputs: readonly PlanNode[] }
 
@@ -175,6 +215,8 @@ export interface WriteNode {
 interface WriteOutput extends OutputOptions {
   readonly replication?: number
   readonly blockBytes?: number
+  /** The values are bytes, and are written as they are. */
+  readonly raw?: true
 }
 
 /** A function of the program. Its arguments depend on the kind of its node. */

@@ -2,6 +2,7 @@
 // that are joined, and one output: a shuffle or files. A task belongs to one branch and runs all of its steps. Stages are in an order in
 // which they can run. A shuffle that several nodes read is computed once; steps before a cut are computed for each reader.
 
+import { basename } from 'node:path'
 import { assert, AssertionFailed, unreachable } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { InputOptions } from '../base/formats.ts'
@@ -132,7 +133,7 @@ class Cutter {
         return [{ input: { kind: 'join', stages, partitions: this.#partitions(left as ShuffleNode) }, source: node, steps: [node] }]
       }
       case 'validate': case 'map': case 'combine': case 'reduce': case 'each': case 'sample': case 'partition': case 'key':
-      case 'sampleKeys': case 'top': case 'limit': case 'fold': case 'group': case 'ungroup': case 'lookup':
+      case 'sampleKeys': case 'top': case 'limit': case 'fold': case 'group': case 'ungroup': case 'lookup': case 'command':
         return this.#branches(node.inputs[0]).map(branch => ({ ...branch, steps: [...branch.steps, node] }))
       case 'write': throw new AssertionFailed('a plan writes once, at its end')
       default: return unreachable(node)
@@ -160,6 +161,7 @@ function wordOf(step: StepNode): string {
     case 'fold': return 'aggregate'
     case 'group': return step.flat ? 'flatMap groups' : 'map groups'
     case 'ungroup': return 'values'
+    case 'command': return `${step.role} ${basename(step.argv?.[0] ?? 'lines')}`
     case 'join': case 'lookup': return step.how === 'group' ? 'coGroup' : step.how === 'inner' ? 'join' : `${step.how} join`
     default: return unreachable(step)
   }

@@ -13,6 +13,7 @@ export type { JoinOptions, ShuffleOptions } from './arguments.ts'
 export { Dataset, Grouped, type Aggregate, type SaveOptions } from './dataset.ts'
 export { Sources } from './sources.ts'
 export type { SortOrder, SortPart } from './wide.ts'
+export { commands, type CommandParams } from './stream.ts'
 export { average, count, first, max, min, sum, take } from './iterables.ts'
 
 export interface MapReduce {

@@ -34,8 +34,8 @@ export function program<P extends object = Params>(
   if (typeof describe !== 'function')
     throw new TypeError('program takes a function: program(async (mill, { input, output }) => { await mill.text(input)….save(output) })')
   const { params, assets = [] } = options
-  const made: Dataflow = {
-    kind: 'dataflow', params, assets,
+  return dataflow({
+    params, assets,
     async build(given) {
       let saved: Recipe | undefined
       const sources = new Sources({
@@ -48,7 +48,12 @@ export function program<P extends object = Params>(
       if (!saved) throw new TypeError('the program saves nothing; end it with .save(output)')
       return saved
     },
-  }
+  })
+}
+
+/** A program whose recipe `build` returns. */
+export function dataflow(parts: Omit<Dataflow, 'kind'>): Dataflow {
+  const made: Dataflow = { kind: 'dataflow', ...parts }
   Object.defineProperty(made, mark, { value: true })
   return Object.freeze(made)
 }

@@ -29,6 +29,7 @@ function lineOf(node: PlanNode): string {
     case 'sample': case 'partition': return node.kind
     case 'values': return `values in ${node.parts}`
     case 'each': return node.op
+    case 'command': return `${node.role} ${node.argv?.join(' ') ?? 'lines'}`
     case 'top': case 'limit': return `${node.kind} ${node.count}`
     case 'group': return node.flat ? 'flatMap groups' : 'map groups'
     case 'regroup': return 'regroup'
