@@ -25,6 +25,7 @@ import { clusterOf, type Cluster } from './call/cluster.ts'
 import { Job, listJobs } from './jobs/job.ts'
 import { Plans } from './load/plans.ts'
 import { Nodes } from './service/nodes.ts'
+import type { StreamOptions } from './jobs/stream.ts'
 import type { Compiler, RunOptions, RunTools } from './jobs/run.ts'
 
 interface JobsOptions extends CallOptions { readonly limit?: number | undefined }
@@ -117,6 +118,16 @@ export class Mill extends Files {
     const { readRunOptions, runProgram } = await import('./jobs/run.ts')
     return perform('run', undefined, () => readRunOptions(options), async given =>
       runProgram({ cluster: this.#cluster, files: this.#files, ...this.#local }, localPathOf(program, 'program'), given))
+  }
+
+  /**
+   * Submits a job whose mapper and reducer are Unix commands, which read and write lines, and returns it at once, as `run` does. Throws
+   * EINVAL for a command without a program, ENOENT for a missing file or input, and what `run` throws.
+   */
+  async stream(options: StreamOptions): Promise<Job> {
+    const { readStreamOptions, runStream } = await import('./jobs/stream.ts')
+    return perform('stream', undefined, () => readStreamOptions(options), async given =>
+      runStream({ cluster: this.#cluster, files: this.#files, ...this.#local }, given))
   }
 
   /** Handle of a job by its id. Does not check that the job exists. */

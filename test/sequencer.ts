@@ -7,7 +7,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const longest = [
   'sim/campaign', 'cluster/handover', 'unit/datanode/executor/leftovers', 'cluster/processes', 'cluster/jobs', 'cluster/testingguide',
   'cluster/security', 'cluster/bad-program', 'cluster/pack', 'cluster/power', 'cluster/embedded', 'cluster/readme', 'cluster/servers',
-  'cluster/firsthour', 'cluster/init', 'cluster/builtins',
+  'cluster/firsthour', 'cluster/init', 'cluster/builtins', 'cluster/stream',
   'unit/datanode/executor/misbehaviour', 'unit/datanode/executor/asked',
   'cluster/cli', 'cluster/operators', 'cluster/input', 'cluster/full-disk', 'cluster/bad-input',
   'cluster/transfer', 'cluster/crash', 'cluster/integrity', 'cluster/care', 'cluster/commands', 'cluster/safety',

@@ -53,6 +53,7 @@ export const catalog: readonly CommandGroup[] = [
     commands: {
       init: async () => (await import('./jobs/init.ts')).init,
       run: async () => (await import('./jobs/run.ts')).run,
+      stream: async () => (await import('./jobs/stream.ts')).stream,
       jobs: async () => (await import('./jobs/jobs.ts')).jobs,
       job: async () => (await import('./jobs/job.ts')).job,
       logs: async () => (await import('./jobs/logs.ts')).logs,

@@ -56,6 +56,9 @@ export const builtins: readonly Builtin[] = [
 const scheme = 'gristmill:'
 const directory = fileURLToPath(new URL('../../docs/examples/programs/', import.meta.url))
 
+/** The program of jobs whose steps are commands; it has no name, as its parameters are made by `stream`. */
+export const streamProgram = join(directory, 'stream.ts')
+
 export const isBuiltin = (program: string): boolean => program.startsWith(scheme)
 
 /** File of a program of this package. Throws ENOENT, with the nearest name, if there is none of this name. */

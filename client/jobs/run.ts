@@ -30,7 +30,7 @@ import { submitJob } from './submit.ts'
 import { Loader } from '../load/loader.ts'
 import type { GivenParams } from '../load/params.ts'
 import { paramsOf, planProgram, type Planned, type PlanRequest } from '../load/planning.ts'
-import { readAssets } from '../load/shipping.ts'
+import { readAssets, type ShippedAsset } from '../load/shipping.ts'
 import type { Plans } from '../load/plans.ts'
 
 export interface RunOptions {
@@ -150,7 +150,7 @@ interface Prepared {
 }
 
 /** Bundles, loads and lays out a program. Throws EINVAL for options that it does not use or needs. */
-async function prepare(tools: RunTools, file: string, options: RunOptions): Promise<Prepared> {
+async function prepare(tools: RunTools, file: string, options: RunOptions, shipped: readonly ShippedAsset[]): Promise<Prepared> {
   const { signal, reducers } = options
   const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
   const given = givenParams(file, options)
@@ -163,7 +163,7 @@ async function prepare(tools: RunTools, file: string, options: RunOptions): Prom
   const { bundle: bare, planned } = await plan(tools, {
     local, params: given, paths: pathsOf(options), env, memoryBytes: options.memoryBytes, signal,
   })
-  const assets = await readAssets(tools.disk, dirname(local), planned.assets)
+  const assets = (await readAssets(tools.disk, dirname(local), planned.assets)).concat(shipped)
   const bytes = withAssets(bare.bytes, assets)
   const bundle: Bundle = { ...bare, bytes, id: idOf(bytes) }
   if (planned.ownPaths) checkUsed(planned, options, bundle.name)
@@ -182,10 +182,11 @@ async function prepare(tools: RunTools, file: string, options: RunOptions): Prom
   return { bundle, assets, env, planned, input, output, layout }
 }
 
-export async function runProgram(tools: RunTools, file: string, options: RunOptions): Promise<Job> {
+/** `shipped`: files that are sent along beside the assets of the program. */
+export async function runProgram(tools: RunTools, file: string, options: RunOptions, shipped: readonly ShippedAsset[] = []): Promise<Job> {
   const { cluster, files } = tools
   const { signal, replication } = options
-  const { bundle, assets, env, planned, input, output, layout } = await prepare(tools, file, options)
+  const { bundle, assets, env, planned, input, output, layout } = await prepare(tools, file, options, shipped)
   const write = async (path: string, bytes: Uint8Array, until?: AbortSignal): Promise<void> => {
     // Default replication, since each node reads the bundle only once and keeps it. One replica per live node could never be
     // restored once a node is lost for good.

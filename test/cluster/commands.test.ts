@@ -50,6 +50,7 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['job', 'last'], stdout: /succeeded/ },
   { words: ['logs', 'last'], stdout: /seen one/ },
   { words: ['kill', 'last'], stdout: /^job-1: succeeded\n$/ },
+  { words: ['stream', '-i', '/d/f', '-o', '/streamed', '--map', 'cat'], stdout: /succeeded/ },
   { words: ['config'], stdout: /^cluster +127\.0\.0\.1:\d+ +GRISTMILL_CLUSTER$/m },
   { words: ['status'], stdout: /^health +healthy$/m },
   { words: ['maintenance', datanode, '--for', '1m'], stdout: /maintenance/ },

@@ -16,6 +16,7 @@ interface Topic {
 export const topics: Readonly<Record<string, Topic>> = {
   'getting-started': { about: 'from nothing to a job on a cluster, step by step', page: 'guide/getting-started.md' },
   builtins: { about: 'programs without code: gristmill:wordcount and others', page: 'guide/builtins.md' },
+  streaming: { about: 'Unix commands as mapper and reducer, as in Hadoop Streaming', page: 'guide/stream.md' },
   programs: { about: 'programs of your own', page: 'guide/programs.md' },
   input: { about: 'input formats: lines, JSON lines, CSV, whole files', page: 'guide/input.md' },
   outputs: { about: 'output formats, and parameters of programs', page: 'reference/outputs.md' },
@@ -42,7 +43,8 @@ const synonyms: Readonly<Record<string, string>> = {
   patterns: 'glob', globs: 'glob', error: 'errors', codes: 'errors', 'exit-code': 'exit-codes', exitcodes: 'exit-codes', exit: 'exit-codes',
   setting: 'settings', configuration: 'settings', environment: 'settings', metric: 'metrics', prometheus: 'monitoring',
   alerts: 'monitoring', grafana: 'monitoring', formats: 'input', csv: 'input', jsonl: 'input', output: 'outputs', parameters: 'outputs',
-  program: 'programs', hadoop: 'hdfs', s3: 'hdfs', start: 'getting-started', tutorial: 'getting-started', guide: 'getting-started',
+  program: 'programs', mrjob: 'streaming',
+  hadoop: 'hdfs', s3: 'hdfs', start: 'getting-started', tutorial: 'getting-started', guide: 'getting-started',
 }
 
 /** The topic that a word means; undefined if none. */

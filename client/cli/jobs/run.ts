@@ -8,6 +8,7 @@ import { normalise } from '../../../src/base/paths.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import { ruleNames } from '../../../src/plan/rules.ts'
 import { builtins, isBuiltin } from '../../jobs/builtins.ts'
+import type { Job } from '../../jobs/job.ts'
 import { checkedEnvironment } from '../../jobs/environment.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
@@ -100,11 +101,10 @@ interface RunFlags {
 }
 
 async function runProgram(context: CommandContext, operands: readonly string[], options: RunFlags): Promise<void> {
-  const { printer, signal } = context
+  const { signal } = context
   const program = operands[0]!
   checkForce(options)
   const mill = await context.mill()
-  const { clock } = await context.world()
   const file = isBuiltin(program) || isAbsolute(program) ? program : join(context.cwd, program)
   const job = await advised(mill.run(file, {
     ...(options.input ? { input: options.input } : {}),
@@ -125,7 +125,14 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     // A detached job must outlive this process.
     ...(options.detach ? {} : { signal }),
   }), file)
-  if (options.detach) return context.json ? printer.json({ job: job.id }) : printer.line(job.id)
+  await follow(context, job, 'run', options.detach)
+}
+
+/** Shows a submitted job while it runs, and then its result. Detached: prints its id. */
+export async function follow(context: CommandContext, job: Job, command: string, detach = false): Promise<void> {
+  const { printer, signal } = context
+  const { clock } = await context.world()
+  if (detach) return context.json ? printer.json({ job: job.id }) : printer.line(job.id)
 
   if (!context.json) printer.note(`job ${job.id}`)
   const progress = await context.progress()
@@ -139,7 +146,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
   } catch (error) {
     if (!signal.aborted || hasCode(signal.reason, 'EPIPE')) throw error
     progress.stop()
-    printer.note(`gristmill: run: interrupted; killing job ${job.id}`)
+    printer.note(`gristmill: ${command}: interrupted; killing job ${job.id}`)
     await job.kill()
     throw error
   } finally {

@@ -78,6 +78,14 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
       'memoryBytes', 'taskTimeoutMs', 'attemptsMax', 'seed', 'onProgress', 'onNote', 'signal',
     ],
   ],
+  'mill.stream': [
+    [],
+    [
+      'input', 'output', 'map', 'reduce', 'combine', 'shell', 'files', 'reducers', 'inputFormat', 'fieldSeparator', 'reduceSeparator',
+      'keyFields', 'partitionFields', 'order', 'env', 'replication', 'overwrite', 'force', 'name', 'memoryBytes', 'taskTimeoutMs',
+      'attemptsMax', 'seed', 'onProgress', 'onNote', 'signal',
+    ],
+  ],
   'mill.job': [['job-1']], 'mill.jobs': [[], ['limit', 'signal']], 'mill.clusterStatus': [[], ['signal']],
   'mill.fsck': [['/'], ['healthy', 'locations', 'signal']],
   'mill.recount': [[], ['signal']],

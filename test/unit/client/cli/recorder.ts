@@ -218,6 +218,10 @@ export class Recorder extends FakeMill {
     options.onNote?.(`left out ${this.text}`)
     return this.#did('run', [program, options], this.job(this.jobId))
   }
+  async stream(options: { signal?: AbortSignal }): Promise<object> {
+    this.calls.push(['run.signal', options.signal !== undefined])
+    return this.#did('stream', [options], this.job(this.jobId))
+  }
   async jobs(options?: object): Promise<JobStatus[]> {
     return this.#did('jobs', [options], [this.#status, { ...this.#status, job: jobId('j0000000000000002'), state: 'running' }])
   }

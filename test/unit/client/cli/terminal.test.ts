@@ -28,7 +28,9 @@ const commands: readonly (readonly string[])[] = [
   ['history', '/d'], ['rollback', `/${hostile}`],
   ['snapshot', 'ls'], ['snapshot', 'diff', '/d', 'a'], ['quota', 'get'], ['quota', 'get', `/${hostile}`],
   ['quota', 'set', '--names', '5', `/${hostile}`], ['xattr', 'ls', '/d'], ['xattr', 'get', '/d', 'user.a'], ['jobs'], ['job', 'last'],
-  ['job', '--tasks', 'last'], ['kill', 'last'], ['logs', 'last'], ['run', 'x.ts'], ['run', '--detach', 'x.ts'], ['decommission', 'n1'],
+  ['job', '--tasks', 'last'], ['kill', 'last'], ['logs', 'last'], ['run', 'x.ts'], ['run', '--detach', 'x.ts'],
+  ['stream', '-i', '/a', '-o', '/b'],
+  ['decommission', 'n1'],
   ['recommission', 'n1'], ['maintenance', '--for', '1h', 'n1'], ['balance'], ['setrep', '4', `/d/${hostile}`], ['namenode', 'backup'],
   ['namenode', 'lost'], ['namenode', 'allow-deletions'], ['chmod', '600', `/d/${hostile}`], ['mkdir', `/new${hostile}`],
   ['touch', `/new${hostile}`], ['cp', `/d/${hostile}`, '/d2'],
@@ -55,7 +57,7 @@ const unshown = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2
 /** Stored values, messages of programs and usage errors may have several lines. */
 const severalLines = ([command = '', ...more]: readonly string[]): boolean =>
   command === hostile
-  || ['xattr', 'job', 'run', 'trash', 'setrep', 'chown'].includes(command)
+  || ['xattr', 'job', 'run', 'stream', 'trash', 'setrep', 'chown'].includes(command)
   || more.includes('-size')
   || more.includes(`x${hostile}`)
 
