@@ -128,6 +128,13 @@ const proofs: Readonly<Record<string, Proof>> = {
     [seen, 'a process that it starts is not held by them'],
     [seen, 'Node that a task starts is held by the permissions if'],
   ],
+  'A command of `gristmill stream` is such a process': [['cluster/stream.test.ts', "a command may do what the datanode's user may"]],
+  'It belongs to the process group of its task': [
+    ['cluster/stream.test.ts', 'no process of a command outlives its task, its job or its executor'],
+    ['unit/datanode/executor/commands.test.ts', 'the working directory is private'],
+    ['unit/datanode/executor/commands.test.ts', "the environment has the names of Hadoop Streaming and the run's variables, and nothing else"],
+  ],
+  'Its memory and its processor time are not limited': 'advice',
   'A program is stored under its hash': [
     ['unit/client/jobs/job.test.ts', 'a submission stores its program once'],
     [seen, 'other bytes that a user has stored under the hash of a program'],
