@@ -36,6 +36,13 @@ interface ListOptions extends CallOptions {
   readonly encoding?: BufferEncoding | null | undefined
 }
 
+interface ListPageOptions extends CallOptions {
+  /** Names after this one only. */
+  readonly after?: string | undefined
+  /** Default, and at most: 1000. */
+  readonly limit?: number | undefined
+}
+
 interface MkdirOptions extends CallOptions {
   readonly recursive?: boolean | undefined
   readonly mode?: number | string | undefined
@@ -144,6 +151,19 @@ export class Names {
         yield entry
       }
     }
+  }
+
+  /**
+   * One page of a directory, in byte order of names; of a file, the file itself. `next` is the value of `after` for the next page;
+   * undefined: there is none. Throws ENOENT, ENOTDIR, EACCES.
+   */
+  listPage(path: Path, options?: ListPageOptions | null): Promise<{ entries: FileStatus[]; next?: string | undefined }> {
+    const read = () => optionsOf<ListPageOptions>(options, 'listPage', { after: true, limit: true, signal: true })
+    return perform('scandir', path, read, async ({ after, limit, signal }) => {
+      checkInteger('limit on entries', limit, 1, limits.listPageMax)
+      const request = { ...after !== undefined && { after: textOf(after, 'name to list after') }, ...limit !== undefined && { limit } }
+      return this.ask(namespace.list, { path: pathOf(path), ...request }, signal)
+    })
   }
 
   /** Names in a directory, in byte order. With `recursive` also names below it, as relative paths. Throws ENOENT, ENOTDIR. */

@@ -17,6 +17,7 @@ const table: Record<string, Call> = {
   'mill.exists': ({ mill }, signal) => mill.exists('/a', { signal }),
   'mill.access': ({ mill }, signal) => mill.access('/a', 0, { signal }),
   'mill.list': ({ mill }, signal) => mill.list('/a', { signal }).next(),
+  'mill.listPage': ({ mill }, signal) => mill.listPage('/a', { signal }),
   'mill.readdir': ({ mill }, signal) => mill.readdir('/a', { signal }),
   'mill.glob': ({ mill }, signal) => mill.glob('/a/*', { signal }).next(),
   'mill.mkdir': ({ mill }, signal) => mill.mkdir('/a', { signal }),

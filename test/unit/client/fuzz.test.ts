@@ -32,6 +32,7 @@ const messages = new Map<string, Message>(
 const calls: Record<string, readonly [args: readonly unknown[], options?: readonly string[]]> = {
   'mill.status': [['/a'], ['signal']], 'mill.stat': [['/a'], ['bigint', 'signal']], 'mill.exists': [['/a'], ['signal']],
   'mill.access': [['/a', 0], ['signal']], 'mill.list': [['/a'], ['signal']],
+  'mill.listPage': [['/a'], ['after', 'limit', 'signal']],
   'mill.readdir': [['/a'], ['withFileTypes', 'recursive', 'encoding', 'signal']],
   'mill.glob': [['/a/*'], ['signal']],
   'mill.mkdir': [['/a'], ['recursive', 'mode', 'signal']],
