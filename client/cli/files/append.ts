@@ -1,11 +1,8 @@
-// append: adds local files or stdin to the end of a file. Files of the cluster never change: the old content and the new one are written as
-// a new file, which replaces the old one in one step.
-// Invariant: other writers are kept away from the path before the old content is read, so that none of their data is lost.
+// append: adds local files or stdin to the end of a file.
 
-import { once } from 'node:events'
-import { pipeline } from 'node:stream/promises'
+import { hasCode } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
-import type { FileStatus } from '../../../src/protocol/namespace.ts'
+import { appendTo } from '../../files/append.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { expandGlob } from '../glob.ts'
@@ -38,25 +35,16 @@ async function runAppend(context: CommandContext, operands: readonly string[]): 
   for (const local of locals) if (local !== '-') await (await disk.openRead(localPath(context, local))).close()
   const before = await statusOrNone(mill, path, signal)
   if (before?.type === 'directory') throw new Refusal('EISDIR', `${path}: is a directory; name a file in it`, { details: { path } })
-  const stream = mill.createWriteStream(path, { overwrite: before !== undefined, signal, ...before && written(before) })
-  if (stream.pending) await once(stream, 'open', { signal })
-  async function* content(): AsyncGenerator<Buffer> {
-    if (before) {
-      yield* mill.createReadStream(path, { signal }) as AsyncIterable<Buffer>
-      // The path is reserved since `open`; a rename or a removal may still have come in between.
-      const now = await statusOrNone(mill, path, signal)
-      if (now?.id !== before.id)
-        throw new Refusal('ESTALE', `${path} was replaced meanwhile; nothing was appended, try again`, { details: { path } })
-    }
+  async function* more(): AsyncGenerator<Buffer> {
     for (const local of locals) yield* local === '-' ? context.printer.input(signal) : bytesOf(context, local)
   }
-  await pipeline(content, stream, { signal })
+  try {
+    await appendTo(mill, { path, before, more, signal })
+  } catch (error) {
+    // The phrase for this code is about reading.
+    throw hasCode(error, 'ESTALE') ? new Refusal('ESTALE', error.message, { cause: error, details: error.details }) : error
+  }
 }
-
-/** Options that the new file has from the old one. */
-const written = ({ replication, blockBytes, format, delimiter }: FileStatus) => ({
-  replication, blockSize: blockBytes, format, ...delimiter !== undefined && { delimiter },
-})
 
 const pieceBytes = 1024 * 1024
 

@@ -10,6 +10,7 @@ import { FakeMill, runFake } from '../fake.ts'
 /** A cluster in which `between` happens after a writer was asked for and before it has the path. */
 class Contended extends FakeMill {
   written: string | undefined
+  readonly xattrs = { list: async () => new Map<string, Buffer>() }
   readonly #between: (mill: Contended) => void
 
   constructor(between: (mill: Contended) => void) {

@@ -1,0 +1,52 @@
+// Appends to a file. Files of the cluster never change: the old content and the new one are written as a new file, which replaces the old
+// one in one step; readers see the one or the other.
+// INVARIANT: other writers are kept away from the path before the old content is read, so that none of their data is lost.
+
+import { once } from 'node:events'
+import { pipeline } from 'node:stream/promises'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import type { Files } from './files.ts'
+
+type AppendFiles = Pick<Files, 'status' | 'createReadStream' | 'createWriteStream' | 'xattrs'>
+
+interface Appending {
+  readonly path: string
+  /** Status of the file; undefined: it does not exist, and is created. */
+  readonly before: FileStatus | undefined
+  readonly more: () => AsyncIterable<Uint8Array>
+  readonly signal: AbortSignal
+}
+
+/** Throws ESTALE if the file was renamed, removed or replaced meanwhile, and EBUSY while another writer has the path. */
+export async function appendTo(files: AppendFiles, { path, before, more, signal }: Appending): Promise<void> {
+  const attributes = before ? await files.xattrs.list(path, { signal }) : new Map<string, Buffer>()
+  const stream = files.createWriteStream(path, { overwrite: before !== undefined, signal, ...before && written(before) })
+  if (stream.pending) await once(stream, 'open', { signal })
+  async function* content(): AsyncGenerator<Uint8Array> {
+    if (before) {
+      yield* files.createReadStream(path, { signal }) as AsyncIterable<Buffer>
+      // The path is reserved since `open`; a rename or a removal may still have come in between.
+      if (await idOf(files, path, signal) !== before.id)
+        throw new GristmillError('ESTALE', `${path} was replaced meanwhile; nothing was appended, try again`, { details: { path } })
+    }
+    yield* more()
+  }
+  await pipeline(content, stream, { signal })
+  for (const [name, value] of attributes) await files.xattrs.set(path, name, value, { signal })
+}
+
+/** undefined: there is nothing at the path. */
+async function idOf(files: AppendFiles, path: string, signal: AbortSignal): Promise<number | undefined> {
+  try {
+    return (await files.status(path, { signal })).id
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw error
+  }
+}
+
+/** Options that the new file has from the old one. */
+const written = ({ replication, blockBytes, format, delimiter, mode }: FileStatus) => ({
+  replication, blockSize: blockBytes, format, mode, ...delimiter !== undefined && { delimiter },
+})
