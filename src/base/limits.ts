@@ -14,7 +14,8 @@ const clusterLimits = {
    */
   pathDepthMax: 1000,
   blockBytesDefault: 128 * MiB,
-  blockBytesMin: 4 * KiB,
+  /** HDFS's unit of checksums: block sizes that its clients send are multiples of it, and its tests write files in blocks of 1 KiB. */
+  blockBytesMin: 512,
   /** Offsets in a block have 48 bits; 2 GiB keeps every length in a signed 32-bit number. */
   blockBytesMax: 2048 * MiB - 64 * KiB,
   /** One checksum per 64 KiB: a disk's read-ahead; CRC32C reaches full speed at 4 KiB. */
@@ -106,6 +107,8 @@ const processLimits = {
   mutationQueueMax: 20_000,
   callsInFlightMax: 10_000,
   transfersMax: 256,
+  /** Requests that a gateway works on at a time; each holds two blocks in flight, in memory or on its disk, and one piece of 1 MiB. */
+  gatewayRequestsMax: 256,
   parallelBlocks: 2,
   /** Bytes per second that the scrubber reads from one disk: a tenth of a slow disk's throughput. */
   scrubBytesPerSecond: 8 * MiB,
@@ -166,6 +169,8 @@ const times = {
   programLoadMs: 60_000,
   /** A stream that moves no byte for this time is aborted. */
   progressTimeoutMs: 15_000,
+  /** The same for clients of a gateway, which may be far away, or wait for a program that computes what it sends. */
+  gatewayStallMs: 60_000,
   /** A long poll (orders, job progress) is answered empty after this time. */
   longPollMs: 10_000,
   leaseRenewMs: 5_000,

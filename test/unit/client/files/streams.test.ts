@@ -208,7 +208,7 @@ test('the flags of node:fs mean what they mean there, and those that would lose 
 })
 
 test('block sizes and replicas that cannot be are refused in words', () => {
-  expect(() => createOptions({ blockSize: 5 })).toThrow('the block size is 5; it must be a whole number from 4096 to')
+  expect(() => createOptions({ blockSize: 5 })).toThrow('the block size is 5; it must be a whole number from 512 to')
   expect(() => createOptions({ replication: 0 })).toThrow('the number of replicas is 0; it must be a whole number from 1 to 16')
   expect(() => createOptions({ replication: 1.5 })).toThrow('the number of replicas is 1.5')
 })
