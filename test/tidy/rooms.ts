@@ -41,6 +41,8 @@ export const ranks: Readonly<Record<string, number>> = {
   'datanode/shuffle': 7.2, 'datanode/heartbeat': 7.3, 'datanode/executor': 7.4, 'datanode': 7.5,
   'client/call': 7, 'client/glob': 7, 'client/discovery': 7, 'client/files': 7.1, 'client/service': 7.1, 'client/load': 7.1,
   'client/jobs': 7.2, 'client': 7.5,
+  // The shared half of the gateways, and the dialects.
+  'client/gateway': 7.6, 'client/gateway/webhdfs': 7.7,
   // Composition roots: they construct namenodes, datanodes and clients.
   'client/embedded': 8, 'client/process': 8,
   // Public exports of the package, and its command line: they may use all of the client.
@@ -54,7 +56,7 @@ export const mainFile = /(^|\/)main\.(ts|js)$|^client\/cli\/|^client\/(embedded|
 /** Packages that only one room may import, so that they can be replaced there. */
 export const packageHomes: Readonly<Record<string, RegExp>> = {
   undici: /^src\/(rpc|world|ports)\//,
-  fastify: /^src\/(rpc|world|ports)\//,
+  fastify: /^src\/(rpc|world|ports)\/|^client\/gateway\/listener\.ts$/,
   '@fastify/ajv-compiler': /^src\/rpc\//,
   '@fastify/fast-json-stringify-compiler': /^src\/rpc\//,
   lmdb: /^src\/world\//,

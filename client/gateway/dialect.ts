@@ -1,0 +1,14 @@
+// Contract between the shared half of a gateway (listener, limits, access log, identity) and a dialect (WebHDFS). A dialect holds no state
+// between two requests: any gateway of the cluster answers the next one.
+
+import type { GristmillError } from '../../src/base/errors.ts'
+import type { Exchange } from './exchange.ts'
+
+export interface GatewayDialect {
+  /** `webhdfs`: in messages and in the log. */
+  readonly name: string
+  /** Answers one request. May throw before the head of the answer is sent; the listener then calls `refuse`. */
+  answer(exchange: Exchange): Promise<void>
+  /** Sends an error in the form of the dialect. REQUIRES: the head of the answer has not been sent. */
+  refuse(exchange: Exchange, error: GristmillError): Promise<void>
+}

@@ -1,0 +1,70 @@
+// A gateway: one process, or a part of one, in which dialects of other systems are answered for the cluster. It speaks to the cluster as a
+// client does, acts as the caller's user, and keeps nothing that another gateway would need: any number of them may serve a cluster.
+
+import type { World } from '../../src/ports/world.ts'
+import type { AccessLog } from './accesslog.ts'
+import type { GatewayDialect } from './dialect.ts'
+import { Trust } from './identity.ts'
+import { Listener } from './listener.ts'
+import { Users, type Mills } from './users.ts'
+
+/** Services of the shared half for a dialect. */
+export interface DialectDeps {
+  readonly users: Users
+  readonly trust: Trust
+}
+
+type MakeDialect = (deps: DialectDeps) => GatewayDialect
+
+interface GatewayDeps {
+  readonly world: Pick<World, 'clock' | 'log' | 'net'>
+  readonly mills: Mills
+  readonly access?: AccessLog | undefined
+}
+
+interface GatewayOptions {
+  readonly host: string
+  readonly proxies: { has(address: string): boolean }
+  /** Dialects with the port of each; 0: any free port. */
+  readonly dialects: readonly { readonly make: MakeDialect; readonly port: number }[]
+  readonly exchangesMax?: number | undefined
+  readonly stallMs?: number | undefined
+}
+
+export class Gateway {
+  readonly #users: Users
+  readonly #listeners: readonly Listener[]
+
+  /** Takes over `mills`, which it closes when it stops or does not start. Throws EADDRINUSE, EACCES, CONFIG_INVALID. */
+  static async start({ world, mills, access }: GatewayDeps, options: GatewayOptions): Promise<Gateway> {
+    const { host, proxies, dialects, exchangesMax, stallMs } = options
+    const users = new Users(mills)
+    const listeners: Listener[] = []
+    try {
+      const trust = new Trust({ host, proxies })
+      for (const { make, port } of dialects) {
+        const deps = { clock: world.clock, log: world.log, net: world.net, dialect: make({ users, trust }), access }
+        listeners.push(await Listener.start(deps, { host, port, exchangesMax, stallMs }))
+      }
+      return new Gateway(users, listeners)
+    } catch (error) {
+      await Promise.all(listeners.map(listener => listener.stop()))
+      await users.close()
+      throw error
+    }
+  }
+
+  private constructor(users: Users, listeners: readonly Listener[]) {
+    this.#users = users
+    this.#listeners = listeners
+  }
+
+  /** Addresses on which it listens, in the order of its dialects. */
+  get addresses(): readonly string[] { return this.#listeners.map(listener => listener.address) }
+
+  /** Waits for requests that run, then closes ports and clients. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#listeners.map(listener => listener.stop()))
+    await this.#users.close()
+  }
+}

@@ -1,0 +1,71 @@
+// Decides whose word about its user a gateway takes, and at which address the client sees the gateway. A name in a request is believed on
+// a connection of this machine, while the gateway listens on loopback only, and from the proxies that the operator named. A web page must
+// not act through a browser on this machine: requests that come from a page, and those that reach loopback under a foreign host name (DNS
+// rebinding), are refused.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { isLoopback } from '../../src/base/loopback.ts'
+import type { Exchange } from './exchange.ts'
+
+interface TrustOptions {
+  /** Host that the gateway listens on. */
+  readonly host: string
+  /** Addresses of proxies that authenticate users. */
+  readonly proxies: { has(address: string): boolean }
+}
+
+export class Trust {
+  readonly #loopback: boolean
+  readonly #proxies: TrustOptions['proxies']
+
+  constructor({ host, proxies }: TrustOptions) {
+    this.#loopback = isLoopback(host)
+    this.#proxies = proxies
+  }
+
+  /** True if the peer of the connection is a proxy that the operator named. */
+  isProxy(peer: string): boolean { return this.#proxies.has(bareAddress(peer)) }
+
+  /** Throws UNAUTHENTICATED if the request's word about its user is not believed, EACCES if a web page has sent it. */
+  check(exchange: Exchange): void {
+    if (this.isProxy(exchange.peer)) return
+    if (!this.#loopback || !isLoopback(bareAddress(exchange.peer)))
+      throw new GristmillError(
+        'UNAUTHENTICATED',
+        `this gateway does not verify users and is reachable from other machines: it believes names of users only from its trusted proxies, and ${exchange.peer} is none of them; send the request through such a proxy, or name this address with --trusted-proxies`,
+      )
+    refusePages(exchange)
+  }
+
+  /** Scheme and host at which the client reaches the gateway, from the request's own headers. Throws EINVAL for an invalid Host. */
+  originOf(exchange: Exchange): string {
+    const forwarded = this.isProxy(exchange.peer) ? exchange.headers : {}
+    const host = first(forwarded['x-forwarded-host']) ?? exchange.headers.host
+    const scheme = first(forwarded['x-forwarded-proto']) === 'https' ? 'https' : 'http'
+    if (host === undefined || !hostForm.test(host))
+      throw new GristmillError('EINVAL', 'the Host header of the request is not of the form host:port')
+    return `${scheme}://${host}`
+  }
+}
+
+const hostForm = /^(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/
+
+const first = (header: string | string[] | undefined): string | undefined =>
+  (Array.isArray(header) ? header[0] : header)?.split(',')[0]?.trim() || undefined
+
+/** An IPv4 address that a socket for both families shows as IPv6. */
+const bareAddress = (peer: string): string => peer.replace(/^::ffff:(?=\d+\.)/i, '')
+
+function refusePages({ headers, peer }: Exchange): void {
+  const site = first(headers['sec-fetch-site'])
+  if (headers.origin !== undefined || (site !== undefined && site !== 'none'))
+    throw new GristmillError(
+      'EACCES', 'the request comes from a web page; a page could act as any user of this cluster, so pages are refused: use a program',
+    )
+  const host = headers.host?.replace(/:\d+$/, '')
+  if (host !== undefined && !isLoopback(host))
+    throw new GristmillError(
+      'EACCES',
+      `the request names the host ${host.slice(0, 100)}, and this gateway is reachable as 127.0.0.1 or localhost only; if a proxy of yours at ${bareAddress(peer)} sends it, name that address with --trusted-proxies`,
+    )
+}

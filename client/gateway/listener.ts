@@ -1,0 +1,145 @@
+// Listener of one dialect: HTTP server, bounds, access log, health, and the end in good order. Every request becomes an Exchange, which the
+// dialect answers.
+// INVARIANT: at most `exchangesMax` requests are worked on at a time; what one of them holds is bounded (two blocks in flight, one piece).
+
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { Listening, Net } from '../../src/ports/net.ts'
+import { boundPipelining } from '../../src/rpc/pipelining.ts'
+import type { AccessLog } from './accesslog.ts'
+import type { GatewayDialect } from './dialect.ts'
+import { Exchange } from './exchange.ts'
+
+interface ListenerDeps {
+  readonly clock: Clock
+  readonly log: Log
+  readonly net: Net
+  readonly dialect: GatewayDialect
+  readonly access?: AccessLog | undefined
+}
+
+export interface ListenerOptions {
+  readonly host: string
+  readonly port: number
+  /** Default: limits.gatewayRequestsMax. */
+  readonly exchangesMax?: number | undefined
+  /** Time without a moved byte after which a request is given up; default: limits.gatewayStallMs. */
+  readonly stallMs?: number | undefined
+}
+
+/** Time in which the head of a request must arrive, from its first byte on. */
+const headersMs = 10_000
+
+export class Listener {
+  readonly #deps: ListenerDeps
+  readonly #exchangesMax: number
+  readonly #stallMs: number
+  readonly #running = new Set<Exchange>()
+  #listening!: Listening
+  #stopping = false
+
+  /** Throws EADDRINUSE, EACCES, CONFIG_INVALID. */
+  static async start(deps: ListenerDeps, options: ListenerOptions): Promise<Listener> {
+    const listener = new Listener(deps, options)
+    const http = newHttp(target => listener.#take(target))
+    // Clients of a gateway are strangers: a connection has one request at a time.
+    boundPipelining(http.server, { has: () => false })
+    // Node would ask for the body at once. A dialect that redirects the request never reads it (Exchange.body asks for it).
+    http.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => http.server.emit('request', request, response))
+    listener.#listening = await deps.net.listen({ http }, { host: options.host, port: options.port })
+    return listener
+  }
+
+  private constructor(deps: ListenerDeps, { exchangesMax = limits.gatewayRequestsMax, stallMs = limits.gatewayStallMs }: ListenerOptions) {
+    this.#deps = deps
+    this.#exchangesMax = exchangesMax
+    this.#stallMs = stallMs
+  }
+
+  get address(): string { return this.#listening.address }
+
+  /** Refuses new requests, waits for those that run (at most limits.drainMs), and closes the port. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    const { clock } = this.#deps
+    const cancel = clock.after(limits.drainMs, () => {
+      for (const exchange of this.#running) exchange.abort(new GristmillError('UNAVAILABLE', 'the gateway is going away; ask another one'))
+    })
+    try {
+      await this.#listening.close()
+      for (const exchange of this.#running) exchange.destroy()
+      while (this.#running.size > 0) await clock.yield()
+    } finally {
+      cancel()
+    }
+  }
+
+  #take({ request, reply, target }: Asked): void {
+    void reply.hijack()
+    const { clock } = this.#deps
+    const exchange = new Exchange({ clock, request: request.raw, response: reply.raw }, { target, stallMs: this.#stallMs })
+    const atMs = clock.now()
+    void exchange.closed().then(() => {
+      const { method, peer, user, status, sentBytes: bytes, headers } = exchange
+      this.#deps.access?.({
+        peer, user, atMs, method, target, httpVersion: request.raw.httpVersion, status, bytes, referer: headers.referer,
+        agent: headers['user-agent'],
+      })
+    })
+    if (target === '/healthz') return void this.#tell(exchange)
+    this.#running.add(exchange)
+    void this.#answer(exchange).finally(() => { this.#running.delete(exchange) })
+  }
+
+  /** Open to all, for load balancers: it says nothing but whether to send requests here. */
+  #tell(exchange: Exchange): Promise<void> {
+    const status = this.#stopping ? 'draining' : 'ok'
+    return exchange.send(status === 'ok' ? 200 : 503, { 'content-type': 'application/json' }, JSON.stringify({ status }))
+  }
+
+  async #answer(exchange: Exchange): Promise<void> {
+    const { dialect, log } = this.#deps
+    try {
+      if (this.#stopping)
+        throw new GristmillError('UNAVAILABLE', 'the gateway is going away; ask another one, or this one again in a moment')
+      if (this.#running.size > this.#exchangesMax)
+        throw new GristmillError(
+          'OVERLOADED', `this gateway works on ${this.#exchangesMax} requests already; try again in a moment, or ask another gateway`,
+        )
+      await dialect.answer(exchange)
+    } catch (thrown) {
+      const error = asError(thrown)
+      const fields = { error: thrown, method: exchange.method, dialect: dialect.name }
+      if (error.code === 'INTERNAL') log.error('a request failed with an unexpected error', fields)
+      else if (!hasCode(error, 'ABORTED')) log.debug('a request was refused', fields)
+      if (exchange.begun || exchange.signal.aborted) return exchange.destroy()
+      await dialect.refuse(exchange, error).catch(() => exchange.destroy())
+    }
+  }
+}
+
+interface Asked { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly target: string }
+
+/**
+ * A server with one route: a dialect reads the target as it was received. A router would decode paths, and refuse some that are names of
+ * files.
+ */
+function newHttp(take: (asked: Asked) => void): FastifyInstance {
+  const http = Fastify({
+    logger: false,
+    return503OnClosing: false, // the dialect refuses in its own form
+    bodyLimit: Number.MAX_SAFE_INTEGER, // bodies stream, and a file may have any size
+    requestTimeout: 0, // an upload may take hours; Exchange gives up one that does not move
+    keepAliveTimeout: 60_000,
+    rewriteUrl: () => '/',
+    http: { headersTimeout: headersMs, connectionsCheckingInterval: 5_000 },
+  })
+  http.removeAllContentTypeParsers()
+  http.addContentTypeParser('*', (_request, _body, done) => { done(null) })
+  http.all('/', (request, reply) => take({ request, reply, target: request.originalUrl }))
+  return http
+}

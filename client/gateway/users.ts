@@ -1,0 +1,61 @@
+// Clients of the cluster, one for each user whom a gateway acts for. An idle one is kept for the user's next request; the number of idle
+// ones is bounded.
+
+import type { Mill } from '../mill.ts'
+
+/** A connection to one cluster from which a client for any user is made. */
+export interface Mills {
+  /** A client that calls as this user. REQUIRES: the caller closes it. */
+  of(user: string): Mill
+  close(): Promise<void>
+}
+
+interface Client { readonly mill: Mill; requests: number }
+
+/** A client holds pooled wires and no other state: making one again costs two connections. */
+const idleMax = 64
+
+export class Users {
+  readonly #mills: Mills
+  /** In the order of their last requests. */
+  readonly #clients = new Map<string, Client>()
+  readonly #closing = new Set<Promise<void>>()
+
+  constructor(mills: Mills) { this.#mills = mills }
+
+  /** Runs the work with the client of a user. */
+  async as<T>(user: string, work: (mill: Mill) => Promise<T>): Promise<T> {
+    const client = this.#clients.get(user) ?? { mill: this.#mills.of(user), requests: 0 }
+    this.#clients.delete(user)
+    this.#clients.set(user, client)
+    client.requests++
+    try {
+      return await work(client.mill)
+    } finally {
+      client.requests--
+      this.#prune()
+    }
+  }
+
+  /** REQUIRES: no work runs. */
+  async close(): Promise<void> {
+    for (const { mill } of this.#clients.values()) this.#end(mill)
+    this.#clients.clear()
+    await Promise.all(this.#closing)
+    await this.#mills.close()
+  }
+
+  #prune(): void {
+    for (const [user, { mill, requests }] of this.#clients) {
+      if (this.#clients.size <= idleMax) return
+      if (requests > 0) continue
+      this.#clients.delete(user)
+      this.#end(mill)
+    }
+  }
+
+  #end(mill: Mill): void {
+    const closing = mill.close().catch(() => {}).finally(() => { this.#closing.delete(closing) })
+    this.#closing.add(closing)
+  }
+}

@@ -1,0 +1,100 @@
+// Operations that move data: OPEN, CREATE, APPEND and GETFILECHECKSUM. Each has two steps, as in HDFS: the first answers with the address
+// of the second, which has `data=true`. Here both lead to the same gateway.
+// INVARIANT: nothing of a body is taken at the first step, where Hadoop's client has sent none.
+
+import { pipeline } from 'node:stream/promises'
+import { limits } from '../../../src/base/limits.ts'
+import type { FileStatus } from '../../../src/protocol/namespace.ts'
+import { appendTo } from '../../files/append.ts'
+import { checkReplication } from './changing.ts'
+import { ChecksumOfBlocks } from './checksum.ts'
+import { RemoteException } from './errors.ts'
+import { absent, empty, json, redirect, type Answer, type Call, type Operation } from './operation.ts'
+
+async function fileAt({ mill, path, signal }: Call): Promise<FileStatus> {
+  const status = await mill.status(path, { signal })
+  if (status.type === 'directory') throw new RemoteException('FileNotFoundException', `Path is not a file: ${path}`)
+  return status
+}
+
+/** At the first step a directory is redirected too, as in HDFS: the second one says what is wrong. */
+async function open(call: Call): Promise<Answer> {
+  const { mill, path, params: { offset = 0, length, data }, signal } = call
+  const status = data ? await fileAt(call) : await mill.status(path, { signal })
+  if (offset >= status.length && status.length > 0)
+    throw new RemoteException('IOException', `Offset=${offset} out of the range [0, ${status.length}); OPEN, path=${path}`)
+  if (!data) return redirect
+  const end = Math.min(status.length, offset + (length ?? status.length))
+  const headers = { 'content-type': 'application/octet-stream', 'content-length': Math.max(0, end - offset) }
+  return { kind: 'data', headers, chunks: end > offset ? bytesOf(call, offset, end) : none() }
+}
+
+async function* none(): AsyncGenerator<Buffer, void, undefined> { /* an empty file, or a length of 0 */ }
+
+async function* bytesOf({ mill, path, signal }: Call, start: number, end: number): AsyncGenerator<Buffer, void, undefined> {
+  yield* mill.createReadStream(path, { start, end: end - 1, signal }) as AsyncIterable<Buffer>
+}
+
+/** HDFS has no smaller checksums of its own, and so no other sizes of blocks. */
+const blockUnit = 512
+
+function checkBlockSize(bytes: number | undefined): void {
+  if (bytes === undefined) return
+  if (bytes < limits.blockBytesMin || bytes > limits.blockBytesMax)
+    throw new RemoteException(
+      'IOException', `Specified block size ${bytes} is not between ${limits.blockBytesMin} and ${limits.blockBytesMax} bytes`,
+    )
+  if (bytes % blockUnit !== 0)
+    throw new RemoteException(
+      'HadoopIllegalArgumentException', `Invalid values: dfs.bytes-per-checksum (=${blockUnit}) must divide block size (=${bytes}).`,
+    )
+}
+
+/** The file appears when its last byte was stored; a client that disconnects before leaves nothing. */
+async function create(call: Call): Promise<Answer> {
+  const { mill, path, params, signal, body } = call
+  if (!params.data) return redirect
+  const { replication, blocksize: blockSize, permission: mode, createflag = [] } = params
+  checkReplication(replication, path)
+  checkBlockSize(blockSize)
+  const overwrite = (params.overwrite ?? false) || createflag.includes('OVERWRITE')
+  const parents = params.createparent ?? true
+  if (path === '/') throw new RemoteException('FileAlreadyExistsException', '/ already exists as a directory')
+  const stream = mill.createWriteStream(path, { overwrite, parents, replication, blockSize, mode, signal })
+  await pipeline(body(), stream, { signal })
+  return { kind: 'created', location: path }
+}
+
+async function append(call: Call): Promise<Answer> {
+  const { mill, path, params, signal, body } = call
+  const before = await mill.status(path, { signal })
+  if (!params.data) return redirect
+  if (before.type === 'directory')
+    throw new RemoteException('FileAlreadyExistsException', `Cannot append to directory ${path}; already exists as a directory.`)
+  await appendTo(mill, { path, before, more: body, signal })
+  return empty
+}
+
+async function checksum(call: Call): Promise<Answer> {
+  if (!call.params.data) {
+    await call.mill.status(call.path, { signal: call.signal })
+    return redirect
+  }
+  const { blockBytes, length } = await fileAt(call)
+  const sum = new ChecksumOfBlocks(blockBytes)
+  if (length > 0) for await (const bytes of bytesOf(call, 0, length)) sum.add(bytes)
+  return json({ FileChecksum: sum.end() })
+}
+
+export const dataOperations: readonly Operation[] = [
+  { verb: 'GET', name: 'OPEN', exceptions: { ...absent, EISDIR: 'FileNotFoundException' }, answer: open },
+  { verb: 'PUT', name: 'CREATE', answer: create },
+  {
+    verb: 'POST', name: 'APPEND', exceptions: absent, answer: append,
+    limits: 'writes the old content and the new one as a new file, which replaces the old one in one step: it takes as long as the whole file, and the file belongs to the user who appends',
+  },
+  {
+    verb: 'GET', name: 'GETFILECHECKSUM', exceptions: absent, answer: checksum,
+    limits: 'computed by reading the file',
+  },
+]

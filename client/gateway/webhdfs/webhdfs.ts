@@ -1,0 +1,90 @@
+// The dialect WebHDFS: finds the user, the path and the operation of a request, and sends the operation's answer. Clients of HDFS over HTTP
+// work with the cluster by changing an address.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import type { GatewayDialect } from '../dialect.ts'
+import type { Exchange } from '../exchange.ts'
+import type { DialectDeps } from '../gateway.ts'
+import { exceptionOf, exceptions, remoteException, RemoteException, type CodeExceptions } from './errors.ts'
+import type { Answer, Call, Operation } from './operation.ts'
+import { operationOf } from './operations.ts'
+import { parseParams, type RequestParams } from './params.ts'
+import { decodedPath, secondStep, targetOf } from './paths.ts'
+
+/** The user of a request that names none, as in HDFS: it owns nothing. */
+const strangerUser = 'dr.who'
+
+const jsonType = { 'content-type': 'application/json' } as const
+const noType = { 'content-type': 'application/octet-stream' } as const
+
+export class WebHdfs implements GatewayDialect {
+  readonly name = 'webhdfs'
+  readonly #deps: DialectDeps
+
+  constructor(deps: DialectDeps) { this.#deps = deps }
+
+  async answer(exchange: Exchange): Promise<void> {
+    const target = targetOf(exchange.target)
+    if (!target)
+      throw new RemoteException('FileNotFoundException', 'this is a WebHDFS gateway: the paths of its requests begin with /webhdfs/v1')
+    this.#deps.trust.check(exchange)
+    if (exchange.method === 'OPTIONS') return exchange.send(200, { allow: 'OPTIONS,HEAD,DELETE,POST,GET,PUT' })
+    const params = parseParams(target.query)
+    const user = this.#userOf(exchange, params)
+    exchange.user = user
+    const operation = operationOf(exchange.method, params)
+    const path = decodedPath(target.rawPath)
+    const location = (): string => secondStep(this.#deps.trust.originOf(exchange), target)
+    await this.#deps.users.as(user, async mill => {
+      const call: Call = { mill, user, path, params, signal: exchange.signal, body: () => exchange.body(), location }
+      try {
+        await sendAnswer(exchange, await operation.answer(call), call)
+      } catch (error) {
+        throw inTermsOf(operation, path, error)
+      }
+    })
+  }
+
+  async refuse(exchange: Exchange, error: GristmillError): Promise<void> {
+    const { status, body } = remoteException(error, error instanceof Described ? error.exceptions : undefined)
+    await exchange.send(status, { ...jsonType, ...status === exceptions.RetriableException.status && { 'retry-after': 1 } }, body)
+  }
+
+  /** A proxy that the operator trusts may name another user than its own. */
+  #userOf(exchange: Exchange, { 'user.name': user = strangerUser, doas }: RequestParams): string {
+    if (doas === undefined || doas === user) return user
+    if (this.#deps.trust.isProxy(exchange.peer)) return doas
+    throw new RemoteException('AuthorizationException', `User: ${user} is not allowed to impersonate ${doas}`)
+  }
+}
+
+/** An error with the exceptions of the operation that has failed. */
+class Described extends GristmillError {
+  readonly exceptions: CodeExceptions
+
+  constructor({ code, details }: GristmillError, message: string, own: CodeExceptions) {
+    super(code, message, { details })
+    this.exceptions = own
+  }
+}
+
+/** A missing path is reported in the words of HDFS, in which clients look for it. All other messages are the cluster's own. */
+function inTermsOf({ exceptions: own = {}, missing }: Operation, path: string, error: unknown): unknown {
+  if (!(error instanceof GristmillError) || error instanceof RemoteException || error.code === 'ABORTED') return error
+  if (exceptionOf(error, own) !== 'FileNotFoundException') return new Described(error, error.message, own)
+  return new Described(error, missing?.(path) ?? `File does not exist: ${path}`, own)
+}
+
+async function sendAnswer(exchange: Exchange, answer: Answer, call: Call): Promise<void> {
+  switch (answer.kind) {
+    case 'json': return exchange.send(200, jsonType, JSON.stringify(answer.value))
+    case 'text': return exchange.stream(200, jsonType, answer.chunks)
+    case 'empty': return exchange.send(200, noType)
+    case 'created': return exchange.send(201,
+      { ...noType, location: `webhdfs://${exchange.headers.host ?? ''}${encodeURI(answer.location)}` })
+    case 'redirect':
+      if (call.params.noredirect) return exchange.send(200, jsonType, JSON.stringify({ Location: call.location() }))
+      return exchange.send(307, { ...noType, location: call.location() })
+    case 'data': return exchange.stream(200, answer.headers, answer.chunks)
+  }
+}

@@ -1,0 +1,156 @@
+// A listener with a dialect of the test, on loopback sockets: bounds, stalled clients, disconnects, bodies that are asked for, and the end
+// in good order.
+
+import net from 'node:net'
+import { afterEach, expect, test } from 'vitest'
+import type { AccessEntry } from '../../../../client/gateway/accesslog.ts'
+import type { Exchange } from '../../../../client/gateway/exchange.ts'
+import { Listener, type ListenerOptions } from '../../../../client/gateway/listener.ts'
+import { silent } from '../../../../src/ports/log.ts'
+import { systemClock } from '../../../../src/world/clock.ts'
+import { systemNet } from '../../../../src/world/net.ts'
+import { until } from '../../../kit/cluster.ts'
+
+const here = systemNet(silent)
+const cleanup: (() => Promise<unknown> | void)[] = []
+afterEach(async () => { for (const end of cleanup.splice(0).reverse()) await end() })
+
+async function start(answer: (exchange: Exchange) => Promise<void>, options: Partial<ListenerOptions> = {}) {
+  const log: AccessEntry[] = []
+  const dialect = {
+    name: 'test', answer,
+    refuse: (exchange: Exchange, { code }: { code: string }) => exchange.send(code === 'OVERLOADED' ? 503 : 400, {}, code),
+  }
+  const deps = { clock: systemClock, log: silent, net: here, dialect, access: (entry: AccessEntry) => { log.push(entry) } }
+  const listener = await Listener.start(deps, { host: '127.0.0.1', port: 0, ...options })
+  cleanup.push(() => listener.stop())
+  return { listener, log, url: `http://${listener.address}` }
+}
+
+/** A raw connection that has sent `text`, and what it has received. */
+function connect(url: string, text: string) {
+  const socket = net.connect({ host: '127.0.0.1', port: Number(new URL(url).port) })
+  cleanup.push(() => { socket.destroy() })
+  const seen = { text: '', closed: false }
+  socket.on('data', bytes => { seen.text += bytes.toString('latin1') })
+  socket.on('error', () => {})
+  socket.on('close', () => { seen.closed = true })
+  socket.write(text)
+  return { socket, seen }
+}
+
+test('the target arrives as it was sent, whatever the method and the content type', async () => {
+  const targets: string[] = []
+  const { url, log } = await start(async exchange => {
+    targets.push(`${exchange.method} ${exchange.target}`)
+    exchange.user = 'ada'
+    await exchange.send(200, { 'content-type': 'text/plain' }, 'ok')
+  })
+  for (const target of ['/a%2Fb//c;d=%25?x=%zz', '/..%2f', `/${'n'.repeat(2000)}`]) {
+    const { seen } = connect(url, `GET ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
+    await until('the answer', async () => seen.closed)
+    expect(seen.text).toMatch(/^HTTP\/1.1 200 OK[^]*\r\n\r\nok$/)
+  }
+  await fetch(url, { method: 'DELETE', body: 'x', headers: { 'content-type': 'application/json' } })
+  expect(targets).toEqual(['GET /a%2Fb//c;d=%25?x=%zz', 'GET /..%2f', `GET /${'n'.repeat(2000)}`, 'DELETE /'])
+  expect(log[0]).toMatchObject({ method: 'GET', target: '/a%2Fb//c;d=%25?x=%zz', user: 'ada', status: 200, bytes: 2, peer: '127.0.0.1' })
+})
+
+test('a body is asked for only when it is read', async () => {
+  const { url } = await start(async exchange => {
+    if (exchange.target === '/redirect') return exchange.send(307, { location: '/read' })
+    let bytes = 0
+    for await (const piece of exchange.body()) bytes += piece.length
+    await exchange.send(200, {}, String(bytes))
+  })
+  const head = (path: string) => `PUT ${path} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n`
+  const first = connect(url, head('/redirect'))
+  await until('the redirect', async () => first.seen.text.includes('\r\n\r\n'))
+  expect(first.seen.text).toMatch(/^HTTP\/1.1 307/)
+  expect(first.seen.text).toContain('connection: close')
+  const second = connect(url, head('/read'))
+  await until('the call for the body', async () => second.seen.text.includes('100 Continue'))
+  second.socket.write('12345')
+  await until('the answer', async () => second.seen.text.endsWith('5'))
+})
+
+test('a client that sends a long body unasked gets its answer, and the connection takes its next request', async () => {
+  const { url } = await start(async exchange => exchange.send(307, { location: '/other' }))
+  const first = connect(url, 'PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 20000000\r\n\r\n')
+  await until('the answer', async () => first.seen.text.startsWith('HTTP/1.1 307'))
+  first.seen.text = ''
+  first.socket.write(Buffer.alloc(20_000_000))
+  first.socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await until('the next answer', async () => first.seen.text.startsWith('HTTP/1.1 307'))
+})
+
+test('a client that disconnects aborts the work for it, in a body and before the answer', async () => {
+  const ends: string[] = []
+  const { url } = await start(async exchange => {
+    exchange.signal.addEventListener('abort', () => ends.push(`signal ${exchange.target}`))
+    try {
+      for await (const _ of exchange.body());
+      if (exchange.target === '/wait') await new Promise((_, reject) => { exchange.signal.addEventListener('abort',
+        () => reject(exchange.signal.reason as Error)) })
+    } catch (error) {
+      ends.push(`${(error as { code: string }).code} ${exchange.target}`)
+      throw error
+    }
+    ends.push('a whole body')
+  })
+  const cut = connect(url, 'PUT /cut HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n')
+  const short = connect(url, 'PUT /short HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc')
+  const wait = connect(url, 'GET /wait HTTP/1.1\r\nhost: x\r\n\r\n')
+  for (const { socket } of [cut, short, wait]) socket.end()
+  await until('all ends', async () => ends.length === 6)
+  expect(ends.sort()).toEqual(['ABORTED /cut', 'ABORTED /short', 'ABORTED /wait', 'signal /cut', 'signal /short', 'signal /wait'])
+})
+
+test('a client that sends nothing, and one that reads nothing, is given up', async () => {
+  const codes: string[] = []
+  const { url } = await start(async exchange => {
+    const endless = async function* () { for (;;) yield Buffer.alloc(1 << 20) }
+    try {
+      if (exchange.method === 'GET') return await exchange.stream(200, {}, endless())
+      for await (const _ of exchange.body());
+    } catch (error) {
+      codes.push((error as { code: string }).code)
+      throw error
+    }
+  }, { stallMs: 50 })
+  const slow = connect(url, 'PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc')
+  await until('the refusal', async () => slow.seen.text.endsWith('TIMEOUT'))
+  await until('the end of its connection', async () => slow.seen.closed)
+  const greedy = connect(url, 'GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  greedy.socket.pause()
+  await until('the other end', async () => codes.length === 2)
+  expect(codes).toEqual(['TIMEOUT', 'TIMEOUT'])
+})
+
+test('an error before the first piece is an answer, and one behind it breaks the connection', async () => {
+  const { url } = await start(async exchange => {
+    const pieces = async function* () {
+      if (exchange.target === '/late') yield 'half'
+      throw new Error('x')
+    }
+    await exchange.stream(200, { 'content-length': 100 }, pieces())
+  })
+  expect((await fetch(`${url}/early`)).status).toBe(400)
+  await expect(fetch(`${url}/late`).then(answer => answer.arrayBuffer())).rejects.toThrow()
+})
+
+test('beyond its bound a request is refused, and a stopping listener lets those that run end', async () => {
+  const held = Promise.withResolvers<void>()
+  const { listener, url } = await start(async exchange => {
+    await held.promise
+    await exchange.send(200, {}, 'done')
+  }, { exchangesMax: 2 })
+  const two = [fetch(url), fetch(url)]
+  await until('two that run', async () => (await fetch(`${url}/probe`)).status === 503)
+  expect(await (await fetch(`${url}/healthz`)).json()).toEqual({ status: 'ok' })
+  const stopped = listener.stop()
+  held.resolve()
+  expect(await Promise.all(two.map(async one => (await one).text()))).toEqual(['done', 'done'])
+  await stopped
+  await expect(fetch(url)).rejects.toThrow()
+})
