@@ -65,6 +65,8 @@ export const catalog: readonly CommandGroup[] = [
     commands: {
       namenode: async () => (await import('./cluster/namenode.ts')).namenode,
       datanode: async () => (await import('./cluster/datanode.ts')).datanode,
+      gateway: async () => (await import('./cluster/gateway.ts')).gateway,
+      serve: async () => (await import('./cluster/gateway.ts')).serve,
       up: async () => (await import('./cluster/up.ts')).up,
       down: async () => (await import('./cluster/up.ts')).down,
       status: async () => (await import('./cluster/status.ts')).status,

@@ -9,7 +9,7 @@ import type { Machine } from '../../src/ports/machine.ts'
 import { isText, readHomeFile, writeHomeFile } from './homefile.ts'
 
 export interface RunningProcess {
-  readonly role: 'namenode' | 'datanode'
+  readonly role: 'namenode' | 'datanode' | 'gateway'
   readonly id: string
   readonly address: Address
   readonly pid: number

@@ -1,13 +1,15 @@
 // Opens a Mill for a place. Shared by `open`, `connect` and the command line.
 
 import type { GristmillError } from '../../src/base/errors.ts'
-import type { Address } from '../../src/base/ids.ts'
+import type { Address, ClusterId } from '../../src/base/ids.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import { loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
+import { Caller } from '../../src/rpc/call.ts'
 import { callerParts, connectTo, credentialsFor, type ConnectTo } from '../connect.ts'
 import { endedNamenode, locate, stoppedCluster, type ClusterLocation } from '../discovery/locate.ts'
+import type { Mills } from '../gateway/users.ts'
 import { Mill } from '../mill.ts'
 import { EmbeddedCaller, embeddedNamenode } from './caller.ts'
 import { Embedded } from './embedded.ts'
@@ -47,6 +49,49 @@ export async function openCluster(
     end: () => world.net.close(),
   })
 }
+
+/** A connection from which clients for any user are made: a gateway's. Throws UNAVAILABLE, UNAUTHENTICATED, CONFIG_INVALID. */
+export async function openMills(parts: OpenParts): Promise<Mills & { readonly cluster: ClusterId }> {
+  const { world, machine, settings, signal } = parts
+  const place = await locate({ disk: world.disk, machine }, settings)
+  if (place.kind === 'stopped') throw stoppedCluster(place.dir)
+  if (place.kind === 'embedded') return embeddedMills(parts, place.dir)
+  const secret = await loadSecret(world.disk, place.secretFile)
+  const ended = endedNamenode(machine, place.running, settings.cluster !== undefined)
+  const { cluster, namenode } = await connectTo(world, {
+    namenode: place.namenode, secret, user: settings.user ?? machine.user, signal, ended,
+  })
+  const of = (user: string): Mill => new Mill({
+    ...millParts(parts, settings.home), namenode, cluster, end: async () => {},
+    caller: new Caller({ ...callerParts(world, credentialsFor(world, { secret, user }, cluster)), who: 'gateway' }),
+  })
+  return { cluster, of, close: () => world.net.close() }
+}
+
+async function embeddedMills(parts: OpenParts, dir: string): Promise<Mills & { readonly cluster: ClusterId }> {
+  const { world, machine, settings, onMade } = parts
+  const embedded = new Embedded({ world, machine, dir, home: settings.home, settings, onMade })
+  try {
+    await embedded.address()
+    const { cluster, secret } = await embedded.identity()
+    const of = (user: string): Mill => new Mill({
+      ...millParts(parts, dir), namenode: embeddedNamenode, cluster, end: async () => {},
+      caller: new EmbeddedCaller({ ...callerParts(world, credentialsFor(world, { secret, user }, cluster)), who: 'gateway' }, embedded),
+    })
+    const close = async (): Promise<void> => {
+      await embedded.close()
+      await world.net.close()
+    }
+    return { cluster, of, close }
+  } catch (error) {
+    await embedded.close()
+    throw error
+  }
+}
+
+const millParts = ({ world, machine, settings }: OpenParts, dir: string) => ({
+  world, host: settings.hostName ?? machine.hostName, scratchDir: scratchIn(dir), workingDirectory: machine.workingDirectory,
+})
 
 /** `home`: records the cluster as its embedded one. */
 export async function openEmbedded({ world, machine, settings, onMade, onWait }: OpenParts, dir: string, home?: string): Promise<Mill> {

@@ -54,13 +54,17 @@ export class Launcher {
     this.#there = await stillThere(this.#options, { dir, left, ports: this.#ports })
   }
 
-  /** Namenode first, then the datanodes in order of their numbers, then those that live beyond the number that was asked for. */
+  /**
+   * Namenode first, then the datanodes in order of their numbers, then the gateway, then those that live beyond the number that was asked
+   * for.
+   */
   async startAll(): Promise<ClusterMember[]> {
     const namenode = await this.#start('namenode', { role: 'namenode' })
     const { address } = namenode.process
     const datanodes = await Promise.allSettled(this.#plan.datanodes.map(name => this.#start(name, { role: 'datanode', namenode: address })))
     for (const one of datanodes) if (one.status === 'rejected') throw one.reason
     const members = [namenode, ...datanodes.map(one => (one as PromiseFulfilledResult<ClusterMember>).value)]
+    if (this.#plan.gateway) members.push(await this.#start('gateway', { role: 'gateway', namenode: address }))
     return [...members, ...this.#there.filter(one => !members.includes(one))]
   }
 
@@ -102,7 +106,8 @@ export class Launcher {
     const living = this.#there.find(one => one.name === name)
     if (living) return living
     const dir = `${this.#plan.dir}/${name}`
-    const asked = name === 'namenode' ? this.#options.settings.port : undefined
+    const { settings } = this.#options
+    const asked = name === 'namenode' ? settings.port : name === 'gateway' ? settings.webhdfs : undefined
     const port = asked ?? await this.#ports.take(name, portDefaults[server.role], this.#options.note)
     try {
       return await this.#launch({ ...server, dir, port })

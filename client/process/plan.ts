@@ -40,6 +40,7 @@ export interface UpPlan {
   readonly secretFile: string | undefined
   /** Names of the datanodes, equal to the names of their directories, in order. */
   readonly datanodes: readonly string[]
+  readonly gateway: boolean
   /** Ports of the last time, by process name. */
   readonly ports: Readonly<Record<string, number>>
   readonly remembered: Remembered
@@ -89,7 +90,8 @@ export async function planUp(
   // The datanodes share the processor: as many tasks as it has cores, but one for each datanode.
   const slots = settings.slots ?? Math.max(1, Math.floor(cores / names.length))
   return {
-    settings: { ...settings, replication, slots }, dir, secretFile, datanodes: names, ports: before?.ports ?? {}, notes,
+    settings: { ...settings, replication, slots }, dir, secretFile, datanodes: names, gateway: settings.gateway ?? false,
+      ports: before?.ports ?? {}, notes,
     remembered: {
       format: 1, dir, ...(secretFile !== undefined && { secretFile }), datanodes: datanodes.first.length, ports: before?.ports ?? {}, said,
       ...earlier.length > 0 && { earlier },

@@ -14,7 +14,7 @@ import { secretDefault } from '../discovery/locate.ts'
 
 /** Facts that a server process reports once it serves. */
 export interface Ready {
-  readonly role: 'namenode' | 'datanode'
+  readonly role: 'namenode' | 'datanode' | 'gateway'
   readonly id: string
   /** Address at which clients reach it. */
   readonly address: Address
@@ -23,6 +23,8 @@ export interface Ready {
   readonly pid: number
   readonly dir: string
   readonly cluster: ClusterId
+  /** Of a gateway: URL of each dialect, by its name. */
+  readonly endpoints?: Readonly<Record<string, string>>
   /** Settings that were given to the process, for `gristmill config`. An earlier version does not report them. */
   readonly settings?: Readonly<Record<string, unknown>>
 }

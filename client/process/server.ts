@@ -12,7 +12,7 @@ import type { RunningProcess } from '../discovery/running.ts'
 import type { Ready } from './run.ts'
 
 export interface ServerPlan {
-  readonly role: 'namenode' | 'datanode'
+  readonly role: 'namenode' | 'datanode' | 'gateway'
   readonly dir: string
   readonly port: number
   readonly logDir: string
@@ -61,7 +61,7 @@ export class ServerProcess {
     this.#readyFile = `${plan.logDir}/${this.name}.ready`
     this.#launched = machine.launch({
       main: bin,
-      args: [plan.role, '--json', '--dir', plan.dir, '--port', String(plan.port)],
+      args: [plan.role, '--json', ...argumentsOf(plan)],
       env: environment(starting, plan, this.log),
       cwd,
       stdoutFile: this.#readyFile,
@@ -119,6 +119,10 @@ export class ServerProcess {
   }
 }
 
+/** A gateway keeps nothing: it has no directory, and a port for each dialect. */
+const argumentsOf = ({ role, dir, port }: ServerPlan): string[] =>
+  (role === 'gateway' ? ['--webhdfs', String(port)] : ['--dir', dir, '--port', String(port)])
+
 /** Environment of a process: all settings of `up`, except those that differ per process. */
 function environment(
   { settings, env }: Starting, { role, secretFile, namenode }: ServerPlan, log: string,
@@ -126,7 +130,7 @@ function environment(
   const result: Record<string, string | undefined> = {}
   for (const [name, value] of Object.entries(env)) if (!name.startsWith('GRISTMILL_')) result[name] = value
   const own = new Set([
-    'dir', 'port', 'advertise', 'cluster', 'datanodes', 'logFile', 'debug',
+    'dir', 'port', 'advertise', 'cluster', 'datanodes', 'logFile', 'debug', 'gateway', 'webhdfs',
     ...(role === 'namenode' ? ['rack', 'hostName'] : []),
   ])
   for (const name of settingNames) {
@@ -137,6 +141,7 @@ function environment(
   // The same file as its stderr: rotation needs its name.
   result[variableOf('logFile')] = log
   if (role === 'namenode') result[variableOf('auditLog')] ??= `${log.slice(0, log.lastIndexOf('/'))}/audit.log`
+  if (role === 'gateway') result[variableOf('accessLog')] ??= `${log.slice(0, log.lastIndexOf('/'))}/access.log`
   result[variableOf('secretFile')] = secretFile
   if (namenode !== undefined) result[variableOf('cluster')] = namenode
   return result

@@ -13,7 +13,7 @@ import { logDirectory } from '../discovery/remembered.ts'
 import { isAlive, readOwner, type Running } from '../discovery/running.ts'
 
 interface ProcessState {
-  readonly role: 'namenode' | 'datanode'
+  readonly role: 'namenode' | 'datanode' | 'gateway'
   readonly id: string
   readonly address: string
   readonly pid: number

@@ -13,14 +13,15 @@ const slackMs = 3_000
 
 export interface Stopped { readonly process: RunningProcess; readonly how: 'ended' | 'killed' | 'was gone' }
 
-/** Datanodes first: they tell the namenode that they leave, so that it does not miss them. */
+/** Gateways first, while their cluster answers; then datanodes: they tell the namenode that they leave, so that it does not miss them. */
 export async function stopAll(
   world: { clock: Clock; machine: Machine }, processes: readonly RunningProcess[], graceMs = limits.drainMs + slackMs,
 ): Promise<Stopped[]> {
-  const datanodes = processes.filter(process => process.role === 'datanode')
-  const others = processes.filter(process => process.role !== 'datanode')
-  const results = await Promise.all(datanodes.map(process => stopOne(world, process, graceMs)))
-  results.push(...(await Promise.all(others.map(process => stopOne(world, process, graceMs)))))
+  const results: Stopped[] = []
+  for (const role of ['gateway', 'datanode', 'namenode'] as const) {
+    const those = processes.filter(process => process.role === role)
+    results.push(...await Promise.all(those.map(process => stopOne(world, process, graceMs))))
+  }
   return results
 }
 

@@ -84,11 +84,11 @@ async function lockedHome({ world }: UpOptions, dir: string, left: Running | und
 }
 
 /** Cluster of an earlier `up` that still runs in part. Throws DIR_IN_USE if nothing of the plan is missing, or it is another cluster. */
-async function refuseSecond({ settings, world, machine }: UpOptions, { dir, datanodes }: UpPlan): Promise<Running | undefined> {
+async function refuseSecond({ settings, world, machine }: UpOptions, { dir, datanodes, gateway }: UpPlan): Promise<Running | undefined> {
   const running = await readCluster(world.disk, settings.home)
   const alive = running ? living(machine, running) : []
   if (!running || alive.length === 0) return undefined
-  const missing = ['namenode', ...datanodes].filter(name => !alive.some(one => nameOf(one) === name))
+  const missing = ['namenode', ...datanodes, ...gateway ? ['gateway'] : []].filter(name => !alive.some(one => nameOf(one) === name))
   const moved =
     settings.port !== undefined && alive.some(({ role }) => role === 'namenode') && ![0, portOf(running.namenode)].includes(settings.port)
   if (running.dir === dir && missing.length > 0 && !moved && !running.stopping) return running

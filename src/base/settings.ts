@@ -5,7 +5,7 @@ import { GristmillError } from './errors.ts'
 import { faultOfName } from './username.ts'
 import { parseBytes, parseDuration, parseWhole } from './units.ts'
 
-export type SettingUser = 'all' | 'client' | 'namenode' | 'datanode' | 'up'
+export type SettingUser = 'all' | 'client' | 'namenode' | 'datanode' | 'gateway' | 'up'
 
 export interface Setting<T> {
   /** Form of a value, for people. */
@@ -16,11 +16,13 @@ export interface Setting<T> {
   readonly about: string
   /** `path`: a relative path is resolved against the directory of its source. */
   readonly kind: 'value' | 'path' | 'paths'
+  /** Its option has no value: it stands for `true`. */
+  readonly bare?: true
   /** Parses a string (flag, variable, file) or JSON value. Throws EINVAL with the expected form. */
   readonly parse: (raw: unknown) => T
 }
 
-type Facts = Pick<Setting<unknown>, 'fallback' | 'usedBy' | 'about'>
+type Facts = Pick<Setting<unknown>, 'fallback' | 'usedBy' | 'about' | 'bare'>
 
 const wrong = (raw: unknown, wanted: string): GristmillError => new GristmillError('EINVAL', `${JSON.stringify(raw)} is not ${wanted}`)
 
@@ -47,6 +49,16 @@ const paths = (facts: Facts): Setting<readonly string[]> => ({
   parse: raw => {
     const list = Array.isArray(raw) ? raw.map(textOf) : textOf(raw).split(',').filter(part => part !== '')
     if (list.length === 0) throw wrong(raw, 'a list of paths')
+    return list
+  },
+})
+
+/** A list in JSON, or a comma-separated text. */
+const texts = (facts: Facts): Setting<readonly string[]> => ({
+  ...facts, type: 'texts, separated by commas', kind: 'value',
+  parse: raw => {
+    const list = Array.isArray(raw) ? raw.map(textOf) : textOf(raw).split(',').map(part => part.trim()).filter(part => part !== '')
+    if (list.length === 0) throw wrong(raw, 'a list of texts')
     return list
   },
 })
@@ -104,7 +116,7 @@ export const settings = {
   }),
   cluster: text({
     fallback: 'the cluster of `gristmill up` in the home, else `embedded`',
-    usedBy: ['client', 'datanode'],
+    usedBy: ['client', 'datanode', 'gateway'],
     about: 'The namenode, as `host:port`, or `embedded`.',
   }),
   secretFile: path({
@@ -116,7 +128,7 @@ export const settings = {
     about: 'User that calls are made as, for owners and permissions.',
   }),
   host: text({
-    fallback: '127.0.0.1', usedBy: ['namenode', 'datanode'],
+    fallback: '127.0.0.1', usedBy: ['namenode', 'datanode', 'gateway'],
     about: 'The interface to listen on. Anything but loopback needs `secretFile`.',
   }),
   port: count(0, 65_535, {
@@ -137,7 +149,7 @@ export const settings = {
     about: 'Rack of the machine; the replicas of a block are spread over at least two racks, if there are two.',
   }),
   hostName: text({
-    fallback: "the machine's host name", usedBy: ['client', 'datanode'],
+    fallback: "the machine's host name", usedBy: ['client', 'datanode', 'gateway'],
     about: "Processes with the same host name are on the same machine, and read each other's block files directly.",
   }),
   slots: count(0, 1024, {
@@ -149,7 +161,7 @@ export const settings = {
     fallback: '3, for `up` at most the number of its datanodes; 1 when embedded',
     usedBy: ['namenode', 'up'], about: 'Default replication of files.',
   }),
-  blockSize: bytes({ fallback: '128MiB', usedBy: ['namenode', 'up'], about: 'Default maximum size of blocks; 4KiB to 2047MiB.' }),
+  blockSize: bytes({ fallback: '128MiB', usedBy: ['namenode', 'up'], about: 'Default maximum size of blocks; 512 bytes to 2047MiB.' }),
   datanodes: count(1, 64, {
     fallback: '3, or the number of the last time', usedBy: ['up'], about: 'Number of datanodes that `up` starts.',
   }),
@@ -243,6 +255,21 @@ export const settings = {
   }),
   auditReads: flag({
     fallback: 'false', usedBy: ['namenode', 'up'], about: 'The audit log also has lines for calls that change nothing.',
+  }),
+  gateway: flag({
+    fallback: 'false', usedBy: ['up'], bare: true, about: '`up` also starts a gateway, with the settings of `gristmill gateway`.',
+  }),
+  webhdfs: count(0, 65_535, {
+    fallback: '9870; for `up` the port of the last time, else a free one from 9870 on', usedBy: ['gateway', 'up'],
+    about: 'Port of WebHDFS on a gateway; 0: any free port.',
+  }),
+  trustedProxies: texts({
+    fallback: 'none', usedBy: ['gateway', 'up'],
+    about: 'IP addresses or networks of proxies that authenticate users: a gateway takes the name of a user from them. A gateway that listens on more than loopback needs them.',
+  }),
+  accessLog: path({
+    fallback: 'none; `log/access.log` in the directory of the cluster for `gristmill up`', usedBy: ['gateway', 'up'],
+    about: 'File for one line in the combined format for each request to a gateway.',
   }),
   debug: flag({ fallback: 'false', usedBy: ['client'], about: 'Commands print the stack of their error.' }),
 } as const satisfies Record<string, Setting<unknown>>

@@ -14,7 +14,7 @@ import { run, startCluster, type ClusterOptions, type Result, type TestCluster }
 import { bundledProcesses } from '../tidy/bundled.ts'
 
 /** Commands that own their process: servers, and what starts, ends or rebuilds them. */
-const owners = new Set(['namenode', 'datanode', 'up', 'down'])
+const owners = new Set(['namenode', 'datanode', 'gateway', 'serve', 'up', 'down'])
 
 /** Runs a command with exactly this environment: `run` of the kit, without the process. */
 export async function runHere(

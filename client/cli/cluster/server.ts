@@ -24,6 +24,7 @@ export function optionsOf(user: SettingUser): OptionSpec[] {
     .filter(name => !global.has(name) && (settings[name].usedBy as readonly SettingUser[]).some(one => one === user || one === 'all'))
     .map(name => {
       const setting: Setting<unknown> = settings[name]
+      if (setting.bare) return option(flagOf(name), lower(setting.about.replaceAll('`', '').replace(/\.$/, '')))
       return option(
         `${flagOf(name)} <${placeholder(setting)}>`,
         `${lower(setting.about.replaceAll('`', '').replace(/\.$/, ''))} (default: ${setting.fallback.replaceAll('`', '')})`,
@@ -52,5 +53,7 @@ async function givenSettings(context: CommandContext, role: SettingUser): Promis
   return Object.fromEntries(used.filter(name => given[name] !== undefined).map(name => [name, given[name]]))
 }
 
-const readyLine = ({ role, id, address, pid, dir }: Ready): string =>
-  `${role} ${id} is ready at ${address} (process ${pid}, data in ${dir})`
+const readyLine = ({ role, id, address, pid, dir, endpoints }: Ready): string => {
+  if (!endpoints) return `${role} ${id} is ready at ${address} (process ${pid}, data in ${dir})`
+  return `${role} is ready: ${Object.entries(endpoints).map(([name, url]) => `${name} at ${url}`).join(', ')} (process ${pid})`
+}

@@ -20,8 +20,8 @@ vi.mock('../../../../client/process/recover.ts', () => ({
   },
 }))
 vi.mock('../../../../client/process/up.ts', () => ({
-  up: async ({ detach }: { detach: boolean }) => {
-    asked.calls.push(['up', { detach }])
+  up: async ({ detach, flags: { gateway } }: { detach: boolean; flags: Record<string, unknown> }) => {
+    asked.calls.push(['up', { detach, gateway }])
   },
 }))
 
@@ -259,6 +259,7 @@ const rows: readonly Row[] = [
   row('namenode recover', '--backup', '', '"backup":"/b"', { typed: '--backup b' }),
   row('namenode recover', '--dir', '', '"dir":["/n"]', { typed: '--dir /n' }),
   row('up', '--detach', '', '"detach":true'),
+  row('up', '--gateway', '', '"gateway":true'),
   // Options of every command.
   row('', '--json', 'ls /d', '"path\\":\\"/d/a.txt'),
   row('', '--quiet', 'run p.ts', 'left out', { gone: true }),
@@ -302,7 +303,7 @@ test('options of servers become settings of the same name', async () => {
     for (const option of spec.options) {
       const flag = flagNameOf(option.flags)
       const name = settingNames.find(one => flagOf(one) === flag && option.about.includes(settings[one].fallback.replaceAll('`', '')))
-      if (name === undefined || !['namenode', 'datanode', 'up'].includes(spec.name)) continue
+      if (name === undefined || !['namenode', 'datanode', 'gateway', 'serve', 'up'].includes(spec.name)) continue
       const example = option.flags.includes('<size>')
         ? '1MiB'
         : option.flags.includes('<time>')

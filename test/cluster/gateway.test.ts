@@ -1,0 +1,53 @@
+// The role of a gateway: a part of `up` that is added, remembered, started again and stopped with its cluster; and the embedded cluster of
+// `serve`.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { ServerProcess } from '../kit/process/server.ts'
+import { until } from '../kit/cluster.ts'
+import { eachInAHome, env, home, lives, ok, up, type Up } from './homes.ts'
+
+eachInAHome()
+
+const gatewayOf = ({ processes }: Up) => processes.filter(one => one.role === 'gateway')
+
+const answers = async (address: string): Promise<unknown> =>
+  (await fetch(`http://${address}/webhdfs/v1/?op=GETHOMEDIRECTORY&user.name=ada`)).json()
+
+test('up --gateway adds a gateway to the cluster that runs; the next up starts it again, and down stops it', async () => {
+  const before = await up('--datanodes', '1')
+  expect(gatewayOf(before)).toEqual([])
+  const [first] = gatewayOf(await up('--gateway'))
+  expect(await answers(first!.address)).toEqual({ Path: '/user/ada' })
+  expect(existsSync(join(home, 'cluster/log/access.log'))).toBe(true)
+  const shown = JSON.parse(await ok('status', '--json')) as Up
+  expect(shown.processes.find(one => one.role === 'gateway')).toMatchObject({ address: first!.address, pid: first!.pid, state: 'live' })
+  const others = shown.processes.filter(one => one.role !== 'gateway')
+  expect(others.map(one => one.pid).sort()).toEqual(before.processes.map(one => one.pid).sort())
+
+  process.kill(first!.pid, 'SIGKILL')
+  await until('the end of the gateway', async () => !lives(first!.pid))
+  const [second] = gatewayOf(await up())
+  expect(second!.pid).not.toBe(first!.pid)
+  expect(await answers(second!.address)).toEqual({ Path: '/user/ada' })
+
+  await ok('down')
+  expect(lives(second!.pid)).toBe(false)
+  const [third] = gatewayOf(await up())
+  expect(await answers(third!.address)).toEqual({ Path: '/user/ada' })
+})
+
+test('serve runs the embedded cluster with a gateway; its files are those of every command', async () => {
+  const serve = new ServerProcess({ role: 'serve', args: ['--webhdfs', '0'], env })
+  try {
+    const { address } = await serve.ready()
+    const url = `http://${address}/webhdfs/v1/f?op=CREATE&user.name=ada`
+    expect((await fetch(url, { method: 'PUT', body: 'served' })).status).toBe(201)
+    expect(await ok('cat', '/f')).toBe('served')
+  } finally {
+    await serve.end('SIGTERM')
+  }
+  expect(serve.ended).toBe('exit code 0')
+  expect(await ok('cat', '/f')).toBe('served')
+})
