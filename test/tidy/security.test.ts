@@ -76,6 +76,18 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/namenode/succession/behind.test.ts', 'of two copies that were both started'],
     ['unit/namenode/succession/succession.test.ts', 'a copy that was made within the last epoch'],
   ],
+  'A gateway acts as the user whom a request names': [['cluster/webhdfs.test.ts', 'a user without rights is refused']],
+  'It believes the name only on connections of its own machine': [
+    ['unit/client/gateway/identity.test.ts', 'only a trusted proxy is believed'],
+    ['unit/client/gateway/identity.test.ts', 'on loopback a connection of this machine is believed'],
+  ],
+  'It refuses to listen on any other address': [['cluster/webhdfs.test.ts', 'a gateway does not listen where other machines reach it']],
+  'Requests that a web page sends': [
+    ['unit/client/gateway/identity.test.ts', 'on loopback %s is refused'], ['cluster/webhdfs.test.ts', 'that come from a web page'],
+  ],
+  '**A gateway on loopback lets every user of its machine': [['cluster/webhdfs.test.ts', 'a user without rights is refused']],
+  'Start gateways on machines whose users': 'advice',
+  'The audit log has the gateway': [['cluster/webhdfs.test.ts', 'the access log has a line for each request']],
   'Owner, group and mode are kept and enforced': [[seen, 'owner, group and mode are enforced for every user']],
   "The user's name is the one that the caller's computer reports": [[seen, 'the name is taken on trust']],
   'Bounds on bodies, nesting, records': [

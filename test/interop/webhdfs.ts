@@ -1,0 +1,163 @@
+// Real clients of WebHDFS against a gateway, and the gateway against a real HDFS: the same requests go to both, and answers are compared
+// field by field. `npm run test:interop [-- --install] [--only NAME]`: `--install` fetches the clients from PyPI and Maven into
+// node_modules/.cache/interop. A client that is not there is skipped, and the table at the end says so. Exits with 1 if anything differs.
+
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { startCluster } from '../kit/cluster.ts'
+import { ServerProcess } from '../kit/process/server.ts'
+import { root } from '../tidy/source.ts'
+import { pythonClients } from './clients.ts'
+import { differences, requests } from './requests.ts'
+
+const exec = promisify(execFile)
+const cache = join(root, 'node_modules/.cache/interop')
+const python = join(cache, 'venv/bin/python')
+const jars = join(cache, 'hadoop/lib')
+const hadoopVersion = '3.4.2'
+
+interface Row { readonly client: string; readonly result: string; readonly failed?: boolean }
+
+async function install(): Promise<void> {
+  await mkdir(join(cache, 'hadoop'), { recursive: true })
+  await exec('python3', ['-m', 'venv', join(cache, 'venv')])
+  await exec(python, ['-m', 'pip', 'install', '-q', 'fsspec', 'requests', 'hdfs', 'pywebhdfs'])
+  const dependency = (group: string, artifact: string, version: string): string =>
+    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
+  await writeFile(join(cache, 'hadoop/pom.xml'), `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>x</groupId><artifactId>x</artifactId><version>1</version><dependencies>${[
+    dependency('org.apache.hadoop', 'hadoop-minicluster', hadoopVersion), dependency('junit', 'junit', '4.13.2'),
+    dependency('org.mockito', 'mockito-core', '4.11.0'),
+  ].join('')}</dependencies></project>`)
+  await exec('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib'], { cwd: join(cache, 'hadoop') })
+}
+
+/** A namenode and a datanode of HDFS in one process, which ends when its stdin does. */
+const miniSource = `import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.hdfs.MiniDFSCluster;
+public class Mini {
+  public static void main(String[] args) throws Exception {
+    Configuration conf = new Configuration();
+    conf.setLong("dfs.namenode.fs-limits.min-block-size", 512);
+    MiniDFSCluster cluster = new MiniDFSCluster.Builder(conf, new java.io.File(args[0])).numDataNodes(1).build();
+    cluster.waitActive();
+    System.out.println("UP " + cluster.getHttpUri(0));
+    System.in.read();
+    cluster.shutdown(true);
+    System.exit(0);
+  }
+}
+`
+
+async function startHdfs(): Promise<{ url: string; end: () => Promise<void> }> {
+  const dir = join(cache, 'hadoop')
+  await writeFile(join(dir, 'Mini.java'), miniSource)
+  await writeFile(join(dir, 'core-site.xml'), '<configuration/>')
+  await writeFile(join(dir, 'log4j.properties'), 'log4j.rootLogger=OFF\n')
+  await rm(join(dir, 'data'), { recursive: true, force: true })
+  await exec('javac', ['-cp', 'lib/*', 'Mini.java'], { cwd: dir })
+  const child: ChildProcess = spawn('java', ['-Xmx400m', '-cp', `.${delimiter}lib/*`, 'Mini', join(dir, 'data')], {
+    cwd: dir, stdio: ['pipe', 'pipe', 'ignore'],
+  })
+  const ended = new Promise<void>(resolve => { child.once('exit', () => resolve()) })
+  let text = ''
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout!.on('data', (bytes: Buffer) => {
+      const up = /UP (\S+)/.exec(text += bytes.toString())
+      if (up) resolve(up[1]!.replace('0.0.0.0', '127.0.0.1'))
+    })
+    child.once('exit', code => reject(new Error(`HDFS ended with ${code}`)))
+  })
+  return {
+    url,
+    end: async () => {
+      child.stdin!.end()
+      await ended
+    },
+  }
+}
+
+async function compare(gateway: string): Promise<Row> {
+  const client = `HDFS ${hadoopVersion}, ${requests.length} requests to both`
+  if (!existsSync(jars)) return { client, result: 'SKIPPED: run with --install' }
+  const hdfs = await startHdfs()
+  try {
+    const found = await differences({ hdfs: hdfs.url, gateway })
+    for (const line of found) console.log(`  differs: ${line}`)
+    return { client, result: found.length === 0 ? 'equal' : `${found.length} differ`, failed: found.length > 0 }
+  } finally {
+    await hdfs.end()
+  }
+}
+
+async function runPython(client: string, script: string, url: string): Promise<Row> {
+  const version = existsSync(python)
+    ? await exec(python, ['-c', `import importlib.metadata as m; print(m.version('${client}'))`]).then(({ stdout }) => stdout.trim(),
+      () => '')
+    : ''
+  if (version === '') return { client, result: 'SKIPPED: run with --install' }
+  try {
+    await exec(python, ['-c', script, url])
+    return { client: `${client} ${version}`, result: 'passed' }
+  } catch (error) {
+    console.log((error as { stderr: string }).stderr)
+    return { client: `${client} ${version}`, result: 'FAILED', failed: true }
+  }
+}
+
+/** Commands of `hdfs dfs`, in order, with what each must print. */
+const shellCommands = (at: string, local: string): readonly (readonly [words: string, printed: RegExp, code?: number])[] => [
+  [`-mkdir -p ${at}/j/d`, /^$/], [`-put ${local} ${at}/j/d/f`, /^$/], [`-cat ${at}/j/d/f`, /^hello world\n$/],
+  [`-appendToFile ${local} ${at}/j/d/f`, /^$/], [`-stat %b:%r:%u ${at}/j/d/f`, /^24:1:ada\n$/],
+    [`-checksum ${at}/j/d/f`, /MD5-of-0MD5-of-512CRC32C/],
+  [`-mv ${at}/j/d/f ${at}/j/d/g`, /^$/], [`-cp ${at}/j/d/g ${at}/j/d/h`, /^$/], [`-ls -R ${at}/j`, /\/j\/d\/g\n[^]*\/j\/d\/h\n$/],
+  [`-setfattr -n user.x -v 12 ${at}/j/d/g`, /^$/], [`-getfattr -d ${at}/j/d/g`, /user.x="12"/], [`-chmod 600 ${at}/j/d/g`, /^$/],
+  [`-count ${at}/j`, /^\s+2\s+2\s+48 /], [`-cat ${at}/j/none`, /No such file or directory/, 1], [`-rm ${at}/j/d/h`, /^Deleted/],
+]
+
+async function runShell(url: string): Promise<Row> {
+  const client = `hdfs dfs ${hadoopVersion}`
+  if (!existsSync(jars)) return { client, result: 'SKIPPED: run with --install' }
+  const dir = join(cache, 'hadoop')
+  const local = join(dir, 'hello')
+  await writeFile(local, 'hello world\n')
+  await writeFile(join(dir, 'core-site.xml'), '<configuration/>')
+  for (const [words, printed, code = 0] of shellCommands(url.replace('http:', 'webhdfs:'), local)) {
+    const ran = await exec('java', ['-Xmx300m', '-cp', `.${delimiter}lib/*`, 'org.apache.hadoop.fs.FsShell', '-Ddfs.replication=1',
+      ...words.split(' ')], {
+      cwd: dir, env: { ...process.env, HADOOP_USER_NAME: 'ada' },
+    }).catch((error: unknown) => error as { code: number; stdout: string; stderr: string })
+    const text = ran.stdout + ran.stderr.split('\n').filter(line => !/WARN|SLF4J|log4j/.test(line)).join('\n')
+    if (('code' in ran ? ran.code : 0) === code && printed.test(text)) continue
+    console.log(`  hdfs dfs ${words}: ${text.slice(0, 1000)}`)
+    return { client, result: `FAILED: ${words}`, failed: true }
+  }
+  return { client, result: 'passed' }
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  if (words.includes('--install')) await install()
+  const only = words.includes('--only') ? words[words.indexOf('--only') + 1] : undefined
+  const cluster = await startCluster({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
+  const gateway = new ServerProcess({ role: 'gateway', args: ['--webhdfs', '0'], env: cluster.env })
+  const rows: Row[] = []
+  try {
+    const url = `http://${(await gateway.ready()).address}`
+    const jobs: Record<string, () => Promise<Row>> = {
+      ...Object.fromEntries(Object.entries(pythonClients).map(([name, script]) => [name, () => runPython(name, script, url)])),
+      shell: () => runShell(url),
+      compare: () => compare(url),
+    }
+    for (const [name, job] of Object.entries(jobs)) if (only === undefined || only === name) rows.push(await job())
+  } finally {
+    await gateway.end('SIGTERM')
+    await cluster.stop()
+  }
+  for (const { client, result } of rows) console.log(`${client.padEnd(44)} ${result}`)
+  process.exitCode = rows.some(row => row.failed) ? 1 : 0
+}
+
+await main(process.argv.slice(2))
