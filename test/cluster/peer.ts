@@ -1,9 +1,10 @@
 // Client of a second process on an embedded cluster (child/embedded.ts): one request at a time.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { compiledIn } from '../tidy/bundle.ts'
+import { bundledPeer, compiledIn } from '../tidy/bundle.ts'
+
+const program = bundledPeer()
 
 export class Peer {
   readonly #child: ChildProcess
@@ -12,7 +13,7 @@ export class Peer {
   errors = ''
 
   constructor(dir: string, env: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'child/embedded.ts'), dir], {
+    this.#child = spawn(process.execPath, [program, dir], {
       env: { ...env, NODE_COMPILE_CACHE: compiledIn }, stdio: ['pipe', 'pipe', 'pipe'],
     })
     this.#child.stderr!.on('data', (bytes: Buffer) => { this.errors += bytes.toString() })

@@ -18,6 +18,9 @@ import { blank, root } from './source.ts'
 /** Main files of processes, and their names in a bundle. */
 export const mains = [['client/cli/main', 'cli'], ['client/load/main', 'loader'], ['datanode/executor/main', 'executor']] as const
 
+/** A program of tests that has the whole library; not in a package. */
+const peer = ['test/cluster/child/embedded', 'embedded'] as const
+
 /** Packages that find their native code relative to their own path. */
 const native = new Set(['@node-rs/crc32', 'esbuild', 'lmdb', 'msgpackr'])
 
@@ -38,10 +41,12 @@ export interface Bundling {
   readonly extension: '.ts' | '.js'
   /** A directory below `from`, made if it is missing. */
   readonly out: string
+  /** More main files, and their names in the bundle. */
+  readonly also?: ReadonlyArray<readonly [path: string, name: string]>
 }
 
 /** Writes the bundle. Returns the files that it was made from, relative to the project. */
-export async function bundle({ from, extension, out }: Bundling): Promise<string[]> {
+export async function bundle({ from, extension, out, also = [] }: Bundling): Promise<string[]> {
   mkdirSync(out, { recursive: true })
   const common = {
     absWorkingDir: root, outdir: out, bundle: true, format: 'cjs', platform: 'node', target: 'node24',
@@ -51,7 +56,7 @@ export async function bundle({ from, extension, out }: Bundling): Promise<string
   const packages = new Map<string, string>()
   const own = await build({
     ...common, sourcemap: true, sourcesContent: false,
-    entryPoints: Object.fromEntries(mains.map(([path, name]) => [name, join(from, `${path}${extension}`)])),
+    entryPoints: Object.fromEntries([...mains, ...also].map(([path, name]) => [name, join(from, `${path}${extension}`)])),
     plugins: [elsewhere(specifier => packages.set(specifier, nameOf(specifier)).get(specifier)), places({ from, out })],
   })
   const theirs = await build({
@@ -139,7 +144,7 @@ async function make(list: string): Promise<void> {
   const made = join(keptIn, `making-${process.pid}`)
   const begun = Date.now()
   try {
-    const inputs = await bundle({ from: root, extension: '.ts', out: made })
+    const inputs = await bundle({ from: root, extension: '.ts', out: made, also: [peer] })
     // npm notes changes of packages in this file; checking each of their files would take as long as the bundle saves.
     const seen = [
       ...inputs.filter(path => !path.startsWith('node_modules/')),
@@ -176,6 +181,12 @@ function look(path: string): Seen {
 export function freshBundle(): string | undefined {
   const list = join(keptIn, 'bundle.json')
   return isFresh(list) ? join(keptIn, (JSON.parse(readFileSync(list, 'utf8')) as { dir: string }).dir) : undefined
+}
+
+/** The program of peer.ts, from the bundle: from the sources it and its executors take three times as long to start. */
+export function bundledPeer(): string {
+  const dir = freshBundle()
+  return dir === undefined ? join(root, `${peer[0]}.ts`) : join(dir, `${peer[1]}.cjs`)
 }
 
 /** Same check as in client/cli/gristmill.js, which is written for any Node. A list that cannot be read names no fresh bundle. */
