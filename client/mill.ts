@@ -9,13 +9,14 @@ import { FileClient } from '../src/file/client.ts'
 import type { World } from '../src/ports/world.ts'
 import { status, type ClusterStatus } from '../src/protocol/admin.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
+import type { FileStatus } from '../src/protocol/namespace.ts'
 import {
   allowDeletions, backup, fsck, lost, recount, releaseLost, safeMode, type AllowedDeletions, type BackupMade, type FsckPage, type LostState,
   type RecountResult, type SafeModeState,
 } from '../src/protocol/safety.ts'
 import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
-import { callOptions, flagsOf, localPathOf, optionsOf, shown, textOf, type CallOptions, type Path } from './call/arguments.ts'
+import { callOptions, flagsOf, localPathOf, optionsOf, pathOf, shown, textOf, type CallOptions, type Path } from './call/arguments.ts'
 import { checkInteger } from './call/integers.ts'
 import { paged } from './call/pages.ts'
 import { during, perform } from './call/perform.ts'
@@ -26,9 +27,18 @@ import { Job, listJobs } from './jobs/job.ts'
 import { Plans } from './load/plans.ts'
 import { Nodes } from './service/nodes.ts'
 import type { StreamOptions } from './jobs/stream.ts'
+import type { Lineage } from './jobs/lineage.ts'
+import type { RerunOptions } from './jobs/rerun.ts'
+import type { OutputDifference } from './jobs/rowdiff.ts'
 import type { Compiler, RunOptions, RunTools } from './jobs/run.ts'
+import type { Staleness } from './jobs/why.ts'
 
 interface JobsOptions extends CallOptions { readonly limit?: number | undefined }
+
+interface WhyOptions extends CallOptions {
+  /** Program to compare with the one that the job ran. */
+  readonly code?: string | undefined
+}
 
 interface FsckOptions extends CallOptions {
   /** Include healthy files and blocks. */
@@ -117,7 +127,7 @@ export class Mill extends Files {
     // Imported on demand: bundling needs a compiler.
     const { readRunOptions, runProgram } = await import('./jobs/run.ts')
     return perform('run', undefined, () => readRunOptions(options), async given =>
-      runProgram({ cluster: this.#cluster, files: this.#files, ...this.#local }, localPathOf(program, 'program'), given))
+      runProgram(this.#tools, localPathOf(program, 'program'), given))
   }
 
   /**
@@ -127,8 +137,62 @@ export class Mill extends Files {
   async stream(options: StreamOptions): Promise<Job> {
     const { readStreamOptions, runStream } = await import('./jobs/stream.ts')
     return perform('stream', undefined, () => readStreamOptions(options), async given =>
-      runStream({ cluster: this.#cluster, files: this.#files, ...this.#local }, given))
+      runStream(this.#tools, given))
   }
+
+  /**
+   * Runs a job again: its stored program or `code`, with the parameters and options of then, over the inputs that it has read; an output
+   * of a job among them is read as the version of then. The present output is kept as a version. Throws EINVAL if an input was changed
+   * (`latest` reads the inputs as they are), or nothing is recorded of the job.
+   */
+  async rerun(job: JobId | string, options?: RerunOptions | null): Promise<Job> {
+    const { readRerunOptions, rerunJob } = await import('./jobs/rerun.ts')
+    return perform('rerun', undefined, () => readRerunOptions(options), async given =>
+      rerunJob(this.#tools, jobId(textOf(job, 'id of the job', { max: 64 })), given))
+  }
+
+  /**
+   * Compares the rows of two outputs, or of two versions (`/sums@1`, `/sums@2`): the number of rows that only one of them has, samples of
+   * them, and the fields that differ. The order of rows does not matter; the first row of a CSV file is its header. Rows are streamed in
+   * bounded memory.
+   */
+  diff(from: Path, to: Path, options?: CallOptions | null): Promise<OutputDifference> {
+    return perform('diff', from, callOptions('diff', options), async ({ signal }) => {
+      const { diffRows } = await import('./jobs/rowdiff.ts')
+      const { findInputs } = await import('./jobs/inputs.ts')
+      const side = async (path: Path) => ({
+        files: await findInputs(this.#cluster.ask, [pathOf(path)], { signal }),
+        read: (file: FileStatus) => this.#files.read(file.path, { signal }),
+      })
+      return diffRows(await side(from), await side(to))
+    })
+  }
+
+  /**
+   * Versions that an output (PATH, or PATH@VERSION) was computed from, and those that were computed from it, with the jobs and programs
+   * between them.
+   */
+  lineage(path: Path, options?: CallOptions | null): Promise<Lineage> {
+    return perform('lineage', path, callOptions('lineage', options), async ({ signal }) => {
+      const { lineageOf } = await import('./jobs/lineage.ts')
+      return lineageOf(this.#cluster.ask, pathOf(path), signal)
+    })
+  }
+
+  /** Reasons why an output is stale: inputs that have changed since its job read them; with `code`, a program that is not the job's. */
+  why(path: Path, options?: WhyOptions | null): Promise<Staleness> {
+    return perform('why', path, () => optionsOf<WhyOptions>(options, 'why', { code: true, signal: true }), async ({ code, signal }) => {
+      const { whyStale } = await import('./jobs/why.ts')
+      const file = code === undefined ? undefined : localPathOf(code, 'program')
+      const programOf = file === undefined ? undefined : async (params: Readonly<Record<string, unknown>>) => {
+        const { programIdOf } = await import('./jobs/run.ts')
+        return programIdOf(this.#tools, file, params, signal)
+      }
+      return whyStale(this.#cluster.ask, pathOf(path), { programOf, signal })
+    })
+  }
+
+  get #tools(): RunTools { return { cluster: this.#cluster, files: this.#files, ...this.#local } }
 
   /** Handle of a job by its id. Does not check that the job exists. */
   job(id: JobId | string): Job { return new Job(this.#cluster, jobId(textOf(id, 'id of the job', { max: 64 }))) }

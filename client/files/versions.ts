@@ -104,7 +104,7 @@ function versionPathOf(given: Path): { readonly path: string; readonly version: 
 }
 
 /** Output and version of a path as `find` would resolve it: an entry of that very name wins over a version. */
-async function outputNamed(
+export async function outputNamed(
   ask: CallMessage, path: string, signal: AbortSignal | undefined,
 ): Promise<{ readonly output: string; readonly version?: string }> {
   const split = splitVersion(nameOf(path)) ? splitVersionPath(path) : undefined

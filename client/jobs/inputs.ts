@@ -18,11 +18,13 @@ export interface InputsOptions {
   readonly signal?: AbortSignal | undefined
   /** Called for each file and directory skipped because of its name, unless another path names it. */
   readonly onLeftOut?: ((entry: FileStatus) => void) | undefined
+  /** Called for each file that a path leads to, path by path. */
+  readonly onFound?: ((path: string, file: FileStatus) => void) | undefined
 }
 
 /** The files of all `paths`, each once, in byte order of their paths. */
 export async function findInputs(
-  ask: CallMessage, paths: readonly string[], { signal, onLeftOut }: InputsOptions = {},
+  ask: CallMessage, paths: readonly string[], { signal, onLeftOut, onFound }: InputsOptions = {},
 ): Promise<FileStatus[]> {
   if (paths.length === 0) throw new GristmillError('EINVAL', 'a job needs at least one input path')
   const found = new Map<string, FileStatus>()
@@ -30,7 +32,10 @@ export async function findInputs(
   const tree = treeOf(ask, signal)
   const leave = (entry: FileStatus): void => void leftOut.set(entry.path, entry)
   for (const path of paths) {
-    for await (const file of meant(path, tree, leave)) found.set(file.path, file)
+    for await (const file of meant(path, tree, leave)) {
+      found.set(file.path, file)
+      onFound?.(path, file)
+    }
   }
   for (const entry of leftOut.values()) if (!found.has(entry.path)) onLeftOut?.(entry)
   return [...found.values()].sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))

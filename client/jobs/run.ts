@@ -4,6 +4,7 @@
 import { dirname, isAbsolute, join } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
 import { inputsWith, isDelimited, type InputOptions, type TextEncoding } from '../../src/base/formats.ts'
+import type { ProgramId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { SizeOf } from '../../src/plan/joinchoice.ts'
 import type { FileClient } from '../../src/file/client.ts'
@@ -11,7 +12,7 @@ import type { Disk } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Modules } from '../../src/ports/modules.ts'
 import type { Processes } from '../../src/ports/process.ts'
-import type { JobStatus } from '../../src/protocol/job.ts'
+import type { JobStatus, Origin } from '../../src/protocol/job.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { withAssets } from '../../src/program/assets.ts'
 import { bundleProgram, idOf, type Bundle } from '../../src/program/bundle.ts'
@@ -150,7 +151,7 @@ interface Prepared {
 }
 
 /** Bundles, loads and lays out a program. Throws EINVAL for options that it does not use or needs. */
-async function prepare(tools: RunTools, file: string, options: RunOptions, shipped: readonly ShippedAsset[]): Promise<Prepared> {
+async function prepare(tools: RunTools, file: string, options: RunOptions, { shipped = [], stored }: ProgramParts): Promise<Prepared> {
   const { signal, reducers } = options
   const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
   const given = givenParams(file, options)
@@ -161,9 +162,9 @@ async function prepare(tools: RunTools, file: string, options: RunOptions, shipp
       `${local} cannot have ${reducers} reducers; give 1 or more, or leave out "reduce" from the program, which then has none`,
     )
   const { bundle: bare, planned } = await plan(tools, {
-    local, params: given, paths: pathsOf(options), env, memoryBytes: options.memoryBytes, signal,
+    local, params: given, paths: pathsOf(options), env, memoryBytes: options.memoryBytes, signal, stored,
   })
-  const assets = (await readAssets(tools.disk, dirname(local), planned.assets)).concat(shipped)
+  const assets = stored ? [] : (await readAssets(tools.disk, dirname(local), planned.assets)).concat(shipped)
   const bytes = withAssets(bare.bytes, assets)
   const bundle: Bundle = { ...bare, bytes, id: idOf(bytes) }
   if (planned.ownPaths) checkUsed(planned, options, bundle.name)
@@ -182,11 +183,17 @@ async function prepare(tools: RunTools, file: string, options: RunOptions, shipp
   return { bundle, assets, env, planned, input, output, layout }
 }
 
-/** `shipped`: files that are sent along beside the assets of the program. */
-export async function runProgram(tools: RunTools, file: string, options: RunOptions, shipped: readonly ShippedAsset[] = []): Promise<Job> {
+export interface ProgramParts {
+  /** Files that are sent along beside the assets of the program. */
+  readonly shipped?: readonly ShippedAsset[] | undefined
+  /** A program of the cluster, whose bundle is used as it is. */
+  readonly stored?: Bundle | undefined
+}
+
+export async function runProgram(tools: RunTools, file: string, options: RunOptions, parts: ProgramParts = {}): Promise<Job> {
   const { cluster, files } = tools
   const { signal, replication } = options
-  const { bundle, assets, env, planned, input, output, layout } = await prepare(tools, file, options, shipped)
+  const { bundle, assets, env, planned, input, output, layout } = await prepare(tools, file, options, parts)
   const write = async (path: string, bytes: Uint8Array, until?: AbortSignal): Promise<void> => {
     // Default replication, since each node reads the bundle only once and keeps it. One replica per live node could never be
     // restored once a node is lost for good.
@@ -221,7 +228,7 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
       stages, input, head, output, outputFormat: planned.outputFormat, overwrite: options.overwrite, force: options.force,
       // The same program over the same input draws the same samples again.
       seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes,
-      taskTimeoutMs: options.taskTimeoutMs, signal, onNote: options.onNote,
+      taskTimeoutMs: options.taskTimeoutMs, options: repeatable(options, planned), signal, onNote: options.onNote,
     },
   )
   const { onProgress } = options
@@ -233,6 +240,25 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
 /** Sizes of the files that a job reads; `input`: where a source names none. */
 const sizesOf = (cluster: Cluster, input: readonly string[], signal: AbortSignal | undefined): SizeOf =>
   async ({ paths = input }) => (await findInputs(cluster.ask, paths, { signal })).reduce((sum, { length }) => sum + length, 0)
+
+/** SHA-256 of a program as a run with these parameters would store it. */
+export async function programIdOf(
+  tools: RunTools, file: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal | undefined,
+): Promise<ProgramId> {
+  const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
+  const { input, output } = params as { readonly input?: string; readonly output?: string }
+  const { bundle, planned } = await plan(tools, {
+    local, params: { values: params, texts: {} }, paths: { ...input !== undefined && { input }, ...output !== undefined && { output } },
+    env: {}, memoryBytes: undefined, signal,
+  })
+  return idOf(withAssets(bundle.bytes, await readAssets(tools.disk, dirname(local), planned.assets)))
+}
+
+/** Options that change the result of a run, and those that a rerun needs to give again. */
+function repeatable({ reducers, replication, encoding, delimiter, seed }: RunOptions, { ownPaths }: Planned): Origin['options'] {
+  const given = { reducers, replication, encoding, delimiter, seed, ...ownPaths && { ownPaths } }
+  return Object.fromEntries(Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+}
 
 /** Throws EINVAL if the run gives an input or an output that a program over Datasets does not use. */
 function checkUsed(planned: Planned, { input, output }: RunOptions, name: string): void {
@@ -278,11 +304,12 @@ interface ToPlan {
   readonly env: Readonly<Record<string, string>>
   readonly memoryBytes: number | undefined
   readonly signal: AbortSignal | undefined
+  readonly stored?: Bundle | undefined
 }
 
 async function plan(
   tools: RunTools,
-  { local, params, paths, env, memoryBytes, signal }: ToPlan,
+  { local, params, paths, env, memoryBytes, signal, stored }: ToPlan,
 ): Promise<{ bundle: Bundle; planned: Planned }> {
   const { cluster, disk, log, programDir, compiler, processes, plans } = tools
   const { clock, random } = cluster
@@ -293,7 +320,7 @@ async function plan(
       keep: name => plans.isUsed(name.replace(/\..*$/, '')),
     })
   if (compiler) {
-    const bundle = await compiler.bundle(local)
+    const bundle = stored ?? await compiler.bundle(local)
     const planned = await plans.using(bundle.id, async () => {
       await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
       return planProgram(
@@ -308,7 +335,7 @@ async function plan(
   // Bundling and starting the process take about the same time, so they run concurrently.
   let loader = plans.knows(local) ? undefined : start()
   try {
-    const bundle = await bundleProgram({ disk }, local)
+    const bundle = stored ?? await bundleProgram({ disk }, local)
     const key = JSON.stringify([bundle.id, params, paths, env])
     const known = plans.get(key)
     if (known) return { bundle, planned: known }

@@ -137,7 +137,7 @@ function orderOf(text: unknown): NonNullable<CommandParams['order']>[number] {
 export async function runStream(tools: RunTools, { run, params, files }: Streamed): Promise<Job> {
   const shipped = await readFiles(tools.disk, tools.workingDirectory, files)
   const own = { ...params, files: shipped.map(({ name, executable }) => ({ name, executable })) }
-  return runProgram(tools, streamProgram, { ...run, params: own }, shipped)
+  return runProgram(tools, streamProgram, { ...run, params: own }, { shipped })
 }
 
 interface ShippedFile extends ShippedAsset { readonly executable: boolean }

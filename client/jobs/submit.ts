@@ -9,14 +9,16 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import { normalise } from '../../src/base/paths.ts'
 import * as protocol from '../../src/protocol/job.ts'
-import type { JobSpec, StageInput, StageSpec } from '../../src/protocol/job.ts'
+import type { JobSpec, Origin, StageInput, StageSpec } from '../../src/protocol/job.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import type { Cluster } from '../call/cluster.ts'
+import { isPattern } from '../glob/expand.ts'
 import { checkInputsApart } from './overlap.ts'
 import { Job } from './job.ts'
 import { leftOutLine } from './inputs.ts'
 import type { PlannedStage } from './layout.ts'
 import { cutStages, type CutStage } from './cut.ts'
+import { originOf, PinCollector } from './pins.ts'
 import { sendPages } from './send.ts'
 import { splitInputs, type ReadHead } from './splits.ts'
 import { storeProgram, type ProgramStore, type StoredProgram } from './storeprogram.ts'
@@ -40,6 +42,8 @@ export interface Submission {
   readonly force?: boolean | undefined
   /** Seed that makes a run repeatable; default: random. */
   readonly seed?: number | undefined
+  /** Options of the run, for a rerun. */
+  readonly options?: Origin['options'] | undefined
   readonly attemptsMax?: number | undefined
   readonly memoryBytes?: number | undefined
   readonly taskTimeoutMs?: number | undefined
@@ -72,6 +76,7 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
   ])
   if (program.status === 'rejected') throw program.reason
   if (stages.status === 'rejected') throw stages.reason
+  const { origin, cut } = stages.value
   const plan: Omit<JobSpec, 'stages'> = {
     name: submission.name,
     program: { id: submission.program.id, path: program.value },
@@ -82,12 +87,12 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
     output: {
       path: output, overwrite: submission.overwrite ?? false, ...(submission.force && { force: true }), format: submission.outputFormat,
     },
-    inputs: paths, ...(patterns.length > 0 && { patterns }),
+    inputs: paths, ...(patterns.length > 0 && { patterns }), origin,
     attemptsMax: submission.attemptsMax ?? attemptsDefault,
     memoryBytes: submission.memoryBytes ?? memoryDefault,
     taskDeadlineMs: submission.taskTimeoutMs ?? 0,
   }
-  const { job } = await send(cluster, plan, stages.value, signal)
+  const { job } = await send(cluster, plan, cut, signal)
   const handle = new Job(cluster, job)
   if (signal) handle.killOn(signal)
   return handle
@@ -128,12 +133,25 @@ async function refuseExisting(cluster: Cluster, path: string, signal?: AbortSign
   })
 }
 
-async function planStages(cluster: Cluster, { stages, input, head, signal, onNote }: Submission): Promise<CutStage[]> {
+async function planStages(cluster: Cluster, submission: Submission): Promise<{ cut: CutStage[]; origin: Origin }> {
+  const { stages, input, head, signal, onNote, program, params, fingerprint, outputFormat: format, options = {}, env } = submission
   const leftOut = new Map<string, FileStatus>()
   const onLeftOut = (entry: FileStatus): void => void leftOut.set(entry.path, entry)
-  const cut = await cutStages(stages, ({ paths = input, options }) =>
-    splitInputs(cluster.ask, paths, { input: options, head, signal, onLeftOut }))
+  const pins = new PinCollector()
+  const pinned = new Set<string>()
+  const cut = await cutStages(stages, ({ paths = input, options: how }) => {
+    // A path that several stages read in different ways is pinned once.
+    const fresh = new Set(paths.filter(path => !pinned.has(path)))
+    for (const path of fresh) pinned.add(path)
+    const onFound = (path: string, file: FileStatus): void => {
+      if (fresh.has(path)) pins.note(isPattern(path) ? path : normalise(path), file)
+    }
+    return splitInputs(cluster.ask, paths, { input: how, head, signal, onLeftOut, onFound })
+  })
   const line = leftOutLine([...leftOut.values()])
   if (line !== undefined) onNote?.(line)
-  return cut
+  // Variables are not kept, so that no other job is known to compute the same.
+  const unique = Object.keys(env ?? {}).length > 0 ? cluster.random.id() : ''
+  const parts = { program: program.id, params, fingerprint, format, options, unique }
+  return { cut, origin: originOf(parts, await pins.pins(cluster.ask, signal)) }
 }

@@ -67,6 +67,7 @@ const inputPin = Type.Object({
   /** The files themselves, if they are few. */
   list: Type.Optional(Type.Array(Type.Object({ path, id: inodeId, length: count, mtimeMs: instant }), { maxItems: 1000 })),
 })
+export type InputPin = Static<typeof inputPin>
 
 /** Inputs and options of a job, as its submitter has found them; kept with the version that the job publishes. */
 export const origin = Type.Object({

@@ -111,6 +111,30 @@ export class Recorder extends FakeMill {
     restore: async (...args: unknown[]) => this.#did('trash.restore', args, this.text),
     empty: async (...args: unknown[]) => this.#did('trash.empty', args, 3),
   }
+  async diff(...args: unknown[]): Promise<unknown> {
+    return this.#did('diff', args, {
+      kept: 1, added: 2, removed: 2, addedRows: [this.text], removedRows: [this.text], schema: [{ field: this.text, to: 'number' }],
+    })
+  }
+
+  async lineage(...args: unknown[]): Promise<unknown> {
+    const { text } = this
+    const node = { id: text, kind: 'output', path: text, version: 1, job: 'job-1', name: text, program: 'abc', madeMs: nowMs }
+    return this.#did('lineage', args, {
+      root: text, nodes: [node, { id: '/in', kind: 'input', path: '/in', files: 1, bytes: 2 }], edges: [{ from: '/in', to: text }],
+      cut: false,
+    })
+  }
+
+  async why(...args: unknown[]): Promise<unknown> {
+    return this.#did('why', args, { path: this.text, version: 1, stale: true, reasons: [{ kind: 'unknown', message: this.text }] })
+  }
+
+  async rerun(...args: unknown[]): Promise<unknown> {
+    this.#did('rerun', args, undefined)
+    return this.job('job-1')
+  }
+
   readonly versions = {
     list: (...args: unknown[]) =>
       this.#stream('versions.list', args, [

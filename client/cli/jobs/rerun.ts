@@ -1,0 +1,44 @@
+// rerun: runs a job again, with what its output records of it.
+
+import { isAbsolute, join } from 'node:path'
+import { normalise } from '../../../src/base/paths.ts'
+import { isBuiltin } from '../../jobs/builtins.ts'
+import type { CommandContext } from '../context.ts'
+import { option, type CommandSpec } from '../spec.ts'
+import { findJob } from './jobs.ts'
+import { environmentOf, follow } from './run.ts'
+
+export const rerun: CommandSpec = {
+  name: 'rerun', args: '<id>',
+  about: 'run a job again over the same inputs',
+  operands: [['<id>', 'id of a job, a unique prefix of it, or `last`']],
+  notes:
+    'The stored program of the job runs, with its parameters and options, over the inputs that it has read: an input that is an output of a job and was '
+    + 'replaced since is read as the version of then; any other input has to be unchanged. The present output is kept as a version (gristmill history --help).',
+  options: [
+    option('--code <program>', 'run this program instead, for instance a mended one'),
+    option('-o, --output <path>', 'output directory (default: that of the job)'),
+    option('--latest', 'read the inputs as they are now'),
+    option('--env <name[=value]>', 'environment variable of the program, whose value is not kept with the job; may be repeated', { repeat: true }),
+  ],
+  examples: [
+    ['gristmill rerun job-7', 'the same again'],
+    ['gristmill rerun job-7 --code mended.ts', 'another program over the same inputs'],
+  ],
+  run: runAgain,
+}
+
+interface RerunFlags { code?: string; output?: string; latest?: boolean; env?: string[] }
+
+async function runAgain(
+  context: CommandContext, [id]: readonly string[], { code, output, latest = false, env }: RerunFlags,
+): Promise<void> {
+  const mill = await context.mill()
+  const { job } = await findJob(context, id!)
+  await follow(context, await mill.rerun(job, {
+    latest, onNote: line => context.note(line), signal: context.signal,
+    ...code !== undefined && { code: isBuiltin(code) || isAbsolute(code) ? code : join(context.cwd, code) },
+    ...output !== undefined && { output: normalise(output) },
+    ...env && { env: environmentOf(env, context.env) },
+  }), 'rerun')
+}

@@ -1,0 +1,42 @@
+// Lineage as OpenLineage run events (https://openlineage.io/spec/2-0-2/OpenLineage.json): one event for each version, with the data sets
+// that its job read and wrote. The id of a run is made from cluster, path and version, so that an event that is sent twice is known.
+
+import { createHash } from 'node:crypto'
+import type { Lineage } from './lineage.ts'
+
+interface DataSet { readonly namespace: string; readonly name: string }
+
+export interface OpenLineageEvent {
+  readonly eventType: 'COMPLETE'
+  readonly eventTime: string
+  readonly run: { readonly runId: string }
+  readonly job: { readonly namespace: string; readonly name: string }
+  readonly inputs: readonly DataSet[]
+  readonly outputs: readonly DataSet[]
+  readonly producer: string
+  readonly schemaURL: string
+}
+
+const schemaURL = 'https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent'
+
+export function openLineageOf({ nodes, edges }: Lineage, cluster: string, producer: string): OpenLineageEvent[] {
+  const namespace = `gristmill://${cluster}`
+  const known = new Map(nodes.map(node => [node.id, node]))
+  return nodes.flatMap(({ id, kind, missing, name, job, madeMs, path }) => {
+    if (kind !== 'output' || missing || madeMs === undefined) return []
+    const inputs = edges.filter(({ to }) => to === id).map(({ from }) => ({ namespace, name: known.get(from)!.id }))
+    return [{
+      eventType: 'COMPLETE' as const, eventTime: new Date(madeMs).toISOString(), run: { runId: uuidOf(`${cluster} ${id}`) },
+      job: { namespace, name: name ?? job ?? path }, inputs, outputs: [{ namespace, name: id }], producer, schemaURL,
+    }]
+  })
+}
+
+/** A UUID of version 8 with these bytes of a hash. */
+function uuidOf(text: string): string {
+  const bytes = createHash('sha256').update(text).digest().subarray(0, 16)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  const hex = bytes.toString('hex')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}

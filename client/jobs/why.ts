@@ -1,0 +1,97 @@
+// Staleness of an output: compares its inputs now with those that its job has read, file by file where they were recorded.
+
+import { hasCode } from '../../src/base/errors.ts'
+import type { ProgramId } from '../../src/base/ids.ts'
+import type { InputPin } from '../../src/protocol/job.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import * as protocol from '../../src/protocol/version.ts'
+import type { CallMessage } from '../call/cluster.ts'
+import { outputNamed } from '../files/versions.ts'
+import { findInputs } from './inputs.ts'
+import { PinCollector } from './pins.ts'
+
+/** Files that a reason names. */
+const namedMax = 5
+/** Digits of a program's hash. */
+const hashChars = 12
+
+export interface StaleReason {
+  readonly kind: 'input-changed' | 'input-missing' | 'output-changed' | 'code-changed' | 'unknown'
+  /** Path or pattern of the input. */
+  readonly path?: string
+  readonly message: string
+}
+
+export interface Staleness {
+  readonly path: string
+  readonly version: number
+  readonly stale: boolean
+  readonly reasons: readonly StaleReason[]
+}
+
+/** `programOf`: SHA-256 of the code to compare with, for the parameters of the job. */
+export async function whyStale(
+  ask: CallMessage, asked: string,
+  { programOf, signal }: {
+    readonly programOf?: ((params: Readonly<Record<string, unknown>>) => Promise<ProgramId>) | undefined
+    readonly signal?: AbortSignal | undefined
+  },
+): Promise<Staleness> {
+  const { output, version } = await outputNamed(ask, asked, signal)
+  const { version: one, made, intact } = await ask(protocol.show, { path: output, ...version !== undefined && { version } }, signal)
+  const reasons: StaleReason[] = []
+  if (intact === false)
+    reasons.push({ kind: 'output-changed', message: `files of ${asked} were changed after ${one.job ?? 'its job'} had published it` })
+  const program = await programOf?.(made.params ?? {})
+  if (program !== undefined && program !== one.program) {
+    const was = one.program?.slice(0, hashChars) ?? 'not recorded'
+    reasons.push({ kind: 'code-changed', message: `the program is ${program.slice(0, hashChars)}, and was ${was}` })
+  }
+  if (!made.origin || made.origin.pins.length === 0 && (made.inputs?.length ?? 0) > 0)
+    reasons.push({ kind: 'unknown', message: unknownInputs(asked) })
+  for (const pin of made.origin?.pins ?? []) {
+    const reason = await changeOf(ask, pin, signal)
+    if (reason) reasons.push(reason)
+  }
+  return { path: output, version: one.number, stale: reasons.some(({ kind }) => kind !== 'unknown'), reasons }
+}
+
+const unknownInputs = (path: string): string =>
+  `nothing is recorded of the inputs of ${path}: an earlier version of gristmill published it, or they were too many`
+
+/** undefined: the input is as it was. */
+export async function changeOf(ask: CallMessage, pin: InputPin, signal: AbortSignal | undefined): Promise<StaleReason | undefined> {
+  const { path } = pin
+  const collector = new PinCollector()
+  const found = new Map<string, FileStatus>()
+  try {
+    await findInputs(ask, [path], { signal, onFound: (named, file) => { collector.note(named, file); found.set(file.path, file) } })
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error
+    return { kind: 'input-missing', path, message: `the input ${path} cannot be read any more: ${error.message}` }
+  }
+  const [now] = await collector.pins(ask, signal)
+  if (now?.digest === pin.digest || (!now && pin.files === 0)) return undefined
+  return { kind: 'input-changed', path, message: `the input ${path} has changed: ${describe(pin, now, found)}` }
+}
+
+function describe(pin: InputPin, now: InputPin | undefined, found: ReadonlyMap<string, FileStatus>): string {
+  const versions = pin.outputs?.flatMap(({ path, version }) => {
+    const other = now?.outputs?.find(each => each.path === path)
+    return other && other.version !== version ? [`${path} was version ${version} and is version ${other.version}`] : []
+  }) ?? []
+  if (versions.length > 0) return versions.join(', ')
+  if (!pin.list) return `it had ${pin.files} files of ${pin.bytes} bytes, and has ${now?.files ?? 0} of ${now?.bytes ?? 0}`
+  const before = new Map(pin.list.map(file => [file.path, file]))
+  const changes = [
+    ...pin.list.flatMap(({ path, id, length, mtimeMs }) => {
+      const file = found.get(path)
+      if (!file) return [`${path} is gone`]
+      if (file.id !== id) return [`${path} was replaced`]
+      return file.length !== length || file.mtimeMs !== mtimeMs ? [`${path} was changed`] : []
+    }),
+    ...[...found.keys()].filter(path => !before.has(path)).map(path => `${path} is new`),
+  ]
+  const more = changes.length - namedMax
+  return `${changes.slice(0, namedMax).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}

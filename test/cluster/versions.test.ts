@@ -1,0 +1,129 @@
+// Versions of outputs on a cluster of real processes, through the command line: a bug is published, noticed, rolled back, mended and run
+// again, and every step is found in lineage, differences and reasons.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Lineage } from '../../client/jobs/lineage.ts'
+import type { OpenLineageEvent } from '../../client/jobs/openlineage.ts'
+import type { Version } from '../../src/protocol/version.ts'
+import type { TestCluster } from '../kit/cluster.ts'
+import { startClusterHere } from './inprocess.ts'
+
+let cluster: TestCluster
+let dir: string
+
+const program = (amount: string): string => `
+import { mapReduce, sum, type Emit } from 'gristmill'
+export default mapReduce({
+  input: { format: 'csv' },
+  output: { format: 'jsonl' },
+  params: { least: 0 },
+  map(row, emit: Emit<string, number>) { emit(row['town'] ?? '', ${amount}) },
+  reduce(town, amounts, emit, { params }) {
+    const total = sum(amounts)
+    if (total >= params.least) emit(null, { town, total })
+  },
+})
+`
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-versions-'))
+  cluster = await startClusterHere({ datanodes: 2 })
+  await writeFile(join(dir, 'sums.ts'), program("Number(row['amount'])"))
+  await writeFile(join(dir, 'wrong.ts'), program("Math.abs(Number(row['amount']))"))
+  await writeFile(join(dir, 'top.ts'), `
+import { mapReduce } from 'gristmill'
+export default mapReduce({ input: { format: 'jsonl' }, map(row, emit) { emit(null, JSON.stringify(row)) } })
+`)
+  await cluster.ok(['put', '-', '/sales.csv'], 'town,amount\nUlm,10\nBonn,5\nUlm,-3\n')
+})
+
+afterAll(async () => {
+  await cluster?.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+const lines = async (words: string[]): Promise<unknown[]> =>
+  (await cluster.ok(['--json', ...words])).trim().split('\n').map(line => JSON.parse(line) as unknown)
+const graphOf = async (path: string): Promise<Lineage> => JSON.parse(await cluster.ok(['--json', 'lineage', path])) as Lineage
+const rows = async (path: string): Promise<string[]> => (await cluster.ok(['cat', `${path}/part-*`])).trim().split('\n').sort()
+const run = (name: string, ...words: string[]): Promise<string> => cluster.ok(['run', join(dir, name), '--quiet', ...words])
+
+test('a bug that was published is found, rolled back, mended and run again over the same inputs', async () => {
+  const right = ['{"town":"Bonn","total":5}', '{"town":"Ulm","total":7}']
+  await run('sums.ts', '-i', '/sales.csv', '-o', '/sums', '--param', 'least=1')
+  expect(await rows('/sums')).toEqual(right)
+  expect(await cluster.ok(['why', '/sums'])).toBe('/sums is up to date\n')
+  await run('wrong.ts', '-i', '/sales.csv', '-o', '/sums', '--param', 'least=1', '--overwrite')
+  await run('top.ts', '-i', '/sums', '-o', '/top')
+
+  // Noticed.
+  const different = await cluster.run(['diff', '/sums@1', '/sums@2'])
+  expect(different).toMatchObject({
+    code: 1, stdout: '- {"town":"Ulm","total":7}\n+ {"town":"Ulm","total":13}\n1 kept, 1 added, 1 removed\n',
+  })
+  expect((await cluster.run(['diff', '/sums', '/sums@2'])).code).toBe(0)
+  expect((await cluster.run(['why', '/sums', '--code', join(dir, 'wrong.ts')])).stdout).toBe('/sums is up to date\n')
+  expect(await cluster.run(['why', '/sums', '--code', join(dir, 'sums.ts')])).toMatchObject({ code: 1, stdout: expect.stringMatching(/^the program is [0-9a-f]{12}, and was [0-9a-f]{12}\n$/) })
+
+  // Rolled back: what was computed from the bug is stale.
+  expect(await cluster.ok(['rollback', '/sums'])).toBe('/sums is version 3, with the contents of version 1\n')
+  expect(await rows('/sums')).toEqual(right)
+  expect(await rows('/sums@2')).toEqual(['{"town":"Bonn","total":5}', '{"town":"Ulm","total":13}'])
+  expect(await cluster.run(['why', '/top'])).toMatchObject({
+    code: 1, stdout: 'the input /sums has changed: /sums was version 2 and is version 3\n',
+  })
+
+  // The job that read the bug runs again over the version of then, or over what is there now.
+  const top = (await lines(['history', '/top']) as Version[])[0]!
+  await cluster.ok(['rerun', top.job!, '-o', '/top-again', '--quiet'])
+  expect(await rows('/top-again')).toEqual(await rows('/top'))
+  await cluster.ok(['rerun', top.job!, '--latest', '--quiet'])
+  expect(await rows('/top')).toEqual(right)
+  expect((await cluster.run(['why', '/top'])).code).toBe(0)
+  const versions = await lines(['history', '/top']) as Version[]
+  expect(versions.map(({ number, program: hash }) => [number, hash])).toEqual([[2, top.program], [1, top.program]])
+})
+
+test('a job runs again with its parameters, and with a mended program; a changed input is refused, and named', async () => {
+  await run('wrong.ts', '-i', '/sales.csv', '-o', '/least', '--param', 'least=6')
+  const [{ job }] = await lines(['history', '/least']) as [Version]
+  expect(await rows('/least')).toEqual(['{"town":"Ulm","total":13}'])
+  await cluster.ok(['rerun', job!, '--code', join(dir, 'sums.ts'), '--quiet'])
+  expect(await rows('/least')).toEqual(['{"town":"Ulm","total":7}'])
+  expect(await rows('/least@1')).toEqual(['{"town":"Ulm","total":13}'])
+  await cluster.ok(['put', '-f', '-', '/sales.csv'], 'town,amount\nUlm,20\n')
+  expect((await cluster.run(['rerun', job!])).stderr).toContain(
+    `${job} cannot run again over the same inputs: the input /sales.csv has changed: /sales.csv was replaced; --latest reads them as they are now`,
+  )
+  await cluster.ok(['rerun', job!, '--latest', '--quiet'])
+  expect(await rows('/least')).toEqual(['{"town":"Ulm","total":20}'])
+})
+
+test('lineage goes from an output to its inputs and to what was computed from it, as text, Mermaid and OpenLineage', async () => {
+  await cluster.ok(['put', '-', '/raw.csv'], 'town,amount\nUlm,1\n')
+  await run('sums.ts', '-i', '/raw.csv', '-o', '/one')
+  await run('top.ts', '-i', '/one/part-*', '-o', '/two')
+  const graph = await graphOf('/one')
+  expect(graph.edges).toEqual([{ from: '/raw.csv', to: '/one@1' }, { from: '/one@1', to: '/two@1' }])
+  expect(graph.nodes.map(({ id, kind }) => [id, kind])).toEqual([['/one@1', 'output'], ['/raw.csv', 'input'], ['/two@1', 'output']])
+  const up = await graphOf('/two')
+  expect(up.edges.map(({ from, to }) => `${from} ${to}`).sort()).toEqual(['/one@1 /two@1', '/raw.csv /one@1'])
+  expect(await cluster.ok(['lineage', '/two'])).toMatch(/^\/two@1 .*\n {2}from \/one@1 .*\n {4}from \/raw\.csv {2}1 file, 18 bytes\n$/)
+  expect(await cluster.ok(['lineage', '/one', '--mermaid'])).toMatch(
+    /^flowchart LR\n {2}n0\["\/one@1 by job-\d+"\]\n {2}n1\[\("\/raw\.csv"\)\]\n {2}n2\["\/two@1 by job-\d+"\]\n {2}n1 --> n0\n {2}n0 --> n2\n$/,
+  )
+  const events = await lines(['lineage', '/two', '--openlineage']) as OpenLineageEvent[]
+  expect(events.map(({ inputs, outputs }) => [inputs.map(({ name }) => name), outputs.map(({ name }) => name)])).toEqual([
+    [['/one@1'], ['/two@1']], [['/raw.csv'], ['/one@1']],
+  ])
+  for (const { run: { runId }, eventType } of events) {
+    expect(eventType).toBe('COMPLETE')
+    expect(runId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  }
+  // An input that is gone is a reason too.
+  await cluster.ok(['rm', '/raw.csv'])
+  expect((await cluster.run(['why', '/one'])).stdout).toContain('the input /raw.csv cannot be read any more')
+})
