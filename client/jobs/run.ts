@@ -183,7 +183,7 @@ async function prepare(tools: RunTools, file: string, options: RunOptions, { shi
   return { bundle, assets, env, planned, input, output, layout }
 }
 
-export interface ProgramParts {
+interface ProgramParts {
   /** Files that are sent along beside the assets of the program. */
   readonly shipped?: readonly ShippedAsset[] | undefined
   /** A program of the cluster, whose bundle is used as it is. */
