@@ -27,7 +27,7 @@ export interface StreamOptions extends Omit<RunOptions, 'params' | 'paramTexts' 
   readonly map?: CommandText | undefined
   /**
    * Reads the lines of the map tasks in the order of their keys, and writes lines of the output. Without it, and without `reducers`, the
-   * lines of the map tasks are the output.
+   * lines of the map tasks are the output. `aggregate`: keys are FUNCTION:KEY, such as LongValueSum:word, as in Hadoop's aggregate package.
    */
   readonly reduce?: CommandText | undefined
   /** Reads lines of one map task in the order of their keys before the shuffle, and writes lines in their place. */
@@ -95,7 +95,8 @@ export function readStreamOptions(given: StreamOptions | null | undefined): Stre
     signal, run,
     files: files.map(file => textOf(file, 'path of a file', { max: limits.pathBytesMax })),
     params: {
-      ...words(map, 'map'), ...words(shuffle ? reduce : undefined, 'reduce'), ...words(combine, 'combine'), shuffle,
+      ...words(map, 'map'), ...shuffle && (reduce === 'aggregate' ? { aggregates: true } : words(reduce, 'reduce')),
+      ...words(combine, 'combine'), shuffle,
       format: inputFormat === 'text' ? 'lines' : inputFormat,
       ...separator !== undefined && { separator },
       ...reduceSeparator !== undefined && { joiner: separatorOf(reduceSeparator, 'separator of reducers') },

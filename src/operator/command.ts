@@ -5,6 +5,7 @@ import type { Emit, Key } from '../base/pair.ts'
 import { KiB } from '../base/units.ts'
 import type { CommandNode } from '../plan/node.ts'
 import type { KeyGroup } from '../shuffle/groups.ts'
+import { aggregate } from './aggregate.ts'
 import { lineKey } from './commandkey.ts'
 import { CombineOutput, PairOutput, RawOutput, type Settle } from './commandlines.ts'
 import { CommandRun, type CommandInput, type CommandOutput, type CommandRunner } from './commandrun.ts'
@@ -66,7 +67,7 @@ async function passLines(lines: Iterable<string>, run: CommandRun): Promise<void
 }
 
 /** Takes groups, and writes a line for each value. */
-export function reduceCommand({ step: { argv, fields }, runner, emit, settle }: CommandOptions): Step<KeyGroup> {
+export function reduceCommand({ step: { argv, fields, aggregates }, runner, emit, settle }: CommandOptions): Step<KeyGroup> {
   const output = new RawOutput(emit, settle)
   const run = argv && new CommandRun(runner.start(argv), output)
   const pass = (bytes: Buffer): Promise<void> | undefined => (run ? run.write(bytes) : output.take(bytes))
@@ -91,9 +92,13 @@ export function reduceCommand({ step: { argv, fields }, runner, emit, settle }: 
   }
   return {
     push({ key, values }) {
-      const text = lineKey(key)
+      const line = lineKey(key)
+      if (aggregates) {
+        text += `${aggregate(line, values as Iterable<string | null>)}\n`
+        return text.length >= pieceChars ? flush() : undefined
+      }
       const iterator = values[Symbol.iterator]()
-      return add(text, iterator) ? undefined : rest(text, iterator)
+      return add(line, iterator) ? undefined : rest(line, iterator)
     },
     async finish() {
       await flush()

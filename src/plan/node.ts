@@ -155,6 +155,8 @@ export interface CommandNode {
   readonly role: 'map' | 'reduce'
   /** Program and arguments. Without them lines pass unchanged. */
   readonly argv?: CommandWords
+  /** In place of `argv`: the reducer of Hadoop's aggregate package. */
+  readonly aggregates?: true
   /** Command that combines the lines of a map task before the shuffle. */
   readonly combine?: CommandWords
   readonly fields: LineFields

@@ -161,7 +161,7 @@ function wordOf(step: StepNode): string {
     case 'fold': return 'aggregate'
     case 'group': return step.flat ? 'flatMap groups' : 'map groups'
     case 'ungroup': return 'values'
-    case 'command': return `${step.role} ${basename(step.argv?.[0] ?? 'lines')}`
+    case 'command': return `${step.role} ${basename(step.argv?.[0] ?? (step.aggregates ? 'aggregate' : 'lines'))}`
     case 'join': case 'lookup': return step.how === 'group' ? 'coGroup' : step.how === 'inner' ? 'join' : `${step.how} join`
     default: return unreachable(step)
   }

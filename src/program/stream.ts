@@ -11,6 +11,8 @@ export interface CommandParams {
   readonly map?: readonly string[]
   /** Reads the lines of the map tasks in the order of their keys. Default: the lines themselves in that order. */
   readonly reduce?: readonly string[]
+  /** In place of `reduce`: keys are FUNCTION:KEY, such as LongValueSum:word. */
+  readonly aggregates?: boolean
   /** Default: true. False: the lines of the map tasks are the output. */
   readonly shuffle?: boolean
   readonly combine?: readonly string[]
@@ -37,7 +39,7 @@ function recipeOf(given: Params): Recipe {
   const { input, output } = given
   const {
     map, reduce, combine, shuffle = true, format = 'lines', separator = '\t', joiner = separator, keyFields = 1, partitionFields, reducers,
-    order, files = [],
+    order, files = [], aggregates = false,
   } = given as CommandParams
   if (input === undefined) throw new TypeError('there is no input: give the files to read (--input)')
   if (typeof output !== 'string') throw new TypeError('there is no output: give the directory to publish (--output)')
@@ -53,7 +55,7 @@ function recipeOf(given: Params): Recipe {
     kind: 'shuffle', inputs: [mapped], partitions: reducers,
     partition: partitionFields === undefined ? undefined : byFields(partitionFields, fields.separator),
   }
-  return write({ ...command, inputs: [shuffled], role: 'reduce', ...reduce && { argv: reduce } })
+  return write({ ...command, inputs: [shuffled], role: 'reduce', ...reduce && { argv: reduce }, ...aggregates && { aggregates } })
 }
 
 /** Text of which each character is a byte, as the keys and values of commands are. */

@@ -198,6 +198,9 @@ test('the command of Hadoop Streaming runs after its name is replaced', async ()
   const lines = (await textOf('/hadoop')).trimEnd().split('\n')
   expect(lines.filter(line => line.startsWith('b'))).toEqual(['b.10\tz', 'b.2\tx'])
   expect(lines.filter(line => line.startsWith('a'))).toEqual(['a.3\tw', 'a.1\ty'])
+  const counting = `sed 's/[.].*/\\t1/;s/^/LongValueSum:/'`
+  await cluster.ok(['stream', '-input', '/dotted', '-output', '/aggregate', '-mapper', counting, '-reducer', 'aggregate'])
+  expect(await textOf('/aggregate')).toBe('a\t2\nb\t2\n')
   await cluster.ok(['stream', '-input', '/dotted', '-output', '/identity', '-mapper', '/bin/cat', '-Dmy.own.setting=x'])
   expect(await textOf('/identity')).toBe('a.1.y\na.3.w\nb.10.z\nb.2.x\n')
   const mapper = 'sh -c "env; cat >/dev/null"'

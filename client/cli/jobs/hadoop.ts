@@ -65,6 +65,7 @@ function translated(name: string, value: string): string[] {
   if (name === 'files') return value.split(',').map(file => `--file=${file.replace(/^file:(?:\/\/(?=\/))?/, '')}`)
   if (name === 'input') return value.split(',').map(path => `--input=${path}`)
   if (name === 'reducer' && value === 'NONE') return ['--reducers=0']
+  if (name === 'reducer' && value === 'org.apache.hadoop.mapred.lib.aggregate.ValueAggregatorReducer') return ['--reduce=aggregate']
   if (last === 'IdentityMapper' || last === 'IdentityReducer') return []
   const known = valued[name]
   if (known !== undefined) {

@@ -20,7 +20,7 @@ export const stream: CommandSpec = {
     option('-i, --input <path>', 'file, directory or glob to read; may be repeated', { repeat: true }),
     option('-o, --output <path>', 'output directory'),
     option('--map <command>', 'mapper (default: the lines pass unchanged)'),
-    option('--reduce <command>', 'reducer (default: none; with --reducers, the lines in the order of their keys)'),
+    option('--reduce <command>', 'reducer, or aggregate (default: none; with --reducers, the lines in the order of their keys)'),
     option('--combine <command>', 'combiner: reduces the lines of one map task before they are sent'),
     option('--shell', 'run all commands by /bin/sh'),
     option('--file <path[#name]>', 'local file for the working directory of the commands; may be repeated', { repeat: true }),

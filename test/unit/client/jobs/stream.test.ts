@@ -39,6 +39,7 @@ const paramsOf = (more: Partial<StreamOptions>) => readStreamOptions({ input: '/
 test('there is a shuffle with a reducer or a number of reducers, and none with 0', () => {
   expect(paramsOf({ map: 'cat' })).toEqual({ map: ['cat'], shuffle: false, format: 'lines' })
   expect(paramsOf({ map: 'cat', reduce: 'wc -l' })).toEqual({ map: ['cat'], reduce: ['wc', '-l'], shuffle: true, format: 'lines' })
+  expect(paramsOf({ map: 'cat', reduce: 'aggregate' })).toEqual({ map: ['cat'], aggregates: true, shuffle: true, format: 'lines' })
   expect(paramsOf({ reducers: 2 })).toEqual({ shuffle: true, reducers: 2, format: 'lines' })
   expect(paramsOf({ reduce: 'wc', reducers: 0 })).toEqual({ shuffle: false, format: 'lines' })
   expect(() => paramsOf({ map: 'cat', combine: 'wc' })).toThrow('a combiner has no effect without reducers')

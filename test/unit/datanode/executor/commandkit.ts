@@ -26,6 +26,7 @@ export interface Ran {
 export interface Given {
   readonly argv?: CommandWords | undefined
   readonly combine?: CommandWords
+  readonly aggregates?: true
   readonly fields?: Partial<LineFields>
   readonly files?: ReadonlyArray<readonly [name: string, content: string, executable?: boolean]>
   readonly env?: Readonly<Record<string, string>>
@@ -35,7 +36,7 @@ export interface Given {
 type Work = (parts: CommandOptions, settled: { count: number }) => Promise<void>
 
 async function withCommands(given: Given, role: CommandNode['role'], work: Work): Promise<Ran> {
-  const { argv, combine, fields, files = [], env, heldMs } = given
+  const { argv, combine, aggregates, fields, files = [], env, heldMs } = given
   const scratch = await mkdtemp(join(tmpdir(), 'gristmill-command-'))
   const pieces: Buffer[] = []
   const pairs: Array<readonly [Key, unknown]> = []
@@ -47,7 +48,8 @@ async function withCommands(given: Given, role: CommandNode['role'], work: Work)
     for (const [name, content] of files) await writeFile(join(scratch, 'assets', name), content)
     const step: CommandNode = {
       kind: 'command', inputs: [{ kind: 'read', inputs: [], options: { format: 'lines' } }], role,
-      ...argv && { argv }, ...combine && { combine }, fields: { separator: '\t', joiner: '\t', keyFields: 1, ...fields },
+      ...argv && { argv }, ...combine && { combine }, ...aggregates && { aggregates },
+      fields: { separator: '\t', joiner: '\t', keyFields: 1, ...fields },
       files: files.map(([name, , executable = false]) => ({ name, executable })),
     }
     const task: Pick<TaskWork, 'attempt' | 'job' | 'task' | 'user' | 'env' | 'params' | 'output'> = {

@@ -139,6 +139,20 @@ test('a reducer gets a line for each value, in order, also of a key with more va
   expect((await reduced({ argv: ['wc', '-l'] }, [])).output.toString().trim()).toBe('0')
 })
 
+test('aggregate folds the values of each key by the function that the key names', async () => {
+  const { output, error } = await reduced({ aggregates: true }, [
+    ['DoubleValueSum:d', ['0.5', '1e1']], ['LongValueMax:m', ['3', '-9', '11']], ['LongValueMin:m', ['3', '-9', '11']],
+    ['LongValueSum:a:b', ['9007199254740993', ' 1 ', '+1']], ['StringValueMax:s', ['b', 'c', 'a']], ['StringValueMin:s', ['b', null]],
+    ['UniqValueCount:u', ['x', 'y', 'x']],
+  ])
+  expect(error).toBe(undefined)
+  expect(output.toString()).toBe('d\t10.5\nm\t11\nm\t-9\na:b\t9007199254740995\ns\tc\ns\t\nu\t2\n')
+  expect((await reduced({ aggregates: true }, [['word', ['1']]])).error?.message)
+    .toMatch(/^the mapper wrote the key word, and aggregate takes FUNCTION:KEY with one of LongValueSum, /)
+  expect((await reduced({ aggregates: true }, [['LongValueSum:a', ['1.5']]])).error?.message)
+    .toBe('aggregate was given the value 1.5, which is not a whole number; correct the mapper')
+})
+
 test('the working directory is private, with the files of the run; a shipped program is executable, and found before others', async () => {
   const files = [
     ['ls', '#!/bin/sh\ncat lib.txt; test -x tool && echo tool; test -x lib.txt || echo no program; pwd; ./tool\n'],
