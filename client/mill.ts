@@ -26,11 +26,14 @@ import { clusterOf, type Cluster } from './call/cluster.ts'
 import { Job, listJobs } from './jobs/job.ts'
 import { Plans } from './load/plans.ts'
 import { Nodes } from './service/nodes.ts'
+import type { Compiler } from './jobs/compile.ts'
+import type { RunOptions } from './jobs/options.ts'
+import type { RunTools } from './jobs/run.ts'
+import type { Run } from './jobs/running.ts'
 import type { StreamOptions } from './jobs/stream.ts'
 import type { Lineage } from './jobs/lineage.ts'
 import type { RerunOptions } from './jobs/rerun.ts'
 import type { OutputDifference } from './jobs/rowdiff.ts'
-import type { Compiler, RunOptions, RunTools } from './jobs/run.ts'
 import type { Staleness } from './jobs/why.ts'
 
 interface JobsOptions extends CallOptions { readonly limit?: number | undefined }
@@ -108,8 +111,10 @@ export class Mill extends Files {
     this.#files = files
     this.#local = {
       disk, log, processes: world.processes, plans: new Plans(), workingDirectory, programDir: `${scratchDir}/programs`, compiler,
+      drivers: new Set(),
     }
     this.#end = () => {
+      for (const driver of this.#local.drivers) driver.abandon()
       closed = true
       return end()
     }
@@ -117,15 +122,16 @@ export class Mill extends Files {
   }
 
   /**
-   * Submits a program, a module whose default export is a `mapReduce`, or the name of one that comes with gristmill
-   * (`gristmill:wordcount`), and returns its job at once; `await job.wait()` waits for
-   * the result. Aborting `signal` kills the job. Throws PROGRAM_INVALID with the compiler's message, ENOENT for a missing input,
-   * EEXIST for an existing output (unless `overwrite`), ENOTEMPTY for one that is not a job's (unless also `force`), EINVAL for
-   * one that overlaps an input, EBUSY while another job will publish there.
+   * Starts a program, a module whose default export is a `mapReduce` or a `program`, or the name of one that comes with gristmill
+   * (`gristmill:wordcount`). Returns it when its job, or that of its first step, is submitted; `await run.wait()` waits for its end. The
+   * steps of a `program` are run from this process: it ends with `close`. Aborting `signal` kills the program and its jobs. Throws
+   * PROGRAM_INVALID with the compiler's message, ENOENT for a missing input, EEXIST for an existing output (unless `overwrite`),
+   * ENOTEMPTY for one that is not a job's (unless also `force`), EINVAL for one that overlaps an input, EBUSY while another job will
+   * publish there.
    */
-  async run(program: string | URL, options?: RunOptions | null): Promise<Job> {
+  async run(program: string | URL, options?: RunOptions | null): Promise<Run> {
     // Imported on demand: bundling needs a compiler.
-    const { readRunOptions, runProgram } = await import('./jobs/run.ts')
+    const [{ readRunOptions }, { runProgram }] = await Promise.all([import('./jobs/options.ts'), import('./jobs/run.ts')])
     return perform('run', undefined, () => readRunOptions(options), async given =>
       runProgram(this.#tools, localPathOf(program, 'program'), given))
   }
@@ -134,7 +140,7 @@ export class Mill extends Files {
    * Submits a job whose mapper and reducer are Unix commands, which read and write lines, and returns it at once, as `run` does. Throws
    * EINVAL for a command without a program, ENOENT for a missing file or input, and what `run` throws.
    */
-  async stream(options: StreamOptions): Promise<Job> {
+  async stream(options: StreamOptions): Promise<Run> {
     const { readStreamOptions, runStream } = await import('./jobs/stream.ts')
     return perform('stream', undefined, () => readStreamOptions(options), async given =>
       runStream(this.#tools, given))
@@ -145,7 +151,7 @@ export class Mill extends Files {
    * of a job among them is read as the version of then. The present output is kept as a version. Throws EINVAL if an input was changed
    * (`latest` reads the inputs as they are), or nothing is recorded of the job.
    */
-  async rerun(job: JobId | string, options?: RerunOptions | null): Promise<Job> {
+  async rerun(job: JobId | string, options?: RerunOptions | null): Promise<Run> {
     const { readRerunOptions, rerunJob } = await import('./jobs/rerun.ts')
     return perform('rerun', undefined, () => readRerunOptions(options), async given =>
       rerunJob(this.#tools, jobId(textOf(job, 'id of the job', { max: 64 })), given))

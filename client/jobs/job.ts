@@ -16,7 +16,7 @@ import { checkInteger } from '../call/integers.ts'
 import { paged } from '../call/pages.ts'
 import { readLogs, type LogOptions, type LogPiece } from './logs.ts'
 
-interface WaitOptions {
+export interface WaitOptions {
   readonly signal?: AbortSignal | undefined
   /** Called with each new status. */
   readonly onStatus?: ((status: JobStatus) => void) | undefined

@@ -20,7 +20,7 @@ interface NamedInputs { readonly paths: string[]; readonly patterns: string[] }
 /** Throws EINVAL for an overlap. */
 export async function checkInputsApart(
   ask: CallMessage,
-  { inputs, output, format }: Place & { readonly inputs: readonly string[] },
+  { inputs, output, format }: Omit<Place, 'output'> & { readonly inputs: readonly string[]; readonly output?: string | undefined },
   signal?: AbortSignal,
 ): Promise<NamedInputs> {
   const named: NamedInputs = { paths: [], patterns: [] }
@@ -28,6 +28,8 @@ export async function checkInputsApart(
     if (isPattern(input) && !(await isThere(ask, input, signal))) named.patterns.push(input)
     else named.paths.push(normalise(input))
   }
+  // The result of a step is published nowhere.
+  if (output === undefined) return named
   checkApart(output, named.paths)
   for (const pattern of named.patterns) await checkPatternApart(pattern, { output, format })
   return named

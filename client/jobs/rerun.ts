@@ -13,8 +13,9 @@ import type { Made, Version } from '../../src/protocol/version.ts'
 import { idOf } from '../../src/program/bundle.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, textOf, type CallOptions } from '../call/arguments.ts'
 import { paged } from '../call/pages.ts'
-import type { Job } from './job.ts'
-import { readRunOptions, runProgram, type RunOptions, type RunTools } from './run.ts'
+import { readRunOptions, type RunOptions } from './options.ts'
+import { runProgram, type RunTools } from './run.ts'
+import type { Run } from './running.ts'
 import { changeOf } from './why.ts'
 
 export interface RerunOptions extends CallOptions {
@@ -39,7 +40,7 @@ export function readRerunOptions(given: RerunOptions | null | undefined): RerunO
   return options
 }
 
-export async function rerunJob(tools: RunTools, job: JobId, options: RerunOptions): Promise<Job> {
+export async function rerunJob(tools: RunTools, job: JobId, options: RerunOptions): Promise<Run> {
   const { code, latest = false, env, onNote, signal } = options
   const { path, version, made } = await madeByJob(tools, job, signal)
   const missing = (made.env ?? []).filter(name => env?.[name] === undefined)

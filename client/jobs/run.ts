@@ -1,186 +1,50 @@
-// Turns a program on the local disk into a job: bundles it, loads it in a child process to build its plan (so that errors in it are
-// reported before anything is sent), stores it under its hash, and submits the job.
+// Starts a program of the local disk: loads it, stores it under its hash, and submits its job, or the jobs of its steps as it asks for
+// them.
 
 import { dirname, isAbsolute, join } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
-import { inputsWith, isDelimited, type InputOptions, type TextEncoding } from '../../src/base/formats.ts'
+import { inputsWith, isDelimited, type InputOptions } from '../../src/base/formats.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
-import { limits } from '../../src/base/limits.ts'
-import type { SizeOf } from '../../src/plan/joinchoice.ts'
 import type { FileClient } from '../../src/file/client.ts'
-import type { Disk } from '../../src/ports/disk.ts'
-import type { Log } from '../../src/ports/log.ts'
-import type { Modules } from '../../src/ports/modules.ts'
-import type { Processes } from '../../src/ports/process.ts'
-import type { JobStatus, Origin } from '../../src/protocol/job.ts'
+import type { SizeOf } from '../../src/plan/joinchoice.ts'
+import { resultsDirectory, type Origin } from '../../src/protocol/job.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
+import type { Driver } from '../../src/protocol/task.ts'
 import { withAssets } from '../../src/program/assets.ts'
-import { bundleProgram, idOf, type Bundle } from '../../src/program/bundle.ts'
-import { keepBundle } from '../../src/program/load.ts'
-import { prune } from '../../src/home/prune.ts'
-import { delimiterCode, textEncodingOf } from '../../src/record/records.ts'
-import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from '../call/arguments.ts'
-import { checkInteger } from '../call/integers.ts'
+import { idOf, type Bundle } from '../../src/program/bundle.ts'
+import { readable } from '../call/arguments.ts'
 import type { Cluster } from '../call/cluster.ts'
-import { builtinFile, impliedParams, isBuiltin } from './builtins.ts'
+import type { LoadEvent, PlannedProgramStep } from '../load/driving.ts'
+import type { Planned } from '../load/planning.ts'
+import { readAssets, type ShippedAsset } from '../load/shipping.ts'
+import { builtinFile, isBuiltin } from './builtins.ts'
+import { loadLocal, type CompileTools, type LoadedProgram } from './compile.ts'
+import { ProgramDriver } from './drive.ts'
 import { checkedEnvironment } from './environment.ts'
 import { findInputs } from './inputs.ts'
 import type { Job } from './job.ts'
-import { checkRuleNames, layOut, type Layout } from './layout.ts'
+import { layOut, type PlannedStage } from './layout.ts'
+import { givenParams, listOf, pathsOf, type RunOptions } from './options.ts'
+import { dropResult, readResult } from './results.ts'
+import { Run } from './running.ts'
+import { storeOf } from './store.ts'
 import { submitJob } from './submit.ts'
-import { Loader } from '../load/loader.ts'
-import type { GivenParams } from '../load/params.ts'
-import { paramsOf, planProgram, type Planned, type PlanRequest } from '../load/planning.ts'
-import { readAssets, type ShippedAsset } from '../load/shipping.ts'
-import type { Plans } from '../load/plans.ts'
 
-export interface RunOptions {
-  /** Files, directories and globs of the cluster; default: the program's own. */
-  readonly input?: string | readonly string[] | undefined
-  /** The directory to publish; default: the program's own. */
-  readonly output?: string | undefined
-  /** Parameters, which override the program's own. JSON values, of the types of the program's defaults. */
-  readonly params?: Readonly<Record<string, unknown>> | undefined
-  /**
-   * Parameters as texts, for instance of a command line: each is converted to the type of the program's default. Without a default it is
-   * JSON if that loses nothing, else text.
-   */
-  readonly paramTexts?: Readonly<Record<string, string>> | undefined
-  /** Environment variables of the program; only TMPDIR is set besides. They are kept with the job until it ends. */
-  readonly env?: Readonly<Record<string, string>> | undefined
-  /** Number of partitions of the shuffle, and of output files. */
-  readonly reducers?: number | undefined
-  /** Replication of the output files; default: the program's, else the cluster's. */
-  readonly replication?: number | undefined
-  /**
-   * Encoding of text input, which overrides the program's: `utf8`, `latin1` (ISO 8859-1), `windows1252`, `utf16le` or `utf16be`.
-   */
-  readonly encoding?: TextEncoding | undefined
-  /** Field separator of CSV input, which overrides that of the program and of the files: one ASCII character. */
-  readonly delimiter?: string | undefined
-  /** Replaces the output of an earlier job, atomically when the new one is published; the old one is kept as a version. */
-  readonly overwrite?: boolean | undefined
-  /** With `overwrite`: replaces a directory that is not the output of a job (without `_SUCCESS`, or with subdirectories). */
-  readonly force?: boolean | undefined
-  /** Name of the job; default: the program's file name. */
-  readonly name?: string | undefined
-  /** Memory limit of one task. */
-  readonly memoryBytes?: number | undefined
-  /** An attempt that takes longer is killed, and the task is tried again. */
-  readonly taskTimeoutMs?: number | undefined
-  /** Attempts of one task before the job fails; default: 4. */
-  readonly attemptsMax?: number | undefined
-  /** Seed of the program's randomness; equal seeds give equal numbers. */
-  readonly seed?: number | undefined
-  /** Names of rules of the optimizer that are switched off; the result is the same. */
-  readonly withoutRules?: readonly string[] | undefined
-  /** Kills the job when aborted. */
-  readonly signal?: AbortSignal | undefined
-  /** Called with notes for the user, such as the names of skipped files below an input. */
-  readonly onNote?: ((line: string) => void) | undefined
-  /** Called with each change of the job's state, until it has ended. */
-  readonly onProgress?: ((status: JobStatus) => void) | undefined
-}
-
-const runOptionNames: Known<RunOptions> = {
-  input: true, output: true, params: true, paramTexts: true, reducers: true, replication: true, overwrite: true, name: true,
-  memoryBytes: true, taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true,
-  env: true, encoding: true,
-  delimiter: true, withoutRules: true,
-}
-
-/** Reads and checks the options of `run`. Throws EINVAL. */
-export function readRunOptions(given: RunOptions | null | undefined): RunOptions {
-  const options = optionsOf<RunOptions>(given, 'run', runOptionNames)
-  const { input, output, params, paramTexts, name } = options
-  if (input !== undefined) for (const path of listOf(input)) textOf(path, 'input', { max: limits.pathBytesMax })
-  if (output !== undefined) pathOf(output, 'output')
-  if (name !== undefined) textOf(name, 'name of the job', { max: 200 })
-  if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params)))
-    throw new GristmillError('EINVAL', `the params are ${shown(params)}; they must be an object`)
-  if (paramTexts !== undefined && (typeof paramTexts !== 'object' || paramTexts === null || Array.isArray(paramTexts)))
-    throw new GristmillError('EINVAL', `the paramTexts are ${shown(paramTexts)}; they must be an object of texts`)
-  if (options.env !== undefined && (typeof options.env !== 'object' || options.env === null || Array.isArray(options.env)))
-    throw new GristmillError('EINVAL', `the env is ${shown(options.env)}; it must be an object of texts`)
-  if (options.encoding !== undefined) textEncodingOf(options.encoding)
-  if (options.delimiter !== undefined) delimiterCode(textOf(options.delimiter, 'delimiter', { max: 10 }))
-  if (options.withoutRules !== undefined) {
-    if (!Array.isArray(options.withoutRules))
-      throw new GristmillError('EINVAL', `withoutRules is ${shown(options.withoutRules)}; it must be an array of names`)
-    checkRuleNames(options.withoutRules)
-  }
-  flagsOf(options, 'overwrite', 'force')
-  callbackOf(options.onProgress, 'onProgress')
-  callbackOf(options.onNote, 'onNote')
-  checkInteger('number of reducers', options.reducers, 1)
-  checkInteger('number of replicas', options.replication, 1, limits.replicationMax)
-  checkInteger('memory of a task in bytes', options.memoryBytes, 0)
-  checkInteger('time of a task in milliseconds', options.taskTimeoutMs, 0)
-  checkInteger('number of tries', options.attemptsMax, 1, 100)
-  checkInteger('seed', options.seed, 0)
-  return options
-}
-
-export interface RunTools {
+export interface RunTools extends Omit<CompileTools, 'clock' | 'random'> {
   readonly cluster: Cluster
   readonly files: FileClient
-  readonly disk: Disk
-  readonly log: Log
-  readonly processes: Processes
-  /** Cache of plans: a program that runs again is not loaded again. */
-  readonly plans: Plans
   /** Base of relative program paths. */
   readonly workingDirectory: string
-  /** Directory of bundles on this machine. */
-  readonly programDir: string
-  /** Bundles a local file and loads the bundle; default: those of the product. */
-  readonly compiler?: Compiler | undefined
+  /** Programs that run their steps from this process. Their owner abandons them when it closes. */
+  readonly drivers: Set<Pick<ProgramDriver, 'abandon'>>
 }
 
-export interface Compiler { readonly bundle: (file: string) => Promise<Bundle>; readonly modules: Modules }
-
-/** A program that is ready to be sent. */
-interface Prepared {
-  readonly bundle: Bundle
-  readonly assets: Awaited<ReturnType<typeof readAssets>>
+/** A loaded program on its way to the cluster. */
+interface Launch {
+  readonly tools: RunTools
+  readonly options: RunOptions
+  readonly bundle: Bundle & { readonly assets: readonly ShippedAsset[] }
   readonly env: Readonly<Record<string, string>>
-  readonly planned: Planned
-  readonly input: readonly string[]
-  readonly output: string
-  readonly layout: Layout
-}
-
-/** Bundles, loads and lays out a program. Throws EINVAL for options that it does not use or needs. */
-async function prepare(tools: RunTools, file: string, options: RunOptions, { shipped = [], stored }: ProgramParts): Promise<Prepared> {
-  const { signal, reducers } = options
-  const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
-  const given = givenParams(file, options)
-  const env = readable('env', () => checkedEnvironment(options.env ?? {}))
-  if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1))
-    throw new GristmillError(
-      'EINVAL',
-      `${local} cannot have ${reducers} reducers; give 1 or more, or leave out "reduce" from the program, which then has none`,
-    )
-  const { bundle: bare, planned } = await plan(tools, {
-    local, params: given, paths: pathsOf(options), env, memoryBytes: options.memoryBytes, signal, stored,
-  })
-  const assets = stored ? [] : (await readAssets(tools.disk, dirname(local), planned.assets)).concat(shipped)
-  const bytes = withAssets(bare.bytes, assets)
-  const bundle: Bundle = { ...bare, bytes, id: idOf(bytes) }
-  if (planned.ownPaths) checkUsed(planned, options, bundle.name)
-  const input = planned.ownPaths ? planned.input : listOf(options.input ?? planned.input)
-  const output = planned.ownPaths ? planned.output : options.output ?? planned.output
-  if (input.length === 0 && !planned.ownPaths)
-    throw new GristmillError('EINVAL', `${bundle.name} has no input: give the files to read (--input), or name them in the program`)
-  if (output === undefined)
-    throw new GristmillError(
-      'EINVAL',
-      `${bundle.name} has no output: give the directory to publish (--output), or name it in the program`,
-    )
-  const layout = await layOut(planned.plan, {
-    partitions: reducers, withoutRules: options.withoutRules, sizeOf: sizesOf(tools.cluster, input, signal),
-  })
-  return { bundle, assets, env, planned, input, output, layout }
 }
 
 interface ProgramParts {
@@ -190,67 +54,154 @@ interface ProgramParts {
   readonly stored?: Bundle | undefined
 }
 
-export async function runProgram(tools: RunTools, file: string, options: RunOptions, parts: ProgramParts = {}): Promise<Job> {
-  const { cluster, files } = tools
-  const { signal, replication } = options
-  const { bundle, assets, env, planned, input, output, layout } = await prepare(tools, file, options, parts)
-  const write = async (path: string, bytes: Uint8Array, until?: AbortSignal): Promise<void> => {
-    // Default replication, since each node reads the bundle only once and keeps it. One replica per live node could never be
-    // restored once a node is lost for good.
-    await using writer = await files.create(path, { parents: true, mode: 0o644, overwrite: false, eager: true, signal: until })
-    await writer.write(bytes)
-    await writer.close()
+export async function runProgram(
+  tools: RunTools, file: string, options: RunOptions, { shipped = [], stored }: ProgramParts = {},
+): Promise<Run> {
+  const { clock, random } = tools.cluster
+  const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
+  const params = givenParams(file, options)
+  const env = readable('env', () => checkedEnvironment(options.env ?? {}))
+  const { reducers, memoryBytes, signal, onOutput } = options
+  if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1))
+    throw new GristmillError(
+      'EINVAL',
+      `${local} cannot have ${reducers} reducers; give 1 or more, or leave out "reduce" from the program, which then has none`,
+    )
+  const nowMs = clock.now()
+  const events = new Events()
+  const loaded = await loadLocal({ ...tools, clock, random }, {
+    local, params, paths: pathsOf(options), env, memoryBytes, seed: options.seed ?? 0, nowMs, signal, onOutput, stored,
+  }, event => events.take(event))
+  const { first } = loaded
+  let isDriven = false
+  try {
+    const planned = 'step' in first ? first.step.planned : first.planned
+    const assets = stored ? [] : (await readAssets(tools.disk, dirname(local), planned.assets)).concat(shipped)
+    const bytes = withAssets(loaded.bundle.bytes, assets)
+    const launch: Launch = { tools, options, env, bundle: { ...loaded.bundle, bytes, id: idOf(bytes), assets } }
+    if (planned.ownPaths) await checkUsed(loaded, planned, options)
+    if ('step' in first && !options.detach) {
+      isDriven = true
+      return await drive(launch, { loaded, ...first, events, nowMs })
+    }
+    if ('step' in first) await checkOneStep(loaded)
+    const driver = planned.ownPaths && { id: random.id(), step: 1, method: 'save', nowMs, outline: planned.outline ?? '', history: [] }
+    const { id } = await submit(launch, planned, { signal, ...driver && { driver } })
+    return watched(new Run(tools.cluster, id), options)
+  } finally {
+    if ('step' in first && !isDriven) first.loading.end()
   }
-  const head = async (status: FileStatus, length: number, until?: AbortSignal): Promise<Buffer> => {
-    const located = await files.locate(status.path, { length, ...until && { signal: until } })
-    if (located.status.id !== status.id)
-      throw new GristmillError('EBUSY', `${status.path} was replaced while the job was being planned; submit it again`, {
-        details: { path: status.path },
-      })
-    return Buffer.concat(await Array.fromAsync(files.read(located, { end: length, signal: until })))
-  }
-  const read = async (path: string, until?: AbortSignal): Promise<Buffer> => {
-    const pieces: Buffer[] = []
-    for await (const piece of files.read(path, { signal: until })) pieces.push(piece)
-    return Buffer.concat(pieces)
-  }
-  const { fingerprint, choices } = layout
-  const stages = layout.stages.map(stage => ({
-    ...stage,
-    inputs: stage.inputs.map(each =>
-      (each.kind === 'files' ? { ...each, options: inputOver(each.options, options, planned, bundle.name) } : each)),
-    ...stage.output.kind === 'files' && replication !== undefined && { output: { ...stage.output, replication } },
-  }))
-  const job = await submitJob(
-    cluster, { write, read },
-    {
-      name: options.name ?? bundle.name, program: { ...bundle, assets }, params: planned.params, env, fingerprint, plan: choices,
-      stages, input, head, output, outputFormat: planned.outputFormat, overwrite: options.overwrite, force: options.force,
-      // The same program over the same input draws the same samples again.
-      seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes,
-      taskTimeoutMs: options.taskTimeoutMs, options: repeatable(options, planned), signal, onNote: options.onNote,
-    },
-  )
-  const { onProgress } = options
-  // `wait` is used only for its progress callback; callers of `wait` see the job's failure.
-  if (onProgress) void job.wait({ signal, onStatus: onProgress }).catch(() => {})
-  return job
 }
 
-/** Sizes of the files that a job reads; `input`: where a source names none. */
-const sizesOf = (cluster: Cluster, input: readonly string[], signal: AbortSignal | undefined): SizeOf =>
-  async ({ paths = input }) => (await findInputs(cluster.ask, paths, { signal })).reduce((sum, { length }) => sum + length, 0)
+/** Events of a program that come before its driver is there. */
+class Events {
+  readonly #early: LoadEvent[] = []
+  #to: ((event: LoadEvent) => void) | undefined
+
+  take(event: LoadEvent): void {
+    if (this.#to) this.#to(event)
+    else this.#early.push(event)
+  }
+
+  pass(to: (event: LoadEvent) => void): void {
+    this.#to = to
+    for (const event of this.#early.splice(0)) to(event)
+  }
+}
+
+interface Driving extends Extract<LoadedProgram['first'], { step: unknown }> {
+  readonly loaded: LoadedProgram
+  readonly events: Events
+  readonly nowMs: number
+}
+
+/** Runs the program's steps. Resolves when the first one is submitted. */
+async function drive(launch: Launch, { loaded, step: first, loading, events, nowMs }: Driving): Promise<Run> {
+  const { tools, options } = launch
+  const { cluster, drivers } = tools
+  const { signal } = options
+  const driver = new ProgramDriver({
+    loading,
+    submit: (step, of) => submit(launch, step.planned, { driver: of, step }),
+    readResult: (status, { method, returns }, until) =>
+      readResult(tools, status, { method, ...typeof returns === 'object' && returns }, until),
+    dropResult: job => dropResult(cluster, job),
+  }, { id: cluster.random.id(), nowMs })
+  drivers.add(driver)
+  const cancel = (): void => void driver.cancel()
+  signal?.addEventListener('abort', cancel, { once: true })
+  const ended = (): void => {
+    drivers.delete(driver)
+    signal?.removeEventListener('abort', cancel)
+  }
+  driver.ended.then(() => {
+    ended()
+    if (driver.steps.length === 1 && first.returns === 'nothing') loaded.hadOneStep(first)
+  }, ended)
+  driver.take({ step: first })
+  events.pass(event => driver.take(event))
+  if (signal?.aborted) cancel()
+  const job = await driver.job(0)
+  if (job) return watched(new Run(cluster, job.id, driver), options)
+  await driver.ended
+  throw new GristmillError('PROGRAM_INVALID', `${launch.bundle.name} has handled the failure of its only step, and has run nothing`)
+}
+
+function watched(run: Run, { onProgress, signal }: RunOptions): Run {
+  // `wait` is used only for its progress callback; callers of `wait` see the failure.
+  if (onProgress) void run.wait({ signal, onStatus: onProgress }).catch(() => {})
+  return run
+}
+
+interface Submitting {
+  readonly driver?: Driver | undefined
+  readonly step?: PlannedProgramStep | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Submits a job of the program: its only one, or that of a step. */
+async function submit({ tools, options, bundle, env }: Launch, planned: Planned, { driver, step, signal }: Submitting): Promise<Job> {
+  const { cluster, files } = tools
+  const isResult = step !== undefined && step.returns !== 'nothing'
+  const input = planned.ownPaths ? planned.input : listOf(options.input ?? planned.input)
+  const output = isResult
+    ? `${resultsDirectory}/${cluster.random.id()}`
+    : planned.ownPaths ? planned.output : options.output ?? planned.output
+  if (input.length === 0 && !planned.ownPaths)
+    throw new GristmillError('EINVAL', `${bundle.name} has no input: give the files to read (--input), or name them in the program`)
+  if (output === undefined)
+    throw new GristmillError(
+      'EINVAL',
+      `${bundle.name} has no output: give the directory to publish (--output), or name it in the program`,
+    )
+  const { stages, fingerprint, choices } = await layOut(planned.plan, {
+    partitions: options.reducers, withoutRules: options.withoutRules, sizeOf: sizesOf(cluster, input, signal),
+  })
+  const name = options.name ?? bundle.name
+  const { overwrite, force, attemptsMax, memoryBytes, taskTimeoutMs, onNote } = options
+  return submitJob(cluster, storeOf(files), {
+    name: driver && driver.step > 1 ? numbered(name, driver.step) : name, program: bundle, params: planned.params, env,
+    fingerprint, plan: choices, stages: stagesOver(stages, planned, options, { name: bundle.name, isResult }), input, head: headOf(files),
+    output, outputFormat: planned.outputFormat, ...isResult ? { result: true } : { overwrite, force }, driver,
+    // The same program over the same input draws the same samples again.
+    seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax, memoryBytes, taskTimeoutMs,
+    options: repeatable(options, planned), signal, onNote,
+  })
+}
 
 /** SHA-256 of a program as a run with these parameters would store it. */
 export async function programIdOf(
   tools: RunTools, file: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal | undefined,
 ): Promise<ProgramId> {
+  const { clock, random } = tools.cluster
   const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
   const { input, output } = params as { readonly input?: string; readonly output?: string }
-  const { bundle, planned } = await plan(tools, {
+  const { bundle, first } = await loadLocal({ ...tools, clock, random }, {
     local, params: { values: params, texts: {} }, paths: { ...input !== undefined && { input }, ...output !== undefined && { output } },
-    env: {}, memoryBytes: undefined, signal,
-  })
+    env: {}, memoryBytes: undefined, seed: 0, nowMs: clock.now(), signal, onOutput: undefined, stored: undefined,
+  }, () => undefined)
+  if ('step' in first) first.loading.end()
+  const planned = 'step' in first ? first.step.planned : first.planned
   return idOf(withAssets(bundle.bytes, await readAssets(tools.disk, dirname(local), planned.assets)))
 }
 
@@ -260,19 +211,60 @@ function repeatable({ reducers, replication, encoding, delimiter, seed }: RunOpt
   return Object.fromEntries(Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 
-/** Throws EINVAL if the run gives an input or an output that a program over Datasets does not use. */
-function checkUsed(planned: Planned, { input, output }: RunOptions, name: string): void {
-  const unused = listOf(input).find(path => !planned.input.includes(path))
-  if (unused !== undefined)
-    throw new GristmillError(
-      'EINVAL',
-      `${name} does not read the input ${unused} of this run: it names its input itself; let it read the parameter "input", or leave --input out`,
-    )
-  if (output !== undefined && output !== planned.output)
-    throw new GristmillError(
-      'EINVAL',
-      `${name} saves to ${planned.output}, and not to the output ${output} of this run; let it save to the parameter "output", or leave --output out`,
-    )
+const nameCharsMax = 190
+const numbered = (name: string, step: number): string => `${name.slice(0, nameCharsMax)}#${step}`
+
+const headOf = (files: FileClient) => async (status: FileStatus, length: number, until?: AbortSignal): Promise<Buffer> => {
+  const located = await files.locate(status.path, { length, ...until && { signal: until } })
+  if (located.status.id !== status.id)
+    throw new GristmillError('EBUSY', `${status.path} was replaced while the job was being planned; submit it again`, {
+      details: { path: status.path },
+    })
+  return Buffer.concat(await Array.fromAsync(files.read(located, { end: length, signal: until })))
+}
+
+/** Sizes of the files that a job reads; `input`: where a source names none. */
+const sizesOf = (cluster: Cluster, input: readonly string[], signal: AbortSignal | undefined): SizeOf =>
+  async ({ paths = input }) => (await findInputs(cluster.ask, paths, { signal })).reduce((sum, { length }) => sum + length, 0)
+
+/** Stages with the options of the run. */
+function stagesOver(
+  stages: readonly PlannedStage[], planned: Planned, options: RunOptions, { name, isResult }: { name: string; isResult: boolean },
+): PlannedStage[] {
+  const { replication } = options
+  return stages.map(stage => ({
+    ...stage,
+    inputs: stage.inputs.map(each =>
+      (each.kind === 'files' ? { ...each, options: inputOver(each.options, options, planned, name) } : each)),
+    ...stage.output.kind === 'files' && replication !== undefined && !isResult && { output: { ...stage.output, replication } },
+  }))
+}
+
+/** Throws EINVAL if the run gives an input or an output that a program over Datasets does not use, as far as that is known. */
+async function checkUsed(loaded: LoadedProgram, planned: Planned, { input, output }: RunOptions): Promise<void> {
+  const { name } = loaded.bundle
+  const given = listOf(input)
+  const isUsed = (inputs: readonly string[], saves: readonly string[]): boolean =>
+    given.every(path => inputs.includes(path)) && (output === undefined || saves.includes(output))
+  const own = planned.output === undefined ? [] : [planned.output]
+  if (isUsed(planned.input, own)) return
+  const { inputs, saves, goesOn } = 'step' in loaded.first ? await loaded.peek() : { inputs: planned.input, saves: own, goesOn: false }
+  if (goesOn || isUsed(inputs, saves)) return
+  const unused = given.find(path => !inputs.includes(path))
+  throw new GristmillError('EINVAL', unused !== undefined
+    ? `${name} does not read the input ${unused} of this run: it names its input itself; let it read the parameter "input", or leave --input out`
+    : `${name} saves to ${saves.join(' and ')}, and not to the output ${output} of this run; let it save to the parameter "output", or leave ` +
+      '--output out')
+}
+
+/** Throws EINVAL for a program that goes on after its first step: no process would run the others. */
+async function checkOneStep(loaded: LoadedProgram): Promise<void> {
+  const { saves, goesOn } = await loaded.peek()
+  if (!goesOn && saves.length === 1) return
+  throw new GristmillError(
+    'EINVAL',
+    `${loaded.bundle.name} has more than one step, or goes on with a result; it runs its steps from this process, which has to wait: leave --detach out`,
+  )
 }
 
 /** Input options of the program, overridden by those of the run. Throws EINVAL for an option without effect. */
@@ -290,99 +282,4 @@ function inputOver(own: InputOptions, { encoding, delimiter }: RunOptions, { own
     )
   if (encoding !== undefined && own.bytes) throw new GristmillError('EINVAL', `${name} reads bytes, which have no encoding; leave it out`)
   return { ...own, ...encoding !== undefined && { encoding }, ...delimiter !== undefined && { delimiter } }
-}
-
-/** Number of bundles kept on the submitter's machine; an older one is written again when it is used. */
-const programsKept = 200
-/** Number of plannings between two prunings of the bundles. */
-const prunedEvery = 50
-
-interface ToPlan {
-  readonly local: string
-  readonly params: GivenParams
-  readonly paths: PlanRequest['paths']
-  readonly env: Readonly<Record<string, string>>
-  readonly memoryBytes: number | undefined
-  readonly signal: AbortSignal | undefined
-  readonly stored?: Bundle | undefined
-}
-
-async function plan(
-  tools: RunTools,
-  { local, params, paths, env, memoryBytes, signal, stored }: ToPlan,
-): Promise<{ bundle: Bundle; planned: Planned }> {
-  const { cluster, disk, log, programDir, compiler, processes, plans } = tools
-  const { clock, random } = cluster
-  await disk.mkdir(programDir)
-  if (plans.begin(prunedEvery))
-    await prune({ disk, log }, programDir, {
-      entries: programsKept, bytes: limits.programsKeptBytes,
-      keep: name => plans.isUsed(name.replace(/\..*$/, '')),
-    })
-  if (compiler) {
-    const bundle = stored ?? await compiler.bundle(local)
-    const planned = await plans.using(bundle.id, async () => {
-      await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
-      return planProgram(
-        { disk, modules: compiler.modules },
-        { id: bundle.id, name: bundle.name, dir: programDir, params, paths, instance: random.id() },
-      )
-    })
-    return { bundle, planned }
-  }
-  const start = (): Loader =>
-    new Loader({ processes, clock, dir: programDir, memoryBytes: memoryBytes ?? limits.taskMemoryBytesDefault, env })
-  // Bundling and starting the process take about the same time, so they run concurrently.
-  let loader = plans.knows(local) ? undefined : start()
-  try {
-    const bundle = stored ?? await bundleProgram({ disk }, local)
-    const key = JSON.stringify([bundle.id, params, paths, env])
-    const known = plans.get(key)
-    if (known) return { bundle, planned: known }
-    const loading = (loader ??= start())
-    const planned = await plans.using(bundle.id, async () => {
-      await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
-      return loading.plan(
-        { id: bundle.id, name: bundle.name, dir: programDir, place: dirname(local), params, paths, instance: random.id() },
-        signal,
-      )
-    })
-    plans.put(local, key, planned)
-    return { bundle, planned }
-  } finally {
-    loader?.end()
-  }
-}
-
-/** A single input is a text, several are an array. */
-function pathsOf({ input, output }: RunOptions): PlanRequest['paths'] {
-  const paths = listOf(input)
-  return { ...paths.length > 0 && { input: paths.length === 1 ? paths[0] : paths }, ...output !== undefined && { output } }
-}
-
-function givenParams(program: string, { params = {}, paramTexts = {}, input }: RunOptions): GivenParams {
-  const values = readable('params', () => paramsOf(params, 'the parameter'))
-  const texts = readable('paramTexts', () => textsOf(paramTexts))
-  const implied = impliedParams(program, listOf(input), [...Object.keys(values), ...Object.keys(texts)])
-  const given = { values, texts: { ...implied, ...texts } }
-  const twice = Object.keys(given.texts).find(name => Object.hasOwn(given.values, name))
-  if (twice !== undefined)
-    throw new GristmillError('EINVAL', `the parameter ${JSON.stringify(twice)} is in params and in paramTexts; leave one of them out`)
-  return given
-}
-
-/** Throws EINVAL for a value that is not a text, and for a name that no parameter may have. */
-function textsOf(texts: Readonly<Record<string, string>>): Record<string, string> {
-  const wrong = Object.entries(texts).find(([, text]) => typeof text !== 'string')
-  if (wrong)
-    throw new GristmillError('EINVAL', `the text of the parameter ${JSON.stringify(wrong[0])} is ${shown(wrong[1])}; give it as a text`)
-  paramsOf(texts, 'the parameter')
-  return { ...texts }
-}
-
-function listOf(paths: string | readonly string[] | undefined): readonly string[] {
-  if (paths === undefined) return []
-  if (typeof paths === 'string') return [paths]
-  if (!Array.isArray(paths)) throw new GristmillError('EINVAL', `the input is ${shown(paths)}; it must be a path or an array of paths`)
-  return paths
 }

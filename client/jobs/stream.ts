@@ -14,13 +14,15 @@ import { checkInteger } from '../call/integers.ts'
 import type { ShippedAsset } from '../load/shipping.ts'
 import { streamProgram } from './builtins.ts'
 import { commandWords } from './commandwords.ts'
-import type { Job } from './job.ts'
-import { readRunOptions, runProgram, type RunOptions, type RunTools } from './run.ts'
+import { readRunOptions, type RunOptions } from './options.ts'
+import { runProgram, type RunTools } from './run.ts'
+import type { Run } from './running.ts'
 
 /** A command as one text, which is split into words or given to a shell, or as its words. */
 export type CommandText = string | readonly string[]
 
-export interface StreamOptions extends Omit<RunOptions, 'params' | 'paramTexts' | 'encoding' | 'delimiter' | 'reducers' | 'withoutRules'> {
+export interface StreamOptions
+  extends Omit<RunOptions, 'params' | 'paramTexts' | 'encoding' | 'delimiter' | 'reducers' | 'withoutRules' | 'detach' | 'onOutput'> {
   readonly input: string | readonly string[]
   readonly output: string
   /** Reads lines of the input, and writes lines. Default: the lines pass unchanged. */
@@ -135,7 +137,7 @@ function orderOf(text: unknown): NonNullable<CommandParams['order']>[number] {
   }
 }
 
-export async function runStream(tools: RunTools, { run, params, files }: Streamed): Promise<Job> {
+export async function runStream(tools: RunTools, { run, params, files }: Streamed): Promise<Run> {
   const shipped = await readFiles(tools.disk, tools.workingDirectory, files)
   const own = { ...params, files: shipped.map(({ name, executable }) => ({ name, executable })) }
   return runProgram(tools, streamProgram, { ...run, params: own }, { shipped })

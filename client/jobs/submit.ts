@@ -10,6 +10,7 @@ import type { JobId } from '../../src/base/ids.ts'
 import { normalise } from '../../src/base/paths.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, Origin, StageInput, StageSpec } from '../../src/protocol/job.ts'
+import type { Driver } from '../../src/protocol/task.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import type { Cluster } from '../call/cluster.ts'
 import { isPattern } from '../glob/expand.ts'
@@ -37,6 +38,10 @@ export interface Submission {
   readonly head: ReadHead
   readonly output: string
   readonly outputFormat: OutputFormat
+  /** The output is the result of a step, and is not published. */
+  readonly result?: boolean | undefined
+  /** Step of a program to which the job belongs. */
+  readonly driver?: Driver | undefined
   readonly overwrite?: boolean | undefined
   /** With `overwrite`: replaces a directory that is not the output of a job. */
   readonly force?: boolean | undefined
@@ -66,10 +71,10 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
   const output = normalise(submission.output)
   const { paths, patterns } = await checkInputsApart(
     cluster.ask,
-    { inputs: submission.input, output, format: submission.outputFormat },
+    { inputs: submission.input, ...!submission.result && { output }, format: submission.outputFormat },
     signal,
   )
-  if (!submission.overwrite) await refuseExisting(cluster, output, signal)
+  if (!submission.overwrite && !submission.result) await refuseExisting(cluster, output, signal)
   // Independent of each other, so run concurrently: small programs are stored while large inputs are listed.
   const [program, stages] = await Promise.allSettled([
     storeProgram(cluster, store, submission.program, signal), planStages(cluster, submission),
@@ -84,8 +89,10 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
     ...(Object.keys(submission.env ?? {}).length > 0 && { env: { ...submission.env } }),
     seed: submission.seed ?? cluster.random.below(2 ** 31),
     fingerprint: submission.fingerprint, ...submission.plan && { plan: submission.plan },
+    ...submission.driver && { driver: submission.driver },
     output: {
       path: output, overwrite: submission.overwrite ?? false, ...(submission.force && { force: true }), format: submission.outputFormat,
+      ...submission.result && { result: true },
     },
     inputs: paths, ...(patterns.length > 0 && { patterns }), origin,
     attemptsMax: submission.attemptsMax ?? attemptsDefault,

@@ -1,24 +1,46 @@
-// Entry point of the process in which a submitter loads a program: plans one program, replies, and is killed by its parent. Side
-// effects of the program's module happen here.
+// Entry point of the process in which a submitter loads a program and drives it; killed by its parent. Side effects of the program's module
+// and of its function happen here.
 
-import { connectParent } from '../../src/world/child.ts'
+import { readFile, rm } from 'node:fs/promises'
 import { asError } from '../../src/base/errors.ts'
-import type { LoaderReply } from './loader.ts'
-import type { PlanRequest } from './planning.ts'
+import { connectParent } from '../../src/world/child.ts'
+import type { LoadEvent, ProgramDrive } from './driving.ts'
+import type { ToLoader } from './loader.ts'
 
 const parent = connectParent()
-const ready = Promise.all([import('./planning.ts'), import('../../src/world/disk.ts')])
+const ready = Promise.all([import('./driving.ts'), import('../../src/world/disk.ts')])
+let drive: ProgramDrive | undefined
+let sent: Promise<unknown> = Promise.resolve()
+
+function tell(event: LoadEvent): void {
+  sent = sent.then(() => parent.send(event))
+}
+
+/** As Node does without a handler, except for failures of steps. */
+function onUnhandled(handle: (reason: unknown) => boolean): void {
+  process.on('unhandledRejection', reason => {
+    if (handle(reason)) return
+    console.error(reason)
+    process.exit(1)
+  })
+}
 
 parent.onMessage(async message => {
-  let reply: LoaderReply
   try {
-    const [{ planProgram }, { localDisk: disk }] = await ready
-    const request = message as PlanRequest
-    Object.assign(globalThis, { [Symbol.for('gristmill.place')]: request.place })
-    reply = { planned: await planProgram({ disk }, request) }
+    const [{ ProgramDrive: Drive }, { localDisk: disk }] = await ready
+    const given = message as ToLoader
+    if ('result' in given) return drive?.deliver(given.step, given.result)
+    if ('stored' in given) {
+      const lines = (await readFile(given.stored, 'latin1')).split('\n').filter(line => line !== '')
+      await rm(given.stored, { force: true })
+      return drive?.deliver(given.step, { lines })
+    }
+    Object.assign(globalThis, { [Symbol.for('gristmill.place')]: given.load.place })
+    const rest = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
+    drive = new Drive({ disk, rest, onUnhandled }, tell)
+    await drive.start(given.load)
   } catch (thrown) {
     const { code, message: text, details } = asError(thrown)
-    reply = { error: { code, message: text, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> } }
+    tell({ error: { code, message: text, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> } })
   }
-  await parent.send(reply)
 })

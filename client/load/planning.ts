@@ -1,14 +1,15 @@
-// Plan of a program for its submitter: loads the module and builds the plan, without calling any user function. The result is plain data
-// without functions, so this can run in another process; the submitter divides the plan into stages (client/jobs/layout.ts).
+// Plan of a job for its submitter: loads the module, and builds plans. The result is plain data without functions, so this can run in
+// another process (driving.ts); the submitter divides plans into stages (client/jobs/layout.ts).
 
 import { isDeepStrictEqual } from 'node:util'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { OutputFormat } from '../../src/base/formats.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
+import { fingerprintOf } from '../../src/plan/fingerprint.ts'
 import { flatten, type FlatPlan } from '../../src/plan/flat.ts'
-import { nodesOf, type PlanNode } from '../../src/plan/node.ts'
-import { lowerProgram } from '../../src/plan/planof.ts'
-import type { LoadWorld } from '../../src/program/load.ts'
+import { nodesOf, type Plan, type PlanNode } from '../../src/plan/node.ts'
+import { outlineOf } from '../../src/plan/outline.ts'
+import { loadProgram, type LoadWorld, type Program } from '../../src/program/load.ts'
 import { checkJson, Unwritable } from '../../src/record/jsontext.ts'
 import { poisonedKey } from '../../src/rpc/body.ts'
 import { typedParams, untypedParams, type GivenParams } from './params.ts'
@@ -27,6 +28,11 @@ export interface PlanRequest {
   readonly place?: string | undefined
   /** Distinguishes several loads in one process. */
   readonly instance: string
+  /** Of the run of a program over Datasets: its random numbers, and the time of its start. */
+  readonly seed: number
+  readonly nowMs: number
+  /** Takes saves as done, and tells what the program does up to the first step whose result it needs. Nothing is run. */
+  readonly peek?: boolean | undefined
 }
 
 export interface Planned {
@@ -39,20 +45,24 @@ export interface Planned {
   readonly outputFormat: OutputFormat
   /** Names of the files and directories to send along, as the program gives them. */
   readonly assets: readonly string[]
+  /** Outline of the plan of a program over Datasets. */
+  readonly outline?: string | undefined
+  /** Its fingerprint, before any rule. */
+  readonly lowered?: string | undefined
   /** Inputs named by the program itself. */
   readonly input: readonly string[]
   readonly output: string | undefined
 }
 
+/** A loaded program with the parameters that its tasks will get. */
+export interface TypedProgram { readonly program: Program; readonly typed: PlanRequest['params']['values'] }
+
 /**
- * Throws PROGRAM_INVALID, and EINVAL for parameters that the program does not declare or that JSON cannot represent. REQUIRES: the bundle
- * is in `dir`.
+ * Loads a program without calling the function of one over Datasets. Throws PROGRAM_INVALID, and EINVAL for parameters that the program
+ * does not declare. REQUIRES: the bundle is in `dir`.
  */
-export async function planProgram(
-  world: LoadWorld,
-  { id, name, dir, params, paths, instance }: PlanRequest,
-): Promise<Planned> {
-  const load = (own: PlanRequest['params']['values']): ReturnType<typeof lowerProgram> => lowerProgram(world, {
+export async function loadTyped(world: LoadWorld, { id, name, dir, params, paths, instance }: PlanRequest): Promise<TypedProgram> {
+  const load = (own: PlanRequest['params']['values']): Promise<Program> => loadProgram(world, {
     id, dir, params: own, paths, instance,
     fetch: async () => {
       throw new GristmillError('CORRUPT', `the bundle of ${name} in ${dir} has been changed; submit it again`)
@@ -69,13 +79,19 @@ export async function planProgram(
   const typed = typedParams(program.job.kind === 'dataflow' && declared ? { ...declared, ...unset, ...paths } : declared, params, name)
   // A program that is built from its parameters is planned with those that its tasks will get.
   if (!isDeepStrictEqual(typed, untyped)) program = await load(typed)
-  const { job, plan, assetNames } = program
+  return { program, typed }
+}
+
+/** The plan of a job, before any rule. Throws EINVAL for parameters that JSON cannot represent. */
+export function plannedJob({ program, typed }: TypedProgram, plan: Plan, { name, paths }: PlanRequest): Planned {
+  const { job, declared, assetNames } = program
   const { input, output } = job.kind === 'mapReduce' ? job.definition : { input: { path: pathsRead(plan.root) }, output: plan.root }
   const path = input?.path
   return {
     params: paramsOf({ ...declared, ...job.kind === 'dataflow' && paths, ...typed }, `the parameter of ${name}`),
     plan: flatten(plan), outputFormat: plan.root.output.format, ownPaths: job.kind === 'dataflow',
     assets: [...assetNames],
+    ...job.kind === 'dataflow' && { outline: outlineOf(plan), lowered: fingerprintOf(plan) },
     input: path === undefined ? [] : typeof path === 'string' ? [path] : [...path],
     output: output?.path,
   }
@@ -85,7 +101,8 @@ export async function planProgram(
 const unset = { input: undefined, output: undefined }
 
 /** Paths that the program reads, each once. */
-const pathsRead = (root: PlanNode): string[] => [...new Set(nodesOf(root).flatMap(node => (node.kind === 'read' ? node.paths ?? [] : [])))]
+export const pathsRead = (root: PlanNode): string[] =>
+  [...new Set(nodesOf(root).flatMap(node => (node.kind === 'read' ? node.paths ?? [] : [])))]
 
 /** Parameters without undefined ones. Throws EINVAL for a value that JSON would change: parameters are sent as JSON. */
 export function paramsOf(params: Readonly<Record<string, unknown>>, whose: string): Record<string, unknown> {

@@ -10,12 +10,17 @@ import type { Random } from '../../src/ports/random.ts'
 import type { Started } from '../../src/ports/started.ts'
 import { FileClient } from '../../src/file/client.ts'
 import { Wires } from '../../src/file/wires.ts'
+import { resultDirectory } from '../../src/plan/history.ts'
 import { planOf, type PlannedProgram } from '../../src/plan/planof.ts'
+import { ProgramReplay } from '../../src/plan/replay.ts'
 import { assetPath } from '../../src/program/assets.ts'
-import type { TaskWork } from '../../src/protocol/task.ts'
+import { loadProgram, type LoadOptions, type LoadWorld, type Program } from '../../src/program/load.ts'
+import { list } from '../../src/protocol/namespace.ts'
+import type { Driver, TaskWork } from '../../src/protocol/task.ts'
 import { Credentials } from '../../src/rpc/auth.ts'
 import { Caller } from '../../src/rpc/call.ts'
 import { BlockTokens } from '../../src/rpc/token.ts'
+import { linesOf } from '../../src/shuffle/lines.ts'
 import { ClusterTime } from '../heartbeat/time.ts'
 import type { Setup } from './messages.ts'
 
@@ -47,6 +52,8 @@ export class ExecutorSession {
   readonly #started: Started | undefined
   readonly #time: ClusterTime
   readonly #programs = new Map<string, Promise<PlannedProgram>>()
+  /** By the run of the program. */
+  readonly #replays = new Map<string, Promise<Replaying>>()
 
   constructor({ clock, disk, random, net: open, log, setup, modules, started }: ExecutorSessionOptions) {
     const { secret, user, cluster, namenode, node, host, scratch } = setup
@@ -77,30 +84,18 @@ export class ExecutorSession {
     if (!loading) {
       loading = this.#load(work)
       this.#programs.set(work.job, loading)
-      for (const oldest of this.#programs.keys()) {
-        if (this.#programs.size <= programsKept) break
-        this.#programs.delete(oldest)
-      }
+      forgetOldest(this.#programs)
     }
     return loading
   }
 
-  #call<T>(work: () => T): T { return this.#started ? this.#started.call(work) : work() }
-
-  async #load({ program, params, job, fingerprint, plan }: TaskWork): Promise<PlannedProgram> {
-    const planned = await planOf({ disk: this.disk, modules: this.#modules, call: work => this.#call(work) }, {
-      id: program.id, dir: `${this.setup.dir}/programs`, params, instance: job, scratch: this.setup.scratch,
-      fetch: async () => {
-        const pieces: Buffer[] = []
-        for await (const piece of this.files.read(program.path)) pieces.push(piece)
-        return Buffer.concat(pieces)
-      },
-      fetchAsset: async ({ id }) => {
-        const pieces: Buffer[] = []
-        for await (const piece of this.files.read(assetPath(program.path, id))) pieces.push(piece)
-        return Buffer.concat(pieces)
-      },
-    }, plan)
+  async #load(work: TaskWork): Promise<PlannedProgram> {
+    const { job, driver, fingerprint, plan } = work
+    if (driver) {
+      const { program, replay } = await this.#replay(work, driver)
+      return { ...program, ...await replay.reach({ ...driver, fingerprint, plan }) }
+    }
+    const planned = await planOf(this.#world, this.#loading(work, job), plan)
     if (planned.fingerprint !== fingerprint) {
       throw new GristmillError(
         'PROGRAM_INVALID',
@@ -108,5 +103,65 @@ export class ExecutorSession {
       )
     }
     return planned
+  }
+
+  /** Replay of the program of a step, which its other steps use too. */
+  #replay(work: TaskWork, driver: Driver): Promise<Replaying> {
+    let replaying = this.#replays.get(driver.id)
+    if (!replaying) {
+      replaying = this.#begin(work, driver)
+      this.#replays.set(driver.id, replaying)
+      // A program that was not loaded is loaded again by the next attempt.
+      replaying.catch(() => { this.#replays.delete(driver.id) })
+      forgetOldest(this.#replays)
+    }
+    return replaying
+  }
+
+  async #begin(work: TaskWork, { id, nowMs }: Driver): Promise<Replaying> {
+    const program = await loadProgram(this.#world, this.#loading(work, id))
+    const replay = new ProgramReplay(
+      { clock: this.clock, call: this.#world.call, readResult: job => this.#result(job) }, { program, seed: work.seed, nowMs },
+    )
+    return { program, replay }
+  }
+
+  get #world(): LoadWorld {
+    return { disk: this.disk, modules: this.#modules, call: work => (this.#started ? this.#started.call(work) : work()) }
+  }
+
+  #loading({ program, params }: TaskWork, instance: string): LoadOptions {
+    return {
+      id: program.id, dir: `${this.setup.dir}/programs`, params, instance, scratch: this.setup.scratch,
+      fetch: () => this.#bytes(program.path),
+      fetchAsset: ({ id }) => this.#bytes(assetPath(program.path, id)),
+    }
+  }
+
+  /** Lines of the result of an earlier step. */
+  async #result(job: string): Promise<string[]> {
+    const lines: string[] = []
+    const directory = resultDirectory(job)
+    for (let after: string | undefined; ;) {
+      const { entries, next } = await this.caller.call(this.setup.namenode, list, { path: directory, ...after !== undefined && { after } })
+      for (const { path } of entries) lines.push(...linesOf(await this.#bytes(path)))
+      if (next === undefined) return lines
+      after = next
+    }
+  }
+
+  async #bytes(path: string): Promise<Buffer> {
+    const pieces: Buffer[] = []
+    for await (const piece of this.files.read(path)) pieces.push(piece)
+    return Buffer.concat(pieces)
+  }
+}
+
+interface Replaying { readonly program: Program; readonly replay: ProgramReplay }
+
+function forgetOldest(kept: Map<string, unknown>): void {
+  for (const oldest of kept.keys()) {
+    if (kept.size <= programsKept) break
+    kept.delete(oldest)
   }
 }

@@ -10,7 +10,7 @@ import type { CallContext } from '../../src/rpc/context.ts'
 import type { JobsDeps, JobStore } from './deps.ts'
 import type { Engine } from './engine.ts'
 import type { JobLookup } from './lookup.ts'
-import { checkOutputPath, checkSpec } from './spec.ts'
+import { checkOutputPath, checkSpec, isResult } from './spec.ts'
 import { Admission } from './splits/admission.ts'
 import { splitsOf, unpacked } from './splits/input.ts'
 import { placesOf } from './splits/locations.ts'
@@ -64,7 +64,7 @@ export class OwnerCalls {
     const add = (): Promise<void> => this.#store.addPage({ requestId, actor, ...page })
     if (this.#store.hasAnswer(requestId)) await add()
     else {
-      checkOutputPath(page.output)
+      if (!isResult(page.output)) checkOutputPath(page.output)
       await this.#admission.page({ user, upload: page.id, splits: page.splits }, async () => {
         await this.#deps.checkSplits(actor, unpacked(page.splits), page.output)
         await add()

@@ -5,7 +5,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { checkPath, isWithin, systemDirectory } from '../../src/base/paths.ts'
 import { checkApart, notApart } from '../../src/protocol/overlap.ts'
-import { checkParams, inputsOf, sourcesOf, type JobSpec, type StageInput } from '../../src/protocol/job.ts'
+import { checkParams, inputsOf, resultsDirectory, sourcesOf, type JobSpec, type StageInput } from '../../src/protocol/job.ts'
 import type { SplitRange } from '../../src/protocol/task.ts'
 import { taskCount } from './splits/splits.ts'
 
@@ -17,8 +17,12 @@ const partNameBytes = 32
 
 /** Throws EINVAL or TOO_LARGE, naming the wrong part. */
 export function checkSpec(spec: JobSpec): void {
-  checkOutputPath(spec.output.path)
-  checkApart(spec.output.path, spec.inputs ?? [])
+  if (spec.output.result) checkResult(spec)
+  else {
+    checkOutputPath(spec.output.path)
+    checkApart(spec.output.path, spec.inputs ?? [])
+  }
+  checkHistory(spec)
   checkParams(spec.params)
   const namedChars = [...spec.inputs ?? [], ...spec.patterns ?? []].reduce((sum, { length }) => sum + length, 0)
   if (namedChars > limits.jobNamedCharsMax) {
@@ -39,6 +43,24 @@ export function checkSpec(spec: JobSpec): void {
       `the job brings ${inlineBytes} bytes of packed splits with it, and may bring ${limits.splitsBodyBytesMax}, one page; send the others before it, with job.splits`,
     )
   checkStages(spec)
+}
+
+/** True for the path of a step's result. */
+export const isResult = (path: string): boolean => path.startsWith(`${resultsDirectory}/`)
+
+/** The result of a step has no path of the user's; its name below the system's directory is never made. */
+function checkResult({ driver, output: { path, overwrite } }: JobSpec): void {
+  if (!driver) throw invalid('its output is the result of a step, and it belongs to no program with steps')
+  if (!isResult(path) || overwrite) throw invalid(`the result of a step has a path below ${resultsDirectory}, and replaces nothing; it has ${path}`)
+}
+
+function checkHistory({ driver }: JobSpec): void {
+  const chars = driver?.history.reduce((sum, { length }) => sum + length, 0) ?? 0
+  if (chars > limits.historyBytesMax)
+    throw new GristmillError(
+      'TOO_LARGE',
+      `the results of the earlier steps of the program have ${chars} characters, and may have ${limits.historyBytesMax} (limits.historyBytesMax)`,
+    )
 }
 
 function checkStages({ stages, output: { path } }: JobSpec): void {

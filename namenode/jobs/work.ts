@@ -26,6 +26,7 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
   return {
     attempt: id, job: job.id, stage, task, user: job.user, program: spec.program, params, ...(spec.env && { env: spec.env }),
     seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint, ...spec.plan && { plan: spec.plan },
+    ...spec.driver && { driver: spec.driver },
     input: inputOf(input, index), ...branch > 0 && { branch }, ...broadcasts && { broadcasts }, output,
     staging: stagingOf(job.id), memoryBytes: spec.memoryBytes, deadlineMs: spec.taskDeadlineMs,
   }

@@ -34,7 +34,9 @@ const placeBytes = 300
 const tokenBytes = 150
 
 assert(limits.jobParamsBytesMax < paramsBytesMax)
-assert(paramsBytesMax + splitBytesMax + placesBytesMax + limits.environmentBytesMax * 6 + 1024 * 1024 < workBytesMax)
+assert(
+  paramsBytesMax + splitBytesMax + placesBytesMax + (limits.environmentBytesMax + limits.historyBytesMax) * 6 + 1024 * 1024 < workBytesMax,
+)
 
 const textBytes = (text: string): number => Buffer.byteLength(JSON.stringify(text))
 
@@ -87,8 +89,8 @@ export function tooLarge(work: TaskWork): GristmillError | undefined {
 }
 
 /** Upper bound of the order's bytes. All tasks of a job share one parameters object, which is encoded once. */
-export function workBytes({ params, env, input }: TaskWork): number {
-  let bytes = restBytes + paramBytes(params)
+export function workBytes({ params, env, driver, input }: TaskWork): number {
+  let bytes = restBytes + writtenBytes(params) + (driver ? writtenBytes(driver) : 0)
   for (const [name, value] of Object.entries(env ?? {})) bytes += textBytes(name) + textBytes(value)
   if (input.kind !== 'split') return bytes
   for (const range of input.split.ranges) bytes += bytesOfRange(range)
@@ -101,8 +103,9 @@ export function workBytes({ params, env, input }: TaskWork): number {
 
 const written = new WeakMap<object, number>()
 
-function paramBytes(params: object): number {
-  let bytes = written.get(params)
-  if (bytes === undefined) written.set(params, bytes = Buffer.byteLength(JSON.stringify(params)))
+/** Bytes of an object that all tasks of a job share. */
+function writtenBytes(shared: object): number {
+  let bytes = written.get(shared)
+  if (bytes === undefined) written.set(shared, bytes = Buffer.byteLength(JSON.stringify(shared)))
   return bytes
 }

@@ -148,6 +148,17 @@ const processLimits = {
   /** Defaults for kept outputs of jobs: number and bytes. */
   keptOutputsMax: 100,
   keptBytesMax: 1024 * 1024 * MiB,
+  /** Steps of one program: each is a job, and every task gets the results of those before it, or their places. */
+  programStepsMax: 1000,
+  /**
+   * Results of earlier steps, as text, that travel with a task, and the largest one of them; larger ones are read from the cluster. A step
+   * without its result takes about 60 bytes.
+   */
+  historyBytesMax: 128 * KiB,
+  historyResultBytesMax: 4 * KiB,
+  /** Values that a step returns to its program, and the bytes of their encoding: a program holds them in memory. */
+  resultValuesMax: 1_000_000,
+  resultBytesMax: 64 * MiB,
   /** Ended attempts of one task that are kept for inspection. */
   attemptsKeptMax: 20,
   /** Lost attempts and map outputs of one task (dead nodes, failed disks) before its job fails: bounds the loop. */
@@ -190,6 +201,8 @@ const times = {
   versionKeepMs: 30 * 86_400_000,
   /** Kept outputs of jobs are deleted after this time: a weekend, and time to think. */
   unpublishedKeepMs: 7 * 86_400_000,
+  /** Results of a program's steps are deleted this long after its last step: a program that is alive has a day between two steps. */
+  resultKeepMs: 86_400_000,
   /** Splits whose job was not submitted are deleted this long after their last page. */
   splitsKeptMs: 600_000,
   /** Interval of offers of a node with a free slot, while tasks wait for a better place. */
@@ -217,6 +230,7 @@ assert(times.leaseSoftMs < times.leaseHardMs)
 assert(times.requestRetryMs * 2 < times.requestKeptMs)
 assert(clusterLimits.framePayloadBytesMax % clusterLimits.chunkBytes === 0)
 assert(processLimits.splitsBodyBytesMax + processLimits.jobParamsBytesMax + processLimits.jobNamedCharsMax < processLimits.jobBodyBytesMax)
+assert(processLimits.programStepsMax * 60 + processLimits.historyResultBytesMax < processLimits.historyBytesMax)
 assert(processLimits.jobSplitsBytesMax * 2 <= processLimits.uploadBytesPerUserMax)
 assert(processLimits.uploadBytesPerUserMax * 2 <= processLimits.splitsHeldBytesMax)
 assert(processLimits.jobBodyBytesMax * 4 <= processLimits.bodiesBytesMax)

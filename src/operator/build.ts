@@ -23,6 +23,8 @@ import { placed } from './misuse.ts'
 import type { Push, Step } from './operator.ts'
 import { partitionStep, type PartitionFunction } from './partition.ts'
 import { reduceStep, type ReduceFunction } from './reduce.ts'
+import { encodeStep } from './result.ts'
+import { totalStep, type TotalFunction } from './total.ts'
 import type { Turns } from './turn.ts'
 import { validateStep, type ValidateFunction } from './validate.ts'
 
@@ -94,7 +96,7 @@ export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
       return step(ungroupStep(following), following)
     }
     case 'validate': case 'map': case 'each': case 'sample': case 'partition': case 'key': case 'sampleKeys': case 'top': case 'limit':
-    case 'join': case 'lookup': case 'command':
+    case 'join': case 'lookup': case 'command': case 'total': case 'encode':
       throw new AssertionFailed(`the step ${head.kind} takes no groups`)
     default: return unreachable(head)
   }
@@ -148,6 +150,8 @@ function bareStep(
     case 'sampleKeys': return sampleKeysStep(fn(step.key), context, random, emit)
     case 'top': return topStep(step.count, fn(step.key), context, emit)
     case 'limit': return limitStep(step.count, next)
+    case 'total': return totalStep(functions[step.fn] as TotalFunction, next)
+    case 'encode': return encodeStep(next)
     case 'lookup': {
       const table = tables?.get(step)
       assert(table, 'the table of a join is read before its values')

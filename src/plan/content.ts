@@ -39,7 +39,7 @@ const hasSameFunctions = (a: PlanNode, b: PlanNode, { isSame }: Pick<PlanFacts, 
 
 function isRepeatable(node: PlanNode, { isPlain }: Pick<PlanFacts, 'isPlain'>): boolean {
   switch (node.kind) {
-    case 'read': case 'values': case 'union': case 'fold': case 'combine': case 'ungroup': case 'limit': return true
+    case 'read': case 'values': case 'union': case 'fold': case 'combine': case 'ungroup': case 'limit': case 'encode': return true
     case 'validate': return isPlain(node.fn)
     case 'each': return node.op !== 'peek' && node.op !== 'mapAsync' && isPlain(node.fn)
     // Without a key function pairs are spread from a random partition on.
@@ -47,7 +47,7 @@ function isRepeatable(node: PlanNode, { isPlain }: Pick<PlanFacts, 'isPlain'>): 
     case 'sampleKeys': case 'top': case 'lookup': return isPlain(node.key)
     case 'regroup': return isPlain(node.value)
     case 'shuffle': return node.partition === undefined
-    case 'group': return isPlain(node.fn, 2)
+    case 'group': case 'total': return isPlain(node.fn, 2)
     case 'join': return isPlain(node.fn, 3)
     case 'sample': case 'partition': case 'map': case 'reduce': case 'write': case 'command': return false
     default: return unreachable(node)

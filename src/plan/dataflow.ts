@@ -17,7 +17,7 @@ import { aboutFunctions } from './rule.ts'
 /** Kinds of nodes that recipes have. */
 const kinds: ReadonlySet<string> = new Set<PlanNode['kind']>([
   'read', 'values', 'validate', 'combine', 'each', 'sample', 'partition', 'key', 'sampleKeys', 'top', 'limit', 'fold', 'group', 'ungroup',
-  'join', 'union', 'shuffle', 'write', 'command',
+  'join', 'union', 'shuffle', 'total', 'encode', 'write', 'command',
 ])
 
 /** Throws PROGRAM_INVALID for recipes that this version does not know. */

@@ -48,6 +48,7 @@ function isEmptyOver(node: PlanNode, [first = false, second = false, ...others]:
     case 'sample': return node.fraction === 0 || first
     case 'top': case 'limit': return node.count === 0 || first
     case 'validate': case 'each': case 'key': case 'combine': case 'fold': case 'group': case 'ungroup': case 'regroup': case 'shuffle':
+    case 'total': case 'encode':
       return first
     case 'union': return [first, second, ...others].slice(0, node.inputs.length).every(Boolean)
     case 'join': return isJoinEmpty(node.how, first, second)

@@ -24,7 +24,7 @@ type SourceNode = ReadNode | ValuesNode
 export type StepNode = Placed & (
   | ValidateNode | MapNode | CombineNode | ReduceNode
   | EachNode | SampleNode | PartitionNode | KeyNode | SampleKeysNode | TopNode | LimitNode
-  | FoldNode | GroupNode | UngroupNode | RegroupNode | JoinNode | LookupNode | CommandNode
+  | FoldNode | GroupNode | UngroupNode | RegroupNode | JoinNode | LookupNode | CommandNode | TotalNode | EncodeNode
 )
 
 /** `place`: number of the place in the program where the step is described, in the plan's table. */
@@ -97,6 +97,12 @@ interface TopNode { readonly kind: 'top'; readonly inputs: From1; readonly key: 
 
 /** The first `count` values of the task. */
 interface LimitNode { readonly kind: 'limit'; readonly inputs: From1; readonly count: number }
+
+/** Values to one value: merged two at a time, in order; none if there are none. fn: (a, b) → value */
+interface TotalNode { readonly kind: 'total'; readonly inputs: From1; readonly fn: FunctionIndex }
+
+/** Values to texts that hold their encodings: what a step returns to its program. */
+interface EncodeNode { readonly kind: 'encode'; readonly inputs: From1 }
 
 /** Groups to values: the key with its values, combined: [key, value]. fn: (key, values) → value */
 interface FoldNode { readonly kind: 'fold'; readonly inputs: From1; readonly fn: FunctionIndex }
@@ -211,6 +217,8 @@ export interface WriteNode {
   readonly inputs: From1
   /** Directory to publish; default: that of the run. */
   readonly path?: string
+  /** The files are the result of a step, for its program, and are not published. */
+  readonly result?: true
   readonly output: WriteOutput
 }
 

@@ -133,7 +133,8 @@ class Cutter {
         return [{ input: { kind: 'join', stages, partitions: this.#partitions(left as ShuffleNode) }, source: node, steps: [node] }]
       }
       case 'validate': case 'map': case 'combine': case 'reduce': case 'each': case 'sample': case 'partition': case 'key':
-      case 'sampleKeys': case 'top': case 'limit': case 'fold': case 'group': case 'ungroup': case 'lookup': case 'command':
+      case 'sampleKeys': case 'top': case 'limit': case 'fold': case 'group': case 'ungroup': case 'lookup': case 'command': case 'total':
+      case 'encode':
         return this.#branches(node.inputs[0]).map(branch => ({ ...branch, steps: [...branch.steps, node] }))
       case 'write': throw new AssertionFailed('a plan writes once, at its end')
       default: return unreachable(node)
@@ -153,8 +154,8 @@ function nameOf(branches: readonly Branch[]): string {
 /** Steps that only prepare others have no word. */
 function wordOf(step: StepNode): string {
   switch (step.kind) {
-    case 'validate': case 'combine': case 'key': case 'regroup': return ''
-    case 'map': case 'reduce': case 'sample': case 'top': case 'limit': return step.kind
+    case 'validate': case 'combine': case 'key': case 'regroup': case 'encode': return ''
+    case 'map': case 'reduce': case 'sample': case 'top': case 'limit': case 'total': return step.kind
     case 'each': return step.op
     case 'partition': return 'mapPartitions'
     case 'sampleKeys': return 'sample keys'

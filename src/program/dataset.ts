@@ -2,12 +2,11 @@
 // and what it imports import only files of this folder, src/base/formats.ts and src/base/pair.ts, and have no side effects; types may come
 // from anywhere.
 
-import type { OutputOptions } from '../base/formats.ts'
 import type { Key } from '../base/pair.ts'
+import { add, counting, merging, returning, saving, visiting, type SaveOptions } from './actions.ts'
 import { checkCount, checkFunction, checkPartitions, checkShuffle, showGiven, type JoinOptions, type ShuffleOptions } from './arguments.ts'
 import type { Context } from './definition.ts'
-import { checkOptions } from './options.ts'
-import { at, type Flow, type Recipe, type KeyFunction } from './recipe.ts'
+import { at, type Flow, type KeyFunction, type Recipe } from './recipe.ts'
 import {
   folded, grouped, joined, joinName, sorted, spread, topmost, type Grouping, type Joining, type SortOrder, type SortPart
 } from './wide.ts'
@@ -20,17 +19,6 @@ export interface Aggregate<T, A> {
   merge(a: A, b: A): A
 }
 
-/** Options of `save`, beside the output's path. */
-export interface SaveOptions {
-  /** `text` (default): a value a line; a pair [key, value] as key, tab, value. `jsonl`; `csv`. */
-  readonly format?: OutputOptions['format'] | undefined
-  readonly delimiter?: string | undefined
-  readonly header?: boolean | undefined
-  readonly columns?: readonly string[] | undefined
-  /** Replicas of the output files; default: the cluster's. */
-  readonly replication?: number | undefined
-}
-
 /** `as const` makes the 1 of a count a type of its own, which no sum has. */
 type Widened<V> = V extends number ? number : V extends string ? string : V extends boolean ? boolean : V extends bigint ? bigint : V
 
@@ -38,8 +26,9 @@ type Widened<V> = V extends number ? number : V extends string ? string : V exte
 let nodeOf: (dataset: unknown, name: string) => Recipe
 
 /**
- * Values of one type, in partitions on the machines of the cluster. A Dataset is a description: each method returns a new one, and `save`
- * makes the job that computes it. Functions must give the same result each time: a task may run again on another machine.
+ * Values of one type, in partitions on the machines of the cluster. A Dataset is a description: most methods return a new one. The actions,
+ * which return promises, run a job that computes it. Functions must give the same result each time: a task may run again on another
+ * machine.
  */
 export class Dataset<T> {
   readonly #flow: Flow
@@ -201,16 +190,49 @@ export class Dataset<T> {
     return this.#join('group', right, key, rightKey, options, checkFunction('coGroup', fn))
   }
 
-  /** Publishes the values as files in a new directory, in one step when all of them are computed. A program saves one Dataset. */
-  async save(path: string, options: SaveOptions = {}): Promise<void> {
-    if (typeof path !== 'string' || path === '')
-      throw new TypeError(`save was given the path ${showGiven(path)}; give a directory of the cluster, in the program or with --output`)
-    checkOptions('the options of save', options, 'output')
-    const { format = 'text', replication, ...output } = options
-    this.#flow.save({
-      kind: 'write', inputs: [this.#node], path, output: { format, ...output, ...replication !== undefined && { replication } },
-    })
+  /**
+   * All values, in the order of partitions. They travel to the program whole: a million of them and 64 MiB at most; `save` larger results.
+   */
+  async collect(): Promise<T[]> { return await this.#flow.run(returning('collect', this.#node)) as T[] }
+
+  /** The first `count` values, in the order of partitions; fewer if there are not so many. */
+  async take(count: number): Promise<T[]> {
+    checkCount('count of take', count, 1, 1_000_000)
+    const limited: Recipe = { kind: 'limit', inputs: [this.#node], count }
+    return await this.#flow.run(returning('take', limited, count)) as T[]
   }
+
+  /** The first value; undefined if there is none. */
+  async first(): Promise<T | undefined> {
+    const [value] = await this.#flow.run(returning('first', { kind: 'limit', inputs: [this.#node], count: 1 }, 1)) as T[]
+    return value
+  }
+
+  /** The number of values. */
+  async count(): Promise<number> { return (await this.#flow.run(counting(this.#node)) as number[]).reduce(add, 0) }
+
+  /**
+   * The values merged two at a time, in the order of partitions: `merge` is associative. Of no values: undefined, or `initial`, which is
+   * otherwise merged first.
+   */
+  reduce(merge: (a: T, b: T) => T): Promise<T | undefined>
+  reduce(merge: (a: T, b: T) => T, initial: T): Promise<T>
+  async reduce(merge: (a: T, b: T) => T, ...initial: readonly T[]): Promise<T | undefined> {
+    const totals = await this.#flow.run(merging('reduce', this.#node, merge)) as T[]
+    const all = [...initial, ...totals]
+    return all.length === 0 ? undefined : all.reduce((a, b) => merge(a, b))
+  }
+
+  /**
+   * Calls the function in the tasks, once for the values of each, for its effects outside of the cluster. A task that fails or is lost runs
+   * again: effects must bear being repeated.
+   */
+  async forEachPartition(fn: (values: AsyncIterable<T>, context: Context) => void | Promise<void>): Promise<void> {
+    await this.#flow.run(visiting(this.#node, fn))
+  }
+
+  /** Publishes the values as files in a new directory, in one step when all of them are computed. */
+  async save(path: string, options: SaveOptions = {}): Promise<void> { await this.#flow.run(saving(this.#node, path, options)) }
 
   #each<U>(op: string, fn: unknown): Dataset<U> {
     return this.#next({ kind: 'each', inputs: [this.#node], op, fn: checkFunction(op, fn), at: at(op) })
@@ -281,6 +303,5 @@ export class Grouped<K extends Key, T> {
 const itself = (value: unknown): unknown => value
 const nothing = (): null => null
 const one = (): number => 1
-const add = (a: number, b: number): number => a + b
 const firstOf = <K>(pair: readonly [K, unknown]): K => pair[0]
 const secondOf = <V>(pair: readonly [unknown, V]): V => pair[1]

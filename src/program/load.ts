@@ -8,18 +8,16 @@ import type { ProgramId } from '../base/ids.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Modules } from '../ports/modules.ts'
 import { isMapReduce } from './authoring.ts'
-import { isDataflow } from './dataflow.ts'
+import { isDataflow, type Dataflow } from './dataflow.ts'
 import { assetsIn, keepAssets, placeOf, temporaryOf, type Asset } from './assets.ts'
 import { idOf } from './bundle.ts'
 import type { AnyDefinition, Params } from './definition.ts'
-import type { Recipe } from './recipe.ts'
 import { StackMapper } from './stack.ts'
 
 /** The job that a program exports. */
 type ProgramJob =
   | { readonly kind: 'mapReduce'; readonly definition: AnyDefinition }
-  /** `recipe`: of the Dataset that the program saves. */
-  | { readonly kind: 'dataflow'; readonly recipe: Recipe }
+  | { readonly kind: 'dataflow'; readonly dataflow: Pick<Dataflow, 'drive'> }
 
 export interface Program {
   readonly job: ProgramJob
@@ -98,7 +96,7 @@ export async function loadProgram(
       const params = frozenCopy(options.params)
       exported = await call(() => build(params))
     }
-    made = await jobOf(exported, options, call)
+    made = jobOf(exported, options)
   } catch (error) {
     const { message, stack } = stacks.describe(error)
     throw new GristmillError('PROGRAM_INVALID', `the program cannot be loaded: ${message}`, {
@@ -116,9 +114,9 @@ export async function loadProgram(
 }
 
 /** undefined: the export is no job. */
-async function jobOf(
-  exported: unknown, { params: given, paths }: LoadOptions, call: NonNullable<LoadWorld['call']>,
-): Promise<Pick<Program, 'job' | 'declared' | 'assetNames' | 'params'> | undefined> {
+function jobOf(
+  exported: unknown, { params: given, paths }: LoadOptions,
+): Pick<Program, 'job' | 'declared' | 'assetNames' | 'params'> | undefined {
   if (isMapReduce(exported)) {
     const { definition } = exported
     const declared = definition.params as Params | undefined
@@ -128,8 +126,14 @@ async function jobOf(
   if (!isDataflow(exported)) return undefined
   const { params: declared, assets: assetNames } = exported
   const params = frozenCopy({ ...declared, ...paths, ...given })
-  return { job: { kind: 'dataflow', recipe: await call(() => exported.build(params)) }, declared, params, assetNames }
+  return { job: { kind: 'dataflow', dataflow: drivable(exported) }, declared, params, assetNames }
 }
+
+/** Bundles of the version before describe one Dataset, which is saved. */
+const drivable = (dataflow: Omit<Dataflow, 'drive'> & Partial<Dataflow>): Pick<Dataflow, 'drive'> =>
+  dataflow.drive
+    ? { drive: (params, flow) => dataflow.drive!(params, flow) }
+    : { drive: async (params, flow) => { await flow.run({ method: 'save', root: await dataflow.build(params) }) } }
 
 /**
  * Tasks of a job in one process share the parameters: a write to any part of them throws in the program, so that no task's result depends

@@ -1,7 +1,8 @@
 // Recipes: the graph that a program over Datasets describes, which the engine turns into a plan. Part of every bundle, as dataset.ts is.
 //
 // A recipe is a node of a plan (src/plan/node.ts) with functions in place of their numbers. Bundles outlive the version that made them, so
-// recipes are a format: a field keeps its meaning, and the engine refuses kinds that it does not know.
+// recipes are a format: a field keeps its meaning, and the engine refuses kinds that it does not know. So is Flow, which the engine gives
+// to a program.
 
 import type { Context } from './definition.ts'
 
@@ -20,8 +21,24 @@ export interface SortRecipe { readonly sort: ReadonlyArray<{ readonly by: KeyFun
 
 export type KeyFunction = (value: any, context: Context) => unknown
 
-/** Collects what a program describes. */
-export interface Flow { save(root: Recipe): void }
+/** Runs the steps of a program: what its actions ask for. */
+export interface Flow {
+  /** Computes a write node, as one step. Resolves to the values that it returns to the program; a save returns none. */
+  run(action: Action): Promise<readonly unknown[]>
+  /** The same numbers in every run of the program's function. */
+  random(): number
+  /** Time at which the program was started, in milliseconds. */
+  readonly now: number
+}
+
+export interface Action {
+  /** Method that the program has called. */
+  readonly method: string
+  /** Write node; with `result`, its values are returned to the program. */
+  readonly root: Recipe
+  /** The program needs only so many of the values, the first ones. */
+  readonly first?: number
+}
 
 /** Place of the call of a method. REQUIRES: called while the program's call runs. */
 export const at = (step: string): Place => ({ step, stack: new Error(step).stack ?? '' })

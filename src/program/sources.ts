@@ -17,6 +17,12 @@ export class Sources {
 
   constructor(flow: Flow) { this.#flow = flow }
 
+  /** A random number, at least 0 and less than 1. The numbers are the same wherever the program's function is called again. */
+  random(): number { return this.#flow.random() }
+
+  /** The time at which the program was started, in milliseconds since 1970. */
+  get now(): number { return this.#flow.now }
+
   /** Lines of text files. Paths are files, directories and globs. */
   text(paths: Paths, options: OptionsOf<'lines'> = {}): Dataset<string> { return this.#read('text', 'lines', paths, options) }
 

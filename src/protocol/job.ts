@@ -3,11 +3,12 @@
 import Type, { type Static } from './schema.ts'
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
+import { systemDirectory } from '../base/paths.ts'
 import {
   address, attemptId, count, counters, empty, failure, inodeId, instant, jobId, nodeId, path, programId, requestId, splitsId, text,
 } from './fields.ts'
 import { message } from './message.ts'
-import { environment, inputOptions, outputFormat, planChoices, split, taskOutput } from './task.ts'
+import { driver, environment, inputOptions, outputFormat, planChoices, split, taskOutput } from './task.ts'
 
 const packedSplits = Type.Array(text(limits.splitsBodyBytesMax), { maxItems: limits.stageTasksMax })
 
@@ -90,12 +91,18 @@ const jobSpec = Type.Object({
   fingerprint: text(64),
   /** Missing if the plan is the one that submitters of earlier versions make. */
   plan: Type.Optional(planChoices),
+  /** Set for steps of programs over Datasets; not sent by clients of earlier versions. */
+  driver: Type.Optional(driver),
   stages: Type.Array(stageSpec, { minItems: 1, maxItems: limits.jobStagesMax }),
   /**
    * Directory in which the last stage's files are published. EEXIST unless `overwrite`, which replaces the output of a job in the
-   * same transaction; ENOTEMPTY if the directory is no job output, unless also `force`.
+   * same transaction; ENOTEMPTY if the directory is no job output, unless also `force`. `result`: the files are returned to the program
+   * of the driver: they stay in the job's staging until `job.drop`, or limits.resultKeepMs after the last step of the driver. The path is
+   * then a name below `resultsDirectory`, which is never made.
    */
-  output: Type.Object({ path, overwrite: Type.Boolean(), force: Type.Optional(Type.Boolean()), format: outputFormat }),
+  output: Type.Object({
+    path, overwrite: Type.Boolean(), force: Type.Optional(Type.Boolean()), format: outputFormat, result: Type.Optional(Type.Boolean()),
+  }),
   /** Files and directories named as input: the output must not be inside them, nor contain them. */
   inputs: Type.Optional(Type.Array(path, { maxItems: 10_000 })),
   /** Patterns named as input. */
@@ -110,6 +117,9 @@ const jobSpec = Type.Object({
   taskDeadlineMs: count,
 })
 export type JobSpec = Static<typeof jobSpec>
+
+/** Paths of outputs that are results of steps; they name nothing. */
+export const resultsDirectory = `${systemDirectory}/results`
 
 /** Throws TOO_LARGE. Called by the client before it sends anything, and by the namenode before the job starts. */
 export function checkParams(params: JobSpec['params']): void {
@@ -184,6 +194,8 @@ export const jobStatus = Type.Object({
   /** Increases with each change; a watcher passes the last version it saw. */
   version: count,
   output: path,
+  /** Run of a program over Datasets to which the job belongs, its step in it, and the method that has asked for it. */
+  driver: Type.Optional(Type.Object({ id: text(64), step: count, method: text(50) })),
   submittedMs: instant,
   finishedMs: Type.Optional(instant),
   failure: Type.Optional(failure),

@@ -54,6 +54,23 @@ export const taskOutput = Type.Union([
 ])
 export type TaskOutput = Static<typeof taskOutput>
 
+/** Step of a program that runs several jobs, and what its executors need to reach its functions. */
+export const driver = Type.Object({
+  /** The run of the program to which the job belongs. */
+  id: text(64),
+  /** From 1 on. */
+  step: count,
+  /** Method of the program that has asked for the step. */
+  method: text(50),
+  /** Time at which the program was started: `mill.now`. */
+  nowMs: instant,
+  /** Outline of the plan, for messages. */
+  outline: text(4_000),
+  /** Results of earlier steps (src/plan/history.ts). */
+  history: Type.Array(text(limits.historyBytesMax), { maxItems: limits.programStepsMax }),
+})
+export type Driver = Static<typeof driver>
+
 /** Names and values; the submitter checks their sum against limits.environmentBytesMax. */
 export const environment = Type.Record(Type.String(), text(limits.environmentBytesMax))
 
@@ -77,6 +94,8 @@ export const taskWork = Type.Object({
   seed: count,
   /** Submission time of the job. */
   submittedMs: Type.Optional(instant),
+  /** Set for steps of programs over Datasets. */
+  driver: Type.Optional(driver),
   /** Fingerprint of the plan that the submitter built; the executor builds the plan again and refuses to run another one. */
   fingerprint: text(64),
   /** Default: the plan as submitters of earlier versions make it. */

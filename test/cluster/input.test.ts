@@ -7,7 +7,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { open } from '../../client/index.ts'
 import type { Mill } from '../../client/mill.ts'
-import type { RunOptions } from '../../client/jobs/run.ts'
+import type { RunOptions } from '../../client/jobs/options.ts'
 
 let mill: Mill
 let dir: string

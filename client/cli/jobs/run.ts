@@ -4,11 +4,12 @@
 import { basename, isAbsolute, join } from 'node:path'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { textEncodings, type TextEncoding } from '../../../src/base/formats.ts'
+import type { JobStatus } from '../../../src/protocol/job.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import { ruleNames } from '../../../src/plan/rules.ts'
 import { builtins, isBuiltin } from '../../jobs/builtins.ts'
-import type { Job } from '../../jobs/job.ts'
+import type { Run } from '../../jobs/running.ts'
 import { checkedEnvironment } from '../../jobs/environment.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
@@ -17,14 +18,15 @@ import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
 import { shellWord } from '../target.ts'
 import { parseParam } from './params.ts'
 import { summaryLines } from './view.ts'
-import { barsFor, linesFor, lossesFor } from './watch.ts'
+import { barsFor, linesFor, lossesFor, stepsFor } from './watch.ts'
 
 export const run: CommandSpec = {
   name: 'run', args: '<program>',
-  about: 'run a map-reduce program and wait for it',
+  about: 'run a program and wait for it',
   notes:
-    'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}); its npm imports are bundled with it (`gristmill init` writes one to start from). Or it is the name of one that comes with gristmill, gristmill:NAME, in the list below.\n'
+    'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}) or program(…); its npm imports are bundled with it (`gristmill init` writes one to start from). Or it is the name of one that comes with gristmill, gristmill:NAME, in the list below.\n'
     + 'The output directory appears complete when the job has succeeded, otherwise not at all. Ctrl-C kills the job.\n'
+    + 'A program(…) may run several jobs, its steps, and go on with their results: each is reported in a line, and this process has to run until the end. The exit code is that of the failure that ended it.\n'
     + 'Files whose names begin with _ or . are skipped unless a path or glob names them explicitly; the skipped files are reported.\n'
     + 'An output that contains an input, or that would itself be read as input, is refused. An output replaced by --overwrite is kept as a version (gristmill history --help); the new one keeps its mode, owner, quota and attributes.\n'
     + 'If the computed output cannot be published, it is kept for one week: `job publish` publishes it at another path.',
@@ -57,7 +59,7 @@ export const run: CommandSpec = {
     option('--without-rule <name>', 'do not apply this rule of the optimizer; the result is the same; may be repeated', {
       parse: oneOf(...ruleNames), repeat: true,
     }),
-    option('--detach', "print the job's id and do not wait"),
+    option('--detach', "print the job's id and do not wait; not for programs of several steps"),
   ],
   examples: [
     ['gristmill run wordcount.ts --input /speeches --output /words', 'count words'],
@@ -123,26 +125,28 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     ...(options.attempts === undefined ? {} : { attemptsMax: options.attempts }),
     ...(options.withoutRule ? { withoutRules: options.withoutRule } : {}),
     // A detached job must outlive this process.
-    ...(options.detach ? {} : { signal }),
+    ...(options.detach ? { detach: true } : { signal, onOutput: outputOf(context) }),
   }), file)
   await follow(context, job, 'run', options.detach)
 }
 
 /** Shows a submitted job while it runs, and then its result. Detached: prints its id. */
-export async function follow(context: CommandContext, job: Job, command: string, detach = false): Promise<void> {
+export async function follow(context: CommandContext, job: Run, command: string, detach = false): Promise<void> {
   const { printer, signal } = context
   const { clock } = await context.world()
   if (detach) return context.json ? printer.json({ job: job.id }) : printer.line(job.id)
 
   if (!context.json) printer.note(`job ${job.id}`)
   const progress = await context.progress()
+  const lines: Array<Promise<void>> = []
   try {
-    const show = progress.drawn ? barsFor(progress.bar) : linesFor(text => { if (!context.json) printer.note(text) }, () => clock.mono())
-    const showLosses = lossesFor(text => { if (!context.json) printer.note(text) }, () => clock.mono())
-    for await (const status of job.watch(signal)) {
-      show(status)
-      showLosses(status)
-    }
+    const say = (text: string): void => { if (!context.json) printer.note(text) }
+    const mono = (): number => clock.mono()
+    const show = stepsFor({
+      first: progress.drawn ? barsFor(progress.bar) : linesFor(say, mono), losses: () => lossesFor(say, mono),
+      line: text => { if (!context.json) lines.push(printer.line(text)) },
+    })
+    for await (const status of job.watch(signal)) show(status)
   } catch (error) {
     if (!signal.aborted || hasCode(signal.reason, 'EPIPE')) throw error
     progress.stop()
@@ -152,13 +156,24 @@ export async function follow(context: CommandContext, job: Job, command: string,
   } finally {
     progress.stop()
   }
-  const status = await job.status()
-  if (context.json) await printer.json(status)
-  else if (status.state === 'succeeded') {
+  await Promise.all(lines)
+  const steps = await Promise.all(job.steps.map(step => step.status()))
+  const [status] = steps as [JobStatus]
+  const isOne = steps.length === 1 && (status.driver?.method ?? 'save') === 'save'
+  if (context.json) await printer.json(isOne ? status : { driver: status.driver?.id, state: steps.at(-1)!.state, steps })
+  else if (isOne && status.state === 'succeeded') {
     for (const line of summaryLines(status)) await printer.line(line)
   }
   // Throws the failure of the job, with the user's stack.
   await job.wait({ signal })
+}
+
+/** Passes on what a program prints where it runs its steps. With --json stdout has the result alone. */
+const outputOf = ({ printer, json }: CommandContext) => (text: string, stream: 'stdout' | 'stderr'): void => {
+  for (const line of text.replace(/\n$/, '').split('\n')) {
+    if (stream === 'stderr' || json) printer.note(line)
+    else void printer.line(line)
+  }
 }
 
 /**

@@ -21,6 +21,42 @@ export function barsFor(bar: (label: string, unit: 'tasks', total: number) => Ba
   }
 }
 
+interface StepsShown {
+  /** Shows the stages of the first step. */
+  readonly first: (status: JobStatus) => void
+  readonly losses: () => (status: JobStatus) => void
+  /** Prints a line of a program of several steps. */
+  readonly line: (text: string) => void
+}
+
+/**
+ * Progress of a program: the stages of its first step, and a line for each step that has ended. A program of one step, which saves, has no
+ * such line: it is like its job.
+ */
+export function stepsFor({ first, losses, line }: StepsShown): (status: JobStatus) => void {
+  let before: JobStatus | undefined
+  let showLosses = losses()
+  const ended = (status: JobStatus): void => line(stepLine(status))
+  return status => {
+    const { driver, state } = status
+    const isOne = (driver?.step ?? 1) === 1 && (driver?.method ?? 'save') === 'save'
+    if (before && before.job !== status.job) {
+      showLosses = losses()
+      // That the first step is not the only one is known now.
+      if (before.driver?.step === 1 && before.driver.method === 'save') ended(before)
+    }
+    if (isOne) first(status)
+    else if (state !== 'running' && state !== 'publishing') ended(status)
+    showLosses(status)
+    before = status
+  }
+}
+
+function stepLine({ driver, job, state, output, submittedMs, finishedMs }: JobStatus): string {
+  const what = driver?.method === 'save' ? `save ${output}` : driver?.method ?? 'job'
+  return `step ${driver?.step ?? 1}: ${what}, ${job}, ${state === 'succeeded' ? '' : `${state}, `}${took(submittedMs, finishedMs)}`
+}
+
 /**
  * A line about a task that is lost again and again, when that begins and every `sayMs`: without it a job that no node can run looks as if
  * it did nothing.

@@ -27,7 +27,7 @@ import { freeBeyond, nextNumber, recordMade, replaceHead } from '../../versions/
 import { outputs } from '../store/rows.ts'
 import { checkCommitted, hasStaging, outputName, stagingOf, type CommittedFiles } from './staging.ts'
 
-export type OutputPlace = Pick<JobSpec['output'], 'path' | 'overwrite' | 'force'>
+export type OutputPlace = Pick<JobSpec['output'], 'path' | 'overwrite' | 'force' | 'result'>
 
 const successName = '_SUCCESS'
 const what = 'write a job\'s output to'
@@ -37,6 +37,8 @@ const lookedAtMax = 20_000
 /** Throws the errors of publishing, as far as they are known before the job has run. `inputs`: paths named as input. */
 export function checkOutput(view: View, actor: Actor, output: OutputPlace, inputs: readonly string[] = []): void {
   const { path } = output
+  // The result of a step is never published.
+  if (output.result) return
   checkNotSystem(path, what)
   checkApart(path, inputs)
   checkUnreserved(view, path)

@@ -1,7 +1,7 @@
 // Converts the scheduler's state to its protocol form.
 
 import { limits } from '../../../src/base/limits.ts'
-import type { JobState, JobStatus, StageStatus, AttemptStatus, TaskStatus } from '../../../src/protocol/job.ts'
+import type { JobSpec, JobState, JobStatus, StageStatus, AttemptStatus, TaskStatus } from '../../../src/protocol/job.ts'
 import type { JobRecord, TaskRecord } from '../store/record.ts'
 import type { Attempt, RunningJob, StageState, TaskState } from './state.ts'
 import { CounterSums } from './sums.ts'
@@ -12,13 +12,17 @@ export function jobStatus(job: RunningJob, as?: JobState, finishedMs?: number): 
   const shown: JobState = as ?? (job.state === 'publishing' ? 'publishing' : 'running')
   return {
     job: job.id, name: job.spec.name, user: job.user, state: shown, version: job.version, output: job.spec.output.path,
-    submittedMs: job.submittedMs,
+    ...driverOf(job.spec), submittedMs: job.submittedMs,
     ...finishedMs !== undefined && { finishedMs },
     // The failure is shown together with the end that it caused, which must be journalled first.
     ...as !== undefined && job.failure && { failure: job.failure },
     stages: job.stages.map(stageStatus), counters: countersOf(job.stages),
   }
 }
+
+/** Place of the job in the run of a program. */
+export const driverOf = ({ driver }: Pick<JobSpec, 'driver'>): Pick<JobStatus, 'driver'> =>
+  (driver ? { driver: { id: driver.id, step: driver.step, method: driver.method } } : {})
 
 /** Status of a job that is not in the scheduler, from the journal; the patterns of a kept output are reduced to their count. */
 export function shownStatus({ status }: JobRecord): JobStatus {

@@ -15,7 +15,22 @@ export interface KeptBounds {
   readonly bytes?: number | undefined
 }
 
-type Row = 'running' | 'ended' | { readonly untilMs: number; readonly bytes: number }
+interface Kept {
+  readonly state: 'kept'
+  readonly untilMs: number
+  readonly bytes: number
+  /** The kept output is the result of a step. */
+  readonly isResult?: true
+}
+
+/** Run of a program with steps to which the job belongs, and the time until which it keeps the results of the others. */
+interface StepRow { readonly driver?: string; readonly aliveMs?: number }
+
+type State = 'running' | 'ended' | 'kept'
+/** A state alone: of a job of no program with steps. */
+type Row = Exclude<State, 'kept'> | ({ readonly state: Exclude<State, 'kept'> } & StepRow) | (Kept & StepRow)
+
+const stateOf = (row: Row | undefined): State | undefined => (typeof row === 'object' ? row.state : row)
 
 export class JobIndex {
   readonly #view: View
@@ -61,11 +76,11 @@ export class JobIndex {
   /** True if outputs are kept at all. */
   get keeps(): boolean { return this.#bounds.outputs > 0 }
 
-  isRunning(number: number): boolean { return this.#all.get(number) === 'running' }
+  isRunning(number: number): boolean { return stateOf(this.#all.get(number)) === 'running' }
 
-  get running(): number[] { return this.#of(row => row === 'running') }
+  get running(): number[] { return this.#of('running') }
   /** Jobs that have ended without kept output. */
-  get ended(): number[] { return this.#of(row => row === 'ended') }
+  get ended(): number[] { return this.#of('ended') }
   /** Jobs with parameters in their head, written by earlier versions. */
   get heavy(): number[] {
     void this.#all
@@ -73,12 +88,16 @@ export class JobIndex {
   }
 
   /** Jobs with kept output. */
-  get kept(): number[] { return this.#of(row => typeof row === 'object') }
+  get kept(): number[] { return this.#of('kept') }
 
-  /** Jobs whose kept output must be removed: its time is over, or the bounds are exceeded; then the oldest go first. */
+  /**
+   * Jobs whose kept output must be removed: its time is over, or the bounds are exceeded; then the oldest go first. The results of a
+   * program are outside of the bounds: their time is over when that of all jobs of the program is.
+   */
   due(nowMs: number): Set<number> {
-    const due = new Set<number>()
-    const kept = [...this.#all].flatMap(([number, row]) => (typeof row === 'object' ? [{ number, ...row }] : []))
+    const due = this.#dueResults(nowMs)
+    const kept = [...this.#all].flatMap(([number, row]) =>
+      (typeof row === 'object' && row.state === 'kept' && !row.isResult ? [{ number, ...row }] : []))
     let bytes = 0
     let outputs = 0
     for (const { number, untilMs, bytes: own } of kept.reverse()) {
@@ -89,7 +108,19 @@ export class JobIndex {
     return due
   }
 
-  isKept(number: number): boolean { return typeof this.#all.get(number) === 'object' }
+  #dueResults(nowMs: number): Set<number> {
+    const aliveMs = new Map<string, number>()
+    const results: Array<{ readonly number: number; readonly driver: string }> = []
+    for (const [number, row] of this.#all) {
+      if (typeof row !== 'object' || row.driver === undefined) continue
+      const { driver, aliveMs: until = 0 } = row
+      aliveMs.set(driver, Math.max(until, aliveMs.get(driver) ?? 0))
+      if (row.state === 'kept' && row.isResult) results.push({ number, driver })
+    }
+    return new Set(results.filter(({ driver }) => nowMs >= aliveMs.get(driver)!).map(({ number }) => number))
+  }
+
+  isKept(number: number): boolean { return stateOf(this.#all.get(number)) === 'kept' }
 
   /** Throws AssertionFailed if a row differs from its job in the store, or the rows are out of order. For tests and simulations. */
   checkState(): void {
@@ -100,12 +131,18 @@ export class JobIndex {
     assertKept('jobs with parameters', JSON.stringify([...this.#heavy].sort((a, b) => a - b)), JSON.stringify(heavy))
   }
 
-  #of(is: (row: Row) => boolean): number[] {
-    return [...this.#all].flatMap(([number, row]) => (is(row) ? [number] : []))
+  #of(state: State): number[] {
+    return [...this.#all].flatMap(([number, row]) => (stateOf(row) === state ? [number] : []))
   }
 }
 
-function rowOf({ status, kept }: JobRecord): Row {
-  if (status.state === 'running') return 'running'
-  return kept ? { untilMs: kept.untilMs, bytes: kept.bytes ?? 0 } : 'ended'
+function rowOf({ status: { state, driver, finishedMs = 0 }, kept }: JobRecord): Row {
+  const isRunning = state === 'running'
+  // No time is ever after that of a job that runs. JSON, in which tests compare rows, has no Infinity.
+  const aliveMs = isRunning ? Number.MAX_SAFE_INTEGER : kept?.untilMs ?? finishedMs + limits.resultKeepMs
+  const step = driver && { driver: driver.id, aliveMs }
+  if (!isRunning && kept)
+    return { state: 'kept', untilMs: kept.untilMs, bytes: kept.bytes ?? 0, ...kept.result && { isResult: true }, ...step }
+  const plain = isRunning ? 'running' : 'ended'
+  return step ? { state: plain, ...step } : plain
 }

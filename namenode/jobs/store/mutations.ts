@@ -3,10 +3,12 @@
 
 import { attemptParts, type AttemptId, type JobId, type RequestId } from '../../../src/base/ids.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
+import { limits } from '../../../src/base/limits.ts'
 import { inputsOf, type JobSpec, type JobStatus } from '../../../src/protocol/job.ts'
 import { mutation, type Actor, type AnyMutation } from '../../journal/operation.ts'
 import type { Draft } from '../../journal/draft.ts'
 import { idKey } from '../../journal/keys.ts'
+import { stagingDirectory } from '../../namespace/format.ts'
 import { advice, alteredAdvice, keptStatus, unkept } from './keptstatus.ts'
 import type { JobRecord, TakenSplits, TaskRecord } from './record.ts'
 import {
@@ -15,9 +17,12 @@ import {
 } from './rows.ts'
 import { madeBy } from '../publish/made.ts'
 import { checkOutput, publishOutput, type KeepVersions, type OutputPlace } from '../publish/publish.ts'
+import { driverOf } from '../scheduler/status.ts'
 import { dropTaken, sentMutations, takeSent } from '../splits/pages.ts'
 import { taskCount } from '../splits/splits.ts'
-import { dropStaging, keepStaging, openStaging, takeFiles, type CommittedFiles } from '../publish/staging.ts'
+import {
+  checkCommitted, dropStaging, keepStaging, openStaging, outputName, takeFiles, type CommittedFiles
+} from '../publish/staging.ts'
 
 /** Tasks of a forgotten job that are removed per step. */
 const forgetMax = 1000
@@ -52,7 +57,8 @@ export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [], clear =
   const job = jobName(number)
   openStaging(draft, job, actor.user, { nowMs, clear })
   const status: JobStatus = {
-    job, name: spec.name, user: actor.user, state: 'running', version: 0, output: spec.output.path, submittedMs: nowMs, counters: {},
+    job, name: spec.name, user: actor.user, state: 'running', version: 0, output: spec.output.path, ...driverOf(spec), submittedMs: nowMs,
+    counters: {},
     stages: spec.stages.map(stage => ({
       name: stage.name, state: 'waiting',
       tasks: inputsOf(stage).reduce((sum, input) => sum + taskCount(input), 0),
@@ -168,7 +174,8 @@ export const finishJob = mutation<
     if (failed) putTask(draft, number, failed)
     // A commit that was on its way when the job's end was decided counts.
     for (const record of unfinished) if (!taskOf(draft, number, record.stage, record.task)?.won) putTask(draft, number, record)
-    if (!keep || !keepStaging(draft, job, head.user, keep.nowMs)) endJob(draft, number, head, status)
+    const isKept = keep && !specOf(draft, number)?.output.result && keepStaging(draft, job, head.user, keep.nowMs)
+    if (!isKept) endJob(draft, number, head, status)
     else {
       const spec = specOf(draft, number)!
       const { inputs = [], patterns, output: { format } } = spec
@@ -190,17 +197,18 @@ export const finishJob = mutation<
 /**
  * Ends a job as succeeded and makes its whole output visible, with `_SUCCESS`, replacing an old output if allowed. `digest`: of the files
  * that its tasks have committed (digestOf); refused if the staged output is anything else. Operations of earlier versions lack it, and
- * `version`.
+ * `version`. `keptMs`: time in the journal's clock, for an output that is the result of a step.
  */
 export const publishJob = mutation<
-  { job: JobId; status: JobStatus; nowMs: number; trashMs?: number | undefined; digest?: string; version?: KeepVersions },
+  { job: JobId; status: JobStatus; nowMs: number; trashMs?: number | undefined; digest?: string; version?: KeepVersions; keptMs?: number },
   undefined
 >({
   kind: 'job.install',
-  mutate(draft, { job, status, nowMs, trashMs, digest, version: keep }) {
+  mutate(draft, { job, status, nowMs, trashMs, digest, version: keep, keptMs }) {
     const { number, head } = runningJob(draft, job)
     const spec = specOf(draft, number)!
     const committed = committedBy(draft, { number, head, digest })
+    if (spec.output.result) return keepResult(draft, { number, head, status, committed, keptMs: keptMs! })
     const version = keep && { ...keep, made: madeBy(job, { spec, params: paramsOf(draft, number), status, digest }) }
     publishOutput(draft, {
       job, actor: { user: head.user, root: head.root }, owner: head.user, output: spec.output, nowMs, trashMs, committed, version,
@@ -209,6 +217,27 @@ export const publishJob = mutation<
     return undefined
   },
 })
+
+interface KeepResult {
+  readonly number: number
+  readonly head: JobRecord
+  readonly status: JobStatus
+  readonly committed: CommittedFiles | undefined
+  readonly keptMs: number
+}
+
+/** Ends a job as succeeded whose output is the result of a step: it stays in the staging, where its program reads it. */
+function keepResult(draft: Draft, { number, head, status, committed, keptMs }: KeepResult): undefined {
+  const { job } = status
+  if (committed) checkCommitted(draft, job, committed)
+  keepStaging(draft, job, head.user, keptMs)
+  putHead(draft, number, {
+    ...forgetPlan(draft, number, head),
+    status: { ...status, output: `${stagingDirectory}/${job}/${outputName}` },
+    kept: { untilMs: keptMs + limits.resultKeepMs, inputs: [], result: true },
+  })
+  return undefined
+}
 
 const committedBy = (
   draft: Draft, { number, head, digest }: { number: number; head: JobRecord; digest: string | undefined },
@@ -261,7 +290,7 @@ function keptJob(
     throw new GristmillError('EACCES', `job ${job} is ${head.user}'s; only ${head.user} or the cluster's superuser may ${verb} it`, {
       details: { job },
     })
-  if (!head.kept)
+  if (!head.kept || (verb === 'publish' && head.kept.result))
     throw new GristmillError(
       'EINVAL',
       verb === 'publish' ? `job ${job} cannot be published: ${whyNot(head)}` : `there is nothing to drop of job ${job}: ${whyNot(head)}`,
@@ -270,10 +299,11 @@ function keptJob(
   return { number, head, kept: head.kept }
 }
 
-function whyNot({ status }: JobRecord): string {
+function whyNot(head: JobRecord): string {
+  const { status } = head
   switch (status.state) {
     case 'succeeded':
-      return `its output is ${status.output} already`
+      return head.kept?.result ? 'its output is the result of a step, for its program' : `its output is ${status.output} already`
     case 'failed':
       return 'nothing of it is kept, because it failed before it had computed everything or too long ago, or because it was dropped; run it again'
     case 'cancelled':

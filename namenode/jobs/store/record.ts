@@ -45,19 +45,23 @@ export interface JobRecord {
   /** Status shown after the end; before, the initial one. */
   readonly status: JobStatus
   /** Set if publishing failed: the output stays in its staging until `untilMs`. `inputs`: paths named as input. */
-  readonly kept?: {
-    readonly untilMs: number
-    readonly inputs: readonly string[]
-    readonly bytes?: number
-    /** For the version that publishing makes; missing in records of earlier versions. */
-    readonly made?: MadeBy
-  }
+  readonly kept?: KeptRecord
   /** Uploaded splits; removed together with the spec. */
   readonly taken?: readonly TakenSplits[]
   /** Part of the spec that is kept after the end, without its splits. */
   readonly about: Pick<JobSpec, 'program' | 'seed' | 'fingerprint'> & {
     /** Kept by earlier versions; `job.trim` removes them. */ readonly params?: JobSpec['params']
   }
+}
+
+interface KeptRecord {
+  readonly untilMs: number
+  readonly inputs: readonly string[]
+  readonly bytes?: number
+  /** For the version that publishing makes; missing in records of earlier versions. */
+  readonly made?: MadeBy
+  /** The files are the result of a step, for its program; they are never published. */
+  readonly result?: true
 }
 
 /** Record of splits that no job has taken over yet. */

@@ -128,7 +128,9 @@ export class JournalJobStore implements JobStore {
     const digest = await this.#committed(job)
     const refused = await this.#refusable(() => {
       this.#failpoints.pass('job.publish.before')
-      return this.#write(publishJob, { job, status, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest, ...this.#version() })
+      return this.#write(publishJob, {
+        job, status, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest, keptMs: this.#journal.nowMs(), ...this.#version(),
+      })
     })
     this.#changed(job)
     return refused

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Compiler } from '../../../client/jobs/run.ts'
+import type { Compiler } from '../../../client/jobs/compile.ts'
 import type { Modules } from '../../../src/ports/modules.ts'
 import { bundleProgram, type Bundle } from '../../../src/program/bundle.ts'
 import { localDisk } from '../../../src/world/disk.ts'

@@ -225,6 +225,7 @@ export class Recorder extends FakeMill {
   job(id: string): object {
     return {
       id, status: async () => this.#status,
+      steps: [{ status: async () => this.#status }],
       kill: async () => this.#did('job.kill', [id], this.#status),
       drop: async (...args: unknown[]) => this.#did('job.drop', args, this.#status),
       publish: async (...args: unknown[]) => this.#did('job.publish', args, this.#status),

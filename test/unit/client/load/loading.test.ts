@@ -5,7 +5,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { runProgram, type RunOptions, type RunTools } from '../../../../client/jobs/run.ts'
+import type { RunOptions } from '../../../../client/jobs/options.ts'
+import { runProgram, type RunTools } from '../../../../client/jobs/run.ts'
 import { Plans } from '../../../../client/load/plans.ts'
 import type { Child, ChildOptions } from '../../../../src/ports/process.ts'
 import { silent } from '../../../../src/ports/log.ts'
@@ -34,7 +35,7 @@ beforeEach(async () => {
   tools = {
     cluster: { random: systemRandom(), clock: systemClock, ask } as never,
     files: {} as never, disk: localDisk, log: silent, processes, plans: new Plans(), workingDirectory: dir,
-    programDir: join(dir, 'programs'),
+    programDir: join(dir, 'programs'), drivers: new Set(),
   }
 })
 afterEach(async () => {

@@ -8,8 +8,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runProgram, type RunTools } from '../../../../client/jobs/run.ts'
 import { typedParams } from '../../../../client/load/params.ts'
 import type { FlatPlan } from '../../../../src/plan/flat.ts'
-import { planProgram } from '../../../../client/load/planning.ts'
+import { loadTyped, plannedJob, type Planned, type PlanRequest } from '../../../../client/load/planning.ts'
 import { Plans } from '../../../../client/load/plans.ts'
+import { lowerJob } from '../../../../src/plan/planof.ts'
 import { bundleProgram } from '../../../../src/program/bundle.ts'
 import { bundleFile } from '../../../../src/program/load.ts'
 import { silent } from '../../../../src/ports/log.ts'
@@ -32,8 +33,14 @@ const tools = (): RunTools => ({
     },
   } as never,
   files: {} as never, disk: localDisk, log: silent, processes: bundledProcesses, plans: new Plans(), workingDirectory: dir,
-  programDir: join(dir, 'programs'),
+  programDir: join(dir, 'programs'), drivers: new Set(),
 })
+
+/** Plan of a map-reduce program, in this process. */
+async function planProgram(request: Omit<PlanRequest, 'seed' | 'nowMs'>): Promise<Planned> {
+  const loaded = await loadTyped({ disk: localDisk }, { ...request, seed: 0, nowMs: 0 })
+  return plannedJob(loaded, lowerJob(loaded.program), { ...request, seed: 0, nowMs: 0 })
+}
 
 async function submitting(defaults: string, params: Record<string, unknown>): Promise<unknown> {
   await writeFile(
@@ -148,7 +155,7 @@ test('a program that is built from its parameters is planned with those that its
   const bundle = await bundleProgram({ disk: localDisk }, file)
   await writeFile(bundleFile(join(dir, 'programs'), bundle.id), bundle.bytes)
   for (const parts of ['7', '8']) {
-    const { params, plan } = await planProgram({ disk: localDisk }, {
+    const { params, plan } = await planProgram({
       id: bundle.id, name: 'job', dir: join(dir, 'programs'), params: { values: {}, texts: { parts } }, instance: `planned ${parts}`,
     })
     planned.push([params, shuffleOf(plan)])
@@ -165,7 +172,7 @@ test('a program that is built from a text gets it as a text, also where it looks
     export default ({ version = '1.0' }) => mapReduce({ params: { version: '1.0' }, reducers: Number(version.split('.')[0]), map() {}, reduce() {} })\n`)
   const bundle = await bundleProgram({ disk: localDisk }, file)
   await writeFile(bundleFile(join(dir, 'programs'), bundle.id), bundle.bytes)
-  const plan = (values: Record<string, unknown>, texts: Record<string, string>) => planProgram({ disk: localDisk }, {
+  const plan = (values: Record<string, unknown>, texts: Record<string, string>) => planProgram({
     id: bundle.id, name: 'job', dir: join(dir, 'programs'), params: { values, texts },
     instance: `as text ${JSON.stringify([values, texts])}`,
   })

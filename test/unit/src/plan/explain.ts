@@ -31,6 +31,7 @@ function lineOf(node: PlanNode): string {
     case 'each': return node.op
     case 'command': return `${node.role} ${node.argv?.join(' ') ?? 'lines'}`
     case 'top': case 'limit': return `${node.kind} ${node.count}`
+    case 'total': case 'encode': return node.kind
     case 'group': return node.flat ? 'flatMap groups' : 'map groups'
     case 'regroup': return 'regroup'
     case 'join': case 'lookup': return `${node.how} join`

@@ -1,0 +1,188 @@
+// Runs the steps that a program over Datasets asks for: submits the job of each, waits for it, reads its result, and continues the program.
+// The results of all steps are the history of the program, which executors get with each later step.
+// INVARIANT: results are delivered in the order of the history.
+
+import { asError, GristmillError } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
+import { Semaphore } from '../../src/base/queue.ts'
+import { encodeEntry, isSmall, type HistoryEntry } from '../../src/plan/history.ts'
+import type { JobStatus } from '../../src/protocol/job.ts'
+import type { Driver } from '../../src/protocol/task.ts'
+import type { LoadEvent, PlannedProgramStep, StepResult } from '../load/driving.ts'
+import type { Loading } from '../load/loader.ts'
+import type { Job } from './job.ts'
+
+interface DriveDeps {
+  readonly loading: Loading
+  /** Submits the job of a step. */
+  readonly submit: (step: PlannedProgramStep, driver: Driver) => Promise<Job>
+  /** Lines of the result of a job that has succeeded. */
+  readonly readResult: (status: JobStatus, step: PlannedProgramStep, signal: AbortSignal) => Promise<readonly string[]>
+  readonly dropResult: (job: JobStatus['job']) => Promise<void>
+}
+
+interface DriveOptions { readonly id: string; readonly nowMs: number }
+
+/** Results that are dropped at a time. */
+const dropsAtOnce = 8
+
+export class ProgramDriver {
+  readonly id: string
+  readonly #deps: DriveDeps
+  readonly #nowMs: number
+  /** By the number of the step, from 1 on; a step that could not be submitted has none. */
+  readonly #jobs = new Map<number, Job>()
+  readonly #running = new Map<number, Promise<void>>()
+  readonly #failures = new Map<number, Error>()
+  readonly #history: HistoryEntry[] = []
+  readonly #results = new Set<JobStatus['job']>()
+  readonly #ended = Promise.withResolvers<void>()
+  readonly #abandoned = new AbortController()
+  #changed = Promise.withResolvers<void>()
+  #isCancelled = false
+  #isOver = false
+  #steps = 0
+
+  constructor(deps: DriveDeps, { id, nowMs }: DriveOptions) {
+    this.#deps = deps
+    this.id = id
+    this.#nowMs = nowMs
+    this.#ended.promise.catch(() => {})
+  }
+
+  /** Jobs of the steps so far, in their order. */
+  get steps(): Job[] { return [...this.#jobs].sort(([a], [b]) => a - b).map(([, job]) => job) }
+
+  /** Resolves when the program has ended and its results are dropped; rejects with its failure. */
+  get ended(): Promise<void> { return this.#ended.promise }
+
+  take(event: LoadEvent): void {
+    if ('step' in event && !('error' in event)) {
+      const { step } = event
+      this.#steps = Math.max(this.#steps, step.number)
+      const running = this.#run(step).finally(() => { this.#running.delete(step.number) })
+      this.#running.set(step.number, running)
+      return
+    }
+    if ('error' in event) {
+      const { code, message, details } = event.error
+      const known = event.step === undefined ? undefined : this.#failures.get(event.step)
+      void this.#end(known ?? new GristmillError(code, message, { details: { ...details } }))
+      return
+    }
+    if ('ended' in event) void this.#end()
+  }
+
+  /** The job after `count` ones, in the order of steps; undefined: the program has ended, and there is none. */
+  async job(count: number): Promise<Job | undefined> {
+    for (;;) {
+      const { promise } = this.#changed
+      // Steps before it may still be on their way to the namenode.
+      const known = this.steps[count]
+      const isNext = [...this.#jobs.keys()].filter(number => number <= count + 1).length === count + 1
+      if (known && (isNext || this.#isOver)) return known
+      if (this.#isOver) return undefined
+      await promise
+    }
+  }
+
+  /** Cancels the steps that run; the program asks for no further ones. Resolves when they have ended. */
+  async cancel(): Promise<void> {
+    if (this.#isOver) return
+    this.#isCancelled = true
+    await this.#kill()
+    await Promise.allSettled(this.#running.values())
+    await this.#end(new GristmillError('JOB_CANCELLED', 'the program was cancelled'))
+  }
+
+  /** Ends the program without a call to the cluster: its connection is closed. Jobs that run go on. */
+  abandon(): void {
+    this.#abandoned.abort(new GristmillError('ABORTED', 'the connection to the cluster was closed while the program ran'))
+    this.#deps.loading.end()
+    this.#over(new GristmillError('ABORTED', 'the connection to the cluster was closed while the program ran'))
+  }
+
+  async #run(step: PlannedProgramStep): Promise<void> {
+    const { number, method, planned } = step
+    let job: Job | undefined
+    let result: StepResult
+    try {
+      job = await this.#submit(step)
+      const status = await job.wait({ signal: this.#abandoned.signal })
+      const lines = step.returns === 'nothing' ? [] : await this.#deps.readResult(status, step, this.#abandoned.signal)
+      result = { lines }
+    } catch (thrown) {
+      if (this.#isOver) return
+      const error = asError(thrown)
+      this.#failures.set(number, error)
+      const { code, message, details } = error
+      result = { failed: { code, message, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> } }
+    }
+    if (this.#isOver || this.#isCancelled) return
+    this.#history.push({ number, method, fingerprint: planned.lowered ?? '', job: job?.id ?? '-', result: entryOf(result) })
+    await this.#deps.loading.deliver(number, result)
+  }
+
+  async #submit(step: PlannedProgramStep): Promise<Job> {
+    const { number, method, after, planned: { outline = '' } } = step
+    if (this.#isCancelled) throw new GristmillError('JOB_CANCELLED', 'the program was cancelled')
+    const history = this.#told(after)
+    const job = await this.#deps.submit(step, { id: this.id, step: number, method, nowMs: this.#nowMs, outline, history })
+    this.#jobs.set(number, job)
+    if (step.returns !== 'nothing') this.#results.add(job.id)
+    this.#tell()
+    if (this.#isCancelled) await job.kill()
+    return job
+  }
+
+  /** The first entries of the history, as they travel. Where they are too large, the oldest results are left where they are stored. */
+  #told(count: number): string[] {
+    const told = this.#history.slice(0, count).map(encodeEntry)
+    let chars = told.reduce((sum, { length }) => sum + length, 0)
+    for (const [i, entry] of this.#history.slice(0, count).entries()) {
+      if (chars <= limits.historyBytesMax) break
+      if (entry.result.kind !== 'lines') continue
+      const stored = encodeEntry({ ...entry, result: { kind: 'stored' } })
+      if (entry.job === '-' || !this.#results.has(entry.job as JobStatus['job']) || stored.length >= told[i]!.length) continue
+      chars += stored.length - told[i]!.length
+      told[i] = stored
+    }
+    return told
+  }
+
+  async #kill(): Promise<void> {
+    const running = [...this.#running.keys()].flatMap(number => this.#jobs.get(number) ?? [])
+    await Promise.allSettled(running.map(job => job.kill()))
+  }
+
+  async #end(failure?: Error): Promise<void> {
+    if (this.#isOver) return
+    this.#deps.loading.end()
+    this.#isCancelled = true
+    // Steps that the program does not wait for any more.
+    if (this.#running.size > 0) await this.#kill()
+    await Promise.allSettled(this.#running.values())
+    const gate = new Semaphore(dropsAtOnce)
+    // A result that cannot be dropped now goes by itself (limits.resultKeepMs).
+    await Promise.allSettled([...this.#results].map(job => gate.run(() => this.#deps.dropResult(job))))
+    this.#over(failure)
+  }
+
+  #over(failure?: Error): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    if (failure) this.#ended.reject(failure)
+    else this.#ended.resolve()
+    this.#tell()
+  }
+
+  #tell(): void {
+    this.#changed.resolve()
+    this.#changed = Promise.withResolvers()
+  }
+}
+
+function entryOf(result: StepResult): HistoryEntry['result'] {
+  if ('failed' in result) return { kind: 'failed', code: result.failed.code, message: result.failed.message }
+  return isSmall(result.lines) ? { kind: 'lines', lines: result.lines } : { kind: 'stored' }
+}

@@ -1,0 +1,164 @@
+// Drives a program: plans the job of a map-reduce program; calls the function of a program over Datasets, plans each step that it asks for,
+// and continues it with the results. Runs in the loader's process, or, in a simulation, in that of the client. What it tells is plain data.
+// Events come in order: `planned` alone; or any number of `step`, then `ended` or `error`; or `peeked` alone.
+
+import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
+import { lowerJob, lowerStep, notLoaded } from '../../src/plan/planof.ts'
+import { ProgramRun, type ProgramStep } from '../../src/plan/programrun.ts'
+import type { LoadWorld } from '../../src/program/load.ts'
+import { valuesOfLines } from '../../src/shuffle/lines.ts'
+import { loadTyped, pathsRead, plannedJob, type Planned, type PlanRequest, type TypedProgram } from './planning.ts'
+
+/** A step that the program has asked for. */
+export interface PlannedProgramStep {
+  readonly number: number
+  readonly method: string
+  /** Results that had been delivered before. */
+  readonly after: number
+  readonly planned: Planned
+  /** Its values are returned to the program: all, or so many of them. */
+  readonly returns: 'nothing' | 'values' | { readonly first: number }
+  /** The program has used random numbers or the time of its start. */
+  readonly usesStart: boolean
+}
+
+/** Steps of a program, as far as they are known without running one. */
+export interface Peeked {
+  readonly saves: readonly string[]
+  readonly inputs: readonly string[]
+  /** The program goes on with the result of a step. */
+  readonly goesOn: boolean
+}
+
+interface FailureTold { readonly code: ErrorCode; readonly message: string; readonly details: Readonly<Record<string, unknown>> }
+
+export type LoadEvent =
+  | { readonly planned: Planned }
+  | { readonly step: PlannedProgramStep }
+  | { readonly peeked: Peeked }
+  | { readonly ended: true }
+  /** `step`: the program has thrown the failure of this step. */
+  | { readonly error: FailureTold; readonly step?: number | undefined }
+
+/** Result of a step, for the program. */
+export type StepResult =
+  | { readonly lines: readonly string[] }
+  | { readonly failed: FailureTold }
+
+interface DriveWorld extends LoadWorld {
+  /** Resolves when the program has done what it can do without another result. */
+  readonly rest: () => Promise<void>
+  /** Takes failures of steps that the program does not wait for. */
+  readonly onUnhandled?: ((handle: (reason: unknown) => boolean) => void) | undefined
+}
+
+export class ProgramDrive {
+  readonly #world: DriveWorld
+  readonly #tell: (event: LoadEvent) => void
+  readonly #failures = new Map<unknown, number>()
+  #loaded: TypedProgram | undefined
+  #run: ProgramRun | undefined
+  #steps = 0
+  #isOver = false
+
+  constructor(world: DriveWorld, tell: (event: LoadEvent) => void) {
+    this.#world = world
+    this.#tell = tell
+  }
+
+  /** REQUIRES: called once. Errors are told. */
+  async start(request: PlanRequest): Promise<void> {
+    try {
+      const loaded = this.#loaded = await loadTyped(this.#world, request)
+      const { program } = loaded
+      if (program.job.kind === 'mapReduce') return this.#tell({ planned: plannedJob(loaded, lowerJob(program), request) })
+      const run = this.#run = new ProgramRun({
+        dataflow: program.job.dataflow, params: program.params, seed: request.seed, nowMs: request.nowMs, rest: this.#world.rest,
+        call: this.#world.call, onStep: step => this.#asked(step, request),
+      })
+      if (request.peek) return this.#peek(run)
+      this.#world.onUnhandled?.(reason => this.#unhandled(reason))
+      run.start()
+      await run.ended
+      if (!this.#isOver) this.#tell({ ended: true })
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  /** Continues the program with the result of a step. */
+  deliver(number: number, result: StepResult): void {
+    const delivery = 'lines' in result ? { values: valuesOfLines(result.lines) } : { error: this.#failureOf(number, result.failed) }
+    void this.#run?.deliver(number, delivery)
+  }
+
+  #failureOf(number: number, { code, message, details }: FailureTold): GristmillError {
+    const error = new GristmillError(code, message, { details: { ...details } })
+    this.#failures.set(error, number)
+    return error
+  }
+
+  #asked(step: ProgramStep, request: PlanRequest): void {
+    this.#steps = step.number
+    if (request.peek) return
+    try {
+      this.#tell({ step: this.#planned(step, request) })
+    } catch (error) {
+      // No result of a step that cannot be planned is in the history: the program ends.
+      this.#failed(error)
+    }
+  }
+
+  #planned({ number, method, after, root, first }: ProgramStep, request: PlanRequest): PlannedProgramStep {
+    const plan = lowerStep({ root })
+    return {
+      number, method, after, planned: plannedJob(this.#loaded!, plan, request),
+      returns: plan.root.result ? (first === undefined ? 'values' : { first }) : 'nothing', usesStart: this.#run!.usesStart,
+    }
+  }
+
+  async #peek(run: ProgramRun): Promise<void> {
+    const saves: string[] = []
+    const inputs: string[] = []
+    let goesOn = false
+    run.start()
+    for (let number = 1; ; number++) {
+      const step = await run.reached(number)
+      if (!step) break
+      const plan = lowerStep(step)
+      inputs.push(...pathsRead(plan.root))
+      goesOn = plan.root.result === true
+      if (goesOn) break
+      if (plan.root.path !== undefined) saves.push(plan.root.path)
+      await run.deliver(number, { values: [] })
+    }
+    this.#tell({ peeked: { saves, inputs, goesOn } })
+  }
+
+  /** True if the reason is the failure of a step, which the program has not waited for. */
+  #unhandled(reason: unknown): boolean {
+    if (!this.#failures.has(reason)) return false
+    this.#failed(reason)
+    return true
+  }
+
+  #failed(thrown: unknown): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    const step = this.#failures.get(thrown)
+    const program = this.#loaded?.program
+    const error = step !== undefined || !program || !this.#run || thrown instanceof GristmillError
+      ? asError(thrown)
+      : this.#steps === 0 ? notLoaded(program, thrown) : this.#broken(program, thrown)
+    const { code, message, details } = error
+    this.#tell({ error: { code, message, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> }, step })
+  }
+
+  /** Error of a program that has thrown between its steps. */
+  #broken({ stacks }: TypedProgram['program'], thrown: unknown): GristmillError {
+    const { message, stack } = stacks.describe(thrown)
+    return new GristmillError('JOB_FAILED', `the program failed after its step ${this.#steps}: ${message}`, {
+      cause: thrown, details: { failure: { code: 'TASK_FAILED', message, ...stack !== undefined && { stack } } },
+    })
+  }
+}

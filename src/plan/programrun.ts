@@ -1,0 +1,153 @@
+// Runs the function of a program over Datasets, step by step. The function asks for a step by an action; its caller runs the step, or
+// knows its result, and delivers it. Steps are numbered as they are asked for. A program may have several steps at a time, and then goes on
+// in the order in which their results are delivered.
+// INVARIANT: results are delivered one at a time, and the function comes to a rest before the next one. The same results in the same order
+// therefore lead the function to the same steps with the same numbers, on every machine.
+
+import { GristmillError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { savesNothing, type Dataflow } from '../program/dataflow.ts'
+import type { Params } from '../program/definition.ts'
+import type { Action, Flow } from '../program/recipe.ts'
+
+export interface ProgramStep extends Action {
+  /** From 1 on. */
+  readonly number: number
+  /** Results that had been delivered when it was asked for. */
+  readonly after: number
+}
+
+export type Delivery = { readonly values: readonly unknown[] } | { readonly error: Error }
+
+interface ProgramRunOptions {
+  readonly dataflow: Pick<Dataflow, 'drive'>
+  readonly params: Params
+  readonly seed: number
+  /** Time at which the program was started. */
+  readonly nowMs: number
+  /** Resolves when the function has done all that it can do without another result. */
+  readonly rest: () => Promise<void>
+  /** Calls the program's code. Default: directly. */
+  readonly call?: (<T>(work: () => T) => T) | undefined
+  /** The results have been delivered to the program before: a failed step that it does not wait for is no failure here. */
+  readonly isReplay?: boolean | undefined
+  /** Called for each step, when it is asked for. */
+  readonly onStep?: ((step: ProgramStep) => void) | undefined
+}
+
+interface Asked { readonly step: ProgramStep; readonly settle: (delivery: Delivery) => void }
+
+export class ProgramRun {
+  readonly #options: ProgramRunOptions
+  readonly #asked: Asked[] = []
+  readonly #ended = Promise.withResolvers<void>()
+  /** Waits of `reached`, called when a step is asked for and when the function ends. */
+  readonly #waiting = new Set<() => void>()
+  #delivered = 0
+  #open = 0
+  #hasReturned = false
+  #isOver = false
+  #deliveries: Promise<void> = Promise.resolve()
+  /** The numbers of mill.random depend on the seed alone. */
+  #state: number
+  /** The program has used the time of its start, or random numbers. */
+  usesStart = false
+
+  constructor(options: ProgramRunOptions) {
+    this.#options = options
+    this.#state = options.seed >>> 0
+    this.#ended.promise.catch(() => {})
+  }
+
+  /** Calls the function. REQUIRES: called once. */
+  start(): void {
+    const { dataflow, params, nowMs, call = work => work() } = this.#options
+    const used = (): void => { this.usesStart = true }
+    const flow: Flow = {
+      run: action => this.#ask(action),
+      random: () => { used(); return this.#random() },
+      get now() { used(); return nowMs },
+    }
+    const running = (async () => call(() => dataflow.drive(params, flow)))()
+    running.then(() => {
+      this.#hasReturned = true
+      this.#endIfDone()
+    }, (error: unknown) => this.#end(error))
+  }
+
+  /** Resolves when the function has returned and all its steps have results; rejects with what it throws. */
+  get ended(): Promise<void> { return this.#ended.promise }
+
+  /** Waits for the step; undefined: the function has ended without it. */
+  async reached(number: number): Promise<ProgramStep | undefined> {
+    while (this.#asked.length < number && !this.#isOver) await new Promise<void>(resolve => { this.#waiting.add(resolve) })
+    return this.#asked[number - 1]?.step
+  }
+
+  /** Continues the function with a result, after those delivered before. Waits for the step; false: the function has ended without it. */
+  deliver(number: number, delivery: Delivery): Promise<boolean> {
+    const delivered = this.#deliveries.then(async () => {
+      if (!await this.reached(number)) return false
+      this.#delivered++
+      this.#open--
+      this.#asked[number - 1]!.settle(delivery)
+      await this.#options.rest()
+      this.#endIfDone()
+      return true
+    })
+    this.#deliveries = delivered.then(() => undefined)
+    return delivered
+  }
+
+  #ask(action: Action): Promise<readonly unknown[]> {
+    const number = this.#asked.length + 1
+    if (number > limits.programStepsMax)
+      return Promise.reject(new GristmillError(
+        'TOO_LARGE',
+        `the program has run ${limits.programStepsMax} steps, the most that one program can have; save a result, and go on from it in another run`,
+      ))
+    const { promise, resolve, reject } = Promise.withResolvers<readonly unknown[]>()
+    const step: ProgramStep = { ...action, number, after: this.#delivered }
+    this.#asked.push({
+      step,
+      settle: delivery => {
+        if ('values' in delivery) return resolve(delivery.values)
+        if (this.#hasReturned || this.#options.isReplay) promise.catch(() => {})
+        reject(delivery.error)
+        // A program that does not wait for the step fails with it.
+        if (this.#hasReturned) this.#end(delivery.error)
+      },
+    })
+    this.#open++
+    this.#wake()
+    this.#options.onStep?.(step)
+    return promise
+  }
+
+  /** The generator mulberry32: the same numbers everywhere. */
+  #random(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+
+  #endIfDone(): void {
+    if (!this.#hasReturned || this.#open > 0 || this.#isOver) return
+    if (this.#asked.length === 0) this.#end(new TypeError(savesNothing))
+    else this.#end()
+  }
+
+  #end(...failure: readonly unknown[]): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    if (failure.length > 0) this.#ended.reject(failure[0])
+    else this.#ended.resolve()
+    this.#wake()
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake()
+    this.#waiting.clear()
+  }
+}

@@ -1,0 +1,121 @@
+// Replay of a program in an executor: calls the program's function with the results of its earlier steps, until it asks for the step whose
+// functions the executor needs. One replay serves all steps of a program that the process works for: it goes on from where it is.
+
+import { GristmillError, type ErrorCode } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { formatDuration } from '../base/units.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { LoadWorld, Program } from '../program/load.ts'
+import { valuesOfLines } from '../shuffle/lines.ts'
+import type { PlanChoices } from './choices.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { decodeEntry, isSameFingerprint, type HistoryEntry } from './history.ts'
+import type { Plan } from './node.ts'
+import { differenceOf, outlineOf } from './outline.ts'
+import { lowerStep, notLoaded, planJob, type JobPlan } from './planof.ts'
+import { ProgramRun, type Delivery, type ProgramStep } from './programrun.ts'
+
+interface ReplayTarget {
+  readonly step: number
+  readonly method: string
+  readonly fingerprint: string
+  readonly plan: PlanChoices | undefined
+  /** Outline of the plan that was submitted. */
+  readonly outline: string
+  readonly history: readonly string[]
+}
+
+interface ReplayDeps extends Pick<LoadWorld, 'call'> {
+  readonly clock: Clock
+  /** Lines of the result of a job, in order. */
+  readonly readResult: (job: string) => Promise<readonly string[]>
+}
+
+interface ReplayOptions { readonly program: Program; readonly seed: number; readonly nowMs: number }
+
+export class ProgramReplay {
+  readonly #deps: ReplayDeps
+  readonly #program: Program
+  readonly #run: ProgramRun
+  /** Plans of steps before any rule. */
+  readonly #plans = new Map<number, Plan>()
+  /** Entries of the history that have been delivered. */
+  #delivered = 0
+  /** Targets are reached one after the other. */
+  #queue: Promise<unknown> = Promise.resolve()
+
+  constructor(deps: ReplayDeps, { program, seed, nowMs }: ReplayOptions) {
+    this.#deps = deps
+    this.#program = program
+    if (program.job.kind !== 'dataflow') throw new GristmillError('PROGRAM_INVALID', 'the program is no program over Datasets here')
+    const { dataflow } = program.job
+    this.#run = new ProgramRun({
+      dataflow, params: program.params, seed, nowMs, call: deps.call, isReplay: true, rest: () => deps.clock.yield(),
+    })
+    this.#run.start()
+  }
+
+  /** Plan of a step. Throws PROGRAM_INVALID if the program does something else here than where it was started. */
+  reach(target: ReplayTarget): Promise<JobPlan> {
+    const reached = this.#queue.then(() => this.#reach(target))
+    this.#queue = reached.catch(() => {})
+    return reached
+  }
+
+  async #reach({ step: number, method, fingerprint, plan: choices, outline, history }: ReplayTarget): Promise<JobPlan> {
+    for (const text of history.slice(this.#delivered)) {
+      const entry = decodeEntry(text)
+      const plan = await this.#planOf(entry)
+      if (!isSameFingerprint(entry, fingerprintOf(plan)))
+        throw differs(entry, `is now "${outlineOf(plan)}", which is another plan than the one that has run`)
+      await this.#run.deliver(entry.number, await this.#delivery(entry))
+      this.#delivered++
+    }
+    const lowered = await this.#planOf({ number, method })
+    const found = planJob(lowered, choices)
+    if (found.fingerprint !== fingerprint) throw differs({ number, method }, differenceOf(outline, outlineOf(lowered)))
+    return found
+  }
+
+  /** Plan of a step that the function has asked for, or will. */
+  async #planOf({ number, method }: Pick<HistoryEntry, 'number' | 'method'>): Promise<Plan> {
+    const known = this.#plans.get(number)
+    if (known) return known
+    const step = await this.#step(number, method)
+    const plan = lowerStep(step)
+    this.#plans.set(number, plan)
+    return plan
+  }
+
+  async #step(number: number, method: string): Promise<ProgramStep> {
+    const { clock } = this.#deps
+    const late = Promise.withResolvers<never>()
+    const cancel = clock.after(limits.programLoadMs, () => late.reject(
+      differs({ number, method }, `is not reached here: the program's function has not asked for it within ${formatDuration(limits.programLoadMs)}`)))
+    try {
+      const step = await Promise.race([this.#run.reached(number), late.promise])
+      if (step?.method === method) return step
+      if (step) throw differs({ number, method }, `is now ${step.method}`)
+    } finally {
+      cancel()
+    }
+    const failure = await this.#run.ended.then(() => undefined, (error: unknown) => notLoaded(this.#program, error))
+    throw number === 1 && failure ? failure : differs({ number, method }, failure
+      ? `is not reached here: ${failure.message}`
+      : 'is not reached here: the program ends before it')
+  }
+
+  async #delivery({ job, result }: HistoryEntry): Promise<Delivery> {
+    switch (result.kind) {
+      case 'lines': return { values: valuesOfLines(result.lines) }
+      case 'stored': return { values: valuesOfLines(await this.#deps.readResult(job)) }
+      case 'failed': return { error: new GristmillError(result.code as ErrorCode, result.message) }
+    }
+  }
+}
+
+const differs = ({ number, method }: Pick<HistoryEntry, 'number' | 'method'>, how: string): GristmillError => new GristmillError(
+  'PROGRAM_INVALID',
+  `the program is not deterministic: step ${number} (${method}) ${how}; the steps of a program may depend on its parameters and on the results ` +
+  'of its steps, and not on time, random numbers or the machine: use mill.now and mill.random()',
+)

@@ -1,0 +1,59 @@
+// Actions of Datasets: the steps that they ask the engine for. Part of every bundle, as dataset.ts is.
+
+import { checkFunction, showGiven } from './arguments.ts'
+import type { Context } from './definition.ts'
+import { checkOptions } from './options.ts'
+import { at, type Action, type Recipe } from './recipe.ts'
+import type { OutputOptions } from '../base/formats.ts'
+
+/** Options of `save`, beside the output's path. */
+export interface SaveOptions {
+  /** `text` (default): a value a line; a pair [key, value] as key, tab, value. `jsonl`; `csv`. */
+  readonly format?: OutputOptions['format'] | undefined
+  readonly delimiter?: string | undefined
+  readonly header?: boolean | undefined
+  readonly columns?: readonly string[] | undefined
+  /** Replicas of the output files; default: the cluster's. */
+  readonly replication?: number | undefined
+}
+
+/** Files in a new directory. */
+export function saving(node: Recipe, path: string, options: SaveOptions): Action {
+  if (typeof path !== 'string' || path === '')
+    throw new TypeError(`save was given the path ${showGiven(path)}; give a directory of the cluster, in the program or with --output`)
+  checkOptions('the options of save', options, 'output')
+  const { format = 'text', replication, ...output } = options
+  const root: Recipe = {
+    kind: 'write', inputs: [node], path, output: { format, ...output, ...replication !== undefined && { replication } },
+  }
+  return { method: 'save', root }
+}
+
+/** Values that are returned to the program; `first`: only so many of them. */
+export function returning(method: string, node: Recipe, first?: number): Action {
+  // Text: a line for each value, which holds its encoding.
+  const lines: Recipe = { kind: 'encode', inputs: [node], at: at(method) }
+  const root: Recipe = { kind: 'write', inputs: [lines], result: true, output: { format: 'text' } }
+  return { method, root, ...first !== undefined && { first } }
+}
+
+/** One value of each task: its values merged two at a time, in order. */
+export const merging = (method: string, node: Recipe, merge: unknown): Action =>
+  returning(method, { kind: 'total', inputs: [node], fn: checkFunction(method, merge), at: at(method) })
+
+/** The number of values of each task. */
+export const counting = (node: Recipe): Action =>
+  merging('count', { kind: 'each', inputs: [node], op: 'map', fn: one, at: at('count') }, add)
+
+/** A function that is called once in each task. */
+export function visiting(node: Recipe, fn: unknown): Action {
+  checkFunction('forEachPartition', fn)
+  const visit = async (values: AsyncIterable<unknown>, context: Context): Promise<readonly unknown[]> => {
+    await (fn as (values: AsyncIterable<unknown>, context: Context) => unknown)(values, context)
+    return []
+  }
+  return returning('forEachPartition', { kind: 'partition', inputs: [node], fn: visit, at: at('forEachPartition') })
+}
+
+const one = (): number => 1
+export const add = (a: number, b: number): number => a + b
