@@ -78,10 +78,11 @@ export class Exchange {
         yield value
       }
     } catch (error) {
-      // Not awaited: it waits for the piece that has not come.
-      void pieces.return?.()
       if (error instanceof GristmillError) throw error
       throw new GristmillError('ABORTED', `the request ended inside of its body (${(error as Error).message})`, { cause: error })
+    } finally {
+      // Lets `#discard` read the rest. Not awaited: it waits for a piece that may never come.
+      void pieces.return?.()
     }
     // A connection that breaks between two chunks ends the iterator without an error.
     if (!this.#request.complete) throw new GristmillError('ABORTED', 'the request ended inside of its body')
