@@ -43,7 +43,9 @@ test('every program of the guide gives the output that the guide shows', async (
       .filter(match => match[1] === language && (language === 'ts' || match[2] !== ''))
       .map(match => [match[2] || /^\/\/ (\S+)\n/.exec(match[3]!)![1]!, match[3]!]))
   for (const [name, text] of [...blocks('text'), ...blocks('csv')]) if (name.includes('.')) await store(`/${name}`, text)
-  const runs = [['words.ts', '/notes.txt', 'words'], ['on-time.ts', '/flights.csv', 'on-time']] as const
+  const runs = [
+    ['words.ts', '/notes.txt', 'words'], ['on-time.ts', '/flights.csv', 'on-time'], ['centres.ts', '/points.txt', 'centres'],
+  ] as const
   expect([...blocks('ts').keys()]).toEqual(runs.map(([name]) => name))
   for (const [name, input, shown] of runs) {
     await cluster.ok(['run', await program(name, blocks('ts').get(name)!), '--input', input, '--output', `/guide/${shown}`])

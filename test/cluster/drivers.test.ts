@@ -84,3 +84,44 @@ test('a program loops on its results, reads what it has saved, and is one object
   expect(drawn).toBeGreaterThan(0)
   expect(await cluster.ok(['job', steps[2]!.job, '--json'])).toContain(driver)
 })
+
+test('a failed step throws in the program, which may handle it; the machines reach later steps over the failure', async () => {
+  const file = await program('handled.ts', `
+    let told = ''
+    try {
+      await mill.range(3).map((n: number) => { if (n === 2) throw new RangeError('no two'); return n }).count()
+    } catch (error: any) {
+      told = error.code + (/no two/.test(error.message) ? ' no two' : '')
+    }
+    const words = told
+    await mill.range(1).map(() => words).save(output)
+  `)
+  const result = await cluster.run(['run', file, '--output', '/handled', '--attempts', '1'])
+  expect(result.code, result.stderr).toBe(0)
+  expect(await cluster.ok(['cat', '/handled/part-*'])).toBe('JOB_FAILED no two\n')
+  expect(result.stdout).toMatch(/^step 1: count, job-\d+, failed, /m)
+})
+
+test.each([
+  ['its failed step', `await mill.range(3).count()\nawait mill.text('/absent').count()`, 'no such file or directory'],
+  ['its own code', `await mill.range(3).count()\nthrow new RangeError('too few')`, 'the program failed after its step 1: RangeError: too few'],
+  ['a step that it does not wait for', `void mill.text('/absent').save(output); await mill.range(3).count()`, 'no such file or directory'],
+  ['a result that is too large', `await mill.range(1_000_001).collect()`, 'and a program gets at most 1000000'],
+  ['a machine on which it does something else',
+    `const n = await mill.range(3).count()\nawait mill.range(n + process.pid).count()`,
+    'the program is not deterministic: step 2 (count) was'],
+])('a program ends with the failure of %s, and leaves nothing', async (_, body, message) => {
+  const result = await cluster.run(['run', await program('failing.ts', body), '--output', '/failing'])
+  expect(result.code, result.stderr).not.toBe(0)
+  expect(result.stderr).toContain(message)
+})
+
+test('a program of several steps is not detached, and one that never uses the output of the run is refused before a job runs', async () => {
+  const several = await program('several.ts', `await mill.range(3).save(output); await mill.range(3).save(output + '2')`)
+  const detached = await cluster.run(['run', several, '--output', '/several', '--detach'])
+  expect([detached.code === 0, detached.stderr]).toEqual([false, expect.stringContaining('has more than one step')])
+  const other = await program('other.ts', `await mill.range(3).save('/other1'); await mill.range(3).save('/other2')`)
+  const refused = await cluster.run(['run', other, '--output', '/several'])
+  expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining('other saves to /other1 and /other2, and not to the output')])
+  expect(await cluster.ok(['ls', '/'])).not.toMatch(/several|other/)
+})

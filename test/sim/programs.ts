@@ -5,7 +5,7 @@ import type { Mill } from 'gristmill'
 import { bytesOf } from './content.ts'
 import type { Content } from './plan.ts'
 
-export type Program = 'wordcount' | 'lengths' | 'ranked' | 'paired'
+export type Program = 'wordcount' | 'lengths' | 'ranked' | 'paired' | 'looped'
 
 export const programOf = (program: Program): string => join(import.meta.dirname, 'programs', `${program}.ts`)
 
@@ -49,6 +49,13 @@ const results: Record<Program, (lines: readonly string[]) => string[]> = {
     return [...groups].map(([length, { count, last }]) => `${length}\t${count} ${last}`)
   },
   ranked: lines => [...countsOf(lines)].map(([word, count]) => `${count} ${word}`),
+  looped(lines) {
+    const counts = countsOf(lines)
+    const many = (bound: number) => [...counts].filter(([, count]) => count >= bound)
+    let least = 1
+    for (let left = counts.size; left > 4 && least < 40; least *= 2) left = many(least * 2).length
+    return many(least).map(([word, count]) => `${word}\t${count}`)
+  },
   paired: lines => [...countsOf(lines)].map(([word, count]) => `${word}\t${word.length > 1 ? count * word.length : count}`),
 }
 

@@ -1,4 +1,5 @@
-// Programs over Datasets, of several stages with joins and sorts, over text that one client puts, while another client writes files.
+// Programs over Datasets, of several stages with joins and sorts, and of several steps in a loop, over text that one client puts, while
+// another client writes files.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'
@@ -19,7 +20,8 @@ export function flows(random: Random): Op[] {
     ops.push({
       client: 0, pauseMs: random.below(1_000),
       action: {
-        kind: 'job', program: random.below(2) === 0 ? 'ranked' : 'paired', input: '/in', path: `/out${i}`, reducers: 1 + random.below(3),
+        kind: 'job', program: (['ranked', 'paired', 'looped'] as const)[random.below(3)]!, input: '/in', path: `/out${i}`,
+        reducers: 1 + random.below(3),
       },
     })
   ops.push({ client: 1, pauseMs: 0, action: { kind: 'mkdir', path: '/c1' } })
