@@ -1,5 +1,5 @@
-// Stages of a job with the splits of their input, and with the number of partitions of shuffles whose number neither the program nor the
-// run sets: one for each 64 MiB of input.
+// Completes the stages of a job that is submitted: cuts the input of each into splits, and sets the number of partitions of each shuffle
+// for which neither the program nor the run sets one: one for each 64 MiB of input.
 
 import type { InputOptions } from '../../src/base/formats.ts'
 import { MiB } from '../../src/base/units.ts'

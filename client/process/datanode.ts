@@ -9,7 +9,7 @@ import { locate, portDefaults } from '../discovery/locate.ts'
 import { exposeProcess } from './metrics.ts'
 import { advertised, hostDefault, serverSecret, untilAborted, type ServerRun } from './run.ts'
 
-const rackDefault = '/default'
+export const rackDefault = '/default'
 
 export async function runDatanode(run: ServerRun): Promise<void> {
   const { settings, world, machine, signal } = run

@@ -11,8 +11,6 @@ import { exposeProcess } from './metrics.ts'
 import { advertised, hostDefault, oneDirectory, serverSecret, untilAborted, type ServerRun } from './run.ts'
 
 export const replicationDefault = 3
-const backupEveryDefault = 24 * 3_600_000
-const backupKeepDefault = 3
 
 export async function runNamenode(run: ServerRun): Promise<void> {
   const { settings, world, machine, signal } = run
@@ -37,8 +35,8 @@ export async function runNamenode(run: ServerRun): Promise<void> {
     },
     backups: {
       dir: settings.backupDir ?? `${dir}/backups`,
-      everyMs: settings.backupEvery ?? backupEveryDefault,
-      keep: settings.backupKeep ?? backupKeepDefault,
+      everyMs: settings.backupEvery ?? limits.backupEveryMs,
+      keep: settings.backupKeep ?? limits.backupsKept,
     },
     onFatal: failed.reject,
   })

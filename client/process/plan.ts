@@ -48,7 +48,7 @@ export interface UpPlan {
   readonly notes: readonly string[]
 }
 
-const datanodesDefault = 3
+export const datanodesDefault = 3
 /** Settings with fields of their own, or that do not describe the cluster. */
 const notRemembered: ReadonlySet<SettingName> = new Set(['home', 'cluster', 'secretFile', 'dir', 'port', 'datanodes'])
 const rememberable = settingNames.filter(name => !notRemembered.has(name) && (table[name].usedBy as readonly string[]).includes('up'))

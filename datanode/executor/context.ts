@@ -1,8 +1,9 @@
 // Context object of a task, the last argument of a program's functions. Its values do not depend on the attempt, the machine or the
 // time, so that two attempts of one task give the same result.
 //
-// The program is lent objects that pass on to this one, so that it is known whether it can still count (`isHeld`), and a count after the
-// task's end is refused as a late `emit` is: its report has been sent. A context that setup keeps in a variable is not counted as held.
+// The program gets objects that pass their calls on to this one. They tell whether the program can still call `counter` (`isHeld`), and
+// refuse a count after the task's end, as a late `emit` is refused, because the report with the counters has been sent. `isHeld` ignores
+// the object that `setup` got, which programs keep in a variable for good reasons.
 
 import { posix } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'

@@ -1,8 +1,8 @@
 // Handle of one executor process in the datanode: starts it with its memory limit, gives it attempts, and ends those that exceed their
 // time (`--task-timeout`) or memory. The process is idle, runs one attempt, or has exited.
 // Invariant: each attempt given to it ends with exactly one outcome, whatever the user's code does: the one that the process sends, or one
-// made from its exit. The exit of a process that had not taken the attempt yet is none of the program's: of a new process, it is a failed
-// start.
+// made from its exit. If the process exits before it has taken the attempt, the program is not to blame: a new process has failed to
+// start, and a used one was ending.
 
 import { assert } from '../../src/base/assert.ts'
 import { MiB, formatBytes, formatDuration } from '../../src/base/units.ts'

@@ -1,4 +1,5 @@
-// Room of the journal: answers that are kept for repeated requests, and the chores that keep store and journal small. The root opens both.
+// Room of the journal: answers that are kept for repeated requests, and the chores that keep store and journal small. The
+// namenode (namenode/namenode.ts) opens journal and store.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Store } from '../../src/ports/store.ts'

@@ -1,9 +1,8 @@
 // Registry of all datanodes: sessions, states, time of the last sign of life. Time is monotonic.
-// live → stale (gets no new blocks or tasks) → dead (its replicas no longer count, its blocks are copied elsewhere). A node whose long poll
-// breaks off is stale after a third of the time.
+// live → stale (gets no new blocks or tasks) → dead (its replicas no longer count, blocks/blocks.ts has its blocks reviewed, and repair.ts
+// copies them). A node whose long poll breaks off is stale after a third of the time.
 // A node that registers again begins a new session; messages of an older session get UNREGISTERED.
-// INVARIANT: no two live nodes have one address. Two identities of one process would be given two replicas of a block that are
-// one.
+// INVARIANT: no two live nodes have one address. Two identities of one process would be given two replicas of a block that are one.
 
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'

@@ -1,6 +1,6 @@
-// Lineage: a packed list of the starts of this namenode, up to `rowsMax` rows, which tells for each epoch the incarnation that started it.
-// It is long because each command of an embedded cluster is a start. A row of the table `meta` holds consecutive epochs, ten bytes
-// each. Above `rowsMax` rows the oldest is removed; `cut` in `starts` is set from then on.
+// Lineage: a packed list of the starts of this namenode, which tells for each epoch the incarnation (the random id of one start) that
+// began it. It is long because each command of an embedded cluster is a start. A row of the table `meta` holds consecutive epochs, ten
+// bytes each. Above `rowsMax` rows the oldest is removed, and the record `starts` says from then on that the list is cut.
 
 import { crc32c } from '@node-rs/crc32'
 import type { Draft } from '../journal/draft.ts'

@@ -1,5 +1,5 @@
-// Room of versions of outputs: the messages `version.*`, the chore that frees expired versions, and the gate that explains why an older
-// version cannot be changed.
+// Room of versions of outputs: the messages `version.*`, the chore that frees expired versions, and the check that refuses
+// requests to change an older version with EROFS, before the journal.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'

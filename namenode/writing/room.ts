@@ -1,5 +1,5 @@
-// Rooms of files being written. Leases are opened before the blocks, which ask whether a block belongs to one; writers are answered by a
-// room that is opened after them, because it places blocks.
+// Two rooms of files being written. The room of leases is opened before the room of blocks, which asks whether a block belongs to a lease.
+// The room that answers writers is opened after the room of blocks, because it places blocks.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'

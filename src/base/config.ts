@@ -1,6 +1,6 @@
-// Resolves settings from their sources: flags over GRISTMILL_* variables over one JSON file; unset ones keep their defaults. A name
-// that is not in the table (settings.ts) is an error that suggests the nearest one, so that a misspelt setting is noticed. Pure:
-// the caller passes the environment, the flags and the file's text.
+// Resolves settings from their sources: flags over GRISTMILL_* variables over one JSON file. Unset ones stay undefined, and their users
+// take the default of limits.ts. A name that is not in the table (settings.ts) is an error that suggests the nearest one, so that a
+// misspelt setting is noticed. Pure: the caller passes the environment, the flags and the file's text.
 
 import { join, resolve } from 'node:path'
 import { GristmillError } from './errors.ts'

@@ -1,5 +1,5 @@
-// Bounds of every queue, message and loop. Limits that a cluster must agree on are separate from those that a process may choose.
-// Each number states its reason; relations between them are asserted at load.
+// Bounds of every queue, message and loop, and default values of settings that are times, sizes or numbers. Limits that a cluster must
+// agree on are separate from those that a process may choose. Each number states its reason; relations between them are asserted at load.
 
 import { assert } from './assert.ts'
 import { KiB, MiB } from './units.ts'
@@ -145,6 +145,8 @@ const processLimits = {
   jobsRunningMax: 1000,
   /** Ended jobs that are kept for inspection; older ones are deleted. */
   jobsKept: 1000,
+  /** Backups of a namenode that are kept. */
+  backupsKept: 3,
   /** Defaults for kept outputs of jobs: number and bytes. */
   keptOutputsMax: 100,
   keptBytesMax: 1024 * 1024 * MiB,
@@ -197,6 +199,8 @@ const times = {
   drainMs: 10_000,
   /** Removed entries can be restored for this time. */
   trashKeepMs: 86_400_000,
+  /** Interval of automatic backups of a namenode. */
+  backupEveryMs: 86_400_000,
   /** Replaced outputs are freed after this time, unless they are tagged. */
   versionKeepMs: 30 * 86_400_000,
   /** Kept outputs of jobs are deleted after this time: a weekend, and time to think. */

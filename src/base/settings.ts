@@ -1,5 +1,6 @@
-// Table of all settings: type, default, users, and description of each. docs/reference/settings.md is generated from it; config.ts
-// resolves the values.
+// Table of all settings: type, users, description, and the text of the default of each. docs/reference/settings.md is generated from it.
+// config.ts resolves the values that are given; a value that is not given is a constant of limits.ts or of client/process, and a test
+// holds the texts in step with them.
 
 import { GristmillError } from './errors.ts'
 import { faultOfName } from './username.ts'
@@ -10,7 +11,7 @@ export type SettingUser = 'all' | 'client' | 'namenode' | 'datanode' | 'gateway'
 export interface Setting<T> {
   /** Form of a value, for people. */
   readonly type: string
-  /** Default, for people. */
+  /** Default, for people: the value in use is a constant elsewhere. */
   readonly fallback: string
   readonly usedBy: readonly SettingUser[]
   readonly about: string

@@ -1,6 +1,7 @@
-// Sending end of a write pipeline: used by a client towards the first datanode, and by each datanode towards the next. Unreachable
-// members are skipped while it is opened. Once data flows, the loss of the next member loses all members behind it; the write goes on with
-// those before it, and the namenode has the missing replicas copied later.
+// Sending end of a write pipeline: used by a client towards the first datanode, and by each datanode towards the next. Unreachable members
+// are skipped while it is opened. Once data flows, the loss of the next member loses all members behind it; the write goes on with those
+// before it, and the namenode has the missing replicas copied later. The loss of the first member ends the pipe, and its owner decides: a
+// client sends the block again through another pipeline (upload.ts), a datanode keeps its own replica (datanode/transfer/receive.ts).
 // Invariant: exactly one of `finish` and `abort` ends it; after either the wire is kept or destroyed.
 
 import { fits } from '../protocol/check.ts'

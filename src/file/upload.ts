@@ -1,6 +1,6 @@
 // Uploads one block: allocates it, opens a pipeline, sends. A pipeline that fails completely is replaced by another one with a new
 // block id and without the failed nodes, and the block is sent again from its first byte. Replicas of the failed pipeline are
-// garbage: no file names their id.
+// garbage: no file names their id. Decides which datanodes are not asked for again, and how often a block is tried.
 
 import type { FramePool } from '../block/ring.ts'
 import { asError, GristmillError, hasCode } from '../base/errors.ts'

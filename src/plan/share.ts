@@ -1,6 +1,6 @@
-// Rule that computes a shared branch once: two shuffles of the same values by the same function are one. Nodes that compute the same values
-// have one number (dataflow.ts). Narrow steps before two different cuts are still computed for each: to keep their values would cost a
-// shuffle, and what they cost themselves is not known.
+// Rule that computes a shared branch once: two shuffles of the same values by the same function are one. Nodes that compute the same
+// values have one number (dataflow.ts). Steps of one value (map, filter) that two different shuffles read are still computed for each: to
+// keep their values would cost a shuffle, and the cost of the steps is not known.
 
 import type { PlanNode } from './node.ts'
 import type { PlanFacts, Rule } from './rule.ts'

@@ -1,10 +1,11 @@
 // Bundler: joins a user's module with its imports (TypeScript and npm packages, without Node's own modules) into one file with its source
-// map at the end. The same sources give the same bytes on every machine: the bundle contains no absolute path, and 'gristmill' is always
-// the authoring module of this package, whatever version is installed beside the program.
+// map at the end, and derives its id, the SHA-256 of these bytes. The same sources give the same bytes on every machine: the bundle
+// contains no absolute path, and 'gristmill' is always the authoring module of this package, whatever version is installed beside the
+// program.
 //
 // For a module that uses its own path (__dirname, import.meta.url), that path is replaced by the path of its assets beside the bundle
-// (assets.ts); only such programs are compiled a second time. Classes keep their names. A native module is replaced by one that throws,
-// so that packages with a fallback use it.
+// (assets.ts); only such programs are compiled a second time. Classes keep their names. A native module is replaced by one that throws, so
+// that packages with a fallback use it.
 
 import { createHash } from 'node:crypto'
 import { basename, dirname, extname, relative } from 'node:path'

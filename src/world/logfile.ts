@@ -19,7 +19,7 @@ export interface LogFileOptions {
 
 const newline = Buffer.from('\n')
 
-const logDefaults = { maxBytes: 16 * 2 ** 20, copies: 5 } as const
+export const logDefaults = { maxBytes: 16 * 2 ** 20, copies: 5 } as const
 
 export class LogFile {
   readonly #file: string

@@ -1,8 +1,10 @@
-// Reservation of output paths while jobs run. Refused: requests that would take the output's path, or write below it and be
-// removed with the directory that the job replaces, or bring a directory that has the output's path in it; snapshots of what the job
-// replaces; requests that would move a directory above it, put a file there, or take rights from the job (rights.ts). The check is made
-// by routes before the journal; a change accepted just before the job is detected by publishing, which refuses and keeps the job's output.
-// The same check guards the names in the staging of jobs (stagednames.ts).
+// Reservation of output paths while jobs run. Requests of these kinds are refused:
+//   at the path      to create it, or to bring a directory in which it exists
+//   below the path   to write: the entry would go with the directory that the job replaces
+//   above the path   to move a directory, to put a file in its place, or to take rights from the job (rights.ts)
+//   snapshots        of a directory that the job replaces
+// Routes make the check before the journal. A change that was accepted just before the job is found by publishing, which refuses and keeps
+// the job's output. The same check guards the names in the staging of jobs (stagednames.ts).
 
 import { assert } from '../../../src/base/assert.ts'
 import { GristmillError } from '../../../src/base/errors.ts'

@@ -1,6 +1,7 @@
-// Reports of nodes about attempts: done, failed, progress. The first finished attempt of a task is committed; later ones are
-// answered as too late. Reports may be repeated, late, or about attempts of an earlier namenode process: each gets one
-// consistent answer.
+// Reports of nodes about attempts: done, failed, progress. A failed one is sorted: a failure, a loss, or a failure that no other node
+// would cure, which ends the job; retry.ts decides where the task runs again. The first finished attempt of a task is committed; later
+// ones are answered as too late. Reports may be repeated, late, or about attempts of an earlier namenode process: each gets one consistent
+// answer.
 
 import { unreachable } from '../../../src/base/assert.ts'
 import { adopt, join } from './adopt.ts'

@@ -1,6 +1,7 @@
 // Decides whether and where a task runs again after its attempt has failed or is lost. A failure counts against the job's attemptsMax and
-// moves the task to another node; a loss (dead node, map outputs that could not be fetched, attempt killed by its node) does neither. Map
-// tasks whose committed output is lost: loss.ts. Second attempts of slow tasks: speculation.ts.
+// moves the task to another node; a loss (dead node, map outputs that could not be fetched, attempt killed by its node) does neither;
+// report.ts tells them apart, and ends the job for a failure that no other node would cure (`isFinal`). Map tasks whose committed output
+// is lost: loss.ts. Second attempts of slow tasks: speculation.ts.
 
 import type { AttemptId, NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
