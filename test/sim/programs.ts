@@ -5,7 +5,7 @@ import type { Mill } from 'gristmill'
 import { bytesOf } from './content.ts'
 import type { Content } from './plan.ts'
 
-export type Program = 'wordcount' | 'lengths' | 'ranked' | 'paired' | 'looped'
+export type Program = 'wordcount' | 'lengths' | 'ranked' | 'paired' | 'looped' | 'matched'
 
 export const programOf = (program: Program): string => join(import.meta.dirname, 'programs', `${program}.ts`)
 
@@ -56,7 +56,11 @@ const results: Record<Program, (lines: readonly string[]) => string[]> = {
     for (let left = counts.size; left > 4 && least < 40; least *= 2) left = many(least * 2).length
     return many(least).map(([word, count]) => `${word}\t${count}`)
   },
-  paired: lines => [...countsOf(lines)].map(([word, count]) => `${word}\t${word.length > 1 ? count * word.length : count}`),
+  paired: withLengths, matched: withLengths,
+}
+
+function withLengths(lines: readonly string[]): string[] {
+  return [...countsOf(lines)].map(([word, count]) => `${word}\t${word.length > 1 ? count * word.length : count}`)
 }
 
 function countsOf(lines: readonly string[]): Map<string, number> {

@@ -5,6 +5,8 @@ import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'
 import { contentOf, pauseOf } from './draw.ts'
 
+const programs = ['ranked', 'paired', 'looped', 'matched'] as const
+
 export function flows(random: Random): Op[] {
   const ops: Op[] = [{ client: 0, pauseMs: 0, action: { kind: 'mkdir', path: '/in' } }]
   for (let i = 0; i < 2 + random.below(2); i++)
@@ -20,8 +22,7 @@ export function flows(random: Random): Op[] {
     ops.push({
       client: 0, pauseMs: random.below(1_000),
       action: {
-        kind: 'job', program: (['ranked', 'paired', 'looped'] as const)[random.below(3)]!, input: '/in', path: `/out${i}`,
-        reducers: 1 + random.below(3),
+        kind: 'job', program: programs[random.below(programs.length)]!, input: '/in', path: `/out${i}`, reducers: 1 + random.below(3),
       },
     })
   ops.push({ client: 1, pauseMs: 0, action: { kind: 'mkdir', path: '/c1' } })
