@@ -23,6 +23,7 @@ import { during, perform } from './call/perform.ts'
 import { Files } from './files/files.ts'
 import { placed } from './files/resolve.ts'
 import { clusterOf, type Cluster } from './call/cluster.ts'
+import type { Explanation } from './jobs/explain.ts'
 import { Job, listJobs } from './jobs/job.ts'
 import { Plans } from './load/plans.ts'
 import { Nodes } from './service/nodes.ts'
@@ -199,6 +200,16 @@ export class Mill extends Files {
   }
 
   get #tools(): RunTools { return { cluster: this.#cluster, files: this.#files, ...this.#local } }
+
+  /**
+   * Explains how `run` with these options would run the program, by the inputs as they are now: plan, rules, joins, stages. Nothing is
+   * submitted. Throws as `run` does, but not for an output that exists or is missing.
+   */
+  async explain(program: string | URL, options?: RunOptions | null): Promise<Explanation> {
+    const [{ readRunOptions }, { explainProgram }] = await Promise.all([import('./jobs/options.ts'), import('./jobs/explainprogram.ts')])
+    return perform('explain', undefined, () => readRunOptions(options), async given =>
+      explainProgram(this.#tools, localPathOf(program, 'program'), given))
+  }
 
   /** Handle of a job by its id. Does not check that the job exists. */
   job(id: JobId | string): Job { return new Job(this.#cluster, jobId(textOf(id, 'id of the job', { max: 64 }))) }

@@ -20,7 +20,7 @@ export interface PlannedStage extends Pick<Stage, 'name' | 'broadcasts' | 'outpu
 
 export type PlannedInput = Exclude<BranchInput, { kind: 'values' }> | Extract<StageInput, { kind: 'values' }>
 
-interface Layout {
+export interface Layout {
   readonly stages: readonly PlannedStage[]
   readonly fingerprint: string
   /** Undefined if submitters of earlier versions would make the same plan. */

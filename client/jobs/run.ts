@@ -214,7 +214,7 @@ function repeatable({ reducers, replication, encoding, delimiter, seed }: RunOpt
 const nameCharsMax = 190
 const numbered = (name: string, step: number): string => `${name.slice(0, nameCharsMax)}#${step}`
 
-const headOf = (files: FileClient) => async (status: FileStatus, length: number, until?: AbortSignal): Promise<Buffer> => {
+export const headOf = (files: FileClient) => async (status: FileStatus, length: number, until?: AbortSignal): Promise<Buffer> => {
   const located = await files.locate(status.path, { length, ...until && { signal: until } })
   if (located.status.id !== status.id)
     throw new GristmillError('EBUSY', `${status.path} was replaced while the job was being planned; submit it again`, {
@@ -224,11 +224,11 @@ const headOf = (files: FileClient) => async (status: FileStatus, length: number,
 }
 
 /** Sizes of the files that a job reads; `input`: where a source names none. */
-const sizesOf = (cluster: Cluster, input: readonly string[], signal: AbortSignal | undefined): SizeOf =>
+export const sizesOf = (cluster: Cluster, input: readonly string[], signal: AbortSignal | undefined): SizeOf =>
   async ({ paths = input }) => (await findInputs(cluster.ask, paths, { signal })).reduce((sum, { length }) => sum + length, 0)
 
 /** Stages with the options of the run. */
-function stagesOver(
+export function stagesOver(
   stages: readonly PlannedStage[], planned: Planned, options: RunOptions, { name, isResult }: { name: string; isResult: boolean },
 ): PlannedStage[] {
   const { replication } = options

@@ -81,6 +81,42 @@ test('joins, unions and sorts of several partitions give what plain JavaScript g
   for (const name of [counters, ...stages.map(stage => stage.counters)].flatMap(Object.keys)) expect(page).toContain(`\`${name}\``)
 })
 
+test('joins by each strategy give the same rows, explain says how a join would be done, and a rule that is off is not used', async () => {
+  const rows = Array.from({ length: 3000 }, (_, id) => ({ id, k: id % 3 === 0 ? 7 : (id * 7919) % 97 }))
+  await store('/left.jsonl', rows.map(row => `${JSON.stringify(row)}\n`).join(''))
+  await store('/right.jsonl', Array.from({ length: 50 }, (_, k) => `${JSON.stringify({ k, name: `n${k}` })}\n`).join(''))
+  const file = await program('strategies.ts', `
+    import { program } from 'gristmill'
+    interface Left { readonly id: number; readonly k: number }
+    interface Right { readonly k: number; readonly name: string }
+    type Params = { input: string, right: string, output: string, strategy: 'merge' | 'hash' | 'broadcast' | 'none' }
+    export default program<Params>((mill, { input, right, output, strategy }) => {
+      const [rows, names] = [mill.jsonl(input).map(row => row as Left), mill.jsonl(right).map(row => row as Right)]
+      const options = strategy === 'none' ? undefined : { strategy }
+      const joined = rows.leftJoin(names, row => row.k, name => name.k, options)
+      return joined.map(([row, name]) => row.id + ' ' + name?.name).save(output)
+    }, { params: { right: '/right.jsonl', strategy: 'none' } })
+  `)
+  const expected = rows.map(({ id, k }) => `${id} ${k < 50 ? `n${k}` : 'undefined'}`).sort()
+  const run = (strategy: string, ...more: string[]): Promise<string> => cluster.ok([
+    'run', file, '--input', '/left.jsonl', '--output', `/by/${strategy}${more.length}`, '--param', `strategy=${strategy}`, ...more,
+  ])
+  for (const strategy of ['merge', 'hash', 'broadcast', 'none']) {
+    await run(strategy)
+    expect((await cat(`/by/${strategy}0`)).trimEnd().split('\n').sort(), strategy).toEqual(expected)
+    const [newest] = (await cluster.ok(['jobs', '--json'])).split('\n')
+    const { counters, stages } = JSON.parse(newest!) as JobStatus
+    expect([stages.length, (counters['hashJoins'] ?? 0) > 0], strategy)
+      .toEqual([strategy === 'merge' || strategy === 'hash' ? 3 : 2, strategy === 'hash'])
+  }
+  expect(await run('none', '--explain')).toMatch(/leftJoin: broadcast of its right side; its right side reads 1\.\d KiB, at most\s+10\.0 MiB/)
+  expect(await run('none', '--explain', '--without-rule', 'broadcast-joins')).toContain('leftJoin: merge; the rule broadcast-joins is off')
+  expect(JSON.parse(await run('none', '--explain', '--json'))).toMatchObject({ joins: [{ join: 'leftJoin' }], stages: [{ tasks: 1 }, {}] })
+  expect(await cluster.ok(['ls', '/by'])).not.toContain('none1')
+  await run('none', '--without-rule', 'broadcast-joins')
+  expect((await cat('/by/none2')).trimEnd().split('\n').sort()).toEqual(expected)
+})
+
 describe('programs that cannot run say why', () => {
   const refused = async (body: string, args: readonly string[] = []): Promise<Result> => {
     await store('/in.txt', 'one\ntwo\n').catch(() => {})

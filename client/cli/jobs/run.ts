@@ -9,6 +9,8 @@ import { normalise } from '../../../src/base/paths.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import { ruleNames } from '../../../src/plan/rules.ts'
 import { builtins, isBuiltin } from '../../jobs/builtins.ts'
+import { explanationLines } from '../../jobs/explaintext.ts'
+import type { RunOptions } from '../../jobs/options.ts'
 import type { Run } from '../../jobs/running.ts'
 import { checkedEnvironment } from '../../jobs/environment.ts'
 import type { CommandContext } from '../context.ts'
@@ -59,6 +61,7 @@ export const run: CommandSpec = {
     option('--without-rule <name>', 'do not apply this rule of the optimizer; the result is the same; may be repeated', {
       parse: oneOf(...ruleNames), repeat: true,
     }),
+    option('--explain', 'do not run: print the plan, what the optimizer does, and the stages with their tasks'),
     option('--detach', "print the job's id and do not wait; not for programs of several steps"),
   ],
   examples: [
@@ -68,6 +71,7 @@ export const run: CommandSpec = {
       'CSV with a given encoding and separator',
     ],
     [`gristmill run join.ts -i '/left/*.csv' -i /right -o /joined --param key=id --reducers 8`, 'two inputs, a parameter, eight parts'],
+    ['gristmill run join.ts -i /left -i /right -o /joined --explain', 'how it would run: stages, exchanges, joins, and why'],
     ['gristmill run gristmill:top -i /sales -o /top --param columns=town --param n=3', 'without code: the three most frequent towns'],
   ],
   appendix: builtinsHelp(),
@@ -99,16 +103,17 @@ interface RunFlags {
   taskTimeout?: number
   attempts?: number
   withoutRule?: string[]
+  explain?: boolean
   detach?: boolean
 }
 
 async function runProgram(context: CommandContext, operands: readonly string[], options: RunFlags): Promise<void> {
-  const { signal } = context
+  const { printer, signal } = context
   const program = operands[0]!
   checkForce(options)
   const mill = await context.mill()
   const file = isBuiltin(program) || isAbsolute(program) ? program : join(context.cwd, program)
-  const job = await advised(mill.run(file, {
+  const given: RunOptions = {
     ...(options.input ? { input: options.input } : {}),
     ...(options.output === undefined ? {} : { output: normalise(options.output) }),
     overwrite: options.overwrite === true,
@@ -126,7 +131,14 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     ...(options.withoutRule ? { withoutRules: options.withoutRule } : {}),
     // A detached job must outlive this process.
     ...(options.detach ? { detach: true } : { signal, onOutput: outputOf(context) }),
-  }), file)
+  }
+  if (options.explain) {
+    const explanation = await advised(mill.explain(file, given), file)
+    if (context.json) return printer.json(explanation)
+    for (const line of explanationLines(explanation)) await printer.line(line)
+    return
+  }
+  const job = await advised(mill.run(file, given), file)
   await follow(context, job, 'run', options.detach)
 }
 

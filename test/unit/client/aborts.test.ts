@@ -49,6 +49,7 @@ const table: Record<string, Call> = {
   },
   'mill.getSteps': ({ mill, dir }, signal) => mill.getSteps('/a', join(dir, 'copy'), { signal }).steps.next(),
   'mill.checksum': ({ mill }, signal) => mill.checksum('/a', { signal }),
+  'mill.explain': ({ mill, dir }, signal) => mill.explain(join(dir, 'program.ts'), { signal }),
   'mill.run': ({ mill, dir }, signal) => mill.run(join(dir, 'program.ts'), { signal }),
   'mill.stream': ({ mill }, signal) => mill.stream({ input: '/a', output: '/b', map: 'cat', signal }),
   'mill.jobs': ({ mill }, signal) => mill.jobs({ signal }),
@@ -139,7 +140,7 @@ test.each(Object.entries(table))('%s ends at once when it is aborted while it wa
   aborting.abort(reason)
   await expect(result).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('enough'), cause: reason })
   // A compiler knows no signal; replies to these calls are awaited in the background, because their effects must be undone.
-  const undone = /mill\.(?:writeFile|createWriteStream|put|run|stream|snapshots\.create)$/
+  const undone = /mill\.(?:writeFile|createWriteStream|put|run|explain|stream|snapshots\.create)$/
   if (!undone.test(name)) await until(() => on.waiting === 0)
   expect(
     readdirSync(on.dir, { recursive: true, withFileTypes: true })

@@ -191,6 +191,7 @@ const rows: readonly Row[] = [
   row('run', '--task-timeout', 'p.ts', '"taskTimeoutMs":60000', { typed: '--task-timeout 1m' }),
   row('run', '--attempts', 'p.ts', '"attemptsMax":2', { typed: '--attempts 2' }),
   row('run', '--env', 'p.ts', '"env":{"A":"1","B":"2"}', { typed: '--env A=1 --env B', given: { env: { B: '2' } } }),
+  row('run', '--explain', 'p.ts', '"explain"', {}),
   row('run', '--without-rule', 'p.ts', '"withoutRules":["drop-shuffle","share-branches"]', {
     typed: '--without-rule drop-shuffle --without-rule share-branches',
   }),

@@ -238,6 +238,10 @@ export class Recorder extends FakeMill {
         ]),
     }
   }
+  async explain(program: string, options: object): Promise<object> {
+    return this.#did('explain', [program, options], { plan: [], rules: [], joins: [], stages: [] })
+  }
+
   async run(program: string, options: { onNote?: (line: string) => void; signal?: AbortSignal }): Promise<object> {
     this.calls.push(['run.signal', options.signal !== undefined])
     options.onNote?.(`left out ${this.text}`)
