@@ -1,5 +1,5 @@
-// Explains how a program would run, without running it: its plan, what the rules of the optimizer do, how joins are done, and the stages with
-// their tasks and exchanges. Sizes are those of the inputs as they are now.
+// Explains how a program would run, without running it: its plan, the rules of the optimizer that change it, how joins are done, and the
+// stages with their tasks and exchanges. Sizes are those of the inputs as they are now.
 
 import { nodesOf, positionsOf, type PlanNode, type ShuffleNode } from '../../src/plan/node.ts'
 import { describeNode, exchangeOf } from '../../src/plan/describe.ts'

@@ -1,5 +1,5 @@
-// Joins words with their lengths by hash, looks them up in a table of words that every task reads, and looks up what is left: joins that keep
-// one side as a table, in stages of one and two inputs.
+// Joins words with their lengths by hash, looks them up in a table of words that every task reads, and looks up what is left: joins that
+// keep one side as a table, in stages of one and two inputs.
 import { program } from 'gristmill'
 
 export default program<{ input: string, output: string }>((mill, { input, output }) => {
