@@ -61,7 +61,7 @@ class Client {
       case 'remove': return this.#change(new Map([[action.path, absent]]), () => this.#parts.mill.rm(action.path), ['ENOENT'])
       case 'rename': return this.#rename(action.path, action.to)
       case 'setrep': return this.#setrep(action.path, action.replication)
-      case 'job': case 'elsewhere': return this.#jobs.act(action)
+      case 'job': case 'elsewhere': case 'rollback': return this.#jobs.act(action)
       default: return this.#care.act(action)
     }
   }

@@ -1,5 +1,6 @@
 // Jobs of a client: into a new output, over an old one, over a directory that is no output, and to another place when their own is taken.
-// Replaced data must be in the trash unchanged; published output must equal that of a run without faults.
+// Replaced data must be in the trash unchanged, or be a version; published output must equal that of a run without faults, and so must each
+// version, before and after a rollback.
 
 import type { Mill } from 'gristmill'
 import type { Cluster } from '../kit/contract.ts'
@@ -9,7 +10,7 @@ import { bytesOf } from './content.ts'
 import type { Action, Content } from './plan.ts'
 import { expectedOf, isInOrder, outputOf, programOf } from './programs.ts'
 
-export type JobAction = Extract<Action, { readonly kind: 'job' | 'elsewhere' }>
+export type JobAction = Extract<Action, { readonly kind: 'job' | 'elsewhere' | 'rollback' }>
 
 interface Parts { readonly cluster: Pick<Cluster, 'advance'>; readonly mill: Mill; readonly acks: Acks; readonly findings: Findings }
 
@@ -18,10 +19,14 @@ const taskTimeoutMs = 120_000
 
 export class Jobs {
   readonly #parts: Parts
+  /** Outputs that some job of this client was to compute. */
+  readonly #computed = new Set<string>()
+
   constructor(parts: Parts) { this.#parts = parts }
 
   async act(action: JobAction): Promise<void> {
     const { acks } = this.#parts
+    if (action.kind === 'rollback') return this.#rollback(action)
     const inputs = acks.paths.filter(each => each.startsWith(`${action.input}/`)).map(each => acks.certain(each))
     // Without a known input the expected output is unknown.
     if (inputs.length === 0 || inputs.some(state => state === undefined)) return
@@ -39,6 +44,7 @@ export class Jobs {
     const { cluster, acks, mill, findings } = this.#parts
     const before = new Map([path, ...acks.paths.filter(each => each.startsWith(`${path}/`))].map(each => [each, acks.certain(each)]))
     const was = before.get(path)
+    this.#computed.add(expected)
     const pending = acks.begin(
       new Map<string, State>([...[...before.keys()].map(each => [each, absent] as const), [path, { kind: 'output', key: expected }]]),
     )
@@ -79,7 +85,45 @@ export class Jobs {
     }
     if (replaces === 'output' && was?.kind === 'directory')
       findings.add(`${path}: a directory that is no output was replaced without force`)
-    if (was && was.kind !== 'absent' && replaces) await this.#getBack(path, before)
+    if (was && was.kind !== 'absent' && replaces && replaces !== 'version') await this.#getBack(path, before)
+  }
+
+  /** Every version is what a job computed; after the rollback the output is the oldest one, and the others are as they were. */
+  async #rollback({ path }: Extract<JobAction, { kind: 'rollback' }>): Promise<void> {
+    const { acks, mill, findings } = this.#parts
+    if (acks.certain(path)?.kind !== 'output') return
+    const before = await this.#versions(path)
+    const oldest = [...before].at(-1)
+    // Less than two versions: there is nothing to roll back to. With one contents the output may be that version already.
+    if (!oldest || before.size < 2) return
+    const [to, key] = oldest
+    const done = await change({
+      acks, findings, changes: new Map([[path, { kind: 'output', key }]]),
+      call: () => mill.versions.rollback(path, { to }).catch((error: unknown) => {
+        if (codeOf(error) !== 'EINVAL' || !/already: it is version/.test((error as Error).message)) throw error
+      }),
+    })
+    if (done !== 'acknowledged' || acks.restored) return
+    const after = await this.#versions(path)
+    for (const [number, text] of after)
+      if (before.has(number) && before.get(number) !== text) findings.add(`${path}@${number}: its contents changed in a rollback`)
+    if (after.size > 0 && [...after.values()][0] !== key) findings.add(`${path}: is not version ${to} after the rollback to it`)
+  }
+
+  /** Contents of the versions by number, the newest first; none if they cannot be read now. */
+  async #versions(path: string): Promise<ReadonlyMap<number, string>> {
+    const { acks, mill, findings } = this.#parts
+    const found = new Map<number, string>()
+    try {
+      for await (const { number } of mill.versions.list(path)) found.set(number, await outputOf(mill, `${path}@${number}`))
+    } catch (error) {
+      const code = codeOf(error)
+      if (!acks.restored && !isOneOf(notNow, code)) findings.add(`${path}: its versions cannot be read: ${code}: ${(error as Error).message}`)
+      return new Map()
+    }
+    if (!acks.restored)
+      for (const [number, text] of found) if (!this.#computed.has(text)) findings.add(`${path}@${number}: is nothing that a job has computed`)
+    return found
   }
 
   /** Restores replaced data from the trash to a path beside the output, where it is compared at the end like any path. */

@@ -13,14 +13,14 @@ export type Action =
   | { readonly kind: 'get' | 'remove' | 'mkdir' | 'list'; readonly path: string }
   | { readonly kind: 'rename'; readonly path: string; readonly to: string }
   | { readonly kind: 'setrep'; readonly path: string; readonly replication: number }
-  /** `replaces`: an existing job output, or any directory. */
+  /** `replaces`: an existing job output, or any directory, which go to the trash; or an output that is kept as a version. */
   | {
       readonly kind: 'job'
       readonly program: Program
       readonly input: string
       readonly path: string
       readonly reducers: number
-      readonly replaces?: 'output' | 'anything'
+      readonly replaces?: 'output' | 'anything' | 'version'
       /** Time between the submission and the first question about the job. Default: 0. */
       readonly waitMs?: number
     }
@@ -33,6 +33,8 @@ export type Action =
       readonly to: string
       readonly reducers: number
     }
+  /** Rolls an output back to its oldest version. */
+  | { readonly kind: 'rollback'; readonly path: string }
   | { readonly kind: 'snapshot' | 'unsnapshot'; readonly path: string; readonly name: string }
   /** Restores from the trash. */
   | { readonly kind: 'restore'; readonly path: string }
@@ -86,6 +88,7 @@ export function planOf({
   const settings = {
     blockTrashKeep: ['0s', '20s', '1h'][shape.below(3)]!,
     ...((chosen === 'care' || ops.some(({ action }) => action.kind === 'job' && action.replaces)) && { trashKeep: '1h' }),
+    ...(ops.some(({ action }) => action.kind === 'rollback') && { versionsKeep: '2' }),
   }
   return {
     format: 1, seed, workload: chosen, profile: profile ?? drawnProfile, datanodes, racks, disks, blockSize, settings, ops,

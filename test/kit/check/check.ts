@@ -2,7 +2,7 @@
 // claims are not trusted where the fact can be read directly.
 
 import { crc32c } from '@node-rs/crc32'
-import type { FileStatus, LocatedBlock } from 'gristmill'
+import { hasCode, type FileStatus, type LocatedBlock } from 'gristmill'
 import type { Cluster, Replica, Verdict } from '../contract.ts'
 
 interface Found {
@@ -112,10 +112,23 @@ export async function checkAll(cluster: Cluster): Promise<Verdict> {
 async function filesBelow(cluster: Cluster, directory: string): Promise<Found['files'][number][]> {
   const files: Found['files'][number][] = []
   for await (const status of cluster.mill.list(directory)) {
-    if (status.type === 'directory') files.push(...await filesBelow(cluster, status.path))
-    else files.push({ status, blocks: await Array.fromAsync(cluster.mill.locate(status.path)) })
+    if (status.type === 'directory') {
+      files.push(...await filesBelow(cluster, status.path))
+      for (const version of await olderVersions(cluster, status.path)) files.push(...await filesBelow(cluster, version))
+    } else files.push({ status, blocks: await Array.fromAsync(cluster.mill.locate(status.path)) })
   }
   return files
+}
+
+/** Paths of the older versions of a directory; none if no job has published it. */
+async function olderVersions({ mill }: Cluster, path: string): Promise<string[]> {
+  try {
+    const versions = await Array.fromAsync(mill.versions.list(path))
+    return versions.filter(({ head }) => !head).map(({ number }) => `${path}@${number}`)
+  } catch (error) {
+    if (hasCode(error, 'EINVAL')) return []
+    throw error
+  }
 }
 
 export function verdictOf(broken: readonly string[]): Verdict {

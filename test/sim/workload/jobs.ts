@@ -1,5 +1,5 @@
 // Jobs over text that one client puts, some with several reducers, while another client writes files. In half of the runs one more
-// job replaces an output or a directory, or is published elsewhere.
+// job replaces an output or a directory, or is published elsewhere, or several jobs replace an output that is rolled back between them.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'
@@ -48,10 +48,17 @@ export function jobs(random: Random): Op[] {
       for (const replaces of ['output', 'anything'] as const)
         ops.push({ client: 0, pauseMs: 0, action: { kind: 'job', ...again, path: '/kept', replaces } })
       break
+    case 2:
+      // Two versions are kept: the fourth job frees the first, unless a rollback has made it newer.
+      for (const program of ['wordcount', 'lengths', again.program, again.program] as const) {
+        ops.push({ client: 0, pauseMs: 0, action: { kind: 'job', ...again, program, path: '/out0', replaces: 'version' } })
+        ops.push({ client: 0, pauseMs: pauseOf(random), action: { kind: 'rollback', path: '/out0' } })
+      }
+      break
     case 3:
       ops.push({ client: 0, pauseMs: 0, action: { kind: 'elsewhere', ...again, path: '/taken', to: '/elsewhere' } })
       break
-    default: // three of six seeds have no extra job
+    default: // two of six seeds have no extra job
   }
   return ops
 }
