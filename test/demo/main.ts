@@ -170,6 +170,20 @@ async function demo(): Promise<void> {
   })
   map(healed, datanodes.map(one => one.id))
   console.log(`every block of /npm/names.txt has two live replicas again after ${seconds(since)}`)
+  await undo()
+}
+
+/** A wrong program replaces the words, and one command brings them back. */
+async function undo(): Promise<void> {
+  say('8. A mistake is published over the words of the speeches, and undone')
+  const before = await whole('/words')
+  await show(...run('packages.ts', '/npm', '/words'), '--overwrite')
+  if (await whole('/words') === before) throw new Failed('the mistake was not published')
+  await show('history', '/words')
+  const since = performance.now()
+  await show('rollback', '/words')
+  if (await whole('/words') !== before) throw new Failed('the words are not those of before')
+  console.log(style('green', `\nthe words are back, to the letter, after ${seconds(since)}; the mistake stays as /words@2`))
 }
 
 async function speechFiles(): Promise<string[]> {

@@ -85,7 +85,19 @@ export class Jobs {
     }
     if (replaces === 'output' && was?.kind === 'directory')
       findings.add(`${path}: a directory that is no output was replaced without force`)
-    if (was && was.kind !== 'absent' && replaces && replaces !== 'version') await this.#getBack(path, before)
+    if (replaces === 'version') await this.#checkKept(path, was)
+    else if (was && was.kind !== 'absent' && replaces) await this.#getBack(path, before)
+  }
+
+  /** The output that a job has replaced is the version before the newest one. */
+  async #checkKept(path: string, was: State | undefined): Promise<void> {
+    const { acks, findings } = this.#parts
+    if (was?.kind !== 'output') return
+    const [, before] = [...(await this.#versions(path)).values()]
+    if (!acks.restored && acks.certain(path)?.kind === 'output' && before !== undefined && before !== was.key)
+      findings.add(`${path}: the version before the newest one is not what was replaced`)
+    if (!acks.restored && before === undefined && (await this.#versions(path)).size === 1)
+      findings.add(`${path}: what was replaced is no version`)
   }
 
   /** Every version is what a job computed; after the rollback the output is the oldest one, and the others are as they were. */
@@ -107,6 +119,8 @@ export class Jobs {
     const after = await this.#versions(path)
     for (const [number, text] of after)
       if (before.has(number) && before.get(number) !== text) findings.add(`${path}@${number}: its contents changed in a rollback`)
+    const [head] = before.keys()
+    if (after.size > 0 && !after.has(head!)) findings.add(`${path}@${head}: the newest version was lost in a rollback`)
     if (after.size > 0 && [...after.values()][0] !== key) findings.add(`${path}: is not version ${to} after the rollback to it`)
   }
 

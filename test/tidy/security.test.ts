@@ -14,6 +14,15 @@ const misbehaviour = 'unit/datanode/executor/misbehaviour.test.ts'
 
 /** Keyed by the beginning of the sentence. */
 const proofs: Readonly<Record<string, Proof>> = {
+  'An older version of an output is read with the rights': [
+    ['unit/namenode/versions/versions.test.ts', 'who may replace an output may roll it back; who may read it may read its versions'],
+  ],
+  'Callers who may replace an output may roll it back': [
+    ['unit/namenode/versions/versions.test.ts', 'who may replace an output may roll it back; who may read it may read its versions'],
+  ],
+  'A version records the parameters of its job': [
+    ['unit/namenode/versions/versions.test.ts', 'a version records its job, what it computed, and when and by whom it was made and replaced'],
+  ],
   'Every process listens on the loopback interface': [[seen, 'every process listens on the loopback interface']],
   'Any other address needs a cluster secret': [
     [seen, 'any other address needs a secret of at least 32 bytes'],

@@ -1,7 +1,7 @@
 // diff, lineage and why: two versions of an output compared, what an output was computed from, and whether that has changed.
 
 import { isAbsolute, join } from 'node:path'
-import { showText } from '../../../src/base/quote.ts'
+import { showLine, showText } from '../../../src/base/quote.ts'
 import { version as release } from '../../../src/base/version.ts'
 import type { Lineage, LineageNode } from '../../jobs/lineage.ts'
 import type { CommandContext } from '../context.ts'
@@ -49,9 +49,9 @@ async function runDiff(context: CommandContext, [from, to]: readonly string[]): 
   if (context.json) return printer.json(found)
   for (const { field, from: before = 'none', to: after = 'none' } of schema)
     await printer.line(`field ${showText(field)}: ${before} → ${after}`)
-  for (const row of removedRows) await printer.line(`- ${showText(row)}`)
+  for (const row of removedRows) await printer.line(`- ${showLine(row)}`)
   if (removed > removedRows.length) await printer.line(`- … ${plural(removed - removedRows.length, 'more row')}`)
-  for (const row of addedRows) await printer.line(`+ ${showText(row)}`)
+  for (const row of addedRows) await printer.line(`+ ${showLine(row)}`)
   if (added > addedRows.length) await printer.line(`+ … ${plural(added - addedRows.length, 'more row')}`)
   await printer.line(`${formatCount(kept)} kept, ${formatCount(added)} added, ${formatCount(removed)} removed`)
 }

@@ -167,6 +167,16 @@ export const canaries = {
       { file: 'namenode/jobs/publish/publish.ts', from: 'if (trashMs === undefined) return detach', to: 'if (Math.PI > 3) return detach' },
     ],
   },
+  'replaced-version': {
+    caughtBy: 5,
+    about: 'the output that a job replaces, or a rollback, is removed, and does not become a version',
+    workload: 'jobs', profile: 'calm',
+    changes: [{
+      file: 'namenode/versions/shelf.ts',
+      from: 'move(draft, { parent, name: place.name }, { parent: shelf.id, name: String(newest.number) }, head)',
+      to: 'detach(draft, parent, place.name, head)',
+    }],
+  },
   'not-in-journal': {
     caughtBy: 1,
     about: 'a change depends on what happened in this process before, and not on the journal alone',
