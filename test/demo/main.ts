@@ -173,11 +173,11 @@ async function demo(): Promise<void> {
   await undo()
 }
 
-/** A wrong program replaces the words, and one command brings them back. */
+/** A run over a part of the speeches replaces the words of all, and one command brings them back. */
 async function undo(): Promise<void> {
-  say('8. A mistake is published over the words of the speeches, and undone')
+  say('8. A mistake: only the oldest speeches are counted, over the words of all; and it is undone')
   const before = await whole('/words')
-  await show(...run('packages.ts', '/npm', '/words'), '--overwrite')
+  await show(...run('wordcount.ts', '/speeches/*17*.txt', '/words'), '--overwrite')
   if (await whole('/words') === before) throw new Failed('the mistake was not published')
   await show('history', '/words')
   const since = performance.now()
@@ -200,7 +200,7 @@ try {
 } catch (error) {
   failure = error
 }
-say('8. Down')
+say('9. Down')
 await show('down').catch((error: unknown) => { failure ??= error })
 await rm(home, { recursive: true, force: true })
 if (failure) {
