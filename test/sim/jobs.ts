@@ -132,11 +132,13 @@ export class Jobs {
       for await (const { number } of mill.versions.list(path)) found.set(number, await outputOf(mill, `${path}@${number}`))
     } catch (error) {
       const code = codeOf(error)
-      if (!acks.restored && !isOneOf(notNow, code)) findings.add(`${path}: its versions cannot be read: ${code}: ${(error as Error).message}`)
+      if (!acks.restored && !isOneOf(notNow, code))
+        findings.add(`${path}: its versions cannot be read: ${code}: ${(error as Error).message}`)
       return new Map()
     }
     if (!acks.restored)
-      for (const [number, text] of found) if (!this.#computed.has(text)) findings.add(`${path}@${number}: is nothing that a job has computed`)
+      for (const [number, text] of found)
+        if (!this.#computed.has(text)) findings.add(`${path}@${number}: is nothing that a job has computed`)
     return found
   }
 
