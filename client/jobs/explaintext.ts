@@ -32,7 +32,7 @@ function folded(head: string, text: string): string[] {
   for (const word of text.split(' ')) {
     if (!isEmpty && line.length + 1 + word.length > width) {
       lines.push(line)
-      line = ' '.repeat(head.length + (head.trim() === '' ? 2 : 0))
+      line = ' '.repeat(head.length + (head !== '' && head.trim() === '' ? 2 : 0))
       isEmpty = true
     }
     line += isEmpty ? word : ` ${word}`

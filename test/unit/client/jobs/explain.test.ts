@@ -12,16 +12,18 @@ import type { PlanShape } from '../../../../src/plan/node.ts'
 import { program } from '../../../../src/program/dataflow.ts'
 import type { Sources } from '../../../../src/program/sources.ts'
 
-interface Options { readonly partitions?: number; readonly withoutRules?: readonly string[] }
+interface Options { readonly partitions?: number; readonly withoutRules?: readonly string[]; readonly goesOn?: boolean }
 
 /** Files by path: each is as many splits of 128 MiB as it needs. */
-async function explained(plan: PlanShape, sizes: Record<string, number>, { partitions, withoutRules }: Options = {}): Promise<Explanation> {
+async function explained(
+  plan: PlanShape, sizes: Record<string, number>, { partitions, withoutRules, goesOn = false }: Options = {},
+): Promise<Explanation> {
   const sizeOf = async ({ paths = [] }: { readonly paths?: readonly string[] }): Promise<number> =>
     paths.reduce((sum, path) => sum + sizes[path]!, 0)
   // A message to the submitter is JSON.
   const sent = JSON.parse(JSON.stringify(flatten(plan))) as ReturnType<typeof flatten>
   return explain(await layOut(sent, { partitions, withoutRules, sizeOf }), {
-    partitions, formatBytes,
+    partitions, formatBytes, goesOn,
     async splitsOf(input) {
       const bytes = await sizeOf(input)
       const count = Math.ceil(bytes / (128 * MiB))
@@ -147,6 +149,14 @@ test('a map-reduce job, and a sort into one partition, whose keys are not sample
     { name: 'reduce', reads: ['stage 0'], tasks: 1, steps: ['reduce'], output: 'write text' },
   ])
   expect(second.stages.map(({ tasks, reads }) => [tasks, ...reads])).toEqual([[0, 'nothing'], [1, '/small, 1000 B'], [1, 'stage 1']])
+})
+
+test('the first step of a program of several steps is explained as such', async () => {
+  const first = await planOf(mill => mill.range(3).save('/out'))
+  expect(explanationLines(await explained(first, {}, { goesOn: true })).slice(0, 4)).toEqual([
+    'This is the first step of the program. Its others depend on results, and are', 'planned as it runs.', '', 'plan',
+  ])
+  expect(explanationLines(await explained(first, {}))[0]).toBe('plan')
 })
 
 test('lines have at most 80 columns, but for long words, and a plan of many steps is as wide as a short one', async () => {
