@@ -48,7 +48,9 @@ export async function rerunJob(tools: RunTools, job: JobId, options: RerunOption
     throw new GristmillError('EINVAL', `${job} had the environment variables ${missing.join(', ')}, whose values are not kept; give them again (--env)`)
   if (!made.params)
     throw new GristmillError('EINVAL', `the parameters of ${job} were too large to be kept; run its program with them again`)
-  const { ownPaths, ...kept } = (made.origin?.options ?? {}) as Partial<RunOptions> & { ownPaths?: boolean }
+  const { ownPaths, isStep, ...kept } = (made.origin?.options ?? {}) as Partial<RunOptions> & { ownPaths?: boolean; isStep?: boolean }
+  if (isStep)
+    throw new GristmillError('EINVAL', `${job} is a step of a program, and depends on the results of its other steps; run the program again`)
   const inputs = latest ? made.inputs ?? [] : await sameInputs(tools, job, made, signal)
   const { input: own, output: ownOutput, ...params } = made.params
   const run: RunOptions = {

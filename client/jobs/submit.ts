@@ -12,6 +12,7 @@ import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, Origin, StageInput, StageSpec } from '../../src/protocol/job.ts'
 import type { Driver } from '../../src/protocol/task.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
+import { show } from '../../src/protocol/version.ts'
 import type { Cluster } from '../call/cluster.ts'
 import { isPattern } from '../glob/expand.ts'
 import { checkInputsApart } from './overlap.ts'
@@ -74,7 +75,7 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
     { inputs: submission.input, ...!submission.result && { output }, format: submission.outputFormat },
     signal,
   )
-  if (!submission.overwrite && !submission.result) await refuseExisting(cluster, output, signal)
+  const existing = submission.overwrite || submission.result ? undefined : await existingOutput(cluster, output, signal)
   // Independent of each other, so run concurrently: small programs are stored while large inputs are listed.
   const [program, stages] = await Promise.allSettled([
     storeProgram(cluster, store, submission.program, signal), planStages(cluster, submission),
@@ -82,6 +83,14 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
   if (program.status === 'rejected') throw program.reason
   if (stages.status === 'rejected') throw stages.reason
   const { origin, cut } = stages.value
+  // A step of a program depends on the results of earlier ones as well, which are no part of its key.
+  if (existing && (existing.key !== origin.key || submission.driver)) throw exists(output)
+  if (existing) {
+    submission.onNote?.(
+      `${output} is up to date: ${existing.job} has computed it with the same program, parameters and inputs; --overwrite computes it again`,
+    )
+    return new Job(cluster, existing.job)
+  }
   const plan: Omit<JobSpec, 'stages'> = {
     name: submission.name,
     program: { id: submission.program.id, path: program.value },
@@ -128,17 +137,40 @@ async function send(
   }, { clock: cluster.clock, signal, pauseMs: 0, attemptsMax: sendTries, again: error => hasCode(error, 'ESTALE') })
 }
 
-async function refuseExisting(cluster: Cluster, path: string, signal?: AbortSignal): Promise<void> {
+/**
+ * Key and job of an output that is exactly what its job has published; undefined if the path is free. Throws EEXIST for anything else
+ * there, before an input is read.
+ */
+async function existingOutput(
+  cluster: Cluster, path: string, signal?: AbortSignal,
+): Promise<{ readonly key: string; readonly job: JobId } | undefined> {
   try {
-    await cluster.ask(stat, { path }, signal)
+    const { version } = await cluster.ask(stat, { path }, signal)
+    if (version === undefined) throw exists(path)
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return
+    if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
-  throw new GristmillError('EEXIST', `the output ${path} exists already; remove it, name another, or set overwrite (--overwrite)`, {
+  const { version: { job }, made: { origin }, intact } = await cluster.ask(show, { path }, signal)
+  if (!intact || !origin || job === undefined || !await isKnown(cluster, job, signal)) throw exists(path)
+  return { key: origin.key, job }
+}
+
+/** Ended jobs are forgotten beyond a thousand. */
+async function isKnown(cluster: Cluster, job: JobId, signal?: AbortSignal): Promise<boolean> {
+  try {
+    await cluster.ask(protocol.watch, { job }, signal)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false
+    throw error
+  }
+}
+
+const exists = (path: string): GristmillError =>
+  new GristmillError('EEXIST', `the output ${path} exists already; remove it, name another, or set overwrite (--overwrite)`, {
     details: { path },
   })
-}
 
 async function planStages(cluster: Cluster, submission: Submission): Promise<{ cut: CutStage[]; origin: Origin }> {
   const { stages, input, head, signal, onNote, program, params, fingerprint, outputFormat: format, options = {}, env } = submission
@@ -159,6 +191,8 @@ async function planStages(cluster: Cluster, submission: Submission): Promise<{ c
   if (line !== undefined) onNote?.(line)
   // Variables are not kept, so that no other job is known to compute the same.
   const unique = Object.keys(env ?? {}).length > 0 ? cluster.random.id() : ''
-  const parts = { program: program.id, params, fingerprint, format, options, unique }
+  const parts = {
+    program: program.id, params, fingerprint, format, options: { ...options, ...submission.driver && { isStep: true } }, unique,
+  }
   return { cut, origin: originOf(parts, await pins.pins(cluster.ask, signal)) }
 }

@@ -127,3 +127,23 @@ test('lineage goes from an output to its inputs and to what was computed from it
   await cluster.ok(['rm', '/raw.csv'])
   expect((await cluster.run(['why', '/one'])).stdout).toContain('the input /raw.csv cannot be read any more')
 })
+
+test('a job that would compute what its output is already returns it at once, and says so; any difference is refused as before', async () => {
+  await cluster.ok(['put', '-', '/same.csv'], 'town,amount\nUlm,1\n')
+  const words = ['run', join(dir, 'sums.ts'), '-i', '/same.csv', '-o', '/same']
+  await cluster.ok(words)
+  const [before] = await lines(['history', '/same']) as [Version]
+  const again = await cluster.run(words)
+  expect(again.code).toBe(0)
+  expect(again.stderr).toContain(`/same is up to date: ${before.job} has computed it with the same program, parameters and inputs`)
+  expect(await lines(['history', '/same'])).toEqual([before])
+  for (const more of [['--param', 'least=5'], ['--reducers', '2']])
+    expect(await cluster.run([...words, ...more])).toMatchObject({ code: 1, stderr: expect.stringContaining('/same: file exists') })
+  // A changed input, and an output that a user has changed.
+  await cluster.ok(['put', '-f', '-', '/same.csv'], 'town,amount\nUlm,1\n')
+  expect((await cluster.run(words)).code).toBe(1)
+  await cluster.ok([...words, '--overwrite', '--quiet'])
+  expect((await cluster.run(words)).code).toBe(0)
+  await cluster.ok(['put', '-', '/same/more'], 'x')
+  expect((await cluster.run(words)).stderr).toContain('/same: file exists')
+})

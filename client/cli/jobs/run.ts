@@ -30,7 +30,7 @@ export const run: CommandSpec = {
     + 'The output directory appears complete when the job has succeeded, otherwise not at all. Ctrl-C kills the job.\n'
     + 'A program(…) may run several jobs, its steps, and go on with their results: each is reported in a line, and this process has to run until the end. The exit code is that of the failure that ended it.\n'
     + 'Files whose names begin with _ or . are skipped unless a path or glob names them explicitly; the skipped files are reported.\n'
-    + 'An output that contains an input, or that would itself be read as input, is refused. An output replaced by --overwrite is kept as a version (gristmill history --help); the new one keeps its mode, owner, quota and attributes.\n'
+    + 'An output that contains an input, or that would itself be read as input, is refused. If the output exists and was computed by a job with the same program, parameters and inputs, `run` says so and returns that job. An output replaced by --overwrite is kept as a version (gristmill history --help); the new one keeps its mode, owner, quota and attributes.\n'
     + 'If the computed output cannot be published, it is kept for one week: `job publish` publishes it at another path.',
   options: [
     option('-i, --input <path>', 'file, directory or glob to read; may be repeated', { repeat: true }),
