@@ -61,7 +61,7 @@ export class ProgramRun {
 
   /** Calls the function. REQUIRES: called once. */
   start(): void {
-    const { dataflow, params, nowMs, call = work => work() } = this.#options
+    const { dataflow, params, nowMs, rest, call = work => work() } = this.#options
     const used = (): void => { this.usesStart = true }
     const flow: Flow = {
       run: action => this.#ask(action),
@@ -73,6 +73,7 @@ export class ProgramRun {
       this.#hasReturned = true
       this.#endIfDone()
     }, (error: unknown) => this.#end(error))
+    this.#deliveries = rest()
   }
 
   /** Resolves when the function has returned and all its steps have results; rejects with what it throws. */
@@ -112,10 +113,9 @@ export class ProgramRun {
       step,
       settle: delivery => {
         if ('values' in delivery) return resolve(delivery.values)
-        if (this.#hasReturned || this.#options.isReplay) promise.catch(() => {})
+        if (this.#options.isReplay) promise.catch(() => {})
+        // If the program neither waits for the step nor handles its failure, the rejection is unhandled (client/load/main.ts).
         reject(delivery.error)
-        // A program that does not wait for the step fails with it.
-        if (this.#hasReturned) this.#end(delivery.error)
       },
     })
     this.#open++

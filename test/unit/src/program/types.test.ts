@@ -169,3 +169,22 @@ test('the types of a Dataset flow through its steps', () => {
     await words.save('/out', { format: 'jsonl' })
   })
 })
+
+test('actions return promises of the values\' types', () => {
+  expect(program(async mill => {
+    const words = mill.text('/in')
+    const pairs = words.countBy(word => word)
+    expectTypeOf(await pairs.collect()).toEqualTypeOf<Array<[string, number]>>()
+    expectTypeOf(await words.take(3)).toEqualTypeOf<string[]>()
+    expectTypeOf(await words.first()).toEqualTypeOf<string | undefined>()
+    expectTypeOf(await words.count()).toEqualTypeOf<number>()
+    expectTypeOf(await words.reduce((a, b) => a + b)).toEqualTypeOf<string | undefined>()
+    expectTypeOf(await words.reduce((a, b) => a + b, '')).toEqualTypeOf<string>()
+    const visited = words.forEachPartition(async values => { for await (const word of values) expectTypeOf(word).toEqualTypeOf<string>() })
+    expectTypeOf(await visited).toEqualTypeOf<void>()
+    // @ts-expect-error the values are texts
+    await words.reduce((a, b) => a + b, 0)
+    expectTypeOf(mill.now).toEqualTypeOf<number>()
+    expectTypeOf(mill.random()).toEqualTypeOf<number>()
+  }).kind).toBe('dataflow')
+})
