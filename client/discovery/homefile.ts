@@ -7,7 +7,6 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
 import { makeDirectory } from '../../src/home/directory.ts'
 import type { Disk } from '../../src/ports/disk.ts'
-import type { Machine } from '../../src/ports/machine.ts'
 
 interface HomeFile<T> {
   readonly path: string
@@ -58,18 +57,6 @@ export async function readHomeFile<T>(disk: Disk, { path, format, about, advice,
 /** REQUIRES: the home exists (`makeHome`). */
 export async function writeHomeFile(disk: Disk, path: string, content: object): Promise<void> {
   await disk.writeFileDurable(path, Buffer.from(`${JSON.stringify(content, undefined, 2)}\n`))
-}
-
-/** Name of a file that `Disk.writeFileDurable` has not given its own name yet. */
-const temporaryForm = /^\..+\.(\d+)\.\d+\.tmp$/
-
-/** Removes unfinished files of processes that were killed while they wrote into the home. Those of living processes stay. */
-export async function removeUnfinished(disk: Disk, machine: Pick<Machine, 'born'>, home: string): Promise<void> {
-  for (const { name, kind } of await disk.list(home)) {
-    const [, pid] = temporaryForm.exec(name) ?? []
-    if (pid === undefined || kind !== 'file' || machine.born(Number(pid)) !== undefined) continue
-    await disk.remove(`${home}/${name}`)
-  }
 }
 
 /** Creates the home if it does not exist. Throws EACCES with the system's reason. */

@@ -3,7 +3,7 @@
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import { removeUnfinished } from '../discovery/homefile.ts'
+import { removeUnfinished } from '../../src/home/unfinished.ts'
 import { forgetCluster, readCluster, writeCluster } from '../discovery/running.ts'
 import { forgetStarting, readStarting } from './starting.ts'
 import { stopAll, type Stopped } from './stop.ts'
@@ -32,7 +32,7 @@ export async function down({ settings, world, machine }: { settings: Settings; w
   const stopped = await stopAll({ clock: world.clock, machine }, [...known, ...orphans])
   await forgetCluster(disk, home)
   if (unreadable === undefined) await forgetStarting(disk, home)
-  await removeUnfinished(disk, machine, home)
+  await removeUnfinished(disk, home, pid => machine.born(pid) !== undefined)
   if (unreadable !== undefined) throw unreadable
   return { dir: running?.dir ?? starting?.dir, stopped }
 }

@@ -7,9 +7,9 @@
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { waitUntil } from '../../src/base/retry.ts'
 import { openHome, type Home } from '../../src/home/home.ts'
+import { removeUnfinished } from '../../src/home/unfinished.ts'
 import type { DiskLock } from '../../src/ports/disk.ts'
 import { embeddedDirectory } from '../discovery/locate.ts'
-import { removeUnfinished } from '../discovery/homefile.ts'
 import { logDirectory, remember } from '../discovery/remembered.ts'
 import { isAlive, living, readCluster, type Running } from '../discovery/running.ts'
 import { Launcher, portOf } from './launcher.ts'
@@ -61,7 +61,7 @@ async function prepare(options: UpOptions, plan: UpPlan): Promise<void> {
   const { disk } = options.world
   const { home: userHome } = options.settings
   await endOrphans(options, plan.dir)
-  await removeUnfinished(disk, options.machine, userHome)
+  await removeUnfinished(disk, userHome, pid => options.machine.born(pid) !== undefined)
   for (const text of plan.notes) options.note(text)
   if (Object.keys(plan.ports).length === 0 && (await disk.stat(embeddedDirectory(userHome)))) {
     options.note('commands mean this cluster from now on; files of the embedded one stay there, and --cluster embedded shows them')

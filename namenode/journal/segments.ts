@@ -6,6 +6,7 @@ import { asError, GristmillError } from '../../src/base/errors.ts'
 import { isExhaustion } from '../../src/base/exhaustion.ts'
 import { GiB, MiB } from '../../src/base/units.ts'
 import { makeDirectory } from '../../src/home/directory.ts'
+import { removeUnfinished } from '../../src/home/unfinished.ts'
 import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
 import { decodeHeader, encodeHeader, frameAt, frameBehind, headerBytes, type Frame } from './journalframe.ts'
@@ -56,6 +57,7 @@ export class Segments {
 
   static async open({ disk, log }: { disk: Disk; log: Log }, dir: string, limits: SegmentLimits = segmentLimits): Promise<Segments> {
     await makeDirectory(disk, dir)
+    await removeUnfinished(disk, dir)
     const segments = new Segments(disk, dir, limits, log)
     for (const { name, kind } of await disk.list(dir)) {
       const firstSeq = segmentNumber(name)

@@ -7,6 +7,7 @@ import type { ClusterId } from '../base/ids.ts'
 import type { Disk, DiskLock } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 import { makeDirectory } from './directory.ts'
+import { removeUnfinished } from './unfinished.ts'
 
 type HomeRole = 'namenode' | 'datanode' | 'storage' | 'embedded' | 'cluster'
 
@@ -85,6 +86,7 @@ export async function openHome({ disk, random }: { disk: Disk; random: Random },
   }
   if (!lock) throw await inUse(disk, dir, options.role)
   try {
+    await removeUnfinished(disk, dir)
     const found = await readStamp(disk, dir)
     if (found) {
       check(dir, found, options)

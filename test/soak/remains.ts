@@ -10,8 +10,8 @@ import type { ProcessCluster } from '../kit/process/cluster.ts'
 /** Limit of anonymous memory per process, without mapped files: several times the need of any of them. */
 const memoryBytesMax = 1 << 30
 const kiB = 1024
-/** Beside its executors a datanode has the shell that ends them if it is killed (src/world/watch.ts). */
-const shells = 1
+/** Beside an executor for each slot, a datanode has a spare one (pool.ts) and the shell that ends them if it is killed (watch.ts). */
+const others = 2
 
 export class Remains {
   readonly #cluster: ProcessCluster
@@ -44,7 +44,7 @@ export class Remains {
     const found: string[] = []
     for (const { name, pid, dirs } of this.#cluster.datanodes) {
       const children = childrenOf(pid)
-      if (children.length > this.#slots + shells) found.push(`${name} has ${children.length} child processes and ${this.#slots} slots`)
+      if (children.length > this.#slots + others) found.push(`${name} has ${children.length} child processes and ${this.#slots} slots`)
       for (const dir of dirs) {
         for (const file of await namesIn(join(dir, 'incoming'))) found.push(`incoming/${file} is left in ${name}`)
         for (const file of await namesIn(join(dir, 'shuffle'))) found.push(`shuffle/${file} is left in ${name}, and no job runs`)

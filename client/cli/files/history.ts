@@ -38,7 +38,7 @@ export const history: CommandSpec = {
 }
 
 export const rollback: CommandSpec = {
-  name: 'rollback', args: '<path>', about: 'make an older version of an output the newest one',
+  name: 'rollback', args: '<path>', about: 'make an older version of an output current',
   operands: [['<path>', 'the output of a job']],
   notes:
     'One step, whatever the size: the older version becomes the newest one under a new number, and what was the newest stays as a version. '

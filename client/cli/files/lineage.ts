@@ -21,7 +21,7 @@ export const diff: CommandSpec = {
 }
 
 export const lineage: CommandSpec = {
-  name: 'lineage', args: '<path>', about: 'show what an output was computed from, and what from it',
+  name: 'lineage', args: '<path>', about: 'show what made an output, and what it made',
   operands: [['<path>', 'an output, or PATH@VERSION']],
   options: [
     option('--mermaid', 'print a Mermaid flowchart'),

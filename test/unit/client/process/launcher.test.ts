@@ -5,7 +5,7 @@ import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { removeUnfinished } from '../../../../client/discovery/homefile.ts'
+import { removeUnfinished } from '../../../../src/home/unfinished.ts'
 import { Launcher } from '../../../../client/process/launcher.ts'
 import type { UpPlan } from '../../../../client/process/plan.ts'
 import type { UpOptions } from '../../../../client/process/plan.ts'
@@ -56,6 +56,6 @@ test('unfinished files of killed processes are removed from a home; those of liv
   const kept = ['.starting.json.7.2.tmp', '.config.json', 'cluster.json', '.a.tmp', 'starting.json.8.1.tmp']
   for (const name of [...kept, '.starting.json.8.1.tmp', '.cluster.json.9.12.tmp']) await fs.writeFile(path.join(home, name), '')
   await fs.mkdir(path.join(home, '.d.8.1.tmp'))
-  await removeUnfinished(disk, { born: pid => (pid === 7 ? 'lives' : undefined) }, home)
+  await removeUnfinished(disk, home, pid => pid === 7)
   expect((await fs.readdir(home)).sort()).toEqual([...kept, '.d.8.1.tmp'].sort())
 })

@@ -40,6 +40,17 @@ test('a directory that is in use is refused until it is released', async () => {
   await (await openHome(world, dir, { role: 'namenode' })).release()
 })
 
+test('its owner removes files that a killed process has not finished, and no others', async () => {
+  const dir = path.join(base, 'data')
+  await (await openHome(world, dir, { role: 'datanode' })).release()
+  const names = ['.epoch.json.77.7.tmp', `.epoch.json.${process.pid}.1.tmp`, '.epoch.json.tmp', 'epoch.json.77.7.tmp']
+  for (const name of names) await fs.writeFile(path.join(dir, name), '{')
+  await fs.mkdir(path.join(dir, '.d.1.1.tmp'))
+  const before = await fs.readdir(dir)
+  await (await openHome(world, dir, { role: 'datanode' })).release()
+  expect(await fs.readdir(dir)).toEqual(before.filter(name => !names.slice(0, 2).includes(name)))
+})
+
 test('a directory is tied to its first cluster for good', async () => {
   const dir = path.join(base, 'data')
   const home = await openHome(world, dir, { role: 'datanode' })
