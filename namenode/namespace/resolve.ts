@@ -166,3 +166,10 @@ export function pathOf(view: View, id: InodeId): string | undefined {
   const isVersion = view.counters.versions > 0 && hookOf(view, hook!.parent)?.name === shelfName
   return isVersion ? `${above}@${hook!.name}` : join(above, hook!.name)
 }
+
+/** True if a directory is an older version of an output, or in one: a version never changes. */
+export function isInVersion(view: View, id: InodeId): boolean {
+  if (view.counters.versions === 0) return false
+  for (let hook = hookOf(view, id); hook; hook = hookOf(view, hook.parent)) if (hook.name === shelfName) return true
+  return false
+}

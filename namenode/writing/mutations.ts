@@ -12,7 +12,7 @@ import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
 import { checkInstant, keepPlaced, recallPlaced, statusOf, type NameEntry } from '../namespace/entry.ts'
 import { putBlocks, type Block } from '../namespace/file.ts'
 import { directoryMode, fileMode } from '../namespace/names.ts'
-import { child, directoryAt, pathOf, placeAt } from '../namespace/resolve.ts'
+import { child, directoryAt, isInVersion, pathOf, placeAt } from '../namespace/resolve.ts'
 import { checkQuota } from '../quotas/usage.ts'
 import { addFile, detach, makeDirectories } from '../namespace/tree.ts'
 import type { View } from '../journal/view.ts'
@@ -134,7 +134,8 @@ const recallCompleted = (kept: unknown): Completed => ({ status: recallPlaced(ke
 
 /**
  * Makes the file visible. Its directory is looked up by id: if it was renamed, the file moves with it; if it was removed (deleted, or
- * in the trash), ENOENT; a file that has appeared under the name is replaced only if the writer may replace it.
+ * in the trash) or is in an older version of an output now, ENOENT; a file that has appeared under the name is replaced only if the
+ * writer may replace it.
  */
 export const complete = mutation<CompleteAsked, Completed>({
   kind: 'writing.seal',
@@ -178,11 +179,13 @@ const gone = (lease: Lease, what: string): GristmillError =>
     details: { lease: lease.id },
   })
 
-/** Current directory of a lease's file. Throws ENOENT if it was removed. */
+/** Current directory of a lease's file. Throws ENOENT if it was removed, or replaced as the head of an output. */
 export function directoryOf(view: View, lease: Lease): string {
   const directory = pathOf(view, lease.parent)
   if (directory === undefined) throw gone(lease, 'has been removed while it was written')
   if (isWithin(directory, trashDirectory)) throw gone(lease, `has been removed while it was written (it is in the trash, as ${directory})`)
+  if (isInVersion(view, lease.parent))
+    throw gone(lease, `was replaced while it was written (it is ${directory} now, and a version never changes)`)
   return directory
 }
 

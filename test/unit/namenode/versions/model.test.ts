@@ -1,4 +1,5 @@
-// Random publishing, rollbacks, tags, renames, deletions, snapshots and changes of outputs, compared with a plain model after every step:
+// Random publishing, rollbacks, tags, renames, deletions, snapshots, changes of outputs and slow writers, compared with a plain model after
+// every step:
 // each version reads as the model says, what the namenode counts is what a recount finds, and at the end nothing is left over.
 
 import { expect, test } from 'vitest'
@@ -11,6 +12,8 @@ import { items } from '../../../../namenode/trash/items.ts'
 import { discard, purge, restore } from '../../../../namenode/trash/mutations.ts'
 import { versionsOf } from '../../../../namenode/versions/lookup.ts'
 import { keepNewest, rollback, setTag } from '../../../../namenode/versions/mutations.ts'
+import { abandon, complete, create } from '../../../../namenode/writing/mutations.ts'
+import type { BlockId, LeaseId } from '../../../../src/base/ids.ts'
 import type { Random } from '../../../../src/ports/random.ts'
 import { seeded } from '../../../../src/world/random.ts'
 import { published, type Opened } from '../jobs/publish/publishkit.ts'
@@ -26,7 +29,11 @@ interface Version { number: number; directory: Directory; frozen?: { files: Map<
 /** The newest version comes first. */
 type Output = Version[]
 
+/** A file that is being written. */
+interface OpenFile { name: string; directory: Directory; lease: LeaseId; block: BlockId }
+
 class Model {
+  readonly open: OpenFile[] = []
   readonly outputs = new Map<string, Output>()
   readonly trash = new Map<string, Output>()
 
@@ -57,11 +64,14 @@ class Model {
     for (const each of rest.slice(-5)) output.splice(output.indexOf(each), 1)
   }
 
-  change(path: string, change: (files: Map<string, number>) => void): void {
-    const { directory } = this.outputs.get(path)![0]!
+  change(path: string, change: (files: Map<string, number>) => void): void { this.changeIn(this.outputs.get(path)![0]!.directory, change) }
+
+  changeIn(directory: Directory, change: (files: Map<string, number>) => void): void {
     change(directory.files)
     directory.changes++
   }
+
+  isHead = (directory: Directory): boolean => [...this.outputs.values()].some(output => output[0]!.directory === directory)
 
   /**
    * Files with blocks in a directory of some version, or in a view of it. What was added to a directory after a view stays as long as the
@@ -103,7 +113,7 @@ async function step(opened: Opened, model: Model, random: Random, count: number)
   const path = pick(places)!
   const output = model.outputs.get(path)
   const snapshots = new Set([...snapshotNames])
-  switch (random.below(14)) {
+  switch (random.below(17)) {
     case 0: case 1: case 2: case 3:
       await published(opened, mapOnly(path, output !== undefined, { force: true }))
       model.publish(path, namesIn(opened, path))
@@ -174,6 +184,14 @@ async function step(opened: Opened, model: Model, random: Random, count: number)
       }
       return `snapshot ${name}`
     }
+    case 13: {
+      if (!output) return ''
+      const name = `slow-${count}`
+      const { lease, blocks } = await bench.do(create, { path: `${path}/${name}`, replication: 1, blockBytes: 4096, blocks: 1 })
+      model.open.push({ name, directory: output[0]!.directory, lease, block: blocks[0]! })
+      return `open ${path}/${name}`
+    }
+    case 14: case 15: return endWrite(opened, model, random.below(4) === 0)
     default: {
       if (!output) return ''
       await bench.do(keepNewest, { path, keep: 1 })
@@ -182,6 +200,23 @@ async function step(opened: Opened, model: Model, random: Random, count: number)
       return `keep one of ${path}`
     }
   }
+}
+
+/** Completes or abandons the oldest open file. */
+async function endWrite({ bench }: Opened, model: Model, gaveUp: boolean): Promise<string> {
+  const file = model.open.shift()
+  if (!file) return ''
+  const { name, directory, lease, block } = file
+  const done = gaveUp ? undefined : bench.do(complete, { lease, blocks: [{ id: block, length: 5, crc: 1, aligned: true }] })
+  if (done && model.isHead(directory)) {
+    const { status } = await done
+    model.changeIn(directory, files => files.set(name, status.id))
+    return `complete ${name}`
+  }
+  // Its directory is a version now, or in the trash, or was freed.
+  if (done) await expect(done).rejects.toMatchObject({ code: 'ENOENT' })
+  await bench.do(abandon, { lease })
+  return `abandon ${name}`
 }
 
 const snapshotNames = new Set<string>()
@@ -203,6 +238,7 @@ test.each([1, 2, 3, 114])('random histories of outputs read as a plain model say
       steps.push(done)
       compare(opened, model)
     }
+    while (model.open.length > 0) await endWrite(opened, model, true)
     for (const name of snapshotNames) await bench.do(removeSnapshot, { path: name.split(':')[0]!, name: name.split(':')[1]! })
     await sweepAll(bench, 5)
     // Frozen versions keep files that were removed from the head.
@@ -211,7 +247,7 @@ test.each([1, 2, 3, 114])('random histories of outputs read as a plain model say
     await bench.journal.submit(purge, { beforeMs: Number.MAX_SAFE_INTEGER, limit: 1000 })
     await sweepAll(bench, 5)
     expect([...items(view, {})]).toEqual([])
-    expect(view.counters).toMatchObject({ versions: 0, expiries: 0, snapshots: 0, history: 0, blocks: 0 })
+    expect(view.counters).toMatchObject({ versions: 0, expiries: 0, snapshots: 0, history: 0, blocks: 0, leases: 0 })
     await replayed(bench)
   } catch (error) {
     console.log(`seed ${seed}: ${steps.slice(-12).join('; ')}`)
