@@ -12,7 +12,7 @@ import { checkMay, mayRead, maySearch } from './access.ts'
 import { decodeEntry, sinceOf, type NameEntry } from './entry.ts'
 import { decodeVersion, endOfHistory, historyKey, nameOfHistory } from '../snapshots/history.ts'
 import { snapshotsName } from './reserved.ts'
-import { checkAsked, entryAt, rootId, shelfName } from './resolve.ts'
+import { checkAsked, entryAt, missingName, notDirectory, rootId, shelfName } from './resolve.ts'
 import { readAs, versionIn } from '../versions/lookup.ts'
 import { present, type Reading } from '../versions/rows.ts'
 
@@ -75,13 +75,17 @@ export function findNamed(view: View, actor: Actor, path: string): FoundName {
   return { entry, at: snapshot.seq }
 }
 
-/** undefined: a name on the path leads nowhere. Throws EACCES. */
+/** undefined: the path leads through no version. Throws EACCES, and ENOENT, ENOTDIR for a name that the version does not have. */
 function findVersion(view: View, actor: Actor, path: string): FoundName | undefined {
   const names = namesOf(path)
   let found: FoundName = { entry: entryAt(view, systemActor, '/'), at: undefined }
+  let number: number | undefined
   for (let i = 0; i < names.length; i++) {
     const { entry, at } = found
-    if (!entry.directory) return undefined
+    if (!entry.directory) {
+      if (number === undefined) return undefined
+      throw notDirectory(path, `/${names.slice(0, i).join('/')}`)
+    }
     checkMay(actor, entry, maySearch, `/${names.slice(0, i).join('/')}`)
     if (names[i] === snapshotsName && at === undefined) {
       const snapshot = snapshotNamed(view, entry.id, names[++i] ?? '')
@@ -95,8 +99,10 @@ function findVersion(view: View, actor: Actor, path: string): FoundName | undefi
     if (literal) found = { entry: literal, at }
     else if (version) {
       const { entry: as, at: own = at } = readAs(version.version, version.head)
-      found = { entry: as, at: own, number: version.version.number.number }
-    } else return undefined
+      number = version.version.number.number
+      found = { entry: as, at: own, number }
+    } else if (number !== undefined) throw missingName(path, `/${names.slice(0, i + 1).join('/')}`)
+    else return undefined
   }
   return found
 }

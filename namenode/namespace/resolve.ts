@@ -36,12 +36,13 @@ export interface NamePlace {
   readonly entry: NameEntry | undefined
 }
 
-const missing = (path: string, first: string): GristmillError =>
+/** `first`: the first name on the path that does not exist. */
+export const missingName = (path: string, first: string): GristmillError =>
   new GristmillError('ENOENT', first === path ? `there is no ${path}` : `there is no ${path}: ${first} does not exist`, {
     details: { path, ...(first !== path && { missing: first }) },
   })
 
-const notDirectory = (path: string, file: string): GristmillError =>
+export const notDirectory = (path: string, file: string): GristmillError =>
   new GristmillError(
     'ENOTDIR',
     path === file ? `${path} is a file, not a directory` : `there is no ${path}: ${file} is a file, not a directory`,
@@ -59,7 +60,7 @@ export function child(view: View, parent: InodeId, name: string): NameEntry | un
  */
 function locate(view: View, path: string, asked: string): Directory {
   const found = lowest(view, path, asked)
-  if (found.path !== path) throw missing(asked, path.slice(0, nextSlash(path, found)))
+  if (found.path !== path) throw missingName(asked, path.slice(0, nextSlash(path, found)))
   return found
 }
 
@@ -134,7 +135,7 @@ export function placeAt(view: View, actor: Actor, path: string): NamePlace {
 /** The entry at a path. Throws ENOENT. */
 export function entryAt(view: View, actor: Actor, path: string): NameEntry {
   const { entry } = placeAt(view, actor, path)
-  if (!entry) throw missing(path, path)
+  if (!entry) throw missingName(path, path)
   return entry
 }
 

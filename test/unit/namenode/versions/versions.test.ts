@@ -68,6 +68,18 @@ test('an entry of the very name wins over a version, and gives it back when it g
   expect(ids(opened, '/out@1')).toEqual(first)
 })
 
+test('a path that a version does not have is refused with the name that is missing, not with that of the version', async () => {
+  const opened = await open(undefined, { versions: 10 })
+  const { bench: { journal: { view } } } = opened
+  await history(opened, 2)
+  const refused = (path: string, code: string, message: string) =>
+    expect(() => stat(view, root, path)).toThrow(expect.objectContaining({ code, message }))
+  refused('/out@1/no', 'ENOENT', 'there is no /out@1/no')
+  refused('/out@1/no/file', 'ENOENT', 'there is no /out@1/no/file: /out@1/no does not exist')
+  refused('/out@1/part-0/x', 'ENOTDIR', 'there is no /out@1/part-0/x: /out@1/part-0 is a file, not a directory')
+  refused('/out@7/no', 'ENOENT', 'there is no /out@7/no: /out@7 does not exist')
+})
+
 test('a version records its job, what it computed, and when and by whom it was made and replaced', async () => {
   const opened = await open(undefined, { versions: 10 })
   const { bench, store } = opened
