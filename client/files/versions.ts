@@ -1,7 +1,8 @@
 // `mill.versions`: the history of a job's output. A job that replaces an output keeps the old one as a version, which every read finds at
 // PATH@NUMBER or PATH@TAG; a rollback makes one the output again, in one step.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { InodeId } from '../../src/base/ids.ts'
 import { checkTag, splitVersion, splitVersionPath } from '../../src/base/version-path.ts'
 import { nameOf } from '../../src/base/paths.ts'
 import { stat } from '../../src/protocol/namespace.ts'
@@ -101,6 +102,23 @@ function versionPathOf(given: Path): { readonly path: string; readonly version: 
   throw new GristmillError('EINVAL', `${shown(path)} names no version; write PATH@NUMBER, as "gristmill history ${path}" shows them`, {
     details: { path },
   })
+}
+
+/**
+ * Versions that are the directory `id`, with the present path of their output: it may have been renamed since it was at `path`. undefined:
+ * none is left, or the caller may not read it.
+ */
+export async function versionsOfDirectory(
+  ask: CallMessage, { path, id }: { readonly path: string; readonly id: InodeId }, signal: AbortSignal | undefined,
+): Promise<{ readonly path: string; readonly versions: readonly Version[] } | undefined> {
+  try {
+    const found = await ask(protocol.list, { path, id }, signal)
+    const versions = found.versions.filter(version => version.id === id)
+    return versions.length > 0 ? { path: found.path, versions } : undefined
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EINVAL')) return undefined
+    throw error
+  }
 }
 
 /** Output and version of a path as `find` would resolve it: an entry of that very name wins over a version. */

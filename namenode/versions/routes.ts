@@ -13,7 +13,7 @@ import { checkFree } from '../namespace/reserved.ts'
 import { isIntact } from './intact.ts'
 import { describe } from './describe.ts'
 import { keepNewest, named, outputAt, rollback, setTag } from './mutations.ts'
-import { uses } from './uses.ts'
+import { outputNow, uses } from './uses.ts'
 
 export interface VersionsOptions {
   readonly journal: Journal
@@ -33,8 +33,10 @@ export function versionRoutes({ journal, clock, actor, bounds, removed }: Versio
     return found
   }
   return [
-    route(protocol.list, ({ path, before = Infinity }, { user }) => {
-      const versions = output(user, path).versions.filter(({ number }) => number.number < before).map(describe)
+    route(protocol.list, ({ path: asked, id, before = Infinity }, { user }) => {
+      const path = id === undefined ? asked : outputNow(view, actor(user), { path: asked, id })
+      const versions = output(user, path).versions
+        .filter(each => each.number.number < before && (id === undefined || each.id === id)).map(describe)
       const page = versions.slice(0, limits.listPageMax)
       return { path, versions: page, ...page.length < versions.length && { next: page.at(-1)!.number } }
     }),

@@ -1,6 +1,7 @@
-// Versions whose jobs have read given files or outputs, found by a walk over the records of all versions.
+// Versions whose jobs have read given files or outputs, found by a walk over the records of all versions; and the present path of a
+// version's output.
 
-import { hasCode } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { namesOf } from '../../src/base/paths.ts'
@@ -15,7 +16,7 @@ import { find } from '../namespace/asof.ts'
 import { hookOf, pathOf, shelfName } from '../namespace/resolve.ts'
 import { describe } from './describe.ts'
 import { versionsOf } from './lookup.ts'
-import type { VersionRecord } from './rows.ts'
+import { recordOf, type VersionRecord } from './rows.ts'
 
 /** Records looked through for one page, about 10 µs each. */
 const scannedMax = 500
@@ -30,8 +31,8 @@ export function uses(view: View, actor: Actor, ids: ReadonlySet<InodeId>, after:
     const id = inodeId(readId(key))
     const path = reads(decodeValue<VersionRecord>(value), ids) ? outputOf(view, id) : undefined
     if (path !== undefined && isSeen(view, actor, path)) {
-      const one = versionsOf(view, find(view, actor, path).entry).find(each => each.id === id)
-      if (one) found.push({ path, version: describe(one) })
+      for (const one of versionsOf(view, find(view, actor, path).entry))
+        if (one.id === id) found.push({ path, version: describe(one) })
       levels += namesOf(path).length
     }
     if (count === scannedMax || levels > limits.pageLevelsMax) return { uses: found, next: id }
@@ -47,6 +48,15 @@ function outputOf(view: View, id: InodeId): string | undefined {
   const hook = hookOf(view, id)
   // The path of a shelf is that of its output.
   return hook && pathOf(view, hookOf(view, hook.parent)?.name === shelfName ? hook.parent : id)
+}
+
+/** Present path of the output that has a version in the directory `id`, which was at `path`. Throws ENOENT. */
+export function outputNow(view: View, actor: Actor, { path, id }: { readonly path: string; readonly id: InodeId }): string {
+  const now = recordOf(view, id) && outputOf(view, id)
+  if (now !== undefined && isSeen(view, actor, now)) return now
+  throw new GristmillError('ENOENT', `no version that you may read is the directory with inode ${id}, which was a version of ${path}`, {
+    details: { path },
+  })
 }
 
 function isSeen(view: View, actor: Actor, path: string): boolean {

@@ -35,11 +35,14 @@ export const version = Type.Object({
 })
 export type Version = Static<typeof version>
 
-/** Versions of an output, newest first; a page ends before its text is too long. */
+/**
+ * Versions of an output, newest first; a page ends before its text is too long. `id`: the versions that are this directory, of whatever
+ * output they are now; the reply has its present path, and `path` is only named in errors. ENOENT if there is none that the caller may read.
+ */
 export const list = message('version.list', {
   callers: 'user',
-  auditRead: ({ path }) => ({ path }),
-  request: Type.Object({ path, before: Type.Optional(number) }),
+  auditRead: ({ path, id }) => ({ path, id }),
+  request: Type.Object({ path, id: Type.Optional(inodeId), before: Type.Optional(number) }),
   reply: Type.Object({ path, versions: Type.Array(version), next: Type.Optional(number) }),
 })
 
