@@ -2,9 +2,12 @@
 // passes over parts of the hash space, so that memory is bounded for outputs of any size.
 
 import { hash } from 'node:crypto'
-import { nameOf } from '../../src/base/paths.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
-import { rowsOf } from './rows.ts'
+import { markBytes } from '../../src/record/utf8.ts'
+import { newReadCounters } from '../../src/record/records.ts'
+import { openSource } from '../../src/record/source.ts'
+import { ColumnOrder } from './columnorder.ts'
+import { plainName, rowsOf } from './rows.ts'
 import { SchemaSample, type SchemaChange } from './schemasample.ts'
 
 /** Hashes in memory, about 100 bytes each. */
@@ -49,12 +52,12 @@ async function inPasses(from: Side, to: Side, passes: number, memory: number): P
   const schemas = [new SchemaSample(), new SchemaSample()] as const
   for (let pass = 0; pass < passes; pass++) {
     const counts = new Map<string, number>()
-    for await (const { key, row, file } of hashed(from, passes, pass, row => schemas[0].header(row))) {
+    for await (const { key, row, file } of hashed(from, passes, pass, names => schemas[0].header(names))) {
       if (pass === 0) schemas[0].note(file, row)
       counts.set(key, (counts.get(key) ?? 0) + 1)
       if (counts.size > memory) throw new TooMany('more rows than fit into memory')
     }
-    for await (const { key, row, file } of hashed(to, passes, pass, row => schemas[1].header(row))) {
+    for await (const { key, row, file } of hashed(to, passes, pass, names => schemas[1].header(names))) {
       if (pass === 0) schemas[1].note(file, row)
       const count = counts.get(key) ?? 0
       if (count > 0) {
@@ -85,23 +88,42 @@ const shown = (row: Buffer): string => row.toString('utf8').slice(0, sampleChars
 
 interface Hashed { readonly key: string; readonly row: Buffer; readonly file: FileStatus }
 
-/** Rows whose hashes are in this part. The first row of a CSV file is its header, and no row. */
+/** Rows whose hashes are in this part. The first row of a CSV file is its header, and no row; fields are compared by their names. */
 async function* hashed(
-  { files, read }: Side, parts: number, part: number, onHeader?: (row: Buffer) => void,
+  side: Side, parts: number, part: number, onHeader?: (names: readonly string[]) => void,
 ): AsyncGenerator<Hashed, void, undefined> {
-  for (const file of files) {
+  for (const file of side.files) {
     const isTable = isCsv(file)
-    let isHeader = isTable
-    for await (const row of rowsOf(read(file), isTable)) {
-      if (isHeader) {
-        isHeader = false
-        onHeader?.(row)
+    let columns: ColumnOrder | undefined
+    for await (const row of rowsIn(side, file, isTable)) {
+      if (isTable && !columns) {
+        columns = new ColumnOrder(row, file)
+        onHeader?.(columns.names)
         continue
       }
-      const key = hash('sha256', row, 'latin1' as 'hex').slice(0, 16)
+      const key = hash('sha256', columns ? columns.keyOf(row) : row, 'latin1' as 'hex').slice(0, 16)
       if (parts === 1 || (key.charCodeAt(0) * 256 + key.charCodeAt(1)) % parts === part) yield { key, row, file }
     }
   }
 }
 
-const isCsv = ({ path, format }: FileStatus): boolean => format === 'csv' || nameOf(path).endsWith('.csv')
+/**
+ * Rows of a file, which is decompressed as jobs do it, without a byte order mark. Throws EINVAL for a file of another kind, for instance
+ * Parquet, RECORD_INVALID for compressed data that is damaged.
+ */
+async function* rowsIn({ read }: Side, file: FileStatus, quoted: boolean): AsyncGenerator<Buffer, void, undefined> {
+  const range = { path: file.path, start: 0, end: file.length, aligned: true, open: () => read(file) }
+  // The encoding is given, so that zero bytes in a row are not refused.
+  const source = await openSource(range, { format: 'lines', encoding: 'utf8' }, newReadCounters())
+  try {
+    let isFirst = true
+    for await (const row of rowsOf(source.range.open(0) as AsyncIterable<Buffer>, quoted)) {
+      yield isFirst ? row.subarray(markBytes(row)) : row
+      isFirst = false
+    }
+  } finally {
+    await source.close()
+  }
+}
+
+const isCsv = ({ path, format }: FileStatus): boolean => format === 'csv' || plainName(path).endsWith('.csv')

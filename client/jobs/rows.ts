@@ -1,10 +1,15 @@
 // Rows of output files as bytes, for comparison: lines, and for CSV records, which may have line ends inside of quotes. Files are streamed;
 // memory holds one row and one piece.
 
+import { nameOf } from '../../src/base/paths.ts'
+
 const newline = 10
 const quote = 34
 /** Longer rows are compared by their beginnings. */
 const rowBytesMax = 16 * 1024 * 1024
+
+/** Name of a file without the ending of a compression. */
+export const plainName = (path: string): string => nameOf(path).replace(/\.(gz|gzip|zst|zstd)$/i, '')
 
 /** Yields each row without its line end. `quoted`: a line end between quotes belongs to the row. */
 export async function* rowsOf(pieces: AsyncIterable<Buffer>, quoted: boolean): AsyncGenerator<Buffer, void, undefined> {

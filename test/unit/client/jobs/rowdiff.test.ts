@@ -1,5 +1,6 @@
 // Comparison of the rows of two outputs: counts, samples and fields, for any cut of the bytes and any bound on memory.
 
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { diffRows, type Side } from '../../../../client/jobs/rowdiff.ts'
 import { rowsOf } from '../../../../client/jobs/rows.ts'
@@ -7,8 +8,8 @@ import type { FileStatus } from '../../../../src/protocol/namespace.ts'
 import { seeded } from '../../../../src/world/random.ts'
 
 /** Files by name, cut into pieces of `size` bytes. */
-const side = (files: Readonly<Record<string, string>>, size = 7): Side => ({
-  files: Object.keys(files).map(path => ({ path, format: 'bytes' }) as FileStatus),
+const side = (files: Readonly<Record<string, string | Buffer>>, size = 7): Side => ({
+  files: Object.keys(files).map(path => ({ path, format: 'bytes', length: Buffer.from(files[path]!).length }) as FileStatus),
   async *read({ path }) {
     const bytes = Buffer.from(files[path]!)
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
@@ -26,11 +27,54 @@ test('rows are counted as often as they occur, in any order and in any file', as
 
 test('the header of each CSV file is no row, and quoted line ends are in their row', async () => {
   const from = side({ '/a/p.csv': 'town,sum\nUlm,1\n"two\nlines",2\n', '/a/q.csv': 'town,sum\nBonn,3\n' })
-  const to = side({ '/b/p.csv': 'town,total\nUlm,1\nBonn,3\n"two\nlines",5\n' })
+  const to = side({ '/b/p.csv': 'town,sum\nUlm,1\nBonn,3\n"two\nlines",5\n' })
   expect(await diffRows(from, to)).toEqual({
-    kept: 2, added: 1, removed: 1, addedRows: ['"two\nlines",5'], removedRows: ['"two\nlines",2'],
-    schema: [{ field: 'sum', from: 'column' }, { field: 'total', to: 'column' }],
+    kept: 2, added: 1, removed: 1, addedRows: ['"two\nlines",5'], removedRows: ['"two\nlines",2'], schema: [],
   })
+})
+
+test('rows of CSV files are compared by the names of their columns, whatever their order, and a new order is named', async () => {
+  const from = side({ '/a/p.csv': '\ufefftown,n,note\nUlm,1,"a, b"\nBonn,2,\n', '/a/q.csv': 'n,note,town\n3,"c\nn,o",Jena\n' })
+  const same = side({ '/b/p.csv': 'note,town,n\n"a, b",Ulm,1\n"c\nn,o",Jena,3\n,Bonn,2\n' })
+  expect(await diffRows(from, same)).toEqual({
+    kept: 3, added: 0, removed: 0, addedRows: [], removedRows: [],
+    schema: [
+      { field: 'n', from: 'column 1 or 2', to: 'column 3' }, { field: 'note', from: 'column 2 or 3', to: 'column 1' },
+      { field: 'town', from: 'column 1 or 3', to: 'column 2' },
+    ],
+  })
+  expect(await diffRows(from, from)).toMatchObject({ kept: 3, added: 0, removed: 0, schema: [] })
+  // Fields that only look alike if their names are left out.
+  const swapped = side({ '/b/p.csv': 'n,town,note\nUlm,1,"a, b"\n' })
+  expect(await diffRows(from, swapped)).toMatchObject({ kept: 0, added: 1, removed: 3 })
+  const renamed = side({ '/b/p.csv': 'town,sum,note\nBonn,2,\n' })
+  expect(await diffRows(side({ '/a/p.csv': 'town,n,note\nBonn,2,\n' }), renamed)).toMatchObject({
+    kept: 0, added: 1, removed: 1, schema: [{ field: 'n', from: 'column' }, { field: 'sum', to: 'column' }],
+  })
+  // A row with another number of fields stays as it is written; another delimiter is found in the header.
+  const odd = side({ '/a/p.csv': 'b;a\n1;2\n3\n"x;y";4\n' })
+  expect(await diffRows(odd, side({ '/a/p.csv': 'b;a\n3\n"x;y";4\n1;2\n' }))).toMatchObject({ kept: 3, added: 0, removed: 0 })
+  expect(await diffRows(odd, side({ '/a/p.csv': 'a;b\n4;"x;y"\n2;1\n' }))).toMatchObject({ kept: 2, added: 0, removed: 1, removedRows: ['3'] })
+})
+
+test('compressed files are compared by their rows, and files that are no text are refused with advice', async () => {
+  const plain = side({ '/a/p.jsonl': '{"n":1}\n{"n":2}\n', '/a/q.csv': 'a,b\n1,2\n' })
+  const packed = side({ '/b/q.csv.zst': zstdCompressSync('b,a\n2,1\n'), '/b/p.jsonl.gz': gzipSync('{"n":2}\n{"n":"1"}\n') })
+  expect(await diffRows(plain, packed)).toEqual({
+    kept: 2, added: 1, removed: 1, addedRows: ['{"n":"1"}'], removedRows: ['{"n":1}'],
+    schema: [
+      { field: 'a', from: 'column 1', to: 'column 2' }, { field: 'b', from: 'column 2', to: 'column 1' },
+      { field: 'n', from: 'number', to: 'number or string' },
+    ],
+  })
+  await expect(diffRows(plain, side({ '/b/p.gz': gzipSync('cut off in the middle').subarray(0, 20) }))).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringContaining('/b/p.gz, byte 20: the gzip data cannot be read from here on: it ends in the middle'),
+  })
+  await expect(diffRows(side({ '/a/p.zip': Buffer.from('PK\x03\x04') }), plain)).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringMatching(/^\/a\/p\.zip is not text but ZIP .*; unpack it/),
+  })
+  // A zero byte is a byte of its row.
+  expect(await diffRows(side({ '/a/p': 'a\0b\n' }), side({ '/b/p': 'a\0b\na\n' }))).toMatchObject({ kept: 1, added: 1, removed: 0 })
 })
 
 test('fields of JSON lines that came, went or changed their types are named', async () => {
