@@ -160,8 +160,8 @@ export class Mill extends Files {
 
   /**
    * Compares the rows of two outputs, or of two versions (`/sums@1`, `/sums@2`): the number of rows that only one of them has, samples of
-   * them, and the fields that differ. The order of rows does not matter; the first row of a CSV file is its header. Rows are streamed in
-   * bounded memory.
+   * them, and the fields that differ. The order of rows does not matter; the first row of a CSV file is its header, by whose names fields
+   * are compared. Files are decompressed as in jobs. Rows are streamed in bounded memory. Throws EINVAL for files that are not text.
    */
   diff(from: Path, to: Path, options?: CallOptions | null): Promise<OutputDifference> {
     return perform('diff', from, callOptions('diff', options), async ({ signal }) => {

@@ -3,21 +3,27 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
+import type { InputPin } from '../../src/protocol/job.ts'
 import * as protocol from '../../src/protocol/version.ts'
 import type { Version, VersionDetail } from '../../src/protocol/version.ts'
 import { paged } from '../call/pages.ts'
 import type { CallMessage } from '../call/cluster.ts'
-import { outputNamed } from '../files/versions.ts'
+import { outputNamed, versionsOfDirectory } from '../files/versions.ts'
 
 /** Nodes of one graph. */
 const nodesMax = 1000
 
 export interface LineageNode {
-  /** `PATH@NUMBER` of an output, path or pattern of other inputs. */
+  /**
+   * `PATH@NUMBER` of an output, by its present path, or the path of then if it is missing; with `#INODE` if that is the name of another
+   * version now. Path or pattern of other inputs.
+   */
   readonly id: string
   readonly kind: 'output' | 'input'
   readonly path: string
   readonly version?: number
+  /** Inode of the output's directory. Together with `version` it is the version, whatever its path is. */
+  readonly inode?: InodeId
   /** Job that computed the output, with its name and the SHA-256 of its program. */
   readonly job?: string
   readonly name?: string
@@ -59,8 +65,8 @@ class Graph {
   link(from: string, to: string): void { if (this.nodes.has(from) && this.nodes.has(to)) this.edges.set(`${from}\n${to}`, { from, to }) }
 }
 
-const nodeOf = (path: string, { number, job, program, madeMs, user }: Version, name?: string): LineageNode => ({
-  id: `${path}@${number}`, kind: 'output', path, version: number, ...job !== undefined && { job }, ...name !== undefined && { name },
+const nodeOf = (path: string, { id, number, job, program, madeMs, user }: Version, name?: string): LineageNode => ({
+  id: `${path}@${number}`, kind: 'output', path, version: number, inode: id, ...job !== undefined && { job }, ...name !== undefined && { name },
   ...program !== undefined && { program }, madeMs, user,
 })
 
@@ -76,29 +82,45 @@ export async function lineageOf(ask: CallMessage, asked: string, signal: AbortSi
   return { root: root.id, nodes: [...graph.nodes.values()], edges: [...graph.edges.values()], cut: graph.cut }
 }
 
-async function upwards(
-  ask: CallMessage, graph: Graph, first: { readonly path: string; readonly detail: VersionDetail }, signal: AbortSignal | undefined,
-): Promise<void> {
+type Opened = { readonly path: string; readonly detail: VersionDetail }
+type PinnedOutput = NonNullable<InputPin['outputs']>[number]
+
+async function upwards(ask: CallMessage, graph: Graph, first: Opened, signal: AbortSignal | undefined): Promise<void> {
   const open = [first]
   for (let at = open.pop(); at; at = open.pop()) {
     const { path, detail: { version, made } } = at
     const to = `${path}@${version.number}`
-    for (const pin of made.origin?.pins ?? []) {
-      const { outputs = [], files, bytes } = pin
-      for (const { path: from, version: number } of outputs) {
-        const id = `${from}@${number}`
-        const detail = await shown(ask, from, String(number), signal)
-        const node = detail
-          ? { ...nodeOf(from, detail.version, detail.made.name), id, version: number }
-          : { id, kind: 'output' as const, path: from, version: number, missing: true }
-        if (graph.add(node) && detail) open.push({ path: from, detail: { ...detail, version: { ...detail.version, number } } })
-        graph.link(id, to)
+    for (const { path: named, outputs = [], files, bytes } of made.origin?.pins ?? []) {
+      for (const output of outputs) {
+        const found = await pinnedVersion(ask, output, signal)
+        const node = found ? nodeOf(found.path, found.detail.version, found.detail.made.name) : await missingNode(ask, output, signal)
+        if (graph.add(node) && found) open.push(found)
+        graph.link(node.id, to)
       }
       if (outputs.length > 0) continue
-      graph.add({ id: pin.path, kind: 'input', path: pin.path, files, bytes })
-      graph.link(pin.path, to)
+      graph.add({ id: named, kind: 'input', path: named, files, bytes })
+      graph.link(named, to)
     }
   }
+}
+
+/** The version that a job has read, wherever its output is now; undefined if it was freed, or the caller may not read it. */
+async function pinnedVersion(
+  ask: CallMessage, output: PinnedOutput, signal: AbortSignal | undefined,
+): Promise<Opened | undefined> {
+  const found = await versionsOfDirectory(ask, output, signal)
+  if (!found?.versions.some(({ number }) => number === output.version)) return undefined
+  const detail = await shown(ask, found.path, String(output.version), signal)
+  return detail?.version.id === output.id ? { path: found.path, detail } : undefined
+}
+
+/** Node of a version that is not kept. The name that it had may be that of another version now. */
+async function missingNode(
+  ask: CallMessage, { path, id: inode, version }: PinnedOutput, signal: AbortSignal | undefined,
+): Promise<LineageNode> {
+  const id = `${path}@${version}`
+  const other = await shown(ask, path, String(version), signal)
+  return { id: other ? `${id}#${inode}` : id, kind: 'output', path, version, inode, missing: true }
 }
 
 async function shown(ask: CallMessage, path: string, version: string, signal: AbortSignal | undefined): Promise<VersionDetail | undefined> {
@@ -115,12 +137,17 @@ async function downwards(
 ): Promise<void> {
   const open = [first]
   for (let at = open.pop(); at; at = open.pop()) {
-    const from = `${at.path}@${at.version.number}`
-    const page = (after?: InodeId) => ask(protocol.uses, { ids: [at!.version.id], ...after !== undefined && { after } }, signal)
+    const { path: from, version: { id, number } } = at
+    const page = (after?: InodeId) => ask(protocol.uses, { ids: [id], ...after !== undefined && { after } }, signal)
     for await (const { uses } of paged(page)) {
       for (const { path, version } of uses) {
-        if (graph.add(nodeOf(path, version))) open.push({ path, version })
-        graph.link(from, `${path}@${version.number}`)
+        const detail = await shown(ask, path, String(version.number), signal)
+        // Versions share a directory after a rollback: the number says which of them was read.
+        const isUse = detail?.version.id === version.id
+          && detail.made.origin?.pins.some(({ outputs = [] }) => outputs.some(each => each.id === id && each.version === number))
+        if (!isUse) continue
+        if (graph.add(nodeOf(path, version, detail.made.name))) open.push({ path, version })
+        graph.link(`${from}@${number}`, `${path}@${version.number}`)
       }
     }
   }

@@ -43,6 +43,9 @@ export class PinCollector {
     this.#listed++
   }
 
+  /** Digest of the files noted for a named input; undefined if there are none. */
+  digestOf(named: string): string | undefined { return this.#found.get(named)?.hash.copy().digest('hex') }
+
   async pins(ask: CallMessage, signal: AbortSignal | undefined): Promise<InputPin[]> {
     const pins: InputPin[] = []
     for (const [path, { hash, list, directories, files, bytes }] of [...this.#found].sort(([a], [b]) => (a < b ? -1 : 1))) {

@@ -1,22 +1,20 @@
 // Runs a job again as it ran: its stored program or a new one, with the parameters and options of then, over the inputs that it has read.
-// An input that is an output of a job and has been replaced since is read as the version of then; any other input has to be unchanged.
+// An input that is an output of a job and has been replaced or renamed since is read as the version of then (pinned.ts); any other input has
+// to be unchanged.
 
 import { join } from 'node:path'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId } from '../../src/base/ids.ts'
-import { isWithin } from '../../src/base/paths.ts'
-import type { InputPin } from '../../src/protocol/job.ts'
 import * as jobs from '../../src/protocol/job.ts'
-import { stat } from '../../src/protocol/namespace.ts'
 import * as protocol from '../../src/protocol/version.ts'
 import type { Made, Version } from '../../src/protocol/version.ts'
 import { idOf } from '../../src/program/bundle.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, textOf, type CallOptions } from '../call/arguments.ts'
 import { paged } from '../call/pages.ts'
 import { readRunOptions, type RunOptions } from './options.ts'
+import { pinnedPath } from './pinned.ts'
 import { runProgram, type RunTools } from './run.ts'
 import type { Run } from './running.ts'
-import { changeOf } from './why.ts'
 
 export interface RerunOptions extends CallOptions {
   /** Program to run instead of the one that the job ran. */
@@ -118,35 +116,13 @@ async function sameInputs({ cluster: { ask } }: RunTools, job: JobId, made: Made
   const same: string[] = []
   for (const input of made.inputs ?? []) {
     const pin = pins.get(input)
-    const change = pin && await changeOf(ask, pin, signal)
-    if (pin && !change) {
-      same.push(input)
-      continue
-    }
-    const older = pin && await olderPath(pin, async path => {
-      try {
-        await ask(stat, { path }, signal)
-        return true
-      } catch (error) {
-        if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false
-        throw error
-      }
-    })
-    if (older === undefined)
+    const found = pin ? await pinnedPath(ask, pin, signal) : { change: `nothing is recorded of ${input}` }
+    if (found.path === undefined)
       throw new GristmillError(
-        'EINVAL',
-        `${job} cannot run again over the same inputs: ${change?.message ?? `nothing is recorded of ${input}`}; --latest reads them as they are now`,
+        'EINVAL', `${job} cannot run again over the same inputs: ${found.change}; --latest reads them as they are now`,
         { details: { job, path: input } },
       )
-    same.push(older)
+    same.push(found.path)
   }
   return same
-}
-
-/** `/sums/part-*` of version 3 of `/sums` is `/sums@3/part-*`. undefined: the input is not below one output, or its version is gone. */
-async function olderPath({ path, outputs = [] }: InputPin, exists: (path: string) => Promise<boolean>): Promise<string | undefined> {
-  const [output, ...others] = outputs
-  if (!output || others.length > 0 || !isWithin(path, output.path)) return undefined
-  const version = `${output.path}@${output.version}`
-  return await exists(version) ? `${version}${path.slice(output.path.length)}` : undefined
 }

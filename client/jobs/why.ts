@@ -76,9 +76,10 @@ export async function changeOf(ask: CallMessage, pin: InputPin, signal: AbortSig
 }
 
 function describe(pin: InputPin, now: InputPin | undefined, found: ReadonlyMap<string, FileStatus>): string {
-  const versions = pin.outputs?.flatMap(({ path, version }) => {
+  const versions = pin.outputs?.flatMap(({ path, id, version }) => {
     const other = now?.outputs?.find(each => each.path === path)
-    return other && other.version !== version ? [`${path} was version ${version} and is version ${other.version}`] : []
+    if (other && other.version !== version) return [`${path} was version ${version} and is version ${other.version}`]
+    return other && other.id !== id ? [`${path} is another output than the one that was read`] : []
   }) ?? []
   if (versions.length > 0) return versions.join(', ')
   if (!pin.list) return `it had ${pin.files} files of ${pin.bytes} bytes, and has ${now?.files ?? 0} of ${now?.bytes ?? 0}`

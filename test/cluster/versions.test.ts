@@ -147,3 +147,83 @@ test('a job that would compute what its output is already returns it at once, an
   await cluster.ok(['put', '-', '/same/more'], 'x')
   expect((await cluster.run(words)).stderr).toContain('/same: file exists')
 })
+
+/** /made.csv → /DIR/a → /DIR/b; returns the job of /DIR/b and its rows. */
+async function chain(at: string): Promise<{ job: string; before: string[] }> {
+  await cluster.run(['put', '-', '/made.csv'], 'town,amount\nUlm,4\n')
+  await run('sums.ts', '-i', '/made.csv', '-o', `${at}/a`)
+  await run('top.ts', '-i', `${at}/a`, '-o', `${at}/b`)
+  const [{ job }] = await lines(['history', `${at}/b`]) as [Version]
+  return { job: job!, before: await rows(`${at}/b`) }
+}
+
+async function refused(job: string, output: string, reason: string): Promise<void> {
+  expect(await cluster.run(['rerun', job, '-o', output, '--quiet'])).toMatchObject({
+    code: 1, stderr: expect.stringContaining(`${job} cannot run again over the same inputs: the input ${reason}; --latest reads them as they are now`),
+  })
+  expect((await cluster.run(['stat', output])).code).not.toBe(0)
+}
+
+test('rerun refuses an output that was changed by hand after a job had read it, also when it was replaced since', async () => {
+  const { job, before } = await chain('/hand')
+  await cluster.ok(['put', '-', '/hand/a/part-7.jsonl'], '{"town":"Bonn","total":1}\n')
+  await refused(job, '/hand/b2', '/hand/a has changed: /hand/a/part-7.jsonl is new')
+  await run('wrong.ts', '-i', '/made.csv', '-o', '/hand/a', '--overwrite')
+  await refused(job, '/hand/b2', '/hand/a has changed: /hand/a was version 1 and is version 2')
+  // What is returned to the state of then is read again.
+  await cluster.ok(['rollback', '/hand/a', '--to', '1'])
+  await cluster.ok(['rm', '/hand/a/part-7.jsonl'])
+  await run('wrong.ts', '-i', '/made.csv', '-o', '/hand/a', '--overwrite')
+  await cluster.ok(['rerun', job, '-o', '/hand/b2', '--quiet'])
+  expect(await rows('/hand/b2')).toEqual(before)
+})
+
+test('an output that was renamed is found where it is: rerun reads it, lineage names it, another output at its old path is not taken for it', async () => {
+  const { job, before } = await chain('/moved')
+  const [{ job: first, id }] = await lines(['history', '/moved/a']) as [Version]
+  await cluster.ok(['mv', '/moved/a', '/moved/old'])
+  await run('wrong.ts', '-i', '/sales.csv', '-o', '/moved/a')
+  expect((await cluster.run(['why', '/moved/b'])).stdout).toBe(
+    'the input /moved/a has changed: /moved/a is another output than the one that was read\n',
+  )
+  await cluster.ok(['rerun', job, '-o', '/moved/b2', '--quiet'])
+  expect(await rows('/moved/b2')).toEqual(before)
+  const up = await graphOf('/moved/b')
+  expect(up.edges).toContainEqual({ from: '/moved/old@1', to: '/moved/b@1' })
+  expect(up.nodes.find(node => node.id === '/moved/old@1')).toMatchObject({ job: first, inode: id, version: 1 })
+  expect((await graphOf('/moved/old')).edges).toContainEqual({ from: '/moved/old@1', to: '/moved/b@1' })
+  expect((await graphOf('/moved/a')).edges.map(({ to }) => to)).toEqual(['/moved/a@1'])
+  // Gone: lineage does not name the other output, and rerun does not read it.
+  await cluster.ok(['rm', '-r', '--skip-trash', '/moved/old'])
+  expect((await graphOf('/moved/b')).nodes).toContainEqual({
+    id: `/moved/a@1#${id}`, kind: 'output', path: '/moved/a', version: 1, inode: id, missing: true,
+  })
+  await refused(job, '/moved/b3',
+    '/moved/a has changed: /moved/a is another output than the one that was read, and version 1 of /moved/a is not kept any more')
+})
+
+test('a directory that is called like a version is not taken for the version, and the refusal says which name to free', async () => {
+  const { job, before } = await chain('/named')
+  await run('wrong.ts', '-i', '/sales.csv', '-o', '/named/a', '--overwrite')
+  await cluster.ok(['mkdir', '/named/a@1'])
+  await cluster.ok(['put', '-', '/named/a@1/part-0.jsonl'], '{"town":"Bonn","total":1}\n')
+  await refused(job, '/named/b2', '/named/a has changed: /named/a was version 1 and is version 2; '
+    + '/named/a@1 is an entry of that name, which hides the version: rename it')
+  await cluster.ok(['mv', '/named/a@1', '/named/other'])
+  await cluster.ok(['rerun', job, '-o', '/named/b2', '--quiet'])
+  expect(await rows('/named/b2')).toEqual(before)
+})
+
+test('after a rollback, lineage tells what was computed from which number, in both directions', async () => {
+  await chain('/two')
+  await run('wrong.ts', '-i', '/made.csv', '-o', '/two/a', '--overwrite')
+  await cluster.ok(['rollback', '/two/a'])
+  await cluster.ok(['put', '-', '/two/a/part-7.jsonl'], '{"town":"Bonn","total":1}\n')
+  await run('top.ts', '-i', '/two/a', '-o', '/two/c')
+  const below = async (path: string): Promise<string[]> =>
+    (await graphOf(path)).edges.filter(({ from }) => from.startsWith('/two/a@')).map(({ from, to }) => `${from} ${to}`)
+  expect(await below('/two/a@1')).toEqual(['/two/a@1 /two/b@1'])
+  expect(await below('/two/a')).toEqual(['/two/a@3 /two/c@1'])
+  expect(await below('/two/b')).toEqual(['/two/a@1 /two/b@1'])
+  expect(await below('/two/c')).toEqual(['/two/a@3 /two/c@1'])
+})

@@ -14,7 +14,7 @@ export const diff: CommandSpec = {
   operands: [['<from>', 'PATH@VERSION, or any directory or file of text, JSON lines or CSV'], ['<to>', 'the one to compare it with']],
   notes:
     'Counts rows that only one of them has, whatever their order, and shows the first of them; and fields that differ. The first row of a CSV file is '
-    + 'its header. The exit code is 1 if there is a difference.',
+    + 'its header, by whose names fields are compared. Files compressed with gzip or zstd are decompressed. The exit code is 1 if there is a difference.',
   options: [],
   examples: [['gristmill diff /sums@1 /sums@2', 'changes of the second version'], ['gristmill diff /sums@1 /sums', 'changes since then']],
   run: runDiff,
