@@ -66,8 +66,8 @@ class Graph {
 }
 
 const nodeOf = (path: string, { id, number, job, program, madeMs, user }: Version, name?: string): LineageNode => ({
-  id: `${path}@${number}`, kind: 'output', path, version: number, inode: id, ...job !== undefined && { job }, ...name !== undefined && { name },
-  ...program !== undefined && { program }, madeMs, user,
+  id: `${path}@${number}`, kind: 'output', path, version: number, inode: id, ...job !== undefined && { job },
+  ...name !== undefined && { name }, ...program !== undefined && { program }, madeMs, user,
 })
 
 /** `asked`: an output, or PATH@VERSION. */

@@ -1,6 +1,6 @@
-// Path at which the files of a pin can be read again. INVARIANT: a path is returned only if the files that it leads to now have the digest of
-// the pin: the same inodes, lengths and times under the same names. Version numbers and names only say where to look, because an output may
-// have been renamed, its files changed, or its version hidden by a directory whose name contains the `@`.
+// Path at which the files of a pin can be read again. INVARIANT: a path is returned only if the files that it leads to now have the digest
+// of the pin: the same inodes, lengths and times under the same names. Version numbers and names only say where to look, because an output
+// may have been renamed, its files changed, or its version hidden by a directory whose name contains the `@`.
 
 import { hasCode } from '../../src/base/errors.ts'
 import { isWithin } from '../../src/base/paths.ts'

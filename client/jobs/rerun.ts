@@ -1,6 +1,6 @@
 // Runs a job again as it ran: its stored program or a new one, with the parameters and options of then, over the inputs that it has read.
-// An input that is an output of a job and has been replaced or renamed since is read as the version of then (pinned.ts); any other input has
-// to be unchanged.
+// An input that is an output of a job and has been replaced or renamed since is read as the version of then (pinned.ts); any other input
+// has to be unchanged.
 
 import { join } from 'node:path'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'

@@ -37,7 +37,8 @@ export type Version = Static<typeof version>
 
 /**
  * Versions of an output, newest first; a page ends before its text is too long. `id`: the versions that are this directory, of whatever
- * output they are now; the reply has its present path, and `path` is only named in errors. ENOENT if there is none that the caller may read.
+ * output they are now; the reply has its present path, and `path` is only named in errors. ENOENT if there is none that the caller may
+ * read.
  */
 export const list = message('version.list', {
   callers: 'user',
