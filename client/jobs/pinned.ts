@@ -13,12 +13,13 @@ import { findInputs } from './inputs.ts'
 import { PinCollector } from './pins.ts'
 import { changeOf } from './why.ts'
 
-type Pinned = { readonly path: string } | { readonly path?: undefined; readonly change: string }
+/** `digest`: that of a pin of this path. */
+type Pinned = { readonly path: string; readonly digest: string } | { readonly path?: undefined; readonly change: string }
 
 /** `change`: why the files cannot be read as they were. */
 export async function pinnedPath(ask: CallMessage, pin: InputPin, signal: AbortSignal | undefined): Promise<Pinned> {
   const change = await changeOf(ask, pin, signal)
-  if (!change) return { path: pin.path }
+  if (!change) return { path: pin.path, digest: pin.digest }
   const [output, ...others] = pin.outputs ?? []
   const below = output && others.length === 0 ? belowOutput(pin.path, output.path) : undefined
   if (!output || below === undefined) return { change: change.message }
@@ -28,7 +29,8 @@ export async function pinnedPath(ask: CallMessage, pin: InputPin, signal: AbortS
   for (const version of found.versions.toSorted((a, b) => rank(b, output.version) - rank(a, output.version))) {
     const base = `${found.path}@${version.number}`
     if (await isHidden(ask, base, version, signal)) hidden ||= `; ${base} is an entry of that name, which hides the version: rename it`
-    else if (await hasDigest(ask, pin, { base, below }, signal)) return { path: `${base}${below}` }
+    const digest = await digestAt(ask, pin, { base, below }, signal)
+    if (digest !== undefined) return { path: `${base}${below}`, digest }
   }
   return { change: `${change.message}${hidden}` }
 }
@@ -54,18 +56,23 @@ async function isHidden(ask: CallMessage, path: string, { id, number }: Version,
   }
 }
 
-/** Compares the files at `base` and `below` with those of the pin, whose paths begin otherwise. */
-async function hasDigest(
+/** Digest of the files at `base` and `below`; undefined if they are others than those of the pin, whose paths begin otherwise. */
+async function digestAt(
   ask: CallMessage, pin: InputPin, { base, below }: { readonly base: string; readonly below: string }, signal: AbortSignal | undefined,
-): Promise<boolean> {
+): Promise<string | undefined> {
+  const path = `${base}${below}`
   const was = pin.path.slice(0, pin.path.length - below.length)
   const collector = new PinCollector()
   try {
-    await findInputs(ask, [`${base}${below}`], {
-      signal, onFound: (_, file) => collector.note(pin.path, { ...file, path: `${was}${file.path.slice(base.length)}` }),
+    await findInputs(ask, [path], {
+      signal,
+      onFound: (_, file) => {
+        collector.note(path, file)
+        collector.note(pin.path, { ...file, path: `${was}${file.path.slice(base.length)}` })
+      },
     })
   } catch (error) {
     if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error
   }
-  return collector.digestOf(pin.path) === pin.digest
+  return collector.digestOf(pin.path) === pin.digest ? collector.digestOf(path) : undefined
 }

@@ -49,7 +49,8 @@ export async function rerunJob(tools: RunTools, job: JobId, options: RerunOption
   const { ownPaths, isStep, ...kept } = (made.origin?.options ?? {}) as Partial<RunOptions> & { ownPaths?: boolean; isStep?: boolean }
   if (isStep)
     throw new GristmillError('EINVAL', `${job} is a step of a program, and depends on the results of its other steps; run the program again`)
-  const inputs = latest ? made.inputs ?? [] : await sameInputs(tools, job, made, signal)
+  const pinned = latest ? undefined : await sameInputs(tools, job, made, signal)
+  const inputs = pinned ? [...pinned.keys()] : made.inputs ?? []
   const { input: own, output: ownOutput, ...params } = made.params
   const run: RunOptions = {
     ...kept, name: made.name, params: ownPaths ? params : made.params, ...env && { env }, onNote, signal, overwrite: true,
@@ -61,14 +62,14 @@ export async function rerunJob(tools: RunTools, job: JobId, options: RerunOption
     },
     ...ownPaths ? pathsOfProgram(own, ownOutput, inputs, options.output) : { input: inputs, output: options.output ?? path },
   }
-  if (code !== undefined) return runProgram(tools, code, run)
+  if (code !== undefined) return runProgram(tools, code, run, { pinned })
   if (version.program === undefined || made.programPath === undefined)
     throw new GristmillError('EINVAL', `the program of ${job} is not recorded; give one (--code)`)
   const bytes = await readProgram(tools, made.programPath, signal)
   if (idOf(bytes) !== version.program)
     throw new GristmillError('CORRUPT', `the stored program ${made.programPath} is not the one that ${job} ran; give one (--code)`)
   return runProgram(tools, join(tools.programDir, `${version.program}.js`), run, {
-    stored: { id: version.program, bytes, name: made.name ?? job },
+    stored: { id: version.program, bytes, name: made.name ?? job }, pinned,
   })
 }
 
@@ -110,10 +111,12 @@ async function madeByJob(
   })
 }
 
-/** Paths at which the inputs can be read as the job has read them. Throws EINVAL if one has changed. */
-async function sameInputs({ cluster: { ask } }: RunTools, job: JobId, made: Made, signal: AbortSignal | undefined): Promise<string[]> {
+/** Paths at which the inputs can be read as the job has read them, with their digests. Throws EINVAL if one has changed. */
+async function sameInputs(
+  { cluster: { ask } }: RunTools, job: JobId, made: Made, signal: AbortSignal | undefined,
+): Promise<Map<string, string>> {
   const pins = new Map((made.origin?.pins ?? []).map(pin => [pin.path, pin]))
-  const same: string[] = []
+  const same = new Map<string, string>()
   for (const input of made.inputs ?? []) {
     const pin = pins.get(input)
     const found = pin ? await pinnedPath(ask, pin, signal) : { change: `nothing is recorded of ${input}` }
@@ -122,7 +125,13 @@ async function sameInputs({ cluster: { ask } }: RunTools, job: JobId, made: Made
         'EINVAL', `${job} cannot run again over the same inputs: ${found.change}; --latest reads them as they are now`,
         { details: { job, path: input } },
       )
-    same.push(found.path)
+    // The job has read these files twice, and one path would be read once.
+    if (same.has(found.path))
+      throw new GristmillError(
+        'EINVAL', `${job} cannot run again over the same inputs: two of them are ${found.path} now; --latest reads them as they are now`,
+        { details: { job, path: input } },
+      )
+    same.set(found.path, found.digest)
   }
   return same
 }

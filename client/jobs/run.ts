@@ -45,6 +45,7 @@ interface Launch {
   readonly options: RunOptions
   readonly bundle: Bundle & { readonly assets: readonly ShippedAsset[] }
   readonly env: Readonly<Record<string, string>>
+  readonly pinned: ReadonlyMap<string, string> | undefined
 }
 
 interface ProgramParts {
@@ -52,10 +53,12 @@ interface ProgramParts {
   readonly shipped?: readonly ShippedAsset[] | undefined
   /** A program of the cluster, whose bundle is used as it is. */
   readonly stored?: Bundle | undefined
+  /** Digests of the inputs, by path; of a rerun. */
+  readonly pinned?: ReadonlyMap<string, string> | undefined
 }
 
 export async function runProgram(
-  tools: RunTools, file: string, options: RunOptions, { shipped = [], stored }: ProgramParts = {},
+  tools: RunTools, file: string, options: RunOptions, { shipped = [], stored, pinned }: ProgramParts = {},
 ): Promise<Run> {
   const { clock, random } = tools.cluster
   const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
@@ -78,7 +81,7 @@ export async function runProgram(
     const planned = 'step' in first ? first.step.planned : first.planned
     const assets = stored ? [] : (await readAssets(tools.disk, dirname(local), planned.assets)).concat(shipped)
     const bytes = withAssets(loaded.bundle.bytes, assets)
-    const launch: Launch = { tools, options, env, bundle: { ...loaded.bundle, bytes, id: idOf(bytes), assets } }
+    const launch: Launch = { tools, options, env, pinned, bundle: { ...loaded.bundle, bytes, id: idOf(bytes), assets } }
     if (planned.ownPaths) await checkUsed(loaded, planned, options)
     if ('step' in first && !options.detach) {
       isDriven = true
@@ -160,7 +163,9 @@ interface Submitting {
 }
 
 /** Submits a job of the program: its only one, or that of a step. */
-async function submit({ tools, options, bundle, env }: Launch, planned: Planned, { driver, step, signal }: Submitting): Promise<Job> {
+async function submit(
+  { tools, options, bundle, env, pinned }: Launch, planned: Planned, { driver, step, signal }: Submitting,
+): Promise<Job> {
   const { cluster, files } = tools
   const isResult = step !== undefined && step.returns !== 'nothing'
   const input = planned.ownPaths ? planned.input : listOf(options.input ?? planned.input)
@@ -185,7 +190,7 @@ async function submit({ tools, options, bundle, env }: Launch, planned: Planned,
     output, outputFormat: planned.outputFormat, ...isResult ? { result: true } : { overwrite, force }, driver,
     // The same program over the same input draws the same samples again.
     seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax, memoryBytes, taskTimeoutMs,
-    options: repeatable(options, planned), signal, onNote,
+    options: repeatable(options, planned), pinned, signal, onNote,
   })
 }
 

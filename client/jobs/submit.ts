@@ -9,7 +9,7 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import { normalise } from '../../src/base/paths.ts'
 import * as protocol from '../../src/protocol/job.ts'
-import type { JobSpec, Origin, StageInput, StageSpec } from '../../src/protocol/job.ts'
+import type { InputPin, JobSpec, Origin, StageInput, StageSpec } from '../../src/protocol/job.ts'
 import type { Driver } from '../../src/protocol/task.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import { show } from '../../src/protocol/version.ts'
@@ -48,6 +48,8 @@ export interface Submission {
   readonly force?: boolean | undefined
   /** Seed that makes a run repeatable; default: random. */
   readonly seed?: number | undefined
+  /** Digests that the pins of these inputs must have; of a rerun over the same inputs. */
+  readonly pinned?: ReadonlyMap<string, string> | undefined
   /** Options of the run, for a rerun. */
   readonly options?: Origin['options'] | undefined
   readonly attemptsMax?: number | undefined
@@ -194,5 +196,17 @@ async function planStages(cluster: Cluster, submission: Submission): Promise<{ c
   const parts = {
     program: program.id, params, fingerprint, format, options: { ...options, ...submission.driver && { isStep: true } }, unique,
   }
-  return { cut, origin: originOf(parts, await pins.pins(cluster.ask, signal)) }
+  const found = await pins.pins(cluster.ask, signal)
+  checkPinned(found, submission.pinned)
+  return { cut, origin: originOf(parts, found) }
+}
+
+/**
+ * Throws EBUSY for an input that has changed since the rerun has compared it: compiling takes a second. Later changes are found by the
+ * namenode, which knows the inodes of the splits.
+ */
+function checkPinned(found: readonly InputPin[], pinned: ReadonlyMap<string, string> = new Map()): void {
+  for (const [path, digest] of pinned)
+    if (found.find(pin => pin.path === path)?.digest !== digest)
+      throw new GristmillError('EBUSY', `the input ${path} was changed while the job was being planned; submit it again`, { details: { path } })
 }

@@ -202,6 +202,25 @@ test('an output that was renamed is found where it is: rerun reads it, lineage n
     '/moved/a has changed: /moved/a is another output than the one that was read, and version 1 of /moved/a is not kept any more')
 })
 
+test('patterns and versions that were named as inputs are found too; two inputs that have become one are refused', async () => {
+  const { before } = await chain('/asked')
+  const jobs: string[] = []
+  for (const [i, inputs] of [['/asked/a/part-*'], ['/asked/a@1/part-*'], ['/asked/a@1'], ['/asked/a', '/asked/a@1']].entries()) {
+    await run('top.ts', ...inputs.flatMap(input => ['-i', input]), '-o', `/asked/c${i}`)
+    const [{ job }] = await lines(['history', `/asked/c${i}`]) as [Version]
+    jobs.push(job!)
+  }
+  await cluster.ok(['mv', '/asked/a', '/asked/old'])
+  await run('wrong.ts', '-i', '/sales.csv', '-o', '/asked/a')
+  for (const job of jobs.slice(0, 3)) {
+    await cluster.ok(['rerun', job, '-o', `/asked/${job}`, '--quiet'])
+    expect(await rows(`/asked/${job}`)).toEqual(before)
+  }
+  expect(await cluster.run(['rerun', jobs[3]!, '-o', '/asked/twice'])).toMatchObject({
+    code: 1, stderr: expect.stringContaining('two of them are /asked/old@1 now; --latest reads them as they are now'),
+  })
+})
+
 test('a directory that is called like a version is not taken for the version, and the refusal says which name to free', async () => {
   const { job, before } = await chain('/named')
   await run('wrong.ts', '-i', '/sales.csv', '-o', '/named/a', '--overwrite')

@@ -231,6 +231,21 @@ test('a submission stores its program once, splits its input and sends both', as
   })
 })
 
+test('an input that changed while a rerun was being planned is refused before anything is sent', async () => {
+  const first = clusterOf({ 'job.submit': () => ({ job }) })
+  await submitJob(first.cluster, stores(async () => undefined), submission())
+  const { digest } = (first.asked[0]!.request as { spec: JobSpec }).spec.origin!.pins[0]!
+  const again = clusterOf({ 'job.submit': () => ({ job }) })
+  const pinned = (path: string, as: string) =>
+    submitJob(again.cluster, stores(async () => undefined), submission({ pinned: new Map([[path, as]]) }))
+  for (const [path, other] of [['/in', 'another'], ['/else', digest]] as const)
+    await expect(pinned(path, other)).rejects.toMatchObject({
+      code: 'EBUSY', message: `the input ${path} was changed while the job was being planned; submit it again`,
+    })
+  expect(again.asked).toEqual([])
+  expect((await pinned('/in', digest)).id).toBe(job)
+})
+
 test('splits that the namenode has lost since they were sent are sent again, and not for ever', async () => {
   const stale = () => { throw new GristmillError('ESTALE', 'the splits are not there any more') }
   let lost = 2
