@@ -100,7 +100,8 @@ function findVersion(view: View, actor: Actor, path: string): FoundName | undefi
     else if (version) {
       const { entry: as, at: own = at } = readAs(version.version, version.head)
       number = version.version.number.number
-      found = { entry: as, at: own, number }
+      // In a snapshot that is older than the view of a number, the directory is read as of the snapshot.
+      found = { entry: as, at: at === undefined ? own : Math.min(own!, at), number }
     } else if (number !== undefined) throw missingName(path, `/${names.slice(0, i + 1).join('/')}`)
     else return undefined
   }
@@ -110,6 +111,7 @@ function findVersion(view: View, actor: Actor, path: string): FoundName | undefi
 const past = (view: View, at: number): Reading => ({
   child: (directory, name) => childAt(view, directory, name, at),
   children: directory => entriesOf(view, { entry: { id: directory }, at }),
+  at,
 })
 
 /** Snapshots of the root do not include the system directory. */

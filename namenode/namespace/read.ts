@@ -13,8 +13,8 @@ import { numberOf } from '../versions/lookup.ts'
 import { childrenOf, entriesOf, find, mayList, type FoundName } from './asof.ts'
 
 export function stat(view: View, actor: Actor, path: string): FileStatus {
-  const { entry, number } = find(view, actor, path)
-  const version = number ?? (entry.directory ? numberOf(view, entry.id) : undefined)
+  const { entry, number, at } = find(view, actor, path)
+  const version = number ?? (entry.directory ? numberOf(view, entry.id, at) : undefined)
   return { ...statusOf(path, entry), ...version !== undefined && { version } }
 }
 

@@ -12,7 +12,7 @@ import { Packer, Unpacker } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, pairKey, putId, readId } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
-import { newestUnversioned, snapshotsOf } from './rows.ts'
+import { newestShown, newestUnversioned, snapshotsOf } from './rows.ts'
 import { decodeEntry, sinceOf, type NameEntry } from '../namespace/entry.ts'
 import { hookOf, rootId, shelfName } from '../namespace/resolve.ts'
 
@@ -83,6 +83,10 @@ function seersOf(view: View, directory: InodeId, asShelf = false): readonly Seer
   view.memo.set(memo, seers)
   return seers
 }
+
+/** True if a snapshot of a user, made by an operation between `after` and `before`, sees names in this directory, or might see them. */
+export const isSeen = (view: View, directory: InodeId, { after, before }: { readonly after: number; readonly before: number }): boolean =>
+  seersOf(view, directory).some(({ directory: of, newest }) => newestShown(view, inodeId(of), Math.min(newest, before - 1)) > after)
 
 /** Keeps the value of a name in the history, if a snapshot sees it. REQUIRES: the name is about to be changed or removed. */
 export function preserve(draft: Draft, parent: InodeId, name: string): void {

@@ -11,7 +11,7 @@ import { pairKey } from '../journal/keys.ts'
 import { mutation, type Actor, type AnyMutation, type UserOperation } from '../journal/operation.ts'
 import { checkOwner } from '../namespace/access.ts'
 import { snapshotted } from './history.ts'
-import { noteStale, sweepHistory } from './historysweep.ts'
+import { noteRemoved, sweepHistory } from './historysweep.ts'
 import { entryAt } from '../namespace/resolve.ts'
 import { encodeSnapshot, snapshotNamed, snapshotsOf } from './rows.ts'
 
@@ -64,7 +64,7 @@ export const removeSnapshot = mutation<Asked & { name: string }, undefined>({
     draft.remove('snapshots', pairKey(directory, snapshot.seq))
     draft.count('snapshots', -1)
     draft.forgetDirectories()
-    noteStale(draft)
+    noteRemoved(draft)
     return undefined
   },
 })

@@ -48,6 +48,15 @@ export function newestUnversioned(view: View, directory: InodeId): number {
   return 0
 }
 
+/** Number of the newest snapshot of a user of a directory, up to `max`; 0 if there is none. */
+export function newestShown(view: View, directory: InodeId, max: number): number {
+  for (const row of view.range('snapshots', { start: pairKey(directory, 0), end: pairKey(directory, max + 1), reverse: true })) {
+    const { seq, owner } = decode(row)
+    if (owner !== '') return seq
+  }
+  return 0
+}
+
 export function snapshotNamed(view: View, directory: InodeId, name: string): SnapshotRow | undefined {
   for (const row of snapshotsOf(view, directory)) if (row.name === name) return row
   return undefined

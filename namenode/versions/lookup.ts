@@ -5,7 +5,7 @@ import type { InodeId } from '../../src/base/ids.ts'
 import { splitVersion } from '../../src/base/version-path.ts'
 import type { View } from '../journal/view.ts'
 import type { NameEntry } from '../namespace/entry.ts'
-import { newestOf, onShelf, present, recordOf, shelfOf, type KeptDirectory, type Reading, type VersionNumber } from './rows.ts'
+import { newestOf, numbersIn, onShelf, present, recordOf, shelfOf, type KeptDirectory, type Reading, type VersionNumber } from './rows.ts'
 
 /** A number of a version, and the directory that has it. */
 export interface FoundVersion extends KeptDirectory {
@@ -38,8 +38,9 @@ export function versionNamed(view: View, head: NameEntry, name: string, reading?
   if (!head.directory || view.counters.versions === 0) return undefined
   const wanted = /^[1-9]\d{0,8}$/.test(name) ? Number(name) : undefined
   for (const directory of directoriesOf(view, head, reading)) {
-    const number = directory.record.numbers.find(each => (wanted === undefined ? each.tag === name : each.number === wanted))
-    if (number) return { ...directory, number, isHead: directory.id === head.id && number === newestOf(directory.record) }
+    const numbers = numbersIn(directory.record, reading?.at)
+    const number = numbers.find(each => (wanted === undefined ? each.tag === name : each.number === wanted))
+    if (number) return { ...directory, number, isHead: directory.id === head.id && number === numbers.at(-1) }
   }
   return undefined
 }
@@ -59,8 +60,8 @@ export function versionIn(
   return version && { head, version }
 }
 
-/** Number of the version that a directory is the head of; undefined if no job published it. */
-export function numberOf(view: View, directory: InodeId): number | undefined {
+/** Number of the version that a directory is the head of, or was in a snapshot; undefined if no job published it. */
+export function numberOf(view: View, directory: InodeId, at: number | undefined): number | undefined {
   const record = recordOf(view, directory)
-  return record && newestOf(record).number
+  return record && numbersIn(record, at).at(-1)?.number
 }

@@ -23,6 +23,8 @@ export interface VersionNumber {
   readonly user: string
   /** Set by a rollback: the version whose directory this is. */
   readonly from?: number
+  /** Set by a rollback: the operation before it. Snapshots up to there do not read the directory under this number. */
+  readonly since?: number
   /** Operation after which the directory was as it is read under this number. Missing: as the directory is now. */
   readonly at?: number
   /** Time of the journal at which the next head replaced it; missing for the head. */
@@ -54,9 +56,14 @@ export interface MadeBy {
   readonly digest?: string
 }
 
+/** A number that was freed. Snapshots of directories above, made before operation `until`, still read it. */
+export interface FreedNumber extends VersionNumber { readonly until: number }
+
 export interface VersionRecord {
-  /** Rising; the last one is the newest. */
+  /** Rising; the last one is the newest. Empty in a directory that snapshots alone see. */
   readonly numbers: readonly VersionNumber[]
+  /** In no order. They keep their views, and end with the last snapshot that sees them (snapshots/historysweep.ts). */
+  readonly freed?: readonly FreedNumber[]
   readonly made: MadeBy
 }
 
@@ -81,7 +88,7 @@ const expires = ({ replacedMs, tag }: VersionNumber): boolean => replacedMs !== 
  * (snapshots/historysweep.ts).
  */
 export function putRecord(draft: Draft, directory: InodeId, record: VersionRecord): boolean {
-  assert(record.numbers.length > 0, 'a version has a number')
+  assert(allNumbers(record).length > 0, 'a version has a number')
   const before = recordOf(draft, directory)
   forgetExpiries(draft, directory, before)
   if (!before) draft.count('versions', 1)
@@ -99,7 +106,7 @@ export function putRecord(draft: Draft, directory: InodeId, record: VersionRecor
  * (snapshots/history.ts).
  */
 function changeViews(draft: Draft, directory: InodeId, before: VersionRecord | undefined, after: VersionRecord | undefined): boolean {
-  const [old, now] = [before, after].map(record => new Set(record?.numbers.flatMap(({ at }) => (at === undefined ? [] : [at]))))
+  const [old, now] = [before, after].map(record => new Set(allNumbers(record).flatMap(({ at }) => (at === undefined ? [] : [at]))))
   for (const at of now!) {
     if (old!.delete(at)) continue
     draft.put('snapshots', pairKey(directory, at), encodeSnapshot({ name: versionView, createdMs: 0, owner: '' }))
@@ -149,6 +156,8 @@ export interface KeptDirectory { readonly id: InodeId; readonly entry: NameEntry
 export interface Reading {
   child(directory: InodeId, name: string): NameEntry | undefined
   children(directory: InodeId): Iterable<{ readonly name: string; readonly entry: NameEntry }>
+  /** Operation of the snapshot; missing for the present. */
+  readonly at?: number
 }
 
 /** The present names. */
@@ -171,9 +180,20 @@ export const shelfOf = (view: View, head: InodeId, reading = present(view)): Nam
 export function* onShelf(view: View, shelf: InodeId, reading = present(view)): Iterable<KeptDirectory & { readonly name: string }> {
   for (const { name, entry } of reading.children(shelf)) {
     const record = recordOf(view, entry.id)
-    // A snapshot may show a version that was freed since.
+    // A snapshot may show a directory of an earlier version of gristmill, which kept no record of what was freed.
     if (record) yield { id: entry.id, entry, record, name }
   }
+}
+
+const allNumbers = (record: VersionRecord | undefined): ReadonlyArray<VersionNumber | FreedNumber> =>
+  [...record?.numbers ?? [], ...record?.freed ?? []]
+
+/** Numbers that a directory has, or had in a snapshot; rising. */
+export function numbersIn(record: VersionRecord, at: number | undefined): readonly VersionNumber[] {
+  if (at === undefined) return record.numbers
+  return allNumbers(record)
+    .filter(each => (each.since ?? 0) < at && (!('until' in each) || at < each.until))
+    .sort((a, b) => a.number - b.number)
 }
 
 export const newestOf = ({ numbers }: VersionRecord): VersionNumber => numbers.at(-1)!

@@ -9,11 +9,11 @@ import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, nameOfKey } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
 import { decodeEntry, isDirectory, sinceOf, type NameEntry } from '../namespace/entry.ts'
-import { hookOf, shelfName, type NamePlace } from '../namespace/resolve.ts'
+import { hookOf, pathOf, shelfName, type NamePlace } from '../namespace/resolve.ts'
 import { addDirectory, detach, move } from '../namespace/tree.ts'
 import { inheritUsage } from '../quotas/usage.ts'
 import { endOfHistory, historyKey, nameOfHistory } from '../snapshots/history.ts'
-import { noteStale } from '../snapshots/historysweep.ts'
+import { noteStale, withoutUnseen } from '../snapshots/historysweep.ts'
 import { copyAttributes } from '../xattrs/rows.ts'
 import { versionsOf, type FoundVersion } from './lookup.ts'
 import { dropRecord, newestOf, putRecord, recordOf, shelfOf, type MadeBy, type VersionNumber } from './rows.ts'
@@ -110,7 +110,7 @@ export function rollBack(
     ...record,
     numbers: [
       ...record.numbers.map(each => ({ ...each, at: each.at ?? seen })),
-      { number: next, madeMs: Math.floor(nowMs), user, from: number },
+      { number: next, madeMs: Math.floor(nowMs), user, from: number, since: seen },
     ],
   })
   replaceHead(draft, place, head, { next: entry, from, nowMs, replacedMs })
@@ -142,21 +142,30 @@ export function freeBeyond(draft: Draft, head: NameEntry, keep: number): number 
 
 /**
  * Frees one number of a directory, and the directory itself if that was the last one. While a number with a view remains, names that were
- * added after the view stay as well.
+ * added after the view stay as well. A number that a snapshot sees stays in the record for it.
  */
 export function free(draft: Draft, directory: InodeId, number: number): void {
-  const record = recordOf(draft, directory)
-  assert(record, 'what is freed is a version')
-  const numbers = record.numbers.filter(each => each.number !== number)
-  if (numbers.length > 0) {
-    if (putRecord(draft, directory, { ...record, numbers })) noteStale(draft)
-    return
+  const before = recordOf(draft, directory)
+  const one = before?.numbers.find(each => each.number === number)
+  assert(before && one, 'what is freed is a version')
+  const numbers = before.numbers.filter(each => each !== one)
+  const all = { ...before, numbers, freed: [...before.freed ?? [], { ...one, until: draft.counters.appliedSeq + 1 }] }
+  // It was removed with its output: it is being swept, or a snapshot holds it as it was, and no step may change it.
+  if (pathOf(draft, directory) === undefined) return void putRecord(draft, directory, all)
+  const record = withoutUnseen(draft, directory, all)
+  if (numbers.length === 0) {
+    takeOffShelf(draft, directory)
+    if (!record.freed || draft.has('doomed', idKey(directory))) {
+      if (dropRecord(draft, directory)) noteStale(draft)
+      return
+    }
   }
-  if (dropRecord(draft, directory)) noteStale(draft)
+  if (putRecord(draft, directory, record)) noteStale(draft)
+}
+
+function takeOffShelf(draft: Draft, directory: InodeId): void {
   const hook = hookOf(draft, directory)
-  // Without a place it is being swept already.
-  if (!hook) return
-  assert(hookOf(draft, hook.parent)?.name === shelfName, 'only versions on a shelf are freed')
+  assert(hook && hookOf(draft, hook.parent)?.name === shelfName, 'only versions on a shelf are freed')
   const bytes = draft.get('children', childKey(hook.parent, hook.name))
   assert(bytes, 'a version on a shelf has a name')
   detach(draft, hook.parent, hook.name, decodeEntry(bytes))

@@ -5,13 +5,13 @@
 import { expect, test } from 'vitest'
 import { readId } from '../../../../namenode/journal/keys.ts'
 import { mkdir, remove, rename } from '../../../../namenode/namespace/names.ts'
-import { list } from '../../../../namenode/namespace/read.ts'
+import { list, stat } from '../../../../namenode/namespace/read.ts'
 import { entryAt } from '../../../../namenode/namespace/resolve.ts'
 import { createSnapshot, removeSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { items } from '../../../../namenode/trash/items.ts'
 import { discard, purge, restore } from '../../../../namenode/trash/mutations.ts'
 import { versionsOf } from '../../../../namenode/versions/lookup.ts'
-import { keepNewest, rollback, setTag } from '../../../../namenode/versions/mutations.ts'
+import { expire, keepNewest, rollback, setTag } from '../../../../namenode/versions/mutations.ts'
 import { abandon, complete, create } from '../../../../namenode/writing/mutations.ts'
 import type { BlockId, LeaseId } from '../../../../src/base/ids.ts'
 import type { Random } from '../../../../src/ports/random.ts'
@@ -33,6 +33,8 @@ type Output = Version[]
 interface OpenFile { name: string; directory: Directory; lease: LeaseId; block: BlockId }
 
 class Model {
+  /** By directory and name of the snapshot: outputs, versions, contents. */
+  readonly snapshots = new Map<string, ReturnType<Model['snapshot']>>()
   readonly open: OpenFile[] = []
   readonly outputs = new Map<string, Output>()
   readonly trash = new Map<string, Output>()
@@ -64,11 +66,28 @@ class Model {
     for (const each of rest.slice(-5)) output.splice(output.indexOf(each), 1)
   }
 
+  expire(): void {
+    for (const output of [...this.outputs.values(), ...this.trash.values()])
+      output.splice(0, Infinity, ...output.filter(({ tag }, i) => i === 0 || tag !== undefined))
+  }
+
   change(path: string, change: (files: Map<string, number>) => void): void { this.changeIn(this.outputs.get(path)![0]!.directory, change) }
 
   changeIn(directory: Directory, change: (files: Map<string, number>) => void): void {
     change(directory.files)
     directory.changes++
+  }
+
+  /** Outputs below a directory, and their versions, as they are. */
+  snapshot(directory: string): Map<string, Map<number, Map<string, number>>> {
+    const found = new Map<string, Map<number, Map<string, number>>>()
+    const above = directory === '/' ? '/' : `${directory}/`
+    for (const [path, output] of this.outputs) {
+      if (!path.startsWith(above)) continue
+      const versions = output.map(({ number, directory: at, frozen }) => [number, new Map((frozen ?? at).files)] as const)
+      found.set(path.slice(above.length), new Map(versions))
+    }
+    return found
   }
 
   isHead = (directory: Directory): boolean => [...this.outputs.values()].some(output => output[0]!.directory === directory)
@@ -98,6 +117,20 @@ function compare(opened: Opened, model: Model): void {
     for (const { number, directory, frozen } of output) expect(namesIn(opened, `${path}@${number}`)).toEqual((frozen ?? directory).files)
     expect(namesIn(opened, path)).toEqual(output[0]!.directory.files)
   }
+  for (const [key, outputs] of model.snapshots) {
+    const [directory, name] = key.split(':') as [string, string]
+    for (const [output, versions] of outputs) {
+      const path = `${directory === '/' ? '' : directory}/.snapshot/${name}/${output}`
+      const newest = Math.max(...versions.keys())
+      expect(stat(view, root, path).version).toBe(newest)
+      expect(namesIn(opened, path)).toEqual(versions.get(newest))
+      for (let number = 1; number < newest + 3; number++) {
+        const files = versions.get(number)
+        if (files) expect(namesIn(opened, `${path}@${number}`)).toEqual(files)
+        else expect(() => stat(view, root, `${path}@${number}`)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+      }
+    }
+  }
   expect(differencesIn(opened.bench)).toEqual([])
 }
 
@@ -112,8 +145,8 @@ async function step(opened: Opened, model: Model, random: Random, count: number)
   const pick = <T>(from: readonly T[]): T | undefined => from[random.below(Math.max(1, from.length))]
   const path = pick(places)!
   const output = model.outputs.get(path)
-  const snapshots = new Set([...snapshotNames])
-  switch (random.below(17)) {
+  const snapshots = new Set(model.snapshots.keys())
+  switch (random.below(19)) {
     case 0: case 1: case 2: case 3:
       await published(opened, mapOnly(path, output !== undefined, { force: true }))
       model.publish(path, namesIn(opened, path))
@@ -177,10 +210,10 @@ async function step(opened: Opened, model: Model, random: Random, count: number)
       if (snapshots.size > 2) {
         const [oldest] = snapshots
         await bench.do(removeSnapshot, { path: oldest!.split(':')[0]!, name: oldest!.split(':')[1]! })
-        snapshotNames.delete(oldest!)
+        model.snapshots.delete(oldest!)
       } else {
         await bench.do(createSnapshot, { path: directory, name: String(count) })
-        snapshotNames.add(name)
+        model.snapshots.set(name, model.snapshot(directory))
       }
       return `snapshot ${name}`
     }
@@ -192,6 +225,16 @@ async function step(opened: Opened, model: Model, random: Random, count: number)
       return `open ${path}/${name}`
     }
     case 14: case 15: return endWrite(opened, model, random.below(4) === 0)
+    case 16:
+      if (!output) return ''
+      await bench.do(remove, { path, recursive: true })
+      model.outputs.delete(path)
+      return `remove ${path}`
+    case 17:
+      if (random.below(3) > 0) return ''
+      while (await bench.journal.submit(expire, { beforeMs: Number.MAX_SAFE_INTEGER }));
+      model.expire()
+      return 'expire all'
     default: {
       if (!output) return ''
       await bench.do(keepNewest, { path, keep: 1 })
@@ -219,16 +262,13 @@ async function endWrite({ bench }: Opened, model: Model, gaveUp: boolean): Promi
   return `abandon ${name}`
 }
 
-const snapshotNames = new Set<string>()
-
-test.each([1, 2, 3, 114])('random histories of outputs read as a plain model says (seed %i)', async seed => {
+test.each([1, 2, 3, 114, 361])('random histories of outputs read as a plain model says (seed %i)', async seed => {
   const random = seeded(seed)
   const opened = await open(undefined, { versions: keep })
   const { bench } = opened
   const { view } = bench.journal
   for (const path of ['/a', '/b']) await bench.do(mkdir, { path, mode: 0o1777 })
   await limitUsage(bench, '/a', { names: 1_000_000 })
-  snapshotNames.clear()
   const model = new Model()
   const steps: string[] = []
   try {
@@ -239,7 +279,7 @@ test.each([1, 2, 3, 114])('random histories of outputs read as a plain model say
       compare(opened, model)
     }
     while (model.open.length > 0) await endWrite(opened, model, true)
-    for (const name of snapshotNames) await bench.do(removeSnapshot, { path: name.split(':')[0]!, name: name.split(':')[1]! })
+    for (const name of model.snapshots.keys()) await bench.do(removeSnapshot, { path: name.split(':')[0]!, name: name.split(':')[1]! })
     await sweepAll(bench, 5)
     // Frozen versions keep files that were removed from the head.
     expect(filesWithBlocks(opened)).toEqual([...model.files()].sort((a, b) => a - b))
