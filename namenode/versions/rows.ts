@@ -57,7 +57,7 @@ export interface MadeBy {
 }
 
 /** A number that was freed. Snapshots of directories above, made before operation `until`, still read it. */
-export interface FreedNumber extends VersionNumber { readonly until: number }
+interface FreedNumber extends VersionNumber { readonly until: number }
 
 export interface VersionRecord {
   /** Rising; the last one is the newest. Empty in a directory that snapshots alone see. */

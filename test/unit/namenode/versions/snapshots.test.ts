@@ -4,11 +4,12 @@
 import { beforeEach, expect, test } from 'vitest'
 import { mkdir, remove } from '../../../../namenode/namespace/names.ts'
 import { list, stat } from '../../../../namenode/namespace/read.ts'
+import { setQuota } from '../../../../namenode/quotas/mutations.ts'
 import { createSnapshot, removeSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { expire, keepNewest, rollback, setTag } from '../../../../namenode/versions/mutations.ts'
 import { ann, published, type Opened } from '../jobs/publish/publishkit.ts'
 import { mapOnly, open, write } from '../jobs/store/storekit.ts'
-import { differencesIn, replayed, root, sweepAll } from '../kit.ts'
+import { countUsage, differencesIn, replayed, root, sweepAll } from '../kit.ts'
 
 const out = '/d/out'
 let opened: Opened
@@ -28,11 +29,11 @@ const keep = (count: number) => opened.bench.do(keepNewest, { path: out, keep: c
 const isMissing = (path: string): void =>
   expect(() => stat(opened.bench.journal.view, root, path), path).toThrow(expect.objectContaining({ code: 'ENOENT' }))
 
-/** Nothing is left of snapshots, and of versions nothing but `versions` directories with two files. */
-async function settled(versions: number): Promise<void> {
+/** Nothing is left of snapshots, and of versions nothing but directories with `blocks` files. */
+async function settled(versions: number, blocks = versions * 2): Promise<void> {
   await sweepAll(opened.bench)
   expect(opened.bench.journal.view.counters).toMatchObject({
-    versions, snapshots: 0, history: 0, marks: 0, doomed: 0, blocks: versions * 2,
+    versions, snapshots: 0, history: 0, marks: 0, doomed: 0, blocks,
   })
   expect(differencesIn(opened.bench)).toEqual([])
   await replayed(opened.bench)
@@ -48,7 +49,8 @@ test('a snapshot reads versions that were freed since, the head of then among th
   await opened.bench.do(setTag, { path: out, version: '2', ...ann })
   expect(await keep(0)).toEqual({ freed: 2, more: false })
   await sweepAll(opened.bench)
-  for (const [path, files] of [['out', two], ['out@1', one], ['out@2', two]] as const) expect(ids(`/d/.snapshot/s/${path}`), path).toEqual(files)
+  for (const [path, files] of [['out', two], ['out@1', one], ['out@2', two]] as const)
+    expect(ids(`/d/.snapshot/s/${path}`), path).toEqual(files)
   expect(stat(opened.bench.journal.view, root, '/d/.snapshot/s/out').version).toBe(2)
   for (const path of [`${out}@1`, `${out}@2`, '/d/.snapshot/s/out@3']) isMissing(path)
   // A later snapshot does not see them.
@@ -66,9 +68,12 @@ test('a snapshot reads versions that share a directory since a rollback, also if
   await snapshot('before')
   await back('1')
   await write(opened.bench, `${out}/added`)
+  // Only the view of version 1 has part-1 now.
+  await opened.bench.do(remove, { path: `${out}/part-1`, ...ann })
   const three = ids(out)
   await snapshot('after')
   await keep(0)
+  await snapshot('late')
   await opened.bench.do(remove, { path: `${out}/part-0`, ...ann })
   await sweepAll(opened.bench)
   expect(ids('/d/.snapshot/after/out@1')).toEqual(one)
@@ -76,14 +81,15 @@ test('a snapshot reads versions that share a directory since a rollback, also if
   expect(ids('/d/.snapshot/before/out@1')).toEqual(one)
   // The number was given after the snapshot.
   isMissing('/d/.snapshot/before/out@3')
-  isMissing(`${out}@1`)
+  for (const path of [`${out}@1`, '/d/.snapshot/late/out@1', '/d/.snapshot/late/out@2']) isMissing(path)
   await forget('before')
+  await forget('late')
   await sweepAll(opened.bench)
   expect(ids('/d/.snapshot/after/out@1')).toEqual(one)
   expect(differencesIn(opened.bench)).toEqual([])
   await forget('after')
-  // Removed part-0 is held by no view any more.
-  await settled(1)
+  // Removed parts are held by no view any more.
+  await settled(1, 1)
 })
 
 test('a snapshot that is older than the view of a version reads its directory as of the snapshot', async () => {
@@ -110,4 +116,13 @@ test('a snapshot reads versions of an output that was removed for good, also aft
   expect(differencesIn(opened.bench)).toEqual([])
   await forget('s')
   await settled(0)
+})
+
+test('the count of a quota holds what is freed meanwhile until its end, and no record', async () => {
+  await opened.bench.do(setQuota, { path: '/d', names: 100 })
+  await keep(0)
+  await sweepAll(opened.bench)
+  expect(opened.bench.journal.view.counters).toMatchObject({ versions: 1, doomed: 0, blocks: 4 })
+  await countUsage(opened.bench)
+  await settled(1)
 })
