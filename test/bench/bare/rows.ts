@@ -125,6 +125,7 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
     })
     await measure('version.list, version.show, version.rollback, version.tag and version.keep, a path of 8 KiB without versions', async () => {
       await call(version.list, { path: long }).catch(() => {})
+      await call(version.list, { path: long, id: inodeId(1) }).catch(() => {})
       await call(version.show, { path: long }).catch(() => {})
       await call(version.rollback, { requestId: id(), path: long }).catch(() => {})
       await call(version.setTag, { requestId: id(), path: long, version: '1', tag: 't' }).catch(() => {})
