@@ -146,14 +146,17 @@ async function send(
 async function existingOutput(
   cluster: Cluster, path: string, signal?: AbortSignal,
 ): Promise<{ readonly key: string; readonly job: JobId } | undefined> {
+  let shown
   try {
     const { version } = await cluster.ask(stat, { path }, signal)
     if (version === undefined) throw exists(path)
+    // A path of an older version, PATH@NUMBER, has a status and no history; the namenode refuses it as an output.
+    shown = await cluster.ask(show, { path }, signal)
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
-  const { version: { job }, made: { origin }, intact } = await cluster.ask(show, { path }, signal)
+  const { version: { job }, made: { origin }, intact } = shown
   if (!intact || !origin || job === undefined || !await isKnown(cluster, job, signal)) throw exists(path)
   return { key: origin.key, job }
 }

@@ -134,6 +134,11 @@ test('a job that would compute what its output is already returns it at once, an
   await cluster.ok(words)
   const [before] = await lines(['history', '/same']) as [Version]
   const again = await cluster.run(words)
+  // An output cannot be a version, and the advice is not to replace it.
+  for (const more of [[], ['--overwrite']])
+    expect(await cluster.run([...words.slice(0, -1), '/same@1', ...more])).toMatchObject({
+      code: 1, stderr: expect.stringContaining('the output /same@1 cannot be published: /same@1 is a version of an output'),
+    })
   expect(again.code).toBe(0)
   expect(again.stderr).toContain(`/same is up to date: ${before.job} has computed it with the same program, parameters and inputs`)
   expect(await lines(['history', '/same'])).toEqual([before])

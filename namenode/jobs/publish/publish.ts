@@ -17,11 +17,12 @@ import { checkMay, checkNotSystem, checkSticky, maySearch, mayWrite } from '../.
 import { copyAttributes } from '../../xattrs/rows.ts'
 import { isDirectory, type NameEntry } from '../../namespace/entry.ts'
 import { directoryMode, fileMode } from '../../namespace/names.ts'
-import { checkAsked, child, lowestAt, placeAt, shelfName, type NamePlace } from '../../namespace/resolve.ts'
+import { checkAsked, child, lowestAt, placeAt, shelfName, type Directory, type NamePlace } from '../../namespace/resolve.ts'
 import { addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move } from '../../namespace/tree.ts'
 import { checkQuota, inheritUsage, usageAt } from '../../quotas/usage.ts'
 import { noteStale } from '../../snapshots/historysweep.ts'
 import { openItem } from '../../trash/items.ts'
+import { versionIn } from '../../versions/lookup.ts'
 import { recordOf, type MadeBy } from '../../versions/rows.ts'
 import { freeBeyond, nextNumber, recordMade, replaceHead } from '../../versions/shelf.ts'
 import { outputs } from '../store/rows.ts'
@@ -45,6 +46,7 @@ export function checkOutput(view: View, actor: Actor, output: OutputPlace, input
   checkAsked(path)
   const directory = lowestAt(view, actor, parentOf(path))
   checkMay(actor, directory.entry, maySearch, directory.path)
+  checkNoVersion(view, directory, path)
   const missing = namesOf(path).length - 1 - namesOf(directory.path).length
   if (missing === 0) {
     checkPlace(view, actor, { path, parent: directory, name: nameOf(path), entry: child(view, directory.entry.id, nameOf(path)) }, output)
@@ -61,6 +63,19 @@ export function checkOutput(view: View, actor: Actor, output: OutputPlace, input
   // Missing directories above the output will be created.
   checkMay(actor, directory.entry, mayWrite, directory.path)
   checkQuota(view, directory.entry.id, { names: missing + 2, bytes: 1 })
+}
+
+/** Throws EROFS for a path into a version of an output, which a directory of that name would hide. `above`: the lowest that exists. */
+function checkNoVersion(view: View, above: Directory, path: string): void {
+  const name = namesOf(path)[namesOf(above.path).length]!
+  if (child(view, above.entry.id, name) || !versionIn(view, above.entry.id, name)) return
+  const version = join(above.path, name)
+  throw new GristmillError(
+    'EROFS',
+    `the output ${path} cannot be published: ${version} is a version of an output, and a version never changes; ` +
+    'name another output, or the output itself with overwrite (--overwrite)',
+    { details: { path } },
+  )
 }
 
 function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: NamePlace, { overwrite, force }: OutputPlace): void {

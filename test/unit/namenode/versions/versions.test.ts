@@ -367,3 +367,22 @@ test('the path of a version on its shelf is the one by which it is read', async 
   const { view } = opened.bench.journal
   expect(pathOf(view, versionNamed(view, entryAt(view, root, '/out'), '1')!.id)).toBe('/out@1')
 })
+
+test('no job publishes at the path of a version, or below it, also with overwrite; a directory of that name is replaced', async () => {
+  const opened = await open(undefined, { versions: 10 })
+  const { bench, store } = opened
+  await history(opened, 2)
+  const asked = [['/out@1', false], ['/out@1', true], ['/out@2', true], ['/out@1/sub', false], ['/out@1/a/b', true]] as const
+  for (const [path, overwrite] of asked)
+    await expect(submit(store, mapOnly(path, overwrite)), path).rejects.toMatchObject({
+      code: 'EROFS',
+      message: expect.stringContaining(`the output ${path} cannot be published: ${path.slice(0, 6)} is a version of an output`),
+    })
+  expect(names(bench, '/')).toEqual(['/out'])
+  for (const path of ['/out@3', '/none@1', '/out/sub@1'])
+    expect(store.head(await submit(store, mapOnly(path)))!.status.state).toBe('running')
+  await bench.do(mkdir, { path: '/out@1', ...ann })
+  await published(opened, mapOnly('/out@1', true))
+  expect(numbers(opened, '/out@1')).toEqual([1])
+  await settled(opened)
+})
