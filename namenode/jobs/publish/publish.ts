@@ -3,7 +3,7 @@
 // job becomes an older version of the new one; any other replaced directory, or each if no versions are kept, goes to the trash of the
 // job's user. Mode, owner, group, extended attributes and quota of a replaced directory pass to the output.
 
-import { GristmillError } from '../../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { inodeId, type InodeId, type JobId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { join, nameOf, namesOf, overlap, parentOf } from '../../../src/base/paths.ts'
@@ -24,7 +24,7 @@ import { noteStale } from '../../snapshots/historysweep.ts'
 import { openItem } from '../../trash/items.ts'
 import { versionIn } from '../../versions/lookup.ts'
 import { recordOf, type MadeBy } from '../../versions/rows.ts'
-import { freeBeyond, nextNumber, recordMade, replaceHead } from '../../versions/shelf.ts'
+import { freeBeyond, nextNumber, recordMade, replaceable, replaceHead } from '../../versions/shelf.ts'
 import { outputs } from '../store/rows.ts'
 import { checkCommitted, hasStaging, outputName, stagingOf, type CommittedFiles } from './staging.ts'
 
@@ -196,7 +196,11 @@ export function publishOutput(draft: Draft, publishing: Publishing): void {
   }
   if (version && version.keep > 0 && old && isVersion) {
     const from = { parent: own.id, name: outputName }
-    replaceHead(draft, place, old, { next: made, from, nowMs, replacedMs: Math.floor(version.nowMs) })
+    // The oldest versions go first: the new output may need their part of a quota. The old one takes the place of one of them, unless it
+    // has a tag.
+    freeBeyond(draft, old, version.keep - (recordOf(draft, old.id)?.numbers.at(-1)?.tag === undefined ? 1 : 0))
+    withAdvice(draft, path, old, () =>
+      replaceHead(draft, place, old, { next: made, from, nowMs, replacedMs: Math.floor(version.nowMs) }))
     freeBeyond(draft, child(draft, parent.entry.id, name)!, version.keep)
     return
   }
@@ -209,6 +213,21 @@ export function publishOutput(draft: Draft, publishing: Publishing): void {
     if (inheritUsage(draft, { from: old.id, to: made, path })) noteStale(draft)
   }
   move(draft, { parent: own.id, name: outputName }, { parent: parent.entry.id, name }, entry)
+}
+
+/** Adds to EDQUOT that older versions of the output could be freed. */
+function withAdvice(view: View, path: string, head: NameEntry, replace: () => void): void {
+  const count = replaceable(view, head).length
+  try {
+    replace()
+  } catch (error) {
+    if (count === 0 || !hasCode(error, 'EDQUOT')) throw error
+    throw new GristmillError(
+      'EDQUOT',
+      `${error.message}; ${count} older version${count === 1 ? '' : 's'} of ${path} count for it: free them with "gristmill history ${path} --keep N"`,
+      { details: error.details, cause: error },
+    )
+  }
 }
 
 /** True if a job published the directory; for one of an earlier version of gristmill, if it looks as if. */

@@ -285,6 +285,33 @@ test('versions count for quotas, and du shows them apart', async () => {
   await settled(opened)
 })
 
+test('an overwrite that fits once retention has freed the oldest version is published; a refusal says that versions may be freed', async () => {
+  const opened = await open(undefined, { versions: 2 })
+  const { bench, store } = opened
+  const { view } = bench.journal
+  await bench.do(mkdir, { path: '/q', ...ann })
+  await history(opened, 3, '/q/out')
+  await limitUsage(bench, '/q', { bytes: 30 })
+  const used = () => usageAt(view, stat(view, root, '/q').id)!.used
+  expect(used()).toMatchObject({ bytes: 30 })
+  await published(opened, mapOnly('/q/out', true))
+  expect(numbers(opened, '/q/out')).toEqual([4, 3, 2])
+  expect(used()).toMatchObject({ bytes: 30 })
+  // A head with a tag takes no version's place.
+  await bench.do(setTag, { path: '/q/out', version: '4', tag: 'good', ...ann })
+  const job = await unpublished(opened, mapOnly('/q/out', true), async () => {})
+  expect(store.head(job)!.status.failure).toMatchObject({
+    code: 'EDQUOT',
+    message: expect.stringContaining('; 2 older versions of /q/out count for it: free them with "gristmill history /q/out --keep N"'),
+  })
+  expect(numbers(opened, '/q/out')).toEqual([4, 3, 2])
+  await bench.do(setTag, { path: '/q/out', version: '4', ...ann })
+  await publishKept(opened, job, '/q/out', { overwrite: true })
+  expect(numbers(opened, '/q/out')).toEqual([5, 4, 3])
+  expect(list(view, root, { path: '/q/out@3' }).entries).toHaveLength(3)
+  await settled(opened)
+})
+
 test('who may replace an output may roll it back; who may read it may read its versions', async () => {
   const opened = await open(undefined, { versions: 10 })
   const { bench } = opened
