@@ -1,5 +1,5 @@
-// The rooms of a namenode, in the order in which they are opened: each uses what the namenode (Ground) and earlier rooms have made. A new
-// room is one line here; its messages, chores and operations are declared in its own room.ts.
+// The rooms of a namenode, in the order in which they are opened: each uses what the namenode itself (type Ground) and earlier rooms have
+// made. A new room is one line here; its messages, chores and operations are declared in its own room.ts.
 
 import type { Address, ClusterId } from '../src/base/ids.ts'
 import type { Store } from '../src/ports/store.ts'

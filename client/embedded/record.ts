@@ -1,7 +1,7 @@
 // File `embedded-cluster.json` in which a home records that it has an embedded cluster. With it, a data directory that is gone or empty (a
-// link to a disk that is not mounted) is refused: the cluster would be made anew there, and later disappear below the mounted disk. So is
-// another cluster in its place: the disk of another home. The process that runs the cluster is in a file of the data directory
-// (discovery/running.ts), which goes away with the directory.
+// link to a disk that is not mounted) is refused: the cluster would be made anew there, and later disappear below the mounted disk.
+// Another cluster in its place, such as the disk of another home, is refused too. The process that runs the cluster is in a file of the
+// data directory (discovery/running.ts), which goes away with the directory.
 // Homes of earlier versions get the file when their cluster is next opened.
 
 import { GristmillError } from '../../src/base/errors.ts'

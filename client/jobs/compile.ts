@@ -1,5 +1,5 @@
-// Bundles a program of the local disk and loads it, in a child process, so that errors in it are reported before anything is sent. The
-// process of a program over Datasets goes on, and runs its steps.
+// Has a program of the local disk bundled (src/program/bundle.ts) and loads it, in a child process, so that errors in it are reported
+// before anything is sent. The process of a program over Datasets goes on, and runs its steps.
 
 import { dirname } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'

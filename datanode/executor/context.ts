@@ -1,9 +1,9 @@
-// Context object of a task, the last argument of a program's functions. Its values do not depend on the attempt, the machine or the
-// time, so that two attempts of one task give the same result.
+// Context object of a task, the last argument of a program's functions. Its values do not depend on the attempt, the machine or the time,
+// so that two attempts of one task give the same result.
 //
-// The program gets objects that pass their calls on to this one. They tell whether the program can still call `counter` (`isHeld`), and
-// refuse a count after the task's end, as a late `emit` is refused, because the report with the counters has been sent. `isHeld` ignores
-// the object that `setup` got, which programs keep in a variable for good reasons.
+// The program gets objects that pass their calls on to this one. They refuse a count after the task's end, as a late `emit` is refused,
+// because the report with the counters has been sent. `isHeld` tells quiet.ts, which waits for work that the program has left behind,
+// whether such work could still count; the object that `setup` got is left out, because programs keep it in a variable.
 
 import { posix } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'

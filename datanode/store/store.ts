@@ -2,7 +2,8 @@
 // namenode's orders remove them here. A failed disk loses only its own blocks; a full or closed disk can still be read.
 //
 // The files of this folder call each other in one direction: store > duplicates > incoming, reader > disks > replicas > storage. The
-// lifecycle of a replica is in replicas.ts. Other rooms learn of a change from one listener, after the change is on disk.
+// lifecycle of a replica is in replicas.ts. Other folders of the datanode learn of a change from one listener, after the change is on
+// disk.
 
 import { asError } from '../../src/base/errors.ts'
 import { storageId, type BlockId, type StorageId } from '../../src/base/ids.ts'

@@ -1,4 +1,4 @@
-// Room of status, metrics, and the messages of operators that concern the whole cluster.
+// Room (namenode/room.ts) of status, metrics, and the messages of operators that concern the whole cluster.
 
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'

@@ -1,6 +1,7 @@
-// Choice of nodes for new replicas. First replica: on the writer's host if a datanode runs there; second: on another rack;
-// third: on the rack of the second. Never two on one node; nodes with free space and few transfers are preferred; random among
-// equals. Also the order in which replicas are given up when there are too many (`surplus`). Pure: the caller passes the current nodes.
+// Choice of nodes for new replicas, for writers (writing/targets.ts) and for repair (repair.ts). First replica: on the writer's host if a
+// datanode runs there; second: on another rack; third: on the rack of the second. Never two on one node; nodes with free space and few
+// transfers are preferred; random among equals. Also the order in which replicas are given up when there are too many (`surplus`). Pure:
+// the caller passes the current nodes.
 
 import type { NodeId } from '../../src/base/ids.ts'
 import type { Random } from '../../src/ports/random.ts'

@@ -1,6 +1,6 @@
-// Copies blocks that have too few replicas, or all of them in one rack, highest priority first. Copies in progress per node
-// are bounded in number and bytes. A copy that fails, or is not reported in time, is tried again elsewhere after a backoff.
-// The balancer's moves use the same orders.
+// Copies blocks that have too few replicas, or all of them in one rack, highest priority first. Chooses the source of each copy and the
+// nodes that may be its target; placement.ts chooses one of these. Copies in progress per node are bounded in number and bytes. A copy
+// that fails, or is not reported in time, is tried again elsewhere after a backoff. The balancer's moves use the same orders.
 // INVARIANT: a block has at most one copy order in progress.
 
 import { assert } from '../../src/base/assert.ts'

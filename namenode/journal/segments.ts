@@ -1,5 +1,6 @@
-// Segment files of the journal: `<first number, 16 hex digits>.log`, in sequence. They are append-only; every start of the
-// namenode begins a new one, so that a torn end of the last process stays recognizable.
+// Segment files of the journal: `<first number, 16 hex digits>.log`, in sequence. They are append-only; every start of the namenode begins
+// a new one, so that a torn end of the last process stays recognizable: a reader passes over it, because it was never acknowledged. Damage
+// before later operations is CORRUPT.
 // INVARIANT: a reader of the segments in order sees every operation number once, without a gap, or gets CORRUPT.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'

@@ -1,8 +1,9 @@
 // Registry of all datanodes: sessions, states, time of the last sign of life. Time is monotonic.
 // live → stale (gets no new blocks or tasks) → dead (its replicas no longer count, blocks/blocks.ts has its blocks reviewed, and repair.ts
-// copies them). A node whose long poll breaks off is stale after a third of the time.
+// copies them). A node whose long poll breaks off is stale after a third of the time that this takes otherwise.
 // A node that registers again begins a new session; messages of an older session get UNREGISTERED.
-// INVARIANT: no two live nodes have one address. Two identities of one process would be given two replicas of a block that are one.
+// INVARIANT: no two live nodes have one address. Otherwise one process with two identities would be given two replicas of a block, on one
+// disk.
 
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'

@@ -1,8 +1,10 @@
 // Witnesses of a namenode that has just started: the datanodes in its journal, except decommissioned ones. One of them that was in use
 // after the namenode's directory was copied remembers more than the copy contains (evidence.ts). Decides whether enough of them have
-// registered for the namenode to take itself for the latest:
-//   all have; or one that remembers this directory's history has, and since then the others have had the time after which a
-//   datanode without heartbeats is dead; or there have never been datanodes.
+// registered for the namenode to take itself for the latest. One of these suffices:
+//   all of them have registered
+//   one that remembers this directory's history has registered, and since then the others have had the time (`nodeDead`) after which a
+//     datanode without heartbeats is dead
+//   the journal has never had a datanode
 // A datanode that is not in the journal (new, or decommissioned) proves nothing, and neither does one that remembers nothing.
 // A namenode that has given out block ids and has no witness, because a version before this rule has removed its last datanode from the
 // journal, waits for any datanode that remembers its history.

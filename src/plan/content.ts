@@ -1,5 +1,6 @@
 // Numbers of nodes by their content: two nodes that compute the same values from the same inputs by the same functions get one number. A
-// node that may draw random numbers, count, or have other effects gets a number of its own: it does so once for each time it is described.
+// node that may draw random numbers, count, or have other effects gets a number of its own, because the program expects these effects once
+// for each place at which it describes the node.
 
 import { unreachable } from '../base/assert.ts'
 import type { PlanNode } from './node.ts'

@@ -1,5 +1,5 @@
 // Rule that computes a shared branch once: two shuffles of the same values by the same function are one. Nodes that compute the same
-// values have one number (dataflow.ts). Steps of one value (map, filter) that two different shuffles read are still computed for each: to
+// values have one number (content.ts). Steps of one value (map, filter) that two different shuffles read are still computed for each: to
 // keep their values would cost a shuffle, and the cost of the steps is not known.
 
 import type { PlanNode } from './node.ts'

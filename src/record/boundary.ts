@@ -2,7 +2,8 @@
 // which need the whole records of a piece. Invariant: the boundaries do not depend on how the bytes are divided into pieces.
 //
 // CSV: where rows end, and which quotes are stray, is defined at the head of csv.ts; scanner and parser must always agree on it. Whether
-// an opening quote is stray is known only behind the next single quote, so the ends of lines between the two become record ends late.
+// an opening quote is stray is known only behind the next quote that is not doubled, so the scanner reports the ends of lines between the
+// two only then.
 
 import { recordEnd, type InputFormat } from '../base/formats.ts'
 import { delimiterCode } from './records.ts'

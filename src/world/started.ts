@@ -2,8 +2,9 @@
 // an unsettled promise keeps nothing running; the work that a promise waits for is tracked. Messages between threads have no hook: only
 // open ports are seen (`unseen`). test/unit/src/world/started.test.ts compares the types here with those of Node.
 //
-// Invariant: work is told apart by when it began, and a connection by when it was written to. Which work it is a callback of, or who has
-// opened the connection, says nothing: a pool's connections and a queue's timers carry the work of all tasks.
+// Invariant: the work of one task is told from that of another by the time at which it began, and the use of a connection by the time at
+// which it was written to. Neither the work whose callback began it nor the opener of the connection tells: a pool's connections and a
+// queue's timers carry the work of all tasks.
 
 import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { setFlagsFromString } from 'node:v8'

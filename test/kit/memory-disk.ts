@@ -1,6 +1,7 @@
-// In-memory disk that tracks synced state. `cut()` simulates a power cut: files keep their synced bytes and, of bytes written after that,
-// as many as `tear` returns; unsynced names are lost, those of directories with everything in them. Tests can make writes and syncs
-// fail; data that a failed sync should have written is lost for every later sync, as on Linux.
+// In-memory disk that tracks synced state, for unit tests; sim/host.ts is that of a simulation. `cut()` simulates a power cut: files keep
+// their synced bytes and, of bytes written after that, as many as `tear` returns; unsynced names are lost, those of directories with
+// everything in them. Tests can make writes and syncs fail; data that a failed sync should have written is lost for every later sync, as
+// on Linux.
 
 import type { Disk, DiskEntry, DiskReader, DiskWriter } from '../../src/ports/disk.ts'
 

@@ -1,7 +1,7 @@
-// Output path of a job: its conditions, checked at submission and again in the publishing transaction, and the publishing
-// itself. From submission to end the path is reserved: no other running job may publish there, above or below. A replaced output of a
-// job becomes an older version of the new one; any other replaced directory, or each if no versions are kept, goes to the trash of the
-// job's user. Mode, owner, group, extended attributes and quota of a replaced directory pass to the output.
+// Output path of a job: its conditions, checked at submission and again in the publishing transaction, and the publishing itself: one
+// rename in one transaction. From submission to end the path is reserved: no other running job may publish there, above or below. A
+// replaced output of a job becomes an older version of the new one; any other replaced directory, or each if no versions are kept, goes to
+// the trash of the job's user. Mode, owner, group, extended attributes and quota of a replaced directory pass to the output.
 
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { inodeId, type InodeId, type JobId } from '../../../src/base/ids.ts'

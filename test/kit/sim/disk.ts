@@ -1,5 +1,5 @@
-// Disk port of one simulated process. Each call that a real process would wait for takes a moment of virtual time; a dead process's
-// calls have no effect.
+// Disk port of one simulated process. Each call that a real process would wait for takes a moment of virtual time; a dead process's calls
+// have no effect. What a power cut leaves: host.ts.
 
 import type { Disk, DiskEntry, DiskLock, DiskReader, DiskStat, DiskWriter } from '../../../src/ports/disk.ts'
 import { contentOf, newFile, type File, type Host } from './host.ts'
