@@ -5,6 +5,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import fs from 'node:fs'
 import type { Readable } from 'node:stream'
 import type { CommandProcess, CommandEnd, CommandStart, Commands } from '../ports/command.ts'
+import { kill } from './kill.ts'
 
 /** Time for stderr to arrive after the program ended; only a process that it has left running can need it. */
 const lastWordsMs = 500
@@ -150,16 +151,6 @@ async function endGroup(group: number): Promise<number> {
     await new Promise(resolve => { setTimeout(resolve, roundMs) })
   }
   return ended.size
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    // Ended, or of another user.
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ESRCH' && code !== 'EPERM') throw error
-  }
 }
 
 /** Processes of a group that run; empty if the system does not list them (no /proc). */

@@ -8,6 +8,7 @@ import { GristmillError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import type { Child, ChildOptions, Processes } from '../ports/process.ts'
 import { parentFlag } from './child.ts'
+import { kill } from './kill.ts'
 import { endStrays } from './strays.ts'
 import { GroupWatch } from './watch.ts'
 
@@ -100,16 +101,6 @@ class NodeChild implements Child {
       kill(-pid)
       kill(pid)
     }
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    // ESRCH: ended. EPERM: a program may have changed its user (sudo); only that user can kill it.
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ESRCH' && code !== 'EPERM') throw error
   }
 }
 

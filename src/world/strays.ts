@@ -5,6 +5,7 @@
 import fs from 'node:fs'
 import { sep } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { kill } from './kill.ts'
 
 /** Rounds of the search, since a process may start another one meanwhile. */
 const roundsMax = 5
@@ -23,13 +24,7 @@ export async function endStrays(directory: string): Promise<number> {
     const found = await straysOf(directories)
     for (const pid of found) {
       ended.add(pid)
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch (error) {
-        // Ended, or of another user.
-        const { code } = error as NodeJS.ErrnoException
-        if (code !== 'ESRCH' && code !== 'EPERM') throw error
-      }
+      kill(pid)
     }
     if (found.length === 0) break
   }

@@ -14,7 +14,8 @@ export const rerun: CommandSpec = {
   operands: [['<id>', 'id of a job, a unique prefix of it, or `last`']],
   notes:
     'The stored program of the job runs, with its parameters and options, over the inputs that it has read: an input that is an output of a job and was '
-    + 'replaced or renamed since is read as the version of then; any other input has to be unchanged. The present output is kept as a version (gristmill history --help).',
+    + 'replaced or renamed since is read as the version of then; any other input has to be unchanged. The present output is kept as a version (gristmill history --help). '
+    + 'Jobs of programs over Datasets are refused: each is a step, which may depend on the results of others; run the program again.',
   options: [
     option('--code <program>', 'run this program instead, for instance a mended one'),
     option('-o, --output <path>', 'output directory (default: that of the job)'),
