@@ -69,6 +69,13 @@ export class Versions {
     })
   }
 
+  /** Frees one older version, PATH@NUMBER. Throws ENOENT, EACCES, and EINVAL for the newest version and for a tagged one. */
+  rm(path: Path, options?: CallOptions | null): Promise<void> {
+    return perform('rm', path, callOptions('rm', options), async ({ signal }) => {
+      await this.#ask(protocol.remove, versionPathOf(path), signal)
+    })
+  }
+
   /** Frees all older versions of an output but the newest `count`, and tagged ones. Returns the number of freed versions. */
   keep(path: Path, count: number, options?: CallOptions | null): Promise<number> {
     return perform('keep', path, callOptions('keep', options), async ({ signal }) => {

@@ -1,4 +1,4 @@
-// Mutations of versions: rollback, tag, keep, expire. Callers who may replace an output may change its history.
+// Mutations of versions: rollback, tag, remove, keep, expire. Callers who may replace an output may change its history.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -88,6 +88,23 @@ export const setTag = mutation<Asked & { version: string; tag?: string | undefin
   },
 })
 
+/** Throws ENOENT; EINVAL for the newest version and for tagged ones. */
+export const remove = mutation<Asked & { version: string }, undefined>({
+  kind: 'version.remove',
+  mutate(draft, { path, version, user, root }) {
+    const output = outputAt(draft, { user, root }, path)
+    checkReplaceable(draft, { user, root }, output)
+    const { id, isHead, number: { number, tag } } = named(draft, output, version)
+    const refuse = (reason: string): never => {
+      throw new GristmillError('EINVAL', `${path}@${number} cannot be freed: ${reason}`, { details: { path, version: number } })
+    }
+    if (isHead) refuse(`it is the newest version, ${path} itself; roll back to another one first ("gristmill rollback ${path}")`)
+    if (tag !== undefined) refuse(`it has the tag ${tag}; remove the tag first ("gristmill history untag ${path}@${tag}")`)
+    free(draft, id, number)
+    return undefined
+  },
+})
+
 /** Frees up to `freedMax` versions beyond `keep`. */
 export const keepNewest = mutation<Asked & { keep: number }, { readonly freed: number; readonly more: boolean }>({
   kind: 'version.keep',
@@ -109,4 +126,4 @@ export const expire = mutation<{ beforeMs: number }, boolean>({
   },
 })
 
-export const versionMutations: readonly AnyMutation[] = [rollback, setTag, keepNewest, expire]
+export const versionMutations: readonly AnyMutation[] = [rollback, setTag, remove, keepNewest, expire]

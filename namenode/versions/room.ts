@@ -84,7 +84,8 @@ function checkNoVersion(view: View, actor: Actor, path: unknown): void {
     }
     throw new GristmillError(
       'EROFS',
-      `${path} cannot be changed: ${at} is a version of an output, and a version never changes; copy it, or roll back to it ("gristmill rollback")`,
+      `${path} cannot be changed: ${at} is a version of an output, and a version never changes; copy it, ` +
+      'roll back to it ("gristmill rollback"), or free all of it ("gristmill history rm")',
       { details: { path } },
     )
   }

@@ -1,5 +1,5 @@
-// Handlers of `version.*`: the history of an output, rollback, tags, and the versions computed from given inputs. The gate refuses
-// changes of an older version with EROFS. Listed in room.ts.
+// Handlers of `version.*`: the history of an output, rollback, tags, what is kept, and the versions computed from given inputs. The gate
+// refuses changes of an older version with EROFS. Listed in room.ts.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -12,7 +12,7 @@ import { checkMay, mayRead, maySearch } from '../namespace/access.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { isIntact } from './intact.ts'
 import { describe } from './describe.ts'
-import { keepNewest, named, outputAt, rollback, setTag } from './mutations.ts'
+import { keepNewest, named, outputAt, remove, rollback, setTag } from './mutations.ts'
 import { outputNow, uses } from './uses.ts'
 
 export interface VersionsOptions {
@@ -63,6 +63,12 @@ export function versionRoutes({ journal, clock, actor, bounds, removed }: Versio
     route(protocol.setTag, async ({ requestId, path, version, tag }, { user }) => {
       checkFree(path)
       await journal.submit(setTag, { requestId, path, version, tag, nowMs: clock.now(), ...actor(user) })
+      return {}
+    }),
+    route(protocol.remove, async ({ requestId, path, version }, { user }) => {
+      checkFree(path)
+      await journal.submit(remove, { requestId, path, version, nowMs: clock.now(), ...actor(user) })
+      removed()
       return {}
     }),
     route(protocol.keep, async ({ requestId, path, keep }, { user }) => {

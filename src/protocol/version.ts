@@ -97,6 +97,15 @@ export const setTag = message('version.tag', {
   reply: empty,
 })
 
+/** Frees one version, which is neither the head nor tagged, and makes its number unreadable. */
+export const remove = message('version.remove', {
+  callers: 'user',
+  audit: ({ path, version }) => ({ path, version }),
+  mutation: true, paths: 'unchecked',
+  request: Type.Object({ requestId, path, version: named }),
+  reply: empty,
+})
+
 /** Frees the oldest versions beyond `keep`, beside the head and tagged ones. `more`: call again. */
 export const keep = message('version.keep', {
   callers: 'user',

@@ -87,6 +87,17 @@ test('a bug that was published is found, rolled back, mended and run again over 
   expect(versions.map(({ number, program: hash }) => [number, hash])).toEqual([[2, top.program], [1, top.program]])
 })
 
+test('a version is freed by its number, and the refusal to change one says so', async () => {
+  for (let i = 0; i < 2; i++) await run('sums.ts', '-i', '/sales.csv', '-o', '/freed', '--overwrite', '--force')
+  const refused = await cluster.run(['rm', '-r', '/freed@1'])
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('free all of it ("gristmill history rm")') })
+  expect(await cluster.run(['history', 'rm', '/freed@2'])).toMatchObject({ code: 1, stderr: expect.stringContaining('newest version') })
+  expect(await cluster.run(['history', 'rm', '/freed'])).toMatchObject({ code: 1, stderr: expect.stringContaining('names no version') })
+  expect(await cluster.run(['history', 'rm', '--json', '/freed@1'])).toMatchObject({ code: 0, stdout: '{"version":"/freed@1"}\n' })
+  expect((await lines(['history', '/freed']) as Version[]).map(({ number }) => number)).toEqual([2])
+  expect((await cluster.run(['ls', '/freed@1'])).code).toBe(1)
+})
+
 test('a job runs again with its parameters, and with a mended program; a changed input is refused, and named', async () => {
   await run('wrong.ts', '-i', '/sales.csv', '-o', '/least', '--param', 'least=6')
   const [{ job }] = await lines(['history', '/least']) as [Version]

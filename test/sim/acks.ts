@@ -40,7 +40,7 @@ export interface Pending {
 export class Acks {
   readonly #paths = new Map<string, Effect[]>()
   /** Every call that may have changed a path. */
-  readonly #history: Array<{ readonly path: string; readonly began: number }> = []
+  readonly #history: Array<{ readonly path: string; readonly began: number; readonly isOutput: boolean }> = []
   readonly #removed = new Map<string, State>()
   readonly #bounds = new Set<string>()
   readonly #observed = new Map<string, Set<Map<string, State>>>()
@@ -64,7 +64,7 @@ export class Acks {
     const effects = [...changes].map(([path, state]) => {
       const effect: Effect = { state, began, ended: Infinity, certain: false }
       this.#of(path).push(effect)
-      this.#history.push({ path, began })
+      this.#history.push({ path, began, isOutput: state.kind === 'output' })
       for (const { during } of this.#open) during.set(path, [...during.get(path) ?? [], effect])
       for (const seen of this.#observed.get(path) ?? []) if (!own.has(seen)) seen.set(keyOf(state), state)
       return { path, effect }
@@ -155,9 +155,14 @@ export class Acks {
     }
   }
 
-  /** True if a call changed the path after the mark, so that blocks of its earlier content may have been deleted. */
+  /**
+   * True if a call changed the path after the mark, so that blocks of its earlier content may have been deleted. A call that replaces an
+   * output or rolls it back may free any of its versions, and those are directories of parts.
+   */
   touchedSince(path: string, mark: Mark): boolean {
-    return this.#history.some(touch => touch.path === path && touch.began > mark.began) || (mark.paths.get(path)?.length ?? 0) > 1
+    const isOfOutput = (output: string): boolean => path.startsWith(`${output}/`) || path.startsWith(`${output}@`)
+    return this.#history.some(touch => touch.began > mark.began && (touch.path === path || touch.isOutput && isOfOutput(touch.path)))
+      || (mark.paths.get(path)?.length ?? 0) > 1
   }
 
   /** Possible states of the path, at least one. */

@@ -1,7 +1,9 @@
 // Operator's actions after losses, as the guides describe. For files with lost blocks: recommission every datanode, wait until all have
-// reported, list the damage, remove damaged files (or the snapshots that show them), and release blocks of files that no longer exist.
+// reported, list the damage, remove damaged files (or the snapshots and versions that show them), and release blocks of files that no
+// longer exist.
 
 import type { Mill } from 'gristmill'
+import { hasCode } from '../../src/base/errors.ts'
 import type { Cluster } from '../kit/contract.ts'
 import { absent, type Acks } from './acks.ts'
 import { damagedFiles } from './damage.ts'
@@ -33,6 +35,11 @@ export async function tidyUp(cluster: Cluster, { acks, mayBeDamaged, add }: Tidy
     if (directory !== undefined && name !== undefined) {
       if (await removeSnapshot(mill, directory, name))
         acks.derive(new Map(acks.paths.filter(each => each.startsWith(`${directory}/.snapshot/${name}/`)).map(each => [each, [absent]])))
+      continue
+    }
+    const [, version] = /^(.*@\d+)\//.exec(path) ?? []
+    if (version !== undefined) {
+      await removeVersion(mill, version)
       continue
     }
     await mill.rm(path, { skipTrash: true })
@@ -67,4 +74,13 @@ async function removeSnapshot(mill: Mill, directory: string, name: string): Prom
     return true
   }
   return false
+}
+
+async function removeVersion(mill: Mill, version: string): Promise<void> {
+  try {
+    await mill.versions.rm(version)
+  } catch (error) {
+    // It was removed for another file already, or with the last snapshot that showed it.
+    if (!hasCode(error, 'ENOENT')) throw error
+  }
 }

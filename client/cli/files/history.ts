@@ -34,6 +34,12 @@ export const history: CommandSpec = {
       options: [], examples: [['gristmill history untag /sums@march', 'it may be freed again']],
       run: untag,
     },
+    {
+      name: 'rm', args: '<version...>', about: 'free a version',
+      operands: [['<version>', 'PATH@NUMBER; neither the newest version nor one with a tag']],
+      options: [], examples: [['gristmill history rm /sums@2', 'version 2 is not kept any longer']],
+      run: remove,
+    },
   ],
 }
 
@@ -99,6 +105,14 @@ async function untag(context: CommandContext, versions: readonly string[]): Prom
   const mill = await context.mill()
   await context.each(versions, async version => {
     await inOwnWords(mill.versions.untag(version, { signal: context.signal }))
+    if (context.json) await context.printer.json({ version }, { compact: true })
+  })
+}
+
+async function remove(context: CommandContext, versions: readonly string[]): Promise<void> {
+  const mill = await context.mill()
+  await context.each(versions, async version => {
+    await inOwnWords(mill.versions.rm(version, { signal: context.signal }))
     if (context.json) await context.printer.json({ version }, { compact: true })
   })
 }

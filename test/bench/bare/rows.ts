@@ -123,12 +123,15 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       await call(snapshot.create, { requestId: id(), path: long, name: `s${time}` })
       await call(snapshot.remove, { requestId: id(), path: long, name: `s${time}` })
     })
-    await measure('version.list, version.show, version.rollback, version.tag and version.keep, a path of 8 KiB without versions', async () => {
+    await measure('version.list, version.show and version.rollback, a path of 8 KiB without versions', async () => {
       await call(version.list, { path: long }).catch(() => {})
       await call(version.list, { path: long, id: inodeId(1) }).catch(() => {})
       await call(version.show, { path: long }).catch(() => {})
       await call(version.rollback, { requestId: id(), path: long }).catch(() => {})
+    })
+    await measure('version.tag, version.remove and version.keep, a path of 8 KiB without versions', async () => {
       await call(version.setTag, { requestId: id(), path: long, version: '1', tag: 't' }).catch(() => {})
+      await call(version.remove, { requestId: id(), path: long, version: '1' }).catch(() => {})
       await call(version.keep, { requestId: id(), path: long, keep: 0 }).catch(() => {})
     })
     await measure('version.uses, of 1,000 inodes', () => call(version.uses, { ids: Array.from({ length: 1000 }, (_, i) => inodeId(i)) }))

@@ -81,6 +81,7 @@ const table: Record<string, Call> = {
   'mill.versions.rollback': ({ mill }, signal) => mill.versions.rollback('/a', { signal }),
   'mill.versions.tag': ({ mill }, signal) => mill.versions.tag('/a@1', 't', { signal }),
   'mill.versions.untag': ({ mill }, signal) => mill.versions.untag('/a@1', { signal }),
+  'mill.versions.rm': ({ mill }, signal) => mill.versions.rm('/a@1', { signal }),
   'mill.versions.keep': ({ mill }, signal) => mill.versions.keep('/a', 1, { signal }),
   'mill.snapshots.create': ({ mill }, signal) => mill.snapshots.create('/a', undefined, { signal }),
   'mill.snapshots.list': ({ mill }, signal) => mill.snapshots.list('/a', { signal }).next(),

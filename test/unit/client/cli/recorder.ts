@@ -143,6 +143,7 @@ export class Recorder extends FakeMill {
     rollback: async (...args: unknown[]) => this.#did('versions.rollback', args, { version: 3, from: 1 }),
     tag: async (...args: unknown[]) => this.#did('versions.tag', args, undefined),
     untag: async (...args: unknown[]) => this.#did('versions.untag', args, undefined),
+    rm: async (...args: unknown[]) => this.#did('versions.rm', args, undefined),
     keep: async (...args: unknown[]) => this.#did('versions.keep', args, 1),
   }
   readonly snapshots = {

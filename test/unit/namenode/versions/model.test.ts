@@ -11,7 +11,7 @@ import { createSnapshot, removeSnapshot } from '../../../../namenode/snapshots/m
 import { items } from '../../../../namenode/trash/items.ts'
 import { discard, purge, restore } from '../../../../namenode/trash/mutations.ts'
 import { versionsOf } from '../../../../namenode/versions/lookup.ts'
-import { expire, keepNewest, rollback, setTag } from '../../../../namenode/versions/mutations.ts'
+import { expire, keepNewest, remove as removeVersion, rollback, setTag } from '../../../../namenode/versions/mutations.ts'
 import { abandon, complete, create } from '../../../../namenode/writing/mutations.ts'
 import type { BlockId, LeaseId } from '../../../../src/base/ids.ts'
 import type { Random } from '../../../../src/ports/random.ts'
@@ -146,7 +146,7 @@ async function step(opened: Opened, model: Model, random: Random, count: number)
   const path = pick(places)!
   const output = model.outputs.get(path)
   const snapshots = new Set(model.snapshots.keys())
-  switch (random.below(19)) {
+  switch (random.below(20)) {
     case 0: case 1: case 2: case 3:
       await published(opened, mapOnly(path, output !== undefined, { force: true }))
       model.publish(path, namesIn(opened, path))
@@ -235,6 +235,17 @@ async function step(opened: Opened, model: Model, random: Random, count: number)
       while (await bench.journal.submit(expire, { beforeMs: Number.MAX_SAFE_INTEGER }));
       model.expire()
       return 'expire all'
+    case 18: {
+      if (!output) return ''
+      const version = pick(output)!
+      const done = bench.do(removeVersion, { path, version: String(version.number) })
+      if (version === output[0] || version.tag !== undefined) await expect(done).rejects.toMatchObject({ code: 'EINVAL' })
+      else {
+        await done
+        output.splice(output.indexOf(version), 1)
+      }
+      return `free ${path}@${version.number}`
+    }
     default: {
       if (!output) return ''
       await bench.do(keepNewest, { path, keep: 1 })

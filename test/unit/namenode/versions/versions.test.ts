@@ -9,7 +9,7 @@ import { usageAt } from '../../../../namenode/quotas/usage.ts'
 import { createSnapshot, removeSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { isIntact } from '../../../../namenode/versions/intact.ts'
 import { versionNamed, versionsOf } from '../../../../namenode/versions/lookup.ts'
-import { expire, keepNewest, rollback, setTag } from '../../../../namenode/versions/mutations.ts'
+import { expire, keepNewest, remove as removeVersion, rollback, setTag } from '../../../../namenode/versions/mutations.ts'
 import { expiries } from '../../../../namenode/versions/rows.ts'
 import { entryAt, pathOf } from '../../../../namenode/namespace/resolve.ts'
 import { publishKept, unpublished, published, ann, type Opened } from '../jobs/publish/publishkit.ts'
@@ -191,6 +191,33 @@ test('the newest versions are kept by count, tagged ones beside them; what is fr
   await sweepAll(bench)
   expect(numbers(opened)).toEqual([6])
   expect(view.counters).toMatchObject({ blocks: 2, versions: 1, expiries: 0, doomed: 0 })
+  await settled(opened)
+})
+
+test('one version is freed by its number: neither the newest one, nor one with a tag, nor for another user', async () => {
+  const opened = await open(undefined, { versions: 10 })
+  const { bench } = opened
+  const { view } = bench.journal
+  await history(opened, 3)
+  await bench.do(rollback, { ...back('/out', '1'), ...ann })
+  const drop = (version: string, user = ann) => bench.do(removeVersion, { path: '/out', version, ...user })
+  await expect(drop('4')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('it is the newest version') })
+  await expect(drop('7')).rejects.toMatchObject({ code: 'ENOENT' })
+  await expect(drop('2', as('bob'))).rejects.toMatchObject({ code: 'EACCES' })
+  await bench.do(setTag, { path: '/out', version: '2', tag: 'good', ...ann })
+  for (const name of ['2', 'good'])
+    await expect(drop(name)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('untag /out@good') })
+  await bench.do(setTag, { path: '/out', version: '2', ...ann })
+  await drop('2')
+  expect(numbers(opened)).toEqual([4, 3, 1])
+  expect(() => stat(view, root, '/out@2')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+  // Version 1 is the directory of the newest one, which stays.
+  const files = ids(opened, '/out')
+  await drop('1')
+  await sweepAll(bench)
+  expect(ids(opened, '/out')).toEqual(files)
+  expect(numbers(opened)).toEqual([4, 3])
+  expect(view.counters).toMatchObject({ blocks: 4, versions: 2, doomed: 0 })
   await settled(opened)
 })
 
