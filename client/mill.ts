@@ -26,6 +26,7 @@ import { clusterOf, type Cluster } from './call/cluster.ts'
 import type { Explanation } from './jobs/explain.ts'
 import { Job, listJobs } from './jobs/job.ts'
 import { Plans } from './load/plans.ts'
+import { Accounts } from './service/accounts.ts'
 import { Nodes } from './service/nodes.ts'
 import type { Compiler } from './jobs/compile.ts'
 import type { RunOptions } from './jobs/options.ts'
@@ -84,6 +85,8 @@ export class Mill extends Files {
   readonly cluster: ClusterId
   /** Datanodes, for operators: decommission, maintenance, balance. */
   readonly nodes: Nodes
+  /** Users of gateways that verify them, and their access keys. */
+  readonly users: Accounts
   readonly #cluster: Cluster
   readonly #files: FileClient
   readonly #local: Omit<RunTools, 'cluster' | 'files'>
@@ -108,6 +111,7 @@ export class Mill extends Files {
     super({ ask: asking.ask, files, host, clock, disk, random })
     this.cluster = cluster
     this.nodes = new Nodes(asking.ask)
+    this.users = new Accounts({ ask: asking.ask, random, vault: caller.vault })
     this.#cluster = asking
     this.#files = files
     this.#local = {

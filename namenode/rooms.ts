@@ -24,6 +24,7 @@ import { snapshotsRoom } from './snapshots/room.ts'
 import { successionRoom } from './succession/room.ts'
 import type { NamenodeTimes } from './times.ts'
 import { trashRoom } from './trash/room.ts'
+import { usersRoom } from './users/room.ts'
 import { versionsRoom } from './versions/room.ts'
 import { leasesRoom, writingRoom } from './writing/room.ts'
 import { xattrsRoom } from './xattrs/room.ts'
@@ -63,6 +64,7 @@ export const rooms = new RoomList<Ground>()
   .with(quotasRoom)
   .with(snapshotsRoom)
   .with(xattrsRoom)
+  .with(usersRoom)
   .with(versionsRoom)
   .with(jobsRoom)
   .with(adminRoom)

@@ -78,6 +78,10 @@ export const catalog: readonly CommandGroup[] = [
     },
   },
   {
+    title: 'Users of gateways',
+    commands: { user: async () => (await import('./cluster/user.ts')).user },
+  },
+  {
     title: 'Service of datanodes',
     commands: {
       decommission: async () => (await import('./cluster/service.ts')).decommission,

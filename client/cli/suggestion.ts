@@ -11,6 +11,7 @@ const commandsOfOthers: Readonly<Record<string, string>> = {
   download: 'get', copytolocal: 'get', export: 'get', expunge: 'trash empty --older-than 1d', restore: 'trash restore',
   undelete: 'trash restore', createsnapshot: 'snapshot create', deletesnapshot: 'snapshot rm',
   snapshotdiff: 'snapshot diff', setquota: 'quota set', setspacequota: 'quota set', clrquota: 'quota clear',
+  useradd: 'user add', adduser: 'user add', userdel: 'user rm', users: 'user ls',
   getfattr: 'xattr get', setfattr: 'xattr set', chgrp: 'chown', jar: 'run', submit: 'run', exec: 'run', ps: 'jobs',
   log: 'logs', cancel: 'kill', start: 'up', stop: 'down', balancer: 'balance', dfsadmin: 'report', nodes: 'report',
   info: 'status', top: 'status', appendtofile: 'append', merge: 'getmerge', truncate: 'put -f', exists: 'test', mb: 'mkdir',

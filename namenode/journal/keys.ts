@@ -50,6 +50,10 @@ export const tables = [
   'joboutputs',
   /** running job → its parameters: jobs. */
   'jobparams',
+  /** name → a user of gateways: users. */
+  'users',
+  /** id → an access key, with its sealed secret: users. */
+  'accesskeys',
 ] as const
 
 export type TableName = (typeof tables)[number]

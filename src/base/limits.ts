@@ -139,6 +139,8 @@ const processLimits = {
   attributeBytesMax: 16 * KiB,
   attributesMax: 100,
   attributesBytesMax: 64 * KiB,
+  /** Access keys of one user. */
+  userKeysMax: 10,
   /** Directories with a quota. */
   quotasMax: 10_000,
   /** Running jobs; one more is refused with OVERLOADED. */

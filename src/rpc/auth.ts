@@ -9,6 +9,7 @@ import { faultOfName } from '../base/username.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import { Nonces } from './nonce.ts'
+import { Vault } from './vault.ts'
 
 export const userHeader = 'x-gristmill-user'
 export const clusterHeader = 'x-gristmill-cluster'
@@ -49,6 +50,8 @@ function signature(key: KeyObject, { method, path, body, cluster, user, ts, nonc
 
 /** Client side. */
 export class Credentials {
+  /** Seals and opens secrets of users. */
+  readonly vault: Vault
   readonly #bearer: string
   readonly #key: KeyObject
   readonly #user: string
@@ -75,6 +78,7 @@ export class Credentials {
     this.#cluster = cluster
     this.#clock = clock
     this.#random = random
+    this.vault = new Vault(secret, random)
   }
 
   get user(): string { return decodeURIComponent(this.#user) }

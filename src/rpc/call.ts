@@ -18,6 +18,7 @@ import type { Message, ReplyOf, RequestOf } from '../protocol/message.ts'
 import type { Credentials } from './auth.ts'
 import { exchange } from './exchange.ts'
 import { fromFault } from './fault.ts'
+import type { Vault } from './vault.ts'
 
 export interface RpcOptions {
   readonly signal?: AbortSignal | undefined
@@ -108,6 +109,8 @@ export class Caller {
 
   /** User that calls are made as. */
   get user(): string { return this.#credentials.user }
+
+  get vault(): Vault { return this.#credentials.vault }
 
   /** Headers that let this caller open one wire at `path`. Wires are few, so these are always signed. */
   admission(path: string): Record<string, string> {

@@ -7,7 +7,7 @@ import { root } from './plant.ts'
 
 export const rooms: Readonly<Record<string, readonly string[]>> = {
   journal: ['namenode/journal'], succession: ['namenode/succession'], writing: ['namenode/writing'],
-  blocks: ['namenode/blocks', 'namenode/balance'], service: ['namenode/service'], jobs: ['namenode/jobs'],
+  blocks: ['namenode/blocks', 'namenode/balance'], service: ['namenode/service'], users: ['namenode/users'], jobs: ['namenode/jobs'],
   namespace: ['namenode/namespace', 'namenode/snapshots', 'namenode/quotas', 'namenode/xattrs', 'namenode/trash'],
   store: ['datanode/store'], file: ['src/file'], record: ['src/record'], shuffle: ['src/shuffle', 'datanode/shuffle'],
 }

@@ -23,6 +23,11 @@ const proofs: Readonly<Record<string, Proof>> = {
   'A version records the parameters of its job': [
     ['unit/namenode/versions/versions.test.ts', 'a version records its job, what it computed, and when and by whom it was made and replaced'],
   ],
+  'The secret of an access key of a user is sealed': [
+    ['unit/client/service/accounts.test.ts', 'the secret of a key is sent sealed'],
+    ['unit/src/rpc/vault.test.ts', 'a sealed secret opens under no other name'],
+  ],
+  'The superuser adds and removes users': [['unit/namenode/users/users.test.ts', 'others see and change themselves only']],
   'Every process listens on the loopback interface': [[seen, 'every process listens on the loopback interface']],
   'Any other address needs a cluster secret': [
     [seen, 'any other address needs a secret of at least 32 bytes'],

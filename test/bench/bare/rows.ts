@@ -17,6 +17,7 @@ import * as service from '../../../src/protocol/service.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as task from '../../../src/protocol/task.ts'
 import * as trash from '../../../src/protocol/trash.ts'
+import * as user from '../../../src/protocol/user.ts'
 import * as version from '../../../src/protocol/version.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import * as xattr from '../../../src/protocol/xattr.ts'
@@ -118,6 +119,16 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
         value: Buffer.alloc(limits.attributeBytesMax - 300).toString('base64'),
       })
       await call(xattr.remove, { requestId: id(), path: long, name: `user.${'n'.repeat(245)}` })
+    })
+    await measure('user.add, user.addKey, user.key, user.list, user.removeKey and user.remove, names of 255 bytes', async time => {
+      const name = String(time).padEnd(255, 'u')
+      const key = String(time).padEnd(128, 'k')
+      await call(user.add, { requestId: id(), name })
+      await call(user.addKey, { requestId: id(), name, id: key, sealed: 's'.repeat(1000) })
+      await call(user.key, { id: key })
+      await call(user.list, {})
+      await call(user.removeKey, { requestId: id(), id: key })
+      await call(user.remove, { requestId: id(), name })
     })
     await measure('snapshot.remove, a path of 8 KiB', async time => {
       await call(snapshot.create, { requestId: id(), path: long, name: `s${time}` })

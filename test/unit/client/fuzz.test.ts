@@ -14,12 +14,13 @@ import * as service from '../../../src/protocol/service.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as version from '../../../src/protocol/version.ts'
 import * as trash from '../../../src/protocol/trash.ts'
+import * as user from '../../../src/protocol/user.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import * as xattr from '../../../src/protocol/xattr.ts'
 import { SilentCluster, until } from './surface.ts'
 
 const messages = new Map<string, Message>(
-  [admin, job, namespace, quota, safety, service, snapshot, trash, version, writing, xattr]
+  [admin, job, namespace, quota, safety, service, snapshot, trash, user, version, writing, xattr]
     .flatMap(room =>
       Object.values(room as object).filter(
         (each): each is Message => typeof each === 'object' && each !== null && 'path' in each && 'request' in each,
@@ -98,6 +99,8 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.xattrs.get': [['/a', 'user.n'], ['signal']],
   'mill.xattrs.set': [['/a', 'user.n', 'v'], ['signal']],
   'mill.xattrs.list': [['/a'], ['signal']], 'mill.xattrs.rm': [['/a', 'user.n'], ['signal']],
+  'mill.users.add': [['ada'], ['signal']], 'mill.users.rm': [['ada'], ['signal']], 'mill.users.list': [[], ['signal']],
+  'mill.users.addKey': [['ada'], ['id', 'secret', 'signal']], 'mill.users.rmKey': [['GMA'], ['signal']],
   'mill.quotas.set': [['/a', { names: 1 }], ['signal']],
   'mill.quotas.get': [['/a'], ['signal']], 'mill.quotas.clear': [['/a'], ['signal']], 'mill.quotas.list': [[], ['signal']],
   'mill.rerun': [['job-1'], ['code', 'output', 'latest', 'env', 'onNote', 'signal']], 'mill.diff': [['/a', '/b'], ['signal']],

@@ -155,6 +155,14 @@ export class Recorder extends FakeMill {
       this.#stream('snapshots.diff', args, [{ kind: 'renamed', type: 'directory', path: this.text, from: this.text }]),
     rm: async (...args: unknown[]) => this.#did('snapshots.rm', args, undefined),
   }
+  readonly users = {
+    add: async (...args: unknown[]) => this.#did('users.add', args, undefined),
+    rm: async (...args: unknown[]) => this.#did('users.rm', args, undefined),
+    addKey: async (...args: unknown[]) => this.#did('users.addKey', args, { id: 'GMA', secret: this.text }),
+    rmKey: async (...args: unknown[]) => this.#did('users.rmKey', args, undefined),
+    list: (...args: unknown[]) =>
+      this.#stream('users.list', args, [{ name: this.text, createdMs: nowMs, keys: [{ id: this.text, createdMs: nowMs }] }]),
+  }
   readonly quotas = {
     set: async (...args: unknown[]) => this.#did('quotas.set', args, undefined),
     clear: async (...args: unknown[]) => this.#did('quotas.clear', args, undefined),

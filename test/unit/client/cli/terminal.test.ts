@@ -28,6 +28,7 @@ const commands: readonly (readonly string[])[] = [
   ['diff', '/d@1', '/d'], ['lineage', '/d'], ['lineage', '--mermaid', '/d'], ['why', '/d'],
   ['rerun', 'job-1'], ['history', '/d'], ['history', 'rm', '/d@1'], ['rollback', `/${hostile}`],
   ['snapshot', 'ls'], ['snapshot', 'diff', '/d', 'a'], ['quota', 'get'], ['quota', 'get', `/${hostile}`],
+  ['user', 'ls'], ['user', 'key', 'ada'],
   ['quota', 'set', '--names', '5', `/${hostile}`], ['xattr', 'ls', '/d'], ['xattr', 'get', '/d', 'user.a'], ['jobs'], ['job', 'last'],
   ['job', '--tasks', 'last'], ['kill', 'last'], ['logs', 'last'], ['run', 'x.ts'], ['run', '--detach', 'x.ts'],
   ['stream', '-i', '/a', '-o', '/b'],
@@ -48,7 +49,7 @@ const commands: readonly (readonly string[])[] = [
 const cursor = /\u001b\[(?:\?(?:25|7)[lh]|1G|0[JK]|\d+A)/g // oxlint-disable-line no-control-regex
 
 /** Commands that talk to processes or to a disk: they print through the same printer, and are tested elsewhere. */
-const elsewhere = new Set(['put', 'get', 'getmerge', 'append', 'init', 'config', 'test', 'datanode', 'gateway', 'serve', 'up', 'down', 
+const elsewhere = new Set(['put', 'get', 'getmerge', 'append', 'init', 'config', 'test', 'datanode', 'gateway', 'serve', 'up', 'down',
   'status', 'completion', 'chown', 'cat'])
 
 const seenBy = (words: readonly string[], given: Given): Promise<Seen> => runFake(tree(), words, { env: { NO_COLOR: '1' }, ...given })

@@ -1,0 +1,95 @@
+// user: users of gateways that verify them, and their access keys.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import type { CommandContext } from '../context.ts'
+import { formatTime } from '../display.ts'
+import { option, type CommandSpec } from '../spec.ts'
+import { tabulate } from '../table.ts'
+
+export const user: CommandSpec = {
+  name: 'user', args: '', about: 'add users of gateways and make their access keys',
+  notes:
+    'S3 clients sign their requests with an access key; the gateway acts as the user of the key, with the rights that this user has everywhere. Commands and programs that have the cluster\'s secret need no entry here.',
+  options: [],
+  examples: [
+    ['gristmill user add ada', 'a user without keys'],
+    ['gristmill user key ada', 'make an access key; its secret is shown once'],
+    ['gristmill user ls', 'users and the ids of their keys'],
+  ],
+  verbs: [
+    {
+      name: 'add', args: '<name...>', about: 'add users (for the superuser)',
+      options: [], examples: [['gristmill user add ada grace', 'two users']],
+      run: add,
+    },
+    {
+      name: 'ls', args: '', about: 'list users and the ids of their keys',
+      notes: 'The superuser sees all users, others see themselves.',
+      options: [], examples: [['gristmill user ls', 'one line for each user']],
+      run: list,
+    },
+    {
+      name: 'rm', args: '<name...>', about: 'remove users and their keys (for the superuser)',
+      notes: 'Files keep their owner. Gateways refuse the keys within 5 seconds.',
+      options: [], examples: [['gristmill user rm ada', 'the keys of ada are refused']],
+      run: remove,
+    },
+    {
+      name: 'key', args: '<name>', about: 'make or remove an access key of a user',
+      notes:
+        'Prints the id and the secret; the secret cannot be shown again. The user and the superuser may do this. With --id and --secret-key the key of another system is taken over, so that its clients go on unchanged.',
+      options: [
+        option('--id <id>', 'id of the key (default: a new one)'),
+        option('--secret-key <file>', 'local file with the secret (default: a new secret)'),
+        option('--rm <id>', 'remove this key instead'),
+      ],
+      examples: [
+        ['gristmill user key ada', 'a new key'],
+        ['gristmill user key ada --rm GMQ3XV6Z2MJ4E5K7A2BC', 'gateways refuse it within 5 seconds'],
+      ],
+      run: key,
+    },
+  ],
+}
+
+async function add(context: CommandContext, names: readonly string[]): Promise<void> {
+  const mill = await context.mill()
+  await context.each(names, name => mill.users.add(name, { signal: context.signal }))
+}
+
+async function remove(context: CommandContext, names: readonly string[]): Promise<void> {
+  const mill = await context.mill()
+  await context.each(names, name => mill.users.rm(name, { signal: context.signal }))
+}
+
+const columns = [{ title: 'NAME' }, { title: 'ADDED' }, { title: 'KEYS' }] as const
+
+async function list(context: CommandContext): Promise<void> {
+  const { printer, signal } = context
+  const mill = await context.mill()
+  const nowMs = (await context.world()).clock.now()
+  const rows: string[][] = []
+  for await (const each of mill.users.list({ signal })) {
+    if (context.json) await printer.json(each, { compact: true })
+    else {
+      const keys = each.keys.map(({ id }) => printer.cell(id)).join(' ') || '-'
+      rows.push([printer.cell(each.name), formatTime(each.createdMs, nowMs), keys])
+    }
+  }
+  if (rows.length > 0) for (const line of tabulate(columns, rows)) await printer.line(line)
+}
+
+interface KeyOptions { id?: string; secretKey?: string; rm?: string }
+
+async function key(context: CommandContext, [name]: readonly string[], { id, secretKey, rm }: KeyOptions): Promise<void> {
+  const { printer, signal } = context
+  if (rm !== undefined && (id !== undefined || secretKey !== undefined))
+    throw new GristmillError('USAGE', '--rm removes a key; --id and --secret-key make one')
+  const mill = await context.mill()
+  if (rm !== undefined) return mill.users.rmKey(rm, { signal })
+  const secret = secretKey === undefined ? undefined : (await (await context.world()).disk.readFile(secretKey)).toString().trim()
+  const made = await mill.users.addKey(name!, { id, secret, signal })
+  if (context.json) return printer.json(made)
+  await printer.line(`access key  ${printer.cell(made.id)}`)
+  await printer.line(`secret key  ${printer.cell(made.secret)}`)
+}
