@@ -42,6 +42,9 @@ test.concurrent.each(Object.entries<Bug>(canaries))('a planted bug is caught: %s
   const { code, text } = await simulate('--canary', canary, ...search)
   expect(code, text).toBe(0)
   expect(text).toContain(`--canary ${canary}`)
+  // Each seed takes half a second.
+  const { seed, attempt = '1' } = /by seed (?<seed>\d+), attempt (?<attempt>\d+)/.exec(text)?.groups ?? {}
+  if (attempt !== '1') console.log(`seed ${caughtBy} no longer catches ${canary}: write caughtBy: ${seed} into test/sim/canary/index.ts`)
 })
 
 // The gate: equal seeds give equal traces. All simulation tests depend on it: without it a failure could not be replayed, and the

@@ -89,13 +89,13 @@ export const canaries = {
     changes: [{ file: 'namenode/blocks/reports.ts', from: 'this.#options.map.drop(id, node)', to: '' }],
   },
   'wall-clock': {
-    caughtBy: 2,
+    caughtBy: 36,
     about: 'the namenode dates its tokens by its wall clock, which jumps',
     workload: 'files', profile: 'clocks',
     changes: [{ file: 'namenode/namenode.ts', from: 'clock: { now: () => journal.nowMs() } }', to: 'clock: this.#world.clock }' }],
   },
   revived: {
-    caughtBy: 1,
+    caughtBy: 2,
     about: 'a reported block that the namenode does not know is left on its node, and counts for nothing',
     workload: 'names', profile: 'strangers',
     changes: [{ file: 'namenode/blocks/reports.ts', from: 'if (ids.size < suspectsMax) ids.add(id)', to: '' }],
@@ -238,7 +238,7 @@ export const canaries = {
     changes: [{ file: 'datanode/store/storage.ts', from: 'this.#reservedBytes -= bytes', to: '' }],
   },
   'indexes-counted-twice': {
-    caughtBy: 2,
+    caughtBy: 6,
     about: 'the index of a map output that several reducers read at the same moment counts more than once, until only one index fits in the cache',
     workload: 'jobs',
     changes: [{ file: 'datanode/shuffle/mapoutputs.ts', from: 'this.#forgetIndex(attempt) // another', to: '// another' }],
