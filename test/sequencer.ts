@@ -5,14 +5,15 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Sorted by duration on two cores, from some minutes to a quarter of one. */
 const longest = [
-  'sim/campaign', 'cluster/handover', 'unit/datanode/executor/leftovers', 'cluster/processes', 'cluster/jobs', 'cluster/testingguide',
-  'cluster/security', 'cluster/bad-program', 'cluster/pack', 'cluster/power', 'cluster/embedded', 'cluster/readme', 'cluster/servers',
-  'cluster/firsthour', 'cluster/init', 'cluster/builtins', 'cluster/stream',
-  'unit/datanode/executor/misbehaviour', 'unit/datanode/executor/asked',
-  'cluster/cli', 'cluster/operators', 'cluster/input', 'cluster/full-disk', 'cluster/bad-input',
-  'cluster/transfer', 'cluster/crash', 'cluster/integrity', 'cluster/care', 'cluster/commands', 'cluster/safety',
-  'unit/datanode/executor/tasks', 'unit/src/file/failover', 'unit/datanode/executor/shuffle', 'unit/datanode/heartbeat/contact',
-  'cluster/files', 'cluster/namenode', 'cluster/pause', 'sim/cluster',
+  'sim/campaign', 'cluster/firsthour', 'cluster/processes', 'cluster/cli', 'cluster/node', 'cluster/input', 'cluster/power',
+  'unit/client/fuzz', 'cluster/testingguide', 'cluster/guide', 'cluster/jobs', 'cluster/embedded', 'unit/datanode/executor/misbehaviour',
+  'cluster/handover', 'cluster/security', 'cluster/readme', 'cluster/pack', 'cluster/bad-input', 'unit/datanode/executor/leftovers',
+  'cluster/builtins', 'unit/datanode/executor/asked', 'cluster/transfer', 'cluster/crash', 'cluster/init', 'cluster/dataflow',
+  'cluster/versions', 'cluster/takeover', 'cluster/integrity', 'cluster/commands', 'cluster/gateway', 'cluster/care', 'cluster/stream',
+  'cluster/full-disk', 'cluster/drivers', 'cluster/bad-program', 'unit/namenode/snapshots/snapshots', 'cluster/operators',
+  'cluster/servers', 'cluster/files', 'unit/datanode/executor/tasks', 'unit/namenode/backup/recover', 'cluster/strangers',
+  'unit/datanode/shuffle/outputs', 'unit/client/load/loading', 'unit/src/file/failover', 'cluster/webhdfs', 'cluster/safety',
+  'unit/namenode/jobs/scheduler/random', 'cluster/namenode', 'unit/src/world/pages', 'unit/src/shuffle/output', 'unit/src/file/pipeline',
 ].map(name => `test/${name}.test.ts`)
 
 const rankOf = ({ moduleId }: TestSpecification): number => {
