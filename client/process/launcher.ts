@@ -31,6 +31,8 @@ export class Launcher {
   readonly #started: ServerProcess[] = []
   /** Processes that an earlier `up` left running. */
   #there: ClusterMember[] = []
+  /** Cluster of an earlier `up` that runs in part. */
+  #left: Running | undefined
   #announced = false
   #released = false
   /** Writes of the note of started processes, one after the other: the last one names all of them. */
@@ -51,6 +53,7 @@ export class Launcher {
     this.#secretFile = secretFile ?? `${dir}/secret`
     this.#secret = secretFile === undefined ? await loadOrCreateSecret(world, this.#secretFile) : await loadSecret(world.disk, secretFile)
     this.#ports = new Ports({ machine, host: settings.host ?? hostDefault, known: ports })
+    this.#left = left
     this.#there = await stillThere(this.#options, { dir, left, ports: this.#ports })
   }
 
@@ -61,6 +64,7 @@ export class Launcher {
   async startAll(): Promise<ClusterMember[]> {
     const namenode = await this.#start('namenode', { role: 'namenode' })
     const { address } = namenode.process
+    await this.#endLost(address)
     const datanodes = await Promise.allSettled(this.#plan.datanodes.map(name => this.#start(name, { role: 'datanode', namenode: address })))
     for (const one of datanodes) if (one.status === 'rejected') throw one.reason
     const members = [namenode, ...datanodes.map(one => (one as PromiseFulfilledResult<ClusterMember>).value)]
@@ -102,12 +106,25 @@ export class Launcher {
     if (!await readStarting(disk, machine, userHome).catch(() => 'unreadable')) await forgetStarting(disk, userHome)
   }
 
+  /** Ends the living processes that look for their namenode at another address: they would never find it. */
+  async #endLost(namenode: Address): Promise<void> {
+    const before = this.#left?.namenode
+    if (before === undefined || before === namenode || this.#there.length === 0) return
+    const { world: { clock }, machine, note } = this.#options
+    note(
+      `the namenode is at ${namenode} now, and was at ${before}: ${this.#there.map(({ name }) => name).join(', ')}, which look for it there, are started again`,
+    )
+    await stopAll({ clock, machine }, this.#there.splice(0).map(({ process }) => process))
+  }
+
   async #start(name: string, server: Pick<ServerPlan, 'role' | 'namenode'>): Promise<ClusterMember> {
     const living = this.#there.find(one => one.name === name)
     if (living) return living
     const dir = `${this.#plan.dir}/${name}`
     const { settings } = this.#options
-    const asked = name === 'namenode' ? settings.port : name === 'gateway' ? settings.webhdfs : undefined
+    const given = name === 'namenode' ? settings.port : name === 'gateway' ? settings.webhdfs : undefined
+    // Port 0 asks for any port, and processes that still run look for their namenode at the one that it had.
+    const asked = given === 0 && name === 'namenode' && this.#there.length > 0 ? undefined : given
     const port = asked ?? await this.#ports.take(name, portDefaults[server.role], this.#options.note)
     try {
       return await this.#launch({ ...server, dir, port })
@@ -133,8 +150,8 @@ export class Launcher {
 }
 
 /**
- * The processes of an earlier `up` that live. A datanode looks for its namenode where that was: where nothing can listen there, it is
- * ended.
+ * The processes of an earlier `up` that live. If the namenode does not, its port is reserved for the next one, because the others look for
+ * it there.
  */
 async function stillThere(
   { world: { clock }, machine, signal, note }: UpOptions,
@@ -142,11 +159,7 @@ async function stillThere(
 ): Promise<ClusterMember[]> {
   if (!left) return []
   const alive = living(machine, left)
-  if (!alive.some(({ role }) => role === 'namenode') && !(await ports.keep('namenode', portOf(left.namenode)))) {
-    note(`${left.namenode} is taken by another process now: datanodes that knew the namenode there are started again`)
-    await stopAll({ clock, machine }, alive)
-    return []
-  }
+  if (!alive.some(({ role }) => role === 'namenode')) await ports.keep('namenode', portOf(left.namenode))
   for (const one of alive) note(`${nameOf(one)} (process ${one.pid}) runs already`)
   return alive.map(process => livingMember({ clock, machine }, process, dir, signal))
 }

@@ -7,8 +7,9 @@ import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { removeUnfinished } from '../../../../src/home/unfinished.ts'
 import { Launcher } from '../../../../client/process/launcher.ts'
-import type { UpPlan } from '../../../../client/process/plan.ts'
-import type { UpOptions } from '../../../../client/process/plan.ts'
+import type { Running } from '../../../../client/discovery/running.ts'
+import type { ClusterMember } from '../../../../client/process/member.ts'
+import type { UpOptions, UpPlan } from '../../../../client/process/plan.ts'
 import type { LaunchOptions, Machine } from '../../../../src/ports/machine.ts'
 import { systemClock } from '../../../../src/world/clock.ts'
 import { localDisk as disk } from '../../../../src/world/disk.ts'
@@ -18,38 +19,88 @@ let home = ''
 beforeEach(async () => { home = await fs.mkdtemp(path.join(os.tmpdir(), 'gristmill-launcher-')) })
 afterEach(async () => { await fs.rm(home, { recursive: true, force: true }) })
 
-test('a process of `up` may begin once the file by which `down` finds it is on disk, and none before', async () => {
-  const began: Array<{ pid: number; named: number[] }> = []
-  const environments: unknown[] = []
+interface Fake {
+  readonly machine: Machine
+  /** Processes in the order in which they began, with the file of started ones at that moment. */
+  readonly began: Array<{ pid: number; args: readonly string[]; held: unknown; named: number[] }>
+  readonly ended: number[]
+}
+
+/** A machine whose processes are ready at once; one of `namenode` listens at `--port`, or at 7000 if that is 0. */
+function fakeMachine(living: readonly number[] = []): Fake {
+  const began: Fake['began'] = []
+  const ended: number[] = []
+  const alive = new Set(living)
   let lastPid = 100
   const machine = {
-    user: 'ada', isPortFree: () => Promise.resolve(true), born: (pid: number) => `born ${pid}`,
+    user: 'ada', isPortFree: () => Promise.resolve(true), born: (pid: number) => (alive.has(pid) ? `born ${pid}` : undefined),
+    signal(pid: number) { if (alive.delete(pid)) ended.push(pid) },
     launch({ args, env, stdoutFile }: LaunchOptions) {
       const pid = ++lastPid
-      environments.push(env['GRISTMILL_HELD'])
+      alive.add(pid)
       writeFileSync(stdoutFile, '')
       return {
         pid, ended: new Promise<never>(() => {}), release() {},
         begin() {
           const { processes } = JSON.parse(readFileSync(`${home}/starting.json`, 'utf8')) as { processes: Array<{ pid: number }> }
-          began.push({ pid, named: processes.map(each => each.pid) })
-          writeFileSync(stdoutFile, `${JSON.stringify({ role: args[0], id: `id-${pid}`, address: `127.0.0.1:${pid}` })}\n`)
+          began.push({ pid, args, held: env['GRISTMILL_HELD'], named: processes.map(each => each.pid) })
+          const port = Number(args[args.indexOf('--port') + 1]) || 7_000
+          writeFileSync(stdoutFile, `${JSON.stringify({ role: args[0], id: `id-${pid}`, address: `127.0.0.1:${port}` })}\n`)
         },
       }
     },
   } as unknown as Machine
+  return { machine, began, ended }
+}
+
+/** Starts what is missing of a cluster, and returns its members and what the user is told. */
+async function launched(
+  { machine }: Fake, { datanodes, port, left }: { datanodes: number; port?: number; left?: Running },
+): Promise<{ members: ClusterMember[]; notes: string[] }> {
   const dir = `${home}/cluster`
+  const notes: string[] = []
   await fs.mkdir(`${dir}/log`, { recursive: true })
   const options = {
-    settings: { home }, machine, world: { disk, clock: systemClock, random: systemRandom() }, env: {}, cwd: home,
-    signal: new AbortController().signal, note() {},
+    settings: { home, ...port !== undefined && { port } }, machine, world: { disk, clock: systemClock, random: systemRandom() }, env: {},
+    cwd: home, signal: new AbortController().signal, note: (text: string) => notes.push(text),
   } as unknown as UpOptions
-  const launcher = new Launcher(options, { dir, datanodes: ['datanode1', 'datanode2', 'datanode3'], ports: {} } as unknown as UpPlan)
-  await launcher.open(undefined)
-  await launcher.startAll()
-  expect(began.map(({ pid }) => pid).sort()).toEqual([101, 102, 103, 104])
-  for (const { pid, named } of began) expect(named).toContain(pid)
-  expect(environments).toEqual(['1', '1', '1', '1'])
+  const names = Array.from({ length: datanodes }, (_, i) => `datanode${i + 1}`)
+  const launcher = new Launcher(options, { dir, datanodes: names, ports: {} } as unknown as UpPlan)
+  await launcher.open(left)
+  return { members: await launcher.startAll(), notes }
+}
+
+test('a process of `up` may begin once the file by which `down` finds it is on disk, and none before', async () => {
+  const fake = fakeMachine()
+  await launched(fake, { datanodes: 3 })
+  expect(fake.began.map(({ pid }) => pid).sort()).toEqual([101, 102, 103, 104])
+  for (const { pid, named } of fake.began) expect(named).toContain(pid)
+  expect(fake.began.map(({ held }) => held)).toEqual(['1', '1', '1', '1'])
+})
+
+/** Cluster whose namenode has died: its datanode, process 7, runs on and looks for it at port 5000. */
+const orphaned = (): Running => ({
+  format: 1, namenode: '127.0.0.1:5000', cluster: 'c', secretFile: '', dir: `${home}/cluster`,
+  processes: [
+    { role: 'namenode', id: 'n', address: '127.0.0.1:5000', pid: 6, born: 'born 6', dir: `${home}/cluster/namenode` },
+    { role: 'datanode', id: 'd', address: '127.0.0.1:5001', pid: 7, born: 'born 7', dir: `${home}/cluster/datanode1` },
+  ],
+} as unknown as Running)
+
+test('a namenode that may have any port gets the one at which its living datanodes look for it', async () => {
+  const fake = fakeMachine([7])
+  const { members } = await launched(fake, { datanodes: 1, port: 0, left: orphaned() })
+  expect(members.map(({ process }) => [process.pid, process.address])).toEqual([[101, '127.0.0.1:5000'], [7, '127.0.0.1:5001']])
+  expect(fake.ended).toEqual([])
+})
+
+test('datanodes that look for their namenode elsewhere are ended and started again', async () => {
+  const fake = fakeMachine([7])
+  const { members, notes } = await launched(fake, { datanodes: 1, port: 6_000, left: orphaned() })
+  expect(fake.ended).toEqual([7])
+  expect(fake.began.map(({ args }) => args[0])).toEqual(['namenode', 'datanode'])
+  expect(members.map(({ process }) => process.pid)).toEqual([101, 102])
+  expect(notes).toContainEqual(expect.stringMatching(/namenode is at 127.0.0.1:6000 now.*was at 127.0.0.1:5000: datanode1/))
 })
 
 test('unfinished files of killed processes are removed from a home; those of living ones, and all others, stay', async () => {
