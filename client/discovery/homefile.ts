@@ -5,7 +5,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
-import { makeDirectory } from '../../src/home/directory.ts'
+import { makeDirectory, unusable } from '../../src/home/directory.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 
 interface HomeFile<T> {
@@ -64,11 +64,7 @@ export async function makeHome(disk: Disk, home: string): Promise<void> {
   try {
     await makeDirectory(disk, home)
   } catch (error) {
-    if (isExhaustion(error)) throw exhausted(`cannot use the home ${home}`, error)
-    const why = (error as NodeJS.ErrnoException).code ?? String(error)
-    throw new GristmillError('EACCES', `cannot use the home ${home} (${why}); give a directory that this user may write with --home`, {
-      cause: error, details: { dir: home },
-    })
+    throw unusable(error, { what: 'the home', dir: home, advice: 'give a directory that this user may write with --home' })
   }
 }
 

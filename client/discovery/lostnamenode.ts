@@ -23,7 +23,7 @@ export async function refuseLostNamenode(disk: Disk, dir: string): Promise<void>
 /** Directories of datanodes in `dir` that have registered with a namenode, with its cluster. */
 export async function datanodesBeside(disk: Disk, dir: string): Promise<{ dir: string; cluster: string }[]> {
   const found: { dir: string; cluster: string }[] = []
-  if (!await disk.stat(dir, { follow: true })) return found
+  if ((await disk.stat(dir, { follow: true }))?.kind !== 'directory') return found
   for (const { name } of await disk.list(dir)) {
     const cluster = /^datanode\d*$/.test(name) ? await clusterOf(disk, `${dir}/${name}`) : undefined
     if (cluster !== undefined) found.push({ dir: `${dir}/${name}`, cluster })

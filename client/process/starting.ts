@@ -3,6 +3,7 @@
 // `up` at a time reads and writes it, and the other files of the home: two that start clusters in different directories exclude each other.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { unusable } from '../../src/home/directory.ts'
 import type { Disk, DiskLock } from '../../src/ports/disk.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import { isText, makeHome, readHomeFile, writeHomeFile } from '../discovery/homefile.ts'
@@ -21,8 +22,13 @@ export async function startAlone(disk: Disk, home: string): Promise<DiskLock> {
   await makeHome(disk, home)
   // A directory of its own: the home itself may be a data directory, which has a lock of the same name.
   const directory = `${home}/starting`
-  await disk.mkdir(directory)
-  const lock = await disk.lock(directory)
+  let lock: DiskLock | undefined
+  try {
+    await disk.mkdir(directory)
+    lock = await disk.lock(directory)
+  } catch (error) {
+    throw unusable(error, { what: 'the lock directory of "up",', dir: directory, advice: 'remove what is there, or give another --home' })
+  }
   if (lock) return lock
   throw new GristmillError(
     'DIR_IN_USE', `another "up" with the home ${home} is starting a cluster now; wait until it is ready, or give this one another --home`,

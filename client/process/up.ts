@@ -6,6 +6,7 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { waitUntil } from '../../src/base/retry.ts'
+import { unusable } from '../../src/home/directory.ts'
 import { openHome, type Home } from '../../src/home/home.ts'
 import { removeUnfinished } from '../../src/home/unfinished.ts'
 import type { DiskLock } from '../../src/ports/disk.ts'
@@ -67,7 +68,10 @@ async function prepare(options: UpOptions, plan: UpPlan): Promise<void> {
     options.note('commands mean this cluster from now on; files of the embedded one stay there, and --cluster embedded shows them')
   }
   await remember(disk, userHome, plan.remembered)
-  await disk.mkdir(logDirectory(plan.dir))
+  const logs = logDirectory(plan.dir)
+  await disk.mkdir(logs).catch((error: unknown) => {
+    throw unusable(error, { what: 'the log directory', dir: logs, advice: 'make it a directory that this user may write' })
+  })
 }
 
 async function lockedHome({ world }: UpOptions, dir: string, left: Running | undefined): Promise<Home> {

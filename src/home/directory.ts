@@ -1,6 +1,8 @@
 // Creates directories whose names survive a power cut: a new name is durable only once its parent directory is synced.
 
 import path from 'node:path'
+import { GristmillError } from '../base/errors.ts'
+import { exhausted, isExhaustion } from '../base/exhaustion.ts'
 import type { Disk } from '../ports/disk.ts'
 
 /**
@@ -18,6 +20,14 @@ export async function makeDirectory(disk: Disk, directory: string): Promise<void
     if (each !== there || missing.length === 0) await disk.mkdir(each) // existing: throws if it is no directory
     await syncParent(disk, path.dirname(each))
   }
+}
+
+/** Error for a directory that could not be made, locked or written. `what`: the directory, as a message calls it. `advice`: what to do. */
+export function unusable(error: unknown, { what, dir, advice }: { what: string; dir: string; advice: string }): GristmillError {
+  if (isExhaustion(error)) return exhausted(`cannot use ${what} ${dir}`, error)
+  const code = (error as NodeJS.ErrnoException).code ?? String(error)
+  const why = code === 'EEXIST' ? 'a file is in its place, EEXIST' : code === 'ENOTDIR' ? 'a part of its path is no directory, ENOTDIR' : code
+  return new GristmillError('EACCES', `cannot use ${what} ${dir} (${why}); ${advice}`, { cause: error, details: { dir } })
 }
 
 /**

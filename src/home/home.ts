@@ -6,7 +6,7 @@ import { exhausted, isExhaustion } from '../base/exhaustion.ts'
 import type { ClusterId } from '../base/ids.ts'
 import type { Disk, DiskLock } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
-import { makeDirectory } from './directory.ts'
+import { makeDirectory, unusable } from './directory.ts'
 import { removeUnfinished } from './unfinished.ts'
 
 type HomeRole = 'namenode' | 'datanode' | 'storage' | 'embedded' | 'cluster'
@@ -74,15 +74,12 @@ export async function openHome({ disk, random }: { disk: Disk; random: Random },
     await makeDirectory(disk, dir)
     lock = await disk.lock(dir)
   } catch (error) {
-    if (isExhaustion(error)) throw exhausted(`cannot use the directory ${dir}`, error)
-    const why = (error as NodeJS.ErrnoException).code ?? String(error)
-    if (why === 'EEXIST' && !await disk.stat(dir, { follow: true }).catch(() => undefined))
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST' && !await disk.stat(dir, { follow: true }).catch(() => undefined))
       throw new GristmillError('EACCES', `the directory ${dir} is a link whose target is not there; mount the disk of the target, or remove the link`, {
         cause: error, details: { dir },
       })
-    throw new GristmillError('EACCES', `cannot use the directory ${dir} (${why}); give one that this user may write with ${options.role === 'embedded' ? '--home' : '--dir'}`, {
-      cause: error, details: { dir },
-    })
+    const advice = `give one that this user may write with ${options.role === 'embedded' ? '--home' : '--dir'}`
+    throw unusable(error, { what: 'the directory', dir, advice })
   }
   if (!lock) throw await inUse(disk, dir, options.role)
   try {

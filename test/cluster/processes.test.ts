@@ -3,7 +3,7 @@
 
 import { randomInt } from 'node:crypto'
 import { spawn } from 'node:child_process'
-import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { availableParallelism, userInfo } from 'node:os'
 import { basename, join } from 'node:path'
@@ -332,6 +332,23 @@ test('a process that dies is reported by `up`, and by status', async () => {
 
 test('`down` where nothing runs says so and succeeds', async () => {
   expect(await mill('down')).toMatchObject({ code: 0, stderr: expect.stringContaining('no process of "gristmill up" is running') })
+})
+
+test('a file in the place of a directory of the home is named by `up`, and stays', async () => {
+  const refused = async (place: string, what: string): Promise<void> => {
+    await writeFile(join(home, place), 'of another program')
+    expect(await mill('up', '--detach', '--datanodes', '1')).toMatchObject({
+      code: 1, stderr: expect.stringContaining(`cannot use ${what} ${join(home, place)} (a file is in its place, EEXIST); `),
+    })
+    expect(await mill('down')).toMatchObject({ code: 0, stderr: expect.stringContaining('no process of "gristmill up" is running') })
+    expect(await readFile(join(home, place), 'utf8')).toBe('of another program')
+    await rm(join(home, place))
+  }
+  await refused('starting', 'the lock directory of "up",')
+  await refused('cluster', 'the directory')
+  await mkdir(join(home, 'cluster'))
+  await writeFile(join(home, 'cluster/gristmill.json'), '{"format":1,"role":"cluster","id":"cluster-0123456789ab"}')
+  await refused('cluster/log', 'the log directory')
 })
 
 test('`down` ends a process that does not listen', async () => {
