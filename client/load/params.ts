@@ -88,6 +88,10 @@ function ofText(name: string, text: string, model: unknown): unknown {
       const source = text.trim()
       const value = Number(source)
       if (!/^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i.test(source)) throw mismatch(name, text, kind)
+      if (Object.is(value, -0))
+        throw new GristmillError(
+          'EINVAL', `the number ${source} of the parameter ${name} would be changed to 0; give 0, or declare a text in the program's params`,
+        )
       if (!isKept(jsonNumber(source), value))
         throw new GristmillError(
           'EINVAL',
@@ -128,7 +132,8 @@ function parseText(name: string, text: string): unknown {
   let parsed: unknown
   try {
     parsed = JSON.parse(text, ((_key: string, item: unknown, { source }: { source?: string }) => {
-      if (typeof item === 'number' && !isKept(source!, item)) bent ??= source
+      // Parameters are sent as JSON, which has no negative zero.
+      if (typeof item === 'number' && (Object.is(item, -0) || !isKept(source!, item))) bent ??= source
       return item
     }) as (key: string, item: unknown) => unknown)
   } catch {
@@ -144,7 +149,7 @@ function parseText(name: string, text: string): unknown {
   if (bent === undefined) return parsed
   throw new GristmillError(
     'EINVAL',
-    `the number ${bent} of the parameter ${name} would be changed to ${Number(bent)}; put it in quotes, and the program gets a string`,
+    `the number ${bent} of the parameter ${name} would be changed to ${String(Number(bent))}; put it in quotes, and the program gets a string`,
   )
 }
 

@@ -96,6 +96,8 @@ describe('types of parameters', () => {
     [0, 'five', /the parameter p is "five"; it must be a number, as its default in the program/], [0, '', /must be a number/],
     [0, '0x10', /must be a number/], [0, 'Infinity', /must be a number/], [0, '1e999', /1e999 of the parameter p would be changed to Infinity/],
     [0, '12345678901234567890', /would be changed to 12345678901234567000; a number holds 15 digits/],
+    [0, '-0', /the number -0 of the parameter p would be changed to 0; give 0/], [0, '-0.0e3', /would be changed to 0/],
+    [[], '[1,-0.0]', /the number -0.0 of the parameter p would be changed to 0; put it in quotes/],
     [false, '1', /must be true or false/], [false, 'yes', /must be true or false/],
     [[], 'a,b', /must be a list, such as \["a","b"\]/], [[], '{"a":1}', /must be a list/], [{}, '[1]', /must be an object/],
     [[], '[1,12345678901234567890]', /12345678901234567890 of the parameter p would be changed to 12345678901234567000; put it in quotes/],
@@ -123,7 +125,7 @@ describe('types of parameters', () => {
     expect(of('["12345678901234567890"]')).toEqual(['12345678901234567890'])
     expect(() => of('{"a":{"b":1e999}}')).toThrow(/1e999 of the parameter v/)
     // Within lists and objects the notation of a number does not matter, as long as a double holds it.
-    expect(of('{"a":0.50,"b":[1.0,1e3,-0.0],"c":1E20}')).toEqual({ a: 0.5, b: [1, 1000, -0], c: 1e20 })
+    expect(of('{"a":0.50,"b":[1.0,1e3,0.0],"c":1E20}')).toEqual({ a: 0.5, b: [1, 1000, 0], c: 1e20 })
     expect(() => of('[0.10000000000000000001]')).toThrow(/would be changed to 0\.1/)
     for (const twice of ['{"a":1,"a":2}', '{"a":1,"\\u0061":1}', '[{"b":{"c":"{","x":":","c":[]}}]'])
       expect(() => of(twice), twice).toThrow(/the parameter v has an object with the name ".*" twice/)
