@@ -4,7 +4,8 @@
 // - An `emit` after its turn throws, because its record would be lost or get an unpredictable position; the task fails even if the
 //   program catches the error.
 // - A result of another type is refused at the first call that returns it. Falsy results count as nothing, because
-//   `line && emit(line, 1)` returns one for a record that it skips.
+//   `line && emit(line, 1)` returns one for a record that it skips. So do the falsy items of a list: `[0, 0]` is a list of two skipped
+//   items, not a pair, because `words.map(word => word && [word, 1])` returns the like and no rule tells them apart.
 
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'

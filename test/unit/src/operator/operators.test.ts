@@ -219,6 +219,25 @@ test.each<[string, (line: string, emit: Emit) => unknown]>([
   expect(await both(work, ['a b f', 'c', 'd e'])).toEqual([expected, expected])
 })
 
+test.each<[string, (pairs: readonly [Key, unknown][], emit: Emit) => unknown]>([
+  ['emitted', (pairs, emit) => { for (const [key, value] of pairs) emit(key, value) }],
+  ['returned', pairs => pairs],
+  ['yielded', function* (pairs) { yield* pairs }],
+  ['promised', async pairs => pairs],
+  ['yielded asynchronously', async function* (pairs) { yield* pairs }],
+])('pairs of false keys and values that are %s arrive', async (_, work) => {
+  const empty = [0, -0, '', false, null, 0n, NaN]
+  const pairs = empty.filter(key => !Number.isNaN(key)).flatMap(key => empty.map((value): [Key, unknown] => [key as Key, value]))
+  for (const list of [pairs, ...pairs.map(pair => [pair])])
+    for (const got of await both((_record, emit) => work(list, emit), ['x'])) expect(got).toEqual(list)
+})
+
+test('a returned array of two false items is a list of two that were skipped, and no pair', async () => {
+  const skipping = (line: string): unknown => line.split(' ').map(word => word && [word, 1])
+  expect(await both(skipping, [' ', 'a b'])).toEqual([[['a', 1], ['b', 1]], [['a', 1], ['b', 1]]])
+  expect(await both(() => [0, 0], ['x'])).toEqual([[], []])
+})
+
 test.each<[string, () => unknown, RegExp]>([
   ['a text', () => 'abc', /returned "abc"; it must return nothing, pairs/],
   ['a number', () => 5, /returned 5/],
