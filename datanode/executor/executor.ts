@@ -129,7 +129,7 @@ export class Executor {
           this.#end(
             failed(
               'program',
-              `the task ran longer than its time limit of ${formatDuration(work.deadlineMs)}; give it more (--task-timeout), or look for a loop that never ends`,
+              `the task ran longer than its time limit of ${formatDuration(work.deadlineMs)}; give it more (--task-timeout), or look for a loop that never ends, or in its log for a promise that nothing settles`,
               running.counters,
             ),
           )

@@ -15,7 +15,7 @@ import { groupPipeline, hashPipeline, joinPipeline, recordPipeline, type Pipelin
 import { MapCommand, reduceCommand, type CommandOptions } from '../../src/operator/command.ts'
 import { drive } from '../../src/operator/drive.ts'
 import { GroupsOperator } from '../../src/operator/groupsoperator.ts'
-import { FunctionFailed, type Operator, type Sink, type Step } from '../../src/operator/operator.ts'
+import { FunctionFailed, isPromise, type Operator, type Sink, type Step } from '../../src/operator/operator.ts'
 import { RecordsOperator } from '../../src/operator/recordsoperator.ts'
 import { receive, Turns } from '../../src/operator/turn.ts'
 import type { Commands } from '../../src/ports/command.ts'
@@ -41,6 +41,7 @@ import { Tables } from './broadcast.ts'
 import { TaskCommands } from './taskcommands.ts'
 import { openOutput, type OpenOutput } from './taskoutput.ts'
 import { untilQuiet, untilSettled } from './quiet.ts'
+import { awaited, StallWatch, waitersOf, type AwaitedFunction } from './stalled.ts'
 
 interface TaskAttemptOptions {
   readonly session: ExecutorSession
@@ -102,6 +103,7 @@ export class TaskAttempt {
   readonly #options: TaskAttemptOptions
   readonly #stage: Stage
   readonly #branch: Branch
+  readonly #stalls: StallWatch | undefined
   /** Counters of the phase that runs; the sink has its own. */
   #measure: () => Record<string, number> = () => ({})
   #output: OpenOutput | undefined
@@ -115,6 +117,8 @@ export class TaskAttempt {
     assert(this.#stage, 'the plan has the stage that the task belongs to')
     this.#branch = this.#stage.branches[options.work.branch ?? 0]!
     assert(this.#branch, 'the stage has the branch that the task belongs to')
+    const { session: { clock }, started, context } = options
+    this.#stalls = started && new StallWatch({ clock, started, note: text => { context.log(text) } })
     this.#turnAt = options.session.clock.mono() + turnMs
     this.#progressAt = options.session.clock.mono() + progressMs
   }
@@ -163,6 +167,8 @@ export class TaskAttempt {
     } catch (error) {
       await output.discard()
       throw error
+    } finally {
+      this.#stalls?.close()
     }
   }
 
@@ -178,7 +184,7 @@ export class TaskAttempt {
 
   async #setup(setup: UserFunction): Promise<void> {
     try {
-      const returned = await this.#call(() => setup(this.#options.context.lendToSetup()))
+      const returned = await this.#calling(() => setup(this.#options.context.lendToSetup()), () => [awaited('setup', setup, this.stacks)])
       if (typeof (returned as { next?: unknown } | undefined)?.next === 'function')
         throw new GristmillError(
           'EINVAL',
@@ -194,7 +200,9 @@ export class TaskAttempt {
     context.path = ''
     const emit = turns.begin('teardown')
     try {
-      await this.#call(() => receive(teardown(emit, context.lend()), emit, 'teardown'))
+      await this.#calling(
+        () => receive(teardown(emit, context.lend()), emit, 'teardown'), () => [awaited('teardown', teardown, this.stacks)],
+      )
     } catch (error) {
       throw new FunctionFailed(error, {})
     }
@@ -207,6 +215,15 @@ export class TaskAttempt {
     const { started } = this.#options
     return started ? started.call(work) : work()
   }
+
+  /** Calls a function of the program, tracks the work that it starts, and notes in the log if it waits for what nothing can settle. */
+  #calling<T>(work: () => T, functions: () => readonly AwaitedFunction[]): T {
+    const returned = this.#call(work)
+    return this.#stalls && isPromise(returned) ? this.#stalls.during(returned, functions) as T : returned
+  }
+
+  /** Functions that the steps of the branch may wait for. */
+  readonly #waiters = (): AwaitedFunction[] => waitersOf(this.#branch.steps, this.#options.program.plan.functions, this.stacks)
 
   /** Runs the branch of the task: reads its input, passes it through the steps, and ends them. */
   async #run(sink: Sink<unknown>, turns: Turns): Promise<void> {
@@ -450,7 +467,7 @@ export class TaskAttempt {
   /** Ends the steps: they pass on what they hold. */
   async #finish(pipeline: Step<never>, sink: Sink<unknown>): Promise<void> {
     try {
-      const ending = this.#call(() => pipeline.finish())
+      const ending = this.#calling(() => pipeline.finish(), this.#waiters)
       if (ending) await ending
     } catch (error) {
       throw error instanceof FunctionFailed ? error : new FunctionFailed(error, {})
@@ -466,7 +483,7 @@ export class TaskAttempt {
     return {
       push: item => {
         before?.(item)
-        return this.#call(() => operator.push(item))
+        return this.#calling(() => operator.push(item), this.#waiters)
       },
     }
   }

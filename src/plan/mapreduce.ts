@@ -5,10 +5,21 @@ import { inputFormatDefault, outputFormatDefault } from '../base/formats.ts'
 import type { AnyDefinition, StandardSchema } from '../program/definition.ts'
 import type { FunctionIndex, Plan, PlanNode, ShuffleNode, UserFunction, WriteNode } from './node.ts'
 
+/** Functions of definitions, by the bound ones in their plans. */
+const originals = new WeakMap<UserFunction, UserFunction>()
+
+/** The function as the program has it: a bound one does not show its source. */
+export const unbound = (fn: UserFunction): UserFunction => originals.get(fn) ?? fn
+
 export function planMapReduce(definition: AnyDefinition): Plan {
   const functions: UserFunction[] = []
   // Bound, so that one function of a definition may call another one with `this`.
-  const add = (fn: UserFunction): FunctionIndex => functions.push(fn.bind(definition)) - 1
+  const bind = (fn: UserFunction): UserFunction => {
+    const bound = fn.bind(definition)
+    originals.set(bound, fn)
+    return bound
+  }
+  const add = (fn: UserFunction): FunctionIndex => functions.push(bind(fn)) - 1
   const { path: _in, schema, format: inputFormat = inputFormatDefault, ...input } = definition.input ?? {}
   const { path: _out, format: outputFormat = outputFormatDefault, ...output } = definition.output ?? {}
 
@@ -28,8 +39,8 @@ export function planMapReduce(definition: AnyDefinition): Plan {
     kind: 'write', inputs: Object.freeze([node] as const), output: Object.freeze({ format: outputFormat, ...output }),
   })
   const hooks = Object.freeze({
-    ...(definition.setup && { setup: definition.setup.bind(definition) }),
-    ...(definition.teardown && { teardown: definition.teardown.bind(definition) }),
+    ...(definition.setup && { setup: bind(definition.setup) }),
+    ...(definition.teardown && { teardown: bind(definition.teardown) }),
   })
   return Object.freeze({ root, functions: Object.freeze(functions), hooks })
 }

@@ -42,6 +42,18 @@ export class StackMapper {
     return { message, stack: lines.some(line => frameForm.test(line)) ? [message, ...lines].join('\n') : undefined }
   }
 
+  /** Place of the source of a function, `mill.ts:12:7`; undefined for one that is not the program's, or that it has twice. */
+  placeOf(fn: (...args: never[]) => unknown): string | undefined {
+    const text = Function.prototype.toString.call(fn)
+    const at = this.#bundle.indexOf(text)
+    if (at < 0 || this.#bundle.includes(text, at + 1)) return undefined
+    const before = this.#bundle.slice(0, at)
+    const { source, line, column } = originalPositionFor(this.#trace(), {
+      line: before.split('\n').length, column: at - before.lastIndexOf('\n') - 1,
+    })
+    return source === null || source.startsWith('gristmill:') ? undefined : `${source}:${line}:${column + 1}`
+  }
+
   /** Advice for an error about a file beside the program that is not among its assets; else ''. */
   #adviceOn(thrown: unknown): string {
     const path = missingPath(thrown)

@@ -134,6 +134,18 @@ test.each<[string, string, string, string]>([
   expect(await bench.log(done.work.attempt)).toBe('')
 })
 
+test.concurrent.each<[string, string, RegExp]>([
+  ['map', 'map: () => new Promise<void>(() => {}),', /at map \(program\.ts:\d+:\d+\)/],
+  ['setup', 'setup: () => new Promise<void>(() => {}), map() {},', /at setup \(program\.ts:\d+:\d+\)/],
+])('a promise of %s that nothing can settle is named in the log, with the line of the function', async (name, parts, place) => {
+  const work = await bench.work(program(parts), '/one')
+  const ended = bench.run(work)
+  await expect.poll(() => bench.log(work.attempt), { timeout: 240_000, interval: 500 })
+    .toMatch(new RegExp(`^Note: ${name} has waited for 10\\.0 s for a promise, and .*\\n {4}${place.source}\\n$`))
+  bench.runner().kill(work.attempt)
+  expect(await ended).toMatchObject({ kind: 'failed', cause: 'killed' })
+})
+
 test('a connection of an earlier task serves a later one, which waits for its replies', async () => {
   const text = program(`async setup() { got = []; if (!(globalThis as any).warm) { (globalThis as any).warm = true; await (await fetch(url(1, "x"))).text() } },
     map(line: string) { fetch(url(400, line)).then(r => r.text()).then(said => got.push(said)) },\n${emitting}`)
