@@ -16,7 +16,7 @@ const charBytesMax = 4
 
 const notice = Buffer.from(`\n[gristmill: this log has reached ${formatBytes(limits.taskLogBytesMax)}; what follows is left out]\n`)
 
-/** Appends to one attempt's log without buffering, so that output before a crash is kept. The first write opens the file. */
+/** Appends to one attempt's log, with other writers, without buffering, so that output before a crash is kept. The first write opens the file. */
 export class LogWriter {
   readonly #disk: Disk
   readonly #dir: string
@@ -53,10 +53,11 @@ export class LogWriter {
       return
     }
     try {
+      // Both processes write to it: the bound is that of the file.
       const room = limits.taskLogBytesMax - notice.length - this.#writer.bytes
       this.#full = bytes.length > room
       if (room > 0) this.#writer.writeSync(this.#full ? bytes.subarray(0, room) : bytes)
-      if (this.#full && room > 0) this.#writer.writeSync(notice)
+      if (this.#full && room >= 0) this.#writer.writeSync(notice)
     } catch {
       this.#full = true
     }

@@ -74,7 +74,7 @@ export interface DiskReader {
 }
 
 export interface DiskWriter {
-  /** Bytes written so far, including the previous content of a file opened for appending. */
+  /** Bytes written so far. Of a file opened for appending: its size now, with what others have appended. */
   readonly bytes: number
   /** Appends all of `bytes`, or throws. Blocks the thread for a copy into the page cache. */
   writeSync(bytes: Uint8Array): void

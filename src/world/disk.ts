@@ -7,7 +7,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import type { Disk, DiskEntry, DiskStat } from '../ports/disk.ts'
 import { makeDirectories } from './directories.ts'
-import { FileReader, FileWriter } from './file.ts'
+import { FileAppender, FileReader, FileWriter } from './file.ts'
 import { lockDirectory, lockHolder } from './lock.ts'
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants
@@ -36,7 +36,7 @@ export const localDisk: Disk = Object.freeze({
     return new FileWriter(follow ? await open(file, flags, mode) : await openToWrite(file, flags | plain, mode))
   },
 
-  openAppend: async (file: string) => new FileWriter(await openToWrite(file, O_WRONLY | O_CREAT | O_APPEND | plain, fileMode)),
+  openAppend: async (file: string) => new FileAppender(await openToWrite(file, O_WRONLY | O_CREAT | O_APPEND | plain, fileMode)),
 
   async readFile(file: string) {
     const fd = checked(await open(file, readFlags), file)

@@ -95,6 +95,8 @@ export class FileWriter implements DiskWriter {
 
   get bytes(): number { return this.#bytes }
 
+  protected get fd(): number { return this.#file.open }
+
   writeSync(bytes: Uint8Array): void {
     const fd = this.#file.open
     let done = 0
@@ -131,6 +133,11 @@ export class FileWriter implements DiskWriter {
   #trusted(): void {
     if (this.#failed) throw this.#failed.error
   }
+}
+
+/** Writer of a file to which other processes may append as well. */
+export class FileAppender extends FileWriter {
+  override get bytes(): number { return fs.fstatSync(this.fd).size }
 }
 
 function sizeOrClose(fd: number): number {

@@ -106,3 +106,23 @@ test('a log ends at its bound with a notice, whatever is written afterwards', as
   expect(found.length).toBe(limits.taskLogBytesMax)
   expect(found).toMatch(/a\n\[gristmill: this log has reached 8\.0 MiB; what follows is left out\]\n$/)
 })
+
+test('the bound is that of the log, which the executor and the datanode write together, and the notice comes once', async () => {
+  const both = [new LogWriter(disk, dir, attempt), new LogWriter(disk, dir, attempt)]
+  for (const log of both) await log.open()
+  for (let i = 0; i < 20; i++) for (const log of both) log.write(Buffer.alloc(1 << 19, 0x61))
+  for (const log of [...both, new LogWriter(disk, dir, attempt)]) {
+    log.write(Buffer.from('late'))
+    await log.close()
+  }
+  const found = (await readAll(1 << 20)).join('')
+  expect(found.length).toBe(limits.taskLogBytesMax)
+  expect(found.match(/^(a+)\n\[gristmill: .*\]\n$/)).not.toBe(null)
+})
+
+test('a log that is full to the byte gets its notice with the next write', async () => {
+  const notice = '\n[gristmill: this log has reached 8.0 MiB; what follows is left out]\n'
+  const full = 'b'.repeat(limits.taskLogBytesMax - notice.length)
+  await written(full, 'c')
+  expect((await readAll(1 << 20)).join('') === full + notice).toBe(true)
+})
