@@ -16,7 +16,10 @@ const charBytesMax = 4
 
 const notice = Buffer.from(`\n[gristmill: this log has reached ${formatBytes(limits.taskLogBytesMax)}; what follows is left out]\n`)
 
-/** Appends to one attempt's log, with other writers, without buffering, so that output before a crash is kept. The first write opens the file. */
+/**
+ * Appends to one attempt's log, with other writers, without buffering, so that output before a crash is kept. The first write opens the
+ * file.
+ */
 export class LogWriter {
   readonly #disk: Disk
   readonly #dir: string

@@ -1,5 +1,4 @@
-// Waits of a program's functions for promises that nothing can settle, on a manual clock and a list of fake work; and one in a real executor
-// process, whose log names the function's line.
+// Waits of a program's functions for promises that nothing can settle, on a manual clock and a list of fake work.
 
 import { expect, test } from 'vitest'
 import { StallWatch } from '../../../../datanode/executor/stalled.ts'
