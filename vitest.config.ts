@@ -28,6 +28,12 @@ const maxWorkers = 3
 /** Three files that mostly wait, for processes, disks and sockets, beside one that only computes: with two, an eighth of the cores was idle. */
 const waitingWorkers = 4
 
+/**
+ * Files of `unit`, `slow` and `tidy` share processes: a process for each costs half a CPU second, for its start and for the same modules
+ * again. A test puts back what it changes of its process.
+ */
+const isolate = plugins.length > 0
+
 /** Time limits of tests only end what hangs: a machine may be busy with twenty other programs. No test sets a shorter one. */
 const patience = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 120_000 } } }
 
@@ -39,14 +45,13 @@ export default defineConfig({
         plugins,
         test: {
           name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: slow,
-          // Half of their time was loading the same modules again. They share processes: what a test changes of one, it puts back.
-          isolate: plugins.length > 0, maxWorkers, ...patience, setupFiles, fsModuleCache, sequence: { groupOrder: 0 },
+          isolate, maxWorkers, ...patience, setupFiles, fsModuleCache, sequence: { groupOrder: 0 },
         },
       },
       {
         plugins,
         test: {
-          name: 'slow', globalSetup: 'test/tidy/bundle.ts', include: slow, maxWorkers: waitingWorkers, ...patience, setupFiles,
+          name: 'slow', globalSetup: 'test/tidy/bundle.ts', include: slow, isolate, maxWorkers: waitingWorkers, ...patience, setupFiles,
           fsModuleCache, sequence: { groupOrder: 1 },
         },
       },
@@ -64,7 +69,12 @@ export default defineConfig({
           testTimeout: 3_000_000, sequence: { groupOrder: 1 },
         },
       },
-      { test: { name: 'tidy', include: ['test/tidy/**/*.test.ts'], maxWorkers, ...patience, sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          name: 'tidy', include: ['test/tidy/**/*.test.ts'], isolate: false, maxWorkers, fsModuleCache, ...patience,
+          sequence: { groupOrder: 0 },
+        },
+      },
     ],
   },
 })
