@@ -10,7 +10,7 @@ import { attemptId, jobId, type AttemptId, type NodeId } from '../../../../src/b
 import type { Processes } from '../../../../src/ports/process.ts'
 import { stagesOf } from '../../../../src/plan/stage.ts'
 import { planOf } from '../../../../src/plan/planof.ts'
-import { bundleProgram } from '../../../../src/program/bundle.ts'
+import { bundleProgram, type Bundle } from '../../../../src/program/bundle.ts'
 import type { NodePlace } from '../../../../src/protocol/fields.ts'
 import * as task from '../../../../src/protocol/task.ts'
 import type { SplitRange, TaskFinished, TaskWork } from '../../../../src/protocol/task.ts'
@@ -92,6 +92,8 @@ export class Bench {
   readonly tasks: Tasks[]
   readonly scheduler: Scheduler
   readonly dir = mkdtempSync(join(tmpdir(), 'gristmill-programs-'))
+  /** By source. */
+  readonly #bundles = new Map<string, Bundle>()
   #making: Promise<unknown> = Promise.resolve()
   #attempts = 0
 
@@ -104,6 +106,8 @@ export class Bench {
       routes: routesOf(scheduler, node => namenode?.nodes.get(node)?.place),
       config: {
         slots: options.slots ?? 1, memoryBytes: 128 << 20, ...options.config,
+        // Tasks come and go by other messages. A heartbeat takes a CPU millisecond, and most tests wait for a process meanwhile.
+        times: { heartbeatMs: 500, drainMs: 1_000, ...options.config?.times },
         tasks: async host => {
           const world = { ...host.world, ...(options.processes && { processes: options.processes }) }
           const opened = await openTasks({ ...host, world }, { prestart: options.prestart ?? false })
@@ -146,9 +150,7 @@ export class Bench {
 
   async #make(program: string, input: string, options: TaskOptions): Promise<TaskWork> {
     const { params = {}, stage = 0, task = 0, partitions = 1 } = options
-    const file = join(this.dir, 'program.ts')
-    writeFileSync(file, program)
-    const bundle = await bundleProgram({ disk: localDisk }, file)
+    const bundle = this.#bundles.get(program) ?? await this.#bundle(program)
     const path = `/.gristmill/programs/${bundle.id}.js`
     if (!this.mill.namenode.files.has(path)) await this.file(path, bundle.bytes, 'bytes')
     const planned = await planOf(
@@ -170,6 +172,14 @@ export class Bench {
       output: own?.output ?? { kind: 'files', format: 'text' },
       staging: `/.gristmill/jobs/${job}`, memoryBytes: options.memoryBytes ?? 0, deadlineMs: options.deadlineMs ?? 0,
     }
+  }
+
+  async #bundle(program: string): Promise<Bundle> {
+    const file = join(this.dir, 'program.ts')
+    writeFileSync(file, program)
+    const bundle = await bundleProgram({ disk: localDisk }, file)
+    this.#bundles.set(program, bundle)
+    return bundle
   }
 
   #split(path: string, ranges?: TaskOptions['ranges']) {
