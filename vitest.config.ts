@@ -25,7 +25,7 @@ const slow = [
 ].map(name => `test/unit/${name}.test.ts`)
 
 const maxWorkers = 3
-/** Three files that mostly wait, for processes, disks and sockets, beside one that only computes: with two, an eighth of the cores was idle. */
+/** Three files that wait for processes, disks and sockets, beside one that computes: with two, the cores were idle an eighth of the time. */
 const waitingWorkers = 4
 
 /**

@@ -238,7 +238,7 @@ export const canaries = {
     changes: [{ file: 'datanode/store/storage.ts', from: 'this.#reservedBytes -= bytes', to: '' }],
   },
   'indexes-counted-twice': {
-    caughtBy: 6,
+    caughtBy: 10,
     about: 'the index of a map output that several reducers read at the same moment counts more than once, until only one index fits in the cache',
     workload: 'jobs',
     changes: [{ file: 'datanode/shuffle/mapoutputs.ts', from: 'this.#forgetIndex(attempt) // another', to: '// another' }],
