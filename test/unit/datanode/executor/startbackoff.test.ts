@@ -1,7 +1,7 @@
 // Executors that cannot be started on a node: what the namenode is told, and what comes after it. Real processes.
 
 import { expect, test } from 'vitest'
-import { childProcesses } from '../../../../src/world/process.ts'
+import { bundledProcesses } from '../../../tidy/bundled.ts'
 import type { Processes } from '../../../../src/ports/process.ts'
 import { Bench, program } from './kit.ts'
 
@@ -10,7 +10,7 @@ const identity = program('  input: { format: \'lines\' }, map: (line, emit) => e
 const nowhere = new URL('./no-such-main.ts', import.meta.url)
 const broken: readonly (readonly [string, Processes['start'], RegExp])[] = [
   [
-    'a process that ends at once', options => childProcesses.start({ ...options, main: nowhere }),
+    'a process that ends at once', options => bundledProcesses.start({ ...options, main: nowhere }),
     /executors cannot be started on datanode .*exit code 1 before it took a task: Error.*no-such-main/,
   ],
   [
@@ -21,11 +21,11 @@ const broken: readonly (readonly [string, Processes['start'], RegExp])[] = [
 
 test.each(broken)('an attempt that no executor could take is not counted and names node and error, and later ones run: %s', async (_, start, why) => {
   let current = start
-  await using bench = await Bench.start({ processes: { ...childProcesses, start: options => current(options) } })
+  await using bench = await Bench.start({ processes: { ...bundledProcesses, start: options => current(options) } })
   await bench.file('/in', 'a\nb\n')
   const failure = { kind: 'failed', cause: 'killed', failure: { code: 'UNAVAILABLE', message: expect.stringMatching(why) } }
   expect(await bench.fails(identity, '/in')).toMatchObject(failure)
-  current = childProcesses.start
+  current = bundledProcesses.start
   // A spare of before the repair may be ending while it is given the attempt: the next attempt runs, as the namenode would order it.
   for (;;) {
     const work = await bench.work(identity, '/in')
@@ -39,7 +39,7 @@ test.each(broken)('an attempt that no executor could take is not counted and nam
 })
 
 test('a task that waits because executors cannot be started can be killed, and its node stopped', async () => {
-  const processes: Processes = { ...childProcesses, start: () => { throw new Error('no process for you') } }
+  const processes: Processes = { ...bundledProcesses, start: () => { throw new Error('no process for you') } }
   await using bench = await Bench.start({ processes })
   await bench.file('/in', 'a\n')
   for (let i = 0; i < 4; i++) expect((await bench.fails(identity, '/in')).cause).toBe('killed')
