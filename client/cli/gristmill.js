@@ -20,8 +20,9 @@ function load() {
   var home = process.env.GRISTMILL_HOME || path.join(process.getBuiltinModule('node:os').homedir(), '.gristmill')
   var caches = inCheckout ? path.join(root, 'node_modules/.cache/gristmill') : path.join(home, 'cache')
   var bundle = inCheckout ? freshBundle(fs, path, root, caches) : path.join(root, 'bundle')
-  keepCompiled(fs, path, process.env.NODE_COMPILE_CACHE || (bundle !== undefined && inCheckout ? path.join(bundle, 'compiled') : caches))
-  program(path, bundle, inCheckout).then(
+  var compiled = process.env.NODE_COMPILE_CACHE || (bundle !== undefined && inCheckout ? path.join(bundle, 'compiled') : caches)
+  keepCompiled(fs, path, compiled)
+  program(path, bundle, inCheckout, compiled).then(
     function (program) { return program.main() }
   ).catch(function (error) {
     console.error('gristmill: cannot start: ' + (error && error.stack || error))
@@ -44,13 +45,13 @@ function mayBegin(fs) {
   }
 }
 
-async function program(path, bundle, inCheckout) {
+async function program(path, bundle, inCheckout, compiled) {
   if (bundle === undefined) return import('./main.ts')
   if (inCheckout) mark(bundle)
   var module = process.getBuiltinModule('node:module')
   var file = path.join(bundle, 'cli.cjs')
   mapStacks(module, path, file)
-  return module.createRequire(import.meta.url)(file)
+  return (await import('./codecache.js')).loadCached(file, compiled, process.argv.slice(2))
 }
 
 // Stacks name the sources. The map is read when the first stack is asked for: Node's own support of source maps reads and parses it

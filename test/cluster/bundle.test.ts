@@ -2,7 +2,7 @@
 // its own name. A bundle runs only while it and every source are byte for byte those that it was made from.
 
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
@@ -12,6 +12,7 @@ import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freshBundle } from '../tidy/bundle.ts'
+import { Member } from '../kit/cluster.ts'
 import { later } from '../tidy/later.ts'
 import { root } from '../tidy/source.ts'
 
@@ -24,7 +25,7 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-bundle-'))
   await mkdir(join(dir, 'client/cli'), { recursive: true })
   await mkdir(join(dir, 'src'))
-  await cp(join(root, 'client/cli/gristmill.js'), join(dir, 'client/cli/gristmill.js'))
+  for (const name of ['gristmill.js', 'codecache.js']) await cp(join(root, 'client/cli', name), join(dir, 'client/cli', name))
   await writeFile(join(dir, 'package.json'), '{ "type": "module" }')
   await writeFile(
     join(dir, 'client/cli/main.ts'),
@@ -102,6 +103,56 @@ test('without TypeScript beside it, as in a package, the bin starts the bundle o
   await cp(join(dir, 'node_modules/.cache/gristmill/bundle-1'), join(dir, 'bundle'), { recursive: true })
   const { stdout } = await exec(process.execPath, [join(dir, 'client/cli/gristmill.js')], { env: { GRISTMILL_HOME: join(dir, 'home') } })
   expect(stdout).toBe('bundle\n')
+})
+
+/** Starts the bundle of a package with a command; returns its output and the file of compiled code. */
+async function startedPacked(): Promise<{ stdout: string; code: string }> {
+  const env = { GRISTMILL_HOME: join(dir, 'home') }
+  const { stdout, stderr } = await exec(process.execPath, [join(dir, 'client/cli/gristmill.js'), 'ls'], { env })
+  expect(stderr).toBe('')
+  const cache = join(dir, 'home/cache')
+  const names = (await readdir(cache)).filter(name => name.startsWith('code-'))
+  expect(names).toEqual([expect.stringMatching(/^code-command-\d+$/)])
+  return { stdout, code: join(cache, names[0]!) }
+}
+
+test('compiled code is kept, and used only whole and for the bytes that it was compiled from', async () => {
+  await rm(join(dir, 'client/cli/main.ts'))
+  await mkdir(join(dir, 'bundle'))
+  const program = (word: string) => `exports.main = async () => console.log('${word}', (await import('./part.cjs')).default.part())
+require('./part.cjs')`
+  await writeFile(join(dir, 'bundle/cli.cjs'), program('first'))
+  await writeFile(join(dir, 'bundle/part.cjs'), `exports.part = () => 'Zürich'`)
+  const { stdout, code } = await startedPacked()
+  expect(stdout).toBe('first Zürich\n')
+  const kept = await readFile(code)
+  const { ino } = await stat(code)
+  expect((await startedPacked()).stdout).toBe('first Zürich\n')
+  expect((await stat(code)).ino, 'written again').toBe(ino)
+  // V8 alone takes code for a source of the same length.
+  await writeFile(join(dir, 'bundle/cli.cjs'), program('other'))
+  expect((await startedPacked()).stdout).toBe('other Zürich\n')
+  for (const damaged of [kept.subarray(0, 5), kept.subarray(0, -1), kept.map((byte, i) => i === kept.length - 100 ? byte ^ 1 : byte)]) {
+    await writeFile(join(dir, 'bundle/cli.cjs'), program('first'))
+    await writeFile(code, damaged)
+    expect((await startedPacked()).stdout).toBe('first Zürich\n')
+    expect((await readFile(code)).equals(damaged)).toBe(false)
+  }
+})
+
+test('a namenode starts with the code that an earlier one kept', async () => {
+  const cache = join(dir, 'compiled')
+  const env = { PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NODE_COMPILE_CACHE: cache }
+  const namenode = new Member('namenode', join(dir, 'namenode'), [], env)
+  const states = []
+  for (let i = 0; i < 2; i++) {
+    await namenode.start()
+    await namenode.end()
+    const names = (await readdir(cache)).filter(name => name.startsWith('code-'))
+    states.push(await Promise.all(names.map(async name => ({ name, ino: (await stat(join(cache, name))).ino }))))
+  }
+  expect(states[0]).toEqual([{ name: expect.stringMatching(/^code-namenode-\d+$/), ino: expect.any(Number) }])
+  expect(states[1]).toEqual(states[0])
 })
 
 test('stacks name the sources and their lines, from a bundle too', async () => {

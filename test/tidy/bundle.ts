@@ -64,8 +64,16 @@ export async function bundle({ from, extension, out, also = [] }: Bundling): Pro
     plugins: [later(), parser(), elsewhere(specifier => packages.get(specifier))],
   })
   const inputs = [...Object.keys(own.metafile.inputs), ...Object.keys(theirs.metafile.inputs)].filter(input => !isVirtual(input))
+  for (const name of readdirSync(out)) if (name.endsWith('.cjs')) escapeIn(join(out, name))
   writeFileSync(join(out, 'LICENSES.txt'), licensesOf(theirs.metafile))
   return [...new Set(inputs)].sort()
+}
+
+/** V8 keeps two bytes for each character of a file that has one beyond ASCII. esbuild escapes them in strings; comments have some left. */
+function escapeIn(path: string): void {
+  const text = readFileSync(path, 'utf8')
+  const escaped = text.replace(/[\u0080-\uffff]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  if (escaped !== text) writeFileSync(path, escaped)
 }
 
 const nameOf = (specifier: string): string => specifier.replace(/^@/, '').replaceAll('/', '-').replace(/\.js$/, '')
