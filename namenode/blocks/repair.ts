@@ -91,8 +91,11 @@ export class Repair {
   /** Takes a block's current health. */
   #healthChanged(id: BlockId, now: Health, tally: ReplicaCounts): void {
     if (now === health.under || now === health.misplaced) {
-      if (this.#copies.has(id)) this.#queues.remove(id)
-      else if (!this.#copying || !this.#queues.put(id, levelOf(tally, this.#options.map.target(id), now))) this.#more = true
+      const waits = this.#copying && !this.#copies.has(id)
+      // It may have waited without hope until now.
+      if (!waits) this.#queues.remove(id)
+      else if (!this.#queues.put(id, levelOf(tally, this.#options.map.target(id), now))) this.#more = true
+      if (!this.#copying) this.#more = true
     } else if (now === health.missing && this.#options.isCorrupt(id)) {
       this.#queues.put(id, hopeless)
     } else {

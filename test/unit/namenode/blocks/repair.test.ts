@@ -297,6 +297,28 @@ test('a node that finds a replica bad which it had not even reported makes its b
   await sim.house.stop()
 })
 
+test('after a restart a corrupt block leaves the level without hope when a good replica is reported, also while nothing is copied yet', async () => {
+  const sim = await Sim.calm(57, 3)
+  const id = await place(sim, 2, [0, 1])
+  await sim.pass(500)
+  for (const node of sim.nodes) node.kill()
+  await sim.restart()
+  sim.nodes[1]!.blocks.set(id, { length: 99, crc: 7 }) // truncated
+  sim.nodes[1]!.up = true
+  await sim.pass(500)
+  const { repair } = sim.house.blocks
+  expect(repair.levels).toEqual([0, 0, 0, 0, 1])
+  sim.nodes[0]!.up = true
+  await sim.pass(500)
+  expect(repair.levels).toEqual([0, 0, 0, 0, 0])
+  expect(sim.house.blocks.unseen).toEqual({ missing: 0, corrupt: 0, awaited: 0 })
+  // The third node does not come back: once that is clear the block is copied.
+  sim.nodes[1]!.blocks.delete(id)
+  await sim.pass(times.nodeDeadMs + 2000)
+  expect(sim.nodes[1]!.blocks.get(id)).toEqual({ length: 100, crc: 7 })
+  await sim.house.stop()
+})
+
 test('the hands of nodes are free at once when the block that they were copying is removed', async () => {
   const sim = await Sim.calm(53, 3, 1)
   const { house } = sim
