@@ -11,11 +11,14 @@ import type { Driver } from '../../src/protocol/task.ts'
 import type { LoadEvent, PlannedProgramStep, StepResult } from '../load/driving.ts'
 import type { Loading } from '../load/loader.ts'
 import type { Job } from './job.ts'
+import type { Delivered } from './runinputs.ts'
 
 interface DriveDeps {
   readonly loading: Loading
-  /** Submits the job of a step. */
-  readonly submit: (step: PlannedProgramStep, driver: Driver) => Promise<Job>
+  /** Submits the job of a step; `delivered`: the steps before it whose results the program has got. */
+  readonly submit: (step: PlannedProgramStep, driver: Driver, delivered: readonly Delivered[]) => Promise<Job>
+  /** True for a failure that ends the program, which does not get it. */
+  readonly isFatal: (error: unknown) => boolean
   /** Lines of the result of a job that has succeeded. */
   readonly readResult: (status: JobStatus, step: PlannedProgramStep, signal: AbortSignal) => Promise<readonly string[]>
   readonly dropResult: (job: JobStatus['job']) => Promise<void>
@@ -114,6 +117,7 @@ export class ProgramDriver {
     } catch (thrown) {
       if (this.#isOver) return
       const error = asError(thrown)
+      if (this.#deps.isFatal(thrown)) return void this.#end(error)
       this.#failures.set(number, error)
       const { code, message, details } = error
       result = { failed: { code, message, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> } }
@@ -127,7 +131,8 @@ export class ProgramDriver {
     const { number, method, after, planned: { outline = '' } } = step
     if (this.#isCancelled) throw new GristmillError('JOB_CANCELLED', 'the program was cancelled')
     const history = this.#told(after)
-    const job = await this.#deps.submit(step, { id: this.id, step: number, method, nowMs: this.#nowMs, outline, history })
+    const delivered = this.#history.slice(0, after).map(entry => ({ number: entry.number, failed: entry.result.kind === 'failed' }))
+    const job = await this.#deps.submit(step, { id: this.id, step: number, method, nowMs: this.#nowMs, outline, history }, delivered)
     this.#jobs.set(number, job)
     if (step.returns !== 'nothing') this.#results.add(job.id)
     this.#tell()

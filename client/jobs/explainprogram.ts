@@ -7,9 +7,10 @@ import { builtinFile, isBuiltin } from './builtins.ts'
 import { loadLocal } from './compile.ts'
 import { checkedEnvironment } from './environment.ts'
 import { explain, type Explanation } from './explain.ts'
+import { headOf, sizesOf, stagesOver } from './launch.ts'
 import { layOut } from './layout.ts'
 import { givenParams, listOf, pathsOf, type RunOptions } from './options.ts'
-import { headOf, sizesOf, stagesOver, type RunTools } from './run.ts'
+import type { RunTools } from './run.ts'
 import { splitInputs } from './splits.ts'
 
 /** Explains the first step of a program of several steps, because the others depend on its result. Throws as `runProgram` does. */
@@ -26,7 +27,7 @@ export async function explainProgram(tools: RunTools, file: string, options: Run
   try {
     const planned = 'step' in first ? first.step.planned : first.planned
     const input = planned.ownPaths ? planned.input : listOf(options.input ?? planned.input)
-    const laid = await layOut(planned.plan, { partitions, withoutRules, sizeOf: sizesOf(cluster, input, signal) })
+    const laid = await layOut(planned.plan, { partitions, withoutRules, sizeOf: ({ paths = input }) => sizesOf(cluster, signal)(paths) })
     const stages = stagesOver(laid.stages, planned, options, { name: bundle.name, isResult: false })
     return await explain({ ...laid, stages }, {
       partitions, formatBytes, goesOn: 'step' in first && (await loaded.peek()).goesOn,

@@ -20,11 +20,13 @@ export interface InputsOptions {
   readonly onLeftOut?: ((entry: FileStatus) => void) | undefined
   /** Called for each file that a path leads to, path by path. */
   readonly onFound?: ((path: string, file: FileStatus) => void) | undefined
+  /** Path by which a file is ordered; default: its own. */
+  readonly nameOf?: ((path: string) => string) | undefined
 }
 
-/** The files of all `paths`, each once, in byte order of their paths. */
+/** The files of all `paths`, each once, in byte order of their paths, or of the names that stand for them. */
 export async function findInputs(
-  ask: CallMessage, paths: readonly string[], { signal, onLeftOut, onFound }: InputsOptions = {},
+  ask: CallMessage, paths: readonly string[], { signal, onLeftOut, onFound, nameOf: nameFor = path => path }: InputsOptions = {},
 ): Promise<FileStatus[]> {
   if (paths.length === 0) throw new GristmillError('EINVAL', 'a job needs at least one input path')
   const found = new Map<string, FileStatus>()
@@ -38,7 +40,7 @@ export async function findInputs(
     }
   }
   for (const entry of leftOut.values()) if (!found.has(entry.path)) onLeftOut?.(entry)
-  return [...found.values()].sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
+  return [...found.values()].sort((a, b) => Buffer.compare(Buffer.from(nameFor(a.path)), Buffer.from(nameFor(b.path))))
 }
 
 async function* meant(path: string, tree: StatusTree, leave: (entry: FileStatus) => void): AsyncIterable<FileStatus> {

@@ -63,6 +63,8 @@ async function digestAt(
   const path = `${base}${below}`
   const was = pin.path.slice(0, pin.path.length - below.length)
   const collector = new PinCollector()
+  collector.begin(path)
+  collector.begin(pin.path)
   try {
     await findInputs(ask, [path], {
       signal,
@@ -73,6 +75,7 @@ async function digestAt(
     })
   } catch (error) {
     if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error
+    return undefined
   }
   return collector.digestOf(pin.path) === pin.digest ? collector.digestOf(path) : undefined
 }

@@ -13,9 +13,8 @@ import { outputNamed } from '../files/versions.ts'
 /** Files that are listed, over all pins, and directories in which outputs are looked for. */
 const listedMax = 200
 const directoriesMax = 100
-/** Named inputs that are pinned one by one; a job with more has one pin for all. */
-const pinsMax = 1000
-const everything = '*'
+/** Pin of all inputs beyond those that are pinned one by one. */
+export const everything = '*'
 
 interface Found {
   readonly hash: Hash
@@ -29,11 +28,17 @@ export class PinCollector {
   readonly #found = new Map<string, Found>()
   #listed = 0
 
-  /** Called for each file of each named input, in the order in which they are found. */
-  note(named: string, file: FileStatus): void {
-    const name = this.#found.has(named) || this.#found.size < pinsMax - 1 ? named : everything
+  /** An input that may have no files. */
+  begin(named: string): Found {
+    const name = this.#found.has(named) || this.#found.size < limits.inputPinsMax - 1 ? named : everything
     let found = this.#found.get(name)
     if (!found) this.#found.set(name, found = { hash: createHash('sha256'), list: [], directories: new Set(), files: 0, bytes: 0 })
+    return found
+  }
+
+  /** Called for each file of each named input, in the order in which they are found. */
+  note(named: string, file: FileStatus): void {
+    const found = this.begin(named)
     found.hash.update(`${file.id} ${file.length} ${file.mtimeMs} ${file.path}\n`)
     found.files++
     found.bytes += file.length
@@ -83,7 +88,7 @@ async function outputAt(
  * which are not kept, has a key that no other job has.
  */
 export function originOf(
-  { program, params, fingerprint, format, options, unique }: {
+  { program, params, fingerprint, format, options, unique, run }: {
     readonly program: string
     readonly params: Readonly<Record<string, unknown>>
     readonly fingerprint: string
@@ -91,15 +96,27 @@ export function originOf(
     readonly options: Origin['options']
     /** A random text for a job whose result depends on more than these, else empty. */
     readonly unique: string
+    readonly run?: Origin['run']
   },
   pins: InputPin[],
 ): Origin {
   const parts = [program, sorted(params), fingerprint, format, sorted(options), pins.map(({ path, digest }) => [path, digest]), unique]
-  const origin = { key: createHash('sha256').update(JSON.stringify(parts)).digest('hex'), pins, options }
-  if (JSON.stringify(origin).length <= limits.originCharsMax) return origin
-  const short = { ...origin, pins: pins.map(({ list: _, ...pin }) => pin) }
-  return JSON.stringify(short).length <= limits.originCharsMax ? short : { ...origin, pins: [] }
+  const origin = { key: createHash('sha256').update(JSON.stringify(parts)).digest('hex'), pins, options, ...run && { run } }
+  if (isShort(origin)) return origin
+  const bare = {
+    ...origin, pins: pins.map(withoutList), ...run && { run: { ...run, ...run.others && { others: run.others.map(withoutList) } } },
+  }
+  if (isShort(bare)) return bare
+  // What other steps have read is recorded with their outputs, too.
+  const own = { ...bare, ...run && { run: { id: run.id, step: run.step, nowMs: run.nowMs } } }
+  return isShort(own) ? own : { ...own, pins: [] }
 }
+
+const isShort = ({ pins, ...rest }: Origin): boolean =>
+  pins.length <= limits.inputPinsMax && (rest.run?.others?.length ?? 0) <= limits.inputPinsMax
+  && JSON.stringify({ pins, ...rest }).length <= limits.originCharsMax
+
+const withoutList = ({ list: _, ...pin }: InputPin): InputPin => pin
 
 const sorted = (object: Readonly<Record<string, unknown>>): Array<[string, unknown]> =>
   Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,18 +1,19 @@
 // Runs a job again as it ran: its stored program or a new one, with the parameters and options of then, over the inputs that it has read.
 // An input that is an output of a job and has been replaced or renamed since is read as the version of then (pinned.ts); any other input
-// has to be unchanged.
+// has to be unchanged. A step of a program over Datasets is never run alone: the whole program is, and runinputs.ts decides at each step
+// where its inputs are read.
 
 import { join } from 'node:path'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId } from '../../src/base/ids.ts'
-import * as jobs from '../../src/protocol/job.ts'
-import * as protocol from '../../src/protocol/version.ts'
-import type { Made, Version } from '../../src/protocol/version.ts'
+import type { InputPin } from '../../src/protocol/job.ts'
+import type { Made } from '../../src/protocol/version.ts'
 import { idOf } from '../../src/program/bundle.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, textOf, type CallOptions } from '../call/arguments.ts'
-import { paged } from '../call/pages.ts'
 import { readRunOptions, type RunOptions } from './options.ts'
 import { pinnedPath } from './pinned.ts'
+import { recordedJob, type Recorded } from './recorded.ts'
+import type { PinnedInputs } from './runinputs.ts'
 import { runProgram, type RunTools } from './run.ts'
 import type { Run } from './running.ts'
 
@@ -26,57 +27,76 @@ export interface RerunOptions extends CallOptions {
   /** Environment variables of the tasks; needed if the job had some, whose values are not kept. */
   readonly env?: Readonly<Record<string, string>> | undefined
   readonly onNote?: ((line: string) => void) | undefined
+  /** Called with what a program over Datasets prints where it runs its steps. */
+  readonly onOutput?: ((text: string, stream: 'stdout' | 'stderr') => void) | undefined
 }
 
 export function readRerunOptions(given: RerunOptions | null | undefined): RerunOptions {
-  const options = optionsOf<RerunOptions>(given, 'rerun', { code: true, output: true, latest: true, env: true, onNote: true, signal: true })
+  const options = optionsOf<RerunOptions>(given, 'rerun', {
+    code: true, output: true, latest: true, env: true, onNote: true, onOutput: true, signal: true,
+  })
   if (options.output !== undefined) pathOf(options.output, 'output')
   if (options.code !== undefined) textOf(options.code, 'program', { max: 4096 })
   flagsOf(options, 'latest')
   callbackOf(options.onNote, 'onNote')
+  callbackOf(options.onOutput, 'onOutput')
   readRunOptions({ env: options.env })
   return options
 }
 
+/** `ownPaths`, `isStep`: facts about the program, beside the options of the run. */
+type KeptOptions = Partial<RunOptions> & { readonly ownPaths?: boolean; readonly isStep?: boolean }
+
 export async function rerunJob(tools: RunTools, job: JobId, options: RerunOptions): Promise<Run> {
-  const { code, latest = false, env, onNote, signal } = options
-  const { path, version, made } = await madeByJob(tools, job, signal)
+  const { code, latest = false, env, onNote, onOutput, signal } = options
+  const recorded = await recordedJob(tools.cluster.ask, job, signal)
+  const { version, made, step } = recorded
   const missing = (made.env ?? []).filter(name => env?.[name] === undefined)
   if (missing.length > 0)
     throw new GristmillError('EINVAL', `${job} had the environment variables ${missing.join(', ')}, whose values are not kept; give them again (--env)`)
   if (!made.params)
     throw new GristmillError('EINVAL', `the parameters of ${job} were too large to be kept; run its program with them again`)
-  const { ownPaths, isStep, ...kept } = (made.origin?.options ?? {}) as Partial<RunOptions> & { ownPaths?: boolean; isStep?: boolean }
-  if (isStep)
-    throw new GristmillError('EINVAL', `${job} is a step of a program, and depends on the results of its other steps; run the program again`)
-  const pinned = latest ? undefined : await sameInputs(tools, job, made, signal)
-  const inputs = pinned ? [...pinned.keys()] : made.inputs ?? []
-  const { input: own, output: ownOutput, ...params } = made.params
+  const { ownPaths: _, isStep: _isStep, ...kept } = (made.origin?.options ?? {}) as KeptOptions
+  const pinned = latest ? undefined : await sameInputs(tools, job, recorded, signal)
+  const name = step ? nameOfRun(made) : made.name
+  if (step && step.known > 1) onNote?.(`${job} is step ${step.number} of a run of ${name ?? 'a program'}: the whole program runs again`)
   const run: RunOptions = {
-    ...kept, name: made.name, params: ownPaths ? params : made.params, ...env && { env }, onNote, signal, overwrite: true,
+    ...kept, name, ...env && { env }, onNote, onOutput, signal, overwrite: true,
     seed: kept.seed ?? made.seed,
     ...made.limits && {
       attemptsMax: made.limits.attemptsMax,
       ...made.limits.memoryBytes > 0 && { memoryBytes: made.limits.memoryBytes },
       ...made.limits.taskDeadlineMs > 0 && { taskTimeoutMs: made.limits.taskDeadlineMs },
     },
-    ...ownPaths ? pathsOfProgram(own, ownOutput, inputs, options.output) : { input: inputs, output: options.output ?? path },
+    ...step
+      ? pathsOfProgram(made.params, options.output, job)
+      : { params: made.params, input: made.inputs ?? [], output: options.output ?? recorded.path },
   }
-  if (code !== undefined) return runProgram(tools, code, run, { pinned })
+  // Over the same inputs a program gets the time of then, by which it may choose them.
+  const parts = { pinned, ...!latest && { nowMs: made.origin?.run?.nowMs } }
+  if (code !== undefined) return runProgram(tools, code, run, parts)
   if (version.program === undefined || made.programPath === undefined)
     throw new GristmillError('EINVAL', `the program of ${job} is not recorded; give one (--code)`)
   const bytes = await readProgram(tools, made.programPath, signal)
   if (idOf(bytes) !== version.program)
     throw new GristmillError('CORRUPT', `the stored program ${made.programPath} is not the one that ${job} ran; give one (--code)`)
   return runProgram(tools, join(tools.programDir, `${version.program}.js`), run, {
-    stored: { id: version.program, bytes, name: made.name ?? job }, pinned,
+    stored: { id: version.program, bytes, name: name ?? job }, ...parts,
   })
 }
 
-/** A program over Datasets has its paths as parameters, if it has them from outside. */
-function pathsOfProgram(own: unknown, ownOutput: unknown, inputs: readonly string[], output: string | undefined): Partial<RunOptions> {
-  const to = output ?? (typeof ownOutput === 'string' ? ownOutput : undefined)
-  return { ...own !== undefined && { input: inputs }, ...to !== undefined && { output: to } }
+/** Jobs of later steps have the number of the step behind the name. */
+const nameOfRun = ({ name, origin }: Made): string | undefined =>
+  (origin?.run && origin.run.step > 1 ? name?.replace(/#\d+$/, '') : name)
+
+/** A program over Datasets has its paths as parameters, if it has them from outside. Throws EINVAL for an output that it would not use. */
+function pathsOfProgram(
+  { input, output: own, ...params }: NonNullable<Made['params']>, output: string | undefined, job: JobId,
+): Partial<RunOptions> {
+  if (output !== undefined && own === undefined)
+    throw new GristmillError('EINVAL', `the program of ${job} was run without an output and names its outputs itself; leave --output out`)
+  const to = output ?? own
+  return { params, ...input !== undefined && { input: input as RunOptions['input'] }, ...to !== undefined && { output: to as string } }
 }
 
 async function readProgram({ files }: RunTools, path: string, signal: AbortSignal | undefined): Promise<Buffer> {
@@ -90,48 +110,43 @@ async function readProgram({ files }: RunTools, path: string, signal: AbortSigna
   return Buffer.concat(pieces)
 }
 
-/** The version that a job has published. Throws ENOENT for a job that is not known, EINVAL if no version is left of it. */
-async function madeByJob(
-  { cluster: { ask } }: RunTools, job: JobId, signal: AbortSignal | undefined,
-): Promise<{ path: string; version: Version; made: Made }> {
-  const { output: path } = await ask(jobs.watch, { job }, signal)
-  const page = (before?: number) => ask(protocol.list, { path, ...before !== undefined && { before } }, signal)
-  try {
-    for await (const { versions } of paged(page))
-      for (const version of versions) {
-        if (version.job !== job) continue
-        const { made } = await ask(protocol.show, { path, version: String(version.number) }, signal)
-        return { path, version, made }
-      }
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) throw error
+/** Paths at which the inputs can be read as they were, by their names. Throws EINVAL if one has changed. */
+async function sameInputs(
+  { cluster: { ask } }: RunTools, job: JobId, recorded: Recorded, signal: AbortSignal | undefined,
+): Promise<PinnedInputs> {
+  const refusal = (path: string, why: string): GristmillError => new GristmillError(
+    'EINVAL', `${job} cannot run again over the same inputs: ${why}; --latest reads them as they are now`, { details: { job, path } },
+  )
+  const inputs = new Map<string, { readonly path: string; readonly digest: string }>()
+  const absent = new Set(recorded.origins.flatMap(({ run }) => run?.absent ?? []))
+  for (const [named, pin] of recorded.step ? pinsOfRun(recorded, absent, refusal) : pinsOfJob(recorded)) {
+    const found = pin ? await pinnedPath(ask, pin, signal) : { change: `nothing is recorded of ${named}` }
+    if (found.path === undefined) throw refusal(named, found.change)
+    // The job has read these files twice, and one path would be read once.
+    const isKnown = [...inputs.values()].some(({ path }) => path === found.path)
+    if (isKnown && !recorded.step) throw refusal(named, `two of them are ${found.path} now`)
+    inputs.set(named, found)
   }
-  throw new GristmillError('EINVAL', `no version of ${path} is left that ${job} has published, so that nothing is known of its inputs`, {
-    details: { job, path },
-  })
+  return { job, inputs, absent }
 }
 
-/** Paths at which the inputs can be read as the job has read them, with their digests. Throws EINVAL if one has changed. */
-async function sameInputs(
-  { cluster: { ask } }: RunTools, job: JobId, made: Made, signal: AbortSignal | undefined,
-): Promise<Map<string, string>> {
-  const pins = new Map((made.origin?.pins ?? []).map(pin => [pin.path, pin]))
-  const same = new Map<string, string>()
-  for (const input of made.inputs ?? []) {
-    const pin = pins.get(input)
-    const found = pin ? await pinnedPath(ask, pin, signal) : { change: `nothing is recorded of ${input}` }
-    if (found.path === undefined)
-      throw new GristmillError(
-        'EINVAL', `${job} cannot run again over the same inputs: ${found.change}; --latest reads them as they are now`,
-        { details: { job, path: input } },
-      )
-    // The job has read these files twice, and one path would be read once.
-    if (same.has(found.path))
-      throw new GristmillError(
-        'EINVAL', `${job} cannot run again over the same inputs: two of them are ${found.path} now; --latest reads them as they are now`,
-        { details: { job, path: input } },
-      )
-    same.set(found.path, found.digest)
+/** All inputs that the job was given. */
+function pinsOfJob({ made: { inputs = [], origin } }: Recorded): Map<string, InputPin | undefined> {
+  const pins = new Map((origin?.pins ?? []).map(pin => [pin.path, pin]))
+  return new Map(inputs.map(input => [input, pins.get(input)]))
+}
+
+/** Inputs that steps of the run have read, without outputs of the run itself. */
+function pinsOfRun(
+  { origins }: Recorded, absent: ReadonlySet<string>, refusal: (path: string, why: string) => GristmillError,
+): Map<string, InputPin> {
+  const pins = new Map<string, InputPin>()
+  for (const pin of origins.flatMap(({ pins: own, run }) => [...own, ...run?.others ?? []])) {
+    if (pin.own) continue
+    const named = pin.named ?? pin.path
+    if (absent.has(named) || (pins.get(named) ?? pin).digest !== pin.digest)
+      throw refusal(named, `the input ${named} was changed while the program ran, and its steps have read it in two states`)
+    pins.set(named, pin)
   }
-  return same
+  return pins
 }

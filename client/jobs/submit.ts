@@ -9,18 +9,19 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import { normalise } from '../../src/base/paths.ts'
 import * as protocol from '../../src/protocol/job.ts'
-import type { InputPin, JobSpec, Origin, StageInput, StageSpec } from '../../src/protocol/job.ts'
+import type { JobSpec, Origin, StageInput, StageSpec } from '../../src/protocol/job.ts'
 import type { Driver } from '../../src/protocol/task.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import { show } from '../../src/protocol/version.ts'
 import type { Cluster } from '../call/cluster.ts'
-import { isPattern } from '../glob/expand.ts'
 import { checkInputsApart } from './overlap.ts'
 import { Job } from './job.ts'
+import { InputReads } from './inputreads.ts'
 import { leftOutLine } from './inputs.ts'
 import type { PlannedStage } from './layout.ts'
 import { cutStages, type CutStage } from './cut.ts'
-import { originOf, PinCollector } from './pins.ts'
+import { originOf } from './pins.ts'
+import type { StepInputs } from './runinputs.ts'
 import { sendPages } from './send.ts'
 import { splitInputs, type ReadHead } from './splits.ts'
 import { storeProgram, type ProgramStore, type StoredProgram } from './storeprogram.ts'
@@ -48,8 +49,8 @@ export interface Submission {
   readonly force?: boolean | undefined
   /** Seed that makes a run repeatable; default: random. */
   readonly seed?: number | undefined
-  /** Digests that the pins of these inputs must have; of a rerun over the same inputs. */
-  readonly pinned?: ReadonlyMap<string, string> | undefined
+  /** Places of the inputs, and records of what is read there. */
+  readonly inputs: StepInputs
   /** Options of the run, for a rerun. */
   readonly options?: Origin['options'] | undefined
   readonly attemptsMax?: number | undefined
@@ -74,7 +75,10 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
   const output = normalise(submission.output)
   const { paths, patterns } = await checkInputsApart(
     cluster.ask,
-    { inputs: submission.input, ...!submission.result && { output }, format: submission.outputFormat },
+    {
+      inputs: submission.input.map(path => submission.inputs.placeOf(path).path),
+      ...!submission.result && { output }, format: submission.outputFormat,
+    },
     signal,
   )
   const existing = submission.overwrite || submission.result ? undefined : await existingOutput(cluster, output, signal)
@@ -178,38 +182,33 @@ const exists = (path: string): GristmillError =>
   })
 
 async function planStages(cluster: Cluster, submission: Submission): Promise<{ cut: CutStage[]; origin: Origin }> {
-  const { stages, input, head, signal, onNote, program, params, fingerprint, outputFormat: format, options = {}, env } = submission
+  const { stages, input, head, signal, onNote, program, params, fingerprint, outputFormat: format, options = {}, env, inputs } = submission
   const leftOut = new Map<string, FileStatus>()
   const onLeftOut = (entry: FileStatus): void => void leftOut.set(entry.path, entry)
-  const pins = new PinCollector()
-  const pinned = new Set<string>()
-  const cut = await cutStages(stages, ({ paths = input, options: how }) => {
-    // A path that several stages read in different ways is pinned once.
-    const fresh = new Set(paths.filter(path => !pinned.has(path)))
-    for (const path of fresh) pinned.add(path)
-    const onFound = (path: string, file: FileStatus): void => {
-      if (fresh.has(path)) pins.note(isPattern(path) ? path : normalise(path), file)
-    }
-    return splitInputs(cluster.ask, paths, { input: how, head, signal, onLeftOut, onFound })
-  })
+  const reads = new InputReads(inputs)
+  let cut
+  try {
+    cut = await cutStages(stages, ({ paths: named = input, options: how }) => inputs.reading(named, async () => {
+      const { paths, done, ...source } = reads.source(named)
+      const splits = await splitInputs(cluster.ask, paths, { input: how, head, signal, onLeftOut, ...source })
+      done()
+      return splits
+    }))
+  } catch (error) {
+    inputs.note(await reads.pins(cluster.ask, signal).catch(() => []))
+    throw error
+  }
   const line = leftOutLine([...leftOut.values()])
   if (line !== undefined) onNote?.(line)
+  const found = await reads.pins(cluster.ask, signal).catch((error: unknown) => {
+    inputs.refuse(error)
+    throw error
+  })
+  const { pins, run } = inputs.record(found)
   // Variables are not kept, so that no other job is known to compute the same.
   const unique = Object.keys(env ?? {}).length > 0 ? cluster.random.id() : ''
   const parts = {
-    program: program.id, params, fingerprint, format, options: { ...options, ...submission.driver && { isStep: true } }, unique,
+    program: program.id, params, fingerprint, format, options: { ...options, ...submission.driver && { isStep: true } }, unique, run,
   }
-  const found = await pins.pins(cluster.ask, signal)
-  checkPinned(found, submission.pinned)
-  return { cut, origin: originOf(parts, found) }
-}
-
-/**
- * Throws EBUSY for an input that has changed since the rerun has compared it: compiling takes a second. Later changes are found by the
- * namenode, which knows the inodes of the splits.
- */
-function checkPinned(found: readonly InputPin[], pinned: ReadonlyMap<string, string> = new Map()): void {
-  for (const [path, digest] of pinned)
-    if (found.find(pin => pin.path === path)?.digest !== digest)
-      throw new GristmillError('EBUSY', `the input ${path} was changed while the job was being planned; submit it again`, { details: { path } })
+  return { cut, origin: originOf(parts, pins) }
 }

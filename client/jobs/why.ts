@@ -64,6 +64,7 @@ export async function changeOf(ask: CallMessage, pin: InputPin, signal: AbortSig
   const { path } = pin
   const collector = new PinCollector()
   const found = new Map<string, FileStatus>()
+  collector.begin(path)
   try {
     await findInputs(ask, [path], { signal, onFound: (named, file) => { collector.note(named, file); found.set(file.path, file) } })
   } catch (error) {

@@ -77,6 +77,6 @@ export function versionRoutes({ journal, clock, actor, bounds, removed }: Versio
       removed()
       return done
     }),
-    route(protocol.uses, ({ ids, after }, { user }) => uses(view, actor(user), new Set(ids), after)),
+    route(protocol.uses, ({ ids, run, after }, { user }) => uses(view, actor(user), { ids: new Set(ids), run }, after)),
   ]
 }

@@ -1,5 +1,5 @@
-// Versions whose jobs have read given files or outputs, found by a walk over the records of all versions; and the present path of a
-// version's output.
+// Versions whose jobs have read given files or outputs, or belong to a run of a program, found by a walk over the records of all versions;
+// and the present path of a version's output.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'
@@ -21,15 +21,18 @@ import { recordOf, type VersionRecord } from './rows.ts'
 /** Records looked through for one page, about 10 µs each. */
 const scannedMax = 500
 
+/** What a version is asked for: to have read one of these inodes, or to belong to this run of a program. */
+interface Wanted { readonly ids: ReadonlySet<InodeId>; readonly run?: string | undefined }
+
 /** One page, in the order of inodes, after the directory `after`. */
-export function uses(view: View, actor: Actor, ids: ReadonlySet<InodeId>, after: InodeId = inodeId(0)): ReplyOf<typeof message> {
+export function uses(view: View, actor: Actor, wanted: Wanted, after: InodeId = inodeId(0)): ReplyOf<typeof message> {
   const found: Array<ReplyOf<typeof message>['uses'][number]> = []
   let count = 0
   let levels = 0
   for (const { key, value } of view.range('versions', { start: idKey(after + 1), limit: scannedMax })) {
     count++
     const id = inodeId(readId(key))
-    const path = reads(decodeValue<VersionRecord>(value), ids) ? outputOf(view, id) : undefined
+    const path = isWanted(decodeValue<VersionRecord>(value), wanted) ? outputOf(view, id) : undefined
     if (path !== undefined && isSeen(view, actor, path)) {
       for (const one of versionsOf(view, find(view, actor, path).entry))
         if (one.id === id) found.push({ path, version: describe(one) })
@@ -40,8 +43,9 @@ export function uses(view: View, actor: Actor, ids: ReadonlySet<InodeId>, after:
   return { uses: found }
 }
 
-const reads = ({ made: { origin } }: VersionRecord, ids: ReadonlySet<InodeId>): boolean =>
-  origin?.pins.some(({ outputs = [], list = [] }) => [...outputs, ...list].some(({ id }) => ids.has(id))) ?? false
+const isWanted = ({ made: { origin } }: VersionRecord, { ids, run }: Wanted): boolean =>
+  (run !== undefined && origin?.run?.id === run)
+  || (origin?.pins.some(({ outputs = [], list = [] }) => [...outputs, ...list].some(({ id }) => ids.has(id))) ?? false)
 
 /** Path of the output of which a directory is a version; undefined if it was removed. */
 function outputOf(view: View, id: InodeId): string | undefined {

@@ -66,6 +66,8 @@ const processLimits = {
   jobNamedCharsMax: 1 * MiB,
   /** JSON of a job's pinned inputs and options; it is kept with each version of its output. */
   originCharsMax: 128 * KiB,
+  /** Inputs of a job that are pinned one by one. */
+  inputPinsMax: 1000,
   /** JSON of a job's parameters that is kept with its output, for a rerun. */
   versionParamsCharsMax: 64 * KiB,
   /** Versions of one output that are kept by default; all of them are looked through. */

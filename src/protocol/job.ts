@@ -67,6 +67,10 @@ const inputPin = Type.Object({
   outputs: Type.Optional(Type.Array(Type.Object({ path, id: inodeId, version: count }), { maxItems: 100 })),
   /** The files themselves, if they are few. */
   list: Type.Optional(Type.Array(Type.Object({ path, id: inodeId, length: count, mtimeMs: instant }), { maxItems: 1000 })),
+  /** The input as the program or the run names it, if a rerun has read it elsewhere. */
+  named: Type.Optional(path),
+  /** Earlier steps of the same run had published it. */
+  own: Type.Optional(Type.Literal(true)),
 })
 export type InputPin = Static<typeof inputPin>
 
@@ -74,7 +78,18 @@ export type InputPin = Static<typeof inputPin>
 export const origin = Type.Object({
   /** SHA-256 of program, parameters, options and pins: jobs of one key compute the same. */
   key: text(64),
-  pins: Type.Array(inputPin, { maxItems: 1000 }),
+  pins: Type.Array(inputPin, { maxItems: limits.inputPinsMax }),
+  /** The run of a program over Datasets to which the job belongs; `pins` has the inputs of the steps whose results it depends on, too. */
+  run: Type.Optional(Type.Object({
+    id: text(64),
+    step: count,
+    /** Time at which the program was started: `mill.now`. */
+    nowMs: instant,
+    /** What other steps have read so far, for a rerun of the program. */
+    others: Type.Optional(Type.Array(inputPin, { maxItems: limits.inputPinsMax })),
+    /** Inputs that did not exist when a step named them, whose failure the program has handled. */
+    absent: Type.Optional(Type.Array(path, { maxItems: limits.inputPinsMax })),
+  })),
   /** Options of the run that a rerun repeats. */
   options: Type.Record(Type.String({ maxLength: 100 }), Type.Union([Type.String({ maxLength: 1000 }), Type.Number(), Type.Boolean()])),
 })

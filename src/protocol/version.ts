@@ -119,12 +119,12 @@ export const keep = message('version.keep', {
 const use = Type.Object({ path, version })
 
 /**
- * Heads and versions whose job read one of these inodes (files, or directories of outputs), page by page over all versions of the
- * cluster that the caller may see. A page may be empty and still have a next one.
+ * Heads and versions whose job read one of these inodes (files, or directories of outputs), or belongs to this run of a program, page by
+ * page over all versions of the cluster that the caller may see. A page may be empty and still have a next one.
  */
 export const uses = message('version.uses', {
   callers: 'user',
-  auditRead: ({ ids }) => ({ ids }),
-  request: Type.Object({ ids: Type.Array(inodeId, { maxItems: 1000 }), after: Type.Optional(inodeId) }),
+  auditRead: ({ ids, run }) => ({ ids, run }),
+  request: Type.Object({ ids: Type.Array(inodeId, { maxItems: 1000 }), run: Type.Optional(text(64)), after: Type.Optional(inodeId) }),
   reply: Type.Object({ uses: Type.Array(use), next: Type.Optional(inodeId) }),
 })

@@ -6,7 +6,7 @@ import { isBuiltin } from '../../jobs/builtins.ts'
 import type { CommandContext } from '../context.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { findJob } from './jobs.ts'
-import { environmentOf, follow } from './run.ts'
+import { environmentOf, follow, outputOf } from './run.ts'
 
 export const rerun: CommandSpec = {
   name: 'rerun', args: '<id>',
@@ -15,11 +15,11 @@ export const rerun: CommandSpec = {
   notes:
     'The stored program of the job runs, with its parameters and options, over the inputs that it has read: an input that is an output of a job and was '
     + 'replaced or renamed since is read as the version of then; any other input has to be unchanged. The present output is kept as a version (gristmill history --help). '
-    + 'Jobs of programs over Datasets are refused: each is a step, which may depend on the results of others; run the program again.',
+    + 'A job of a program over Datasets is a step of a run: the whole program runs again, all its steps over the inputs that they have read. It ends with an error before it reads anything else, save the outputs of its own steps.',
   options: [
     option('--code <program>', 'run this program instead, for instance a mended one'),
-    option('-o, --output <path>', 'output directory (default: that of the job)'),
-    option('--latest', 'read the inputs as they are now'),
+    option('-o, --output <path>', 'output directory (default: that of the job; of a program over Datasets: its parameter)'),
+    option('--latest', 'read the inputs as they are now; a program over Datasets gets the present time, too'),
     option('--env <name[=value]>', 'environment variable of the program, whose value is not kept with the job; may be repeated', { repeat: true }),
   ],
   examples: [
@@ -37,7 +37,7 @@ async function runAgain(
   const mill = await context.mill()
   const { job } = await findJob(context, id!)
   await follow(context, await mill.rerun(job, {
-    latest, onNote: line => context.note(line), signal: context.signal,
+    latest, onNote: line => context.note(line), onOutput: outputOf(context), signal: context.signal,
     ...code !== undefined && { code: isBuiltin(code) || isAbsolute(code) ? code : join(context.cwd, code) },
     ...output !== undefined && { output: normalise(output) },
     ...env && { env: environmentOf(env, context.env) },

@@ -181,7 +181,7 @@ export async function follow(context: CommandContext, job: Run, command: string,
 }
 
 /** Passes on what a program prints where it runs its steps. With --json stdout has the result alone. */
-const outputOf = ({ printer, json }: CommandContext) => (text: string, stream: 'stdout' | 'stderr'): void => {
+export const outputOf = ({ printer, json }: CommandContext) => (text: string, stream: 'stdout' | 'stderr'): void => {
   for (const line of text.replace(/\n$/, '').split('\n')) {
     if (stream === 'stderr' || json) printer.note(line)
     else void printer.line(line)

@@ -103,7 +103,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.users.addKey': [['ada'], ['id', 'secret', 'signal']], 'mill.users.rmKey': [['GMA'], ['signal']],
   'mill.quotas.set': [['/a', { names: 1 }], ['signal']],
   'mill.quotas.get': [['/a'], ['signal']], 'mill.quotas.clear': [['/a'], ['signal']], 'mill.quotas.list': [[], ['signal']],
-  'mill.rerun': [['job-1'], ['code', 'output', 'latest', 'env', 'onNote', 'signal']], 'mill.diff': [['/a', '/b'], ['signal']],
+  'mill.rerun': [['job-1'], ['code', 'output', 'latest', 'env', 'onNote', 'onOutput', 'signal']], 'mill.diff': [['/a', '/b'], ['signal']],
   'mill.lineage': [['/a'], ['signal']], 'mill.why': [['/a'], ['code', 'signal']],
   'mill.versions.list': [['/a'], ['signal']], 'mill.versions.show': [['/a'], ['signal']],
   'mill.versions.rollback': [['/a'], ['to', 'signal']], 'mill.versions.tag': [['/a@1', 't'], ['signal']],

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import type { CallMessage, Cluster } from '../../../../client/call/cluster.ts'
 import { Job, listJobs } from '../../../../client/jobs/job.ts'
 import type { ProgramStore } from '../../../../client/jobs/storeprogram.ts'
+import { RunInputs } from '../../../../client/jobs/runinputs.ts'
 import { submitJob, type Submission } from '../../../../client/jobs/submit.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { address, attemptId, jobId, nodeId, programId } from '../../../../src/base/ids.ts'
@@ -52,7 +53,8 @@ const submission = (more: Partial<Submission> = {}): Submission => ({
     { name: 'reduce', inputs: [{ kind: 'shuffle', stage: 0, partitions: 2 }], broadcasts: [], isSampling: false,
       output: { kind: 'files', format: 'text' } },
   ],
-  input: ['/in'], head: async () => Buffer.from('some lines\n'), output: 'out', outputFormat: 'text', ...more,
+  input: ['/in'], head: async () => Buffer.from('some lines\n'), output: 'out', outputFormat: 'text',
+  inputs: new RunInputs(undefined).step({ number: 1 }), ...more,
 })
 
 /** The file stored under a program's name has the program's bytes, unless the test changes it. */
@@ -236,12 +238,16 @@ test('an input that changed while a rerun was being planned is refused before an
   await submitJob(first.cluster, stores(async () => undefined), submission())
   const { digest } = (first.asked[0]!.request as { spec: JobSpec }).spec.origin!.pins[0]!
   const again = clusterOf({ 'job.submit': () => ({ job }) })
-  const pinned = (path: string, as: string) =>
-    submitJob(again.cluster, stores(async () => undefined), submission({ pinned: new Map([[path, as]]) }))
-  for (const [path, other] of [['/in', 'another'], ['/else', digest]] as const)
-    await expect(pinned(path, other)).rejects.toMatchObject({
-      code: 'EBUSY', message: `the input ${path} was changed while the job was being planned; submit it again`,
-    })
+  const pinned = (path: string, as: string) => {
+    const inputs = new RunInputs(undefined, { job: 'job-1', inputs: new Map([[path, { path: '/in', digest: as }]]), absent: new Set() })
+    return submitJob(again.cluster, stores(async () => undefined), submission({ inputs: inputs.step({ number: 1 }) }))
+  }
+  await expect(pinned('/in', 'another')).rejects.toMatchObject({
+    code: 'EBUSY', message: 'the input /in was changed while the job was being planned; submit it again',
+  })
+  await expect(pinned('/else', digest)).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringContaining('nothing is recorded of the input /in, which the program reads now'),
+  })
   expect(again.asked).toEqual([])
   expect((await pinned('/in', digest)).id).toBe(job)
 })

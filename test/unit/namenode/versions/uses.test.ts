@@ -43,6 +43,15 @@ test('a directory that is several versions after a rollback is a use under each 
   await published(each, mapOnly('/out', false, { origin: { key: 'k', options: {}, pins } }))
   await published(each, mapOnly('/out', true))
   await bench.do(rollback, { path: '/out', keep: 10, replacedMs: 0, ...ann })
-  const found = uses(view, ann, new Set([id])).uses
+  const found = uses(view, ann, { ids: new Set([id]) }).uses
   expect(found.map(({ path, version: { number } }) => `${path}@${number}`)).toEqual(['/out@3', '/out@1'])
+})
+
+test('versions are found by the run of the program that has published them', async () => {
+  const each = await opened()
+  const { view } = each.bench.journal
+  for (const [step, id] of [[1, 'r1'], [2, 'r1'], [1, 'r2']] as const)
+    await published(each, mapOnly(`/${id}-${step}`, false, { origin: { key: 'k', options: {}, pins: [], run: { id, step, nowMs: 1 } } }))
+  const of = (run: string) => uses(view, ann, { ids: new Set(), run }).uses.map(({ path }) => path)
+  expect([of('r1'), of('r2'), of('r3')]).toEqual([['/r1-1', '/r1-2'], ['/r2-1'], []])
 })

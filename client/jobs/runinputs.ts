@@ -1,0 +1,161 @@
+// Inputs of one run of a program: where each step reads them, and what the job of each step records. A step records what it depends on, its
+// own inputs and those of the steps whose results the program had before it, and, for a rerun, what the other steps have read.
+// INVARIANT: a run over pinned inputs reads no file but pinned ones and those that its own earlier steps have published; it ends otherwise.
+
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { isWithin } from '../../src/base/paths.ts'
+import type { InputPin, Origin } from '../../src/protocol/job.ts'
+import { inputName, type InputPlace, type InputPlaces } from './inputreads.ts'
+
+/** Inputs of the run that is run again. */
+export interface PinnedInputs {
+  /** Job that is run again, for messages. */
+  readonly job: string
+  /** By the names that the program or the run gives them. */
+  readonly inputs: ReadonlyMap<string, { readonly path: string; readonly digest: string }>
+  /** Inputs that did not exist. */
+  readonly absent: ReadonlySet<string>
+}
+
+/** The run of a program over Datasets. */
+interface ProgramStart { readonly id: string; readonly nowMs: number }
+
+interface StepRecord {
+  /** Inputs on which the step depends. */
+  readonly pins: readonly InputPin[]
+  /** Output that it publishes. */
+  readonly output: string | undefined
+}
+
+/** A step whose result the program has got. */
+export interface Delivered { readonly number: number; readonly failed: boolean }
+
+interface StepOptions {
+  readonly number: number
+  /** Undefined for a step whose result is returned to the program. */
+  readonly output?: string | undefined
+  readonly delivered?: readonly Delivered[] | undefined
+}
+
+export class RunInputs {
+  readonly start: ProgramStart | undefined
+  readonly #pinned: PinnedInputs | undefined
+  readonly #steps = new Map<number, StepRecord>()
+  readonly #absent = new Set<string>()
+  #refusal: unknown
+
+  /** `start`: undefined for a map-reduce program. `pinned`: of a rerun over the same inputs. */
+  constructor(start: ProgramStart | undefined, pinned?: PinnedInputs) {
+    this.start = start
+    this.#pinned = pinned
+  }
+
+  step({ number, output, delivered = [] }: StepOptions): StepInputs {
+    const before = delivered.flatMap(({ number: step, failed }) => {
+      const record = this.#steps.get(step)
+      return record ? [{ ...record, failed }] : []
+    })
+    const told = before.filter(each => each.failed || each.output === undefined).flatMap(({ pins }) => pins)
+    const own = before.flatMap(each => (each.failed || each.output === undefined ? [] : [each.output]))
+    return new StepInputs({
+      pinned: this.#pinned, own,
+      record: found => this.#record({ number, output }, [...found, ...told]),
+      failed: (error, found) => {
+        const { path } = error instanceof GristmillError ? error.details : {}
+        if (hasCode(error, 'ENOENT') && typeof path === 'string') this.#absent.add(path)
+        this.#steps.set(number, { pins: unique([...found, ...told]), output: undefined })
+      },
+      refuse: error => this.#refusal ??= error,
+    })
+  }
+
+  /** True for an error that must end the run, because the program would go on with other inputs. */
+  isRefusal(error: unknown): boolean { return error !== undefined && error === this.#refusal }
+
+  #record({ number, output }: StepOptions, found: readonly InputPin[]): Pick<Origin, 'pins' | 'run'> {
+    const pins = unique(found)
+    const others = unique([...this.#steps.values()].flatMap(each => each.pins), pins)
+    this.#steps.set(number, { pins, output })
+    const { start } = this
+    const absent = [...this.#absent]
+    return {
+      pins,
+      ...start && { run: { ...start, step: number, ...others.length > 0 && { others }, ...absent.length > 0 && { absent } } },
+    }
+  }
+}
+
+interface StepDeps {
+  readonly pinned: PinnedInputs | undefined
+  /** Outputs of the run's own earlier steps. */
+  readonly own: readonly string[]
+  readonly record: (found: readonly InputPin[]) => Pick<Origin, 'pins' | 'run'>
+  readonly failed: (error: unknown, found: readonly InputPin[]) => void
+  readonly refuse: (error: unknown) => void
+}
+
+/** Inputs of the job of one step, or of the only job of a program. */
+export class StepInputs implements InputPlaces {
+  readonly #deps: StepDeps
+  #found: readonly InputPin[] = []
+
+  constructor(deps: StepDeps) { this.#deps = deps }
+
+  placeOf(named: string): InputPlace {
+    const { pinned } = this.#deps
+    const name = inputName(named)
+    if (!pinned || this.isOwn(name)) return { path: named }
+    if (pinned.absent.has(name))
+      throw new GristmillError('ENOENT', `there was no ${name} when ${pinned.job} ran, and its inputs are read as they were`, {
+        details: { path: name },
+      })
+    return pinned.inputs.get(name) ?? { path: named, unlessOwn: () => unknown(name, pinned) }
+  }
+
+  isOwn(path: string): boolean { return this.#deps.own.some(output => isWithin(path, output)) }
+
+  /** Takes what the job reads. Returns what it records. */
+  record(found: readonly InputPin[]): Pick<Origin, 'pins' | 'run'> {
+    this.#found = found
+    return this.#deps.record(found)
+  }
+
+  /** Takes the inputs of the job that are known when its planning fails. */
+  note(found: readonly InputPin[]): void { this.#found = found }
+
+  /** The job is not submitted. */
+  failed(error: unknown): void { this.#deps.failed(error, this.#found) }
+
+  /** Work that reads inputs. If pinned ones cannot be read as they were, the run ends: the program cannot handle that failure. */
+  async reading<T>(named: readonly string[], work: (paths: readonly string[]) => Promise<T>): Promise<T> {
+    const places = named.map(name => this.placeOf(name))
+    try {
+      return await work(places.map(({ path }) => path))
+    } catch (error) {
+      if (places.some(({ digest }) => digest !== undefined)) this.refuse(error)
+      throw error
+    }
+  }
+
+  /** The error ends the run. */
+  refuse(error: unknown): void { if (this.#deps.pinned) this.#deps.refuse(error) }
+}
+
+const unknown = (name: string, { job }: PinnedInputs): GristmillError => new GristmillError(
+  'EINVAL',
+  `${job} cannot run again over the same inputs: nothing is recorded of the input ${name}, which the program reads now; `
+  + '--latest reads all inputs as they are now',
+  { details: { job, path: name } },
+)
+
+/** Each pin once, without those in `known`. */
+function unique(pins: readonly InputPin[], known: readonly InputPin[] = []): InputPin[] {
+  const nameOf = ({ path, named, digest, own }: InputPin): string => JSON.stringify([named ?? path, path, digest, own])
+  const all = new Set(known.map(nameOf))
+  return pins.filter(pin => {
+    const name = nameOf(pin)
+    const isNew = !all.has(name)
+    all.add(name)
+    return isNew
+  })
+}

@@ -1,0 +1,113 @@
+// Inputs of the steps of one run: what each records for its lineage and for reruns, and what a rerun may read. Files of a fake namespace;
+// no cluster. A rerun never goes on with files other than the pinned ones and those that its own steps have published.
+
+import { expect, test } from 'vitest'
+import { findInputs } from '../../../../client/jobs/inputs.ts'
+import { InputReads } from '../../../../client/jobs/inputreads.ts'
+import { RunInputs, type PinnedInputs, type StepInputs } from '../../../../client/jobs/runinputs.ts'
+import { GristmillError } from '../../../../src/base/errors.ts'
+import type { InputPin, Origin } from '../../../../src/protocol/job.ts'
+import { namespaceOf } from './kit.ts'
+
+const file = { blocks: [[10, 'a']] } as const
+const { ask } = namespaceOf({ '/a/1': file, '/a/2': file, '/b/1': file, '/b@1/1': file, '/out/part': file, '/z@1/1': file })
+const start = { id: 'r', nowMs: 5 }
+
+/** Reads inputs as a job of the step does: all of one source. Returns what the job records. */
+async function reading(step: StepInputs, ...named: string[]): Promise<Pick<Origin, 'pins' | 'run'>> {
+  const reads = new InputReads(step)
+  await step.reading(named, async () => {
+    const { paths, done, ...source } = reads.source(named)
+    await findInputs(ask, paths, source)
+    done()
+  })
+  try {
+    return step.record(await reads.pins(ask, undefined))
+  } catch (error) {
+    step.refuse(error)
+    throw error
+  }
+}
+
+const names = (pins: readonly InputPin[] | undefined): string[] => (pins ?? []).map(({ path, own }) => path + (own ? ' own' : ''))
+const digestOf = async (path: string): Promise<string> => (await reading(new RunInputs(start).step({ number: 1 }), path)).pins[0]!.digest
+const pinnedTo = (inputs: PinnedInputs['inputs'], absent: string[] = []): PinnedInputs =>
+  ({ job: 'job-1', inputs, absent: new Set(absent) })
+
+test('a step records its inputs and those of the results that it had; what other steps have read is for reruns alone', async () => {
+  const run = new RunInputs(start)
+  const collected = await reading(run.step({ number: 1 }), '/a')
+  const saved = await reading(run.step({ number: 2, output: '/out', delivered: [{ number: 1, failed: false }] }), '/b')
+  const last = await reading(run.step({
+    number: 3, output: '/more', delivered: [{ number: 1, failed: false }, { number: 2, failed: false }],
+  }), '/out')
+  const apart = await reading(run.step({ number: 4, output: '/apart' }), '/b@1')
+  expect([collected, saved, last, apart].map(({ pins }) => names(pins))).toEqual([['/a'], ['/b', '/a'], ['/out own', '/a'], ['/b@1']])
+  expect([collected, saved, last, apart].map(({ run: of }) => names(of?.others))).toEqual([[], [], ['/b'], ['/a', '/b', '/out own']])
+  expect(last.run).toMatchObject({ id: 'r', step: 3, nowMs: 5 })
+  expect((await reading(new RunInputs(undefined).step({ number: 1 }), '/a')).run).toBeUndefined()
+})
+
+test('a failed step that the program has handled is recorded: what it had read, and that an input was absent', async () => {
+  const run = new RunInputs(start)
+  const step = run.step({ number: 1 })
+  const missing = await reading(step, '/nowhere').catch((error: unknown) => error)
+  // What the namenode says of a missing path.
+  step.failed(new GristmillError('ENOENT', (missing as Error).message, { details: { path: '/nowhere' } }))
+  const failed = run.step({ number: 2 })
+  await reading(failed, '/a')
+  failed.failed(new GristmillError('EBUSY', 'another output'))
+  const { pins, run: of } = await reading(run.step({
+    number: 3, output: '/out', delivered: [{ number: 1, failed: true }, { number: 2, failed: true }],
+  }), '/b')
+  expect([names(pins), of?.absent]).toEqual([['/b', '/a'], ['/nowhere']])
+  // The job of step 3 has run, and failed.
+  const next = run.step({ number: 4, delivered: [{ number: 3, failed: true }] })
+  expect([names(next.record([]).pins), next.isOwn('/out')]).toEqual([['/b', '/a'], false])
+})
+
+test('a rerun reads an input where it is now, in the order of the names of then, and records both names', async () => {
+  const run = new RunInputs(start, pinnedTo(new Map([
+    ['/a', { path: '/z@1', digest: await digestOf('/z@1') }], ['/b/*', { path: '/b@1/*', digest: await digestOf('/b@1/*') }],
+  ])))
+  const step = run.step({ number: 1 })
+  const reads = new InputReads(step)
+  const { paths, done, ...source } = reads.source(['/b/*', '/a'])
+  expect(paths).toEqual(['/b@1/*', '/z@1'])
+  expect((await findInputs(ask, paths, source)).map(({ path }) => path)).toEqual(['/z@1/1', '/b@1/1'])
+  done()
+  expect((await reads.pins(ask, undefined)).map(({ path, named }) => [path, named])).toEqual([['/b@1/*', '/b/*'], ['/z@1', '/a']])
+})
+
+test.each<[string, (step: StepInputs) => Promise<unknown>, string]>([
+  ['that nothing is recorded of', step => reading(step, '/b'), 'nothing is recorded of the input /b, which the program reads now'],
+  ['whose files are others', step => reading(step, '/changed'), 'the input /a was changed while the job was being planned'],
+  ['that has gone since it was compared', step => reading(step, '/gone'), 'there is no /nowhere'],
+  ['that is the same as another one now', step => reading(step, '/a', '/a-then'), 'the inputs /a and /a-then were different files, and both are /a now'],
+  ['that is a part of another one now', step => reading(step, '/a', '/part-then'), 'the inputs /a, /part-then were different files, and some of them are one file now'],
+])('a rerun ends at an input %s, whatever the program does with the failure', async (_, work, message) => {
+  const run = new RunInputs(start, pinnedTo(new Map([
+    ['/a', { path: '/a', digest: await digestOf('/a') }], ['/a-then', { path: '/a', digest: await digestOf('/a') }],
+    ['/part-then', { path: '/a/1', digest: await digestOf('/a/1') }], ['/changed', { path: '/a', digest: 'other' }],
+    ['/gone', { path: '/nowhere', digest: 'd' }],
+  ])))
+  const error: unknown = await work(run.step({ number: 1 })).then(() => undefined, (thrown: unknown) => thrown)
+  expect(error).toMatchObject({ message: expect.stringContaining(message) })
+  expect([run.isRefusal(error), run.isRefusal(new Error('other')), run.isRefusal(undefined)]).toEqual([true, false, false])
+})
+
+test('a rerun reads outputs of its own earlier steps, and finds no input that was absent; the program may handle that', async () => {
+  const run = new RunInputs(start, pinnedTo(new Map(), ['/b', '/out']))
+  expect(() => run.step({ number: 1 }).placeOf('/b/')).toThrow(expect.objectContaining({ code: 'ENOENT', details: { path: '/b' } }))
+  expect(() => run.step({ number: 1 }).placeOf('/out')).toThrow('there was no /out when job-1 ran')
+  run.step({ number: 2, output: '/out' }).record([])
+  const after = (failed: boolean) => run.step({ number: 3, delivered: [{ number: 2, failed }] })
+  for (const path of ['/out', '/out/part', '/o*/part']) expect(names((await reading(after(false), path)).pins)).toEqual([`${path} own`])
+  expect(() => after(true).placeOf('/out')).toThrow('there was no /out')
+  await expect(reading(after(false), '/{out,a}/*')).rejects.toThrow('nothing is recorded of the input /{out,a}/*')
+  // Without a rerun nothing is refused.
+  const free = new RunInputs(start)
+  const error = new Error('no')
+  free.step({ number: 1 }).refuse(error)
+  expect(free.isRefusal(error)).toBe(false)
+})
