@@ -301,8 +301,13 @@ function newHttp({ requestMs = 30_000, checkMs = 5_000 }: ServeOptions, headersM
     keepAliveTimeout: 20_000, // longer than clients keep theirs: they close first
     routerOptions: { ignoreTrailingSlash: false },
     http: { headersTimeout: headersMs, connectionsCheckingInterval: checkMs, highWaterMark: 1 << 20 },
-    // A message that does not fit its schema is refused, never bent until it does.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strict: false, code: uncompressed } },
+    // A message that does not fit its schema is refused, never bent until it does. That the schemas are valid is tested: Ajv's check
+    // compiles the schema of all schemas first, which took a tenth of the CPU time of a command.
+    ajv: {
+      customOptions: {
+        coerceTypes: false, removeAdditional: false, useDefaults: false, strict: false, validateSchema: false, code: uncompressed,
+      },
+    },
     serializerOpts: { ajv: { code: uncompressed } },
     schemaController: { compilersFactory: lazyCompilers() },
   })

@@ -1,6 +1,9 @@
 // Schemas of messages and their check, compared with typebox on random values: the same schema text and the same verdict for every message
 // of the protocol.
 
+import ajvCompiler from '@fastify/ajv-compiler'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import TypeBox from 'typebox'
 import { Check } from 'typebox/value'
 import { expect, test } from 'vitest'
@@ -14,6 +17,7 @@ import Ours, { anyName, type TSchema } from '../../../../src/protocol/schema.ts'
 import * as task from '../../../../src/protocol/task.ts'
 import * as transfer from '../../../../src/protocol/transfer.ts'
 import * as writing from '../../../../src/protocol/writing.ts'
+import { root } from '../../../tidy/source.ts'
 import { seeded } from '../../../../src/world/random.ts'
 
 /** One schema that uses everything, made by either builder. */
@@ -86,6 +90,22 @@ test('every schema of the protocol can be checked, with the answers that typebox
     }
   }
   expect([answers.true > 500, answers.false > 100]).toEqual([true, true])
+})
+
+test('every schema of the protocol is a valid JSON schema: a server does not check that', async () => {
+  type Build = (schemas: object, options: object) => (route: object) => (value: unknown) => boolean
+  const compile = (ajvCompiler() as unknown as Build)({}, { customOptions: {} })
+  const isSchema = compile({ schema: { $ref: 'http://json-schema.org/draft-07/schema#' } })
+  expect([isSchema({ type: 'strin' }), isSchema({ maxLength: '4' }), isSchema({ maxLength: 4 })]).toEqual([false, false, true])
+  let count = 0
+  for (const file of readdirSync(join(root, 'src/protocol'))) {
+    for (const [name, one] of Object.entries(await import(join(root, 'src/protocol', file)) as Record<string, unknown>)) {
+      if (typeof one !== 'object' || one === null || !('request' in one && 'reply' in one)) continue
+      expect([isSchema(one.request), isSchema(one.reply)], `${file}: ${name}`).toEqual([true, true])
+      count++
+    }
+  }
+  expect(count).toBeGreaterThan(80)
 })
 
 interface Json {
