@@ -42,6 +42,11 @@ export async function tidyUp(cluster: Cluster, { acks, mayBeDamaged, add }: Tidy
       await removeVersion(mill, version)
       continue
     }
+    const [, job] = /^\/\.gristmill\/jobs\/([^/]+)\//.exec(path) ?? []
+    if (job !== undefined) {
+      await dropJob(mill, job, path)
+      continue
+    }
     await mill.rm(path, { skipTrash: true })
     // An output that has lost a part is no longer compared.
     acks.forget(acks.paths.filter(each => path.startsWith(`${each}/`) && acks.possible(each).some(({ kind }) => kind === 'output')))
@@ -82,5 +87,18 @@ async function removeVersion(mill: Mill, version: string): Promise<void> {
   } catch (error) {
     // It was removed for another file already, or with the last snapshot that showed it.
     if (!hasCode(error, 'ENOENT')) throw error
+  }
+}
+
+/** Removes a file of a job. Where that is refused, a running job is killed, and a kept output or result dropped, as the refusal says. */
+async function dropJob(mill: Mill, id: string, path: string): Promise<void> {
+  try {
+    await mill.rm(path, { skipTrash: true })
+  } catch (error) {
+    // It went with another file of the job.
+    if (hasCode(error, 'ENOENT')) return
+    if (!hasCode(error, 'EBUSY')) throw error
+    const job = mill.job(id)
+    await ((await job.status()).state === 'running' ? job.kill() : job.drop())
   }
 }

@@ -36,11 +36,11 @@ export function checkStaged(view: View, path: string, use: StagedUse): void {
   if (isThere && head?.kept) {
     if (use === 'removes' && below.length === 0) return
     if (use === 'opens' && isOfAttempt(job, below)) throw over(path, job)
+    const what = head.kept.result
+      ? `it is the result of ${job} for its program, and goes when the program has ended`
+      : `it is what ${job} has computed and could not publish; "gristmill job publish ${job} --output PATH" publishes it elsewhere`
     throw new GristmillError(
-      'EBUSY',
-      `${path} stays as it is: it is what ${job} has computed and could not publish; "gristmill job publish ${job} --output PATH" publishes ` +
-      `it elsewhere, "gristmill job drop ${job}" gives its room back`,
-      { details: { path, job } },
+      'EBUSY', `${path} stays as it is: ${what}; "gristmill job drop ${job}" gives its room back`, { details: { path, job } },
     )
   }
   if (isThere || use === 'changes' || use === 'removes') return

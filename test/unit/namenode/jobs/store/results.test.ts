@@ -2,6 +2,7 @@
 // dropped, or until the time of all jobs of the program is over; never published.
 
 import { expect, test } from 'vitest'
+import { checkStaged } from '../../../../../namenode/jobs/publish/stagednames.ts'
 import { list } from '../../../../../namenode/namespace/read.ts'
 import { requestId, type JobId } from '../../../../../src/base/ids.ts'
 import { limits } from '../../../../../src/base/limits.ts'
@@ -40,6 +41,8 @@ test('the result of a step stays where its tasks have written it, for its user a
   expect(names(bench, '/')).toEqual([])
   await expect(store.publishKept({ requestId: requestId('p'), actor: as('ann'), job, output: { path: '/mine', overwrite: false } }))
     .rejects.toThrow('its output is the result of a step, for its program')
+  expect(() => checkStaged(bench.journal.view, `${place}/part-0`, 'removes'))
+    .toThrow(`it is the result of ${job} for its program, and goes when the program has ended; "gristmill job drop ${job}"`)
   await expect(dropped(store, job, 'bob')).rejects.toMatchObject({ code: 'EACCES' })
   await dropped(store, job)
   expect(names(bench, '/.gristmill/jobs')).toEqual([])
