@@ -65,8 +65,9 @@ export function errorLineOf(thrown: unknown, operand?: string): string {
   }
   const error = asError(thrown)
   const path = typeof error.details['path'] === 'string' ? error.details['path'] : undefined
-  // A refusal of the caller itself says what to do about it.
-  const phrase = error.details['caller'] === undefined ? phrases[error.code] : undefined
+  // A refusal of the caller itself, or about a job, says what to do about it; a path is not what is wrong.
+  const isOwn = error.details['caller'] !== undefined || error.details['job'] !== undefined
+  const phrase = isOwn ? undefined : phrases[error.code]
   // The server's path is more precise: for instance the missing parent instead of the operand.
   const subject = path ?? operand
   const { missing, file } = error.details as { readonly missing?: unknown; readonly file?: unknown }

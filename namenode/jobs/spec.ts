@@ -116,7 +116,7 @@ export function checkRange({ path, start, end, fileBytes }: SplitRange, output: 
 export function checkOutputPath(path: string): void {
   checkPath(path)
   if (path === '/' || isWithin(path, systemDirectory))
-    throw invalid(`its output cannot be ${path}; give a directory that does not exist yet`)
+    throw new GristmillError('EINVAL', `the output of a job cannot be ${path}; give a directory that does not exist yet`)
   if (Buffer.byteLength(path) + partNameBytes > limits.pathBytesMax)
     throw new GristmillError('ENAMETOOLONG', `the output ${path.slice(0, 80)}… has too long a path: its parts could not be named`)
 }

@@ -4,6 +4,7 @@
 import { attemptParts, type AttemptId, type JobId, type RequestId } from '../../../src/base/ids.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
+import { isWithin } from '../../../src/base/paths.ts'
 import { inputsOf, type JobSpec, type JobStatus } from '../../../src/protocol/job.ts'
 import { mutation, type Actor, type AnyMutation } from '../../journal/operation.ts'
 import type { Draft } from '../../journal/draft.ts'
@@ -244,22 +245,25 @@ const committedBy = (
 ): CommittedFiles | undefined =>
   digest === undefined ? undefined : { digest, files: () => [...tasksOf(draft, number, lastStage(head))].flatMap(filesOf) }
 
-/** Publishes a kept output; its job, which had failed, counts as succeeded. `digest`: as for publishJob. */
+/**
+ * Publishes a kept output; its job, which had failed, counts as succeeded. `digest`: as for publishJob. `sealed`: the version records it;
+ * operations of earlier versions lack it.
+ */
 export const publishKept = mutation<
   {
     requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined; digest?: string
-    version?: KeepVersions
+    version?: KeepVersions; sealed?: boolean
   },
   undefined
 >({
   kind: 'job.installKept',
-  mutate(draft, { actor, job, output, nowMs, trashMs, digest, version: keep }) {
+  mutate(draft, { actor, job, output, nowMs, trashMs, digest, version: keep, sealed = false }) {
     const { number, head, kept } = keptJob(draft, actor, job, 'publish')
     const { kept: _kept, ...rest } = head
     checkOutput(draft, actor, output, kept.inputs)
     const committed = committedBy(draft, { number, head, digest })
     const made = kept.made ?? { job, name: head.status.name, program: head.about.program, inputs: kept.inputs }
-    const version = keep && { ...keep, made }
+    const version = keep && { ...keep, made: { ...made, ...sealed && digest !== undefined && { digest } } }
     publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs, committed, version })
     const { failure: _, kept: __, ...status } = head.status
     endJob(draft, number, rest, { ...status, state: 'succeeded', output: output.path, version: status.version + 1, finishedMs: nowMs })
@@ -303,9 +307,11 @@ function whyNot(head: JobRecord): string {
   const { status } = head
   switch (status.state) {
     case 'succeeded':
-      return head.kept?.result ? 'its output is the result of a step, for its program' : `its output is ${status.output} already`
+      return isWithin(status.output, stagingDirectory)
+        ? 'its output is the result of a step, for its program'
+        : `its output is ${status.output} already`
     case 'failed':
-      return 'nothing of it is kept, because it failed before it had computed everything or too long ago, or because it was dropped; run it again'
+      return 'nothing of it is kept, because it failed before it had computed everything or too long ago, because it was dropped, or because newer outputs are kept (settings keptOutputs and keptBytes); run it again'
     case 'cancelled':
       return 'it was cancelled, and nothing of it is kept; run it again'
     default:

@@ -140,7 +140,7 @@ export class JournalJobStore implements JobStore {
     checkFree(output.path)
     const digest = await this.#committed(job)
     await this.#journal.submit(publishKept, {
-      requestId, actor, job, output, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest, ...this.#version(),
+      requestId, actor, job, output, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest, ...this.#version(), sealed: true,
     })
     this.#changed(job)
   }

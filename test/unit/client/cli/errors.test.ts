@@ -21,9 +21,10 @@ test('complaints name the path as Unix does, and keep messages that advise', () 
   expect(exitCodeOf(new TypeError('x'))).toBe(70)
 })
 
-test('a refusal of the caller is not taken for one of the path', () => {
+test('a refusal of the caller, or about a job, is not taken for one of the path', () => {
   const refused = (details: Record<string, unknown>) =>
     errorLineOf(new GristmillError('EACCES', 'give a user with --user', { details }), '/f')
   expect(refused({})).toBe('/f: permission denied')
   expect(refused({ caller: 'system' })).toBe('/f: give a user with --user')
+  expect(refused({ path: '/out', job: 'job-7' })).toBe('/f: give a user with --user')
 })

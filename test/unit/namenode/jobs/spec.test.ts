@@ -47,5 +47,5 @@ test('a spec whose parts do not fit together is refused, each for its own reason
   refused({ ...spec, stages: [map, between, { ...reduce, input: { kind: 'shuffle', stage: 1, partitions: 2 } }] }, /stage 1 reads stage 1/)
   refused({ ...spec, stages: [map] }, /the last stage/)
   refused({ ...spec, stages: [map, map, reduce] }, /no stage reads stage 1/)
-  for (const path of ['/', '/.gristmill/x']) refused({ ...spec, output: { ...spec.output, path } }, /its output cannot be/)
+  for (const path of ['/', '/.gristmill/x']) refused({ ...spec, output: { ...spec.output, path } }, /output of a job cannot be/)
 })

@@ -335,6 +335,11 @@ test('an overwrite that fits once retention has freed the oldest version is publ
   await bench.do(setTag, { path: '/q/out', version: '4', ...ann })
   await publishKept(opened, job, '/q/out', { overwrite: true })
   expect(numbers(opened, '/q/out')).toEqual([5, 4, 3])
+  // A kept output is known to be as its job has written it, and to have been changed since.
+  const head = (): boolean | undefined => isIntact(view, versionsOf(view, entryAt(view, root, '/q/out'))[0]!)
+  expect(head()).toBe(true)
+  await bench.do(remove, { path: '/q/out/part-0' })
+  expect(head()).toBe(false)
   expect(list(view, root, { path: '/q/out@3' }).entries).toHaveLength(3)
   await settled(opened)
 })

@@ -75,7 +75,7 @@ test.each<[string, Partial<JobSpec['output']>, Partial<JobSpec>, string]>([
   ['without a program', {}, { driver: undefined as never }, 'it belongs to no program with steps'],
   ['at a path of the user', { path: '/mine' }, {}, 'the result of a step has a path below /.gristmill/results'],
   ['over another output', { overwrite: true }, {}, 'and replaces nothing'],
-  ['that is none', { result: false }, {}, 'its output cannot be /.gristmill/results/d1-1'],
+  ['that is none', { result: false }, {}, 'the output of a job cannot be /.gristmill/results/d1-1'],
 ])('a result %s is refused', (_, output, more, message) => {
   const spec = resultSpec(1)
   checkSpec(spec)
