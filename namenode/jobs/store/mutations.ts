@@ -246,8 +246,8 @@ const committedBy = (
   digest === undefined ? undefined : { digest, files: () => [...tasksOf(draft, number, lastStage(head))].flatMap(filesOf) }
 
 /**
- * Publishes a kept output; its job, which had failed, counts as succeeded. `digest`: as for publishJob. `sealed`: the version records it;
- * operations of earlier versions lack it.
+ * Publishes a kept output; its job, which had failed, counts as succeeded. `digest`: as for publishJob. `sealed`: the version records it,
+ * and the job keeps the time at which it had computed the output; operations of earlier versions lack it.
  */
 export const publishKept = mutation<
   {
@@ -266,7 +266,11 @@ export const publishKept = mutation<
     const version = keep && { ...keep, made: { ...made, ...sealed && digest !== undefined && { digest } } }
     publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs, committed, version })
     const { failure: _, kept: __, ...status } = head.status
-    endJob(draft, number, rest, { ...status, state: 'succeeded', output: output.path, version: status.version + 1, finishedMs: nowMs })
+    const { finishedMs } = status
+    endJob(draft, number, rest, {
+      ...status, state: 'succeeded', output: output.path, version: status.version + 1,
+      finishedMs: sealed && finishedMs !== undefined ? finishedMs : nowMs,
+    })
     return undefined
   },
 })

@@ -32,11 +32,14 @@ test('a job that cannot publish what it has computed keeps it, and publishes it 
   await expect(publishKept(opened, job, '/mine', { user: 'bob' })).rejects.toMatchObject({ code: 'EACCES' })
   const other = await submit(store, mapOnly('/reserved'))
   await expect(publishKept(opened, job, '/reserved')).rejects.toMatchObject({ code: 'EBUSY' })
+  bench.clock.pass(60_000)
   await publishKept(opened, job, '/else/where')
   expect(names(bench, '/else/where')).toEqual(['/else/where/_SUCCESS', '/else/where/part-0', '/else/where/part-1'])
   expect(stat(bench.journal.view, root, '/else/where/_SUCCESS').owner).toBe('ann')
   const after = store.head(job)!
-  expect(after.status).toMatchObject({ state: 'succeeded', output: '/else/where', version: status.version + 1 })
+  expect(after.status).toMatchObject({
+    state: 'succeeded', output: '/else/where', version: status.version + 1, finishedMs: status.finishedMs,
+  })
   expect([after.kept, after.status.kept, after.status.failure]).toEqual([undefined, undefined, undefined])
   expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${other}`])
   await expect(publishKept(opened, job, '/again')).rejects.toMatchObject({
