@@ -17,6 +17,7 @@ import { journalRoom } from './journal/room.ts'
 import { namespaceRoom } from './namespace/room.ts'
 import { nodeCallsRoom } from './nodecalls/room.ts'
 import { nodesRoom } from './nodes/room.ts'
+import { objectsRoom } from './objects/room.ts'
 import { quotasRoom } from './quotas/room.ts'
 import { RoomList, type OpenRooms } from './room.ts'
 import { serviceRoom } from './service/room.ts'
@@ -60,6 +61,7 @@ export const rooms = new RoomList<Ground>()
   .with(balanceRoom)
   .with(namespaceRoom)
   .with(writingRoom)
+  .with(objectsRoom)
   .with(trashRoom)
   .with(quotasRoom)
   .with(snapshotsRoom)

@@ -16,6 +16,7 @@ import {
 import { during, perform, performLocally } from '../call/perform.ts'
 import { FileHandle, wholeOf } from './handle.ts'
 import { Names } from './names.ts'
+import { Objects } from './objects.ts'
 import { placed } from './resolve.ts'
 import { newReadCounters } from '../../src/record/records.ts'
 import { openSource } from '../../src/record/source.ts'
@@ -53,12 +54,15 @@ type InsideOptions = CopyOptions & Pick<WriteOptions, 'replication' | 'blockSize
 type PutOptions = CopyOptions & Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'parents' | 'mode'>
 
 export class Files extends Names {
+  /** Files as objects of a store, under keys. */
+  readonly objects: Objects
   readonly #files: FileClient
   readonly #tools: CopyTools
 
   constructor({ ask, files, host, clock, disk, random }: FilesParts) {
     super({ ask, clock, host })
     this.#files = files
+    this.objects = new Objects({ ask, files, random })
     this.#tools = { names: this, files, disk, random }
   }
 

@@ -103,6 +103,20 @@ export function putBlocks(draft: Draft, inode: InodeId, replication: number, blo
   draft.count('blocks', blocks.length)
 }
 
+/**
+ * Takes the blocks from a file that is about to be removed, for another one: their rows in "blocks" still name the old file.
+ * REQUIRES: the caller gives them to a file in the same operation (`putBlocks`).
+ */
+export function takeBlocks(draft: Draft, inode: InodeId): Block[] {
+  const taken: Block[] = []
+  for (const { key, value } of [...chunksOf(draft, inode, 0)]) {
+    taken.push(...decodeChunk(value).blocks)
+    draft.remove('files', Buffer.from(key))
+  }
+  draft.count('blocks', -taken.length)
+  return taken
+}
+
 /** Sets the replication of a file that has blocks. */
 export function putTarget(draft: Draft, inode: InodeId, replication: number): void {
   const bytes = draft.get('files', pieceKey(inode, 0))

@@ -95,7 +95,7 @@ export const create = mutation<CreateAsked, Created>({
 })
 
 /** Finds a lease that the actor may use. Throws LEASE_EXPIRED or EACCES. */
-function ownLease(draft: Draft, id: LeaseId, { user, root }: Actor): Lease {
+export function ownLease(draft: Draft, id: LeaseId, { user, root }: Actor): Lease {
   const lease = leaseAt(draft, id)
   if (!lease)
     throw new GristmillError(
@@ -218,7 +218,7 @@ function seal(draft: Draft, lease: Lease, directory: string, { blocks, mtimeMs, 
 }
 
 /** Throws EINVAL if these are not distinct blocks of the lease, or one is too long. Returns the unused blocks. */
-function checkBlocks(lease: Lease, blocks: readonly Block[], path: string): BlockId[] {
+export function checkBlocks(lease: Lease, blocks: readonly Block[], path: string): BlockId[] {
   const open = new Set(lease.blocks)
   for (const { id, length } of blocks) {
     if (!open.delete(id))

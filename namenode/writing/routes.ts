@@ -19,7 +19,7 @@ import { systemActor, type Actor } from '../journal/operation.ts'
 import type { BlockMap } from '../blocks/map.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
-import { knownBlock } from '../namespace/file.ts'
+import { knownBlock, type Block } from '../namespace/file.ts'
 import { stat } from '../namespace/read.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { trashDirectory } from '../trash/items.ts'
@@ -94,28 +94,12 @@ class Writers {
   }
 
   async complete({ requestId, lease, blocks, mtimeMs }: Request<'complete'>, { user }: CallContext): Promise<FileStatus> {
-    const { journal, registry, map, clock, actor } = this.#options
-    for (const { id, nodes } of blocks) {
-      if (nodes.length === 0) {
-        throw new GristmillError('EINVAL', `block ${id} is on no datanode; it must be on at least one`, { details: { block: id } })
-      }
-    }
-    const sealed = blocks.map(({ id, length, crc, aligned }) => ({ id, length, crc, aligned }))
+    const { journal, clock, actor } = this.#options
+    const sealed = sealedOf(blocks)
     const { status, unused } = await journal.submit(complete, {
       requestId, lease, mtimeMs, blocks: sealed, nowMs: clock.now(), ...actor(user),
     })
-    // At a repeated request the file may have been removed already: its blocks then belong to no file.
-    if (blocks.length > 0 && !knownBlock(journal.view, blocks[0]!.id)) return status
-    const holders: DataNode[] = []
-    for (const { id, nodes } of blocks) {
-      holders.length = 0
-      for (const node of nodes) {
-        const holder = registry.get(node)
-        if (holder?.serves) holders.push(holder)
-      }
-      map.sealed(id, status.replication, holders)
-    }
-    this.#closed(lease, unused)
+    noteSealed(this.#options, { lease, blocks, status, unused })
     return status
   }
 
@@ -193,6 +177,37 @@ class Writers {
     this.#options.lifetimes.closed(lease)
     this.#options.invalidate(unused)
   }
+}
+
+/** Blocks of a file as its writer reports them. Throws EINVAL for one that is on no datanode. */
+export function sealedOf(blocks: readonly protocol.SealedBlock[]): Block[] {
+  for (const { id, nodes } of blocks) {
+    if (nodes.length === 0)
+      throw new GristmillError('EINVAL', `block ${id} is on no datanode; it must be on at least one`, { details: { block: id } })
+  }
+  return blocks.map(({ id, length, crc, aligned }) => ({ id, length, crc, aligned }))
+}
+
+/** Tells the soft state that a lease has ended with a file. */
+export function noteSealed(
+  { journal, registry, map, lifetimes, invalidate }: Pick<WritingOptions, 'journal' | 'registry' | 'map' | 'lifetimes' | 'invalidate'>,
+  { lease, blocks, status, unused }: {
+    lease: LeaseId; blocks: readonly protocol.SealedBlock[]; status: FileStatus; unused: readonly BlockId[]
+  },
+): void {
+  // At a repeated request the file may have been removed already: its blocks then belong to no file.
+  if (blocks.length > 0 && !knownBlock(journal.view, blocks[0]!.id)) return
+  const holders: DataNode[] = []
+  for (const { id, nodes } of blocks) {
+    holders.length = 0
+    for (const node of nodes) {
+      const holder = registry.get(node)
+      if (holder?.serves) holders.push(holder)
+    }
+    map.sealed(id, status.replication, holders)
+  }
+  lifetimes.closed(lease)
+  invalidate(unused)
 }
 
 function checkPlace({ path, delimiter }: Request<'create'>): void {

@@ -15,29 +15,35 @@ interface Asked extends Requested, Actor { readonly path: string; readonly name:
 
 const prefix = 'user.'
 
+/** Checks name and value (in base64) of an attribute; returns the value. Throws EINVAL, ENAMETOOLONG, TOO_LARGE. */
+export function checkAttribute(path: string, name: string, text: string): Buffer {
+  if (!name.startsWith(prefix) || name === prefix)
+    throw new GristmillError(
+      'EINVAL',
+      `an attribute's name starts with "${prefix}" and goes on: "${prefix}${name}", for instance, instead of "${name}"`,
+      { details: { path, name } },
+    )
+  checkName(name)
+  if (!name.isWellFormed())
+    throw new GristmillError('EINVAL', `the name ${JSON.stringify(name)} is not valid Unicode`, { details: { path, name } })
+  const value = Buffer.from(text, 'base64')
+  if (value.toString('base64') !== text)
+    throw new GristmillError('EINVAL', 'the value of an attribute travels in base64, and this is none', { details: { path, name } })
+  if (value.length > limits.attributeBytesMax)
+    throw new GristmillError(
+      'TOO_LARGE',
+      `the attribute ${name} of ${path} would have ${value.length} bytes; one may have ${limits.attributeBytesMax}`,
+      { details: { path, name } },
+    )
+  return value
+}
+
 /** `value` in base64. */
 export const setAttribute = mutation<Asked & { value: string }, undefined>({
   kind: 'xattr.set',
   mutate(draft, { path, name, value: text, user, root }) {
-    if (!name.startsWith(prefix) || name === prefix)
-      throw new GristmillError(
-        'EINVAL',
-        `an attribute's name starts with "${prefix}" and goes on: "${prefix}${name}", for instance, instead of "${name}"`,
-        { details: { path, name } },
-      )
-    checkName(name)
-    if (!name.isWellFormed())
-      throw new GristmillError('EINVAL', `the name ${JSON.stringify(name)} is not valid Unicode`, { details: { path, name } })
+    const value = checkAttribute(path, name, text)
     const entry = writable(draft, { user, root }, path)
-    const value = Buffer.from(text, 'base64')
-    if (value.toString('base64') !== text)
-      throw new GristmillError('EINVAL', 'the value of an attribute travels in base64, and this is none', { details: { path, name } })
-    if (value.length > limits.attributeBytesMax)
-      throw new GristmillError(
-        'TOO_LARGE',
-        `the attribute ${name} of ${path} would have ${value.length} bytes; one may have ${limits.attributeBytesMax}`,
-        { details: { path, name } },
-      )
     const others = [...attributesOf(draft, entry.id)].filter(each => each.name !== name)
     const bytes = others.reduce(
       (sum, each) => sum + Buffer.byteLength(each.name) + each.value.length,

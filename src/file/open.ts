@@ -8,6 +8,8 @@ import { isDelimited, type RecordFormat } from '../base/formats.ts'
 import type { LeaseId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import type { FileStatus } from '../protocol/namespace.ts'
+import type { RequestOf } from '../protocol/message.ts'
+import { publish } from '../protocol/object.ts'
 import { complete, create, type AllocatedBlock, type SealedBlock } from '../protocol/writing.ts'
 import type { Leases } from './lease.ts'
 import type { BlockSource } from './source.ts'
@@ -25,6 +27,9 @@ export interface CreateOptions {
   readonly delimiter?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
+
+/** Target of a file that is published, and what appears with it. */
+export type PublishOptions = Omit<RequestOf<typeof publish>, 'requestId' | 'lease' | 'blocks'>
 
 export class OpenFile {
   readonly path: string
@@ -133,6 +138,18 @@ export class OpenFile {
     const status = await this.#tools.caller.call(this.#tools.namenode, complete, {
       requestId: this.#tools.requestId(), lease: this.#lease, blocks, ...(mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) }),
     }, { signal: this.signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs })
+    this.#end()
+    return status
+  }
+
+  /** Makes the file visible at another path, with its attributes, under a condition. */
+  async publish(blocks: SealedBlock[], options: PublishOptions): Promise<FileStatus> {
+    throwIfAborted(this.signal)
+    this.#completing = true
+    const status = await this.#tools.caller.call(
+      this.#tools.namenode, publish, { requestId: this.#tools.requestId(), lease: this.#lease, blocks, ...options },
+      { signal: this.signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs },
+    )
     this.#end()
     return status
   }

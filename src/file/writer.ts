@@ -12,7 +12,7 @@ import { Semaphore } from '../base/queue.ts'
 import type { FileStatus } from '../protocol/namespace.ts'
 import type { SealedBlock } from '../protocol/writing.ts'
 import { Spool, type SpoolPlace } from './spool.ts'
-import type { OpenFile } from './open.ts'
+import type { OpenFile, PublishOptions } from './open.ts'
 
 export interface CutOptions {
   readonly format: RecordFormat
@@ -66,15 +66,22 @@ export class ClusterFileWriter {
     if (this.#failure) throw this.#failure
   }
 
-  /** Publishes the file. After an error nothing is visible, and the writer is aborted. */
-  async close({ mtimeMs }: { mtimeMs?: number | undefined } = {}): Promise<FileStatus> {
+  /** Makes the file visible. After an error nothing is visible, and the writer is aborted. */
+  close({ mtimeMs }: { mtimeMs?: number | undefined } = {}): Promise<FileStatus> {
+    return this.#finish(blocks => this.#file.complete(blocks, mtimeMs))
+  }
+
+  /** Makes the file visible at another path than the one at which it was created. After an error the writer is aborted. */
+  publish(options: PublishOptions): Promise<FileStatus> { return this.#finish(blocks => this.#file.publish(blocks, options)) }
+
+  async #finish(end: (blocks: SealedBlock[]) => Promise<FileStatus>): Promise<FileStatus> {
     assert(!this.#ended, 'the writer is closed')
     this.#ended = true
     try {
       if (this.#spool.bytes > 0) await this.#send(this.#spool.bytes, true)
       const blocks = await Promise.all(this.#sealed)
       // A single block begins and ends at records, whatever the format.
-      return await this.#file.complete(blocks.length === 1 ? [{ ...blocks[0]!, aligned: true }] : blocks, mtimeMs)
+      return await end(blocks.length === 1 ? [{ ...blocks[0]!, aligned: true }] : blocks)
     } catch (error) {
       const abandoned = this.#file.abandon()
       // After an abort the caller does not wait for the namenode.

@@ -57,7 +57,7 @@ export const allocate = message('writing.allocate', {
   reply: Type.Object({ blocks: Type.Array(allocatedBlock) }),
 })
 
-const sealedBlock = Type.Object({
+export const sealedBlock = Type.Object({
   id: blockId,
   length: count,
   crc: count,

@@ -14,7 +14,7 @@ export const ranks: Readonly<Record<string, number>> = {
   'namenode/chores.ts': 7, 'namenode/journal': 7.1, 'namenode/room.ts': 7.15, 'namenode/namespace': 7.2, 'namenode/nodes': 7.3,
   'namenode/trash': 7.3, 'namenode/snapshots': 7.3, 'namenode/succession': 7.35, 'namenode/blocks': 7.4, 'namenode/service': 7.5,
   'namenode/balance': 7.5, 'namenode/writing': 7.5, 'namenode/quotas': 7.5, 'namenode/xattrs': 7.5, 'namenode/versions': 7.5,
-  'namenode/users': 7.5,
+  'namenode/users': 7.5, 'namenode/objects': 7.6,
   'namenode/jobs': 7.5, 'namenode/nodecalls': 7.5, 'namenode/backup': 7.7, 'namenode/admin': 7.8, 'namenode': 7.9,
   // Rows that the tree of names changes with every operation lie in the rooms of their messages, below the tree; entries and paths, which
   // these rows need, lie below them.
@@ -43,7 +43,7 @@ export const ranks: Readonly<Record<string, number>> = {
   'client/call': 7, 'client/glob': 7, 'client/discovery': 7, 'client/files': 7.1, 'client/service': 7.1, 'client/load': 7.1,
   'client/jobs': 7.2, 'client': 7.5,
   // The shared half of the gateways, and the dialects.
-  'client/gateway': 7.6, 'client/gateway/webhdfs': 7.7,
+  'client/gateway': 7.6, 'client/gateway/webhdfs': 7.7, 'client/gateway/s3': 7.7,
   // Composition roots: they construct namenodes, datanodes and clients.
   'client/embedded': 8, 'client/process': 8,
   // Public exports of the package, and its command line: they may use all of the client.

@@ -12,6 +12,7 @@ import type { RequestId } from '../../../src/base/ids.ts'
 import { namesOf, parentOf, systemDirectory } from '../../../src/base/paths.ts'
 import type { Message, RequestOf } from '../../../src/protocol/message.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
+import * as object from '../../../src/protocol/object.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as trash from '../../../src/protocol/trash.ts'
 import * as version from '../../../src/protocol/version.ts'
@@ -37,6 +38,8 @@ making(namespace.mkdir, ({ path }, view) => unlessThere(view, path))
 making(namespace.touch, ({ path }, view) => unlessThere(view, path))
 making(namespace.rename, ({ to }) => to)
 making(writing.create, ({ path }) => path)
+making(object.publish, ({ to }) => to)
+making(object.join, ({ to }) => to)
 // A directory with snapshots is not replaced.
 making(snapshot.create, ({ path }) => path)
 making(version.rollback, ({ path }) => path)
@@ -71,6 +74,9 @@ harming(namespace.rename, ({ from, to }, view) => {
 harming(namespace.remove, ({ path }, view) => ({ moves: entryOf(view, path) && path }))
 harming(namespace.touch, ({ path }, view) => ({ files: unlessThere(view, path) }))
 harming(writing.create, ({ path }) => ({ files: path }))
+harming(object.publish, ({ to }) => ({ files: to }))
+harming(object.join, ({ to }) => ({ files: to }))
+harming(object.remove, ({ path }, view) => ({ moves: entryOf(view, path) && path }))
 harming(trash.restore, ({ item, to }, view, user) => {
   const found = itemAt(view, item)
   const entry = found?.user === user ? contentOf(view, found)?.entry : undefined
@@ -101,6 +107,9 @@ using(namespace.rename, ({ from, to }) => [[from, 'changes'], [to, 'makes']])
 using(namespace.remove, ({ path }) => [[path, 'removes']])
 using(namespace.setAttributes, ({ path }) => [[path, 'changes']])
 using(writing.create, ({ path }) => [[path, 'opens']])
+using(object.publish, ({ to }) => [[to, 'makes']])
+using(object.join, ({ upload, to }) => [[upload, 'changes'], [to, 'makes']])
+using(object.remove, ({ path }) => [[path, 'removes']])
 using(snapshot.create, ({ path }) => [[path, 'changes']])
 using(version.rollback, ({ path }) => [[path, 'changes']])
 using(trash.restore, (request, view, user) => {

@@ -1,6 +1,8 @@
 // Rows of the bench `pauses` for calls of nodes and tasks and for administration: each message at its largest allowed input.
 
-import { address, attemptId, blockId, inodeId, jobId, nodeId, programId, requestId, storageId, type JobId } from '../../../src/base/ids.ts'
+import {
+  address, attemptId, blockId, inodeId, jobId, nodeId, programId, requestId, storageId, type InodeId, type JobId,
+} from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { KiB } from '../../../src/base/units.ts'
 import * as admin from '../../../src/protocol/admin.ts'
@@ -8,6 +10,7 @@ import * as heartbeat from '../../../src/protocol/heartbeat.ts'
 import * as job from '../../../src/protocol/job.ts'
 import type { Message, ReplyOf, RequestOf } from '../../../src/protocol/message.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
+import * as object from '../../../src/protocol/object.ts'
 import * as order from '../../../src/protocol/order.ts'
 import { packSplit } from '../../../src/protocol/packed.ts'
 import * as quota from '../../../src/protocol/quota.ts'
@@ -120,6 +123,35 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       })
       await call(xattr.remove, { requestId: id(), path: long, name: `user.${'n'.repeat(245)}` })
     })
+    await call(object.prepare, { requestId: id() })
+    const written = async (path: string): Promise<RequestOf<typeof object.publish>> => {
+      const { lease, blocks } = await call(writing.create, { requestId: id(), path, blocks: 1 })
+      const [block] = blocks
+      return {
+        requestId: id(), lease, to: `${long}/o`,
+        blocks: [{ id: block!.id, length: 1, crc: 1, aligned: false, nodes: [block!.targets[0]!.node] }],
+      }
+    }
+    const value = Buffer.alloc(limits.attributeBytesMax - 300).toString('base64')
+    await measure('object.prepare, object.publish, object.get and object.remove, a path of 8 KiB and 48 KiB of attributes', async time => {
+      await call(object.prepare, { requestId: id() })
+      const attributes = [1, 2, 3].map(each => ({ name: `user.${each}`, value }))
+      await call(object.publish, { ...await written(`${object.uploadsDirectory}/m${time}`), attributes })
+      await call(object.get, { path: `${long}/o`, attributes: attributes.map(({ name }) => name) })
+      await call(object.remove, { requestId: id(), path: `${long}/o`, keep: long, directory: false })
+    })
+    const upload = `${object.uploadsDirectory}/parts`
+    await call(namespace.mkdir, { requestId: id(), path: upload })
+    const parts: { name: string; id: InodeId }[] = []
+    for (let i = 0; i < limits.fileBlocksMax; i++) {
+      const name = String(i).padStart(250, '0')
+      const { id: inode } = await call(object.publish, { ...await written(`${object.uploadsDirectory}/p${i}`), to: `${upload}/${name}` })
+      parts.push({ name, id: inode })
+    }
+    await measure('object.list, 1,000 keys', () => call(object.list,
+      { path: upload, prefix: '', limit: limits.listPageMax, attributes: ['user.1'] }))
+    await measure(`object.join, ${limits.fileBlocksMax} parts`, () => call(object.join, { requestId: id(), upload, parts, to: '/joined' }),
+      1)
     await measure('user.add, user.addKey, user.key, user.list, user.removeKey and user.remove, names of 255 bytes', async time => {
       const name = String(time).padEnd(255, 'u')
       const key = String(time).padEnd(128, 'k')

@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { expect, test } from 'vitest'
+import { inodeId } from '../../../src/base/ids.ts'
 import { SilentCluster, until } from './surface.ts'
 
 type Call = (on: SilentCluster, signal: AbortSignal) => Promise<unknown>
@@ -68,6 +69,13 @@ const table: Record<string, Call> = {
   'mill.xattrs.set': ({ mill }, signal) => mill.xattrs.set('/a', 'user.n', 'v', { signal }),
   'mill.xattrs.list': ({ mill }, signal) => mill.xattrs.list('/a', { signal }),
   'mill.xattrs.rm': ({ mill }, signal) => mill.xattrs.rm('/a', 'user.n', { signal }),
+  'mill.objects.get': ({ mill }, signal) => mill.objects.get('/a', { signal }),
+  'mill.objects.list': ({ mill }, signal) => mill.objects.list('/a', { signal }),
+  'mill.objects.open': ({ mill }, signal) => mill.objects.open({ signal }),
+  'mill.objects.begin': ({ mill }, signal) => mill.objects.begin('/.gristmill/uploads/u', { attributes: { 'user.n': 'v' }, signal }),
+  'mill.objects.join': ({ mill }, signal) =>
+    mill.objects.join('/.gristmill/uploads/u', '/a', { parts: [{ name: '1', id: inodeId(1) }], signal }),
+  'mill.objects.rm': ({ mill }, signal) => mill.objects.rm('/a', { signal }),
   'mill.users.add': ({ mill }, signal) => mill.users.add('ada', { signal }),
   'mill.users.rm': ({ mill }, signal) => mill.users.rm('ada', { signal }),
   'mill.users.list': ({ mill }, signal) => mill.users.list({ signal }).next(),

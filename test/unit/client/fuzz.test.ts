@@ -8,6 +8,7 @@ import { fits } from '../../../src/protocol/check.ts'
 import * as job from '../../../src/protocol/job.ts'
 import type { Message } from '../../../src/protocol/message.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
+import * as object from '../../../src/protocol/object.ts'
 import * as quota from '../../../src/protocol/quota.ts'
 import * as safety from '../../../src/protocol/safety.ts'
 import * as service from '../../../src/protocol/service.ts'
@@ -20,7 +21,7 @@ import * as xattr from '../../../src/protocol/xattr.ts'
 import { SilentCluster, until } from './surface.ts'
 
 const messages = new Map<string, Message>(
-  [admin, job, namespace, quota, safety, service, snapshot, trash, user, version, writing, xattr]
+  [admin, job, namespace, object, quota, safety, service, snapshot, trash, user, version, writing, xattr]
     .flatMap(room =>
       Object.values(room as object).filter(
         (each): each is Message => typeof each === 'object' && each !== null && 'path' in each && 'request' in each,
@@ -99,6 +100,12 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.xattrs.get': [['/a', 'user.n'], ['signal']],
   'mill.xattrs.set': [['/a', 'user.n', 'v'], ['signal']],
   'mill.xattrs.list': [['/a'], ['signal']], 'mill.xattrs.rm': [['/a', 'user.n'], ['signal']],
+  'mill.objects.get': [['/a'], ['attributes', 'signal']],
+  'mill.objects.list': [['/a'], ['prefix', 'delimiter', 'after', 'limit', 'attributes', 'signal']],
+  'mill.objects.open': [[], ['signal']],
+  'mill.objects.begin': [['/.gristmill/uploads/u'], ['attributes', 'signal']],
+  'mill.objects.join': [['/.gristmill/uploads/u', '/a'], ['parts', 'base', 'parents', 'attributes', 'expect', 'mtimeMs', 'signal']],
+  'mill.objects.rm': [['/a'], ['directory', 'attributes', 'keep', 'expect', 'signal']],
   'mill.users.add': [['ada'], ['signal']], 'mill.users.rm': [['ada'], ['signal']], 'mill.users.list': [[], ['signal']],
   'mill.users.addKey': [['ada'], ['id', 'secret', 'signal']], 'mill.users.rmKey': [['GMA'], ['signal']],
   'mill.quotas.set': [['/a', { names: 1 }], ['signal']],

@@ -15,6 +15,7 @@ import * as heartbeat from '../../../src/protocol/heartbeat.ts'
 import * as job from '../../../src/protocol/job.ts'
 import type { Message } from '../../../src/protocol/message.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
+import * as object from '../../../src/protocol/object.ts'
 import * as order from '../../../src/protocol/order.ts'
 import type { Seen } from '../../../src/protocol/position.ts'
 import * as quota from '../../../src/protocol/quota.ts'
@@ -37,7 +38,7 @@ const isMessage = (each: unknown): each is Message => typeof each === 'object' &
 
 /** Messages to the namenode. An attempt's log is asked of its datanode. */
 const messages = [
-  admin, heartbeat, job, namespace, order, quota, report, safety, service, snapshot, task, trash, user, version, writing, xattr,
+  admin, heartbeat, job, namespace, object, order, quota, report, safety, service, snapshot, task, trash, user, version, writing, xattr,
 ].flatMap(each => Object.values(each) as unknown[]).filter(isMessage).filter(each => each !== task.log)
 
 async function openAll(beside?: Seen): Promise<Rooms> {

@@ -1,0 +1,285 @@
+// `mill.objects`: files as objects of a store: written aside and published under a condition together with their attributes, joined from
+// parts without moving bytes, listed in the order of their keys below a directory. Gateways for clients of object stores use it.
+
+import { limits } from '../../src/base/limits.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { InodeId } from '../../src/base/ids.ts'
+import type { FileClient } from '../../src/file/client.ts'
+import type { ClusterFileWriter } from '../../src/file/writer.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import * as namespace from '../../src/protocol/namespace.ts'
+import * as protocol from '../../src/protocol/object.ts'
+import * as xattr from '../../src/protocol/xattr.ts'
+import { uploadsDirectory, type Expected } from '../../src/protocol/object.ts'
+import type { CallMessage } from '../call/cluster.ts'
+import { callOptions, flagsOf, optionsOf, pathOf, shown, textOf, type CallOptions, type Path } from '../call/arguments.ts'
+import { checkInteger } from '../call/integers.ts'
+import { perform } from '../call/perform.ts'
+
+/** Attributes by name, for instance `user.origin`. */
+export type ObjectAttributes = Readonly<Record<string, string>>
+
+interface GetOptions extends CallOptions {
+  /** Names of attributes that are returned, at most 10; default: none. */
+  readonly attributes?: readonly string[] | undefined
+}
+
+export interface FoundObject {
+  readonly status: FileStatus
+  readonly attributes: ObjectAttributes
+  /** Set for a directory: whether it is a key itself, because it is empty or has one of the attributes. */
+  readonly isKey?: boolean | undefined
+}
+
+interface ListObjectsOptions extends GetOptions {
+  /** Only keys that begin with it. */
+  readonly prefix?: string | undefined
+  /** Keys that have it behind the prefix are rolled up into one common prefix. */
+  readonly delimiter?: string | undefined
+  /** Only keys behind this one. */
+  readonly after?: string | undefined
+  /** Entries of a page, at most 1,000. */
+  readonly limit?: number | undefined
+}
+
+export interface ObjectEntry {
+  readonly key: string
+  /** True for a common prefix. */
+  readonly rolled: boolean
+  readonly status?: FileStatus | undefined
+  readonly attributes: ObjectAttributes
+}
+
+interface ObjectPage { readonly entries: readonly ObjectEntry[]; readonly next?: string | undefined }
+
+interface PublishObjectOptions {
+  /** Directory above the path that must exist, whatever is created. */
+  readonly base?: string | undefined
+  /** Creates missing directories. */
+  readonly parents?: boolean | undefined
+  readonly attributes?: ObjectAttributes | undefined
+  /** State of the path that the caller has seen: no file, or the file with this id. */
+  readonly expect?: Expected | undefined
+  readonly mtimeMs?: number | undefined
+}
+
+interface JoinOptions extends PublishObjectOptions, CallOptions {
+  /** Files in the directory of the upload, in the order of the object. */
+  readonly parts: ReadonlyArray<{ readonly name: string; readonly id: InodeId }>
+}
+
+interface RemoveOptions extends CallOptions {
+  /** True to remove an empty directory, false for a file; the other kind is ENOENT. Default: false. */
+  readonly directory?: boolean | undefined
+  /** Attributes that make a directory a key: one that is not empty loses them, in place of ENOTEMPTY. */
+  readonly attributes?: readonly string[] | undefined
+  /** Directory above the object that stays; default: the object's own. */
+  readonly keep?: string | undefined
+  readonly expect?: Expected | undefined
+}
+
+interface ObjectsDeps { readonly ask: CallMessage; readonly files: FileClient; readonly random: Random }
+
+/** An object that is being written. REQUIRES: one call at a time; finally `publish` or `abort`. */
+export class ObjectWriter {
+  readonly #writer: ClusterFileWriter
+
+  constructor(writer: ClusterFileWriter) { this.#writer = writer }
+
+  /** Takes the bytes; waits while two blocks are in flight. */
+  write(bytes: Uint8Array): Promise<void> { return this.#writer.write(bytes) }
+
+  /**
+   * Makes the object visible at a path; a file there is replaced. Throws EEXIST, ESTALE or ENOENT if the path is not as expected, EISDIR,
+   * ENOTDIR, EACCES, EDQUOT, EBUSY while another writer has the path.
+   */
+  publish(path: Path, options: PublishObjectOptions = {}): Promise<FileStatus> {
+    return perform('open', path, () => ({}), () => this.#writer.publish({ to: pathOf(path), ...publishing(options) }))
+  }
+
+  /** Nothing of the object remains. Never rejects. */
+  abort(): Promise<void> { return this.#writer.abort() }
+}
+
+export class Objects {
+  readonly #deps: ObjectsDeps
+
+  constructor(deps: ObjectsDeps) { this.#deps = deps }
+
+  /** Status and attributes of a path that the caller may read, in one call. Throws ENOENT, ENOTDIR, EACCES. */
+  get(path: Path, options?: GetOptions | null): Promise<FoundObject> {
+    const read = () => optionsOf<GetOptions>(options, 'get', { attributes: true, signal: true })
+    return perform('stat', path, read, async ({ attributes, signal }) => {
+      const request = { path: pathOf(path), attributes: namesOf(attributes) }
+      const { status, attributes: found, isKey } = await this.#deps.ask(protocol.get, request, signal)
+      return { status, attributes: attributesOf(found), ...isKey !== undefined && { isKey } }
+    })
+  }
+
+  /**
+   * A page of the keys below a directory, in the order of their UTF-8 bytes. A key is the path below the directory; its parts may be empty,
+   * `.` or `..`. Throws ENOENT, ENOTDIR, EACCES.
+   */
+  list(path: Path, options?: ListObjectsOptions | null): Promise<ObjectPage> {
+    const read = () => optionsOf<ListObjectsOptions>(options, 'list', {
+      prefix: true, delimiter: true, after: true, limit: true, attributes: true, signal: true,
+    })
+    return perform('scandir', path, read, async ({ prefix = '', delimiter, after, limit = limits.listPageMax, attributes, signal }) => {
+      checkInteger('number of keys in a page', limit, 1, limits.listPageMax)
+      for (const [what, text] of [['prefix', prefix], ['delimiter', delimiter], ['start', after]] as const)
+        if (text !== undefined && (typeof text !== 'string' || text.length > keyCharsMax || (what === 'delimiter' && text === '')))
+          throw new GristmillError('EINVAL', `the ${what} of a list of keys is a text of at most ${keyCharsMax} characters, not ${shown(text)}`)
+      const { entries, next } = await this.#deps.ask(protocol.list, {
+        path: pathOf(path), prefix, limit, attributes: namesOf(attributes),
+        ...delimiter !== undefined && { delimiter }, ...after !== undefined && { after },
+      }, signal)
+      return {
+        entries: entries.map(({ key, rolled = false, status, attributes: found = [] }) => ({
+          key, rolled, attributes: attributesOf(found), ...status && { status },
+        })),
+        ...next !== undefined && { next },
+      }
+    })
+  }
+
+  /** Begins an object, or a part of one. It is visible once it is published. Throws UNAVAILABLE, ENOSPC. */
+  open(options?: CallOptions | null): Promise<ObjectWriter> {
+    return perform('open', undefined, callOptions('open', options), async ({ signal }) =>
+      this.#prepared(signal, async () => {
+        const path = `${uploadsDirectory}/${this.#deps.random.id()}`
+        return new ObjectWriter(await this.#deps.files.create(path, { eager: true, overwrite: false, signal }))
+      }),
+    )
+  }
+
+  /**
+   * Begins a multipart upload: a directory below `/.gristmill/uploads`, with attributes, that only its user may use. Throws EEXIST.
+   */
+  begin(upload: string, options: { readonly attributes: ObjectAttributes } & CallOptions): Promise<void> {
+    const read = () => optionsOf<{ attributes: ObjectAttributes } & CallOptions>(options, 'begin', { attributes: true, signal: true })
+    return perform('mkdir', upload, read, async ({ attributes = {}, signal }) => {
+      const path = pathOf(upload)
+      const values = valuesOf(attributes)
+      const { ask } = this.#deps
+      await this.#prepared(signal, () => ask(namespace.mkdir, { path, mode: 0o700 }, signal))
+      for (const { name, value } of values) await ask(xattr.set, { path, name, value }, signal)
+    })
+  }
+
+  /** Runs work that needs the directory of uploads; creates the directory if it is missing. */
+  async #prepared<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error
+      await this.#deps.ask(protocol.prepare, {}, signal)
+      return work()
+    }
+  }
+
+  /**
+   * Makes an object of the parts of an upload, a directory below `/.gristmill/uploads`, in one step, and removes the upload. Throws what
+   * `ObjectWriter.publish` throws, ESTALE if a part was replaced, ENOENT if the upload has ended, TOO_LARGE for too many blocks.
+   */
+  join(upload: string, path: Path, options: JoinOptions): Promise<FileStatus> {
+    const read = () => optionsOf<JoinOptions>(options, 'join', {
+      parts: true, base: true, parents: true, attributes: true, expect: true, mtimeMs: true, signal: true,
+    })
+    return perform('open', path, read, async ({ parts, signal, ...more }) => {
+      const request = { upload: pathOf(upload), parts: partsOf(parts), to: pathOf(path), ...publishing(more) }
+      return this.#deps.ask(protocol.join, request, signal)
+    })
+  }
+
+  /**
+   * Removes a file or an empty directory, without trash, and the directories above it, up to `keep`, that became empty and that writing the
+   * key again would make the same. Throws ENOENT, ENOTEMPTY, ESTALE, EACCES.
+   */
+  rm(path: Path, given?: RemoveOptions | null): Promise<void> {
+    const read = () => optionsOf<RemoveOptions>(given, 'rm', { directory: true, attributes: true, keep: true, expect: true, signal: true })
+    return perform('rm', path, read, async options => {
+      const { directory = false, attributes, keep, expect, signal } = options
+      flagsOf(options, 'directory')
+      const at = pathOf(path)
+      const above = keep === undefined ? at.slice(0, at.lastIndexOf('/')) || '/' : pathOf(keep)
+      await this.#deps.ask(protocol.remove, {
+        path: at, keep: above, directory, ...attributes !== undefined && { attributes: namesOf(attributes) },
+        ...expect !== undefined && { expect: expectedOf(expect) },
+      }, signal)
+    })
+  }
+}
+
+/** Characters of a key, a prefix or a marker: those of a path. */
+const keyCharsMax = limits.pathBytesMax
+const attributesMax = 10
+
+function attributeName(name: unknown): string {
+  if (Buffer.byteLength(textOf(name as string, 'name of the attribute')) <= limits.nameBytesMax) return name as string
+  throw new GristmillError('EINVAL', `the name of an attribute has at most ${limits.nameBytesMax} bytes`)
+}
+
+function namesOf(attributes: readonly string[] = []): string[] {
+  if (!Array.isArray(attributes) || attributes.length > attributesMax)
+    throw new GristmillError('EINVAL', `the attributes are a list of at most ${attributesMax} names, not ${shown(attributes)}`)
+  return attributes.map(attributeName)
+}
+
+const attributesOf = (found: ReadonlyArray<{ readonly name: string; readonly value: string }>): ObjectAttributes =>
+  Object.fromEntries(found.map(({ name, value }) => [name, Buffer.from(value, 'base64').toString()]))
+
+/** Attributes as the message has them. */
+function valuesOf(attributes: ObjectAttributes): { name: string; value: string }[] {
+  const pairs = pairsOf(attributes, 'attributes')
+  if (pairs.length > attributesMax) throw new GristmillError('EINVAL', `an object is written with at most ${attributesMax} attributes`)
+  return pairs.map(([name, value]) => {
+    if (typeof value !== 'string' || Buffer.byteLength(value) > limits.attributeBytesMax)
+      throw new GristmillError(
+        'EINVAL', `the value of ${shown(name)} is a text of at most ${limits.attributeBytesMax} bytes, not ${shown(value)}`,
+      )
+    return { name: attributeName(name), value: Buffer.from(value).toString('base64') }
+  })
+}
+
+/** Entries of a plain object that a caller gave. */
+function pairsOf(given: unknown, what: string): [string, unknown][] {
+  if (typeof given !== 'object' || given === null || Array.isArray(given) || ArrayBuffer.isView(given))
+    throw new GristmillError('EINVAL', `the ${what} are an object, not ${shown(given)}`)
+  try {
+    return Object.entries(given)
+  } catch (error) {
+    throw new GristmillError('EINVAL', `the ${what} cannot be read: ${error instanceof Error ? error.message : shown(error)}`,
+      { cause: error })
+  }
+}
+
+const isId = (id: unknown): id is InodeId => Number.isSafeInteger(id) && (id as number) >= 0
+
+function expectedOf(expect: Expected): Expected {
+  const { absent, id } = Object.fromEntries(pairsOf(expect, 'expectations')) as { absent?: unknown; id?: unknown }
+  if (absent === true && id === undefined) return { absent }
+  if (isId(id) && absent === undefined) return { id }
+  throw new GristmillError('EINVAL', 'what is expected of a path is { absent: true } or { id }, with the number of a file')
+}
+
+function partsOf(parts: JoinOptions['parts'] | undefined): { name: string; id: InodeId }[] {
+  if (!Array.isArray(parts) || parts.length === 0 || parts.length > limits.fileBlocksMax)
+    throw new GristmillError('EINVAL', `an object is joined from a list of 1 to ${limits.fileBlocksMax} parts`)
+  return parts.map(part => {
+    const { name, id } = Object.fromEntries(pairsOf(part, 'parts')) as { name?: unknown; id?: unknown }
+    if (typeof name !== 'string' || name === '' || Buffer.byteLength(name) > limits.nameBytesMax || !isId(id))
+      throw new GristmillError('EINVAL', 'a part is { name, id }: the name of a file in the directory of the upload, and its number')
+    return { name, id }
+  })
+}
+
+function publishing(options: PublishObjectOptions) {
+  const { base, parents, attributes, expect, mtimeMs } = options
+  flagsOf(options, 'parents')
+  checkInteger('time in milliseconds', mtimeMs, 0, 2 ** 48 - 1)
+  return {
+    ...base !== undefined && { base: pathOf(base) }, ...parents !== undefined && { parents }, ...mtimeMs !== undefined && { mtimeMs },
+    ...expect !== undefined && { expect: expectedOf(expect) }, ...attributes !== undefined && { attributes: valuesOf(attributes) },
+  }
+}

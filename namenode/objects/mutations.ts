@@ -1,0 +1,203 @@
+// Mutations of objects: publish a written file under its key, join the parts of an upload, remove. A file appears in one operation together
+// with its directories and attributes, and replaces a file that the caller may replace.
+// INVARIANT: `join` moves blocks from the parts to the file; each block belongs to one file before and after.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { inodeId, type BlockId, type InodeId, type LeaseId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import { isWithin, nameOf, parentOf, systemDirectory } from '../../src/base/paths.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import { uploadsDirectory, type Expected } from '../../src/protocol/object.ts'
+import type { Draft } from '../journal/draft.ts'
+import { childKey, idKey } from '../journal/keys.ts'
+import { mutation, systemActor, type Actor, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
+import { outputs } from '../jobs/store/rows.ts'
+import { checkMay, checkOwner, checkSticky, may, mayWrite, stickyBit } from '../namespace/access.ts'
+import { checkInstant, keepPlaced, recallPlaced, statusOf, type NameEntry } from '../namespace/entry.ts'
+import { putBlocks, takeBlocks, type Block } from '../namespace/file.ts'
+import { directoryMode, fileMode, removable } from '../namespace/names.ts'
+import { child, directoryAt, entryAt, missingName, placeAt, type Directory, type NamePlace } from '../namespace/resolve.ts'
+import { addDirectory, addFile, detach, isEmpty, makeDirectories } from '../namespace/tree.ts'
+import { usageAt } from '../quotas/usage.ts'
+import { hasSnapshots } from '../snapshots/history.ts'
+import { recordOf } from '../versions/rows.ts'
+import { closeLease, writerOf } from '../writing/lease.ts'
+import { checkBlocks, ownLease } from '../writing/mutations.ts'
+import { attributesOf, putAttribute, removeAttribute } from '../xattrs/rows.ts'
+
+interface PublishAsked extends UserOperation {
+  readonly to: string
+  readonly base?: string | undefined
+  readonly parents?: boolean | undefined
+  /** Values in base64. */
+  readonly attributes?: ReadonlyArray<{ readonly name: string; readonly value: string }> | undefined
+  readonly expect?: Expected | undefined
+  readonly mtimeMs?: number | undefined
+}
+
+interface Published {
+  readonly status: FileStatus
+  /** Allocated blocks that are not part of the file. */
+  readonly unused: readonly BlockId[]
+}
+
+const kept = {
+  keep: ({ status }: Published): unknown => keepPlaced(status),
+  recall: (stored: unknown): Published => ({ status: recallPlaced(stored), unused: [] }),
+}
+
+export const prepare = mutation<Requested & { readonly nowMs: number }, undefined>({
+  kind: 'object.prepare',
+  mutate(draft, { nowMs }) {
+    const above = directoryAt(draft, systemActor, systemDirectory).entry
+    if (child(draft, above.id, nameOf(uploadsDirectory))) return undefined
+    // Writable for all users and sticky, as the directories of programs and jobs.
+    addDirectory(draft, above.id, nameOf(uploadsDirectory), { owner: above.owner, group: above.group, mode: 0o1777, nowMs })
+    return undefined
+  },
+})
+
+export const publish = mutation<PublishAsked & { readonly lease: LeaseId; readonly blocks: readonly Block[] }, Published>({
+  kind: 'object.publish', ...kept,
+  mutate(draft, asked) {
+    const lease = ownLease(draft, asked.lease, asked)
+    const unused = checkBlocks(lease, asked.blocks, asked.to)
+    closeLease(draft, lease)
+    const { owner, mode, replication, blockBytes, format } = lease
+    const status = appear(draft, asked, { id: inodeId(lease.id), owner, mode, replication, blockBytes, format }, asked.blocks)
+    return { status, unused }
+  },
+})
+
+interface JoinAsked extends PublishAsked {
+  readonly upload: string
+  readonly parts: ReadonlyArray<{ readonly name: string; readonly id: InodeId }>
+}
+
+export const join = mutation<JoinAsked, Published>({
+  kind: 'object.join', ...kept,
+  mutate(draft, asked) {
+    const { upload, parts, user, root } = asked
+    const { parent, name, entry } = uploadAt(draft, { user, root }, upload)
+    const blocks: Block[] = []
+    let first: NameEntry | undefined
+    for (const part of parts) {
+      const found = child(draft, entry.id, part.name)
+      if (!found || found.directory || found.id !== part.id)
+        throw new GristmillError('ESTALE', `the part ${part.name} of ${upload} was replaced meanwhile; list the parts again`, {
+          details: { path: upload, name: part.name },
+        })
+      first ??= found
+      for (const block of takeBlocks(draft, found.id)) blocks.push({ ...block, aligned: false })
+      detach(draft, entry.id, part.name, { ...found, length: 0, blocks: 0 })
+    }
+    if (blocks.length > limits.fileBlocksMax)
+      throw new GristmillError(
+        'TOO_LARGE', `the parts have ${blocks.length} blocks, and a file may have ${limits.fileBlocksMax}; upload larger parts`,
+        { details: { path: asked.to } },
+      )
+    detach(draft, parent.entry.id, name, entry)
+    const { replication, blockBytes, format } = first!
+    const made = { id: inodeId(draft.take('nextInode')), owner: entry.owner, mode: fileMode, replication, blockBytes, format }
+    return { status: appear(draft, asked, made, blocks), unused: [] }
+  },
+})
+
+/** Finds the directory of an upload of this user. Throws ENOENT, EACCES. */
+function uploadAt(draft: Draft, actor: Actor, path: string): NamePlace & { readonly entry: NameEntry } {
+  const gone = new GristmillError('ENOENT', `there is no upload ${path}: it was completed or aborted`, { details: { path } })
+  if (parentOf(path) !== uploadsDirectory) throw gone
+  const place = placeAt(draft, actor, path)
+  if (!place.entry?.directory) throw gone
+  checkOwner(actor, place.entry, path)
+  return { ...place, entry: place.entry }
+}
+
+type NewFile = Pick<NameEntry, 'id' | 'owner' | 'mode' | 'replication' | 'blockBytes' | 'format'>
+
+/** Adds the file at its path. */
+function appear(draft: Draft, asked: PublishAsked, made: NewFile, blocks: readonly Block[]): FileStatus {
+  const { to, base, parents, attributes = [], expect, mtimeMs, nowMs, user, root } = asked
+  const actor = { user, root }
+  const mtime = Math.floor(mtimeMs ?? nowMs)
+  checkInstant(mtime)
+  if (base !== undefined) directoryAt(draft, actor, base)
+  if (parents) makeDirectories(draft, actor, parentOf(to), { mode: directoryMode, nowMs, asked: to })
+  const { parent, name, entry: there } = placeAt(draft, actor, to)
+  checkMay(actor, parent.entry, mayWrite, parent.path)
+  if (there?.directory) throw new GristmillError('EISDIR', `${to} is a directory`, { details: { path: to } })
+  const writer = writerOf(draft, parent.entry.id, name)
+  if (writer !== undefined)
+    throw new GristmillError('EBUSY', `${to} is being written; try again when its writer is done`, { details: { path: to, lease: writer } })
+  checkExpected(expect, there, to)
+  if (there) {
+    checkMay(actor, there, mayWrite, to)
+    checkSticky(actor, parent.entry, there, to)
+    detach(draft, parent.entry.id, name, there)
+  }
+  const entry: NameEntry = {
+    ...made, directory: false, group: parent.entry.group, mtimeMs: mtime,
+    // The mode of the replaced file, so that it stays as private as it was.
+    ...there && { mode: there.mode },
+    length: blocks.reduce((sum, block) => sum + block.length, 0), blocks: blocks.length,
+  }
+  addFile(draft, parent.entry.id, name, entry)
+  putBlocks(draft, entry.id, entry.replication, blocks)
+  for (const { name: attribute, value } of attributes) putAttribute(draft, entry.id,
+    { name: attribute, value: Buffer.from(value, 'base64') })
+  return statusOf(to, entry)
+}
+
+function checkExpected(expect: Expected | undefined, there: NameEntry | undefined, path: string): void {
+  if (expect === undefined) return
+  if ('absent' in expect) {
+    if (there) throw new GristmillError('EEXIST', `${path} exists already; nothing was replaced`, { details: { path } })
+  } else if (!there) throw new GristmillError('ENOENT', `there is no ${path} any more; nothing was changed`, { details: { path } })
+  else if (there.id !== expect.id)
+    throw new GristmillError('ESTALE', `${path} was replaced meanwhile; nothing was changed`, { details: { path } })
+}
+
+interface RemoveAsked extends UserOperation {
+  readonly path: string
+  /** Directory that stays, above the path. */
+  readonly keep: string
+  readonly directory: boolean
+  readonly attributes?: readonly string[] | undefined
+  readonly expect?: Expected | undefined
+}
+
+export const remove = mutation<RemoveAsked, undefined>({
+  kind: 'object.remove',
+  mutate(draft, { path, keep, directory, attributes, expect, nowMs: _, ...actor }) {
+    const found = entryAt(draft, actor, path)
+    if (found.directory !== directory) throw missingName(path, path)
+    if (directory && attributes && !isEmpty(draft, found.id)) {
+      checkMay(actor, found, mayWrite, path)
+      for (const each of attributes) removeAttribute(draft, found.id, each)
+      return undefined
+    }
+    const { parent, name, entry } = removable(draft, actor, path, { recursive: false, searched: true })
+    checkExpected(expect, entry, path)
+    detach(draft, parent.entry.id, name, entry)
+    for (let at: Directory = parent; at.parent && at.path !== keep && isWithin(at.path, keep); at = at.parent) {
+      if (!isForgettable(draft, actor, at, at.parent)) return undefined
+      detach(draft, at.parent.entry.id, nameOf(at.path), at.entry)
+    }
+    return undefined
+  },
+})
+
+/** True if writing a key below this empty directory again would make the same directory, and nothing waits for it. */
+function isForgettable(view: View, { user, root }: Actor, { path, entry }: Directory, above: Directory): boolean {
+  if (!isEmpty(view, entry.id) || entry.mode !== directoryMode || entry.owner !== user || entry.group !== above.entry.group) return false
+  if (!may({ user, root }, above.entry, mayWrite) || (above.entry.mode & stickyBit && above.entry.owner !== user
+    && entry.owner !== user)) return false
+  for (const _ of attributesOf(view, entry.id)) return false
+  for (const _ of view.range('writers', { start: childKey(entry.id, ''), end: idKey(entry.id + 1), limit: 1 })) return false
+  if (usageAt(view, entry.id) || recordOf(view, entry.id) || hasSnapshots(view, entry.id)) return false
+  for (const output of outputs(view)) if (isWithin(output.path, path)) return false
+  return true
+}
+
+export const objectMutations: readonly AnyMutation[] = [prepare, publish, join, remove]

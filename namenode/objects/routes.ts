@@ -1,0 +1,138 @@
+// Handlers of `object.*`. The journal decides (objects/mutations.ts); this file pages the list, checks attributes, and keeps the soft state
+// of blocks and leases in step.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { BlockId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { ReplyOf, RequestOf } from '../../src/protocol/message.ts'
+import * as protocol from '../../src/protocol/object.ts'
+import type { ListedObject } from '../../src/protocol/object.ts'
+import { route, type Route } from '../../src/rpc/serve.ts'
+import type { BlockMap } from '../blocks/map.ts'
+import type { Journal } from '../journal/journal.ts'
+import { childKey } from '../journal/keys.ts'
+import type { Actor } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
+import { checkMay, may, mayRead } from '../namespace/access.ts'
+import { find } from '../namespace/asof.ts'
+import { statusOf, type NameEntry } from '../namespace/entry.ts'
+import { blocksOf } from '../namespace/file.ts'
+import { checkFree } from '../namespace/reserved.ts'
+import { directoryAt } from '../namespace/resolve.ts'
+import type { NodeRegistry } from '../nodes/registry.ts'
+import { trashDirectory } from '../trash/items.ts'
+import { isWithin } from '../../src/base/paths.ts'
+import type { Lifetimes } from '../writing/lifetimes.ts'
+import { noteSealed, sealedOf } from '../writing/routes.ts'
+import { checkAttribute } from '../xattrs/mutations.ts'
+import { join, prepare, publish, remove } from './mutations.ts'
+import { isKey, walkKeys } from './walk.ts'
+
+interface ObjectOptions {
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly actor: (user: string) => Actor
+  readonly registry: NodeRegistry
+  readonly map: BlockMap
+  readonly lifetimes: Lifetimes
+  readonly invalidate: (blocks: readonly BlockId[]) => void
+}
+
+export function objectRoutes(options: ObjectOptions): Route[] {
+  const { journal, clock, actor, map } = options
+  const { view } = journal
+  const by = (user: string) => ({ nowMs: clock.now(), ...actor(user) })
+  return [
+    route(protocol.get, ({ path, attributes }, { user }) => {
+      const who = actor(user)
+      const { entry } = find(view, who, path)
+      checkMay(who, entry, mayRead, path)
+      return {
+        status: statusOf(path, entry), attributes: namedOf(view, entry, attributes),
+        ...entry.directory && { isKey: isKey({ view, attributes }, entry.id) },
+      }
+    }),
+    route(protocol.list, (request, { user }) => listObjects(view, actor(user), request)),
+    route(protocol.prepare, async ({ requestId }) => {
+      await journal.submit(prepare, { requestId, nowMs: clock.now() })
+      return {}
+    }),
+    route(protocol.publish, async ({ requestId, lease, blocks, ...asked }, { user }) => {
+      checkTarget(asked)
+      const done = await journal.submit(publish, { requestId, lease, blocks: sealedOf(blocks), ...asked, ...by(user) })
+      noteSealed(options, { lease, blocks, ...done })
+      return done.status
+    }),
+    route(protocol.join, async ({ requestId, upload, parts, ...asked }, { user }) => {
+      checkTarget(asked)
+      const { status } = await journal.submit(join, { requestId, upload, parts, ...asked, ...by(user) })
+      // Parts that were written with another number of replicas have the file's now.
+      for (const chunk of blocksOf(view, status.id)) for (const { id } of chunk) map.know(id, status.replication)
+      return status
+    }),
+    route(protocol.remove, async ({ requestId, path, keep, directory, attributes, expect }, { user }) => {
+      checkFree(path)
+      await journal.submit(remove, { requestId, path, keep, directory, attributes, expect, ...by(user) })
+      return {}
+    }),
+  ]
+}
+
+function checkTarget({ to, attributes = [] }: Pick<RequestOf<typeof protocol.publish>, 'to' | 'attributes'>): void {
+  checkFree(to)
+  if (isWithin(to, trashDirectory))
+    throw new GristmillError('EACCES', `${to} is in the trash, where nothing is written`, { details: { path: to } })
+  for (const { name, value } of attributes) checkAttribute(to, name, value)
+  const bytes = attributes.reduce((sum, { name, value }) => sum + Buffer.byteLength(name) + Buffer.byteLength(value, 'base64'), 0)
+  if (bytes > limits.attributesBytesMax || new Set(attributes.map(({ name }) => name)).size < attributes.length)
+    throw new GristmillError('TOO_LARGE', `the attributes of ${to} have ${bytes} bytes, or one of them comes twice`,
+      { details: { path: to } })
+}
+
+function namedOf(view: View, { id }: NameEntry, names: readonly string[]): { name: string; value: string }[] {
+  if (view.counters.attributes === 0) return []
+  return names.flatMap(name => {
+    const value = view.get('attributes', childKey(id, name))
+    return value ? [{ name, value: value.toString('base64') }] : []
+  })
+}
+
+/** Behind every key that begins with a prefix: keys have at most so many characters. */
+const last = '\u{10ffff}'.repeat(256)
+
+/** One page. Reads about as many entries as it returns, wherever it starts. */
+function listObjects(view: View, actor: Actor, request: RequestOf<typeof protocol.list>): ReplyOf<typeof protocol.list> {
+  const { path, prefix, delimiter, after, limit, attributes } = request
+  const { entry } = directoryAt(view, actor, path)
+  const entries: ListedObject[] = []
+  let from = after
+  let text = 0
+  const page = (): ReplyOf<typeof protocol.list> | undefined =>
+    (entries.length >= limit || text > limits.pageTextMax ? { entries, next: entries.at(-1)!.key } : undefined)
+  /** Adds keys until one has to be rolled up; returns its common prefix. */
+  const walk = (): string | ReplyOf<typeof protocol.list> => {
+    const options = { view, actor, prefix, after: from, rolled: delimiter === '/', attributes }
+    for (const walked of walkKeys({ entry, path, key: '' }, options)) {
+      const full = page()
+      if (full) return full
+      const { key, rolled } = walked
+      const end = delimiter === undefined || rolled ? -1 : key.indexOf(delimiter, prefix.length)
+      if (end >= 0) return key.slice(0, end + delimiter!.length)
+      const shown = may(actor, walked.entry, mayRead) ? namedOf(view, walked.entry, attributes) : []
+      entries.push({ key, status: statusOf(walked.path, walked.entry), ...rolled && { rolled },
+        ...shown.length > 0 && { attributes: shown } })
+      text += key.length + walked.path.length + shown.reduce((sum, { name, value }) => sum + name.length + value.length, 0)
+    }
+    return { entries }
+  }
+  for (;;) {
+    const found = walk()
+    if (typeof found !== 'string') return found
+    if (found !== after) {
+      entries.push({ key: found, rolled: true })
+      text += found.length
+    }
+    from = found + last
+  }
+}

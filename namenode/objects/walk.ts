@@ -1,0 +1,111 @@
+// Walk over the keys of a directory in byte order of the keys. Names are stored in byte order, but a directory's keys follow a slash: `a.b`
+// comes before `a/b`. A directory therefore waits until the names before its slash have been yielded. Names that stand for parts that are
+// no names (objectkey.ts) are looked up first and wait in the same way. A page starts anywhere: nothing before it is read.
+// INVARIANT: keys are yielded once, in ascending order, all greater than `after`.
+
+import type { InodeId } from '../../src/base/ids.ts'
+import { join, nameOf, systemDirectory } from '../../src/base/paths.ts'
+import { compareKeys, nameOfPart, partOf, standInNames } from '../../src/protocol/objectkey.ts'
+import { childKey, idKey, nameOfKey } from '../journal/keys.ts'
+import type { Actor } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
+import { checkMay, mayRead, maySearch } from '../namespace/access.ts'
+import { decodeEntry, type NameEntry } from '../namespace/entry.ts'
+import { child, rootId, shelfName } from '../namespace/resolve.ts'
+import { isEmpty } from '../namespace/tree.ts'
+
+interface WalkedKey {
+  readonly key: string
+  readonly path: string
+  readonly entry: NameEntry
+  /** True for a directory that is not walked: a common prefix. */
+  readonly rolled: boolean
+}
+
+interface WalkPlace { readonly entry: NameEntry; readonly path: string; readonly key: string }
+
+interface KeyWalkOptions {
+  readonly view: View
+  readonly actor: Actor
+  /** Only keys that begin so. */
+  readonly prefix: string
+  readonly after: string | undefined
+  /** Yields a directory below the prefix as one rolled key. */
+  readonly rolled: boolean
+  /** Attributes that make a directory a key. */
+  readonly attributes: readonly string[]
+}
+
+/** An entry with the place of its first key in the order: a directory's is its name with a slash. */
+interface Waiting { readonly at: string; readonly name: string; readonly entry: NameEntry }
+
+export function* walkKeys(place: WalkPlace, options: KeyWalkOptions): Generator<WalkedKey, void, undefined> {
+  const { actor, prefix, after, rolled } = options
+  checkMay(actor, place.entry, mayRead, place.path)
+  checkMay(actor, place.entry, maySearch, place.path)
+  const isAfter = (key: string): boolean => after === undefined || compareKeys(key, after) > 0
+  for (const { at, name, entry } of entriesInOrder(place, options)) {
+    const key = place.key + at
+    const path = join(place.path, name)
+    if (!entry.directory) {
+      if (key.startsWith(prefix) && isAfter(key)) yield { key, path, entry, rolled: false }
+      continue
+    }
+    // The keys of a directory all begin with its own.
+    if (!key.startsWith(prefix) && !prefix.startsWith(key)) continue
+    if (!isAfter(key) && !after!.startsWith(key)) continue
+    if (rolled && key.length > prefix.length) {
+      if (key !== after) yield { key, path, entry, rolled: true }
+      continue
+    }
+    if (key.startsWith(prefix) && isAfter(key) && isKey(options, entry.id)) yield { key, path, entry, rolled: false }
+    yield* walkKeys({ entry, path, key }, options)
+  }
+}
+
+/** True for a directory that is a key itself: it is empty, or was stored as one. */
+export function isKey({ view, attributes }: Pick<KeyWalkOptions, 'view' | 'attributes'>, directory: InodeId): boolean {
+  if (isEmpty(view, directory)) return true
+  return view.counters.attributes > 0 && attributes.some(name => view.get('attributes', childKey(directory, name)) !== undefined)
+    && child(view, directory, nameOfPart('')) === undefined
+}
+
+/** Entries of a directory that may have wanted keys, in the order of their first keys. */
+function* entriesInOrder({ entry: { id }, key }: WalkPlace, { view, prefix, after }: KeyWalkOptions): Iterable<Waiting> {
+  const prefixHere = prefix.startsWith(key) ? prefix.slice(key.length) : ''
+  const slash = prefixHere.indexOf('/')
+  if (slash >= 0) {
+    const name = nameOfPart(prefixHere.slice(0, slash))
+    const entry = child(view, id, name)
+    if (entry?.directory) yield { at: prefixHere.slice(0, slash + 1), name, entry }
+    return
+  }
+  const [afterHere = ''] = after?.startsWith(key) ? after.slice(key.length).split('/', 1) : []
+  const waiting: Waiting[] = []
+  const wait = (name: string, entry: NameEntry): void => {
+    waiting.push({ at: entry.directory ? `${partOf(name)}/` : partOf(name), name, entry })
+    waiting.sort((a, b) => compareKeys(a.at, b.at))
+  }
+  for (const name of standInNames) {
+    const entry = child(view, id, name)
+    if (entry) wait(name, entry)
+  }
+  // Directories whose names come before the page, and whose keys do not: `a` before `a.b`.
+  for (let end = Math.max(prefixHere.length, 1); end < afterHere.length; end++) {
+    const name = afterHere.slice(0, end)
+    if (afterHere[end]! > '/' || !name.isWellFormed() || standInNames.includes(name)) continue
+    const entry = child(view, id, name)
+    if (entry?.directory) wait(name, entry)
+  }
+  const start = compareKeys(afterHere, prefixHere) > 0 ? afterHere : prefixHere
+  for (const { key: row, value } of view.range('children', { start: childKey(id, start), end: idKey(id + 1) })) {
+    const name = nameOfKey(row)
+    if (!name.startsWith(prefixHere)) break
+    if (name === shelfName || standInNames.includes(name) || (id === rootId && name === nameOf(systemDirectory))) continue
+    while (waiting.length > 0 && compareKeys(waiting[0]!.at, name) < 0) yield waiting.shift()!
+    const entry = decodeEntry(value)
+    if (entry.directory) wait(name, entry)
+    else yield { at: name, name, entry }
+  }
+  yield* waiting
+}

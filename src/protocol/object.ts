@@ -1,0 +1,120 @@
+// Messages about objects, client → namenode: files below a directory, the bucket, under keys (objectkey.ts), with attributes that appear
+// together with the file. An object is written under a name of its own in the directory of uploads, and published from there: writers of
+// the same key do not wait for each other, and the last one wins. Parts of a multipart upload are joined without moving their bytes.
+
+import Type, { type Static } from './schema.ts'
+import { limits } from '../base/limits.ts'
+import { systemDirectory } from '../base/paths.ts'
+import { inodeId, instant, leaseId, path, requestId, text } from './fields.ts'
+import { message } from './message.ts'
+import { fileStatus } from './namespace.ts'
+import { sealedBlock } from './writing.ts'
+import { attribute } from './xattr.ts'
+
+/** Directory in which objects are written before they are published. */
+export const uploadsDirectory = `${systemDirectory}/uploads`
+
+const attributeNames = Type.Array(Type.String({ minLength: 1, maxLength: limits.nameBytesMax }), { maxItems: 10 })
+const attributes = Type.Array(attribute, { maxItems: 10 })
+
+/** State of the path that the caller has seen, checked in the transaction. EEXIST, or ESTALE for another file. */
+const expect = Type.Union([Type.Object({ absent: Type.Literal(true) }), Type.Object({ id: inodeId })])
+export type Expected = Static<typeof expect>
+
+/** Status of a path with these attributes, in one call. ENOENT, ENOTDIR, EACCES. */
+export const get = message('object.get', {
+  callers: 'user',
+  auditRead: ({ path }) => ({ path }),
+  request: Type.Object({ path, attributes: attributeNames }),
+  reply: Type.Object({ status: fileStatus, attributes: Type.Array(attribute), 
+    /** Set for a directory: whether it is a key, as in `object.list`. */
+    isKey: Type.Optional(Type.Boolean()),
+  }),
+})
+
+const listed = Type.Object({
+  key: text(2 * limits.pathBytesMax),
+  /** A common prefix; its status is that of a directory. */
+  rolled: Type.Optional(Type.Literal(true)),
+  /** Absent for a prefix that is no directory. */
+  status: Type.Optional(fileStatus),
+  attributes: Type.Optional(Type.Array(attribute)),
+})
+export type ListedObject = Static<typeof listed>
+
+/**
+ * Keys below a directory in byte order, after `after`. With a delimiter, keys that have it behind the prefix are rolled up into common
+ * prefixes. An empty directory, and one that has one of the attributes, is the key of its name with a slash at the end.
+ */
+export const list = message('object.list', {
+  callers: 'user',
+  auditRead: ({ path, prefix }) => ({ path, prefix }),
+  request: Type.Object({
+    path, prefix: text(2 * limits.pathBytesMax), delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+    after: Type.Optional(text(2 * limits.pathBytesMax)),
+    limit: Type.Integer({ minimum: 1, maximum: limits.listPageMax }), attributes: attributeNames,
+  }),
+  /** `next`: more keys may follow; `after` of the next call. */
+  reply: Type.Object({ entries: Type.Array(listed), next: Type.Optional(text(2 * limits.pathBytesMax)) }),
+})
+
+/** Creates the directory of uploads, if it is missing. */
+export const prepare = message('object.prepare', {
+  callers: 'user', unaudited: 'the same for all users, and without a name that a user gives',
+  mutation: true, paths: 'unchecked',
+  request: Type.Object({ requestId }),
+  reply: Type.Object({}),
+})
+
+const publishing = {
+  to: path,
+  /** Directory above the target that must exist, whatever is created. */
+  base: Type.Optional(path),
+  /** Creates missing directories. */
+  parents: Type.Optional(Type.Boolean()),
+  attributes: Type.Optional(attributes),
+  expect: Type.Optional(expect),
+  mtimeMs: Type.Optional(instant),
+}
+
+/** Ends a lease with a file at another path, which replaces a file there. EISDIR, EBUSY while a writer has that path. */
+export const publish = message('object.publish', {
+  callers: 'user',
+  audit: ({ to, lease }, reply) => ({ path: to, lease, bytes: reply?.length }),
+  mutation: true, paths: 'checked',
+  request: Type.Object({ requestId, lease: leaseId, blocks: Type.Array(sealedBlock, { maxItems: limits.fileBlocksMax }), ...publishing }),
+  bodyBytesMax: limits.jobBodyBytesMax, reply: fileStatus,
+})
+
+const joinedPart = Type.Object({ name: Type.String({ minLength: 1, maxLength: limits.nameBytesMax }), id: inodeId })
+
+/**
+ * Makes a file of the blocks of files in a directory of uploads, in this order, and removes the directory with what else is in it.
+ * ESTALE if a part is another file now.
+ */
+export const join = message('object.join', {
+  callers: 'user',
+  audit: ({ to, upload }, reply) => ({ path: to, upload, bytes: reply?.length }),
+  mutation: true, paths: 'checked',
+  request: Type.Object({ requestId, upload: path, parts: Type.Array(joinedPart, { minItems: 1, maxItems: limits.fileBlocksMax }),
+    ...publishing }),
+  reply: fileStatus,
+})
+
+/**
+ * Removes a file, or an empty directory, without trash, and then the directories above it, up to `keep`, that became empty and that
+ * writing the key again would make the same.
+ */
+export const remove = message('object.remove', {
+  callers: 'user',
+  audit: ({ path }) => ({ path }),
+  mutation: true, paths: 'checked',
+  request: Type.Object({
+    requestId, path, keep: path, expect: Type.Optional(expect),
+    /** Whether the path is expected to be a directory; one of the other kind is ENOENT. */
+    directory: Type.Boolean(),
+    /** Attributes that make a directory a key: one that is not empty loses them, in place of ENOTEMPTY. */
+    attributes: Type.Optional(attributeNames),
+  }),
+  reply: Type.Object({}),
+})
