@@ -1,11 +1,12 @@
 // Opens a Mill for a place. Shared by `open`, `connect` and the command line.
 
-import type { GristmillError } from '../../src/base/errors.ts'
-import type { Address, ClusterId } from '../../src/base/ids.ts'
+import { hasCode, type GristmillError } from '../../src/base/errors.ts'
+import { systemUser, type Address, type ClusterId } from '../../src/base/ids.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import { loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
+import { key, keyIdForm } from '../../src/protocol/user.ts'
 import { Caller } from '../../src/rpc/call.ts'
 import { callerParts, connectTo, credentialsFor, type ConnectTo } from '../connect.ts'
 import { endedNamenode, locate, stoppedCluster, type ClusterLocation } from '../discovery/locate.ts'
@@ -65,7 +66,8 @@ export async function openMills(parts: OpenParts): Promise<Mills & { readonly cl
     ...millParts(parts, settings.home), namenode, cluster, end: async () => {},
     caller: new Caller({ ...callerParts(world, credentialsFor(world, { secret, user }, cluster)), who: 'gateway' }),
   })
-  return { cluster, of, close: () => world.net.close() }
+  const system = new Caller({ ...callerParts(world, credentialsFor(world, { secret, user: systemUser }, cluster)), who: 'gateway' })
+  return { cluster, of, accessKey: accessKeysOf(system, namenode), close: () => world.net.close() }
 }
 
 async function embeddedMills(parts: OpenParts, dir: string): Promise<Mills & { readonly cluster: ClusterId }> {
@@ -82,9 +84,24 @@ async function embeddedMills(parts: OpenParts, dir: string): Promise<Mills & { r
       await embedded.close()
       await world.net.close()
     }
-    return { cluster, of, close }
+    const system = new EmbeddedCaller(
+      { ...callerParts(world, credentialsFor(world, { secret, user: systemUser }, cluster)), who: 'gateway' }, embedded,
+    )
+    return { cluster, of, accessKey: accessKeysOf(system, embeddedNamenode), close }
   } catch (error) {
     await embedded.close()
+    throw error
+  }
+}
+
+/** Looks up access keys in the name of the cluster, and opens their secrets. */
+const accessKeysOf = (caller: Caller, namenode: Address): Mills['accessKey'] => async id => {
+  if (!keyIdForm.test(id)) return undefined
+  try {
+    const { user, sealed } = await caller.call(namenode, key, { id }, { peer: 'namenode' })
+    return { user, secret: caller.vault.open(sealed, id) }
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
 }

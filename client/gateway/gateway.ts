@@ -12,6 +12,7 @@ import { Users, type Mills } from './users.ts'
 export interface DialectDeps {
   readonly users: Users
   readonly trust: Trust
+  readonly accessKey: Mills['accessKey']
 }
 
 type MakeDialect = (deps: DialectDeps) => GatewayDialect
@@ -43,7 +44,8 @@ export class Gateway {
     try {
       const trust = new Trust({ host, proxies })
       for (const { make, port } of dialects) {
-        const deps = { clock: world.clock, log: world.log, net: world.net, dialect: make({ users, trust }), access }
+        const deps = { clock: world.clock, log: world.log, net: world.net,
+          dialect: make({ users, trust, accessKey: id => mills.accessKey(id) }), access }
         listeners.push(await Listener.start(deps, { host, port, exchangesMax, stallMs }))
       }
       return new Gateway(users, listeners)

@@ -7,6 +7,8 @@ import type { Mill } from '../mill.ts'
 export interface Mills {
   /** A client that calls as this user. REQUIRES: the caller closes it. */
   of(user: string): Mill
+  /** User and secret of an access key; undefined: there is none with this id. Throws CORRUPT for one that cannot be opened. */
+  accessKey(id: string): Promise<{ readonly user: string; readonly secret: string } | undefined>
   close(): Promise<void>
 }
 

@@ -3,11 +3,14 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { address, type ClusterId } from '../../src/base/ids.ts'
 import { isLoopback } from '../../src/base/loopback.ts'
+import { normalise } from '../../src/base/paths.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import { LogFile } from '../../src/world/logfile.ts'
 import { networks } from '../../src/world/networks.ts'
 import { portDefaults } from '../discovery/locate.ts'
 import type { AccessLog } from '../gateway/accesslog.ts'
+import type { GatewayDialect } from '../gateway/dialect.ts'
+import type { DialectDeps } from '../gateway/gateway.ts'
 import type { Mills } from '../gateway/users.ts'
 import { hostDefault, untilAborted, type ServerRun } from './run.ts'
 
@@ -17,18 +20,15 @@ export async function runGateway(run: ServerRun, open: () => Promise<Mills & { r
   const host = settings.host ?? hostDefault
   checkExposed(settings, host)
   const proxies = networks(settings.trustedProxies ?? [])
-  const [{ Gateway }, { WebHdfs }, access] = await Promise.all([
-    import('../gateway/gateway.ts'), import('../gateway/webhdfs/webhdfs.ts'), accessLogOf(settings),
-  ])
+  const [{ Gateway }, dialects, access] = await Promise.all([import('../gateway/gateway.ts'), dialectsOf(run), accessLogOf(settings)])
   const mills = await open()
-  const gateway = await Gateway.start({ world, mills, access }, {
-    host, proxies, dialects: [{ make: deps => new WebHdfs(deps), port: settings.webhdfs ?? portDefaults.gateway }],
-  })
+  const gateway = await Gateway.start({ world, mills, access }, { host, proxies, dialects })
   try {
-    const [webhdfs = ''] = gateway.addresses
+    const [first = ''] = gateway.addresses
     await run.ready({
-      role: 'gateway', id: 'gateway', address: address(webhdfs), listening: address(webhdfs), pid: machine.pid, dir: settings.home,
-      cluster: mills.cluster, endpoints: { webhdfs: `http://${webhdfs}/webhdfs/v1` },
+      role: 'gateway', id: 'gateway', address: address(first), listening: address(first), pid: machine.pid, dir: settings.home,
+      cluster: mills.cluster,
+      endpoints: Object.fromEntries(dialects.map(({ name, path }, i) => [name, `http://${gateway.addresses[i]}${path}`])),
     })
     await untilAborted(signal, new Promise<never>(() => {}))
   } finally {
@@ -36,18 +36,56 @@ export async function runGateway(run: ServerRun, open: () => Promise<Mills & { r
   }
 }
 
+interface ServedDialect {
+  readonly name: string
+  /** Path of its requests. */
+  readonly path: string
+  readonly port: number
+  readonly make: (deps: DialectDeps) => GatewayDialect
+}
+
+/** Without a port of any dialect a gateway answers WebHDFS. */
+const servesWebHdfs = ({ webhdfs, s3 }: Settings): boolean => webhdfs !== undefined || s3 === undefined
+
+/** Dialects by the ports that are set; a dialect that is not served is not loaded. */
+async function dialectsOf({ settings, world: { clock, random } }: ServerRun): Promise<ServedDialect[]> {
+  const dialects: ServedDialect[] = []
+  if (servesWebHdfs(settings)) {
+    const { WebHdfs } = await import('../gateway/webhdfs/webhdfs.ts')
+    dialects.push({
+      name: 'webhdfs', path: '/webhdfs/v1', port: settings.webhdfs ?? portDefaults.gateway, make: deps => new WebHdfs(deps),
+    })
+  }
+  if (settings.s3 !== undefined) {
+    const { S3 } = await import('../gateway/s3/s3.ts')
+    const options = { root: rootOf(settings.s3Root ?? '/'), domains: settings.s3Domain ?? [] }
+    dialects.push({ name: 's3', path: '', port: settings.s3, make: deps => new S3({ ...deps, clock, random }, options) })
+  }
+  return dialects
+}
+
+function rootOf(path: string): string {
+  try {
+    return normalise(path)
+  } catch (error) {
+    throw new GristmillError('CONFIG_INVALID', `--s3-root is no path of the cluster: ${(error as Error).message}`, { cause: error })
+  }
+}
+
 /** A gateway that other machines reach must be able to tell users apart, and its operator must have meant it. */
-function checkExposed({ secretFile, trustedProxies }: Settings, host: string): void {
+function checkExposed(settings: Settings, host: string): void {
+  const { secretFile, trustedProxies } = settings
   if (isLoopback(host)) return
   if (secretFile === undefined)
     throw new GristmillError(
       'CONFIG_INVALID', `refusing to listen on ${host} without a cluster secret: others could reach this process; name the cluster's secret with --secret-file`,
       { details: { host } },
     )
-  if (trustedProxies === undefined)
+  // S3 verifies the user of each request.
+  if (trustedProxies === undefined && servesWebHdfs(settings))
     throw new GristmillError(
       'CONFIG_INVALID',
-      `refusing to listen on ${host}: a gateway does not verify the names of users, and other machines could give any name; let a proxy authenticate users and name its address with --trusted-proxies, or listen on ${hostDefault}`,
+      `refusing to listen on ${host}: a gateway does not verify the names of users, and other machines could give any name; let a proxy authenticate users and name its address with --trusted-proxies, serve S3 only (--s3), or listen on ${hostDefault}`,
       { details: { host } },
     )
 }

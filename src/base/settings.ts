@@ -264,6 +264,17 @@ export const settings = {
     fallback: '9870; for `up` the port of the last time, else a free one from 9870 on', usedBy: ['gateway', 'up'],
     about: 'Port of WebHDFS on a gateway; 0: any free port.',
   }),
+  s3: count(0, 65_535, {
+    fallback: 'none: no S3', usedBy: ['gateway', 'up'],
+    about: 'Port of S3 on a gateway; 0: any free port. A gateway with this port and none of WebHDFS answers S3 only.',
+  }),
+  s3Root: text({
+    fallback: '/', usedBy: ['gateway', 'up'], about: 'Directory of the cluster whose directories are the buckets of S3.',
+  }),
+  s3Domain: texts({
+    fallback: 'localhost', usedBy: ['gateway', 'up'],
+    about: 'Names of the gateway for S3: a request to `BUCKET.NAME` names its bucket there, one to `NAME` in its path.',
+  }),
   trustedProxies: texts({
     fallback: 'none', usedBy: ['gateway', 'up'],
     about: 'IP addresses or networks of proxies that authenticate users: a gateway takes the name of a user from them. A gateway that listens on more than loopback needs them.',

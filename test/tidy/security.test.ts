@@ -90,6 +90,11 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/namenode/succession/behind.test.ts', 'of two copies that were both started'],
     ['unit/namenode/succession/succession.test.ts', 'a copy that was made within the last epoch'],
   ],
+  'For S3 a gateway verifies the signature of each request': [
+    ['unit/client/gateway/s3/signature.test.ts', 'no part of a signed request can be changed'],
+    ['unit/client/gateway/s3/payload.test.ts', 'is refused at its end at the latest'],
+    ['cluster/s3.test.ts', 'a gateway of S3 listens where other machines reach it with a cluster secret only'],
+  ],
   'A gateway acts as the user whom a request names': [['cluster/webhdfs.test.ts', 'a user without rights is refused']],
   'It believes the name only on connections of its own machine': [
     ['unit/client/gateway/identity.test.ts', 'only a trusted proxy is believed'],

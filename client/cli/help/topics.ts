@@ -31,6 +31,7 @@ export const topics: Readonly<Record<string, Topic>> = {
   troubleshooting: { about: 'what to do, by symptom', page: 'guide/troubleshooting.md' },
   hdfs: { about: 'coming from HDFS, Hadoop and aws s3', page: 'guide/hdfs.md' },
   webhdfs: { about: 'clients of HDFS, through a gateway', page: 'guide/webhdfs.md' },
+  s3: { about: 'clients of S3, through a gateway', page: 'guide/s3.md' },
   cluster: { about: 'clusters of several machines', page: 'guide/cluster.md' },
   monitoring: { about: 'health, metrics, alerts and a dashboard', page: 'guide/monitoring.md' },
   security: { about: 'what is protected, and what is not', page: 'security.md' },

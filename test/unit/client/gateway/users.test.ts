@@ -12,6 +12,7 @@ function counted() {
       made.push(user)
       return { close: async () => { closed.push(user) } } as unknown as Mill
     },
+    accessKey: async () => undefined,
     close: async () => { closed.push('all') },
   })
   return { users, made, closed }

@@ -1,0 +1,114 @@
+// Facts of an object beside its bytes, in extended attributes of the file: entity tag, content headers and user metadata, checksum, sizes
+// of the parts. A file that was not written through S3 has none, and gets an entity tag from its identity: a file never changes.
+
+import { createHash } from 'node:crypto'
+import type { FileStatus } from '../../../src/protocol/namespace.ts'
+import type { ObjectAttributes } from '../../files/objects.ts'
+import type { HeaderFields } from '../exchange.ts'
+import { checksumHeader, type ChecksumKind, type ChecksumType } from './checksum.ts'
+import { S3Error } from './errors.ts'
+import type { Headers } from './payload.ts'
+
+const names = {
+  /** Entity tag and length: of a file that was written again by other means, with the old attributes, the tag is not used. */
+  etag: 'user.s3.etag', headers: 'user.s3.headers', checksum: 'user.s3.checksum', parts: 'user.s3.parts', tags: 'user.s3.tags',
+  upload: 'user.s3.upload',
+} as const
+
+export const etagName = names.etag
+export const uploadName = names.upload
+export const tagsName = names.tags
+/** Attributes that an answer about one object needs. */
+export const objectNames: readonly string[] = [names.etag, names.headers, names.checksum, names.parts, names.tags]
+
+const contentHeaders = [
+  'content-type', 'cache-control', 'content-disposition', 'content-encoding', 'content-language', 'expires',
+] as const
+
+/** User metadata: names and values together, as in S3. */
+const metadataBytesMax = 2048
+const metadataPrefix = 'x-amz-meta-'
+/** Content headers together. */
+const headerBytesMax = 8192
+
+/** Content headers and user metadata of a request that stores an object. Throws MetadataTooLarge. */
+export function describedBy(headers: Headers): ObjectAttributes {
+  const kept: Record<string, string> = {}
+  let [metadata, bytes] = [0, 0]
+  for (const name of contentHeaders) {
+    const value = headers[name]
+    // `aws-chunked` encodes the request, not the object.
+    const text = name === 'content-encoding' ? withoutChunked(value) : value
+    if (typeof text === 'string' && text !== '') {
+      kept[name] = text
+      bytes += text.length
+    }
+  }
+  for (const [name, value] of Object.entries(headers)) {
+    if (!name.startsWith(metadataPrefix) || value === undefined) continue
+    kept[name] = Array.isArray(value) ? value.join(',') : value
+    metadata += name.length - metadataPrefix.length + kept[name].length
+  }
+  if (metadata > metadataBytesMax || bytes > headerBytesMax)
+    throw new S3Error('MetadataTooLarge', 'Your metadata headers exceed the maximum allowed metadata size.')
+  return Object.keys(kept).length === 0 ? {} : { [names.headers]: JSON.stringify(kept) }
+}
+
+const withoutChunked = (value: string | string[] | undefined): string | undefined =>
+  value === undefined ? undefined : String(value).split(',').map(each => each.trim()).filter(each =>
+    each.toLowerCase() !== 'aws-chunked').join(',')
+
+export const withEtag = (etag: string, length: number): ObjectAttributes => ({ [names.etag]: `${etag} ${length}` })
+
+export interface StoredChecksum { readonly kind: ChecksumKind; readonly value: string; readonly type: ChecksumType }
+
+export const withChecksum = (sum: StoredChecksum | undefined): ObjectAttributes =>
+  (sum ? { [names.checksum]: `${sum.kind} ${sum.value} ${sum.type}` } : {})
+
+export function checksumOf(attributes: ObjectAttributes): StoredChecksum | undefined {
+  const [kind, value, type] = attributes[names.checksum]?.split(' ') ?? []
+  return kind === undefined ? undefined : { kind: kind as ChecksumKind, value: value!, type: type as ChecksumType }
+}
+
+export const checksumFields = ({ kind, value, type }: StoredChecksum): HeaderFields =>
+  ({ [checksumHeader(kind)]: value, 'x-amz-checksum-type': type })
+
+/** Sizes of the parts of an object; left out if they do not fit into an attribute. */
+export function withParts(sizes: readonly number[]): ObjectAttributes {
+  const runs: [size: number, count: number][] = []
+  for (const size of sizes) {
+    const last = runs.at(-1)
+    if (last?.[0] === size) last[1]++
+    else runs.push([size, 1])
+  }
+  const text = runs.map(([size, count]) => (count === 1 ? `${size}` : `${size}*${count}`)).join(' ')
+  return text.length > 8192 ? {} : { [names.parts]: text }
+}
+
+export const partsOf = (attributes: ObjectAttributes): number[] | undefined =>
+  attributes[names.parts]?.split(' ').flatMap(run => {
+    const [size, count = '1'] = run.split('*')
+    return Array.from({ length: Number(count) }, () => Number(size))
+  })
+
+/** Entity tag without quotes. */
+export function etagOf({ id, length }: Pick<FileStatus, 'id' | 'length'>, attributes: ObjectAttributes, cluster: string): string {
+  const [etag, bytes] = attributes[names.etag]?.split(' ') ?? []
+  if (etag !== undefined && Number(bytes) === length) return etag
+  // Not the form of an MD5, so that no client compares it with one.
+  return `${createHash('md5').update(`${cluster} ${id}`).digest('hex')}-1`
+}
+
+/** Headers that describe an object. */
+export function fieldsOf(attributes: ObjectAttributes): Record<string, string> {
+  const text = attributes[names.headers]
+  const kept = text === undefined ? {} : JSON.parse(text) as Record<string, string>
+  const tags = attributes[names.tags]
+  return { 'content-type': 'binary/octet-stream', ...kept, ...tags && { 'x-amz-tagging-count': String(tags.split('&').length) } }
+}
+
+/** The attributes that describe an object, for a copy of it. */
+export const describing = (attributes: ObjectAttributes): ObjectAttributes => ({
+  ...attributes[names.headers] !== undefined && { [names.headers]: attributes[names.headers] },
+  ...attributes[names.tags] !== undefined && { [names.tags]: attributes[names.tags] },
+})

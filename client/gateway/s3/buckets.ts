@@ -1,0 +1,136 @@
+// Operations on buckets: list, create, look, remove; and the answers about settings that a bucket here does not have.
+
+import { hasCode } from '../../../src/base/errors.ts'
+import { limits } from '../../../src/base/limits.ts'
+import { nameOf } from '../../../src/base/paths.ts'
+import { S3Error, type S3ErrorName } from './errors.ts'
+import type { S3Answer, S3Call, S3Operation } from './operation.ts'
+import { bucketOf } from './paths.ts'
+import { isBucketName } from './target.ts'
+import { document, type XmlContent } from './xml.ts'
+
+/** Region of all buckets. */
+const region = 'us-east-1'
+
+export const ownerOf = (user: string): XmlContent => ({ ID: user, DisplayName: user }) as XmlContent
+
+export const timeOf = (ms: number): string => new Date(ms).toISOString()
+
+async function listBuckets({ mill, user, root, query, signal }: S3Call): Promise<S3Answer> {
+  const prefix = query.get('prefix') ?? ''
+  const buckets: XmlContent[] = []
+  let after: string | undefined
+  do {
+    const page = await mill.listPage(root, { after, limit: limits.listPageMax, signal })
+    for (const { path, type, mtimeMs } of page.entries) {
+      const name = nameOf(path)
+      if (type === 'directory' && isBucketName(name) && name.startsWith(prefix)) buckets.push({ Name: name, CreationDate: timeOf(mtimeMs) })
+    }
+    after = page.next
+  } while (after !== undefined)
+  return { xml: document('ListAllMyBucketsResult', { Owner: ownerOf(user), Buckets: { Bucket: buckets } }) }
+}
+
+async function createBucket(call: S3Call): Promise<S3Answer> {
+  const { mill, user, bucket, signal } = call
+  const path = bucketOf(call)
+  // A region of the client's choice is a word only.
+  await call.payload({ bytesMax: 64 * 1024 }).text()
+  try {
+    await mill.mkdir(path, { signal })
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+    const { owner } = await mill.status(path, { signal })
+    if (owner === user)
+      throw new S3Error('BucketAlreadyOwnedByYou', 'Your previous request to create the named bucket succeeded and you already own it.')
+    throw new S3Error('BucketAlreadyExists', 'The requested bucket name is not available: another user has this bucket.')
+  }
+  return { headers: { location: `/${bucket}` } }
+}
+
+/** Throws NoSuchBucket. */
+export async function checkBucket({ mill, root, bucket, signal }: Pick<S3Call, 'mill' | 'root' | 'bucket' | 'signal'>): Promise<void> {
+  const found = await mill.status(bucketOf({ root, bucket }), { signal }).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw error
+  })
+  if (found?.type !== 'directory') throw new S3Error('NoSuchBucket', 'The specified bucket does not exist')
+}
+
+async function headBucket(call: S3Call): Promise<S3Answer> {
+  await checkBucket(call)
+  return { headers: { 'x-amz-bucket-region': region } }
+}
+
+async function deleteBucket(call: S3Call): Promise<S3Answer> {
+  const { mill, root, signal } = call
+  await mill.objects.rm(bucketOf(call), { keep: root, directory: true, signal })
+  return { status: 204 }
+}
+
+/** A setting that a bucket here has never: an empty document, or an error. */
+const setting = (name: string, parameter: string, answer: { xml: string } | { error: S3ErrorName; message: string }): S3Operation => ({
+  name, method: 'GET', on: 'bucket', with: [parameter],
+  limits: 'xml' in answer ? 'answers that nothing is set' : `always \`${answer.error}\`: it cannot be set`,
+  answer: async call => {
+    await checkBucket(call)
+    if ('error' in answer) throw new S3Error(answer.error, answer.message)
+    return answer
+  },
+})
+
+async function bucketAcl(call: S3Call): Promise<S3Answer> {
+  await checkBucket(call)
+  return { xml: aclOf((await call.mill.status(bucketOf(call), { signal: call.signal })).owner) }
+}
+
+/** The canned list `private`. */
+export const aclOf = (owner: string): string => document('AccessControlPolicy', {
+  Owner: ownerOf(owner),
+  AccessControlList: {
+    Grant: {
+      Grantee: {
+        '@xmlns:xsi': 'http://www.w3.org/2001/XMLSchema-instance', '@xsi:type': 'CanonicalUser', ID: owner, DisplayName: owner,
+      },
+      Permission: 'FULL_CONTROL',
+    },
+  },
+})
+
+export const bucketOperations: readonly S3Operation[] = [
+  { name: 'ListBuckets', method: 'GET', on: 'service', answer: listBuckets },
+  { name: 'CreateBucket', method: 'PUT', on: 'bucket', limits: 'all regions are one', answer: createBucket },
+  { name: 'HeadBucket', method: 'HEAD', on: 'bucket', answer: headBucket },
+  { name: 'DeleteBucket', method: 'DELETE', on: 'bucket', answer: deleteBucket },
+  setting('GetBucketLocation', 'location', { xml: document('LocationConstraint', {}) }),
+  setting('GetBucketVersioning', 'versioning', { xml: document('VersioningConfiguration', {}) }),
+  { name: 'GetBucketAcl', method: 'GET', on: 'bucket', with: ['acl'], limits: 'always `private`: rights are those of the directory', answer: bucketAcl },
+  setting('GetBucketAccelerateConfiguration', 'accelerate', { xml: document('AccelerateConfiguration', {}) }),
+  setting('GetBucketLogging', 'logging', { xml: document('BucketLoggingStatus', {}) }),
+  setting('GetBucketNotificationConfiguration', 'notification', { xml: document('NotificationConfiguration', {}) }),
+  setting('GetBucketRequestPayment', 'requestPayment', { xml: document('RequestPaymentConfiguration', { Payer: 'BucketOwner' }) }),
+  setting('GetBucketPolicy', 'policy', { error: 'NoSuchBucketPolicy', message: 'The bucket policy does not exist' }),
+  setting('GetBucketCors', 'cors', { error: 'NoSuchCORSConfiguration', message: 'The CORS configuration does not exist' }),
+  setting('GetBucketTagging', 'tagging', { error: 'NoSuchTagSet', message: 'The TagSet does not exist' }),
+  setting('GetBucketLifecycleConfiguration', 'lifecycle', {
+    error: 'NoSuchLifecycleConfiguration', message: 'The lifecycle configuration does not exist',
+  }),
+  setting('GetBucketEncryption', 'encryption', {
+    error: 'ServerSideEncryptionConfigurationNotFoundError', message: 'The server side encryption configuration was not found',
+  }),
+  setting('GetObjectLockConfiguration', 'object-lock', {
+    error: 'ObjectLockConfigurationNotFoundError', message: 'Object Lock configuration does not exist for this bucket',
+  }),
+  setting('GetPublicAccessBlock', 'publicAccessBlock', {
+    error: 'NoSuchPublicAccessBlockConfiguration', message: 'The public access block configuration was not found',
+  }),
+  setting('GetBucketOwnershipControls', 'ownershipControls', {
+    error: 'OwnershipControlsNotFoundError', message: 'The bucket ownership controls were not found',
+  }),
+  setting('GetBucketReplication', 'replication', {
+    error: 'ReplicationConfigurationNotFoundError', message: 'The replication configuration was not found',
+  }),
+  setting('GetBucketWebsite', 'website', {
+    error: 'NoSuchWebsiteConfiguration', message: 'The specified bucket does not have a website configuration',
+  }),
+]

@@ -1,0 +1,103 @@
+// Errors of S3: a code, a status and a message in XML. The one table that maps the cluster's codes to them.
+
+import { GristmillError, type ErrorCode } from '../../../src/base/errors.ts'
+
+/** Status of each code that this gateway answers. */
+export const s3Errors = {
+  AccessDenied: 403,
+  AuthorizationHeaderMalformed: 400,
+  AuthorizationQueryParametersError: 400,
+  BadDigest: 400,
+  BucketAlreadyExists: 409,
+  BucketAlreadyOwnedByYou: 409,
+  BucketNotEmpty: 409,
+  /** Of this gateway: a key and the keys below it are a file and a directory of one name. */
+  KeyConflict: 409,
+  ConditionalRequestConflict: 409,
+  EntityTooLarge: 400,
+  EntityTooSmall: 400,
+  IncompleteBody: 400,
+  InternalError: 500,
+  InvalidAccessKeyId: 403,
+  InvalidArgument: 400,
+  InvalidBucketName: 400,
+  InvalidDigest: 400,
+  InvalidPart: 400,
+  InvalidPartOrder: 400,
+  InvalidRange: 416,
+  InvalidRequest: 400,
+  InvalidStorageClass: 400,
+  InvalidTag: 400,
+  InvalidURI: 400,
+  KeyTooLongError: 400,
+  MalformedXML: 400,
+  MetadataTooLarge: 400,
+  MethodNotAllowed: 405,
+  MissingContentLength: 411,
+  NoSuchBucket: 404,
+  NoSuchBucketPolicy: 404,
+  NoSuchCORSConfiguration: 404,
+  NoSuchKey: 404,
+  NoSuchLifecycleConfiguration: 404,
+  NoSuchPublicAccessBlockConfiguration: 404,
+  NoSuchTagSet: 404,
+  NoSuchUpload: 404,
+  NoSuchVersion: 404,
+  NoSuchWebsiteConfiguration: 404,
+  NotImplemented: 501,
+  ObjectLockConfigurationNotFoundError: 404,
+  OperationAborted: 409,
+  OwnershipControlsNotFoundError: 404,
+  PreconditionFailed: 412,
+  /** Of this gateway: the quota of a directory. */
+  QuotaExceeded: 403,
+  ReplicationConfigurationNotFoundError: 404,
+  RequestTimeTooSkewed: 403,
+  RequestTimeout: 400,
+  ServerSideEncryptionConfigurationNotFoundError: 404,
+  ServiceUnavailable: 503,
+  SignatureDoesNotMatch: 403,
+  SlowDown: 503,
+  XAmzContentSHA256Mismatch: 400,
+} as const satisfies Record<string, number>
+
+export type S3ErrorName = keyof typeof s3Errors
+
+/** An error in the words of S3. */
+export class S3Error extends GristmillError {
+  readonly name3: S3ErrorName
+
+  constructor(name: S3ErrorName, message: string, options: { readonly cause?: unknown } = {}) {
+    super(name === 'InternalError' ? 'INTERNAL' : 'EINVAL', message, options)
+    this.name3 = name
+  }
+}
+
+/** Codes that mean the same for all operations. A missing path is a key, a bucket or an upload: the operation says which. */
+const byCode: Partial<Record<ErrorCode, S3ErrorName>> = {
+  ENOENT: 'NoSuchKey',
+  EACCES: 'AccessDenied',
+  EROFS: 'AccessDenied',
+  EEXIST: 'PreconditionFailed',
+  ESTALE: 'PreconditionFailed',
+  ENOTDIR: 'KeyConflict',
+  EISDIR: 'KeyConflict',
+  ENOTEMPTY: 'BucketNotEmpty',
+  EINVAL: 'InvalidArgument',
+  ENAMETOOLONG: 'KeyTooLongError',
+  EBUSY: 'OperationAborted',
+  EDQUOT: 'QuotaExceeded',
+  ENOSPC: 'ServiceUnavailable',
+  TOO_LARGE: 'EntityTooLarge',
+  UNAUTHENTICATED: 'AccessDenied',
+  SAFE_MODE: 'SlowDown',
+  OVERLOADED: 'SlowDown',
+  UNAVAILABLE: 'ServiceUnavailable',
+  BLOCK_MISSING: 'ServiceUnavailable',
+  TIMEOUT: 'RequestTimeout',
+  LEASE_EXPIRED: 'RequestTimeout',
+}
+
+export function s3ErrorOf(error: GristmillError): S3ErrorName {
+  return error instanceof S3Error ? error.name3 : byCode[error.code] ?? 'InternalError'
+}

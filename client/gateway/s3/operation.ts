@@ -1,0 +1,51 @@
+// Contract of the operations of S3: what one gets, and the form of its answer. An operation does not see HTTP.
+
+import type { Mill } from '../../mill.ts'
+import type { BodyChunks, HeaderFields } from '../exchange.ts'
+import type { S3ErrorName } from './errors.ts'
+import type { Headers, Payload, PayloadOptions } from './payload.ts'
+import type { Query } from './target.ts'
+
+export interface S3Call {
+  /** Client of the cluster that acts as `user`. */
+  readonly mill: Mill
+  readonly user: string
+  readonly bucket: string
+  readonly key: string
+  /** Directory whose directories are the buckets. */
+  readonly root: string
+  readonly query: Query
+  readonly headers: Headers
+  readonly signal: AbortSignal
+  /** Body of the request, checked while it is read. REQUIRES: called once. */
+  readonly payload: (options?: PayloadOptions) => Payload
+  /** 24 hex digits that no other call has. */
+  readonly newId: () => string
+  readonly nowMs: () => number
+}
+
+export interface S3Answer {
+  /** Default: 200. */
+  readonly status?: number
+  readonly headers?: HeaderFields
+  readonly xml?: string
+  readonly chunks?: BodyChunks
+}
+
+export interface S3Operation {
+  /** Name in AWS's documentation. */
+  readonly name: string
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
+  readonly on: 'service' | 'bucket' | 'object'
+  /** Parameters that the query has for this operation and for no other one of the method. */
+  readonly with?: readonly string[]
+  /** Value of a parameter by which the operation is meant. */
+  readonly when?: readonly [parameter: string, value: string]
+  /** Header by which the operation is meant. */
+  readonly header?: string
+  /** Error for a path that does not exist, in a bucket that does. */
+  readonly missing?: S3ErrorName
+  /** State in docs/reference/s3.md: what the operation cannot do here. */
+  readonly limits?: string
+  readonly answer: (call: S3Call) => Promise<S3Answer>
+}

@@ -1,0 +1,113 @@
+// GetObject and HeadObject: conditions, ranges, parts, and the headers that describe the object.
+
+import { checksumFields, checksumOf, fieldsOf, partsOf } from './attributes.ts'
+import { isUnchanged } from './conditions.ts'
+import { S3Error } from './errors.ts'
+import { findObject, nothing, openObject, type S3Object } from './found.ts'
+import type { S3Answer, S3Call, S3Operation } from './operation.ts'
+import { bucketOf } from './paths.ts'
+
+interface Range { readonly start: number; readonly end: number }
+
+const unsatisfiable = (length: number): S3Error =>
+  new S3Error('InvalidRange', `The requested range is not satisfiable: the object has ${length} bytes`)
+
+/** Range of a header; undefined: the whole object, also for a header that is malformed or has several ranges, as in S3. */
+export function rangeOf(header: string | undefined, length: number): Range | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '')
+  if (!match || (match[1] === '' && match[2] === '')) return undefined
+  const [first, last] = [match[1]!, match[2]!]
+  const start = first === '' ? Math.max(0, length - Number(last)) : Number(first)
+  const end = first === '' || last === '' ? length : Math.min(length, Number(last) + 1)
+  if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined
+  if (start >= length || (first === '' && Number(last) === 0)) throw unsatisfiable(length)
+  return { start, end }
+}
+
+/** Range of a part. Throws InvalidRange for a part that the object does not have. */
+function partRange({ attributes, length }: S3Object, number: number): Range & { readonly count: number | undefined } {
+  const sizes = partsOf(attributes)
+  if (!sizes || sizes.reduce((sum, size) => sum + size, 0) !== length) {
+    if (number !== 1) throw new S3Error('InvalidRange', 'The requested part number is not satisfiable')
+    return { start: 0, end: length, count: undefined }
+  }
+  if (number > sizes.length) throw new S3Error('InvalidRange',
+    `The requested part number is not satisfiable: the object has ${sizes.length} parts`)
+  const start = sizes.slice(0, number - 1).reduce((sum, size) => sum + size, 0)
+  return { start, end: start + sizes[number - 1]!, count: sizes.length }
+}
+
+/** Parameters by which a signed request overrides headers of the answer. */
+const overrides = ['content-type', 'content-language', 'expires', 'cache-control', 'content-disposition', 'content-encoding'] as const
+
+function headersFor({ query, headers }: S3Call, object: S3Object, whole: boolean): Record<string, string> {
+  const sum = whole && headers['x-amz-checksum-mode']?.toString().toUpperCase() === 'ENABLED' ? checksumOf(object.attributes) : undefined
+  const fields: Record<string, string> = {
+    ...fieldsOf(object.attributes), etag: `"${object.etag}"`, 'last-modified': new Date(object.status.mtimeMs).toUTCString(),
+    'accept-ranges': 'bytes', ...sum && checksumFields(sum) as Record<string, string>,
+  }
+  for (const name of overrides) {
+    const value = query.get(`response-${name}`)
+    if (value === undefined) continue
+    if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) throw new S3Error('InvalidArgument',
+      `response-${name} is no value of a header`) // oxlint-disable-line no-control-regex
+    fields[name] = value
+  }
+  return fields
+}
+
+interface Shown { readonly status: number; readonly headers: Record<string, string>; readonly range: Range }
+
+/** Status, headers and bytes of the answer about an object; 304: the client has it. */
+function shown(call: S3Call, object: S3Object): Shown {
+  const { headers, query } = call
+  const { etag, status: { mtimeMs }, length } = object
+  if (isUnchanged(headers, { etag, mtimeMs })) {
+    const { etag: tag, 'last-modified': modified } = headersFor(call, object, false)
+    return { status: 304, headers: { etag: tag!, 'last-modified': modified! }, range: { start: 0, end: 0 } }
+  }
+  const part = query.integer('partNumber', 1, 10_000)
+  if (part !== undefined) {
+    const { start, end, count } = partRange(object, part)
+    const fields = headersFor(call, object, count === undefined)
+    const length = { 'content-length': String(end - start), ...count !== undefined && { 'x-amz-mp-parts-count': String(count) } }
+    if (object.length === 0) return { status: 200, headers: { ...fields, ...length }, range: { start, end } }
+    return { status: 206, headers: { ...fields, ...length, 'content-range': `bytes ${start}-${end - 1}/${object.length}` },
+      range: { start, end } }
+  }
+  // A range of another state of the object would be of no use to the client.
+  const tag = headers['if-range']
+  const range = tag === undefined || tag === `"${etag}"` ? rangeOf(headers.range, length) : undefined
+  if (!range) return { status: 200, headers: { ...headersFor(call, object, true), 'content-length': String(length) },
+    range: { start: 0, end: length } }
+  const { start, end } = range
+  return {
+    status: 206, range,
+    headers: { ...headersFor(call, object, false), 'content-length': String(end - start),
+      'content-range': `bytes ${start}-${end - 1}/${length}` },
+  }
+}
+
+export function checkVersion({ query }: S3Call): void {
+  const version = query.get('versionId')
+  if (version !== undefined && version !== 'null') throw new S3Error('NoSuchVersion', 'The specified version does not exist.')
+}
+
+async function getObject(call: S3Call): Promise<S3Answer> {
+  checkVersion(call)
+  const object = await openObject(call, bucketOf(call), call.key)
+  const { status, headers, range } = shown(call, object)
+  return { status, headers, chunks: object.read(range.start, range.end) }
+}
+
+async function headObject(call: S3Call): Promise<S3Answer> {
+  checkVersion(call)
+  const { status, headers } = shown(call, await findObject(call, bucketOf(call), call.key))
+  return { status, headers, chunks: nothing() }
+}
+
+export const readingOperations: readonly S3Operation[] = [
+  { name: 'GetObject', method: 'GET', on: 'object', missing: 'NoSuchKey',
+    limits: 'several ranges in one request: the whole object, as in S3', answer: getObject },
+  { name: 'HeadObject', method: 'HEAD', on: 'object', missing: 'NoSuchKey', answer: headObject },
+]

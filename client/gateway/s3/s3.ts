@@ -1,0 +1,128 @@
+// The dialect S3: verifies the signature of a request, finds bucket, key and operation, and sends the operation's answer. Clients of object
+// stores work with the cluster by changing an address.
+
+import { GristmillError, hasCode } from '../../../src/base/errors.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import type { Random } from '../../../src/ports/random.ts'
+import type { GatewayDialect } from '../dialect.ts'
+import type { Exchange, HeaderFields } from '../exchange.ts'
+import type { DialectDeps } from '../gateway.ts'
+import { AccessKeys } from './accesskeys.ts'
+import { checkBucket } from './buckets.ts'
+import { S3Error, s3ErrorOf, s3Errors } from './errors.ts'
+import { nothing } from './found.ts'
+import type { S3Answer, S3Call, S3Operation } from './operation.ts'
+import { operationOf } from './operations.ts'
+import { Payload, type Headers } from './payload.ts'
+import { verify } from './signature.ts'
+import { targetOf, type S3Target } from './target.ts'
+import { plain } from './xml.ts'
+
+interface S3Deps extends DialectDeps { readonly clock: Clock; readonly random: Random }
+
+interface S3Options {
+  /** Directory whose directories are the buckets. */
+  readonly root: string
+  /** Names of the gateway in front of which a bucket may stand. */
+  readonly domains: readonly string[]
+}
+
+/** A bucket in front of the name of this machine works without any setting. */
+const localDomain = 'localhost'
+
+export class S3 implements GatewayDialect {
+  readonly name = 's3'
+  readonly #deps: S3Deps
+  readonly #options: S3Options
+  readonly #keys: AccessKeys
+  readonly #ids = new WeakMap<Exchange, string>()
+
+  constructor(deps: S3Deps, { root, domains }: S3Options) {
+    this.#deps = deps
+    this.#options = { root, domains: [...domains.map(each => each.toLowerCase()), localDomain] }
+    this.#keys = new AccessKeys({ clock: deps.clock, find: deps.accessKey })
+  }
+
+  async answer(exchange: Exchange): Promise<void> {
+    const { clock, random, users } = this.#deps
+    const target = targetOf(exchange.target, exchange.headers.host, this.#options.domains)
+    const verified = await verify(exchange, target, { nowMs: clock.now(), find: id => this.#keys.find(id) })
+    exchange.user = verified.user
+    const headers = effective(exchange, target)
+    const operation = operationOf(exchange.method, target, headers)
+    await users.as(verified.user, async mill => {
+      const call: S3Call = {
+        mill, user: verified.user, bucket: target.bucket ?? '', key: target.key ?? '', root: this.#options.root, query: target.query,
+          headers,
+        signal: exchange.signal, payload: options => new Payload({ exchange, verified, headers }, options),
+        newId: () => random.id(), nowMs: () => clock.now(),
+      }
+      try {
+        await this.#send(exchange, await operation.answer(call))
+      } catch (error) {
+        throw exchange.begun ? error : await inTermsOf(operation, call, error)
+      }
+    })
+  }
+
+  async refuse(exchange: Exchange, error: GristmillError): Promise<void> {
+    const code = s3ErrorOf(error)
+    const status = s3Errors[code]
+    const id = this.#idOf(exchange)
+    const resource = exchange.target.split('?')[0] ?? '/'
+    // The reason of an internal error is for the operator's log.
+    const message = code === 'InternalError' ? 'We encountered an internal error. Please try again.' : error.message
+    const xml = plain('Error', { Code: code, Message: message, Resource: resource, RequestId: id, HostId: id })
+    await exchange.send(status, {
+      ...this.#common(exchange), 'content-type': 'application/xml', ...status === 503 && { 'retry-after': 1 },
+    }, xml)
+  }
+
+  #idOf(exchange: Exchange): string {
+    const known = this.#ids.get(exchange) ?? this.#deps.random.id().slice(0, 16).toUpperCase()
+    this.#ids.set(exchange, known)
+    return known
+  }
+
+  #common(exchange: Exchange): HeaderFields {
+    const id = this.#idOf(exchange)
+    return { 'x-amz-request-id': id, 'x-amz-id-2': id, server: 'gristmill' }
+  }
+
+  async #send(exchange: Exchange, { status = 200, headers = {}, xml, chunks }: S3Answer): Promise<void> {
+    const fields = { ...this.#common(exchange), ...headers }
+    if (xml !== undefined) return exchange.send(status, { ...fields, 'content-type': 'application/xml' }, xml)
+    if (chunks) return exchange.stream(status, fields, chunks)
+    if (status === 204) return exchange.stream(status, fields, nothing())
+    return exchange.send(status, fields)
+  }
+}
+
+/** Headers of a request, and those that a presigned URL has in its query. */
+function effective({ headers }: Exchange, { query }: S3Target): Headers {
+  if (!query.has('X-Amz-Algorithm')) return headers
+  const hoisted = query.names.filter(name => /^x-amz-/i.test(name)).map(name => [name.toLowerCase(), query.get(name)] as const)
+  return { ...Object.fromEntries(hoisted), ...headers }
+}
+
+/** A missing path is a key, a bucket or an upload. */
+async function inTermsOf({ missing, name }: S3Operation, call: S3Call, error: unknown): Promise<unknown> {
+  if (error instanceof S3Error || call.bucket === '' || !(error instanceof GristmillError)) return error
+  if (hasCode(error, 'ENOENT') || (hasCode(error, 'ENOTDIR') && missing !== undefined)) {
+    try {
+      await checkBucket(call)
+    } catch (found) {
+      return found
+    }
+    if (missing !== undefined) return new S3Error(missing, 'The specified key does not exist.', { cause: error })
+  }
+  const { code, message } = error
+  if ((code === 'EISDIR' || code === 'ENOTDIR') && call.key !== '')
+    return new S3Error(
+      'KeyConflict', `A key and keys below it cannot both exist: they would be a file and a directory of one name (${message})`,
+        { cause: error },
+    )
+  if (code === 'ENOTEMPTY') return new S3Error('BucketNotEmpty', 'The bucket you tried to delete is not empty', { cause: error })
+  if (code === 'ESTALE' && name.startsWith('Get')) return new S3Error('OperationAborted', message, { cause: error })
+  return error
+}

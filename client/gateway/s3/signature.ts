@@ -1,0 +1,208 @@
+// Verifies signatures of version 4, in the Authorization header or in the query of a presigned URL, and makes the signatures of the chunks
+// of a body. The canonical forms and the signing key are those of AWS's own library.
+// INVARIANT: a signature covers the host and every `x-amz-` header of the request, so that none of them can be added by another party.
+
+import { createScope, getCanonicalHeaders, getCanonicalQuery, getSigningKey } from '@smithy/signature-v4'
+import { createHash, createHmac, timingSafeEqual, type Hash, type Hmac } from 'node:crypto'
+import type { Exchange } from '../exchange.ts'
+import { S3Error } from './errors.ts'
+import type { S3Target } from './target.ts'
+
+export interface AccessKey { readonly user: string; readonly secret: string }
+
+/** Body of a presigned request, and of one that does not sign it. */
+export const unsignedPayload = 'UNSIGNED-PAYLOAD'
+
+const algorithm = 'AWS4-HMAC-SHA256'
+/** AWS refuses requests whose time differs by more. */
+const skewMs = 15 * 60_000
+/** Longest validity of a presigned URL: 7 days. */
+const expiresMax = 604_800
+
+/** Hash and HMAC in the form that the library takes. */
+class Sha256 {
+  readonly #key: Uint8Array | string | undefined
+  #hash: Hash | Hmac
+
+  constructor(key?: unknown) {
+    this.#key = key as Uint8Array | string | undefined
+    this.#hash = this.#begin()
+  }
+
+  update(bytes: string | Uint8Array): void { this.#hash.update(bytes) }
+  async digest(): Promise<Uint8Array> { return this.#hash.digest() }
+  reset(): void { this.#hash = this.#begin() }
+  #begin(): Hash | Hmac { return this.#key === undefined ? createHash('sha256') : createHmac('sha256', this.#key) }
+}
+
+const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex')
+
+interface Claim {
+  readonly accessKey: string
+  readonly date: string
+  readonly region: string
+  readonly signedHeaders: readonly string[]
+  readonly signature: string
+  /** `20261127T010203Z`. */
+  readonly time: string
+  readonly presigned: boolean
+  /** Value for the last line of the canonical request. */
+  readonly payload: string
+}
+
+export interface Verified {
+  readonly user: string
+  readonly payload: string
+  /** Signs chunks of the body, each with the signature before it. */
+  readonly chunks: ChunkSigner
+}
+
+interface VerifyDeps { readonly nowMs: number; readonly find: (id: string) => Promise<AccessKey | undefined> }
+
+/** Throws AccessDenied for a request without a signature, and what AWS answers to a wrong one. */
+export async function verify(exchange: Exchange, target: S3Target, { nowMs, find }: VerifyDeps): Promise<Verified> {
+  const claim = target.query.has('X-Amz-Algorithm') ? queryClaim(exchange, target) : headerClaim(exchange, target)
+  checkTime(claim, target, nowMs)
+  checkCovered(exchange, claim)
+  const key = await find(claim.accessKey)
+  if (!key) throw new S3Error('InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.')
+  const credentials = { accessKeyId: claim.accessKey, secretAccessKey: key.secret }
+  const signing = await getSigningKey(Sha256, credentials, claim.date, claim.region, 's3')
+  const scope = createScope(claim.date, claim.region, 's3')
+  const text = `${algorithm}\n${claim.time}\n${scope}\n${sha256(canonicalRequest(exchange, target, claim))}`
+  const expected = createHmac('sha256', signing).update(text).digest()
+  const given = Buffer.from(claim.signature, 'hex')
+  if (given.length !== expected.length || !timingSafeEqual(given, expected))
+    throw new S3Error(
+      'SignatureDoesNotMatch',
+      'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
+    )
+  return { user: key.user, payload: claim.payload, chunks: new ChunkSigner(signing, `${claim.time}\n${scope}`, claim.signature) }
+}
+
+/** Chain of signatures over the chunks of one body. */
+export class ChunkSigner {
+  readonly #key: Uint8Array
+  readonly #context: string
+  #before: string
+
+  constructor(key: Uint8Array, context: string, seed: string) {
+    this.#key = key
+    this.#context = context
+    this.#before = seed
+  }
+
+  /** Throws SignatureDoesNotMatch unless this is the signature of the next chunk, whose bytes have this SHA-256 in hex. */
+  check(hash: string, signature: string): void { this.#next(`${algorithm}-PAYLOAD`, `${sha256('')}\n${hash}`, signature) }
+
+  /** The same for the trailing headers, one `name:value` a line. */
+  checkTrailer(lines: string, signature: string): void { this.#next(`${algorithm}-TRAILER`, sha256(lines), signature) }
+
+  #next(kind: string, content: string, signature: string): void {
+    const text = `${kind}\n${this.#context}\n${this.#before}\n${content}`
+    const expected = createHmac('sha256', this.#key).update(text).digest()
+    const given = Buffer.from(signature, 'hex')
+    if (given.length !== expected.length || !timingSafeEqual(given, expected))
+      throw new S3Error('SignatureDoesNotMatch', 'The signature of a chunk of the body does not match its bytes.')
+    this.#before = signature
+  }
+}
+
+const malformed = (why: string): S3Error => new S3Error('AuthorizationHeaderMalformed', `The authorization header is malformed; ${why}`)
+const malformedQuery = (why: string): S3Error => new S3Error('AuthorizationQueryParametersError', why)
+
+function credentialOf(text: string, wrong: (why: string) => S3Error): Pick<Claim, 'accessKey' | 'date' | 'region'> {
+  const match = /^([^/]+)\/(\d{8})\/([^/]*)\/([^/]*)\/([^/]*)$/.exec(text)
+  if (!match) throw wrong('the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".')
+  const [, accessKey = '', date = '', region = '', service, terminal] = match
+  if (service !== 's3') throw wrong(`incorrect service "${service}". This endpoint belongs to "s3".`)
+  if (terminal !== 'aws4_request') throw wrong(`incorrect terminal "${terminal}". This endpoint uses "aws4_request".`)
+  return { accessKey, date, region }
+}
+
+const headersOf = (text: string): string[] => text.toLowerCase().split(';').filter(Boolean)
+const signatureForm = /^[0-9a-f]{64}$/
+
+function headerClaim({ headers }: Exchange, { query }: S3Target): Claim {
+  const { authorization } = headers
+  if (authorization === undefined && !query.has('AWSAccessKeyId')) throw new S3Error('AccessDenied',
+    'Access Denied: the request is not signed.')
+  // Signatures of version 2, which AWS has ended.
+  if (!authorization?.startsWith(`${algorithm} `))
+    throw new S3Error('InvalidRequest', 'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.')
+  const parts = new Map(authorization.slice(algorithm.length + 1).split(',').map(part => {
+    const [name = '', ...value] = part.trim().split('=')
+    return [name, value.join('=')] as const
+  }))
+  const [credential, signed, signature] = ['Credential', 'SignedHeaders', 'Signature'].map(name => parts.get(name))
+  if (!credential || !signed || !signature) throw malformed('the Credential, SignedHeaders or Signature is missing.')
+  if (!signatureForm.test(signature)) throw malformed('the Signature is no SHA-256 in lower-case hex.')
+  const payload = first(headers['x-amz-content-sha256'])
+  if (payload === undefined) throw new S3Error('InvalidRequest', 'Missing required header for this request: x-amz-content-sha256')
+  const time = first(headers['x-amz-date']) ?? amzTime(headers.date)
+  if (time === undefined) throw new S3Error('AccessDenied', 'AWS authentication requires a valid Date or x-amz-date header')
+  return { ...credentialOf(credential, malformed), signedHeaders: headersOf(signed), signature, time, presigned: false, payload }
+}
+
+function queryClaim({ headers }: Exchange, { query }: S3Target): Claim {
+  if (headers.authorization !== undefined)
+    throw new S3Error('InvalidArgument', 'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter or the Authorization header should be specified')
+  if (query.get('X-Amz-Algorithm') !== algorithm) throw malformedQuery(`X-Amz-Algorithm only supports "${algorithm}"`)
+  const [credential, signed, signature, time] =
+    ['Credential', 'SignedHeaders', 'Signature', 'Date'].map(name => query.get(`X-Amz-${name}`))
+  if (!credential || !signed || !signature || !time || query.get('X-Amz-Expires') === undefined)
+    throw malformedQuery('Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.')
+  if (!signatureForm.test(signature)) throw malformedQuery('X-Amz-Signature is no SHA-256 in lower-case hex')
+  const payload = query.get('X-Amz-Content-Sha256') ?? first(headers['x-amz-content-sha256']) ?? unsignedPayload
+  return { ...credentialOf(credential, malformedQuery), signedHeaders: headersOf(signed), signature, time, presigned: true, payload }
+}
+
+const first = (header: string | readonly string[] | undefined): string | undefined => (typeof header === 'string' ? header : header?.[0])
+
+/** `20261127T010203Z` of a date in the form of HTTP. */
+function amzTime(date: string | undefined): string | undefined {
+  const ms = date === undefined ? Number.NaN : Date.parse(date)
+  return Number.isNaN(ms) ? undefined : new Date(ms).toISOString().replaceAll(/[-:]|\.\d+/g, '')
+}
+
+function checkTime({ time, date, presigned }: Claim, { query }: S3Target, nowMs: number): void {
+  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(time)
+  const atMs = match ? Date.parse(`${match[1]}-${match[2]}-${match[3]}T${match[4]}:${match[5]}:${match[6]}Z`) : Number.NaN
+  if (Number.isNaN(atMs)) throw new S3Error('AccessDenied', 'AWS authentication requires a valid Date or x-amz-date header')
+  if (!time.startsWith(date)) throw malformed(`Invalid credential date "${date}". This date is not the same as X-Amz-Date: "${time}".`)
+  if (!presigned) {
+    if (Math.abs(nowMs - atMs) > skewMs)
+      throw new S3Error('RequestTimeTooSkewed', 'The difference between the request time and the current time is too large.')
+    return
+  }
+  const expires = query.integer('X-Amz-Expires', 0, Number.MAX_SAFE_INTEGER) ?? 0
+  if (expires < 1 || expires > expiresMax)
+    throw malformedQuery(`X-Amz-Expires must be between 1 and ${expiresMax} seconds (a week)`)
+  if (atMs - nowMs > skewMs) throw new S3Error('AccessDenied', 'Request is not valid yet')
+  if (nowMs > atMs + expires * 1000) throw new S3Error('AccessDenied', 'Request has expired')
+}
+
+function checkCovered({ headers }: Exchange, { signedHeaders, presigned }: Claim): void {
+  const signed = new Set(signedHeaders)
+  const open = Object.keys(headers).filter(name => name.startsWith('x-amz-') && !signed.has(name)
+    && !(presigned && name === 'x-amz-content-sha256'))
+  if (!signed.has('host') || open.length > 0)
+    throw new S3Error('AccessDenied', `There were headers present in the request which were not signed: ${[...signed.has('host') ? [] : ['host'], ...open].join(', ')}`)
+}
+
+/** Characters that AWS encodes and JavaScript does not. */
+const strict = (text: string): string =>
+  encodeURIComponent(text).replaceAll(/[!'()*]/g, char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+
+function canonicalRequest({ method, headers }: Exchange, { rawPath, query }: S3Target, { signedHeaders, payload }: Claim): string {
+  // Clients encode more or fewer characters of the path than they sign: what they mean is the decoded path.
+  const path = rawPath.split('/').map(part => strict(decodeURIComponent(part))).join('/')
+  const named = Object.fromEntries(signedHeaders.map(name => {
+    const value = headers[name]
+    return [name, Array.isArray(value) ? value.join(',') : value ?? '']
+  }))
+  const values = getCanonicalHeaders({ method, headers: named } as never, undefined, new Set(signedHeaders))
+  const lines = [...signedHeaders].sort().map(name => `${name}:${values[name] ?? ''}`).join('\n')
+  const canonicalQuery = getCanonicalQuery({ method, query: query.record } as never)
+  return `${method}\n${path}\n${canonicalQuery}\n${lines}\n\n${[...signedHeaders].sort().join(';')}\n${payload}`
+}

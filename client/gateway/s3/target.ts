@@ -1,0 +1,76 @@
+// Target of a request: bucket, key and query. The bucket is the first part of the path, or stands in front of the gateway's domain in the
+// Host header. Paths are percent-encoded UTF-8, in which a plus is a plus; nothing is normalised, `//` and `..` are parts of a key.
+
+import { S3Error } from './errors.ts'
+
+export interface S3Target {
+  /** undefined: the list of buckets. */
+  readonly bucket: string | undefined
+  /** undefined: the bucket itself. */
+  readonly key: string | undefined
+  /** Path as it was sent, for the signature. */
+  readonly rawPath: string
+  readonly query: Query
+}
+
+/** Parameters of the query; one without a value has ''. */
+export class Query {
+  readonly #values: ReadonlyMap<string, string>
+
+  constructor(values: ReadonlyMap<string, string>) { this.#values = values }
+
+  get(name: string): string | undefined { return this.#values.get(name) }
+  has(name: string): boolean { return this.#values.has(name) }
+  get names(): readonly string[] { return [...this.#values.keys()] }
+  get record(): Record<string, string> { return Object.fromEntries(this.#values) }
+
+  /** Throws InvalidArgument unless the parameter is a whole number from `min` to `max`; undefined if it is missing. */
+  integer(name: string, min: number, max: number): number | undefined {
+    const text = this.get(name)
+    if (text === undefined || text === '') return undefined
+    const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= min && value <= max) return value
+    throw new S3Error('InvalidArgument', `${name} must be a whole number from ${min} to ${max}, not ${text.slice(0, 50)}`)
+  }
+}
+
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch (error) {
+    throw new S3Error('InvalidURI', 'Couldn\'t parse the specified URI: it is not percent-encoded UTF-8', { cause: error })
+  }
+}
+
+function queryOf(text: string): Query {
+  const values = new Map<string, string>()
+  for (const part of text.split('&')) {
+    if (part === '') continue
+    const mark = part.indexOf('=')
+    const [name, value] = mark < 0 ? [part, ''] : [part.slice(0, mark), part.slice(mark + 1)]
+    values.set(decoded(name.replaceAll('+', ' ')), decoded(value.replaceAll('+', ' ')))
+  }
+  return new Query(values)
+}
+
+/** `domains`: names of the gateway; a bucket may stand in front of one. */
+export function targetOf(target: string, host: string | undefined, domains: readonly string[]): S3Target {
+  // A proxy, and HTTP/1.0 clients of proxies, may send an absolute address.
+  const local = target.replace(/^https?:\/\/[^/?]*/i, '')
+  const mark = local.indexOf('?')
+  const rawPath = (mark < 0 ? local : local.slice(0, mark)) || '/'
+  const query = queryOf(mark < 0 ? '' : local.slice(mark + 1))
+  const name = (host ?? '').replace(/:\d+$/, '').toLowerCase()
+  const domain = domains.find(each => name.endsWith(`.${each}`))
+  if (domain !== undefined) return { bucket: name.slice(0, -domain.length - 1), key: decoded(rawPath.slice(1)) || undefined, rawPath,
+    query }
+  const slash = rawPath.indexOf('/', 1)
+  const bucket = decoded(slash < 0 ? rawPath.slice(1) : rawPath.slice(1, slash)) || undefined
+  const key = slash < 0 ? undefined : decoded(rawPath.slice(slash + 1)) || undefined
+  if (bucket === undefined && key !== undefined) throw new S3Error('InvalidBucketName', 'The specified bucket is not valid.')
+  return { bucket, key, rawPath, query }
+}
+
+/** Names of buckets as AWS allows them: others are refused, and directories with other names are no buckets. */
+export const isBucketName = (name: string): boolean =>
+  /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) && !/\.\.|^\d+\.\d+\.\d+\.\d+$|^xn--|-s3alias$/.test(name)

@@ -1,0 +1,376 @@
+// S3 on real processes: a cluster and two gateways, asked by signed requests. Objects, listings, multipart uploads, conditions and bad
+// input; clients that disconnect at every stage and leave nothing; and the same files at the other doors.
+
+import { execFile, spawnSync } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import net from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { connect, type Mill } from '../../client/index.ts'
+import { run, until, type TestCluster } from '../kit/cluster.ts'
+import { ServerProcess } from '../kit/process/server.ts'
+import { root } from '../tidy/source.ts'
+import { startClusterHere } from './inprocess.ts'
+import { encoded, S3TestClient, signerOf, type S3Reply, type S3Request, type TestKey } from './s3client.ts'
+
+let cluster: TestCluster
+let mill: Mill
+const gateways: ServerProcess[] = []
+let at = ''
+/** Address of WebHDFS on the other gateway. */
+let webhdfs = ''
+let keys: Record<'ada' | 'grete', TestKey>
+let ada: S3TestClient
+/** Another gateway. */
+let other: S3TestClient
+let grete: S3TestClient
+
+beforeAll(async () => {
+  cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
+  await cluster.ok(['user', 'add', 'ada', 'grete'])
+  const keyOf = async (name: string): Promise<TestKey> => JSON.parse(await cluster.ok(['user', 'key', name, '--json'])) as TestKey
+  keys = { ada: await keyOf('ada'), grete: await keyOf('grete') }
+  const log = join(cluster.dir, 'access.log')
+  for (const args of [['--s3', '0', '--access-log', log], ['--s3', '0', '--webhdfs', '0']])
+    gateways.push(new ServerProcess({ role: 'gateway', args, env: cluster.env }))
+  const ready = await Promise.all(gateways.map(each => each.ready() as Promise<{ address: string; endpoints?: Record<string, string> }>))
+  at = ready[0]!.address
+  webhdfs = ready[1]!.endpoints!['webhdfs']!
+  ada = new S3TestClient(at, keys.ada)
+  other = new S3TestClient(new URL(ready[1]!.endpoints!['s3']!).host, keys.ada)
+  grete = new S3TestClient(at, keys.grete)
+  mill = await connect({ address: `gristmill://${cluster.namenode.address}`, secretFile: cluster.secretFile })
+  expect((await ada.ask('PUT', '/grain')).status).toBe(200)
+})
+
+afterAll(async () => {
+  await Promise.all([ada, other, grete].map(each => each.close()))
+  await mill.close()
+  await Promise.all(gateways.map(gateway => gateway.end('SIGTERM')))
+  await cluster[Symbol.asyncDispose]()
+})
+
+const ok = async (method: string, path: string, request?: S3Request, client = ada): Promise<S3Reply> => {
+  const reply = await client.ask(method, path, request)
+  expect([method, path, reply.status < 300 ? '' : reply.text]).toEqual([method, path, ''])
+  return reply
+}
+
+const bad = async (method: string, path: string, status: number, code: string, request?: S3Request, client = ada): Promise<void> => {
+  const reply = await client.ask(method, path, request)
+  expect([method, path, reply.status, reply.code]).toEqual([method, path, status, code])
+}
+
+const md5 = (bytes: string | Uint8Array): string => createHash('md5').update(bytes).digest('hex')
+const elements = (text: string, name: string): string[] =>
+  [...text.matchAll(new RegExp(`<${name}>([^<]*)</${name}>`, 'g'))].map(match => match[1]!)
+
+/** Leases, and names below the directory of uploads. */
+async function left(): Promise<unknown[]> {
+  const uploads: string[] = []
+  for await (const { path } of mill.list('/.gristmill/uploads')) uploads.push(path)
+  return [uploads]
+}
+
+test('an object is stored with its metadata, read in ranges, and is the same file at every door', async () => {
+  const bytes = randomBytes(300_000)
+  const put = await ok('PUT', '/grain/a/b/rye', {
+    body: bytes, headers: { 'content-type': 'text/x', 'x-amz-meta-field': '7',
+      'content-md5': createHash('md5').update(bytes).digest('base64') },
+  })
+  expect(put.headers['etag']).toBe(`"${md5(bytes)}"`)
+  const got = await ok('GET', '/grain/a/b/rye', {}, other)
+  expect(got.bytes.equals(bytes)).toBe(true)
+  expect(got.headers).toMatchObject({ etag: `"${md5(bytes)}"`, 'content-type': 'text/x', 'x-amz-meta-field': '7',
+    'content-length': '300000' })
+  const part = await ok('GET', '/grain/a/b/rye', { headers: { range: 'bytes=100-199' } })
+  expect([part.status, part.headers['content-range'], part.bytes.equals(bytes.subarray(100, 200))]).toEqual([206, 'bytes 100-199/300000',
+    true])
+  const head = await ok('HEAD', '/grain/a/b/rye')
+  expect([head.headers['content-length'], head.bytes.length]).toEqual(['300000', 0])
+  expect((await ada.ask('GET', '/grain/a/b/rye', { headers: { 'if-none-match': `"${md5(bytes)}"` } })).status).toBe(304)
+  await bad('GET', '/grain/a/b/rye', 416, 'InvalidRange', { headers: { range: 'bytes=300000-' } })
+  // The command line and the library.
+  expect((await mill.readFile('/grain/a/b/rye')).equals(bytes)).toBe(true)
+  const status = await mill.status('/grain/a/b/rye')
+  expect(status).toMatchObject({ owner: 'ada', mode: 0o644, length: 300_000 })
+  expect(new Date(status.mtimeMs).toUTCString()).toBe(got.headers['last-modified'])
+  expect(String(await mill.xattrs.get('/grain/a/b/rye', 'user.s3.etag'))).toBe(`${md5(bytes)} 300000`)
+  // A file of another door.
+  await mill.writeFile('/grain/oats', 'made elsewhere')
+  const foreign = await ok('GET', '/grain/oats')
+  expect([foreign.text, foreign.headers['content-type']]).toEqual(['made elsewhere', 'binary/octet-stream'])
+  expect(foreign.headers['etag']).toMatch(/^"[0-9a-f]{32}-1"$/)
+  // And WebHDFS on the other gateway.
+  const opened = await fetch(`${webhdfs}/grain/a/b/rye?op=OPEN&user.name=ada`)
+  expect(Buffer.from(await opened.arrayBuffer()).equals(bytes)).toBe(true)
+  // Of a replaced object a reader has the old bytes or the new ones.
+  await ok('PUT', '/grain/a/b/rye', { body: 'new' })
+  expect((await ok('GET', '/grain/a/b/rye')).text).toBe('new')
+})
+
+test('keys of all forms are stored, listed in byte order by pages, and deleted with the directories that they made', async () => {
+  await ok('PUT', '/forms')
+  const names = ['a', 'a.b', 'b/c', 'b-c', 'b/d/e', 'x//y', 'x/./z', 'x/../w', 'dir/', 'ü/ñ+ =&?%', 'tr//', '\u{1f33e}', '\uff5e', 'full/',
+    'full/k', '/lead', 'q"\'<>&']
+  for (const key of names) await ok('PUT', `/forms/${key}`, { body: key.endsWith('/') ? '' : key })
+  for (const key of names) expect((await ok('GET', `/forms/${key}`)).text, key).toBe(key.endsWith('/') ? '' : key)
+  const sorted = [...names].sort((a, b) => Buffer.from(a).compare(Buffer.from(b)))
+  const seen: string[] = []
+  for (let token: string | undefined; ;) {
+    const { text } = await ok('GET', '/forms', {
+      query: { 'list-type': '2', 'max-keys': '3', 'encoding-type': 'url', ...token !== undefined && { 'continuation-token': token } },
+    })
+    seen.push(...elements(text, 'Key').map(decodeURIComponent))
+    ;[token] = elements(text, 'NextContinuationToken')
+    if (token === undefined) break
+  }
+  expect(seen).toEqual(sorted)
+  const top = (await ok('GET', '/forms', { query: { delimiter: '/', 'encoding-type': 'url' } })).text
+  expect(elements(top.replaceAll(/<Contents>.*?<\/Contents>/g, ''), 'Prefix').map(decodeURIComponent))
+    .toEqual([...new Set(sorted.filter(key => key.includes('/')).map(key => `${key.split('/')[0]}/`))])
+  await bad('PUT', '/forms/a/below', 409, 'KeyConflict', { body: 'x' })
+  await bad('PUT', '/forms/b', 409, 'KeyConflict', { body: 'x' })
+  await bad('PUT', `/forms/${'x'.repeat(256)}`, 400, 'KeyTooLongError')
+  await bad('PUT', `/forms/${'x/'.repeat(513)}`, 400, 'KeyTooLongError')
+  await bad('GET', '/forms/b', 404, 'NoSuchKey')
+  await bad('DELETE', '/forms', 409, 'BucketNotEmpty')
+  const body = `<Delete>${[...names, 'never'].map(key => `<Object><Key>${key.replaceAll('&', '&amp;').replaceAll('<',
+    '&lt;')}</Key></Object>`).join('')}</Delete>`
+  await bad('POST', '/forms', 400, 'InvalidRequest', { query: { delete: '' }, body })
+  const deleted = await ok('POST', '/forms', {
+    query: { delete: '' }, body, headers: { 'content-md5': createHash('md5').update(body).digest('base64') },
+  })
+  expect([elements(deleted.text, 'Key').length, elements(deleted.text, 'Code')]).toEqual([names.length + 1, []])
+  expect(elements((await ok('GET', '/forms')).text, 'Key')).toEqual([])
+  expect(await mill.readdir('/forms')).toEqual([])
+  await ok('DELETE', '/forms')
+  await bad('GET', '/forms', 404, 'NoSuchBucket')
+})
+
+const partBytes = 5 * 2 ** 20
+
+const completion = (parts: readonly (readonly [number, string])[]): string =>
+  `<CompleteMultipartUpload>${parts.map(([number, etag]) =>
+    `<Part><PartNumber>${number}</PartNumber><ETag>${etag}</ETag></Part>`).join('')}</CompleteMultipartUpload>`
+
+async function begin(path: string, headers: Record<string, string> = {}): Promise<string> {
+  return elements((await ok('POST', path, { query: { uploads: '' }, headers })).text, 'UploadId')[0]!
+}
+
+test('parts come in any order, through any gateway and more than once; their blocks become the object\'s', async () => {
+  const [one, two, three] = [randomBytes(partBytes), randomBytes(partBytes + 1), randomBytes(1000)]
+  const upload = await begin('/grain/parts', { 'x-amz-meta-a': 'b' })
+  const send = async (number: number, body: Buffer, client = ada): Promise<void> => {
+    const { headers } = await ok('PUT', '/grain/parts', { query: { uploadId: upload, partNumber: String(number) }, body }, client)
+    expect(headers['etag']).toBe(`"${md5(body)}"`)
+  }
+  await send(3, three, other)
+  await send(1, three)
+  await Promise.all([send(2, two), send(1, one, other)])
+  const listed = (await ok('GET', '/grain/parts', { query: { uploadId: upload, 'max-parts': '2' } })).text
+  expect([elements(listed, 'PartNumber'), elements(listed, 'IsTruncated')]).toEqual([['1', '2'], ['true']])
+  expect(elements((await ok('GET', '/grain', { query: { uploads: '' } })).text, 'UploadId')).toEqual([upload])
+  expect(elements((await ok('GET', '/grain', { query: { uploads: '' } }, grete)).text, 'UploadId')).toEqual([])
+  const all = [[1, md5(one)], [2, md5(two)], [3, md5(three)]] as const
+  const complete = (parts: readonly (readonly [number, string])[], client = ada) =>
+    client.ask('POST', '/grain/parts', { query: { uploadId: upload }, body: completion(parts) })
+  const refusals: [readonly (readonly [number, string])[], string][] = [
+    [[all[1], all[0]], 'InvalidPartOrder'], [[[1, md5('x')]], 'InvalidPart'], [[all[0], [9, md5('x')]], 'InvalidPart'],
+    [[], 'MalformedXML'],
+    [Array.from({ length: 10_001 }, (_, i) => [i + 1, md5('x')] as const), 'MalformedXML'],
+  ]
+  for (const [parts, code] of refusals) expect((await complete(parts)).code).toBe(code)
+  await bad('PUT', '/grain/parts', 400, 'InvalidArgument', { query: { uploadId: upload, partNumber: '10001' }, body: 'x' })
+  await bad('PUT', '/grain/parts', 403, 'AccessDenied', { query: { uploadId: upload, partNumber: '1' }, body: 'x' }, grete)
+  await bad('PUT', '/grain/else', 404, 'NoSuchUpload', { query: { uploadId: upload, partNumber: '1' }, body: 'x' })
+  await bad('GET', '/grain/parts', 404, 'NoSuchKey')
+  // Of many completions at the same time one makes the object, and all are told so.
+  const done = await Promise.all(Array.from({ length: 20 }, (_, i) => complete(all, i % 2 === 0 ? ada : other)))
+  const etag = `${md5(Buffer.concat([one, two, three].map(part => createHash('md5').update(part).digest())))}-3`
+  expect([...new Set(done.map(({ status, text }) => `${status} ${elements(text, 'ETag')[0]}`))]).toEqual([`200 &quot;${etag}&quot;`])
+  const whole = await ok('GET', '/grain/parts', {}, other)
+  expect(whole.bytes.equals(Buffer.concat([one, two, three]))).toBe(true)
+  expect(whole.headers).toMatchObject({ etag: `"${etag}"`, 'x-amz-meta-a': 'b' })
+  const second = await ok('GET', '/grain/parts', { query: { partNumber: '2' } })
+  expect([second.status, second.headers['x-amz-mp-parts-count'], second.bytes.equals(two)]).toEqual([206, '3', true])
+  expect((await mill.status('/grain/parts')).blocks).toBe(3)
+  expect(await left()).toEqual([[]])
+
+  const aborted = await begin('/grain/aborted')
+  await ok('PUT', '/grain/aborted', { query: { uploadId: aborted, partNumber: '1' }, body: three })
+  await ok('PUT', '/grain/aborted', { query: { uploadId: aborted, partNumber: '2' }, body: three })
+  const small = await ada.ask('POST', '/grain/aborted',
+    { query: { uploadId: aborted }, body: completion([[1, md5(three)], [2, md5(three)]]) })
+  expect(small.code).toBe('EntityTooSmall')
+  await ok('DELETE', '/grain/aborted', { query: { uploadId: aborted } })
+  await bad('DELETE', '/grain/aborted', 404, 'NoSuchUpload', { query: { uploadId: aborted } })
+  expect(await left()).toEqual([[]])
+})
+
+test('conditions hold among many writers, and copies keep or replace what describes an object', async () => {
+  const claims = await Promise.all(Array.from({ length: 10 }, (_, i) =>
+    ada.ask('PUT', '/grain/claim', { body: `by ${i}`, headers: { 'if-none-match': '*' } })))
+  expect(claims.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 9 }, () => 412)])
+  const etag = String((await ok('HEAD', '/grain/claim')).headers['etag'])
+  await bad('PUT', '/grain/claim', 412, 'PreconditionFailed', { body: 'x', headers: { 'if-match': '"0"' } })
+  await bad('PUT', '/grain/nothing', 404, 'NoSuchKey', { body: 'x', headers: { 'if-match': etag } })
+  await ok('PUT', '/grain/claim', { body: 'next', headers: { 'if-match': etag } })
+  await bad('DELETE', '/grain/claim', 412, 'PreconditionFailed', { headers: { 'if-match': etag } })
+
+  await ok('PUT', '/grain/source', { body: 'bytes', headers: { 'x-amz-meta-a': 'b', 'x-amz-tagging': 'c=d' } })
+  await ok('PUT', '/grain/deep/copy', { headers: { 'x-amz-copy-source': '/grain/source' } })
+  expect((await ok('GET', '/grain/deep/copy')).headers).toMatchObject({ 'x-amz-meta-a': 'b', 'x-amz-tagging-count': '1',
+    etag: `"${md5('bytes')}"` })
+  await ok('PUT', '/grain/source', {
+    headers: { 'x-amz-copy-source': 'grain/source', 'x-amz-metadata-directive': 'REPLACE', 'x-amz-meta-n': '1' },
+  })
+  const replaced = (await ok('GET', '/grain/source')).headers
+  expect([replaced['x-amz-meta-n'], replaced['x-amz-meta-a']]).toEqual(['1', undefined])
+  await bad('PUT', '/grain/source', 400, 'InvalidRequest', { headers: { 'x-amz-copy-source': 'grain/source' } })
+  await bad('PUT', '/grain/copy', 404, 'NoSuchKey', { headers: { 'x-amz-copy-source': 'grain/none' } })
+  await bad('PUT', '/grain/copy', 404, 'NoSuchBucket', { headers: { 'x-amz-copy-source': 'none-such/none' } })
+  await ok('PUT', '/grain/source', { query: { tagging: '' },
+    body: '<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>' })
+  expect(elements((await ok('GET', '/grain/source', { query: { tagging: '' } })).text, 'Value')).toEqual(['v'])
+})
+
+test('a user has the rights that the user has everywhere', async () => {
+  await bad('PUT', '/grain/by-grete', 403, 'AccessDenied', { body: 'x' }, grete)
+  await bad('DELETE', '/grain/oats', 403, 'AccessDenied', {}, grete)
+  await bad('PUT', '/grain', 409, 'BucketAlreadyExists', {}, grete)
+  await bad('PUT', '/grain', 409, 'BucketAlreadyOwnedByYou')
+  await mill.chmod('/grain/a/b/rye', 0o600).catch(() => {})
+  await ok('PUT', '/private')
+  await ok('PUT', '/private/secret', { body: 'x' })
+  await cluster.ok(['chmod', '700', '/private'])
+  await bad('GET', '/private/secret', 403, 'AccessDenied', {}, grete)
+  await bad('GET', '/private', 403, 'AccessDenied', {}, grete)
+  await cluster.ok(['quota', 'set', '/private', '--names', '1'])
+  await bad('PUT', '/private/second', 403, 'QuotaExceeded', { body: 'x' })
+  expect(elements((await ok('GET', '/')).text, 'Name')).toEqual(['grain', 'private'])
+})
+
+/** The head of a signed request whose body does not come, or comes in part. */
+async function headOf(method: string, path: string, query: Record<string, string>, length: number): Promise<string> {
+  const request = {
+    method, protocol: 'http:', hostname: at, path: encoded(path), query,
+    headers: { host: at, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD', 'content-length': String(length) },
+  }
+  const { headers } = await signerOf(keys.ada).sign(request as never) as unknown as { headers: Record<string, string> }
+  const text = Object.entries(query).map(([name, value]) => `${name}=${value}`).join('&')
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  return `${method} ${encoded(path)}${text ? `?${text}` : ''} HTTP/1.1\r\n${lines}\r\n`
+}
+
+/** Answer to a request of which no more is sent. */
+const answerTo = (text: string): Promise<string> => new Promise(resolve => {
+  const socket = net.connect({ host: '127.0.0.1', port: Number(at.split(':')[1]) }, () => { socket.write(text) })
+  let seen = ''
+  socket.on('data', bytes => {
+    seen += bytes.toString()
+    if (!seen.includes('</Error>')) return
+    socket.destroy()
+    resolve(seen)
+  })
+})
+
+test('bad input is an error of its own, and nothing of it is stored', async () => {
+  await bad('GET', '/no-such-bucket/k', 404, 'NoSuchBucket')
+  await bad('PUT', '/no-such-bucket/k', 404, 'NoSuchBucket', { body: 'x' })
+  expect(await mill.exists('/no-such-bucket')).toBe(false)
+  await bad('PUT', '/Wrong_Name', 400, 'InvalidBucketName')
+  await bad('PUT', '/grain/bad', 400, 'XAmzContentSHA256Mismatch', { body: 'x', payload: createHash('sha256').update('y').digest('hex') })
+  await bad('PUT', '/grain/bad', 400, 'BadDigest', { body: 'x',
+    headers: { 'content-md5': createHash('md5').update('y').digest('base64') } })
+  await bad('PUT', '/grain/bad', 400, 'BadDigest', { body: 'x', headers: { 'x-amz-checksum-crc32': 'AAAAAA==' } })
+  await bad('PUT', '/grain/bad', 501, 'NotImplemented', { body: 'x', headers: { 'x-amz-server-side-encryption': 'AES256' } })
+  await bad('PUT', '/grain/bad', 501, 'NotImplemented', { body: 'x', headers: { 'x-amz-acl': 'public-read' } })
+  await bad('PUT', '/grain/bad', 400, 'MetadataTooLarge', { body: 'x', headers: { 'x-amz-meta-a': 'x'.repeat(3000) } })
+  await bad('PUT', '/grain/bad', 403, 'RequestTimeTooSkewed', { body: 'x', date: new Date(Date.now() - 3_600_000) })
+  await bad('PUT', '/grain/bad', 501, 'NotImplemented', { query: { retention: '' }, body: 'x' })
+  const bomb = '<!DOCTYPE d [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><Delete><Object><Key>&b;</Key></Object></Delete>'
+  await bad('POST', '/grain', 400, 'MalformedXML', { query: { delete: '' }, body: bomb,
+    headers: { 'content-md5': createHash('md5').update(bomb).digest('base64') } })
+  const unsigned = await ada.send('GET', '/grain/oats', {})
+  expect([unsigned.status, unsigned.code, unsigned.headers['content-type']]).toEqual([403, 'AccessDenied', 'application/xml'])
+  const stranger = new S3TestClient(at, { id: 'GMNONE', secret: 'x'.repeat(40) })
+  const forger = new S3TestClient(at, { ...keys.ada, secret: 'x'.repeat(40) })
+  await bad('GET', '/', 403, 'InvalidAccessKeyId', {}, stranger)
+  await bad('GET', '/', 403, 'SignatureDoesNotMatch', {}, forger)
+  await Promise.all([stranger.close(), forger.close()])
+  expect(await answerTo(await headOf('PUT', '/grain/bad', {}, 5 * 2 ** 40))).toMatch(/^HTTP\/1.1 400 [^]*<Code>EntityTooLarge</)
+  expect(await mill.exists('/grain/bad')).toBe(false)
+  expect(await left()).toEqual([[]])
+})
+
+test('a presigned URL works without a key, until it expires', async () => {
+  const put = await ada.presigned('PUT', '/grain/pre signed', 60)
+  expect((await ada.send('PUT', put, {}, 'by a link')).status).toBe(200)
+  const get = await ada.presigned('GET', '/grain/pre signed', 60)
+  expect((await ada.send('GET', get, {})).text).toBe('by a link')
+  expect((await ada.send('DELETE', get, {})).code).toBe('SignatureDoesNotMatch')
+  const old = await ada.presigned('GET', '/grain/pre signed', 1, new Date(Date.now() - 60_000))
+  expect((await ada.send('GET', old, {})).code).toBe('AccessDenied')
+})
+
+test('clients that disconnect at every stage leave no object, no upload, no lease, and a gateway that answers', async () => {
+  const upload = await begin('/grain/cut')
+  const heads = [
+    await headOf('PUT', '/grain/cut', {}, 10_000_000), await headOf('PUT', '/grain/cut', { partNumber: '1', uploadId: upload }, 10_000_000),
+    await headOf('PUT', '/grain/cut', {}, 0), await headOf('GET', '/grain/parts', {}, 0),
+  ]
+  const cuts = heads.flatMap(head => [head.slice(0, 30), head, head + 'x'.repeat(100), head + 'x'.repeat(3_000_000)])
+  await Promise.all(cuts.map(text => new Promise<void>(resolve => {
+    const socket = net.connect({ host: '127.0.0.1', port: Number(at.split(':')[1]) }, () => {
+      socket.write(text, () => { setImmediate(() => { socket.destroy() }) })
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve())
+  })))
+  await ok('DELETE', '/grain/cut', { query: { uploadId: upload } })
+  await ok('DELETE', '/grain/cut')
+  await until('the end of all leases', async () => (await metric('gristmill_leases')) === 0)
+  expect(await left()).toEqual([[]])
+  expect((await fetch(`http://${at}/healthz`)).status).toBe(200)
+})
+
+async function metric(name: string): Promise<number> {
+  const text = await (await fetch(`http://${cluster.namenode.address}/metrics`)).text()
+  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN)
+}
+
+test('a key that was removed is refused; the access log names users and no secrets', async () => {
+  const key = JSON.parse(await cluster.ok(['user', 'key', 'grete', '--json'])) as TestKey
+  const client = new S3TestClient(at, key)
+  await ok('GET', '/', {}, client)
+  await cluster.ok(['user', 'key', 'grete', '--rm', key.id])
+  await until('the end of the key', async () => (await client.ask('GET', '/')).code === 'InvalidAccessKeyId')
+  await client.close()
+  const log = await readFile(join(cluster.dir, 'access.log'), 'utf8')
+  expect(log).toMatch(/ - ada \[.*"PUT \/grain\/a\/b\/rye HTTP\/1\.1" 200/)
+  expect(log).toMatch(/X-Amz-Signature=\*\*\*/)
+  expect(log).not.toMatch(/X-Amz-Signature=[0-9a-f]/)
+})
+
+test('a gateway of S3 listens where other machines reach it with a cluster secret only', async () => {
+  const { GRISTMILL_SECRET_FILE: _, ...env } = cluster.env
+  const refused = await run(['gateway', '--s3', '0', '--host', '0.0.0.0'], { ...env, GRISTMILL_CLUSTER: '127.0.0.1:1' } as Record<string,
+    string>)
+  expect([refused.code, refused.stderr]).toEqual([78, expect.stringContaining('without a cluster secret')])
+})
+
+const hasAws = spawnSync('aws', ['--version']).status === 0
+
+test.skipIf(!hasAws)('every command of the guide does what it says', async () => {
+  // because the AWS command line is not on every machine
+  const guide = await readFile(join(root, 'docs/guide/s3.md'), 'utf8')
+  const [commands = '', output = ''] = [...guide.matchAll(/^```(?:sh|text)\n([\s\S]*?)^```$/gm)].map(match => match[1]!)
+  const script = commands.replace('http://127.0.0.1:9000', `http://${at}`)
+    .replaceAll('gristmill ', `${process.execPath} ${join(root, 'client/cli/gristmill.js')} `)
+  const env = { ...process.env, ...cluster.env, PATH: process.env['PATH'] ?? '', AWS_EC2_METADATA_DISABLED: 'true' }
+  const { stdout } = await promisify(execFile)('bash', ['-ec', script], { cwd: cluster.dir, env })
+  expect(stdout).toBe(output)
+})
