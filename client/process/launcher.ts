@@ -29,6 +29,8 @@ export class Launcher {
   readonly #options: UpOptions
   readonly #plan: UpPlan
   readonly #started: ServerProcess[] = []
+  /** Those of them that were ready. One that found its port taken has ended, and another takes its place. */
+  readonly #ready: ServerProcess[] = []
   /** Processes that an earlier `up` left running. */
   #there: ClusterMember[] = []
   /** Cluster of an earlier `up` that runs in part. */
@@ -78,7 +80,7 @@ export class Launcher {
     const { dir, remembered, ports } = this.#plan
     const processes = members.map(member => member.process)
     const namenode = processes[0]!.address
-    const cluster = await untilRegistered(this.#options, { namenode, secret: this.#secret, servers: this.#started, wanted: processes })
+    const cluster = await untilRegistered(this.#options, { namenode, secret: this.#secret, servers: this.#ready, wanted: processes })
     const running: Running = { format: 1, namenode, cluster, secretFile: this.#secretFile, dir, processes }
     await writeCluster(disk, userHome, running)
     const taken = Object.fromEntries(members.map(({ name, process }) => [name, portOf(process.address)]))
@@ -143,8 +145,9 @@ export class Launcher {
     this.#noted = this.#noted.then(() => noteStarting(disk, userHome, { dir, processes: this.#started.map(each => each.process) }))
     await this.#noted
     made.begin()
-    // A process that has ended meanwhile, by `down` or for a fault, is not waited for: none that needs it would become ready.
-    await made.ready(signal, () => { for (const other of this.#started) if (other !== made) other.assertAlive() })
+    // A ready process that has ended meanwhile, by `down` or for a fault, ends the wait: no process that needs it would become ready.
+    await made.ready(signal, () => { for (const other of this.#ready) other.assertAlive() })
+    this.#ready.push(made)
     return made
   }
 }

@@ -26,8 +26,11 @@ interface Fake {
   readonly ended: number[]
 }
 
-/** A machine whose processes are ready at once; one of `namenode` listens at `--port`, or at 7000 if that is 0. */
-function fakeMachine(living: readonly number[] = []): Fake {
+/**
+ * A machine whose processes are ready at once. One of `namenode` listens at `--port`, or at 7000 if that is 0. `taken`: other processes
+ * take every port that was free just before, so that a process that was given one ends.
+ */
+function fakeMachine(living: readonly number[] = [], { taken = false } = {}): Fake {
   const began: Fake['began'] = []
   const ended: number[] = []
   const alive = new Set(living)
@@ -35,16 +38,23 @@ function fakeMachine(living: readonly number[] = []): Fake {
   const machine = {
     user: 'ada', isPortFree: () => Promise.resolve(true), born: (pid: number) => (alive.has(pid) ? `born ${pid}` : undefined),
     signal(pid: number) { if (alive.delete(pid)) ended.push(pid) },
-    launch({ args, env, stdoutFile }: LaunchOptions) {
+    launch({ args, env, stdoutFile, stderrFile }: LaunchOptions) {
       const pid = ++lastPid
       alive.add(pid)
       writeFileSync(stdoutFile, '')
+      const { promise: ended, resolve: end } = Promise.withResolvers<{ code: number; signal: null }>()
       return {
-        pid, ended: new Promise<never>(() => {}), release() {},
+        pid, ended, release() {},
         begin() {
           const { processes } = JSON.parse(readFileSync(`${home}/starting.json`, 'utf8')) as { processes: Array<{ pid: number }> }
           began.push({ pid, args, held: env['GRISTMILL_HELD'], named: processes.map(each => each.pid) })
-          const port = Number(args[args.indexOf('--port') + 1]) || 7_000
+          const given = Number(args[args.indexOf('--port') + 1])
+          if (taken && given !== 0) {
+            alive.delete(pid)
+            writeFileSync(stderrFile, `${JSON.stringify({ error: { code: 'EADDRINUSE', message: 'the port is taken' } })}\n`)
+            return end({ code: 69, signal: null })
+          }
+          const port = given || 7_000
           writeFileSync(stdoutFile, `${JSON.stringify({ role: args[0], id: `id-${pid}`, address: `127.0.0.1:${port}` })}\n`)
         },
       }
@@ -76,6 +86,14 @@ test('a process of `up` may begin once the file by which `down` finds it is on d
   expect(fake.began.map(({ pid }) => pid).sort()).toEqual([101, 102, 103, 104])
   for (const { pid, named } of fake.began) expect(named).toContain(pid)
   expect(fake.began.map(({ held }) => held)).toEqual(['1', '1', '1', '1'])
+})
+
+test('a process whose port is taken between the look and its start gets any other port, and its siblings wait for it', async () => {
+  const fake = fakeMachine([], { taken: true })
+  const { members } = await launched(fake, { datanodes: 3 })
+  expect(members.map(({ process }) => process.address)).toEqual(Array.from({ length: 4 }, () => '127.0.0.1:7000'))
+  expect(fake.began.filter(({ args }) => args.at(-1) !== '0')).toHaveLength(4)
+  expect(fake.began.filter(({ args }) => args.at(-1) === '0')).toHaveLength(4)
 })
 
 /** Cluster whose namenode has died: its datanode, process 7, runs on and looks for it at port 5000. */
