@@ -6,7 +6,8 @@ import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { holderIn } from '../../../../src/world/lock.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 
@@ -162,6 +163,31 @@ describe('a locked directory', () => {
     await lock!.release()
     await lock!.release()
     expect((await holder()).got).toBe(true)
+  })
+
+  test('is not refused by another process that is refused at the same moment', async () => {
+    const lock = await localDisk.lock(directory)
+    await lock!.release()
+    // A process between the two steps of taking the lock, which gives up when it has refused this one.
+    const rival = new DatabaseSync(at('lock'))
+    rival.exec('BEGIN IMMEDIATE')
+    const { exec } = DatabaseSync.prototype
+    let refused = 0
+    vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
+      try {
+        exec.call(this, sql)
+      } catch (error) {
+        if (refused++ === 0) rival.close()
+        throw error
+      }
+    })
+    try {
+      const got = await localDisk.lock(directory)
+      expect([refused, got !== undefined]).toEqual([1, true])
+      await got!.release()
+    } finally {
+      vi.restoreAllMocks()
+    }
   })
 
   test('is free at once when its holder is killed; until then its pid is known', async () => {
