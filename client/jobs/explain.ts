@@ -96,7 +96,7 @@ function explainStage(stage: Stage, { inputs, output }: Awaited<ReturnType<typeo
             + (sampled === undefined ? '' : `, bounds from stage ${sampled}`) + (stage.combine === undefined ? '' : ', combined before'),
           why: whyOf(stage.sink, facts),
         }
-      : { output: facts.describe(stage.sink) },
+      : { output: stage.output.kind === 'check' ? 'nothing: it refuses the output, or lets it be published' : facts.describe(stage.sink) },
   }
 }
 
@@ -111,6 +111,7 @@ function readOf(
     case 'values': return { text: 'values of the program', tasks: input.parts }
     case 'shuffle': return { text: `stage ${input.stage}`, tasks: cut.partitions ?? input.partitions }
     case 'join': return { text: `stages ${input.stages.join(' and ')}`, tasks: cut.partitions ?? input.partitions }
+    case 'output': return { text: `the output of stage ${input.stage}`, tasks: 1 }
   }
 }
 

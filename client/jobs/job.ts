@@ -27,6 +27,8 @@ interface PublishOptions extends CallOptions {
   readonly overwrite?: boolean | undefined
   /** With `overwrite`: replaces any directory. */
   readonly force?: boolean | undefined
+  /** Publishes an output that the program's check has refused. */
+  readonly despiteCheck?: boolean | undefined
 }
 
 interface TaskOptions extends CallOptions {
@@ -68,7 +70,7 @@ export class Job {
 
   /**
    * Waits for the end. Throws JOB_FAILED with the failure of the task that caused it (`details.failure`: message, the user's
-   * stack, the record), or JOB_CANCELLED. An abort ends the wait, not the job.
+   * stack, the record), CHECK_REFUSED if the program's check has refused the output, or JOB_CANCELLED. An abort ends the wait, not the job.
    */
   async wait(options?: WaitOptions | null): Promise<JobStatus> {
     const { signal, onStatus } = await during('job', undefined, async () => {
@@ -86,6 +88,8 @@ export class Job {
     if (state === 'succeeded') return last!
     const details = { job: this.id, ...failure && { failure } }
     if (state === 'cancelled') throw new GristmillError('JOB_CANCELLED', failure?.message ?? `job ${this.id} was cancelled`, { details })
+    if (failure?.code === 'CHECK_REFUSED')
+      throw new GristmillError('CHECK_REFUSED', `job ${this.id} has published nothing: ${failure.message}`, { details })
     throw new GristmillError('JOB_FAILED', `job ${this.id} failed: ${failure?.message ?? 'no reason was kept'}`, { details })
   }
 
@@ -101,16 +105,16 @@ export class Job {
   }
 
   /**
-   * Publishes the kept output of the job (`status.kept`), which could not be published before. Throws EINVAL if nothing is kept,
-   * and EEXIST, ENOTEMPTY, EBUSY, EDQUOT or EACCES like a submit; the output is then still kept. Returns the status.
+   * Publishes the kept output of the job (`status.kept`), which could not be published before. Throws EINVAL if nothing is kept, or its
+   * check has refused it, and EEXIST, ENOTEMPTY, EBUSY, EDQUOT or EACCES like a submit; the output is then still kept. Returns the status.
    */
   publish(output: Path, options?: PublishOptions | null): Promise<JobStatus> {
     const read = (): Partial<PublishOptions> => {
-      const given = optionsOf<PublishOptions>(options, 'publish', { overwrite: true, force: true, signal: true })
-      flagsOf(given, 'overwrite', 'force')
+      const given = optionsOf<PublishOptions>(options, 'publish', { overwrite: true, force: true, despiteCheck: true, signal: true })
+      flagsOf(given, 'overwrite', 'force', 'despiteCheck')
       return given
     }
-    return perform('publish', output, read, async ({ overwrite = false, force = false, signal }) => {
+    return perform('publish', output, read, async ({ overwrite = false, force = false, despiteCheck = false, signal }) => {
       const path = pathOf(output, 'output')
       const { kept } = await this.#status(signal)
       const { patterns } = kept?.patternCount
@@ -118,7 +122,9 @@ export class Job {
         : { patterns: kept?.patterns ?? [] }
       const format = kept?.format ?? outputFormatDefault
       if (patterns.length > 0) await checkKeptApart(this.#cluster.ask, { patterns, output: path, format }, signal)
-      return this.#cluster.ask(protocol.publish, { job: this.id, output: { path, overwrite, force } }, signal)
+      return this.#cluster.ask(protocol.publish, {
+        job: this.id, output: { path, overwrite, force }, ...despiteCheck && { despiteCheck },
+      }, signal)
     })
   }
 

@@ -33,6 +33,8 @@ export interface LineageNode {
   /** Files and bytes that were read from an input. */
   readonly files?: number
   readonly bytes?: number
+  /** The check of its program has passed the output, or it was published in spite of the check. */
+  readonly check?: NonNullable<Version['check']>
   /** The version was freed or its output removed, or the caller may not read it. */
   readonly missing?: boolean
 }
@@ -65,9 +67,9 @@ class Graph {
   link(from: string, to: string): void { if (this.nodes.has(from) && this.nodes.has(to)) this.edges.set(`${from}\n${to}`, { from, to }) }
 }
 
-const nodeOf = (path: string, { id, number, job, program, madeMs, user }: Version, name?: string): LineageNode => ({
+const nodeOf = (path: string, { id, number, job, program, madeMs, user, check }: Version, name?: string): LineageNode => ({
   id: `${path}@${number}`, kind: 'output', path, version: number, inode: id, ...job !== undefined && { job },
-  ...name !== undefined && { name }, ...program !== undefined && { program }, madeMs, user,
+  ...name !== undefined && { name }, ...program !== undefined && { program }, madeMs, user, ...check && { check },
 })
 
 /** `asked`: an output, or PATH@VERSION. */

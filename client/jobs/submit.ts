@@ -93,7 +93,8 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
   if (existing && (existing.key !== origin.key || submission.driver)) throw exists(output)
   if (existing) {
     submission.onNote?.(
-      `${output} is up to date: ${existing.job} has computed it with the same program, parameters and inputs; --overwrite computes it again`,
+      `${output} is up to date: ${existing.job} has computed it with the same program, parameters and inputs`
+      + `${existing.check === 'overruled' ? ', and it was published in spite of its check' : ''}; --overwrite computes it again`,
     )
     return new Job(cluster, existing.job)
   }
@@ -149,7 +150,7 @@ async function send(
  */
 async function existingOutput(
   cluster: Cluster, path: string, signal?: AbortSignal,
-): Promise<{ readonly key: string; readonly job: JobId } | undefined> {
+): Promise<{ readonly key: string; readonly job: JobId; readonly check?: 'overruled' | 'passed' | undefined } | undefined> {
   let shown
   try {
     const { version } = await cluster.ask(stat, { path }, signal)
@@ -160,9 +161,9 @@ async function existingOutput(
     if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
-  const { version: { job }, made: { origin }, intact } = shown
+  const { version: { job, check }, made: { origin }, intact } = shown
   if (!intact || !origin || job === undefined || !await isKnown(cluster, job, signal)) throw exists(path)
-  return { key: origin.key, job }
+  return { key: origin.key, job, check }
 }
 
 /** Ended jobs are forgotten beyond a thousand. */

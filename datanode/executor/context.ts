@@ -32,7 +32,7 @@ export class TaskContext implements Context {
   readonly params: Params
   readonly job: string
   readonly task: string
-  readonly phase: 'map' | 'reduce'
+  readonly phase: Context['phase']
   readonly now: number
   path = ''
   readonly #random: Random
@@ -53,7 +53,7 @@ export class TaskContext implements Context {
     this.params = params
     this.job = work.job
     this.task = `${work.stage}.${work.task}`
-    this.phase = work.input.kind === 'split' ? 'map' : 'reduce'
+    this.phase = work.input.kind === 'split' ? 'map' : work.input.kind === 'output' ? 'check' : 'reduce'
     this.now = work.submittedMs ?? 0
     this.#random = random
     this.#seeded = seeded

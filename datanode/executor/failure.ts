@@ -13,6 +13,7 @@ import type { StackMapper } from '../../src/program/stack.ts'
 import { OutputsMissing } from './fetch.ts'
 import { isChangedInput } from './input.ts'
 import type { Failed } from './messages.ts'
+import { CheckRefused } from './outputcheck.ts'
 
 /** Facts about the failed task. */
 interface FailedTask {
@@ -36,6 +37,12 @@ export function toFailure(thrown: unknown, task: FailedTask | undefined): Failed
         ? message
         : `${message} (${thrown.step === undefined ? '' : `in ${thrown.step}, `}for the key ${thrown.key})`,
       ...stack !== undefined && { stack }, ...thrown.place && { record: { path: thrown.place.path, offset: thrown.place.offset } },
+    })
+  }
+  if (thrown instanceof CheckRefused) {
+    const { stack } = thrown.cause === undefined ? { stack: undefined } : describe(thrown.cause, task)
+    return made('program', {
+      code: 'CHECK_REFUSED', message: `the check has refused the output: ${thrown.message}`, ...stack !== undefined && { stack },
     })
   }
   if (thrown instanceof OutputsMissing) return made('fetch', { code: 'TASK_FAILED', message: thrown.message }, thrown.attempts)

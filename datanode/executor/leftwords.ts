@@ -5,7 +5,7 @@ import { formatDuration } from '../../src/base/units.ts'
 import type { StartedWork } from '../../src/ports/started.ts'
 
 /** Function of a program, or its top level, after which a task waits. */
-export type Part = 'the module' | 'setup' | 'map' | 'reduce'
+export type Part = 'the module' | 'setup' | 'map' | 'reduce' | 'check'
 
 const workOf = ({ what, kind, afterMs }: StartedWork): string =>
   (kind === 'timer' && afterMs > 0 ? `${what} of ${formatDuration(afterMs)}` : what)

@@ -58,7 +58,7 @@ const collectMs = { first: 100, max: 1_000 }
 const oneWay = new WeakSet<Error>()
 
 /** Throws FunctionFailed with a stack of the program. REQUIRES: the last turn has ended. */
-export async function untilQuiet(parts: QuietParts, name: 'map' | 'reduce'): Promise<void> {
+export async function untilQuiet(parts: QuietParts, name: 'map' | 'reduce' | 'check'): Promise<void> {
   const { clock, started, turns, counts } = parts
   turns.release()
   counts?.release()

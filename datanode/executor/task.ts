@@ -39,6 +39,7 @@ import type { ExecutorSession } from './session.ts'
 import type { AttemptOutcome } from './messages.ts'
 import { Tables } from './broadcast.ts'
 import { TaskCommands } from './taskcommands.ts'
+import { checkOutput } from './outputcheck.ts'
 import { openOutput, type OpenOutput } from './taskoutput.ts'
 import { untilQuiet, untilSettled } from './quiet.ts'
 import { awaited, StallWatch, waitersOf, type AwaitedFunction } from './stalled.ts'
@@ -143,7 +144,7 @@ export class TaskAttempt {
       const { started, context } = this.#options
       const turns = new Turns(output.sink.emit)
       const { phase } = context
-      const { setup, teardown } = this.#options.program.plan.hooks
+      const { setup, teardown } = work.output.kind === 'check' ? {} : this.#options.program.plan.hooks
       const quiet = { clock: session.clock, started, turns, counts: context, note: this.#notes() }
       if (this.#options.isFirst) await untilSettled(quiet, 'the module', setup ? 'setup' : phase)
       started?.begin(work.job)
@@ -248,6 +249,7 @@ export class TaskAttempt {
       case 'values': return this.#values(work.input, options, sink)
       case 'shuffle': return this.#shuffle(work.input, options, sink)
       case 'join': return this.#join(work.input, options, sink)
+      case 'output': return this.#check(work.input)
       default: unreachable(work.input)
     }
   }
@@ -256,7 +258,7 @@ export class TaskAttempt {
   #contextOf(step: StepNode): Context {
     const { context, work: { input, task }, program: { numbers } } = this.#options
     if (step.kind === 'map' || step.kind === 'reduce') return context.lend()
-    const part = input.kind === 'values' ? input.part : (input.kind === 'split' ? input.part : input.partition) ?? task
+    const part = partOf(input) ?? task
     return context.lendToStep(`${numbers.get(step)} ${numbers.get(this.#branch.source)} ${part}`)
   }
 
@@ -316,6 +318,17 @@ export class TaskAttempt {
     } finally {
       await runner.close()
     }
+  }
+
+  async #check(input: InputOf<'output'>): Promise<void> {
+    const { session, work, program: { plan: { functions } }, context } = this.#options
+    const { sink } = this.#stage
+    assert(sink.kind === 'write' && sink.check !== undefined, 'the plan has a check where the task has')
+    const fn = functions[sink.check]!
+    await checkOutput({
+      session, work: { ...work, input }, written: sink.output, pause: () => this.#pause(),
+      check: output => this.#calling(() => fn(output, context.lend()), () => [awaited('check', fn, this.stacks)]),
+    })
   }
 
   async #values({ part, parts }: InputOf<'values'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
@@ -499,5 +512,15 @@ export class TaskAttempt {
     }
     this.#turnAt = now + turnMs
     return clock.yield()
+  }
+}
+
+/** Part of the input that a task reads, if it is not its own number. */
+function partOf(input: TaskWork['input']): number | undefined {
+  switch (input.kind) {
+    case 'values': case 'split': return input.part
+    case 'shuffle': case 'join': return input.partition
+    case 'output': return undefined
+    default: return unreachable(input)
   }
 }

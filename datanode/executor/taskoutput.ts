@@ -1,7 +1,7 @@
 // Output of an attempt, with its counters: a map output in this node's home, or a part of the job's output (`part-00000.txt`) below the
 // job's staging directory.
 
-import { assert } from '../../src/base/assert.ts'
+import { assert, AssertionFailed, unreachable } from '../../src/base/assert.ts'
 import { extensionOf, formats } from '../../src/base/formats.ts'
 import { join } from '../../src/base/paths.ts'
 import type { ClusterFileWriter } from '../../src/file/writer.ts'
@@ -38,9 +38,23 @@ const shuffleShare = 0.25
 export function openOutput(
   session: ExecutorSession, work: TaskWork, stage: Stage, functions: readonly UserFunction[],
 ): Promise<OpenOutput> {
-  return work.output.kind === 'shuffle'
-    ? openShuffle(session, work, stage, work.output.partitions, functions)
-    : openFile(session, work, stage, work.output)
+  const { output } = work
+  switch (output.kind) {
+    case 'shuffle': return openShuffle(session, work, stage, output.partitions, functions)
+    case 'files': return openFile(session, work, stage, output)
+    case 'check': return Promise.resolve(nothing)
+    default: return unreachable(output)
+  }
+}
+
+const nothing: OpenOutput = {
+  sink: {
+    emit: () => { throw new AssertionFailed('a check emits nothing') },
+    records: 0, settle: () => undefined, finish: async () => undefined, discard: async () => {},
+  },
+  counters: () => ({}),
+  finish: async () => ({ kind: 'check' }),
+  discard: async () => {},
 }
 
 async function openShuffle(

@@ -99,7 +99,9 @@ export interface JobStore {
   /** Returns the failure if the output cannot be published as requested; then nothing has happened. */
   publish(job: JobId, status: JobStatus): Promise<Failure | undefined>
   /** Publishes the kept output of a job. Throws ENOENT, EACCES, EINVAL if nothing is kept, and the errors of publishing. */
-  publishKept(request: { requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace }): Promise<void>
+  publishKept(request: {
+    requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; despiteCheck?: boolean | undefined
+  }): Promise<void>
   /** Drops the kept output of a job. Throws ENOENT, EACCES, EINVAL if nothing is kept. */
   dropKept(request: { requestId: RequestId; actor: Actor; job: JobId }): Promise<void>
   /** Forgets the oldest ended jobs beyond limits.jobsKept, and orphaned staging. One small step; returns true if there is more. */

@@ -8,6 +8,7 @@ import { asError, GristmillError } from '../../src/base/errors.ts'
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Failure } from '../../src/protocol/fields.ts'
+import { outputStage } from '../../src/protocol/job.ts'
 import type { TaskFinished } from '../../src/protocol/task.ts'
 import type { Effect, Event, JobFacts } from './scheduler/event.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
@@ -254,11 +255,9 @@ export class Engine {
 
   /** Bytes of the output files of a computed job. */
   #outputBytes(job: JobId): number {
-    const files =
-      this.scheduler.jobs
-        .get(job)
-        ?.stages.at(-1)
-        ?.tasks.flatMap(({ won }) => (won?.output.kind === 'files' ? won.output.files : [])) ?? []
+    const stages = this.scheduler.jobs.get(job)?.stages ?? []
+    const files = stages[outputStage(stages.map(({ spec }) => spec))]?.tasks
+      .flatMap(({ won }) => (won?.output.kind === 'files' ? won.output.files : [])) ?? []
     return files.reduce((sum, { length }) => sum + length, 0)
   }
 

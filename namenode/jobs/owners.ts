@@ -94,11 +94,13 @@ export class OwnerCalls {
   }
 
   async publish(
-    { requestId, job, output: { path, overwrite = false, force } }: RequestOf<typeof protocol.publish>,
+    { requestId, job, output: { path, overwrite = false, force }, despiteCheck }: RequestOf<typeof protocol.publish>,
     { user }: CallContext,
   ): Promise<JobStatus> {
     checkOutputPath(path)
-    await this.#store.publishKept({ requestId, actor: this.#deps.actor(user), job, output: { path, overwrite, ...(force && { force }) } })
+    await this.#store.publishKept({
+      requestId, actor: this.#deps.actor(user), job, output: { path, overwrite, ...(force && { force }) }, despiteCheck,
+    })
     return this.#lookup.statusOf(job)
   }
 

@@ -5,7 +5,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { checkPath, isWithin, systemDirectory } from '../../src/base/paths.ts'
 import { checkApart, notApart } from '../../src/protocol/overlap.ts'
-import { checkParams, inputsOf, resultsDirectory, sourcesOf, type JobSpec, type StageInput } from '../../src/protocol/job.ts'
+import { checkParams, inputsOf, outputStage, resultsDirectory, sourcesOf, type JobSpec, type StageInput } from '../../src/protocol/job.ts'
 import type { SplitRange } from '../../src/protocol/task.ts'
 import { taskCount } from './splits/splits.ts'
 
@@ -63,14 +63,19 @@ function checkHistory({ driver }: JobSpec): void {
     )
 }
 
-function checkStages({ stages, output: { path } }: JobSpec): void {
+function checkStages({ stages, output: { path, result } }: JobSpec): void {
   const last = stages.length - 1
+  const writes = outputStage(stages)
+  if (writes < last && result) throw invalid('the result of a step is not published, and has no check')
   for (const [index, stage] of stages.entries()) {
     const { output, broadcasts = [] } = stage
     if (output.kind === 'shuffle' && (output.partitions < 1 || output.partitions > partitionsMax))
       throw invalid(`stage ${index} has ${output.partitions} partitions; between 1 and ${partitionsMax} are allowed`)
-    if ((output.kind === 'files') !== (index === last))
+    if ((output.kind === 'files') !== (index === writes))
       throw invalid(`the last stage, and only that, writes files; stage ${index} writes ${output.kind}`)
+    const isCheck = inputsOf(stage).some(({ kind }) => kind === 'output')
+    if (isCheck !== (output.kind === 'check') || (isCheck && (index === writes || stage.more)))
+      throw invalid(`the last stage, and only that, checks the output, and reads nothing else; stage ${index} does not fit`)
     const tasks = inputsOf(stage).reduce((sum, input) => sum + taskCount(input), 0)
     if (tasks > limits.stageTasksMax) throw invalid(`stage ${index} has ${tasks} tasks, and may have ${limits.stageTasksMax}`)
     for (const input of inputsOf(stage)) checkInput(stages, index, input, path)
@@ -88,6 +93,9 @@ function checkInput(stages: JobSpec['stages'], index: number, input: StageInput,
       return
     // Checked as they are unpacked (splits/input.ts).
     case 'packed': case 'values': return
+    case 'output':
+      if (input.stage !== outputStage(stages)) throw invalid(`stage ${index} checks stage ${input.stage}, which does not write the output`)
+      return
     case 'shuffle': case 'join':
       for (const source of input.kind === 'join' ? input.stages : [input.stage]) {
         const partitions = partitionsOf(stages, index, source)

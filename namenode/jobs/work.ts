@@ -41,6 +41,8 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
       case 'shuffle': return { kind: 'shuffle', stage: given.stage, ...index !== task && { partition: index } }
       case 'join': return { kind: 'join', stages: given.stages, partition: index }
       case 'values': return { kind: 'values', part: index, parts: given.parts }
+      case 'output':
+        return { kind: 'output', path: spec.output.path, rows: job.stages[given.stage]!.counters.values['recordsOut'] ?? 0 }
       default: return unreachable(given)
     }
   }

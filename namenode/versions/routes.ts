@@ -44,7 +44,7 @@ export function versionRoutes({ journal, clock, actor, bounds, removed }: Versio
       const found = output(user, path)
       const one = version === undefined ? found.versions.find(({ isHead }) => isHead) : named(view, found, version)
       if (!one) throw new GristmillError('EINVAL', `no job has published ${path} as it is`, { details: { path } })
-      const { program, job: _, rows: _rows, bytes: _bytes, files: _files, digest: _digest, ...made } = one.record.made
+      const { program, job: _, rows: _rows, bytes: _bytes, files: _files, digest: _digest, check: _check, ...made } = one.record.made
       const intact = isIntact(view, one)
       return {
         version: describe(one),

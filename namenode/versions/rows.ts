@@ -54,6 +54,8 @@ export interface MadeBy {
   readonly files?: number
   /** Digest of the published files (jobs/publish/staging.ts). */
   readonly digest?: string
+  /** Missing for a program that does not check its output. */
+  readonly check?: 'passed' | 'overruled'
 }
 
 /** A number that was freed. Snapshots of directories above, made before operation `until`, still read it. */

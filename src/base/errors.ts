@@ -65,6 +65,8 @@ export const codes = {
   TASK_FAILED: afterAction(500, 1),
   JOB_FAILED: code(500, false, 1),
   JOB_CANCELLED: code(409, false, 130),
+  /** The check of the program has refused the output, which is kept. */
+  CHECK_REFUSED: code(409, false, 4),
   // Processes
   CONFIG_INVALID: code(400, false, 78),
   DIR_IN_USE: code(409, false, 73),

@@ -43,14 +43,17 @@ const issueCharsMax = 300
 
 type Issues = Exclude<Validated<unknown>['issues'], undefined>
 
-function refused(issues: Issues): GristmillError {
+const refused = (issues: Issues): GristmillError => new GristmillError(
+  'EINVAL',
+  `the record does not match the input's schema: ${issuesText(issues)}; correct the record or the schema, or read with badRecords: "skip"`,
+)
+
+/** Reasons for which a schema refuses a record. */
+export function issuesText(issues: Issues): string {
   const shown = issues.slice(0, issuesShown).map(({ message, path = [] }) => {
     const place = path.map(step => String(typeof step === 'object' ? step.key : step)).join('.')
     return `${place === '' ? '' : `${place}: `}${message}`.slice(0, issueCharsMax)
   })
   if (issues.length > issuesShown) shown.push(`and ${issues.length - issuesShown} more`)
-  return new GristmillError(
-    'EINVAL',
-    `the record does not match the input's schema: ${shown.join('; ')}; correct the record or the schema, or read with badRecords: "skip"`,
-  )
+  return shown.join('; ')
 }

@@ -36,7 +36,8 @@ function kindOf(node: PlanNode): string {
     case 'shuffle': return `shuffle ${exchangeOf(node)}${node.partitions === undefined ? '' : ` into ${node.partitions}`}`
     case 'write': {
       const { format, ...options } = node.output
-      return `write ${format}${node.path === undefined ? '' : ` ${node.path}`}${optionsOf(options)}`
+      const place = node.path === undefined ? '' : ` ${node.path}`
+      return `write ${format}${place}${optionsOf(options)}${node.check === undefined ? '' : ', checked'}`
     }
     default: return unreachable(node)
   }

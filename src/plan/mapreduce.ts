@@ -37,6 +37,7 @@ export function planMapReduce(definition: AnyDefinition): Plan {
   }
   const root: WriteNode = Object.freeze({
     kind: 'write', inputs: Object.freeze([node] as const), output: Object.freeze({ format: outputFormat, ...output }),
+    ...definition.check && { check: add(definition.check) },
   })
   const hooks = Object.freeze({
     ...(definition.setup && { setup: bind(definition.setup) }),

@@ -220,6 +220,8 @@ export interface WriteNode {
   /** The files are the result of a step, for its program, and are not published. */
   readonly result?: true
   readonly output: WriteOutput
+  /** (output, context) → nothing, or a reason for which the output is not published. Called once, when all files are written. */
+  readonly check?: FunctionIndex
 }
 
 interface WriteOutput extends OutputOptions {

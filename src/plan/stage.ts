@@ -1,6 +1,7 @@
 // Stages of a plan: the plan cut at its shuffles. A stage has one or more branches, which read files, values, a shuffle, or two shuffles
-// that are joined, and one output: a shuffle or files. A task belongs to one branch and runs all of its steps. Stages are in an order in
-// which they can run. A shuffle that several nodes read is computed once; steps before a cut are computed for each reader.
+// that are joined, and one output: a shuffle or files. A last stage may check the files. A task belongs to one branch and runs all of its
+// steps. Stages are in an order in which they can run. A shuffle that several nodes read is computed once; steps before a cut are computed
+// for each reader.
 
 import { basename } from 'node:path'
 import { assert, AssertionFailed, unreachable } from '../base/assert.ts'
@@ -21,6 +22,7 @@ export type BranchInput =
   | { readonly kind: 'values'; readonly parts: number; readonly fn: FunctionIndex }
   | { readonly kind: 'shuffle'; readonly stage: number; readonly partitions: number }
   | { readonly kind: 'join'; readonly stages: readonly number[]; readonly partitions: number }
+  | { readonly kind: 'output'; readonly stage: number }
 
 export interface Branch {
   readonly input: BranchInput
@@ -42,7 +44,7 @@ export interface Stage {
   readonly isSampling: boolean
   /** Combines pairs before the shuffle. */
   readonly combine: FunctionIndex | undefined
-  /** Last node of the stage. */
+  /** Last node of the stage; of a check the one that writes the output. */
   readonly sink: ShuffleNode | WriteNode
 }
 
@@ -54,7 +56,7 @@ interface StagesOptions {
 /** Throws PROGRAM_INVALID for a plan of too many stages. */
 export function stagesOf({ root }: PlanShape, options: StagesOptions = {}): Stage[] {
   const cutter = new Cutter(options)
-  cutter.end(root)
+  cutter.check(root, cutter.end(root))
   return cutter.stages
 }
 
@@ -74,16 +76,28 @@ class Cutter {
     const lookups = new Map<LookupNode, number>()
     for (const { steps } of branches)
       for (const step of steps) if (step.kind === 'lookup') lookups.set(step, this.#shuffle(step.inputs[1]))
+    return this.#add({
+      name: nameOf(branches), branches, broadcasts: [...new Set([...samples, ...lookups.values()])], lookups, output: this.#output(sink),
+      isSampling: last.kind === 'sampleKeys', combine: combine?.fn, sink,
+    })
+  }
+
+  /** Adds the stage that checks what `stage` has written, if the program checks its output. */
+  check(sink: WriteNode, stage: number): void {
+    if (sink.check === undefined) return
+    this.#add({
+      name: 'check', branches: [{ input: { kind: 'output', stage }, source: sink, steps: [] }], broadcasts: [], lookups: new Map(),
+      output: { kind: 'check' }, isSampling: false, combine: undefined, sink,
+    })
+  }
+
+  #add(stage: Stage): number {
     if (this.stages.length >= limits.jobStagesMax)
       throw new GristmillError(
         'PROGRAM_INVALID',
         `the program has more than ${limits.jobStagesMax} stages, the most that one job can have; save an intermediate result, and go on in another program`,
       )
-    this.stages.push(Object.freeze({
-      name: nameOf(branches), branches, broadcasts: [...new Set([...samples, ...lookups.values()])], lookups, output: this.#output(sink),
-      isSampling: last.kind === 'sampleKeys', combine: combine?.fn, sink,
-    }))
-    return this.stages.length - 1
+    return this.stages.push(Object.freeze(stage)) - 1
   }
 
   #output(sink: ShuffleNode | WriteNode): TaskOutput {

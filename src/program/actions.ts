@@ -1,7 +1,7 @@
 // Actions of Datasets: the steps that they ask the engine for. Part of every bundle, as dataset.ts is.
 
 import { checkFunction, showGiven } from './arguments.ts'
-import type { Context } from './definition.ts'
+import type { Check, Context } from './definition.ts'
 import { checkOptions } from './options.ts'
 import { at, type Action, type Recipe } from './recipe.ts'
 import type { OutputOptions } from '../base/formats.ts'
@@ -15,16 +15,20 @@ export interface SaveOptions {
   readonly columns?: readonly string[] | undefined
   /** Replicas of the output files; default: the cluster's. */
   readonly replication?: number | undefined
+  /** Looks at the whole output before it is published, in a task of its own. */
+  readonly check?: Check | undefined
 }
 
 /** Files in a new directory. */
 export function saving(node: Recipe, path: string, options: SaveOptions): Action {
   if (typeof path !== 'string' || path === '')
     throw new TypeError(`save was given the path ${showGiven(path)}; give a directory of the cluster, in the program or with --output`)
-  checkOptions('the options of save', options, 'output')
-  const { format = 'text', replication, ...output } = options
+  const { check, ...others } = options
+  checkOptions('the options of save', others, 'output')
+  const { format = 'text', replication, ...output } = others
   const root: Recipe = {
     kind: 'write', inputs: [node], path, output: { format, ...output, ...replication !== undefined && { replication } },
+    ...check !== undefined && { check: checkFunction('the check of save', check) },
   }
   return { method: 'save', root }
 }

@@ -25,7 +25,9 @@ export interface MapReduce {
 /** Marks objects of `mapReduce`; the same symbol in every copy of this file. */
 const mark = Symbol.for('gristmill.program')
 
-const known = new Set(['input', 'output', 'params', 'assets', 'reducers', 'setup', 'map', 'combine', 'partition', 'reduce', 'teardown'])
+const known = new Set([
+  'input', 'output', 'params', 'assets', 'reducers', 'setup', 'map', 'combine', 'partition', 'reduce', 'check', 'teardown',
+])
 
 /**
  * A map-reduce job: `map` turns each record into any number of key-value pairs, `combine` merges values before the shuffle,
@@ -49,7 +51,7 @@ function check(definition: AnyDefinition): void {
     if (!known.has(name)) throw new TypeError(`mapReduce does not know "${name}"; it knows ${[...known].join(', ')}`)
   }
   if (typeof definition.map !== 'function') throw new TypeError('mapReduce needs a map function: map(record, emit) { … }')
-  for (const name of ['setup', 'combine', 'partition', 'reduce', 'teardown'] as const) {
+  for (const name of ['setup', 'combine', 'partition', 'reduce', 'check', 'teardown'] as const) {
     if (definition[name] !== undefined && typeof definition[name] !== 'function')
       throw new TypeError(`${name} of mapReduce is not a function`)
   }

@@ -85,8 +85,8 @@ export interface Context<P = Params> {
   readonly job: string
   /** `<stage>.<task>`: the same in every attempt of a task. */
   readonly task: string
-  /** Function that this task calls: `map` over a part of the input, or `reduce` over a partition of the shuffle. */
-  readonly phase: 'map' | 'reduce'
+  /** Function that this task calls: `map` over a part of the input, `reduce` over a partition of the shuffle, or `check`. */
+  readonly phase: 'map' | 'reduce' | 'check'
   /** File of the current record; '' in `reduce`. */
   readonly path: string
   /** Uniform in [0, 1), the same numbers in every attempt of a task: use it instead of Math.random. */
@@ -94,6 +94,40 @@ export interface Context<P = Params> {
   /** Submission time of the job, in milliseconds since 1970: use it instead of Date.now. */
   readonly now: number
 }
+
+/** Files of an output, with their rows. */
+export interface OutputContents {
+  /** Path of the directory, or PATH@VERSION of an older version. */
+  readonly path: string
+  readonly files: number
+  readonly bytes: number
+  /** Number of rows. */
+  count(): Promise<number>
+  /** The lines of all files, one file after the other. */
+  lines(): AsyncIterable<string>
+  /**
+   * The rows of all files: values of JSON lines; rows of CSV as objects by the names in the header, or arrays without one; lines of text.
+   * With a schema what it returns; it throws for a row that the schema refuses.
+   */
+  rows(): AsyncIterable<unknown>
+  rows<T>(schema: StandardSchema<T>): AsyncIterable<T>
+  /** Types of the fields in the first thousand rows, such as `number` or `null or string`; nothing for text. */
+  schema(): Promise<Readonly<Record<string, string>>>
+}
+
+/** An output that a job has computed and not published. */
+export interface ComputedOutput extends OutputContents {
+  /** The output that it will replace; undefined if there is none. */
+  readonly previous: OutputContents | undefined
+}
+
+/**
+ * Decides whether an output is published: returns nothing, or the reason why it is not; what it throws is a reason, too. An output that is
+ * refused is kept for a week.
+ */
+export type Check<P = Params> = (output: ComputedOutput, context: Context<P>) => Verdict | Promise<Verdict>
+
+type Verdict = string | void | undefined | null
 
 export interface Definition<I extends Input = Input, K extends Key = Key, V = unknown, P extends Params = Params> {
   readonly input?: I
@@ -114,6 +148,8 @@ export interface Definition<I extends Input = Input, K extends Key = Key, V = un
   partition?(key: K, partitions: number): number
   /** Called once per key, in the order of keys. `values` can be iterated once and need not fit in memory. */
   reduce?(key: K, values: Iterable<V>, emit: Emit, context: Context<P>): Returned<Key, any> | Promise<Returned<Key, any>>
+  /** Looks at the whole output before it is published, in a task of its own, without `setup` and `teardown`. */
+  check?: Check<P>
   /** Called once in each task, after its last record, unless the task has failed. It may emit, as the task's `map` or `reduce` does. */
   teardown?(emit: Emit, context: Context<P>): Returned<Key, any> | Promise<Returned<Key, any>>
 }

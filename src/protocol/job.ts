@@ -29,6 +29,8 @@ const stageInput = Type.Union([
   }),
   /** Tasks that read nothing: the program computes the values of each part. */
   Type.Object({ kind: Type.Literal('values'), parts: count }),
+  /** One task, which reads the files that an earlier stage has written; nothing of them is published yet. */
+  Type.Object({ kind: Type.Literal('output'), stage: count }),
 ])
 export type StageInput = Static<typeof stageInput>
 
@@ -50,11 +52,15 @@ export const inputsOf = ({ input, more }: Pick<StageSpec, 'input' | 'more'>): re
 export function sourcesOf(stage: Pick<StageSpec, 'input' | 'more' | 'broadcasts'>): number[] {
   const stages = new Set<number>(stage.broadcasts)
   for (const input of inputsOf(stage)) {
-    if (input.kind === 'shuffle') stages.add(input.stage)
+    if (input.kind === 'shuffle' || input.kind === 'output') stages.add(input.stage)
     else if (input.kind === 'join') for (const side of input.stages) stages.add(side)
   }
   return [...stages]
 }
+
+/** Number of the stage that writes the output: the last one, or the one before the check of the output. */
+export const outputStage = (stages: ReadonlyArray<Pick<StageSpec, 'output'>>): number =>
+  stages.length - (stages.at(-1)?.output.kind === 'check' ? 2 : 1)
 
 /** Files that one path or pattern named as input has led to. */
 const inputPin = Type.Object({
@@ -220,6 +226,8 @@ export const jobStatus = Type.Object({
     /** Bytes of its files; missing in outputs kept by an earlier version. */
     bytes: Type.Optional(count),
     format: Type.Optional(outputFormat),
+    /** The check of the output has refused it, or has failed: it is published only by a request that says so. */
+    unchecked: Type.Optional(Type.Literal(true)),
     /** Number of patterns among its inputs: to publish elsewhere, a client fetches them with `job.patterns`. */
     patternCount: Type.Optional(count),
     /** The patterns themselves, sent by namenodes of earlier versions. */
@@ -287,13 +295,16 @@ export const kill = message('job.kill', {
   reply: jobStatus,
 })
 
-/** Publishes the kept output of a job. The conditions on the output are those of `submit`. */
+/**
+ * Publishes the kept output of a job. The conditions on the output are those of `submit`. EINVAL for an output that its check has refused,
+ * unless `despiteCheck`.
+ */
 export const publish = message('job.publish', {
   callers: 'user',
-  audit: ({ job, output }) => ({ job, output: output.path }),
+  audit: ({ job, output, despiteCheck }) => ({ job, output: output.path, despiteCheck }),
   mutation: true, paths: 'unchecked',
   request: Type.Object({
-    requestId, job: jobId,
+    requestId, job: jobId, despiteCheck: Type.Optional(Type.Boolean()),
     output: Type.Object({ path, overwrite: Type.Optional(Type.Boolean()), force: Type.Optional(Type.Boolean()) }),
   }),
   reply: jobStatus,

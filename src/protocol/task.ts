@@ -51,6 +51,8 @@ export const inputOptions = Type.Unsafe<InputOptions>(Type.Object({
 export const taskOutput = Type.Union([
   Type.Object({ kind: Type.Literal('shuffle'), partitions: count }),
   Type.Object({ kind: Type.Literal('files'), format: outputFormat, replication: Type.Optional(count), blockBytes: Type.Optional(count) }),
+  /** Nothing: the task checks the output of the job. */
+  Type.Object({ kind: Type.Literal('check') }),
 ])
 export type TaskOutput = Static<typeof taskOutput>
 
@@ -116,6 +118,8 @@ export const taskWork = Type.Object({
     Type.Object({ kind: Type.Literal('join'), stages: Type.Array(count, { maxItems: limits.jobStagesMax }), partition: count }),
     /** Part `part` of values that the program computes. */
     Type.Object({ kind: Type.Literal('values'), part: count, parts: count }),
+    /** The files that the job will publish at `path`, with `rows` records. */
+    Type.Object({ kind: Type.Literal('output'), path, rows: count }),
   ]),
   /** Branch of the stage to which the task belongs; default: the only one. */
   branch: Type.Optional(count),
@@ -148,6 +152,7 @@ export const finished = message('task.finished', {
         output: Type.Union([
           Type.Object({ kind: Type.Literal('shuffle'), bytes: count, digest: text(64) }),
           Type.Object({ kind: Type.Literal('files'), files: Type.Array(outputFile, { maxItems: 1000 }) }),
+          Type.Object({ kind: Type.Literal('check') }),
         ]),
       }),
       Type.Object({

@@ -6,7 +6,7 @@ import { limits } from '../base/limits.ts'
 import { tagCharsMax } from '../base/version-path.ts'
 import { count, empty, inodeId, instant, jobId, path, programId, requestId, text } from './fields.ts'
 import { origin } from './job.ts'
-import { message } from './message.ts'
+import { message, oneOf } from './message.ts'
 
 const number = Type.Integer({ minimum: 1, maximum: 2 ** 31 })
 const tag = Type.String({ minLength: 1, maxLength: tagCharsMax })
@@ -32,6 +32,8 @@ export const version = Type.Object({
   program: Type.Optional(programId),
   rows: Type.Optional(count),
   bytes: Type.Optional(count),
+  /** The check of its program has passed, or it was published in spite of the check; missing for a program without one. */
+  check: Type.Optional(oneOf(['passed', 'overruled'])),
 })
 export type Version = Static<typeof version>
 

@@ -61,6 +61,7 @@ const columns: readonly Column[] = [
   { title: 'VERSION', align: 'right' }, { title: 'PUBLISHED' }, { title: 'BY' }, { title: 'JOB' }, { title: 'ROWS', align: 'right' },
   { title: 'SIZE', align: 'right' }, { title: 'PROGRAM' }, { title: 'NOTE' },
 ]
+const checkNotes = { passed: 'checked', overruled: 'published despite its check' } as const
 /** Digits of a program's hash. */
 const hashChars = 12
 
@@ -86,7 +87,7 @@ async function runHistory(context: CommandContext, [path]: readonly string[], { 
 function row({ printer }: CommandContext, each: Version, nowMs: number): string[] {
   const notes = [
     ...each.head ? ['newest'] : [], ...each.from === undefined ? [] : [`rolled back to ${each.from}`],
-    ...each.tag === undefined ? [] : [`tag ${each.tag}`],
+    ...each.tag === undefined ? [] : [`tag ${each.tag}`], ...each.check === undefined ? [] : [checkNotes[each.check]],
   ]
   return [
     String(each.number), formatTime(each.madeMs, nowMs), printer.cell(each.user), each.job ?? '-',

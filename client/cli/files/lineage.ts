@@ -78,13 +78,14 @@ async function runLineage(
 }
 
 const described = (
-  { printer }: CommandContext, { id, kind, job, name, program, madeMs, files, bytes, missing }: LineageNode, nowMs: number,
+  { printer }: CommandContext, { id, kind, job, name, program, madeMs, files, bytes, check, missing }: LineageNode, nowMs: number,
 ): string => [
   printer.cell(id),
   ...kind === 'input' ? [`${plural(files ?? 0, 'file')}, ${plural(bytes ?? 0, 'byte')}`] : [],
   ...job === undefined ? [] : [`${job}${name === undefined ? '' : ` (${showText(name)})`}`],
   ...program === undefined ? [] : [`program ${program.slice(0, 12)}`],
   ...madeMs === undefined ? [] : [formatTime(madeMs, nowMs)],
+  ...check === undefined ? [] : [check === 'passed' ? 'checked' : 'published despite its check'],
   ...missing ? ['not kept'] : [],
 ].join('  ')
 

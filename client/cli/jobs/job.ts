@@ -13,21 +13,23 @@ export const job: CommandSpec = {
   about: 'show a job; publish or drop its kept output',
   operands: [['<id>', 'id of a job, a unique prefix of it, or `last`']],
   notes:
-    'Shows stages, tasks, attempts, counters, locality and times. The output of a job that was computed but could not be published is kept for one '
-    + 'week: `publish` publishes it, `drop` deletes it.',
+    'Shows stages, tasks, attempts, counters, locality and times. The output of a job that was computed but could not be published, or was refused by the '
+    + 'check of its program, is kept for one week: `publish` publishes it, `drop` deletes it.',
   options: [option('--tasks', 'every task with its attempts')],
   examples: [
     ['gristmill job last', 'the newest job'],
     ['gristmill job publish job-7 --output /words-2', 'publish the output of job-7 at another path'],
+    ['gristmill job publish job-8 --despite-check --overwrite', 'publish what the check of job-8 has refused, where the job was to publish it'],
     ['gristmill job drop job-7', 'delete the kept output of job-7'],
   ],
   run: show,
   verbs: [
     {
-      name: 'publish', args: '<id>', about: 'publish the kept output of a job at another path',
+      name: 'publish', args: '<id>', about: 'publish the kept output of a job',
       notes: jobNote,
       options: [
-        option('-o, --output <path>', 'the directory to publish (required)'),
+        option('-o, --output <path>', 'the directory to publish (required without --despite-check; default then: that of the job)'),
+        option('--despite-check', 'publish an output that the check of its program has refused; its version says so'),
         option('--overwrite', 'replace the output of an earlier job, if it exists'),
         option('--force', 'with --overwrite: replace any directory'),
       ],
@@ -59,15 +61,19 @@ async function show(context: CommandContext, [id]: readonly string[], options: {
   for (const line of taskLines(shown, clock.now(), printer.tableWidth)) await printer.line(line)
 }
 
-interface PublishOptions { output?: string; overwrite?: boolean; force?: boolean }
+interface PublishOptions { output?: string; despiteCheck?: boolean; overwrite?: boolean; force?: boolean }
 
-async function publish(context: CommandContext, [id]: readonly string[], { output, overwrite, force }: PublishOptions): Promise<void> {
-  if (output === undefined) throw new GristmillError('USAGE', 'missing --output PATH: where to publish; see gristmill job publish --help')
+async function publish(
+  context: CommandContext, [id]: readonly string[], { output, despiteCheck, overwrite, force }: PublishOptions,
+): Promise<void> {
+  if (output === undefined && !despiteCheck) throw new GristmillError('USAGE', 'missing --output PATH: where to publish; see gristmill job publish --help')
   checkForce({ overwrite, force })
   const { printer, signal } = context
-  const { job } = await findJob(context, id!)
+  const { job, output: own } = await findJob(context, id!)
   const mill = await context.mill()
-  const status = await advised(mill.job(job).publish(output, { overwrite: overwrite === true, force: force === true, signal }))
+  const status = await advised(mill.job(job).publish(output ?? own, {
+    overwrite: overwrite === true, force: force === true, despiteCheck: despiteCheck === true, signal,
+  }))
   return context.json ? printer.json(status) : printer.line(`${job}: published as ${status.output}`)
 }
 

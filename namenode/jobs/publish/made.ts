@@ -16,6 +16,7 @@ export function madeBy(
   const { name, program, fingerprint, seed, env, inputs = [], patterns = [], origin, output } = spec
   const { attemptsMax, memoryBytes, taskDeadlineMs } = spec
   const { recordsOut: rows, bytesOut: bytes } = status.counters
+  const last = spec.stages.at(-1)
   return {
     job, name, program, fingerprint, seed,
     ...JSON.stringify(params).length <= limits.versionParamsCharsMax && { params },
@@ -23,5 +24,6 @@ export function madeBy(
     inputs: [...inputs, ...patterns], ...origin && { origin },
     limits: { attemptsMax, memoryBytes, taskDeadlineMs }, format: output.format,
     ...rows !== undefined && { rows }, ...bytes !== undefined && { bytes }, ...digest !== undefined && { digest },
+    ...last?.output.kind === 'check' && status.stages.at(-1)?.state === 'done' && { check: 'passed' },
   }
 }

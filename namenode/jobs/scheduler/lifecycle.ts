@@ -56,7 +56,9 @@ function restore(state: SchedulerState, { stage, task }: TaskRef, won: NonNullab
 export function advance(state: SchedulerState, job: RunningJob): void {
   if (job.state !== 'running') return
   for (const stage of job.stages) {
-    if (stage.state === 'waiting' && ready(job, stage)) start(state, stage)
+    // A stage that was done before a restart needs no input any more.
+    const isDone = stage.tasks.length > 0 && stage.done === stage.tasks.length
+    if (stage.state === 'waiting' && (isDone || ready(job, stage))) start(state, stage)
     if (stage.state === 'running' && stage.done === stage.tasks.length) {
       stage.state = 'done'
       stage.startedMs ??= state.at.nowMs
@@ -88,7 +90,7 @@ export function placed(state: SchedulerState, stage: StageState, places: Places)
 }
 
 /** Ends a failed or killed job: its attempts are killed, and its end is journalled. */
-export function end(
+function end(
   state: SchedulerState, job: RunningJob, outcome: 'failed' | 'cancelled', failure: Failure,
   culprit?: { stage: StageState; task: TaskState }, keep = false,
 ): void {
@@ -108,6 +110,10 @@ export function end(
     ...(keep && { keep }),
   })
 }
+
+/** A task has failed for good, and its job with it. An output that could not be checked is kept. */
+export const fail = (state: SchedulerState, { job, stage, task }: TaskRef, failure: Failure): void =>
+  end(state, job, 'failed', failure, { stage, task }, stage.spec.output.kind === 'check')
 
 /** The end is journalled: nodes delete the job's files, and the scheduler forgets it. */
 export function ended(state: SchedulerState, job: RunningJob): void {

@@ -7,7 +7,7 @@ import { unreachable } from '../../../src/base/assert.ts'
 import { adopt, join } from './adopt.ts'
 import { endAttempt, killAttempts, orderKill, overturn, runningOf } from './attempts.ts'
 import type { Event } from './event.ts'
-import { advance, end } from './lifecycle.ts'
+import { advance, fail } from './lifecycle.ts'
 import { rerunStaleOutputs, loseOutput } from './loss.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import type { TaskRecord } from '../store/record.ts'
@@ -119,7 +119,7 @@ function failed(state: SchedulerState, place: TaskRef, event: Finished, outcome:
     case 'system':
       endAttempt(state, place, attempt, 'failed', outcome.failure)
       stage.failedAttempts++
-      if (isFinal(place, outcome.failure)) end(state, job, 'failed', outcome.failure, { stage, task })
+      if (isFinal(place, outcome.failure)) fail(state, place, outcome.failure)
       else again(state, place, event.node, outcome.failure)
       tried(state, place)
       changed(state, job, false)
@@ -135,11 +135,12 @@ function tried(state: SchedulerState, { job, stage, task }: TaskRef): void {
 }
 
 /**
- * True if the task cannot succeed on any node: its program is not valid (PROGRAM_INVALID), or an input is not the file any more that the
- * job was submitted with (ENOENT). Another attempt of the task may have read that file in time.
+ * True if the task cannot succeed on any node: its program is not valid (PROGRAM_INVALID), it has refused the output (CHECK_REFUSED), or
+ * an input is not the file any more that the job was submitted with (ENOENT). Another attempt of the task may have read that file in time.
  */
 function isFinal({ task }: TaskRef, { code }: Failure): boolean {
-  return code === 'PROGRAM_INVALID' || (code === 'ENOENT' && task.state !== 'committing' && runningOf(task).length === 0)
+  if (code === 'PROGRAM_INVALID' || code === 'CHECK_REFUSED') return true
+  return code === 'ENOENT' && task.state !== 'committing' && runningOf(task).length === 0
 }
 
 export function progressed(state: SchedulerState, event: Event & { kind: 'progressed' }): void {

@@ -6,7 +6,7 @@
 import type { AttemptId, NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
-import { end } from './lifecycle.ts'
+import { fail } from './lifecycle.ts'
 import { enqueue } from './offer.ts'
 import { endAttempt, runningOf } from './attempts.ts'
 import { changed, taskRefOf, type Attempt, type SchedulerState, type TaskRef, type WorkerNode } from './state.ts'
@@ -16,10 +16,10 @@ const nodeFailuresMax = 4
 
 /** Runs the task again, on another node if there is one; or fails its job. */
 export function again(state: SchedulerState, place: TaskRef, node: NodeId | undefined, failure: Failure): void {
-  const { job, stage, task } = place
+  const { job, task } = place
   task.failures++
   if (task.failures >= job.spec.attemptsMax) {
-    end(state, job, 'failed', failure, { stage, task })
+    fail(state, place, failure)
     return
   }
   if (node !== undefined) avoid(state, place, node)
@@ -43,7 +43,7 @@ export function lost(state: SchedulerState, place: TaskRef, failure: Failure, cu
   const { job, stage, task } = place
   if (culprit !== undefined) avoid(state, place, culprit)
   stage.loss = { task, failure }
-  if (++task.losses >= limits.lossesMax) end(state, job, 'failed', failure, { stage, task })
+  if (++task.losses >= limits.lossesMax) fail(state, place, failure)
   else requeue(state, place)
   changed(state, job, false)
 }

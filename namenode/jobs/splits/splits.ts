@@ -19,6 +19,7 @@ export function taskCount(input: StageInput): number {
     case 'packed': return (input.sent?.tasks ?? 0) + input.splits.length
     case 'shuffle': case 'join': return input.partitions
     case 'values': return input.parts
+    case 'output': return 1
     default: return unreachable(input)
   }
 }
@@ -45,7 +46,7 @@ export function splitSize(stage: Pick<StageSpec, 'input' | 'more'>, task: number
   switch (input.kind) {
     case 'splits': return input.splits[index]!.ranges.reduce((sum, { blocks }) => sum + 20 * (1 + blocks.length), 0)
     case 'packed': return input.splits[index]!.length
-    case 'shuffle': case 'join': case 'values': return 0
+    case 'shuffle': case 'join': case 'values': case 'output': return 0
     default: return unreachable(input)
   }
 }
@@ -96,7 +97,7 @@ function inputChars(input: StageInput): number {
   switch (input.kind) {
     case 'splits': return input.splits.reduce((sum, split) => sum + objectChars(split), 0)
     case 'packed': return input.splits.reduce((sum, { length }) => sum + length, 0)
-    case 'shuffle': case 'join': case 'values': return 0
+    case 'shuffle': case 'join': case 'values': case 'output': return 0
     default: return unreachable(input)
   }
 }

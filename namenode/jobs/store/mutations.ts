@@ -10,10 +10,10 @@ import { mutation, type Actor, type AnyMutation } from '../../journal/operation.
 import type { Draft } from '../../journal/draft.ts'
 import { idKey } from '../../journal/keys.ts'
 import { stagingDirectory } from '../../namespace/format.ts'
-import { advice, alteredAdvice, keptStatus, unkept } from './keptstatus.ts'
+import { advice, alteredAdvice, keptStatus, uncheckedAdvice, unkept } from './keptstatus.ts'
 import type { JobRecord, TakenSplits, TaskRecord } from './record.ts'
 import {
-  dropHead, dropOutput, dropParams, dropSpec, dropTask, filesOf, headOf, jobName, jobNumber, lastStage, nextNumber, putHead, putOutput,
+  dropHead, dropOutput, dropParams, dropSpec, dropTask, filesOf, headOf, jobName, jobNumber, firstWriter, nextNumber, putHead, putOutput,
   paramsOf, putParams, putSpec, putTask, specOf, taskOf, tasksOf,
 } from './rows.ts'
 import { madeBy } from '../publish/made.ts'
@@ -70,6 +70,7 @@ export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [], clear =
   putHead(draft, number, {
     user: actor.user, root: actor.root, submittedMs: nowMs, term: 0, status,
     about: { program, ...(!apart && { params }), seed, fingerprint },
+    ...hasCheck(spec) && { checked: true as const },
     ...(taken.length > 0 && { taken }),
   })
   if (apart) putParams(draft, number, params)
@@ -182,13 +183,16 @@ export const finishJob = mutation<
       const { inputs = [], patterns, output: { format } } = spec
       // Only jobs of this version have an origin: replays of older journals keep what they kept.
       const made = spec.origin && madeBy(job, { spec, params: paramsOf(draft, number), status, digest: undefined })
+      const isUnchecked = hasCheck(spec) && status.stages.at(-1)?.state !== 'done'
       const rest = forgetPlan(draft, number, head)
       const { untilMs, bytes, altered } = keep
       const size = bytes === undefined ? {} : { bytes }
+      const unchecked = isUnchecked && { unchecked: true as const }
+      const advise = altered ? alteredAdvice : isUnchecked ? uncheckedAdvice : advice
       putHead(draft, number, {
         ...rest,
-        status: keptStatus(status, { untilMs, ...size, format, ...(patterns && { patterns }) }, altered ? alteredAdvice : advice),
-        kept: { untilMs, inputs, ...size, ...made && { made } },
+        status: keptStatus(status, { untilMs, ...size, format, ...(patterns && { patterns }), ...unchecked }, advise),
+        kept: { untilMs, inputs, ...size, ...made && { made }, ...unchecked },
       })
     }
     return undefined
@@ -240,10 +244,12 @@ function keepResult(draft: Draft, { number, head, status, committed, keptMs }: K
   return undefined
 }
 
+const hasCheck = ({ stages }: Pick<JobSpec, 'stages'>): boolean => stages.at(-1)?.output.kind === 'check'
+
 const committedBy = (
   draft: Draft, { number, head, digest }: { number: number; head: JobRecord; digest: string | undefined },
 ): CommittedFiles | undefined =>
-  digest === undefined ? undefined : { digest, files: () => [...tasksOf(draft, number, lastStage(head))].flatMap(filesOf) }
+  digest === undefined ? undefined : { digest, files: () => [...tasksOf(draft, number, firstWriter(head))].flatMap(filesOf) }
 
 /**
  * Publishes a kept output; its job, which had failed, counts as succeeded. `digest`: as for publishJob. `sealed`: the version records it,
@@ -252,18 +258,30 @@ const committedBy = (
 export const publishKept = mutation<
   {
     requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined; digest?: string
-    version?: KeepVersions; sealed?: boolean
+    version?: KeepVersions; sealed?: boolean; despiteCheck?: boolean
   },
   undefined
 >({
   kind: 'job.installKept',
-  mutate(draft, { actor, job, output, nowMs, trashMs, digest, version: keep, sealed = false }) {
+  mutate(draft, {
+    actor, job, output, nowMs, trashMs, digest, version: keep, sealed = false, despiteCheck = false,
+  }) {
     const { number, head, kept } = keptJob(draft, actor, job, 'publish')
+    if (kept.unchecked && !despiteCheck)
+      throw new GristmillError(
+        'EINVAL',
+        `the output of ${job} has not passed its check; look at it in ${stagingDirectory}/${job}/${outputName}, and publish it all the same with `
+        + `"gristmill job publish ${job} --despite-check"`,
+        { details: { job } },
+      )
     const { kept: _kept, ...rest } = head
     checkOutput(draft, actor, output, kept.inputs)
     const committed = committedBy(draft, { number, head, digest })
     const made = kept.made ?? { job, name: head.status.name, program: head.about.program, inputs: kept.inputs }
-    const version = keep && { ...keep, made: { ...made, ...sealed && digest !== undefined && { digest } } }
+    const version = keep && {
+      ...keep,
+      made: { ...made, ...sealed && digest !== undefined && { digest }, ...kept.unchecked && { check: 'overruled' as const } },
+    }
     publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs, committed, version })
     const { failure: _, kept: __, ...status } = head.status
     const { finishedMs } = status

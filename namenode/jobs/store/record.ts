@@ -25,6 +25,7 @@ export interface TaskRecord {
     readonly output:
       | { readonly kind: 'shuffle'; readonly bytes: number; readonly digest: string }
       | { readonly kind: 'files'; readonly files: readonly OutputFile[] }
+      | { readonly kind: 'check' }
   }
   /** The task did not fail its job: it had begun and was not done when the job ended. */
   readonly unfinished?: true
@@ -44,6 +45,8 @@ export interface JobRecord {
   readonly term: number
   /** Status shown after the end; before, the initial one. */
   readonly status: JobStatus
+  /** The last stage checks the output, which the one before it writes. */
+  readonly checked?: true
   /** Set if publishing failed: the output stays in its staging until `untilMs`. `inputs`: paths named as input. */
   readonly kept?: KeptRecord
   /** Uploaded splits; removed together with the spec. */
@@ -60,6 +63,8 @@ interface KeptRecord {
   readonly bytes?: number
   /** For the version that publishing makes; missing in records of earlier versions. */
   readonly made?: MadeBy
+  /** Its check has not passed: it is published only by a request that says so. */
+  readonly unchecked?: true
   /** The files are the result of a step, for its program; they are never published. */
   readonly result?: true
 }

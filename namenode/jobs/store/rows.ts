@@ -58,7 +58,8 @@ export function* tasksOf(view: View, number: number, from = { stage: 0, task: 0 
 }
 
 /** First task of the stage that writes a job's output. */
-export const lastStage = ({ status }: JobRecord): { stage: number; task: number } => ({ stage: status.stages.length - 1, task: 0 })
+export const firstWriter = ({ status, checked }: JobRecord): { stage: number; task: number } =>
+  ({ stage: status.stages.length - (checked ? 2 : 1), task: 0 })
 
 /** Output files of a committed task. */
 export const filesOf = ({ won }: TaskRecord): readonly OutputFile[] => (won?.output.kind === 'files' ? won.output.files : [])

@@ -20,7 +20,7 @@ import {
 } from './mutations.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
 import type { FinishFacts, JobStore, SplitsPage, UploadsPort } from '../deps.ts'
-import { filesOf, headOf, heads, jobName, jobNumber, lastStage, pageOf, paramsOf, specOf, tasksOf } from './rows.ts'
+import { filesOf, headOf, heads, jobName, jobNumber, firstWriter, pageOf, paramsOf, specOf, tasksOf } from './rows.ts'
 import { forgetSplits } from '../splits/pages.ts'
 import { wholeSpec } from '../splits/splits.ts'
 import type { KeepVersions } from '../publish/publish.ts'
@@ -136,11 +136,12 @@ export class JournalJobStore implements JobStore {
     return refused
   }
 
-  async publishKept({ requestId, actor, job, output }: Parameters<JobStore['publishKept']>[0]): Promise<void> {
+  async publishKept({ requestId, actor, job, output, despiteCheck }: Parameters<JobStore['publishKept']>[0]): Promise<void> {
     checkFree(output.path)
     const digest = await this.#committed(job)
     await this.#journal.submit(publishKept, {
       requestId, actor, job, output, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest, ...this.#version(), sealed: true,
+      ...despiteCheck && { despiteCheck },
     })
     this.#changed(job)
   }
@@ -154,7 +155,7 @@ export class JournalJobStore implements JobStore {
   async #committed(job: JobId): Promise<string> {
     const files: OutputFile[] = []
     const head = this.head(job)
-    for (let from = head && lastStage(head); from;) {
+    for (let from = head && firstWriter(head); from;) {
       const page = [...tasksOf(this.#journal.view, jobNumber(job)!, from, recordsMax)]
       files.push(...page.flatMap(filesOf))
       const last = page.length === recordsMax ? page.at(-1) : undefined

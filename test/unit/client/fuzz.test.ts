@@ -129,7 +129,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'file.readLines': [[], ['start', 'end', 'encoding', 'highWaterMark', 'signal']],
   'job.status': [[], ['signal']], 'job.watch': [[], ['signal']], 'job.wait': [[], ['onStatus', 'signal']], 'job.kill': [[], ['signal']],
   'job.drop': [[], ['signal']],
-  'job.publish': [['/o'], ['overwrite', 'force', 'signal']],
+  'job.publish': [['/o'], ['overwrite', 'force', 'despiteCheck', 'signal']],
   'job.tasks': [[], ['stage', 'signal']],
   'job.logs': [[], ['stage', 'task', 'attempt', 'follow', 'signal']],
 }

@@ -227,6 +227,7 @@ const rows: readonly Row[] = [
   row('jobs', '--running', '', 'j0000000000000001', { gone: true }),
   row('job', '--tasks', 'last', /0\.0\.0.*done/),
   row('job publish', '--output', 'last', '["job.publish","/b"', { typed: '-o /b' }),
+  row('job publish', '--despite-check', 'last', '"despiteCheck":true'),
   row('job publish', '--overwrite', 'last -o /b', '"overwrite":true'),
   row('job publish', '--force', 'last -o /b --overwrite', '"force":true'),
   row('logs', '--task', 'last', '"stage":0,"task":3', { typed: '--task 0.3' }),

@@ -99,6 +99,11 @@ test('waiting throws what made the job fail, with the stack of the user', async 
   })
   const cancelled = clusterOf({ 'job.watch': () => statusOf('cancelled', 2) })
   await expect(new Job(cancelled.cluster, job).wait()).rejects.toMatchObject({ code: 'JOB_CANCELLED' })
+  const refusal = { code: 'CHECK_REFUSED', message: 'the check has refused the output: too few rows' }
+  const refused = clusterOf({ 'job.watch': () => statusOf('failed', 2, { failure: refusal }) })
+  await expect(new Job(refused.cluster, job).wait()).rejects.toMatchObject({
+    code: 'CHECK_REFUSED', exitCode: 4, message: `job ${job} has published nothing: ${refusal.message}`, details: { failure: refusal },
+  })
   const unknown = clusterOf({ 'job.watch': () => { throw new GristmillError('ENOENT', 'no such job') } })
   await expect(new Job(unknown.cluster, job).wait()).rejects.toMatchObject({ code: 'ENOENT' })
 })

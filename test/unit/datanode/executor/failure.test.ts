@@ -10,6 +10,7 @@ import { seeded } from '../../../../src/world/random.ts'
 import { TaskContext } from '../../../../datanode/executor/context.ts'
 import { toFailure } from '../../../../datanode/executor/failure.ts'
 import { OutputsMissing } from '../../../../datanode/executor/fetch.ts'
+import { CheckRefused } from '../../../../datanode/executor/outputcheck.ts'
 
 const task = { stacks: new StackMapper('file:///program.mjs', ''), counters: { recordsIn: 3 } }
 const segment = 'job-1.0.2.1'
@@ -38,6 +39,13 @@ test.each([
   const failed = toFailure(thrown, task)
   expect([failed.cause, failed.missing, failed.counters]).toEqual([cause, missing, { recordsIn: 3 }])
   expect(failed.failure.message).not.toBe('')
+})
+
+test('a refusal by the check is final, and has the stack of what the check has thrown', () => {
+  const refusals = [new CheckRefused('too few'), new CheckRefused('no', { cause: new RangeError('no') })]
+  const [returned, thrown] = refusals.map(error => toFailure(error, task))
+  expect(returned).toMatchObject({ cause: 'program', failure: { code: 'CHECK_REFUSED', message: 'the check has refused the output: too few' } })
+  expect(thrown).toMatchObject({ cause: 'program', failure: { code: 'CHECK_REFUSED', message: 'the check has refused the output: no' } })
 })
 
 test('a bad record is reported with its path and offset', () => {

@@ -49,3 +49,21 @@ test('a spec whose parts do not fit together is refused, each for its own reason
   refused({ ...spec, stages: [map, map, reduce] }, /no stage reads stage 1/)
   for (const path of ['/', '/.gristmill/x']) refused({ ...spec, output: { ...spec.output, path } }, /output of a job cannot be/)
 })
+
+test('an output is checked by the last stage alone, which reads nothing else', () => {
+  const spec = specOf({ maps: 1, reduces: 2, check: true })
+  const [map, reduce, check] = spec.stages as [StageSpec, StageSpec, StageSpec]
+  checkSpec(spec)
+  checkSpec(specOf({ maps: 1, reduces: 0, check: true }))
+  const refused = (stages: StageSpec[], message: string): void => {
+    const error = { code: 'EINVAL', message: expect.stringContaining(message) as string }
+    expect(() => checkSpec({ ...spec, stages })).toThrow(expect.objectContaining(error))
+  }
+  refused([map, reduce, { ...check, input: { kind: 'output', stage: 0 } }], 'stage 2 checks stage 0, which does not write the output')
+  refused([map, { ...reduce, input: check.input, output: { kind: 'files', format: 'text' } }], 'checks the output, and reads nothing else')
+  refused([map, reduce, { ...check, input: { kind: 'values', parts: 1 } }], 'checks the output, and reads nothing else')
+  refused([map, reduce, { ...check, more: [{ kind: 'values', parts: 1 }] }], 'checks the output, and reads nothing else')
+  refused([map, check, reduce], 'stage 1 checks stage 1, which does not write the output')
+  refused([map, reduce, check, check], 'the last stage, and only that, writes files')
+  refused([check], 'which does not write the output')
+})

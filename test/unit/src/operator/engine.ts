@@ -113,6 +113,7 @@ class Engine {
       case 'values': return input.parts
       case 'shuffle': return this.#partitionsOf(input.stage)
       case 'join': return this.#partitionsOf(input.stages[0]!)
+      case 'output': return 1
     }
   }
 

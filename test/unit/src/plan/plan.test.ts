@@ -4,6 +4,7 @@
 import { expect, test } from 'vitest'
 import { explain } from './explain.ts'
 import { planDataflow } from '../../../../src/plan/dataflow.ts'
+import { describeNode } from '../../../../src/plan/describe.ts'
 import { fingerprintOf } from '../../../../src/plan/fingerprint.ts'
 import { planMapReduce } from '../../../../src/plan/mapreduce.ts'
 import { nodesOf, type Plan, type PlanNode } from '../../../../src/plan/node.ts'
@@ -52,6 +53,16 @@ test('a plan is cut at its shuffle into stages', () => {
       output: { kind: 'files', format: 'jsonl', replication: 2 }, combine: undefined,
     },
   ])
+})
+
+test('a check is a last stage of its own; a plan without one keeps its fingerprint', () => {
+  const checked = planMapReduce({ ...full, check: () => 'no' })
+  const [, , check] = stagesOf(optimize(checked))
+  expect(check).toMatchObject({ name: 'check', branches: [{ input: { kind: 'output', stage: 1 }, steps: [] }], output: { kind: 'check' } })
+  expect(describeNode(checked.root)).toBe('write jsonl (replication 2), checked')
+  expect(fingerprintOf(checked)).not.toBe(fingerprintOf(planMapReduce(full)))
+  const { root } = checked
+  expect((checked.functions[root.check!] as () => string)()).toBe('no')
 })
 
 test('a job without reduce is one stage without partitions', () => {

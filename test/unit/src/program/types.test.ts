@@ -4,7 +4,7 @@
 import { expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import {
-  mapReduce, program, type Context, type Dataset, type Emit, type Key, type StandardSchema,
+  mapReduce, program, type Check, type Context, type Dataset, type Emit, type Key, type OutputContents, type StandardSchema,
 } from '../../../../src/program/authoring.ts'
 import { count, sum } from '../../../../src/program/iterables.ts'
 
@@ -129,7 +129,26 @@ test('setup and teardown have the context, and teardown may emit', () => {
     params: { depth: 3 },
     setup(context) { expectTypeOf(context.params.depth).toEqualTypeOf<number>() },
     map(line: string, emit) { emit(line, 1) },
-    teardown(emit, { phase }) { expectTypeOf(phase).toEqualTypeOf<'map' | 'reduce'>(); emit('end', 1) },
+    teardown(emit, { phase }) { expectTypeOf(phase).toEqualTypeOf<'map' | 'reduce' | 'check'>(); emit('end', 1) },
+  })
+})
+
+test('a check gets rows that it has to look at, or that a schema types, and returns nothing or a reason', () => {
+  const schema = z.object({ town: z.string() })
+  const check: Check = async output => {
+    expectTypeOf(output.previous).toEqualTypeOf<OutputContents | undefined>()
+    for await (const row of output.rows()) expectTypeOf(row).toEqualTypeOf<unknown>()
+    for await (const row of output.rows(schema)) expectTypeOf(row).toEqualTypeOf<{ town: string }>()
+    for await (const line of output.lines()) expectTypeOf(line).toEqualTypeOf<string>()
+    return await output.count() === 0 ? 'empty' : undefined
+  }
+  mapReduce({ params: { least: 1 }, map() {}, check: (_, { params }) => { expectTypeOf(params.least).toEqualTypeOf<number>() } })
+  // @ts-expect-error a boolean is no verdict
+  mapReduce({ map() {}, check: () => true })
+  program(async mill => {
+    await mill.range(1).save('/o', { check })
+    // @ts-expect-error a boolean is no verdict
+    await mill.range(1).save('/o', { check: () => false })
   })
 })
 

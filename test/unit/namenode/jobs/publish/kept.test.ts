@@ -9,8 +9,10 @@ import { stat } from '../../../../../namenode/namespace/read.ts'
 import { requestId, type JobId } from '../../../../../src/base/ids.ts'
 import { limits } from '../../../../../src/base/limits.ts'
 import { replayed, root } from '../../kit.ts'
-import { mapOnly, names, open, submit, write } from '../store/storekit.ts'
-import { ann, nextId, publishKept, unpublished } from './publishkit.ts'
+import { outputAt } from '../../../../../namenode/versions/mutations.ts'
+import { specOf } from '../scheduler/kit.ts'
+import { mapOnly, names, open, over, submit, write } from '../store/storekit.ts'
+import { ann, computed, nextId, publishKept, unpublished } from './publishkit.ts'
 
 test('a job that cannot publish what it has computed keeps it, and publishes it elsewhere', async () => {
   const opened = await open()
@@ -161,4 +163,37 @@ test('a job whose staging has been removed by hand keeps nothing, and says nothi
   )
   expect(store.head(job)!.kept).toBeUndefined()
   expect(store.head(job)!.status.failure!.message).not.toContain('job publish')
+})
+
+test('an output that its check has refused is published only by a request that says so, and its version says so too', async () => {
+  const opened = await open(undefined, { versions: 3 })
+  const { bench, store } = opened
+  const spec = { ...specOf({ maps: 2, reduces: 0, check: true }), origin: { key: 'k', pins: [], options: {} } }
+  const job = await computed(opened, spec)
+  const status = over(store, job, 'failed')
+  await store.finish(job, { ...status, failure: { code: 'CHECK_REFUSED', message: 'too few rows' } }, { keep: { bytes: 10 } })
+  expect(store.head(job)!.status).toMatchObject({
+    kept: { unchecked: true, bytes: 10 }, failure: { message: expect.stringMatching(/^too few rows; .* in \/\.gristmill\/jobs\/job-1\/output: .*--despite-check/) },
+  })
+  await expect(publishKept(opened, job, '/out')).rejects.toThrow('has not passed its check')
+  await publishKept(opened, job, '/out', { despiteCheck: true })
+  const versionAt = (path: string) => outputAt(bench.journal.view, root, path).versions[0]!.record.made
+  expect(versionAt('/out')).toMatchObject({ job, check: 'overruled', digest: expect.any(String) })
+  expect(store.head(job)!.status).toMatchObject({ state: 'succeeded', output: '/out' })
+
+  // One that has passed, and could not be published then.
+  const late = await computed(opened, { ...spec, output: { ...spec.output, path: '/late' } })
+  const stages = over(store, late, 'succeeded').stages.map(stage => ({ ...stage, state: 'done' as const }))
+  await write(bench, '/late/file')
+  const failure = await store.publish(late, { ...over(store, late, 'succeeded'), stages })
+  await store.finish(late, { ...over(store, late, 'failed'), stages, failure: failure! }, { keep: { bytes: 10 } })
+  expect(store.head(late)!.status.kept).not.toHaveProperty('unchecked')
+  await publishKept(opened, late, '/later')
+  expect(versionAt('/later')).toMatchObject({ job: late, check: 'passed' })
+  // What is dropped is not advised any more.
+  const gone = await computed(opened, { ...spec, output: { ...spec.output, path: '/gone' } })
+  await store.finish(gone, { ...over(store, gone, 'failed'), failure: { code: 'CHECK_REFUSED', message: 'no' } }, { keep: { bytes: 1 } })
+  await store.dropKept({ requestId: nextId(), actor: ann, job: gone })
+  expect(store.head(gone)!.status.failure!.message).toBe('no; what the job had computed is not kept any more')
+  await replayed(bench)
 })

@@ -38,8 +38,8 @@ export async function unpublished(opened: Opened, spec: JobSpec, spoil: () => Pr
 
 export const publishKept = (
   { store }: Opened, job: JobId, path: string,
-  more: { overwrite?: boolean; force?: boolean; user?: string } = {},
+  more: { overwrite?: boolean; force?: boolean; user?: string; despiteCheck?: boolean } = {},
 ): Promise<void> => {
-  const { user = 'ann', overwrite = false, ...rest } = more
-  return store.publishKept({ requestId: nextId(), actor: as(user), job, output: { path, overwrite, ...rest } })
+  const { user = 'ann', overwrite = false, despiteCheck, ...rest } = more
+  return store.publishKept({ requestId: nextId(), actor: as(user), job, output: { path, overwrite, ...rest }, despiteCheck })
 }

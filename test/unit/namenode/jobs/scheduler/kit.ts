@@ -18,9 +18,11 @@ export interface JobShape {
   readonly blocks?: number
   /** A job of five stages in place of one or two: a stage with two readers, a broadcast, a join, and a last stage of two branches. */
   readonly graph?: boolean
+  /** A last stage checks the output. */
+  readonly check?: boolean
 }
 
-export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = false }: JobShape): JobSpec {
+export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = false, check = false }: JobShape): JobSpec {
   const split = (n: number) => ({
     bytes: 10,
     ranges: [
@@ -34,18 +36,16 @@ export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = fal
     kind: 'splits', splits: Array.from({ length: maps }, (_, n) => split(n)) as never, options: { format: 'lines' },
   }
   const files = { kind: 'files' as const, format: 'text' as const }
+  const stages: StageSpec[] = graph ? graphOf(splits, reduces) : [
+    { name: 'map', input: splits, output: reduces > 0 ? { kind: 'shuffle', partitions: reduces } : files },
+    ...(reduces > 0 ? [{ name: 'reduce', input: { kind: 'shuffle' as const, stage: 0, partitions: reduces }, output: files }] : []),
+  ]
+  if (check) stages.push({ name: 'check', input: { kind: 'output', stage: stages.length - 1 }, output: { kind: 'check' } })
   return {
     name: 'test',
     program: { id: programId('p'), path: '/.gristmill/programs/p.js' },
     params: {}, seed: 1, fingerprint: 'f',
-    stages: graph ? graphOf(splits, reduces) : [
-      {
-        name: 'map',
-        input: splits,
-        output: reduces > 0 ? { kind: 'shuffle', partitions: reduces } : files,
-      },
-      ...(reduces > 0 ? [{ name: 'reduce', input: { kind: 'shuffle' as const, stage: 0, partitions: reduces }, output: files }] : []),
-    ],
+    stages,
     output: { path: '/out', overwrite: false, format: 'text' },
     attemptsMax, memoryBytes: 0, taskDeadlineMs: 0,
   }
@@ -157,11 +157,15 @@ export function doneReport(
   node: NodeId, attempt: AttemptId, spec: JobSpec, counters: Record<string, number> = { records: 1 },
 ): TaskFinished {
   const { stage, task } = attemptParts(attempt)
-  const output =
-    spec.stages[stage]!.output.kind === 'shuffle'
-      ? { kind: 'shuffle' as const, bytes: 100, digest: 'd' }
-      : { kind: 'files' as const, files: [{ name: `part-${task}`, inode: 1 as never, length: 1, crc: 1 }] }
-  return { node, attempt, outcome: { kind: 'done', counters, output } }
+  return { node, attempt, outcome: { kind: 'done', counters, output: leftBy(spec.stages[stage]!, task) } }
+}
+
+function leftBy({ output: { kind } }: StageSpec, task: number): Extract<TaskFinished['outcome'], { kind: 'done' }>['output'] {
+  switch (kind) {
+    case 'shuffle': return { kind, bytes: 100, digest: 'd' }
+    case 'files': return { kind, files: [{ name: `part-${task}`, inode: 1 as never, length: 1, crc: 1 }] }
+    case 'check': return { kind }
+  }
 }
 
 export { attemptsPerTerm }

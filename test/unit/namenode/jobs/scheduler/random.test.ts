@@ -46,7 +46,7 @@ class World {
     const places = Array.from({ length: maps }, () => Array.from({ length: this.#dice(3) }, () => nodeId(`n${this.#dice(4)}`)))
     const graph = this.#dice(2) === 0
     const reduces = graph ? 1 + this.#dice(3) : this.#dice(4)
-    this.take(this.bench.submit({ maps, reduces, attemptsMax: 100, graph }, places).effects)
+    this.take(this.bench.submit({ maps, reduces, attemptsMax: 100, graph, check: this.#dice(3) === 0 }, places).effects)
   }
 
   take(effects: readonly Effect[]): void {
@@ -116,6 +116,7 @@ class World {
       // A task reads every committed output of the stages before from its node; the journal has the locations.
       const outputs = [...kept.tasks.values()].filter(record => record.stage === source)
       const missing = outputs
+        .filter(({ won }) => won!.output.kind === 'shuffle')
         .filter(({ won }) => !this.hands.get(won!.node)!.alive || !this.hands.get(won!.node)!.outputs.has(won!.attempt))
         .map(({ won }) => won!.attempt)
       if (missing.length > 0 || outputs.length < tasksOf(kept.spec, source)) {
@@ -223,6 +224,7 @@ function tasksOf(spec: JobSpec, stage: number): number {
   return inputsOf(spec.stages[stage]!).reduce((sum, input) => {
     switch (input.kind) {
       case 'splits': case 'packed': return sum + input.splits.length
+      case 'output': return sum + 1
       case 'shuffle': case 'join': return sum + input.partitions
       case 'values': return sum + input.parts
     }

@@ -48,10 +48,10 @@ export function scenario(text: string): Bench {
           .split('|')
           .filter(Boolean)
           .map(nodes => (nodes === '-' ? [] : nodes.split(',').map(nodeId)))
-        const submitted = bench.submit(
-          { maps: places.length, reduces: Number(option('reduces') ?? 0), attemptsMax: Number(option('attempts') ?? 4) },
-          places,
-        )
+        const submitted = bench.submit({
+          maps: places.length, reduces: Number(option('reduces') ?? 0), attemptsMax: Number(option('attempts') ?? 4),
+          check: words.includes('check'),
+        }, places)
         job = submitted.job
         return submitted.effects
       }
@@ -121,7 +121,7 @@ export function scenario(text: string): Bench {
       case 'forget': return `forget on ${effect.node}`
       case 'commit': return `commit ${short(effect.record.won!.attempt)}`
       case 'lose': return `lose ${short(effect.attempt)}`
-      case 'finish': return `finish ${effect.status.state}: ${effect.status.failure?.code}`
+      case 'finish': return `finish ${effect.status.state}: ${effect.status.failure?.code}${effect.keep ? ', kept' : ''}`
       case 'publish': return 'publish'
       case 'answer': return `answer ${short(effect.attempt)} ${effect.committed ? 'committed' : 'too late'}`
       case 'tried': return `tried ${effect.record.stage}.${effect.record.task}`
