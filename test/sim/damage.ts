@@ -1,7 +1,8 @@
 // Check of a run in which last replicas were destroyed on purpose. Such files cannot come back; the damage report must name exactly the
 // files that cannot be read, and reading one must fail with the proper error. The expected set is computed from the disks.
-// Files, snapshots and the system's own files are covered.
+// Files, older versions of outputs, snapshots and the system's own files are covered.
 
+import { hasCode } from '../../src/base/errors.ts'
 import { snapshotPath } from '../../client/files/snapshots.ts'
 import type { Cluster } from '../kit/contract.ts'
 import { settle, unreported } from './settle.ts'
@@ -56,7 +57,22 @@ async function unsettled(cluster: Cluster): Promise<string[]> {
 
 async function* filesBelow(cluster: Cluster, directory: string): AsyncGenerator<string> {
   for await (const { path, type } of cluster.mill.list(directory)) {
-    if (type === 'directory') yield* filesBelow(cluster, path)
-    else yield path
+    if (type !== 'directory') {
+      yield path
+      continue
+    }
+    yield* filesBelow(cluster, path)
+    for (const version of await olderVersions(cluster, path)) yield* filesBelow(cluster, version)
   }
+}
+
+/** Older versions of a directory, which no listing shows; none if it is no output of a job. */
+async function olderVersions({ mill }: Cluster, path: string): Promise<string[]> {
+  const found: string[] = []
+  try {
+    for await (const { number, head } of mill.versions.list(path)) if (!head) found.push(`${path}@${number}`)
+  } catch (error) {
+    if (!hasCode(error, 'EINVAL')) throw error
+  }
+  return found
 }
