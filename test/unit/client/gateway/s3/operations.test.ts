@@ -40,7 +40,7 @@ test.each([
 
 test('every error code has an error of S3, and every error a status', () => {
   /** Codes that no call of a gateway gets. */
-  const foreign = /^(?:EPIPE|CORRUPT|WRONG_CLUSTER|UNREGISTERED|STALE_EPOCH|OUTCOME_UNKNOWN|ABORTED|PROGRAM|TASK|JOB|CONFIG|DIR_|EADDR|USAGE|INTERNAL)/
+  const foreign = /^(?:EPIPE|CORRUPT|WRONG_CLUSTER|UNREGISTERED|STALE_EPOCH|OUTCOME_UNKNOWN|ABORTED|PROGRAM|TASK|JOB|CHECK_REFUSED|CONFIG|DIR_|EADDR|USAGE|INTERNAL)/
   const unforeseen = (Object.keys(codes) as ErrorCode[]).filter(code => s3ErrorOf(new GristmillError(code, '')) === 'InternalError')
   expect(unforeseen.filter(code => !foreign.test(code))).toEqual([])
   expect(s3ErrorOf(new S3Error('NoSuchUpload', ''))).toBe('NoSuchUpload')

@@ -33,7 +33,7 @@ test.each([
 
 test('every error code has an exception, and those of an operation go before', () => {
   /** Codes that no call of a gateway gets. */
-  const foreign = /^(?:EPIPE|WRONG_CLUSTER|UNREGISTERED|STALE_EPOCH|OUTCOME_UNKNOWN|ABORTED|PROGRAM|TASK|JOB|CONFIG|DIR_|EADDR|USAGE|INTERNAL)/
+  const foreign = /^(?:EPIPE|WRONG_CLUSTER|UNREGISTERED|STALE_EPOCH|OUTCOME_UNKNOWN|ABORTED|PROGRAM|TASK|JOB|CHECK_REFUSED|CONFIG|DIR_|EADDR|USAGE|INTERNAL)/
   const unforeseen = (Object.keys(codes) as ErrorCode[]).filter(code => exceptionOf(new GristmillError(code, '')) === 'RuntimeException')
   expect(unforeseen.filter(code => !foreign.test(code))).toEqual([])
   expect(exceptionOf(new GristmillError('ENOTDIR', ''), { ENOTDIR: 'FileNotFoundException' })).toBe('FileNotFoundException')
