@@ -75,7 +75,7 @@ export async function loadLocal(tools: CompileTools, given: ToLoad, onEvent: (ev
   let loading = plans.knows(local) || compiler ? undefined : start()
   try {
     const bundle = stored ?? (compiler ? await compiler.bundle(local) : await bundleProgram({ disk }, local))
-    const key = JSON.stringify([bundle.id, given.params, given.paths, given.env])
+    const { anyPaths, ownPaths } = planKeys(bundle, given)
     const load = (one: Loading, events: typeof onEvent, peek?: true): ReturnType<Loading['load']> => plans.using(bundle.id, async () => {
       await keepBundle(disk, { id: bundle.id, dir: programDir, instance: tools.random.id(), fetch: async () => bundle.bytes })
       return one.load({ ...requestOf(tools, given, bundle), ...peek && { peek } }, events, signal)
@@ -88,10 +88,10 @@ export async function loadLocal(tools: CompileTools, given: ToLoad, onEvent: (ev
         throw new GristmillError('PROGRAM_INVALID', `${bundle.name} is another program than it was a moment ago; run it again`)
       },
       hadOneStep: (step: PlannedProgramStep) => {
-        if (!step.usesStart && !compiler) plans.put(local, key, step.planned)
+        if (!step.usesStart && !compiler) plans.put(local, ownPaths, step.planned)
       },
     }
-    const known = compiler ? undefined : plans.get(key)
+    const known = compiler ? undefined : plans.get(anyPaths) ?? plans.get(ownPaths)
     if (known) return { ...rest, first: { planned: known } }
     const own = loading ??= start()
     const event = await load(own, onEvent)
@@ -100,12 +100,19 @@ export async function loadLocal(tools: CompileTools, given: ToLoad, onEvent: (ev
       return { ...rest, first: { step: event.step, loading: own } }
     }
     if (!('planned' in event)) throw new GristmillError('PROGRAM_INVALID', `${bundle.name} has told nothing that it would run`)
-    if (!compiler) plans.put(local, key, event.planned)
+    if (!compiler) plans.put(local, event.planned.ownPaths ? ownPaths : anyPaths, event.planned)
     return { ...rest, first: event }
   } finally {
     loading?.end()
   }
 }
+
+/**
+ * Names of a plan in the cache. A map-reduce program never gets the paths of the run (src/program/load.ts), so its plan is that of runs
+ * with any paths; a program over Datasets gets them as parameters.
+ */
+const planKeys = ({ id }: Bundle, { params, env, paths = {} }: ToLoad): { anyPaths: string; ownPaths: string } =>
+  ({ anyPaths: JSON.stringify([id, params, env]), ownPaths: JSON.stringify([id, params, env, paths]) })
 
 const startLoader = ({ processes, clock, disk, programDir }: CompileTools, { memoryBytes, env, onOutput }: ToLoad): Loader =>
   new Loader({ processes, clock, disk, dir: programDir, memoryBytes: memoryBytes ?? limits.taskMemoryBytesDefault, env, onOutput })

@@ -1,11 +1,11 @@
-// Cache of planned programs, by bundle, parameters and environment, at most 100; a program that runs again is not loaded again. A Mill
-// owns one.
+// Cache of planned programs, by bundle, parameters, environment, and the paths of the run where the program gets them; at most 100. A
+// program that runs again is not loaded again. A Mill owns one.
 
 import type { Planned } from './planning.ts'
 
 const plansKept = 100
 
-/** Plans by their inputs: the bundle, its parameters and its environment. A plan may depend on nothing else. */
+/** Plans by their inputs: the bundle, its parameters and environment, and paths that it gets. A plan may depend on nothing else. */
 export class Plans {
   readonly #plans = new Map<string, Planned>()
   /** Files of programs that were planned: the next run is probably cached. */

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { RunOptions } from '../../../../client/jobs/options.ts'
+import { loadLocal } from '../../../../client/jobs/compile.ts'
 import { runProgram, type RunTools } from '../../../../client/jobs/run.ts'
 import { Plans } from '../../../../client/load/plans.ts'
 import type { Child, ChildOptions } from '../../../../src/ports/process.ts'
@@ -130,6 +131,27 @@ test('old bundles that cannot be removed keep no program from running', async ()
   tools = { ...tools, disk: { ...localDisk, removeTree: async path => { tried.push(path); throw new Error('not ours') } } }
   for (let runs = 0; runs < 2; runs++) expect(await submitting('')).toEqual(asked)
   expect(tried.length).toBe(1)
+})
+
+test('the paths of the run are a part of the cache\'s key for a program that gets them, and for no other', async () => {
+  const runs = [['/in', '/o1'], ['/in', '/o2'], [['/a', '/b'], '/o2'], ['/in', '/o1']] as const
+  for (const [input, output] of runs) expect(await submitting('', { input, output })).toEqual(asked)
+  expect(started.length).toBe(1)
+  await writeFile(join(dir, 'flow.ts'), `
+    import { program } from 'gristmill'
+    export default program(async (mill, { input, output }: any) => { await mill.text(input).save(output) })
+  `)
+  const saved: unknown[] = []
+  for (const output of ['/o1', '/o2', '/o1', '/o2']) {
+    const paths = { input: '/in', output }
+    const given = { local: join(dir, 'flow.ts'), params: { values: {}, texts: {} }, paths, env: {}, seed: 0, nowMs: 0 }
+    const { first, hadOneStep } = await loadLocal({ ...tools, ...tools.cluster } as never, given as never, () => undefined)
+    saved.push(('step' in first ? first.step.planned : first.planned).output)
+    if (!('step' in first)) continue
+    first.loading.end()
+    hadOneStep(first.step)
+  }
+  expect([saved, started.length]).toEqual([['/o1', '/o2', '/o1', '/o2'], 3])
 })
 
 test('a program that is run again is not loaded again, unless it or its parameters have changed', async () => {
