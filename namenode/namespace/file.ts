@@ -103,18 +103,19 @@ export function putBlocks(draft: Draft, inode: InodeId, replication: number, blo
   draft.count('blocks', blocks.length)
 }
 
+/** Blocks of a file, with the keys of the rows in "files" that hold them. */
+export function heldBlocks(view: View, inode: InodeId): { readonly keys: readonly Buffer[]; readonly blocks: readonly Block[] } {
+  const rows = [...chunksOf(view, inode, 0)]
+  return { keys: rows.map(({ key }) => Buffer.from(key)), blocks: rows.flatMap(({ value }) => decodeChunk(value).blocks) }
+}
+
 /**
- * Takes the blocks from a file that is about to be removed, for another one: their rows in "blocks" still name the old file.
- * REQUIRES: the caller gives them to a file in the same operation (`putBlocks`).
+ * Takes the blocks from a file that is about to be removed. Their rows in "blocks" still name it. Looks up nothing.
+ * REQUIRES: the caller gives the blocks to another file in the same operation (`putBlocks`).
  */
-export function takeBlocks(draft: Draft, inode: InodeId): Block[] {
-  const taken: Block[] = []
-  for (const { key, value } of [...chunksOf(draft, inode, 0)]) {
-    taken.push(...decodeChunk(value).blocks)
-    draft.remove('files', Buffer.from(key))
-  }
-  draft.count('blocks', -taken.length)
-  return taken
+export function releaseBlocks(draft: Draft, { keys, blocks }: ReturnType<typeof heldBlocks>): void {
+  for (const key of keys) draft.remove('files', key)
+  draft.count('blocks', -blocks.length)
 }
 
 /** Sets the replication of a file that has blocks. */

@@ -15,7 +15,7 @@ import type { View } from '../journal/view.ts'
 import { outputs } from '../jobs/store/rows.ts'
 import { checkMay, checkOwner, checkSticky, may, mayWrite, stickyBit } from '../namespace/access.ts'
 import { checkInstant, keepPlaced, recallPlaced, statusOf, type NameEntry } from '../namespace/entry.ts'
-import { putBlocks, takeBlocks, type Block } from '../namespace/file.ts'
+import { heldBlocks, putBlocks, releaseBlocks, type Block } from '../namespace/file.ts'
 import { directoryMode, fileMode, removable } from '../namespace/names.ts'
 import { child, directoryAt, entryAt, missingName, placeAt, type Directory, type NamePlace } from '../namespace/resolve.ts'
 import { addDirectory, addFile, detach, isEmpty, makeDirectories } from '../namespace/tree.ts'
@@ -78,31 +78,57 @@ interface JoinAsked extends PublishAsked {
 export const join = mutation<JoinAsked, Published>({
   kind: 'object.join', ...kept,
   mutate(draft, asked) {
-    const { upload, parts, user, root } = asked
+    const { upload, user, root } = asked
     const { parent, name, entry } = uploadAt(draft, { user, root }, upload)
-    const blocks: Block[] = []
-    let first: NameEntry | undefined
-    for (const part of parts) {
-      const found = child(draft, entry.id, part.name)
-      if (!found || found.directory || found.id !== part.id)
-        throw new GristmillError('ESTALE', `the part ${part.name} of ${upload} was replaced meanwhile; list the parts again`, {
-          details: { path: upload, name: part.name },
-        })
-      first ??= found
-      for (const block of takeBlocks(draft, found.id)) blocks.push({ ...block, aligned: false })
-      detach(draft, entry.id, part.name, { ...found, length: 0, blocks: 0 })
-    }
+    const found = partsOf(draft, entry.id, asked)
+    const blocks = found.flatMap(part => part.held.blocks.map(block => ({ ...block, aligned: false })))
     if (blocks.length > limits.fileBlocksMax)
       throw new GristmillError(
         'TOO_LARGE', `the parts have ${blocks.length} blocks, and a file may have ${limits.fileBlocksMax}; upload larger parts`,
         { details: { path: asked.to } },
       )
+    // Lookups first: one behind the edits of ten thousand parts would take as long as all of them.
     detach(draft, parent.entry.id, name, entry)
-    const { replication, blockBytes, format } = first!
+    const { replication, blockBytes, format } = found[0]!.entry
     const made = { id: inodeId(draft.take('nextInode')), owner: entry.owner, mode: fileMode, replication, blockBytes, format }
-    return { status: appear(draft, asked, made, blocks), unused: [] }
+    const status = appear(draft, asked, made, blocks)
+    for (const part of found) dissolve(draft, entry.id, part)
+    return { status, unused: [] }
   },
 })
+
+interface FoundPart {
+  readonly name: string
+  readonly entry: NameEntry
+  readonly held: ReturnType<typeof heldBlocks>
+  readonly attributes: readonly string[]
+}
+
+/** Reads the parts. Throws ESTALE for one that is missing, named twice, or another file than the caller has seen. */
+function partsOf(view: View, directory: InodeId, { upload, parts }: JoinAsked): FoundPart[] {
+  const names = new Set<string>()
+  return parts.map(({ name, id }) => {
+    const entry = child(view, directory, name)
+    if (!entry || entry.directory || entry.id !== id || names.has(name))
+      throw new GristmillError('ESTALE', `the part ${name} of ${upload} was replaced meanwhile; list the parts again`, {
+        details: { path: upload, name },
+      })
+    names.add(name)
+    return { name, entry, held: heldBlocks(view, id), attributes: [...attributesOf(view, id)].map(each => each.name) }
+  })
+}
+
+/**
+ * Removes a part whose blocks belong to another file now. Looks up nothing, so that the cost of many parts grows with their number. No
+ * snapshot and no quota sees the directory of uploads, which is the system's.
+ */
+function dissolve(draft: Draft, directory: InodeId, { name, entry, held, attributes }: FoundPart): void {
+  draft.remove('children', childKey(directory, name))
+  releaseBlocks(draft, held)
+  for (const each of attributes) draft.remove('attributes', childKey(entry.id, each))
+  draft.count('attributes', -attributes.length)
+  draft.count('files', -1)
+}
 
 /** Finds the directory of an upload of this user. Throws ENOENT, EACCES. */
 function uploadAt(draft: Draft, actor: Actor, path: string): NamePlace & { readonly entry: NameEntry } {
@@ -143,9 +169,9 @@ function appear(draft: Draft, asked: PublishAsked, made: NewFile, blocks: readon
     length: blocks.reduce((sum, block) => sum + block.length, 0), blocks: blocks.length,
   }
   addFile(draft, parent.entry.id, name, entry)
-  putBlocks(draft, entry.id, entry.replication, blocks)
   for (const { name: attribute, value } of attributes) putAttribute(draft, entry.id,
     { name: attribute, value: Buffer.from(value, 'base64') })
+  putBlocks(draft, entry.id, entry.replication, blocks)
   return statusOf(to, entry)
 }
 

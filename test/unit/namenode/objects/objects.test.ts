@@ -1,7 +1,8 @@
 // Objects on a namenode's state in memory: publishing, conditions, joining the parts of an upload, removal with the directories above.
 // Counters and replay agree after each story.
 
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { Draft } from '../../../../namenode/journal/draft.ts'
 import { join, prepare, publish, remove } from '../../../../namenode/objects/mutations.ts'
 import { blocksOf, knownBlock } from '../../../../namenode/namespace/file.ts'
 import { mkdir, setAttributes } from '../../../../namenode/namespace/names.ts'
@@ -146,6 +147,19 @@ test('a file has so many blocks, joined or not', async () => {
   const asked = (count: number) => ({ upload: path, parts: parts.slice(0, count).map(({ name, id }) => ({ name, id })), to: '/k' })
   await expect(bench.do(join, asked(3))).rejects.toMatchObject({ code: 'TOO_LARGE' })
   expect((await bench.do(join, asked(2))).status.blocks).toBe(limits.fileBlocksMax)
+})
+
+test('the edits of a join are looked up by none that comes behind them: its cost grows with the number of parts', async () => {
+  const bench = await openObjects()
+  const { path, parts } = await uploadOf(bench, Object.fromEntries(Array.from({ length: 40 }, (_, i) => [String(i), 1])))
+  const draft = new Draft(bench.journal.view)
+  const counts: number[] = []
+  const range = draft.range.bind(draft)
+  vi.spyOn(draft, 'range').mockImplementation((...asked) => { counts.push(draft.edits.length); return range(...asked) })
+  join.mutate(draft, { upload: path, parts: parts.map(({ name, id }) => ({ name, id })), to: '/k', nowMs: 1, ...root })
+  expect(draft.edits.length).toBeGreaterThan(4 * 40)
+  expect(counts.length).toBeGreaterThan(40)
+  expect(Math.max(...counts)).toBeLessThan(10)
 })
 
 test('with the last key of a directory the directories go that the next key would make again, and no others', async () => {
