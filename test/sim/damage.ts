@@ -66,9 +66,10 @@ async function* filesBelow(cluster: Cluster, directory: string): AsyncGenerator<
   }
 }
 
-/** Older versions of a directory, which no listing shows; none if it is no output of a job. */
+/** Older versions of an output, which no listing shows; none for another directory. The versions in a snapshot are not looked for. */
 async function olderVersions({ mill }: Cluster, path: string): Promise<string[]> {
   const found: string[] = []
+  if (path.includes('/.snapshot/')) return found
   try {
     for await (const { number, head } of mill.versions.list(path)) if (!head) found.push(`${path}@${number}`)
   } catch (error) {
