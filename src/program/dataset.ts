@@ -22,6 +22,11 @@ export interface Aggregate<T, A> {
 /** `as const` makes the 1 of a count a type of its own, which no sum has. */
 type Widened<V> = V extends number ? number : V extends string ? string : V extends boolean ? boolean : V extends bigint ? bigint : V
 
+/** Refuses the result of an asynchronous function, in the words of the compiler's message: such functions belong into mapAsync. */
+type Sync<R> = [Extract<R, PromiseLike<unknown>>] extends [never] ? unknown : 'a function that returns a promise belongs into mapAsync'
+/** The same for results whose type is a parameter of a generic function, of which the compiler cannot tell whether it is a promise. */
+type NoPromise = string | number | bigint | boolean | symbol | null | undefined | (object & { readonly then?: undefined })
+
 /** Recipe of a Dataset; `name`: of the method that was given it. */
 let nodeOf: (dataset: unknown, name: string) => Recipe
 
@@ -40,17 +45,19 @@ export class Dataset<T> {
     this.#node = node
   }
 
+  map<U>(fn: (value: T, context: Context) => U & Sync<U>): Dataset<U>
+  map<U extends NoPromise>(fn: (value: T, context: Context) => U): Dataset<U>
   map<U>(fn: (value: T, context: Context) => U): Dataset<U> { return this.#each('map', fn) }
 
   filter<U extends T>(fn: (value: T, context: Context) => value is U): Dataset<U>
-  filter(fn: (value: T, context: Context) => unknown): Dataset<T>
+  filter<R>(fn: (value: T, context: Context) => R & Sync<R>): Dataset<T>
   filter(fn: (value: T, context: Context) => unknown): Dataset<T> { return this.#each('filter', fn) }
 
   /** Any number of values for each value: an array, a generator or another iterable. */
   flatMap<U>(fn: (value: T, context: Context) => Iterable<U>): Dataset<U> { return this.#each('flatMap', fn) }
 
   /** Calls the function for each value, and passes the value on. */
-  peek(fn: (value: T, context: Context) => void): Dataset<T> { return this.#each('peek', fn) }
+  peek<R>(fn: (value: T, context: Context) => R & Sync<R>): Dataset<T> { return this.#each('peek', fn) }
 
   /** Results keep the order of the values. `concurrency`: calls in progress at a time in each task; default: 8. */
   mapAsync<U>(
@@ -108,13 +115,13 @@ export class Dataset<T> {
   /** Each value once. Values are keys: texts, numbers, booleans, null and arrays of these; for others: `distinctBy`. */
   distinct<K extends Key>(this: Dataset<K>, options: ShuffleOptions = {}): Dataset<K> {
     const grouping = { key: itself, value: nothing, at: at('distinct'), partitions: checkShuffle('distinct', options) }
-    return new Grouped<K, null>(this.#flow, this.#node, grouping).reduce(nothing).map(firstOf) as Dataset<K>
+    return new Grouped<K, null>(this.#flow, this.#node, grouping).reduce(nothing).map<K>(firstOf as never)
   }
 
   /** One value of each key. */
   distinctBy(key: (value: T, context: Context) => Key, options: ShuffleOptions = {}): Dataset<T> {
     checkFunction('distinctBy', key)
-    return this.groupBy(key, options).reduce(first => first).map(secondOf) as Dataset<T>
+    return this.groupBy(key, options).reduce(first => first).map<T>(secondOf as never)
   }
 
   /**
@@ -269,6 +276,8 @@ export class Grouped<K extends Key, T> {
   }
 
   /** One value for each key. `values` can be iterated once, during the call, and need not fit in memory. */
+  map<U>(fn: (key: K, values: Iterable<T>, context: Context) => U & Sync<U>): Dataset<U>
+  map<U extends NoPromise>(fn: (key: K, values: Iterable<T>, context: Context) => U): Dataset<U>
   map<U>(fn: (key: K, values: Iterable<T>, context: Context) => U): Dataset<U> {
     return this.#next(grouped(this.#node, this.#grouping, 'map', fn))
   }

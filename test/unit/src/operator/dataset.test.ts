@@ -143,10 +143,10 @@ describe('steps that take one value at a time', () => {
   })
 
   test.each([
-    ['map', (data: Dataset<Row>) => data.map(async row => row.id)],
-    ['filter', (data: Dataset<Row>) => data.filter(async row => row.id > 5)],
+    ['map', (data: Dataset<Row>) => data.map((async (row: Row) => row.id) as never)],
+    ['filter', (data: Dataset<Row>) => data.filter((async (row: Row) => row.id > 5) as never)],
     ['flatMap', (data: Dataset<Row>) => data.flatMap((async (row: Row) => [row]) as never)],
-    ['map', (data: Dataset<Row>) => data.groupBy(row => row.n).map(async key => key)],
+    ['map', (data: Dataset<Row>) => data.groupBy(row => row.n).map((async (key: number) => key) as never)],
   ])('%s refuses a function that returns a promise', async (name, describe) => {
     await expect(each(rows, describe, () => {})).rejects.toMatchObject(failing(`^${name} was given a function that returns a promise; use mapAsync`))
   })
@@ -228,8 +228,11 @@ describe('steps that are given what they cannot take', () => {
     ['join', data => data.join(data, () => undefined as never, row => row.id), 'join was given undefined as a key'],
     ['repartition', data => data.map(() => () => 1).repartition(2), 'repartition was given a function as a value'],
     ['sortBy, of two values', data => data.sortBy(((a: Row, b: Row) => b.n - a.n) as never), 'a sort was given a function that compares two'],
-    ['map', data => data.map(async row => row), 'map was given a function that returns a promise'],
-    ['map, after others', data => data.sortBy(row => row.id).filter(row => row.id > 5).map(async row => row), 'map was given a function'],
+    ['map', data => data.map((async (row: Row) => row) as never), 'map was given a function that returns a promise'],
+    [
+      'map, after others',
+      data => data.sortBy(row => row.id).filter(row => row.id > 5).map((async (row: Row) => row) as never), 'map was given a function',
+    ],
     ['mapPartitions', data => data.mapPartitions(() => null as never), 'mapPartitions was given a function that returned null'],
   ])('name the method and its line: %s', async (name, describe, message) => {
     const error = await each(rows, describe, () => {}).catch((thrown: unknown) => thrown as Error)

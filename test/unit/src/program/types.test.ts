@@ -133,6 +133,34 @@ test('setup and teardown have the context, and teardown may emit', () => {
   })
 })
 
+test('functions that return promises are refused where none is called; helpers with types of their own are not', () => {
+  program(async mill => {
+    const numbers = mill.range(3)
+    // @ts-expect-error mapAsync is for those
+    numbers.map(async n => n)
+    // @ts-expect-error or only sometimes
+    numbers.map(n => (n > 1 ? Promise.resolve(n) : n))
+    // @ts-expect-error a promise would count as true
+    numbers.filter(async n => n > 1)
+    // @ts-expect-error an effect that the task does not wait for
+    numbers.peek(async n => { await Promise.resolve(n) })
+    // @ts-expect-error groups as well
+    numbers.groupBy(n => n).map(async key => key)
+    expectTypeOf(numbers.mapAsync(async n => String(n))).toEqualTypeOf<Dataset<string>>()
+    expectTypeOf(numbers.map(n => [n, 'a'] as const)).toEqualTypeOf<Dataset<readonly [number, 'a']>>()
+    expectTypeOf(numbers.map(() => 'a')).toEqualTypeOf<Dataset<string>>()
+    expectTypeOf(numbers.map(n => (n > 1 ? n : null))).toEqualTypeOf<Dataset<number | null>>()
+    expectTypeOf(numbers.map((n): unknown => n)).toEqualTypeOf<Dataset<unknown>>()
+    expectTypeOf(numbers.map(() => {})).toEqualTypeOf<Dataset<void>>()
+    expectTypeOf(numbers.map(n => ({ n })).filter(({ n }) => n)).toEqualTypeOf<Dataset<{ n: number }>>()
+    expectTypeOf(numbers.peek(n => void n)).toEqualTypeOf<Dataset<number>>()
+    const pairs = <T>(rows: Dataset<T>) => rows.filter(row => row !== undefined).map(row => [row, 1] as const)
+    const latest = <T extends { id: string }>(rows: Dataset<T>) => rows.keyBy(row => row.id).map(([, row]) => row)
+    expectTypeOf(pairs(numbers)).toEqualTypeOf<Dataset<readonly [number, 1]>>()
+    expectTypeOf(latest(numbers.map(n => ({ id: String(n), n })))).toEqualTypeOf<Dataset<{ id: string; n: number }>>()
+  })
+})
+
 test('a check gets rows that it has to look at, or that a schema types, and returns nothing or a reason', () => {
   const schema = z.object({ town: z.string() })
   const check: Check = async output => {
