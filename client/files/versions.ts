@@ -43,11 +43,13 @@ export class Versions {
   }
 
   /**
-   * Makes an older version of an output the newest one, under a new number, which is returned with the number of the old one. Readers of
-   * any version are not disturbed. Throws EINVAL if there is nothing to roll back, EACCES for callers who may not replace the output,
-   * EBUSY if a running job will publish there.
+   * Makes an older version of an output the newest one, under a new number, which is returned with the number of the old one. `freed`:
+   * versions that were freed for it, because no more are kept. Readers of other versions are not disturbed. Throws EINVAL if there is
+   * nothing to roll back, EACCES for callers who may not replace the output, EBUSY if a running job will publish there.
    */
-  rollback(path: Path, options?: RollbackOptions | null): Promise<{ readonly version: number; readonly from: number }> {
+  rollback(path: Path, options?: RollbackOptions | null): Promise<{
+    readonly version: number; readonly from: number; readonly freed?: readonly number[]
+  }> {
     return perform(
       'rollback', path, () => optionsOf<RollbackOptions>(options, 'rollback', { to: true, signal: true }),
       async ({ to, signal }) => this.#ask(protocol.rollback, { path: pathOf(path), ...to !== undefined && { to: versionOf(to) } }, signal),

@@ -49,20 +49,20 @@ export function named(view: View, { path, entry }: { readonly path: string; read
   return found
 }
 
-/** `replacedMs`: in the journal's clock. */
+/** `replacedMs`: in the journal's clock. `told`: the result names the freed versions; operations of earlier versions lack it. */
 export const rollback = mutation<
-  Asked & { to?: string | undefined; keep: number; replacedMs: number },
-  { readonly version: number; readonly from: number }
+  Asked & { to?: string | undefined; keep: number; replacedMs: number; told?: boolean },
+  { readonly version: number; readonly from: number; readonly freed?: number[] }
 >({
   kind: 'version.rollback',
-  mutate(draft, { path, to, keep, nowMs, replacedMs, user, root }) {
+  mutate(draft, { path, to, keep, nowMs, replacedMs, told = false, user, root }) {
     const output = outputAt(draft, { user, root }, path)
     checkReplaceable(draft, { user, root }, output)
     const target = to === undefined ? output.versions.find(({ isHead }) => !isHead) : named(draft, output, to)
     if (!target) throw new GristmillError('EINVAL', `${path} has no version before the newest one`, { details: { path } })
     const version = rollBack(draft, output, output.entry, { target, user, nowMs, replacedMs: Math.floor(replacedMs) })
-    freeBeyond(draft, child(draft, output.parent.entry.id, output.name)!, Math.max(1, keep))
-    return { version, from: target.number.number }
+    const freed = freeBeyond(draft, child(draft, output.parent.entry.id, output.name)!, Math.max(1, keep))
+    return { version, from: target.number.number, ...told && freed.length > 0 && { freed } }
   },
 })
 
@@ -111,7 +111,7 @@ export const keepNewest = mutation<Asked & { keep: number }, { readonly freed: n
   mutate(draft, { path, keep, user, root }) {
     const output = outputAt(draft, { user, root }, path)
     checkReplaceable(draft, { user, root }, output)
-    const freed = freeBeyond(draft, output.entry, keep)
+    const freed = freeBeyond(draft, output.entry, keep).length
     return { freed, more: freed === freedMax && replaceable(draft, output.entry).length > keep }
   },
 })

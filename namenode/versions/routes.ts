@@ -55,7 +55,7 @@ export function versionRoutes({ journal, clock, actor, bounds, removed }: Versio
     route(protocol.rollback, async ({ requestId, path, to }, { user }) => {
       checkFree(path)
       const done = await journal.submit(rollback, {
-        requestId, path, to, keep: bounds.keep, nowMs: clock.now(), replacedMs: journal.nowMs(), ...actor(user),
+        requestId, path, to, keep: bounds.keep, nowMs: clock.now(), replacedMs: journal.nowMs(), told: true, ...actor(user),
       })
       removed()
       return done

@@ -133,11 +133,11 @@ function isUnchanged(view: View, directory: InodeId, at: number): boolean {
 export const replaceable = (view: View, head: NameEntry): FoundVersion[] =>
   versionsOf(view, head).filter(({ isHead, number }) => !isHead && number.tag === undefined)
 
-/** Frees the oldest versions beyond `keep`, at most `freedMax`. Returns the number that it has freed. */
-export function freeBeyond(draft: Draft, head: NameEntry, keep: number): number {
+/** Frees the oldest versions beyond `keep`, at most `freedMax`. Returns their numbers, the newest first. */
+export function freeBeyond(draft: Draft, head: NameEntry, keep: number): number[] {
   const freed = replaceable(draft, head).slice(keep).slice(-freedMax)
   for (const { id, number } of freed) free(draft, id, number.number)
-  return freed.length
+  return freed.map(({ number }) => number.number)
 }
 
 /**

@@ -84,10 +84,11 @@ export type VersionDetail = Static<typeof show.reply>
  */
 export const rollback = message('version.rollback', {
   callers: 'user',
-  audit: ({ path, to }, reply) => ({ path, to: reply?.from ?? to, version: reply?.version }),
+  audit: ({ path, to }, reply) => ({ path, to: reply?.from ?? to, version: reply?.version, freed: reply?.freed }),
   mutation: true, paths: 'checked',
   request: Type.Object({ requestId, path, to: Type.Optional(named) }),
-  reply: Type.Object({ version: number, from: number }),
+  /** `freed`: versions beyond the number that is kept, which this one has pushed out. */
+  reply: Type.Object({ version: number, from: number, freed: Type.Optional(Type.Array(number)) }),
 })
 
 /** Gives a version a tag, which keeps it from being freed; without `tag` removes it. */

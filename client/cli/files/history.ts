@@ -124,4 +124,7 @@ async function runRollback(context: CommandContext, [path]: readonly string[], {
   const done = await inOwnWords(mill.versions.rollback(path!, { ...to !== undefined && { to }, signal }))
   if (context.json) return printer.json({ path, ...done })
   await printer.line(`${printer.name(path!)} is version ${done.version}, with the contents of version ${done.from}`)
+  const { freed = [] } = done
+  if (freed.length > 0)
+    printer.note(`freed ${freed.map(number => printer.name(`${path}@${number}`, 'err')).join(', ')}: no more are kept (setting versionsKeep); a tag keeps a version`)
 }

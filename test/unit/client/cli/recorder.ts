@@ -140,7 +140,7 @@ export class Recorder extends FakeMill {
       this.#stream('versions.list', args, [
         { number: 2, id: 7, head: true, madeMs: nowMs, user: this.text, tag: this.text, job: 'job-2', rows: 3, bytes: 5, program: 'abc' },
       ]),
-    rollback: async (...args: unknown[]) => this.#did('versions.rollback', args, { version: 3, from: 1 }),
+    rollback: async (...args: unknown[]) => this.#did('versions.rollback', args, { version: 3, from: 1, freed: [2] }),
     tag: async (...args: unknown[]) => this.#did('versions.tag', args, undefined),
     untag: async (...args: unknown[]) => this.#did('versions.untag', args, undefined),
     rm: async (...args: unknown[]) => this.#did('versions.rm', args, undefined),

@@ -131,6 +131,18 @@ test('a rollback makes an older version the head under a new number; a rollback 
   await settled(opened)
 })
 
+test('a rollback names the versions that it has pushed out', async () => {
+  const opened = await open(undefined, { versions: 10 })
+  await history(opened, 4)
+  const { bench } = opened
+  expect(await bench.do(rollback, { ...back('/out', '2'), keep: 3, told: true, ...ann })).toEqual({ version: 5, from: 2, freed: [1] })
+  expect(await bench.do(rollback, { ...back('/out', '3'), keep: 1, told: true, ...ann })).toEqual({ version: 6, from: 3, freed: [4, 3, 2] })
+  expect(numbers(opened)).toEqual([6, 5])
+  // An operation of an earlier version keeps its result.
+  expect(await bench.do(rollback, { ...back('/out', '5'), keep: 1, ...ann })).toEqual({ version: 7, from: 5 })
+  await settled(opened)
+})
+
 test('a change of the head after a rollback does not change the version that it came from', async () => {
   const opened = await open(undefined, { versions: 10 })
   const { bench } = opened
