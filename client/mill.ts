@@ -43,6 +43,10 @@ interface JobsOptions extends CallOptions { readonly limit?: number | undefined 
 interface WhyOptions extends CallOptions {
   /** Program to compare with the one that the job ran. */
   readonly code?: string | undefined
+  /** Parameters to compare with those of the job; others are taken to be the same. */
+  readonly params?: Readonly<Record<string, unknown>> | undefined
+  /** Parameters as texts, which are converted to the types of those of the job. */
+  readonly paramTexts?: Readonly<Record<string, string>> | undefined
 }
 
 interface FsckOptions extends CallOptions {
@@ -181,7 +185,7 @@ export class Mill extends Files {
 
   /**
    * Versions that an output (PATH, or PATH@VERSION) was computed from, and those that were computed from it, with the jobs and programs
-   * between them.
+   * between them. Of a file or directory that no job has published, those that were computed from it: the root is then of kind `input`.
    */
   lineage(path: Path, options?: CallOptions | null): Promise<Lineage> {
     return perform('lineage', path, callOptions('lineage', options), async ({ signal }) => {
@@ -190,16 +194,25 @@ export class Mill extends Files {
     })
   }
 
-  /** Reasons why an output is stale: inputs that have changed since its job read them; with `code`, a program that is not the job's. */
-  why(path: Path, options?: WhyOptions | null): Promise<Staleness> {
-    return perform('why', path, () => optionsOf<WhyOptions>(options, 'why', { code: true, signal: true }), async ({ code, signal }) => {
+  /**
+   * Reasons why an output is stale: inputs that have changed since its job read them; with `code`, a program that is not the job's; with
+   * parameters, those that the job has not had.
+   */
+  async why(path: Path, options?: WhyOptions | null): Promise<Staleness> {
+    const { readRunOptions } = await import('./jobs/options.ts')
+    const read = (): WhyOptions => {
+      const given = optionsOf<WhyOptions>(options, 'why', { code: true, params: true, paramTexts: true, signal: true })
+      readRunOptions({ params: given.params, paramTexts: given.paramTexts })
+      return given
+    }
+    return perform('why', path, read, async ({ code, params: values = {}, paramTexts: texts = {}, signal }) => {
       const { whyStale } = await import('./jobs/why.ts')
       const file = code === undefined ? undefined : localPathOf(code, 'program')
       const programOf = file === undefined ? undefined : async (params: Readonly<Record<string, unknown>>) => {
         const { programIdOf } = await import('./jobs/run.ts')
         return programIdOf(this.#tools, file, params, signal)
       }
-      return whyStale(this.#cluster.ask, pathOf(path), { programOf, signal })
+      return whyStale(this.#cluster.ask, pathOf(path), { programOf, given: { values, texts }, signal })
     })
   }
 

@@ -3,15 +3,20 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
+import { parentOf } from '../../src/base/paths.ts'
 import type { InputPin } from '../../src/protocol/job.ts'
+import { stat } from '../../src/protocol/namespace.ts'
 import * as protocol from '../../src/protocol/version.ts'
 import type { Version, VersionDetail } from '../../src/protocol/version.ts'
 import { paged } from '../call/pages.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { outputNamed, versionsOfDirectory } from '../files/versions.ts'
+import { findInputs } from './inputs.ts'
 
 /** Nodes of one graph. */
 const nodesMax = 1000
+/** Files of a directory whose readers are looked for. */
+const idsMax = 1000
 
 export interface LineageNode {
   /**
@@ -72,16 +77,64 @@ const nodeOf = (path: string, { id, number, job, program, madeMs, user, check }:
   ...name !== undefined && { name }, ...program !== undefined && { program }, madeMs, user, ...check && { check },
 })
 
-/** `asked`: an output, or PATH@VERSION. */
+/** `asked`: an output, or PATH@VERSION; of another file or directory, what was computed from it. */
 export async function lineageOf(ask: CallMessage, asked: string, signal: AbortSignal | undefined): Promise<Lineage> {
-  const { output, version } = await outputNamed(ask, asked, signal)
-  const top = await ask(protocol.show, { path: output, ...version !== undefined && { version } }, signal)
   const graph = new Graph()
-  const root = nodeOf(output, top.version, top.made.name)
+  const top = await outputAt(ask, asked, signal)
+  if (!top) {
+    const root = await plainNode(ask, asked, signal)
+    graph.add(root.node)
+    for (const path of await usersOf(ask, graph, root, signal)) await downwards(ask, graph, path, signal)
+    return wholeOf(graph, root.node)
+  }
+  const { path, detail: { version, made } } = top
+  const root = nodeOf(path, version, made.name)
   graph.add(root)
-  await upwards(ask, graph, { path: output, detail: top }, signal)
-  await downwards(ask, graph, { path: output, version: top.version }, signal)
-  return { root: root.id, nodes: [...graph.nodes.values()], edges: [...graph.edges.values()], cut: graph.cut }
+  await upwards(ask, graph, top, signal)
+  await downwards(ask, graph, { path, version }, signal)
+  return wholeOf(graph, root)
+}
+
+const wholeOf = ({ nodes, edges, cut }: Graph, root: LineageNode): Lineage =>
+  ({ root: root.id, nodes: [...nodes.values()], edges: [...edges.values()], cut })
+
+/** The output at a path, or to which a file at the path belongs; undefined: no job has published it. Throws ENOENT, EACCES. */
+async function outputAt(ask: CallMessage, asked: string, signal: AbortSignal | undefined): Promise<Opened | undefined> {
+  const status = await ask(stat, { path: asked }, signal)
+  const at = status.type === 'file' ? parentOf(asked) : asked
+  const { version: number } = at === asked ? status : await ask(stat, { path: at }, signal)
+  if (number === undefined) return undefined
+  const { output, version } = await outputNamed(ask, at, signal)
+  const detail = await ask(protocol.show, { path: output, ...version !== undefined && { version } }, signal)
+  return { path: output, detail }
+}
+
+interface Plain { readonly node: LineageNode; readonly ids: InodeId[] }
+
+/** Node of files that no job has published. */
+async function plainNode(ask: CallMessage, path: string, signal: AbortSignal | undefined): Promise<Plain> {
+  const files = await findInputs(ask, [path], { signal })
+  const bytes = files.reduce((sum, { length }) => sum + length, 0)
+  return {
+    node: { id: path, kind: 'input', path, files: files.length, bytes }, ids: files.slice(0, idsMax).map(({ id }) => id),
+  }
+}
+
+/** Adds the versions whose jobs have read one of the files, and returns them. */
+async function usersOf(
+  ask: CallMessage, graph: Graph, { node, ids }: Plain, signal: AbortSignal | undefined,
+): Promise<Array<{ readonly path: string; readonly version: Version }>> {
+  const found = []
+  const page = (after?: InodeId) => ask(protocol.uses, { ids, ...after !== undefined && { after } }, signal)
+  for await (const { uses } of paged(page)) {
+    for (const { path, version } of uses) {
+      const detail = await shown(ask, path, String(version.number), signal)
+      if (detail?.version.id !== version.id) continue
+      if (graph.add(nodeOf(path, version, detail.made.name))) found.push({ path, version })
+      graph.link(node.id, `${path}@${version.number}`)
+    }
+  }
+  return found
 }
 
 type Opened = { readonly path: string; readonly detail: VersionDetail }

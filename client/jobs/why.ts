@@ -1,5 +1,7 @@
-// Staleness of an output: compares its inputs now with those that its job has read, file by file where they were recorded.
+// Staleness of an output: compares its inputs now with those that its job has read, file by file where they were recorded; and, if they are
+// given, program and parameters.
 
+import { isDeepStrictEqual } from 'node:util'
 import { hasCode } from '../../src/base/errors.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
 import type { InputPin } from '../../src/protocol/job.ts'
@@ -7,6 +9,7 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 import * as protocol from '../../src/protocol/version.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { outputNamed } from '../files/versions.ts'
+import { typedParams, type GivenParams } from '../load/params.ts'
 import { findInputs } from './inputs.ts'
 import { PinCollector } from './pins.ts'
 
@@ -16,7 +19,7 @@ const namedMax = 5
 const hashChars = 12
 
 export interface StaleReason {
-  readonly kind: 'input-changed' | 'input-missing' | 'output-changed' | 'code-changed' | 'unknown'
+  readonly kind: 'input-changed' | 'input-missing' | 'output-changed' | 'code-changed' | 'params-changed' | 'unknown'
   /** Path or pattern of the input. */
   readonly path?: string
   readonly message: string
@@ -29,11 +32,12 @@ export interface Staleness {
   readonly reasons: readonly StaleReason[]
 }
 
-/** `programOf`: SHA-256 of the code to compare with, for the parameters of the job. */
+/** `programOf`: SHA-256 of the code to compare with, for these parameters. `given`: parameters to compare with those of the job. */
 export async function whyStale(
   ask: CallMessage, asked: string,
-  { programOf, signal }: {
+  { programOf, given = { values: {}, texts: {} }, signal }: {
     readonly programOf?: ((params: Readonly<Record<string, unknown>>) => Promise<ProgramId>) | undefined
+    readonly given?: GivenParams | undefined
     readonly signal?: AbortSignal | undefined
   },
 ): Promise<Staleness> {
@@ -42,7 +46,9 @@ export async function whyStale(
   const reasons: StaleReason[] = []
   if (intact === false)
     reasons.push({ kind: 'output-changed', message: `files of ${asked} were changed after ${one.job ?? 'its job'} had published it` })
-  const program = await programOf?.(made.params ?? {})
+  const params = paramsBeside(made.params ?? {}, given)
+  reasons.push(...changesOf(asked, made.params, params))
+  const program = await programOf?.({ ...made.params, ...params })
   if (program !== undefined && program !== one.program) {
     const was = one.program?.slice(0, hashChars) ?? 'not recorded'
     reasons.push({ kind: 'code-changed', message: `the program is ${program.slice(0, hashChars)}, and was ${was}` })
@@ -54,6 +60,39 @@ export async function whyStale(
     if (reason) reasons.push(reason)
   }
   return { path: output, version: one.number, stale: reasons.some(({ kind }) => kind !== 'unknown'), reasons }
+}
+
+/** Given parameters, converted to the types of those that the job had. Throws EINVAL for a value that its type cannot hold. */
+function paramsBeside(had: Readonly<Record<string, unknown>>, { values, texts }: GivenParams): Readonly<Record<string, unknown>> {
+  const parts = (of: (name: string) => boolean): GivenParams => ({
+    values: Object.fromEntries(Object.entries(values).filter(([name]) => of(name))),
+    texts: Object.fromEntries(Object.entries(texts).filter(([name]) => of(name))),
+  })
+  return {
+    ...typedParams(had, parts(name => Object.hasOwn(had, name)), 'the job'),
+    ...typedParams(undefined, parts(name => !Object.hasOwn(had, name)), 'the job'),
+  }
+}
+
+function changesOf(
+  asked: string, had: Readonly<Record<string, unknown>> | undefined, params: Readonly<Record<string, unknown>>,
+): StaleReason[] {
+  if (!had)
+    return Object.keys(params).length === 0
+      ? []
+      : [{ kind: 'unknown', message: `the parameters of ${asked} are not recorded: an earlier version of gristmill published it, or they were too large` }]
+  return Object.entries(params).flatMap(([name, value]) => {
+    if (isDeepStrictEqual(value, had[name])) return []
+    const was = Object.hasOwn(had, name) ? `was ${shown(had[name])}` : 'was not set'
+    return [{ kind: 'params-changed', message: `the parameter ${name} is ${shown(value)}, and ${was}` }]
+  })
+}
+
+const valueCharsMax = 60
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value)
+  return text.length > valueCharsMax ? `${text.slice(0, valueCharsMax)}…` : text
 }
 
 const unknownInputs = (path: string): string =>

@@ -67,6 +67,12 @@ test('a bug that was published is found, rolled back, mended and run again over 
   expect((await cluster.run(['diff', '/sums', '/sums@2'])).code).toBe(0)
   expect((await cluster.run(['why', '/sums', '--code', join(dir, 'wrong.ts')])).stdout).toBe('/sums is up to date\n')
   expect(await cluster.run(['why', '/sums', '--code', join(dir, 'sums.ts')])).toMatchObject({ code: 1, stdout: expect.stringMatching(/^the program is [0-9a-f]{12}, and was [0-9a-f]{12}\n$/) })
+  const why = (...params: string[]) => cluster.run(['why', '/sums', ...params.flatMap(param => ['--param', param])])
+  expect((await why('least=1')).code).toBe(0)
+  expect(await why('least=2', 'most=1')).toMatchObject({
+    code: 1, stdout: 'the parameter least is 2, and was 1\nthe parameter most is 1, and was not set\n',
+  })
+  expect((await why('least=some')).stderr).toContain('the parameter least is "some"; it must be a number')
 
   // Rolled back: what was computed from the bug is stale.
   expect(await cluster.ok(['rollback', '/sums'])).toBe('/sums is version 3, with the contents of version 1\n')
@@ -134,9 +140,29 @@ test('lineage goes from an output to its inputs and to what was computed from it
     expect(eventType).toBe('COMPLETE')
     expect(runId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   }
+  // A file that no job has published has its outputs too; one of an output is the output.
+  expect(await cluster.ok(['lineage', '/raw.csv'])).toMatch(
+    /^\/raw\.csv {2}1 file, 18 bytes {2}no job has published it\n {2}into \/one@1 .*\n {4}into \/two@1 .*\n$/,
+  )
+  expect((await graphOf('/raw.csv')).nodes[0]).toMatchObject({ id: '/raw.csv', kind: 'input', files: 1 })
+  await cluster.ok(['mkdir', '/unread'])
+  expect(await cluster.ok(['lineage', '/unread'])).toBe('/unread  0 files, 0 bytes  no job has published it\n')
+  expect((await graphOf('/one/part-00000.jsonl')).root).toBe('/one@1')
+  expect((await cluster.run(['lineage', '/absent'])).stderr).toContain('/absent: no such file or directory')
   // An input that is gone is a reason too.
   await cluster.ok(['rm', '/raw.csv'])
   expect((await cluster.run(['why', '/one'])).stdout).toContain('the input /raw.csv cannot be read any more')
+})
+
+test('a rollback says which versions it has pushed out', async () => {
+  await cluster.ok(['put', '-', '/pushed.csv'], 'town,amount\nUlm,1\n')
+  await run('sums.ts', '-i', '/pushed.csv', '-o', '/pushed')
+  await run('wrong.ts', '-i', '/pushed.csv', '-o', '/pushed', '--overwrite')
+  for (let version = 3; version <= 11; version++) expect((await cluster.run(['rollback', '/pushed'])).stderr).toBe('')
+  expect((await cluster.run(['rollback', '/pushed'])).stderr).toBe(
+    'freed /pushed@1: no more are kept (setting versionsKeep); a tag keeps a version\n',
+  )
+  expect(JSON.parse(await cluster.ok(['--json', 'rollback', '/pushed']))).toMatchObject({ version: 13, from: 11, freed: [2] })
 })
 
 test('a job that would compute what its output is already returns it at once, and says so; any difference is refused as before', async () => {

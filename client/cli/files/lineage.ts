@@ -7,6 +7,7 @@ import type { Lineage, LineageNode } from '../../jobs/lineage.ts'
 import type { CommandContext } from '../context.ts'
 import { inOwnWords } from '../errors.ts'
 import { formatCount, formatTime, plural } from '../display.ts'
+import { onceEach, parseParam } from '../jobs/params.ts'
 import { option, type CommandSpec } from '../spec.ts'
 
 export const diff: CommandSpec = {
@@ -22,7 +23,7 @@ export const diff: CommandSpec = {
 
 export const lineage: CommandSpec = {
   name: 'lineage', args: '<path>', about: 'show what made an output, and what it made',
-  operands: [['<path>', 'an output, or PATH@VERSION']],
+  operands: [['<path>', 'an output, or PATH@VERSION; or a file or directory that no job has published']],
   options: [
     option('--mermaid', 'print a Mermaid flowchart'),
     option('--openlineage', 'print OpenLineage run events as JSON, one per line'),
@@ -35,8 +36,14 @@ export const why: CommandSpec = {
   name: 'why', args: '<path>', about: 'say what makes an output stale',
   operands: [['<path>', 'an output, or PATH@VERSION']],
   notes: 'Compares the inputs with those that the job has read. The exit code is 1 if the output is stale.',
-  options: [option('--code <program>', 'compare this program with the one that the job ran')],
-  examples: [['gristmill why /sums', 'inputs that have changed'], ['gristmill why /sums --code sums.ts', 'the program as well']],
+  options: [
+    option('--code <program>', 'compare this program with the one that the job ran'),
+    option('--param <name=value>', 'compare this parameter with that of the job; may be repeated', { parse: parseParam, repeat: true }),
+  ],
+  examples: [
+    ['gristmill why /sums', 'inputs that have changed'],
+    ['gristmill why /sums --code sums.ts --param least=5', 'the program and a parameter as well'],
+  ],
   run: runWhy,
 }
 
@@ -73,7 +80,9 @@ async function runLineage(
   }
   if (context.json) return printer.json(graph)
   const nowMs = (await context.world()).clock.now()
-  for (const line of treeLines(graph, node => described(context, node, nowMs))) await printer.line(line)
+  const show = (node: LineageNode): string =>
+    described(context, node, nowMs) + (node.id === graph.root && node.kind === 'input' ? '  no job has published it' : '')
+  for (const line of treeLines(graph, show)) await printer.line(line)
   if (graph.cut) printer.note('there is more than is shown')
 }
 
@@ -107,11 +116,15 @@ function treeLines({ root, nodes, edges }: Lineage, show: (node: LineageNode) =>
   return lines
 }
 
-async function runWhy(context: CommandContext, [path]: readonly string[], { code }: { code?: string }): Promise<void> {
+async function runWhy(
+  context: CommandContext, [path]: readonly string[], { code, param }: { code?: string; param?: (readonly [string, string])[] },
+): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const file = code === undefined || isAbsolute(code) || code.startsWith('gristmill:') ? code : join(context.cwd, code)
-  const found = await inOwnWords(mill.why(path!, { ...file !== undefined && { code: file }, signal }))
+  const found = await inOwnWords(mill.why(path!, {
+    ...file !== undefined && { code: file }, ...param && { paramTexts: onceEach('--param', param) }, signal,
+  }))
   context.exitCode = found.stale ? 1 : 0
   if (context.json) return printer.json(found)
   for (const { message } of found.reasons) await printer.line(showText(message))

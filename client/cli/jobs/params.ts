@@ -10,3 +10,10 @@ export function parseParam(text: string): readonly [string, string] {
   if (name === '__proto__') throw new GristmillError('EINVAL', 'the parameter "__proto__" cannot have this name; choose another one')
   return [name, text.slice(at + 1)]
 }
+
+/** Values by name. Throws USAGE for a name that occurs twice, as one of its values would be lost. */
+export function onceEach<T>(flag: string, given: readonly (readonly [string, T])[]): Record<string, T> {
+  const twice = given.map(([name]) => name).find((name, index, names) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw new GristmillError('USAGE', `${flag} ${twice} is given twice; give it once`)
+  return Object.fromEntries(given)
+}

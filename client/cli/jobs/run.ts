@@ -18,7 +18,7 @@ import { Refusal } from '../errors.ts'
 import { parseDelimiter } from '../files/options.ts'
 import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
 import { shellWord } from '../target.ts'
-import { parseParam } from './params.ts'
+import { onceEach, parseParam } from './params.ts'
 import { summaryLines } from './view.ts'
 import { barsFor, linesFor, lossesFor, stepsFor } from './watch.ts'
 
@@ -206,13 +206,6 @@ export function environmentOf(given: readonly string[], own: Readonly<Record<str
   } catch (error) {
     throw hasCode(error, 'EINVAL') ? new GristmillError('USAGE', `--env: ${error.message}`, { cause: error }) : error
   }
-}
-
-/** Values by name. Throws USAGE for a name that occurs twice, as one of its values would be lost. */
-export function onceEach<T>(flag: string, given: readonly (readonly [string, T])[]): Record<string, T> {
-  const twice = given.map(([name]) => name).find((name, index, names) => names.indexOf(name) !== index)
-  if (twice !== undefined) throw new GristmillError('USAGE', `${flag} ${twice} is given twice; give it once`)
-  return Object.fromEntries(given)
 }
 
 /** Throws USAGE for `--force` without `--overwrite`, which would have no effect. */

@@ -111,7 +111,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.quotas.set': [['/a', { names: 1 }], ['signal']],
   'mill.quotas.get': [['/a'], ['signal']], 'mill.quotas.clear': [['/a'], ['signal']], 'mill.quotas.list': [[], ['signal']],
   'mill.rerun': [['job-1'], ['code', 'output', 'latest', 'env', 'onNote', 'onOutput', 'signal']], 'mill.diff': [['/a', '/b'], ['signal']],
-  'mill.lineage': [['/a'], ['signal']], 'mill.why': [['/a'], ['code', 'signal']],
+  'mill.lineage': [['/a'], ['signal']], 'mill.why': [['/a'], ['code', 'params', 'paramTexts', 'signal']],
   'mill.versions.list': [['/a'], ['signal']], 'mill.versions.show': [['/a'], ['signal']],
   'mill.versions.rollback': [['/a'], ['to', 'signal']], 'mill.versions.tag': [['/a@1', 't'], ['signal']],
   'mill.versions.untag': [['/a@1'], ['signal']], 'mill.versions.rm': [['/a@1'], ['signal']],

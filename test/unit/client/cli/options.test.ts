@@ -132,6 +132,7 @@ const rows: readonly Row[] = [
   row('lineage', '--mermaid', '/d', 'flowchart LR', {}),
   row('lineage', '--openlineage', '/d', 'OpenLineage', {}),
   row('why', '--code', '/d', '"code":"/p.ts"', { typed: '--code /p.ts' }),
+  row('why', '--param', '/d', '"paramTexts":{"a":"1"}', { typed: '--param a=1' }),
   row('rerun', '--code', 'job-1', '"code":"/p.ts"', { typed: '--code /p.ts' }),
   row('rerun', '--output', 'job-1', '"output":"/out"', { typed: '-o /out' }),
   row('rerun', '--latest', 'job-1', '"latest":true'),

@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { parseParam } from '../../../../../client/cli/jobs/params.ts'
-import { environmentOf, onceEach } from '../../../../../client/cli/jobs/run.ts'
+import { onceEach } from '../../../../../client/cli/jobs/params.ts'
+import { environmentOf } from '../../../../../client/cli/jobs/run.ts'
 
 test('a parameter is a name and a text', () => {
   expect(parseParam('k=5')).toEqual(['k', '5'])
