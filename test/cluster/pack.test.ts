@@ -61,6 +61,7 @@ test('the packed package has no TypeScript but declarations and examples, no tes
   const manifest = JSON.parse(await readFile(join(app, 'node_modules/gristmill/package.json'), 'utf8')) as Record<string, unknown>
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['devDependencies']))
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['scripts']))
+  expect(manifest['optionalDependencies']).toEqual({ '@duckdb/node-api': expect.stringMatching(/^1\.5\.5-r\.\d+$/) })
 })
 
 test('its library loads in plain Node and type-checks in a stranger\'s project', async () => {

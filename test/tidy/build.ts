@@ -17,6 +17,8 @@ interface Manifest {
 
 /** Fields of package.json that go into the package. */
 const published = ['name', 'version', 'description', 'license', 'type', 'engines', 'bin', 'dependencies']
+/** Optional dependencies that are for development only: the Node of this project. */
+const ownNode = /^node-/
 
 /** Main files of processes, started by URL: the compiler does not see these as imports. */
 const startedUrl = /(new URL\(\s*)(['"`])(\.{1,2}\/[^'"`]+)\.ts\2(\s*,\s*import\.meta\.url)/g
@@ -70,7 +72,11 @@ function manifest(out: string): Record<string, unknown> {
     // Entries that exist for development only are left out.
     return existsSync(join(out, `${stem}.js`)) ? [[name, { types: `${stem}.d.ts`, default: `${stem}.js` }]] : []
   })
-  return { ...Object.fromEntries(published.map(field => [field, source[field]])), exports: Object.fromEntries(entries) }
+  const optionalDependencies = Object.fromEntries(
+    Object.entries(source['optionalDependencies'] as Record<string, string>).filter(([name]) => !ownNode.test(name)),
+  )
+  const fields = Object.fromEntries(published.map(field => [field, source[field]]))
+  return { ...fields, optionalDependencies, exports: Object.fromEntries(entries) }
 }
 
 if (import.meta.main) {

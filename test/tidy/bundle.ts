@@ -22,7 +22,7 @@ export const mains = [['client/cli/main', 'cli'], ['client/load/main', 'loader']
 const peer = ['test/cluster/child/embedded', 'embedded'] as const
 
 /** Packages that find their native code relative to their own path. */
-const native = new Set(['@node-rs/crc32', 'esbuild', 'lmdb', 'msgpackr'])
+const native = new Set(['@duckdb/node-api', '@node-rs/crc32', 'esbuild', 'lmdb', 'msgpackr'])
 
 /** Directory of a checkout's bundles; client/cli/gristmill.js uses the same path. */
 const keptIn = join(root, 'node_modules/.cache/gristmill')
