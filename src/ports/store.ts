@@ -36,6 +36,7 @@ export interface StoreSnapshot {
  */
 export type RowCheck = (table: string, bytes: Buffer, keyAt: number, valueAt: number, end: number) => void
 
+/** Keys that are looked up, and bounds, may be longer than any key of the store: callers choose them. */
 export interface TableReader {
   get(key: Uint8Array): Buffer | undefined
   /** Entries with start <= key < end in key order (descending from end with `reverse`), read lazily. */

@@ -217,6 +217,7 @@ class LmdbTable implements Table {
   reopen(database: Bytes): void { this.#database = database }
 
   get(key: Uint8Array, transaction?: Transaction): Buffer | undefined {
+    if (key.length > keyBytesMax) return undefined
     // Known to the binding, not to its types.
     const getBinary = this.#database.getBinary as (key: Uint8Array, options?: { transaction: Transaction }) => Buffer | undefined
     return transaction ? getBinary.call(this.#database, key, { transaction }) : this.#database.getBinary(key)
@@ -243,9 +244,16 @@ class LmdbTable implements Table {
   }, transaction?: Transaction): Iterable<{ key: Buffer; value: Buffer }> {
     if (limit === 0) return
     // LMDB's reverse range goes down from `start` and includes it; this interface always means start <= key < end.
+    const [from, to] = [boundOf(start), boundOf(end)]
     const bounds = reverse
-      ? { reverse, exclusiveStart: end !== undefined, inclusiveEnd: true, ...(end && { start: end }), ...(start && { end: start }) }
-      : { ...(start && start.length > 0 && { start }), ...(end && { end }) }
+      ? {
+        reverse, exclusiveStart: to?.cut === false, inclusiveEnd: from?.cut !== true,
+        ...(to && { start: to.key }), ...(from && { end: from.key }),
+      }
+      : {
+        exclusiveStart: from?.cut === true, inclusiveEnd: to?.cut === true,
+        ...(from && from.key.length > 0 && { start: from.key }), ...(to && { end: to.key }),
+      }
     this.#busy(1)
     try {
       const options = { ...bounds, ...(limit !== undefined && { limit }), ...(transaction && { transaction }) }
@@ -256,6 +264,14 @@ class LmdbTable implements Table {
       this.#busy(-1)
     }
   }
+}
+
+/**
+ * A bound that is longer than any key, cut to the longest: the binding writes a bound into a buffer of that size and fails beyond it. A key
+ * before the bound is at most the cut one, and a key behind it is greater.
+ */
+function boundOf(bound: Uint8Array | undefined): { readonly key: Uint8Array; readonly cut: boolean } | undefined {
+  return bound && { key: bound.subarray(0, keyBytesMax), cut: bound.length > keyBytesMax }
 }
 
 const isThenable = (value: unknown): boolean => typeof (value as { then?: unknown } | null | undefined)?.then === 'function'

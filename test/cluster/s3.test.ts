@@ -291,6 +291,8 @@ test('bad input is an error of its own, and nothing of it is stored', async () =
   await bad('PUT', '/grain/bad', 400, 'MetadataTooLarge', { body: 'x', headers: { 'x-amz-meta-a': 'x'.repeat(3000) } })
   await bad('PUT', '/grain/bad', 403, 'RequestTimeTooSkewed', { body: 'x', date: new Date(Date.now() - 3_600_000) })
   await bad('PUT', '/grain/bad', 501, 'NotImplemented', { query: { retention: '' }, body: 'x' })
+  for (const query of [{ prefix: 'p'.repeat(5000) }, { prefix: `${'p'.repeat(5000)}/x` }, { 'start-after': 'z'.repeat(3000) }])
+    expect(elements((await ok('GET', '/grain', { query: { 'list-type': '2', ...query } })).text, 'Key')).toEqual([])
   const bomb = '<!DOCTYPE d [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><Delete><Object><Key>&b;</Key></Object></Delete>'
   await bad('POST', '/grain', 400, 'MalformedXML', { query: { delete: '' }, body: bomb,
     headers: { 'content-md5': createHash('md5').update(bomb).digest('base64') } })

@@ -132,6 +132,22 @@ test.each([1, 2, 3, 4, 5])('ranges give what a sorted list gives, forwards and b
   }
 })
 
+test('keys and bounds that are longer than any key of the store are looked up like others', async () => {
+  const table = (await open()).table('a')
+  const [longest, long, longer] = [b('m'.repeat(511)), b('m'.repeat(512)), b('m'.repeat(5000))]
+  stores[0]!.transact(() => { for (const key of [b('a'), longest, b('z')]) table.put(key, b('1')) })
+  const names = (bounds: Parameters<typeof table.range>[0]): string[] =>
+    [...table.range(bounds)].map(({ key }) => `${key.toString()[0]}${key.length}`)
+  for (const bound of [long, longer]) {
+    expect(table.get(bound)).toBeUndefined()
+    expect(names({ start: bound })).toEqual(['z1'])
+    expect(names({ end: bound })).toEqual(['a1', 'm511'])
+    expect(names({ end: bound, reverse: true })).toEqual(['m511', 'a1'])
+    expect(names({ start: bound, reverse: true })).toEqual(['z1'])
+    expect(names({ start: bound, end: bound })).toEqual([])
+  }
+})
+
 test('a range inside a transaction sees its writes; one that is left early can be followed by writes', async () => {
   const store = await open()
   const table = store.table('a')
