@@ -1,6 +1,7 @@
 // World: all ports of a process in one object; real ones come from src/world, simulated ones from the test kit.
 
 import type { Clock } from './clock.ts'
+import type { OpenDatabase } from './database.ts'
 import type { Disk } from './disk.ts'
 import type { Failpoints } from './failpoints.ts'
 import type { Log } from './log.ts'
@@ -28,4 +29,6 @@ export interface World {
    * first problem, or the error of `row`. A missing store has no rows.
    */
   inspectStore(directory: string, row?: RowCheck): Promise<void>
+  /** Opens an SQL engine. A simulation has none. */
+  readonly openDatabase?: OpenDatabase | undefined
 }

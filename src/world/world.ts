@@ -28,6 +28,8 @@ interface WorldOptions {
 /** Imported on demand: a client and a datanode start faster without LMDB. */
 const openStore: World['openStore'] = async (directory, options) => (await import('./store.ts')).openStore(directory, options)
 
+const openDatabase: World['openDatabase'] = async options => (await import('./duckdb.ts')).openDuckDB(options)
+
 export function realWorld({ name, logLevel, logFile, logSize, logKeep, failpoints = unarmed, disk = localDisk }: WorldOptions): World {
   const log = openLog({ name, level: logLevel, file: logFile, fileBytes: logSize, fileCopies: logKeep })
   return Object.freeze({
@@ -40,5 +42,6 @@ export function realWorld({ name, logLevel, logFile, logSize, logKeep, failpoint
     failpoints,
     openStore,
     inspectStore,
+    openDatabase,
   })
 }

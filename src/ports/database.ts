@@ -1,0 +1,44 @@
+// Port: an SQL engine inside of this process, over files of this machine. A database is empty and in memory, belongs to one query, and
+// reaches nothing but the files that its owner names: no other file, no network, no extension, no setting.
+
+import type { SqlColumn, SqlValue } from '../base/sql.ts'
+
+export interface DatabaseOptions {
+  /** Memory of all operators. Sorts, joins and groups that need more write to `spill`; without it they fail with TOO_LARGE. */
+  readonly memoryBytes: number
+  /** Default: one for each core. */
+  readonly threads?: number | undefined
+  /** A directory of its owner, which exists, and the bytes that may be written there. */
+  readonly spill?: { readonly directory: string; readonly bytesMax: number } | undefined
+}
+
+
+/**
+ * REQUIRES: one call at a time, apart from `interrupt`. Errors are GristmillErrors: EINVAL with the engine's message, TOO_LARGE, ABORTED.
+ */
+export interface Database {
+  /** Names the files that statements can reach from now on. No setting can be changed afterwards. REQUIRES: called once, before a query. */
+  confine(files: readonly string[]): Promise<void>
+  /** Runs statements of this program, whose rows are dropped. */
+  run(sql: string): Promise<void>
+  /** Columns of a statement, which is not run. */
+  columnsOf(sql: string): Promise<readonly SqlColumn[]>
+  /** Runs one statement. */
+  query(sql: string): Promise<DatabaseRows>
+  /**
+   * Names of the tables that a statement without parameters reads, but for those that it defines. Throws
+   * EINVAL with the place of a syntax error.
+   */
+  tablesOf(sql: string): Promise<readonly string[]>
+  /** Ends the statement that runs with ABORTED. */
+  interrupt(): void
+  close(): void
+}
+
+export interface DatabaseRows {
+  readonly columns: readonly SqlColumn[]
+  /** Rows in the order of the statement, some thousand at a time. */
+  batches(): AsyncGenerator<readonly (readonly SqlValue[])[], void, void>
+}
+
+export type OpenDatabase = (options: DatabaseOptions) => Promise<Database>
