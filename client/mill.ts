@@ -6,6 +6,8 @@ import { GristmillError } from '../src/base/errors.ts'
 import type { Address, ClusterId, JobId } from '../src/base/ids.ts'
 import { jobId } from '../src/base/ids.ts'
 import { FileClient } from '../src/file/client.ts'
+import { MiB } from '../src/base/units.ts'
+import type { OpenDatabase } from '../src/ports/database.ts'
 import type { World } from '../src/ports/world.ts'
 import { status, type ClusterStatus } from '../src/protocol/admin.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
@@ -26,6 +28,9 @@ import { clusterOf, type Cluster } from './call/cluster.ts'
 import type { Explanation } from './jobs/explain.ts'
 import { Job, listJobs } from './jobs/job.ts'
 import { Plans } from './load/plans.ts'
+import { keepCluster } from './sql/cluster.ts'
+import { SqlQuery, type SqlOptions } from './sql/query.ts'
+import type { SqlParams } from './sql/statement.ts'
 import { Accounts } from './service/accounts.ts'
 import { Nodes } from './service/nodes.ts'
 import type { Compiler } from './jobs/compile.ts'
@@ -94,6 +99,8 @@ export class Mill extends Files {
   readonly #cluster: Cluster
   readonly #files: FileClient
   readonly #local: Omit<RunTools, 'cluster' | 'files'>
+  readonly #openDatabase: OpenDatabase | undefined
+  readonly #scratchDir: string
   readonly #end: () => Promise<void>
   /** Calls whose duration grows with the size of the state. */
   readonly #patient: Patient
@@ -122,6 +129,9 @@ export class Mill extends Files {
       disk, log, processes: world.processes, plans: new Plans(), workingDirectory, programDir: `${scratchDir}/programs`, compiler,
       drivers: new Set(),
     }
+    this.#openDatabase = world.openDatabase
+    this.#scratchDir = scratchDir
+    keepCluster(this, { cluster: asking, files })
     this.#end = () => {
       for (const driver of this.#local.drivers) driver.abandon()
       closed = true
@@ -214,6 +224,20 @@ export class Mill extends Files {
       }
       return whyStale(this.#cluster.ask, pathOf(path), { programOf, given: { values, texts }, signal })
     })
+  }
+
+  /**
+   * A query in SQL, which runs when its rows are asked for, by `for await` or `collect`. Tables are files: `FROM '/logs/*.csv'` in the
+   * cluster, `FROM './x.csv'` on this machine. `params`: values of `?` and `$1` in order, or of `$name`. Running it throws EINVAL with the
+   * message of the engine, ENOENT for a table without files, TOO_LARGE if it needs more memory than it may have.
+   */
+  sql(text: string, params?: SqlParams | null, options?: SqlOptions | null): SqlQuery {
+    const given = optionsOf<SqlOptions>(options, 'sql', { memoryBytes: true, signal: true })
+    checkInteger('memory of a query in bytes', given.memoryBytes, 16 * MiB)
+    return new SqlQuery({
+      disk: this.#local.disk, random: this.#cluster.random, openDatabase: this.#openDatabase, scratchDir: this.#scratchDir,
+      cwd: this.#local.workingDirectory, cluster: async () => ({ cluster: this.#cluster, files: this.#files }),
+    }, textOf(text, 'SQL', { max: 1_000_000 }), params ?? undefined, given)
   }
 
   get #tools(): RunTools { return { cluster: this.#cluster, files: this.#files, ...this.#local } }

@@ -50,6 +50,7 @@ export class Printer {
 
   get broken(): Error | undefined { return this.#broken }
   get outIsTerminal(): boolean { return this.#streams.stdout.isTTY === true }
+  get inIsTerminal(): boolean { return this.#streams.stdin.isTTY === true }
   get errIsTerminal(): boolean { return this.#streams.stderr.isTTY === true }
   /**
    * COLUMNS, else the width of the terminal on stdout or stderr; 80 without a terminal, or if it reports 0, as over some serial lines and

@@ -52,6 +52,7 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['logs', 'last'], stdout: /seen one/ },
   { words: ['kill', 'last'], stdout: /^job-1: succeeded\n$/ },
   { words: ['stream', '-i', '/d/f', '-o', '/streamed', '--map', 'cat'], stdout: /succeeded/ },
+  { words: ['sql', 'SELECT 1 AS n'], stdout: /^n\n1\n$/ },
   { words: ['diff', '/out', '/out'], stdout: /^2 kept, 0 added, 0 removed\n$/ },
   { words: ['lineage', '/out'], stdout: /^ +from \/d\/f .*8 bytes$/m },
   { words: ['why', '/out'], stdout: /^\/out is up to date\n$/ },

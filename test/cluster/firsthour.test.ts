@@ -31,7 +31,9 @@ async function portIn(dir: string, commands: string): Promise<string> {
   return commands.replaceAll('127.0.0.1:8620', namenode)
 }
 
-test.each([['builtins', 3], ['getting-started', 5], ['monitoring', 5], ['undo', 10], ['stream', 5]])('the commands of the guide %s print what it shows', async (name, printing) => {
+test.each([
+  ['builtins', 3], ['getting-started', 5], ['monitoring', 5], ['undo', 10], ['stream', 5], ['sql', 5],
+])('the commands of the guide %s print what it shows', async (name, printing) => {
   const blocks = blocksOf(await readFile(join(root, `docs/guide/${name}.md`), 'utf8'))
   expect(blocks.filter(({ printed }) => printed !== undefined)).toHaveLength(printing)
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-hour-'))

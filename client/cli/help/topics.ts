@@ -17,6 +17,7 @@ export const topics: Readonly<Record<string, Topic>> = {
   'getting-started': { about: 'from nothing to a job on a cluster, step by step', page: 'guide/getting-started.md' },
   builtins: { about: 'programs without code: gristmill:wordcount and others', page: 'guide/builtins.md' },
   streaming: { about: 'Unix commands as mapper and reducer, as in Hadoop Streaming', page: 'guide/stream.md' },
+  queries: { about: 'SQL over files', page: 'guide/sql.md' },
   programs: { about: 'programs of your own', page: 'guide/programs.md' },
   input: { about: 'input formats: lines, JSON lines, CSV, whole files', page: 'guide/input.md' },
   outputs: { about: 'output formats, and parameters of programs', page: 'reference/outputs.md' },

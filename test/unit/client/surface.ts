@@ -16,6 +16,7 @@ import { Caller } from '../../../src/rpc/call.ts'
 import { FileClient } from '../../../src/file/client.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { localDisk } from '../../../src/world/disk.ts'
+import { openDuckDB } from '../../../src/world/duckdb.ts'
 import { systemRandom } from '../../../src/world/random.ts'
 import { onAbort } from '../../kit/abort.ts'
 
@@ -62,7 +63,7 @@ export class SilentCluster {
       close: async () => {},
     }
     const random = systemRandom()
-    const world = { clock: systemClock, random, disk: localDisk, net, log: silent } as unknown as World
+    const world = { clock: systemClock, random, disk: localDisk, net, log: silent, openDatabase: openDuckDB } as unknown as World
     const caller = new Caller({
       dispatcher,
       credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ada', cluster, clock: systemClock, random }),

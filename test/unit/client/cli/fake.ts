@@ -14,6 +14,7 @@ import type { Disk } from '../../../../src/ports/disk.ts'
 import type { Machine } from '../../../../src/ports/machine.ts'
 import type { World } from '../../../../src/ports/world.ts'
 import type { FileStatus } from '../../../../src/protocol/namespace.ts'
+import { openDuckDB } from '../../../../src/world/duckdb.ts'
 
 export const nowMs = Date.UTC(2026, 10, 22, 12)
 
@@ -161,7 +162,7 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   const streams = { stdin: new PassThrough(), stdout: sink('out'), stderr: sink('err') }
   const printer = new Printer(streams as never, given.env ?? {}, () => ending.abort(new GristmillError('EPIPE', 'gone')))
   const clock = { now: () => nowMs, mono: () => 0, ...given.clock }
-  const world = { clock, disk: given.disk, random: { id: () => 'r1' } } as unknown as World
+  const world = { clock, disk: given.disk, random: { id: () => 'r1' }, openDatabase: openDuckDB } as unknown as World
   if (given.input !== undefined) streams.stdin.end(given.input)
   const signal = given.signal ?? ending.signal
   const code = await runWords({

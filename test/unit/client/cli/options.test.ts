@@ -38,6 +38,7 @@ const cluster = () =>
 const disk = async (): Promise<MemoryDisk> => {
   const made = new MemoryDisk()
   for (const name of ['/x', '/y', '/z', '/local']) await made.writeFileDurable(name, Buffer.from(name))
+  await made.writeFileDurable('/q.sql', Buffer.from('SELECT 2 AS b'))
   return made
 }
 
@@ -200,6 +201,12 @@ const rows: readonly Row[] = [
     typed: '--without-rule drop-shuffle --without-rule share-branches',
   }),
   row('run', '--detach', 'p.ts', /"run.signal",false.*"out":"j0000000000000001\\n"/),
+  row('sql', '--file', '', '"out":"b\\n2\\n"', { typed: '-f /q.sql', given: { input: 'SELECT 1 AS a' } }),
+  row('sql', '--format', '', '{\\"a\\":1}', { typed: '--format jsonl', given: { input: 'SELECT 1 AS a' } }),
+  row('sql', '--param', '', '"out":"a,b\\n8,007\\n"', {
+    typed: '--param a=7 --param b=007', given: { input: 'SELECT $a + 1 AS a, $b AS b' },
+  }),
+  row('sql', '--memory', '', '32.0 MiB', { typed: '--memory 32MiB', given: { input: 'SELECT len(list(i)) AS n FROM range(6000000) t(i)' } }),
   row('stream', '--input', '-o /out', '"input":["/a","/b"]', { typed: '-i /a --input /b' }),
   row('stream', '--output', '-i /a', '"output":"/out"', { typed: '-o out' }),
   row('stream', '--map', '-i /a -o /out', '"map":"cat"', { typed: '--map cat' }),

@@ -50,7 +50,7 @@ const cursor = /\u001b\[(?:\?(?:25|7)[lh]|1G|0[JK]|\d+A)/g // oxlint-disable-lin
 
 /** Commands that talk to processes or to a disk: they print through the same printer, and are tested elsewhere. */
 const elsewhere = new Set(['put', 'get', 'getmerge', 'append', 'init', 'config', 'test', 'datanode', 'gateway', 'serve', 'up', 'down',
-  'status', 'completion', 'chown', 'cat'])
+  'status', 'completion', 'chown', 'cat', 'sql'])
 
 const seenBy = (words: readonly string[], given: Given): Promise<Seen> => runFake(tree(), words, { env: { NO_COLOR: '1' }, ...given })
 

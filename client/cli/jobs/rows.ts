@@ -1,0 +1,96 @@
+// Rows of a query as text: a table, CSV, JSON or Markdown. Rows are printed as they come; a table takes the widths of its columns from the
+// first thousand rows.
+
+import type { SqlColumn, SqlType, SqlValue } from '../../../src/base/sql.ts'
+import { csvField, rowJson, valueText } from '../../sql/text.ts'
+import { uniqueNames } from '../../sql/query.ts'
+import type { Printer } from '../printer.ts'
+import { pad, widthOf, type Column } from '../table.ts'
+
+export const rowFormats = ['table', 'csv', 'jsonl', 'json', 'parquet', 'markdown'] as const
+export type RowFormat = typeof rowFormats[number]
+
+type Batches = AsyncIterable<ReadonlyArray<readonly SqlValue[]>>
+interface Rows { readonly columns: readonly SqlColumn[]; batches(): Batches }
+
+/** Prints all rows; returns their number. */
+export async function printRows(printer: Printer, format: Exclude<RowFormat, 'parquet'>, given: Rows): Promise<number> {
+  const rows = { columns: given.columns, batches: () => given.batches() }
+  switch (format) {
+    case 'table': return printTable(printer, rows)
+    case 'csv': return printCsv(printer, rows)
+    case 'markdown': return printMarkdown(printer, rows)
+    default: return printJson(printer, rows, format === 'json')
+  }
+}
+
+async function printCsv(printer: Printer, { columns, batches }: Rows): Promise<number> {
+  const text: SqlType = { kind: 'plain', name: 'VARCHAR' }
+  await printer.text(`${columns.map(({ name }) => csvField(name, text)).join(',')}\n`)
+  return each(batches, row => printer.text(`${row.map((value, i) => csvField(value, columns[i]!.type)).join(',')}\n`))
+}
+
+async function printJson(printer: Printer, { columns, batches }: Rows, isList: boolean): Promise<number> {
+  const names = uniqueNames(columns)
+  let isFirst = true
+  if (isList) await printer.raw('[')
+  const count = await each(batches, row => {
+    const before = isList ? isFirst ? '\n  ' : ',\n  ' : ''
+    isFirst = false
+    return printer.text(`${before}${rowJson(names, columns, row)}${isList ? '' : '\n'}`)
+  })
+  if (isList) await printer.raw(count === 0 ? ']\n' : '\n]\n')
+  return count
+}
+
+async function printMarkdown(printer: Printer, { columns, batches }: Rows): Promise<number> {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map(cell => cell.replaceAll('|', '\\|').replaceAll(/\r?\n/g, '<br>')).join(' | ')} |\n`
+  await printer.text(line(columns.map(({ name }) => name)))
+  await printer.text(`|${columns.map(({ type }) => (isNumber(type) ? ' ---: |' : ' --- |')).join('')}\n`)
+  return each(batches, row => printer.text(line(cellsOf(row, columns))))
+}
+
+/** Rows of which the widths of a table's columns are taken. */
+const measuredRows = 1000
+
+async function printTable(printer: Printer, { columns, batches }: Rows): Promise<number> {
+  const titles = columns.map(({ name }) => name)
+  const shape: Column[] = columns.map(({ type }) => ({ align: isNumber(type) ? 'right' : 'left' }))
+  let widths: number[] | undefined
+  const held: string[][] = []
+  const line = (cells: readonly string[]): Promise<void> =>
+    printer.line(cells.map((cell, i) => pad(cell, widths![i]!, shape[i]!.align)).join('  ').trimEnd())
+  const start = async (): Promise<void> => {
+    widths = titles.map((title, i) => held.reduce((most, cells) => Math.max(most, widthOf(cells[i]!)), widthOf(title)))
+    await line(titles)
+    await line(widths.map(width => '-'.repeat(width)))
+    for (const cells of held.splice(0)) await line(cells)
+  }
+  const count = await each(batches, async row => {
+    const cells = cellsOf(row, columns).map(oneLine)
+    if (widths) return line(cells)
+    held.push(cells)
+    if (held.length >= measuredRows) await start()
+  })
+  if (!widths) await start()
+  return count
+}
+
+const oneLine = (cell: string): string => cell.replaceAll(/[\n\r\t]/g, char => (char === '\n' ? '\\n' : char === '\r' ? '\\r' : '\\t'))
+
+const cellsOf = (row: readonly SqlValue[], columns: readonly SqlColumn[]): string[] =>
+  row.map((value, i) => (value === null ? 'NULL' : valueText(value, columns[i]!.type)))
+
+const isNumber = (type: SqlType): boolean =>
+  type.kind === 'plain' && /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|BIGNUM|FLOAT|DOUBLE|DECIMAL.*)$/.test(type.name)
+
+async function each(batches: () => Batches, print: (row: readonly SqlValue[]) => Promise<void>): Promise<number> {
+  let count = 0
+  for await (const rows of batches())
+    for (const row of rows) {
+      await print(row)
+      count++
+    }
+  return count
+}

@@ -1,0 +1,88 @@
+// sql: asks a question in SQL over files of the cluster, or of this machine, and prints the rows.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import { parseBytes } from '../../../src/base/units.ts'
+import { clusterIn } from '../../sql/cluster.ts'
+import { SqlQuery, type SqlOptions } from '../../sql/query.ts'
+import type { CommandContext } from '../context.ts'
+import { Refusal } from '../errors.ts'
+import { oneOf, option, type CommandSpec } from '../spec.ts'
+import { localPath } from '../tree.ts'
+import { onceEach, parseParam } from './params.ts'
+import { printRows, rowFormats, type RowFormat } from './rows.ts'
+
+export const sql: CommandSpec = {
+  name: 'sql', args: '[query]', about: 'ask a question in SQL',
+  notes:
+    'Tables are files, named by their paths in quotes: a file, a directory, or a pattern, of .csv, .tsv, .json, .jsonl, .ndjson or .parquet, also with .gz or .zst. A path is one of the cluster; one that begins with ./ ../ ~/ or file: is one of this machine, and a query over such files needs no cluster.\n'
+    + 'The SQL is that of DuckDB, one query at a time. Without an operand it is read from stdin. $1 and $name stand for values of --param.\n'
+    + 'See gristmill help queries.',
+  options: [
+    option('-f, --file <local>', 'read the query from a local file'),
+    option('--format <name>', 'how rows are printed (default: table on a terminal, csv in a pipe)', { parse: oneOf(...rowFormats) }),
+    option('--param <name=value>', 'value for $name, or for the first ? with 1=value; may be repeated', {
+      parse: parseParam, repeat: true,
+    }),
+    option('--memory <size>', 'memory of the query, for instance 2GiB (default: 1GiB); what needs more goes to the disk', {
+      parse: parseBytes,
+    }),
+  ],
+  examples: [
+    ["gristmill sql \"SELECT status, count(*) FROM '/logs/*.csv' GROUP BY ALL\"", 'files of the cluster'],
+    ["gristmill sql \"FROM './sales.csv' LIMIT 5\"", 'a file of this machine'],
+    ["gristmill sql --format json -f report.sql --param day=2024-01-31", 'a query with a parameter'],
+  ],
+  run: runSql,
+}
+
+interface SqlFlags {
+  file?: string
+  format?: RowFormat
+  param?: Array<readonly [string, string]>
+  memory?: number
+}
+
+async function runSql(context: CommandContext, [given]: readonly string[], flags: SqlFlags): Promise<void> {
+  const { printer, signal } = context
+  const text = await textOf(context, given, flags.file)
+  const params = flags.param && onceEach('--param', flags.param.map(([name, value]) => [name, numbered(value)]))
+  const format = flags.format ?? (context.json ? 'jsonl' : printer.outIsTerminal ? 'table' : 'csv')
+  if (format === 'parquet' && printer.outIsTerminal)
+    throw new GristmillError('USAGE', 'Parquet is not for a terminal; redirect it: gristmill sql … > rows.parquet')
+  const [world, settings, machine] = await Promise.all([context.world(), context.settings(), context.machine()])
+  const options: SqlOptions = { signal, ...flags.memory !== undefined && { memoryBytes: flags.memory } }
+  const query = new SqlQuery({
+    disk: world.disk, random: world.random, openDatabase: world.openDatabase, scratchDir: `${settings.home}/scratch`, cwd: context.cwd,
+    home: machine.userDirectory, cluster: async () => clusterIn(await context.mill()),
+  }, text, params, options)
+  await using running = await query.run()
+  if (format === 'parquet') {
+    for await (const bytes of running.parquet()) await printer.bytes(bytes)
+    return
+  }
+  const count = await printRows(printer, format, running)
+  if (format === 'table' && printer.outIsTerminal) printer.note(`${count} ${count === 1 ? 'row' : 'rows'}`)
+}
+
+/** A word that is a number of JSON is one; 007 is a text. */
+function numbered(word: string): string | number | bigint {
+  if (/^-?(?:0|[1-9]\d*)$/.test(word)) return BigInt(word)
+  return /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(word) ? Number(word) : word
+}
+
+async function textOf(context: CommandContext, given: string | undefined, file: string | undefined): Promise<string> {
+  if (given !== undefined && file !== undefined) throw new GristmillError('USAGE', 'give the query, or a file with it (-f), not both')
+  if (given !== undefined && given !== '-') return given
+  if (file !== undefined && file !== '-') {
+    const { disk } = await context.world()
+    const path = localPath(context, file)
+    const found = await disk.stat(path, { follow: true })
+    if (found?.kind !== 'file') throw new Refusal('ENOENT', `${file}: there is no such local file`, { details: { path: file } })
+    return (await disk.readFile(found.path ?? path)).toString('utf8')
+  }
+  if (given === undefined && file === undefined && context.printer.inIsTerminal)
+    throw new GristmillError('USAGE', "give a query: gristmill sql \"SELECT count(*) FROM '/logs/*.csv'\"")
+  const pieces: Buffer[] = []
+  for await (const piece of context.printer.input(context.signal)) pieces.push(piece)
+  return Buffer.concat(pieces).toString('utf8')
+}

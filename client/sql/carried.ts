@@ -1,0 +1,28 @@
+// Types that Parquet bends: it has no integers of 128 bits (they become DOUBLE), no bits, enums or microseconds in intervals. A query's
+// Parquet has decimals or texts in their place.
+
+import { quotedName, typeText, type SqlColumn, type SqlType } from '../../src/base/sql.ts'
+
+const plain: Readonly<Record<string, string>> = {
+  // 38 digits: a larger number is an error, and not another number.
+  HUGEINT: 'DECIMAL(38, 0)', UHUGEINT: 'DECIMAL(38, 0)', BIGNUM: 'VARCHAR', BIT: 'VARCHAR', INTERVAL: 'VARCHAR', GEOMETRY: 'VARCHAR',
+  'TIME WITH TIME ZONE': 'VARCHAR', TIME_NS: 'VARCHAR', VARIANT: 'VARCHAR', '"NULL"': 'INTEGER',
+}
+
+/** The type that holds all values of `type` in Parquet. */
+function parquetType(type: SqlType): SqlType {
+  switch (type.kind) {
+    case 'list': return { kind: 'list', item: parquetType(type.item) }
+    case 'struct': return { kind: 'struct', fields: type.fields.map(({ name, type: of }) => ({ name, type: parquetType(of) })) }
+    case 'map': return { kind: 'map', key: parquetType(type.key), value: parquetType(type.value) }
+    case 'union': return { kind: 'plain', name: 'VARCHAR' }
+    default: return { kind: 'plain', name: type.name.startsWith('ENUM') ? 'VARCHAR' : plain[type.name] ?? type.name }
+  }
+}
+
+/** The query with columns that Parquet holds, under the names given. */
+export function parquetQuery(sql: string, columns: readonly SqlColumn[], names: readonly string[]): string {
+  const inner = columns.map((_, i) => `c${i}`)
+  const outer = columns.map(({ type }, i) => `CAST(c${i} AS ${typeText(parquetType(type))}) AS ${quotedName(names[i]!)}`)
+  return `SELECT ${outer.join(', ')} FROM (${sql}\n) AS t(${inner.join(', ')})`
+}

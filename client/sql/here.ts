@@ -1,0 +1,125 @@
+// A query in this process: files of this machine are read in place, small ones of the cluster are fetched first, with every byte checked.
+// The SQL engine sees the files as it would see them without a cluster.
+
+import { join } from 'node:path'
+import { GristmillError } from '../../src/base/errors.ts'
+import { GiB, KiB } from '../../src/base/units.ts'
+import { literalOf, literalsOf, quotedName } from '../../src/base/sql.ts'
+import type { FileClient } from '../../src/file/client.ts'
+import type { Database, OpenDatabase } from '../../src/ports/database.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import type { SqlTable, SqlFile } from './tables.ts'
+
+/** Bytes that sorts, joins and groups of a query in this process may write to the local disk. */
+const spillBytesMax = 64 * GiB
+const pieceBytes = 256 * KiB
+
+/** Directory of one query, removed when it ends. */
+export class Workspace {
+  readonly directory: string
+  readonly #disk: Disk
+  readonly #names = new Map<string, string>()
+  #files = 0
+  #isMade = false
+
+  constructor(disk: Disk, directory: string) {
+    this.#disk = disk
+    this.directory = directory
+  }
+
+  /** Opens a database that spills here. `memoryBytes`: of its operators. */
+  async open(openDatabase: OpenDatabase, memoryBytes: number, threads?: number): Promise<Database> {
+    const directory = join(this.directory, 'spill')
+    await this.#make(directory)
+    return openDatabase({ memoryBytes, threads, spill: { directory, bytesMax: spillBytesMax } })
+  }
+
+  /** Local path of a file of a table; one of the cluster is fetched. */
+  async place(file: SqlFile, files: Pick<FileClient, 'locate' | 'read'> | undefined, signal: AbortSignal | undefined): Promise<string> {
+    const local = file.local ?? await this.#copy(file, files!, signal)
+    this.#names.set(local, file.path)
+    return local
+  }
+
+  /** Text with the names of files as the user knows them. */
+  named(text: string): string {
+    for (const [local, path] of this.#names) text = text.replaceAll(escaped(local), path).replaceAll(local, path)
+    return text
+  }
+
+  async #copy({ path, status }: SqlFile, files: Pick<FileClient, 'locate' | 'read'>, signal: AbortSignal | undefined): Promise<string> {
+    const directory = join(this.directory, 'files', String(this.#files++), ...partitionsIn(path))
+    await this.#make(directory)
+    const local = join(directory, `data${/\.[a-z]+(?:\.(?:gz|zst))?$/i.exec(path)?.[0].toLowerCase() ?? ''}`)
+    const located = await files.locate(path, { ...signal && { signal } })
+    if (located.status.id !== status!.id || located.status.length !== status!.length)
+      throw new GristmillError('EBUSY', `${path} was replaced while the query was being prepared; run it again`, { details: { path } })
+    const writer = await this.#disk.create(local, { mode: 0o600 })
+    try {
+      for await (const piece of files.read(located, { signal })) writer.writeSync(piece)
+    } finally {
+      await writer.close()
+    }
+    return local
+  }
+
+  /** The rows of a query as a Parquet file, in pieces. */
+  async *parquet(db: Database, sql: string): AsyncGenerator<Buffer, void, void> {
+    await this.#make(this.directory)
+    await db.run(`COPY (${sql}) TO ${literalOf(this.result)} (FORMAT parquet)`)
+    const file = await this.#disk.openRead(this.result)
+    try {
+      for (let at = 0; at < file.bytes;) {
+        const piece = Buffer.alloc(Math.min(pieceBytes, file.bytes - at))
+        at += await file.read(piece, at)
+        yield piece
+      }
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Place of a result on its way out. */
+  get result(): string { return join(this.directory, 'result.parquet') }
+
+  async #make(directory: string): Promise<void> {
+    this.#isMade = true
+    await this.#disk.mkdir(directory)
+  }
+
+  /** Removes the directory, with what the engine has left in it. */
+  async close(): Promise<void> {
+    if (this.#isMade) await this.#disk.removeTree(this.directory)
+  }
+}
+
+/** Names of directories that hold the value of a column, such as `day=2024-01-31`, as names on any disk. */
+const partitionsIn = (path: string): string[] =>
+  path.split('/').slice(0, -1).filter(name => /^[^=]+=[^=]*$/.test(name))
+    .map(name => name.replaceAll(/[*?[\]\\]/g, char => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`))
+
+/** The path as a pattern of the engine that matches only this file. */
+const escaped = (path: string): string => path.replaceAll(/[*?[]/g, char => `[${char}]`)
+
+const functions = { csv: 'read_csv', json: 'read_json', parquet: 'read_parquet' } as const
+
+/** A table and the local paths of its files. */
+interface PlacedTable { readonly table: SqlTable; readonly locals: readonly string[] }
+
+/** All paths that a query over these tables reaches. */
+export const pathsOf = (tables: readonly PlacedTable[]): string[] =>
+  [...new Set(tables.flatMap(({ locals }) => locals.flatMap(local => [local, escaped(local)])))]
+
+/** Makes the tables of a query views over local files. */
+export async function defineTables(db: Database, tables: readonly PlacedTable[]): Promise<void> {
+  for (const { table: { name, kind }, locals } of tables) {
+    try {
+      await db.run(`CREATE VIEW ${quotedName(name)} AS SELECT * FROM ${functions[kind]}(${literalsOf(locals.map(escaped))})`)
+    } catch (error) {
+      if (!(error instanceof GristmillError) || !/already exists/.test(error.message)) throw error
+      throw new GristmillError(
+        'EINVAL', `${name} and another table of the query differ in the case of letters only; ask for them in two queries`,
+      )
+    }
+  }
+}

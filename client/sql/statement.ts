@@ -1,0 +1,134 @@
+// One statement of a user: checks that it is a SELECT, and puts the values of its parameters into it.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { literalOf } from '../../src/base/sql.ts'
+import type { Database } from '../../src/ports/database.ts'
+import { shown } from '../call/arguments.ts'
+
+/** Values of `?` and `$1`, in order, or of `$name`. */
+export type SqlParams = readonly unknown[] | Readonly<Record<string, unknown>>
+
+export interface Statement {
+  /** Without parameters. */
+  readonly sql: string
+  /** Names of the tables that it reads. */
+  readonly tables: readonly string[]
+}
+
+/** Longest text of a statement. */
+const sqlCharsMax = 1_000_000
+
+interface Parsed {
+  readonly error: boolean
+  readonly error_type?: string
+  readonly error_message?: string
+  readonly statements?: readonly { readonly node: unknown, readonly named_param_map?: ReadonlyArray<{ readonly key: string }> }[]
+}
+
+/**
+ * Throws EINVAL for anything but one SELECT, and for parameters that are missing or not used. REQUIRES: `db` reaches no file: to parse some
+ * statements, such as IMPORT, the engine reads the files that they name.
+ */
+export async function readStatement(db: Database, text: string, params: SqlParams | undefined): Promise<Statement> {
+  if (text.length > sqlCharsMax) throw new GristmillError('TOO_LARGE', `the SQL has ${text.length} characters, and may have ${sqlCharsMax}`)
+  const parsed = exactly(await scalar(db, `SELECT json_serialize_sql(${literalOf(text)})`)) as Parsed
+  if (parsed.error) {
+    // Throws a syntax error with its line.
+    if (parsed.error_type === 'parser') await db.tablesOf(text)
+    throw refusal(text, parsed)
+  }
+  const [statement, ...more] = parsed.statements!
+  if (!statement) throw new GristmillError('EINVAL', 'the SQL has no statement; give a SELECT')
+  if (more.length > 0)
+    throw new GristmillError('EINVAL', `the SQL has ${more.length + 1} statements; give one at a time`)
+  const names = (statement.named_param_map ?? []).map(({ key }) => key)
+  const values = valuesOf(names, params)
+  if (names.length === 0) return { sql: text, tables: await db.tablesOf(text) }
+  const literals = new Map<string, unknown>()
+  for (const [name, value] of values) literals.set(name, await expressionOf(db, value, name))
+  const whole = JSON.stringify({ ...parsed, statements: [filled(statement, literals)] })
+  const sql = await scalar(db, `SELECT json_deserialize_sql(${literalOf(whole)})`)
+  return { sql, tables: await db.tablesOf(sql) }
+}
+
+/** JSON with numbers as they are written: the tree has constants, and marks, of 64 bits. */
+const exactly = (text: string): unknown =>
+  JSON.parse(text, ((_: string, value: unknown, { source }: { source: string }) =>
+    (typeof value === 'number' ? raw.rawJSON(source) : value)) as (key: string, value: unknown) => unknown)
+const raw = JSON as unknown as { rawJSON(text: string): object; isRawJSON(value: unknown): boolean }
+
+async function scalar(db: Database, sql: string): Promise<string> {
+  for await (const [row] of (await db.query(sql)).batches()) return row![0] as string
+  throw new GristmillError('INTERNAL', 'the SQL engine has returned nothing')
+}
+
+const supported = 'a query (SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE)'
+
+function refusal(text: string, { error_type: type, error_message: message }: Parsed): GristmillError {
+  const word = /^\s*(?:--[^\n]*\n\s*|\/\*[^]*?\*\/\s*)*([a-z]+)/i.exec(text)?.[1]?.toUpperCase() ?? ''
+  if (type === 'not implemented' && word === 'PIVOT')
+    return new GristmillError(
+      'EINVAL', 'PIVOT needs the values that become columns: SELECT * FROM (PIVOT … ON column IN (value, …) USING …)',
+    )
+  if (type === 'not implemented' && /Only SELECT/.test(message ?? ''))
+    return new GristmillError('EINVAL', `${word === '' ? 'this statement' : word} is not supported here; give ${supported}`)
+  return new GristmillError('EINVAL', `the SQL cannot be read: ${message ?? 'unknown error'}`)
+}
+
+function valuesOf(names: readonly string[], params: SqlParams | undefined): Array<[string, unknown]> {
+  const given = new Map<string, unknown>(
+    Array.isArray(params) ? params.map((value, i) => [String(i + 1), value]) : Object.entries(params ?? {}),
+  )
+  const values = names.map((name): [string, unknown] => {
+    if (!given.has(name))
+      throw new GristmillError('EINVAL', `the parameter $${name} of the SQL has no value; give one (--param ${name}=VALUE)`)
+    return [name, given.get(name)]
+  })
+  const unused = [...given.keys()].find(name => !names.includes(name))
+  if (unused !== undefined)
+    throw new GristmillError(
+      'EINVAL', `the SQL has no parameter $${unused}${names.length === 0 ? '' : `; it has ${names.map(name => `$${name}`).join(', ')}`}`,
+    )
+  return values
+}
+
+/** The tree of an expression with this value. */
+async function expressionOf(db: Database, value: unknown, name: string): Promise<unknown> {
+  const text = valueText(value, `the parameter $${name}`)
+  const { statements } = exactly(await scalar(db, `SELECT json_serialize_sql(${literalOf(`SELECT ${text}`)})`)) as {
+    statements: [{ node: { select_list: [unknown] } }]
+  }
+  return statements[0].node.select_list[0]
+}
+
+/** A value of JavaScript as an expression. Throws EINVAL for one that SQL has no type for. */
+function valueText(value: unknown, what: string): string {
+  if (value === null || value === undefined) return 'NULL'
+  switch (typeof value) {
+    case 'boolean': return value ? 'TRUE' : 'FALSE'
+    case 'bigint': return `${value}`
+    case 'string': return literalOf(value)
+    case 'number':
+      if (Number.isSafeInteger(value) && !Object.is(value, -0)) return `${value}`
+      return `CAST('${Object.is(value, -0) ? '-0.0' : value}' AS DOUBLE)`
+    default:
+  }
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return `CAST('${value.toISOString()}' AS TIMESTAMPTZ)`
+  if (value instanceof Uint8Array)
+    return `CAST('${Array.from(value, byte => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}' AS BLOB)`
+  if (Array.isArray(value)) return `[${value.map(item => valueText(item, what)).join(', ')}]`
+  if (typeof value === 'object' && [Object.prototype, null].includes(Object.getPrototypeOf(value)))
+    return `{${Object.entries(value).map(([name, item]) => `${literalOf(name)}: ${valueText(item, what)}`).join(', ')}}`
+  throw new GristmillError(
+    'EINVAL', `${what} is ${shown(value)}, which SQL has no type for; give a number, text, date, bytes, or a list of them`,
+  )
+}
+
+/** The tree with expressions in place of its parameters. */
+function filled(node: unknown, literals: ReadonlyMap<string, unknown>): unknown {
+  if (Array.isArray(node)) return node.map(item => filled(item, literals))
+  if (typeof node !== 'object' || node === null || raw.isRawJSON(node)) return node
+  const { class: kind, identifier, alias } = node as { class?: unknown, identifier?: unknown, alias?: unknown }
+  if (kind === 'PARAMETER') return { ...literals.get(String(identifier)) as object, alias }
+  return Object.fromEntries(Object.entries(node).map(([name, value]) => [name, name === 'named_param_map' ? [] : filled(value, literals)]))
+}

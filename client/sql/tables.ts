@@ -1,0 +1,127 @@
+// Tables that a query names by their paths: `from '/logs/*.csv'` in the cluster, `from './x.csv'` on this machine. Finds their files, by
+// the patterns of docs/reference/patterns.md.
+
+import { isAbsolute, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { GristmillError } from '../../src/base/errors.ts'
+import { nameOf, normalise } from '../../src/base/paths.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import { hidden } from '../../src/protocol/overlap.ts'
+import { expand, isPattern, type GlobTree, type GlobEntry } from '../glob/expand.ts'
+import { findInputs } from '../jobs/inputs.ts'
+import type { CallMessage } from '../call/cluster.ts'
+
+type TableKind = 'csv' | 'json' | 'parquet'
+
+/** A file of a table. `path`: as the user would write it. */
+export interface SqlFile { readonly path: string; readonly bytes: number; readonly status?: FileStatus; readonly local?: string }
+
+export interface SqlTable {
+  /** As the statement names it. */
+  readonly name: string
+  readonly kind: TableKind
+  readonly files: readonly SqlFile[]
+}
+
+const kinds: Readonly<Record<string, TableKind>> = {
+  csv: 'csv', tsv: 'csv', json: 'json', jsonl: 'json', ndjson: 'json', parquet: 'parquet',
+}
+const known = Object.keys(kinds).map(name => `.${name}`).join(', ')
+
+/** True for the name of a table that is a path; other names are those of tables that the statement, or a catalogue, defines. */
+export const isPathName = (name: string): boolean =>
+  name.includes('/') || name.startsWith('file:') || /\.[a-z]+(\.(gz|zst))?$/i.test(name)
+
+/** Path on this machine, if the name is one: it begins with `./`, `../`, `~/` or `file:`. Other paths are in the cluster. */
+export function localName(
+  name: string, { cwd, home }: { readonly cwd: string; readonly home?: string | undefined },
+): string | undefined {
+  if (name.startsWith('file://')) return fileURLToPath(name)
+  if (name.startsWith('file:')) return placed(name.slice('file:'.length), cwd)
+  if (home !== undefined && name.startsWith('~/')) return join(home, name.slice(2))
+  return /^\.\.?(\/|$)/.test(name) ? placed(name, cwd) : undefined
+}
+
+const placed = (path: string, cwd: string): string => (isAbsolute(path) ? path : join(cwd, path))
+
+/** Throws EINVAL for a name that is no path, or of another place. */
+export function checkName(name: string): void {
+  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(name) ?? []
+  if (scheme !== undefined && scheme !== 'file')
+    throw new GristmillError('EINVAL', `${name} is not in the cluster; ${scheme}: is not supported, copy the file with gristmill put`)
+}
+
+/** Throws ENOENT, and EINVAL for files that are no tables. */
+export async function clusterTable(ask: CallMessage, name: string, signal: AbortSignal | undefined): Promise<SqlTable> {
+  const files = await findInputs(ask, [name], { signal })
+  return tableOf(name, files.map(status => ({ path: status.path, bytes: status.length, status })))
+}
+
+/** The same for a path of this machine. */
+export async function localTable(disk: Disk, name: string, path: string): Promise<SqlTable> {
+  const files: SqlFile[] = []
+  const add = async (at: string): Promise<void> => {
+    const found = await disk.stat(at, { follow: true })
+    if (found?.kind === 'directory') {
+      for (const entry of await sorted(disk, at)) if (!hidden.includes(entry.name[0]!)) await add(join(at, entry.name))
+    } else if (found?.kind === 'file') files.push({ path: at, bytes: found.bytes, local: found.path ?? at })
+  }
+  if (!isPattern(path) || await disk.stat(path, { follow: true })) {
+    if (!await disk.stat(path, { follow: true })) throw missing(name, path)
+    await add(path)
+  } else {
+    for await (const { path: at } of expand(path, treeOf(disk), { hidden })) await add(at)
+    if (files.length === 0) throw missing(name, path)
+  }
+  return tableOf(name, files)
+}
+
+const missing = (name: string, path: string): GristmillError =>
+  new GristmillError('ENOENT', `${name}: there is no such file or directory on this machine (${path})`, { details: { path: name } })
+
+async function sorted(disk: Disk, directory: string): Promise<Array<{ readonly name: string; readonly kind: string }>> {
+  return (await disk.list(directory)).sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
+}
+
+function treeOf(disk: Disk): GlobTree {
+  const entryOf = async (path: string, name: string): Promise<GlobEntry> => {
+    const [own, found] = [await disk.stat(path), await disk.stat(path, { follow: true })]
+    return { name, directory: found?.kind === 'directory', link: own?.kind === 'other' }
+  }
+  return {
+    start: () => '/', join,
+    async *list(directory) {
+      for (const { name } of await sorted(disk, directory)) yield entryOf(join(directory, name), name)
+    },
+    find: async path => (await disk.stat(path, { follow: true }) ? entryOf(path, nameOf(path)) : undefined),
+  }
+}
+
+function tableOf(name: string, files: readonly SqlFile[]): SqlTable {
+  if (files.length === 0)
+    throw new GristmillError('ENOENT', `${name} has no files, so its columns are not known`, { details: { path: name } })
+  const found = new Map<TableKind, string>()
+  for (const { path } of files) {
+    const kind = kindOf(path)
+    if (kind === undefined)
+      throw new GristmillError(
+        'EINVAL', `${path} is no table that SQL reads: its name ends in none of ${known}, also with .gz or .zst`, { details: { path } },
+      )
+    if (!found.has(kind)) found.set(kind, path)
+  }
+  const [first, second] = found.values()
+  if (second !== undefined)
+    throw new GristmillError(
+      'EINVAL', `${name} has files of several kinds, such as ${first!} and ${second}; name those of one kind: ${patternOf(name)}`,
+    )
+  return { name, kind: [...found.keys()][0]!, files }
+}
+
+const patternOf = (name: string): string => `'${normalise(name)}/**/*.csv'`
+
+function kindOf(path: string): TableKind | undefined {
+  const [, extension, packed] = /\.([a-z]+)(\.(?:gz|zst))?$/i.exec(path) ?? []
+  const kind = kinds[extension?.toLowerCase() ?? '']
+  return packed !== undefined && kind === 'parquet' ? undefined : kind
+}

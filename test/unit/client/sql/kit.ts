@@ -1,0 +1,33 @@
+// Queries over files of a temporary directory, in this process, with the real engine and without a cluster.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { SqlQuery, type SqlOptions, type SqlRow } from '../../../../client/sql/query.ts'
+import type { SqlParams } from '../../../../client/sql/statement.ts'
+import { localDisk } from '../../../../src/world/disk.ts'
+import { openDuckDB } from '../../../../src/world/duckdb.ts'
+import { systemRandom } from '../../../../src/world/random.ts'
+
+export class Local implements Disposable {
+  readonly dir = mkdtempSync(join(tmpdir(), 'gristmill-sql-'))
+  readonly scratchDir = join(this.dir, 'scratch')
+
+  write(name: string, text: string | Uint8Array): string {
+    const path = join(this.dir, name)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text)
+    return path
+  }
+
+  query(text: string, params?: SqlParams, options: SqlOptions = {}): SqlQuery {
+    return new SqlQuery({
+      disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, scratchDir: this.scratchDir, cwd: this.dir, home: this.dir,
+      cluster: () => Promise.reject(new Error('there is no cluster')),
+    }, text, params, options)
+  }
+
+  rows(text: string, params?: SqlParams): Promise<SqlRow[]> { return this.query(text, params).collect() }
+
+  [Symbol.dispose](): void { rmSync(this.dir, { recursive: true, force: true }) }
+}

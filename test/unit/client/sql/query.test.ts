@@ -1,0 +1,101 @@
+// Queries over local files in this process: tables, statements, parameters, values, errors, and what is left of them.
+
+import { existsSync, readdirSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Local } from './kit.ts'
+
+let on: Local
+beforeAll(() => {
+  on = new Local()
+  on.write('a.csv', 'n,x,s\n1,2.5,"a, ""b"""\n9007199254740993,-0.0,\n3,1e300,ö\n')
+  on.write('t/year=2023/a.jsonl', '{"level": "error", "code": 9007199254740993}\n')
+  on.write('t/year=2024/b.jsonl', '{"level": "info", "tags": ["new"]}\n')
+  on.write('t/_SUCCESS', '')
+})
+afterAll(() => on[Symbol.dispose]())
+
+test('a table is a file, a directory with its partitions, or a pattern; names with characters of patterns are names', async () => {
+  expect(await on.rows(`SELECT n, x, s FROM './a.csv'`)).toEqual([
+    { n: 1n, x: 2.5, s: 'a, "b"' }, { n: 9007199254740993n, x: -0, s: null }, { n: 3n, x: 1e300, s: 'ö' },
+  ])
+  expect(await on.rows(`SELECT year, code, tags FROM './t' ORDER BY year`)).toEqual([
+    { year: 2023n, code: 9007199254740993n, tags: null }, { year: 2024n, code: null, tags: ['new'] },
+  ])
+  on.write('p/1.csv', 'a\n1\n')
+  on.write('p/2.csv', 'a\n2\n')
+  on.write('p/[1].csv', 'a\n3\n')
+  on.write('p/z.csv.gz', gzipSync('a\n4\n'))
+  expect(await on.rows(`SELECT sum(a) AS a FROM './p/?.csv'`)).toEqual([{ a: 3n }])
+  expect(await on.rows(`FROM './p/[1].csv'`)).toEqual([{ a: 3n }])
+  expect(await on.rows(`SELECT sum(a) AS a FROM '~/p/'`)).toEqual([{ a: 10n }])
+  expect(await on.rows(`SELECT count(*) AS n FROM 'file:${on.dir}/p/1.csv' JOIN 'file:p/2.csv' ON true`)).toEqual([{ n: 1n }])
+})
+
+test('values come without loss, columns of one name with numbers', async () => {
+  const [row] = await on.rows(`SELECT 170141183460469231731687303715884105727::HUGEINT h,
+    12345678901234567.890::DECIMAL(38, 3) d, -0.0::DOUBLE z, 'nan'::DOUBLE nan, TIMESTAMPTZ '2024-01-01 00:00:00.123456+02' t, TIMESTAMP_NS '2024-01-01 00:00:00.123456789' ns, '\\xAA'::BLOB b,
+    {'a': [1, NULL], 'm': MAP {'k': 1::BIGINT}} s, INTERVAL 1 MONTH i, true y, NULL u, 1 a, 2 a, 3 a_1, DATE '2024-02-29' AS day,
+    union_value(k := 5::BIGINT) un, '0101'::BIT bits, TIMETZ '10:00:00+01' tz, 0.1::FLOAT f,
+    uuid '6128f424-bf0b-41f3-9d03-b55182978875' id`)
+  expect(row).toEqual({
+    h: 170141183460469231731687303715884105727n, d: '12345678901234567.890', z: -0, nan: NaN, t: '2023-12-31 22:00:00.123456+00',
+    ns: '2024-01-01 00:00:00.123456789', b: Uint8Array.of(0xaa), s: { a: [1, null], m: new Map([['k', 1n]]) }, i: '1 month', y: true,
+    u: null, a: 1, a_2: 2, a_1: 3, day: '2024-02-29', un: 5n, bits: '0101', tz: '10:00:00+01', f: Math.fround(0.1),
+    id: '6128f424-bf0b-41f3-9d03-b55182978875',
+  })
+})
+
+test('parameters are values, never SQL; each needs a value, and each value a parameter', async () => {
+  const given = [1, 2n ** 70n, `'; DROP TABLE x`, null, true, -0, NaN, new Date(0), Uint8Array.of(1, 39), [1, 2], { a: 'ö' }]
+  const [row] = await on.rows(`SELECT ${given.map((_, i) => `? AS p${i}`).join(', ')}, 9007199254740993 AS k`, given)
+  expect(row).toEqual({
+    p0: 1, p1: 2n ** 70n, p2: `'; DROP TABLE x`, p3: null, p4: true, p5: -0, p6: NaN, p7: '1970-01-01 00:00:00+00',
+    p8: Uint8Array.of(1, 39), p9: [1, 2], p10: { a: 'ö' }, k: 9007199254740993n,
+  })
+  expect(await on.rows(`SELECT n FROM './a.csv' WHERE n = $n AND $n > 0`, { n: 3 })).toEqual([{ n: 3n }])
+  await expect(on.rows('SELECT $a', { b: 1 })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('$a') })
+  await expect(on.rows('SELECT 1', [1])).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('no parameter $1') })
+  await expect(on.rows('SELECT $a', { a: () => 1 })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('$a') })
+})
+
+test.each([
+  ['selec 1', /syntax error at or near "selec"[^]*LINE 1/], ['', /no statement/], ['-- nothing', /no statement/],
+  ['SELECT 1; SELECT 2', /2 statements/], [`PIVOT './a.csv' ON n USING sum(x)`, /IN \(value/],
+  ['SELECT * FROM nowhere', /there is no table nowhere; name files in quotes/],
+  [`SELECT zz FROM './a.csv'`, /"zz" not found[^]*LINE 1/], [`FROM './none.csv'`, /\.\/none\.csv: there is no such file/],
+  [`FROM './none*.csv'`, /there is no such file/], [`FROM 's3://b/x.csv'`, /not in the cluster/],
+  [`SELECT row(1, 2)`, /whose fields have no names/], [`FROM './bin.exe'`, /no such file/], [`FROM './scratchless.txt'`, /no such file/],
+])('a query that cannot be run says why: %s', async (text, message) => {
+  await expect(on.rows(text)).rejects.toMatchObject({ message: expect.stringMatching(message) })
+})
+
+test('a value that cannot be read is named by file, line and column, as the user knows the file', async () => {
+  on.write('bad.csv', `n,x\n${'1,2\n'.repeat(30_000)}zz,3\n`)
+  await expect(on.rows(`SELECT sum(n) FROM './bad.csv'`)).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringMatching(/Line: 30002[^]*column "n"[^]*bad\.csv/),
+  })
+  on.write('mixed/a.csv', 'n\n1\n')
+  on.write('mixed/b.parquet', '')
+  await expect(on.rows(`FROM './mixed'`)).rejects.toMatchObject({ message: expect.stringContaining('several kinds') })
+})
+
+test('a query ends with its loop or its signal, and leaves nothing on the disk', async () => {
+  const aborting = new AbortController()
+  const long = on.query('SELECT count(*) FROM range(10000000) a, range(100000) b', undefined, { signal: aborting.signal })
+  const counted = long.collect()
+  aborting.abort(new Error('enough'))
+  await expect(counted).rejects.toMatchObject({ code: 'ABORTED' })
+  let seen = 0
+  for await (const { i } of on.query('SELECT i FROM range(1000000000) t(i)')) if (++seen && i === 5000n) break
+  expect(seen).toBe(5001)
+  // More than its memory: it spills.
+  const [{ n } = {}] = await on.query(
+    'SELECT count(*) AS n FROM (SELECT i, hash(i) AS h FROM range(3000000) t(i) ORDER BY h LIMIT 2999999)', undefined,
+    { memoryBytes: 24 << 20 },
+  ).collect()
+  expect(n).toBe(2999999n)
+  expect(existsSync(on.scratchDir) ? readdirSync(on.scratchDir) : []).toEqual([])
+  await expect(on.query('SELECT list(i) AS l FROM range(100000000) t(i)', undefined, { memoryBytes: 32 << 20 }).collect())
+    .rejects.toMatchObject({ code: 'TOO_LARGE', message: expect.stringContaining('--memory') })
+})

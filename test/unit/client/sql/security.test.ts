@@ -1,0 +1,72 @@
+// Each way in which the SQL engine reads or writes files of the machine, loads code, changes settings or looks at the environment: refused.
+
+import { writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Local } from './kit.ts'
+
+let on: Local
+let secret: string
+beforeAll(() => {
+  on = new Local()
+  on.write('a.csv', 'n\n1\n')
+  secret = on.write('secret.csv', 'word\nhush\n')
+  on.write('secret.parquet', '')
+  writeFileSync(`${on.dir}/secret.json`, '{"word": "hush"}')
+})
+afterAll(() => on[Symbol.dispose]())
+
+const reads = [
+  ...[
+    'read_csv', 'read_csv_auto', 'read_text', 'read_blob', 'read_json', 'read_json_auto', 'read_json_objects', 'read_ndjson',
+    'read_parquet', 'parquet_scan', 'parquet_metadata', 'parquet_schema', 'parquet_file_metadata', 'parquet_kv_metadata', 'sniff_csv',
+    'glob', 'read_duckdb', 'parquet_bloom_probe', 'seq_scan',
+  ].map(name => `SELECT * FROM ${name}('SECRET')`),
+  `SELECT * FROM read_csv(['SECRET', './a.csv'])`, `SELECT * FROM read_csv('SECRET*')`, `SELECT * FROM read_csv('file:SECRET')`,
+  `SELECT * FROM read_text('/etc/passwd')`, `SELECT * FROM read_text('/proc/self/environ')`, `SELECT * FROM read_csv('/dev/stdin')`,
+  `SELECT * FROM glob('/etc/*')`, `SELECT * FROM query('FROM read_text(''/etc/passwd'')')`, `SELECT * FROM query_table('SECRET')`,
+  `SELECT * FROM query_table(['SECRET'])`, `SELECT * FROM read_csv('http://127.0.0.1:9/x.csv')`, `SELECT * FROM read_parquet('s3://b/k')`,
+  `SELECT * FROM read_parquet('hf://datasets/x')`, `SELECT getenv('HOME')`,
+  `SELECT * FROM duckdb_extensions()`, `SELECT * FROM read_csv(getvariable('x'))`, `SELECT * FROM (SELECT * FROM read_text('SECRET'))`,
+  `SELECT (SELECT content FROM read_text('SECRET'))`, `SELECT * FROM './a.csv' a, LATERAL read_text('SECRET')`,
+  `WITH t AS (FROM read_blob('SECRET')) FROM t`,
+  `SELECT count(*) FROM './a.csv' WHERE n IN (SELECT length(content) FROM read_text('SECRET'))`,
+  `DESCRIBE SELECT * FROM read_csv('SECRET')`, `SUMMARIZE SELECT * FROM read_csv('SECRET')`,
+]
+
+test.each(reads)('%s reads nothing', async text => {
+  const shown = await on.rows(text.replaceAll('SECRET', secret)).then(rows => JSON.stringify(rows, (_, value: unknown) =>
+    (typeof value === 'bigint' ? String(value) : value)), (error: Error) => `refused: ${error.message}`)
+  expect(shown).toMatch(/^refused: /)
+  expect(shown).not.toContain('hush')
+})
+
+const statements = [
+  `COPY (SELECT 1) TO 'SECRET'`, `COPY './a.csv' TO 'x.csv'`, `CREATE TABLE t AS SELECT 1`, `CREATE VIEW v AS FROM read_text('SECRET')`,
+  `CREATE MACRO m() AS 1`, `INSERT INTO t VALUES (1)`, `ATTACH 'x.db'`, `ATTACH ':memory:' AS m`, `DETACH m`, `USE m`, `SET threads = 4`,
+  `SET enable_external_access = true`, `SET lock_configuration = false`, `RESET lock_configuration`, `PRAGMA enable_external_access`,
+  `PRAGMA database_list`, `INSTALL httpfs`, `LOAD httpfs`, `LOAD 'SECRET'`, `EXPORT DATABASE 'x'`, `IMPORT DATABASE 'x'`,
+  `CREATE SECRET (TYPE s3)`, `CALL duckdb_settings()`, `CHECKPOINT`, `VACUUM`, `BEGIN`, `PREPARE p AS SELECT 1`, `EXECUTE p`,
+  `EXPLAIN ANALYZE SELECT 1`, `SET VARIABLE x = 1`, `DELETE FROM t`, `UPDATE t SET a = 1`, `DROP TABLE t`, `ALTER TABLE t RENAME TO u`,
+  `SELECT 1; COPY (SELECT 1) TO 'x'`, `COMMENT ON TABLE t IS 'x'`, `MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE`,
+]
+
+test.each(statements)('%s is refused', async text => {
+  await expect(on.rows(text.replaceAll('SECRET', secret))).rejects.toMatchObject({
+    code: 'EINVAL',
+    message: expect.stringMatching(/is not supported here; give a query|statements; give one|(Parser|Catalog|Permission) Error/),
+  })
+})
+
+test('there are no secrets to see', async () => {
+  expect(await on.rows('SELECT * FROM duckdb_secrets()')).toEqual([])
+  expect(await on.rows(`SELECT * FROM which_secret('s3://x', 's3')`)).toEqual([])
+})
+
+test('the settings that are seen tell nothing of the machine but the directory of the query', async () => {
+  const rows = await on.rows(`SELECT name, value FROM duckdb_settings() WHERE contains(value::VARCHAR, '/')`)
+  for (const { name, value } of rows) {
+    if (String(value).includes(on.dir)) continue
+    expect(['/nonexistent', 'Etc/UTC', '']).toContain(String(value).replace(/^.*extension.*$/, ''))
+    expect(name).toBeTruthy()
+  }
+})
