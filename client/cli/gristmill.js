@@ -48,37 +48,10 @@ function mayBegin(fs) {
 async function program(path, bundle, inCheckout, compiled) {
   if (bundle === undefined) return import('./main.ts')
   if (inCheckout) mark(bundle)
-  var module = process.getBuiltinModule('node:module')
   var file = path.join(bundle, 'cli.cjs')
-  mapStacks(module, path, file)
-  return (await import('./codecache.js')).loadCached(file, compiled, process.argv.slice(2))
-}
-
-// Stacks name the sources. The map is read when the first stack is asked for: Node's own support of source maps reads and parses it
-// while the file is loaded, which took a sixth of the time in which a command starts.
-function mapStacks(module, path, file) {
-  var map
-  function placeOf(line, column) {
-    try {
-      if (map === undefined) map = new module.SourceMap(JSON.parse(process.getBuiltinModule('node:fs').readFileSync(file + '.map', 'utf8')))
-      var entry = map.findEntry(line - 1, column - 1)
-      if (entry.originalSource === undefined) return undefined
-      return path.join(path.dirname(file), entry.originalSource) + ':' + (entry.originalLine + 1) + ':' + (entry.originalColumn + 1)
-    } catch (error) {
-      void error // the map is missing or damaged: the stack names the bundle
-      return undefined
-    }
-  }
-  Error.prepareStackTrace = function (error, frames) {
-    var lines = frames.map(function (frame) {
-      var text = String(frame)
-      if (frame.getFileName() !== file) return '\n    at ' + text
-      var place = placeOf(frame.getLineNumber(), frame.getColumnNumber())
-      var there = file + ':' + frame.getLineNumber() + ':' + frame.getColumnNumber()
-      return '\n    at ' + (place === undefined ? text : text.replace(there, function () { return place }))
-    })
-    return Error.prototype.toString.call(error) + lines.join('')
-  }
+  var parts = await Promise.all([import('./stacks.js'), import('./codecache.js')])
+  parts[0].mapStacks(file)
+  return parts[1].loadCached(file, compiled, process.argv.slice(2))
 }
 
 // Caches compiled code, so that a command starts in half the time: a checkout's beside its packages, an installed

@@ -4,16 +4,18 @@
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { createRequire } from 'node:module'
+import { createRequire, SourceMap, type SourceMapping, type SourceMapPayload } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { decode } from '@jridgewell/sourcemap-codec'
 import { build } from 'esbuild'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freshBundle } from '../tidy/bundle.ts'
 import { Member } from '../kit/cluster.ts'
 import { later } from '../tidy/later.ts'
+import { inSections } from '../tidy/sections.ts'
 import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
@@ -25,7 +27,7 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-bundle-'))
   await mkdir(join(dir, 'client/cli'), { recursive: true })
   await mkdir(join(dir, 'src'))
-  for (const name of ['gristmill.js', 'codecache.js']) await cp(join(root, 'client/cli', name), join(dir, 'client/cli', name))
+  for (const name of ['gristmill.js', 'codecache.js', 'stacks.js']) await cp(join(root, 'client/cli', name), join(dir, 'client/cli', name))
   await writeFile(join(dir, 'package.json'), '{ "type": "module" }')
   await writeFile(
     join(dir, 'client/cli/main.ts'),
@@ -167,6 +169,38 @@ test('stacks name the sources and their lines, from a bundle too', async () => {
   const place = /src\/rpc\/call\.ts:(\d+):\d+/.exec(failed.stderr)
   expect(place, failed.stderr).not.toBeNull()
   expect((await readFile(join(root, 'src/rpc/call.ts'), 'utf8')).split('\n')[Number(place![1]) - 1]).toMatch(/new GristmillError\(/)
+})
+
+test('a stack decodes the parts of the source map that it names, and finds the places of the whole map in them', async () => {
+  const text = await readFile(join(freshBundle()!, 'loader.cjs.map'), 'utf8')
+  const file = join(dir, 'loader.cjs')
+  const [first, ...others] = inSections(text).split('\n')
+  const { mapStacks } = await import(join(root, 'client/cli/stacks.js')) as { mapStacks(file: string): void }
+  const usual = Error.prepareStackTrace
+  /** Stack of an error with one frame. */
+  const stackOf = (line: number, column: number): string => {
+    const text = `${file}:${line}:${column}`
+    const frame = { getFileName: () => file, getLineNumber: () => line, getColumnNumber: () => column, toString: () => `call (${text})` }
+    return String(Error.prepareStackTrace!(new Error('stack'), [frame as unknown as NodeJS.CallSite]))
+  }
+  const whole = new SourceMap(JSON.parse(text) as SourceMapPayload)
+  const [found, expected]: [string[], string[]] = [[], []]
+  try {
+    await writeFile(`${file}.map`, [first, ...others.map((other, i) => i === 3 ? ',{"damaged' : other)].join('\n'))
+    mapStacks(file)
+    decode((JSON.parse(text) as SourceMapPayload).mappings).forEach((segments, i) => {
+      for (const [column] of segments) {
+        found.push(stackOf(i + 1, column + 1))
+        const { originalSource, originalLine, originalColumn } = whole.findEntry(i, column) as SourceMapping
+        const place = `${join(dir, originalSource)}:${originalLine + 1}:${originalColumn + 1}`
+        expected.push(`Error: stack\n    at call (${Math.floor(i / 256) === 3 ? `${file}:${i + 1}:${column + 1}` : place})`)
+      }
+    })
+  } finally {
+    Object.assign(Error, { prepareStackTrace: usual })
+  }
+  expect(found.length).toBeGreaterThan(5_000)
+  expect(found.filter((stack, i) => stack !== expected[i])).toEqual([])
 })
 
 test('a command loads neither TLS nor HTTP/2, reads no source map, and has both when they are used', async () => {

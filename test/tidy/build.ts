@@ -45,7 +45,7 @@ export async function build(out = join(root, 'dist')): Promise<void> {
   await bundle({ from: out, extension: '.js', out: join(out, 'bundle') })
   startBundled(out)
 
-  for (const name of ['gristmill.js', 'codecache.js']) cpSync(join(root, 'client/cli', name), join(out, 'client/cli', name))
+  for (const name of ['gristmill.js', 'codecache.js', 'stacks.js']) cpSync(join(root, 'client/cli', name), join(out, 'client/cli', name))
   chmodSync(join(out, 'client/cli/gristmill.js'), 0o755)
   for (const name of ['README.md', 'LICENSE', 'docs']) cpSync(join(root, name), join(out, name), { recursive: true })
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest(out), undefined, 2)}\n`)

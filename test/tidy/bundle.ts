@@ -13,6 +13,7 @@ import { basename, dirname, join, relative } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { isVirtual, later } from './later.ts'
 import { parser } from './parser.ts'
+import { inSections } from './sections.ts'
 import { blank, root } from './source.ts'
 
 /** Main files of processes, and their names in a bundle. */
@@ -65,6 +66,8 @@ export async function bundle({ from, extension, out, also = [] }: Bundling): Pro
   })
   const inputs = [...Object.keys(own.metafile.inputs), ...Object.keys(theirs.metafile.inputs)].filter(input => !isVirtual(input))
   for (const name of readdirSync(out)) if (name.endsWith('.cjs')) escapeIn(join(out, name))
+  const map = join(out, 'cli.cjs.map')
+  writeFileSync(map, inSections(readFileSync(map, 'utf8')))
   writeFileSync(join(out, 'LICENSES.txt'), licensesOf(theirs.metafile))
   return [...new Set(inputs)].sort()
 }
@@ -156,7 +159,7 @@ async function make(list: string): Promise<void> {
     // npm notes changes of packages in this file; checking each of their files would take as long as the bundle saves.
     const seen = [
       ...inputs.filter(path => !path.startsWith('node_modules/')),
-      'node_modules/.package-lock.json', ...['bundle', 'later', 'parser'].map(name => `test/tidy/${name}.ts`),
+      'node_modules/.package-lock.json', ...['bundle', 'later', 'parser', 'sections'].map(name => `test/tidy/${name}.ts`),
     ].map(look)
     if (seen.some(([, , mtimeMs, ctimeMs]) => Math.max(mtimeMs, ctimeMs) > begun - tickMs)) return
     const dir = `bundle-${digestOf(made)}`

@@ -28,7 +28,10 @@ const modules = new Set([
 const allowed: readonly (readonly [RegExp, string])[] = [
   [/^src\/world\//, 'the real ports'],
   [/^(namenode|datanode|client\/load)\/([a-z]+\/)?main\.ts$/, 'main files: where a process begins'],
-  [/^client\/cli\/(gristmill\.js|codecache\.js|main\.ts|printer\.ts)$/, 'the bin, its loader, the main file and the printer of the command line'],
+  [
+    /^client\/cli\/(gristmill\.js|codecache\.js|stacks\.js|main\.ts|printer\.ts)$/,
+    'the bin, its loaders, the main file and the printer of the command line',
+  ],
 ]
 
 /** A file may declare its own `process` or `fetch`: a parameter, a constant, a destructured field. */
