@@ -67,7 +67,7 @@ export class Mill {
     return Datanode.start(testWorld({ disk: this.options.disks?.(i) ?? localDisk }), {
       dirs: [this.dirOf(i)], host: '127.0.0.1', port: 0, namenode: this.namenode.address, rack: '/default',
       hostName: this.options.host?.(i) ?? `host${i}`, secret, slots: 0, memoryBytes: 0, ...this.options.config,
-      times: { heartbeatMs: 50, drainMs: 1_000, ...this.options.config?.times },
+      times: { heartbeatMs: 500, drainMs: 1_000, ...this.options.config?.times },
       ...config,
     })
   }
