@@ -2,7 +2,10 @@
 // names it, before a call is sent; or it is accepted, and the call fits the message's schema, so that no server can refuse it. INTERNAL, a
 // TypeError of ours, or a call that fits no schema fails the test.
 
-import { expect, test } from 'vitest'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
 import * as admin from '../../../src/protocol/admin.ts'
 import { fits } from '../../../src/protocol/check.ts'
 import * as job from '../../../src/protocol/job.ts'
@@ -179,10 +182,14 @@ const wrong: readonly (readonly [name: string, value: unknown])[] = [
   ],
 ]
 
+/** One for all tries: to make and remove one for each took over half of this file's time. */
+const dir = mkdtempSync(join(tmpdir(), 'gristmill-silent-'))
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
 async function run(
   method: string, args: readonly unknown[],
 ): Promise<{ error?: { code?: unknown; message: string }; sent: SilentCluster['sent'] }> {
-  const on = new SilentCluster()
+  const on = new SilentCluster(dir)
   try {
     const path = method.split('.')
     const object = path.slice(0, -1).reduce<any>((at, name) => at[name], on)
@@ -212,7 +219,7 @@ async function run(
     await until(() => over || on.begun > 0)
     return { sent: on.sent, ...(error && { error }) }
   } finally {
-    on[Symbol.dispose]()
+    for (const name of readdirSync(dir)) rmSync(join(dir, name), { recursive: true, force: true })
   }
 }
 

@@ -22,9 +22,14 @@ import { onAbort } from '../../kit/abort.ts'
 
 const namenode = address('127.0.0.1:1')
 const cluster = clusterId('c')
+const random = systemRandom()
+/** The same for all clusters: its keys are derived from the secret, which takes longer than most calls. */
+const credentials = new Credentials({ secret: Buffer.alloc(32), user: 'ada', cluster, clock: systemClock, random })
 
 export class SilentCluster {
-  readonly dir = mkdtempSync(join(tmpdir(), 'gristmill-silent-'))
+  /** Local directory of the library, and its working directory. */
+  readonly dir: string
+  readonly #isOwn: boolean
   readonly mill: Mill
   readonly file: FileHandle
   readonly job: Job
@@ -35,7 +40,10 @@ export class SilentCluster {
   /** Number of all that ever began. */
   begun = 0
 
-  constructor() {
+  /** `dir`: a directory of the caller, for many clusters; default: one of its own, which is removed with it. */
+  constructor(dir?: string) {
+    this.#isOwn = dir === undefined
+    this.dir = dir ?? mkdtempSync(join(tmpdir(), 'gristmill-silent-'))
     const wait = (): (() => void) => {
       this.begun++
       this.waiting++
@@ -62,13 +70,8 @@ export class SilentCluster {
       listen: () => Promise.reject(new Error('nobody listens here')),
       close: async () => {},
     }
-    const random = systemRandom()
     const world = { clock: systemClock, random, disk: localDisk, net, log: silent, openDatabase: openDuckDB } as unknown as World
-    const caller = new Caller({
-      dispatcher,
-      credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ada', cluster, clock: systemClock, random }),
-      clock: systemClock, random,
-    })
+    const caller = new Caller({ dispatcher, credentials, clock: systemClock, random })
     const compiler = { bundle: () => { wait(); return new Promise<never>(() => {}) }, modules: {} as never }
     this.mill = new Mill({
       world, caller, namenode, cluster, host: 'here', scratchDir: join(this.dir, 'scratch'), workingDirectory: this.dir, compiler,
@@ -106,7 +109,7 @@ export class SilentCluster {
     return Object.entries(objects).flatMap(([name, object]) => methodsOf(object).map(method => `${name}.${method}`))
   }
 
-  [Symbol.dispose](): void { rmSync(this.dir, { recursive: true, force: true }) }
+  [Symbol.dispose](): void { if (this.#isOwn) rmSync(this.dir, { recursive: true, force: true }) }
 }
 
 function methodsOf(object: object): string[] {
