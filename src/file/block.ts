@@ -8,6 +8,7 @@ import { abortable, throwIfAborted } from '../base/abort.ts'
 import { asError, GristmillError, hasCode } from '../base/errors.ts'
 import { blockName, type Address, type BlockId, type ClusterId, type NodeId } from '../base/ids.ts'
 import { backoffMs } from '../base/backoff.ts'
+import { limits } from '../base/limits.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Log } from '../ports/log.ts'
@@ -15,7 +16,7 @@ import type { Random } from '../ports/random.ts'
 import type { NodePlace } from '../protocol/fields.ts'
 import type { Caller } from '../rpc/call.ts'
 import type { SuspectNodes } from './suspectnodes.ts'
-import { Damaged, openInPlace, openRemote, type Proof, type OpenReplica, type ReplicaTarget } from './replica.ts'
+import { chunksOf, Damaged, openInPlace, openRemote, type Proof, type OpenReplica, type ReplicaTarget } from './replica.ts'
 import type { Wires } from './wires.ts'
 
 /** Shared by all readers of a process. */
@@ -60,6 +61,8 @@ const roundsMax = 6
 const backoff = { firstMs: 100, maxMs: 2_000 }
 /** Time without data after which another replica is tried; four times as long for the last replica, and in each further round. */
 const switchMs = 800
+/** For a frame that holds no data. */
+const noRoom = new FrameBuffer(0)
 
 export class BlockReader {
   readonly #tools: ReadTools
@@ -101,7 +104,7 @@ export class BlockReader {
       try {
         this.#replica ??= await this.#opened(this.#opening ?? this.#open())
         const replica = this.#replica
-        const buffer = this.#options.reuse ? this.#buffer ??= new FrameBuffer() : new FrameBuffer()
+        const buffer = this.#options.reuse ? this.#buffer ??= this.#newBuffer() : this.#newBuffer()
         const coming = replica.next(buffer)
         const length = typeof coming === 'number' ? coming : await this.#patient(this.#interruptible(coming, replica), replica.place)
         if (length === 0)
@@ -128,6 +131,12 @@ export class BlockReader {
     this.#replica = undefined
     void this.#opening?.then(replica => replica.close(), () => {})
     this.#opening = undefined
+  }
+
+  /** Room for the next frame: short ranges are read often, and a buffer for a whole frame takes longer to get than their bytes. */
+  #newBuffer(): FrameBuffer {
+    const { from, to } = chunksOf(this.#position, this.#options.end, this.#places.length)
+    return new FrameBuffer(Math.min(limits.framePayloadBytesMax, to - from))
   }
 
   async #open(): Promise<OpenReplica> {
@@ -200,7 +209,7 @@ export class BlockReader {
     this.#replica = undefined
     if (replica.inPlace) return replica.close()
     try {
-      await this.#interruptible(Promise.resolve(replica.next(new FrameBuffer(0))), replica)
+      await this.#interruptible(Promise.resolve(replica.next(noRoom)), replica)
     } catch {
       // Every byte was verified already; only the wire is lost.
     } finally {

@@ -53,7 +53,7 @@ export interface OpenReplica {
 }
 
 /** Range of whole chunks of a block that contains [start, end). */
-const chunksOf = (start: number, end: number, length: number): { from: number; to: number } => ({
+export const chunksOf = (start: number, end: number, length: number): { from: number; to: number } => ({
   from: start - start % chunkBytes,
   to: Math.min(length, Math.ceil(end / chunkBytes) * chunkBytes),
 })
