@@ -35,6 +35,16 @@ const instantMs = 1e-6
 /** Turns of the event loop without activity that count as rest: one for promises and ticks, and one for a setImmediate among them. */
 const quietTurns = 2
 
+/** Kernels of this process that wait for a turn of the event loop, each with a setImmediate. */
+let resting = 0
+
+/** True if no setImmediate waits but those of kernels. Promises and ticks have run by the end of a turn. */
+function isQueueEmpty(): boolean {
+  let others = -resting
+  for (const kind of process.getActiveResourcesInfo()) if (kind === 'Immediate') others++
+  return others <= 0
+}
+
 const linesMax = 16_384
 
 /** Thrown into code of a dead process: it must not go on. */
@@ -47,6 +57,8 @@ export class Kernel {
   readonly #ties: Random
   /** Turns that must pass without activity; the gate compares the traces of several values. */
   readonly #turns: number
+  /** Rests after one turn if nothing waits for the next one, which is so after nearly all events. */
+  readonly #isEager: boolean
   readonly #heap: Event[] = []
   readonly #held = new Map<Subject, Event[]>()
   #order = 0
@@ -64,10 +76,12 @@ export class Kernel {
   now = 0
   events = 0
 
-  constructor(seed: number, { turns = quietTurns }: { turns?: number } = {}) {
+  /** `turns`: always this many turns without activity; default: as few as it takes, at most two. */
+  constructor(seed: number, { turns }: { turns?: number } = {}) {
     this.seed = seed
     this.#ties = this.random('ties')
-    this.#turns = turns
+    this.#turns = turns ?? quietTurns
+    this.#isEager = turns === undefined
   }
 
   /** A separate random stream for each purpose. */
@@ -174,11 +188,14 @@ export class Kernel {
   async #rest(): Promise<void> {
     for (let quiet = 0; quiet < this.#turns;) {
       const before = this.#activity
+      resting++
       await new Promise<void>(resolve => { setImmediate(resolve) })
+      resting--
       if (this.#outside > 0) {
         await this.#last
         quiet = 0
-      } else quiet = this.#activity === before ? quiet + 1 : 0
+      } else if (this.#isEager && isQueueEmpty()) return
+      else quiet = this.#activity === before ? quiet + 1 : 0
     }
   }
 
