@@ -20,19 +20,38 @@ async function fileAt({ mill, path, signal }: Call): Promise<FileStatus> {
 /** At the first step a directory is redirected too, as in HDFS: the second one says what is wrong. */
 async function open(call: Call): Promise<Answer> {
   const { mill, path, params: { offset = 0, length, data }, signal } = call
-  const status = data ? await fileAt(call) : await mill.status(path, { signal })
+  const opened = data ? await openFile(call) : undefined
+  const status = opened?.status ?? await mill.status(path, { signal })
   if (offset >= status.length && status.length > 0)
     throw new RemoteException('IOException', `Offset=${offset} out of the range [0, ${status.length}); OPEN, path=${path}`)
-  if (!data) return redirect
+  if (!opened) return redirect
   const end = Math.min(status.length, offset + (length ?? status.length))
   const headers = { 'content-type': 'application/octet-stream', 'content-length': Math.max(0, end - offset) }
-  return { kind: 'data', headers, chunks: end > offset ? bytesOf(call, offset, end) : none() }
+  return { kind: 'data', headers, chunks: end > offset ? opened.read(offset, end) : none() }
 }
 
 async function* none(): AsyncGenerator<Buffer, void, undefined> { /* an empty file, or a length of 0 */ }
 
-async function* bytesOf({ mill, path, signal }: Call, start: number, end: number): AsyncGenerator<Buffer, void, undefined> {
-  yield* mill.createReadStream(path, { start, end: end - 1, signal }) as AsyncIterable<Buffer>
+interface OpenFile {
+  readonly status: FileStatus
+  /** `end` is exclusive. */
+  readonly read: (start: number, end: number) => AsyncIterable<Buffer>
+}
+
+/** Times that a file is looked at again, because it was replaced between the look and its opening. */
+const triesMax = 10
+
+/** A file at one version: its length and its bytes belong together, whatever is written at its path meanwhile. */
+async function openFile(call: Call): Promise<OpenFile> {
+  const { mill, path, signal } = call
+  for (let tries = 1; tries <= triesMax; tries++) {
+    const status = await fileAt(call)
+    const handle = await mill.open(path, 'r', { signal })
+    const { ino } = await handle.stat()
+    if (ino !== status.id) continue
+    return { status, read: (start, end) => handle.createReadStream({ start, end: end - 1, signal }) as AsyncIterable<Buffer> }
+  }
+  throw new RemoteException('RetriableException', `${path} is replaced again and again; try again`)
 }
 
 /** HDFS has no smaller checksums of its own, and so no other sizes of blocks. */
@@ -80,9 +99,9 @@ async function checksum(call: Call): Promise<Answer> {
     await call.mill.status(call.path, { signal: call.signal })
     return redirect
   }
-  const { blockBytes, length } = await fileAt(call)
+  const { status: { blockBytes, length }, read } = await openFile(call)
   const sum = new ChecksumOfBlocks(blockBytes)
-  if (length > 0) for await (const bytes of bytesOf(call, 0, length)) sum.add(bytes)
+  if (length > 0) for await (const bytes of read(0, length)) sum.add(bytes)
   return json({ FileChecksum: sum.end() })
 }
 

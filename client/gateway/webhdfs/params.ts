@@ -62,8 +62,9 @@ const table = {
   'user.name': userName,
   doas: userName,
   delegation: text,
-  offset: whole('long', 0),
-  length: whole('long', 0),
+  // Java's clients send the largest long for "to the end".
+  offset: whole('long', 0, { max: 2 ** 63 }),
+  length: whole('long', 0, { max: 2 ** 63 }),
   buffersize: whole('int', 1),
   blocksize: whole('long', 1),
   replication: whole('short', 1),
