@@ -7,7 +7,8 @@ import { S3Error } from './errors.ts'
 import { findObject } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf } from './paths.ts'
-import { document, elementsOf, parse, textOf } from './xml.ts'
+import { document } from './xml.ts'
+import { elementsOf, parse, textOf } from './xmlreader.ts'
 
 type Tags = ReadonlyArray<readonly [name: string, value: string]>
 
@@ -34,7 +35,7 @@ async function getTags(call: S3Call): Promise<S3Answer> {
 }
 
 async function putTags(call: S3Call): Promise<S3Answer> {
-  const set = elementsOf(parse(await call.payload({ bytesMax: 64 * 1024 }).text(), 'Tagging'), 'TagSet')[0] ?? ''
+  const set = elementsOf(parse(await call.payload({ bytesMax: 64 * 1024 }).text(), 'Tagging', { elementsMax: 100 }), 'TagSet')[0]
   const text = checked(elementsOf(set, 'Tag').map(tag => [textOf(tag, 'Key') ?? '', textOf(tag, 'Value') ?? '']))
   const { path } = await findObject(call, bucketOf(call), call.key)
   if (text === '') await clear(call, path)
