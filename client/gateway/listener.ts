@@ -90,7 +90,8 @@ export class Listener {
         agent: headers['user-agent'],
       })
     })
-    if (target === '/healthz') return void this.#tell(exchange)
+    // A signed request means a bucket of this name.
+    if (target === '/healthz' && request.raw.headers.authorization === undefined) return void this.#tell(exchange)
     this.#running.add(exchange)
     void this.#answer(exchange).finally(() => { this.#running.delete(exchange) })
   }

@@ -237,6 +237,72 @@ test('conditions hold among many writers, and copies keep or replace what descri
   expect(elements((await ok('GET', '/grain/source', { query: { tagging: '' } })).text, 'Value')).toEqual(['v'])
 })
 
+test('a copy of an object onto itself takes nothing back that was stored meanwhile', async () => {
+  const old = randomBytes(20_000_000)
+  await ok('PUT', '/grain/self', { body: old })
+  const copied = ok('PUT', '/grain/self', {
+    headers: { 'x-amz-copy-source': 'grain/self', 'x-amz-metadata-directive': 'REPLACE', 'x-amz-meta-n': '1' },
+  })
+  let ended = false
+  void copied.finally(() => { ended = true }).catch(() => {})
+  await until('the copy', async () => ended || (await metric('gristmill_leases')) > 0)
+  await ok('PUT', '/grain/self', { body: 'newer' })
+  expect((await copied).text).toContain(ended ? 'ETag' : md5('newer'))
+  expect((await ok('GET', '/grain/self')).text).toBe('newer')
+  await ok('DELETE', '/grain/self')
+})
+
+test('what describes an object does not outlive its bytes, and cannot be made to bend an answer', async () => {
+  const first = createHash('sha256').update('one\n').digest('base64')
+  await ok('PUT', '/grain/log', { body: 'one\n', headers: { 'x-amz-checksum-sha256': first } })
+  const sum = async (): Promise<unknown> =>
+    (await ok('GET', '/grain/log', { headers: { 'x-amz-checksum-mode': 'ENABLED' } })).headers['x-amz-checksum-sha256']
+  expect(await sum()).toBe(first)
+  const appended = await fetch(`${webhdfs}/grain/log?op=APPEND&user.name=ada&data=true`, { method: 'POST', body: 'two\n' })
+  expect(appended.status).toBe(200)
+  expect([await sum(), (await ok('GET', '/grain/log')).text]).toEqual([undefined, 'one\ntwo\n'])
+  await mill.xattrs.set('/grain/log', 'user.s3.headers', '{"transfer-encoding":"chunked","x-amz-meta-a":"b"}')
+  await mill.xattrs.set('/grain/log', 'user.s3.parts', '1*4000000000')
+  const { headers } = await ok('HEAD', '/grain/log', { query: { partNumber: '1' } })
+  expect([headers['transfer-encoding'], headers['content-length'], headers['x-amz-meta-a']]).toEqual([undefined, '8', 'b'])
+  await ok('PUT', '/grain/shelf/', { headers: { 'x-amz-meta-a': 'b' } })
+  await ok('PUT', '/grain/shelf/')
+  expect((await ok('HEAD', '/grain/shelf/')).headers['x-amz-meta-a']).toBeUndefined()
+  await bad('PUT', '/grain/log/', 409, 'KeyConflict')
+  for (const key of ['log', 'shelf/']) await ok('DELETE', `/grain/${key}`)
+})
+
+test('a condition, a checksum, an owner or a part that is not here is refused, and not left out', async () => {
+  await ok('PUT', '/grain/kept', { body: '0123456789' })
+  await bad('DELETE', '/grain/kept', 501, 'NotImplemented', { headers: { 'x-amz-if-match-size': '5' } })
+  await bad('DELETE', '/grain/kept', 403, 'AccessDenied', { headers: { 'x-amz-expected-bucket-owner': '111122223333' } })
+  await bad('PUT', '/grain/copy', 403, 'AccessDenied', {
+    headers: { 'x-amz-copy-source': 'grain/kept', 'x-amz-source-expected-bucket-owner': '111122223333' },
+  })
+  const list = '<Delete><Object><Key>kept</Key><Size>5</Size></Object></Delete>'
+  const answer = await ok('POST', '/grain', { query: { delete: '' }, body: list,
+    headers: { 'content-md5': createHash('md5').update(list).digest('base64'), 'x-amz-expected-bucket-owner': 'ada' } })
+  expect(elements(answer.text, 'Code')).toEqual(['NotImplemented'])
+  await bad('PUT', '/grain/bad', 400, 'InvalidRequest', { body: 'x', headers: { 'x-amz-checksum-sha512': 'AAAA' } })
+  await bad('PUT', '/grain/bad', 400, 'InvalidArgument', { body: 'x', query: { partNumber: '1' } })
+  await bad('PUT', '/locked', 501, 'NotImplemented', { headers: { 'x-amz-bucket-object-lock-enabled': 'true' } })
+  const upload = await begin('/grain/ranges')
+  for (const [range, status, code] of [['bytes=0-10', 416, 'InvalidRange'], ['bytes=5-', 400, 'InvalidArgument'],
+    ['bytes=-3', 400, 'InvalidArgument'], ['bytes=3-2', 400, 'InvalidArgument']] as const)
+    await bad('PUT', '/grain/ranges', status, code, {
+      query: { partNumber: '1', uploadId: upload }, headers: { 'x-amz-copy-source': 'grain/kept', 'x-amz-copy-source-range': range },
+    })
+  await ok('DELETE', '/grain/ranges', { query: { uploadId: upload } })
+  await mill.writeFile('/plain-file', '')
+  await bad('PUT', '/plain-file', 409, 'BucketAlreadyExists')
+  await ok('PUT', '/healthz')
+  expect((await ok('GET', '/healthz')).text).toContain('<Name>healthz</Name>')
+  await ok('DELETE', '/healthz')
+  expect((await ok('GET', '/grain/kept')).text).toBe('0123456789')
+  await ok('DELETE', '/grain/kept')
+  expect(await left()).toEqual([[]])
+})
+
 test('a user has the rights that the user has everywhere', async () => {
   await bad('PUT', '/grain/by-grete', 403, 'AccessDenied', { body: 'x' }, grete)
   await bad('DELETE', '/grain/oats', 403, 'AccessDenied', {}, grete)

@@ -1,11 +1,13 @@
 // Facts of an object beside its bytes, in extended attributes of the file: entity tag, content headers and user metadata, checksum, sizes
 // of the parts. A file that was not written through S3 has none, and gets an entity tag from its identity: a file never changes.
+// INVARIANT: every user who may write a file may set its attributes, to anything. What is read here has the form that was written, or is
+// left out; facts about the bytes hold for a file of the length that stands beside the entity tag.
 
 import { createHash } from 'node:crypto'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import type { ObjectAttributes } from '../../files/objects.ts'
 import type { HeaderFields } from '../exchange.ts'
-import { checksumHeader, type ChecksumKind, type ChecksumType } from './checksum.ts'
+import { checksumHeader, isChecksum, kindOf, type ChecksumKind, type ChecksumType } from './checksum.ts'
 import { S3Error } from './errors.ts'
 import type { Headers } from './payload.ts'
 
@@ -27,9 +29,14 @@ const contentHeaders = [
 
 /** User metadata: names and values together, as in S3. */
 const metadataBytesMax = 2048
+/** Parts of an upload, at most. */
+export const partsMax = 10_000
 const metadataPrefix = 'x-amz-meta-'
 /** Content headers together. */
 const headerBytesMax = 8192
+
+/** What Node's server sends as the value of a header. */
+export const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/ // oxlint-disable-line no-control-regex
 
 /** Content headers and user metadata of a request that stores an object. Throws MetadataTooLarge. */
 export function describedBy(headers: Headers): ObjectAttributes {
@@ -65,9 +72,12 @@ export interface StoredChecksum { readonly kind: ChecksumKind; readonly value: s
 export const withChecksum = (sum: StoredChecksum | undefined): ObjectAttributes =>
   (sum ? { [names.checksum]: `${sum.kind} ${sum.value} ${sum.type}` } : {})
 
-export function checksumOf(attributes: ObjectAttributes): StoredChecksum | undefined {
-  const [kind, value, type] = attributes[names.checksum]?.split(' ') ?? []
-  return kind === undefined ? undefined : { kind: kind as ChecksumKind, value: value!, type: type as ChecksumType }
+/** Checksum of a file of this length; undefined if it has none. */
+export function checksumOf(attributes: ObjectAttributes, length: number): StoredChecksum | undefined {
+  const [name = '', value = '', type] = attributes[names.checksum]?.split(' ') ?? []
+  const kind = kindOf(name)
+  if (kind === undefined || (type !== 'FULL_OBJECT' && type !== 'COMPOSITE') || !isAbout(attributes, length)) return undefined
+  return isChecksum(kind, type === 'COMPOSITE' ? value.replace(/-\d{1,5}$/, '') : value) ? { kind, value, type } : undefined
 }
 
 export const checksumFields = ({ kind, value, type }: StoredChecksum): HeaderFields =>
@@ -85,26 +95,57 @@ export function withParts(sizes: readonly number[]): ObjectAttributes {
   return text.length > 8192 ? {} : { [names.parts]: text }
 }
 
-export const partsOf = (attributes: ObjectAttributes): number[] | undefined =>
-  attributes[names.parts]?.split(' ').flatMap(run => {
-    const [size, count = '1'] = run.split('*')
-    return Array.from({ length: Number(count) }, () => Number(size))
-  })
+/** Sizes of the parts of a file of this length. */
+export function partsOf(attributes: ObjectAttributes, length: number): number[] | undefined {
+  const text = attributes[names.parts]
+  if (text === undefined || !isAbout(attributes, length)) return undefined
+  const sizes: number[] = []
+  for (const run of text.split(' ')) {
+    const [, size, count = '1'] = /^(\d{1,15})(?:\*(\d{1,5}))?$/.exec(run) ?? []
+    if (size === undefined || sizes.length + Number(count) > partsMax) return undefined
+    for (let i = 0; i < Number(count); i++) sizes.push(Number(size))
+  }
+  return sizes.reduce((sum, size) => sum + size, 0) === length ? sizes : undefined
+}
+
+const tagForm = /^([0-9a-f]{32}(?:-\d{1,5})?) (\d{1,15})$/
+
+function tagOf(attributes: ObjectAttributes): { readonly etag: string; readonly length: number } | undefined {
+  const [, etag, length] = tagForm.exec(attributes[names.etag] ?? '') ?? []
+  return etag === undefined ? undefined : { etag, length: Number(length) }
+}
+
+/** False for a file that was written again by other means since, for instance with an append, and has kept its attributes. */
+const isAbout = (attributes: ObjectAttributes, length: number): boolean => tagOf(attributes)?.length === length
 
 /** Entity tag without quotes. */
 export function etagOf({ id, length }: Pick<FileStatus, 'id' | 'length'>, attributes: ObjectAttributes, cluster: string): string {
-  const [etag, bytes] = attributes[names.etag]?.split(' ') ?? []
-  if (etag !== undefined && Number(bytes) === length) return etag
+  if (isAbout(attributes, length)) return tagOf(attributes)!.etag
   // Not the form of an MD5, so that no client compares it with one.
   return `${createHash('md5').update(`${cluster} ${id}`).digest('hex')}-1`
 }
 
 /** Headers that describe an object. */
 export function fieldsOf(attributes: ObjectAttributes): Record<string, string> {
-  const text = attributes[names.headers]
-  const kept = text === undefined ? {} : JSON.parse(text) as Record<string, string>
   const tags = attributes[names.tags]
-  return { 'content-type': 'binary/octet-stream', ...kept, ...tags && { 'x-amz-tagging-count': String(tags.split('&').length) } }
+  const count = tags === undefined ? 0 : [...new URLSearchParams(tags)].length
+  return {
+    'content-type': 'binary/octet-stream', ...keptHeaders(attributes[names.headers]),
+    ...count > 0 && { 'x-amz-tagging-count': String(count) },
+  }
+}
+
+function keptHeaders(text: string | undefined): Record<string, string> {
+  let kept: unknown
+  try {
+    kept = JSON.parse(text ?? '{}')
+  } catch {
+    return {}
+  }
+  // No other header: one about the connection would bend the answer.
+  return Object.fromEntries(Object.entries(kept ?? {}).filter(([name, value]) =>
+    (name.startsWith(metadataPrefix) ? /^[\w!#$%&'*+.^`|~-]+$/.test(name) : (contentHeaders as readonly string[]).includes(name))
+    && typeof value === 'string' && headerValue.test(value)))
 }
 
 /** The attributes that describe an object, for a copy of it. */

@@ -6,7 +6,8 @@ import { nameOf } from '../../../src/base/paths.ts'
 import { S3Error, type S3ErrorName } from './errors.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf } from './paths.ts'
-import { isBucketName } from './target.ts'
+import { checkSupported } from './supported.ts'
+import { decoded, isBucketName } from './target.ts'
 import { document, type XmlContent } from './xml.ts'
 
 /** Region of all buckets. */
@@ -34,16 +35,17 @@ async function listBuckets({ mill, user, root, query, signal }: S3Call): Promise
 async function createBucket(call: S3Call): Promise<S3Answer> {
   const { mill, user, bucket, signal } = call
   const path = bucketOf(call)
+  checkSupported(call.headers)
   // A region of the client's choice is a word only.
   await call.payload({ bytesMax: 64 * 1024 }).text()
   try {
     await mill.mkdir(path, { signal })
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error
-    const { owner } = await mill.status(path, { signal })
-    if (owner === user)
+    const { owner, type } = await mill.status(path, { signal })
+    if (type === 'directory' && owner === user)
       throw new S3Error('BucketAlreadyOwnedByYou', 'Your previous request to create the named bucket succeeded and you already own it.')
-    throw new S3Error('BucketAlreadyExists', 'The requested bucket name is not available: another user has this bucket.')
+    throw new S3Error('BucketAlreadyExists', 'The requested bucket name is not available: another user has this bucket, or it is the name of a file.')
   }
   return { headers: { location: `/${bucket}` } }
 }
@@ -56,6 +58,23 @@ export async function checkBucket({ mill, root, bucket, signal }: Pick<S3Call, '
   })
   if (found?.type !== 'directory') throw new S3Error('NoSuchBucket', 'The specified bucket does not exist')
 }
+
+/** Throws AccessDenied if a bucket is not of the owner whom the client has named, so that nothing gets into the wrong one. */
+export async function checkOwners(call: S3Call): Promise<void> {
+  const { mill, root, headers, bucket, signal } = call
+  const expected = headers['x-amz-expected-bucket-owner']
+  const source = headers['x-amz-source-expected-bucket-owner']
+  const named = [[expected, bucket], [source, sourceBucket(headers['x-amz-copy-source'])]] as const
+  for (const [owner, name] of named) {
+    if (owner === undefined || name === undefined || name === '') continue
+    await checkBucket({ ...call, bucket: name })
+    if ((await mill.status(bucketOf({ root, bucket: name }), { signal })).owner !== owner)
+      throw new S3Error('AccessDenied', `Access Denied: the bucket ${name} does not belong to ${String(owner).slice(0, 100)}`)
+  }
+}
+
+const sourceBucket = (header: string | string[] | undefined): string | undefined =>
+  (header === undefined ? undefined : decoded(/^\/?([^/?]*)/.exec(String(header))?.[1] ?? ''))
 
 async function headBucket(call: S3Call): Promise<S3Answer> {
   await checkBucket(call)
@@ -99,7 +118,7 @@ export const aclOf = (owner: string): string => document('AccessControlPolicy', 
 
 export const bucketOperations: readonly S3Operation[] = [
   { name: 'ListBuckets', method: 'GET', on: 'service', answer: listBuckets },
-  { name: 'CreateBucket', method: 'PUT', on: 'bucket', limits: 'all regions are one', answer: createBucket },
+  { name: 'CreateBucket', method: 'PUT', on: 'bucket', limits: 'all regions are one; no object lock, and no ACL but `private`', answer: createBucket },
   { name: 'HeadBucket', method: 'HEAD', on: 'bucket', answer: headBucket },
   { name: 'DeleteBucket', method: 'DELETE', on: 'bucket', answer: deleteBucket },
   setting('GetBucketLocation', 'location', { xml: document('LocationConstraint', {}) }),

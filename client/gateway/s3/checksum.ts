@@ -24,10 +24,14 @@ const bytesOf: Readonly<Record<ChecksumKind, number>> = { CRC32: 4, CRC32C: 4, C
 
 /** Throws InvalidRequest unless the text is the base64 of a checksum of this kind. */
 export function checkForm(kind: ChecksumKind, text: string): string {
-  const bytes = Buffer.from(text, 'base64')
-  if (bytes.length !== bytesOf[kind] || bytes.toString('base64') !== text)
-    throw new S3Error('InvalidRequest', `Value for ${checksumHeader(kind)} header is invalid.`)
+  if (!isChecksum(kind, text)) throw new S3Error('InvalidRequest', `Value for ${checksumHeader(kind)} header is invalid.`)
   return text
+}
+
+/** True for the base64 of a checksum of this kind. */
+export function isChecksum(kind: ChecksumKind, text: string): boolean {
+  const bytes = Buffer.from(text, 'base64')
+  return bytes.length === bytesOf[kind] && bytes.toString('base64') === text
 }
 
 export function newChecksum(kind: ChecksumKind): RunningChecksum {

@@ -111,7 +111,7 @@ async function readTrailers(input: Input, { signer, signedTrailer, trailers }: C
   for (let line = await input.line(); line !== undefined; line = await input.line()) {
     if (line === '') continue
     const mark = line.indexOf(':')
-    if (mark < 1 || trailers.size >= trailersMax) throw broken('the trailing headers are malformed, or too many')
+    if (mark < 1 || lines.length >= trailersMax) throw broken('the trailing headers are malformed, or too many')
     const [name, value] = [line.slice(0, mark).trim().toLowerCase(), line.slice(mark + 1).trim()]
     if (name === 'x-amz-trailer-signature') {
       signature = value

@@ -9,28 +9,32 @@ import { uploadsDirectory } from '../../../src/protocol/object.ts'
 import { compareKeys } from '../../../src/protocol/objectkey.ts'
 import type { ObjectAttributes } from '../../files/objects.ts'
 import {
-  checksumOf, describedBy, etagName, etagOf, uploadName, withChecksum, withEtag, withParts, type StoredChecksum,
+  checksumOf, describedBy, etagName, etagOf, partsMax, uploadName, withChecksum, withEtag, withParts, type StoredChecksum,
 } from './attributes.ts'
 import { checkBucket, ownerOf, timeOf } from './buckets.ts'
 import {
-  canCombine, checksumHeader, checksumKinds, combined, composite, kindOf, newChecksum, type ChecksumKind, type ChecksumType,
+  canCombine, checksumHeader, checksumKinds, combined, composite, kindOf, type ChecksumKind, type ChecksumType,
 } from './checksum.ts'
 import { expectedAt } from './conditions.ts'
 import { S3Error } from './errors.ts'
-import { rangeOf } from './reading.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf, fileOf } from './paths.ts'
-import { checkSupported, openSource, store, sumOf } from './storing.ts'
+import { openSource, store, sumOf } from './storing.ts'
+import { Summed } from './summed.ts'
+import { checkSupported } from './supported.ts'
 import { tagsOfHeader } from './tags.ts'
-import { document, elementsOf, parse, textOf, type XmlContent } from './xml.ts'
+import { document, type XmlContent } from './xml.ts'
+import { elementsOf, parse, textOf } from './xmlreader.ts'
 
-const partsMax = 10_000
 /** Smallest part but the last one, as in S3. */
 const partBytesMin = 5 * 2 ** 20
 /** Body of a completion: 10,000 parts with a checksum each. */
 const completionBytesMax = 4 * 2 ** 20
 
-/** What an upload will be, in an attribute of its directory. */
+/** The list itself, and for each part its own element, its number, its entity tag and a checksum of each kind. */
+const completionElementsMax = 1 + partsMax * (3 + checksumKinds.length)
+
+/** Description of the object that an upload will be, in an attribute of its directory. */
 interface Upload {
   readonly bucket: string
   readonly key: string
@@ -52,14 +56,23 @@ const nameOf = (part: number): string => String(part).padStart(5, '0')
 
 interface FoundUpload extends Upload { readonly path: string; readonly id: string }
 
+/** Description in the attributes of an upload's directory; undefined if no gateway has written it. */
+function uploadIn(attributes: ObjectAttributes): Upload | undefined {
+  try {
+    const upload = JSON.parse(attributes[uploadName] ?? '{}') as Partial<Upload> | null
+    return typeof upload?.bucket === 'string' && typeof upload.key === 'string' ? { attributes: {}, ...upload } as Upload : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** The upload that a request names. Throws NoSuchUpload. */
 async function uploadOf({ mill, bucket, key, query, signal }: S3Call): Promise<FoundUpload> {
   const id = query.get('uploadId') ?? ''
   const path = pathOf(id)
   try {
     const { attributes } = await mill.objects.get(path, { attributes: [uploadName], signal })
-    const text = attributes[uploadName]
-    const upload = text === undefined ? undefined : JSON.parse(text) as Upload
+    const upload = uploadIn(attributes)
     if (upload?.bucket === bucket && upload.key === key) return { ...upload, path, id }
   } catch (error) {
     if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error
@@ -120,29 +133,23 @@ async function uploadPartCopy(call: S3Call): Promise<S3Answer> {
   const part = partNumberOf(call)
   const { path, kind } = await uploadOf(call)
   const source = await openSource(call)
-  const header = call.headers['x-amz-copy-source-range']
-  const range = header === undefined ? { start: 0, end: source.length } : rangeOf(String(header), source.length)
-  if (!range) throw new S3Error('InvalidArgument', 'The x-amz-copy-source-range value must be of the form bytes=first-last')
-  const md5 = createHash('md5')
-  const sum = kind && newChecksum(kind)
-  async function* bytes(): AsyncGenerator<Buffer, void, undefined> {
-    for await (const piece of source.read(range!.start, range!.end) as AsyncIterable<Buffer>) {
-      md5.update(piece)
-      sum?.update(piece)
-      yield piece
-    }
-  }
-  return store(call, bytes(), async writer => {
-    const etag = md5.digest('hex')
-    const checksum: StoredChecksum | undefined = sum && kind && { kind, value: sum.digest(), type: 'FULL_OBJECT' }
-    const attributes = { ...withEtag(etag, range.end - range.start), ...withChecksum(checksum) }
-    await published(writer.publish(`${path}/${nameOf(part)}`, { attributes }))
-    return {
-      xml: document('CopyPartResult', {
-        LastModified: timeOf(call.nowMs()), ETag: `"${etag}"`, ...checksum && { [`Checksum${checksum.kind}`]: checksum.value },
-      }),
-    }
+  const { start, end } = copiedRange(call.headers['x-amz-copy-source-range'], source.length)
+  const copy = new Summed(source.read(start, end), kind)
+  return store(call, copy.bytes(), async writer => {
+    await published(writer.publish(`${path}/${nameOf(part)}`, { attributes: copy.attributes }))
+    return { xml: document('CopyPartResult', { LastModified: timeOf(call.nowMs()), ...copy.elements }) }
   })
+}
+
+/** Range of a part's source: unlike that of a read, it has a first and a last byte, and lies in the source. */
+function copiedRange(header: string | string[] | undefined, length: number): { readonly start: number; readonly end: number } {
+  if (header === undefined) return { start: 0, end: length }
+  const [, first, last] = /^bytes=(\d{1,15})-(\d{1,15})$/.exec(String(header)) ?? []
+  if (first === undefined || Number(last) < Number(first))
+    throw new S3Error('InvalidArgument', 'The x-amz-copy-source-range value must be of the form bytes=first-last')
+  if (Number(last) >= length)
+    throw new S3Error('InvalidRange', `The range ${String(header)} is not in the source, which has ${length} bytes: a part of another length than you asked for would be stored`)
+  return { start: Number(first), end: Number(last) + 1 }
 }
 
 interface Part {
@@ -163,7 +170,7 @@ async function partsAfter({ mill, signal }: S3Call, path: string, after: number,
   const parts = entries.filter(({ key, status }) => status?.type === 'file'
     && /^\d{5}$/.test(key)).map(({ key, status, attributes }): Part => ({
     number: Number(key), id: status!.id, bytes: status!.length, mtimeMs: status!.mtimeMs, etag: etagOf(status!, attributes, mill.cluster),
-    sum: checksumOf(attributes),
+    sum: checksumOf(attributes, status!.length),
   }))
   return { parts, more: next !== undefined }
 }
@@ -199,7 +206,7 @@ async function listParts(call: S3Call): Promise<S3Answer> {
 
 /** The parts that a completion names, in its order. Throws MalformedXML, InvalidPart, InvalidPartOrder, EntityTooSmall. */
 function chosen(text: string, stored: ReadonlyMap<number, Part>): Part[] {
-  const asked = elementsOf(parse(text, 'CompleteMultipartUpload'), 'Part')
+  const asked = elementsOf(parse(text, 'CompleteMultipartUpload', { elementsMax: completionElementsMax }), 'Part')
   if (asked.length === 0 || asked.length > partsMax)
     throw new S3Error('MalformedXML', `The XML you provided was not well-formed or did not validate against our published schema: 1 to ${partsMax} parts`)
   let before = 0
@@ -238,9 +245,10 @@ async function completeUpload(call: S3Call): Promise<S3Answer> {
   try {
     return await complete(call, text)
   } catch (error) {
-    // Another request may have completed the upload, before or meanwhile.
-    const isGone = hasCode(error, 'ENOENT') || (error instanceof S3Error && error.name3 === 'NoSuchUpload')
-    const done = isGone ? await completedBefore(call) : undefined
+    // Another request may have completed the upload, before or meanwhile: then what is in the way of this one is its own object.
+    const mayBeDone = hasCode(error, 'ENOENT', 'EEXIST', 'ESTALE')
+      || (error instanceof S3Error && ['NoSuchUpload', 'PreconditionFailed', 'InvalidPart'].includes(error.name3))
+    const done = mayBeDone ? await completedBefore(call) : undefined
     if (done) return done
     throw error
   }
@@ -292,17 +300,20 @@ const completed = (bucket: string, key: string, etag: string, sum: StoredChecksu
   }),
 })
 
-/** S3Answer to a completion that is repeated because its first answer was lost: the object tells by which upload it was made. */
+/**
+ * S3Answer to a completion that is repeated because its first answer was lost: the object tells by which upload it was made. Throws what
+ * the look at it throws: without it the upload may have been completed or aborted, and the client must ask again.
+ */
 async function completedBefore(call: S3Call): Promise<S3Answer | undefined> {
   const { mill, bucket, key, query, signal } = call
-  try {
-    const path = fileOf(bucketOf(call), key)
-    const { status, attributes } = await mill.objects.get(path, { attributes: [uploadName, etagName, 'user.s3.checksum'], signal })
-    if (attributes[uploadName] !== query.get('uploadId')) return undefined
-    return completed(bucket, key, etagOf(status, attributes, mill.cluster), checksumOf(attributes))
-  } catch {
-    return undefined
-  }
+  const path = fileOf(bucketOf(call), key)
+  const found = await mill.objects.get(path, { attributes: [uploadName, etagName, 'user.s3.checksum'], signal }).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw error
+  })
+  if (found?.status.type !== 'file' || found.attributes[uploadName] !== query.get('uploadId')) return undefined
+  const { status, attributes } = found
+  return completed(bucket, key, etagOf(status, attributes, mill.cluster), checksumOf(attributes, status.length))
 }
 
 async function abortUpload(call: S3Call): Promise<S3Answer> {
@@ -336,7 +347,7 @@ async function listUploads(call: S3Call): Promise<S3Answer> {
       throw error
     })
     for (const { key: name, status, attributes } of page.entries) {
-      const upload = attributes[uploadName] === undefined ? undefined : JSON.parse(attributes[uploadName]) as Upload
+      const upload = uploadIn(attributes)
       if (upload?.bucket !== bucket || !upload.key.startsWith(prefix ?? '')) continue
       const one = { key: upload.key, id: name.slice(0, -1), mtimeMs: status!.mtimeMs, owner: status!.owner, kind: upload.kind }
       const isBefore = keyMarker !== undefined

@@ -146,9 +146,17 @@ function contentMd5Of(headers: Headers): string | undefined {
   return text
 }
 
+/** Headers of checksums, and those about them. */
+const checksumHeaders: ReadonlySet<string> = new Set([
+  ...checksumKinds.map(checksumHeader), 'x-amz-checksum-algorithm', 'x-amz-checksum-type', 'x-amz-checksum-mode',
+])
+
 /** Checksum that the client promises in a header, or names as a trailing one. */
 function promisedIn(headers: Headers): Promised | undefined {
   const given = checksumKinds.filter(kind => headers[checksumHeader(kind)] !== undefined)
+  // One that is ignored would count as checked.
+  const unknown = Object.keys(headers).find(name => name.startsWith('x-amz-checksum-') && !checksumHeaders.has(name))
+  if (unknown !== undefined) throw new S3Error('InvalidRequest', `The checksum that you provided is not supported: ${unknown}`)
   const trailing = String(headers['x-amz-trailer'] ?? '').split(',').map(name => name.trim().toLowerCase()).filter(Boolean)
   const behind = trailing.map(name => kindOf(name.replace(/^x-amz-checksum-/, '')) ?? unknownTrailer(name))
   if (given.length + behind.length > 1)

@@ -8,8 +8,8 @@ import type { GatewayDialect } from '../dialect.ts'
 import type { Exchange, HeaderFields } from '../exchange.ts'
 import type { DialectDeps } from '../gateway.ts'
 import { AccessKeys } from './accesskeys.ts'
-import { checkBucket } from './buckets.ts'
-import { S3Error, s3ErrorOf, s3Errors } from './errors.ts'
+import { checkBucket, checkOwners } from './buckets.ts'
+import { keyConflict, S3Error, s3ErrorOf, s3Errors } from './errors.ts'
 import { nothing } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { operationOf } from './operations.ts'
@@ -58,6 +58,7 @@ export class S3 implements GatewayDialect {
         newId: () => random.id(), nowMs: () => clock.now(),
       }
       try {
+        await checkOwners(call)
         await this.#send(exchange, await operation.answer(call))
       } catch (error) {
         throw exchange.begun ? error : await inTermsOf(operation, call, error)
@@ -118,10 +119,7 @@ async function inTermsOf({ missing, name }: S3Operation, call: S3Call, error: un
   }
   const { code, message } = error
   if ((code === 'EISDIR' || code === 'ENOTDIR') && call.key !== '')
-    return new S3Error(
-      'KeyConflict', `A key and keys below it cannot both exist: they would be a file and a directory of one name (${message})`,
-        { cause: error },
-    )
+    return keyConflict(error)
   if (code === 'ENOTEMPTY') return new S3Error('BucketNotEmpty', 'The bucket you tried to delete is not empty', { cause: error })
   if (code === 'ESTALE' && name.startsWith('Get')) return new S3Error('OperationAborted', message, { cause: error })
   return error

@@ -1,44 +1,25 @@
 // PutObject and CopyObject. The bytes stream into a file of their own, which appears under the key with all its attributes once the whole
 // body was received and checked. Writers of one key do not wait for each other; the last one wins.
 
+import { createHash } from 'node:crypto'
 import { hasCode } from '../../../src/base/errors.ts'
 import type { ObjectAttributes, ObjectWriter } from '../../files/objects.ts'
 import {
-  checksumFields, checksumOf, describedBy, describing, tagsName, withChecksum, withEtag, type StoredChecksum,
+  checksumFields, checksumOf, describedBy, describing, objectNames, tagsName, withChecksum, withEtag, type StoredChecksum,
 } from './attributes.ts'
 import { checkBucket, timeOf } from './buckets.ts'
-import { kindOf, newChecksum, type ChecksumKind } from './checksum.ts'
+import { kindOf, type ChecksumKind } from './checksum.ts'
 import { expectedAt, isUnchanged } from './conditions.ts'
-import { S3Error } from './errors.ts'
+import { keyConflict, S3Error } from './errors.ts'
 import { openObject } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf, bucketPath, directoryOf, fileOf, isDirectoryKey } from './paths.ts'
-import type { Headers, Payload } from './payload.ts'
+import type { Payload } from './payload.ts'
+import { Summed } from './summed.ts'
+import { checkSupported } from './supported.ts'
 import { tagsOfHeader } from './tags.ts'
 import { decoded } from './target.ts'
 import { document } from './xml.ts'
-import { createHash } from 'node:crypto'
-
-/** Headers that ask for what is not here, with the values that ask for nothing. */
-const unsupported: Readonly<Record<string, readonly string[]>> = {
-  'x-amz-acl': ['private', 'bucket-owner-full-control', 'bucket-owner-read'],
-  'x-amz-grant-full-control': [], 'x-amz-grant-read': [], 'x-amz-grant-read-acp': [], 'x-amz-grant-write': [], 'x-amz-grant-write-acp': [],
-  'x-amz-server-side-encryption': [], 'x-amz-server-side-encryption-customer-algorithm': [],
-  'x-amz-website-redirect-location': [], 'x-amz-object-lock-mode': [], 'x-amz-object-lock-retain-until-date': [],
-  'x-amz-object-lock-legal-hold': ['OFF'], 'x-amz-write-offset-bytes': [],
-}
-
-/** Throws NotImplemented for a header that asks for what is not here, InvalidStorageClass. */
-export function checkSupported(headers: Headers): void {
-  for (const [name, harmless] of Object.entries(unsupported)) {
-    const value = headers[name]
-    if (value !== undefined && !harmless.includes(String(value)))
-      throw new S3Error('NotImplemented', `A header you provided implies functionality that is not implemented: ${name}`)
-  }
-  const storage = headers['x-amz-storage-class']
-  if (storage !== undefined && storage !== 'STANDARD')
-    throw new S3Error('InvalidStorageClass', 'The storage class you specified is not valid: all objects are STANDARD.')
-}
 
 /** Writes a body and publishes what it became. On any error nothing is stored. */
 export async function store<T>(
@@ -57,9 +38,15 @@ export async function store<T>(
 export const sumOf = (payload: Payload, kind: ChecksumKind | undefined): StoredChecksum | undefined =>
   (kind === undefined ? undefined : { kind, value: payload.checksum!, type: 'FULL_OBJECT' })
 
+/** A part whose upload was left out would become the object. */
+function checkWhole({ query }: S3Call): void {
+  if (query.has('partNumber')) throw new S3Error('InvalidArgument', 'This operation does not accept partNumber without uploadId')
+}
+
 async function putObject(call: S3Call): Promise<S3Answer> {
   const { key, headers } = call
   checkSupported(headers)
+  checkWhole(call)
   const bucket = bucketOf(call)
   const described = { ...describedBy(headers), ...tagsOfHeader(headers['x-amz-tagging']) }
   const asked = headers['x-amz-sdk-checksum-algorithm']
@@ -77,16 +64,28 @@ async function putObject(call: S3Call): Promise<S3Answer> {
 
 /** A key with a slash at the end and no content is a directory. */
 async function putDirectory(call: S3Call, bucket: string, payload: Payload, described: ObjectAttributes): Promise<S3Answer> {
-  const { mill, key, signal } = call
-  await checkBucket(call)
   await payload.text()
-  const path = directoryOf(bucket, key)
-  if (await expectedAt(call, fileOf(bucket, key))) throw new S3Error('NotImplemented',
+  if (await expectedAt(call, fileOf(bucket, call.key))) throw new S3Error('NotImplemented',
     'Conditions on a key with a slash at its end are not implemented.')
-  await mill.mkdir(path, { recursive: true, signal })
-  for (const [name, value] of Object.entries({ ...described, ...withEtag(payload.md5, 0) })) await mill.xattrs.set(path, name, value,
-    { signal })
-  return { headers: { etag: `"${payload.md5}"` } }
+  const { etag } = await storeDirectory(call, directoryOf(bucket, call.key), described)
+  return { headers: { etag: `"${etag}"` } }
+}
+
+/** Makes the directory, and gives it these attributes and no other ones of an object. Throws KeyConflict. */
+async function storeDirectory(
+  call: S3Call, path: string, described: ObjectAttributes,
+): Promise<{ readonly etag: string; readonly mtimeMs: number }> {
+  const { mill, signal } = call
+  await checkBucket(call)
+  await mill.mkdir(path, { recursive: true, signal }).catch((error: unknown) => {
+    throw hasCode(error, 'EEXIST') ? keyConflict(error as Error) : error
+  })
+  const etag = createHash('md5').digest('hex')
+  const attributes: ObjectAttributes = { ...described, ...withEtag(etag, 0) }
+  const { attributes: before } = await mill.objects.get(path, { attributes: objectNames, signal })
+  for (const name of Object.keys(before).filter(each => attributes[each] === undefined)) await mill.xattrs.rm(path, name, { signal })
+  for (const [name, value] of Object.entries(attributes)) await mill.xattrs.set(path, name, value, { signal })
+  return { etag, mtimeMs: (await mill.status(path, { signal })).mtimeMs }
 }
 
 /** Path of the bucket and key of a header `x-amz-copy-source`. */
@@ -115,50 +114,52 @@ export async function openSource(call: S3Call) {
   }
 }
 
+/** Copies of an object onto itself that are begun because the object was replaced meanwhile. */
+const copiesMax = 5
+
+/** A copy onto itself replaces what it has read, and nothing that was written since. */
 async function copyObject(call: S3Call): Promise<S3Answer> {
-  const { key, headers, mill, signal } = call
-  checkSupported(headers)
-  const bucket = bucketOf(call)
+  checkSupported(call.headers)
+  checkWhole(call)
+  for (let copies = 1; ; copies++) {
+    const source = await openSource(call)
+    const isItself = source.bucket === bucketOf(call) && source.key === call.key
+    try {
+      return await copyFrom(call, source, isItself)
+    } catch (error) {
+      if (!isItself || !hasCode(error, 'ESTALE')) throw error
+      if (copies === copiesMax) throw new S3Error('OperationAborted',
+        'A conflicting conditional operation is currently in progress against this resource. Please try again.', { cause: error })
+    }
+  }
+}
+
+type Source = Awaited<ReturnType<typeof openSource>>
+
+/** `isItself`: the source is the object that is written. */
+async function copyFrom(call: S3Call, source: Source, isItself: boolean): Promise<S3Answer> {
+  const { key, headers } = call
   const replaces = headers['x-amz-metadata-directive'] === 'REPLACE'
-  const source = await openSource(call)
-  if (!replaces && source.bucket === bucket && source.key === key)
+  if (!replaces && isItself)
     throw new S3Error('InvalidRequest', 'This copy request is illegal because it is trying to copy an object to itself without changing the object\'s metadata, storage class, website redirect location or encryption attributes.')
   const tags = headers['x-amz-tagging-directive'] === 'REPLACE' ? tagsOfHeader(headers['x-amz-tagging']) : undefined
-  const kept = describing(source.attributes)
-  const { [tagsName]: sourceTags, ...sourceHeaders } = kept
+  const { [tagsName]: sourceTags, ...sourceHeaders } = describing(source.attributes)
   const described = { ...replaces ? describedBy(headers) : sourceHeaders,
     ...tags ?? (sourceTags !== undefined && { [tagsName]: sourceTags }) }
+  const bucket = bucketOf(call)
   if (isDirectoryKey(key) && source.length === 0) {
-    await checkBucket(call)
-    const path = directoryOf(bucket, key)
-    await mill.mkdir(path, { recursive: true, signal })
-    const md5 = createHash('md5').digest('hex')
-    for (const [name, value] of Object.entries({ ...described, ...withEtag(md5, 0) })) await mill.xattrs.set(path, name, value, { signal })
-    return { xml: document('CopyObjectResult', { LastModified: timeOf((await mill.status(path, { signal })).mtimeMs), ETag: `"${md5}"` }) }
+    const { etag, mtimeMs } = await storeDirectory(call, directoryOf(bucket, key), described)
+    return { xml: document('CopyObjectResult', { LastModified: timeOf(mtimeMs), ETag: `"${etag}"` }) }
   }
   const path = fileOf(bucket, key)
-  const expect = await expectedAt(call, path)
   const asked = headers['x-amz-checksum-algorithm']
-  const kind = asked === undefined ? checksumOf(source.attributes)?.kind : kindOf(String(asked))
-  const sum = kind && newChecksum(kind)
-  const md5 = createHash('md5')
-  async function* bytes(): AsyncGenerator<Buffer, void, undefined> {
-    for await (const piece of source.read(0, source.length) as AsyncIterable<Buffer>) {
-      md5.update(piece)
-      sum?.update(piece)
-      yield piece
-    }
-  }
-  return store(call, bytes(), async writer => {
-    const etag = md5.digest('hex')
-    const checksum: StoredChecksum | undefined = sum && kind && { kind, value: sum.digest(), type: 'FULL_OBJECT' }
-    const attributes = { ...described, ...withEtag(etag, source.length), ...withChecksum(checksum) }
-    const status = await writer.publish(path, { base: bucket, parents: true, attributes, expect })
-    return {
-      xml: document('CopyObjectResult', {
-        LastModified: timeOf(status.mtimeMs), ETag: `"${etag}"`, ...checksum && { [`Checksum${checksum.kind}`]: checksum.value },
-      }),
-    }
+  const kind = asked === undefined ? checksumOf(source.attributes, source.length)?.kind : kindOf(String(asked))
+  const expect = await expectedAt(call, path) ?? (isItself ? { id: source.status.id } : undefined)
+  const copy = new Summed(source.read(0, source.length), kind)
+  return store(call, copy.bytes(), async writer => {
+    const attributes = { ...described, ...copy.attributes }
+    const { mtimeMs } = await writer.publish(path, { base: bucket, parents: true, attributes, expect })
+    return { xml: document('CopyObjectResult', { LastModified: timeOf(mtimeMs), ...copy.elements }) }
   })
 }
 

@@ -2,13 +2,18 @@
 
 import { expect, test } from 'vitest'
 import { AccessKeys } from '../../../../../client/gateway/s3/accesskeys.ts'
-import { describedBy, etagOf, fieldsOf, partsOf, withEtag, withParts } from '../../../../../client/gateway/s3/attributes.ts'
+import {
+  checksumOf, describedBy, etagOf, fieldsOf, partsOf, withChecksum, withEtag, withParts,
+} from '../../../../../client/gateway/s3/attributes.ts'
 import { isUnchanged } from '../../../../../client/gateway/s3/conditions.ts'
 import { rangeOf } from '../../../../../client/gateway/s3/reading.ts'
 import { tagsOfHeader } from '../../../../../client/gateway/s3/tags.ts'
 import { isBucketName, targetOf } from '../../../../../client/gateway/s3/target.ts'
-import { document, elementsOf, parse, plain, textOf } from '../../../../../client/gateway/s3/xml.ts'
+import { document, plain } from '../../../../../client/gateway/s3/xml.ts'
+import { elementsOf, parse as parseXml, textOf } from '../../../../../client/gateway/s3/xmlreader.ts'
 import { ManualClock } from '../../../../kit/manual-clock.ts'
+
+const parse = (text: string, root: string, elementsMax = 2002) => parseXml(text, root, { elementsMax })
 
 const target = (path: string, host = '127.0.0.1:9000') => {
   const { bucket, key, query } = targetOf(path, host, ['s3.example.com', 'localhost'])
@@ -52,8 +57,26 @@ test.each([
   ['<D><O></D>'], ['<E/>'], ['no XML'], [''], ['<!DOCTYPE D [<!ENTITY a "b">]><D>&a;</D>'],
   ['<!DOCTYPE D SYSTEM "file:///etc/passwd"><D/>'],
   ['<?xml version="1.0"?><!doctype D><D/>'], ['<__proto__><D/></__proto__>'],
+  ['<D/><D/>'], ['<D/>x'], ['x<D/>'], ['<D'], ['<D a=b/>'], ['<D></D'], ['<D></E>'], ['<D><!-- </D>'], ['<D><![CDATA[</D>'],
+  ['<![CDATA[x]]><D/>'],
+  ['<D>'.repeat(5000)], [`${'<D>'.repeat(11)}${'</D>'.repeat(11)}`], [`<D ${' a="b"'.repeat(11)}/>`], ['<?xml '], ['< D/>'], ['<D/ >'],
 ])('%j is malformed', text => {
   expect(() => parse(text, 'D')).toThrow(expect.objectContaining({ name3: 'MalformedXML' }))
+})
+
+test('a document costs what its length costs: elements, attributes and texts are bounded', () => {
+  const million = 1_000_000
+  const forms = parse('\ufeff<D\n a=\'b>\' xmlns:x="y"><!-- <K> --><K>a<!-- b -->c<?d?>&#x1f33e;&#10;\r\n</K></D>\n', 'D')
+  expect(textOf(forms, 'K')).toBe('ac\u{1f33e}\n\n')
+  expect(() => parse(`<D>${'<a/>'.repeat(million)}</D>`, 'D')).toThrow('more elements')
+  expect(() => parse(`<D>${'<a>'.repeat(million)}`, 'D')).toThrow('more elements')
+  for (const text of ['x', '&amp;', ' ', ']]>']) {
+    const long = parse(`<D><K>${text.repeat(million)}</K><N>n</N></D>`, 'D')
+    expect(textOf(long, 'N')).toBe('n')
+    expect(() => textOf(long, 'K')).toThrow('too long')
+  }
+  for (const wrong of ['&', '&a;', '&#;', '&#x110000;', '&#x1234567;', '&nbsp;'])
+    expect(() => textOf(parse(`<D><K>${wrong}</K></D>`, 'D'), 'K'), wrong).toThrow(expect.objectContaining({ name3: 'MalformedXML' }))
 })
 
 test.each([
@@ -87,9 +110,32 @@ test('an entity tag belongs to the bytes that it was made of; a file without one
   const own = etagOf({ id: 7 as never, length: 5 }, {}, 'cluster')
   expect(own).toMatch(/^[0-9a-f]{32}-1$/)
   expect(etagOf({ id: 8 as never, length: 5 }, {}, 'cluster')).not.toBe(own)
-  expect(etagOf({ id: 7 as never, length: 5 }, withEtag('tag', 5), 'cluster')).toBe('tag')
+  const tag = '0'.repeat(32)
+  expect(etagOf({ id: 7 as never, length: 5 }, withEtag(tag, 5), 'cluster')).toBe(tag)
+  expect(etagOf({ id: 7 as never, length: 5 }, withEtag(`${tag}-12`, 5), 'cluster')).toBe(`${tag}-12`)
   // Appended to by other means, which keep the attributes.
-  expect(etagOf({ id: 7 as never, length: 6 }, withEtag('tag', 5), 'cluster')).toBe(own)
+  const sum = { ...withEtag(tag, 5), ...withChecksum({ kind: 'CRC32', value: 'AAAAAA==', type: 'FULL_OBJECT' }), ...withParts([2, 3]) }
+  expect(etagOf({ id: 7 as never, length: 6 }, sum, 'cluster')).toBe(own)
+  expect([checksumOf(sum, 6), partsOf(sum, 6)]).toEqual([undefined, undefined])
+  expect([checksumOf(sum, 5)?.value, partsOf(sum, 5)]).toEqual(['AAAAAA==', [2, 3]])
+})
+
+test('attributes that a user has set by hand to what no gateway writes count as missing', () => {
+  const bare = { 'content-type': 'binary/octet-stream' }
+  for (const headers of ['nonsense', 'null', '[1]', '7', '"x"', '{"content-length":"3","transfer-encoding":"chunked","connection":"x"}',
+    '{"x-amz-meta-a":"b\\r\\nx: y","x-amz-meta-a b":"c","content-type":5}'])
+    expect(fieldsOf({ 'user.s3.headers': headers }), headers).toEqual(bare)
+  expect(fieldsOf({ 'user.s3.tags': 'a=1&&&' })).toEqual({ ...bare, 'x-amz-tagging-count': '1' })
+  const tag = withEtag('0'.repeat(32), 4)
+  for (const sum of ['foo', 'CRC32', 'CRC32 AAAA FULL_OBJECT', 'CRC32 AAAAAA== OTHER', 'CRC32 AAAAAA==-1 FULL_OBJECT',
+    'MD5 AAAAAA== COMPOSITE'])
+    expect(checksumOf({ ...tag, 'user.s3.checksum': sum }, 4), sum).toBeUndefined()
+  expect(checksumOf({ ...tag, 'user.s3.checksum': 'CRC32 AAAAAA==-3 COMPOSITE' }, 4)?.value).toBe('AAAAAA==-3')
+  for (const parts of ['1*4000000000', '1*99999', `${'1*9999 '.repeat(3)}1`, '-4', '4*', '1 x', '2*3', ''])
+    expect(partsOf({ ...tag, 'user.s3.parts': parts }, 4), parts).toBeUndefined()
+  expect(partsOf({ ...tag, 'user.s3.parts': '0*9999 4' }, 4)).toHaveLength(10_000)
+  for (const etag of ['x 4', `${'0'.repeat(32)}\r\n 4`, '"" 4'])
+    expect(etagOf({ id: 7 as never, length: 4 }, { 'user.s3.etag': etag }, 'c'), etag).toMatch(/^[0-9a-f]{32}-1$/)
 })
 
 test('content headers and metadata come back as they were given; more than 2 KiB of metadata is refused', () => {
@@ -103,7 +149,10 @@ test('content headers and metadata come back as they were given; more than 2 KiB
 })
 
 test('sizes of parts are kept in runs, and left out where they would be too long', () => {
-  for (const sizes of [[5], [5, 5, 5, 7], [1, 2, 1]]) expect(partsOf(withParts(sizes))).toEqual(sizes)
+  for (const sizes of [[5], [5, 5, 5, 7], [1, 2, 1]])  {
+    const length = sizes.reduce((sum, size) => sum + size)
+    expect(partsOf({ ...withEtag('0'.repeat(32), length), ...withParts(sizes) }, length)).toEqual(sizes)
+  }
   expect(JSON.stringify(withParts(Array.from({ length: 10_000 }, () => 8388608))).length).toBeLessThan(100)
   expect(withParts(Array.from({ length: 10_000 }, (_, i) => 8388608 + i))).toEqual({})
 })

@@ -17,7 +17,7 @@ function replacing(versions: readonly string[]): Call {
       const { id, text } = now()
       return {
         stat: async () => ({ ino: id }),
-        createReadStream: async function* ({ start, end }: { start: number; end: number }) { yield Buffer.from(text.slice(start, end + 1)) },
+        async *createReadStream({ start, end }: { start: number; end: number }) { yield Buffer.from(text.slice(start, end + 1)) },
       }
     },
   }

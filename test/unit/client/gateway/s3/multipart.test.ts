@@ -1,0 +1,53 @@
+// A completion that is repeated: its first answer was lost, or another request has ended the upload meanwhile.
+
+import { expect, test } from 'vitest'
+import { multipartOperations } from '../../../../../client/gateway/s3/multipart.ts'
+import type { S3Call } from '../../../../../client/gateway/s3/operation.ts'
+import { Query } from '../../../../../client/gateway/s3/target.ts'
+import { GristmillError } from '../../../../../src/base/errors.ts'
+
+const upload = 'a'.repeat(24)
+const etag = `${'0'.repeat(32)}-1`
+const list = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${'0'.repeat(32)}</ETag></Part></CompleteMultipartUpload>`
+
+type Get = (path: string) => Promise<object>
+
+interface Given { readonly list?: () => Promise<object>; readonly headers?: object }
+
+const complete = (get: Get, { list: parts = async () => ({ entries: [] }), headers = {} }: Given = {}) => {
+  const call = {
+    mill: { objects: { get, list: parts }, cluster: 'c' }, user: 'ada', bucket: 'grain', key: 'k', root: '/', headers,
+    query: new Query(new Map([['uploadId', upload]])), signal: new AbortController().signal, payload: () => ({ text: async () => list }),
+  }
+  return multipartOperations.find(each => each.name === 'CompleteMultipartUpload')!.answer(call as unknown as S3Call)
+}
+
+const gone = async (path: string): Promise<never> => { throw new GristmillError('ENOENT', `there is no ${path}`) }
+const made = async () => ({
+  status: { type: 'file', id: 7, length: 3 }, attributes: { 'user.s3.upload': upload, 'user.s3.etag': `${etag} 3` },
+})
+const isUpload = (path: string): boolean => path.includes('/uploads/')
+
+test('an upload that has become the object is answered again', async () => {
+  expect((await complete(path => (isUpload(path) ? gone(path) : made()))).xml).toContain(etag)
+})
+
+test('an upload that has ended otherwise is none', async () => {
+  await expect(complete(gone)).rejects.toMatchObject({ name3: 'NoSuchUpload' })
+})
+
+test('while it cannot be known whether the upload became the object, the answer does not say that it did not', async () => {
+  const away = async (path: string): Promise<never> => {
+    throw isUpload(path) ? new GristmillError('ENOENT', 'gone') : new GristmillError('UNAVAILABLE', 'the namenode is away')
+  }
+  await expect(complete(away)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+})
+
+test('a condition that the upload\'s own object does not meet was met when it appeared', async () => {
+  const described = JSON.stringify({ bucket: 'grain', key: 'k' })
+  const open = async () => ({ status: { type: 'directory' }, attributes: { 'user.s3.upload': described } })
+  const part = { key: '00001', status: { type: 'file', id: 8, length: 3 }, attributes: { 'user.s3.etag': `${'0'.repeat(32)} 3` } }
+  const answer = await complete(path => (isUpload(path) ? open() : made()),
+    { list: async () => ({ entries: [part] }), headers: { 'if-none-match': '*' } })
+  expect(answer.xml).toContain(etag)
+})
