@@ -18,7 +18,9 @@ import {
 } from '../src/protocol/safety.ts'
 import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
-import { callOptions, flagsOf, localPathOf, optionsOf, pathOf, shown, textOf, type CallOptions, type Path } from './call/arguments.ts'
+import {
+  callbackOf, callOptions, flagsOf, localPathOf, optionsOf, pathOf, shown, textOf, type CallOptions, type Path,
+} from './call/arguments.ts'
 import { checkInteger } from './call/integers.ts'
 import { paged } from './call/pages.ts'
 import { during, perform } from './call/perform.ts'
@@ -232,8 +234,10 @@ export class Mill extends Files {
    * message of the engine, ENOENT for a table without files, TOO_LARGE if it needs more memory than it may have.
    */
   sql(text: string, params?: SqlParams | null, options?: SqlOptions | null): SqlQuery {
-    const given = optionsOf<SqlOptions>(options, 'sql', { memoryBytes: true, signal: true })
+    const given = optionsOf<SqlOptions>(options, 'sql', { memoryBytes: true, localBytes: true, onJob: true, signal: true })
     checkInteger('memory of a query in bytes', given.memoryBytes, 16 * MiB)
+    checkInteger('size of tables in bytes', given.localBytes, 0)
+    callbackOf(given.onJob, 'onJob')
     return new SqlQuery({
       disk: this.#local.disk, random: this.#cluster.random, openDatabase: this.#openDatabase, scratchDir: this.#scratchDir,
       cwd: this.#local.workingDirectory, cluster: async () => ({ cluster: this.#cluster, files: this.#files }),

@@ -8,6 +8,7 @@ import { literalOf, literalsOf, quotedName } from '../../src/base/sql.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
+import { escapedPath } from '../../src/operator/sqltable.ts'
 import type { SqlTable, SqlFile } from './tables.ts'
 
 /** Bytes that sorts, joins and groups of a query in this process may write to the local disk. */
@@ -43,7 +44,7 @@ export class Workspace {
 
   /** Text with the names of files as the user knows them. */
   named(text: string): string {
-    for (const [local, path] of this.#names) text = text.replaceAll(escaped(local), path).replaceAll(local, path)
+    for (const [local, path] of this.#names) text = text.replaceAll(escapedPath(local), path).replaceAll(local, path)
     return text
   }
 
@@ -79,6 +80,13 @@ export class Workspace {
     }
   }
 
+  /** Directory for the beginnings of files. */
+  async samples(): Promise<string> {
+    const directory = join(this.directory, 'samples')
+    await this.#make(directory)
+    return directory
+  }
+
   /** Place of a result on its way out. */
   get result(): string { return join(this.directory, 'result.parquet') }
 
@@ -98,23 +106,20 @@ const partitionsIn = (path: string): string[] =>
   path.split('/').slice(0, -1).filter(name => /^[^=]+=[^=]*$/.test(name))
     .map(name => name.replaceAll(/[*?[\]\\]/g, char => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`))
 
-/** The path as a pattern of the engine that matches only this file. */
-const escaped = (path: string): string => path.replaceAll(/[*?[]/g, char => `[${char}]`)
-
 const functions = { csv: 'read_csv', json: 'read_json', parquet: 'read_parquet' } as const
 
 /** A table and the local paths of its files. */
-interface PlacedTable { readonly table: SqlTable; readonly locals: readonly string[] }
+export interface PlacedTable { readonly table: SqlTable; readonly locals: readonly string[] }
 
 /** All paths that a query over these tables reaches. */
 export const pathsOf = (tables: readonly PlacedTable[]): string[] =>
-  [...new Set(tables.flatMap(({ locals }) => locals.flatMap(local => [local, escaped(local)])))]
+  [...new Set(tables.flatMap(({ locals }) => locals.flatMap(local => [local, escapedPath(local)])))]
 
 /** Makes the tables of a query views over local files. */
 export async function defineTables(db: Database, tables: readonly PlacedTable[]): Promise<void> {
   for (const { table: { name, kind }, locals } of tables) {
     try {
-      await db.run(`CREATE VIEW ${quotedName(name)} AS SELECT * FROM ${functions[kind]}(${literalsOf(locals.map(escaped))})`)
+      await db.run(`CREATE VIEW ${quotedName(name)} AS SELECT * FROM ${functions[kind]}(${literalsOf(locals.map(escapedPath))})`)
     } catch (error) {
       if (!(error instanceof GristmillError) || !/already exists/.test(error.message)) throw error
       throw new GristmillError(

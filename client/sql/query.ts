@@ -1,21 +1,30 @@
-// `mill.sql`: one query. It runs when its rows are first asked for, in this process or as a job of the cluster.
+// `mill.sql`: one query. It runs when its rows are first asked for: in this process over files of this machine, and over small ones of
+// the cluster, which are fetched; else as a job of the cluster.
 
 import { abortError, throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
-import type { SqlColumn, SqlValue } from '../../src/base/sql.ts'
+import { literalsOf, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
+import type { TableShape } from '../../src/operator/sqltable.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { Job } from '../jobs/job.ts'
 import type { SqlCluster } from './cluster.ts'
-import { defineTables, pathsOf, Workspace } from './here.ts'
+import { defineTables, pathsOf, Workspace, type PlacedTable } from './here.ts'
 import { parquetQuery } from './carried.ts'
+import { defineEmpty, forgetRows, receivedQuery, sentQuery, submitQuery, waitForRows } from './job.ts'
+import { sampleTable, shapeOf } from './shape.ts'
 import { readStatement, type SqlParams, type Statement } from './statement.ts'
 import { checkName, clusterTable, isPathName, localName, localTable, type SqlTable } from './tables.ts'
 
 export interface SqlOptions {
   /** Memory of the query in this process, or of each task; default: 1 GiB, and that of jobs. */
   readonly memoryBytes?: number | undefined
+  /** Tables of the cluster that have this size altogether are fetched, and the query runs in this process; default: 16 MiB. */
+  readonly localBytes?: number | undefined
+  /** Called with the job of the query, if it has one. */
+  readonly onJob?: ((job: Job) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -36,8 +45,11 @@ export type SqlRow = Readonly<Record<string, SqlValue>>
 
 const memoryDefault = 1024 * MiB
 const parserBytes = 64 * MiB
-/** Tables of this size altogether are fetched: a job takes longer to start than they take to read. */
-const fetchedBytesMax = 16 * MiB
+const plannerBytes = 256 * MiB
+/** A job takes longer to start than these take to read. */
+const localBytesDefault = 16 * MiB
+
+interface Asked { readonly statement: Statement; readonly tables: readonly SqlTable[] }
 
 export class SqlQuery implements AsyncIterable<SqlRow> {
   readonly #tools: SqlTools
@@ -72,17 +84,88 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     throwIfAborted(signal)
     if (!openDatabase) throw new GristmillError('CONFIG_INVALID', 'there is no SQL engine in a simulated cluster; use real processes')
     const statement = await this.#read(openDatabase)
+    const tables = await this.#tables(statement.tables)
     const space = new Workspace(disk, `${scratchDir}/sql-${random.id()}`)
-    const db = await space.open(openDatabase, this.#options.memoryBytes ?? memoryDefault)
-    const running = new RunningQuery(db, space, signal)
     try {
-      const tables = await this.#tables(statement.tables)
-      await this.#define(running, tables)
-      await running.begin(statement.sql)
-      return running
+      const asked = { statement, tables }
+      return await (this.#isSmall(tables) ? this.#here(space, openDatabase, asked) : this.#job(space, openDatabase, asked))
     } catch (error) {
-      await running[Symbol.asyncDispose]()
-      throw running.explained(error)
+      await space.close()
+      if (signal?.aborted) throw abortError(signal)
+      throw explained(error, space)
+    }
+  }
+
+  /** Files of the cluster are so small that they are fetched. */
+  #isSmall(tables: readonly SqlTable[]): boolean {
+    const remote = tables.flatMap(({ files }) => files).filter(file => file.local === undefined)
+    return remote.length === 0 || remote.reduce((sum, file) => sum + file.bytes, 0) <= (this.#options.localBytes ?? localBytesDefault)
+  }
+
+  /** Over files of this machine, and copies of those of the cluster. */
+  async #here(space: Workspace, openDatabase: OpenDatabase, { statement, tables }: Asked): Promise<RunningQuery> {
+    const { signal, memoryBytes = memoryDefault } = this.#options
+    const isRemote = tables.some(({ files }) => files.some(file => file.local === undefined))
+    const files = isRemote ? (await this.#tools.cluster()).files : undefined
+    const placed: PlacedTable[] = []
+    for (const table of tables) {
+      const locals: string[] = []
+      for (const file of table.files) locals.push(await space.place(file, files, signal))
+      placed.push({ table, locals })
+    }
+    const running = new RunningQuery(await space.open(openDatabase, memoryBytes), space, signal)
+    return running.begin(async db => {
+      await db.confine([...pathsOf(placed), space.result])
+      await defineTables(db, placed)
+      return { sql: statement.sql, columns: await db.columnsOf(statement.sql) }
+    })
+  }
+
+  /** By a task of the cluster. */
+  async #job(space: Workspace, openDatabase: OpenDatabase, { statement: { sql }, tables }: Asked): Promise<RunningQuery> {
+    const { signal, memoryBytes, onJob } = this.#options
+    const { cluster, files } = await this.#tools.cluster()
+    const local = tables.find(table => table.files.some(file => file.local !== undefined))
+    if (local)
+      throw new GristmillError(
+        'EINVAL', `${local.name} is a file of this machine, and the other tables are too large to be fetched; put it into the cluster`,
+      )
+    const { shapes, columns } = await this.#plan(space, openDatabase, { sql, tables }, files)
+    const job = await submitQuery(cluster, { tables, shapes, sql: sentQuery(sql, columns), text: this.#text, memoryBytes, signal })
+    try {
+      onJob?.(job)
+      const parts = await waitForRows(cluster, job, signal)
+      const locals: string[] = []
+      for (const status of parts) locals.push(await space.place({ path: status.path, bytes: status.length, status }, files, signal))
+      const running = new RunningQuery(await space.open(openDatabase, memoryDefault), space, signal)
+      return await running.begin(async db => {
+        await db.confine([...locals, space.result])
+        return { sql: receivedQuery(columns, `read_parquet(${literalsOf(locals)}, hive_partitioning = false)`), columns }
+      })
+    } finally {
+      await forgetRows(cluster, job.id).catch(() => {})
+    }
+  }
+
+  /** Shapes of the tables, and columns of the result. */
+  async #plan(
+    space: Workspace, openDatabase: OpenDatabase, { sql, tables }: { readonly sql: string; readonly tables: readonly SqlTable[] },
+    files: SqlCluster['files'],
+  ): Promise<{ readonly shapes: readonly TableShape[]; readonly columns: readonly SqlColumn[] }> {
+    const { disk } = this.#tools
+    const { signal } = this.#options
+    const db = await space.open(openDatabase, plannerBytes, 1)
+    try {
+      const directory = await space.samples()
+      const sampled = []
+      for (const [i, table] of tables.entries()) sampled.push(await sampleTable(table, i, { disk, files, directory, signal }))
+      await db.confine(sampled.flatMap(({ samples }) => samples.map(({ local }) => local)))
+      const shapes = []
+      for (const each of sampled) shapes.push(await shapeOf(db, each))
+      await defineEmpty(db, shapes)
+      return { shapes, columns: await db.columnsOf(sql) }
+    } finally {
+      db.close()
     }
   }
 
@@ -94,22 +177,6 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     } finally {
       parser.close()
     }
-  }
-
-  async #define({ db, space }: RunningQuery, tables: readonly SqlTable[]): Promise<void> {
-    const { signal } = this.#options
-    const remote = tables.flatMap(({ files }) => files).filter(file => file.local === undefined)
-    const files = remote.length === 0 ? undefined : (await this.#tools.cluster()).files
-    const bytes = remote.reduce((sum, file) => sum + file.bytes, 0)
-    if (bytes > fetchedBytesMax) throw new GristmillError('TOO_LARGE', 'the tables are too large')
-    const placed = []
-    for (const table of tables) {
-      const locals: string[] = []
-      for (const file of table.files) locals.push(await space.place(file, files, signal))
-      placed.push({ table, locals })
-    }
-    await db.confine([...pathsOf(placed), space.result])
-    await defineTables(db, placed)
   }
 
   async #tables(names: readonly string[]): Promise<SqlTable[]> {
@@ -147,10 +214,18 @@ class RunningQuery implements AsyncDisposable {
 
   get columns(): readonly SqlColumn[] { return this.#columns }
 
-  async begin(sql: string): Promise<void> {
-    throwIfAborted(this.#signal)
-    this.#sql = sql
-    this.#columns = await this.db.columnsOf(sql)
+  /** Prepares the database; after a failure it is closed. */
+  async begin(prepare: (db: Database) => Promise<{ readonly sql: string; readonly columns: readonly SqlColumn[] }>): Promise<this> {
+    try {
+      throwIfAborted(this.#signal)
+      const { sql, columns } = await prepare(this.db)
+      this.#sql = sql
+      this.#columns = columns
+      return this
+    } catch (error) {
+      this.#close()
+      throw error
+    }
   }
 
   /** The rows as a Parquet file, in pieces. Called once, in place of `batches`. */
@@ -176,17 +251,24 @@ class RunningQuery implements AsyncDisposable {
 
   /** The error with the names of files as the user knows them. */
   explained(error: unknown): unknown {
-    if (this.#signal?.aborted) return abortError(this.#signal)
-    if (!(error instanceof GristmillError)) return error
-    const message = this.space.named(error.message)
-    return new GristmillError(error.code, message.replace(missingTable, tableAdvice), { cause: error.cause, details: error.details })
+    return this.#signal?.aborted ? abortError(this.#signal) : explained(error, this.space)
+  }
+
+  #close(): void {
+    this.#signal?.removeEventListener('abort', this.#interrupt)
+    this.db.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#signal?.removeEventListener('abort', this.#interrupt)
-    this.db.close()
+    this.#close()
     await this.space.close()
   }
+}
+
+function explained(error: unknown, space: Workspace): unknown {
+  if (!(error instanceof GristmillError)) return error
+  const message = space.named(error.message)
+  return new GristmillError(error.code, message.replace(missingTable, tableAdvice), { cause: error.cause, details: error.details })
 }
 
 const missingTable = /^Catalog Error: Table with name (\S+) does not exist![^]*?(?=\n\nLINE|$)/

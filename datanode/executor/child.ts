@@ -1,10 +1,12 @@
 // Main object of an executor process: runs one attempt at a time, from the datanode's message to the outcome. Its session (calls,
 // wires, loaded programs) is kept from task to task.
 
+import { assert } from '../../src/base/assert.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import type { Commands } from '../../src/ports/command.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import type { OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log, LogFields } from '../../src/ports/log.ts'
 import type { Modules } from '../../src/ports/modules.ts'
@@ -12,11 +14,14 @@ import type { Net } from '../../src/ports/net.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Started } from '../../src/ports/started.ts'
 import { FunctionFailed } from '../../src/operator/operator.ts'
+import { sqlProgram } from '../../src/operator/sqlwork.ts'
+import type { TaskWork } from '../../src/protocol/task.ts'
 import { TaskContext } from './context.ts'
-import { toFailure } from './failure.ts'
+import { toFailure, type FailedTask } from './failure.ts'
 import { ExecutorSession } from './session.ts'
 import { LogWriter } from './logs.ts'
 import { failed, type FromExecutor, type AttemptOutcome, type ToExecutor } from './messages.ts'
+import { QueryAttempt } from './query.ts'
 import { TaskAttempt } from './task.ts'
 
 interface ChildWorld {
@@ -37,6 +42,8 @@ interface ChildWorld {
   readonly isChanged?: (() => boolean) | undefined
   /** Runs Unix commands; a simulation has none. */
   readonly commands?: Commands | undefined
+  /** Opens SQL engines; a simulation has none. */
+  readonly openDatabase?: OpenDatabase | undefined
   /** Tracks work that programs leave running; a simulation has none. */
   readonly started?: Started | undefined
 }
@@ -44,7 +51,7 @@ interface ChildWorld {
 export class TaskRunnerChild {
   readonly #world: ChildWorld
   #session: ExecutorSession | undefined
-  #task: TaskAttempt | undefined
+  #task: FailedTask | undefined
   #attempt: AttemptId | undefined
   #job: JobId | undefined
   #log: LogWriter | undefined
@@ -56,7 +63,7 @@ export class TaskRunnerChild {
   print(bytes: Uint8Array): void { this.#log?.write(bytes) }
 
   async run({ work, setup }: ToExecutor): Promise<void> {
-    const { disk, seeded, print, started, commands } = this.#world
+    const { disk, started } = this.#world
     this.#attempt = work.attempt
     this.#job = work.job
     this.#send({ kind: 'began', attempt: work.attempt })
@@ -68,19 +75,7 @@ export class TaskRunnerChild {
       const session = this.#session ??= new ExecutorSession({ ...this.#world, setup, log: this.#nodeLog() })
       session.sample(setup.nowMs)
       this.#world.setEnvironment?.({ TMPDIR: setup.scratch, ...work.env })
-      const isFirst = !session.hasLoaded(work.job)
-      const program = await session.program(work)
-      const context = new TaskContext({
-        work, params: program.params, assets: program.assets,
-        random: seeded(`${work.seed} ${work.stage} ${work.task}`), seeded: name => seeded(`${work.seed} step ${name}`),
-        print,
-      })
-      this.#task = new TaskAttempt({
-        session, work, program, context, started, isFirst, ...commands && { commands: { commands, log: bytes => log.write(bytes) } },
-        onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }),
-        onLate: error => this.#late(error),
-      })
-      outcome = await this.#task.run()
+      outcome = await (work.program.id === sqlProgram ? this.#query(session, work) : this.#program(session, work, log))
     } catch (error) {
       outcome = toFailure(error, this.#task)
     }
@@ -88,6 +83,36 @@ export class TaskRunnerChild {
     this.#log = undefined
     await log.close()
     this.#finish(outcome)
+  }
+
+  async #program(session: ExecutorSession, work: TaskWork, log: LogWriter): Promise<AttemptOutcome> {
+    const { seeded, print, started, commands } = this.#world
+    const isFirst = !session.hasLoaded(work.job)
+    const program = await session.program(work)
+    const context = new TaskContext({
+      work, params: program.params, assets: program.assets,
+      random: seeded(`${work.seed} ${work.stage} ${work.task}`), seeded: name => seeded(`${work.seed} step ${name}`),
+      print,
+    })
+    const task = new TaskAttempt({
+      session, work, program, context, started, isFirst, ...commands && { commands: { commands, log: bytes => log.write(bytes) } },
+      onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }),
+      onLate: error => this.#late(error),
+    })
+    this.#task = task
+    return task.run()
+  }
+
+  /** A query has no program: nothing of a user's code is loaded. */
+  #query(session: ExecutorSession, work: TaskWork): Promise<AttemptOutcome> {
+    const { openDatabase } = this.#world
+    assert(openDatabase, 'this process can run queries')
+    const task = new QueryAttempt({
+      session, work, openDatabase,
+      onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }),
+    })
+    this.#task = task
+    return task.run()
   }
 
   /**

@@ -16,8 +16,9 @@ import type { Failed } from './messages.ts'
 import { CheckRefused } from './outputcheck.ts'
 
 /** Facts about the failed task. */
-interface FailedTask {
-  readonly stacks: StackMapper
+export interface FailedTask {
+  /** Undefined: the task runs no program. */
+  readonly stacks?: StackMapper | undefined
   readonly counters: Record<string, number>
 }
 
@@ -69,8 +70,8 @@ export function toFailure(thrown: unknown, task: FailedTask | undefined): Failed
 
 function describe(thrown: unknown, task: FailedTask | undefined): { message: string; stack: string | undefined } {
   // The message of a GristmillError is kept; the stack shows the call in the program.
-  if (thrown instanceof GristmillError) return { message: thrown.message, stack: task?.stacks.describe(thrown).stack }
-  return task?.stacks.describe(thrown) ?? { message: thrown instanceof Error ? thrown.message : String(thrown), stack: undefined }
+  if (thrown instanceof GristmillError) return { message: thrown.message, stack: task?.stacks?.describe(thrown).stack }
+  return task?.stacks?.describe(thrown) ?? { message: thrown instanceof Error ? thrown.message : String(thrown), stack: undefined }
 }
 
 /** The attempt whose map output is corrupt, which is treated like a missing one; undefined for other errors. */

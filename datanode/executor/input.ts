@@ -53,6 +53,23 @@ export class SplitSource {
     }
   }
 
+  /** Throws `changedInput` for a file that the namenode will be asked for later, and that is another one now. */
+  check(): Promise<void> { return this.#checkInputs() }
+
+  /** The bytes of a range, and no others. A piece is valid until the next one. */
+  bytesOf(range: SplitRange): AsyncGenerator<Buffer> { return this.#part(range, range.start, range.end) }
+
+  /** Path of a replica on this machine that is exactly the range, with all bytes checked; undefined: there is none. */
+  async localBlock(range: SplitRange, pause: () => Promise<void> | undefined): Promise<string | undefined> {
+    const [block, more] = range.blocks
+    if (!block || more || block.offset !== range.start || block.length !== range.end - range.start) return undefined
+    const known = this.#places.get(block.id)
+    if (!known) return undefined
+    return this.#session.files.localReplica(
+      { id: block.id, length: block.length, crc: block.crc, ...known }, { onRead: this.#count, pause },
+    )
+  }
+
   get options(): InputOptions { return this.#input.options }
 
   /**

@@ -30,7 +30,8 @@ async function begin(): Promise<void> {
   const child = new Child({
     clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
     print: (...parts) => console.log(...parts),
-    started: watchStarted(), commands: systemCommands, isChanged: () => isChanged(),
+    started: watchStarted(), commands: systemCommands,
+    openDatabase: async options => (await import('../../src/world/duckdb.ts')).openDuckDB(options), isChanged: () => isChanged(),
     setEnvironment(env) {
       for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
       Object.assign(process.env, env)

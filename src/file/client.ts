@@ -14,6 +14,7 @@ import type { Caller } from '../rpc/call.ts'
 import { SuspectNodes } from './suspectnodes.ts'
 import { BlockReader, type BlockPlaces, type BlockReadOptions, type ReadTools } from './block.ts'
 import { Leases } from './lease.ts'
+import { localReplica } from './inplace.ts'
 import { OpenFile, type CreateOptions } from './open.ts'
 import { putFile, type PutFileOptions } from './put.ts'
 import { Locator, readFile, type LocatedFile, type ReadOptions } from './read.ts'
@@ -118,6 +119,16 @@ export class FileClient {
     } finally {
       reader.close()
     }
+  }
+
+  /**
+   * Path of a whole replica on this machine, every byte of which has been checked now; undefined: there is none that can be read. `pause`:
+   * called after each piece.
+   */
+  async localReplica(
+    places: BlockPlaces, { onRead, pause }: { onRead?: BlockReadOptions['onRead']; pause?: () => Promise<void> | undefined } = {},
+  ): Promise<string | undefined> {
+    return localReplica(this.#read, places, { onRead, pause })
   }
 
   /** Closes idle wires, and waits for reports and for leases being given back. REQUIRES: writers and readers have ended. */

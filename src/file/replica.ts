@@ -41,6 +41,8 @@ export interface OpenReplica {
   /** Source of the data, for counters. */
   readonly place: NodePlace
   readonly inPlace: boolean
+  /** Path of the replica on this machine. */
+  readonly file?: string | undefined
   /** Reads the next verified bytes to the start of `into.room`; `position` is their offset in the block. 0: end. */
   next(into: FrameBuffer): Promise<number> | number
   readonly position: number
@@ -80,7 +82,8 @@ export async function openInPlace(
     return undefined
   }
   try {
-    return new InPlace(place, data, checkedMeta(metaFile, data, target), chunksOf(range.start, range.end, target.length))
+    const chunks = chunksOf(range.start, range.end, target.length)
+    return new InPlace(place, { data, file: files.data }, checkedMeta(metaFile, data, target), chunks)
   } catch (error) {
     await data.close()
     throw error
@@ -111,14 +114,18 @@ class InPlace implements OpenReplica {
   readonly place: NodePlace
   readonly inPlace = true
   readonly stale = false
+  readonly file: string
   readonly #data: DiskReader
   readonly #meta: Meta
   readonly #to: number
   #next: number
   position: number
 
-  constructor(place: NodePlace, data: DiskReader, meta: Meta, { from, to }: { from: number; to: number }) {
+  constructor(
+    place: NodePlace, { data, file }: { data: DiskReader; file: string }, meta: Meta, { from, to }: { from: number; to: number },
+  ) {
     this.place = place
+    this.file = file
     this.#data = data
     this.#meta = meta
     this.#next = from

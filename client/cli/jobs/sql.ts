@@ -23,6 +23,9 @@ export const sql: CommandSpec = {
     option('--param <name=value>', 'value for $name, or for the first ? with 1=value; may be repeated', {
       parse: parseParam, repeat: true,
     }),
+    option('--local-bytes <size>', 'tables of the cluster up to this size altogether are fetched, others read by a job (default: 16MiB)', {
+      parse: parseBytes,
+    }),
     option('--memory <size>', 'memory of the query, for instance 2GiB (default: 1GiB); what needs more goes to the disk', {
       parse: parseBytes,
     }),
@@ -39,6 +42,7 @@ interface SqlFlags {
   file?: string
   format?: RowFormat
   param?: Array<readonly [string, string]>
+  localBytes?: number
   memory?: number
 }
 
@@ -50,7 +54,11 @@ async function runSql(context: CommandContext, [given]: readonly string[], flags
   if (format === 'parquet' && printer.outIsTerminal)
     throw new GristmillError('USAGE', 'Parquet is not for a terminal; redirect it: gristmill sql … > rows.parquet')
   const [world, settings, machine] = await Promise.all([context.world(), context.settings(), context.machine()])
-  const options: SqlOptions = { signal, ...flags.memory !== undefined && { memoryBytes: flags.memory } }
+  const options: SqlOptions = {
+    signal, ...flags.memory !== undefined && { memoryBytes: flags.memory },
+    ...flags.localBytes !== undefined && { localBytes: flags.localBytes },
+    onJob: job => printer.note(`job ${job.id}`),
+  }
   const query = new SqlQuery({
     disk: world.disk, random: world.random, openDatabase: world.openDatabase, scratchDir: `${settings.home}/scratch`, cwd: context.cwd,
     home: machine.userDirectory, cluster: async () => clusterIn(await context.mill()),

@@ -6,6 +6,7 @@ import { PassThrough, Readable, Writable } from 'node:stream'
 import { Printer } from '../../../../client/cli/printer.ts'
 import { runWords } from '../../../../client/cli/session.ts'
 import type { Mill } from '../../../../client/mill.ts'
+import { keepCluster, type SqlCluster } from '../../../../client/sql/cluster.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { inodeId } from '../../../../src/base/ids.ts'
 import { isWithin, join, parentOf } from '../../../../src/base/paths.ts'
@@ -164,6 +165,9 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   const clock = { now: () => nowMs, mono: () => 0, ...given.clock }
   const world = { clock, disk: given.disk, random: { id: () => 'r1' }, openDatabase: openDuckDB } as unknown as World
   if (given.input !== undefined) streams.stdin.end(given.input)
+  // A query asks for the status of its tables.
+  const ask = (_: unknown, { path }: { path: string }) => mill.status(path)
+  keepCluster(mill, { cluster: { ask }, files: {} } as unknown as SqlCluster)
   const signal = given.signal ?? ending.signal
   const code = await runWords({
     words, printer, signal, cwd: '/', env: given.env ?? {}, version: '1.2.3', world: async () => world, settings: async flags => {

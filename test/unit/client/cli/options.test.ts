@@ -39,6 +39,7 @@ const disk = async (): Promise<MemoryDisk> => {
   const made = new MemoryDisk()
   for (const name of ['/x', '/y', '/z', '/local']) await made.writeFileDurable(name, Buffer.from(name))
   await made.writeFileDurable('/q.sql', Buffer.from('SELECT 2 AS b'))
+  await made.writeFileDurable('/q.csv', Buffer.from('a\n1\n'))
   return made
 }
 
@@ -205,6 +206,9 @@ const rows: readonly Row[] = [
   row('sql', '--format', '', '{\\"a\\":1}', { typed: '--format jsonl', given: { input: 'SELECT 1 AS a' } }),
   row('sql', '--param', '', '"out":"a,b\\n8,007\\n"', {
     typed: '--param a=7 --param b=007', given: { input: 'SELECT $a + 1 AS a, $b AS b' },
+  }),
+  row('sql', '--local-bytes', '', 'too large to be fetched', {
+    typed: '--local-bytes 0', given: { input: `SELECT count(*) FROM '/d/m.csv', './q.csv'` },
   }),
   row('sql', '--memory', '', '32.0 MiB', { typed: '--memory 32MiB', given: { input: 'SELECT len(list(i)) AS n FROM range(6000000) t(i)' } }),
   row('stream', '--input', '-o /out', '"input":["/a","/b"]', { typed: '-i /a --input /b' }),

@@ -1,0 +1,200 @@
+// Fixes how the files of a table are read, from the beginnings of some of them, so that every task reads them alike: delimiter, quotes,
+// columns and types of CSV, columns of JSON, and those of the first Parquet file.
+
+import { join } from 'node:path'
+import { GristmillError } from '../../src/base/errors.ts'
+import { literalOf, literalsOf, typeText } from '../../src/base/sql.ts'
+import { KiB, MiB } from '../../src/base/units.ts'
+import type { FileClient } from '../../src/file/client.ts'
+import { compressionOf, partitionsIn, type TableShape } from '../../src/operator/sqltable.ts'
+import type { Database } from '../../src/ports/database.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import { decompressed } from '../../src/record/decompress.ts'
+import type { SqlFile, SqlTable } from './tables.ts'
+
+interface ShapeTools {
+  readonly disk: Disk
+  readonly files: Pick<FileClient, 'read' | 'locate'>
+  /** Directory for samples. REQUIRES: it exists, and nothing else is in it. */
+  readonly directory: string
+  readonly signal: AbortSignal | undefined
+}
+
+/** Files of a table that are looked at. The engine looks at ten by itself. */
+const sampledFiles = 16
+/** Bytes of a file that are looked at, decompressed. */
+const sampleBytes = 1 * MiB
+const tailBytes = 64 * KiB
+
+type Column = TableShape['columns'][number]
+
+/** A table whose beginnings of files are in local files. */
+interface SampledTable { readonly table: SqlTable; readonly samples: readonly Sample[] }
+interface Sample { readonly path: string; readonly local: string; readonly isWhole: boolean }
+
+export async function sampleTable(table: SqlTable, index: number, tools: ShapeTools): Promise<SampledTable> {
+  const wanted = table.kind === 'parquet' ? table.files.slice(0, 1) : table.files.filter(({ bytes }) => bytes > 0).slice(0, sampledFiles)
+  const samples: Sample[] = []
+  for (const [i, file] of wanted.entries()) {
+    const local = join(tools.directory, `${index}-${i}`)
+    const { bytes, isWhole } = table.kind === 'parquet' ? await footerOf(file, tools) : await headOf(file, tools)
+    const writer = await tools.disk.create(local, { mode: 0o600 })
+    try {
+      writer.writeSync(bytes)
+    } finally {
+      await writer.close()
+    }
+    samples.push({ path: file.path, local, isWhole })
+  }
+  return { table, samples }
+}
+
+/** The beginning of a file, up to the end of a line. */
+async function headOf({ path, bytes: length }: SqlFile, { files, signal }: ShapeTools): Promise<{ bytes: Buffer; isWhole: boolean }> {
+  const compression = compressionOf(path)
+  const pieces: Buffer[] = []
+  let read = 0
+  const source = files.read(path, { ...compression === undefined && { end: Math.min(length, sampleBytes) }, signal })
+  for await (const piece of compression === undefined ? source : decompressed(source, compression, path)) {
+    pieces.push(Buffer.from(piece))
+    read += piece.length
+    if (compression !== undefined && read >= sampleBytes) break
+  }
+  const bytes = Buffer.concat(pieces)
+  const isWhole = compression === undefined ? read >= length : read < sampleBytes
+  const end = isWhole ? bytes.length : bytes.lastIndexOf(10) + 1
+  if (end === 0 && bytes.length > 0)
+    throw new GristmillError('TOO_LARGE', `${path} has no line end in its first ${sampleBytes} bytes, so its columns are not known`, {
+      details: { path },
+    })
+  return { bytes: bytes.subarray(0, end), isWhole }
+}
+
+/** The footer of a Parquet file, as a file of its own: enough to know its columns. */
+async function footerOf({ path, bytes: length }: SqlFile, { files, signal }: ShapeTools): Promise<{ bytes: Buffer; isWhole: boolean }> {
+  const tail = async (bytes: number): Promise<Buffer> =>
+    Buffer.concat(await Array.fromAsync(files.read(path, { start: Math.max(0, length - bytes), signal })))
+  const last = await tail(tailBytes)
+  const damaged = (): GristmillError =>
+    new GristmillError('EINVAL', `${path} is no Parquet file: it does not end as one`, { details: { path } })
+  if (last.length < 12 || last.toString('latin1', last.length - 4) !== 'PAR1') throw damaged()
+  const footer = last.readUInt32LE(last.length - 8) + 8
+  if (footer + 4 > length) throw damaged()
+  const whole = footer <= last.length ? last : await tail(footer)
+  return { bytes: Buffer.concat([Buffer.from('PAR1'), whole.subarray(whole.length - footer)]), isWhole: false }
+}
+
+/** Throws EINVAL for files whose columns do not agree. REQUIRES: `db` reaches the samples. */
+export async function shapeOf(db: Database, { table, samples }: SampledTable): Promise<TableShape> {
+  const partitions = partitionsOf(table)
+  const [first] = samples
+  if (!first)
+    throw new GristmillError('EINVAL', `${table.name} has only empty files, so its columns are not known`, {
+      details: { path: table.name },
+    })
+  switch (table.kind) {
+    case 'csv': return csvShape(db, table, samples, partitions)
+    case 'json': {
+      const layout = await layoutOf(db, first)
+      const options = `sample_size = -1, format = '${layout}', hive_partitioning = false`
+      const columns = await columnsOf(db, `read_json(${literalsOf(samples.map(({ local }) => local))}, ${options})`, samples)
+      return { name: table.name, format: { kind: 'json', layout }, columns, partitions }
+    }
+    default: {
+      const columns = await columnsOf(db, `read_parquet(${literalOf(first.local)}, hive_partitioning = false)`, samples)
+      return { name: table.name, format: { kind: 'parquet' }, columns, partitions }
+    }
+  }
+}
+
+async function columnsOf(db: Database, source: string, samples: readonly Sample[]): Promise<Column[]> {
+  const found = await db.columnsOf(`SELECT * FROM ${source}`).catch((error: unknown) => { throw named(error, samples) })
+  return found.map(({ name, type }) => ({ name, type: typeText(type) }))
+}
+
+/** JSON in one array, or objects one after the other. */
+async function layoutOf(db: Database, { local, path, isWhole }: Sample): Promise<'newline_delimited' | 'array' | 'unstructured'> {
+  const [text] = await column(db, `SELECT left(ltrim(content), 1) FROM read_text(${literalOf(local)})`)
+  if (text === '[') {
+    if (isWhole) return 'array'
+    throw new GristmillError('EINVAL', `${path} is one large array of JSON; store an object in each line (.jsonl)`, { details: { path } })
+  }
+  return /\.(jsonl|ndjson)(\.\w+)?$/i.test(path) || !isWhole ? 'newline_delimited' : 'unstructured'
+}
+
+async function column(db: Database, sql: string): Promise<unknown[]> {
+  const found: unknown[] = []
+  for await (const rows of (await db.query(sql)).batches()) for (const [value] of rows) found.push(value)
+  return found
+}
+
+async function csvShape(
+  db: Database, { name }: SqlTable, samples: readonly Sample[], partitions: readonly Column[],
+): Promise<TableShape> {
+  const found = []
+  for (const sample of samples) found.push({ sample, ...await sniffed(db, sample) })
+  const [first, ...others] = found
+  let columns = first!.columns
+  for (const other of others) {
+    const names = other.columns.map(each => each.name)
+    const before = columns.map(each => each.name)
+    const { path } = other.sample
+    if (names.join('\0') !== before.join('\0'))
+      throw new GristmillError(
+        'EINVAL',
+        `${path} has the columns ${names.join(', ')}, and ${first!.sample.path} has ${before.join(', ')}; name files of equal columns`,
+        { details: { path } },
+      )
+    columns = columns.map((each, i) => ({ name: each.name, type: widest(each.type, other.columns[i]!.type) }))
+  }
+  return { name, format: first!.format, columns, partitions }
+}
+
+/** A type that holds the values of both. */
+function widest(a: string, b: string): string {
+  if (a === b) return a
+  const both = [a, b].sort().join(' ')
+  if (both === 'BIGINT DOUBLE') return 'DOUBLE'
+  return both === 'DATE TIMESTAMP' ? 'TIMESTAMP' : 'VARCHAR'
+}
+
+interface Sniffed { readonly format: Extract<TableShape['format'], { kind: 'csv' }>; readonly columns: Column[] }
+
+async function sniffed(db: Database, sample: Sample): Promise<Sniffed> {
+  const sql = `SELECT to_json(s) FROM sniff_csv(${literalOf(sample.local)}, sample_size = -1) s`
+  const [text] = await column(db, sql).catch((error: unknown) => { throw named(error, [sample]) })
+  const row = JSON.parse(text as string) as {
+    Delimiter: string; Quote: string; Escape: string; Comment: string; SkipRows: number; HasHeader: boolean
+    Columns: Array<{ name: string; type: string }>; DateFormat: string | null; TimestampFormat: string | null
+  }
+  const given = (mark: string): string => (mark === '(empty)' || mark === '\0' ? '' : mark)
+  return {
+    format: {
+      // Without quotes in the sample: as RFC 4180 has them.
+      kind: 'csv', delimiter: row.Delimiter, quote: given(row.Quote) || '"', escape: given(row.Escape) || given(row.Quote) || '"',
+      comment: given(row.Comment),
+      header: row.HasHeader, skip: Number(row.SkipRows), ...row.DateFormat !== null && { dateFormat: row.DateFormat },
+      ...row.TimestampFormat !== null && { timestampFormat: row.TimestampFormat },
+    },
+    columns: row.Columns.map(({ name, type }) => ({ name, type })),
+  }
+}
+
+/** Columns whose values are in names of directories: those that all files have. */
+function partitionsOf({ files }: SqlTable): Column[] {
+  const all = files.map(({ path }) => partitionsIn(path))
+  return [...all[0]!.keys()].filter(name => all.every(each => each.has(name))).map(name => {
+    const values = all.map(each => each.get(name)!).filter(value => value !== '__HIVE_DEFAULT_PARTITION__')
+    const isAll = (shape: RegExp): boolean => values.length > 0 && values.every(value => shape.test(value))
+    const type = isAll(/^\d{4}-\d\d-\d\d$/) ? 'DATE' : isAll(/^-?\d{1,18}$/) ? 'BIGINT' : 'VARCHAR'
+    return { name, type }
+  })
+}
+
+/** The error with the names of files as the user knows them. */
+function named(error: unknown, samples: readonly Sample[]): unknown {
+  if (!(error instanceof GristmillError)) return error
+  let { message } = error
+  for (const { local, path } of samples) message = message.replaceAll(local, path)
+  return new GristmillError(error.code, message, { cause: error.cause, details: error.details })
+}

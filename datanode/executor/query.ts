@@ -1,0 +1,215 @@
+// Runs one attempt of a job of SQL: puts the files of its inputs where an SQL engine of its own can read them, each byte checked, runs the
+// query of its stage, and stores the rows as a part of the job's output. One thread and a bounded part of the task's memory; what does not
+// fit goes to the scratch directory of this process, up to a bound.
+
+import { crc32c } from '@node-rs/crc32'
+import { assert } from '../../src/base/assert.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { join } from '../../src/base/paths.ts'
+import { literalOf, quotedName } from '../../src/base/sql.ts'
+import { GiB, KiB } from '../../src/base/units.ts'
+import { tableSelect, type TablePart } from '../../src/operator/sqltable.ts'
+import { SinkFailed } from '../../src/operator/operator.ts'
+import type { SqlStage, SqlWork } from '../../src/operator/sqlwork.ts'
+import type { Database, OpenDatabase } from '../../src/ports/database.ts'
+import type { Counters } from '../../src/protocol/fields.ts'
+import type { TaskWork } from '../../src/protocol/task.ts'
+import { SplitSource } from './input.ts'
+import type { AttemptOutcome } from './messages.ts'
+import type { ExecutorSession } from './session.ts'
+
+interface QueryAttemptOptions {
+  readonly session: ExecutorSession
+  readonly work: TaskWork
+  readonly openDatabase: OpenDatabase
+  readonly onProgress: (counters: Counters, fraction: number) => void
+}
+
+/** Share of a task's memory for the operators of the engine; the rest is for its buffers of files, and for this process. */
+const engineShare = 0.7
+const spillBytesMax = 64 * GiB
+const pieceBytes = 256 * KiB
+const progressMs = 500
+/** Longest time for which checking of bytes holds up timers and messages. */
+const turnMs = 25
+
+const extensions = { parquet: '.parquet', csv: '.csv', jsonl: '.jsonl' } as const
+const copyOptions = { parquet: 'FORMAT parquet', csv: 'FORMAT csv, HEADER', jsonl: 'FORMAT json' } as const
+
+export class QueryAttempt {
+  readonly stacks = undefined
+  readonly #options: QueryAttemptOptions
+  readonly #directory: string
+  readonly #stage: SqlStage
+  readonly #tables: SqlWork['tables']
+  /** Names of files as the user knows them, by their local paths. */
+  readonly #names = new Map<string, string>()
+  #source: SplitSource | undefined
+  #bytesIn = 0
+  #output: Record<string, number> = {}
+  #fraction = 0
+  #progressAt = 0
+  #turnAt = 0
+
+  constructor(options: QueryAttemptOptions) {
+    const { session, work } = options
+    const { tables, stages } = work.params['query'] as SqlWork
+    const stage = stages[work.stage]
+    assert(stage, 'the query has the stage that the task belongs to')
+    this.#options = options
+    this.#stage = stage
+    this.#tables = tables
+    this.#directory = `${session.setup.scratch}/${work.attempt}.sql`
+  }
+
+  get counters(): Record<string, number> {
+    const { local = 0, rack = 0, remote = 0 } = this.#source?.read ?? {}
+    return {
+      bytesIn: this.#bytesIn, inputBytes: this.#bytesIn, bytesReadLocal: local, bytesReadRack: rack, bytesReadRemote: remote,
+      ...this.#output,
+    }
+  }
+
+  /** Throws an error for `toFailure`. Nothing of the attempt is left on this machine. */
+  async run(): Promise<AttemptOutcome> {
+    const { session: { disk }, openDatabase } = this.#options
+    const { setup } = this.#options.session
+    const spill = `${this.#directory}/spill`
+    await disk.mkdir(spill)
+    let db: Database | undefined
+    try {
+      const views = await this.#views()
+      db = await openDatabase({
+        memoryBytes: setup.memoryBytes * engineShare, threads: 1, spill: { directory: spill, bytesMax: spillBytesMax },
+      })
+      return await this.#query(db, views)
+    } finally {
+      db?.close()
+      await disk.removeTree(this.#directory)
+    }
+  }
+
+  async #query(db: Database, views: ReadonlyArray<readonly [string, string]>): Promise<AttemptOutcome> {
+    const { format, sql } = this.#stage
+    const written = `${this.#directory}/rows${extensions[format]}`
+    try {
+      await db.confine([...this.#names.keys(), written])
+      for (const [name, select] of views) await db.run(`CREATE VIEW ${quotedName(name)} AS ${select}`)
+      let rows = 0
+      for await (const [row] of (await db.query(`COPY (${sql}\n) TO ${literalOf(written)} (${copyOptions[format]})`)).batches())
+        rows = Number(row![0])
+      this.#output = { recordsOut: rows, outputRecords: rows }
+    } catch (error) {
+      throw this.#explained(error)
+    }
+    return this.#store(written)
+  }
+
+  /** Views by name, over the files of the task. */
+  async #views(): Promise<Array<readonly [string, string]>> {
+    const { session, work: { input } } = this.#options
+    assert(input.kind === 'split', 'a query reads files')
+    const source = this.#source = new SplitSource(session, input)
+    await source.check()
+    const { ranges, bytes } = input.split
+    let at = 0
+    const views = []
+    for (const { view, table, ranges: count } of this.#stage.inputs) {
+      const end = count === undefined ? ranges.length : at + count
+      const parts: TablePart[] = []
+      for (; at < end; at++) {
+        const range = ranges[at]!
+        parts.push({ path: range.path, isFirst: range.start === 0, local: await this.#place(source, range, at, bytes) })
+      }
+      views.push([view, tableSelect(this.#tables[table]!, parts)] as const)
+    }
+    return views
+  }
+
+  /** Local path of a part of a file: the replica of a block itself, if it is on this machine, else a copy. */
+  async #place(
+    source: SplitSource, range: Parameters<SplitSource['bytesOf']>[0], index: number, total: number,
+  ): Promise<string> {
+    const { disk } = this.#options.session
+    let local = await source.localBlock(range, () => this.#pause())
+    if (local === undefined) {
+      local = `${this.#directory}/${index}`
+      const writer = await disk.create(local, { mode: 0o600 })
+      try {
+        for await (const piece of source.bytesOf(range)) {
+          writer.writeSync(piece)
+          await this.#pause()
+        }
+      } catch (error) {
+        if (!isDiskFull(error)) throw error
+        throw new SinkFailed(`files of the query do not fit on this machine's disk: ${(error as Error).message}`)
+      } finally {
+        await writer.close()
+      }
+    }
+    this.#bytesIn += range.end - range.start
+    this.#fraction = total === 0 ? 0 : this.#bytesIn / total / 2
+    this.#names.set(local, range.start === 0 ? range.path : `${range.path} (from byte ${range.start})`)
+    return local
+  }
+
+  async #store(written: string): Promise<AttemptOutcome> {
+    const { session: { disk, files }, work: { output, staging, attempt, task } } = this.#options
+    assert(output.kind === 'files', 'a query ends in files')
+    const { replication, blockBytes } = output
+    const name = `part-${String(task).padStart(5, '0')}${extensions[this.#stage.format]}`
+    const { format } = this.#stage
+    const writer = await files.create(join(join(staging, attempt), name), {
+      parents: true, eager: true, replication, blockBytes, format: format === 'parquet' ? 'bytes' : format,
+      ...format === 'csv' && { delimiter: ',' },
+    })
+    let crc = 0
+    let bytes = 0
+    try {
+      const file = await disk.openRead(written)
+      try {
+        while (bytes < file.bytes) {
+          const piece = Buffer.alloc(Math.min(pieceBytes, file.bytes - bytes))
+          await file.read(piece, bytes)
+          crc = crc32c(piece, crc)
+          await writer.write(piece)
+          bytes += piece.length
+        }
+      } finally {
+        await file.close()
+      }
+      const status = await writer.close()
+      this.#output = { ...this.#output, bytesOut: bytes, outputBytes: bytes }
+      const stored = { name, inode: status.id, length: status.length, crc }
+      return { kind: 'done', counters: this.counters, output: { kind: 'files', files: [stored] } }
+    } catch (error) {
+      await writer.abort()
+      throw error
+    }
+  }
+
+  /** A query that fails on one node fails on all, but for what this machine's disk has done. */
+  #explained(error: unknown): unknown {
+    if (!(error instanceof GristmillError) || !['EINVAL', 'TOO_LARGE'].includes(error.code)) return error
+    let { message } = error
+    for (const [local, path] of this.#names) message = message.replaceAll(local, path)
+    if (message.startsWith('IO Error')) return new SinkFailed(message)
+    return new GristmillError('PROGRAM_INVALID', message.slice(0, messageCharsMax), { cause: error })
+  }
+
+  #pause(): Promise<void> | undefined {
+    const { session: { clock }, onProgress } = this.#options
+    const now = clock.mono()
+    if (now < this.#turnAt) return undefined
+    this.#turnAt = now + turnMs
+    if (now >= this.#progressAt) {
+      this.#progressAt = now + progressMs
+      onProgress(this.counters, this.#fraction)
+    }
+    return clock.yield()
+  }
+}
+
+const messageCharsMax = 10_000
+
+const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT', 'EIO'].includes((error as NodeJS.ErrnoException).code ?? '')

@@ -1,0 +1,128 @@
+// Tables of a query: how their files are read, fixed once by the submitter so that all tasks read them alike, and the SQL of a view over
+// files of this machine.
+
+import { literalOf, literalsOf, quotedName } from '../base/sql.ts'
+
+interface TableColumn { readonly name: string; readonly type: string }
+
+export interface TableShape {
+  readonly name: string
+  readonly format:
+    | {
+        readonly kind: 'csv'
+        readonly delimiter: string
+        /** Empty: fields have no quotes. */
+        readonly quote: string
+        readonly escape: string
+        readonly comment: string
+        readonly header: boolean
+        /** Lines before the header. */
+        readonly skip: number
+        readonly dateFormat?: string
+        readonly timestampFormat?: string
+      }
+    | { readonly kind: 'json'; readonly layout: 'newline_delimited' | 'array' | 'unstructured' }
+    | { readonly kind: 'parquet' }
+  /** Columns of the files. */
+  readonly columns: readonly TableColumn[]
+  /** Columns whose values are in names of directories. */
+  readonly partitions: readonly TableColumn[]
+}
+
+/** A file, or a part of one that begins and ends at records. */
+export interface TablePart {
+  /** Path of the file, whose directories may hold values of columns. */
+  readonly path: string
+  readonly local: string
+  /** False: a part behind the beginning of its file, without a header. */
+  readonly isFirst: boolean
+}
+
+/** SELECT over all parts, in their order, with the columns of the shape. */
+export function tableSelect(shape: TableShape, parts: readonly TablePart[]): string {
+  const columns = [...shape.columns.filter(({ name }) => !isPartition(shape, name)), ...shape.partitions]
+  if (parts.length === 0)
+    return `SELECT ${columns.map(({ name, type }) => `CAST(NULL AS ${type}) AS ${quotedName(name)}`).join(', ')} WHERE false`
+  const arms: string[] = []
+  for (let at = 0; at < parts.length;) {
+    const first = parts[at]!
+    let end = at + 1
+    while (end < parts.length && isAlike(shape, first, parts[end]!)) end++
+    arms.push(armOf(shape, columns, parts.slice(at, end)))
+    at = end
+  }
+  return arms.join('\nUNION ALL ')
+}
+
+const isPartition = ({ partitions }: TableShape, name: string): boolean =>
+  partitions.some(column => column.name.toLowerCase() === name.toLowerCase())
+
+/** One read covers both. */
+const isAlike = ({ format, partitions }: TableShape, a: TablePart, b: TablePart): boolean =>
+  (a.isFirst === b.isFirst || format.kind !== 'csv')
+  && compressionOf(a.path) === compressionOf(b.path)
+  && partitions.every(({ name }) => valueIn(a.path, name) === valueIn(b.path, name))
+
+function armOf(shape: TableShape, columns: readonly TableColumn[], parts: readonly TablePart[]): string {
+  const values = columns.map(({ name, type }) => {
+    const value = isPartition(shape, name) ? valueIn(parts[0]!.path, name) ?? null : undefined
+    const from = value === undefined ? quotedName(name) : value === null ? 'NULL' : literalOf(value)
+    return `CAST(${from} AS ${type}) AS ${quotedName(name)}`
+  })
+  return `SELECT ${values.join(', ')} FROM ${readerOf(shape, parts)}`
+}
+
+function readerOf({ format, columns }: TableShape, parts: readonly TablePart[]): string {
+  const files = literalsOf(parts.map(({ local }) => escapedPath(local)))
+  const types = `{${columns.map(({ name, type }) => `${literalOf(name)}: ${literalOf(type)}`).join(', ')}}`
+  const compression = compressionOf(parts[0]!.path)
+  switch (format.kind) {
+    case 'csv': {
+      const { delimiter, quote, escape, comment, header, skip, dateFormat, timestampFormat } = format
+      const { isFirst } = parts[0]!
+      const options = [
+        'auto_detect = false', `delim = ${literalOf(delimiter)}`, `quote = ${literalOf(quote)}`, `escape = ${literalOf(escape)}`,
+        `comment = ${literalOf(comment)}`, `header = ${isFirst && header}`, `skip = ${isFirst ? skip : 0}`, `columns = ${types}`,
+        `compression = ${literalOf(compression ?? 'none')}`, 'hive_partitioning = false',
+        ...dateFormat === undefined ? [] : [`dateformat = ${literalOf(dateFormat)}`],
+        ...timestampFormat === undefined ? [] : [`timestampformat = ${literalOf(timestampFormat)}`],
+      ]
+      return `read_csv(${files}, ${options.join(', ')})`
+    }
+    case 'json':
+      return `read_json(${files}, format = ${literalOf(format.layout)}, columns = ${types}, `
+        + `compression = ${literalOf(compression ?? 'uncompressed')}, hive_partitioning = false)`
+    default: return `read_parquet(${files}, hive_partitioning = false)`
+  }
+}
+
+export function compressionOf(path: string): 'gzip' | 'zstd' | undefined {
+  const name = path.toLowerCase()
+  return name.endsWith('.gz') ? 'gzip' : name.endsWith('.zst') ? 'zstd' : undefined
+}
+
+/** Directories of the form `name=value` in a path. */
+export function partitionsIn(path: string): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const directory of path.split('/').slice(0, -1)) {
+    const [, name, value] = /^([^=]+)=(.*)$/.exec(directory) ?? []
+    if (name !== undefined) found.set(name, decoded(value!))
+  }
+  return found
+}
+
+function valueIn(path: string, name: string): string | undefined {
+  const value = partitionsIn(path).get(name)
+  return value === '__HIVE_DEFAULT_PARTITION__' ? undefined : value
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** The path as a pattern of the engine that matches only this file. */
+export const escapedPath = (path: string): string => path.replaceAll(/[*?[]/g, char => `[${char}]`)

@@ -1,0 +1,176 @@
+// Queries on a cluster of real processes, as jobs and in the process that asks: the answers are those of the engine over the same files on
+// the local disk, also while a datanode is killed. What a user may not read, no query reads.
+
+import { readdirSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { connect, type Job } from '../../client/index.ts'
+import type { JobStatus } from '../../src/protocol/job.ts'
+import { openDuckDB } from '../../src/world/duckdb.ts'
+import { until, type Result, type TestCluster } from '../kit/cluster.ts'
+import { runHere, startClusterHere } from './inprocess.ts'
+
+let cluster: TestCluster
+let dir: string
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-sqltest-'))
+  cluster = await startClusterHere({ datanodes: 3, settings: { GRISTMILL_SLOTS: '1', GRISTMILL_REPLICATION: '2' } })
+  await fill()
+})
+
+afterAll(async () => {
+  await cluster?.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+/** The same file in the cluster, in blocks of 4 KiB, and on the local disk. */
+async function store(path: string, content: string | Buffer): Promise<void> {
+  const local = join(dir, path)
+  await mkdir(dirname(local), { recursive: true })
+  await writeFile(local, content)
+  await cluster.ok(['mkdir', '-p', dirname(path)])
+  await cluster.ok(['put', '--block-size', '4KiB', local, path])
+}
+
+const words = ['rye', 'oats', 'wheat, winter', 'a "b"', '', 'ö', 'line\nend', '7']
+
+function csv(rows: number, seed: number, header = true): string {
+  const lines = header ? ['id,day,grain,tonnes,flag'] : []
+  for (let i = 0, state = seed; i < rows; i++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    const word = words[(state >>> 8) % words.length]!
+    const text = /[",\n]/.test(word) ? `"${word.replaceAll('"', '""')}"` : word
+    const tonnes = (state >>> 4) % 11 === 0 ? '' : `${((state >>> 3) % 100_000) / 4 - 300}`
+    lines.push(`${9_007_199_254_740_000 + i},2024-0${1 + i % 9}-1${i % 10},${text},${tonnes},${state % 3 === 0}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+async function fill(): Promise<void> {
+  await store('/sales/a.csv', csv(400, 1))
+  await store('/sales/b.csv', csv(300, 2))
+  await store('/packed/c.csv.gz', gzipSync(csv(500, 3)))
+  const events = Array.from({ length: 600 }, (_, i) =>
+    JSON.stringify({
+      id: i, at: `2024-01-01 00:00:${String(i % 60).padStart(2, '0')}`, tags: i % 3 ? ['x', `t${i % 5}`] : null, n: { big: 2 ** 40 + i },
+    }))
+  await store('/events/year=2023/a.jsonl', `${events.slice(0, 250).join('\n')}\n`)
+  await store('/events/year=2024/b.jsonl', `${events.slice(250).join('\n')}\n`)
+  const made = join(dir, 'made.parquet')
+  const db = await openDuckDB({ memoryBytes: 64 << 20 })
+  await db.run(`COPY (SELECT i, i % 7 AS k, CAST(i / 8 AS DECIMAL(9, 3)) AS d,
+    TIMESTAMPTZ '2024-01-01 00:00:00.000001+02' + to_days(i::INT) AS t, [i, NULL] AS l FROM range(3000) r(i))
+    TO '${made}' (FORMAT parquet, ROW_GROUP_SIZE 2048)`)
+  db.close()
+  await store('/cells/part.parquet', await readFile(made))
+}
+
+/** The query over local files: what the cluster has to answer. */
+const locally = (query: string): Promise<Result> =>
+  cluster.run(['sql', '--format', 'jsonl', '--local-bytes', '0', query.replaceAll(/'(\/(?:sales|packed|events|cells))/g, `'file:${dir}$1`)])
+const inJob = (query: string): Promise<Result> => cluster.run(['sql', '--format', 'jsonl', '--local-bytes', '0', query])
+
+const queries = [
+  `SELECT * FROM '/sales/*.csv'`,
+  `SELECT grain, count(*) AS n, sum(tonnes) AS t, min(id) AS low, max(id) AS high FROM '/sales' GROUP BY grain ORDER BY grain`,
+  `SELECT count(*) AS n, sum(id) AS ids, avg(tonnes) AS mean FROM '/packed/c.csv.gz'`,
+  `SELECT year, count(*) AS n, sum(n.big) AS big, list(DISTINCT tags[2] ORDER BY tags[2]) AS tags FROM '/events'
+     GROUP BY year ORDER BY year`,
+  `SELECT a.grain, b.year, count(*) AS n FROM '/sales/a.csv' a JOIN '/events' b ON a.id % 60 = b.id % 60 GROUP BY ALL ORDER BY ALL`,
+  `WITH t AS (FROM '/sales' WHERE flag) SELECT day, row_number() OVER (PARTITION BY day ORDER BY id, tonnes) AS r, tonnes FROM t
+     ORDER BY day, r LIMIT 50 OFFSET 7`,
+  `SELECT sum(id)::HUGEINT * 1000000007 AS h, INTERVAL 1 MICROSECOND * count(*)::INT AS i, '0101'::BIT AS b, TIMETZ '10:00:00+01' AS z,
+     -0.0::DOUBLE AS zero, 'nan'::DOUBLE AS nan, [sum(id)::HUGEINT] AS l, {'a': 'x'::ENUM('x', 'y')} AS s, MAP {'k': 1} AS m,
+     NULL AS u, 1 AS d, 2 AS d,
+     TIMESTAMPTZ '2024-01-01 00:00:00.123456+02' AS t, TIMESTAMP_NS '2024-01-01 00:00:00.123456789' AS ns,
+     0.1::FLOAT AS f, '\\xAA'::BLOB AS bl, [1, 2]::INT[2] AS arr, current_setting('TimeZone') AS zone FROM '/sales'`,
+  `SELECT k, count(*) AS n, sum(d) AS d, max(t) AS t, sum(l[1]) AS l FROM '/cells' GROUP BY k ORDER BY k`,
+  `SELECT * FROM '/sales' WHERE tonnes > 1e9`,
+  `SELECT * FROM (PIVOT '/sales' ON flag IN (true, false) USING sum(tonnes) GROUP BY day) ORDER BY day`,
+  `SELECT id FROM '/sales' WHERE id NOT IN (SELECT id FROM '/sales/b.csv') UNION ALL SELECT -id FROM '/events/year=2024'
+     ORDER BY id LIMIT 20`,
+  `DESCRIBE SELECT * FROM '/events'`,
+]
+
+test.each(queries)('as a job: %s', async query => {
+  const [expected, found] = [await locally(query), await inJob(query)]
+  expect(expected).toMatchObject({ code: 0 })
+  expect(found.stderr).toMatch(/^job job-\d+\n$/)
+  expect(found).toMatchObject({ code: 0, stdout: expected.stdout })
+  // Small tables are fetched.
+  const here = await cluster.run(['sql', '--format', 'jsonl', query])
+  expect(here).toEqual({ code: 0, stdout: expected.stdout, stderr: '' })
+})
+
+test('a job of a query counts what it has read and returned, and leaves no rows in the cluster', async () => {
+  await inJob(`SELECT count(*) FROM '/sales'`)
+  const job = JSON.parse(await cluster.ok(['job', '--json', 'last'])) as JobStatus
+  expect(job).toMatchObject({ state: 'succeeded', name: 'sql', counters: { recordsOut: 1 } })
+  expect(job.counters['bytesIn']).toBe(Buffer.byteLength(csv(400, 1) + csv(300, 2)))
+  const { bytesReadLocal = 0, bytesReadRack = 0, bytesReadRemote = 0 } = job.counters
+  expect(bytesReadLocal + bytesReadRack + bytesReadRemote).toBe(job.counters['bytesIn'])
+  expect((await cluster.run(['ls', `/.gristmill/jobs/${job.job}/output`])).code).toBe(1)
+})
+
+test('errors of a job are those of the query: its place, the file, line and column', async () => {
+  await store('/bad/a.csv', `n,x\n${'1,2\n'.repeat(400_000)}zz,3\n`)
+  const failed = await inJob(`SELECT sum(n) FROM '/bad'`)
+  expect(failed).toMatchObject({ code: 1, stdout: '' })
+  expect(failed.stderr).toMatch(/Could not convert string "zz"[^]*\/bad\/a\.csv/)
+  expect(failed.stderr).not.toContain('scratch')
+  expect((await inJob(`SELECT nope FROM '/sales'`)).stderr).toMatch(/"nope" not found[^]*LINE 1/)
+  expect((await inJob(`SELECT * FROM '/none/*.csv'`)).stderr).toContain('/none')
+  expect((await inJob(`SELECT list(a.id) AS l FROM '/sales' a, '/sales' b, range(1000) c`)).stderr).toContain('needs more memory')
+  expect((await inJob(`SELECT union_value(k := id) AS u FROM '/sales'`)).stderr).toContain('UNION')
+  const mixed = await cluster.run(['sql', '--local-bytes', '0', `SELECT * FROM '/sales' a, 'file:${dir}/sales/a.csv' b`])
+  expect(mixed.stderr).toContain('is a file of this machine')
+})
+
+test('a datanode that is killed while it runs a query changes nothing in the answer', async () => {
+  const query = `SELECT count(*) AS n, sum((id + i) % 7) AS s FROM '/sales', range(150000) r(i)`
+  const expected = await locally(query)
+  const running = inJob(query)
+  const busy = () => cluster.datanodes.find(({ dir: home }) =>
+    readdirSync(join(home, 'executor'), { recursive: true }).some(name => String(name).endsWith('.sql')))
+  await until('a task runs the query', async () => busy() !== undefined)
+  const member = busy()!
+  await member.kill()
+  expect(await running).toMatchObject({ code: 0, stdout: expected.stdout })
+  await using mill = await connect({ address: cluster.namenode.address, secretFile: cluster.secretFile })
+  const [job] = await mill.jobs({ limit: 1 })
+  const [{ attempts } = { attempts: [] }] = await Array.fromAsync(mill.job(job!.job).tasks())
+  expect(attempts.map(({ state }) => state)).toEqual([expect.stringMatching(/lost|killed/), 'done'])
+  await member.start()
+})
+
+test('an abort kills the job of a query', async () => {
+  await using mill = await connect({ address: cluster.namenode.address, secretFile: cluster.secretFile })
+  const aborting = new AbortController()
+  let job: Job | undefined
+  const counted = mill.sql(`SELECT count(*) FROM '/sales' a, range(1000000000) b, range(1000000) c`, null, {
+    signal: aborting.signal, localBytes: 0,
+    onJob: begun => {
+      job = begun
+      aborting.abort()
+    },
+  }).collect()
+  await expect(counted).rejects.toMatchObject({ code: 'ABORTED' })
+  await until('the job has ended', async () => (await mill.job(job!.id).status()).state === 'cancelled')
+})
+
+test('a user reads no file that permissions deny, in a job or not', async () => {
+  await cluster.ok(['chmod', '600', '/sales/b.csv'])
+  try {
+    for (const bytes of ['0', '16MiB']) {
+      const words = ['sql', '--local-bytes', bytes, `SELECT count(*) FROM '/sales/*.csv'`]
+      const as = await runHere(words, { ...cluster.env, GRISTMILL_USER: 'eve' })
+      expect(as).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/eve|permission/i) })
+    }
+  } finally {
+    await cluster.ok(['chmod', '644', '/sales/b.csv'])
+  }
+})
