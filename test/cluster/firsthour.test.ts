@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { run } from '../kit/cluster.ts'
 import { root } from '../tidy/source.ts'
+import { Peer } from './peer.ts'
 
 /** The two lines with which `run` ends. */
 const summary = /^succeeded in .*\noutput: .*\n/gm
@@ -31,19 +32,27 @@ async function portIn(dir: string, commands: string): Promise<string> {
   return commands.replaceAll('127.0.0.1:8620', namenode)
 }
 
+/**
+ * `open`: a process beside the commands has the embedded cluster open, so that each of the many commands starts faster. The first steps,
+ * in getting-started, leave that to each command.
+ */
 test.each([
-  ['builtins', 3], ['getting-started', 5], ['monitoring', 5], ['undo', 10], ['stream', 5], ['sql', 5],
-])('the commands of the guide %s print what it shows', async (name, printing) => {
+  ['builtins', 3, 'open'], ['getting-started', 5, 'closed'], ['monitoring', 5, 'closed'], ['undo', 10, 'open'], ['stream', 5, 'open'],
+  ['sql', 5, 'open'],
+])('the commands of the guide %s print what it shows', async (name, printing, embedded) => {
   const blocks = blocksOf(await readFile(join(root, `docs/guide/${name}.md`), 'utf8'))
   expect(blocks.filter(({ printed }) => printed !== undefined)).toHaveLength(printing)
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-hour-'))
+  const home = join(dir, '.gristmill')
+  let owner: Peer | undefined
   try {
     await mkdir(join(dir, 'bin'))
     await symlink(join(root, 'client/cli/gristmill.js'), join(dir, 'bin/gristmill'))
     const env = {
-      PATH: `${join(dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`, HOME: dir, GRISTMILL_HOME: join(dir, '.gristmill'),
+      PATH: `${join(dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`, HOME: dir, GRISTMILL_HOME: home,
       NO_COLOR: '1', PS1: '',
     }
+    if (embedded === 'open') owner = await new Peer(join(home, 'embedded'), env).ready()
     const bash = async (commands: string) =>
       promisify(execFile)('bash', ['-eo', 'pipefail', '-c', await portIn(dir, commands)], { cwd: dir, env })
     for (const { commands, printed } of blocks) {
@@ -51,7 +60,7 @@ test.each([
       if (printed !== undefined) expect(stdout.replaceAll(summary, ''), commands).toBe(printed)
     }
   } finally {
-    const home = join(dir, '.gristmill')
+    await owner?.leave()
     if (existsSync(join(home, 'cluster.json'))) await run(['down'], { PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: home })
     await rm(dir, { recursive: true, force: true })
   }
