@@ -44,6 +44,7 @@ import type { Lineage } from './jobs/lineage.ts'
 import type { RerunOptions } from './jobs/rerun.ts'
 import type { OutputDifference } from './jobs/rowdiff.ts'
 import type { Staleness } from './jobs/why.ts'
+import type { BuildOptions, BuildResult } from './workflows/build.ts'
 
 interface JobsOptions extends CallOptions { readonly limit?: number | undefined }
 
@@ -176,6 +177,18 @@ export class Mill extends Files {
     const { readRerunOptions, rerunJob } = await import('./jobs/rerun.ts')
     return perform('rerun', undefined, () => readRerunOptions(options), async given =>
       rerunJob(this.#tools, jobId(textOf(job, 'id of the job', { max: 64 })), given))
+  }
+
+  /**
+   * Builds the datasets that a workflow declares (a module whose default export is `workflow({ … })`): computes those that are missing or
+   * stale, and what they depend on, in order. Nothing else is computed, so that a build that was ended goes on with the next call. Throws
+   * JOB_FAILED if a dataset could not be built, after all that do not depend on it; PROGRAM_INVALID and EINVAL for a workflow that is
+   * wrong. Aborting `signal` kills the programs.
+   */
+  async build(workflow: string | URL, options?: BuildOptions | null): Promise<BuildResult> {
+    const { buildWorkflow, readBuildOptions } = await import('./workflows/build.ts')
+    return perform('build', undefined, () => readBuildOptions(options), async given =>
+      buildWorkflow(this.#tools, localPathOf(workflow, 'workflow'), given))
   }
 
   /**

@@ -58,6 +58,7 @@ export const catalog: readonly CommandGroup[] = [
       run: async () => (await import('./jobs/run.ts')).run,
       stream: async () => (await import('./jobs/stream.ts')).stream,
       sql: async () => (await import('./jobs/sql.ts')).sql,
+      build: async () => (await import('./jobs/build.ts')).build,
       rerun: async () => (await import('./jobs/rerun.ts')).rerun,
       jobs: async () => (await import('./jobs/jobs.ts')).jobs,
       job: async () => (await import('./jobs/job.ts')).job,

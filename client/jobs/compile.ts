@@ -13,6 +13,7 @@ import type { Processes } from '../../src/ports/process.ts'
 import type { Random } from '../../src/ports/random.ts'
 import { bundleProgram, type Bundle } from '../../src/program/bundle.ts'
 import { keepBundle } from '../../src/program/load.ts'
+import type { WorkflowDefinition } from '../../src/program/workflow.ts'
 import { ProgramDrive, type LoadEvent, type Peeked, type PlannedProgramStep, type StepResult } from '../load/driving.ts'
 import { Loader, type Loading } from '../load/loader.ts'
 import type { Planned, PlanRequest } from '../load/planning.ts'
@@ -104,6 +105,28 @@ export async function loadLocal(tools: CompileTools, given: ToLoad, onEvent: (ev
     return { ...rest, first: event }
   } finally {
     loading?.end()
+  }
+}
+
+/** The declaration of a workflow in a local file. Throws PROGRAM_INVALID, EINVAL. */
+export async function loadWorkflowFile(tools: CompileTools, local: string, signal: AbortSignal | undefined): Promise<WorkflowDefinition> {
+  const { disk, programDir, compiler, plans } = tools
+  await disk.mkdir(programDir)
+  const given: ToLoad = {
+    local, params: { values: {}, texts: {} }, seed: 0, nowMs: 0, env: {}, memoryBytes: undefined, signal, onOutput: undefined,
+    stored: undefined,
+  }
+  const loading = compiler ? new LoadingHere(tools, compiler.modules) : startLoader(tools, given)
+  try {
+    const bundle = compiler ? await compiler.bundle(local) : await bundleProgram({ disk }, local)
+    const event = await plans.using(bundle.id, async () => {
+      await keepBundle(disk, { id: bundle.id, dir: programDir, instance: tools.random.id(), fetch: async () => bundle.bytes })
+      return loading.load({ ...requestOf(tools, given, bundle), workflow: true }, () => undefined, signal)
+    })
+    if ('workflow' in event) return event.workflow
+    throw new GristmillError('PROGRAM_INVALID', `${bundle.name} has told of no workflow`)
+  } finally {
+    loading.end()
   }
 }
 

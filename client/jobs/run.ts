@@ -8,7 +8,8 @@ import { withAssets } from '../../src/program/assets.ts'
 import { idOf, type Bundle } from '../../src/program/bundle.ts'
 import { readable } from '../call/arguments.ts'
 import type { LoadEvent } from '../load/driving.ts'
-import type { Planned } from '../load/planning.ts'
+import type { GivenParams } from '../load/params.ts'
+import type { Planned, PlanRequest } from '../load/planning.ts'
 import { readAssets, type ShippedAsset } from '../load/shipping.ts'
 import { builtinFile, isBuiltin } from './builtins.ts'
 import { loadLocal, type CompileTools, type LoadedProgram } from './compile.ts'
@@ -143,16 +144,26 @@ function watched(run: Run, { onProgress, signal }: RunOptions): Run {
 export async function programIdOf(
   tools: RunTools, file: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal | undefined,
 ): Promise<ProgramId> {
+  const { input, output } = params as { readonly input?: string; readonly output?: string }
+  const paths = { ...input !== undefined && { input }, ...output !== undefined && { output } }
+  return (await knownProgram(tools, file, { params: { values: params, texts: {} }, paths, signal })).id
+}
+
+/** A program as a run would store it, and what the run would give it. */
+export async function knownProgram(
+  tools: RunTools, file: string,
+  { params, paths, signal }: {
+    readonly params: GivenParams; readonly paths: PlanRequest['paths']; readonly signal: AbortSignal | undefined
+  },
+): Promise<{ readonly id: ProgramId; readonly planned: Planned }> {
   const { clock, random } = tools.cluster
   const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
-  const { input, output } = params as { readonly input?: string; readonly output?: string }
   const { bundle, first } = await loadLocal({ ...tools, clock, random }, {
-    local, params: { values: params, texts: {} }, paths: { ...input !== undefined && { input }, ...output !== undefined && { output } },
-    env: {}, memoryBytes: undefined, seed: 0, nowMs: clock.now(), signal, onOutput: undefined, stored: undefined,
+    local, params, paths, env: {}, memoryBytes: undefined, seed: 0, nowMs: clock.now(), signal, onOutput: undefined, stored: undefined,
   }, () => undefined)
   if ('step' in first) first.loading.end()
   const planned = 'step' in first ? first.step.planned : first.planned
-  return idOf(withAssets(bundle.bytes, await readAssets(tools.disk, dirname(local), planned.assets)))
+  return { id: idOf(withAssets(bundle.bytes, await readAssets(tools.disk, dirname(local), planned.assets))), planned }
 }
 
 /** Throws EINVAL if the run gives an input or an output that a program over Datasets does not use, as far as that is known. */

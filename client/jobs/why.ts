@@ -7,11 +7,12 @@ import type { ProgramId } from '../../src/base/ids.ts'
 import type { InputPin } from '../../src/protocol/job.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import * as protocol from '../../src/protocol/version.ts'
+import type { Made } from '../../src/protocol/version.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { outputNamed } from '../files/versions.ts'
 import { typedParams, type GivenParams } from '../load/params.ts'
 import { findInputs } from './inputs.ts'
-import { PinCollector } from './pins.ts'
+import { everything, PinCollector } from './pins.ts'
 
 /** Files that a reason names. */
 const namedMax = 5
@@ -19,7 +20,7 @@ const namedMax = 5
 const hashChars = 12
 
 export interface StaleReason {
-  readonly kind: 'input-changed' | 'input-missing' | 'output-changed' | 'code-changed' | 'params-changed' | 'unknown'
+  readonly kind: 'input-changed' | 'input-missing' | 'output-changed' | 'code-changed' | 'params-changed' | 'options-changed' | 'unknown'
   /** Path or pattern of the input. */
   readonly path?: string
   readonly message: string
@@ -32,12 +33,22 @@ export interface Staleness {
   readonly reasons: readonly StaleReason[]
 }
 
+/** What else a run would be given, if it is known as a whole: no other parameters than those to compare with. */
+export interface WholeRun {
+  /** Undefined for a program over Datasets, whose inputs are parameters. */
+  readonly input: readonly string[] | undefined
+  /** Options that change the result, as they are recorded (Origin.options). */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly params: readonly string[]
+}
+
 /** `programOf`: SHA-256 of the code to compare with, for these parameters. `given`: parameters to compare with those of the job. */
 export async function whyStale(
   ask: CallMessage, asked: string,
-  { programOf, given = { values: {}, texts: {} }, signal }: {
+  { programOf, given = { values: {}, texts: {} }, whole, signal }: {
     readonly programOf?: ((params: Readonly<Record<string, unknown>>) => Promise<ProgramId>) | undefined
     readonly given?: GivenParams | undefined
+    readonly whole?: WholeRun | undefined
     readonly signal?: AbortSignal | undefined
   },
 ): Promise<Staleness> {
@@ -48,6 +59,7 @@ export async function whyStale(
     reasons.push({ kind: 'output-changed', message: `files of ${asked} were changed after ${one.job ?? 'its job'} had published it` })
   const params = paramsBeside(made.params ?? {}, given)
   reasons.push(...changesOf(asked, made.params, params))
+  if (whole) reasons.push(...otherThan(whole, made))
   const program = await programOf?.({ ...made.params, ...params })
   if (program !== undefined && program !== one.program) {
     const was = one.program?.slice(0, hashChars) ?? 'not recorded'
@@ -88,10 +100,27 @@ function changesOf(
   })
 }
 
+/** Differences from a whole run beside its program and the values of its parameters. */
+function otherThan({ input, options, params }: WholeRun, { inputs = [], params: had = {}, origin }: Made): StaleReason[] {
+  const reasons: StaleReason[] = Object.keys(had).filter(name => !params.includes(name)).map(name =>
+    ({ kind: 'params-changed', message: `the parameter ${name} is not set, and was ${shown(had[name])}` }))
+  const asSet = (paths: readonly string[]): string[] => [...new Set(paths)].sort()
+  if (input && !isDeepStrictEqual(asSet(input), asSet(inputs)))
+    reasons.push({ kind: 'options-changed', message: `the inputs are ${listed(input)}, and were ${listed(inputs)}` })
+  const { ownPaths: _, isStep: _isStep, ...was } = (origin?.options ?? {}) as Readonly<Record<string, unknown>>
+  for (const name of new Set([...Object.keys(options), ...Object.keys(was)]))
+    if (!isDeepStrictEqual(options[name], was[name]))
+      reasons.push({ kind: 'options-changed', message: `the option ${name} is ${shown(options[name])}, and was ${shown(was[name])}` })
+  return reasons
+}
+
+const listed = (paths: readonly string[]): string =>
+  paths.length === 0 ? 'none' : `${paths.slice(0, namedMax).join(', ')}${paths.length > namedMax ? ` and ${paths.length - namedMax} more` : ''}`
+
 const valueCharsMax = 60
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(value)
+  const text = JSON.stringify(value) ?? 'not set'
   return text.length > valueCharsMax ? `${text.slice(0, valueCharsMax)}…` : text
 }
 
@@ -101,6 +130,8 @@ const unknownInputs = (path: string): string =>
 /** undefined: the input is as it was. */
 export async function changeOf(ask: CallMessage, pin: InputPin, signal: AbortSignal | undefined): Promise<StaleReason | undefined> {
   const { path } = pin
+  if (path === everything)
+    return { kind: 'unknown', message: `it read too many inputs for each to be recorded; ${pin.files} files were the rest of them` }
   const collector = new PinCollector()
   const found = new Map<string, FileStatus>()
   collector.begin(path)

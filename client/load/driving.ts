@@ -1,13 +1,14 @@
 // Drives a program: plans the job of a map-reduce program; calls the function of a program over Datasets, plans each step that it asks for,
 // and continues it with the results. Runs in the loader's process, or, in a simulation, in that of the client. What it tells is plain data.
-// Events come in order: `planned` alone; or any number of `step`, then `ended` or `error`; or `peeked` alone.
+// Events come in order: `planned` alone; or any number of `step`, then `ended` or `error`; or `peeked` alone; or `workflow` alone.
 
 import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
 import { lowerJob, lowerStep, notLoaded } from '../../src/plan/planof.ts'
 import { ProgramRun, type ProgramStep } from '../../src/plan/programrun.ts'
 import type { LoadWorld } from '../../src/program/load.ts'
+import type { WorkflowDefinition } from '../../src/program/workflow.ts'
 import { valuesOfLines } from '../../src/shuffle/lines.ts'
-import { loadTyped, pathsRead, plannedJob, type Planned, type PlanRequest, type TypedProgram } from './planning.ts'
+import { declaredWorkflow, loadTyped, pathsRead, plannedJob, type Planned, type PlanRequest, type TypedProgram } from './planning.ts'
 
 /** A step that the program has asked for. */
 export interface PlannedProgramStep {
@@ -36,6 +37,7 @@ export type LoadEvent =
   | { readonly planned: Planned }
   | { readonly step: PlannedProgramStep }
   | { readonly peeked: Peeked }
+  | { readonly workflow: WorkflowDefinition }
   | { readonly ended: true }
   /** `step`: the program has thrown the failure of this step. */
   | { readonly error: FailureTold; readonly step?: number | undefined }
@@ -69,6 +71,7 @@ export class ProgramDrive {
   /** REQUIRES: called once. Errors are told. */
   async start(request: PlanRequest): Promise<void> {
     try {
+      if (request.workflow) return this.#tell({ workflow: await declaredWorkflow(this.#world, request) })
       const loaded = this.#loaded = await loadTyped(this.#world, request)
       const { program } = loaded
       if (program.job.kind === 'mapReduce') return this.#tell({ planned: plannedJob(loaded, lowerJob(program), request) })

@@ -162,9 +162,9 @@ export class Loader implements Loading {
 
 const isEvent = (message: unknown): message is LoadEvent => {
   if (typeof message !== 'object' || message === null) return false
-  const { planned, step, peeked, ended, error } = message as Record<string, unknown>
+  const { planned, step, peeked, workflow, ended, error } = message as Record<string, unknown>
   const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
-  if (ended === true || isObject(planned) || isObject(step) || isObject(peeked)) return true
+  if (ended === true || isObject(planned) || isObject(step) || isObject(peeked) || isObject(workflow)) return true
   const { code, message: text } = isObject(error) ? error as { code?: unknown; message?: unknown } : {}
   return typeof code === 'string' && typeof text === 'string'
 }

@@ -9,7 +9,8 @@ import { fingerprintOf } from '../../src/plan/fingerprint.ts'
 import { flatten, type FlatPlan } from '../../src/plan/flat.ts'
 import { nodesOf, type Plan, type PlanNode } from '../../src/plan/node.ts'
 import { outlineOf } from '../../src/plan/outline.ts'
-import { loadProgram, type LoadWorld, type Program } from '../../src/program/load.ts'
+import { loadProgram, loadWorkflow, type LoadOptions, type LoadWorld, type Program } from '../../src/program/load.ts'
+import type { WorkflowDefinition } from '../../src/program/workflow.ts'
 import { checkJson, Unwritable } from '../../src/record/jsontext.ts'
 import { poisonedKey } from '../../src/rpc/body.ts'
 import { typedParams, untypedParams, type GivenParams } from './params.ts'
@@ -33,6 +34,8 @@ export interface PlanRequest {
   readonly nowMs: number
   /** Takes saves as done, and tells what the program does up to the first step whose result it needs. Nothing is run. */
   readonly peek?: boolean | undefined
+  /** The module declares a workflow; nothing is planned. */
+  readonly workflow?: boolean | undefined
 }
 
 export interface Planned {
@@ -61,13 +64,9 @@ export interface TypedProgram { readonly program: Program; readonly typed: PlanR
  * Loads a program without calling the function of one over Datasets. Throws PROGRAM_INVALID, and EINVAL for parameters that the program
  * does not declare. REQUIRES: the bundle is in `dir`.
  */
-export async function loadTyped(world: LoadWorld, { id, name, dir, params, paths, instance }: PlanRequest): Promise<TypedProgram> {
-  const load = (own: PlanRequest['params']['values']): Promise<Program> => loadProgram(world, {
-    id, dir, params: own, paths, instance,
-    fetch: async () => {
-      throw new GristmillError('CORRUPT', `the bundle of ${name} in ${dir} has been changed; submit it again`)
-    },
-  })
+export async function loadTyped(world: LoadWorld, request: PlanRequest): Promise<TypedProgram> {
+  const { name, params, paths } = request
+  const load = (own: PlanRequest['params']['values']): Promise<Program> => loadProgram(world, { ...localOf(request), params: own })
   const untyped = untypedParams(params)
   let program = await load(untyped).catch((error: unknown) => {
     // A program that is built from a text may fail for the number that the text looks like, before it has said what it wants.
@@ -81,6 +80,25 @@ export async function loadTyped(world: LoadWorld, { id, name, dir, params, paths
   if (!isDeepStrictEqual(typed, untyped)) program = await load(typed)
   return { program, typed }
 }
+
+/**
+ * The declaration of a workflow. Throws PROGRAM_INVALID if the module exports none, and EINVAL for a parameter that JSON cannot represent.
+ * REQUIRES: the bundle is in `dir`.
+ */
+export async function declaredWorkflow(world: LoadWorld, request: PlanRequest): Promise<WorkflowDefinition> {
+  const definition = await loadWorkflow(world, localOf(request))
+  const datasets = Object.entries(definition.datasets).map(([path, dataset]) =>
+    [path, { ...dataset, ...dataset.params && { params: paramsOf(dataset.params, `the parameter of ${path}`) } }] as const)
+  return { ...definition, datasets: Object.fromEntries(datasets) }
+}
+
+/** Loads the bundle that is in the local directory. */
+const localOf = ({ id, dir, name, paths, instance }: PlanRequest): LoadOptions => ({
+  id, dir, params: {}, paths, instance,
+  fetch: async () => {
+    throw new GristmillError('CORRUPT', `the bundle of ${name} in ${dir} has been changed; submit it again`)
+  },
+})
 
 /** The plan of a job, before any rule. Throws EINVAL for parameters that JSON cannot represent. */
 export function plannedJob({ program, typed }: TypedProgram, plan: Plan, { name, paths }: PlanRequest): Planned {

@@ -15,6 +15,7 @@ export { Dataset, Grouped, type Aggregate } from './dataset.ts'
 export { Sources } from './sources.ts'
 export type { SortOrder, SortPart } from './wide.ts'
 export { commands, type CommandParams } from './stream.ts'
+export { workflow, type Workflow, type WorkflowDataset, type WorkflowDefinition } from './workflow.ts'
 export { average, count, first, max, min, sum, take } from './iterables.ts'
 
 export interface MapReduce {

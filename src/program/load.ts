@@ -13,6 +13,7 @@ import { assetsIn, keepAssets, placeOf, temporaryOf, type Asset } from './assets
 import { idOf } from './bundle.ts'
 import type { AnyDefinition, Params } from './definition.ts'
 import { StackMapper } from './stack.ts'
+import { isWorkflow, type WorkflowDefinition } from './workflow.ts'
 
 /** The job that a program exports. */
 type ProgramJob =
@@ -71,23 +72,45 @@ const nodeModules: Modules = Object.freeze({
 })
 
 /** Throws PROGRAM_INVALID if the program cannot be loaded or exports no job, CORRUPT if the fetched bundle has another hash. */
-export async function loadProgram(
-  { disk, modules = nodeModules, call = work => work() }: LoadWorld,
-  options: LoadOptions,
-): Promise<Program> {
+export async function loadProgram(world: LoadWorld, options: LoadOptions): Promise<Program> {
   const file = bundleFile(options.dir, options.id)
-  const bundle = await keepBundle(disk, options)
-  const text = bundle.toString('utf8')
-  const stacks = new StackMapper(modules.urlOf(file), text)
+  const text = (await keepBundle(world.disk, options)).toString('utf8')
   const assets = options.fetchAsset ? assetsIn(text) : []
   const assetDir = file.replace(/\.mjs$/, '.assets')
   const { instance, scratch, fetchAsset } = options
-  if (fetchAsset) await keepAssets(disk, assetDir, assets, { instance, scratch, fetchAsset })
-  let exported: unknown
-  let made: Pick<Program, 'job' | 'declared' | 'assetNames' | 'params'> | undefined
+  if (fetchAsset) await keepAssets(world.disk, assetDir, assets, { instance, scratch, fetchAsset })
+  const { exported, made, stacks } = await evaluate(world, options, text, found => jobOf(found, options))
+  if (!made) {
+    throw new GristmillError(
+      'PROGRAM_INVALID',
+      isWorkflow(exported)
+        ? 'the program is a workflow, which declares datasets and runs nothing itself; build them: gristmill build --file FILE'
+        : `the program's default export is ${exported === undefined ? 'missing' : 'something else'}; it must be a job: export default program((mill, { input, output }) => …), or mapReduce({ map(record, emit) { … }, … })`,
+    )
+  }
+  return { ...made, assets: new Map(assets.map(({ name }) => [name, join(assetDir, placeOf(name))])), stacks }
+}
+
+/** The declaration of a workflow, as plain data. Throws PROGRAM_INVALID if the module cannot be loaded or exports none. */
+export async function loadWorkflow(world: LoadWorld, options: LoadOptions): Promise<WorkflowDefinition> {
+  const text = (await keepBundle(world.disk, options)).toString('utf8')
+  const { made } = await evaluate(world, options, text, found => (isWorkflow(found) ? found.definition : undefined))
+  if (made) return made
+  throw new GristmillError(
+    'PROGRAM_INVALID',
+    "the file's default export is no workflow: export default workflow({ datasets: { '/out': { program: './out.ts', input: '/in' } } })",
+  )
+}
+
+/** Loads the module of a bundle, and takes from its default export what it is asked for. */
+async function evaluate<T>(
+  { modules = nodeModules, call = work => work() }: LoadWorld, options: LoadOptions, text: string, take: (exported: unknown) => T | undefined,
+): Promise<{ exported: unknown; made: T | undefined; stacks: StackMapper }> {
+  const file = bundleFile(options.dir, options.id)
+  const stacks = new StackMapper(modules.urlOf(file), text)
   try {
     const module = (await call(() => modules.load(file, options.instance))) as { default?: unknown }
-    exported = module.default
+    let exported: unknown = module.default
     // A CommonJS module compiled from an ES module (tsc) has its default export in a field `default`.
     if (isCompiled(exported)) exported = exported.default
     // A program may be built from its parameters.
@@ -96,7 +119,7 @@ export async function loadProgram(
       const params = frozenCopy(options.params)
       exported = await call(() => build(params))
     }
-    made = jobOf(exported, options)
+    return { exported, made: take(exported), stacks }
   } catch (error) {
     const { message, stack } = stacks.describe(error)
     throw new GristmillError('PROGRAM_INVALID', `the program cannot be loaded: ${message}`, {
@@ -104,13 +127,6 @@ export async function loadProgram(
       details: { ...(stack !== undefined && { output: stack, stack }) },
     })
   }
-  if (!made) {
-    throw new GristmillError(
-      'PROGRAM_INVALID',
-      `the program's default export is ${exported === undefined ? 'missing' : 'something else'}; it must be a job: export default program((mill, { input, output }) => …), or mapReduce({ map(record, emit) { … }, … })`,
-    )
-  }
-  return { ...made, assets: new Map(assets.map(({ name }) => [name, join(assetDir, placeOf(name))])), stacks }
 }
 
 /** undefined: the export is no job. */

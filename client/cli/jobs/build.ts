@@ -1,0 +1,134 @@
+// build: computes what is missing or stale of the datasets that a workflow declares.
+
+import { isAbsolute, join } from 'node:path'
+import { GristmillError, hasCode } from '../../../src/base/errors.ts'
+import { showText } from '../../../src/base/quote.ts'
+import { formatDuration } from '../../../src/base/units.ts'
+import type { BuiltDataset, BuildState } from '../../workflows/build.ts'
+import type { CommandContext } from '../context.ts'
+import { plural } from '../display.ts'
+import { Refusal } from '../errors.ts'
+import type { Bar } from '../progress.ts'
+import { option, whole, type CommandSpec } from '../spec.ts'
+import { outputOf } from './run.ts'
+
+const fileDefault = 'workflow.ts'
+
+export const build: CommandSpec = {
+  name: 'build', args: '[path...]',
+  about: 'build the datasets of a workflow that are missing or stale',
+  operands: [['[path...]', 'datasets to build, with all that they depend on; patterns may be used (default: all)']],
+  notes:
+    `The workflow is a module whose default export is workflow({ datasets: { … } }), by default ${fileDefault} in this directory. It declares datasets of the cluster with their inputs and the programs that compute them; a path with {day} is a dataset for each day.\n`
+    + 'A dataset is stale if an input, the program, a parameter or an option is not what its job has had, or if its files were changed. Inputs are built before what reads them. Each dataset is published as by `gristmill run --overwrite`: the old one is kept as a version.\n'
+    + 'A failure stops what depends on it and nothing else; the exit code is then 1. The next build goes on where this one ended. Ctrl-C kills the running programs.',
+  options: [
+    option('-f, --file <workflow>', `file of the workflow (default: ${fileDefault})`),
+    option('--from <day>', 'first day of the datasets to build, as 2026-11-27; earlier days are built if they are inputs'),
+    option('--to <day>', 'last day (default: the last day that is over in the time zone of the workflow)'),
+    option('-n, --dry-run', 'build nothing, and print what would be built, and why'),
+    option('--force', 'build the named datasets, or all, also if they are up to date'),
+    option('-j, --jobs <n>', 'number of programs that run at the same time (default: 4)', { parse: whole(1, 1000) }),
+  ],
+  examples: [
+    ['gristmill build', 'everything that is stale'],
+    ['gristmill build /report --dry-run', 'what /report needs'],
+    ["gristmill build '/sessions/*' --from 2026-11-01 --to 2026-11-07", 'one week of a dataset'],
+    ['gristmill build -f etl/workflow.ts -j 8', 'another file, eight programs at a time'],
+  ],
+  run: runBuild,
+}
+
+interface BuildFlags { file?: string; from?: string; to?: string; dryRun?: boolean; force?: boolean; jobs?: number }
+
+async function runBuild(context: CommandContext, targets: readonly string[], flags: BuildFlags): Promise<void> {
+  const { printer, signal } = context
+  const { file = fileDefault, from, to, dryRun = false, force = false, jobs } = flags
+  const mill = await context.mill()
+  const progress = await context.progress(dryRun)
+  const report = new Report(context, progress.drawn ? total => progress.bar('datasets', 'tasks', total) : undefined)
+  try {
+    await mill.build(isAbsolute(file) ? file : join(context.cwd, file), {
+      ...targets.length > 0 && { targets }, ...from !== undefined && { from }, ...to !== undefined && { to }, dryRun, force,
+      ...jobs !== undefined && { concurrency: jobs }, onDataset: dataset => report.take(dataset),
+      onNote: line => context.note(line), onOutput: outputOf(context), signal,
+    })
+  } catch (error) {
+    // Each failure is reported already.
+    if (!hasCode(error, 'JOB_FAILED') || report.count('failed') === 0) throw named(error, file, flags.file === undefined)
+    context.exitCode = 1
+  } finally {
+    progress.stop()
+  }
+  await report.printed
+  if (!context.json) await printer.line(report.summary(dryRun))
+}
+
+/** Says which file was looked for, if the user has not named one. */
+function named(error: unknown, file: string, isDefault: boolean): unknown {
+  return isDefault && hasCode(error, 'ENOENT') && String(error.details['path']).endsWith(file)
+    ? new Refusal('ENOENT', `there is no ${file} in this directory; name the file of the workflow: --file FILE`, { cause: error })
+    : error
+}
+
+/** The error with the dataset before it, whatever path it is about. */
+function unbuilt(path: string, { code, message, details, cause }: GristmillError): GristmillError {
+  const { path: about, ...others } = details
+  const isNamed = typeof about !== 'string' || message.includes(about)
+  return new GristmillError(code, `${path} could not be built: ${isNamed ? '' : `${about}: `}${message}`, { details: others, cause })
+}
+
+/** States in which a dataset stays. */
+const ended: readonly BuildState[] = ['built', 'fresh', 'planned', 'failed', 'skipped']
+
+/** Reports datasets as they are done: lines, and on a terminal a bar over all. */
+class Report {
+  readonly #context: CommandContext
+  readonly #states = new Map<string, BuildState>()
+  readonly #barOf: ((total: number) => Bar) | undefined
+  #bar: Bar | undefined
+  /** All lines are printed. */
+  printed: Promise<unknown> = Promise.resolve()
+
+  constructor(context: CommandContext, barOf: ((total: number) => Bar) | undefined) {
+    this.#context = context
+    this.#barOf = barOf
+  }
+
+  take(dataset: BuiltDataset): void {
+    const { path, state, error } = dataset
+    const before = this.#states.get(path)
+    this.#states.set(path, state)
+    if (state === 'waiting' || state === before) return
+    const building = [...this.#states].filter(([, each]) => each === 'building').map(([each]) => each)
+    this.#bar ??= this.#barOf?.(this.#states.size)
+    this.#bar?.update(ended.reduce((sum, each) => sum + this.count(each), 0), this.#states.size, building.slice(0, 2).join(' '))
+    if (!ended.includes(state)) return
+    if (error) this.#context.complain(unbuilt(path, error))
+    this.printed = this.printed.then(() => this.#print(dataset))
+  }
+
+  count(state: BuildState): number { return [...this.#states.values()].filter(each => each === state).length }
+
+  async #print(dataset: BuiltDataset): Promise<void> {
+    const { printer, json } = this.#context
+    const { path, state, reasons, job, durationMs = 0, after, error } = dataset
+    if (json)
+      return printer.json({
+        path, state, reasons, after, ...job !== undefined && { job, durationMs }, ...error && { error: { code: error.code, message: error.message } },
+      }, { compact: true })
+    const why = reasons.map(({ message }) => showText(message)).join('; ')
+    const name = printer.name(path)
+    if (state === 'built') await printer.line(`${name}: built in ${formatDuration(durationMs)} by ${job}`)
+    else if (state === 'planned') await printer.line(`${name}: ${why}`)
+    else if (state === 'skipped') await printer.line(`${name}: not built, because it depends on a dataset that could not be built`)
+  }
+
+  summary(dryRun: boolean): string {
+    const parts: ReadonlyArray<readonly [BuildState, string]> = [
+      ['built', 'built'], ['planned', 'to build'], ['failed', 'failed'], ['skipped', 'not built'], ['fresh', 'up to date'],
+    ]
+    const told = parts.flatMap(([state, word]) => (this.count(state) > 0 ? [`${this.count(state)} ${word}`] : []))
+    return `${plural(this.#states.size, 'dataset')}: ${told.join(', ')}${dryRun ? '; nothing was done' : ''}`
+  }
+}

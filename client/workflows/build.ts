@@ -1,0 +1,199 @@
+// Builds datasets of a workflow: computes those that are stale, in the order of their dependencies, several at a time. A failure stops what
+// depends on it and nothing else. The state is in the outputs alone, so that the next build goes on where this one ended, however it ended.
+
+import { isAbsolute, join } from 'node:path'
+import { throwIfAborted } from '../../src/base/abort.ts'
+import { asError, GristmillError } from '../../src/base/errors.ts'
+import type { JobId } from '../../src/base/ids.ts'
+import { Semaphore } from '../../src/base/queue.ts'
+import { callbackOf, flagsOf, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
+import { checkInteger } from '../call/integers.ts'
+import { loadWorkflowFile } from '../jobs/compile.ts'
+import { runProgram, type RunTools } from '../jobs/run.ts'
+import { parseDay, yesterday } from './day.ts'
+import { checkDeclaration, type Declaration } from './declaration.ts'
+import { graphOf, type Node } from './graph.ts'
+import { runOptionsOf, Staleness, type BuildReason } from './stale.ts'
+
+export type { BuildReason } from './stale.ts'
+
+export interface BuildOptions extends CallOptions {
+  /** Paths and patterns of the datasets to build, with all that they depend on; default: all. */
+  readonly targets?: readonly string[] | undefined
+  /** First and last day of datasets with a day, as `2026-11-27`; default: from the start of the workflow to the last day that is over. */
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+  /** Builds nothing, and tells what would be built. */
+  readonly dryRun?: boolean | undefined
+  /** Builds the targets, or everything, also where it is up to date. */
+  readonly force?: boolean | undefined
+  /** Programs that run at the same time; default: 4. */
+  readonly concurrency?: number | undefined
+  /** Called when the state of a dataset changes; first with `waiting`, for all. */
+  readonly onDataset?: ((dataset: BuiltDataset) => void) | undefined
+  readonly onNote?: ((line: string) => void) | undefined
+  /** Called with what a program over Datasets prints where it runs its steps. */
+  readonly onOutput?: ((text: string, stream: 'stdout' | 'stderr') => void) | undefined
+}
+
+/**
+ * `planned` and `fresh` end a dry run: it would be built, or is up to date. `skipped`: something that it depends on has failed.
+ */
+export type BuildState = 'waiting' | 'building' | 'built' | 'fresh' | 'planned' | 'failed' | 'skipped'
+
+export interface BuiltDataset {
+  readonly path: string
+  readonly state: BuildState
+  /** Why it is, or would be, built. */
+  readonly reasons: readonly BuildReason[]
+  readonly after: readonly string[]
+  readonly job?: JobId | undefined
+  readonly durationMs?: number | undefined
+  readonly error?: GristmillError | undefined
+}
+
+export interface BuildResult {
+  readonly datasets: readonly BuiltDataset[]
+}
+
+const concurrencyDefault = 4
+/** Failures that the error of a build tells. */
+const failuresTold = 100
+/** Datasets that are compared with what is stored at the same time. */
+const comparisonsAtOnce = 8
+
+export function readBuildOptions(given: BuildOptions | null | undefined): BuildOptions {
+  const options = optionsOf<BuildOptions>(given, 'build', {
+    targets: true, from: true, to: true, dryRun: true, force: true, concurrency: true, onDataset: true, onNote: true, onOutput: true,
+    signal: true,
+  })
+  const { targets } = options
+  if (targets !== undefined) {
+    if (!Array.isArray(targets)) throw new GristmillError('EINVAL', `the targets are ${shown(targets)}; they must be an array of paths`)
+    for (const target of targets as unknown[]) {
+      if (!textOf(target, 'target').startsWith('/'))
+        throw new GristmillError('EINVAL', `the target ${shown(target)} is no path of the cluster; it begins with /`)
+    }
+    if (targets.length === 0) throw new GristmillError('EINVAL', 'the targets are an empty array; leave them out to build everything')
+  }
+  for (const name of ['from', 'to'] as const) if (options[name] !== undefined) parseDay(textOf(options[name], name), `"${name}"`)
+  flagsOf(options, 'dryRun', 'force')
+  checkInteger('number of programs at a time', options.concurrency, 1, 1000)
+  callbackOf(options.onDataset, 'onDataset')
+  callbackOf(options.onNote, 'onNote')
+  callbackOf(options.onOutput, 'onOutput')
+  return options
+}
+
+/** The workflow that a local file declares. Throws PROGRAM_INVALID, EINVAL. */
+export async function readWorkflow(tools: RunTools, file: string, signal: AbortSignal | undefined): Promise<Declaration> {
+  const { clock, random } = tools.cluster
+  const local = isAbsolute(file) ? file : join(tools.workingDirectory, file)
+  return checkDeclaration(await loadWorkflowFile({ ...tools, clock, random }, local, signal), local)
+}
+
+/**
+ * Throws JOB_FAILED if a dataset could not be built, when all others are; its details tell of each. Throws PROGRAM_INVALID and EINVAL for
+ * a workflow that is wrong, ENOENT for a target that it does not have.
+ */
+export async function buildWorkflow(tools: RunTools, file: string, options: BuildOptions): Promise<BuildResult> {
+  const declaration = await readWorkflow(tools, file, options.signal)
+  const { targets, from, to } = options
+  const nodes = graphOf(declaration, {
+    targets, from: from === undefined ? undefined : parseDay(from, '"from"'), to: to === undefined ? undefined : parseDay(to, '"to"'),
+    yesterday: yesterday(tools.cluster.clock.now(), declaration.timeZone),
+  })
+  return new Build(tools, nodes, options).run()
+}
+
+class Build {
+  readonly #tools: RunTools
+  readonly #nodes: readonly Node[]
+  readonly #options: BuildOptions
+  readonly #staleness: Staleness
+  readonly #states = new Map<Node, BuiltDataset>()
+  readonly #comparing = new Semaphore(comparisonsAtOnce)
+  readonly #running: Semaphore
+
+  constructor(tools: RunTools, nodes: readonly Node[], options: BuildOptions) {
+    this.#tools = tools
+    this.#nodes = nodes
+    this.#options = options
+    this.#staleness = new Staleness(tools)
+    this.#running = new Semaphore(options.concurrency ?? concurrencyDefault)
+  }
+
+  async run(): Promise<BuildResult> {
+    const { signal } = this.#options
+    for (const node of this.#nodes)
+      this.#tell(node, { path: node.path, state: 'waiting', reasons: [], after: node.after.map(({ path }) => path) })
+    const ends = new Map<Node, Promise<void>>()
+    for (const node of this.#nodes) ends.set(node, this.#follow(node, node.after.map(each => ends.get(each)!)))
+    // Programs are killed by the signal; their ends are waited for.
+    await Promise.all(ends.values())
+    throwIfAborted(signal)
+    const datasets = this.#nodes.map(node => this.#states.get(node)!)
+    const failed = datasets.filter(({ state }) => state === 'failed')
+    if (failed.length === 0) return { datasets }
+    const [{ path, error }] = failed as [BuiltDataset]
+    const skipped = datasets.filter(({ state }) => state === 'skipped').length
+    throw new GristmillError(
+      'JOB_FAILED',
+      `${failed.length} of ${datasets.length} datasets could not be built${skipped > 0 ? `, and ${skipped} that depend on them were left out` : ''}; `
+      + `${path}: ${error!.message}`,
+      { cause: error, details: { failed: failed.slice(0, failuresTold).map(each => ({ path: each.path, code: each.error!.code, message: each.error!.message })) } },
+    )
+  }
+
+  async #follow(node: Node, before: ReadonlyArray<Promise<void>>): Promise<void> {
+    const { signal, dryRun } = this.#options
+    await Promise.all(before)
+    if (signal?.aborted) return
+    const states = node.after.map(each => this.#states.get(each)!)
+    if (states.some(({ state }) => state === 'failed' || state === 'skipped')) return this.#tell(node, { state: 'skipped' })
+    try {
+      const planned = states.filter(({ state }) => state === 'planned')
+      const reasons = planned.length > 0
+        ? planned.map(({ path }): BuildReason => ({ kind: 'after', path, message: `${path} is built before` }))
+        : await this.#reasons(node)
+      if (reasons.length === 0) this.#tell(node, { state: 'fresh' })
+      else if (dryRun) {
+        await this.#comparing.run(() => this.#staleness.checkSources(node, signal), signal)
+        this.#tell(node, { state: 'planned', reasons })
+      }
+      else await this.#compute(node, reasons)
+    } catch (error) {
+      if (!signal?.aborted) this.#tell(node, { state: 'failed', error: asError(error) })
+    }
+  }
+
+  async #reasons(node: Node): Promise<readonly BuildReason[]> {
+    const { force, signal } = this.#options
+    const reasons = await this.#comparing.run(() => this.#staleness.of(node, signal), signal)
+    return force && node.asked && reasons.length === 0 ? [{ kind: 'forced', message: 'it is built in any case' }] : reasons
+  }
+
+  async #compute(node: Node, reasons: readonly BuildReason[]): Promise<void> {
+    const { onNote, onOutput, signal } = this.#options
+    const { clock } = this.#tools.cluster
+    await this.#running.run(async () => {
+      throwIfAborted(signal)
+      this.#tell(node, { state: 'building', reasons })
+      const startedMs = clock.mono()
+      const run = await runProgram(this.#tools, node.dataset.program, {
+        ...runOptionsOf(node), overwrite: true, signal, onNote: line => onNote?.(`${node.path}: ${line}`), onOutput,
+      })
+      this.#tell(node, { job: run.id })
+      await run.wait({ signal })
+      if (!await this.#staleness.isPublished(node, signal))
+        throw new GristmillError('JOB_FAILED', `${node.dataset.program} has ended, and has not published ${node.path}`)
+      this.#tell(node, { state: 'built', durationMs: Math.round(clock.mono() - startedMs) })
+    }, signal)
+  }
+
+  #tell(node: Node, change: BuiltDataset | Partial<BuiltDataset>): void {
+    const dataset = { ...this.#states.get(node), ...change } as BuiltDataset
+    this.#states.set(node, dataset)
+    this.#options.onDataset?.(dataset)
+  }
+}
