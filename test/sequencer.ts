@@ -10,7 +10,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const longest = [
   'sim/campaign', 'cluster/firsthour', 'cluster/processes', 'cluster/cli', 'cluster/node', 'cluster/input', 'cluster/power',
   'unit/client/fuzz', 'cluster/testingguide', 'cluster/guide', 'cluster/jobs', 'cluster/embedded', 'unit/datanode/executor/misbehaviour',
-  'cluster/handover', 'cluster/security', 'cluster/readme', 'cluster/pack', 'cluster/bad-input', 'unit/datanode/executor/leftovers',
+  'cluster/workflows', 'cluster/handover', 'cluster/security', 'cluster/readme', 'cluster/pack', 'cluster/bad-input',
+  'unit/datanode/executor/leftovers',
   'cluster/builtins', 'unit/datanode/executor/asked', 'cluster/transfer', 'cluster/crash', 'cluster/init', 'cluster/dataflow',
   'cluster/versions', 'cluster/takeover', 'cluster/integrity', 'cluster/commands', 'cluster/gateway', 'cluster/care', 'cluster/sql',
   'cluster/stream', 'cluster/full-disk', 'cluster/drivers', 'cluster/bad-program', 'cluster/operators', 'cluster/servers', 'cluster/files',

@@ -33,8 +33,8 @@ export interface Staleness {
   readonly reasons: readonly StaleReason[]
 }
 
-/** What else a run would be given, if it is known as a whole: no other parameters than those to compare with. */
-export interface WholeRun {
+/** A run that is known as a whole: it would be given no other parameters than those to compare with. */
+interface WholeRun {
   /** Undefined for a program over Datasets, whose inputs are parameters. */
   readonly input: readonly string[] | undefined
   /** Options that change the result, as they are recorded (Origin.options). */
@@ -114,8 +114,10 @@ function otherThan({ input, options, params }: WholeRun, { inputs = [], params: 
   return reasons
 }
 
-const listed = (paths: readonly string[]): string =>
-  paths.length === 0 ? 'none' : `${paths.slice(0, namedMax).join(', ')}${paths.length > namedMax ? ` and ${paths.length - namedMax} more` : ''}`
+function listed(paths: readonly string[]): string {
+  const more = paths.length - namedMax
+  return paths.length === 0 ? 'none' : `${paths.slice(0, namedMax).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
 
 const valueCharsMax = 60
 

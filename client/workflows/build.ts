@@ -3,17 +3,18 @@
 
 import { isAbsolute, join } from 'node:path'
 import { throwIfAborted } from '../../src/base/abort.ts'
-import { asError, GristmillError } from '../../src/base/errors.ts'
-import type { JobId } from '../../src/base/ids.ts'
+import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import { jobId, type JobId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { callbackOf, flagsOf, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
 import { loadWorkflowFile } from '../jobs/compile.ts'
+import { Job } from '../jobs/job.ts'
 import { runProgram, type RunTools } from '../jobs/run.ts'
 import { parseDay, yesterday } from './day.ts'
 import { checkDeclaration, type Declaration } from './declaration.ts'
 import { graphOf, type Node } from './graph.ts'
-import { runOptionsOf, Staleness, type BuildReason } from './stale.ts'
+import { runOptionsOf, Comparison, type BuildReason } from './stale.ts'
 
 export type { BuildReason } from './stale.ts'
 
@@ -86,15 +87,17 @@ export function readBuildOptions(given: BuildOptions | null | undefined): BuildO
 }
 
 /** The workflow that a local file declares. Throws PROGRAM_INVALID, EINVAL. */
-export async function readWorkflow(tools: RunTools, file: string, signal: AbortSignal | undefined): Promise<Declaration> {
+async function readWorkflow(tools: RunTools, file: string, signal: AbortSignal | undefined): Promise<Declaration> {
   const { clock, random } = tools.cluster
   const local = isAbsolute(file) ? file : join(tools.workingDirectory, file)
   return checkDeclaration(await loadWorkflowFile({ ...tools, clock, random }, local, signal), local)
 }
 
+const told = ({ path, error }: BuiltDataset): object => ({ path, code: error!.code, message: error!.message })
+
 /**
  * Throws JOB_FAILED if a dataset could not be built, when all others are; its details tell of each. Throws PROGRAM_INVALID and EINVAL for
- * a workflow that is wrong, ENOENT for a target that it does not have.
+ * a workflow that is wrong, and for a target that it does not have.
  */
 export async function buildWorkflow(tools: RunTools, file: string, options: BuildOptions): Promise<BuildResult> {
   const declaration = await readWorkflow(tools, file, options.signal)
@@ -110,7 +113,7 @@ class Build {
   readonly #tools: RunTools
   readonly #nodes: readonly Node[]
   readonly #options: BuildOptions
-  readonly #staleness: Staleness
+  readonly #comparison: Comparison
   readonly #states = new Map<Node, BuiltDataset>()
   readonly #comparing = new Semaphore(comparisonsAtOnce)
   readonly #running: Semaphore
@@ -119,7 +122,7 @@ class Build {
     this.#tools = tools
     this.#nodes = nodes
     this.#options = options
-    this.#staleness = new Staleness(tools)
+    this.#comparison = new Comparison(tools)
     this.#running = new Semaphore(options.concurrency ?? concurrencyDefault)
   }
 
@@ -139,9 +142,9 @@ class Build {
     const skipped = datasets.filter(({ state }) => state === 'skipped').length
     throw new GristmillError(
       'JOB_FAILED',
-      `${failed.length} of ${datasets.length} datasets could not be built${skipped > 0 ? `, and ${skipped} that depend on them were left out` : ''}; `
-      + `${path}: ${error!.message}`,
-      { cause: error, details: { failed: failed.slice(0, failuresTold).map(each => ({ path: each.path, code: each.error!.code, message: each.error!.message })) } },
+      `${failed.length} of ${datasets.length} datasets could not be built`
+      + `${skipped > 0 ? `, and ${skipped} that depend on them were left out` : ''}; ${path}: ${error!.message}`,
+      { cause: error, details: { failed: failed.slice(0, failuresTold).map(told) } },
     )
   }
 
@@ -158,7 +161,7 @@ class Build {
         : await this.#reasons(node)
       if (reasons.length === 0) this.#tell(node, { state: 'fresh' })
       else if (dryRun) {
-        await this.#comparing.run(() => this.#staleness.checkSources(node, signal), signal)
+        await this.#comparing.run(() => this.#comparison.checkSources(node, signal), signal)
         this.#tell(node, { state: 'planned', reasons })
       }
       else await this.#compute(node, reasons)
@@ -169,26 +172,49 @@ class Build {
 
   async #reasons(node: Node): Promise<readonly BuildReason[]> {
     const { force, signal } = this.#options
-    const reasons = await this.#comparing.run(() => this.#staleness.of(node, signal), signal)
+    const reasons = await this.#comparing.run(() => this.#comparison.of(node, signal), signal)
     return force && node.asked && reasons.length === 0 ? [{ kind: 'forced', message: 'it is built in any case' }] : reasons
   }
 
   async #compute(node: Node, reasons: readonly BuildReason[]): Promise<void> {
+    const { signal } = this.#options
+    await this.#running.run(async () => {
+      for (let why = reasons; why.length > 0; why = await this.#reasons(node)) {
+        throwIfAborted(signal)
+        this.#tell(node, { state: 'building', reasons: why })
+        const other = await this.#run(node)
+        if (!other) return
+        // Another build computes it now. What that leaves is looked at afterwards.
+        this.#options.onNote?.(`${node.path}: waiting for ${other}, which will publish it`)
+        await new Job(this.#tools.cluster, other).wait({ signal }).catch((error: unknown) => {
+          if (!hasCode(error, 'JOB_FAILED', 'JOB_CANCELLED', 'ENOENT')) throw error
+        })
+      }
+      this.#tell(node, { state: 'fresh', reasons: [] })
+    }, signal)
+  }
+
+  /** Runs the program of a dataset. Returns another job that will publish it, if there is one. */
+  async #run(node: Node): Promise<JobId | undefined> {
     const { onNote, onOutput, signal } = this.#options
     const { clock } = this.#tools.cluster
-    await this.#running.run(async () => {
-      throwIfAborted(signal)
-      this.#tell(node, { state: 'building', reasons })
-      const startedMs = clock.mono()
-      const run = await runProgram(this.#tools, node.dataset.program, {
+    const startedMs = clock.mono()
+    let run
+    try {
+      run = await runProgram(this.#tools, node.dataset.program, {
         ...runOptionsOf(node), overwrite: true, signal, onNote: line => onNote?.(`${node.path}: ${line}`), onOutput,
       })
-      this.#tell(node, { job: run.id })
-      await run.wait({ signal })
-      if (!await this.#staleness.isPublished(node, signal))
-        throw new GristmillError('JOB_FAILED', `${node.dataset.program} has ended, and has not published ${node.path}`)
-      this.#tell(node, { state: 'built', durationMs: Math.round(clock.mono() - startedMs) })
-    }, signal)
+    } catch (error) {
+      const { job, path } = error instanceof GristmillError ? error.details : {}
+      if (hasCode(error, 'EBUSY') && typeof job === 'string' && path === node.path) return jobId(job)
+      throw error
+    }
+    this.#tell(node, { job: run.id })
+    await run.wait({ signal })
+    if (!await this.#comparison.isPublished(node, signal))
+      throw new GristmillError('JOB_FAILED', `${node.dataset.program} has ended, and has not published ${node.path}`)
+    this.#tell(node, { state: 'built', durationMs: Math.round(clock.mono() - startedMs) })
+    return undefined
   }
 
   #tell(node: Node, change: BuiltDataset | Partial<BuiltDataset>): void {

@@ -40,7 +40,7 @@ const nodesMax = 20_000
 /** As many inputs are recorded one by one with an output. */
 const inputsMax = 900
 
-/** Throws EINVAL for a workflow in a circle, for overlapping datasets, and for too many; ENOENT for a target that is none. */
+/** Throws EINVAL for a workflow in a circle, for overlapping datasets, for too many, and for a target that is none. */
 export function graphOf(declaration: Declaration, range: Range): Node[] {
   const last = range.to ?? range.yesterday
   const { start } = declaration
@@ -86,7 +86,8 @@ class Candidates {
   #add(dataset: DeclaredDataset, day: number | undefined): void {
     const [path] = this.#expand(dataset.path, day)
     const other = this.#byPath.get(path!)
-    if (other) throw new GristmillError('EINVAL', `the datasets ${other.dataset.path.text} and ${dataset.path.text} have the same path ${path}`)
+    if (other)
+      throw new GristmillError('EINVAL', `the datasets ${other.dataset.path.text} and ${dataset.path.text} have the same path ${path}`)
     if (this.#byPath.size === nodesMax)
       throw new GristmillError('EINVAL', `the workflow has more than ${nodesMax} datasets, counting days; let it start later`)
     this.#byPath.set(path!, { dataset, day })
@@ -101,7 +102,9 @@ class Candidates {
     const { dataset, day } = this.#byPath.get(path)!
     const input = dataset.input.flatMap(template => this.#expand(template, day))
     if (input.length > inputsMax)
-      throw new GristmillError('EINVAL', `${path} would have ${input.length} inputs, the most is ${inputsMax}; name a directory or a pattern`)
+      throw new GristmillError(
+        'EINVAL', `${path} would have ${input.length} inputs, the most is ${inputsMax}; name a directory or a pattern`,
+      )
     const needs = dataset.needs.flatMap(template => this.#expand(template, day)).map(need => normalise(need))
     const params = dataset.params({ day, start: this.#declaration.start, last: this.#last })
     return { path, dataset, input, needs, params }
@@ -149,8 +152,8 @@ function chosen(all: Candidates, { targets, from, to }: Range): string[] {
     if (paths.length > 0) return paths.filter(isInRange)
     const near = nearest(normalise(target), all.paths)
     throw new GristmillError(
-      'ENOENT', `the workflow has no dataset ${target}${near === undefined ? '' : ` (did you mean ${near}?)`}; gristmill build --dry-run lists them`,
-      { details: { path: target } },
+      'EINVAL',
+      `the workflow has no dataset ${target}${near === undefined ? '' : ` (did you mean ${near}?)`}; gristmill build --dry-run lists them`,
     )
   })
 }
@@ -182,7 +185,9 @@ function ordered(all: Candidates, wanted: readonly string[]): Node[] {
         const circle = [...open.map(({ made }) => made.path).slice(open.findIndex(({ made }) => made.path === next)), next]
         throw new GristmillError(
           'EINVAL',
-          circle.length === 2 ? `the dataset ${next} is an input of itself` : `the datasets depend on each other in a circle: ${circle.join(' ← ')}`,
+          circle.length === 2
+            ? `the dataset ${next} is an input of itself`
+            : `the datasets depend on each other in a circle: ${circle.join(' ← ')}`,
         )
       } else if (!done.has(next)) {
         enter(next)

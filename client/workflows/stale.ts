@@ -25,15 +25,16 @@ export interface BuildReason {
 export function runOptionsOf({ path, dataset, input, params }: Node): RunOptions {
   const { encoding, delimiter, reducers, replication } = dataset
   const options = { encoding, delimiter, reducers, replication }
-  return {
-    ...input.length > 0 && { input: input.length === 1 ? input[0]! : input }, output: path, params,
-    ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
-  }
+  return { ...input.length > 0 && { input: input.length === 1 ? input[0]! : input }, output: path, params, ...given(options) }
 }
+
+/** The options that are set. */
+const given = (options: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 
 type Known = Awaited<ReturnType<typeof knownProgram>>
 
-export class Staleness {
+export class Comparison {
   readonly #tools: RunTools
   /** By dataset: days of one differ in the values of their parameters only. */
   readonly #programs = new Map<DeclaredDataset, Promise<Known>>()
@@ -52,7 +53,8 @@ export class Staleness {
     if (!status) return [{ kind: 'missing', message: 'it does not exist' }]
     if (status.version === undefined)
       throw new GristmillError(
-        'ENOTEMPTY', `${node.path} exists, and no job has published it; remove it, or give the dataset another path`, { details: { path: node.path } },
+        'ENOTEMPTY', `${node.path} exists, and no job has published it; remove it, or give the dataset another path`,
+        { details: { path: node.path } },
       )
     const { reasons } = await whyStale(ask, node.path, {
       programOf: async () => expected.id, given: { values: expected.params, texts: {} },
@@ -76,10 +78,10 @@ export class Staleness {
   async #expected(node: Node, signal: AbortSignal | undefined) {
     const options = runOptionsOf(node)
     const { dataset } = node
-    const given = givenParams(dataset.program, options)
+    const params = givenParams(dataset.program, options)
     let known = this.#programs.get(dataset)
     if (!known) {
-      known = knownProgram(this.#tools, dataset.program, { params: given, paths: pathsOf(options), signal })
+      known = knownProgram(this.#tools, dataset.program, { params, paths: pathsOf(options), signal })
       this.#programs.set(dataset, known)
       known.catch(() => this.#programs.delete(dataset))
     }
@@ -88,9 +90,9 @@ export class Staleness {
     const { reducers, replication, encoding, delimiter } = options
     const named = node.input.length > 0 ? node.input : planned.input
     return {
-      id, params: { ...planned.params, ...typedParams(planned.params, given, dataset.program), ...ownPaths && pathsOf(options) },
+      id, params: { ...planned.params, ...typedParams(planned.params, params, dataset.program), ...ownPaths && pathsOf(options) },
       input: ownPaths ? undefined : named.map(path => (isPattern(path) ? path : normalise(path))),
-      options: Object.fromEntries(Object.entries({ reducers, replication, encoding, delimiter }).filter(([, value]) => value !== undefined)),
+      options: given({ reducers, replication, encoding, delimiter }),
     }
   }
 

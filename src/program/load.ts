@@ -104,7 +104,8 @@ export async function loadWorkflow(world: LoadWorld, options: LoadOptions): Prom
 
 /** Loads the module of a bundle, and takes from its default export what it is asked for. */
 async function evaluate<T>(
-  { modules = nodeModules, call = work => work() }: LoadWorld, options: LoadOptions, text: string, take: (exported: unknown) => T | undefined,
+  { modules = nodeModules, call = work => work() }: LoadWorld, options: LoadOptions, text: string,
+  take: (exported: unknown) => T | undefined,
 ): Promise<{ exported: unknown; made: T | undefined; stacks: StackMapper }> {
   const file = bundleFile(options.dir, options.id)
   const stacks = new StackMapper(modules.urlOf(file), text)

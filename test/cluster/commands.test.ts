@@ -56,6 +56,7 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['diff', '/out', '/out'], stdout: /^2 kept, 0 added, 0 removed\n$/ },
   { words: ['lineage', '/out'], stdout: /^ +from \/d\/f .*8 bytes$/m },
   { words: ['why', '/out'], stdout: /^\/out is up to date\n$/ },
+  { words: ['build', '-f', join(dir, 'workflow.ts')], stdout: /^\/built: built in .*\n1 dataset: 1 built\n$/ },
   { words: ['rerun', 'job-1', '-o', '/again'], stdout: /succeeded.*to \/again\n/ },
   { words: ['config'], stdout: /^cluster +127\.0\.0\.1:\d+ +GRISTMILL_CLUSTER$/m },
   { words: ['status'], stdout: /^health +healthy$/m },
@@ -77,6 +78,10 @@ test('every command runs as a process', async () => {
     await writeFile(
       join(dir, 'program.ts'),
       `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map(line: string, emit) { console.log('seen ' + line); emit(line, 1) } })\n`,
+    )
+    await writeFile(
+      join(dir, 'workflow.ts'),
+      `import { workflow } from 'gristmill'\nexport default workflow({ datasets: { '/built': { program: './program.ts', input: '/d/f' } } })\n`,
     )
     const calls = callsIn(dir, cluster.datanodes[0]!.address)
     expect([...new Set(calls.map(({ words }) => words[0]!))].sort()).toEqual(commandNames.filter(name => !elsewhere.includes(name)).sort())

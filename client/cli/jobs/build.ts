@@ -60,7 +60,7 @@ async function runBuild(context: CommandContext, targets: readonly string[], fla
   } finally {
     progress.stop()
   }
-  await report.printed
+  await report.end()
   if (!context.json) await printer.line(report.summary(dryRun))
 }
 
@@ -81,14 +81,14 @@ function unbuilt(path: string, { code, message, details, cause }: GristmillError
 /** States in which a dataset stays. */
 const ended: readonly BuildState[] = ['built', 'fresh', 'planned', 'failed', 'skipped']
 
-/** Reports datasets as they are done: lines, and on a terminal a bar over all. */
+/** Reports datasets that are built as they are done, the others at the end; on a terminal with a bar over all. */
 class Report {
   readonly #context: CommandContext
   readonly #states = new Map<string, BuildState>()
   readonly #barOf: ((total: number) => Bar) | undefined
   #bar: Bar | undefined
-  /** All lines are printed. */
-  printed: Promise<unknown> = Promise.resolve()
+  readonly #later = new Map<string, BuiltDataset>()
+  #printed: Promise<unknown> = Promise.resolve()
 
   constructor(context: CommandContext, barOf: ((total: number) => Bar) | undefined) {
     this.#context = context
@@ -105,7 +105,17 @@ class Report {
     this.#bar?.update(ended.reduce((sum, each) => sum + this.count(each), 0), this.#states.size, building.slice(0, 2).join(' '))
     if (!ended.includes(state)) return
     if (error) this.#context.complain(unbuilt(path, error))
-    this.printed = this.printed.then(() => this.#print(dataset))
+    if (state === 'planned' || state === 'skipped' || state === 'fresh') this.#later.set(path, dataset)
+    else this.#printed = this.#printed.then(() => this.#print(dataset))
+  }
+
+  /** Prints what was not built, in the order of the workflow. */
+  async end(): Promise<void> {
+    await this.#printed
+    for (const path of this.#states.keys()) {
+      const dataset = this.#later.get(path)
+      if (dataset) await this.#print(dataset)
+    }
   }
 
   count(state: BuildState): number { return [...this.#states.values()].filter(each => each === state).length }
@@ -115,7 +125,8 @@ class Report {
     const { path, state, reasons, job, durationMs = 0, after, error } = dataset
     if (json)
       return printer.json({
-        path, state, reasons, after, ...job !== undefined && { job, durationMs }, ...error && { error: { code: error.code, message: error.message } },
+        path, state, reasons, after, ...job !== undefined && { job, durationMs },
+        ...error && { error: { code: error.code, message: error.message } },
       }, { compact: true })
     const why = reasons.map(({ message }) => showText(message)).join('; ')
     const name = printer.name(path)

@@ -115,6 +115,10 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.quotas.set': [['/a', { names: 1 }], ['signal']],
   'mill.quotas.get': [['/a'], ['signal']], 'mill.quotas.clear': [['/a'], ['signal']], 'mill.quotas.list': [[], ['signal']],
   'mill.rerun': [['job-1'], ['code', 'output', 'latest', 'env', 'onNote', 'onOutput', 'signal']], 'mill.diff': [['/a', '/b'], ['signal']],
+  'mill.build': [
+    ['/no/workflow.ts'],
+    ['targets', 'from', 'to', 'dryRun', 'force', 'concurrency', 'onDataset', 'onNote', 'onOutput', 'signal'],
+  ],
   'mill.lineage': [['/a'], ['signal']], 'mill.why': [['/a'], ['code', 'params', 'paramTexts', 'signal']],
   'mill.versions.list': [['/a'], ['signal']], 'mill.versions.show': [['/a'], ['signal']],
   'mill.versions.rollback': [['/a'], ['to', 'signal']], 'mill.versions.tag': [['/a@1', 't'], ['signal']],

@@ -130,6 +130,14 @@ export class Recorder extends FakeMill {
     return this.#did('why', args, { path: this.text, version: 1, stale: true, reasons: [{ kind: 'unknown', message: this.text }] })
   }
 
+  async build(...args: unknown[]): Promise<unknown> {
+    const [, { onDataset }] = args as [string, { onDataset: (dataset: object) => void }]
+    const dataset = { path: this.text, reasons: [{ kind: 'missing', message: this.text }], after: [this.text] }
+    onDataset({ ...dataset, state: 'waiting' })
+    for (const state of ['planned', 'built', 'skipped']) onDataset({ ...dataset, state, job: 'job-1', durationMs: 5 })
+    return this.#did('build', args, { datasets: [] })
+  }
+
   async rerun(...args: unknown[]): Promise<unknown> {
     this.#did('rerun', args, undefined)
     return this.job('job-1')

@@ -26,7 +26,7 @@ const commands: readonly (readonly string[])[] = [
   ['stat', '-b', `/d/${hostile}`, '/d/o'], ['stat', '-c', '%n %U', `/d/${hostile}`], ['df'], ['status'], ['report'],
   ['fsck', '--locations', '/'], ['safemode'], ['trash', 'ls'], ['trash', 'restore', hostile], ['snapshot', 'create', '/d'],
   ['diff', '/d@1', '/d'], ['lineage', '/d'], ['lineage', '--mermaid', '/d'], ['why', '/d'],
-  ['rerun', 'job-1'], ['history', '/d'], ['history', 'rm', '/d@1'], ['rollback', `/${hostile}`],
+  ['build'], ['rerun', 'job-1'], ['history', '/d'], ['history', 'rm', '/d@1'], ['rollback', `/${hostile}`],
   ['snapshot', 'ls'], ['snapshot', 'diff', '/d', 'a'], ['quota', 'get'], ['quota', 'get', `/${hostile}`],
   ['user', 'ls'], ['user', 'key', 'ada'],
   ['quota', 'set', '--names', '5', `/${hostile}`], ['xattr', 'ls', '/d'], ['xattr', 'get', '/d', 'user.a'], ['jobs'], ['job', 'last'],
