@@ -75,6 +75,8 @@ export async function rerunJob(tools: RunTools, job: JobId, options: RerunOption
   // Over the same inputs a program gets the time of then, by which it may choose them.
   const parts = { pinned, ...!latest && { nowMs: made.origin?.run?.nowMs } }
   if (code !== undefined) return runProgram(tools, code, run, parts)
+  if (made.programPath === '/')
+    throw new GristmillError('EINVAL', `${job} is a query, which is run again as it was asked: gristmill sql -o ${recorded.path} --overwrite`)
   if (version.program === undefined || made.programPath === undefined)
     throw new GristmillError('EINVAL', `the program of ${job} is not recorded; give one (--code)`)
   const bytes = await readProgram(tools, made.programPath, signal)

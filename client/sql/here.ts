@@ -16,7 +16,7 @@ const spillBytesMax = 64 * GiB
 const pieceBytes = 256 * KiB
 
 /** Directory of one query, removed when it ends. */
-export class Workspace {
+export class Workspace implements AsyncDisposable {
   readonly directory: string
   readonly #disk: Disk
   readonly #names = new Map<string, string>()
@@ -94,6 +94,8 @@ export class Workspace {
     this.#isMade = true
     await this.#disk.mkdir(directory)
   }
+
+  [Symbol.asyncDispose](): Promise<void> { return this.close() }
 
   /** Removes the directory, with what the engine has left in it. */
   async close(): Promise<void> {

@@ -5,18 +5,22 @@ import { createHash } from 'node:crypto'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { quotedName, typeText, type SqlColumn, type SqlType } from '../../src/base/sql.ts'
 import type { JobId } from '../../src/base/ids.ts'
+import { normalise } from '../../src/base/paths.ts'
 import { compressionOf, tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
 import { sqlProgram, type SqlWork } from '../../src/operator/sqlwork.ts'
 import { resultDirectory } from '../../src/plan/history.ts'
 import * as protocol from '../../src/protocol/job.ts'
-import type { JobSpec } from '../../src/protocol/job.ts'
+import type { JobSpec, Origin } from '../../src/protocol/job.ts'
 import { list, locate, type FileStatus, type LocatedBlock } from '../../src/protocol/namespace.ts'
 import { splitRangesMax } from '../../src/protocol/packed.ts'
 import type { SplitRange } from '../../src/protocol/task.ts'
 import type { Database } from '../../src/ports/database.ts'
 import type { Cluster } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
+import { isPattern } from '../glob/pattern.ts'
 import { Job } from '../jobs/job.ts'
+import { inputName } from '../jobs/inputreads.ts'
+import { originOf, PinCollector } from '../jobs/pins.ts'
 import { dropResult } from '../jobs/results.ts'
 import { pagesOf, sendPages } from '../jobs/send.ts'
 import type { SqlTable } from './tables.ts'
@@ -66,17 +70,29 @@ export async function defineEmpty(db: Database, shapes: readonly TableShape[]): 
   for (const shape of shapes) await db.run(`CREATE VIEW ${quotedName(shape.name)} AS ${tableSelect(shape, [])}`)
 }
 
+/** Directory to publish, and how. Without it the rows go back to the caller. */
+interface SqlOutput {
+  readonly path: string
+  readonly format: 'parquet' | 'csv'
+  readonly overwrite?: boolean | undefined
+  readonly force?: boolean | undefined
+}
+
 interface Submitted {
   readonly tables: readonly SqlTable[]
   readonly shapes: readonly TableShape[]
+  /** SQL that the task runs. */
   readonly sql: string
+  /** As the user has written it. */
   readonly text: string
+  readonly output?: SqlOutput | undefined
   readonly memoryBytes?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 /** Submits the job. Aborting the signal kills it. */
-export async function submitQuery(cluster: Cluster, { tables, shapes, sql, text, memoryBytes, signal }: Submitted): Promise<Job> {
+export async function submitQuery(cluster: Cluster, submitted: Submitted): Promise<Job> {
+  const { tables, shapes, sql, text, output, memoryBytes, signal } = submitted
   const ranges: SplitRange[][] = []
   for (const [i, { files }] of tables.entries()) {
     const own: SplitRange[] = []
@@ -91,25 +107,47 @@ export async function submitQuery(cluster: Cluster, { tables, shapes, sql, text,
     )
   const work: SqlWork = {
     tables: shapes,
-    stages: [{ inputs: tables.map(({ name }, i) => ({ view: name, table: i, ranges: ranges[i]!.length })), sql, format: 'parquet' }],
+    stages: [{
+      inputs: tables.map(({ name }, i) => ({ view: name, table: i, ranges: ranges[i]!.length })), sql, format: output?.format ?? 'parquet',
+    }],
   }
   const pages = pagesOf([{ ranges: all, bytes: all.reduce((sum, { start, end }) => sum + end - start, 0) }])
-  const path = `${protocol.resultsDirectory}/${cluster.random.id()}`
+  const path = output?.path ?? `${protocol.resultsDirectory}/${cluster.random.id()}`
   const sent = await sendPages(cluster, pages, { output: path, signal })
+  const params = { sql: text.slice(0, shownChars), query: work }
+  // Parquet is none of the formats of programs.
+  const format = output?.format === 'csv' ? 'csv' : 'text'
+  const patterns = tables.map(({ name }) => name).filter(isPattern)
+  const paths = tables.map(({ name }) => name).filter(name => !isPattern(name)).map(normalise)
   const fingerprint = createHash('sha256').update(JSON.stringify(work)).digest('hex')
   const spec: JobSpec = {
-    name: 'sql', program: { id: sqlProgram, path: '/' }, params: { sql: text.slice(0, shownChars), query: work }, seed: 0, fingerprint,
-    driver: { id: cluster.random.id(), step: 1, method: 'sql', nowMs: cluster.clock.now(), outline: '', history: [] },
+    name: 'sql', program: { id: sqlProgram, path: '/' }, params, seed: 0, fingerprint,
+    ...!output && { driver: { id: cluster.random.id(), step: 1, method: 'sql', nowMs: cluster.clock.now(), outline: '', history: [] } },
     stages: [{
-      name: 'sql', input: { kind: 'packed', ...sent, options: { format: 'whole', bytes: true } }, output: { kind: 'files', format: 'text' },
+      name: 'sql', input: { kind: 'packed', ...sent, options: { format: 'whole', bytes: true } }, output: { kind: 'files', format },
     }],
-    output: { path, overwrite: false, format: 'text', result: true },
+    output: output
+      ? { path, overwrite: output.overwrite ?? false, ...output.force && { force: true }, format }
+      : { path, overwrite: false, format, result: true },
+    ...output && {
+      inputs: paths, ...patterns.length > 0 && { patterns }, origin: await originFor(cluster, submitted, { params, fingerprint }),
+    },
     attemptsMax, memoryBytes: memoryBytes ?? 0, taskDeadlineMs: 0,
   }
   const { job } = await cluster.ask(protocol.submit, { spec }, signal, reply => cluster.ask(protocol.kill, { job: reply.job }))
   const handle = new Job(cluster, job)
   if (signal) handle.killOn(signal)
   return handle
+}
+
+/** The inputs of an output, for its history. */
+async function originFor(
+  cluster: Cluster, { tables, signal }: Submitted, { params, fingerprint }: Pick<JobSpec, 'params' | 'fingerprint'>,
+): Promise<Origin> {
+  const pins = new PinCollector()
+  for (const { name, files } of tables) for (const { status } of files) pins.note(inputName(name), status!)
+  const parts = { program: sqlProgram, params, fingerprint, format: 'sql', options: {}, unique: '' }
+  return originOf(parts, await pins.pins(cluster.ask, signal))
 }
 
 const shownChars = 1_000

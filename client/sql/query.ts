@@ -3,6 +3,7 @@
 
 import { abortError, throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
+import { normalise } from '../../src/base/paths.ts'
 import { literalsOf, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
@@ -10,6 +11,7 @@ import type { TableShape } from '../../src/operator/sqltable.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Job } from '../jobs/job.ts'
+import { Run } from '../jobs/running.ts'
 import type { SqlCluster } from './cluster.ts'
 import { defineTables, pathsOf, Workspace, type PlacedTable } from './here.ts'
 import { parquetQuery } from './carried.ts'
@@ -26,6 +28,15 @@ export interface SqlOptions {
   /** Called with the job of the query, if it has one. */
   readonly onJob?: ((job: Job) => void) | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+export interface SqlSaveOptions {
+  /** Default: parquet. */
+  readonly format?: 'parquet' | 'csv' | undefined
+  /** Replaces the output of an earlier job, which is kept as a version. */
+  readonly overwrite?: boolean | undefined
+  /** With `overwrite`: replaces any directory. */
+  readonly force?: boolean | undefined
 }
 
 interface SqlTools {
@@ -77,18 +88,46 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     return Array.fromAsync(this)
   }
 
+  /**
+   * Computes the rows as a job, whose output is published at `path`, with its history. Resolves when it is submitted. Throws EEXIST for an
+   * output that exists (unless `overwrite`), EINVAL for tables of this machine.
+   */
+  async save(path: string, { format = 'parquet', overwrite, force }: SqlSaveOptions = {}): Promise<Run> {
+    const { disk, openDatabase, scratchDir, random } = this.#tools
+    const { signal, memoryBytes } = this.#options
+    throwIfAborted(signal)
+    const engine = engineOf(openDatabase)
+    const { sql, tables: names } = await this.#read(engine)
+    const tables = await this.#tables(names)
+    const local = tables.find(table => table.files.some(file => file.local !== undefined))
+    if (local)
+      throw new GristmillError('EINVAL', `${local.name} is a file of this machine, which no task can read; put it into the cluster`)
+    const { cluster, files } = await this.#tools.cluster()
+    await using space = new Workspace(disk, `${scratchDir}/sql-${random.id()}`)
+    try {
+      const { shapes, columns } = await this.#plan(space, engine, { sql, tables }, files)
+      const job = await submitQuery(cluster, {
+        tables, shapes, sql: parquetQuery(sql, columns, uniqueNames(columns)), text: this.#text, memoryBytes, signal,
+        output: { path: normalise(path), format, overwrite, force },
+      })
+      return new Run(cluster, job.id)
+    } catch (error) {
+      throw explained(error, space)
+    }
+  }
+
   /** Starts the query: its columns, and its rows as arrays. REQUIRES: the caller disposes of it. */
   async run(): Promise<RunningQuery> {
     const { disk, openDatabase, scratchDir, random } = this.#tools
     const { signal } = this.#options
     throwIfAborted(signal)
-    if (!openDatabase) throw new GristmillError('CONFIG_INVALID', 'there is no SQL engine in a simulated cluster; use real processes')
-    const statement = await this.#read(openDatabase)
+    const engine = engineOf(openDatabase)
+    const statement = await this.#read(engine)
     const tables = await this.#tables(statement.tables)
     const space = new Workspace(disk, `${scratchDir}/sql-${random.id()}`)
     try {
       const asked = { statement, tables }
-      return await (this.#isSmall(tables) ? this.#here(space, openDatabase, asked) : this.#job(space, openDatabase, asked))
+      return await (this.#isSmall(tables) ? this.#here(space, engine, asked) : this.#job(space, engine, asked))
     } catch (error) {
       await space.close()
       if (signal?.aborted) throw abortError(signal)
@@ -263,6 +302,11 @@ class RunningQuery implements AsyncDisposable {
     this.#close()
     await this.space.close()
   }
+}
+
+function engineOf(openDatabase: OpenDatabase | undefined): OpenDatabase {
+  if (!openDatabase) throw new GristmillError('CONFIG_INVALID', 'there is no SQL engine in a simulated cluster; use real processes')
+  return openDatabase
 }
 
 function explained(error: unknown, space: Workspace): unknown {

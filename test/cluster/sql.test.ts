@@ -130,6 +130,26 @@ test('errors of a job are those of the query: its place, the file, line and colu
   expect(mixed.stderr).toContain('is a file of this machine')
 })
 
+test('the rows of a query are published as an output with versions and lineage, as Parquet or CSV', async () => {
+  const save = (...more: string[]) => cluster.run(['sql', '-o', '/daily', ...more])
+  const sums = (table: string): string => `SELECT day, sum(tonnes) AS t, sum(id) AS ids FROM '${table}' GROUP BY day ORDER BY day`
+  expect(await save(sums('/sales'))).toMatchObject({ code: 0, stdout: expect.stringMatching(/^succeeded.*\noutput: .*\/daily/) })
+  expect(await cluster.run(['sql', '--format', 'jsonl', `FROM '/daily'`])).toMatchObject({
+    code: 0, stdout: (await locally(sums('/sales'))).stdout,
+  })
+  expect(await save(sums('/sales'))).toMatchObject({ code: 1, stderr: expect.stringContaining('--overwrite') })
+  expect(await save('--overwrite', '--format', 'csv', sums('/sales/a.csv'))).toMatchObject({ code: 0 })
+  expect(await cluster.ok(['sql', '--format', 'jsonl', `FROM '/daily'`])).toBe((await locally(sums('/sales/a.csv'))).stdout)
+  expect(await cluster.ok(['sql', `SELECT count(*) AS n FROM '/daily@1'`])).toMatch(/^n\n\d+\n$/)
+  expect(await cluster.ok(['lineage', '/daily'])).toContain('/sales/a.csv')
+  expect(await cluster.ok(['why', '/daily'])).toContain('up to date')
+  const job = JSON.parse(await cluster.ok(['job', '--json', 'last'])) as JobStatus
+  expect((await cluster.run(['rerun', job.job])).stderr).toContain('gristmill sql -o /daily --overwrite')
+  expect((await save('--format', 'json', 'SELECT 1')).stderr).toContain('parquet or csv')
+  expect((await cluster.run(['sql', '-o', '/x', `FROM 'file:${dir}/sales/a.csv'`])).stderr).toContain('put it into the cluster')
+  expect((await cluster.run(['sql', '-o', '/sales/out', `FROM '/sales'`])).code).toBe(1)
+})
+
 test('a datanode that is killed while it runs a query changes nothing in the answer', async () => {
   const query = `SELECT count(*) AS n, sum((id + i) % 7) AS s FROM '/sales', range(150000) r(i)`
   const expected = await locally(query)

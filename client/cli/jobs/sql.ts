@@ -1,6 +1,7 @@
 // sql: asks a question in SQL over files of the cluster, or of this machine, and prints the rows.
 
 import { GristmillError } from '../../../src/base/errors.ts'
+import { normalise } from '../../../src/base/paths.ts'
 import { parseBytes } from '../../../src/base/units.ts'
 import { clusterIn } from '../../sql/cluster.ts'
 import { SqlQuery, type SqlOptions } from '../../sql/query.ts'
@@ -8,6 +9,7 @@ import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { oneOf, option, type CommandSpec } from '../spec.ts'
 import { localPath } from '../tree.ts'
+import { advised, checkForce, follow } from './run.ts'
 import { onceEach, parseParam } from './params.ts'
 import { printRows, rowFormats, type RowFormat } from './rows.ts'
 
@@ -23,6 +25,9 @@ export const sql: CommandSpec = {
     option('--param <name=value>', 'value for $name, or for the first ? with 1=value; may be repeated', {
       parse: parseParam, repeat: true,
     }),
+    option('-o, --output <path>', 'publish the rows as the output of a job, as Parquet or, with --format csv, as CSV'),
+    option('--overwrite', 'with --output: atomically replace the output of an earlier job, which is kept as a version'),
+    option('--force', 'with --overwrite: replace any directory, also one without _SUCCESS or with subdirectories'),
     option('--local-bytes <size>', 'tables of the cluster up to this size altogether are fetched, others read by a job (default: 16MiB)', {
       parse: parseBytes,
     }),
@@ -33,6 +38,7 @@ export const sql: CommandSpec = {
   examples: [
     ["gristmill sql \"SELECT status, count(*) FROM '/logs/*.csv' GROUP BY ALL\"", 'files of the cluster'],
     ["gristmill sql \"FROM './sales.csv' LIMIT 5\"", 'a file of this machine'],
+    ["gristmill sql -o /daily --overwrite \"SELECT day, sum(tonnes) AS tonnes FROM '/sales' GROUP BY day\"", 'an output with a history'],
     ["gristmill sql --format json -f report.sql --param day=2024-01-31", 'a query with a parameter'],
   ],
   run: runSql,
@@ -42,16 +48,20 @@ interface SqlFlags {
   file?: string
   format?: RowFormat
   param?: Array<readonly [string, string]>
+  output?: string
+  overwrite?: boolean
+  force?: boolean
   localBytes?: number
   memory?: number
 }
 
 async function runSql(context: CommandContext, [given]: readonly string[], flags: SqlFlags): Promise<void> {
   const { printer, signal } = context
+  checkForce(flags)
   const text = await textOf(context, given, flags.file)
   const params = flags.param && onceEach('--param', flags.param.map(([name, value]) => [name, numbered(value)]))
   const format = flags.format ?? (context.json ? 'jsonl' : printer.outIsTerminal ? 'table' : 'csv')
-  if (format === 'parquet' && printer.outIsTerminal)
+  if (format === 'parquet' && flags.output === undefined && printer.outIsTerminal)
     throw new GristmillError('USAGE', 'Parquet is not for a terminal; redirect it: gristmill sql … > rows.parquet')
   const [world, settings, machine] = await Promise.all([context.world(), context.settings(), context.machine()])
   const options: SqlOptions = {
@@ -63,6 +73,7 @@ async function runSql(context: CommandContext, [given]: readonly string[], flags
     disk: world.disk, random: world.random, openDatabase: world.openDatabase, scratchDir: `${settings.home}/scratch`, cwd: context.cwd,
     home: machine.userDirectory, cluster: async () => clusterIn(await context.mill()),
   }, text, params, options)
+  if (flags.output !== undefined) return save(context, query, flags.output, flags)
   await using running = await query.run()
   if (format === 'parquet') {
     for await (const bytes of running.parquet()) await printer.bytes(bytes)
@@ -76,6 +87,15 @@ async function runSql(context: CommandContext, [given]: readonly string[], flags
 function numbered(word: string): string | number | bigint {
   if (/^-?(?:0|[1-9]\d*)$/.test(word)) return BigInt(word)
   return /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(word) ? Number(word) : word
+}
+
+async function save(
+  context: CommandContext, query: SqlQuery, output: string, { format = 'parquet', overwrite, force }: SqlFlags,
+): Promise<void> {
+  if (format !== 'parquet' && format !== 'csv')
+    throw new GristmillError('USAGE', `--format ${format} is for rows that are printed; an output is parquet or csv`)
+  const job = await advised(query.save(normalise(output), { format, overwrite, force }))
+  await follow(context, job, 'sql')
 }
 
 async function textOf(context: CommandContext, given: string | undefined, file: string | undefined): Promise<string> {

@@ -165,9 +165,12 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   const clock = { now: () => nowMs, mono: () => 0, ...given.clock }
   const world = { clock, disk: given.disk, random: { id: () => 'r1' }, openDatabase: openDuckDB } as unknown as World
   if (given.input !== undefined) streams.stdin.end(given.input)
-  // A query asks for the status of its tables.
-  const ask = (_: unknown, { path }: { path: string }) => mill.status(path)
-  keepCluster(mill, { cluster: { ask }, files: {} } as unknown as SqlCluster)
+  // A query asks for the status of its tables, and submits a job.
+  const ask = async (_: unknown, { path, spec }: { path: string; spec?: { output: object } }) => {
+    if (spec) throw new GristmillError('EBUSY', JSON.stringify(spec.output))
+    return mill.status(path)
+  }
+  keepCluster(mill, { cluster: { ask, random: { id: () => 'r2' }, clock }, files: {} } as unknown as SqlCluster)
   const signal = given.signal ?? ending.signal
   const code = await runWords({
     words, printer, signal, cwd: '/', env: given.env ?? {}, version: '1.2.3', world: async () => world, settings: async flags => {

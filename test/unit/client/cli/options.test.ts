@@ -210,6 +210,9 @@ const rows: readonly Row[] = [
   row('run', '--detach', 'p.ts', /"run.signal",false.*"out":"j0000000000000001\\n"/),
   row('sql', '--file', '', '"out":"b\\n2\\n"', { typed: '-f /q.sql', given: { input: 'SELECT 1 AS a' } }),
   row('sql', '--format', '', '{\\"a\\":1}', { typed: '--format jsonl', given: { input: 'SELECT 1 AS a' } }),
+  row('sql', '--output', '', 'is a file of this machine', { typed: '-o /out', given: { input: `FROM './q.csv'` } }),
+  row('sql', '--overwrite', '-o /out', /overwrite\\*":true/, { given: { input: 'SELECT 1' } }),
+  row('sql', '--force', '-o /out --overwrite', /force\\*":true/, { given: { input: 'SELECT 1' } }),
   row('sql', '--param', '', '"out":"a,b\\n8,007\\n"', {
     typed: '--param a=7 --param b=007', given: { input: 'SELECT $a + 1 AS a, $b AS b' },
   }),
