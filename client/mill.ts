@@ -74,6 +74,8 @@ interface MillParts {
   readonly scratchDir: string
   /** Base of relative local paths. */
   readonly workingDirectory: string
+  /** Longer files are written in blocks, whatever the namenode's bound. */
+  readonly inlineBytes?: number | undefined
   /** Compiler of programs; default: the one of the product. */
   readonly compiler?: Compiler | undefined
   /** Closes what belongs to this connection alone. */
@@ -109,7 +111,7 @@ export class Mill extends Files {
   readonly #patient: Patient
   #closing: Promise<void> | undefined
 
-  constructor({ world, caller, namenode, cluster, host, scratchDir, workingDirectory, compiler, end }: MillParts) {
+  constructor({ world, caller, namenode, cluster, host, scratchDir, workingDirectory, compiler, inlineBytes, end }: MillParts) {
     const { net, clock, random, disk, log } = world
     let closed = false
     // Checked here: without sockets every attempt would fail as if the namenode were unreachable.
@@ -120,7 +122,7 @@ export class Mill extends Files {
     const background = new Background()
     const asking = clusterOf({ caller, namenode: there, clock, random, user: caller.user, background })
     const files = new FileClient({
-      caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: `${scratchDir}/spool`, background,
+      caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: `${scratchDir}/spool`, background, inlineBytes,
     })
     super({ ask: asking.ask, files, host, clock, disk, random })
     this.cluster = cluster

@@ -97,6 +97,7 @@ export class Namenode {
     this.#advertise = config.advertise
     const rooms = this.#rooms = await allRooms.open({
       world: this.#world, config, times: this.#times, trashKeepMs: config.trashKeepMs ?? limits.trashKeepMs,
+      inlineBytes: config.inlineBytes ?? 0,
       versionBounds: {
         keep: config.versions?.keep ?? limits.versionsKept, keepMs: config.versions?.keepMs ?? limits.versionKeepMs,
       },

@@ -37,6 +37,7 @@ export interface Ground {
   readonly times: NamenodeTimes
   /** Time that removed entries stay in the trash; 0: they do not go there. */
   readonly trashKeepMs: number
+  readonly inlineBytes: number
   /** Older versions of an output that are kept, and for how long; 0 ms: for ever. */
   readonly versionBounds: { readonly keep: number; readonly keepMs: number }
   readonly cluster: ClusterId

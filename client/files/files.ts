@@ -23,7 +23,7 @@ import { openSource } from '../../src/record/source.ts'
 import { linesOf, lineReadingOf, ReadStream, withoutMark, type LineEncoding, type ReadStreamOptions } from './read.ts'
 import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
 import {
-  bytesOf, checkData, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions, type WriteStreamOptions,
+  bytesIn, bytesOf, checkData, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions, type WriteStreamOptions,
 } from './write.ts'
 
 /** Number of versions of a file that `readFile` tries while the file is replaced again and again. */
@@ -86,6 +86,8 @@ export class Files extends Names {
     return performLocally('open', path, () => writeFileOptions(options), async ({ encoding, ...creating }) => {
       const target = filePathOf(path)
       checkData(data)
+      const whole = typeof data === 'string' || ArrayBuffer.isView(data) ? bytesIn(data, encoding) : undefined
+      if (whole && await this.#files.writeSmall(target, whole, creating)) return
       const writer = await this.#files.create(target, { ...creating, eager: true })
       try {
         for await (const bytes of bytesOf(data, encoding, creating.signal)) await writer.write(bytes)
@@ -222,7 +224,10 @@ export class Files extends Names {
 
   /** CRC32C and length of a file, without reading it: equal for equal bytes, whatever the block sizes. Throws ENOENT, EISDIR. */
   checksum(path: Path, options?: CallOptions | null): Promise<Checksum> {
-    return perform('checksum', path, callOptions('checksum', options), async ({ signal }) => checksumOf(this.locate(path, { signal })))
+    return perform('checksum', path, callOptions('checksum', options), async ({ signal }) => {
+      const { status, content } = await this.#locate(path, signal)
+      return content ? { crc: content.crc, length: status.length } : checksumOf(this.locate(path, { signal }))
+    })
   }
 
   /** Reads the current version; if it is replaced meanwhile, reads the next one. */

@@ -229,8 +229,7 @@ export async function* bytesOf(
   data: FileData, encoding: BufferEncoding, signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   checkData(data)
-  if (typeof data === 'string') yield Buffer.from(data, encoding)
-  else if (ArrayBuffer.isView(data)) yield asBytes(data)
+  if (typeof data === 'string' || ArrayBuffer.isView(data)) yield bytesIn(data, encoding)
   else yield* chunksOf(data, encoding, signal)
 }
 
@@ -279,6 +278,9 @@ async function closeSource(
 
 const isIterable = (data: unknown): boolean =>
   typeof data === 'object' && data !== null && (Symbol.asyncIterator in data || Symbol.iterator in data)
+
+export const bytesIn = (data: string | NodeJS.ArrayBufferView, encoding: BufferEncoding): Uint8Array =>
+  (typeof data === 'string' ? Buffer.from(data, encoding) : asBytes(data))
 
 const asBytes = (view: NodeJS.ArrayBufferView): Uint8Array =>
   view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)

@@ -70,9 +70,10 @@ async function storeOnce(
 ): Promise<boolean> {
   const same = async (): Promise<boolean | undefined> => {
     try {
-      const { status, blocks, next } = await cluster.ask(locate, { path }, signal)
+      const { status, blocks, next, content } = await cluster.ask(locate, { path }, signal)
       if (status.type !== 'file' || status.length !== bytes.length) return false
-      if (next === undefined && blocks.reduce((crc, block) => combine(crc, block.crc, block.length), 0) !== crcOf(bytes)) return false
+      const crc = content?.crc ?? blocks.reduce((sum, block) => combine(sum, block.crc, block.length), 0)
+      if (next === undefined && crc !== crcOf(bytes)) return false
       // A checksum detects damage, but another user may have crafted other bytes with the same checksum.
       if (next === undefined && cluster.user !== undefined && status.owner === cluster.user) return true
       return Buffer.from(bytes).equals(await store.read(path, signal))

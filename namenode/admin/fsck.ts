@@ -10,6 +10,8 @@ import { health } from '../blocks/health.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { may, mayRead, maySearch } from '../namespace/access.ts'
+import { contentOf, isIntact } from '../namespace/content.ts'
+import { isInlined, type NameEntry } from '../namespace/entry.ts'
 import { blocksOf, type Block } from '../namespace/file.ts'
 import { childrenOf, find, type FoundName } from '../namespace/asof.ts'
 import { versionsOf } from '../versions/lookup.ts'
@@ -64,10 +66,15 @@ export async function fsckPage(tools: FsckTools, actor: Actor, request: FsckRequ
     }
     let chunk = after?.path === named.path ? after.chunk ?? 0 : 0
     const { id, length, replication, blocks } = named.entry
-    const file: CheckedFile = { path: named.path, id, length, replication, blocks, continued: chunk > 0, found: [] }
+    const file: CheckedFile = {
+      path: named.path, id, length, replication, blocks, continued: chunk > 0, found: [],
+      ...isInlined(named.entry) && { inlined: inlinedHealth(view, named.entry) },
+    }
     if (chunk === 0) {
       counts.files++
       counts.bytes += length
+      if (file.inlined) counts.inlined = (counts.inlined ?? 0) + 1
+      if (file.inlined === 'corrupt') counts.corrupt++
     }
     let more = false
     for (;;) {
@@ -83,11 +90,17 @@ export async function fsckPage(tools: FsckTools, actor: Actor, request: FsckRequ
       if (more) break
     }
     listed += file.found.length
-    if (request.healthy || file.found.length > 0) files.push(file)
+    if (request.healthy || file.found.length > 0 || file.inlined === 'corrupt') files.push(file)
     if (more) return { files, counts, next: { path: named.path, chunk } }
     if (steps >= stepsMax) return { files, counts, next: { path: named.path, chunk: Math.max(1, chunk) } }
   }
   return { files, counts }
+}
+
+/** Compares the bytes of an inlined file with the checksum that its writer gave. The row's own checksum was compared when it was read. */
+function inlinedHealth(view: View, { id, length }: NameEntry): 'healthy' | 'corrupt' {
+  const content = contentOf(view, id)
+  return content && content.bytes.length === length && isIntact(content) ? 'healthy' : 'corrupt'
 }
 
 function check({ map, isCorrupt }: FsckTools, { id, length }: Block, locations: boolean, counts: CheckCounts): CheckedBlock {

@@ -9,6 +9,7 @@ import { decodeValue, Unpacker } from '../journal/codec.ts'
 import type { CounterName } from '../journal/counters.ts'
 import { nameOfKey, readId, type TableName } from '../journal/keys.ts'
 import type { Row, View } from '../journal/view.ts'
+import { contentOf, decodeContent } from '../namespace/content.ts'
 import { decodeEntry, type NameEntry } from '../namespace/entry.ts'
 import { blocksIn, blocksOf } from '../namespace/file.ts'
 import { decodeVersion } from '../snapshots/history.ts'
@@ -26,7 +27,7 @@ const boundsMax = 10_000
 /** Counters that are the number of rows of a table. */
 const counted: readonly (readonly [CounterName, TableName])[] = [
   ['blocks', 'blocks'], ['leases', 'leases'], ['doomed', 'doomed'], ['snapshots', 'snapshots'], ['history', 'history'],
-  ['marks', 'marks'], ['quotas', 'quotas'], ['attributes', 'attributes'], ['versions', 'versions'], ['expiries', 'expiries'],
+  ['marks', 'marks'], ['quotas', 'quotas'], ['attributes', 'attributes'], ['contents', 'contents'], ['versions', 'versions'], ['expiries', 'expiries'],
 ]
 
 /** Yields the number of rows read so far. */
@@ -39,7 +40,7 @@ export function* recount(view: View): Generator<number, RecountResult, undefined
     ['doomed', ({ value }) => one.inode(value[0] === 1)],
     ['children', row => one.name(row)],
     ['directories', () => {}], ['files', row => one.chunk(row)], ['blocks', ({ key }) => one.block(readId(key))],
-    ['leases', () => {}], ['snapshots', () => {}], ['marks', () => {}], ['attributes', () => {}],
+    ['leases', () => {}], ['snapshots', () => {}], ['marks', () => {}], ['attributes', () => {}], ['contents', row => one.content(row)],
     ['versions', row => one.versionRecord(row)], ['expiries', () => {}],
   ]
   let due = sliceRows
@@ -67,6 +68,7 @@ class Recount {
   /** Directories that have a name; the root is one. */
   #named = 0
   #chunkBlocks = 0
+  #contentBytes = 0
   #inodeMax = 0
   #blockMax = 0
   /** Numbers of versions that may be freed. */
@@ -119,7 +121,7 @@ class Recount {
   #file(parent: number, name: string, { id, blocks, length }: NameEntry): void {
     if (blocks === 0 && length === 0) return
     let count = 0
-    let bytes = 0
+    let bytes = contentOf(this.#view, id)?.bytes.length ?? 0
     for (const chunk of blocksOf(this.#view, id)) {
       this.steps++
       count += chunk.length
@@ -131,6 +133,8 @@ class Recount {
 
   chunk({ value }: Row): void { this.#chunkBlocks += blocksIn(value) }
 
+  content({ value }: Row): void { this.#contentBytes += decodeContent(value).bytes.length }
+
   block(id: number): void { this.#blockMax = Math.max(this.#blockMax, id) }
 
   result(): RecountResult {
@@ -140,6 +144,7 @@ class Recount {
     this.#compare('directories', counters.directories, this.#directories)
     for (const [counter, table] of counted) this.#compare(counter, counters[counter], rowsOf(table))
     this.#compare('blocks of all files', rowsOf('blocks'), this.#chunkBlocks)
+    this.#compare('bytes of inlined files', counters.contentBytes, this.#contentBytes)
     this.#compare('places of directories', rowsOf('directories'), Math.max(0, this.#named - 1))
     this.#compare('removed entries that history holds, unknown to it', 0, this.#orphans.size)
     this.#compare('versions that may be freed', rowsOf('expiries'), this.#expiring)

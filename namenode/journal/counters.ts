@@ -22,6 +22,8 @@ export const counterNames = [
   'attributes',
   /** Number of rows in "versions" and in "expiries". */
   'versions', 'expiries',
+  /** Number of rows in "contents", and of the bytes of files in them. */
+  'contents', 'contentBytes',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]
@@ -49,6 +51,8 @@ export function copyCounters(from: Readonly<StateCounters>, to: StateCounters): 
   to.attributes = from.attributes
   to.versions = from.versions
   to.expiries = from.expiries
+  to.contents = from.contents
+  to.contentBytes = from.contentBytes
 }
 
 export function encodeCounters(counters: Readonly<StateCounters>): Buffer {

@@ -24,6 +24,8 @@ export const tables = [
   'held',
   /** (directory, directory that it was moved out of) → newest snapshot that sees its contents: namespace. */
   'marks',
+  /** file → CRC32C and bytes of a file without blocks: namespace. */
+  'contents',
   /** (inode, name) → an extended attribute: namespace. */
   'attributes',
   /** directory → its quota and its usage: namespace. */

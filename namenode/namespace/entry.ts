@@ -28,8 +28,21 @@ export interface NameEntry {
 const version = 1
 /** Version 1 plus the delimiter of a CSV file before `since`. Entries without a delimiter are still written as version 1. */
 const delimitedVersion = 2
+/** An inlined file: version 1 plus the delimiter, 0 if there is none. Versions of gristmill that do not know inlined files refuse it. */
+const inlinedVersion = 3
 const packer = new Packer()
 const unpacker = new Unpacker()
+
+/** True for a file whose bytes are in the namenode's store (content.ts). */
+export const isInlined = ({ directory, length, blocks }: Pick<NameEntry, 'directory' | 'length' | 'blocks'>): boolean =>
+  !directory && blocks === 0 && length > 0
+
+function checkVersion(first: number): number {
+  const found = first >> 4
+  assert(found === version || found === delimitedVersion || found === inlinedVersion, `an entry of version ${found}`)
+  return found
+}
+
 /** Six bytes of milliseconds: until the year 10889. */
 const instantMax = 2 ** 48 - 1
 
@@ -44,15 +57,16 @@ export function encodeEntry(entry: NameEntry, since = 0): Buffer {
   // First byte: version in the upper four bits, then a flag for `since` at the end, format in two bits, directory flag in the
   // last.
   const delimited = entry.delimiter !== undefined
+  const inlined = isInlined(entry)
   packer
-    .u8(((delimited ? delimitedVersion : version) << 4) | (since > 0 ? 8 : 0) | (format << 1) | (entry.directory ? 1 : 0))
+    .u8(((inlined ? inlinedVersion : delimited ? delimitedVersion : version) << 4) | (since > 0 ? 8 : 0) | (format << 1) | (entry.directory ? 1 : 0))
     .u48(entry.id)
     .u16(entry.mode)
     .u48(entry.mtimeMs)
     .text(entry.owner)
     .text(entry.group === entry.owner ? '' : entry.group)
   if (!entry.directory) packer.u8(entry.replication).varint(entry.blockBytes).varint(entry.length).varint(entry.blocks)
-  if (delimited) packer.u8(entry.delimiter!.charCodeAt(0))
+  if (delimited || inlined) packer.u8(entry.delimiter?.charCodeAt(0) ?? 0)
   if (since > 0) packer.u48(since)
   return packer.done()
 }
@@ -64,7 +78,7 @@ export const isDirectory = (bytes: Buffer): boolean => (bytes[0]! & 1) === 1
 
 export function decodeEntry(bytes: Buffer): NameEntry {
   const first = unpacker.of(bytes).u8()
-  assert(first >> 4 === version || first >> 4 === delimitedVersion, `an entry of version ${first >> 4}`)
+  const written = checkVersion(first)
   const directory = (first & 1) === 1
   const id = inodeId(unpacker.u48())
   const mode = unpacker.u16()
@@ -76,7 +90,8 @@ export function decodeEntry(bytes: Buffer): NameEntry {
   const blockBytes = unpacker.varint()
   const length = unpacker.varint()
   const blocks = unpacker.varint()
-  const delimiter = first >> 4 === delimitedVersion ? String.fromCharCode(unpacker.u8()) : undefined
+  const code = written === version ? 0 : unpacker.u8()
+  const delimiter = code === 0 ? undefined : String.fromCharCode(code)
   return {
     id, directory, mode, owner, group, mtimeMs, replication, blockBytes, format: recordFormats[(first >> 1) & 3]!, length, blocks,
     ...(delimiter !== undefined && { delimiter }),
@@ -86,7 +101,7 @@ export function decodeEntry(bytes: Buffer): NameEntry {
 /** The fields of an entry that count for a quota. Skips the others: up to 50,000 entries are counted within one operation. */
 export function decodeSize(bytes: Buffer): Pick<NameEntry, 'id' | 'directory' | 'length' | 'replication'> {
   const first = unpacker.of(bytes).u8()
-  assert(first >> 4 === version || first >> 4 === delimitedVersion, `an entry of version ${first >> 4}`)
+  checkVersion(first)
   const directory = (first & 1) === 1
   const id = inodeId(unpacker.u48())
   if (directory) return { id, directory, length: 0, replication: 0 }
@@ -102,12 +117,12 @@ export function statusOf(path: string, entry: NameEntry): FileStatus {
   return {
     path, id: entry.id, type: entry.directory ? 'directory' : 'file', length: entry.length, replication: entry.replication,
     blockBytes: entry.blockBytes, blocks: entry.blocks, format: entry.format,
-    ...(entry.delimiter !== undefined && { delimiter: entry.delimiter }),
+    ...(entry.delimiter !== undefined && { delimiter: entry.delimiter }), ...(isInlined(entry) && { inlined: true as const }),
     owner: entry.owner, group: entry.group, mode: entry.mode, mtimeMs: entry.mtimeMs,
   }
 }
 
-const entryOf = ({ path: _, type, ...rest }: FileStatus): NameEntry => ({ ...rest, directory: type === 'directory' })
+const entryOf = ({ path: _, type, inlined: __, ...rest }: FileStatus): NameEntry => ({ ...rest, directory: type === 'directory' })
 
 /** Compact form of a status for repeated requests that name the path again. One is kept per change, so it is small. */
 export const keepStatus = (status: FileStatus): Uint8Array => encodeEntry(entryOf(status))

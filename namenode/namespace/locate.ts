@@ -1,9 +1,14 @@
-// Locations of a file's blocks: live replicas, nearest to the reader first, and a read token per block.
+// Locations of a file's blocks: live replicas, nearest to the reader first, and a read token per block; and the bytes of inlined files.
 
+import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
+import type { InodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { shuffled, type Random } from '../../src/ports/random.ts'
-import type { FileStatus, LocatedBlock } from '../../src/protocol/namespace.ts'
+import type { FileContent } from '../../src/protocol/fields.ts'
+import type { ReplyOf } from '../../src/protocol/message.ts'
+import type { contents, FileStatus, LocatedBlock } from '../../src/protocol/namespace.ts'
+import { itemErrorOf } from '../../src/rpc/fault.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { BlockMap } from '../blocks/map.ts'
 import type { Actor } from '../journal/operation.ts'
@@ -11,7 +16,8 @@ import type { View } from '../journal/view.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { checkMay, mayRead } from './access.ts'
-import { statusOf } from './entry.ts'
+import { contentOf, sentContent } from './content.ts'
+import { isInlined, statusOf, type NameEntry } from './entry.ts'
 import { blocksOf } from './file.ts'
 import { find } from './asof.ts'
 
@@ -34,7 +40,7 @@ interface Range {
 export function locate(
   tools: LocateTools, actor: Actor,
   { path, offset = 0, length = Infinity, host }: Range,
-): { status: FileStatus; blocks: LocatedBlock[]; next?: number } {
+): { status: FileStatus; blocks: LocatedBlock[]; next?: number; content?: FileContent } {
   const { view, map, registry, tokens } = tools
   const { entry } = find(view, actor, path)
   if (entry.directory) throw new GristmillError('EISDIR', `${path} is a directory; only files can be read`, { details: { path } })
@@ -42,6 +48,7 @@ export function locate(
   const status = statusOf(path, entry)
   const blocks: LocatedBlock[] = []
   if (offset >= entry.length || length === 0) return { status, blocks }
+  if (isInlined(entry)) return { status, blocks, ...storedContent(view, entry) }
   const racks = racksOf(registry, host)
   const end = offset + length
   let at = 0
@@ -60,6 +67,38 @@ export function locate(
     }
   }
   return { status, blocks }
+}
+
+function storedContent(view: View, { id }: NameEntry): { content: FileContent } {
+  const content = contentOf(view, id)
+  assert(content, `file ${id} has neither blocks nor bytes`)
+  return { content: sentContent(content) }
+}
+
+type ContentsReply = ReplyOf<typeof contents>
+
+/** Bytes of the first of these files, as many as a reply may have; at least one. Each file has an outcome of its own. */
+export function contentsOf(view: View, actor: Actor, files: ReadonlyArray<{ readonly path: string; readonly id?: InodeId }>): ContentsReply {
+  const found: ContentsReply['files'] = []
+  let bytes = 0
+  for (const { path, id } of files) {
+    if (bytes >= limits.contentsBytesMax) break
+    try {
+      const { entry } = find(view, actor, path)
+      if (entry.directory) throw new GristmillError('EISDIR', `${path} is a directory; only files can be read`, { details: { path } })
+      checkMay(actor, entry, mayRead, path)
+      if (id !== undefined && entry.id !== id)
+        throw new GristmillError('ESTALE', `${path} was replaced meanwhile; read it again`, { details: { path } })
+      found.push({ status: statusOf(path, entry), ...isInlined(entry) && storedContent(view, entry) })
+      bytes += path.length + (isInlined(entry) ? entry.length : 0)
+    } catch (error) {
+      // Damage of the store ends the namenode, whichever file is read.
+      if (!(error instanceof GristmillError) || error.code === 'CORRUPT') throw error
+      found.push({ error: itemErrorOf(error) })
+      bytes += path.length + error.message.length
+    }
+  }
+  return { files: found }
 }
 
 /** Racks of the datanodes on the reader's host. The reader itself is not registered. */

@@ -11,7 +11,7 @@ import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { discard, isFinal } from '../trash/mutations.ts'
 import { blocksOf, targetOf } from './file.ts'
-import { locate, type LocateTools } from './locate.ts'
+import { contentsOf, locate, type LocateTools } from './locate.ts'
 import { checkFree } from './reserved.ts'
 import { mkdir, remove, rename, setAttributes, touch } from './names.ts'
 import { list, stat, summary } from './read.ts'
@@ -37,6 +37,7 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
     route(protocol.stat, ({ path }, { user }) => stat(view, actor(user), path)),
     route(protocol.list, (request, { user }) => list(view, actor(user), request)),
     route(protocol.locate, (request, { user }) => locate(options, actor(user), request)),
+    route(protocol.contents, ({ files }, { user }) => contentsOf(view, actor(user), files)),
     route(protocol.summary, ({ path, versions }, context) =>
       summary(view, actor(context.user), path, { yield: () => clock.yield(), signal: context.signal }, versions),
     ),

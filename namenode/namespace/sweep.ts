@@ -6,6 +6,7 @@ import { inodeId, type BlockId, type InodeId } from '../../src/base/ids.ts'
 import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, readId } from '../journal/keys.ts'
 import { mutation, type AnyMutation } from '../journal/operation.ts'
+import { dropContent } from './content.ts'
 import { decodeEntry } from './entry.ts'
 import { chunkBlocks, removeLastChunk } from './file.ts'
 import { dropAttributes } from '../xattrs/rows.ts'
@@ -55,6 +56,7 @@ function sweepFile(draft: Draft, id: InodeId, blocks: BlockId[], left: number): 
     if (!gone) {
       drop(draft, id)
       dropAttributes(draft, id)
+      dropContent(draft, id)
       draft.count('files', -1)
       return left - 1
     }
@@ -81,6 +83,7 @@ function sweepDirectory(draft: Draft, id: InodeId, blocks: BlockId[], left: numb
       if (gone) blocks.push(...gone)
       left -= gone?.length ?? 0
       dropAttributes(draft, entry.id)
+      dropContent(draft, entry.id)
       draft.count('files', -1)
     }
     if (left <= 0) return 0

@@ -11,6 +11,7 @@ import { childKey, idKey } from '../journal/keys.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, mayWrite } from './access.ts'
+import { dropContent } from './content.ts'
 import { encodeEntry, type NameEntry } from './entry.ts'
 import { dropAttributes } from '../xattrs/rows.ts'
 import { doom, hasSnapshots, mark, orphan, preserve, stampOf } from '../snapshots/history.ts'
@@ -76,6 +77,7 @@ export function detach(draft: Draft, parent: InodeId, name: string, entry: NameE
   if (orphan(draft, entry.id)) return
   if (!entry.directory && entry.blocks === 0) {
     dropAttributes(draft, entry.id)
+    dropContent(draft, entry.id)
     draft.count('files', -1)
   } else doom(draft, entry.id, entry.directory)
 }

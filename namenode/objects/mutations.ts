@@ -6,6 +6,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type BlockId, type InodeId, type LeaseId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { isWithin, nameOf, parentOf, systemDirectory } from '../../src/base/paths.ts'
+import type { FileContent } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { uploadsDirectory, type Expected } from '../../src/protocol/object.ts'
 import type { Draft } from '../journal/draft.ts'
@@ -14,8 +15,8 @@ import { mutation, systemActor, type Actor, type AnyMutation, type Requested, ty
 import type { View } from '../journal/view.ts'
 import { outputs } from '../jobs/store/rows.ts'
 import { checkMay, checkOwner, checkSticky, may, mayWrite, stickyBit } from '../namespace/access.ts'
-import { checkInstant, keepPlaced, recallPlaced, statusOf, type NameEntry } from '../namespace/entry.ts'
-import { heldBlocks, putBlocks, releaseBlocks, type Block } from '../namespace/file.ts'
+import { checkInstant, isInlined, keepPlaced, recallPlaced, statusOf, type NameEntry } from '../namespace/entry.ts'
+import { heldBlocks, releaseBlocks, type Block } from '../namespace/file.ts'
 import { directoryMode, fileMode, removable } from '../namespace/names.ts'
 import { child, directoryAt, entryAt, missingName, placeAt, type Directory, type NamePlace } from '../namespace/resolve.ts'
 import { addDirectory, addFile, detach, isEmpty, makeDirectories } from '../namespace/tree.ts'
@@ -23,7 +24,7 @@ import { usageAt } from '../quotas/usage.ts'
 import { hasSnapshots } from '../snapshots/history.ts'
 import { recordOf } from '../versions/rows.ts'
 import { closeLease, writerOf } from '../writing/lease.ts'
-import { checkBlocks, ownLease } from '../writing/mutations.ts'
+import { bodyOf, checkBlocks, ownLease, putBody, type FileBody } from '../writing/mutations.ts'
 import { attributesOf, putAttribute, removeAttribute } from '../xattrs/rows.ts'
 
 interface PublishAsked extends UserOperation {
@@ -61,14 +62,26 @@ export const prepare = mutation<Requested & { readonly nowMs: number }, undefine
 export const publish = mutation<PublishAsked & { readonly lease: LeaseId; readonly blocks: readonly Block[] }, Published>({
   kind: 'object.publish', ...kept,
   mutate(draft, asked) {
-    const lease = ownLease(draft, asked.lease, asked)
-    const unused = checkBlocks(lease, asked.blocks, asked.to)
-    closeLease(draft, lease)
-    const { owner, mode, replication, blockBytes, format } = lease
-    const status = appear(draft, asked, { id: inodeId(lease.id), owner, mode, replication, blockBytes, format }, asked.blocks)
-    return { status, unused }
+    return published(draft, asked, bodyOf(asked))
   },
 })
+
+/** As `publish`, for a small object, whose bytes are in the operation. */
+export const publishInline = mutation<PublishAsked & { readonly lease: LeaseId; readonly content: FileContent }, Published>({
+  kind: 'object.inline', ...kept,
+  mutate(draft, asked) {
+    return published(draft, asked, bodyOf(asked))
+  },
+})
+
+function published(draft: Draft, asked: PublishAsked & { readonly lease: LeaseId }, body: FileBody): Published {
+  const lease = ownLease(draft, asked.lease, asked)
+  const unused = checkBlocks(lease, body.blocks, asked.to)
+  closeLease(draft, lease)
+  const { owner, mode, replication, blockBytes, format } = lease
+  const status = appear(draft, asked, { id: inodeId(lease.id), owner, mode, replication, blockBytes, format }, body)
+  return { status, unused }
+}
 
 interface JoinAsked extends PublishAsked {
   readonly upload: string
@@ -91,7 +104,7 @@ export const join = mutation<JoinAsked, Published>({
     detach(draft, parent.entry.id, name, entry)
     const { replication, blockBytes, format } = found[0]!.entry
     const made = { id: inodeId(draft.take('nextInode')), owner: entry.owner, mode: fileMode, replication, blockBytes, format }
-    const status = appear(draft, asked, made, blocks)
+    const status = appear(draft, asked, made, bodyOf({ blocks }))
     for (const part of found) dissolve(draft, entry.id, part)
     return { status, unused: [] }
   },
@@ -114,6 +127,12 @@ function partsOf(view: View, directory: InodeId, { upload, parts }: JoinAsked): 
         details: { path: upload, name },
       })
     names.add(name)
+    // Its bytes are no block, and a file has either.
+    if (isInlined(entry))
+      throw new GristmillError(
+        'EINVAL', `the part ${name} of ${upload} was written elsewhere and moved there: it has no block that could be joined; upload it again`,
+        { details: { path: upload, name } },
+      )
     return { name, entry, held: heldBlocks(view, id), attributes: [...attributesOf(view, id)].map(each => each.name) }
   })
 }
@@ -143,7 +162,7 @@ function uploadAt(draft: Draft, actor: Actor, path: string): NamePlace & { reado
 type NewFile = Pick<NameEntry, 'id' | 'owner' | 'mode' | 'replication' | 'blockBytes' | 'format'>
 
 /** Adds the file at its path. */
-function appear(draft: Draft, asked: PublishAsked, made: NewFile, blocks: readonly Block[]): FileStatus {
+function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: FileBody): FileStatus {
   const { to, base, parents, attributes = [], expect, mtimeMs, nowMs, user, root } = asked
   const actor = { user, root }
   const mtime = Math.floor(mtimeMs ?? nowMs)
@@ -166,12 +185,12 @@ function appear(draft: Draft, asked: PublishAsked, made: NewFile, blocks: readon
     ...made, directory: false, group: parent.entry.group, mtimeMs: mtime,
     // The mode of the replaced file, so that it stays as private as it was.
     ...there && { mode: there.mode },
-    length: blocks.reduce((sum, block) => sum + block.length, 0), blocks: blocks.length,
+    length: body.length, blocks: body.blocks.length,
   }
   addFile(draft, parent.entry.id, name, entry)
   for (const { name: attribute, value } of attributes) putAttribute(draft, entry.id,
     { name: attribute, value: Buffer.from(value, 'base64') })
-  putBlocks(draft, entry.id, entry.replication, blocks)
+  putBody(draft, entry, body)
   return statusOf(to, entry)
 }
 
@@ -226,4 +245,4 @@ function isForgettable(view: View, { user, root }: Actor, { path, entry }: Direc
   return true
 }
 
-export const objectMutations: readonly AnyMutation[] = [prepare, publish, join, remove]
+export const objectMutations: readonly AnyMutation[] = [prepare, publish, publishInline, join, remove]

@@ -24,9 +24,9 @@ import type { NodeRegistry } from '../nodes/registry.ts'
 import { trashDirectory } from '../trash/items.ts'
 import { isWithin } from '../../src/base/paths.ts'
 import type { Lifetimes } from '../writing/lifetimes.ts'
-import { noteSealed, sealedOf } from '../writing/routes.ts'
+import { checkBody, noteSealed, sealedOf } from '../writing/routes.ts'
 import { checkAttribute } from '../xattrs/mutations.ts'
-import { join, prepare, publish, remove } from './mutations.ts'
+import { join, prepare, publish, publishInline, remove } from './mutations.ts'
 import { isKey, walkKeys } from './walk.ts'
 
 interface ObjectOptions {
@@ -58,9 +58,13 @@ export function objectRoutes(options: ObjectOptions): Route[] {
       await journal.submit(prepare, { requestId, nowMs: clock.now() })
       return {}
     }),
-    route(protocol.publish, async ({ requestId, lease, blocks, ...asked }, { user }) => {
+    route(protocol.publish, async ({ requestId, lease, blocks, content, ...asked }, { user }) => {
       checkTarget(asked)
-      const done = await journal.submit(publish, { requestId, lease, blocks: sealedOf(blocks), ...asked, ...by(user) })
+      checkBody(content, blocks, asked.to)
+      const operation = { requestId, lease, ...asked, ...by(user) }
+      const done = content
+        ? await journal.submit(publishInline, { ...operation, content })
+        : await journal.submit(publish, { ...operation, blocks: sealedOf(blocks) })
       noteSealed(options, { lease, blocks, ...done })
       return done.status
     }),

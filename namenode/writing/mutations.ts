@@ -3,16 +3,18 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { isDelimited, type RecordFormat } from '../../src/base/formats.ts'
-import { blockId, inodeId, leaseId, type BlockId, type LeaseId } from '../../src/base/ids.ts'
+import { blockId, inodeId, leaseId, type BlockId, type InodeId, type LeaseId } from '../../src/base/ids.ts'
 import { isWithin, join, parentOf } from '../../src/base/paths.ts'
+import type { FileContent } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Draft } from '../journal/draft.ts'
 import { mutation, systemActor, type Actor, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
 import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
 import { checkInstant, keepPlaced, recallPlaced, statusOf, type NameEntry } from '../namespace/entry.ts'
+import { putContent } from '../namespace/content.ts'
 import { putBlocks, type Block } from '../namespace/file.ts'
 import { directoryMode, fileMode } from '../namespace/names.ts'
-import { child, directoryAt, isInVersion, pathOf, placeAt } from '../namespace/resolve.ts'
+import { child, directoryAt, isInVersion, pathOf, placeAt, type NamePlace } from '../namespace/resolve.ts'
 import { checkQuota } from '../quotas/usage.ts'
 import { addFile, detach, makeDirectories } from '../namespace/tree.ts'
 import type { View } from '../journal/view.ts'
@@ -59,30 +61,10 @@ export const create = mutation<CreateAsked, Created>({
       nowMs, user, root,
     },
   ) {
-    const actor = { user, root }
-    if (parents) makeDirectories(draft, actor, parentOf(path), { mode: directoryMode, nowMs, asked: path })
-    const { parent, name, entry } = placeAt(draft, actor, path)
-    if (entry?.directory) throw new GristmillError('EISDIR', `${path} is a directory; give the name of a file`, { details: { path } })
-    if (entry && !overwrite)
-      throw new GristmillError('EEXIST', `${path} exists already; to replace it, overwriting must be asked for`, { details: { path } })
-    checkMay(actor, parent.entry, mayWrite, parent.path)
-    if (entry) {
-      checkMay(actor, entry, mayWrite, path)
-      checkSticky(actor, parent.entry, entry, path)
-    }
+    const { parent, name, entry } = newPlace(draft, { user, root }, { path, overwrite, parents, nowMs })
     // Bytes are charged at completion; a write that cannot complete is refused here.
     if (draft.counters.quotas > 0) checkQuota(draft, parent.entry.id, { names: entry ? 0 : 1, bytes: entry ? 0 : 1 })
-    const writer = writerOf(draft, parent.entry.id, name)
-    if (writer !== undefined) {
-      const other = leaseAt(draft, writer)
-      if (writer !== replace || !other)
-        throw new GristmillError(
-          'EBUSY',
-          `${path} is being written by ${other?.owner ?? 'another user'}; wait for its end, or until the writer has been silent for long`,
-          { details: { path, lease: writer } },
-        )
-      closeLease(draft, other)
-    }
+    endOther(draft, { parent: parent.entry.id, name, path }, replace)
     const lease: Lease = {
       id: leaseId(draft.take('nextInode')), parent: parent.entry.id, name, owner: user, group: parent.entry.group, mode, replication,
       blockBytes, format,
@@ -93,6 +75,45 @@ export const create = mutation<CreateAsked, Created>({
     return { lease: lease.id, blockBytes, replication, blocks: lease.blocks }
   },
 })
+
+interface NewPlace {
+  readonly path: string
+  readonly overwrite: boolean
+  readonly parents?: boolean | undefined
+  readonly nowMs: number
+}
+
+/** Place of a file that the actor may create or replace. Throws EISDIR, EEXIST, EACCES, and ENOENT without `parents`. */
+export function newPlace(draft: Draft, actor: Actor, { path, overwrite, parents, nowMs }: NewPlace): NamePlace {
+  if (parents) makeDirectories(draft, actor, parentOf(path), { mode: directoryMode, nowMs, asked: path })
+  const place = placeAt(draft, actor, path)
+  const { parent, entry } = place
+  if (entry?.directory) throw new GristmillError('EISDIR', `${path} is a directory; give the name of a file`, { details: { path } })
+  if (entry && !overwrite)
+    throw new GristmillError('EEXIST', `${path} exists already; to replace it, overwriting must be asked for`, { details: { path } })
+  checkMay(actor, parent.entry, mayWrite, parent.path)
+  if (entry) {
+    checkMay(actor, entry, mayWrite, path)
+    checkSticky(actor, parent.entry, entry, path)
+  }
+  return place
+}
+
+/** Throws EBUSY if the path has a writer, other than the one past its soft limit that may be replaced. */
+export function endOther(
+  draft: Draft, { parent, name, path }: { parent: InodeId; name: string; path: string }, replace: LeaseId | undefined,
+): void {
+  const writer = writerOf(draft, parent, name)
+  if (writer === undefined) return
+  const other = leaseAt(draft, writer)
+  if (writer !== replace || !other)
+    throw new GristmillError(
+      'EBUSY',
+      `${path} is being written by ${other?.owner ?? 'another user'}; wait for its end, or until the writer has been silent for long`,
+      { details: { path, lease: writer } },
+    )
+  closeLease(draft, other)
+}
 
 /** Finds a lease that the actor may use. Throws LEASE_EXPIRED or EACCES. */
 export function ownLease(draft: Draft, id: LeaseId, { user, root }: Actor): Lease {
@@ -141,19 +162,31 @@ export const complete = mutation<CompleteAsked, Completed>({
   kind: 'writing.seal',
   keep: keepCompleted,
   recall: recallCompleted,
-  mutate(draft, asked) {
-    const { lease: id, user, root } = asked
-    const actor = { user, root }
-    const lease = ownLease(draft, id, actor)
-    const directory = directoryOf(draft, lease)
-    const there = child(draft, lease.parent, lease.name)
-    if (there && !there.directory && lease.overwrite) {
-      const path = join(directory, lease.name)
-      checkMay(actor, there, mayWrite, path)
-      checkSticky(actor, directoryAt(draft, systemActor, directory).entry, there, path)
-    }
-    return seal(draft, lease, directory, asked)
-  },
+  mutate: completed,
+})
+
+function completed(draft: Draft, asked: CompleteAsked | InlineAsked): Completed {
+  const { lease: id, user, root } = asked
+  const actor = { user, root }
+  const lease = ownLease(draft, id, actor)
+  const directory = directoryOf(draft, lease)
+  const there = child(draft, lease.parent, lease.name)
+  if (there && !there.directory && lease.overwrite) {
+    const path = join(directory, lease.name)
+    checkMay(actor, there, mayWrite, path)
+    checkSticky(actor, directoryAt(draft, systemActor, directory).entry, there, path)
+  }
+  return seal(draft, lease, directory, asked)
+}
+
+type InlineAsked = UserOperation & { lease: LeaseId; content: FileContent; mtimeMs?: number | undefined }
+
+/** As `complete`, for a small file: its bytes are in the operation. A kind of its own: earlier versions would take the file for an empty one. */
+export const completeInline = mutation<InlineAsked, Completed>({
+  kind: 'writing.inline',
+  keep: keepCompleted,
+  recall: recallCompleted,
+  mutate: completed,
 })
 
 /**
@@ -189,11 +222,13 @@ export function directoryOf(view: View, lease: Lease): string {
   return directory
 }
 
-function seal(draft: Draft, lease: Lease, directory: string, { blocks, mtimeMs, nowMs }: CompleteAsked): Completed {
+function seal(draft: Draft, lease: Lease, directory: string, asked: CompleteAsked | InlineAsked): Completed {
+  const { mtimeMs, nowMs } = asked
   const mtime = Math.floor(mtimeMs ?? nowMs)
   checkInstant(mtime)
   const path = join(directory, lease.name)
-  const unused = checkBlocks(lease, blocks, path)
+  const stored = bodyOf(asked)
+  const unused = checkBlocks(lease, stored.blocks, path)
   const there = child(draft, lease.parent, lease.name)
   if (there) {
     if (there.directory)
@@ -208,13 +243,28 @@ function seal(draft: Draft, lease: Lease, directory: string, { blocks, mtimeMs, 
     id: inodeId(lease.id), directory: false, mode: lease.mode, owner: lease.owner, group: lease.group, mtimeMs: mtime,
     replication: lease.replication, blockBytes: lease.blockBytes, format: lease.format,
     ...(lease.delimiter !== undefined && { delimiter: lease.delimiter }),
-    length: blocks.reduce((sum, block) => sum + block.length, 0),
-    blocks: blocks.length,
+    length: stored.length, blocks: stored.blocks.length,
   }
   addFile(draft, lease.parent, lease.name, entry)
-  putBlocks(draft, entry.id, lease.replication, blocks)
+  putBody(draft, entry, stored)
   closeLease(draft, lease)
   return { status: statusOf(path, entry), unused }
+}
+
+/** Where the bytes of a new file are: in blocks, or with the operation. */
+type GivenBody = { readonly blocks: readonly Block[] } | { readonly content: FileContent }
+
+export interface FileBody { readonly length: number; readonly blocks: readonly Block[]; readonly content?: FileContent }
+
+export function bodyOf(given: GivenBody): FileBody {
+  if ('content' in given) return { length: Buffer.byteLength(given.content.data, 'base64'), blocks: [], content: given.content }
+  return { length: given.blocks.reduce((sum, block) => sum + block.length, 0), blocks: given.blocks }
+}
+
+/** Stores the body of a file that has been added. */
+export function putBody(draft: Draft, { id, replication }: NameEntry, { blocks, content }: FileBody): void {
+  if (content) putContent(draft, id, content)
+  else putBlocks(draft, id, replication, blocks)
 }
 
 /** Throws EINVAL if these are not distinct blocks of the lease, or one is too long. Returns the unused blocks. */
@@ -246,4 +296,4 @@ export const abandon = mutation<Requested & Actor & { lease: LeaseId }, { readon
   },
 })
 
-export const writingMutations: readonly AnyMutation[] = [create, allocate, complete, formerComplete, abandon]
+export const writingMutations: readonly AnyMutation[] = [create, allocate, complete, completeInline, formerComplete, abandon]

@@ -13,6 +13,7 @@ import type { NodeRegistry } from '../nodes/registry.ts'
 import { room } from '../room.ts'
 import { Lifetimes } from './lifetimes.ts'
 import { writingMutations } from './mutations.ts'
+import { put } from './put.ts'
 import { expireLeases, writingRoutes } from './routes.ts'
 
 interface LeasesNeeds {
@@ -33,6 +34,7 @@ export const leasesRoom = room({
 interface WritingNeeds {
   readonly world: { readonly clock: Clock; readonly random: Random }
   readonly config: { readonly defaults: { readonly replication: number; readonly blockBytes: number } }
+  readonly inlineBytes: number
   readonly journal: Journal
   readonly tokens: BlockTokens
   readonly actor: (user: string) => Actor
@@ -44,11 +46,11 @@ interface WritingNeeds {
 
 export const writingRoom = room({
   name: 'writing',
-  mutations: writingMutations,
-  open({ world: { clock, random }, config: { defaults }, journal, tokens, actor, registry, authority, lifetimes, blocks }: WritingNeeds) {
+  mutations: [...writingMutations, put],
+  open({ world: { clock, random }, config: { defaults }, inlineBytes, journal, tokens, actor, registry, authority, lifetimes, blocks }: WritingNeeds) {
     const invalidate = (ids: readonly BlockId[]): void => blocks.invalidate(ids)
     return {
-      routes: writingRoutes({ journal, registry, map: blocks.map, lifetimes, tokens, clock, random, defaults, actor, invalidate }),
+      routes: writingRoutes({ journal, registry, map: blocks.map, lifetimes, tokens, clock, random, defaults, actor, inlineBytes, invalidate }),
       chores: [{
         name: 'end expired leases', everyMs: 1000,
         work: () => { if (!authority.frozen) return expireLeases({ journal, lifetimes, invalidate }) },

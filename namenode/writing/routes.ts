@@ -9,6 +9,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Random } from '../../src/ports/random.ts'
 import * as protocol from '../../src/protocol/writing.ts'
 import type { ReplyOf, RequestOf } from '../../src/protocol/message.ts'
+import type { FileContent } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { delimiterCode } from '../../src/record/records.ts'
 import type { CallContext } from '../../src/rpc/context.ts'
@@ -19,13 +20,15 @@ import { systemActor, type Actor } from '../journal/operation.ts'
 import type { BlockMap } from '../blocks/map.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
+import { checkContent } from '../namespace/content.ts'
 import { knownBlock, type Block } from '../namespace/file.ts'
 import { stat } from '../namespace/read.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { trashDirectory } from '../trash/items.ts'
 import { leaseAt } from './lease.ts'
 import type { Lifetimes } from './lifetimes.ts'
-import { abandon, allocate, complete, create, directoryOf, type Created } from './mutations.ts'
+import { abandon, allocate, complete, completeInline, create, directoryOf, type Created } from './mutations.ts'
+import { put, putAll } from './put.ts'
 import { sizesOf, Targets } from './targets.ts'
 
 interface WritingOptions {
@@ -38,6 +41,8 @@ interface WritingOptions {
   readonly random: Random
   readonly defaults: { readonly replication: number; readonly blockBytes: number }
   readonly actor: (user: string) => Actor
+  /** Length up to which small files are inlined. */
+  readonly inlineBytes: number
   /** Deletes replicas of allocated blocks that belong to no file. */
   readonly invalidate: (blocks: readonly BlockId[]) => void
 }
@@ -54,6 +59,7 @@ export function writingRoutes(options: WritingOptions): Route[] {
     route(protocol.create, (request, context) => writers.create(request, context)),
     route(protocol.allocate, (request, context) => writers.allocate(request, context)),
     route(protocol.complete, (request, context) => writers.complete(request, context)),
+    route(protocol.put, (request, context) => writers.put(request, context)),
     route(protocol.abandon, (request, context) => writers.abandon(request, context)),
     route(protocol.renew, request => writers.renew(request)),
   ]
@@ -73,7 +79,21 @@ class Writers {
     this.#opened(lease, blocks)
     const sizes = sizesOf(blockBytes, request.bytes)
     const located = blocks.length === 0 ? [] : this.#targets.locate(blocks, { replication, sizes, host: request.host, exclude: noNodes })
-    return { lease, blockBytes, replication, blocks: located }
+    return { lease, blockBytes, replication, blocks: located, inlineBytes: this.#options.inlineBytes }
+  }
+
+  put(request: Request<'put'>, { user }: CallContext): Promise<ReplyOf<typeof protocol.put>> {
+    const { journal, clock, actor, defaults, inlineBytes } = this.#options
+    return putAll(request, {
+      inlineBytes,
+      submit: ({ number: _, ...file }, requestId) => {
+        checkPlace(file)
+        const operation = {
+          ...defaults, ...file, requestId, mode: this.#modeFor(file, user), nowMs: clock.now(), ...actor(user),
+        }
+        return this.#takingOver(replace => journal.submit(put, { ...operation, ...replace }))
+      },
+    })
   }
 
   async allocate(request: Request<'allocate'>, { user }: CallContext): Promise<ReplyOf<typeof protocol.allocate>> {
@@ -93,12 +113,13 @@ class Writers {
     return { blocks: this.#targets.locate(blocks, { replication, sizes, host, exclude }) }
   }
 
-  async complete({ requestId, lease, blocks, mtimeMs }: Request<'complete'>, { user }: CallContext): Promise<FileStatus> {
+  async complete({ requestId, lease, blocks, content, mtimeMs }: Request<'complete'>, { user }: CallContext): Promise<FileStatus> {
     const { journal, clock, actor } = this.#options
-    const sealed = sealedOf(blocks)
-    const { status, unused } = await journal.submit(complete, {
-      requestId, lease, mtimeMs, blocks: sealed, nowMs: clock.now(), ...actor(user),
-    })
+    checkBody(content, blocks, `the file of lease ${lease}`)
+    const asked = { requestId, lease, mtimeMs, nowMs: clock.now(), ...actor(user) }
+    const { status, unused } = content
+      ? await journal.submit(completeInline, { ...asked, content })
+      : await journal.submit(complete, { ...asked, blocks: sealedOf(blocks) })
     noteSealed(this.#options, { lease, blocks, status, unused })
     return status
   }
@@ -119,28 +140,37 @@ class Writers {
 
   /** Opens a lease; takes over one past its soft limit. */
   async #open(request: Request<'create'>, user: string): Promise<Created> {
-    const { journal, lifetimes, clock, actor, defaults } = this.#options
-    const { path, overwrite, parents, mode, format, delimiter, blocks, requestId } = request
+    const { journal, clock, actor, defaults } = this.#options
+    const { path, overwrite, parents, format, delimiter, blocks, requestId } = request
     checkPlace(request)
     const replication = request.replication ?? defaults.replication
     const blockBytes = request.blockBytes ?? defaults.blockBytes
     if (blocks) unlessRepeated(journal, requestId, () => this.#targets.check(blocks, sizesOf(blockBytes, request.bytes), noNodes))
     const operation = {
       requestId, path, overwrite, parents, format, ...delimiter !== undefined && { delimiter }, blocks, replication, blockBytes,
-      // Default: the mode of the replaced file, so that it stays as private as it was.
-      mode: mode === undefined && overwrite ? this.#modeAt(path, user) : mode,
-      nowMs: clock.now(), ...actor(user),
+      mode: this.#modeFor(request, user), nowMs: clock.now(), ...actor(user),
     }
+    return this.#takingOver(replace => journal.submit(create, { ...operation, ...replace }))
+  }
+
+  /** Submits a new file; if its path has a writer past its soft limit, submits it once more to end that writer's lease. */
+  async #takingOver<T>(submit: (replace: { readonly replace?: LeaseId }) => Promise<T>): Promise<T> {
+    const { journal, lifetimes } = this.#options
     try {
-      return await journal.submit(create, operation)
+      return await submit({})
     } catch (error) {
       const stale = hasCode(error, 'EBUSY') ? error.details['lease'] as LeaseId : undefined
       if (stale === undefined || !lifetimes.isSoft(stale)) throw error
       const old = leaseAt(journal.view, stale)
-      const created = await journal.submit(create, { ...operation, replace: stale })
+      const created = await submit({ replace: stale })
       this.#closed(stale, old?.blocks ?? [])
       return created
     }
+  }
+
+  /** Default: the mode of the replaced file, so that it stays as private as it was. */
+  #modeFor({ path, mode, overwrite }: Pick<Request<'create'>, 'path' | 'mode' | 'overwrite'>, user: string): number | undefined {
+    return mode === undefined && overwrite ? this.#modeAt(path, user) : mode
   }
 
   #modeAt(path: string, user: string): number | undefined {
@@ -210,7 +240,14 @@ export function noteSealed(
   invalidate(unused)
 }
 
-function checkPlace({ path, delimiter }: Request<'create'>): void {
+/** Checks the bytes of a small file that come in place of blocks. Throws EINVAL, CORRUPT. */
+export function checkBody(content: FileContent | undefined, blocks: readonly unknown[], name: string): void {
+  if (!content) return
+  if (blocks.length > 0) throw new GristmillError('EINVAL', `${name} is given in blocks and by its bytes; it must be one of both`)
+  checkContent(content, name)
+}
+
+function checkPlace({ path, delimiter }: Pick<Request<'create'>, 'path' | 'delimiter'>): void {
   if (delimiter !== undefined) delimiterCode(delimiter) // throws EINVAL for an invalid delimiter
   checkFree(path)
   if (isWithin(path, trashDirectory)) {

@@ -31,6 +31,11 @@ const clusterLimits = {
    * the same bound.
    */
   fileBlocksMax: 10_000,
+  /**
+   * Bytes of a file that may be inlined, whatever the setting: a group of the journal holds a thousand of them, and a page of the store four
+   * KiB.
+   */
+  inlineBytesMax: 16 * KiB,
   /** Tasks of a stage: starting or listing all of them takes about 2 µs each without a break, so 40 ms. */
   stageTasksMax: 20_000,
   /** Stages of a job, and branches of a stage: their states and counters are part of every status of the job. */
@@ -99,6 +104,15 @@ const processLimits = {
   /** JSON nesting accepted from the network, checked before parsing. */
   jsonDepthMax: 64,
   listPageMax: 1000,
+  /** Files up to this size are inlined by default: docs/decisions/0009-small-files.md has the measurements. */
+  inlineBytesDefault: 4 * KiB,
+  /** Files in one call that writes inlined files: deciding one takes some 40 µs, all of them 10 ms. */
+  inlinePutFilesMax: 256,
+  /** Their bytes; in base64, with the longest paths, they fit into a body of a control message. */
+  inlinePutBytesMax: 384 * KiB,
+  /** Files in one call that reads inlined files, and the bytes after which its reply ends early. */
+  contentsFilesMax: 1000,
+  contentsBytesMax: 1 * MiB,
   /** Text in one page of a listing, beyond which the page ends early: 1,000 paths of 8 KiB would take 50 ms to serialise. */
   pageTextMax: 1 * MiB,
   /** Directory levels looked up for one page, at 2 µs each. */
@@ -241,6 +255,8 @@ assert(processLimits.splitsBodyBytesMax + processLimits.jobParamsBytesMax + proc
 assert(processLimits.programStepsMax * 60 + processLimits.historyResultBytesMax < processLimits.historyBytesMax)
 assert(processLimits.jobSplitsBytesMax * 2 <= processLimits.uploadBytesPerUserMax)
 assert(processLimits.uploadBytesPerUserMax * 2 <= processLimits.splitsHeldBytesMax)
+assert(clusterLimits.inlineBytesMax <= processLimits.inlinePutBytesMax && clusterLimits.inlineBytesMax <= processLimits.contentsBytesMax)
+assert(processLimits.inlinePutBytesMax * 4 / 3 < processLimits.controlBodyBytesMax)
 assert(processLimits.jobBodyBytesMax * 4 <= processLimits.bodiesBytesMax)
 assert(clusterLimits.recordBytesMax < clusterLimits.blockBytesDefault)
 

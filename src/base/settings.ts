@@ -3,6 +3,7 @@
 // holds the texts in step with them.
 
 import { GristmillError } from './errors.ts'
+import { limits } from './limits.ts'
 import { faultOfName } from './username.ts'
 import { parseBytes, parseDuration, parseWhole } from './units.ts'
 
@@ -88,6 +89,12 @@ const bytes = (facts: Facts): Setting<number> => ({
   parse: raw => (typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : parseBytes(textOf(raw))),
 })
 
+function inlineBytesOf(raw: unknown): number {
+  const found = typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : parseBytes(textOf(raw))
+  if (found > limits.inlineBytesMax) throw wrong(raw, `at most ${limits.inlineBytesMax} bytes; larger files are stored in blocks`)
+  return found
+}
+
 const duration = (facts: Facts): Setting<number> => ({
   ...facts, type: 'duration, such as 30s', kind: 'value',
   parse: raw => (typeof raw === 'number' && raw >= 0 ? raw : parseDuration(textOf(raw))),
@@ -163,6 +170,15 @@ export const settings = {
     usedBy: ['namenode', 'up'], about: 'Default replication of files.',
   }),
   blockSize: bytes({ fallback: '128MiB', usedBy: ['namenode', 'up'], about: 'Default maximum size of blocks; 512 bytes to 2047MiB.' }),
+  inlineBytes: {
+    ...bytes({
+      fallback: '4KiB', usedBy: ['namenode', 'client', 'up'],
+      about:
+        'Length up to which the bytes of a small file are stored in the namenode, without a block; at most 16KiB. 0: all files have blocks. A '
+        + 'client may set a lower bound than the namenode.',
+    }),
+    parse: raw => inlineBytesOf(raw),
+  },
   datanodes: count(1, 64, {
     fallback: '3, or the number of the last time', usedBy: ['up'], about: 'Number of datanodes that `up` starts.',
   }),

@@ -2,6 +2,7 @@
 // class asks it only for what it needs to move data.
 
 import { FramePool } from '../block/ring.ts'
+import { abortable } from '../base/abort.ts'
 import { Background } from '../base/background.ts'
 import { requestId, type Address, type BlockId, type ClusterId, type RequestId } from '../base/ids.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -19,6 +20,7 @@ import { OpenFile, type CreateOptions } from './open.ts'
 import { putFile, type PutFileOptions } from './put.ts'
 import { Locator, readFile, type LocatedFile, type ReadOptions } from './read.ts'
 import type { Proof } from './replica.ts'
+import { SmallFiles } from './small.ts'
 import type { UploadTools } from './upload.ts'
 import { Wires } from './wires.ts'
 import { ClusterFileWriter } from './writer.ts'
@@ -38,6 +40,8 @@ export interface FileClientOptions {
   readonly spoolDir: string
   /** Default: limits.progressTimeoutMs. */
   readonly progressMs?: number | undefined
+  /** Files that are longer are written in blocks, whatever the namenode's bound; 0: all are. Default: the namenode's bound. */
+  readonly inlineBytes?: number | undefined
   /** Default: limits.leaseRenewMs. */
   readonly leaseRenewMs?: number | undefined
   /** Owner of work that continues after a caller aborted; a client that belongs to a Mill shares the Mill's. */
@@ -51,6 +55,8 @@ interface WriterOptions extends CreateOptions {
 
 export class FileClient {
   readonly #options: FileClientOptions
+  /** Files whose bytes are in the namenode's store, written and read in few calls. */
+  readonly small: SmallFiles
   readonly #wires: Wires
   readonly #leases: Leases
   readonly #locator: Locator
@@ -69,9 +75,10 @@ export class FileClient {
     this.#leases = new Leases({
       caller, clock, log, namenode, renewMs: options.leaseRenewMs, background: this.#background, requestId: () => this.requestId(),
     })
+    this.small = new SmallFiles({ caller, clock, namenode, requestId: () => this.requestId() }, options)
     this.#locator = new Locator({ caller, namenode, host })
     this.#upload = {
-      caller, clock, random, log, wires: this.#wires, pool: new FramePool(), namenode, cluster, host, progressMs,
+      caller, clock, random, log, wires: this.#wires, pool: new FramePool(), small: this.small, namenode, cluster, host, progressMs,
       requestId: () => this.requestId(),
     }
     this.#read = {
@@ -93,6 +100,16 @@ export class FileClient {
   /** Copies a local file to `path`. */
   putFile(from: string, path: string, options: PutFileOptions = {}): Promise<FileStatus> {
     return putFile(this.#upload, this.#leases, this.#options.disk, { from, to: path, options })
+  }
+
+  /**
+   * Writes a small file whole, in one call with others that are written at the same time. undefined: nothing was written, because files of
+   * this length are written in blocks.
+   */
+  async writeSmall(path: string, bytes: Uint8Array, options: CreateOptions & { mtimeMs?: number | undefined } = {}): Promise<FileStatus | undefined> {
+    if (!this.small.takes(bytes.length)) return undefined
+    await abortable(this.#leases.settled(path), options.signal)
+    return this.small.write(path, bytes, options)
   }
 
   /** Status and locations of a file (the first limits.locatePageMax blocks), as an argument for `read`. */

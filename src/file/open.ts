@@ -7,6 +7,7 @@ import { GristmillError } from '../base/errors.ts'
 import { isDelimited, type RecordFormat } from '../base/formats.ts'
 import type { LeaseId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
+import type { FileContent } from '../protocol/fields.ts'
 import type { FileStatus } from '../protocol/namespace.ts'
 import type { RequestOf } from '../protocol/message.ts'
 import { publish } from '../protocol/object.ts'
@@ -29,12 +30,17 @@ export interface CreateOptions {
 }
 
 /** Target of a file that is published, and what appears with it. */
-export type PublishOptions = Omit<RequestOf<typeof publish>, 'requestId' | 'lease' | 'blocks'>
+export type PublishOptions = Omit<RequestOf<typeof publish>, 'requestId' | 'lease' | 'blocks' | 'content'>
+
+/** Blocks of a file, or in place of any the bytes of a small one. */
+export interface FileBody { readonly blocks: SealedBlock[]; readonly content?: FileContent }
 
 export class OpenFile {
   readonly path: string
   readonly blockBytes: number
   readonly replication: number
+  /** Up to so many bytes may be given in place of blocks. */
+  readonly inlineBytes: number
   readonly #tools: UploadTools
   readonly #leases: Leases
   readonly #lease: LeaseId
@@ -74,14 +80,16 @@ export class OpenFile {
     }
     return new OpenFile(tools, leases, {
       path, lease: reply.lease, blockBytes: reply.blockBytes, replication: reply.replication, ahead: reply.blocks, signal,
+      inlineBytes: tools.small.boundOf(reply.inlineBytes),
     })
   }
 
   private constructor(
     tools: UploadTools, leases: Leases,
-    {
-      path, lease, blockBytes, replication, ahead, signal,
-    }: { path: string; lease: LeaseId; blockBytes: number; replication: number; ahead: AllocatedBlock[]; signal: AbortSignal | undefined },
+    { path, lease, blockBytes, replication, inlineBytes, ahead, signal }: {
+      path: string; lease: LeaseId; blockBytes: number; replication: number; inlineBytes: number; ahead: AllocatedBlock[]
+      signal: AbortSignal | undefined
+    },
   ) {
     this.#tools = tools
     this.#leases = leases
@@ -90,6 +98,7 @@ export class OpenFile {
     this.path = path
     this.blockBytes = blockBytes
     this.replication = replication
+    this.inlineBytes = inlineBytes
     this.#givenUp = signal
     this.signal = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
     // After an abort the caller does not call `abandon`.
@@ -132,22 +141,22 @@ export class OpenFile {
   }
 
   /** Makes the file visible. */
-  async complete(blocks: SealedBlock[], mtimeMs?: number): Promise<FileStatus> {
+  async complete(body: FileBody, mtimeMs?: number): Promise<FileStatus> {
     throwIfAborted(this.signal)
     this.#completing = true
     const status = await this.#tools.caller.call(this.#tools.namenode, complete, {
-      requestId: this.#tools.requestId(), lease: this.#lease, blocks, ...(mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) }),
+      requestId: this.#tools.requestId(), lease: this.#lease, ...body, ...(mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) }),
     }, { signal: this.signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs })
     this.#end()
     return status
   }
 
   /** Makes the file visible at another path, with its attributes, under a condition. */
-  async publish(blocks: SealedBlock[], options: PublishOptions): Promise<FileStatus> {
+  async publish(body: FileBody, options: PublishOptions): Promise<FileStatus> {
     throwIfAborted(this.signal)
     this.#completing = true
     const status = await this.#tools.caller.call(
-      this.#tools.namenode, publish, { requestId: this.#tools.requestId(), lease: this.#lease, blocks, ...options },
+      this.#tools.namenode, publish, { requestId: this.#tools.requestId(), lease: this.#lease, ...body, ...options },
       { signal: this.signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs },
     )
     this.#end()

@@ -2,7 +2,7 @@
 // from the file into their pipelines, several at a time, without spooling.
 
 import { Boundary } from '../record/boundary.ts'
-import { throwIfAborted } from '../base/abort.ts'
+import { abortable, throwIfAborted } from '../base/abort.ts'
 import { headBytes } from '../record/sniff.ts'
 import { claimOf } from '../record/source.ts'
 import { limits } from '../base/limits.ts'
@@ -34,6 +34,8 @@ export async function putFile(
   const reader = await disk.openRead(from)
   try {
     const { format, delimiter } = claim(reader, from, options)
+    const inlined = tools.small.takes(reader.bytes) && await putSmall(tools, leases, reader, { from, to, options: { ...options, format, delimiter } })
+    if (inlined) return inlined
     // Allocated with the file itself: a small file then takes two calls in total.
     const blocks = Math.min(limits.parallelBlocks, Math.ceil(reader.bytes / (options.blockBytes ?? limits.blockBytesDefault)))
     const file = await OpenFile.create(tools, leases, to, { ...options, format, delimiter, blocks, bytes: reader.bytes })
@@ -67,7 +69,7 @@ export async function putFile(
         await Promise.allSettled(workers)
         throw error
       }
-      return await file.complete(sealed.length === 1 ? [{ ...sealed[0]!, aligned: true }] : sealed, options.mtimeMs)
+      return await file.complete({ blocks: sealed.length === 1 ? [{ ...sealed[0]!, aligned: true }] : sealed }, options.mtimeMs)
     } catch (error) {
       const abandoned = file.abandon()
       // After an abort the caller does not wait for the namenode.
@@ -77,6 +79,19 @@ export async function putFile(
   } finally {
     await reader.close()
   }
+}
+
+/** Writes a small file in one call, together with others that are put at the same time. undefined: it needs blocks. */
+async function putSmall(
+  { small }: UploadTools, leases: Leases, reader: DiskReader,
+  { from, to, options }: { from: string; to: string; options: PutFileOptions },
+): Promise<FileStatus | undefined> {
+  const bytes = Buffer.allocUnsafe(reader.bytes)
+  new FileSource(reader, { start: 0, bytes: bytes.length, name: from }).fill(bytes, 0)
+  await abortable(leases.settled(to), options.signal)
+  const status = await small.write(to, bytes, options)
+  if (status) options.onProgress?.(bytes.length, bytes.length)
+  return status
 }
 
 /** Record format that the file's blocks will claim. */

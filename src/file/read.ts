@@ -4,8 +4,9 @@ import { GristmillError, hasCode } from '../base/errors.ts'
 import type { Address } from '../base/ids.ts'
 import { MiB } from '../base/units.ts'
 import { locate, type FileStatus, type LocatedBlock } from '../protocol/namespace.ts'
-import type { NodePlace } from '../protocol/fields.ts'
+import type { FileContent, NodePlace } from '../protocol/fields.ts'
 import type { Caller } from '../rpc/call.ts'
+import { bytesOf } from './small.ts'
 import { BlockReader, type BlockPlaces, type ReadTools } from './block.ts'
 
 export interface ReadOptions {
@@ -22,7 +23,7 @@ export interface ReadOptions {
 }
 
 /** A file with the locations of its first blocks. */
-export interface LocatedFile { readonly status: FileStatus; readonly blocks: readonly LocatedBlock[]; readonly next?: number | undefined }
+export interface LocatedFile { readonly status: FileStatus; readonly blocks: readonly LocatedBlock[]; readonly next?: number | undefined; readonly content?: FileContent | undefined }
 
 /** Distance to a block's end at which the next block is requested. */
 const aheadBytes = 4 * MiB
@@ -89,6 +90,18 @@ export async function* readFile(
   }
 }
 
+/** The bytes of an inlined file. Asks once more if they came damaged. */
+async function inlinedBytes(locator: Locator, { status, content }: LocatedFile, signal: AbortSignal | undefined): Promise<Buffer> {
+  try {
+    if (content) return bytesOf(content, status)
+  } catch (error) {
+    if (!hasCode(error, 'CORRUPT')) throw error
+  }
+  const again = await locator.locate(status.path, { signal })
+  if (again.status.id !== status.id || !again.content) throw replaced(status.path)
+  return bytesOf(again.content, again.status)
+}
+
 async function* readVersion(
   tools: ReadTools, locator: Locator, file: string | LocatedFile, options: ReadOptions,
 ): AsyncGenerator<Buffer, void, void> {
@@ -105,6 +118,7 @@ async function* readVersion(
   const { status } = page
   if (status.type === 'directory') throw new GristmillError('EISDIR', `${status.path} is a directory`, { details: { path: status.path } })
   const end = Math.min(options.end ?? status.length, status.length)
+  if (status.inlined && start < end) return yield (await inlinedBytes(locator, page, signal)).subarray(start, end)
   let index = 0
   /** The first block that extends beyond `position`; fetches as many pages as necessary. */
   const blockAt = async (position: number): Promise<LocatedBlock> => {

@@ -14,6 +14,7 @@ import { allocate, type AllocatedBlock, type SealedBlock } from '../protocol/wri
 import type { Caller } from '../rpc/call.ts'
 import { Pipe } from './pipe.ts'
 import { sendBlock, SourceFailed } from './send.ts'
+import type { SmallFiles } from './small.ts'
 import type { BlockSource } from './source.ts'
 import type { Wires } from './wires.ts'
 
@@ -25,6 +26,7 @@ export interface UploadTools {
   readonly log: Log
   readonly wires: Wires
   readonly pool: FramePool
+  readonly small: SmallFiles
   readonly namenode: Address
   readonly cluster: ClusterId
   readonly host: string

@@ -12,7 +12,8 @@ import { Semaphore } from '../base/queue.ts'
 import type { FileStatus } from '../protocol/namespace.ts'
 import type { SealedBlock } from '../protocol/writing.ts'
 import { Spool, type SpoolPlace } from './spool.ts'
-import type { OpenFile, PublishOptions } from './open.ts'
+import type { FileBody, OpenFile, PublishOptions } from './open.ts'
+import { contentOf, needsBlocks } from './small.ts'
 
 export interface CutOptions {
   readonly format: RecordFormat
@@ -68,20 +69,24 @@ export class ClusterFileWriter {
 
   /** Makes the file visible. After an error nothing is visible, and the writer is aborted. */
   close({ mtimeMs }: { mtimeMs?: number | undefined } = {}): Promise<FileStatus> {
-    return this.#finish(blocks => this.#file.complete(blocks, mtimeMs))
+    return this.#finish(body => this.#file.complete(body, mtimeMs), this.#file.inlineBytes)
   }
 
   /** Makes the file visible at another path than the one at which it was created. After an error the writer is aborted. */
-  publish(options: PublishOptions): Promise<FileStatus> { return this.#finish(blocks => this.#file.publish(blocks, options)) }
+  publish(options: PublishOptions): Promise<FileStatus> {
+    return this.#finish(body => this.#file.publish(body, options), needsBlocks(options.to) ? 0 : this.#file.inlineBytes)
+  }
 
-  async #finish(end: (blocks: SealedBlock[]) => Promise<FileStatus>): Promise<FileStatus> {
+  /** A file of up to `inlineBytes` has no blocks: its bytes are stored with its name. */
+  async #finish(end: (body: FileBody) => Promise<FileStatus>, inlineBytes: number): Promise<FileStatus> {
     assert(!this.#ended, 'the writer is closed')
     this.#ended = true
     try {
+      if (this.bytes > 0 && this.bytes <= inlineBytes && this.#sealed.length === 0) return await end(await this.#inlined())
       if (this.#spool.bytes > 0) await this.#send(this.#spool.bytes, true)
       const blocks = await Promise.all(this.#sealed)
       // A single block begins and ends at records, whatever the format.
-      return await end(blocks.length === 1 ? [{ ...blocks[0]!, aligned: true }] : blocks)
+      return await end({ blocks: blocks.length === 1 ? [{ ...blocks[0]!, aligned: true }] : blocks })
     } catch (error) {
       const abandoned = this.#file.abandon()
       // After an abort the caller does not wait for the namenode.
@@ -90,6 +95,13 @@ export class ClusterFileWriter {
     } finally {
       await this.#cleanUp()
     }
+  }
+
+  async #inlined(): Promise<FileBody> {
+    const bytes = Buffer.alloc(this.bytes)
+    const source = await this.#spool.source(bytes.length)
+    source.fill(bytes, 0)
+    return { blocks: [], content: contentOf(bytes) }
   }
 
   /** Aborts the file; resolves once the namenode knows. Never rejects. */

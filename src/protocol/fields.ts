@@ -34,6 +34,10 @@ export const empty = Type.Object({})
 export const nodePlace = Type.Object({ node: nodeId, address, rack: text(255), host: text(255) })
 export type NodePlace = Static<typeof nodePlace>
 
+/** Bytes of an inlined file, in base64, and their CRC32C, which each receiver checks. */
+export const fileContent = Type.Object({ data: text(Math.ceil(limits.inlineBytesMax / 3) * 4), crc: count })
+export type FileContent = Static<typeof fileContent>
+
 /** Record format by which a file's blocks end; `bytes`: anywhere. */
 export const recordFormat = oneOf(recordFormats)
 /** csv: field separator, one character. */
@@ -42,6 +46,10 @@ export const delimiter = Type.String({ minLength: 1, maxLength: 1 })
 /** Numbers by name. Names of users' own counters start with `user.`. */
 export const counters = Type.Record(Type.String({ maxLength: 200 }), Type.Number())
 export type Counters = Static<typeof counters>
+
+/** Error of one of several things that a call asks for; the call itself succeeds. */
+export const itemError = Type.Object({ code: text(40), message: text(20_000), details: Type.Record(Type.String(), Type.Unknown()) })
+export type ItemError = Static<typeof itemError>
 
 export const failure = Type.Object({
   code: text(40),

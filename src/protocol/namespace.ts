@@ -4,7 +4,7 @@
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import {
-  address, blockId, count, delimiter, empty, inodeId, instant, name, nodePlace, path, recordFormat, requestId, text,
+  address, blockId, count, delimiter, empty, fileContent, inodeId, instant, itemError, name, nodePlace, path, recordFormat, requestId, text,
 } from './fields.ts'
 import { message } from './message.ts'
 
@@ -19,6 +19,8 @@ export const fileStatus = Type.Object({
   blockBytes: count,
   /** Number of blocks. */
   blocks: count,
+  /** Set for a small file whose bytes are in the namenode's store: it has no blocks. */
+  inlined: Type.Optional(Type.Literal(true)),
   format: recordFormat,
   /** csv: field separator given by its writer, by which its blocks end at rows. Default: a comma. */
   delimiter: Type.Optional(delimiter),
@@ -75,7 +77,32 @@ export const locate = message('namespace.locate', {
   callers: 'user',
   auditRead: ({ path }) => ({ path }),
   request: Type.Object({ path, offset: Type.Optional(count), length: Type.Optional(count), host: Type.Optional(text(255)) }),
-  reply: Type.Object({ status: fileStatus, blocks: Type.Array(locatedBlock), next: Type.Optional(count) }),
+  reply: Type.Object({
+    status: fileStatus, blocks: Type.Array(locatedBlock), next: Type.Optional(count),
+    /** All bytes of an inlined file, whatever the range. */
+    content: Type.Optional(fileContent),
+  }),
+})
+
+const readContent = Type.Object({
+  status: Type.Optional(fileStatus),
+  /** Missing for a file that is not inlined. */
+  content: Type.Optional(fileContent),
+  /** In place of the status. */
+  error: Type.Optional(itemError),
+})
+
+/**
+ * Bytes of inlined files, many in one call. `id`: the file that the path led to before; ESTALE for another one. The reply has an entry for
+ * each of the first files, and ends early when it has enough bytes: the caller asks again for the others.
+ */
+export const contents = message('namespace.contents', {
+  callers: 'user',
+  auditRead: ({ files }) => ({ paths: files.map(({ path: named }) => named) }),
+  request: Type.Object({
+    files: Type.Array(Type.Object({ path, id: Type.Optional(inodeId) }), { minItems: 1, maxItems: limits.contentsFilesMax }),
+  }),
+  reply: Type.Object({ files: Type.Array(readContent) }),
 })
 
 /**

@@ -5,7 +5,7 @@
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import { systemDirectory } from '../base/paths.ts'
-import { inodeId, instant, leaseId, path, requestId, text } from './fields.ts'
+import { fileContent, inodeId, instant, leaseId, path, requestId, text } from './fields.ts'
 import { message } from './message.ts'
 import { fileStatus } from './namespace.ts'
 import { sealedBlock } from './writing.ts'
@@ -82,7 +82,9 @@ export const publish = message('object.publish', {
   callers: 'user',
   audit: ({ to, lease }, reply) => ({ path: to, lease, bytes: reply?.length }),
   mutation: true, paths: 'checked',
-  request: Type.Object({ requestId, lease: leaseId, blocks: Type.Array(sealedBlock, { maxItems: limits.fileBlocksMax }), ...publishing }),
+  request: Type.Object({ requestId, lease: leaseId, blocks: Type.Array(sealedBlock, { maxItems: limits.fileBlocksMax }),
+    /** Bytes of a small file, in place of blocks. */
+    content: Type.Optional(fileContent), ...publishing }),
   bodyBytesMax: limits.jobBodyBytesMax, reply: fileStatus,
 })
 

@@ -36,6 +36,8 @@ const checkedFile = Type.Object({
   replication: count,
   /** Number of blocks of the whole file. */
   blocks: count,
+  /** Set for a file whose bytes are in the namenode's store. `corrupt`: they do not match their checksum. */
+  inlined: Type.Optional(Type.Union([Type.Literal('healthy'), Type.Literal('corrupt')])),
   continued: Type.Boolean(),
   found: Type.Array(checkedBlock),
 })
@@ -45,6 +47,8 @@ const checkCounts = Type.Object({
   files: count, directories: count, blocks: count, bytes: count,
   /** Live replicas of all blocks. */
   replicas: count,
+  /** Files without blocks, whose bytes are in the namenode's store; a corrupt one counts as `corrupt`. */
+  inlined: Type.Optional(count),
   missing: count, corrupt: count, under: count, over: count, misplaced: count,
   /** Directories that the caller may not read: their contents are not checked. */
   unread: count,

@@ -3,7 +3,9 @@
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
-import { blockId, count, delimiter, empty, instant, leaseId, nodeId, nodePlace, path, recordFormat, requestId, text } from './fields.ts'
+import {
+  blockId, count, delimiter, empty, fileContent, instant, itemError, leaseId, nodeId, nodePlace, path, recordFormat, requestId, text,
+} from './fields.ts'
 import { message } from './message.ts'
 import { fileStatus } from './namespace.ts'
 
@@ -20,21 +22,25 @@ const blockBytes = Type.Integer({ minimum: limits.blockBytesMin, maximum: limits
 const replication = Type.Integer({ minimum: 1, maximum: limits.replicationMax })
 const blockCount = Type.Integer({ minimum: 0, maximum: 64 })
 
+const newFile = {
+  path,
+  overwrite: Type.Optional(Type.Boolean()),
+  parents: Type.Optional(Type.Boolean()),
+  mode: Type.Optional(Type.Integer({ minimum: 0, maximum: 0o1777 })),
+  replication: Type.Optional(replication),
+  blockBytes: Type.Optional(blockBytes),
+  format: Type.Optional(recordFormat),
+  /** csv: field separator, which determines where rows end. */
+  delimiter: Type.Optional(delimiter),
+}
+
 /** EEXIST unless `overwrite`; EISDIR; EBUSY while another writer has the path. `parents` creates missing directories. */
 export const create = message('writing.create', {
   callers: 'user',
   audit: ({ path, overwrite, replication }, reply) => ({ path, overwrite, replication, lease: reply?.lease }),
   mutation: true, paths: 'checked',
   request: Type.Object({
-    requestId, path,
-    overwrite: Type.Optional(Type.Boolean()),
-    parents: Type.Optional(Type.Boolean()),
-    mode: Type.Optional(Type.Integer({ minimum: 0, maximum: 0o1777 })),
-    replication: Type.Optional(replication),
-    blockBytes: Type.Optional(blockBytes),
-    format: Type.Optional(recordFormat),
-    /** csv: field separator, which determines where rows end. */
-    delimiter: Type.Optional(delimiter),
+    requestId, ...newFile,
     /** Number of blocks to allocate at once, to save a call. */
     blocks: Type.Optional(blockCount),
     /** Bytes of the longest of them, if known: nodes with less space than a whole block can take a small one. */
@@ -42,7 +48,11 @@ export const create = message('writing.create', {
     /** The writer's host: a datanode there gets the first replica. */
     host: Type.Optional(text(255)),
   }),
-  reply: Type.Object({ lease: leaseId, blockBytes: count, replication: count, blocks: Type.Array(allocatedBlock) }),
+  reply: Type.Object({
+    lease: leaseId, blockBytes: count, replication: count, blocks: Type.Array(allocatedBlock),
+    /** Up to so many bytes may be given to `complete` in place of blocks. */
+    inlineBytes: Type.Optional(count),
+  }),
 })
 
 /** Allocates more blocks for an open file; nodes in `exclude` have just failed for this writer. ENOSPC if no node can take one. */
@@ -75,9 +85,44 @@ export const complete = message('writing.complete', {
   request: Type.Object({
     requestId, lease: leaseId,
     blocks: Type.Array(sealedBlock, { maxItems: limits.fileBlocksMax }),
+    /** Bytes of a small file, in place of blocks. */
+    content: Type.Optional(fileContent),
     mtimeMs: Type.Optional(instant),
   }),
   bodyBytesMax: limits.jobBodyBytesMax, reply: fileStatus,
+})
+
+const smallFile = Type.Object({
+  ...newFile,
+  /** Number of the file in its call: its answer is kept under it. */
+  number: Type.Integer({ minimum: 0, maximum: limits.inlinePutFilesMax - 1 }),
+  content: fileContent,
+  mtimeMs: Type.Optional(instant),
+})
+export type SmallFile = Static<typeof smallFile>
+
+const smallFileOutcome = Type.Object({
+  status: Type.Optional(fileStatus),
+  /** In place of the status: this file was refused, and nothing of it was stored. */
+  error: Type.Optional(itemError),
+  /** In place of both: the namenode does not inline files of this length. */
+  inBlocks: Type.Optional(Type.Literal(true)),
+})
+
+/**
+ * Writes small files whole, each with an outcome of its own, in the order of the request. A repeat gets the first answers. Errors of a file
+ * are those of `create`; an error of the call concerns all files.
+ */
+export const put = message('writing.put', {
+  callers: 'user',
+  audit: ({ files }, reply) => ({
+    paths: files.map(({ path: named }) => named), bytes: reply?.files.reduce((sum, { status }) => sum + (status?.length ?? 0), 0),
+    refused: reply?.files.flatMap(({ error }, i) => (error ? [{ path: files[i]!.path, code: error.code }] : [])),
+  }),
+  mutation: true, paths: 'checked',
+  request: Type.Object({ requestId, files: Type.Array(smallFile, { minItems: 1, maxItems: limits.inlinePutFilesMax }) }),
+  /** `inlineBytes`: length up to which this namenode inlines files. */
+  reply: Type.Object({ files: Type.Array(smallFileOutcome), inlineBytes: count }),
 })
 
 export const abandon = message('writing.abandon', {

@@ -2,6 +2,7 @@
 // client gets the same GristmillError that the server threw.
 
 import { asError, codes, GristmillError, isErrorCode, type ErrorCode } from '../base/errors.ts'
+import type { ItemError } from '../protocol/fields.ts'
 
 interface FaultBody {
   readonly error: { readonly code: ErrorCode; readonly message: string; readonly details: Readonly<Record<string, unknown>> }
@@ -25,6 +26,14 @@ export function toFault(thrown: unknown): { status: number; body: FaultBody; for
     }
   const message = 'the server failed to answer this request; its log says why'
   return { status: codes.INTERNAL.status, body: { error: { code: 'INTERNAL', message, details: {} } }, foreseen: false }
+}
+
+/** Error of one of several things that a call asks for. */
+export const itemErrorOf = ({ code, message, details }: GristmillError): ItemError => ({ code, message, details })
+
+export function fromItemError({ code, message, details }: ItemError): GristmillError {
+  if (isErrorCode(code)) return new GristmillError(code, message, { details })
+  return new GristmillError('INTERNAL', `${message} (the code ${code} is of another version of gristmill)`, { details })
 }
 
 /** Converts errors of fastify itself. */

@@ -28,6 +28,9 @@ export function scopedId(message: string, user: string, id: RequestId): RequestI
   return requestId(scope + id)
 }
 
+/** Id under which the answer for one part of a request is kept, where a request has several operations. */
+export const partId = (id: RequestId, part: number): RequestId => requestId(`${id}.${part}`)
+
 const isScoped = (id: string): boolean => id.length > prefixChars && id[0] === mark && id[prefixChars - 1] === mark
 
 /**

@@ -51,8 +51,9 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
   const mill = await context.mill()
   await waitForReports(context, mill)
   const all = options.files || options.blocks || options.locations
-  const total: CheckCounts = {
+  const total: Required<CheckCounts> = {
     files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0,
+    inlined: 0,
   }
   const telling = await openProgressReport(context, 'fsck')
   let looked = 0
@@ -62,7 +63,7 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
       for await (const { files, counts } of mill.fsck(path, {
         ...(all && { healthy: true }), ...(options.locations && { locations: true }), signal,
       })) {
-        for (const key of Object.keys(total) as (keyof CheckCounts)[]) total[key] += counts[key]
+        for (const key of Object.keys(total) as (keyof CheckCounts)[]) total[key] += counts[key] ?? 0
         // Progress lines and results must not mix on a terminal.
         if (files.length > 0 && printer.outIsTerminal) telling.stop()
         else telling.step({ done: total.files, text: `${plural(total.files, 'file')} checked` })
@@ -132,10 +133,10 @@ async function waitForReports(context: CommandContext, mill: Mill): Promise<void
 
 async function printFile({ printer }: CommandContext, file: CheckedFile, options: FsckFlags): Promise<void> {
   const bad = file.found.filter(block => block.health !== 'healthy')
-  if (!file.continued && (options.files || options.blocks || options.locations || bad.length > 0)) {
-    await printer.line(
-      `${printer.cell(file.path)}: ${plural(file.length, 'byte')}, ${plural(file.blocks, 'block')}, ${plural(file.replication, 'replica')}`,
-    )
+  if (!file.continued && (options.files || options.blocks || options.locations || bad.length > 0 || file.inlined === 'corrupt')) {
+    const where = file.inlined ? 'in the namenode' : `${plural(file.blocks, 'block')}, ${plural(file.replication, 'replica')}`
+    const damage = file.inlined === 'corrupt' ? '  its bytes do not match their checksum' : ''
+    await printer.line(`${printer.cell(file.path)}: ${plural(file.length, 'byte')}, ${where}${damage}`)
   }
   for (const block of options.blocks || options.locations ? file.found : bad) {
     await printer.line(
@@ -156,12 +157,13 @@ function forPrograms({ found, ...file }: CheckedFile, options: FsckFlags): objec
   return { ...file, found: shown.map(block => ({ ...block, block: blockName(block.block) })) }
 }
 
-function summary(health: string, counts: CheckCounts, totals: string): string[] {
+function summary(health: string, counts: Required<CheckCounts>, totals: string): string[] {
   const line = (name: string, value: string): string => `${pad(name, 30)}${value}`
   return [
     line('files', formatCount(counts.files)),
     line('directories', formatCount(counts.directories)),
     line('blocks', `${formatCount(counts.blocks)} (${formatBytes(counts.bytes)})`),
+    ...(counts.inlined > 0 ? [line('small files, in the namenode', formatCount(counts.inlined))] : []),
     line('replicas a block, on average', counts.blocks === 0 ? '-' : (counts.replicas / counts.blocks).toFixed(2)),
     line('missing', formatCount(counts.missing)), line('corrupt', formatCount(counts.corrupt)),
     line('under-replicated', formatCount(counts.under)),

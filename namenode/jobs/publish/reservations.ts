@@ -7,16 +7,18 @@
 // the job's output. The same check guards the names in the staging of jobs (stagednames.ts).
 
 import { assert } from '../../../src/base/assert.ts'
-import { GristmillError } from '../../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import type { RequestId } from '../../../src/base/ids.ts'
 import { namesOf, parentOf, systemDirectory } from '../../../src/base/paths.ts'
-import type { Message, RequestOf } from '../../../src/protocol/message.ts'
+import type { Message, ReplyOf, RequestOf } from '../../../src/protocol/message.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
 import * as object from '../../../src/protocol/object.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as trash from '../../../src/protocol/trash.ts'
 import * as version from '../../../src/protocol/version.ts'
 import * as writing from '../../../src/protocol/writing.ts'
+import { itemErrorOf } from '../../../src/rpc/fault.ts'
+import { partId } from '../../../src/rpc/repeats.ts'
 import type { Route } from '../../../src/rpc/serve.ts'
 import { unlessRepeated, type Journal } from '../../journal/journal.ts'
 import { systemActor, type Actor } from '../../journal/operation.ts'
@@ -131,10 +133,12 @@ export function reserving<R extends Route>(
   const harms = harmful.get(message)
   const uses = used.get(message)
   const changesRights = message === namespace.setAttributes
-  const hasRule = makes !== undefined || harms !== undefined || changesRights
-  assert((message.paths === 'checked') === hasRule && hasRule === (uses !== undefined),
+  const isBatch = message === writing.put
+  const hasRule = makes !== undefined || harms !== undefined || changesRights || isBatch
+  assert((message.paths === 'checked') === hasRule && hasRule === (uses !== undefined || isBatch),
     `${message.name} is declared with paths: '${message.paths}', and the rules of reservations.ts say something else`)
   if (changesRights) return keepingRights(route, { journal, outputs, actor })
+  if (isBatch) return reservingEach(route, { journal, outputs })
   if (!uses) return route
   return {
     ...route,
@@ -154,6 +158,43 @@ export function reserving<R extends Route>(
     },
   }
 }
+
+type PutRequest = RequestOf<typeof writing.put>
+type PutReply = ReplyOf<typeof writing.put>
+
+/** Checks each file of a call by itself: those of reserved paths are refused, and the others are written. */
+const reservingEach = <R extends Route>(
+  route: R, { journal, outputs }: { readonly journal: Pick<Journal, 'hasAnswer' | 'view'>; readonly outputs: Outputs },
+): R => ({
+  ...route,
+  handler: async (request, context) => {
+    const asked = request as PutRequest
+    const refused = new Map<number, GristmillError>()
+    for (const [at, { path, number }] of asked.files.entries()) {
+      try {
+        unlessRepeated(journal, partId(asked.requestId, number), () => {
+          checkStaged(journal.view, path, 'opens')
+          checkUnreserved(outputs, path)
+          checkNotAbove(outputs, path, 'cannot be a file')
+        })
+      } catch (error) {
+        if (!hasCode(error, 'EBUSY', 'EACCES', 'ENOENT')) throw error
+        refused.set(at, error)
+      }
+    }
+    if (refused.size === 0) return route.handler(request, context)
+    const files = asked.files.filter((_, at) => !refused.has(at))
+    const reply = await route.handler({ ...asked, files } as never, context) as PutReply
+    const answers = reply.files.values()
+    return {
+      ...reply,
+      files: asked.files.map((_, at) => {
+        const error = refused.get(at)
+        return error ? { error: itemErrorOf(error) } : answers.next().value!
+      }),
+    }
+  },
+})
 
 const keepingRights = <R extends Route>(
   route: R,

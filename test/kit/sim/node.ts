@@ -217,7 +217,7 @@ export class SimNameNode extends SimNode {
     const namenode = await Namenode.start(world, {
       dir: '/namenode', host: '127.0.0.1', port: portOf(this.#address), secret, user: 'root', pid: this.pid, version: 'simulated',
       defaults: { replication: settings.replication ?? 3, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
-      times: timesOf(settings), trashKeepMs: settings.trashKeep ?? 0,
+      times: timesOf(settings), trashKeepMs: settings.trashKeep ?? 0, inlineBytes: settings.inlineBytes ?? 0,
       versions: { keep: settings.versionsKeep ?? 0, keepMs: settings.versionsKeepFor },
       ...(settings.backupEvery !== undefined && {
         backups: { dir: settings.backupDir ?? '/backups', everyMs: settings.backupEvery, keep: settings.backupKeep ?? 3 },

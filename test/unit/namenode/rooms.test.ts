@@ -49,7 +49,7 @@ async function openAll(beside?: Seen): Promise<Rooms> {
   const ground: Ground = {
     world: { clock, disk, log: silent, random: seeded(1) } as never,
     config: { dir: '/nn', host: '127.0.0.1', port: 0, secret, defaults, user: 'grace', beside },
-    times: timesFrom(), trashKeepMs: 1000, versionBounds: { keep: 10, keepMs: 0 }, cluster: clusterId('test'), id: 'nn',
+    times: timesFrom(), trashKeepMs: 1000, inlineBytes: 0, versionBounds: { keep: 10, keepMs: 0 }, cluster: clusterId('test'), id: 'nn',
     address: () => address('127.0.0.1:1'), journal, store,
     tokens: new BlockTokens({ secret, clock }), actor: actors('grace'),
   }

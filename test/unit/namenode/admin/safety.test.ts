@@ -41,7 +41,7 @@ async function fsck(
       if (before && !file.continued) throw new Error(`${file.path} is told twice`)
       files.set(file.path, before ? { ...file, found: [...before.found, ...file.found] } : file)
     }
-    for (const key of Object.keys(counts) as (keyof CheckCounts)[]) counts[key] += page.counts[key]
+    for (const key of Object.keys(counts) as (keyof CheckCounts)[]) counts[key] = (counts[key] ?? 0) + (page.counts[key] ?? 0)
     if (!page.next) return { files, counts, pages }
     await between(page)
     after = page.next

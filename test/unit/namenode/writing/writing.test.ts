@@ -37,7 +37,7 @@ async function writing(
     journal, registry, clock, map: blocks.map, lifetimes,
     tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }),
     random: sim.random,
-    defaults: { replication: 2, blockBytes: 128 * MiB },
+    inlineBytes: 0, defaults: { replication: 2, blockBytes: 128 * MiB },
     actor,
     invalidate: ids => {
       discarded.push(...ids)

@@ -1,0 +1,90 @@
+// Writing of small files whole: one operation creates a file with its bytes, without a lease. The route takes many files in one call; each is
+// an operation of its own with its own answer, and they become durable in one group of the journal.
+// INVARIANT: bytes are compared with their checksum before they are journalled.
+
+import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import { isDelimited, type RecordFormat } from '../../src/base/formats.ts'
+import { inodeId, type LeaseId } from '../../src/base/ids.ts'
+import type { FileContent } from '../../src/protocol/fields.ts'
+import type { ReplyOf, RequestOf } from '../../src/protocol/message.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import type { put as putMessage, SmallFile } from '../../src/protocol/writing.ts'
+import { itemErrorOf } from '../../src/rpc/fault.ts'
+import { partId } from '../../src/rpc/repeats.ts'
+import { mutation, type UserOperation } from '../journal/operation.ts'
+import { checkContent, putContent } from '../namespace/content.ts'
+import { checkInstant, keepStatus, recallStatus, statusOf, type NameEntry } from '../namespace/entry.ts'
+import { fileMode } from '../namespace/names.ts'
+import { addFile, detach } from '../namespace/tree.ts'
+import { endOther, newPlace } from './mutations.ts'
+
+interface PutAsked extends UserOperation {
+  readonly path: string
+  readonly overwrite?: boolean | undefined
+  readonly parents?: boolean | undefined
+  readonly mode?: number | undefined
+  readonly replication: number
+  readonly blockBytes: number
+  readonly format?: RecordFormat | undefined
+  readonly delimiter?: string | undefined
+  readonly mtimeMs?: number | undefined
+  readonly content: FileContent
+  /** Lease past its soft limit that this writer takes over. */
+  readonly replace?: LeaseId | undefined
+}
+
+export const put = mutation<PutAsked, FileStatus>({
+  kind: 'writing.put',
+  keep: keepStatus,
+  recall: recallStatus,
+  mutate(draft, asked) {
+    const { path, overwrite = false, parents, mode = fileMode, replication, blockBytes, format = 'bytes', delimiter, content, nowMs } = asked
+    const mtime = Math.floor(asked.mtimeMs ?? nowMs)
+    checkInstant(mtime)
+    const { parent, name, entry } = newPlace(draft, { user: asked.user, root: asked.root }, { path, overwrite, parents, nowMs })
+    endOther(draft, { parent: parent.entry.id, name, path }, asked.replace)
+    if (entry) detach(draft, parent.entry.id, name, entry)
+    const made: NameEntry = {
+      id: inodeId(draft.take('nextInode')), directory: false, mode, owner: asked.user, group: parent.entry.group, mtimeMs: mtime,
+      replication, blockBytes, format, ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
+      length: Buffer.byteLength(content.data, 'base64'), blocks: 0,
+    }
+    addFile(draft, parent.entry.id, name, made)
+    putContent(draft, made.id, content)
+    return statusOf(path, made)
+  },
+})
+
+type PutRequest = RequestOf<typeof putMessage>
+type Outcome = ReplyOf<typeof putMessage>['files'][number]
+
+interface PutTools {
+  readonly inlineBytes: number
+  /** Submits one file to the journal. */
+  readonly submit: (file: SmallFile, requestId: PutRequest['requestId']) => Promise<FileStatus>
+}
+
+/** Each file has its own outcome. Throws what concerns the namenode, not a file: the caller repeats the call and gets the first answers. */
+export async function putAll({ requestId: asked, files }: PutRequest, { inlineBytes, submit }: PutTools): Promise<ReplyOf<typeof putMessage>> {
+  if (new Set(files.map(({ number }) => number)).size < files.length)
+    throw new GristmillError('EINVAL', 'two files of one call have the same number')
+  const results = await Promise.all(files.map(async (file): Promise<Outcome | { failed: GristmillError }> => {
+    try {
+      if (checkContent(file.content, file.path) > inlineBytes) return { inBlocks: true }
+      return { status: await submit(file, partId(asked, file.number)) }
+    } catch (thrown) {
+      const error = asError(thrown)
+      return isOfFile(error) ? { error: itemErrorOf(error) } : { failed: error }
+    }
+  }))
+  return {
+    inlineBytes,
+    files: results.map(result => {
+      if ('failed' in result) throw result.failed
+      return result
+    }),
+  }
+}
+
+/** False for an error that concerns the namenode, and after which the call may be repeated. */
+const isOfFile = (error: GristmillError): boolean => !error.retryable && !hasCode(error, 'OUTCOME_UNKNOWN', 'INTERNAL', 'ABORTED')
