@@ -24,6 +24,12 @@ const slow = [
   'src/record/{compressed,sources}', 'src/rpc/{serve,strangers}', 'src/shuffle/output', 'src/world/{command,pages,process,store,wire}',
 ].map(name => `test/unit/${name}.test.ts`)
 
+/**
+ * Most tests of clusters damage, count or look for the blocks of files of a few bytes. Tests of small files turn inlining on by themselves
+ * (`inlineBytes`).
+ */
+const env = { GRISTMILL_INLINE_BYTES: '0' }
+
 const maxWorkers = 3
 /** Three files that wait for processes, disks and sockets, beside one that computes: with two, the cores were idle an eighth of the time. */
 const waitingWorkers = 4
@@ -44,20 +50,20 @@ export default defineConfig({
       {
         plugins,
         test: {
-          name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: slow,
+          name: 'unit', env, include: ['test/unit/**/*.test.ts'], exclude: slow,
           isolate, maxWorkers, ...patience, setupFiles, fsModuleCache, sequence: { groupOrder: 0 },
         },
       },
       {
         plugins,
         test: {
-          name: 'slow', globalSetup: 'test/tidy/bundle.ts', include: slow, isolate, maxWorkers: waitingWorkers, ...patience, setupFiles,
+          name: 'slow', env, globalSetup: 'test/tidy/bundle.ts', include: slow, isolate, maxWorkers: waitingWorkers, ...patience, setupFiles,
           fsModuleCache, sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
-          name: 'cluster', globalSetup: 'test/tidy/bundle.ts', include: ['test/cluster/**/*.test.ts'],
+          name: 'cluster', env, globalSetup: 'test/tidy/bundle.ts', include: ['test/cluster/**/*.test.ts'],
           maxWorkers: waitingWorkers, fsModuleCache, ...patience, sequence: { groupOrder: 1 },
         },
       },

@@ -120,7 +120,7 @@ export class SmallFiles {
 }
 
 /** An earlier version of the namenode has no such message. */
-const isUnknownMessage = (error: unknown): boolean => hasCode(error, 'INTERNAL') && error.details['status'] === 404
+const isUnknownMessage = (error: unknown): boolean => hasCode(error, 'EINVAL') && error.message.startsWith('this server does not know ')
 
 /** Bytes as a message has them. */
 export function contentOf(bytes: Uint8Array): FileContent {

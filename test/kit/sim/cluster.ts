@@ -44,6 +44,8 @@ export class SimCluster implements Cluster {
   readonly network: Network
   readonly namenode: SimNameNode
   readonly datanodes: readonly SimDataNode[]
+  /** Bound of small files of clients; 0 unless a test sets it, so that plans of earlier runs stay as they are. */
+  readonly #inlineBytes: number
   readonly #secret: Buffer
   readonly #onLog: SimOptions['onLog']
   readonly #mills: Mill[] = []
@@ -59,6 +61,7 @@ export class SimCluster implements Cluster {
     this.kernel = new Kernel(seed, turns === undefined ? {} : { turns })
     this.network = new Network(this.kernel)
     this.#onLog = onLog
+    this.#inlineBytes = parsed(settings).inlineBytes ?? 0
     this.#secret = Buffer.from(this.kernel.random('secret').bytes(32))
     const parts = (name: string, own: Readonly<Record<string, string>> = {}): NodeParts => ({
       kernel: this.kernel, name,
@@ -116,7 +119,7 @@ export class SimCluster implements Cluster {
         const { caller, namenode, cluster } = await connectTo(world, { namenode: this.namenode.address, secret: this.#secret, user })
         const mill = new Mill({
           world, caller, namenode, cluster, host: host.name, scratchDir: `/client${number}`, workingDirectory: process.cwd(),
-          compiler: compilerOf(client), end: async () => {},
+          compiler: compilerOf(client), inlineBytes: this.#inlineBytes, end: async () => {},
         })
         this.#mills.push(mill)
         return mill

@@ -75,11 +75,11 @@ export class SilentCluster {
     const compiler = { bundle: () => { wait(); return new Promise<never>(() => {}) }, modules: {} as never }
     this.mill = new Mill({
       world, caller, namenode, cluster, host: 'here', scratchDir: join(this.dir, 'scratch'), workingDirectory: this.dir, compiler,
-      end: async () => {},
+      inlineBytes: 0, end: async () => {},
     })
     const files = new FileClient({
       caller, net: net as never, clock: systemClock, random, disk: localDisk, log: silent, namenode, cluster, host: 'here',
-      spoolDir: join(this.dir, 'spool'),
+      spoolDir: join(this.dir, 'spool'), inlineBytes: 0,
     })
     this.file = new FileHandle(files, '/f', {
       status: {

@@ -84,7 +84,7 @@ export class Mill {
     const { clock, random, disk, net, log } = testWorld()
     return new FileClient({
       caller: this.newCaller(), net, clock, random, disk, log, namenode: this.namenode.address, cluster, host: 'client',
-      spoolDir: join(this.dir, 'spool'), ...options,
+      spoolDir: join(this.dir, 'spool'), inlineBytes: 0, ...options,
     })
   }
 

@@ -7,10 +7,13 @@ import { expect, test } from 'vitest'
 import { checkRow, decodeValue, encodeValue, seal, unseal } from '../../../../namenode/journal/codec.ts'
 import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters } from '../../../../namenode/journal/counters.ts'
 import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../../namenode/journal/journalframe.ts'
-import { childKey, tables } from '../../../../namenode/journal/keys.ts'
+import { Draft } from '../../../../namenode/journal/draft.ts'
+import { childKey, idKey, tables } from '../../../../namenode/journal/keys.ts'
 import {
-  decodeEntry, decodeSize, encodeEntry, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,
+  decodeEntry, decodeSize, encodeEntry, isInlined, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,
 } from '../../../../namenode/namespace/entry.ts'
+import { decodeContent, putContent } from '../../../../namenode/namespace/content.ts'
+import { Memo } from '../../../../namenode/journal/view.ts'
 import type { VersionRecord } from '../../../../namenode/versions/rows.ts'
 import { inodeId, jobId } from '../../../../src/base/ids.ts'
 
@@ -20,7 +23,7 @@ const examples = (name: string): Buffer[] =>
   [...page(name).matchAll(/(?:^ {4}[0-9a-f]{2}(?: [0-9a-f]{2})*\n)+/gm)].map(match => Buffer.from(match[0].replaceAll(/\s/g, ''), 'hex'))
 
 const [header, frame] = examples('journal') as [Buffer, Buffer]
-const [key, value, versionRow] = examples('metadata') as [Buffer, Buffer, Buffer]
+const [key, value, inlinedValue, contentRow, versionRow] = examples('metadata') as [Buffer, Buffer, Buffer, Buffer, Buffer]
 
 const ada: NameEntry = {
   id: inodeId(7), directory: false, mode: 0o644, owner: 'ada', group: 'ada', mtimeMs: 1_700_000_000_000, replication: 3,
@@ -85,6 +88,17 @@ test('an entry and its key are the bytes of their page, and no bit of them can c
   expect(() => unseal('children', childKey(1, 'b.txt'), value)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
 })
 
+test('an inlined file has an entry of version 3, and its bytes in a row of their own, as on their page', () => {
+  const inlined = { ...ada, length: 5, blocks: 0 }
+  expect(seal(key, encodeEntry(inlined))).toEqual(inlinedValue)
+  expect(decodeEntry(unseal('children', key, inlinedValue))).toEqual(inlined)
+  const text = Buffer.from('rye\n\n')
+  const draft = new Draft({ get: () => undefined, range: () => [], counters: emptyCounters(), memo: new Memo() })
+  putContent(draft, inlined.id, { data: text.toString('base64'), crc: crc32c(text) })
+  expect(draft.edits).toEqual([{ table: 'contents', key: idKey(7), value: unseal('contents', idKey(7), contentRow) }])
+  expect(decodeContent(unseal('contents', idKey(7), contentRow))).toEqual({ crc: crc32c(text), bytes: text })
+})
+
 test('the record of a version is the bytes of its page', () => {
   const record = {
     numbers: [{ number: 1, madeMs: 1_700_000_000_000, user: 'ada', replacedMs: 9 }], made: { job: jobId('job-1'), rows: 2 },
@@ -109,6 +123,8 @@ test('entries of every kind come back as they were', () => {
     { format: 'csv', delimiter: ';', length: 5, blocks: 1, blockBytes: 4096 },
     { format: 'csv', delimiter: '\t', length: 5, blocks: 300, blockBytes: 4096 },
     { owner: 'ä'.repeat(100), group: 'x'.repeat(255), mode: 0o1777 },
+    { length: 5, blocks: 0 },
+    { format: 'csv', delimiter: ';', length: 5, blocks: 0 },
     { mtimeMs: 0, id: inodeId(2 ** 48 - 1), length: 0, blocks: 0, format: 'jsonl' },
   ] as Array<Partial<NameEntry>>) {
     const entry = { ...ada, ...change }
@@ -116,7 +132,7 @@ test('entries of every kind come back as they were', () => {
     const { id, directory, length, replication } = entry
     expect(decodeSize(encodeEntry(entry))).toEqual({ id, directory, length, replication })
     // An entry without a delimiter has its former bytes; one with a delimiter has the next version number.
-    expect(encodeEntry(entry)[0]! >> 4).toBe(entry.delimiter === undefined ? 1 : 2)
+    expect(encodeEntry(entry)[0]! >> 4).toBe(isInlined(entry) ? 3 : entry.delimiter === undefined ? 1 : 2)
     expect(decodeEntry(encodeEntry(entry, 77))).toEqual(entry)
     const status = statusOf('/ö/b', entry)
     expect(recallStatus(Buffer.from(keepStatus(status)), { path: '/ö/b' })).toEqual(status)
