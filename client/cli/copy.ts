@@ -1,6 +1,7 @@
 // Copies many files, several at a time; used by put, get and cp. The library walks the tree, and its steps run while the walk
 // continues. A failed file is reported and the others continue. Directories get their attributes after all their contents.
 
+import { runSteps } from '../files/steps.ts'
 import type { CopyStep, CopyWalk, WalkOptions } from '../files/walk.ts'
 import type { CommandContext } from './context.ts'
 import { plural } from './display.ts'
@@ -26,41 +27,31 @@ export async function copyAll(context: CommandContext, { verb, copies, walk, par
   let total = 0
   let moved = 0
   let bar: Bar | undefined
-  let ended = false
   const only = copies.length === 1 ? copies[0]!.from : undefined
   const onSkip = (path: string, error: unknown): void => context.skip(path, inWords(error, verb), path === only)
   const walks = copies.map(copy => walk(copy, { onSkip, signal: context.signal }))
   const steps = (async function* (): AsyncGenerator<CopyStep> { for (const each of walks) yield* each.steps })()
-  const worker = async (): Promise<void> => {
-    while (!ended) {
-      context.signal.throwIfAborted()
-      const next = await steps.next()
-      if (next.done) { ended = true; return }
-      const step = next.value
-      total += step.bytes
-      bar ??= progress.bar(step.from, 'bytes', total)
-      bar.update(moved, total)
-      let before = 0
-      try {
-        await step.run(now => {
-          moved += now - before
-          before = now
-          bar!.update(moved, total, files > 0 ? plural(files, 'file') : '')
-        })
-        files++
-      } catch (error) {
-        onSkip(step.from, error)
-      }
+  const run = async (step: CopyStep): Promise<void> => {
+    context.signal.throwIfAborted()
+    total += step.bytes
+    bar ??= progress.bar(step.from, 'bytes', total)
+    bar.update(moved, total)
+    let before = 0
+    try {
+      await step.run(now => {
+        moved += now - before
+        before = now
+        bar!.update(moved, total, files > 0 ? plural(files, 'file') : '')
+      })
+      files++
+    } catch (error) {
+      onSkip(step.from, error)
     }
   }
   try {
-    const results = await Promise.allSettled(Array.from({ length: parallel }, worker))
-    const failed = results.find(result => result.status === 'rejected')
-    if (failed) throw failed.reason
+    await runSteps(steps, { parallel, run })
     for (const each of walks) await each.finish()
   } finally {
-    ended = true
     progress.stop()
-    await steps.return?.(undefined)
   }
 }

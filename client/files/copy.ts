@@ -1,8 +1,9 @@
-// `mill.put`, `mill.get` and `mill.cp`: run the steps of a walk (walk.ts) one after the other; the first failure ends the copy. The
-// command line runs the same steps several at a time.
+// `mill.put`, `mill.get` and `mill.cp`: run the steps of a walk (walk.ts) one after the other, small files together; the first failure
+// ends the copy. The command line runs the same steps several at a time.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { callbackOf, flagsOf, modeOf, type Known } from '../call/arguments.ts'
+import { runSteps } from './steps.ts'
 import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
 import { createOptions, type WriteOptions } from './write.ts'
 
@@ -74,15 +75,20 @@ export const copyOut = (tools: CopyTools, from: string, to: string, options: Cop
 async function copied({ steps, finish }: CopyWalk, { onProgress }: CopyOptions): Promise<Copied> {
   let files = 0
   let bytes = 0
-  for await (const step of steps) {
-    const before = bytes
-    await step.run(moved => {
-      bytes = before + moved
+  // One file after the other, but for small ones.
+  await runSteps(steps, {
+    parallel: 1,
+    run: async step => {
+      let before = 0
+      await step.run(moved => {
+        bytes += moved - before
+        before = moved
+        onProgress?.({ bytes, files })
+      })
+      files++
       onProgress?.({ bytes, files })
-    })
-    files++
-    onProgress?.({ bytes, files })
-  }
+    },
+  })
   await finish()
   return { files, bytes }
 }

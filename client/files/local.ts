@@ -72,6 +72,11 @@ export async function getLocal(
   const options = { target, source: source.path, overwrite, mode, preserved: preserve ? { mode, mtimeMs: source.mtimeMs } : undefined }
   await writeLocal({ disk, random }, options, async write => {
     let done = 0
+    const small = source.inlined && await files.readSmall(source, signal)
+    if (small) {
+      write(small)
+      return moved(small.length)
+    }
     for await (const piece of files.read(source.path, { signal, reuse: true })) {
       write(piece)
       moved((done += piece.length))

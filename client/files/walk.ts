@@ -45,6 +45,8 @@ export interface CopyStep {
   readonly from: string
   readonly to: string
   readonly bytes: number
+  /** True for a file that goes along with others in one call: many such steps may run at a time. */
+  readonly small: boolean
   /** Copies the file; calls `moved` with the number of bytes copied so far. */
   run(moved: (bytes: number) => void): Promise<void>
 }
@@ -122,7 +124,10 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
 
   const visit: Visit<FileStatus> = async function* (source, target) {
     if (source.type === 'file') {
-      yield { from: source.path, to: target, bytes: source.length, run: moved => copyFile(source, target, moved) }
+      yield {
+        from: source.path, to: target, bytes: source.length, small: source.inlined === true,
+        run: moved => copyFile(source, target, moved),
+      }
       return
     }
     await makeDirectory(names, walking, target, { mode: source.mode, mtimeMs: source.mtimeMs, preserve, signal })
@@ -136,7 +141,9 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
       replication = source.replication, blockSize = source.blockBytes, format = source.format, delimiter = source.delimiter,
     } = options
     const mode = options.mode ?? await modeOfCopy(names, target, source.mode, { preserve, overwrite, signal })
-    const writer = await files.create(target, createOptions({ ...options, overwrite, replication, blockSize, format, delimiter, mode }))
+    const creating = createOptions({ ...options, overwrite, replication, blockSize, format, delimiter, mode })
+    if (await copySmall({ source, target, moved }, creating)) return keepAttributes(source, target)
+    const writer = await files.create(target, creating)
     try {
       for await (const piece of files.read(source.path, { signal, reuse: true })) {
         await writer.write(piece)
@@ -148,6 +155,18 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
       await (signal?.aborted ? writer.drop() : writer.abort())
       throw error
     }
+  }
+
+  /** Copies an inlined file in two calls, which it shares with others that are copied at the same time. False: it needs blocks. */
+  const copySmall = async (
+    { source, target, moved }: { source: FileStatus; target: string; moved: (bytes: number) => void },
+    creating: ReturnType<typeof createOptions>,
+  ): Promise<boolean> => {
+    const bytes = source.inlined && await files.readSmall(source, signal)
+    if (!bytes) return false
+    const written = await files.writeSmall(target, bytes, { ...creating, ...preserve && { mtimeMs: source.mtimeMs } })
+    if (written) moved(bytes.length)
+    return written !== undefined
   }
 
   const start: Visit<undefined> = async function* () {
@@ -181,7 +200,10 @@ export function walkIn(
     const real = found.path ?? at(source)
     if (found.kind === 'file') {
       if (above.length === 0 && options.directory) throw slashed(target)
-      yield { from: source, to: target, bytes: found.bytes, run: moved => putFile(source, real, target, found, moved) }
+      yield {
+        from: source, to: target, bytes: found.bytes, small: files.small.takes(found.bytes),
+        run: moved => putFile(source, real, target, found, moved),
+      }
       return
     }
     if (above.length === 0 && !recursive) throw directoryGiven(source)
@@ -218,7 +240,7 @@ export function walkOut({ names, files, disk, random }: CopyTools, from: string,
   const visit: Visit<FileStatus> = async function* (source, target) {
     if (source.type === 'file') {
       yield {
-        from: source.path, to: target, bytes: source.length,
+        from: source.path, to: target, bytes: source.length, small: source.inlined === true,
         run: moved => getLocal({ files, disk, random }, { source, target, moved }, { overwrite, preserve, signal }),
       }
       return

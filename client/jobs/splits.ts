@@ -53,7 +53,8 @@ export async function splitInputs(ask: CallMessage, paths: readonly string[], op
 
 async function blocksOf(ask: CallMessage, file: FileStatus, signal?: AbortSignal): Promise<LocatedBlock[]> {
   const blocks: LocatedBlock[] = []
-  if (file.length === 0) return blocks
+  // An inlined file has none: its bytes come from the namenode, wherever the task runs.
+  if (file.length === 0 || file.inlined) return blocks
   for await (const page of paged((offset: number = 0) => ask(locate, { path: file.path, offset }, signal))) {
     if (page.status.id !== file.id || page.status.length !== file.length) {
       throw new GristmillError('EBUSY', `${file.path} was replaced while the job was being planned; submit it again`, {

@@ -22,14 +22,26 @@ const beyondBytesMax = 4 * MiB
 /** Number of files of one split that are looked up before its first record, at the same time. */
 const earlyChecksMax = 16
 
-interface BytesRead { local: number; rack: number; remote: number }
+/** Bytes and files of inlined ranges that one call brings, ahead of the range that is read. */
+const aheadBytesMax = 256 * KiB
+const aheadFilesMax = 256
+
+interface BytesRead {
+  local: number
+  rack: number
+  remote: number
+  /** Bytes of inlined files, which came from the namenode. */
+  inlined: number
+}
 
 export class SplitSource {
   readonly #session: ExecutorSession
   readonly #input: SplitInput
   readonly #places: ReadonlyMap<number, Pick<BlockPlaces, 'nodes' | 'token'>>
   readonly #headers = new Map<string, readonly string[]>()
-  readonly read: BytesRead = { local: 0, rack: 0, remote: 0 }
+  /** Bytes of the inlined ranges that were read last, by their place in the split. */
+  #ahead = new Map<number, Buffer>()
+  readonly read: BytesRead = { local: 0, rack: 0, remote: 0, inlined: 0 }
 
   constructor(session: ExecutorSession, input: SplitInput) {
     this.#session = session
@@ -42,13 +54,13 @@ export class SplitSource {
     const { format, header, delimiter: asked } = this.options
     const needsHeader = hasHeader(format) && header !== false
     await this.#checkInputs()
-    for (const range of this.#input.split.ranges) {
+    for (const [at, range] of this.#input.split.ranges.entries()) {
       const { path, start, end, aligned, fileBytes, delimiter } = range
       yield {
         path, start, end, aligned, delimiter,
         partial: start > 0 || end < fileBytes,
         ...needsHeader && start > 0 && { header: await this.#header(range, knownDelimiter({ asked, claimed: delimiter })) },
-        open: from => this.#bytes(range, from),
+        open: from => (isInlined(range) ? this.#inlined(at, from) : this.#bytes(range, from)),
       }
     }
   }
@@ -71,6 +83,34 @@ export class SplitSource {
   }
 
   get options(): InputOptions { return this.#input.options }
+
+  /** Reads an inlined range, and with the same call those that follow it in the split. */
+  async *#inlined(at: number, from: number): AsyncGenerator<Buffer> {
+    const { ranges } = this.#input.split
+    const range = ranges[at]!
+    if (!this.#ahead.has(at)) {
+      const wanted: [number, SplitRange][] = []
+      for (let next = at, bytes = 0; next < ranges.length && wanted.length < aheadFilesMax && bytes < aheadBytesMax; next++) {
+        if (!isInlined(ranges[next]!)) continue
+        wanted.push([next, ranges[next]!])
+        bytes += ranges[next]!.fileBytes
+      }
+      const { small } = this.#session.files
+      const found = await Promise.allSettled(
+        wanted.map(([, { path, inode, fileBytes }]) => small.read({ path, id: inode }, { length: fileBytes })),
+      )
+      this.#ahead = new Map()
+      for (const [i, result] of found.entries()) {
+        // An error of a later range is thrown when it is read: records before it may be all that the task needs.
+        if (result.status === 'rejected' && i === 0) throw asChanged(result.reason, range)
+        if (result.status === 'fulfilled' && result.value.bytes) this.#ahead.set(wanted[i]![0], result.value.bytes)
+      }
+    }
+    const bytes = this.#ahead.get(at)
+    if (!bytes) return yield* this.#read(range, await this.#locate(range), { start: from })
+    this.read.inlined += bytes.length - from
+    if (from < bytes.length) yield bytes.subarray(from)
+  }
 
   /**
    * Reads blocks whose locations are in the task; locations of the others (of very large splits, and beyond the range) come from the
@@ -179,6 +219,9 @@ export class SplitSource {
     }
   }
 }
+
+/** A file that had no blocks when the job was submitted, and has none for ever. */
+const isInlined = ({ blocks, fileBytes }: SplitRange): boolean => blocks.length === 0 && fileBytes > 0
 
 /** The job cannot succeed with this input on any node: `toFailure` distinguishes the error by `isChangedInput`. */
 const changedInput = (path: string, what: string, cause?: unknown): GristmillError =>

@@ -112,6 +112,14 @@ export class FileClient {
     return this.small.write(path, bytes, options)
   }
 
+  /**
+   * Reads a small file whole, in one call with others that are read at the same time; the file that the path leads to now. undefined: its
+   * bytes are not in the namenode, or came damaged; `read` tells.
+   */
+  async readSmall({ path, length }: Pick<FileStatus, 'path' | 'length'>, signal?: AbortSignal): Promise<Buffer | undefined> {
+    return (await this.small.read({ path }, { length, signal })).bytes
+  }
+
   /** Status and locations of a file (the first limits.locatePageMax blocks), as an argument for `read`. */
   locate(path: string, options: { offset?: number; length?: number; signal?: AbortSignal } = {}): Promise<LocatedFile> {
     return this.#locator.locate(path, options)

@@ -22,7 +22,7 @@ export const put: CommandSpec = {
     + 'New files and directories get no more permissions than their source; a replaced file keeps its mode.',
   options: [
     recursive, overwrite, preserve, replication, blockSize, format, delimiter,
-    option('--parallel <n>', 'files copied at the same time (default 4)', { parse: whole(1, 64) }),
+    option('--parallel <n>', 'files copied at the same time (default 4), beside small ones, which are sent together', { parse: whole(1, 64) }),
   ],
   examples: [
     ['gristmill put access.log /logs/', 'copy a file into a directory'],
