@@ -13,7 +13,7 @@ import * as protocol from '../../src/protocol/object.ts'
 import * as xattr from '../../src/protocol/xattr.ts'
 import { uploadsDirectory, type Expected } from '../../src/protocol/object.ts'
 import type { CallMessage } from '../call/cluster.ts'
-import { callOptions, flagsOf, optionsOf, pathOf, shown, textOf, type CallOptions, type Path } from '../call/arguments.ts'
+import { flagsOf, optionsOf, pathOf, shown, textOf, type CallOptions, type Path } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
 import { perform } from '../call/perform.ts'
 
@@ -67,6 +67,11 @@ interface PublishObjectOptions {
 interface JoinOptions extends PublishObjectOptions, CallOptions {
   /** Files in the directory of the upload, in the order of the object. */
   readonly parts: ReadonlyArray<{ readonly name: string; readonly id: InodeId }>
+}
+
+interface OpenOptions extends CallOptions {
+  /** Length of the object, if it is known: a small one needs no block. */
+  readonly bytes?: number | undefined
 }
 
 interface RemoveOptions extends CallOptions {
@@ -144,13 +149,15 @@ export class Objects {
   }
 
   /** Begins an object, or a part of one. It is visible once it is published. Throws UNAVAILABLE, ENOSPC. */
-  open(options?: CallOptions | null): Promise<ObjectWriter> {
-    return perform('open', undefined, callOptions('open', options), async ({ signal }) =>
-      this.#prepared(signal, async () => {
-        const path = `${uploadsDirectory}/${this.#deps.random.id()}`
-        return new ObjectWriter(await this.#deps.files.create(path, { eager: true, overwrite: false, signal }))
-      }),
-    )
+  open(options?: OpenOptions | null): Promise<ObjectWriter> {
+    const read = () => optionsOf<OpenOptions>(options, 'open', { bytes: true, signal: true })
+    return perform('open', undefined, read, async ({ bytes, signal }) => {
+      checkInteger('length of the object', bytes, 0, Number.MAX_SAFE_INTEGER)
+      const { files, random } = this.#deps
+      const eager = bytes === undefined || !files.small.takes(bytes)
+      return this.#prepared(signal, async () =>
+        new ObjectWriter(await files.create(`${uploadsDirectory}/${random.id()}`, { eager, overwrite: false, signal })))
+    })
   }
 
   /**

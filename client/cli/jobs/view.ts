@@ -23,12 +23,17 @@ export function lostLine({ name, lost }: StageStatus): string | undefined {
     `${showText(lost.failure.message)}`
 }
 
-/** Bytes read by locality: `local 117 MiB (94%), rack 8.0 MiB (6%), remote 0 B (0%)`; undefined if nothing was read from blocks. */
+/**
+ * Bytes read by locality: `local 117 MiB (94%), rack 8.0 MiB (6%), remote 0 B (0%)`, and `namenode` if there were inlined files; undefined if
+ * nothing was read.
+ */
 export function localityLine(counters: Counters): string | undefined {
-  const read = (['bytesReadLocal', 'bytesReadRack', 'bytesReadRemote'] as const).map(name => counters[name] ?? 0)
-  const total = read.reduce((sum, one) => sum + one, 0)
+  const places = { local: 'bytesReadLocal', rack: 'bytesReadRack', remote: 'bytesReadRemote', namenode: 'bytesReadInlined' } as const
+  const read = Object.entries(places).map(([place, name]) => [place, counters[name] ?? 0] as const)
+  const total = read.reduce((sum, [, bytes]) => sum + bytes, 0)
   if (total === 0) return undefined
-  return ['local', 'rack', 'remote'].map((name, i) => `${name} ${formatBytes(read[i]!)} (${percent(read[i]!, total)})`).join(', ')
+  return read.filter(([place, bytes]) => place !== 'namenode' || bytes > 0)
+    .map(([place, bytes]) => `${place} ${formatBytes(bytes)} (${percent(bytes, total)})`).join(', ')
 }
 
 /** Number of successful attempts by their distance to the data. */

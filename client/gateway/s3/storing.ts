@@ -21,11 +21,12 @@ import { tagsOfHeader } from './tags.ts'
 import { decoded } from './target.ts'
 import { document } from './xml.ts'
 
-/** Writes a body and publishes what it became. On any error nothing is stored. */
+/** Writes a body, of `bytes` if that is known, and publishes what it became. On any error nothing is stored. */
 export async function store<T>(
-  { mill, signal }: Pick<S3Call, 'mill' | 'signal'>, pieces: AsyncIterable<Buffer>, publish: (writer: ObjectWriter) => Promise<T>,
+  { mill, signal, bytes }: Pick<S3Call, 'mill' | 'signal'> & { readonly bytes?: number | undefined },
+  pieces: AsyncIterable<Buffer>, publish: (writer: ObjectWriter) => Promise<T>,
 ): Promise<T> {
-  const writer = await mill.objects.open({ signal })
+  const writer = await mill.objects.open({ signal, bytes })
   try {
     for await (const piece of pieces) await writer.write(piece)
     return await publish(writer)
@@ -54,7 +55,7 @@ async function putObject(call: S3Call): Promise<S3Answer> {
   if (isDirectoryKey(key) && payload.length === 0) return putDirectory(call, bucket, payload, described)
   const path = fileOf(bucket, key)
   const expect = await expectedAt(call, path)
-  return store(call, payload.bytes(), async writer => {
+  return store({ mill: call.mill, signal: call.signal, bytes: payload.length }, payload.bytes(), async writer => {
     const sum = sumOf(payload, payload.kind)
     const attributes = { ...described, ...withEtag(payload.md5, payload.length), ...withChecksum(sum) }
     await writer.publish(path, { base: bucket, parents: true, attributes, expect })

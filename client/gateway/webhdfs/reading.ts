@@ -1,6 +1,7 @@
 // Operations that read the namespace: status, listings, sums, block locations, access, and the constants of a cluster and a user.
 
 import { hasCode } from '../../../src/base/errors.ts'
+import { blockId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { FileStatus, LocatedBlock } from '../../../src/protocol/namespace.ts'
 import type { Mill } from '../../mill.ts'
@@ -62,7 +63,7 @@ async function usage(call: Call): Promise<[shapes.TreeUsage, shapes.Limits]> {
   return Promise.all([call.mill.summary(call.path, { signal: call.signal }), quotaOf(call)])
 }
 
-/** Blocks of the file that overlap the range that was asked for, and the file's last block. */
+/** Blocks of the file that overlap the range that was asked for, and the file's last block. An inlined file has one, on no datanode. */
 async function blocksOf(call: Call): Promise<{ status: FileStatus; blocks: LocatedBlock[]; last: LocatedBlock | undefined }> {
   const { mill, path, params: { offset = 0, length = Number.MAX_SAFE_INTEGER }, signal } = call
   const found = await status(call)
@@ -73,7 +74,10 @@ async function blocksOf(call: Call): Promise<{ status: FileStatus; blocks: Locat
     if (block.offset < offset + length && block.offset + block.length > offset) blocks.push(block)
     last = block
   }
-  return { status: found, blocks, last }
+  if (!found.inlined) return { status: found, blocks, last }
+  // Clients that divide a file by its blocks look for one at each of its bytes.
+  const all: LocatedBlock = { id: blockId(0), offset: 0, length: found.length, crc: 0, aligned: true, nodes: [], token: '' }
+  return { status: found, blocks: offset < found.length && length > 0 ? [all] : [], last: all }
 }
 
 const bits = { r: 4, w: 2, x: 1 } as const

@@ -106,7 +106,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.xattrs.list': [['/a'], ['signal']], 'mill.xattrs.rm': [['/a', 'user.n'], ['signal']],
   'mill.objects.get': [['/a'], ['attributes', 'signal']],
   'mill.objects.list': [['/a'], ['prefix', 'delimiter', 'after', 'limit', 'attributes', 'signal']],
-  'mill.objects.open': [[], ['signal']],
+  'mill.objects.open': [[], ['bytes', 'signal']],
   'mill.objects.begin': [['/.gristmill/uploads/u'], ['attributes', 'signal']],
   'mill.objects.join': [['/.gristmill/uploads/u', '/a'], ['parts', 'base', 'parents', 'attributes', 'expect', 'mtimeMs', 'signal']],
   'mill.objects.rm': [['/a'], ['directory', 'attributes', 'keep', 'expect', 'signal']],
