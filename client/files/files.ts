@@ -23,7 +23,8 @@ import { openSource } from '../../src/record/source.ts'
 import { linesOf, lineReadingOf, ReadStream, withoutMark, type LineEncoding, type ReadStreamOptions } from './read.ts'
 import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
 import {
-  bytesIn, bytesOf, checkData, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions, type WriteStreamOptions,
+  bytesIn, bytesOf, checkData, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions,
+  type WriteStreamOptions,
 } from './write.ts'
 
 /** Number of versions of a file that `readFile` tries while the file is replaced again and again. */

@@ -1,4 +1,4 @@
-// Runs the steps of a copy (walk.ts), several at a time, while the walk goes on. Small files travel together in one call of the namenode, so
+// Runs the steps of a copy (walk.ts), several at a time, while the walk goes on. Small files travel together in one call, so
 // many more of them are under way at a time than of others.
 // INVARIANT: after a failure no further step begins, and the caller learns it when those that run have ended.
 

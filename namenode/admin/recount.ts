@@ -27,7 +27,8 @@ const boundsMax = 10_000
 /** Counters that are the number of rows of a table. */
 const counted: readonly (readonly [CounterName, TableName])[] = [
   ['blocks', 'blocks'], ['leases', 'leases'], ['doomed', 'doomed'], ['snapshots', 'snapshots'], ['history', 'history'],
-  ['marks', 'marks'], ['quotas', 'quotas'], ['attributes', 'attributes'], ['contents', 'contents'], ['versions', 'versions'], ['expiries', 'expiries'],
+  ['marks', 'marks'], ['quotas', 'quotas'], ['attributes', 'attributes'], ['contents', 'contents'],
+  ['versions', 'versions'], ['expiries', 'expiries'],
 ]
 
 /** Yields the number of rows read so far. */

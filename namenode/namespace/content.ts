@@ -1,5 +1,5 @@
-// Bytes of inlined files: table "contents", file → CRC32C and bytes. A small file has no blocks; its bytes are in the store, with its names.
-// They belong to the inode: renames, snapshots and versions do not touch them, and they are removed with the inode.
+// Bytes of inlined files: table "contents", file → CRC32C and bytes. A small file has no blocks; its bytes are in the store. They
+// belong to the inode: renames, snapshots and versions do not touch them, and they are removed with the inode.
 // INVARIANT: a file of `length` > 0 without blocks has a row with so many bytes; no other file has one.
 
 import { GristmillError } from '../../src/base/errors.ts'
@@ -29,7 +29,9 @@ export function contentOf(view: View, inode: InodeId): Content | undefined {
 
 export function decodeContent(row: Buffer): Content {
   if (row.length <= headBytes || row[0] !== version)
-    throw new GristmillError('CORRUPT', `a row of "contents" has version ${row[0]} and ${row.length} bytes; this version of gristmill reads version ${version}`)
+    throw new GristmillError(
+      'CORRUPT', `a row of "contents" has version ${row[0]} and ${row.length} bytes; this version of gristmill reads version ${version}`,
+    )
   return { crc: row.readUInt32LE(1), bytes: row.subarray(headBytes) }
 }
 
@@ -50,13 +52,14 @@ export function checkContent({ data, crc }: FileContent, path: string): number {
     throw new GristmillError('EINVAL', `the bytes of ${path} are not in base64`, { details: { path } })
   if (crcOf(bytes) !== crc)
     throw new GristmillError(
-      'CORRUPT', `the ${bytes.length} bytes sent for ${path} do not match their checksum; they were damaged on their way, nothing was stored`,
+      'CORRUPT',
+      `the ${bytes.length} bytes sent for ${path} do not match their checksum; they were damaged on their way, nothing was stored`,
       { details: { path } },
     )
   if (bytes.length > limits.inlineBytesMax)
-    throw new GristmillError('TOO_LARGE', `${path} has ${bytes.length} bytes; at most ${limits.inlineBytesMax} are stored without a block`, {
-      details: { path },
-    })
+    throw new GristmillError(
+      'TOO_LARGE', `${path} has ${bytes.length} bytes; at most ${limits.inlineBytesMax} are stored without a block`, { details: { path } },
+    )
   return bytes.length
 }
 

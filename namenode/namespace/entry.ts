@@ -58,8 +58,9 @@ export function encodeEntry(entry: NameEntry, since = 0): Buffer {
   // last.
   const delimited = entry.delimiter !== undefined
   const inlined = isInlined(entry)
+  const written = inlined ? inlinedVersion : delimited ? delimitedVersion : version
   packer
-    .u8(((inlined ? inlinedVersion : delimited ? delimitedVersion : version) << 4) | (since > 0 ? 8 : 0) | (format << 1) | (entry.directory ? 1 : 0))
+    .u8((written << 4) | (since > 0 ? 8 : 0) | (format << 1) | (entry.directory ? 1 : 0))
     .u48(entry.id)
     .u16(entry.mode)
     .u48(entry.mtimeMs)

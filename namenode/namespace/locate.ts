@@ -78,11 +78,15 @@ function storedContent(view: View, { id }: NameEntry): { content: FileContent } 
 type ContentsReply = ReplyOf<typeof contents>
 
 /** Bytes of the first of these files, as many as a reply may have; at least one. Each file has an outcome of its own. */
-export function contentsOf(view: View, actor: Actor, files: ReadonlyArray<{ readonly path: string; readonly id?: InodeId }>): ContentsReply {
+export function contentsOf(
+  view: View, actor: Actor, files: ReadonlyArray<{ readonly path: string; readonly id?: InodeId }>,
+): ContentsReply {
   const found: ContentsReply['files'] = []
   let bytes = 0
+  let levels = 0
   for (const { path, id } of files) {
-    if (bytes >= limits.contentsBytesMax) break
+    if (bytes >= limits.contentsBytesMax || levels >= limits.pageLevelsMax) break
+    levels += path.split('/').length
     try {
       const { entry } = find(view, actor, path)
       if (entry.directory) throw new GristmillError('EISDIR', `${path} is a directory; only files can be read`, { details: { path } })

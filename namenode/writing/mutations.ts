@@ -181,7 +181,10 @@ function completed(draft: Draft, asked: CompleteAsked | InlineAsked): Completed 
 
 type InlineAsked = UserOperation & { lease: LeaseId; content: FileContent; mtimeMs?: number | undefined }
 
-/** As `complete`, for a small file: its bytes are in the operation. A kind of its own: earlier versions would take the file for an empty one. */
+/**
+ * As `complete`, for a small file: its bytes are in the operation. A kind of its own, because earlier versions would take the file for an
+ * empty one.
+ */
 export const completeInline = mutation<InlineAsked, Completed>({
   kind: 'writing.inline',
   keep: keepCompleted,
@@ -251,7 +254,7 @@ function seal(draft: Draft, lease: Lease, directory: string, asked: CompleteAske
   return { status: statusOf(path, entry), unused }
 }
 
-/** Where the bytes of a new file are: in blocks, or with the operation. */
+/** Bytes of a new file: in blocks, or in the operation. */
 type GivenBody = { readonly blocks: readonly Block[] } | { readonly content: FileContent }
 
 export interface FileBody { readonly length: number; readonly blocks: readonly Block[]; readonly content?: FileContent }

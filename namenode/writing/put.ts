@@ -1,5 +1,5 @@
-// Writing of small files whole: one operation creates a file with its bytes, without a lease. The route takes many files in one call; each is
-// an operation of its own with its own answer, and they become durable in one group of the journal.
+// Writing of small files whole: one operation creates a file with its bytes, without a lease. The route takes many files in one call; each
+// is an operation of its own with its own answer, and they become durable in one group of the journal.
 // INVARIANT: bytes are compared with their checksum before they are journalled.
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
@@ -38,7 +38,8 @@ export const put = mutation<PutAsked, FileStatus>({
   keep: keepStatus,
   recall: recallStatus,
   mutate(draft, asked) {
-    const { path, overwrite = false, parents, mode = fileMode, replication, blockBytes, format = 'bytes', delimiter, content, nowMs } = asked
+    const { path, overwrite = false, parents, mode = fileMode, replication, blockBytes, format = 'bytes' } = asked
+    const { delimiter, content, nowMs } = asked
     const mtime = Math.floor(asked.mtimeMs ?? nowMs)
     checkInstant(mtime)
     const { parent, name, entry } = newPlace(draft, { user: asked.user, root: asked.root }, { path, overwrite, parents, nowMs })
@@ -65,7 +66,9 @@ interface PutTools {
 }
 
 /** Each file has its own outcome. Throws what concerns the namenode, not a file: the caller repeats the call and gets the first answers. */
-export async function putAll({ requestId: asked, files }: PutRequest, { inlineBytes, submit }: PutTools): Promise<ReplyOf<typeof putMessage>> {
+export async function putAll(
+  { requestId: asked, files }: PutRequest, { inlineBytes, submit }: PutTools,
+): Promise<ReplyOf<typeof putMessage>> {
   if (new Set(files.map(({ number }) => number)).size < files.length)
     throw new GristmillError('EINVAL', 'two files of one call have the same number')
   const results = await Promise.all(files.map(async (file): Promise<Outcome | { failed: GristmillError }> => {

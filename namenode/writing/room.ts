@@ -47,10 +47,14 @@ interface WritingNeeds {
 export const writingRoom = room({
   name: 'writing',
   mutations: [...writingMutations, put],
-  open({ world: { clock, random }, config: { defaults }, inlineBytes, journal, tokens, actor, registry, authority, lifetimes, blocks }: WritingNeeds) {
+  open(needs: WritingNeeds) {
+    const { world: { clock, random }, config: { defaults }, inlineBytes, journal, tokens, actor } = needs
+    const { registry, authority, lifetimes, blocks } = needs
     const invalidate = (ids: readonly BlockId[]): void => blocks.invalidate(ids)
     return {
-      routes: writingRoutes({ journal, registry, map: blocks.map, lifetimes, tokens, clock, random, defaults, actor, inlineBytes, invalidate }),
+      routes: writingRoutes({
+        journal, registry, map: blocks.map, lifetimes, tokens, clock, random, defaults, actor, inlineBytes, invalidate,
+      }),
       chores: [{
         name: 'end expired leases', everyMs: 1000,
         work: () => { if (!authority.frozen) return expireLeases({ journal, lifetimes, invalidate }) },

@@ -32,8 +32,8 @@ const clusterLimits = {
    */
   fileBlocksMax: 10_000,
   /**
-   * Bytes of a file that may be inlined, whatever the setting: a group of the journal holds a thousand of them, and a page of the store four
-   * KiB.
+   * Bytes of a file that may be inlined, whatever the setting: a group of the journal holds a thousand files, and one of them takes up to
+   * five pages of the store.
    */
   inlineBytesMax: 16 * KiB,
   /** Tasks of a stage: starting or listing all of them takes about 2 µs each without a break, so 40 ms. */

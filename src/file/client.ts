@@ -106,7 +106,9 @@ export class FileClient {
    * Writes a small file whole, in one call with others that are written at the same time. undefined: nothing was written, because files of
    * this length are written in blocks.
    */
-  async writeSmall(path: string, bytes: Uint8Array, options: CreateOptions & { mtimeMs?: number | undefined } = {}): Promise<FileStatus | undefined> {
+  async writeSmall(
+    path: string, bytes: Uint8Array, options: CreateOptions & { mtimeMs?: number | undefined } = {},
+  ): Promise<FileStatus | undefined> {
     if (!this.small.takes(bytes.length)) return undefined
     await abortable(this.#leases.settled(path), options.signal)
     return this.small.write(path, bytes, options)

@@ -33,7 +33,7 @@ export interface CreateOptions {
 export type PublishOptions = Omit<RequestOf<typeof publish>, 'requestId' | 'lease' | 'blocks' | 'content'>
 
 /** Blocks of a file, or in place of any the bytes of a small one. */
-export interface FileBody { readonly blocks: SealedBlock[]; readonly content?: FileContent }
+export interface WrittenBody { readonly blocks: SealedBlock[]; readonly content?: FileContent }
 
 export class OpenFile {
   readonly path: string
@@ -141,7 +141,7 @@ export class OpenFile {
   }
 
   /** Makes the file visible. */
-  async complete(body: FileBody, mtimeMs?: number): Promise<FileStatus> {
+  async complete(body: WrittenBody, mtimeMs?: number): Promise<FileStatus> {
     throwIfAborted(this.signal)
     this.#completing = true
     const status = await this.#tools.caller.call(this.#tools.namenode, complete, {
@@ -152,7 +152,7 @@ export class OpenFile {
   }
 
   /** Makes the file visible at another path, with its attributes, under a condition. */
-  async publish(body: FileBody, options: PublishOptions): Promise<FileStatus> {
+  async publish(body: WrittenBody, options: PublishOptions): Promise<FileStatus> {
     throwIfAborted(this.signal)
     this.#completing = true
     const status = await this.#tools.caller.call(

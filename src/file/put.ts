@@ -34,7 +34,8 @@ export async function putFile(
   const reader = await disk.openRead(from)
   try {
     const { format, delimiter } = claim(reader, from, options)
-    const inlined = tools.small.takes(reader.bytes) && await putSmall(tools, leases, reader, { from, to, options: { ...options, format, delimiter } })
+    const inlined = tools.small.takes(reader.bytes)
+      && await putSmall(tools, leases, reader, { from, to, options: { ...options, format, delimiter } })
     if (inlined) return inlined
     // Allocated with the file itself: a small file then takes two calls in total.
     const blocks = Math.min(limits.parallelBlocks, Math.ceil(reader.bytes / (options.blockBytes ?? limits.blockBytesDefault)))

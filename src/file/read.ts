@@ -23,7 +23,13 @@ export interface ReadOptions {
 }
 
 /** A file with the locations of its first blocks. */
-export interface LocatedFile { readonly status: FileStatus; readonly blocks: readonly LocatedBlock[]; readonly next?: number | undefined; readonly content?: FileContent | undefined }
+export interface LocatedFile {
+  readonly status: FileStatus
+  readonly blocks: readonly LocatedBlock[]
+  readonly next?: number | undefined
+  /** Bytes of an inlined file. */
+  readonly content?: FileContent | undefined
+}
 
 /** Distance to a block's end at which the next block is requested. */
 const aheadBytes = 4 * MiB

@@ -14,8 +14,7 @@ import { contents, type FileStatus } from '../protocol/namespace.ts'
 import { put, type SmallFile } from '../protocol/writing.ts'
 import type { Caller } from '../rpc/call.ts'
 import { fromItemError } from '../rpc/fault.ts'
-import { Batch } from './batch.ts'
-import type { CreateOptions } from './open.ts'
+import { CallBatch } from './callbatch.ts'
 
 /** Long enough for a restart of the namenode. */
 const namenodeMs = 60_000
@@ -30,16 +29,15 @@ interface SmallFilesDeps {
   readonly requestId: () => RequestId
 }
 
-export interface SmallFileOptions extends Omit<CreateOptions, 'signal'> {
-  readonly mtimeMs?: number | undefined
-}
+type NewFile = Omit<SmallFile, 'number'>
+type WriteOptions = { readonly [K in Exclude<keyof NewFile, 'path' | 'content'>]?: NewFile[K] | undefined }
 
 type Outcome<T> = { readonly value: T } | { readonly error: unknown }
 
 interface Wanted { readonly path: string; readonly id?: FileStatus['id'] }
 
 /** Bytes of a file; undefined: they are in blocks, or came damaged. The caller reads the file by itself, and learns which. */
-export interface ReadWhole { readonly status: FileStatus; readonly bytes: Buffer | undefined }
+interface ReadWhole { readonly status: FileStatus; readonly bytes: Buffer | undefined }
 
 export class SmallFiles {
   readonly #deps: SmallFilesDeps
@@ -47,23 +45,26 @@ export class SmallFiles {
   readonly #inlineBytes: number
   /** The namenode's; undefined: not known yet. */
   #told: number | undefined
-  readonly #puts: Batch<Omit<SmallFile, 'number'>, FileStatus | undefined>
-  readonly #reads: Batch<Wanted, ReadWhole>
+  readonly #puts: CallBatch<NewFile, FileStatus | undefined>
+  readonly #reads: CallBatch<Wanted, ReadWhole>
 
   constructor(deps: SmallFilesDeps, { inlineBytes = limits.inlineBytesMax }: { inlineBytes?: number | undefined } = {}) {
     this.#deps = deps
     this.#inlineBytes = inlineBytes
     const { clock } = deps
-    this.#puts = new Batch({
+    this.#puts = new CallBatch({
       clock, callsMax, countMax: limits.inlinePutFilesMax, sizeMax: limits.inlinePutBytesMax, send: files => this.#put(files),
     })
-    this.#reads = new Batch({
+    this.#reads = new CallBatch({
       clock, callsMax, countMax: limits.contentsFilesMax, sizeMax: limits.contentsBytesMax, send: files => this.#read(files),
     })
   }
 
   /** True if a file of this length may be inlined, as far as is known. */
-  takes(bytes: number): boolean { return this.#inlineBytes > 0 && bytes <= Math.min(this.#inlineBytes, this.#told ?? limits.inlineBytesDefault) }
+  takes(bytes: number): boolean {
+    const bound = Math.min(this.#inlineBytes, this.#told ?? limits.inlineBytesDefault)
+    return bound > 0 && bytes <= bound
+  }
 
   /** Bound of a file whose writer was told `told` by the namenode; undefined: an earlier version, which does not inline. */
   boundOf(told: number | undefined): number {
@@ -75,23 +76,32 @@ export class SmallFiles {
    * Writes a whole file; durable and visible when it returns. undefined: nothing was written, and the file needs blocks. Throws what
    * creating and completing a file throws.
    */
-  async write(path: string, bytes: Uint8Array, { signal, ...options }: SmallFileOptions & { signal?: AbortSignal | undefined }) {
+  async write(
+    path: string, bytes: Uint8Array, options: WriteOptions & { readonly signal?: AbortSignal | undefined },
+  ): Promise<FileStatus | undefined> {
     if (!this.takes(bytes.length)) return undefined
-    const { overwrite, parents, mode, replication, blockBytes, format, delimiter, mtimeMs } = options
+    const { overwrite, parents, mode, replication, blockBytes, format, delimiter, mtimeMs, signal } = options
     return this.#puts.add({
       path, content: contentOf(bytes), ...overwrite !== undefined && { overwrite }, ...parents !== undefined && { parents },
       ...mode !== undefined && { mode }, ...replication !== undefined && { replication }, ...blockBytes !== undefined && { blockBytes },
       ...format !== undefined && { format }, ...mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) },
       ...format !== undefined && isDelimited(format) && delimiter !== undefined && { delimiter },
-    }, { size: bytes.length + path.length * 2, signal })
+    }, {
+      size: bytes.length + path.length * 2 + levelsOf(path) * Math.ceil(limits.inlinePutBytesMax / limits.pageLevelsMax), signal,
+    })
   }
 
   /** Reads a file whole. With `id`, throws ESTALE if the path leads to another file now. Throws ENOENT, EISDIR, EACCES. */
-  read({ path, id }: { readonly path: string; readonly id?: FileStatus['id'] | undefined }, { length, signal }: { length: number; signal?: AbortSignal | undefined }): Promise<ReadWhole> {
-    return this.#reads.add({ path, ...id !== undefined && { id } }, { size: length + path.length * 2, signal })
+  read(
+    { path, id }: { readonly path: string; readonly id?: FileStatus['id'] | undefined },
+    { length, signal }: { length: number; signal?: AbortSignal | undefined },
+  ): Promise<ReadWhole> {
+    return this.#reads.add({ path, ...id !== undefined && { id } }, {
+      size: length + path.length * 2 + levelsOf(path) * Math.ceil(limits.contentsBytesMax / limits.pageLevelsMax), signal,
+    })
   }
 
-  async #put(files: ReadonlyArray<Omit<SmallFile, 'number'>>): Promise<Outcome<FileStatus | undefined>[]> {
+  async #put(files: readonly NewFile[]): Promise<Outcome<FileStatus | undefined>[]> {
     const { caller, namenode, requestId } = this.#deps
     try {
       const reply = await caller.call(
@@ -119,6 +129,9 @@ export class SmallFiles {
   }
 }
 
+/** A call has a bound on the levels of its paths: each is looked up. */
+const levelsOf = (path: string): number => path.split('/').length
+
 /** An earlier version of the namenode has no such message. */
 const isUnknownMessage = (error: unknown): boolean => hasCode(error, 'EINVAL') && error.message.startsWith('this server does not know ')
 
@@ -134,7 +147,8 @@ export function bytesOf({ data, crc }: FileContent, { path, length }: FileStatus
   if (bytes.length === length && crcOf(bytes) === crc) return bytes
   throw new GristmillError(
     'CORRUPT',
-    `the ${length} bytes of ${path}, which are stored in the namenode, do not match their checksum; "gristmill fsck" tells whether they are damaged there`,
+    `the ${length} bytes of ${path}, which are stored in the namenode, do not match their checksum; "gristmill fsck" tells whether they are `
+    + 'damaged there',
     { details: { path } },
   )
 }

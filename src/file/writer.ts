@@ -12,7 +12,7 @@ import { Semaphore } from '../base/queue.ts'
 import type { FileStatus } from '../protocol/namespace.ts'
 import type { SealedBlock } from '../protocol/writing.ts'
 import { Spool, type SpoolPlace } from './spool.ts'
-import type { FileBody, OpenFile, PublishOptions } from './open.ts'
+import type { WrittenBody, OpenFile, PublishOptions } from './open.ts'
 import { contentOf, needsBlocks } from './small.ts'
 
 export interface CutOptions {
@@ -78,7 +78,7 @@ export class ClusterFileWriter {
   }
 
   /** A file of up to `inlineBytes` has no blocks: its bytes are stored with its name. */
-  async #finish(end: (body: FileBody) => Promise<FileStatus>, inlineBytes: number): Promise<FileStatus> {
+  async #finish(end: (body: WrittenBody) => Promise<FileStatus>, inlineBytes: number): Promise<FileStatus> {
     assert(!this.#ended, 'the writer is closed')
     this.#ended = true
     try {
@@ -97,7 +97,7 @@ export class ClusterFileWriter {
     }
   }
 
-  async #inlined(): Promise<FileBody> {
+  async #inlined(): Promise<WrittenBody> {
     const bytes = Buffer.alloc(this.bytes)
     const source = await this.#spool.source(bytes.length)
     source.fill(bytes, 0)

@@ -24,8 +24,8 @@ export function lostLine({ name, lost }: StageStatus): string | undefined {
 }
 
 /**
- * Bytes read by locality: `local 117 MiB (94%), rack 8.0 MiB (6%), remote 0 B (0%)`, and `namenode` if there were inlined files; undefined if
- * nothing was read.
+ * Bytes read by locality: `local 117 MiB (94%), rack 8.0 MiB (6%), remote 0 B (0%)`, and `namenode` if there were inlined files;
+ * undefined if nothing was read.
  */
 export function localityLine(counters: Counters): string | undefined {
   const places = { local: 'bytesReadLocal', rack: 'bytesReadRack', remote: 'bytesReadRemote', namenode: 'bytesReadInlined' } as const

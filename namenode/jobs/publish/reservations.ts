@@ -9,6 +9,7 @@
 import { assert } from '../../../src/base/assert.ts'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import type { RequestId } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
 import { namesOf, parentOf, systemDirectory } from '../../../src/base/paths.ts'
 import type { Message, ReplyOf, RequestOf } from '../../../src/protocol/message.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
@@ -169,6 +170,9 @@ const reservingEach = <R extends Route>(
   ...route,
   handler: async (request, context) => {
     const asked = request as PutRequest
+    const levels = asked.files.reduce((sum, { path }) => sum + path.split('/').length, 0)
+    if (asked.files.length > 1 && levels > limits.pageLevelsMax)
+      throw new GristmillError('TOO_LARGE', `the paths of one call have ${levels} levels; at most ${limits.pageLevelsMax} are allowed`)
     const refused = new Map<number, GristmillError>()
     for (const [at, { path, number }] of asked.files.entries()) {
       try {

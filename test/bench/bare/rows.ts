@@ -24,6 +24,7 @@ import * as user from '../../../src/protocol/user.ts'
 import * as version from '../../../src/protocol/version.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import * as xattr from '../../../src/protocol/xattr.ts'
+import { contentOf } from '../../../src/file/small.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 
 export interface RowKit {
@@ -185,6 +186,14 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       const { item } = await call(namespace.remove, { requestId: id(), path: '/thrown', recursive: true })
       await call(trash.restore, { requestId: id(), item: item! })
     }, 2)
+    const piece = Buffer.alloc(Math.floor(limits.inlinePutBytesMax / limits.inlinePutFilesMax), 'x')
+    const smallFiles = (time: number, above: string): writing.SmallFile[] =>
+      Array.from({ length: limits.inlinePutFilesMax }, (_, number) => ({
+        path: `${above}/s${time}-${number}`, number, content: contentOf(piece),
+      }))
+    await measure('writing.put of 256 files of 1.5 KiB', time => call(writing.put, { requestId: id(), files: smallFiles(time, '') }), 3)
+    await measure('namespace.contents of 1,000 names of these files', () =>
+      call(namespace.contents, { files: Array.from({ length: limits.contentsFilesMax }, (_, i) => ({ path: `/s0-${i % 256}` })) }), 3)
     await measure('writing.abandon, of a file of 10,000 blocks', async time => {
       const { lease } = await call(writing.create, { requestId: id(), path: `/left-${time}` })
       for (let i = 0; i < limits.fileBlocksMax; i += 64) await call(writing.allocate, { requestId: id(), lease, count: 64 })

@@ -66,7 +66,8 @@ test('the files of a call have their own outcomes, and a repeat gets the first a
 test('an error that concerns the namenode, not a file, is that of the call', async () => {
   for (const code of ['OVERLOADED', 'UNAVAILABLE', 'TIMEOUT'] as const) {
     const submit = () => Promise.reject(new GristmillError(code, 'not now'))
-    await expect(putAll({ requestId: requestId('c:2'), files: [file('/a', 'rye')] }, { inlineBytes: 10, submit })).rejects.toMatchObject({ code })
+    await expect(putAll({ requestId: requestId('c:2'), files: [file('/a', 'rye')] }, { inlineBytes: 10, submit }))
+      .rejects.toMatchObject({ code })
   }
 })
 
@@ -141,7 +142,9 @@ test('many files are read in one call, each with its outcome; a reply ends when 
   const { id } = await putFile(bench, '/a', 'rye')
   await putFile(bench, '/mine', 'x', { mode: 0o600 })
   await putFile(bench, '/d/a', '', { parents: true })
-  const asked = [{ path: '/a' }, { path: '/a', id }, { path: '/a', id: inodeId(id + 1) }, { path: '/mine' }, { path: '/d' }, { path: '/d/a' }]
+  const asked = [
+    { path: '/a' }, { path: '/a', id }, { path: '/a', id: inodeId(id + 1) }, { path: '/mine' }, { path: '/d' }, { path: '/d/a' },
+  ]
   const { files } = contentsOf(bench.journal.view, as('ada'), asked)
   expect(files.map(({ content, error }) => (content ? Buffer.from(content.data, 'base64').toString() : error?.code)))
     .toEqual(['rye', 'rye', 'ESTALE', 'EACCES', 'EISDIR', undefined])

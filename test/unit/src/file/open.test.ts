@@ -120,7 +120,8 @@ test('an abort of the caller abandons the file at every step, and rejects with t
   aborting.abort(new Error('enough'))
   await turns()
   expect([file.givenUp, file.signal.aborted, writing.events.slice(2)]).toEqual([true, true, ['drop', 'give back /f']])
-  await expect(file.complete({ blocks: [] })).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('enough') as string })
+  await expect(file.complete({ blocks: [] })).rejects
+    .toMatchObject({ code: 'ABORTED', message: expect.stringContaining('enough') as string })
   // Without effect after the end.
   const done = bench()
   const late = new AbortController()

@@ -51,7 +51,8 @@ class Uploading {
   constructor(...tries: Try[]) {
     this.#tries = tries
     this.tools = {
-      clock: this.clock, random: { float: () => 1 } as never, log: silent, small: undefined as never, pool: new FramePool(), namenode: address('namenode:1'),
+      clock: this.clock, random: { float: () => 1 } as never, log: silent, small: undefined as never,
+    pool: new FramePool(), namenode: address('namenode:1'),
       cluster: clusterId('c'), host: 'client', progressMs: undefined, requestId: () => requestId('client:1'),
       caller: {
         call: async (_: unknown, __: unknown, { exclude, bytes: announced }: { exclude: string[]; bytes: number }) => {

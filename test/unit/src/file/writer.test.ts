@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { limits } from '../../../../src/base/limits.ts'
-import type { FileBody, OpenFile } from '../../../../src/file/open.ts'
+import type { WrittenBody, OpenFile } from '../../../../src/file/open.ts'
 import type { BlockSource } from '../../../../src/file/source.ts'
 import { ClusterFileWriter, type CutOptions } from '../../../../src/file/writer.ts'
 import type { Disk } from '../../../../src/ports/disk.ts'
@@ -41,7 +41,7 @@ class Target {
     await upload.promise
     return { id: at + 1, length: source.bytes, crc: at, nodes: [] }
   }
-  async complete({ blocks, content }: FileBody, mtimeMs: number | undefined): Promise<object> {
+  async complete({ blocks, content }: WrittenBody, mtimeMs: number | undefined): Promise<object> {
     this.completed.push([content ?? blocks, mtimeMs])
     return { path: '/f' }
   }

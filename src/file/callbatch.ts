@@ -13,7 +13,7 @@ interface Waiting<T, R> {
   readonly onAbort: () => void
 }
 
-interface BatchOptions<T, R> {
+interface CallBatchOptions<T, R> {
   readonly clock: Pick<Clock, 'yield'>
   /** Things and bytes in one call, and calls at the same time. */
   readonly countMax: number
@@ -23,14 +23,14 @@ interface BatchOptions<T, R> {
   readonly send: (things: readonly T[]) => Promise<ReadonlyArray<{ readonly value: R } | { readonly error: unknown }>>
 }
 
-export class Batch<T, R> {
-  readonly #options: BatchOptions<T, R>
+export class CallBatch<T, R> {
+  readonly #options: CallBatchOptions<T, R>
   #waiting: Waiting<T, R>[] = []
   #calls = 0
 
-  constructor(options: BatchOptions<T, R>) { this.#options = options }
+  constructor(options: CallBatchOptions<T, R>) { this.#options = options }
 
-  /** After an abort nobody waits for the outcome; a call that is on its way goes on. */
+  /** After an abort the caller does not wait for the outcome; a call that is on its way goes on. */
   add(thing: T, { size, signal }: { size: number; signal?: AbortSignal | undefined }): Promise<R> {
     if (signal?.aborted) return Promise.reject(abortError(signal))
     return new Promise<R>((resolve, reject) => {
@@ -54,7 +54,7 @@ export class Batch<T, R> {
   async #pump(): Promise<void> {
     if (this.#calls >= this.#options.callsMax) return
     this.#calls++
-    // What the same turn of the event loop asks for goes along.
+    // Requests of the same turn of the event loop go along.
     await this.#options.clock.yield()
     while (this.#waiting.length > 0) await this.#call(this.#take())
     this.#calls--
