@@ -18,6 +18,7 @@ import { setQuota } from '../../../../namenode/quotas/mutations.ts'
 import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { discard } from '../../../../namenode/trash/mutations.ts'
 import { create } from '../../../../namenode/writing/mutations.ts'
+import { put } from '../../../../namenode/writing/put.ts'
 import { setAttribute } from '../../../../namenode/xattrs/mutations.ts'
 import { inodeId } from '../../../../src/base/ids.ts'
 import { openStore } from '../../../../src/world/store.ts'
@@ -42,6 +43,8 @@ async function lived(): Promise<Bench> {
   await bench.do(remove, { path: '/large' })
   await bench.do(mkdir, { path: '/a/new' })
   await bench.do(setAttribute, { path: '/a', name: 'user.n', value: Buffer.from('v').toString('base64') })
+  const content = { data: Buffer.from('rye').toString('base64'), crc: 1 }
+  await bench.do(put, { path: '/d/small', replication: 2, blockBytes: 4096, content })
   await bench.do(create, { path: '/open', overwrite: false, replication: 2, blockBytes: 4096, blocks: 1 })
   const store = new JournalJobStore({ journal: bench.journal, clock: bench.clock, versions: 10 })
   for (const overwrite of [false, true]) await published({ bench, store }, mapOnly('/out', overwrite))

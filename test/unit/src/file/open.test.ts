@@ -23,7 +23,7 @@ function bench() {
   }
   const reply = { lease: leaseId(5), blockBytes: 100, replication: 2, blocks: [] }
   const tools = {
-    namenode: address('n:1'), host: 'client', requestId: () => requestId('c:1'),
+    small: { boundOf: () => 0 }, namenode: address('n:1'), host: 'client', requestId: () => requestId('c:1'),
     caller: {
       callOrUndo: async (_: unknown, { name }: { name: string }, request: object) => {
         calls.push({ name, request: request as never })

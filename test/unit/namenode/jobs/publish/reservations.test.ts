@@ -34,6 +34,7 @@ async function house() {
     ...trashRoutes({ journal, clock, actor, keepMs: 1000, frozen: () => false, removed: () => undefined }),
     ...snapshotRoutes({ journal, clock, actor, removed: () => undefined }),
     route(writing.create, () => ({ lease: 1 }) as never),
+    route(writing.put, ({ files }) => ({ inlineBytes: 9, files: files.map(({ path }) => ({ status: { path } as never })) })),
   ].map(each => reserving(each, { journal, outputs, actor }))
   let requests = 0
   const call = async (message: Message, request: object, user = 'grace'): Promise<unknown> =>
@@ -48,6 +49,19 @@ const busy = {
   message: expect.stringMatching(/is reserved: job-3, which runs, will publish .*gristmill kill job-3/) as string,
   details: { job: 'job-3' },
 }
+
+test('of the small files of one call those at reserved paths are refused, and the others are written', async () => {
+  const { outputs, call } = await house()
+  outputs.reserve('/mine/out', jobId('job-3'), 'ann')
+  const paths = ['/a', '/mine/out', '/mine/beside', '/mine/out/x', '/mine', '/.gristmill/jobs/job-1']
+  const files = paths.map((path, number) => ({ path, number }))
+  const reply = await call(writing.put, { files }) as { files: Array<{ status?: { path: string }; error?: { code: string } }> }
+  expect(reply.files.map(({ status, error }) => status?.path ?? error?.code)).toEqual(['/a', 'EBUSY', '/mine/beside', 'EBUSY', 'EBUSY', 'EACCES'])
+  expect(reply.files[1]!.error).toMatchObject(busy)
+  const deep = `/d${'/x'.repeat(900)}`
+  await expect(call(writing.put, { files: Array.from({ length: 12 }, (_, number) => ({ path: deep, number })) }))
+    .rejects.toMatchObject({ code: 'TOO_LARGE' })
+})
 
 test('while a job runs, nothing is made at its output or below it; beside it everything goes on, and above it directories are made', async () => {
   const { bench, outputs, call } = await house()
