@@ -19,7 +19,7 @@ const children: Peer[] = []
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'gristmill-embedded-'))
-  env = { PATH: process.env['PATH'] ?? '', HOME: home, GRISTMILL_HOME: home, NO_COLOR: '1' }
+  env = { PATH: process.env['PATH'] ?? '', HOME: home, GRISTMILL_HOME: home, NO_COLOR: '1', GRISTMILL_INLINE_BYTES: '0' }
 })
 
 afterEach(async () => {

@@ -24,7 +24,7 @@ const children: Peer[] = []
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'gristmill-handover-'))
   dir = join(home, 'embedded')
-  env = { PATH: process.env['PATH'] ?? '', HOME: home, GRISTMILL_HOME: home, NO_COLOR: '1' }
+  env = { PATH: process.env['PATH'] ?? '', HOME: home, GRISTMILL_HOME: home, NO_COLOR: '1', GRISTMILL_INLINE_BYTES: '0' }
 })
 
 afterEach(async () => {

@@ -27,7 +27,7 @@ export const members: Member[] = []
 export function eachInAHome(): void {
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), 'gristmill-processes-'))
-    env = { PATH: process.env['PATH'] ?? '', HOME: home, GRISTMILL_HOME: home, NO_COLOR: '1' }
+    env = { PATH: process.env['PATH'] ?? '', HOME: home, GRISTMILL_HOME: home, NO_COLOR: '1', GRISTMILL_INLINE_BYTES: '0' }
   })
   afterEach(async () => {
     if (existsSync(join(home, 'cluster.json')) || existsSync(join(home, 'starting.json'))) await run(['down'], env)

@@ -162,6 +162,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
     HOME: home,
     NO_COLOR: '1',
     GRISTMILL_HOME: home,
+    // Every file has blocks, however small, which a test can damage, lose and count.
+    GRISTMILL_INLINE_BYTES: '0',
     GRISTMILL_SECRET_FILE: secretFile,
     ...options.settings,
   }

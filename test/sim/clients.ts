@@ -55,6 +55,7 @@ class Client {
   async act(action: Action): Promise<void> {
     switch (action.kind) {
       case 'put': return this.#put(action.path, action.content, action)
+      case 'puts': return this.#puts(action.path, action.contents)
       case 'get': return this.#get(action.path)
       case 'list': return this.#list(action.path)
       case 'mkdir': return this.#mkdir(action.path)
@@ -73,6 +74,10 @@ class Client {
       () => mill.writeFile(path, bytesOf(content), { replication, overwrite }),
       ['EEXIST', 'ENOENT'],
     )
+  }
+
+  async #puts(directory: string, contents: readonly Content[]): Promise<void> {
+    await Promise.all(contents.map((content, i) => this.#put(`${directory}/f${i}`, content, { replication: 2, overwrite: true })))
   }
 
   async #rename(path: string, to: string): Promise<void> {

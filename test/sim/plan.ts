@@ -10,6 +10,8 @@ import { workloads, type Workload } from './workload/index.ts'
 /** Action of a client; a client performs one after the other. */
 export type Action =
   | { readonly kind: 'put'; readonly path: string; readonly content: Content; readonly replication: number; readonly overwrite: boolean }
+  /** Files `f0`, `f1`, … of a directory, all at the same time. */
+  | { readonly kind: 'puts'; readonly path: string; readonly contents: readonly Content[] }
   | { readonly kind: 'get' | 'remove' | 'mkdir' | 'list'; readonly path: string }
   | { readonly kind: 'rename'; readonly path: string; readonly to: string }
   | { readonly kind: 'setrep'; readonly path: string; readonly replication: number }
@@ -67,19 +69,24 @@ export interface Plan {
 const streamOf = (seed: number, purpose: string): Random => seeded(`${seed}/${purpose}`)
 
 export function planOf({
-  seed, workload, profile,
+  seed, workload, profile, inline,
 }: {
   seed: number
   workload?: Workload | undefined
   profile?: Profile | undefined
+  /** Whether small files are inlined; default: in every other run. */
+  inline?: boolean | undefined
 }): Plan {
   const shape = streamOf(seed, 'shape')
-  const names = Object.keys(workloads) as Workload[]
+  // Drawn apart, so that the other seeds keep their plans.
+  const apart = streamOf(seed, 'small')
+  const names = (Object.keys(workloads) as Workload[]).filter(name => name !== 'small')
   const kinds = Object.keys(profiles) as Profile[]
   const [drawnWorkload, drawnProfile] = [names[shape.below(names.length)]!, kinds[shape.below(kinds.length)]!]
   const datanodes = 3 + shape.below(3)
   const racks = shape.below(2) === 0 ? ['/r1'] : ['/r1', '/r2']
-  const chosen = workload ?? drawnWorkload
+  const inlines = inline ?? apart.below(2) === 0
+  const chosen = workload ?? (inline === undefined && apart.below(8) === 0 ? 'small' : drawnWorkload)
   const ops = workloads[chosen](streamOf(seed, 'ops'), { datanodes })
   const lastsMs = longestOf(ops)
   const blockSize = ['4KiB', '16KiB', '64KiB'][shape.below(3)]!
@@ -89,6 +96,7 @@ export function planOf({
     blockTrashKeep: ['0s', '20s', '1h'][shape.below(3)]!,
     ...((chosen === 'care' || ops.some(({ action }) => action.kind === 'job' && action.replaces)) && { trashKeep: '1h' }),
     ...(ops.some(({ action }) => action.kind === 'rollback') && { versionsKeep: '2' }),
+    ...((inlines || chosen === 'small') && { inlineBytes: '4096' }),
   }
   return {
     format: 1, seed, workload: chosen, profile: profile ?? drawnProfile, datanodes, racks, disks, blockSize, settings, ops,

@@ -47,6 +47,8 @@ function numberOf(option: string, value: string | undefined, otherwise: number):
 
 const canary = one<Canary>('canary', values.canary, canaries)
 const hints: Bug | undefined = canary && canaries[canary]
+/** Bugs in the ways of blocks are looked for in files of blocks, and others where they are said to be. */
+const inline = canary && (hints?.inline ?? false)
 if (canary) plant(canary)
 // Imported late: a bug must be planted before the sources are loaded, and the faults use the product's messages.
 const [{ replayOf, runSimulated, Tally }, { planOf }, { profiles }, { workloads }, { runFresh }, { kindOf, shrink }] = await Promise.all([
@@ -108,7 +110,7 @@ async function runKept(): Promise<void> {
 }
 
 async function runOne(): Promise<void> {
-  const plan = values.plan !== undefined ? planIn(values.plan) : planOf({ seed: numberOf('seed', values.seed, 1), workload, profile })
+  const plan = values.plan !== undefined ? planIn(values.plan) : planOf({ seed: numberOf('seed', values.seed, 1), workload, profile, inline })
   const result = await runSimulated(plan, simulation)
   if (result.outcome.findings.length > 0) await failing(plan, result)
   show(plan, result)
@@ -128,7 +130,7 @@ async function runMany(): Promise<void> {
   const tally = new Tally()
   let failed = 0
   for (let seed = from; seed < from + count && performance.now() < until; seed++) {
-    const plan = planOf({ seed, workload, profile })
+    const plan = planOf({ seed, workload, profile, inline })
     const result = await runSimulated(plan, simulation)
     tally.add(result)
     if (result.outcome.findings.length === 0) {

@@ -8,6 +8,7 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { settingNames, variableOf } from '../../../src/base/config.ts'
 import { address } from '../../../src/base/ids.ts'
+import { parseBytes } from '../../../src/base/units.ts'
 import { openCluster } from '../../../client/embedded/open.ts'
 import type { Mill } from '../../../client/mill.ts'
 import type { Random } from '../../../src/ports/random.ts'
@@ -39,6 +40,9 @@ interface Parts {
   readonly env: Readonly<Record<string, string>>
 }
 
+/** Default of the kit: every file has blocks, however small, which a test can damage, lose and count. */
+const noInlining = '0'
+
 export class ProcessCluster implements Cluster {
   readonly mode = 'process'
   readonly seed: number
@@ -68,7 +72,7 @@ export class ProcessCluster implements Cluster {
     await writeFile(join(dir, 'secret'), secret, { mode: 0o600 })
     const env: Record<string, string> = {
       PATH: process.env['PATH'] ?? '', HOME: home, NO_COLOR: '1', GRISTMILL_HOME: home, GRISTMILL_SECRET_FILE: join(dir, 'secret'),
-      GRISTMILL_CLUSTER: proxies[0]!.address, ...compiled(),
+      GRISTMILL_CLUSTER: proxies[0]!.address, ...compiled(), GRISTMILL_INLINE_BYTES: settings['inlineBytes'] ?? noInlining,
     }
     const random = (name: string): Random => seeded(`${seed} ${name}`)
     const variables = (of: Readonly<Record<string, string>>): Record<string, string> =>
@@ -114,7 +118,10 @@ export class ProcessCluster implements Cluster {
   async connect({ user, hostName = 'client' }: { user?: string; hostName?: string } = {}): Promise<Mill> {
     const { dir, secret, env } = this.#parts
     const world = realWorld({ name: 'client', logLevel: 'silent' })
-    const settings = { home: join(dir, `client${this.#mills.length + 1}`), hostName, ...user !== undefined && { user } }
+    const settings = {
+      home: join(dir, `client${this.#mills.length + 1}`), hostName, inlineBytes: parseBytes(env['GRISTMILL_INLINE_BYTES']!),
+      ...user !== undefined && { user },
+    }
     const mill = await openCluster({ world, machine: localMachine, settings }, address(env['GRISTMILL_CLUSTER']!), secret)
     this.#mills.push(mill)
     return mill

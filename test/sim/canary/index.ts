@@ -13,6 +13,8 @@ export interface Bug {
   /** Workload of the search; default: all. */
   readonly workload?: string
   readonly profile?: string
+  /** Whether small files are inlined in the runs of the search; default: false. */
+  readonly inline?: boolean
   /** Seed that catches it, which `node test/sim/run.ts --canary NAME --seeds 50` prints; default: 1. */
   readonly caughtBy?: number
   /** Kept plan that catches it, for a bug that needs an order of events which seeds seldom draw. */
@@ -39,6 +41,18 @@ export const canaries = {
         to: '',
       },
     ],
+  },
+  'one-answer': {
+    about: 'the files of one call share one kept answer',
+    workload: 'small', profile: 'calm', inline: true,
+    changes: [{ file: 'src/rpc/repeats.ts', from: 'requestId(`${id}.${part}`)', to: '(void part, id)' }],
+  },
+  'bytes-left': {
+    about: 'the bytes of a removed inlined file stay in the store',
+    workload: 'small', profile: 'calm', inline: true,
+    changes: [{
+      file: 'namenode/namespace/tree.ts', from: 'dropContent(draft, entry.id)\n    draft.count(\'files\', -1)', to: 'draft.count(\'files\', -1)',
+    }],
   },
   'no-directory-sync': {
     about: 'the name of a new block is not synced', workload: 'files', profile: 'crashy',
