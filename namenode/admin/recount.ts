@@ -10,7 +10,7 @@ import type { CounterName } from '../journal/counters.ts'
 import { idKey, nameOfKey, readId, type TableName } from '../journal/keys.ts'
 import type { Row, View } from '../journal/view.ts'
 import { decodeContent } from '../namespace/content.ts'
-import { decodeEntry, type NameEntry } from '../namespace/entry.ts'
+import { decodeEntry, isInlined, type NameEntry } from '../namespace/entry.ts'
 import { blocksIn, blocksOf } from '../namespace/file.ts'
 import { decodeVersion } from '../snapshots/history.ts'
 import { hookOf, pathOf, rootId } from '../namespace/resolve.ts'
@@ -38,7 +38,7 @@ export function* recount(view: View): Generator<number, RecountResult, undefined
     ['quotas', row => one.quota(row)],
     ['held', row => one.held(row)],
     ['history', row => one.version(row)],
-    ['doomed', ({ value }) => one.inode(value[0] === 1)],
+    ['doomed', row => one.removed(row)],
     ['children', row => one.name(row)],
     ['directories', () => {}], ['files', row => one.chunk(row)], ['blocks', ({ key }) => one.block(readId(key))],
     ['leases', () => {}], ['snapshots', () => {}], ['marks', () => {}], ['attributes', () => {}], ['contents', row => one.content(row)],
@@ -70,6 +70,8 @@ class Recount {
   #named = 0
   #chunkBlocks = 0
   #contentBytes = 0
+  /** Files whose bytes must be in the table of contents. */
+  #inlined = 0
   #inodeMax = 0
   #blockMax = 0
   /** Numbers of versions that may be freed. */
@@ -95,12 +97,20 @@ class Recount {
 
   version({ value }: Row): void {
     const { entry } = decodeVersion(value)
-    if (this.#orphans.delete(entry.id)) this.inode(entry.directory)
+    if (!this.#orphans.delete(entry.id)) return
+    this.inode(entry.directory)
+    if (isInlined(entry)) this.#inlined++
   }
 
   versionRecord({ value }: Row): void {
     const { numbers } = decodeValue<VersionRecord>(value)
     this.#expiring += numbers.filter(({ replacedMs, tag }) => replacedMs !== undefined && tag === undefined).length
+  }
+
+  /** An inode that the sweep will remove: whether it was an inlined file, only its bytes tell. */
+  removed({ key, value }: Row): void {
+    this.inode(value[0] === 1)
+    if (value[0] === 0 && this.#view.get('contents', key)) this.#inlined++
   }
 
   inode(directory: boolean): void {
@@ -115,6 +125,7 @@ class Recount {
     this.inode(entry.directory)
     if (entry.directory) this.#named++
     else this.#file(parent, name, entry)
+    if (isInlined(entry)) this.#inlined++
     this.#inodeMax = Math.max(this.#inodeMax, entry.id)
     if (parent > 0 && !isSystem(parent, name)) for (const bound of this.#boundsOf(parent)) add(this.#usages.get(bound)!, amountsOf(entry))
   }
@@ -147,6 +158,7 @@ class Recount {
     this.#compare('directories', counters.directories, this.#directories)
     for (const [counter, table] of counted) this.#compare(counter, counters[counter], rowsOf(table))
     this.#compare('blocks of all files', rowsOf('blocks'), this.#chunkBlocks)
+    this.#compare('contents of all files', rowsOf('contents'), this.#inlined)
     this.#compare('contentBytes', counters.contentBytes, this.#contentBytes)
     this.#compare('places of directories', rowsOf('directories'), Math.max(0, this.#named - 1))
     this.#compare('removed entries that history holds, unknown to it', 0, this.#orphans.size)
