@@ -182,6 +182,7 @@ export const readingOperations: readonly Operation[] = [
   {
     verb: 'GET', name: 'GETFILEBLOCKLOCATIONS', exceptions: absent,
     answer: async call => json(shapes.blockLocations((await blocksOf(call)).blocks)),
+    limits: 'a small file that has no blocks has one location, with no hosts',
   },
   {
     verb: 'GET', name: 'GET_BLOCK_LOCATIONS', exceptions: absent,
@@ -189,6 +190,7 @@ export const readingOperations: readonly Operation[] = [
       const { status: found, blocks, last } = await blocksOf(call)
       return json(shapes.locatedBlocks(found, blocks, last, call.mill.cluster))
     },
+    limits: 'the same, block 0',
   },
   { verb: 'GET', name: 'GETHOMEDIRECTORY', answer: async ({ user }) => json({ Path: homeOf(user) }) },
   { verb: 'GET', name: 'GETTRASHROOT', answer: trashRoot },
