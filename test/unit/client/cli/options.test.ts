@@ -338,7 +338,7 @@ test('options of servers become settings of the same name', async () => {
       const name = settingNames.find(one => flagOf(one) === flag && option.about.includes(settings[one].fallback.replaceAll('`', '')))
       if (name === undefined || !['namenode', 'datanode', 'gateway', 'serve', 'up'].includes(spec.name)) continue
       const example = option.flags.includes('<size>')
-        ? '1MiB'
+        ? '8KiB'
         : option.flags.includes('<time>')
           ? '1m'
           : option.flags.includes('<n>')
