@@ -190,7 +190,10 @@ export class SplitSource {
 
   async *#read(range: SplitRange, located: LocatedFile, options: ReadOptions): AsyncGenerator<Buffer> {
     try {
-      yield* this.#session.files.read(located, options)
+      for await (const piece of this.#session.files.read(located, options)) {
+        if (located.status.inlined) this.read.inlined += piece.length
+        yield piece
+      }
     } catch (error) {
       throw asChanged(error, range)
     }

@@ -63,9 +63,10 @@ export class QueryAttempt {
   }
 
   get counters(): Record<string, number> {
-    const { local = 0, rack = 0, remote = 0 } = this.#source?.read ?? {}
+    const { local = 0, rack = 0, remote = 0, inlined = 0 } = this.#source?.read ?? {}
     return {
       bytesIn: this.#bytesIn, inputBytes: this.#bytesIn, bytesReadLocal: local, bytesReadRack: rack, bytesReadRemote: remote,
+      ...inlined > 0 && { bytesReadInlined: inlined },
       ...this.#output,
     }
   }

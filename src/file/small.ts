@@ -43,14 +43,15 @@ export class SmallFiles {
   readonly #deps: SmallFilesDeps
   /** This process's own bound. */
   readonly #inlineBytes: number
-  /** The namenode's; undefined: not known yet. */
-  #told: number | undefined
+  /** The namenode's; a guess until it has told. */
+  #told: number
   readonly #puts: CallBatch<NewFile, FileStatus | undefined>
   readonly #reads: CallBatch<Wanted, ReadWhole>
 
-  constructor(deps: SmallFilesDeps, { inlineBytes = limits.inlineBytesMax }: { inlineBytes?: number | undefined } = {}) {
+  constructor(deps: SmallFilesDeps, { inlineBytes }: { inlineBytes?: number | undefined } = {}) {
     this.#deps = deps
-    this.#inlineBytes = inlineBytes
+    this.#inlineBytes = inlineBytes ?? limits.inlineBytesMax
+    this.#told = inlineBytes ?? limits.inlineBytesDefault
     const { clock } = deps
     this.#puts = new CallBatch({
       clock, callsMax, countMax: limits.inlinePutFilesMax, sizeMax: limits.inlinePutBytesMax, send: files => this.#put(files),
@@ -62,7 +63,7 @@ export class SmallFiles {
 
   /** True if a file of this length may be inlined, as far as is known. */
   takes(bytes: number): boolean {
-    const bound = Math.min(this.#inlineBytes, this.#told ?? limits.inlineBytesDefault)
+    const bound = Math.min(this.#inlineBytes, this.#told)
     return bound > 0 && bytes <= bound
   }
 

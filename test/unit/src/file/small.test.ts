@@ -19,7 +19,7 @@ const statusOf = (path: string, length: number): FileStatus => ({
 interface Asked { readonly files: readonly (SmallFile & { id?: number })[] }
 
 /** A namenode that answers with what `answer` gives for each file. */
-function against(answer: (file: SmallFile) => object, { inlineBytes = 4096, own }: { inlineBytes?: number; own?: number } = {}) {
+function against(answer: (file: SmallFile) => object, { inlineBytes = 4096, own = 4096 }: { inlineBytes?: number; own?: number } = {}) {
   const calls: number[] = []
   let requests = 0
   const caller = {
