@@ -59,8 +59,8 @@ async function measure(name: string, settings: Record<string, string>): Promise<
   const store = (await stat(join(cluster.dir, 'namenode/store/data.mdb'))).size
   console.log(
     `${files} files of ${bytes} bytes, ${name}: put ${put.toFixed(0)} a second (${(cpu / files * 1000).toFixed(2)} ms of the namenode's `
-    + `processor a file), get ${get.toFixed(0)} a second, word count ${job.toFixed(1)} s; the namenode has ${(await resident(cluster.namenode.pid)).toFixed(0)} `
-    + `MiB resident, its store ${(store / 2 ** 20).toFixed(0)} MiB`,
+    + `processor a file), get ${get.toFixed(0)} a second, word count ${job.toFixed(1)} s; the namenode `
+    + `has ${(await resident(cluster.namenode.pid)).toFixed(0)} MiB resident, its store ${(store / 2 ** 20).toFixed(0)} MiB`,
   )
   console.log(`  the same bytes in one file, a sync for each ${perSync}: ${limit.toFixed(0)} a second; put is ${(put / limit).toFixed(3)} of it`)
   return put

@@ -1,5 +1,5 @@
-// Small files on a cluster whose namenode inlines them: written and read many in one call by commands, the library, jobs and gateways; moved
-// out to a block when they grow; durable over a restart, and the same to every caller as files in blocks.
+// Small files on a cluster whose namenode inlines them: written and read many in one call by commands, the library, jobs and gateways;
+// moved out to a block when they grow; durable over a restart, and the same to every caller as files in blocks.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

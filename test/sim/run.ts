@@ -110,7 +110,9 @@ async function runKept(): Promise<void> {
 }
 
 async function runOne(): Promise<void> {
-  const plan = values.plan !== undefined ? planIn(values.plan) : planOf({ seed: numberOf('seed', values.seed, 1), workload, profile, inline })
+  const plan = values.plan !== undefined
+    ? planIn(values.plan)
+    : planOf({ seed: numberOf('seed', values.seed, 1), workload, profile, inline })
   const result = await runSimulated(plan, simulation)
   if (result.outcome.findings.length > 0) await failing(plan, result)
   show(plan, result)

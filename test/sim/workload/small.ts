@@ -1,4 +1,4 @@
-// Many small files at a time, on both sides of the bound up to which they are inlined: written in few calls, replaced, moved, removed, read.
+// Many small files at a time, on both sides of the bound up to which they are inlined: written in few calls, replaced, moved, removed.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Content, Op } from '../plan.ts'

@@ -11,7 +11,8 @@ import { logDefaults } from '../../../../src/world/logfile.ts'
 
 const used: Partial<Record<SettingName, unknown>> = {
   host: hostDefault, rack: rackDefault, memory: limits.taskMemoryBytesDefault, replication: replicationDefault,
-  blockSize: limits.blockBytesDefault, inlineBytes: limits.inlineBytesDefault, datanodes: datanodesDefault, heartbeat: limits.heartbeatMs, nodeStale: limits.nodeStaleMs,
+  blockSize: limits.blockBytesDefault, inlineBytes: limits.inlineBytesDefault,
+  datanodes: datanodesDefault, heartbeat: limits.heartbeatMs, nodeStale: limits.nodeStaleMs,
   nodeDead: limits.nodeDeadMs, scrubPeriod: limits.scrubPeriodMs, scrubRate: limits.scrubBytesPerSecond,
   blockTrashKeep: limits.blockTrashKeepMs, deleteGuard: limits.deleteGuardMs, leaseSoft: limits.leaseSoftMs, leaseHard: limits.leaseHardMs,
   trashKeep: limits.trashKeepMs, versionsKeep: limits.versionsKept, versionsKeepFor: limits.versionKeepMs,

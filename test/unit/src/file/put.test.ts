@@ -31,7 +31,8 @@ async function put(text: string, blockBytes: number, options: PutFileOptions = {
       targets: [{ node: nodeId('a'), address: address('a:1'), rack: '/r', host: 'a' }],
     }))
   const tools = {
-    clock: new ManualClock(), random: { float: () => 1 }, log: silent, pool: new FramePool(), small: { takes: () => false, boundOf: () => 0 }, namenode: address('n:1'),
+    clock: new ManualClock(), random: { float: () => 1 }, log: silent, pool: new FramePool(),
+    small: { takes: () => false, boundOf: () => 0 }, namenode: address('n:1'),
     cluster: clusterId('c'), host: 'client', progressMs: undefined, requestId: () => requestId('c:1'),
     caller: {
       callOrUndo: async (_: unknown, { name }: { name: string }, request: { blocks: number }) => {

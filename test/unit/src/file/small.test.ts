@@ -1,5 +1,5 @@
-// Small files of one process: what is asked for at the same time travels in few calls; each file has its own outcome; the namenode's bound is
-// learnt; bytes that do not match their checksum are not returned.
+// Small files of one process: what is asked for at the same time travels in few calls; each file has its own outcome; the namenode's bound
+// is learnt; bytes that do not match their checksum are not returned.
 
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
@@ -12,8 +12,8 @@ import type { SmallFile } from '../../../../src/protocol/writing.ts'
 
 const clock = { yield: () => Promise.resolve() } as never
 const statusOf = (path: string, length: number): FileStatus => ({
-  path, id: inodeId(1), type: 'file', length, replication: 1, blockBytes: 4096, blocks: 0, inlined: true, format: 'bytes', owner: 'a', group: 'a',
-  mode: 0o644, mtimeMs: 1,
+  path, id: inodeId(1), type: 'file', length, replication: 1, blockBytes: 4096, blocks: 0, inlined: true, format: 'bytes', owner: 'a',
+  group: 'a', mode: 0o644, mtimeMs: 1,
 })
 
 interface Asked { readonly files: readonly (SmallFile & { id?: number })[] }
@@ -39,7 +39,9 @@ const rye = Buffer.from('rye')
 
 test('files that are written at the same time share calls, and each has its own outcome', async () => {
   const { calls, small } = against(({ path, content }) =>
-    (path === '/1' ? { error: { code: 'EEXIST', message: 'there', details: { path } } } : { status: statusOf(path, bytesOf(content, statusOf(path, 3)).length) }))
+    (path === '/1'
+      ? { error: { code: 'EEXIST', message: 'there', details: { path } } }
+      : { status: statusOf(path, bytesOf(content, statusOf(path, 3)).length) }))
   const done = await Promise.allSettled(Array.from({ length: 600 }, (_, i) => small.write(`/${i}`, rye, {})))
   expect(done[0]).toMatchObject({ value: { path: '/0' } })
   expect(done[1]).toMatchObject({ reason: { code: 'EEXIST', details: { path: '/1' } } })
@@ -56,7 +58,8 @@ test('a file that is longer than the namenode takes is left to blocks, and the n
 
 test('a process that inlines nothing, and a namenode of an earlier version, are not asked again', async () => {
   const none = against(() => ({}), { own: 0 })
-  expect([none.small.takes(0), await none.small.write('/a', rye, {}), none.calls, none.small.boundOf(4096)]).toEqual([false, undefined, [], 0])
+  expect([none.small.takes(0), await none.small.write('/a', rye, {}), none.calls, none.small.boundOf(4096)])
+    .toEqual([false, undefined, [], 0])
   const old = against(() => ({}), { inlineBytes: -1 })
   expect([await old.small.write('/a', rye, {}), old.small.takes(1), old.small.boundOf(undefined)]).toEqual([undefined, false, 0])
 })

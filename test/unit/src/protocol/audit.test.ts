@@ -55,7 +55,10 @@ test('variables and parameters of a job, and values of extended attributes, are 
   expect(of(job.submit, { requestId: 'r', spec })).toEqual({ job: undefined, name: 'n', inputs: ['/in'], output: '/out' })
   expect(of(xattr.set, { requestId: 'r', path: '/f', name: 'user.a', value: 'hush' })).toEqual({ path: '/f', name: 'user.a' })
   for (const each of messages.filter(one => one.audit)) {
-    const request = { spec: { name: 'n', output: {} }, output: {}, requestId: 'hush', value: 'hush', env: 'hush', params: 'hush', files: [{ path: '/f', content: { data: 'hush' } }] }
+    const request = {
+      spec: { name: 'n', output: {} }, output: {}, requestId: 'hush', value: 'hush', env: 'hush', params: 'hush',
+      files: [{ path: '/f', content: { data: 'hush' } }],
+    }
     expect(JSON.stringify(of(each, request)) ?? '').not.toContain('hush')
   }
 })

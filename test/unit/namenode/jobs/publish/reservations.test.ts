@@ -56,7 +56,8 @@ test('of the small files of one call those at reserved paths are refused, and th
   const paths = ['/a', '/mine/out', '/mine/beside', '/mine/out/x', '/mine', '/.gristmill/jobs/job-1']
   const files = paths.map((path, number) => ({ path, number }))
   const reply = await call(writing.put, { files }) as { files: Array<{ status?: { path: string }; error?: { code: string } }> }
-  expect(reply.files.map(({ status, error }) => status?.path ?? error?.code)).toEqual(['/a', 'EBUSY', '/mine/beside', 'EBUSY', 'EBUSY', 'EACCES'])
+  expect(reply.files.map(({ status, error }) => status?.path ?? error?.code))
+    .toEqual(['/a', 'EBUSY', '/mine/beside', 'EBUSY', 'EBUSY', 'EACCES'])
   expect(reply.files[1]!.error).toMatchObject(busy)
   const deep = `/d${'/x'.repeat(900)}`
   await expect(call(writing.put, { files: Array.from({ length: 12 }, (_, number) => ({ path: deep, number })) }))
