@@ -20,7 +20,7 @@ export class MemoryStore implements Store {
   /** A new store with the same content, as after a restart. */
   reopened(): MemoryStore {
     const copy = new MemoryStore()
-    for (const [name, table] of this.#tables) for (const [key, value] of table.rows) (copy.table(name) as MemoryTable).rows.set(key, value)
+    for (const [name, table] of this.#tables) for (const [key, value] of table.rows) (copy.table(name) as MemoryTable).set(key, value)
     return copy
   }
 
@@ -32,7 +32,7 @@ export class MemoryStore implements Store {
     for (const line of bytes.toString().split('\n')) {
       const [name, key, value] = line.split(' ')
       if (name && key !== undefined && value !== undefined)
-        (store.table(name) as MemoryTable).rows.set(Buffer.from(key, 'hex').toString('latin1'), Buffer.from(value, 'hex'))
+        (store.table(name) as MemoryTable).set(Buffer.from(key, 'hex').toString('latin1'), Buffer.from(value, 'hex'))
     }
     return store
   }
@@ -91,7 +91,10 @@ class MemoryTable implements Table {
   /** Keys as latin1 text, which compares as bytes do. */
   readonly rows: Bytes = new Map()
   readonly undo = new Map<string, Buffer | undefined>()
-  #order: string[] | undefined
+  /** Keys in order, never changed in place: a range may be read while rows change. It lacks `#added` and still has `#removed`. */
+  #order: readonly string[] = []
+  readonly #added = new Set<string>()
+  readonly #removed = new Set<string>()
 
   constructor(store: MemoryStore) { this.#store = store }
 
@@ -111,10 +114,11 @@ class MemoryTable implements Table {
     const from = start && latin1(start)
     const to = end && latin1(end)
     const keys = this.sorted()
+    const first = from === undefined ? 0 : placeOf(keys, from)
+    const last = (to === undefined ? keys.length : placeOf(keys, to)) - 1
     let count = 0
-    for (let i = 0; i < keys.length && count < limit; i++) {
-      const key = keys[reverse ? keys.length - 1 - i : i]!
-      if ((from !== undefined && key < from) || (to !== undefined && key >= to)) continue
+    for (let i = first; i <= last && count < limit; i++) {
+      const key = keys[reverse ? last - (i - first) : i]!
       const value = this.rows.get(key)
       if (!value) continue
       count++
@@ -122,24 +126,56 @@ class MemoryTable implements Table {
     }
   }
 
-  sorted(): string[] { return this.#order ??= [...this.rows.keys()].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)) }
+  sorted(): readonly string[] {
+    if (this.#added.size === 0 && this.#removed.size === 0) return this.#order
+    const kept = this.#removed.size === 0 ? this.#order : this.#order.filter(key => !this.#removed.has(key))
+    this.#order = this.#added.size === 0 ? kept : merged(kept, [...this.#added].sort())
+    this.#added.clear()
+    this.#removed.clear()
+    return this.#order
+  }
 
   rollback(): void {
-    for (const [key, value] of this.undo) this.#set(key, value)
+    for (const [key, value] of this.undo) this.set(key, value)
     this.undo.clear()
   }
 
   #change(key: string, value: Buffer | undefined): void {
     assert(this.#store.writing, 'changes are made inside of a transaction')
     if (!this.undo.has(key)) this.undo.set(key, this.rows.get(key))
-    this.#set(key, value)
+    this.set(key, value)
   }
 
-  #set(key: string, value: Buffer | undefined): void {
-    if (this.rows.has(key) !== (value !== undefined)) this.#order = undefined
-    if (value) this.rows.set(key, value)
-    else this.rows.delete(key)
+  /** Without a transaction. */
+  set(key: string, value: Buffer | undefined): void {
+    if (value) {
+      if (!this.rows.has(key) && !this.#removed.delete(key)) this.#added.add(key)
+      this.rows.set(key, value)
+    } else if (this.rows.delete(key) && !this.#added.delete(key)) this.#removed.add(key)
   }
+}
+
+/** Index of the first key that is not below `key`. */
+function placeOf(keys: readonly string[], key: string): number {
+  let [low, high] = [0, keys.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (keys[middle]! < key) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** Both lists are sorted, and have no key in common. */
+function merged(keys: readonly string[], more: readonly string[]): string[] {
+  const all: string[] = []
+  let next = 0
+  for (const key of more) {
+    for (const end = placeOf(keys, key); next < end; next++) all.push(keys[next]!)
+    all.push(key)
+  }
+  for (; next < keys.length; next++) all.push(keys[next]!)
+  return all
 }
 
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
