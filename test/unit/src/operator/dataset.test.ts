@@ -43,7 +43,8 @@ async function each(
 }
 
 const text = (value: unknown): string => JSON.stringify(value) ?? 'undefined'
-const sorted = (values: readonly unknown[]): unknown[] => [...values].sort((a, b) => (text(a) < text(b) ? -1 : text(a) > text(b) ? 1 : 0))
+const sorted = (values: readonly unknown[]): unknown[] =>
+  values.map(value => [text(value), value] as const).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, value]) => value)
 const same = (expected: readonly unknown[]) => (parts: unknown[][]): void => expect(sorted(parts.flat())).toEqual(sorted(expected))
 const inOrder = (expected: readonly unknown[]) => (parts: unknown[][]): void => expect(parts.flat()).toEqual(expected)
 /** An error of a program's function. */

@@ -48,6 +48,18 @@ const rank = (key: Key) =>
             ? 4
             : 5
 
+const known = new Map<string, readonly number[]>()
+
+/** Code points of a text. Sorting asks for those of each key many times. */
+function pointsOf(text: string): readonly number[] {
+  let points = known.get(text)
+  if (points === undefined) {
+    if (known.size >= 10_000) known.clear()
+    known.set(text, points = Array.from(text, each => each.codePointAt(0)!))
+  }
+  return points
+}
+
 /** Order of keys as documented. */
 export function compare(a: Key, b: Key): number {
   if (rank(a) !== rank(b)) return rank(a) - rank(b)
@@ -61,8 +73,7 @@ export function compare(a: Key, b: Key): number {
     return a! < b! ? -1 : a! > b! ? 1 : Number(typeof a === 'bigint') - Number(typeof b === 'bigint')
   }
   if (typeof a === 'string' && typeof b === 'string') {
-    const x = [...a].map(c => c.codePointAt(0)!)
-    const y = [...b].map(c => c.codePointAt(0)!)
+    const [x, y] = [pointsOf(a), pointsOf(b)]
     for (let i = 0; i < Math.min(x.length, y.length); i++) if (x[i] !== y[i]) return x[i]! - y[i]!
     return x.length - y.length
   }
