@@ -103,7 +103,7 @@ export const canaries = {
     changes: [{ file: 'namenode/blocks/reports.ts', from: 'this.#options.map.drop(id, node)', to: '' }],
   },
   'wall-clock': {
-    caughtBy: 36,
+    plan: 'files-clocks-36',
     about: 'the namenode dates its tokens by its wall clock, which jumps',
     workload: 'files', profile: 'clocks',
     changes: [{ file: 'namenode/namenode.ts', from: 'clock: { now: () => journal.nowMs() } }', to: 'clock: this.#world.clock }' }],
