@@ -15,7 +15,7 @@ const longest = [
   'cluster/builtins', 'unit/datanode/executor/asked', 'cluster/transfer', 'cluster/crash', 'cluster/init', 'cluster/dataflow',
   'cluster/versions', 'cluster/takeover', 'cluster/integrity', 'cluster/commands', 'cluster/gateway', 'cluster/care', 'cluster/sql',
   'cluster/stream', 'cluster/full-disk', 'cluster/drivers', 'cluster/bad-program', 'cluster/operators', 'cluster/servers', 'cluster/files',
-  'unit/datanode/executor/tasks', 'cluster/strangers', 'cluster/webhdfs', 'cluster/safety', 'cluster/namenode',
+  'unit/src/sql/random', 'unit/datanode/executor/tasks', 'cluster/strangers', 'cluster/webhdfs', 'cluster/safety', 'cluster/namenode',
 ].map(name => `test/${name}.test.ts`)
 
 const rankOf = ({ moduleId }: TestSpecification): number => {

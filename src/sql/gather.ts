@@ -3,8 +3,10 @@
 import type { QueryColumn, QueryPlan, TableInfo } from './query.ts'
 
 export function gatherPlan(sql: string, tables: readonly TableInfo[], columns: readonly QueryColumn[], reason: string): QueryPlan {
-  const inputs = tables.map(({ name, columns }) =>
-    ({ view: name, from: { kind: 'table', table: name, columns: columns.map(column => column.name) }, how: 'all' }) as const)
+  const inputs = tables.map(
+    ({ name, columns }) =>
+      ({ view: name, from: { kind: 'table', table: name, columns: columns.map(column => column.name) }, how: 'all' }) as const,
+  )
   const stage = { name: 'gather', inputs, sql, columns, tasks: 'one', output: { kind: 'result', ordered: true } } as const
   return { stages: [stage], columns, gathered: [{ stage: 0, reason }] }
 }

