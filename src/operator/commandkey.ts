@@ -19,12 +19,19 @@ export const lineKey = (key: Key): string => (Array.isArray(key) ? key.at(-1) : 
 
 function partOf(fields: readonly string[], { first, last, numeric, reverse }: FieldOrder, separator: string): Key {
   const text = fields.slice(first - 1, last).join(separator)
-  const part = numeric ? numberOf(text) : text
+  const part = numeric ? numberKey(text) : text
   return reverse ? descending(part) : part
 }
 
-/** The number at the start of a text, as sort(1) takes it; 0 for none. */
-function numberOf(text: string): number {
-  const value = Number(/^\s*-?(?:\d+(?:\.\d*)?|\.\d+)/.exec(text)?.[0] ?? 0)
-  return value === 0 ? 0 : value
+/**
+ * Key of the number at the start of a text, as sort(1) takes it; 0 for none. Exact for any number of digits: sign, length of the whole part,
+ * its digits, those behind the point. Digits of a negative number are complemented, and what follows them sorts behind all digits.
+ */
+function numberKey(text: string): Key {
+  const [, minus, whole = '', rest = ''] = /^[ \t\n]*(-?)0*(\d*)(?:\.(\d*))?/.exec(text)!
+  const fraction = rest.replace(/0+$/, '')
+  if (whole === '' && fraction === '') return [0]
+  return minus === '' ? [1, whole.length, whole, fraction] : [-1, 0 - whole.length, complement(whole), `${complement(fraction)}~`]
 }
+
+const complement = (digits: string): string => digits.replace(/\d/g, digit => String(9 - Number(digit)))

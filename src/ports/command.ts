@@ -30,7 +30,7 @@ export interface CommandProcess {
   write(bytes: Buffer): Promise<boolean>
   /** The input ends. */
   end(): void
-  /** Resolves when the program has ended and its stderr has arrived; never rejects. */
+  /** Resolves when the program has ended, its output is read to its end, and its stderr has arrived; never rejects. */
   readonly ended: Promise<CommandEnd>
   kill(): void
 }

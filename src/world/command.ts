@@ -73,6 +73,8 @@ class ChildCommand implements CommandProcess {
     child.stdout.on('readable', () => {})
     this.#output = child.stdout.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>
     this.ended = exited.then(async end => {
+      // Whether the output is held is known when it ends, which may be long after the program.
+      if (end.error === undefined) await closing(child.stdout)
       await closed(child.stderr)
       return this.#isHeld ? { ...end, held: true } : end
     })
@@ -121,6 +123,12 @@ class ChildCommand implements CommandProcess {
     for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe.destroy()
   }
 }
+
+/** Resolves when the stream is closed from either side. */
+const closing = (stream: Readable): Promise<void> => new Promise(resolve => {
+  if (stream.closed) resolve()
+  else stream.once('close', resolve)
+})
 
 /** Resolves when the stream is closed, or after 500 ms; then it is closed from this side. */
 async function closed(stream: Readable): Promise<void> {
