@@ -1,6 +1,7 @@
-// Rule that pushes filters towards the source: a filter of what a sort, a partitioning, or a semi or anti join gives is applied before the
-// shuffle, so that fewer values are moved. These pass values on unchanged, so the filter sees the same ones. It is not pushed before
-// `repartition`, which a program uses to spread the work of such functions.
+// Rule that pushes filters towards the source: a filter of what a sort or a partitioning gives is applied before the shuffle, so that fewer
+// values are moved. These pass all values on unchanged, so the filter sees the same ones. A semi or anti join does not: it may leave out
+// values for which the filter throws. The filter is not pushed before `repartition`, which a program uses to spread the work of such
+// functions.
 
 import { withInputs, type PlanNode } from './node.ts'
 import type { PlanFacts, Rule } from './rule.ts'
@@ -12,18 +13,9 @@ export const filterBeforeShuffle: Rule = {
     if (node.kind !== 'each' || node.op !== 'filter' || !facts.isPlain(node.fn)) return node
     const [from] = node.inputs
     if (facts.readers(from) !== 1) return node
-    switch (from.kind) {
-      case 'ungroup': {
-        const shuffle = filtered(from.inputs[0], node, facts)
-        return shuffle ? withInputs(from, [shuffle]) : node
-      }
-      case 'join': {
-        if (from.how !== 'semi' && from.how !== 'anti') return node
-        const left = filtered(from.inputs[0], node, facts)
-        return left ? withInputs(from, [left, from.inputs[1]]) : node
-      }
-      default: return node
-    }
+    if (from.kind !== 'ungroup') return node
+    const shuffle = filtered(from.inputs[0], node, facts)
+    return shuffle ? withInputs(from, [shuffle]) : node
   },
 }
 
