@@ -104,7 +104,7 @@ export async function loadLocal(tools: CompileTools, given: ToLoad, onEvent: (ev
     if (!compiler) plans.put(local, event.planned.ownPaths ? ownPaths : anyPaths, event.planned)
     return { ...rest, first: event }
   } finally {
-    loading?.end()
+    void loading?.end()
   }
 }
 
@@ -126,7 +126,7 @@ export async function loadWorkflowFile(tools: CompileTools, local: string, signa
     if ('workflow' in event) return event.workflow
     throw new GristmillError('PROGRAM_INVALID', `${bundle.name} has told of no workflow`)
   } finally {
-    loading.end()
+    void loading.end()
   }
 }
 
@@ -175,5 +175,6 @@ class LoadingHere implements Loading {
   }
 
   async deliver(step: number, result: StepResult): Promise<void> { this.#drive?.deliver(step, result) }
-  end(): void { this.#isOver = true }
+  async end(): Promise<void> { this.#isOver = true }
+  get hasPrinted(): boolean { return false }
 }

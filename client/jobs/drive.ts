@@ -45,6 +45,8 @@ export class ProgramDriver {
   #isCancelled = false
   #isOver = false
   #steps = 0
+  /** The program did nothing after its last step that it had to wait for. */
+  endedAtOnce = false
 
   constructor(deps: DriveDeps, { id, nowMs }: DriveOptions) {
     this.#deps = deps
@@ -73,7 +75,9 @@ export class ProgramDriver {
       void this.#end(known ?? new GristmillError(code, message, { details: { ...details } }))
       return
     }
-    if ('ended' in event) void this.#end()
+    if (!('ended' in event)) return
+    this.endedAtOnce = event.atOnce
+    void this.#end()
   }
 
   /** The job after `count` ones, in the order of steps; undefined: the program has ended, and there is none. */
@@ -101,7 +105,7 @@ export class ProgramDriver {
   /** Ends the program without a call to the cluster: its connection is closed. Jobs that run go on. */
   abandon(): void {
     this.#abandoned.abort(new GristmillError('ABORTED', 'the connection to the cluster was closed while the program ran'))
-    this.#deps.loading.end()
+    void this.#deps.loading.end()
     this.#over(new GristmillError('ABORTED', 'the connection to the cluster was closed while the program ran'))
   }
 
@@ -162,7 +166,7 @@ export class ProgramDriver {
 
   async #end(failure?: Error): Promise<void> {
     if (this.#isOver) return
-    this.#deps.loading.end()
+    const closed = this.#deps.loading.end()
     this.#isCancelled = true
     // Steps that the program does not wait for any more.
     if (this.#running.size > 0) await this.#kill()
@@ -170,6 +174,7 @@ export class ProgramDriver {
     const gate = new Semaphore(dropsAtOnce)
     // A result that cannot be dropped now goes by itself (limits.resultKeepMs).
     await Promise.allSettled([...this.#results].map(job => gate.run(() => this.#deps.dropResult(job))))
+    await closed
     this.#over(failure)
   }
 

@@ -34,6 +34,6 @@ export async function explainProgram(tools: RunTools, file: string, options: Run
       splitsOf: ({ paths = input, options: own }) => splitInputs(cluster.ask, paths, { input: own, head: headOf(files), signal }),
     })
   } finally {
-    if ('step' in first) first.loading.end()
+    if ('step' in first) void first.loading.end()
   }
 }

@@ -75,7 +75,7 @@ export async function runProgram(
     const { id } = await submit(launch, planned, { signal, ...driver && { driver } })
     return watched(new Run(tools.cluster, id), options)
   } finally {
-    if ('step' in first && !isDriven) first.loading.end()
+    if ('step' in first && !isDriven) void first.loading.end()
   }
 }
 
@@ -123,7 +123,8 @@ async function drive(launch: Launch, { loaded, step: first, loading, events, dri
   }
   driver.ended.then(() => {
     ended()
-    if (driver.steps.length === 1 && first.returns === 'nothing') loaded.hadOneStep(first)
+    // A later run of it is one job, and does not call the function here: it must do nothing beside its step that its user could notice.
+    if (driver.steps.length === 1 && first.returns === 'nothing' && driver.endedAtOnce && !loading.hasPrinted) loaded.hadOneStep(first)
   }, ended)
   driver.take({ step: first })
   events.pass(event => driver.take(event))
@@ -161,7 +162,7 @@ export async function knownProgram(
   const { bundle, first } = await loadLocal({ ...tools, clock, random }, {
     local, params, paths, env: {}, memoryBytes: undefined, seed: 0, nowMs: clock.now(), signal, onOutput: undefined, stored: undefined,
   }, () => undefined)
-  if ('step' in first) first.loading.end()
+  if ('step' in first) void first.loading.end()
   const planned = 'step' in first ? first.step.planned : first.planned
   return { id: idOf(withAssets(bundle.bytes, await readAssets(tools.disk, dirname(local), planned.assets))), planned }
 }

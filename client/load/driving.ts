@@ -38,7 +38,8 @@ export type LoadEvent =
   | { readonly step: PlannedProgramStep }
   | { readonly peeked: Peeked }
   | { readonly workflow: WorkflowDefinition }
-  | { readonly ended: true }
+  /** `atOnce`: the program did nothing after its last result that it had to wait for. */
+  | { readonly ended: true; readonly atOnce: boolean }
   /** `step`: the program has thrown the failure of this step. */
   | { readonly error: FailureTold; readonly step?: number | undefined }
 
@@ -83,7 +84,7 @@ export class ProgramDrive {
       this.#world.onUnhandled?.(reason => this.#unhandled(reason))
       run.start()
       await run.ended
-      if (!this.#isOver) this.#tell({ ended: true })
+      if (!this.#isOver) this.#tell({ ended: true, atOnce: run.endedAtOnce })
     } catch (error) {
       this.#failed(error)
     }

@@ -2,10 +2,11 @@
 // the working directory, output) stay there. The process starts early, while the program is still being bundled.
 
 import { join } from 'node:path'
+import { StringDecoder } from 'node:string_decoder'
 import { abortError } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
-import { formatDuration } from '../../src/base/units.ts'
+import { formatDuration, MiB } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Child, Processes } from '../../src/ports/process.ts'
@@ -27,8 +28,10 @@ export interface Loading {
   load(request: PlanRequest, onEvent: (event: LoadEvent) => void, signal?: AbortSignal): Promise<Exclude<LoadEvent, { error: unknown }>>
   /** Continues the program with the result of a step. */
   deliver(step: number, result: StepResult): Promise<void>
-  /** Ends the program. May be called at any time. */
-  end(): void
+  /** Ends the program. May be called at any time. Resolves when all that it has printed is passed on. */
+  end(): Promise<void>
+  /** The program has printed something. */
+  readonly hasPrinted: boolean
 }
 
 interface LoaderOptions {
@@ -44,8 +47,11 @@ interface LoaderOptions {
   readonly onOutput?: ((text: string, stream: 'stdout' | 'stderr') => void) | undefined
 }
 
-/** Output of the module, shown if loading fails. Its tasks print it again, to their logs. */
+/** Last output of the module, shown if loading fails. Its tasks print it again, to their logs. */
 const printedCharsMax = 4_000
+
+/** Output before the first step that is kept, until it is known whether the program has steps. */
+const earlyCharsMax = 16 * MiB
 
 /** Characters of a result that are sent as a message; larger ones go over a local file. */
 const messageCharsMax = 64 * 1024
@@ -60,23 +66,27 @@ export class Loader implements Loading {
   /** The program runs steps: what it prints is for its user. */
   #isDriven = false
   #printed = ''
+  /** Output before the first event, and characters that were too many to keep. */
+  #early: Array<{ readonly text: string; readonly stream: 'stdout' | 'stderr' }> = []
+  #earlyChars = 0
+  readonly #closed = Promise.withResolvers<void>()
   #sent: Promise<void> = Promise.resolve()
 
   constructor(options: LoaderOptions) {
     const { processes, dir, memoryBytes, env } = this.#options = options
     // An exit before `load` is called is reported by `load`.
     this.#first.promise.catch(() => {})
+    // A character may come in two pieces.
+    const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') }
     this.#child = processes.start({
       main: new URL('./main.ts', import.meta.url), args: [], env: { TMPDIR: dir, ...env }, cwd: dir, heapBytesMax: memoryBytes,
       writable: [dir],
-      onOutput: (bytes, stream) => {
-        const text = bytes.toString('utf8')
-        if (this.#isDriven) options.onOutput?.(text, stream)
-        this.#printed = (this.#printed + text).slice(-printedCharsMax)
-      },
+      onOutput: (bytes, stream) => this.#print(decoders[stream].write(bytes), stream),
       // The program may send messages of its own.
       onMessage: message => { if (isEvent(message)) this.#take(message) },
       onExit: end => {
+        for (const stream of ['stdout', 'stderr'] as const) this.#print(decoders[stream].end(), stream)
+        this.#closed.resolve()
         const error = this.#ended(end)
         if (!this.#isLoaded) return this.#first.reject(error)
         const { code, message, details } = error
@@ -103,8 +113,27 @@ export class Loader implements Loading {
     } finally {
       cancel()
       signal?.removeEventListener('abort', abort)
-      if (!this.#isDriven) this.end()
+      if (!this.#isDriven) void this.end()
     }
+  }
+
+  get hasPrinted(): boolean { return this.#printed !== '' }
+
+  #print(text: string, stream: 'stdout' | 'stderr'): void {
+    if (text === '') return
+    this.#printed = (this.#printed + text).slice(-printedCharsMax)
+    if (this.#isDriven) return this.#options.onOutput?.(text, stream)
+    if (this.#isLoaded) return
+    this.#earlyChars += text.length
+    if (this.#earlyChars <= earlyCharsMax) this.#early.push({ text, stream })
+  }
+
+  /** The program has steps: what it has printed before the first one is for its user, too. */
+  #passEarly(): void {
+    for (const { text, stream } of this.#early) this.#options.onOutput?.(text, stream)
+    if (this.#earlyChars > earlyCharsMax)
+      this.#options.onOutput?.(
+        `\n[the program printed ${this.#earlyChars} characters before its first step, and some of them are left out here]\n`, 'stderr')
   }
 
   /** Results arrive in the order of the calls. */
@@ -128,16 +157,18 @@ export class Loader implements Loading {
   }
 
   /** Kills the process and all its children. */
-  end(): void {
+  end(): Promise<void> {
     this.#isOver = true
     this.#child.kill()
+    return this.#closed.promise
   }
 
   #take(event: LoadEvent): void {
     if (!this.#isLoaded) {
       this.#isLoaded = true
       this.#isDriven = 'step' in event
-      if (this.#isDriven && this.#printed !== '') this.#options.onOutput?.(this.#printed, 'stdout')
+      if (this.#isDriven) this.#passEarly()
+      this.#early = []
       return this.#first.resolve(event)
     }
     if (this.#isOver) return

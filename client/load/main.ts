@@ -12,9 +12,22 @@ const ready = Promise.all([import('./driving.ts'), import('../../src/world/disk.
 let drive: ProgramDrive | undefined
 let sent: Promise<unknown> = Promise.resolve()
 
+/** The program may replace them. */
+const printing = [process.stdout, process.stderr]
+
 function tell(event: LoadEvent): void {
-  sent = sent.then(() => parent.send(event))
+  sent = sent.then(async () => {
+    // The parent ends this process at the last event: what the program has printed must have left it.
+    if ('ended' in event || 'error' in event) await Promise.all(printing.map(flushed))
+    await parent.send(event)
+  })
 }
+
+/** Resolves when what was written to the stream is with the operating system, or the stream has failed. */
+const flushed = (stream: NodeJS.WriteStream): Promise<void> => new Promise(resolve => {
+  if (stream.destroyed || stream.writableEnded) return resolve()
+  stream.write('', () => resolve())
+})
 
 /** As Node does without a handler, except for failures of steps. */
 function onUnhandled(handle: (reason: unknown) => boolean): void {

@@ -87,7 +87,7 @@ export class TaskRunnerChild {
 
   async #program(session: ExecutorSession, work: TaskWork, log: LogWriter): Promise<AttemptOutcome> {
     const { seeded, print, started, commands } = this.#world
-    const isFirst = !session.hasLoaded(work.job)
+    const isFirst = !session.hasLoaded(work)
     const program = await session.program(work)
     const context = new TaskContext({
       work, params: program.params, assets: program.assets,

@@ -14,7 +14,7 @@ import { resultDirectory } from '../../src/plan/history.ts'
 import { planOf, type PlannedProgram } from '../../src/plan/planof.ts'
 import { ProgramReplay } from '../../src/plan/replay.ts'
 import { assetPath } from '../../src/program/assets.ts'
-import { loadProgram, type LoadOptions, type LoadWorld, type Program } from '../../src/program/load.ts'
+import { loadProgram, type LoadOptions, type LoadWorld } from '../../src/program/load.ts'
 import { list } from '../../src/protocol/namespace.ts'
 import type { Driver, TaskWork } from '../../src/protocol/task.ts'
 import { Credentials } from '../../src/rpc/auth.ts'
@@ -23,6 +23,7 @@ import { BlockTokens } from '../../src/rpc/token.ts'
 import { linesOf } from '../../src/shuffle/lines.ts'
 import { ClusterTime } from '../heartbeat/time.ts'
 import type { Setup } from './messages.ts'
+import { Replays } from './replays.ts'
 
 interface ExecutorSessionOptions {
   readonly clock: Clock
@@ -53,7 +54,7 @@ export class ExecutorSession {
   readonly #time: ClusterTime
   readonly #programs = new Map<string, Promise<PlannedProgram>>()
   /** By the run of the program. */
-  readonly #replays = new Map<string, Promise<Replaying>>()
+  readonly #replays = new Map<string, Replays>()
 
   constructor({ clock, disk, random, net: open, log, setup, modules, started }: ExecutorSessionOptions) {
     const { secret, user, cluster, namenode, node, host, scratch } = setup
@@ -76,10 +77,14 @@ export class ExecutorSession {
   /** Takes the namenode's time, which the node sends with each task. */
   sample(nowMs: number): void { this.#time.sample(nowMs, this.clock.mono()) }
 
-  hasLoaded(job: TaskWork['job']): boolean { return this.#programs.has(job) }
+  hasLoaded({ job, driver }: Pick<TaskWork, 'job' | 'driver'>): boolean {
+    return driver ? this.#replays.get(driver.id)?.has(job) === true : this.#programs.has(job)
+  }
 
-  /** The program of a task, loaded once per job. Throws PROGRAM_INVALID if its plan differs from the submitted one. */
+  /** The program of a task, loaded once per job or run. Throws PROGRAM_INVALID if its plan differs from the submitted one. */
   async program(work: TaskWork): Promise<PlannedProgram> {
+    const { job, driver, fingerprint, plan } = work
+    if (driver) return this.#replaysOf(work, driver).plan(job, { ...driver, fingerprint, plan })
     let loading = this.#programs.get(work.job)
     if (!loading) {
       loading = this.#load(work)
@@ -90,11 +95,7 @@ export class ExecutorSession {
   }
 
   async #load(work: TaskWork): Promise<PlannedProgram> {
-    const { job, driver, fingerprint, plan } = work
-    if (driver) {
-      const { program, replay } = await this.#replay(work, driver)
-      return { ...program, ...await replay.reach({ ...driver, fingerprint, plan }) }
-    }
+    const { job, fingerprint, plan } = work
     const planned = await planOf(this.#world, this.#loading(work, job), plan)
     if (planned.fingerprint !== fingerprint) {
       throw new GristmillError(
@@ -105,25 +106,20 @@ export class ExecutorSession {
     return planned
   }
 
-  /** Replay of the program of a step, which its other steps use too. */
-  #replay(work: TaskWork, driver: Driver): Promise<Replaying> {
-    let replaying = this.#replays.get(driver.id)
-    if (!replaying) {
-      replaying = this.#begin(work, driver)
-      this.#replays.set(driver.id, replaying)
-      // A program that was not loaded is loaded again by the next attempt.
-      replaying.catch(() => { this.#replays.delete(driver.id) })
+  #replaysOf(work: TaskWork, { id, nowMs }: Driver): Replays {
+    let replays = this.#replays.get(id)
+    if (!replays) {
+      replays = new Replays(async number => {
+        const program = await loadProgram(this.#world, this.#loading(work, number === 0 ? id : `${id}-${number}`))
+        const replay = new ProgramReplay(
+          { clock: this.clock, call: this.#world.call, readResult: job => this.#result(job) }, { program, seed: work.seed, nowMs },
+        )
+        return { program, replay }
+      })
+      this.#replays.set(id, replays)
       forgetOldest(this.#replays)
     }
-    return replaying
-  }
-
-  async #begin(work: TaskWork, { id, nowMs }: Driver): Promise<Replaying> {
-    const program = await loadProgram(this.#world, this.#loading(work, id))
-    const replay = new ProgramReplay(
-      { clock: this.clock, call: this.#world.call, readResult: job => this.#result(job) }, { program, seed: work.seed, nowMs },
-    )
-    return { program, replay }
+    return replays
   }
 
   get #world(): LoadWorld {
@@ -156,8 +152,6 @@ export class ExecutorSession {
     return Buffer.concat(pieces)
   }
 }
-
-interface Replaying { readonly program: Program; readonly replay: ProgramReplay }
 
 function forgetOldest(kept: Map<string, unknown>): void {
   for (const oldest of kept.keys()) {

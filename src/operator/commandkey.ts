@@ -24,8 +24,8 @@ function partOf(fields: readonly string[], { first, last, numeric, reverse }: Fi
 }
 
 /**
- * Key of the number at the start of a text, as sort(1) takes it; 0 for none. Exact for any number of digits: sign, length of the whole part,
- * its digits, those behind the point. Digits of a negative number are complemented, and what follows them sorts behind all digits.
+ * Key of the number at the start of a text, as sort(1) takes it; 0 for none. Exact for any number of digits: sign, length of the whole
+ * part, its digits, those behind the point. Digits of a negative number are complemented, and their end sorts behind all digits.
  */
 function numberKey(text: string): Key {
   const [, minus, whole = '', rest = ''] = /^[ \t\n]*(-?)0*(\d*)(?:\.(\d*))?/.exec(text)!

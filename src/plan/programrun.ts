@@ -46,12 +46,16 @@ export class ProgramRun {
   #delivered = 0
   #open = 0
   #hasReturned = false
+  /** A result has been delivered, and the function has not come to a rest since. */
+  #isGoingOn = false
   #isOver = false
   #deliveries: Promise<void> = Promise.resolve()
   /** The numbers of mill.random depend on the seed alone. */
   #state: number
   /** The program has used the time of its start, or random numbers. */
   usesStart = false
+  /** After its last result the function had nothing to wait for. */
+  endedAtOnce = false
 
   constructor(options: ProgramRunOptions) {
     this.#options = options
@@ -71,6 +75,7 @@ export class ProgramRun {
     const running = (async () => call(() => dataflow.drive(params, flow)))()
     running.then(() => {
       this.#hasReturned = true
+      this.endedAtOnce = this.#isGoingOn
       this.#endIfDone()
     }, (error: unknown) => this.#end(error))
     this.#deliveries = rest()
@@ -92,7 +97,9 @@ export class ProgramRun {
       this.#delivered++
       this.#open--
       this.#asked[number - 1]!.settle(delivery)
+      this.#isGoingOn = true
       await this.#options.rest()
+      this.#isGoingOn = false
       this.#endIfDone()
       return true
     })

@@ -1,5 +1,6 @@
 // Replay of a program in an executor: calls the program's function with the results of its earlier steps, until it asks for the step whose
-// functions the executor needs. One replay serves all steps of a program that the process works for: it goes on from where it is.
+// functions the executor needs. A replay serves any number of steps, in their order: it goes on from where it is
+// (datanode/executor/replays.ts).
 
 import { GristmillError, type ErrorCode } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -15,7 +16,7 @@ import { differenceOf, outlineOf } from './outline.ts'
 import { lowerStep, notLoaded, planJob, type JobPlan } from './planof.ts'
 import { ProgramRun, type Delivery, type ProgramStep } from './programrun.ts'
 
-interface ReplayTarget {
+export interface ReplayTarget {
   readonly step: number
   readonly method: string
   readonly fingerprint: string
@@ -54,6 +55,9 @@ export class ProgramReplay {
     })
     this.#run.start()
   }
+
+  /** Results that the program has got. */
+  get delivered(): number { return this.#delivered }
 
   /** Plan of a step. Throws PROGRAM_INVALID if the program does something else here than where it was started. */
   reach(target: ReplayTarget): Promise<JobPlan> {

@@ -3,6 +3,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import fs from 'node:fs'
+import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { GristmillError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
@@ -14,6 +15,8 @@ import { GroupWatch } from './watch.ts'
 
 /** Time for output and messages to arrive after the process ended; only a grandchild can need it. */
 const lastWordsMs = 500
+/** A grandchild may write for ever. */
+const lastWordsRounds = 20
 
 /**
  * Node's permission model: everything but writing is allowed. Not a security boundary, as the suppressed warning says. No
@@ -119,12 +122,29 @@ function descendantsOf(pid: number): number[] {
   return found
 }
 
-/** Resolves when all output and messages of an ended process have arrived, or after 500 ms. */
+/** Bytes of output that were read. */
+const bytesOf = ({ stdout, stderr }: ChildProcess): number =>
+  [stdout, stderr].reduce((sum, stream) => sum + ((stream as Socket | null)?.bytesRead ?? 0), 0)
+
+/**
+ * Resolves when all output and messages of an ended process have arrived, or when none has come for 500 ms: then another process holds its
+ * pipes.
+ */
 async function settled(child: ChildProcess): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const closed = new Promise<void>(resolve => { child.once('close', () => resolve()) })
   const disconnected = child.connected ? new Promise<void>(resolve => { child.once('disconnect', () => resolve()) }) : Promise.resolve()
-  const late = new Promise<void>(resolve => { timer = setTimeout(resolve, lastWordsMs) })
+  const late = new Promise<void>(resolve => {
+    const wait = (before: number, rounds: number): void => {
+      // This process may have been too busy to read: what has arrived is read before it is counted.
+      timer = setTimeout(() => setImmediate(() => {
+        const read = bytesOf(child)
+        if (read === before || rounds === 1) resolve()
+        else wait(read, rounds - 1)
+      }), lastWordsMs)
+    }
+    wait(bytesOf(child), lastWordsRounds)
+  })
   await Promise.race([Promise.all([closed, disconnected]), late])
   clearTimeout(timer)
   child.stdout?.destroy()

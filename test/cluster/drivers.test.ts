@@ -125,3 +125,28 @@ test('a program of several steps is not detached, and one that never uses the ou
   expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining('other saves to /other1 and /other2, and not to the output')])
   expect(await cluster.ok(['ls', '/'])).not.toMatch(/several|other/)
 })
+
+test('all that a program prints is printed, whole lines and whole characters, also before its first step and at its very end', async () => {
+  const file = await program('prints.ts', `
+    for (let i = 0; i < 1000; i++) console.log('before', i)
+    console.error('an error')
+    await mill.range(3).count()
+    console.log('é'.repeat(150_001))
+    process.stdout.write('half a ')
+    await mill.range(3).map(n => n).count()
+    console.log('line')
+    console.log('')
+    for (let i = 0; i < 50_000; i++) console.log('after', i)
+    process.stdout.write('the end')
+  `)
+  const { code, stdout, stderr } = await cluster.run(['run', file])
+  expect(code, stderr).toBe(0)
+  const wanted = [
+    ...Array.from({ length: 1000 }, (_, i) => `before ${i}`), 'é'.repeat(150_001), 'half a line', '',
+    ...Array.from({ length: 50_000 }, (_, i) => `after ${i}`), 'the end', '',
+  ]
+  const printed = stdout.split('\n').filter(line => !line.startsWith('step '))
+  expect(printed.length).toBe(wanted.length)
+  expect(printed.findIndex((line, i) => line !== wanted[i])).toBe(-1)
+  expect(stderr).toMatch(/^an error$/m)
+})

@@ -10,7 +10,7 @@ import { plural } from '../display.ts'
 import { Refusal } from '../errors.ts'
 import type { Bar } from '../progress.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
-import { outputOf } from './run.ts'
+import { ProgramOutput } from './programoutput.ts'
 
 const fileDefault = 'workflow.ts'
 
@@ -46,18 +46,20 @@ async function runBuild(context: CommandContext, targets: readonly string[], fla
   const { file = fileDefault, from, to, dryRun = false, force = false, jobs } = flags
   const mill = await context.mill()
   const progress = await context.progress(dryRun)
+  const printed = new ProgramOutput(context)
   const report = new Report(context, progress.drawn ? total => progress.bar('datasets', 'tasks', total) : undefined)
   try {
     await mill.build(isAbsolute(file) ? file : join(context.cwd, file), {
       ...targets.length > 0 && { targets }, ...from !== undefined && { from }, ...to !== undefined && { to }, dryRun, force,
       ...jobs !== undefined && { concurrency: jobs }, onDataset: dataset => report.take(dataset),
-      onNote: line => context.note(line), onOutput: outputOf(context), signal,
+      onNote: line => context.note(line), onOutput: printed.take, signal,
     })
   } catch (error) {
     // Each failure is reported already.
     if (!hasCode(error, 'JOB_FAILED') || report.count('failed') === 0) throw named(error, file, flags.file === undefined)
     context.exitCode = 1
   } finally {
+    printed.end()
     progress.stop()
   }
   await report.end()

@@ -3,10 +3,12 @@
 import { isAbsolute, join } from 'node:path'
 import { normalise } from '../../../src/base/paths.ts'
 import { isBuiltin } from '../../jobs/builtins.ts'
+import type { RerunOptions } from '../../jobs/rerun.ts'
 import type { CommandContext } from '../context.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { findJob } from './jobs.ts'
-import { environmentOf, follow, outputOf } from './run.ts'
+import { ProgramOutput } from './programoutput.ts'
+import { environmentOf, follow } from './run.ts'
 
 export const rerun: CommandSpec = {
   name: 'rerun', args: '<id>',
@@ -36,10 +38,16 @@ async function runAgain(
 ): Promise<void> {
   const mill = await context.mill()
   const { job } = await findJob(context, id!)
-  await follow(context, await mill.rerun(job, {
-    latest, onNote: line => context.note(line), onOutput: outputOf(context), signal: context.signal,
+  const printed = new ProgramOutput(context)
+  const options: RerunOptions = {
+    latest, onNote: line => context.note(line), onOutput: printed.take, signal: context.signal,
     ...code !== undefined && { code: isBuiltin(code) || isAbsolute(code) ? code : join(context.cwd, code) },
     ...output !== undefined && { output: normalise(output) },
     ...env && { env: environmentOf(env, context.env) },
-  }), 'rerun')
+  }
+  try {
+    await follow(context, await mill.rerun(job, options), 'rerun')
+  } finally {
+    printed.end()
+  }
 }

@@ -19,6 +19,7 @@ import { parseDelimiter } from '../files/options.ts'
 import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
 import { shellWord } from '../target.ts'
 import { onceEach, parseParam } from './params.ts'
+import { ProgramOutput } from './programoutput.ts'
 import { summaryLines } from './view.ts'
 import { barsFor, linesFor, lossesFor, stepsFor } from './watch.ts'
 
@@ -112,6 +113,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
   const program = operands[0]!
   checkForce(options)
   const mill = await context.mill()
+  const output = new ProgramOutput(context)
   const file = isBuiltin(program) || isAbsolute(program) ? program : join(context.cwd, program)
   const given: RunOptions = {
     ...(options.input ? { input: options.input } : {}),
@@ -130,7 +132,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     ...(options.attempts === undefined ? {} : { attemptsMax: options.attempts }),
     ...(options.withoutRule ? { withoutRules: options.withoutRule } : {}),
     // A detached job must outlive this process.
-    ...(options.detach ? { detach: true } : { signal, onOutput: outputOf(context) }),
+    ...(options.detach ? { detach: true } : { signal, onOutput: output.take }),
   }
   if (options.explain) {
     const explanation = await advised(mill.explain(file, given), file)
@@ -138,8 +140,11 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     for (const line of explanationLines(explanation)) await printer.line(line)
     return
   }
-  const job = await advised(mill.run(file, given), file)
-  await follow(context, job, 'run', options.detach)
+  try {
+    await follow(context, await advised(mill.run(file, given), file), 'run', options.detach)
+  } finally {
+    output.end()
+  }
 }
 
 /** Shows a submitted job while it runs, and then its result. Detached: prints its id. */
@@ -178,14 +183,6 @@ export async function follow(context: CommandContext, job: Run, command: string,
   }
   // Throws the failure of the job, with the user's stack.
   await job.wait({ signal })
-}
-
-/** Passes on what a program prints where it runs its steps. With --json stdout has the result alone. */
-export const outputOf = ({ printer, json }: CommandContext) => (text: string, stream: 'stdout' | 'stderr'): void => {
-  for (const line of text.replace(/\n$/, '').split('\n')) {
-    if (stream === 'stderr' || json) printer.note(line)
-    else void printer.line(line)
-  }
 }
 
 /**

@@ -162,3 +162,27 @@ test('a program that is run again is not loaded again, unless it or its paramete
     expect(started.length, JSON.stringify([top, params])).toBe(loads)
   }
 })
+
+test.each([
+  ['saves', '', true, ''],
+  ['prints after its step', `console.log('done')`, true, 'done\n'],
+  ['waits after its step', 'await new Promise(resolve => { setTimeout(resolve, 20) })', false, ''],
+  ['prints more than a pipe holds', `process.stdout.write('é'.repeat(300_000))`, true, 'é'.repeat(300_000)],
+])('a program of one step that %s is planned once if it did no more than that', async (_, after, atOnce, printed) => {
+  await writeFile(join(dir, 'one.ts'), `
+    import { program } from 'gristmill'
+    export default program(async mill => { await mill.range(3).save('/out'); ${after} })
+  `)
+  let output = ''
+  const ended = Promise.withResolvers<unknown>()
+  const { first } = await loadLocal({ ...tools, ...tools.cluster } as never, {
+    local: join(dir, 'one.ts'), params: { values: {}, texts: {} }, env: {}, seed: 0, nowMs: 0,
+    onOutput: (text: string) => { output += text },
+  } as never, event => ended.resolve(event))
+  if (!('step' in first)) throw new Error('the program has a step')
+  await first.loading.deliver(1, { lines: [] })
+  const event = await ended.promise
+  await first.loading.end()
+  expect(event).toEqual({ ended: true, atOnce })
+  expect([output === printed, first.loading.hasPrinted]).toEqual([true, printed !== ''])
+})
