@@ -51,7 +51,7 @@ export async function splitInputs(ask: CallMessage, paths: readonly string[], op
   return splits
 }
 
-async function blocksOf(ask: CallMessage, file: FileStatus, signal?: AbortSignal): Promise<LocatedBlock[]> {
+export async function blocksOf(ask: CallMessage, file: FileStatus, signal?: AbortSignal): Promise<LocatedBlock[]> {
   const blocks: LocatedBlock[] = []
   // An inlined file has none: its bytes come from the namenode, wherever the task runs.
   if (file.length === 0 || file.inlined) return blocks
@@ -110,7 +110,7 @@ function fits(file: FileStatus, { format, delimiter: asked }: InputOptions, deli
   }
 }
 
-function piece(
+export function piece(
   file: FileStatus, blocks: readonly LocatedBlock[],
   range: Pick<SplitRange, 'start' | 'end' | 'aligned' | 'delimiter'>,
 ): SplitPiece {

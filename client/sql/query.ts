@@ -4,10 +4,12 @@
 import { abortError, throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
-import { literalsOf, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
+import { literalsOf, typeText, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
-import type { TableShape } from '../../src/operator/sqltable.ts'
+import { columnsOfTable } from '../../src/operator/sqltable.ts'
+import { gatherPlan } from '../../src/sql/gather.ts'
+import type { QueryColumn, QueryPlan, TableInfo } from '../../src/sql/query.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Job } from '../jobs/job.ts'
@@ -15,8 +17,10 @@ import { Run } from '../jobs/running.ts'
 import type { SqlCluster } from './cluster.ts'
 import { defineTables, pathsOf, Workspace, type PlacedTable } from './here.ts'
 import { parquetQuery } from './carried.ts'
-import { defineEmpty, forgetRows, receivedQuery, sentQuery, submitQuery, waitForRows } from './job.ts'
+import { noRows, resultColumns, sentQuery } from './carriedtypes.ts'
+import { defineEmpty, forgetRows, piecesOf, submitQuery, waitForRows } from './job.ts'
 import { sampleTable, shapeOf } from './shape.ts'
+import { layOutQuery, type LayoutParts } from './stages.ts'
 import { readStatement, type SqlParams, type Statement } from './statement.ts'
 import { checkName, clusterTable, isPathName, localName, localTable, type SqlTable } from './tables.ts'
 
@@ -49,6 +53,12 @@ interface SqlTools {
   readonly home?: string | undefined
   /** Throws if there is no cluster. Called for a query that reads one. */
   readonly cluster: () => Promise<SqlCluster>
+  /** Divides a query into stages. Default: one task reads all tables. */
+  readonly plan?: ((request: PlanRequest) => Promise<QueryPlan>) | undefined
+  /** Partitions of the exchanges between stages; default: 4. */
+  readonly partitions?: number | undefined
+  /** Bytes of a table that one task reads, where tasks divide it; default: 128 MiB. */
+  readonly splitBytes?: number | undefined
 }
 
 /** A row under the names of its columns; a second column of a name gets a number: `n`, `n_1`. */
@@ -59,6 +69,23 @@ const parserBytes = 64 * MiB
 const plannerBytes = 256 * MiB
 /** A job takes longer to start than these take to read. */
 const localBytesDefault = 16 * MiB
+
+/** Partitions of an exchange. */
+const partitionsDefault = 4
+
+type Planning = { readonly sql: string; readonly tables: readonly SqlTable[] }
+type Laid = Awaited<ReturnType<typeof layOutQuery>> & { readonly columns: readonly SqlColumn[] }
+
+interface PlanRequest {
+  readonly sql: string
+  readonly tables: readonly TableInfo[]
+  readonly columns: readonly QueryColumn[]
+  /** Has the tables, without rows. */
+  readonly db: Database
+}
+
+const gathered = async ({ sql, tables, columns }: PlanRequest): Promise<QueryPlan> =>
+  gatherPlan(sql, tables, columns, 'queries are not divided yet')
 
 interface Asked { readonly statement: Statement; readonly tables: readonly SqlTable[] }
 
@@ -102,13 +129,13 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const local = tables.find(table => table.files.some(file => file.local !== undefined))
     if (local)
       throw new GristmillError('EINVAL', `${local.name} is a file of this machine, which no task can read; put it into the cluster`)
-    const { cluster, files } = await this.#tools.cluster()
+    const { cluster } = await this.#tools.cluster()
     await using space = new Workspace(disk, `${scratchDir}/sql-${random.id()}`)
     try {
-      const { shapes, columns } = await this.#plan(space, engine, { sql, tables }, files)
+      const laid = await this.#plan(space, engine, { sql, tables }, (query, columns) =>
+        ({ sql: parquetQuery(query, columns, uniqueNames(columns)), output: { kind: 'rows', format } }))
       const job = await submitQuery(cluster, {
-        tables, shapes, sql: parquetQuery(sql, columns, uniqueNames(columns)), text: this.#text, memoryBytes, signal,
-        output: { path: normalise(path), format, overwrite, force },
+        tables, ...laid, text: this.#text, memoryBytes, signal, output: { path: normalise(path), format, overwrite, force },
       })
       return new Run(cluster, job.id)
     } catch (error) {
@@ -169,8 +196,9 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       throw new GristmillError(
         'EINVAL', `${local.name} is a file of this machine, and the other tables are too large to be fetched; put it into the cluster`,
       )
-    const { shapes, columns } = await this.#plan(space, openDatabase, { sql, tables }, files)
-    const job = await submitQuery(cluster, { tables, shapes, sql: sentQuery(sql, columns), text: this.#text, memoryBytes, signal })
+    const { columns, ...laid } = await this.#plan(space, openDatabase, { sql, tables }, (query, own) =>
+      ({ sql: sentQuery(query, own), output: { kind: 'rows', format: 'parquet' } }))
+    const job = await submitQuery(cluster, { tables, ...laid, text: this.#text, memoryBytes, signal })
     try {
       onJob?.(job)
       const parts = await waitForRows(cluster, job, signal)
@@ -179,20 +207,19 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       const running = new RunningQuery(await space.open(openDatabase, memoryDefault), space, signal)
       return await running.begin(async db => {
         await db.confine([...locals, space.result])
-        return { sql: receivedQuery(columns, `read_parquet(${literalsOf(locals)}, hive_partitioning = false)`), columns }
+        const rows = `SELECT ${resultColumns(columns)} FROM read_parquet(${literalsOf(locals)}, hive_partitioning = false)`
+        return { sql: locals.length === 0 ? noRows(columns) : rows, columns }
       })
     } finally {
       await forgetRows(cluster, job.id).catch(() => {})
     }
   }
 
-  /** Shapes of the tables, and columns of the result. */
-  async #plan(
-    space: Workspace, openDatabase: OpenDatabase, { sql, tables }: { readonly sql: string; readonly tables: readonly SqlTable[] },
-    files: SqlCluster['files'],
-  ): Promise<{ readonly shapes: readonly TableShape[]; readonly columns: readonly SqlColumn[] }> {
-    const { disk } = this.#tools
+  /** The stages of a job, and columns of the result. */
+  async #plan(space: Workspace, openDatabase: OpenDatabase, { sql, tables }: Planning, last: LayoutParts['last']): Promise<Laid> {
+    const { disk, plan: planOf = gathered, partitions = partitionsDefault, splitBytes } = this.#tools
     const { signal } = this.#options
+    const { cluster, files } = await this.#tools.cluster()
     const db = await space.open(openDatabase, plannerBytes, 1)
     try {
       const directory = await space.samples()
@@ -202,7 +229,18 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       const shapes = []
       for (const each of sampled) shapes.push(await shapeOf(db, each))
       await defineEmpty(db, shapes)
-      return { shapes, columns: await db.columnsOf(sql) }
+      const columns = await db.columnsOf(sql)
+      const infos = shapes.map((shape, i) => ({
+        name: shape.name, columns: columnsOfTable(shape), bytes: tables[i]!.files.reduce((sum, { bytes }) => sum + bytes, 0),
+      }))
+      const plan = await planOf({ sql, tables: infos, columns: columns.map(({ name, type }) => ({ name, type: typeText(type) })), db })
+      const pieces = []
+      for (const [i, table] of tables.entries()) {
+        const own = []
+        for (const { status } of table.files) own.push(...await piecesOf(cluster, status!, shapes[i]!, signal))
+        pieces.push(own)
+      }
+      return { columns, ...await layOutQuery({ plan, shapes, pieces, db, partitions, splitBytes, last }) }
     } finally {
       db.close()
     }

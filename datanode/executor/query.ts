@@ -6,14 +6,16 @@ import { crc32c } from '@node-rs/crc32'
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { join } from '../../src/base/paths.ts'
-import { literalOf, quotedName } from '../../src/base/sql.ts'
+import { literalOf, literalsOf, quotedName } from '../../src/base/sql.ts'
 import { GiB, KiB } from '../../src/base/units.ts'
 import { tableSelect, type TablePart } from '../../src/operator/sqltable.ts'
 import { SinkFailed } from '../../src/operator/operator.ts'
-import type { SqlStage, SqlWork } from '../../src/operator/sqlwork.ts'
+import type { SqlInput, SqlStage, SqlWork } from '../../src/operator/sqlwork.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
+import { partitionOf } from '../../src/sql/partition.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
+import { readExchange, writeExchange } from './exchange.ts'
 import { SplitSource } from './input.ts'
 import type { AttemptOutcome } from './messages.ts'
 import type { ExecutorSession } from './session.ts'
@@ -33,8 +35,8 @@ const progressMs = 500
 /** Longest time for which checking of bytes holds up timers and messages. */
 const turnMs = 25
 
-const extensions = { parquet: '.parquet', csv: '.csv', jsonl: '.jsonl' } as const
-const copyOptions = { parquet: 'FORMAT parquet', csv: 'FORMAT csv, HEADER', jsonl: 'FORMAT json' } as const
+const extensions = { parquet: '.parquet', csv: '.csv' } as const
+const copyOptions = { parquet: 'FORMAT parquet', csv: 'FORMAT csv, HEADER' } as const
 
 export class QueryAttempt {
   readonly stacks = undefined
@@ -44,6 +46,9 @@ export class QueryAttempt {
   readonly #tables: SqlWork['tables']
   /** Names of files as the user knows them, by their local paths. */
   readonly #names = new Map<string, string>()
+  /** Local files with rows of earlier stages. */
+  readonly #read: string[] = []
+  readonly #shuffled = { local: 0, remote: 0 }
   #source: SplitSource | undefined
   #bytesIn = 0
   #output: Record<string, number> = {}
@@ -64,17 +69,18 @@ export class QueryAttempt {
 
   get counters(): Record<string, number> {
     const { local = 0, rack = 0, remote = 0, inlined = 0 } = this.#source?.read ?? {}
+    const shuffled = this.#shuffled.local + this.#shuffled.remote
     return {
-      bytesIn: this.#bytesIn, inputBytes: this.#bytesIn, bytesReadLocal: local, bytesReadRack: rack, bytesReadRemote: remote,
+      bytesIn: this.#bytesIn + shuffled, inputBytes: this.#bytesIn, bytesReadLocal: local, bytesReadRack: rack, bytesReadRemote: remote,
       ...inlined > 0 && { bytesReadInlined: inlined },
+      ...shuffled > 0 && { shuffleBytes: shuffled, shuffleBytesLocal: this.#shuffled.local, shuffleBytesRemote: this.#shuffled.remote },
       ...this.#output,
     }
   }
 
-  /** Throws an error for `toFailure`. Nothing of the attempt is left on this machine. */
+  /** Throws an error for `toFailure`. Nothing of the attempt is left on this machine but a map output. */
   async run(): Promise<AttemptOutcome> {
-    const { session: { disk }, openDatabase } = this.#options
-    const { setup } = this.#options.session
+    const { session: { disk, setup }, openDatabase } = this.#options
     const spill = `${this.#directory}/spill`
     await disk.mkdir(spill)
     let db: Database | undefined
@@ -83,48 +89,96 @@ export class QueryAttempt {
       db = await openDatabase({
         memoryBytes: setup.memoryBytes * engineShare, threads: 1, spill: { directory: spill, bytesMax: spillBytesMax },
       })
-      return await this.#query(db, views)
+      const { files, rows } = await this.#query(db, views)
+      this.#output = { recordsOut: rows }
+      return await (this.#stage.output.kind === 'rows' ? this.#store(files[0]!) : this.#exchange(files))
     } finally {
       db?.close()
       await disk.removeTree(this.#directory)
     }
   }
 
-  async #query(db: Database, views: ReadonlyArray<readonly [string, string]>): Promise<AttemptOutcome> {
-    const { format, sql } = this.#stage
-    const written = `${this.#directory}/rows${extensions[format]}`
-    try {
-      await db.confine([...this.#names.keys(), written])
-      for (const [name, select] of views) await db.run(`CREATE VIEW ${quotedName(name)} AS ${select}`)
+  /** Runs the query of the stage; its rows are in a file for each partition. */
+  async #query(db: Database, views: ReadonlyArray<readonly [string, string]>): Promise<{ files: Array<string | undefined>; rows: number }> {
+    const { sql, output: to } = this.#stage
+    const { output, task } = this.#options.work
+    const partitions = output.kind === 'shuffle' ? output.partitions : 1
+    const format = to.kind === 'rows' ? to.format : 'parquet'
+    const written = Array.from({ length: partitions }, (_, i) => `${this.#directory}/rows${i}${extensions[format]}`)
+    const copied = async (select: string, file: string): Promise<number> => {
       let rows = 0
-      for await (const [row] of (await db.query(`COPY (${sql}\n) TO ${literalOf(written)} (${copyOptions[format]})`)).batches())
+      for await (const [row] of (await db.query(`COPY (${select}\n) TO ${literalOf(file)} (${copyOptions[format]})`)).batches())
         rows = Number(row![0])
-      this.#output = { recordsOut: rows, outputRecords: rows }
+      return rows
+    }
+    try {
+      await db.confine([...this.#names.keys(), ...this.#read, ...written])
+      for (const [name, select] of views) await db.run(`CREATE VIEW ${quotedName(name)} AS ${select}`)
+      const hash = to.kind === 'exchange' ? to.hash : undefined
+      if (hash === undefined) {
+        const own = task % partitions
+        const rows = await copied(sql, written[own]!)
+        return { files: written.map((file, i) => (i === own && (rows > 0 || to.kind === 'rows') ? file : undefined)), rows }
+      }
+      await db.run(`CREATE TEMP TABLE rows_by_partition AS ${sql}`)
+      const files: Array<string | undefined> = []
+      let rows = 0
+      for (const [i, file] of written.entries()) {
+        const select = `SELECT * EXCLUDE (${quotedName(hash)}) FROM rows_by_partition WHERE ${partitionOf(hash, partitions)} = ${i}`
+        const count = await copied(select, file)
+        files.push(count > 0 ? file : undefined)
+        rows += count
+      }
+      return { files, rows }
     } catch (error) {
       throw this.#explained(error)
     }
-    return this.#store(written)
   }
 
-  /** Views by name, over the files of the task. */
+  async #exchange(files: ReadonlyArray<string | undefined>): Promise<AttemptOutcome> {
+    const { session, work } = this.#options
+    const output = await writeExchange(session, work, files, () => this.#pause())
+    this.#output = { ...this.#output, bytesOut: output.bytes }
+    return { kind: 'done', counters: this.counters, output }
+  }
+
+  /** Views by name, over the files of the task and the rows of earlier stages. */
   async #views(): Promise<Array<readonly [string, string]>> {
-    const { session, work: { input } } = this.#options
-    assert(input.kind === 'split', 'a query reads files')
-    const source = this.#source = new SplitSource(session, input)
-    await source.check()
-    const { ranges, bytes } = input.split
+    const { session, work } = this.#options
+    const { input } = work
+    const source = this.#source = input.kind === 'split' ? new SplitSource(session, input) : undefined
+    await source?.check()
     let at = 0
-    const views = []
-    for (const { view, table, ranges: count } of this.#stage.inputs) {
-      const end = count === undefined ? ranges.length : at + count
+    const views: Array<readonly [string, string]> = []
+    for (const each of this.#stage.inputs) {
+      if (each.kind === 'stage') {
+        views.push([each.view, await this.#rowsOf(each)])
+        continue
+      }
+      assert(source && input.kind === 'split', 'a stage that reads tables has splits')
+      const { ranges, bytes } = input.split
+      const end = each.ranges === undefined ? ranges.length : at + each.ranges
       const parts: TablePart[] = []
       for (; at < end; at++) {
         const range = ranges[at]!
         parts.push({ path: range.path, isFirst: range.start === 0, local: await this.#place(source, range, at, bytes) })
       }
-      views.push([view, tableSelect(this.#tables[table]!, parts)] as const)
+      views.push([each.view, tableSelect(this.#tables[each.table]!, parts)])
     }
     return views
+  }
+
+  async #rowsOf({ stage, how, columns, none }: Extract<SqlInput, { kind: 'stage' }>): Promise<string> {
+    const { session, work } = this.#options
+    const { input, task } = work
+    const partition = how === 'all' ? 0 : input.kind === 'join' ? input.partition : input.kind === 'shuffle' ? input.partition ?? task : 0
+    const { files, bytesLocal, bytesRemote } = await readExchange({
+      session, work, stage, partition, directory: this.#directory, pause: () => this.#pause(),
+    })
+    this.#shuffled.local += bytesLocal
+    this.#shuffled.remote += bytesRemote
+    this.#read.push(...files)
+    return files.length === 0 ? none : `SELECT ${columns} FROM read_parquet(${literalsOf(files)}, hive_partitioning = false)`
   }
 
   /** Local path of a part of a file: the replica of a block itself, if it is on this machine, else a copy. */
@@ -158,8 +212,9 @@ export class QueryAttempt {
     const { session: { disk, files }, work: { output, staging, attempt, task } } = this.#options
     assert(output.kind === 'files', 'a query ends in files')
     const { replication, blockBytes } = output
-    const name = `part-${String(task).padStart(5, '0')}${extensions[this.#stage.format]}`
-    const { format } = this.#stage
+    assert(this.#stage.output.kind === 'rows', 'the last stage has the rows')
+    const { format } = this.#stage.output
+    const name = `part-${String(task).padStart(5, '0')}${extensions[format]}`
     const writer = await files.create(join(join(staging, attempt), name), {
       parents: true, eager: true, replication, blockBytes, format: format === 'parquet' ? 'bytes' : format,
       ...format === 'csv' && { delimiter: ',' },
@@ -180,7 +235,7 @@ export class QueryAttempt {
         await file.close()
       }
       const status = await writer.close()
-      this.#output = { ...this.#output, bytesOut: bytes, outputBytes: bytes }
+      this.#output = { ...this.#output, outputRecords: this.#output['recordsOut']!, bytesOut: bytes, outputBytes: bytes }
       const stored = { name, inode: status.id, length: status.length, crc }
       return { kind: 'done', counters: this.counters, output: { kind: 'files', files: [stored] } }
     } catch (error) {

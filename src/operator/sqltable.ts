@@ -38,9 +38,13 @@ export interface TablePart {
   readonly isFirst: boolean
 }
 
+/** Columns of a table: those of its files, and those in names of directories. */
+export const columnsOfTable = (shape: TableShape): TableColumn[] =>
+  [...shape.columns.filter(({ name }) => !isPartition(shape, name)), ...shape.partitions]
+
 /** SELECT over all parts, in their order, with the columns of the shape. */
 export function tableSelect(shape: TableShape, parts: readonly TablePart[]): string {
-  const columns = [...shape.columns.filter(({ name }) => !isPartition(shape, name)), ...shape.partitions]
+  const columns = columnsOfTable(shape)
   if (parts.length === 0)
     return `SELECT ${columns.map(({ name, type }) => `CAST(NULL AS ${type}) AS ${quotedName(name)}`).join(', ')} WHERE false`
   const arms: string[] = []

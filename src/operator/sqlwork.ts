@@ -10,16 +10,24 @@ export interface SqlWork {
 
 export interface SqlStage {
   readonly inputs: readonly SqlInput[]
-  /** One SELECT over the views of the inputs, whose columns a file of the format holds. */
+  /** One SELECT over the views of the inputs, whose columns a file of its output holds. */
   readonly sql: string
-  readonly format: 'parquet' | 'csv' | 'jsonl'
+  readonly output:
+    | { readonly kind: 'rows'; readonly format: 'parquet' | 'csv' }
+    /** `hash`: the last column, which decides the partition of a row and is not passed on. Without it a task writes one partition. */
+    | { readonly kind: 'exchange'; readonly hash?: string }
 }
 
-interface SqlInput {
-  readonly view: string
-  readonly table: number
-  /** Ranges of the task's split that belong to this table; they follow those of the inputs before. Default: all that are left. */
-  readonly ranges?: number
-}
+export type SqlInput =
+  /** `ranges`: those of the task's split that belong to this table, behind those of the inputs before. Default: all that are left. */
+  | { readonly kind: 'table'; readonly view: string; readonly table: number; readonly ranges?: number }
+  /**
+   * Rows of an earlier stage: the task's partition, or all of a stage with one partition. `columns`: the list of a SELECT over its files.
+   * `none`: a SELECT with the same columns and no rows.
+   */
+  | {
+      readonly kind: 'stage'; readonly view: string; readonly stage: number; readonly how: 'partition' | 'all'
+      readonly columns: string; readonly none: string
+    }
 
 export const sqlProgram = 'sql' as ProgramId

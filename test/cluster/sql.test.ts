@@ -8,6 +8,11 @@ import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect, type Job } from '../../client/index.ts'
+import { clusterIn } from '../../client/sql/cluster.ts'
+import { SqlQuery, type SqlRow } from '../../client/sql/query.ts'
+import type { QueryColumn, QueryPlan } from '../../src/sql/query.ts'
+import { localDisk } from '../../src/world/disk.ts'
+import { systemRandom } from '../../src/world/random.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import { openDuckDB } from '../../src/world/duckdb.ts'
 import { until, type Result, type TestCluster } from '../kit/cluster.ts'
@@ -149,6 +154,87 @@ test('the rows of a query are published as an output with versions and lineage, 
   expect((await cluster.run(['sql', '-o', '/x', `FROM 'file:${dir}/sales/a.csv'`])).stderr).toContain('put it into the cluster')
   expect((await cluster.run(['sql', '-o', '/sales/out', `FROM '/sales'`])).code).toBe(1)
 })
+
+/** A query that is divided by this plan into stages over splits of some KiB, and three partitions. */
+async function staged(query: string, plan: QueryPlan): Promise<{ rows: SqlRow[]; job: JobStatus }> {
+  await using mill = await connect({ address: cluster.namenode.address, secretFile: cluster.secretFile })
+  let job: Job | undefined
+  const rows = await new SqlQuery({
+    disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, scratchDir: join(dir, 'scratch'), cwd: dir,
+    cluster: async () => clusterIn(mill), plan: async () => plan, partitions: 3, splitBytes: 8192,
+  }, query, undefined, { localBytes: 0, onJob: begun => { job = begun } }).collect()
+  return { rows, job: await mill.job(job!.id).status() }
+}
+
+const column = (name: string, type: string) => ({ name, type })
+
+test('a query of several stages: splits, an exchange by hash, a gathered order', async () => {
+  const query = `SELECT grain, count(*) AS n, sum(tonnes) AS t, min(id) AS low, sum(id) AS ids FROM '/sales' GROUP BY grain ORDER BY grain`
+  const partial = [
+    column('grain', 'VARCHAR'), column('n', 'BIGINT'), column('t', 'DOUBLE'), column('low', 'BIGINT'), column('ids', 'HUGEINT'),
+  ]
+  const { rows, job } = await staged(query, {
+    stages: [
+      {
+        name: 'partial', tasks: 'split', columns: partial, output: { kind: 'exchange', hash: 'h' },
+        inputs: [{ view: 's', how: 'split', from: { kind: 'table', table: '/sales', columns: ['grain', 'tonnes', 'id'] } }],
+        sql: 'SELECT grain, count(*) AS n, sum(tonnes) AS t, min(id) AS low, sum(id) AS ids, hash(grain) AS h FROM s GROUP BY grain',
+      },
+      {
+        name: 'final', tasks: 'partition', columns: partial, output: { kind: 'single' },
+        inputs: [{ view: 'p', how: 'partition', from: { kind: 'stage', stage: 0 } }],
+        sql: 'SELECT grain, sum(n)::BIGINT, sum(t), min(low), sum(ids) FROM p GROUP BY grain',
+      },
+      {
+        name: 'order', tasks: 'one', columns: partial, output: { kind: 'result', ordered: true },
+        inputs: [{ view: 'f', how: 'all', from: { kind: 'stage', stage: 1 } }], sql: 'SELECT * FROM f ORDER BY grain',
+      },
+    ],
+    columns: partial, gathered: [],
+  })
+  expect(rows.map(row => jsonOf(row)).join('\n')).toBe((await locally(query.replace('sum(id)', 'sum(id)::HUGEINT'))).stdout.trim())
+  expect(job.stages.map(({ name, tasks }) => [name, tasks > 1])).toEqual([['partial', true], ['final', true], ['order', false]])
+  expect(job.counters['shuffleBytes']).toBeGreaterThan(0)
+})
+
+test('a join of two exchanges with a table that each task reads whole, and a stage without rows', async () => {
+  const query = `SELECT a.id, b.year, c.n
+    FROM '/sales/a.csv' a, '/events' b, '/packed/c.csv.gz' x, (SELECT 1::BIGINT AS n) c WHERE a.id % 60 = b.id % 60`
+  const id = [column('id', 'BIGINT')]
+  const read = (table: string, columns: QueryColumn[], sql: string) => ({
+    name: table, tasks: 'split' as const, columns, output: { kind: 'exchange' as const, hash: 'h' }, sql,
+    inputs: [{ view: 's', how: 'split' as const, from: { kind: 'table' as const, table, columns: columns.map(({ name }) => name) } }],
+  })
+  const { rows } = await staged(query, {
+    stages: [
+      read('/sales/a.csv', id, 'SELECT id, hash(id % 60) AS h FROM s'),
+      read('/events', [...id, column('year', 'BIGINT')], 'SELECT id, year, hash(id % 60) AS h FROM s'),
+      read('/packed/c.csv.gz', id, 'SELECT id, hash(id) AS h FROM s WHERE id < 0'),
+      {
+        name: 'join', tasks: 'partition', output: { kind: 'result', ordered: false },
+        columns: [...id, column('year', 'BIGINT'), column('n', 'BIGINT')],
+        inputs: [
+          { view: 'a', how: 'partition', from: { kind: 'stage', stage: 0 } },
+          { view: 'b', how: 'partition', from: { kind: 'stage', stage: 1 } },
+          { view: 'none', how: 'partition', from: { kind: 'stage', stage: 2 } },
+          { view: 'c', how: 'all', from: { kind: 'table', table: '/packed/c.csv.gz', columns: ['id'] } },
+        ],
+        sql: 'SELECT a.id, b.year, (SELECT count(*) FROM c) + (SELECT count(*) FROM none) FROM a JOIN b ON a.id % 60 = b.id % 60',
+      },
+    ],
+    columns: [...id, column('year', 'BIGINT'), column('n', 'BIGINT')], gathered: [],
+  })
+  const expected = await locally(`SELECT a.id, b.year, 500::BIGINT AS n FROM '/sales/a.csv' a JOIN '/events' b ON a.id % 60 = b.id % 60`)
+  // Thousands of rows, whose difference would be too long to show.
+  expect(rows.map(row => jsonOf(row)).sort().join('\n') === expected.stdout.trim().split('\n').sort().join('\n')).toBe(true)
+  expect(rows).toHaveLength(4000)
+})
+
+/** A row as `--format jsonl` prints it. */
+const jsonOf = (row: SqlRow): string => `{${Object.entries(row).map(([name, value]) => {
+  const text = typeof value === 'number' && Number.isInteger(value) ? value.toFixed(1) : undefined
+  return `${JSON.stringify(name)}:${text ?? (typeof value === 'bigint' ? String(value) : JSON.stringify(value))}`
+}).join(',')}}`
 
 test('a datanode that is killed while it runs a query changes nothing in the answer', async () => {
   const query = `SELECT count(*) AS n, sum((id + i) % 7) AS s FROM '/sales', range(150000) r(i)`

@@ -1,0 +1,188 @@
+// Lays out the plan of a query as the stages of a job: splits of tables, exchanges between stages, and the SQL of each task, whose columns
+// have the types in which they travel.
+
+import { assert } from '../../src/base/assert.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { quotedName, type SqlColumn } from '../../src/base/sql.ts'
+import { MiB } from '../../src/base/units.ts'
+import { columnsOfTable, type TableShape } from '../../src/operator/sqltable.ts'
+import type { SqlInput, SqlStage, SqlWork } from '../../src/operator/sqlwork.ts'
+import type { Database } from '../../src/ports/database.ts'
+import type { StageInput, StageSpec } from '../../src/protocol/job.ts'
+import { splitRangesMax } from '../../src/protocol/packed.ts'
+import type { Split } from '../../src/protocol/task.ts'
+import type { QueryColumn, QueryInput, QueryPlan, QueryStage } from '../../src/sql/query.ts'
+import { pack, type SplitPiece } from '../jobs/pack.ts'
+import { noRows, receivedColumns, sentQuery } from './carriedtypes.ts'
+
+/** A stage whose splits are not sent yet. */
+export type LaidStage = Pick<StageSpec, 'name' | 'output' | 'broadcasts'> & { readonly input: LaidInput }
+type LaidInput = { readonly kind: 'splits'; readonly splits: readonly Split[] } | Extract<StageInput, { kind: 'shuffle' | 'join' }>
+
+export interface LayoutParts {
+  readonly plan: QueryPlan
+  readonly shapes: readonly TableShape[]
+  /** Parts of the files of each table. */
+  readonly pieces: ReadonlyArray<readonly SplitPiece[]>
+  /** Knows types by their text. */
+  readonly db: Database
+  /** Partitions of all exchanges. */
+  readonly partitions: number
+  /** Bytes of a split. */
+  readonly splitBytes?: number | undefined
+  /** SQL of the last stage around the query of its plan. */
+  readonly last: (sql: string, columns: readonly SqlColumn[]) => Pick<SqlStage, 'sql' | 'output'>
+}
+
+const splitBytesDefault = 128 * MiB
+
+export async function layOutQuery(parts: LayoutParts): Promise<{ readonly work: SqlWork; readonly stages: readonly LaidStage[] }> {
+  const { db, shapes } = parts
+  const plan = withScans(parts.plan, shapes)
+  const columns: SqlColumn[][] = []
+  for (const stage of plan.stages) columns.push(await typed(db, stage.columns))
+  const made = plan.stages.map((stage, i) => {
+    const inputs = inputsOf(stage, { ...parts, plan, columns })
+    const own = columns[i]!
+    const { output } = stage
+    const end = output.kind === 'result'
+      ? parts.last(stage.sql, own)
+      : { sql: sentQuery(stage.sql, own, hashOf(stage)), output: exchangeOf(stage) }
+    return {
+      task: { inputs: inputs.inputs, ...end },
+      laid: { name: stage.name.slice(0, 100), ...inputs.laid, output: outputOf(stage, parts.partitions) },
+    }
+  })
+  return { work: { tables: shapes, stages: made.map(({ task }) => task) }, stages: made.map(({ laid }) => laid) }
+}
+
+const hashOf = ({ output }: QueryStage): string | undefined => (output.kind === 'exchange' ? output.hash : undefined)
+
+function exchangeOf(stage: QueryStage): SqlStage['output'] {
+  const hash = hashOf(stage)
+  return { kind: 'exchange', ...hash !== undefined && { hash } }
+}
+
+function outputOf({ output }: QueryStage, partitions: number): StageSpec['output'] {
+  switch (output.kind) {
+    case 'exchange': return { kind: 'shuffle', partitions }
+    case 'single': return { kind: 'shuffle', partitions: 1 }
+    default: return { kind: 'files', format: 'text' }
+  }
+}
+
+async function typed(db: Database, columns: readonly QueryColumn[]): Promise<SqlColumn[]> {
+  if (columns.length === 0) return []
+  const found = await db.columnsOf(`SELECT ${columns.map(({ type }, i) => `CAST(NULL AS ${type}) AS c${i}`).join(', ')}`)
+  return columns.map(({ name }, i) => ({ name, type: found[i]!.type }))
+}
+
+/** Tables that tasks of partitions read whole come from a stage of one task: a task reads files or partitions. */
+function withScans(plan: QueryPlan, shapes: readonly TableShape[]): QueryPlan {
+  const stages: QueryStage[] = []
+  const numbers: number[] = []
+  for (const stage of plan.stages) {
+    const inputs: QueryInput[] = []
+    for (const input of stage.inputs) {
+      if (input.from.kind === 'stage') {
+        inputs.push({ ...input, from: { kind: 'stage', stage: numbers[input.from.stage]! } })
+        continue
+      }
+      if (stage.tasks !== 'partition') {
+        inputs.push(input)
+        continue
+      }
+      const { table, columns: read } = input.from
+      const isRead = (name: string): boolean => read.some(each => each.toLowerCase() === name.toLowerCase())
+      const own = columnsOfTable(shapeNamed(shapes, table)).filter(({ name }) => isRead(name))
+      const number = stages.push({
+        name: `read ${table}`.slice(0, 100), tasks: 'one', columns: own, output: { kind: 'single' },
+        inputs: [{ ...input, view: 'scanned' }],
+        sql: `SELECT ${own.map(({ name }) => quotedName(name)).join(', ')} FROM scanned`,
+      }) - 1
+      inputs.push({ view: input.view, from: { kind: 'stage', stage: number }, how: 'all' })
+    }
+    numbers.push(stages.push({ ...stage, inputs }) - 1)
+  }
+  return { ...plan, stages }
+}
+
+function shapeNamed(shapes: readonly TableShape[], name: string): TableShape {
+  const found = shapes.find(shape => shape.name.toLowerCase() === name.toLowerCase())
+  assert(found, `the plan reads the table ${name}, which the query has`)
+  return found
+}
+
+interface Laying extends LayoutParts { readonly columns: ReadonlyArray<readonly SqlColumn[]> }
+
+interface Inputs { readonly inputs: SqlInput[]; readonly laid: Pick<LaidStage, 'input' | 'broadcasts'> }
+
+function inputsOf(stage: QueryStage, parts: Laying): Inputs {
+  const { shapes, pieces, columns } = parts
+  const whole: SqlInput[] = []
+  const split: SqlInput[] = []
+  const ahead: Split['ranges'] = []
+  let divided: readonly SplitPiece[] | undefined
+  const byPartition: number[] = []
+  const byAll: number[] = []
+  for (const { view, from, how } of stage.inputs) {
+    if (from.kind === 'table') {
+      const table = shapes.indexOf(shapeNamed(shapes, from.table))
+      if (how === 'split') {
+        divided = pieces[table]!
+        split.push({ kind: 'table', view, table })
+      } else {
+        whole.push({ kind: 'table', view, table, ranges: pieces[table]!.length })
+        ahead.push(...pieces[table]!.map(({ range }) => range))
+      }
+      continue
+    }
+    const found = columns[from.stage]!
+    split.push({
+      kind: 'stage', view, stage: from.stage, how: how === 'partition' ? 'partition' : 'all',
+      columns: receivedColumns(found), none: noRows(found),
+    })
+    ;(how === 'partition' ? byPartition : byAll).push(from.stage)
+  }
+  const inputs = [...whole, ...split.sort((a, b) => (a.kind === b.kind ? 0 : a.kind === 'table' ? -1 : 1))]
+  return { inputs, laid: laidOf(stage, parts, { ahead, divided, byPartition: [...new Set(byPartition)], byAll: [...new Set(byAll)] }) }
+}
+
+interface Read {
+  readonly ahead: Split['ranges']
+  readonly divided: readonly SplitPiece[] | undefined
+  readonly byPartition: readonly number[]
+  readonly byAll: readonly number[]
+}
+
+function laidOf(
+  { tasks }: QueryStage, { partitions, splitBytes = splitBytesDefault }: Laying, { ahead, divided, byPartition, byAll }: Read,
+): Pick<LaidStage, 'input' | 'broadcasts'> {
+  const all = (stages: readonly number[]) => (stages.length > 0 ? { broadcasts: [...stages] } : {})
+  const bytes = ahead.reduce((sum, { start, end }) => sum + end - start, 0)
+  if (tasks === 'split') {
+    assert(divided, 'a stage of splits divides a table')
+    const splits = pack(divided, splitBytes).map(each => ({ ranges: checked([...ahead, ...each.ranges]), bytes: bytes + each.bytes }))
+    return { input: { kind: 'splits', splits }, ...all(byAll) }
+  }
+  if (tasks === 'partition') {
+    const [first, ...more] = byPartition
+    assert(first !== undefined, 'a stage of partitions reads an exchange')
+    const input = more.length > 0
+      ? { kind: 'join' as const, stages: [...byPartition], partitions }
+      : { kind: 'shuffle' as const, stage: first, partitions }
+    return { input, ...all(byAll) }
+  }
+  if (ahead.length > 0 || byAll.length === 0)
+    return { input: { kind: 'splits', splits: [{ ranges: checked(ahead), bytes }] }, ...all(byAll) }
+  const [first, ...more] = byAll
+  return { input: { kind: 'shuffle', stage: first!, partitions: 1 }, ...all(more) }
+}
+
+function checked(ranges: Split['ranges']): Split['ranges'] {
+  if (ranges.length <= splitRangesMax) return ranges
+  throw new GristmillError(
+    'TOO_LARGE',
+    `a task of the query reads ${ranges.length} files and blocks, and can read ${splitRangesMax}; join small files, or name fewer`,
+  )
+}
