@@ -8,6 +8,7 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { isPattern } from '../glob/expand.ts'
 import { everything, PinCollector } from './pins.ts'
+import type { SeenReading } from './seeninputs.ts'
 
 export interface InputPlace {
   /** Path or pattern. */
@@ -23,21 +24,35 @@ export interface InputPlaces {
   placeOf(named: string): InputPlace
   /** True for a path in an output that an earlier step of the same run has published. */
   isOwn(path: string): boolean
+  /** Reading of the files at a place by a step whose run may have other steps. */
+  seen?(path: string): SeenReading | undefined
 }
 
 /** Form in which an input is recorded. */
 export const inputName = (path: string): string => (isPattern(path) ? path : normalise(path))
 
-interface Read { readonly named: string; readonly place: InputPlace; readonly path: string; isOwn: boolean; isDone: boolean }
+interface Read {
+  readonly named: string
+  readonly place: InputPlace
+  readonly path: string
+  readonly seen: SeenReading | undefined
+  isOwn: boolean
+  isDone: boolean
+}
 
 /** The inputs of one source of a plan. */
 interface SourceReads {
   readonly paths: readonly string[]
+  /** Throws EBUSY for a file that another step of the run has read in another state. */
+  readonly keep: (path: string, file: FileStatus) => boolean
   readonly onFound: (path: string, file: FileStatus) => void
   /** Path that a file would have if the input were read where it is named. */
   readonly nameOf: (path: string) => string
-  /** All files are found. Throws EINVAL if inputs that were different files are the same files now: they would be read once. */
-  done(): void
+  /**
+   * All files are found. Throws EINVAL if inputs that were different files are the same files now: they would be read once; EBUSY if a file
+   * is missing that another step of the run has read. Returns lines about files that are left out.
+   */
+  done(): string[]
 }
 
 export class InputReads {
@@ -57,6 +72,7 @@ export class InputReads {
     const originals = new Set<string>()
     return {
       paths,
+      keep: (path, file) => this.#places.isOwn(file.path) || reads.get(path)!.read.seen?.keep(file) !== false,
       onFound: (path, file) => {
         const { read, pins } = reads.get(path)!
         pins.note(read.path, file)
@@ -74,6 +90,7 @@ export class InputReads {
         }
         if (originals.size > names.size)
           throw new GristmillError('EINVAL', `the inputs ${named.join(', ')} were different files, and some of them are one file now`)
+        return [...reads.values()].flatMap(({ read }) => read.seen?.done(path => this.#places.isOwn(path)) ?? [])
       },
     }
   }
@@ -90,7 +107,7 @@ export class InputReads {
     const isKnown = this.#reads.some(each => each.path === path)
     const pins = isKnown ? new PinCollector() : this.#pins
     if (isKnown) this.#again.push({ path, pins })
-    const read = { named, place, path, isOwn: true, isDone: false }
+    const read: Read = { named, place, path, seen: this.#places.seen?.(path), isOwn: true, isDone: false }
     this.#reads.push(read)
     if (!reads.has(place.path)) reads.set(place.path, { read, pins })
     return place.path

@@ -18,7 +18,9 @@ export interface InputsOptions {
   readonly signal?: AbortSignal | undefined
   /** Called for each file and directory skipped because of its name, unless another path names it. */
   readonly onLeftOut?: ((entry: FileStatus) => void) | undefined
-  /** Called for each file that a path leads to, path by path. */
+  /** False for a file that is left out. Called for each file that a path leads to, path by path. */
+  readonly keep?: ((path: string, file: FileStatus) => boolean) | undefined
+  /** Called for each file that is kept. */
   readonly onFound?: ((path: string, file: FileStatus) => void) | undefined
   /** Path by which a file is ordered; default: its own. */
   readonly nameOf?: ((path: string) => string) | undefined
@@ -26,7 +28,8 @@ export interface InputsOptions {
 
 /** The files of all `paths`, each once, in byte order of their paths, or of the names that stand for them. */
 export async function findInputs(
-  ask: CallMessage, paths: readonly string[], { signal, onLeftOut, onFound, nameOf: nameFor = path => path }: InputsOptions = {},
+  ask: CallMessage, paths: readonly string[],
+  { signal, onLeftOut, keep = () => true, onFound, nameOf: nameFor = path => path }: InputsOptions = {},
 ): Promise<FileStatus[]> {
   if (paths.length === 0) throw new GristmillError('EINVAL', 'a job needs at least one input path')
   const found = new Map<string, FileStatus>()
@@ -35,6 +38,7 @@ export async function findInputs(
   const leave = (entry: FileStatus): void => void leftOut.set(entry.path, entry)
   for (const path of paths) {
     for await (const file of meant(path, tree, leave)) {
+      if (!keep(path, file)) continue
       found.set(file.path, file)
       onFound?.(path, file)
     }

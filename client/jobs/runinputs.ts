@@ -1,11 +1,13 @@
 // Inputs of one run of a program: where each step reads them, and what the job of each step records. A step records what it depends on, its
 // own inputs and those of the steps whose results the program had before it, and, for a rerun, what the other steps have read.
+// INVARIANT: all steps of a run read the same files of an input that is no output of the run (seeninputs.ts).
 // INVARIANT: a run over pinned inputs reads no file but pinned ones and those that its own earlier steps have published; it ends otherwise.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { isWithin } from '../../src/base/paths.ts'
 import type { InputPin, Origin } from '../../src/protocol/job.ts'
 import { inputName, type InputPlace, type InputPlaces } from './inputreads.ts'
+import { SeenInputs, type SeenReading } from './seeninputs.ts'
 
 /** Inputs of the run that is run again. */
 export interface PinnedInputs {
@@ -42,6 +44,7 @@ export class RunInputs {
   readonly #pinned: PinnedInputs | undefined
   readonly #steps = new Map<number, StepRecord>()
   readonly #absent = new Set<string>()
+  readonly #seen = new SeenInputs()
   #refusal: unknown
 
   /** `start`: undefined for a map-reduce program. `pinned`: of a rerun over the same inputs. */
@@ -58,7 +61,7 @@ export class RunInputs {
     const told = before.filter(each => each.failed || each.output === undefined).flatMap(({ pins }) => pins)
     const own = before.flatMap(each => (each.failed || each.output === undefined ? [] : [each.output]))
     return new StepInputs({
-      pinned: this.#pinned, own,
+      pinned: this.#pinned, own, ...this.start && { seen: path => this.#seen.reading(path, number) },
       record: found => this.#record({ number, output }, [...found, ...told]),
       failed: (error, found) => {
         const { path } = error instanceof GristmillError ? error.details : {}
@@ -89,6 +92,7 @@ interface StepDeps {
   readonly pinned: PinnedInputs | undefined
   /** Outputs of the run's own earlier steps. */
   readonly own: readonly string[]
+  readonly seen?: ((path: string) => SeenReading) | undefined
   readonly record: (found: readonly InputPin[]) => Pick<Origin, 'pins' | 'run'>
   readonly failed: (error: unknown, found: readonly InputPin[]) => void
   readonly refuse: (error: unknown) => void
@@ -111,6 +115,8 @@ export class StepInputs implements InputPlaces {
       })
     return pinned.inputs.get(name) ?? { path: named, unlessOwn: () => unknown(name, pinned) }
   }
+
+  seen(path: string): SeenReading | undefined { return this.#deps.seen?.(path) }
 
   isOwn(path: string): boolean { return this.#deps.own.some(output => isWithin(path, output)) }
 

@@ -31,8 +31,8 @@ interface SplitOptions extends InputsOptions {
 
 /** The splits of all files that `paths` resolve to. Deterministic: the same files give the same splits in the same order. */
 export async function splitInputs(ask: CallMessage, paths: readonly string[], options: SplitOptions): Promise<Split[]> {
-  const { signal, onLeftOut, onFound, nameOf } = options
-  const files = await findInputs(ask, paths, { signal, onLeftOut, onFound, nameOf })
+  const { signal, onLeftOut, keep, onFound, nameOf } = options
+  const files = await findInputs(ask, paths, { signal, onLeftOut, keep, onFound, nameOf })
   const gate = new Semaphore(callsAtOnce)
   const pieces = await settled(files.map(file => gate.run(async () => piecesOf(file, await blocksOf(ask, file, signal), options), signal)))
   const blockBytes = files.reduce((most, file) => Math.max(most, file.blockBytes), limits.blockBytesMin)

@@ -192,7 +192,7 @@ async function planStages(cluster: Cluster, submission: Submission): Promise<{ c
     cut = await cutStages(stages, ({ paths: named = input, options: how }) => inputs.reading(named, async () => {
       const { paths, done, ...source } = reads.source(named)
       const splits = await splitInputs(cluster.ask, paths, { input: how, head, signal, onLeftOut, ...source })
-      done()
+      for (const line of done()) onNote?.(line)
       return splits
     }))
   } catch (error) {

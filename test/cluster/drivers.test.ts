@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { JobStatus } from '../../src/protocol/job.ts'
-import type { TestCluster } from '../kit/cluster.ts'
+import { until, type TestCluster } from '../kit/cluster.ts'
 import { startClusterHere } from './inprocess.ts'
 
 let cluster: TestCluster
@@ -149,4 +149,35 @@ test('all that a program prints is printed, whole lines and whole characters, al
   expect(printed.length).toBe(wanted.length)
   expect(printed.findIndex((line, i) => line !== wanted[i])).toBe(-1)
   expect(stderr).toMatch(/^an error$/m)
+})
+
+test('an input that is replaced between two steps fails the second one, which the program may handle; new files are left out', async () => {
+  const file = await program('replaced.ts', `
+    const numbers = mill.text('/growing').map(Number)
+    const total = await numbers.reduce((a, b) => a + b)
+    console.log('total', total)
+    const { existsSync } = await import('node:fs')
+    while (!existsSync(input)) await new Promise(resolve => { setTimeout(resolve, 20) })
+    await numbers.map(n => n / total!).save(output).catch((error: any) => { console.log(error.code, error.message) })
+    console.log(await mill.text('/growing').count().catch((error: any) => error.code))
+  `)
+  for (const [name, change] of [['grown', '/growing/b'], ['changed', '/growing/a']] as const) {
+    await cluster.run(['rm', '-r', '/growing'])
+    await cluster.ok(['mkdir', '/growing'])
+    await cluster.ok(['put', '-', '/growing/a'], '1\n3\n')
+    const flag = join(dir, name)
+    const running = cluster.run(['run', file, '--input', flag, '--output', `/${name}`, '--name', name])
+    await until('the first step has ended', async () => new RegExp(`succeeded.* ${name} `).test(await cluster.ok(['jobs'])))
+    await cluster.ok(['put', '-f', '-', change], '4\n')
+    await writeFile(flag, '')
+    const { stdout, stderr } = await running
+    expect(stdout).toContain('total 4\n')
+    if (name === 'grown') {
+      expect([stderr, await cluster.ok(['cat', '/grown/part-*'])]).toEqual([expect.stringContaining('left out, because'), '0.25\n0.75\n'])
+      expect(stdout).toMatch(/^2$/m)
+    } else {
+      expect(stdout).toMatch(/EBUSY.*\/growing\/a was changed since step 1/)
+      expect(stdout).toMatch(/^EBUSY$/m)
+    }
+  }
 })

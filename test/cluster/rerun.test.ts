@@ -120,7 +120,7 @@ test('an input that did not exist, which the program has handled, does not exist
   })
 })
 
-test('an input that changed while the program ran is refused; so is a run of which no output is left', async () => {
+test('an input that changed while the program ran fails the step; a run of which no output is left is refused', async () => {
   await put('/moving', '1\n')
   // The second step is asked for when the test has replaced its input.
   const changing = await program('changing.ts', `
@@ -129,17 +129,17 @@ test('an input that changed while the program ran is refused; so is a run of whi
     while (!existsSync('${join(dir, 'go')}')) await new Promise(resolve => { setTimeout(resolve, 20) })
     await mill.text(input).save('/changing')
   `)
-  const running = run(changing, '-i', '/moving', '-o', '/changed')
+  const running = cluster.run(['run', changing, '-i', '/moving', '-o', '/changed'])
   await until(async () => (await cluster.run(['stat', '/changed/_SUCCESS'])).code === 0)
   await put('/moving', '2\n')
   await writeFile(join(dir, 'go'), '')
-  const [first] = await running
-  const reason = 'the input /moving was changed while the program ran, and its steps have read it in two states'
-  expect(await rerun(first!)).toMatchObject(refused(first!, reason))
-  expect((await rerun(first!, '--latest')).code).toBe(0)
+  expect(await running).toMatchObject({ code: 1, stderr: expect.stringContaining('/moving was changed since step 1 of the program has read it') })
+  const [first] = /job-\d+/.exec(await cluster.ok(['history', '/changed', '--json']))!
+  expect(await rerun(first)).toMatchObject(refused(first, 'the input /moving has changed: /moving was replaced'))
+  expect((await rerun(first, '--latest')).code).toBe(0)
   expect([await rows('/changed'), await rows('/changing')]).toEqual([['2'], ['2']])
   for (const output of ['/changing', '/changed']) await cluster.ok(['rm', '-r', '--skip-trash', output])
-  expect(await rerun(first!)).toMatchObject({ code: 1, stderr: expect.stringContaining('no version of an output is left that says what it has read') })
+  expect(await rerun(first)).toMatchObject({ code: 1, stderr: expect.stringContaining('no version of an output is left that says what it has read') })
 })
 
 async function until(holds: () => Promise<boolean>): Promise<void> {

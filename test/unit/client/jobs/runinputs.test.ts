@@ -1,7 +1,7 @@
 // Inputs of the steps of one run: what each records for its lineage and for reruns, and what a rerun may read. Files of a fake namespace;
 // no cluster. A rerun never goes on with files other than the pinned ones and those that its own steps have published.
 
-import { expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { findInputs } from '../../../../client/jobs/inputs.ts'
 import { InputReads } from '../../../../client/jobs/inputreads.ts'
 import { RunInputs, type PinnedInputs, type StepInputs } from '../../../../client/jobs/runinputs.ts'
@@ -12,17 +12,24 @@ import { namespaceOf } from './kit.ts'
 const file = { blocks: [[10, 'a']] } as const
 const { ask } = namespaceOf({ '/a/1': file, '/a/2': file, '/b/1': file, '/b@1/1': file, '/out/part': file, '/z@1/1': file })
 const start = { id: 'r', nowMs: 5 }
+/** The namespace that steps read, and what was said of their inputs. */
+let namespace = ask
+let notes: string[] = []
+beforeEach(() => {
+  namespace = ask
+  notes = []
+})
 
 /** Reads inputs as a job of the step does: all of one source. Returns what the job records. */
 async function reading(step: StepInputs, ...named: string[]): Promise<Pick<Origin, 'pins' | 'run'>> {
   const reads = new InputReads(step)
   await step.reading(named, async () => {
     const { paths, done, ...source } = reads.source(named)
-    await findInputs(ask, paths, source)
-    done()
+    await findInputs(namespace, paths, source)
+    notes.push(...done())
   })
   try {
-    return step.record(await reads.pins(ask, undefined))
+    return step.record(await reads.pins(namespace, undefined))
   } catch (error) {
     step.refuse(error)
     throw error
@@ -110,4 +117,39 @@ test('a rerun reads outputs of its own earlier steps, and finds no input that wa
   const error = new Error('no')
   free.step({ number: 1 }).refuse(error)
   expect(free.isRefusal(error)).toBe(false)
+})
+
+test('all steps of a run read the same files: later ones are left out, and one that was replaced or removed fails the step', async () => {
+  const run = new RunInputs(start)
+  const one = await reading(run.step({ number: 1 }), '/a', '/b/*')
+  const more = { '/a/1': file, '/a/2': file, '/a/3': file, '/a/4': file, '/b/1': file, '/out/part': file, '/c': file } as const
+  namespace = namespaceOf(more).ask
+  const two = await reading(run.step({ number: 2 }), '/a')
+  expect([two.pins[0]!.digest, two.pins[0]!.files]).toEqual([one.pins[0]!.digest, 2])
+  expect(notes).toEqual([
+    expect.stringMatching(/^left out, because .*: \/a\/3 and 1 more, new in \/a since the program's first step that reads it$/),
+  ])
+  // Said once; another input leads to what there is when it is read first; a run of one job, and another run, read what there is.
+  await reading(run.step({ number: 3 }), '/a')
+  expect(notes).toHaveLength(1)
+  expect((await reading(run.step({ number: 3 }), '/a/*')).pins[0]!.files).toBe(4)
+  expect((await reading(new RunInputs(undefined).step({ number: 1 }), '/a')).pins[0]!.files).toBe(4)
+  expect((await reading(new RunInputs({ id: 's', nowMs: 5 }).step({ number: 1 }), '/a')).pins[0]!.files).toBe(4)
+  const says = (how: string, path: string): object => expect.objectContaining({
+    code: 'EBUSY', message: expect.stringMatching(`^${path} was ${how} since step 1 of the program has read it, and`) as string,
+  })
+  namespace = namespaceOf({ '/a/1': file, '/b/1': file }).ask
+  await expect(reading(run.step({ number: 4 }), '/a')).rejects.toEqual(says('removed', '/a/2'))
+  // Another inode, also below another name of the input.
+  namespace = namespaceOf({ '/x': file, '/y': file, '/z': file, '/a/1': file, '/a/2': file, '/b/1': { blocks: [[11, 'b']] } }).ask
+  await expect(reading(run.step({ number: 5 }), '/b')).rejects.toEqual(says('changed', '/b/1'))
+})
+
+test('what a step of the run itself has published is read as it is now', async () => {
+  const run = new RunInputs(start)
+  await reading(run.step({ number: 1 }), '/out')
+  await reading(run.step({ number: 2, output: '/out', delivered: [{ number: 1, failed: false }] }), '/a')
+  namespace = namespaceOf({ '/out/part': { blocks: [[12, 'c']] }, '/out/part-2': file }).ask
+  const read = await reading(run.step({ number: 3, delivered: [{ number: 1, failed: false }, { number: 2, failed: false }] }), '/out')
+  expect([names(read.pins)[0], read.pins[0]!.files]).toEqual(['/out own', 2])
 })
