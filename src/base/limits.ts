@@ -104,8 +104,8 @@ const processLimits = {
   /** JSON nesting accepted from the network, checked before parsing. */
   jsonDepthMax: 64,
   listPageMax: 1000,
-  /** Files up to this size are inlined by default: none, until all guides and tests have been run with it; 4 KiB is meant to be it. */
-  inlineBytesDefault: 0,
+  /** Files up to this size are inlined by default; docs/decisions/0009-small-files.md says why not larger ones. */
+  inlineBytesDefault: 4 * KiB,
   /** Files in one call that writes inlined files: deciding one takes some 40 µs, all of them 10 ms. */
   inlinePutFilesMax: 256,
   /** Their bytes; in base64, with the longest paths, they fit into a body of a control message. */

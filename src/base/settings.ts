@@ -172,9 +172,9 @@ export const settings = {
   blockSize: bytes({ fallback: '128MiB', usedBy: ['namenode', 'up'], about: 'Default maximum size of blocks; 512 bytes to 2047MiB.' }),
   inlineBytes: {
     ...bytes({
-      fallback: '0', usedBy: ['namenode', 'client', 'up'],
+      fallback: '4KiB', usedBy: ['namenode', 'client', 'up'],
       about:
-        'Length up to which the bytes of a small file are stored in the namenode, without a block, for instance 4KiB; at most 16KiB. 0: '
+        'Length up to which the bytes of a small file are stored in the namenode, without a block; at most 16KiB. 0: '
         + 'all files have blocks. A client may set a lower bound than the namenode.',
     }),
     parse: raw => inlineBytesOf(raw),
