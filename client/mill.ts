@@ -45,6 +45,7 @@ import type { RerunOptions } from './jobs/rerun.ts'
 import type { OutputDifference } from './jobs/rowdiff.ts'
 import type { Staleness } from './jobs/why.ts'
 import type { BuildOptions, BuildResult } from './workflows/build.ts'
+import type { ScheduledBuild } from './workflows/schedule.ts'
 
 interface JobsOptions extends CallOptions { readonly limit?: number | undefined }
 
@@ -191,6 +192,24 @@ export class Mill extends Files {
     const { buildWorkflow, readBuildOptions } = await import('./workflows/build.ts')
     return perform('build', undefined, () => readBuildOptions(options), async given =>
       buildWorkflow(this.#tools, localPathOf(workflow, 'workflow'), given))
+  }
+
+  /**
+   * Builds a workflow at once, and then at the times of its schedule, from this process. Yields each build when it has ended, also one
+   * that has failed; the file is read again before each. Ends when `signal` aborts or the caller leaves the loop. Throws EINVAL if the
+   * workflow has no schedule.
+   */
+  async *buildOnSchedule(workflow: string | URL, options?: BuildOptions | null): AsyncGenerator<ScheduledBuild, void, undefined> {
+    const { readBuildOptions } = await import('./workflows/build.ts')
+    const { file, given } = await during('build', undefined, async () =>
+      ({ file: localPathOf(workflow, 'workflow'), given: readBuildOptions(options) }))
+    const { buildOnSchedule } = await import('./workflows/schedule.ts')
+    const builds = buildOnSchedule(this.#tools, file, given)
+    for (;;) {
+      const next = await during('build', undefined, () => builds.next(), given.signal)
+      if (next.done) return
+      yield next.value
+    }
   }
 
   /**

@@ -87,7 +87,7 @@ export function readBuildOptions(given: BuildOptions | null | undefined): BuildO
 }
 
 /** The workflow that a local file declares. Throws PROGRAM_INVALID, EINVAL. */
-async function readWorkflow(tools: RunTools, file: string, signal: AbortSignal | undefined): Promise<Declaration> {
+export async function readWorkflow(tools: RunTools, file: string, signal: AbortSignal | undefined): Promise<Declaration> {
   const { clock, random } = tools.cluster
   const local = isAbsolute(file) ? file : join(tools.workingDirectory, file)
   return checkDeclaration(await loadWorkflowFile({ ...tools, clock, random }, local, signal), local)

@@ -30,7 +30,7 @@ export interface WorkflowDefinition {
   readonly start?: string | undefined
   /** Time zone in which days end and the schedule counts, such as `Europe/Berlin`; default: UTC. */
   readonly timeZone?: string | undefined
-  /** When everything is built, in the five fields of cron: `15 3 * * *`. Followed by `gristmill schedule`. */
+  /** When everything is built, in the five fields of cron: `15 3 * * *`. Followed by `gristmill build --schedule`. */
   readonly schedule?: string | undefined
 }
 

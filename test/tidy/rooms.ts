@@ -69,6 +69,7 @@ export const packageHomes: Readonly<Record<string, RegExp>> = {
   '@jridgewell/trace-mapping': /^src\/program\//,
   commander: /^client\/cli\//,
   'cli-progress': /^client\/cli\//,
+  croner: /^client\/workflows\//,
 }
 
 export function roomOf(path: string): string {

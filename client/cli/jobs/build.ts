@@ -4,7 +4,7 @@ import { isAbsolute, join } from 'node:path'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { showText } from '../../../src/base/quote.ts'
 import { formatDuration } from '../../../src/base/units.ts'
-import type { BuiltDataset, BuildState } from '../../workflows/build.ts'
+import type { BuildOptions, BuiltDataset, BuildState } from '../../workflows/build.ts'
 import type { CommandContext } from '../context.ts'
 import { plural } from '../display.ts'
 import { Refusal } from '../errors.ts'
@@ -28,6 +28,7 @@ export const build: CommandSpec = {
     option('--to <day>', 'last day (default: the last day that is over in the time zone of the workflow)'),
     option('-n, --dry-run', 'build nothing, and print what would be built, and why'),
     option('--force', 'build the named datasets, or all, also if they are up to date'),
+    option('--schedule', 'stay, and build again at the times of the schedule of the workflow; begins with a build'),
     option('-j, --jobs <n>', 'number of programs that run at the same time (default: 4)', { parse: whole(1, 1000) }),
   ],
   examples: [
@@ -35,25 +36,23 @@ export const build: CommandSpec = {
     ['gristmill build /report --dry-run', 'what /report needs'],
     ["gristmill build '/sessions/*' --from 2026-11-01 --to 2026-11-07", 'one week of a dataset'],
     ['gristmill build -f etl/workflow.ts -j 8', 'another file, eight programs at a time'],
+    ['gristmill build --schedule', 'now, and whenever the schedule says so'],
   ],
   run: runBuild,
 }
 
-interface BuildFlags { file?: string; from?: string; to?: string; dryRun?: boolean; force?: boolean; jobs?: number }
+interface BuildFlags { file?: string; from?: string; to?: string; dryRun?: boolean; force?: boolean; schedule?: boolean; jobs?: number }
 
 async function runBuild(context: CommandContext, targets: readonly string[], flags: BuildFlags): Promise<void> {
-  const { printer, signal } = context
-  const { file = fileDefault, from, to, dryRun = false, force = false, jobs } = flags
+  if (flags.schedule) return followSchedule(context, targets, flags)
+  const { printer } = context
+  const { file = fileDefault, dryRun = false } = flags
   const mill = await context.mill()
   const progress = await context.progress(dryRun)
   const printed = new ProgramOutput(context)
   const report = new Report(context, progress.drawn ? total => progress.bar('datasets', 'tasks', total) : undefined)
   try {
-    await mill.build(isAbsolute(file) ? file : join(context.cwd, file), {
-      ...targets.length > 0 && { targets }, ...from !== undefined && { from }, ...to !== undefined && { to }, dryRun, force,
-      ...jobs !== undefined && { concurrency: jobs }, onDataset: dataset => report.take(dataset),
-      onNote: line => context.note(line), onOutput: printed.take, signal,
-    })
+    await mill.build(...callOf(context, targets, flags, { report: () => report, printed }))
   } catch (error) {
     // Each failure is reported already.
     if (!hasCode(error, 'JOB_FAILED') || report.count('failed') === 0) throw named(error, file, flags.file === undefined)
@@ -64,6 +63,43 @@ async function runBuild(context: CommandContext, targets: readonly string[], fla
   }
   await report.end()
   if (!context.json) await printer.line(report.summary(dryRun))
+}
+
+/** Arguments of the library's call. */
+function callOf(
+  context: CommandContext, targets: readonly string[], { file = fileDefault, from, to, dryRun = false, force = false, jobs }: BuildFlags,
+  { report, printed }: { readonly report: () => Report; readonly printed: ProgramOutput },
+): [string, BuildOptions] {
+  return [isAbsolute(file) ? file : join(context.cwd, file), {
+    ...targets.length > 0 && { targets }, ...from !== undefined && { from }, ...to !== undefined && { to }, dryRun, force,
+    ...jobs !== undefined && { concurrency: jobs }, onDataset: dataset => report().take(dataset),
+    onNote: line => context.note(line), onOutput: printed.take, signal: context.signal,
+  }]
+}
+
+/** Builds at each time of the schedule, until a signal ends the command. */
+async function followSchedule(context: CommandContext, targets: readonly string[], flags: BuildFlags): Promise<void> {
+  const { file = fileDefault, dryRun, from, to } = flags
+  if (dryRun || from !== undefined || to !== undefined)
+    throw new GristmillError('USAGE', '--schedule builds up to the last day that is over; leave out --dry-run, --from and --to')
+  const mill = await context.mill()
+  const printed = new ProgramOutput(context)
+  let report = new Report(context, undefined)
+  try {
+    const builds = mill.buildOnSchedule(...callOf(context, targets, flags, { report: () => report, printed }))
+    for await (const { error, skipped, next } of builds) {
+      if (error && report.count('failed') === 0) context.complain(error)
+      await report.end()
+      if (!context.json && report.size > 0) await context.printer.line(report.summary(false))
+      if (skipped > 0) context.note(`no build began at ${plural(skipped, 'time')} of the schedule that passed meanwhile`)
+      context.note(`the next build is at ${next.toISOString()}`)
+      report = new Report(context, undefined)
+    }
+  } catch (error) {
+    throw named(error, file, flags.file === undefined)
+  } finally {
+    printed.end()
+  }
 }
 
 /** Says which file was looked for, if the user has not named one. */
@@ -119,6 +155,8 @@ class Report {
       if (dataset) await this.#print(dataset)
     }
   }
+
+  get size(): number { return this.#states.size }
 
   count(state: BuildState): number { return [...this.#states.values()].filter(each => each === state).length }
 

@@ -115,6 +115,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.quotas.set': [['/a', { names: 1 }], ['signal']],
   'mill.quotas.get': [['/a'], ['signal']], 'mill.quotas.clear': [['/a'], ['signal']], 'mill.quotas.list': [[], ['signal']],
   'mill.rerun': [['job-1'], ['code', 'output', 'latest', 'env', 'onNote', 'onOutput', 'signal']], 'mill.diff': [['/a', '/b'], ['signal']],
+  'mill.buildOnSchedule': [['/no/workflow.ts'], ['targets', 'force', 'signal']],
   'mill.build': [
     ['/no/workflow.ts'],
     ['targets', 'from', 'to', 'dryRun', 'force', 'concurrency', 'onDataset', 'onNote', 'onOutput', 'signal'],

@@ -140,6 +140,7 @@ const rows: readonly Row[] = [
   row('build', '--to', '', '"to":"2026-11-02"', { typed: '--to 2026-11-02' }),
   row('build', '--dry-run', '', '"dryRun":true'),
   row('build', '--force', '', '"force":true'),
+  row('build', '--schedule', '', 'buildOnSchedule'),
   row('build', '--jobs', '', '"concurrency":3', { typed: '-j 3' }),
   row('rerun', '--code', 'job-1', '"code":"/p.ts"', { typed: '--code /p.ts' }),
   row('rerun', '--output', 'job-1', '"output":"/out"', { typed: '-o /out' }),

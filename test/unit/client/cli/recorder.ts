@@ -138,6 +138,10 @@ export class Recorder extends FakeMill {
     return this.#did('build', args, { datasets: [] })
   }
 
+  buildOnSchedule(...args: unknown[]): AsyncIterable<unknown> {
+    return this.#stream('buildOnSchedule', args, [{ result: { datasets: [] }, skipped: 1, next: new Date(nowMs) }])
+  }
+
   async rerun(...args: unknown[]): Promise<unknown> {
     this.#did('rerun', args, undefined)
     return this.job('job-1')
