@@ -47,7 +47,7 @@ async function measure(name: string, settings: Record<string, string>): Promise<
   for (let i = 0; i < files; i++) {
     const directory = join(source, `d${Math.floor(i / perDirectory)}`)
     if (i % perDirectory === 0) mkdirSync(directory, { recursive: true })
-    writeFileSync(join(directory, `f${i}`), random.bytes(bytes))
+    writeFileSync(join(directory, `f${i}`), Buffer.from(random.bytes(bytes / 2)).toString('hex'))
   }
   await cluster.ok(['ls', '/'])
   const limit = files / await seconds(() => journalled(join(cluster.dir, 'limit')))
