@@ -16,7 +16,7 @@ const fileDefault = 'workflow.ts'
 
 export const build: CommandSpec = {
   name: 'build', args: '[path...]',
-  about: 'build the datasets of a workflow that are missing or stale',
+  about: 'build what is stale in a workflow',
   operands: [['[path...]', 'datasets to build, with all that they depend on; patterns may be used (default: all)']],
   notes:
     `The workflow is a module whose default export is workflow({ datasets: { … } }), by default ${fileDefault} in this directory. It declares datasets of the cluster with their inputs and the programs that compute them; a path with {day} is a dataset for each day.\n`
