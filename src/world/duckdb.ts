@@ -57,6 +57,8 @@ class DuckDatabase implements Database {
   async confine(files: readonly string[]): Promise<void> {
     // The zone of the machine would give different answers on different nodes.
     await this.run("SET TimeZone = 'UTC'")
+    // In 1.5.5 it takes parts of a query for equal that read different columns of a table expression: the rows are wrong.
+    await this.run("SET disabled_optimizers = 'common_subplan'")
     await this.run(`SET allowed_paths = ${literalsOf(files)}`)
     await this.run('SET enable_external_access = false; SET lock_configuration = true')
   }

@@ -226,7 +226,7 @@ export const canaries = {
     about: 'files that are replaced go on being counted',
     workload: 'files', profile: 'lossy',
     changes: [
-      { file: 'namenode/namespace/sweep.ts', from: "dropAttributes(draft, id)\n      draft.count('files', -1)", to: 'dropAttributes(draft, id)' },
+      { file: 'namenode/namespace/sweep.ts', from: "dropContent(draft, id)\n      draft.count('files', -1)", to: 'dropContent(draft, id)' },
     ],
   },
   'kind-fsck': {

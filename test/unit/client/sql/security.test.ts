@@ -62,6 +62,10 @@ test('there are no secrets to see', async () => {
   expect(await on.rows(`SELECT * FROM which_secret('s3://x', 's3')`)).toEqual([])
 })
 
+test('the part of the optimizer that mixes up parts of a query is off', async () => {
+  expect(await on.rows("SELECT value FROM duckdb_settings() WHERE name = 'disabled_optimizers'")).toEqual([{ value: 'common_subplan' }])
+})
+
 test('the settings that are seen tell nothing of the machine but the directory of the query', async () => {
   const rows = await on.rows(`SELECT name, value FROM duckdb_settings() WHERE contains(value::VARCHAR, '/')`)
   for (const { name, value } of rows) {
