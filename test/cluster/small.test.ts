@@ -134,7 +134,7 @@ test('a job reads many of them in a few calls, and its small parts are inlined',
   expect(parts.length).toBeGreaterThan(0)
 })
 
-test('they are there after a restart, without any datanode, and in a backup', async () => {
+test('they are there after a restart, without any datanode', async () => {
   const gone = cluster.datanodes[0]!
   await gone.end()
   await cluster.namenode.kill()
