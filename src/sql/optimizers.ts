@@ -26,7 +26,6 @@ export const enableAll = async (oracle: SqlOracle): Promise<unknown> => oracle.r
 
 /**
  * What each DuckDB that runs a stage sets first. `common_subplan` of DuckDB 1.5.5 takes parts of a query for equal that are not (a CTE that
- * is
- * read twice with different columns), and the answer is wrong.
+ * is read twice with different columns), and the answer is wrong. The engine of the product sets it itself (src/world/duckdb.ts).
  */
 export const taskSettings: readonly string[] = ["SET disabled_optimizers = 'common_subplan'"]
