@@ -8,6 +8,8 @@ import { Care } from './care.ts'
 import { change, codeOf, isOneOf, notNow, type Findings, type Refusal } from './change.ts'
 import { bytesOf } from './content.ts'
 import { Jobs } from './jobs.ts'
+import { ObjectCounts } from './objectcounts.ts'
+import { Objects } from './objects.ts'
 import type { Action, Content, Op } from './plan.ts'
 import type { Cluster } from '../kit/contract.ts'
 
@@ -24,10 +26,11 @@ export interface ClientsOptions {
 
 export async function runClients({ cluster, acks, findings, ops, waiting, healed }: ClientsOptions): Promise<number> {
   const numbers = [...new Set(ops.map(op => op.client))].sort((a, b) => a - b)
+  const counts = new ObjectCounts()
   let done = 0
   await Promise.all(numbers.map(async number => {
     const mill = await cluster.connect({ hostName: `client${number}` })
-    const client = new Client({ cluster, mill, acks, findings, healed })
+    const client = new Client({ cluster, mill, acks, findings, healed, counts })
     for (const { client: owner, pauseMs, action } of ops) {
       if (owner !== number) continue
       if (pauseMs > 0) await cluster.advance(pauseMs)
@@ -37,19 +40,26 @@ export async function runClients({ cluster, acks, findings, ops, waiting, healed
       done++
     }
   }))
+  // A restored namenode has forgotten conditions that were met.
+  if (!acks.restored) counts.check(findings.add)
   return done
 }
 
-interface Parts extends Pick<ClientsOptions, 'cluster' | 'acks' | 'findings' | 'healed'> { readonly mill: Mill }
+interface Parts extends Pick<ClientsOptions, 'cluster' | 'acks' | 'findings' | 'healed'> {
+  readonly mill: Mill
+  readonly counts: ObjectCounts
+}
 
 class Client {
   readonly #parts: Parts
   readonly #care: Care
   readonly #jobs: Jobs
+  readonly #objects: Objects
   constructor(parts: Parts) {
     this.#parts = parts
     this.#care = new Care(parts)
     this.#jobs = new Jobs(parts)
+    this.#objects = new Objects(parts)
   }
 
   async act(action: Action): Promise<void> {
@@ -63,6 +73,7 @@ class Client {
       case 'rename': return this.#rename(action.path, action.to)
       case 'setrep': return this.#setrep(action.path, action.replication)
       case 'job': case 'elsewhere': case 'rollback': return this.#jobs.act(action)
+      case 'object': return void await this.#objects.act(action)
       default: return this.#care.act(action)
     }
   }

@@ -41,8 +41,23 @@ export type Action =
   /** Restores from the trash. */
   | { readonly kind: 'restore'; readonly path: string }
   | { readonly kind: 'quota'; readonly path: string; readonly names: number }
+  /** Operation of S3 on an object: `path` is a bucket and a key, `from` the source of a copy. */
+  | {
+      readonly kind: 'object'
+      readonly does: ObjectAct
+      readonly path: string
+      readonly content: Content
+      readonly from: string
+      readonly parts: number
+    }
   /** Decommission or maintenance of a node for `ms`, or balancing. */
   | { readonly kind: 'drain' | 'maintain' | 'balance'; readonly path: string; readonly ms: number }
+
+/**
+ * `claim`: a write that must find nothing; `replace` and `withdraw`: a write and a deletion of what was seen before; `touch`: a copy onto
+ * itself; `join`: an upload of parts.
+ */
+export type ObjectAct = 'put' | 'claim' | 'replace' | 'delete' | 'withdraw' | 'copy' | 'touch' | 'join' | 'get' | 'list'
 
 /** Generated content: equal id and length give equal bytes. */
 export interface Content { readonly id: string; readonly bytes: number; readonly text: boolean }
@@ -80,13 +95,14 @@ export function planOf({
   const shape = streamOf(seed, 'shape')
   // Drawn apart, so that the other seeds keep their plans.
   const apart = streamOf(seed, 'small')
-  const names = (Object.keys(workloads) as Workload[]).filter(name => name !== 'small')
+  const names = (Object.keys(workloads) as Workload[]).filter(name => name !== 'small' && name !== 'objects')
   const kinds = Object.keys(profiles) as Profile[]
   const [drawnWorkload, drawnProfile] = [names[shape.below(names.length)]!, kinds[shape.below(kinds.length)]!]
   const datanodes = 3 + shape.below(3)
   const racks = shape.below(2) === 0 ? ['/r1'] : ['/r1', '/r2']
   const inlines = inline ?? apart.below(2) === 0
-  const chosen = workload ?? (inline === undefined && apart.below(8) === 0 ? 'small' : drawnWorkload)
+  const isObjects = streamOf(seed, 'objects').below(8) === 0
+  const chosen = workload ?? (isObjects ? 'objects' : inline === undefined && apart.below(8) === 0 ? 'small' : drawnWorkload)
   const ops = workloads[chosen](streamOf(seed, 'ops'), { datanodes })
   const lastsMs = longestOf(ops)
   const blockSize = ['4KiB', '16KiB', '64KiB'][shape.below(3)]!

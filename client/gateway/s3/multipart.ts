@@ -26,8 +26,7 @@ import { tagsOfHeader } from './tags.ts'
 import { document, type XmlContent } from './xml.ts'
 import { elementsOf, parse, textOf } from './xmlreader.ts'
 
-/** Smallest part but the last one, as in S3. */
-const partBytesMin = 5 * 2 ** 20
+const partBytesMinDefault = 5 * 2 ** 20
 /** Body of a completion: 10,000 parts with a checksum each. */
 const completionBytesMax = 4 * 2 ** 20
 
@@ -205,7 +204,7 @@ async function listParts(call: S3Call): Promise<S3Answer> {
 }
 
 /** The parts that a completion names, in its order. Throws MalformedXML, InvalidPart, InvalidPartOrder, EntityTooSmall. */
-function chosen(text: string, stored: ReadonlyMap<number, Part>): Part[] {
+function chosen(text: string, stored: ReadonlyMap<number, Part>, partBytesMin = partBytesMinDefault): Part[] {
   const asked = elementsOf(parse(text, 'CompleteMultipartUpload', { elementsMax: completionElementsMax }), 'Part')
   if (asked.length === 0 || asked.length > partsMax)
     throw new S3Error('MalformedXML', `The XML you provided was not well-formed or did not validate against our published schema: 1 to ${partsMax} parts`)
@@ -259,7 +258,7 @@ async function complete(call: S3Call, text: string): Promise<S3Answer> {
   const base = bucketOf(call)
   const to = fileOf(base, key)
   const upload = await uploadOf(call)
-  const parts = chosen(text, await allParts(call, upload.path))
+  const parts = chosen(text, await allParts(call, upload.path), call.partBytesMin)
   const expect = await expectedAt(call, to)
   const bytes = parts.reduce((total, part) => total + part.bytes, 0)
   const size = headers['x-amz-mp-object-size']

@@ -22,6 +22,8 @@ export interface S3Call {
   /** 24 hex digits that no other call has. */
   readonly newId: () => string
   readonly nowMs: () => number
+  /** Smallest part of an upload but the last one; default: 5 MiB, as in S3. */
+  readonly partBytesMin?: number | undefined
 }
 
 export interface S3Answer {

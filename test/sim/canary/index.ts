@@ -257,6 +257,20 @@ export const canaries = {
     workload: 'jobs',
     changes: [{ file: 'datanode/shuffle/mapoutputs.ts', from: 'this.#forgetIndex(attempt) // another', to: '// another' }],
   },
+  'early-condition': {
+    caughtBy: 4,
+    about: 'the condition of a write is looked at before the bytes are sent, and not when the object appears',
+    workload: 'objects',
+    changes: [
+      { file: 'namenode/objects/mutations.ts', from: 'checkExpected(expect, there, to)', to: '' },
+    ],
+  },
+  'copied-back': {
+    caughtBy: 1,
+    about: 'a copy of an object onto itself replaces what was written since it was read',
+    workload: 'objects',
+    changes: [{ file: 'client/gateway/s3/storing.ts', from: '(isItself ? { id: source.status.id } : undefined)', to: 'undefined' }],
+  },
   'no-check': {
     caughtBy: 15,
     about: 'a reader over a wire does not look at checksums',

@@ -7,11 +7,14 @@ import { files } from './files.ts'
 import { flows } from './flows.ts'
 import { jobs } from './jobs.ts'
 import { names } from './names.ts'
+import { objects } from './objects.ts'
 import { operators } from './operators.ts'
 import { small } from './small.ts'
 import { writers } from './writers.ts'
 
 export type MakeOps = (random: Random, cluster: { readonly datanodes: number }) => Op[]
 
-export const workloads = { files, names, writers, jobs, operators, care, flows, small } as const satisfies Record<string, MakeOps>
+export const workloads = {
+  files, names, writers, jobs, operators, care, flows, small, objects,
+} as const satisfies Record<string, MakeOps>
 export type Workload = keyof typeof workloads
