@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { open } from '../../client/index.ts'
-import { compiledIn } from '../tidy/bundle.ts'
+import { bundled, compiledIn } from '../tidy/bundle.ts'
 import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
@@ -41,7 +41,7 @@ async function play(guide: string, expected: readonly RegExp[]): Promise<void> {
       const file = join(dir, `sample${i}.ts`)
       await writeFile(
         file,
-        code.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(join(root, 'client/index.ts')).href}'`),
+        code.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(bundled('library')).href}'`),
       )
       seen = (await exec(process.execPath, [file], { cwd: dir, env: { ...env, NODE_COMPILE_CACHE: compiledIn } })).stdout
     }

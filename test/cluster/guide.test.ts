@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { compiledIn } from '../tidy/bundle.ts'
+import { bundled, compiledIn } from '../tidy/bundle.ts'
 import { root } from '../tidy/source.ts'
 
 const library: readonly RegExp[] = [
@@ -38,7 +38,7 @@ test.each([
       // Beside an installed package the package name would do.
       await writeFile(
         file,
-        block.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(join(root, 'client/index.ts')).href}'`),
+        block.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(bundled('library')).href}'`),
       )
       const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: dir, env })
       expect(stdout, `block ${i + 1}`).toMatch(expected[i] as RegExp)

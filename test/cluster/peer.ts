@@ -2,9 +2,9 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { bundledPeer, compiledIn } from '../tidy/bundle.ts'
+import { bundled, compiledIn } from '../tidy/bundle.ts'
 
-const program = bundledPeer()
+const program = bundled('peer')
 
 export class Peer {
   readonly #child: ChildProcess

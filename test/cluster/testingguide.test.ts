@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Cluster } from '../kit/index.ts'
-import { compiledIn } from '../tidy/bundle.ts'
+import { bundled, compiledIn } from '../tidy/bundle.ts'
 import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
@@ -26,7 +26,7 @@ beforeAll(async () => {
   const [program, ...tests] = [...guide.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(match => match[1]!)
   await writeFile(join(dir, 'words.ts'), program!)
   // Beside an installed package the package name would do.
-  samples = tests.map(text => text.replace(`'gristmill/testing'`, `'${pathToFileURL(join(root, 'test/kit/index.ts')).href}'`))
+  samples = tests.map(text => text.replace(`'gristmill/testing'`, `'${pathToFileURL(bundled('kit')).href}'`))
 })
 
 afterAll(() => rm(dir, { recursive: true, force: true }))
@@ -60,7 +60,7 @@ test('the first one passes under vitest, given time', async () => {
 })
 
 test('a test that forgets its cluster, or is killed in the middle, leaves no process, no mount and no directory', async () => {
-  const kit = pathToFileURL(join(root, 'test/kit/index.ts')).href
+  const kit = pathToFileURL(bundled('kit')).href
   const forget = [
     `import { Cluster } from '${kit}'`,
     `const { can: powerCuts } = await Cluster.canCutPower()`,

@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { isVirtual, later } from './later.ts'
 import { parser } from './parser.ts'
 import { inSections } from './sections.ts'
@@ -19,8 +20,10 @@ import { blank, root } from './source.ts'
 /** Main files of processes, and their names in a bundle. */
 export const mains = [['client/cli/main', 'cli'], ['client/load/main', 'loader'], ['datanode/executor/main', 'executor']] as const
 
-/** A program of tests that has the whole library; not in a package. */
-const peer = ['test/cluster/child/embedded', 'embedded'] as const
+/** What only tests start or import, each with the whole library; not in a package. */
+const ofTests = {
+  peer: ['test/cluster/child/embedded', 'embedded'], library: ['client/index', 'library'], kit: ['test/kit/index', 'kit'],
+} as const
 
 /** Packages that find their native code relative to their own path. */
 const native = new Set(['@duckdb/node-api', '@node-rs/crc32', 'esbuild', 'lmdb', 'msgpackr'])
@@ -58,7 +61,7 @@ export async function bundle({ from, extension, out, also = [] }: Bundling): Pro
   const own = await build({
     ...common, sourcemap: true, sourcesContent: false,
     entryPoints: Object.fromEntries([...mains, ...also].map(([path, name]) => [name, join(from, `${path}${extension}`)])),
-    plugins: [elsewhere(specifier => packages.set(specifier, nameOf(specifier)).get(specifier)), places({ from, out })],
+    plugins: [kit, elsewhere(specifier => packages.set(specifier, nameOf(specifier)).get(specifier)), places({ from, out })],
   })
   const theirs = await build({
     ...common, entryPoints: Object.fromEntries([...packages].map(([specifier, name]) => [name, specifier])),
@@ -94,6 +97,16 @@ function elsewhere(fileOf: (specifier: string) => string | undefined): Plugin {
       })
     },
   }
+}
+
+/** The test kit imports the library by its name. Its simulation stays in the sources: it tells files apart by the stacks of errors. */
+const kit: Plugin = {
+  name: 'kit',
+  setup({ onResolve }) {
+    onResolve({ filter: /^gristmill$/ }, () => ({ path: join(root, 'client/index.ts') }))
+    onResolve({ filter: /^\.\/sim\/cluster\.ts$/ }, ({ path, resolveDir }) =>
+      ({ path: pathToFileURL(join(resolveDir, path)).href, external: true }))
+  },
 }
 
 /** Matches a main file started by URL, or a use of the module's own URL. */
@@ -155,7 +168,7 @@ async function make(list: string): Promise<void> {
   const made = join(keptIn, `making-${process.pid}`)
   const begun = Date.now()
   try {
-    const inputs = await bundle({ from: root, extension: '.ts', out: made, also: [peer] })
+    const inputs = await bundle({ from: root, extension: '.ts', out: made, also: Object.values(ofTests) })
     // npm notes changes of packages in this file; checking each of their files would take as long as the bundle saves.
     const seen = [
       ...inputs.filter(path => !path.startsWith('node_modules/')),
@@ -194,10 +207,14 @@ export function freshBundle(): string | undefined {
   return isFresh(list) ? join(keptIn, (JSON.parse(readFileSync(list, 'utf8')) as { dir: string }).dir) : undefined
 }
 
-/** The program of peer.ts, from the bundle: from the sources it and its executors take three times as long to start. */
-export function bundledPeer(): string {
+/**
+ * The program of peer.ts, the library, or the test kit, from the bundle: from the sources they take a processor second to load, and the
+ * executors that they start three times as long as the bundle's.
+ */
+export function bundled(what: keyof typeof ofTests): string {
+  const [path, name] = ofTests[what]
   const dir = freshBundle()
-  return dir === undefined ? join(root, `${peer[0]}.ts`) : join(dir, `${peer[1]}.cjs`)
+  return dir === undefined ? join(root, `${path}.ts`) : join(dir, `${name}.cjs`)
 }
 
 /** Same check as in client/cli/gristmill.js, which is written for any Node. A list that cannot be read names no fresh bundle. */
