@@ -6,6 +6,8 @@ import { loadWorld, openMill } from '../../client/cli/bootstrap.ts'
 import { Printer } from '../../client/cli/printer.ts'
 import { runWords } from '../../client/cli/session.ts'
 import { readSettings } from '../../client/discovery/readsettings.ts'
+import { openEmbedded } from '../../client/embedded/open.ts'
+import type { Mill } from '../../client/mill.ts'
 import { version } from '../../src/base/version.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import { localDisk } from '../../src/world/disk.ts'
@@ -42,3 +44,10 @@ export async function runHere(
 
 /** Cluster of real processes whose commands run in this one. For a command as a process: `run(words, cluster.env)` of the kit. */
 export const startClusterHere = (options: ClusterOptions = {}): Promise<TestCluster> => startCluster({ ...options, runner: runHere })
+
+/** `open` of the library, with children from the checkout's bundle. */
+export async function openHere(dir: string): Promise<Mill> {
+  const settings = await readSettings({ disk: localDisk, machine: localMachine }, { logLevel: 'silent' })
+  const world = { ...await loadWorld('client', settings), processes: bundledProcesses }
+  return openEmbedded({ world, machine: localMachine, settings, signal: undefined }, dir)
+}

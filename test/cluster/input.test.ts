@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { open } from '../../client/index.ts'
 import type { Mill } from '../../client/mill.ts'
 import type { RunOptions } from '../../client/jobs/options.ts'
+import { openHere } from './inprocess.ts'
 
 let mill: Mill
 let dir: string
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-input-'))
-  mill = await open(join(dir, 'mill'))
+  mill = await openHere(join(dir, 'mill'))
 })
 afterAll(async () => {
   await mill?.[Symbol.asyncDispose]()

@@ -13,8 +13,8 @@ import type { Child, ChildOptions } from '../../../../src/ports/process.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { systemClock } from '../../../../src/world/clock.ts'
-import { childProcesses } from '../../../../src/world/process.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
+import { bundledProcesses } from '../../../tidy/bundled.ts'
 
 // Programs are loaded in real processes, on a machine that may have other work.
 let dir: string
@@ -24,9 +24,9 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-loading-'))
   started = []
   const processes = {
-    endStrays: childProcesses.endStrays,
+    endStrays: bundledProcesses.endStrays,
     start(options: ChildOptions) {
-      const child = childProcesses.start(options)
+      const child = bundledProcesses.start(options)
       started.push(child)
       return child
     },
