@@ -51,10 +51,15 @@ export async function* followSchedule({ clock, read, build, signal }: ScheduleDe
     times = await read().then(timesOf).catch(() => times)
     throwIfAborted(signal)
     let skipped = 0
-    let next = nextOf(times, startedMs)
+    let next = nextOf(times, Math.min(startedMs, clock.now()))
     for (; next.getTime() <= clock.now(); next = nextOf(times, skipped < skippedMax ? next.getTime() : clock.now())) skipped++
     yield { ...ended, skipped, next }
-    for (let ms = 1; ms > 0; ms = next.getTime() - clock.now()) await clock.sleep(Math.min(ms, lookMs), signal)
+    for (let before = clock.now(); clock.now() < next.getTime();) {
+      await clock.sleep(Math.min(next.getTime() - clock.now(), lookMs), signal)
+      // A clock that was ahead has been set back: its next time would come only after all that it was ahead.
+      if (clock.now() < before) next = nextOf(times, clock.now())
+      before = clock.now()
+    }
   }
 }
 

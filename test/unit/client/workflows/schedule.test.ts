@@ -77,6 +77,16 @@ test('a wall clock that is set back or on does not lose a build', async () => {
   expect(begun[1]! >= '2026-11-29T00:00').toBe(true)
 })
 
+test('a clock that was years ahead and is set back does not hold the next build for years', async () => {
+  const { clock, begun, next } = follow({ schedule: '0 0 * * *', from: '2031-01-01T23:00:00Z' })
+  await next()
+  const coming = next()
+  clock.pass(30_000)
+  clock.wallMs -= Date.parse('2031-01-01T23:00:00Z') - Date.parse('2026-11-27T23:00:00Z')
+  await coming
+  expect(begun[1]).toBe('2026-11-28T00:00')
+})
+
 test('an abort ends it while it waits and while it builds', async () => {
   const { ending, builds, next } = follow({ schedule: '0 0 * * *', from: '2026-11-27T23:00:00Z' })
   await next()
