@@ -9,6 +9,7 @@ import type { InputPin, Origin } from '../../src/protocol/job.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { outputNamed } from '../files/versions.ts'
+import { findInputs } from './inputs.ts'
 
 /** Files that are listed, over all pins, and directories in which outputs are looked for. */
 const listedMax = 200
@@ -68,6 +69,14 @@ export class PinCollector {
   }
 }
 
+/** Pins of paths as they are now. Throws ENOENT for one that does not exist. */
+export async function pinsNow(ask: CallMessage, paths: readonly string[], signal: AbortSignal | undefined): Promise<InputPin[]> {
+  const collector = new PinCollector()
+  for (const path of paths) collector.begin(path)
+  if (paths.length > 0) await findInputs(ask, paths, { signal, onFound: (path, file) => collector.note(path, file) })
+  return collector.pins(ask, signal)
+}
+
 /** The output of a job at a path, with the number of its version. */
 async function outputAt(
   ask: CallMessage, path: string, signal: AbortSignal | undefined,
@@ -88,7 +97,7 @@ async function outputAt(
  * which are not kept, has a key that no other job has.
  */
 export function originOf(
-  { program, params, fingerprint, format, options, unique, run }: {
+  { program, params, fingerprint, format, options, unique, run, needs }: {
     readonly program: string
     readonly params: Readonly<Record<string, unknown>>
     readonly fingerprint: string
@@ -97,23 +106,29 @@ export function originOf(
     /** A random text for a job whose result depends on more than these, else empty. */
     readonly unique: string
     readonly run?: Origin['run']
+    readonly needs?: Origin['needs']
   },
   pins: InputPin[],
 ): Origin {
   const parts = [program, sorted(params), fingerprint, format, sorted(options), pins.map(({ path, digest }) => [path, digest]), unique]
-  const origin = { key: createHash('sha256').update(JSON.stringify(parts)).digest('hex'), pins, options, ...run && { run } }
+  const origin = {
+    key: createHash('sha256').update(JSON.stringify(parts)).digest('hex'), pins, options, ...run && { run },
+    ...needs && { needs },
+  }
   if (isShort(origin)) return origin
   const bare = {
     ...origin, pins: pins.map(withoutList), ...run && { run: { ...run, ...run.others && { others: run.others.map(withoutList) } } },
+    ...needs && { needs: needs.map(withoutList) },
   }
   if (isShort(bare)) return bare
   // What other steps have read is recorded with their outputs, too.
-  const own = { ...bare, ...run && { run: { id: run.id, step: run.step, nowMs: run.nowMs } } }
+  const { needs: _, ...own } = { ...bare, ...run && { run: { id: run.id, step: run.step, nowMs: run.nowMs } } }
   return isShort(own) ? own : { ...own, pins: [] }
 }
 
 const isShort = ({ pins, ...rest }: Origin): boolean =>
-  pins.length <= limits.inputPinsMax && (rest.run?.others?.length ?? 0) <= limits.inputPinsMax
+  pins.length <= limits.inputPinsMax && (rest.needs?.length ?? 0) <= limits.inputPinsMax
+  && (rest.run?.others?.length ?? 0) <= limits.inputPinsMax
   && JSON.stringify({ pins, ...rest }).length <= limits.originCharsMax
 
 const withoutList = ({ list: _, ...pin }: InputPin): InputPin => pin

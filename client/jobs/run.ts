@@ -4,6 +4,7 @@
 import { dirname, isAbsolute, join } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
+import type { InputPin } from '../../src/protocol/job.ts'
 import { withAssets } from '../../src/program/assets.ts'
 import { idOf, type Bundle } from '../../src/program/bundle.ts'
 import { readable } from '../call/arguments.ts'
@@ -35,12 +36,14 @@ interface ProgramParts {
   readonly stored?: Bundle | undefined
   /** Of a rerun over the same inputs. */
   readonly pinned?: PinnedInputs | undefined
+  /** What the run depends on beside its inputs. */
+  readonly needs?: readonly InputPin[] | undefined
   /** Time at which the program was started, of a rerun; default: now. */
   readonly nowMs?: number | undefined
 }
 
 export async function runProgram(
-  tools: RunTools, file: string, options: RunOptions, { shipped = [], stored, pinned, nowMs: startedMs }: ProgramParts = {},
+  tools: RunTools, file: string, options: RunOptions, { shipped = [], stored, pinned, needs, nowMs: startedMs }: ProgramParts = {},
 ): Promise<Run> {
   const { clock, random } = tools.cluster
   const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
@@ -63,7 +66,7 @@ export async function runProgram(
     const planned = 'step' in first ? first.step.planned : first.planned
     const assets = stored ? [] : (await readAssets(tools.disk, dirname(local), planned.assets)).concat(shipped)
     const bytes = withAssets(loaded.bundle.bytes, assets)
-    const inputs = new RunInputs(planned.ownPaths ? { id: random.id(), nowMs } : undefined, pinned)
+    const inputs = new RunInputs(planned.ownPaths ? { id: random.id(), nowMs } : undefined, pinned, needs)
     const launch: Launch = { tools, options, env, inputs, bundle: { ...loaded.bundle, bytes, id: idOf(bytes), assets } }
     if (planned.ownPaths) await checkUsed(loaded, planned, options)
     if ('step' in first && !options.detach) {

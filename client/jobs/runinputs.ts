@@ -22,6 +22,9 @@ export interface PinnedInputs {
 /** The run of a program over Datasets. */
 interface ProgramStart { readonly id: string; readonly nowMs: number }
 
+/** Fields of an origin that tell what the job depends on. */
+type Recording = Pick<Origin, 'pins' | 'run' | 'needs'>
+
 interface StepRecord {
   /** Inputs on which the step depends. */
   readonly pins: readonly InputPin[]
@@ -42,14 +45,19 @@ interface StepOptions {
 export class RunInputs {
   readonly start: ProgramStart | undefined
   readonly #pinned: PinnedInputs | undefined
+  readonly #needs: readonly InputPin[]
   readonly #steps = new Map<number, StepRecord>()
   readonly #absent = new Set<string>()
   readonly #seen = new SeenInputs()
   #refusal: unknown
 
-  /** `start`: undefined for a map-reduce program. `pinned`: of a rerun over the same inputs. */
-  constructor(start: ProgramStart | undefined, pinned?: PinnedInputs) {
+  /**
+   * `start`: undefined for a map-reduce program. `pinned`: of a rerun over the same inputs. `needs`: what the run depends on beside its
+   * inputs.
+   */
+  constructor(start: ProgramStart | undefined, pinned?: PinnedInputs, needs: readonly InputPin[] = []) {
     this.start = start
+    this.#needs = needs
     this.#pinned = pinned
   }
 
@@ -75,14 +83,14 @@ export class RunInputs {
   /** True for an error that must end the run, because the program would go on with other inputs. */
   isRefusal(error: unknown): boolean { return error !== undefined && error === this.#refusal }
 
-  #record({ number, output }: StepOptions, found: readonly InputPin[]): Pick<Origin, 'pins' | 'run'> {
+  #record({ number, output }: StepOptions, found: readonly InputPin[]): Recording {
     const pins = unique(found)
     const others = unique([...this.#steps.values()].flatMap(each => each.pins), pins)
     this.#steps.set(number, { pins, output })
     const { start } = this
     const absent = [...this.#absent]
     return {
-      pins,
+      pins, ...this.#needs.length > 0 && { needs: [...this.#needs] },
       ...start && { run: { ...start, step: number, ...others.length > 0 && { others }, ...absent.length > 0 && { absent } } },
     }
   }
@@ -93,7 +101,7 @@ interface StepDeps {
   /** Outputs of the run's own earlier steps. */
   readonly own: readonly string[]
   readonly seen?: ((path: string) => SeenReading) | undefined
-  readonly record: (found: readonly InputPin[]) => Pick<Origin, 'pins' | 'run'>
+  readonly record: (found: readonly InputPin[]) => Recording
   readonly failed: (error: unknown, found: readonly InputPin[]) => void
   readonly refuse: (error: unknown) => void
 }
@@ -121,7 +129,7 @@ export class StepInputs implements InputPlaces {
   isOwn(path: string): boolean { return this.#deps.own.some(output => isWithin(path, output)) }
 
   /** Takes what the job reads. Returns what it records. */
-  record(found: readonly InputPin[]): Pick<Origin, 'pins' | 'run'> {
+  record(found: readonly InputPin[]): Recording {
     this.#found = found
     return this.#deps.record(found)
   }

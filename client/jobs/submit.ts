@@ -205,11 +205,11 @@ async function planStages(cluster: Cluster, submission: Submission): Promise<{ c
     inputs.refuse(error)
     throw error
   })
-  const { pins, run } = inputs.record(found)
+  const { pins, run, needs } = inputs.record(found)
   // Variables are not kept, so that no other job is known to compute the same.
   const unique = Object.keys(env ?? {}).length > 0 ? cluster.random.id() : ''
   const parts = {
-    program: program.id, params, fingerprint, format, options: { ...options, ...submission.driver && { isStep: true } }, unique, run,
+    program: program.id, params, fingerprint, format, options: { ...options, ...submission.driver && { isStep: true } }, unique, run, needs,
   }
   return { cut, origin: originOf(parts, pins) }
 }

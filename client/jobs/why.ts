@@ -20,7 +20,8 @@ const namedMax = 5
 const hashChars = 12
 
 export interface StaleReason {
-  readonly kind: 'input-changed' | 'input-missing' | 'output-changed' | 'code-changed' | 'params-changed' | 'options-changed' | 'unknown'
+  readonly kind: 'input-changed' | 'input-missing' | 'output-changed' | 'code-changed' | 'params-changed' | 'options-changed'
+    | 'needs-changed' | 'unknown'
   /** Path or pattern of the input. */
   readonly path?: string
   readonly message: string
@@ -70,6 +71,10 @@ export async function whyStale(
   for (const pin of made.origin?.pins ?? []) {
     const reason = await changeOf(ask, pin, signal)
     if (reason) reasons.push(reason)
+  }
+  for (const pin of made.origin?.needs ?? []) {
+    const reason = await changeOf(ask, pin, signal, `${pin.path}, which it needs,`)
+    if (reason) reasons.push(reason.kind === 'input-changed' ? { ...reason, kind: 'needs-changed' } : reason)
   }
   return { path: output, version: one.number, stale: reasons.some(({ kind }) => kind !== 'unknown'), reasons }
 }
@@ -130,7 +135,9 @@ const unknownInputs = (path: string): string =>
   `nothing is recorded of the inputs of ${path}: an earlier version of gristmill published it, or they were too many`
 
 /** undefined: the input is as it was. */
-export async function changeOf(ask: CallMessage, pin: InputPin, signal: AbortSignal | undefined): Promise<StaleReason | undefined> {
+export async function changeOf(
+  ask: CallMessage, pin: InputPin, signal: AbortSignal | undefined, what = `the input ${pin.path}`,
+): Promise<StaleReason | undefined> {
   const { path } = pin
   if (path === everything)
     return { kind: 'unknown', message: `it read too many inputs for each to be recorded; ${pin.files} files were the rest of them` }
@@ -141,11 +148,11 @@ export async function changeOf(ask: CallMessage, pin: InputPin, signal: AbortSig
     await findInputs(ask, [path], { signal, onFound: (named, file) => { collector.note(named, file); found.set(file.path, file) } })
   } catch (error) {
     if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error
-    return { kind: 'input-missing', path, message: `the input ${path} cannot be read any more: ${error.message}` }
+    return { kind: 'input-missing', path, message: `${what} cannot be read any more: ${error.message}` }
   }
   const [now] = await collector.pins(ask, signal)
   if (now?.digest === pin.digest || (!now && pin.files === 0)) return undefined
-  return { kind: 'input-changed', path, message: `the input ${path} has changed: ${describe(pin, now, found)}` }
+  return { kind: 'input-changed', path, message: `${what} has changed: ${describe(pin, now, found)}` }
 }
 
 function describe(pin: InputPin, now: InputPin | undefined, found: ReadonlyMap<string, FileStatus>): string {

@@ -117,24 +117,28 @@ class Build {
   readonly #states = new Map<Node, BuiltDataset>()
   readonly #comparing = new Semaphore(comparisonsAtOnce)
   readonly #running: Semaphore
+  /** Aborted by the caller's signal, or by an error of the caller's functions. */
+  readonly #signal: AbortSignal
+  readonly #ending = new AbortController()
 
   constructor(tools: RunTools, nodes: readonly Node[], options: BuildOptions) {
     this.#tools = tools
     this.#nodes = nodes
     this.#options = options
+    this.#signal = AbortSignal.any([this.#ending.signal, ...options.signal ? [options.signal] : []])
     this.#comparison = new Comparison(tools)
     this.#running = new Semaphore(options.concurrency ?? concurrencyDefault)
   }
 
   async run(): Promise<BuildResult> {
-    const { signal } = this.#options
     for (const node of this.#nodes)
       this.#tell(node, { path: node.path, state: 'waiting', reasons: [], after: node.after.map(({ path }) => path) })
+    this.#throwIfEnded()
     const ends = new Map<Node, Promise<void>>()
     for (const node of this.#nodes) ends.set(node, this.#follow(node, node.after.map(each => ends.get(each)!)))
     // Programs are killed by the signal; their ends are waited for.
     await Promise.all(ends.values())
-    throwIfAborted(signal)
+    this.#throwIfEnded()
     const datasets = this.#nodes.map(node => this.#states.get(node)!)
     const failed = datasets.filter(({ state }) => state === 'failed')
     if (failed.length === 0) return { datasets }
@@ -149,9 +153,10 @@ class Build {
   }
 
   async #follow(node: Node, before: ReadonlyArray<Promise<void>>): Promise<void> {
-    const { signal, dryRun } = this.#options
+    const { dryRun } = this.#options
+    const signal = this.#signal
     await Promise.all(before)
-    if (signal?.aborted) return
+    if (signal.aborted) return
     const states = node.after.map(each => this.#states.get(each)!)
     if (states.some(({ state }) => state === 'failed' || state === 'skipped')) return this.#tell(node, { state: 'skipped' })
     try {
@@ -166,18 +171,19 @@ class Build {
       }
       else await this.#compute(node, reasons)
     } catch (error) {
-      if (!signal?.aborted) this.#tell(node, { state: 'failed', error: asError(error) })
+      if (!signal.aborted) this.#tell(node, { state: 'failed', error: asError(error) })
     }
   }
 
   async #reasons(node: Node): Promise<readonly BuildReason[]> {
-    const { force, signal } = this.#options
+    const { force } = this.#options
+    const signal = this.#signal
     const reasons = await this.#comparing.run(() => this.#comparison.of(node, signal), signal)
     return force && node.asked && reasons.length === 0 ? [{ kind: 'forced', message: 'it is built in any case' }] : reasons
   }
 
   async #compute(node: Node, reasons: readonly BuildReason[]): Promise<void> {
-    const { signal } = this.#options
+    const signal = this.#signal
     await this.#running.run(async () => {
       for (let why = reasons; why.length > 0; why = await this.#reasons(node)) {
         throwIfAborted(signal)
@@ -196,14 +202,18 @@ class Build {
 
   /** Runs the program of a dataset. Returns another job that will publish it, if there is one. */
   async #run(node: Node): Promise<JobId | undefined> {
-    const { onNote, onOutput, signal } = this.#options
+    const { onNote, onOutput } = this.#options
+    const signal = this.#signal
     const { clock } = this.#tools.cluster
     const startedMs = clock.mono()
+    // Before the program reads them: what changes while it runs makes the dataset stale.
+    const needs = await this.#comparison.needs(node, signal)
+    const before = await this.#comparison.published(node, signal)
     let run
     try {
       run = await runProgram(this.#tools, node.dataset.program, {
         ...runOptionsOf(node), overwrite: true, signal, onNote: line => onNote?.(`${node.path}: ${line}`), onOutput,
-      })
+      }, { needs })
     } catch (error) {
       const { job, path } = error instanceof GristmillError ? error.details : {}
       if (hasCode(error, 'EBUSY') && typeof job === 'string' && path === node.path) return jobId(job)
@@ -211,15 +221,26 @@ class Build {
     }
     this.#tell(node, { job: run.id })
     await run.wait({ signal })
-    if (!await this.#comparison.isPublished(node, signal))
+    const version = await this.#comparison.published(node, signal)
+    if (version === undefined || version === before)
       throw new GristmillError('JOB_FAILED', `${node.dataset.program} has ended, and has not published ${node.path}`)
     this.#tell(node, { state: 'built', durationMs: Math.round(clock.mono() - startedMs) })
     return undefined
   }
 
+  /** Throws what one of the caller's functions has thrown, as it is. */
+  #throwIfEnded(): void {
+    if (this.#ending.signal.aborted) throw this.#ending.signal.reason
+    throwIfAborted(this.#signal)
+  }
+
   #tell(node: Node, change: BuiltDataset | Partial<BuiltDataset>): void {
     const dataset = { ...this.#states.get(node), ...change } as BuiltDataset
     this.#states.set(node, dataset)
-    this.#options.onDataset?.(dataset)
+    try {
+      this.#options.onDataset?.(dataset)
+    } catch (error) {
+      this.#ending.abort(error)
+    }
   }
 }

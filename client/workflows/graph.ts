@@ -101,11 +101,13 @@ class Candidates {
   at(path: string): Candidate {
     const { dataset, day } = this.#byPath.get(path)!
     const input = dataset.input.flatMap(template => this.#expand(template, day))
+    const needs = [...new Set(dataset.needs.flatMap(template => this.#expand(template, day)).map(need => normalise(need)))]
     if (input.length > inputsMax)
       throw new GristmillError(
         'EINVAL', `${path} would have ${input.length} inputs, the most is ${inputsMax}; name a directory or a pattern`,
       )
-    const needs = dataset.needs.flatMap(template => this.#expand(template, day)).map(need => normalise(need))
+    if (needs.length > inputsMax)
+      throw new GristmillError('EINVAL', `${path} would need ${needs.length} paths, the most is ${inputsMax}; name a directory`)
     const params = dataset.params({ day, start: this.#declaration.start, last: this.#last })
     return { path, dataset, input, needs, params }
   }

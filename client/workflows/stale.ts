@@ -3,12 +3,14 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { isWithin, normalise, overlap } from '../../src/base/paths.ts'
+import type { InputPin } from '../../src/protocol/job.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import { show } from '../../src/protocol/version.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { isPattern } from '../glob/expand.ts'
 import { findInputs } from '../jobs/inputs.ts'
 import { givenParams, pathsOf, type RunOptions } from '../jobs/options.ts'
+import { pinsNow } from '../jobs/pins.ts'
 import { knownProgram, type RunTools } from '../jobs/run.ts'
 import { whyStale, type StaleReason } from '../jobs/why.ts'
 import { typedParams } from '../load/params.ts'
@@ -16,7 +18,7 @@ import type { DeclaredDataset } from './declaration.ts'
 import type { Node } from './graph.ts'
 
 export interface BuildReason {
-  readonly kind: StaleReason['kind'] | 'missing' | 'forced' | 'needs-changed' | 'after'
+  readonly kind: StaleReason['kind'] | 'missing' | 'forced' | 'after'
   readonly path?: string | undefined
   readonly message: string
 }
@@ -63,9 +65,9 @@ export class Comparison {
     return [...reasons, ...await this.#needs(node, signal)]
   }
 
-  /** A job has published the dataset. */
-  async isPublished({ path }: Node, signal: AbortSignal | undefined): Promise<boolean> {
-    return (await statusAt(this.#tools.cluster.ask, path, signal))?.version !== undefined
+  /** Version of the dataset that a job has published last; undefined: none has. */
+  async published({ path }: Node, signal: AbortSignal | undefined): Promise<number | undefined> {
+    return (await statusAt(this.#tools.cluster.ask, path, signal))?.version
   }
 
   /** Throws ENOENT for an input that no dataset of the workflow provides and that does not exist. */
@@ -96,15 +98,24 @@ export class Comparison {
     }
   }
 
-  /** Reasons from paths that the dataset needs beside its inputs. Those that its job has recorded are compared already. */
+  /** Paths that the dataset needs beside its inputs, as they are now. Throws ENOENT for one that does not exist. */
+  needs({ needs }: Node, signal: AbortSignal | undefined): Promise<InputPin[]> {
+    return pinsNow(this.#tools.cluster.ask, needs, signal)
+  }
+
+  /**
+   * Reasons from paths that the dataset needs beside its inputs, and that its job has not recorded: another run than that of a build has
+   * computed it, or it did not need them. Their times decide.
+   */
   async #needs({ path, needs }: Node, signal: AbortSignal | undefined): Promise<BuildReason[]> {
     if (needs.length === 0) return []
     const { ask } = this.#tools.cluster
     const { version: { madeMs }, made: { origin } } = await ask(show, { path }, signal)
     const pinned = (origin?.pins ?? []).map(pin => pin.path)
+    const recorded = (origin?.needs ?? []).map(pin => pin.path)
     const reasons: BuildReason[] = []
     for (const need of needs) {
-      if (pinned.some(one => isWithin(need, one))) continue
+      if (recorded.includes(need) || pinned.some(one => isWithin(need, one))) continue
       const changed = await changedMs(ask, need, signal)
       if (changed === undefined) reasons.push({ kind: 'input-missing', path: need, message: `${need}, which it needs, does not exist` })
       else if (changed >= madeMs) reasons.push({ kind: 'needs-changed', path: need, message: `${need}, which it needs, is newer` })

@@ -96,6 +96,8 @@ export const origin = Type.Object({
     /** Inputs that did not exist when a step named them, whose failure the program has handled. */
     absent: Type.Optional(Type.Array(path, { maxItems: limits.inputPinsMax })),
   })),
+  /** Paths that the run was said to depend on beside its inputs, when it began (datasets of a workflow). */
+  needs: Type.Optional(Type.Array(inputPin, { maxItems: limits.inputPinsMax })),
   /** Options of the run that a rerun repeats. */
   options: Type.Record(Type.String({ maxLength: 100 }), Type.Union([Type.String({ maxLength: 1000 }), Type.Number(), Type.Boolean()])),
 })

@@ -180,6 +180,40 @@ test('what a dataset needs beside its inputs makes it stale, too', async () => {
   expect(await built('/copy')).toEqual(['/copy', '/needed/a'])
   expect(await rows('/copy')).toEqual(await rows('/needed/a'))
   expect(await rows('/copy')).toEqual(['2kg'])
+  // The time of the path does not tell of a rename, of a change far below, or of a change while the program runs.
+  await cluster.ok(['mkdir', '-p', '/ref/deep'])
+  for (const path of ['/ref/old', '/ref/deep/a', '/ref/now']) await put(path, `${path}\n`)
+  const once = await workflow('once.ts', { '/once': { program: './total.ts', input: '/numbers', needs: '/ref' } }, {})
+  const stale = async (): Promise<string> => parsed(await build(once)).find(({ state }) => state === 'built')?.reasons[0]!.message ?? ''
+  expect(await stale()).toBe('it does not exist')
+  await cluster.ok(['rm', '/ref/now'])
+  await cluster.ok(['mv', '/ref/old', '/ref/now'])
+  expect(await stale()).toBe('/ref, which it needs, has changed: /ref/now was replaced, /ref/old is gone')
+  await put('/ref/deep/a', 'other\n')
+  expect(await stale()).toBe('/ref, which it needs, has changed: /ref/deep/a was replaced')
+  const mill = await connect({ address: `gristmill://${cluster.namenode.address}`, secretFile: cluster.secretFile })
+  try {
+    const changes: Array<Promise<unknown>> = []
+    const change = ({ job, state }: BuiltDataset): void => { if (job && state === 'building') changes.push(put('/ref/now', 'while\n')) }
+    await mill.build(once, { force: true, onDataset: change })
+    await Promise.all(changes)
+    expect(await stale()).toBe('/ref, which it needs, has changed: /ref/now was replaced')
+    expect(await stale()).toBe('')
+    // An error of the caller's function ends the build, and its programs.
+    const own = new Error('enough')
+    const refuse = ({ job }: BuiltDataset): void => { if (job) throw own }
+    await expect(mill.build(once, { force: true, onDataset: refuse })).rejects.toThrow('enough')
+    await expect.poll(async () => (await mill.jobs()).filter(({ state }) => state === 'running')).toEqual([])
+  } finally {
+    await mill.close()
+  }
+  await cluster.ok(['rm', '-r', '/ref'])
+  expect((await build(once)).stderr).toContain('/once could not be built: ')
+  // The old output is not taken for a new one, if the program saves elsewhere now.
+  await written('own.ts', `
+    import { program } from 'gristmill'
+    export default program(async mill => { if (await mill.text('/numbers').count() > 0) await mill.from([1]).save('/away') })`)
+  expect((await build(file, '/copy')).stderr).toContain('own.ts has ended, and has not published /copy')
 })
 
 test('two builds at the same time compute each dataset once, and one that is ended is gone on with', async () => {
