@@ -3,6 +3,7 @@
 
 import type { Background } from '../../src/base/background.ts'
 import { requestId, type Address } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
@@ -52,8 +53,9 @@ export function clusterOf({ caller, namenode, clock, random, user, background }:
     clock, random, user,
     ask: async (message, request, signal, undo) => {
       const to = await namenode()
-      if (undo) return caller.callOrUndo(to, message, full(message, request), { signal, peer: 'namenode', undo, background })
-      return caller.call(to, message, full(message, request), { signal, peer: 'namenode' })
+      const options = { signal, peer: 'namenode', unansweredMs: limits.unansweredMs }
+      if (undo) return caller.callOrUndo(to, message, full(message, request), { ...options, undo, background })
+      return caller.call(to, message, full(message, request), options)
     },
     askNode: (address, message, request, signal) =>
       caller.call(address, message, full(message, request), { signal, peer: 'datanode', retry: false }),

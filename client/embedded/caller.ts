@@ -39,6 +39,7 @@ export class EmbeddedCaller extends Caller {
     const idempotent = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
     const usual = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
     let until = clock.mono() + Math.max(usual, repeat ? takeOverMs : 0)
+    let answerBy = clock.mono() + (options.unansweredMs ?? 0)
     const leastMs = leastTryMs(usual)
     /** Pause before the next try; undefined if the failure is final, as one of the embedded cluster itself is. */
     let pauseMs: number | undefined
@@ -49,6 +50,7 @@ export class EmbeddedCaller extends Caller {
       const current = await abortable(this.#embedded.address(), signal)
       if (needsBlocks.test(message.name)) await abortable(this.#embedded.ready(), signal)
       until += clock.mono() - from
+      answerBy += clock.mono() - from
       try {
         return await super.call(current, message, request, {
           ...options,
@@ -57,10 +59,12 @@ export class EmbeddedCaller extends Caller {
         })
       } catch (error) {
         const { code, details, transient } = error as GristmillError
+        if (hasCode(error, 'TIMEOUT', 'OUTCOME_UNKNOWN')) until = Math.max(until, answerBy)
         // Also if this call is not repeated: the next one looks for the owner again, which may be another process by now.
         if (hasCode(error, 'UNAVAILABLE', 'TIMEOUT', 'OUTCOME_UNKNOWN')) this.#embedded.lost(current)
-        // A TIMEOUT has used up the time of the call.
-        const mayRepeat = repeat && idempotent && (transient || code === 'OUTCOME_UNKNOWN') && code !== 'TIMEOUT'
+        // Without a deadline for unanswered calls, a TIMEOUT has used up the time of the call.
+        const isOver = code === 'TIMEOUT' && options.unansweredMs === undefined
+        const mayRepeat = repeat && idempotent && (transient || code === 'OUTCOME_UNKNOWN') && !isOver
         if (!mayRepeat || details['final'] === true || signal?.aborted) throw error
         const pause = backoffMs(attempt, backoff, random)
         if (clock.mono() + pause + leastMs >= until) throw error

@@ -196,6 +196,8 @@ const times = {
    */
   nodeDeadMs: 9_500,
   callTimeoutMs: 10_000,
+  /** A client repeats for this time what a namenode that can be reached does not answer: the machine may be busy with other work. */
+  unansweredMs: 60_000,
   /** A submitter's module that takes longer to load waits for something it should not wait for. */
   programLoadMs: 60_000,
   /** A stream that moves no byte for this time is aborted. */

@@ -26,6 +26,10 @@ export interface RpcOptions {
   readonly timeoutMs?: number | undefined
   /** Deadline of one attempt; then the next one starts. Default: that of the whole call. */
   readonly tryMs?: number | undefined
+  /**
+   * Deadline of the whole call once an attempt was sent and not answered in its time: the server is there and slow. Default: `timeoutMs`.
+   */
+  readonly unansweredMs?: number | undefined
   /** false: one attempt only. */
   readonly retry?: boolean | undefined
   /** Kind of server, for messages: "namenode", "datanode". */
@@ -81,6 +85,8 @@ interface Call {
   readonly idempotent: boolean
   /** True if a mutation was sent and its reply never arrived. */
   unknown: boolean
+  /** True if an attempt was sent, and its connection stood without an answer until its deadline. */
+  unanswered: boolean
   readonly onSent: (() => void) | undefined
 }
 
@@ -125,7 +131,9 @@ export class Caller {
     const startMs = this.#clock.mono()
     let until = startMs + timeoutMs
     const idempotent = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
-    const call: Call = { address, message, body: JSON.stringify(request), peer, idempotent, unknown: false, onSent: options.onSent }
+    const call: Call = {
+      address, message, body: JSON.stringify(request), peer, idempotent, unknown: false, unanswered: false, onSent: options.onSent,
+    }
     let attempts = 0
     let pauseMs = 0
     const again = (error: unknown): boolean => {
@@ -133,6 +141,7 @@ export class Caller {
       pauseMs = backoffMs(attempts, backoff, this.#random)
       const waits = this.#patient && code === 'SAFE_MODE' && repeat && idempotent
       if (waits) until = this.#clock.mono() + pauseMs + timeoutMs
+      if (call.unanswered) until = Math.max(until, startMs + (options.unansweredMs ?? 0))
       // A server marks an error as final if a retry would not change it.
       const retried =
         repeat && transient && (waits || details['final'] !== true) && (idempotent || !call.unknown)
@@ -201,7 +210,8 @@ export class Caller {
     const running = exchange(this.#dispatcher, {
       address, path: message.path, headers, body, replyBytesMax: limits.replyBytesMax, onSent: call.onSent,
     })
-    const expire = (): void =>
+    const expire = (): void => {
+      if (running.sent) call.unanswered = true
       running.abort(
         new GristmillError(
           'TIMEOUT',
@@ -209,6 +219,7 @@ export class Caller {
           { details: { address, message: message.name } },
         ),
       )
+    }
     let cancel = this.#clock.after(ms, () => {
       // Sockets are read after timers.
       if (this.#clock.mono() - startedMs < ms + lateMs) expire()

@@ -164,6 +164,21 @@ test('a call that is aborted on its way says that it was sent', async () => {
   })
 })
 
+test('a call that was not answered in time is made again, as long as its caller waits for an answer', async () => {
+  for (const [message, request] of [[stat, { path: '/a' }], [mkdir, wanted]] as const) {
+    const answers = () => ({ '127.0.0.1:1': [fault('TIMEOUT', 504)], '127.0.0.1:2': [good] })
+    expect(await world(answers()).caller.call(embeddedNamenode, message, request, { unansweredMs: 60_000 })).toEqual({ done: true })
+  }
+  const silent = world({ '127.0.0.1:1': [fault('TIMEOUT', 504)], '127.0.0.1:2': Array.from({ length: 500 }, () => fault('TIMEOUT', 504)) })
+  await expect(silent.caller.call(embeddedNamenode, stat, { path: '/a' }, { unansweredMs: 60_000 })).rejects.toMatchObject({
+    code: 'TIMEOUT',
+  })
+  expect(silent.waited()).toBeGreaterThan(31_000)
+  expect(silent.waited()).toBeLessThanOrEqual(60_000)
+  const once = world({ '127.0.0.1:1': [fault('TIMEOUT', 504)], '127.0.0.1:2': [good] })
+  await expect(once.caller.call(embeddedNamenode, stat, { path: '/a' })).rejects.toMatchObject({ code: 'TIMEOUT' })
+})
+
 test('without any namenode the call ends with an error, and not in an endless loop', async () => {
   const { caller, waited } = world({})
   await expect(caller.call(embeddedNamenode, stat, { path: '/a' })).rejects.toMatchObject({ code: 'UNAVAILABLE' })

@@ -226,6 +226,29 @@ describe('when the deadline has come', () => {
     }
   })
 
+  test('a namenode that can be reached and does not answer is asked for longer than one that cannot be reached', async () => {
+    const slow = { unansweredMs: 60_000 }
+    for (const [what, request] of [[look, {}], [change, once]] as const) {
+      const late = scripted({ kind: 'silence' }, { kind: 'silence' }, { kind: 'silence' }, { kind: 'answer', n: 7 })
+      expect(await late.settle(late.caller.call(at, what, request as never, slow))).toEqual({ n: 7 })
+      expect(new Set(late.bodies).size).toBe(1)
+      const silent = scripted({ kind: 'silence' })
+      const code = what === look ? 'TIMEOUT' : 'OUTCOME_UNKNOWN'
+      await expect(silent.settle(silent.caller.call(at, what, request as never, slow))).rejects.toMatchObject({ code })
+      expect(silent.time()).toBeGreaterThan(50_000)
+      expect(silent.time()).toBeLessThanOrEqual(60_000)
+      for (const kind of ['refused', 'queued'] as const) {
+        const away = scripted({ kind })
+        await expect(away.settle(away.caller.call(at, what, request as never, slow))).rejects.toMatchObject({
+          code: kind === 'refused' ? 'UNAVAILABLE' : 'TIMEOUT',
+        })
+        expect(away.time()).toBeLessThanOrEqual(limits.callTimeoutMs)
+      }
+    }
+    const impatient = scripted({ kind: 'silence' }, { kind: 'answer', n: 7 })
+    await expect(impatient.settle(impatient.caller.call(at, change, without, slow))).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  })
+
   test('a waiting message was given the time of a long poll more', async () => {
     const { caller, settle, time } = scripted({ kind: 'silence' })
     await expect(settle(caller.call(at, wait, {}))).rejects.toMatchObject({ code: 'TIMEOUT' })
