@@ -1,30 +1,23 @@
 // Real clients of WebHDFS against a gateway, and the gateway against a real HDFS: the same requests go to both, and answers are compared
-// field by field. `npm run test:interop [-- --install] [--only NAME]`: `--install` fetches the clients from PyPI and Maven into
-// node_modules/.cache/interop. A client that is not there is skipped, and the table at the end says so. Exits with 1 if anything differs.
+// field by field.
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { startCluster } from '../kit/cluster.ts'
-import { ServerProcess } from '../kit/process/server.ts'
-import { root } from '../tidy/source.ts'
-import { pythonClients } from './clients.ts'
+import { cache, ran, skipped, Venv, type Peers, type Row } from './client.ts'
+import { pythonClients } from './webhdfsclients.ts'
 import { differences, requests } from './requests.ts'
 
 const exec = promisify(execFile)
-const cache = join(root, 'node_modules/.cache/interop')
-const python = join(cache, 'venv/bin/python')
+const venv = new Venv('venv', ['fsspec', 'requests', 'hdfs', 'pywebhdfs'])
 const jars = join(cache, 'hadoop/lib')
 const hadoopVersion = '3.4.2'
 
-interface Row { readonly client: string; readonly result: string; readonly failed?: boolean }
-
 async function install(): Promise<void> {
   await mkdir(join(cache, 'hadoop'), { recursive: true })
-  await exec('python3', ['-m', 'venv', join(cache, 'venv')])
-  await exec(python, ['-m', 'pip', 'install', '-q', 'fsspec', 'requests', 'hdfs', 'pywebhdfs'])
+  await venv.install()
   const dependency = (group: string, artifact: string, version: string): string =>
     `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
   await writeFile(join(cache, 'hadoop/pom.xml'), `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
@@ -87,7 +80,7 @@ async function startHdfs(): Promise<{ url: string; end: () => Promise<void> }> {
 
 async function compare(gateway: string): Promise<Row> {
   const client = `HDFS ${hadoopVersion}, ${requests.length} requests to both`
-  if (!existsSync(jars)) return { client, result: 'SKIPPED: run with --install' }
+  if (!existsSync(jars)) return { client, result: skipped }
   const hdfs = await startHdfs()
   try {
     const found = await differences({ hdfs: hdfs.url, gateway })
@@ -99,18 +92,8 @@ async function compare(gateway: string): Promise<Row> {
 }
 
 async function runPython(client: string, script: string, url: string): Promise<Row> {
-  const version = existsSync(python)
-    ? await exec(python, ['-c', `import importlib.metadata as m; print(m.version('${client}'))`]).then(({ stdout }) => stdout.trim(),
-      () => '')
-    : ''
-  if (version === '') return { client, result: 'SKIPPED: run with --install' }
-  try {
-    await exec(python, ['-c', script, url])
-    return { client: `${client} ${version}`, result: 'passed' }
-  } catch (error) {
-    console.log((error as { stderr: string }).stderr)
-    return { client: `${client} ${version}`, result: 'FAILED', failed: true }
-  }
+  const version = await venv.version(client)
+  return version === undefined ? { client, result: skipped } : ran(`${client} ${version}`, [venv.python, '-c', script, url])
 }
 
 /** Commands of `hdfs dfs`, in order, with what each must print. */
@@ -125,7 +108,7 @@ const shellCommands = (at: string, local: string): readonly (readonly [words: st
 
 async function runShell(url: string): Promise<Row> {
   const client = `hdfs dfs ${hadoopVersion}`
-  if (!existsSync(jars)) return { client, result: 'SKIPPED: run with --install' }
+  if (!existsSync(jars)) return { client, result: skipped }
   const dir = join(cache, 'hadoop')
   const local = join(dir, 'hello')
   await writeFile(local, 'hello world\n')
@@ -143,26 +126,11 @@ async function runShell(url: string): Promise<Row> {
   return { client, result: 'passed' }
 }
 
-async function main(words: readonly string[]): Promise<void> {
-  if (words.includes('--install')) await install()
-  const only = words.includes('--only') ? words[words.indexOf('--only') + 1] : undefined
-  const cluster = await startCluster({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
-  const gateway = new ServerProcess({ role: 'gateway', args: ['--webhdfs', '0'], env: cluster.env })
-  const rows: Row[] = []
-  try {
-    const url = `http://${(await gateway.ready()).address}`
-    const jobs: Record<string, () => Promise<Row>> = {
-      ...Object.fromEntries(Object.entries(pythonClients).map(([name, script]) => [name, () => runPython(name, script, url)])),
-      shell: () => runShell(url),
-      compare: () => compare(url),
-    }
-    for (const [name, job] of Object.entries(jobs)) if (only === undefined || only === name) rows.push(await job())
-  } finally {
-    await gateway.end('SIGTERM')
-    await cluster.stop()
-  }
-  for (const { client, result } of rows) console.log(`${client.padEnd(44)} ${result}`)
-  process.exitCode = rows.some(row => row.failed) ? 1 : 0
-}
-
-await main(process.argv.slice(2))
+export const webHdfsPeers = (url: string): Peers => ({
+  install,
+  jobs: {
+    ...Object.fromEntries(Object.entries(pythonClients).map(([name, script]) => [name, () => runPython(name, script, url)])),
+    shell: () => runShell(url),
+    compare: () => compare(url),
+  },
+})

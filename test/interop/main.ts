@@ -1,0 +1,47 @@
+// Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts) and those of S3 (s3.ts).
+// `npm run test:interop [-- --install] [--only NAME]`: `--install` fetches the clients from PyPI, npm, Maven and the Go proxy into
+// node_modules/.cache/interop. A client that is not there is skipped, and the table at the end says so. Exits with 1 if anything failed.
+
+import { join } from 'node:path'
+import { startCluster } from '../kit/cluster.ts'
+import { ServerProcess } from '../kit/process/server.ts'
+import type { Peers, Row } from './client.ts'
+import { s3Peers } from './s3.ts'
+import { webHdfsPeers } from './webhdfs.ts'
+
+async function installAll(peers: readonly Peers[]): Promise<void> {
+  for (const { install } of peers) await install()
+}
+
+async function runAll(peers: readonly Peers[], only: string | undefined): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const { jobs } of peers) {
+    for (const [name, job] of Object.entries(jobs)) if (only === undefined || only === name) rows.push(await job())
+  }
+  return rows
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const only = words.includes('--only') ? words[words.indexOf('--only') + 1] : undefined
+  const cluster = await startCluster({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
+  const gateway = new ServerProcess({ role: 'gateway', args: ['--webhdfs', '0', '--s3', '0'], env: cluster.env })
+  let rows: Row[] = []
+  try {
+    const { endpoints } = await gateway.ready() as { endpoints?: Record<string, string> }
+    await cluster.ok(['user', 'add', 'ada'])
+    const key = JSON.parse(await cluster.ok(['user', 'key', 'ada', '--json'])) as { id: string; secret: string }
+    const peers = [
+      webHdfsPeers(new URL(endpoints!['webhdfs']!).origin), s3Peers({ endpoint: endpoints!['s3']!, key, dir: join(cluster.dir, 's3') }),
+    ]
+    if (words.includes('--install')) await installAll(peers)
+    rows = await runAll(peers, only)
+    if (rows.some(row => row.failed)) console.log(gateway.errors.slice(-8000))
+  } finally {
+    await gateway.end('SIGTERM')
+    await cluster.stop()
+  }
+  for (const { client, result } of rows) console.log(`${client.padEnd(44)} ${result}`)
+  process.exitCode = rows.some(row => row.failed) ? 1 : 0
+}
+
+await main(process.argv.slice(2))
