@@ -210,6 +210,22 @@ test('parts come in any order, through any gateway and more than once; their blo
   expect(await left()).toEqual([[]])
 })
 
+test('the checksum of an upload\'s parts is that of the object, with or without their number; another one is refused', async () => {
+  const upload = await begin('/grain/summed', { 'x-amz-checksum-algorithm': 'SHA256' })
+  const part = createHash('sha256').update('part').digest()
+  const stored = await ok('PUT', '/grain/summed', { query: { uploadId: upload, partNumber: '1' }, body: 'part' })
+  expect(stored.headers['x-amz-checksum-sha256']).toBe(part.toString('base64'))
+  const whole = createHash('sha256').update(part).digest('base64')
+  const complete = (sum: string): Promise<S3Reply> => ada.ask('POST', '/grain/summed', {
+    query: { uploadId: upload }, body: completion([[1, md5('part')]]), headers: { 'x-amz-checksum-sha256': sum },
+  })
+  for (const wrong of [part.toString('base64'), `${whole}-2`]) expect((await complete(wrong)).code).toBe('BadDigest')
+  // As minio's clients send it.
+  expect(elements((await complete(whole)).text, 'ChecksumSHA256')).toEqual([`${whole}-1`])
+  expect((await complete(`${whole}-1`)).status).toBe(200)
+  await ok('DELETE', '/grain/summed')
+})
+
 test('conditions hold among many writers, and copies keep or replace what describes an object', async () => {
   const claims = await Promise.all(Array.from({ length: 10 }, (_, i) =>
     ada.ask('PUT', '/grain/claim', { body: `by ${i}`, headers: { 'if-none-match': '*' } })))

@@ -8,7 +8,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { cache, ran, skipped, Venv, type Peers, type Row } from './client.ts'
-import { nodeClient, pythonClients, shellClients, type S3Client } from './s3clients.ts'
+import { nodeClient, pythonClients, shellClients, type S3Client, type ShellClient } from './s3clients.ts'
 
 const exec = promisify(execFile)
 
@@ -44,8 +44,10 @@ async function install(): Promise<void> {
 
 /** Names with what file names on this machine may have and URLs, shells and XML trip over. */
 const oddNames = [
-  'plain.txt', 'a b+c%.txt', '%41%2F', 'ü/ñ&=?.bin', 'q\'u"o<t>e.txt', 'deep/er/still/x', '~tilde', '#hash', '\u{1f33e}.wheat', 'comma,semi;co:lon',
-  '[br](ack){et}', '$dollar!@', 'two  spaces ', '.hidden/.file', 'back\\slash', '日本語/テキスト',
+  'plain.txt', 'a b+c%.txt', '%41%2F', 'ü/ñ&=?.bin', 'q\'u"o<t>e.txt', 'deep/er/still/x', '~tilde', '#hash', '\u{1f33e}.wheat',
+  'comma,semi;co:lon',
+  '[br](ack){et}', '$dollar!@', 'two  spaces ',
+  '.hidden/.file', 'back\\slash', '日本語/テキスト',
 ]
 
 /** 20 MiB: several parts of every client. */
@@ -60,7 +62,8 @@ function noise(bytes: number, seed: string): Buffer {
 
 async function makeTree(dir: string): Promise<void> {
   const files: [string, Buffer][] = [
-    ...oddNames.map((name, i): [string, Buffer] => [name, noise(i * 1000, name)]), ['empty', Buffer.alloc(0)], ['big.bin', noise(bigBytes, 'big')],
+    ...oddNames.map((name, i): [string, Buffer] => [name, noise(i * 1000, name)]), ['empty', Buffer.alloc(0)],
+    ['big.bin', noise(bigBytes, 'big')],
   ]
   for (const [name, bytes] of files) {
     await mkdir(dirname(join(dir, name)), { recursive: true })
@@ -75,12 +78,15 @@ export function s3Peers({ endpoint, key, dir }: S3PeersOptions): Peers {
     const out = join(dir, name)
     await rm(out, { recursive: true, force: true })
     await mkdir(out, { recursive: true })
+    // Otherwise the first version of aws makes presigned URLs with signatures of version 2, which Amazon has given up.
+    await writeFile(join(out, 'config'), '[default]\ns3 =\n  signature_version = s3v4\n')
     const { host, hostname, port } = new URL(endpoint)
     return {
       BUCKET: `${name}-bucket`, TREE: tree, OUT: out, HOME: out, ENDPOINT: endpoint, ENDPOINT_HOST: host,
       // Programs of the environment find no configuration of the person who runs this.
       AWS_ACCESS_KEY_ID: key.id, AWS_SECRET_ACCESS_KEY: key.secret, AWS_DEFAULT_REGION: 'us-east-1', AWS_REGION: 'us-east-1',
-      AWS_ENDPOINT_URL: endpoint, AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: join(out, 'config'), NO_PROXY: `${hostname},${hostname}:${port}`,
+      AWS_ENDPOINT_URL: endpoint, AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: join(out, 'config'),
+      NO_PROXY: `${hostname},${hostname}:${port}`,
       S3_ENDPOINT_URL: endpoint, PATH: [venvs.main.bin, goBin, process.env['PATH'] ?? ''].join(':'),
     }
   }
@@ -90,7 +96,7 @@ export function s3Peers({ endpoint, key, dir }: S3PeersOptions): Peers {
     const more = also === undefined ? '' : `, ${also} ${await venvs[venv].version(also)}`
     return ran(`${name} ${version}${more}`, [venvs[venv].python, '-c', script], await prepare(name))
   }
-  const shell = (name: string, { script, version: asked }: { readonly script: string; readonly version: string }) => async (): Promise<Row> => {
+  const shell = (name: string, { script, version: asked }: ShellClient) => async (): Promise<Row> => {
     const env = await prepare(name)
     const version = await exec('bash', ['-c', asked], { env: { ...process.env, ...env } }).then(({ stdout }) => stdout.trim(), () => '')
     return version === '' ? { client: name, result: skipped } : ran(`${name} ${version}`, ['bash', '-euc', script], env)

@@ -12,6 +12,9 @@ export interface S3Client {
   readonly also?: string
 }
 
+/** A program for bash; `version` prints the version, or fails. */
+export interface ShellClient { readonly script: string; readonly version: string }
+
 const shellPrelude = `
 fail() { echo "FAILED: $*" >&2; exit 1; }
 same() { [ "$1" = "$2" ] || fail "$3: '$1' is not '$2'"; }
@@ -19,7 +22,7 @@ count=$(find "$TREE" -type f | wc -l)
 `
 
 /** Programs for bash by the name of the command; \`version\` prints the version, or fails. */
-export const shellClients: Readonly<Record<string, { readonly script: string; readonly version: string }>> = {
+export const shellClients: Readonly<Record<string, ShellClient>> = {
   aws: {
     version: 'aws --version | sed "s#aws-cli/\\([0-9.]*\\).*#\\1#"',
     script: `${shellPrelude}

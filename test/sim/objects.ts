@@ -81,7 +81,8 @@ export class Objects {
     const operation = operationOf(method, { bucket, key: key || undefined, query: asked, rawPath: path }, headers)
     const call = {
       mill: this.#parts.mill, user: 'root', bucket, key, root: '/', query: asked, headers, signal: new AbortController().signal,
-      payload: () => payload, newId: () => md5(String(this.#parts.counts.next())).slice(0, 24), nowMs: () => 0, partBytesMin,
+      payload: () => payload, newId: () => md5(String(this.#parts.counts.next())).slice(0, 24), nowMs: () => 0, pause: async () => {},
+      partBytesMin,
     }
     return operation.answer(call as unknown as S3Call)
   }

@@ -22,6 +22,8 @@ export interface S3Call {
   /** 24 hex digits that no other call has. */
   readonly newId: () => string
   readonly nowMs: () => number
+  /** Lets other requests be answered, between pieces of long work. */
+  readonly pause: () => Promise<void>
   /** Smallest part of an upload but the last one; default: 5 MiB, as in S3. */
   readonly partBytesMin?: number | undefined
 }

@@ -32,6 +32,8 @@ export interface PayloadOptions {
   /** Checksum to compute if the client names none. */
   readonly kind?: ChecksumKind | undefined
   readonly bytesMax?: number | undefined
+  /** True if checksums in headers are those of an object, and not of this body. */
+  readonly ofObject?: boolean | undefined
 }
 
 export class Payload {
@@ -52,7 +54,7 @@ export class Payload {
   /**
    * Reads the headers. Throws MissingContentLength, EntityTooLarge, InvalidDigest, InvalidRequest.
    */
-  constructor({ exchange, verified, headers }: PayloadDeps, { kind, bytesMax = putBytesMax }: PayloadOptions = {}) {
+  constructor({ exchange, verified, headers }: PayloadDeps, { kind, bytesMax = putBytesMax, ofObject = false }: PayloadOptions = {}) {
     this.#exchange = exchange
     this.#verified = verified
     this.length = lengthOf(headers, verified)
@@ -65,7 +67,7 @@ export class Payload {
       this.#sha256 = createHash('sha256')
     }
     this.#contentMd5 = contentMd5Of(headers)
-    this.#promised = promisedIn(headers)
+    this.#promised = promisedIn(ofObject ? withoutSums(headers) : headers)
     const computed = this.#promised?.kind ?? kind
     this.#checksum = computed && newChecksum(computed)
   }
@@ -150,6 +152,9 @@ function contentMd5Of(headers: Headers): string | undefined {
 const checksumHeaders: ReadonlySet<string> = new Set([
   ...checksumKinds.map(checksumHeader), 'x-amz-checksum-algorithm', 'x-amz-checksum-type', 'x-amz-checksum-mode',
 ])
+
+const withoutSums = (headers: Headers): Headers =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !checksumKinds.some(kind => checksumHeader(kind) === name)))
 
 /** Checksum that the client promises in a header, or names as a trailing one. */
 function promisedIn(headers: Headers): Promised | undefined {

@@ -55,7 +55,7 @@ export class S3 implements GatewayDialect {
         mill, user: verified.user, bucket: target.bucket ?? '', key: target.key ?? '', root: this.#options.root, query: target.query,
           headers,
         signal: exchange.signal, payload: options => new Payload({ exchange, verified, headers }, options),
-        newId: () => random.id(), nowMs: () => clock.now(),
+        newId: () => random.id(), nowMs: () => clock.now(), pause: () => clock.yield(),
       }
       try {
         await checkOwners(call)

@@ -30,8 +30,29 @@ const nameForm = /[A-Za-z_][\w.:-]*/y
 const attributeForm = /\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*')/y
 const tagEnd = /\s*(\/?)>/y
 
-/** The root of a document, which has this name. Throws MalformedXML. */
-export function parse(document: string, root: string, { elementsMax }: ReadOptions): Element {
+/** The root of a document, which has this name. Throws MalformedXML. REQUIRES: some thousand elements at most. */
+export function parse(document: string, root: string, options: ReadOptions): Element {
+  const slices = slicesOf(document, root, options)
+  for (;;) {
+    const { done, value } = slices.next()
+    if (done) return value
+  }
+}
+
+/** As `parse`, for a long document: `pause` is awaited between pieces of some milliseconds. */
+export async function parseInSlices(document: string, root: string, options: ReadOptions, pause: () => Promise<void>): Promise<Element> {
+  const slices = slicesOf(document, root, options)
+  for (;;) {
+    const { done, value } = slices.next()
+    if (done) return value
+    await pause()
+  }
+}
+
+/** Elements of a piece: 10 ms at most of a program that is not compiled yet. */
+const sliceElements = 2000
+
+function* slicesOf(document: string, root: string, { elementsMax }: ReadOptions): Generator<undefined, Element> {
   const top: Element = { name: '', children: [], text: [] }
   const open = [top]
   let elements = 0
@@ -55,6 +76,7 @@ export function parse(document: string, root: string, { elementsMax }: ReadOptio
       inside.children.push(element)
       if (!isEmpty) open.push(element)
       at = next
+      if (elements % sliceElements === 0) yield
     }
   }
   if (open.length > 1) throw malformed(`the element ${open.at(-1)!.name} does not end`)

@@ -1,4 +1,4 @@
-// A completion that is repeated: its first answer was lost, or another request has ended the upload meanwhile.
+// Completions: repeated, because the first answer was lost or another request has ended the upload meanwhile; and of many parts.
 
 import { expect, test } from 'vitest'
 import { multipartOperations } from '../../../../../client/gateway/s3/multipart.ts'
@@ -12,12 +12,19 @@ const list = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${'
 
 type Get = (path: string) => Promise<object>
 
-interface Given { readonly list?: () => Promise<object>; readonly headers?: object }
+interface Given {
+  readonly list?: () => Promise<object>
+  readonly headers?: object
+  readonly body?: string
+  readonly join?: () => Promise<void>
+  readonly pause?: () => Promise<void>
+}
 
-const complete = (get: Get, { list: parts = async () => ({ entries: [] }), headers = {} }: Given = {}) => {
+const complete = (get: Get, { list: parts = async () => ({ entries: [] }), headers = {}, body = list, ...more }: Given = {}) => {
   const call = {
-    mill: { objects: { get, list: parts }, cluster: 'c' }, user: 'ada', bucket: 'grain', key: 'k', root: '/', headers,
-    query: new Query(new Map([['uploadId', upload]])), signal: new AbortController().signal, payload: () => ({ text: async () => list }),
+    mill: { objects: { get, list: parts, join: more.join }, cluster: 'c' }, user: 'ada', bucket: 'grain', key: 'k', root: '/', headers,
+    query: new Query(new Map([['uploadId', upload]])), signal: new AbortController().signal, payload: () => ({ text: async () => body }),
+    pause: more.pause ?? (async () => {}),
   }
   return multipartOperations.find(each => each.name === 'CompleteMultipartUpload')!.answer(call as unknown as S3Call)
 }
@@ -50,4 +57,23 @@ test('a condition that the upload\'s own object does not meet was met when it ap
   const answer = await complete(path => (isUpload(path) ? open() : made()),
     { list: async () => ({ entries: [part] }), headers: { 'if-none-match': '*' } })
   expect(answer.xml).toContain(etag)
+})
+
+test('other requests are answered while the list of ten thousand parts is read', async () => {
+  const described = JSON.stringify({ bucket: 'grain', key: 'k' })
+  const open = async () => ({ status: { type: 'directory' }, attributes: { 'user.s3.upload': described } })
+  const numbers = Array.from({ length: 10_000 }, (_, i) => i + 1)
+  const entries = numbers.map(number => ({
+    key: String(number).padStart(5, '0'), status: { type: 'file', id: number, length: 5 * 2 ** 20 },
+    attributes: { 'user.s3.etag': `${'0'.repeat(32)} ${5 * 2 ** 20}` },
+  }))
+  const parts = numbers.map(number => `<Part><PartNumber>${number}</PartNumber><ETag>${'0'.repeat(32)}</ETag></Part>`)
+  let pauses = 0
+  const answer = await complete(path => (isUpload(path) ? open() : gone(path)), {
+    list: async () => ({ entries }), body: `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`, join: async () => {},
+    pause: async () => { pauses++ },
+  })
+  expect(answer.xml).toContain('-10000')
+  // 30,001 elements by 2,000, and the parts by 1,000.
+  expect(pauses).toBe(25)
 })

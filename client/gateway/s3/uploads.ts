@@ -1,0 +1,73 @@
+// ListMultipartUploads: uploads of the caller that are open.
+
+import { hasCode } from '../../../src/base/errors.ts'
+import { limits } from '../../../src/base/limits.ts'
+import { uploadsDirectory } from '../../../src/protocol/object.ts'
+import { compareKeys } from '../../../src/protocol/objectkey.ts'
+import { uploadName } from './attributes.ts'
+import { checkBucket, ownerOf, timeOf } from './buckets.ts'
+import type { ChecksumKind } from './checksum.ts'
+import type { S3Answer, S3Call } from './operation.ts'
+import { uploadIn } from './upload.ts'
+import { document, type XmlContent } from './xml.ts'
+
+interface OpenUpload {
+  readonly key: string
+  readonly id: string
+  readonly mtimeMs: number
+  readonly owner: string
+  readonly kind?: ChecksumKind | undefined
+}
+
+/** Uploads of this user that are open, in the order of their keys and ids. Looks at all uploads of the cluster. */
+export async function listUploads(call: S3Call): Promise<S3Answer> {
+  const { mill, bucket, query, signal } = call
+  await checkBucket(call)
+  const max = Math.min(query.integer('max-uploads', 0, 2 ** 31 - 1) ?? limits.listPageMax, limits.listPageMax)
+  const [prefix, delimiter, keyMarker, idMarker] =
+    ['prefix', 'delimiter', 'key-marker', 'upload-id-marker'].map(name => query.get(name) || undefined)
+  const open: OpenUpload[] = []
+  const order = (a: OpenUpload, b: OpenUpload): number => compareKeys(a.key, b.key) || compareKeys(a.id, b.id)
+  let after: string | undefined
+  do {
+    const page = await mill.objects.list(uploadsDirectory,
+      { delimiter: '/', after, attributes: [uploadName], signal }).catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT')) return { entries: [], next: undefined }
+      throw error
+    })
+    for (const { key: name, status, attributes } of page.entries) {
+      const upload = uploadIn(attributes)
+      if (upload?.bucket !== bucket || !upload.key.startsWith(prefix ?? '')) continue
+      const one = { key: upload.key, id: name.slice(0, -1), mtimeMs: status!.mtimeMs, owner: status!.owner, kind: upload.kind }
+      const isBefore = keyMarker !== undefined
+        && (compareKeys(one.key, keyMarker) < 0 || (one.key === keyMarker && (idMarker === undefined || one.id <= idMarker)))
+      if (!isBefore) open.push(one)
+    }
+    // A page is what is kept: uploads of all users are too many for memory.
+    if (open.length > 10 * limits.listPageMax) open.sort(order).splice(max + 1)
+    after = page.next
+  } while (after !== undefined)
+  open.sort(order)
+  const prefixes = new Set<string>()
+  const shown: OpenUpload[] = []
+  for (const one of open) {
+    const end = delimiter === undefined ? -1 : one.key.indexOf(delimiter, prefix?.length ?? 0)
+    if (end < 0) shown.push(one)
+    else prefixes.add(one.key.slice(0, end + delimiter!.length))
+    if (shown.length + prefixes.size > max) break
+  }
+  const truncated = shown.length + prefixes.size > max
+  if (truncated) shown.pop()
+  const last = shown.at(-1)
+  return {
+    xml: document('ListMultipartUploadsResult', {
+      Bucket: bucket, KeyMarker: keyMarker ?? '', UploadIdMarker: idMarker ?? '', NextKeyMarker: truncated ? last?.key : undefined,
+      NextUploadIdMarker: truncated ? last?.id : undefined, Prefix: prefix, Delimiter: delimiter, MaxUploads: max, IsTruncated: truncated,
+      Upload: shown.map(({ key, id, mtimeMs, owner, kind }): XmlContent => ({
+        Key: key, UploadId: id, Initiator: ownerOf(owner), Owner: ownerOf(owner), StorageClass: 'STANDARD', Initiated: timeOf(mtimeMs),
+        ChecksumAlgorithm: kind,
+      })),
+      CommonPrefixes: [...prefixes].map(each => ({ Prefix: each })),
+    }),
+  }
+}
