@@ -1,6 +1,6 @@
 // The planner: a SELECT becomes stages. DuckDB parses, binds and optimises it over empty tables; the planner reads its plan, confirms
 // that each expression means the same when it is printed, and distributes the operators. What it does not know is gathered: the query
-// then runs as it was written, in one task over all rows. Pure but for the oracle.
+// then runs as it was written, in one task over all rows. So is a query for which the planner itself fails. Pure but for the oracle.
 
 import { GristmillError } from '../base/errors.ts'
 import { gatherPlan } from './gather.ts'
@@ -16,27 +16,49 @@ import { checkTypes } from './stagetypes.ts'
 import { Unsupported, unsupported } from './unsupported.ts'
 import { verify } from './verify.ts'
 
+/**
+ * Throws the oracle's error for a query that DuckDB refuses, if its columns are not given. Every other failure makes a plan that gathers the
+ * query, which says why.
+ */
 export async function planQuery(
   sql: string,
   tables: readonly TableInfo[],
   oracle: SqlOracle,
-  options: PlannerOptions = {},
+  { columns: known, ...options }: PlannerOptions & { readonly columns?: readonly QueryColumn[] } = {},
 ): Promise<QueryPlan> {
+  let columns = known
+  try {
+    return await withTables(tables, oracle, async () => {
+      columns ??= await columnsOf(sql, oracle)
+      return planned(sql, columns, tables, oracle, options)
+    })
+  } catch (error) {
+    if (columns === undefined || (error instanceof GristmillError && error.code === 'EINVAL' && isPivot(error.message))) throw error
+    return gatherPlan(sql, tables, columns, `the planner failed: ${error instanceof Error ? error.message : String(error)}`.slice(0, 500))
+  }
+}
+
+async function withTables<T>(tables: readonly TableInfo[], oracle: SqlOracle, work: () => Promise<T>): Promise<T> {
   const made: string[] = []
   try {
     for (const { name, columns } of tables) {
       await oracle.rows(`CREATE TABLE ${nameSql(name)} (${columns.map(each => `${nameSql(each.name)} ${each.type}`).join(', ')})`)
       made.push(name)
     }
-    return await planned(sql, tables, oracle, options)
+    return await work()
   } finally {
     await enableAll(oracle)
     for (const name of made) await oracle.rows(`DROP TABLE ${nameSql(name)}`)
   }
 }
 
-async function planned(sql: string, tables: readonly TableInfo[], oracle: SqlOracle, options: PlannerOptions): Promise<QueryPlan> {
-  const columns = await columnsOf(sql, oracle)
+async function planned(
+  sql: string,
+  columns: readonly QueryColumn[],
+  tables: readonly TableInfo[],
+  oracle: SqlOracle,
+  options: PlannerOptions,
+): Promise<QueryPlan> {
   let reason = ''
   for (const left of ['', 'unused_columns', 'cte_inlining']) {
     try {
@@ -57,6 +79,9 @@ async function planned(sql: string, tables: readonly TableInfo[], oracle: SqlOra
   return gatherPlan(sql, tables, columns, reason)
 }
 
+const pivotFault = 'PIVOT without the values of its columns is not supported, because its columns would depend on the rows'
+const isPivot = (message: string): boolean => message.startsWith(pivotFault)
+
 /**
  * DuckDB's plan. It fails to write some plans that it has taken unused columns out of, or has put a CTE into; the caller tries again
  * without.
@@ -66,19 +91,23 @@ async function optimised(sql: string, oracle: SqlOracle): Promise<Json> {
   const [[json]] = (await oracle.rows(`SELECT json_serialize_plan(${textSql(sql)}, optimize := true)`)) as [[string]]
   const answer = readJson(json) as JsonObject
   if (textOf(answer.error_message ?? '').includes('statement of type MULTI')) {
-    const fault = 'PIVOT without the values of its columns is not supported, because its columns would depend on the rows'
-    throw new GristmillError('EINVAL', `${fault}: write PIVOT … ON column IN (value, …)`)
+    throw new GristmillError('EINVAL', `${pivotFault}: write PIVOT … ON column IN (value, …)`)
   }
   if (answer.error !== false) unsupported(textOf(answer.error_message))
   const plans = listOf(answer.plans)
   return plans.length === 1 ? plans[0]! : unsupported('several statements')
 }
 
-/** Names and types of the result. The text is a subquery, so that a second statement behind it is an error. */
+/**
+ * Names and types of the result. The text is a subquery, so that a second statement behind it is an error. DuckDB describes no statement
+ * that is a description itself (DESCRIBE, SUMMARIZE, SHOW) but in a subquery, where it would rename columns of one name, of which those
+ * have none.
+ */
 async function columnsOf(sql: string, oracle: SqlOracle): Promise<QueryColumn[]> {
   const text = sql.trim().replace(/(?:;\s*)+$/, '')
-  await oracle.rows(`DESCRIBE SELECT * FROM (${text}\n)`)
-  return (await oracle.rows(`DESCRIBE ${text}`)).map(([name, type]) => ({ name: name!, type: type! }))
+  const inner = await oracle.rows(`DESCRIBE SELECT * FROM (${text}\n)`)
+  const own = await oracle.rows(`DESCRIBE ${text}`).catch(() => inner)
+  return own.map(([name, type]) => ({ name: name!, type: type! }))
 }
 
 function staged(relation: Relation, columns: readonly QueryColumn[], tables: readonly TableInfo[], options: PlannerOptions): QueryPlan {

@@ -1,11 +1,19 @@
-// DuckDB in the test's process: the oracle of the planner, and the engine of the tasks that a test runs. One thread, so that a run repeats.
+// DuckDB in the test's process: the oracle of the planner, and the engine of the tasks that a test runs. One thread, so that a run repeats,
+// and a bounded memory, so that a plan with a huge intermediate result is an error of the run and not the end of the machine.
 
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { taskSettings } from '../../src/sql/optimizers.ts'
 import type { SqlOracle } from '../../src/sql/query.ts'
 
-export async function openDuckDB(): Promise<DuckDBConnection> {
-  const instance = await DuckDBInstance.create(':memory:', { threads: '1', autoinstall_known_extensions: 'false' })
+const memoryDefault = '2GB'
+
+export async function openDuckDB({ threads = 1, memory = memoryDefault } = {}): Promise<DuckDBConnection> {
+  const instance = await DuckDBInstance.create(':memory:', {
+    threads: String(threads),
+    memory_limit: memory,
+    temp_directory: '',
+    autoinstall_known_extensions: 'false',
+  })
   const connection = await instance.connect()
   for (const setting of taskSettings) await connection.run(setting)
   return connection

@@ -213,6 +213,43 @@ test("a part that is not known is gathered with a reason, and the answer is Duck
   }
 })
 
+test('a query with constants that JSON has no numbers for, or that describes another one, is planned or gathered without an error', async () => {
+  const odd = `SELECT sum(id)::HUGEINT * 1000000007 AS h, '0101'::BIT AS b, -0.0::DOUBLE AS zero, 'nan'::DOUBLE AS nan, ['-inf'::FLOAT] AS l,
+    {'a': 'x'::ENUM('x', 'y')} AS s, MAP {'k': 1} AS m, NULL AS u, 1 AS d, 2 AS d2, '\\xAA'::BLOB AS bl, [1, 2]::INT[2] AS arr FROM sale`
+  await checked(odd)
+  for (const sql of [`SELECT '\\xAA'::BLOB AS b, id FROM shop`, `SELECT 'x'::ENUM('x', 'y') AS e, id FROM shop`])
+    expect((await checked(sql)).gathered, sql).toHaveLength(1)
+  for (const one of [`SELECT 'nan'::DOUBLE AS nan, -0.0 AS zero, id FROM shop`, `SELECT id FROM shop WHERE area < 'inf'::DOUBLE`])
+    expect((await checked(one)).gathered, one).toEqual([])
+  for (const sql of ['DESCRIBE SELECT id FROM shop', 'SUMMARIZE shop']) {
+    const { stages, gathered, columns: found } = await planQuery(sql, tables, oracle)
+    expect([stages.map(stage => stage.sql), gathered.length, found[0]!.name], sql).toEqual([[sql], 1, 'column_name'])
+  }
+})
+
+test('a failure of the planner gathers the query and says so, and leaves no table behind', async () => {
+  const broken = (pattern: RegExp, answer: () => string[][]): SqlOracle => ({
+    rows: async text => (pattern.test(text) ? answer() : oracle.rows(text)),
+  })
+  const answers: Record<string, () => string[][]> = {
+    'no such plan': () => { throw new Error('no such plan') },
+    'Unexpected end of JSON': () => [['{"error": fal']],
+    '': () => [],
+  }
+  const sql = 'SELECT shop, count(*) AS n FROM sale GROUP BY shop'
+  for (const [reason, answer] of Object.entries(answers)) {
+    const plan = await planQuery(sql, tables, broken(/^SELECT json_serialize_plan/, answer))
+    expect(plan.stages).toMatchObject([{ name: 'gather', sql }])
+    expect(plan.gathered[0]!.reason).toMatch(/^the planner failed: ./)
+    expect(plan.gathered[0]!.reason).toContain(reason)
+  }
+  // Names and types that the caller knows are enough for a plan, whatever fails.
+  const known = { columns: [{ name: 'n', type: 'BIGINT' }] }
+  const none = await planQuery(sql, tables, broken(/^CREATE/, answers['no such plan']!), known)
+  expect(none).toMatchObject({ columns: known.columns, gathered: [{ reason: 'the planner failed: no such plan' }] })
+  expect(await oracle.rows('SELECT table_name FROM duckdb_tables()')).toEqual([])
+})
+
 test("errors of a query are DuckDB's, and a second statement is one of them", async () => {
   await expect(planQuery('SELECT nothing FROM sale', tables, oracle)).rejects.toThrow(/nothing/)
   await expect(planQuery('SELECT 1; SELECT 2', tables, oracle)).rejects.toThrow(/syntax/i)
