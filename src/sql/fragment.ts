@@ -75,6 +75,8 @@ export class Stages {
   readonly gathered: Gathered[] = []
   readonly tables: ReadonlyMap<string, TableInfo>
   readonly options: PlannerOptions
+  /** Distinct values of columns, at most, by name: an estimate. */
+  readonly distinct = new Map<string, number>()
   #views = 0
 
   constructor(tables: readonly TableInfo[], options: PlannerOptions) {

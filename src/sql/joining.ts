@@ -3,6 +3,7 @@
 // condition to one type, so that equal keys have one hash.
 
 import type { PlanColumn } from './expression.ts'
+import { distinctOf, isEqual, joinedRows } from './estimate.ts'
 import { bytesOf, columnList, inputsOf, isLocal, type HashKey, type Rows, type Stages } from './fragment.ts'
 import { orderedJoins } from './joinorder.ts'
 import type { JoinCondition, JoinParts, JoinRelation, JoinType } from './relation.ts'
@@ -11,7 +12,7 @@ import { unsupported } from './unsupported.ts'
 
 export function lowerJoin(relation: JoinRelation, needed: ReadonlySet<string>, lower: Lower, stages: Stages): Rows {
   const ordered = stages.isOn('join-order')
-    ? orderedJoins(relation, needed, lower, (parts, left, right, names) => joined(parts, left, right, names, stages))
+    ? orderedJoins(relation, needed, lower, (parts, left, right, names) => joined(parts, left, right, names, stages), stages)
     : undefined
   if (ordered) return ordered
   const all = union(needed, [...relation.conditions.flatMap(({ left, right }) => [left, right]), ...relation.rest])
@@ -22,11 +23,9 @@ export function lowerJoin(relation: JoinRelation, needed: ReadonlySet<string>, l
 const broadcastRight: ReadonlySet<JoinType> = new Set(['INNER', 'LEFT', 'SEMI', 'ANTI', 'MARK'])
 const broadcastLeft: ReadonlySet<JoinType> = new Set(['INNER', 'RIGHT'])
 
-const isEqual = ({ comparison }: JoinCondition): boolean => comparison === '=' || comparison === 'IS NOT DISTINCT FROM'
-
 function joined(parts: JoinParts, left: Rows, right: Rows, needed: ReadonlySet<string>, stages: Stages): Rows {
   const { type } = parts
-  if (isLocal(left) && isLocal(right)) return both(parts, left, right, needed)
+  if (isLocal(left) && isLocal(right)) return both(stages, parts, left, right, needed)
   const limit = stages.options.broadcastBytes ?? 64 << 20
   const isOn = stages.isOn('broadcast-joins')
   const keys = keysOf(parts)
@@ -37,15 +36,15 @@ function joined(parts: JoinParts, left: Rows, right: Rows, needed: ReadonlySet<s
   }
   // The smaller side, where both may be broadcast.
   const right1 = small.right && !isLocal(left) && (!small.left || bytesOf(right) <= bytesOf(left))
-  if (right1) return both(parts, left, stages.shareable(right, 'broadcast'), needed)
-  if (small.left && !isLocal(right)) return both(parts, stages.shareable(left, 'broadcast'), right, needed)
+  if (right1) return both(stages, parts, left, stages.shareable(right, 'broadcast'), needed)
+  if (small.left && !isLocal(right)) return both(stages, parts, stages.shareable(left, 'broadcast'), right, needed)
   if (keys.length > 0) return shuffled(parts, keys, left, right, needed, stages)
   if (broadcastRight.has(type) && !isLocal(left) && (!broadcastLeft.has(type) || bytesOf(right) <= bytesOf(left)))
-    return both(parts, left, stages.shareable(right, 'broadcast'), needed)
-  if (broadcastLeft.has(type) && !isLocal(right)) return both(parts, stages.shareable(left, 'broadcast'), right, needed)
+    return both(stages, parts, left, stages.shareable(right, 'broadcast'), needed)
+  if (broadcastLeft.has(type) && !isLocal(right)) return both(stages, parts, stages.shareable(left, 'broadcast'), right, needed)
   const [a, b] = [stages.local(left, 'join'), stages.local(right, 'join')]
   stages.gather(`a join of the type ${type} without keys that have to be equal`)
-  return both(parts, a, b, needed)
+  return both(stages, parts, a, b, needed)
 }
 
 /** Conditions whose sides decide the partition. Those of MARK join groups of rows; IN itself has to see all rows of its group. */
@@ -70,7 +69,7 @@ function shuffled(
     const isThere = stages.isOn('reuse-partitions') && rows.partitionings.some(list => sameKeys(list, hashed))
     return isThere ? rows : stages.exchange(rows, hashed, `join ${which}`)
   }
-  return both(parts, side(left, 'left'), side(right, 'right'), needed, kept)
+  return both(stages, parts, side(left, 'left'), side(right, 'right'), needed, kept)
 }
 
 const sameKeys = (a: readonly HashKey[], b: readonly HashKey[]): boolean =>
@@ -86,7 +85,7 @@ function followed(conditions: readonly JoinCondition[], rows: Rows, which: 'left
 }
 
 /** The join in the tasks that both sides have come to. Each branch of a broadcast join's larger side is joined by itself. */
-function both(parts: JoinParts, left: Rows, right: Rows, needed: ReadonlySet<string>, keys: readonly JoinCondition[] = []): Rows {
+function both(stages: Stages, parts: JoinParts, left: Rows, right: Rows, needed: ReadonlySet<string>, keys: readonly JoinCondition[] = []): Rows {
   const columns = [
     ...among(left.columns, needed),
     ...(parts.type === 'SEMI' || parts.type === 'ANTI' || parts.type === 'MARK' ? [] : among(right.columns, needed)),
@@ -110,12 +109,14 @@ function both(parts: JoinParts, left: Rows, right: Rows, needed: ReadonlySet<str
       ? [...(isLocal(right) ? [] : right.partitionings), ...(keys.length > 0 ? [keys.map(key => key.right)] : [])]
       : []
   const base = Math.max(left.base, right.base)
-  return { branches, columns, partitionings: [...fromLeft, ...fromRight].filter(isWhole), count: countOf(parts, left, right), base }
+  return { branches, columns, partitionings: [...fromLeft, ...fromRight].filter(isWhole), count: countOf(parts, left, right, stages), base }
 }
 
-function countOf({ type, conditions }: JoinParts, left: Rows, right: Rows): number {
-  const product = left.count * right.count
-  const inner = conditions.some(isEqual) ? product / Math.max(1, left.base, right.base) : product
+function countOf({ type, conditions }: JoinParts, left: Rows, right: Rows, stages: Stages): number {
+  const domains = conditions
+    .filter(isEqual)
+    .map(each => Math.min(distinctOf(each.left, left, stages), distinctOf(each.right, right, stages)))
+  const inner = joinedRows(left.count, right.count, domains)
   switch (type) {
     case 'INNER':
       return inner

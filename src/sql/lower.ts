@@ -5,6 +5,7 @@ import { lowerAggregate, lowerDistinct } from './aggregation.ts'
 import { columnExpression, orderSql, type SqlOrder } from './expression.ts'
 import { columnList, isLocal, type Rows, type Stages } from './fragment.ts'
 import { lowerJoin } from './joining.ts'
+import type { TableInfo } from './query.ts'
 import { nameSql } from './quote.ts'
 import type { Item, Relation, ScanRelation, Share } from './relation.ts'
 import { lowerSet } from './sets.ts'
@@ -89,6 +90,11 @@ function lowerUnnest(
   return stages.narrow(rows, columns, from => `SELECT ${list} FROM ${from}`, { count: rows.count * 4 })
 }
 
+const typeValues: Readonly<Record<string, number>> = { BOOLEAN: 3, TINYINT: 257, UTINYINT: 257 }
+
+const distinctIn = ({ distinct }: TableInfo, source: string, type: string | undefined): number | undefined =>
+  distinct?.get(source) ?? (type === undefined ? undefined : typeValues[type])
+
 /** Sizes that are not known are taken for large. */
 const unknownRows = 1e9
 const unknownRowBytes = 50
@@ -106,6 +112,10 @@ function lowerScan({ table, columns, sources, conditions }: ScanRelation, needed
   const inner = `SELECT ${list.length > 0 ? list.join(', ') : '0 AS c0'} FROM ${nameSql(view)}`
   const where = conditions.length > 0 ? ` WHERE ${conditions.map(each => each.sql).join(' AND ')}` : ''
   const sql = conditions.length === 0 && read.length === kept.length ? inner : `SELECT ${columnList(kept)} FROM (${inner}) AS t${where}`
+  for (const [name, source] of read) {
+    const most = distinctIn(info, source, columns.find(column => column.name === name)?.type)
+    if (most !== undefined) stages.distinct.set(name, most)
+  }
   const base = info.rows ?? (info.bytes === undefined ? unknownRows : info.bytes / unknownRowBytes)
   const tasks = isSmall ? ({ tasks: 'one', bare: true } as const) : ({ tasks: 'split' } as const)
   return { branches: [{ sql, inputs: [input], ...tasks }], columns: kept, partitionings: [], base, count: base * 0.3 ** conditions.length }

@@ -28,6 +28,8 @@ export interface TableInfo {
   /** Sizes decide which side of a join is broadcast. Default: unknown, which is taken for large. */
   readonly bytes?: number
   readonly rows?: number
+  /** Distinct values of columns, at most, as far as they are known: an estimate, which decides about the order of joins. */
+  readonly distinct?: ReadonlyMap<string, number>
 }
 
 /** Rows that a stage reads, under a name of its SQL. */

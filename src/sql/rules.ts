@@ -6,7 +6,7 @@ export const sqlRules = {
   'top-n': 'keeps the first rows of ORDER BY with LIMIT in each task',
   'limit-tasks': 'takes no more rows from a task than a LIMIT needs',
   'broadcast-joins': 'sends a small side of a join to each task of the other side',
-  'join-order': 'joins the smallest sides first, and none without a condition while another one has one',
+  'join-order': 'joins first what gives the fewest rows, and no side without a condition while another one has one',
   'reuse-partitions': 'leaves rows where they are when an earlier exchange has brought equal keys together',
   'small-tables': 'reads a table of known small size as a whole in each task',
   'window-partitions': 'computes window functions for each PARTITION BY in the task of its partition',

@@ -23,6 +23,7 @@ export function projected(stages: Stages, rows: Rows, items: readonly Item[]): R
       return expression.sql === only ? [[only, column.name] as const] : []
     }),
   )
+  for (const [from, to] of renamed) if (stages.distinct.has(from)) stages.distinct.set(to, stages.distinct.get(from)!)
   const partitionings = rows.partitionings.flatMap(keys => {
     const moved = keys.map(key => renameKey(key, renamed))
     return moved.every(key => key !== undefined) ? [moved] : []

@@ -67,6 +67,8 @@ interface Score {
   same: number
   gathered: number
   queries: number
+  /** Of all runs, with their planning. */
+  ms: number
 }
 
 async function runAll(
@@ -87,12 +89,14 @@ async function runAll(
     suite === 'h'
       ? (await read(connection, `SELECT query_nr, answer FROM tpch_answers() WHERE scale_factor = ${scale} ORDER BY 1`)).rows
       : []
-  const score: Score = { same: 0, gathered: 0, queries: 0 }
+  const score: Score = { same: 0, gathered: 0, queries: 0, ms: 0 }
   for (const [number, sql] of queries) {
     if (options.query !== undefined && Number(options.query) !== number) continue
     for (const broadcastBytes of [0, 1 << 20]) {
+      const startMs = performance.now()
       const plan = await planQuery(sql, tables, oracle, { broadcastBytes })
       const found = await runPlan(connection, plan, { splits: 3, partitions: 3, random: randomOf(number).next })
+      score.ms += performance.now() - startMs
       const answer = answers.find(([each]) => Number(each) === number)?.[1]
       const fault =
         answer === undefined
@@ -118,9 +122,9 @@ for (const suite of ['h', 'ds'] as const) {
   const file = values.only === undefined || values.only === suite ? extension(`tpc${suite}`) : undefined
   if (file === undefined) continue
   for (const scale of (values.scale ?? (suite === 'h' ? '0.01,0.1' : '0.01')).split(',')) {
-    const { same, gathered, queries } = await runAll(suite, scale, file, values)
+    const { same, gathered, queries, ms } = await runAll(suite, scale, file, values)
     console.log(
-      `TPC-${suite.toUpperCase()} at scale ${scale}: ${same} of ${queries} runs have the expected rows, ${gathered} have a gathered part (each query is run twice: by exchange, and by broadcast)`,
+      `TPC-${suite.toUpperCase()} at scale ${scale}: ${same} of ${queries} runs have the expected rows, ${gathered} have a gathered part (each query is run twice: by exchange, and by broadcast), ${(ms / 1000).toFixed(1)} s`,
     )
     if (same < queries) process.exitCode = 1
   }

@@ -185,6 +185,33 @@ test('rules change plans: partials, top rows, broadcast, and rows that stay wher
   expect(stagesOf(small)).toEqual(['result one'])
 })
 
+test('joins are ordered by the rows that they give: a key with few values waits for another one, parts without a condition come last', async () => {
+  const sized = (name: string, rows: number, list: string): TableInfo => ({ name, rows, columns: columns(list.replaceAll(/(?=,|$)/g, ' INTEGER')) })
+  // The shape of TPC-H's fifth query: customers and suppliers meet in one of 25 nations.
+  const five = [
+    sized('line', 600_000, 'l_order, l_supp, price'), sized('ord', 150_000, 'o_order, o_cust, day'), sized('cust', 15_000, 'c_cust, c_nation'),
+    sized('supp', 1000, 's_supp, s_nation'), sized('nation', 25, 'n_nation, n_region'), sized('region', 5, 'r_region, r_name'),
+  ]
+  const joined = async (sql: string, known: TableInfo[]): Promise<string[]> => {
+    const plan = await planQuery(sql, known, oracle, { broadcastBytes: 1e9 })
+    return [...plan.stages.map(stage => stage.sql).join('\n').matchAll(/ON ((?:\(c\d+ = c\d+\)(?: AND )?)+)|CROSS JOIN/g)]
+      .map(([text]) => (text.startsWith('ON') ? `${text.split('AND').length}` : 'cross'))
+  }
+  const conditions = 'c_cust = o_cust AND l_order = o_order AND l_supp = s_supp AND c_nation = s_nation AND s_nation = n_nation AND n_region = r_region'
+  expect(await joined(`SELECT sum(price) FROM line, ord, cust, supp, nation, region WHERE ${conditions} AND r_name = 1 AND day > 3`, five))
+    .toEqual(['1', '1', '2', '1', '1'])
+  const apart = 'SELECT count(*) FROM line, ord, nation, region WHERE l_order = o_order AND n_region = r_region'
+  expect(await joined(apart, five)).toEqual(['1', '1', 'cross'])
+  // What is known of a column counts more than the size of its table.
+  const first = async (distinct: TableInfo['distinct']): Promise<unknown> => {
+    const known = [{ ...sized('a', 1e6, 'x, y'), distinct }, sized('b', 1e5, 'bx, bz'), sized('c', 2e5, 'cy, cz')] as TableInfo[]
+    const sql = 'SELECT count(*) FROM a, b, c WHERE x = bx AND y = cy AND bz = cz'
+    return (await planQuery(sql, known, oracle, { broadcastBytes: 1e9 })).stages[0]!.inputs[0]!.from
+  }
+  expect(await first(undefined)).toMatchObject({ table: 'b' })
+  expect(await first(new Map([['x', 2]]))).toMatchObject({ table: 'c' })
+})
+
 test('keys of two types are hashed as one type', async () => {
   const plan = await checked('SELECT sale.id, kind FROM sale JOIN item ON sale.item = item.id')
   expect(
