@@ -268,10 +268,14 @@ export class Mill extends Files {
    * message of the engine, ENOENT for a table without files, TOO_LARGE if it needs more memory than it may have.
    */
   sql(text: string, params?: SqlParams | null, options?: SqlOptions | null): SqlQuery {
-    const given = optionsOf<SqlOptions>(options, 'sql', { memoryBytes: true, localBytes: true, onJob: true, signal: true })
+    const given = optionsOf<SqlOptions>(options, 'sql', {
+      memoryBytes: true, localBytes: true, distribute: true, onJob: true, signal: true,
+    })
     checkInteger('memory of a query in bytes', given.memoryBytes, 16 * MiB)
     checkInteger('size of tables in bytes', given.localBytes, 0)
     callbackOf(given.onJob, 'onJob')
+    if (given.distribute !== undefined && !['auto', 'always', 'never'].includes(given.distribute))
+      throw new GristmillError('EINVAL', `distribute is auto, always or never, and not ${shown(given.distribute)}`)
     return new SqlQuery({
       disk: this.#local.disk, random: this.#cluster.random, openDatabase: this.#openDatabase, scratchDir: this.#scratchDir,
       cwd: this.#local.workingDirectory, cluster: async () => ({ cluster: this.#cluster, files: this.#files }),

@@ -4,23 +4,21 @@
 import { abortError, throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
-import { literalsOf, typeText, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
+import { literalsOf, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
-import { columnsOfTable } from '../../src/operator/sqltable.ts'
-import { gatherPlan } from '../../src/sql/gather.ts'
-import type { QueryColumn, QueryPlan, TableInfo } from '../../src/sql/query.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Job } from '../jobs/job.ts'
 import { Run } from '../jobs/running.ts'
 import type { SqlCluster } from './cluster.ts'
+import type { Distribute, Division } from './division.ts'
 import { defineTables, pathsOf, Workspace, type PlacedTable } from './here.ts'
 import { parquetQuery } from './carried.ts'
 import { noRows, resultColumns, sentQuery } from './carriedtypes.ts'
-import { defineEmpty, forgetRows, piecesOf, submitQuery, waitForRows } from './job.ts'
-import { sampleTable, shapeOf } from './shape.ts'
-import { layOutQuery, type LayoutParts } from './stages.ts'
+import { forgetRows, submitQuery, waitForRows } from './job.ts'
+import { planJob, type PlannedQuery } from './planning.ts'
+import type { LayoutParts } from './stages.ts'
 import { readStatement, type SqlParams, type Statement } from './statement.ts'
 import { checkName, clusterTable, isPathName, localName, localTable, type SqlTable } from './tables.ts'
 
@@ -29,6 +27,8 @@ export interface SqlOptions {
   readonly memoryBytes?: number | undefined
   /** Tables of the cluster that have this size altogether are fetched, and the query runs in this process; default: 16 MiB. */
   readonly localBytes?: number | undefined
+  /** Whether tasks divide a query that a job runs; default: auto, where the sizes of its tables say that it pays. */
+  readonly distribute?: Distribute | undefined
   /** Called with the job of the query, if it has one. */
   readonly onJob?: ((job: Job) => void) | undefined
   readonly signal?: AbortSignal | undefined
@@ -53,12 +53,8 @@ interface SqlTools {
   readonly home?: string | undefined
   /** Throws if there is no cluster. Called for a query that reads one. */
   readonly cluster: () => Promise<SqlCluster>
-  /** Divides a query into stages. Default: one task reads all tables. */
-  readonly plan?: ((request: PlanRequest) => Promise<QueryPlan>) | undefined
-  /** Partitions of the exchanges between stages; default: 4. */
-  readonly partitions?: number | undefined
-  /** Bytes of a table that one task reads, where tasks divide it; default: 128 MiB. */
-  readonly splitBytes?: number | undefined
+  /** For tests: how queries are divided. */
+  readonly division?: Division | undefined
 }
 
 /** A row under the names of its columns; a second column of a name gets a number: `n`, `n_1`. */
@@ -66,26 +62,10 @@ export type SqlRow = Readonly<Record<string, SqlValue>>
 
 const memoryDefault = 1024 * MiB
 const parserBytes = 64 * MiB
-const plannerBytes = 256 * MiB
 /** A job takes longer to start than these take to read. */
 const localBytesDefault = 16 * MiB
 
-/** Partitions of an exchange. */
-const partitionsDefault = 4
-
 type Planning = { readonly sql: string; readonly tables: readonly SqlTable[] }
-type Laid = Awaited<ReturnType<typeof layOutQuery>> & { readonly columns: readonly SqlColumn[] }
-
-interface PlanRequest {
-  readonly sql: string
-  readonly tables: readonly TableInfo[]
-  readonly columns: readonly QueryColumn[]
-  /** Has the tables, without rows. */
-  readonly db: Database
-}
-
-const gathered = async ({ sql, tables, columns }: PlanRequest): Promise<QueryPlan> =>
-  gatherPlan(sql, tables, columns, 'queries are not divided yet')
 
 interface Asked { readonly statement: Statement; readonly tables: readonly SqlTable[] }
 
@@ -216,34 +196,11 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
   }
 
   /** The stages of a job, and columns of the result. */
-  async #plan(space: Workspace, openDatabase: OpenDatabase, { sql, tables }: Planning, last: LayoutParts['last']): Promise<Laid> {
-    const { disk, plan: planOf = gathered, partitions = partitionsDefault, splitBytes } = this.#tools
-    const { signal } = this.#options
-    const { cluster, files } = await this.#tools.cluster()
-    const db = await space.open(openDatabase, plannerBytes, 1)
-    try {
-      const directory = await space.samples()
-      const sampled = []
-      for (const [i, table] of tables.entries()) sampled.push(await sampleTable(table, i, { disk, files, directory, signal }))
-      await db.confine(sampled.flatMap(({ samples }) => samples.map(({ local }) => local)))
-      const shapes = []
-      for (const each of sampled) shapes.push(await shapeOf(db, each))
-      await defineEmpty(db, shapes)
-      const columns = await db.columnsOf(sql)
-      const infos = shapes.map((shape, i) => ({
-        name: shape.name, columns: columnsOfTable(shape), bytes: tables[i]!.files.reduce((sum, { bytes }) => sum + bytes, 0),
-      }))
-      const plan = await planOf({ sql, tables: infos, columns: columns.map(({ name, type }) => ({ name, type: typeText(type) })), db })
-      const pieces = []
-      for (const [i, table] of tables.entries()) {
-        const own = []
-        for (const { status } of table.files) own.push(...await piecesOf(cluster, status!, shapes[i]!, signal))
-        pieces.push(own)
-      }
-      return { columns, ...await layOutQuery({ plan, shapes, pieces, db, partitions, splitBytes, last }) }
-    } finally {
-      db.close()
-    }
+  async #plan(space: Workspace, openDatabase: OpenDatabase, { sql, tables }: Planning, last: LayoutParts['last']): Promise<PlannedQuery> {
+    const { disk, division } = this.#tools
+    const { signal, distribute = 'auto' } = this.#options
+    const cluster = await this.#tools.cluster()
+    return planJob({ sql, tables, distribute, disk, openDatabase, space, cluster, last, signal, ...division })
   }
 
   async #read(openDatabase: OpenDatabase): Promise<Statement> {

@@ -29,8 +29,15 @@ const tailBytes = 64 * KiB
 type Column = TableShape['columns'][number]
 
 /** A table whose beginnings of files are in local files. */
-interface SampledTable { readonly table: SqlTable; readonly samples: readonly Sample[] }
-interface Sample { readonly path: string; readonly local: string; readonly isWhole: boolean }
+export interface SampledTable { readonly table: SqlTable; readonly samples: readonly Sample[] }
+interface Sample {
+  readonly path: string
+  readonly local: string
+  readonly isWhole: boolean
+  /** Bytes of the file that the sample stands for, compressed if the file is, and lines in them. */
+  readonly bytes: number
+  readonly lines: number
+}
 
 export async function sampleTable(table: SqlTable, index: number, tools: ShapeTools): Promise<SampledTable> {
   const wanted = table.kind === 'parquet' ? table.files.slice(0, 1) : table.files.filter(({ bytes }) => bytes > 0).slice(0, sampledFiles)
@@ -44,7 +51,8 @@ export async function sampleTable(table: SqlTable, index: number, tools: ShapeTo
     } finally {
       await writer.close()
     }
-    samples.push({ path: file.path, local, isWhole })
+    const lines = table.kind === 'parquet' ? 0 : bytes.reduce((sum, byte) => (byte === 10 ? sum + 1 : sum), 0)
+    samples.push({ path: file.path, local, isWhole, bytes: isWhole ? file.bytes : bytes.length, lines })
   }
   return { table, samples }
 }

@@ -36,7 +36,14 @@ export interface LayoutParts {
 
 const splitBytesDefault = 128 * MiB
 
-export async function layOutQuery(parts: LayoutParts): Promise<{ readonly work: SqlWork; readonly stages: readonly LaidStage[] }> {
+interface Laid {
+  /** The plan with the stages of the job. */
+  readonly plan: QueryPlan
+  readonly work: SqlWork
+  readonly stages: readonly LaidStage[]
+}
+
+export async function layOutQuery(parts: LayoutParts): Promise<Laid> {
   const { db, shapes } = parts
   const plan = withScans(parts.plan, shapes)
   const columns: SqlColumn[][] = []
@@ -53,7 +60,7 @@ export async function layOutQuery(parts: LayoutParts): Promise<{ readonly work: 
       laid: { name: stage.name.slice(0, 100), ...inputs.laid, output: outputOf(stage, parts.partitions) },
     }
   })
-  return { work: { tables: shapes, stages: made.map(({ task }) => task) }, stages: made.map(({ laid }) => laid) }
+  return { plan, work: { tables: shapes, stages: made.map(({ task }) => task) }, stages: made.map(({ laid }) => laid) }
 }
 
 const hashOf = ({ output }: QueryStage): string | undefined => (output.kind === 'exchange' ? output.hash : undefined)
@@ -104,7 +111,7 @@ function withScans(plan: QueryPlan, shapes: readonly TableShape[]): QueryPlan {
     }
     numbers.push(stages.push({ ...stage, inputs }) - 1)
   }
-  return { ...plan, stages }
+  return { ...plan, stages, gathered: plan.gathered.map(each => ({ ...each, stage: numbers[each.stage]! })) }
 }
 
 function shapeNamed(shapes: readonly TableShape[], name: string): TableShape {

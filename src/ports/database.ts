@@ -12,13 +12,15 @@ export interface DatabaseOptions {
   readonly spill?: { readonly directory: string; readonly bytesMax: number } | undefined
 }
 
-
 /**
  * REQUIRES: one call at a time, apart from `interrupt`. Errors are GristmillErrors: EINVAL with the engine's message, TOO_LARGE, ABORTED.
  */
 export interface Database {
-  /** Names the files that statements can reach from now on. No setting can be changed afterwards. REQUIRES: called once, before a query. */
-  confine(files: readonly string[]): Promise<void>
+  /**
+   * Names the files that statements can reach from now on. No setting can be changed afterwards, unless `isLocked` is false; REQUIRES:
+   * then no statement of a user is run. REQUIRES: called once, before a query.
+   */
+  confine(files: readonly string[], options?: { readonly isLocked?: boolean }): Promise<void>
   /** Runs statements of this program, whose rows are dropped. */
   run(sql: string): Promise<void>
   /** Columns of a statement, which is not run. */

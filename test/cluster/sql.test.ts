@@ -1,5 +1,6 @@
-// Queries on a cluster of real processes, as jobs and in the process that asks: the answers are those of the engine over the same files on
-// the local disk, also while a datanode is killed. What a user may not read, no query reads.
+// Queries on a cluster of real processes, as jobs of one task, as jobs of several stages over small splits, and in the process that asks:
+// the answers are those of the engine over the same files on the local disk, also while a datanode is killed. What a user may not read, no
+// query reads.
 
 import { readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -7,9 +8,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connect, type Job } from '../../client/index.ts'
+import { connect, type Job, type Mill } from '../../client/index.ts'
 import { clusterIn } from '../../client/sql/cluster.ts'
-import { SqlQuery, type SqlRow } from '../../client/sql/query.ts'
+import type { Division } from '../../client/sql/division.ts'
+import { SqlQuery, type SqlOptions, type SqlRow } from '../../client/sql/query.ts'
 import type { QueryColumn, QueryPlan } from '../../src/sql/query.ts'
 import { localDisk } from '../../src/world/disk.ts'
 import { systemRandom } from '../../src/world/random.ts'
@@ -19,15 +21,18 @@ import { until, type Result, type TestCluster } from '../kit/cluster.ts'
 import { runHere, startClusterHere } from './inprocess.ts'
 
 let cluster: TestCluster
+let mill: Mill
 let dir: string
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-sqltest-'))
   cluster = await startClusterHere({ datanodes: 3, settings: { GRISTMILL_SLOTS: '1', GRISTMILL_REPLICATION: '2' } })
+  mill = await connect({ address: cluster.namenode.address, secretFile: cluster.secretFile })
   await fill()
 })
 
 afterAll(async () => {
+  await mill?.close()
   await cluster?.stop()
   await rm(dir, { recursive: true, force: true })
 })
@@ -75,8 +80,8 @@ async function fill(): Promise<void> {
 }
 
 /** The query over local files: what the cluster has to answer. */
-const locally = (query: string): Promise<Result> =>
-  cluster.run(['sql', '--format', 'jsonl', '--local-bytes', '0', query.replaceAll(/'(\/(?:sales|packed|events|cells))/g, `'file:${dir}$1`)])
+const locally = (query: string): Promise<Result> => cluster.run(['sql', '--format', 'jsonl', '--local-bytes', '0', localised(query)])
+const localised = (query: string): string => query.replaceAll(/'(\/(?:sales|packed|events|cells))/g, `'file:${dir}$1`)
 const inJob = (query: string): Promise<Result> => cluster.run(['sql', '--format', 'jsonl', '--local-bytes', '0', query])
 
 const queries = [
@@ -110,6 +115,24 @@ test.each(queries)('as a job: %s', async query => {
   const here = await cluster.run(['sql', '--format', 'jsonl', query])
   expect(here).toEqual({ code: 0, stdout: expected.stdout, stderr: '' })
 })
+
+/** Small tables are divided, and both sides of each join exchanged. */
+const exchanged: Division = { planner: { smallBytes: 0, broadcastBytes: 0 }, partitions: 3, splitBytes: 8192 }
+
+test.each(queries)('in stages: %s', async query => {
+  const sorted = (rows: readonly string[]): readonly string[] => (/ORDER BY/.test(query) ? rows : rows.toSorted())
+  const { rows, job } = await divided(query, exchanged)
+  // Thousands of rows, whose difference would be too long to show.
+  expect(sorted(rows.map(textOf)).join('\n') === sorted((await queryOf(localised(query), {}).collect()).map(textOf)).join('\n')).toBe(true)
+  expect(job.stages.length > 1 || job.stages[0]!.tasks > 1).toBe(!isGathered(query))
+})
+
+/** Queries with a type or a statement that the planner does not know. */
+const isGathered = (query: string): boolean => /ENUM|DESCRIBE/.test(query)
+
+const textOf = (row: SqlRow): string => JSON.stringify(Object.entries(row), (_, value: unknown) =>
+  (typeof value === 'bigint' ? `${value}n` : value instanceof Map ? [...value] : typeof value === 'number' ? numberText(value) : value))
+const numberText = (value: number): string => (Object.is(value, -0) ? '-0' : `${value}`)
 
 test('a job of a query counts what it has read and returned, and leaves no rows in the cluster', async () => {
   await inJob(`SELECT count(*) FROM '/sales'`)
@@ -155,16 +178,20 @@ test('the rows of a query are published as an output with versions and lineage, 
   expect((await cluster.run(['sql', '-o', '/sales/out', `FROM '/sales'`])).code).toBe(1)
 })
 
-/** A query that is divided by this plan into stages over splits of some KiB, and three partitions. */
-async function staged(query: string, plan: QueryPlan): Promise<{ rows: SqlRow[]; job: JobStatus }> {
-  await using mill = await connect({ address: cluster.namenode.address, secretFile: cluster.secretFile })
+const queryOf = (query: string, options: SqlOptions, division?: Division): SqlQuery => new SqlQuery({
+  disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, scratchDir: join(dir, 'scratch'), cwd: dir,
+  cluster: async () => clusterIn(mill), division,
+}, query, undefined, { localBytes: 0, ...options })
+
+async function divided(query: string, division: Division): Promise<{ rows: SqlRow[]; job: JobStatus }> {
   let job: Job | undefined
-  const rows = await new SqlQuery({
-    disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, scratchDir: join(dir, 'scratch'), cwd: dir,
-    cluster: async () => clusterIn(mill), plan: async () => plan, partitions: 3, splitBytes: 8192,
-  }, query, undefined, { localBytes: 0, onJob: begun => { job = begun } }).collect()
+  const rows = await queryOf(query, { distribute: 'always', onJob: begun => { job = begun } }, division).collect()
   return { rows, job: await mill.job(job!.id).status() }
 }
+
+/** A query that is divided by this plan into stages over splits of some KiB, and three partitions. */
+const staged = (query: string, plan: QueryPlan): Promise<{ rows: SqlRow[]; job: JobStatus }> =>
+  divided(query, { ...exchanged, plan: async () => plan })
 
 const column = (name: string, type: string) => ({ name, type })
 
@@ -246,7 +273,6 @@ test('a datanode that is killed while it runs a query changes nothing in the ans
   const member = busy()!
   await member.kill()
   expect(await running).toMatchObject({ code: 0, stdout: expected.stdout })
-  await using mill = await connect({ address: cluster.namenode.address, secretFile: cluster.secretFile })
   const [job] = await mill.jobs({ limit: 1 })
   const [{ attempts } = { attempts: [] }] = await Array.fromAsync(mill.job(job!.job).tasks())
   expect(attempts.map(({ state }) => state)).toEqual([expect.stringMatching(/lost|killed/), 'done'])
@@ -254,7 +280,6 @@ test('a datanode that is killed while it runs a query changes nothing in the ans
 })
 
 test('an abort kills the job of a query', async () => {
-  await using mill = await connect({ address: cluster.namenode.address, secretFile: cluster.secretFile })
   const aborting = new AbortController()
   let job: Job | undefined
   const counted = mill.sql(`SELECT count(*) FROM '/sales' a, range(1000000000) b, range(1000000) c`, null, {

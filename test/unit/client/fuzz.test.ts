@@ -92,7 +92,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
       'attemptsMax', 'seed', 'onProgress', 'onNote', 'signal',
     ],
   ],
-  'mill.sql': [['SELECT 1', [1]], ['memoryBytes', 'localBytes', 'onJob', 'signal']],
+  'mill.sql': [['SELECT 1', [1]], ['memoryBytes', 'localBytes', 'distribute', 'onJob', 'signal']],
   'mill.explain': [['program.ts'], ['input', 'output', 'params', 'reducers', 'withoutRules', 'signal']],
   'mill.job': [['job-1']], 'mill.jobs': [[], ['limit', 'signal']], 'mill.clusterStatus': [[], ['signal']],
   'mill.fsck': [['/'], ['healthy', 'locations', 'signal']],

@@ -1,0 +1,94 @@
+// From a query to the stages of its job: fixes how its tables are read, decides by their sizes whether tasks divide it, has the planner
+// divide it, and lays the plan out. A query that is not divided is gathered: one task reads all tables and runs the text as it was written.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { typeText, type SqlColumn } from '../../src/base/sql.ts'
+import { MiB } from '../../src/base/units.ts'
+import { columnsOfTable, type TableShape } from '../../src/operator/sqltable.ts'
+import type { SqlWork } from '../../src/operator/sqlwork.ts'
+import type { Database, OpenDatabase } from '../../src/ports/database.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import { gatherPlan } from '../../src/sql/gather.ts'
+import type { QueryPlan, TableInfo } from '../../src/sql/query.ts'
+import type { SplitPiece } from '../jobs/pack.ts'
+import type { SqlCluster } from './cluster.ts'
+import { divisionOf, type Distribute, type Division } from './division.ts'
+import type { Workspace } from './here.ts'
+import { defineEmpty, piecesOf } from './job.ts'
+import { plannedBy } from './oracle.ts'
+import { sampleTable, shapeOf } from './shape.ts'
+import { statisticsOf } from './statistics.ts'
+import { layOutQuery, type LaidStage, type LayoutParts } from './stages.ts'
+import type { SqlTable } from './tables.ts'
+
+export interface PlanningParts extends Division {
+  readonly sql: string
+  readonly tables: readonly SqlTable[]
+  readonly distribute: Distribute
+  readonly disk: Disk
+  readonly openDatabase: OpenDatabase
+  readonly space: Workspace
+  readonly cluster: SqlCluster
+  readonly last: LayoutParts['last']
+  readonly signal: AbortSignal | undefined
+}
+
+export interface PlannedQuery {
+  readonly columns: readonly SqlColumn[]
+  readonly plan: QueryPlan
+  readonly work: SqlWork
+  readonly stages: readonly LaidStage[]
+}
+
+const plannerBytes = 256 * MiB
+
+export async function planJob(parts: PlanningParts): Promise<PlannedQuery> {
+  const { sql, tables, openDatabase, space, cluster: { cluster }, signal } = parts
+  const db = await space.open(openDatabase, plannerBytes, 1)
+  try {
+    const { shapes, infos } = await tablesOf(db, parts)
+    const columns = await db.columnsOf(sql)
+    const pieces: SplitPiece[][] = []
+    for (const [i, table] of tables.entries()) {
+      const own = []
+      for (const { status } of table.files) own.push(...await piecesOf(cluster, status!, shapes[i]!, signal))
+      pieces.push(own)
+    }
+    const request = { sql, tables: infos, columns: columns.map(({ name, type }) => ({ name, type: typeText(type) })) }
+    const division = await divisionOf({ ...parts, cluster }, infos, pieces)
+    const layOut = async (plan: QueryPlan): Promise<PlannedQuery> =>
+      ({ columns, ...await layOutQuery({ plan, shapes, pieces, db, last: parts.last, ...division }) })
+    const gathered = (reason: string): Promise<PlannedQuery> => layOut(gatherPlan(sql, infos, request.columns, reason))
+    if (division.reason !== undefined) return await gathered(division.reason)
+    const plan = await (parts.plan ?? (each => plannedBy(space, openDatabase, each, parts)))(request)
+    try {
+      return await layOut(plan)
+    } catch (error) {
+      // A type that no exchange carries, or more inputs than a task may have: one task may still do it.
+      if (!(error instanceof GristmillError) || plan.stages.length === 1) throw error
+      return await gathered(`a stage that cannot be laid out: ${error.message}`)
+    }
+  } finally {
+    db.close()
+  }
+}
+
+/** Shapes of the tables, which are views without rows from now on, and what is known of their rows. */
+async function tablesOf(
+  db: Database, { tables, disk, space, cluster: { files }, signal }: PlanningParts,
+): Promise<{ shapes: TableShape[]; infos: TableInfo[] }> {
+  const directory = await space.samples()
+  const sampled = []
+  for (const [i, table] of tables.entries()) sampled.push(await sampleTable(table, i, { disk, files, directory, signal }))
+  await db.confine(sampled.flatMap(({ samples }) => samples.map(({ local }) => local)))
+  const shapes: TableShape[] = []
+  const infos: TableInfo[] = []
+  for (const each of sampled) {
+    const shape = await shapeOf(db, each)
+    shapes.push(shape)
+    const bytes = each.table.files.reduce((sum, file) => sum + file.bytes, 0)
+    infos.push({ name: shape.name, columns: columnsOfTable(shape), bytes, ...await statisticsOf(db, each, bytes) })
+  }
+  await defineEmpty(db, shapes)
+  return { shapes, infos }
+}

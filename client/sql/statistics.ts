@@ -1,0 +1,41 @@
+// Rows and distinct values of a table, estimated from the samples of its files. They decide about the order of joins and what is broadcast,
+// never about the answer.
+
+import { literalOf } from '../../src/base/sql.ts'
+import type { Database } from '../../src/ports/database.ts'
+import type { TableInfo } from '../../src/sql/query.ts'
+import type { SampledTable } from './shape.ts'
+
+/** What is not known is left out. REQUIRES: `db` reaches the samples. */
+export async function statisticsOf(
+  db: Database, { table, samples }: SampledTable, bytes: number,
+): Promise<Pick<TableInfo, 'rows' | 'distinct'>> {
+  const [first] = samples
+  if (!first) return {}
+  if (table.kind !== 'parquet') {
+    const lines = samples.reduce((sum, sample) => sum + sample.lines, 0)
+    const read = samples.reduce((sum, sample) => sum + sample.bytes, 0)
+    return read === 0 ? {} : { rows: Math.ceil(bytes * lines / read) }
+  }
+  try {
+    // The other files are like the first one.
+    const files = Math.max(1, bytes / Math.max(1, table.files[0]!.bytes))
+    const file = literalOf(first.local)
+    const rows = Number(await one(db, `SELECT num_rows FROM parquet_file_metadata(${file})`))
+    const distinct = new Map<string, number>()
+    const ranges = await db.query(
+      `SELECT path_in_schema, max(TRY_CAST(stats_max_value AS BIGINT)) - min(TRY_CAST(stats_min_value AS BIGINT)) + 1 AS range
+       FROM parquet_metadata(${file}) WHERE type IN ('INT32', 'INT64') GROUP BY ALL HAVING range IS NOT NULL`,
+    )
+    for await (const found of ranges.batches())
+      for (const [name, range] of found) distinct.set(String(name), Math.ceil(Number(range) * files))
+    return { rows: Math.ceil(rows * files), distinct }
+  } catch {
+    return {}
+  }
+}
+
+async function one(db: Database, sql: string): Promise<unknown> {
+  for await (const [row] of (await db.query(sql)).batches()) return row![0]
+  return undefined
+}
