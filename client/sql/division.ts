@@ -14,7 +14,7 @@ export type Distribute = 'auto' | 'always' | 'never'
 /** Internal: how queries are divided. */
 export interface Division {
   /** Divides a query into stages. Default: the planner. */
-  readonly plan?: ((request: PlanRequest) => Promise<QueryPlan>) | undefined
+  readonly plan?: ((request: DivisionRequest) => Promise<QueryPlan>) | undefined
   readonly planner?: PlannerOptions | undefined
   /** Partitions of the exchanges between stages. Default: by the sizes of tables, and the cluster's slots. */
   readonly partitions?: number | undefined
@@ -22,7 +22,7 @@ export interface Division {
   readonly splitBytes?: number | undefined
 }
 
-export interface PlanRequest {
+export interface DivisionRequest {
   readonly sql: string
   readonly tables: readonly TableInfo[]
   readonly columns: readonly QueryColumn[]
@@ -60,7 +60,8 @@ export async function divisionOf(
   const isForced = distribute === 'always'
   if (!isForced && bytes < dividedBytesMin)
     return one(`its tables have ${formatBytes(bytes)}, and tasks divide a query from ${formatBytes(dividedBytesMin)} on`)
-  const { nodes } = partitions !== undefined && splitBytes !== undefined && isForced ? { nodes: [] } : await cluster.ask(clusterStatus, {}, signal)
+  const isGiven = isForced && partitions !== undefined && splitBytes !== undefined
+  const { nodes } = isGiven ? { nodes: [] } : await cluster.ask(clusterStatus, {}, signal)
   const slots = Math.max(1, nodes.filter(({ state }) => state === 'live').reduce((sum, node) => sum + node.slots, 0))
   if (!isForced && slots === 1) return one('the cluster runs one task at a time')
   const most = Math.max(...infos.map(table => table.bytes!))

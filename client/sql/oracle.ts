@@ -5,13 +5,13 @@ import { MiB } from '../../src/base/units.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { PlannerOptions } from '../../src/sql/fragment.ts'
 import type { QueryPlan } from '../../src/sql/query.ts'
-import type { Distribute, Division, PlanRequest } from './division.ts'
+import type { Distribute, Division, DivisionRequest } from './division.ts'
 import type { Workspace } from './here.ts'
 
 const oracleBytes = 256 * MiB
 
 export async function plannedBy(
-  space: Workspace, openDatabase: OpenDatabase, { sql, tables, columns }: PlanRequest,
+  space: Workspace, openDatabase: OpenDatabase, { sql, tables, columns }: DivisionRequest,
   { planner, distribute }: Pick<Division, 'planner'> & { readonly distribute: Distribute },
 ): Promise<QueryPlan> {
   const { planQuery } = await import('../../src/sql/plan.ts')
@@ -29,6 +29,6 @@ export async function plannedBy(
 async function rowsOf(db: Database, sql: string): Promise<Array<Array<string | null>>> {
   const found: Array<Array<string | null>> = []
   for await (const rows of (await db.query(sql)).batches())
-    for (const row of rows) found.push(row.map(value => (value === null ? null : typeof value === 'string' ? value : JSON.stringify(value))))
+    for (const row of rows) found.push(row.map(value => (value === null || typeof value === 'string' ? value : JSON.stringify(value))))
   return found
 }

@@ -21,7 +21,7 @@ import { statisticsOf } from './statistics.ts'
 import { layOutQuery, type LaidStage, type LayoutParts } from './stages.ts'
 import type { SqlTable } from './tables.ts'
 
-export interface PlanningParts extends Division {
+interface PlanningParts extends Division {
   readonly sql: string
   readonly tables: readonly SqlTable[]
   readonly distribute: Distribute

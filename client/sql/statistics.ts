@@ -6,7 +6,7 @@ import type { Database } from '../../src/ports/database.ts'
 import type { TableInfo } from '../../src/sql/query.ts'
 import type { SampledTable } from './shape.ts'
 
-/** What is not known is left out. REQUIRES: `db` reaches the samples. */
+/** Leaves out unknown numbers. REQUIRES: `db` reaches the samples. */
 export async function statisticsOf(
   db: Database, { table, samples }: SampledTable, bytes: number,
 ): Promise<Pick<TableInfo, 'rows' | 'distinct'>> {

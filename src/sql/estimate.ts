@@ -1,5 +1,6 @@
 // Estimated sizes of joins. The values of two keys that have to be equal come from one domain, which has as many values as the side with
-// the fewest of them: a foreign key has the values of the table that it refers to. Keys that are equal by several conditions have one domain.
+// the fewest of them: a foreign key has the values of the table that it refers to. Keys that are equal by several conditions have one
+// domain.
 
 import type { Expression } from './expression.ts'
 import type { HashKey, Rows, Stages } from './fragment.ts'

@@ -85,7 +85,14 @@ function followed(conditions: readonly JoinCondition[], rows: Rows, which: 'left
 }
 
 /** The join in the tasks that both sides have come to. Each branch of a broadcast join's larger side is joined by itself. */
-function both(stages: Stages, parts: JoinParts, left: Rows, right: Rows, needed: ReadonlySet<string>, keys: readonly JoinCondition[] = []): Rows {
+function both(
+  stages: Stages,
+  parts: JoinParts,
+  left: Rows,
+  right: Rows,
+  needed: ReadonlySet<string>,
+  keys: readonly JoinCondition[] = [],
+): Rows {
   const columns = [
     ...among(left.columns, needed),
     ...(parts.type === 'SEMI' || parts.type === 'ANTI' || parts.type === 'MARK' ? [] : among(right.columns, needed)),

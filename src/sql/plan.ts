@@ -17,8 +17,8 @@ import { Unsupported, unsupported } from './unsupported.ts'
 import { verify } from './verify.ts'
 
 /**
- * Throws the oracle's error for a query that DuckDB refuses, if its columns are not given. Every other failure makes a plan that gathers the
- * query, which says why.
+ * Throws the oracle's error for a query that DuckDB refuses, if its columns are not given. Every other failure makes a plan that gathers
+ * the query, which says why.
  */
 export async function planQuery(
   sql: string,

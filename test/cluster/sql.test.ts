@@ -279,6 +279,28 @@ test('a datanode that is killed while it runs a query changes nothing in the ans
   await member.start()
 })
 
+test('a datanode that is killed between the stages of a query takes rows of exchanges with it, which are computed again', async () => {
+  const query = `SELECT a.grain, count(*) AS n, sum((a.id + b.id + c.id) % 7) AS s FROM '/sales' a JOIN '/sales' b ON a.id % 7 = b.id % 7
+    JOIN '/packed/c.csv.gz' c ON b.id % 5 = c.id % 5 GROUP BY a.grain ORDER BY a.grain`
+  let job: Job | undefined
+  const running = queryOf(query, { distribute: 'always', onJob: begun => { job = begun } }, exchanged).collect()
+  const holder = async (): Promise<string | undefined> => {
+    const tasks = job ? await Array.fromAsync(mill.job(job.id).tasks({ stage: 0 })) : []
+    return tasks.flatMap(({ attempts }) => attempts).find(({ state }) => state === 'done')?.node
+  }
+  await until('a task has written rows for others', async () => await holder() !== undefined)
+  const node = await holder()
+  const { nodes } = await mill.clusterStatus()
+  const member = cluster.datanodes.find(({ address }) => address === nodes.find(each => each.node === node)!.address)!
+  await member.kill()
+  expect((await running).map(textOf)).toEqual((await queryOf(localised(query), {}).collect()).map(textOf))
+  const { stages } = await mill.job(job!.id).status()
+  expect(stages.length).toBeGreaterThan(3)
+  const attempts = (await Array.fromAsync(mill.job(job!.id).tasks())).flatMap(task => task.attempts)
+  expect(attempts.filter(({ state }) => state === 'lost').length).toBeGreaterThan(0)
+  await member.start()
+})
+
 test('an abort kills the job of a query', async () => {
   const aborting = new AbortController()
   let job: Job | undefined

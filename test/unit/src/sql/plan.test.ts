@@ -186,10 +186,12 @@ test('rules change plans: partials, top rows, broadcast, and rows that stay wher
 })
 
 test('joins are ordered by the rows that they give: a key with few values waits for another one, parts without a condition come last', async () => {
-  const sized = (name: string, rows: number, list: string): TableInfo => ({ name, rows, columns: columns(list.replaceAll(/(?=,|$)/g, ' INTEGER')) })
+  const sized = (name: string, rows: number, list: string): TableInfo =>
+    ({ name, rows, columns: columns(list.replaceAll(/(?=,|$)/g, ' INTEGER')) })
   // The shape of TPC-H's fifth query: customers and suppliers meet in one of 25 nations.
   const five = [
-    sized('line', 600_000, 'l_order, l_supp, price'), sized('ord', 150_000, 'o_order, o_cust, day'), sized('cust', 15_000, 'c_cust, c_nation'),
+    sized('line', 600_000, 'l_order, l_supp, price'), sized('ord', 150_000, 'o_order, o_cust, day'),
+    sized('cust', 15_000, 'c_cust, c_nation'),
     sized('supp', 1000, 's_supp, s_nation'), sized('nation', 25, 'n_nation, n_region'), sized('region', 5, 'r_region, r_name'),
   ]
   const joined = async (sql: string, known: TableInfo[]): Promise<string[]> => {
