@@ -21,7 +21,20 @@ type FilesInput = Extract<PlannedInput, { kind: 'files' }>
 const partitionBytes = 64 * MiB
 const partitionsMax = 1000
 
-export async function cutStages(stages: readonly PlannedStage[], splitsOf: (input: FilesInput) => Promise<Split[]>): Promise<CutStage[]> {
+/** True for stages of which some first tasks can be run alone: each task reads a split, and its values are those of the job. */
+export const isDivisible = (stages: ReadonlyArray<Pick<PlannedStage, 'inputs'>>): boolean =>
+  stages.length === 1 && stages[0]!.inputs.length === 1 && stages[0]!.inputs[0]!.kind === 'files'
+
+interface CutOptions {
+  /** Tasks of a job whose stages are divisible; default: all. */
+  readonly tasks?: number | undefined
+}
+
+/** `isPart`: there are more tasks than were asked for. */
+export async function cutStages(
+  stages: readonly PlannedStage[], splitsOf: (input: FilesInput) => Promise<Split[]>, { tasks = Infinity }: CutOptions = {},
+): Promise<{ readonly cut: CutStage[]; readonly isPart: boolean }> {
+  let isPart = false
   const cut: CutStage[] = []
   let bytes = 0
   // An input that several stages read is listed and counted once.
@@ -39,11 +52,12 @@ export async function cutStages(stages: readonly PlannedStage[], splitsOf: (inpu
       const splits = known.get(name) ?? await splitsOf(input)
       if (!known.has(name)) bytes += splits.reduce((sum, split) => sum + split.bytes, 0)
       known.set(name, splits)
-      own.push({ kind: 'pages', pages: pagesOf(splits), options: input.options })
+      isPart ||= splits.length > tasks
+      own.push({ kind: 'pages', pages: pagesOf(splits.slice(0, tasks)), options: input.options })
     }
     cut.push({ ...stage, inputs: own, ...broadcasts.length > 0 && { broadcasts: [...broadcasts] } })
   }
-  return withPartitions(cut, sampling, Math.max(1, Math.min(partitionsMax, Math.ceil(bytes / partitionBytes))))
+  return { cut: withPartitions(cut, sampling, Math.max(1, Math.min(partitionsMax, Math.ceil(bytes / partitionBytes)))), isPart }
 }
 
 /** Sets the number of partitions where it is open. A sort into one partition needs no samples: the tasks that take them are dropped. */

@@ -16,7 +16,7 @@ import type { Delivered } from './runinputs.ts'
 interface DriveDeps {
   readonly loading: Loading
   /** Submits the job of a step; `delivered`: the steps before it whose results the program has got. */
-  readonly submit: (step: PlannedProgramStep, driver: Driver, delivered: readonly Delivered[]) => Promise<Job>
+  readonly submit: (step: PlannedProgramStep, driver: Driver, delivered: readonly Delivered[], part?: FirstTasks) => Promise<Job>
   /** True for a failure that ends the program, which does not get it. */
   readonly isFatal: (error: unknown) => boolean
   /** Lines of the result of a job that has succeeded. */
@@ -24,8 +24,13 @@ interface DriveDeps {
   readonly dropResult: (job: JobStatus['job']) => Promise<void>
 }
 
+/** The first tasks of a job alone, if the plan allows it. `onPart`: called if there are more. */
+interface FirstTasks { readonly tasks: number; readonly onPart: () => void }
+
 interface DriveOptions { readonly id: string; readonly nowMs: number }
 
+/** Tasks that a step runs first which returns its first values. If they have too few, all run. */
+const firstTasks = 1
 /** Results that are dropped at a time. */
 const dropsAtOnce = 8
 
@@ -114,9 +119,14 @@ export class ProgramDriver {
     let job: Job | undefined
     let result: StepResult
     try {
-      job = await this.#submit(step)
-      const status = await job.wait({ signal: this.#abandoned.signal })
-      const lines = step.returns === 'nothing' ? [] : await this.#deps.readResult(status, step, this.#abandoned.signal)
+      const first = typeof step.returns === 'object' ? step.returns.first : undefined
+      let isPart = false
+      job = await this.#submit(step, first === undefined ? undefined : { tasks: firstTasks, onPart: () => { isPart = true } })
+      let lines = await this.#linesOf(job, step)
+      if (isPart && lines.length < first!) {
+        job = await this.#submit(step)
+        lines = await this.#linesOf(job, step)
+      }
       result = { lines }
     } catch (thrown) {
       if (this.#isOver) return
@@ -131,12 +141,18 @@ export class ProgramDriver {
     await this.#deps.loading.deliver(number, result)
   }
 
-  async #submit(step: PlannedProgramStep): Promise<Job> {
+  async #linesOf(job: Job, step: PlannedProgramStep): Promise<readonly string[]> {
+    const { signal } = this.#abandoned
+    const status = await job.wait({ signal })
+    return step.returns === 'nothing' ? [] : this.#deps.readResult(status, step, signal)
+  }
+
+  async #submit(step: PlannedProgramStep, part?: FirstTasks): Promise<Job> {
     const { number, method, after, planned: { outline = '' } } = step
     if (this.#isCancelled) throw new GristmillError('JOB_CANCELLED', 'the program was cancelled')
     const history = this.#told(after)
     const delivered = this.#history.slice(0, after).map(entry => ({ number: entry.number, failed: entry.result.kind === 'failed' }))
-    const job = await this.#deps.submit(step, { id: this.id, step: number, method, nowMs: this.#nowMs, outline, history }, delivered)
+    const job = await this.#deps.submit(step, { id: this.id, step: number, method, nowMs: this.#nowMs, outline, history }, delivered, part)
     this.#jobs.set(number, job)
     if (step.returns !== 'nothing') this.#results.add(job.id)
     this.#tell()

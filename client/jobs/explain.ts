@@ -6,7 +6,7 @@ import { describeNode, exchangeOf } from '../../src/plan/describe.ts'
 import { rules } from '../../src/plan/rules.ts'
 import type { Stage } from '../../src/plan/stage.ts'
 import type { Split } from '../../src/protocol/task.ts'
-import { cutStages } from './cut.ts'
+import { cutStages, type CutStage } from './cut.ts'
 import type { Layout, PlannedInput } from './layout.ts'
 
 export interface Explanation {
@@ -47,7 +47,7 @@ interface Measured { readonly splits: number; readonly bytes: number }
 export async function explain({ before, after, cut, notes, joins, stages }: Layout, options: ExplainOptions): Promise<Explanation> {
   const positions = positionsOf(before.root)
   const measured = new Map<string, Measured>()
-  const planned = await cutStages(stages, async input => {
+  const { cut: planned } = await cutStages(stages, async input => {
     const splits = await options.splitsOf(input)
     measured.set(nameOf(input), { splits: splits.length, bytes: splits.reduce((sum, { bytes }) => sum + bytes, 0) })
     return splits
@@ -76,7 +76,7 @@ interface StageFacts extends ExplainOptions {
   readonly describe: (node: PlanNode) => string
 }
 
-function explainStage(stage: Stage, { inputs, output }: Awaited<ReturnType<typeof cutStages>>[number], facts: StageFacts): ExplainedStage {
+function explainStage(stage: Stage, { inputs, output }: CutStage, facts: StageFacts): ExplainedStage {
   const branches = facts.inputs.map((input, i) => readOf(input, inputs[i]!, facts))
   // A sort into one partition takes no samples: its stage has lost its inputs.
   const isLeftOut = inputs.length === 1 && inputs[0]!.kind === 'values' && inputs[0]!.parts === 0

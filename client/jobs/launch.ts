@@ -12,6 +12,7 @@ import type { Cluster } from '../call/cluster.ts'
 import type { PlannedProgramStep } from '../load/driving.ts'
 import type { Planned } from '../load/planning.ts'
 import type { ShippedAsset } from '../load/shipping.ts'
+import { isDivisible } from './cut.ts'
 import { findInputs } from './inputs.ts'
 import type { Job } from './job.ts'
 import { layOut, type PlannedStage } from './layout.ts'
@@ -38,6 +39,9 @@ interface Submitting {
   readonly driver?: Driver | undefined
   readonly step?: PlannedProgramStep | undefined
   readonly delivered?: readonly Delivered[] | undefined
+  /** Of a step that returns its first values: the first tasks alone, where that can be. `onPart`: called if there are more. */
+  readonly tasks?: number | undefined
+  readonly onPart?: (() => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -74,7 +78,7 @@ interface SubmittingOver extends Submitting {
 }
 
 async function submitOver(
-  { tools, options, bundle, env }: Launch, planned: Planned, { driver, signal, reads, input, output, isResult }: SubmittingOver,
+  { tools, options, bundle, env }: Launch, planned: Planned, { driver, signal, reads, input, output, isResult, tasks, onPart }: SubmittingOver,
 ): Promise<Job> {
   const { cluster, files } = tools
   const sizeOf = sizesOf(cluster, signal)
@@ -90,6 +94,7 @@ async function submitOver(
     // The same program over the same input draws the same samples again.
     seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax, memoryBytes, taskTimeoutMs,
     options: repeatable(options, planned), inputs: reads, signal, onNote,
+    ...tasks !== undefined && isDivisible(stages) && { tasks, onPart },
   })
 }
 

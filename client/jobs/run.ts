@@ -111,7 +111,7 @@ async function drive(launch: Launch, { loaded, step: first, loading, events, dri
   const { signal } = options
   const driver = new ProgramDriver({
     loading,
-    submit: (step, of, delivered) => submit(launch, step.planned, { driver: of, step, delivered }),
+    submit: (step, of, delivered, part) => submit(launch, step.planned, { driver: of, step, delivered, ...part }),
     isFatal: error => inputs.isRefusal(error),
     readResult: (status, { method, returns }, until) =>
       readResult(tools, status, { method, ...typeof returns === 'object' && returns }, until),

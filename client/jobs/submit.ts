@@ -58,6 +58,10 @@ export interface Submission {
   readonly taskTimeoutMs?: number | undefined
   /** Aborted before the job is submitted: no effect. Afterwards: the job is killed. */
   readonly signal?: AbortSignal | undefined
+  /** The first tasks alone, of a job whose stages are divisible (cut.ts); default: all. */
+  readonly tasks?: number | undefined
+  /** Called if the job has more tasks than these. */
+  readonly onPart?: (() => void) | undefined
   /** Called with one-line notes about the input, such as skipped files. */
   readonly onNote?: ((line: string) => void) | undefined
 }
@@ -183,18 +187,20 @@ const exists = (path: string): GristmillError =>
   })
 
 async function planStages(cluster: Cluster, submission: Submission): Promise<{ cut: CutStage[]; origin: Origin }> {
-  const { stages, input, head, signal, onNote, program, params, fingerprint, outputFormat: format, options = {}, env, inputs } = submission
+  const { stages, input, head, signal, onNote, program, params, fingerprint, outputFormat: format, options = {}, env, inputs, tasks, onPart } = submission
   const leftOut = new Map<string, FileStatus>()
   const onLeftOut = (entry: FileStatus): void => void leftOut.set(entry.path, entry)
   const reads = new InputReads(inputs)
-  let cut
+  let cut: CutStage[]
+  let isPart: boolean
   try {
-    cut = await cutStages(stages, ({ paths: named = input, options: how }) => inputs.reading(named, async () => {
+    ({ cut, isPart } = await cutStages(stages, ({ paths: named = input, options: how }) => inputs.reading(named, async () => {
       const { paths, done, ...source } = reads.source(named)
       const splits = await splitInputs(cluster.ask, paths, { input: how, head, signal, onLeftOut, ...source })
       for (const line of done()) onNote?.(line)
       return splits
-    }))
+    }), { tasks }))
+    if (isPart) onPart?.()
   } catch (error) {
     inputs.note(await reads.pins(cluster.ask, signal).catch(() => []))
     throw error

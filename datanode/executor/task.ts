@@ -498,6 +498,7 @@ export class TaskAttempt {
         before?.(item)
         return this.#calling(() => operator.push(item), this.#waiters)
       },
+      get isFull() { return operator.isFull ?? false },
     }
   }
 

@@ -53,12 +53,20 @@ interface RecordOptions {
   readonly badRecords: InputOptions['badRecords']
   readonly counters: ReadCounters
   readonly placeOf: PlaceOf
+  /** The branch may end before its input does. */
+  readonly endsEarly?: boolean
 }
 
 /** Pipeline of a branch that reads records or values. */
 export function recordPipeline(options: PipelineOptions, records: RecordOptions): Step<unknown> {
-  return options.steps.reduceRight<Step<unknown>>((next, step) => valueStep(step, next, options, records), lastStep(options))
+  const { steps } = options
+  const endsEarly = steps.slice(0, steps.findIndex(({ kind }) => kind === 'limit')).every(isOneByOne)
+  return steps.reduceRight<Step<unknown>>((next, step) => valueStep(step, next, options, { ...records, endsEarly }), lastStep(options))
 }
+
+/** The step has passed on all that it makes of a record when the next record comes. */
+const isOneByOne = (step: StepNode): boolean =>
+  step.kind === 'validate' || step.kind === 'sample' || step.kind === 'each' && step.op !== 'mapAsync'
 
 /** Pipeline of a branch that reads a shuffle. */
 export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
@@ -149,7 +157,7 @@ function bareStep(
     }, context, emit)
     case 'sampleKeys': return sampleKeysStep(fn(step.key), context, random, emit)
     case 'top': return topStep(step.count, fn(step.key), context, emit)
-    case 'limit': return limitStep(step.count, next)
+    case 'limit': return limitStep(step.count, next, records?.endsEarly ?? false)
     case 'total': return totalStep(functions[step.fn] as TotalFunction, next)
     case 'encode': return encodeStep(next)
     case 'lookup': {

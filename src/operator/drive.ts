@@ -7,7 +7,7 @@ const itemsAtOnce = 32
 
 /**
  * `pause` is called between items; it returns a promise when the event loop should be yielded to. If anything throws, the source is
- * closed.
+ * closed; so it is when the operator is full.
  */
 export async function drive<T>(
   source: AsyncIterable<T> | Iterable<T>, operator: Operator<T>, sink: Sink<unknown>, pause: () => Promise<void> | undefined,
@@ -17,6 +17,7 @@ export async function drive<T>(
       const pushed = operator.push(item)
       if (pushed) await pushed
       await between(sink, pause)
+      if (operator.isFull) return
     }
     return
   }
@@ -29,6 +30,7 @@ export async function drive<T>(
       const settling = sink.settle()
       if (settling) await settling
     }
+    if (operator.isFull) return
   }
 }
 

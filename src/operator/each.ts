@@ -5,7 +5,7 @@ import { showValue } from '../base/show.ts'
 import type { EachNode } from '../plan/node.ts'
 import { forward } from './forward.ts'
 import { misuse } from './misuse.ts'
-import { isPromise, type Push, type Step } from './operator.ts'
+import { Enough, isPromise, type Push, type Step } from './operator.ts'
 
 /** (value, context) */
 export type ValueFunction = (value: unknown, context: unknown) => unknown
@@ -21,9 +21,22 @@ export function sampleStep(fraction: number, random: () => number, next: Step<un
   return { push: value => (random() < fraction ? next.push(value) : undefined), finish: () => next.finish() }
 }
 
-export function limitStep(count: number, next: Step<unknown>): Step<unknown> {
+/**
+ * `endsEarly`: after the last value that it passes on it throws Enough. Only where the steps before it handle one record at a time, so that
+ * each attempt of the task calls their functions for the same records.
+ */
+export function limitStep(count: number, next: Step<unknown>, endsEarly: boolean): Step<unknown> {
   let passed = 0
-  return { push: value => (passed++ < count ? next.push(value) : undefined), finish: () => next.finish() }
+  const last = (value: unknown): Promise<void> | undefined => {
+    const waiting = next.push(value)
+    if (waiting) return waiting.then(() => { throw new Enough('enough') })
+    throw new Enough('enough')
+  }
+  const push: Push<unknown> = value => {
+    if (passed >= count) return undefined
+    return ++passed === count && endsEarly ? last(value) : next.push(value)
+  }
+  return { push, finish: () => next.finish() }
 }
 
 const pushes: Readonly<Record<Op, (fn: ValueFunction, context: unknown, next: Push<unknown>) => Push<unknown>>> = {

@@ -17,6 +17,13 @@ import type { Emit, Key } from '../base/pair.ts'
 
 export interface Operator<In> {
   push(item: In): void | Promise<void>
+  /** The steps need no further items: the source is closed. */
+  readonly isFull?: boolean
+}
+
+/** Thrown by a step that needs no further rows, through the steps before it, to the operator. No failure. */
+export class Enough extends Error {
+  override name = 'Enough'
 }
 
 /** Takes one row. Returns a promise if the next row must wait. */

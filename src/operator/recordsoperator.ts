@@ -2,11 +2,12 @@
 // per second, so it does not catch or count per record; after an error the loop counter identifies the record.
 
 import type { Batch } from '../record/records.ts'
-import { FunctionFailed, type Operator, type Push } from './operator.ts'
+import { Enough, FunctionFailed, type Operator, type Push } from './operator.ts'
 
 export class RecordsOperator implements Operator<Batch> {
   readonly #push: Push<unknown>
   readonly #onBatch: () => void
+  isFull = false
   #batch: Batch | undefined
   #index = 0
 
@@ -35,7 +36,7 @@ export class RecordsOperator implements Operator<Batch> {
         if (waiting) return this.#await(waiting, batch, index)
       }
     } catch (error) {
-      throw failed(error, batch, index)
+      this.#caught(error, batch, index)
     }
     this.#onBatch()
   }
@@ -53,9 +54,14 @@ export class RecordsOperator implements Operator<Batch> {
         if (waiting) await waiting
       }
     } catch (error) {
-      throw failed(error, batch, index)
+      this.#caught(error, batch, index)
     }
     this.#onBatch()
+  }
+
+  #caught(error: unknown, batch: Batch, index: number): void {
+    if (!(error instanceof Enough)) throw failed(error, batch, index)
+    this.isFull = true
   }
 }
 

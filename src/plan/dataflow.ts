@@ -108,7 +108,16 @@ function digestOf(given: unknown): { digest?: string; bytes?: number } {
   }
   const { values } = given as { readonly values: readonly unknown[] }
   const buffer = new GrowingBuffer()
-  for (const value of values) encodeValue(value, buffer)
+  for (const [i, value] of values.entries()) {
+    try {
+      encodeValue(value, buffer)
+    } catch (error) {
+      if (!(error instanceof GristmillError)) throw error
+      throw new GristmillError(error.code, `${error.message.replace(/^emit was given/, 'from was given')} (value ${i} of ${values.length})`, {
+        cause: error,
+      })
+    }
+  }
   return { digest: createHash('sha256').update(buffer.bytes.subarray(0, buffer.length)).digest('hex'), bytes: buffer.length }
 }
 

@@ -202,7 +202,10 @@ export class Dataset<T> {
    */
   async collect(): Promise<T[]> { return await this.#flow.run(returning('collect', this.#node)) as T[] }
 
-  /** The first `count` values, in the order of partitions; fewer if there are not so many. */
+  /**
+   * The first `count` values, in the order of partitions; fewer if there are not so many. Of a Dataset that is read and mapped alone, the
+   * first task is run, and the others only if it has too few values; a task ends when it has enough.
+   */
   async take(count: number): Promise<T[]> {
     checkCount('count of take', count, 1, 1_000_000)
     const limited: Recipe = { kind: 'limit', inputs: [this.#node], count }

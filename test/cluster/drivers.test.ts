@@ -60,6 +60,23 @@ test('every action gives what plain JavaScript gives, and values come as they we
   expect(result.stdout).toMatch(/^step 2: collect, job-\d+, /m)
 })
 
+test('take and first run one task, and all of them only if that has too few values', async () => {
+  const lines = Array.from({ length: 200 }, (_, i) => `line ${i}`)
+  await cluster.ok(['put', '--block-size', '512', '-', '/blocks'], `${lines.join('\n')}\n`)
+  const file = await program('takes.ts', `
+    const all = mill.text('/blocks')
+    const numbers = all.map((line, { counter }) => { counter('mapped'); return Number(line.slice(5)) })
+    console.log(JSON.stringify([
+      await numbers.take(3), await numbers.filter(n => n % 2 === 1).first(), await numbers.filter(n => n > 150).take(2), (await all.take(1000)).length,
+    ]))
+  `)
+  const { stdout, stderr } = await cluster.run(['run', file, '--json'])
+  const { steps } = JSON.parse(stdout) as { steps: JobStatus[] }
+  expect(stderr).toContain('[[0,1,2],1,[151,152],200]')
+  expect(steps.map(({ stages: [stage] }) => stage!.tasks)).toEqual([1, 1, 4, 4])
+  expect(steps[0]!.counters['user.mapped']).toBe(3)
+})
+
 test('a program loops on its results, reads what it has saved, and is one object with its steps in JSON', async () => {
   const file = await program('loop.ts', `
     await mill.range(100).save(output + '/0')

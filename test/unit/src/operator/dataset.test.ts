@@ -8,7 +8,7 @@ import type { Sources } from '../../../../src/program/sources.ts'
 import { rules } from '../../../../src/plan/rules.ts'
 import { dice, type Dice } from '../../../kit/dice.ts'
 import { compare } from '../shuffle/kit.ts'
-import { valuesOf } from './engine.ts'
+import { planned, valuesOf } from './engine.ts'
 
 interface Row { readonly id: number; readonly name: string; readonly n: number }
 
@@ -240,6 +240,12 @@ describe('steps that are given what they cannot take', () => {
     const cause = (error as Error).cause instanceof Error ? (error as { cause: Error }).cause : error as Error
     expect(cause.message).toContain(message)
     if (!name.includes('two values')) expect(cause.stack).toContain('dataset.test.ts')
+  })
+
+  test('from names the value that cannot travel', async () => {
+    await expect(planned(mill => mill.from([1, { n: () => 2 }]).save('/out'))).rejects.toMatchObject({
+      code: 'EINVAL', message: expect.stringMatching(/^from was given a function inside of a value: .*\(value 1 of 2\)$/),
+    })
   })
 
   test('an error of the program stays as it is', async () => {

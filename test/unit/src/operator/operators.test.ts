@@ -3,6 +3,7 @@
 
 import type { Emit, Key } from '../../../../src/base/pair.ts'
 import { expect, test } from 'vitest'
+import { recordPipeline } from '../../../../src/operator/build.ts'
 import { drive } from '../../../../src/operator/drive.ts'
 import { mapStep, type MapFunction } from '../../../../src/operator/map.ts'
 import { GroupsOperator } from '../../../../src/operator/groupsoperator.ts'
@@ -10,6 +11,8 @@ import { RecordsOperator } from '../../../../src/operator/recordsoperator.ts'
 import { FunctionFailed } from '../../../../src/operator/operator.ts'
 import { reduceStep, type ReduceFunction } from '../../../../src/operator/reduce.ts'
 import { Turns } from '../../../../src/operator/turn.ts'
+import type { PlanNode } from '../../../../src/plan/node.ts'
+import { newReadCounters } from '../../../../src/record/records.ts'
 import { batchOf, groupOf, MemorySink } from './kit.ts'
 
 const never = () => undefined
@@ -411,4 +414,28 @@ test('an error for a key with bigints is reported with the key', () => {
     failure = error
   }
   expect(failure).toMatchObject({ name: 'FunctionFailed', key: '[9007199254740993,2]', cause: { message: 'v.reduce is not a function' } })
+})
+
+test.each([
+  ['after exactly the records that it needs', 'flatMap', [0, 1, 2], true],
+  ['not before its input, behind a step that is ahead of it', 'mapAsync', [0, 1, 2, 3, 4, 5, 6, 7], false],
+] as const)('a limit ends its branch %s', async (_, op, seen, isClosed) => {
+  const sink = new MemorySink()
+  const called: unknown[] = []
+  const returned: unknown[] = []
+  let isSourceClosed = false
+  function* twice(value: unknown) { try { yield value; yield value } finally { returned.push(value) } }
+  const fn = (value: unknown): unknown => { called.push(value); return op === 'flatMap' ? twice(value) : Promise.resolve(value) }
+  const read: PlanNode = { kind: 'read', inputs: [], options: { format: 'lines' } }
+  const each: PlanNode = { kind: 'each', inputs: [read], op, fn: 0, concurrency: 2 }
+  const pipeline = recordPipeline({
+    steps: [each, { kind: 'limit', inputs: [each], count: 5 }], functions: [fn], emit: sink.emit, turns: new Turns(sink.emit),
+    contextOf: () => ({ random: () => 0 }),
+  }, { badRecords: undefined, counters: newReadCounters(), placeOf: () => undefined })
+  function* source() { try { for (const from of [0, 2, 4, 6]) yield batchOf([from, from + 1]) } finally { isSourceClosed = called.length < 8 } }
+  await drive(source(), new RecordsOperator(pipeline.push), sink, never)
+  await pipeline.finish()
+  expect([called, isSourceClosed]).toEqual([seen, isClosed])
+  expect(sink.got.map(([, value]) => value)).toEqual(op === 'flatMap' ? [0, 0, 1, 1, 2] : [0, 1, 2, 3, 4])
+  if (op === 'flatMap') expect(returned).toEqual([0, 1, 2])
 })
