@@ -3,38 +3,32 @@
 // machine or a file of the cluster.
 
 import { assert, unreachable } from '../../src/base/assert.ts'
-import { GristmillError } from '../../src/base/errors.ts'
 import type { InputOptions } from '../../src/base/formats.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
-import type { CommandNode, StepNode, UserFunction } from '../../src/plan/node.ts'
+import type { CommandNode, StepNode } from '../../src/plan/node.ts'
 import type { Context } from '../../src/program/definition.ts'
 import type { PlannedProgram } from '../../src/plan/planof.ts'
 import { stagesOf, type Branch, type Stage } from '../../src/plan/stage.ts'
-import { groupPipeline, hashPipeline, joinPipeline, recordPipeline, type PipelineOptions } from '../../src/operator/build.ts'
+import { groupPipeline, recordPipeline, type PipelineOptions } from '../../src/operator/build.ts'
 import { MapCommand, reduceCommand, type CommandOptions } from '../../src/operator/command.ts'
 import { drive } from '../../src/operator/drive.ts'
 import { GroupsOperator } from '../../src/operator/groupsoperator.ts'
-import { FunctionFailed, isPromise, type Operator, type Sink, type Step } from '../../src/operator/operator.ts'
+import { FunctionFailed, type Operator, type Sink, type Step } from '../../src/operator/operator.ts'
 import { RecordsOperator } from '../../src/operator/recordsoperator.ts'
-import { receive, Turns } from '../../src/operator/turn.ts'
+import { Turns } from '../../src/operator/turn.ts'
 import type { Commands } from '../../src/ports/command.ts'
-import type { Disk } from '../../src/ports/disk.ts'
 import type { Started } from '../../src/ports/started.ts'
 import { batchesOf, newReadCounters, type Batch, type ReadCounters } from '../../src/record/records.ts'
 import { readRaw } from '../../src/record/raw.ts'
 import { readRecords } from '../../src/record/reader.ts'
-import { groupsInTurn, mergeSegments, type KeyGroup } from '../../src/shuffle/groups.ts'
-import { Inbox } from '../../src/shuffle/inbox.ts'
-import { joinSegments, type JoinGroup } from '../../src/shuffle/join.ts'
-import { ReplayBuffer } from '../../src/shuffle/replay.ts'
-import type { Segment } from '../../src/shuffle/segment.ts'
-import { JoinTable } from '../../src/shuffle/table.ts'
+import { mergeSegments, type KeyGroup } from '../../src/shuffle/groups.ts'
 import { copyValue } from '../../src/shuffle/value.ts'
 import type { StackMapper } from '../../src/program/stack.ts'
 import type { TaskContext } from './context.ts'
-import { gather } from './fetch.ts'
+import { gathered, type Gathered, type Groups } from './gathered.ts'
 import { SplitSource } from './input.ts'
+import { joinGathered } from './joined.ts'
 import type { ExecutorSession } from './session.ts'
 import type { AttemptOutcome } from './messages.ts'
 import { Tables } from './broadcast.ts'
@@ -42,7 +36,8 @@ import { TaskCommands } from './taskcommands.ts'
 import { checkOutput } from './outputcheck.ts'
 import { openOutput, type OpenOutput } from './taskoutput.ts'
 import { untilQuiet, untilSettled } from './quiet.ts'
-import { awaited, StallWatch, waitersOf, type AwaitedFunction } from './stalled.ts'
+import { awaited, waitersOf, type AwaitedFunction } from './stalled.ts'
+import { UserCalls } from './usercalls.ts'
 
 interface TaskAttemptOptions {
   readonly session: ExecutorSession
@@ -64,13 +59,6 @@ interface TaskAttemptOptions {
 const progressMs = 500
 /** Longest time for which a loop over records holds up timers and messages. */
 const turnMs = 25
-/** Shares of a task's memory: map outputs received from other nodes, and the values of one key of a join. */
-const inboxShare = 0.25
-const joinShare = 0.15
-/** Share for the table of a hash join, in place of `joinShare`. */
-const hashShare = 0.25
-/** Bytes of a table in memory for each byte of its segments, which are compressed where it pays. */
-const tableGrowth = 3
 
 type InputOf<K extends TaskWork['input']['kind']> = Extract<TaskWork['input'], { kind: K }>
 
@@ -80,19 +68,6 @@ interface RecordsOptions {
   readonly read: ReadCounters
   readonly badRecords: InputOptions['badRecords']
 }
-
-/** Place of the task's temporary files. */
-interface TaskFiles { readonly disk: Disk; readonly directory: string; readonly name: string }
-
-interface HashJoinOptions {
-  readonly options: PipelineOptions
-  readonly sink: Sink<unknown>
-  readonly files: TaskFiles
-  readonly shuffled: Record<string, number>
-}
-
-type Groups<Group = KeyGroup> =
-  Iterable<Group> & { readonly groups: number; readonly records: number; readonly recordsTotal: number; readonly passes: number }
 
 /** Fetching is the first half of a task's progress. */
 const fractionOf = (groups: Groups<unknown>) => (): number =>
@@ -104,7 +79,7 @@ export class TaskAttempt {
   readonly #options: TaskAttemptOptions
   readonly #stage: Stage
   readonly #branch: Branch
-  readonly #stalls: StallWatch | undefined
+  readonly #calls: UserCalls
   /** Counters of the phase that runs; the sink has its own. */
   #measure: () => Record<string, number> = () => ({})
   #output: OpenOutput | undefined
@@ -119,7 +94,7 @@ export class TaskAttempt {
     this.#branch = this.#stage.branches[options.work.branch ?? 0]!
     assert(this.#branch, 'the stage has the branch that the task belongs to')
     const { session: { clock }, started, context } = options
-    this.#stalls = started && new StallWatch({ clock, started, note: text => { context.log(text) } })
+    this.#calls = new UserCalls({ clock, context, started, stacks: this.stacks })
     this.#turnAt = options.session.clock.mono() + turnMs
     this.#progressAt = options.session.clock.mono() + progressMs
   }
@@ -149,14 +124,14 @@ export class TaskAttempt {
       if (this.#options.isFirst) await untilSettled(quiet, 'the module', setup ? 'setup' : phase)
       started?.begin(work.job)
       if (setup) {
-        await this.#setup(setup)
+        await this.#calls.setup(setup)
         await untilSettled(quiet, 'setup', phase)
         started?.begin(work.job)
       }
       await this.#run(output.sink, turns)
       if (teardown) {
         await untilSettled(quiet, phase, 'teardown')
-        await this.#teardown(teardown, turns, output.sink)
+        await this.#calls.teardown(teardown, turns, output.sink)
       }
       await untilQuiet(quiet, phase)
       const { onLate } = this.#options
@@ -169,7 +144,7 @@ export class TaskAttempt {
       await output.discard()
       throw error
     } finally {
-      this.#stalls?.close()
+      this.#calls.close()
     }
   }
 
@@ -181,46 +156,6 @@ export class TaskAttempt {
       places.add(told.stack)
       this.#options.context.log(this.stacks.describe(told).stack ?? told.message)
     }
-  }
-
-  async #setup(setup: UserFunction): Promise<void> {
-    try {
-      const returned = await this.#calling(() => setup(this.#options.context.lendToSetup()), () => [awaited('setup', setup, this.stacks)])
-      if (typeof (returned as { next?: unknown } | undefined)?.next === 'function')
-        throw new GristmillError(
-          'EINVAL',
-          'setup returned a generator, which is never run; it must return nothing, or a promise of nothing',
-        )
-    } catch (error) {
-      throw new FunctionFailed(error, {})
-    }
-  }
-
-  async #teardown(teardown: UserFunction, turns: Turns, sink: Sink<unknown>): Promise<void> {
-    const { context } = this.#options
-    context.path = ''
-    const emit = turns.begin('teardown')
-    try {
-      await this.#calling(
-        () => receive(teardown(emit, context.lend()), emit, 'teardown'), () => [awaited('teardown', teardown, this.stacks)],
-      )
-    } catch (error) {
-      throw new FunctionFailed(error, {})
-    }
-    turns.end()
-    await sink.settle()
-  }
-
-  /** Calls a function of the program and tracks the work that it starts. */
-  #call<T>(work: () => T): T {
-    const { started } = this.#options
-    return started ? started.call(work) : work()
-  }
-
-  /** Calls a function of the program, tracks the work that it starts, and notes in the log if it waits for what nothing can settle. */
-  #calling<T>(work: () => T, functions: () => readonly AwaitedFunction[]): T {
-    const returned = this.#call(work)
-    return this.#stalls && isPromise(returned) ? this.#stalls.during(returned, functions) as T : returned
   }
 
   /** Functions that the steps of the branch may wait for. */
@@ -327,7 +262,7 @@ export class TaskAttempt {
     const fn = functions[sink.check]!
     await checkOutput({
       session, work: { ...work, input }, written: sink.output, pause: () => this.#pause(),
-      check: output => this.#calling(() => fn(output, context.lend()), () => [awaited('check', fn, this.stacks)]),
+      check: output => this.#calls.calling(() => fn(output, context.lend()), () => [awaited('check', fn, this.stacks)]),
     })
   }
 
@@ -339,7 +274,7 @@ export class TaskAttempt {
     const values = options.functions[input.fn] as (part: number, parts: number) => Iterable<unknown>
     await this.#records(
       // Copied: the next task of the process gets the same values.
-      batchesOf(() => this.#call(() => values(part, parts)), read, value => copyValue(value, 'from was given')),
+      batchesOf(() => this.#calls.call(() => values(part, parts)), read, value => copyValue(value, 'from was given')),
       { options, sink, read, badRecords: undefined }, () => 0,
     )
   }
@@ -356,7 +291,7 @@ export class TaskAttempt {
   }
 
   async #shuffle({ stage, partition }: InputOf<'shuffle'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
-    await this.#gathered([stage], partition, async ([segments], files, shuffled) => {
+    await this.#gathered([stage], partition, async ({ sides: [segments], files }, shuffled) => {
       const groups = await mergeSegments({ ...files, segments: segments! })
       try {
         const { turns, steps: [head] } = options
@@ -382,79 +317,27 @@ export class TaskAttempt {
     })
   }
 
-  async #join({ stages, partition }: InputOf<'join'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
-    await this.#gathered(stages, partition, async ([left, right], files, shuffled) => {
-      const { disk, setup } = this.#options.session
-      if (this.#joinsByHash(right!)) return this.#hashJoin(left!, right!, { options, sink, files, shuffled })
-      const kept = await ReplayBuffer.open({
-        disk, path: `${files.directory}/${files.name}.right`, memoryBytes: setup.memoryBytes * joinShare,
-      })
-      try {
-        const groups = await joinSegments({ ...files, left: left!, right: right! })
-        try {
-          const pipeline = joinPipeline(options, kept)
-          await this.#groups(groups, shuffled, new GroupsOperator<JoinGroup>(pipeline.push), sink)
-          await this.#finish(pipeline, sink)
-        } finally {
-          await groups.close()
-        }
-      } finally {
-        await kept.close()
-      }
-    })
-  }
-
-  /** True if the program wants it and the right side will fit into memory; else it is done by sort-merge, which needs little. */
-  #joinsByHash(right: readonly Segment[]): boolean {
-    const [step] = this.#branch.steps
-    const bytes = right.reduce((sum, segment) => sum + segment.bytes, 0)
-    return step?.kind === 'join' && step.strategy === 'hash'
-      && bytes * tableGrowth <= this.#options.session.setup.memoryBytes * hashShare
-  }
-
-  async #hashJoin(left: readonly Segment[], right: readonly Segment[], { options, sink, files, shuffled }: HashJoinOptions): Promise<void> {
+  #join({ stages, partition }: InputOf<'join'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
     const { memoryBytes } = this.#options.session.setup
-    const table = await JoinTable.open({ ...files, segments: right, memoryBytes: memoryBytes * hashShare, pause: () => this.#pause() })
-    try {
-      const pipeline = hashPipeline(options, table)
-      await this.#groups(groupsInTurn(left), { ...shuffled, hashJoins: 1 }, new GroupsOperator<KeyGroup>(pipeline.push), sink)
-      await this.#finish(pipeline, sink)
-    } finally {
-      await table.close()
-    }
+    return this.#gathered(stages, partition, (found, shuffled) => joinGathered({
+      ...found, options, memoryBytes, pause: () => this.#pause(), finish: pipeline => this.#finish(pipeline, sink),
+      drive: (groups, operator, counters) => this.#groups(groups, { ...shuffled, ...counters }, operator, sink),
+    }))
   }
 
-  /** Fetches the task's partition of each stage, and calls `work` with the segments. */
+  /** Fetches the task's partition of each stage, and calls `work`. */
   async #gathered(
     stages: readonly number[], partition: number | undefined,
-    work: (segments: ReadonlyArray<readonly Segment[]>, files: TaskFiles, shuffled: Record<string, number>) => Promise<void>,
+    work: (found: Gathered, shuffled: Record<string, number>) => Promise<void>,
   ): Promise<void> {
-    const { session, work: { job, task, attempt } } = this.#options
-    const { disk, setup } = session
-    const files: TaskFiles = { disk, directory: setup.scratch, name: attempt }
-    const inbox = new Inbox({ ...files, memoryBytes: setup.memoryBytes * inboxShare })
-    try {
-      const sides: Array<readonly Segment[]> = []
-      const shuffled = { bytesIn: 0, shuffleBytes: 0, shuffleBytesLocal: 0, shuffleBytesRemote: 0 }
-      this.#measure = () => shuffled
-      for (const [i, stage] of stages.entries()) {
-        // Fetching is the first half of the progress, what follows the second.
-        const { segments, bytesLocal, bytesRemote } = await gather(
-          session, inbox, { job, stage, partition: partition ?? task },
-          fraction => {
-            this.#fraction = (i + fraction) / stages.length / 2
-            void this.#pause()
-          },
-        )
-        sides.push(segments)
-        shuffled.shuffleBytesLocal += bytesLocal
-        shuffled.shuffleBytesRemote += bytesRemote
-        shuffled.shuffleBytes = shuffled.bytesIn = shuffled.shuffleBytesLocal + shuffled.shuffleBytesRemote
-      }
-      await work(sides, files, shuffled)
-    } finally {
-      await inbox.close()
+    const { session, work: task } = this.#options
+    const shuffled = { bytesIn: 0, shuffleBytes: 0, shuffleBytesLocal: 0, shuffleBytesRemote: 0 }
+    this.#measure = () => shuffled
+    const onFraction = (fraction: number): void => {
+      this.#fraction = fraction / 2
+      void this.#pause()
     }
+    await gathered({ session, work: task, stages, partition, shuffled, onFraction }, found => work(found, shuffled))
   }
 
   async #groups<Group>(
@@ -480,7 +363,7 @@ export class TaskAttempt {
   /** Ends the steps: they pass on what they hold. */
   async #finish(pipeline: Step<never>, sink: Sink<unknown>): Promise<void> {
     try {
-      const ending = this.#calling(() => pipeline.finish(), this.#waiters)
+      const ending = this.#calls.calling(() => pipeline.finish(), this.#waiters)
       if (ending) await ending
     } catch (error) {
       throw error instanceof FunctionFailed ? error : new FunctionFailed(error, {})
@@ -496,7 +379,7 @@ export class TaskAttempt {
     return {
       push: item => {
         before?.(item)
-        return this.#calling(() => operator.push(item), this.#waiters)
+        return this.#calls.calling(() => operator.push(item), this.#waiters)
       },
       get isFull() { return operator.isFull ?? false },
     }

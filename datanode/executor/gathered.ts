@@ -1,0 +1,62 @@
+// Input of a task that reads shuffles: fetches its partition of each stage, within a share of the task's memory and on the disk beyond it.
+
+import { Inbox } from '../../src/shuffle/inbox.ts'
+import type { KeyGroup } from '../../src/shuffle/groups.ts'
+import type { Segment } from '../../src/shuffle/segment.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import type { TaskWork } from '../../src/protocol/task.ts'
+import { gather } from './fetch.ts'
+import type { ExecutorSession } from './session.ts'
+
+/** Share of a task's memory for map outputs received from other nodes. */
+const inboxShare = 0.25
+
+/** Place of the task's temporary files. */
+export interface TaskFiles { readonly disk: Disk; readonly directory: string; readonly name: string }
+
+/** Groups of a task's partition, with the numbers of those that were read. */
+export type Groups<Group = KeyGroup> =
+  Iterable<Group> & { readonly groups: number; readonly records: number; readonly recordsTotal: number; readonly passes: number }
+
+export interface Gathered {
+  /** Of each stage. */
+  readonly sides: ReadonlyArray<readonly Segment[]>
+  readonly files: TaskFiles
+}
+
+interface GatherOptions {
+  readonly session: ExecutorSession
+  readonly work: Pick<TaskWork, 'job' | 'task' | 'attempt'>
+  readonly stages: readonly number[]
+  /** Default: the number of the task. */
+  readonly partition: number | undefined
+  /** Counters of the bytes, kept up to date. */
+  readonly shuffled: Record<'bytesIn' | 'shuffleBytes' | 'shuffleBytesLocal' | 'shuffleBytesRemote', number>
+  /** Called with the share of all stages that is fetched. */
+  readonly onFraction: (fraction: number) => void
+}
+
+/** Calls `work` with what is fetched, which is removed afterwards. */
+export async function gathered(
+  { session, work: { job, task, attempt }, stages, partition, shuffled, onFraction }: GatherOptions,
+  work: (gathered: Gathered) => Promise<void>,
+): Promise<void> {
+  const { disk, setup } = session
+  const files: TaskFiles = { disk, directory: setup.scratch, name: attempt }
+  const inbox = new Inbox({ ...files, memoryBytes: setup.memoryBytes * inboxShare })
+  try {
+    const sides: Array<readonly Segment[]> = []
+    for (const [i, stage] of stages.entries()) {
+      const { segments, bytesLocal, bytesRemote } = await gather(
+        session, inbox, { job, stage, partition: partition ?? task }, fraction => onFraction((i + fraction) / stages.length),
+      )
+      sides.push(segments)
+      shuffled.shuffleBytesLocal += bytesLocal
+      shuffled.shuffleBytesRemote += bytesRemote
+      shuffled.shuffleBytes = shuffled.bytesIn = shuffled.shuffleBytesLocal + shuffled.shuffleBytesRemote
+    }
+    await work({ sides, files })
+  } finally {
+    await inbox.close()
+  }
+}
