@@ -78,7 +78,8 @@ interface SubmittingOver extends Submitting {
 }
 
 async function submitOver(
-  { tools, options, bundle, env }: Launch, planned: Planned, { driver, signal, reads, input, output, isResult, tasks, onPart }: SubmittingOver,
+  { tools, options, bundle, env }: Launch, planned: Planned,
+  { driver, signal, reads, input, output, isResult, tasks, onPart }: SubmittingOver,
 ): Promise<Job> {
   const { cluster, files } = tools
   const sizeOf = sizesOf(cluster, signal)

@@ -187,7 +187,8 @@ const exists = (path: string): GristmillError =>
   })
 
 async function planStages(cluster: Cluster, submission: Submission): Promise<{ cut: CutStage[]; origin: Origin }> {
-  const { stages, input, head, signal, onNote, program, params, fingerprint, outputFormat: format, options = {}, env, inputs, tasks, onPart } = submission
+  const { stages, input, head, signal, onNote, program, params, fingerprint, outputFormat: format, options = {}, env, inputs } = submission
+  const { tasks, onPart } = submission
   const leftOut = new Map<string, FileStatus>()
   const onLeftOut = (entry: FileStatus): void => void leftOut.set(entry.path, entry)
   const reads = new InputReads(inputs)

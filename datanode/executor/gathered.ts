@@ -12,14 +12,14 @@ import type { ExecutorSession } from './session.ts'
 const inboxShare = 0.25
 
 /** Place of the task's temporary files. */
-export interface TaskFiles { readonly disk: Disk; readonly directory: string; readonly name: string }
+interface TaskFiles { readonly disk: Disk; readonly directory: string; readonly name: string }
 
 /** Groups of a task's partition, with the numbers of those that were read. */
 export type Groups<Group = KeyGroup> =
   Iterable<Group> & { readonly groups: number; readonly records: number; readonly recordsTotal: number; readonly passes: number }
 
-export interface Gathered {
-  /** Of each stage. */
+export interface GatheredSides {
+  /** Segments of each stage. */
   readonly sides: ReadonlyArray<readonly Segment[]>
   readonly files: TaskFiles
 }
@@ -39,7 +39,7 @@ interface GatherOptions {
 /** Calls `work` with what is fetched, which is removed afterwards. */
 export async function gathered(
   { session, work: { job, task, attempt }, stages, partition, shuffled, onFraction }: GatherOptions,
-  work: (gathered: Gathered) => Promise<void>,
+  work: (gathered: GatheredSides) => Promise<void>,
 ): Promise<void> {
   const { disk, setup } = session
   const files: TaskFiles = { disk, directory: setup.scratch, name: attempt }

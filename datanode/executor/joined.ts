@@ -9,7 +9,7 @@ import { joinSegments, type JoinGroup } from '../../src/shuffle/join.ts'
 import { ReplayBuffer } from '../../src/shuffle/replay.ts'
 import type { Segment } from '../../src/shuffle/segment.ts'
 import { JoinTable } from '../../src/shuffle/table.ts'
-import type { Gathered, Groups } from './gathered.ts'
+import type { GatheredSides, Groups } from './gathered.ts'
 
 /** Share of a task's memory for the values of one key of a join. */
 const joinShare = 0.15
@@ -18,7 +18,7 @@ const hashShare = 0.25
 /** Bytes of a table in memory for each byte of its segments, which are compressed where it pays. */
 const tableGrowth = 3
 
-interface JoinTask extends Gathered {
+interface JoinTask extends GatheredSides {
   readonly options: PipelineOptions
   readonly memoryBytes: number
   readonly pause: () => Promise<void> | undefined

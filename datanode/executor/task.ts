@@ -26,7 +26,7 @@ import { mergeSegments, type KeyGroup } from '../../src/shuffle/groups.ts'
 import { copyValue } from '../../src/shuffle/value.ts'
 import type { StackMapper } from '../../src/program/stack.ts'
 import type { TaskContext } from './context.ts'
-import { gathered, type Gathered, type Groups } from './gathered.ts'
+import { gathered, type GatheredSides, type Groups } from './gathered.ts'
 import { SplitSource } from './input.ts'
 import { joinGathered } from './joined.ts'
 import type { ExecutorSession } from './session.ts'
@@ -328,7 +328,7 @@ export class TaskAttempt {
   /** Fetches the task's partition of each stage, and calls `work`. */
   async #gathered(
     stages: readonly number[], partition: number | undefined,
-    work: (found: Gathered, shuffled: Record<string, number>) => Promise<void>,
+    work: (found: GatheredSides, shuffled: Record<string, number>) => Promise<void>,
   ): Promise<void> {
     const { session, work: task } = this.#options
     const shuffled = { bytesIn: 0, shuffleBytes: 0, shuffleBytesLocal: 0, shuffleBytesRemote: 0 }

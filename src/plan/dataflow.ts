@@ -113,9 +113,8 @@ function digestOf(given: unknown): { digest?: string; bytes?: number } {
       encodeValue(value, buffer)
     } catch (error) {
       if (!(error instanceof GristmillError)) throw error
-      throw new GristmillError(error.code, `${error.message.replace(/^emit was given/, 'from was given')} (value ${i} of ${values.length})`, {
-        cause: error,
-      })
+      const message = `${error.message.replace(/^emit was given/, 'from was given')} (value ${i} of ${values.length})`
+      throw new GristmillError(error.code, message, { cause: error })
     }
   }
   return { digest: createHash('sha256').update(buffer.bytes.subarray(0, buffer.length)).digest('hex'), bytes: buffer.length }

@@ -432,7 +432,9 @@ test.each([
     steps: [each, { kind: 'limit', inputs: [each], count: 5 }], functions: [fn], emit: sink.emit, turns: new Turns(sink.emit),
     contextOf: () => ({ random: () => 0 }),
   }, { badRecords: undefined, counters: newReadCounters(), placeOf: () => undefined })
-  function* source() { try { for (const from of [0, 2, 4, 6]) yield batchOf([from, from + 1]) } finally { isSourceClosed = called.length < 8 } }
+  function* source() {
+    try { for (const from of [0, 2, 4, 6]) yield batchOf([from, from + 1]) } finally { isSourceClosed = called.length < 8 }
+  }
   await drive(source(), new RecordsOperator(pipeline.push), sink, never)
   await pipeline.finish()
   expect([called, isSourceClosed]).toEqual([seen, isClosed])
