@@ -80,8 +80,11 @@ export const catalog: readonly CommandGroup[] = [
     },
   },
   {
-    title: 'Users of gateways',
-    commands: { user: async () => (await import('./cluster/user.ts')).user },
+    title: 'Users of gateways, and their uploads',
+    commands: {
+      user: async () => (await import('./cluster/user.ts')).user,
+      upload: async () => (await import('./cluster/upload.ts')).upload,
+    },
   },
   {
     title: 'Service of datanodes',

@@ -41,6 +41,7 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['chown', 'ada', '/d/t'], stdout: /^$/ },
   { words: ['snapshot', 'create', '/d', 'monday'], stdout: /monday/ },
   { words: ['user', 'add', 'ada'], stdout: /^$/ },
+  { words: ['upload', 'ls'], stdout: /^$/ },
   { words: ['quota', 'set', '/d', '--names', '100'], stdout: /^/ },
   { words: ['xattr', 'set', '/d/f', 'user.origin', 'field 7'], stdout: /^$/ },
   { words: ['init', join(dir, 'project')], stdout: /project\/words.ts\n/ },

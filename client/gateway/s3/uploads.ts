@@ -1,4 +1,4 @@
-// ListMultipartUploads: uploads of the caller that are open.
+// Uploads that are open: ListMultipartUploads, and the same for the command line.
 
 import { hasCode } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -12,22 +12,17 @@ import { uploadIn } from './upload.ts'
 import { document, type XmlContent } from './xml.ts'
 
 interface OpenUpload {
-  readonly key: string
   readonly id: string
-  readonly mtimeMs: number
+  readonly bucket: string
+  readonly key: string
   readonly owner: string
+  /** Time of its begin. */
+  readonly mtimeMs: number
   readonly kind?: ChecksumKind | undefined
 }
 
-/** Uploads of this user that are open, in the order of their keys and ids. Looks at all uploads of the cluster. */
-export async function listUploads(call: S3Call): Promise<S3Answer> {
-  const { mill, bucket, query, signal } = call
-  await checkBucket(call)
-  const max = Math.min(query.integer('max-uploads', 0, 2 ** 31 - 1) ?? limits.listPageMax, limits.listPageMax)
-  const [prefix, delimiter, keyMarker, idMarker] =
-    ['prefix', 'delimiter', 'key-marker', 'upload-id-marker'].map(name => query.get(name) || undefined)
-  const open: OpenUpload[] = []
-  const order = (a: OpenUpload, b: OpenUpload): number => compareKeys(a.key, b.key) || compareKeys(a.id, b.id)
+/** Uploads that are open, those that the caller of the client may read, in no order. */
+export async function* openUploads({ mill, signal }: Pick<S3Call, 'mill' | 'signal'>): AsyncGenerator<OpenUpload, void, undefined> {
   let after: string | undefined
   do {
     const page = await mill.objects.list(uploadsDirectory,
@@ -37,16 +32,31 @@ export async function listUploads(call: S3Call): Promise<S3Answer> {
     })
     for (const { key: name, status, attributes } of page.entries) {
       const upload = uploadIn(attributes)
-      if (upload?.bucket !== bucket || !upload.key.startsWith(prefix ?? '')) continue
-      const one = { key: upload.key, id: name.slice(0, -1), mtimeMs: status!.mtimeMs, owner: status!.owner, kind: upload.kind }
-      const isBefore = keyMarker !== undefined
-        && (compareKeys(one.key, keyMarker) < 0 || (one.key === keyMarker && (idMarker === undefined || one.id <= idMarker)))
-      if (!isBefore) open.push(one)
+      if (!upload || !status) continue
+      const { bucket, key, kind } = upload
+      yield { id: name.slice(0, -1), bucket, key, owner: status.owner, mtimeMs: status.mtimeMs, kind }
     }
-    // A page is what is kept: uploads of all users are too many for memory.
-    if (open.length > 10 * limits.listPageMax) open.sort(order).splice(max + 1)
     after = page.next
   } while (after !== undefined)
+}
+
+/** Uploads of this user that are open, in the order of their keys and ids. Looks at all uploads of the cluster. */
+export async function listUploads(call: S3Call): Promise<S3Answer> {
+  const { bucket, query } = call
+  await checkBucket(call)
+  const max = Math.min(query.integer('max-uploads', 0, 2 ** 31 - 1) ?? limits.listPageMax, limits.listPageMax)
+  const [prefix, delimiter, keyMarker, idMarker] =
+    ['prefix', 'delimiter', 'key-marker', 'upload-id-marker'].map(name => query.get(name) || undefined)
+  const open: OpenUpload[] = []
+  const order = (a: OpenUpload, b: OpenUpload): number => compareKeys(a.key, b.key) || compareKeys(a.id, b.id)
+  const isBefore = ({ key, id }: OpenUpload): boolean => keyMarker !== undefined
+    && (compareKeys(key, keyMarker) < 0 || (key === keyMarker && (idMarker === undefined || id <= idMarker)))
+  for await (const upload of openUploads(call)) {
+    if (upload.bucket !== bucket || !upload.key.startsWith(prefix ?? '') || isBefore(upload)) continue
+    open.push(upload)
+    // A page is what is kept: uploads of all users are too many for memory.
+    if (open.length > 10 * limits.listPageMax) open.sort(order).splice(max + 1)
+  }
   open.sort(order)
   const prefixes = new Set<string>()
   const shown: OpenUpload[] = []

@@ -184,6 +184,8 @@ const rows: readonly Row[] = [
   row('trash restore', '--to', '/d/a', '"to":"/b"', { typed: '--to /b' }),
   row('trash empty', '--older-than', '', '"olderThanMs":3600000', { typed: '--older-than 1h' }),
   row('trash ls', '--all', '', '"all":true'), row('trash empty', '--all', '', '"all":true'),
+  row('upload ls', '--older-than', '', 'grain/', { typed: '--older-than 2h', gone: true }),
+  row('upload rm', '--older-than', '', `["rm","/.gristmill/uploads/${'a'.repeat(24)}"`, { typed: '--older-than 1h' }),
   row('user key', '--id', 'ada', '"id":"GMB"', { typed: '--id GMB' }),
   row('user key', '--secret-key', 'ada', '"secret":"/local"', { typed: '--secret-key /local' }),
   row('user key', '--rm', 'ada', '["users.rmKey","GMB"', { typed: '--rm GMB' }),

@@ -167,6 +167,15 @@ export class Recorder extends FakeMill {
       this.#stream('snapshots.diff', args, [{ kind: 'renamed', type: 'directory', path: this.text, from: this.text }]),
     rm: async (...args: unknown[]) => this.#did('snapshots.rm', args, undefined),
   }
+  /** One upload, of a hostile user and key, that was begun an hour ago. */
+  readonly objects = {
+    list: async (...args: unknown[]) => this.#did('objects.list', args, {
+      entries: [{
+        key: `${'a'.repeat(24)}/`, status: { owner: this.text, mtimeMs: nowMs - 3_600_000, length: 5 },
+        attributes: { 'user.s3.upload': JSON.stringify({ bucket: 'grain', key: this.text }) },
+      }],
+    }),
+  }
   readonly users = {
     add: async (...args: unknown[]) => this.#did('users.add', args, undefined),
     rm: async (...args: unknown[]) => this.#did('users.rm', args, undefined),

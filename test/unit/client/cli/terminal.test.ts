@@ -28,7 +28,7 @@ const commands: readonly (readonly string[])[] = [
   ['diff', '/d@1', '/d'], ['lineage', '/d'], ['lineage', '--mermaid', '/d'], ['why', '/d'],
   ['build'], ['rerun', 'job-1'], ['history', '/d'], ['history', 'rm', '/d@1'], ['rollback', `/${hostile}`],
   ['snapshot', 'ls'], ['snapshot', 'diff', '/d', 'a'], ['quota', 'get'], ['quota', 'get', `/${hostile}`],
-  ['user', 'ls'], ['user', 'key', 'ada'],
+  ['user', 'ls'], ['user', 'key', 'ada'], ['upload', 'ls'], ['upload', 'rm', '--older-than', '1s'], ['upload', 'rm', hostile],
   ['quota', 'set', '--names', '5', `/${hostile}`], ['xattr', 'ls', '/d'], ['xattr', 'get', '/d', 'user.a'], ['jobs'], ['job', 'last'],
   ['job', '--tasks', 'last'], ['kill', 'last'], ['logs', 'last'], ['run', 'x.ts'], ['run', '--detach', 'x.ts'],
   ['stream', '-i', '/a', '-o', '/b'],
