@@ -32,6 +32,8 @@ export interface NamenodeConfig {
   readonly times?: Partial<NamenodeTimes> | undefined
   /** Time that removed entries stay in the trash; 0: no trash. */
   readonly trashKeepMs?: number | undefined
+  /** Time after its begin at which an upload in parts that was not ended is removed; 0: never. */
+  readonly uploadKeepMs?: number | undefined
   /** Length up to which small files are stored here, without blocks; default: 0, all files have blocks. */
   readonly inlineBytes?: number | undefined
   /** Older versions of an output that are kept (0: none), and for how long (0: for ever). */

@@ -86,8 +86,8 @@ export class Owner {
       const namenode = await Class.start(world, {
         dir: `${dir}/namenode`, host, port: 0, secret, beside, user: settings.user ?? machine.user, pid: machine.pid, version,
         defaults: { replication: settings.replication ?? 1, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
-        trashKeepMs: settings.trashKeep,
-    inlineBytes: settings.inlineBytes ?? limits.inlineBytesDefault,
+        trashKeepMs: settings.trashKeep, uploadKeepMs: settings.uploadKeep,
+        inlineBytes: settings.inlineBytes ?? limits.inlineBytesDefault,
         versions: { keep: settings.versionsKeep, keepMs: settings.versionsKeepFor },
         kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },
         backups: { dir: `${dir}/namenode/backups`, ...backups },

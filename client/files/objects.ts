@@ -8,9 +8,7 @@ import type { FileClient } from '../../src/file/client.ts'
 import type { ClusterFileWriter } from '../../src/file/writer.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
-import * as namespace from '../../src/protocol/namespace.ts'
 import * as protocol from '../../src/protocol/object.ts'
-import * as xattr from '../../src/protocol/xattr.ts'
 import { uploadsDirectory, type Expected } from '../../src/protocol/object.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { flagsOf, optionsOf, pathOf, shown, textOf, type CallOptions, type Path } from '../call/arguments.ts'
@@ -72,6 +70,22 @@ interface JoinOptions extends PublishObjectOptions, CallOptions {
 interface OpenOptions extends CallOptions {
   /** Length of the object, if it is known: a small one needs no block. */
   readonly bytes?: number | undefined
+}
+
+interface BeginOptions extends CallOptions {
+  readonly attributes: ObjectAttributes
+  /** Path at which the caller will publish: whether the caller may do so is checked at once. */
+  readonly to?: Path | undefined
+  /** Directory above `to` that must exist. */
+  readonly base?: Path | undefined
+}
+
+interface MkdirOptions extends CallOptions {
+  readonly attributes?: ObjectAttributes | undefined
+  /** Attributes that the directory has no longer unless they are given. */
+  readonly replaces?: readonly string[] | undefined
+  /** Directory above the path that must exist. */
+  readonly base?: Path | undefined
 }
 
 interface RemoveOptions extends CallOptions {
@@ -161,17 +175,29 @@ export class Objects {
   }
 
   /**
-   * Begins a multipart upload: a directory below `/.gristmill/uploads`, with attributes, that only its user may use. Throws EEXIST.
+   * Begins a multipart upload: a directory in `/.gristmill/uploads`, with attributes, that only its user may use. Throws EEXIST, and what
+   * publishing at `to` would throw now.
    */
-  begin(upload: string, options: { readonly attributes: ObjectAttributes } & CallOptions): Promise<void> {
-    const read = () => optionsOf<{ attributes: ObjectAttributes } & CallOptions>(options, 'begin', { attributes: true, signal: true })
-    return perform('mkdir', upload, read, async ({ attributes = {}, signal }) => {
-      const path = pathOf(upload)
-      const values = valuesOf(attributes)
-      const { ask } = this.#deps
-      await this.#prepared(signal, () => ask(namespace.mkdir, { path, mode: 0o700 }, signal))
-      for (const { name, value } of values) await ask(xattr.set, { path, name, value }, signal)
+  begin(upload: Path, options: BeginOptions): Promise<void> {
+    const read = () => optionsOf<BeginOptions>(options, 'begin', { attributes: true, to: true, base: true, signal: true })
+    return perform('mkdir', upload, read, async ({ attributes = {}, to, base, signal }) => {
+      const request = {
+        upload: pathOf(upload), attributes: valuesOf(attributes), ...to !== undefined && { to: pathOf(to) },
+        ...base !== undefined && { base: pathOf(base) },
+      }
+      await this.#prepared(signal, () => this.#deps.ask(protocol.begin, request, signal))
     })
+  }
+
+  /**
+   * Makes a directory, and those above it, or finds it, and gives it these attributes in place of those that `replaces` names, in one step.
+   * Throws ENOENT for a missing `base`, ENOTDIR if a file is in the way, EACCES, EDQUOT.
+   */
+  mkdir(path: Path, options?: MkdirOptions | null): Promise<FileStatus> {
+    const read = () => optionsOf<MkdirOptions>(options, 'mkdir', { attributes: true, replaces: true, base: true, signal: true })
+    return perform('mkdir', path, read, ({ attributes = {}, replaces, base, signal }) => this.#deps.ask(protocol.directory, {
+      path: pathOf(path), attributes: valuesOf(attributes), replaces: namesOf(replaces), ...base !== undefined && { base: pathOf(base) },
+    }, signal))
   }
 
   /** Runs work that needs the directory of uploads; creates the directory if it is missing. */

@@ -23,6 +23,7 @@ export async function runNamenode(run: ServerRun): Promise<void> {
     dir, host, port: settings.port ?? portDefaults.namenode, advertise: advertised(settings), secret,
     defaults: { replication: settings.replication ?? replicationDefault, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
     user: machine.user, pid: machine.pid, version, processMetrics: exposeProcess, audit: auditOf(settings), trashKeepMs: settings.trashKeep,
+    uploadKeepMs: settings.uploadKeep,
     inlineBytes: settings.inlineBytes ?? limits.inlineBytesDefault,
     versions: { keep: settings.versionsKeep, keepMs: settings.versionsKeepFor },
     kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },

@@ -1,5 +1,6 @@
 // Room of objects: the messages `object.*`, by which gateways for clients of object stores write, list and remove files.
 
+import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Blocks } from '../blocks/blocks.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -7,6 +8,8 @@ import type { Actor } from '../journal/operation.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { room } from '../room.ts'
 import type { Lifetimes } from '../writing/lifetimes.ts'
+import { directoryMutations } from './directories.ts'
+import { expiring } from './expiry.ts'
 import { objectMutations } from './mutations.ts'
 import { objectRoutes } from './routes.ts'
 
@@ -17,12 +20,19 @@ interface ObjectsNeeds {
   readonly registry: NodeRegistry
   readonly lifetimes: Lifetimes
   readonly blocks: Blocks
+  readonly config: { readonly uploadKeepMs?: number | undefined }
+  /** Authority of this namenode. */
+  readonly authority: { readonly frozen: boolean }
+  readonly removed: () => void
 }
 
 export const objectsRoom = room({
   name: 'objects',
-  mutations: objectMutations,
-  open: ({ world: { clock }, journal, actor, registry, lifetimes, blocks }: ObjectsNeeds) => ({
+  mutations: [...objectMutations, ...directoryMutations],
+  open: ({ world: { clock }, config, journal, actor, registry, lifetimes, blocks, authority, removed }: ObjectsNeeds) => ({
     routes: objectRoutes({ journal, clock, actor, registry, lifetimes, map: blocks.map, invalidate: ids => blocks.invalidate(ids) }),
+    chores: [expiring({
+      journal, clock, removed, keepMs: config.uploadKeepMs ?? limits.uploadKeepMs, frozen: () => authority.frozen,
+    })],
   }),
 })

@@ -26,6 +26,7 @@ import { isWithin } from '../../src/base/paths.ts'
 import type { Lifetimes } from '../writing/lifetimes.ts'
 import { checkBody, noteSealed, sealedOf } from '../writing/routes.ts'
 import { checkAttribute } from '../xattrs/mutations.ts'
+import { begin, storeDirectory } from './directories.ts'
 import { join, prepare, publish, publishInline, remove } from './mutations.ts'
 import { isKey, walkKeys } from './walk.ts'
 
@@ -58,6 +59,16 @@ export function objectRoutes(options: ObjectOptions): Route[] {
       await journal.submit(prepare, { requestId, nowMs: clock.now() })
       return {}
     }),
+    route(protocol.begin, async ({ requestId, upload, ...asked }, { user }) => {
+      checkAttributes(upload, asked.attributes)
+      // The age of an upload does not follow jumps of the wall clock.
+      await journal.submit(begin, { requestId, upload, ...asked, nowMs: journal.nowMs(), ...actor(user) })
+      return {}
+    }),
+    route(protocol.directory, ({ requestId, path, base, attributes, replaces }, { user }) => {
+      checkTarget({ to: path, attributes })
+      return journal.submit(storeDirectory, { requestId, path, base, attributes, replaces, ...by(user) })
+    }),
     route(protocol.publish, async ({ requestId, lease, blocks, content, ...asked }, { user }) => {
       checkTarget(asked)
       checkBody(content, blocks, asked.to)
@@ -87,6 +98,10 @@ function checkTarget({ to, attributes = [] }: Pick<RequestOf<typeof protocol.pub
   checkFree(to)
   if (isWithin(to, trashDirectory))
     throw new GristmillError('EACCES', `${to} is in the trash, where nothing is written`, { details: { path: to } })
+  checkAttributes(to, attributes)
+}
+
+function checkAttributes(to: string, attributes: NonNullable<RequestOf<typeof protocol.publish>['attributes']>): void {
   for (const { name, value } of attributes) checkAttribute(to, name, value)
   const bytes = attributes.reduce((sum, { name, value }) => sum + Buffer.byteLength(name) + Buffer.byteLength(value, 'base64'), 0)
   if (bytes > limits.attributesBytesMax || new Set(attributes.map(({ name }) => name)).size < attributes.length)

@@ -219,6 +219,8 @@ const times = {
   drainMs: 10_000,
   /** Removed entries can be restored for this time. */
   trashKeepMs: 86_400_000,
+  /** An upload in parts that was not ended is removed this long after its begin: longer than any that still goes on. */
+  uploadKeepMs: 7 * 86_400_000,
   /** Interval of automatic backups of a namenode. */
   backupEveryMs: 86_400_000,
   /** Replaced outputs are freed after this time, unless they are tagged. */

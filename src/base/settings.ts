@@ -220,6 +220,10 @@ export const settings = {
     fallback: '24h', usedBy: ['namenode', 'up'],
     about: 'Time for which removed entries stay in the trash; 0: they are deleted at once.',
   }),
+  uploadKeep: duration({
+    fallback: '7d', usedBy: ['namenode', 'up'],
+    about: 'Time after its begin at which an upload in parts (S3) that was neither completed nor aborted is removed; 0s: never.',
+  }),
   versionsKeep: count(0, 1000, {
     fallback: '10', usedBy: ['namenode', 'up'],
     about: 'Number of older versions of an output that are kept when jobs replace it, beside tagged ones. 0: what is replaced goes to the trash.',

@@ -66,6 +66,36 @@ export const prepare = message('object.prepare', {
   reply: Type.Object({}),
 })
 
+/**
+ * Begins an upload: a directory of its own name in the directory of uploads, with attributes, that only its user may use. EEXIST; EACCES,
+ * ENOTDIR, EISDIR, ENOENT if the user could not write at the target now.
+ */
+export const begin = message('object.begin', {
+  callers: 'user',
+  audit: ({ upload, to }) => ({ path: to ?? upload, upload }),
+  mutation: true, paths: 'unchecked',
+  request: Type.Object({
+    requestId, upload: path, attributes,
+    /** Path at which the caller will publish. */
+    to: Type.Optional(path),
+    /** Directory above the target that must exist. */
+    base: Type.Optional(path),
+  }),
+  reply: Type.Object({}),
+})
+
+/**
+ * Makes a directory, and those above it, or finds it, and gives it these attributes in place of the named ones, in one operation. EEXIST,
+ * ENOTDIR if a file is in the way, EACCES if the directory is there and the caller may not write to it.
+ */
+export const directory = message('object.directory', {
+  callers: 'user',
+  audit: ({ path }) => ({ path }),
+  mutation: true, paths: 'checked',
+  request: Type.Object({ requestId, path, base: Type.Optional(path), attributes, replaces: attributeNames }),
+  reply: fileStatus,
+})
+
 const publishing = {
   to: path,
   /** Directory above the target that must exist, whatever is created. */

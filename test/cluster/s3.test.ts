@@ -319,6 +319,23 @@ test('a condition, a checksum, an owner or a part that is not here is refused, a
   expect(await left()).toEqual([[]])
 })
 
+test('unfinished uploads are shown with their age and what they hold, and removed; one without the right to write is not begun', async () => {
+  const [mine, old] = [await begin('/grain/mine'), await begin('/grain/deep/old key')]
+  await ok('PUT', '/grain/deep/old key', { query: { uploadId: old, partNumber: '1' }, body: 'x'.repeat(10_000) })
+  await bad('POST', '/grain/by-grete', 403, 'AccessDenied', { query: { uploads: '' } }, grete)
+  await bad('POST', '/grain/oats/below', 409, 'KeyConflict', { query: { uploads: '' } })
+  const lines = (await cluster.ok(['upload', 'ls', '--json'])).trim().split('\n').map(line => JSON.parse(line) as object)
+  expect(lines).toEqual(expect.arrayContaining([
+    expect.objectContaining({ id: old, user: 'ada', bucket: 'grain', key: 'deep/old key', parts: 1, bytes: 10_000 }),
+    expect.objectContaining({ id: mine, parts: 0, bytes: 0 }),
+  ]))
+  expect(await cluster.ok(['upload', 'ls', '--older-than', '1h'])).toBe('')
+  await cluster.ok(['upload', 'rm', old])
+  await bad('PUT', '/grain/deep/old key', 404, 'NoSuchUpload', { query: { uploadId: old, partNumber: '2' }, body: 'x' })
+  expect(await cluster.ok(['upload', 'rm', '--older-than', '0s'])).toBe(`removed ${mine}\n`)
+  expect(await left()).toEqual([[]])
+})
+
 test('a user has the rights that the user has everywhere', async () => {
   await bad('PUT', '/grain/by-grete', 403, 'AccessDenied', { body: 'x' }, grete)
   await bad('DELETE', '/grain/oats', 403, 'AccessDenied', {}, grete)

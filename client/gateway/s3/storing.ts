@@ -10,7 +10,7 @@ import {
 import { checkBucket, timeOf } from './buckets.ts'
 import { kindOf, type ChecksumKind } from './checksum.ts'
 import { expectedAt, isUnchanged } from './conditions.ts'
-import { keyConflict, S3Error } from './errors.ts'
+import { S3Error } from './errors.ts'
 import { openObject } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf, bucketPath, directoryOf, fileOf, isDirectoryKey } from './paths.ts'
@@ -74,19 +74,12 @@ async function putDirectory(call: S3Call, bucket: string, payload: Payload, desc
 
 /** Makes the directory, and gives it these attributes and no other ones of an object. Throws KeyConflict. */
 async function storeDirectory(
-  call: S3Call, path: string, described: ObjectAttributes,
+  { mill, signal, ...call }: S3Call, path: string, described: ObjectAttributes,
 ): Promise<{ readonly etag: string; readonly mtimeMs: number }> {
-  const { mill, signal } = call
-  await checkBucket(call)
-  await mill.mkdir(path, { recursive: true, signal }).catch((error: unknown) => {
-    throw hasCode(error, 'EEXIST') ? keyConflict(error as Error) : error
-  })
   const etag = createHash('md5').digest('hex')
-  const attributes: ObjectAttributes = { ...described, ...withEtag(etag, 0) }
-  const { attributes: before } = await mill.objects.get(path, { attributes: objectNames, signal })
-  for (const name of Object.keys(before).filter(each => attributes[each] === undefined)) await mill.xattrs.rm(path, name, { signal })
-  for (const [name, value] of Object.entries(attributes)) await mill.xattrs.set(path, name, value, { signal })
-  return { etag, mtimeMs: (await mill.status(path, { signal })).mtimeMs }
+  const attributes = { ...described, ...withEtag(etag, 0) }
+  const { mtimeMs } = await mill.objects.mkdir(path, { attributes, replaces: objectNames, base: bucketOf(call), signal })
+  return { etag, mtimeMs }
 }
 
 /** Path of the bucket and key of a header `x-amz-copy-source`. */

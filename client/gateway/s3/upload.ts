@@ -64,7 +64,8 @@ export async function createUpload(call: S3Call): Promise<S3Answer> {
   const { mill, bucket, key, headers, signal } = call
   checkSupported(headers)
   await checkBucket(call)
-  fileOf(bucketOf(call), key)
+  const base = bucketOf(call)
+  const to = fileOf(base, key)
   const named = headers['x-amz-checksum-algorithm']
   const kind = named === undefined ? undefined : kindOf(String(named))
   if (named !== undefined && kind === undefined) throw new S3Error('InvalidRequest', 'Checksum algorithm provided is unsupported.')
@@ -76,7 +77,7 @@ export async function createUpload(call: S3Call): Promise<S3Answer> {
   const id = call.newId()
   const path = pathOf(id)
   const upload: Upload = { bucket, key, kind, type, attributes: { ...describedBy(headers), ...tagsOfHeader(headers['x-amz-tagging']) } }
-  await mill.objects.begin(path, { attributes: { [uploadName]: JSON.stringify(upload) }, signal })
+  await mill.objects.begin(path, { attributes: { [uploadName]: JSON.stringify(upload) }, to, base, signal })
   return {
     headers: kind ? { 'x-amz-checksum-algorithm': kind, 'x-amz-checksum-type': type! } : {},
     xml: document('InitiateMultipartUploadResult', { Bucket: bucket, Key: key, UploadId: id }),

@@ -141,6 +141,13 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       await call(object.get, { path: `${long}/o`, attributes: attributes.map(({ name }) => name) })
       await call(object.remove, { requestId: id(), path: `${long}/o`, keep: long, directory: false })
     })
+    await measure('object.begin and object.directory, paths of 8 KiB and 48 KiB of attributes', async time => {
+      const attributes = [1, 2, 3].map(each => ({ name: `user.${each}`, value }))
+      await call(object.begin, { requestId: id(), upload: `${object.uploadsDirectory}/b${time}`, attributes, to: `${long}/o`, base: long })
+      await call(object.directory, {
+        requestId: id(), path: `${long}/d`, attributes, base: long, replaces: attributes.map(({ name }) => name),
+      })
+    })
     const upload = `${object.uploadsDirectory}/parts`
     await call(namespace.mkdir, { requestId: id(), path: upload })
     const parts: { name: string; id: InodeId }[] = []

@@ -74,6 +74,7 @@ const table: Record<string, Call> = {
   'mill.objects.list': ({ mill }, signal) => mill.objects.list('/a', { signal }),
   'mill.objects.open': ({ mill }, signal) => mill.objects.open({ signal }),
   'mill.objects.begin': ({ mill }, signal) => mill.objects.begin('/.gristmill/uploads/u', { attributes: { 'user.n': 'v' }, signal }),
+  'mill.objects.mkdir': ({ mill }, signal) => mill.objects.mkdir('/a', { signal }),
   'mill.objects.join': ({ mill }, signal) =>
     mill.objects.join('/.gristmill/uploads/u', '/a', { parts: [{ name: '1', id: inodeId(1) }], signal }),
   'mill.objects.rm': ({ mill }, signal) => mill.objects.rm('/a', { signal }),

@@ -15,7 +15,7 @@ const used: Partial<Record<SettingName, unknown>> = {
   datanodes: datanodesDefault, heartbeat: limits.heartbeatMs, nodeStale: limits.nodeStaleMs,
   nodeDead: limits.nodeDeadMs, scrubPeriod: limits.scrubPeriodMs, scrubRate: limits.scrubBytesPerSecond,
   blockTrashKeep: limits.blockTrashKeepMs, deleteGuard: limits.deleteGuardMs, leaseSoft: limits.leaseSoftMs, leaseHard: limits.leaseHardMs,
-  trashKeep: limits.trashKeepMs, versionsKeep: limits.versionsKept, versionsKeepFor: limits.versionKeepMs,
+  trashKeep: limits.trashKeepMs, uploadKeep: limits.uploadKeepMs, versionsKeep: limits.versionsKept, versionsKeepFor: limits.versionKeepMs,
   keptOutputs: limits.keptOutputsMax,
   keptBytes: limits.keptBytesMax, backupEvery: limits.backupEveryMs, backupKeep: limits.backupsKept, logSize: logDefaults.maxBytes,
   logKeep: logDefaults.copies,

@@ -1,0 +1,106 @@
+// Mutations of directories that stand for something in an object store: an upload, which is begun and expires, and a key with a slash at its
+// end. Each is one operation, attributes included: no crash leaves an upload that belongs to no key, or a key that is half described.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
+import { nameOf, parentOf } from '../../src/base/paths.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import { uploadsDirectory } from '../../src/protocol/object.ts'
+import type { Draft } from '../journal/draft.ts'
+import { mutation, systemActor, type Actor, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
+import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
+import { keepStatus, recallStatus, statusOf, type NameEntry } from '../namespace/entry.ts'
+import { directoryMode } from '../namespace/names.ts'
+import { child, directoryAt, lowestAt, placeAt } from '../namespace/resolve.ts'
+import { addDirectory, detach, makeDirectories } from '../namespace/tree.ts'
+import { attributesOf, putAttribute, removeAttribute } from '../xattrs/rows.ts'
+
+/** Values in base64. */
+type Attributes = ReadonlyArray<{ readonly name: string; readonly value: string }>
+
+interface BeginAsked extends UserOperation {
+  readonly upload: string
+  readonly attributes: Attributes
+  readonly to?: string | undefined
+  readonly base?: string | undefined
+}
+
+export const begin = mutation<BeginAsked, undefined>({
+  kind: 'object.begin',
+  mutate(draft, { upload, attributes, to, base, nowMs, user, root }) {
+    const actor = { user, root }
+    if (parentOf(upload) !== uploadsDirectory)
+      throw new GristmillError('EINVAL', `an upload is a directory in ${uploadsDirectory}, not ${upload}`, { details: { path: upload } })
+    const { parent, name, entry: there } = placeAt(draft, actor, upload)
+    if (there) throw new GristmillError('EEXIST', `there is an upload ${upload} already`, { details: { path: upload } })
+    if (base !== undefined) directoryAt(draft, actor, base)
+    if (to !== undefined) checkMayPublish(draft, actor, to)
+    checkMay(actor, parent.entry, mayWrite, parent.path)
+    const made = addDirectory(draft, parent.entry.id, name, { owner: user, group: parent.entry.group, mode: 0o700, nowMs })
+    put(draft, made, attributes, upload)
+    return undefined
+  },
+})
+
+/** Throws what publishing at the path would throw now: the bytes of an upload are not sent in vain. */
+function checkMayPublish(view: View, actor: Actor, to: string): void {
+  const { entry, path } = lowestAt(view, actor, parentOf(to), to)
+  checkMay(actor, entry, mayWrite, path)
+  const there = path === parentOf(to) ? child(view, entry.id, nameOf(to)) : undefined
+  if (!there) return
+  if (there.directory) throw new GristmillError('EISDIR', `${to} is a directory`, { details: { path: to } })
+  checkMay(actor, there, mayWrite, to)
+  checkSticky(actor, entry, there, to)
+}
+
+interface DirectoryAsked extends UserOperation {
+  readonly path: string
+  readonly base?: string | undefined
+  readonly attributes: Attributes
+  readonly replaces: readonly string[]
+}
+
+export const storeDirectory = mutation<DirectoryAsked, FileStatus>({
+  kind: 'object.directory',
+  keep: keepStatus,
+  recall: recallStatus,
+  mutate(draft, { path, base, attributes, replaces, nowMs, user, root }) {
+    const actor = { user, root }
+    if (base !== undefined) directoryAt(draft, actor, base)
+    const { entry } = makeDirectories(draft, actor, path, { mode: directoryMode, nowMs })
+    checkMay(actor, entry, mayWrite, path)
+    for (const name of replaces) removeAttribute(draft, entry.id, name)
+    put(draft, entry, attributes, path)
+    return statusOf(path, entry)
+  },
+})
+
+/** Names of uploads; each that was begun before the time is removed with its parts. */
+export const expire = mutation<Requested & { readonly names: readonly string[]; readonly beforeMs: number }, undefined>({
+  kind: 'object.expire',
+  mutate(draft, { names, beforeMs }) {
+    const above = directoryAt(draft, systemActor, uploadsDirectory).entry
+    for (const name of names) {
+      const entry = child(draft, above.id, name)
+      if (entry && isExpired(entry, beforeMs)) detach(draft, above.id, name, entry)
+    }
+    return undefined
+  },
+})
+
+export const isExpired = ({ directory, mtimeMs }: NameEntry, beforeMs: number): boolean => directory && mtimeMs < beforeMs
+
+/** Sets attributes, within the bounds of what one inode may have. */
+function put(draft: Draft, { id }: NameEntry, attributes: Attributes, path: string): void {
+  for (const { name, value } of attributes) putAttribute(draft, id, { name, value: Buffer.from(value, 'base64') })
+  const all = [...attributesOf(draft, id)]
+  const bytes = all.reduce((sum, { name, value }) => sum + Buffer.byteLength(name) + value.length, 0)
+  if (all.length > limits.attributesMax || bytes > limits.attributesBytesMax)
+    throw new GristmillError(
+      'TOO_LARGE', `${path} would have ${all.length} attributes of ${bytes} bytes; there may be ${limits.attributesMax} and ${limits.attributesBytesMax} bytes`,
+      { details: { path } },
+    )
+}
+
+export const directoryMutations: readonly AnyMutation[] = [begin, storeDirectory, expire]

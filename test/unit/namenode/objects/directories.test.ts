@@ -1,0 +1,106 @@
+// Directories of object stores on a namenode's state in memory: uploads that are begun with the right to publish, and expire; keys with a
+// slash at their end, whose attributes change in one operation.
+
+import { expect, test } from 'vitest'
+import { begin, storeDirectory } from '../../../../namenode/objects/directories.ts'
+import { expiring } from '../../../../namenode/objects/expiry.ts'
+import { publish } from '../../../../namenode/objects/mutations.ts'
+import { mkdir, setAttributes, touch } from '../../../../namenode/namespace/names.ts'
+import { list, stat } from '../../../../namenode/namespace/read.ts'
+import { attributesOf } from '../../../../namenode/xattrs/rows.ts'
+import { limits } from '../../../../src/base/limits.ts'
+import { uploadsDirectory } from '../../../../src/protocol/object.ts'
+import { as, differencesIn, file, replayed, root, sweepAll, type Bench } from '../kit.ts'
+import { openObjects, put, upload } from './kit.ts'
+
+const attribute = (name: string, text: string) => ({ name, value: Buffer.from(text).toString('base64') })
+const attributesAt = ({ journal }: Bench, path: string): Record<string, string> =>
+  Object.fromEntries([...attributesOf(journal.view, stat(journal.view, root, path).id)].map(({ name, value }) => [name, value.toString()]))
+const uploadsIn = ({ journal }: Bench): string[] =>
+  list(journal.view, root, { path: uploadsDirectory }).entries.map(({ path }) => path.slice(uploadsDirectory.length + 1))
+
+const codeOf = (work: Promise<unknown>): Promise<string> => work.then(() => 'ok', (error: { code: string }) => error.code)
+
+async function sound(bench: Bench): Promise<void> {
+  await sweepAll(bench)
+  expect(differencesIn(bench)).toEqual([])
+  await replayed(bench)
+}
+
+test('an upload is begun, with its attributes, by a user who could publish at its target now', async () => {
+  const bench = await openObjects()
+  await bench.do(mkdir, { path: '/b', mode: 0o777 })
+  await put(bench, '/b/file')
+  await bench.do(mkdir, { path: '/b/directory', mode: 0o755 })
+  let uploads = 0
+  const beginning = (to: string, more: object = {}): Promise<string> => codeOf(bench.do(begin, {
+    upload: `${uploadsDirectory}/u${++uploads}`, attributes: [attribute('user.a', to)], to, base: '/b', ...as('ada'), ...more,
+  }))
+  const answers: Record<string, string> = {}
+  for (const to of ['/b/new', '/b/not/yet/there', '/b/file', '/b/directory', '/b/directory/x', '/b/directory/y/z', '/b/file/x'])
+    answers[to] = await beginning(to)
+  expect(answers).toEqual({
+    '/b/new': 'ok', '/b/not/yet/there': 'ok', '/b/file': 'EACCES', '/b/directory': 'EISDIR', '/b/directory/x': 'EACCES',
+    '/b/directory/y/z': 'EACCES', '/b/file/x': 'ENOTDIR',
+  })
+  expect(await beginning('/c/x', { base: '/c' })).toBe('ENOENT')
+  expect(await beginning('/b/x', { upload: `${uploadsDirectory}/u1` })).toBe('EEXIST')
+  expect(await beginning('/b/x', { upload: '/b/elsewhere' })).toBe('EINVAL')
+  expect(uploadsIn(bench)).toEqual(['u1', 'u2'])
+  expect(stat(bench.journal.view, root, `${uploadsDirectory}/u1`)).toMatchObject({ owner: 'ada', mode: 0o700 })
+  expect(attributesAt(bench, `${uploadsDirectory}/u1`)).toEqual({ 'user.a': '/b/new' })
+  await sound(bench)
+})
+
+test('a key with a slash at its end has the attributes of its last writer, and others keep theirs', async () => {
+  const bench = await openObjects()
+  await bench.do(mkdir, { path: '/b', mode: 0o777 })
+  const storing = (path: string, attributes: readonly ReturnType<typeof attribute>[], more: object = {}): Promise<unknown> =>
+    bench.do(storeDirectory, { path, base: '/b', attributes, replaces: ['user.a', 'user.b'], ...as('ada'), ...more })
+  await storing('/b/x/y', [attribute('user.a', 'one'), attribute('user.c', 'kept')])
+  await storing('/b/x/y', [attribute('user.b', 'two')])
+  expect(attributesAt(bench, '/b/x/y')).toEqual({ 'user.b': 'two', 'user.c': 'kept' })
+  expect(stat(bench.journal.view, root, '/b/x')).toMatchObject({ owner: 'ada' })
+  await put(bench, '/b/file')
+  expect(await codeOf(storing('/b/file', []))).toBe('ENOTDIR')
+  expect(await codeOf(storing('/c/x', [], { base: '/c' }))).toBe('ENOENT')
+  expect(await codeOf(storing('/b/x/y', [], as('grete')))).toBe('EACCES')
+  const large = Array.from({ length: limits.attributesBytesMax / 4096 }, (_, i) => attribute(`user.${i}`, 'x'.repeat(4096)))
+  expect(await codeOf(storing('/b/x/y', large))).toBe('TOO_LARGE')
+  // Of a refused change nothing is left.
+  expect(attributesAt(bench, '/b/x/y')).toEqual({ 'user.b': 'two', 'user.c': 'kept' })
+  await sound(bench)
+})
+
+test('uploads that were begun long ago are removed with their parts, whatever the wall clock says', async () => {
+  const bench = await openObjects()
+  let told = 0
+  const chore = (keepMs: number) =>
+    expiring({ journal: bench.journal, clock: bench.clock, keepMs, frozen: () => false, removed: () => { told++ } })
+  const starting = (name: string) =>
+    bench.do(begin, { upload: `${uploadsDirectory}/${name}`, attributes: [], nowMs: bench.journal.nowMs() })
+  await starting('old')
+  const part = await upload(bench, 2)
+  await bench.do(publish, { ...part, to: `${uploadsDirectory}/old/00001` })
+  await bench.do(touch, { ...file(`${uploadsDirectory}/stray`), nowMs: bench.journal.nowMs() })
+  bench.clock.pass(5_000)
+  await starting('young')
+  bench.clock.wallMs += 1e10
+  await chore(10_000).work()
+  bench.clock.pass(5_001)
+  await chore(0).work()
+  expect([told, uploadsIn(bench)]).toEqual([0, ['old', 'stray', 'young']])
+  await chore(10_000).work()
+  expect(uploadsIn(bench)).toEqual(['stray', 'young'])
+  expect(told).toBe(1)
+  expect(await codeOf(bench.do(setAttributes, { path: `${uploadsDirectory}/old`, mode: 0o700 }))).toBe('ENOENT')
+  await sound(bench)
+})
+
+test('all pages of the directory of uploads are looked at', async () => {
+  const bench = await openObjects()
+  for (let i = 0; i < 1001; i++)
+    await bench.do(begin, { upload: `${uploadsDirectory}/${String(i).padStart(4, '0')}`, attributes: [], nowMs: i === 1000 ? 0 : 1e14 })
+  await expiring({ journal: bench.journal, clock: bench.clock, keepMs: 1, frozen: () => false, removed: () => {} }).work()
+  expect(uploadsIn(bench)).not.toContain('1000')
+})
