@@ -1,5 +1,5 @@
-// Mutations of directories that stand for something in an object store: an upload, which is begun and expires, and a key with a slash at its
-// end. Each is one operation, attributes included: no crash leaves an upload that belongs to no key, or a key that is half described.
+// Mutations of directories that stand for something in an object store: an upload, which is begun and expires, and a key with a slash at
+// its end. Each is one operation, attributes included: no crash leaves an upload that belongs to no key, or a key that is half described.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -98,7 +98,9 @@ function put(draft: Draft, { id }: NameEntry, attributes: Attributes, path: stri
   const bytes = all.reduce((sum, { name, value }) => sum + Buffer.byteLength(name) + value.length, 0)
   if (all.length > limits.attributesMax || bytes > limits.attributesBytesMax)
     throw new GristmillError(
-      'TOO_LARGE', `${path} would have ${all.length} attributes of ${bytes} bytes; there may be ${limits.attributesMax} and ${limits.attributesBytesMax} bytes`,
+      'TOO_LARGE',
+      `${path} would have ${all.length} attributes of ${bytes} bytes; there may be ${limits.attributesMax} and ` +
+      `${limits.attributesBytesMax} bytes`,
       { details: { path } },
     )
 }

@@ -33,7 +33,8 @@ export function expiring({ journal, clock, keepMs, frozen, removed }: ExpiryOpti
   const pageAfter = (directory: InodeId, after: string, beforeMs: number): { last: string | undefined; names: string[] } => {
     const names: string[] = []
     let [last, seen] = ['', 0]
-    for (const { key, value } of view.range('children', { start: childKey(directory, `${after}\0`), end: idKey(directory + 1), limit: scanMax })) {
+    const range = { start: childKey(directory, `${after}\0`), end: idKey(directory + 1), limit: scanMax }
+    for (const { key, value } of view.range('children', range)) {
       last = nameOfKey(key)
       seen++
       if (isExpired(decodeEntry(value), beforeMs)) names.push(last)

@@ -50,7 +50,9 @@ interface ListedUpload {
   readonly begunMs: number
 }
 
-async function* uploadsOf(context: CommandContext, mill: Mill, { olderThan: ageMs = 0 }: Asked): AsyncGenerator<ListedUpload, void, undefined> {
+async function* uploadsOf(
+  context: CommandContext, mill: Mill, { olderThan: ageMs = 0 }: Asked,
+): AsyncGenerator<ListedUpload, void, undefined> {
   const { openUploads } = await import('../../gateway/s3/uploads.ts')
   const beforeMs = (await context.world()).clock.now() - ageMs
   for await (const { id, owner, bucket, key, mtimeMs } of openUploads({ mill, signal: context.signal }))
@@ -58,7 +60,8 @@ async function* uploadsOf(context: CommandContext, mill: Mill, { olderThan: ageM
 }
 
 const columns = [
-  { title: 'ID' }, { title: 'BEGUN' }, { title: 'BY' }, { title: 'PARTS', align: 'right' }, { title: 'SIZE', align: 'right' }, { title: 'KEY' },
+  { title: 'ID' }, { title: 'BEGUN' }, { title: 'BY' }, { title: 'PARTS', align: 'right' }, { title: 'SIZE', align: 'right' },
+  { title: 'KEY' },
 ] as const
 
 async function list(context: CommandContext, _operands: readonly string[], asked: Asked): Promise<void> {
@@ -71,7 +74,9 @@ async function list(context: CommandContext, _operands: readonly string[], asked
     if (!held) continue
     const { id, user, bucket, key, begunMs } = found
     if (context.json) await printer.json({ ...found, ...held }, { compact: true })
-    else rows.push([id, formatTime(begunMs, nowMs), printer.cell(user), String(held.parts), formatHuman(held.bytes), printer.cell(`${bucket}/${key}`)])
+    else rows.push([
+      id, formatTime(begunMs, nowMs), printer.cell(user), String(held.parts), formatHuman(held.bytes), printer.cell(`${bucket}/${key}`),
+    ])
   }
   if (rows.length > 0) for (const line of tabulate(columns, rows)) await printer.line(line)
 }
