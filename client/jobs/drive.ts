@@ -148,11 +148,12 @@ export class ProgramDriver {
   }
 
   async #submit(step: PlannedProgramStep, part?: FirstTasks): Promise<Job> {
-    const { number, method, after, planned: { outline = '' } } = step
+    const { number, method, after, clock, planned: { outline = '' } } = step
     if (this.#isCancelled) throw new GristmillError('JOB_CANCELLED', 'the program was cancelled')
     const history = this.#told(after)
     const delivered = this.#history.slice(0, after).map(entry => ({ number: entry.number, failed: entry.result.kind === 'failed' }))
-    const job = await this.#deps.submit(step, { id: this.id, step: number, method, nowMs: this.#nowMs, outline, history }, delivered, part)
+    const driver = { id: this.id, step: number, method, nowMs: this.#nowMs, ...clock !== '' && { clock }, outline, history }
+    const job = await this.#deps.submit(step, driver, delivered, part)
     this.#jobs.set(number, job)
     if (step.returns !== 'nothing') this.#results.add(job.id)
     this.#tell()

@@ -74,7 +74,10 @@ export async function runProgram(
       return await drive(launch, { loaded, ...first, events, drivers: tools.drivers })
     }
     if ('step' in first) await checkOneStep(loaded)
-    const driver = inputs.start && { ...inputs.start, step: 1, method: 'save', outline: planned.outline ?? '', history: [] }
+    const clock = 'step' in first ? first.step.clock : ''
+    const driver = inputs.start && {
+      ...inputs.start, step: 1, method: 'save', ...clock !== '' && { clock }, outline: planned.outline ?? '', history: [],
+    }
     const { id } = await submit(launch, planned, { signal, ...driver && { driver } })
     return watched(new Run(tools.cluster, id), options)
   } finally {

@@ -5,6 +5,8 @@
 import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
 import { lowerJob, lowerStep, notLoaded } from '../../src/plan/planof.ts'
 import { ProgramRun, type ProgramStep } from '../../src/plan/programrun.ts'
+import { RecordedSources } from '../../src/plan/programsources.ts'
+import type { ProgramGlobals } from '../../src/ports/programglobals.ts'
 import type { LoadWorld } from '../../src/program/load.ts'
 import type { WorkflowDefinition } from '../../src/program/workflow.ts'
 import { valuesOfLines } from '../../src/shuffle/lines.ts'
@@ -21,6 +23,8 @@ export interface PlannedProgramStep {
   readonly returns: 'nothing' | 'values' | { readonly first: number }
   /** The program has used random numbers or the time of its start. */
   readonly usesStart: boolean
+  /** Times that it has read so far. */
+  readonly clock: string
 }
 
 /** Steps of a program, as far as they are known without running one. */
@@ -51,6 +55,8 @@ export type StepResult =
 interface DriveWorld extends LoadWorld {
   /** Resolves when the program has done what it can do without another result. */
   readonly rest: () => Promise<void>
+  /** Default: the program gets the time and the random numbers of the machine, which other machines do not have. */
+  readonly globals?: ProgramGlobals | undefined
   /** Takes failures of steps that the program does not wait for. */
   readonly onUnhandled?: ((handle: (reason: unknown) => boolean) => void) | undefined
 }
@@ -61,6 +67,7 @@ export class ProgramDrive {
   readonly #failures = new Map<unknown, number>()
   #loaded: TypedProgram | undefined
   #run: ProgramRun | undefined
+  #sources: RecordedSources | undefined
   #steps = 0
   #isOver = false
 
@@ -73,12 +80,13 @@ export class ProgramDrive {
   async start(request: PlanRequest): Promise<void> {
     try {
       if (request.workflow) return this.#tell({ workflow: await declaredWorkflow(this.#world, request) })
-      const loaded = this.#loaded = await loadTyped(this.#world, request)
+      const call = this.#calling(request)
+      const loaded = this.#loaded = await loadTyped({ ...this.#world, call }, request)
       const { program } = loaded
       if (program.job.kind === 'mapReduce') return this.#tell({ planned: plannedJob(loaded, lowerJob(program), request) })
       const run = this.#run = new ProgramRun({
         dataflow: program.job.dataflow, params: program.params, seed: request.seed, nowMs: request.nowMs, rest: this.#world.rest,
-        call: this.#world.call, onStep: step => this.#asked(step, request),
+        call, onStep: step => this.#asked(step, request),
       })
       if (request.peek) return this.#peek(run)
       this.#world.onUnhandled?.(reason => this.#unhandled(reason))
@@ -88,6 +96,14 @@ export class ProgramDrive {
     } catch (error) {
       this.#failed(error)
     }
+  }
+
+  /** Calls the program's code with the sources of this run. */
+  #calling({ seed, nowMs }: PlanRequest): LoadWorld['call'] {
+    const { globals, call = work => work() } = this.#world
+    if (!globals) return call
+    const sources = this.#sources = new RecordedSources({ seed, nowMs, now: () => globals.systemNow() })
+    return work => call(() => globals.during(sources, work))
   }
 
   /** Continues the program with the result of a step. */
@@ -106,7 +122,15 @@ export class ProgramDrive {
     this.#steps = step.number
     if (request.peek) return
     try {
-      this.#tell({ step: this.#planned(step, request) })
+      const planned = this.#planned(step, request)
+      const sources = this.#sources
+      if (!sources) return this.#tell({ step: planned })
+      // The functions of the step see the variables as they are when the program has come to a rest, and so the times that it reads until
+      // then.
+      void this.#world.rest().then(() => {
+        if (!this.#isOver)
+          this.#tell({ step: { ...planned, usesStart: planned.usesStart || sources.isUsed, clock: sources.recorded } })
+      })
     } catch (error) {
       // No result of a step that cannot be planned is in the history: the program ends.
       this.#failed(error)
@@ -117,7 +141,7 @@ export class ProgramDrive {
     const plan = lowerStep({ root })
     return {
       number, method, after, planned: plannedJob(this.#loaded!, plan, request),
-      returns: plan.root.result ? (first === undefined ? 'values' : { first }) : 'nothing', usesStart: this.#run!.usesStart,
+      returns: plan.root.result ? (first === undefined ? 'values' : { first }) : 'nothing', usesStart: this.#run!.usesStart, clock: '',
     }
   }
 

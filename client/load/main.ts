@@ -8,7 +8,7 @@ import type { LoadEvent, ProgramDrive } from './driving.ts'
 import type { ToLoader } from './loader.ts'
 
 const parent = connectParent()
-const ready = Promise.all([import('./driving.ts'), import('../../src/world/disk.ts')])
+const ready = Promise.all([import('./driving.ts'), import('../../src/world/disk.ts'), import('../../src/world/programglobals.ts')])
 let drive: ProgramDrive | undefined
 let sent: Promise<unknown> = Promise.resolve()
 
@@ -40,7 +40,7 @@ function onUnhandled(handle: (reason: unknown) => boolean): void {
 
 parent.onMessage(async message => {
   try {
-    const [{ ProgramDrive: Drive }, { localDisk: disk }] = await ready
+    const [{ ProgramDrive: Drive }, { localDisk: disk }, { programGlobals: globals }] = await ready
     const given = message as ToLoader
     if ('result' in given) return drive?.deliver(given.step, given.result)
     if ('stored' in given) {
@@ -50,7 +50,8 @@ parent.onMessage(async message => {
     }
     Object.assign(globalThis, { [Symbol.for('gristmill.place')]: given.load.place })
     const rest = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
-    drive = new Drive({ disk, rest, onUnhandled }, tell)
+    globals.hold()
+    drive = new Drive({ disk, rest, onUnhandled, globals }, tell)
     await drive.start(given.load)
   } catch (thrown) {
     const { code, message: text, details } = asError(thrown)

@@ -12,6 +12,7 @@ import type { Log, LogFields } from '../../src/ports/log.ts'
 import type { Modules } from '../../src/ports/modules.ts'
 import type { Net } from '../../src/ports/net.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { ProgramGlobals } from '../../src/ports/programglobals.ts'
 import type { Started } from '../../src/ports/started.ts'
 import { FunctionFailed } from '../../src/operator/operator.ts'
 import { sqlProgram } from '../../src/operator/sqlwork.ts'
@@ -46,6 +47,8 @@ interface ChildWorld {
   readonly openDatabase?: OpenDatabase | undefined
   /** Tracks work that programs leave running; a simulation has none. */
   readonly started?: Started | undefined
+  /** Time and random numbers of programs that are replayed; a simulation has none. */
+  readonly globals?: ProgramGlobals | undefined
 }
 
 export class TaskRunnerChild {

@@ -19,18 +19,18 @@ parent.onMessage(message => take(message as ToExecutor))
 async function begin(): Promise<void> {
   const [
     { TaskRunnerChild: Child }, { watchGlobals }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted },
-    { systemCommands },
+    { systemCommands }, { programGlobals: globals },
   ] = await Promise.all([
     import('./child.ts'), import('../../src/world/globals.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'),
     import('../../src/world/net.ts'), import('../../src/world/random.ts'), import('../../src/world/started.ts'),
-    import('../../src/world/command.ts'),
+    import('../../src/world/command.ts'), import('../../src/world/programglobals.ts'),
   ])
 
   tellSpawns()
   const child = new Child({
     clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
     print: (...parts) => console.log(...parts),
-    started: watchStarted(), commands: systemCommands,
+    started: watchStarted(), globals, commands: systemCommands,
     openDatabase: async options => (await import('../../src/world/duckdb.ts')).openDuckDB(options), isChanged: () => isChanged(),
     setEnvironment(env) {
       for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]

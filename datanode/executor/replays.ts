@@ -13,7 +13,7 @@ interface Replaying { readonly program: Program; readonly replay: ProgramReplay 
 const plansKept = 64
 
 export class Replays {
-  readonly #begin: (number: number) => Promise<Replaying>
+  readonly #begin: (number: number, target: ReplayTarget) => Promise<Replaying>
   readonly #replays = new Set<Replaying>()
   /** By job. */
   readonly #plans = new Map<string, { readonly by: Replaying; readonly plan: PlannedProgram }>()
@@ -21,8 +21,8 @@ export class Replays {
   /** Replays go forward one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
 
-  /** `begin`: loads the program, in a module instance of this number. */
-  constructor(begin: (number: number) => Promise<Replaying>) { this.#begin = begin }
+  /** `begin`: loads the program, in a module instance of this number, for a replay that reaches the target first. */
+  constructor(begin: (number: number, target: ReplayTarget) => Promise<Replaying>) { this.#begin = begin }
 
   has(job: string): boolean { return this.#plans.has(job) }
 
@@ -38,9 +38,9 @@ export class Replays {
     const known = this.#plans.get(job)
     if (known?.by.replay.delivered === results) return known.plan
     // The one that has the fewest steps to go.
-    const [nearest] = [...this.#replays].filter(({ replay }) => replay.delivered <= results)
+    const [nearest] = [...this.#replays].filter(({ replay }) => replay.delivered <= results && !replay.isBeyond)
       .sort((a, b) => b.replay.delivered - a.replay.delivered)
-    const by = nearest ?? await this.#begin(this.#begun++)
+    const by = nearest ?? await this.#begin(this.#begun++, target)
     this.#replays.add(by)
     try {
       const plan = { ...by.program, ...await by.replay.reach(target) }

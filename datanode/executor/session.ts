@@ -7,11 +7,13 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Modules } from '../../src/ports/modules.ts'
 import type { Net } from '../../src/ports/net.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { ProgramGlobals } from '../../src/ports/programglobals.ts'
 import type { Started } from '../../src/ports/started.ts'
 import { FileClient } from '../../src/file/client.ts'
 import { Wires } from '../../src/file/wires.ts'
 import { resultDirectory } from '../../src/plan/history.ts'
 import { planOf, type PlannedProgram } from '../../src/plan/planof.ts'
+import { ReplayedSources } from '../../src/plan/programsources.ts'
 import { ProgramReplay } from '../../src/plan/replay.ts'
 import { assetPath } from '../../src/program/assets.ts'
 import { loadProgram, type LoadOptions, type LoadWorld } from '../../src/program/load.ts'
@@ -35,6 +37,8 @@ interface ExecutorSessionOptions {
   readonly modules?: Modules | undefined
   /** Tracks work that modules start while they are loaded. */
   readonly started?: Started | undefined
+  /** Default: programs are replayed with the time and the random numbers of the machine. */
+  readonly globals?: ProgramGlobals | undefined
 }
 
 /** Programs kept in the cache, the newest ones. Each job has its own instance of its module, which stays in memory in any case. */
@@ -51,12 +55,13 @@ export class ExecutorSession {
   readonly tokens: BlockTokens
   readonly #modules: Modules | undefined
   readonly #started: Started | undefined
+  readonly #globals: ProgramGlobals | undefined
   readonly #time: ClusterTime
   readonly #programs = new Map<string, Promise<PlannedProgram>>()
   /** By the run of the program. */
   readonly #replays = new Map<string, Replays>()
 
-  constructor({ clock, disk, random, net: open, log, setup, modules, started }: ExecutorSessionOptions) {
+  constructor({ clock, disk, random, net: open, log, setup, modules, started, globals }: ExecutorSessionOptions) {
     const { secret, user, cluster, namenode, node, host, scratch } = setup
     this.clock = clock
     this.disk = disk
@@ -64,6 +69,7 @@ export class ExecutorSession {
     this.setup = setup
     this.#modules = modules
     this.#started = started
+    this.#globals = globals
     const net = open(log)
     const credentials = new Credentials({ secret, user, cluster, clock, random })
     this.caller = new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: node, patient: true })
@@ -84,7 +90,10 @@ export class ExecutorSession {
   /** The program of a task, loaded once per job or run. Throws PROGRAM_INVALID if its plan differs from the submitted one. */
   async program(work: TaskWork): Promise<PlannedProgram> {
     const { job, driver, fingerprint, plan } = work
-    if (driver) return this.#replaysOf(work, driver).plan(job, { ...driver, fingerprint, plan })
+    if (driver) {
+      const release = this.#globals?.hold()
+      return this.#replaysOf(work, driver).plan(job, { ...driver, fingerprint, plan }).finally(release)
+    }
     let loading = this.#programs.get(work.job)
     if (!loading) {
       loading = this.#load(work)
@@ -109,10 +118,14 @@ export class ExecutorSession {
   #replaysOf(work: TaskWork, { id, nowMs }: Driver): Replays {
     let replays = this.#replays.get(id)
     if (!replays) {
-      replays = new Replays(async number => {
-        const program = await loadProgram(this.#world, this.#loading(work, number === 0 ? id : `${id}-${number}`))
+      replays = new Replays(async (number, { clock = '' }) => {
+        const sources = this.#sourcesOf(work, nowMs)
+        const world = this.#worldOf(sources)
+        // The module may read times as well.
+        sources?.give(clock)
+        const program = await loadProgram(world, this.#loading(work, number === 0 ? id : `${id}-${number}`))
         const replay = new ProgramReplay(
-          { clock: this.clock, call: this.#world.call, readResult: job => this.#result(job) }, { program, seed: work.seed, nowMs },
+          { clock: this.clock, call: world.call, readResult: job => this.#result(job) }, { program, seed: work.seed, nowMs, sources },
         )
         return { program, replay }
       })
@@ -120,6 +133,18 @@ export class ExecutorSession {
       forgetOldest(this.#replays)
     }
     return replays
+  }
+
+  #sourcesOf({ seed }: TaskWork, nowMs: number): ReplayedSources | undefined {
+    const globals = this.#globals
+    return globals && new ReplayedSources({ seed, nowMs, now: () => globals.systemNow() })
+  }
+
+  /** Calls the program's code with these sources: innermost, because tracked calls run in a context of their own. */
+  #worldOf(sources: ReplayedSources | undefined): LoadWorld {
+    const world = this.#world
+    const globals = this.#globals
+    return globals && sources ? { ...world, call: work => world.call!(() => globals.during(sources, work)) } : world
   }
 
   get #world(): LoadWorld {

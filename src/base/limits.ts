@@ -170,6 +170,9 @@ const processLimits = {
   keptBytesMax: 1024 * 1024 * MiB,
   /** Steps of one program: each is a job, and every task gets the results of those before it, or their places. */
   programStepsMax: 1000,
+  // Times that a program reads while it describes its steps, as text: 600 to 2,000. They travel with each of its jobs; later ones are
+  // those of the machine.
+  programClockCharsMax: 8_192,
   /**
    * Results of earlier steps, as text, that travel with a task, and the largest one of them; larger ones are read from the cluster. A step
    * without its result takes about 60 bytes.

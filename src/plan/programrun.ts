@@ -9,6 +9,7 @@ import { limits } from '../base/limits.ts'
 import { savesNothing, type Dataflow } from '../program/dataflow.ts'
 import type { Params } from '../program/definition.ts'
 import type { Action, Flow } from '../program/recipe.ts'
+import { mulberry32 } from './programsources.ts'
 
 export interface ProgramStep extends Action {
   /** From 1 on. */
@@ -131,12 +132,10 @@ export class ProgramRun {
     return promise
   }
 
-  /** The generator mulberry32: the same numbers everywhere. */
   #random(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+    const { state, value } = mulberry32(this.#state)
+    this.#state = state
+    return value
   }
 
   #endIfDone(): void {

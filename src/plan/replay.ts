@@ -14,6 +14,7 @@ import { decodeEntry, isSameFingerprint, type HistoryEntry } from './history.ts'
 import type { Plan } from './node.ts'
 import { differenceOf, outlineOf } from './outline.ts'
 import { lowerStep, notLoaded, planJob, type JobPlan } from './planof.ts'
+import type { ReplayedSources } from './programsources.ts'
 import { ProgramRun, type Delivery, type ProgramStep } from './programrun.ts'
 
 export interface ReplayTarget {
@@ -24,6 +25,8 @@ export interface ReplayTarget {
   /** Outline of the plan that was submitted. */
   readonly outline: string
   readonly history: readonly string[]
+  /** Times that the program had read where it was started, before it asked for the step. */
+  readonly clock?: string | undefined
 }
 
 interface ReplayDeps extends Pick<LoadWorld, 'call'> {
@@ -32,11 +35,18 @@ interface ReplayDeps extends Pick<LoadWorld, 'call'> {
   readonly readResult: (job: string) => Promise<readonly string[]>
 }
 
-interface ReplayOptions { readonly program: Program; readonly seed: number; readonly nowMs: number }
+interface ReplayOptions {
+  readonly program: Program
+  readonly seed: number
+  readonly nowMs: number
+  /** Given to the program by the `call` of the replay; default: it gets those of the machine. */
+  readonly sources?: ReplayedSources | undefined
+}
 
 export class ProgramReplay {
   readonly #deps: ReplayDeps
   readonly #program: Program
+  readonly #sources: ReplayedSources | undefined
   readonly #run: ProgramRun
   /** Plans of steps before any rule. */
   readonly #plans = new Map<number, Plan>()
@@ -45,8 +55,9 @@ export class ProgramReplay {
   /** Targets are reached one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
 
-  constructor(deps: ReplayDeps, { program, seed, nowMs }: ReplayOptions) {
+  constructor(deps: ReplayDeps, { program, seed, nowMs, sources }: ReplayOptions) {
     this.#deps = deps
+    this.#sources = sources
     this.#program = program
     if (program.job.kind !== 'dataflow') throw new GristmillError('PROGRAM_INVALID', 'the program is no program over Datasets here')
     const { dataflow } = program.job
@@ -59,6 +70,9 @@ export class ProgramReplay {
   /** Results that the program has got. */
   get delivered(): number { return this.#delivered }
 
+  /** The program has read a time that it had not read yet where it was started: later steps need another replay. */
+  get isBeyond(): boolean { return this.#sources?.isBeyond === true }
+
   /** Plan of a step. Throws PROGRAM_INVALID if the program does something else here than where it was started. */
   reach(target: ReplayTarget): Promise<JobPlan> {
     const reached = this.#queue.then(() => this.#reach(target))
@@ -66,7 +80,8 @@ export class ProgramReplay {
     return reached
   }
 
-  async #reach({ step: number, method, fingerprint, plan: choices, outline, history }: ReplayTarget): Promise<JobPlan> {
+  async #reach({ step: number, method, fingerprint, plan: choices, outline, history, clock = '' }: ReplayTarget): Promise<JobPlan> {
+    this.#sources?.give(clock)
     for (const text of history.slice(this.#delivered)) {
       const entry = decodeEntry(text)
       const plan = await this.#planOf(entry)

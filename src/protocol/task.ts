@@ -66,6 +66,8 @@ export const driver = Type.Object({
   method: text(50),
   /** Time at which the program was started: `mill.now`. */
   nowMs: instant,
+  /** Times that the program has read before it asked for the step (src/plan/programsources.ts). */
+  clock: Type.Optional(text(limits.programClockCharsMax)),
   /** Outline of the plan, for messages. */
   outline: text(4_000),
   /** Results of earlier steps (src/plan/history.ts). */

@@ -102,6 +102,31 @@ test('a program loops on its results, reads what it has saved, and is one object
   expect(await cluster.ok(['job', steps[2]!.job, '--json'])).toContain(driver)
 })
 
+test('the time and the random numbers that a program captures are the same on every machine', async () => {
+  const file = join(dir, 'stamp.ts')
+  await writeFile(file, `
+    import { program } from 'gristmill'
+    const loaded = [Date.now(), Math.random(), new Date().getTime()]
+    export default program(async (mill, { output }: any) => {
+      let seen = [String(new Date()), Math.random()]
+      const count = await mill.range(3).count()
+      const at = Date.now()
+      const first = mill.range(8, { partitions: 8 }).map(() => JSON.stringify([loaded, seen, at])).save(output + '/1')
+      seen = [Date.now(), Math.random()]
+      await Promise.all([first, mill.range(8, { partitions: 8 }).map(() => JSON.stringify([loaded, seen, at])).save(output + '/2')])
+      const own = await mill.range(2, { partitions: 2 }).map(() => Math.random()).collect()
+      console.log(JSON.stringify([loaded, seen, at]), new Set(own).size, new Date() instanceof Date, Date.now() >= at)
+    })`)
+  const rows = async (path: string): Promise<string[]> => (await cluster.ok(['cat', `${path}/part-*`])).trim().split('\n')
+  const { stdout } = await cluster.run(['run', file, '--output', '/stamps'])
+  const [here, ...others] = stdout.split('\n').find(line => line.startsWith('[['))!.split(' ')
+  expect(others).toEqual(['2', 'true', 'true'])
+  expect([...await rows('/stamps/1'), ...await rows('/stamps/2')]).toEqual(Array.from({ length: 16 }, () => here))
+  // Another run has others.
+  await cluster.ok(['run', file, '--output', '/stamps2'])
+  expect((await rows('/stamps2/1'))[0]).not.toBe(here)
+})
+
 test('a failed step throws in the program, which may handle it; the machines reach later steps over the failure', async () => {
   const file = await program('handled.ts', `
     let told = ''
