@@ -3,6 +3,7 @@
 
 import type { World } from '../../src/ports/world.ts'
 import type { AccessLog } from './accesslog.ts'
+import type { Certificate } from './certificate.ts'
 import type { GatewayDialect } from './dialect.ts'
 import { Trust } from './identity.ts'
 import { Listener } from './listener.ts'
@@ -21,6 +22,8 @@ interface GatewayDeps {
   readonly world: Pick<World, 'clock' | 'log' | 'net'>
   readonly mills: Mills
   readonly access?: AccessLog | undefined
+  /** Serves TLS; default: plain HTTP. Stopped with the gateway. */
+  readonly certificate?: Certificate | undefined
 }
 
 interface GatewayOptions {
@@ -35,30 +38,33 @@ interface GatewayOptions {
 export class Gateway {
   readonly #users: Users
   readonly #listeners: readonly Listener[]
+  readonly #certificate: Certificate | undefined
 
   /** Takes over `mills`, which it closes when it stops or does not start. Throws EADDRINUSE, EACCES, CONFIG_INVALID. */
-  static async start({ world, mills, access }: GatewayDeps, options: GatewayOptions): Promise<Gateway> {
+  static async start({ world, mills, access, certificate }: GatewayDeps, options: GatewayOptions): Promise<Gateway> {
     const { host, proxies, dialects, exchangesMax, stallMs } = options
     const users = new Users(mills)
     const listeners: Listener[] = []
     try {
-      const trust = new Trust({ host, proxies })
+      const trust = new Trust({ host, proxies, encrypted: certificate !== undefined })
       for (const { make, port } of dialects) {
         const deps = { clock: world.clock, log: world.log, net: world.net,
-          dialect: make({ users, trust, accessKey: id => mills.accessKey(id) }), access }
+          dialect: make({ users, trust, accessKey: id => mills.accessKey(id) }), access, certificate }
         listeners.push(await Listener.start(deps, { host, port, exchangesMax, stallMs }))
       }
-      return new Gateway(users, listeners)
+      return new Gateway(users, { listeners, certificate })
     } catch (error) {
       await Promise.all(listeners.map(listener => listener.stop()))
+      certificate?.stop()
       await users.close()
       throw error
     }
   }
 
-  private constructor(users: Users, listeners: readonly Listener[]) {
+  private constructor(users: Users, { listeners, certificate }: { listeners: readonly Listener[]; certificate: Certificate | undefined }) {
     this.#users = users
     this.#listeners = listeners
+    this.#certificate = certificate
   }
 
   /** Addresses on which it listens, in the order of its dialects. */
@@ -66,6 +72,7 @@ export class Gateway {
 
   /** Waits for requests that run, then closes ports and clients. */
   async stop(): Promise<void> {
+    this.#certificate?.stop()
     await Promise.all(this.#listeners.map(listener => listener.stop()))
     await this.#users.close()
   }

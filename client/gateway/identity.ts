@@ -12,15 +12,19 @@ interface TrustOptions {
   readonly host: string
   /** Addresses of proxies that authenticate users. */
   readonly proxies: { has(address: string): boolean }
+  /** True if the gateway itself serves TLS. */
+  readonly encrypted?: boolean
 }
 
 export class Trust {
   readonly #loopback: boolean
   readonly #proxies: TrustOptions['proxies']
+  readonly #scheme: string
 
-  constructor({ host, proxies }: TrustOptions) {
+  constructor({ host, proxies, encrypted = false }: TrustOptions) {
     this.#loopback = isLoopback(host)
     this.#proxies = proxies
+    this.#scheme = encrypted ? 'https' : 'http'
   }
 
   /** True if the peer of the connection is a proxy that the operator named. */
@@ -41,7 +45,8 @@ export class Trust {
   originOf(exchange: Exchange): string {
     const forwarded = this.isProxy(exchange.peer) ? exchange.headers : {}
     const host = first(forwarded['x-forwarded-host']) ?? exchange.headers.host
-    const scheme = first(forwarded['x-forwarded-proto']) === 'https' ? 'https' : 'http'
+    const asked = first(forwarded['x-forwarded-proto'])
+    const scheme = asked === 'https' || asked === 'http' ? asked : this.#scheme
     if (host === undefined || !hostForm.test(host))
       throw new GristmillError('EINVAL', 'the Host header of the request is not of the form host:port')
     return `${scheme}://${host}`

@@ -4,6 +4,7 @@
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server as TlsServer } from 'node:tls'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -11,6 +12,7 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Listening, Net } from '../../src/ports/net.ts'
 import { boundPipelining } from '../../src/rpc/pipelining.ts'
 import type { AccessLog } from './accesslog.ts'
+import type { Certificate } from './certificate.ts'
 import type { GatewayDialect } from './dialect.ts'
 import { Exchange } from './exchange.ts'
 
@@ -20,6 +22,8 @@ interface ListenerDeps {
   readonly net: Net
   readonly dialect: GatewayDialect
   readonly access?: AccessLog | undefined
+  /** Serves TLS; default: plain HTTP. */
+  readonly certificate?: Certificate | undefined
 }
 
 export interface ListenerOptions {
@@ -45,7 +49,7 @@ export class Listener {
   /** Throws EADDRINUSE, EACCES, CONFIG_INVALID. */
   static async start(deps: ListenerDeps, options: ListenerOptions): Promise<Listener> {
     const listener = new Listener(deps, options)
-    const http = newHttp(target => listener.#take(target))
+    const http = newHttp(target => listener.#take(target), deps.certificate)
     // Clients of a gateway are strangers: a connection has one request at a time.
     boundPipelining(http.server, { has: () => false })
     // Node would ask for the body at once. A dialect that redirects the request never reads it (Exchange.body asks for it).
@@ -129,7 +133,8 @@ interface Asked { readonly request: FastifyRequest; readonly reply: FastifyReply
  * A server with one route: a dialect reads the target as it was received. A router would decode paths, and refuse some that are names of
  * files.
  */
-function newHttp(take: (asked: Asked) => void): FastifyInstance {
+function newHttp(take: (asked: Asked) => void, certificate: Certificate | undefined): FastifyInstance {
+  const options = { headersTimeout: headersMs, connectionsCheckingInterval: 5_000 }
   const http = Fastify({
     logger: false,
     return503OnClosing: false, // the dialect refuses in its own form
@@ -137,8 +142,10 @@ function newHttp(take: (asked: Asked) => void): FastifyInstance {
     requestTimeout: 0, // an upload may take hours; Exchange gives up one that does not move
     keepAliveTimeout: 60_000,
     rewriteUrl: () => '/',
-    http: { headersTimeout: headersMs, connectionsCheckingInterval: 5_000 },
-  })
+    // The context of the certificate follows.
+    ...certificate ? { https: { ...options, handshakeTimeout: headersMs, minVersion: 'TLSv1.2' } } : { http: options },
+  }) as FastifyInstance
+  certificate?.follow(pair => { (http.server as unknown as TlsServer).setSecureContext(pair) })
   http.removeAllContentTypeParsers()
   http.addContentTypeParser('*', (_request, _body, done) => { done(null) })
   http.all('/', (request, reply) => take({ request, reply, target: request.originalUrl }))

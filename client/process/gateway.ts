@@ -5,10 +5,12 @@ import { address, type ClusterId } from '../../src/base/ids.ts'
 import { isLoopback } from '../../src/base/loopback.ts'
 import { normalise } from '../../src/base/paths.ts'
 import type { Settings } from '../../src/base/settings.ts'
+import { checkKeyPair } from '../../src/world/certificate.ts'
 import { LogFile } from '../../src/world/logfile.ts'
 import { networks } from '../../src/world/networks.ts'
 import { portDefaults } from '../discovery/locate.ts'
 import type { AccessLog } from '../gateway/accesslog.ts'
+import type { Certificate } from '../gateway/certificate.ts'
 import type { GatewayDialect } from '../gateway/dialect.ts'
 import type { DialectDeps } from '../gateway/gateway.ts'
 import type { Mills } from '../gateway/users.ts'
@@ -21,19 +23,30 @@ export async function runGateway(run: ServerRun, open: () => Promise<Mills & { r
   checkExposed(settings, host)
   const proxies = networks(settings.trustedProxies ?? [])
   const [{ Gateway }, dialects, access] = await Promise.all([import('../gateway/gateway.ts'), dialectsOf(run), accessLogOf(settings)])
+  const certificate = await certificateOf(run)
   const mills = await open()
-  const gateway = await Gateway.start({ world, mills, access }, { host, proxies, dialects })
+  const gateway = await Gateway.start({ world, mills, access, certificate }, { host, proxies, dialects })
+  const scheme = certificate ? 'https' : 'http'
   try {
     const [first = ''] = gateway.addresses
     await run.ready({
       role: 'gateway', id: 'gateway', address: address(first), listening: address(first), pid: machine.pid, dir: settings.home,
       cluster: mills.cluster,
-      endpoints: Object.fromEntries(dialects.map(({ name, path }, i) => [name, `http://${gateway.addresses[i]}${path}`])),
+      endpoints: Object.fromEntries(dialects.map(({ name, path }, i) => [name, `${scheme}://${gateway.addresses[i]}${path}`])),
     })
     await untilAborted(signal, new Promise<never>(() => {}))
   } finally {
     await gateway.stop()
   }
+}
+
+/** undefined: plain HTTP. */
+async function certificateOf({ settings: { tlsCert: cert, tlsKey: key }, world }: ServerRun): Promise<Certificate | undefined> {
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined || key === undefined)
+    throw new GristmillError('CONFIG_INVALID', 'a gateway serves TLS with a certificate and its key: name both, with --tls-cert and --tls-key')
+  const { Certificate } = await import('../gateway/certificate.ts')
+  return Certificate.open({ ...world, check: checkKeyPair }, { cert, key })
 }
 
 interface ServedDialect {

@@ -295,6 +295,11 @@ export const settings = {
     fallback: 'localhost', usedBy: ['gateway', 'up'],
     about: 'Names of the gateway for S3: a request to `BUCKET.NAME` names its bucket there, one to `NAME` in its path.',
   }),
+  tlsCert: path({
+    fallback: 'none: plain HTTP', usedBy: ['gateway', 'up'],
+    about: 'File with the certificate of a gateway, in PEM, and behind it those of the authorities between it and the root. A gateway reads it and its key again when they change.',
+  }),
+  tlsKey: path({ fallback: 'none', usedBy: ['gateway', 'up'], about: 'File with the key of the certificate of a gateway, in PEM, without a password.' }),
   trustedProxies: texts({
     fallback: 'none', usedBy: ['gateway', 'up'],
     about: 'IP addresses or networks of proxies that authenticate users: a gateway takes the name of a user from them. A gateway that listens on more than loopback needs them.',

@@ -1,0 +1,47 @@
+// Two certificates for localhost and 127.0.0.1 with their keys, which open nothing but the servers of tests. They expire in a hundred
+// years.
+
+interface PemPair { readonly cert: string; readonly key: string }
+
+export const [first, second] = [
+  {
+    cert: `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUUu9BatqNsXNs0mZHGJzTtzb5sLAwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJZ2F0ZXdheS0xMCAXDTI2MTEyNzA3MzgzNloYDzIxMjYxMTAz
+MDczODM2WjAUMRIwEAYDVQQDDAlnYXRld2F5LTEwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARP7lQ5O7iuAOyW1pZLKf8arO+mN0Wv7cyqhbcz1FODFHi+8hEWpY9F
+QfIgkjTqpI+kygmOs0e2+CvrAwUFiWhZo28wbTAdBgNVHQ4EFgQUS7H9xDOZeRlW
+8si3V1KL4OrRovswHwYDVR0jBBgwFoAUS7H9xDOZeRlW8si3V1KL4OrRovswDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIgep6vYtXfgytRRvnUV0WILzzul/K3hnSgHkbJfKH/fYUCIQDY
+hJviBKd+Mmmqs2ky+5hBqSTjTJF+9IilEt8TmPZpWw==
+-----END CERTIFICATE-----
+`,
+    key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgd/uZ1We6FHvoPLGf
+yMxrgzdZmKNMPaoDcAHdmQ/ygkGhRANCAARP7lQ5O7iuAOyW1pZLKf8arO+mN0Wv
+7cyqhbcz1FODFHi+8hEWpY9FQfIgkjTqpI+kygmOs0e2+CvrAwUFiWhZ
+-----END PRIVATE KEY-----
+`,
+  },
+  {
+    cert: `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUVHLCT7Cvx5wbmHS4GqyGnK9VFzQwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJZ2F0ZXdheS0yMCAXDTI2MTEyNzA3MzgzNloYDzIxMjYxMTAz
+MDczODM2WjAUMRIwEAYDVQQDDAlnYXRld2F5LTIwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATA+Fz/rpxSnqT6Ok0e1jUk4Bjef02LjZv9VyejQb4OX761f2uCvsIG
+NHgCnDbngnP2wh7SP0YWZarIEwpEiqaZo28wbTAdBgNVHQ4EFgQUTW6jQVrswi4u
+9RQ5VKpvOCFFR7AwHwYDVR0jBBgwFoAUTW6jQVrswi4u9RQ5VKpvOCFFR7AwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIgYULhRL4SJGXcBtAO67BTTCZaCd3hhQL4RJj/07VeqlgCIQCn
+QGI3yWcK5rqor9ki8aQ1pPsiDHUGmD2wrNOk9Tj5Uw==
+-----END CERTIFICATE-----
+`,
+    key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgkmV/hfIetBIU62ub
+QpE7l7Bj88AOpiK1HANA8i6Cq7+hRANCAATA+Fz/rpxSnqT6Ok0e1jUk4Bjef02L
+jZv9VyejQb4OX761f2uCvsIGNHgCnDbngnP2wh7SP0YWZarIEwpEiqaZ
+-----END PRIVATE KEY-----
+`,
+  },
+] as const satisfies readonly PemPair[]
