@@ -22,6 +22,7 @@ import type { Started } from '../../src/ports/started.ts'
 import { batchesOf, newReadCounters, type Batch, type ReadCounters } from '../../src/record/records.ts'
 import { readRaw } from '../../src/record/raw.ts'
 import { readRecords } from '../../src/record/reader.ts'
+import { groupsByFirst } from '../../src/shuffle/firstgroups.ts'
 import { mergeSegments, type KeyGroup } from '../../src/shuffle/groups.ts'
 import { copyValue } from '../../src/shuffle/value.ts'
 import type { StackMapper } from '../../src/program/stack.ts'
@@ -292,9 +293,10 @@ export class TaskAttempt {
 
   async #shuffle({ stage, partition }: InputOf<'shuffle'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
     await this.#gathered([stage], partition, async ({ sides: [segments], files }, shuffled) => {
-      const groups = await mergeSegments({ ...files, segments: segments! })
+      const merged = await mergeSegments({ ...files, segments: segments! })
       try {
         const { turns, steps: [head] } = options
+        const groups = head?.kind === 'sortedGroup' ? groupsByFirst(merged) : merged
         if (head?.kind === 'command') return await this.#reduceCommand(head, groups, shuffled, sink)
         const pipeline = groupPipeline(options)
         await this.#groups(groups, shuffled, new GroupsOperator<KeyGroup>(pipeline.push, {
@@ -302,7 +304,7 @@ export class TaskAttempt {
         }), sink)
         await this.#finish(pipeline, sink)
       } finally {
-        await groups.close()
+        await merged.close()
       }
     })
   }

@@ -95,7 +95,7 @@ export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
       const following = next(rest)
       return step(foldStep(functions[head.fn] as Combine, following), following)
     }
-    case 'group': {
+    case 'group': case 'sortedGroup': {
       const following = next(rest)
       return step(groupStep(functions[head.fn] as GroupFunction, head.flat, contextOf(head), following), following)
     }
@@ -165,7 +165,8 @@ function bareStep(
       assert(table, 'the table of a join is read before its values')
       return lookupStep({ how: step.how, build: step.build, key: fn(step.key), context, table }, next)
     }
-    case 'combine': case 'reduce': case 'fold': case 'group': case 'ungroup': case 'regroup': case 'join': case 'command':
+    case 'combine': case 'reduce': case 'fold': case 'group': case 'sortedGroup': case 'ungroup': case 'regroup':
+    case 'join': case 'command':
       throw new AssertionFailed(`the step ${step.kind} takes no values`)
     default: return unreachable(step)
   }

@@ -48,7 +48,7 @@ function isRepeatable(node: PlanNode, { isPlain }: Pick<PlanFacts, 'isPlain'>): 
     case 'sampleKeys': case 'top': case 'lookup': return isPlain(node.key)
     case 'regroup': return isPlain(node.value)
     case 'shuffle': return node.partition === undefined
-    case 'group': case 'total': return isPlain(node.fn, 2)
+    case 'group': case 'sortedGroup': case 'total': return isPlain(node.fn, 2)
     case 'join': return isPlain(node.fn, 3)
     case 'sample': case 'partition': case 'map': case 'reduce': case 'write': case 'command': return false
     default: return unreachable(node)

@@ -6,6 +6,7 @@ import { GristmillError } from '../base/errors.ts'
 import type { Key } from '../base/pair.ts'
 import type { Recipe, SortRecipe } from '../program/recipe.ts'
 import { GrowingBuffer } from '../shuffle/buffer.ts'
+import { partitionByFirst } from '../shuffle/firstgroups.ts'
 import { descending } from '../shuffle/key.ts'
 import { encodeValue } from '../shuffle/value.ts'
 import { contentNumbers } from './content.ts'
@@ -16,8 +17,8 @@ import { aboutFunctions } from './rule.ts'
 
 /** Kinds of nodes that recipes have. */
 const kinds: ReadonlySet<string> = new Set<PlanNode['kind']>([
-  'read', 'values', 'validate', 'combine', 'each', 'sample', 'partition', 'key', 'sampleKeys', 'top', 'limit', 'fold', 'group', 'ungroup',
-  'join', 'union', 'shuffle', 'total', 'encode', 'write', 'command',
+  'read', 'values', 'validate', 'combine', 'each', 'sample', 'partition', 'key', 'sampleKeys', 'top', 'limit', 'fold', 'group',
+  'sortedGroup', 'ungroup', 'join', 'union', 'shuffle', 'total', 'encode', 'write', 'command',
 ])
 
 /** Throws PROGRAM_INVALID for recipes that this version does not know. */
@@ -75,6 +76,7 @@ function fieldOf(value: unknown, functions: Functions): unknown {
   if (typeof value === 'function') return functions.add(value as UserFunction)
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return Object.freeze([...value])
+  if ('byFirst' in value) return functions.add(partitionByFirst)
   if ('sort' in value) return functions.addSort(value as SortRecipe)
   return Object.freeze({ ...value })
 }

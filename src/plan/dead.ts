@@ -47,7 +47,8 @@ function isEmptyOver(node: PlanNode, [first = false, second = false, ...others]:
     case 'values': return node.parts === 0 || node.bytes === 0
     case 'sample': return node.fraction === 0 || first
     case 'top': case 'limit': return node.count === 0 || first
-    case 'validate': case 'each': case 'key': case 'combine': case 'fold': case 'group': case 'ungroup': case 'regroup': case 'shuffle':
+    case 'validate': case 'each': case 'key': case 'combine': case 'fold': case 'group': case 'sortedGroup': case 'ungroup': case 'regroup':
+    case 'shuffle':
     case 'total': case 'encode':
       return first
     case 'union': return [first, second, ...others].slice(0, node.inputs.length).every(Boolean)
@@ -77,7 +78,7 @@ function isPure(root: PlanNode, { isPlain }: PlanFacts): boolean {
       case 'key': return isPlain(node.key) && isPlain(node.value)
       case 'sampleKeys': case 'top': case 'lookup': return isPlain(node.key)
       case 'regroup': return isPlain(node.value)
-      case 'group': return isPlain(node.fn, 2)
+      case 'group': case 'sortedGroup': return isPlain(node.fn, 2)
       case 'join': return isPlain(node.fn, 3)
       case 'partition': case 'map': case 'reduce': case 'command': case 'write': return false
       default: return true

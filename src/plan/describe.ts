@@ -30,6 +30,7 @@ function kindOf(node: PlanNode): string {
     case 'top': case 'limit': return `${node.kind} ${node.count}`
     case 'fold': return 'fold'
     case 'group': return node.flat ? 'flatMap groups' : 'map groups'
+    case 'sortedGroup': return node.flat ? 'flatMap sorted groups' : 'map sorted groups'
     case 'ungroup': return 'values of groups'
     case 'regroup': return 'group again'
     case 'join': case 'lookup': return node.kind

@@ -24,7 +24,7 @@ type SourceNode = ReadNode | ValuesNode
 export type StepNode = Placed & (
   | ValidateNode | MapNode | CombineNode | ReduceNode
   | EachNode | SampleNode | PartitionNode | KeyNode | SampleKeysNode | TopNode | LimitNode
-  | FoldNode | GroupNode | UngroupNode | RegroupNode | JoinNode | LookupNode | CommandNode | TotalNode | EncodeNode
+  | FoldNode | GroupNode | SortedGroupNode | UngroupNode | RegroupNode | JoinNode | LookupNode | CommandNode | TotalNode | EncodeNode
 )
 
 /** `place`: number of the place in the program where the step is described, in the plan's table. */
@@ -110,6 +110,17 @@ interface FoldNode { readonly kind: 'fold'; readonly inputs: From1; readonly fn:
 /** Groups to values. (key, values, context) → value, or with `flat` an iterable of values. */
 interface GroupNode {
   readonly kind: 'group'
+  readonly inputs: From1
+  readonly fn: FunctionIndex
+  readonly flat: boolean
+}
+
+/**
+ * Groups whose keys are arrays, [key, …order], to values: as GroupNode, for groups with one first item together. Its shuffle has the
+ * partition function `partitionByFirst`.
+ */
+interface SortedGroupNode {
+  readonly kind: 'sortedGroup'
   readonly inputs: From1
   readonly fn: FunctionIndex
   readonly flat: boolean

@@ -147,8 +147,8 @@ class Cutter {
         return [{ input: { kind: 'join', stages, partitions: this.#partitions(left as ShuffleNode) }, source: node, steps: [node] }]
       }
       case 'validate': case 'map': case 'combine': case 'reduce': case 'each': case 'sample': case 'partition': case 'key':
-      case 'sampleKeys': case 'top': case 'limit': case 'fold': case 'group': case 'ungroup': case 'lookup': case 'command': case 'total':
-      case 'encode':
+      case 'sampleKeys': case 'top': case 'limit': case 'fold': case 'group': case 'sortedGroup': case 'ungroup': case 'lookup':
+      case 'command': case 'total': case 'encode':
         return this.#branches(node.inputs[0]).map(branch => ({ ...branch, steps: [...branch.steps, node] }))
       case 'write': throw new AssertionFailed('a plan writes once, at its end')
       default: return unreachable(node)
@@ -174,7 +174,7 @@ function wordOf(step: StepNode): string {
     case 'partition': return 'mapPartitions'
     case 'sampleKeys': return 'sample keys'
     case 'fold': return 'aggregate'
-    case 'group': return step.flat ? 'flatMap groups' : 'map groups'
+    case 'group': case 'sortedGroup': return step.flat ? 'flatMap groups' : 'map groups'
     case 'ungroup': return 'values'
     case 'command': return `${step.role} ${basename(step.argv?.[0] ?? (step.aggregates ? 'aggregate' : 'lines'))}`
     case 'join': case 'lookup': return step.how === 'group' ? 'coGroup' : step.how === 'inner' ? 'join' : `${step.how} join`

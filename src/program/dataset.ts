@@ -8,7 +8,7 @@ import { checkCount, checkFunction, checkPartitions, checkShuffle, showGiven, ty
 import type { Context } from './definition.ts'
 import { at, type Flow, type KeyFunction, type Recipe } from './recipe.ts'
 import {
-  folded, grouped, joined, joinName, sorted, spread, topmost, type Grouping, type Joining, type SortOrder, type SortPart
+  folded, grouped, joined, joinName, sorted, sortedGroups, spread, topmost, type Grouping, type Joining, type SortOrder, type SortPart
 } from './wide.ts'
 
 /** Aggregation of the values of each key: `add` and `merge` may change and return their first argument. */
@@ -290,6 +290,16 @@ export class Grouped<K extends Key, T> {
     return this.#next(grouped(this.#node, this.#grouping, 'flatMap', fn))
   }
 
+  /**
+   * The values of each key in order (secondary sort), by one key or by several parts, as `sortBy` of a Dataset has them. They are sorted
+   * with the keys, on the disk where they are many: `values` need not fit in memory.
+   */
+  sortBy(by: (value: T, context: Context) => Key, order?: SortOrder): SortedGroups<K, T>
+  sortBy(...parts: ReadonlyArray<SortPart<T>>): SortedGroups<K, T>
+  sortBy(...given: readonly unknown[]): SortedGroups<K, T> {
+    return new SortedGroups((name, fn) => this.#next(sortedGroups<T>(this.#node, this.#grouping, given, name, fn)))
+  }
+
   /** Pairs of the key and its values, merged two at a time, before the shuffle too. `merge` is associative and commutative. */
   reduce(merge: (a: T, b: T) => T): Dataset<[K, T]> {
     checkFunction('reduce', merge)
@@ -310,6 +320,22 @@ export class Grouped<K extends Key, T> {
   }
 
   #next<U>(node: Recipe): Dataset<U> { return new Dataset(this.#flow, node) }
+}
+
+/** Values by their keys, those of each key in an order. */
+export class SortedGroups<K extends Key, T> {
+  readonly #next: (name: string, fn: unknown) => Dataset<never>
+
+  /** Made by `sortBy` of groups. */
+  constructor(next: (name: string, fn: unknown) => Dataset<never>) { this.#next = next }
+
+  /** One value for each key. `values` can be iterated once, during the call, and need not fit in memory. */
+  map<U>(fn: (key: K, values: Iterable<T>, context: Context) => U & Sync<U>): Dataset<U>
+  map<U extends NoPromise>(fn: (key: K, values: Iterable<T>, context: Context) => U): Dataset<U>
+  map<U>(fn: (key: K, values: Iterable<T>, context: Context) => U): Dataset<U> { return this.#next('map', fn) }
+
+  /** Any number of values for each key. */
+  flatMap<U>(fn: (key: K, values: Iterable<T>, context: Context) => Iterable<U>): Dataset<U> { return this.#next('flatMap', fn) }
 }
 
 const itself = (value: unknown): unknown => value

@@ -90,6 +90,17 @@ export function grouped(node: Recipe, grouping: Grouping, name: string, fn: unkn
   return { kind: 'group', inputs: [shuffle], fn: checkFunction(`${name} of groups`, fn), flat: name === 'flatMap', at: at(name) }
 }
 
+/** Results of a function of each key and its values in an order. `parts`: arguments of `sortBy`. */
+export function sortedGroups<T>(
+  node: Recipe, { key, at: place, partitions }: Grouping, parts: readonly unknown[], name: string, fn: unknown,
+): Recipe {
+  const { sort } = sortOf<T>('sortBy', parts).key
+  const whole: SortRecipe = { sort: [{ by: key as KeyFunction, descending: false }, ...sort] }
+  const pairs: Recipe = { kind: 'key', inputs: [node], key: whole, at: place }
+  const shuffle: Recipe = { kind: 'shuffle', inputs: [pairs], ...partitions, partition: { byFirst: true } }
+  return { kind: 'sortedGroup', inputs: [shuffle], fn: checkFunction(`${name} of groups`, fn), flat: name === 'flatMap', at: at(name) }
+}
+
 const pairsOf = (node: Recipe, { key, value, at: place }: Grouping): Recipe =>
   ({ kind: 'key', inputs: [node], key, at: place, ...value !== undefined && { value } })
 

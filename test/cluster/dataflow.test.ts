@@ -44,7 +44,8 @@ test('every program of the guide gives the output that the guide shows', async (
       .map(match => [match[2] || /^\/\/ (\S+)\n/.exec(match[3]!)![1]!, match[3]!]))
   for (const [name, text] of [...blocks('text'), ...blocks('csv')]) if (name.includes('.')) await store(`/${name}`, text)
   const runs = [
-    ['words.ts', '/notes.txt', 'words'], ['on-time.ts', '/flights.csv', 'on-time'], ['centres.ts', '/points.txt', 'centres'],
+    ['words.ts', '/notes.txt', 'words'], ['sessions.ts', '/visits.log', 'sessions'], ['on-time.ts', '/flights.csv', 'on-time'],
+    ['centres.ts', '/points.txt', 'centres'],
   ] as const
   expect([...blocks('ts').keys()]).toEqual(runs.map(([name]) => name))
   for (const [name, input, shown] of runs) {

@@ -303,6 +303,36 @@ test('the path of the context is that of the value, also where calls end later',
 })
 
 describe('grouping', () => {
+  test('the values of each key come in the order that is asked for, each key once, whether they are read or not', async () => {
+    const inOrderOf = (order: (a: Row, b: Row) => number): Array<[Key, number[]]> =>
+      grouped(rows, row => row.name).map(([key, values]) => [key, values.toSorted(order).map(row => row.id)])
+    const ids = (key: Key, values: Iterable<Row>): [Key, number[]] => [key, [...values].map(row => row.id)]
+    await each(rows, data => data.groupBy(row => row.name).sortBy(row => row.id, 'desc').map(ids), same(inOrderOf((a, b) => b.id - a.id)))
+    await each(
+      rows, data => data.groupBy(row => row.name, { partitions: 3 }).sortBy([row => row.n, 'desc'], [row => row.id]).map(ids),
+      same(inOrderOf((a, b) => b.n - a.n || a.id - b.id)),
+    )
+    // Keys that are arrays, -0, NaN and a descending order of arrays; the first value of each key alone is read.
+    const keyOf = (row: Row): Key => (row.n % 3 === 0 ? [row.name, row.n] : row.n % 3 === 1 ? -0 * row.n : row.n % 2 === 0 ? NaN : 0)
+    await each(
+      rows, data => data.groupBy(row => keyOf(row)).sortBy(row => [row.n, row.id], 'desc').flatMap(function * (key, values) {
+        for (const { id } of values) { yield [key, id]; return }
+      }),
+      same(grouped(rows, keyOf).map(([key, values]) => [key, values.toSorted((a, b) => b.n - a.n || b.id - a.id)[0]!.id])),
+    )
+    const sorted = (data: Dataset<Row>) => data.groupBy(row => row.name).sortBy(row => row.id)
+    await expect(each(rows, data => sorted(data).map((key, values) => [key, ...values, ...values]), () => {})).rejects
+      .toMatchObject({ cause: { message: expect.stringContaining('can be iterated only once') } })
+    const kept: Array<Iterator<Row>> = []
+    await expect(each(rows, data => sorted(data).map((key, values) => {
+      for (const iterator of kept) iterator.next()
+      const iterator = values[Symbol.iterator]()
+      iterator.next()
+      kept.push(iterator)
+      return key
+    }), () => {})).rejects.toMatchObject({ cause: { message: expect.stringContaining('were read after its function had returned') } })
+  })
+
   test('groupBy gives each key once, with all its values in order', async () => {
     const expected = grouped(rows, row => row.name).map(([key, values]) => [key, values.map(row => row.id)])
     await each(rows, data => data.groupBy(row => row.name).map((key, values) => [key, [...values].map(row => row.id)]), same(expected))

@@ -19,6 +19,7 @@ import { program } from '../../../../src/program/dataflow.ts'
 import type { Sources } from '../../../../src/program/sources.ts'
 import { batchesOf, newReadCounters, type Batch } from '../../../../src/record/records.ts'
 import type { Combine } from '../../../../src/shuffle/combiner.ts'
+import { groupsByFirst } from '../../../../src/shuffle/firstgroups.ts'
 import { groupsInTurn, mergeSegments } from '../../../../src/shuffle/groups.ts'
 import { joinSegments } from '../../../../src/shuffle/join.ts'
 import { MapOutput, type MapOutputResult } from '../../../../src/shuffle/mapoutput.ts'
@@ -199,7 +200,7 @@ class Engine {
       case 'shuffle': {
         const groups = await mergeSegments({ ...this.#files('merge'), segments: await segmentsOf(this.#outputs[input.stage]!, task) })
         const pipeline = groupPipeline(options)
-        await drive(groups, new GroupsOperator(pipeline.push), sink, pause)
+        await drive(steps[0]?.kind === 'sortedGroup' ? groupsByFirst(groups) : groups, new GroupsOperator(pipeline.push), sink, pause)
         await pipeline.finish()
         await groups.close()
         return

@@ -35,6 +35,7 @@ const transforms: readonly Transform[] = [
   data => data.sortBy(byName),
   data => data.sortBy([byN, 'desc'], [byName]),
   (data, _, draw) => data.partitionBy(byName, 3).groupBy(byName, draw.pick([{}, { partitions: 3 }])).flatMap((_name, values) => values),
+  (data, _, draw) => data.groupBy(byName).sortBy(byN, draw.pick(['asc', 'desc'] as const)).flatMap((_name, values) => values),
   data => data.groupBy(byName).map((name, values) => ({ id: Math.max(...[...values].map(row => row.id)), name, n: 1 })),
   (data, _, draw) => data.countBy(draw.pick(keys)).map(([name, n]) => ({ id: n, name: String(name), n })),
   data => data.distinctBy(row => `${row.id} ${row.name} ${row.n}`),

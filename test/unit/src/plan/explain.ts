@@ -32,7 +32,7 @@ function lineOf(node: PlanNode): string {
     case 'command': return `${node.role} ${node.argv?.join(' ') ?? 'lines'}`
     case 'top': case 'limit': return `${node.kind} ${node.count}`
     case 'total': case 'encode': return node.kind
-    case 'group': return node.flat ? 'flatMap groups' : 'map groups'
+    case 'group': case 'sortedGroup': return node.flat ? 'flatMap groups' : 'map groups'
     case 'regroup': return 'regroup'
     case 'join': case 'lookup': return `${node.how} join`
     case 'shuffle': {
