@@ -36,9 +36,24 @@ export class Trust {
     if (!this.#loopback || !isLoopback(bareAddress(exchange.peer)))
       throw new GristmillError(
         'UNAUTHENTICATED',
-        `this gateway does not verify users and is reachable from other machines: it believes names of users only from its trusted proxies, and ${exchange.peer} is none of them; send the request through such a proxy, or name this address with --trusted-proxies`,
+        `this gateway does not verify users and is reachable from other machines: it believes names of users only from its trusted proxies, and ${exchange.peer} is none of them; ` +
+        'send an access key with HTTP Basic, send the request through such a proxy, or name this address with --trusted-proxies',
       )
     refusePages(exchange)
+  }
+
+  /** Throws UNAUTHENTICATED if a secret in the request could be read on its way here. */
+  checkSecret({ peer }: Exchange): void {
+    if (this.#scheme === 'https' || isLoopback(bareAddress(peer)) || this.isProxy(peer)) return
+    throw new GristmillError(
+      'UNAUTHENTICATED',
+      'the request carries a password over a connection that is not encrypted, so it was not looked at, and others may have read it: replace it, and serve TLS with --tls-cert and --tls-key',
+    )
+  }
+
+  /** Throws EACCES if a web page has sent the request: a browser adds a password that its user gave to another page. */
+  checkPage(exchange: Exchange): void {
+    if (!this.isProxy(exchange.peer)) refuseSites(exchange)
   }
 
   /** Scheme and host at which the client reaches the gateway, from the request's own headers. Throws EINVAL for an invalid Host. */
@@ -61,12 +76,17 @@ const first = (header: string | string[] | undefined): string | undefined =>
 /** An IPv4 address that a socket for both families shows as IPv6. */
 const bareAddress = (peer: string): string => peer.replace(/^::ffff:(?=\d+\.)/i, '')
 
-function refusePages({ headers, peer }: Exchange): void {
+function refuseSites({ headers }: Exchange): void {
   const site = first(headers['sec-fetch-site'])
   if (headers.origin !== undefined || (site !== undefined && site !== 'none'))
     throw new GristmillError(
       'EACCES', 'the request comes from a web page; a page could act as any user of this cluster, so pages are refused: use a program',
     )
+}
+
+function refusePages(exchange: Exchange): void {
+  refuseSites(exchange)
+  const { headers, peer } = exchange
   const host = headers.host?.replace(/:\d+$/, '')
   if (host !== undefined && !isLoopback(host))
     throw new GristmillError(

@@ -66,7 +66,7 @@ async function dialectsOf({ settings, world: { clock, random } }: ServerRun): Pr
   if (servesWebHdfs(settings)) {
     const { WebHdfs } = await import('../gateway/webhdfs/webhdfs.ts')
     dialects.push({
-      name: 'webhdfs', path: '/webhdfs/v1', port: settings.webhdfs ?? portDefaults.gateway, make: deps => new WebHdfs(deps),
+      name: 'webhdfs', path: '/webhdfs/v1', port: settings.webhdfs ?? portDefaults.gateway, make: deps => new WebHdfs({ ...deps, clock }),
     })
   }
   if (settings.s3 !== undefined) {
@@ -87,18 +87,18 @@ function rootOf(path: string): string {
 
 /** A gateway that other machines reach must be able to tell users apart, and its operator must have meant it. */
 function checkExposed(settings: Settings, host: string): void {
-  const { secretFile, trustedProxies } = settings
+  const { secretFile, trustedProxies, tlsCert } = settings
   if (isLoopback(host)) return
   if (secretFile === undefined)
     throw new GristmillError(
       'CONFIG_INVALID', `refusing to listen on ${host} without a cluster secret: others could reach this process; name the cluster's secret with --secret-file`,
       { details: { host } },
     )
-  // S3 verifies the user of each request.
-  if (trustedProxies === undefined && servesWebHdfs(settings))
+  // S3 verifies the user of each request, and so does WebHDFS where a password cannot be read on its way.
+  if (trustedProxies === undefined && tlsCert === undefined && servesWebHdfs(settings))
     throw new GristmillError(
       'CONFIG_INVALID',
-      `refusing to listen on ${host}: a gateway does not verify the names of users, and other machines could give any name; let a proxy authenticate users and name its address with --trusted-proxies, serve S3 only (--s3), or listen on ${hostDefault}`,
+      `refusing to listen on ${host}: a gateway does not verify the names of users, and other machines could give any name; serve TLS (--tls-cert, --tls-key), so that users send access keys, let a proxy authenticate users and name its address with --trusted-proxies, serve S3 only (--s3), or listen on ${hostDefault}`,
       { details: { host } },
     )
 }

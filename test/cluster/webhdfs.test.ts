@@ -321,6 +321,21 @@ test('requests that mean nothing, that come from a web page, or that name anothe
   expect(await good('GET', '/?op=GETHOMEDIRECTORY&user.name=')).toEqual({ Path: '/user/dr.who' })
 })
 
+test('the access key of a user is a name and a password; the request acts as its user and as no other', async () => {
+  await cluster.ok(['user', 'add', 'ada'])
+  const { id, secret } = JSON.parse(await cluster.ok(['user', 'key', 'ada', '--json'])) as { id: string; secret: string }
+  const headers = { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` }
+  const asks = (target: string, more: object = {}) => fetch(`http://${at}/webhdfs/v1${target}`, { headers, ...more })
+  expect((await asks('/shared/by-key?op=CREATE', { method: 'PUT', body: 'x' })).status).toBe(201)
+  expect(await good('GET', '/shared/by-key?op=GETFILESTATUS')).toMatchObject({ FileStatus: { owner: 'ada', length: 1 } })
+  for (const name of ['ada', id]) expect((await asks(`/?op=GETHOMEDIRECTORY&user.name=${name}`)).status).toBe(200)
+  for (const named of ['user.name=grete', 'doas=grete'])
+    expect(await (await asks(`/?op=GETHOMEDIRECTORY&${named}`)).text()).toContain('is not allowed to impersonate grete')
+  const wrong = await asks('/?op=GETHOMEDIRECTORY', { headers: { authorization: `Basic ${Buffer.from(`${id}:x`).toString('base64')}` } })
+  expect([wrong.status, wrong.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="gristmill"'])
+  expect(await wrong.text()).toContain('"exception":"AuthenticationException"')
+})
+
 test('a gateway does not listen where other machines reach it, unless a proxy verifies the users', async () => {
   const start = (...args: string[]) => run(['gateway', '--webhdfs', '0', '--host', '0.0.0.0', ...args], cluster.env)
   for (const [result, text] of [

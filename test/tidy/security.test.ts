@@ -99,6 +99,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   'It believes the name only on connections of its own machine': [
     ['unit/client/gateway/identity.test.ts', 'only a trusted proxy is believed'],
     ['unit/client/gateway/identity.test.ts', 'on loopback a connection of this machine is believed'],
+    ['unit/client/gateway/passwords.test.ts', 'a secret is taken over TLS, from this machine and from trusted proxies only'],
   ],
   'It refuses to listen on any other address': [['cluster/webhdfs.test.ts', 'a gateway does not listen where other machines reach it']],
   'Requests that a web page sends': [

@@ -7,7 +7,7 @@ import { optionsOf, serve as runHere } from './server.ts'
 export const gateway: CommandSpec = {
   name: 'gateway', args: '', about: 'run a gateway for clients of HDFS and S3',
   notes:
-    'Any number of gateways can serve a cluster; they keep no state. On loopback, a request names its user (`user.name=ada`), who is not verified. On any other address a gateway needs --secret-file and --trusted-proxies: it takes the name of a user only from a proxy that has authenticated the user. With --s3 it answers S3, whose requests are signed with an access key (gristmill user key), and WebHDFS only if --webhdfs is given too.',
+    'Any number of gateways can serve a cluster; they keep no state. On loopback, a request names its user (`user.name=ada`), who is not verified. On any other address a gateway needs --secret-file, and for WebHDFS --tls-cert and --tls-key, so that users send access keys (gristmill user key), or --trusted-proxies: it takes the name of a user without a key only from a proxy that has authenticated the user. With --s3 it answers S3, whose requests are signed with an access key (gristmill user key), and WebHDFS only if --webhdfs is given too.',
   options: optionsOf('gateway'),
   examples: [
     ['gristmill gateway', 'WebHDFS on port 9870, for programs on this machine'],

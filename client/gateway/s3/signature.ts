@@ -4,11 +4,10 @@
 
 import { createScope, getCanonicalHeaders, getCanonicalQuery, getSigningKey } from '@smithy/signature-v4'
 import { createHash, createHmac, timingSafeEqual, type Hash, type Hmac } from 'node:crypto'
+import type { UserKey } from '../accesskeys.ts'
 import type { Exchange } from '../exchange.ts'
 import { S3Error } from './errors.ts'
 import type { S3Target } from './target.ts'
-
-export interface AccessKey { readonly user: string; readonly secret: string }
 
 /** Body of a presigned request, and of one that does not sign it. */
 export const unsignedPayload = 'UNSIGNED-PAYLOAD'
@@ -57,7 +56,7 @@ export interface Verified {
   readonly chunks: ChunkSigner
 }
 
-interface VerifyDeps { readonly nowMs: number; readonly find: (id: string) => Promise<AccessKey | undefined> }
+interface VerifyDeps { readonly nowMs: number; readonly find: (id: string) => Promise<UserKey | undefined> }
 
 /** Throws AccessDenied for a request without a signature, and what AWS answers to a wrong one. */
 export async function verify(exchange: Exchange, target: S3Target, { nowMs, find }: VerifyDeps): Promise<Verified> {

@@ -1,10 +1,13 @@
 // The dialect WebHDFS: finds the user, the path and the operation of a request, and sends the operation's answer. Clients of HDFS over HTTP
 // work with the cluster by changing an address.
 
-import { GristmillError } from '../../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../../src/base/errors.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import { AccessKeys } from '../accesskeys.ts'
 import type { GatewayDialect } from '../dialect.ts'
 import type { Exchange } from '../exchange.ts'
 import type { DialectDeps } from '../gateway.ts'
+import { Passwords, type Authenticated } from '../passwords.ts'
 import { exceptionOf, exceptions, remoteException, RemoteException, type CodeExceptions } from './errors.ts'
 import type { Answer, Call, Operation } from './operation.ts'
 import { operationOf } from './operations.ts'
@@ -17,20 +20,27 @@ const strangerUser = 'dr.who'
 const jsonType = { 'content-type': 'application/json' } as const
 const noType = { 'content-type': 'application/octet-stream' } as const
 
+interface WebHdfsDeps extends DialectDeps { readonly clock: Clock }
+
 export class WebHdfs implements GatewayDialect {
   readonly name = 'webhdfs'
-  readonly #deps: DialectDeps
+  readonly #deps: WebHdfsDeps
+  readonly #passwords: Passwords
 
-  constructor(deps: DialectDeps) { this.#deps = deps }
+  constructor(deps: WebHdfsDeps) {
+    this.#deps = deps
+    this.#passwords = new Passwords({ keys: new AccessKeys({ clock: deps.clock, find: deps.accessKey }), trust: deps.trust })
+  }
 
   async answer(exchange: Exchange): Promise<void> {
     const target = targetOf(exchange.target)
     if (!target)
       throw new RemoteException('FileNotFoundException', 'this is a WebHDFS gateway: the paths of its requests begin with /webhdfs/v1')
-    this.#deps.trust.check(exchange)
+    const authenticated = await this.#passwords.userOf(exchange)
+    if (!authenticated) this.#deps.trust.check(exchange)
     if (exchange.method === 'OPTIONS') return exchange.send(200, { allow: 'OPTIONS,HEAD,DELETE,POST,GET,PUT' })
     const params = parseParams(target.query)
-    const user = this.#userOf(exchange, params)
+    const user = authenticated ? ownUser(authenticated, params) : this.#userOf(exchange, params)
     exchange.user = user
     const operation = operationOf(exchange.method, params)
     const path = decodedPath(target.rawPath)
@@ -47,7 +57,8 @@ export class WebHdfs implements GatewayDialect {
 
   async refuse(exchange: Exchange, error: GristmillError): Promise<void> {
     const { status, body } = remoteException(error, error instanceof Described ? error.exceptions : undefined)
-    await exchange.send(status, { ...jsonType, ...status === exceptions.RetriableException.status && { 'retry-after': 1 } }, body)
+    const asks = hasCode(error, 'UNAUTHENTICATED') && { 'www-authenticate': 'Basic realm="gristmill"' }
+    await exchange.send(status, { ...jsonType, ...asks, ...status === exceptions.RetriableException.status && { 'retry-after': 1 } }, body)
   }
 
   /** A proxy that the operator trusts may name another user than its own. */
@@ -56,6 +67,14 @@ export class WebHdfs implements GatewayDialect {
     if (this.#deps.trust.isProxy(exchange.peer)) return doas
     throw new RemoteException('AuthorizationException', `User: ${user} is not allowed to impersonate ${doas}`)
   }
+}
+
+/** The user of the access key, whom the request may name too, or by the key's id, and no other. */
+function ownUser({ user, id }: Authenticated, { 'user.name': named = user, doas = named }: RequestParams): string {
+  for (const name of [named, doas])
+    if (name !== user && name !== id)
+      throw new RemoteException('AuthorizationException', `User: ${user} is not allowed to impersonate ${name}`)
+  return user
 }
 
 /** An error with the exceptions of the operation that has failed. */

@@ -1,7 +1,7 @@
 // Forms of requests and answers: targets, names of buckets, XML, ranges, conditions, attributes, tags, and the lookup of access keys.
 
 import { expect, test } from 'vitest'
-import { AccessKeys } from '../../../../../client/gateway/s3/accesskeys.ts'
+import { AccessKeys } from '../../../../../client/gateway/accesskeys.ts'
 import {
   checksumOf, describedBy, etagOf, fieldsOf, partsOf, withChecksum, withEtag, withParts,
 } from '../../../../../client/gateway/s3/attributes.ts'

@@ -2,14 +2,15 @@
 // the query are, and no part of a request can change.
 
 import { expect, test } from 'vitest'
-import { verify, type AccessKey } from '../../../../../client/gateway/s3/signature.ts'
+import type { UserKey } from '../../../../../client/gateway/accesskeys.ts'
+import { verify } from '../../../../../client/gateway/s3/signature.ts'
 import { targetOf } from '../../../../../client/gateway/s3/target.ts'
 import { encoded, queryText, sha256, signerOf } from '../../../../cluster/s3client.ts'
 
 const key = { id: 'GMA', secret: 'wheat-and-rye' }
 const nowMs = Date.parse('2026-11-27T01:02:03Z')
 const signer = signerOf(key)
-const find = async (id: string): Promise<AccessKey | undefined> => (id === key.id ? { user: 'ada', secret: key.secret } : undefined)
+const find = async (id: string): Promise<UserKey | undefined> => (id === key.id ? { user: 'ada', secret: key.secret } : undefined)
 
 interface Sent { method: string; target: string; headers: Record<string, string> }
 
