@@ -5,15 +5,17 @@ import { abortError, throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
 import { literalsOf, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
-import { MiB } from '../../src/base/units.ts'
+import { formatBytes, MiB } from '../../src/base/units.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Job } from '../jobs/job.ts'
 import { Run } from '../jobs/running.ts'
 import type { SqlCluster } from './cluster.ts'
 import type { Distribute, Division } from './division.ts'
 import { defineTables, pathsOf, Workspace, type PlacedTable } from './here.ts'
+import { explanationOf, type SqlExplanation } from './explained.ts'
 import { parquetQuery } from './carried.ts'
 import { noRows, resultColumns, sentQuery } from './carriedtypes.ts'
 import { forgetRows, submitQuery, waitForRows } from './job.ts'
@@ -27,7 +29,10 @@ export interface SqlOptions {
   readonly memoryBytes?: number | undefined
   /** Tables of the cluster that have this size altogether are fetched, and the query runs in this process; default: 16 MiB. */
   readonly localBytes?: number | undefined
-  /** Whether tasks divide a query that a job runs; default: auto, where the sizes of its tables say that it pays. */
+  /**
+   * Whether tasks divide a query over files of the cluster. Default: auto, where the sizes of its tables say that it pays. `always` also
+   * divides small ones, which are not fetched.
+   */
   readonly distribute?: Distribute | undefined
   /** Called with the job of the query, if it has one. */
   readonly onJob?: ((job: Job) => void) | undefined
@@ -104,7 +109,8 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const { signal, memoryBytes } = this.#options
     throwIfAborted(signal)
     const engine = engineOf(openDatabase)
-    const { sql, tables: names } = await this.#read(engine)
+    const { sql, tables: names, explain } = await this.#read(engine)
+    if (explain) throw new GristmillError('EINVAL', 'EXPLAIN has no rows that could be saved; leave out the output, or EXPLAIN')
     const tables = await this.#tables(names)
     const local = tables.find(table => table.files.some(file => file.local !== undefined))
     if (local)
@@ -123,8 +129,34 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     }
   }
 
+  /**
+   * Explains how the query would run: the stages of its job, or the engine's plan if it runs in this process. `analyze`: runs it, drops its
+   * rows, and tells what each stage has done.
+   */
+  async explain({ analyze = false }: { readonly analyze?: boolean } = {}): Promise<SqlExplanation> {
+    return this.#begun(async (space, engine, asked) => {
+      await using _ = space
+      return this.#explained(space, engine, asked, analyze || asked.statement.explain === 'analyze')
+    })
+  }
+
   /** Starts the query: its columns, and its rows as arrays. REQUIRES: the caller disposes of it. */
   async run(): Promise<RunningQuery> {
+    return this.#begun(async (space, engine, asked) => {
+      const { explain } = asked.statement
+      if (!explain) return this.#isSmall(asked.tables) ? this.#here(space, engine, asked) : this.#job(space, engine, asked)
+      const { text } = await this.#explained(space, engine, asked, explain === 'analyze')
+      const running = new RunningQuery(await space.open(engine, memoryDefault, 1), space, this.#options.signal, { isExplanation: true })
+      return running.begin(async db => {
+        await db.confine([space.result])
+        const sql = `SELECT unnest(${literalsOf(text.trimEnd().split('\n'))}) AS plan`
+        return { sql, columns: await db.columnsOf(sql) }
+      })
+    })
+  }
+
+  /** Reads the statement and finds its tables. The workspace is closed after an error. */
+  async #begun<T>(work: (space: Workspace, engine: OpenDatabase, asked: Asked) => Promise<T>): Promise<T> {
     const { disk, openDatabase, scratchDir, random } = this.#tools
     const { signal } = this.#options
     throwIfAborted(signal)
@@ -133,8 +165,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const tables = await this.#tables(statement.tables)
     const space = new Workspace(disk, `${scratchDir}/sql-${random.id()}`)
     try {
-      const asked = { statement, tables }
-      return await (this.#isSmall(tables) ? this.#here(space, engine, asked) : this.#job(space, engine, asked))
+      return await work(space, engine, { statement, tables })
     } catch (error) {
       await space.close()
       if (signal?.aborted) throw abortError(signal)
@@ -145,7 +176,8 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
   /** Files of the cluster are so small that they are fetched. */
   #isSmall(tables: readonly SqlTable[]): boolean {
     const remote = tables.flatMap(({ files }) => files).filter(file => file.local === undefined)
-    return remote.length === 0 || remote.reduce((sum, file) => sum + file.bytes, 0) <= (this.#options.localBytes ?? localBytesDefault)
+    if (remote.length === 0) return true
+    return this.#options.distribute !== 'always' && remote.reduce((sum, file) => sum + file.bytes, 0) <= (this.#options.localBytes ?? localBytesDefault)
   }
 
   /** Over files of this machine, and copies of those of the cluster. */
@@ -167,21 +199,48 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     })
   }
 
-  /** By a task of the cluster. */
-  async #job(space: Workspace, openDatabase: OpenDatabase, { statement: { sql }, tables }: Asked): Promise<RunningQuery> {
-    const { signal, memoryBytes, onJob } = this.#options
-    const { cluster, files } = await this.#tools.cluster()
+  async #explained(space: Workspace, openDatabase: OpenDatabase, asked: Asked, isAnalyzed: boolean): Promise<SqlExplanation> {
+    if (this.#isSmall(asked.tables)) {
+      const { statement } = asked
+      const sql = `EXPLAIN ${isAnalyzed ? 'ANALYZE ' : ''}${statement.sql}`
+      await using running = await this.#here(space, openDatabase, { ...asked, statement: { ...statement, sql } })
+      const texts: string[] = []
+      for await (const rows of running.batches()) for (const row of rows) texts.push(String(row[1]).trimEnd())
+      return { place: 'process', stages: [], text: `in this process: ${whyHere(asked.tables)}\n${texts.join('\n')}\n` }
+    }
+    if (!isAnalyzed) return explanationOf(await this.#planned(space, openDatabase, asked))
+    let explanation: SqlExplanation | undefined
+    await using running = await this.#job(space, openDatabase, asked, (planned, status) => { explanation = explanationOf(planned, status) })
+    for await (const _ of running.batches()) continue
+    return explanation!
+  }
+
+  /** The stages of a job that returns its rows. */
+  async #planned(space: Workspace, openDatabase: OpenDatabase, { statement: { sql }, tables }: Asked): Promise<PlannedQuery> {
     const local = tables.find(table => table.files.some(file => file.local !== undefined))
-    if (local)
-      throw new GristmillError(
-        'EINVAL', `${local.name} is a file of this machine, and the other tables are too large to be fetched; put it into the cluster`,
-      )
-    const { columns, ...laid } = await this.#plan(space, openDatabase, { sql, tables }, (query, own) =>
+    if (local) {
+      const isAsked = this.#options.distribute === 'always'
+      const why = isAsked ? 'tasks are to divide the query (distribute: always)' : 'the other tables are too large to be fetched'
+      throw new GristmillError('EINVAL', `${local.name} is a file of this machine, and ${why}; put it into the cluster`)
+    }
+    return this.#plan(space, openDatabase, { sql, tables }, (query, own) =>
       ({ sql: sentQuery(query, own), output: { kind: 'rows', format: 'parquet' } }))
-    const job = await submitQuery(cluster, { tables, ...laid, text: this.#text, memoryBytes, signal })
+  }
+
+  /** By tasks of the cluster. */
+  async #job(
+    space: Workspace, openDatabase: OpenDatabase, asked: Asked, onEnd?: (planned: PlannedQuery, status: JobStatus) => void,
+  ): Promise<RunningQuery> {
+    const { signal, memoryBytes, onJob } = this.#options
+    const { tables } = asked
+    const { cluster, files } = await this.#tools.cluster()
+    const planned = await this.#planned(space, openDatabase, asked)
+    const { columns, work, stages } = planned
+    const job = await submitQuery(cluster, { tables, work, stages, text: this.#text, memoryBytes, signal })
     try {
       onJob?.(job)
       const parts = await waitForRows(cluster, job, signal)
+      onEnd?.(planned, await job.status({ signal }))
       const locals: string[] = []
       for (const status of parts) locals.push(await space.place({ path: status.path, bytes: status.length, status }, files, signal))
       const running = new RunningQuery(await space.open(openDatabase, memoryDefault), space, signal)
@@ -235,10 +294,13 @@ class RunningQuery implements AsyncDisposable {
   readonly space: Workspace
   readonly #signal: AbortSignal | undefined
   readonly #interrupt: () => void
+  /** Its rows are the lines of an explanation. */
+  readonly isExplanation: boolean
   #columns: readonly SqlColumn[] = []
   #sql = ''
 
-  constructor(db: Database, space: Workspace, signal: AbortSignal | undefined) {
+  constructor(db: Database, space: Workspace, signal: AbortSignal | undefined, { isExplanation = false } = {}) {
+    this.isExplanation = isExplanation
     this.db = db
     this.space = space
     this.#signal = signal
@@ -297,6 +359,11 @@ class RunningQuery implements AsyncDisposable {
     this.#close()
     await this.space.close()
   }
+}
+
+const whyHere = (tables: readonly SqlTable[]): string => {
+  const bytes = tables.flatMap(({ files }) => files).reduce((sum, file) => sum + file.bytes, 0)
+  return tables.length === 0 ? 'it reads no table' : `its tables have ${formatBytes(bytes)}, or are files of this machine`
 }
 
 function engineOf(openDatabase: OpenDatabase | undefined): OpenDatabase {

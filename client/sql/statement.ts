@@ -13,6 +13,8 @@ export interface Statement {
   readonly sql: string
   /** Names of the tables that it reads. */
   readonly tables: readonly string[]
+  /** EXPLAIN, or EXPLAIN ANALYZE, stood before it. */
+  readonly explain?: 'plan' | 'analyze'
 }
 
 /** Longest text of a statement. */
@@ -30,6 +32,16 @@ interface Parsed {
  * statements, such as IMPORT, the engine reads the files that they name.
  */
 export async function readStatement(db: Database, text: string, params: SqlParams | undefined): Promise<Statement> {
+  const [word, analyze] = explainWord.exec(text) ?? []
+  if (word === undefined) return readQuery(db, text, params)
+  // Blanks in its place: errors name the line and the column of the text as it was given.
+  const query = word.replaceAll(/[^\n]/g, ' ') + text.slice(word.length)
+  return { ...await readQuery(db, query, params), explain: analyze === undefined ? 'plan' : 'analyze' }
+}
+
+const explainWord = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*explain(\s+analyze)?\b/i
+
+async function readQuery(db: Database, text: string, params: SqlParams | undefined): Promise<Statement> {
   if (text.length > sqlCharsMax) throw new GristmillError('TOO_LARGE', `the SQL has ${text.length} characters, and may have ${sqlCharsMax}`)
   const parsed = exactly(await scalar(db, `SELECT json_serialize_sql(${literalOf(text)})`)) as Parsed
   if (parsed.error) {
@@ -62,7 +74,7 @@ async function scalar(db: Database, sql: string): Promise<string> {
   throw new GristmillError('INTERNAL', 'the SQL engine has returned nothing')
 }
 
-const supported = 'a query (SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE)'
+const supported = 'a query (SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, EXPLAIN)'
 
 function refusal(text: string, { error_type: type, error_message: message }: Parsed): GristmillError {
   const word = /^\s*(?:--[^\n]*\n\s*|\/\*[^]*?\*\/\s*)*([a-z]+)/i.exec(text)?.[1]?.toUpperCase() ?? ''

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect, type Job, type Mill } from '../../client/index.ts'
 import { clusterIn } from '../../client/sql/cluster.ts'
 import type { Division } from '../../client/sql/division.ts'
+import type { SqlExplanation } from '../../client/sql/explained.ts'
 import { SqlQuery, type SqlOptions, type SqlRow } from '../../client/sql/query.ts'
 import type { QueryColumn, QueryPlan } from '../../src/sql/query.ts'
 import { localDisk } from '../../src/world/disk.ts'
@@ -277,6 +278,34 @@ test('a datanode that is killed while it runs a query changes nothing in the ans
   const [{ attempts } = { attempts: [] }] = await Array.fromAsync(mill.job(job!.job).tasks())
   expect(attempts.map(({ state }) => state)).toEqual([expect.stringMatching(/lost|killed/), 'done'])
   await member.start()
+})
+
+test('explain shows the stages of a query and why they are gathered, and with analyze what each has read, written and taken', async () => {
+  const query = `SELECT grain, median(tonnes) AS m FROM '/sales' GROUP BY grain`
+  const explain = (...words: string[]) => cluster.run(['sql', '--local-bytes', '0', ...words])
+  expect((await explain('--explain', query)).stdout).toBe(`stage 0: gather (one task)
+  reads table /sales (id, day, grain, tonnes, flag) as /sales, all rows
+  gives the result in order: grain VARCHAR, m DOUBLE
+  gathered: its tables have 32.0 KiB, and tasks divide a query from 64.0 MiB on
+`)
+  expect((await explain('--explain', '--distribute', 'always', query)).stdout).toBe(`stage 0: groups (4 tasks, one for each split)
+  reads table /sales (grain, tonnes) as v1, by split
+  writes partitions by hash: c2 DOUBLE, c3 VARCHAR
+stage 1: result (2 tasks, one for each partition)
+  reads stage 0 (groups) as v2, by partition
+  gives the result: r0 VARCHAR, r1 DOUBLE
+`)
+  const whole = await explain('--distribute', 'always', `explain analyze SELECT median(tonnes) AS m FROM '/sales'`)
+  expect(whole.stdout).toMatch(/^stage 0: aggregate \(4 tasks[^]*\n  took [\d.]+ s, read 32\.0 KiB \(\d+% from[^]*, wrote 700 rows in/)
+  expect(whole.stdout).toMatch(/stage 1: result \(one task\)[^]*\n  gathered: median over all rows\n[^]*, wrote 1 rows in [^\n]*\n$/)
+  const shown = JSON.parse((await explain('--explain', '--json', `EXPLAIN ANALYZE ${query}`)).stdout) as SqlExplanation
+  expect(shown).toMatchObject({
+    place: 'job', stages: [{ name: 'gather', tasks: 1, sql: query.padStart(query.length + 16), measured: { rows: 8, failedAttempts: 0 } }],
+  })
+  expect((await explain('--format', 'csv', `EXPLAIN ${query}`)).stdout).toMatch(/^plan\n"?stage 0: gather/)
+  expect((await explain('-o', '/x', `EXPLAIN ${query}`)).stderr).toContain('EXPLAIN has no rows')
+  // Small tables are fetched, and then the engine's own plan is the answer.
+  expect((await cluster.run(['sql', `EXPLAIN ANALYZE ${query}`])).stdout).toMatch(/^in this process: its tables have 32\.0 KiB[^]*READ_CSV/)
 })
 
 test('a datanode that is killed between the stages of a query takes rows of exchanges with it, which are computed again', async () => {

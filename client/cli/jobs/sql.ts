@@ -31,6 +31,10 @@ export const sql: CommandSpec = {
     option('--local-bytes <size>', 'tables of the cluster up to this size altogether are fetched, others read by a job (default: 16MiB)', {
       parse: parseBytes,
     }),
+    option('--distribute <when>', 'whether tasks divide a query over files of the cluster: auto (default), where they are large enough; always; never', {
+      parse: oneOf('auto', 'always', 'never'),
+    }),
+    option('--explain', 'do not run: print the stages, what they read, and why a part is gathered; EXPLAIN ANALYZE … runs it and adds times'),
     option('--memory <size>', 'memory of the query, for instance 2GiB (default: 1GiB); what needs more goes to the disk', {
       parse: parseBytes,
     }),
@@ -39,6 +43,7 @@ export const sql: CommandSpec = {
     ["gristmill sql \"SELECT status, count(*) FROM '/logs/*.csv' GROUP BY ALL\"", 'files of the cluster'],
     ["gristmill sql \"FROM './sales.csv' LIMIT 5\"", 'a file of this machine'],
     ["gristmill sql -o /daily --overwrite \"SELECT day, sum(tonnes) AS tonnes FROM '/sales' GROUP BY day\"", 'an output with a history'],
+    ["gristmill sql --explain \"SELECT count(*) FROM '/logs'\"", 'which stages it has, and why'],
     ["gristmill sql --format json -f report.sql --param day=2024-01-31", 'a query with a parameter'],
   ],
   run: runSql,
@@ -52,6 +57,8 @@ interface SqlFlags {
   overwrite?: boolean
   force?: boolean
   localBytes?: number
+  distribute?: 'auto' | 'always' | 'never'
+  explain?: boolean
   memory?: number
 }
 
@@ -67,16 +74,27 @@ async function runSql(context: CommandContext, [given]: readonly string[], flags
   const options: SqlOptions = {
     signal, ...flags.memory !== undefined && { memoryBytes: flags.memory },
     ...flags.localBytes !== undefined && { localBytes: flags.localBytes },
+    ...flags.distribute !== undefined && { distribute: flags.distribute },
     onJob: job => printer.note(`job ${job.id}`),
   }
   const query = new SqlQuery({
     disk: world.disk, random: world.random, openDatabase: world.openDatabase, scratchDir: `${settings.home}/scratch`, cwd: context.cwd,
     home: machine.userDirectory, cluster: async () => clusterIn(await context.mill()),
   }, text, params, options)
+  if (flags.explain) {
+    if (flags.output !== undefined || flags.format !== undefined)
+      throw new GristmillError('USAGE', '--explain prints no rows; leave out --output and --format')
+    const explanation = await query.explain()
+    return context.json ? printer.json(explanation) : printer.text(explanation.text)
+  }
   if (flags.output !== undefined) return save(context, query, flags.output, flags)
   await using running = await query.run()
   if (format === 'parquet') {
     for await (const bytes of running.parquet()) await printer.bytes(bytes)
+    return
+  }
+  if (running.isExplanation && flags.format === undefined && !context.json) {
+    for await (const rows of running.batches()) for (const [line] of rows) await printer.line(String(line))
     return
   }
   const count = await printRows(printer, format, running)

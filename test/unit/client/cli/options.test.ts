@@ -222,6 +222,10 @@ const rows: readonly Row[] = [
   row('sql', '--local-bytes', '', 'too large to be fetched', {
     typed: '--local-bytes 0', given: { input: `SELECT count(*) FROM '/d/m.csv', './q.csv'` },
   }),
+  row('sql', '--distribute', '', 'tasks are to divide the query', {
+    typed: '--distribute always', given: { input: `SELECT count(*) FROM '/d/m.csv', './q.csv'` },
+  }),
+  row('sql', '--explain', '', 'in this process: it reads no table', { given: { input: 'SELECT 1' } }),
   row('sql', '--memory', '', '32.0 MiB', { typed: '--memory 32MiB', given: { input: 'SELECT len(list(i)) AS n FROM range(6000000) t(i)' } }),
   row('stream', '--input', '-o /out', '"input":["/a","/b"]', { typed: '-i /a --input /b' }),
   row('stream', '--output', '-i /a', '"output":"/out"', { typed: '-o out' }),

@@ -1,0 +1,68 @@
+// What a query does, for people and programs: the stages of its job, what they read and write, why a part is gathered, and, once the job has
+// run, what each stage has read, written and taken.
+
+import { formatBytes } from '../../src/base/units.ts'
+import type { JobStatus, StageStatus } from '../../src/protocol/job.ts'
+import { explainQuery } from '../../src/sql/explain.ts'
+import type { PlannedQuery } from './planning.ts'
+import type { LaidStage } from './stages.ts'
+
+export interface SqlExplanation {
+  /** `process`: in the process that asks. `job`: by tasks of the cluster. */
+  readonly place: 'process' | 'job'
+  /** Of a job. */
+  readonly stages: readonly SqlStageExplanation[]
+  /** All of it as text. Of a query in this process, the engine's own plan. */
+  readonly text: string
+}
+
+export interface SqlStageExplanation {
+  readonly name: string
+  readonly tasks: number
+  /** What each of its tasks runs. */
+  readonly sql: string
+  /** Why one task reads all rows of the stage. */
+  readonly gathered?: string
+  readonly measured?: StageMeasure
+}
+
+interface StageMeasure {
+  readonly rows: number
+  /** Of files and of earlier stages. */
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** Bytes that its tasks have read from their own hosts. */
+  readonly bytesLocal: number
+  readonly seconds: number
+  readonly failedAttempts: number
+}
+
+/** `status`: of the job, once it has ended. */
+export function explanationOf({ plan, stages }: PlannedQuery, status?: JobStatus): SqlExplanation {
+  const found = plan.stages.map((stage, i): SqlStageExplanation => {
+    const reason = plan.gathered.find(each => each.stage === i)?.reason
+    const ended = status?.stages[i]
+    return {
+      name: stage.name, tasks: ended?.tasks ?? tasksOf(stages[i]!), sql: stage.sql, ...reason !== undefined && { gathered: reason },
+      ...ended && { measured: measureOf(ended) },
+    }
+  })
+  const text = explainQuery(plan, {
+    stages: found.map(({ tasks, measured }) => ({ tasks, lines: measured ? [measuredText(measured)] : [] })),
+  })
+  return { place: 'job', stages: found, text }
+}
+
+const tasksOf = ({ input }: LaidStage): number => (input.kind === 'splits' ? input.splits.length : input.partitions)
+
+function measureOf({ counters, startedMs, finishedMs, failedAttempts }: StageStatus): StageMeasure {
+  const { recordsOut = 0, bytesIn = 0, bytesOut = 0, bytesReadLocal = 0, shuffleBytesLocal = 0 } = counters
+  const seconds = startedMs === undefined || finishedMs === undefined ? 0 : (finishedMs - startedMs) / 1000
+  return { rows: recordsOut, bytesIn, bytesOut, bytesLocal: bytesReadLocal + shuffleBytesLocal, seconds, failedAttempts }
+}
+
+function measuredText({ rows, bytesIn, bytesOut, bytesLocal, seconds, failedAttempts }: StageMeasure): string {
+  const local = bytesIn === 0 ? '' : ` (${Math.round(100 * bytesLocal / bytesIn)}% from the task's own host)`
+  const failed = failedAttempts === 0 ? '' : `, ${failedAttempts} failed attempts`
+  return `took ${seconds.toFixed(2)} s, read ${formatBytes(bytesIn)}${local}, wrote ${rows} rows in ${formatBytes(bytesOut)}${failed}`
+}
