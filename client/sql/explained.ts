@@ -1,5 +1,5 @@
-// What a query does, for people and programs: the stages of its job, what they read and write, why a part is gathered, and, once the job has
-// run, what each stage has read, written and taken.
+// Explanation of a query, for people and programs: the stages of its job, the rows that they read and write, why a part is gathered, and,
+// once the job has run, the bytes, rows and time of each stage.
 
 import { formatBytes } from '../../src/base/units.ts'
 import type { JobStatus, StageStatus } from '../../src/protocol/job.ts'
@@ -10,16 +10,16 @@ import type { LaidStage } from './stages.ts'
 export interface SqlExplanation {
   /** `process`: in the process that asks. `job`: by tasks of the cluster. */
   readonly place: 'process' | 'job'
-  /** Of a job. */
+  /** Those of a job; a query in this process has none. */
   readonly stages: readonly SqlStageExplanation[]
-  /** All of it as text. Of a query in this process, the engine's own plan. */
+  /** The whole as text; for a query in this process, the engine's own plan. */
   readonly text: string
 }
 
 export interface SqlStageExplanation {
   readonly name: string
   readonly tasks: number
-  /** What each of its tasks runs. */
+  /** The query that each of its tasks runs. */
   readonly sql: string
   /** Why one task reads all rows of the stage. */
   readonly gathered?: string
@@ -28,7 +28,7 @@ export interface SqlStageExplanation {
 
 interface StageMeasure {
   readonly rows: number
-  /** Of files and of earlier stages. */
+  /** From files and from earlier stages. */
   readonly bytesIn: number
   readonly bytesOut: number
   /** Bytes that its tasks have read from their own hosts. */

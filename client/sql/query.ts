@@ -177,7 +177,8 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
   #isSmall(tables: readonly SqlTable[]): boolean {
     const remote = tables.flatMap(({ files }) => files).filter(file => file.local === undefined)
     if (remote.length === 0) return true
-    return this.#options.distribute !== 'always' && remote.reduce((sum, file) => sum + file.bytes, 0) <= (this.#options.localBytes ?? localBytesDefault)
+    if (this.#options.distribute === 'always') return false
+    return remote.reduce((sum, file) => sum + file.bytes, 0) <= (this.#options.localBytes ?? localBytesDefault)
   }
 
   /** Over files of this machine, and copies of those of the cluster. */

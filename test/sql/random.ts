@@ -1,25 +1,18 @@
 // Random queries, planned and run in tasks, against plain DuckDB: `node test/sql/random.ts --seeds 100 [--from 1]`, or `--fresh N` for N
-// seeds that no run has had. A run prints its first seed; `--seeds 1 --from SEED` repeats one query, and prints its stages when it fails.
+// seeds that no run has had; with --cluster on a cluster of real processes. A run prints its first seed; `--seeds 1 --from SEED` repeats
+// one query, and prints its stages when it fails.
 
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { planQuery } from '../../src/sql/plan.ts'
 import type { TableInfo } from '../../src/sql/query.ts'
 import { sqlRuleNames } from '../../src/sql/rules.ts'
-import { difference } from './compare.ts'
 import { openDuckDB, oracleOf, read, type Answer } from './duckdb.ts'
 import { randomOf, type Random } from './draw.ts'
 import { randomQuery } from './generator.ts'
+import { faultOf, type Outcome } from './outcome.ts'
 import { makeTables, randomTables } from './tables.ts'
 import { runPlan } from './runner.ts'
-
-export interface Outcome {
-  readonly seed: number
-  readonly sql: string
-  readonly fault?: string
-  readonly gathered: readonly string[]
-  readonly failed: boolean
-}
 
 /** One database with random tables for many queries; tables change with each 25th seed. */
 export async function randomRuns(seeds: readonly number[]): Promise<Outcome[]> {
@@ -70,32 +63,31 @@ function sizeOf(random: Random): Partial<TableInfo> {
   return rows === undefined ? {} : { rows, bytes: rows * 40 }
 }
 
-/** Errors are compared by their kind: of several wrong rows the first one to be seen decides about the text. */
-function faultOf(found: Answer | Error, expected: Answer | Error, isOrdered: boolean): string | undefined {
-  const kind = (error: Error): string => error.message.split(':')[0]!
-  if (found instanceof Error) return expected instanceof Error && kind(found) === kind(expected) ? undefined : `error: ${found.message}`
-  // A fault of DuckDB's own optimizer, which the stages of the plan did not meet.
-  if (expected instanceof Error && kind(expected) === 'INTERNAL Error') return undefined
-  return expected instanceof Error ? `no error, but DuckDB's: ${expected.message}` : difference(found, expected, isOrdered)
+async function* inProcess(first: number, count: number): AsyncGenerator<Outcome> {
+  for (let from = first; from < first + count; from += 25)
+    yield* await randomRuns(Array.from({ length: Math.min(25, first + count - from) }, (_, i) => from + i))
+}
+
+async function* onCluster(first: number, count: number): AsyncGenerator<Outcome> {
+  const { clusterRuns } = await import('./randomcluster.ts')
+  yield* clusterRuns(Array.from({ length: count }, (_, i) => first + i))
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { seeds: { type: 'string' }, from: { type: 'string' }, fresh: { type: 'string' } } })
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({ options: { seeds: text, from: text, fresh: text, cluster: { type: 'boolean' } } })
   const first = values.fresh === undefined ? Number(values.from ?? 1) : Math.floor(Date.now() / 1000) * 1000
   const count = Number(values.fresh ?? values.seeds ?? 100)
   console.log(`seeds ${first} to ${first + count - 1}`)
   const reasons = new Map<string, number>()
   let [faults, refused, planned] = [0, 0, 0]
-  for (let from = first; from < first + count; from += 25) {
-    const seeds = Array.from({ length: Math.min(25, first + count - from) }, (_, i) => from + i)
-    for (const { seed, sql, fault, gathered, failed } of await randomRuns(seeds)) {
-      if (failed) refused++
-      if (gathered.length === 0) planned++
-      for (const reason of gathered) reasons.set(reason.slice(0, 90), (reasons.get(reason.slice(0, 90)) ?? 0) + 1)
-      if (fault === undefined) continue
-      faults++
-      console.log(`seed ${seed}: ${fault}\n  ${sql}`)
-    }
+  for await (const { seed, sql, fault, gathered, failed } of values.cluster ? onCluster(first, count) : inProcess(first, count)) {
+    if (failed) refused++
+    if (gathered.length === 0) planned++
+    for (const reason of gathered) reasons.set(reason.slice(0, 90), (reasons.get(reason.slice(0, 90)) ?? 0) + 1)
+    if (fault === undefined) continue
+    faults++
+    console.log(`seed ${seed}: ${fault}\n  ${sql}`)
   }
   for (const [reason, times] of [...reasons].sort((a, b) => b[1] - a[1]).slice(0, 25)) console.log(`${times} gathered: ${reason}`)
   console.log(`${count} queries, ${planned} without a gathered part, ${refused} that DuckDB refuses, ${faults} faults`)

@@ -1,5 +1,6 @@
 // TPC-H and TPC-DS through the planner: `npm run test:tpc -- [--scale 0.01,0.1] [--query 5] [--only h|ds] [--explain]`. Data and queries
 // come from DuckDB's signed extensions, which pip fetches once. TPC-H is compared with the published answers, TPC-DS with plain DuckDB.
+// With --cluster TPC-H runs on a cluster of real processes, and is compared with plain DuckDB; --explain then adds what each stage took.
 // Without python3 and pip the run is skipped, and says so.
 
 import { execFileSync } from 'node:child_process'
@@ -14,6 +15,7 @@ import { difference } from './compare.ts'
 import { openDuckDB, oracleOf, read, type Answer } from './duckdb.ts'
 import { randomOf } from './draw.ts'
 import { runPlan } from './runner.ts'
+import { runTpchOnCluster } from './tpccluster.ts'
 
 const version = '1.5.5'
 const cache = join(import.meta.dirname, '../../node_modules/.cache/duckdb-extensions')
@@ -117,11 +119,19 @@ async function runAll(
 
 const twice = '(each query is run twice: by exchange, and by broadcast)'
 const { values } = parseArgs({
-  options: { scale: { type: 'string' }, query: { type: 'string' }, only: { type: 'string' }, explain: { type: 'boolean' } },
+  options: {
+    scale: { type: 'string' }, query: { type: 'string' }, only: { type: 'string' }, explain: { type: 'boolean' },
+    cluster: { type: 'boolean' },
+  },
 })
 for (const suite of ['h', 'ds'] as const) {
   const file = values.only === undefined || values.only === suite ? extension(`tpc${suite}`) : undefined
   if (file === undefined) continue
+  if (values.cluster) {
+    const isSame = suite === 'ds' || (await runTpchOnCluster(values.scale ?? '0.1', file, values.query, values.explain === true))
+    if (!isSame) process.exitCode = 1
+    continue
+  }
   for (const scale of (values.scale ?? (suite === 'h' ? '0.01,0.1' : '0.01')).split(',')) {
     const { same, gathered, queries, ms } = await runAll(suite, scale, file, values)
     const rows = `${same} of ${queries} runs have the expected rows, ${gathered} have a gathered part`

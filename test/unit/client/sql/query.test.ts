@@ -80,6 +80,20 @@ test('a value that cannot be read is named by file, line and column, as the user
   await expect(on.rows(`FROM './mixed'`)).rejects.toMatchObject({ message: expect.stringContaining('several kinds') })
 })
 
+test('EXPLAIN shows the engine\'s plan of a query in this process, ANALYZE with its rows; errors keep their place', async () => {
+  using on = new Local()
+  on.write('a.csv', 'n\n1\n2\n3\n')
+  const lines = async (text: string): Promise<string> => (await on.rows(text)).map(row => String(row['plan'])).join('\n')
+  expect(await lines(`explain SELECT sum(n) FROM './a.csv' WHERE n > $1`.replace('$1', '1'))).toMatch(/^in this process: [^]*READ_CSV/)
+  expect(await lines(`-- why\n/* so */ EXPLAIN ANALYZE FROM './a.csv'`)).toMatch(/in this process[^]*Total Time[^]*3 rows/)
+  expect(await on.query(`EXPLAIN SELECT $least AS n`, { least: 7 }).explain()).toMatchObject({
+    place: 'process', stages: [], text: expect.stringContaining('it reads no table'),
+  })
+  await expect(on.rows('EXPLAIN SELECT\n  1 +')).rejects.toThrow(/LINE 2/)
+  await expect(on.rows('explained')).rejects.toThrow(/not supported here|syntax error/)
+  await expect(on.query('EXPLAIN SELECT 1').save('/out')).rejects.toThrow(/EXPLAIN has no rows/)
+})
+
 test('a query ends with its loop or its signal, and leaves nothing on the disk', async () => {
   const aborting = new AbortController()
   const long = on.query('SELECT count(*) FROM range(10000000) a, range(100000) b', undefined, { signal: aborting.signal })

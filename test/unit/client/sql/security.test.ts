@@ -46,7 +46,8 @@ const statements = [
   `SET enable_external_access = true`, `SET lock_configuration = false`, `RESET lock_configuration`, `PRAGMA enable_external_access`,
   `PRAGMA database_list`, `INSTALL httpfs`, `LOAD httpfs`, `LOAD 'SECRET'`, `EXPORT DATABASE 'x'`, `IMPORT DATABASE 'x'`,
   `CREATE SECRET (TYPE s3)`, `CALL duckdb_settings()`, `CHECKPOINT`, `VACUUM`, `BEGIN`, `PREPARE p AS SELECT 1`, `EXECUTE p`,
-  `EXPLAIN ANALYZE SELECT 1`, `SET VARIABLE x = 1`, `DELETE FROM t`, `UPDATE t SET a = 1`, `DROP TABLE t`, `ALTER TABLE t RENAME TO u`,
+  `EXPLAIN DROP TABLE t`, `EXPLAIN ANALYZE COPY (SELECT 1) TO 'x'`, `EXPLAIN EXPLAIN SELECT 1`,
+  `SET VARIABLE x = 1`, `DELETE FROM t`, `UPDATE t SET a = 1`, `DROP TABLE t`, `ALTER TABLE t RENAME TO u`,
   `SELECT 1; COPY (SELECT 1) TO 'x'`, `COMMENT ON TABLE t IS 'x'`, `MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE`,
 ]
 
