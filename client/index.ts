@@ -42,6 +42,8 @@ export type { TrashItem } from '../src/protocol/trash.ts'
 export type { FileStatus, LocatedBlock } from '../src/protocol/namespace.ts'
 export type { JobStatus, StageStatus, TaskStatus } from '../src/protocol/job.ts'
 export type { ClusterStatus } from '../src/protocol/admin.ts'
+export type { ServerSetting, ServerState } from '../src/protocol/server.ts'
+export type { LogLevel } from '../src/ports/log.ts'
 export type { RecordFormat } from '../src/base/formats.ts'
 
 export interface OpenOptions {

@@ -35,6 +35,7 @@ import { SqlQuery, type SqlOptions } from './sql/query.ts'
 import type { SqlParams } from './sql/statement.ts'
 import { Accounts } from './service/accounts.ts'
 import { Nodes } from './service/nodes.ts'
+import { Servers } from './service/servers.ts'
 import type { Compiler } from './jobs/compile.ts'
 import type { RunOptions } from './jobs/options.ts'
 import type { RunTools } from './jobs/run.ts'
@@ -100,6 +101,8 @@ export class Mill extends Files {
   readonly cluster: ClusterId
   /** Datanodes, for operators: decommission, maintenance, balance. */
   readonly nodes: Nodes
+  /** Servers, for operators: their settings, and the levels of their logs. */
+  readonly servers: Servers
   /** Users of gateways that verify them, and their access keys. */
   readonly users: Accounts
   readonly #cluster: Cluster
@@ -128,6 +131,7 @@ export class Mill extends Files {
     super({ ask: asking.ask, files, host, clock, disk, random })
     this.cluster = cluster
     this.nodes = new Nodes(asking.ask)
+    this.servers = new Servers(asking.ask)
     this.users = new Accounts({ ask: asking.ask, random, vault: caller.vault })
     this.#cluster = asking
     this.#files = files

@@ -1,6 +1,7 @@
 // Configuration of a datanode: directories, address, namenode, slots and intervals. Default of the intervals: src/base/limits.ts.
 
 import type { Address, ClusterId } from '../src/base/ids.ts'
+import type { ServerSetting } from '../src/protocol/server.ts'
 import type { Registry } from '../src/rpc/metrics.ts'
 import type { TaskHost, Tasks } from './ports.ts'
 
@@ -37,6 +38,8 @@ export interface DatanodeConfig {
   readonly scrubBytesPerSecond?: number | undefined
   readonly pid?: number | undefined
   readonly version?: string | undefined
+  /** Settings in effect, for operators. */
+  readonly settings?: readonly ServerSetting[] | undefined
   /** Adds metrics of the process to those of the datanode. */
   readonly processMetrics?: ((registry: Registry) => void) | undefined
   readonly times?: Partial<DatanodeTimes> | undefined

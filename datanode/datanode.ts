@@ -145,14 +145,14 @@ export class Datanode {
     const guard = this.#guard = new DeletionGuard({ clock, log, youngMs: times.deleteGuardMs, blocks: () => store.blocks, report })
     const orders = this.#orders = new OrderRunner({
       store, runner, guard, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report,
-      failed: failure => this.#contact?.copyFailed(failure), signal: this.#stopping.signal,
+      logControl: this.#world.logControl, failed: failure => this.#contact?.copyFailed(failure), signal: this.#stopping.signal,
     })
     const contact = (this.#contact = new Contact({
       caller: () => this.#caller, clock, random: this.#world.random, log, namenode: config.namenode, node: this.node, store, changes,
       runner, orders, fence, time, heartbeatMs: times.heartbeatMs, longPollMs: times.longPollMs, silentMs: times.nodeDeadMs / 2,
       transfers: () => transfers.active, refused: () => guard.refused, sessionBegan: upMs => guard.sessionBegan(upMs),
       address: this.address, rack: config.rack, host: config.hostName, pid: config.pid ?? 0, version: config.version ?? '',
-      cluster: () => this.#cluster, join: id => this.#join(id),
+      logControl: this.#world.logControl, settings: config.settings, cluster: () => this.#cluster, join: id => this.#join(id),
     }))
     const diskMaintenance = this.#diskMaintenance = await DiskMaintenance.open({
       store, disk, clock, log, busy: () => transfers.active > 0, tendMs: times.tendMs, periodMs: times.scrubPeriodMs,

@@ -5,6 +5,7 @@ import type { GristmillError } from '../src/base/errors.ts'
 import type { Address } from '../src/base/ids.ts'
 import type { Audit } from '../src/ports/audit.ts'
 import type { Seen } from '../src/protocol/position.ts'
+import type { ServerSetting } from '../src/protocol/server.ts'
 import type { Registry } from '../src/rpc/metrics.ts'
 import type { BackupPlan } from './backup/backups.ts'
 import type { KeptBounds } from './jobs/store/jobindex.ts'
@@ -23,6 +24,8 @@ export interface NamenodeConfig {
   readonly user: string
   readonly pid?: number | undefined
   readonly version?: string | undefined
+  /** Settings in effect, for operators. */
+  readonly settings?: readonly ServerSetting[] | undefined
   /** Gets an entry for each call of a user. */
   readonly audit?: Audit | undefined
   /** Adds metrics of the process to those of the namenode. */

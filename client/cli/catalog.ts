@@ -77,6 +77,7 @@ export const catalog: readonly CommandGroup[] = [
       down: async () => (await import('./cluster/up.ts')).down,
       status: async () => (await import('./cluster/status.ts')).status,
       config: async () => (await import('./cluster/config.ts')).config,
+      loglevel: async () => (await import('./cluster/loglevel.ts')).loglevel,
     },
   },
   {

@@ -1,12 +1,13 @@
 // `gristmill config`: each setting that has an effect on this command and on the servers of its cluster, with its source. Servers of `up`
-// write the settings that they were given into their ready lines; those of other machines are not known here.
+// write the settings that they were given into their ready lines; servers of other machines tell theirs to the namenode.
 
 import { flagOf, settingNames } from '../../src/base/config.ts'
 import { settings as table, type SettingName, type SettingUser, type Settings } from '../../src/base/settings.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Machine } from '../../src/ports/machine.ts'
+import type { ServerSetting, ServerState } from '../../src/protocol/server.ts'
 import { locate, secretDefault, type ClusterLocation } from '../discovery/locate.ts'
-import type { FoundSettings } from '../discovery/readsettings.ts'
+import { findSettings, type FoundSettings } from '../discovery/readsettings.ts'
 import { logDirectory, readRemembered } from '../discovery/remembered.ts'
 import { isAlive, readCluster, type RunningProcess } from '../discovery/running.ts'
 import type { Ready } from './run.ts'
@@ -78,7 +79,7 @@ async function serversOf(
   if (place.kind === 'stopped') return { servers: [], notes: ['the cluster of this home does not run: "gristmill up --detach" starts it'] }
   const running = await readCluster(disk, home)
   if (running?.namenode !== place.namenode) {
-    const note = `the servers of ${place.namenode} were not started by "up" in this home; their settings are not shown`
+    const note = `the servers of ${place.namenode} were not started by "up" in this home: "gristmill config --servers" asks them`
     return { servers: [], notes: [note] }
   }
   const facts = {
@@ -146,4 +147,22 @@ async function readySettings(disk: Disk, file: string): Promise<Settings | undef
     // Removed, or of an earlier version.
     return undefined
   }
+}
+
+/** Settings in effect in this process, a server, as it tells them to the namenode. `known`: defaults that depend on the machine. */
+export async function ownSettings(
+  deps: ConfigDeps, flags: Readonly<Record<string, unknown>>, role: SettingUser, known: Partial<Record<SettingName, unknown>>,
+): Promise<ServerSetting[]> {
+  const defaults = Object.fromEntries(Object.entries(known).map(([name, value]) => [name, { value, from: 'default' }])) as Defaults
+  return entriesOf([role, 'all'], await findSettings(deps, flags), defaults).map(({ name, value, text, from }) => ({
+    name, ...value === undefined ? { text: text ?? '' } : { json: JSON.stringify(value) }, from,
+  }))
+}
+
+/** The settings that a server has told the namenode. Settings of a later version are left out. */
+export function serverConfigOf({ role, id, address, settings }: ServerState): ServerConfig {
+  const entries = settings?.filter(({ name }) => Object.hasOwn(table, name)).map(({ name, json, text, from }) => ({
+    name: name as SettingName, ...json === undefined ? { text } : { value: JSON.parse(json) as unknown }, from,
+  }))
+  return { name: role === 'namenode' ? role : `${role} ${id}`, address, settings: entries }
 }

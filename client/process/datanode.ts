@@ -6,6 +6,7 @@ import type { Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
 import { locate, portDefaults } from '../discovery/locate.ts'
+import { ownSettings } from './config.ts'
 import { exposeProcess } from './metrics.ts'
 import { advertised, hostDefault, serverSecret, untilAborted, type ServerRun } from './run.ts'
 
@@ -32,6 +33,9 @@ export async function runDatanode(run: ServerRun): Promise<void> {
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
     slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
     pid: machine.pid, version, processMetrics: exposeProcess, signal, tasks: openTasks,
+    settings: await ownSettings({ disk: world.disk, machine }, run.flags, 'datanode', {
+      dir: dirs, cluster: place.namenode, logLevel: 'info', hostName: machine.hostName, slots: machine.cores, home: settings.home,
+    }),
     ...configFrom(settings),
   }), { dir: dirs[0]!, namenode: place.namenode })
   world.failpoints.offer?.('heartbeat', () => datanode.beat())

@@ -7,6 +7,7 @@ import { version } from '../../src/base/version.ts'
 import type { Audit } from '../../src/ports/audit.ts'
 import { auditFile } from '../../src/world/auditfile.ts'
 import { portDefaults } from '../discovery/locate.ts'
+import { ownSettings } from './config.ts'
 import { exposeProcess } from './metrics.ts'
 import { advertised, hostDefault, oneDirectory, serverSecret, untilAborted, type ServerRun } from './run.ts'
 
@@ -24,6 +25,9 @@ export async function runNamenode(run: ServerRun): Promise<void> {
     defaults: { replication: settings.replication ?? replicationDefault, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
     user: machine.user, pid: machine.pid, version, processMetrics: exposeProcess, audit: auditOf(settings), trashKeepMs: settings.trashKeep,
     uploadKeepMs: settings.uploadKeep,
+    settings: await ownSettings({ disk: world.disk, machine }, run.flags, 'namenode', {
+      dir: [dir], backupDir: `${dir}/backups`, logLevel: 'info', hostName: machine.hostName, home: settings.home,
+    }),
     inlineBytes: settings.inlineBytes ?? limits.inlineBytesDefault,
     versions: { keep: settings.versionsKeep, keepMs: settings.versionsKeepFor },
     kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },

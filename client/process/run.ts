@@ -31,6 +31,8 @@ export interface Ready {
 
 export interface ServerRun {
   readonly settings: Settings
+  /** Settings that it was given as options. */
+  readonly flags: Readonly<Record<string, unknown>>
   readonly world: World
   readonly machine: Machine
   /** Aborted: the server stops in an orderly way. */

@@ -5,8 +5,10 @@
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import { backoffMs } from '../../src/base/backoff.ts'
+import type { LevelControl } from '../../src/ports/log.ts'
 import { register } from '../../src/protocol/heartbeat.ts'
 import type { CopyFailed } from '../../src/protocol/order.ts'
+import type { ServerSetting } from '../../src/protocol/server.ts'
 import { Session, type SessionTools } from './session.ts'
 
 export interface ContactOptions extends Omit<SessionTools, 'contact'> {
@@ -15,6 +17,8 @@ export interface ContactOptions extends Omit<SessionTools, 'contact'> {
   readonly host: string
   readonly pid: number
   readonly version: string
+  readonly logControl: LevelControl | undefined
+  readonly settings: readonly ServerSetting[] | undefined
   /** The cluster of this node; undefined before its first registration. */
   readonly cluster: () => ClusterId | undefined
   /** Binds this node to the cluster. */
@@ -118,6 +122,7 @@ export class Contact {
   async #register(signal: AbortSignal): Promise<Session> {
     const {
       caller, namenode, node, address, rack, host, pid, version, cluster, store, runner, fence, join, sessionBegan, time, clock, log,
+      logControl, settings,
     } = this.#options
     const known = cluster()
     const askedMs = clock.mono()
@@ -126,7 +131,8 @@ export class Contact {
       {
         node, address, rack, host, pid, version, slots: runner.slots, storages: await store.state(),
         attempts: runner.running().slice(0, attemptsMax), ...(known !== undefined && { cluster: known }),
-        ...(fence.seen.epoch > 0 && { seen: fence.seen }),
+        ...(fence.seen.epoch > 0 && { seen: fence.seen }), ...(logControl && { logLevel: logControl.level }),
+        ...(settings && { settings: [...settings] }),
       },
       { signal, peer: 'namenode', retry: false },
     )

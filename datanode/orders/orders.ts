@@ -8,7 +8,7 @@ import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { blockName, type BlockId, type ClusterId, type NodeId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
-import type { Log } from '../../src/ports/log.ts'
+import type { LevelControl, Log, LogLevel } from '../../src/ports/log.ts'
 import type { CopyFailed, Order } from '../../src/protocol/order.ts'
 import { Pipe } from '../../src/file/pipe.ts'
 import { sendBlock, SourceFailed } from '../../src/file/send.ts'
@@ -28,6 +28,7 @@ export interface OrdersOptions {
   readonly wires: Wires
   readonly pool: FramePool
   readonly log: Log
+  readonly logControl?: LevelControl | undefined
   readonly cluster: () => ClusterId
   readonly progressMs: number
   readonly failpoints?: Failpoints | undefined
@@ -86,6 +87,7 @@ export class OrderRunner {
         return
       case 'trust': return guard.trust()
       case 'report': return this.#options.report()
+      case 'log': return this.#setLevel(order.level)
       case 'run': return runner.run(order.work)
       case 'kill': return runner.kill(order.attempt)
       case 'forget':
@@ -98,6 +100,13 @@ export class OrderRunner {
         order satisfies never
         log.error('an order of an unknown kind is left undone', { kind: (order as Order).kind })
     }
+  }
+
+  #setLevel(level: LogLevel): void {
+    const { log, logControl } = this.#options
+    if (!logControl) return
+    log.warn('the level of this log has been changed', { from: logControl.level, to: level })
+    logControl.level = level
   }
 
   #background(places: Semaphore, busy: Set<BlockId>, block: BlockId, work: () => Promise<void>): void {

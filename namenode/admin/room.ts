@@ -2,7 +2,8 @@
 
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
-import type { Log } from '../../src/ports/log.ts'
+import type { LevelControl, Log } from '../../src/ports/log.ts'
+import type { ServerSetting } from '../../src/protocol/server.ts'
 import type { BackupPlan, Backups } from '../backup/backups.ts'
 import type { Blocks } from '../blocks/blocks.ts'
 import type { Jobs } from '../jobs/jobs.ts'
@@ -13,16 +14,18 @@ import type { NodeRegistry } from '../nodes/registry.ts'
 import type { Succession } from '../succession/succession.ts'
 import { answered, room } from '../room.ts'
 import { Recounts } from './recounts.ts'
+import { serverRoutes } from './servers.ts'
 import { safetyRoutes } from './safetyroutes.ts'
 import { exposeNamenode, statusRoutes } from './status.ts'
 
 interface AdminNeeds {
-  readonly world: { readonly clock: Clock; readonly log: Log }
+  readonly world: { readonly clock: Clock; readonly log: Log; readonly logControl?: LevelControl | undefined }
   readonly config: {
     readonly dir: string
     readonly backups?: BackupPlan | undefined
     readonly pid?: number | undefined
     readonly version?: string | undefined
+    readonly settings?: readonly ServerSetting[] | undefined
     readonly defaults: { readonly replication: number; readonly blockBytes: number }
   }
   readonly cluster: ClusterId
@@ -55,6 +58,9 @@ export const adminRoom = room({
           journal, blocks, registry, clock, log, backups, recounts, succession, authority, backupDir: plan?.dir ?? `${dir}/backups`, actor,
         }),
         ...answered('always', statusRoutes(status)),
+        ...answered('always', serverRoutes({
+          registry, actor, log, logControl: world.logControl, about: { version, address, settings: config.settings },
+        })),
       ],
       expose: metrics => exposeNamenode(metrics, status),
       stop: () => recounts.stop(),

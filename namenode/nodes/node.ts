@@ -5,7 +5,9 @@
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { beat, register, StorageState } from '../../src/protocol/heartbeat.ts'
+import type { LogLevel } from '../../src/ports/log.ts'
 import type { RequestOf } from '../../src/protocol/message.ts'
+import type { ServerSetting } from '../../src/protocol/server.ts'
 import { CopyLoad } from './copyload.ts'
 import type { OrderQueue } from './orders.ts'
 import { inService, type NodeService } from '../service/rows.ts'
@@ -27,7 +29,9 @@ export interface KnownNode extends NodePlace {
 export interface HeldCounts { readonly blocks: number; readonly remaining: number; readonly short?: number }
 
 /** Fields of a registration that the namenode keeps. */
-type Registration = Pick<RequestOf<typeof register>, 'address' | 'rack' | 'host' | 'pid' | 'version' | 'slots' | 'storages'> & {
+type Registration = Pick<
+  RequestOf<typeof register>, 'address' | 'rack' | 'host' | 'pid' | 'version' | 'slots' | 'storages' | 'logLevel' | 'settings'
+> & {
   readonly attempts: { readonly length: number }
 }
 
@@ -51,6 +55,8 @@ export class DataNode {
   #host: string
   #pid = 0
   #version = ''
+  #logLevel: LogLevel | undefined
+  #settings: readonly ServerSetting[] | undefined
   #slots = 0
   #storages: readonly StorageState[] = []
   #transfers = 0
@@ -87,6 +93,9 @@ export class DataNode {
   get host(): string { return this.#host }
   get pid(): number { return this.#pid }
   get version(): string { return this.#version }
+  /** Level of its log, and its settings; undefined: a datanode of an earlier version. */
+  get logLevel(): LogLevel | undefined { return this.#logLevel }
+  get settings(): readonly ServerSetting[] | undefined { return this.#settings }
   get slots(): number { return this.#slots }
   get storages(): readonly StorageState[] { return this.#storages }
   get transfers(): number { return this.#transfers }
@@ -149,6 +158,8 @@ export class DataNode {
     this.#host = said.host
     this.#pid = said.pid
     this.#version = said.version
+    this.#logLevel = said.logLevel
+    this.#settings = said.settings
     this.#slots = said.slots
     this.#storages = said.storages
     this.#running = said.attempts.length
@@ -180,6 +191,12 @@ export class DataNode {
     this.#running = running
     this.#refused = refused
     this.#beatMs = this.#contactMs
+  }
+
+  /** Its log is to have this level. REQUIRES: it has told its level. */
+  setLogLevel(level: LogLevel): void {
+    this.#logLevel = level
+    this.#orders.push({ kind: 'log', level })
   }
 
   /** Its long poll broke off. */

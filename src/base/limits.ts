@@ -104,6 +104,9 @@ const processLimits = {
   /** JSON nesting accepted from the network, checked before parsing. */
   jsonDepthMax: 64,
   listPageMax: 1000,
+  /** Servers in one page of `gristmill config --servers`. */
+  serversPageMax: 50,
+  serverSettingBytesMax: 8192,
   /** Files up to this size are inlined by default; docs/decisions/0009-small-files.md says why not larger ones. */
   inlineBytesDefault: 4 * KiB,
   /** Files in one call that writes inlined files: deciding one takes some 40 µs, all of them 10 ms. */

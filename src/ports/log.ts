@@ -1,5 +1,12 @@
 // Port: log of a process. The message is for people, the fields are for programs.
 
+/** Least important first; `silent` logs nothing. */
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** Level of the log of this process, and of all its children. */
+export interface LevelControl { level: LogLevel }
+
 export type LogFields = Readonly<Record<string, unknown>>
 
 export interface Log {

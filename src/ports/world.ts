@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts'
 import type { OpenDatabase } from './database.ts'
 import type { Disk } from './disk.ts'
 import type { Failpoints } from './failpoints.ts'
-import type { Log } from './log.ts'
+import type { LevelControl, Log } from './log.ts'
 import type { Net } from './net.ts'
 import type { Processes } from './process.ts'
 import type { Random } from './random.ts'
@@ -16,6 +16,8 @@ export interface World {
   readonly disk: Disk
   readonly net: Net
   readonly log: Log
+  /** Level of `log`, if it can be changed. */
+  readonly logControl?: LevelControl | undefined
   readonly processes: Processes
   readonly failpoints: Failpoints
   /**

@@ -5,6 +5,7 @@ import Type, { type Static } from './schema.ts'
 import { address, attemptId, clusterId, count, instant, nodeId, storageId, text } from './fields.ts'
 import { message } from './message.ts'
 import { position, seen } from './position.ts'
+import { logLevel, serverSettings } from './server.ts'
 
 export const storageState = Type.Object({
   id: storageId,
@@ -41,6 +42,8 @@ export const register = message('heartbeat.register', {
     attempts: Type.Array(attemptId, { maxItems: 1000 }),
     /** The highest position that a namenode of this cluster has sent to this node. */
     seen: Type.Optional(seen),
+    logLevel: Type.Optional(logLevel),
+    settings: Type.Optional(serverSettings),
   }),
   reply: Type.Object({
     cluster: clusterId,

@@ -7,6 +7,7 @@ import { limits } from '../base/limits.ts'
 import { attemptId, blockId, count, empty, jobId, nodeId, nodePlace, text } from './fields.ts'
 import { message } from './message.ts'
 import { position } from './position.ts'
+import { logLevel } from './server.ts'
 import { taskWork } from './task.ts'
 
 export const order = Type.Union([
@@ -19,6 +20,8 @@ export const order = Type.Union([
   Type.Object({ kind: Type.Literal('trust') }),
   /** Send a full report. */
   Type.Object({ kind: Type.Literal('report') }),
+  /** Log at this level from now on. Only for a node that has told its level. */
+  Type.Object({ kind: Type.Literal('log'), level: logLevel }),
   Type.Object({ kind: Type.Literal('run'), work: taskWork }),
   Type.Object({ kind: Type.Literal('kill'), attempt: attemptId }),
   /** A job has ended: drop its map outputs and cached state; keep its logs. */

@@ -2,13 +2,13 @@
 // waits in a buffer.
 
 import pino, { type Logger } from 'pino'
-import type { Log, LogFields } from '../ports/log.ts'
+import { logLevels, type LevelControl, type Log, type LogFields, type LogLevel } from '../ports/log.ts'
 import { LogFile } from './logfile.ts'
 
 export interface LoggerOptions {
   /** Kind of process: namenode, datanode, client… */
   readonly name: string
-  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  readonly level: LogLevel
   /** Appended to; default: stderr. */
   readonly file?: string | undefined
   /** Size at which the file is rotated (logfile.ts), and the number of earlier ones that are kept. */
@@ -16,15 +16,18 @@ export interface LoggerOptions {
   readonly fileCopies?: number | undefined
 }
 
-export function openLog({ name, level, file, fileBytes, fileCopies }: LoggerOptions): Log {
+/** The log, and its level, which can be changed at any time. */
+export function openLog({ name, level, file, fileBytes, fileCopies }: LoggerOptions): { log: Log; control: LevelControl } {
   const destination = file === undefined ? stderr() : new LogFile({ file, maxBytes: fileBytes, copies: fileCopies })
-  return new LineLog(pino({
-    level,
+  const control = { level }
+  const log = new LineLog(pino({
+    level: logLevels[0],
     base: { name, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: label => ({ level: label }) },
     serializers: { error: pino.stdSerializers.err, cause: pino.stdSerializers.err },
-  }, destination))
+  }, destination), control)
+  return { log, control }
 }
 
 function stderr(): pino.DestinationStream {
@@ -34,14 +37,23 @@ function stderr(): pino.DestinationStream {
   return destination
 }
 
+/** Pino's own children would keep the level that they were made with. */
 class LineLog implements Log {
   readonly #pino: Logger
+  readonly #control: LevelControl
 
-  constructor(logger: Logger) { this.#pino = logger }
+  constructor(logger: Logger, control: LevelControl) {
+    this.#pino = logger
+    this.#control = control
+  }
 
-  debug(message: string, fields?: LogFields): void { this.#pino.debug(fields ?? {}, message) }
-  info(message: string, fields?: LogFields): void { this.#pino.info(fields ?? {}, message) }
-  warn(message: string, fields?: LogFields): void { this.#pino.warn(fields ?? {}, message) }
-  error(message: string, fields?: LogFields): void { this.#pino.error(fields ?? {}, message) }
-  child(fields: LogFields): Log { return new LineLog(this.#pino.child(fields)) }
+  debug(message: string, fields?: LogFields): void { this.#line('debug', message, fields) }
+  info(message: string, fields?: LogFields): void { this.#line('info', message, fields) }
+  warn(message: string, fields?: LogFields): void { this.#line('warn', message, fields) }
+  error(message: string, fields?: LogFields): void { this.#line('error', message, fields) }
+  child(fields: LogFields): Log { return new LineLog(this.#pino.child(fields), this.#control) }
+
+  #line(level: Exclude<LogLevel, 'silent'>, message: string, fields: LogFields = {}): void {
+    if (logLevels.indexOf(level) >= logLevels.indexOf(this.#control.level)) this.#pino[level](fields, message)
+  }
 }

@@ -31,13 +31,14 @@ const openStore: World['openStore'] = async (directory, options) => (await impor
 const openDatabase: World['openDatabase'] = async options => (await import('./duckdb.ts')).openDuckDB(options)
 
 export function realWorld({ name, logLevel, logFile, logSize, logKeep, failpoints = unarmed, disk = localDisk }: WorldOptions): World {
-  const log = openLog({ name, level: logLevel, file: logFile, fileBytes: logSize, fileCopies: logKeep })
+  const { log, control } = openLog({ name, level: logLevel, file: logFile, fileBytes: logSize, fileCopies: logKeep })
   return Object.freeze({
     clock: systemClock,
     random: systemRandom(),
     disk,
     net: systemNet(log),
     log,
+    logControl: control,
     processes: childProcesses,
     failpoints,
     openStore,

@@ -1,32 +1,40 @@
-// config: settings that are in effect, and where each comes from. It reads files, and starts nothing.
+// config: settings that are in effect, and where each comes from. It reads files, and starts nothing; with --servers it asks the namenode.
 
 import { settings as table, type Setting } from '../../../src/base/settings.ts'
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { ConfigEntry, ServerConfig } from '../../process/config.ts'
 import type { CommandContext } from '../context.ts'
-import type { CommandSpec } from '../spec.ts'
+import { option, type CommandSpec } from '../spec.ts'
 import { fitTable, tabulate, type Column } from '../table.ts'
 
 export const config: CommandSpec = {
   name: 'config', args: '',
   about: 'show the settings in effect and their sources',
   notes:
-    'Settings of this command, then those of the servers that `up` has started. The last column says where a value comes from: an option, a variable, the settings file, `up`, which has told it to the server, or the default. `gristmill help settings` describes them all.',
-  options: [],
+    'Settings of this command, then those of the servers that `up` has started, or with --servers of all servers that run, on any machine. The last column says where a value comes from: an option, a variable, the settings file, `up`, which has told it to the server, or the default. `gristmill help settings` describes them all.',
+  options: [option('--servers', 'ask the namenode for the settings of all servers')],
   examples: [
     ['gristmill config', 'which cluster, which user, which settings'],
+    ['gristmill config --servers --cluster mill:8620', 'what the servers on all machines were started with'],
     ['gristmill config --json --cluster mill:8620', 'as JSON, as a command with this option would use it'],
   ],
   run: runConfig,
 }
 
-async function runConfig(context: CommandContext): Promise<void> {
+async function runConfig(
+  context: CommandContext, _operands: readonly string[], { servers: asksServers = false }: { servers?: boolean },
+): Promise<void> {
   const { printer, options } = context
   const [{ disk }, machine] = [await context.world(), await context.machine()]
-  const [{ effectiveConfig }, { findSettings }] = await Promise.all([
+  const [{ effectiveConfig, serverConfigOf }, { findSettings }] = await Promise.all([
     import('../../process/config.ts'), import('../../discovery/readsettings.ts'),
   ])
-  const found = await effectiveConfig({ disk, machine }, await findSettings({ disk, machine }, options))
+  let found = await effectiveConfig({ disk, machine }, await findSettings({ disk, machine }, options))
+  if (asksServers) {
+    const servers: ServerConfig[] = []
+    for await (const server of (await context.mill()).servers.list({ signal: context.signal })) servers.push(serverConfigOf(server))
+    found = { ...found, servers, notes: [] }
+  }
   if (context.json) return printer.json(found)
   const show = async (lines: readonly string[]): Promise<void> => { for (const line of lines) await printer.line(line) }
   await show([`settings file: ${printer.cell(found.file)}${found.isFilePresent ? '' : ' (not there)'}`, '', 'this command'])
@@ -56,7 +64,7 @@ export function serverParagraphs(servers: readonly ServerConfig[]): { title: str
   return servers.map(server => {
     const { name, address, settings } = server
     const title = `${name}${address === undefined ? '' : ` at ${address}`}`
-    if (!settings) return { title: `${title}: not known, an earlier version has started it`, settings: [] }
+    if (!settings) return { title: `${title}: not known, it is of an earlier version or in another process of yours`, settings: [] }
     if (!first || first === server || !name.startsWith('datanode')) return { title, settings }
     const text = (entry: ConfigEntry | undefined): string => JSON.stringify([entry?.value, entry?.text, entry?.from])
     const differing = settings.filter(entry => text(entry) !== text(first.settings!.find(one => one.name === entry.name)))

@@ -36,7 +36,7 @@ export function optionsOf(user: SettingUser): OptionSpec[] {
 export async function serve(context: CommandContext, start: (run: ServerRun) => Promise<void>): Promise<void> {
   const { printer, signal } = context
   await start({
-    settings: await context.settings(), world: await context.world(), machine: await context.machine(), signal,
+    settings: await context.settings(), flags: context.options, world: await context.world(), machine: await context.machine(), signal,
     ready: async ready => {
       if (context.json) await printer.json({ ...ready, settings: await givenSettings(context, ready.role) }, { compact: true })
       else await printer.line(readyLine(ready))

@@ -6,6 +6,7 @@ import {
 import { limits } from '../../../src/base/limits.ts'
 import { KiB } from '../../../src/base/units.ts'
 import * as admin from '../../../src/protocol/admin.ts'
+import * as server from '../../../src/protocol/server.ts'
 import * as heartbeat from '../../../src/protocol/heartbeat.ts'
 import * as job from '../../../src/protocol/job.ts'
 import type { Message, ReplyOf, RequestOf } from '../../../src/protocol/message.ts'
@@ -82,8 +83,13 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       call(heartbeat.beat, { node: worker, session, storages: storages(64), transfers: 0, running: 0 }),
     )
     for (let i = 0; i < 100; i++)
-      await call(heartbeat.register, { ...registration(`many-${i}`, 0), storages: storages(16).map(each => ({ ...each, dir: '/disk' })) })
+      await call(heartbeat.register, {
+        ...registration(`many-${i}`, 0), storages: storages(16).map(each => ({ ...each, dir: '/disk' })), logLevel: 'info',
+        settings: Array.from({ length: 100 }, (_, n) => ({ name: `setting${n}`, json: JSON.stringify('v'.repeat(1000)), from: 'default' })),
+      })
     await measure('admin.status, 100 nodes with 16 directories each', () => call(admin.status, {}))
+    await measure('server.list, a page of 50 servers with 100 settings each', () => call(server.list, {}))
+    await measure('server.logLevel', () => call(server.setLogLevel, { server: 'many-1', level: 'warn' }))
     await measure('heartbeat.leave', time => call(heartbeat.leave, { node: nodeId(`other-${time}`), session: 1 }))
     await measure('order.copyFailed, 16 targets', () =>
       call(order.copyFailed, {

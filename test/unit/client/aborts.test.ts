@@ -78,6 +78,9 @@ const table: Record<string, Call> = {
   'mill.objects.join': ({ mill }, signal) =>
     mill.objects.join('/.gristmill/uploads/u', '/a', { parts: [{ name: '1', id: inodeId(1) }], signal }),
   'mill.objects.rm': ({ mill }, signal) => mill.objects.rm('/a', { signal }),
+  'mill.servers.list': ({ mill }, signal) => mill.servers.list({ signal }).next(),
+  'mill.servers.get': ({ mill }, signal) => mill.servers.get('namenode', { signal }),
+  'mill.servers.setLogLevel': ({ mill }, signal) => mill.servers.setLogLevel('namenode', 'debug', { signal }),
   'mill.users.add': ({ mill }, signal) => mill.users.add('ada', { signal }),
   'mill.users.rm': ({ mill }, signal) => mill.users.rm('ada', { signal }),
   'mill.users.list': ({ mill }, signal) => mill.users.list({ signal }).next(),

@@ -14,6 +14,7 @@ import * as namespace from '../../../src/protocol/namespace.ts'
 import * as object from '../../../src/protocol/object.ts'
 import * as quota from '../../../src/protocol/quota.ts'
 import * as safety from '../../../src/protocol/safety.ts'
+import * as server from '../../../src/protocol/server.ts'
 import * as service from '../../../src/protocol/service.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as version from '../../../src/protocol/version.ts'
@@ -24,7 +25,7 @@ import * as xattr from '../../../src/protocol/xattr.ts'
 import { SilentCluster, until } from './surface.ts'
 
 const messages = new Map<string, Message>(
-  [admin, job, namespace, object, quota, safety, service, snapshot, trash, user, version, writing, xattr]
+  [admin, job, namespace, object, quota, safety, server, service, snapshot, trash, user, version, writing, xattr]
     .flatMap(room =>
       Object.values(room as object).filter(
         (each): each is Message => typeof each === 'object' && each !== null && 'path' in each && 'request' in each,
@@ -111,6 +112,8 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.objects.mkdir': [['/a'], ['attributes', 'replaces', 'base', 'signal']],
   'mill.objects.join': [['/.gristmill/uploads/u', '/a'], ['parts', 'base', 'parents', 'attributes', 'expect', 'mtimeMs', 'signal']],
   'mill.objects.rm': [['/a'], ['directory', 'attributes', 'keep', 'expect', 'signal']],
+  'mill.servers.list': [[], ['signal']], 'mill.servers.get': [['namenode'], ['signal']],
+  'mill.servers.setLogLevel': [['namenode', 'debug'], ['signal']],
   'mill.users.add': [['ada'], ['signal']], 'mill.users.rm': [['ada'], ['signal']], 'mill.users.list': [[], ['signal']],
   'mill.users.addKey': [['ada'], ['id', 'secret', 'signal']], 'mill.users.rmKey': [['GMA'], ['signal']],
   'mill.quotas.set': [['/a', { names: 1 }], ['signal']],

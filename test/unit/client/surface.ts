@@ -104,7 +104,8 @@ export class SilentCluster {
     const objects = {
       mill, 'mill.trash': mill.trash, 'mill.xattrs': mill.xattrs, 'mill.quotas': mill.quotas, 'mill.snapshots': mill.snapshots,
       'mill.versions': mill.versions,
-      'mill.nodes': mill.nodes, 'mill.users': mill.users, 'mill.objects': mill.objects, file: this.file, job: this.job,
+      'mill.nodes': mill.nodes, 'mill.servers': mill.servers, 'mill.users': mill.users,
+      'mill.objects': mill.objects, file: this.file, job: this.job,
     }
     return Object.entries(objects).flatMap(([name, object]) => methodsOf(object).map(method => `${name}.${method}`))
   }

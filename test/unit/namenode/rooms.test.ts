@@ -21,6 +21,7 @@ import type { Seen } from '../../../src/protocol/position.ts'
 import * as quota from '../../../src/protocol/quota.ts'
 import * as report from '../../../src/protocol/report.ts'
 import * as safety from '../../../src/protocol/safety.ts'
+import * as server from '../../../src/protocol/server.ts'
 import * as service from '../../../src/protocol/service.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as task from '../../../src/protocol/task.ts'
@@ -38,7 +39,8 @@ const isMessage = (each: unknown): each is Message => typeof each === 'object' &
 
 /** Messages to the namenode. An attempt's log is asked of its datanode. */
 const messages = [
-  admin, heartbeat, job, namespace, object, order, quota, report, safety, service, snapshot, task, trash, user, version, writing, xattr,
+  admin, heartbeat, job, namespace, object, order, quota, report, safety, server, service, snapshot, task, trash, user, version, writing,
+  xattr,
 ].flatMap(each => Object.values(each) as unknown[]).filter(isMessage).filter(each => each !== task.log)
 
 async function openAll(beside?: Seen): Promise<Rooms> {
@@ -65,7 +67,7 @@ test('each message to the namenode is answered by one route, and those that are 
   const of = (states: string): string[] => namesOf(routes.filter(each => each.answered === states))
   expect(of('always')).toEqual([
     'admin.status', 'heartbeat.beat', 'heartbeat.leave', 'heartbeat.register', 'order.copyFailed', 'order.wait', 'report.changes',
-    'report.full', 'safety.safeMode',
+    'report.full', 'safety.safeMode', 'server.list', 'server.logLevel',
   ])
   expect(of('safemode')).toEqual([
     'service.balance', 'service.balanceStatus', 'service.decommission', 'service.maintenance', 'service.recommission',
@@ -85,7 +87,7 @@ test('a namenode that is behind its cluster refuses every message but those that
     }
   }
   const checked = (routes as RoomRoute[]).filter(each => each.answered !== 'always')
-  expect(checked).toHaveLength(messages.length - 9)
+  expect(checked).toHaveLength(messages.length - 11)
   expect(namesOf(checked.filter(each => !refuses(each)))).toEqual([])
 })
 

@@ -172,11 +172,12 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   }
   keepCluster(mill, { cluster: { ask, random: { id: () => 'r2' }, clock }, files: {} } as unknown as SqlCluster)
   const signal = given.signal ?? ending.signal
+  const machine = { environment: {}, workingDirectory: '/', userDirectory: '/home', user: 'ada', hostName: 'here', cores: 2 }
   const code = await runWords({
     words, printer, signal, cwd: '/', env: given.env ?? {}, version: '1.2.3', world: async () => world, settings: async flags => {
       given.onFlags?.(flags)
       return { home: '/home' }
-    }, machine: async () => ({}) as Machine, open: async () => mill as unknown as Mill,
+    }, machine: async () => machine as Machine, open: async () => mill as unknown as Mill,
   })
   return { code, ...texts, mill }
 }

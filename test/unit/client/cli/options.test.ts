@@ -274,6 +274,8 @@ const rows: readonly Row[] = [
       mill.services = ['maintenance']
     },
   }),
+  row('config', '--servers', '', 'datanode text', { given: { disk: await disk() } }),
+  row('loglevel', '--server', 'debug', 'servers.get', { typed: '--server text' }),
   row('balance', '--threshold', '', '"threshold":5', { typed: '--threshold 5' }),
   row('balance', '--bandwidth', '', '"bytesPerSecond":1048576', { typed: '--bandwidth 1MiB' }),
   row('balance', '--status', '', '["nodes.balance"', { gone: true }),

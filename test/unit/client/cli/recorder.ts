@@ -39,6 +39,20 @@ export class Recorder extends FakeMill {
     })
   }
 
+  readonly servers = {
+    list: async function* (this: Recorder) { yield* this.#servers() }.bind(this),
+    get: async (...args: unknown[]) => this.#did('servers.get', args, this.#servers()[1]!),
+    setLogLevel: async (...args: unknown[]) => this.#did('servers.setLogLevel', args, this.#servers()[1]!),
+  }
+
+  #servers() {
+    const settings = [{ name: 'logFile', json: JSON.stringify(`/l/${this.text}`), from: this.text }]
+    return [
+      { role: 'namenode', id: 'namenode', address: 'mill:1', version: this.text, logLevel: 'info', settings },
+      { role: 'datanode', id: this.text, address: this.text, host: this.text, version: this.text, logLevel: 'debug', settings },
+    ]
+  }
+
   #did<T>(name: string, args: readonly unknown[], answer: T): T {
     this.calls.push([name, ...args.map(dataOf)])
     return answer

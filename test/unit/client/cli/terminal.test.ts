@@ -34,7 +34,9 @@ const commands: readonly (readonly string[])[] = [
   ['job', '--tasks', 'last'], ['kill', 'last'], ['logs', 'last'], ['run', 'x.ts'], ['run', '--detach', 'x.ts'],
   ['stream', '-i', '/a', '-o', '/b'],
   ['decommission', 'n1'],
-  ['recommission', 'n1'], ['maintenance', '--for', '1h', 'n1'], ['balance'], ['setrep', '4', `/d/${hostile}`], ['namenode', 'backup'],
+  ['recommission', 'n1'], ['maintenance', '--for', '1h', 'n1'], ['balance'],
+  ['loglevel'], ['loglevel', 'warn', '--server', hostile], ['config', '--servers'], ['setrep', '4', `/d/${hostile}`],
+  ['namenode', 'backup'],
   ['namenode', 'lost'], ['namenode', 'allow-deletions'], ['chmod', '600', `/d/${hostile}`], ['mkdir', `/new${hostile}`],
   ['touch', `/new${hostile}`], ['cp', `/d/${hostile}`, '/d2'],
   // Error messages.

@@ -7,13 +7,14 @@ import { Changes } from '../../../../datanode/heartbeat/changes.ts'
 import type { BlockStore } from '../../../../datanode/store/store.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { clusterId, nodeId } from '../../../../src/base/ids.ts'
-import { silent } from '../../../../src/ports/log.ts'
+import { OrderRunner, type OrdersOptions } from '../../../../datanode/orders/orders.ts'
+import { silent, type LevelControl } from '../../../../src/ports/log.ts'
 import type { Message } from '../../../../src/protocol/message.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
 import { until } from '../kit.ts'
 
 /** `register` replies to registrations, one after the other; beats find the session gone. */
-function contact(register: () => object) {
+function contact(register: () => object, more: Partial<ContactOptions> = {}) {
   const clock = new ManualClock()
   const slept: number[] = []
   const sleep = clock.sleep.bind(clock)
@@ -36,7 +37,7 @@ function contact(register: () => object) {
     runner: { slots: 0, running: () => [], freeSlots: () => 0, onFree() {}, kill: (attempt: string) => killed.push(attempt) },
     orders: { take() {} },
     fence: { seen: { epoch: 0 }, pass: async () => {} },
-    time: { sample() {} }, cluster: () => undefined, join: async () => {}, sessionBegan() {},
+    time: { sample() {} }, cluster: () => undefined, join: async () => {}, sessionBegan() {}, ...more,
   } as unknown as ContactOptions)
   it.start()
   return { it, clock, slept, killed, asked }
@@ -46,6 +47,22 @@ test('attempts that the namenode reports as ended are killed when the node has r
   const { it, killed } = contact(() => ({ kill: ['job-1.0.0.0', 'job-1.0.1.0'] }))
   await until('the session has begun', () => killed.length > 0)
   expect(killed.slice(0, 2)).toEqual(['job-1.0.0.0', 'job-1.0.1.0'])
+  await it.stop()
+})
+
+test('a node tells its settings and the present level of its log each time that it registers; an order changes the level', async () => {
+  const logControl: LevelControl = { level: 'info' }
+  const orders = new OrderRunner({ log: silent, logControl, signal: new AbortController().signal } as unknown as OrdersOptions)
+  const settings = [{ name: 'slots', json: '2', from: '--slots' }]
+  const { it, clock, asked } = contact(() => ({}), { logControl, settings })
+  await until('it has registered', () => asked.length > 0)
+  orders.take({ kind: 'log', level: 'debug' })
+  expect(logControl.level).toBe('debug')
+  await until('it registers again', () => {
+    clock.pass(1000)
+    return asked.length > 1 && asked.at(-1)!['logLevel'] === 'debug'
+  })
+  expect(asked[0]).toMatchObject({ logLevel: 'info', settings })
   await it.stop()
 })
 

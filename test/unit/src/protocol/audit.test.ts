@@ -11,6 +11,7 @@ import * as namespace from '../../../../src/protocol/namespace.ts'
 import * as quota from '../../../../src/protocol/quota.ts'
 import Type from '../../../../src/protocol/schema.ts'
 import * as safety from '../../../../src/protocol/safety.ts'
+import * as server from '../../../../src/protocol/server.ts'
 import * as service from '../../../../src/protocol/service.ts'
 import * as snapshot from '../../../../src/protocol/snapshot.ts'
 import * as trash from '../../../../src/protocol/trash.ts'
@@ -19,7 +20,7 @@ import * as writing from '../../../../src/protocol/writing.ts'
 import * as xattr from '../../../../src/protocol/xattr.ts'
 import { auditFile } from '../../../../src/world/auditfile.ts'
 
-const messages = [namespace, writing, quota, trash, snapshot, version, xattr, safety, service, job]
+const messages = [namespace, writing, quota, trash, snapshot, version, xattr, safety, server, service, job]
   .flatMap(room => Object.values(room) as unknown[])
   .filter((each): each is Message => typeof each === 'object' && each !== null && 'path' in each && 'mutation' in each)
 

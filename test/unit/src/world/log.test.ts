@@ -20,7 +20,7 @@ const lines = (file: string): Array<Record<string, unknown>> =>
 
 test('each line is JSON with level, time, name, message and fields, and is in the file when the call returns', () => {
   const file = path.join(directory, 'deep/log')
-  const log = openLog({ name: 'datanode', level: 'info', file })
+  const { log } = openLog({ name: 'datanode', level: 'info', file })
   log.info('started', { port: 7 })
   expect(lines(file)).toEqual([
     expect.objectContaining({
@@ -34,7 +34,7 @@ test('each line is JSON with level, time, name, message and fields, and is in th
 
 test('lines below the level are left out', () => {
   const file = path.join(directory, 'log')
-  const log = openLog({ name: 'x', level: 'warn', file })
+  const { log } = openLog({ name: 'x', level: 'warn', file })
   log.debug('no')
   log.info('no')
   log.warn('yes')
@@ -42,9 +42,22 @@ test('lines below the level are left out', () => {
   expect(lines(file).map(line => line.level)).toEqual(['warn', 'error'])
 })
 
+test('the level can be changed while lines are written, for children that were made before too', () => {
+  const file = path.join(directory, 'log')
+  const { log, control } = openLog({ name: 'x', level: 'warn', file })
+  const child = log.child({ node: 'n1' })
+  child.debug('no')
+  control.level = 'debug'
+  child.debug('yes')
+  log.info('yes')
+  control.level = 'silent'
+  child.error('no')
+  expect(lines(file).map(({ level, msg }) => [level, msg])).toEqual([['debug', 'yes'], ['info', 'yes']])
+})
+
 test('an error in the fields is written with its message, stack and cause', () => {
   const file = path.join(directory, 'log')
-  openLog({ name: 'x', level: 'debug', file }).error('it broke', { error: new Error('outer', { cause: new Error('inner') }) })
+  openLog({ name: 'x', level: 'debug', file }).log.error('it broke', { error: new Error('outer', { cause: new Error('inner') }) })
   expect(lines(file)[0]).toMatchObject({
     msg: 'it broke',
     error: { message: expect.stringContaining('outer') as string, stack: expect.stringContaining('log.test') as string },
