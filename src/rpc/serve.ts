@@ -21,6 +21,9 @@ import { CallMetrics, exposeCalls, shownAtMost, type Registry } from './metrics.
 import { boundPipelining } from './pipelining.ts'
 import { Repeats, scopedId } from './repeats.ts'
 
+const consoleHint =
+  'This is a server of a gristmill cluster. Its pages are in the console: run "gristmill console", and open the link that it prints.\n'
+
 type Handler<M extends Message> = (request: RequestOf<M>, context: CallContext) => Promise<ReplyOf<M>> | ReplyOf<M>
 
 export interface Route { readonly message: Message; readonly handler: (request: never, context: CallContext) => unknown }
@@ -279,6 +282,8 @@ class CallServer implements RpcServer {
       const status = this.#draining ? 'draining' : state()
       void reply.code(status === 'ok' ? 200 : codes.UNAVAILABLE.status).send({ status })
     }
+    // A person who opens the address of a namenode or a datanode in a browser.
+    this.http.get('/', (_, reply) => reply.type('text/plain; charset=utf-8').send(consoleHint))
     this.http.get('/healthz', tell(health))
     this.http.get('/readyz', tell(ready))
     // Open to all, as /healthz is: it holds numbers only, and scrapers cannot sign. Its text is put together once a second at most.

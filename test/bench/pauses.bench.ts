@@ -379,8 +379,8 @@ try {
   await moreRows({ part, measure, call, long })
 
   await part('bodies', async () => {
-    await measure('GET /healthz, /readyz and /metrics', async () => {
-      for (const path of ['/healthz', '/readyz', '/metrics']) await (await fetch(`http://${at}${path}`)).text()
+    await measure('GET /, /healthz, /readyz and /metrics', async () => {
+      for (const path of ['/', '/healthz', '/readyz', '/metrics']) await (await fetch(`http://${at}${path}`)).text()
     })
     const bodies = {
       'numbers': () => `{"path":"/","more":[${'1,'.repeat(limits.controlBodyBytesMax / 2 - 100)}1]}`,

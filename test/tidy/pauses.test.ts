@@ -44,7 +44,7 @@ test('every HTTP route has a row', () => {
     for (const [, route] of text.matchAll(/\.(?:get|put|post|delete|patch|head|all)\('(\/[^':]*)/g)) routes.add(route!.replace(/\/$/, ''))
     for (const [, route] of text.matchAll(/\burl(?:: | = )'(\/[^':]*)/g)) routes.add(route!.replace(/\/$/, ''))
   }
-  expect([...routes].sort()).toEqual(['/healthz', '/metrics', '/readyz', '/v1/block'])
+  expect([...routes].sort()).toEqual(['', '/healthz', '/metrics', '/readyz', '/v1/block'])
   for (const route of routes) expect([route, rows.includes(route)]).toEqual([route, true])
   // Wires.
   expect(rows).toContain('transfer.transferPath')

@@ -226,6 +226,13 @@ test('closing does not wait longer than its grace for a call that never ends', a
   await expect(calling).rejects.toMatchObject({ code: 'UNAVAILABLE' })
 })
 
+test('a browser that opens the address is told in one line where the console is', async () => {
+  const { at } = await start([])
+  const reply = await fetch(`http://${at}/`)
+  expect([reply.status, reply.headers.get('content-type')]).toEqual([200, 'text/plain; charset=utf-8'])
+  expect(await reply.text()).toMatch(/^[^\n]*"gristmill console"[^\n]*\n$/)
+})
+
 test('health tells starting from ready, without a token', async () => {
   let ready = false
   const { at } = await start([], { health: () => (ready ? 'ok' : 'starting') })
