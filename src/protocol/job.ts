@@ -204,6 +204,8 @@ const stageStatus = Type.Object({
   startedMs: Type.Optional(instant),
   finishedMs: Type.Optional(instant),
   counters,
+  /** Earlier stages whose output its tasks read. Not sent by namenodes of earlier versions. */
+  sources: Type.Optional(Type.Array(count, { maxItems: limits.jobStagesMax })),
   /** The task whose attempt was lost last, if it was lost more than once and is tried again. */
   lost: Type.Optional(Type.Object({ task: count, times: count, failure })),
 })

@@ -51,7 +51,7 @@ function stageStatus(stage: StageState): StageStatus {
     fraction: stage.state === 'done' ? 1 : Math.min(1, fraction),
     ...stage.startedMs !== undefined && { startedMs: stage.startedMs },
     ...stage.finishedMs !== undefined && (stage.state === 'done' || stage.state === 'failed') && { finishedMs: stage.finishedMs },
-    counters: { ...stage.counters.values },
+    counters: { ...stage.counters.values }, ...stage.sources.length > 0 && { sources: [...stage.sources] },
     ...lostOf(stage),
   }
 }
