@@ -16,6 +16,11 @@ const checks: readonly Check[] = [
     name: 'tsc',
     args: ['--noEmit', '--checkers', '1', '--incremental', '--tsBuildInfoFile', 'node_modules/.cache/gristmill/types.tsbuildinfo'],
   },
+  // The page of the console runs in browsers and has their types.
+  {
+    name: 'tsc of the page',
+    args: ['-p', 'client/console/page', '--noEmit', '--checkers', '1', '--incremental', '--tsBuildInfoFile', 'node_modules/.cache/gristmill/pagetypes.tsbuildinfo'],
+  },
   { name: 'oxlint', args: ['--deny-warnings'] },
   { name: 'vitest', args: ['run', ...projects.flatMap(project => ['--project', project])], live: true },
 ]
@@ -24,7 +29,7 @@ const ends: Array<() => void> = []
 
 /** Resolves to true if it ended with 0. */
 function succeeds({ name, args, live = false }: Check): Promise<boolean> {
-  const child = spawn(join(bin, name), args, { stdio: ['inherit', live ? 'inherit' : 'pipe', live ? 'inherit' : 'pipe'] })
+  const child = spawn(join(bin, name.split(" ")[0]!), args, { stdio: ['inherit', live ? 'inherit' : 'pipe', live ? 'inherit' : 'pipe'] })
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (bytes: Buffer) => { text += bytes.toString() })
   ends.push(() => child.kill())

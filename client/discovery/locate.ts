@@ -12,7 +12,7 @@ import { awayCluster, logDirectory, readRemembered } from './remembered.ts'
 import { isAlive, living, readCluster, type Running } from './running.ts'
 
 /** Ports of processes that are given none. */
-export const portDefaults = { namenode: 8620, datanode: 8621, gateway: 9870 } as const
+export const portDefaults = { namenode: 8620, datanode: 8621, gateway: 9870, console: 8622 } as const
 
 export type ClusterLocation =
   | { readonly kind: 'cluster'; readonly namenode: Address; readonly secretFile: string; readonly running: Running | undefined }

@@ -1,7 +1,7 @@
 // Opens a Mill for a place. Shared by `open`, `connect` and the command line.
 
 import { hasCode, type GristmillError } from '../../src/base/errors.ts'
-import { systemUser, type Address, type ClusterId } from '../../src/base/ids.ts'
+import { systemUser, type Address } from '../../src/base/ids.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import { loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
@@ -53,7 +53,7 @@ export async function openCluster(
 }
 
 /** A connection from which clients for any user are made: a gateway's. Throws UNAVAILABLE, UNAUTHENTICATED, CONFIG_INVALID. */
-export async function openMills(parts: OpenParts): Promise<Mills & { readonly cluster: ClusterId }> {
+export async function openMills(parts: OpenParts): Promise<Mills> {
   const { world, machine, settings, signal } = parts
   const place = await locate({ disk: world.disk, machine }, settings)
   if (place.kind === 'stopped') throw stoppedCluster(place.dir)
@@ -68,10 +68,10 @@ export async function openMills(parts: OpenParts): Promise<Mills & { readonly cl
     caller: new Caller({ ...callerParts(world, credentialsFor(world, { secret, user }, cluster)), who: 'gateway' }),
   })
   const system = new Caller({ ...callerParts(world, credentialsFor(world, { secret, user: systemUser }, cluster)), who: 'gateway' })
-  return { cluster, of, accessKey: accessKeysOf(system, namenode), close: () => world.net.close() }
+  return { cluster, of, accessKey: accessKeysOf(system, namenode), vault: system.vault, close: () => world.net.close() }
 }
 
-async function embeddedMills(parts: OpenParts, dir: string): Promise<Mills & { readonly cluster: ClusterId }> {
+async function embeddedMills(parts: OpenParts, dir: string): Promise<Mills> {
   const { world, machine, settings, onMade } = parts
   const embedded = new Embedded({ world, machine, dir, home: settings.home, settings, onMade })
   try {
@@ -88,7 +88,7 @@ async function embeddedMills(parts: OpenParts, dir: string): Promise<Mills & { r
     const system = new EmbeddedCaller(
       { ...callerParts(world, credentialsFor(world, { secret, user: systemUser }, cluster)), who: 'gateway' }, embedded,
     )
-    return { cluster, of, accessKey: accessKeysOf(system, embeddedNamenode), close }
+    return { cluster, of, accessKey: accessKeysOf(system, embeddedNamenode), vault: system.vault, close }
   } catch (error) {
     await embedded.close()
     throw error

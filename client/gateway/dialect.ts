@@ -11,4 +11,6 @@ export interface GatewayDialect {
   answer(exchange: Exchange): Promise<void>
   /** Sends an error in the form of the dialect. REQUIRES: the head of the answer has not been sent. */
   refuse(exchange: Exchange, error: GristmillError): Promise<void>
+  /** Called when the listener takes no more requests: answers those that wait for something to happen. */
+  stop?(): Promise<void>
 }

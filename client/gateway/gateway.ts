@@ -14,6 +14,8 @@ export interface DialectDeps {
   readonly users: Users
   readonly trust: Trust
   readonly accessKey: Mills['accessKey']
+  readonly vault: Mills['vault']
+  readonly cluster: Mills['cluster']
 }
 
 type MakeDialect = (deps: DialectDeps) => GatewayDialect
@@ -48,8 +50,8 @@ export class Gateway {
     try {
       const trust = new Trust({ host, proxies, encrypted: certificate !== undefined })
       for (const { make, port } of dialects) {
-        const deps = { clock: world.clock, log: world.log, net: world.net,
-          dialect: make({ users, trust, accessKey: id => mills.accessKey(id) }), access, certificate }
+        const dialect = make({ users, trust, accessKey: id => mills.accessKey(id), vault: mills.vault, cluster: mills.cluster })
+        const deps = { clock: world.clock, log: world.log, net: world.net, dialect, access, certificate }
         listeners.push(await Listener.start(deps, { host, port, exchangesMax, stallMs }))
       }
       return new Gateway(users, { listeners, certificate })

@@ -56,6 +56,11 @@ export class Trust {
     if (!this.isProxy(exchange.peer)) refuseSites(exchange)
   }
 
+  /** Throws EACCES if a gateway on loopback is reached under a foreign host name: a page elsewhere has had its name lead here. */
+  checkHost(exchange: Exchange): void {
+    if (this.#loopback && !this.isProxy(exchange.peer)) refuseForeignHost(exchange)
+  }
+
   /** Scheme and host at which the client reaches the gateway, from the request's own headers. Throws EINVAL for an invalid Host. */
   originOf(exchange: Exchange): string {
     const forwarded = this.isProxy(exchange.peer) ? exchange.headers : {}
@@ -86,7 +91,10 @@ function refuseSites({ headers }: Exchange): void {
 
 function refusePages(exchange: Exchange): void {
   refuseSites(exchange)
-  const { headers, peer } = exchange
+  refuseForeignHost(exchange)
+}
+
+function refuseForeignHost({ headers, peer }: Exchange): void {
   const host = headers.host?.replace(/:\d+$/, '')
   if (host !== undefined && !isLoopback(host))
     throw new GristmillError(

@@ -74,6 +74,7 @@ export class Listener {
       for (const exchange of this.#running) exchange.abort(new GristmillError('UNAVAILABLE', 'the gateway is going away; ask another one'))
     })
     try {
+      await this.#deps.dialect.stop?.()
       await this.#listening.close()
       for (const exchange of this.#running) exchange.destroy()
       while (this.#running.size > 0) await clock.yield()

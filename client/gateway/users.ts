@@ -1,6 +1,8 @@
 // Clients of the cluster, one for each user whom a gateway acts for. An idle one is kept for the user's next request; the number of idle
 // ones is bounded.
 
+import type { ClusterId } from '../../src/base/ids.ts'
+import type { Vault } from '../../src/rpc/vault.ts'
 import type { Mill } from '../mill.ts'
 
 /** A connection to one cluster from which a client for any user is made. */
@@ -9,6 +11,9 @@ export interface Mills {
   of(user: string): Mill
   /** User and secret of an access key; undefined: there is none with this id. Throws CORRUPT for one that cannot be opened. */
   accessKey(id: string): Promise<{ readonly user: string; readonly secret: string } | undefined>
+  readonly cluster: ClusterId
+  /** Seals texts with a key of the cluster. */
+  readonly vault: Pick<Vault, 'seal' | 'open'>
   close(): Promise<void>
 }
 

@@ -1,12 +1,13 @@
 // `gristmill gateway`: runs a gateway in this process until a signal. It is ready once it has reached the cluster and listens.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { address, type ClusterId } from '../../src/base/ids.ts'
+import { address } from '../../src/base/ids.ts'
 import { isLoopback } from '../../src/base/loopback.ts'
 import { normalise } from '../../src/base/paths.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import { checkKeyPair } from '../../src/world/certificate.ts'
 import { LogFile } from '../../src/world/logfile.ts'
+import type { World } from '../../src/ports/world.ts'
 import { networks } from '../../src/world/networks.ts'
 import { portDefaults } from '../discovery/locate.ts'
 import type { AccessLog } from '../gateway/accesslog.ts'
@@ -17,7 +18,7 @@ import type { Mills } from '../gateway/users.ts'
 import { hostDefault, untilAborted, type ServerRun } from './run.ts'
 
 /** `open`: connects to the cluster that the settings select. */
-export async function runGateway(run: ServerRun, open: () => Promise<Mills & { readonly cluster: ClusterId }>): Promise<void> {
+export async function runGateway(run: ServerRun, open: () => Promise<Mills>): Promise<void> {
   const { settings, world, machine, signal } = run
   const host = settings.host ?? hostDefault
   checkExposed(settings, host)
@@ -58,10 +59,11 @@ interface ServedDialect {
 }
 
 /** Without a port of any dialect a gateway answers WebHDFS. */
-const servesWebHdfs = ({ webhdfs, s3 }: Settings): boolean => webhdfs !== undefined || s3 === undefined
+const servesWebHdfs = ({ webhdfs, s3, console: pages }: Settings): boolean =>
+  webhdfs !== undefined || (s3 === undefined && pages === undefined)
 
 /** Dialects by the ports that are set; a dialect that is not served is not loaded. */
-async function dialectsOf({ settings, world: { clock, random } }: ServerRun): Promise<ServedDialect[]> {
+async function dialectsOf({ settings, world: { clock, random, disk } }: ServerRun): Promise<ServedDialect[]> {
   const dialects: ServedDialect[] = []
   if (servesWebHdfs(settings)) {
     const { WebHdfs } = await import('../gateway/webhdfs/webhdfs.ts')
@@ -74,7 +76,17 @@ async function dialectsOf({ settings, world: { clock, random } }: ServerRun): Pr
     const options = { root: rootOf(settings.s3Root ?? '/'), domains: settings.s3Domain ?? [] }
     dialects.push({ name: 's3', path: '', port: settings.s3, make: deps => new S3({ ...deps, clock, random }, options) })
   }
+  if (settings.console !== undefined) dialects.push(await consoleDialect({ clock, random, disk }, settings.console))
   return dialects
+}
+
+/** The console, on a port; 0: any free one. */
+export async function consoleDialect(
+  { clock, random, disk }: Pick<World, 'clock' | 'random' | 'disk'>, port: number,
+): Promise<ServedDialect> {
+  const [{ Console }, { loadAssets }] = await Promise.all([import('../console/console.ts'), import('../console/assets.ts')])
+  const assets = await loadAssets(disk)
+  return { name: 'console', path: '', port, make: deps => new Console({ ...deps, clock, random, assets }) }
 }
 
 function rootOf(path: string): string {
@@ -94,7 +106,7 @@ function checkExposed(settings: Settings, host: string): void {
       'CONFIG_INVALID', `refusing to listen on ${host} without a cluster secret: others could reach this process; name the cluster's secret with --secret-file`,
       { details: { host } },
     )
-  // S3 verifies the user of each request, and so does WebHDFS where a password cannot be read on its way.
+  // S3 and the console verify the user of each request, and so does WebHDFS where a password cannot be read on its way.
   if (trustedProxies === undefined && tlsCert === undefined && servesWebHdfs(settings))
     throw new GristmillError(
       'CONFIG_INVALID',

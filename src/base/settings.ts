@@ -288,6 +288,10 @@ export const settings = {
     fallback: 'none: no S3', usedBy: ['gateway', 'up'],
     about: 'Port of S3 on a gateway; 0: any free port. A gateway with this port and none of WebHDFS answers S3 only.',
   }),
+  console: count(0, 65_535, {
+    fallback: 'none: no console', usedBy: ['gateway', 'up'],
+    about: 'Port of the console, pages for people, on a gateway; 0: any free port. A gateway with this port and none of WebHDFS and S3 serves the console only.',
+  }),
   s3Root: text({
     fallback: '/', usedBy: ['gateway', 'up'], about: 'Directory of the cluster whose directories are the buckets of S3.',
   }),

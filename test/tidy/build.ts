@@ -5,7 +5,9 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
-import { bundle, mains } from './bundle.ts'
+import { bundlePage } from '../../client/console/bundle.ts'
+import { built } from '../../client/console/assets.ts'
+import { bundle, licensesOf, mains } from './bundle.ts'
 import { blank, filesBelow, root } from './source.ts'
 
 interface Manifest {
@@ -44,11 +46,21 @@ export async function build(out = join(root, 'dist')): Promise<void> {
 
   await bundle({ from: out, extension: '.js', out: join(out, 'bundle') })
   startBundled(out)
+  await buildPage(join(out, 'client/console/assets'))
 
   for (const name of ['gristmill.js', 'codecache.js', 'stacks.js']) cpSync(join(root, 'client/cli', name), join(out, 'client/cli', name))
   chmodSync(join(out, 'client/cli/gristmill.js'), 0o755)
   for (const name of ['README.md', 'LICENSE', 'docs']) cpSync(join(root, name), join(out, name), { recursive: true })
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest(out), undefined, 2)}\n`)
+}
+
+/** Script and styles of the console, with the licenses of the packages in them. */
+async function buildPage(dir: string): Promise<void> {
+  const { script, styles, metafile } = await bundlePage(join(root, 'client/console/page'))
+  mkdirSync(dir)
+  writeFileSync(join(dir, built.script), script)
+  writeFileSync(join(dir, built.styles), styles)
+  writeFileSync(join(dir, 'LICENSES.txt'), licensesOf(metafile))
 }
 
 /** The library starts its processes from the bundle, as the command line does. */

@@ -140,7 +140,7 @@ function places({ from, out }: Pick<Bundling, 'from' | 'out'>): Plugin {
 }
 
 /** Names and license texts of the packages within the bundle. */
-function licensesOf({ inputs }: Metafile): string {
+export function licensesOf({ inputs }: Metafile): string {
   const found = new Map<string, string>()
   for (const path of Object.keys(inputs)) {
     const directory = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]

@@ -44,6 +44,8 @@ export const ranks: Readonly<Record<string, number>> = {
   'client/jobs': 7.2, 'client/sql': 7.3, 'client/workflows': 7.3, 'client': 7.5,
   // The shared half of the gateways, and the dialects.
   'client/gateway': 7.6, 'client/gateway/webhdfs': 7.7, 'client/gateway/s3': 7.7,
+  // The console: a dialect of a gateway for browsers, and below it the code that runs in them.
+  'client/console': 7.7, 'client/console/page': 7.8,
   // Composition roots: they construct namenodes, datanodes and clients.
   'client/embedded': 8, 'client/process': 8,
   // Public exports of the package, and its command line: they may use all of the client.
@@ -63,13 +65,17 @@ export const packageHomes: Readonly<Record<string, RegExp>> = {
   lmdb: /^src\/world\//,
   pino: /^src\/world\//,
   '@duckdb/node-api': /^src\/world\//,
-  esbuild: /^src\/program\//,
+  esbuild: /^src\/program\/|^client\/console\/bundle\.ts$/,
   // Types only: its code would slow every start (src/protocol/schema.ts says more).
   typebox: /^src\/protocol\/schema\.ts$/,
   '@jridgewell/trace-mapping': /^src\/program\//,
   commander: /^client\/cli\//,
   'cli-progress': /^client\/cli\//,
   croner: /^client\/workflows\//,
+  // Code for browsers.
+  preact: /^client\/console\/page\//,
+  '@preact/signals': /^client\/console\/page\//,
+  '@dagrejs/dagre': /^client\/console\/page\//,
 }
 
 export function roomOf(path: string): string {

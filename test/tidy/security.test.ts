@@ -95,6 +95,32 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/client/gateway/s3/payload.test.ts', 'is refused at its end at the latest'],
     ['cluster/s3.test.ts', 'a gateway of S3 listens where other machines reach it with a cluster secret only'],
   ],
+  'The console answers nothing of the cluster without a session': [['unit/client/console/console.test.ts', 'without a session nothing']],
+  'A link logs in once': [
+    ['unit/client/console/sessions.test.ts', 'a link that is used twice is refused'],
+    ['unit/client/console/sessions.test.ts', 'a link is refused when it is old'],
+  ],
+  'The session is a sealed cookie': [
+    ['unit/client/console/console.test.ts', 'a cookie that scripts and other sites do not get'],
+    ['unit/client/console/sessions.test.ts', 'a session ends after its time'],
+  ],
+  "The cluster's secret never reaches a page": [['unit/client/console/console.test.ts', 'and never the secret']],
+  'Each change carries a token of its session': [
+    ['unit/client/console/console.test.ts', 'a change needs the token of its own session'],
+    ['unit/client/console/console.test.ts', 'a page of another site is refused'],
+  ],
+  'A page sends only the calls in the table': [
+    ['unit/client/console/console.test.ts', 'only the calls of the pages are known'],
+    ['unit/client/console/console.test.ts', 'calls are made as the user of the session'],
+  ],
+  'Names, messages, logs and contents of files are shown as text': [
+    ['unit/client/console/console.test.ts', 'lets nothing else run'],
+    ['unit/client/console/console.test.ts', 'a file is sent in a form that no browser runs'],
+    ['unit/client/console/page.test.ts', 'take nothing from elsewhere'],
+  ],
+  '**A session of the console is as good': [['unit/client/console/sessions.test.ts', 'a session that was ended is none any more']],
+  'A logout ends it at the gateway': [['unit/client/console/sessions.test.ts', 'another console of the cluster takes a session that is not ended']],
+  'On other addresses than loopback the cookie': 'advice',
   'A gateway acts as the user whom a request names': [['cluster/webhdfs.test.ts', 'a user without rights is refused']],
   'It believes the name only on connections of its own machine': [
     ['unit/client/gateway/identity.test.ts', 'only a trusted proxy is believed'],

@@ -33,7 +33,7 @@ export function filesBelow(directories: readonly string[], endings: readonly str
 }
 
 export function readSources(directories: readonly string[], base = root): Source[] {
-  return filesBelow(directories, ['.ts', '.js'], base).map(path => {
+  return filesBelow(directories, ['.ts', '.tsx', '.js'], base).map(path => {
     const text = readFileSync(join(base, path), 'utf8')
     return { path, text, code: blank(text) }
   })

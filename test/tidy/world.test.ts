@@ -32,6 +32,7 @@ const allowed: readonly (readonly [RegExp, string])[] = [
     /^client\/cli\/(gristmill\.js|codecache\.js|stacks\.js|main\.ts|printer\.ts)$/,
     'the bin, its loaders, the main file and the printer of the command line',
   ],
+  [/^client\/console\/page\//, 'runs in browsers, whose world has no ports'],
 ]
 
 /** A file may declare its own `process` or `fetch`: a parameter, a constant, a destructured field. */

@@ -24,6 +24,22 @@ vi.mock('../../../../client/process/up.ts', () => ({
     asked.calls.push(['up', { detach, gateway }])
   },
 }))
+vi.mock('../../../../client/process/console.ts', () => {
+  const opened = { url: 'http://u', link: 'http://u/login#x', user: 'ada' }
+  return {
+    runConsole: async (_run: unknown, port: number | undefined, tell: { opened: (console: typeof opened) => Promise<void> }) => {
+      asked.calls.push(['console', { port }])
+      await tell.opened(opened)
+    },
+    linkTo: async (_run: unknown, url: string) => ({ ...opened, url }),
+  }
+})
+vi.mock('../../../../src/world/browser.ts', () => ({
+  openBrowser: async () => {
+    asked.calls.push(['browser'])
+    return async () => {}
+  },
+}))
 
 const day = 86_400_000
 const cluster = () =>
@@ -302,6 +318,9 @@ const rows: readonly Row[] = [
   row('namenode recover', '--dir', '', '"dir":["/n"]', { typed: '--dir /n' }),
   row('up', '--detach', '', '"detach":true'),
   row('up', '--gateway', '', '"gateway":true'),
+  row('console', '--port', '', '"port":9', { typed: '--port 9' }),
+  row('console', '--at', '', 'http://g:1', { typed: '--at http://g:1' }),
+  row('console', '--print', '', '"browser"', { gone: true, given: { terminal: { columns: 100 } } }),
   // Options of every command.
   row('', '--json', 'ls /d', '"path\\":\\"/d/a.txt'),
   row('', '--quiet', 'run p.ts', 'left out', { gone: true }),

@@ -1,6 +1,7 @@
 // Clients of a gateway by user: one for each, kept while idle, bounded in number, and closed once no request uses it.
 
 import { expect, test } from 'vitest'
+import { clusterId } from '../../../../src/base/ids.ts'
 import { Users } from '../../../../client/gateway/users.ts'
 import type { Mill } from '../../../../client/mill.ts'
 
@@ -13,6 +14,7 @@ function counted() {
       return { close: async () => { closed.push(user) } } as unknown as Mill
     },
     accessKey: async () => undefined,
+    cluster: clusterId('c1'), vault: { seal: text => text, open: text => text },
     close: async () => { closed.push('all') },
   })
   return { users, made, closed }

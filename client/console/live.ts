@@ -1,0 +1,164 @@
+// State of the cluster for all open pages: one caller asks the namenode, however many pages watch, and pages wait here for what has
+// changed. Keeps samples of the last hour for the charts.
+// INVARIANT: the namenode is asked only while a page watches, or was seen within `idleMs`; a pause is at least `pauseMs`, and fifty times
+// the time that the last answer took, so that watching costs at most some 2 % of a namenode.
+
+import { asError, isTransient, type ErrorCode } from '../../src/base/errors.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { ClusterStatus } from '../../src/protocol/admin.ts'
+import type { JobStatus } from '../../src/protocol/job.ts'
+
+export interface LiveSample {
+  readonly atMs: number
+  readonly tasks: number
+  readonly transfers: number
+  readonly usedBytes: number
+  readonly unhealthy: number
+}
+
+/** The state as pages see it; also while the namenode does not answer, with the reason. */
+export interface LiveState {
+  readonly version: number
+  readonly status?: ClusterStatus | undefined
+  /** The newest jobs. */
+  readonly jobs: readonly JobStatus[]
+  readonly samples: readonly LiveSample[]
+  readonly trouble?: { readonly code: ErrorCode; readonly message: string } | undefined
+}
+
+/** Asks the cluster, as the user of a page that watches. */
+type AskLive = (user: string, signal: AbortSignal) => Promise<Pick<Required<LiveState>, 'jobs'> & { readonly status: ClusterStatus }>
+
+const pauseMs = 2_000
+const idlePauseMs = 10_000
+const idleMs = 3_600_000
+const sampleMs = 10_000
+/** One hour. */
+const samplesMax = 360
+/** An answer without news comes before a proxy gives up the request. */
+const holdMs = 20_000
+
+export class Live {
+  readonly #clock: Clock
+  readonly #ask: AskLive
+  #state: LiveState = { version: 0, jobs: [], samples: [] }
+  #digest = ''
+  #user = ''
+  #watchers = 0
+  #seenMs = -Infinity
+  #running: Promise<void> | undefined
+  #wake: () => void = () => {}
+  readonly #waiting = new Set<() => void>()
+  readonly #ending = new AbortController()
+
+  constructor({ clock, ask }: { readonly clock: Clock; readonly ask: AskLive }) {
+    this.#clock = clock
+    this.#ask = ask
+  }
+
+  /** The state, once it is newer than `after`, or as it is after `holdMs`. */
+  async watch(user: string, after: number, signal: AbortSignal): Promise<LiveState> {
+    this.#watchers++
+    this.#user = user
+    this.#seenMs = this.#clock.mono()
+    this.#running ??= this.#run().finally(() => { this.#running = undefined })
+    this.#wake()
+    try {
+      if (this.#state.version <= after || this.#state.version === 0) await this.#changed(signal)
+      return this.#state
+    } finally {
+      this.#watchers--
+      this.#seenMs = this.#clock.mono()
+    }
+  }
+
+  /** Answers all pages that wait, and asks no more. */
+  async stop(): Promise<void> {
+    this.#ending.abort()
+    this.#wake()
+    this.#tell()
+    await this.#running
+  }
+
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      const done = (): void => {
+        cancel()
+        signal.removeEventListener('abort', done)
+        this.#waiting.delete(done)
+        resolve()
+      }
+      const cancel = this.#clock.after(holdMs, done)
+      signal.addEventListener('abort', done, { once: true })
+      this.#waiting.add(done)
+      if (signal.aborted || this.#ending.signal.aborted) done()
+    })
+  }
+
+  #tell(): void { for (const done of this.#waiting) done() }
+
+  async #run(): Promise<void> {
+    while (!this.#ending.signal.aborted && (this.#watchers > 0 || this.#clock.mono() - this.#seenMs < idleMs)) {
+      const begun = this.#clock.mono()
+      await this.#look()
+      const endedMs = this.#clock.mono()
+      await this.#pause(endedMs, Math.max(pauseMs, 50 * (endedMs - begun)))
+    }
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const { status, jobs } = await this.#ask(this.#user, this.#ending.signal)
+      const samples = this.#sampled(status)
+      // Times since the last contact differ each time, and say nothing while a node is live.
+      const nodes = status.nodes.map(node => ({ ...node, sinceContactMs: node.state === 'live' ? 0 : node.sinceContactMs }))
+      const news = [{ ...status, nodes, nowMs: 0 }, jobs.map(job => [job.job, job.version]), samples.at(-1)?.atMs]
+      this.#set({ status, jobs, samples }, JSON.stringify(news))
+    } catch (thrown) {
+      if (this.#ending.signal.aborted) return
+      const error = asError(thrown)
+      const trouble = { code: error.code, message: isTransient(thrown) ? `the namenode does not answer: ${error.message}` : error.message }
+      this.#set({ ...this.#state, trouble }, `trouble ${error.code}`)
+    }
+  }
+
+  #set(state: Omit<LiveState, 'version'>, digest: string): void {
+    if (digest === this.#digest) return
+    this.#digest = digest
+    this.#state = { ...state, version: this.#state.version + 1 }
+    this.#tell()
+  }
+
+  #sampled(status: ClusterStatus): readonly LiveSample[] {
+    const { samples } = this.#state
+    const atMs = status.nowMs
+    const last = samples.at(-1)
+    if (last && atMs - last.atMs < sampleMs && atMs >= last.atMs) return samples
+    const sum = (of: (node: ClusterStatus['nodes'][number]) => number): number => status.nodes.reduce((total, node) => total + of(node), 0)
+    return [...samples.slice(1 - samplesMax), {
+      atMs, tasks: sum(node => node.running), transfers: sum(node => node.transfers),
+      usedBytes: sum(node => node.storages.reduce((total, { usedBytes }) => total + usedBytes, 0)),
+      unhealthy: status.missing + status.underReplicated,
+    }]
+  }
+
+  /** Waits for `restMs` from `fromMs` on, and longer while no page watches: a page that comes shortens the pause. */
+  #pause(fromMs: number, restMs: number): Promise<void> {
+    return new Promise(resolve => {
+      let cancel = (): void => {}
+      const arm = (): void => {
+        cancel()
+        const ms = this.#watchers > 0 ? restMs : Math.max(restMs, idlePauseMs)
+        const left = this.#ending.signal.aborted ? 0 : fromMs + ms - this.#clock.mono()
+        if (left > 0) {
+          cancel = this.#clock.after(left, arm)
+          return
+        }
+        this.#wake = () => {}
+        resolve()
+      }
+      this.#wake = arm
+      arm()
+    })
+  }
+}

@@ -1,0 +1,106 @@
+// Calls of the page to its own server, with the types of the protocol. A lost session shows the login page.
+
+import { signal } from '@preact/signals'
+import type { CallName, CallReply, CallRequest } from '../calls.ts'
+import type { SessionInfo } from '../console.ts'
+
+type SessionState =
+  | { readonly state: 'opening' } | { readonly state: 'out'; readonly why?: string } | { readonly state: 'in'; readonly info: SessionInfo }
+
+export const session = signal<SessionState>({ state: 'opening' })
+
+/** An error that the server has told, or `OFFLINE` if it cannot be reached. */
+export class CallError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+const offline = 'the console does not answer: the process that serves it has ended, or the network is down'
+
+async function send(url: string, init: RequestInit = {}): Promise<Response> {
+  const current = session.value
+  const token = current.state === 'in' ? current.info.token : ''
+  let response: Response
+  try {
+    response = await fetch(url, { ...init, headers: { ...init.headers, 'x-gristmill-token': token }, credentials: 'same-origin' })
+  } catch (error) {
+    if (init.signal?.aborted) throw error
+    throw new CallError('OFFLINE', offline)
+  }
+  if (response.ok) return response
+  const body = await response.json().catch(() => undefined) as { error?: { code: string; message: string } } | undefined
+  const { code, message } = body?.error ?? { code: 'OFFLINE', message: offline }
+  if (code === 'UNAUTHENTICATED' && session.value.state === 'in') session.value = { state: 'out', why: message }
+  throw new CallError(code, message)
+}
+
+export async function call<Name extends CallName>(
+  name: Name, request: CallRequest<Name>, signal?: AbortSignal,
+): Promise<CallReply<Name>> {
+  const response = await send(`/api/call/${name}`, {
+    method: 'POST', body: JSON.stringify(request), headers: { 'content-type': 'application/json' }, ...signal && { signal },
+  })
+  return await response.json() as CallReply<Name>
+}
+
+export const fetchJson = async <T>(url: string, signal: AbortSignal): Promise<T> => await (await send(url, { signal })).json() as T
+
+export const fetchBytes = async (url: string, signal: AbortSignal): Promise<Uint8Array> =>
+  new Uint8Array(await (await send(url, { signal })).arrayBuffer())
+
+export const fetchText = async (url: string, signal: AbortSignal): Promise<string> => (await send(url, { signal })).text()
+
+export const contentUrl = (path: string, as: 'download' | 'head' | 'image'): string =>
+  `/api/content?as=${as}&path=${encodeURIComponent(path)}`
+
+/** XMLHttpRequest tells how much has been sent, which fetch does not. */
+export function upload(path: string, file: File, { overwrite, onSent, signal }: {
+  readonly overwrite: boolean; readonly onSent: (bytes: number) => void; readonly signal: AbortSignal
+}): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest()
+    request.open('PUT', `/api/content?path=${encodeURIComponent(path)}&overwrite=${overwrite}`)
+    const current = session.value
+    request.setRequestHeader('x-gristmill-token', current.state === 'in' ? current.info.token : '')
+    request.setRequestHeader('content-type', 'application/octet-stream')
+    request.upload.onprogress = ({ loaded }) => onSent(loaded)
+    request.onerror = () => reject(new CallError('OFFLINE', offline))
+    request.onabort = () => reject(new CallError('ABORTED', 'the upload was cancelled; nothing was stored'))
+    request.onload = () => {
+      if (request.status === 200) return resolve()
+      const { error } = JSON.parse(request.responseText || '{}') as { error?: { code: string; message: string } }
+      reject(new CallError(error?.code ?? 'OFFLINE', error?.message ?? offline))
+    }
+    signal.addEventListener('abort', () => request.abort(), { once: true })
+    request.send(file)
+  })
+}
+
+/** Takes the login link of the address, if there is one, and learns the session. The link leaves the address before it is used. */
+export async function openSession(): Promise<void> {
+  const link = location.pathname === '/login' ? location.hash.slice(1) : ''
+  try {
+    if (link === '') {
+      session.value = { state: 'in', info: await fetchJson<SessionInfo>('/api/session', new AbortController().signal) }
+      return
+    }
+    history.replaceState(undefined, '', '/login')
+    const headers = { 'content-type': 'application/json' }
+    const response = await send('/api/login', { method: 'POST', body: JSON.stringify({ link }), headers })
+    session.value = { state: 'in', info: await response.json() as SessionInfo }
+    history.replaceState(undefined, '', '/')
+    dispatchEvent(new PopStateEvent('popstate'))
+  } catch (error) {
+    const expected = link === '' && (error as CallError).code === 'UNAUTHENTICATED'
+    session.value = { state: 'out', ...!expected && { why: (error as Error).message } }
+  }
+}
+
+export async function logout(): Promise<void> {
+  await send('/api/logout', { method: 'POST' }).catch(() => undefined)
+  session.value = { state: 'out', why: 'You have logged out.' }
+}

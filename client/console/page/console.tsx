@@ -1,0 +1,55 @@
+// Entry of the page: mounts it, and shows the page of the URL.
+
+import { render } from 'preact'
+import './console.css'
+import { openSession, session } from './api.ts'
+import { followLive } from './live.ts'
+import { FilesPage } from './pages/files.tsx'
+import { JobPage } from './pages/job.tsx'
+import { JobsPage } from './pages/jobs.tsx'
+import { LoginPage } from './pages/login.tsx'
+import { NodePage } from './pages/node.tsx'
+import { NodesPage } from './pages/nodes.tsx'
+import { OverviewPage } from './pages/overview.tsx'
+import { TrashPage } from './pages/trash.tsx'
+import { followLinks, route } from './route.ts'
+import { Empty, Loading } from './parts/states.tsx'
+import { Shell } from './parts/shell.tsx'
+
+function Page() {
+  const { room, rest } = route.value
+  switch (room) {
+    case '':
+      return <OverviewPage />
+    case 'nodes':
+      return rest === '' ? <NodesPage /> : <NodePage key={rest} id={rest} />
+    case 'files':
+      return <FilesPage key={rest} path={`/${rest}`} />
+    case 'trash':
+      return <TrashPage />
+    case 'jobs':
+      return rest === '' ? <JobsPage /> : <JobPage key={rest} id={rest} />
+    default:
+      return (
+        <Empty title="There is no such page">
+          The address of this page leads nowhere. <a href="/">Go to the overview</a>
+        </Empty>
+      )
+  }
+}
+
+function App() {
+  const { state } = session.value
+  if (state === 'opening') return <Loading what="the console" />
+  if (state === 'out' || route.value.room === 'login') return <LoginPage />
+  return (
+    <Shell>
+      <Page />
+    </Shell>
+  )
+}
+
+followLinks()
+followLive()
+void openSession()
+render(<App />, document.getElementById('app')!)

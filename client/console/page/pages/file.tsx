@@ -1,0 +1,129 @@
+// One file: what it is, its blocks and the nodes that hold them, and a preview.
+
+import type { FileStatus, LocatedBlock } from '../../../../src/protocol/namespace.ts'
+import { call } from '../api.ts'
+import { formatBytes, formatCount, formatMode, plural, visible } from '../format.ts'
+import { Badge, Facts, Panel, Time } from '../parts/small.tsx'
+import { Empty, Shown, useAsked } from '../parts/states.tsx'
+import { Table, type TableColumn } from '../parts/table.tsx'
+import { Preview } from '../parts/preview.tsx'
+
+export function FileView({ status }: { readonly status: FileStatus }) {
+  return (
+    <>
+      <Facts
+        facts={[
+          ['Size', `${formatBytes(status.length)} (${plural(status.length, 'byte')})`],
+          ['Format', status.format],
+          ['Modified', <Time ms={status.mtimeMs} />],
+          ['Owner', `${visible(status.owner)}:${visible(status.group)}`],
+          ['Mode', <span class="mono">{formatMode(status.mode, 'file')}</span>],
+          ['Replicas', formatCount(status.replication)],
+          [
+            'Blocks',
+            status.inlined
+              ? 'none: the namenode holds its bytes'
+              : `${formatCount(status.blocks)} of at most ${formatBytes(status.blockBytes)}`,
+          ],
+          ['Inode', <span class="mono">{String(status.id)}</span>],
+        ]}
+      />
+      <Panel title="Preview">
+        <Preview status={status} />
+      </Panel>
+      {!status.inlined && status.blocks > 0 && <Blocks status={status} />}
+    </>
+  )
+}
+
+/** More blocks than a person reads. */
+const blocksMax = 5_000
+
+async function blocksOf(path: string, signal: AbortSignal): Promise<LocatedBlock[]> {
+  const blocks: LocatedBlock[] = []
+  for (let offset: number | undefined = 0; offset !== undefined && blocks.length < blocksMax;) {
+    const page: { blocks: LocatedBlock[]; next?: number | undefined } = await call('namespace.locate', { path, offset }, signal)
+    blocks.push(...page.blocks)
+    offset = page.next
+  }
+  return blocks
+}
+
+const columnsFor = (target: number): readonly TableColumn<LocatedBlock>[] => [
+  { title: 'Block', value: ({ id }) => id, cell: ({ id }) => <span class="mono">{id.toString(16).padStart(16, '0')}</span> },
+  { title: 'Offset', number: true, value: ({ offset }) => offset, cell: ({ offset }) => formatBytes(offset) },
+  { title: 'Size', number: true, value: ({ length }) => length, cell: ({ length }) => formatBytes(length) },
+  {
+    title: 'Replicas',
+    value: ({ nodes }) => nodes.length,
+    cell: ({ nodes }) => (
+      <Badge tone={nodes.length === 0 ? 'bad' : nodes.length < target ? 'warn' : 'good'}>
+        {nodes.length} of {target}
+      </Badge>
+    ),
+  },
+  {
+    title: 'Nodes',
+    value: ({ nodes }) => nodes.map(({ address }) => address).join(' '),
+    cell: ({ nodes }) =>
+      nodes.length === 0
+        ? 'none is live'
+        : nodes.map(({ node, address }) => (
+            <a key={node} class="chip" href={`/nodes/${node}`}>
+              {visible(address)}
+            </a>
+          )),
+  },
+  {
+    title: 'CRC32C',
+    wide: true,
+    value: ({ crc }) => crc,
+    cell: ({ crc }) => <span class="mono">{(crc >>> 0).toString(16).padStart(8, '0')}</span>,
+  },
+]
+
+function Blocks({ status: { path, id, replication, length } }: { readonly status: FileStatus }) {
+  const asked = useAsked(signal => blocksOf(path, signal), [path, id])
+  return (
+    <Panel title="Blocks">
+      <Shown asked={asked} what="the blocks">
+        {blocks => (
+          <>
+            <BlockStrip blocks={blocks} length={length} target={replication} />
+            <Table
+              label="blocks"
+              columns={columnsFor(replication)}
+              rows={blocks}
+              keyOf={block => String(block.id)}
+              fixed
+              empty={<Empty title="The file has no blocks" />}
+            />
+          </>
+        )}
+      </Shown>
+    </Panel>
+  )
+}
+
+interface BlockStripProps {
+  readonly blocks: readonly LocatedBlock[]
+  readonly length: number
+  readonly target: number
+}
+
+/** The file as a strip of its blocks, each as wide as it is long. */
+function BlockStrip({ blocks, length, target }: BlockStripProps) {
+  const lacking = formatCount(blocks.filter(({ nodes }) => nodes.length < target).length)
+  return (
+    <div class="strip" role="img" aria-label={`${plural(blocks.length, 'block')}; ${lacking} with fewer than ${target} replicas`}>
+      {blocks.slice(0, 400).map(({ id, length: bytes, nodes }) => (
+        <i
+          key={id}
+          class={nodes.length === 0 ? 'bad' : nodes.length < target ? 'warn' : 'good'}
+          style={{ flexGrow: bytes / Math.max(1, length) }}
+          title={`${formatBytes(bytes)} on ${nodes.length} nodes`}
+        />
+      ))}
+    </div>
+  )
+}

@@ -1,0 +1,320 @@
+// Files: a directory, page by page as it is scrolled, or one file.
+
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import type { FileStatus } from '../../../../src/protocol/namespace.ts'
+import { call, contentUrl } from '../api.ts'
+import { baseName, formatBytes, formatCount, formatMode, plural, visible } from '../format.ts'
+import { ask, tell } from '../parts/dialog.tsx'
+import { Title } from '../parts/shell.tsx'
+import { Time } from '../parts/small.tsx'
+import { Empty, Failed, Loading, Shown, useAsked } from '../parts/states.tsx'
+import { Table, type TableColumn } from '../parts/table.tsx'
+import { Uploads, useUploads } from '../parts/uploads.tsx'
+import { fileUrl, go } from '../route.ts'
+import { FileView } from './file.tsx'
+
+export function FilesPage({ path }: { readonly path: string }) {
+  const asked = useAsked(signal => call('namespace.stat', { path }, signal), [path])
+  return (
+    <>
+      <Shown asked={asked} what={visible(path)}>
+        {status =>
+          status.type === 'directory' ? (
+            <Directory status={status} />
+          ) : (
+            <>
+              <Trail path={path} actions={<FileActions status={status} />} />
+              <FileView status={status} />
+            </>
+          )
+        }
+      </Shown>
+      {asked.error && asked.data === undefined && (
+        <p>
+          <a href="/files/">Go to the root directory</a>
+        </p>
+      )}
+    </>
+  )
+}
+
+function Trail({ path, actions }: { readonly path: string; readonly actions?: preact.ComponentChildren }) {
+  const parts = path.split('/').filter(part => part !== '')
+  const crumbs = parts.map((part, i) => ({ part, url: fileUrl(`/${parts.slice(0, i + 1).join('/')}`) }))
+  return (
+    <Title text={parts.length === 0 ? 'Files' : visible(parts.at(-1)!)} actions={actions}>
+      <span class="trail">
+        {parts.length === 0 ? 'Files' : <a href="/files/">Files</a>}
+        {crumbs.map(({ part, url }, i) => (
+          <span key={url}>
+            <span aria-hidden="true"> / </span>
+            {i === crumbs.length - 1 ? visible(part) : <a href={url}>{visible(part)}</a>}
+          </span>
+        ))}
+      </span>
+    </Title>
+  )
+}
+
+const childOf = (path: string, name: string): string => (path === '/' ? `/${name}` : `${path}/${name}`)
+
+function removal(status: FileStatus, done: () => void): void {
+  const directory = status.type === 'directory'
+  ask({
+    title: `Remove ${visible(baseName(status.path))}?`,
+    danger: true,
+    action: 'Move to trash',
+    text: directory ? 'The directory and everything in it is moved to your trash.' : 'The file is moved to your trash.',
+    run: async () => {
+      await call('namespace.remove', { path: status.path, ...(directory && { recursive: true }) })
+      done()
+      return `Moved ${visible(status.path)} to the trash`
+    },
+  })
+}
+
+function rename(status: FileStatus, done: (to: string) => void): void {
+  ask({
+    title: `Rename ${visible(baseName(status.path))}`,
+    text: 'A path moves it; nothing is replaced.',
+    action: 'Rename',
+    input: { label: 'New path', value: status.path },
+    run: async to => {
+      const path = to.startsWith('/') ? to : childOf(status.path.slice(0, status.path.lastIndexOf('/')) || '/', to)
+      await call('namespace.rename', { from: status.path, to: path })
+      done(path)
+      return `Renamed to ${visible(path)}`
+    },
+  })
+}
+
+const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/')) || '/'
+
+const FileActions = ({ status }: { readonly status: FileStatus }) => (
+  <>
+    <a class="button" href={contentUrl(status.path, 'download')} download>
+      Download
+    </a>
+    <button type="button" onClick={() => rename(status, to => go(fileUrl(to)))}>
+      Rename…
+    </button>
+    <button type="button" class="danger" onClick={() => removal(status, () => go(fileUrl(parentOf(status.path))))}>
+      Remove…
+    </button>
+  </>
+)
+
+interface Listing {
+  readonly entries: readonly FileStatus[]
+  readonly next?: string | undefined
+  readonly all: boolean
+  readonly error?: Error
+}
+
+/** Names of a directory, so far as they were scrolled to. */
+function useListing(path: string) {
+  const [listing, setListing] = useState<Listing | undefined>(undefined)
+  const [round, setRound] = useState(0)
+  const asking = useRef<AbortController | undefined>(undefined)
+  const load = useCallback(
+    (after: string | undefined, entries: readonly FileStatus[]): void => {
+      asking.current?.abort()
+      const ending = (asking.current = new AbortController())
+      call('namespace.list', { path, ...(after !== undefined && { after }) }, ending.signal)
+        .then(
+          page => {
+            if (!ending.signal.aborted)
+              setListing({ entries: [...entries, ...page.entries], next: page.next, all: page.next === undefined })
+          },
+          (error: unknown) => {
+            if (!ending.signal.aborted) setListing({ entries, next: after, all: false, error: error as Error })
+          },
+        )
+        .finally(() => {
+          if (asking.current === ending) asking.current = undefined
+        })
+    },
+    [path],
+  )
+  useEffect(() => {
+    load(undefined, [])
+    return () => asking.current?.abort()
+  }, [load, round])
+  const more = useCallback(() => {
+    if (listing && !listing.all && listing.error === undefined && asking.current === undefined) load(listing.next, listing.entries)
+  }, [listing, load])
+  return { listing, more, reload: () => setRound(last => last + 1) }
+}
+
+const columns: readonly TableColumn<FileStatus>[] = [
+  {
+    title: 'Name',
+    value: ({ path }) => baseName(path),
+    cell: ({ path, type }) => (
+      <a class={`name name-${type}`} href={fileUrl(path)}>
+        <span class="sr">{type} </span>
+        {visible(baseName(path))}
+        {type === 'directory' ? '/' : ''}
+      </a>
+    ),
+  },
+  { title: 'Size', number: true, value: ({ length }) => length, cell: ({ type, length }) => (type === 'file' ? formatBytes(length) : '–') },
+  {
+    title: 'Blocks',
+    number: true,
+    wide: true,
+    value: ({ blocks }) => blocks,
+    cell: ({ type, blocks, inlined }) => (type === 'directory' ? '–' : inlined ? 'inlined' : formatCount(blocks)),
+  },
+  {
+    title: 'Replicas',
+    number: true,
+    wide: true,
+    value: ({ replication }) => replication,
+    cell: ({ type, replication }) => (type === 'file' ? replication : '–'),
+  },
+  {
+    title: 'Mode',
+    wide: true,
+    value: ({ mode, type }) => formatMode(mode, type),
+    cell: ({ mode, type }) => <span class="mono">{formatMode(mode, type)}</span>,
+  },
+  { title: 'Owner', wide: true, value: ({ owner }) => owner, cell: ({ owner, group }) => `${visible(owner)}:${visible(group)}` },
+  { title: 'Modified', value: ({ mtimeMs }) => mtimeMs, cell: ({ mtimeMs }) => <Time ms={mtimeMs} /> },
+]
+
+function Directory({ status }: { readonly status: FileStatus }) {
+  const { path } = status
+  const { listing, more, reload } = useListing(path)
+  const uploads = useUploads(path, reload)
+  return (
+    <div
+      class="page"
+      onDragOver={event => event.preventDefault()}
+      onDrop={event => {
+        event.preventDefault()
+        uploads.add([...(event.dataTransfer?.files ?? [])])
+      }}
+    >
+      <Trail path={path} actions={<DirectoryActions status={status} reload={reload} add={uploads.add} />} />
+      <p class="dim">
+        Owner {visible(status.owner)}:{visible(status.group)} · <span class="mono">{formatMode(status.mode, 'directory')}</span>
+        {status.version !== undefined && <> · version {status.version} of an output</>} · <SummaryOf path={path} />
+      </p>
+      <Uploads uploads={uploads} />
+      {listing ? <Names path={path} listing={listing} more={more} reload={reload} /> : <Loading what={visible(path)} />}
+    </div>
+  )
+}
+
+interface NamesProps {
+  readonly path: string
+  readonly listing: Listing
+  readonly more: () => void
+  readonly reload: () => void
+}
+
+function Names({ path, listing: { entries, all, error }, more, reload }: NamesProps) {
+  if (error && entries.length === 0) return <Failed error={error} retry={reload} />
+  const counted = `${formatCount(entries.length)}${all ? '' : ' and more'} ${entries.length === 1 ? 'name' : 'names'}`
+  return (
+    <>
+      <Table
+        label={`files of ${visible(path)}`}
+        columns={columns}
+        rows={entries}
+        keyOf={entry => baseName(entry.path)}
+        onEnd={more}
+        more={counted}
+        fixed={!all}
+        empty={<Empty title="The directory is empty">Drop files here, or press Upload.</Empty>}
+      />
+      {error && <Failed error={error} retry={reload} />}
+    </>
+  )
+}
+
+function makeDirectory(path: string, reload: () => void): void {
+  ask({
+    title: 'New directory',
+    text: `It is made in ${visible(path)}.`,
+    action: 'Make',
+    input: { label: 'Name', value: '' },
+    run: async name => {
+      await call('namespace.mkdir', { path: childOf(path, name) })
+      reload()
+      return `Made ${visible(name)}`
+    },
+  })
+}
+
+interface DirectoryActionsProps {
+  readonly status: FileStatus
+  readonly reload: () => void
+  readonly add: (files: readonly File[]) => void
+}
+
+function DirectoryActions({ status, reload, add }: DirectoryActionsProps) {
+  const { path } = status
+  const input = useRef<HTMLInputElement>(null)
+  return (
+    <>
+      <button type="button" onClick={() => makeDirectory(path, reload)}>
+        New directory…
+      </button>
+      <button type="button" class="primary" onClick={() => input.current?.click()}>
+        Upload…
+      </button>
+      <input
+        ref={input}
+        type="file"
+        multiple
+        hidden
+        aria-label="Files to upload"
+        onChange={event => {
+          add([...(event.currentTarget.files ?? [])])
+          event.currentTarget.value = ''
+        }}
+      />
+      {path !== '/' && (
+        <button type="button" onClick={() => rename(status, to => go(fileUrl(to)))}>
+          Rename…
+        </button>
+      )}
+      {path !== '/' && (
+        <button type="button" class="danger" onClick={() => removal(status, () => go(fileUrl(parentOf(path))))}>
+          Remove…
+        </button>
+      )}
+      <a class="button" href="/trash">
+        Trash
+      </a>
+    </>
+  )
+}
+
+/** Counting a large directory takes a while: only when asked for. */
+function SummaryOf({ path }: { readonly path: string }) {
+  const [text, setText] = useState('')
+  const count = (): void => {
+    setText('counting…')
+    call('namespace.summary', { path }).then(
+      ({ files, directories, bytes, stored }) =>
+        setText(
+          `${plural(files, 'file')}, ${plural(directories, 'directory', 'directories')}, ` +
+            `${formatBytes(bytes)}; ${formatBytes(stored)} with replicas`,
+        ),
+      (error: unknown) => {
+        setText('')
+        tell((error as Error).message, true)
+      },
+    )
+  }
+  return text === '' ? (
+    <button type="button" class="quiet" onClick={count}>
+      Count its contents
+    </button>
+  ) : (
+    <span>{text}</span>
+  )
+}

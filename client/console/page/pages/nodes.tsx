@@ -1,0 +1,78 @@
+// Nodes: all datanodes, as the namenode sees them.
+
+import type { NodeStatus } from '../../../../src/protocol/admin.ts'
+import { formatCount, formatDuration, visible } from '../format.ts'
+import { live } from '../live.ts'
+import { Title } from '../parts/shell.tsx'
+import { Badge, nodeTones, Space } from '../parts/small.tsx'
+import { Empty, Loading } from '../parts/states.tsx'
+import { Table, type TableColumn } from '../parts/table.tsx'
+
+const spaceOf = ({ storages }: NodeStatus) => ({
+  usedBytes: storages.reduce((sum, each) => sum + each.usedBytes, 0),
+  capacityBytes: storages.reduce((sum, each) => sum + each.capacityBytes, 0),
+  freeBytes: storages.reduce((sum, each) => sum + each.freeBytes, 0),
+})
+
+export const StateBadges = ({ node: { state, service } }: { readonly node: NodeStatus }) => (
+  <>
+    <Badge tone={nodeTones[state] ?? 'dim'}>{state}</Badge>
+    {service !== undefined && service !== 'in-service' && (
+      <>
+        {' '}
+        <Badge tone="warn">{service}</Badge>
+      </>
+    )}
+  </>
+)
+
+export const contactOf = ({ state, sinceContactMs }: NodeStatus): string =>
+  state === 'live' ? 'now' : `${formatDuration(sinceContactMs)} ago`
+
+const columns: readonly TableColumn<NodeStatus>[] = [
+  {
+    title: 'Node',
+    value: ({ node }) => node,
+    cell: ({ node, address }) => (
+      <>
+        <a href={`/nodes/${node}`}>{visible(address)}</a> <span class="dim mono">{node}</span>
+      </>
+    ),
+  },
+  { title: 'State', value: ({ state, service }) => service ?? state, cell: node => <StateBadges node={node} /> },
+  { title: 'Host', value: ({ host }) => host, cell: ({ host }) => visible(host), wide: true },
+  { title: 'Rack', value: ({ rack }) => rack, cell: ({ rack }) => visible(rack), wide: true },
+  {
+    title: 'Disks',
+    value: node => 1 - spaceOf(node).freeBytes / (spaceOf(node).capacityBytes || 1),
+    cell: node => <Space {...spaceOf(node)} />,
+  },
+  { title: 'Blocks', number: true, value: ({ blocks }) => blocks, cell: ({ blocks }) => formatCount(blocks) },
+  { title: 'Tasks', number: true, value: ({ running }) => running, cell: ({ running, slots }) => `${running} of ${slots}` },
+  { title: 'Last contact', number: true, value: ({ sinceContactMs }) => sinceContactMs, cell: contactOf },
+  { title: 'Version', value: ({ version }) => version, cell: ({ version }) => visible(version), wide: true },
+]
+
+export function NodesPage() {
+  const { status } = live.value
+  return (
+    <>
+      <Title text="Nodes" />
+      {status ? (
+        <Table
+          label="datanodes"
+          columns={columns}
+          rows={status.nodes}
+          keyOf={({ node }) => node}
+          empty={
+            <Empty title="No datanode has registered yet">
+              Start one with <code>gristmill datanode</code>.
+            </Empty>
+          }
+        />
+      ) : (
+        <Loading what="the nodes" />
+      )}
+    </>
+  )
+}

@@ -1,0 +1,149 @@
+// Overview: is all well, and if not, what; capacity, nodes, running jobs, and the last hour.
+
+import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
+import type { LiveSample } from '../../live.ts'
+import { formatBytes, formatCount, formatDuration, formatPercent, plural } from '../format.ts'
+import { live } from '../live.ts'
+import { Chart } from '../parts/chart.tsx'
+import { JobTable } from '../parts/jobtable.tsx'
+import { Title } from '../parts/shell.tsx'
+import { Bar, Panel } from '../parts/small.tsx'
+import { Empty, Loading } from '../parts/states.tsx'
+import { problemsOf } from '../problems.ts'
+
+export function OverviewPage() {
+  const { status, jobs, samples } = live.value
+  if (!status)
+    return (
+      <>
+        <Title text="Overview" />
+        <Loading what="the state of the cluster" />
+      </>
+    )
+  const running = jobs.filter(({ state }) => state === 'running' || state === 'publishing')
+  return (
+    <>
+      <Title text="Overview" />
+      <Health status={status} />
+      <Tiles status={status} />
+      <Hour samples={samples} untilMs={status.nowMs} />
+      <Panel title={running.length > 0 ? 'Running jobs' : 'Latest jobs'} actions={<a href="/jobs">All jobs</a>}>
+        <JobTable
+          jobs={running.length > 0 ? running : jobs.slice(0, 5)}
+          nowMs={status.nowMs}
+          empty={
+            <Empty title="No job has run yet">
+              Start one with <code>gristmill run gristmill:wordcount --input /FILE --output /counts</code>.
+            </Empty>
+          }
+        />
+      </Panel>
+    </>
+  )
+}
+
+function Health({ status }: { readonly status: ClusterStatus }) {
+  const problems = problemsOf(status)
+  if (problems.length === 0)
+    return (
+      <section class="health health-good" aria-label="Health">
+        <h2>
+          <span class="tick" aria-hidden="true">
+            ✓
+          </span>
+          All is well
+        </h2>
+        <p>
+          Every block has its replicas, and all datanodes answer. The namenode has run for {formatDuration(status.nowMs - status.startedMs)}
+          .
+        </p>
+      </section>
+    )
+  const worst = problems[0]!.tone
+  return (
+    <section class={`health health-${worst}`} aria-label="Health">
+      <h2>{worst === 'bad' ? 'The cluster needs attention' : 'The cluster works, with remarks'}</h2>
+      <ul>
+        {problems.map(({ tone, text, advice, url }) => (
+          <li key={text} class={tone}>
+            <strong>{url === undefined ? text : <a href={url}>{text}</a>}</strong> {advice}
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function Tiles({ status }: { readonly status: ClusterStatus }) {
+  const storages = status.nodes.filter(({ state }) => state === 'live' || state === 'stale').flatMap(node => node.storages)
+  const total = (of: (storage: (typeof storages)[number]) => number): number => storages.reduce((sum, storage) => sum + of(storage), 0)
+  const [capacity, free, used] = [total(each => each.capacityBytes), total(each => each.freeBytes), total(each => each.usedBytes)]
+  const serving = status.nodes.filter(({ state }) => state === 'live')
+  const [slots, busy] = [serving.reduce((sum, node) => sum + node.slots, 0), serving.reduce((sum, node) => sum + node.running, 0)]
+  return (
+    <div class="tiles">
+      <Tile title="Stored" value={formatBytes(used)} note={`${formatBytes(free)} free of ${formatBytes(capacity)}`}>
+        <Bar
+          part={capacity - free}
+          whole={capacity}
+          label={`${formatPercent(capacity - free, capacity)} of the disks in use`}
+          tone={capacity > 0 && free / capacity < 0.1 ? 'bad' : undefined}
+        />
+      </Tile>
+      <Tile title="Datanodes" value={`${serving.length} of ${status.nodes.length}`} note="live">
+        <Bar
+          part={serving.length}
+          whole={status.nodes.length}
+          label={`${serving.length} of ${status.nodes.length} live`}
+          tone={serving.length < status.nodes.length ? 'warn' : 'good'}
+        />
+      </Tile>
+      <Tile title="Slots" value={`${busy} of ${slots}`} note={`${plural(status.jobsRunning, 'job')} running`}>
+        <Bar part={busy} whole={slots} label={`${busy} of ${slots} slots run a task`} />
+      </Tile>
+      <Tile title="Files" value={formatCount(status.files)} note={plural(status.directories, 'directory', 'directories')} />
+      <Tile
+        title="Blocks"
+        value={formatCount(status.blocks)}
+        note={
+          status.pendingReplications + status.pendingDeletions > 0
+            ? `${plural(status.pendingReplications, 'copy', 'copies')} and ${plural(status.pendingDeletions, 'deletion')} under way`
+            : 'no repair under way'
+        }
+      />
+    </div>
+  )
+}
+
+function Tile({
+  title,
+  value,
+  note,
+  children,
+}: {
+  readonly title: string
+  readonly value: string
+  readonly note: string
+  readonly children?: preact.ComponentChildren
+}) {
+  return (
+    <section class="tile" aria-label={title}>
+      <h2>{title}</h2>
+      <p class="tile-value">{value}</p>
+      {children}
+      <p class="dim">{note}</p>
+    </section>
+  )
+}
+
+function Hour({ samples, untilMs }: { readonly samples: readonly LiveSample[]; readonly untilMs: number }) {
+  const of = (value: (sample: LiveSample) => number) => samples.map(sample => ({ atMs: sample.atMs, value: value(sample) }))
+  return (
+    <div class="charts" role="group" aria-label="The last hour">
+      <Chart title="Tasks running" points={of(({ tasks }) => tasks)} format={formatCount} untilMs={untilMs} />
+      <Chart title="Block transfers" points={of(({ transfers }) => transfers)} format={formatCount} untilMs={untilMs} />
+      <Chart title="Stored" points={of(({ usedBytes }) => usedBytes)} format={formatBytes} untilMs={untilMs} />
+      <Chart title="Blocks lacking replicas" points={of(({ unhealthy }) => unhealthy)} format={formatCount} untilMs={untilMs} />
+    </div>
+  )
+}

@@ -1,0 +1,110 @@
+// Questions before a change, and what became of it. One dialog at a time, in the browser's own modal element, which keeps the focus inside.
+
+import { signal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
+
+interface Question {
+  readonly title: string
+  readonly text: string
+  /** Word on the button that does it. */
+  readonly action: string
+  readonly danger?: boolean
+  /** Asks for a text, with this one to begin with. */
+  readonly input?: { readonly label: string; readonly value: string }
+  readonly run: (text: string) => Promise<string | undefined>
+}
+
+interface Open extends Question {
+  readonly busy?: boolean
+  readonly error?: string
+}
+
+const question = signal<Open | undefined>(undefined)
+const note = signal<{ readonly text: string; readonly bad?: boolean } | undefined>(undefined)
+let noteTimer = 0
+
+/** `run` returns what to say when it has worked. */
+export const ask = (wanted: Question): void => {
+  question.value = wanted
+}
+
+export function tell(text: string, bad = false): void {
+  note.value = { text, bad }
+  clearTimeout(noteTimer)
+  noteTimer = setTimeout(
+    () => {
+      note.value = undefined
+    },
+    bad ? 15_000 : 5_000,
+  ) as unknown as number
+}
+
+async function answer(open: Open, text: string): Promise<void> {
+  question.value = { ...open, busy: true, error: '' }
+  try {
+    const said = await open.run(text)
+    question.value = undefined
+    if (said !== undefined) tell(said)
+  } catch (error) {
+    question.value = { ...open, busy: false, error: (error as Error).message }
+  }
+}
+
+export function Dialogs() {
+  return (
+    <>
+      {question.value && <Dialog open={question.value} />}
+      <div class="notes" role="status" aria-live="polite">
+        {note.value && <div class={note.value.bad ? 'note note-bad' : 'note'}>{note.value.text}</div>}
+      </div>
+    </>
+  )
+}
+
+function Dialog({ open }: { readonly open: Open }) {
+  const element = useRef<HTMLDialogElement>(null)
+  const input = useRef<HTMLInputElement>(null)
+  useEffect(() => {
+    element.current?.showModal()
+    input.current?.select()
+  }, [])
+  const { title, text, action, danger, busy, error } = open
+  return (
+    <dialog
+      ref={element}
+      aria-labelledby="dialog-title"
+      onClose={() => {
+        question.value = undefined
+      }}
+    >
+      <form
+        onSubmit={event => {
+          event.preventDefault()
+          void answer(open, input.current?.value ?? '')
+        }}
+      >
+        <h2 id="dialog-title">{title}</h2>
+        <p>{text}</p>
+        {open.input && (
+          <label>
+            {open.input.label}
+            <input ref={input} defaultValue={open.input.value} required autocomplete="off" spellcheck={false} />
+          </label>
+        )}
+        {error !== undefined && error !== '' && (
+          <p class="bad" role="alert">
+            {error}
+          </p>
+        )}
+        <div class="buttons">
+          <button type="button" onClick={() => element.current?.close()}>
+            Cancel
+          </button>
+          <button type="submit" class={danger ? 'danger' : 'primary'} disabled={busy}>
+            {action}
+          </button>
+        </div>
+      </form>
+    </dialog>
+  )
+}

@@ -1,0 +1,205 @@
+// Tables of a job's stages and tasks.
+
+import { useState } from 'preact/hooks'
+import type { AttemptStatus, StageStatus, TaskStatus } from '../../../../src/protocol/job.ts'
+import { formatBytes, formatCount, formatDuration, visible } from '../format.ts'
+import { Failure, LogText } from './failure.tsx'
+import { Badge, Bar, jobTones, Time } from './small.tsx'
+import { Empty } from './states.tsx'
+import { Table, type TableColumn } from './table.tsx'
+
+const stageColumns: readonly TableColumn<StageStatus & { readonly number: number }>[] = [
+  {
+    title: 'Stage',
+    value: ({ name }) => name,
+    cell: ({ number, name }) => (
+      <>
+        <span class="dim">{number}</span> {visible(name)}
+      </>
+    ),
+  },
+  {
+    title: 'State',
+    value: ({ state }) => state,
+    cell: ({ state }) => <Badge tone={state === 'running' ? 'busy' : (jobTones[state] ?? 'dim')}>{state}</Badge>,
+  },
+  {
+    title: 'Tasks',
+    value: ({ done }) => done,
+    cell: ({ done, tasks, fraction }) => (
+      <span class="with-bar">
+        <Bar part={fraction} whole={1} label={`${Math.floor(fraction * 100)} % done`} />
+        {formatCount(done)} of {formatCount(tasks)}
+      </span>
+    ),
+  },
+  {
+    title: 'Failed attempts',
+    number: true,
+    value: ({ failedAttempts }) => failedAttempts,
+    cell: ({ failedAttempts }) => formatCount(failedAttempts),
+  },
+  {
+    title: 'Records in',
+    number: true,
+    wide: true,
+    value: ({ counters }) => counters['recordsIn'] ?? 0,
+    cell: ({ counters }) => formatCount(counters['recordsIn'] ?? 0),
+  },
+  {
+    title: 'Bytes in',
+    number: true,
+    wide: true,
+    value: ({ counters }) => counters['bytesIn'] ?? 0,
+    cell: ({ counters }) => formatBytes(counters['bytesIn'] ?? 0),
+  },
+  {
+    title: 'Records out',
+    number: true,
+    wide: true,
+    value: ({ counters }) => counters['recordsOut'] ?? 0,
+    cell: ({ counters }) => formatCount(counters['recordsOut'] ?? 0),
+  },
+  {
+    title: 'Took',
+    number: true,
+    value: ({ startedMs = 0, finishedMs = 0 }) => finishedMs - startedMs,
+    cell: ({ startedMs, finishedMs }) =>
+      startedMs === undefined || finishedMs === undefined ? '–' : formatDuration(Math.max(0, finishedMs - startedMs)),
+  },
+]
+
+export const StageTable = ({ stages }: { readonly stages: readonly StageStatus[] }) => (
+  <Table
+    label="stages"
+    columns={stageColumns}
+    rows={stages.map((stage, number) => ({ ...stage, number }))}
+    keyOf={({ number }) => String(number)}
+    fixed
+    empty={<Empty title="The job has no stages" />}
+  />
+)
+
+const lastOf = ({ attempts }: TaskStatus): AttemptStatus | undefined => attempts.at(-1)
+const tookOf = (task: TaskStatus): number => {
+  const last = lastOf(task)
+  return last?.finishedMs === undefined ? 0 : last.finishedMs - last.startedMs
+}
+
+const columnsFor = (stages: readonly string[], open: (task: TaskStatus) => void): readonly TableColumn<TaskStatus>[] => [
+  {
+    title: 'Task',
+    value: ({ stage, task }) => stage * 1e9 + task,
+    cell: ({ stage, task }) => (
+      <>
+        {visible(stages[stage] ?? '')} <span class="mono">{task}</span>
+      </>
+    ),
+  },
+  { title: 'State', value: ({ state }) => state, cell: ({ state }) => <Badge tone={jobTones[state] ?? 'dim'}>{state}</Badge> },
+  { title: 'Attempts', number: true, value: ({ attempts }) => attempts.length, cell: ({ attempts }) => formatCount(attempts.length) },
+  { title: 'Host', wide: true, value: task => lastOf(task)?.host ?? '', cell: task => visible(lastOf(task)?.host ?? '–') },
+  { title: 'Locality', wide: true, value: task => lastOf(task)?.locality ?? '', cell: task => lastOf(task)?.locality ?? '–' },
+  {
+    title: 'Bytes in',
+    number: true,
+    wide: true,
+    value: task => lastOf(task)?.counters['bytesIn'] ?? 0,
+    cell: task => formatBytes(lastOf(task)?.counters['bytesIn'] ?? 0),
+  },
+  {
+    title: 'Took',
+    number: true,
+    value: tookOf,
+    cell: task => (lastOf(task)?.finishedMs === undefined ? '–' : formatDuration(tookOf(task))),
+  },
+  {
+    title: 'Details',
+    value: () => '',
+    cell: task => (
+      <button
+        type="button"
+        class="quiet"
+        aria-label={`Attempts and log of task ${task.task} of ${visible(stages[task.stage] ?? '')}`}
+        onClick={() => open(task)}
+      >
+        Attempts and log
+      </button>
+    ),
+  },
+]
+
+/** A skewed stage has a task that takes, or reads, many times what the middle one does. */
+function Skew({ tasks }: { readonly tasks: readonly TaskStatus[] }) {
+  const times = tasks
+    .filter(({ state }) => state === 'done')
+    .map(tookOf)
+    .sort((a, b) => a - b)
+  if (times.length < 3) return null
+  const at = (part: number): string => formatDuration(times[Math.min(times.length - 1, Math.floor(times.length * part))]!)
+  return (
+    <p class="dim">
+      Times of ended tasks: fastest {at(0)}, middle {at(0.5)}, 90 % within {at(0.9)}, slowest {at(1)}.
+    </p>
+  )
+}
+
+export function TaskTable({
+  tasks,
+  stages,
+  job,
+}: {
+  readonly tasks: readonly TaskStatus[]
+  readonly stages: readonly string[]
+  readonly job: string
+}) {
+  const [chosen, setChosen] = useState<{ readonly stage: number; readonly task: number } | undefined>(undefined)
+  const task = tasks.find(each => each.stage === chosen?.stage && each.task === chosen.task)
+  return (
+    <>
+      <Skew tasks={tasks} />
+      {task && <TaskView task={task} name={`${stages[task.stage] ?? ''} ${task.task}`} job={job} close={() => setChosen(undefined)} />}
+      <Table
+        label="tasks"
+        columns={columnsFor(stages, setChosen)}
+        rows={tasks}
+        keyOf={each => `${each.stage}.${each.task}`}
+        empty={<Empty title="No task has been made yet" />}
+      />
+    </>
+  )
+}
+
+function TaskView({
+  task,
+  name,
+  job,
+  close,
+}: {
+  readonly task: TaskStatus
+  readonly name: string
+  readonly job: string
+  readonly close: () => void
+}) {
+  return (
+    <section class="details" aria-label={`Task ${visible(name)}`}>
+      <div class="panel-head">
+        <h3>Task {visible(name)}</h3>
+        <button type="button" class="quiet" onClick={close}>
+          Close
+        </button>
+      </div>
+      {task.attempts.map(({ attempt, state, host, locality, startedMs, finishedMs, failure }) => (
+        <div key={attempt}>
+          <p>
+            <Badge tone={jobTones[state] ?? 'dim'}>{state}</Badge> <span class="mono">{attempt}</span> on {visible(host)} ({locality}),{' '}
+            <Time ms={startedMs} />
+            {finishedMs !== undefined && <>, {formatDuration(Math.max(0, finishedMs - startedMs))}</>}
+          </p>
+          {failure && <Failure failure={failure} />}
+        </div>
+      ))}
+      <LogText key={`${task.stage}.${task.task}`} url={`/api/logs/${job}?stage=${task.stage}&task=${task.task}`} />
+    </section>
+  )
+}

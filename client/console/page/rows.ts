@@ -1,0 +1,88 @@
+// PreviewRows of the first bytes of a file: CSV by the parser of the product, JSON lines by their fields, and other text as it is. Pure.
+
+import { parseCsv } from '../../../src/record/csv.ts'
+
+export interface PreviewRows {
+  readonly kind: 'rows'
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+  /** Lines that are no rows of the format. */
+  readonly bad: number
+  /** There are more rows in these bytes. */
+  readonly cut: boolean
+}
+
+type Preview = PreviewRows | { readonly kind: 'text'; readonly text: string } | { readonly kind: 'binary'; readonly why: string }
+
+const rowsMax = 1_000
+const columnsMax = 60
+
+const known: readonly (readonly [ending: RegExp, what: string])[] = [
+  [/\.parquet$/i, 'It is in Parquet: "gristmill sql" reads it.'], [/\.gz$/i, 'It is compressed with gzip.'], [/\.zst$/i, 'It is compressed with zstd.'],
+]
+
+interface FileFacts { readonly path: string; readonly delimiter?: string | undefined; readonly whole: boolean }
+
+/** `whole`: these are all bytes of the file. */
+export function rowsOf(bytes: Uint8Array, { path, delimiter, whole }: FileFacts): Preview {
+  const why = known.find(([ending]) => ending.test(path))?.[1]
+  if (why !== undefined || bytes.subarray(0, 8192).includes(0)) return { kind: 'binary', why: why ?? 'It has bytes that no text has.' }
+  // The last line of a part may be cut.
+  const end = whole ? bytes.length : bytes.lastIndexOf(10) + 1 || bytes.length
+  const text = new TextDecoder().decode(bytes.subarray(0, end))
+  if (/\.(csv|tsv)$/i.test(path)) return csvRows(text, delimiter ?? (/\.tsv$/i.test(path) ? '\t' : ','))
+  if (/\.(jsonl|ndjson)$/i.test(path)) return jsonRows(text)
+  return { kind: 'text', text }
+}
+
+function csvRows(text: string, delimiter: string): Preview {
+  const rows: string[][] = []
+  let bad = 0
+  let cut = false
+  parseCsv(text, { delimiter }, (fields, fault) => {
+    // One more for the header.
+    cut = rows.length > rowsMax
+    if (cut) return
+    if (fault !== undefined) bad++
+    rows.push(fields)
+  })
+  const [header, ...rest] = rows
+  if (!header) return { kind: 'text', text }
+  const width = Math.min(columnsMax, Math.max(header.length, ...rest.map(row => row.length)))
+  return { kind: 'rows', columns: unique(Array.from({ length: width }, (_, i) => header[i] || `column ${i + 1}`)), rows: rest, bad, cut }
+}
+
+function jsonRows(text: string): Preview {
+  const values: unknown[] = []
+  let bad = 0
+  const lines = text.split('\n').filter(line => line.trim() !== '')
+  for (const line of lines.slice(0, rowsMax)) {
+    try {
+      values.push(JSON.parse(line))
+    } catch {
+      bad++
+      values.push(line)
+    }
+  }
+  if (values.length === 0 || bad > values.length / 2) return { kind: 'text', text }
+  const names = [...new Set(values.filter(isRecord).flatMap(value => Object.keys(value)))].slice(0, columnsMax)
+  const others = values.some(value => !isRecord(value))
+  const shown = (value: unknown): string => (value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value))
+  return {
+    kind: 'rows', bad, cut: lines.length > rowsMax, columns: unique([...names, ...others ? ['value'] : []]),
+    rows: values.map(value => (isRecord(value) ? names.map(name => shown(value[name])) : [...names.map(() => ''), shown(value)])),
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Columns of one name get numbers. */
+function unique(names: readonly string[]): string[] {
+  const seen = new Map<string, number>()
+  return names.map(name => {
+    const times = (seen.get(name) ?? 0) + 1
+    seen.set(name, times)
+    return times === 1 ? name : `${name} (${times})`
+  })
+}

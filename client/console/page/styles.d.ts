@@ -1,0 +1,3 @@
+// Style sheets are bundled by esbuild (client/console/bundle.ts).
+
+declare module '*.css'

@@ -1,0 +1,135 @@
+// The console on real processes: a gateway of a cluster, asked as its page asks; and the console of an embedded cluster. The page itself is
+// tested in a browser by `npm run test:console`.
+
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, symlink, mkdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openMills } from '../../client/embedded/open.ts'
+import { runConsole } from '../../client/process/console.ts'
+import { localMachine } from '../../src/world/machine.ts'
+import { realWorld } from '../../src/world/world.ts'
+import type { TestCluster } from '../kit/cluster.ts'
+import { ServerProcess } from '../kit/process/server.ts'
+import { root } from '../tidy/source.ts'
+import { bin } from './homes.ts'
+import { runHere, startClusterHere } from './inprocess.ts'
+
+let cluster: TestCluster
+let gateway: ServerProcess
+let url = ''
+
+beforeAll(async () => {
+  cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
+  gateway = new ServerProcess({ role: 'gateway', args: ['--console', '0'], env: cluster.env })
+  url = (await gateway.ready() as unknown as { endpoints: { console: string } }).endpoints.console
+})
+
+afterAll(async () => {
+  await gateway.end('SIGTERM')
+  await cluster[Symbol.asyncDispose]()
+})
+
+/** Logs in by a link of the command line. Returns functions that ask as the page does. */
+async function login(user?: string) {
+  const env = { ...cluster.env, ...user !== undefined && { GRISTMILL_USER: user } }
+  const { stdout } = await runHere(['console', '--at', url, '--json'], env)
+  const { link } = JSON.parse(stdout) as { link: string }
+  const reply = await fetch(`${url}/api/login`, { method: 'POST', body: JSON.stringify({ link: link.split('#')[1] }) })
+  const headers = {
+    cookie: reply.headers.get('set-cookie')!.split(';')[0]!, 'x-gristmill-token': (await reply.json() as { token: string }).token,
+  }
+  const ask = async (path: string, init: RequestInit = {}): Promise<any> => {
+    const answer = await fetch(`${url}/api/${path}`, { ...init, headers })
+    return answer.headers.get('content-type')!.startsWith('application/json') ? answer.json() : answer.text()
+  }
+  return { ask, call: (name: string, request: object = {}) => ask(`call/${name}`, { method: 'POST', body: JSON.stringify(request) }) }
+}
+
+test('a page sees the cluster, and follows it', async () => {
+  const { ask, call } = await login()
+  const { version, status } = await ask('live')
+  expect(status.nodes).toMatchObject([{ state: 'live' }])
+  expect(await call('admin.status')).toMatchObject({ cluster: status.cluster })
+  const news = ask(`live?after=${version}`)
+  await cluster.ok(['mkdir', '/news'])
+  expect((await news).status.directories).toBe(status.directories + 1)
+})
+
+test('files come and go: upload, list, preview, download, trash, restore', async () => {
+  const { ask, call } = await login()
+  const name = '<img src=x onerror=alert(1)> ünï.csv'
+  const path = `/news/${name}`
+  const url = `content?path=${encodeURIComponent(path)}`
+  expect(await ask(url, { method: 'PUT', body: 'a,b\n1,2\n' })).toEqual({})
+  expect(await ask(url, { method: 'PUT', body: 'x' })).toMatchObject({ error: { code: 'EEXIST' } })
+  expect(await ask(url)).toBe('a,b\n1,2\n')
+  expect(await ask(`${url}&as=head`)).toBe('a,b\n1,2\n')
+  const { entries } = await call('namespace.list', { path: '/news' })
+  expect(entries).toMatchObject([{ path, format: 'csv', length: 8 }])
+  expect((await call('namespace.locate', { path })).blocks).toMatchObject([{ length: 8, token: '', nodes: [{}] }])
+  await call('namespace.remove', { path })
+  const { items: [item] } = await call('trash.list')
+  expect(item.from).toBe(path)
+  await call('trash.restore', { item: item.item })
+  expect(await cluster.ok(['cat', path])).toBe('a,b\n1,2\n')
+})
+
+test('another user sees what this user may see, and changes nothing else', async () => {
+  await cluster.ok(['mkdir', '/private'])
+  await cluster.ok(['chmod', '700', '/private'])
+  const { ask, call } = await login('eve')
+  expect(await call('namespace.list', { path: '/private' })).toMatchObject({ error: { code: 'EACCES' } })
+  expect(await ask('content?path=/private/x', { method: 'PUT', body: 'x' })).toMatchObject({ error: { code: 'EACCES' } })
+  const { status } = await ask('live')
+  expect(await call('service.decommission', { node: status.nodes[0].node })).toMatchObject({ error: { code: 'EACCES' } })
+})
+
+test('a job is followed to its end, with the graph of its stages, its tasks and its logs', async () => {
+  const { ask, call } = await login()
+  await cluster.ok(['run', 'gristmill:wordcount', '--input', '/news', '--output', '/counts'])
+  const { jobs } = await call('job.list')
+  expect(jobs).toMatchObject([{ name: 'wordcount', state: 'succeeded', stages: [{ name: 'map' }, { name: 'reduce', sources: [0] }] }])
+  const { job } = jobs[0]
+  expect(await call('job.watch', { job })).toMatchObject({ state: 'succeeded', output: '/counts' })
+  expect((await call('job.tasks', { job })).tasks).toMatchObject([{ attempts: [{ state: 'done' }] }, { attempts: [{ state: 'done' }] }])
+  expect(typeof await ask(`logs/${job}`)).toBe('string')
+})
+
+test('every sample of the guide does what it says', async () => {
+  const guide = await readFile(join(root, 'docs/guide/console.md'), 'utf8')
+  const [, commands, printed] = /```sh\n([^]*?)```\n\n```text\n([^]*?)```/.exec(guide)!
+  const dir = await mkdtemp(join(tmpdir(), 'gristmill-console-'))
+  try {
+    await mkdir(join(dir, 'bin'))
+    await symlink(bin, join(dir, 'bin/gristmill'))
+    const env = { ...cluster.env, PATH: `${join(dir, 'bin')}:${process.env['PATH']}` }
+    const { stdout } = await promisify(execFile)('bash', ['-ec', commands!.replaceAll('http://127.0.0.1:8622', url)], { cwd: dir, env })
+    expect(stdout).toBe(printed)
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+})
+
+test('the console of an embedded cluster is served by the process that opens it', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'gristmill-console-'))
+  try {
+    const ending = new AbortController()
+    const world = realWorld({ name: 'console', logLevel: 'silent' })
+    const parts = { settings: { home: dir }, world, machine: localMachine, signal: ending.signal }
+    await runConsole(parts, 0, {
+      open: () => openMills({ ...parts, settings: { ...parts.settings, cluster: 'embedded' } }),
+      opened: async ({ url: at, link }) => {
+        const reply = await fetch(`${at}/api/login`, { method: 'POST', body: JSON.stringify({ link: link.split('#')[1] }) })
+        const cookie = reply.headers.get('set-cookie')!.split(';')[0]!
+        const live = await fetch(`${at}/api/live`, { headers: { cookie } })
+        expect(await live.json()).toMatchObject({ status: { files: 0 } })
+        ending.abort()
+      },
+    })
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+})

@@ -1,0 +1,91 @@
+// The state that all pages share: one caller, answers when something has changed, and silence when no page watches.
+
+import { expect, test } from 'vitest'
+import { Live } from '../../../../client/console/live.ts'
+import { GristmillError } from '../../../../src/base/errors.ts'
+import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
+import { ManualClock } from '../../../kit/manual-clock.ts'
+
+const forever = new AbortController().signal
+const turn = () => new Promise(resolve => setImmediate(resolve))
+
+function house() {
+  const clock = new ManualClock()
+  const cluster = { asked: 0, blocks: 1, error: undefined as GristmillError | undefined, users: new Set<string>() }
+  const live = new Live({
+    clock,
+    ask: async user => {
+      cluster.asked++
+      cluster.users.add(user)
+      if (cluster.error) throw cluster.error
+      const node = { state: 'live', running: 1, transfers: 0, storages: [{ usedBytes: 5 }], sinceContactMs: cluster.asked }
+      const status = { nowMs: clock.now(), blocks: cluster.blocks, missing: 0, underReplicated: 2, nodes: [node] }
+      return { status: status as unknown as ClusterStatus, jobs: [] }
+    },
+  })
+  /** Lets time pass in steps in which calls end. */
+  const pass = async (ms: number): Promise<void> => {
+    for (let left = ms; left > 0; left -= 500) {
+      clock.pass(Math.min(500, left))
+      await turn()
+    }
+  }
+  return { clock, cluster, live, pass }
+}
+
+test('pages get the state at once, and then when it has changed; the namenode is asked for all of them together', async () => {
+  const { cluster, live, pass } = house()
+  const [first, again] = await Promise.all([live.watch('ada', 0, forever), live.watch('eve', 0, forever)])
+  expect([first.version, again.version, cluster.asked]).toEqual([1, 1, 1])
+  expect(first.samples).toMatchObject([{ tasks: 1, usedBytes: 5, unhealthy: 2 }])
+  let news = 0
+  const waiting = [1, 2, 3].map(() => live.watch('ada', 1, forever).then(state => { news++; return state }))
+  await pass(6_000)
+  expect(news).toBe(0)
+  cluster.blocks = 2
+  await pass(2_500)
+  expect((await Promise.all(waiting)).map(({ status }) => status?.blocks)).toEqual([2, 2, 2])
+  expect(cluster.asked).toBeLessThan(7)
+  await live.stop()
+})
+
+test('without news a page is answered after a while, and a page that leaves waits no longer', async () => {
+  const { live, pass, clock } = house()
+  const { version } = await live.watch('ada', 0, forever)
+  // A sample of the chart is news.
+  await pass(12_000)
+  const leaving = new AbortController()
+  const left = live.watch('ada', version + 1, leaving.signal)
+  leaving.abort()
+  expect((await left).version).toBe(version + 1)
+  await live.stop()
+  expect(clock.waiting).toBe(0)
+})
+
+test('a namenode that does not answer is news, and the last state stays; so is its return', async () => {
+  const { cluster, live, pass } = house()
+  const first = await live.watch('ada', 0, forever)
+  cluster.error = new GristmillError('UNAVAILABLE', 'nothing listens there')
+  const gone = live.watch('ada', first.version, forever)
+  await pass(2_500)
+  expect(await gone).toMatchObject({ status: { blocks: 1 }, trouble: { code: 'UNAVAILABLE', message: /nothing listens there/ } })
+  cluster.error = undefined
+  const back = live.watch('ada', (await gone).version, forever)
+  await pass(2_500)
+  expect((await back).trouble).toBeUndefined()
+  await live.stop()
+})
+
+test('the charts go on for an hour after the last page has gone, at longer pauses, and then the namenode is left alone', async () => {
+  const { cluster, live, pass } = house()
+  await live.watch('ada', 0, forever)
+  await pass(60_000)
+  expect(cluster.asked).toBeLessThanOrEqual(8)
+  await pass(3_600_000)
+  const { asked } = cluster
+  await pass(600_000)
+  expect(cluster.asked).toBe(asked)
+  const { samples } = await live.watch('ada', 0, forever)
+  expect(samples.length).toBeLessThanOrEqual(360)
+  await live.stop()
+})

@@ -1,0 +1,72 @@
+// Parts of the page without a browser: its size, the rows of a preview, and the problems that it names.
+
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { bundlePage } from '../../../../client/console/bundle.ts'
+import { problemsOf } from '../../../../client/console/page/problems.ts'
+import { rowsOf } from '../../../../client/console/page/rows.ts'
+import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
+import { readSources, root } from '../../../tidy/source.ts'
+
+test('script and styles have less than 200 KB, compressed, and take nothing from elsewhere', async () => {
+  const { script, styles } = await bundlePage(join(root, 'client/console/page'))
+  expect(gzipSync(script).length + gzipSync(styles).length).toBeLessThan(200_000)
+  expect(Buffer.from(styles).toString()).not.toMatch(/url\(|@import/)
+  expect(Buffer.from(script).toString()).not.toMatch(/\beval\(|new Function\(|document\.write/)
+  for (const { path, code } of readSources(['client/console/page']))
+    expect([path, /innerHTML|outerHTML|insertAdjacent/i.test(code)]).toEqual([path, false])
+})
+
+const rows = (path: string, text: string, whole = true) => rowsOf(Buffer.from(text), { path, whole })
+
+test('CSV is read as jobs read it', () => {
+  expect(rows('/a.csv', 'id,name\n1,"a, b"\n2,"c\nd"\n')).toEqual({
+    kind: 'rows', columns: ['id', 'name'], rows: [['1', 'a, b'], ['2', 'c\nd']], bad: 0, cut: false,
+  })
+  expect(rows('/a.tsv', 'a\ta\n1\t2\n')).toMatchObject({ columns: ['a', 'a (2)'], rows: [['1', '2']] })
+  expect(rowsOf(Buffer.from('a;b\n1;2\n'), { path: '/a.csv', delimiter: ';', whole: true })).toMatchObject({ columns: ['a', 'b'] })
+})
+
+test('the cut last line of a part is left out, and rows beyond the first thousand are named', () => {
+  expect(rows('/a.csv', 'a\n1\n2\n3', false)).toMatchObject({ rows: [['1'], ['2']], cut: false })
+  expect(rows('/a.csv', 'a\n1\n2\n3')).toMatchObject({ rows: [['1'], ['2'], ['3']] })
+  for (const [count, cut] of [[1000, false], [1001, true]] as const) {
+    expect(rows('/a.csv', `a\n${'1\n'.repeat(count)}`)).toMatchObject({ rows: { length: 1000 }, cut })
+    expect(rows('/a.jsonl', '{"a":1}\n'.repeat(count))).toMatchObject({ rows: { length: 1000 }, cut })
+  }
+})
+
+test('JSON lines are rows of their fields; lines that are none stay text', () => {
+  expect(rows('/a.jsonl', '{"a":1,"b":"x"}\n{"b":null,"c":[1]}\nnope\n7\n')).toEqual({
+    kind: 'rows', columns: ['a', 'b', 'c', 'value'], bad: 1, cut: false,
+    rows: [['1', 'x', ''], ['', 'null', '[1]'], ['', '', '', 'nope'], ['', '', '', '7']],
+  })
+})
+
+test('other files are text, or none', () => {
+  expect(rows('/a.log', '<b>x</b>\n')).toEqual({ kind: 'text', text: '<b>x</b>\n' })
+  expect(rows('/a.log', 'a\0b')).toMatchObject({ kind: 'binary' })
+  expect(rows('/a.csv.gz', 'x')).toMatchObject({ kind: 'binary', why: /gzip/ })
+})
+
+const storages = [{ dir: '/d', failed: false }]
+const node = { node: 'n1', address: 'a:1', host: 'h', state: 'live', sinceContactMs: 9_000, storages }
+const well = { missing: 0, underReplicated: 0, pendingReplications: 0, safeMode: false, nodes: [node] }
+const textsOf = (status: object) =>
+  problemsOf({ ...well, ...status } as unknown as ClusterStatus).map(({ tone, text }) => `${tone} ${text}`)
+
+test('problems are named, the worst first', () => {
+  expect(textsOf({})).toEqual([])
+  expect(textsOf({ underReplicated: 2, missing: 3, awaited: 1 })).toEqual([
+    'bad 2 blocks without a live replica.', 'warn 2 blocks with too few replicas.', 'warn 1 block not reported yet.',
+  ])
+  expect(textsOf({ nodes: [node, { ...node, state: 'stale' }, { ...node, state: 'dead' }] })).toEqual([
+    'bad The datanode a:1 on h is dead.', 'warn The datanode a:1 on h is late.',
+  ])
+  expect(textsOf({ nodes: [{ ...node, storages: [{ dir: '/d', failed: true }] }] })).toEqual(['bad A disk of h has failed.'])
+  expect(textsOf({ nodes: [], safeMode: true, behind: 'old' })).toEqual([
+    'bad The namenode is behind its cluster.', 'bad No datanode is live.',
+    'warn Safe mode: everything can be read, and nothing be changed.',
+  ])
+})
