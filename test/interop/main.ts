@@ -31,7 +31,8 @@ async function main(words: readonly string[]): Promise<void> {
     await cluster.ok(['user', 'add', 'ada'])
     const key = JSON.parse(await cluster.ok(['user', 'key', 'ada', '--json'])) as { id: string; secret: string }
     const peers = [
-      webHdfsPeers(new URL(endpoints!['webhdfs']!).origin), s3Peers({ endpoint: endpoints!['s3']!, key, dir: join(cluster.dir, 's3') }),
+      webHdfsPeers({ url: new URL(endpoints!['webhdfs']!).origin, key }),
+      s3Peers({ endpoint: endpoints!['s3']!, key, dir: join(cluster.dir, 's3') }),
     ]
     if (words.includes('--install')) await installAll(peers)
     rows = await runAll(peers, only)

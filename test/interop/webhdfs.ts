@@ -15,6 +15,12 @@ const venv = new Venv('venv', ['fsspec', 'requests', 'hdfs', 'pywebhdfs'])
 const jars = join(cache, 'hadoop/lib')
 const hadoopVersion = '3.4.2'
 
+interface WebHdfsPeersOptions {
+  readonly url: string
+  /** Access key of the user `ada`. */
+  readonly key: { readonly id: string; readonly secret: string }
+}
+
 async function install(): Promise<void> {
   await mkdir(join(cache, 'hadoop'), { recursive: true })
   await venv.install()
@@ -91,9 +97,11 @@ async function compare(gateway: string): Promise<Row> {
   }
 }
 
-async function runPython(client: string, script: string, url: string): Promise<Row> {
+async function runPython(client: string, script: string, { url, key }: WebHdfsPeersOptions): Promise<Row> {
   const version = await venv.version(client)
-  return version === undefined ? { client, result: skipped } : ran(`${client} ${version}`, [venv.python, '-c', script, url])
+  return version === undefined
+    ? { client, result: skipped }
+    : ran(`${client} ${version}`, [venv.python, '-c', script, url, key.id, key.secret])
 }
 
 /** Commands of `hdfs dfs`, in order, with what each must print. */
@@ -126,11 +134,11 @@ async function runShell(url: string): Promise<Row> {
   return { client, result: 'passed' }
 }
 
-export const webHdfsPeers = (url: string): Peers => ({
+export const webHdfsPeers = (options: WebHdfsPeersOptions): Peers => ({
   install,
   jobs: {
-    ...Object.fromEntries(Object.entries(pythonClients).map(([name, script]) => [name, () => runPython(name, script, url)])),
-    shell: () => runShell(url),
-    compare: () => compare(url),
+    ...Object.fromEntries(Object.entries(pythonClients).map(([name, script]) => [name, () => runPython(name, script, options)])),
+    shell: () => runShell(options.url),
+    compare: () => compare(options.url),
   },
 })

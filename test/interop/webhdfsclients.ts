@@ -1,6 +1,6 @@
 // Programs for WebHDFS clients in Python: each writes, reads, lists, renames and removes files of its own, and asserts what it finds.
 
-/** By the name of the package. Argument: the gateway's URL. */
+/** By the name of the package. Arguments: the gateway's URL, and an access key of `ada`: its id and its secret. */
 export const pythonClients: Readonly<Record<string, string>> = {
   fsspec: `
 import sys, os, fsspec
@@ -31,6 +31,10 @@ assert fs.find('/fs') == [big, '/fs/y']
 with fs.open('/fs/tx', 'wb', autocommit=False, tempdir='/fs') as f: f.write(b'tx')
 fs.rm('/fs', recursive=True)
 assert not fs.exists('/fs')
+own = fsspec.filesystem('webhdfs', host=host, port=int(port), user=sys.argv[2], password=sys.argv[3])
+own.pipe('/with a key', data)
+assert own.info('/with a key')['owner'] == 'ada' and own.cat('/with a key') == data
+own.rm('/with a key')
 `,
   hdfs: `
 import sys, os, tempfile
