@@ -11,6 +11,7 @@ import type { TaskWork } from '../../src/protocol/task.ts'
 import type { Runner, TaskHost } from '../ports.ts'
 import type { MapOutputs } from '../shuffle/mapoutputs.ts'
 import { OutputSweeper } from '../shuffle/sweeper.ts'
+import { Alone, ranOutOfMemory, sharesAlone } from './alone.ts'
 import type { Executor } from './executor.ts'
 import { LogWriter } from './logs.ts'
 import { cannotStart, failed, type AttemptOutcome } from './messages.ts'
@@ -46,6 +47,7 @@ export class TaskRunner implements Runner {
   readonly #queue: TaskWork[] = []
   readonly #ending = new Set<Promise<void>>()
   readonly #onFree: Array<() => void> = []
+  readonly #alone = new Alone()
   #stopped = false
   /** Jobs that have ended since the start. */
   #forgotten = 0
@@ -83,7 +85,10 @@ export class TaskRunner implements Runner {
   /** Process ids of executors. */
   get pids(): number[] { return this.#pool.pids }
 
-  freeSlots(): number { return this.#stopped ? 0 : Math.max(0, this.slots - this.#running.size - this.#queue.length) }
+  freeSlots(): number {
+    return this.#stopped || this.#alone.isWanted ? 0 : Math.max(0, this.slots - this.#running.size - this.#queue.length)
+  }
+
   running(): AttemptId[] { return [...this.#running.keys(), ...this.#queue.map(work => work.attempt), ...this.#reporter.telling] }
   /** True if the attempt neither runs nor waits on this node. */
   isOver(attempt: AttemptId): boolean { return !this.#running.has(attempt) && !this.#queue.some(work => work.attempt === attempt) }
@@ -92,7 +97,7 @@ export class TaskRunner implements Runner {
   run(work: TaskWork): void {
     if (this.running().includes(work.attempt)) return // the same order again
     if (this.#stopped || this.#queue.length >= queueMax) return this.#tell(work, failed('killed', 'this datanode accepts no tasks now'))
-    if (this.#running.size >= this.slots) { this.#queue.push(work); return }
+    if (this.#running.size >= this.slots || this.#alone.isWanted) { this.#queue.push(work); return }
     const attempt: Attempt = {
       work, executor: undefined, killed: undefined, wake: undefined,
       log: new LogWriter(this.#host.world.disk, this.#host.dir, work.attempt),
@@ -140,7 +145,8 @@ export class TaskRunner implements Runner {
   checkState(): void {
     const busy = this.#running.size
     assert(busy <= this.slots, `${busy} attempts run in ${this.slots} slots`)
-    assert(this.#queue.length === 0 || busy === this.slots, `${this.#queue.length} tasks wait, and ${this.slots - busy} slots are free`)
+    const waiting = this.#queue.length
+    assert(waiting === 0 || busy === this.slots || this.#alone.isWanted, `${waiting} tasks wait, and ${this.slots - busy} slots are free`)
     for (const { attempt } of this.#queue) assert(!this.#running.has(attempt), `${attempt} runs, and waits as well`)
     this.#pool.checkState()
   }
@@ -171,17 +177,36 @@ export class TaskRunner implements Runner {
     // The report is started and the slot freed in the same turn, so that the namenode sees both together.
     const telling = this.#finish(work, outcome)
     this.#running.delete(work.attempt)
-    const next = this.#queue.shift()
-    if (next) this.run(next)
-    else for (const callback of this.#onFree) callback()
+    this.#alone.leave(work.attempt)
+    this.#alone.check(this.#running.size)
+    this.#fill()
     await telling
+  }
+
+  /** Starts attempts that wait, or says that slots are free. */
+  #fill(): void {
+    if (this.#alone.isWanted) return
+    const isEmpty = this.#queue.length === 0
+    while (this.#queue.length > 0 && this.#running.size < this.slots && !this.#stopped) this.run(this.#queue.shift()!)
+    if (isEmpty) for (const callback of this.#onFree) callback()
   }
 
   async #execute(attempt: Attempt): Promise<AttemptOutcome> {
     const { work } = attempt
-    const { node, host, rack, namenode, secret, dir, cluster, nowMs, memoryBytes } = this.#host
+    const { memoryBytes, world: { log } } = this.#host
     await this.#prepare(work)
     await this.#pauseBefore(attempt)
+    const outcome = await this.#executeOnce(attempt, work)
+    if (!ranOutOfMemory(work, outcome) || attempt.killed !== undefined) return outcome
+    log.info('a query ran out of memory, and runs again with that of all slots', { attempt: work.attempt })
+    attempt.wake = () => this.#alone.leave(work.attempt)
+    await this.#alone.enter(work.attempt, () => this.#running.size)
+    attempt.wake = undefined
+    return this.#executeOnce(attempt, { ...work, memoryBytes: memoryBytes * sharesAlone(this.slots) })
+  }
+
+  async #executeOnce(attempt: Attempt, work: TaskWork): Promise<AttemptOutcome> {
+    const { node, host, rack, namenode, secret, dir, cluster, nowMs, memoryBytes } = this.#host
     // Ends after one round for each warm process at most: a new one gives an outcome.
     for (;;) {
       if (attempt.killed !== undefined) return failed('killed', attempt.killed)

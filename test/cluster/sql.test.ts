@@ -105,6 +105,8 @@ const queries = [
   `SELECT id FROM '/sales' WHERE id NOT IN (SELECT id FROM '/sales/b.csv') UNION ALL SELECT -id FROM '/events/year=2024'
      ORDER BY id LIMIT 20`,
   `DESCRIBE SELECT * FROM '/events'`,
+  `SELECT flag, min(now()) = max(now()) AS same, count(DISTINCT current_date) AS d FROM '/sales' GROUP BY flag ORDER BY flag`,
+  `SELECT count(*) AS n, count(DISTINCT r) > 690 AS r, count(DISTINCT u) AS u FROM (SELECT random() AS r, uuid() AS u FROM '/sales')`,
 ]
 
 test.each(queries)('as a job: %s', async query => {
@@ -129,7 +131,7 @@ test.each(queries)('in stages: %s', async query => {
 })
 
 /** Queries with a type or a statement that the planner does not know. */
-const isGathered = (query: string): boolean => /ENUM|DESCRIBE/.test(query)
+const isGathered = (query: string): boolean => /ENUM|DESCRIBE|random/.test(query)
 
 const textOf = (row: SqlRow): string => JSON.stringify(Object.entries(row), (_, value: unknown) =>
   (typeof value === 'bigint' ? `${value}n` : value instanceof Map ? [...value] : typeof value === 'number' ? numberText(value) : value))
@@ -153,7 +155,8 @@ test('errors of a job are those of the query: its place, the file, line and colu
   expect(failed.stderr).not.toContain('scratch')
   expect((await inJob(`SELECT nope FROM '/sales'`)).stderr).toMatch(/"nope" not found[^]*LINE 1/)
   expect((await inJob(`SELECT * FROM '/none/*.csv'`)).stderr).toContain('/none')
-  expect((await inJob(`SELECT list(a.id) AS l FROM '/sales' a, '/sales' b, range(1000) c`)).stderr).toContain('needs more memory')
+  const large = `SELECT list(a.id) AS l FROM '/sales' a, '/sales' b, range(1000) c`
+  expect((await cluster.run(['sql', '--local-bytes', '0', '--memory', '64MiB', large])).stderr).toContain('needs more memory')
   expect((await inJob(`SELECT union_value(k := id) AS u FROM '/sales'`)).stderr).toContain('UNION')
   const mixed = await cluster.run(['sql', '--local-bytes', '0', `SELECT * FROM '/sales' a, 'file:${dir}/sales/a.csv' b`])
   expect(mixed.stderr).toContain('is a file of this machine')

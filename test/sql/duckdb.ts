@@ -35,7 +35,12 @@ export interface Answer {
   readonly rows: readonly (readonly unknown[])[]
 }
 
+/** A random query may join all with all: its rows would not fit into this process. */
+const rowsMax = 300_000
+
+/** Throws for an answer of more than `rowsMax` rows. */
 export async function read(connection: DuckDBConnection, sql: string): Promise<Answer> {
-  const reader = await connection.runAndReadAll(sql)
+  const reader = await connection.streamAndReadUntil(sql, rowsMax + 1)
+  if (reader.currentRowCount > rowsMax) throw new Error(`Too many rows: more than ${rowsMax}`)
   return { names: reader.columnNames(), types: reader.columnTypes().map(String), rows: reader.getRowsJson() as unknown[][] }
 }

@@ -28,9 +28,9 @@ class SlowLogs extends MemoryDisk {
   }
 }
 
-async function started(slots: number) {
-  const disk = new SlowLogs()
-  const running = new Map<AttemptId, { options: ChildOptions; pid: number }>()
+async function started(slots: number, logs: MemoryDisk = new SlowLogs()) {
+  const disk = logs as SlowLogs
+  const running = new Map<AttemptId, { options: ChildOptions; pid: number; memoryBytes: number }>()
   const told: Array<[AttemptId, string]> = []
   const killed: number[] = []
   let pids = 0
@@ -42,7 +42,7 @@ async function started(slots: number) {
         pid, residentBytes: () => 0,
         send: (message: unknown) => {
           const sent = message as ToExecutor
-          if (sent.kind === 'run') running.set(sent.work.attempt, { options, pid })
+          if (sent.kind === 'run') running.set(sent.work.attempt, { options, pid, memoryBytes: sent.setup.memoryBytes })
         },
         kill: () => {
           killed.push(pid)
@@ -95,5 +95,54 @@ test('a kill of an attempt that has ended, and whose log is being closed, does n
   options.onMessage(done(1))
   await turns()
   expect([told.at(-1), runner.freeSlots()]).toEqual([[id(1), 'done'], 2])
+  await runner.stop()
+})
+
+test('a query that ran out of memory runs once more with the memory of all slots, alone; other attempts wait for it', async () => {
+  const { runner, running, told } = await started(3, new MemoryDisk())
+  const query = (task: number, memoryBytes = 0): TaskWork =>
+    ({ ...workOf(task), memoryBytes, program: { id: 'sql' } }) as unknown as TaskWork
+  const finish = async (task: number, message?: string): Promise<void> => {
+    const outcome = message === undefined
+      ? { kind: 'done' as const, counters: {}, output: { kind: 'files' as const, files: [] } }
+      : { kind: 'failed' as const, cause: 'program' as const, counters: {}, failure: { code: 'PROGRAM_INVALID', message } }
+    running.get(id(task))!.options.onMessage({ kind: 'finished', attempt: id(task), outcome } as FromExecutor)
+    await turns()
+  }
+  const memoryOf = (task: number): number => running.get(id(task))!.memoryBytes
+  const short = 'the query needs more memory than the 716.8 KiB that it may have'
+  runner.run(query(0))
+  runner.run(query(1))
+  runner.run(workOf(2))
+  await turns()
+  expect(memoryOf(0)).toBe(1 << 20)
+  await finish(0, short)
+  runner.run(workOf(3))
+  await turns()
+  expect([told, runner.freeSlots(), memoryOf(0), running.has(id(3))]).toEqual([[], 0, 1 << 20, false])
+  // The second one is out of memory, too: both wait for the third, then one for the other.
+  await finish(1, short)
+  await finish(2)
+  expect([told, memoryOf(0), memoryOf(1)]).toEqual([[[id(2), 'done']], 3 << 20, 1 << 20])
+  await finish(0)
+  expect([told.length, memoryOf(1), running.has(id(3))]).toEqual([2, 3 << 20, false])
+  // Still not enough: that is the end of the attempt.
+  await finish(1, short)
+  expect([told.at(-1), running.has(id(3)), runner.freeSlots()]).toEqual([[id(1), 'failed'], true, 2])
+  // Memory that a user has given is the bound, and a program is no query.
+  runner.run(query(4, 1 << 20))
+  runner.run({ ...workOf(5) })
+  await turns()
+  await finish(4, short)
+  await finish(5, short)
+  expect(told.slice(-2)).toEqual([[id(4), 'failed'], [id(5), 'failed']])
+  // A kill ends the wait.
+  runner.run(query(6))
+  await turns()
+  await finish(6, short)
+  runner.kill(id(6))
+  await turns()
+  expect([told.at(-1), runner.freeSlots()]).toEqual([[id(6), 'failed'], 2])
+  await finish(3)
   await runner.stop()
 })

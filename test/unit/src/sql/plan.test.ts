@@ -256,6 +256,20 @@ test('a query with constants that JSON has no numbers for, or that describes ano
   }
 })
 
+test('now() is one value of the whole query; random(), uuid() and the like are computed in one task', async () => {
+  const clocks = 'now() AS a, current_date AS b, get_current_timestamp() AS c, today() AS d'
+  const plan = await planQuery(`SELECT id, ${clocks} FROM sale WHERE day < now()`, tables, oracle)
+  expect(plan.gathered).toEqual([])
+  expect(plan.stages.map(stage => stage.sql).join()).not.toMatch(/\b(?:now|current_date|get_current_timestamp|today)\b/i)
+  expect(new Set(plan.stages.map(stage => stage.sql).join().match(/\d{4}-\d\d-\d\dT[\d:.]+/g)).size).toBe(1)
+  for (const call of ['random()', 'uuid()', 'gen_random_uuid()', 'uuidv7()', 'setseed(0.5)', 'age(day::TIMESTAMP)', "nextval('s')"]) {
+    await oracle.rows('CREATE SEQUENCE s')
+    const { stages, gathered } = await planQuery(`SELECT id FROM sale WHERE hash(${call}) > 7`, tables, oracle)
+    await oracle.rows('DROP SEQUENCE s')
+    expect([stages.length, gathered.length], call).toEqual([1, 1])
+  }
+})
+
 test('a failure of the planner gathers the query and says so, and leaves no table behind', async () => {
   const broken = (pattern: RegExp, answer: () => string[][]): SqlOracle => ({
     rows: async text => (pattern.test(text) ? answer() : oracle.rows(text)),
