@@ -1,6 +1,7 @@
 // Expiry of leases: time since each writer's last renewal, without pauses of this namenode. After the soft limit another writer may take
-// the lease over; after the hard limit a chore (`expireLeases` in routes.ts) abandons the file. Soft state: after a restart every lease
-// starts anew, because no writer could renew it in between. Also maps open blocks to their leases.
+// the lease over. A chore (`expireLeases` in routes.ts) abandons the file after the hard limit, or after the soft limit if its directory
+// was removed. Soft state: after a restart every lease starts anew, because no writer could renew it in between. Also maps open blocks to
+// their leases.
 
 import { assert, assertKept } from '../../src/base/assert.ts'
 import type { BlockId, LeaseId } from '../../src/base/ids.ts'
@@ -53,10 +54,15 @@ export class Lifetimes {
   isSoft(lease: LeaseId): boolean { return this.#silent(lease) >= this.#times.leaseSoftMs }
 
   /** Leases past the hard limit, at most `max`. */
-  expired(max: number): LeaseId[] {
+  expired(max: number): LeaseId[] { return this.#silentFor(this.#times.leaseHardMs, max) }
+
+  /** Leases past the soft limit, at most `max`, those past the hard limit among them. */
+  soft(max: number): LeaseId[] { return this.#silentFor(this.#times.leaseSoftMs, max) }
+
+  #silentFor(ms: number, max: number): LeaseId[] {
     const found: LeaseId[] = []
     for (const lease of this.#leases.keys()) {
-      if (found.length === max || this.#silent(lease) < this.#times.leaseHardMs) break
+      if (found.length === max || this.#silent(lease) < ms) break
       found.push(lease)
     }
     return found

@@ -24,6 +24,7 @@ import { checkContent } from '../namespace/content.ts'
 import { knownBlock, type Block } from '../namespace/file.ts'
 import { stat } from '../namespace/read.ts'
 import { checkFree } from '../namespace/reserved.ts'
+import { pathOf } from '../namespace/resolve.ts'
 import { trashDirectory } from '../trash/items.ts'
 import { leaseAt } from './lease.ts'
 import type { Lifetimes } from './lifetimes.ts'
@@ -257,11 +258,25 @@ function checkPlace({ path, delimiter }: Pick<Request<'create'>, 'path' | 'delim
   }
 }
 
-/** Ends leases past the hard limit, at most 100 per call. Returns their number. */
+/** Leases per call that are ended, and silent ones whose directories are looked up. */
+const endedMax = 100
+const lookedUpMax = 500
+
+/**
+ * Ends leases past the hard limit, and those past the soft limit whose directory was removed for good: nothing can complete them. Such are
+ * those of attempts that were killed, once their job is over. Returns their number.
+ */
 export async function expireLeases({
   journal, lifetimes, invalidate,
 }: Pick<WritingOptions, 'journal' | 'lifetimes' | 'invalidate'>): Promise<number> {
-  const expired = lifetimes.expired(100)
+  const { view } = journal
+  const isHomeless = (id: LeaseId): boolean => {
+    const lease = leaseAt(view, id)
+    return lease !== undefined && pathOf(view, lease.parent) === undefined
+  }
+  const late = new Set(lifetimes.expired(endedMax))
+  const homeless = lifetimes.soft(lookedUpMax).filter(id => !late.has(id) && isHomeless(id))
+  const expired = [...late, ...homeless].slice(0, endedMax)
   await Promise.all(
     expired.map(async lease => {
       const { unused } = await journal.submit(abandon, { lease, ...systemActor })

@@ -143,7 +143,7 @@ export function run(args: readonly string[], env: Readonly<Record<string, string
 }
 
 /** Retries `work` every 50 ms until it returns neither undefined nor false; fails with `what` after `ms`. */
-export async function until<T>(what: string, work: () => Promise<T | undefined | false>, ms = 120_000): Promise<T> {
+export async function until<T>(what: string, work: () => Promise<T | undefined | false>, ms = 180_000): Promise<T> {
   const end = performance.now() + ms
   for (;;) {
     const value = await work()

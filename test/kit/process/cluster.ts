@@ -25,7 +25,8 @@ import { forgetDirectory, watchDirectory } from './reaper.ts'
 import { canCutPower, Volume } from './volume.ts'
 import { isReplicated, isQuiet, waitFor } from './wait.ts'
 
-const waitMs = 60_000
+/** Only ends what hangs: a machine may be busy with other work. */
+const waitMs = 180_000
 
 interface Parts {
   readonly seed: number

@@ -9,7 +9,7 @@ import { watchProcess } from './reaper.ts'
 /** Path of the bin; the only place that names it. The build rewrites it: an installed package has the same layout. */
 export const bin = fileURLToPath(new URL('../../../client/cli/gristmill.js', import.meta.url))
 
-const readyMs = 60_000
+const readyMs = 180_000
 const goneMs = 20_000
 const askMs = 30_000
 

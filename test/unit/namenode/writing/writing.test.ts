@@ -174,6 +174,34 @@ test('a writer that renews its lease keeps it, and one that does not may be repl
   await sim.house.stop()
 })
 
+test('a silent writer whose directory was removed for good has lost its file at the soft limit; one in the trash may come back', async () => {
+  const { sim, write, lifetimes } = await writing(94, 2)
+  const { bench, bench: { clock, journal } } = sim.house
+  for (const path of ['/removed', '/trashed', '/there', '/removed/deep']) await bench.do(mkdir, { path })
+  const opened = new Map<string, { lease: number; blocks: BlockId[] }>()
+  for (const path of ['/removed/deep/f', '/removed/g', '/trashed/f', '/there/f']) {
+    const { lease, blocks } = await write(create, { ...ask(), path, blocks: 1, bytes: 10 })
+    opened.set(path, { lease, blocks: blocks.map(each => each.id as BlockId) })
+  }
+  const of = (path: string) => opened.get(path)!
+  await bench.do(remove, { path: '/removed', recursive: true })
+  await bench.do(discard, { path: '/trashed', recursive: true })
+  const given: BlockId[] = []
+  const expire = () => expireLeases({ journal, lifetimes, invalidate: blocks => { given.push(...blocks) } })
+  clock.pass(leaseSoftMs - 1)
+  expect(await expire()).toBe(0)
+  // One of them lives, and is told the reason when it completes the file.
+  expect(await write(renew, { leases: [of('/removed/g').lease as LeaseId] })).toEqual({ lost: [] })
+  clock.pass(1)
+  expect([await expire(), given]).toEqual([1, of('/removed/deep/f').blocks])
+  const sealing = write(complete, { ...ask(), lease: of('/removed/g').lease as LeaseId, blocks: [] })
+  await expect(sealing).rejects.toMatchObject({ code: 'ENOENT' })
+  clock.pass(leaseHardMs)
+  await expire()
+  expect(journal.view.counters.leases).toBe(0)
+  await sim.house.stop()
+})
+
 test('a file that replaces another one is as private as that was, unless its writer says otherwise', async () => {
   const { sim, write } = await writing(99, 2)
   const { bench } = sim.house
