@@ -14,7 +14,7 @@ import { OverviewPage } from './pages/overview.tsx'
 import { TrashPage } from './pages/trash.tsx'
 import { followLinks, route } from './route.ts'
 import { Empty, Loading } from './parts/states.tsx'
-import { Shell } from './parts/shell.tsx'
+import { Shell, Title } from './parts/shell.tsx'
 
 function Page() {
   const { room, rest } = route.value
@@ -31,9 +31,12 @@ function Page() {
       return rest === '' ? <JobsPage /> : <JobPage key={rest} id={rest} />
     default:
       return (
-        <Empty title="There is no such page">
-          The address of this page leads nowhere. <a href="/">Go to the overview</a>
-        </Empty>
+        <>
+          <Title text="No page" />
+          <Empty title="There is no such page">
+            The address of this page leads nowhere. <a href="/">Go to the overview</a>
+          </Empty>
+        </>
       )
   }
 }

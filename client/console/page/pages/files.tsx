@@ -17,6 +17,7 @@ export function FilesPage({ path }: { readonly path: string }) {
   const asked = useAsked(signal => call('namespace.stat', { path }, signal), [path])
   return (
     <>
+      {asked.data === undefined && <Trail path={path} />}
       <Shown asked={asked} what={visible(path)}>
         {status =>
           status.type === 'directory' ? (

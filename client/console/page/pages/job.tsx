@@ -63,7 +63,10 @@ export function JobPage({ id }: { readonly id: string }) {
         </p>
       </>
     ) : (
-      <Loading what="the job" />
+      <>
+        <Title text="Job" />
+        <Loading what="the job" />
+      </>
     )
   const kill = (): void =>
     ask({

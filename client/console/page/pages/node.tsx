@@ -47,7 +47,13 @@ const columns: readonly TableColumn<StorageState>[] = [
 
 export function NodePage({ id }: { readonly id: string }) {
   const { status } = live.value
-  if (!status) return <Loading what="the node" />
+  if (!status)
+    return (
+      <>
+        <Title text="Node" />
+        <Loading what="the node" />
+      </>
+    )
   const node = status.nodes.find(each => each.node === id)
   if (!node)
     return (

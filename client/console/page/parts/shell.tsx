@@ -81,7 +81,7 @@ function Account() {
         type="button"
         class="quiet"
         onClick={() => setUtc(!utc.value)}
-        aria-label={`Times are ${utc.value ? 'in UTC' : 'local'}; change`}
+        title={`Times are ${utc.value ? 'in UTC' : 'local'}; a click changes it`}
       >
         {utc.value ? 'UTC' : 'Local time'}
       </button>

@@ -97,7 +97,7 @@ function Body<T>({ label, columns, rows, keyOf, onEnd, head }: TableProps<T> & {
       ref={box}
       class={long ? 'scroll scroll-long' : 'scroll'}
       tabIndex={0}
-      role="region"
+      role="group"
       aria-label={label}
       onScroll={long || onEnd ? look : undefined}
     >
