@@ -138,7 +138,7 @@ describe('programs that cannot run say why', () => {
     ['mill.text(input).join([1], x => x, x => x).save(output)', paths, 'join was given an object of class Array in place of a Dataset'],
     ['mill.text(input).sortBy(x => x, "down").save(output)', paths, "sortBy was given the order \"down\"; it is 'asc' or 'desc'"],
     ['mill.text(input).map(async x => x).save(output)', paths, 'map was given a function that returns a promise; use mapAsync'],
-    ['mill.from([Math.random()]).save(output)', ['--output', '/refused'], 'the program is not deterministic: step 1 (save) was "values (parts 1, digest'],
+    ['mill.from([crypto.randomUUID()]).save(output)', ['--output', '/refused'], 'the program is not deterministic: step 1 (save) was "values (parts 1, digest'],
     ['mill.text(input).groupBy(() => undefined).count().save(output)', paths, 'is a field missing?'],
     ['mill.text(input).flatMap(x => x).save(output)', paths, 'flatMap returned "one"; it must return an array'],
     ['mill.text(input).save(output, { fromat: "jsonl" })', paths, 'the options of save does not know "fromat"'],

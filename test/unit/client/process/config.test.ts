@@ -105,6 +105,6 @@ test('a datanode is printed by its difference from the first one', () => {
   expect(printed).toEqual([
     { title: 'namenode', settings: server('', 1).settings }, { title: 'datanode1', settings: server('', 2).settings },
     { title: 'datanode2 at a:3: as datanode1, but', settings: [server('', 3).settings[0]] },
-    { title: 'datanode3: not known, an earlier version has started it', settings: [] },
+    { title: 'datanode3: not known, it is of an earlier version or in another process of yours', settings: [] },
   ])
 })
