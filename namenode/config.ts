@@ -1,6 +1,7 @@
 // Configuration of a namenode: directory, address, secret, defaults of files, intervals, trash, backups, audit log. Made from the user's
 // settings by client/process/namenode.ts and client/embedded/owner.ts.
 
+import type { JobQueue } from '../src/base/jobqueues.ts'
 import type { GristmillError } from '../src/base/errors.ts'
 import type { Address } from '../src/base/ids.ts'
 import type { Audit } from '../src/ports/audit.ts'
@@ -41,6 +42,8 @@ export interface NamenodeConfig {
   readonly inlineBytes?: number | undefined
   /** Older versions of an output that are kept (0: none), and for how long (0: for ever). */
   readonly versions?: { readonly keep?: number | undefined; readonly keepMs?: number | undefined } | undefined
+  /** Queues of jobs, beside the default one. */
+  readonly queues?: readonly JobQueue[] | undefined
   /** Bounds of kept outputs of jobs. */
   readonly kept?: KeptBounds | undefined
   /** Periodic backups; default: none. */

@@ -5,6 +5,7 @@
 
 import { asError, hasCode, type GristmillError } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
+import { parseQueues } from '../../src/base/jobqueues.ts'
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
 import type { Settings } from '../../src/base/settings.ts'
@@ -89,6 +90,7 @@ export class Owner {
         trashKeepMs: settings.trashKeep, uploadKeepMs: settings.uploadKeep,
         inlineBytes: settings.inlineBytes ?? limits.inlineBytesDefault,
         versions: { keep: settings.versionsKeep, keepMs: settings.versionsKeepFor },
+        queues: settings.queues && parseQueues(settings.queues),
         kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },
         backups: { dir: `${dir}/namenode/backups`, ...backups },
         ...settings.profile === 'test-without-fsync' && { sync: false },

@@ -2,6 +2,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { TextEncoding } from '../../src/base/formats.ts'
+import { queueNameMax } from '../../src/base/jobqueues.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import { delimiterCode, textEncodingOf } from '../../src/record/records.ts'
@@ -42,6 +43,8 @@ export interface RunOptions {
   readonly force?: boolean | undefined
   /** Name of the job; default: the program's file name. */
   readonly name?: string | undefined
+  /** Queue by which its tasks get slots; default: `default`. Operators declare queues by the setting `queues`. */
+  readonly queue?: string | undefined
   /** Memory limit of one task. */
   readonly memoryBytes?: number | undefined
   /** An attempt that takes longer is killed, and the task is tried again. */
@@ -68,7 +71,7 @@ const runOptionNames: Known<RunOptions> = {
   input: true, output: true, params: true, paramTexts: true, reducers: true, replication: true, overwrite: true, name: true,
   memoryBytes: true, taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true,
   env: true, encoding: true,
-  delimiter: true, onOutput: true, detach: true, withoutRules: true,
+  delimiter: true, onOutput: true, detach: true, withoutRules: true, queue: true,
 }
 
 /** Reads and checks the options of `run`. Throws EINVAL. */
@@ -78,6 +81,7 @@ export function readRunOptions(given: RunOptions | null | undefined): RunOptions
   if (input !== undefined) for (const path of listOf(input)) textOf(path, 'input', { max: limits.pathBytesMax })
   if (output !== undefined) pathOf(output, 'output')
   if (name !== undefined) textOf(name, 'name of the job', { max: 200 })
+  if (options.queue !== undefined) textOf(options.queue, 'queue', { max: queueNameMax })
   if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params)))
     throw new GristmillError('EINVAL', `the params are ${shown(params)}; they must be an object`)
   if (paramTexts !== undefined && (typeof paramTexts !== 'object' || paramTexts === null || Array.isArray(paramTexts)))

@@ -56,6 +56,7 @@ export interface Submission {
   readonly attemptsMax?: number | undefined
   readonly memoryBytes?: number | undefined
   readonly taskTimeoutMs?: number | undefined
+  readonly queue?: string | undefined
   /** Aborted before the job is submitted: no effect. Afterwards: the job is killed. */
   readonly signal?: AbortSignal | undefined
   /** The first tasks alone, of a job whose stages are divisible (cut.ts); default: all. */
@@ -118,6 +119,7 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
     attemptsMax: submission.attemptsMax ?? attemptsDefault,
     memoryBytes: submission.memoryBytes ?? memoryDefault,
     taskDeadlineMs: submission.taskTimeoutMs ?? 0,
+    ...submission.queue !== undefined && { queue: submission.queue },
   }
   const { job } = await send(cluster, plan, cut, signal)
   const handle = new Job(cluster, job)

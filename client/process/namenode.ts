@@ -1,6 +1,7 @@
 // `gristmill namenode`: translates the user's settings into a namenode's configuration, and runs it in this process until a signal.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { parseQueues } from '../../src/base/jobqueues.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import { version } from '../../src/base/version.ts'
@@ -30,6 +31,7 @@ export async function runNamenode(run: ServerRun): Promise<void> {
     }),
     inlineBytes: settings.inlineBytes ?? limits.inlineBytesDefault,
     versions: { keep: settings.versionsKeep, keepMs: settings.versionsKeepFor },
+    queues: settings.queues && parseQueues(settings.queues),
     kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },
     sync: settings.profile !== 'test-without-fsync',
     times: {

@@ -4,6 +4,7 @@
 import { isAbsolute, join } from 'node:path'
 import { throwIfAborted } from '../../src/base/abort.ts'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import { queueNameMax } from '../../src/base/jobqueues.ts'
 import { jobId, type JobId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { callbackOf, flagsOf, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
@@ -30,6 +31,8 @@ export interface BuildOptions extends CallOptions {
   readonly force?: boolean | undefined
   /** Programs that run at the same time; default: 4. */
   readonly concurrency?: number | undefined
+  /** Queue of the jobs; default: `default`. */
+  readonly queue?: string | undefined
   /** Called when the state of a dataset changes; first with `waiting`, for all. */
   readonly onDataset?: ((dataset: BuiltDataset) => void) | undefined
   readonly onNote?: ((line: string) => void) | undefined
@@ -65,7 +68,7 @@ const comparisonsAtOnce = 8
 
 export function readBuildOptions(given: BuildOptions | null | undefined): BuildOptions {
   const options = optionsOf<BuildOptions>(given, 'build', {
-    targets: true, from: true, to: true, dryRun: true, force: true, concurrency: true, onDataset: true, onNote: true, onOutput: true,
+    targets: true, from: true, to: true, dryRun: true, force: true, concurrency: true, queue: true, onDataset: true, onNote: true, onOutput: true,
     signal: true,
   })
   const { targets } = options
@@ -79,6 +82,7 @@ export function readBuildOptions(given: BuildOptions | null | undefined): BuildO
   }
   for (const name of ['from', 'to'] as const) if (options[name] !== undefined) parseDay(textOf(options[name], name), `"${name}"`)
   flagsOf(options, 'dryRun', 'force')
+  if (options.queue !== undefined) textOf(options.queue, 'queue', { max: queueNameMax })
   checkInteger('number of programs at a time', options.concurrency, 1, 1000)
   callbackOf(options.onDataset, 'onDataset')
   callbackOf(options.onNote, 'onNote')
@@ -202,7 +206,7 @@ class Build {
 
   /** Runs the program of a dataset. Returns another job that will publish it, if there is one. */
   async #run(node: Node): Promise<JobId | undefined> {
-    const { onNote, onOutput } = this.#options
+    const { onNote, onOutput, queue } = this.#options
     const signal = this.#signal
     const { clock } = this.#tools.cluster
     const startedMs = clock.mono()
@@ -212,7 +216,7 @@ class Build {
     let run
     try {
       run = await runProgram(this.#tools, node.dataset.program, {
-        ...runOptionsOf(node), overwrite: true, signal, onNote: line => onNote?.(`${node.path}: ${line}`), onOutput,
+        ...runOptionsOf(node), overwrite: true, queue, signal, onNote: line => onNote?.(`${node.path}: ${line}`), onOutput,
       }, { needs })
     } catch (error) {
       const { job, path } = error instanceof GristmillError ? error.details : {}

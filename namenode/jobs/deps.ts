@@ -1,6 +1,7 @@
 // Interfaces of the rest of the namenode that the job engine needs. jobs.ts implements them over the namenode's rooms; unit
 // tests implement them in a few lines.
 
+import type { JobQueue } from '../../src/base/jobqueues.ts'
 import type { AttemptId, BlockId, JobId, NodeId, RequestId, SplitsId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -19,6 +20,8 @@ export interface JobsDeps {
   readonly log: Log
   /** World.checked. */
   readonly checked?: boolean | undefined
+  /** Queues of jobs, beside the default one. */
+  readonly queues?: readonly JobQueue[] | undefined
   readonly store: JobStore
   readonly nodes: NodesPort
   readonly blocks: BlocksPort

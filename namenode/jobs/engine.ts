@@ -48,7 +48,7 @@ export class Engine {
 
   constructor(deps: JobsDeps) {
     this.#deps = deps
-    this.scheduler = new Scheduler({ checked: deps.checked })
+    this.scheduler = new Scheduler({ checked: deps.checked, queues: deps.queues })
     this.watchers = new Watchers(deps.clock)
   }
 

@@ -4,6 +4,7 @@
 // (startupbuffer.ts): otherwise a node that registers early would be told to kill the attempts of jobs that are not taken over
 // yet.
 
+import type { JobQueue } from '../../src/base/jobqueues.ts'
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Failpoints } from '../../src/ports/failpoints.ts'
@@ -42,6 +43,8 @@ interface JobsDeps {
   readonly trash: boolean
   /** Older versions of an output that are kept. */
   readonly versions?: number | undefined
+  /** Queues of jobs, beside the default one. */
+  readonly queues?: readonly JobQueue[] | undefined
   /** Bounds of kept outputs. */
   readonly kept?: KeptBounds | undefined
 }
@@ -54,10 +57,10 @@ export class Jobs {
   #early: StartupBuffer | undefined = new StartupBuffer()
   #toOpen = false
 
-  constructor({ clock, failpoints, log, checked, journal, registry, tokens, holders, actor, frozen, trash, versions, kept }: JobsDeps) {
+  constructor({ clock, failpoints, log, checked, journal, registry, tokens, holders, actor, frozen, trash, versions, kept, queues }: JobsDeps) {
     this.#store = new JournalJobStore({ journal, clock, failpoints, trash, versions, kept })
     const deps = {
-      clock, awake: registry.awake, log, checked, store: this.#store, actor, frozen,
+      clock, awake: registry.awake, log, checked, queues, store: this.#store, actor, frozen,
       nodes: {
         order: (node, order) => {
           const refused = order.kind === 'run' ? tooLarge(order.work) : undefined

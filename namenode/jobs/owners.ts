@@ -40,6 +40,11 @@ export class OwnerCalls {
     const { user } = context
     const requestId = context.requestId!
     checkSpec(spec)
+    const { queues } = this.#engine.scheduler
+    if (spec.queue !== undefined && !queues.has(spec.queue))
+      throw new GristmillError(
+        'EINVAL', `there is no queue ${spec.queue}; the queues are ${[...queues.keys()].join(', ')} (setting "queues" of the namenode)`,
+      )
     const actor = this.#deps.actor(user)
     if (this.#store.hasAnswer(requestId)) return { job: await this.#store.submit({ requestId, actor, spec }) }
     return this.#admission.job({ user, spec }, async () => {

@@ -1,6 +1,7 @@
 // Room of jobs: the messages `job.*` and `task.*`, and the take-over of the jobs of the last namenode. It also refuses requests of all
 // rooms that would take the output path of a running job.
 
+import type { JobQueue } from '../../src/base/jobqueues.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { Blocks } from '../blocks/blocks.ts'
@@ -18,7 +19,7 @@ import { jobMutations } from './store/mutations.ts'
 
 interface JobsNeeds {
   readonly world: Pick<World, 'clock' | 'failpoints' | 'log' | 'checked'>
-  readonly config: { readonly kept?: KeptBounds | undefined }
+  readonly config: { readonly kept?: KeptBounds | undefined; readonly queues?: readonly JobQueue[] | undefined }
   readonly trashKeepMs: number
   readonly versionBounds: { readonly keep: number }
   readonly journal: Journal
@@ -34,10 +35,10 @@ export const jobsRoom = room({
   name: 'jobs',
   mutations: [...jobMutations, ...formerJobMutations],
   open(needs: JobsNeeds) {
-    const { world, config: { kept }, trashKeepMs, versionBounds, journal, tokens, actor, registry, succession, authority, blocks } = needs
+    const { world, config: { kept, queues }, trashKeepMs, versionBounds, journal, tokens, actor, registry, succession, authority, blocks } = needs
     const { clock, failpoints, log, checked } = world
     const jobs = new Jobs({
-      clock, failpoints, log, checked, journal, registry, tokens, actor, kept, trash: trashKeepMs > 0, versions: versionBounds.keep,
+      clock, failpoints, log, checked, journal, registry, tokens, actor, kept, queues, trash: trashKeepMs > 0, versions: versionBounds.keep,
       frozen: () => authority.frozen, holders: block => blocks.holders(block),
     })
     succession.listen({ sure: () => jobs.start() })

@@ -3,6 +3,7 @@
 // holds the texts in step with them.
 
 import { GristmillError } from './errors.ts'
+import { parseQueues } from './jobqueues.ts'
 import { limits } from './limits.ts'
 import { faultOfName } from './username.ts'
 import { parseBytes, parseDuration, parseWhole } from './units.ts'
@@ -88,6 +89,13 @@ const bytes = (facts: Facts): Setting<number> => ({
   ...facts, type: 'size, such as 128MiB', kind: 'value',
   parse: raw => (typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : parseBytes(textOf(raw))),
 })
+
+/** Declarations of queues, as texts: they are passed on to other processes. */
+function queuesOf(raw: unknown): readonly string[] {
+  const declared = texts({ fallback: '', usedBy: [], about: '' }).parse(raw)
+  parseQueues(declared)
+  return declared
+}
 
 function inlineBytesOf(raw: unknown): number {
   const found = typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : parseBytes(textOf(raw))
@@ -178,6 +186,15 @@ export const settings = {
         + 'all files have blocks. A client may set a lower bound than the namenode.',
     }),
     parse: raw => inlineBytesOf(raw),
+  },
+  queues: {
+    ...texts({
+      fallback: 'one queue, default', usedBy: ['namenode', 'up'],
+      about:
+        'Queues of jobs, separated by commas: NAME:WEIGHT or NAME:WEIGHT:TASKS, such as etl:3,adhoc:1:4. Queues share the slots by their '
+        + 'weights; TASKS bounds what runs at the same time. Jobs that name no queue are in the queue default, whose weight is 1 unless it is declared.',
+    }),
+    parse: raw => queuesOf(raw),
   },
   datanodes: count(1, 64, {
     fallback: '3, or the number of the last time', usedBy: ['up'], about: 'Number of datanodes that `up` starts.',

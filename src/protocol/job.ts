@@ -2,6 +2,7 @@
 
 import Type, { type Static } from './schema.ts'
 import { GristmillError } from '../base/errors.ts'
+import { queueNameMax } from '../base/jobqueues.ts'
 import { limits } from '../base/limits.ts'
 import { systemDirectory } from '../base/paths.ts'
 import {
@@ -134,6 +135,8 @@ const jobSpec = Type.Object({
   origin: Type.Optional(origin),
   /** Attempts of one task before the job fails. */
   attemptsMax: Type.Integer({ minimum: 1, maximum: 100 }),
+  /** Queue by which it gets slots; default: `default`. */
+  queue: Type.Optional(text(queueNameMax)),
   /** Memory of one executor. */
   memoryBytes: count,
   /** Time limit of one attempt; 0: none. */
@@ -221,6 +224,8 @@ export const jobStatus = Type.Object({
   output: path,
   /** Run of a program over Datasets to which the job belongs, its step in it, and the method that has asked for it. */
   driver: Type.Optional(Type.Object({ id: text(64), step: count, method: text(50) })),
+  /** Missing for a job that was submitted to none. */
+  queue: Type.Optional(text(queueNameMax)),
   submittedMs: instant,
   finishedMs: Type.Optional(instant),
   failure: Type.Optional(failure),

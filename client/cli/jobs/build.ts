@@ -29,6 +29,7 @@ export const build: CommandSpec = {
     option('-n, --dry-run', 'build nothing, and print what would be built, and why'),
     option('--force', 'build the named datasets, or all, also if they are up to date'),
     option('--schedule', 'stay, and build again at the times of the schedule of the workflow; begins with a build'),
+    option('--queue <name>', 'queue by which the tasks of the programs get slots (default: default)'),
     option('-j, --jobs <n>', 'number of programs that run at the same time (default: 4)', { parse: whole(1, 1000) }),
   ],
   examples: [
@@ -41,7 +42,7 @@ export const build: CommandSpec = {
   run: runBuild,
 }
 
-interface BuildFlags { file?: string; from?: string; to?: string; dryRun?: boolean; force?: boolean; schedule?: boolean; jobs?: number }
+interface BuildFlags { file?: string; from?: string; to?: string; dryRun?: boolean; force?: boolean; schedule?: boolean; jobs?: number; queue?: string }
 
 async function runBuild(context: CommandContext, targets: readonly string[], flags: BuildFlags): Promise<void> {
   if (flags.schedule) return followSchedule(context, targets, flags)
@@ -67,12 +68,12 @@ async function runBuild(context: CommandContext, targets: readonly string[], fla
 
 /** Arguments of the library's call. */
 function callOf(
-  context: CommandContext, targets: readonly string[], { file = fileDefault, from, to, dryRun = false, force = false, jobs }: BuildFlags,
+  context: CommandContext, targets: readonly string[], { file = fileDefault, from, to, dryRun = false, force = false, jobs, queue }: BuildFlags,
   { report, printed }: { readonly report: () => Report; readonly printed: ProgramOutput },
 ): [string, BuildOptions] {
   return [isAbsolute(file) ? file : join(context.cwd, file), {
     ...targets.length > 0 && { targets }, ...from !== undefined && { from }, ...to !== undefined && { to }, dryRun, force,
-    ...jobs !== undefined && { concurrency: jobs }, onDataset: dataset => report().take(dataset),
+    ...jobs !== undefined && { concurrency: jobs }, ...queue !== undefined && { queue }, onDataset: dataset => report().take(dataset),
     onNote: line => context.note(line), onOutput: printed.take, signal: context.signal,
   }]
 }

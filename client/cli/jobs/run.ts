@@ -58,6 +58,7 @@ export const run: CommandSpec = {
     option('--name <name>', "name of the job (default: the program's file name)"),
     option('--memory <size>', 'memory limit of one executor, for instance 512MiB', { parse: parseBytes }),
     option('--task-timeout <time>', 'time limit of one attempt, for instance 10m', { parse: parseDuration }),
+    option('--queue <name>', 'queue by which its tasks get slots (default: default)'),
     option('--attempts <n>', 'maximum attempts of one task before the job fails', { parse: whole(1, 100) }),
     option('--without-rule <name>', 'do not apply this rule of the optimizer; the result is the same; may be repeated', {
       parse: oneOf(...ruleNames), repeat: true,
@@ -103,6 +104,7 @@ interface RunFlags {
   memory?: number
   taskTimeout?: number
   attempts?: number
+  queue?: string
   withoutRule?: string[]
   explain?: boolean
   detach?: boolean
@@ -130,6 +132,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
     ...(options.taskTimeout === undefined ? {} : { taskTimeoutMs: options.taskTimeout }),
     ...(options.attempts === undefined ? {} : { attemptsMax: options.attempts }),
+    ...(options.queue === undefined ? {} : { queue: options.queue }),
     ...(options.withoutRule ? { withoutRules: options.withoutRule } : {}),
     // A detached job must outlive this process.
     ...(options.detach ? { detach: true } : { signal, onOutput: output.take }),

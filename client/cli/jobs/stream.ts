@@ -42,6 +42,7 @@ export const stream: CommandSpec = {
     option('--name <name>', 'name of the job (default: stream)'),
     option('--memory <size>', 'memory limit of one executor, for instance 512MiB; commands are not counted', { parse: parseBytes }),
     option('--task-timeout <time>', 'time limit of one attempt, for instance 10m', { parse: parseDuration }),
+    option('--queue <name>', 'queue by which its tasks get slots (default: default)'),
     option('--attempts <n>', 'maximum attempts of one task before the job fails', { parse: whole(1, 100) }),
     option('--detach', "print the job's id and do not wait"),
   ],
@@ -88,6 +89,7 @@ interface StreamFlags {
   memory?: number
   taskTimeout?: number
   attempts?: number
+  queue?: string
   detach?: boolean
 }
 
@@ -100,10 +102,10 @@ async function runStream(context: CommandContext, _operands: readonly string[], 
   const { environment, ...defined } = settingsOf(flags.define ?? [])
   const env = { ...environment, ...environmentOf(flags.env ?? [], context.env) }
   const { map, reduce, combine, shell, file, reducers, inputFormat, fieldSeparator, reduceSeparator, keyFields } = flags
-  const { partitionFields, order, name, memory, taskTimeout, attempts } = flags
+  const { partitionFields, order, name, memory, taskTimeout, attempts, queue } = flags
   const options: StreamOptions = {
     ...defined, ...given({ map, reduce, combine, shell, files: file, reducers, inputFormat, fieldSeparator, reduceSeparator, keyFields }),
-    ...given({ partitionFields, order, name, memoryBytes: memory, taskTimeoutMs: taskTimeout, attemptsMax: attempts }),
+    ...given({ partitionFields, order, name, memoryBytes: memory, taskTimeoutMs: taskTimeout, attemptsMax: attempts, queue }),
     input, output: normalise(output), env, overwrite: flags.overwrite === true, force: flags.force === true,
     onNote: line => context.note(line),
     // A detached job must outlive this process.

@@ -89,6 +89,7 @@ export function jobLines(job: JobStatus, nowMs: number, width?: number): string[
     ['name', showText(job.name)],
     ['state', job.state],
     ['user', showText(job.user)],
+    ...job.queue === undefined ? [] : [['queue', showText(job.queue)]] as [[string, string]],
     ['output', showText(job.output)],
     ['submitted', formatInstant(job.submittedMs)],
     ['took', took(job.submittedMs, job.finishedMs ?? nowMs)],

@@ -1,8 +1,8 @@
 // Assigns waiting tasks to nodes with free slots. Order per node: a task whose input it holds; a task whose input no live node
 // holds; after `rackSkips` offers without either, one with its input in the same rack; after `anySkips`, any (delay
 // scheduling, counted in offers, not in seconds: a busy cluster makes many offers per second, and each is a chance for a
-// better node). Jobs share slots by number of running attempts; among equals, the job that got a slot (or was submitted) least
-// recently comes first, so that no job waits behind another one's many tasks.
+// better node). Queues share slots by their weights (queues.ts); the jobs of a queue by number of running attempts; among equals, the
+// job that got a slot (or was submitted) least recently comes first, so that no job waits behind another one's many tasks.
 // INVARIANT: a node never has more attempts than slots, and a task never two attempts on one node at a time.
 
 import type { NodeId } from '../../../src/base/ids.ts'
@@ -11,6 +11,7 @@ import { splitSize } from '../splits/splits.ts'
 import type { Locality } from '../store/record.ts'
 import type { Wants } from './pending.ts'
 import { newAttempt } from './attempts.ts'
+import { QueueShares } from './queues.ts'
 import {
   changed, ready, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState,
 } from './state.ts'
@@ -35,11 +36,13 @@ export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []):
   if (!state.open) return
   const jobs = [...state.jobs.values()].filter(job => job.state === 'running' && wantsSlots(job))
   if (jobs.length === 0) return
+  const shares = new QueueShares(state.queues, state.jobs.values())
   let free = inOrder([...state.nodes.values()].filter(hasSlot), jobs)
   while (free.length > 0 && state.ordered < orderedMax)
-    free = free.filter(node => state.ordered < orderedMax && serve(state, jobs, node)).filter(hasSlot)
+    free = free.filter(node => state.ordered < orderedMax && serve(state, { jobs, shares }, node)).filter(hasSlot)
   if (state.ordered >= orderedMax) return // nodes that were not asked have not passed over anything
-  for (const node of asking) if (hasSlot(node)) passOver(jobs, node)
+  const passed = jobs.filter(job => !shares.isFull(job))
+  for (const node of asking) if (hasSlot(node)) passOver(passed, node)
 }
 
 const hasSlot = (node: WorkerNode): boolean => node.state === 'live' && node.holding.size < node.slots
@@ -51,7 +54,8 @@ const wantsSlots = (job: RunningJob): boolean =>
 /** True if a task waits that a free slot could take, now or after further offers: `tick` events are then needed. */
 export function hasRunnable(state: SchedulerState): boolean {
   if (!state.open || ![...state.nodes.values()].some(hasSlot)) return false
-  return [...state.jobs.values()].some(job => job.state === 'running' && wantsSlots(job))
+  const shares = new QueueShares(state.queues, state.jobs.values())
+  return [...state.jobs.values()].some(job => job.state === 'running' && !shares.isFull(job) && wantsSlots(job))
 }
 
 /** Idle nodes first; among equals those with most input of the next stages, so that reduce tasks start beside their input. */
@@ -68,21 +72,26 @@ function inOrder(nodes: WorkerNode[], jobs: readonly RunningJob[]): WorkerNode[]
   return nodes.sort((a, b) => a.holding.size - b.holding.size || held(b) - held(a) || (a.id < b.id ? -1 : 1))
 }
 
+/** Jobs that have tasks to start, and the shares of their queues. */
+interface Waiting { readonly jobs: RunningJob[]; readonly shares: QueueShares }
+
 /** Starts one task on the node; returns false if there is none for it. */
-function serve(state: SchedulerState, jobs: RunningJob[], node: WorkerNode): boolean {
-  jobs.sort((a, b) => a.running - b.running || a.turn - b.turn)
+function serve(state: SchedulerState, { jobs, shares }: Waiting, node: WorkerNode): boolean {
+  jobs.sort(shares.order)
   for (const job of jobs) {
-    if (job.avoid.has(node.id)) continue
+    if (job.avoid.has(node.id) || shares.isFull(job)) continue
     for (const stage of job.stages) {
       if (stage.state !== 'running' || !ready(job, stage)) continue
       const choice = stage.waiting > 0 ? choose(state, stage, node) : undefined
       if (choice) {
         launch(state, { job, stage, task: stage.tasks[choice.task]! }, { node, locality: choice.locality, speculative: false })
+        shares.started(job)
         return true
       }
       const slow = stage.waiting === 0 ? slowest(state, stage, node) : undefined
       if (slow) {
         launch(state, { job, stage, task: slow }, { node, locality: localityOf(state, stage, slow.index, node), speculative: true })
+        shares.started(job)
         return true
       }
     }

@@ -2,28 +2,33 @@
 // carries out the effects in order, and answers them with events.
 
 import { unreachable } from '../../../src/base/assert.ts'
+import type { JobQueue } from '../../../src/base/jobqueues.ts'
 import type { JobId } from '../../../src/base/ids.ts'
 import type { Effect, Event, Moment } from './event.ts'
 import { ended, kill, placed, resumed, submitted, unpublished } from './lifecycle.ts'
 import { closed, joined, left, nodeDied, returned, stale, tick } from './loss.ts'
 import { checkState } from './check.ts'
 import { hasRunnable, offer } from './offer.ts'
+import { queueTable, type QueueTable } from './queues.ts'
 import { committed, finished, progressed } from './report.ts'
 import type { RunningJob, WorkerNode, SchedulerState } from './state.ts'
 
 export class Scheduler {
   readonly #checked: boolean
-  readonly #state: SchedulerState = {
-    nodes: new Map(), jobs: new Map(), open: false, turns: 0, at: { nowMs: 0, monoMs: 0 }, effects: [], ordered: 0,
-  }
+  readonly #state: SchedulerState
 
-  /** `checked`: recomputes all sums after every event; costs time proportional to the state. */
-  constructor({ checked = false }: { readonly checked?: boolean | undefined } = {}) {
+  /** `checked`: recomputes all sums after every event; costs time proportional to the state. `queues`: beside the default one. */
+  constructor({ checked = false, queues = [] }: { readonly checked?: boolean | undefined; readonly queues?: readonly JobQueue[] | undefined } = {}) {
     this.#checked = checked
+    this.#state = {
+      nodes: new Map(), jobs: new Map(), queues: queueTable(queues), open: false, turns: 0, at: { nowMs: 0, monoMs: 0 }, effects: [],
+      ordered: 0,
+    }
   }
 
   /** For display; callers must not change it. */
   get jobs(): ReadonlyMap<JobId, RunningJob> { return this.#state.jobs }
+  get queues(): QueueTable { return this.#state.queues }
   get nodes(): ReadonlyMap<WorkerNode['id'], WorkerNode> { return this.#state.nodes }
 
   /** True if a task could start after further offers, or an attempt may be slow: the caller sends `tick` soon. */

@@ -7,6 +7,7 @@ import type { Counters, Failure } from '../../../src/protocol/fields.ts'
 import { inputsOf, sourcesOf, type JobSpec, type StageSpec } from '../../../src/protocol/job.ts'
 import type { Effect, JobFacts, Moment, Places } from './event.ts'
 import { Pending } from './pending.ts'
+import type { QueueTable } from './queues.ts'
 import type { Locality, TaskRecord } from '../store/record.ts'
 import { taskCount } from '../splits/splits.ts'
 import { CounterSums } from './sums.ts'
@@ -121,6 +122,7 @@ export interface RunningJob {
 export interface SchedulerState {
   readonly nodes: Map<NodeId, WorkerNode>
   readonly jobs: Map<JobId, RunningJob>
+  readonly queues: QueueTable
   /** False after a start, until the locations of blocks are known well enough: tasks wait. */
   open: boolean
   /** Number of started attempts and arrived jobs. */

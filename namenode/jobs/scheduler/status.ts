@@ -12,7 +12,7 @@ export function jobStatus(job: RunningJob, as?: JobState, finishedMs?: number): 
   const shown: JobState = as ?? (job.state === 'publishing' ? 'publishing' : 'running')
   return {
     job: job.id, name: job.spec.name, user: job.user, state: shown, version: job.version, output: job.spec.output.path,
-    ...driverOf(job.spec), submittedMs: job.submittedMs,
+    ...driverOf(job.spec), ...job.spec.queue !== undefined && { queue: job.spec.queue }, submittedMs: job.submittedMs,
     ...finishedMs !== undefined && { finishedMs },
     // The failure is shown together with the end that it caused, which must be journalled first.
     ...as !== undefined && job.failure && { failure: job.failure },

@@ -4,6 +4,7 @@
 import { Scheduler } from '../../../../../namenode/jobs/scheduler/scheduler.ts'
 import type { Effect, Event, Places } from '../../../../../namenode/jobs/scheduler/event.ts'
 import type { TaskRecord } from '../../../../../namenode/jobs/store/record.ts'
+import type { JobQueue } from '../../../../../src/base/jobqueues.ts'
 import { attemptParts, jobId, programId, type AttemptId, type JobId, type NodeId } from '../../../../../src/base/ids.ts'
 import { attemptsPerTerm } from '../../../../../namenode/jobs/scheduler/state.ts'
 import type { JobSpec, JobStatus, StageInput, StageSpec } from '../../../../../src/protocol/job.ts'
@@ -20,9 +21,10 @@ export interface JobShape {
   readonly graph?: boolean
   /** A last stage checks the output. */
   readonly check?: boolean
+  readonly queue?: string | undefined
 }
 
-export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = false, check = false }: JobShape): JobSpec {
+export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = false, check = false, queue }: JobShape): JobSpec {
   const split = (n: number) => ({
     bytes: 10,
     ranges: [
@@ -47,7 +49,7 @@ export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = fal
     params: {}, seed: 1, fingerprint: 'f',
     stages,
     output: { path: '/out', overwrite: false, format: 'text' },
-    attemptsMax, memoryBytes: 0, taskDeadlineMs: 0,
+    attemptsMax, memoryBytes: 0, taskDeadlineMs: 0, ...queue !== undefined && { queue },
   }
 }
 
@@ -78,13 +80,19 @@ interface Kept {
 
 /** The state machine, with a journal whose writes complete when `settle` is called. */
 export class Bench {
-  scheduler = new Scheduler({ checked: true })
+  scheduler: Scheduler
+  readonly #queues: readonly JobQueue[]
   readonly kept = new Map<JobId, Kept>()
   readonly answers = new Map<AttemptId, boolean>()
   /** Journal effects without a result so far, oldest first. */
   waiting: Effect[] = []
   at = { nowMs: 1_000_000, monoMs: 1000 }
   #jobs = 0
+
+  constructor(queues: readonly JobQueue[] = []) {
+    this.#queues = queues
+    this.scheduler = new Scheduler({ checked: true, queues })
+  }
 
   apply(event: Event): Effect[] {
     const effects = this.scheduler.apply(event, { ...this.at })
@@ -137,7 +145,7 @@ export class Bench {
 
   /** Kills the namenode, with all state that is not in its journal, and starts another. */
   restart(): Effect[] {
-    this.scheduler = new Scheduler({ checked: true })
+    this.scheduler = new Scheduler({ checked: true, queues: this.#queues })
     this.waiting = []
     const effects: Effect[] = []
     for (const [job, kept] of this.kept) {

@@ -2,6 +2,7 @@
 
 import type { Effect, Event } from '../../../../../namenode/jobs/scheduler/event.ts'
 import type { RunningJob } from '../../../../../namenode/jobs/scheduler/state.ts'
+import type { JobQueue } from '../../../../../src/base/jobqueues.ts'
 import { attemptId, attemptParts, nodeId, type AttemptId, type NodeId } from '../../../../../src/base/ids.ts'
 import { Bench, doneReport } from './kit.ts'
 
@@ -12,8 +13,8 @@ export class Play extends Bench {
   readonly runs: AttemptId[] = []
   readonly kills: AttemptId[] = []
 
-  constructor(nodes: readonly NodeId[] = [a], slots = 1) {
-    super()
+  constructor(nodes: readonly NodeId[] = [a], slots = 1, queues: readonly JobQueue[] = []) {
+    super(queues)
     this.apply({ kind: 'opened' })
     for (const node of nodes) this.join(node, slots)
   }
@@ -30,9 +31,9 @@ export class Play extends Bench {
   join(node: NodeId, slots = 1, attempts: AttemptId[] = [], rack = 'r'): Effect[] {
     return this.apply({ kind: 'joined', node, rack, host: node, slots, attempts })
   }
-  start(maps: number, more: { reduces?: number; attemptsMax?: number; places?: string[][] } = {}): RunningJob {
-    const { reduces = 0, attemptsMax = 4, places = Array.from({ length: maps }, () => []) } = more
-    return this.scheduler.jobs.get(this.submit({ maps, reduces, attemptsMax }, places.map(each => each.map(nodeId))).job)!
+  start(maps: number, more: { reduces?: number; attemptsMax?: number; places?: string[][]; queue?: string } = {}): RunningJob {
+    const { reduces = 0, attemptsMax = 4, queue, places = Array.from({ length: maps }, () => []) } = more
+    return this.scheduler.jobs.get(this.submit({ maps, reduces, attemptsMax, queue }, places.map(each => each.map(nodeId))).job)!
   }
   specOf(attempt: AttemptId) { return this.kept.get(attemptParts(attempt).job)!.spec }
   done(node: NodeId, attempt: AttemptId, counters?: Record<string, number>): Effect[] {
