@@ -68,8 +68,8 @@ const comparisonsAtOnce = 8
 
 export function readBuildOptions(given: BuildOptions | null | undefined): BuildOptions {
   const options = optionsOf<BuildOptions>(given, 'build', {
-    targets: true, from: true, to: true, dryRun: true, force: true, concurrency: true, queue: true, onDataset: true, onNote: true, onOutput: true,
-    signal: true,
+    targets: true, from: true, to: true, dryRun: true, force: true, concurrency: true, queue: true, onDataset: true, onNote: true,
+    onOutput: true, signal: true,
   })
   const { targets } = options
   if (targets !== undefined) {

@@ -57,7 +57,9 @@ export class Jobs {
   #early: StartupBuffer | undefined = new StartupBuffer()
   #toOpen = false
 
-  constructor({ clock, failpoints, log, checked, journal, registry, tokens, holders, actor, frozen, trash, versions, kept, queues }: JobsDeps) {
+  constructor(
+    { clock, failpoints, log, checked, journal, registry, tokens, holders, actor, frozen, trash, versions, kept, queues }: JobsDeps,
+  ) {
     this.#store = new JournalJobStore({ journal, clock, failpoints, trash, versions, kept })
     const deps = {
       clock, awake: registry.awake, log, checked, queues, store: this.#store, actor, frozen,

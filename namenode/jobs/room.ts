@@ -35,7 +35,8 @@ export const jobsRoom = room({
   name: 'jobs',
   mutations: [...jobMutations, ...formerJobMutations],
   open(needs: JobsNeeds) {
-    const { world, config: { kept, queues }, trashKeepMs, versionBounds, journal, tokens, actor, registry, succession, authority, blocks } = needs
+    const { world, config: { kept, queues }, trashKeepMs, versionBounds, journal, tokens, actor, registry } = needs
+    const { succession, authority, blocks } = needs
     const { clock, failpoints, log, checked } = world
     const jobs = new Jobs({
       clock, failpoints, log, checked, journal, registry, tokens, actor, kept, queues, trash: trashKeepMs > 0, versions: versionBounds.keep,

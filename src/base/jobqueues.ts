@@ -1,5 +1,5 @@
-// Queues of jobs, as an operator declares them: `etl:3,adhoc:1:4` is the queue etl with the weight 3, and adhoc with the weight 1 and at most
-// 4 tasks at a time. The queue `default` is there in any case, for jobs that name none.
+// Queues of jobs, as an operator declares them: `etl:3,adhoc:1:4` is the queue etl with the weight 3, and adhoc with the weight 1 and at
+// most 4 tasks at a time. The queue `default` is there in any case, for jobs that name none.
 
 import { GristmillError } from './errors.ts'
 

@@ -90,7 +90,8 @@ test('a program loops on its results, reads what it has saved, and is one object
     const big = await mill.range(3000).map(n => 'x'.repeat(10) + n).collect()
     await mill.from([rounds]).map(n => [n, big.length, mill.now > 0, mill.random()] as const).save(output + '/end', { format: 'jsonl' })
   `)
-  const { driver, state, steps } = JSON.parse(await cluster.ok(['run', file, '--output', '/loop', '--json', '--name', 'halving', '--queue', 'adhoc'])) as
+  const words = ['run', file, '--output', '/loop', '--json', '--name', 'halving', '--queue', 'adhoc']
+  const { driver, state, steps } = JSON.parse(await cluster.ok(words)) as
     { driver: string; state: string; steps: JobStatus[] }
   expect([typeof driver, state, steps.length]).toEqual(['string', 'succeeded', 13])
   expect(steps.map(({ name }) => name).slice(0, 3)).toEqual(['halving', 'halving#2', 'halving#3'])
@@ -165,7 +166,8 @@ test('a program of several steps is not detached, and one that never uses the ou
   const other = await program('other.ts', `await mill.range(3).save('/other1'); await mill.range(3).save('/other2')`)
   const refused = await cluster.run(['run', other, '--output', '/several'])
   expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining('other saves to /other1 and /other2, and not to the output')])
-  const queued = await cluster.run(['run', await program('one.ts', 'await mill.range(3).save(output)'), '--output', '/other', '--queue', 'etc'])
+  const one = await program('one.ts', 'await mill.range(3).save(output)')
+  const queued = await cluster.run(['run', one, '--output', '/other', '--queue', 'etc'])
   expect([queued.code === 0, queued.stderr]).toEqual([false, expect.stringContaining('there is no queue etc; the queues are default, etl, adhoc')])
   expect(await cluster.ok(['ls', '/'])).not.toMatch(/several|other/)
 })

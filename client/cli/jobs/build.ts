@@ -42,7 +42,16 @@ export const build: CommandSpec = {
   run: runBuild,
 }
 
-interface BuildFlags { file?: string; from?: string; to?: string; dryRun?: boolean; force?: boolean; schedule?: boolean; jobs?: number; queue?: string }
+interface BuildFlags {
+  file?: string
+  from?: string
+  to?: string
+  dryRun?: boolean
+  force?: boolean
+  schedule?: boolean
+  jobs?: number
+  queue?: string
+}
 
 async function runBuild(context: CommandContext, targets: readonly string[], flags: BuildFlags): Promise<void> {
   if (flags.schedule) return followSchedule(context, targets, flags)
@@ -68,7 +77,8 @@ async function runBuild(context: CommandContext, targets: readonly string[], fla
 
 /** Arguments of the library's call. */
 function callOf(
-  context: CommandContext, targets: readonly string[], { file = fileDefault, from, to, dryRun = false, force = false, jobs, queue }: BuildFlags,
+  context: CommandContext, targets: readonly string[],
+  { file = fileDefault, from, to, dryRun = false, force = false, jobs, queue }: BuildFlags,
   { report, printed }: { readonly report: () => Report; readonly printed: ProgramOutput },
 ): [string, BuildOptions] {
   return [isAbsolute(file) ? file : join(context.cwd, file), {

@@ -2,7 +2,15 @@
 // queue that has reached its bound gets no slot. Nothing is taken from tasks that run.
 
 import { defaultQueue, type JobQueue } from '../../../src/base/jobqueues.ts'
-import type { RunningJob } from './state.ts'
+
+/** What shares need to know of a job. */
+interface QueuedJob {
+  readonly spec: { readonly queue?: string | undefined }
+  /** Running attempts. */
+  readonly running: number
+  /** Sequence number of its last slot or of its submission. */
+  readonly turn: number
+}
 
 export type QueueTable = ReadonlyMap<string, JobQueue>
 
@@ -18,7 +26,7 @@ export class QueueShares {
   readonly #table: QueueTable
   readonly #running = new Map<JobQueue, number>()
 
-  constructor(table: QueueTable, jobs: Iterable<RunningJob>) {
+  constructor(table: QueueTable, jobs: Iterable<QueuedJob>) {
     this.#table = table
     for (const job of jobs) {
       const queue = this.#of(job)
@@ -27,12 +35,12 @@ export class QueueShares {
   }
 
   /** A task of the job has started. */
-  started(job: RunningJob): void {
+  started(job: QueuedJob): void {
     const queue = this.#of(job)
     this.#running.set(queue, (this.#running.get(queue) ?? 0) + 1)
   }
 
-  isFull(job: RunningJob): boolean {
+  isFull(job: QueuedJob): boolean {
     const queue = this.#of(job)
     return queue.slotsMax !== undefined && this.#running.get(queue)! >= queue.slotsMax
   }
@@ -41,13 +49,13 @@ export class QueueShares {
    * Order of jobs: that whose queue has the smallest share for its weight; of one queue, that with the fewest running tasks; among equals
    * that which got a slot, or was submitted, least recently.
    */
-  readonly order = (a: RunningJob, b: RunningJob): number =>
+  readonly order = (a: QueuedJob, b: QueuedJob): number =>
     this.#shareOf(a) - this.#shareOf(b) || a.running - b.running || a.turn - b.turn
 
-  #shareOf(job: RunningJob): number {
+  #shareOf(job: QueuedJob): number {
     const queue = this.#of(job)
     return (this.#running.get(queue) ?? 0) / queue.weight
   }
 
-  #of({ spec: { queue = defaultQueue } }: RunningJob): JobQueue { return this.#table.get(queue) ?? this.#table.get(defaultQueue)! }
+  #of({ spec: { queue = defaultQueue } }: QueuedJob): JobQueue { return this.#table.get(queue) ?? this.#table.get(defaultQueue)! }
 }

@@ -18,7 +18,10 @@ export class Scheduler {
   readonly #state: SchedulerState
 
   /** `checked`: recomputes all sums after every event; costs time proportional to the state. `queues`: beside the default one. */
-  constructor({ checked = false, queues = [] }: { readonly checked?: boolean | undefined; readonly queues?: readonly JobQueue[] | undefined } = {}) {
+  constructor(
+    { checked = false, queues = [] }:
+      { readonly checked?: boolean | undefined; readonly queues?: readonly JobQueue[] | undefined } = {},
+  ) {
     this.#checked = checked
     this.#state = {
       nodes: new Map(), jobs: new Map(), queues: queueTable(queues), open: false, turns: 0, at: { nowMs: 0, monoMs: 0 }, effects: [],

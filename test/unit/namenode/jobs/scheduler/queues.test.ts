@@ -65,8 +65,8 @@ test('after a restart jobs of a queue that is not declared any more are in the d
 })
 
 test.each([
-  ['a:b', 'is not a queue'], ['a:0', 'is not a queue'], ['a:1:0', 'is not a queue'], ['a:1:2:3', 'is not a queue'], [':1', 'is not a queue'],
-  ['a b', 'is not a queue'], ['a,a:2', 'declared twice'],
+  ['a:b', 'is not a queue'], ['a:0', 'is not a queue'], ['a:1:0', 'is not a queue'], ['a:1:2:3', 'is not a queue'],
+  [':1', 'is not a queue'], ['a b', 'is not a queue'], ['a,a:2', 'declared twice'],
 ])('the declaration %s is refused', (text, message) => {
   expect(() => parseQueues(text.split(','))).toThrow(message)
 })
