@@ -3,7 +3,7 @@
 
 import { defaultQueue, type JobQueue } from '../../../src/base/jobqueues.ts'
 
-/** What shares need to know of a job. */
+/** Fields of a job by which slots are shared. */
 interface QueuedJob {
   readonly spec: { readonly queue?: string | undefined }
   /** Running attempts. */
