@@ -105,7 +105,8 @@ export function planOf({
   const chosen = workload ?? (isObjects ? 'objects' : inline === undefined && apart.below(8) === 0 ? 'small' : drawnWorkload)
   const ops = workloads[chosen](streamOf(seed, 'ops'), { datanodes })
   const lastsMs = longestOf(ops)
-  const blockSize = ['4KiB', '16KiB', '64KiB'][shape.below(3)]!
+  // Objects are replaced so often that, with the smallest blocks, more of them are garbage than a datanode removes for a young namenode.
+  const blockSize = [chosen === 'objects' ? '16KiB' : '4KiB', '16KiB', '64KiB'][shape.below(3)]!
   const disks = [1, 1, 2, 3][shape.below(4)]!
   // Unknown blocks are deleted at once, soon, or not in this run.
   const settings = {

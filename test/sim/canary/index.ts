@@ -258,7 +258,7 @@ export const canaries = {
     changes: [{ file: 'datanode/shuffle/mapoutputs.ts', from: 'this.#forgetIndex(attempt) // another', to: '// another' }],
   },
   'early-condition': {
-    caughtBy: 4,
+    caughtBy: 1,
     about: 'the condition of a write is looked at before the bytes are sent, and not when the object appears',
     workload: 'objects',
     changes: [
