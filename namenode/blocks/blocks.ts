@@ -67,7 +67,9 @@ export class Blocks {
     const { view, registry, reportIds, tokens, clock, log, random, nodeDeadMs, isOpen, authority = new Authority() } = options
     const map = this.map = new BlockMap(reportIds)
     const review = this.#review = new Review({ map, reportIds, clock })
-    const deletions = this.deletions = new Deletions((node, id) => this.reports.mayDelete(node, id))
+    const deletions = this.deletions = new Deletions({
+      may: (node, id) => this.reports.mayDelete(node, id), isKept: id => knownBlock(view, id) !== undefined,
+    })
     const rescan = (): void => review.want()
     const repair = (this.repair = new Repair({
       map, registry, tokens, clock: registry.awake, log, random, rescan, lengthOf: id => knownBlock(view, id)?.length,
@@ -123,7 +125,8 @@ export class Blocks {
         this.#lookAround()
         review.want()
       },
-      reported: () => {
+      reported: node => {
+        this.deletions.reported(node)
         safe.check()
         if (safe.settled) review.want() // there may be room on it for blocks that no node could take
       },

@@ -1,5 +1,6 @@
 // Replicas to delete, by node. Delete orders are sent in batches, few at a time per node, and never in safe mode. Nothing is
 // stored: replicas of lost orders (node restart, dropped order) come back as garbage in the node's next full report.
+// INVARIANT: a replica that its node was told to delete is no reason to delete another one, until the node says that it is still there.
 
 import { assert, assertKept } from '../../src/base/assert.ts'
 import type { BlockId } from '../../src/base/ids.ts'
@@ -12,28 +13,55 @@ const ordersMax = 2
 /** Above this many waiting blocks of one node, blocks are dropped; once the rest is done, the node is asked for a full report. */
 const waitingMax = 1_000_000
 
-interface Waiting { blocks: BlockId[]; orders: Map<number, number>; dropped: boolean }
+interface Waiting {
+  blocks: BlockId[]
+  orders: Map<number, number>
+  dropped: boolean
+  /** Replicas of files' blocks in orders, with the number of the order, until the node says that they are gone. */
+  readonly condemned: Map<BlockId, number>
+}
+
+interface DeletionsOptions {
+  /** Checked just before an order is sent, because the state may have changed since the replica was added. */
+  readonly may: (node: DataNode, block: BlockId) => boolean
+  /** True if the block is a file's: others of its replicas are to stay. */
+  readonly isKept: (block: BlockId) => boolean
+}
 
 export class Deletions {
   readonly #nodes = new Map<DataNode, Waiting>()
-  readonly #may: (node: DataNode, block: BlockId) => boolean
+  readonly #options: DeletionsOptions
   #open = false
   #count = 0
 
-  /** `may` is checked just before an order is sent, because the state may have changed since the replica was added. */
-  constructor(may: (node: DataNode, block: BlockId) => boolean) { this.#may = may }
+  constructor(options: DeletionsOptions) { this.#options = options }
 
   /** Replicas that wait, or are in unacknowledged orders. */
   get pending(): number { return this.#count }
 
   add(node: DataNode, blocks: readonly BlockId[]): void {
     let waiting = this.#nodes.get(node)
-    if (!waiting) this.#nodes.set(node, waiting = { blocks: [], orders: new Map(), dropped: false })
+    if (!waiting) this.#nodes.set(node, waiting = { blocks: [], orders: new Map(), dropped: false, condemned: new Map() })
     const room = waitingMax - waiting.blocks.length
     waiting.dropped ||= blocks.length > room
     for (const block of blocks.slice(0, Math.max(0, room))) waiting.blocks.push(block)
     this.#count += Math.max(0, Math.min(room, blocks.length))
     this.#pump(node, waiting)
+  }
+
+  /**
+   * True if the node was told to delete this replica and has not said that it is gone. A report that the replica is there may be older than
+   * the order, which a slow network can deliver later than the report.
+   */
+  isCondemned(node: DataNode, block: BlockId): boolean { return this.#nodes.get(node)?.condemned.has(block) ?? false }
+
+  /** The node no longer has the replica. */
+  removed(node: DataNode, block: BlockId): void { this.#nodes.get(node)?.condemned.delete(block) }
+
+  /** A full report of the node is complete: replicas in orders that it took before are there because it has refused to delete them. */
+  reported(node: DataNode): void {
+    const waiting = this.#nodes.get(node)
+    for (const [block, seq] of waiting?.condemned ?? []) if (!waiting!.orders.has(seq)) waiting!.condemned.delete(block)
   }
 
   /** The node has acknowledged these orders. */
@@ -81,9 +109,12 @@ export class Deletions {
     while (waiting.blocks.length > 0 && waiting.orders.size < ordersMax) {
       // From the end: cheap, and the order does not matter.
       const batch = waiting.blocks.splice(-batchMax)
-      const blocks = batch.filter(block => this.#may(node, block))
+      const blocks = batch.filter(block => this.#options.may(node, block))
       this.#count -= batch.length - blocks.length
-      if (blocks.length > 0) waiting.orders.set(node.orders.push({ kind: 'delete', blocks }), blocks.length)
+      if (blocks.length === 0) continue
+      const seq = node.orders.push({ kind: 'delete', blocks })
+      waiting.orders.set(seq, blocks.length)
+      for (const block of blocks) if (this.#options.isKept(block)) waiting.condemned.set(block, seq)
     }
     if (waiting.dropped && waiting.blocks.length === 0) {
       waiting.dropped = false

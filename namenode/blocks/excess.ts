@@ -1,7 +1,7 @@
 // Excess replicas: of a block with more replicas than its target, chooses those to delete and passes them to deletions.ts. A replica that
 // the balancer has moved goes first, else the one that `surplus` (placement.ts) chooses by rack, deaths of its node, host and free space.
-// Only replicas on live nodes in service that have sent a full report to this namenode are counted and chosen: the last certain copy is
-// never deleted. `mayDelete` (reports.ts) checks again just before the order is sent.
+// Only replicas on live nodes in service that have sent a full report to this namenode, and that are in no order of deletion, are counted
+// and chosen: the last certain copy is never deleted. `mayDelete` (reports.ts) checks again just before the order is sent.
 
 import { assertKept } from '../../src/base/assert.ts'
 import type { BlockId } from '../../src/base/ids.ts'
@@ -92,9 +92,9 @@ export class ExcessReplicas {
 
   /** Nodes that lose their replica; these replicas no longer count. */
   #extra(id: BlockId): DataNode[] {
-    const { map, registry, random, isCopying } = this.#options
+    const { map, registry, deletions, random, isCopying } = this.#options
     if (map.health(id) !== health.over || isCopying(id)) return []
-    const sure = map.holders(id).filter(isSure)
+    const sure = map.holders(id).filter(node => isSure(node) && !deletions.isCondemned(node, id))
     const gone: DataNode[] = []
     while (sure.length > map.target(id)) {
       const node = this.#movedFrom(id, sure) ?? registry.get(surplus(sure, random)!.node)!

@@ -81,6 +81,7 @@ export class Reports {
   removed(node: DataNode, id: BlockId): void {
     this.#options.map.drop(id, node)
     this.#options.suspects.answered(node, id)
+    this.#options.deletions.removed(node, id)
     this.#options.onRemoved(id, node)
     this.#suspects.get(node)?.delete(id)
     this.unknown.removed(node, id)
@@ -186,9 +187,9 @@ export class Reports {
    * only while the full target is on other live nodes; otherwise the replica counts again.
    */
   mayDelete(node: DataNode, id: BlockId): boolean {
-    const { view, map } = this.#options
+    const { view, map, deletions } = this.#options
     if (!knownBlock(view, id)) return true
-    const others = map.holders(id).filter(each => each !== node && isSure(each))
+    const others = map.holders(id).filter(each => each !== node && isSure(each) && !deletions.isCondemned(each, id))
     if (this.#wrong.get(id)?.has(node)) return others.length > 0
     if (others.length >= Math.max(1, map.target(id))) return true
     map.add(id, node)

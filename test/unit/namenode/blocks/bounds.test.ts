@@ -67,7 +67,7 @@ test('of more than ten thousand blocks with setbacks those are forgotten that fa
 })
 
 test('deletions go out in two orders of a thousand at a time, and more as they are taken over', () => {
-  const deletions = checked(new Deletions(() => true))
+  const deletions = checked(new Deletions({ may: () => true, isKept: () => true }))
   const [a, b] = [node('a'), node('b')]
   deletions.add(a, ids(1, 2_300))
   deletions.add(b, ids(1, 1))
@@ -94,7 +94,7 @@ test('deletions go out in two orders of a thousand at a time, and more as they a
 })
 
 test('a replica that may not be deleted any more when its order is sent is left out, and no longer waits', () => {
-  const deletions = checked(new Deletions((_, block) => block % 2 === 0))
+  const deletions = checked(new Deletions({ may: (_, block) => block % 2 === 0, isKept: () => true }))
   const [a, b] = [node('a'), node('b')]
   deletions.open()
   deletions.add(a, ids(1, 10))
@@ -106,8 +106,30 @@ test('a replica that may not be deleted any more when its order is sent is left 
   expect([sizes(b), deletions.pending]).toEqual([[], 7])
 })
 
+test('a replica in an order is condemned until its node says that it is gone, reports again after it took the order, or begins a session', () => {
+  const deletions = checked(new Deletions({ may: () => true, isKept: block => block !== 9 }))
+  const [a, b] = [node('a'), node('b')]
+  const condemned = (...blocks: number[]) => blocks.map(block => deletions.isCondemned(a, blockId(block)))
+  deletions.add(a, ids(1, 2))
+  expect(condemned(1, 2)).toEqual([false, false])
+  deletions.open()
+  deletions.add(a, [blockId(9)])
+  expect([condemned(1, 2, 3, 9), deletions.isCondemned(b, blockId(1))]).toEqual([[true, true, false, false], false])
+  deletions.removed(a, blockId(1))
+  deletions.reported(a)
+  expect(condemned(1, 2)).toEqual([false, true])
+  deletions.taken(a, [1])
+  expect(condemned(2)).toEqual([true])
+  deletions.reported(a)
+  expect(condemned(2)).toEqual([false])
+  deletions.add(a, [blockId(3)])
+  expect(condemned(3)).toEqual([true])
+  deletions.reset(a)
+  expect(condemned(3)).toEqual([false])
+})
+
 test('a node for which more than a million deletions wait is asked to report what it has, when those are done', () => {
-  const deletions = checked(new Deletions(() => true))
+  const deletions = checked(new Deletions({ may: () => true, isKept: () => true }))
   const a = node('a')
   deletions.add(a, ids(1, 600_000))
   deletions.add(a, ids(1, 400_000))

@@ -9,6 +9,7 @@ import type { DataNode } from '../../../../namenode/nodes/node.ts'
 import { forgetGone, knownNodes } from '../../../../namenode/nodes/known.ts'
 import { create } from '../../../../namenode/writing/mutations.ts'
 import { blockId, type BlockId } from '../../../../src/base/ids.ts'
+import { limits } from '../../../../src/base/limits.ts'
 import type { Order } from '../../../../src/protocol/order.ts'
 import { place, Sim, times } from '../house.ts'
 
@@ -63,6 +64,28 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
     await sim.house.stop()
   })
 }
+
+test('a report that is older than the order to delete its replica is no reason to delete the other one', async () => {
+  const sim = await Sim.calm(22, 2)
+  const { house: { registry }, nodes } = sim
+  const id = await place(sim, 2, [0, 1])
+  // Orders stay on their way until both nodes hear again.
+  for (const node of nodes) node.deaf = true
+  await sim.pass(limits.longPollMs)
+  await sim.setrep('/p0', 1)
+  const queued = () => nodes.filter(node => registry.get(node.id)!.orders.size > 0)
+  await sim.until('one is to be deleted', () => queued().length > 0)
+  const [chosen] = queued()
+  // It was written down when the replica arrived, and is delivered now.
+  chosen!.changes.push(['added', id])
+  await sim.pass(1_000)
+  expect(queued()).toEqual([chosen])
+  for (const node of nodes) node.deaf = false
+  await sim.pass(times.nodeDeadMs)
+  expect(sim.holders(id)).toEqual(nodes.filter(node => node !== chosen).map(node => node.id))
+  expect([sim.wrongs, sim.unwell()]).toEqual([[], []])
+  await sim.house.stop()
+})
 
 test('blocks of a dead node are copied, those with one replica left before the others, however many hands are free', async () => {
   const sim = await Sim.calm(20, 4)
