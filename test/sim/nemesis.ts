@@ -21,6 +21,7 @@ export class Nemesis implements Site {
   restoring = false
   restored: Mark | undefined
   readonly apart = new Set<string>()
+  readonly informed = new Set<string>()
   /** Fault of each affected node or pair. */
   readonly #busy = new Map<string, FaultAction>()
   readonly #running = new Set<Promise<void>>()
@@ -101,7 +102,7 @@ export class Nemesis implements Site {
 
   async #begin(action: FaultAction): Promise<void> {
     const victim = victimOf(action)
-    if (this.#busy.has(victim) || !await handlerOf(action).strike(this, action)) {
+    if (this.#busy.has(victim) || this.informed.has(victim) || !await handlerOf(action).strike(this, action)) {
       this.skipped++
       return
     }

@@ -41,6 +41,11 @@ export interface Site {
   restored: Mark | undefined
   /** Pairs (`pairOf`) that are cut while a copy of the namenode's directory runs: no other fault heals them before it ends. */
   readonly apart: Set<string>
+  /**
+   * Datanodes that know more than the copy of the namenode's directory that runs now. No other fault strikes them meanwhile: a namenode
+   * that they do not reach for `nodeDead` rightly takes itself for the latest.
+   */
+  readonly informed: Set<string>
 }
 
 export const pairOf = (a: string, b: string): string => [a, b].sort().join(' ')

@@ -3,7 +3,7 @@
 // no write: neither when all datanodes with newer knowledge reach it, nor when the first one to register was stopped before the copy was
 // made (`leftEarly`) or is new (`freshFirst`).
 
-import type { Party } from '../../kit/contract.ts'
+import type { DataNode, Party } from '../../kit/contract.ts'
 import type { SimCluster } from '../../kit/sim/cluster.ts'
 import type { DiskCopy, SimDataNode, SimNameNode } from '../../kit/sim/node.ts'
 import type { Mark } from '../acks.ts'
@@ -94,7 +94,7 @@ export const metadataHandlers: Deeds<MetadataFault> = {
       // If no datanode has newer knowledge than the copy, the two cannot be distinguished, and the copy may accept writes.
       const able = cluster.datanodes.filter(node => node.running && !node.paused)
       if (able.length < 2 || !able.every(node => (node as SimDataNode).seenSeq > copy.seq)) return
-      const taken = await inItsPlace(site, copy, () => strayWrites(site, copyMs))
+      const taken = await inItsPlace(site, copy, able, () => strayWrites(site, copyMs))
       if (taken > 0) throw new Error(`an old copy of the namenode's directory has taken ${taken} files`)
     },
   },
@@ -113,7 +113,7 @@ export const metadataHandlers: Deeds<MetadataFault> = {
       const left = site.simulatedDatanode(action.datanode)!
       const others = informed(site, copy, left)
       if (left.running || !others) return bringUp(site, { node: action.datanode }).catch(() => {})
-      const taken = await inItsPlace(site, copy, () => aloneWith(site, left, others, 0, aloneMs))
+      const taken = await inItsPlace(site, copy, others, () => aloneWith(site, left, others, 0, aloneMs))
       if (taken > 0)
         throw new Error(`an old copy of the namenode's directory has taken ${taken} files of a datanode that had been switched off before`)
     },
@@ -135,7 +135,7 @@ export const metadataHandlers: Deeds<MetadataFault> = {
       // Killed first: replicas written between the check and the wipe would be lost.
       await fresh.kill()
       if (!await site.ledger.mayWipe(fresh)) return bringUp(site, { node: action.datanode }).catch(() => {})
-      const taken = await inItsPlace(site, copy, async () => {
+      const taken = await inItsPlace(site, copy, others, async () => {
         await fresh.wipe()
         return aloneWith(site, fresh, others, freshMs, strayMs)
       })
@@ -181,9 +181,10 @@ function bringTogether({ cluster, apart }: Site, party: Party): void {
   cluster.heal(party, cluster.namenode)
 }
 
-/** Runs the copy in place of the namenode during `work`, and then the current state again. */
-async function inItsPlace<T>(site: Site, copy: DiskCopy, work: () => Promise<T>): Promise<T> {
+/** Runs the copy in place of the namenode during `work`, and then the current state again. `informed`: datanodes that know more. */
+async function inItsPlace<T>(site: Site, copy: DiskCopy, informed: readonly DataNode[], work: () => Promise<T>): Promise<T> {
   const namenode = site.cluster.namenode as SimNameNode
+  for (const { name } of informed) site.informed.add(name)
   await namenode.kill()
   const present = namenode.copyDisk()
   namenode.useDisk(copy)
@@ -196,6 +197,7 @@ async function inItsPlace<T>(site: Site, copy: DiskCopy, work: () => Promise<T>)
     await namenode.kill()
     namenode.useDisk(present)
     bringTogether(site, 'client')
+    site.informed.clear()
     await namenode.start()
   }
 }
