@@ -52,7 +52,6 @@ export class OrderRunner {
   readonly #verifies = new Semaphore(verifiesMax)
   readonly #copying = new Set<BlockId>()
   readonly #verifying = new Set<BlockId>()
-  #removing: Promise<void> = Promise.resolve()
   /** Number of blocks copied to other nodes, for metrics. */
   copied = 0
 
@@ -78,12 +77,9 @@ export class OrderRunner {
       })
       case 'delete':
         if (!guard.admit(order.blocks.length)) return
-        // One at a time: a large deletion must not starve readers of the disk.
-        this.#removing = this.#removing
-          .then(() => store.remove(order.blocks))
-          .catch((error: unknown) => {
-            log.error('blocks could not be removed', { error: asError(error) })
-          })
+        store.remove(order.blocks).catch((error: unknown) => {
+          log.error('blocks could not be removed', { error: asError(error) })
+        })
         return
       case 'trust': return guard.trust()
       case 'report': return this.#options.report()

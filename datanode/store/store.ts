@@ -44,6 +44,8 @@ export class BlockStore {
   readonly #replicas: Replicas
   readonly #disks: Disks
   readonly #reader: ReplicaReader
+  /** Moves of the files of removed blocks, one call of `remove` after another. */
+  #clearing: Promise<void> = Promise.resolve()
   readonly #incomingDeps: IncomingDeps
 
   /** Throws the last disk's error if none of the directories can be read. */
@@ -128,9 +130,16 @@ export class BlockStore {
     for (const { quarantine } of this.storages) await quarantine.trim()
   }
 
-  /** Removes blocks, also damaged ones. They leave the index at once; then their files are moved to the trash, one by one. */
-  async remove(ids: readonly BlockId[]): Promise<void> {
+  /**
+   * Removes blocks, also damaged ones. They leave the index at once, so that no report lists a block that is about to go. Then their files
+   * are moved to the trash, one by one, after those of earlier calls: a large deletion must not starve readers of the disk.
+   */
+  remove(ids: readonly BlockId[]): Promise<void> {
     for (const id of ids) this.#replicas.remove(id)
+    return this.#clearing = this.#clearing.catch(() => {}).then(() => this.#clear(ids))
+  }
+
+  async #clear(ids: readonly BlockId[]): Promise<void> {
     for (const [i, id] of ids.entries()) {
       try {
         await this.#failpoints.reach('block.delete.before')
