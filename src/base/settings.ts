@@ -231,7 +231,7 @@ export const settings = {
   }),
   leaseHard: duration({
     fallback: '10m', usedBy: ['namenode'],
-    about: 'Time without a lease renewal after which the file of a writer is abandoned.',
+    about: 'Time without a lease renewal after which the file of a writer is abandoned; if its directory was removed for good, leaseSoft counts.',
   }),
   trashKeep: duration({
     fallback: '24h', usedBy: ['namenode', 'up'],
