@@ -12,8 +12,8 @@ const longest = [
   'unit/client/fuzz', 'cluster/testingguide', 'cluster/guide', 'cluster/jobs', 'cluster/embedded', 'unit/datanode/executor/misbehaviour',
   'cluster/workflows', 'cluster/handover', 'cluster/security', 'cluster/readme', 'cluster/pack', 'cluster/bad-input',
   'unit/datanode/executor/leftovers',
-  'cluster/builtins', 'unit/datanode/executor/asked', 'cluster/transfer', 'cluster/crash', 'cluster/init', 'cluster/dataflow',
-  'cluster/versions', 'cluster/takeover', 'cluster/integrity', 'cluster/commands', 'cluster/gateway', 'cluster/care', 'cluster/sql',
+  'cluster/builtins', 'cluster/examples', 'unit/datanode/executor/asked', 'cluster/transfer', 'cluster/crash', 'cluster/init',
+  'cluster/dataflow', 'cluster/versions', 'cluster/takeover', 'cluster/integrity', 'cluster/commands', 'cluster/gateway', 'cluster/care', 'cluster/sql',
   'cluster/stream', 'cluster/full-disk', 'cluster/drivers', 'cluster/bad-program', 'cluster/operators', 'cluster/servers', 'cluster/files',
   'unit/src/sql/random', 'unit/datanode/executor/tasks', 'cluster/strangers', 'cluster/webhdfs', 'cluster/safety', 'cluster/namenode',
 ].map(name => `test/${name}.test.ts`)

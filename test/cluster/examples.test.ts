@@ -17,7 +17,8 @@ let cluster: TestCluster
 
 beforeAll(async () => {
   cluster = await startClusterHere({ datanodes: 2 })
-  for (const file of ['flights-5k.json', 'airports.csv', 'flights-airport.csv', 'birdstrikes.csv']) await cluster.ok(['put', join(data, file), `/${file}`])
+  const files = ['flights-5k.json', 'airports.csv', 'flights-airport.csv', 'birdstrikes.csv']
+  await cluster.ok(['put', ...files.map(file => join(data, file)), '/'])
 })
 
 afterAll(async () => { await cluster?.stop() })
@@ -31,6 +32,13 @@ const json = async <T>(file: string): Promise<T[]> => JSON.parse(await read(file
 const rows = (text: string): string[][] => text.trim().split('\n').slice(1).map(line => line.trim().split(','))
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
 
+test('the guide names each program', async () => {
+  const guide = await readFile(join(root, 'docs/guide/examples.md'), 'utf8')
+  // A file that only others import is no program.
+  const programs = (await readdir(join(root, 'docs/examples/datasets'))).filter(name => name !== 'tera.ts')
+  for (const name of programs) expect(guide).toContain(`(../examples/datasets/${name})`)
+})
+
 test('sessions: a pause divides the departures of an airport, in the order of time', async () => {
   await run('sessions', '-i', '/flights-5k.json', '-o', '/sessions', '--param', 'pause=90')
   const flights = await json<Flight>('flights-5k.json')
@@ -40,8 +48,9 @@ test('sessions: a pause divides the departures of an airport, in the order of ti
     const starts = times.flatMap(({ at }, i) => (i === 0 || at - times[i - 1]!.at > 90 * 60_000 ? [i] : []))
     for (const [n, start] of starts.entries()) {
       const session = times.slice(start, starts[n + 1])
-      const from = session[0]!.at
-      expected.push([airport, new Date(from).toISOString(), (session.at(-1)!.at - from) / 60_000, session.length, sum(session.map(each => each.late))].join())
+      const [from, to] = [session[0]!.at, session.at(-1)!.at]
+      const late = sum(session.map(each => each.late))
+      expected.push([airport, new Date(from).toISOString(), (to - from) / 60_000, session.length, late].join())
     }
   }
   const [header, ...found] = await lines('/sessions')
@@ -51,7 +60,7 @@ test('sessions: a pause divides the departures of an airport, in the order of ti
 })
 
 test('index: the files of each word, those with most of it first', async () => {
-  const names = (await readdir(speeches)).filter(name => /^19[67]\d_.*\.txt$/.test(name)).sort()
+  const names = (await readdir(speeches)).filter(name => /^197\d_.*\.txt$/.test(name)).sort()
   await cluster.ok(['mkdir', '/speeches'])
   await cluster.ok(['put', '--quiet', ...names.map(name => join(speeches, name)), '/speeches'])
   await run('index', '-i', '/speeches', '-o', '/index', '--param', 'least=3', '--param', 'files=2')
@@ -70,7 +79,7 @@ test('index: the files of each word, those with most of it first', async () => {
 })
 
 test('pagerank: the ranks are a fixed point, and their sum is 1', async () => {
-  const told = await run('pagerank', '-i', '/flights-airport.csv', '-o', '/ranks')
+  const told = await run('pagerank', '-i', '/flights-airport.csv', '-o', '/ranks', '--param', 'change=1e-4')
   expect(told).toMatch(/round \d+: ranks have changed by at most \S+/)
   const ranks = new Map((await lines('/ranks')).map(line => line.split('\t')).map(([name, rank]) => [name!, Number(rank)]))
   const links = rows(await read('flights-airport.csv')).map(([from, to, weight]) => ({ from: from!, to: to!, weight: Number(weight) }))
@@ -80,18 +89,19 @@ test('pagerank: the ranks are a fixed point, and their sum is 1', async () => {
   const lost = sum([...ranks].map(([name, rank]) => (totals.has(name) ? 0 : rank)))
   const next = new Map([...ranks.keys()].map(name => [name, (0.15 + 0.85 * lost) / ranks.size]))
   for (const { from, to, weight } of links) next.set(to, next.get(to)! + 0.85 * ranks.get(from)! * weight / totals.get(from)!)
-  for (const [name, rank] of ranks) expect(Math.abs(next.get(name)! - rank), name).toBeLessThan(2e-5)
+  for (const [name, rank] of ranks) expect(Math.abs(next.get(name)! - rank), name).toBeLessThan(2e-4)
   expect([...ranks.keys()].slice(0, 3)).toEqual([...next].sort(([, a], [, b]) => b - a).slice(0, 3).map(([name]) => name))
 })
 
 test('kmeans: each centre is the mean of the points that are nearest to it', async () => {
-  await run('kmeans', '-i', '/airports.csv', '-o', '/clusters', '--param', 'k=4')
+  await run('kmeans', '-i', '/airports.csv', '-o', '/clusters', '--param', 'k=3')
   const clusters = rows(await cat('/clusters')).map(row => row.map(Number) as [number, number, number, number])
   const text = await read('airports.csv')
   // Names have commas within quotes: the last two fields are the coordinates.
   const points = text.trim().split('\n').slice(1).map(line => line.trim().split(',').slice(-2).map(Number) as [number, number])
-  expect(clusters.map(([id]) => id)).toEqual([0, 1, 2, 3])
-  const nearest = Map.groupBy(points, ([y, x]) => clusters.map(([id, cx, cy]) => ({ id, d: (x - cx) ** 2 + (y - cy) ** 2 })).sort((a, b) => a.d - b.d)[0]!.id)
+  expect(clusters.map(([id]) => id)).toEqual([0, 1, 2])
+  const nearest = Map.groupBy(points, ([y, x]) =>
+    clusters.map(([id, cx, cy]) => ({ id, d: (x - cx) ** 2 + (y - cy) ** 2 })).sort((a, b) => a.d - b.d)[0]!.id)
   for (const [id, x, y, count] of clusters) {
     const own = nearest.get(id)!
     // Centres are rounded, so that a point between two of them may change sides.
@@ -106,15 +116,16 @@ test('delays: flights joined with airports, with the flights of unknown airports
   await run('delays', '-i', '/flights-5k.json', '-o', '/delays', '--param', 'airports=/some.csv')
   const flights = await json<Flight>('flights-5k.json')
   const states = new Map(rows(await read('airports.csv')).map(row => [row[0]!, row.at(-4)!]))
-  const expected = [...Map.groupBy(flights, ({ origin }) => (origin === 'SEA' ? 'unknown' : states.get(origin) ?? 'unknown'))].map(([state, all]) => {
+  states.delete('SEA')
+  const expected = [...Map.groupBy(flights, ({ origin }) => states.get(origin) ?? 'unknown')].map(([state, all]) => {
     const delays = all.map(flight => flight.delay)
     const late = delays.filter(delay => delay > 15).length
     return [state, all.length, `${(100 * late / all.length).toFixed(1)} %`, (sum(delays) / all.length).toFixed(1), Math.max(0, ...delays)]
   }).sort((a, b) => Number(b[3]) - Number(a[3]) || (a[0]! < b[0]! ? -1 : 1))
   expect(await cat('/delays')).toBe(['state,flights,late,mean,worst', ...expected.map(row => row.join())].map(line => `${line}\n`).join(''))
   const [newest] = (await cluster.ok(['jobs', '--json'])).split('\n')
-  const seattle = flights.filter(({ origin }) => origin === 'SEA' || !states.has(origin)).length
-  expect(JSON.parse(newest!)).toMatchObject({ counters: { 'user.unknown airports': seattle } })
+  const unknown = flights.filter(({ origin }) => !states.has(origin)).length
+  expect(JSON.parse(newest!)).toMatchObject({ counters: { 'user.unknown airports': unknown } })
 })
 
 test('unique: reports of one strike become one, the one with the highest cost', async () => {
