@@ -13,9 +13,10 @@ const longest = [
   'cluster/workflows', 'cluster/handover', 'cluster/security', 'cluster/readme', 'cluster/pack', 'cluster/bad-input',
   'unit/datanode/executor/leftovers',
   'cluster/builtins', 'cluster/examples', 'unit/datanode/executor/asked', 'cluster/transfer', 'cluster/crash', 'cluster/init',
-  'cluster/dataflow', 'cluster/versions', 'cluster/takeover', 'cluster/integrity', 'cluster/commands', 'cluster/gateway', 'cluster/care', 'cluster/sql',
-  'cluster/stream', 'cluster/full-disk', 'cluster/drivers', 'cluster/bad-program', 'cluster/operators', 'cluster/servers', 'cluster/files',
-  'unit/src/sql/random', 'unit/datanode/executor/tasks', 'cluster/strangers', 'cluster/webhdfs', 'cluster/safety', 'cluster/namenode',
+  'cluster/dataflow', 'cluster/versions', 'cluster/takeover', 'cluster/integrity', 'cluster/commands', 'cluster/gateway', 'cluster/care',
+  'cluster/sql', 'cluster/stream', 'cluster/full-disk', 'cluster/drivers', 'cluster/bad-program', 'cluster/operators', 'cluster/servers',
+  'cluster/files', 'unit/src/sql/random', 'unit/datanode/executor/tasks', 'cluster/strangers', 'cluster/webhdfs', 'cluster/safety',
+  'cluster/namenode',
 ].map(name => `test/${name}.test.ts`)
 
 const rankOf = ({ moduleId }: TestSpecification): number => {
