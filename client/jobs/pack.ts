@@ -89,7 +89,8 @@ const follows = (a: SplitRange, b: SplitRange): boolean =>
 function joined(a: SplitRange, b: SplitRange): SplitRange {
   const known = new Set(a.blocks.map(({ id }) => id))
   // Ranges that are not aligned also list the adjacent blocks, so blocks may repeat.
-  return { ...a, end: b.end, blocks: [...a.blocks, ...b.blocks.filter(({ id }) => !known.has(id))] }
+  const blocks = [...a.blocks, ...b.blocks.filter(({ id }) => !known.has(id))]
+  return { ...a, end: b.end, blocks: blocks.sort((one, other) => one.offset - other.offset) }
 }
 
 function before(a: SplitRange, b: SplitRange): number {

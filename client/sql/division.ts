@@ -7,6 +7,7 @@ import type { PlannerOptions } from '../../src/sql/fragment.ts'
 import type { QueryColumn, QueryPlan, TableInfo } from '../../src/sql/query.ts'
 import type { Cluster } from '../call/cluster.ts'
 import { pack, type SplitPiece } from '../jobs/pack.ts'
+import type { SqlTable } from './tables.ts'
 
 /** Whether tasks divide a query. `auto`: where the sizes of its tables say that it pays. */
 export type Distribute = 'auto' | 'always' | 'never'
@@ -50,6 +51,11 @@ interface Divided {
   readonly reason?: string
 }
 
+/** False: one task runs a query over these tables. */
+export const mayDivide = (distribute: Distribute, tables: ReadonlyArray<Pick<SqlTable, 'files'>>): boolean =>
+  distribute === 'always'
+  || (distribute === 'auto' && tables.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0) >= dividedBytesMin)
+
 export async function divisionOf(
   { distribute, partitions, splitBytes, cluster, signal }: Dividing,
   infos: readonly TableInfo[], pieces: ReadonlyArray<readonly SplitPiece[]>,
@@ -67,7 +73,7 @@ export async function divisionOf(
   const most = Math.max(...infos.map(table => table.bytes!))
   const split = splitBytes ?? clamped(Math.ceil(most / slots), isForced ? 1 : splitBytesMin, splitBytesMax)
   if (!isForced && pieces.every(own => pack(own, split).length < 2))
-    return one('none of its tables has parts that two tasks could read: a table is divided at its files, and CSV and JSON lines at their blocks')
+    return one('none of its tables has parts that two tasks could read: a table is divided at its files, Parquet also at its row groups, CSV and JSON lines at their blocks')
   const count = Math.max(Math.min(slots, Math.ceil(bytes / splitBytesMin)), Math.ceil(bytes / partitionBytesMax))
   return { partitions: partitions ?? clamped(count, isForced ? 2 : 1, partitionsMax), splitBytes: split }
 }

@@ -6,6 +6,7 @@ import { retry } from '../../src/base/retry.ts'
 import { quotedName } from '../../src/base/sql.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import { normalise } from '../../src/base/paths.ts'
+import { partsOf, tailOf, type RowGroup } from '../../src/operator/parquet.ts'
 import { compressionOf, tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
 import { sqlProgram, type SqlWork } from '../../src/operator/sqlwork.ts'
 import { resultDirectory } from '../../src/plan/history.ts'
@@ -122,18 +123,34 @@ export async function waitForRows(cluster: Cluster, job: Job, signal: AbortSigna
 
 export const forgetRows = (cluster: Cluster, job: JobId): Promise<void> => dropResult(cluster, job)
 
-/** Parts of a file that are read by themselves: its blocks where they end at records, else the whole. */
+interface FilePieces {
+  /** Parts that are read by themselves: row groups of Parquet, blocks of a text that end at records, else the whole. */
+  readonly parts: readonly SplitPiece[]
+  /** Parts for a task that reads all of them: a file of row groups as a whole. */
+  readonly whole: readonly SplitPiece[]
+}
+
+/** `groups`: row groups of a Parquet file, if they are known. */
 export async function piecesOf(
-  cluster: Cluster, file: FileStatus, { format }: TableShape, signal: AbortSignal | undefined,
-): Promise<SplitPiece[]> {
+  cluster: Cluster, file: FileStatus, { format }: TableShape, groups: readonly RowGroup[] | undefined, signal: AbortSignal | undefined,
+): Promise<FilePieces> {
   const blocks = await blocksOf(cluster.ask, file, signal)
+  const whole = [piece(file, blocks, { start: 0, end: file.length, aligned: true })]
+  if (format.kind === 'parquet') {
+    const parts = groups && partsOf(groups, file.length)
+    if (!parts) return { parts: whole, whole }
+    const tail = tailOf(groups)
+    const near = (start: number, end: number) => blocks.filter(({ offset, length }) =>
+      (offset < end && offset + length > start) || offset + length > tail)
+    return { parts: parts.map(([start, end]) => piece(file, near(start, end), { start, end, aligned: true })), whole }
+  }
   const isCut = blocks.length > 1 && blocks.every(({ aligned }) => aligned) && compressionOf(file.path) === undefined
     && (format.kind === 'csv'
       ? file.format === 'csv' && (file.delimiter ?? ',') === format.delimiter
         && format.quote + format.escape === '""' && format.comment === ''
-      : format.kind === 'json' && format.layout === 'newline_delimited' && file.format !== 'bytes')
-  const whole = { start: 0, end: file.length, aligned: true }
-  return isCut
+      : format.layout === 'newline_delimited' && file.format !== 'bytes')
+  const parts = isCut
     ? blocks.map(block => piece(file, [block], { start: block.offset, end: block.offset + block.length, aligned: true }))
-    : [piece(file, blocks, whole)]
+    : whole
+  return { parts, whole: parts }
 }

@@ -9,14 +9,15 @@ import type { SqlWork } from '../../src/operator/sqlwork.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { gatherPlan } from '../../src/sql/gather.ts'
-import type { QueryPlan, TableInfo } from '../../src/sql/query.ts'
+import type { QueryPlan, ScanCondition, TableInfo } from '../../src/sql/query.ts'
 import type { SplitPiece } from '../jobs/pack.ts'
 import type { SqlCluster } from './cluster.ts'
-import { divisionOf, type Distribute, type Division } from './division.ts'
+import { divisionOf, mayDivide, type Distribute, type Division } from './division.ts'
 import type { Workspace } from './here.ts'
 import { defineEmpty, piecesOf } from './job.ts'
 import { plannedBy } from './oracle.ts'
-import { sampleTable, shapeOf } from './shape.ts'
+import { neededPieces, rowGroupsOf } from './pruning.ts'
+import { sampleTable, shapeOf, type SampledTable } from './shape.ts'
 import { statisticsOf } from './statistics.ts'
 import { layOutQuery, type LaidStage, type LayoutParts } from './stages.ts'
 import type { SqlTable } from './tables.ts'
@@ -41,23 +42,30 @@ export interface PlannedQuery {
 }
 
 const plannerBytes = 256 * MiB
+/** Footers of a table that are read, each by some calls; further files are read as a whole. */
+const footersMax = 1_000
 
 export async function planJob(parts: PlanningParts): Promise<PlannedQuery> {
   const { sql, tables, openDatabase, space, cluster: { cluster }, signal } = parts
   const db = await space.open(openDatabase, plannerBytes, 1)
   try {
-    const { shapes, infos } = await tablesOf(db, parts)
+    const { sampled, shapes, infos } = await tablesOf(db, parts)
     const columns = await db.columnsOf(sql)
+    const groups = await rowGroupsOf(db, sampled, shapes)
     const pieces: SplitPiece[][] = []
+    const wholes: SplitPiece[][] = []
     for (const [i, table] of tables.entries()) {
       const own = []
-      for (const { status } of table.files) own.push(...await piecesOf(cluster, status!, shapes[i]!, signal))
-      pieces.push(own)
+      for (const { path, status } of table.files) own.push(await piecesOf(cluster, status!, shapes[i]!, groups[i]!.get(path), signal))
+      pieces.push(own.flatMap(each => each.parts))
+      wholes.push(own.flatMap(each => each.whole))
     }
     const request = { sql, tables: infos, columns: columns.map(({ name, type }) => ({ name, type: typeText(type) })) }
     const division = await divisionOf({ ...parts, cluster }, infos, pieces)
+    const needed = (table: number, conditions: readonly ScanCondition[]): Promise<readonly SplitPiece[]> =>
+      neededPieces(db, { sampled: sampled[table]!, shape: shapes[table]!, groups: groups[table]!, pieces: pieces[table]!, conditions })
     const layOut = async (plan: QueryPlan): Promise<PlannedQuery> =>
-      ({ columns, ...await layOutQuery({ plan, shapes, pieces, db, last: parts.last, ...division }) })
+      ({ columns, ...await layOutQuery({ plan, shapes, pieces, wholes, db, last: parts.last, needed, ...division }) })
     const gathered = (reason: string): Promise<PlannedQuery> => layOut(gatherPlan(sql, infos, request.columns, reason))
     if (division.reason !== undefined) return await gathered(division.reason)
     const plan = await (parts.plan ?? (each => plannedBy(space, openDatabase, each, parts)))(request)
@@ -75,11 +83,12 @@ export async function planJob(parts: PlanningParts): Promise<PlannedQuery> {
 
 /** Shapes of the tables, which are views without rows from now on, and what is known of their rows. */
 async function tablesOf(
-  db: Database, { tables, disk, space, cluster: { files }, signal }: PlanningParts,
-): Promise<{ shapes: TableShape[]; infos: TableInfo[] }> {
+  db: Database, { tables, distribute, disk, space, cluster: { files }, signal }: PlanningParts,
+): Promise<{ sampled: SampledTable[]; shapes: TableShape[]; infos: TableInfo[] }> {
   const directory = await space.samples()
+  const footers = mayDivide(distribute, tables) ? footersMax : 1
   const sampled = []
-  for (const [i, table] of tables.entries()) sampled.push(await sampleTable(table, i, { disk, files, directory, signal }))
+  for (const [i, table] of tables.entries()) sampled.push(await sampleTable(table, i, { disk, files, directory, signal, footers }))
   await db.confine(sampled.flatMap(({ samples }) => samples.map(({ local }) => local)))
   const shapes: TableShape[] = []
   const infos: TableInfo[] = []
@@ -90,5 +99,5 @@ async function tablesOf(
     infos.push({ name: shape.name, columns: columnsOfTable(shape), bytes, ...await statisticsOf(db, each, bytes) })
   }
   await defineEmpty(db, shapes)
-  return { shapes, infos }
+  return { sampled, shapes, infos }
 }

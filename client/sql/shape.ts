@@ -4,12 +4,14 @@
 import { join } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
 import { literalOf, literalsOf, typeText } from '../../src/base/sql.ts'
+import { Semaphore } from '../../src/base/queue.ts'
 import { KiB, MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import { compressionOf, partitionsIn, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { decompressed } from '../../src/record/decompress.ts'
+import { settled } from '../jobs/splits.ts'
 import type { SqlFile, SqlTable } from './tables.ts'
 
 interface ShapeTools {
@@ -18,6 +20,8 @@ interface ShapeTools {
   /** Directory for samples. REQUIRES: it exists, and nothing else is in it. */
   readonly directory: string
   readonly signal: AbortSignal | undefined
+  /** Footers of a Parquet table that are read, at least one. */
+  readonly footers: number
 }
 
 /** Files of a table that are looked at. The engine looks at ten by itself. */
@@ -25,6 +29,7 @@ const sampledFiles = 16
 /** Bytes of a file that are looked at, decompressed. */
 const sampleBytes = 1 * MiB
 const tailBytes = 64 * KiB
+const readsAtOnce = 8
 
 type Column = TableShape['columns'][number]
 
@@ -40,10 +45,12 @@ interface Sample {
 }
 
 export async function sampleTable(table: SqlTable, index: number, tools: ShapeTools): Promise<SampledTable> {
-  const wanted = table.kind === 'parquet' ? table.files.slice(0, 1) : table.files.filter(({ bytes }) => bytes > 0).slice(0, sampledFiles)
-  const samples: Sample[] = []
-  for (const [i, file] of wanted.entries()) {
-    const local = join(tools.directory, `${index}-${i}`)
+  const wanted = table.kind === 'parquet'
+    ? table.files.slice(0, Math.max(1, tools.footers))
+    : table.files.filter(({ bytes }) => bytes > 0).slice(0, sampledFiles)
+  const gate = new Semaphore(readsAtOnce)
+  const samples = await settled(wanted.map((file, i) => gate.run(async (): Promise<Sample> => {
+    const local = join(tools.directory, `${index}-${i}.sample`)
     const { bytes, isWhole } = table.kind === 'parquet' ? await footerOf(file, tools) : await headOf(file, tools)
     const writer = await tools.disk.create(local, { mode: 0o600 })
     try {
@@ -52,8 +59,8 @@ export async function sampleTable(table: SqlTable, index: number, tools: ShapeTo
       await writer.close()
     }
     const lines = table.kind === 'parquet' ? 0 : bytes.reduce((sum, byte) => (byte === 10 ? sum + 1 : sum), 0)
-    samples.push({ path: file.path, local, isWhole, bytes: isWhole ? file.bytes : bytes.length, lines })
-  }
+    return { path: file.path, local, isWhole, bytes: isWhole ? file.bytes : bytes.length, lines }
+  }, tools.signal)))
   return { table, samples }
 }
 

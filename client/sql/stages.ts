@@ -11,7 +11,7 @@ import type { Database } from '../../src/ports/database.ts'
 import type { StageInput, StageSpec } from '../../src/protocol/job.ts'
 import { splitRangesMax } from '../../src/protocol/packed.ts'
 import type { Split } from '../../src/protocol/task.ts'
-import type { QueryColumn, QueryInput, QueryPlan, QueryStage } from '../../src/sql/query.ts'
+import type { QueryColumn, QueryInput, QueryPlan, QueryStage, ScanCondition } from '../../src/sql/query.ts'
 import { pack, type SplitPiece } from '../jobs/pack.ts'
 import { noRows, receivedColumns, sentQuery } from './carriedtypes.ts'
 
@@ -24,6 +24,10 @@ export interface LayoutParts {
   readonly shapes: readonly TableShape[]
   /** Parts of the files of each table. */
   readonly pieces: ReadonlyArray<readonly SplitPiece[]>
+  /** The same for tasks that read all parts of a table. */
+  readonly wholes: ReadonlyArray<readonly SplitPiece[]>
+  /** Parts of the files of a table that can have rows that meet all conditions; at least one. */
+  readonly needed: (table: number, conditions: readonly ScanCondition[]) => Promise<readonly SplitPiece[]>
   /** Knows types by their text. */
   readonly db: Database
   /** Partitions of all exchanges. */
@@ -48,8 +52,14 @@ export async function layOutQuery(parts: LayoutParts): Promise<Laid> {
   const plan = withScans(parts.plan, shapes)
   const columns: SqlColumn[][] = []
   for (const stage of plan.stages) columns.push(await typed(db, stage.columns))
+  const needed = new Map<QueryInput, readonly SplitPiece[]>()
+  for (const input of plan.stages.flatMap(({ inputs }) => inputs)) {
+    const { from, how } = input
+    if (from.kind === 'table' && how === 'split' && from.conditions)
+      needed.set(input, await parts.needed(shapes.indexOf(shapeNamed(shapes, from.table)), from.conditions))
+  }
   const made = plan.stages.map((stage, i) => {
-    const inputs = inputsOf(stage, { ...parts, plan, columns })
+    const inputs = inputsOf(stage, { ...parts, plan, columns, chosen: needed })
     const own = columns[i]!
     const { output } = stage
     const end = output.kind === 'result'
@@ -120,27 +130,32 @@ function shapeNamed(shapes: readonly TableShape[], name: string): TableShape {
   return found
 }
 
-interface Laying extends LayoutParts { readonly columns: ReadonlyArray<readonly SqlColumn[]> }
+interface Laying extends LayoutParts {
+  readonly columns: ReadonlyArray<readonly SqlColumn[]>
+  /** Parts that an input with conditions needs. */
+  readonly chosen: ReadonlyMap<QueryInput, readonly SplitPiece[]>
+}
 
 interface Inputs { readonly inputs: SqlInput[]; readonly laid: Pick<LaidStage, 'input' | 'broadcasts'> }
 
 function inputsOf(stage: QueryStage, parts: Laying): Inputs {
-  const { shapes, pieces, columns } = parts
+  const { shapes, pieces, wholes, columns, chosen } = parts
   const whole: SqlInput[] = []
   const split: SqlInput[] = []
   const ahead: Split['ranges'] = []
   let divided: readonly SplitPiece[] | undefined
   const byPartition: number[] = []
   const byAll: number[] = []
-  for (const { view, from, how } of stage.inputs) {
+  for (const stageInput of stage.inputs) {
+    const { view, from, how } = stageInput
     if (from.kind === 'table') {
       const table = shapes.indexOf(shapeNamed(shapes, from.table))
       if (how === 'split') {
-        divided = pieces[table]!
+        divided = chosen.get(stageInput) ?? pieces[table]!
         split.push({ kind: 'table', view, table })
       } else {
-        whole.push({ kind: 'table', view, table, ranges: pieces[table]!.length })
-        ahead.push(...pieces[table]!.map(({ range }) => range))
+        whole.push({ kind: 'table', view, table, ranges: wholes[table]!.length })
+        ahead.push(...wholes[table]!.map(({ range }) => range))
       }
       continue
     }

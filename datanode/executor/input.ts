@@ -71,6 +71,9 @@ export class SplitSource {
   /** The bytes of a range, and no others. A piece is valid until the next one. */
   bytesOf(range: SplitRange): AsyncGenerator<Buffer> { return this.#part(range, range.start, range.end) }
 
+  /** The bytes of the file of a range from `start` to `end`, which may lie outside of the range. A piece is valid until the next one. */
+  partOf(range: SplitRange, start: number, end: number): AsyncGenerator<Buffer> { return this.#part(range, start, end) }
+
   /** Path of a replica on this machine that is exactly the range, with all bytes checked; undefined: there is none. */
   async localBlock(range: SplitRange, pause: () => Promise<void> | undefined): Promise<string | undefined> {
     const [block, more] = range.blocks

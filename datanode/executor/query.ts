@@ -8,16 +8,17 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { join } from '../../src/base/paths.ts'
 import { literalOf, literalsOf, quotedName } from '../../src/base/sql.ts'
 import { GiB, KiB } from '../../src/base/units.ts'
-import { tableSelect, type TablePart } from '../../src/operator/sqltable.ts'
+import { tableSelect, type TablePart, type TableShape } from '../../src/operator/sqltable.ts'
 import { SinkFailed } from '../../src/operator/operator.ts'
 import type { SqlInput, SqlStage, SqlWork } from '../../src/operator/sqlwork.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import { partitionOf } from '../../src/sql/partition.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
-import type { TaskWork } from '../../src/protocol/task.ts'
+import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
 import { readExchange, writeExchange } from './exchange.ts'
 import { SplitSource } from './input.ts'
 import type { AttemptOutcome } from './messages.ts'
+import { copyRowGroups } from './rowgroups.ts'
 import type { ExecutorSession } from './session.ts'
 
 interface QueryAttemptOptions {
@@ -85,11 +86,10 @@ export class QueryAttempt {
     await disk.mkdir(spill)
     let db: Database | undefined
     try {
-      const views = await this.#views()
       db = await openDatabase({
         memoryBytes: setup.memoryBytes * engineShare, threads: 1, spill: { directory: spill, bytesMax: spillBytesMax },
       })
-      const { files, rows } = await this.#query(db, views)
+      const { files, rows } = await this.#query(db, await this.#views(db))
       this.#output = { recordsOut: rows }
       return await (this.#stage.output.kind === 'rows' ? this.#store(files[0]!) : this.#exchange(files))
     } finally {
@@ -143,7 +143,7 @@ export class QueryAttempt {
   }
 
   /** Views by name, over the files of the task and the rows of earlier stages. */
-  async #views(): Promise<Array<readonly [string, string]>> {
+  async #views(db: Database): Promise<Array<readonly [string, string]>> {
     const { session, work } = this.#options
     const { input } = work
     const source = this.#source = input.kind === 'split' ? new SplitSource(session, input) : undefined
@@ -159,11 +159,13 @@ export class QueryAttempt {
       const { ranges, bytes } = input.split
       const end = each.ranges === undefined ? ranges.length : at + each.ranges
       const parts: TablePart[] = []
+      const shape = this.#tables[each.table]!
       for (; at < end; at++) {
         const range = ranges[at]!
-        parts.push({ path: range.path, isFirst: range.start === 0, local: await this.#place(source, range, at, bytes) })
+        const placed = await this.#part(db, source, range, { shape, index: at, total: bytes })
+        parts.push({ path: range.path, isFirst: range.start === 0, ...placed })
       }
-      views.push([each.view, tableSelect(this.#tables[each.table]!, parts)])
+      views.push([each.view, tableSelect(shape, parts)])
     }
     return views
   }
@@ -181,14 +183,37 @@ export class QueryAttempt {
     return files.length === 0 ? none : `SELECT ${columns} FROM read_parquet(${literalsOf(files)}, hive_partitioning = false)`
   }
 
+  async #part(
+    db: Database, source: SplitSource, range: SplitRange,
+    { shape, index, total }: { readonly shape: TableShape; readonly index: number; readonly total: number },
+  ): Promise<Pick<TablePart, 'local' | 'rows'>> {
+    const isWhole = range.start === 0 && range.end === range.fileBytes
+    if (shape.format.kind !== 'parquet' || isWhole) return { local: await this.#place(source, range, index, total) }
+    const local = `${this.#directory}/${index}.file`
+    try {
+      const rows = await copyRowGroups({ db, source, range, local, disk: this.#options.session.disk, pause: () => this.#pause() })
+      this.#placed(local, range, total)
+      return { local, rows }
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      throw diskFull(error)
+    }
+  }
+
+  #placed(local: string, range: SplitRange, total: number): void {
+    this.#bytesIn += range.end - range.start
+    this.#fraction = total === 0 ? 0 : this.#bytesIn / total / 2
+    this.#names.set(local, range.start === 0 ? range.path : `${range.path} (from byte ${range.start})`)
+  }
+
   /** Local path of a part of a file: the replica of a block itself, if it is on this machine, else a copy. */
   async #place(
-    source: SplitSource, range: Parameters<SplitSource['bytesOf']>[0], index: number, total: number,
+    source: SplitSource, range: SplitRange, index: number, total: number,
   ): Promise<string> {
     const { disk } = this.#options.session
     let local = await source.localBlock(range, () => this.#pause())
     if (local === undefined) {
-      local = `${this.#directory}/${index}`
+      local = `${this.#directory}/${index}.file`
       const writer = await disk.create(local, { mode: 0o600 })
       try {
         for await (const piece of source.bytesOf(range)) {
@@ -197,14 +222,12 @@ export class QueryAttempt {
         }
       } catch (error) {
         if (!isDiskFull(error)) throw error
-        throw new SinkFailed(`files of the query do not fit on this machine's disk: ${(error as Error).message}`)
+        throw diskFull(error)
       } finally {
         await writer.close()
       }
     }
-    this.#bytesIn += range.end - range.start
-    this.#fraction = total === 0 ? 0 : this.#bytesIn / total / 2
-    this.#names.set(local, range.start === 0 ? range.path : `${range.path} (from byte ${range.start})`)
+    this.#placed(local, range, total)
     return local
   }
 
@@ -265,6 +288,9 @@ export class QueryAttempt {
     return clock.yield()
   }
 }
+
+const diskFull = (error: unknown): SinkFailed =>
+  new SinkFailed(`files of the query do not fit on this machine's disk: ${(error as Error).message}`)
 
 const messageCharsMax = 10_000
 

@@ -36,6 +36,8 @@ export interface TablePart {
   readonly local: string
   /** False: a part behind the beginning of its file, without a header. */
   readonly isFirst: boolean
+  /** Rows of a part of a Parquet file: the number of the first one, and of the one behind the last. Default: all. */
+  readonly rows?: { readonly first: number; readonly end: number } | undefined
 }
 
 /** Columns of a table: those of its files, and those in names of directories. */
@@ -64,6 +66,7 @@ const isPartition = ({ partitions }: TableShape, name: string): boolean =>
 /** One read covers both. */
 const isAlike = ({ format, partitions }: TableShape, a: TablePart, b: TablePart): boolean =>
   (a.isFirst === b.isFirst || format.kind !== 'csv')
+  && a.rows === undefined && b.rows === undefined
   && compressionOf(a.path) === compressionOf(b.path)
   && partitions.every(({ name }) => valueIn(a.path, name) === valueIn(b.path, name))
 
@@ -96,7 +99,13 @@ function readerOf({ format, columns }: TableShape, parts: readonly TablePart[]):
     case 'json':
       return `read_json(${files}, format = ${literalOf(format.layout)}, columns = ${types}, `
         + `compression = ${literalOf(compression ?? 'uncompressed')}, hive_partitioning = false)`
-    default: return `read_parquet(${files}, hive_partitioning = false)`
+    default: {
+      const { rows } = parts[0]!
+      if (rows === undefined) return `read_parquet(${files}, hive_partitioning = false)`
+      // Row groups whose rows have other numbers are not read.
+      return `(SELECT * EXCLUDE (file_row_number) FROM read_parquet(${files}, hive_partitioning = false, file_row_number = true)`
+        + ` WHERE file_row_number >= ${rows.first} AND file_row_number < ${rows.end})`
+    }
   }
 }
 

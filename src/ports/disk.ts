@@ -78,6 +78,10 @@ export interface DiskWriter {
   readonly bytes: number
   /** Appends all of `bytes`, or throws. Blocks the thread for a copy into the page cache. */
   writeSync(bytes: Uint8Array): void
+  /**
+   * Appends this many zero bytes, which take no space. Missing on a disk without sparse files. REQUIRES: the file was opened by `create`.
+   */
+  skipSync?(bytes: number): void
   /** Resolves when everything written is on disk (fdatasync). A failure is final: the caller must stop trusting the file. */
   sync(): Promise<void>
   /** Like sync, blocking the thread; only for the journal, whose callers all wait for it anyway. */

@@ -99,14 +99,15 @@ const distinctIn = ({ distinct }: TableInfo, source: string, type: string | unde
 const unknownRows = 1e9
 const unknownRowBytes = 50
 
-function lowerScan({ table, columns, sources, conditions }: ScanRelation, needed: ReadonlySet<string>, stages: Stages): Rows {
+function lowerScan({ table, columns, sources, conditions, bounds }: ScanRelation, needed: ReadonlySet<string>, stages: Stages): Rows {
   const info = stages.tables.get(table.toLowerCase()) ?? unsupported(`the table ${table}, which is not known`)
   const all = union(needed, conditions)
   const read = [...sources].filter(([name]) => all.has(name))
   const names = read.length > 0 ? read.map(([, source]) => source) : [info.columns[0]!.name]
   const isSmall = stages.isOn('small-tables') && info.bytes !== undefined && info.bytes <= (stages.options.smallBytes ?? 1 << 20)
   const view = stages.view()
-  const input = { view, from: { kind: 'table', table: info.name, columns: names }, how: isSmall ? 'all' : 'split' } as const
+  const from = { kind: 'table', table: info.name, columns: names, ...(bounds.length > 0 && { conditions: bounds }) } as const
+  const input = { view, from, how: isSmall ? 'all' : 'split' } as const
   const kept = columns.filter(({ name, hidden }) => needed.has(name) && !hidden)
   const list = read.map(([name, source]) => `${nameSql(source)} AS ${name}`)
   const inner = `SELECT ${list.length > 0 ? list.join(', ') : '0 AS c0'} FROM ${nameSql(view)}`

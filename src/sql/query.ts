@@ -32,12 +32,33 @@ export interface TableInfo {
   readonly distinct?: ReadonlyMap<string, number>
 }
 
+/**
+ * A condition on one column of a table. A row for which it is false or null is not needed: a runtime may leave out files, or parts of
+ * files, in which no row can meet it.
+ */
+export type ScanCondition =
+  | {
+      readonly kind: 'compare'
+      readonly column: string
+      readonly comparison: '=' | '<' | '<=' | '>' | '>='
+      /** SQL of a constant of the column's type. */
+      readonly constant: string
+    }
+  | { readonly kind: 'null'; readonly column: string; readonly isNull: boolean }
+  | { readonly kind: 'and' | 'or'; readonly conditions: readonly ScanCondition[] }
+
 /** Rows that a stage reads, under a name of its SQL. */
 export interface QueryInput {
   readonly view: string
   readonly from:
     /** Columns that are read, at least one; the view may have more. */
-    | { readonly kind: 'table'; readonly table: string; readonly columns: readonly string[] }
+    | {
+        readonly kind: 'table'
+        readonly table: string
+        readonly columns: readonly string[]
+        /** Each row that the stage needs meets all of them. Its SQL has them too. */
+        readonly conditions?: readonly ScanCondition[]
+      }
     /** Index of an earlier stage. */
     | { readonly kind: 'stage'; readonly stage: number }
   /** `split`: one split of the table per task. `partition`: one partition of the exchange per task. `all`: all rows in each task. */

@@ -3,6 +3,7 @@
 
 import type { AggregateCall } from './aggregate.ts'
 import type { PlanColumn, Expression, SqlOrder } from './expression.ts'
+import type { ScanCondition } from './query.ts'
 import type { WindowCall } from './windowcall.ts'
 
 export interface Item {
@@ -41,6 +42,8 @@ export interface ScanRelation {
   /** Names in the table, by column. A column without one stands for rows without columns. */
   readonly sources: ReadonlyMap<string, string>
   readonly conditions: readonly Expression[]
+  /** Those of the conditions, and others that follow from the query, by which parts of files can be left out. */
+  readonly bounds: readonly ScanCondition[]
 }
 
 export interface JoinRelation {

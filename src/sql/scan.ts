@@ -1,7 +1,9 @@
 // Scans of tables out of DuckDB's plan, with the conditions that its optimizer has pushed into them.
 
+import { boundsOf } from './bounds.ts'
 import { expressionOf, type PlanColumn, type Expression } from './expression.ts'
 import { expectFields, jsonText, listOf, only, textOf, type Json, type JsonObject } from './json.ts'
+import type { ScanCondition } from './query.ts'
 import type { PlanReading } from './reading.ts'
 import type { Relation } from './relation.ts'
 import { typeSql } from './types.ts'
@@ -57,13 +59,16 @@ export function readScan(value: JsonObject, reading: PlanReading): Relation {
     return column
   })
   const chosen = listOf(node.projection_ids)
+  const bounds: ScanCondition[] = []
   const conditions = listOf(only(node.table_filters, ['filters']).filters).flatMap(each => {
     const { key, value: filter } = only(each, ['key', 'value'])
     const column = byIndex.get(Number(key)) ?? unsupported('a condition on a column that is not read')
+    const bound = boundsOf(filter, { column: names[Number(key)]!, type: column.type })
+    if (bound) bounds.push(bound)
     return conditionsOf(filter!, column, listOf(node.returned_types)[Number(key)]!)
   })
   const kept = chosen.length === 0 ? columns : chosen.map(index => columns[Number(index)]!)
-  return { kind: 'scan', table: textOf(data.table), columns: kept, sources, conditions, read: columns }
+  return { kind: 'scan', table: textOf(data.table), columns: kept, sources, conditions, bounds, read: columns }
 }
 
 /** Conditions as bound expressions, so that they are printed and confirmed as all others are. */

@@ -131,6 +131,7 @@ export class FaultyDisk implements Disk {
     return {
       get bytes() { return writer.bytes },
       writeSync: bytes => { this.#writable('write', path); this.#room(path); writer.writeSync(bytes) },
+      skipSync: bytes => { this.#writable('write', path); writer.skipSync!(bytes) },
       sync: async () => { trust(); await this.#slow(path); await writer.sync() },
       syncSync: () => { trust(); standStill(this.#slowMs(path)); writer.syncSync() },
       close: () => writer.close(),

@@ -85,6 +85,8 @@ export class FileReader implements DiskReader {
 export class FileWriter implements DiskWriter {
   readonly #file: Descriptor
   #bytes: number
+  /** It has holes, behind which the descriptor's own position does not move. */
+  #isSparse = false
   /** The first failed sync. The kernel may have dropped the dirty pages, so a later success would be wrong. */
   #failed: { error: unknown } | undefined
 
@@ -102,10 +104,16 @@ export class FileWriter implements DiskWriter {
     let done = 0
     while (done < bytes.length) {
       // No position: writes always append, and O_APPEND ignores positions.
-      const count = fs.writeSync(fd, bytes, done, bytes.length - done, null)
+      const count = fs.writeSync(fd, bytes, done, bytes.length - done, this.#isSparse ? this.#bytes : null)
       done += count
       this.#bytes += count
     }
+  }
+
+  skipSync(bytes: number): void {
+    this.#isSparse = true
+    fs.ftruncateSync(this.#file.open, this.#bytes + bytes)
+    this.#bytes += bytes
   }
 
   async sync(): Promise<void> {

@@ -78,11 +78,29 @@ async function fill(): Promise<void> {
     TO '${made}' (FORMAT parquet, ROW_GROUP_SIZE 2048)`)
   db.close()
   await store('/cells/part.parquet', await readFile(made))
+  await fillLevels()
+}
+
+/** Parquet files with several row groups, in directories of days. */
+async function fillLevels(): Promise<void> {
+  const db = await openDuckDB({ memoryBytes: 64 << 20 })
+  try {
+    for (const [day, from, to] of [['2024-01-01', 0, 9000], ['2024-01-02', 9000, 9100], ['2024-01-03', 9100, 14_000]] as const) {
+      const made = join(dir, 'levels.parquet')
+      await db.run(`COPY (SELECT i, CASE WHEN i % 5 > 0 THEN 'w' || lpad((i // 50)::VARCHAR, 5, '0') END AS s, i % 13 AS k,
+        CAST(i / 8 AS DECIMAL(30, 3)) AS d, CASE WHEN i % 11 = 0 THEN 'nan'::DOUBLE ELSE i / 3 END AS f,
+        TIMESTAMPTZ '2024-01-01 00:00:00.000001+02' + to_seconds(i) AS t, {'i': i % 3} AS st FROM range(${from}, ${to}) r(i))
+        TO '${made}' (FORMAT parquet, ROW_GROUP_SIZE 2048)`)
+      await store(`/levels/day=${day}/part.parquet`, await readFile(made))
+    }
+  } finally {
+    db.close()
+  }
 }
 
 /** The query over local files: what the cluster has to answer. */
 const locally = (query: string): Promise<Result> => cluster.run(['sql', '--format', 'jsonl', '--local-bytes', '0', localised(query)])
-const localised = (query: string): string => query.replaceAll(/'(\/(?:sales|packed|events|cells))/g, `'file:${dir}$1`)
+const localised = (query: string): string => query.replaceAll(/'(\/(?:sales|packed|events|cells|levels))/g, `'file:${dir}$1`)
 const inJob = (query: string): Promise<Result> => cluster.run(['sql', '--format', 'jsonl', '--local-bytes', '0', query])
 
 const queries = [
@@ -136,6 +154,20 @@ const isGathered = (query: string): boolean => /ENUM|DESCRIBE|random/.test(query
 const textOf = (row: SqlRow): string => JSON.stringify(Object.entries(row), (_, value: unknown) =>
   (typeof value === 'bigint' ? `${value}n` : value instanceof Map ? [...value] : typeof value === 'number' ? numberText(value) : value))
 const numberText = (value: number): string => (Object.is(value, -0) ? '-0' : `${value}`)
+
+const levelQueries: ReadonlyArray<readonly [query: string, tasks: number]> = [
+  ["SELECT count(*) AS n, sum(i) AS i, sum(k) AS k, sum(d) AS d, max(t) AS t, sum(st.i) AS st FROM '/levels'", 9],
+  ["SELECT i, f FROM '/levels' WHERE f > 4500 AND i < 4000", 2],
+  ["SELECT day, count(*) AS n, max(i) AS i FROM '/levels' WHERE day >= '2024-01-02' GROUP BY day ORDER BY day", 4],
+  ["SELECT count(*) AS n FROM '/levels' WHERE i > 20000", 1],
+]
+
+test.each(levelQueries)('row groups of Parquet files are read by themselves, and only those that can have rows: %s', async (query, tasks) => {
+  const { rows, job } = await divided(query, { ...exchanged, splitBytes: 1 })
+  const expected = await queryOf(localised(query), {}).collect()
+  expect(rows.map(textOf).sort()).toEqual(expected.map(textOf).sort())
+  expect(job.stages[0]!.tasks).toBe(tasks)
+})
 
 test('a job of a query counts what it has read and returned, and leaves no rows in the cluster', async () => {
   await inJob(`SELECT count(*) FROM '/sales'`)

@@ -3,7 +3,7 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { partitionOf } from '../../src/sql/partition.ts'
-import type { QueryInput, QueryPlan, QueryStage } from '../../src/sql/query.ts'
+import type { QueryInput, QueryPlan, QueryStage, ScanCondition } from '../../src/sql/query.ts'
 import { nameSql } from '../../src/sql/quote.ts'
 import { read, type Answer } from './duckdb.ts'
 
@@ -72,14 +72,28 @@ async function makeView(
     if (from.kind === 'table') {
       const columns = from.columns.map(nameSql).join(', ')
       const [start, end] = how === 'split' ? [cuts.get(from.table)![task]!, cuts.get(from.table)![task + 1]!] : [0, Infinity]
-      const range = how === 'split' ? ` WHERE rowid >= ${start} AND rowid < ${end}` : ''
-      return `SELECT ${columns} FROM memory.main.${nameSql(from.table)}${range}`
+      // Rows that do not meet the conditions of the input are not needed.
+      const conditions = from.conditions?.map(conditionSql) ?? []
+      const range = how === 'split' ? [`rowid >= ${start} AND rowid < ${end}`] : []
+      const where = [...range, ...conditions].length === 0 ? '' : ` WHERE ${[...range, ...conditions].join(' AND ')}`
+      return `SELECT ${columns} FROM memory.main.${nameSql(from.table)}${where}`
     }
     const { output, columns } = plan.stages[from.stage]!
     if (output.kind === (how === 'all' ? 'exchange' : 'single')) throw new Error(`${how} of the output ${output.kind}`)
     return `SELECT ${columns.map(({ name }) => nameSql(name)).join(', ')} FROM temp.${outputs[from.stage]![how === 'all' ? 0 : task]!}`
   }
   await connection.run(`CREATE OR REPLACE TEMP VIEW ${nameSql(view)} AS ${source()}`)
+}
+
+function conditionSql(condition: ScanCondition): string {
+  switch (condition.kind) {
+    case 'compare':
+      return `${nameSql(condition.column)} ${condition.comparison} ${condition.constant}`
+    case 'null':
+      return `${nameSql(condition.column)} IS ${condition.isNull ? '' : 'NOT '}NULL`
+    default:
+      return `(${condition.conditions.map(conditionSql).join(condition.kind === 'and' ? ' AND ' : ' OR ')})`
+  }
 }
 
 /** The output of all tasks, in partitions. */
