@@ -69,7 +69,8 @@ export function locate(
   return { status, blocks }
 }
 
-function storedContent(view: View, { id }: NameEntry): { content: FileContent } {
+/** Bytes of an inlined file, as a reply has them. */
+export function storedContent(view: View, { id }: NameEntry): { content: FileContent } {
   const content = contentOf(view, id)
   assert(content, `file ${id} has neither blocks nor bytes`)
   return { content: sentContent(content) }

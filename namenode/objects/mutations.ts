@@ -15,7 +15,9 @@ import { mutation, systemActor, type Actor, type AnyMutation, type Requested, ty
 import type { View } from '../journal/view.ts'
 import { outputs } from '../jobs/store/rows.ts'
 import { checkMay, checkOwner, checkSticky, may, mayWrite, stickyBit } from '../namespace/access.ts'
-import { checkInstant, isInlined, keepPlaced, recallPlaced, statusOf, type NameEntry } from '../namespace/entry.ts'
+import {
+  checkInstant, isInlined, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,
+} from '../namespace/entry.ts'
 import { heldBlocks, releaseBlocks, type Block } from '../namespace/file.ts'
 import { directoryMode, fileMode, removable } from '../namespace/names.ts'
 import { child, directoryAt, entryAt, missingName, placeAt, type Directory, type NamePlace } from '../namespace/resolve.ts'
@@ -82,6 +84,24 @@ function published(draft: Draft, asked: PublishAsked & { readonly lease: LeaseId
   const status = appear(draft, asked, { id: inodeId(lease.id), owner, mode, replication, blockBytes, format }, body)
   return { status, unused }
 }
+
+interface PutAsked extends PublishAsked {
+  readonly content: FileContent
+  readonly replication: number
+  readonly blockBytes: number
+}
+
+/** A small object in one operation, without a lease. */
+export const put = mutation<PutAsked, FileStatus>({
+  kind: 'object.put',
+  keep: keepStatus,
+  recall: (kept, { to }) => recallStatus(kept, { path: to }),
+  mutate(draft, asked) {
+    const { replication, blockBytes, user } = asked
+    const made = { id: inodeId(draft.take('nextInode')), owner: user, mode: fileMode, replication, blockBytes, format: 'bytes' as const }
+    return appear(draft, asked, made, bodyOf({ content: asked.content }))
+  },
+})
 
 interface JoinAsked extends PublishAsked {
   readonly upload: string
@@ -245,4 +265,4 @@ function isForgettable(view: View, { user, root }: Actor, { path, entry }: Direc
   return true
 }
 
-export const objectMutations: readonly AnyMutation[] = [prepare, publish, publishInline, join, remove]
+export const objectMutations: readonly AnyMutation[] = [prepare, publish, publishInline, put, join, remove]

@@ -20,7 +20,11 @@ interface ObjectsNeeds {
   readonly registry: NodeRegistry
   readonly lifetimes: Lifetimes
   readonly blocks: Blocks
-  readonly config: { readonly uploadKeepMs?: number | undefined }
+  readonly config: {
+    readonly uploadKeepMs?: number | undefined
+    readonly defaults: { readonly replication: number; readonly blockBytes: number }
+  }
+  readonly inlineBytes: number
   /** Authority of this namenode. */
   readonly authority: { readonly frozen: boolean }
   readonly removed: () => void
@@ -29,8 +33,11 @@ interface ObjectsNeeds {
 export const objectsRoom = room({
   name: 'objects',
   mutations: [...objectMutations, ...directoryMutations],
-  open: ({ world: { clock }, config, journal, actor, registry, lifetimes, blocks, authority, removed }: ObjectsNeeds) => ({
-    routes: objectRoutes({ journal, clock, actor, registry, lifetimes, map: blocks.map, invalidate: ids => blocks.invalidate(ids) }),
+  open: ({ world: { clock }, config, inlineBytes, journal, actor, registry, lifetimes, blocks, authority, removed }: ObjectsNeeds) => ({
+    routes: objectRoutes({
+      journal, clock, actor, registry, lifetimes, map: blocks.map, invalidate: ids => blocks.invalidate(ids), inlineBytes,
+      defaults: config.defaults,
+    }),
     chores: [expiring({
       journal, clock, removed, keepMs: config.uploadKeepMs ?? limits.uploadKeepMs, frozen: () => authority.frozen,
     })],

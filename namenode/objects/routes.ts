@@ -8,6 +8,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import * as protocol from '../../src/protocol/object.ts'
 import type { ListedObject } from '../../src/protocol/object.ts'
+import { itemErrorOf } from '../../src/rpc/fault.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { BlockMap } from '../blocks/map.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -16,18 +17,20 @@ import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, may, mayRead } from '../namespace/access.ts'
 import { find } from '../namespace/asof.ts'
-import { statusOf, type NameEntry } from '../namespace/entry.ts'
+import { isInlined, statusOf, type NameEntry } from '../namespace/entry.ts'
 import { blocksOf } from '../namespace/file.ts'
 import { checkFree } from '../namespace/reserved.ts'
+import { storedContent } from '../namespace/locate.ts'
 import { directoryAt } from '../namespace/resolve.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { trashDirectory } from '../trash/items.ts'
 import { isWithin } from '../../src/base/paths.ts'
 import type { Lifetimes } from '../writing/lifetimes.ts'
+import { putEach } from '../writing/put.ts'
 import { checkBody, noteSealed, sealedOf } from '../writing/routes.ts'
 import { checkAttribute } from '../xattrs/mutations.ts'
 import { begin, storeDirectory } from './directories.ts'
-import { join, prepare, publish, publishInline, remove } from './mutations.ts'
+import { join, prepare, publish, publishInline, put, remove } from './mutations.ts'
 import { isKey, walkKeys } from './walk.ts'
 
 interface ObjectOptions {
@@ -38,6 +41,9 @@ interface ObjectOptions {
   readonly map: BlockMap
   readonly lifetimes: Lifetimes
   readonly invalidate: (blocks: readonly BlockId[]) => void
+  /** Length up to which small objects are inlined. */
+  readonly inlineBytes: number
+  readonly defaults: { readonly replication: number; readonly blockBytes: number }
 }
 
 export function objectRoutes(options: ObjectOptions): Route[] {
@@ -45,15 +51,8 @@ export function objectRoutes(options: ObjectOptions): Route[] {
   const { view } = journal
   const by = (user: string) => ({ nowMs: clock.now(), ...actor(user) })
   return [
-    route(protocol.get, ({ path, attributes }, { user }) => {
-      const who = actor(user)
-      const { entry } = find(view, who, path)
-      checkMay(who, entry, mayRead, path)
-      return {
-        status: statusOf(path, entry), attributes: namedOf(view, entry, attributes),
-        ...entry.directory && { isKey: isKey({ view, attributes }, entry.id) },
-      }
-    }),
+    route(protocol.get, (asked, { user }) => getObject(view, actor(user), asked).found),
+    route(protocol.read, ({ objects }, { user }) => readObjects(view, actor(user), objects)),
     route(protocol.list, (request, { user }) => listObjects(view, actor(user), request)),
     route(protocol.prepare, async ({ requestId }) => {
       await journal.submit(prepare, { requestId, nowMs: clock.now() })
@@ -79,6 +78,15 @@ export function objectRoutes(options: ObjectOptions): Route[] {
       noteSealed(options, { lease, blocks, ...done })
       return done.status
     }),
+    route(protocol.put, async ({ requestId, objects }, { user }) => {
+      const { inlineBytes, defaults } = options
+      const files = objects.map(each => [each.to, each] as const)
+      const submit = ({ number: _, ...asked }: protocol.SmallObject, id: typeof requestId) => {
+        checkTarget(asked)
+        return journal.submit(put, { ...asked, ...defaults, requestId: id, ...by(user) })
+      }
+      return { inlineBytes, objects: await putEach({ requestId, files }, { inlineBytes, submit }) }
+    }),
     route(protocol.join, async ({ requestId, upload, parts, ...asked }, { user }) => {
       checkTarget(asked)
       const { status } = await journal.submit(join, { requestId, upload, parts, ...asked, ...by(user) })
@@ -92,6 +100,48 @@ export function objectRoutes(options: ObjectOptions): Route[] {
       return {}
     }),
   ]
+}
+
+interface ObjectAsked { readonly path: string; readonly attributes: readonly string[] }
+
+/** Throws ENOENT, ENOTDIR, EACCES. */
+function getObject(
+  view: View, actor: Actor, { path, attributes }: ObjectAsked,
+): { readonly entry: NameEntry; readonly found: ReplyOf<typeof protocol.get> } {
+  const { entry } = find(view, actor, path)
+  checkMay(actor, entry, mayRead, path)
+  return {
+    entry,
+    found: {
+      status: statusOf(path, entry), attributes: namedOf(view, entry, attributes),
+      ...entry.directory && { isKey: isKey({ view, attributes }, entry.id) },
+    },
+  }
+}
+
+/** The first of these objects, as many as a reply may have; at least one. Each has an outcome of its own. */
+function readObjects(
+  view: View, actor: Actor, objects: RequestOf<typeof protocol.read>['objects'],
+): ReplyOf<typeof protocol.read> {
+  const answers: ReplyOf<typeof protocol.read>['objects'] = []
+  let [text, levels] = [0, 0]
+  for (const asked of objects) {
+    if (text >= limits.contentsBytesMax || levels >= limits.pageLevelsMax) break
+    levels += asked.path.split('/').length
+    try {
+      const { entry, found } = getObject(view, actor, asked)
+      const content = asked.content && isInlined(entry) ? storedContent(view, entry) : undefined
+      answers.push({ ...found, ...content })
+      text += asked.path.length + (content?.content.data.length ?? 0)
+        + found.attributes.reduce((sum, { name, value }) => sum + name.length + value.length, 0)
+    } catch (error) {
+      // Damage of the store ends the namenode, whichever object is read.
+      if (!(error instanceof GristmillError) || error.code === 'CORRUPT') throw error
+      answers.push({ error: itemErrorOf(error) })
+      text += asked.path.length + error.message.length
+    }
+  }
+  return { objects: answers }
 }
 
 function checkTarget({ to, attributes = [] }: Pick<RequestOf<typeof protocol.publish>, 'to' | 'attributes'>): void {

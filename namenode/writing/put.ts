@@ -59,34 +59,41 @@ export const put = mutation<PutAsked, FileStatus>({
 type PutRequest = RequestOf<typeof putMessage>
 type Outcome = ReplyOf<typeof putMessage>['files'][number]
 
-interface PutTools {
+/** A file of a call that writes many: its answer is kept under its number. */
+interface Item { readonly number: number; readonly content: FileContent }
+
+interface PutTools<T> {
   readonly inlineBytes: number
   /** Submits one file to the journal. */
-  readonly submit: (file: SmallFile, requestId: PutRequest['requestId']) => Promise<FileStatus>
+  readonly submit: (file: T, requestId: PutRequest['requestId']) => Promise<FileStatus>
 }
 
+export const putAll = async (
+  { requestId, files }: PutRequest, tools: PutTools<SmallFile>,
+): Promise<ReplyOf<typeof putMessage>> => ({
+  inlineBytes: tools.inlineBytes, files: await putEach({ requestId, files: files.map(file => [file.path, file]) }, tools),
+})
+
 /** Each file has its own outcome. Throws what concerns the namenode, not a file: the caller repeats the call and gets the first answers. */
-export async function putAll(
-  { requestId: asked, files }: PutRequest, { inlineBytes, submit }: PutTools,
-): Promise<ReplyOf<typeof putMessage>> {
-  if (new Set(files.map(({ number }) => number)).size < files.length)
+export async function putEach<T extends Item>(
+  { requestId: asked, files }: { readonly requestId: PutRequest['requestId']; readonly files: ReadonlyArray<readonly [path: string, T]> },
+  { inlineBytes, submit }: PutTools<T>,
+): Promise<Outcome[]> {
+  if (new Set(files.map(([, { number }]) => number)).size < files.length)
     throw new GristmillError('EINVAL', 'two files of one call have the same number')
-  const results = await Promise.all(files.map(async (file): Promise<Outcome | { failed: GristmillError }> => {
+  const results = await Promise.all(files.map(async ([path, file]): Promise<Outcome | { failed: GristmillError }> => {
     try {
-      if (checkContent(file.content, file.path) > inlineBytes) return { inBlocks: true }
+      if (checkContent(file.content, path) > inlineBytes) return { inBlocks: true }
       return { status: await submit(file, partId(asked, file.number)) }
     } catch (thrown) {
       const error = asError(thrown)
       return isOfFile(error) ? { error: itemErrorOf(error) } : { failed: error }
     }
   }))
-  return {
-    inlineBytes,
-    files: results.map(result => {
-      if ('failed' in result) throw result.failed
-      return result
-    }),
-  }
+  return results.map(result => {
+    if ('failed' in result) throw result.failed
+    return result
+  })
 }
 
 /** False for an error that concerns the namenode, and after which the call may be repeated. */

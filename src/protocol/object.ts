@@ -5,10 +5,10 @@
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import { systemDirectory } from '../base/paths.ts'
-import { fileContent, inodeId, instant, leaseId, path, requestId, text } from './fields.ts'
+import { count, fileContent, inodeId, instant, itemError, leaseId, path, requestId, text } from './fields.ts'
 import { message } from './message.ts'
 import { fileStatus } from './namespace.ts'
-import { sealedBlock } from './writing.ts'
+import { sealedBlock, smallFileOutcome } from './writing.ts'
 import { attribute } from './xattr.ts'
 
 /** Directory in which objects are written before they are published. */
@@ -30,6 +30,28 @@ export const get = message('object.get', {
     /** Set for a directory: whether it is a key, as in `object.list`. */
     isKey: Type.Optional(Type.Boolean()),
   }),
+})
+
+const readObject = Type.Object({
+  status: Type.Optional(fileStatus), attributes: Type.Optional(Type.Array(attribute)), isKey: Type.Optional(Type.Boolean()),
+  /** Bytes of an inlined file, if they were asked for. */
+  content: Type.Optional(fileContent),
+  /** In place of the status. */
+  error: Type.Optional(itemError),
+})
+
+/**
+ * As `object.get`, many in one call, with the bytes of inlined files. The reply has an entry for each of the first objects, and ends early
+ * when it has enough bytes: the caller asks again for the others.
+ */
+export const read = message('object.read', {
+  callers: 'user',
+  auditRead: ({ objects }) => ({ paths: objects.map(({ path: named }) => named) }),
+  request: Type.Object({
+    objects: Type.Array(Type.Object({ path, attributes: attributeNames, content: Type.Optional(Type.Boolean()) }),
+      { minItems: 1, maxItems: limits.contentsFilesMax }),
+  }),
+  reply: Type.Object({ objects: Type.Array(readObject) }),
 })
 
 const listed = Type.Object({
@@ -116,6 +138,29 @@ export const publish = message('object.publish', {
     /** Bytes of a small file, in place of blocks. */
     content: Type.Optional(fileContent), ...publishing }),
   bodyBytesMax: limits.jobBodyBytesMax, reply: fileStatus,
+})
+
+const smallObject = Type.Object({
+  /** Number of the object in its call: its answer is kept under it. */
+  number: Type.Integer({ minimum: 0, maximum: limits.inlinePutFilesMax - 1 }),
+  content: fileContent, ...publishing,
+})
+export type SmallObject = Static<typeof smallObject>
+
+/**
+ * Writes small objects whole, without a lease, each with an outcome of its own, in the order of the request. A repeat gets the first
+ * answers. Errors of an object are those of `publish`; an error of the call concerns all objects.
+ */
+export const put = message('object.put', {
+  callers: 'user',
+  audit: ({ objects }, reply) => ({
+    paths: objects.map(({ to }) => to), bytes: reply?.objects.reduce((sum, { status }) => sum + (status?.length ?? 0), 0),
+    refused: reply?.objects.flatMap(({ error }, i) => (error ? [{ path: objects[i]!.to, code: error.code }] : [])),
+  }),
+  mutation: true, paths: 'checked',
+  request: Type.Object({ requestId, objects: Type.Array(smallObject, { minItems: 1, maxItems: limits.inlinePutFilesMax }) }),
+  /** `inlineBytes`: length up to which this namenode inlines objects. */
+  reply: Type.Object({ objects: Type.Array(smallFileOutcome), inlineBytes: count }),
 })
 
 const joinedPart = Type.Object({ name: Type.String({ minLength: 1, maxLength: limits.nameBytesMax }), id: inodeId })

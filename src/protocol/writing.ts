@@ -101,7 +101,7 @@ const smallFile = Type.Object({
 })
 export type SmallFile = Static<typeof smallFile>
 
-const smallFileOutcome = Type.Object({
+export const smallFileOutcome = Type.Object({
   status: Type.Optional(fileStatus),
   /** In place of the status: this file was refused, and nothing of it was stored. */
   error: Type.Optional(itemError),

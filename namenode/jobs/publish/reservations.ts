@@ -11,7 +11,7 @@ import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import type { RequestId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { namesOf, parentOf, systemDirectory } from '../../../src/base/paths.ts'
-import type { Message, ReplyOf, RequestOf } from '../../../src/protocol/message.ts'
+import type { Message, RequestOf } from '../../../src/protocol/message.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
 import * as object from '../../../src/protocol/object.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
@@ -136,12 +136,13 @@ export function reserving<R extends Route>(
   const harms = harmful.get(message)
   const uses = used.get(message)
   const changesRights = message === namespace.setAttributes
-  const isBatch = message === writing.put
+  const batch = batches.get(message)
+  const isBatch = batch !== undefined
   const hasRule = makes !== undefined || harms !== undefined || changesRights || isBatch
   assert((message.paths === 'checked') === hasRule && hasRule === (uses !== undefined || isBatch),
     `${message.name} is declared with paths: '${message.paths}', and the rules of reservations.ts say something else`)
   if (changesRights) return keepingRights(route, { journal, outputs, actor })
-  if (isBatch) return reservingEach(route, { journal, outputs })
+  if (batch) return reservingEach(route, batch, { journal, outputs })
   if (!uses) return route
   return {
     ...route,
@@ -162,40 +163,49 @@ export function reserving<R extends Route>(
   }
 }
 
-type PutRequest = RequestOf<typeof writing.put>
-type PutReply = ReplyOf<typeof writing.put>
+/** Fields of a message that writes many files; the reply has an outcome for each, in a field of the same name. */
+interface Batch { readonly field: 'files' | 'objects'; readonly path: 'path' | 'to'; readonly use: StagedUse }
+
+const batches = new Map<Message, Batch>([
+  [writing.put, { field: 'files', path: 'path', use: 'opens' }], [object.put, { field: 'objects', path: 'to', use: 'makes' }],
+])
+
+type BatchItem = { readonly number: number } & Readonly<Partial<Record<Batch['path'], string>>>
 
 /** Checks each file of a call by itself: those of reserved paths are refused, and the others are written. */
 const reservingEach = <R extends Route>(
-  route: R, { journal, outputs }: { readonly journal: Pick<Journal, 'hasAnswer' | 'view'>; readonly outputs: Outputs },
+  route: R, { field, path: at, use }: Batch,
+  { journal, outputs }: { readonly journal: Pick<Journal, 'hasAnswer' | 'view'>; readonly outputs: Outputs },
 ): R => ({
   ...route,
   handler: async (request, context) => {
-    const asked = request as PutRequest
-    const levels = asked.files.reduce((sum, { path }) => sum + path.split('/').length, 0)
-    if (asked.files.length > 1 && levels > limits.pageLevelsMax)
+    const { requestId } = request as { requestId: RequestId }
+    const items = (request as Record<string, readonly BatchItem[]>)[field]!
+    const levels = items.reduce((sum, item) => sum + item[at]!.split('/').length, 0)
+    if (items.length > 1 && levels > limits.pageLevelsMax)
       throw new GristmillError('TOO_LARGE', `the paths of one call have ${levels} levels; at most ${limits.pageLevelsMax} are allowed`)
     const refused = new Map<number, GristmillError>()
-    for (const [at, { path, number }] of asked.files.entries()) {
+    for (const [i, item] of items.entries()) {
+      const path = item[at]!
       try {
-        unlessRepeated(journal, partId(asked.requestId, number), () => {
-          checkStaged(journal.view, path, 'opens')
+        unlessRepeated(journal, partId(requestId, item.number), () => {
+          checkStaged(journal.view, path, use)
           checkUnreserved(outputs, path)
           checkNotAbove(outputs, path, 'cannot be a file')
         })
       } catch (error) {
         if (!hasCode(error, 'EBUSY', 'EACCES', 'ENOENT')) throw error
-        refused.set(at, error)
+        refused.set(i, error)
       }
     }
     if (refused.size === 0) return route.handler(request, context)
-    const files = asked.files.filter((_, at) => !refused.has(at))
-    const reply = await route.handler({ ...asked, files } as never, context) as PutReply
-    const answers = reply.files.values()
+    const left = items.filter((_, i) => !refused.has(i))
+    const reply = await route.handler({ ...request as object, [field]: left } as never, context) as Record<string, readonly object[]>
+    const answers = reply[field]!.values()
     return {
       ...reply,
-      files: asked.files.map((_, at) => {
-        const error = refused.get(at)
+      [field]: items.map((_, i) => {
+        const error = refused.get(i)
         return error ? { error: itemErrorOf(error) } : answers.next().value!
       }),
     }

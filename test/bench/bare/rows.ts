@@ -207,6 +207,17 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
     await measure('writing.put of 256 files of 1.5 KiB', time => call(writing.put, { requestId: id(), files: smallFiles(time, '') }), 3)
     await measure('namespace.contents of 1,000 names of these files', () =>
       call(namespace.contents, { files: Array.from({ length: limits.contentsFilesMax }, (_, i) => ({ path: `/s0-${i % 256}` })) }), 3)
+    const objectAttributes = [1, 2, 3].map(each => ({ name: `user.${each}`, value: Buffer.alloc(250).toString('base64') }))
+    const smallObjects = (time: number): object.SmallObject[] => Array.from({ length: limits.inlinePutFilesMax }, (_, number) => ({
+      to: `/objects/o${time}-${number}`, number, content: contentOf(piece), parents: true, attributes: objectAttributes,
+    }))
+    await measure('object.put of 256 objects of 1.5 KiB with attributes', time =>
+      call(object.put, { requestId: id(), objects: smallObjects(time) }), 3)
+    await measure('object.read of 1,000 of these objects', () => call(object.read, {
+      objects: Array.from({ length: limits.contentsFilesMax }, (_, i) => ({
+        path: `/objects/o0-${i % 256}`, attributes: objectAttributes.map(({ name }) => name), content: true,
+      })),
+    }), 3)
     await measure('writing.abandon, of a file of 10,000 blocks', async time => {
       const { lease } = await call(writing.create, { requestId: id(), path: `/left-${time}` })
       for (let i = 0; i < limits.fileBlocksMax; i += 64) await call(writing.allocate, { requestId: id(), lease, count: 64 })

@@ -14,6 +14,7 @@ import type { Message } from '../../../../../src/protocol/message.ts'
 import * as names from '../../../../../src/protocol/namespace.ts'
 import * as snapshot from '../../../../../src/protocol/snapshot.ts'
 import * as trash from '../../../../../src/protocol/trash.ts'
+import * as object from '../../../../../src/protocol/object.ts'
 import * as writing from '../../../../../src/protocol/writing.ts'
 import { route } from '../../../../../src/rpc/serve.ts'
 import { seeded } from '../../../../../src/world/random.ts'
@@ -35,6 +36,7 @@ async function house() {
     ...snapshotRoutes({ journal, clock, actor, removed: () => undefined }),
     route(writing.create, () => ({ lease: 1 }) as never),
     route(writing.put, ({ files }) => ({ inlineBytes: 9, files: files.map(({ path }) => ({ status: { path } as never })) })),
+    route(object.put, ({ objects }) => ({ inlineBytes: 9, objects: objects.map(({ to }) => ({ status: { path: to } as never })) })),
   ].map(each => reserving(each, { journal, outputs, actor }))
   let requests = 0
   const call = async (message: Message, request: object, user = 'grace'): Promise<unknown> =>
@@ -50,17 +52,19 @@ const busy = {
   details: { job: 'job-3' },
 }
 
-test('of the small files of one call those at reserved paths are refused, and the others are written', async () => {
+test.each([
+  ['files', writing.put, 'files', 'path'], ['objects', object.put, 'objects', 'to'],
+] as const)('of the small %s of one call those at reserved paths are refused, and the others are written', async (_, message, field, at) => {
   const { outputs, call } = await house()
   outputs.reserve('/mine/out', jobId('job-3'), 'ann')
   const paths = ['/a', '/mine/out', '/mine/beside', '/mine/out/x', '/mine', '/.gristmill/jobs/job-1']
-  const files = paths.map((path, number) => ({ path, number }))
-  const reply = await call(writing.put, { files }) as { files: Array<{ status?: { path: string }; error?: { code: string } }> }
-  expect(reply.files.map(({ status, error }) => status?.path ?? error?.code))
+  const asked = { [field]: paths.map((path, number) => ({ [at]: path, number })) }
+  const reply = (await call(message, asked) as Record<string, Array<{ status?: { path: string }; error?: { code: string } }>>)[field]!
+  expect(reply.map(({ status, error }) => status?.path ?? error?.code))
     .toEqual(['/a', 'EBUSY', '/mine/beside', 'EBUSY', 'EBUSY', 'EACCES'])
-  expect(reply.files[1]!.error).toMatchObject(busy)
+  expect(reply[1]!.error).toMatchObject(busy)
   const deep = `/d${'/x'.repeat(900)}`
-  await expect(call(writing.put, { files: Array.from({ length: 12 }, (_, number) => ({ path: deep, number })) }))
+  await expect(call(message, { [field]: Array.from({ length: 12 }, (__, number) => ({ [at]: deep, number })) }))
     .rejects.toMatchObject({ code: 'TOO_LARGE' })
 })
 
