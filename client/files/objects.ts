@@ -18,9 +18,14 @@ import { perform } from '../call/perform.ts'
 /** Attributes by name, for instance `user.origin`. */
 export type ObjectAttributes = Readonly<Record<string, string>>
 
-interface GetOptions extends CallOptions {
+interface AttributeOptions extends CallOptions {
   /** Names of attributes that are returned, at most 10; default: none. */
   readonly attributes?: readonly string[] | undefined
+}
+
+interface GetOptions extends AttributeOptions {
+  /** Also the bytes of a small file, whose bytes the namenode has; default: false. */
+  readonly content?: boolean | undefined
 }
 
 export interface FoundObject {
@@ -28,9 +33,11 @@ export interface FoundObject {
   readonly attributes: ObjectAttributes
   /** Set for a directory: whether it is a key itself, because it is empty or has one of the attributes. */
   readonly isKey?: boolean | undefined
+  /** Bytes of a small file, if they were asked for; undefined: `open` reads the file. */
+  readonly bytes?: Buffer | undefined
 }
 
-interface ListObjectsOptions extends GetOptions {
+interface ListObjectsOptions extends AttributeOptions {
   /** Only keys that begin with it. */
   readonly prefix?: string | undefined
   /** Keys that have it behind the prefix are rolled up into one common prefix. */
@@ -51,7 +58,7 @@ export interface ObjectEntry {
 
 interface ObjectPage { readonly entries: readonly ObjectEntry[]; readonly next?: string | undefined }
 
-interface PublishObjectOptions {
+export interface PublishObjectOptions {
   /** Directory above the path that must exist, whatever is created. */
   readonly base?: string | undefined
   /** Creates missing directories. */
@@ -61,6 +68,8 @@ interface PublishObjectOptions {
   readonly expect?: Expected | undefined
   readonly mtimeMs?: number | undefined
 }
+
+type PutObjectOptions = PublishObjectOptions & CallOptions
 
 interface JoinOptions extends PublishObjectOptions, CallOptions {
   /** Files in the directory of the upload, in the order of the object. */
@@ -126,13 +135,17 @@ export class Objects {
 
   constructor(deps: ObjectsDeps) { this.#deps = deps }
 
-  /** Status and attributes of a path that the caller may read, in one call. Throws ENOENT, ENOTDIR, EACCES. */
+  /**
+   * Status and attributes of a path that the caller may read, in one call with others that are asked for at the same time. Throws ENOENT,
+   * ENOTDIR, EACCES.
+   */
   get(path: Path, options?: GetOptions | null): Promise<FoundObject> {
-    const read = () => optionsOf<GetOptions>(options, 'get', { attributes: true, signal: true })
-    return perform('stat', path, read, async ({ attributes, signal }) => {
-      const request = { path: pathOf(path), attributes: namesOf(attributes) }
-      const { status, attributes: found, isKey } = await this.#deps.ask(protocol.get, request, signal)
-      return { status, attributes: attributesOf(found), ...isKey !== undefined && { isKey } }
+    const read = () => optionsOf<GetOptions>(options, 'get', { attributes: true, content: true, signal: true })
+    return perform('stat', path, read, async given => {
+      flagsOf(given, 'content')
+      const wanted = { path: pathOf(path), attributes: namesOf(given.attributes), ...given.content && { content: true } }
+      const { status, attributes, isKey, bytes } = await this.#deps.files.objects.read(wanted, given.signal)
+      return { status, attributes: attributesOf(attributes), ...isKey !== undefined && { isKey }, ...bytes && { bytes } }
     })
   }
 
@@ -158,6 +171,29 @@ export class Objects {
           key, rolled, attributes: attributesOf(found), ...status && { status },
         })),
         ...next !== undefined && { next },
+      }
+    })
+  }
+
+  /** Length up to which `put` writes an object in one call, as far as is known. */
+  get smallBytes(): number { return this.#deps.files.objects.bytesMax }
+
+  /** Writes a whole object: a small one in one call with others that are written at the same time. Throws what `publish` throws. */
+  put(path: Path, bytes: Uint8Array, options?: PutObjectOptions | null): Promise<FileStatus> {
+    const read = () => optionsOf<PutObjectOptions>(options, 'put', {
+      base: true, parents: true, attributes: true, expect: true, mtimeMs: true, signal: true,
+    })
+    return perform('open', path, read, async ({ signal, ...more }) => {
+      if (!(bytes instanceof Uint8Array)) throw new GristmillError('EINVAL', `the bytes of an object are a Uint8Array, not ${shown(bytes)}`)
+      const status = await this.#deps.files.objects.publish(bytes, { to: pathOf(path), ...publishing(more) }, signal)
+      if (status) return status
+      const writer = await this.open({ bytes: bytes.length, signal })
+      try {
+        await writer.write(bytes)
+        return await writer.publish(path, more)
+      } catch (error) {
+        await writer.abort()
+        throw error
       }
     })
   }

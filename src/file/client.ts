@@ -20,6 +20,7 @@ import { OpenFile, type CreateOptions } from './open.ts'
 import { putFile, type PutFileOptions } from './put.ts'
 import { Locator, readFile, type LocatedFile, type ReadOptions } from './read.ts'
 import type { Proof } from './replica.ts'
+import { SmallObjects } from './objects.ts'
 import { SmallFiles } from './small.ts'
 import type { UploadTools } from './upload.ts'
 import { Wires } from './wires.ts'
@@ -57,6 +58,8 @@ export class FileClient {
   readonly #options: FileClientOptions
   /** Files whose bytes are in the namenode's store, written and read in few calls. */
   readonly small: SmallFiles
+  /** Small objects, published and read with their attributes in few calls. */
+  readonly objects: SmallObjects
   readonly #wires: Wires
   readonly #leases: Leases
   readonly #locator: Locator
@@ -76,6 +79,7 @@ export class FileClient {
       caller, clock, log, namenode, renewMs: options.leaseRenewMs, background: this.#background, requestId: () => this.requestId(),
     })
     this.small = new SmallFiles({ caller, clock, namenode, requestId: () => this.requestId() }, options)
+    this.objects = new SmallObjects({ caller, clock, namenode, requestId: () => this.requestId(), small: this.small })
     this.#locator = new Locator({ caller, namenode, host })
     this.#upload = {
       caller, clock, random, log, wires: this.#wires, pool: new FramePool(), small: this.small, namenode, cluster, host, progressMs,

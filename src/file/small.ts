@@ -32,7 +32,7 @@ interface SmallFilesDeps {
 type NewFile = Omit<SmallFile, 'number'>
 type WriteOptions = { readonly [K in Exclude<keyof NewFile, 'path' | 'content'>]?: NewFile[K] | undefined }
 
-type Outcome<T> = { readonly value: T } | { readonly error: unknown }
+export type Outcome<T> = { readonly value: T } | { readonly error: unknown }
 
 interface Wanted { readonly path: string; readonly id?: FileStatus['id'] }
 
@@ -62,10 +62,10 @@ export class SmallFiles {
   }
 
   /** True if a file of this length may be inlined, as far as is known. */
-  takes(bytes: number): boolean {
-    const bound = Math.min(this.#inlineBytes, this.#told)
-    return bound > 0 && bytes <= bound
-  }
+  takes(bytes: number): boolean { return this.bytesMax > 0 && bytes <= this.bytesMax }
+
+  /** Length up to which files may be inlined, as far as is known. */
+  get bytesMax(): number { return Math.min(this.#inlineBytes, this.#told) }
 
   /** Bound of a file whose writer was told `told` by the namenode; undefined: an earlier version, which does not inline. */
   boundOf(told: number | undefined): number {
@@ -131,10 +131,11 @@ export class SmallFiles {
 }
 
 /** A call has a bound on the levels of its paths: each is looked up. */
-const levelsOf = (path: string): number => path.split('/').length
+export const levelsOf = (path: string): number => path.split('/').length
 
 /** An earlier version of the namenode has no such message. */
-const isUnknownMessage = (error: unknown): boolean => hasCode(error, 'EINVAL') && error.message.startsWith('this server does not know ')
+export const isUnknownMessage = (error: unknown): boolean =>
+  hasCode(error, 'EINVAL') && error.message.startsWith('this server does not know ')
 
 /** Bytes as a message has them. */
 export function contentOf(bytes: Uint8Array): FileContent {
@@ -154,7 +155,7 @@ export function bytesOf({ data, crc }: FileContent, { path, length }: FileStatus
   )
 }
 
-function intact(content: FileContent, status: FileStatus): Buffer | undefined {
+export function intact(content: FileContent, status: FileStatus): Buffer | undefined {
   try {
     return bytesOf(content, status)
   } catch (error) {

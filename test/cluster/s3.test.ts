@@ -30,7 +30,8 @@ let other: S3TestClient
 let grete: S3TestClient
 
 beforeAll(async () => {
-  cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
+  // Small objects are inlined, as in clusters of users.
+  cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1', GRISTMILL_INLINE_BYTES: '4KiB' } })
   await cluster.ok(['user', 'add', 'ada', 'grete'])
   const keyOf = async (name: string): Promise<TestKey> => JSON.parse(await cluster.ok(['user', 'key', name, '--json'])) as TestKey
   keys = { ada: await keyOf('ada'), grete: await keyOf('grete') }

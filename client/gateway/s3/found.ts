@@ -18,13 +18,17 @@ export interface S3Object {
   /** 0 for a directory. */
   readonly length: number
   readonly isDirectory: boolean
+  /** Bytes of a small object, if they were asked for. */
+  readonly bytes?: Buffer
 }
 
 const noKey = (): S3Error => new S3Error('NoSuchKey', 'The specified key does not exist.')
 
 /** `bucket`: path of the bucket. Throws ENOENT if there is nothing at the path, NoSuchKey for a directory that is no key. */
-export async function findObject({ mill, signal }: Pick<S3Call, 'mill' | 'signal'>, bucket: string, key: string): Promise<S3Object> {
-  const get = (path: string): Promise<FoundObject> => mill.objects.get(path, { attributes: objectNames, signal })
+export async function findObject(
+  { mill, signal }: Pick<S3Call, 'mill' | 'signal'>, bucket: string, key: string, { content = false } = {},
+): Promise<S3Object> {
+  const get = (path: string): Promise<FoundObject> => mill.objects.get(path, { attributes: objectNames, content, signal })
   const file = fileOf(bucket, key)
   try {
     const found = await get(file)
@@ -39,10 +43,11 @@ export async function findObject({ mill, signal }: Pick<S3Call, 'mill' | 'signal
   return described(directory, found, mill.cluster)
 }
 
-function described(path: string, { status, attributes }: FoundObject, cluster: string): S3Object {
+function described(path: string, { status, attributes, bytes }: FoundObject, cluster: string): S3Object {
   const isDirectory = status.type === 'directory'
   const length = isDirectory ? 0 : status.length
-  return { path, status, attributes, length, isDirectory, etag: etagOf({ id: status.id, length }, attributes, cluster) }
+  return { path, status, attributes, length, isDirectory, etag: etagOf({ id: status.id, length }, attributes, cluster),
+    ...bytes && { bytes } }
 }
 
 /** Times that a file is looked for again, because it was replaced between the look at it and its opening. */
@@ -54,8 +59,10 @@ export async function openObject(
 ): Promise<S3Object & { readonly read: (start: number, end: number) => BodyChunks }> {
   const { mill, signal } = call
   for (let tries = 1; ; tries++) {
-    const object = await findObject(call, bucket, key)
-    if (object.length === 0) return { ...object, read: nothing }
+    const object = await findObject(call, bucket, key, { content: true })
+    const { length, bytes } = object
+    if (length === 0) return { ...object, read: nothing }
+    if (bytes) return { ...object, read: (start, end) => whole(bytes.subarray(start, end)) }
     const handle = await mill.open(object.path, 'r', { signal })
     const { ino } = await handle.stat()
     if (ino === object.status.id)
@@ -65,6 +72,8 @@ export async function openObject(
       'A conflicting conditional operation is currently in progress against this resource. Please try again.')
   }
 }
+
+async function* whole(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> { if (bytes.length > 0) yield bytes }
 
 // oxlint-disable-next-line require-yield
 export async function* nothing(): AsyncGenerator<Buffer, void, undefined> { /* an object of no bytes */ }

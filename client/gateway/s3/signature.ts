@@ -65,8 +65,7 @@ export async function verify(exchange: Exchange, target: S3Target, { nowMs, find
   checkCovered(exchange, claim)
   const key = await find(claim.accessKey)
   if (!key) throw new S3Error('InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.')
-  const credentials = { accessKeyId: claim.accessKey, secretAccessKey: key.secret }
-  const signing = await getSigningKey(Sha256, credentials, claim.date, claim.region, 's3')
+  const signing = await signingKeyOf(key, claim)
   const scope = createScope(claim.date, claim.region, 's3')
   const text = `${algorithm}\n${claim.time}\n${scope}\n${sha256(canonicalRequest(exchange, target, claim))}`
   const expected = createHmac('sha256', signing).update(text).digest()
@@ -77,6 +76,21 @@ export async function verify(exchange: Exchange, target: S3Target, { nowMs, find
       'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
     )
   return { user: key.user, payload: claim.payload, chunks: new ChunkSigner(signing, `${claim.time}\n${scope}`, claim.signature) }
+}
+
+interface SigningKey { readonly of: string; readonly made: Promise<Uint8Array> }
+
+/** The last one of each access key: four HMACs that all requests of a day to a region share. */
+const signingKeys = new WeakMap<UserKey, SigningKey>()
+
+function signingKeyOf(key: UserKey, { accessKey, date, region }: Claim): Promise<Uint8Array> {
+  const of = `${accessKey} ${date} ${region}`
+  let last = signingKeys.get(key)
+  if (last?.of !== of) {
+    const made = getSigningKey(Sha256, { accessKeyId: accessKey, secretAccessKey: key.secret }, date, region, 's3')
+    signingKeys.set(key, last = { of, made })
+  }
+  return last.made
 }
 
 /** Chain of signatures over the chunks of one body. */

@@ -3,7 +3,8 @@
 
 import { createHash } from 'node:crypto'
 import { hasCode } from '../../../src/base/errors.ts'
-import type { ObjectAttributes, ObjectWriter } from '../../files/objects.ts'
+import type { FileStatus } from '../../../src/protocol/namespace.ts'
+import type { ObjectAttributes, ObjectWriter, PublishObjectOptions } from '../../files/objects.ts'
 import {
   checksumFields, checksumOf, describedBy, describing, objectNames, tagsName, withChecksum, withEtag, type StoredChecksum,
 } from './attributes.ts'
@@ -36,6 +37,21 @@ export async function store<T>(
   }
 }
 
+interface Body { readonly pieces: AsyncIterable<Buffer>; readonly bytes: number }
+
+/**
+ * Stores a body under a key, with what `described` says once the body was read: a small one in one call, once its bytes are here and were
+ * checked. On any error nothing is stored.
+ */
+async function storeAt(
+  { mill, signal }: S3Call, path: string, { pieces, bytes }: Body, described: () => PublishObjectOptions,
+): Promise<FileStatus> {
+  if (bytes > mill.objects.smallBytes) return store({ mill, signal, bytes }, pieces, writer => writer.publish(path, described()))
+  const read: Buffer[] = []
+  for await (const piece of pieces) read.push(piece)
+  return mill.objects.put(path, read.length === 1 ? read[0]! : Buffer.concat(read), { ...described(), signal })
+}
+
 export const sumOf = (payload: Payload, kind: ChecksumKind | undefined): StoredChecksum | undefined =>
   (kind === undefined ? undefined : { kind, value: payload.checksum!, type: 'FULL_OBJECT' })
 
@@ -55,12 +71,12 @@ async function putObject(call: S3Call): Promise<S3Answer> {
   if (isDirectoryKey(key) && payload.length === 0) return putDirectory(call, bucket, payload, described)
   const path = fileOf(bucket, key)
   const expect = await expectedAt(call, path)
-  return store({ mill: call.mill, signal: call.signal, bytes: payload.length }, payload.bytes(), async writer => {
-    const sum = sumOf(payload, payload.kind)
-    const attributes = { ...described, ...withEtag(payload.md5, payload.length), ...withChecksum(sum) }
-    await writer.publish(path, { base: bucket, parents: true, attributes, expect })
-    return { headers: { etag: `"${payload.md5}"`, ...sum && checksumFields(sum) } }
-  })
+  await storeAt(call, path, { pieces: payload.bytes(), bytes: payload.length }, () => ({
+    base: bucket, parents: true, expect,
+    attributes: { ...described, ...withEtag(payload.md5, payload.length), ...withChecksum(sumOf(payload, payload.kind)) },
+  }))
+  const sum = sumOf(payload, payload.kind)
+  return { headers: { etag: `"${payload.md5}"`, ...sum && checksumFields(sum) } }
 }
 
 /** A key with a slash at the end and no content is a directory. */
@@ -150,11 +166,9 @@ async function copyFrom(call: S3Call, source: Source, isItself: boolean): Promis
   const kind = asked === undefined ? checksumOf(source.attributes, source.length)?.kind : kindOf(String(asked))
   const expect = await expectedAt(call, path) ?? (isItself ? { id: source.status.id } : undefined)
   const copy = new Summed(source.read(0, source.length), kind)
-  return store(call, copy.bytes(), async writer => {
-    const attributes = { ...described, ...copy.attributes }
-    const { mtimeMs } = await writer.publish(path, { base: bucket, parents: true, attributes, expect })
-    return { xml: document('CopyObjectResult', { LastModified: timeOf(mtimeMs), ...copy.elements }) }
-  })
+  const { mtimeMs } = await storeAt(call, path, { pieces: copy.bytes(), bytes: source.length }, () =>
+    ({ base: bucket, parents: true, attributes: { ...described, ...copy.attributes }, expect }))
+  return { xml: document('CopyObjectResult', { LastModified: timeOf(mtimeMs), ...copy.elements }) }
 }
 
 export const storingOperations: readonly S3Operation[] = [

@@ -71,6 +71,7 @@ const table: Record<string, Call> = {
   'mill.xattrs.list': ({ mill }, signal) => mill.xattrs.list('/a', { signal }),
   'mill.xattrs.rm': ({ mill }, signal) => mill.xattrs.rm('/a', 'user.n', { signal }),
   'mill.objects.get': ({ mill }, signal) => mill.objects.get('/a', { signal }),
+  'mill.objects.put': ({ mill }, signal) => mill.objects.put('/a', Buffer.from('x'), { signal }),
   'mill.objects.list': ({ mill }, signal) => mill.objects.list('/a', { signal }),
   'mill.objects.open': ({ mill }, signal) => mill.objects.open({ signal }),
   'mill.objects.begin': ({ mill }, signal) => mill.objects.begin('/.gristmill/uploads/u', { attributes: { 'user.n': 'v' }, signal }),
