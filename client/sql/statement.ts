@@ -4,6 +4,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { literalOf } from '../../src/base/sql.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { shown } from '../call/arguments.ts'
+import { tableNames } from './tablenames.ts'
 
 /** Values of `?` and `$1`, in order, or of `$name`. */
 export type SqlParams = readonly unknown[] | Readonly<Record<string, unknown>>
@@ -55,12 +56,12 @@ async function readQuery(db: Database, text: string, params: SqlParams | undefin
     throw new GristmillError('EINVAL', `the SQL has ${more.length + 1} statements; give one at a time`)
   const names = (statement.named_param_map ?? []).map(({ key }) => key)
   const values = valuesOf(names, params)
-  if (names.length === 0) return { sql: text, tables: await db.tablesOf(text) }
+  if (names.length === 0) return { sql: text, tables: tableNames(statement) }
   const literals = new Map<string, unknown>()
   for (const [name, value] of values) literals.set(name, await expressionOf(db, value, name))
   const whole = JSON.stringify({ ...parsed, statements: [filled(statement, literals)] })
   const sql = await scalar(db, `SELECT json_deserialize_sql(${literalOf(whole)})`)
-  return { sql, tables: await db.tablesOf(sql) }
+  return { sql, tables: tableNames(statement) }
 }
 
 /** JSON with numbers as they are written: the tree has constants, and marks, of 64 bits. */
@@ -106,7 +107,7 @@ function valuesOf(names: readonly string[], params: SqlParams | undefined): Arra
 
 /** The tree of an expression with this value. */
 async function expressionOf(db: Database, value: unknown, name: string): Promise<unknown> {
-  const text = valueText(value, `the parameter $${name}`)
+  const text = expressionText(value, `the parameter $${name}`)
   const { statements } = exactly(await scalar(db, `SELECT json_serialize_sql(${literalOf(`SELECT ${text}`)})`)) as {
     statements: [{ node: { select_list: [unknown] } }]
   }
@@ -114,7 +115,7 @@ async function expressionOf(db: Database, value: unknown, name: string): Promise
 }
 
 /** A value of JavaScript as an expression. Throws EINVAL for one that SQL has no type for. */
-function valueText(value: unknown, what: string): string {
+export function expressionText(value: unknown, what: string): string {
   if (value === null || value === undefined) return 'NULL'
   switch (typeof value) {
     case 'boolean': return value ? 'TRUE' : 'FALSE'
@@ -128,9 +129,9 @@ function valueText(value: unknown, what: string): string {
   if (value instanceof Date && !Number.isNaN(value.getTime())) return `CAST('${value.toISOString()}' AS TIMESTAMPTZ)`
   if (value instanceof Uint8Array)
     return `CAST('${Array.from(value, byte => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}' AS BLOB)`
-  if (Array.isArray(value)) return `[${value.map(item => valueText(item, what)).join(', ')}]`
+  if (Array.isArray(value)) return `[${value.map(item => expressionText(item, what)).join(', ')}]`
   if (typeof value === 'object' && [Object.prototype, null].includes(Object.getPrototypeOf(value)))
-    return `{${Object.entries(value).map(([name, item]) => `${literalOf(name)}: ${valueText(item, what)}`).join(', ')}}`
+    return `{${Object.entries(value).map(([name, item]) => `${literalOf(name)}: ${expressionText(item, what)}`).join(', ')}}`
   throw new GristmillError(
     'EINVAL', `${what} is ${shown(value)}, which SQL has no type for; give a number, text, date, bytes, or a list of them`,
   )

@@ -32,6 +32,19 @@ test('a table is a file, a directory with its partitions, or a pattern; names wi
   expect(await on.rows(`SELECT count(*) AS n FROM 'file:${on.dir}/p/1.csv' JOIN 'file:p/2.csv' ON true`)).toEqual([{ n: 1n }])
 })
 
+test('tables are found wherever a statement names them, and names of table expressions are no tables', async () => {
+  on.write('k.csv', 'n,y\n1,10\n3,30\n')
+  expect(await on.rows(`SELECT n, y FROM './a.csv' JOIN './k.csv' USING (n) ORDER BY n`)).toEqual([{ n: 1n, y: 10n }, { n: 3n, y: 30n }])
+  expect(await on.rows(`SELECT COLUMNS(lambda c: c = 'y') FROM './k.csv' ORDER BY y`)).toEqual([{ y: 10n }, { y: 30n }])
+  expect(await on.rows(`SELECT n FROM './k.csv' NATURAL JOIN (FROM './a.csv') ORDER BY n`)).toEqual([{ n: 1n }, { n: 3n }])
+  expect(await on.rows(`WITH "./k.csv" AS (FROM './k.csv' WHERE n > $least) SELECT n FROM './k.csv' JOIN './a.csv' USING (n)`, { least: 1 }))
+    .toEqual([{ n: 3n }])
+  expect(await on.rows(`WITH RECURSIVE "./r.csv" AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM './r.csv' WHERE i < 3) SELECT sum(i)::INT AS s FROM './r.csv'`))
+    .toEqual([{ s: 6 }])
+  expect(await on.rows(`SELECT count(*)::INT AS c FROM './a.csv' WHERE (n, n) IN (SELECT n, n FROM './k.csv')`)).toEqual([{ c: 2 }])
+  expect(await on.rows(`SELECT (SELECT max(y) FROM './k.csv')::INT AS m, EXISTS (FROM './a.csv' JOIN './k.csv' USING (n)) AS e`)).toEqual([{ m: 30, e: true }])
+})
+
 test('values come without loss, columns of one name with numbers', async () => {
   const [row] = await on.rows(`SELECT 170141183460469231731687303715884105727::HUGEINT h,
     12345678901234567.890::DECIMAL(38, 3) d, -0.0::DOUBLE z, 'nan'::DOUBLE nan, TIMESTAMPTZ '2024-01-01 00:00:00.123456+02' t, TIMESTAMP_NS '2024-01-01 00:00:00.123456789' ns, '\\xAA'::BLOB b,
