@@ -30,8 +30,10 @@ import { clusterOf, type Cluster } from './call/cluster.ts'
 import type { Explanation } from './jobs/explain.ts'
 import { Job, listJobs } from './jobs/job.ts'
 import { Plans } from './load/plans.ts'
+import { frameOver, type DataFrame } from './frame/dataframe.ts'
+import type { Expr } from './frame/expr.ts'
 import { keepCluster } from './sql/cluster.ts'
-import { SqlQuery, type SqlOptions } from './sql/query.ts'
+import { SqlQuery, type SqlOptions, type SqlRow } from './sql/query.ts'
 import type { SqlParams } from './sql/statement.ts'
 import { Accounts } from './service/accounts.ts'
 import { Nodes } from './service/nodes.ts'
@@ -110,6 +112,7 @@ export class Mill extends Files {
   readonly #local: Omit<RunTools, 'cluster' | 'files'>
   readonly #openDatabase: OpenDatabase | undefined
   readonly #scratchDir: string
+  readonly #print: (text: string) => void
   readonly #end: () => Promise<void>
   /** Calls whose duration grows with the size of the state. */
   readonly #patient: Patient
@@ -140,6 +143,7 @@ export class Mill extends Files {
       drivers: new Set(),
     }
     this.#openDatabase = world.openDatabase
+    this.#print = world.print ?? (() => {})
     this.#scratchDir = scratchDir
     keepCluster(this, { cluster: asking, files })
     this.#end = () => {
@@ -284,6 +288,16 @@ export class Mill extends Files {
       disk: this.#local.disk, random: this.#cluster.random, openDatabase: this.#openDatabase, scratchDir: this.#scratchDir,
       cwd: this.#local.workingDirectory, cluster: async () => ({ cluster: this.#cluster, files: this.#files }),
     }, textOf(text, 'SQL', { max: 1_000_000 }), params ?? undefined, given)
+  }
+
+  /**
+   * A DataFrame over a table by its path, as in `sql`, or over a query: sql`SELECT …`. It runs when its rows are asked for. `Row` is the
+   * type of its rows: names and types of columns, which the compiler then checks.
+   */
+  table<Row extends object = SqlRow>(source: string | Expr, options?: SqlOptions | null): DataFrame<Row> {
+    // Throws for options that are wrong.
+    this.sql('SELECT 1', undefined, options)
+    return frameOver({ query: text => this.sql(text, undefined, options), print: this.#print }, source) as unknown as DataFrame<Row>
   }
 
   get #tools(): RunTools { return { cluster: this.#cluster, files: this.#files, ...this.#local } }

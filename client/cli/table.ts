@@ -1,30 +1,13 @@
 // Text tables with aligned cells, and lists of names laid out as `ls` does. Widths are counted in terminal columns, so that wide
 // and combining characters align.
 
-import { stripVTControlCharacters } from 'node:util'
+import { pad, segmentsOf, widthOf } from '../../src/base/width.ts'
+
+export { pad, widthOf } from '../../src/base/width.ts'
 
 export interface Column {
   readonly title?: string
   readonly align?: 'left' | 'right'
-}
-
-/** Made when a text needs it: that takes 10 ms, a tenth of the start of a command. */
-let segmenter: Intl.Segmenter | undefined
-const segments = (text: string): Intl.Segments => (segmenter ??= new Intl.Segmenter()).segment(text)
-const wide = /^[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\uFF01-\uFF60]/u
-const plain = /^[\x20-\x7e]*$/
-
-/** Terminal columns of a text; escape sequences take none. */
-export function widthOf(text: string): number {
-  if (plain.test(text)) return text.length
-  let width = 0
-  for (const { segment } of segments(stripVTControlCharacters(text))) width += wide.test(segment) ? 2 : 1
-  return width
-}
-
-export function pad(text: string, width: number, align: 'left' | 'right' = 'left'): string {
-  const gap = ' '.repeat(Math.max(0, width - widthOf(text)))
-  return align === 'left' ? text + gap : gap + text
 }
 
 /** Lines of a table, titles (if any) first. The last column is not padded unless it is right-aligned. */
@@ -87,7 +70,7 @@ const longestWord = (text: string): number => text.split(' ').reduce((most, word
 function piecesOf(word: string, width: number): string[] {
   const pieces: string[] = []
   let piece = ''
-  for (const { segment } of segments(word)) {
+  for (const { segment } of segmentsOf(word)) {
     if (piece !== '' && widthOf(piece) + widthOf(segment) > width) {
       const end = piece.lastIndexOf('/') + 1 || piece.length
       pieces.push(piece.slice(0, end))

@@ -68,3 +68,15 @@ export function csvField(value: SqlValue, type: SqlType): string {
   const text = valueText(value, type)
   return text === '' || /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
+
+/** The values of a row for a table. */
+export const cellsOf = (row: readonly SqlValue[], columns: readonly SqlColumn[]): string[] =>
+  row.map((value, i) => (value === null ? 'NULL' : valueText(value, columns[i]!.type)))
+
+/** A text in one line of a terminal. */
+export const oneLine = (cell: string): string =>
+  cell.replaceAll(/[\n\r\t]/g, char => (char === '\n' ? '\\n' : char === '\r' ? '\\r' : '\\t'))
+
+/** True for types whose values are aligned to the right. */
+export const isNumber = (type: SqlType): boolean =>
+  type.kind === 'plain' && /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|BIGNUM|FLOAT|DOUBLE|DECIMAL.*)$/.test(type.name)

@@ -33,4 +33,6 @@ export interface World {
   inspectStore(directory: string, row?: RowCheck): Promise<void>
   /** Opens an SQL engine. A simulation has none. */
   readonly openDatabase?: OpenDatabase | undefined
+  /** Writes to the standard output, for a person who asks to see something. */
+  readonly print?: ((text: string) => void) | undefined
 }

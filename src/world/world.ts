@@ -44,5 +44,6 @@ export function realWorld({ name, logLevel, logFile, logSize, logKeep, failpoint
     openStore,
     inspectStore,
     openDatabase,
+    print: (text: string) => { process.stdout.write(text) },
   })
 }

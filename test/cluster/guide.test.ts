@@ -47,3 +47,24 @@ test.each([
     await rm(dir, { recursive: true, force: true })
   }
 })
+
+test('the samples of the DataFrame guide print what it shows, in one process', async () => {
+  const guide = await readFile(join(root, 'docs/guide/dataframe.md'), 'utf8')
+  const fences = (language: string): string[] =>
+    [...guide.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(match => match[1]!)
+  const dir = await mkdtemp(join(tmpdir(), 'gristmill-guide-'))
+  const modules = { gristmill: 'client/index.ts', 'gristmill/frame': 'client/frame/index.ts' }
+  try {
+    for (const [i, block] of fences('ts').entries())
+      await writeFile(join(dir, `sample${i}.ts`), block.replaceAll(/ from '(gristmill(?:\/frame)?)'$/gm, (_, name: keyof typeof modules) =>
+        ` from '${pathToFileURL(join(root, modules[name])).href}'`))
+    await writeFile(join(dir, 'all.ts'), fences('ts').map((_, i) => `await import('./sample${i}.ts')\n`).join(''))
+    const env = {
+      PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1', NODE_COMPILE_CACHE: compiledIn,
+    }
+    const { stdout } = await promisify(execFile)(process.execPath, [join(dir, 'all.ts')], { cwd: dir, env })
+    expect(stdout).toBe(fences('text').join(''))
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+})

@@ -2,7 +2,7 @@
 // first thousand rows.
 
 import type { SqlColumn, SqlType, SqlValue } from '../../../src/base/sql.ts'
-import { csvField, rowJson, valueText } from '../../sql/text.ts'
+import { cellsOf, csvField, isNumber, oneLine, rowJson } from '../../sql/text.ts'
 import { uniqueNames } from '../../sql/query.ts'
 import type { Printer } from '../printer.ts'
 import { pad, widthOf, type Column } from '../table.ts'
@@ -76,14 +76,6 @@ async function printTable(printer: Printer, { columns, batches }: Rows): Promise
   if (!widths) await start()
   return count
 }
-
-const oneLine = (cell: string): string => cell.replaceAll(/[\n\r\t]/g, char => (char === '\n' ? '\\n' : char === '\r' ? '\\r' : '\\t'))
-
-const cellsOf = (row: readonly SqlValue[], columns: readonly SqlColumn[]): string[] =>
-  row.map((value, i) => (value === null ? 'NULL' : valueText(value, columns[i]!.type)))
-
-const isNumber = (type: SqlType): boolean =>
-  type.kind === 'plain' && /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|BIGNUM|FLOAT|DOUBLE|DECIMAL.*)$/.test(type.name)
 
 async function each(batches: () => Batches, print: (row: readonly SqlValue[]) => Promise<void>): Promise<number> {
   let count = 0

@@ -53,6 +53,7 @@ const table: Record<string, Call> = {
   'mill.explain': ({ mill, dir }, signal) => mill.explain(join(dir, 'program.ts'), { signal }),
   'mill.run': ({ mill, dir }, signal) => mill.run(join(dir, 'program.ts'), { signal }),
   'mill.sql': ({ mill }, signal) => mill.sql(`FROM '/a.csv'`, null, { signal }).collect(),
+  'mill.table': ({ mill }, signal) => mill.table('/a.csv', { signal }).collect(),
   'mill.stream': ({ mill }, signal) => mill.stream({ input: '/a', output: '/b', map: 'cat', signal }),
   'mill.jobs': ({ mill }, signal) => mill.jobs({ signal }),
   'mill.clusterStatus': ({ mill }, signal) => mill.clusterStatus({ signal }),
