@@ -144,14 +144,14 @@ export class ProgramDriver {
   async #linesOf(job: Job, step: PlannedProgramStep): Promise<readonly string[]> {
     const { signal } = this.#abandoned
     const status = await job.wait({ signal })
-    return step.returns === 'nothing' ? [] : this.#deps.readResult(status, step, signal)
+    return step.returns === 'nothing' || step.returns === 'cached' ? [] : this.#deps.readResult(status, step, signal)
   }
 
   async #submit(step: PlannedProgramStep, part?: FirstTasks): Promise<Job> {
     const { number, method, after, clock, planned: { outline = '' } } = step
     if (this.#isCancelled) throw new GristmillError('JOB_CANCELLED', 'the program was cancelled')
     const history = this.#told(after)
-    const delivered = this.#history.slice(0, after).map(entry => ({ number: entry.number, failed: entry.result.kind === 'failed' }))
+    const delivered = this.#history.slice(0, after).map(entry => ({ number: entry.number, failed: entry.result.kind === 'failed', job: entry.job }))
     const driver = { id: this.id, step: number, method, nowMs: this.#nowMs, ...clock !== '' && { clock }, outline, history }
     const job = await this.#deps.submit(step, driver, delivered, part)
     this.#jobs.set(number, job)

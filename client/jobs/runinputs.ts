@@ -4,7 +4,10 @@
 // INVARIANT: a run over pinned inputs reads no file but pinned ones and those that its own earlier steps have published; it ends otherwise.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { assert } from '../../src/base/assert.ts'
 import { isWithin } from '../../src/base/paths.ts'
+import { cachedStep } from '../../src/plan/cached.ts'
+import { resultDirectory } from '../../src/plan/history.ts'
 import type { InputPin, Origin } from '../../src/protocol/job.ts'
 import { inputName, type InputPlace, type InputPlaces } from './inputreads.ts'
 import { SeenInputs, type SeenReading } from './seeninputs.ts'
@@ -33,7 +36,7 @@ interface StepRecord {
 }
 
 /** A step whose result the program has got. */
-export interface Delivered { readonly number: number; readonly failed: boolean }
+export interface Delivered { readonly number: number; readonly failed: boolean; readonly job: string }
 
 interface StepOptions {
   readonly number: number
@@ -69,7 +72,7 @@ export class RunInputs {
     const told = before.filter(each => each.failed || each.output === undefined).flatMap(({ pins }) => pins)
     const own = before.flatMap(each => (each.failed || each.output === undefined ? [] : [each.output]))
     return new StepInputs({
-      pinned: this.#pinned, own, ...this.start && { seen: path => this.#seen.reading(path, number) },
+      pinned: this.#pinned, own, cachedOf: step => cachedOf(step, delivered), ...this.start && { seen: path => this.#seen.reading(path, number) },
       record: found => this.#record({ number, output }, [...found, ...told]),
       failed: (error, found) => {
         const { path } = error instanceof GristmillError ? error.details : {}
@@ -100,6 +103,8 @@ interface StepDeps {
   readonly pinned: PinnedInputs | undefined
   /** Outputs of the run's own earlier steps. */
   readonly own: readonly string[]
+  /** Directory with the values that a step has cached. */
+  readonly cachedOf: (step: number) => string
   readonly seen?: ((path: string) => SeenReading) | undefined
   readonly record: (found: readonly InputPin[]) => Recording
   readonly failed: (error: unknown, found: readonly InputPin[]) => void
@@ -114,8 +119,10 @@ export class StepInputs implements InputPlaces {
   constructor(deps: StepDeps) { this.#deps = deps }
 
   placeOf(named: string): InputPlace {
-    const { pinned } = this.#deps
+    const { pinned, cachedOf: directoryOf } = this.#deps
     const name = inputName(named)
+    const step = cachedStep(name)
+    if (step !== undefined) return { path: directoryOf(step) }
     if (!pinned || this.isOwn(name)) return { path: named }
     if (pinned.absent.has(name))
       throw new GristmillError('ENOENT', `there was no ${name} when ${pinned.job} ran, and its inputs are read as they were`, {
@@ -130,12 +137,12 @@ export class StepInputs implements InputPlaces {
 
   /** Takes what the job reads. Returns what it records. */
   record(found: readonly InputPin[]): Recording {
-    this.#found = found
-    return this.#deps.record(found)
+    this.note(found)
+    return this.#deps.record(this.#found)
   }
 
-  /** Takes the inputs of the job that are known when its planning fails. */
-  note(found: readonly InputPin[]): void { this.#found = found }
+  /** Takes the inputs of the job that are known when its planning fails. What a step has cached is known by the inputs of that step. */
+  note(found: readonly InputPin[]): void { this.#found = found.filter(({ path, named = path }) => cachedStep(named) === undefined) }
 
   /** The job is not submitted. */
   failed(error: unknown): void { this.#deps.failed(error, this.#found) }
@@ -161,6 +168,12 @@ const unknown = (name: string, { job }: PinnedInputs): GristmillError => new Gri
   + '--latest reads all inputs as they are now',
   { details: { job, path: name } },
 )
+
+function cachedOf(step: number, delivered: readonly Delivered[]): string {
+  const cached = delivered.find(({ number, failed }) => number === step && !failed)
+  assert(cached, 'a step reads what an earlier one has cached')
+  return resultDirectory(cached.job)
+}
 
 /** Each pin once, without those in `known`. */
 function unique(pins: readonly InputPin[], known: readonly InputPin[] = []): InputPin[] {

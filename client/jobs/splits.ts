@@ -27,18 +27,20 @@ export type ReadHead = (file: FileStatus, bytes: number, signal?: AbortSignal) =
 interface SplitOptions extends InputsOptions {
   readonly input: InputOptions
   readonly head: ReadHead
+  /** Each file has splits of its own, so that the order of the tasks is that of the files. Default: small files are packed together. */
+  readonly isApart?: boolean | undefined
 }
 
 /** The splits of all files that `paths` resolve to. Deterministic: the same files give the same splits in the same order. */
 export async function splitInputs(ask: CallMessage, paths: readonly string[], options: SplitOptions): Promise<Split[]> {
-  const { signal, onLeftOut, keep, onFound, nameOf } = options
+  const { signal, onLeftOut, keep, onFound, nameOf, isApart } = options
   const files = await findInputs(ask, paths, { signal, onLeftOut, keep, onFound, nameOf })
   const gate = new Semaphore(callsAtOnce)
   const pieces = await settled(files.map(file => gate.run(async () => piecesOf(file, await blocksOf(ask, file, signal), options), signal)))
   const blockBytes = files.reduce((most, file) => Math.max(most, file.blockBytes), limits.blockBytesMin)
   const flat = pieces.flat()
   // With more blocks than tasks, each task reads several.
-  let splits = pack(flat, blockBytes)
+  let splits = isApart ? flat.map(each => pack([each], blockBytes)[0]!) : pack(flat, blockBytes)
   const all = flat.reduce((sum, { range }) => sum + range.end - range.start, 0)
   for (let bytes = blockBytes * 2; splits.length > splitsMax; bytes *= 2) {
     if (bytes > (all + blockBytes) * 4)

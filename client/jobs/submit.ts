@@ -8,6 +8,7 @@ import { retry } from '../../src/base/retry.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import { normalise } from '../../src/base/paths.ts'
+import { cachedStep } from '../../src/plan/cached.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, Origin, StageInput, StageSpec } from '../../src/protocol/job.ts'
 import type { Driver } from '../../src/protocol/task.ts'
@@ -199,7 +200,8 @@ async function planStages(cluster: Cluster, submission: Submission): Promise<{ c
   try {
     ({ cut, isPart } = await cutStages(stages, ({ paths: named = input, options: how }) => inputs.reading(named, async () => {
       const { paths, done, ...source } = reads.source(named)
-      const splits = await splitInputs(cluster.ask, paths, { input: how, head, signal, onLeftOut, ...source })
+      const isApart = named.some(name => cachedStep(name) !== undefined)
+      const splits = await splitInputs(cluster.ask, paths, { input: how, head, signal, onLeftOut, isApart, ...source })
       for (const line of done()) onNote?.(line)
       return splits
     }), { tasks }))

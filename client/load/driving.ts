@@ -3,6 +3,8 @@
 // Events come in order: `planned` alone; or any number of `step`, then `ended` or `error`; or `peeked` alone; or `workflow` alone.
 
 import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
+import { cacheMethod } from '../../src/plan/cached.ts'
+import type { WriteNode } from '../../src/plan/node.ts'
 import { lowerJob, lowerStep, notLoaded } from '../../src/plan/planof.ts'
 import { ProgramRun, type ProgramStep } from '../../src/plan/programrun.ts'
 import { RecordedSources } from '../../src/plan/programsources.ts'
@@ -19,8 +21,8 @@ export interface PlannedProgramStep {
   /** Results that had been delivered before. */
   readonly after: number
   readonly planned: Planned
-  /** Its values are returned to the program: all, or so many of them. */
-  readonly returns: 'nothing' | 'values' | { readonly first: number }
+  /** Its values are returned to the program: all, or so many of them; or they are cached for later steps. */
+  readonly returns: 'nothing' | 'cached' | 'values' | { readonly first: number }
   /** The program has used random numbers or the time of its start. */
   readonly usesStart: boolean
   /** Times that it has read so far. */
@@ -51,6 +53,12 @@ export type LoadEvent =
 export type StepResult =
   | { readonly lines: readonly string[] }
   | { readonly failed: FailureTold }
+
+function returnOf({ result }: WriteNode, method: string, first: number | undefined): PlannedProgramStep['returns'] {
+  if (!result) return 'nothing'
+  if (method === cacheMethod) return 'cached'
+  return first === undefined ? 'values' : { first }
+}
 
 interface DriveWorld extends LoadWorld {
   /** Resolves when the program has done what it can do without another result. */
@@ -141,7 +149,7 @@ export class ProgramDrive {
     const plan = lowerStep({ root })
     return {
       number, method, after, planned: plannedJob(this.#loaded!, plan, request),
-      returns: plan.root.result ? (first === undefined ? 'values' : { first }) : 'nothing', usesStart: this.#run!.usesStart, clock: '',
+      returns: returnOf(plan.root, method, first), usesStart: this.#run!.usesStart, clock: '',
     }
   }
 

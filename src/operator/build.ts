@@ -159,7 +159,7 @@ function bareStep(
     case 'top': return topStep(step.count, fn(step.key), context, emit)
     case 'limit': return limitStep(step.count, next, records?.endsEarly ?? false)
     case 'total': return totalStep(functions[step.fn] as TotalFunction, next)
-    case 'encode': return encodeStep(next)
+    case 'encode': return encodeStep(next, step.whole === true)
     case 'lookup': {
       const table = tables?.get(step)
       assert(table, 'the table of a join is read before its values')

@@ -1,6 +1,7 @@
 // Short texts for the nodes of a plan, for explain.
 
 import { unreachable } from '../base/assert.ts'
+import { cachedStep } from './cached.ts'
 import type { PlanNode, StepPlace } from './node.ts'
 
 /** One line: the kind of the node, with its options, and the method of the program that it belongs to. */
@@ -16,11 +17,13 @@ function kindOf(node: PlanNode): string {
   switch (node.kind) {
     case 'read': {
       const { format, ...options } = node.options
+      const [step] = (node.paths ?? []).flatMap(path => cachedStep(path) ?? [])
+      if (step !== undefined) return `read what step ${step} has cached`
       return `read ${format}${node.paths ? ` ${node.paths.join(' ')}` : ''}${optionsOf(options)}`
     }
     case 'validate': case 'map': case 'reduce': case 'combine': case 'union': case 'total': case 'command':
       return node.kind
-    case 'encode': return 'encode for the program'
+    case 'encode': return node.whole ? 'encode for later steps' : 'encode for the program'
     case 'values': return `values in ${node.parts} ${node.parts === 1 ? 'part' : 'parts'}`
     case 'each': return node.op
     case 'sample': return `sample ${node.fraction}`

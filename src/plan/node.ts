@@ -101,8 +101,8 @@ interface LimitNode { readonly kind: 'limit'; readonly inputs: From1; readonly c
 /** Values to one value: merged two at a time, in order; none if there are none. fn: (a, b) → value */
 interface TotalNode { readonly kind: 'total'; readonly inputs: From1; readonly fn: FunctionIndex }
 
-/** Values to texts that hold their encodings: what a step returns to its program. */
-interface EncodeNode { readonly kind: 'encode'; readonly inputs: From1 }
+/** Values to texts that hold their encodings: what a step returns to its program. `whole`: what it keeps for later steps, of any size. */
+interface EncodeNode { readonly kind: 'encode'; readonly inputs: From1; readonly whole?: true }
 
 /** Groups to values: the key with its values, combined: [key, value]. fn: (key, values) → value */
 interface FoldNode { readonly kind: 'fold'; readonly inputs: From1; readonly fn: FunctionIndex }

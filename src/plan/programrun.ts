@@ -8,7 +8,8 @@ import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { savesNothing, type Dataflow } from '../program/dataflow.ts'
 import type { Params } from '../program/definition.ts'
-import type { Action, Flow } from '../program/recipe.ts'
+import type { Action, Flow, Recipe } from '../program/recipe.ts'
+import { cachesOf, caching, withCached } from './cached.ts'
 import { mulberry32 } from './programsources.ts'
 
 export interface ProgramStep extends Action {
@@ -44,6 +45,9 @@ export class ProgramRun {
   readonly #ended = Promise.withResolvers<void>()
   /** Waits of `reached`, called when a step is asked for and when the function ends. */
   readonly #waiting = new Set<() => void>()
+  /** Cached Datasets that were asked for, and the numbers of their steps. */
+  readonly #caches = new Map<Recipe, Promise<void>>()
+  readonly #steps = new Map<Recipe, number>()
   #delivered = 0
   #open = 0
   #hasReturned = false
@@ -69,7 +73,7 @@ export class ProgramRun {
     const { dataflow, params, nowMs, rest, call = work => work() } = this.#options
     const used = (): void => { this.usesStart = true }
     const flow: Flow = {
-      run: action => this.#ask(action),
+      run: action => (cachesOf(action.root).length === 0 ? this.#ask(action) : this.#askCached(action)),
       random: () => { used(); return this.#random() },
       get now() { used(); return nowMs },
     }
@@ -106,6 +110,29 @@ export class ProgramRun {
     })
     this.#deliveries = delivered.then(() => undefined)
     return delivered
+  }
+
+  /** Asks for the steps of the cached Datasets that an action reads, unless they were asked for, and then for its own. */
+  async #askCached(action: Action): Promise<readonly unknown[]> {
+    await Promise.all(cachesOf(action.root).map(cache => this.#cached(cache)))
+    return this.#ask({ ...action, root: withCached(action.root, cache => this.#steps.get(cache)) })
+  }
+
+  /** Resolves when a cached Dataset is computed. One that has failed is asked for again by the next action that reads it. */
+  #cached(cache: Recipe): Promise<void> {
+    const known = this.#caches.get(cache)
+    if (known) return known
+    const computed = (async () => {
+      const { method, root } = caching(cache)
+      const inner = cachesOf(root)
+      if (inner.length > 0) await Promise.all(inner.map(each => this.#cached(each)))
+      const asked = this.#ask({ method, root: withCached(root, each => this.#steps.get(each)) })
+      this.#steps.set(cache, this.#asked.length)
+      await asked
+    })()
+    this.#caches.set(cache, computed)
+    computed.catch(() => { this.#caches.delete(cache) })
+    return computed
   }
 
   #ask(action: Action): Promise<readonly unknown[]> {

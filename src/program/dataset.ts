@@ -86,6 +86,13 @@ export class Dataset<T> {
     return this.#next({ kind: 'union', inputs: [this, ...others].map(each => nodeOf(each, 'union')) })
   }
 
+  /**
+   * The same values, computed once: by a step of their own, before the first step of the program that needs them. Later steps read them from
+   * files of the cluster, which stay until the program ends. Worth its writing where several steps read what is costly to compute, as in
+   * a loop.
+   */
+  cache(): Dataset<T> { return this.#next({ kind: 'cache', inputs: [this.#node], at: at('cache') }) }
+
   /** Pairs of each value's key and the value. */
   keyBy<K extends Key>(key: (value: T, context: Context) => K): Dataset<[K, T]> {
     checkFunction('keyBy', key)

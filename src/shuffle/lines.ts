@@ -23,14 +23,15 @@ export class LineEncoder {
 export const linesOf = (bytes: Buffer): string[] => bytes.toString('latin1').split('\n').filter(line => line !== '')
 
 /** Throws CORRUPT. */
-export function valuesOfLines(lines: readonly string[]): unknown[] {
-  return lines.map(line => {
-    const bytes = Buffer.from(line, 'base64')
-    const value = decodeValue(bytes, 0, bytes.length)
-    if (Array.isArray(value) && value.length === 1) return value[0] as unknown
-    throw new GristmillError('CORRUPT', `a line of a result holds no value: ${line.slice(0, 40)}`)
-  })
+export function valueOfLine(line: string): unknown {
+  const bytes = Buffer.from(line, 'base64')
+  const value = decodeValue(bytes, 0, bytes.length)
+  if (Array.isArray(value) && value.length === 1) return value[0] as unknown
+  throw new GristmillError('CORRUPT', `a line of a result holds no value: ${line.slice(0, 40)}`)
 }
+
+/** Throws CORRUPT. */
+export const valuesOfLines = (lines: readonly string[]): unknown[] => lines.map(valueOfLine)
 
 /** Size of a result, with a newline for each value. */
 interface ResultSize { readonly values: number; readonly bytes: number }

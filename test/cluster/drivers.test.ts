@@ -77,6 +77,36 @@ test('take and first run one task, and all of them only if that has too few valu
   expect(steps[0]!.counters['user.mapped']).toBe(3)
 })
 
+test('a cached Dataset is computed once, keeps values and order, and hides no input from lineage', async () => {
+  await cluster.ok(['put', '--block-size', '512', '-', '/uncached'], Array.from({ length: 300 }, (_, i) => `${i * 7 % 300}\n`).join(''))
+  const file = await program('cached.ts', `
+    const odd = [undefined, NaN, 1n, 'ü', new Date(5), new Map([[1, 2]])]
+    const sorted = mill.text(input).map((line, { counter }) => { counter('parsed'); return Number(line) })
+      .sortBy(n => n, 'desc', { partitions: 3 }).map(n => ({ n, odd: odd[n % 6] })).cache()
+    const few = sorted.filter(row => row.n < 12).cache()
+    const isSame = (await import('node:util')).isDeepStrictEqual
+    const [all, count, first] = await Promise.all([sorted.collect(), few.count(), sorted.take(2)])
+    console.log(JSON.stringify([
+      all.every((row, i) => row.n === 299 - i && isSame(row.odd, odd[row.n % 6])), count, first.map(row => row.n), await few.map(row => row.n).collect(),
+    ]))
+    await few.union(sorted.filter(row => row.n > 298)).map(row => row.n).sortBy(n => n).save(output)
+  `)
+  const result = await cluster.run(['run', file, '--input', '/uncached', '--output', '/cached', '--json'])
+  expect(result.code, result.stderr).toBe(0)
+  expect(result.stderr).toContain(`[true,12,[299,298],[${Array.from({ length: 12 }, (_, i) => 11 - i).join()}]]`)
+  const { steps, counters } = JSON.parse(result.stdout) as { steps: JobStatus[]; counters: object }
+  expect(counters).toEqual({ 'user.parsed': 300 })
+  expect(steps.map(step => step.driver!.method)).toEqual(['cache', 'collect', 'cache', 'take', 'count', 'collect', 'save'])
+  expect(steps.map(step => step.counters['user.parsed'])).toEqual([300, ...Array.from({ length: 6 }, () => undefined)])
+  expect((await cluster.ok(['cat', '/cached/part-*'])).split('\n').map(Number)).toEqual([...Array.from({ length: 12 }, (_, i) => i), 299, 0])
+  // What the output was computed from is the input, and not the files of the cache.
+  const lineage = await cluster.ok(['lineage', '/cached'])
+  expect(lineage).toContain('/uncached')
+  expect(lineage).not.toContain('/.gristmill')
+  expect(await cluster.ok(['rerun', steps[6]!.job])).toMatch(/^ {2}user\.parsed {2}300$/m)
+  expect(await cluster.ok(['diff', '/cached@1', '/cached'])).toBe('13 kept, 0 added, 0 removed\n')
+})
+
 test('a program loops on its results, reads what it has saved, and is one object with its steps in JSON', async () => {
   const file = await program('loop.ts', `
     await mill.range(100).save(output + '/0')

@@ -20,7 +20,7 @@ import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
 import { shellWord } from '../target.ts'
 import { onceEach, parseParam } from './params.ts'
 import { ProgramOutput } from './programoutput.ts'
-import { summaryLines } from './view.ts'
+import { counterLines, ownCounters, summaryLines } from './view.ts'
 import { barsFor, linesFor, lossesFor, stepsFor } from './watch.ts'
 
 export const run: CommandSpec = {
@@ -180,10 +180,10 @@ export async function follow(context: CommandContext, job: Run, command: string,
   const steps = await Promise.all(job.steps.map(step => step.status()))
   const [status] = steps as [JobStatus]
   const isOne = steps.length === 1 && (status.driver?.method ?? 'save') === 'save'
-  if (context.json) await printer.json(isOne ? status : { driver: status.driver?.id, state: steps.at(-1)!.state, steps })
-  else if (isOne && status.state === 'succeeded') {
-    for (const line of summaryLines(status)) await printer.line(line)
-  }
+  const counters = ownCounters(...steps)
+  if (context.json) await printer.json(isOne ? status : { driver: status.driver?.id, state: steps.at(-1)!.state, counters, steps })
+  else if (!isOne) for (const line of counterLines(counters)) await printer.line(line)
+  else if (status.state === 'succeeded') for (const line of summaryLines(status)) await printer.line(line)
   // Throws the failure of the job, with the user's stack.
   await job.wait({ signal })
 }

@@ -59,6 +59,14 @@ export function counterLines(counters: Counters, indent = '  '): string[] {
   return names.map(name => `${indent}${pad(showText(name), width)}  ${showCounter(name, counters[name]!)}`)
 }
 
+/** The program's own counters, added over the jobs of its steps. */
+export function ownCounters(...jobs: ReadonlyArray<Pick<JobStatus, 'counters'>>): Counters {
+  const sums: Record<string, number> = {}
+  for (const { counters } of jobs)
+    for (const [name, count] of Object.entries(counters)) if (name.startsWith('user.')) sums[name] = (sums[name] ?? 0) + count
+  return sums
+}
+
 export function took(from: number | undefined, to: number | undefined): string {
   return from === undefined || to === undefined ? '-' : formatDuration(Math.max(0, to - from))
 }
@@ -129,10 +137,9 @@ export function summaryLines({ job, counters, output, submittedMs, finishedMs }:
   const wrote = amount('recordsOut', 'bytesOut')
   // A name with characters of patterns would not stand for itself beside another pattern.
   const hasPattern = /[*?[{\\]/.test(output)
-  const own = Object.fromEntries(Object.entries(counters).filter(([name]) => name.startsWith('user.')))
   return [
     `succeeded in ${took(submittedMs, finishedMs)}: read ${read}, wrote ${wrote} to ${showText(output)}`,
-    ...counterLines(own),
+    ...counterLines(ownCounters({ counters })),
     ...warningLines(counters),
     `output: gristmill ${hasPattern ? `ls ${quoteName(output)}` : `cat ${quoteName(`${output}/part-*`)}`}; stages and counters: gristmill job ${job}`,
   ]

@@ -1,5 +1,5 @@
 // K-means: divides points into `k` clusters, each around its centre, until the centres stay. Here the points are airports on the map. One
-// step of the program for each round; the centres travel to the tasks as a captured variable.
+// step of the program for each round, which reads the cached points; the centres travel to the tasks as a captured variable.
 import { program } from 'gristmill'
 
 interface Params { input: string | string[]; output: string; k: number; rounds: number }
@@ -11,7 +11,7 @@ const nearest = (point: Point, centres: readonly Point[]): number =>
   centres.reduce((best, centre, i) => (distance(point, centre) < distance(point, centres[best]!) ? i : best), 0)
 
 export default program<Params>(async (mill, { input, output, k, rounds }) => {
-  const points = mill.csv(input).map(row => ({ name: row['iata']!, x: Number(row['longitude']), y: Number(row['latitude']) }))
+  const points = mill.csv(input).map(row => ({ name: row['iata']!, x: Number(row['longitude']), y: Number(row['latitude']) })).cache()
   // The first centres: points at equal steps in the order of their names.
   const sample = await points.sortBy(point => point.name).collect()
   let centres: Point[] = Array.from({ length: k }, (_, i) => sample[Math.floor(i * sample.length / k)]!)

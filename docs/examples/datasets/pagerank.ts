@@ -1,11 +1,12 @@
 // PageRank of a graph of weighted links (CSV: origin, destination, count), until no rank changes by more than `change`. Here the graph is
-// one of airports: the rank of one is the share of travellers there who always take any flight. One step of the program for each round.
+// one of airports: the rank of one is the share of travellers there who always take any flight. Each round is a step of the program, and reads
+// the cached links.
 import { program } from 'gristmill'
 
 interface Params { input: string | string[]; output: string; damping: number; change: number; rounds: number }
 
 export default program<Params>(async (mill, { input, output, damping, change, rounds }) => {
-  const links = mill.csv(input).map(row => ({ from: row['origin']!, to: row['destination']!, weight: Number(row['count']) }))
+  const links = mill.csv(input).map(row => ({ from: row['origin']!, to: row['destination']!, weight: Number(row['count']) })).cache()
   const sums = await links.map(({ from, weight }) => [from, weight] as const).reduceByKey((a, b) => a + b).collect()
   const totals = new Map(sums)
   const names = await links.flatMap(({ from, to }) => [from, to]).distinct().sortBy(name => name).collect()

@@ -44,9 +44,9 @@ const pinnedTo = (inputs: PinnedInputs['inputs'], absent: string[] = []): Pinned
 test('a step records its inputs and those of the results that it had; what other steps have read is for reruns alone', async () => {
   const run = new RunInputs(start)
   const collected = await reading(run.step({ number: 1 }), '/a')
-  const saved = await reading(run.step({ number: 2, output: '/out', delivered: [{ number: 1, failed: false }] }), '/b')
+  const saved = await reading(run.step({ number: 2, output: '/out', delivered: [{ number: 1, failed: false, job: '-' }] }), '/b')
   const last = await reading(run.step({
-    number: 3, output: '/more', delivered: [{ number: 1, failed: false }, { number: 2, failed: false }],
+    number: 3, output: '/more', delivered: [{ number: 1, failed: false, job: '-' }, { number: 2, failed: false, job: '-' }],
   }), '/out')
   const apart = await reading(run.step({ number: 4, output: '/apart' }), '/b@1')
   expect([collected, saved, last, apart].map(({ pins }) => names(pins))).toEqual([['/a'], ['/b', '/a'], ['/out own', '/a'], ['/b@1']])
@@ -65,11 +65,11 @@ test('a failed step that the program has handled is recorded: what it had read, 
   await reading(failed, '/a')
   failed.failed(new GristmillError('EBUSY', 'another output'))
   const { pins, run: of } = await reading(run.step({
-    number: 3, output: '/out', delivered: [{ number: 1, failed: true }, { number: 2, failed: true }],
+    number: 3, output: '/out', delivered: [{ number: 1, failed: true, job: '-' }, { number: 2, failed: true, job: '-' }],
   }), '/b')
   expect([names(pins), of?.absent]).toEqual([['/b', '/a'], ['/nowhere']])
   // The job of step 3 has run, and failed.
-  const next = run.step({ number: 4, delivered: [{ number: 3, failed: true }] })
+  const next = run.step({ number: 4, delivered: [{ number: 3, failed: true, job: '-' }] })
   expect([names(next.record([]).pins), next.isOwn('/out')]).toEqual([['/b', '/a'], false])
 })
 
@@ -108,7 +108,7 @@ test('a rerun reads outputs of its own earlier steps, and finds no input that wa
   expect(() => run.step({ number: 1 }).placeOf('/b/')).toThrow(expect.objectContaining({ code: 'ENOENT', details: { path: '/b' } }))
   expect(() => run.step({ number: 1 }).placeOf('/out')).toThrow('there was no /out when job-1 ran')
   run.step({ number: 2, output: '/out' }).record([])
-  const after = (failed: boolean) => run.step({ number: 3, delivered: [{ number: 2, failed }] })
+  const after = (failed: boolean) => run.step({ number: 3, delivered: [{ number: 2, failed, job: '-' }] })
   for (const path of ['/out', '/out/part', '/o*/part']) expect(names((await reading(after(false), path)).pins)).toEqual([`${path} own`])
   expect(() => after(true).placeOf('/out')).toThrow('there was no /out')
   await expect(reading(after(false), '/{out,a}/*')).rejects.toThrow('nothing is recorded of the input /{out,a}/*')
@@ -148,8 +148,8 @@ test('all steps of a run read the same files: later ones are left out, and one t
 test('what a step of the run itself has published is read as it is now', async () => {
   const run = new RunInputs(start)
   await reading(run.step({ number: 1 }), '/out')
-  await reading(run.step({ number: 2, output: '/out', delivered: [{ number: 1, failed: false }] }), '/a')
+  await reading(run.step({ number: 2, output: '/out', delivered: [{ number: 1, failed: false, job: '-' }] }), '/a')
   namespace = namespaceOf({ '/out/part': { blocks: [[12, 'c']] }, '/out/part-2': file }).ask
-  const read = await reading(run.step({ number: 3, delivered: [{ number: 1, failed: false }, { number: 2, failed: false }] }), '/out')
+  const read = await reading(run.step({ number: 3, delivered: [{ number: 1, failed: false, job: '-' }, { number: 2, failed: false, job: '-' }] }), '/out')
   expect([names(read.pins)[0], read.pins[0]!.files]).toEqual(['/out own', 2])
 })

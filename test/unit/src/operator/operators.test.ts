@@ -3,6 +3,7 @@
 
 import type { Emit, Key } from '../../../../src/base/pair.ts'
 import { expect, test } from 'vitest'
+import { limits } from '../../../../src/base/limits.ts'
 import { recordPipeline } from '../../../../src/operator/build.ts'
 import { drive } from '../../../../src/operator/drive.ts'
 import { mapStep, type MapFunction } from '../../../../src/operator/map.ts'
@@ -10,9 +11,11 @@ import { GroupsOperator } from '../../../../src/operator/groupsoperator.ts'
 import { RecordsOperator } from '../../../../src/operator/recordsoperator.ts'
 import { FunctionFailed } from '../../../../src/operator/operator.ts'
 import { reduceStep, type ReduceFunction } from '../../../../src/operator/reduce.ts'
+import { encodeStep } from '../../../../src/operator/result.ts'
 import { Turns } from '../../../../src/operator/turn.ts'
 import type { PlanNode } from '../../../../src/plan/node.ts'
 import { newReadCounters } from '../../../../src/record/records.ts'
+import { valueOfLine } from '../../../../src/shuffle/lines.ts'
 import { batchOf, groupOf, MemorySink } from './kit.ts'
 
 const never = () => undefined
@@ -440,4 +443,15 @@ test.each([
   expect([called, isSourceClosed]).toEqual([seen, isClosed])
   expect(sink.got.map(([, value]) => value)).toEqual(op === 'flatMap' ? [0, 0, 1, 1, 2] : [0, 1, 2, 3, 4])
   if (op === 'flatMap') expect(returned).toEqual([0, 1, 2])
+})
+
+test('a result for the program is bounded while a task computes it; a cached one is not, and each line gives its value back', () => {
+  const big = 'x'.repeat(limits.resultBytesMax / 2)
+  const lines: unknown[] = []
+  const next = { push: (line: unknown) => void lines.push(line), finish: never }
+  expect(() => encodeStep(next, false).push([big, big])).toThrow(/a task has 1 values of .* to return/)
+  lines.length = 0
+  const cached = encodeStep(next, true)
+  for (const value of [big, undefined, big]) void cached.push(value)
+  expect(lines.map(line => valueOfLine(line as string))).toEqual([big, undefined, big])
 })

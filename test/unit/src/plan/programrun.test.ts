@@ -4,7 +4,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../../../src/base/limits.ts'
+import { cachedStep } from '../../../../src/plan/cached.ts'
 import { decodeEntry, encodeEntry, isSmall, type HistoryEntry } from '../../../../src/plan/history.ts'
+import { nodesOf } from '../../../../src/plan/node.ts'
+import { lowerStep } from '../../../../src/plan/planof.ts'
 import { ProgramRun, type ProgramStep } from '../../../../src/plan/programrun.ts'
 import { program } from '../../../../src/program/dataflow.ts'
 import type { Sources } from '../../../../src/program/sources.ts'
@@ -59,6 +62,46 @@ describe('a run', () => {
     await handled.run.deliver(1, { error: new Error('handled') })
     await handled.run.deliver(2, { values: [] })
     await handled.run.ended
+  })
+
+  test('computes a cached Dataset once, before the first step that reads it, and those within it first', async () => {
+    const { run, steps } = runOf(async mill => {
+      const inner = mill.range(3).cache()
+      const outer = inner.map(n => n + 1).cache()
+      await Promise.all([outer.collect(), inner.count()])
+      await outer.union(inner).save('/a')
+    })
+    const asked = (): unknown[] => steps.map(({ number, method, after }) => [number, method, after])
+    const rest = async (number: number): Promise<void> => { await run.deliver(number, { values: [] }) }
+    await setImmediate()
+    expect(asked()).toEqual([[1, 'cache', 0]])
+    await rest(1)
+    expect(asked().slice(1)).toEqual([[2, 'cache', 1], [3, 'count', 1]])
+    await rest(3)
+    await rest(2)
+    expect(asked().slice(3)).toEqual([[4, 'collect', 3]])
+    await rest(4)
+    expect(asked().slice(4)).toEqual([[5, 'save', 4]])
+    const readsOf = (step: ProgramStep): unknown[] => nodesOf(lowerStep(step).root).flatMap(node => (node.kind === 'read' ? node.paths : []))
+    expect(steps.map(step => readsOf(step).map(path => cachedStep(path as string)))).toEqual([[], [1], [1], [2], [2, 1]])
+    await rest(5)
+    await run.ended
+  })
+
+  test('computes a cached Dataset again that has failed, for the next step that reads it', async () => {
+    const { run, steps } = runOf(async mill => {
+      const cached = mill.range(3).cache()
+      await cached.count().catch(() => undefined)
+      await cached.save('/a')
+    })
+    await run.deliver(1, { error: new Error('first') })
+    await run.deliver(2, { values: [] })
+    await run.deliver(3, { values: [] })
+    await run.ended
+    expect(steps.map(({ method }) => method)).toEqual(['cache', 'cache', 'save'])
+    const failing = runOf(async mill => { await mill.range(3).cache().count() })
+    await failing.run.deliver(1, { error: new Error('only') })
+    await expect(failing.run.ended).rejects.toThrow('only')
   })
 
   test('has an end: a step more than it may have fails', async () => {
