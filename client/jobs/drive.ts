@@ -151,7 +151,8 @@ export class ProgramDriver {
     const { number, method, after, clock, planned: { outline = '' } } = step
     if (this.#isCancelled) throw new GristmillError('JOB_CANCELLED', 'the program was cancelled')
     const history = this.#told(after)
-    const delivered = this.#history.slice(0, after).map(entry => ({ number: entry.number, failed: entry.result.kind === 'failed', job: entry.job }))
+    const delivered = this.#history.slice(0, after)
+      .map(entry => ({ number: entry.number, failed: entry.result.kind === 'failed', job: entry.job }))
     const driver = { id: this.id, step: number, method, nowMs: this.#nowMs, ...clock !== '' && { clock }, outline, history }
     const job = await this.#deps.submit(step, driver, delivered, part)
     this.#jobs.set(number, job)

@@ -72,7 +72,8 @@ export class RunInputs {
     const told = before.filter(each => each.failed || each.output === undefined).flatMap(({ pins }) => pins)
     const own = before.flatMap(each => (each.failed || each.output === undefined ? [] : [each.output]))
     return new StepInputs({
-      pinned: this.#pinned, own, cachedOf: step => cachedOf(step, delivered), ...this.start && { seen: path => this.#seen.reading(path, number) },
+      pinned: this.#pinned, own, cachedOf: step => cachedOf(step, delivered),
+      ...this.start && { seen: path => this.#seen.reading(path, number) },
       record: found => this.#record({ number, output }, [...found, ...told]),
       failed: (error, found) => {
         const { path } = error instanceof GristmillError ? error.details : {}

@@ -87,9 +87,8 @@ export class Dataset<T> {
   }
 
   /**
-   * The same values, computed once: by a step of their own, before the first step of the program that needs them. Later steps read them from
-   * files of the cluster, which stay until the program ends. Worth its writing where several steps read what is costly to compute, as in
-   * a loop.
+   * The same values, computed once, by a step of their own, before the first step of the program that needs them. Later steps read them
+   * from files of the cluster, which stay until the program ends. It pays where several steps read what is costly to compute.
    */
   cache(): Dataset<T> { return this.#next({ kind: 'cache', inputs: [this.#node], at: at('cache') }) }
 

@@ -150,6 +150,7 @@ test('what a step of the run itself has published is read as it is now', async (
   await reading(run.step({ number: 1 }), '/out')
   await reading(run.step({ number: 2, output: '/out', delivered: [{ number: 1, failed: false, job: '-' }] }), '/a')
   namespace = namespaceOf({ '/out/part': { blocks: [[12, 'c']] }, '/out/part-2': file }).ask
-  const read = await reading(run.step({ number: 3, delivered: [{ number: 1, failed: false, job: '-' }, { number: 2, failed: false, job: '-' }] }), '/out')
+  const delivered = [1, 2].map(number => ({ number, failed: false, job: '-' }))
+  const read = await reading(run.step({ number: 3, delivered }), '/out')
   expect([names(read.pins)[0], read.pins[0]!.files]).toEqual(['/out own', 2])
 })

@@ -135,13 +135,15 @@ describe('a run', () => {
 function strands(seed: number): { describe: Describe; seen: unknown[] } {
   const seen: unknown[] = []
   const random = dice(seed)
-  const plans = Array.from({ length: 1 + random.below(4) }, () => Array.from({ length: 1 + random.below(4) }, () => random.below(3)))
+  const plans = Array.from({ length: 1 + random.below(4) }, () => Array.from({ length: 1 + random.below(4) }, () => random.below(4)))
   const describe: Describe = async mill => {
     let total = 0
+    const cached = mill.range(9).cache()
     await Promise.all(plans.map(async plan => {
       for (const kind of plan) {
         const before = total
         const n = kind === 0 ? await mill.range(before).count() : kind === 1 ? (await mill.range(before + 1).collect()).length : 1
+        if (kind === 3) await cached.save('/cached')
         if (kind === 2) await mill.range(before).save(`/${before}`)
         // Several turns of the microtask queue.
         for (let i = 0; i < kind * 3; i++) await null
