@@ -82,7 +82,8 @@ describe('a run', () => {
     expect(asked().slice(3)).toEqual([[4, 'collect', 3]])
     await rest(4)
     expect(asked().slice(4)).toEqual([[5, 'save', 4]])
-    const readsOf = (step: ProgramStep): unknown[] => nodesOf(lowerStep(step).root).flatMap(node => (node.kind === 'read' ? node.paths : []))
+    const readsOf = (step: ProgramStep): unknown[] =>
+      nodesOf(lowerStep(step).root).flatMap(node => (node.kind === 'read' ? node.paths : []))
     expect(steps.map(step => readsOf(step).map(path => cachedStep(path as string)))).toEqual([[], [1], [1], [2], [2, 1]])
     await rest(5)
     await run.ended
