@@ -8,6 +8,7 @@ import { jobId } from '../src/base/ids.ts'
 import { FileClient } from '../src/file/client.ts'
 import { MiB } from '../src/base/units.ts'
 import type { OpenDatabase } from '../src/ports/database.ts'
+import type { Machine } from '../src/ports/machine.ts'
 import type { World } from '../src/ports/world.ts'
 import { status, type ClusterStatus } from '../src/protocol/admin.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
@@ -47,6 +48,8 @@ import type { Lineage } from './jobs/lineage.ts'
 import type { RerunOptions } from './jobs/rerun.ts'
 import type { OutputDifference } from './jobs/rowdiff.ts'
 import type { Staleness } from './jobs/why.ts'
+import type { ExportOptions, ImportOptions } from './transfer/transfer.ts'
+import type { Transferred } from './transfer/import.ts'
 import type { BuildOptions, BuildResult } from './workflows/build.ts'
 import type { ScheduledBuild } from './workflows/schedule.ts'
 
@@ -78,6 +81,8 @@ interface MillParts {
   readonly scratchDir: string
   /** Base of relative local paths. */
   readonly workingDirectory: string
+  /** Where credentials of outside services are looked for; default: nowhere. */
+  readonly machine?: Pick<Machine, 'environment' | 'userDirectory'> | undefined
   /** Longer files are written in blocks, whatever the namenode's bound. */
   readonly inlineBytes?: number | undefined
   /** Compiler of programs; default: the one of the product. */
@@ -90,6 +95,9 @@ type Patient = <M extends Message>(
   message: M, request: RequestOf<M>,
   options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
 ) => Promise<ReplyOf<M>>
+
+/** Characters of an address. */
+const urlCharsMax = 8192
 
 /** One hour: a backup copies and checks tens of gigabytes. */
 const backupMs = 3_600_000
@@ -113,12 +121,13 @@ export class Mill extends Files {
   readonly #openDatabase: OpenDatabase | undefined
   readonly #scratchDir: string
   readonly #print: (text: string) => void
+  readonly #outside: Pick<World, 'httpFetch' | 'clock' | 'random' | 'disk'> & Pick<MillParts, 'machine'>
   readonly #end: () => Promise<void>
   /** Calls whose duration grows with the size of the state. */
   readonly #patient: Patient
   #closing: Promise<void> | undefined
 
-  constructor({ world, caller, namenode, cluster, host, scratchDir, workingDirectory, compiler, inlineBytes, end }: MillParts) {
+  constructor({ world, caller, namenode, cluster, host, scratchDir, workingDirectory, compiler, machine, inlineBytes, end }: MillParts) {
     const { net, clock, random, disk, log } = world
     let closed = false
     // Checked here: without sockets every attempt would fail as if the namenode were unreachable.
@@ -145,6 +154,7 @@ export class Mill extends Files {
     this.#openDatabase = world.openDatabase
     this.#print = world.print ?? (() => {})
     this.#scratchDir = scratchDir
+    this.#outside = { httpFetch: world.httpFetch, clock, random, disk, machine }
     keepCluster(this, { cluster: asking, files })
     this.#end = () => {
       for (const driver of this.#local.drivers) driver.abandon()
@@ -298,6 +308,41 @@ export class Mill extends Files {
     // Throws for options that are wrong.
     this.sql('SELECT 1', undefined, options)
     return frameOver({ query: text => this.sql(text, undefined, options), print: this.#print }, source) as unknown as DataFrame<Row>
+  }
+
+  /**
+   * Copies a file of a web server or of S3 to `path`, or all objects below `s3://BUCKET/PREFIX/` into the directory `path`. Each file
+   * appears whole. A file that was imported before from the same address, and has not changed there, is left as it is, so that an
+   * import that was ended goes on when it is repeated. Throws EEXIST (unless `overwrite`), ENOENT, EACCES, UNAUTHENTICATED, ESTALE if the
+   * source changes meanwhile, CORRUPT for a wrong checksum.
+   */
+  async import(url: string, path: Path, options?: ImportOptions | null): Promise<Transferred> {
+    const { importFrom, readImportOptions } = await import('./transfer/transfer.ts')
+    return perform('import', path, () => readImportOptions(options), given =>
+      importFrom({ ...this.#outside, objects: this.objects }, textOf(url, 'address', { max: urlCharsMax }), pathOf(path), given))
+  }
+
+  /**
+   * Copies a file to `s3://BUCKET/KEY`, or all files below a directory to `s3://BUCKET/PREFIX/`. Nothing is visible there before all bytes
+   * have been sent; then the objects appear one after the other, and last `_gristmill_commit.json`. Repeated after it was ended, it leaves
+   * the same objects, each once. Throws EEXIST if other content is there (unless `overwrite`), ENOENT, EACCES, UNAUTHENTICATED, ESTALE.
+   */
+  async export(path: Path, url: string, options?: ExportOptions | null): Promise<Transferred> {
+    const { exportTo, readExportOptions } = await import('./transfer/transfer.ts')
+    return perform('export', path, () => readExportOptions(options), given => exportTo({
+      ...this.#outside, cluster: this.cluster, files: this.#files, status: at => this.status(at, { signal: given.signal }),
+      list: (at, signal) => this.#filesBelow(at, signal),
+    }, pathOf(path), textOf(url, 'address', { max: urlCharsMax }), given))
+  }
+
+  async * #filesBelow(path: string, signal: AbortSignal | undefined): AsyncGenerator<FileStatus> {
+    const open = [path]
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      for await (const status of this.list(at, { signal })) {
+        if (status.type === 'directory') open.push(status.path)
+        else yield status
+      }
+    }
   }
 
   get #tools(): RunTools { return { cluster: this.#cluster, files: this.#files, ...this.#local } }

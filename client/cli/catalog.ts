@@ -14,6 +14,8 @@ export const catalog: readonly CommandGroup[] = [
     commands: {
       put: async () => (await import('./files/put.ts')).put,
       get: async () => (await import('./files/copy.ts')).get,
+      import: async () => (await import('./files/transfer.ts')).importSpec,
+      export: async () => (await import('./files/transfer.ts')).exportSpec,
       cat: async () => (await import('./files/cat.ts')).cat,
       ls: async () => (await import('./files/ls.ts')).ls,
       mkdir: async () => (await import('./files/create.ts')).mkdir,

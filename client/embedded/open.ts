@@ -47,7 +47,7 @@ export async function openCluster(
   })
   return new Mill({
     world, caller, namenode, cluster, host, scratchDir: scratchIn(settings.home), workingDirectory: machine.workingDirectory,
-    inlineBytes: settings.inlineBytes,
+    machine, inlineBytes: settings.inlineBytes,
     end: () => world.net.close(),
   })
 }
@@ -109,7 +109,7 @@ const accessKeysOf = (caller: Caller, namenode: Address): Mills['accessKey'] => 
 
 const millParts = ({ world, machine, settings }: OpenParts, dir: string) => ({
   world, host: settings.hostName ?? machine.hostName, scratchDir: scratchIn(dir), workingDirectory: machine.workingDirectory,
-  inlineBytes: settings.inlineBytes,
+  machine, inlineBytes: settings.inlineBytes,
 })
 
 /** `home`: records the cluster as its embedded one. */
@@ -126,7 +126,7 @@ export async function openEmbedded({ world, machine, settings, onMade, onWait }:
     }
     return new Mill({
       world, caller, namenode: embeddedNamenode, cluster, host: settings.hostName ?? machine.hostName, scratchDir: scratchIn(dir),
-      workingDirectory: machine.workingDirectory, inlineBytes: settings.inlineBytes, end,
+      workingDirectory: machine.workingDirectory, machine, inlineBytes: settings.inlineBytes, end,
     })
   } catch (error) {
     await embedded.close()

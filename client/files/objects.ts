@@ -3,6 +3,7 @@
 
 import { limits } from '../../src/base/limits.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { RecordFormat } from '../../src/base/formats.ts'
 import type { InodeId } from '../../src/base/ids.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { ClusterFileWriter } from '../../src/file/writer.ts'
@@ -14,6 +15,7 @@ import type { CallMessage } from '../call/cluster.ts'
 import { flagsOf, optionsOf, pathOf, shown, textOf, type CallOptions, type Path } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
 import { perform } from '../call/perform.ts'
+import { createOptions } from './write.ts'
 
 /** Attributes by name, for instance `user.origin`. */
 export type ObjectAttributes = Readonly<Record<string, string>>
@@ -79,6 +81,11 @@ interface JoinOptions extends PublishObjectOptions, CallOptions {
 interface OpenOptions extends CallOptions {
   /** Length of the object, if it is known: a small one needs no block. */
   readonly bytes?: number | undefined
+  /** As for files: where blocks end, and their replicas and size. */
+  readonly format?: RecordFormat | undefined
+  readonly delimiter?: string | undefined
+  readonly replication?: number | undefined
+  readonly blockSize?: number | undefined
 }
 
 interface BeginOptions extends CallOptions {
@@ -200,13 +207,15 @@ export class Objects {
 
   /** Begins an object, or a part of one. It is visible once it is published. Throws UNAVAILABLE, ENOSPC. */
   open(options?: OpenOptions | null): Promise<ObjectWriter> {
-    const read = () => optionsOf<OpenOptions>(options, 'open', { bytes: true, signal: true })
-    return perform('open', undefined, read, async ({ bytes, signal }) => {
+    const read = () => optionsOf<OpenOptions>(options, 'open', {
+      bytes: true, format: true, delimiter: true, replication: true, blockSize: true, signal: true,
+    })
+    return perform('open', undefined, read, async ({ bytes, signal, ...blocks }) => {
       checkInteger('length of the object', bytes, 0, Number.MAX_SAFE_INTEGER)
       const { files, random } = this.#deps
       const eager = bytes === undefined || !files.small.takes(bytes)
-      return this.#prepared(signal, async () =>
-        new ObjectWriter(await files.create(`${uploadsDirectory}/${random.id()}`, { eager, overwrite: false, signal })))
+      const creating = { ...createOptions(blocks), eager, overwrite: false, signal }
+      return this.#prepared(signal, async () => new ObjectWriter(await files.create(`${uploadsDirectory}/${random.id()}`, creating)))
     })
   }
 

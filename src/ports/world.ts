@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts'
 import type { OpenDatabase } from './database.ts'
 import type { Disk } from './disk.ts'
 import type { Failpoints } from './failpoints.ts'
+import type { HttpFetch } from './httpfetch.ts'
 import type { LevelControl, Log } from './log.ts'
 import type { Net } from './net.ts'
 import type { Processes } from './process.ts'
@@ -35,4 +36,6 @@ export interface World {
   readonly openDatabase?: OpenDatabase | undefined
   /** Writes to the standard output, for a person who asks to see something. */
   readonly print?: ((text: string) => void) | undefined
+  /** Sends HTTP requests to servers outside of the cluster. A simulation has none. */
+  readonly httpFetch?: HttpFetch | undefined
 }

@@ -5,6 +5,7 @@ import type { Disk } from '../ports/disk.ts'
 import type { World } from '../ports/world.ts'
 import { systemClock } from './clock.ts'
 import { localDisk } from './disk.ts'
+import { httpFetch } from './httpfetch.ts'
 import { openLog, type LoggerOptions } from './log.ts'
 import { systemNet } from './net.ts'
 import { inspectStore } from './pages.ts'
@@ -45,5 +46,6 @@ export function realWorld({ name, logLevel, logFile, logSize, logKeep, failpoint
     inspectStore,
     openDatabase,
     print: (text: string) => { process.stdout.write(text) },
+    httpFetch,
   })
 }

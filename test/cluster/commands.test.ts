@@ -30,6 +30,8 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['head', '-n', '1', '/d/f'], stdout: /^one\n$/ },
   { words: ['tail', '-n', '1', '/d/f'], stdout: /^two\n$/ },
   { words: ['test', '-s', '/d/f'], stdout: /^$/ },
+  { words: ['import', 'http://127.0.0.1:1/x', '/d/x', '--checksum', 'md5:1'], code: 1, stdout: /^$/ },
+  { words: ['export', '/d/f', 'http://127.0.0.1:1/x'], code: 1, stdout: /^$/ },
   { words: ['append', '-', '/d/a'], input: 'one\n', stdout: /^$/ },
   { words: ['getmerge', '/d/f', '-'], stdout: /^one\ntwo\n$/ },
   { words: ['rm', '--skip-trash', '/d/a'], stdout: /^$/ },

@@ -14,7 +14,7 @@ import { run, until, type TestCluster } from '../kit/cluster.ts'
 import { ServerProcess } from '../kit/process/server.ts'
 import { root } from '../tidy/source.ts'
 import { first } from '../unit/client/gateway/certificates.ts'
-import { startClusterHere } from './inprocess.ts'
+import { runHere, startClusterHere } from './inprocess.ts'
 import { encoded, S3TestClient, signerOf, type S3Reply, type S3Request, type TestKey } from './s3client.ts'
 
 let cluster: TestCluster
@@ -564,4 +564,52 @@ test.skipIf(!hasAws)('every command of the guide does what it says', async () =>
   const env = { ...process.env, ...cluster.env, PATH: process.env['PATH'] ?? '', AWS_EC2_METADATA_DISABLED: 'true' }
   const { stdout } = await promisify(execFile)('bash', ['-ec', script], { cwd: cluster.dir, env })
   expect(stdout).toBe(output)
+})
+
+test('the commands of the guide to connectors copy files to a service of S3 and back, and a repeat moves nothing', async () => {
+  const { id, secret } = keys.ada
+  const env = { ...cluster.env, AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_ENDPOINT_URL: `http://${at}` }
+  const guide = await readFile(join(root, 'docs/guide/connectors.md'), 'utf8')
+  const [commands = '', printed = ''] = [/^```sh s3\n([\s\S]*?)^```$/m, /^```text s3\n([\s\S]*?)^```$/m].map(form => form.exec(guide)![1]!)
+  await mill.mkdir('/reports/2026', { recursive: true })
+  await mill.writeFile('/reports/2026/rye.csv', 'field,tons\n7,12\n')
+  await mill.writeFile('/reports/2026/oats.csv', randomBytes(300_000))
+  await mill.writeFile('/reports/none', '')
+  await ok('PUT', '/mill-reports')
+  let out = ''
+  for (const line of commands.trim().split('\n')) {
+    const { code, stdout, stderr } = await runHere(line.split(' ').slice(1), env)
+    expect([line, code, code === 0 ? '' : stderr]).toEqual([line, 0, ''])
+    out += stdout
+  }
+  expect(out).toBe(printed)
+  const record = JSON.parse((await ok('GET', '/mill-reports/2026/_gristmill_commit.json')).text) as unknown
+  expect(record).toMatchObject({ parts: ['oats.csv', 'rye.csv'] })
+  const again = async (...words: string[]): Promise<unknown> => JSON.parse((await runHere([...words, '--json'], env)).stdout)
+  expect(await again('export', '/reports/2026', 's3://mill-reports/2026/')).toEqual({ files: 2, bytes: 0, unchanged: 2 })
+  expect(await again('import', 's3://mill-reports/2026/', '/copies/')).toEqual({ files: 3, bytes: 0, unchanged: 3 })
+  expect((await mill.readFile('/copies/oats.csv')).equals(await mill.readFile('/reports/2026/oats.csv'))).toBe(true)
+  expect(await mill.status('/copies/rye.csv')).toMatchObject({ format: 'csv' })
+  expect(await again('export', '/reports/none', 's3://mill-reports/')).toEqual({ files: 1, bytes: 0, unchanged: 0 })
+  expect(await again('export', '/reports/none', 's3://mill-reports/')).toMatchObject({ unchanged: 1 })
+  // Other content, and bad input.
+  await mill.writeFile('/reports/2026/rye.csv', 'field,tons\n8,12\n')
+  const fails = async (words: string[], code: number, message: RegExp, more: object = {}): Promise<void> => {
+    const result = await runHere(words, { ...env, ...more })
+    expect([words, result.code, result.stderr]).toEqual([words, code, expect.stringMatching(message)])
+    expect(result.stderr).not.toContain(secret)
+  }
+  await fails(['export', '/reports/2026', 's3://mill-reports/2026/'], 1, /other content is there; add -f/)
+  await cluster.ok(['rm', '/copies/rye.csv'])
+  await cluster.ok(['touch', '/copies/rye.csv'])
+  await fails(['import', 's3://mill-reports/2026/rye.csv', '/copies/'], 1, /\/copies\/rye\.csv: file exists; add -f/)
+  await fails(['import', 's3://mill-reports/nothing', '/copies/'], 1, /s3:\/\/mill-reports\/nothing does not exist/)
+  await fails(['import', 's3://no-such-bucket/', '/copies/'], 1, /NoSuchBucket/)
+  await fails(['import', 's3://mill-reports/', '/copies/'], 77, /there is no access key for S3/, { AWS_ACCESS_KEY_ID: '' })
+  await fails(['import', 's3://mill-reports/', '/copies/'], 77, /SignatureDoesNotMatch/, { AWS_SECRET_ACCESS_KEY: `${secret}x` })
+  await fails(['export', '/reports', 's3://mill-reports/x'], 1, /is a directory/)
+  await fails(['export', '/reports', 'https://u:pw@h/x'], 1, /^(?!.*pw).*exported to s3/)
+  await fails(['import', './local', '/copies/'], 2, /is no address/)
+  const part = await ok('GET', '/mill-reports', { query: { uploads: '' } })
+  expect(elements(part.text, 'UploadId')).toEqual([])
 })

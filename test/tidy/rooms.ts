@@ -10,7 +10,7 @@ export const ranks: Readonly<Record<string, number>> = {
   'src/ports': 1,
   'src/block': 2, 'src/record': 2, 'src/protocol': 2, 'src/home': 2, 'src/world': 2,
   'src/rpc': 3, 'src/program': 3, 'src/plan': 3.5, 'src/shuffle': 3,
-  'src/operator': 4, 'src/file': 4, 'src/sql': 4,
+  'src/operator': 4, 'src/file': 4, 'src/sql': 4, 'src/connector': 4,
   'namenode/chores.ts': 7, 'namenode/journal': 7.1, 'namenode/room.ts': 7.15, 'namenode/namespace': 7.2, 'namenode/nodes': 7.3,
   'namenode/trash': 7.3, 'namenode/snapshots': 7.3, 'namenode/succession': 7.35, 'namenode/blocks': 7.4, 'namenode/service': 7.5,
   'namenode/balance': 7.5, 'namenode/writing': 7.5, 'namenode/quotas': 7.5, 'namenode/xattrs': 7.5, 'namenode/versions': 7.5,
@@ -41,7 +41,7 @@ export const ranks: Readonly<Record<string, number>> = {
   'datanode/store': 7.08, 'datanode/ports.ts': 7.1, 'datanode/orders': 7.2, 'datanode/scrub': 7.2, 'datanode/transfer': 7.2,
   'datanode/shuffle': 7.2, 'datanode/heartbeat': 7.3, 'datanode/executor': 7.4, 'datanode': 7.5,
   'client/call': 7, 'client/glob': 7, 'client/discovery': 7, 'client/files': 7.1, 'client/service': 7.1, 'client/load': 7.1,
-  'client/jobs': 7.2, 'client/sql': 7.3, 'client/frame': 7.4, 'client/workflows': 7.3, 'client': 7.5,
+  'client/jobs': 7.2, 'client/sql': 7.3, 'client/frame': 7.4, 'client/workflows': 7.3, 'client/transfer': 7.3, 'client': 7.5,
   // The shared half of the gateways, and the dialects.
   'client/gateway': 7.6, 'client/gateway/webhdfs': 7.7, 'client/gateway/s3': 7.7,
   // The console: a dialect of a gateway for browsers, and below it the code that runs in them.

@@ -49,6 +49,8 @@ const table: Record<string, Call> = {
     return mill.putSteps(join(dir, 'local'), '/b', { recursive: true, signal }).steps.next()
   },
   'mill.getSteps': ({ mill, dir }, signal) => mill.getSteps('/a', join(dir, 'copy'), { signal }).steps.next(),
+  'mill.import': ({ mill }, signal) => mill.import('http://127.0.0.1:1/x', '/a', { signal }),
+  'mill.export': ({ mill }, signal) => mill.export('/a', 's3://bucket/x', { signal }),
   'mill.checksum': ({ mill }, signal) => mill.checksum('/a', { signal }),
   'mill.explain': ({ mill, dir }, signal) => mill.explain(join(dir, 'program.ts'), { signal }),
   'mill.run': ({ mill, dir }, signal) => mill.run(join(dir, 'program.ts'), { signal }),

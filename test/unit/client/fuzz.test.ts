@@ -77,6 +77,14 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
     ['/a', '/nowhere/b'],
     ['recursive', 'overwrite', 'preserve', 'onProgress', 'signal'],
   ],
+  'mill.import': [
+    ['http://127.0.0.1:1/x', '/a'],
+    [
+      'overwrite', 'parallel', 'checksum', 'format', 'delimiter', 'replication', 'blockSize', 'endpoint', 'region', 'profile', 'onProgress',
+      'signal',
+    ],
+  ],
+  'mill.export': [['/a', 's3://bucket/x'], ['overwrite', 'parallel', 'endpoint', 'region', 'profile', 'onProgress', 'signal']],
   'mill.checksum': [['/a'], ['signal']],
   'mill.run': [
     ['program.ts'],
@@ -109,7 +117,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.objects.get': [['/a'], ['attributes', 'content', 'signal']],
   'mill.objects.put': [['/a', Buffer.from('x')], ['base', 'parents', 'attributes', 'expect', 'mtimeMs', 'signal']],
   'mill.objects.list': [['/a'], ['prefix', 'delimiter', 'after', 'limit', 'attributes', 'signal']],
-  'mill.objects.open': [[], ['bytes', 'signal']],
+  'mill.objects.open': [[], ['bytes', 'format', 'delimiter', 'replication', 'blockSize', 'signal']],
   'mill.objects.begin': [['/.gristmill/uploads/u'], ['attributes', 'to', 'base', 'signal']],
   'mill.objects.mkdir': [['/a'], ['attributes', 'replaces', 'base', 'signal']],
   'mill.objects.join': [['/.gristmill/uploads/u', '/a'], ['parts', 'base', 'parents', 'attributes', 'expect', 'mtimeMs', 'signal']],

@@ -10,6 +10,7 @@ import { Job } from '../../../client/jobs/job.ts'
 import { Mill } from '../../../client/mill.ts'
 import { address, blockId, clusterId, inodeId, jobId, nodeId } from '../../../src/base/ids.ts'
 import { silent } from '../../../src/ports/log.ts'
+import type { HttpRequest } from '../../../src/ports/httpfetch.ts'
 import type { World } from '../../../src/ports/world.ts'
 import { Credentials } from '../../../src/rpc/auth.ts'
 import { Caller } from '../../../src/rpc/call.ts'
@@ -70,7 +71,11 @@ export class SilentCluster {
       listen: () => Promise.reject(new Error('nobody listens here')),
       close: async () => {},
     }
-    const world = { clock: systemClock, random, disk: localDisk, net, log: silent, openDatabase: openDuckDB } as unknown as World
+    const httpFetch = ({ signal }: HttpRequest) => new Promise((_, reject) => {
+      const done = wait()
+      onAbort(signal, () => { done(); reject(signal!.reason as Error) })
+    })
+    const world = { clock: systemClock, random, disk: localDisk, net, log: silent, openDatabase: openDuckDB, httpFetch } as unknown as World
     const caller = new Caller({ dispatcher, credentials, clock: systemClock, random })
     const compiler = { bundle: () => { wait(); return new Promise<never>(() => {}) }, modules: {} as never }
     this.mill = new Mill({

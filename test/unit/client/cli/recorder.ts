@@ -112,6 +112,8 @@ export class Recorder extends FakeMill {
     return this.#walk('put', [args[0], args[1], { ...options, formatFor: options.formatFor?.('x.csv') }])
   }
   getSteps(...args: unknown[]): object { return this.#walk('get', args) }
+  async import(...args: unknown[]): Promise<object> { return this.#did('import', args, { files: 1, bytes: 2, unchanged: 0 }) }
+  async export(...args: unknown[]): Promise<object> { return this.#did('export', args, { files: 1, bytes: 2, unchanged: 0 }) }
   createWriteStream(...args: unknown[]): Writable {
     this.#did('createWriteStream', args, undefined)
     return new PassThrough().resume()

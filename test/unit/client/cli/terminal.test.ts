@@ -39,6 +39,7 @@ const commands: readonly (readonly string[])[] = [
   ['namenode', 'backup'],
   ['namenode', 'lost'], ['namenode', 'allow-deletions'], ['chmod', '600', `/d/${hostile}`], ['mkdir', `/new${hostile}`],
   ['touch', `/new${hostile}`], ['cp', `/d/${hostile}`, '/d2'],
+  ['import', `http://h/${hostile}`, '/d/'], ['export', `/d/${hostile}`, `s3://bucket/${hostile}`],
   // Error messages.
   ['cat', `/no${hostile}`], ['ls', `/no${hostile}*`], ['rm', `/${hostile}`], ['rm', `/no${hostile}`],
   ['mv', `/d/${hostile}`, '/d/plain', `/no${hostile}`],

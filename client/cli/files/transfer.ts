@@ -1,0 +1,139 @@
+// import and export: copy files between the cluster and places outside of it: web servers, and services that speak S3.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import type { RecordFormat } from '../../../src/base/formats.ts'
+import { normalise } from '../../../src/base/paths.ts'
+import { isPrefix, isUrl, locationOf, nameOfUrl, shownUrl } from '../../../src/connector/location.ts'
+import type { Transferred } from '../../transfer/import.ts'
+import type { CommandContext } from '../context.ts'
+import { plural } from '../display.ts'
+import { Refusal } from '../errors.ts'
+import { option, whole, type CommandSpec } from '../spec.ts'
+import { remoteTarget } from '../target.ts'
+import { blockSize, delimiter, format, overwrite, replication } from './options.ts'
+
+const endpoint = option('--endpoint <url>', 'address of the S3 service (default: AWS_ENDPOINT_URL, or the one of Amazon)')
+const region = option('--region <name>', 'region of the S3 service (default: AWS_REGION, the profile, or us-east-1)')
+const profile = option('--profile <name>', 'section of ~/.aws/config and ~/.aws/credentials (default: AWS_PROFILE)')
+const parallel = option('--parallel <n>', 'requests, or files, at a time (default 4)', { parse: whole(1, 64) })
+
+export const importSpec: CommandSpec = {
+  name: 'import', args: '<url...> <remote>', about: 'copy files of a web server or of S3 into the cluster',
+  notes:
+    'An address is https://HOST/PATH, http://HOST/PATH, s3://BUCKET/KEY for one object, or s3://BUCKET/PREFIX/ for all objects below a prefix, which go into the directory.\n'
+    + 'A transfer that breaks off goes on from the byte that it has reached, as long as the source has not changed; a file becomes visible when it is whole.\n'
+    + 'A file that was imported before and has not changed at its source is left as it is: a command that was ended is simply repeated.\n'
+    + 'Keys of S3 come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from ~/.aws. A password may be part of an http address; it is never printed.',
+  options: [
+    overwrite, parallel, option('--checksum <name:digits>', 'refuse the file unless its sha256, sha1, md5 or crc32c is this one'),
+    format, delimiter, replication, blockSize, endpoint, region, profile,
+  ],
+  examples: [
+    ['gristmill import https://example.org/flights.csv /data/', 'one file of a web server'],
+    ['gristmill import --endpoint http://127.0.0.1:9000 s3://logs/2026/ /logs/', 'all objects below a prefix'],
+  ],
+  run: runImport,
+}
+
+export const exportSpec: CommandSpec = {
+  name: 'export', args: '<remote> <url>', about: 'copy a file, or all files of a directory, to S3',
+  notes:
+    'The address is s3://BUCKET/KEY for a file, or s3://BUCKET/PREFIX/ for the files of a directory.\n'
+    + 'Nothing is visible before all bytes have been sent. The last object of a directory is _gristmill_commit.json, with the names of all: readers that need all files or none wait for it.\n'
+    + 'An export that was ended is simply repeated; each object is there once.',
+  options: [overwrite, parallel, endpoint, region, profile],
+  examples: [['gristmill export /reports/2026 s3://reports/2026/', 'a directory, such as the output of a job']],
+  run: runExport,
+}
+
+interface ExportFlags { overwrite?: boolean; parallel?: number; endpoint?: string; region?: string; profile?: string }
+interface ImportFlags extends ExportFlags {
+  checksum?: string
+  format?: RecordFormat
+  delimiter?: string
+  replication?: number
+  blockSize?: number
+}
+
+async function runImport(context: CommandContext, operands: readonly string[], options: ImportFlags): Promise<void> {
+  const to = operands.at(-1)!
+  const urls = operands.slice(0, -1)
+  for (const url of urls) checkUrl(url, 'gristmill put')
+  if (isUrl(to)) throw new Refusal('USAGE', `${shownUrl(to)}: the last operand is a path of the cluster; to copy to S3: gristmill export`)
+  const { overwrite, parallel, checksum, format, delimiter, replication, blockSize, ...s3 } = pick(options)
+  if (checksum !== undefined && urls.length > 1) throw new Refusal('USAGE', '--checksum belongs to one file, and several are named')
+  const mill = await context.mill()
+  const target = await remoteTarget(mill, treesAmong(urls) && !to.endsWith('/') ? `${to}/` : to, urls.length > 1, context.signal)
+  await transferAll(context, urls, 'import', async (url, onProgress) => mill.import(url, pathFor(url, to, target), {
+    overwrite, parallel, checksum, format, delimiter, replication, blockSize, ...s3, onProgress, signal: context.signal,
+  }))
+}
+
+const pick = ({ overwrite, parallel, checksum, format, delimiter, replication, blockSize, endpoint, region, profile }: ImportFlags) =>
+  ({ overwrite, parallel, checksum, format, delimiter, replication, blockSize, endpoint, region, profile })
+
+const treesAmong = (urls: readonly string[]): boolean => urls.some(url => isPrefix(locationOf(url)))
+
+/** Objects below a prefix go into the directory itself. */
+function pathFor(url: string, to: string, target: Awaited<ReturnType<typeof remoteTarget>>): string {
+  const location = locationOf(url)
+  if (isPrefix(location)) return normalise(to)
+  if (!target.directory) return target.pathFor('')
+  const name = location.kind === 's3' ? location.key.split('/').at(-1) : nameOfUrl(location.url)
+  if (name === undefined || name === '') throw new Refusal('EINVAL', `${shownUrl(url)} has no name; write ${to.replace(/\/?$/, '/')}NAME`)
+  return target.pathFor(name)
+}
+
+function checkUrl(text: string, instead: string): void {
+  if (isUrl(text)) return void locationOf(text)
+  throw new Refusal('USAGE', `${text} is no address; write https://HOST/PATH or s3://BUCKET/KEY. For local files: ${instead}`)
+}
+
+async function runExport(context: CommandContext, operands: readonly string[], options: ExportFlags): Promise<void> {
+  const [from, url] = operands as readonly [string, string]
+  if (isUrl(from)) throw new Refusal('USAGE', `${shownUrl(from)}: the first operand is a path of the cluster; to copy from there: gristmill import`)
+  checkUrl(url, 'gristmill get')
+  const { overwrite, parallel, endpoint, region, profile } = options
+  const path = normalise(from)
+  const mill = await context.mill()
+  await transferAll(context, [url], 'export', async (to, onProgress) => mill.export(path, to, {
+    overwrite, parallel, endpoint, region, profile, onProgress, signal: context.signal,
+  }))
+}
+
+type Move = (url: string, onProgress: (bytes: number) => void) => Promise<Transferred>
+
+async function transferAll(context: CommandContext, urls: readonly string[], verb: string, move: Move): Promise<void> {
+  const progress = await context.progress()
+  const sum = { files: 0, bytes: 0, unchanged: 0 }
+  try {
+    // An operand is repeated in messages, and an address may have a password in it.
+    let next = 0
+    await context.each(urls.map(shownUrl), async shown => {
+      const url = urls[next++]!
+      const bar = progress.bar(shown, 'bytes')
+      try {
+        const { files, bytes, unchanged } = await move(url, moved => bar.update(moved))
+        sum.files += files
+        sum.bytes += bytes
+        sum.unchanged += unchanged
+      } catch (error) {
+        throw inWords(error)
+      }
+    })
+  } finally {
+    progress.stop()
+  }
+  if (context.json) return await context.printer.line(JSON.stringify(sum))
+  const more = sum.unchanged > 0 ? `, ${sum.unchanged} unchanged` : ''
+  if (context.failed === 0) context.note(`${plural(sum.files, 'file')} ${verb}ed${more}`)
+}
+
+/** Keeps the message, which names the outside place, and adds the option that helps. */
+function inWords(error: unknown): unknown {
+  if (!(error instanceof GristmillError) || error instanceof Refusal) return error
+  const { path, destination } = error.details as Record<string, string | undefined>
+  const found = destination === undefined ? `${path}: file exists` : `${destination}: other content is there`
+  const message = error.code === 'EEXIST' ? `${found}; add -f to replace it` : error.message
+  return new Refusal(error.code, message, { cause: error, details: error.details })
+}

@@ -1,0 +1,130 @@
+// Import and export for the library: reads options, and opens the source or the sink that an address names.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { RecordFormat } from '../../src/base/formats.ts'
+import { parseChecksum } from '../../src/connector/checksum.ts'
+import type { AskDeps } from '../../src/connector/ask.ts'
+import type { OutsideFiles } from '../../src/connector/connector.ts'
+import { HttpFile } from '../../src/connector/http/http.ts'
+import { isPrefix, locationOf, shownUrl } from '../../src/connector/location.ts'
+import { findAccess, type S3Options } from '../../src/connector/s3/access.ts'
+import { S3Client } from '../../src/connector/s3/client.ts'
+import { S3Files } from '../../src/connector/s3/sink.ts'
+import { S3Objects } from '../../src/connector/s3/source.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import type { HttpFetch } from '../../src/ports/httpfetch.ts'
+import type { Machine } from '../../src/ports/machine.ts'
+import { flagsOf, optionsOf, textOf, type CallOptions } from '../call/arguments.ts'
+import { checkInteger } from '../call/integers.ts'
+import { createOptions } from '../files/write.ts'
+import { exportFiles, type ExportDeps } from './export.ts'
+import { importFiles, type ImportDeps, type Transferred } from './import.ts'
+
+interface TransferOptions extends S3Options, CallOptions {
+  /** Replaces what is at the destination; default: false. */
+  readonly overwrite?: boolean | undefined
+  /** Requests (of one file) or files at a time; default: 4. */
+  readonly parallel?: number | undefined
+  /** Called as bytes are moved, with their number so far. */
+  readonly onProgress?: ((bytes: number) => void) | undefined
+}
+
+export interface ImportOptions extends TransferOptions {
+  /** Checksum of the one file: `sha256:`, `sha1:`, `md5:` or `crc32c:` and its digits. */
+  readonly checksum?: string | undefined
+  readonly format?: RecordFormat | undefined
+  readonly delimiter?: string | undefined
+  readonly replication?: number | undefined
+  readonly blockSize?: number | undefined
+}
+
+export type ExportOptions = TransferOptions
+
+const parallelMax = 64
+
+const common = { endpoint: true, region: true, profile: true, overwrite: true, parallel: true, onProgress: true, signal: true } as const
+
+/** Throws EINVAL. */
+export function readImportOptions(given: ImportOptions | null | undefined): ImportOptions {
+  const options = optionsOf<ImportOptions>(given, 'import', {
+    ...common, checksum: true, format: true, delimiter: true, replication: true, blockSize: true,
+  })
+  const { format, delimiter, replication, blockSize, checksum } = options
+  createOptions({ format, delimiter, replication, blockSize })
+  if (checksum !== undefined) parseChecksum(textOf(checksum, 'checksum', { max: 200 }))
+  return checkCommon(options)
+}
+
+/** Throws EINVAL. */
+export const readExportOptions = (given: ExportOptions | null | undefined): ExportOptions =>
+  checkCommon(optionsOf<ExportOptions>(given, 'export', common))
+
+function checkCommon<O extends TransferOptions>(options: O): O {
+  flagsOf(options, 'overwrite')
+  checkInteger('number of requests at a time', options.parallel, 1, parallelMax)
+  for (const name of ['endpoint', 'region', 'profile'] as const)
+    if (options[name] !== undefined) textOf(options[name], name, { max: 1000 })
+  if (options.onProgress !== undefined && typeof options.onProgress !== 'function')
+    throw new GristmillError('EINVAL', 'onProgress is a function')
+  return options
+}
+
+interface OutsideDeps extends Omit<AskDeps, 'fetch'> {
+  readonly httpFetch?: HttpFetch | undefined
+  readonly disk: Disk
+  readonly machine?: Pick<Machine, 'environment' | 'userDirectory'> | undefined
+}
+
+const textBytesMax = 1024 * 1024
+
+/** Throws UNAUTHENTICATED without a key of S3. */
+async function clientOf(deps: OutsideDeps, asking: AskDeps, bucket: string, options: S3Options): Promise<S3Client> {
+  const { disk, machine } = deps
+  const readText = async (path: string): Promise<string | undefined> => {
+    const found = await disk.stat(path, { follow: true })
+    return found?.kind === 'file' && found.bytes <= textBytesMax ? (await disk.readFile(found.path ?? path)).toString('utf8') : undefined
+  }
+  const access = await findAccess({ env: machine?.environment ?? {}, userDirectory: machine?.userDirectory ?? '/', readText }, options)
+  return new S3Client(asking, access, bucket)
+}
+
+function askDeps({ httpFetch: fetch, clock, random }: OutsideDeps): AskDeps {
+  if (!fetch) throw new GristmillError('CONFIG_INVALID', 'this process reaches nothing outside of the cluster')
+  return { fetch, clock, random }
+}
+
+export async function importFrom(
+  deps: OutsideDeps & Pick<ImportDeps, 'objects'>, url: string, path: string, options: ImportOptions,
+): Promise<Transferred> {
+  const asking = askDeps(deps)
+  const location = locationOf(url)
+  const tree = isPrefix(location)
+  const { checksum, overwrite = false, parallel = 4 } = options
+  if (tree && checksum !== undefined) throw new GristmillError('EINVAL', 'a checksum belongs to one file, and the address names several')
+  const source: OutsideFiles = location.kind === 'http'
+    ? new HttpFile(asking, location.url)
+    : new S3Objects(await clientOf(deps, asking, location.bucket, options), location.key)
+  return importFiles({ ...asking, objects: deps.objects }, {
+    ...options, source, path, isTree: tree, overwrite, parallel, sums: checksum === undefined ? [] : [parseChecksum(checksum)],
+  })
+}
+
+export async function exportTo(
+  deps: OutsideDeps & ExportDeps & { readonly status: (path: string) => Promise<Parameters<typeof exportFiles>[1]['from']> },
+  path: string, url: string, options: ExportOptions,
+): Promise<Transferred> {
+  const asking = askDeps(deps)
+  const location = locationOf(url)
+  if (location.kind !== 's3')
+    throw new GristmillError('EINVAL', `${shownUrl(url)}: files are exported to s3://BUCKET/KEY; a web server has no way to take them`)
+  const { overwrite = false, parallel = 4 } = options
+  const from = await deps.status(path)
+  const tree = isPrefix(location)
+  if (from.type === 'directory' && !tree)
+    throw new GristmillError('EINVAL', `${path} is a directory: its files go below a prefix; write ${shownUrl(url)}/`)
+  // A file below a prefix keeps its name.
+  const key = tree && from.type === 'file' ? `${location.key}${from.path.split('/').at(-1)}` : location.key
+  const sink = new S3Files(await clientOf(deps, asking, location.bucket, options), key)
+  const { onProgress, signal } = options
+  return exportFiles(deps, { sink, from, as: key.split('/').at(-1), overwrite, parallel, onProgress, signal })
+}
