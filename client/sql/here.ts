@@ -8,7 +8,7 @@ import { literalOf, literalsOf, quotedName } from '../../src/base/sql.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
-import { escapedPath } from '../../src/operator/sqltable.ts'
+import { escapedPath, partitionsIn as hivePartitions } from '../../src/operator/sqltable.ts'
 import type { SqlTable, SqlFile } from './tables.ts'
 
 /** Bytes that sorts, joins and groups of a query in this process may write to the local disk. */
@@ -117,11 +117,23 @@ export interface PlacedTable { readonly table: SqlTable; readonly locals: readon
 export const pathsOf = (tables: readonly PlacedTable[]): string[] =>
   [...new Set(tables.flatMap(({ locals }) => locals.flatMap(local => [local, escapedPath(local)])))]
 
+/** Directories of the form name=value count in the part of a path that the statement names, not above it. */
+function selectOf(kind: SqlTable['kind'], files: ReadonlyArray<{ readonly named: string; readonly local: string }>): string {
+  const keysOf = (path: string): string[] => [...hivePartitions(path).keys()]
+  const [first, ...others] = files.map(({ named }) => keysOf(named))
+  const isPartitioned = first!.length > 0 && others.every(keys => keys.join('/') === first!.join('/'))
+  const paths = literalsOf(files.map(({ local }) => escapedPath(local)))
+  const above = isPartitioned ? [...new Set(files.flatMap(({ local }) => keysOf(local)))].filter(key => !first!.includes(key)) : []
+  const list = above.length === 0 ? '*' : `* EXCLUDE (${above.map(quotedName).join(', ')})`
+  return `SELECT ${list} FROM ${functions[kind]}(${paths}, hive_partitioning = ${isPartitioned})`
+}
+
 /** Makes the tables of a query views over local files. */
 export async function defineTables(db: Database, tables: readonly PlacedTable[]): Promise<void> {
-  for (const { table: { name, kind }, locals } of tables) {
+  for (const { table: { name, kind, files }, locals } of tables) {
     try {
-      await db.run(`CREATE VIEW ${quotedName(name)} AS SELECT * FROM ${functions[kind]}(${literalsOf(locals.map(escapedPath))})`)
+      const placed = files.map(({ path, named = path }, i) => ({ named, local: locals[i]! }))
+      await db.run(`CREATE VIEW ${quotedName(name)} AS ${selectOf(kind, placed)}`)
     } catch (error) {
       if (!(error instanceof GristmillError) || !/already exists/.test(error.message)) throw error
       throw new GristmillError(

@@ -64,8 +64,10 @@ export async function planJob(parts: PlanningParts): Promise<PlannedQuery> {
     const division = await divisionOf({ ...parts, cluster }, infos, pieces)
     const needed = (table: number, conditions: readonly ScanCondition[]): Promise<readonly SplitPiece[]> =>
       neededPieces(db, { sampled: sampled[table]!, shape: shapes[table]!, groups: groups[table]!, pieces: pieces[table]!, conditions })
+    // The last stage of a plan has names of its own.
+    const last: LayoutParts['last'] = (text, own) => parts.last(text, own.map(({ type }, i) => ({ name: columns[i]!.name, type })))
     const layOut = async (plan: QueryPlan): Promise<PlannedQuery> =>
-      ({ columns, ...await layOutQuery({ plan, shapes, pieces, wholes, db, last: parts.last, needed, ...division }) })
+      ({ columns, ...await layOutQuery({ plan, shapes, pieces, wholes, db, last, needed, ...division }) })
     const gathered = (reason: string): Promise<PlannedQuery> => layOut(gatherPlan(sql, infos, request.columns, reason))
     if (division.reason !== undefined) return await gathered(division.reason)
     const plan = await (parts.plan ?? (each => plannedBy(space, openDatabase, each, parts)))(request)

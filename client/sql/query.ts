@@ -136,7 +136,8 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
   async explain({ analyze = false }: { readonly analyze?: boolean } = {}): Promise<SqlExplanation> {
     return this.#begun(async (space, engine, asked) => {
       await using _ = space
-      return this.#explained(space, engine, asked, analyze || asked.statement.explain === 'analyze')
+      // Awaited here, so that the workspace is there until it is done.
+      return await this.#explained(space, engine, asked, analyze || asked.statement.explain === 'analyze')
     })
   }
 
@@ -283,7 +284,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       const local = localName(name, this.#tools)
       tables.push(local === undefined
         ? await clusterTable((await cluster()).cluster.ask, name, signal)
-        : await localTable(disk, name, local))
+        : await localTable(disk, name, local, this.#tools))
     }
     return tables
   }

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
-import { literalOf, literalsOf, typeText } from '../../src/base/sql.ts'
+import { literalOf, literalsOf, typeText, type SqlColumn } from '../../src/base/sql.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { KiB, MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
@@ -11,6 +11,8 @@ import { compressionOf, partitionsIn, type TableShape } from '../../src/operator
 import type { Database } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { decompressed } from '../../src/record/decompress.ts'
+import { csvShape, oneValue, type FileSample } from './csvshape.ts'
+import { strictColumns } from './strict.ts'
 import { settled } from '../jobs/splits.ts'
 import type { SqlFile, SqlTable } from './tables.ts'
 
@@ -34,22 +36,14 @@ const readsAtOnce = 8
 type Column = TableShape['columns'][number]
 
 /** A table whose beginnings of files are in local files. */
-export interface SampledTable { readonly table: SqlTable; readonly samples: readonly Sample[] }
-interface Sample {
-  readonly path: string
-  readonly local: string
-  readonly isWhole: boolean
-  /** Bytes of the file that the sample stands for, compressed if the file is, and lines in them. */
-  readonly bytes: number
-  readonly lines: number
-}
+export interface SampledTable { readonly table: SqlTable; readonly samples: readonly FileSample[] }
 
 export async function sampleTable(table: SqlTable, index: number, tools: ShapeTools): Promise<SampledTable> {
   const wanted = table.kind === 'parquet'
     ? table.files.slice(0, Math.max(1, tools.footers))
     : table.files.filter(({ bytes }) => bytes > 0).slice(0, sampledFiles)
   const gate = new Semaphore(readsAtOnce)
-  const samples = await settled(wanted.map((file, i) => gate.run(async (): Promise<Sample> => {
+  const samples = await settled(wanted.map((file, i) => gate.run(async (): Promise<FileSample> => {
     const local = join(tools.directory, `${index}-${i}.sample`)
     const { bytes, isWhole } = table.kind === 'parquet' ? await footerOf(file, tools) : await headOf(file, tools)
     const writer = await tools.disk.create(local, { mode: 0o600 })
@@ -58,10 +52,18 @@ export async function sampleTable(table: SqlTable, index: number, tools: ShapeTo
     } finally {
       await writer.close()
     }
+    const firstLine = table.kind === 'csv' ? lineOf(bytes) : undefined
     const lines = table.kind === 'parquet' ? 0 : bytes.reduce((sum, byte) => (byte === 10 ? sum + 1 : sum), 0)
-    return { path: file.path, local, isWhole, bytes: isWhole ? file.bytes : bytes.length, lines }
+    const read = isWhole ? file.bytes : bytes.length
+    return { path: file.path, local, isWhole, bytes: read, lines, ...firstLine !== undefined && { firstLine } }
   }, tools.signal)))
   return { table, samples }
+}
+
+/** The first line, if it ends, and has nothing that could be a quote or lie outside of ASCII. */
+function lineOf(bytes: Buffer): string | undefined {
+  const line = bytes.toString('latin1', 0, Math.max(0, bytes.indexOf(10))).replace(/\r$/, '')
+  return /^[\x20-\x21\x23-\x26\x28-\x7e\t]+$/.test(line) ? line : undefined
 }
 
 /** The beginning of a file, up to the end of a line. */
@@ -108,91 +110,43 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
       details: { path: table.name },
     })
   switch (table.kind) {
-    case 'csv': return csvShape(db, table, samples, partitions)
+    case 'csv': {
+      const { format, columns } = await csvShape(db, samples).catch((error: unknown) => { throw named(error, samples) })
+      const own = isAll(table, samples) ? plainColumns(columns) : strictColumns(columns, 'csv')
+      return { name: table.name, format, columns: own, partitions }
+    }
     case 'json': {
       const layout = await layoutOf(db, first)
       const options = `sample_size = -1, format = '${layout}', hive_partitioning = false`
       const columns = await columnsOf(db, `read_json(${literalsOf(samples.map(({ local }) => local))}, ${options})`, samples)
-      return { name: table.name, format: { kind: 'json', layout }, columns, partitions }
+      const own = isAll(table, samples) ? plainColumns(columns) : strictColumns(columns, 'json')
+      return { name: table.name, format: { kind: 'json', layout }, columns: own, partitions }
     }
     default: {
       const columns = await columnsOf(db, `read_parquet(${literalOf(first.local)}, hive_partitioning = false)`, samples)
-      return { name: table.name, format: { kind: 'parquet' }, columns, partitions }
+      return { name: table.name, format: { kind: 'parquet' }, columns: plainColumns(columns), partitions }
     }
   }
 }
 
-async function columnsOf(db: Database, source: string, samples: readonly Sample[]): Promise<Column[]> {
-  const found = await db.columnsOf(`SELECT * FROM ${source}`).catch((error: unknown) => { throw named(error, samples) })
-  return found.map(({ name, type }) => ({ name, type: typeText(type) }))
+async function columnsOf(db: Database, source: string, samples: readonly FileSample[]): Promise<readonly SqlColumn[]> {
+  return db.columnsOf(`SELECT * FROM ${source}`).catch((error: unknown) => { throw named(error, samples) })
 }
 
+const plainColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) => ({ name, type: typeText(type) }))
+
+/** All bytes of the table have been looked at, so that every value fits the type of its column. */
+const isAll = ({ files }: SqlTable, samples: readonly FileSample[]): boolean =>
+  samples.length === files.filter(({ bytes }) => bytes > 0).length && samples.every(({ isWhole }) => isWhole)
+
 /** JSON in one array, or objects one after the other. */
-async function layoutOf(db: Database, { local, path, isWhole }: Sample): Promise<'newline_delimited' | 'array' | 'unstructured'> {
-  const [text] = await column(db, `SELECT left(ltrim(content), 1) FROM read_text(${literalOf(local)})`)
+async function layoutOf(db: Database, { local, path, isWhole }: FileSample): Promise<'newline_delimited' | 'array' | 'unstructured'> {
+  const text = await oneValue(db, `SELECT left(ltrim(content), 1) FROM read_text(${literalOf(local)})`)
   if (text === '[') {
     if (isWhole) return 'array'
     throw new GristmillError('EINVAL', `${path} is one large array of JSON; store an object in each line (.jsonl)`, { details: { path } })
   }
   return /\.(jsonl|ndjson)(\.\w+)?$/i.test(path) || !isWhole ? 'newline_delimited' : 'unstructured'
-}
-
-async function column(db: Database, sql: string): Promise<unknown[]> {
-  const found: unknown[] = []
-  for await (const rows of (await db.query(sql)).batches()) for (const [value] of rows) found.push(value)
-  return found
-}
-
-async function csvShape(
-  db: Database, { name }: SqlTable, samples: readonly Sample[], partitions: readonly Column[],
-): Promise<TableShape> {
-  const found = []
-  for (const sample of samples) found.push({ sample, ...await sniffed(db, sample) })
-  const [first, ...others] = found
-  let columns = first!.columns
-  for (const other of others) {
-    const names = other.columns.map(each => each.name)
-    const before = columns.map(each => each.name)
-    const { path } = other.sample
-    if (names.join('\0') !== before.join('\0'))
-      throw new GristmillError(
-        'EINVAL',
-        `${path} has the columns ${names.join(', ')}, and ${first!.sample.path} has ${before.join(', ')}; name files of equal columns`,
-        { details: { path } },
-      )
-    columns = columns.map((each, i) => ({ name: each.name, type: widest(each.type, other.columns[i]!.type) }))
-  }
-  return { name, format: first!.format, columns, partitions }
-}
-
-/** A type that holds the values of both. */
-function widest(a: string, b: string): string {
-  if (a === b) return a
-  const both = [a, b].sort().join(' ')
-  if (both === 'BIGINT DOUBLE') return 'DOUBLE'
-  return both === 'DATE TIMESTAMP' ? 'TIMESTAMP' : 'VARCHAR'
-}
-
-interface Sniffed { readonly format: Extract<TableShape['format'], { kind: 'csv' }>; readonly columns: Column[] }
-
-async function sniffed(db: Database, sample: Sample): Promise<Sniffed> {
-  const sql = `SELECT to_json(s) FROM sniff_csv(${literalOf(sample.local)}, sample_size = -1) s`
-  const [text] = await column(db, sql).catch((error: unknown) => { throw named(error, [sample]) })
-  const row = JSON.parse(text as string) as {
-    Delimiter: string; Quote: string; Escape: string; Comment: string; SkipRows: number; HasHeader: boolean
-    Columns: Array<{ name: string; type: string }>; DateFormat: string | null; TimestampFormat: string | null
-  }
-  const given = (mark: string): string => (mark === '(empty)' || mark === '\0' ? '' : mark)
-  return {
-    format: {
-      // Without quotes in the sample: as RFC 4180 has them.
-      kind: 'csv', delimiter: row.Delimiter, quote: given(row.Quote) || '"', escape: given(row.Escape) || given(row.Quote) || '"',
-      comment: given(row.Comment),
-      header: row.HasHeader, skip: Number(row.SkipRows), ...row.DateFormat !== null && { dateFormat: row.DateFormat },
-      ...row.TimestampFormat !== null && { timestampFormat: row.TimestampFormat },
-    },
-    columns: row.Columns.map(({ name, type }) => ({ name, type })),
-  }
 }
 
 /** Columns whose values are in names of directories: those that all files have. */
@@ -201,13 +155,13 @@ function partitionsOf({ files }: SqlTable): Column[] {
   return [...all[0]!.keys()].filter(name => all.every(each => each.has(name))).map(name => {
     const values = all.map(each => each.get(name)!).filter(value => value !== '__HIVE_DEFAULT_PARTITION__')
     const isAll = (shape: RegExp): boolean => values.length > 0 && values.every(value => shape.test(value))
-    const type = isAll(/^\d{4}-\d\d-\d\d$/) ? 'DATE' : isAll(/^-?\d{1,18}$/) ? 'BIGINT' : 'VARCHAR'
+    const type = isAll(/^\d{4}-\d\d-\d\d$/) ? 'DATE' : isAll(/^-?(0|[1-9]\d{0,17})$/) ? 'BIGINT' : 'VARCHAR'
     return { name, type }
   })
 }
 
 /** The error with the names of files as the user knows them. */
-function named(error: unknown, samples: readonly Sample[]): unknown {
+function named(error: unknown, samples: readonly FileSample[]): unknown {
   if (!(error instanceof GristmillError)) return error
   let { message } = error
   for (const { local, path } of samples) message = message.replaceAll(local, path)

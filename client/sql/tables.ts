@@ -1,7 +1,7 @@
 // Tables that a query names by their paths: `from '/logs/*.csv'` in the cluster, `from './x.csv'` on this machine. Finds their files, by
 // the patterns of docs/reference/patterns.md.
 
-import { isAbsolute, join } from 'node:path'
+import { isAbsolute, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { GristmillError } from '../../src/base/errors.ts'
 import { nameOf, normalise } from '../../src/base/paths.ts'
@@ -15,7 +15,14 @@ import type { CallMessage } from '../call/cluster.ts'
 type TableKind = 'csv' | 'json' | 'parquet'
 
 /** A file of a table. `path`: as the user would write it. */
-export interface SqlFile { readonly path: string; readonly bytes: number; readonly status?: FileStatus; readonly local?: string }
+export interface SqlFile {
+  readonly path: string
+  readonly bytes: number
+  readonly status?: FileStatus
+  readonly local?: string
+  /** The path without the working directory. Names of its directories may hold values of columns. Default: `path`. */
+  readonly named?: string
+}
 
 export interface SqlTable {
   /** As the statement names it. */
@@ -59,13 +66,16 @@ export async function clusterTable(ask: CallMessage, name: string, signal: Abort
 }
 
 /** The same for a path of this machine. */
-export async function localTable(disk: Disk, name: string, path: string): Promise<SqlTable> {
+export async function localTable(
+  disk: Disk, name: string, path: string, { cwd, home = cwd }: { readonly cwd: string; readonly home?: string | undefined },
+): Promise<SqlTable> {
   const files: SqlFile[] = []
+  const named = (at: string): string => (isAbsolute(name.replace(/^file:/, '')) ? at : relative(name.startsWith('~/') ? home : cwd, at))
   const add = async (at: string): Promise<void> => {
     const found = await disk.stat(at, { follow: true })
     if (found?.kind === 'directory') {
       for (const entry of await sorted(disk, at)) if (!hidden.includes(entry.name[0]!)) await add(join(at, entry.name))
-    } else if (found?.kind === 'file') files.push({ path: at, bytes: found.bytes, local: found.path ?? at })
+    } else if (found?.kind === 'file') files.push({ path: at, named: named(at), bytes: found.bytes, local: found.path ?? at })
   }
   if (!isPattern(path) || await disk.stat(path, { follow: true })) {
     if (!await disk.stat(path, { follow: true })) throw missing(name, path)

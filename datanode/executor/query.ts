@@ -15,6 +15,7 @@ import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import { partitionOf } from '../../src/sql/partition.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
+import { lookAtCsv } from './csvparts.ts'
 import { readExchange, writeExchange } from './exchange.ts'
 import { SplitSource } from './input.ts'
 import type { AttemptOutcome } from './messages.ts'
@@ -163,7 +164,8 @@ export class QueryAttempt {
       for (; at < end; at++) {
         const range = ranges[at]!
         const placed = await this.#part(db, source, range, { shape, index: at, total: bytes })
-        parts.push({ path: range.path, isFirst: range.start === 0, ...placed })
+        const part: TablePart = { path: range.path, isFirst: range.start === 0, ...placed }
+        parts.push(shape.format.kind === 'csv' ? { ...part, ...await this.#looked(db, shape, part) } : part)
       }
       views.push([each.view, tableSelect(shape, parts)])
     }
@@ -181,6 +183,14 @@ export class QueryAttempt {
     this.#shuffled.remote += bytesRemote
     this.#read.push(...files)
     return files.length === 0 ? none : `SELECT ${columns} FROM read_parquet(${literalsOf(files)}, hive_partitioning = false)`
+  }
+
+  async #looked(db: Database, shape: TableShape, part: TablePart): Promise<Pick<TablePart, 'lineEnd'>> {
+    try {
+      return await lookAtCsv(part, { db, shape, disk: this.#options.session.disk, pause: () => this.#pause() })
+    } catch (error) {
+      throw this.#explained(error)
+    }
   }
 
   async #part(

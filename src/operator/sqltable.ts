@@ -3,7 +3,12 @@
 
 import { literalOf, literalsOf, quotedName } from '../base/sql.ts'
 
-interface TableColumn { readonly name: string; readonly type: string }
+export interface ShapeColumn {
+  readonly name: string
+  readonly type: string
+  /** Type with which the reader gives it, and the value of the column's type as SQL. Default: the reader gives the column's type. */
+  readonly read?: { readonly type: string; readonly sql: string }
+}
 
 export interface TableShape {
   readonly name: string
@@ -20,13 +25,15 @@ export interface TableShape {
         readonly skip: number
         readonly dateFormat?: string
         readonly timestampFormat?: string
+        /** Bytes of the header, if it is the first line of the file and has no quotes: a file that begins with it has these columns. */
+        readonly headerLine?: string
       }
     | { readonly kind: 'json'; readonly layout: 'newline_delimited' | 'array' | 'unstructured' }
     | { readonly kind: 'parquet' }
   /** Columns of the files. */
-  readonly columns: readonly TableColumn[]
+  readonly columns: readonly ShapeColumn[]
   /** Columns whose values are in names of directories. */
-  readonly partitions: readonly TableColumn[]
+  readonly partitions: readonly ShapeColumn[]
 }
 
 /** A file, or a part of one that begins and ends at records. */
@@ -36,13 +43,23 @@ export interface TablePart {
   readonly local: string
   /** False: a part behind the beginning of its file, without a header. */
   readonly isFirst: boolean
+  /** End of the lines of a CSV part, as the engine names it, if the engine would take another one: the first line end is in quotes. */
+  readonly lineEnd?: '\\n' | '\\r' | '\\r\\n' | undefined
   /** Rows of a part of a Parquet file: the number of the first one, and of the one behind the last. Default: all. */
   readonly rows?: { readonly first: number; readonly end: number } | undefined
 }
 
 /** Columns of a table: those of its files, and those in names of directories. */
-export const columnsOfTable = (shape: TableShape): TableColumn[] =>
-  [...shape.columns.filter(({ name }) => !isPartition(shape, name)), ...shape.partitions]
+export function columnsOfTable({ columns, partitions }: TableShape): ShapeColumn[] {
+  const inFile = (partition: ShapeColumn): boolean => columns.some(({ name }) => isSame(name, partition.name))
+  // The value in the name of the directory counts, at the place that the column has in the file.
+  return [
+    ...columns.map(column => partitions.find(({ name }) => isSame(name, column.name)) ?? column),
+    ...partitions.filter(each => !inFile(each)),
+  ]
+}
+
+const isSame = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
 
 /** SELECT over all parts, in their order, with the columns of the shape. */
 export function tableSelect(shape: TableShape, parts: readonly TablePart[]): string {
@@ -61,19 +78,20 @@ export function tableSelect(shape: TableShape, parts: readonly TablePart[]): str
 }
 
 const isPartition = ({ partitions }: TableShape, name: string): boolean =>
-  partitions.some(column => column.name.toLowerCase() === name.toLowerCase())
+  partitions.some(column => isSame(column.name, name))
 
 /** One read covers both. */
 const isAlike = ({ format, partitions }: TableShape, a: TablePart, b: TablePart): boolean =>
   (a.isFirst === b.isFirst || format.kind !== 'csv')
+  && a.lineEnd === b.lineEnd
   && a.rows === undefined && b.rows === undefined
   && compressionOf(a.path) === compressionOf(b.path)
   && partitions.every(({ name }) => valueIn(a.path, name) === valueIn(b.path, name))
 
-function armOf(shape: TableShape, columns: readonly TableColumn[], parts: readonly TablePart[]): string {
-  const values = columns.map(({ name, type }) => {
+function armOf(shape: TableShape, columns: readonly ShapeColumn[], parts: readonly TablePart[]): string {
+  const values = columns.map(({ name, type, read }) => {
     const value = isPartition(shape, name) ? valueIn(parts[0]!.path, name) ?? null : undefined
-    const from = value === undefined ? quotedName(name) : value === null ? 'NULL' : literalOf(value)
+    const from = value === undefined ? read?.sql ?? quotedName(name) : value === null ? 'NULL' : literalOf(value)
     return `CAST(${from} AS ${type}) AS ${quotedName(name)}`
   })
   return `SELECT ${values.join(', ')} FROM ${readerOf(shape, parts)}`
@@ -81,17 +99,18 @@ function armOf(shape: TableShape, columns: readonly TableColumn[], parts: readon
 
 function readerOf({ format, columns }: TableShape, parts: readonly TablePart[]): string {
   const files = literalsOf(parts.map(({ local }) => escapedPath(local)))
-  const types = `{${columns.map(({ name, type }) => `${literalOf(name)}: ${literalOf(type)}`).join(', ')}}`
+  const types = `{${columns.map(({ name, type, read }) => `${literalOf(name)}: ${literalOf(read?.type ?? type)}`).join(', ')}}`
   const compression = compressionOf(parts[0]!.path)
   switch (format.kind) {
     case 'csv': {
       const { delimiter, quote, escape, comment, header, skip, dateFormat, timestampFormat } = format
-      const { isFirst } = parts[0]!
+      const { isFirst, lineEnd } = parts[0]!
       const options = [
         'auto_detect = false', `delim = ${literalOf(delimiter)}`, `quote = ${literalOf(quote)}`, `escape = ${literalOf(escape)}`,
         `comment = ${literalOf(comment)}`, `header = ${isFirst && header}`, `skip = ${isFirst ? skip : 0}`, `columns = ${types}`,
         `compression = ${literalOf(compression ?? 'none')}`, 'hive_partitioning = false',
         ...dateFormat === undefined ? [] : [`dateformat = ${literalOf(dateFormat)}`],
+        ...lineEnd === undefined ? [] : [`new_line = ${literalOf(lineEnd)}`],
         ...timestampFormat === undefined ? [] : [`timestampformat = ${literalOf(timestampFormat)}`],
       ]
       return `read_csv(${files}, ${options.join(', ')})`

@@ -180,6 +180,8 @@ function readerOf(duck: Duck, type: DuckDBType): Reader {
   }
   switch (type.typeId) {
     case id.BLOB: case id.GEOMETRY: return unlessNull(({ bytes }: { bytes: Uint8Array }) => Uint8Array.from(bytes))
+    case id.DATE: return unlessNull((value: { days: number; toString(): string }) =>
+      (Math.abs(value.days) === infiniteDays ? (value.days > 0 ? 'infinity' : '-infinity') : value.toString()))
     case id.TIMESTAMP_TZ: return unlessNull(({ micros }: { micros: bigint }) => zoned(duck, micros))
     case id.BOOLEAN: case id.TINYINT: case id.SMALLINT: case id.INTEGER: case id.UTINYINT: case id.USMALLINT: case id.UINTEGER:
     case id.FLOAT: case id.DOUBLE: case id.BIGINT: case id.UBIGINT: case id.HUGEINT: case id.UHUGEINT: case id.BIGNUM: case id.VARCHAR:
@@ -188,6 +190,9 @@ function readerOf(duck: Duck, type: DuckDBType): Reader {
     default: return unlessNull((value: { toString(): string }) => value.toString())
   }
 }
+
+/** Stands for an infinite date, in both directions. */
+const infiniteDays = 2_147_483_647
 
 /** In UTC, as the session has it. */
 function zoned(duck: Duck, micros: bigint): string {

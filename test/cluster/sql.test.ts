@@ -214,6 +214,14 @@ test('the rows of a query are published as an output with versions and lineage, 
   expect((await cluster.run(['sql', '-o', '/sales/out', `FROM '/sales'`])).code).toBe(1)
 })
 
+test('an output of a divided query has the names of the query, and its explanation leaves nothing behind', async () => {
+  const query = queryOf(`SELECT grain AS g, count(*) AS n, 1 AS n FROM '/sales' GROUP BY grain`, { distribute: 'always' }, exchanged)
+  expect((await query.explain()).stages.length).toBeGreaterThan(1)
+  await (await query.save('/grains')).wait()
+  expect(Object.keys((await queryOf(`FROM '/grains'`, { localBytes: 1 << 20 }).collect())[0]!)).toEqual(['g', 'n', 'n_1'])
+  expect(readdirSync(join(dir, 'scratch'))).toEqual([])
+})
+
 const queryOf = (query: string, options: SqlOptions, division?: Division): SqlQuery => new SqlQuery({
   disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, scratchDir: join(dir, 'scratch'), cwd: dir,
   cluster: async () => clusterIn(mill), division,

@@ -20,9 +20,9 @@ export class Local implements Disposable {
     return path
   }
 
-  query(text: string, params?: SqlParams, options: SqlOptions = {}): SqlQuery {
+  query(text: string, params?: SqlParams, options: SqlOptions = {}, cwd = this.dir): SqlQuery {
     return new SqlQuery({
-      disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, scratchDir: this.scratchDir, cwd: this.dir, home: this.dir,
+      disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, scratchDir: this.scratchDir, cwd, home: this.dir,
       cluster: () => Promise.reject(new Error('there is no cluster')),
     }, text, params, options)
   }

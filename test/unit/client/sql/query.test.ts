@@ -45,16 +45,27 @@ test('tables are found wherever a statement names them, and names of table expre
   expect(await on.rows(`SELECT (SELECT max(y) FROM './k.csv')::INT AS m, EXISTS (FROM './a.csv' JOIN './k.csv' USING (n)) AS e`)).toEqual([{ m: 30, e: true }])
 })
 
+test('directories above those that a statement names hold no values of columns', async () => {
+  const file = on.write('x=1/y=2/z=3/a.csv', 'n\n1\n')
+  const from = (name: string, cwd: string) => on.query(`FROM '${name}'`, undefined, {}, `${on.dir}/${cwd}`).collect()
+  expect(await from('./a.csv', 'x=1/y=2/z=3')).toEqual([{ n: 1n }])
+  expect(await from('./z=3', 'x=1/y=2')).toEqual([{ n: 1n, z: 3n }])
+  expect(await from('./*/*.csv', 'x=1/y=2')).toEqual([{ n: 1n, z: 3n }])
+  expect(await from(`file:${file}`, '.')).toEqual([{ n: 1n, x: 1n, y: 2n, z: 3n }])
+})
+
 test('values come without loss, columns of one name with numbers', async () => {
   const [row] = await on.rows(`SELECT 170141183460469231731687303715884105727::HUGEINT h,
     12345678901234567.890::DECIMAL(38, 3) d, -0.0::DOUBLE z, 'nan'::DOUBLE nan, TIMESTAMPTZ '2024-01-01 00:00:00.123456+02' t, TIMESTAMP_NS '2024-01-01 00:00:00.123456789' ns, '\\xAA'::BLOB b,
     {'a': [1, NULL], 'm': MAP {'k': 1::BIGINT}} s, INTERVAL 1 MONTH i, true y, NULL u, 1 a, 2 a, 3 a_1, DATE '2024-02-29' AS day,
+    'infinity'::DATE AS ever, '-infinity'::DATE AS before,
     union_value(k := 5::BIGINT) un, '0101'::BIT bits, TIMETZ '10:00:00+01' tz, 0.1::FLOAT f,
     uuid '6128f424-bf0b-41f3-9d03-b55182978875' id`)
   expect(row).toEqual({
     h: 170141183460469231731687303715884105727n, d: '12345678901234567.890', z: -0, nan: NaN, t: '2023-12-31 22:00:00.123456+00',
     ns: '2024-01-01 00:00:00.123456789', b: Uint8Array.of(0xaa), s: { a: [1, null], m: new Map([['k', 1n]]) }, i: '1 month', y: true,
-    u: null, a: 1, a_2: 2, a_1: 3, day: '2024-02-29', un: 5n, bits: '0101', tz: '10:00:00+01', f: Math.fround(0.1),
+    u: null, a: 1, a_2: 2, a_1: 3, day: '2024-02-29', ever: 'infinity', before: '-infinity', un: 5n, bits: '0101',
+    tz: '10:00:00+01', f: Math.fround(0.1),
     id: '6128f424-bf0b-41f3-9d03-b55182978875',
   })
 })
@@ -122,6 +133,8 @@ test('a query ends with its loop or its signal, and leaves nothing on the disk',
     { memoryBytes: 24 << 20 },
   ).collect()
   expect(n).toBe(2999999n)
+  expect((await on.query('SELECT 1').explain()).text).toContain('in this process')
+  await expect(on.query('SELECT nope').explain()).rejects.toMatchObject({ code: 'EINVAL' })
   expect(existsSync(on.scratchDir) ? readdirSync(on.scratchDir) : []).toEqual([])
   await expect(on.query('SELECT list(i) AS l FROM range(100000000) t(i)', undefined, { memoryBytes: 32 << 20 }).collect())
     .rejects.toMatchObject({ code: 'TOO_LARGE', message: expect.stringContaining('--memory') })

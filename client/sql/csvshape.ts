@@ -1,0 +1,123 @@
+// Fixes how the CSV files of a table are read, by the samples of its files: they have to agree in their layout and in the names of their
+// columns. A column has the widest of its types in the samples that have values of it.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { literalOf, quotedName, type SqlColumn } from '../../src/base/sql.ts'
+import { tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
+import type { Database } from '../../src/ports/database.ts'
+
+/** The beginning of a file of a table, as a local file. */
+export interface FileSample {
+  readonly path: string
+  readonly local: string
+  readonly isWhole: boolean
+  /** First line of a text, if it is the header and has no quotes. */
+  readonly firstLine?: string
+  /** Bytes of the file that the sample stands for, compressed if the file is, and lines in them. */
+  readonly bytes: number
+  readonly lines: number
+}
+
+type CsvFormat = Extract<TableShape['format'], { kind: 'csv' }>
+
+interface Sniffed {
+  readonly sample: FileSample
+  /** Marks that the sample does not have are missing. */
+  readonly format: Omit<CsvFormat, 'quote' | 'escape' | 'kind'> & { readonly quote?: string; readonly escape?: string }
+  /** A column without values has no type. */
+  readonly columns: ReadonlyArray<{ readonly name: string; readonly type: string | undefined }>
+}
+
+/** Throws EINVAL for files that have no common layout. */
+export async function csvShape(
+  db: Database, samples: readonly FileSample[],
+): Promise<{ readonly format: CsvFormat; readonly columns: SqlColumn[] }> {
+  const found: Sniffed[] = []
+  for (const sample of samples) found.push(await sniffed(db, sample))
+  // A file without values says little about the layout of others.
+  const first = found.find(({ columns }) => columns.some(({ type }) => type !== undefined)) ?? found[0]!
+  for (const other of found) checkAlike(first, other)
+  const given = <K extends keyof Sniffed['format']>(key: K): Sniffed['format'][K] | undefined =>
+    found.map(({ format }) => format[key]).find(value => value !== undefined)
+  const quote = given('quote') ?? '"'
+  const [dateFormat, timestampFormat] = [given('dateFormat'), given('timestampFormat')]
+  const { delimiter, comment, header, skip } = first.format
+  const { firstLine } = first.sample
+  return {
+    format: {
+      // Without quotes in the samples: as RFC 4180 has them.
+      kind: 'csv', delimiter, quote, escape: given('escape') ?? quote, comment, header, skip,
+      ...dateFormat !== undefined && { dateFormat }, ...timestampFormat !== undefined && { timestampFormat },
+      ...header && skip === 0 && comment === '' && firstLine !== undefined && { headerLine: firstLine },
+    },
+    columns: first.columns.map(({ name }, i) => {
+      const types = found.flatMap(({ columns }) => columns[i]!.type ?? [])
+      return { name, type: { kind: 'plain', name: types.length === 0 ? 'VARCHAR' : types.reduce(widest) } }
+    }),
+  }
+}
+
+function checkAlike(first: Sniffed, other: Sniffed): void {
+  const [path, before] = [other.sample.path, first.sample.path]
+  const names = ({ columns }: Sniffed): string[] => columns.map(each => each.name)
+  const differ = (what: string): GristmillError => new GristmillError('EINVAL', `${what}; name files that are alike`, { details: { path } })
+  const [own, those] = [names(other), names(first)]
+  if (own.join('\0') !== those.join('\0'))
+    throw differ(`${path} has the columns ${own.join(', ')}, and ${before} has ${those.join(', ')}`)
+  for (const [key, word] of layout) {
+    const [a, b] = [first.format[key], other.format[key]]
+    if (a !== undefined && b !== undefined && a !== b)
+      throw differ(`${path} and ${before} are CSV of different layouts (${word}: ${JSON.stringify(b)} and ${JSON.stringify(a)})`)
+  }
+}
+
+const layout: ReadonlyArray<readonly [keyof Sniffed['format'], string]> = [
+  ['delimiter', 'delimiter'], ['quote', 'quote'], ['escape', 'escape'], ['comment', 'mark of comments'], ['header', 'has a header'],
+  ['skip', 'lines before the header'], ['dateFormat', 'form of dates'], ['timestampFormat', 'form of timestamps'],
+]
+
+/** A type that holds the values of both. */
+function widest(a: string, b: string): string {
+  if (a === b) return a
+  const both = [a, b].sort().join(' ')
+  if (both === 'BIGINT DOUBLE') return 'DOUBLE'
+  return both === 'DATE TIMESTAMP' ? 'TIMESTAMP' : 'VARCHAR'
+}
+
+async function sniffed(db: Database, sample: FileSample): Promise<Sniffed> {
+  const text = await oneValue(db, `SELECT to_json(s) FROM sniff_csv(${literalOf(sample.local)}, sample_size = -1) s`)
+  const row = JSON.parse(text as string) as {
+    Delimiter: string; Quote: string; Escape: string; Comment: string; SkipRows: number; HasHeader: boolean
+    Columns: Array<{ name: string; type: string }>; DateFormat: string | null; TimestampFormat: string | null
+  }
+  const given = (mark: string): string => (mark === '(empty)' || mark === '\0' ? '' : mark)
+  const [quote, escape] = [given(row.Quote), given(row.Escape)]
+  const format = {
+    delimiter: row.Delimiter, ...quote !== '' && { quote, escape: escape || quote }, comment: given(row.Comment),
+    header: row.HasHeader, skip: Number(row.SkipRows), ...row.DateFormat !== null && { dateFormat: row.DateFormat },
+    ...row.TimestampFormat !== null && { timestampFormat: row.TimestampFormat },
+  }
+  const counts = row.Columns.some(({ type }) => type === 'VARCHAR') ? await valuesIn(db, sample, format, row.Columns) : []
+  return { sample, format, columns: row.Columns.map(({ name, type }, i) => ({ name, type: counts[i] === 0 ? undefined : type })) }
+}
+
+/** The number of values of each column. */
+async function valuesIn(
+  db: Database, { local }: FileSample, { quote = '"', escape = quote, ...format }: Sniffed['format'], columns: readonly SqlColumnName[],
+): Promise<number[]> {
+  const shape: TableShape = {
+    name: '', format: { kind: 'csv', quote, escape, ...format }, partitions: [],
+    columns: columns.map(({ name }) => ({ name, type: 'VARCHAR' })),
+  }
+  const list = columns.map(({ name }) => `count(${quotedName(name)})`).join(', ')
+  const values = await oneValue(db, `SELECT [${list}] FROM (${tableSelect(shape, [{ path: '', local, isFirst: true }])})`)
+  return (values as readonly bigint[]).map(Number)
+}
+
+interface SqlColumnName { readonly name: string }
+
+/** The first value of the first row. */
+export async function oneValue(db: Database, sql: string): Promise<unknown> {
+  for await (const [row] of (await db.query(sql)).batches()) return row![0]
+  return undefined
+}

@@ -1,0 +1,81 @@
+// Values of CSV and JSON that do not fit the type of their column. The engine's readers bend them: 1.5 becomes the integer 2, a time of day
+// is cut from a date, "77" of JSON becomes a number. Columns of such types are read as texts, and a cast of this program takes what fits.
+
+import { literalOf, quotedName, typeText, type SqlColumn, type SqlType } from '../../src/base/sql.ts'
+import type { ShapeColumn } from '../../src/operator/sqltable.ts'
+
+interface Strict { readonly type: string; readonly sql: string }
+
+type Format = 'csv' | 'json'
+
+const integers = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/
+
+/** Columns of a table, each with its cast if the engine's reader is not strict enough. */
+export function strictColumns(columns: readonly SqlColumn[], format: Format): ShapeColumn[] {
+  const isNamed = !columns.some(({ name }) => name.toLowerCase() === 'filename')
+  return columns.map(({ name, type }) => {
+    const fault = (text: string, wanted: string): string => {
+      const column = ` of the column ${quotedName(name)} to ${wanted}, the type that the column has in the first files${isNamed ? ' (in ' : ''}`
+      return `error('Could not convert string "' || ${text} || '"' || ${literalOf(column)}${isNamed ? ` || filename || ')'` : ''})`
+    }
+    const read = strictOf(type, { format, sql: quotedName(name), fault, depth: 0 })
+    return { name, type: typeText(type), ...read && { read } }
+  })
+}
+
+interface Value {
+  readonly format: Format
+  /** The value as it is read. */
+  readonly sql: string
+  /** Throws for a text that has not the type. */
+  readonly fault: (text: string, type: string) => string
+  readonly depth: number
+}
+
+/** Type with which the value is read, and the value; undefined: the reader takes no other values. */
+function strictOf(type: SqlType, value: Value): Strict | undefined {
+  switch (type.kind) {
+    case 'plain': return leafOf(type.name, value)
+    case 'list': {
+      const item = `e${value.depth}`
+      const own = strictOf(type.item, { ...value, sql: item, depth: value.depth + 1 })
+      return own && { type: `${own.type}[]`, sql: `list_transform(${value.sql}, lambda ${item}: ${own.sql})` }
+    }
+    case 'struct': {
+      const fields = type.fields.map(({ name, type: of }) => {
+        const sql = `struct_extract(${value.sql}, ${literalOf(name)})`
+        return { name, of, sql, own: strictOf(of, { ...value, sql }) }
+      })
+      if (fields.every(({ own }) => own === undefined)) return undefined
+      const types = fields.map(({ name, of, own }) => `${quotedName(name)} ${own?.type ?? typeText(of)}`)
+      const values = fields.map(({ name, sql, own }) => `${literalOf(name)}: ${own?.sql ?? sql}`)
+      return { type: `STRUCT(${types.join(', ')})`, sql: `CASE WHEN ${value.sql} IS NOT NULL THEN {${values.join(', ')}} END` }
+    }
+    case 'map': {
+      const entry = `e${value.depth}`
+      const own = strictOf(type.value, { ...value, sql: `${entry}.value`, depth: value.depth + 1 })
+      const entries = `list_transform(map_entries(${value.sql}), lambda ${entry}: {'key': ${entry}.key, 'value': ${own?.sql}})`
+      return own && { type: `MAP(${typeText(type.key)}, ${own.type})`, sql: `map_from_entries(${entries})` }
+    }
+    default: return undefined
+  }
+}
+
+function leafOf(type: string, { format, sql, fault }: Value): Strict | undefined {
+  const text = format === 'json' ? `CAST(${sql} AS VARCHAR)` : sql
+  const checked = (cases: string): string => `CASE ${cases} WHEN ${text} IS NULL THEN NULL ELSE ${fault(text, type)} END`
+  if (integers.test(type)) {
+    // Most texts are those of their numbers; others are looked at.
+    const own = `WHEN CAST(TRY_CAST(${text} AS ${type}) AS VARCHAR) = ${text} THEN CAST(${text} AS ${type})`
+    const other = format === 'json' ? '' : ` WHEN regexp_full_match(${text}, '\\s*[-+]?[0-9]+\\s*') THEN CAST(${text} AS ${type})`
+    return { type: format === 'json' ? 'JSON' : 'VARCHAR', sql: checked(own + other) }
+  }
+  if (format === 'csv') return undefined
+  switch (type) {
+    case 'BOOLEAN': return { type: 'JSON', sql: checked(`WHEN ${text} = 'true' THEN true WHEN ${text} = 'false' THEN false`) }
+    // Numbers of JSON begin with a digit or a minus; texts with a quote, true and false with a letter.
+    case 'DOUBLE': return { type: 'JSON', sql: checked(`WHEN ${text}[1] BETWEEN '-' AND '9' THEN CAST(${text} AS DOUBLE)`) }
+    case 'DATE': return { type: 'VARCHAR', sql: checked(`WHEN strlen(${sql}) <= 10 THEN CAST(${sql} AS DATE)`) }
+    default: return undefined
+  }
+}

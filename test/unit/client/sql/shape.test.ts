@@ -1,0 +1,135 @@
+// How tasks read CSV and JSON: the rows are those that the engine finds in the files, or there is an error that names the file. Files are
+// cut where blocks would end; no cluster is needed.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { sampleTable, shapeOf } from '../../../../client/sql/shape.ts'
+import { LineScanner, lookAtCsv } from '../../../../datanode/executor/csvparts.ts'
+import { columnsOfTable, tableSelect, type TablePart } from '../../../../src/operator/sqltable.ts'
+import { localDisk } from '../../../../src/world/disk.ts'
+import { openDuckDB } from '../../../../src/world/duckdb.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'gristmill-shape-'))
+let next = 0
+
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+type Files = Readonly<Record<string, string | readonly string[]>>
+
+/** Rows of the table as tasks read them. A file that is a list has a block for each text. */
+async function rowsOf(kind: 'csv' | 'json', files: Files): Promise<{ columns: string[]; rows: unknown[][] }> {
+  const dir = join(root, String(next++))
+  const db = await openDuckDB({ memoryBytes: 64 << 20, threads: 1 })
+  try {
+    const parts: TablePart[] = []
+    for (const [path, text] of Object.entries(files)) {
+      const blocks = typeof text === 'string' ? [text] : text
+      for (const [i, block] of blocks.entries()) {
+        const local = join(dir, path, `${i}.file`)
+        mkdirSync(dirname(local), { recursive: true })
+        writeFileSync(local, block)
+        parts.push({ path, local, isFirst: i === 0 })
+      }
+    }
+    const directory = join(dir, 'samples')
+    mkdirSync(directory)
+    const bytesOf = (path: string): Buffer => Buffer.from([files[path]!].flat().join(''))
+    const tools = {
+      disk: localDisk, directory, signal: undefined, footers: 1,
+      files: { read: async function* (path: unknown, { end }: { end?: number } = {}) { yield bytesOf(path as string).subarray(0, end) } },
+    }
+    const table = { name: '/t', kind, files: Object.keys(files).map(path => ({ path, bytes: bytesOf(path).length })) }
+    const shape = await shapeOf(db, await sampleTable(table, 0, tools as never))
+    const looked = []
+    for (const part of parts)
+      looked.push({ ...part, ...kind === 'csv' && await lookAtCsv(part, { db, disk: localDisk, shape, pause: () => undefined }) })
+    const result = await db.query(tableSelect(shape, looked))
+    const rows = []
+    for await (const batch of result.batches()) rows.push(...batch.map(row => [...row]))
+    return { columns: columnsOfTable(shape).map(({ name, type }) => `${name} ${type}`), rows }
+  } finally {
+    db.close()
+  }
+}
+
+/** The first 16 files, whose beginnings fix the shape, and one more. */
+const behind = (head: string, last: string, extension = 'csv'): Files => ({
+  ...Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`/t/${10 + i}.${extension}`, head])), [`/t/26.${extension}`]: last,
+})
+
+test.each([
+  ['1.5', /"1\.5" of the column "a" to BIGINT[^]*26/], ['15e-1', /15e-1/], ['zz', /zz/], ['99999999999999999999', /9999/],
+])('CSV: a later %s in a column of integers is an error, and not another integer', async (value, message) => {
+  await expect(rowsOf('csv', behind('a,b\n1,x\n', `a,b\n${value},y\n`))).rejects.toThrow(message)
+})
+
+test('CSV: integers in all their forms are read, and NULL is empty', async () => {
+  const { rows, columns } = await rowsOf('csv', behind('a,b\n1,x\n', 'a,b\n007,y\n+5,y\n-9,y\n,y\n" 8",y\n"",y\n'))
+  expect(columns).toEqual(['a BIGINT', 'b VARCHAR'])
+  expect(rows.slice(16).map(([a]) => a)).toEqual([7n, 5n, -9n, null, 8n, null])
+})
+
+test.each([
+  ['"a": 1.5', /"1\.5" of the column "a" to BIGINT[^]*26/], ['"a": "77"', /77/], ['"a": true', /true/], ['"s": {"n": 1.5}', /1\.5/],
+  ['"l": [1, 2.5]', /2\.5/], ['"b": 5', /"5" of the column "b" to BOOLEAN/], ['"d": "2024-01-01 12:00:00"', /12:00:00/], ['"f": "7"', /7/],
+])('JSON: a later %s does not fit and is an error', async (value, message) => {
+  const head = '{"a": 1, "s": {"n": 1, "t": "x"}, "l": [1], "b": true, "d": "2024-01-01", "f": 1.5}\n'
+  await expect(rowsOf('json', behind(head, `{${value}}\n`, 'jsonl'))).rejects.toThrow(message)
+})
+
+test('JSON: values of all strict types come as they are, with nulls inside', async () => {
+  const line = '{"a": 9007199254740993, "s": {"n": null, "t": "x"}, "l": [1, null], "b": false, "d": "2024-02-29", "f": -0.5, "m": [{"k": 3}]}\n'
+  const { rows } = await rowsOf('json', behind(line, `${line}{"a": null}\n`, 'jsonl'))
+  const found = [9_007_199_254_740_993n, { n: null, t: 'x' }, [1n, null], false, '2024-02-29', -0.5, [{ k: 3n }]]
+  expect(rows.at(-2)).toMatchObject(found)
+  expect(rows.at(-1)).toEqual([null, null, null, null, null, null, null])
+})
+
+test('CSV: files of other layouts or columns are refused, and not read by places', async () => {
+  await expect(rowsOf('csv', { '/t/1.csv': 'report\na,b\n1,2\n', '/t/2.csv': 'a,b\n5,6\n7,8\n' })).rejects.toThrow(/2\.csv .*lines before/)
+  await expect(rowsOf('csv', { '/t/1.csv': 'a,b\n1,2\n', '/t/2.csv': 'a;b\n5;6\n' })).rejects.toThrow(/columns a;b|delimiter/)
+  await expect(rowsOf('csv', behind('a,b\n1,100\n', 'b,a\n100,1\n'))).rejects.toThrow(/26\.csv has the columns b, a/)
+  await expect(rowsOf('csv', behind('a,b\n1,100\n', '5,6\n7,8\n'))).rejects.toThrow(/26\.csv has the columns 5, 6/)
+  await expect(rowsOf('csv', behind('report\na,b\n1,100\n', 'a,b\n5,6\n7,8\n'))).rejects.toThrow(/26\.csv has the columns 5, 6/)
+  expect((await rowsOf('csv', behind('a,b\n1,100\n', '"a","b"\r\n2,200\r\n'))).rows.at(-1)).toEqual([2n, 200n])
+})
+
+test('CSV: files and columns without values do not change types', async () => {
+  const { columns, rows } = await rowsOf('csv', { '/t/1.csv': 'a,n,d\n', '/t/2.csv': 'a,n,d\n9,,2024-01-01\n10,,2024-01-02\n', '/t/3.csv': 'a,n,d\n,,\n' })
+  expect(columns).toEqual(['a BIGINT', 'n VARCHAR', 'd DATE'])
+  expect(rows).toEqual([[9n, null, '2024-01-01'], [10n, null, '2024-01-02'], [null, null, null]])
+})
+
+test.each(['\n', '\r\n'])('CSV: blocks with other line ends in quotes than behind rows, %j', async end => {
+  const inner = end === '\n' ? '\r\n' : '\n'
+  const block = (from: number): string => Array.from({ length: 20 }, (_, i) => `${from + i},"x${inner}y ""z"""${end}`).join('')
+  const { rows } = await rowsOf('csv', { '/t/1.csv': [`id,t${end}${block(0)}`, block(20), block(40)] })
+  expect(rows).toEqual(Array.from({ length: 60 }, (_, i) => [BigInt(i), `x${inner}y "z"`]))
+})
+
+test('CSV: lines of different ends behind quotes are an error', async () => {
+  const files = { ...behind('id,t\n1,"x\r\ny"\n', ''), '/t/26.csv': ['id,t\n', '2,"x\r\ny"\n3,z\n4,z\r\n'] }
+  await expect(rowsOf('csv', files)).rejects.toThrow(/different ends/)
+})
+
+test.each([
+  ['1,"x\r\ny"\n2', '\n', false], ['a\r\n"b\n"\r\n', '\r\n', false], ['a"b\n"c\n', '\n', false], ['"a""\n""b"\r\n', '\r\n', false],
+  ['"a"x\n"y"\n', '\n', false], ['"a\\"\n', '\n', false], ['a\rb\r', '\r', false], ['a\nb\r\n', '\n', true],
+  ['a\rb\n', '\r', true], ['"a\n', undefined, false],
+] as const)('line ends outside of quotes in %j', (text, first, isMixed) => {
+  for (const size of [1, 2, 100]) {
+    const scanner = new LineScanner({ quote: '"', escape: '"', delimiter: ',' })
+    const bytes = Buffer.from(text)
+    for (let at = 0; at < bytes.length; at += size) scanner.add(bytes.subarray(at, at + size))
+    expect([scanner.first, scanner.isMixed]).toEqual([first, isMixed])
+  }
+})
+
+test('values of directories have the type that the engine gives them, at the place of a column of the file', async () => {
+  const files = { '/t/m=01/k=1/x.csv': 'q,k,r\n1,9,2\n', '/t/m=02/k=2/x.csv': 'q,k,r\n3,9,4\n' }
+  expect(await rowsOf('csv', files)).toEqual({
+    columns: ['q BIGINT', 'k BIGINT', 'r BIGINT', 'm VARCHAR'], rows: [[1n, 1n, 2n, '01'], [3n, 2n, 4n, '02']],
+  })
+})
