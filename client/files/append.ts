@@ -1,5 +1,5 @@
-// Appends to a file. Files of the cluster never change: the old content and the new one are written as a new file, which replaces the old
-// one in one step; readers see the one or the other.
+// Appends to a file, or cuts it. Files of the cluster never change: the old content, or its beginning, and the new one are written as a new
+// file, which replaces the old one in one step; readers see the one or the other.
 // INVARIANT: other writers are kept away from the path before the old content is read, so that none of their data is lost.
 
 import { once } from 'node:events'
@@ -14,18 +14,21 @@ interface Appending {
   readonly path: string
   /** Status of the file; undefined: it does not exist, and is created. */
   readonly before: FileStatus | undefined
+  /** Bytes of the old content that are kept; default: all. */
+  readonly keep?: number | undefined
   readonly more: () => AsyncIterable<Uint8Array>
   readonly signal: AbortSignal
 }
 
 /** Throws ESTALE if the file was renamed, removed or replaced meanwhile, and EBUSY while another writer has the path. */
-export async function appendTo(files: AppendFiles, { path, before, more, signal }: Appending): Promise<void> {
+export async function appendTo(files: AppendFiles, { path, before, keep, more, signal }: Appending): Promise<void> {
   const attributes = before ? await files.xattrs.list(path, { signal }) : new Map<string, Buffer>()
   const stream = files.createWriteStream(path, { overwrite: before !== undefined, signal, ...before && written(before) })
   if (stream.pending) await once(stream, 'open', { signal })
   async function* content(): AsyncGenerator<Uint8Array> {
     if (before) {
-      yield* files.createReadStream(path, { signal }) as AsyncIterable<Buffer>
+      if (keep !== 0)
+        yield* files.createReadStream(path, { signal, ...keep !== undefined && { end: keep - 1 } }) as AsyncIterable<Buffer>
       // The path is reserved since `open`; a rename or a removal may still have come in between.
       if (await idOf(files, path, signal) !== before.id)
         throw new GristmillError('ESTALE', `${path} was replaced meanwhile; nothing was appended, try again`, { details: { path } })

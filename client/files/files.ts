@@ -2,12 +2,14 @@
 // and never change afterwards. There is no appending and no writing in the middle.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
 import { FileClient } from '../../src/file/client.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { checksumOf, type Checksum } from './checksum.ts'
+import { concatenate } from './concat.ts'
 import { copyIn, copyInside, copyOptionNames, copyOut, readCopyOptions, type Copied, type CopyOptions } from './copy.ts'
 import {
   callOptions, checkNamed, encodedOptionsOf, filePathOf, localPathOf, modeOf, namesDirectory, optionsOf, pathOf, shown, type CallOptions,
@@ -121,6 +123,20 @@ export class Files extends Names {
       if (file.status.type === 'directory')
         throw new GristmillError('EISDIR', `"${file.status.path}" is a directory`, { details: { path: file.status.path } })
       return new FileHandle(this.#files, file.status.path, file)
+    })
+  }
+
+  /**
+   * Appends the blocks of other files to a file and removes these files, in one step and without moving a byte; a small file is written in
+   * blocks before. The file has a new id then, and keeps owner, mode and attributes. Throws ENOENT, EISDIR, EACCES, EINVAL for a file that
+   * is named twice or has longer blocks than the first, EBUSY for one that is being written or in a snapshot, ESTALE, TOO_LARGE.
+   */
+  concat(path: Path, sources: readonly Path[], options?: CallOptions | null): Promise<void> {
+    return perform('concat', path, callOptions('concat', options), async ({ signal }) => {
+      if (!Array.isArray(sources) || sources.length === 0 || sources.length > limits.concatFilesMax)
+        throw new GristmillError('EINVAL', `the sources are a list of 1 to ${limits.concatFilesMax} paths, not ${shown(sources)}`)
+      const deps = { ask: this.ask, files: this.#files, names: this }
+      await concatenate(deps, { path: pathOf(path), sources: sources.map(each => pathOf(each as Path, 'source')), signal })
     })
   }
 

@@ -88,6 +88,14 @@ function seersOf(view: View, directory: InodeId, asShelf = false): readonly Seer
 export const isSeen = (view: View, directory: InodeId, { after, before }: { readonly after: number; readonly before: number }): boolean =>
   seersOf(view, directory).some(({ directory: of, newest }) => newestShown(view, inodeId(of), Math.min(newest, before - 1)) > after)
 
+/** True if the inode must stay when its name is removed now: a snapshot sees it, or history names it already. */
+export function isKept(view: View, parent: InodeId, name: string, id: InodeId): boolean {
+  if (view.counters.history > 0 && view.get('held', idKey(id)) !== undefined) return true
+  if (view.counters.snapshots === 0) return false
+  const since = sinceOf(view.get('children', childKey(parent, name))!)
+  return seersOf(view, parent).some(seer => seer.newest >= since)
+}
+
 /** Keeps the value of a name in the history, if a snapshot sees it. REQUIRES: the name is about to be changed or removed. */
 export function preserve(draft: Draft, parent: InodeId, name: string): void {
   if (draft.counters.snapshots === 0) return

@@ -13,6 +13,7 @@ import type { NodeRegistry } from '../nodes/registry.ts'
 import { room } from '../room.ts'
 import { Lifetimes } from './lifetimes.ts'
 import { writingMutations } from './mutations.ts'
+import { concat } from './concat.ts'
 import { put } from './put.ts'
 import { expireLeases, writingRoutes } from './routes.ts'
 
@@ -46,7 +47,7 @@ interface WritingNeeds {
 
 export const writingRoom = room({
   name: 'writing',
-  mutations: [...writingMutations, put],
+  mutations: [...writingMutations, put, concat],
   open(needs: WritingNeeds) {
     const { world: { clock, random }, config: { defaults }, inlineBytes, journal, tokens, actor } = needs
     const { registry, authority, lifetimes, blocks } = needs

@@ -21,7 +21,7 @@ import type { BlockMap } from '../blocks/map.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { checkContent } from '../namespace/content.ts'
-import { knownBlock, type Block } from '../namespace/file.ts'
+import { blocksOf, knownBlock, type Block } from '../namespace/file.ts'
 import { stat } from '../namespace/read.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { pathOf } from '../namespace/resolve.ts'
@@ -29,6 +29,7 @@ import { trashDirectory } from '../trash/items.ts'
 import { leaseAt } from './lease.ts'
 import type { Lifetimes } from './lifetimes.ts'
 import { abandon, allocate, complete, completeInline, create, directoryOf, type Created } from './mutations.ts'
+import { concat } from './concat.ts'
 import { put, putAll } from './put.ts'
 import { sizesOf, Targets } from './targets.ts'
 
@@ -61,6 +62,7 @@ export function writingRoutes(options: WritingOptions): Route[] {
     route(protocol.allocate, (request, context) => writers.allocate(request, context)),
     route(protocol.complete, (request, context) => writers.complete(request, context)),
     route(protocol.put, (request, context) => writers.put(request, context)),
+    route(protocol.concat, (request, context) => writers.concat(request, context)),
     route(protocol.abandon, (request, context) => writers.abandon(request, context)),
     route(protocol.renew, request => writers.renew(request)),
   ]
@@ -122,6 +124,19 @@ class Writers {
       ? await journal.submit(completeInline, { ...asked, content })
       : await journal.submit(complete, { ...asked, blocks: sealedOf(blocks) })
     noteSealed(this.#options, { lease, blocks, status, unused })
+    return status
+  }
+
+  async concat({ requestId, path, id, sources }: Request<'concat'>, { user }: CallContext): Promise<FileStatus> {
+    const { journal, map, clock, actor } = this.#options
+    const paths = [path, ...sources.map(source => source.path)]
+    const levels = paths.reduce((sum, each) => sum + each.split('/').length, 0)
+    if (levels > limits.pageLevelsMax)
+      throw new GristmillError('TOO_LARGE', `the paths of the call have ${levels} levels; at most ${limits.pageLevelsMax} are allowed`)
+    for (const each of paths) checkPlace({ path: each })
+    const status = await journal.submit(concat, { requestId, path, id, sources, nowMs: clock.now(), ...actor(user) })
+    // Blocks that were written with another number of replicas have the file's now.
+    for (const chunk of blocksOf(journal.view, status.id)) for (const block of chunk) map.know(block.id, status.replication)
     return status
   }
 

@@ -116,6 +116,8 @@ const processLimits = {
   /** Files in one call that reads inlined files, and the bytes after which its reply ends early. */
   contentsFilesMax: 1000,
   contentsBytesMax: 1 * MiB,
+  /** Files that are joined to another one in one call: with the levels of their paths, some 10 ms. */
+  concatFilesMax: 1000,
   /** Text in one page of a listing, beyond which the page ends early: 1,000 paths of 8 KiB would take 50 ms to serialise. */
   pageTextMax: 1 * MiB,
   /** Directory levels looked up for one page, at 2 µs each. */

@@ -98,7 +98,9 @@ export class FileClient {
   async create(path: string, options: WriterOptions = {}): Promise<ClusterFileWriter> {
     const { disk, random, spoolDir } = this.#options
     const file = await OpenFile.create(this.#upload, this.#leases, path, { ...options, blocks: options.eager ? 1 : 0 })
-    return new ClusterFileWriter(file, { disk, random, dir: spoolDir }, { format: options.format ?? 'bytes', delimiter: options.delimiter })
+    return new ClusterFileWriter(file, { disk, random, dir: spoolDir }, {
+      format: options.format ?? 'bytes', delimiter: options.delimiter, inline: options.inline,
+    })
   }
 
   /** Copies a local file to `path`. */

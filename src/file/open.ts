@@ -26,6 +26,8 @@ export interface CreateOptions {
   readonly format?: RecordFormat | undefined
   /** csv: field separator, if known. */
   readonly delimiter?: string | undefined
+  /** false: the file gets blocks, however small it is. */
+  readonly inline?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 

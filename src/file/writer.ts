@@ -19,6 +19,8 @@ export interface CutOptions {
   readonly format: RecordFormat
   /** csv: field separator. */
   readonly delimiter?: string | undefined
+  /** false: in blocks, however small the file is. */
+  readonly inline?: boolean | undefined
 }
 
 export class ClusterFileWriter {
@@ -69,7 +71,7 @@ export class ClusterFileWriter {
 
   /** Makes the file visible. After an error nothing is visible, and the writer is aborted. */
   close({ mtimeMs }: { mtimeMs?: number | undefined } = {}): Promise<FileStatus> {
-    return this.#finish(body => this.#file.complete(body, mtimeMs), this.#file.inlineBytes)
+    return this.#finish(body => this.#file.complete(body, mtimeMs), this.#cut.inline === false ? 0 : this.#file.inlineBytes)
   }
 
   /** Makes the file visible at another path than the one at which it was created. After an error the writer is aborted. */

@@ -4,7 +4,8 @@
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import {
-  blockId, count, delimiter, empty, fileContent, instant, itemError, leaseId, nodeId, nodePlace, path, recordFormat, requestId, text,
+  blockId, count, delimiter, empty, fileContent, inodeId, instant, itemError, leaseId, nodeId, nodePlace, path, recordFormat, requestId,
+  text,
 } from './fields.ts'
 import { message } from './message.ts'
 import { fileStatus } from './namespace.ts'
@@ -123,6 +124,22 @@ export const put = message('writing.put', {
   request: Type.Object({ requestId, files: Type.Array(smallFile, { minItems: 1, maxItems: limits.inlinePutFilesMax }) }),
   /** `inlineBytes`: length up to which this namenode inlines files. */
   reply: Type.Object({ files: Type.Array(smallFileOutcome), inlineBytes: count }),
+})
+
+/**
+ * Makes one file of the blocks of a file and those of others, in this order, in its place; the others are removed. No byte is moved. The
+ * file is another one then: it has a new id, and keeps owner, mode and attributes. EINVAL for a file that is inlined or named twice, or
+ * whose blocks may be longer than those of the first; EBUSY for one that a snapshot keeps or a writer has; ESTALE if a path leads to
+ * another file than the caller has seen.
+ */
+export const concat = message('writing.concat', {
+  callers: 'user',
+  audit: ({ path, sources }, reply) => ({ path, sources: sources.map(({ path: source }) => source), bytes: reply?.length }),
+  mutation: true, paths: 'checked',
+  request: Type.Object({
+    requestId, path, id: inodeId, sources: Type.Array(Type.Object({ path, id: inodeId }), { minItems: 1, maxItems: limits.concatFilesMax }),
+  }),
+  reply: fileStatus,
 })
 
 export const abandon = message('writing.abandon', {

@@ -20,7 +20,8 @@ let other = ''
 let superuser = ''
 
 beforeAll(async () => {
-  cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
+  // Small files are inlined, as in clusters of users.
+  cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1', GRISTMILL_INLINE_BYTES: '4KiB' } })
   const log = join(cluster.dir, 'access.log')
   for (const more of [['--access-log', log], []])
     gateways.push(new ServerProcess({ role: 'gateway', args: ['--webhdfs', '0', ...more], env: cluster.env }))
@@ -287,6 +288,37 @@ test('extended attributes, quotas and snapshots', async () => {
   await bad('PUT', '/shared/x/f?op=SETQUOTA&namespacequota=5', 403, 'PathIsNotDirectoryException')
 })
 
+test('files are joined to one and cut in one step, small ones too; what cannot be is refused, and changes nothing', async () => {
+  const text = async (path: string): Promise<string> => (await ask('GET', `${path}?op=OPEN&`)).text
+  await good('PUT', '/shared/c?op=MKDIRS')
+  for (const name of ['a', 'b', 'c']) await good('PUT', `/shared/c/${name}?op=CREATE&`, name.repeat(6000))
+  await good('PUT', '/shared/c/small?op=CREATE&', 'small')
+  await good('PUT', '/shared/c/empty?op=CREATE&', '')
+  await good('PUT', '/shared/c/large?op=CREATE&blocksize=268435456', 'large')
+  await good('PUT', '/shared/c/a?op=SETXATTR&xattr.name=user.k&xattr.value="v"&flag=CREATE')
+  const illegal = 'HadoopIllegalArgumentException'
+  for (const [query, status, exception] of [
+    ['CONCAT&sources=/shared/c/b,/shared/c/b', 400, illegal], ['CONCAT&sources=/shared/c/a', 400, illegal],
+    ['CONCAT&sources=,', 400, illegal],
+    ['CONCAT&sources=/shared/c/none', 404, 'FileNotFoundException'], ['CONCAT&sources=/shared/c', 404, 'FileNotFoundException'],
+    ['CONCAT&sources=/shared/c/empty', 400, illegal], ['CONCAT&sources=/shared/c/large', 400, illegal],
+    ['CONCAT&sources=b', 400, 'InvalidPathException'], ['TRUNCATE&newlength=6001', 400, illegal],
+    ['TRUNCATE', 400, 'IllegalArgumentException'],
+    ['TRUNCATE&newlength=-1', 400, 'IllegalArgumentException'],
+  ] as const) await bad('POST', `/shared/c/a?op=${query}`, status, exception)
+  expect(await text('/shared/c/a')).toBe('a'.repeat(6000))
+  await good('POST', '/shared/c/a?op=CONCAT&sources=/shared/c/b,/shared/c/small,/shared/c/c')
+  expect(await text('/shared/c/a')).toBe(`${'a'.repeat(6000)}${'b'.repeat(6000)}small${'c'.repeat(6000)}`)
+  const { FileStatuses } = await good('GET', '/shared/c?op=LISTSTATUS') as { FileStatuses: { FileStatus: Array<{ pathSuffix: string }> } }
+  expect(FileStatuses.FileStatus.map(({ pathSuffix }) => pathSuffix)).toEqual(['a', 'empty', 'large'])
+  expect(await good('GET', '/shared/c/a?op=LISTXATTRS')).toEqual({ XAttrNames: '["user.k"]' })
+  expect(await good('POST', '/shared/c/a?op=TRUNCATE&newlength=6001')).toEqual({ boolean: true })
+  expect(await text('/shared/c/a')).toBe(`${'a'.repeat(6000)}b`)
+  await good('POST', '/shared/c/a?op=TRUNCATE&newlength=0')
+  expect((await good('GET', '/shared/c/a?op=GETFILESTATUS')).FileStatus.length).toBe(0)
+  expect(await cluster.ok(['fsck', '/shared/c'])).toMatch(/healthy|ok/i)
+})
+
 test('features that the cluster does not have are answered as an HDFS without them does', async () => {
   await good('PUT', '/shared/n?op=CREATE&', 'n')
   expect(await good('GET', '/?op=GETDELEGATIONTOKEN&renewer=ada')).toEqual({ Token: null })
@@ -301,8 +333,7 @@ test('features that the cluster does not have are answered as an HDFS without th
   for (const [verb, query, status, exception] of [
     ['PUT', 'SETACL&aclspec=user::rwx', 403, 'AclException'], ['PUT', 'REMOVEACL', 403, 'AclException'],
     ['PUT', 'CREATESYMLINK&destination=/x', 400, 'UnsupportedOperationException'],
-      ['POST', 'CONCAT&sources=/a', 400, 'UnsupportedOperationException'],
-    ['POST', 'TRUNCATE&newlength=1', 400, 'UnsupportedOperationException'], ['POST', 'UNSETECPOLICY', 403, 'NoECPolicySetException'],
+    ['POST', 'UNSETECPOLICY', 403, 'NoECPolicySetException'],
     ['PUT', 'SETECPOLICY&ecpolicy=RS-6-3-1024k', 400, 'HadoopIllegalArgumentException'],
       ['PUT', 'RENEWDELEGATIONTOKEN&token=x', 403, 'InvalidToken'],
     ['PUT', 'RENAMESNAPSHOT&oldsnapshotname=a&snapshotname=b', 400, 'UnsupportedOperationException'],

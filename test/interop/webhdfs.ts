@@ -28,7 +28,8 @@ async function install(): Promise<void> {
     `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
   await writeFile(join(cache, 'hadoop/pom.xml'), `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>x</groupId><artifactId>x</artifactId><version>1</version><dependencies>${[
-    dependency('org.apache.hadoop', 'hadoop-minicluster', hadoopVersion), dependency('junit', 'junit', '4.13.2'),
+    dependency('org.apache.hadoop', 'hadoop-minicluster', hadoopVersion), dependency('org.apache.hadoop', 'hadoop-distcp', hadoopVersion),
+    dependency('junit', 'junit', '4.13.2'),
     dependency('org.mockito', 'mockito-core', '4.11.0'),
   ].join('')}</dependencies></project>`)
   await exec('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib'], { cwd: join(cache, 'hadoop') })
@@ -111,8 +112,23 @@ const shellCommands = (at: string, local: string): readonly (readonly [words: st
     [`-checksum ${at}/j/d/f`, /MD5-of-0MD5-of-512CRC32C/],
   [`-mv ${at}/j/d/f ${at}/j/d/g`, /^$/], [`-cp ${at}/j/d/g ${at}/j/d/h`, /^$/], [`-ls -R ${at}/j`, /\/j\/d\/g\n[^]*\/j\/d\/h\n$/],
   [`-setfattr -n user.x -v 12 ${at}/j/d/g`, /^$/], [`-getfattr -d ${at}/j/d/g`, /user.x="12"/], [`-chmod 600 ${at}/j/d/g`, /^$/],
-  [`-count ${at}/j`, /^\s+2\s+2\s+48 /], [`-cat ${at}/j/none`, /No such file or directory/, 1], [`-rm ${at}/j/d/h`, /^Deleted/],
+  [`-put ${local} ${at}/j/d/i`, /^$/], [`-cp ${at}/j/d/h ${at}/j/d/k`, /^$/], [`-concat ${at}/j/d/i ${at}/j/d/h ${at}/j/d/k`, /^$/],
+  [`-cat ${at}/j/d/i`, /^(?:hello world\n){5}$/], [`-truncate -w 53 ${at}/j/d/i`, /^Trunc/],
+  [`-cat ${at}/j/d/i`, /^(?:hello world\n){4}hello$/],
+  [`-mv ${at}/j/d/i ${at}/j/d/h`, /^$/],
+  [`-count ${at}/j`, /^\s+2\s+2\s+77 /], [`-cat ${at}/j/none`, /No such file or directory/, 1], [`-rm ${at}/j/d/h`, /^Deleted/],
 ]
+
+/** Runs a program of Hadoop as the user `ada`. */
+async function runHadoop(main: string, words: readonly string[]): Promise<{ code: number; text: string }> {
+  const dir = join(cache, 'hadoop')
+  const ran = await exec('java', [
+    '-Xmx300m', '-cp', `.${delimiter}lib/*`, main, '-Ddfs.replication=1', `-Dhadoop.tmp.dir=${join(dir, 'tmp')}`, ...words,
+  ], {
+    cwd: dir, env: { ...process.env, HADOOP_USER_NAME: 'ada' },
+  }).catch((error: unknown) => error as { code: number; stdout: string; stderr: string })
+  return { code: 'code' in ran ? ran.code : 0, text: ran.stdout + ran.stderr }
+}
 
 async function runShell(url: string): Promise<Row> {
   const client = `hdfs dfs ${hadoopVersion}`
@@ -121,17 +137,43 @@ async function runShell(url: string): Promise<Row> {
   const local = join(dir, 'hello')
   await writeFile(local, 'hello world\n')
   await configureHadoop(dir)
-  for (const [words, printed, code = 0] of shellCommands(url.replace('http:', 'webhdfs:'), local)) {
-    const ran = await exec('java', ['-Xmx300m', '-cp', `.${delimiter}lib/*`, 'org.apache.hadoop.fs.FsShell', '-Ddfs.replication=1',
-      ...words.split(' ')], {
-      cwd: dir, env: { ...process.env, HADOOP_USER_NAME: 'ada' },
-    }).catch((error: unknown) => error as { code: number; stdout: string; stderr: string })
-    const text = ran.stdout + ran.stderr
-    if (('code' in ran ? ran.code : 0) === code && printed.test(text)) continue
+  for (const [words, printed, expected = 0] of shellCommands(url.replace('http:', 'webhdfs:'), local)) {
+    const { code, text } = await runHadoop('org.apache.hadoop.fs.FsShell', words.split(' '))
+    if (code === expected && printed.test(text)) continue
     console.log(`  hdfs dfs ${words}: ${text.slice(0, 1000)}`)
     return { client, result: `FAILED: ${words}`, failed: true }
   }
   return { client, result: 'passed' }
+}
+
+/** A tree with a file of several blocks, copied within the gateway, with checksums compared; then once more, with nothing to copy. */
+async function runDistcp(url: string): Promise<Row> {
+  const client = `distcp ${hadoopVersion}`
+  if (!existsSync(jars)) return { client, result: skipped }
+  const dir = join(cache, 'hadoop')
+  await configureHadoop(dir)
+  const local = join(dir, 'tree')
+  await mkdir(join(local, 'a b'), { recursive: true })
+  await writeFile(join(local, 'a b/large'), Buffer.alloc(3_000_000, 'rye and oats\n'))
+  await writeFile(join(local, 'small'), 'hello world\n')
+  await writeFile(join(local, 'empty'), '')
+  const at = url.replace('http:', 'webhdfs:')
+  for (const [main, ...words] of [
+    ['fs.FsShell', '-D', 'dfs.blocksize=1048576', '-put', '-f', local, `${at}/distcp`],
+    ['tools.DistCp', '-pbug', '-update', `${at}/distcp`, `${at}/copied`],
+    ['tools.DistCp', '-pbug', '-update', `${at}/distcp`, `${at}/copied`],
+  ] as const) {
+    const { code, text } = await runHadoop(`org.apache.hadoop.${main}`, words)
+    if (code === 0) continue
+    console.log(`  ${main} ${words.join(' ')}: ${text.slice(-2000)}`)
+    return { client, result: `FAILED: ${main} ${words[0]}`, failed: true }
+  }
+  const sums = await Promise.all(['distcp', 'copied'].map(async name =>
+    (await runHadoop('org.apache.hadoop.fs.FsShell', ['-checksum', `${at}/${name}/*/large`, `${at}/${name}/small`])).text
+      .replaceAll(/\S*\/(?:distcp|copied)\//g, '')))
+  const equal = sums[0] === sums[1] && /MD5-of-2048MD5/.test(sums[0]!)
+  if (!equal) console.log(`  checksums: ${sums.join('\n')}`)
+  return { client, result: equal ? 'passed' : 'FAILED: checksums', failed: !equal }
 }
 
 export const webHdfsPeers = (options: WebHdfsPeersOptions): Peers => ({
@@ -139,6 +181,7 @@ export const webHdfsPeers = (options: WebHdfsPeersOptions): Peers => ({
   jobs: {
     ...Object.fromEntries(Object.entries(pythonClients).map(([name, script]) => [name, () => runPython(name, script, options)])),
     shell: () => runShell(options.url),
+    distcp: () => runDistcp(options.url),
     compare: () => compare(options.url),
   },
 })

@@ -1,5 +1,5 @@
-// Operations that move data: OPEN, CREATE, APPEND and GETFILECHECKSUM. Each has two steps, as in HDFS: the first answers with the address
-// of the second, which has `data=true`. Here both lead to the same gateway.
+// Operations on data: OPEN, CREATE, APPEND, GETFILECHECKSUM, CONCAT and TRUNCATE. The first four have two steps, as in HDFS: the first
+// answers with the address of the second, which has `data=true`. Here both lead to the same gateway.
 // INVARIANT: nothing of a body is taken at the first step, where Hadoop's client has sent none.
 
 import { pipeline } from 'node:stream/promises'
@@ -9,7 +9,8 @@ import { appendTo } from '../../files/append.ts'
 import { checkReplication } from './changing.ts'
 import { ChecksumOfBlocks } from './checksum.ts'
 import { RemoteException } from './errors.ts'
-import { absent, empty, json, redirect, type Answer, type Call, type Operation } from './operation.ts'
+import { absent, empty, json, redirect, truth, type Answer, type Call, type Operation } from './operation.ts'
+import { clusterPath } from './paths.ts'
 
 async function fileAt({ mill, path, signal }: Call): Promise<FileStatus> {
   const status = await mill.status(path, { signal })
@@ -94,6 +95,34 @@ async function append(call: Call): Promise<Answer> {
   return empty
 }
 
+async function concat({ mill, path, params, signal }: Call): Promise<Answer> {
+  const given = params.sources!.split(',').filter(Boolean)
+  const relative = given.find(each => !each.startsWith('/'))
+  if (relative !== undefined) throw new RemoteException('InvalidPathException', `Invalid path name ${relative}`)
+  const sources = given.map(clusterPath)
+  if (sources.length === 0) throw new RemoteException('HadoopIllegalArgumentException', 'No sources given')
+  if (sources.includes(path))
+    throw new RemoteException('HadoopIllegalArgumentException', `concat: the src file ${path} is the same with the target file ${path}`)
+  const files = await Promise.all([path, ...sources].map(each => mill.status(each, { signal })))
+  const none = files.find(({ type, length }, i) => i > 0 && type === 'file' && length === 0)
+  if (none) throw new RemoteException('HadoopIllegalArgumentException',
+    `concat: source file ${none.path} is invalid or empty or underConstruction`)
+  await mill.concat(path, sources, { signal })
+  return empty
+}
+
+/** Cuts the file in one step; what is true at once in HDFS if the cut is between two blocks is always true here. */
+async function truncate({ mill, path, params, signal }: Call): Promise<Answer> {
+  const before = await mill.status(path, { signal })
+  const keep = params.newlength!
+  if (before.type === 'directory') throw new RemoteException('FileNotFoundException', `Path is not a file: ${path}`)
+  if (keep > before.length)
+    throw new RemoteException('HadoopIllegalArgumentException',
+      `Cannot truncate to a larger file size. Current size: ${before.length}, truncate size: ${keep}.`)
+  if (keep < before.length) await appendTo(mill, { path, before, keep, more: none, signal })
+  return truth(true)
+}
+
 async function checksum(call: Call): Promise<Answer> {
   if (!call.params.data) {
     await call.mill.status(call.path, { signal: call.signal })
@@ -115,5 +144,15 @@ export const dataOperations: readonly Operation[] = [
   {
     verb: 'GET', name: 'GETFILECHECKSUM', exceptions: absent, answer: checksum,
     limits: 'computed by reading the file',
+  },
+  {
+    verb: 'POST', name: 'CONCAT', required: ['sources'],
+    exceptions: { ...absent, EINVAL: 'HadoopIllegalArgumentException', EISDIR: 'FileNotFoundException', EBUSY: 'IOException' },
+    answer: concat,
+    limits: `in one step, without moving data; at most ${limits.concatFilesMax} sources, none of the files in a snapshot`,
+  },
+  {
+    verb: 'POST', name: 'TRUNCATE', required: ['newlength'], exceptions: absent, answer: truncate,
+    limits: 'writes the beginning as a new file, which replaces the old one in one step; the answer is `true`',
   },
 ]

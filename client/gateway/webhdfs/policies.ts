@@ -1,5 +1,5 @@
 // Operations on features of HDFS that the cluster does not have, answered as an HDFS without them does: delegation tokens of an insecure
-// cluster, storage policies with disks only, erasure coding without a policy, ACLs turned off, symbolic links, concat and truncate.
+// cluster, storage policies with disks only, erasure coding without a policy, ACLs turned off, and symbolic links.
 
 import { RemoteException } from './errors.ts'
 import { absent, empty, json, unsupported, type Call, type Operation } from './operation.ts'
@@ -90,6 +90,4 @@ const erasureOperations: readonly Operation[] = [
 export const policyOperations: readonly Operation[] = [
   ...tokenOperations, ...storageOperations, ...erasureOperations, ...aclOperations,
   unsupported('PUT', 'CREATESYMLINK', { required: ['destination'], why: 'there are no symbolic links' }),
-  unsupported('POST', 'CONCAT', { required: ['sources'], why: 'files are written once; write one file from the parts' }),
-  unsupported('POST', 'TRUNCATE', { required: ['newlength'], why: 'files are written once; write a shorter file in its place' }),
 ]

@@ -218,6 +218,18 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
         path: `/objects/o0-${i % 256}`, attributes: objectAttributes.map(({ name }) => name), content: true,
       })),
     }), 3)
+    await measure('writing.concat of 1,000 files', async time => {
+      const joined: { path: string; id: InodeId }[] = []
+      for (let i = 0; i <= limits.concatFilesMax; i++) {
+        const path = `/joined${time}-${i}`
+        const { lease, blocks } = await call(writing.create, { requestId: id(), path, blocks: 1 })
+        const [block] = blocks
+        const sealed = [{ id: block!.id, length: 1, crc: 1, aligned: false, nodes: [block!.targets[0]!.node] }]
+        joined.push({ path, id: (await call(writing.complete, { requestId: id(), lease, blocks: sealed })).id })
+      }
+      const [first, ...sources] = joined
+      await call(writing.concat, { requestId: id(), ...first!, sources })
+    }, 2)
     await measure('writing.abandon, of a file of 10,000 blocks', async time => {
       const { lease } = await call(writing.create, { requestId: id(), path: `/left-${time}` })
       for (let i = 0; i < limits.fileBlocksMax; i += 64) await call(writing.allocate, { requestId: id(), lease, count: 64 })

@@ -73,6 +73,7 @@ const table: Record<string, Call> = {
   'mill.xattrs.set': ({ mill }, signal) => mill.xattrs.set('/a', 'user.n', 'v', { signal }),
   'mill.xattrs.list': ({ mill }, signal) => mill.xattrs.list('/a', { signal }),
   'mill.xattrs.rm': ({ mill }, signal) => mill.xattrs.rm('/a', 'user.n', { signal }),
+  'mill.concat': ({ mill }, signal) => mill.concat('/a', ['/b'], { signal }),
   'mill.objects.get': ({ mill }, signal) => mill.objects.get('/a', { signal }),
   'mill.objects.put': ({ mill }, signal) => mill.objects.put('/a', Buffer.from('x'), { signal }),
   'mill.objects.list': ({ mill }, signal) => mill.objects.list('/a', { signal }),

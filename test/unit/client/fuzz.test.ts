@@ -114,6 +114,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.xattrs.get': [['/a', 'user.n'], ['signal']],
   'mill.xattrs.set': [['/a', 'user.n', 'v'], ['signal']],
   'mill.xattrs.list': [['/a'], ['signal']], 'mill.xattrs.rm': [['/a', 'user.n'], ['signal']],
+  'mill.concat': [['/a', ['/b']], ['signal']],
   'mill.objects.get': [['/a'], ['attributes', 'content', 'signal']],
   'mill.objects.put': [['/a', Buffer.from('x')], ['base', 'parents', 'attributes', 'expect', 'mtimeMs', 'signal']],
   'mill.objects.list': [['/a'], ['prefix', 'delimiter', 'after', 'limit', 'attributes', 'signal']],
