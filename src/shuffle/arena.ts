@@ -1,5 +1,7 @@
-// In-memory buffer of emitted records: encoded one after the other, until they are sorted and written as one run.
+// In-memory buffer of emitted records: encoded one after the other as entries (segmentframe.ts), until they are sorted and written as
+// one run.
 
+import { assert } from '../base/assert.ts'
 import type { Key } from '../base/pair.ts'
 import { KiB } from '../base/units.ts'
 import { entryBytesMax, tooLarge } from './segmentframe.ts'
@@ -7,13 +9,19 @@ import { compareKeys, encodeKey } from './key.ts'
 import { recordsMax, sortRecords, type Records } from './order.ts'
 import { askPartitioner, hashKey, type Partitioner } from './partition.ts'
 import type { KeyRanges } from './ranges.ts'
-import { GrowingBuffer } from './buffer.ts'
+import { GrowingBuffer, varintBytes } from './buffer.ts'
 import { encodeValue } from './value.ts'
 import type { SegmentWriter } from './writer.ts'
 
 /** Memory per record beside its bytes: 12 bytes of positions, and 16 while it is sorted. */
 const placeBytes = 28
 const firstCapacity = 1024
+/**
+ * Records whose bytes are loaded into the CPU's cache together before they are copied one by one. In sorted order they lie anywhere in the
+ * buffer: without this the copy waits for the memory twice a record, and takes four times as long.
+ */
+const loadedAtOnce = 32
+const cacheLineBytes = 64
 
 export class Arena {
   readonly #partitionCount: number
@@ -23,6 +31,9 @@ export class Arena {
   /** See Records. */
   #places = new Uint32Array(firstCapacity * 2)
   #partitions = new Uint32Array(firstCapacity)
+  /** Bytes of the last key's and the last value's length: kept free for the next ones, which are moved if they need another number. */
+  #headBytes = 1
+  #lengthBytes = 1
   count = 0
 
   constructor(options: { partitions: number; partitioner?: Partitioner | undefined; ranges?: KeyRanges | undefined }) {
@@ -40,15 +51,21 @@ export class Arena {
     const sink = this.#sink
     const start = sink.length
     try {
+      sink.skip(this.#headBytes)
       encodeKey(key, sink)
+      const headBytes = this.#headBytes = sink.prefix(start, this.#headBytes, 1)
+      const keyStart = start + headBytes
       const keyEnd = sink.length
+      sink.skip(this.#lengthBytes)
       encodeValue(value, sink)
-      if (sink.length - start > entryBytesMax) throw tooLarge(sink.length - start)
+      const lengthBytes = this.#lengthBytes = sink.prefix(keyEnd, this.#lengthBytes, 0)
+      const bytes = sink.length - start - headBytes - lengthBytes
+      if (bytes > entryBytesMax) throw tooLarge(bytes)
       const count = this.count
       if (count === this.#partitions.length) this.#grow()
-      this.#places[count * 2] = start
+      this.#places[count * 2] = keyStart
       this.#places[count * 2 + 1] = keyEnd
-      this.#partitions[count] = this.#partitionOf(key, start, keyEnd)
+      this.#partitions[count] = this.#partitionOf(key, keyStart, keyEnd)
       this.count = count + 1
     } catch (error) {
       sink.length = start
@@ -64,30 +81,53 @@ export class Arena {
 
   /** Writes all records in sorted order and clears the arena. Its memory is reused. */
   drainTo(writer: SegmentWriter): void {
-    const bytes = this.#sink.bytes
-    const places = this.#places
-    const records: Records = { count: this.count, bytes, places, partitions: this.#partitions }
+    const records: Records = { count: this.count, bytes: this.#sink.bytes, places: this.#places, partitions: this.#partitions }
     const { order, bounds } = sortRecords(records, this.#partitionCount)
     for (let p = 0; p < this.#partitionCount; p++) {
       const to = bounds[p + 1]!
-      let before = false
-      let lastStart = 0
-      let lastEnd = 0
-      for (let i = bounds[p]!; i < to; i++) {
-        if (!before) writer.moveTo(p)
-        const id = order[i]!
-        const start = places[id * 2]!
-        const keyEnd = places[id * 2 + 1]!
-        const end = id + 1 < this.count ? places[id * 2 + 2]! : this.#sink.length
-        const same = before && keyEnd - start === lastEnd - lastStart && compareKeys(bytes, start, keyEnd, bytes, lastStart, lastEnd) === 0
-        writer.add(bytes, start, keyEnd, bytes, keyEnd, end, same)
-        before = true
-        lastStart = start
-        lastEnd = keyEnd
+      if (bounds[p]! < to) writer.moveTo(p)
+      let last = -1
+      for (let from = bounds[p]!; from < to; from += loadedAtOnce) {
+        const next = Math.min(to, from + loadedAtOnce)
+        // Asked for something: the compiler would leave out loads whose result is not used.
+        assert(this.#load(order, from, next) >= 0, 'bytes are not negative')
+        for (let i = from; i < next; i++) {
+          const id = order[i]!
+          this.#write(writer, id, last)
+          last = id
+        }
       }
     }
     this.count = 0
     this.#sink.length = 0
+  }
+
+  /** Loads the records order[from, to) into the cache; the CPU waits for all of them at the same time. Returns a sum of bytes. */
+  #load(order: Uint32Array, from: number, to: number): number {
+    const places = this.#places
+    const { bytes, length } = this.#sink
+    let sum = 0
+    for (let i = from; i < to; i++) {
+      const at = places[order[i]! * 2]!
+      sum += bytes[at]! + (at + cacheLineBytes < length ? bytes[at + cacheLineBytes]! : 0)
+    }
+    return sum
+  }
+
+  /** `last`: the record written before in the same partition; -1 for its first one. */
+  #write(writer: SegmentWriter, id: number, last: number): void {
+    const { bytes, length } = this.#sink
+    const places = this.#places
+    const start = places[id * 2]!
+    const keyEnd = places[id * 2 + 1]!
+    const end = id + 1 < this.count ? this.#entryStart(id + 1) : length
+    const same = last >= 0 && compareKeys(bytes, start, keyEnd, bytes, places[last * 2]!, places[last * 2 + 1]!) === 0
+    writer.addEntry(bytes, start - varintBytes(keyEnd - start + 1), keyEnd, end, same)
+  }
+
+  #entryStart(id: number): number {
+    const start = this.#places[id * 2]!
+    return start - varintBytes(this.#places[id * 2 + 1]! - start + 1)
   }
 
   #grow(): void {

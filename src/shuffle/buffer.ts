@@ -1,7 +1,7 @@
 // Growing byte buffer. A writer reserves space, writes at `length`, then advances `length`.
 
 import { assert } from '../base/assert.ts'
-import { KiB } from '../base/units.ts'
+import { KiB, MiB } from '../base/units.ts'
 import { writeText } from './text.ts'
 
 export class GrowingBuffer {
@@ -19,7 +19,9 @@ export class GrowingBuffer {
     const needed = this.length + count
     // Positions are kept in 32 bits.
     assert(needed < 2 ** 32, 'a buffer reached 4 GiB')
-    const larger = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, this.bytes.length * 2), 2 ** 32 - 1))
+    // Large ones by four: each copy costs a page of memory for a page, and pages that are never used cost nothing.
+    const factor = this.bytes.length < MiB ? 2 : 4
+    const larger = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, this.bytes.length * factor), 2 ** 32 - 1))
     this.bytes.copy(larger, 0, 0, this.length)
     this.bytes = larger
   }
@@ -42,6 +44,33 @@ export class GrowingBuffer {
     this.length = at
   }
 
+  /** Leaves `count` bytes free, to be filled by `prefix`. */
+  skip(count: number): void {
+    this.reserve(count)
+    this.length += count
+  }
+
+  /**
+   * Writes the number of bytes after the first `room` bytes from `start` on, plus `more`, as a varint in place of those. If it needs
+   * another number of bytes than `room`, the bytes after it move. Returns the varint's bytes.
+   */
+  prefix(start: number, room: number, more: number): number {
+    const count = this.length - start - room
+    const value = count + more
+    const needed = varintBytes(value)
+    if (needed !== room) {
+      this.reserve(needed)
+      this.bytes.copyWithin(start + needed, start + room, this.length)
+    }
+    if (needed === 1) this.bytes[start] = value
+    else {
+      this.length = start
+      this.varint(value)
+    }
+    this.length = start + needed + count
+    return needed
+  }
+
   copy(from: Buffer, start: number, end: number): void {
     const count = end - start
     this.reserve(count)
@@ -62,6 +91,13 @@ export class GrowingBuffer {
     this.length += written
     return written
   }
+}
+
+/** Bytes of a number as a varint. */
+export function varintBytes(value: number): number {
+  let count = 1
+  while (value >= 0x80) { value = Math.floor(value / 0x80); count++ }
+  return count
 }
 
 /** Big-endian scratch for doubles. */

@@ -6,7 +6,7 @@
 
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { double, type GrowingBuffer } from './buffer.ts'
+import { double, varintBytes, type GrowingBuffer } from './buffer.ts'
 import { readText } from './text.ts'
 
 const tags = {
@@ -88,12 +88,6 @@ function encodeText(value: string, to: GrowingBuffer): void {
   to.length = start + 1
   to.varint(written)
   to.length = start + 1 + needed + written
-}
-
-function varintBytes(value: number): number {
-  let count = 1
-  while (value >= 0x80) { value = Math.floor(value / 0x80); count++ }
-  return count
 }
 
 function encodeObject(value: object, to: GrowingBuffer, depth: number): void {

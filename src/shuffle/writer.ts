@@ -57,6 +57,17 @@ export class SegmentWriter {
     this.#frameRecords++
   }
 
+  /** The same for an entry with its head and lengths, as segmentframe.ts describes it: bytes[start, end), with its key up to `keyEnd`. */
+  addEntry(bytes: Buffer, start: number, keyEnd: number, end: number, same: boolean): void {
+    const frame = this.#frame
+    if (frame.length >= frameTargetBytes) this.#flush()
+    if (same && this.#frameRecords > 0) {
+      frame.byte(0)
+      frame.copy(bytes, keyEnd, end)
+    } else frame.copy(bytes, start, end)
+    this.#frameRecords++
+  }
+
   /** Ends the last partition. The caller closes the file. */
   finish(): Extent[] {
     while (this.#extents.length < this.#partitions) this.#endPartition()

@@ -49,6 +49,22 @@ describe('map outputs and their merge', () => {
     expect(left.filter(name => !/\.(data|index)$/.test(name))).toEqual([])
   })
 
+  test.each([['in memory', 1 << 26], ['with spills', 200_000]])('keys and values of lengths at which the varint before them grows: %s', async (_, memoryBytes) => {
+    const random = dice(11)
+    const directory = await scratch()
+    const lengths = [0, 1, 100, 124, 125, 126, 127, 128, 129, 16_379, 16_380, 16_381, 16_382, 16_383, 16_384, 16_385]
+    const letters = (most: number): string => random.pick(['a', 'b', 'é']).repeat(random.pick(lengths.filter(length => length <= most)))
+    const pairs = Array.from({ length: 600 }, (): Pair => [letters(random.pick([129, 16_385])), letters(random.pick([129, 129, 16_385]))])
+    const output = await MapOutput.open({ partitions: 1, disk: localDisk, directory, name: 'lengths', memoryBytes })
+    for (const [key, value] of pairs) {
+      output.emit(key, value)
+      // A refused record leaves no trace, also if its key was written already.
+      if (random.below(4) === 0) expect(() => output.emit(letters(129), Symbol('refused'))).toThrow(/symbol/)
+    }
+    const groups = await groupsOf([await fileSegment(await output.finish(), 0)], directory)
+    expect(groups).toEqual(oracle(pairs))
+  })
+
   test('combining gives the same totals whatever the memory, and one value a key in each output', async () => {
     const random = dice(5)
     const directory = await scratch()
