@@ -6,12 +6,13 @@ import { GristmillError } from '../src/base/errors.ts'
 import type { Address, ClusterId, JobId } from '../src/base/ids.ts'
 import { jobId } from '../src/base/ids.ts'
 import { FileClient } from '../src/file/client.ts'
+import { queueNameMax } from '../src/base/jobqueues.ts'
 import { MiB } from '../src/base/units.ts'
 import type { OpenDatabase } from '../src/ports/database.ts'
 import type { Machine } from '../src/ports/machine.ts'
 import type { World } from '../src/ports/world.ts'
 import { status, type ClusterStatus } from '../src/protocol/admin.ts'
-import type { JobStatus } from '../src/protocol/job.ts'
+import { queues, type JobStatus, type QueueList } from '../src/protocol/job.ts'
 import type { FileStatus } from '../src/protocol/namespace.ts'
 import {
   allowDeletions, backup, fsck, lost, recount, releaseLost, safeMode, type AllowedDeletions, type BackupMade, type FsckPage, type LostState,
@@ -287,8 +288,9 @@ export class Mill extends Files {
    */
   sql(text: string, params?: SqlParams | null, options?: SqlOptions | null): SqlQuery {
     const given = optionsOf<SqlOptions>(options, 'sql', {
-      memoryBytes: true, localBytes: true, distribute: true, onJob: true, signal: true,
+      memoryBytes: true, localBytes: true, distribute: true, queue: true, onJob: true, signal: true,
     })
+    if (given.queue !== undefined) textOf(given.queue, 'queue', { max: queueNameMax })
     checkInteger('memory of a query in bytes', given.memoryBytes, 16 * MiB)
     checkInteger('size of tables in bytes', given.localBytes, 0)
     callbackOf(given.onJob, 'onJob')
@@ -370,6 +372,11 @@ export class Mill extends Files {
         return listJobs(this.#cluster, limit, signal)
       },
     )
+  }
+
+  /** QueueList of jobs, with what runs and waits in each, and the slots of the cluster. */
+  queues(options?: CallOptions | null): Promise<QueueList> {
+    return perform('queues', undefined, callOptions('queues', options), async ({ signal }) => this.#cluster.ask(queues, {}, signal))
   }
 
   /** Nodes, blocks and their health, as the namenode sees them now. */

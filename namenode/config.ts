@@ -44,6 +44,8 @@ export interface NamenodeConfig {
   readonly versions?: { readonly keep?: number | undefined; readonly keepMs?: number | undefined } | undefined
   /** Queues of jobs, beside the default one. */
   readonly queues?: readonly JobQueue[] | undefined
+  /** Jobs of one user that have not ended; default: limits.jobsRunningMax. */
+  readonly jobsPerUser?: number | undefined
   /** Bounds of kept outputs of jobs. */
   readonly kept?: KeptBounds | undefined
   /** Periodic backups; default: none. */

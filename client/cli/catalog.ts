@@ -64,6 +64,7 @@ export const catalog: readonly CommandGroup[] = [
       rerun: async () => (await import('./jobs/rerun.ts')).rerun,
       jobs: async () => (await import('./jobs/jobs.ts')).jobs,
       job: async () => (await import('./jobs/job.ts')).job,
+      queues: async () => (await import('./jobs/queues.ts')).queues,
       logs: async () => (await import('./jobs/logs.ts')).logs,
       kill: async () => (await import('./jobs/jobs.ts')).kill,
     },

@@ -31,6 +31,7 @@ const verbsOfOthers: Readonly<Record<string, readonly string[]>> = {
 
 /** Verbs that are commands of their own. */
 const verbsElsewhere: Readonly<Record<string, string>> = {
+  'queue ls': 'queues', 'queue list': 'queues', 'queues ls': 'queues', 'job queues': 'queues',
   'job ls': 'jobs', 'job list': 'jobs', 'job kill': 'kill', 'job cancel': 'kill', 'job logs': 'logs', 'job log': 'logs',
   'job run': 'run', 'job show': 'job', 'job status': 'job', 'job submit': 'run', 'namenode start': 'namenode',
   'namenode run': 'namenode', 'namenode stop': 'down', 'namenode report': 'report', 'namenode status': 'status',

@@ -90,7 +90,7 @@ export class Owner {
         trashKeepMs: settings.trashKeep, uploadKeepMs: settings.uploadKeep,
         inlineBytes: settings.inlineBytes ?? limits.inlineBytesDefault,
         versions: { keep: settings.versionsKeep, keepMs: settings.versionsKeepFor },
-        queues: settings.queues && parseQueues(settings.queues),
+        queues: settings.queues && parseQueues(settings.queues), jobsPerUser: settings.jobsPerUser,
         kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },
         backups: { dir: `${dir}/namenode/backups`, ...backups },
         ...settings.profile === 'test-without-fsync' && { sync: false },

@@ -2,7 +2,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { TextEncoding } from '../../src/base/formats.ts'
-import { queueNameMax } from '../../src/base/jobqueues.ts'
+import { priorityMax, queueNameMax } from '../../src/base/jobqueues.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import { delimiterCode, textEncodingOf } from '../../src/record/records.ts'
@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly name?: string | undefined
   /** Queue by which its tasks get slots; default: `default`. Operators declare queues by the setting `queues`. */
   readonly queue?: string | undefined
+  /** Jobs of the same queue with a lower priority get slots after it; -100 to 100, default: 0. Nothing is taken from tasks that run. */
+  readonly priority?: number | undefined
   /** Memory limit of one task. */
   readonly memoryBytes?: number | undefined
   /** An attempt that takes longer is killed, and the task is tried again. */
@@ -71,7 +73,7 @@ const runOptionNames: Known<RunOptions> = {
   input: true, output: true, params: true, paramTexts: true, reducers: true, replication: true, overwrite: true, name: true,
   memoryBytes: true, taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true,
   env: true, encoding: true,
-  delimiter: true, onOutput: true, detach: true, withoutRules: true, queue: true,
+  delimiter: true, onOutput: true, detach: true, withoutRules: true, queue: true, priority: true,
 }
 
 /** Reads and checks the options of `run`. Throws EINVAL. */
@@ -104,6 +106,7 @@ export function readRunOptions(given: RunOptions | null | undefined): RunOptions
   checkInteger('memory of a task in bytes', options.memoryBytes, 0)
   checkInteger('time of a task in milliseconds', options.taskTimeoutMs, 0)
   checkInteger('number of tries', options.attemptsMax, 1, 100)
+  checkInteger('priority', options.priority, -priorityMax, priorityMax)
   checkInteger('seed', options.seed, 0)
   return options
 }

@@ -58,6 +58,7 @@ export interface Submission {
   readonly memoryBytes?: number | undefined
   readonly taskTimeoutMs?: number | undefined
   readonly queue?: string | undefined
+  readonly priority?: number | undefined
   /** Aborted before the job is submitted: no effect. Afterwards: the job is killed. */
   readonly signal?: AbortSignal | undefined
   /** The first tasks alone, of a job whose stages are divisible (cut.ts); default: all. */
@@ -121,6 +122,7 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
     memoryBytes: submission.memoryBytes ?? memoryDefault,
     taskDeadlineMs: submission.taskTimeoutMs ?? 0,
     ...submission.queue !== undefined && { queue: submission.queue },
+    ...submission.priority !== undefined && { priority: submission.priority },
   }
   const { job } = await send(cluster, plan, cut, signal)
   const handle = new Job(cluster, job)

@@ -31,7 +31,7 @@ export async function runNamenode(run: ServerRun): Promise<void> {
     }),
     inlineBytes: settings.inlineBytes ?? limits.inlineBytesDefault,
     versions: { keep: settings.versionsKeep, keepMs: settings.versionsKeepFor },
-    queues: settings.queues && parseQueues(settings.queues),
+    queues: settings.queues && parseQueues(settings.queues), jobsPerUser: settings.jobsPerUser,
     kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },
     sync: settings.profile !== 'test-without-fsync',
     times: {

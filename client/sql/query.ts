@@ -34,6 +34,8 @@ export interface SqlOptions {
    * divides small ones, which are not fetched.
    */
   readonly distribute?: Distribute | undefined
+  /** Queue by which the tasks of its job get slots; default: `default`. */
+  readonly queue?: string | undefined
   /** Called with the job of the query, if it has one. */
   readonly onJob?: ((job: Job) => void) | undefined
   readonly signal?: AbortSignal | undefined
@@ -106,7 +108,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
    */
   async save(path: string, { format = 'parquet', overwrite, force }: SqlSaveOptions = {}): Promise<Run> {
     const { disk, openDatabase, scratchDir, random } = this.#tools
-    const { signal, memoryBytes } = this.#options
+    const { signal, memoryBytes, queue } = this.#options
     throwIfAborted(signal)
     const engine = engineOf(openDatabase)
     const { sql, tables: names, explain } = await this.#read(engine)
@@ -121,7 +123,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       const laid = await this.#plan(space, engine, { sql, tables }, (query, columns) =>
         ({ sql: parquetQuery(query, columns, uniqueNames(columns)), output: { kind: 'rows', format } }))
       const job = await submitQuery(cluster, {
-        tables, ...laid, text: this.#text, memoryBytes, signal, output: { path: normalise(path), format, overwrite, force },
+        tables, ...laid, text: this.#text, memoryBytes, queue, signal, output: { path: normalise(path), format, overwrite, force },
       })
       return new Run(cluster, job.id)
     } catch (error) {
@@ -233,12 +235,12 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
   async #job(
     space: Workspace, openDatabase: OpenDatabase, asked: Asked, onEnd?: (planned: PlannedQuery, status: JobStatus) => void,
   ): Promise<RunningQuery> {
-    const { signal, memoryBytes, onJob } = this.#options
+    const { signal, memoryBytes, onJob, queue } = this.#options
     const { tables } = asked
     const { cluster, files } = await this.#tools.cluster()
     const planned = await this.#planned(space, openDatabase, asked)
     const { columns, work, stages } = planned
-    const job = await submitQuery(cluster, { tables, work, stages, text: this.#text, memoryBytes, signal })
+    const job = await submitQuery(cluster, { tables, work, stages, text: this.#text, memoryBytes, queue, signal })
     try {
       onJob?.(job)
       const parts = await waitForRows(cluster, job, signal)

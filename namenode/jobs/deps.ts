@@ -22,6 +22,8 @@ export interface JobsDeps {
   readonly checked?: boolean | undefined
   /** Queues of jobs, beside the default one. */
   readonly queues?: readonly JobQueue[] | undefined
+  /** Jobs of one user that have not ended; default: limits.jobsRunningMax. */
+  readonly jobsPerUser?: number | undefined
   readonly store: JobStore
   readonly nodes: NodesPort
   readonly blocks: BlocksPort

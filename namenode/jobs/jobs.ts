@@ -45,6 +45,7 @@ interface JobsDeps {
   readonly versions?: number | undefined
   /** Queues of jobs, beside the default one. */
   readonly queues?: readonly JobQueue[] | undefined
+  readonly jobsPerUser?: number | undefined
   /** Bounds of kept outputs. */
   readonly kept?: KeptBounds | undefined
 }
@@ -58,11 +59,13 @@ export class Jobs {
   #toOpen = false
 
   constructor(
-    { clock, failpoints, log, checked, journal, registry, tokens, holders, actor, frozen, trash, versions, kept, queues }: JobsDeps,
+    {
+      clock, failpoints, log, checked, journal, registry, tokens, holders, actor, frozen, trash, versions, kept, queues, jobsPerUser,
+    }: JobsDeps,
   ) {
     this.#store = new JournalJobStore({ journal, clock, failpoints, trash, versions, kept })
     const deps = {
-      clock, awake: registry.awake, log, checked, queues, store: this.#store, actor, frozen,
+      clock, awake: registry.awake, log, checked, queues, jobsPerUser, store: this.#store, actor, frozen,
       nodes: {
         order: (node, order) => {
           const refused = order.kind === 'run' ? tooLarge(order.work) : undefined

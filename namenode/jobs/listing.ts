@@ -7,14 +7,19 @@ import type * as protocol from '../../src/protocol/job.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { JobStore } from './deps.ts'
 import type { RunningJob } from './scheduler/state.ts'
-import { jobStatus, shownStatus } from './scheduler/status.ts'
+import { runningStatus, shownStatus } from './scheduler/status.ts'
 import { statusText } from './scheduler/textsize.ts'
 
 /** Stages on one page of jobs, at 5 µs each. */
 const stagesMax = 5_000
 
 export function newest(
-  { store, running }: { readonly store: Pick<JobStore, 'newest'>; readonly running: ReadonlyMap<JobId, RunningJob> },
+  { store, running, waits = () => undefined }: {
+    readonly store: Pick<JobStore, 'newest'>
+    readonly running: ReadonlyMap<JobId, RunningJob>
+    /** Reason for which a job waits. */
+    readonly waits?: ((job: RunningJob) => string | undefined) | undefined
+  },
   { limit, before }: { readonly limit: number; readonly before: JobId | undefined },
 ): ReplyOf<typeof protocol.jobs> {
   const jobs: JobStatus[] = []
@@ -23,7 +28,7 @@ export function newest(
   for (const { head, bytes } of store.newest(before)) {
     const { job } = head.status
     const runs = running.get(job)
-    const status = runs ? jobStatus(runs) : shownStatus(head)
+    const status = runs ? runningStatus(runs, waits(runs)) : shownStatus(head)
     jobs.push(status)
     stages += status.stages.length
     // A head may be longer than the shown status: heads of earlier versions include the job's parameters.

@@ -10,7 +10,7 @@ import type { JobStatus, TaskStatus } from '../../src/protocol/job.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { JobsDeps, JobStore, NodesPort } from './deps.ts'
 import type { Scheduler } from './scheduler/scheduler.ts'
-import { jobStatus, recordStatus, shownStatus, taskStatus } from './scheduler/status.ts'
+import { recordStatus, runningStatus, shownStatus, taskStatus } from './scheduler/status.ts'
 import type { JobRecord } from './store/record.ts'
 import { taskText } from './scheduler/textsize.ts'
 
@@ -38,7 +38,7 @@ export class JobLookup {
   /** Throws ENOENT. */
   statusOf(id: JobId): JobStatus {
     const running = this.#scheduler.jobs.get(id)
-    if (running) return jobStatus(running)
+    if (running) return runningStatus(running, this.#scheduler.waits(running))
     return shownStatus(this.head(id))
   }
 

@@ -28,7 +28,9 @@ export class OwnerCalls {
     this.#deps = deps
     this.#store = deps.store
     this.#lookup = lookup
-    this.#admission = new Admission({ jobs: engine.scheduler.jobs, uploads: () => deps.store.uploads })
+    this.#admission = new Admission(
+      { jobs: engine.scheduler.jobs, uploads: () => deps.store.uploads }, { jobsPerUser: deps.jobsPerUser },
+    )
   }
 
   /**

@@ -19,7 +19,11 @@ import { jobMutations } from './store/mutations.ts'
 
 interface JobsNeeds {
   readonly world: Pick<World, 'clock' | 'failpoints' | 'log' | 'checked'>
-  readonly config: { readonly kept?: KeptBounds | undefined; readonly queues?: readonly JobQueue[] | undefined }
+  readonly config: {
+    readonly kept?: KeptBounds | undefined
+    readonly queues?: readonly JobQueue[] | undefined
+    readonly jobsPerUser?: number | undefined
+  }
   readonly trashKeepMs: number
   readonly versionBounds: { readonly keep: number }
   readonly journal: Journal
@@ -35,12 +39,12 @@ export const jobsRoom = room({
   name: 'jobs',
   mutations: [...jobMutations, ...formerJobMutations],
   open(needs: JobsNeeds) {
-    const { world, config: { kept, queues }, trashKeepMs, versionBounds, journal, tokens, actor, registry } = needs
+    const { world, config: { kept, queues, jobsPerUser }, trashKeepMs, versionBounds, journal, tokens, actor, registry } = needs
     const { succession, authority, blocks } = needs
     const { clock, failpoints, log, checked } = world
     const jobs = new Jobs({
-      clock, failpoints, log, checked, journal, registry, tokens, actor, kept, queues, trash: trashKeepMs > 0, versions: versionBounds.keep,
-      frozen: () => authority.frozen, holders: block => blocks.holders(block),
+      clock, failpoints, log, checked, journal, registry, tokens, actor, kept, queues, jobsPerUser, trash: trashKeepMs > 0,
+      versions: versionBounds.keep, frozen: () => authority.frozen, holders: block => blocks.holders(block),
     })
     succession.listen({ sure: () => jobs.start() })
     blocks.listen({ settled: () => jobs.open() })

@@ -19,7 +19,11 @@ export function jobRoutes(engine: Engine, deps: JobsDeps): Route[] {
     route(protocol.splits, (request, context) => owners.addPage(request, context)),
     route(protocol.submit, ({ spec }, context) => owners.submit(spec, context)),
     route(protocol.watch, ({ job, after }, context) => owners.watch(job, after, context)),
-    route(protocol.jobs, ({ limit = 100, before }) => newest({ store: deps.store, running: engine.scheduler.jobs }, { limit, before })),
+    route(protocol.jobs, ({ limit = 100, before }) => {
+      const { jobs: running, waits } = engine.scheduler
+      return newest({ store: deps.store, running, waits }, { limit, before })
+    }),
+    route(protocol.queues, () => engine.scheduler.queueStatus),
     route(protocol.patterns, ({ job }, { user }) => ({ patterns: keptPatterns(deps.actor(user), lookup.head(job)) })),
     route(protocol.tasks, ({ job, stage, from, limit }) => lookup.tasks(job, stage, from, limit)),
     route(protocol.kill, ({ job }, context) => owners.kill(job, context)),

@@ -14,6 +14,8 @@ export interface JobQueue {
 export const defaultQueue = 'default'
 export const queueNameMax = 64
 const queuesMax = 100
+/** Highest priority of a job within its queue, and as a negative number the lowest. */
+export const priorityMax = 100
 
 const namePattern = /^[\p{L}\p{N}_.-]+$/u
 

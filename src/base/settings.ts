@@ -196,6 +196,10 @@ export const settings = {
     }),
     parse: raw => queuesOf(raw),
   },
+  jobsPerUser: count(1, 1000, {
+    fallback: '1000', usedBy: ['namenode', 'up'],
+    about: 'Number of jobs of one user that have not ended; a further one is refused. All users together may have 1000.',
+  }),
   datanodes: count(1, 64, {
     fallback: '3, or the number of the last time', usedBy: ['up'], about: 'Number of datanodes that `up` starts.',
   }),

@@ -26,7 +26,7 @@ function parse(text: string, units: Readonly<Record<string, number>>, what: stri
 
 /** The whole number that the text writes in decimal digits; NaN for other text and for numbers outside of the bounds. */
 export function parseWhole(text: string, min = 0, max = Number.MAX_SAFE_INTEGER): number {
-  const value = /^\d+$/.test(text) ? Number(text) : NaN
+  const value = (min < 0 ? /^-?\d+$/ : /^\d+$/).test(text) ? Number(text) : NaN
   return value >= min && value <= max ? value : NaN
 }
 

@@ -2,7 +2,7 @@
 
 import Type, { type Static } from './schema.ts'
 import { GristmillError } from '../base/errors.ts'
-import { queueNameMax } from '../base/jobqueues.ts'
+import { priorityMax, queueNameMax } from '../base/jobqueues.ts'
 import { limits } from '../base/limits.ts'
 import { systemDirectory } from '../base/paths.ts'
 import {
@@ -16,6 +16,9 @@ const packedSplits = Type.Array(text(limits.splitsBodyBytesMax), { maxItems: lim
 /** Splits sent before their job: number of pages and of tasks. */
 const sentSplits = Type.Object({ id: splitsId, pages: count, tasks: count })
 export type SentSplits = Static<typeof sentSplits>
+
+/** Place of a job within its queue. */
+const priority = Type.Integer({ minimum: -priorityMax, maximum: priorityMax })
 
 const stageInput = Type.Union([
   /** Sent by clients of earlier versions. */
@@ -137,6 +140,8 @@ const jobSpec = Type.Object({
   attemptsMax: Type.Integer({ minimum: 1, maximum: 100 }),
   /** Queue by which it gets slots; default: `default`. */
   queue: Type.Optional(text(queueNameMax)),
+  /** Jobs of its queue with a lower one wait for it; default: 0. */
+  priority: Type.Optional(priority),
   /** Memory of one executor. */
   memoryBytes: count,
   /** Time limit of one attempt; 0: none. */
@@ -214,7 +219,7 @@ const stageStatus = Type.Object({
 })
 export type StageStatus = Static<typeof stageStatus>
 
-export const jobStatus = Type.Object({
+const jobStatus = Type.Object({
   job: jobId,
   name: text(200),
   user: text(255),
@@ -226,6 +231,10 @@ export const jobStatus = Type.Object({
   driver: Type.Optional(Type.Object({ id: text(64), step: count, method: text(50) })),
   /** Missing for a job that was submitted to none. */
   queue: Type.Optional(text(queueNameMax)),
+  /** Missing for a job that was submitted without one. */
+  priority: Type.Optional(priority),
+  /** Reason for which no task of it runs although tasks could: a line that begins with "for". */
+  waits: Type.Optional(text(300)),
   submittedMs: instant,
   finishedMs: Type.Optional(instant),
   failure: Type.Optional(failure),
@@ -283,6 +292,30 @@ export const jobs = message('job.list', {
   ...readsJobs,
   request: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })), before: Type.Optional(jobId) }),
   reply: Type.Object({ jobs: Type.Array(jobStatus), next: Type.Optional(jobId) }),
+})
+
+const queueStatus = Type.Object({
+  name: text(queueNameMax),
+  weight: count,
+  /** Tasks that may run at a time. */
+  slotsMax: Type.Optional(count),
+  /** Jobs that have not ended. */
+  jobs: count,
+  /** Tasks that run. */
+  running: count,
+  /** Tasks that could run and wait for a slot. */
+  waiting: count,
+})
+export type QueueStatus = Static<typeof queueStatus>
+
+const queueList = Type.Object({ queues: Type.Array(queueStatus), slots: count })
+export type QueueList = Static<typeof queueList>
+
+/** The queues in the order of their names, with the slots of all datanodes that are live and in service. */
+export const queues = message('job.queues', {
+  ...readsJobs,
+  request: empty,
+  reply: queueList,
 })
 
 /** Tasks of a job with their attempts, page by page, in (stage, task) order. */

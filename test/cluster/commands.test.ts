@@ -52,6 +52,7 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['history', '/out'], stdout: /^ +1 .*job-1.*newest$/m },
   { words: ['rollback', '/out'], code: 1, stdout: /^$/ },
   { words: ['jobs'], stdout: /succeeded/ },
+  { words: ['queues'], stdout: /^default +1 +- +0 +0 +0$/m },
   { words: ['job', 'last'], stdout: /succeeded/ },
   { words: ['logs', 'last'], stdout: /seen one/ },
   { words: ['kill', 'last'], stdout: /^job-1: succeeded\n$/ },

@@ -4,6 +4,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import { until, type TestCluster } from '../kit/cluster.ts'
@@ -132,6 +133,39 @@ test('a program loops on its results, reads what it has saved, and is one object
   expect([rounds, size, isTime]).toEqual([5, 3000, true])
   expect(drawn).toBeGreaterThan(0)
   expect(await cluster.ok(['job', steps[2]!.job, '--json'])).toContain(driver)
+})
+
+test('a job that waits for its queue says so until it gets a slot, and queues show what runs and waits', async () => {
+  const gate = join(dir, 'gate')
+  await writeFile(gate, '')
+  const file = await program('held.ts', `
+    const { existsSync } = await import('node:fs')
+    const held = mill.range(4, { partitions: 4 }).mapAsync(async n => {
+      while (existsSync(${JSON.stringify(gate)})) await new Promise(resolve => { setTimeout(resolve, 50) })
+      return n
+    })
+    await held.save(output)
+  `)
+  const words = (output: string): string[] => ['run', file, '--output', output, '--queue', 'adhoc']
+  const first = cluster.ok(words('/held'))
+  const queue = async (): Promise<object | undefined> =>
+    (JSON.parse(await cluster.ok(['queues', '--json'])) as { queues: Array<{ name: string }> }).queues.find(({ name }) => name === 'adhoc')
+  const full = { name: 'adhoc', weight: 1, slotsMax: 2, jobs: 1, running: 2, waiting: 2 }
+  await until('two tasks of the first job', async () => isDeepStrictEqual(await queue(), full))
+  const second = cluster.run([...words('/second'), '--priority', '3'])
+  const newest = async (): Promise<JobStatus> => JSON.parse((await cluster.ok(['jobs', '--limit', '1', '--json'])).trim()) as JobStatus
+  const waits = 'for its queue adhoc, of which 2 tasks may run at a time'
+  await until('the second job waits', async () => (await newest()).waits === waits)
+  expect(await newest()).toMatchObject({ output: '/second', state: 'running', priority: 3 })
+  expect(await cluster.ok(['jobs', '--limit', '1'])).toMatch(/ waiting +0\/4 /)
+  expect(await cluster.ok(['job', 'last'])).toMatch(/^waits +for its queue adhoc, of which 2 tasks may run at a time$/m)
+  expect(await cluster.ok(['queues'])).toMatch(/^adhoc +1 +2 +2 +2 +6$/m)
+  await rm(gate)
+  await first
+  const { code, stderr } = await second
+  expect(code, stderr).toBe(0)
+  expect(stderr).toContain(`waits ${waits}`)
+  expect((await newest()).waits).toBeUndefined()
 })
 
 test('the time and the random numbers that a program captures are the same on every machine', async () => {

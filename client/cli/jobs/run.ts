@@ -5,6 +5,7 @@ import { basename, isAbsolute, join } from 'node:path'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { textEncodings, type TextEncoding } from '../../../src/base/formats.ts'
 import type { JobStatus } from '../../../src/protocol/job.ts'
+import { priorityMax } from '../../../src/base/jobqueues.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import { ruleNames } from '../../../src/plan/rules.ts'
@@ -21,7 +22,7 @@ import { shellWord } from '../target.ts'
 import { onceEach, parseParam } from './params.ts'
 import { ProgramOutput } from './programoutput.ts'
 import { counterLines, ownCounters, summaryLines } from './view.ts'
-import { barsFor, linesFor, lossesFor, stepsFor } from './watch.ts'
+import { barsFor, linesFor, lossesFor, stepsFor, waitsFor } from './watch.ts'
 
 export const run: CommandSpec = {
   name: 'run', args: '<program>',
@@ -59,6 +60,9 @@ export const run: CommandSpec = {
     option('--memory <size>', 'memory limit of one executor, for instance 512MiB', { parse: parseBytes }),
     option('--task-timeout <time>', 'time limit of one attempt, for instance 10m', { parse: parseDuration }),
     option('--queue <name>', 'queue by which its tasks get slots (default: default)'),
+    option('--priority <n>', 'jobs of its queue with a lower one get slots after it; -100 to 100 (default: 0)', {
+      parse: whole(-priorityMax, priorityMax),
+    }),
     option('--attempts <n>', 'maximum attempts of one task before the job fails', { parse: whole(1, 100) }),
     option('--without-rule <name>', 'do not apply this rule of the optimizer; the result is the same; may be repeated', {
       parse: oneOf(...ruleNames), repeat: true,
@@ -105,6 +109,7 @@ interface RunFlags {
   taskTimeout?: number
   attempts?: number
   queue?: string
+  priority?: number
   withoutRule?: string[]
   explain?: boolean
   detach?: boolean
@@ -133,6 +138,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     ...(options.taskTimeout === undefined ? {} : { taskTimeoutMs: options.taskTimeout }),
     ...(options.attempts === undefined ? {} : { attemptsMax: options.attempts }),
     ...(options.queue === undefined ? {} : { queue: options.queue }),
+    ...(options.priority === undefined ? {} : { priority: options.priority }),
     ...(options.withoutRule ? { withoutRules: options.withoutRule } : {}),
     // A detached job must outlive this process.
     ...(options.detach ? { detach: true } : { signal, onOutput: output.take }),
@@ -166,7 +172,11 @@ export async function follow(context: CommandContext, job: Run, command: string,
       first: progress.drawn ? barsFor(progress.bar) : linesFor(say, mono), losses: () => lossesFor(say, mono),
       line: text => { if (!context.json) lines.push(printer.line(text)) },
     })
-    for await (const status of job.watch(signal)) show(status)
+    const showWaits = waitsFor(say)
+    for await (const status of job.watch(signal)) {
+      showWaits(status)
+      show(status)
+    }
   } catch (error) {
     if (!signal.aborted || hasCode(signal.reason, 'EPIPE')) throw error
     progress.stop()

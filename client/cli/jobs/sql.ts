@@ -35,6 +35,7 @@ export const sql: CommandSpec = {
       parse: oneOf('auto', 'always', 'never'),
     }),
     option('--explain', 'do not run: print the stages, what they read, and why a part is gathered; EXPLAIN ANALYZE … runs it and adds times'),
+    option('--queue <name>', 'queue by which the tasks of its job get slots (default: default)'),
     option('--memory <size>', 'memory of the query, for instance 2GiB (default: 1GiB); what needs more goes to the disk', {
       parse: parseBytes,
     }),
@@ -60,6 +61,7 @@ interface SqlFlags {
   distribute?: 'auto' | 'always' | 'never'
   explain?: boolean
   memory?: number
+  queue?: string
 }
 
 async function runSql(context: CommandContext, [given]: readonly string[], flags: SqlFlags): Promise<void> {
@@ -74,7 +76,7 @@ async function runSql(context: CommandContext, [given]: readonly string[], flags
   const options: SqlOptions = {
     signal, ...flags.memory !== undefined && { memoryBytes: flags.memory },
     ...flags.localBytes !== undefined && { localBytes: flags.localBytes },
-    ...flags.distribute !== undefined && { distribute: flags.distribute },
+    ...flags.distribute !== undefined && { distribute: flags.distribute }, ...flags.queue !== undefined && { queue: flags.queue },
     onJob: job => printer.note(`job ${job.id}`),
   }
   const query = new SqlQuery({

@@ -1,6 +1,7 @@
 // stream: runs Unix commands as mapper and reducer of a job. Accepts the options of Hadoop Streaming, too (hadoop.ts).
 
 import { GristmillError } from '../../../src/base/errors.ts'
+import { priorityMax } from '../../../src/base/jobqueues.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import type { StreamOptions } from '../../jobs/stream.ts'
@@ -43,6 +44,9 @@ export const stream: CommandSpec = {
     option('--memory <size>', 'memory limit of one executor, for instance 512MiB; commands are not counted', { parse: parseBytes }),
     option('--task-timeout <time>', 'time limit of one attempt, for instance 10m', { parse: parseDuration }),
     option('--queue <name>', 'queue by which its tasks get slots (default: default)'),
+    option('--priority <n>', 'jobs of its queue with a lower one get slots after it; -100 to 100 (default: 0)', {
+      parse: whole(-priorityMax, priorityMax),
+    }),
     option('--attempts <n>', 'maximum attempts of one task before the job fails', { parse: whole(1, 100) }),
     option('--detach', "print the job's id and do not wait"),
   ],
@@ -90,6 +94,7 @@ interface StreamFlags {
   taskTimeout?: number
   attempts?: number
   queue?: string
+  priority?: number
   detach?: boolean
 }
 
@@ -102,10 +107,10 @@ async function runStream(context: CommandContext, _operands: readonly string[], 
   const { environment, ...defined } = settingsOf(flags.define ?? [])
   const env = { ...environment, ...environmentOf(flags.env ?? [], context.env) }
   const { map, reduce, combine, shell, file, reducers, inputFormat, fieldSeparator, reduceSeparator, keyFields } = flags
-  const { partitionFields, order, name, memory, taskTimeout, attempts, queue } = flags
+  const { partitionFields, order, name, memory, taskTimeout, attempts, queue, priority } = flags
   const options: StreamOptions = {
     ...defined, ...given({ map, reduce, combine, shell, files: file, reducers, inputFormat, fieldSeparator, reduceSeparator, keyFields }),
-    ...given({ partitionFields, order, name, memoryBytes: memory, taskTimeoutMs: taskTimeout, attemptsMax: attempts, queue }),
+    ...given({ partitionFields, order, name, memoryBytes: memory, taskTimeoutMs: taskTimeout, attemptsMax: attempts, queue, priority }),
     input, output: normalise(output), env, overwrite: flags.overwrite === true, force: flags.force === true,
     onNote: line => context.note(line),
     // A detached job must outlive this process.

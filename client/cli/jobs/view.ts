@@ -97,7 +97,9 @@ export function jobLines(job: JobStatus, nowMs: number, width?: number): string[
     ['name', showText(job.name)],
     ['state', job.state],
     ['user', showText(job.user)],
+    ...job.waits === undefined ? [] : [['waits', showText(job.waits)]] as [[string, string]],
     ...job.queue === undefined ? [] : [['queue', showText(job.queue)]] as [[string, string]],
+    ...job.priority === undefined ? [] : [['priority', String(job.priority)]] as [[string, string]],
     ['output', showText(job.output)],
     ['submitted', formatInstant(job.submittedMs)],
     ['took', took(job.submittedMs, job.finishedMs ?? nowMs)],
@@ -176,7 +178,7 @@ export function jobRow(job: JobStatus, nowMs: number): string[] {
   const tasks = job.stages.reduce((sum, stage) => sum + stage.tasks, 0)
   const done = job.stages.reduce((sum, stage) => sum + stage.done, 0)
   return [
-    job.job, job.state, `${done}/${tasks}`, formatInstant(job.submittedMs).slice(0, 19), took(job.submittedMs, job.finishedMs ?? nowMs),
-    showText(job.name), showText(job.output),
+    job.job, job.waits === undefined ? job.state : 'waiting', `${done}/${tasks}`, formatInstant(job.submittedMs).slice(0, 19),
+    took(job.submittedMs, job.finishedMs ?? nowMs), showText(job.name), showText(job.output),
   ]
 }

@@ -1,5 +1,6 @@
 // Progress of a job: bars on a terminal, lines elsewhere. Each status prints only its changes.
 
+import { showText } from '../../../src/base/quote.ts'
 import type { JobStatus } from '../../../src/protocol/job.ts'
 import { plural } from '../display.ts'
 import type { Bar } from '../progress.ts'
@@ -71,6 +72,15 @@ export function lossesFor(say: (text: string) => void, mono: () => number): (sta
       reported.set(i, { times: stage.lost!.times, atMs: mono() })
       say(line)
     }
+  }
+}
+
+/** A line when a job begins to wait, and when it waits for something else. */
+export function waitsFor(say: (text: string) => void): (status: JobStatus) => void {
+  const said = new Map<string, string | undefined>()
+  return ({ job, waits }) => {
+    if (waits !== undefined && said.get(job) !== waits) say(`waits ${showText(waits)}`)
+    said.set(job, waits)
   }
 }
 

@@ -77,7 +77,7 @@ interface Waiting { readonly jobs: RunningJob[]; readonly shares: QueueShares }
 
 /** Starts one task on the node; returns false if there is none for it. */
 function serve(state: SchedulerState, { jobs, shares }: Waiting, node: WorkerNode): boolean {
-  jobs.sort(shares.order)
+  shares.sort(jobs)
   for (const job of jobs) {
     if (job.avoid.has(node.id) || shares.isFull(job)) continue
     for (const stage of job.stages) {

@@ -1,11 +1,11 @@
 // Shares of the queues: which job comes next when a slot is free. A queue has the fewer claims the more of its tasks run for its weight; a
-// queue that has reached its bound gets no slot. Nothing is taken from tasks that run.
+// queue that has reached its bound gets no slot. Within a queue priorities decide, then fairness. Nothing is taken from tasks that run.
 
 import { defaultQueue, type JobQueue } from '../../../src/base/jobqueues.ts'
 
 /** Fields of a job by which slots are shared. */
 interface QueuedJob {
-  readonly spec: { readonly queue?: string | undefined }
+  readonly spec: { readonly queue?: string | undefined; readonly priority?: number | undefined }
   /** Running attempts. */
   readonly running: number
   /** Sequence number of its last slot or of its submission. */
@@ -29,33 +29,48 @@ export class QueueShares {
   constructor(table: QueueTable, jobs: Iterable<QueuedJob>) {
     this.#table = table
     for (const job of jobs) {
-      const queue = this.#of(job)
+      const queue = this.queueOf(job)
       this.#running.set(queue, (this.#running.get(queue) ?? 0) + job.running)
     }
   }
 
   /** A task of the job has started. */
   started(job: QueuedJob): void {
-    const queue = this.#of(job)
+    const queue = this.queueOf(job)
     this.#running.set(queue, (this.#running.get(queue) ?? 0) + 1)
   }
 
   isFull(job: QueuedJob): boolean {
-    const queue = this.#of(job)
+    const queue = this.queueOf(job)
     return queue.slotsMax !== undefined && this.#running.get(queue)! >= queue.slotsMax
   }
 
   /**
-   * Order of jobs: that whose queue has the smallest share for its weight; of one queue, that with the fewest running tasks; among equals
-   * that which got a slot, or was submitted, least recently.
+   * Orders jobs: first the queue with the smallest share for its weight; among equal ones that with the job which comes first by `fair`. Of
+   * one queue the job with the highest priority, and among equals by `fair`.
    */
-  readonly order = (a: QueuedJob, b: QueuedJob): number =>
-    this.#shareOf(a) - this.#shareOf(b) || a.running - b.running || a.turn - b.turn
-
-  #shareOf(job: QueuedJob): number {
-    const queue = this.#of(job)
-    return (this.#running.get(queue) ?? 0) / queue.weight
+  sort(jobs: QueuedJob[]): void {
+    const places = new Map<JobQueue, { readonly share: number; first: QueuedJob }>()
+    for (const job of jobs) {
+      const queue = this.queueOf(job)
+      const place = places.get(queue)
+      if (!place) places.set(queue, { share: this.#running.get(queue)! / queue.weight, first: job })
+      else if (fair(job, place.first) < 0) place.first = job
+    }
+    jobs.sort((a, b) => {
+      const [one, other] = [places.get(this.queueOf(a))!, places.get(this.queueOf(b))!]
+      if (one === other) return priorityOf(b) - priorityOf(a) || fair(a, b)
+      return one.share - other.share || fair(one.first, other.first)
+    })
   }
 
-  #of({ spec: { queue = defaultQueue } }: QueuedJob): JobQueue { return this.#table.get(queue) ?? this.#table.get(defaultQueue)! }
+  /** Its queue, or the default one. */
+  queueOf({ spec: { queue = defaultQueue } }: Pick<QueuedJob, 'spec'>): JobQueue {
+    return this.#table.get(queue) ?? this.#table.get(defaultQueue)!
+  }
 }
+
+/** The job with the fewest running tasks; among equals that which got a slot, or was submitted, least recently. */
+const fair = (a: QueuedJob, b: QueuedJob): number => a.running - b.running || a.turn - b.turn
+
+const priorityOf = ({ spec: { priority = 0 } }: QueuedJob): number => priority

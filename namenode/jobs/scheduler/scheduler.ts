@@ -12,6 +12,7 @@ import { hasRunnable, offer } from './offer.ts'
 import { queueTable, type QueueTable } from './queues.ts'
 import { committed, finished, progressed } from './report.ts'
 import type { RunningJob, WorkerNode, SchedulerState } from './state.ts'
+import { queueStatus, waitsOf } from './waits.ts'
 
 export class Scheduler {
   readonly #checked: boolean
@@ -33,6 +34,11 @@ export class Scheduler {
   get jobs(): ReadonlyMap<JobId, RunningJob> { return this.#state.jobs }
   get queues(): QueueTable { return this.#state.queues }
   get nodes(): ReadonlyMap<WorkerNode['id'], WorkerNode> { return this.#state.nodes }
+
+  /** For many jobs: what each waits for, if none of its tasks runs. */
+  get waits(): ReturnType<typeof waitsOf> { return waitsOf(this.#state) }
+
+  get queueStatus(): ReturnType<typeof queueStatus> { return queueStatus(this.#state) }
 
   /** True if a task could start after further offers, or an attempt may be slow: the caller sends `tick` soon. */
   get hasRunnable(): boolean { return hasRunnable(this.#state) }

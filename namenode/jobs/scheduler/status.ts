@@ -7,12 +7,18 @@ import type { Attempt, RunningJob, StageState, TaskState } from './state.ts'
 import { CounterSums } from './sums.ts'
 import { taskText } from './textsize.ts'
 
+/** Status of a job that runs, with what it waits for. */
+export function runningStatus(job: RunningJob, waits: string | undefined): JobStatus {
+  const status = jobStatus(job)
+  return waits === undefined ? status : { ...status, waits }
+}
+
 /** `finishedMs` only for a job that has ended (or will, once journalled). */
 export function jobStatus(job: RunningJob, as?: JobState, finishedMs?: number): JobStatus {
   const shown: JobState = as ?? (job.state === 'publishing' ? 'publishing' : 'running')
   return {
     job: job.id, name: job.spec.name, user: job.user, state: shown, version: job.version, output: job.spec.output.path,
-    ...driverOf(job.spec), ...job.spec.queue !== undefined && { queue: job.spec.queue }, submittedMs: job.submittedMs,
+    ...driverOf(job.spec), ...queueOf(job.spec), submittedMs: job.submittedMs,
     ...finishedMs !== undefined && { finishedMs },
     // The failure is shown together with the end that it caused, which must be journalled first.
     ...as !== undefined && job.failure && { failure: job.failure },
@@ -23,6 +29,10 @@ export function jobStatus(job: RunningJob, as?: JobState, finishedMs?: number): 
 /** Place of the job in the run of a program. */
 export const driverOf = ({ driver }: Pick<JobSpec, 'driver'>): Pick<JobStatus, 'driver'> =>
   (driver ? { driver: { id: driver.id, step: driver.step, method: driver.method } } : {})
+
+/** Queue and priority, as they were given. */
+const queueOf = ({ queue, priority }: JobSpec): Pick<JobStatus, 'queue' | 'priority'> =>
+  ({ ...queue !== undefined && { queue }, ...priority !== undefined && { priority } })
 
 /** Status of a job that is not in the scheduler, from the journal; the patterns of a kept output are reduced to their count. */
 export function shownStatus({ status }: JobRecord): JobStatus {

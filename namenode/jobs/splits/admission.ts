@@ -1,24 +1,27 @@
 // Admission of jobs and their splits, which are held in the namenode's memory while jobs run. Uploaded splits and splits
 // inside job requests share one bound. An admitted request counts at once, before it is journalled.
 // INVARIANT: splits of running jobs, uploads and requests in progress take at most limits.splitsHeldBytesMax, and running jobs
-// plus those in progress are at most limits.jobsRunningMax. After a restart, jobs of earlier versions may exceed this: then
-// nothing is admitted.
+// plus those in progress are at most limits.jobsRunningMax, and those of one user at most `jobsPerUser`. After a restart, jobs of
+// earlier versions may exceed this: then nothing is admitted.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { SplitsId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
 import type { UploadsPort } from '../deps.ts'
+import type { RunningJob } from '../scheduler/state.ts'
 import { splitChars } from './splits.ts'
 
 interface AdmissionDeps {
   /** Running jobs. */
-  readonly jobs: { readonly size: number; values(): Iterable<{ readonly spec: JobSpec }> }
+  readonly jobs: { readonly size: number; values(): Iterable<Pick<RunningJob, 'user' | 'spec'>> }
   readonly uploads: () => UploadsPort
 }
 
 interface AdmissionOptions {
   readonly heldBytesMax?: number | undefined
+  /** Running jobs of one user. */
+  readonly jobsPerUser?: number | undefined
 }
 
 /** A request in progress: a job, or a page of an upload. */
@@ -27,11 +30,15 @@ interface Coming { readonly user: string; readonly bytes: number; readonly uploa
 export class Admission {
   readonly #deps: AdmissionDeps
   readonly #heldBytesMax: number
+  readonly #jobsPerUser: number
   readonly #coming = new Set<Coming>()
 
-  constructor(deps: AdmissionDeps, { heldBytesMax = limits.splitsHeldBytesMax }: AdmissionOptions = {}) {
+  constructor(
+    deps: AdmissionDeps, { heldBytesMax = limits.splitsHeldBytesMax, jobsPerUser = limits.jobsRunningMax }: AdmissionOptions = {},
+  ) {
     this.#deps = deps
     this.#heldBytesMax = heldBytesMax
+    this.#jobsPerUser = jobsPerUser
   }
 
   /** `work` writes the job to the journal and the scheduler. Throws OVERLOADED before calling it. */
@@ -52,7 +59,8 @@ export class Admission {
     const jobsComing = [...this.#coming].filter(({ upload }) => upload === undefined).length
     if (jobs.size + jobsComing >= limits.jobsRunningMax)
       throw new GristmillError('OVERLOADED', `${limits.jobsRunningMax} jobs are running already; wait for one to end, or kill one`)
-    if (coming.upload !== undefined) this.#checkUser(coming.user, coming.upload, coming.bytes)
+    if (coming.upload === undefined) this.#checkJobs(coming.user)
+    else this.#checkUser(coming.user, coming.upload, coming.bytes)
     const held =
       [...jobs.values()].reduce((sum, { spec }) => sum + splitChars(spec), 0) + bytesOf(uploads().values()) + bytesOf(this.#coming)
     // A job without own splits has its splits counted as uploads already.
@@ -68,6 +76,17 @@ export class Admission {
     } finally {
       this.#coming.delete(coming)
     }
+  }
+
+  /** Throws OVERLOADED for a user who has as many jobs as one user may have. */
+  #checkJobs(user: string): void {
+    const count = (all: Iterable<{ readonly user: string }>): number => [...all].filter(each => each.user === user).length
+    const own = count(this.#deps.jobs.values()) + count([...this.#coming].filter(({ upload }) => upload === undefined))
+    if (own >= this.#jobsPerUser)
+      throw new GristmillError(
+        'OVERLOADED',
+        `${user} has ${own === 1 ? 'a job that has' : `${own} jobs that have`} not ended, as many as one user may have (setting jobsPerUser of the namenode); wait for one to end, or kill one`,
+      )
   }
 
   /** Bounds one user's share of the space for uploads. Throws OVERLOADED. */

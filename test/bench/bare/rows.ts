@@ -295,6 +295,7 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       ran = (await call(job.submit, { requestId: id(), spec: spec('params', [empty(100, range)], { params }) })).job
     })
     await measure('job.list, of such jobs', () => call(job.jobs, {}))
+    await measure('job.queues', () => call(job.queues, {}))
     let acknowledged = 0
     await measure('order.wait, tasks with parameters of 1 MiB', async () => {
       const orders = await work(acknowledged)

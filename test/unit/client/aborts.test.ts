@@ -58,6 +58,7 @@ const table: Record<string, Call> = {
   'mill.table': ({ mill }, signal) => mill.table('/a.csv', { signal }).collect(),
   'mill.stream': ({ mill }, signal) => mill.stream({ input: '/a', output: '/b', map: 'cat', signal }),
   'mill.jobs': ({ mill }, signal) => mill.jobs({ signal }),
+  'mill.queues': ({ mill }, signal) => mill.queues({ signal }),
   'mill.clusterStatus': ({ mill }, signal) => mill.clusterStatus({ signal }),
   'mill.fsck': ({ mill }, signal) => mill.fsck('/', { signal }).next(),
   'mill.recount': ({ mill }, signal) => mill.recount({ signal }),

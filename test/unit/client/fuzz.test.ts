@@ -104,7 +104,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.sql': [['SELECT 1', [1]], ['memoryBytes', 'localBytes', 'distribute', 'onJob', 'signal']],
   'mill.table': [['/a.csv'], ['memoryBytes', 'localBytes', 'distribute', 'onJob', 'signal']],
   'mill.explain': [['program.ts'], ['input', 'output', 'params', 'reducers', 'withoutRules', 'signal']],
-  'mill.job': [['job-1']], 'mill.jobs': [[], ['limit', 'signal']], 'mill.clusterStatus': [[], ['signal']],
+  'mill.job': [['job-1']], 'mill.jobs': [[], ['limit', 'signal']], 'mill.queues': [[], ['signal']], 'mill.clusterStatus': [[], ['signal']],
   'mill.fsck': [['/'], ['healthy', 'locations', 'signal']],
   'mill.recount': [[], ['signal']],
   'mill.safeMode': [['get'], ['signal']], 'mill.backup': [['/b'], ['signal']], 'mill.lost': [[], ['signal']],

@@ -237,6 +237,7 @@ const rows: readonly Row[] = [
   row('run', '--memory', 'p.ts', '"memoryBytes":1048576', { typed: '--memory 1MiB' }),
   row('run', '--task-timeout', 'p.ts', '"taskTimeoutMs":60000', { typed: '--task-timeout 1m' }),
   row('run', '--queue', 'p.ts', '"queue":"etl"', { typed: '--queue etl' }),
+  row('run', '--priority', 'p.ts', '"priority":-5', { typed: '--priority -5' }),
   row('run', '--attempts', 'p.ts', '"attemptsMax":2', { typed: '--attempts 2' }),
   row('run', '--env', 'p.ts', '"env":{"A":"1","B":"2"}', { typed: '--env A=1 --env B', given: { env: { B: '2' } } }),
   row('run', '--explain', 'p.ts', '"explain"', {}),
@@ -247,6 +248,7 @@ const rows: readonly Row[] = [
   row('sql', '--file', '', '"out":"b\\n2\\n"', { typed: '-f /q.sql', given: { input: 'SELECT 1 AS a' } }),
   row('sql', '--format', '', '{\\"a\\":1}', { typed: '--format jsonl', given: { input: 'SELECT 1 AS a' } }),
   row('sql', '--output', '', 'is a file of this machine', { typed: '-o /out', given: { input: `FROM './q.csv'` } }),
+  row('sql', '--queue', '-o /out', /queue\\*":\\*"etl/, { typed: '--queue etl', given: { input: 'SELECT 1' } }),
   row('sql', '--overwrite', '-o /out', /overwrite\\*":true/, { given: { input: 'SELECT 1' } }),
   row('sql', '--force', '-o /out --overwrite', /force\\*":true/, { given: { input: 'SELECT 1' } }),
   row('sql', '--param', '', '"out":"a,b\\n8,007\\n"', {
@@ -280,6 +282,7 @@ const rows: readonly Row[] = [
   row('stream', '--memory', '-i /a -o /out', '"memoryBytes":1048576', { typed: '--memory 1MiB' }),
   row('stream', '--task-timeout', '-i /a -o /out', '"taskTimeoutMs":60000', { typed: '--task-timeout 1m' }),
   row('stream', '--queue', '-i /a -o /out', '"queue":"etl"', { typed: '--queue etl' }),
+  row('stream', '--priority', '-i /a -o /out', '"priority":7', { typed: '--priority 7' }),
   row('stream', '--attempts', '-i /a -o /out', '"attemptsMax":2', { typed: '--attempts 2' }),
   row('stream', '--force', '-i /a -o /out --overwrite', '"force":true'),
   row('stream', '--env', '-i /a -o /out', '"env":{"A":"1","B":"2"}', { typed: '--env A=1 --env B', given: { env: { B: '2' } } }),

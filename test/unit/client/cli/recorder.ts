@@ -300,6 +300,10 @@ export class Recorder extends FakeMill {
   async jobs(options?: object): Promise<JobStatus[]> {
     return this.#did('jobs', [options], [this.#status, { ...this.#status, job: jobId('j0000000000000002'), state: 'running' }])
   }
+  async queues(options?: object): Promise<object> {
+    const queue = { name: this.text, weight: 3, slotsMax: 4, jobs: 1, running: 2, waiting: 5 }
+    return this.#did('queues', [options], { queues: [queue], slots: 8 })
+  }
   async *fsck(...args: unknown[]): AsyncGenerator<object> {
     const counts = {
       files: 1, directories: 0, blocks: 1, bytes: 9, replicas: 2, missing: 0, corrupt: 0, under: 1, over: 0, misplaced: 0, unread: 0,

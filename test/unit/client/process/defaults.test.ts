@@ -16,7 +16,7 @@ const used: Partial<Record<SettingName, unknown>> = {
   nodeDead: limits.nodeDeadMs, scrubPeriod: limits.scrubPeriodMs, scrubRate: limits.scrubBytesPerSecond,
   blockTrashKeep: limits.blockTrashKeepMs, deleteGuard: limits.deleteGuardMs, leaseSoft: limits.leaseSoftMs, leaseHard: limits.leaseHardMs,
   trashKeep: limits.trashKeepMs, uploadKeep: limits.uploadKeepMs, versionsKeep: limits.versionsKept, versionsKeepFor: limits.versionKeepMs,
-  keptOutputs: limits.keptOutputsMax,
+  keptOutputs: limits.keptOutputsMax, jobsPerUser: limits.jobsRunningMax,
   keptBytes: limits.keptBytesMax, backupEvery: limits.backupEveryMs, backupKeep: limits.backupsKept, logSize: logDefaults.maxBytes,
   logKeep: logDefaults.copies,
 }

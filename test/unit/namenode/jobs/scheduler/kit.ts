@@ -22,9 +22,10 @@ export interface JobShape {
   /** A last stage checks the output. */
   readonly check?: boolean
   readonly queue?: string | undefined
+  readonly priority?: number | undefined
 }
 
-export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = false, check = false, queue }: JobShape): JobSpec {
+export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = false, check = false, queue, priority }: JobShape): JobSpec {
   const split = (n: number) => ({
     bytes: 10,
     ranges: [
@@ -49,7 +50,7 @@ export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = fal
     params: {}, seed: 1, fingerprint: 'f',
     stages,
     output: { path: '/out', overwrite: false, format: 'text' },
-    attemptsMax, memoryBytes: 0, taskDeadlineMs: 0, ...queue !== undefined && { queue },
+    attemptsMax, memoryBytes: 0, taskDeadlineMs: 0, ...queue !== undefined && { queue }, ...priority !== undefined && { priority },
   }
 }
 

@@ -31,9 +31,11 @@ export class Play extends Bench {
   join(node: NodeId, slots = 1, attempts: AttemptId[] = [], rack = 'r'): Effect[] {
     return this.apply({ kind: 'joined', node, rack, host: node, slots, attempts })
   }
-  start(maps: number, more: { reduces?: number; attemptsMax?: number; places?: string[][]; queue?: string } = {}): RunningJob {
-    const { reduces = 0, attemptsMax = 4, queue, places = Array.from({ length: maps }, () => []) } = more
-    return this.scheduler.jobs.get(this.submit({ maps, reduces, attemptsMax, queue }, places.map(each => each.map(nodeId))).job)!
+  start(
+    maps: number, more: { reduces?: number; attemptsMax?: number; places?: string[][]; queue?: string; priority?: number } = {},
+  ): RunningJob {
+    const { reduces = 0, attemptsMax = 4, queue, priority, places = Array.from({ length: maps }, () => []) } = more
+    return this.scheduler.jobs.get(this.submit({ maps, reduces, attemptsMax, queue, priority }, places.map(each => each.map(nodeId))).job)!
   }
   specOf(attempt: AttemptId) { return this.kept.get(attemptParts(attempt).job)!.spec }
   done(node: NodeId, attempt: AttemptId, counters?: Record<string, number>): Effect[] {

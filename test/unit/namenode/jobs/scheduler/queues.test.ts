@@ -70,3 +70,48 @@ test.each([
 ])('the declaration %s is refused', (text, message) => {
   expect(() => parseQueues(text.split(','))).toThrow(message)
 })
+
+test('within a queue the job with the highest priority gets the next slots; queues still share by their weights', () => {
+  const play = new Play([a], 4, parseQueues(['etl:1', 'adhoc:1']))
+  const [low, plain] = [play.start(20, { queue: 'etl', priority: -1 }), play.start(20, { queue: 'etl' })]
+  const other = play.start(20, { queue: 'adhoc', priority: -100 })
+  for (let i = 0; i < 8; i++) endOne(play)
+  expect(running(low, plain, other)).toEqual([0, 2, 2])
+  const high = play.start(3, { queue: 'etl', priority: 5 })
+  for (let i = 0; i < 4; i++) endOne(play)
+  expect(running(low, plain, high, other)).toEqual([0, 0, 2, 2])
+  // One task is left of the highest: the next job of the queue takes the other slot.
+  while (high.stages[0]!.waiting > 0 || high.running > 1) endOne(play)
+  expect(running(low, plain, high)).toEqual([0, 1, 1])
+  expect(play.scheduler.queueStatus).toEqual({ slots: 4, queues: [
+    { name: 'adhoc', weight: 1, jobs: 1, running: 2, waiting: other.stages[0]!.waiting },
+    { name: 'default', weight: 1, jobs: 0, running: 0, waiting: 0 },
+    { name: 'etl', weight: 1, jobs: 3, running: 2, waiting: low.stages[0]!.waiting + plain.stages[0]!.waiting },
+  ] })
+})
+
+test('a job of which no task runs says what it waits for', () => {
+  const early = new Play([])
+  expect(early.scheduler.waits(early.start(1))).toBe('for a datanode: none that runs tasks is live and in service')
+  const play = new Play([a], 1, parseQueues(['small:1:1', 'etl']))
+  const first = play.start(1, { queue: 'small' })
+  expect(play.scheduler.waits(first)).toBeUndefined()
+  const second = play.start(2, { queue: 'small' })
+  expect(play.scheduler.waits(second)).toBe('for its queue small, of which one task may run at a time')
+  const third = play.start(1, { queue: 'etl' })
+  expect(play.scheduler.waits(third)).toBe('for a slot: the only one of the cluster is taken; its queue is etl')
+  play.join(b, 3)
+  expect(play.scheduler.waits(second)).toBe('for its queue small, of which one task may run at a time')
+  expect(play.scheduler.waits(third)).toBeUndefined()
+})
+
+test('a job whose tasks have failed on every datanode, or wait for one with their input, says so', () => {
+  const play = new Play([a, b])
+  const full = play.start(1, { places: [['a']] })
+  const local = play.start(1, { places: [['a']] })
+  expect(play.scheduler.waits(full)).toBeUndefined()
+  expect(play.scheduler.waits(local)).toBe('for a slot on a datanode with its input, or on one on which its tasks have not failed')
+  local.avoid.add(a)
+  local.avoid.add(b)
+  expect(play.scheduler.waits(local)).toBe('for another datanode: its tasks have failed on all 2 of them')
+})

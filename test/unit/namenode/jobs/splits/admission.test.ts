@@ -22,7 +22,7 @@ const done = async (): Promise<string> => 'done'
 const overloaded = (words: string) => ({ code: 'OVERLOADED', message: expect.stringContaining(words) })
 
 /** Admission with running jobs, sent splits, and requests that end when the test says so. */
-function admitting(heldBytesMax?: number) {
+function admitting(heldBytesMax?: number, jobsPerUser?: number) {
   const specs: JobSpec[] = []
   const uploads = new Map<SplitsId, { user: string; bytes: number }>()
   const admission = new Admission(
@@ -31,11 +31,11 @@ function admitting(heldBytesMax?: number) {
         get size() {
           return specs.length
         },
-        values: () => specs.map(spec => ({ spec })),
+        values: () => specs.map(spec => ({ user: 'bob', spec })),
       },
       uploads: () => uploads,
     },
-    { heldBytesMax },
+    { heldBytesMax, jobsPerUser },
   )
   const page = (user: string, upload: string, bytes: number, work = done): Promise<string> =>
     admission.page({ user, upload: splitsId(upload), splits: [chars(bytes)] }, work)
@@ -81,6 +81,18 @@ test('jobs under way count as jobs', async () => {
   await expect(page('ann', 'upload-1', 1)).rejects.toMatchObject(overloaded('running already'))
   under.resolve('done')
   await coming
+  await expect(job(packed())).resolves.toBe('done')
+})
+
+test('a user has no more jobs than one user may have, those under way included; other users do not count', async () => {
+  const { specs, page, job } = admitting(undefined, 2)
+  specs.push(packed(), packed(), packed())
+  const under = Promise.withResolvers<string>()
+  const coming = [job(packed(), () => under.promise), job(packed(), () => under.promise)]
+  await expect(job(packed())).rejects.toMatchObject(overloaded('ann has 2 jobs that have not ended, as many as one user may have'))
+  await expect(page('ann', 'upload-1', 1)).resolves.toBe('done')
+  under.resolve('done')
+  await Promise.all(coming)
   await expect(job(packed())).resolves.toBe('done')
 })
 

@@ -1,0 +1,54 @@
+// Reasons for which jobs wait: a line for the owner of a job of which no task runs although tasks could. And numbers of tasks that run and
+// wait in each queue. Pure, from the state of the scheduler.
+
+import { defaultQueue } from '../../../src/base/jobqueues.ts'
+import type { QueueStatus } from '../../../src/protocol/job.ts'
+import { QueueShares } from './queues.ts'
+import { ready } from './state.ts'
+import type { RunningJob, SchedulerState, StageState } from './state.ts'
+
+/**
+ * Returns a function, so that many jobs share one look at nodes and queues. Its result is undefined for a job of which a task runs, or none
+ * is left to start.
+ */
+export function waitsOf(state: SchedulerState): (job: RunningJob) => string | undefined {
+  const nodes = [...state.nodes.values()].filter(node => node.state === 'live')
+  const slots = nodes.reduce((sum, node) => sum + node.slots, 0)
+  const isFull = nodes.every(node => node.holding.size >= node.slots)
+  let shares: QueueShares | undefined
+  return job => {
+    if (job.state !== 'running' || job.running > 0) return undefined
+    const stages = job.stages.filter(isWaiting)
+    if (stages.length === 0) return undefined
+    if (!state.open) return 'for the locations of blocks, because the namenode has just started'
+    if (slots === 0) return 'for a datanode: none that runs tasks is live and in service'
+    if (!stages.some(stage => ready(job, stage))) return 'for datanodes that hold results of an earlier stage to register'
+    if (job.avoid.size > 0 && nodes.every(({ id }) => job.avoid.has(id)))
+      return `for another datanode: its tasks have failed on ${nodes.length === 1 ? 'the only one' : `all ${nodes.length} of them`}`
+    shares ??= new QueueShares(state.queues, state.jobs.values())
+    const { name, slotsMax } = shares.queueOf(job)
+    if (shares.isFull(job)) return `for its queue ${name}, of which ${tasks(slotsMax!)} may run at a time`
+    const taken = `${slots === 1 ? 'the only one' : `all ${slots}`} of the cluster ${slots === 1 ? 'is' : 'are'} taken`
+    if (isFull) return `for a slot: ${taken}${name === defaultQueue ? '' : `; its queue is ${name}`}`
+    return 'for a slot on a datanode with its input, or on one on which its tasks have not failed'
+  }
+}
+
+const isWaiting = ({ state, waiting }: StageState): boolean => state === 'running' && waiting > 0
+
+const tasks = (count: number): string => (count === 1 ? 'one task' : `${count} tasks`)
+
+/** The queues by name, with what runs and waits in them, and all slots. */
+export function queueStatus(state: SchedulerState): { queues: QueueStatus[]; slots: number } {
+  const rows = new Map([...state.queues.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, weight, slotsMax }) =>
+    [name, { name, weight, ...slotsMax !== undefined && { slotsMax }, jobs: 0, running: 0, waiting: 0 }]))
+  const shares = new QueueShares(state.queues, [])
+  for (const job of state.jobs.values()) {
+    const row = rows.get(shares.queueOf(job).name)!
+    row.jobs++
+    row.running += job.running
+    for (const stage of job.stages) if (job.state === 'running' && isWaiting(stage) && ready(job, stage)) row.waiting += stage.waiting
+  }
+  const slots = [...state.nodes.values()].reduce((sum, node) => sum + (node.state === 'live' ? node.slots : 0), 0)
+  return { queues: [...rows.values()], slots }
+}
