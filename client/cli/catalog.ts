@@ -76,6 +76,7 @@ export const catalog: readonly CommandGroup[] = [
       datanode: async () => (await import('./cluster/datanode.ts')).datanode,
       gateway: async () => (await import('./cluster/gateway.ts')).gateway,
       serve: async () => (await import('./cluster/gateway.ts')).serve,
+      'serve-kv': async () => (await import('./cluster/servekv.ts')).serveKv,
       console: async () => (await import('./cluster/console.ts')).console,
       up: async () => (await import('./cluster/up.ts')).up,
       down: async () => (await import('./cluster/up.ts')).down,

@@ -6,6 +6,7 @@ import type { Key } from '../base/pair.ts'
 import { add, counting, merging, returning, saving, visiting, type SaveOptions } from './actions.ts'
 import { checkCount, checkFunction, checkPartitions, checkShuffle, showGiven, type JoinOptions, type ShuffleOptions } from './arguments.ts'
 import type { Context } from './definition.ts'
+import { keyValueSaving, type KeyValueOptions, type StoredKey } from './keyvalue.ts'
 import { at, type Flow, type KeyFunction, type Recipe } from './recipe.ts'
 import {
   folded, grouped, joined, joinName, sorted, sortedGroups, spread, topmost, type Grouping, type Joining, type SortOrder, type SortPart
@@ -249,6 +250,14 @@ export class Dataset<T> {
 
   /** Publishes the values as files in a new directory, in one step when all of them are computed. */
   async save(path: string, options: SaveOptions = {}): Promise<void> { await this.#flow.run(saving(this.#node, path, options)) }
+
+  /**
+   * Publishes pairs [key, value] as a key-value store: sorted files that `gristmill serve-kv` serves. Keys are texts or numbers, each once;
+   * values are bytes, or what JSON can hold.
+   */
+  async saveKeyValue(this: Dataset<readonly [StoredKey, unknown]>, path: string, options: KeyValueOptions = {}): Promise<void> {
+    await this.#flow.run(keyValueSaving(this.#node, path, options))
+  }
 
   #each<U>(op: string, fn: unknown): Dataset<U> {
     return this.#next({ kind: 'each', inputs: [this.#node], op, fn: checkFunction(op, fn), at: at(op) })

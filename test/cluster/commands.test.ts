@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import { commandNames } from '../../client/cli/catalog.ts'
 import { run, startCluster } from '../kit/cluster.ts'
 
-const elsewhere = ['namenode', 'datanode', 'gateway', 'serve', 'up', 'down']
+const elsewhere = ['namenode', 'datanode', 'gateway', 'serve', 'serve-kv', 'up', 'down']
 
 interface Call { readonly words: readonly string[]; readonly input?: string; readonly code?: number; readonly stdout: RegExp }
 

@@ -27,6 +27,17 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/client/service/accounts.test.ts', 'the secret of a key is sent sealed'],
     ['unit/src/rpc/vault.test.ts', 'a sealed secret opens under no other name'],
   ],
+  '`serve-kv` listens on the loopback interface': [
+    ['unit/client/serving/serving.test.ts', 'a token is asked for, and only by what reads; other addresses than loopback need one'],
+  ],
+  'Passwords in addresses, keys of S3 and signatures': [
+    ['unit/src/connector/http.test.ts', 'addresses are taken apart without their secrets'],
+    ['unit/src/connector/s3.test.ts', 'errors of the service have codes, and no key, secret or signature in them'],
+    ['cluster/s3.test.ts', 'the commands of the guide to connectors'],
+  ],
+  'A password goes to the server that the address names': [
+    ['unit/src/connector/http.test.ts', 'redirects are followed without the password'],
+  ],
   'The superuser adds and removes users': [['unit/namenode/users/users.test.ts', 'others see and change themselves only']],
   'Every process listens on the loopback interface': [[seen, 'every process listens on the loopback interface']],
   'Any other address needs a cluster secret': [

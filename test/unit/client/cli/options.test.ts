@@ -34,6 +34,12 @@ vi.mock('../../../../client/process/console.ts', () => {
     linkTo: async (_run: unknown, url: string) => ({ ...opened, url }),
   }
 })
+vi.mock('../../../../client/process/servekv.ts', () => ({
+  serveKeyValue: async (_parts: unknown, options: object, ready: (served: object) => Promise<void>) => {
+    asked.calls.push(['serve-kv', options])
+    await ready({ url: 'http://u', path: '/d', version: 1, records: 2 })
+  },
+}))
 vi.mock('../../../../src/world/browser.ts', () => ({
   openBrowser: async () => {
     asked.calls.push(['browser'])
@@ -132,6 +138,10 @@ const rows: readonly Row[] = [
   row('export', '--endpoint', '/d s3://bucket/x/', '"endpoint":"http://h"', { typed: '--endpoint http://h' }),
   row('export', '--region', '/d s3://bucket/x/', '"region":"r"', { typed: '--region r' }),
   row('export', '--profile', '/d s3://bucket/x/', '"profile":"p"', { typed: '--profile p' }),
+  row('serve-kv', '--port', '/d', '"port":1', { typed: '--port 1' }),
+  row('serve-kv', '--host', '/d', '"host":"h"', { typed: '--host h' }),
+  row('serve-kv', '--token-file', '/d', '"tokenFile":"f"', { typed: '--token-file f' }),
+  row('serve-kv', '--keep', '/d', '"keep":3', { typed: '--keep 3' }),
   row('get', '--recursive', '/d/a.txt /out', '"recursive":true', { typed: '-r' }),
   row('get', '--overwrite', '/d/a.txt /out', '"overwrite":true', { typed: '-f' }),
   row('get', '--preserve', '/d/a.txt /out', '"preserve":true', { typed: '-p' }),

@@ -54,8 +54,8 @@ const commands: readonly (readonly string[])[] = [
 const cursor = /\u001b\[(?:\?(?:25|7)[lh]|1G|0[JK]|\d+A)/g // oxlint-disable-line no-control-regex
 
 /** Commands that talk to processes or to a disk: they print through the same printer, and are tested elsewhere. */
-const elsewhere = new Set(['put', 'get', 'getmerge', 'append', 'init', 'config', 'console', 'test', 'datanode', 'gateway', 'serve', 'up',
-  'down', 'status', 'completion', 'chown', 'cat', 'sql'])
+const elsewhere = new Set(['put', 'get', 'getmerge', 'append', 'init', 'config', 'console', 'test', 'datanode', 'gateway', 'serve',
+  'serve-kv', 'up', 'down', 'status', 'completion', 'chown', 'cat', 'sql'])
 
 const seenBy = (words: readonly string[], given: Given): Promise<Seen> => runFake(tree(), words, { env: { NO_COLOR: '1' }, ...given })
 
