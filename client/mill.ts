@@ -34,6 +34,7 @@ import { Job, listJobs } from './jobs/job.ts'
 import { Plans } from './load/plans.ts'
 import { frameOver, type DataFrame } from './frame/dataframe.ts'
 import type { Expr } from './frame/expr.ts'
+import { Catalog } from './sql/catalog.ts'
 import { keepCluster } from './sql/cluster.ts'
 import { SqlQuery, type SqlOptions, type SqlRow } from './sql/query.ts'
 import type { SqlParams } from './sql/statement.ts'
@@ -114,6 +115,8 @@ export class Mill extends Files {
   readonly nodes: Nodes
   /** Servers, for operators: their settings, and the levels of their logs. */
   readonly servers: Servers
+  /** Catalogue of the tables and views that SQL knows by name. */
+  readonly tables: Catalog
   /** Users of gateways that verify them, and their access keys. */
   readonly users: Accounts
   readonly #cluster: Cluster
@@ -145,6 +148,7 @@ export class Mill extends Files {
     this.cluster = cluster
     this.nodes = new Nodes(asking.ask)
     this.servers = new Servers(asking.ask)
+    this.tables = new Catalog(asking.ask)
     this.users = new Accounts({ ask: asking.ask, random, vault: caller.vault })
     this.#cluster = asking
     this.#files = files

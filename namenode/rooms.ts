@@ -25,6 +25,7 @@ import { snapshotsRoom } from './snapshots/room.ts'
 import { successionRoom } from './succession/room.ts'
 import type { NamenodeTimes } from './times.ts'
 import { trashRoom } from './trash/room.ts'
+import { catalogRoom } from './catalog/room.ts'
 import { usersRoom } from './users/room.ts'
 import { versionsRoom } from './versions/room.ts'
 import { leasesRoom, writingRoom } from './writing/room.ts'
@@ -68,6 +69,7 @@ export const rooms = new RoomList<Ground>()
   .with(snapshotsRoom)
   .with(xattrsRoom)
   .with(usersRoom)
+  .with(catalogRoom)
   .with(versionsRoom)
   .with(jobsRoom)
   .with(adminRoom)

@@ -56,6 +56,8 @@ export const tables = [
   'users',
   /** id → an access key, with its sealed secret: users. */
   'accesskeys',
+  /** name in lower case → a table or view of SQL: catalog. */
+  'tables',
 ] as const
 
 export type TableName = (typeof tables)[number]

@@ -14,7 +14,7 @@ export const ranks: Readonly<Record<string, number>> = {
   'namenode/chores.ts': 7, 'namenode/journal': 7.1, 'namenode/room.ts': 7.15, 'namenode/namespace': 7.2, 'namenode/nodes': 7.3,
   'namenode/trash': 7.3, 'namenode/snapshots': 7.3, 'namenode/succession': 7.35, 'namenode/blocks': 7.4, 'namenode/service': 7.5,
   'namenode/balance': 7.5, 'namenode/writing': 7.5, 'namenode/quotas': 7.5, 'namenode/xattrs': 7.5, 'namenode/versions': 7.5,
-  'namenode/users': 7.5, 'namenode/objects': 7.6,
+  'namenode/users': 7.5, 'namenode/catalog': 7.5, 'namenode/objects': 7.6,
   'namenode/jobs': 7.5, 'namenode/nodecalls': 7.5, 'namenode/backup': 7.7, 'namenode/admin': 7.8, 'namenode': 7.9,
   // Rows that the tree of names changes with every operation lie in the rooms of their messages, below the tree; entries and paths, which
   // these rows need, lie below them.

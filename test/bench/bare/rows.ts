@@ -21,6 +21,7 @@ import * as service from '../../../src/protocol/service.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as task from '../../../src/protocol/task.ts'
 import * as trash from '../../../src/protocol/trash.ts'
+import * as table from '../../../src/protocol/table.ts'
 import * as user from '../../../src/protocol/user.ts'
 import * as version from '../../../src/protocol/version.ts'
 import * as writing from '../../../src/protocol/writing.ts'
@@ -175,6 +176,15 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       await call(user.list, {})
       await call(user.removeKey, { requestId: id(), id: key })
       await call(user.remove, { requestId: id(), name })
+    })
+    await measure('table.create, table.alter, table.get, table.list and table.drop, 1,000 columns', async time => {
+      const name = `t${time}`
+      const columns = Array.from({ length: 1_000 }, (_, i) => ({ name: `c${i}`, type: 'x'.repeat(200) }))
+      await call(table.create, { requestId: id(), table: { name, kind: 'table', path: long, columns } })
+      await call(table.alter, { requestId: id(), name, columnComment: { column: 'c999', comment: 'last' } })
+      await call(table.get, { names: [name] })
+      await call(table.list, {})
+      await call(table.drop, { requestId: id(), name, kind: 'table' })
     })
     await measure('snapshot.remove, a path of 8 KiB', async time => {
       await call(snapshot.create, { requestId: id(), path: long, name: `s${time}` })

@@ -19,13 +19,14 @@ import * as service from '../../../src/protocol/service.ts'
 import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as version from '../../../src/protocol/version.ts'
 import * as trash from '../../../src/protocol/trash.ts'
+import * as table from '../../../src/protocol/table.ts'
 import * as user from '../../../src/protocol/user.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import * as xattr from '../../../src/protocol/xattr.ts'
 import { SilentCluster, until } from './surface.ts'
 
 const messages = new Map<string, Message>(
-  [admin, job, namespace, object, quota, safety, server, service, snapshot, trash, user, version, writing, xattr]
+  [admin, job, namespace, object, quota, safety, server, service, snapshot, trash, table, user, version, writing, xattr]
     .flatMap(room =>
       Object.values(room as object).filter(
         (each): each is Message => typeof each === 'object' && each !== null && 'path' in each && 'request' in each,
@@ -127,6 +128,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.servers.setLogLevel': [['namenode', 'debug'], ['signal']],
   'mill.users.add': [['ada'], ['signal']], 'mill.users.rm': [['ada'], ['signal']], 'mill.users.list': [[], ['signal']],
   'mill.users.addKey': [['ada'], ['id', 'secret', 'signal']], 'mill.users.rmKey': [['GMA'], ['signal']],
+  'mill.tables.list': [[], ['signal']], 'mill.tables.describe': [['t'], ['signal']],
   'mill.quotas.set': [['/a', { names: 1 }], ['signal']],
   'mill.quotas.get': [['/a'], ['signal']], 'mill.quotas.clear': [['/a'], ['signal']], 'mill.quotas.list': [[], ['signal']],
   'mill.rerun': [['job-1'], ['code', 'output', 'latest', 'env', 'onNote', 'onOutput', 'signal']], 'mill.diff': [['/a', '/b'], ['signal']],

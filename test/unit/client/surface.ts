@@ -109,7 +109,7 @@ export class SilentCluster {
     const objects = {
       mill, 'mill.trash': mill.trash, 'mill.xattrs': mill.xattrs, 'mill.quotas': mill.quotas, 'mill.snapshots': mill.snapshots,
       'mill.versions': mill.versions,
-      'mill.nodes': mill.nodes, 'mill.servers': mill.servers, 'mill.users': mill.users,
+      'mill.nodes': mill.nodes, 'mill.servers': mill.servers, 'mill.users': mill.users, 'mill.tables': mill.tables,
       'mill.objects': mill.objects, file: this.file, job: this.job,
     }
     return Object.entries(objects).flatMap(([name, object]) => methodsOf(object).map(method => `${name}.${method}`))

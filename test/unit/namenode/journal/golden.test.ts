@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32c } from '@node-rs/crc32'
 import { expect, test } from 'vitest'
+import { createTable } from '../../../../namenode/catalog/mutations.ts'
 import { checkRow, decodeValue, encodeValue, seal, unseal } from '../../../../namenode/journal/codec.ts'
 import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters } from '../../../../namenode/journal/counters.ts'
 import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../../namenode/journal/journalframe.ts'
@@ -16,6 +17,7 @@ import { decodeContent, putContent } from '../../../../namenode/namespace/conten
 import { Memo } from '../../../../namenode/journal/view.ts'
 import type { VersionRecord } from '../../../../namenode/versions/rows.ts'
 import { inodeId, jobId } from '../../../../src/base/ids.ts'
+import { as, openBench } from '../kit.ts'
 
 const page = (name: string): string => readFileSync(join(import.meta.dirname, `../../../../docs/format/${name}.md`), 'utf8')
 /** The indented blocks of hex digits on a page, in order. */
@@ -23,7 +25,8 @@ const examples = (name: string): Buffer[] =>
   [...page(name).matchAll(/(?:^ {4}[0-9a-f]{2}(?: [0-9a-f]{2})*\n)+/gm)].map(match => Buffer.from(match[0].replaceAll(/\s/g, ''), 'hex'))
 
 const [header, frame] = examples('journal') as [Buffer, Buffer]
-const [key, value, inlinedValue, contentRow, versionRow] = examples('metadata') as [Buffer, Buffer, Buffer, Buffer, Buffer]
+const [key, value, inlinedValue, contentRow, versionRow, tableRow] =
+  examples('metadata') as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
 
 const ada: NameEntry = {
   id: inodeId(7), directory: false, mode: 0o644, owner: 'ada', group: 'ada', mtimeMs: 1_700_000_000_000, replication: 3,
@@ -105,6 +108,15 @@ test('the record of a version is the bytes of its page', () => {
   } satisfies VersionRecord
   expect(encodeValue(record)).toEqual(versionRow)
   expect(decodeValue(versionRow)).toEqual(record)
+})
+
+test('the row of a table is the one of its page', async () => {
+  const bench = await openBench()
+  await bench.do(createTable, {
+    table: { name: 'Grain', kind: 'table', columns: [{ name: 'day', type: 'DATE' }], path: '/g' }, replace: false,
+    nowMs: 1_700_000_000_000, ...as('ada'),
+  })
+  expect(bench.journal.view.get('tables', Buffer.from('grain'))).toEqual(tableRow)
 })
 
 test('a short value and a long one have the same kind of checksum', () => {
