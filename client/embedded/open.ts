@@ -68,7 +68,8 @@ export async function openMills(parts: OpenParts): Promise<Mills> {
     caller: new Caller({ ...callerParts(world, credentialsFor(world, { secret, user }, cluster)), who: 'gateway' }),
   })
   const system = new Caller({ ...callerParts(world, credentialsFor(world, { secret, user: systemUser }, cluster)), who: 'gateway' })
-  return { cluster, of, accessKey: accessKeysOf(system, namenode), vault: system.vault, close: () => world.net.close() }
+  const own = settings.user ?? machine.user
+  return { cluster, of, own, accessKey: accessKeysOf(system, namenode), vault: system.vault, close: () => world.net.close() }
 }
 
 async function embeddedMills(parts: OpenParts, dir: string): Promise<Mills> {
@@ -88,7 +89,8 @@ async function embeddedMills(parts: OpenParts, dir: string): Promise<Mills> {
     const system = new EmbeddedCaller(
       { ...callerParts(world, credentialsFor(world, { secret, user: systemUser }, cluster)), who: 'gateway' }, embedded,
     )
-    return { cluster, of, accessKey: accessKeysOf(system, embeddedNamenode), vault: system.vault, close }
+    const own = settings.user ?? machine.user
+    return { cluster, of, own, accessKey: accessKeysOf(system, embeddedNamenode), vault: system.vault, close }
   } catch (error) {
     await embedded.close()
     throw error

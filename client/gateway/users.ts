@@ -12,6 +12,8 @@ export interface Mills {
   /** User and secret of an access key; undefined: there is none with this id. Throws CORRUPT for one that cannot be opened. */
   accessKey(id: string): Promise<{ readonly user: string; readonly secret: string } | undefined>
   readonly cluster: ClusterId
+  /** User of this process, by whom settings of buckets are read. */
+  readonly own: string
   /** Seals texts with a key of the cluster. */
   readonly vault: Pick<Vault, 'seal' | 'open'>
   close(): Promise<void>
@@ -29,6 +31,8 @@ export class Users {
   readonly #closing = new Set<Promise<void>>()
 
   constructor(mills: Mills) { this.#mills = mills }
+
+  get own(): string { return this.#mills.own }
 
   /** Runs the work with the client of a user. */
   async as<T>(user: string, work: (mill: Mill) => Promise<T>): Promise<T> {

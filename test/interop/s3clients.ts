@@ -187,6 +187,15 @@ try:
 except c.exceptions.NoSuchKey: pass
 with urllib.request.urlopen(c.generate_presigned_url('get_object', Params={'Bucket': bucket, 'Key': 't/a b+c%.txt'})) as reply:
     assert reply.read() == content('a b+c%.txt')
+import urllib3
+form = c.generate_presigned_post(bucket, 'posted/\${filename}', Fields={'Content-Type': 'text/x'}, Conditions=[
+    {'Content-Type': 'text/x'}, ['content-length-range', 1, 1 << 20]])
+posted = lambda data: urllib3.PoolManager().request('POST', form['url'], fields={**form['fields'], 'file': ('rye.txt', data)})
+assert posted(b'rye').status == 204 and posted(b'x' * (2 << 20)).status == 400
+assert c.get_object(Bucket=bucket, Key='posted/rye.txt')['Body'].read() == b'rye'
+c.put_bucket_cors(Bucket=bucket, CORSConfiguration={'CORSRules': [{'AllowedOrigins': ['*'], 'AllowedMethods': ['GET'], 'MaxAgeSeconds': 5}]})
+assert c.get_bucket_cors(Bucket=bucket)['CORSRules'][0]['AllowedMethods'] == ['GET']
+c.delete_bucket_cors(Bucket=bucket)
 for kind in ('CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'):
     c.put_object(Bucket=bucket, Key='summed', Body=b'abc', ChecksumAlgorithm=kind)
     assert 'Checksum' + kind in c.head_object(Bucket=bucket, Key='summed', ChecksumMode='ENABLED')

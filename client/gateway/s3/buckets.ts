@@ -129,7 +129,6 @@ export const bucketOperations: readonly S3Operation[] = [
   setting('GetBucketNotificationConfiguration', 'notification', { xml: document('NotificationConfiguration', {}) }),
   setting('GetBucketRequestPayment', 'requestPayment', { xml: document('RequestPaymentConfiguration', { Payer: 'BucketOwner' }) }),
   setting('GetBucketPolicy', 'policy', { error: 'NoSuchBucketPolicy', message: 'The bucket policy does not exist' }),
-  setting('GetBucketCors', 'cors', { error: 'NoSuchCORSConfiguration', message: 'The CORS configuration does not exist' }),
   setting('GetBucketTagging', 'tagging', { error: 'NoSuchTagSet', message: 'The TagSet does not exist' }),
   setting('GetBucketLifecycleConfiguration', 'lifecycle', {
     error: 'NoSuchLifecycleConfiguration', message: 'The lifecycle configuration does not exist',

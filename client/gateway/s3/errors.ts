@@ -5,6 +5,7 @@ import { GristmillError, type ErrorCode } from '../../../src/base/errors.ts'
 /** Status of each code that this gateway answers. */
 export const s3Errors = {
   AccessDenied: 403,
+  AccessForbidden: 403,
   AuthorizationHeaderMalformed: 400,
   AuthorizationQueryParametersError: 400,
   BadDigest: 400,
@@ -23,6 +24,7 @@ export const s3Errors = {
   InvalidBucketName: 400,
   InvalidDigest: 400,
   InvalidPart: 400,
+  InvalidPolicyDocument: 400,
   InvalidPartOrder: 400,
   InvalidRange: 416,
   InvalidRequest: 400,
@@ -31,6 +33,7 @@ export const s3Errors = {
   InvalidURI: 400,
   KeyTooLongError: 400,
   MalformedXML: 400,
+  MaxPostPreDataLengthExceeded: 400,
   MetadataTooLarge: 400,
   MethodNotAllowed: 405,
   MissingContentLength: 411,

@@ -3,6 +3,7 @@
 import type { Mill } from '../../mill.ts'
 import type { BodyChunks, HeaderFields } from '../exchange.ts'
 import type { S3ErrorName } from './errors.ts'
+import type { Form } from './form.ts'
 import type { Headers, Payload, PayloadOptions } from './payload.ts'
 import type { Query } from './target.ts'
 
@@ -19,6 +20,8 @@ export interface S3Call {
   readonly signal: AbortSignal
   /** Body of the request, checked while it is read. REQUIRES: called once. */
   readonly payload: (options?: PayloadOptions) => Payload
+  /** Form of the request, if it has one; then the payload is not read. */
+  readonly form?: Form | undefined
   /** 24 hex digits that no other call has. */
   readonly newId: () => string
   readonly nowMs: () => number

@@ -2,7 +2,9 @@
 // query and headers. A parameter of another operation is answered with NotImplemented, never ignored.
 
 import { bucketOperations } from './buckets.ts'
+import { corsOperations } from './cors.ts'
 import { S3Error } from './errors.ts'
+import { formOperations } from './forms.ts'
 import { listingOperations } from './listing.ts'
 import { multipartOperations } from './multipart.ts'
 import type { S3Operation } from './operation.ts'
@@ -16,7 +18,7 @@ import type { S3Target } from './target.ts'
 
 export const operations: readonly S3Operation[] = [
   ...bucketOperations, ...listingOperations, ...multipartOperations, ...readingOperations, ...storingOperations, ...removingOperations,
-  ...tagOperations, ...aclOperations,
+  ...tagOperations, ...aclOperations, ...corsOperations, ...formOperations,
 ]
 
 /** Parameters that name an operation of S3. All others are arguments. */

@@ -9,7 +9,7 @@ import { S3Error } from './errors.ts'
 import { unsignedPayload, type Verified } from './signature.ts'
 
 /** AWS stores at most so much in one request: 5 GiB. */
-const putBytesMax = 5 * 2 ** 30
+export const putBytesMax = 5 * 2 ** 30
 
 const streaming: Readonly<Record<string, { readonly signed: boolean; readonly trailer: boolean }>> = {
   'STREAMING-AWS4-HMAC-SHA256-PAYLOAD': { signed: true, trailer: false },

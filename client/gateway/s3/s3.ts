@@ -9,12 +9,14 @@ import { AccessKeys } from '../accesskeys.ts'
 import type { Exchange, HeaderFields } from '../exchange.ts'
 import type { DialectDeps } from '../gateway.ts'
 import { checkBucket, checkOwners } from './buckets.ts'
+import { CrossOrigin } from './crossorigin.ts'
 import { keyConflict, S3Error, s3ErrorOf, s3Errors } from './errors.ts'
+import { isForm, readForm, type Form } from './form.ts'
 import { nothing } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { operationOf } from './operations.ts'
 import { Payload, type Headers } from './payload.ts'
-import { verify } from './signature.ts'
+import { verify, verifyForm } from './signature.ts'
 import { targetOf, type S3Target } from './target.ts'
 import { plain } from './xml.ts'
 
@@ -36,17 +38,33 @@ export class S3 implements GatewayDialect {
   readonly #options: S3Options
   readonly #keys: AccessKeys
   readonly #ids = new WeakMap<Exchange, string>()
+  readonly #crossOrigin: CrossOrigin
+  /** Headers by which a page may read an answer. */
+  readonly #toPages = new WeakMap<Exchange, HeaderFields>()
 
   constructor(deps: S3Deps, { root, domains }: S3Options) {
     this.#deps = deps
     this.#options = { root, domains: [...domains.map(each => each.toLowerCase()), localDomain] }
     this.#keys = new AccessKeys({ clock: deps.clock, find: deps.accessKey })
+    this.#crossOrigin = new CrossOrigin(deps, { root })
   }
 
   async answer(exchange: Exchange): Promise<void> {
-    const { clock, random, users } = this.#deps
     const target = targetOf(exchange.target, exchange.headers.host, this.#options.domains)
-    const verified = await verify(exchange, target, { nowMs: clock.now(), find: id => this.#keys.find(id) })
+    if (exchange.method === 'OPTIONS') return this.#send(exchange, { headers: await this.#crossOrigin.preflight(exchange, target) })
+    if (exchange.headers.origin !== undefined) this.#toPages.set(exchange, await this.#crossOrigin.headersFor(exchange, target))
+    const form = isForm(exchange) && target.key === undefined ? await readForm(exchange) : undefined
+    try {
+      await this.#perform(exchange, target, form)
+    } finally {
+      form?.close()
+    }
+  }
+
+  async #perform(exchange: Exchange, target: S3Target, form: Form | undefined): Promise<void> {
+    const { clock, random, users } = this.#deps
+    const deps = { nowMs: clock.now(), find: (id: string) => this.#keys.find(id) }
+    const verified = form ? await verifyForm(form.fields, deps) : await verify(exchange, target, deps)
     exchange.user = verified.user
     const headers = effective(exchange, target)
     const operation = operationOf(exchange.method, target, headers)
@@ -54,7 +72,7 @@ export class S3 implements GatewayDialect {
       const call: S3Call = {
         mill, user: verified.user, bucket: target.bucket ?? '', key: target.key ?? '', root: this.#options.root, query: target.query,
           headers,
-        signal: exchange.signal, payload: options => new Payload({ exchange, verified, headers }, options),
+        form, signal: exchange.signal, payload: options => new Payload({ exchange, verified, headers }, options),
         newId: () => random.id(), nowMs: () => clock.now(), pause: () => clock.yield(),
       }
       try {
@@ -87,7 +105,7 @@ export class S3 implements GatewayDialect {
 
   #common(exchange: Exchange): HeaderFields {
     const id = this.#idOf(exchange)
-    return { 'x-amz-request-id': id, 'x-amz-id-2': id, server: 'gristmill' }
+    return { 'x-amz-request-id': id, 'x-amz-id-2': id, server: 'gristmill', ...this.#toPages.get(exchange) }
   }
 
   async #send(exchange: Exchange, { status = 200, headers = {}, xml, chunks }: S3Answer): Promise<void> {

@@ -64,26 +64,52 @@ export async function verify(exchange: Exchange, target: S3Target, { nowMs, find
   checkTime(claim, target, nowMs)
   checkCovered(exchange, claim)
   const key = await find(claim.accessKey)
-  if (!key) throw new S3Error('InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.')
+  if (!key) throw unknownKey()
   const signing = await signingKeyOf(key, claim)
   const scope = createScope(claim.date, claim.region, 's3')
   const text = `${algorithm}\n${claim.time}\n${scope}\n${sha256(canonicalRequest(exchange, target, claim))}`
   const expected = createHmac('sha256', signing).update(text).digest()
   const given = Buffer.from(claim.signature, 'hex')
-  if (given.length !== expected.length || !timingSafeEqual(given, expected))
-    throw new S3Error(
-      'SignatureDoesNotMatch',
-      'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
-    )
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw mismatch()
   return { user: key.user, payload: claim.payload, chunks: new ChunkSigner(signing, `${claim.time}\n${scope}`, claim.signature) }
 }
+
+/** Verifies the policy of a form. Throws AccessDenied for a form without a signature, and what AWS answers to a wrong one. */
+export async function verifyForm(fields: ReadonlyMap<string, string>, { find }: Pick<VerifyDeps, 'find'>): Promise<Verified> {
+  const names = ['policy', 'x-amz-credential', 'x-amz-date', 'x-amz-signature']
+  const [policy, credential, time, signature] = names.map(name => fields.get(name))
+  if (fields.has('awsaccesskeyid')) throw unsupportedMechanism()
+  if (!policy || !credential || !time || !signature || fields.get('x-amz-algorithm') !== algorithm)
+    throw new S3Error('AccessDenied', 'Access Denied: the form has no policy, or no signature of version 4.')
+  const claim = credentialOf(credential, why => new S3Error('InvalidArgument', why))
+  if (!/^\d{8}T\d{6}Z$/.test(time) || !time.startsWith(claim.date))
+    throw new S3Error('InvalidArgument', 'The date of X-Amz-Credential is not the same as that of X-Amz-Date.')
+  const key = await find(claim.accessKey)
+  if (!key) throw unknownKey()
+  const signing = await signingKeyOf(key, claim)
+  const expected = createHmac('sha256', signing).update(policy).digest()
+  const given = signatureForm.test(signature) ? Buffer.from(signature, 'hex') : Buffer.alloc(0)
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw mismatch()
+  return { user: key.user, payload: unsignedPayload, chunks: new ChunkSigner(signing, '', signature) }
+}
+
+const unknownKey = (): S3Error =>
+  new S3Error('InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.')
+
+const unsupportedMechanism = (): S3Error =>
+  new S3Error('InvalidRequest', 'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.')
+
+const mismatch = (): S3Error => new S3Error(
+  'SignatureDoesNotMatch',
+  'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
+)
 
 interface SigningKey { readonly of: string; readonly made: Promise<Uint8Array> }
 
 /** The last one of each access key: four HMACs that all requests of a day to a region share. */
 const signingKeys = new WeakMap<UserKey, SigningKey>()
 
-function signingKeyOf(key: UserKey, { accessKey, date, region }: Claim): Promise<Uint8Array> {
+function signingKeyOf(key: UserKey, { accessKey, date, region }: Pick<Claim, 'accessKey' | 'date' | 'region'>): Promise<Uint8Array> {
   const of = `${accessKey} ${date} ${region}`
   let last = signingKeys.get(key)
   if (last?.of !== of) {
@@ -142,7 +168,7 @@ function headerClaim({ headers }: Exchange, { query }: S3Target): Claim {
     'Access Denied: the request is not signed.')
   // Signatures of version 2, which AWS has ended.
   if (!authorization?.startsWith(`${algorithm} `))
-    throw new S3Error('InvalidRequest', 'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.')
+    throw unsupportedMechanism()
   const parts = new Map(authorization.slice(algorithm.length + 1).split(',').map(part => {
     const [name = '', ...value] = part.trim().split('=')
     return [name, value.join('=')] as const

@@ -37,13 +37,17 @@ export async function store<T>(
   }
 }
 
-interface Body { readonly pieces: AsyncIterable<Buffer>; readonly bytes: number }
+interface Body {
+  readonly pieces: AsyncIterable<Buffer>
+  /** Their number, or a bound of it. */
+  readonly bytes: number
+}
 
 /**
  * Stores a body under a key, with what `described` says once the body was read: a small one in one call, once its bytes are here and were
  * checked. On any error nothing is stored.
  */
-async function storeAt(
+export async function storeAt(
   { mill, signal }: S3Call, path: string, { pieces, bytes }: Body, described: () => PublishObjectOptions,
 ): Promise<FileStatus> {
   if (bytes > mill.objects.smallBytes) return store({ mill, signal, bytes }, pieces, writer => writer.publish(path, described()))

@@ -34,6 +34,8 @@ export class Summed {
 
   get etag(): string { return this.#sums!.etag }
 
+  get sum(): StoredChecksum | undefined { return this.#sums!.checksum }
+
   get attributes(): ObjectAttributes { return { ...withEtag(this.etag, this.#length), ...withChecksum(this.#sums!.checksum) } }
 
   /** Elements of an answer about the copy. */

@@ -34,9 +34,20 @@ async function getTags(call: S3Call): Promise<S3Answer> {
   return { xml: document('Tagging', { TagSet: { Tag: tags.map(([name, value]) => ({ Key: name, Value: value })) } }) }
 }
 
+/** Throws MalformedXML, InvalidTag. */
+function tagsIn(xml: string): string {
+  const set = elementsOf(parse(xml, 'Tagging', { elementsMax: 100 }), 'TagSet')[0]
+  return checked(elementsOf(set, 'Tag').map(tag => [textOf(tag, 'Key') ?? '', textOf(tag, 'Value') ?? '']))
+}
+
+/** Attribute of the tags of a form. */
+export function tagsOfXml(xml: string): ObjectAttributes {
+  const text = tagsIn(xml)
+  return text === '' ? {} : { [tagsName]: text }
+}
+
 async function putTags(call: S3Call): Promise<S3Answer> {
-  const set = elementsOf(parse(await call.payload({ bytesMax: 64 * 1024 }).text(), 'Tagging', { elementsMax: 100 }), 'TagSet')[0]
-  const text = checked(elementsOf(set, 'Tag').map(tag => [textOf(tag, 'Key') ?? '', textOf(tag, 'Value') ?? '']))
+  const text = tagsIn(await call.payload({ bytesMax: 64 * 1024 }).text())
   const { path } = await findObject(call, bucketOf(call), call.key)
   if (text === '') await clear(call, path)
   else await call.mill.xattrs.set(path, tagsName, text, { signal: call.signal })

@@ -165,5 +165,9 @@ export function textOf(element: Element | undefined, name: string): string | und
   return found.text.map(({ raw, isPlain }) => (isPlain ? decoded(raw) : raw)).join('')
 }
 
+/** Texts of the children of one name, in order. */
+export const textsOf = (element: Element, name: string): string[] =>
+  elementsOf(element, name).map(child => textOf({ name: '', children: [child], text: [] }, name) ?? '')
+
 export const elementsOf = (element: Element | undefined, name: string): readonly Element[] =>
   element?.children.filter(each => each.name === name) ?? []

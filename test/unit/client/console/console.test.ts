@@ -53,7 +53,7 @@ function millOf(user: string): Mill {
 }
 
 beforeAll(async () => {
-  const mills = { of: millOf, accessKey: async () => undefined, cluster: clusterId('c1'), vault, close: async () => {} }
+  const mills = { of: millOf, own: 'grace', accessKey: async () => undefined, cluster: clusterId('c1'), vault, close: async () => {} }
   gateway = await Gateway.start({ world: { clock, log: silent, net: systemNet(silent) }, mills }, {
     host: '127.0.0.1', proxies: { has: () => false },
     dialects: [{ port: 0, make: deps => new Console({ ...deps, clock, random, assets }) }],
@@ -202,7 +202,7 @@ test('requests that are too long or wrong are refused', async () => {
 })
 
 test('a page that waits is answered when the console ends', async () => {
-  const mills = { of: millOf, accessKey: async () => undefined, cluster: clusterId('c1'), vault, close: async () => {} }
+  const mills = { of: millOf, own: 'grace', accessKey: async () => undefined, cluster: clusterId('c1'), vault, close: async () => {} }
   const other = await Gateway.start({ world: { clock, log: silent, net: systemNet(silent) }, mills }, {
     host: '127.0.0.1', proxies: { has: () => false },
     dialects: [{ port: 0, make: deps => new Console({ ...deps, clock, random, assets }) }],

@@ -16,7 +16,7 @@ test.each([
   ['GET', '/', 'ListBuckets'], ['GET', '/b', 'ListObjects'], ['GET', '/b?list-type=2', 'ListObjectsV2'],
   ['GET', '/b?list-type=2&prefix=x', 'ListObjectsV2'],
   ['GET', '/b?versions', 'ListObjectVersions'], ['GET', '/b?uploads', 'ListMultipartUploads'], ['HEAD', '/b', 'HeadBucket'],
-  ['POST', '/b?delete', 'DeleteObjects'],
+  ['POST', '/b?delete', 'DeleteObjects'], ['POST', '/b', 'PostObject'], ['PUT', '/b?cors', 'PutBucketCors'],
   ['GET', '/b/k?versionId=null', 'GetObject'], ['GET', '/b/k?partNumber=1', 'GetObject'], ['GET', '/b/k?uploadId=x', 'ListParts'],
   ['PUT', '/b/k?partNumber=1&uploadId=x', 'UploadPart'], ['POST', '/b/k?uploads', 'CreateMultipartUpload'],
   ['DELETE', '/b/k?uploadId=x', 'AbortMultipartUpload'],
@@ -33,7 +33,7 @@ test.each([
   ['PUT', '/b?policy', 'NotImplemented'], ['PUT', '/b?lifecycle', 'NotImplemented'], ['GET', '/b/k?torrent', 'NotImplemented'],
   ['POST', '/b/k?select&select-type=2', 'NotImplemented'], ['PUT', '/b?versioning', 'NotImplemented'],
   ['GET', '/b/k?tagging&acl', 'NotImplemented'],
-  ['POST', '/', 'MethodNotAllowed'], ['PATCH', '/b/k', 'MethodNotAllowed'], ['POST', '/b', 'MethodNotAllowed'],
+  ['POST', '/', 'MethodNotAllowed'], ['PATCH', '/b/k', 'MethodNotAllowed'], ['POST', '/b/k', 'MethodNotAllowed'],
 ])('%s %s is %s', (method, path, name3) => {
   expect(() => asked(method, path)).toThrow(expect.objectContaining({ name3 }))
 })
