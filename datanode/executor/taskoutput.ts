@@ -34,6 +34,11 @@ export interface OpenOutput {
 
 /** Share of a task's memory for records that wait to be sorted. */
 const shuffleShare = 0.25
+/**
+ * The same for a task that holds no other buffers, neither fetched segments nor tables: enough for a block of 128 MiB in records of 100
+ * bytes with 512 MiB. Records that do not fit are written, read and written again.
+ */
+const loneShuffleShare = 0.36
 
 export function openOutput(
   session: ExecutorSession, work: TaskWork, stage: Stage, functions: readonly UserFunction[],
@@ -57,15 +62,21 @@ const nothing: OpenOutput = {
   discard: async () => {},
 }
 
+/** Values that are combined are kept in the heap, and once more while they are written. */
+const shareOf = ({ input }: TaskWork, { combine, lookups }: Stage): number =>
+  input.kind === 'split' && combine === undefined && lookups.size === 0 ? loneShuffleShare : shuffleShare
+
 async function openShuffle(
-  session: ExecutorSession, work: TaskWork, { combine, sink: end }: Stage, partitions: number, functions: readonly UserFunction[],
+  session: ExecutorSession, work: TaskWork, stage: Stage, partitions: number, functions: readonly UserFunction[],
 ): Promise<OpenOutput> {
   const { disk, setup } = session
+  const { combine, sink: end } = stage
   assert(end.kind === 'shuffle', 'the plan has a shuffle where the task has')
   const { partition } = end
   const ranges = end.ranges && KeyRanges.of(await readBroadcast(session, work, work.broadcasts![0]!), partitions)
   const output = await MapOutput.open({
-    partitions, disk, directory: outputsDirectory(setup.dir, work.job), name: work.attempt, memoryBytes: setup.memoryBytes * shuffleShare,
+    partitions, disk, directory: outputsDirectory(setup.dir, work.job), name: work.attempt,
+    memoryBytes: setup.memoryBytes * shareOf(work, stage),
     ...(combine !== undefined && { combine: functions[combine] as Combine }),
     ...(partition !== undefined && { partitioner: functions[partition] as Partitioner }),
     ...(ranges && { ranges }),
