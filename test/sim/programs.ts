@@ -5,7 +5,7 @@ import type { Mill } from 'gristmill'
 import { bytesOf } from './content.ts'
 import type { Content } from './plan.ts'
 
-export type Program = 'wordcount' | 'lengths' | 'ranked' | 'paired' | 'looped' | 'matched'
+export type Program = 'wordcount' | 'lengths' | 'ranked' | 'paired' | 'looped' | 'matched' | 'cached'
 
 export const programOf = (program: Program): string => join(import.meta.dirname, 'programs', `${program}.ts`)
 
@@ -24,7 +24,7 @@ export function expectedOf(program: Program, contents: readonly Content[]): stri
 
 /** True if the parts, one after the other, are in the order that the program gives them. */
 export async function isInOrder(mill: Mill, path: string, program: Program): Promise<boolean> {
-  if (program !== 'ranked') return true
+  if (program !== 'ranked' && program !== 'cached') return true
   const names = (await mill.readdir(path)).filter(name => name.startsWith('part-')).sort()
   const parts = await Promise.all(names.map(name => mill.readFile(`${path}/${name}`, 'utf8')))
   const rows = parts.join('').split('\n').filter(Boolean).map(row => row.split(' '))
@@ -48,7 +48,7 @@ const results: Record<Program, (lines: readonly string[]) => string[]> = {
     }
     return [...groups].map(([length, { count, last }]) => `${length}\t${count} ${last}`)
   },
-  ranked: lines => [...countsOf(lines)].map(([word, count]) => `${count} ${word}`),
+  ranked: ranks, cached: ranks,
   looped(lines) {
     const counts = countsOf(lines)
     const many = (bound: number) => [...counts].filter(([, count]) => count >= bound)
@@ -57,6 +57,10 @@ const results: Record<Program, (lines: readonly string[]) => string[]> = {
     return many(least).map(([word, count]) => `${word}\t${count}`)
   },
   paired: withLengths, matched: withLengths,
+}
+
+function ranks(lines: readonly string[]): string[] {
+  return [...countsOf(lines)].map(([word, count]) => `${count} ${word}`)
 }
 
 function withLengths(lines: readonly string[]): string[] {

@@ -54,6 +54,10 @@ export const canaries = {
       file: 'namenode/namespace/tree.ts', from: 'dropContent(draft, entry.id)\n    draft.count(\'files\', -1)', to: 'draft.count(\'files\', -1)',
     }],
   },
+  'other-cache': {
+    about: 'a step reads what another one has cached', workload: 'flows', profile: 'calm',
+    changes: [{ file: 'client/jobs/runinputs.ts', from: 'number === step && !failed', to: 'number <= step && !failed' }],
+  },
   'no-directory-sync': {
     about: 'the name of a new block is not synced', workload: 'files', profile: 'crashy',
     changes: [{ file: 'datanode/store/incoming.ts', from: 'await this.#syncDirectory(this.#storage.directoryOf(id))', to: '' }],

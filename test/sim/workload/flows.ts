@@ -1,11 +1,11 @@
-// Programs over Datasets, of several stages with joins and sorts, and of several steps in a loop, over text that one client puts, while
-// another client writes files.
+// Programs over Datasets, of several stages with joins and sorts, of several steps in a loop, and with cached Datasets, over text that one
+// client puts, while another client writes files. In a third of the runs programs replace an output that is rolled back between them.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'
 import { contentOf, pauseOf } from './draw.ts'
 
-const programs = ['ranked', 'paired', 'looped', 'matched'] as const
+const programs = ['ranked', 'paired', 'looped', 'matched', 'cached'] as const
 
 export function flows(random: Random): Op[] {
   const ops: Op[] = [{ client: 0, pauseMs: 0, action: { kind: 'mkdir', path: '/in' } }]
@@ -31,5 +31,10 @@ export function flows(random: Random): Op[] {
       client: 1, pauseMs: pauseOf(random),
       action: { kind: 'put', path: `/c1/f${i}`, content: contentOf(random), replication: 2, overwrite: false },
     })
+  if (random.below(3) > 0) return ops
+  for (const program of ['cached', 'paired'] as const) {
+    ops.push({ client: 0, pauseMs: 0, action: { kind: 'job', program, input: '/in', path: '/out0', reducers: 2, replaces: 'version' } })
+    ops.push({ client: 0, pauseMs: pauseOf(random), action: { kind: 'rollback', path: '/out0' } })
+  }
   return ops
 }
