@@ -4,7 +4,9 @@
 import type { InputOptions } from '../../../../src/base/formats.ts'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { pack } from '../../../../client/jobs/pack.ts'
 import { splitInputs } from '../../../../client/jobs/splits.ts'
+import { inodeId, nodeId } from '../../../../src/base/ids.ts'
 import type { Split } from '../../../../src/protocol/task.ts'
 import { namespaceOf, type FileShape } from './kit.ts'
 
@@ -73,6 +75,15 @@ test('tiny files on many nodes share splits', async () => {
     Array.from({ length: 20 }, (_, n) => [`/s/${n}`, { blocks: [[10, String.fromCharCode(97 + n)]] as const }]),
   )
   expect(await splits(files, 'lines', ['/s'])).toHaveLength(1)
+})
+
+test('ten thousand tiny files are a few tasks, and each is read once', () => {
+  const paths = Array.from({ length: 10_000 }, (_, n) => `/s/${String(n).padStart(4, '0')}`)
+  const packed = pack(paths.map((path, n) => ({
+    range: { path, inode: inodeId(n + 1), fileBytes: 1, start: 0, end: 1, aligned: true, blocks: [] }, nodes: [nodeId('abc'[n % 3]!)],
+  })), 4000)
+  expect(packed.length).toBeLessThan(20)
+  expect(packed.flatMap(split => split.ranges.map(range => range.path)).sort()).toEqual(paths)
 })
 
 test('the same files give the same splits in whatever order they are named', async () => {
