@@ -20,6 +20,12 @@ export interface DialectDeps {
 
 type MakeDialect = (deps: DialectDeps) => GatewayDialect
 
+/** A server with a port of its own. */
+export interface GatewayServer {
+  readonly address: string
+  stop(): Promise<void>
+}
+
 interface GatewayDeps {
   readonly world: Pick<World, 'clock' | 'log' | 'net'>
   readonly mills: Mills
@@ -33,27 +39,31 @@ interface GatewayOptions {
   readonly proxies: { has(address: string): boolean }
   /** Dialects with the port of each; 0: any free port. */
   readonly dialects: readonly { readonly make: MakeDialect; readonly port: number }[]
+  /** Servers of protocols that are not HTTP. */
+  readonly servers?: readonly { readonly start: (deps: DialectDeps) => Promise<GatewayServer> }[] | undefined
   readonly exchangesMax?: number | undefined
   readonly stallMs?: number | undefined
 }
 
 export class Gateway {
   readonly #users: Users
-  readonly #listeners: readonly Listener[]
+  readonly #listeners: readonly GatewayServer[]
   readonly #certificate: Certificate | undefined
 
   /** Takes over `mills`, which it closes when it stops or does not start. Throws EADDRINUSE, EACCES, CONFIG_INVALID. */
   static async start({ world, mills, access, certificate }: GatewayDeps, options: GatewayOptions): Promise<Gateway> {
-    const { host, proxies, dialects, exchangesMax, stallMs } = options
+    const { host, proxies, dialects, servers = [], exchangesMax, stallMs } = options
     const users = new Users(mills)
-    const listeners: Listener[] = []
+    const listeners: GatewayServer[] = []
     try {
       const trust = new Trust({ host, proxies, encrypted: certificate !== undefined })
+      const services = { users, trust, accessKey: (id: string) => mills.accessKey(id), vault: mills.vault, cluster: mills.cluster }
       for (const { make, port } of dialects) {
-        const dialect = make({ users, trust, accessKey: id => mills.accessKey(id), vault: mills.vault, cluster: mills.cluster })
+        const dialect = make(services)
         const deps = { clock: world.clock, log: world.log, net: world.net, dialect, access, certificate }
         listeners.push(await Listener.start(deps, { host, port, exchangesMax, stallMs }))
       }
+      for (const { start } of servers) listeners.push(await start(services))
       return new Gateway(users, { listeners, certificate })
     } catch (error) {
       await Promise.all(listeners.map(listener => listener.stop()))
@@ -63,13 +73,14 @@ export class Gateway {
     }
   }
 
-  private constructor(users: Users, { listeners, certificate }: { listeners: readonly Listener[]; certificate: Certificate | undefined }) {
+  private constructor(users: Users,
+    { listeners, certificate }: { listeners: readonly GatewayServer[]; certificate: Certificate | undefined }) {
     this.#users = users
     this.#listeners = listeners
     this.#certificate = certificate
   }
 
-  /** Addresses on which it listens, in the order of its dialects. */
+  /** Addresses on which it listens, in the order of its dialects, and then of its servers. */
   get addresses(): readonly string[] { return this.#listeners.map(listener => listener.address) }
 
   /** Waits for requests that run, then closes ports and clients. */

@@ -13,7 +13,7 @@ import { portDefaults } from '../discovery/locate.ts'
 import type { AccessLog } from '../gateway/accesslog.ts'
 import type { Certificate } from '../gateway/certificate.ts'
 import type { GatewayDialect } from '../gateway/dialect.ts'
-import type { DialectDeps } from '../gateway/gateway.ts'
+import type { DialectDeps, GatewayServer } from '../gateway/gateway.ts'
 import type { Mills } from '../gateway/users.ts'
 import { hostDefault, untilAborted, type ServerRun } from './run.ts'
 
@@ -26,14 +26,18 @@ export async function runGateway(run: ServerRun, open: () => Promise<Mills>): Pr
   const [{ Gateway }, dialects, access] = await Promise.all([import('../gateway/gateway.ts'), dialectsOf(run), accessLogOf(settings)])
   const certificate = await certificateOf(run)
   const mills = await open()
-  const gateway = await Gateway.start({ world, mills, access, certificate }, { host, proxies, dialects })
+  const servers = await serversOf(run, { host, certificate })
+  const gateway = await Gateway.start({ world, mills, access, certificate }, { host, proxies, dialects, servers })
   const scheme = certificate ? 'https' : 'http'
   try {
     const [first = ''] = gateway.addresses
     await run.ready({
       role: 'gateway', id: 'gateway', address: address(first), listening: address(first), pid: machine.pid, dir: settings.home,
       cluster: mills.cluster,
-      endpoints: Object.fromEntries(dialects.map(({ name, path }, i) => [name, `${scheme}://${gateway.addresses[i]}${path}`])),
+      endpoints: Object.fromEntries([
+        ...dialects.map(({ name, path }, i) => [name, `${scheme}://${gateway.addresses[i]}${path}`]),
+        ...servers.map(({ name }, i) => [name, `postgresql://${gateway.addresses[dialects.length + i]}`]),
+      ]),
     })
     await untilAborted(signal, new Promise<never>(() => {}))
   } finally {
@@ -45,7 +49,8 @@ export async function runGateway(run: ServerRun, open: () => Promise<Mills>): Pr
 async function certificateOf({ settings: { tlsCert: cert, tlsKey: key }, world }: ServerRun): Promise<Certificate | undefined> {
   if (cert === undefined && key === undefined) return undefined
   if (cert === undefined || key === undefined)
-    throw new GristmillError('CONFIG_INVALID', 'a gateway serves TLS with a certificate and its key: name both, with --tls-cert and --tls-key')
+    throw new GristmillError('CONFIG_INVALID',
+      'a gateway serves TLS with a certificate and its key: name both, with --tls-cert and --tls-key')
   const { Certificate } = await import('../gateway/certificate.ts')
   return Certificate.open({ ...world, check: checkKeyPair }, { cert, key })
 }
@@ -59,8 +64,21 @@ interface ServedDialect {
 }
 
 /** Without a port of any dialect a gateway answers WebHDFS. */
-const servesWebHdfs = ({ webhdfs, s3, console: pages }: Settings): boolean =>
-  webhdfs !== undefined || (s3 === undefined && pages === undefined)
+const servesWebHdfs = ({ webhdfs, s3, pg, console: pages }: Settings): boolean =>
+  webhdfs !== undefined || (s3 === undefined && pg === undefined && pages === undefined)
+
+/** Servers of protocols that are not HTTP, by the ports that are set. */
+async function serversOf(
+  { settings: { pg: port }, world: { clock, random, log, net, openDatabase } }: ServerRun,
+  { host, certificate }: { readonly host: string; readonly certificate: Certificate | undefined },
+): Promise<{ readonly name: string; readonly start: (deps: DialectDeps) => Promise<GatewayServer> }[]> {
+  if (port === undefined) return []
+  const { PgServer } = await import('../gateway/pg/server.ts')
+  return [{
+    name: 'pg',
+    start: deps => PgServer.start(net, { ...deps, clock, random, log, openDatabase: openDatabase!, certificate }, { host, port }),
+  }]
+}
 
 /** Dialects by the ports that are set; a dialect that is not served is not loaded. */
 async function dialectsOf({ settings, world: { clock, random, disk } }: ServerRun): Promise<ServedDialect[]> {
@@ -106,11 +124,12 @@ function checkExposed(settings: Settings, host: string): void {
       'CONFIG_INVALID', `refusing to listen on ${host} without a cluster secret: others could reach this process; name the cluster's secret with --secret-file`,
       { details: { host } },
     )
-  // S3 and the console verify the user of each request, and so does WebHDFS where a password cannot be read on its way.
+  // S3, the PostgreSQL protocol and the console verify the user of each request or session, and so does WebHDFS where a password cannot be
+  // read on its way.
   if (trustedProxies === undefined && tlsCert === undefined && servesWebHdfs(settings))
     throw new GristmillError(
       'CONFIG_INVALID',
-      `refusing to listen on ${host}: a gateway does not verify the names of users, and other machines could give any name; serve TLS (--tls-cert, --tls-key), so that users send access keys, let a proxy authenticate users and name its address with --trusted-proxies, serve S3 only (--s3), or listen on ${hostDefault}`,
+      `refusing to listen on ${host}: a gateway does not verify the names of users, and other machines could give any name; serve TLS (--tls-cert, --tls-key), so that users send access keys, let a proxy authenticate users and name its address with --trusted-proxies, serve S3 or the PostgreSQL protocol only (--s3, --pg), or listen on ${hostDefault}`,
       { details: { host } },
     )
 }

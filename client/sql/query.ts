@@ -143,6 +143,17 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     })
   }
 
+  /** Its columns. Nothing is computed, and no job is submitted. */
+  async columns(): Promise<readonly SqlColumn[]> {
+    return this.#begun(async (space, engine, asked) => {
+      await using _ = space
+      if (asked.statement.explain) return [{ name: 'plan', type: { kind: 'plain', name: 'VARCHAR' } }]
+      if (!this.#isSmall(asked.tables)) return (await this.#planned(space, engine, asked)).columns
+      await using running = await this.#here(space, engine, asked)
+      return running.columns
+    })
+  }
+
   /** Starts the query: its columns, and its rows as arrays. REQUIRES: the caller disposes of it. */
   async run(): Promise<RunningQuery> {
     return this.#begun(async (space, engine, asked) => {

@@ -313,6 +313,10 @@ export const settings = {
     fallback: 'none: no console', usedBy: ['gateway', 'up'],
     about: 'Port of the console, pages for people, on a gateway; 0: any free port. A gateway with this port and none of WebHDFS and S3 serves the console only.',
   }),
+  pg: count(0, 65_535, {
+    fallback: 'none: no PostgreSQL protocol', usedBy: ['gateway', 'up'],
+    about: 'Port of the PostgreSQL protocol on a gateway, for SQL; 0: any free port. A gateway with this port and none of WebHDFS serves the others only.',
+  }),
   s3Root: text({
     fallback: '/', usedBy: ['gateway', 'up'], about: 'Directory of the cluster whose directories are the buckets of S3.',
   }),

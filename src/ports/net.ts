@@ -2,6 +2,7 @@
 // on the same port). A simulated network delivers both in memory.
 
 import type { FastifyInstance } from 'fastify'
+import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Address } from '../base/ids.ts'
 
@@ -18,8 +19,21 @@ export interface Net {
    * Starts serving. Rejects with EADDRINUSE or EACCES (the message names the address), or CONFIG_INVALID. Port 0: any free port.
    */
   listen(service: Service, at: { host: string; port: number }): Promise<Listening>
+  /**
+   * Serves a protocol of its own on a port: `accept` owns each connection and must end it. Rejects as `listen` does. A simulation has none.
+   */
+  listenStreams?(accept: (connection: StreamConnection) => void, at: { host: string; port: number }): Promise<Listening>
   /** Closes idle connections. */
   close(): Promise<void>
+}
+
+/** An accepted connection. */
+export interface StreamConnection {
+  readonly stream: Duplex
+  /** Address of the other side, without its port. */
+  readonly peer: string
+  /** Goes on as the server's side of TLS. REQUIRES: nothing has been read from `stream` but what the client sent before. */
+  encrypt(pair: { readonly cert: Uint8Array; readonly key: Uint8Array }): StreamConnection
 }
 
 export interface Service {

@@ -134,7 +134,8 @@ function refuse(socket: Duplex, { status, code, message }: { status: number; cod
 
 const goingAway = () => new GristmillError('UNAVAILABLE', 'the server is going away; ask another one, or this one again later')
 
-function translated(error: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): Error {
+/** The error of a port that cannot be opened, in words. */
+export function translated(error: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): Error {
   const place = addressOf(host, port)
   if (error.code === 'EADDRINUSE')
     return new GristmillError('EADDRINUSE', `cannot listen on ${place}: another process does; stop it or choose another port`, {

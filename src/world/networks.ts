@@ -11,7 +11,8 @@ export function networks(texts: readonly string[]): { has(address: string): bool
     const family = net.isIP(address)
     const bitsMax = family === 6 ? 128 : 32
     if (family === 0 || Number(bits ?? 0) > bitsMax)
-      throw new GristmillError('CONFIG_INVALID', `"${text}" is no IP address; write addresses or networks, for instance 10.1.2.3 or 10.0.0.0/8`)
+      throw new GristmillError('CONFIG_INVALID',
+        `"${text}" is no IP address; write addresses or networks, for instance 10.1.2.3 or 10.0.0.0/8`)
     list.addSubnet(address, Number(bits ?? bitsMax), family === 6 ? 'ipv6' : 'ipv4')
   }
   return {

@@ -33,6 +33,7 @@ export const topics: Readonly<Record<string, Topic>> = {
   hdfs: { about: 'coming from HDFS, Hadoop and aws s3', page: 'guide/hdfs.md' },
   webhdfs: { about: 'clients of HDFS, through a gateway', page: 'guide/webhdfs.md' },
   s3: { about: 'clients of S3, through a gateway', page: 'guide/s3.md' },
+  postgres: { about: 'psql and drivers of PostgreSQL, through a gateway', page: 'guide/postgres.md' },
   cluster: { about: 'clusters of several machines', page: 'guide/cluster.md' },
   monitoring: { about: 'health, metrics, alerts and a dashboard', page: 'guide/monitoring.md' },
   security: { about: 'what is protected, and what is not', page: 'security.md' },

@@ -1,0 +1,100 @@
+// The texts that a client sends: divided into statements, and told apart by their first words. What a session of PostgreSQL has and a query
+// has not (transactions, settings, COPY) is answered by the gateway.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+
+export type PgStatement =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'query'; readonly sql: string }
+  | { readonly kind: 'transaction'; readonly tag: string; readonly to: 'begin' | 'end' | 'same' }
+  | { readonly kind: 'set'; readonly name: string; readonly value: string; readonly tag: string }
+  | { readonly kind: 'show'; readonly name: string }
+  | { readonly kind: 'forget'; readonly name: string | undefined; readonly what: 'statement' | 'portal' | 'all'; readonly tag: string }
+  | { readonly kind: 'copy'; readonly sql: string; readonly options: string }
+
+/** A text, a quoted name, a comment, dollar quotes, or one character. */
+const token = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[^]*?(?:\*\/|$)|\$([A-Za-z_]*)\$[^]*?(?:\$\1\$|$)|[^]/gy
+
+/** Statements of a text, without the empty ones between and behind them. */
+export function statementsOf(text: string): string[] {
+  const found: string[] = []
+  let own = ''
+  for (const [piece] of text.matchAll(token)) {
+    if (piece !== ';') {
+      own += piece
+      continue
+    }
+    found.push(own)
+    own = ''
+  }
+  return [...found, own].filter(each => bare(each) !== '')
+}
+
+/** A statement without comments at its ends. */
+const bare = (text: string): string => text.replace(/^(?:\s|--[^\n]*(?:\n|$)|\/\*[^]*?(?:\*\/|$))+/, '').trim()
+
+export function readPgStatement(text: string): PgStatement {
+  const own = bare(text)
+  if (own === '') return { kind: 'empty' }
+  const words = own.slice(0, 200).split(/[\s(;]+/).slice(0, 4).map(word => word.toUpperCase())
+  switch (words[0]) {
+    case 'BEGIN': case 'START': return { kind: 'transaction', tag: words[0] === 'BEGIN' ? 'BEGIN' : 'START TRANSACTION', to: 'begin' }
+    case 'COMMIT': case 'END': return { kind: 'transaction', tag: 'COMMIT', to: 'end' }
+    case 'ROLLBACK': case 'ABORT':
+      return words.includes('TO') ? { kind: 'transaction', tag: 'ROLLBACK', to: 'same' }
+        : { kind: 'transaction', tag: 'ROLLBACK', to: 'end' }
+    case 'SAVEPOINT': case 'RELEASE': return { kind: 'transaction', tag: words[0], to: 'same' }
+    case 'SET': case 'RESET': return settingOf(own, words[0])
+    case 'SHOW': return { kind: 'show', name: own.slice(4).trim().replaceAll(/["']/g, '').toLowerCase() }
+    case 'DISCARD': return { kind: 'forget', name: undefined, what: 'all', tag: `DISCARD ${words[1] ?? 'ALL'}` }
+    case 'CLOSE': return forgetting('portal', 'CLOSE CURSOR', /^close\s+(?:all|"?([^"\s]+)"?)\s*$/i.exec(own)?.[1])
+    case 'DEALLOCATE': return forgetting('statement', 'DEALLOCATE',
+      /^deallocate\s+(?:prepare\s+)?(?:all|"?([^"\s]+)"?)\s*$/i.exec(own)?.[1])
+    case 'COPY': return copyOf(own)
+    default: return { kind: 'query', sql: text }
+  }
+}
+
+const forgetting = (what: 'statement' | 'portal', tag: string, name: string | undefined): PgStatement =>
+  ({ kind: 'forget', what, tag, name })
+
+function settingOf(text: string, tag: string): PgStatement {
+  const [, zone] = /^set\s+(?:session\s+|local\s+)?time\s+zone\s+(.*)$/is.exec(text) ?? []
+  if (zone !== undefined) return { kind: 'set', name: 'timezone', value: valueOf(zone), tag }
+  if (/^set\s+(?:session\s+characteristics\b|transaction\b|session\s+authorization\b|role\b|constraints\b)/i.test(text))
+    return { kind: 'set', name: /transaction|constraints/i.test(text) ? 'transaction' : 'role', value: '', tag }
+  const [, name = '', value = ''] = /^(?:re)?set\s+(?:session\s+|local\s+)?"?([\w.]+)"?\s*(?:(?:=|\bto\b)\s*([^]*))?$/i.exec(text) ?? []
+  return { kind: 'set', name: name.toLowerCase(), value: valueOf(value), tag }
+}
+
+const valueOf = (text: string): string => text.trim().replace(/^'([^]*)'$/, '$1').replace(/^"([^]*)"$/, '$1')
+
+/** `COPY (query) TO STDOUT`, or `COPY table TO STDOUT`. Throws EINVAL for another COPY. */
+function copyOf(text: string): PgStatement {
+  const [, table, columns, after] =
+    /^copy\s+("(?:[^"]|"")+"|'(?:[^']|'')+'|[\w.]+)\s*(\([^()]*\))?\s*to\s+stdout\b([^]*)$/i.exec(text) ?? []
+  if (table !== undefined)
+    return { kind: 'copy', sql: `SELECT ${columns?.slice(1, -1) ?? '*'} FROM ${table}`, options: after ?? '' }
+  const [start] = /^copy\s*\(/i.exec(text) ?? []
+  const end = start === undefined ? -1 : closing(text, start.length)
+  const [, options] = /^\)\s*to\s+stdout\b([^]*)$/i.exec(text.slice(Math.max(0, end))) ?? []
+  if (start === undefined || end < 0 || options === undefined)
+    throw new GristmillError('EINVAL', 'COPY is supported as COPY (SELECT …) TO STDOUT only', { details: { sqlstate: '0A000' } })
+  return { kind: 'copy', sql: text.slice(start.length, end), options }
+}
+
+/** Place of the bracket that closes the one before `from`; -1: there is none. */
+function closing(text: string, from: number): number {
+  let depth = 1
+  let at = from
+  for (const [piece] of text.slice(from).matchAll(token)) {
+    if (piece === '(') depth++
+    if (piece === ')' && --depth === 0) return at
+    at += piece.length
+  }
+  return -1
+}
+
+/** The text without its literals, quoted names and comments: what it says by itself. */
+export const wordsOf = (text: string): string =>
+  [...text.matchAll(token)].map(([piece]) => (/^['"$]|^--|^\/\*/.test(piece) && piece.length > 1 ? ' ' : piece)).join('')

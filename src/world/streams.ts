@@ -1,0 +1,52 @@
+// Serves a protocol of its own on a TCP port, with TLS where the protocol asks for it on an open connection.
+
+import net from 'node:net'
+import os from 'node:os'
+import tls from 'node:tls'
+import type { Listening, StreamConnection } from '../ports/net.ts'
+import { addressOf } from './address.ts'
+import { translated } from './listen.ts'
+
+/** A peer that has gone without a word is found by the system after about this time, and its connection ends. */
+const keepAliveMs = 60_000
+
+export async function listenStreams(
+  accept: (connection: StreamConnection) => void, at: { host: string; port: number },
+): Promise<Listening> {
+  const open = new Set<net.Socket>()
+  const server = net.createServer({ allowHalfOpen: false, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs }, socket => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+    // Without a listener, an error of a connection would end the process.
+    socket.on('error', () => {})
+    accept(connectionOf(socket))
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', error => reject(translated(error, at)))
+    server.listen({ host: at.host, port: at.port }, resolve)
+  })
+  const bound = server.address() as net.AddressInfo
+  const everywhere = at.host === '0.0.0.0' || at.host === '::'
+  return {
+    address: addressOf(everywhere ? os.hostname() : at.host, bound.port),
+    async close() {
+      const closed = new Promise<void>(resolve => server.close(() => resolve()))
+      for (const socket of open) socket.destroy()
+      await closed
+    },
+  }
+}
+
+function connectionOf(socket: net.Socket): StreamConnection {
+  const peer = socket.remoteAddress ?? 'unknown'
+  return {
+    stream: socket, peer,
+    encrypt({ cert, key }) {
+      const secure = new tls.TLSSocket(socket, {
+        isServer: true, secureContext: tls.createSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key), minVersion: 'TLSv1.2' }),
+      })
+      secure.on('error', () => { socket.destroy() })
+      return { stream: secure, peer, encrypt: () => { throw new Error('the connection is encrypted already') } }
+    },
+  }
+}
