@@ -12,7 +12,7 @@ import { pgType } from './types.ts'
 import { wordsOf } from './statements.ts'
 
 /** A table as clients list it. */
-export interface CatalogTable { readonly name: string; readonly columns: readonly SqlColumn[]; readonly comment?: string | undefined }
+export interface ListedTable { readonly name: string; readonly columns: readonly SqlColumn[]; readonly comment?: string | undefined }
 
 interface CatalogueOptions { readonly user: string; readonly database: string; readonly pid: number }
 
@@ -25,7 +25,7 @@ export const isCatalogueQuery = (text: string): boolean => words.test(wordsOf(te
 
 /** REQUIRES: the caller closes it. */
 export async function openCatalogue(
-  open: OpenDatabase, tables: readonly CatalogTable[], { user, database, pid }: CatalogueOptions,
+  open: OpenDatabase, tables: readonly ListedTable[], { user, database, pid }: CatalogueOptions,
 ): Promise<Catalogue> {
   const db = await open({ memoryBytes, threads: 1 })
   try {
@@ -96,7 +96,7 @@ function rewritten(text: string): string {
   )).join('').replaceAll(/\bCOLLATE\s+default\b/gi, '')
 }
 
-async function fill(db: Database, tables: readonly CatalogTable[], { user, database, pid }: CatalogueOptions): Promise<void> {
+async function fill(db: Database, tables: readonly ListedTable[], { user, database, pid }: CatalogueOptions): Promise<void> {
   const name = literalOf(user)
   await db.run(`INSERT INTO pg.pg_namespace VALUES (2200, 'public', 10, NULL), (11, 'pg_catalog', 10, NULL), (13000, 'information_schema', 10, NULL);
     INSERT INTO pg.pg_roles BY NAME SELECT 10 AS oid, ${name} AS rolname, false AS rolsuper, true AS rolinherit, false AS rolcreaterole,

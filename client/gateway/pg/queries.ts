@@ -4,7 +4,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import type { SqlColumn } from '../../../src/base/sql.ts'
 import type { OpenDatabase } from '../../../src/ports/database.ts'
 import type { Mill } from '../../mill.ts'
-import { isCatalogueQuery, openCatalogue, type Catalogue, type CatalogTable } from './catalogue.ts'
+import { isCatalogueQuery, openCatalogue, type Catalogue, type ListedTable } from './catalogue.ts'
 import type { OpenedQuery } from './portal.ts'
 import type { Queries } from './session.ts'
 
@@ -16,7 +16,7 @@ interface QueriesDeps {
   readonly openDatabase: OpenDatabase
   /** Number of open queries, of all sessions. */
   readonly slots: { open: number }
-  readonly tables?: ((mill: Mill) => Promise<readonly CatalogTable[]>) | undefined
+  readonly tables?: ((mill: Mill) => Promise<readonly ListedTable[]>) | undefined
 }
 
 interface Self { readonly user: string; readonly database: string; readonly pid: number }

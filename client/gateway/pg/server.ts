@@ -13,7 +13,7 @@ import { AccessKeys } from '../accesskeys.ts'
 import type { Certificate } from '../certificate.ts'
 import type { DialectDeps } from '../gateway.ts'
 import { mechanism, Scram } from './auth.ts'
-import type { CatalogTable } from './catalogue.ts'
+import type { ListedTable } from './catalogue.ts'
 import { SessionQueries } from './queries.ts'
 import { addError, PgSession } from './session.ts'
 import { PgSettings } from './settings.ts'
@@ -26,7 +26,7 @@ interface PgDeps extends Pick<DialectDeps, 'users' | 'accessKey'> {
   readonly openDatabase: OpenDatabase
   readonly certificate: Certificate | undefined
   /** Tables that clients list; default: none. */
-  readonly tables?: ((mill: Mill) => Promise<readonly CatalogTable[]>) | undefined
+  readonly tables?: ((mill: Mill) => Promise<readonly ListedTable[]>) | undefined
 }
 
 interface PgOptions { readonly host: string; readonly port: number; readonly sessionsMax?: number | undefined }

@@ -2,7 +2,7 @@
 
 import net from 'node:net'
 import { PgServer } from '../../../../../client/gateway/pg/server.ts'
-import type { CatalogTable } from '../../../../../client/gateway/pg/catalogue.ts'
+import type { ListedTable } from '../../../../../client/gateway/pg/catalogue.ts'
 import type { Certificate } from '../../../../../client/gateway/certificate.ts'
 import type { SqlOptions } from '../../../../../client/sql/query.ts'
 import type { SqlParams } from '../../../../../client/sql/statement.ts'
@@ -17,7 +17,7 @@ interface Options {
   readonly host?: string
   readonly keys?: Readonly<Record<string, { readonly user: string; readonly secret: string }>>
   readonly certificate?: Certificate
-  readonly tables?: readonly CatalogTable[]
+  readonly tables?: readonly ListedTable[]
   readonly sessionsMax?: number
   /** In place of queries over local files. */
   readonly sql?: (text: string) => unknown
