@@ -125,7 +125,7 @@ export class Mill extends Files {
   readonly #openDatabase: OpenDatabase | undefined
   readonly #scratchDir: string
   readonly #print: (text: string) => void
-  readonly #outside: Pick<World, 'httpFetch' | 'clock' | 'random' | 'disk'> & Pick<MillParts, 'machine'>
+  readonly #outside: Pick<World, 'httpFetch' | 'openPostgres' | 'clock' | 'random' | 'disk'> & Pick<MillParts, 'machine'>
   readonly #end: () => Promise<void>
   /** Calls whose duration grows with the size of the state. */
   readonly #patient: Patient
@@ -159,7 +159,7 @@ export class Mill extends Files {
     this.#openDatabase = world.openDatabase
     this.#print = world.print ?? (() => {})
     this.#scratchDir = scratchDir
-    this.#outside = { httpFetch: world.httpFetch, clock, random, disk, machine }
+    this.#outside = { httpFetch: world.httpFetch, openPostgres: world.openPostgres, clock, random, disk, machine }
     keepCluster(this, { cluster: asking, files })
     this.#end = () => {
       for (const driver of this.#local.drivers) driver.abandon()

@@ -25,6 +25,8 @@ interface Exporting {
   readonly from: FileStatus
   /** Name of the only file at the destination; default: its own. */
   readonly as?: string | undefined
+  /** Files of a directory that are exported, by their names; default: all. */
+  readonly takes?: ((name: string) => boolean) | undefined
   readonly overwrite: boolean
   readonly parallel: number
   readonly onProgress?: ((bytes: number) => void) | undefined
@@ -37,13 +39,13 @@ export async function exportFiles(deps: ExportDeps, exporting: Exporting): Promi
   const { sink, overwrite, signal } = exporting
   const parts = await partsOf(deps, exporting)
   const token = tokenOf(deps.cluster, sink.shown, parts)
-  const before = await sink.committed(signal)
+  const before = await sink.committed(token, signal)
   if (before?.token === token) return { files: parts.length, bytes: 0, unchanged: parts.length }
-  if (before && !overwrite)
+  if (before && sink.isGuarded && !overwrite)
     throw new GristmillError('EEXIST', `${sink.shown} has other content already; give overwrite to replace it`, {
       details: { destination: sink.shown },
     })
-  await sink.sweep(parts, signal)
+  await sink.sweep(token, parts, signal)
   const { receipts, bytes } = await stageAll(deps, exporting, token, parts)
   // From here on nothing is aborted: what a failed commit has made visible belongs to this token, and the next try completes it.
   await sink.commit(token, receipts, before, signal)
@@ -51,12 +53,14 @@ export async function exportFiles(deps: ExportDeps, exporting: Exporting): Promi
 }
 
 /** Files in the order of their names. */
-async function partsOf({ list }: ExportDeps, { from, as, signal }: Exporting): Promise<Part[]> {
+async function partsOf({ list }: ExportDeps, { from, as, takes = () => true, signal }: Exporting): Promise<Part[]> {
   if (from.type === 'file') return [{ name: as ?? nameOf(from.path), bytes: from.length, status: from }]
   const parts: Part[] = []
   const root = from.path === '/' ? '/' : `${from.path}/`
-  for await (const status of list(from.path, signal))
-    parts.push({ name: status.path.slice(root.length), bytes: status.length, status })
+  for await (const status of list(from.path, signal)) {
+    const name = status.path.slice(root.length)
+    if (takes(name)) parts.push({ name, bytes: status.length, status })
+  }
   if (parts.length === 0) throw new GristmillError('ENOENT', `there is no file below ${from.path}`, { details: { path: from.path } })
   return parts.sort((a, b) => (a.name < b.name ? -1 : 1))
 }

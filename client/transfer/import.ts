@@ -83,6 +83,7 @@ export async function importFiles(deps: ImportDeps, importing: Importing): Promi
     ending.abort(error)
   }
   await Promise.all(running)
+  await source.close?.()
   if (failures.length > 0) throw failures[0]
   return total
 }

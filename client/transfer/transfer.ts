@@ -7,14 +7,19 @@ import type { AskDeps } from '../../src/connector/ask.ts'
 import type { OutsideFiles } from '../../src/connector/connector.ts'
 import { HttpFile } from '../../src/connector/http/http.ts'
 import { isPrefix, locationOf, shownUrl } from '../../src/connector/location.ts'
+import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
+import { loadModes, PostgresRows, type LoadMode } from '../../src/connector/postgres/sink.ts'
+import { PostgresTable } from '../../src/connector/postgres/source.ts'
 import { findAccess, type S3Options } from '../../src/connector/s3/access.ts'
 import { S3Client } from '../../src/connector/s3/client.ts'
 import { S3Files } from '../../src/connector/s3/sink.ts'
 import { S3Objects } from '../../src/connector/s3/source.ts'
 import type { Disk } from '../../src/ports/disk.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { HttpFetch } from '../../src/ports/httpfetch.ts'
+import type { OpenPostgres } from '../../src/ports/postgres.ts'
 import type { Machine } from '../../src/ports/machine.ts'
-import { flagsOf, optionsOf, textOf, type CallOptions } from '../call/arguments.ts'
+import { flagsOf, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
 import { createOptions } from '../files/write.ts'
 import { exportFiles, type ExportDeps } from './export.ts'
@@ -38,7 +43,12 @@ export interface ImportOptions extends TransferOptions {
   readonly blockSize?: number | undefined
 }
 
-export type ExportOptions = TransferOptions
+export interface ExportOptions extends TransferOptions {
+  /** Way of rows into a table of PostgreSQL; default: swap. */
+  readonly mode?: LoadMode | undefined
+  /** Columns of the key of an upsert. */
+  readonly key?: readonly string[] | undefined
+}
 
 const parallelMax = 64
 
@@ -56,8 +66,15 @@ export function readImportOptions(given: ImportOptions | null | undefined): Impo
 }
 
 /** Throws EINVAL. */
-export const readExportOptions = (given: ExportOptions | null | undefined): ExportOptions =>
-  checkCommon(optionsOf<ExportOptions>(given, 'export', common))
+export function readExportOptions(given: ExportOptions | null | undefined): ExportOptions {
+  const options = optionsOf<ExportOptions>(given, 'export', { ...common, mode: true, key: true })
+  const { mode, key } = options
+  if (mode !== undefined && !loadModes.includes(mode))
+    throw new GristmillError('EINVAL', `mode is one of ${loadModes.join(', ')}, and not ${shown(mode)}`)
+  if (key !== undefined && !(Array.isArray(key) && key.length > 0 && key.every(name => typeof name === 'string' && name !== '')))
+    throw new GristmillError('EINVAL', 'key is a list of names of columns')
+  return checkCommon(options)
+}
 
 function checkCommon<O extends TransferOptions>(options: O): O {
   flagsOf(options, 'overwrite')
@@ -71,6 +88,7 @@ function checkCommon<O extends TransferOptions>(options: O): O {
 
 interface OutsideDeps extends Omit<AskDeps, 'fetch'> {
   readonly httpFetch?: HttpFetch | undefined
+  readonly openPostgres?: OpenPostgres | undefined
   readonly disk: Disk
   readonly machine?: Pick<Machine, 'environment' | 'userDirectory'> | undefined
 }
@@ -93,38 +111,52 @@ function askDeps({ httpFetch: fetch, clock, random }: OutsideDeps): AskDeps {
   return { fetch, clock, random }
 }
 
+function openOf({ openPostgres }: OutsideDeps): { open: OpenPostgres } {
+  if (!openPostgres) throw new GristmillError('CONFIG_INVALID', 'this process reaches nothing outside of the cluster')
+  return { open: openPostgres }
+}
+
 export async function importFrom(
   deps: OutsideDeps & Pick<ImportDeps, 'objects'>, url: string, path: string, options: ImportOptions,
 ): Promise<Transferred> {
   const asking = askDeps(deps)
-  const location = locationOf(url)
-  const tree = isPrefix(location)
   const { checksum, overwrite = false, parallel = 4 } = options
-  if (tree && checksum !== undefined) throw new GristmillError('EINVAL', 'a checksum belongs to one file, and the address names several')
+  const importing = { ...options, path, overwrite, parallel, sums: checksum === undefined ? [] : [parseChecksum(checksum)] }
+  if (isPostgres(url)) {
+    const source = new PostgresTable(openOf(deps), tableAddressOf(url))
+    return importFiles({ ...asking, objects: deps.objects }, { ...importing, format: 'jsonl', source, isTree: false })
+  }
+  const location = locationOf(url)
+  const isTree = isPrefix(location)
+  if (isTree && checksum !== undefined) throw new GristmillError('EINVAL', 'a checksum belongs to one file, and the address names several')
   const source: OutsideFiles = location.kind === 'http'
     ? new HttpFile(asking, location.url)
     : new S3Objects(await clientOf(deps, asking, location.bucket, options), location.key)
-  return importFiles({ ...asking, objects: deps.objects }, {
-    ...options, source, path, isTree: tree, overwrite, parallel, sums: checksum === undefined ? [] : [parseChecksum(checksum)],
-  })
+  return importFiles({ ...asking, objects: deps.objects }, { ...importing, source, isTree })
 }
 
 export async function exportTo(
-  deps: OutsideDeps & ExportDeps & { readonly status: (path: string) => Promise<Parameters<typeof exportFiles>[1]['from']> },
-  path: string, url: string, options: ExportOptions,
+  deps: OutsideDeps & ExportDeps & { readonly status: (path: string) => Promise<FileStatus> }, path: string, url: string,
+  options: ExportOptions,
 ): Promise<Transferred> {
-  const asking = askDeps(deps)
+  const { overwrite = false, parallel = 4, mode, key: columns, onProgress, signal } = options
+  const exporting = { overwrite, parallel, onProgress, signal }
+  if (isPostgres(url)) {
+    const sink = new PostgresRows(openOf(deps), tableAddressOf(url), { mode: mode ?? 'swap', key: columns })
+    // A directory of a job has _SUCCESS beside its rows.
+    const takes = (name: string): boolean => !/(?:^|\/)[_.]/.test(name)
+    return exportFiles(deps, { ...exporting, sink, from: await deps.status(path), takes })
+  }
   const location = locationOf(url)
   if (location.kind !== 's3')
     throw new GristmillError('EINVAL', `${shownUrl(url)}: files are exported to s3://BUCKET/KEY; a web server has no way to take them`)
-  const { overwrite = false, parallel = 4 } = options
+  if (mode !== undefined || columns !== undefined) throw new GristmillError('EINVAL', 'mode and key belong to a table of PostgreSQL')
   const from = await deps.status(path)
-  const tree = isPrefix(location)
-  if (from.type === 'directory' && !tree)
+  const isTree = isPrefix(location)
+  if (from.type === 'directory' && !isTree)
     throw new GristmillError('EINVAL', `${path} is a directory: its files go below a prefix; write ${shownUrl(url)}/`)
   // A file below a prefix keeps its name.
-  const key = tree && from.type === 'file' ? `${location.key}${from.path.split('/').at(-1)}` : location.key
-  const sink = new S3Files(await clientOf(deps, asking, location.bucket, options), key)
-  const { onProgress, signal } = options
-  return exportFiles(deps, { sink, from, as: key.split('/').at(-1), overwrite, parallel, onProgress, signal })
+  const key = isTree && from.type === 'file' ? `${location.key}${from.path.split('/').at(-1)}` : location.key
+  const sink = new S3Files(await clientOf(deps, askDeps(deps), location.bucket, options), key)
+  return exportFiles(deps, { ...exporting, sink, from, as: key.split('/').at(-1) })
 }

@@ -42,15 +42,17 @@ export interface Committed {
 
 export interface OutsideSink<Part, Item, Receipt> {
   readonly shown: string
-  /** The last commit of this destination; undefined if there is none. */
-  committed(signal?: AbortSignal): Promise<Committed | undefined>
+  /** A commit over another one replaces content that the caller may want to keep: only with the caller's consent. */
+  readonly isGuarded: boolean
+  /** The commit of this token, or else the last one of this destination; undefined if there is none. */
+  committed(token: string, signal?: AbortSignal): Promise<Committed | undefined>
   /**
    * Throws away what attempts that were killed have staged for these parts. REQUIRES: no other writer stages for this destination; one that
    * does gets ESTALE in its commit.
    */
-  sweep(parts: readonly Part[], signal?: AbortSignal): Promise<void>
+  sweep(token: string, parts: readonly Part[], signal?: AbortSignal): Promise<void>
   stage(token: string, part: Part, items: AsyncIterable<Item>, signal?: AbortSignal): Promise<Receipt>
-  /** `before`: the commit that this one replaces; parts that are no longer among the receipts are removed. */
+  /** `before`: what `committed` has said; parts of it that the commit replaces and does not have are removed. */
   commit(token: string, receipts: readonly Receipt[], before: Committed | undefined, signal?: AbortSignal): Promise<void>
   abort(receipts: readonly Receipt[]): Promise<void>
 }
@@ -85,7 +87,12 @@ export interface FileSplit { readonly pin: FilePin; readonly start: number; read
 /** A file of a sink, by its name below the destination. */
 export interface FilePart { readonly name: string; readonly bytes: number }
 
-export type OutsideFiles = OutsideSource<FilePin, FileSplit, Uint8Array>
+export interface OutsideFiles extends OutsideSource<FilePin, FileSplit, Uint8Array> {
+  /** A read of the file may go on behind its beginning. */
+  resumes(pin: FilePin): boolean
+  /** Ends what the source holds for its pins. */
+  close?(): Promise<void>
+}
 
 /** Splits of a file; a file that cannot be read from the middle, because of its server, is one split. */
 export function splitFile(pin: FilePin, sizeMax: number): readonly FileSplit[] {

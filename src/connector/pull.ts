@@ -4,7 +4,7 @@
 
 import { GristmillError, isTransient } from '../base/errors.ts'
 import { again, type AskDeps } from './ask.ts'
-import { isResumable, type FilePin, type OutsideFiles, type FileSplit } from './connector.ts'
+import type { FilePin, FileSplit, OutsideFiles } from './connector.ts'
 
 interface PullOptions {
   /** Default: 4. */
@@ -56,7 +56,7 @@ async function* inOrder(deps: AskDeps, source: OutsideFiles, split: FileSplit, s
       return await reading.next()
     } catch (error) {
       reading = undefined
-      if (from > 0 && isTransient(error) && !isResumable(split.pin))
+      if (from > 0 && isTransient(error) && !source.resumes(split.pin))
         throw new GristmillError(
           'ESTALE', `${(error as Error).message}; the server cannot continue a file (it gives no ETag or no ranges): begin again`,
           { cause: error },

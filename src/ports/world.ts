@@ -7,6 +7,7 @@ import type { Failpoints } from './failpoints.ts'
 import type { HttpFetch } from './httpfetch.ts'
 import type { LevelControl, Log } from './log.ts'
 import type { Net } from './net.ts'
+import type { OpenPostgres } from './postgres.ts'
 import type { Processes } from './process.ts'
 import type { Random } from './random.ts'
 import type { RowCheck, Store } from './store.ts'
@@ -38,4 +39,6 @@ export interface World {
   readonly print?: ((text: string) => void) | undefined
   /** Sends HTTP requests to servers outside of the cluster. A simulation has none. */
   readonly httpFetch?: HttpFetch | undefined
+  /** Opens connections to PostgreSQL. A simulation has none. */
+  readonly openPostgres?: OpenPostgres | undefined
 }

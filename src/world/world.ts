@@ -29,6 +29,8 @@ interface WorldOptions {
 /** Imported on demand: a client and a datanode start faster without LMDB. */
 const openStore: World['openStore'] = async (directory, options) => (await import('./store.ts')).openStore(directory, options)
 
+const openPostgres: World['openPostgres'] = async (address, signal) => (await import('./postgres.ts')).openPostgres(address, signal)
+
 const openDatabase: World['openDatabase'] = async options => (await import('./duckdb.ts')).openDuckDB(options)
 
 export function realWorld({ name, logLevel, logFile, logSize, logKeep, failpoints = unarmed, disk = localDisk }: WorldOptions): World {
@@ -47,5 +49,6 @@ export function realWorld({ name, logLevel, logFile, logSize, logKeep, failpoint
     openDatabase,
     print: (text: string) => { process.stdout.write(text) },
     httpFetch,
+    openPostgres,
   })
 }

@@ -26,7 +26,7 @@ const ofTests = {
 } as const
 
 /** Packages that find their native code relative to their own path. */
-const native = new Set(['@duckdb/node-api', '@node-rs/crc32', 'esbuild', 'lmdb', 'msgpackr'])
+const native = new Set(['@duckdb/node-api', '@node-rs/crc32', 'esbuild', 'lmdb', 'msgpackr', 'pg', 'pg-copy-streams'])
 
 /** Directory of a checkout's bundles; client/cli/gristmill.js uses the same path. */
 const keptIn = join(root, 'node_modules/.cache/gristmill')

@@ -3,12 +3,14 @@
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { RecordFormat } from '../../../src/base/formats.ts'
 import { normalise } from '../../../src/base/paths.ts'
+import { isPostgres, tableAddressOf } from '../../../src/connector/postgres/names.ts'
+import { loadModes, type LoadMode } from '../../../src/connector/postgres/sink.ts'
 import { isPrefix, isUrl, locationOf, nameOfUrl, shownUrl } from '../../../src/connector/location.ts'
 import type { Transferred } from '../../transfer/import.ts'
 import type { CommandContext } from '../context.ts'
 import { plural } from '../display.ts'
 import { Refusal } from '../errors.ts'
-import { option, whole, type CommandSpec } from '../spec.ts'
+import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
 import { remoteTarget } from '../target.ts'
 import { blockSize, delimiter, format, overwrite, replication } from './options.ts'
 
@@ -18,9 +20,9 @@ const profile = option('--profile <name>', 'section of ~/.aws/config and ~/.aws/
 const parallel = option('--parallel <n>', 'requests, or files, at a time (default 4)', { parse: whole(1, 64) })
 
 export const importSpec: CommandSpec = {
-  name: 'import', args: '<url...> <remote>', about: 'copy files of a web server or of S3 into the cluster',
+  name: 'import', args: '<url...> <remote>', about: 'copy files of a web server or of S3, or a table of PostgreSQL, into the cluster',
   notes:
-    'An address is https://HOST/PATH, http://HOST/PATH, s3://BUCKET/KEY for one object, or s3://BUCKET/PREFIX/ for all objects below a prefix, which go into the directory.\n'
+    'An address is https://HOST/PATH, http://HOST/PATH, s3://BUCKET/KEY for one object, or s3://BUCKET/PREFIX/ for all objects below a prefix, which go into the directory. A table, postgres://HOST/DATABASE/TABLE, becomes a file of JSON lines, read by --parallel connections under one snapshot.\n'
     + 'A transfer that breaks off goes on from the byte that it has reached, as long as the source has not changed; a file becomes visible when it is whole.\n'
     + 'A file that was imported before and has not changed at its source is left as it is: a command that was ended is simply repeated.\n'
     + 'Keys of S3 come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from ~/.aws. A password may be part of an http address; it is never printed.',
@@ -36,18 +38,27 @@ export const importSpec: CommandSpec = {
 }
 
 export const exportSpec: CommandSpec = {
-  name: 'export', args: '<remote> <url>', about: 'copy a file, or all files of a directory, to S3',
+  name: 'export', args: '<remote> <url>', about: 'copy a file, or all files of a directory, to S3 or into a table of PostgreSQL',
   notes:
-    'The address is s3://BUCKET/KEY for a file, or s3://BUCKET/PREFIX/ for the files of a directory.\n'
+    'The address is s3://BUCKET/KEY for a file, or s3://BUCKET/PREFIX/ for the files of a directory. With postgres://HOST/DATABASE/TABLE the rows of .csv and .jsonl files go into an existing table.\n'
     + 'Nothing is visible before all bytes have been sent. The last object of a directory is _gristmill_commit.json, with the names of all: readers that need all files or none wait for it.\n'
     + 'An export that was ended is simply repeated; each object is there once.',
-  options: [overwrite, parallel, endpoint, region, profile],
-  examples: [['gristmill export /reports/2026 s3://reports/2026/', 'a directory, such as the output of a job']],
+  options: [
+    overwrite, parallel,
+    option('--mode <mode>', 'PostgreSQL: swap the table for a new one, append rows, or upsert by --key (default: swap)', { parse: oneOf(...loadModes) }),
+    option('--key <columns>', 'PostgreSQL: columns of the key of an upsert, with commas between them', { parse: text => text.split(',') }),
+    endpoint, region, profile,
+  ],
+  examples: [
+    ['gristmill export /reports/2026 s3://reports/2026/', 'a directory, such as the output of a job'],
+    ['gristmill export /scores postgres://db.example/shop/scores', 'replace the rows of a table, in one step'],
+  ],
   run: runExport,
 }
 
-interface ExportFlags { overwrite?: boolean; parallel?: number; endpoint?: string; region?: string; profile?: string }
-interface ImportFlags extends ExportFlags {
+interface CommonFlags { overwrite?: boolean; parallel?: number; endpoint?: string; region?: string; profile?: string }
+interface ExportFlags extends CommonFlags { mode?: LoadMode; key?: readonly string[] }
+interface ImportFlags extends CommonFlags {
   checksum?: string
   format?: RecordFormat
   delimiter?: string
@@ -72,10 +83,11 @@ async function runImport(context: CommandContext, operands: readonly string[], o
 const pick = ({ overwrite, parallel, checksum, format, delimiter, replication, blockSize, endpoint, region, profile }: ImportFlags) =>
   ({ overwrite, parallel, checksum, format, delimiter, replication, blockSize, endpoint, region, profile })
 
-const treesAmong = (urls: readonly string[]): boolean => urls.some(url => isPrefix(locationOf(url)))
+const treesAmong = (urls: readonly string[]): boolean => urls.some(url => !isPostgres(url) && isPrefix(locationOf(url)))
 
 /** Objects below a prefix go into the directory itself. */
 function pathFor(url: string, to: string, target: Awaited<ReturnType<typeof remoteTarget>>): string {
+  if (isPostgres(url)) return target.pathFor(`${tableAddressOf(url).table}.jsonl`)
   const location = locationOf(url)
   if (isPrefix(location)) return normalise(to)
   if (!target.directory) return target.pathFor('')
@@ -85,6 +97,7 @@ function pathFor(url: string, to: string, target: Awaited<ReturnType<typeof remo
 }
 
 function checkUrl(text: string, instead: string): void {
+  if (isPostgres(text)) return void tableAddressOf(text)
   if (isUrl(text)) return void locationOf(text)
   throw new Refusal('USAGE', `${text} is no address; write https://HOST/PATH or s3://BUCKET/KEY. For local files: ${instead}`)
 }
@@ -93,11 +106,11 @@ async function runExport(context: CommandContext, operands: readonly string[], o
   const [from, url] = operands as readonly [string, string]
   if (isUrl(from)) throw new Refusal('USAGE', `${shownUrl(from)}: the first operand is a path of the cluster; to copy from there: gristmill import`)
   checkUrl(url, 'gristmill get')
-  const { overwrite, parallel, endpoint, region, profile } = options
+  const { overwrite, parallel, mode, key, endpoint, region, profile } = options
   const path = normalise(from)
   const mill = await context.mill()
   await transferAll(context, [url], 'export', async (to, onProgress) => mill.export(path, to, {
-    overwrite, parallel, endpoint, region, profile, onProgress, signal: context.signal,
+    overwrite, parallel, mode, key, endpoint, region, profile, onProgress, signal: context.signal,
   }))
 }
 

@@ -5,7 +5,7 @@ import { GristmillError } from '../../base/errors.ts'
 import type { HttpReply, HttpRequest } from '../../ports/httpfetch.ts'
 import { again, ask, refusal, type AskDeps } from '../ask.ts'
 import { sumsOf } from '../checksum.ts'
-import { splitFile, type FilePin, type OutsideFiles, type FileSplit } from '../connector.ts'
+import { isResumable, splitFile, type FilePin, type OutsideFiles, type FileSplit } from '../connector.ts'
 import { nameOfUrl, shownUrl } from '../location.ts'
 
 const redirectsMax = 10
@@ -47,6 +47,8 @@ export class HttpFile implements OutsideFiles {
   }
 
   split(pin: FilePin, sizeMax: number): readonly FileSplit[] { return splitFile(pin, sizeMax) }
+
+  resumes(pin: FilePin): boolean { return isResumable(pin) }
 
   async * read({ pin, start, end }: FileSplit, from: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const first = start + from

@@ -30,6 +30,7 @@ const partsMax = 10_000
 
 export class S3Files implements OutsideSink<FilePart, Uint8Array, S3Receipt> {
   readonly shown: string
+  readonly isGuarded = true
   readonly #client: S3Client
   readonly #prefix: string
   readonly #only: string | undefined
@@ -44,7 +45,7 @@ export class S3Files implements OutsideSink<FilePart, Uint8Array, S3Receipt> {
     this.shown = client.shown(key)
   }
 
-  async committed(signal?: AbortSignal): Promise<Committed | undefined> {
+  async committed(_token: string, signal?: AbortSignal): Promise<Committed | undefined> {
     if (this.#only !== undefined) {
       const head = await this.#repeated({ method: 'HEAD', key: this.#key(this.#only), signal }, [200, 404])
       await head.discard()
@@ -64,7 +65,7 @@ export class S3Files implements OutsideSink<FilePart, Uint8Array, S3Receipt> {
     throw new GristmillError('EINVAL', `${this.#client.shown(this.#key(recordName))} is not the record of an export; remove it, or export elsewhere`)
   }
 
-  async sweep(parts: readonly FilePart[], signal?: AbortSignal): Promise<void> {
+  async sweep(_token: string, parts: readonly FilePart[], signal?: AbortSignal): Promise<void> {
     const keys = new Set(parts.map(({ name }) => this.#key(name)))
     for (let marker: Record<string, string> = {}; ;) {
       const query = { uploads: '', prefix: this.#prefix, ...marker }

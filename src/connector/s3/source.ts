@@ -4,7 +4,7 @@
 import { GristmillError } from '../../base/errors.ts'
 import { again, textOf } from '../ask.ts'
 import { sumsOf } from '../checksum.ts'
-import { splitFile, type FilePin, type OutsideFiles, type FileSplit } from '../connector.ts'
+import { isResumable, splitFile, type FilePin, type OutsideFiles, type FileSplit } from '../connector.ts'
 import { checkRange, checkSame, conditionOf, counted } from '../http/http.ts'
 import type { S3Client } from './client.ts'
 import { elementsOf, firstText } from './xml.ts'
@@ -36,6 +36,8 @@ export class S3Objects implements OutsideFiles {
   }
 
   split(pin: FilePin, sizeMax: number): readonly FileSplit[] { return splitFile(pin, sizeMax) }
+
+  resumes(pin: FilePin): boolean { return isResumable(pin) }
 
   async * read({ pin, start, end = pin.bytes! }: FileSplit, from: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const first = start + from

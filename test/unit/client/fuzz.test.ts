@@ -85,7 +85,9 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
       'signal',
     ],
   ],
-  'mill.export': [['/a', 's3://bucket/x'], ['overwrite', 'parallel', 'endpoint', 'region', 'profile', 'onProgress', 'signal']],
+  'mill.export': [
+    ['/a', 's3://bucket/x'], ['overwrite', 'parallel', 'mode', 'key', 'endpoint', 'region', 'profile', 'onProgress', 'signal'],
+  ],
   'mill.checksum': [['/a'], ['signal']],
   'mill.run': [
     ['program.ts'],

@@ -135,6 +135,8 @@ const rows: readonly Row[] = [
   row('import', '--profile', 's3://bucket/x /d/', '"profile":"p"', { typed: '--profile p' }),
   row('export', '--overwrite', '/d s3://bucket/x/', '"overwrite":true', { typed: '-f' }),
   row('export', '--parallel', '/d s3://bucket/x/', '"parallel":2', { typed: '--parallel 2' }),
+  row('export', '--mode', '/d postgres://h/d/t', '"mode":"append"', { typed: '--mode append' }),
+  row('export', '--key', '/d postgres://h/d/t', '"key":["a","b"]', { typed: '--key a,b' }),
   row('export', '--endpoint', '/d s3://bucket/x/', '"endpoint":"http://h"', { typed: '--endpoint http://h' }),
   row('export', '--region', '/d s3://bucket/x/', '"region":"r"', { typed: '--region r' }),
   row('export', '--profile', '/d s3://bucket/x/', '"profile":"p"', { typed: '--profile p' }),

@@ -1,0 +1,249 @@
+// Sink: rows of CSV files or JSON lines into a table of PostgreSQL, under the mode that the caller names:
+//   swap    the rows replace those of the table: they are loaded into a new table of the same shape, which takes the name in the
+//           commit; the table before stays as NAME_old
+//   append  the rows are added
+//   upsert  a row takes the place of the one with the same key, or is added
+// Parts are staged by COPY into a table beside, _gristmill_stage_TOKEN, each in one transaction with a row in _gristmill_parts that says
+// so: a part whose reply was lost is staged once. A commit is one transaction, with the token in _gristmill_commits.
+// INVARIANT: the table is locked in the commit only, and no longer than `lockMs` are waited for the lock.
+
+import { GristmillError } from '../../base/errors.ts'
+import type { OpenPostgres, PostgresConnection } from '../../ports/postgres.ts'
+import type { Committed, FilePart, OutsideSink } from '../connector.ts'
+import { headed } from './header.ts'
+import { literal, qualified, quoted, type TableAddress } from './names.ts'
+
+export const loadModes = ['swap', 'append', 'upsert'] as const
+export type LoadMode = (typeof loadModes)[number]
+
+interface TableReceipt { readonly name: string }
+
+interface SinkDeps { readonly open: OpenPostgres }
+interface SinkOptions {
+  readonly mode: LoadMode
+  /** Columns of the key; upsert only. */
+  readonly key?: readonly string[] | undefined
+}
+
+const lockMs = 5_000
+/** A session that hangs in the middle of its transaction is ended by the server. */
+const idleMs = 600_000
+
+export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableReceipt> {
+  readonly shown: string
+  readonly isGuarded = false
+  readonly #deps: SinkDeps
+  readonly #address: TableAddress
+  readonly #options: SinkOptions
+  /** The table, quoted. */
+  readonly #live: string
+
+  /** Throws EINVAL for an upsert without a key. */
+  constructor(deps: SinkDeps, address: TableAddress, options: SinkOptions) {
+    if ((options.mode === 'upsert') !== (options.key !== undefined && options.key.length > 0))
+      throw new GristmillError('EINVAL', 'an upsert needs the columns of its key, and the other modes have none')
+    this.#deps = deps
+    this.#address = address
+    this.#options = options
+    this.#live = qualified(address.schema, address.table)
+    this.shown = `${address.shown} (${options.mode})`
+  }
+
+  async committed(token: string, signal?: AbortSignal): Promise<Committed | undefined> {
+    return this.#with(async connection => {
+      await this.#prepare(connection)
+      const last = await this.#last(connection, token)
+      return last === undefined ? undefined : { token: last, parts: [] }
+    }, signal)
+  }
+
+  /** Drops stages of other content, which a swap replaces anyway. Of rows to be added, each load counts. */
+  async sweep(token: string, _parts: readonly FilePart[], signal?: AbortSignal): Promise<void> {
+    if (this.#options.mode !== 'swap') return
+    await this.#with(async connection => {
+      const stages = await connection.query(
+        `SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace AND relname LIKE '\\_gristmill\\_stage\\_%' AND relname <> $2
+         AND obj_description(oid) = $3`, [quoted(this.#address.schema), stageName(token), this.shown],
+      )
+      for (const [name] of stages) {
+        await connection.query(`BEGIN; SET LOCAL lock_timeout = ${lockMs}; DROP TABLE ${this.#own(name!)};
+          DELETE FROM ${this.#own('_gristmill_parts')} WHERE token LIKE ${literal(`${name!.slice(stagePrefix.length)}%`)}; COMMIT`)
+      }
+    }, signal)
+  }
+
+  async stage(token: string, { name }: FilePart, items: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<TableReceipt> {
+    const kind = /\.(csv|jsonl|ndjson)$/.exec(name)?.[1]
+    if (kind === undefined)
+      throw new GristmillError('EINVAL', `${name}: rows for PostgreSQL come from .csv files with a header, and from .jsonl files`)
+    return this.#with(async connection => {
+      await this.#makeStage(connection, token)
+      await connection.query('BEGIN')
+      // Attempts of one part wait for each other here; the second one finds that the first has committed.
+      const [isNew] = await connection.query(
+        `INSERT INTO ${this.#own('_gristmill_parts')} (token, part) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING part`, [token, name],
+      )
+      if (!isNew) {
+        await connection.query('ROLLBACK')
+        return { name }
+      }
+      await (kind === 'csv' ? this.#copyCsv(connection, token, name, items) : this.#copyJson(connection, token, items))
+      await connection.query('COMMIT')
+      return { name }
+    }, signal)
+  }
+
+  async commit(token: string, receipts: readonly TableReceipt[], _before: Committed | undefined, signal?: AbortSignal): Promise<void> {
+    await this.#with(async connection => {
+      await connection.query('BEGIN')
+      await connection.query(`SET LOCAL lock_timeout = ${lockMs}`)
+      // One commit at a time, for all tables of the schema; a repeat waits for the one before it.
+      await connection.query(`LOCK TABLE ${this.#own('_gristmill_commits')} IN SHARE ROW EXCLUSIVE MODE`)
+      if (await this.#last(connection, token) === token) return void await connection.query('ROLLBACK')
+      const [[staged] = []] = await connection.query(`SELECT count(*) FROM ${this.#own('_gristmill_parts')} WHERE token = $1`, [token])
+      if (Number(staged) !== receipts.length)
+        throw new GristmillError('ESTALE', `${this.shown}: ${staged} of ${receipts.length} parts are staged; begin again`)
+      const stage = this.#own(stageName(token))
+      if (this.#options.mode === 'swap') await this.#swap(connection, token)
+      else await connection.query(this.#adding(stage, await this.#columns(connection)))
+      if (this.#options.mode !== 'swap') await connection.query(`DROP TABLE ${stage}`)
+      await connection.query(`DELETE FROM ${this.#own('_gristmill_parts')} WHERE token = $1`, [token])
+      await connection.query(
+        `INSERT INTO ${this.#own('_gristmill_commits')} (destination, token, mode, at) VALUES ($1, $2, $3, clock_timestamp())
+         ON CONFLICT (destination, token) DO UPDATE SET at = excluded.at`, [this.#address.table, token, this.#options.mode],
+      )
+      await connection.query('COMMIT')
+    }, signal)
+  }
+
+  /** Staged parts stay for a repeat, which continues them. */
+  async abort(): Promise<void> {}
+
+  /**
+   * The commit that decides whether this one is done. A table that was swapped holds its last load alone. Rows that were added once stay
+   * added until the next swap.
+   */
+  async #last(connection: PostgresConnection, token: string): Promise<string | undefined> {
+    const commits = this.#own('_gristmill_commits')
+    const [row] = await connection.query(
+      this.#options.mode === 'swap' ? `SELECT token FROM ${commits} WHERE destination = $1 ORDER BY at DESC LIMIT 1`
+        : `SELECT token FROM ${commits} WHERE destination = $1
+           AND at >= coalesce((SELECT max(at) FROM ${commits} WHERE destination = $1 AND mode = 'swap'), '-infinity')
+           ORDER BY token = ${literal(token)} DESC, at DESC LIMIT 1`, [this.#address.table],
+    )
+    return row?.[0] ?? undefined
+  }
+
+  #own(name: string): string { return qualified(this.#address.schema, name) }
+
+  async #with<T>(work: (connection: PostgresConnection) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const connection = await this.#deps.open(this.#address.server, signal)
+    try {
+      await connection.query(`SET idle_in_transaction_session_timeout = ${idleMs}`)
+      return await work(connection)
+    } finally {
+      await connection.close()
+    }
+  }
+
+  /** Tables of the connector, in the schema of the table. */
+  async #prepare(connection: PostgresConnection): Promise<void> {
+    const [found] = await connection.query(`SELECT relkind FROM pg_class WHERE oid = to_regclass($1)`, [this.#live])
+    if (!found) throw new GristmillError('ENOENT', `${this.#address.shown} does not exist; create it, empty and with its types and indexes`)
+    if (found[0] !== 'r') throw new GristmillError('EINVAL', `${this.#address.shown} is not a plain table`)
+    // Two sessions that create one table at the same time fail without the lock.
+    await connection.query(`BEGIN; SELECT pg_advisory_xact_lock(hashtext('gristmill'));
+      CREATE TABLE IF NOT EXISTS ${this.#own('_gristmill_commits')}
+        (destination text, token text, mode text NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (destination, token));
+      CREATE TABLE IF NOT EXISTS ${this.#own('_gristmill_parts')} (token text, part text, PRIMARY KEY (token, part)); COMMIT`)
+  }
+
+  /** A swap makes the table that will take the name, with its keys, indexes and checks: rows that break them fail when they are staged. */
+  async #makeStage(connection: PostgresConnection, token: string): Promise<void> {
+    const stage = this.#own(stageName(token))
+    const like = this.#options.mode === 'swap' ? 'INCLUDING ALL' : 'INCLUDING DEFAULTS INCLUDING GENERATED'
+    await connection.query(`BEGIN; SELECT pg_advisory_xact_lock(hashtext('gristmill'));
+      CREATE TABLE IF NOT EXISTS ${stage} (LIKE ${this.#live} ${like}); COMMENT ON TABLE ${stage} IS ${literal(this.shown)}; COMMIT`)
+  }
+
+  async #copyCsv(connection: PostgresConnection, token: string, name: string, items: AsyncIterable<Uint8Array>): Promise<void> {
+    const { columns, rows } = await headed(items, name)
+    if (!columns) return
+    const list = columns.map(quoted).join(', ')
+    await connection.copyIn(`COPY ${this.#own(stageName(token))} (${list}) FROM STDIN WITH (FORMAT csv, ENCODING 'UTF8')`, rows)
+  }
+
+  /** The lines go into a table of documents first, from which PostgreSQL makes rows of the right types. */
+  async #copyJson(connection: PostgresConnection, token: string, items: AsyncIterable<Uint8Array>): Promise<void> {
+    await connection.query('CREATE TEMPORARY TABLE gristmill_lines (line json) ON COMMIT DROP')
+    const options = String.raw`(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02', ENCODING 'UTF8')`
+    await connection.copyIn(`COPY gristmill_lines FROM STDIN WITH ${options}`, items)
+    // Columns that no line has take their defaults.
+    const known = new Set(await this.#columns(connection))
+    const found = await connection.query('SELECT DISTINCT key FROM gristmill_lines, json_object_keys(line) AS key ORDER BY key')
+    const columns = found.map(([name]) => name!)
+    const strange = columns.find(name => !known.has(name))
+    if (strange !== undefined) throw new GristmillError('EINVAL', `${this.#address.shown} has no column ${JSON.stringify(strange)}`)
+    if (columns.length === 0) return
+    const list = columns.map(quoted).join(', ')
+    await connection.query(`INSERT INTO ${this.#own(stageName(token))} (${list}) OVERRIDING SYSTEM VALUE
+      SELECT ${columns.map(name => `r.${quoted(name)}`).join(', ')}
+      FROM gristmill_lines, json_populate_record(NULL::${this.#live}, line) AS r`)
+  }
+
+  /** Columns that are written: all but those that PostgreSQL computes. */
+  async #columns(connection: PostgresConnection): Promise<string[]> {
+    const rows = await connection.query(
+      `SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+       ORDER BY attnum`, [this.#live],
+    )
+    return rows.map(([name]) => name!)
+  }
+
+  #adding(stage: string, columns: readonly string[]): string {
+    const list = columns.map(quoted).join(', ')
+    const insert = `INSERT INTO ${this.#live} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${stage}`
+    const { mode, key = [] } = this.#options
+    if (mode === 'append') return insert
+    const others = columns.filter(name => !key.includes(name))
+    const changes = others.map(name => `${quoted(name)} = excluded.${quoted(name)}`)
+    const change = changes.length === 0 ? 'NOTHING' : `UPDATE SET ${changes.join(', ')}`
+    return `${insert} ON CONFLICT (${key.map(quoted).join(', ')}) DO ${change}`
+  }
+
+  async #swap(connection: PostgresConnection, token: string): Promise<void> {
+    const { schema, table } = this.#address
+    const [held] = await connection.query(
+      `SELECT 'the foreign key ' || conname FROM pg_constraint WHERE confrelid = to_regclass($1) AND conrelid <> confrelid
+       UNION ALL SELECT 'the view ' || r.ev_class::regclass FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+         WHERE d.refobjid = to_regclass($1) AND r.ev_class <> d.refobjid
+       UNION ALL SELECT 'the trigger ' || tgname FROM pg_trigger WHERE tgrelid = to_regclass($1) AND NOT tgisinternal
+       UNION ALL SELECT 'the policy ' || polname FROM pg_policy WHERE polrelid = to_regclass($1)
+       UNION ALL SELECT 'the foreign key ' || conname FROM pg_constraint WHERE conrelid = to_regclass($1) AND contype = 'f' LIMIT 1`,
+      [this.#live],
+    )
+    if (held)
+      throw new GristmillError('EINVAL', `${this.#address.shown} cannot be swapped: ${held[0]} would stay with the table before; use upsert`)
+    const stage = this.#own(stageName(token))
+    for (const [grant] of await connection.query(
+      `SELECT format('GRANT %s ON ${stage.replaceAll('%', '%%').replaceAll('\'', '\'\'')} TO %s', privilege_type,
+         CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
+       FROM pg_class, aclexplode(relacl) WHERE oid = to_regclass($1) AND grantee <> relowner`, [this.#live],
+    )) await connection.query(grant!)
+    await connection.query(`DROP TABLE IF EXISTS ${qualified(schema, `${table}_old`)}`)
+    // Numbers of a serial column go on: its sequence moves to the new table.
+    for (const [move] of await connection.query(
+      `SELECT format('ALTER SEQUENCE %s OWNED BY ${stage.replaceAll('%', '%%').replaceAll('\'', '\'\'')}.%I', s.oid::regclass, a.attname)
+       FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+       JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+       WHERE d.refobjid = to_regclass($1) AND d.deptype = 'a'`, [this.#live],
+    )) await connection.query(move!)
+    const [[comment] = []] = await connection.query('SELECT obj_description(to_regclass($1))', [this.#live])
+    await connection.query(`COMMENT ON TABLE ${stage} IS ${comment === null || comment === undefined ? 'NULL' : literal(comment)}`)
+    await connection.query(`ALTER TABLE ${this.#live} RENAME TO ${quoted(`${table}_old`)}`)
+    await connection.query(`ALTER TABLE ${stage} RENAME TO ${quoted(table)}`)
+  }
+}
+
+const stagePrefix = '_gristmill_stage_'
+const stageName = (token: string): string => `${stagePrefix}${token.slice(0, 32)}`

@@ -1,0 +1,88 @@
+// Source: a table of PostgreSQL as JSON lines, a line for each row, in which names and types of columns are kept: numbers with all their
+// digits, booleans, null, arrays, nested documents; other types as PostgreSQL writes them.
+// One session exports its snapshot and holds it while the source is open; each split, a range of the table's pages, is read by a session of
+// its own under that snapshot. A split that is read again gives the same bytes: pages of a snapshot do not change their order.
+// INVARIANT: at most as many sessions at a time as the caller reads splits, and one more.
+
+import { GristmillError } from '../../base/errors.ts'
+import type { OpenPostgres, PostgresConnection } from '../../ports/postgres.ts'
+import { behind } from '../skip.ts'
+import type { FilePin, FileSplit, OutsideFiles } from '../connector.ts'
+import { literal, qualified, type TableAddress } from './names.ts'
+
+/** Bytes of a page of a table. */
+const pageBytes = 8192
+/** Neither occurs in JSON text, whose control characters are escaped: each line is the document as it is. */
+const copyOptions = String.raw`(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02', ENCODING 'UTF8')`
+
+/** One order of rows, times in one zone, numbers with all their digits, whatever the settings of the user. */
+const settings = [
+  `TimeZone = 'UTC'`, `DateStyle = 'ISO'`, `IntervalStyle = 'iso_8601'`, 'extra_float_digits = 1', 'synchronize_seqscans = off',
+  'max_parallel_workers_per_gather = 0',
+]
+
+interface SourceDeps { readonly open: OpenPostgres }
+
+export class PostgresTable implements OutsideFiles {
+  readonly shown: string
+  readonly #deps: SourceDeps
+  readonly #address: TableAddress
+  #holder: PostgresConnection | undefined
+  #pages = 0
+
+  constructor(deps: SourceDeps, address: TableAddress) {
+    this.#deps = deps
+    this.#address = address
+    this.shown = address.shown
+  }
+
+  async * pin(signal?: AbortSignal): AsyncGenerator<FilePin> {
+    const { schema, table, server } = this.#address
+    const holder = await this.#deps.open(server, signal)
+    this.#holder = holder
+    const [kind] = await holder.query('SELECT c.relkind FROM pg_class c WHERE c.oid = to_regclass($1)', [qualified(schema, table)])
+    if (!kind) throw new GristmillError('ENOENT', `${this.shown} does not exist`)
+    await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    const [[snapshot] = []] = await holder.query('SELECT pg_export_snapshot()')
+    // Views, partitioned and foreign tables have no pages of their own: they are read by one session.
+    if (kind[0] === 'r' || kind[0] === 'm') {
+      const [[bytes] = []] = await holder.query('SELECT pg_relation_size(to_regclass($1))', [qualified(schema, table)])
+      this.#pages = Math.ceil(Number(bytes) / pageBytes)
+    }
+    yield { name: `${table}.jsonl`, url: this.shown, etag: snapshot!, ranges: true, sums: [] }
+  }
+
+  /** Ranges of pages: `start` and `end` are numbers of pages here. */
+  split(pin: FilePin, sizeMax: number): readonly FileSplit[] {
+    const pages = Math.max(1, Math.floor(sizeMax / pageBytes))
+    const splits: FileSplit[] = []
+    for (let start = 0; start < this.#pages; start += pages) splits.push({ pin, start, end: start + pages })
+    const last = splits.pop()
+    // Without an end: pages that were added after the size was asked for have no rows of this snapshot, or are read too.
+    return [...splits, { pin, start: last?.start ?? 0 }]
+  }
+
+  /** The rows of a view, and of a table of partitions, have no order that a second read would repeat. */
+  resumes(): boolean { return this.#pages > 0 }
+
+  async * read({ pin, start, end }: FileSplit, from: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    const { schema, table, server } = this.#address
+    const connection = await this.#deps.open(server, signal)
+    try {
+      await connection.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      await connection.query(`SET TRANSACTION SNAPSHOT ${literal(pin.etag!)}`).catch((error: unknown) => {
+        throw new GristmillError('ESTALE', `${this.shown}: the snapshot of the import is gone; begin again`, { cause: error })
+      })
+      for (const setting of settings) await connection.query(`SET LOCAL ${setting}`)
+      const pages = this.#pages === 0 ? ''
+        : ` WHERE t.ctid >= '(${start},0)'::tid${end === undefined ? '' : ` AND t.ctid < '(${end},0)'::tid`}`
+      // A column of the type json keeps its white space; a line has no other line in it.
+      const rows = `SELECT translate(row_to_json(t)::text, E'\\n\\r', '  ') FROM ${qualified(schema, table)} AS t${pages}`
+      yield* behind(connection.copyOut(`COPY (${rows}) TO STDOUT WITH ${copyOptions}`), from)
+    } finally {
+      await connection.close()
+    }
+  }
+
+  async close(): Promise<void> { await this.#holder?.close() }
+}

@@ -1,0 +1,24 @@
+// Port: a connection to a PostgreSQL server. One statement at a time. Errors are GristmillErrors with the words of the server, its place in
+// the data and its hint, and without credentials.
+
+export interface PostgresConnection {
+  /** Rows as the server writes them: every value is text, or null. */
+  query(sql: string, params?: readonly (string | null)[]): Promise<ReadonlyArray<readonly (string | null)[]>>
+  /** COPY … FROM STDIN. Resolves when the server has taken all. */
+  copyIn(sql: string, bytes: AsyncIterable<Uint8Array>): Promise<void>
+  /** COPY … TO STDOUT. */
+  copyOut(sql: string): AsyncIterable<Uint8Array>
+  /** Ends the session at once; the server rolls back what it has not committed. Never rejects. */
+  close(): Promise<void>
+}
+
+export interface PostgresAddress {
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly user?: string | undefined
+  readonly password?: string | undefined
+  readonly database?: string | undefined
+}
+
+/** Default of each part of the address: the variables of PostgreSQL's own clients (PGHOST, PGPASSWORD, …) and ~/.pgpass. */
+export type OpenPostgres = (address: PostgresAddress, signal?: AbortSignal) => Promise<PostgresConnection>

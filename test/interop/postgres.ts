@@ -1,0 +1,241 @@
+// A real PostgreSQL, started here from the packages of the system: tables are imported under one snapshot, and rows are exported by swap,
+// append and upsert. Skipped, with a line that says so, where there is no server or no client package.
+
+import { execFileSync } from 'node:child_process'
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { deepStrictEqual as equal, match, ok, rejects } from 'node:assert/strict'
+import type { Mill } from '../../client/index.ts'
+import { exportFiles } from '../../client/transfer/export.ts'
+import { tableAddressOf } from '../../src/connector/postgres/names.ts'
+import { PostgresRows } from '../../src/connector/postgres/sink.ts'
+import type { OpenPostgres, PostgresConnection } from '../../src/ports/postgres.ts'
+import { openPostgres } from '../../src/world/postgres.ts'
+import type { Peers, Row } from './client.ts'
+
+const programs = '/usr/lib/postgresql'
+const binOf = (): string | undefined => {
+  const versions = existsSync(programs) ? readdirSync(programs).map(Number).sort((a, b) => b - a) : []
+  return versions.map(version => `${programs}/${version}/bin`).find(bin => existsSync(`${bin}/initdb`))
+}
+
+const freePort = (): Promise<number> => new Promise(resolve => {
+  const server = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as { port: number }
+    server.close(() => resolve(port))
+  })
+})
+
+interface Server { readonly port: number; stop(): void; restart(): void; readonly dir: string }
+
+/** A server of this test alone, with a password. It does not run as root. */
+async function startServer(bin: string): Promise<Server> {
+  const dir = mkdtempSync(join(tmpdir(), 'gristmill-postgres-'))
+  const user = process.getuid?.() === 0 ? ['postgres'] : []
+  const as = (command: string, args: readonly string[]): string =>
+    (user.length > 0
+      ? execFileSync('runuser', ['-u', 'postgres', '--', command, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+      : execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }))
+  if (user.length > 0) chownSync(dir, Number(execFileSync('id', ['-u', 'postgres'])), Number(execFileSync('id', ['-g', 'postgres'])))
+  as('sh', ['-c', `echo 'geheim!' > ${dir}/pw && ${bin}/initdb -D ${dir}/data -U mill -A scram-sha-256 --pwfile ${dir}/pw -N`])
+  const port = await freePort()
+  const options = `-c listen_addresses=127.0.0.1 -p ${port} -c unix_socket_directories=${dir} -c fsync=off`
+  const control = (verb: string): string =>
+    as('sh', ['-c', `${bin}/pg_ctl ${verb} -w -m fast -D ${dir}/data -l ${dir}/log -o '${options}' >/dev/null`])
+  control('start')
+  return {
+    port, dir, restart: () => { control('restart') },
+    stop: () => {
+      control('stop')
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+interface Bench { readonly db: PostgresConnection; readonly mill: Mill; readonly url: (table: string) => string; readonly server: Server }
+
+const rowsOf = async ({ db }: Bench, sql: string): Promise<unknown[]> =>
+  (await db.query(sql)).map(row => (row.length === 1 ? row[0] : row))
+
+async function reads(bench: Bench): Promise<void> {
+  const { db, mill, url } = bench
+  await db.query(`CREATE TABLE grain (id bigint PRIMARY KEY, name text, tons numeric(30,10), at timestamptz, tags text[], more jsonb, raw json,
+    yes boolean, part double precision, bytes bytea)`)
+  await db.query(`INSERT INTO grain SELECT i, 'name ' || i || E' "\\\\ \\n\\t', i / 7.0, '2026-11-27 10:00+02'::timestamptz + i * interval '1 second',
+    ARRAY['a', NULL, 'ü'], jsonb_build_object('n', i), E'{"a":\\n 1}', i % 2 = 0, i / 3.0, '\\x00ff' FROM generate_series(1, 50000) AS i`)
+  await db.query(`INSERT INTO grain (id) VALUES (9007199254740995)`)
+  await db.query('DELETE FROM grain WHERE id % 10 = 3')
+  let during = 0
+  const onProgress = (): void => { if (during++ === 0) void db.query('DELETE FROM grain WHERE id < 1000').catch(() => {}) }
+  const expected = Number((await rowsOf(bench, 'SELECT count(*) FROM grain'))[0])
+  const { files } = await mill.import(url('grain'), '/pg/grain.jsonl', { onProgress })
+  equal(files, 1)
+  const lines = (await mill.readFile('/pg/grain.jsonl', 'utf8')).trimEnd().split('\n')
+  equal(lines.length, expected)
+  equal(new Set(lines.map(line => /"id":(\d+)/.exec(line)![1])).size, expected)
+  equal(lines.find(line => line.startsWith('{"id":7,')), '{"id":7,"name":"name 7 \\"\\\\ \\n\\t","tons":1.0000000000,'
+    + '"at":"2026-11-27T08:00:07+00:00","tags":["a",null,"ü"],"more":{"n": 7},"raw":{"a":  1},"yes":false,"part":2.3333333333333335,'
+    + '"bytes":"\\\\x00ff"}')
+  ok(lines.some(line => line.startsWith('{"id":9007199254740995,"name":null')))
+  // A view is read by one session.
+  await db.query('CREATE VIEW a_view AS SELECT id FROM grain WHERE id BETWEEN 2000 AND 2010')
+  await mill.import(url('a_view'), '/pg/some.jsonl')
+  equal((await mill.readFile('/pg/some.jsonl', 'utf8')).split('\n').length, 11)
+  await db.query('DROP VIEW a_view; CREATE TABLE nothing (a int)')
+  await mill.import(url('nothing'), '/pg/nothing.jsonl')
+  equal(await mill.readFile('/pg/nothing.jsonl', 'utf8'), '')
+}
+
+async function writes(bench: Bench): Promise<void> {
+  const { db, mill, url } = bench
+  await db.query(`CREATE TABLE scores (id serial, player text PRIMARY KEY, points int NOT NULL CHECK (points >= 0), at timestamptz DEFAULT now())`)
+  await db.query(`CREATE INDEX ON scores (points); CREATE ROLE reader; GRANT SELECT ON scores TO reader; COMMENT ON TABLE scores IS 'kept'`)
+  await mill.writeFile('/out/part-00000.csv', 'player,points\nada,3\n"o""b, x",4\n', { parents: true })
+  await mill.writeFile('/out/part-00001.csv', 'points,player\n5,grete\n')
+  await mill.writeFile('/out/_SUCCESS', '')
+  equal(await mill.export('/out', url('scores')), { files: 2, bytes: 54, unchanged: 0 })
+  equal(await rowsOf(bench, 'SELECT player, points FROM scores ORDER BY 1'), [['ada', '3'], ['grete', '5'], ['o"b, x', '4']])
+  equal((await mill.export('/out', url('scores'))).unchanged, 2)
+  // JSON lines in its place; the table before stays, with its rights, indexes, numbers and comment.
+  await mill.writeFile('/more/a.jsonl', '{"player":"max","points":7,"at":"2026-11-27T00:00:00Z"}\n{"points":8,"player":"é\\n"}\n', { parents: true })
+  await mill.export('/more', url('scores'))
+  equal(await rowsOf(bench, 'SELECT player, points, id FROM scores ORDER BY 2'), [['max', '7', '4'], ['é\n', '8', '5']])
+  equal(await rowsOf(bench, 'SELECT count(*) FROM scores_old'), ['3'])
+  equal(await rowsOf(bench, `SELECT has_table_privilege('reader', 'scores', 'SELECT'), obj_description('scores'::regclass)`), [['t', 'kept']])
+  equal(await rowsOf(bench, `SELECT count(*) FROM pg_index WHERE indrelid = 'scores'::regclass`), ['2'])
+  equal((await mill.export('/out', url('scores'))).unchanged, 0)
+  equal(await rowsOf(bench, 'SELECT count(*) FROM scores'), ['3'])
+  await mill.writeFile('/ups.jsonl', '{"player":"ada","points":30}\n{"player":"new","points":1}\n')
+  for (let i = 0; i < 2; i++) await mill.export('/ups.jsonl', url('scores'), { mode: 'upsert', key: ['player'] })
+  equal(await rowsOf(bench, 'SELECT player, points FROM scores ORDER BY 1'),
+    [['ada', '30'], ['grete', '5'], ['new', '1'], ['o"b, x', '4']])
+  await mill.writeFile('/add.csv', 'player,points\nzoe,1\n')
+  for (let i = 0; i < 2; i++) await mill.export('/add.csv', url('scores'), { mode: 'append' })
+  equal(await rowsOf(bench, `SELECT count(*) FROM scores WHERE player = 'zoe'`), ['1'])
+  equal(await rowsOf(bench, `SELECT relname FROM pg_class WHERE relname LIKE '\\_gristmill\\_stage%' AND relkind = 'r'`), [])
+}
+
+async function badInput(bench: Bench): Promise<void> {
+  const { db, mill, url } = bench
+  const before = await rowsOf(bench, 'SELECT player, points FROM scores ORDER BY 1')
+  const fails = async (content: string, name: string, message: RegExp, options = {}): Promise<void> => {
+    await mill.writeFile(name, content)
+    await rejects(mill.export(name, url('scores'), options), (error: Error) => {
+      match(error.message, message)
+      ok(!error.message.includes('geheim'))
+      return true
+    })
+    equal(await rowsOf(bench, 'SELECT player, points FROM scores ORDER BY 1'), before)
+  }
+  await fails('player,points\nx,many\n', '/b1.csv', /invalid input syntax for type integer: "many".*line 1, column points/)
+  await fails('player,points\nx,-1\n', '/b2.csv', /check constraint/)
+  await fails('player,points\nx,1\nx,2\n', '/b3.csv', /duplicate key.*\(player\)=\(x\)/)
+  await fails('player,none\nx,1\n', '/b4.csv', /column "none"/)
+  await fails('{"player":"x","none":1}\n', '/b5.jsonl', /no column "none"/)
+  await fails('{"player":\n', '/b6.jsonl', /json/)
+  await fails('{"player":"x","points":1}\n{"player":"x","points":2}\n', '/b7.jsonl', /second time/, { mode: 'upsert', key: ['player'] })
+  await fails('x', '/b8.txt', /come from \.csv/)
+  await rejects(mill.export('/out', url('none')), { code: 'ENOENT' })
+  await rejects(mill.export('/out', url('scores'), { mode: 'upsert' }), { code: 'EINVAL' })
+  await rejects(mill.import(url('none'), '/pg/none'), { code: 'ENOENT' })
+  await rejects(mill.import(url('scores').replace('geheim', 'falsch'), '/pg/x'), (error: Error & { code: string }) => {
+    equal(error.code, 'UNAUTHENTICATED')
+    ok(!/falsch|geheim/.test(error.message))
+    return true
+  })
+  // A lock that another session holds is not waited for without end; the table is as before.
+  await mill.writeFile('/lock.csv', 'player,points\nlocked,1\n')
+  await db.query('BEGIN; LOCK TABLE scores IN ACCESS SHARE MODE')
+  await rejects(mill.export('/lock.csv', url('scores')), { code: 'EBUSY' })
+  await db.query('COMMIT')
+  equal(await rowsOf(bench, 'SELECT player, points FROM scores ORDER BY 1'), before)
+  // The repeat continues it: its rows are staged already.
+  await mill.export('/lock.csv', url('scores'))
+  equal(await rowsOf(bench, 'SELECT player FROM scores'), ['locked'])
+  await db.query('CREATE VIEW seen AS SELECT * FROM scores')
+  await rejects(mill.export('/out', url('scores')), /cannot be swapped: the view seen/)
+  await db.query('DROP VIEW seen')
+}
+
+/** Files of an export that is killed, without a cluster. */
+const killedFiles: Readonly<Record<string, string>> = { '/k/a.csv': 'n\n1\n2\n', '/k/b.jsonl': '{"n":3}\n' }
+const statusOf = (path: string) =>
+  ({ path, id: path.length, type: path === '/k' ? 'directory' : 'file', length: killedFiles[path]?.length ?? 0, mtimeMs: 1 }) as never
+
+/** Ends the session before or behind statement number `at` of the export, and every one that follows: what a killed process leaves. */
+function killing(at: number, isBehind: boolean): { open: OpenPostgres; count: () => number } {
+  let statements = 0
+  const open: OpenPostgres = async address => {
+    const real = await openPostgres(address)
+    const passing = async <T>(work: () => Promise<T>): Promise<T> => {
+      const number = ++statements
+      if (number > at || number === at && !isBehind) await real.close()
+      const result = await work()
+      if (number === at) {
+        await real.close()
+        throw new Error('killed')
+      }
+      return result
+    }
+    return {
+      query: (sql, params) => passing(() => real.query(sql, params)), copyIn: (sql, bytes) => passing(() => real.copyIn(sql, bytes)),
+      copyOut: sql => real.copyOut(sql), close: () => real.close(),
+    }
+  }
+  return { open, count: () => statements }
+}
+
+/** The export is killed at each of its statements and begun again: each row is there once. */
+async function kills(bench: Bench): Promise<void> {
+  const { db, url } = bench
+  const deps = {
+    cluster: 'c' as never, list: async function* () { for (const path of Object.keys(killedFiles)) yield statusOf(path) },
+    files: {
+      locate: async (path: string) => ({ status: statusOf(path) }) as never,
+      read: (async function* ({ status }: { status: { path: string } }) { yield Buffer.from(killedFiles[status.path]!) }) as never,
+    },
+  }
+  const run = (open: OpenPostgres, mode: 'append' | 'swap') => exportFiles(deps, {
+    sink: new PostgresRows({ open }, tableAddressOf(url('killed')), { mode }), from: statusOf('/k'), overwrite: false, parallel: 1,
+  })
+  for (const mode of ['append', 'swap'] as const) {
+    let killed = 0
+    for (let at = 1, last = Infinity; at <= last; at++) {
+      for (const isBehind of [false, true]) {
+        await db.query('DROP TABLE IF EXISTS killed, killed_old, _gristmill_commits, _gristmill_parts; CREATE TABLE killed (n int)')
+        const { open, count } = killing(at, isBehind)
+        await run(open, mode).then(() => { last = count() }, () => { killed++ })
+        const seen = await rowsOf(bench, 'SELECT n FROM killed ORDER BY 1')
+        ok(seen.length === 0 || seen.length === 3, `${mode}, statement ${at}: ${seen.length} rows`)
+        await run(openPostgres, mode)
+        equal(await rowsOf(bench, 'SELECT n FROM killed ORDER BY 1'), ['1', '2', '3'], `${mode}, statement ${at}`)
+      }
+    }
+    ok(killed > 20)
+  }
+}
+
+export function postgresPeers({ mill }: { readonly mill: Mill }): Peers {
+  const run = async (): Promise<Row> => {
+    const bin = binOf()
+    if (!bin) return { client: 'PostgreSQL', result: 'SKIPPED: no server; apt-get install postgresql' }
+    const server = await startServer(bin)
+    const url = (table: string): string => `postgres://mill:geheim!@127.0.0.1:${server.port}/postgres/${table}`
+    try {
+      const db = await openPostgres({ host: '127.0.0.1', port: server.port, user: 'mill', password: 'geheim!', database: 'postgres' })
+      const bench = { db, mill, url, server }
+      const from = performance.now()
+      for (const part of [reads, writes, badInput, kills]) await part(bench)
+      await db.close()
+      return { client: 'PostgreSQL', result: `ok: reads, swap, append, upsert, bad input, kills (${Math.round(performance.now() - from)} ms)` }
+    } catch (error) {
+      console.log(error)
+      return { client: 'PostgreSQL', result: `FAILED: ${(error as Error).message}`, failed: true }
+    } finally {
+      server.stop()
+    }
+  }
+  return { install: async () => {}, jobs: { postgres: run } }
+}

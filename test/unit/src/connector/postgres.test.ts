@@ -1,0 +1,121 @@
+// Tables of PostgreSQL without a server: addresses, headers of CSV, the sessions of a source, and what an export asks for before it begins.
+// The real server is tested by test/interop/postgres.ts.
+
+import { expect, test } from 'vitest'
+import { headed } from '../../../../src/connector/postgres/header.ts'
+import { quoted, tableAddressOf } from '../../../../src/connector/postgres/names.ts'
+import { PostgresRows } from '../../../../src/connector/postgres/sink.ts'
+import { PostgresTable } from '../../../../src/connector/postgres/source.ts'
+import { pull } from '../../../../src/connector/pull.ts'
+import { GristmillError } from '../../../../src/base/errors.ts'
+import type { OpenPostgres } from '../../../../src/ports/postgres.ts'
+import { depsOf } from './outside.ts'
+
+test('an address names a table, and is shown without user and password', () => {
+  expect(tableAddressOf('postgres://ada:p%40ss@db:5433/shop/stock.Grain%20%22x')).toEqual({
+    server: { host: 'db', port: 5433, user: 'ada', password: 'p@ss', database: 'shop' }, schema: 'stock', table: 'Grain "x',
+    shown: 'postgres://db:5433/shop/stock.Grain "x',
+  })
+  expect(tableAddressOf('postgresql:///shop/grain')).toEqual({
+    server: { database: 'shop' }, schema: 'public', table: 'grain', shown: 'postgres:///shop/public.grain',
+  })
+  expect(quoted('Grain "x')).toBe('"Grain ""x"')
+  for (const bad of [
+    'postgres://u:hunter2@h/shop', 'postgres://u:hunter2@h/', 'postgres://u:hunter2@h/a/b.c.d', 'postgres://u:hunter2@h/a/b/c',
+    'postgres://u:hunter2@h/a/b?sslmode=disable', 'postgres://u:hunter2@h/a/%ff', `postgres://u:hunter2@h/a/${'x'.repeat(64)}`,
+    'postgres://u:hunter2@h:x/a/b',
+  ]) {
+    const work = (): unknown => tableAddressOf(bad)
+    expect(work, bad).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.not.stringContaining('hunter2') as string }))
+  }
+})
+
+test('the header of a CSV file is taken off wherever its pieces end, and the rows stay as they are', async () => {
+  const text = '\ufeff"a ""b"",\nc",plain,\r\n1,"x\ny",3\n'
+  for (let size = 1; size < 12; size++) {
+    const pieces = async function* () {
+      const bytes = Buffer.from(text)
+      for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+    }
+    const { columns, rows } = await headed(pieces(), 'f.csv')
+    expect([columns, Buffer.concat(await Array.fromAsync(rows)).toString()]).toEqual([['a "b",\nc', 'plain', ''], '1,"x\ny",3\n'])
+  }
+  const of = async (...pieces: string[]) => headed((async function* () { for (const piece of pieces) yield Buffer.from(piece) })(), 'f.csv')
+  expect((await of()).columns).toBeUndefined()
+  expect((await of('a,b')).columns).toEqual(['a', 'b'])
+  await expect(of('a"b,c\n')).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(of('x'.repeat(300_000))).rejects.toMatchObject({ code: 'EINVAL' })
+})
+
+/** A server with one table of `pages` pages, each of which is one row; reads break off as the test says. */
+function serverOf(pages: number, kind: string | undefined, breaks: (read: number) => boolean = () => false) {
+  let open = 0
+  let openMax = 0
+  let reads = 0
+  const statements: string[] = []
+  const server: OpenPostgres = async () => {
+    openMax = Math.max(openMax, ++open)
+    return {
+      async query(sql) {
+        statements.push(sql)
+        if (/relkind/.test(sql)) return kind === undefined ? [] : [[kind]]
+        if (/export_snapshot/.test(sql)) return [['snap-1']]
+        if (/relation_size/.test(sql)) return [[String(pages * 8192)]]
+        return []
+      },
+      async copyIn() {},
+      async * copyOut(sql) {
+        statements.push(sql)
+        const [, from = '0'] = /ctid >= '\((\d+),/.exec(sql) ?? []
+        const [, to = String(pages || 3)] = /ctid < '\((\d+),/.exec(sql) ?? []
+        const isBroken = breaks(reads++)
+        for (let page = Number(from); page < Math.min(Number(to), pages || 3); page++) {
+          if (isBroken && page > Number(from)) throw new GristmillError('UNAVAILABLE', 'the server restarts')
+          yield Buffer.from(`{"page":${page}}\n`)
+        }
+      },
+      async close() { open-- },
+    }
+  }
+  return { server, statements, left: () => open, most: () => openMax }
+}
+
+const address = tableAddressOf('postgres://h/shop/grain')
+const lines = (pages: number): string => Array.from({ length: pages }, (_, page) => `{"page":${page}}\n`).join('')
+
+async function read({ server }: ReturnType<typeof serverOf>): Promise<string> {
+  const source = new PostgresTable({ open: server }, address)
+  try {
+    const [pin] = await Array.fromAsync(source.pin())
+    const deps = depsOf(() => Promise.reject(new Error()))
+    const pieces = await Array.fromAsync(pull(deps, source, pin!, { rangeBytes: 3 * 8192, parallel: 2 }))
+    return Buffer.concat(pieces).toString()
+  } finally {
+    await source.close()
+  }
+}
+
+test('a table is read by ranges of pages under one snapshot, with a bounded number of sessions, and each row once', async () => {
+  const of = serverOf(10, 'r', count => count % 2 === 0)
+  expect(await read(of)).toBe(lines(10))
+  expect(of.statements.filter(sql => sql.startsWith('SET TRANSACTION SNAPSHOT')).every(sql => sql.endsWith(`'snap-1'`))).toBe(true)
+  expect([of.most(), of.left()]).toEqual([3, 0])
+  const empty = serverOf(0, 'r')
+  expect(await read({ ...empty })).toBe(lines(3))
+  await expect(read(serverOf(0, undefined))).rejects.toMatchObject({ code: 'ENOENT', message: 'postgres://h/shop/public.grain does not exist' })
+})
+
+test('a view has no order: a read that breaks off in the middle is refused, and not continued with other rows', async () => {
+  expect(await read(serverOf(0, 'v'))).toBe(lines(3))
+  await expect(read(serverOf(0, 'v', () => true))).rejects.toMatchObject({ code: 'ESTALE' })
+})
+
+test('an upsert needs a key and other modes none; a table that does not exist is refused before anything is staged', async () => {
+  const { server, left } = serverOf(0, undefined)
+  for (const [mode, key] of [['upsert', undefined], ['upsert', []], ['swap', ['a']]] as const)
+    expect(() => new PostgresRows({ open: server }, address, { mode, key })).toThrow('an upsert needs')
+  const sink = new PostgresRows({ open: server }, address, { mode: 'swap' })
+  await expect(sink.committed('t')).rejects.toMatchObject({ code: 'ENOENT' })
+  await expect(sink.stage('t', { name: 'a.txt', bytes: 1 }, (async function* () {})())).rejects.toMatchObject({ code: 'EINVAL' })
+  expect(left()).toBe(0)
+})
