@@ -8,7 +8,11 @@ import { literalOf, literalsOf, quotedName } from '../../src/base/sql.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
-import { escapedPath, partitionsIn as hivePartitions } from '../../src/operator/sqltable.ts'
+import { lookAtCsv } from '../../src/operator/csvparts.ts'
+import {
+  escapedPath, partitionsIn as hivePartitions, tableSelect, type TablePart, type TableShape,
+} from '../../src/operator/sqltable.ts'
+import { fixedShape } from './shape.ts'
 import type { SqlTable, SqlFile } from './tables.ts'
 
 /** Bytes that sorts, joins and groups of a query in this process may write to the local disk. */
@@ -128,12 +132,26 @@ function selectOf(kind: SqlTable['kind'], files: ReadonlyArray<{ readonly named:
   return `SELECT ${list} FROM ${functions[kind]}(${paths}, hive_partitioning = ${isPartitioned})`
 }
 
+/** As a task reads a table that is in the catalogue. */
+async function fixedSelect(
+  db: Database, shape: TableShape, files: ReadonlyArray<{ readonly named: string; readonly local: string }>, disk: Disk,
+): Promise<string> {
+  const parts: TablePart[] = []
+  for (const { named: path, local } of files) {
+    const part = { path, local, isFirst: true }
+    parts.push(shape.format.kind === 'csv' ? { ...part, ...await lookAtCsv(part, { db, disk, shape, pause: () => undefined }) } : part)
+  }
+  return tableSelect(shape, parts)
+}
+
 /** Makes the tables of a query views over local files. */
-export async function defineTables(db: Database, tables: readonly PlacedTable[]): Promise<void> {
-  for (const { table: { name, kind, files }, locals } of tables) {
+export async function defineTables(db: Database, tables: readonly PlacedTable[], disk: Disk): Promise<void> {
+  for (const { table, locals } of tables) {
+    const { name, kind, files } = table
     try {
       const placed = files.map(({ path, named = path }, i) => ({ named, local: locals[i]! }))
-      await db.run(`CREATE VIEW ${quotedName(name)} AS ${selectOf(kind, placed)}`)
+      const shape = await fixedShape(db, table)
+      await db.run(`CREATE VIEW ${quotedName(name)} AS ${shape ? await fixedSelect(db, shape, placed, disk) : selectOf(kind, placed)}`)
     } catch (error) {
       if (!(error instanceof GristmillError) || !/already exists/.test(error.message)) throw error
       throw new GristmillError(

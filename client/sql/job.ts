@@ -59,8 +59,8 @@ export async function submitQuery(cluster: Cluster, submitted: Submitted): Promi
   const params = { sql: text.slice(0, shownChars), query: work }
   // Parquet is none of the formats of programs.
   const format = output?.format === 'csv' ? 'csv' : 'text'
-  const patterns = tables.map(({ name }) => name).filter(isPattern)
-  const paths = tables.map(({ name }) => name).filter(name => !isPattern(name)).map(normalise)
+  const patterns = tables.map(({ name, path: at = name }) => at).filter(isPattern)
+  const paths = tables.map(({ name, path: at = name }) => at).filter(at => !isPattern(at)).map(normalise)
   const fingerprint = createHash('sha256').update(JSON.stringify(work)).digest('hex')
   const spec: Omit<JobSpec, 'stages'> = {
     name: 'sql', program: { id: sqlProgram, path: '/' }, params, seed: 0, fingerprint,
@@ -98,7 +98,7 @@ async function originFor(
   cluster: Cluster, { tables, signal }: Submitted, { params, fingerprint }: Pick<JobSpec, 'params' | 'fingerprint'>,
 ): Promise<Origin> {
   const pins = new PinCollector()
-  for (const { name, files } of tables) for (const { status } of files) pins.note(inputName(name), status!)
+  for (const { name, path = name, files } of tables) for (const { status } of files) pins.note(inputName(path), status!)
   const parts = { program: sqlProgram, params, fingerprint, format: 'sql', options: {}, unique: '' }
   return originOf(parts, await pins.pins(cluster.ask, signal))
 }
@@ -115,11 +115,16 @@ export async function waitForRows(cluster: Cluster, job: Job, signal: AbortSigna
     for await (const { entries } of paged(ask)) files.push(...entries)
     return files
   } catch (error) {
-    const failure = hasCode(error, 'JOB_FAILED') ? error.details['failure'] as { code?: string; message?: string } | undefined : undefined
-    if (failure?.code !== 'PROGRAM_INVALID') throw error
-    const code = failure.message!.startsWith('the query needs more memory') ? 'TOO_LARGE' : 'EINVAL'
-    throw new GristmillError(code, failure.message!, { cause: error })
+    throw asQueryError(error)
   }
+}
+
+/** The engine's message for a job that has failed by it. */
+export function asQueryError(error: unknown): unknown {
+  const failure = hasCode(error, 'JOB_FAILED') ? error.details['failure'] as { code?: string; message?: string } | undefined : undefined
+  if (failure?.code !== 'PROGRAM_INVALID') return error
+  const code = failure.message!.startsWith('the query needs more memory') ? 'TOO_LARGE' : 'EINVAL'
+  return new GristmillError(code, failure.message!, { cause: error })
 }
 
 export const forgetRows = (cluster: Cluster, job: JobId): Promise<void> => dropResult(cluster, job)

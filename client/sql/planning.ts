@@ -18,7 +18,7 @@ import { defineEmpty, piecesOf } from './job.ts'
 import { plannedBy } from './oracle.ts'
 import { neededPieces, rowGroupsOf } from './pruning.ts'
 import { sampleTable, shapeOf, type SampledTable } from './shape.ts'
-import { statisticsOf } from './statistics.ts'
+import { knownStatistics, statisticsOf } from './statistics.ts'
 import { layOutQuery, type LaidStage, type LayoutParts } from './stages.ts'
 import type { SqlTable } from './tables.ts'
 
@@ -83,6 +83,22 @@ export async function planJob(parts: PlanningParts): Promise<PlannedQuery> {
   }
 }
 
+/** Fixes the way in which the files of a table are read. */
+export async function shapeOfTable(
+  table: SqlTable,
+  { disk, files, space, openDatabase, signal }:
+    Pick<PlanningParts, 'disk' | 'space' | 'openDatabase' | 'signal'> & { readonly files: SqlCluster['files'] },
+): Promise<TableShape> {
+  const db = await space.open(openDatabase, plannerBytes, 1)
+  try {
+    const sampled = await sampleTable(table, 0, { disk, files, directory: await space.samples(), signal, footers: 1 })
+    await db.confine(sampled.samples.map(({ local }) => local))
+    return await shapeOf(db, sampled)
+  } finally {
+    db.close()
+  }
+}
+
 /** Shapes of the tables, which are views without rows from now on, and what is known of their rows. */
 async function tablesOf(
   db: Database, { tables, distribute, disk, space, cluster: { files }, signal }: PlanningParts,
@@ -98,7 +114,8 @@ async function tablesOf(
     const shape = await shapeOf(db, each)
     shapes.push(shape)
     const bytes = each.table.files.reduce((sum, file) => sum + file.bytes, 0)
-    infos.push({ name: shape.name, columns: columnsOfTable(shape), bytes, ...await statisticsOf(db, each, bytes) })
+    const statistics = { ...await statisticsOf(db, each, bytes), ...knownStatistics(each, bytes) }
+    infos.push({ name: shape.name, columns: columnsOfTable(shape), bytes, ...statistics })
   }
   await defineEmpty(db, shapes)
   return { sampled, shapes, infos }

@@ -4,7 +4,7 @@
 import { abortError, throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
-import { literalsOf, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
+import { literalOf, literalsOf, quotedName, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
 import { formatBytes, MiB } from '../../src/base/units.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
@@ -13,16 +13,19 @@ import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Job } from '../jobs/job.ts'
 import { Run } from '../jobs/running.ts'
 import type { SqlCluster } from './cluster.ts'
+import { readCommand, type SqlCommand } from './command.ts'
+import { runCommand } from './commands.ts'
 import type { Distribute, Division } from './division.ts'
 import { defineTables, pathsOf, Workspace, type PlacedTable } from './here.ts'
 import { explanationOf, type SqlExplanation } from './explained.ts'
 import { parquetQuery } from './carried.ts'
 import { noRows, resultColumns, sentQuery } from './carriedtypes.ts'
-import { forgetRows, submitQuery, waitForRows } from './job.ts'
-import { planJob, type PlannedQuery } from './planning.ts'
+import { asQueryError, forgetRows, submitQuery, waitForRows } from './job.ts'
+import { planJob, shapeOfTable, type PlannedQuery } from './planning.ts'
 import type { LayoutParts } from './stages.ts'
 import { readStatement, type SqlParams, type Statement } from './statement.ts'
-import { checkName, clusterTable, isPathName, localName, localTable, type SqlTable } from './tables.ts'
+import { resolveNames, type ResolvedQuery } from './names.ts'
+import { catalogTable, checkName, clusterTable, isPathName, localName, localTable, type SqlTable } from './tables.ts'
 
 export interface SqlOptions {
   /** Memory of the query in this process, or of each task; default: 1 GiB, and that of jobs. */
@@ -111,9 +114,8 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const { signal, memoryBytes, queue } = this.#options
     throwIfAborted(signal)
     const engine = engineOf(openDatabase)
-    const { sql, tables: names, explain } = await this.#read(engine)
+    const { statement: { sql, explain }, tables } = await this.#asked(engine)
     if (explain) throw new GristmillError('EINVAL', 'EXPLAIN has no rows that could be saved; leave out the output, or EXPLAIN')
-    const tables = await this.#tables(names)
     const local = tables.find(table => table.files.some(file => file.local !== undefined))
     if (local)
       throw new GristmillError('EINVAL', `${local.name} is a file of this machine, which no task can read; put it into the cluster`)
@@ -156,6 +158,8 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
 
   /** Starts the query: its columns, and its rows as arrays. REQUIRES: the caller disposes of it. */
   async run(): Promise<RunningQuery> {
+    const command = readCommand(this.#text)
+    if (command) return this.#changed(command)
     return this.#begun(async (space, engine, asked) => {
       const { explain } = asked.statement
       if (!explain) return this.#isSmall(asked.tables) ? this.#here(space, engine, asked) : this.#job(space, engine, asked)
@@ -169,17 +173,74 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     })
   }
 
+  /** Runs a statement that changes the catalogue or writes a table; its rows say what was done. */
+  async #changed(command: SqlCommand): Promise<RunningQuery> {
+    const { disk, openDatabase, scratchDir, random } = this.#tools
+    const { signal, ...options } = this.#options
+    throwIfAborted(signal)
+    const engine = engineOf(openDatabase)
+    const isQuery = 'query' in command
+    if (!isQuery && this.#params !== undefined && Object.keys(this.#params).length > 0)
+      throw new GristmillError('EINVAL', 'this statement has no parameters')
+    const { cluster, files } = await this.#tools.cluster()
+    const query = (text: string): SqlQuery =>
+      new SqlQuery(this.#tools, text, isQuery ? this.#params : undefined, { ...options, signal })
+    const { names, rows } = await runCommand(command, {
+      cluster, signal,
+      save: async (text, path, given) => {
+        if (localName(path, this.#tools) !== undefined) throw new GristmillError('EINVAL', `${path} is no path of the cluster`)
+        const run = await query(text).save(path, given)
+        this.#options.onJob?.(run)
+        await run.wait({ signal }).catch((error: unknown) => { throw asQueryError(error) })
+      },
+      row: async text => {
+        await using running = await query(text).run()
+        for await (const [row] of running.batches()) return row!
+        throw new GristmillError('INTERNAL', 'the query has returned no row')
+      },
+      columns: async text => {
+        const asked = await query(text).#asked(engine)
+        if (asked.statement.explain) throw new GristmillError('EINVAL', 'a view is a query that gives rows, not EXPLAIN')
+        const local = asked.tables.find(table => table.files.some(file => file.local !== undefined))
+        if (local) throw new GristmillError('EINVAL', `${local.name} is a file of this machine, which other users of the view do not have`)
+        await using space = new Workspace(disk, `${scratchDir}/sql-${random.id()}`)
+        return (await query(text).#planned(space, engine, asked)).columns
+      },
+      shape: async path => {
+        if (localName(path, this.#tools) !== undefined) throw new GristmillError('EINVAL', `${path} is no path of the cluster`)
+        const table = await clusterTable(cluster.ask, path, signal)
+        await using space = new Workspace(disk, `${scratchDir}/sql-${random.id()}`)
+        return { shape: await shapeOfTable(table, { disk, files, space, openDatabase: engine, signal }), bytes: bytesOf(table) }
+      },
+    })
+    const space = new Workspace(disk, `${scratchDir}/sql-${random.id()}`)
+    try {
+      const running = new RunningQuery(await space.open(engine, memoryDefault, 1), space, signal)
+      return await running.begin(async db => {
+        await db.confine([space.result])
+        const texts = (row: readonly (string | null)[]): string =>
+          `(${row.map(each => `CAST(${each === null ? 'NULL' : literalOf(each)} AS VARCHAR)`).join(', ')})`
+        const none = names.map(() => null)
+        const list = [...rows.map(texts), ...rows.length === 0 ? [texts(none)] : []].join(', ')
+        const sql = `SELECT * FROM (VALUES ${list}) AS t(${names.map(quotedName).join(', ')})${rows.length === 0 ? ' WHERE false' : ''}`
+        return { sql, columns: await db.columnsOf(sql) }
+      })
+    } catch (error) {
+      await space.close()
+      throw error
+    }
+  }
+
   /** Reads the statement and finds its tables. The workspace is closed after an error. */
   async #begun<T>(work: (space: Workspace, engine: OpenDatabase, asked: Asked) => Promise<T>): Promise<T> {
     const { disk, openDatabase, scratchDir, random } = this.#tools
     const { signal } = this.#options
     throwIfAborted(signal)
     const engine = engineOf(openDatabase)
-    const statement = await this.#read(engine)
-    const tables = await this.#tables(statement.tables)
+    const asked = await this.#asked(engine)
     const space = new Workspace(disk, `${scratchDir}/sql-${random.id()}`)
     try {
-      return await work(space, engine, { statement, tables })
+      return await work(space, engine, asked)
     } catch (error) {
       await space.close()
       if (signal?.aborted) throw abortError(signal)
@@ -209,7 +270,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const running = new RunningQuery(await space.open(openDatabase, memoryBytes), space, signal)
     return running.begin(async db => {
       await db.confine([...pathsOf(placed), space.result])
-      await defineTables(db, placed)
+      await defineTables(db, placed, this.#tools.disk)
       return { sql: statement.sql, columns: await db.columnsOf(statement.sql) }
     })
   }
@@ -277,22 +338,37 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     return planJob({ sql, tables, distribute, disk, openDatabase, space, cluster, last, signal, ...division })
   }
 
-  async #read(openDatabase: OpenDatabase): Promise<Statement> {
+  /** Reads the statement, and finds its tables and views. */
+  async #asked(openDatabase: OpenDatabase): Promise<Asked> {
     const parser = await openDatabase({ memoryBytes: parserBytes, threads: 1 })
     try {
       await parser.confine([])
-      return await readStatement(parser, this.#text, this.#params)
+      const statement = await readStatement(parser, this.#text, this.#params)
+      const resolved = await this.#resolved(parser, statement)
+      return { statement: { ...statement, sql: resolved.sql }, tables: await this.#tables(resolved) }
     } finally {
       parser.close()
     }
   }
 
-  async #tables(names: readonly string[]): Promise<SqlTable[]> {
+  /** Looks names that are no paths up in the catalogue, if there is a cluster. */
+  async #resolved(parser: Database, { sql, tables }: Statement): Promise<ResolvedQuery> {
+    const isCalled = tables.some(name => !isPathName(name))
+    const ask = isCalled ? await this.#tools.cluster().then(({ cluster }) => cluster.ask, () => undefined) : undefined
+    if (!ask) return { sql, names: tables, tables: [] }
+    return resolveNames({ sql, tables }, {
+      ask, signal: this.#options.signal, isPath: isPathName, read: text => readStatement(parser, text, undefined),
+    })
+  }
+
+  async #tables({ names, tables: known }: Pick<ResolvedQuery, 'names' | 'tables'>): Promise<SqlTable[]> {
     const { disk, cluster } = this.#tools
     const { signal } = this.#options
     const tables = []
     for (const name of new Set(names)) {
-      if (!isPathName(name)) continue
+      const found = known.find(each => each.name === name)
+      if (found) tables.push(await catalogTable((await cluster()).cluster.ask, found, signal))
+      if (found || !isPathName(name)) continue
       checkName(name)
       const local = localName(name, this.#tools)
       tables.push(local === undefined
@@ -375,6 +451,8 @@ class RunningQuery implements AsyncDisposable {
     await this.space.close()
   }
 }
+
+const bytesOf = ({ files }: SqlTable): number => files.reduce((sum, file) => sum + file.bytes, 0)
 
 const whyHere = (tables: readonly SqlTable[]): string => {
   const bytes = tables.flatMap(({ files }) => files).reduce((sum, file) => sum + file.bytes, 0)

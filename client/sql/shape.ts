@@ -103,6 +103,8 @@ async function footerOf({ path, bytes: length }: SqlFile, { files, signal }: Sha
 
 /** Throws EINVAL for files whose columns do not agree. REQUIRES: `db` reaches the samples. */
 export async function shapeOf(db: Database, { table, samples }: SampledTable): Promise<TableShape> {
+  const fixed = await fixedShape(db, table)
+  if (fixed) return fixed
   const partitions = partitionsOf(table)
   const [first] = samples
   if (!first)
@@ -126,6 +128,20 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
       const columns = await columnsOf(db, `read_parquet(${literalOf(first.local)}, hive_partitioning = false)`, samples)
       return { name: table.name, format: { kind: 'parquet' }, columns: plainColumns(columns), partitions }
     }
+  }
+}
+
+/** Shape of a table whose way of being read is in the catalogue: CSV and JSON. REQUIRES: `db` knows types by their text. */
+export async function fixedShape(db: Database, { name, known }: Pick<SqlTable, 'name' | 'known'>): Promise<TableShape | undefined> {
+  if (known?.format === undefined) return undefined
+  const format = JSON.parse(known.format) as Extract<TableShape['format'], { kind: 'csv' | 'json' }>
+  const list = known.columns.map(({ type }, i) => `CAST(NULL AS ${type}) AS c${i}`)
+  const types = await db.columnsOf(`SELECT ${list.join(', ')}`)
+  const isPartition = (column: string): boolean => known.partitions?.includes(column) === true
+  const columns = known.columns.map((column, i) => ({ name: column.name, type: types[i]!.type }))
+  return {
+    name, format, columns: strictColumns(columns.filter(column => !isPartition(column.name)), format.kind),
+    partitions: plainColumns(columns.filter(column => isPartition(column.name))),
   }
 }
 

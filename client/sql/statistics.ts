@@ -35,6 +35,17 @@ export async function statisticsOf(
   }
 }
 
+/** Numbers that ANALYZE has counted, scaled to the bytes that the table has now. */
+export function knownStatistics({ table: { known } }: SampledTable, bytes: number): Pick<TableInfo, 'rows' | 'distinct'> {
+  const statistics = known?.statistics
+  if (!statistics || statistics.bytes === 0) return {}
+  const distinct = known.columns.flatMap(({ name }, i) => {
+    const count = statistics.distinct[i] ?? 0
+    return count > 0 ? [[name, count] as const] : []
+  })
+  return { rows: Math.ceil(statistics.rows * bytes / statistics.bytes), distinct: new Map(distinct) }
+}
+
 async function one(db: Database, sql: string): Promise<unknown> {
   for await (const [row] of (await db.query(sql)).batches()) return row![0]
   return undefined

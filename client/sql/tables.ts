@@ -7,10 +7,12 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { nameOf, normalise } from '../../src/base/paths.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
+import type { CatalogTable } from '../../src/protocol/table.ts'
 import { hidden } from '../../src/protocol/overlap.ts'
 import { expand, isPattern, type GlobTree, type GlobEntry } from '../glob/expand.ts'
 import { findInputs } from '../jobs/inputs.ts'
 import type { CallMessage } from '../call/cluster.ts'
+import type { NamedTable } from './names.ts'
 
 type TableKind = 'csv' | 'json' | 'parquet'
 
@@ -29,6 +31,10 @@ export interface SqlTable {
   readonly name: string
   readonly kind: TableKind
   readonly files: readonly SqlFile[]
+  /** Path of the files. Default: the name. */
+  readonly path?: string
+  /** What the catalogue knows of the table. */
+  readonly known?: CatalogTable
 }
 
 const kinds: Readonly<Record<string, TableKind>> = {
@@ -63,6 +69,13 @@ export function checkName(name: string): void {
 export async function clusterTable(ask: CallMessage, name: string, signal: AbortSignal | undefined): Promise<SqlTable> {
   const files = await findInputs(ask, [name], { signal })
   return tableOf(name, files.map(status => ({ path: status.path, bytes: status.length, status })))
+}
+
+/** A table of the catalogue, under the name that the query has for it. */
+export async function catalogTable(
+  ask: CallMessage, { name, path, table }: NamedTable, signal: AbortSignal | undefined,
+): Promise<SqlTable> {
+  return { ...await clusterTable(ask, path, signal), name, path, known: table }
 }
 
 /** The same for a path of this machine. */

@@ -12,7 +12,7 @@ const tableName = Type.String({ minLength: 1, maxLength: 128, pattern: tableName
 const tableColumnsMax = 1_000
 const viewCharsMax = 100_000
 /** Tables of one `table.get`: each may have some hundred KiB. */
-const tablesAskedMax = 10
+export const tablesAskedMax = 10
 const comment = Type.String({ minLength: 1, maxLength: 1_000 })
 
 const column = Type.Object({

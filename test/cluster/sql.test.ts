@@ -373,6 +373,57 @@ test('a datanode that is killed between the stages of a query takes rows of exch
   await member.start()
 })
 
+test('the catalogue: tables and views by name, in this process and in stages, with versions, and what is refused', async () => {
+  const say = async (text: string): Promise<unknown> => (await queryOf(text, { localBytes: 1 << 24 }).collect())[0]?.['result']
+  const both = async (query: string): Promise<SqlRow[]> => {
+    const rows = await queryOf(query, { localBytes: 1 << 24 }).collect()
+    expect((await divided(query, exchanged)).rows.map(textOf).sort()).toEqual(rows.map(textOf).sort())
+    return rows
+  }
+  expect(await say(`CREATE EXTERNAL TABLE Sales LOCATION '/sales/*.csv'`)).toBe('created table Sales')
+  expect(await say(`create or replace view heavy as -- those above
+    SELECT *, 'x' AS mark FROM sales WHERE tonnes > 10000;`)).toBe('created view heavy')
+  expect(await say(`CREATE VIEW both_of AS SELECT h.grain, s.id FROM heavy h JOIN sales s USING (id)`)).toBe('created view both_of')
+  const [{ n } = {}] = await both('SELECT count(*) AS n FROM SALES')
+  expect(n).toBe(700n)
+  const expected = await queryOf(localised(`SELECT grain, count(*) AS n FROM '/sales' WHERE tonnes > 10000 GROUP BY grain`), {}).collect()
+  expect((await both('SELECT grain, count(*) AS n FROM heavy GROUP BY grain')).map(textOf).sort()).toEqual(expected.map(textOf).sort())
+  expect((await both(`WITH h AS (FROM both_of) SELECT count(*) AS n FROM h, "both_of" LIMIT 1`))).toHaveLength(1)
+  expect(await queryOf('DESCRIBE heavy', { localBytes: 1 << 24 }).collect()).toHaveLength(6)
+  const described = await mill.tables.describe('sales')
+  expect(described).toMatchObject({ name: 'Sales', path: '/sales/*.csv', columns: [{ name: 'id', type: 'BIGINT' }, {}, {}, {}, {}] })
+  expect(await say('ANALYZE sales')).toBe('analyzed Sales: 700 rows')
+  expect(await say(`COMMENT ON COLUMN sales.id IS 'of the sale'`)).toBe('commented sales.id')
+
+  expect(await say('CREATE TABLE sums AS SELECT grain, sum(id) AS ids FROM sales GROUP BY grain')).toBe('created table sums')
+  expect(await say('CREATE TABLE IF NOT EXISTS sums AS SELECT 1')).toContain('already')
+  await expect(say('CREATE TABLE sums AS SELECT 1')).rejects.toMatchObject({ code: 'EEXIST' })
+  expect(await both('FROM sums')).toHaveLength(8)
+  expect(await say(`INSERT OVERWRITE sums VALUES ('rye', 7), ('oats', '8')`)).toBe('overwrote sums')
+  await expect(say(`INSERT OVERWRITE sums VALUES ('rye', 7, 8)`)).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(say(`INSERT OVERWRITE sales VALUES ('rye', 7)`)).rejects.toThrow('COPY')
+  expect(await both('SELECT ids FROM sums ORDER BY ids')).toEqual([{ ids: '7' }, { ids: '8' }])
+  expect(await both('SELECT count(*) AS n FROM "sums@1"')).toEqual([{ n: 8n }])
+  expect(await say(`COPY (SELECT 1 AS one) TO '/copied' (FORMAT csv)`)).toBe('wrote /copied')
+  expect(await both(`FROM '/copied'`)).toEqual([{ one: 1n }])
+
+  expect(await say('ALTER TABLE sums RENAME TO totals')).toBe('renamed sums to totals')
+  await expect(say('FROM sums')).rejects.toThrow('there is no table sums')
+  const shown = await queryOf('SHOW TABLES', {}).collect()
+  expect(shown.map(({ name, kind }) => [name, kind]))
+    .toEqual([['both_of', 'view'], ['heavy', 'view'], ['Sales', 'table'], ['totals', 'table']])
+  expect(await say('DROP TABLE totals')).toContain('in the trash')
+  expect((await cluster.run(['ls', '/tables/sums'])).code).toBe(1)
+  expect(await say('DROP TABLE IF EXISTS totals')).toContain('no table')
+  await expect(say('DROP TABLE heavy')).rejects.toThrow('DROP VIEW heavy')
+  await say('CREATE OR REPLACE VIEW heavy AS FROM both_of')
+  await expect(say('FROM both_of')).rejects.toThrow('in a circle')
+  await expect(say(`CREATE VIEW v AS FROM 'file:${dir}/sales/a.csv'`)).rejects.toThrow('file of this machine')
+  await expect(say('CREATE VIEW v AS SELECT nope FROM sales')).rejects.toThrow(/nope/)
+  expect((await cluster.run(['sql', 'create or drop']))).toMatchObject({ code: 1, stderr: expect.stringContaining('needs REPLACE') })
+  expect(await cluster.ok(['sql', '--format', 'csv', 'DROP VIEW both_of'])).toBe('result\ndropped view both_of\n')
+})
+
 test('an abort kills the job of a query', async () => {
   const aborting = new AbortController()
   let job: Job | undefined

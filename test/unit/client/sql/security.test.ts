@@ -41,21 +41,28 @@ test.each(reads)('%s reads nothing', async text => {
 })
 
 const statements = [
-  `COPY (SELECT 1) TO 'SECRET'`, `COPY './a.csv' TO 'x.csv'`, `CREATE TABLE t AS SELECT 1`, `CREATE VIEW v AS FROM read_text('SECRET')`,
+  `COPY './a.csv' TO 'x.csv'`, 
   `CREATE MACRO m() AS 1`, `INSERT INTO t VALUES (1)`, `ATTACH 'x.db'`, `ATTACH ':memory:' AS m`, `DETACH m`, `USE m`, `SET threads = 4`,
   `SET enable_external_access = true`, `SET lock_configuration = false`, `RESET lock_configuration`, `PRAGMA enable_external_access`,
   `PRAGMA database_list`, `INSTALL httpfs`, `LOAD httpfs`, `LOAD 'SECRET'`, `EXPORT DATABASE 'x'`, `IMPORT DATABASE 'x'`,
   `CREATE SECRET (TYPE s3)`, `CALL duckdb_settings()`, `CHECKPOINT`, `VACUUM`, `BEGIN`, `PREPARE p AS SELECT 1`, `EXECUTE p`,
   `EXPLAIN DROP TABLE t`, `EXPLAIN ANALYZE COPY (SELECT 1) TO 'x'`, `EXPLAIN EXPLAIN SELECT 1`,
-  `SET VARIABLE x = 1`, `DELETE FROM t`, `UPDATE t SET a = 1`, `DROP TABLE t`, `ALTER TABLE t RENAME TO u`,
-  `SELECT 1; COPY (SELECT 1) TO 'x'`, `COMMENT ON TABLE t IS 'x'`, `MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE`,
+  `SET VARIABLE x = 1`, `DELETE FROM t`, `UPDATE t SET a = 1`,
+  `SELECT 1; COPY (SELECT 1) TO 'x'`, `MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE`,
 ]
 
 test.each(statements)('%s is refused', async text => {
   await expect(on.rows(text.replaceAll('SECRET', secret))).rejects.toMatchObject({
     code: 'EINVAL',
-    message: expect.stringMatching(/is not supported here; give a query|statements; give one|(Parser|Catalog|Permission) Error/),
+    message: expect.stringMatching(/is not supported here; give a query|statements; give one|the SQL cannot be read at|INSERT INTO is not supported|(Parser|Catalog|Permission) Error/),
   })
+})
+
+test.each([
+  `COPY (SELECT 1) TO 'x'`, 'CREATE TABLE t AS SELECT 1', `CREATE VIEW v AS FROM read_text('x')`, 'DROP TABLE t',
+  'ALTER TABLE t RENAME TO u', `COMMENT ON TABLE t IS 'x'`, 'ANALYZE t', 'SHOW TABLES', `CREATE EXTERNAL TABLE t LOCATION 'x'`,
+])('%s is one of the cluster: the engine does not get it', async text => {
+  await expect(on.rows(text)).rejects.toThrow('there is no cluster')
 })
 
 test('there are no secrets to see', async () => {

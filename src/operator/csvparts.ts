@@ -2,12 +2,12 @@
 // engine reads columns by their places; and at the end of its lines, which the engine takes from the first line end that it sees, also
 // from one in quotes.
 
-import { GristmillError } from '../../src/base/errors.ts'
-import { MiB } from '../../src/base/units.ts'
-import { literalOf } from '../../src/base/sql.ts'
-import { compressionOf, escapedPath, type TablePart, type TableShape } from '../../src/operator/sqltable.ts'
-import type { Database } from '../../src/ports/database.ts'
-import type { Disk, DiskReader } from '../../src/ports/disk.ts'
+import { GristmillError } from '../base/errors.ts'
+import { MiB } from '../base/units.ts'
+import { literalOf } from '../base/sql.ts'
+import { compressionOf, escapedPath, type TablePart, type TableShape } from './sqltable.ts'
+import type { Database } from '../ports/database.ts'
+import type { Disk, DiskReader } from '../ports/disk.ts'
 
 interface LookParts {
   /** REQUIRES: it is not confined yet. */

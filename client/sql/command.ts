@@ -1,0 +1,173 @@
+// Statements that change the catalogue or write tables, as they are read from their text: the engine's parser gives a tree for queries
+// only.
+
+import { GristmillError } from '../../src/base/errors.ts'
+
+export type SqlCommand =
+  | ({ readonly kind: 'create table' } & Made & { readonly query: string })
+  | ({ readonly kind: 'create external table' } & Made & { readonly path: string })
+  | ({ readonly kind: 'create view' } & Made & { readonly query: string })
+  | { readonly kind: 'drop'; readonly of: 'table' | 'view'; readonly name: string; readonly ifExists: boolean }
+  | { readonly kind: 'rename'; readonly name: string; readonly to: string }
+  | { readonly kind: 'comment'; readonly name: string; readonly column?: string; readonly comment: string }
+  | { readonly kind: 'analyze'; readonly name: string }
+  | { readonly kind: 'insert overwrite'; readonly name: string; readonly query: string }
+  | { readonly kind: 'copy'; readonly path: string; readonly format: 'parquet' | 'csv'; readonly query: string }
+  | { readonly kind: 'show tables' }
+
+interface Made { readonly name: string; readonly replace: boolean; readonly ifNotExists: boolean }
+
+/** undefined: the text is a query, or nothing that begins as one of these statements. Throws EINVAL for one that goes on otherwise. */
+export function readCommand(text: string): SqlCommand | undefined {
+  const words = new Words(text)
+  if (words.take('show')) return words.take('tables') ? words.ended({ kind: 'show tables' }) : undefined
+  if (words.take('create')) return created(words)
+  if (words.take('drop')) {
+    const of = words.oneOf('table', 'view')
+    const ifExists = words.take('if') && words.need('exists')
+    return words.ended({ kind: 'drop', of, ifExists, name: words.name() })
+  }
+  if (words.take('alter')) {
+    words.oneOf('table', 'view')
+    const name = words.name()
+    words.need('rename')
+    words.need('to')
+    return words.ended({ kind: 'rename', name, to: words.name() })
+  }
+  if (words.take('comment')) return commented(words)
+  if (words.take('analyze')) return words.ended({ kind: 'analyze', name: words.name() })
+  if (words.take('insert')) {
+    if (words.take('into'))
+      throw new GristmillError(
+        'EINVAL', 'INSERT INTO is not supported; INSERT OVERWRITE t SELECT … replaces the rows of a table, and keeps the old ones as a '
+        + 'version',
+      )
+    words.need('overwrite')
+    words.take('table')
+    return { kind: 'insert overwrite', name: words.name(), query: words.rest() }
+  }
+  return words.take('copy') ? copied(words) : undefined
+}
+
+function created(words: Words): SqlCommand {
+  const replace = words.take('or') && words.need('replace')
+  const isExternal = words.take('external')
+  const of = isExternal ? words.need('table') && 'table' : words.oneOf('table', 'view')
+  const ifNotExists = words.take('if') && words.need('not') && words.need('exists')
+  const made = { name: words.name(), replace, ifNotExists }
+  if (isExternal) {
+    words.need('location')
+    return words.ended({ kind: 'create external table', ...made, path: words.text() })
+  }
+  if (!words.take('as'))
+    throw words.fault(`AS and a query: CREATE ${of.toUpperCase()} name AS SELECT …, or CREATE EXTERNAL TABLE name LOCATION '/path'`)
+  return { kind: `create ${of}`, ...made, query: words.rest() }
+}
+
+function commented(words: Words): SqlCommand {
+  words.need('on')
+  const of = words.oneOf('table', 'view', 'column')
+  const name = words.name()
+  const column = of === 'column' ? words.need('.') && words.name() : undefined
+  words.need('is')
+  return words.ended({ kind: 'comment', name, ...column !== undefined && { column }, comment: words.take('null') ? '' : words.text() })
+}
+
+function copied(words: Words): SqlCommand {
+  const query = words.inParentheses()
+  words.need('to')
+  const path = words.text()
+  let format: 'parquet' | 'csv' = 'parquet'
+  if (words.take('(')) {
+    words.need('format')
+    format = words.oneOf('parquet', 'csv')
+    words.need(')')
+  }
+  return words.ended({ kind: 'copy', path, format, query })
+}
+
+interface Token { readonly text: string; readonly start: number; readonly end: number }
+
+const tokens = /--[^\n]*|\/\*[^]*?\*\/|\s+|'(?:[^']|'')*'|"(?:[^"]|"")*"|[A-Za-z_][\w$]*|[^]/gy
+
+class Words {
+  readonly #text: string
+  readonly #tokens: Token[] = []
+  #at = 0
+
+  constructor(text: string) {
+    this.#text = text
+    for (const { 0: token, index } of text.matchAll(tokens))
+      if (!/^(?:--|\/\*|\s)/.test(token)) this.#tokens.push({ text: token, start: index, end: index + token.length })
+  }
+
+  /** Takes the word if it comes next. */
+  take(word: string): boolean {
+    if (this.#tokens[this.#at]?.text.toLowerCase() !== word) return false
+    this.#at++
+    return true
+  }
+
+  need(word: string): true {
+    if (this.take(word)) return true
+    throw this.fault(word.toUpperCase())
+  }
+
+  oneOf<T extends string>(...words: readonly T[]): T {
+    const found = words.find(word => this.take(word))
+    if (found === undefined) throw this.fault(words.map(word => word.toUpperCase()).join(' or '))
+    return found
+  }
+
+  name(): string {
+    const { text = '' } = this.#tokens[this.#at] ?? {}
+    if (!/^["A-Za-z_]/.test(text)) throw this.fault('a name')
+    this.#at++
+    return text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text
+  }
+
+  text(): string {
+    const { text = '' } = this.#tokens[this.#at] ?? {}
+    if (!text.startsWith("'") || text.length < 2) throw this.fault('a text in single quotes')
+    this.#at++
+    return text.slice(1, -1).replaceAll("''", "'")
+  }
+
+  /** The query that follows, with blanks before it, so that errors name its line and column. */
+  rest(): string {
+    const next = this.#tokens[this.#at]
+    if (!next) throw this.fault('a query')
+    return blanks(this.#text.slice(0, next.start)) + this.#text.slice(next.start)
+  }
+
+  inParentheses(): string {
+    this.need('(')
+    const { start } = this.#tokens[this.#at] ?? { start: this.#text.length }
+    for (let depth = 1; ; this.#at++) {
+      const token = this.#tokens[this.#at]
+      if (!token) throw this.fault(')')
+      if (token.text === '(') depth++
+      if (token.text === ')' && --depth === 0) {
+        this.#at++
+        return blanks(this.#text.slice(0, start)) + this.#text.slice(start, token.start)
+      }
+    }
+  }
+
+  ended(command: SqlCommand): SqlCommand {
+    this.take(';')
+    if (this.#at < this.#tokens.length) throw this.fault('the end of the statement')
+    return command
+  }
+
+  fault(wanted: string): GristmillError {
+    const next = this.#tokens[this.#at]
+    const lines = this.#text.slice(0, next?.start ?? this.#text.length).split('\n')
+    const found = next ? JSON.stringify(next.text.slice(0, 40)) : 'the end'
+    return new GristmillError(
+      'EINVAL', `the SQL cannot be read at line ${lines.length}, column ${lines.at(-1)!.length + 1}: it has ${found}, and needs ${wanted}`,
+    )
+  }
+}
+
+const blanks = (text: string): string => text.replaceAll(/[^\n]/g, ' ')
