@@ -1,6 +1,6 @@
 // Bodies in the form aws-chunked, with the signatures of their chunks, as clients of S3 make them.
 
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
 import { ChunkSigner } from '../../../../../client/gateway/s3/signature.ts'
 import { sha256 } from '../../../../cluster/s3client.ts'
 
@@ -8,7 +8,7 @@ const signingKey = Buffer.alloc(32, 7)
 const context = '20261127T010203Z\n20261127/us-east-1/s3/aws4_request'
 const seed = sha256('seed')
 
-export const newSigner = (): ChunkSigner => new ChunkSigner(signingKey, context, seed)
+export const newSigner = (): ChunkSigner => new ChunkSigner(createSecretKey(signingKey), context, seed)
 
 const hmac = (text: string): string => createHmac('sha256', signingKey).update(text).digest('hex')
 
