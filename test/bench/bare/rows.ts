@@ -159,7 +159,8 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
     await call(namespace.mkdir, { requestId: id(), path: upload })
     const parts: { name: string; id: InodeId }[] = []
     for (let i = 0; i < limits.fileBlocksMax; i++) {
-      const name = String(i).padStart(250, '0')
+      // As long as the body of a message lets them be.
+      const name = String(i).padStart(60, '0')
       const { id: inode } = await call(object.publish, { ...await written(`${object.uploadsDirectory}/p${i}`), to: `${upload}/${name}` })
       parts.push({ name, id: inode })
     }

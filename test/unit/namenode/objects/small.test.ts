@@ -106,3 +106,21 @@ test('objects are read with their attributes, and their bytes if these are asked
   const deep = `/b${'/x'.repeat(limits.pageLevelsMax / 10)}`
   expect((await call(protocol.read, { objects: Array.from({ length: 30 }, () => ask(deep)) })).objects).toHaveLength(10)
 })
+
+test('a page of a list ends early when its attributes have enough text, and the next page goes on behind it', async () => {
+  const { call } = await open()
+  const large = attribute('user.a', 'x'.repeat(limits.attributeBytesMax))
+  const keys = Array.from({ length: 60 }, (_, i) => `k${String(i).padStart(2, '0')}`)
+  for (const [i, key] of keys.entries())
+    await call(protocol.put, { requestId: requestId(`c:${i}`), objects: [small(`/b/${key}`, 'x', 0, { attributes: [large] })] })
+  const found: string[] = []
+  let pages = 0
+  for (let after: string | undefined = ''; after !== undefined; pages++) {
+    const page: ReplyOf<typeof protocol.list> = await call(protocol.list, {
+      path: '/b', prefix: '', limit: 1000, attributes: ['user.a'], ...after !== '' && { after },
+    })
+    found.push(...page.entries.map(({ key }) => key))
+    after = page.next
+  }
+  expect([found, pages]).toEqual([keys, 2])
+})
