@@ -10,7 +10,7 @@ import type { Mill } from '../mill.ts'
 import type { CommandContext, Options } from './context.ts'
 
 /** Commands that log at level info by default; the others print to the terminal. */
-const servers = new Set(['namenode', 'datanode', 'gateway', 'serve'])
+const servers = new Set(['namenode', 'datanode', 'gateway', 'serve', 'serve-kv'])
 
 export async function loadSettings(flags: Options): Promise<Settings> {
   const [{ localDisk: disk }, machine, { readSettings }] = await Promise.all([

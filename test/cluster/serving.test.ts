@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import { expect, test } from 'vitest'
-import { loadWorld } from '../../client/cli/bootstrap.ts'
-import { serveKeyValue, type ServedStore } from '../../client/process/servekv.ts'
 import { connect } from '../../client/index.ts'
+import type { ServedStore } from '../../client/process/servekv.ts'
 import { until } from '../kit/cluster.ts'
+import { ServerProcess } from '../kit/process/server.ts'
 import { root } from '../tidy/source.ts'
 import { startClusterHere } from './inprocess.ts'
 
@@ -25,15 +25,8 @@ test('the guide\'s store is made, served, switched and rolled back under load', 
     cluster.ok(['run', join(dir, 'scores.ts'), '--input', '/points.csv', '--output', '/scores', ...more])
   await make()
 
-  const ending = new AbortController()
-  const ready = Promise.withResolvers<ServedStore>()
-  const settings = { home: dir } as never
-  const world = await loadWorld('serve-kv', settings)
-  const serving = serveKeyValue({ world, settings, mill, signal: ending.signal }, { path: '/scores', port: 0 }, async served => {
-    ready.resolve(served)
-  })
-  serving.catch(ready.reject)
-  const { url, records, version } = await ready.promise
+  const server = new ServerProcess({ role: 'serve-kv', args: ['/scores', '--port', '0'], env: cluster.env })
+  const { url, records, version } = await server.ready() as unknown as ServedStore
   expect([records, version]).toEqual([2, 1])
   const agent = new Agent({ connections: 8 })
   const ask = async (path: string, body?: string) => {
@@ -72,8 +65,8 @@ test('the guide\'s store is made, served, switched and rolled back under load', 
   await mill.writeFile('/scores/part-00000', 'no table')
   await until('the failure', async () => (await served()).failure?.includes('is not part of a key-value store'))
   expect((await ask('/v1/keys/ada')).text).toBe('{"points":7}')
-  ending.abort()
-  await serving
+  await server.end('SIGTERM')
+  expect(server.ended).toBe('exit code 0')
   await agent.close()
   await rm(dir, { recursive: true, force: true })
 })
