@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
-import { literalOf, literalsOf, typeText, type SqlColumn } from '../../src/base/sql.ts'
+import { literalOf, literalsOf, quotedName, typeText, type SqlColumn } from '../../src/base/sql.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { KiB, MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
@@ -121,6 +121,7 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
       const layout = await layoutOf(db, first)
       const options = `sample_size = -1, format = '${layout}', hive_partitioning = false`
       const columns = await columnsOf(db, `read_json(${literalsOf(samples.map(({ local }) => local))}, ${options})`, samples)
+      await checkKeys(db, columns, layout, samples)
       const own = isAll(table, samples) ? plainColumns(columns) : strictColumns(columns, 'json')
       return { name: table.name, format: { kind: 'json', layout }, columns: own, partitions }
     }
@@ -147,6 +148,24 @@ export async function fixedShape(db: Database, { name, known }: Pick<SqlTable, '
 
 async function columnsOf(db: Database, source: string, samples: readonly FileSample[]): Promise<readonly SqlColumn[]> {
   return db.columnsOf(`SELECT * FROM ${source}`).catch((error: unknown) => { throw named(error, samples) })
+}
+
+/** The engine renames a key that differs from another one in case only, and does not find it again under the new name. */
+async function checkKeys(db: Database, columns: readonly SqlColumn[], layout: string, samples: readonly FileSample[]): Promise<void> {
+  const names = new Set(columns.map(({ name }) => name.toLowerCase()))
+  for (const { name } of columns) {
+    const [, base] = /^(.+)_\d+$/.exec(name) ?? []
+    if (base === undefined || !names.has(base.toLowerCase())) continue
+    const options = `format = '${layout}', columns = {${literalOf(name)}: 'JSON'}, hive_partitioning = false`
+    const count = await oneValue(db, `SELECT count(*) FROM read_json(${literalsOf(samples.map(({ local }) => local))}, ${options})
+      WHERE ${quotedName(name)} IS NOT NULL`)
+    if (Number(count) > 0) continue
+    const { path } = samples[0]!
+    throw new GristmillError(
+      'EINVAL', `objects of ${path} or the files like it have keys that differ from ${base} in case only, which SQL takes for one name`,
+      { details: { path } },
+    )
+  }
 }
 
 const plainColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) => ({ name, type: typeText(type) }))

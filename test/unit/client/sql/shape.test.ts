@@ -87,6 +87,11 @@ test('JSON: values of all strict types come as they are, with nulls inside', asy
   expect(rows.at(-1)).toEqual([null, null, null, null, null, null, null])
 })
 
+test('JSON: keys that differ in case only are an error, and not a column without values', async () => {
+  await expect(rowsOf('json', { '/t/1.jsonl': '{"a": 1, "A": 2}\n' })).rejects.toThrow('differ from A in case only')
+  expect((await rowsOf('json', { '/t/1.jsonl': '{"a": 1, "a_1": 2}\n' })).rows).toEqual([[1n, 2n]])
+})
+
 test('CSV: files of other layouts or columns are refused, and not read by places', async () => {
   await expect(rowsOf('csv', { '/t/1.csv': 'report\na,b\n1,2\n', '/t/2.csv': 'a,b\n5,6\n7,8\n' })).rejects.toThrow(/2\.csv .*lines before/)
   await expect(rowsOf('csv', { '/t/1.csv': 'a,b\n1,2\n', '/t/2.csv': 'a;b\n5;6\n' })).rejects.toThrow(/columns a;b|delimiter/)
