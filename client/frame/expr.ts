@@ -4,7 +4,7 @@
 // the names of the columns that it reads; As, the name of its column.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { quotedName, type SqlValue } from '../../src/base/sql.ts'
+import { isTypeText, quotedName, type SqlValue } from '../../src/base/sql.ts'
 import { shown } from '../call/arguments.ts'
 import { expressionText } from '../sql/statement.ts'
 
@@ -302,16 +302,8 @@ function bound(rows: number | null, unbounded: 'PRECEDING' | 'FOLLOWING'): strin
   return rows === 0 ? 'CURRENT ROW' : rows < 0 ? `${-rows} PRECEDING` : `${rows} FOLLOWING`
 }
 
-/** A type has names, numbers, quoted names and texts, and brackets that match: nothing that ends it and goes on as SQL. */
 function typeName(type: string): string {
-  const bare = typeof type === 'string' ? type.replaceAll(/"(?:[^"\0]|"")+"|'(?:[^'\0]|'')*'/g, ' ') : ''
-  let depth = 0
-  for (const char of bare) {
-    if (char === '(' || char === '[') depth++
-    else if (char === ')' || char === ']') depth--
-    if (depth < 0) break
-  }
-  if (depth !== 0 || !/^ *[A-Za-z_][A-Za-z0-9_(),[\] ]*$/.test(bare))
+  if (typeof type !== 'string' || !isTypeText(type))
     throw new GristmillError('EINVAL', `${shown(type)} is no type of SQL; give one such as INTEGER, DECIMAL(9, 2) or VARCHAR[]`)
   return type
 }

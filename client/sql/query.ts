@@ -427,6 +427,7 @@ class RunningQuery implements AsyncDisposable {
   /** Rows in their order, some thousand at a time. Called once. */
   async *batches(): AsyncGenerator<ReadonlyArray<readonly SqlValue[]>, void, void> {
     try {
+      throwIfAborted(this.#signal)
       for await (const rows of (await this.db.query(this.#sql)).batches()) {
         throwIfAborted(this.#signal)
         yield rows

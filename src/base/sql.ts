@@ -36,3 +36,15 @@ export function typeText(type: SqlType): string {
     default: return `MAP(${typeText(type.key)}, ${typeText(type.value)})`
   }
 }
+
+/** True for a text of names, numbers, quoted names and texts, and brackets that match: it names a type, or none, and is no other SQL. */
+export function isTypeText(text: string): boolean {
+  const bare = text.replaceAll(/"(?:[^"\0]|"")+"|'(?:[^'\0]|'')*'/g, ' ')
+  let depth = 0
+  for (const char of bare) {
+    if (char === '(' || char === '[') depth++
+    else if (char === ')' || char === ']') depth--
+    if (depth < 0) return false
+  }
+  return depth === 0 && /^ *[A-Za-z_][A-Za-z0-9_(),[\] ]*$/.test(bare)
+}

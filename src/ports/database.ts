@@ -32,7 +32,7 @@ export interface Database {
    * EINVAL with the place of a syntax error.
    */
   tablesOf(sql: string): Promise<readonly string[]>
-  /** Ends the statement that runs with ABORTED. */
+  /** Ends the statement that runs, or begins later, with ABORTED. REQUIRES: the database is closed then. */
   interrupt(): void
   close(): void
 }

@@ -12,6 +12,8 @@ import type { Database, DatabaseOptions, DatabaseRows } from '../ports/database.
 type Duck = typeof import('@duckdb/node-api')
 
 const version = '1.5.5-r.5'
+/** Time between two interrupts of a statement that has to end. */
+const againMs = 20
 
 /** REQUIRES: the caller closes it. Throws CONFIG_INVALID with the command that adds the package. */
 export async function openDuckDB(options: DatabaseOptions): Promise<Database> {
@@ -46,6 +48,7 @@ class DuckDatabase implements Database {
   readonly #connection: DuckDBConnection
   readonly #options: DatabaseOptions
   #isClosed = false
+  #again: NodeJS.Timeout | undefined
 
   constructor(duck: Duck, instance: DuckDBInstance, connection: DuckDBConnection, options: DatabaseOptions) {
     this.#duck = duck
@@ -104,12 +107,16 @@ class DuckDatabase implements Database {
   }
 
   interrupt(): void {
-    if (!this.#isClosed) this.#connection.interrupt()
+    if (this.#isClosed) return
+    this.#connection.interrupt()
+    // The engine forgets an interrupt that comes before a statement has begun.
+    this.#again ??= setInterval(() => this.#connection.interrupt(), againMs).unref()
   }
 
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    clearInterval(this.#again)
     this.#connection.closeSync()
     this.#instance.closeSync()
   }

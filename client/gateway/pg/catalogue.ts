@@ -2,7 +2,7 @@
 // run in an engine of their own, in memory, that has these tables with what the cluster's catalogue of tables says, and reaches nothing
 // else.
 
-import { literalOf, quotedName, typeText, type SqlColumn, type SqlValue } from '../../../src/base/sql.ts'
+import { isTypeText, literalOf, quotedName, type SqlColumn, type SqlValue } from '../../../src/base/sql.ts'
 import { MiB } from '../../../src/base/units.ts'
 import type { Database, OpenDatabase } from '../../../src/ports/database.ts'
 import { readStatement } from '../../sql/statement.ts'
@@ -12,7 +12,13 @@ import { pgType } from './types.ts'
 import { wordsOf } from './statements.ts'
 
 /** A table as clients list it. */
-export interface ListedTable { readonly name: string; readonly columns: readonly SqlColumn[]; readonly comment?: string | undefined }
+export interface ListedTable {
+  readonly name: string
+  readonly kind: 'table' | 'view'
+  /** Types as SQL writes them. */
+  readonly columns: ReadonlyArray<{ readonly name: string; readonly type: string }>
+  readonly comment?: string | undefined
+}
 
 interface CatalogueOptions { readonly user: string; readonly database: string; readonly pid: number }
 
@@ -30,10 +36,9 @@ export async function openCatalogue(
   const db = await open({ memoryBytes, threads: 1 })
   try {
     await db.run('CREATE SCHEMA pg; CREATE SCHEMA info; CREATE SCHEMA public')
-    for (const { name, columns } of tables) {
-      const list = columns.map(column => `${quotedName(column.name)} ${typeText(column.type)}`)
-      await db.run(`CREATE TABLE public.${quotedName(name)} (${list.join(', ')})`)
-    }
+    await db.run(`SET search_path = 'pg,public'`)
+    // Before texts of the catalogue are run.
+    await db.confine([])
     await db.run(catalogueTables.map(([name, columns]) => `CREATE TABLE pg.${name} (${columns})`).join(';'))
     await fill(db, tables, { user, database, pid })
     const values: Readonly<Record<string, string>> = {
@@ -44,8 +49,6 @@ export async function openCatalogue(
       `CREATE MACRO pg.${head} AS ${body.replaceAll(/\b(USER|DATABASE|PID|VERSION)\b/g, name => values[name]!)}`).join(';'))
     await db.run(informationViews.map(([name, select]) =>
       `CREATE VIEW info.${name} AS ${select.replaceAll('DATABASE', literalOf(database))}`).join(';'))
-    await db.run(`SET search_path = 'pg,public'`)
-    await db.confine([])
     return new Catalogue(db)
   } catch (error) {
     db.close()
@@ -111,10 +114,12 @@ async function fill(db: Database, tables: readonly ListedTable[], { user, databa
       (SELECT 11 AS typnamespace,
       10 AS typowner, 'b' AS typtype, true AS typisdefined, false AS typnotnull, ',' AS typdelim, 0 AS typrelid, 0 AS typbasetype,
         -1 AS typtypmod, 0 AS typcollation, 'array_in' AS typinput, true AS typbyval, 'i' AS typalign)`)
-  for (const [i, { name: table, columns, comment }] of tables.entries()) {
+  for (const [i, { name: table, kind, columns: listed, comment }] of tables.entries()) {
     const oid = 20_000 + i
+    const columns = await columnsIn(db, table, listed)
     await db.run(`INSERT INTO pg.pg_class BY NAME SELECT ${oid} AS oid, ${literalOf(table)} AS relname, 2200 AS relnamespace, 10 AS relowner, 2 AS relam,
-      'r' AS relkind, 'p' AS relpersistence, ${columns.length} AS relnatts, false AS relhasindex, false AS relhasrules,
+      '${kind === 'view' ? 'v' : 'r'}' AS relkind, 'p' AS relpersistence, ${columns.length} AS relnatts, false AS relhasindex,
+        false AS relhasrules,
         false AS relhastriggers, false AS relrowsecurity,
       false AS relforcerowsecurity, false AS relispartition, 'd' AS relreplident, 0 AS relchecks, -1 AS reltuples, 0 AS reltablespace,
         0 AS reloftype, 0 AS reltoastrelid, 0 AS relpages, false AS relisshared, false AS relhassubclass`)
@@ -128,6 +133,18 @@ async function fill(db: Database, tables: readonly ListedTable[], { user, databa
     if (comment !== undefined)
       await db.run(`INSERT INTO pg.pg_description VALUES (${oid}, 1259, 0, ${literalOf(comment)})`)
   }
+}
+
+/** Makes the table. A column of a type that this engine does not know is listed as text. */
+async function columnsIn(db: Database, table: string, listed: ListedTable['columns']): Promise<readonly SqlColumn[]> {
+  const make = (typeOf: (type: string) => string): Promise<void> => {
+    const list = listed.map(({ name, type }) => `${quotedName(name)} ${typeOf(type)}`)
+    return db.run(`CREATE OR REPLACE TABLE public.${quotedName(table)} (${list.join(', ')})`)
+  }
+  if (listed.length === 0) return []
+  // A type is a text that the creator of the table has chosen.
+  await make(type => (isTypeText(type) ? type : 'VARCHAR')).catch(() => make(() => 'VARCHAR'))
+  return db.columnsOf(`SELECT * FROM public.${quotedName(table)}`)
 }
 
 /** Types by oid: name, size, category, element, array. */

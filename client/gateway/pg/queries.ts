@@ -1,6 +1,6 @@
 // Queries of one session: over data with `mill.sql`, as the session's user, and over the catalogue in an engine of the session's own.
 
-import { GristmillError } from '../../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import type { SqlColumn } from '../../../src/base/sql.ts'
 import type { OpenDatabase } from '../../../src/ports/database.ts'
 import type { Mill } from '../../mill.ts'
@@ -11,12 +11,14 @@ import type { Queries } from './session.ts'
 /** Open queries of all sessions: each may have a gibibyte of memory. */
 const queriesMax = 16
 
+/** Tables that a session lists: each costs a millisecond. */
+const listedMax = 1000
+
 interface QueriesDeps {
   readonly mill: Mill
   readonly openDatabase: OpenDatabase
   /** Number of open queries, of all sessions. */
   readonly slots: { open: number }
-  readonly tables?: ((mill: Mill) => Promise<readonly ListedTable[]>) | undefined
 }
 
 interface Self { readonly user: string; readonly database: string; readonly pid: number }
@@ -32,7 +34,7 @@ export class SessionQueries implements Queries {
   }
 
   async open(sql: string, params: readonly unknown[], signal: AbortSignal): Promise<OpenedQuery> {
-    if (isCatalogueQuery(sql)) return this.#fromCatalogue(sql, params)
+    if (isCatalogueQuery(sql)) return this.#fromCatalogue(sql, params, signal)
     const { slots, mill } = this.#deps
     if (slots.open >= queriesMax)
       throw new GristmillError('OVERLOADED',
@@ -56,16 +58,50 @@ export class SessionQueries implements Queries {
   }
 
   async columns(sql: string, params: readonly unknown[], signal: AbortSignal): Promise<readonly SqlColumn[]> {
-    if (isCatalogueQuery(sql)) return (await this.#fromCatalogue(sql, params)).columns
+    if (isCatalogueQuery(sql)) {
+      const query = await this.#fromCatalogue(sql, params, signal)
+      await query.close()
+      return query.columns
+    }
     return this.#deps.mill.sql(sql, params, { signal }).columns()
   }
 
   close(): void { this.#catalogue?.close() }
 
   /** The catalogue is read again with each session, not with each query. */
-  async #fromCatalogue(sql: string, params: readonly unknown[]): Promise<OpenedQuery> {
-    const { mill, openDatabase, tables } = this.#deps
-    this.#catalogue ??= await openCatalogue(openDatabase, await tables?.(mill) ?? [], this.#self)
-    return { ...await this.#catalogue.query(sql, params), close: async () => {} }
+  async #fromCatalogue(sql: string, params: readonly unknown[], signal: AbortSignal): Promise<OpenedQuery> {
+    const { mill, openDatabase } = this.#deps
+    const catalogue = this.#catalogue ??= await openCatalogue(openDatabase, await listedTables(mill), this.#self)
+    const interrupt = (): void => catalogue.interrupt()
+    signal.addEventListener('abort', interrupt)
+    const close = async (): Promise<void> => {
+      signal.removeEventListener('abort', interrupt)
+      if (!signal.aborted || this.#catalogue !== catalogue) return
+      // An engine that was interrupted runs no other statement.
+      this.#catalogue = undefined
+      catalogue.close()
+    }
+    try {
+      signal.throwIfAborted()
+      return { ...await catalogue.query(sql, params), close }
+    } catch (error) {
+      await close()
+      throw error
+    }
   }
+}
+
+/** Tables and views that the user may read; a client lists them all. */
+async function listedTables(mill: Mill): Promise<ListedTable[]> {
+  const found: ListedTable[] = []
+  for await (const { name } of mill.tables.list()) {
+    if (found.length >= listedMax) break
+    const table = await mill.tables.describe(name).catch((error: unknown) => {
+      // Removed since it was listed.
+      if (hasCode(error, 'ENOENT')) return undefined
+      throw error
+    })
+    if (table) found.push(table)
+  }
+  return found
 }

@@ -8,12 +8,10 @@ import type { OpenDatabase } from '../../../src/ports/database.ts'
 import type { Log } from '../../../src/ports/log.ts'
 import type { Listening, Net, StreamConnection } from '../../../src/ports/net.ts'
 import type { Random } from '../../../src/ports/random.ts'
-import type { Mill } from '../../mill.ts'
 import { AccessKeys } from '../accesskeys.ts'
 import type { Certificate } from '../certificate.ts'
 import type { DialectDeps } from '../gateway.ts'
 import { mechanism, Scram } from './auth.ts'
-import type { ListedTable } from './catalogue.ts'
 import { SessionQueries } from './queries.ts'
 import { addError, PgSession } from './session.ts'
 import { PgSettings } from './settings.ts'
@@ -25,8 +23,6 @@ interface PgDeps extends Pick<DialectDeps, 'users' | 'accessKey'> {
   readonly log: Log
   readonly openDatabase: OpenDatabase
   readonly certificate: Certificate | undefined
-  /** Tables that clients list; default: none. */
-  readonly tables?: ((mill: Mill) => Promise<readonly ListedTable[]>) | undefined
 }
 
 interface PgOptions { readonly host: string; readonly port: number; readonly sessionsMax?: number | undefined }
@@ -170,7 +166,7 @@ export class PgServer {
     { user, database, parameters }: Known,
       { reader, writer, signal }: { readonly reader: MessageReader; readonly writer: MessageWriter; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { users, clock, log, random, openDatabase, tables } = this.#deps
+    const { users, clock, log, random, openDatabase } = this.#deps
     const settings = new PgSettings()
     const encoding = parameters.get('client_encoding')
     if (encoding !== undefined) settings.set('client_encoding', encoding.replaceAll("'", ''))
@@ -182,7 +178,7 @@ export class PgServer {
     own.writeUInt32BE(pid, 0)
     writer.add('K', own)
     await users.as(user, async mill => {
-      const queries = new SessionQueries({ mill, openDatabase, slots: this.#slots, tables }, { user, database, pid })
+      const queries = new SessionQueries({ mill, openDatabase, slots: this.#slots }, { user, database, pid })
       const session = new PgSession({ clock, log, reader, writer, queries, settings, signal })
       this.#sessions.set(own.toString('hex'), session)
       try {

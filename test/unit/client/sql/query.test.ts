@@ -124,6 +124,14 @@ test('a query ends with its loop or its signal, and leaves nothing on the disk',
   const counted = long.collect()
   aborting.abort(new Error('enough'))
   await expect(counted).rejects.toMatchObject({ code: 'ABORTED' })
+  // Also one that comes between the columns and the rows.
+  const between = new AbortController()
+  {
+    await using running = await on.query('SELECT count(*) FROM range(10000000) a, range(100000) b', undefined, { signal: between.signal }).run()
+    const first = running.batches().next()
+    between.abort()
+    await expect(first).rejects.toMatchObject({ code: 'ABORTED' })
+  }
   let seen = 0
   for await (const { i } of on.query('SELECT i FROM range(1000000000) t(i)')) if (++seen && i === 5000n) break
   expect(seen).toBe(5001)

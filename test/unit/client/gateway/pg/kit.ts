@@ -26,8 +26,11 @@ interface Options {
 }
 
 export async function startServer(on: Local, options: Options = {}): Promise<{ server: PgServer; port: number }> {
-  const { host = '127.0.0.1', keys = {}, certificate, tables, sessionsMax, sql, onUser } = options
-  const mill = { sql: (text: string, params: SqlParams, own: SqlOptions) => sql?.(text) ?? on.query(text, params, own) }
+  const { host = '127.0.0.1', keys = {}, certificate, tables = [], sessionsMax, sql, onUser } = options
+  const mill = {
+    sql: (text: string, params: SqlParams, own: SqlOptions) => sql?.(text) ?? on.query(text, params, own),
+    tables: { async *list() { yield* tables }, describe: async (name: string) => tables.find(table => table.name === name) },
+  }
   const users = {
     as: async (user: string, work: (mill: never) => Promise<unknown>) => {
       onUser?.(user)
@@ -37,7 +40,7 @@ export async function startServer(on: Local, options: Options = {}): Promise<{ s
   const server = await PgServer.start(systemNet(silent), {
     users: users as never, accessKey: async id => keys[id], clock: systemClock, random: systemRandom(), log: silent,
       openDatabase: openDuckDB,
-    certificate, ...tables && { tables: async () => tables },
+    certificate,
   }, { host, port: 0, sessionsMax })
   return { server, port: Number(server.address.split(':').at(-1)) }
 }

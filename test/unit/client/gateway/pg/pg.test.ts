@@ -1,6 +1,7 @@
 // The PostgreSQL protocol with node-postgres and with raw bytes: values, parameters, cursors, errors, users, encryption, cancel, and
 // clients that break the protocol or go at any time. In process, over local files, with the real engine.
 
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -21,12 +22,15 @@ const ends: (() => unknown)[] = []
 beforeAll(async () => {
   on = new Local()
   on.write('a.csv', 'n,s,day\n1,x,2024-05-01\n2,"a ""b""",2024-05-02\n3,,2024-06-01\n')
-  const tables = [{
-    name: 'flights', comment: 'all of them', columns: [
-      { name: 'n', type: { kind: 'plain', name: 'DECIMAL(9, 2)' } as const },
-      { name: 'tags', type: { kind: 'list', item: { kind: 'plain', name: 'VARCHAR' } } as const },
-    ],
-  }]
+  const tables = [
+    {
+      name: 'flights', kind: 'table' as const, comment: 'all of them',
+      columns: [{ name: 'n', type: 'DECIMAL(9,2)' }, { name: 'tags', type: 'VARCHAR[]' }],
+    },
+    // A type is a text that its creator has chosen.
+    { name: 'odd', kind: 'view' as const,
+      columns: [{ name: 'x', type: `INTEGER); COPY (SELECT 1) TO '${on.dir}/made.csv'; CREATE TABLE z (y INTEGER` }] },
+  ]
   const keys = { GMA: { user: 'bob', secret: 'hush' } };
   ({ server, port } = await startServer(on, { keys, tables }))
 })
@@ -164,7 +168,7 @@ test('tables and columns are listed as psql, drivers and BI tools ask for them',
     FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_catalog.pg_am am ON am.oid =
       c.relam
     WHERE c.relkind IN ('r','p','v','m','S','f','') AND n.nspname <> 'pg_catalog' AND n.nspname !~ '^pg_toast' AND n.nspname <> 'information_schema'
-    AND pg_catalog.pg_table_is_visible(c.oid) ORDER BY 1,2;`)).toEqual([['public', 'flights', 'table', 'ada']])
+    AND pg_catalog.pg_table_is_visible(c.oid) ORDER BY 1,2;`)).toEqual([['public', 'flights', 'table', 'ada'], ['public', 'odd', 'view', 'ada']])
   const [[oid]] = await query(`SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relname OPERATOR(pg_catalog.~) '^(flights)$' COLLATE pg_catalog.default AND pg_catalog.pg_table_is_visible(c.oid) ORDER BY 2,
       3;`) as [[string]]
@@ -179,6 +183,9 @@ test('tables and columns are listed as psql, drivers and BI tools ask for them',
   expect(await query(`select current_user, current_database(), current_schema, version() like 'PostgreSQL 15%', 'flights'::regclass::oid = ${oid}`))
     .toEqual([['ada', 'x', 'public', true, true]])
   expect(await query(`SELECT obj_description('public.flights'::regclass, 'pg_class'), has_table_privilege('flights', 'select')`)).toEqual([['all of them', true]])
+  expect(await query(`SELECT table_name, data_type FROM information_schema.columns WHERE column_name <> 'tags' ORDER BY 1`))
+    .toEqual([['flights', 'numeric'], ['odd', 'text']])
+  expect(existsSync(`${on.dir}/made.csv`)).toBe(false)
   await expect(query(`SELECT content FROM read_text('/etc/passwd'), pg_catalog.pg_class`)).rejects.toMatchObject({ code: '42501' })
 })
 
@@ -227,6 +234,10 @@ test('a request to cancel ends the statement, and only with the secret of its se
   cancel(client.secretKey)
   expect(await long).toMatchObject({ code: '57014' })
   expect((await client.query('SELECT 1 AS n')).rows).toEqual([{ n: 1 }])
+  await client.query('SET statement_timeout = 50')
+  await expect(client.query('SELECT count(*) FROM pg_catalog.pg_type, range(10000000), range(100000)')).rejects.toMatchObject({ code: '57014' })
+  await client.query('SET statement_timeout = 0')
+  expect((await client.query(`SELECT count(*)::INT AS n FROM pg_catalog.pg_namespace`)).rows).toEqual([{ n: 3 }])
 })
 
 test.each([
