@@ -20,7 +20,7 @@ const profile = option('--profile <name>', 'section of ~/.aws/config and ~/.aws/
 const parallel = option('--parallel <n>', 'requests, or files, at a time (default 4)', { parse: whole(1, 64) })
 
 export const importSpec: CommandSpec = {
-  name: 'import', args: '<url...> <remote>', about: 'copy files of a web server or of S3, or a table of PostgreSQL, into the cluster',
+  name: 'import', args: '<url...> <remote>', about: 'copy from the web, S3 or PostgreSQL',
   notes:
     'An address is https://HOST/PATH, http://HOST/PATH, s3://BUCKET/KEY for one object, or s3://BUCKET/PREFIX/ for all objects below a prefix, which go into the directory. A table, postgres://HOST/DATABASE/TABLE, becomes a file of JSON lines, read by --parallel connections under one snapshot.\n'
     + 'A transfer that breaks off goes on from the byte that it has reached, as long as the source has not changed; a file becomes visible when it is whole.\n'
@@ -38,7 +38,7 @@ export const importSpec: CommandSpec = {
 }
 
 export const exportSpec: CommandSpec = {
-  name: 'export', args: '<remote> <url>', about: 'copy a file, or all files of a directory, to S3 or into a table of PostgreSQL',
+  name: 'export', args: '<remote> <url>', about: 'copy files to S3, or rows to PostgreSQL',
   notes:
     'The address is s3://BUCKET/KEY for a file, or s3://BUCKET/PREFIX/ for the files of a directory. With postgres://HOST/DATABASE/TABLE the rows of .csv and .jsonl files go into an existing table.\n'
     + 'Nothing is visible before all bytes have been sent. The last object of a directory is _gristmill_commit.json, with the names of all: readers that need all files or none wait for it.\n'
