@@ -5,7 +5,7 @@ import type { CommandSpec } from '../spec.ts'
 import { optionsOf, serve as runHere } from './server.ts'
 
 export const gateway: CommandSpec = {
-  name: 'gateway', args: '', about: 'run a gateway for clients of HDFS, S3 and PostgreSQL',
+  name: 'gateway', args: '', about: 'run a gateway: HDFS, S3 and PostgreSQL',
   notes:
     'Any number of gateways can serve a cluster; they keep no state. On loopback, a request names its user (`user.name=ada`), who is not verified. On any other address a gateway needs --secret-file, and for WebHDFS --tls-cert and --tls-key, so that users send access keys (gristmill user key), or --trusted-proxies: it takes the name of a user without a key only from a proxy that has authenticated the user. With --s3 it answers S3, whose requests are signed with an access key (gristmill user key), and WebHDFS only if --webhdfs is given too. With --pg it answers SQL in the protocol of PostgreSQL (psql, drivers, BI tools): on loopback a user is believed, and elsewhere the user is the id of an access key and the password its secret (SCRAM-SHA-256).',
   options: optionsOf('gateway'),
