@@ -24,12 +24,12 @@ function blocksOf(guide: string): { commands: string; printed: string | undefine
   })
 }
 
-/** Commands with the port of the namenode that runs, in place of the usual one, which another test may have. */
-async function portIn(dir: string, commands: string): Promise<string> {
+/** Commands, or what they print, with the port of the namenode that runs, in place of the usual one, which another test may have. */
+async function portIn(dir: string, text: string): Promise<string> {
   const file = join(dir, '.gristmill/cluster.json')
-  if (!existsSync(file)) return commands
+  if (!existsSync(file)) return text
   const { namenode } = JSON.parse(await readFile(file, 'utf8')) as { namenode: string }
-  return commands.replaceAll('127.0.0.1:8620', namenode)
+  return text.replaceAll('127.0.0.1:8620', namenode)
 }
 
 /**
@@ -57,7 +57,7 @@ test.each([
       promisify(execFile)('bash', ['-eo', 'pipefail', '-c', await portIn(dir, commands)], { cwd: dir, env })
     for (const { commands, printed } of blocks) {
       const { stdout } = await bash(commands)
-      if (printed !== undefined) expect(stdout.replaceAll(summary, ''), commands).toBe(printed)
+      if (printed !== undefined) expect(stdout.replaceAll(summary, ''), commands).toBe(await portIn(dir, printed))
     }
   } finally {
     await owner?.leave()

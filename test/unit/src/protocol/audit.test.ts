@@ -58,7 +58,7 @@ test('variables and parameters of a job, and values of extended attributes, are 
   for (const each of messages.filter(one => one.audit)) {
     const request = {
       spec: { name: 'n', output: {} }, output: {}, requestId: 'hush', value: 'hush', env: 'hush', params: 'hush',
-      files: [{ path: '/f', content: { data: 'hush' } }],
+      files: [{ path: '/f', content: { data: 'hush' } }], sources: [],
     }
     expect(JSON.stringify(of(each, request)) ?? '').not.toContain('hush')
   }
