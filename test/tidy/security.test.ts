@@ -27,6 +27,18 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/client/service/accounts.test.ts', 'the secret of a key is sent sealed'],
     ['unit/src/rpc/vault.test.ts', 'a sealed secret opens under no other name'],
   ],
+  'A client of the PostgreSQL protocol proves its access key': [
+    ['unit/client/gateway/pg/pg.test.ts', 'a key is proved by SCRAM, on this machine too'],
+  ],
+  'A name without a key is believed only on connections': [
+    ['unit/client/gateway/pg/pg.test.ts', 'a name without one is believed only on loopback'],
+  ],
+  'Sessions are encrypted if the gateway has a certificate': [
+    ['unit/client/gateway/pg/pg.test.ts', 'sessions are encrypted with the certificate of the gateway'],
+  ],
+  'A request to cancel a statement needs the secret': [
+    ['unit/client/gateway/pg/pg.test.ts', 'only with the secret of its session'],
+  ],
   '`serve-kv` listens on the loopback interface': [
     ['unit/client/serving/serving.test.ts', 'a token is asked for, and only by what reads; other addresses than loopback need one'],
   ],
