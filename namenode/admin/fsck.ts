@@ -137,12 +137,13 @@ function* inside(view: View, actor: Actor, directory: Named, rest: readonly stri
   let first = begun
   if (begun !== undefined) {
     const named = childNamed(view, actor, directory, begun)
-    if (named?.entry.directory) yield* inside(view, actor, named, deeper, again)
-    else if (named && deeper.length === 0 && again) yield named
     // The last page ended in an older version of an output, which may have been freed since: names continue after the output.
     const version = named && named.number === undefined ? undefined : splitVersion(begun)
     const output = version ? childNamed(view, actor, directory, version.name) : named
     if (version && output?.entry.directory) first = version.name
+    if (named?.entry.directory) {
+      yield* version && output ? insideVersion(view, actor, output, named, deeper, again) : inside(view, actor, named, deeper, again)
+    } else if (named && deeper.length === 0 && again) yield named
     if (output) yield* olderVersions(view, actor, output, version && Number(version.version))
   }
   const system = nameOf(systemDirectory)
@@ -172,27 +173,45 @@ function* inside(view: View, actor: Actor, directory: Named, rest: readonly stri
   }
 }
 
-/** Older versions of an output with their contents, the newest first, below number `below`. */
+/**
+ * Older versions of an output with their contents, the newest first, below number `below`. A rollback gives a directory another number;
+ * each number shows the directory as of its own time.
+ */
 function* olderVersions(view: View, actor: Actor, output: Named, below = Infinity): Generator<Named> {
   if (!output.entry.directory || output.at !== undefined || view.counters.versions === 0) return
   const seen = new Set<number>([output.entry.id])
-  for (const { id, number: { number } } of versionsOf(view, output.entry)) {
-    if (seen.has(id)) continue
+  for (const { id, number: { number }, isHead } of versionsOf(view, output.entry)) {
+    if (isHead) continue
+    const known = seen.has(id)
     seen.add(id)
     if (number >= below) continue
     const named = childNamed(view, actor, { ...output, path: parentOf(output.path) }, `${nameOf(output.path)}@${number}`)
     // A name of this form hides the version.
     if (named?.number === undefined) continue
-    yield named
-    yield* inside(view, actor, named, [], false)
+    if (!known) yield named
+    yield* insideVersion(view, actor, output, named, [], false)
+  }
+}
+
+/** The same as `inside`, without what the next newer number of the same directory shows too: it was named there. */
+function* insideVersion(
+  view: View, actor: Actor, output: Named, version: Named, rest: readonly string[], again: boolean,
+): Generator<Named> {
+  const newer = versionsOf(view, output.entry).filter(({ id, number }) => id === version.entry.id && number.number > version.number!).at(-1)
+  const twins = newer && (newer.isHead ? output.path : `${output.path}@${newer.number.number}`)
+  for (const named of inside(view, actor, version, rest, again)) {
+    const twin = twins === undefined ? undefined : namedAt(view, actor, `${twins}${named.path.slice(version.path.length)}`)
+    if (twin?.entry.id !== named.entry.id) yield named
   }
 }
 
 const readable = (actor: Actor, { entry }: Named): boolean => may(actor, entry, mayRead) && may(actor, entry, maySearch)
 
-function childNamed(view: View, actor: Actor, { path }: Named, name: string): Named | undefined {
+const childNamed = (view: View, actor: Actor, { path }: Named, name: string): Named | undefined => namedAt(view, actor, join(path, name))
+
+function namedAt(view: View, actor: Actor, path: string): Named | undefined {
   try {
-    return { path: join(path, name), ...find(view, actor, join(path, name)) }
+    return { path, ...find(view, actor, path) }
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return undefined
     throw error

@@ -1,6 +1,7 @@
 // Versions of outputs: what is kept when a job replaces an output, how it is read, rolled back, tagged and freed.
 
 import { expect, test } from 'vitest'
+import { fsckPage } from '../../../../namenode/admin/fsck.ts'
 import { rename, mkdir, remove, setAttributes } from '../../../../namenode/namespace/names.ts'
 import { list, stat, summary } from '../../../../namenode/namespace/read.ts'
 import { items } from '../../../../namenode/trash/items.ts'
@@ -34,6 +35,14 @@ async function history(opened: Opened, count: number, path = '/out'): Promise<nu
     files.push(ids(opened, path))
   }
   return files
+}
+
+/** Files that fsck names, on one page behind the position `after`. */
+async function checkedFiles({ journal: { view } }: Opened['bench'], after?: { readonly path: string }): Promise<string[]> {
+  const map = { holders: () => [], target: () => 1, health: () => undefined }
+  const tools = { view, map: map as never, isCorrupt: () => false, yield: async () => {} }
+  const page = await fsckPage(tools, root, { path: '/', healthy: true, after })
+  return page.files.map(({ path }) => path).filter(path => path.startsWith('/out')).sort()
 }
 
 test('a replaced output of a job is read as PATH@NUMBER, wherever a path is read, and is not in the trash', async () => {
@@ -140,6 +149,27 @@ test('a rollback names the versions that it has pushed out', async () => {
   expect(numbers(opened)).toEqual([6, 5])
   // An operation of an earlier version keeps its result.
   expect(await bench.do(rollback, { ...back('/out', '5'), keep: 1, ...ann })).toEqual({ version: 7, from: 5 })
+  await settled(opened)
+})
+
+test('fsck names each file of all versions once, also one that a directory with two numbers shows under the older number only', async () => {
+  const opened = await open(undefined, { versions: 10 })
+  const { bench } = opened
+  await history(opened, 3)
+  await bench.do(rollback, { ...back('/out', '1'), ...ann })
+  await bench.do(remove, { path: '/out/part-0', recursive: false, ...ann })
+  await write(bench, '/out/more')
+  const named = (versions: Record<string, string[]>): string[] =>
+    Object.entries(versions).flatMap(([version, files]) => files.map(file => `/${version}/${file}`)).sort()
+  const parts = ['_SUCCESS', 'part-0', 'part-1']
+  const all = await checkedFiles(bench)
+  expect(all).toEqual(named({ out: ['_SUCCESS', 'more', 'part-1'], 'out@3': parts, 'out@2': parts, 'out@1': ['part-0'] }))
+  // A page may end anywhere.
+  for (const path of ['/out@3/_SUCCESS', '/out@2/part-1', '/out@1/part-0']) {
+    const rest = await checkedFiles(bench, { path })
+    expect(rest).toEqual(all.filter(each => rest.includes(each)))
+    expect(rest.filter(each => each.startsWith('/out@1/'))).toEqual(path.startsWith('/out@1/') ? [] : ['/out@1/part-0'])
+  }
   await settled(opened)
 })
 
