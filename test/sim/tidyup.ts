@@ -27,33 +27,39 @@ export async function tidyUp(cluster: Cluster, { acks, mayBeDamaged, add }: Tidy
   for (const { node } of (await mill.clusterStatus()).nodes) await mill.nodes.recommission(node)
   await mill.nodes.stopBalance()
   await settle(cluster, { what: 'all datanodes reported', waitMs, lookMs, looks: 3, unsettled: unreported, add })
-  for (const path of await damagedFiles(cluster)) {
-    // Intermediate files of jobs are not in the model.
-    const ours = !path.startsWith('/.gristmill')
-    if (ours && !mayBeDamaged(path)) add(`${path}: has lost blocks, though nobody touched it since the backup was made`)
-    const [, directory, name] = /^(.*)\/\.snapshot\/([^/]+)\//.exec(path) ?? []
-    if (directory !== undefined && name !== undefined) {
-      if (await removeSnapshot(mill, directory, name))
-        acks.derive(new Map(acks.paths.filter(each => each.startsWith(`${directory}/.snapshot/${name}/`)).map(each => [each, [absent]])))
-      continue
-    }
-    const [, version] = /^(.*@\d+)\//.exec(path) ?? []
-    if (version !== undefined) {
-      await removeVersion(mill, version)
-      continue
-    }
-    const [, job] = /^\/\.gristmill\/jobs\/([^/]+)\//.exec(path) ?? []
-    if (job !== undefined) {
-      await dropJob(mill, job, path)
-      continue
-    }
-    await mill.rm(path, { skipTrash: true })
-    // An output that has lost a part is no longer compared.
-    acks.forget(acks.paths.filter(each => path.startsWith(`${each}/`) && acks.possible(each).some(({ kind }) => kind === 'output')))
-    if (ours) acks.begin(new Map([[path, absent]])).acknowledged()
+  // Files that the output shares with an older version are named as those of the version once they are no longer the output's.
+  for (let round = 0; round < 2; round++) {
+    for (const path of await damagedFiles(cluster)) await remove(path, cluster, { acks, mayBeDamaged, add })
   }
   if ((await mill.safeMode()).on) await mill.safeMode('leave')
   await mill.releaseLost()
+}
+
+/** Removes a damaged file, or the snapshot, version or job that has it. */
+async function remove(path: string, { mill }: Cluster, { acks, mayBeDamaged, add }: TidyUp): Promise<void> {
+  // Intermediate files of jobs are not in the model.
+  const ours = !path.startsWith('/.gristmill')
+  if (ours && !mayBeDamaged(path)) add(`${path}: has lost blocks, though nobody touched it since the backup was made`)
+  const [, directory, name] = /^(.*)\/\.snapshot\/([^/]+)\//.exec(path) ?? []
+  if (directory !== undefined && name !== undefined) {
+    if (await removeSnapshot(mill, directory, name))
+      acks.derive(new Map(acks.paths.filter(each => each.startsWith(`${directory}/.snapshot/${name}/`)).map(each => [each, [absent]])))
+    return
+  }
+  const [, version] = /^(.*@\d+)\//.exec(path) ?? []
+  if (version !== undefined) {
+    await removeVersion(mill, version)
+    return
+  }
+  const [, job] = /^\/\.gristmill\/jobs\/([^/]+)\//.exec(path) ?? []
+  if (job !== undefined) {
+    await dropJob(mill, job, path)
+    return
+  }
+  await mill.rm(path, { skipTrash: true })
+  // An output that has lost a part is no longer compared.
+  acks.forget(acks.paths.filter(each => path.startsWith(`${each}/`) && acks.possible(each).some(({ kind }) => kind === 'output')))
+  if (ours) acks.begin(new Map([[path, absent]])).acknowledged()
 }
 
 /**
