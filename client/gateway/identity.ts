@@ -4,7 +4,7 @@
 // rebinding), are refused.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { isLoopback } from '../../src/base/loopback.ts'
+import { foreignHost, isLoopback } from '../../src/base/loopback.ts'
 import type { Exchange } from './exchange.ts'
 
 interface TrustOptions {
@@ -95,8 +95,8 @@ function refusePages(exchange: Exchange): void {
 }
 
 function refuseForeignHost({ headers, peer }: Exchange): void {
-  const host = headers.host?.replace(/:\d+$/, '')
-  if (host !== undefined && !isLoopback(host))
+  const host = foreignHost(headers.host)
+  if (host !== undefined)
     throw new GristmillError(
       'EACCES',
       `the request names the host ${host.slice(0, 100)}, and this gateway is reachable as 127.0.0.1 or localhost only; if a proxy of yours at ${bareAddress(peer)} sends it, name that address with --trusted-proxies`,

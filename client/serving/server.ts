@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { asError } from '../../src/base/errors.ts'
+import { foreignHost } from '../../src/base/loopback.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Listening, Net } from '../../src/ports/net.ts'
 import { keyBytesMax } from '../../src/program/keyvalue.ts'
@@ -81,6 +82,10 @@ export class KeyValueServer {
     const [path = '', query] = target.split('?', 2)
     const { method = 'GET' } = request
     if (path === '/healthz') return send(response, 200, {}, { status: 'ok' })
+    const foreign = this.#token === undefined ? foreignHost(request.headers.host) : undefined
+    if (foreign !== undefined)
+      return refuse(response, 403, 'EACCES',
+        `the request names the host ${foreign.slice(0, 100)}, and without a token this server is reached as 127.0.0.1 or localhost only; start it with --token-file`)
     if (!this.#isAllowed(request)) return refuse(response, 401, 'UNAUTHENTICATED', 'this server asks for a token: Authorization: Bearer TOKEN')
     if (query !== undefined && query !== '') return refuse(response, 400, 'EINVAL', 'requests have no query; encode ? in a key as %3F')
     if (path.startsWith('/v1/keys/')) {

@@ -42,6 +42,9 @@ const proofs: Readonly<Record<string, Proof>> = {
   '`serve-kv` listens on the loopback interface': [
     ['unit/client/serving/serving.test.ts', 'a token is asked for, and only by what reads; other addresses than loopback need one'],
   ],
+  'Without a token, requests that name another host': [
+    ['unit/client/serving/serving.test.ts', 'requests under a foreign host name are refused'],
+  ],
   'Passwords in addresses, keys of S3 and signatures': [
     ['unit/src/connector/http.test.ts', 'addresses are taken apart without their secrets'],
     ['unit/src/connector/s3.test.ts', 'errors of the service have codes, and no key, secret or signature in them'],

@@ -154,6 +154,18 @@ test('a token is asked for, and only by what reads; other addresses than loopbac
   await expect(start({ tokenFile: '/short' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
 })
 
+test('without a token, requests under a foreign host name are refused: a web page may have had its name lead here', async () => {
+  const cluster = new Cluster()
+  cluster.versions = [[cluster.add(tableOf({ ada: 1 }))]]
+  await using open = await serve(cluster)
+  const status = async (host: string): Promise<number> => (await open.ask('/v1/keys/ada', { headers: { host } })).status
+  const hosts = ['evil.example:8623', '10.0.0.1', 'localhost:8623', '127.0.0.1', '[::1]:8623']
+  expect(await Promise.all(hosts.map(status))).toEqual([403, 403, 200, 200, 200])
+  await using closed = await serve(cluster, 'a token of a server')
+  const headers = { host: 'kv.example', authorization: 'Bearer a token of a server' }
+  expect((await closed.ask('/v1/keys/ada', { headers })).status).toBe(200)
+})
+
 test('a switch is one step, copies only new files, and goes back without a copy; versions that are not kept are removed', async () => {
   const cluster = new Cluster()
   const [first, second, third] = [{ ada: 1 }, { ada: 2 }, { ada: 3 }].map(pairs => cluster.add(tableOf(pairs)))
