@@ -173,7 +173,7 @@ class Build {
         await this.#comparing.run(() => this.#comparison.checkSources(node, signal), signal)
         this.#tell(node, { state: 'planned', reasons })
       }
-      else await this.#compute(node, reasons)
+      else await this.#compute(node)
     } catch (error) {
       if (!signal.aborted) this.#tell(node, { state: 'failed', error: asError(error) })
     }
@@ -186,10 +186,11 @@ class Build {
     return force && node.asked && reasons.length === 0 ? [{ kind: 'forced', message: 'it is built in any case' }] : reasons
   }
 
-  async #compute(node: Node, reasons: readonly BuildReason[]): Promise<void> {
+  async #compute(node: Node): Promise<void> {
     const signal = this.#signal
     await this.#running.run(async () => {
-      for (let why = reasons; why.length > 0; why = await this.#reasons(node)) {
+      // Asked again: another build may have computed it while this one waited for its turn.
+      for (let why = await this.#reasons(node); why.length > 0; why = await this.#reasons(node)) {
         throwIfAborted(signal)
         this.#tell(node, { state: 'building', reasons: why })
         const other = await this.#run(node)
