@@ -220,7 +220,7 @@ test('two builds at the same time compute each dataset once, and one that is end
   await put('/slow', '1\n')
   const slow = await written('slow.ts', `
     import { mapReduce } from 'gristmill'
-    export default mapReduce({ params: { ms: 300 }, async map(line, emit, { params }) {
+    export default mapReduce({ params: { ms: 1000 }, async map(line, emit, { params }) {
       await new Promise(done => setTimeout(done, params.ms))
       emit(line, 1)
     } })`)
