@@ -331,7 +331,9 @@ test('explain shows the stages of a query and why they are gathered, and with an
   gives the result in order: grain VARCHAR, m DOUBLE
   gathered: its tables have 32.0 KiB, and tasks divide a query from 64.0 MiB on
 `)
-  expect((await explain('--explain', '--distribute', 'always', query)).stdout).toBe(`stage 0: groups (4 tasks, one for each split)
+  // How the blocks are put together depends on where their replicas are.
+  const divided = (await explain('--explain', '--distribute', 'always', query)).stdout
+  expect(divided.replace(/\([2-9] tasks/, '(some tasks')).toBe(`stage 0: groups (some tasks, one for each split)
   reads table /sales (grain, tonnes) as v1, by split
   writes partitions by hash: c2 DOUBLE, c3 VARCHAR
 stage 1: result (2 tasks, one for each partition)
@@ -339,7 +341,7 @@ stage 1: result (2 tasks, one for each partition)
   gives the result: r0 VARCHAR, r1 DOUBLE
 `)
   const whole = await explain('--distribute', 'always', `explain analyze SELECT median(tonnes) AS m FROM '/sales'`)
-  expect(whole.stdout).toMatch(/^stage 0: aggregate \(4 tasks[^]*\n  took [\d.]+ s, read 32\.0 KiB \(\d+% from[^]*, wrote 700 rows in/)
+  expect(whole.stdout).toMatch(/^stage 0: aggregate \([2-9] tasks[^]*\n  took [\d.]+ s, read 32\.0 KiB \(\d+% from[^]*, wrote 700 rows in/)
   expect(whole.stdout).toMatch(/stage 1: result \(one task\)[^]*\n  gathered: median over all rows\n[^]*, wrote 1 rows in [^\n]*\n$/)
   const shown = JSON.parse((await explain('--explain', '--json', `EXPLAIN ANALYZE ${query}`)).stdout) as SqlExplanation
   expect(shown).toMatchObject({
