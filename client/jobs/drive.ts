@@ -12,6 +12,7 @@ import type { LoadEvent, PlannedProgramStep, StepResult } from '../load/driving.
 import type { Loading } from '../load/loader.ts'
 import type { Job } from './job.ts'
 import type { Delivered } from './runinputs.ts'
+import type { Shipping } from './shipping.ts'
 
 interface DriveDeps {
   readonly loading: Loading
@@ -22,6 +23,7 @@ interface DriveDeps {
   /** Lines of the result of a job that has succeeded. */
   readonly readResult: (status: JobStatus, step: PlannedProgramStep, signal: AbortSignal) => Promise<readonly string[]>
   readonly dropResult: (job: JobStatus['job']) => Promise<void>
+  readonly shipping: Shipping
 }
 
 /** The first tasks of a job alone, if the plan allows it. `onPart`: called if there are more. */
@@ -40,6 +42,8 @@ export class ProgramDriver {
   readonly #nowMs: number
   /** By the number of the step, from 1 on; a step that could not be submitted has none. */
   readonly #jobs = new Map<number, Job>()
+  /** Steps that have ended without a job. */
+  readonly #jobless = new Set<number>()
   readonly #running = new Map<number, Promise<void>>()
   readonly #failures = new Map<number, Error>()
   readonly #history: HistoryEntry[] = []
@@ -90,12 +94,17 @@ export class ProgramDriver {
     for (;;) {
       const { promise } = this.#changed
       // Steps before it may still be on their way to the namenode.
-      const known = this.steps[count]
-      const isNext = [...this.#jobs.keys()].filter(number => number <= count + 1).length === count + 1
-      if (known && (isNext || this.#isOver)) return known
+      const number = [...this.#jobs.keys()].sort((a, b) => a - b)[count]
+      if (number !== undefined && (this.#isOver || this.#isSettled(number))) return this.#jobs.get(number)
       if (this.#isOver) return undefined
       await promise
     }
+  }
+
+  /** All steps before this one have jobs, or have ended without. */
+  #isSettled(number: number): boolean {
+    for (let before = 1; before < number; before++) if (!this.#jobs.has(before) && !this.#jobless.has(before)) return false
+    return true
   }
 
   /** Cancels the steps that run; the program asks for no further ones. Resolves when they have ended. */
@@ -116,18 +125,14 @@ export class ProgramDriver {
 
   async #run(step: PlannedProgramStep): Promise<void> {
     const { number, method, planned } = step
-    let job: Job | undefined
+    let job = undefined as Job | undefined
     let result: StepResult
+    let entry: HistoryEntry['result'] | undefined
     try {
-      const first = typeof step.returns === 'object' ? step.returns.first : undefined
-      let isPart = false
-      job = await this.#submit(step, first === undefined ? undefined : { tasks: firstTasks, onPart: () => { isPart = true } })
-      let lines = await this.#linesOf(job, step)
-      if (isPart && lines.length < first!) {
-        job = await this.#submit(step)
-        lines = await this.#linesOf(job, step)
-      }
-      result = { lines }
+      if (step.shipped) {
+        entry = await this.#deps.shipping.ship(step.shipped)
+        result = { lines: [] }
+      } else result = { lines: await this.#computed(step, each => { job = each }) }
     } catch (thrown) {
       if (this.#isOver) return
       const error = asError(thrown)
@@ -136,9 +141,26 @@ export class ProgramDriver {
       const { code, message, details } = error
       result = { failed: { code, message, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> } }
     }
+    if (!job) {
+      this.#jobless.add(number)
+      this.#tell()
+    }
     if (this.#isOver || this.#isCancelled) return
-    this.#history.push({ number, method, fingerprint: planned.lowered ?? '', job: job?.id ?? '-', result: entryOf(result) })
+    this.#history.push({ number, method, fingerprint: planned.lowered ?? '', job: job?.id ?? '-', result: entry ?? entryOf(result) })
     await this.#deps.loading.deliver(number, result)
+  }
+
+  /** Lines of the result of a step, by its job. */
+  async #computed(step: PlannedProgramStep, onJob: (job: Job) => void): Promise<readonly string[]> {
+    const first = typeof step.returns === 'object' ? step.returns.first : undefined
+    let isPart = false
+    const submitted = async (part?: FirstTasks): Promise<readonly string[]> => {
+      const job = await this.#submit(step, part)
+      onJob(job)
+      return this.#linesOf(job, step)
+    }
+    const lines = await submitted(first === undefined ? undefined : { tasks: firstTasks, onPart: () => { isPart = true } })
+    return isPart && lines.length < first! ? submitted() : lines
   }
 
   async #linesOf(job: Job, step: PlannedProgramStep): Promise<readonly string[]> {
@@ -192,6 +214,7 @@ export class ProgramDriver {
     const gate = new Semaphore(dropsAtOnce)
     // A result that cannot be dropped now goes by itself (limits.resultKeepMs).
     await Promise.allSettled([...this.#results].map(job => gate.run(() => this.#deps.dropResult(job))))
+    await this.#deps.shipping.close()
     await closed
     this.#over(failure)
   }

@@ -21,6 +21,7 @@ import { givenParams, listOf, pathsOf, type RunOptions } from './options.ts'
 import { dropResult, readResult } from './results.ts'
 import { RunInputs, type PinnedInputs } from './runinputs.ts'
 import { Run } from './running.ts'
+import { Shipping } from './shipping.ts'
 
 export interface RunTools extends Omit<CompileTools, 'clock' | 'random'>, LaunchTools {
   /** Base of relative program paths. */
@@ -71,7 +72,7 @@ export async function runProgram(
     if (planned.ownPaths) await checkUsed(loaded, planned, options)
     if ('step' in first && !options.detach) {
       isDriven = true
-      return await drive(launch, { loaded, ...first, events, drivers: tools.drivers })
+      return await drive(launch, { loaded, ...first, events, drivers: tools.drivers, disk: tools.disk })
     }
     if ('step' in first) await checkOneStep(loaded)
     const clock = 'step' in first ? first.step.clock : ''
@@ -105,10 +106,11 @@ interface Driving extends Extract<LoadedProgram['first'], { step: unknown }> {
   readonly loaded: LoadedProgram
   readonly events: Events
   readonly drivers: RunTools['drivers']
+  readonly disk: RunTools['disk']
 }
 
 /** Runs the program's steps. Resolves when the first one is submitted. */
-async function drive(launch: Launch, { loaded, step: first, loading, events, drivers }: Driving): Promise<Run> {
+async function drive(launch: Launch, { loaded, step: first, loading, events, drivers, disk }: Driving): Promise<Run> {
   const { tools, options, inputs } = launch
   const { cluster } = tools
   const { signal } = options
@@ -119,6 +121,7 @@ async function drive(launch: Launch, { loaded, step: first, loading, events, dri
     readResult: (status, { method, returns }, until) =>
       readResult(tools, status, { method, ...typeof returns === 'object' && returns }, until),
     dropResult: job => dropResult(cluster, job),
+    shipping: new Shipping({ cluster, files: tools.files, disk }, options.memoryBytes),
   }, inputs.start!)
   drivers.add(driver)
   const cancel = (): void => void driver.cancel()
@@ -138,7 +141,7 @@ async function drive(launch: Launch, { loaded, step: first, loading, events, dri
   const job = await driver.job(0)
   if (job) return watched(new Run(cluster, job.id, driver), options)
   await driver.ended
-  throw new GristmillError('PROGRAM_INVALID', `${launch.bundle.name} has handled the failure of its only step, and has run nothing`)
+  throw new GristmillError('PROGRAM_INVALID', `${launch.bundle.name} has run no job: it has no step that computes something, or has handled its failure`)
 }
 
 function watched(run: Run, { onProgress, signal }: RunOptions): Run {

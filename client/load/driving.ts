@@ -2,12 +2,15 @@
 // and continues it with the results. Runs in the loader's process, or, in a simulation, in that of the client. What it tells is plain data.
 // Events come in order: `planned` alone; or any number of `step`, then `ended` or `error`; or `peeked` alone; or `workflow` alone.
 
+import { join } from 'node:path'
 import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
 import { cacheMethod } from '../../src/plan/cached.ts'
 import type { WriteNode } from '../../src/plan/node.ts'
 import { lowerJob, lowerStep, notLoaded } from '../../src/plan/planof.ts'
 import { ProgramRun, type ProgramStep } from '../../src/plan/programrun.ts'
 import { RecordedSources } from '../../src/plan/programsources.ts'
+import { decodeShipped, encodeShipped } from '../../src/plan/shipped.ts'
 import type { ProgramGlobals } from '../../src/ports/programglobals.ts'
 import type { LoadWorld } from '../../src/program/load.ts'
 import type { WorkflowDefinition } from '../../src/program/workflow.ts'
@@ -27,7 +30,15 @@ export interface PlannedProgramStep {
   readonly usesStart: boolean
   /** Times that it has read so far. */
   readonly clock: string
+  /** The value that the step broadcasts, in place of a job. */
+  readonly shipped?: ShippedValue | undefined
 }
+
+/** Encoding of a value: `base64` of a small one; `file`: a local file with that of a larger one, which its reader removes. */
+export type ShippedValue =
+  | { readonly base64: string }
+  | { readonly file: string; readonly bytes: number }
+  | { readonly failed: FailureTold }
 
 /** Steps of a program, as far as they are known without running one. */
 export interface Peeked {
@@ -54,6 +65,9 @@ export type StepResult =
   | { readonly lines: readonly string[] }
   | { readonly failed: FailureTold }
 
+/** Longest encoding that travels in the history. Base64 takes a third more. */
+const smallBytesMax = Math.floor(limits.historyResultBytesMax * 3 / 4) - 3
+
 function returnOf({ result }: WriteNode, method: string, first: number | undefined): PlannedProgramStep['returns'] {
   if (!result) return 'nothing'
   if (method === cacheMethod) return 'cached'
@@ -73,6 +87,8 @@ export class ProgramDrive {
   readonly #world: DriveWorld
   readonly #tell: (event: LoadEvent) => void
   readonly #failures = new Map<unknown, number>()
+  /** Encodings of values that are broadcast, by step, until they are delivered. */
+  readonly #shipped = new Map<number, Buffer>()
   #loaded: TypedProgram | undefined
   #run: ProgramRun | undefined
   #sources: RecordedSources | undefined
@@ -116,7 +132,11 @@ export class ProgramDrive {
 
   /** Continues the program with the result of a step. */
   deliver(number: number, result: StepResult): void {
-    const delivery = 'lines' in result ? { values: valuesOfLines(result.lines) } : { error: this.#failureOf(number, result.failed) }
+    const shipped = this.#shipped.get(number)
+    this.#shipped.delete(number)
+    const delivery = 'failed' in result
+      ? { error: this.#failureOf(number, result.failed) }
+      : { values: shipped ? [decodeShipped(shipped)] : valuesOfLines(result.lines) }
     void this.#run?.deliver(number, delivery)
   }
 
@@ -131,6 +151,7 @@ export class ProgramDrive {
     if (request.peek) return
     try {
       const planned = this.#planned(step, request)
+      if (step.broadcast) return void this.#ship({ ...step, broadcast: step.broadcast }, planned, request)
       const sources = this.#sources
       if (!sources) return this.#tell({ step: planned })
       // The functions of the step see the variables as they are when the program has come to a rest, and so the times that it reads until
@@ -143,6 +164,39 @@ export class ProgramDrive {
       // No result of a step that cannot be planned is in the history: the program ends.
       this.#failed(error)
     }
+  }
+
+  /** Computes a value that the program broadcasts. Times that it reads are not recorded: replays do not compute it. */
+  async #ship(
+    { number, broadcast }: ProgramStep & Required<Pick<ProgramStep, 'broadcast'>>, planned: PlannedProgramStep,
+    { dir, instance, seed, nowMs }: PlanRequest,
+  ): Promise<void> {
+    const { globals, disk, call = work => work() } = this.#world
+    const own = globals && new RecordedSources({ seed, nowMs, now: () => globals.systemNow() })
+    const compute = async (): Promise<unknown> => broadcast()
+    let shipped: ShippedValue
+    try {
+      const bytes = encodeShipped(await call(() => (own ? globals.during(own, compute) : compute())))
+      this.#shipped.set(number, bytes)
+      if (bytes.length <= smallBytesMax) shipped = { base64: bytes.toString('base64') }
+      else {
+        const file = join(dir, `broadcast-${instance}-${number}`)
+        const writer = await disk.create(file, { exclusive: false, mode: 0o600 })
+        try {
+          writer.writeSync(bytes)
+        } finally {
+          await writer.close()
+        }
+        shipped = { file, bytes: bytes.length }
+      }
+    } catch (thrown) {
+      const { message, stack } = this.#loaded!.program.stacks.describe(thrown)
+      shipped = { failed: thrown instanceof GristmillError
+        ? { code: thrown.code, message: thrown.message, details: {} }
+        : { code: 'TASK_FAILED', message, details: { ...stack !== undefined && { stack } } } }
+    }
+    await this.#world.rest()
+    if (!this.#isOver) this.#tell({ step: { ...planned, shipped, clock: this.#sources?.recorded ?? '' } })
   }
 
   #planned({ number, method, after, root, first }: ProgramStep, request: PlanRequest): PlannedProgramStep {

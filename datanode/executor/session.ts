@@ -125,7 +125,8 @@ export class ExecutorSession {
         sources?.give(clock)
         const program = await loadProgram(world, this.#loading(work, number === 0 ? id : `${id}-${number}`))
         const replay = new ProgramReplay(
-          { clock: this.clock, call: world.call, readResult: job => this.#result(job) }, { program, seed: work.seed, nowMs, sources },
+          { clock: this.clock, call: world.call, readResult: job => this.#result(job), readFile: path => this.#bytes(path) },
+          { program, seed: work.seed, nowMs, sources },
         )
         return { program, replay }
       })

@@ -11,6 +11,7 @@ import type { Params } from '../program/definition.ts'
 import type { Action, Flow, Recipe } from '../program/recipe.ts'
 import { cachesOf, caching, withCached } from './cached.ts'
 import { mulberry32 } from './programsources.ts'
+import { shippingRoot } from './shipped.ts'
 
 export interface ProgramStep extends Action {
   /** From 1 on. */
@@ -73,7 +74,10 @@ export class ProgramRun {
     const { dataflow, params, nowMs, rest, call = work => work() } = this.#options
     const used = (): void => { this.usesStart = true }
     const flow: Flow = {
-      run: action => (cachesOf(action.root).length === 0 ? this.#ask(action) : this.#askCached(action)),
+      run: action => {
+        if (action.broadcast) return this.#ask({ ...action, root: shippingRoot() })
+        return cachesOf(action.root).length === 0 ? this.#ask(action) : this.#askCached(action)
+      },
       random: () => { used(); return this.#random() },
       get now() { used(); return nowMs },
     }

@@ -15,6 +15,7 @@ import type { Plan } from './node.ts'
 import { differenceOf, outlineOf } from './outline.ts'
 import { lowerStep, notLoaded, planJob, type JobPlan } from './planof.ts'
 import type { ReplayedSources } from './programsources.ts'
+import { broadcastMethod, decodeShipped, shippedHash } from './shipped.ts'
 import { ProgramRun, type Delivery, type ProgramStep } from './programrun.ts'
 
 export interface ReplayTarget {
@@ -33,6 +34,8 @@ interface ReplayDeps extends Pick<LoadWorld, 'call'> {
   readonly clock: Clock
   /** Lines of the result of a job, in order. */
   readonly readResult: (job: string) => Promise<readonly string[]>
+  /** Bytes of a file of the cluster. */
+  readonly readFile: (path: string) => Promise<Buffer>
 }
 
 interface ReplayOptions {
@@ -124,9 +127,16 @@ export class ProgramReplay {
       : 'is not reached here: the program ends before it')
   }
 
-  async #delivery({ job, result }: HistoryEntry): Promise<Delivery> {
+  async #delivery({ job, method, result }: HistoryEntry): Promise<Delivery> {
     switch (result.kind) {
-      case 'lines': return { values: valuesOfLines(result.lines) }
+      case 'file': {
+        const bytes = await this.#deps.readFile(result.path)
+        if (shippedHash(bytes) === result.hash) return { values: [decodeShipped(bytes)] }
+        throw new GristmillError('CORRUPT', `the value that the program has broadcast in ${result.path} has changed; run the program again`)
+      }
+      case 'lines':
+        if (method === broadcastMethod) return { values: [decodeShipped(Buffer.from(result.lines.join(''), 'base64'))] }
+        return { values: valuesOfLines(result.lines) }
       case 'stored': return { values: valuesOfLines(await this.#deps.readResult(job)) }
       case 'failed': return { error: new GristmillError(result.code as ErrorCode, result.message) }
     }

@@ -38,6 +38,8 @@ export interface Action {
   readonly root: Recipe
   /** The program needs only so many of the values, the first ones. */
   readonly first?: number
+  /** Computes a value that the program broadcasts, in place of a job. Called only where the program was started. */
+  readonly broadcast?: () => unknown
 }
 
 /** Place of the call of a method. REQUIRES: called while the program's call runs. */

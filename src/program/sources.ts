@@ -5,7 +5,7 @@ import { checkCount, checkPartitions, showGiven, type ShuffleOptions } from './a
 import { Dataset } from './dataset.ts'
 import type { Input, RecordOf, StandardSchema } from './definition.ts'
 import { checkOptions } from './options.ts'
-import type { Flow, Recipe } from './recipe.ts'
+import { at, type Flow, type Recipe } from './recipe.ts'
 
 type Paths = string | readonly string[]
 type OptionsOf<F extends InputOptions['format']> = Omit<Extract<Input, { format?: F }>, 'format' | 'path'>
@@ -57,6 +57,22 @@ export class Sources {
       throw new TypeError(`from was given ${showGiven(values)}; give an array or another iterable`)
     const all = [...values]
     return new Dataset(this.#flow, { kind: 'values', inputs: [], parts: 1, fn: () => all, digest: { values: all } })
+  }
+
+  /**
+   * A value for functions of later steps, which use it as a variable. It is computed where the program is started, and every process that
+   * runs tasks reads it once. Given a function, which may be asynchronous, only that machine calls it: for what others have not, such as
+   * local files, a service, or another value each time.
+   */
+  broadcast<T>(compute: () => T | PromiseLike<T>): Promise<T>
+  broadcast<T>(value: T): Promise<T>
+  async broadcast(given: unknown): Promise<unknown> {
+    if (typeof (given as { then?: unknown } | null | undefined)?.then === 'function')
+      throw new TypeError('broadcast was given a promise; await it first, or give a function: mill.broadcast(async () => …)')
+    const broadcast = typeof given === 'function' ? given as () => unknown : (): unknown => given
+    const root: Recipe = { kind: 'broadcast', inputs: [], at: at('broadcast') }
+    const [value] = await this.#flow.run({ method: 'broadcast', root, broadcast })
+    return value
   }
 
   #read<T>(name: string, format: string, paths: unknown, given: object): Dataset<T> {

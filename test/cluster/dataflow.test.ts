@@ -45,11 +45,17 @@ test('every program of the guide gives the output that the guide shows', async (
   for (const [name, text] of [...blocks('text'), ...blocks('csv')]) if (name.includes('.')) await store(`/${name}`, text)
   const runs = [
     ['words.ts', '/notes.txt', 'words'], ['sessions.ts', '/visits.log', 'sessions'], ['on-time.ts', '/flights.csv', 'on-time'],
-    ['centres.ts', '/points.txt', 'centres'],
+    ['centres.ts', '/points.txt', 'centres'], ['classes.ts', '/codes.txt', 'classes'],
   ] as const
+  // The local table of classes.ts.
+  const names = join(dir, 'names.txt')
+  await writeFile(names, blocks('text').get('names.txt')!)
   expect([...blocks('ts').keys()]).toEqual(runs.map(([name]) => name))
   for (const [name, input, shown] of runs) {
-    await cluster.ok(['run', await program(name, blocks('ts').get(name)!), '--input', input, '--output', `/guide/${shown}`])
+    await cluster.ok([
+      'run', await program(name, blocks('ts').get(name)!), '--input', input, '--output', `/guide/${shown}`,
+      ...name === 'classes.ts' ? ['--param', `table=${names}`] : [],
+    ])
     // Words that occur equally often come in the order of the shuffle before: one partition, sorted by word.
     expect(await cat(`/guide/${shown}`)).toBe(blocks('text').get(shown))
   }

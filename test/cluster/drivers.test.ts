@@ -193,6 +193,34 @@ test('the time and the random numbers that a program captures are the same on ev
   expect((await rows('/stamps2/1'))[0]).not.toBe(here)
 })
 
+test('a broadcast value is computed where the program is started, small or large, and every machine has that one', async () => {
+  const file = await program('broadcast.ts', `
+    const { randomUUID } = await import('node:crypto')
+    const small = await mill.broadcast(() => { console.log('computed'); return { id: randomUUID(), odd: new Map([[1n, undefined]]) } })
+    const [large, plain] = await Promise.all([
+      mill.broadcast(async () => Array.from({ length: 20_000 }, (_, i) => [i, randomUUID()] as const)), mill.broadcast(undefined),
+    ])
+    const told = (): string => [small.id, small.odd.has(1n), large.length, large[19_999], plain].join()
+    const rows = await mill.range(6, { partitions: 6 }).map(told).collect()
+    const failed = await mill.broadcast(() => { throw new RangeError('no table') }).catch((error: any) => error.code + ' ' + error.message)
+    console.log(JSON.stringify([new Set([...rows, told()]).size, failed, await mill.range(2).map(() => failed).first() === failed]))
+    for (const wrong of [() => () => 1, Promise.resolve(1)]) console.log((await mill.broadcast(wrong).catch((error: any) => error)).message)
+    await mill.range(3).map(told).save(output)
+  `)
+  const result = await cluster.run(['run', file, '--output', '/broadcast'])
+  expect(result.code, result.stderr).toBe(0)
+  const printed = result.stdout.split('\n').filter(line => !line.startsWith('step '))
+  expect(printed.slice(0, 4)).toEqual([
+    'computed', '[1,"TASK_FAILED RangeError: no table",true]', expect.stringMatching(/^broadcast was given /),
+    'broadcast was given a promise; await it first, or give a function: mill.broadcast(async () => …)',
+  ])
+  expect((await cluster.ok(['ls', '/.gristmill/uploads'])).trim()).toBe('')
+  const big = await program('big.ts', `await mill.broadcast(new Uint8Array(40 << 20))\nawait mill.range(1).save(output)`)
+  const refused = await cluster.run(['run', big, '--output', '/big', '--memory', '128MiB'])
+  expect([refused.code !== 0, refused.stderr]).toEqual([true, expect.stringContaining(
+    'broadcast was given a value of 40.0 MiB; all values that a program broadcasts may have 32.0 MiB, a quarter of the memory of a task (--memory)')])
+})
+
 test('a failed step throws in the program, which may handle it; the machines reach later steps over the failure', async () => {
   const file = await program('handled.ts', `
     let told = ''

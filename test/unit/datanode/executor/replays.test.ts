@@ -57,7 +57,9 @@ test('a step that runs beside later ones sees the variables as it had asked for 
   const replays = new Replays(async number => {
     begun.push(number)
     const loaded = { job: { kind: 'dataflow', dataflow: searching }, params: {} } as unknown as Program
-    const replay = new ProgramReplay({ clock: systemClock, readResult: async () => [] }, { program: loaded, seed: 0, nowMs: 0 })
+    const replay = new ProgramReplay({
+      clock: systemClock, readResult: async () => [], readFile: async () => Buffer.alloc(0),
+    }, { program: loaded, seed: 0, nowMs: 0 })
     return { program: loaded, replay }
   })
   const all = await targets()

@@ -191,6 +191,7 @@ describe('a history', () => {
     { ...head, result: { kind: 'lines', lines: [] } },
     { ...head, result: { kind: 'lines', lines: ['a, b', undefined, 0, ''].map(value => encoder.encode(value)) } },
     { ...head, result: { kind: 'stored' } },
+    { ...head, job: '-', result: { kind: 'file', path: '/.gristmill/uploads/a=@b', hash: '0a1b' } },
     { ...head, job: '-', result: { kind: 'failed', code: 'ENOENT', message: 'no "such"\nfile, =@!' } },
   ])('is read as it was written: %j', entry => {
     expect(decodeEntry(encodeEntry({ ...entry, fingerprint: `${entry.fingerprint}${'f'.repeat(52)}` }))).toEqual(entry)

@@ -233,5 +233,8 @@ test('actions return promises of the values\' types', () => {
     await words.reduce((a, b) => a + b, 0)
     expectTypeOf(mill.now).toEqualTypeOf<number>()
     expectTypeOf(mill.random()).toEqualTypeOf<number>()
+    expectTypeOf(mill.broadcast(new Map([['a', 1]]))).toEqualTypeOf<Promise<Map<string, number>>>()
+    expectTypeOf(mill.broadcast(async () => ({ n: 1 }))).toEqualTypeOf<Promise<{ n: number }>>()
+    expectTypeOf(mill.broadcast(() => 'x')).toEqualTypeOf<Promise<string>>()
   }).kind).toBe('dataflow')
 })
