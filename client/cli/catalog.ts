@@ -1,7 +1,8 @@
 // Catalog of all commands, by group, in the order of `gristmill --help`: name of each and the import of its file. A command line loads the
 // file of its own command only. Also the options that every command accepts, before or after its name.
 
-import { option, type CommandSpec, type OptionSpec } from './spec.ts'
+import { colorChoices } from './printer.ts'
+import { oneOf, option, type CommandSpec, type OptionSpec } from './spec.ts'
 
 interface CommandGroup {
   readonly title: string
@@ -122,6 +123,9 @@ export const globals: readonly OptionSpec[] = [
   option('--config <file>', 'settings file (default: config.json in the home)'),
   option('--json', 'print JSON: one document, or for lists one object per line'),
   option('--quiet', 'print no progress and no notes'),
+  option('--color <when>', 'auto, always or never: colours of the output (default: auto, on a terminal; NO_COLOR and FORCE_COLOR are heeded)', {
+    parse: oneOf(...colorChoices),
+  }),
 ]
 
 /** A command with the title of its group. */

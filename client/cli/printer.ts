@@ -13,6 +13,10 @@ import { errorLineOf, Refusal } from './errors.ts'
 
 type Style = Parameters<typeof styleText>[0]
 
+/** Values of --color. */
+export const colorChoices = ['auto', 'always', 'never'] as const
+type ColorChoice = (typeof colorChoices)[number]
+
 interface Streams {
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream
@@ -35,6 +39,7 @@ export class Printer {
   #above: ((text: string) => void) | undefined
   readonly #onGone: () => void
   quiet = false
+  color: ColorChoice = 'auto'
 
   /** `onGone` is called once, when the reader of stdout has closed it. */
   constructor(
@@ -67,10 +72,11 @@ export class Printer {
   get errStream(): NodeJS.WritableStream { return this.#streams.stderr }
 
   /**
-   * Output is coloured on a terminal, unless NO_COLOR is set or TERM is dumb. FORCE_COLOR decides in any case, as in Node: 0 or false for
-   * plain, any other value for colours, in a pipe too.
+   * --color always and never decide. With auto, output is coloured on a terminal, unless NO_COLOR is set or TERM is dumb; FORCE_COLOR
+   * decides in any case, as in Node: 0 or false for plain, any other value for colours, in a pipe too.
    */
   isPainted(on: 'out' | 'err' = 'out'): boolean {
+    if (this.color !== 'auto') return this.color === 'always'
     const { FORCE_COLOR: forced, NO_COLOR: refused, TERM: terminal } = this.#env
     if (forced !== undefined) return forced !== '0' && forced !== 'false'
     return (on === 'out' ? this.outIsTerminal : this.errIsTerminal) && !refused && terminal !== 'dumb'

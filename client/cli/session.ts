@@ -25,6 +25,7 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
   let context: CommandContext | undefined
   const execute = async (spec: CommandSpec, operands: readonly string[], options: Options): Promise<void> => {
     printer.quiet = options['quiet'] === true
+    printer.color = (options['color'] as typeof printer.color | undefined) ?? 'auto'
     context = new CommandContext({ ...parts, command: name!, options })
     if (alias !== undefined) context.note(`"${showText(alias)}" is called ${name!} here`)
     try {

@@ -26,8 +26,8 @@ Made from the command line's own help; \`npm run docs\` writes it again.
   can be done are done; the exit code is then 1. With \`--json\`, errors are one JSON object a line on stderr.
 - [Exit codes](exit-codes.md): 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 the reader of stdout has gone.
 - On a terminal, states and directories are coloured, and tables are wrapped to its width, or to \`COLUMNS\`; in a pipe each row is one line.
-  \`NO_COLOR\` turns colours off, and \`FORCE_COLOR\` decides in any case: \`FORCE_COLOR=1 gristmill jobs | less -R\`. Progress is drawn on a
-  terminal only, and not with \`--quiet\`.
+  \`--color always\` and \`--color never\` decide in any case: \`gristmill jobs --color always | less -R\`. Without them \`NO_COLOR\` turns
+  colours off, and \`FORCE_COLOR\` decides whatever the output is. Progress is drawn on a terminal only, and not with \`--quiet\`.
 - \`gristmill help TOPIC\` prints a page of the manual, such as \`errors\` or \`settings\`; \`gristmill help\` lists the topics.
 `
 

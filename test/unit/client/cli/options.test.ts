@@ -357,6 +357,7 @@ const rows: readonly Row[] = [
   // Options of every command.
   row('', '--json', 'ls /d', '"path\\":\\"/d/a.txt'),
   row('', '--quiet', 'run p.ts', 'left out', { gone: true }),
+  row('', '--color', 'ls /d', /u001b\[1m/, { typed: '--color always' }),
   row('', '--cluster', 'ls /d', '"cluster":"there:1"', { typed: '--cluster there:1' }),
   row('', '--secret-file', 'ls /d', '"secretFile":"/s"', { typed: '--secret-file /s' }),
   row('', '--home', 'ls /d', '"home":"/h"', { typed: '--home /h' }),

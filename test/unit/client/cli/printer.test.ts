@@ -22,6 +22,16 @@ test.each([
 })
 
 test.each([
+  ['always', {}, undefined, true], ['always', { NO_COLOR: '1', FORCE_COLOR: '0' }, undefined, true],
+  ['never', { FORCE_COLOR: '1' }, terminal, false],
+  ['auto', { NO_COLOR: '1' }, terminal, false], ['auto', { FORCE_COLOR: '1' }, undefined, true], ['auto', {}, terminal, true],
+] as const)('with --color %s and %j on %j, output is coloured: %s', (color, env, where, isPainted) => {
+  const printer = printerOf(env, where)
+  printer.color = color
+  expect([printer.isPainted('out'), printer.isPainted('err')]).toEqual([isPainted, isPainted])
+})
+
+test.each([
   [{}, terminal, 100], [{}, undefined, 80], [{ COLUMNS: '60' }, terminal, 60], [{ COLUMNS: '60' }, undefined, 60],
   [{ COLUMNS: '0' }, terminal, 100], [{ COLUMNS: 'wide' }, undefined, 80], [{ COLUMNS: '' }, terminal, 100], [{}, { columns: 0 }, 80],
 ])('with %j on %j, the width is %d', (env, where, width) => {
