@@ -125,12 +125,12 @@ const argumentsOf = ({ role, dir, port }: ServerPlan): string[] =>
 
 /** Environment of a process: all settings of `up`, except those that differ per process. */
 function environment(
-  { settings, env }: Starting, { role, secretFile, namenode }: ServerPlan, log: string,
+  { settings, env }: Starting, { role, dir, secretFile, namenode }: ServerPlan, log: string,
 ): Record<string, string | undefined> {
   const result: Record<string, string | undefined> = {}
   for (const [name, value] of Object.entries(env)) if (!name.startsWith('GRISTMILL_')) result[name] = value
   const own = new Set([
-    'dir', 'port', 'advertise', 'cluster', 'datanodes', 'logFile', 'debug', 'gateway', 'webhdfs',
+    'dir', 'port', 'advertise', 'cluster', 'datanodes', 'logFile', 'debug', 'gateway', 'webhdfs', 'racks',
     ...(role === 'namenode' ? ['rack', 'hostName'] : []),
   ])
   for (const name of settingNames) {
@@ -144,5 +144,9 @@ function environment(
   if (role === 'gateway') result[variableOf('accessLog')] ??= `${log.slice(0, log.lastIndexOf('/'))}/access.log`
   result[variableOf('secretFile')] = secretFile
   if (namenode !== undefined) result[variableOf('cluster')] = namenode
+  if (role === 'datanode' && settings.racks) result[variableOf('rack')] = rackOf(dir, settings.racks)
   return result
 }
+
+/** `datanode1` is in the first rack, the next one in the second, and so on in turn: also when others are started again. */
+const rackOf = (dir: string, racks: readonly string[]): string => racks[(Number(/datanode(\d+)$/.exec(dir)?.[1] ?? 1) - 1) % racks.length]!

@@ -164,6 +164,10 @@ export const settings = {
     fallback: '/default', usedBy: ['datanode'],
     about: 'Rack of the machine; the replicas of a block are spread over at least two racks, if there are two.',
   }),
+  racks: texts({
+    fallback: 'none: all datanodes of `up` are in `rack`', usedBy: ['up'],
+    about: 'Racks of the datanodes that `up` starts, in turn: with `/r1,/r2`, datanode1 and datanode3 are in `/r1`.',
+  }),
   hostName: text({
     fallback: "the machine's host name", usedBy: ['client', 'datanode', 'gateway'],
     about: "Processes with the same host name are on the same machine, and read each other's block files directly.",

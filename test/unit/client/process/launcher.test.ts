@@ -22,7 +22,7 @@ afterEach(async () => { await fs.rm(home, { recursive: true, force: true }) })
 interface Fake {
   readonly machine: Machine
   /** Processes in the order in which they began, with the file of started ones at that moment. */
-  readonly began: Array<{ pid: number; args: readonly string[]; held: unknown; named: number[] }>
+  readonly began: Array<{ pid: number; args: readonly string[]; held: unknown; rack: unknown; named: number[] }>
   readonly ended: number[]
 }
 
@@ -47,7 +47,7 @@ function fakeMachine(living: readonly number[] = [], { taken = false } = {}): Fa
         pid, ended, release() {},
         begin() {
           const { processes } = JSON.parse(readFileSync(`${home}/starting.json`, 'utf8')) as { processes: Array<{ pid: number }> }
-          began.push({ pid, args, held: env['GRISTMILL_HELD'], named: processes.map(each => each.pid) })
+          began.push({ pid, args, held: env['GRISTMILL_HELD'], rack: env['GRISTMILL_RACK'], named: processes.map(each => each.pid) })
           const given = Number(args[args.indexOf('--port') + 1])
           if (taken && given !== 0) {
             alive.delete(pid)
@@ -65,14 +65,16 @@ function fakeMachine(living: readonly number[] = [], { taken = false } = {}): Fa
 
 /** Starts what is missing of a cluster, and returns its members and what the user is told. */
 async function launched(
-  { machine }: Fake, { datanodes, port, left }: { datanodes: number; port?: number; left?: Running },
+  { machine }: Fake,
+  { datanodes, port, racks, left }: { datanodes: number; port?: number; racks?: readonly string[]; left?: Running },
 ): Promise<{ members: ClusterMember[]; notes: string[] }> {
   const dir = `${home}/cluster`
   const notes: string[] = []
   await fs.mkdir(`${dir}/log`, { recursive: true })
   const options = {
-    settings: { home, ...port !== undefined && { port } }, machine, world: { disk, clock: systemClock, random: systemRandom() }, env: {},
-    cwd: home, signal: new AbortController().signal, note: (text: string) => notes.push(text),
+    settings: { home, ...port !== undefined && { port }, ...racks && { racks, rack: '/other' } }, machine, env: {}, cwd: home,
+    world: { disk, clock: systemClock, random: systemRandom() },
+    signal: new AbortController().signal, note: (text: string) => notes.push(text),
   } as unknown as UpOptions
   const names = Array.from({ length: datanodes }, (_, i) => `datanode${i + 1}`)
   const launcher = new Launcher(options, { dir, datanodes: names, ports: {} } as unknown as UpPlan)
@@ -110,6 +112,13 @@ test('a namenode that may have any port gets the one at which its living datanod
   const { members } = await launched(fake, { datanodes: 1, port: 0, left: orphaned() })
   expect(members.map(({ process }) => [process.pid, process.address])).toEqual([[101, '127.0.0.1:5000'], [7, '127.0.0.1:5001']])
   expect(fake.ended).toEqual([])
+})
+
+test('the datanodes of `up` are in its racks in turn, by their numbers: also those that are started again alone', async () => {
+  const fake = fakeMachine([7])
+  await launched(fake, { datanodes: 4, racks: ['/r1', '/r2'], left: orphaned() })
+  const racks = fake.began.map(({ args, rack }) => [args[args.indexOf('--dir') + 1]!.split('/').at(-1), rack])
+  expect(racks).toEqual([['namenode', undefined], ['datanode2', '/r2'], ['datanode3', '/r1'], ['datanode4', '/r2']])
 })
 
 test('datanodes that look for their namenode elsewhere are ended and started again', async () => {
