@@ -81,12 +81,13 @@ export function errorLineOf(thrown: unknown, operand?: string): string {
   return operand === undefined || error.message.includes(operand) ? error.message : `${operand}: ${error.message}`
 }
 
-/** Further lines of an error: compiler messages, or a failed job's record and the user's stack. */
+/** Further lines of an error: compiler messages, or a failed job's record, the user's stack, and the command that prints its logs. */
 export function detailOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof GristmillError)) return undefined
-  const { output, failure } = thrown.details as { output?: unknown; failure?: Failure }
+  const { output, failure, job } = thrown.details as { output?: unknown; failure?: Failure; job?: unknown }
   const lines = typeof output === 'string' ? [output] : []
   if (failure) lines.push(...failureLines(failure).slice(1))
+  if (thrown.code === 'JOB_FAILED' && typeof job === 'string') lines.push(`what its tasks have printed: gristmill logs ${showText(job)}`)
   return lines.length === 0 ? undefined : lines.join('\n')
 }
 

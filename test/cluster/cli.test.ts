@@ -297,6 +297,10 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     expect(job.state).toBe('succeeded')
     expect(await ok('jobs')).toContain(job.job)
     expect(await ok('logs', 'last', '--task', '0.0')).toMatch(/^==> 0\.0\.\d <==\n.*saw \d+/)
+    // A reduce task of this program prints nothing.
+    expect(await mill('logs', 'last', '--task', '1.0')).toMatchObject({
+      code: 0, stdout: '', stderr: expect.stringMatching(/^gristmill: logs: 1\.0 of (\S+) has printed nothing; gristmill job \1 shows/),
+    })
     expect(await mill('run', local('words.ts'), '--input', `${area}/in`, '--output', `${area}/out`)).toMatchObject({ code: 1, stdout: '' })
     await ok('run', local('words.ts'), '--input', `${area}/in`, '--output', `${area}/out`, '--overwrite', '--json')
     expect((await ok('cat', `${area}/out/part-*`)).trim().split('\n').sort()).toEqual(['oats\t1000', 'rye\t3000', 'wheat\t1000'])

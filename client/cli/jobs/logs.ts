@@ -26,9 +26,11 @@ async function runLogs(
   const mill = await context.mill()
   const { job } = await findJob(context, operands[0]!)
   let titled = ''
+  let isEmpty = true
   for await (const { attempt, node, text, unreachable } of mill
     .job(job)
     .logs({ ...wanted(job, parts), follow: options.follow === true, signal })) {
+    if (text !== '' || unreachable !== undefined) isEmpty = false
     if (context.json) {
       await printer.json({ attempt, node, text, ...(unreachable === undefined ? {} : { unreachable }) }, { compact: true })
       continue
@@ -45,6 +47,8 @@ async function runLogs(
     // Printed unchanged, escape sequences included: the output belongs to the user's own program.
     await printer.raw(text)
   }
+  const what = parts ? `${options.task!} of ${job}` : job
+  if (isEmpty) context.note(`${what} has printed nothing; gristmill job ${job} shows its stages and tasks`)
 }
 
 type Parts = readonly [stage: number, task: number, attempt?: number]

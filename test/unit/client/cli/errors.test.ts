@@ -1,7 +1,7 @@
 // Error lines and exit codes of the command line: paths are named as Unix tools name them, and messages with advice are kept.
 
 import { expect, test } from 'vitest'
-import { errorLineOf, exitCodeOf, Refusal } from '../../../../client/cli/errors.ts'
+import { detailOf, errorLineOf, exitCodeOf, Refusal } from '../../../../client/cli/errors.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 
 test('complaints name the path as Unix does, and keep messages that advise', () => {
@@ -19,6 +19,13 @@ test('complaints name the path as Unix does, and keep messages that advise', () 
   expect(exitCodeOf(Object.assign(new Error('x'), { code: 'EACCES', syscall: 'open' }))).toBe(1)
   expect(exitCodeOf(new GristmillError('UNAVAILABLE', 'x'))).toBe(69)
   expect(exitCodeOf(new TypeError('x'))).toBe(70)
+})
+
+test('a job that has failed names the command that prints its logs, behind the stack', () => {
+  const failure = { code: 'USER_CODE', message: 'boom', stack: 'Error: boom\n    at map (p.ts:2:3)' }
+  const failed = new GristmillError('JOB_FAILED', 'job job-7 failed: boom', { details: { job: 'job-7', failure } })
+  expect(detailOf(failed)).toBe('    at map (p.ts:2:3)\nwhat its tasks have printed: gristmill logs job-7')
+  expect(detailOf(new GristmillError('JOB_CANCELLED', 'job job-7 was cancelled', { details: { job: 'job-7' } }))).toBeUndefined()
 })
 
 test('a refusal of the caller, or about a job, is not taken for one of the path', () => {
