@@ -7,6 +7,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { isWithin, normalise } from '../../src/base/paths.ts'
 import { nearest } from '../../src/base/nearest.ts'
 import { isPattern } from '../glob/pattern.ts'
+import { unknownParam } from '../load/params.ts'
 
 interface Builtin {
   readonly name: string
@@ -72,6 +73,14 @@ export function builtinFile(program: string): string {
     + builtins.map(one => `${scheme}${one.name}`).join(', '),
     { details: { program } },
   )
+}
+
+/** Throws EINVAL for a parameter that the built-in program does not have, before the program looks at the others. */
+export function checkBuiltinParams(program: string, given: readonly string[]): void {
+  const builtin = builtins.find(({ name }) => program === `${scheme}${name}`)
+  if (!builtin) return
+  const names = Object.keys(builtin.params)
+  for (const name of given) if (!names.includes(name)) throw unknownParam(name, names, program)
 }
 
 /**

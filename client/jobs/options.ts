@@ -8,7 +8,7 @@ import type { JobStatus } from '../../src/protocol/job.ts'
 import { delimiterCode, textEncodingOf } from '../../src/record/records.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
-import { impliedParams } from './builtins.ts'
+import { checkBuiltinParams, impliedParams } from './builtins.ts'
 import { checkRuleNames } from './layout.ts'
 import type { GivenParams } from '../load/params.ts'
 import { paramsOf, type PlanRequest } from '../load/planning.ts'
@@ -120,7 +120,9 @@ export function pathsOf({ input, output }: RunOptions): PlanRequest['paths'] {
 export function givenParams(program: string, { params = {}, paramTexts = {}, input }: RunOptions): GivenParams {
   const values = readable('params', () => paramsOf(params, 'the parameter'))
   const texts = readable('paramTexts', () => textsOf(paramTexts))
-  const implied = impliedParams(program, listOf(input), [...Object.keys(values), ...Object.keys(texts)])
+  const names = [...Object.keys(values), ...Object.keys(texts)]
+  checkBuiltinParams(program, names)
+  const implied = impliedParams(program, listOf(input), names)
   const given = { values, texts: { ...implied, ...texts } }
   const twice = Object.keys(given.texts).find(name => Object.hasOwn(given.values, name))
   if (twice !== undefined)

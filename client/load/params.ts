@@ -38,7 +38,7 @@ export function typedParams(declared: Values | undefined, { values, texts }: Giv
   const params: Record<string, unknown> = {}
   const names = Object.keys(declared ?? {})
   const accept = (name: string, convert: (model: unknown) => unknown): void => {
-    if (declared && !names.includes(name)) throw unknown(name, names, program)
+    if (declared && !names.includes(name)) throw unknownParam(name, names, program)
     params[name] = convert(declared?.[name])
   }
   for (const [name, value] of Object.entries(values)) if (value !== undefined) accept(name, model => ofValue(name, value, model))
@@ -46,7 +46,7 @@ export function typedParams(declared: Values | undefined, { values, texts }: Giv
   return params
 }
 
-function unknown(name: string, names: readonly string[], program: string): GristmillError {
+export function unknownParam(name: string, names: readonly string[], program: string): GristmillError {
   const near = nearest(name, names)
   return new GristmillError(
     'EINVAL',
