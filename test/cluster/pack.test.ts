@@ -61,7 +61,23 @@ test('the packed package has no TypeScript but declarations and examples, no tes
   const manifest = JSON.parse(await readFile(join(app, 'node_modules/gristmill/package.json'), 'utf8')) as Record<string, unknown>
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['devDependencies']))
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['scripts']))
+  expect(manifest['keywords']).toContain('mapreduce')
+  // The map of a module has its source, so that a debugger shows TypeScript.
+  const map = JSON.parse(await readFile(join(app, 'node_modules/gristmill/client/index.js.map'), 'utf8')) as Record<string, unknown[]>
+  expect(map).toMatchObject({ sources: [expect.stringMatching(/client\/index\.ts$/)], sourcesContent: [expect.stringContaining('export')] })
   expect(manifest['optionalDependencies']).toEqual({ '@duckdb/node-api': expect.stringMatching(/^1\.5\.5-r\.\d+$/) })
+})
+
+test('the README has the size of the installed package', async () => {
+  const [, said = ''] = /It takes (\d+) MB in `node_modules`/.exec(await readFile(join(root, 'README.md'), 'utf8')) ?? []
+  const { stdout } = await exec('du', ['-sm', join(app, 'node_modules')])
+  expect(Number(stdout.split('\t')[0]) / Number(said)).toBeGreaterThan(0.85)
+  expect(Number(stdout.split('\t')[0]) / Number(said)).toBeLessThan(1.15)
+})
+
+test('the checkout itself is not packed: it says how the package is made', async () => {
+  const packing = npm(['pack', '--ignore-scripts=false'], root)
+  await expect(packing).rejects.toMatchObject({ stderr: expect.stringContaining('npm run build && npm pack ./dist') })
 })
 
 test('its library loads in plain Node and type-checks in a stranger\'s project', async () => {
