@@ -4,7 +4,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { inputsWith, isDelimited, type InputOptions } from '../../src/base/formats.ts'
 import { normalise } from '../../src/base/paths.ts'
 import type { FileClient } from '../../src/file/client.ts'
-import { resultsDirectory, type Origin } from '../../src/protocol/job.ts'
+import { isOutputChanged, resultsDirectory, type Origin } from '../../src/protocol/job.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Driver } from '../../src/protocol/task.ts'
 import type { Bundle } from '../../src/program/bundle.ts'
@@ -33,6 +33,14 @@ export interface Launch {
   readonly bundle: Bundle & { readonly assets: readonly ShippedAsset[] }
   readonly env: Readonly<Record<string, string>>
   readonly inputs: RunInputs
+  /** Removed when the first job is submitted that publishes there: later ones of the run replace what it has published. */
+  ifVersion?: OutputVersion | undefined
+}
+
+/** A path, and the number of its newest version; 0: none. */
+export interface OutputVersion {
+  readonly path: string
+  readonly number: number
 }
 
 interface Submitting {
@@ -62,9 +70,14 @@ export async function submit(launch: Launch, planned: Planned, submitting: Submi
       `${bundle.name} has no output: give the directory to publish (--output), or name it in the program`,
     )
   const reads = inputs.step({ number: driver?.step ?? 1, ...!isResult && { output: normalise(output) }, delivered })
+  const expected = !isResult && launch.ifVersion?.path === normalise(output) ? launch.ifVersion : undefined
   try {
-    return await submitOver(launch, planned, { ...submitting, reads, input, output, isResult })
+    const job = await submitOver(launch, planned, { ...submitting, reads, input, output, isResult, ifVersion: expected?.number })
+    if (expected) launch.ifVersion = undefined
+    return job
   } catch (error) {
+    // The program must not go on with the output of another run.
+    if (expected && isOutputChanged(error)) inputs.refuse(error)
     reads.failed(error)
     throw error
   }
@@ -75,11 +88,12 @@ interface SubmittingOver extends Submitting {
   readonly input: readonly string[]
   readonly output: string
   readonly isResult: boolean
+  readonly ifVersion: number | undefined
 }
 
 async function submitOver(
   { tools, options, bundle, env }: Launch, planned: Planned,
-  { driver, signal, reads, input, output, isResult, tasks, onPart }: SubmittingOver,
+  { driver, signal, reads, input, output, isResult, ifVersion, tasks, onPart }: SubmittingOver,
 ): Promise<Job> {
   const { cluster, files } = tools
   const sizeOf = sizesOf(cluster, signal)
@@ -91,7 +105,7 @@ async function submitOver(
   return submitJob(cluster, storeOf(files), {
     name: driver && driver.step > 1 ? numbered(name, driver.step) : name, program: bundle, params: planned.params, env,
     fingerprint, plan: choices, stages: stagesOver(stages, planned, options, { name: bundle.name, isResult }), input, head: headOf(files),
-    output, outputFormat: planned.outputFormat, ...isResult ? { result: true } : { overwrite, force }, driver,
+    output, outputFormat: planned.outputFormat, ...isResult ? { result: true } : { overwrite, force, ifVersion }, driver,
     // The same program over the same input draws the same samples again.
     seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax, memoryBytes, taskTimeoutMs, queue, priority,
     options: repeatable(options, planned), inputs: reads, signal, onNote,

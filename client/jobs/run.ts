@@ -16,7 +16,7 @@ import { builtinFile, isBuiltin } from './builtins.ts'
 import { loadLocal, type CompileTools, type LoadedProgram } from './compile.ts'
 import { ProgramDriver } from './drive.ts'
 import { checkedEnvironment } from './environment.ts'
-import { submit, type Launch, type LaunchTools } from './launch.ts'
+import { submit, type Launch, type LaunchTools, type OutputVersion } from './launch.ts'
 import { givenParams, listOf, pathsOf, type RunOptions } from './options.ts'
 import { dropResult, readResult } from './results.ts'
 import { RunInputs, type PinnedInputs } from './runinputs.ts'
@@ -39,12 +39,15 @@ interface ProgramParts {
   readonly pinned?: PinnedInputs | undefined
   /** What the run depends on beside its inputs. */
   readonly needs?: readonly InputPin[] | undefined
+  /** Version that an output has when the run publishes it first; 0: none. ESTALE if it has another. */
+  readonly ifVersion?: OutputVersion | undefined
   /** Time at which the program was started, of a rerun; default: now. */
   readonly nowMs?: number | undefined
 }
 
 export async function runProgram(
-  tools: RunTools, file: string, options: RunOptions, { shipped = [], stored, pinned, needs, nowMs: startedMs }: ProgramParts = {},
+  tools: RunTools, file: string, options: RunOptions,
+  { shipped = [], stored, pinned, needs, ifVersion, nowMs: startedMs }: ProgramParts = {},
 ): Promise<Run> {
   const { clock, random } = tools.cluster
   const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
@@ -68,7 +71,7 @@ export async function runProgram(
     const assets = stored ? [] : (await readAssets(tools.disk, dirname(local), planned.assets)).concat(shipped)
     const bytes = withAssets(loaded.bundle.bytes, assets)
     const inputs = new RunInputs(planned.ownPaths ? { id: random.id(), nowMs } : undefined, pinned, needs)
-    const launch: Launch = { tools, options, env, inputs, bundle: { ...loaded.bundle, bytes, id: idOf(bytes), assets } }
+    const launch: Launch = { tools, options, env, inputs, ifVersion, bundle: { ...loaded.bundle, bytes, id: idOf(bytes), assets } }
     if (planned.ownPaths) await checkUsed(loaded, planned, options)
     if ('step' in first && !options.detach) {
       isDriven = true

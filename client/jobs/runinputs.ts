@@ -80,11 +80,14 @@ export class RunInputs {
         if (hasCode(error, 'ENOENT') && typeof path === 'string') this.#absent.add(path)
         this.#steps.set(number, { pins: unique([...found, ...told]), output: undefined })
       },
-      refuse: error => this.#refusal ??= error,
+      refuse: error => this.refuse(error),
     })
   }
 
-  /** True for an error that must end the run, because the program would go on with other inputs. */
+  /** Ends the run with the error, also if the program handles it. */
+  refuse(error: unknown): void { this.#refusal ??= error }
+
+  /** True for an error that must end the run, because the program would go on with other inputs, or replace another output. */
   isRefusal(error: unknown): boolean { return error !== undefined && error === this.#refusal }
 
   #record({ number, output }: StepOptions, found: readonly InputPin[]): Recording {

@@ -48,6 +48,8 @@ export interface Submission {
   readonly overwrite?: boolean | undefined
   /** With `overwrite`: replaces a directory that is not the output of a job. */
   readonly force?: boolean | undefined
+  /** ESTALE unless the output has this version; 0: none. */
+  readonly ifVersion?: number | undefined
   /** Seed that makes a run repeatable; default: random. */
   readonly seed?: number | undefined
   /** Places of the inputs, and records of what is read there. */
@@ -115,7 +117,7 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
     ...submission.driver && { driver: submission.driver },
     output: {
       path: output, overwrite: submission.overwrite ?? false, ...(submission.force && { force: true }), format: submission.outputFormat,
-      ...submission.result && { result: true },
+      ...submission.result && { result: true }, ...submission.ifVersion !== undefined && { ifVersion: submission.ifVersion },
     },
     inputs: paths, ...(patterns.length > 0 && { patterns }), origin,
     attemptsMax: submission.attemptsMax ?? attemptsDefault,
@@ -150,7 +152,7 @@ async function send(
     throwIfAborted(signal)
     // If the caller aborts a submit in flight, no client would know the job: it is killed once its id arrives.
     return cluster.ask(protocol.submit, { spec: { ...plan, stages } }, signal, reply => cluster.ask(protocol.kill, { job: reply.job }))
-  }, { clock: cluster.clock, signal, pauseMs: 0, attemptsMax: sendTries, again: error => hasCode(error, 'ESTALE') })
+  }, { clock: cluster.clock, signal, pauseMs: 0, attemptsMax: sendTries, again: protocol.isSplitsLost })
 }
 
 /**

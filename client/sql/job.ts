@@ -38,6 +38,8 @@ interface SqlOutput {
   readonly format: 'parquet' | 'csv'
   readonly overwrite?: boolean | undefined
   readonly force?: boolean | undefined
+  /** ESTALE unless the output has this version; 0: none. */
+  readonly ifVersion?: number | undefined
 }
 
 interface Submitted {
@@ -66,7 +68,10 @@ export async function submitQuery(cluster: Cluster, submitted: Submitted): Promi
     name: 'sql', program: { id: sqlProgram, path: '/' }, params, seed: 0, fingerprint,
     ...!output && { driver: { id: cluster.random.id(), step: 1, method: 'sql', nowMs: cluster.clock.now(), outline: '', history: [] } },
     output: output
-      ? { path, overwrite: output.overwrite ?? false, ...output.force && { force: true }, format }
+      ? {
+        path, overwrite: output.overwrite ?? false, ...output.force && { force: true }, format,
+        ...output.ifVersion !== undefined && { ifVersion: output.ifVersion },
+      }
       : { path, overwrite: false, format, result: true },
     ...output && {
       inputs: paths, ...patterns.length > 0 && { patterns }, origin: await originFor(cluster, submitted, { params, fingerprint }),
@@ -83,7 +88,7 @@ export async function submitQuery(cluster: Cluster, submitted: Submitted): Promi
     }
     const ask = { spec: { ...spec, stages: sent } }
     return cluster.ask(protocol.submit, ask, signal, reply => cluster.ask(protocol.kill, { job: reply.job }))
-  }, { clock: cluster.clock, signal, pauseMs: 0, attemptsMax: sendTries, again: error => hasCode(error, 'ESTALE') })
+  }, { clock: cluster.clock, signal, pauseMs: 0, attemptsMax: sendTries, again: protocol.isSplitsLost })
   const handle = new Job(cluster, job)
   if (signal) handle.killOn(signal)
   return handle

@@ -7,6 +7,7 @@ import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { queueNameMax } from '../../src/base/jobqueues.ts'
 import { jobId, type JobId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
+import { isOutputChanged } from '../../src/protocol/job.ts'
 import { callbackOf, flagsOf, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
 import { loadWorkflowFile } from '../jobs/compile.ts'
@@ -189,12 +190,17 @@ class Build {
   async #compute(node: Node): Promise<void> {
     const signal = this.#signal
     await this.#running.run(async () => {
-      // Asked again: another build may have computed it while this one waited for its turn.
-      for (let why = await this.#reasons(node); why.length > 0; why = await this.#reasons(node)) {
+      for (;;) {
+        // Read before the reasons: if another build publishes after they are read, this one does not replace what it has published.
+        const before = await this.#comparison.published(node, signal) ?? 0
+        // Asked again: another build may have computed it while this one waited for its turn.
+        const why = await this.#reasons(node)
+        if (why.length === 0) break
         throwIfAborted(signal)
         this.#tell(node, { state: 'building', reasons: why })
-        const other = await this.#run(node)
+        const other = await this.#run(node, before)
         if (!other) return
+        if (other === 'published') continue
         // Another build computes it now. What that leaves is looked at afterwards.
         this.#options.onNote?.(`${node.path}: waiting for ${other}, which will publish it`)
         await new Job(this.#tools.cluster, other).wait({ signal }).catch((error: unknown) => {
@@ -205,29 +211,33 @@ class Build {
     }, signal)
   }
 
-  /** Runs the program of a dataset. Returns another job that will publish it, if there is one. */
-  async #run(node: Node): Promise<JobId | undefined> {
+  /**
+   * Runs the program of a dataset, whose newest version is `before`; 0: it has none. Returns another job that will publish it, if there
+   * is one, and `published` if one has published it since.
+   */
+  async #run(node: Node, before: number): Promise<JobId | 'published' | undefined> {
     const { onNote, onOutput, queue } = this.#options
     const signal = this.#signal
     const { clock } = this.#tools.cluster
     const startedMs = clock.mono()
     // Before the program reads them: what changes while it runs makes the dataset stale.
     const needs = await this.#comparison.needs(node, signal)
-    const before = await this.#comparison.published(node, signal)
-    let run
+    let isSubmitted = false
     try {
-      run = await runProgram(this.#tools, node.dataset.program, {
+      const run = await runProgram(this.#tools, node.dataset.program, {
         ...runOptionsOf(node), overwrite: true, queue, signal, onNote: line => onNote?.(`${node.path}: ${line}`), onOutput,
-      }, { needs })
+      }, { needs, ifVersion: { path: node.path, number: before } })
+      isSubmitted = true
+      this.#tell(node, { job: run.id })
+      await run.wait({ signal })
     } catch (error) {
+      if (isOutputChanged(error, node.path)) return 'published'
       const { job, path } = error instanceof GristmillError ? error.details : {}
-      if (hasCode(error, 'EBUSY') && typeof job === 'string' && path === node.path) return jobId(job)
+      if (!isSubmitted && hasCode(error, 'EBUSY') && typeof job === 'string' && path === node.path) return jobId(job)
       throw error
     }
-    this.#tell(node, { job: run.id })
-    await run.wait({ signal })
     const version = await this.#comparison.published(node, signal)
-    if (version === undefined || version === before)
+    if (version === undefined || version <= before)
       throw new GristmillError('JOB_FAILED', `${node.dataset.program} has ended, and has not published ${node.path}`)
     this.#tell(node, { state: 'built', durationMs: Math.round(clock.mono() - startedMs) })
     return undefined

@@ -1,7 +1,7 @@
 // Messages of a job's owner: submit, watch, kill. A job is a list of stages; each has one task per split or partition.
 
 import Type, { type Static } from './schema.ts'
-import { GristmillError } from '../base/errors.ts'
+import { GristmillError, hasCode } from '../base/errors.ts'
 import { priorityMax, queueNameMax } from '../base/jobqueues.ts'
 import { limits } from '../base/limits.ts'
 import { systemDirectory } from '../base/paths.ts'
@@ -125,10 +125,12 @@ const jobSpec = Type.Object({
    * Directory in which the last stage's files are published. EEXIST unless `overwrite`, which replaces the output of a job in the
    * same transaction; ENOTEMPTY if the directory is no job output, unless also `force`. `result`: the files are returned to the program
    * of the driver: they stay in the job's staging until `job.drop`, or limits.resultKeepMs after the last step of the driver. The path is
-   * then a name below `resultsDirectory`, which is never made.
+   * then a name below `resultsDirectory`, which is never made. `ifVersion`: ESTALE, with `path` and `version` in its details, unless the
+   * newest version of the output has this number, when the job is submitted and when it publishes; 0: no job has published the path.
    */
   output: Type.Object({
     path, overwrite: Type.Boolean(), force: Type.Optional(Type.Boolean()), format: outputFormat, result: Type.Optional(Type.Boolean()),
+    ifVersion: Type.Optional(count),
   }),
   /** Files and directories named as input: the output must not be inside them, nor contain them. */
   inputs: Type.Optional(Type.Array(path, { maxItems: 10_000 })),
@@ -193,6 +195,13 @@ export const submit = message('job.submit', {
   request: Type.Object({ requestId, spec: jobSpec }),
   reply: Type.Object({ job: jobId }),
 })
+
+/** ESTALE of pages of splits that are gone, which are sent again; not that of an output which has another version. */
+export const isSplitsLost = (error: unknown): boolean => hasCode(error, 'ESTALE') && !isOutputChanged(error)
+
+/** The output of a job that was submitted with `ifVersion` has another version. */
+export const isOutputChanged = (error: unknown, path?: string): boolean =>
+  hasCode(error, 'ESTALE') && error.details.version !== undefined && (path === undefined || error.details.path === path)
 
 const jobState = Type.Union([
   Type.Literal('running'), Type.Literal('publishing'), Type.Literal('succeeded'), Type.Literal('failed'), Type.Literal('cancelled'),

@@ -220,7 +220,7 @@ test('two builds at the same time compute each dataset once, and one that is end
   await put('/slow', '1\n')
   const slow = await written('slow.ts', `
     import { mapReduce } from 'gristmill'
-    export default mapReduce({ params: { ms: 1000 }, async map(line, emit, { params }) {
+    export default mapReduce({ params: { ms: 200 }, async map(line, emit, { params }) {
       await new Promise(done => setTimeout(done, params.ms))
       emit(line, 1)
     } })`)
@@ -250,6 +250,34 @@ test('two builds at the same time compute each dataset once, and one that is end
   } finally {
     await mill.close()
   }
+})
+
+test('what another build publishes while a program runs is not replaced, and not computed again', async () => {
+  const file = (name: string): string => JSON.stringify(join(dir, name))
+  await written('gated.ts', `
+    import { existsSync } from 'node:fs'
+    import { program } from 'gristmill'
+    const waits = existsSync(${file('gate')})
+    export default program(async (mill, { output }: { output: string }) => {
+      const lines = await mill.text('/unit').count()
+      while (waits && !existsSync(${file('open')})) await new Promise(done => setTimeout(done, 20))
+      await mill.from([lines]).save(output)
+    })`)
+  const declared = await workflow('gated-workflow.ts', { '/gated': { program: './gated.ts' } }, {})
+  const mill = await connect({ address: `gristmill://${cluster.namenode.address}`, secretFile: cluster.secretFile })
+  try {
+    await written('gate', '')
+    const { promise: begun, resolve } = Promise.withResolvers<unknown>()
+    const first = mill.build(declared, { onDataset: ({ job }) => { if (job) resolve(job) } })
+    await Promise.race([begun, first])
+    await rm(join(dir, 'gate'))
+    expect((await mill.build(declared)).datasets).toMatchObject([{ path: '/gated', state: 'built' }])
+    await written('open', '')
+    expect((await first).datasets).toMatchObject([{ path: '/gated', state: 'fresh' }])
+  } finally {
+    await mill.close()
+  }
+  expect(await versions('/gated')).toBe(1)
 })
 
 test.each([

@@ -22,13 +22,13 @@ import { addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move } fro
 import { checkQuota, inheritUsage, usageAt } from '../../quotas/usage.ts'
 import { noteStale } from '../../snapshots/historysweep.ts'
 import { openItem } from '../../trash/items.ts'
-import { versionIn } from '../../versions/lookup.ts'
+import { numberOf, versionIn } from '../../versions/lookup.ts'
 import { recordOf, type MadeBy } from '../../versions/rows.ts'
 import { freeBeyond, nextNumber, recordMade, replaceable, replaceHead } from '../../versions/shelf.ts'
 import { outputs } from '../store/rows.ts'
 import { checkCommitted, hasStaging, outputName, stagingOf, type CommittedFiles } from './staging.ts'
 
-export type OutputPlace = Pick<JobSpec['output'], 'path' | 'overwrite' | 'force' | 'result'>
+export type OutputPlace = Pick<JobSpec['output'], 'path' | 'overwrite' | 'force' | 'result' | 'ifVersion'>
 
 const successName = '_SUCCESS'
 const what = 'write a job\'s output to'
@@ -60,6 +60,7 @@ export function checkOutput(view: View, actor: Actor, output: OutputPlace, input
       { details: { path } },
     )
   }
+  checkVersion(undefined, output)
   // Missing directories above the output will be created.
   checkMay(actor, directory.entry, mayWrite, directory.path)
   checkQuota(view, directory.entry.id, { names: missing + 2, bytes: 1 })
@@ -78,8 +79,10 @@ function checkNoVersion(view: View, above: Directory, path: string): void {
   )
 }
 
-function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: NamePlace, { overwrite, force }: OutputPlace): void {
+function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: NamePlace, output: OutputPlace): void {
+  const { overwrite, force } = output
   checkMay(actor, parent.entry, mayWrite, parent.path)
+  checkVersion(entry && numberOf(view, entry.id, undefined), output)
   if (!entry) {
     if (view.get('writers', childKey(parent.entry.id, name)))
       throw new GristmillError('EBUSY', `the output ${path} cannot be published: a file of this name is being written`, {
@@ -110,6 +113,16 @@ function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: Nam
     throw new GristmillError('EDQUOT', `the output ${path} has a quota that allows nothing in it; have it raised, or name another output`, {
       details: { path, limit: own },
     })
+}
+
+/** Throws ESTALE if the newest version of the output, undefined without one, is another than the job is to replace. */
+function checkVersion(version = 0, { path, ifVersion = version }: OutputPlace): void {
+  if (version === ifVersion) return
+  const named = (number: number): string => (number === 0 ? 'no version' : `version ${number}`)
+  throw new GristmillError(
+    'ESTALE', `the output ${path} has ${named(version)} now, and had ${named(ifVersion)} when the job was planned; nothing was replaced`,
+    { details: { path, version } },
+  )
 }
 
 /** Throws ENOTEMPTY if the directory is not a job's output. */

@@ -48,6 +48,25 @@ test('only the output of a job is replaced: not other files, not one with direct
   await replayed(bench)
 })
 
+test('an output is replaced only if it has the version that the job was planned over, at submit and when it publishes', async () => {
+  const opened = await open(undefined, { versions: 3 })
+  const { bench, store } = opened
+  const planned = (path: string, ifVersion: number): JobSpec => mapOnly(path, true, { ifVersion })
+  const changed = (version: number, text: string) => ({ code: 'ESTALE', details: { version }, message: expect.stringContaining(text) })
+  await expect(submit(store, planned('/out', 1))).rejects.toMatchObject(changed(0, 'has no version now, and had version 1 when'))
+  await expect(submit(store, planned('/a/b/out', 1))).rejects.toMatchObject(changed(0, '/a/b/out'))
+  await published(opened, planned('/out', 0))
+  await expect(submit(store, planned('/out', 0))).rejects.toMatchObject(changed(1, 'has version 1 now, and had no version when'))
+  await published(opened, planned('/out', 1))
+  await expect(submit(store, planned('/out', 1))).rejects.toMatchObject(changed(2, 'has version 2 now'))
+  // Removed while the job runs.
+  const job = await computed(opened, planned('/out', 2))
+  await bench.do(discard, { path: '/out', recursive: true, ...ann })
+  expect(await store.publish(job, over(store, job, 'succeeded'))).toMatchObject({ code: 'ESTALE' })
+  expect(names(bench, '/')).not.toContain('/out')
+  await replayed(bench)
+})
+
 test('a replaced output is in the trash of the job\'s user, and can be restored', async () => {
   const opened = await open()
   const { bench } = opened

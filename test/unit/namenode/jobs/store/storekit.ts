@@ -22,10 +22,13 @@ export async function open(
   return { bench: opened, store: behind ? store : checked(store) }
 }
 
-export const mapOnly = (output = '/out', overwrite = false, more: Partial<JobSpec> & { force?: boolean } = {}): JobSpec => {
+export const mapOnly = (
+  output = '/out', overwrite = false, more: Partial<JobSpec> & { force?: boolean; ifVersion?: number } = {},
+): JobSpec => {
   const spec = specOf({ maps: 2, reduces: 0 })
-  const { force, ...rest } = more
-  return { ...spec, ...rest, output: { ...spec.output, path: output, overwrite, ...force && { force } } }
+  const { force, ifVersion, ...rest } = more
+  const conditions = { ...force && { force }, ...ifVersion !== undefined && { ifVersion } }
+  return { ...spec, ...rest, output: { ...spec.output, path: output, overwrite, ...conditions } }
 }
 export const submit = (store: JournalJobStore, spec = mapOnly(), user = 'ann', id = `c:${++requests}`): Promise<JobId> =>
   store.submit({ requestId: requestId(id), actor: as(user), spec })
