@@ -1,4 +1,5 @@
 // Gathers things that are asked for at the same time into few calls. What comes while a call is on its way waits for the next one.
+// A call whose callers have all given up is aborted.
 // INVARIANT: each thing is in one call, and gets its own outcome; a failed call is the outcome of all in it.
 
 import { abortError } from '../base/abort.ts'
@@ -20,7 +21,7 @@ interface CallBatchOptions<T, R> {
   readonly sizeMax: number
   readonly callsMax: number
   /** Outcomes in order; fewer than things: the others are sent again, in a call of their own. */
-  readonly send: (things: readonly T[]) => Promise<ReadonlyArray<{ readonly value: R } | { readonly error: unknown }>>
+  readonly send: (things: readonly T[], signal: AbortSignal) => Promise<ReadonlyArray<{ readonly value: R } | { readonly error: unknown }>>
 }
 
 export class CallBatch<T, R> {
@@ -30,7 +31,7 @@ export class CallBatch<T, R> {
 
   constructor(options: CallBatchOptions<T, R>) { this.#options = options }
 
-  /** After an abort the caller does not wait for the outcome; a call that is on its way goes on. */
+  /** After an abort the caller does not wait for the outcome; a call that is on its way goes on for the others in it. */
   add(thing: T, { size, signal }: { size: number; signal?: AbortSignal | undefined }): Promise<R> {
     if (signal?.aborted) return Promise.reject(abortError(signal))
     return new Promise<R>((resolve, reject) => {
@@ -71,8 +72,14 @@ export class CallBatch<T, R> {
   }
 
   async #call(taken: readonly Waiting<T, R>[]): Promise<void> {
+    const ending = new AbortController()
+    const signals = taken.flatMap(({ signal }) => signal ?? [])
+    const onAbort = (): void => {
+      if (signals.length === taken.length && signals.every(({ aborted }) => aborted)) ending.abort(abortError(signals[0]!))
+    }
+    for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
     try {
-      const outcomes = await this.#options.send(taken.map(({ thing }) => thing))
+      const outcomes = await this.#options.send(taken.map(({ thing }) => thing), ending.signal)
       if (outcomes.length === 0) throw new Error('a call that takes many things has answered for none')
       for (const [i, outcome] of outcomes.entries()) {
         if ('error' in outcome) taken[i]!.reject(outcome.error)
@@ -81,6 +88,8 @@ export class CallBatch<T, R> {
       this.#waiting.unshift(...taken.slice(outcomes.length).filter(({ signal }) => !signal?.aborted))
     } catch (error) {
       for (const { reject } of taken) reject(error)
+    } finally {
+      for (const signal of signals) signal.removeEventListener('abort', onAbort)
     }
   }
 }

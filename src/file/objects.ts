@@ -43,10 +43,12 @@ export class SmallObjects {
     this.#deps = deps
     const { clock } = deps
     this.#puts = new CallBatch({
-      clock, callsMax, countMax: limits.inlinePutFilesMax, sizeMax: limits.inlinePutBytesMax, send: objects => this.#put(objects),
+      clock, callsMax, countMax: limits.inlinePutFilesMax, sizeMax: limits.inlinePutBytesMax,
+      send: (objects, signal) => this.#put(objects, signal),
     })
     this.#reads = new CallBatch({
-      clock, callsMax, countMax: limits.contentsFilesMax, sizeMax: limits.contentsBytesMax, send: objects => this.#read(objects),
+      clock, callsMax, countMax: limits.contentsFilesMax, sizeMax: limits.contentsBytesMax,
+      send: (objects, signal) => this.#read(objects, signal),
     })
   }
 
@@ -67,12 +69,12 @@ export class SmallObjects {
     return this.#reads.add(wanted, { size: wanted.path.length * 2 + spreadOf(wanted.path, limits.contentsBytesMax), signal })
   }
 
-  async #put(objects: ReadonlyArray<Omit<SmallObject, 'number'>>): Promise<Outcome<FileStatus | undefined>[]> {
+  async #put(objects: ReadonlyArray<Omit<SmallObject, 'number'>>, signal: AbortSignal): Promise<Outcome<FileStatus | undefined>[]> {
     const { caller, namenode, requestId, small } = this.#deps
     try {
       const reply = await caller.call(
         namenode, put, { requestId: requestId(), objects: objects.map((object, number) => ({ ...object, number })) },
-        called,
+        { ...called, signal },
       )
       small.boundOf(reply.inlineBytes)
       return reply.objects.map(({ status, error }) => (error ? { error: fromItemError(error) } : { value: status }))
@@ -83,11 +85,11 @@ export class SmallObjects {
     }
   }
 
-  async #read(objects: readonly Wanted[]): Promise<Outcome<ReadObject>[]> {
+  async #read(objects: readonly Wanted[], signal: AbortSignal): Promise<Outcome<ReadObject>[]> {
     const { caller, namenode } = this.#deps
-    if (!this.#known) return this.#readEach(objects)
+    if (!this.#known) return this.#readEach(objects, signal)
     try {
-      const reply = await caller.call(namenode, read, { objects: [...objects] }, called)
+      const reply = await caller.call(namenode, read, { objects: [...objects] }, { ...called, signal })
       return reply.objects.map(({ status, attributes = [], isKey, content, error }) => {
         if (error || !status) return { error: fromItemError(error!) }
         return { value: { status, attributes, ...isKey !== undefined && { isKey }, ...content && { bytes: intact(content, status) } } }
@@ -95,13 +97,13 @@ export class SmallObjects {
     } catch (error) {
       if (!isUnknownMessage(error)) throw error
       this.#known = false
-      return this.#readEach(objects)
+      return this.#readEach(objects, signal)
     }
   }
 
-  #readEach(objects: readonly Wanted[]): Promise<Outcome<ReadObject>[]> {
+  #readEach(objects: readonly Wanted[], signal: AbortSignal): Promise<Outcome<ReadObject>[]> {
     const { caller, namenode } = this.#deps
-    return Promise.all(objects.map(({ path, attributes }) => caller.call(namenode, get, { path, attributes }, called)
+    return Promise.all(objects.map(({ path, attributes }) => caller.call(namenode, get, { path, attributes }, { ...called, signal })
       .then(value => ({ value }), (error: unknown) => ({ error }))))
   }
 }

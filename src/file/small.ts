@@ -54,10 +54,12 @@ export class SmallFiles {
     this.#told = inlineBytes ?? limits.inlineBytesDefault
     const { clock } = deps
     this.#puts = new CallBatch({
-      clock, callsMax, countMax: limits.inlinePutFilesMax, sizeMax: limits.inlinePutBytesMax, send: files => this.#put(files),
+      clock, callsMax, countMax: limits.inlinePutFilesMax, sizeMax: limits.inlinePutBytesMax,
+      send: (files, signal) => this.#put(files, signal),
     })
     this.#reads = new CallBatch({
-      clock, callsMax, countMax: limits.contentsFilesMax, sizeMax: limits.contentsBytesMax, send: files => this.#read(files),
+      clock, callsMax, countMax: limits.contentsFilesMax, sizeMax: limits.contentsBytesMax,
+      send: (files, signal) => this.#read(files, signal),
     })
   }
 
@@ -102,12 +104,12 @@ export class SmallFiles {
     })
   }
 
-  async #put(files: readonly NewFile[]): Promise<Outcome<FileStatus | undefined>[]> {
+  async #put(files: readonly NewFile[], signal: AbortSignal): Promise<Outcome<FileStatus | undefined>[]> {
     const { caller, namenode, requestId } = this.#deps
     try {
       const reply = await caller.call(
         namenode, put, { requestId: requestId(), files: files.map((file, number) => ({ ...file, number })) },
-        { peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs },
+        { peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs, signal },
       )
       this.#told = reply.inlineBytes
       return reply.files.map(({ status, error }) => (error ? { error: fromItemError(error) } : { value: status }))
@@ -118,10 +120,10 @@ export class SmallFiles {
     }
   }
 
-  async #read(files: readonly Wanted[]): Promise<Outcome<ReadWhole>[]> {
+  async #read(files: readonly Wanted[], signal: AbortSignal): Promise<Outcome<ReadWhole>[]> {
     const { caller, namenode } = this.#deps
     const reply = await caller.call(
-      namenode, contents, { files: [...files] }, { peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs },
+      namenode, contents, { files: [...files] }, { peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs, signal },
     )
     return reply.files.map(({ status, content, error }) => {
       if (error || !status) return { error: fromItemError(error!) }

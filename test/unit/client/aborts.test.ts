@@ -169,7 +169,8 @@ test.each(Object.entries(table))('%s ends at once when it is aborted while it wa
   aborting.abort(reason)
   await expect(result).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('enough'), cause: reason })
   // A compiler knows no signal; replies to these calls are awaited in the background, because their effects must be undone.
-  const undone = /mill\.(?:writeFile|createWriteStream|put|run|build|buildOnSchedule|explain|stream|snapshots\.create)$/
+  const undone =
+    /mill\.(?:writeFile|createWriteStream|put|run|build|buildOnSchedule|explain|stream|snapshots\.create|objects\.(?:put|open))$/
   if (!undone.test(name)) await until(() => on.waiting === 0)
   expect(
     readdirSync(on.dir, { recursive: true, withFileTypes: true })

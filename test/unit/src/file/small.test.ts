@@ -95,3 +95,24 @@ test('a call that answers for some asks again for the others; a failed call is t
   await expect(Promise.all([add(9), add(8)])).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect(await add(1)).toBe(1)
 })
+
+test('a call is aborted when all who wait for it have given up, and what waits behind it is sent', async () => {
+  const sent: number[][] = []
+  const batch = new CallBatch<number, number>({
+    clock, countMax: 2, sizeMax: 100, callsMax: 1,
+    send: (things, signal) => {
+      sent.push([...things])
+      if (things.includes(3)) return Promise.resolve(things.map(value => ({ value })))
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    },
+  })
+  const [first, second] = [new AbortController(), new AbortController()]
+  const ends = [batch.add(1, { size: 1, signal: first.signal }), batch.add(2, { size: 1, signal: second.signal })]
+    .map(each => each.catch(({ code }: GristmillError) => code))
+  const third = batch.add(3, { size: 1 })
+  await Promise.resolve()
+  first.abort()
+  expect([await ends[0], sent]).toEqual(['ABORTED', [[1, 2]]])
+  second.abort()
+  expect([await ends[1], await third, sent]).toEqual(['ABORTED', 3, [[1, 2], [3]]])
+})
