@@ -13,15 +13,15 @@ import { paged } from '../call/pages.ts'
 import type { SqlCommand } from './command.ts'
 
 /** Rows of texts, as a statement returns them. */
-interface CommandRows { readonly names: readonly string[]; readonly rows: ReadonlyArray<readonly (string | null)[]> }
+export interface CommandRows { readonly names: readonly string[]; readonly rows: ReadonlyArray<readonly (string | null)[]> }
 
-interface SaveOptions { readonly format?: 'parquet' | 'csv'; readonly overwrite?: boolean }
+export interface RowsSaved { readonly format?: 'parquet' | 'csv'; readonly overwrite?: boolean }
 
 interface CommandTools {
   readonly cluster: Cluster
   readonly signal: AbortSignal | undefined
   /** Publishes the rows of a query at a path; resolves once that is done. */
-  readonly save: (sql: string, path: string, options: SaveOptions) => Promise<void>
+  readonly save: (sql: string, path: string, options: RowsSaved) => Promise<void>
   /** The first row of a query. */
   readonly row: (sql: string) => Promise<readonly SqlValue[]>
   /** Columns of a query. */
@@ -95,7 +95,10 @@ async function createFrom(
     throw new GristmillError(
       'EINVAL', `${JSON.stringify(name)} cannot be the name of a table: it has letters, digits, _ and $, at most 128`,
     )
-  const path = `/tables/${name.toLowerCase()}`
+  const before = await found(name, tools)
+  if (before?.kind === 'view')
+    throw new GristmillError('EEXIST', `${before.name} is a view; drop it first`, { details: { table: before.name } })
+  const path = before?.managed ? before.path! : await freeDirectory(name, tools)
   try {
     await tools.save(query, path, { overwrite: replace })
   } catch (error) {
@@ -108,6 +111,18 @@ async function createFrom(
   const table = await describedAt(name, path, tools)
   await tools.cluster.ask(protocol.create, { table: { ...table, managed: true }, replace }, tools.signal)
   return said(`created table ${name}`)
+}
+
+/** Directory of a new table that no other name has: a table that was renamed keeps the one of its first name. */
+async function freeDirectory(name: string, { cluster: { ask }, signal }: CommandTools): Promise<string> {
+  const taken = new Set<string>()
+  for await (const { tables } of paged((after?: string) => ask(protocol.list, after === undefined ? {} : { after }, signal)))
+    for (const { path } of tables) if (path !== undefined) taken.add(path)
+  const own = `/tables/${name.toLowerCase()}`
+  const isTaken = (path: string): boolean => [...taken].some(each => each === path || each.startsWith(`${path}/`))
+  let path = own
+  for (let i = 2; isTaken(path); i++) path = `${own}_${i}`
+  return path
 }
 
 async function describedAt(name: string, path: string, { shape: shapeAt }: CommandTools): Promise<NewTable> {

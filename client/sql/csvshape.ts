@@ -3,7 +3,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { literalOf, quotedName, type SqlColumn } from '../../src/base/sql.ts'
-import { tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
+import { escapedPath, tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
 
 /** The beginning of a file of a table, as a local file. */
@@ -85,7 +85,7 @@ function widest(a: string, b: string): string {
 }
 
 async function sniffed(db: Database, sample: FileSample): Promise<Sniffed> {
-  const text = await oneValue(db, `SELECT to_json(s) FROM sniff_csv(${literalOf(sample.local)}, sample_size = -1) s`)
+  const text = await oneValue(db, `SELECT to_json(s) FROM sniff_csv(${literalOf(escapedPath(sample.local))}, sample_size = -1) s`)
   const row = JSON.parse(text as string) as {
     Delimiter: string; Quote: string; Escape: string; Comment: string; SkipRows: number; HasHeader: boolean
     Columns: Array<{ name: string; type: string }>; DateFormat: string | null; TimestampFormat: string | null

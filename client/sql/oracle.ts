@@ -6,7 +6,7 @@ import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { PlannerOptions } from '../../src/sql/fragment.ts'
 import type { QueryPlan } from '../../src/sql/query.ts'
 import type { Distribute, Division, DivisionRequest } from './division.ts'
-import type { Workspace } from './here.ts'
+import type { Workspace } from './workspace.ts'
 
 const oracleBytes = 256 * MiB
 

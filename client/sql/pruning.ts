@@ -7,7 +7,7 @@ import { partitionsIn, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
 import type { ScanCondition } from '../../src/sql/query.ts'
 import type { SplitPiece } from '../jobs/pack.ts'
-import type { SampledTable } from './shape.ts'
+import type { SampledTable } from './sample.ts'
 
 /** Row groups of a table's files, by path. */
 type FileGroups = ReadonlyMap<string, readonly RowGroup[]>

@@ -4,7 +4,7 @@
 import { literalOf } from '../../src/base/sql.ts'
 import type { Database } from '../../src/ports/database.ts'
 import type { TableInfo } from '../../src/sql/query.ts'
-import type { SampledTable } from './shape.ts'
+import type { SampledTable } from './sample.ts'
 
 /** Leaves out unknown numbers. REQUIRES: `db` reaches the samples. */
 export async function statisticsOf(

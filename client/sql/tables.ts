@@ -141,7 +141,9 @@ function tableOf(name: string, files: readonly SqlFile[]): SqlTable {
   return { name, kind: [...found.keys()][0]!, files }
 }
 
-const patternOf = (name: string): string => `'${normalise(name)}/**/*.csv'`
+/** A local name stays one. */
+const patternOf = (name: string): string =>
+  `'${/^(?:\.|~|file:)/.test(name) ? name.replace(/\/+$/, '') : normalise(name)}/**/*.csv'`
 
 function kindOf(path: string): TableKind | undefined {
   const [, extension, packed] = /\.([a-z]+)(\.(?:gz|zst))?$/i.exec(path) ?? []

@@ -6,9 +6,10 @@ import { crc32c } from '@node-rs/crc32'
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { join } from '../../src/base/paths.ts'
-import { literalOf, literalsOf, quotedName } from '../../src/base/sql.ts'
+import { literalsOf, quotedName } from '../../src/base/sql.ts'
 import { GiB, KiB } from '../../src/base/units.ts'
-import { lookAtCsv } from '../../src/operator/csvparts.ts'
+import { copyText } from '../../src/operator/copytext.ts'
+import { lookAt } from '../../src/operator/look.ts'
 import { tableSelect, type TablePart, type TableShape } from '../../src/operator/sqltable.ts'
 import { SinkFailed } from '../../src/operator/operator.ts'
 import type { SqlInput, SqlStage, SqlWork } from '../../src/operator/sqlwork.ts'
@@ -38,7 +39,6 @@ const progressMs = 500
 const turnMs = 25
 
 const extensions = { parquet: '.parquet', csv: '.csv' } as const
-const copyOptions = { parquet: 'FORMAT parquet', csv: 'FORMAT csv, HEADER' } as const
 
 export class QueryAttempt {
   readonly stacks = undefined
@@ -106,9 +106,10 @@ export class QueryAttempt {
     const partitions = output.kind === 'shuffle' ? output.partitions : 1
     const format = to.kind === 'rows' ? to.format : 'parquet'
     const written = Array.from({ length: partitions }, (_, i) => `${this.#directory}/rows${i}${extensions[format]}`)
+    const isExact = to.kind === 'exchange' || to.isResult === true
     const copied = async (select: string, file: string): Promise<number> => {
       let rows = 0
-      for await (const [row] of (await db.query(`COPY (${select}\n) TO ${literalOf(file)} (${copyOptions[format]})`)).batches())
+      for await (const [row] of (await db.query(await copyText(db, select, { file, format, isExact }))).batches())
         rows = Number(row![0])
       return rows
     }
@@ -165,7 +166,7 @@ export class QueryAttempt {
         const range = ranges[at]!
         const placed = await this.#part(db, source, range, { shape, index: at, total: bytes })
         const part: TablePart = { path: range.path, isFirst: range.start === 0, ...placed }
-        parts.push(shape.format.kind === 'csv' ? { ...part, ...await this.#looked(db, shape, part) } : part)
+        parts.push({ ...part, ...await this.#looked(db, shape, part) })
       }
       views.push([each.view, tableSelect(shape, parts)])
     }
@@ -185,9 +186,9 @@ export class QueryAttempt {
     return files.length === 0 ? none : `SELECT ${columns} FROM read_parquet(${literalsOf(files)}, hive_partitioning = false)`
   }
 
-  async #looked(db: Database, shape: TableShape, part: TablePart): Promise<Pick<TablePart, 'lineEnd'>> {
+  async #looked(db: Database, shape: TableShape, part: TablePart): Promise<Pick<TablePart, 'lineEnd' | 'types'>> {
     try {
-      return await lookAtCsv(part, { db, shape, disk: this.#options.session.disk, pause: () => this.#pause() })
+      return await lookAt(part, { db, shape, disk: this.#options.session.disk, pause: () => this.#pause() })
     } catch (error) {
       throw this.#explained(error)
     }

@@ -9,7 +9,7 @@ import { compressionOf, escapedPath, type TablePart, type TableShape } from './s
 import type { Database } from '../ports/database.ts'
 import type { Disk, DiskReader } from '../ports/disk.ts'
 
-interface LookParts {
+export interface LookParts {
   /** REQUIRES: it is not confined yet. */
   readonly db: Database
   readonly disk: Disk

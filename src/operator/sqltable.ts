@@ -45,6 +45,8 @@ export interface TablePart {
   readonly isFirst: boolean
   /** End of the lines of a CSV part, as the engine names it, if the engine would take another one: the first line end is in quotes. */
   readonly lineEnd?: '\\n' | '\\r' | '\\r\\n' | undefined
+  /** Types of the columns of a Parquet file, if they are not those of the table. */
+  readonly types?: string | undefined
   /** Rows of a part of a Parquet file: the number of the first one, and of the one behind the last. Default: all. */
   readonly rows?: { readonly first: number; readonly end: number } | undefined
 }
@@ -84,6 +86,8 @@ const isPartition = ({ partitions }: TableShape, name: string): boolean =>
 const isAlike = ({ format, partitions }: TableShape, a: TablePart, b: TablePart): boolean =>
   (a.isFirst === b.isFirst || format.kind !== 'csv')
   && a.lineEnd === b.lineEnd
+  // The engine reads all files of one call in the types of the first.
+  && a.types === b.types
   && a.rows === undefined && b.rows === undefined
   && compressionOf(a.path) === compressionOf(b.path)
   && partitions.every(({ name }) => valueIn(a.path, name) === valueIn(b.path, name))

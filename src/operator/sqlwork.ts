@@ -13,7 +13,8 @@ export interface SqlStage {
   /** One SELECT over the views of the inputs, whose columns a file of its output holds. */
   readonly sql: string
   readonly output:
-    | { readonly kind: 'rows'; readonly format: 'parquet' | 'csv' }
+    /** `isResult`: they go back to the caller. */
+    | { readonly kind: 'rows'; readonly format: 'parquet' | 'csv'; readonly isResult?: true }
     /** `hash`: the last column, which decides the partition of a row and is not passed on. Without it a task writes one partition. */
     | { readonly kind: 'exchange'; readonly hash?: string }
 }

@@ -410,6 +410,16 @@ test('the catalogue: tables and views by name, in this process and in stages, wi
   expect(await both(`FROM '/copied'`)).toEqual([{ one: 1n }])
 
   expect(await say('ALTER TABLE sums RENAME TO totals')).toBe('renamed sums to totals')
+  // The renamed table keeps its directory, and a new one of the old name gets another.
+  for (const text of [`CREATE TABLE sums AS SELECT 'other' AS z`, `CREATE OR REPLACE TABLE sums AS SELECT 'others' AS z`]) {
+    await say(text)
+    expect(await both('SELECT ids FROM totals ORDER BY ids')).toEqual([{ ids: '7' }, { ids: '8' }])
+  }
+  await expect(say('CREATE OR REPLACE TABLE heavy AS SELECT 1')).rejects.toThrow('is a view')
+  expect(await say('CREATE OR REPLACE TABLE totals AS SELECT id AS ids FROM sales LIMIT 1')).toBe('created table totals')
+  expect(await both('FROM sums')).toEqual([{ z: 'others' }])
+  expect(await say('DROP TABLE sums')).toContain('in the trash')
+  expect(await both('FROM totals')).toHaveLength(1)
   await expect(say('FROM sums')).rejects.toThrow('there is no table sums')
   const shown = await queryOf('SHOW TABLES', {}).collect()
   expect(shown.map(({ name, kind }) => [name, kind]))
@@ -424,6 +434,27 @@ test('the catalogue: tables and views by name, in this process and in stages, wi
   await expect(say('CREATE VIEW v AS SELECT nope FROM sales')).rejects.toThrow(/nope/)
   expect((await cluster.run(['sql', 'create or drop']))).toMatchObject({ code: 1, stderr: expect.stringContaining('needs REPLACE') })
   expect(await cluster.ok(['sql', '--format', 'csv', 'DROP VIEW both_of'])).toBe('result\ndropped view both_of\n')
+})
+
+test('jobs keep the signs of zeros, and refuse Parquet files of one table whose types do not fit', async () => {
+  const lines = Array.from({ length: 40 }, (_, i) => `{"i":${i},"f":${i % 2 ? '-0.0' : '0.0'},"g":"x"}`)
+  await store('/zeros/a.jsonl', `${lines.join('\n')}\n`)
+  // Of a key by which it sorts, the engine itself loses the sign.
+  const query = `SELECT i, f FROM '/zeros' ORDER BY i`
+  const { rows, job } = await divided(query, exchanged)
+  expect(job.stages.length).toBeGreaterThan(1)
+  expect(rows.map(({ f }) => Object.is(f, -0))).toEqual(lines.map((_, i) => i % 2 === 1))
+  const db = await openDuckDB({ memoryBytes: 64 << 20 })
+  try {
+    for (const [name, select] of [['1', '1::BIGINT AS a, 1::DOUBLE AS b'], ['2', '2 AS a, 2::FLOAT AS b'], ['3', '1.5 AS a, 1 AS b']]) {
+      await db.run(`COPY (SELECT ${select}) TO '${join(dir, 'made.parquet')}' (FORMAT parquet)`)
+      await store(`/fit/${name}.parquet`, await readFile(join(dir, 'made.parquet')))
+    }
+  } finally {
+    db.close()
+  }
+  expect((await inJob(`SELECT sum(a)::INT AS a, sum(b) AS b FROM '/fit/[12].parquet'`)).stdout).toBe('{"a":3,"b":3.0}\n')
+  expect(await inJob(`FROM '/fit'`)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('column a of /fit/3.parquet is DECIMAL(2,1)') })
 })
 
 test('an abort kills the job of a query', async () => {

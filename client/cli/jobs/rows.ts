@@ -3,7 +3,7 @@
 
 import type { SqlColumn, SqlType, SqlValue } from '../../../src/base/sql.ts'
 import { cellsOf, csvField, isNumber, oneLine, rowJson } from '../../sql/text.ts'
-import { uniqueNames } from '../../sql/query.ts'
+import { uniqueNames } from '../../sql/running.ts'
 import type { Printer } from '../printer.ts'
 import { pad, widthOf, type Column } from '../table.ts'
 

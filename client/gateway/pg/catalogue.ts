@@ -137,14 +137,26 @@ async function fill(db: Database, tables: readonly ListedTable[], { user, databa
 
 /** Makes the table. A column of a type that this engine does not know is listed as text. */
 async function columnsIn(db: Database, table: string, listed: ListedTable['columns']): Promise<readonly SqlColumn[]> {
+  const names = namesOnce(listed.map(({ name }) => name))
   const make = (typeOf: (type: string) => string): Promise<void> => {
-    const list = listed.map(({ name, type }) => `${quotedName(name)} ${typeOf(type)}`)
+    const list = listed.map(({ type }, i) => `${quotedName(names[i]!)} ${typeOf(type)}`)
     return db.run(`CREATE OR REPLACE TABLE public.${quotedName(table)} (${list.join(', ')})`)
   }
   if (listed.length === 0) return []
   // A type is a text that the creator of the table has chosen.
   await make(type => (isTypeText(type) ? type : 'VARCHAR')).catch(() => make(() => 'VARCHAR'))
   return db.columnsOf(`SELECT * FROM public.${quotedName(table)}`)
+}
+
+/** A view may have two columns of one name, also in another case. */
+function namesOnce(names: readonly string[]): string[] {
+  const used = new Set<string>()
+  return names.map(name => {
+    let own = name
+    for (let i = 1; used.has(own.toLowerCase()); i++) own = `${name}_${i}`
+    used.add(own.toLowerCase())
+    return own
+  })
 }
 
 /** Types by oid: name, size, category, element, array. */

@@ -4,6 +4,7 @@ import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import type { SqlColumn } from '../../../src/base/sql.ts'
 import type { OpenDatabase } from '../../../src/ports/database.ts'
 import type { Mill } from '../../mill.ts'
+import { readCommand } from '../../sql/command.ts'
 import { isCatalogueQuery, openCatalogue, type Catalogue, type ListedTable } from './catalogue.ts'
 import type { OpenedQuery } from './portal.ts'
 import type { Queries } from './session.ts'
@@ -35,6 +36,7 @@ export class SessionQueries implements Queries {
 
   async open(sql: string, params: readonly unknown[], signal: AbortSignal): Promise<OpenedQuery> {
     if (isCatalogueQuery(sql)) return this.#fromCatalogue(sql, params, signal)
+    refuseChange(sql)
     const { slots, mill } = this.#deps
     if (slots.open >= queriesMax)
       throw new GristmillError('OVERLOADED',
@@ -63,6 +65,7 @@ export class SessionQueries implements Queries {
       await query.close()
       return query.columns
     }
+    refuseChange(sql)
     return this.#deps.mill.sql(sql, params, { signal }).columns()
   }
 
@@ -89,6 +92,20 @@ export class SessionQueries implements Queries {
       throw error
     }
   }
+}
+
+/** Clients take their transactions for real, and a change could not be rolled back. */
+function refuseChange(sql: string): void {
+  let isChange = true
+  try {
+    isChange = readCommand(sql) !== undefined
+  } catch {
+    // It begins as such a statement, and goes on otherwise.
+  }
+  if (isChange)
+    throw new GristmillError(
+      'EINVAL', 'this server answers queries and changes nothing; give the statement to gristmill sql', { details: { sqlstate: '0A000' } },
+    )
 }
 
 /** Tables and views that the user may read; a client lists them all. */

@@ -1,8 +1,11 @@
 // Queries over local files in this process: tables, statements, parameters, values, errors, and what is left of them.
 
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { localDisk } from '../../../../src/world/disk.ts'
+import { openDuckDB } from '../../../../src/world/duckdb.ts'
 import { Local } from './kit.ts'
 
 let on: Local
@@ -95,9 +98,9 @@ test.each([
 })
 
 test('a value that cannot be read is named by file, line and column, as the user knows the file', async () => {
-  on.write('bad.csv', `n,x\n${'1,2\n'.repeat(30_000)}zz,3\n`)
+  on.write('bad.csv', `n,x\n${'1.5,2\n'.repeat(200_000)}zz,3\n`)
   await expect(on.rows(`SELECT sum(n) FROM './bad.csv'`)).rejects.toMatchObject({
-    code: 'EINVAL', message: expect.stringMatching(/Line: 30002[^]*column "n"[^]*bad\.csv/),
+    code: 'EINVAL', message: expect.stringMatching(/Line: 200002[^]*column "n"[^]*bad\.csv/),
   })
   on.write('mixed/a.csv', 'n\n1\n')
   on.write('mixed/b.parquet', '')
@@ -146,4 +149,65 @@ test('a query ends with its loop or its signal, and leaves nothing on the disk',
   expect(existsSync(on.scratchDir) ? readdirSync(on.scratchDir) : []).toEqual([])
   await expect(on.query('SELECT list(i) AS l FROM range(100000000) t(i)', undefined, { memoryBytes: 32 << 20 }).collect())
     .rejects.toMatchObject({ code: 'TOO_LARGE', message: expect.stringContaining('--memory') })
+})
+
+test('a late value that does not fit the type of its column is an error, and not another number', async () => {
+  using on = new Local()
+  on.write('late.csv', `n,s\n${'1,a\n'.repeat(300_000)}1.5,b\n`)
+  on.write('late.jsonl', `${'{"n": 1, "s": "a"}\n'.repeat(60_000)}{"n": 1.5}\n`)
+  for (const name of ['late.csv', 'late.jsonl'])
+    await expect(on.rows(`SELECT max(n) FROM './${name}'`)).rejects.toMatchObject({
+      code: 'EINVAL', message: expect.stringMatching(/Could not convert string "1\.5"[^]*"n" to BIGINT[^]*late\./),
+    })
+  on.write('more/1.csv', 'n\n1\n')
+  on.write('more/2.csv', 'n\n1.5\n')
+  expect(await on.rows(`SELECT max(n) AS n FROM './more'`)).toEqual([{ n: 1.5 }])
+  // Lists and objects over several lines are looked at as a whole.
+  const [open, close] = ['[', ']']
+  on.write('list.json', `${open}${'{"n": 1},\n'.repeat(120_000)}{"n": 1.5}${close}`)
+  on.write('line.json', `${open}${'{"n": 1},'.repeat(120_000)}{"n": 1.5}${close}`)
+  on.write('long.json', `${'{\n"n": 1}\n'.repeat(120_000)}{"n": 1.5}`)
+  for (const name of ['list.json', 'line.json', 'long.json'])
+    expect(await on.rows(`SELECT count(*)::INT AS c, max(n) AS n FROM './${name}'`)).toEqual([{ c: 120_001, n: 1.5 }])
+  on.write('keys.jsonl', '{"a": 1}\n{"a": 2, "a_1": null}\n')
+  expect(await on.rows(`FROM './keys.jsonl'`)).toEqual([{ a: 1n, a_1: null }, { a: 2n, a_1: null }])
+})
+
+test('Parquet files of one table: types that hold the values of others are cast, others are an error, also a missing column', async () => {
+  using on = new Local()
+  const db = await openDuckDB({ memoryBytes: 64 << 20 })
+  const from = async (...files: string[]): Promise<unknown> => {
+    for (const [i, select] of files.entries()) {
+      on.write(`p/${i}.parquet`, '')
+      await db.run(`COPY (SELECT ${select}) TO '${on.dir}/p/${i}.parquet' (FORMAT parquet)`)
+    }
+    return on.rows(`FROM './p'`).finally(() => rmSync(`${on.dir}/p`, { recursive: true }))
+  }
+  try {
+    expect(await from('1::BIGINT AS a, 1.5::DOUBLE AS b', '2 AS "A", 2.5::FLOAT AS b, 1 AS other', '3::BIGINT AS a, 0.1::DOUBLE AS b'))
+      .toEqual([{ a: 1n, b: 1.5 }, { a: 2n, b: 2.5 }, { a: 3n, b: 0.1 }])
+    await expect(from('1::BIGINT AS a', '1.5::DOUBLE AS a')).rejects.toMatchObject({
+      code: 'EINVAL', message: expect.stringMatching(/column a of p\/1\.parquet is DOUBLE, and the first file of \.\/p has BIGINT/),
+    })
+    await expect(from(`DATE '2024-01-01' AS a`, `TIMESTAMP '2024-01-01 10:00:00' AS a`)).rejects.toThrow(/is TIMESTAMP/)
+    await expect(from('1 AS a, 2 AS b', '1 AS a')).rejects.toThrow('p/1.parquet has no column b')
+  } finally {
+    db.close()
+  }
+})
+
+test('directories of processes that were killed are removed, those of others stay', async () => {
+  using on = new Local()
+  on.write('scratch/sql-left/files/0/data.csv', 'n\n1\n')
+  on.write('scratch/sql-held/spill/x', '')
+  const lock = await localDisk.lock(join(on.scratchDir, 'sql-held'))
+  expect(await on.rows('SELECT 1 AS n')).toEqual([{ n: 1 }])
+  expect(readdirSync(on.scratchDir)).toEqual(['sql-held'])
+  await lock!.release()
+})
+
+test('the files of a name with several kinds are named as the statement does', async () => {
+  on.write('kinds/a.csv', 'n\n1\n')
+  on.write('kinds/b.jsonl', '{}\n')
+  await expect(on.rows(`FROM './kinds/'`)).rejects.toThrow(`'./kinds/**/*.csv'`)
 })

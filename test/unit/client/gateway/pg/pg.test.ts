@@ -27,6 +27,9 @@ beforeAll(async () => {
       name: 'flights', kind: 'table' as const, comment: 'all of them',
       columns: [{ name: 'n', type: 'DECIMAL(9,2)' }, { name: 'tags', type: 'VARCHAR[]' }],
     },
+    // A view may have two columns of one name.
+    { name: 'twice', kind: 'view' as const,
+      columns: [{ name: 'a', type: 'INTEGER' }, { name: 'a', type: 'DATE' }, { name: 'A', type: 'DATE' }] },
     // A type is a text that its creator has chosen.
     { name: 'odd', kind: 'view' as const,
       columns: [{ name: 'x', type: `INTEGER); COPY (SELECT 1) TO '${on.dir}/made.csv'; CREATE TABLE z (y INTEGER` }] },
@@ -123,6 +126,8 @@ test.each([
   [`SELECT * FROM './none.csv'`, '42P01', undefined], ['SELECT * FROM nowhere', '42P01', 15], ['SELECT nofun(1)', '42883', 8],
     [`SELECT 'x'::INT`, '22P02', undefined],
   ['SELECT 1e30::BIGINT', '22003', undefined], ['DELETE FROM t', '0A000', undefined],
+  ['create table zz as select 1', '0A000', undefined], ['DROP VIEW odd', '0A000', undefined],
+  ['INSERT INTO odd SELECT 1', '0A000', undefined],
     [`SELECT content FROM read_text('/etc/passwd')`, '42501', undefined],
   ['COPY t FROM STDIN', '0A000', undefined], ['SET TimeZone = \'Europe/Berlin\'', '0A000', undefined],
     ['SET nope = 1', '42704', undefined], ['SHOW nope', '42704', undefined],
@@ -168,7 +173,8 @@ test('tables and columns are listed as psql, drivers and BI tools ask for them',
     FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_catalog.pg_am am ON am.oid =
       c.relam
     WHERE c.relkind IN ('r','p','v','m','S','f','') AND n.nspname <> 'pg_catalog' AND n.nspname !~ '^pg_toast' AND n.nspname <> 'information_schema'
-    AND pg_catalog.pg_table_is_visible(c.oid) ORDER BY 1,2;`)).toEqual([['public', 'flights', 'table', 'ada'], ['public', 'odd', 'view', 'ada']])
+    AND pg_catalog.pg_table_is_visible(c.oid) ORDER BY 1,2;`)).toEqual([['public', 'flights', 'table', 'ada'], ['public', 'odd', 'view', 'ada'],
+      ['public', 'twice', 'view', 'ada']])
   const [[oid]] = await query(`SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relname OPERATOR(pg_catalog.~) '^(flights)$' COLLATE pg_catalog.default AND pg_catalog.pg_table_is_visible(c.oid) ORDER BY 2,
       3;`) as [[string]]
@@ -184,7 +190,7 @@ test('tables and columns are listed as psql, drivers and BI tools ask for them',
     .toEqual([['ada', 'x', 'public', true, true]])
   expect(await query(`SELECT obj_description('public.flights'::regclass, 'pg_class'), has_table_privilege('flights', 'select')`)).toEqual([['all of them', true]])
   expect(await query(`SELECT table_name, data_type FROM information_schema.columns WHERE column_name <> 'tags' ORDER BY 1`))
-    .toEqual([['flights', 'numeric'], ['odd', 'text']])
+    .toEqual([['flights', 'numeric'], ['odd', 'text'], ['twice', 'integer'], ['twice', 'date'], ['twice', 'date']])
   expect(existsSync(`${on.dir}/made.csv`)).toBe(false)
   await expect(query(`SELECT content FROM read_text('/etc/passwd'), pg_catalog.pg_class`)).rejects.toMatchObject({ code: '42501' })
 })

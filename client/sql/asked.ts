@@ -1,0 +1,86 @@
+// Reads a statement, resolves names of tables and views in the catalogue, and finds the files of its tables, which are not read.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { MiB } from '../../src/base/units.ts'
+import type { Database, OpenDatabase } from '../../src/ports/database.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { SqlCluster } from './cluster.ts'
+import type { Division } from './division.ts'
+import { Workspace } from './workspace.ts'
+import { resolveNames, type ResolvedQuery } from './names.ts'
+import { readStatement, type SqlParams, type Statement } from './statement.ts'
+import { catalogTable, checkName, clusterTable, isPathName, localName, localTable, type SqlTable } from './tables.ts'
+
+export interface SqlTools {
+  readonly disk: Disk
+  readonly random: Random
+  readonly openDatabase: OpenDatabase | undefined
+  readonly scratchDir: string
+  /** Base of relative local paths, and the place of `~`, which only a shell user has. */
+  readonly cwd: string
+  readonly home?: string | undefined
+  /** Throws if there is no cluster. Called for a query that reads one. */
+  readonly cluster: () => Promise<SqlCluster>
+  /** For tests: how queries are divided. */
+  readonly division?: Division | undefined
+}
+
+export interface Asked { readonly statement: Statement; readonly tables: readonly SqlTable[] }
+
+interface Question { readonly text: string; readonly params: SqlParams | undefined; readonly signal: AbortSignal | undefined }
+
+const parserBytes = 64 * MiB
+
+export function engineOf({ openDatabase }: Pick<SqlTools, 'openDatabase'>): OpenDatabase {
+  if (!openDatabase) throw new GristmillError('CONFIG_INVALID', 'there is no SQL engine in a simulated cluster; use real processes')
+  return openDatabase
+}
+
+/** Directory of one query. REQUIRES: the caller closes it. */
+export const workspaceIn = ({ disk, scratchDir, random }: SqlTools): Workspace => new Workspace(disk, scratchDir, random.id())
+
+/** Reads the statement, and finds its tables and views. */
+export async function askedOf(tools: SqlTools, { text, params, signal }: Question): Promise<Asked> {
+  const parser = await engineOf(tools)({ memoryBytes: parserBytes, threads: 1 })
+  try {
+    await parser.confine([])
+    const statement = await readStatement(parser, text, params)
+    const resolved = await resolvedIn(tools, parser, statement, signal)
+    return { statement: { ...statement, sql: resolved.sql }, tables: await tablesIn(tools, resolved, signal) }
+  } finally {
+    parser.close()
+  }
+}
+
+/** Looks names that are no paths up in the catalogue, if there is a cluster. */
+async function resolvedIn(
+  tools: SqlTools, parser: Database, { sql, tables }: Statement, signal: AbortSignal | undefined,
+): Promise<ResolvedQuery> {
+  const isCalled = tables.some(name => !isPathName(name))
+  const ask = isCalled ? await tools.cluster().then(({ cluster }) => cluster.ask, () => undefined) : undefined
+  if (!ask) return { sql, names: tables, tables: [] }
+  return resolveNames({ sql, tables }, { ask, signal, isPath: isPathName, read: text => readStatement(parser, text, undefined) })
+}
+
+async function tablesIn(
+  tools: SqlTools, { names, tables: known }: Pick<ResolvedQuery, 'names' | 'tables'>, signal: AbortSignal | undefined,
+): Promise<SqlTable[]> {
+  const { disk, cluster } = tools
+  const tables = []
+  for (const name of new Set(names)) {
+    const found = known.find(each => each.name === name)
+    if (found) tables.push(await catalogTable((await cluster()).cluster.ask, found, signal))
+    if (found || !isPathName(name)) continue
+    checkName(name)
+    const local = localName(name, tools)
+    tables.push(local === undefined
+      ? await clusterTable((await cluster()).cluster.ask, name, signal)
+      : await localTable(disk, name, local, tools))
+  }
+  return tables
+}
+
+/** A table of this machine among them. */
+export const localAmong = (tables: readonly SqlTable[]): SqlTable | undefined =>
+  tables.find(table => table.files.some(file => file.local !== undefined))

@@ -1,0 +1,105 @@
+// A query that has begun: its columns, and its rows as arrays or as a Parquet file. It owns its database and its workspace.
+
+import { abortError, throwIfAborted } from '../../src/base/abort.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import type { SqlColumn, SqlValue } from '../../src/base/sql.ts'
+import type { Database } from '../../src/ports/database.ts'
+import { parquetQuery } from './carried.ts'
+import type { Workspace } from './workspace.ts'
+
+/** A query that has begun. */
+export class RunningQuery implements AsyncDisposable {
+  readonly #db: Database
+  readonly #space: Workspace
+  readonly #signal: AbortSignal | undefined
+  readonly #interrupt: () => void
+  /** Its rows are the lines of an explanation. */
+  readonly isExplanation: boolean
+  #columns: readonly SqlColumn[] = []
+  #sql = ''
+
+  constructor(db: Database, space: Workspace, signal: AbortSignal | undefined, { isExplanation = false } = {}) {
+    this.isExplanation = isExplanation
+    this.#db = db
+    this.#space = space
+    this.#signal = signal
+    this.#interrupt = () => db.interrupt()
+    signal?.addEventListener('abort', this.#interrupt, { once: true })
+  }
+
+  get columns(): readonly SqlColumn[] { return this.#columns }
+
+  /** Prepares the database; after a failure it is closed. */
+  async begin(prepare: (db: Database) => Promise<{ readonly sql: string; readonly columns: readonly SqlColumn[] }>): Promise<this> {
+    try {
+      throwIfAborted(this.#signal)
+      const { sql, columns } = await prepare(this.#db)
+      this.#sql = sql
+      this.#columns = columns
+      return this
+    } catch (error) {
+      this.#close()
+      throw error
+    }
+  }
+
+  /** The rows as a Parquet file, in pieces. Called once, in place of `batches`. */
+  async *parquet(): AsyncGenerator<Buffer, void, void> {
+    try {
+      yield* this.#space.parquet(this.#db, parquetQuery(this.#sql, this.#columns, uniqueNames(this.#columns)))
+    } catch (error) {
+      throw this.explained(error)
+    }
+  }
+
+  /** Rows in their order, some thousand at a time. Called once. */
+  async *batches(): AsyncGenerator<ReadonlyArray<readonly SqlValue[]>, void, void> {
+    try {
+      throwIfAborted(this.#signal)
+      for await (const rows of (await this.#db.query(this.#sql)).batches()) {
+        throwIfAborted(this.#signal)
+        yield rows
+      }
+    } catch (error) {
+      throw this.explained(error)
+    }
+  }
+
+  /** The error with the names of files as the user knows them. */
+  explained(error: unknown): unknown {
+    return this.#signal?.aborted ? abortError(this.#signal) : explainedIn(error, this.#space)
+  }
+
+  #close(): void {
+    this.#signal?.removeEventListener('abort', this.#interrupt)
+    this.#db.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close()
+    await this.#space.close()
+  }
+}
+
+/** The error with the names of files as the user knows them. */
+export function explainedIn(error: unknown, space: Workspace): unknown {
+  if (!(error instanceof GristmillError)) return error
+  const message = space.named(error.message)
+  return new GristmillError(error.code, message.replace(missingTable, tableAdvice), { cause: error.cause, details: error.details })
+}
+
+const missingTable = /^Catalog Error: Table with name (\S+) does not exist![^]*?(?=\n\nLINE|$)/
+const tableAdvice =
+  'there is no table $1; name files in quotes: FROM \'/path/of/file.csv\' in the cluster, FROM \'./file.csv\' on this machine'
+
+/** Names of columns, each once. */
+export function uniqueNames(columns: readonly SqlColumn[]): string[] {
+  const taken = new Set(columns.map(({ name }) => name))
+  const used = new Set<string>()
+  return columns.map(({ name }) => {
+    let unique = name
+    for (let i = 1; used.has(unique); i++) if (!taken.has(`${name}_${i}`)) unique = `${name}_${i}`
+    used.add(unique)
+    return unique
+  })
+}

@@ -1,0 +1,160 @@
+// Beginnings of the files of a table, which fix the way in which all its files are read: first lines of CSV and JSON, footers of Parquet
+// files.
+
+import { join } from 'node:path'
+import { throwIfAborted } from '../../src/base/abort.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { Semaphore } from '../../src/base/queue.ts'
+import { KiB, MiB } from '../../src/base/units.ts'
+import type { FileClient } from '../../src/file/client.ts'
+import { compressionOf } from '../../src/operator/sqltable.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import { decompressed } from '../../src/record/decompress.ts'
+import type { FileSample } from './csvshape.ts'
+import { settled } from '../jobs/splits.ts'
+import type { SqlFile, SqlTable } from './tables.ts'
+
+interface SampleTools {
+  readonly disk: Disk
+  /** Directory for samples. REQUIRES: it exists, and nothing else is in it. */
+  readonly directory: string
+  readonly signal: AbortSignal | undefined
+}
+
+interface ShapeTools extends SampleTools {
+  readonly files: Pick<FileClient, 'read' | 'locate'>
+  /** Footers of a Parquet table that are read, at least one. */
+  readonly footers: number
+}
+
+/** Files of a table that are looked at. The engine looks at ten by itself. */
+const sampledFiles = 16
+/** Bytes of a file that are looked at, decompressed. */
+const sampleBytes = 1 * MiB
+const tailBytes = 64 * KiB
+const readsAtOnce = 8
+
+/** A table whose beginnings of files are in local files. */
+export interface SampledTable { readonly table: SqlTable; readonly samples: readonly FileSample[] }
+
+export async function sampleTable(table: SqlTable, index: number, tools: ShapeTools): Promise<SampledTable> {
+  const wanted = table.kind === 'parquet'
+    ? table.files.slice(0, Math.max(1, tools.footers))
+    : table.files.filter(({ bytes }) => bytes > 0).slice(0, sampledFiles)
+  const gate = new Semaphore(readsAtOnce)
+  const samples = await settled(wanted.map((file, i) => gate.run(async (): Promise<FileSample> => {
+    const head = table.kind === 'parquet'
+      ? await footerOf(file, tools)
+      : await headOf(file, end => tools.files.read(file.path, { ...end !== undefined && { end }, signal: tools.signal }))
+    return sampleOf(table, file, head, await kept(head.bytes, join(tools.directory, `${index}-${i}.sample`), tools))
+  }, tools.signal)))
+  return { table, samples }
+}
+
+/** The same for files of this machine. One that is looked at as a whole is no copy. `locals`: their paths. */
+export async function sampleHere(table: SqlTable, index: number, locals: readonly string[], tools: SampleTools): Promise<SampledTable> {
+  const wanted = table.files.map((file, i) => ({ file, local: locals[i]! })).filter(({ file }) => file.bytes > 0).slice(0, sampledFiles)
+  const samples: FileSample[] = []
+  for (const [i, { file, local }] of wanted.entries()) {
+    throwIfAborted(tools.signal)
+    const head = await headOf(file, end => bytesOf(tools.disk, local, end), table.kind === 'json')
+    const isWhole = head.isWhole || (table.kind === 'json' && !isLined(file.path, head.bytes))
+    const isCopied = !isWhole || compressionOf(file.path) !== undefined
+    const place = isCopied && head.isWhole === isWhole
+      ? await kept(head.bytes, join(tools.directory, `${index}-${i}.sample`), tools) : local
+    samples.push(sampleOf(table, file, { ...head, isWhole }, place))
+  }
+  return { table, samples }
+}
+
+interface Head { readonly bytes: Buffer; readonly isWhole: boolean }
+
+function sampleOf(table: SqlTable, file: SqlFile, { bytes, isWhole }: Head, local: string): FileSample {
+  const firstLine = table.kind === 'csv' ? lineOf(bytes) : undefined
+  const lines = table.kind === 'parquet' ? 0 : bytes.reduce((sum, byte) => (byte === 10 ? sum + 1 : sum), 0)
+  return {
+    path: file.path, local, isWhole, bytes: isWhole ? file.bytes : bytes.length, lines, ...firstLine !== undefined && { firstLine },
+  }
+}
+
+async function kept(bytes: Buffer, local: string, { disk }: SampleTools): Promise<string> {
+  const writer = await disk.create(local, { mode: 0o600 })
+  try {
+    writer.writeSync(bytes)
+  } finally {
+    await writer.close()
+  }
+  return local
+}
+
+const pieceBytes = 256 * KiB
+
+async function* bytesOf(disk: Disk, local: string, end = Infinity): AsyncGenerator<Buffer, void, void> {
+  const file = await disk.openRead(local)
+  try {
+    const length = Math.min(end, file.bytes)
+    for (let at = 0; at < length;) {
+      const piece = Buffer.alloc(Math.min(pieceBytes, length - at))
+      const read = await file.read(piece, at)
+      if (read === 0) return
+      at += read
+      yield piece.subarray(0, read)
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/** Objects of JSON, each in a line of its own. */
+function isLined(path: string, head: Buffer): boolean {
+  if (/\.(jsonl|ndjson)(\.\w+)?$/i.test(path)) return true
+  try {
+    const first: unknown = JSON.parse(head.toString('utf8', 0, head.indexOf(10)))
+    return typeof first === 'object' && !Array.isArray(first)
+  } catch {
+    return false
+  }
+}
+
+/** The first line, if it ends, and has nothing that could be a quote or lie outside of ASCII. */
+function lineOf(bytes: Buffer): string | undefined {
+  const line = bytes.toString('latin1', 0, Math.max(0, bytes.indexOf(10))).replace(/\r$/, '')
+  return /^[\x20-\x21\x23-\x26\x28-\x7e\t]+$/.test(line) ? line : undefined
+}
+
+/** The beginning of a file, up to the end of a line. `isOneLine`: it may have none. */
+async function headOf(
+  { path, bytes: length }: SqlFile, read: (end: number | undefined) => AsyncIterable<Buffer>, isOneLine = false,
+): Promise<Head> {
+  const compression = compressionOf(path)
+  const pieces: Buffer[] = []
+  let count = 0
+  const source = read(compression === undefined ? Math.min(length, sampleBytes) : undefined)
+  for await (const piece of compression === undefined ? source : decompressed(source, compression, path)) {
+    pieces.push(Buffer.from(piece))
+    count += piece.length
+    if (compression !== undefined && count >= sampleBytes) break
+  }
+  const bytes = Buffer.concat(pieces)
+  const isWhole = compression === undefined ? count >= length : count < sampleBytes
+  const end = isWhole ? bytes.length : bytes.lastIndexOf(10) + 1
+  if (end === 0 && bytes.length > 0 && !isOneLine)
+    throw new GristmillError('TOO_LARGE', `${path} has no line end in its first ${sampleBytes} bytes, so its columns are not known`, {
+      details: { path },
+    })
+  return { bytes: bytes.subarray(0, end), isWhole }
+}
+
+/** The footer of a Parquet file, as a file of its own: enough to know its columns. */
+async function footerOf({ path, bytes: length }: SqlFile, { files, signal }: ShapeTools): Promise<Head> {
+  const tail = async (bytes: number): Promise<Buffer> =>
+    Buffer.concat(await Array.fromAsync(files.read(path, { start: Math.max(0, length - bytes), signal })))
+  const last = await tail(tailBytes)
+  const damaged = (): GristmillError =>
+    new GristmillError('EINVAL', `${path} is no Parquet file: it does not end as one`, { details: { path } })
+  if (last.length < 12 || last.toString('latin1', last.length - 4) !== 'PAR1') throw damaged()
+  const footer = last.readUInt32LE(last.length - 8) + 8
+  if (footer + 4 > length) throw damaged()
+  const whole = footer <= last.length ? last : await tail(footer)
+  return { bytes: Buffer.concat([Buffer.from('PAR1'), whole.subarray(whole.length - footer)]), isWhole: false }
+}

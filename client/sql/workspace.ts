@@ -1,0 +1,170 @@
+// Scratch directory of one query: copies of files, beginnings of files, what the engine spills, and results on their way out.
+
+import { join } from 'node:path'
+import { GristmillError } from '../../src/base/errors.ts'
+import { GiB, KiB } from '../../src/base/units.ts'
+import type { FileClient } from '../../src/file/client.ts'
+import { copyText } from '../../src/operator/copytext.ts'
+import { escapedPath } from '../../src/operator/sqltable.ts'
+import type { Database, OpenDatabase } from '../../src/ports/database.ts'
+import type { Disk, DiskLock } from '../../src/ports/disk.ts'
+import type { SqlFile } from './tables.ts'
+
+/** Bytes that sorts, joins and groups of a query in this process may write to the local disk. */
+const spillBytesMax = 64 * GiB
+const pieceBytes = 256 * KiB
+
+/**
+ * Directory of one query, removed when it ends. Its process holds the lock of it, which the kernel releases however the process ends: a
+ * directory whose lock is free was left by a process that was killed, and is removed by the next query of another one.
+ */
+export class Workspace implements AsyncDisposable {
+  readonly #disk: Disk
+  readonly #scratchDir: string
+  readonly #id: string
+  readonly #names = new Map<string, string>()
+  #files = 0
+  #made: Promise<DiskLock> | undefined
+  #swept: Promise<void> | undefined
+
+  /** `scratchDir`: that of the home. */
+  constructor(disk: Disk, scratchDir: string, id: string) {
+    this.#disk = disk
+    this.#scratchDir = scratchDir
+    this.#id = id
+  }
+
+  /** REQUIRES: it has been made. */
+  get directory(): string { return join(this.#scratchDir, `${ownPrefix}${this.#id}`) }
+
+  /** Opens a database that spills here. `memoryBytes`: of its operators. */
+  async open(openDatabase: OpenDatabase, memoryBytes: number, threads?: number): Promise<Database> {
+    const directory = join(this.directory, 'spill')
+    await this.#make(directory)
+    return openDatabase({ memoryBytes, threads, spill: { directory, bytesMax: spillBytesMax } })
+  }
+
+  /** Local path of a file of a table; one of the cluster is fetched. */
+  async place(file: SqlFile, files: Pick<FileClient, 'locate' | 'read'> | undefined, signal: AbortSignal | undefined): Promise<string> {
+    const local = file.local ?? await this.#copy(file, files!, signal)
+    this.#names.set(local, file.path)
+    return local
+  }
+
+  /** Text with the names of files as the user knows them. */
+  named(text: string): string {
+    for (const [local, path] of this.#names) text = text.replaceAll(escapedPath(local), path).replaceAll(local, path)
+    return text
+  }
+
+  async #copy({ path, status }: SqlFile, files: Pick<FileClient, 'locate' | 'read'>, signal: AbortSignal | undefined): Promise<string> {
+    const directory = join(this.directory, 'files', String(this.#files++), ...partitionsIn(path))
+    await this.#make(directory)
+    const local = join(directory, `data${/\.[a-z]+(?:\.(?:gz|zst))?$/i.exec(path)?.[0].toLowerCase() ?? ''}`)
+    const located = await files.locate(path, { ...signal && { signal } })
+    if (located.status.id !== status!.id || located.status.length !== status!.length)
+      throw new GristmillError('EBUSY', `${path} was replaced while the query was being prepared; run it again`, { details: { path } })
+    const writer = await this.#disk.create(local, { mode: 0o600 })
+    try {
+      for await (const piece of files.read(located, { signal })) writer.writeSync(piece)
+    } finally {
+      await writer.close()
+    }
+    return local
+  }
+
+  /** The rows of a query as a Parquet file, in pieces. */
+  async *parquet(db: Database, sql: string): AsyncGenerator<Buffer, void, void> {
+    await this.#make(this.directory)
+    await db.run(await copyText(db, sql, { file: this.result, format: 'parquet', isExact: true }))
+    const file = await this.#disk.openRead(this.result)
+    try {
+      for (let at = 0; at < file.bytes;) {
+        const piece = Buffer.alloc(Math.min(pieceBytes, file.bytes - at))
+        at += await file.read(piece, at)
+        yield piece
+      }
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Directory for the beginnings of files. */
+  async samples(): Promise<string> {
+    const directory = join(this.directory, 'samples')
+    await this.#make(directory)
+    return directory
+  }
+
+  /** Place of a result on its way out. */
+  get result(): string { return join(this.directory, 'result.parquet') }
+
+  async #make(directory: string): Promise<void> {
+    this.#made ??= this.#begun()
+    await this.#made
+    await this.#disk.mkdir(directory)
+  }
+
+  async #begun(): Promise<DiskLock> {
+    for (let tries = 1; ; tries++) {
+      await this.#disk.mkdir(this.directory)
+      let lock: DiskLock | undefined
+      try {
+        lock = await this.#disk.lock(this.directory)
+      } catch (error) {
+        if (tries === triesMax) throw error
+        continue
+      }
+      // Until it was locked, another process could take it for one that was left, and remove it.
+      if (lock && await this.#disk.stat(this.directory)) {
+        this.#swept = sweepOnce(this.#disk, this.#scratchDir, this.directory)
+        return lock
+      }
+      await lock?.release()
+      if (tries === triesMax) throw new GristmillError('EBUSY', `another process holds the new directory ${this.directory}; run the query again`)
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> { return this.close() }
+
+  /** Removes the directory, with what the engine has left in it. */
+  async close(): Promise<void> {
+    const lock = await this.#made?.catch(() => undefined)
+    if (!lock) return
+    this.#made = undefined
+    await this.#swept
+    await this.#disk.removeTree(this.directory)
+    await lock.release()
+  }
+}
+
+const ownPrefix = 'sql-'
+/** Each of them fails only if another process begins its first query in the same moment. */
+const triesMax = 5
+
+const swept = new WeakMap<Disk, Set<string>>()
+
+/** Removes what killed processes have left, once for each directory: what is left later is for another process. */
+async function sweepOnce(disk: Disk, scratchDir: string, own: string): Promise<void> {
+  const done = swept.get(disk) ?? new Set()
+  swept.set(disk, done)
+  if (done.has(scratchDir)) return
+  done.add(scratchDir)
+  try {
+    for (const { name, kind } of await disk.list(scratchDir)) {
+      const directory = join(scratchDir, name)
+      if (kind !== 'directory' || !name.startsWith(ownPrefix) || directory === own) continue
+      const lock = await disk.lock(directory).catch(() => undefined)
+      if (!lock) continue
+      await disk.removeTree(directory)
+      await lock.release()
+    }
+  } catch {
+    // A disk that refuses concerns the next query, too: the rows of this one are right.
+  }
+}
+
+/** Names of directories that hold the value of a column, such as `day=2024-01-31`, as names on any disk. */
+const partitionsIn = (path: string): string[] =>
+  path.split('/').slice(0, -1).filter(name => /^[^=]+=[^=]*$/.test(name))
+    .map(name => name.replaceAll(/[*?[\]\\]/g, char => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`))
