@@ -1,5 +1,6 @@
 // Pool of warm executor processes, at most one per slot and one spare. Starting a process takes far longer than a small task, so an
-// unused spare is kept ready, and a process that has run a program is kept for that program's next tasks.
+// unused spare is kept ready, and a process that has run a program is kept for that program's next tasks. A node without tasks for a minute
+// has none of them.
 // Invariant: a process runs only tasks of the first program and user that it was given, so no program sees another one's memory.
 
 import { assert } from '../../src/base/assert.ts'
@@ -21,7 +22,7 @@ interface PoolOptions {
 
 /** Tasks arrive in bursts: the next spare is started after the burst, so that it does not compete with it. */
 const spareAfterMs = 300
-/** A warm process takes about 70 MiB: it is ended after this time without a task. */
+/** A warm process takes about 70 MiB: it is ended after this time without a task, and so is the spare. */
 const idleMs = 60_000
 /** Wait before a scratch directory that could not be removed is tried again. */
 const removeAgainMs = 10_000
@@ -38,6 +39,8 @@ export class Pool {
   #cancelIdle: (() => void) | undefined
   #empty: (() => void) | undefined
   #count = 0
+  /** Time at which a task came or ended last, or the pool was opened. */
+  #lastTaskMs: number
   #preparing = false
   #stopped = false
 
@@ -45,6 +48,7 @@ export class Pool {
     this.#options = options
     this.#scratch = `${options.dir}/executor`
     this.#starts = new StartBackoff(options.world)
+    this.#lastTaskMs = options.world.clock.mono()
   }
 
   /** Ends processes and removes files that an earlier datanode process left. */
@@ -85,6 +89,7 @@ export class Pool {
    * the task has ended.
    */
   async take(work: TaskWork): Promise<Executor> {
+    this.#lastTaskMs = this.#options.world.clock.mono()
     const affinity = `${work.user} ${work.program.id}`
     const memoryBytes = work.memoryBytes || this.#options.memoryBytes
     const idle = [...this.#executors].filter(
@@ -110,6 +115,7 @@ export class Pool {
   }
 
   give(executor: Executor): void {
+    this.#lastTaskMs = this.#options.world.clock.mono()
     if (executor.isWorn) executor.retire()
     if (executor.isIdle && !this.#stopped) this.#idle(executor)
     this.#scheduleSpare()
@@ -160,15 +166,17 @@ export class Pool {
     this.#cancelIdle ??= clock.after(idleMs, () => this.#retireIdle())
   }
 
-  /** Retires processes without a task for `idleMs`, except for the spare. */
+  /** No task came or ended for `idleMs`. */
+  get #isQuiet(): boolean { return this.#options.world.clock.mono() - this.#lastTaskMs >= idleMs }
+
+  /** Retires processes without a task for `idleMs`; the spare, once the node had none. */
   #retireIdle(): void {
     const { clock } = this.#options.world
     this.#cancelIdle = undefined
     for (const [executor, since] of this.#idleSince) {
-      if (executor.affinity !== undefined && clock.mono() - since >= idleMs) this.#retire(executor)
+      if (clock.mono() - since >= idleMs && (executor.affinity !== undefined || this.#isQuiet)) this.#retire(executor)
     }
-    if ([...this.#idleSince.keys()].some(executor => executor.affinity !== undefined))
-      this.#cancelIdle = clock.after(idleMs, () => this.#retireIdle())
+    if (this.#idleSince.size > 0) this.#cancelIdle = clock.after(idleMs, () => this.#retireIdle())
   }
 
   #retireOldest(): void {
@@ -209,6 +217,7 @@ export class Pool {
     if (this.#stopped || this.#cancelSpare) return
     this.#cancelSpare = this.#options.world.clock.after(Math.max(spareAfterMs, this.pauseMs), () => {
       this.#cancelSpare = undefined
+      if (this.#isQuiet) return
       this.prepare().catch((error: unknown) => {
         if (!this.#stopped) this.#options.world.log.warn('no executor could be started in advance', { error })
       })

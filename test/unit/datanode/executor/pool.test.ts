@@ -110,10 +110,10 @@ test('a scratch directory that a disk does not give up is removed later', async 
   executor.kill('the test')
   for (let refusals = 1; refusals <= 3; refusals++) {
     await vi.waitFor(() => { expect(warn).toHaveBeenCalledTimes(refusals) }, 60_000)
-    if (refusals < 3) clock.pass(60_000)
+    if (refusals < 3) clock.pass(10_000)
   }
   refuses = false
-  clock.pass(60_000)
+  clock.pass(10_000)
   await vi.waitFor(() => { expect(removed).toEqual(['/node/executor', executor.scratch]) }, 60_000)
   await pool.stop()
 })
@@ -157,4 +157,47 @@ test('executors that cannot start are started with pauses between them, each is 
   expect(pool.pauseMs).toBe(0)
   await pool.stop()
   expect(error).toHaveBeenCalledTimes(6)
+})
+
+test('a spare is ended when no task came for a minute, and another one is started with the next task', async () => {
+  const clock = new ManualClock()
+  const alive = new Set<number>()
+  let last = 0
+  const processes = {
+    endStrays: async () => 0,
+    start: ({ onExit }: ChildOptions) => {
+      const pid = ++last
+      alive.add(pid)
+      return {
+        pid, send() {}, residentBytes: () => 0,
+        kill: () => {
+          alive.delete(pid)
+          onExit({ code: null, signal: 'SIGKILL' })
+        },
+      }
+    },
+  }
+  const pool = checked(await Pool.open({
+    world: { clock, random: systemRandom(), log: silent, disk: new SlowDisk(), processes },
+    dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {},
+  }))
+  await pool.prepare()
+  clock.pass(59_999)
+  expect([...alive]).toEqual([1])
+  clock.pass(1)
+  expect([...alive]).toEqual([])
+  // The end of a process is followed by the start of a spare, but not on a node without tasks.
+  clock.pass(10_000)
+  await new Promise(setImmediate)
+  expect(last).toBe(1)
+  const executor = await pool.take({ user: 'ada', program: { id: 'p' } } as never)
+  expect([...alive]).toEqual([2])
+  clock.pass(300)
+  await vi.waitFor(() => { expect([...alive]).toEqual([2, 3]) }, 60_000)
+  pool.give(executor)
+  // The first look finds the spare, which is younger than a minute; the next one finds both.
+  clock.pass(60_000)
+  clock.pass(60_000)
+  expect([...alive]).toEqual([])
+  await pool.stop()
 })
