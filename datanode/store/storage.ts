@@ -60,6 +60,7 @@ export class Storage {
   closed = false
   /** 0 until the first measurement: by the first reservation or state request. */
   #capacityBytes = 0
+  #filesystem: string | undefined
   /** As measured, with estimates of what has changed since. */
   #freeBytes = 0
   /** Bytes of sealed blocks and their meta files. */
@@ -92,7 +93,8 @@ export class Storage {
     const { id, dir, failed, closed, trash, quarantine, last } = this
     return {
       id, dir, capacityBytes: this.#capacityBytes, freeBytes: Math.max(0, this.roomBytes), usedBytes: Math.max(0, this.#usedBytes),
-      blocks: this.#blocks, failed, ...closed && { closed }, trashBytes: trash.bytes, quarantined: quarantine.count + last.count,
+      blocks: this.#blocks, failed, ...this.#filesystem !== undefined && { filesystem: this.#filesystem },
+      ...closed && { closed }, trashBytes: trash.bytes, quarantined: quarantine.count + last.count,
     }
   }
 
@@ -174,8 +176,9 @@ export class Storage {
   async measure(): Promise<void> {
     if (this.failed) return
     try {
-      const { capacityBytes, freeBytes } = await this.#disk.space(this.dir)
+      const { capacityBytes, freeBytes, filesystem } = await this.#disk.space(this.dir)
       this.#capacityBytes = capacityBytes
+      this.#filesystem = filesystem
       this.#freeBytes = freeBytes
     } catch (error) {
       this.#log.warn('the free space cannot be measured', { error: asError(error) })

@@ -41,11 +41,18 @@ export interface Disk {
   /** Makes creations, renames and removals of names in this directory durable. */
   syncDir(path: string): Promise<void>
   /** Space of the filesystem that holds `path`. */
-  space(path: string): Promise<{ capacityBytes: number; freeBytes: number }>
+  space(path: string): Promise<DiskSpace>
   /** Locks the directory for this process until it ends or `release` is called; undefined if another process holds the lock. */
   lock(directory: string): Promise<DiskLock | undefined>
   /** Pid of the process that holds the lock; undefined if there is none, it is in another container, or the disk cannot tell. */
   lockHolder?(directory: string): Promise<number | undefined>
+}
+
+export interface DiskSpace {
+  readonly capacityBytes: number
+  readonly freeBytes: number
+  /** Name of the filesystem on this host; undefined if the disk has none. */
+  readonly filesystem?: string
 }
 
 export interface DiskEntry { readonly name: string; readonly kind: 'file' | 'directory' | 'other' }

@@ -16,6 +16,8 @@ export const storageState = Type.Object({
   usedBytes: count,
   blocks: count,
   failed: Type.Boolean(),
+  /** The filesystem that it is on, as its host names it: directories with the same one share its space. */
+  filesystem: Type.Optional(text(64)),
   /** Takes no new blocks for now, being read-only; its blocks can be read. */
   closed: Type.Optional(Type.Boolean()),
   /** Deleted blocks kept in the disk's trash; they give way to new ones, so `freeBytes` counts them as free. */

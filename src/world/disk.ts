@@ -112,8 +112,8 @@ export const localDisk: Disk = Object.freeze({
   },
 
   async space(file: string) {
-    const { blocks, bavail, bsize } = await fs.promises.statfs(file)
-    return { capacityBytes: blocks * bsize, freeBytes: bavail * bsize }
+    const [{ blocks, bavail, bsize }, { dev }] = await Promise.all([fs.promises.statfs(file), fs.promises.stat(file)])
+    return { capacityBytes: blocks * bsize, freeBytes: bavail * bsize, filesystem: String(dev) }
   },
 
   lock: lockDirectory,

@@ -1,7 +1,7 @@
 // Disk wrapper that injects faults, in a process under test only. A refused operation never reaches the disk below; all others do.
 // As with the real disk, a writer whose sync has failed never syncs again.
 
-import type { Disk, DiskReader, DiskWriter } from '../ports/disk.ts'
+import type { Disk, DiskReader, DiskSpace, DiskWriter } from '../ports/disk.ts'
 
 /** `at`: a file, or a directory with its contents. */
 export type DiskFault =
@@ -86,7 +86,7 @@ export class FaultyDisk implements Disk {
   lock(directory: string): ReturnType<Disk['lock']> { return this.#disk.lock(directory) }
   async lockHolder(directory: string): Promise<number | undefined> { return this.#disk.lockHolder?.(directory) }
 
-  async space(path: string): Promise<{ capacityBytes: number; freeBytes: number }> {
+  async space(path: string): Promise<DiskSpace> {
     const space = await this.#disk.space(path)
     return this.#has('full', path) ? { ...space, freeBytes: 0 } : space
   }

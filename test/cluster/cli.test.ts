@@ -233,11 +233,13 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await ok('put', local('k'), `${area}/d/`)
     expect(await ok('du', '-s', `${area}/d`)).toBe(`10000\t${area}/d\n`)
     const { nodes, total } = JSON.parse(await ok('df', '--json')) as {
-      nodes: { state: string }[]
+      nodes: { state: string; capacityBytes: number }[]
       total: { capacityBytes: number; usedBytes: number }
     }
     expect(nodes.map(node => node.state)).toEqual(kind === 'cluster' ? ['live', 'live', 'live'] : ['live'])
     expect(total.capacityBytes).toBeGreaterThan(total.usedBytes)
+    // All datanodes of this test are on one disk.
+    for (const { capacityBytes } of nodes) expect(capacityBytes).toBe(total.capacityBytes)
     expect(await ok('df', '-h')).toMatch(/^DATANODE .*\n(.*\n)+total/)
   })
 

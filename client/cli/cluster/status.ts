@@ -4,6 +4,7 @@
 import { showText } from '../../../src/base/quote.ts'
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { ClusterStatus, NodeStatus } from '../../../src/protocol/admin.ts'
+import { spaceOf } from '../../../src/protocol/space.ts'
 import type { CommandContext } from '../context.ts'
 import { formatCount, percent, plural } from '../display.ts'
 import type { Printer } from '../printer.ts'
@@ -58,13 +59,11 @@ async function printHealth(line: string, printer: Printer): Promise<void> {
   return printer.line(`${head}${health === 'healthy' ? printer.state(health) : printer.paint('red', showText(health))}`, { painted: true })
 }
 
-interface Space { capacityBytes: number; usedBytes: number; freeBytes: number }
-
 async function runReport(context: CommandContext): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const status = await mill.clusterStatus({ signal })
-  const total = sum(status.nodes.filter(node => node.state !== 'dead').map(spaceOf))
+  const total = spaceOf(status.nodes.filter(node => node.state !== 'dead'))
   if (context.json) return printer.json({ ...status, total })
   const rows: [string, string][] = [
     ['cluster', status.cluster],
@@ -88,7 +87,7 @@ async function runReport(context: CommandContext): Promise<void> {
 }
 
 function nodeLines(node: NodeStatus, status: ClusterStatus, width: number | undefined): string[] {
-  const space = spaceOf(node)
+  const space = spaceOf([node])
   const facts: [string, string][] = [
     ['datanode', `${node.address} (${node.node})`],
     ['state', `${stateOf(node)}, last contact ${formatDuration(node.sinceContactMs)} ago`],
@@ -124,18 +123,6 @@ function stateOf(node: NodeStatus): string {
   const { service } = node as { service?: { state?: unknown } | string }
   const admin = typeof service === 'string' ? service : service?.state
   return typeof admin === 'string' && admin !== 'in-service' ? `${node.state}, ${admin}` : node.state
-}
-
-const spaceOf = ({ storages }: NodeStatus): Space => sum(storages.filter(disk => !disk.failed))
-
-function sum(parts: readonly Space[]): Space {
-  const total: Space = { capacityBytes: 0, usedBytes: 0, freeBytes: 0 }
-  for (const part of parts) {
-    total.capacityBytes += part.capacityBytes
-    total.usedBytes += part.usedBytes
-    total.freeBytes += part.freeBytes
-  }
-  return total
 }
 
 function countStates(nodes: readonly NodeStatus[]): string {

@@ -3,6 +3,7 @@
 
 import { showText } from '../../../src/base/quote.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
+import { spaceOf } from '../../../src/protocol/space.ts'
 import type { CommandContext } from '../context.ts'
 import { formatHuman, percent } from '../display.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
@@ -92,20 +93,9 @@ function add(sum: Size, size: Size): void {
 async function runDf(context: CommandContext, _operands: readonly string[], options: { human?: boolean }): Promise<void> {
   const mill = await context.mill()
   const status = await mill.clusterStatus({ signal: context.signal })
-  const nodes = status.nodes.map(node => {
-    const sum = (pick: (storage: (typeof node.storages)[number]) => number): number =>
-      node.storages.reduce((total, storage) => total + pick(storage), 0)
-    return {
-      node: node.node, address: node.address, state: node.state, blocks: node.blocks,
-      capacityBytes: sum(one => one.capacityBytes), usedBytes: sum(one => one.usedBytes), freeBytes: sum(one => one.freeBytes),
-    }
-  })
-  const total = { capacityBytes: 0, usedBytes: 0, freeBytes: 0 }
-  for (const node of nodes) {
-    total.capacityBytes += node.capacityBytes
-    total.usedBytes += node.usedBytes
-    total.freeBytes += node.freeBytes
-  }
+  const nodes = status.nodes.map(node =>
+    ({ node: node.node, address: node.address, state: node.state, blocks: node.blocks, ...spaceOf([node]) }))
+  const total = spaceOf(status.nodes.filter(({ state }) => state !== 'dead'))
   if (context.json) return context.printer.json({ nodes, total })
   const show = options.human ? formatHuman : String
   const row = (name: string, state: string, size: typeof total): string[] => [

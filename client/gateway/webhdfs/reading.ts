@@ -4,6 +4,7 @@ import { hasCode } from '../../../src/base/errors.ts'
 import { blockId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { FileStatus, LocatedBlock } from '../../../src/protocol/namespace.ts'
+import { spaceOf } from '../../../src/protocol/space.ts'
 import type { Mill } from '../../mill.ts'
 import { RemoteException } from './errors.ts'
 import { absent, empty, json, type Call, type Operation } from './operation.ts'
@@ -133,11 +134,8 @@ async function aclStatus(call: Call) {
 
 async function fsStatus({ mill, signal }: Call) {
   const { nodes } = await mill.clusterStatus({ signal })
-  const storages = nodes.filter(({ state }) => state === 'live').flatMap(node => node.storages)
-  const sum = (of: (storage: (typeof storages)[number]) => number): number => storages.reduce((total, one) => total + of(one), 0)
-  return json({
-    FsStatus: { used: sum(one => one.usedBytes), remaining: sum(one => one.freeBytes), capacity: sum(one => one.capacityBytes) },
-  })
+  const { usedBytes: used, freeBytes: remaining, capacityBytes: capacity } = spaceOf(nodes.filter(({ state }) => state === 'live'))
+  return json({ FsStatus: { used, remaining, capacity } })
 }
 
 async function serverDefaults({ mill, signal }: Call) {

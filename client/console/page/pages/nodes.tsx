@@ -1,18 +1,13 @@
 // Nodes: all datanodes, as the namenode sees them.
 
 import type { NodeStatus } from '../../../../src/protocol/admin.ts'
+import { spaceOf } from '../../../../src/protocol/space.ts'
 import { formatCount, formatDuration, visible } from '../format.ts'
 import { live } from '../live.ts'
 import { Title } from '../parts/shell.tsx'
 import { Badge, nodeTones, Space } from '../parts/small.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
 import { Table, type TableColumn } from '../parts/table.tsx'
-
-const spaceOf = ({ storages }: NodeStatus) => ({
-  usedBytes: storages.reduce((sum, each) => sum + each.usedBytes, 0),
-  capacityBytes: storages.reduce((sum, each) => sum + each.capacityBytes, 0),
-  freeBytes: storages.reduce((sum, each) => sum + each.freeBytes, 0),
-})
 
 export const StateBadges = ({ node: { state, service } }: { readonly node: NodeStatus }) => (
   <>
@@ -44,8 +39,8 @@ const columns: readonly TableColumn<NodeStatus>[] = [
   { title: 'Rack', value: ({ rack }) => rack, cell: ({ rack }) => visible(rack), wide: true },
   {
     title: 'Disks',
-    value: node => 1 - spaceOf(node).freeBytes / (spaceOf(node).capacityBytes || 1),
-    cell: node => <Space {...spaceOf(node)} />,
+    value: node => 1 - spaceOf([node]).freeBytes / (spaceOf([node]).capacityBytes || 1),
+    cell: node => <Space {...spaceOf([node])} />,
   },
   { title: 'Blocks', number: true, value: ({ blocks }) => blocks, cell: ({ blocks }) => formatCount(blocks) },
   { title: 'Tasks', number: true, value: ({ running }) => running, cell: ({ running, slots }) => `${running} of ${slots}` },

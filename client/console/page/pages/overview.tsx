@@ -1,6 +1,7 @@
 // Overview: is all well, and if not, what; capacity, nodes, running jobs, and the last hour.
 
 import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
+import { spaceOf } from '../../../../src/protocol/space.ts'
 import type { LiveSample } from '../../live.ts'
 import { formatBytes, formatCount, formatDuration, formatPercent, plural } from '../format.ts'
 import { live } from '../live.ts'
@@ -75,9 +76,9 @@ function Health({ status }: { readonly status: ClusterStatus }) {
 }
 
 function Tiles({ status }: { readonly status: ClusterStatus }) {
-  const storages = status.nodes.filter(({ state }) => state === 'live' || state === 'stale').flatMap(node => node.storages)
-  const total = (of: (storage: (typeof storages)[number]) => number): number => storages.reduce((sum, storage) => sum + of(storage), 0)
-  const [capacity, free, used] = [total(each => each.capacityBytes), total(each => each.freeBytes), total(each => each.usedBytes)]
+  const { capacityBytes: capacity, freeBytes: free, usedBytes: used } = spaceOf(
+    status.nodes.filter(({ state }) => state === 'live' || state === 'stale'),
+  )
   const serving = status.nodes.filter(({ state }) => state === 'live')
   const [slots, busy] = [serving.reduce((sum, node) => sum + node.slots, 0), serving.reduce((sum, node) => sum + node.running, 0)]
   return (
