@@ -83,6 +83,8 @@ interface MillParts {
   readonly scratchDir: string
   /** Base of relative local paths. */
   readonly workingDirectory: string
+  /** Calls for users of other machines: its queries read no file of this one. */
+  readonly isServing?: boolean | undefined
   /** Where credentials of outside services are looked for; default: nowhere. */
   readonly machine?: Pick<Machine, 'environment' | 'userDirectory'> | undefined
   /** Longer files are written in blocks, whatever the namenode's bound. */
@@ -124,6 +126,7 @@ export class Mill extends Files {
   readonly #local: Omit<RunTools, 'cluster' | 'files'>
   readonly #openDatabase: OpenDatabase | undefined
   readonly #scratchDir: string
+  readonly #sqlDirectory: string
   readonly #print: (text: string) => void
   readonly #outside: Pick<World, 'httpFetch' | 'openPostgres' | 'clock' | 'random' | 'disk'> & Pick<MillParts, 'machine'>
   readonly #end: () => Promise<void>
@@ -131,7 +134,8 @@ export class Mill extends Files {
   readonly #patient: Patient
   #closing: Promise<void> | undefined
 
-  constructor({ world, caller, namenode, cluster, host, scratchDir, workingDirectory, compiler, machine, inlineBytes, end }: MillParts) {
+  constructor(parts: MillParts) {
+    const { world, caller, namenode, cluster, host, scratchDir, workingDirectory, compiler, machine, inlineBytes, end } = parts
     const { net, clock, random, disk, log } = world
     let closed = false
     // Checked here: without sockets every attempt would fail as if the namenode were unreachable.
@@ -159,6 +163,7 @@ export class Mill extends Files {
     this.#openDatabase = world.openDatabase
     this.#print = world.print ?? (() => {})
     this.#scratchDir = scratchDir
+    this.#sqlDirectory = parts.isServing ? '' : workingDirectory
     this.#outside = { httpFetch: world.httpFetch, openPostgres: world.openPostgres, clock, random, disk, machine }
     keepCluster(this, { cluster: asking, files })
     this.#end = () => {
@@ -302,7 +307,7 @@ export class Mill extends Files {
       throw new GristmillError('EINVAL', `distribute is auto, always or never, and not ${shown(given.distribute)}`)
     return new SqlQuery({
       disk: this.#local.disk, random: this.#cluster.random, openDatabase: this.#openDatabase, scratchDir: this.#scratchDir,
-      cwd: this.#local.workingDirectory, cluster: async () => ({ cluster: this.#cluster, files: this.#files }),
+      cwd: this.#sqlDirectory, cluster: async () => ({ cluster: this.#cluster, files: this.#files }),
     }, textOf(text, 'SQL', { max: 1_000_000 }), params ?? undefined, given)
   }
 

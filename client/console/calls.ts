@@ -9,6 +9,7 @@ import * as namespace from '../../src/protocol/namespace.ts'
 import * as quota from '../../src/protocol/quota.ts'
 import * as service from '../../src/protocol/service.ts'
 import * as snapshot from '../../src/protocol/snapshot.ts'
+import * as table from '../../src/protocol/table.ts'
 import * as trash from '../../src/protocol/trash.ts'
 import * as version from '../../src/protocol/version.ts'
 import * as xattr from '../../src/protocol/xattr.ts'
@@ -24,6 +25,8 @@ const calls = {
   'namespace.remove': namespace.remove,
   'quota.get': quota.get,
   'snapshot.list': snapshot.list,
+  'table.get': table.get,
+  'table.list': table.list,
   'trash.list': trash.list,
   'trash.restore': trash.restore,
   'version.list': version.list,

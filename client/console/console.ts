@@ -18,6 +18,7 @@ import { sendContent, sendLogs, takeContent, type ContentMode } from './content.
 import { apiHeaders, assetHeaders, pageHeaders, refuseOthers } from './guard.ts'
 import { Live } from './live.ts'
 import { isToken, Sessions, type ConsoleSession } from './sessions.ts'
+import { SqlRuns, sqlRequestOf } from './sql.ts'
 
 interface ConsoleDeps extends Pick<DialectDeps, 'users' | 'trust' | 'vault' | 'cluster'> {
   readonly clock: Clock
@@ -53,11 +54,13 @@ export class Console implements GatewayDialect {
   readonly #deps: ConsoleDeps
   readonly #sessions: Sessions
   readonly #live: Live
+  readonly #sql: SqlRuns
   readonly #ending = new AbortController()
 
   constructor(deps: ConsoleDeps) {
     this.#deps = deps
     this.#sessions = new Sessions(deps, { cluster: deps.cluster })
+    this.#sql = new SqlRuns(deps.clock)
     this.#live = new Live({
       clock: deps.clock,
       ask: (user, signal) => deps.users.as(user, async mill => {
@@ -105,6 +108,7 @@ export class Console implements GatewayDialect {
       case 'GET session': return this.#tell(asked)
       case 'POST logout': return this.#logout(asked)
       case 'POST call': return this.#call(asked)
+      case 'POST sql': return this.#query(asked)
       case 'GET live': return this.#watch(asked)
       case 'GET content': return this.#as(asked, mill => sendContent(exchange, mill, pathIn(query), modeOf(query.get('as'))))
       case 'PUT content':
@@ -150,6 +154,22 @@ export class Console implements GatewayDialect {
       const signal = message.waits ? AbortSignal.any([exchange.signal, this.#ending.signal]) : exchange.signal
       const reply = await clusterIn(mill).cluster.ask(message, request as never, signal)
       await exchange.send(200, json, JSON.stringify(shownReply(name, reply)))
+    })
+  }
+
+  /** `sql/rows`, `sql/plan`, `sql/export`. A statement may change something, so each needs the token. */
+  async #query(asked: Asked): Promise<void> {
+    checkToken(asked)
+    const { exchange, name, session: { user } } = asked
+    const { sql, format = 'csv' } = sqlRequestOf(await bodyOf(exchange))
+    const signal = AbortSignal.any([exchange.signal, this.#ending.signal])
+    await this.#as(asked, async mill => {
+      switch (name) {
+        case 'rows': return this.#sql.rows(exchange, mill, { sql, user, signal })
+        case 'plan': return exchange.send(200, json, JSON.stringify(await this.#sql.plan(mill, { sql, user, signal })))
+        case 'export': return this.#sql.export(exchange, mill, { sql, user, signal, format })
+        default: throw new GristmillError('EINVAL', 'a query is asked for its rows, its plan, or an export; load the page again')
+      }
     })
   }
 

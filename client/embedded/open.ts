@@ -111,7 +111,7 @@ const accessKeysOf = (caller: Caller, namenode: Address): Mills['accessKey'] => 
 
 const millParts = ({ world, machine, settings }: OpenParts, dir: string) => ({
   world, host: settings.hostName ?? machine.hostName, scratchDir: scratchIn(dir), workingDirectory: machine.workingDirectory,
-  machine, inlineBytes: settings.inlineBytes,
+  isServing: true, machine, inlineBytes: settings.inlineBytes,
 })
 
 /** `home`: records the cluster as its embedded one. */

@@ -4,6 +4,7 @@
 import { formatBytes } from '../../src/base/units.ts'
 import type { JobStatus, StageStatus } from '../../src/protocol/job.ts'
 import { explainQuery } from '../../src/sql/explain.ts'
+import type { QueryInput } from '../../src/sql/query.ts'
 import type { PlannedQuery } from './planning.ts'
 import type { LaidStage } from './stages.ts'
 
@@ -19,6 +20,8 @@ export interface SqlExplanation {
 export interface SqlStageExplanation {
   readonly name: string
   readonly tasks: number
+  /** Earlier stages whose rows it reads. */
+  readonly sources: readonly number[]
   /** The query that each of its tasks runs. */
   readonly sql: string
   /** Why one task reads all rows of the stage. */
@@ -43,7 +46,8 @@ export function explanationOf({ plan, stages }: PlannedQuery, status?: JobStatus
     const reason = plan.gathered.find(each => each.stage === i)?.reason
     const ended = status?.stages[i]
     return {
-      name: stage.name, tasks: ended?.tasks ?? tasksOf(stages[i]!), sql: stage.sql, ...reason !== undefined && { gathered: reason },
+      name: stage.name, sources: sourcesOf(stage.inputs), tasks: ended?.tasks ?? tasksOf(stages[i]!), sql: stage.sql,
+      ...reason !== undefined && { gathered: reason },
       ...ended && { measured: measureOf(ended) },
     }
   })
@@ -52,6 +56,9 @@ export function explanationOf({ plan, stages }: PlannedQuery, status?: JobStatus
   })
   return { place: 'job', stages: found, text }
 }
+
+const sourcesOf = (inputs: readonly QueryInput[]): number[] =>
+  [...new Set(inputs.flatMap(({ from }) => (from.kind === 'stage' ? [from.stage] : [])))]
 
 const tasksOf = ({ input }: LaidStage): number => (input.kind === 'splits' ? input.splits.length : input.partitions)
 

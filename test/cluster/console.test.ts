@@ -98,16 +98,48 @@ test('a job is followed to its end, with the graph of its stages, its tasks and 
   expect(typeof await ask(`logs/${job}`)).toBe('string')
 })
 
+test('a query gives the rows that the command gives, and reads no file of the machine that serves the console', async () => {
+  const { ask } = await login()
+  const sql = (what: string, text: string, more: object = {}) =>
+    ask(`sql/${what}`, { method: 'POST', body: JSON.stringify({ sql: text, ...more }) })
+  const rows = async (text: string) => (await sql('rows', text) as string).trim().split('\n').map(line => JSON.parse(line))
+  await cluster.ok(['put', '-', '/grain.csv'], 'grain,tonnes\nrye,-2.5\n"o,ats",\n')
+  const query = "SELECT * FROM '/grain.csv' ORDER BY grain"
+  const shown = [['o,ats', null], ['rye', '-2.5']]
+  expect((await rows(query)).filter(({ kind }) => kind === 'rows')).toEqual([{ kind: 'rows', rows: shown }])
+  expect(await sql('export', query, { format: 'csv' })).toBe(await cluster.ok(['sql', '--format', 'csv', query]))
+  expect(await sql('export', query, { format: 'jsonl' })).toBe(await cluster.ok(['sql', '--format', 'jsonl', query]))
+  expect((await sql('export', query, { format: 'parquet' })).slice(0, 4)).toBe('PAR1')
+  expect((await sql('plan', query)).text).toContain('READ_CSV')
+  // A file that this process could read.
+  const local = join(root, 'package.json')
+  const refused = { kind: 'error', code: 'EACCES', message: expect.stringContaining('gateway') }
+  for (const name of [`file://${local}`, `file:${local}`, './package.json', '../package.json'])
+    expect([name, (await rows(`SELECT name FROM '${name}'`)).at(-1)]).toEqual([name, refused])
+  expect((await rows(`SELECT * FROM read_csv('${local}')`)).at(-1)).toMatchObject({ kind: 'error' })
+  expect((await rows(`SELECT * FROM '${local}'`)).at(-1)).toMatchObject({ kind: 'error', code: 'ENOENT' })
+})
+
+test('a query runs with the rights of its user', async () => {
+  await cluster.ok(['put', '-', '/private/a.csv'], 'a\n1\n')
+  const { ask } = await login('eve')
+  const lines = await ask('sql/rows', { method: 'POST', body: JSON.stringify({ sql: "FROM '/private/a.csv'" }) }) as string
+  expect(JSON.parse(lines.trim().split('\n').at(-1)!)).toMatchObject({ kind: 'error', code: 'EACCES' })
+})
+
 test('every sample of the guide does what it says', async () => {
   const guide = await readFile(join(root, 'docs/guide/console.md'), 'utf8')
-  const [, commands, printed] = /```sh\n([^]*?)```\n\n```text\n([^]*?)```/.exec(guide)!
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-console-'))
   try {
     await mkdir(join(dir, 'bin'))
     await symlink(bin, join(dir, 'bin/gristmill'))
     const env = { ...cluster.env, PATH: `${join(dir, 'bin')}:${process.env['PATH']}` }
-    const { stdout } = await promisify(execFile)('bash', ['-ec', commands!.replaceAll('http://127.0.0.1:8622', url)], { cwd: dir, env })
-    expect(stdout).toBe(printed)
+    const samples = [...guide.matchAll(/```sh\n([^]*?)```\n\n```text\n([^]*?)```/g)]
+    expect(samples.length).toBe(2)
+    for (const [, commands, printed] of samples) {
+      const { stdout } = await promisify(execFile)('bash', ['-ec', commands!.replaceAll('http://127.0.0.1:8622', url)], { cwd: dir, env })
+      expect(stdout).toBe(printed)
+    }
   } finally {
     await rm(dir, { recursive: true, force: true })
   }

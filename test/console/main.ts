@@ -77,7 +77,7 @@ const says = (page: Page, text: string | RegExp): Promise<void> => page.getByTex
 
 const pages = (job: string, node: string): readonly string[] => [
   '/', '/nodes', `/nodes/${node}`, '/files/', '/files/data', `/files/data/${encodeURIComponent(evil)}`, '/files/data/events.jsonl',
-  '/trash', '/jobs', `/jobs/${job}`, '/files/no/such', '/nowhere',
+  '/trash', '/sql', '/jobs', `/jobs/${job}`, '/files/no/such', '/nowhere',
 ]
 
 async function login({ page, url, cluster, browser, errors }: Stage): Promise<void> {
@@ -226,6 +226,38 @@ async function jobs(stage: Stage): Promise<void> {
   await says(page, '<b>waits</b>')
 }
 
+async function queries(stage: Stage): Promise<void> {
+  const { page } = stage
+  await goTo(stage, '/sql')
+  const editor = page.getByLabel('Query in SQL')
+  await editor.fill("SELECT id % 7 AS day, sum(amount) AS amount, '<img src=x onerror=alert(4)>' AS \"<b>\" FROM '/data/ev")
+  // Typing asks for completion; a text that is filled in does not.
+  await editor.press('End')
+  await editor.pressSequentially('e')
+  await page.getByRole('option', { name: '/data/events.jsonl' }).waitFor()
+  await editor.press('Escape')
+  await editor.fill(`SELECT "user", count(*) AS events, '<img src=x onerror=alert(4)>' AS "<b>" FROM '/data/events.jsonl' GROUP BY ALL ORDER BY 1`)
+  await editor.press('Control+Enter')
+  await says(page, '17 rows')
+  await says(page, '<img src=x onerror=alert(4)>')
+  if (screens !== undefined) await page.screenshot({ path: join(screens, 'sql.png'), fullPage: true })
+  await page.getByRole('button', { name: 'Chart' }).click()
+  await page.locator('.sqlchart rect').first().waitFor()
+  assert.equal(await page.locator('.sqlchart rect').count(), 17)
+  if (screens !== undefined) await page.screenshot({ path: join(screens, 'sql-chart.png'), fullPage: true })
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export' }).click()])
+  assert.equal((await readFile(await download.path(), 'utf8')).trim().split('\n').length, 18)
+  await page.getByRole('button', { name: 'Explain' }).click()
+  await says(page, /in this process/)
+  await editor.fill('SELECT * FROM range(1000000000) a, range(1000000000) b ORDER BY hash(a.range, b.range) LIMIT 1')
+  await page.getByRole('button', { name: 'Run' }).click()
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await says(page, 'The query was cancelled')
+  await editor.fill("SELECT * FROM '/data/none.csv' -- <script>alert(5)</script>")
+  await page.getByRole('button', { name: 'Run' }).click()
+  await page.getByRole('alert').waitFor()
+}
+
 async function lostConnection(stage: Stage): Promise<void> {
   const { page, cluster } = stage
   await goTo(stage, '/')
@@ -248,7 +280,7 @@ async function killedNode(stage: Stage): Promise<void> {
 }
 
 const steps: readonly ((stage: Stage) => Promise<void>)[] = [
-  login, eachPage, keyboard, manyNames, uploadAndDownload, jobs, lostConnection, killedNode,
+  login, eachPage, keyboard, manyNames, uploadAndDownload, queries, jobs, lostConnection, killedNode,
 ]
 
 async function prepare(cluster: TestCluster): Promise<void> {

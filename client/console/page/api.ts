@@ -41,11 +41,12 @@ async function send(url: string, init: RequestInit = {}): Promise<Response> {
 export async function call<Name extends CallName>(
   name: Name, request: CallRequest<Name>, signal?: AbortSignal,
 ): Promise<CallReply<Name>> {
-  const response = await send(`/api/call/${name}`, {
-    method: 'POST', body: JSON.stringify(request), headers: { 'content-type': 'application/json' }, ...signal && { signal },
-  })
-  return await response.json() as CallReply<Name>
+  return await (await post(`/api/call/${name}`, request, signal ?? new AbortController().signal)).json() as CallReply<Name>
 }
+
+/** A request with a body, whose answer may be a stream. */
+export const post = (url: string, body: object, signal: AbortSignal): Promise<Response> =>
+  send(url, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' }, signal })
 
 export const fetchJson = async <T>(url: string, signal: AbortSignal): Promise<T> => await (await send(url, { signal })).json() as T
 

@@ -11,6 +11,7 @@ import { LoginPage } from './pages/login.tsx'
 import { NodePage } from './pages/node.tsx'
 import { NodesPage } from './pages/nodes.tsx'
 import { OverviewPage } from './pages/overview.tsx'
+import { SqlPage } from './pages/sql.tsx'
 import { TrashPage } from './pages/trash.tsx'
 import { followLinks, route } from './route.ts'
 import { Empty, Loading } from './parts/states.tsx'
@@ -27,6 +28,8 @@ function Page() {
       return <FilesPage key={rest} path={`/${rest}`} />
     case 'trash':
       return <TrashPage />
+    case 'sql':
+      return <SqlPage />
     case 'jobs':
       return rest === '' ? <JobsPage /> : <JobPage key={rest} id={rest} />
     default:

@@ -13,6 +13,7 @@ const rooms = [
   { room: 'nodes', url: '/nodes', title: 'Nodes', icon: 'M4 5h16v5H4zM4 14h16v5H4zM8 7.500h.01M8 16.500h.01' },
   { room: 'files', url: '/files/', title: 'Files', icon: 'M3 6h6l2 2h10v11H3z' },
   { room: 'jobs', url: '/jobs', title: 'Jobs', icon: 'M5 6h5v5H5zM14 6h5v5h-5zM9.500 15h5v4h-5zM7.500 11v2h9v-2M12 13v2' },
+  { room: 'sql', url: '/sql', title: 'SQL', icon: 'M3 5h18v14H3zM7 9l3 3-3 3M12 15h5' },
 ] as const
 
 const parents: Readonly<Record<string, string>> = { trash: 'files' }

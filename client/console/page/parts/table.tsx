@@ -3,14 +3,18 @@
 
 import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { csvField } from '../csv.ts'
 import { formatCount } from '../format.ts'
 import { tell } from './dialog.tsx'
 
 export interface TableColumn<T> {
   readonly title: string
+  /** Shown when the mouse rests on the title. */
+  readonly hint?: string | undefined
   readonly cell: (row: T) => ComponentChildren
-  /** Value for sorting and for CSV. */
+  /** Value for CSV, and for sorting unless there is an `order`. */
   readonly value: (row: T) => string | number
+  readonly order?: ((row: T) => string | number) | undefined
   /** Numbers are aligned at the right. */
   readonly number?: boolean
   /** Hidden on narrow screens. */
@@ -55,10 +59,10 @@ export function Table<T>(props: TableProps<T>) {
         head={
           <thead>
             <tr>
-              {columns.map(({ title, number, wide }, i) => {
+              {columns.map(({ title, hint, number, wide }, i) => {
                 const order = sort?.column === i ? (sort.down ? 'descending' : 'ascending') : undefined
                 return (
-                  <th key={title} scope="col" class={classOf({ number, wide })} aria-sort={order}>
+                  <th key={title} scope="col" title={hint} class={classOf({ number, wide })} aria-sort={order}>
                     {fixed ? (
                       title
                     ) : (
@@ -132,8 +136,8 @@ function Body<T>({ label, columns, rows, keyOf, onEnd, head }: TableProps<T> & {
 const classOf = ({ number, wide }: { readonly number?: boolean | undefined; readonly wide?: boolean | undefined }): string | undefined =>
   [number && 'number', wide && 'wide'].filter(Boolean).join(' ') || undefined
 
-function sortRows<T>(rows: readonly T[], { value }: TableColumn<T>, down: boolean): readonly T[] {
-  const keyed = rows.map(row => ({ row, key: value(row) }))
+function sortRows<T>(rows: readonly T[], { value, order = value }: TableColumn<T>, down: boolean): readonly T[] {
+  const keyed = rows.map(row => ({ row, key: order(row) }))
   keyed.sort((a, b) =>
     typeof a.key === 'number' && typeof b.key === 'number' ? a.key - b.key : String(a.key).localeCompare(String(b.key)),
   )
@@ -141,11 +145,6 @@ function sortRows<T>(rows: readonly T[], { value }: TableColumn<T>, down: boolea
   return keyed.map(({ row }) => row)
 }
 
-/** A text that a spreadsheet would take for a formula gets an apostrophe. */
-function csvField(value: string | number): string {
-  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value)
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-}
 
 async function copy<T>(columns: readonly TableColumn<T>[], rows: readonly T[], label: string): Promise<void> {
   const lines = [columns.map(({ title }) => csvField(title)), ...rows.map(row => columns.map(({ value }) => csvField(value(row))))]

@@ -8,6 +8,7 @@ import { sealLink } from '../../../../client/console/sessions.ts'
 import { Gateway } from '../../../../client/gateway/gateway.ts'
 import type { Mill } from '../../../../client/mill.ts'
 import { keepCluster } from '../../../../client/sql/cluster.ts'
+import type { SqlOptions } from '../../../../client/sql/query.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { clusterId } from '../../../../src/base/ids.ts'
 import { silent } from '../../../../src/ports/log.ts'
@@ -16,6 +17,7 @@ import { Vault } from '../../../../src/rpc/vault.ts'
 import { systemClock as clock } from '../../../../src/world/clock.ts'
 import { systemNet } from '../../../../src/world/net.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
+import { until } from '../../../kit/cluster.ts'
 
 const random = systemRandom()
 const vault = new Vault(Buffer.from('secret of the cluster'), random)
@@ -29,6 +31,38 @@ const stored = new Map<string, string>()
 let gateway: Gateway
 let url = ''
 
+/** Queries that began and have not ended. */
+let open = 0
+const integer = { kind: 'plain', name: 'INTEGER' } as const
+const texts = { kind: 'plain', name: 'VARCHAR' } as const
+
+/** `ROWS n`, `FAIL`, `WAIT`: until its signal. */
+function queryOf(text: string, { signal, onJob }: SqlOptions) {
+  const [word, number = '0'] = text.split(' ')
+  async function* batches() {
+    if (word === 'LATE') throw new GristmillError('EINVAL', 'division by <b>zero</b>')
+    for (let at = 0; at < Number(number); at += 1000)
+      yield Array.from({ length: Math.min(1000, Number(number) - at) }, (_, i) => [at + i, i % 2 === 0 ? '<i>' : null])
+  }
+  return {
+    async run() {
+      open++
+      onJob?.({ id: 'job-7' } as never)
+      const dispose = async () => { open-- }
+      try {
+        if (word === 'FAIL') throw new GristmillError('EINVAL', 'no such table <script>')
+        if (word === 'WAIT') await new Promise((_, reject) => { signal!.addEventListener('abort', () => reject(signal!.reason as Error)) })
+      } catch (error) {
+        await dispose()
+        throw error
+      }
+      const columns = [{ name: 'n', type: integer }, { name: 'n', type: texts }]
+      return { columns, isExplanation: false, batches, [Symbol.asyncDispose]: dispose }
+    },
+    explain: async () => ({ place: 'process', stages: [], text: 'plan' }),
+  }
+}
+
 /** A cluster with one file, which only ada may read. */
 function millOf(user: string): Mill {
   const mill = {
@@ -41,6 +75,7 @@ function millOf(user: string): Mill {
     writeFile: async (path: string, chunks: AsyncIterable<Buffer>) => {
       stored.set(path, Buffer.concat(await Array.fromAsync(chunks)).toString())
     },
+    sql: (text: string, _params: undefined, options: SqlOptions) => queryOf(text, options),
     close: async () => {},
   }
   const ask = async (message: Message, request: unknown) => {
@@ -77,7 +112,8 @@ const ask = async (path: string, { cookie, token }: Partial<Login>, init: Reques
   const headers = { ...cookie !== undefined && { cookie }, ...token !== undefined && { 'x-gristmill-token': token }, ...init.headers }
   const reply = await fetch(`${url}${path}`, { ...init, headers })
   const text = await reply.text()
-  const code = (text.startsWith('{') ? JSON.parse(text) as { error?: { code: string } } : {}).error?.code
+  const isJson = reply.headers.get('content-type')?.startsWith('application/json')
+  const code = (isJson ? JSON.parse(text) as { error?: { code: string } } : {}).error?.code
   return { status: reply.status, headers: reply.headers, text, code }
 }
 
@@ -190,6 +226,71 @@ test('a file is sent in a form that no browser runs', async () => {
   expect(headers.get('content-security-policy')).toContain('sandbox')
   expect((await ask('/api/content?as=image&path=/a.svg', ada)).code).toBe('EINVAL')
   expect((await ask('/api/content?as=image&path=/a.PNG', ada)).headers.get('content-type')).toBe('image/png')
+})
+
+const sql = (what: string, given: Partial<Login>, body: object, init: RequestInit = {}) =>
+  ask(`/api/sql/${what}`, given, { method: 'POST', body: JSON.stringify(body), ...init })
+const linesOf = (text: string) => text.trim().split('\n').map(line => JSON.parse(line) as any).filter(({ kind }) => kind !== 'running')
+
+test('a query needs the token, because it may change something', async () => {
+  const ada = await login('ada')
+  for (const what of ['rows', 'plan', 'export'])
+    expect(await sql(what, { cookie: ada.cookie }, { sql: 'ROWS 1' })).toMatchObject({ status: 403, code: 'EACCES' })
+  expect((await ask('/api/sql/rows?sql=ROWS', ada)).code).toBe('EINVAL')
+})
+
+test('rows come as texts, with NULL told apart, columns each once, and the job', async () => {
+  const { text, headers } = await sql('rows', await login('ada'), { sql: 'ROWS 3' })
+  expect(linesOf(text)).toEqual([
+    { kind: 'job', job: 'job-7' },
+    {
+      kind: 'columns', isPlan: false,
+      columns: [{ name: 'n', type: 'INTEGER', isNumber: true }, { name: 'n_1', type: 'VARCHAR', isNumber: false }],
+    },
+    { kind: 'rows', rows: [['0', '<i>'], ['1', null], ['2', '<i>']] },
+    { kind: 'end', cut: false, long: 0, ms: expect.any(Number) },
+  ])
+  expect(headers.get('content-security-policy')).toContain('sandbox')
+  expect((await sql('plan', await login('ada'), { sql: 'ROWS 3' })).text).toContain('"place":"process"')
+})
+
+test('ten thousand rows are sent whole, and of more the first ten thousand, with a mark', async () => {
+  const ada = await login('ada')
+  for (const [count, cut] of [[10_000, false], [10_001, true]] as const) {
+    const lines = linesOf((await sql('rows', ada, { sql: `ROWS ${count}` })).text)
+    expect([lines.flatMap(({ rows = [] }) => rows).length, lines.at(-1)]).toMatchObject([10_000, { kind: 'end', cut }])
+  }
+  expect(open).toBe(0)
+})
+
+test('an export has all rows, and a statement that changes something is not exported', async () => {
+  const ada = await login('ada')
+  const { text } = await sql('export', ada, { sql: 'ROWS 10001', format: 'csv' })
+  expect([text.split('\n').length, text.slice(0, 16)]).toEqual([10_003, 'n,n\n0,<i>\n1,\n2,<'])
+  expect((await sql('export', ada, { sql: 'ROWS 1', format: 'jsonl' })).text).toBe('{"n":0,"n_1":"<i>"}\n')
+  for (const body of [{ sql: 'CREATE TABLE t AS SELECT 1' }, { sql: 'ROWS 1', format: 'xml' }, { sql: '  ' }, { sql: 7 }, {}])
+    expect([body, (await sql('export', ada, body)).code]).toEqual([body, 'EINVAL'])
+  await expect(sql('export', ada, { sql: 'LATE' })).rejects.toThrow()
+})
+
+test('an error of a query is its last line, also after rows have begun', async () => {
+  const ada = await login('ada')
+  for (const [text, message] of [['FAIL', 'no such table <script>'], ['LATE', 'division by <b>zero</b>']] as const)
+    expect(linesOf((await sql('rows', ada, { sql: text })).text).at(-1)).toEqual({ kind: 'error', code: 'EINVAL', message })
+})
+
+test('a query ends when its page goes away, and a user has three at a time', async () => {
+  const [ada, eve] = [await login('ada'), await login('eve')]
+  const leaving = new AbortController()
+  const waiting = [1, 2, 3].map(() => sql('rows', ada, { sql: 'WAIT' }, { signal: leaving.signal }).catch(() => 'left'))
+  await until('the queries to run', () => open === 3)
+  const full = await sql('rows', ada, { sql: 'ROWS 1' })
+  expect([full.code, full.status]).toEqual(['OVERLOADED', 429])
+  expect(linesOf((await sql('rows', eve, { sql: 'ROWS 1' })).text).at(-1)).toMatchObject({ kind: 'end' })
+  leaving.abort()
+  expect(await Promise.all(waiting)).toEqual(['left', 'left', 'left'])
+  await until('the queries to end', () => open === 0)
+  await until('room for more', async () => (await sql('rows', ada, { sql: 'ROWS 1' })).status === 200)
 })
 
 test('requests that are too long or wrong are refused', async () => {

@@ -4,8 +4,11 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { bundlePage } from '../../../../client/console/bundle.ts'
+import { chartOf } from '../../../../client/console/page/chartpoints.ts'
+import { csvField } from '../../../../client/console/page/csv.ts'
 import { problemsOf } from '../../../../client/console/page/problems.ts'
 import { rowsOf } from '../../../../client/console/page/rows.ts'
+import { accepted, piecesOf, placeAt, suggestionsFor } from '../../../../client/console/page/sqltext.ts'
 import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
 import { readSources, root } from '../../../tidy/source.ts'
 
@@ -69,4 +72,57 @@ test('problems are named, the worst first', () => {
     'bad The namenode is behind its cluster.', 'bad No datanode is live.',
     'warn Safe mode: everything can be read, and nothing be changed.',
   ])
+})
+
+test('a copied text that a spreadsheet would compute gets an apostrophe; a number stays what it is', () => {
+  expect(['-5', '+1.5e-3', '=1+1', '-1+2', '@x', 'a,"b"', ''].map(csvField)).toEqual(
+    ['-5', '+1.5e-3', "'=1+1", "'-1+2", "'@x", '"a,""b"""', ''],
+  )
+})
+
+test('the pieces of a query are the query, with its words, texts, numbers and comments', () => {
+  const sql = "select 'it''s', \"from\" -- from\nFROM t /* x */ where a > 1.5e3 and b = 'open"
+  const pieces = piecesOf(sql)
+  expect(pieces.map(({ text }) => text).join('')).toBe(sql)
+  expect(pieces.filter(({ kind }) => kind !== 'plain').map(({ kind, text }) => `${kind} ${text}`)).toEqual([
+    'word select', "text 'it''s'", 'comment -- from', 'word FROM', 'comment /* x */', 'word where', 'number 1.5e3', 'word and',
+    "text 'open",
+  ])
+})
+
+test('completion knows what stands before the caret', () => {
+  const at = (text: string) => placeAt(text, text.length)
+  expect(at("FROM '/da")).toEqual({ kind: 'path', from: 6, path: '/da' })
+  expect(at("FROM 'x")).toBeUndefined()
+  expect(at('-- sel')).toBeUndefined()
+  expect(at("SELECT 'a' ")).toEqual({ kind: 'word', from: 11, word: '' })
+  expect(at('SELECT s.gr')).toEqual({ kind: 'column', from: 9, word: 'gr', of: 's' })
+  expect(at('SELECT "My t".')).toEqual({ kind: 'column', from: 14, word: '', of: 'My t' })
+  expect(placeAt('SEL FROM t', 3)).toEqual({ kind: 'word', from: 0, word: 'SEL' })
+})
+
+test('completion offers columns of the tables of the query first, then tables, functions and words of SQL', () => {
+  const columns = [{ name: 'grain', type: 'VARCHAR' }, { name: 'Gross', type: 'DOUBLE' }, { name: 'group', type: 'BIGINT' }]
+  const tables = [{ name: 'sales', kind: 'table', columns }, { name: 'graph', kind: 'view' }]
+  const text = 'SELECT s.gr FROM sales AS s'
+  const offered = (place: Exclude<NonNullable<ReturnType<typeof placeAt>>, { kind: 'path' }>) =>
+    suggestionsFor(place, text, tables).map(each => each.text)
+  expect(offered({ kind: 'column', from: 9, word: 'gr', of: 'S' })).toEqual(['grain', 'Gross', '"group"'])
+  expect(offered({ kind: 'word', from: 9, word: 'gr' })).toEqual(['grain', 'Gross', '"group"', 'graph', 'greatest(', 'GROUPING', 'GROUP'])
+  expect(offered({ kind: 'column', from: 9, word: '', of: 'unknown' })).toEqual([])
+  expect(accepted(text, 11, 9, 'grain')).toEqual({ text: 'SELECT s.grain FROM sales AS s', caret: 14 })
+})
+
+test('a chart draws numbers and times in their order and at their distances, and other values in the order of the rows', () => {
+  const parts = (rows: (string | null)[][], x = 0, isNumber = false) => {
+    const { points, isScale, left } = chartOf(rows, { x, y: 1, isNumber })
+    return [points.map(({ part, y, label }) => [part, y, label]), isScale, left]
+  }
+  expect(parts([['4', '1'], ['0', '-2.5'], ['1', null]], 0, true)).toEqual([[[0, -2.5, '0'], [1, 1, '4']], true, 1])
+  expect(parts([['2026-01-03', '1'], ['2026-01-01', '2'], ['2026-01-02 12:00:00', '3']])).toEqual(
+    [[[0, 2, '2026-01-01'], [0.75, 3, '2026-01-02 12:00:00'], [1, 1, '2026-01-03']], true, 0],
+  )
+  expect(parts([['rye', '1'], [null, '2']])).toEqual([[[0, 1, 'rye'], [1, 2, 'NULL']], false, 0])
+  expect(parts([['rye', '7']], -1)).toEqual([[[0, 7, 'row 1']], false, 0])
+  expect(chartOf([], { x: 0, y: 1, isNumber: true })).toEqual({ points: [], isScale: true, left: 0 })
 })
