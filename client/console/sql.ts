@@ -10,7 +10,8 @@ import type { Exchange } from '../gateway/exchange.ts'
 import type { Mill } from '../mill.ts'
 import { readCommand } from '../sql/command.ts'
 import type { SqlExplanation } from '../sql/explained.ts'
-import { uniqueNames, type SqlQuery } from '../sql/query.ts'
+import type { SqlQuery } from '../sql/query.ts'
+import { uniqueNames } from '../sql/running.ts'
 import { csvField, isNumber, rowJson, valueText } from '../sql/text.ts'
 import { apiHeaders } from './guard.ts'
 
@@ -38,7 +39,7 @@ export type SqlPlan = SqlExplanation
 
 export type ExportFormat = 'csv' | 'jsonl' | 'parquet'
 
-export interface SqlRequest { readonly sql: string; readonly format?: ExportFormat }
+interface SqlRequest { readonly sql: string; readonly format?: ExportFormat }
 
 const queriesMax = 8
 const userQueriesMax = 3
@@ -79,7 +80,7 @@ export class SqlRuns {
     })
   }
 
-  /** How the query would run; it does not. */
+  /** Explains how the query would run; nothing is computed. */
   async plan(mill: Mill, { sql, user, signal }: Asked): Promise<SqlPlan> {
     return this.#counted(user, () => mill.sql(sql, undefined, { memoryBytes, signal }).explain())
   }

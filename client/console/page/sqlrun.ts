@@ -3,7 +3,7 @@
 import type { ExportFormat, ShownColumn, SqlNews, SqlPlan } from '../sql.ts'
 import { CallError, post } from './api.ts'
 
-/** What is known of a query that runs, or has ended. */
+/** State of a query that runs, or has ended. */
 export interface SqlAnswer {
   readonly state: 'running' | 'ended' | 'failed' | 'cancelled'
   readonly job?: string | undefined
@@ -19,7 +19,7 @@ export interface SqlAnswer {
 export const emptyAnswer: SqlAnswer = { state: 'running', columns: [], rows: [], isPlan: false, cut: false, long: 0 }
 
 /** The answer after one more line. */
-export function told(answer: SqlAnswer, news: SqlNews): SqlAnswer {
+function told(answer: SqlAnswer, news: SqlNews): SqlAnswer {
   switch (news.kind) {
     case 'job': return { ...answer, job: news.job }
     case 'running': return answer

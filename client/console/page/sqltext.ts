@@ -36,7 +36,7 @@ const kindOf = (text: string): SqlPiece['kind'] => {
 /** Together they are the text. */
 export const piecesOf = (text: string): SqlPiece[] => [...text.matchAll(piece)].map(([found]) => ({ kind: kindOf(found), text: found }))
 
-/** What stands before the caret, from `from` on. */
+/** Kind of the word before the caret, which begins at `from`. */
 export type SqlPlace =
   /** A path of the cluster in quotes. */
   | { readonly kind: 'path'; readonly from: number; readonly path: string }

@@ -1,6 +1,7 @@
 // The console behind a real listener, with a cluster of the test: who is answered, what a change needs, and what a browser may do with the
 // answers.
 
+import { request } from 'node:http'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Console } from '../../../../client/console/console.ts'
@@ -192,7 +193,6 @@ test('a page of another site is refused, whatever it knows, and so is a foreign 
   expect(calls).toEqual([])
   const own = { 'sec-fetch-site': 'same-origin', origin: url }
   expect((await call('job.kill', ada, { job: 'job-1' }, own)).status).toBe(200)
-  const { request } = await import('node:http')
   const status = await new Promise((resolve, reject) => {
     request(url, { headers: { host: 'evil.example' } }, reply => { reply.resume(); resolve(reply.statusCode) }).on('error', reject).end()
   })
@@ -228,8 +228,8 @@ test('a file is sent in a form that no browser runs', async () => {
   expect((await ask('/api/content?as=image&path=/a.PNG', ada)).headers.get('content-type')).toBe('image/png')
 })
 
-const sql = (what: string, given: Partial<Login>, body: object, init: RequestInit = {}) =>
-  ask(`/api/sql/${what}`, given, { method: 'POST', body: JSON.stringify(body), ...init })
+const sql = (what: string, given: Partial<Login>, body: object) =>
+  ask(`/api/sql/${what}`, given, { method: 'POST', body: JSON.stringify(body) })
 const linesOf = (text: string) => text.trim().split('\n').map(line => JSON.parse(line) as any).filter(({ kind }) => kind !== 'running')
 
 test('a query needs the token, because it may change something', async () => {
@@ -281,15 +281,16 @@ test('an error of a query is its last line, also after rows have begun', async (
 
 test('a query ends when its page goes away, and a user has three at a time', async () => {
   const [ada, eve] = [await login('ada'), await login('eve')]
-  const leaving = new AbortController()
-  const waiting = [1, 2, 3].map(() => sql('rows', ada, { sql: 'WAIT' }, { signal: leaving.signal }).catch(() => 'left'))
-  await until('the queries to run', () => open === 3)
+  // Connections of their own: fetch opens others in the place of those that it breaks.
+  const headers = { cookie: ada.cookie, 'x-gristmill-token': ada.token }
+  const waiting = [1, 2, 3].map(() => request(`${url}/api/sql/rows`, { method: 'POST', headers, agent: false }).on('error', () => {}))
+  for (const each of waiting) each.end(JSON.stringify({ sql: 'WAIT' }))
+  await until('the queries to run', async () => open === 3)
   const full = await sql('rows', ada, { sql: 'ROWS 1' })
   expect([full.code, full.status]).toEqual(['OVERLOADED', 429])
   expect(linesOf((await sql('rows', eve, { sql: 'ROWS 1' })).text).at(-1)).toMatchObject({ kind: 'end' })
-  leaving.abort()
-  expect(await Promise.all(waiting)).toEqual(['left', 'left', 'left'])
-  await until('the queries to end', () => open === 0)
+  for (const each of waiting) each.destroy()
+  await until('the queries to end', async () => open === 0)
   await until('room for more', async () => (await sql('rows', ada, { sql: 'ROWS 1' })).status === 200)
 })
 
