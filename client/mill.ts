@@ -297,7 +297,7 @@ export class Mill extends Files {
    */
   sql(text: string, params?: SqlParams | null, options?: SqlOptions | null): SqlQuery {
     const given = optionsOf<SqlOptions>(options, 'sql', {
-      memoryBytes: true, localBytes: true, distribute: true, queue: true, onJob: true, signal: true,
+      memoryBytes: true, localBytes: true, localFiles: true, distribute: true, queue: true, onJob: true, signal: true,
     })
     if (given.queue !== undefined) textOf(given.queue, 'queue', { max: queueNameMax })
     checkInteger('memory of a query in bytes', given.memoryBytes, 16 * MiB)

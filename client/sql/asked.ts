@@ -20,13 +20,20 @@ export interface SqlTools {
   /** Base of relative local paths, and the place of `~`, which only a shell user has. */
   readonly cwd: string
   readonly home?: string | undefined
+  /** Queries read no files of this machine, which belongs to others than the user. */
+  readonly isRemote?: boolean | undefined
   /** Throws if there is no cluster. Called for a query that reads one. */
   readonly cluster: () => Promise<SqlCluster>
   /** For tests: how queries are divided. */
   readonly division?: Division | undefined
 }
 
-export interface Asked { readonly statement: Statement; readonly tables: readonly SqlTable[] }
+export interface Asked {
+  readonly statement: Statement
+  readonly tables: readonly SqlTable[]
+  /** Names of views that it reads. */
+  readonly views: readonly string[]
+}
 
 interface Question { readonly text: string; readonly params: SqlParams | undefined; readonly signal: AbortSignal | undefined }
 
@@ -47,7 +54,7 @@ export async function askedOf(tools: SqlTools, { text, params, signal }: Questio
     await parser.confine([])
     const statement = await readStatement(parser, text, params)
     const resolved = await resolvedIn(tools, parser, statement, signal)
-    return { statement: { ...statement, sql: resolved.sql }, tables: await tablesIn(tools, resolved, signal) }
+    return { statement: { ...statement, sql: resolved.sql }, tables: await tablesIn(tools, resolved, signal), views: resolved.views }
   } finally {
     parser.close()
   }
@@ -59,7 +66,7 @@ async function resolvedIn(
 ): Promise<ResolvedQuery> {
   const isCalled = tables.some(name => !isPathName(name))
   const ask = isCalled ? await tools.cluster().then(({ cluster }) => cluster.ask, () => undefined) : undefined
-  if (!ask) return { sql, names: tables, tables: [] }
+  if (!ask) return { sql, names: tables, tables: [], views: [] }
   return resolveNames({ sql, tables }, { ask, signal, isPath: isPathName, read: text => readStatement(parser, text, undefined) })
 }
 
@@ -74,6 +81,11 @@ async function tablesIn(
     if (found || !isPathName(name)) continue
     checkName(name)
     const local = localName(name, tools)
+    if (local !== undefined && tools.isRemote)
+      throw new GristmillError(
+        'EACCES', `${name} is a file of the machine that runs the query, which is not read here; name one of the cluster`,
+        { details: { path: name } },
+      )
     tables.push(local === undefined
       ? await clusterTable((await cluster()).cluster.ask, name, signal)
       : await localTable(disk, name, local, tools))

@@ -13,7 +13,7 @@ import { asQueryError } from './job.ts'
 import { shapeOfTable } from './planning.ts'
 import type { SqlParams } from './statement.ts'
 import { RunningQuery } from './running.ts'
-import { clusterTable, localName, type SqlTable } from './tables.ts'
+import { checkName, clusterTable, localName, type SqlTable } from './tables.ts'
 
 /** A query of one step. */
 interface StepQuery {
@@ -68,6 +68,7 @@ export async function changed(command: SqlCommand, parts: ChangeParts): Promise<
 const bytesOf = ({ files }: SqlTable): number => files.reduce((sum, file) => sum + file.bytes, 0)
 
 function checkPath(path: string, tools: SqlTools): void {
+  checkName(path)
   if (localName(path, tools) !== undefined) throw new GristmillError('EINVAL', `${path} is no path of the cluster`)
 }
 

@@ -2,6 +2,7 @@
 // only.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { sqlTokens, type SqlToken } from '../../src/base/sqltokens.ts'
 
 export type SqlCommand =
   | ({ readonly kind: 'create table' } & Made & { readonly query: string })
@@ -20,7 +21,10 @@ interface Made { readonly name: string; readonly replace: boolean; readonly ifNo
 /** undefined: the text is a query, or nothing that begins as one of these statements. Throws EINVAL for one that goes on otherwise. */
 export function readCommand(text: string): SqlCommand | undefined {
   const words = new Words(text)
-  if (words.take('show')) return words.take('tables') ? words.ended({ kind: 'show tables' }) : undefined
+  if (words.take('show')) {
+    words.take('all')
+    return words.take('tables') ? words.ended({ kind: 'show tables' }) : undefined
+  }
   if (words.take('create')) return created(words)
   if (words.take('drop')) {
     const of = words.oneOf('table', 'view')
@@ -86,9 +90,7 @@ function copied(words: Words): SqlCommand {
   return words.ended({ kind: 'copy', path, format, query })
 }
 
-interface Token { readonly text: string; readonly start: number; readonly end: number }
-
-const tokens = /--[^\n]*|\/\*[^]*?\*\/|\s+|'(?:[^']|'')*'|"(?:[^"]|"")*"|[A-Za-z_][\w$]*|[^]/gy
+interface Token { readonly kind: SqlToken['kind']; readonly text: string; readonly start: number; readonly end: number }
 
 class Words {
   readonly #text: string
@@ -97,8 +99,8 @@ class Words {
 
   constructor(text: string) {
     this.#text = text
-    for (const { 0: token, index } of text.matchAll(tokens))
-      if (!/^(?:--|\/\*|\s)/.test(token)) this.#tokens.push({ text: token, start: index, end: index + token.length })
+    for (const { kind, start, end } of sqlTokens(text))
+      if (kind !== 'blank' && kind !== 'comment') this.#tokens.push({ kind, text: text.slice(start, end), start, end })
   }
 
   /** Takes the word if it comes next. */
@@ -120,8 +122,8 @@ class Words {
   }
 
   name(): string {
-    const { text = '' } = this.#tokens[this.#at] ?? {}
-    if (!/^["A-Za-z_]/.test(text)) throw this.fault('a name')
+    const { kind, text = '' } = this.#tokens[this.#at] ?? {}
+    if (kind !== 'word' && kind !== 'name') throw this.fault('a name')
     this.#at++
     return text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text
   }
@@ -133,11 +135,13 @@ class Words {
     return text.slice(1, -1).replaceAll("''", "'")
   }
 
-  /** The query that follows, with blanks before it, so that errors name its line and column. */
+  /** The query that follows, with blanks before it, so that errors name its line and column. It ends with its last token. */
   rest(): string {
     const next = this.#tokens[this.#at]
+    let last = this.#tokens.length - 1
+    while (last > this.#at && this.#tokens[last]!.text === ';') last--
     if (!next) throw this.fault('a query')
-    return blanks(this.#text.slice(0, next.start)) + this.#text.slice(next.start)
+    return blanks(this.#text.slice(0, next.start)) + this.#text.slice(next.start, this.#tokens[last]!.end)
   }
 
   inParentheses(): string {

@@ -3,6 +3,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { quotedName } from '../../src/base/sql.ts'
+import { afterBlanks, sqlStatements, sqlTokens, wordAt } from '../../src/base/sqltokens.ts'
 import * as protocol from '../../src/protocol/table.ts'
 import { tableNameForm, type CatalogTable } from '../../src/protocol/table.ts'
 import type { CallMessage } from '../call/cluster.ts'
@@ -24,6 +25,8 @@ export interface ResolvedQuery {
   /** Names that are read, without those of views. */
   readonly names: readonly string[]
   readonly tables: readonly NamedTable[]
+  /** Names of views that it reads, also through others. */
+  readonly views: readonly string[]
 }
 
 interface Query { readonly sql: string; readonly tables: readonly string[] }
@@ -64,7 +67,9 @@ export async function resolveNames(query: Query, tools: ResolveTools): Promise<R
     }
   }
   await visit(query.tables, 0)
-  return { sql: withViews(query.sql, views), names: distinct(names, tables), tables: [...tables.values()] }
+  return {
+    sql: withViews(query.sql, views), names: distinct(names, tables), tables: [...tables.values()], views: views.map(([name]) => name),
+  }
 }
 
 /** A name of the catalogue in two cases is one table; those of paths differ. */
@@ -87,14 +92,47 @@ async function entriesOf(names: readonly string[], { ask, signal }: ResolveTools
   return found
 }
 
+/** Names of the table expressions with which a query begins, in lower case, and the place of the first one. */
+function expressionsOf(
+  query: string,
+): { readonly names: readonly string[]; readonly isRecursive: boolean; readonly start: number } {
+  let start = afterBlanks(query, 'with'.length)
+  const isRecursive = wordAt(query, start) === 'RECURSIVE'
+  if (isRecursive) start = afterBlanks(query, start + 'recursive'.length)
+  const names: string[] = []
+  let depth = 0
+  let before: 'comma' | 'body' | 'other' = 'comma'
+  let hasBody = false
+  const rest = query.slice(start)
+  for (const { kind, start: at, end } of sqlTokens(rest)) {
+    if (kind === 'blank' || kind === 'comment') continue
+    const text = rest.slice(at, end)
+    if (depth === 0 && before === 'body' && text !== ',') break
+    if (depth === 0 && before === 'comma') {
+      names.push((kind === 'name' ? text.slice(1, -1).replaceAll('""', '"') : text).toLowerCase())
+      hasBody = false
+    }
+    if (depth === 0 && text.toUpperCase() === 'AS') hasBody = true
+    if (text === '(') depth++
+    if (text === ')') depth--
+    before = depth > 0 ? 'other' : text === ',' ? 'comma' : text === ')' && hasBody ? 'body' : 'other'
+  }
+  return { names, isRecursive, start }
+}
+
 /** Puts table expressions in front of the query. */
 function withViews(sql: string, views: ReadonlyArray<readonly [string, string]>): string {
   if (views.length === 0) return sql
-  const list = views.map(([name, query]) => `${quotedName(name)} AS (${query.trim().replace(/(?:;\s*)+$/, '')}\n)`).join(', ')
-  const [blank = ''] = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*/.exec(sql) ?? []
-  const query = sql.slice(blank.length)
-  const [own, recursive = ''] = /^with\s+(recursive\s+)?/i.exec(query) ?? []
-  if (own !== undefined) return `${blank}WITH ${recursive}${list}, ${query.slice(own.length)}`
+  const list = views.map(([name, query]) => `${quotedName(name)} AS (${sqlStatements(query)[0]!.trim()}\n)`).join(', ')
+  const start = afterBlanks(sql)
+  const [blank, query] = [sql.slice(0, start), sql.slice(start)]
+  if (wordAt(query, 0) === 'WITH') {
+    const own = expressionsOf(query)
+    const clash = views.find(([name]) => own.names.includes(name.toLowerCase()))
+    if (clash)
+      throw new GristmillError('EINVAL', `the query has a table expression ${clash[0]}, and reads a view of this name; give it another name`)
+    return `${blank}WITH ${own.isRecursive ? 'RECURSIVE ' : ''}${list}, ${query.slice(own.start)}`
+  }
   const [described, word, rest] = /^(describe|summarize)\s+([^]*)$/i.exec(query) ?? []
   if (described !== undefined)
     return `${blank}${word!} WITH ${list} ${/^(?:select|from|values|\()/i.test(rest!) ? rest! : `FROM ${rest!}`}`

@@ -36,6 +36,8 @@ export interface SqlOptions {
    * divides small ones, which are not fetched.
    */
   readonly distribute?: Distribute | undefined
+  /** False: the query reads no files of this machine, but those of the cluster. Default: true. */
+  readonly localFiles?: boolean | undefined
   /** Queue by which the tasks of its job get slots; default: `default`. */
   readonly queue?: string | undefined
   /** Called with the job of the query, if it has one. */
@@ -68,7 +70,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
   readonly #options: SqlOptions
 
   constructor(tools: SqlTools, text: string, params: SqlParams | undefined, options: SqlOptions) {
-    this.#tools = tools
+    this.#tools = options.localFiles === false ? { ...tools, isRemote: true } : tools
     this.#text = text
     this.#params = params
     this.#options = options
@@ -162,13 +164,15 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       new SqlQuery(this.#tools, text, params, { ...options, signal })
     return changed(command, {
       tools: this.#tools, params: this.#params, signal, query, onJob: options.onJob,
-      columns: (text, params) => query(text, params).#columnsOfView(),
+      columns: (text, params) => query(text, params).#columnsOfView(command.kind === 'create view' ? command.name : ''),
     })
   }
 
   /** Columns of the query of a view, as a job would give them. Throws EINVAL for a query that other users cannot run. */
-  async #columnsOfView(): Promise<readonly SqlColumn[]> {
+  async #columnsOfView(name: string): Promise<readonly SqlColumn[]> {
     const asked = await this.#asked()
+    if (asked.views.some(each => each.toLowerCase() === name.toLowerCase()))
+      throw new GristmillError('EINVAL', `the query of the view ${name} reads the view itself`)
     if (asked.statement.explain) throw new GristmillError('EINVAL', 'a view is a query that gives rows, not EXPLAIN')
     const local = localAmong(asked.tables)
     if (local) throw new GristmillError('EINVAL', `${local.name} is a file of this machine, which other users of the view do not have`)

@@ -1,6 +1,7 @@
 // One statement of a user: checks that it is a SELECT, and puts the values of its parameters into it.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { afterBlanks, isOpenComment, withoutComments, wordAt } from '../../src/base/sqltokens.ts'
 import { literalOf } from '../../src/base/sql.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { shown } from '../call/arguments.ts'
@@ -19,7 +20,7 @@ export interface Statement {
 }
 
 /** Longest text of a statement. */
-const sqlCharsMax = 1_000_000
+export const sqlCharsMax = 1_000_000
 
 interface Parsed {
   readonly error: boolean
@@ -33,17 +34,22 @@ interface Parsed {
  * statements, such as IMPORT, the engine reads the files that they name.
  */
 export async function readStatement(db: Database, text: string, params: SqlParams | undefined): Promise<Statement> {
-  const [word, analyze] = explainWord.exec(text) ?? []
-  if (word === undefined) return readQuery(db, text, params)
+  const start = afterBlanks(text)
+  if (wordAt(text, start) !== 'EXPLAIN') return readQuery(db, text, params)
+  let end = start + 'explain'.length
+  const next = afterBlanks(text, end)
+  const isAnalyzed = wordAt(text, next) === 'ANALYZE'
+  if (isAnalyzed) end = next + 'analyze'.length
   // Blanks in its place: errors name the line and the column of the text as it was given.
-  const query = word.replaceAll(/[^\n]/g, ' ') + text.slice(word.length)
-  return { ...await readQuery(db, query, params), explain: analyze === undefined ? 'plan' : 'analyze' }
+  const query = text.slice(0, end).replaceAll(/[^\n]/g, ' ') + text.slice(end)
+  return { ...await readQuery(db, query, params), explain: isAnalyzed ? 'analyze' : 'plan' }
 }
 
-const explainWord = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*explain(\s+analyze)?\b/i
-
-async function readQuery(db: Database, text: string, params: SqlParams | undefined): Promise<Statement> {
-  if (text.length > sqlCharsMax) throw new GristmillError('TOO_LARGE', `the SQL has ${text.length} characters, and may have ${sqlCharsMax}`)
+async function readQuery(db: Database, given: string, params: SqlParams | undefined): Promise<Statement> {
+  if (given.length > sqlCharsMax)
+    throw new GristmillError('TOO_LARGE', `the SQL has ${given.length} characters, and may have ${sqlCharsMax}`)
+  if (isOpenComment(given)) throw new GristmillError('EINVAL', 'the SQL ends inside of a comment (/*)')
+  const text = withoutComments(given)
   const parsed = exactly(await scalar(db, `SELECT json_serialize_sql(${literalOf(text)})`)) as Parsed
   if (parsed.error) {
     // Throws a syntax error with its line.
@@ -78,7 +84,7 @@ async function scalar(db: Database, sql: string): Promise<string> {
 const supported = 'a query (SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, EXPLAIN)'
 
 function refusal(text: string, { error_type: type, error_message: message }: Parsed): GristmillError {
-  const word = /^\s*(?:--[^\n]*\n\s*|\/\*[^]*?\*\/\s*)*([a-z]+)/i.exec(text)?.[1]?.toUpperCase() ?? ''
+  const word = wordAt(text, afterBlanks(text))
   if (type === 'not implemented' && word === 'PIVOT')
     return new GristmillError(
       'EINVAL', 'PIVOT needs the values that become columns: SELECT * FROM (PIVOT … ON column IN (value, …) USING …)',

@@ -55,8 +55,9 @@ function timeOf(text: string): bigint {
 function timestampOf(text: string): bigint {
   if (text === 'infinity') return 0x7fffffffffffffffn
   if (text === '-infinity') return -0x8000000000000000n
-  const [day = '', time = ''] = text.split(' ')
-  return BigInt(dateOf(text.endsWith('(BC)') ? `${day} (BC)` : day)) * 86_400_000_000n + timeOf(time)
+  // 0044-03-15 (BC) 10:00:00
+  const [day = '', time = ''] = text.replace(' (BC)', '').split(' ')
+  return BigInt(dateOf(text.includes('(BC)') ? `${day} (BC)` : day)) * 86_400_000_000n + timeOf(time)
 }
 
 function numericOf(text: string): Buffer {

@@ -83,7 +83,9 @@ const own = `table_schema = 'public'`
 const none = (columns: string): string => `SELECT ${columns.split(' ').map(name => `NULL::VARCHAR AS ${name}`).join(', ')} WHERE false`
 
 export const informationViews: readonly (readonly [string, string])[] = [
-  ['tables', `SELECT DATABASE AS table_catalog, * EXCLUDE (table_catalog) FROM system.information_schema.tables WHERE ${own}`],
+  ['tables', `SELECT DATABASE AS table_catalog, t.* EXCLUDE (table_catalog, table_type),
+    CASE r.relkind WHEN 'v' THEN 'VIEW' ELSE 'BASE TABLE' END AS table_type
+    FROM system.information_schema.tables t JOIN pg.pg_class r ON r.relname = t.table_name WHERE ${own}`],
   ['columns', `SELECT DATABASE AS table_catalog, c.* EXCLUDE (table_catalog, data_type, udt_name, udt_schema, is_identity, is_generated, is_updatable), pg.own_type(a.atttypid) AS data_type, t.typname AS udt_name,
     'pg_catalog' AS udt_schema, 'NO' AS is_identity, 'NEVER' AS is_generated, 'YES' AS is_updatable FROM system.information_schema.columns c
     JOIN pg.pg_class r ON r.relname = c.table_name JOIN pg.pg_attribute a ON a.attrelid = r.oid AND a.attname = c.column_name
@@ -129,6 +131,7 @@ export const functions: readonly (readonly [string, string])[] = [
     ['pg_get_serial_sequence(t, c)', 'NULL::VARCHAR'],
   ['pg_get_function_result(o)', 'NULL::VARCHAR'], ['pg_get_function_arguments(o)', 'NULL::VARCHAR'],
     ['pg_get_function_identity_arguments(o)', 'NULL::VARCHAR'],
+  ['array_upper(a, n)', 'len(a)'], ['array_lower(a, n)', 'CASE WHEN len(a) > 0 THEN 1 END'],
   ['pg_encoding_to_char(e)', `'UTF8'`], ['pg_tablespace_location(o)', `''`], ['pg_size_pretty(n)', `format_bytes(n::BIGINT)`],
   ['pg_total_relation_size(o)', '0::BIGINT'], ['pg_relation_size(o)', '0::BIGINT'], ['pg_table_size(o)', '0::BIGINT'],
     ['pg_database_size(o)', '0::BIGINT'],

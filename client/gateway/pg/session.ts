@@ -9,8 +9,10 @@ import type { Log } from '../../../src/ports/log.ts'
 import { copyFormatOf, copyHeader, copyLine } from './copy.ts'
 import { placed, stateOf } from './errors.ts'
 import { addRow, checkFormats, describeRows, formatOf, PortalRows, type OpenedQuery } from './portal.ts'
+import { sqlCharsMax } from '../../sql/statement.ts'
 import { PgSettings } from './settings.ts'
-import { readPgStatement, statementsOf, wordsOf, type PgStatement } from './statements.ts'
+import { sqlStatements } from '../../../src/base/sqltokens.ts'
+import { readPgStatement, wordsOf, type PgStatement } from './statements.ts'
 import { oids, pgType } from './types.ts'
 import { openArray, parameterOf } from './values.ts'
 import { cstring, Fields, int16, int32, type ClientMessage, type MessageReader, type MessageWriter } from './wire.ts'
@@ -115,8 +117,9 @@ export class PgSession {
     P: async (fields, on) => {
       const [name, sql] = [fields.text(), fields.text()]
       on(sql)
+      checkLength(sql)
       const types = fields.list(() => fields.int32())
-      const [own, ...more] = statementsOf(sql)
+      const [own, ...more] = sqlStatements(sql)
       if (more.length > 0)
         throw new GristmillError('EINVAL', 'a prepared statement is one statement', { details: { sqlstate: '42601' } })
       if (name !== '' && (this.#prepared.has(name) || this.#prepared.size >= namedMax))
@@ -144,7 +147,8 @@ export class PgSession {
   }
 
   async #simple(sql: string, on: (statement: string) => void): Promise<void> {
-    const statements = statementsOf(sql)
+    checkLength(sql)
+    const statements = sqlStatements(sql)
     await this.#close('P', '')
     if (statements.length === 0) this.#deps.writer.add('I')
     for (const own of statements) {
@@ -357,6 +361,12 @@ function targetOf(fields: Fields): [string, string] {
   return [target.slice(0, 1), target.slice(1)]
 }
 
+/** A text is cut into tokens in one turn. */
+function checkLength(sql: string): void {
+  if (sql.length > sqlCharsMax)
+    throw new GristmillError('TOO_LARGE', `the statement has ${sql.length} characters, and may have ${sqlCharsMax}`)
+}
+
 const cancelled = (message: string): GristmillError => new GristmillError('ABORTED', message)
 
 export function addError(
@@ -376,11 +386,13 @@ export function addError(
 function preparedOf(sql: string, given: readonly number[]): Prepared {
   const words = wordsOf(sql)
   const most = [...words.matchAll(/\$(\d{1,5})/g)].reduce((max, [, number]) => Math.max(max, Number(number)), 0)
-  const isArray = (number: number): boolean =>
-    new RegExp(`(?:\\bany\\s*\\(\\s*\\$${number}\\b)|(?:\\$${number}\\s*::\\s*\\w+(?:\\([^)]*\\))?\\s*\\[)`, 'i').test(words)
-  const types = Array.from({ length: Math.max(most, given.length) }, (_, i) => given[i] || (isArray(i + 1) ? openArray : 0))
+  const arrays = new Set([...words.matchAll(arrayForms)].map(([, any, cast]) => Number(any ?? cast)))
+  const types = Array.from({ length: Math.max(most, given.length) }, (_, i) => given[i] || (arrays.has(i + 1) ? openArray : 0))
   return { text: sql, statement: readPgStatement(sql), types }
 }
+
+/** `any($1)` and `$1::numeric(9, 2)[]`. Bounded, because the text comes from a client. */
+const arrayForms = /\bany {0,9}\( {0,9}\$(\d{1,5})\b|\$(\d{1,5}) {0,9}:: {0,9}\w{1,60}(?:\([^)]{0,20}\))? {0,9}\[/gi
 
 /** A value of a type, for the columns of a statement whose values are not known. */
 function sampleOf(oid: number): unknown {

@@ -2,6 +2,7 @@
 // has not (transactions, settings, COPY) is answered by the gateway.
 
 import { GristmillError } from '../../../src/base/errors.ts'
+import { afterBlanks, sqlTokens } from '../../../src/base/sqltokens.ts'
 
 export type PgStatement =
   | { readonly kind: 'empty' }
@@ -12,26 +13,8 @@ export type PgStatement =
   | { readonly kind: 'forget'; readonly name: string | undefined; readonly what: 'statement' | 'portal' | 'all'; readonly tag: string }
   | { readonly kind: 'copy'; readonly sql: string; readonly options: string }
 
-/** A text, a quoted name, a comment, dollar quotes, or one character. */
-const token = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[^]*?(?:\*\/|$)|\$([A-Za-z_]*)\$[^]*?(?:\$\1\$|$)|[^]/gy
-
-/** Statements of a text, without the empty ones between and behind them. */
-export function statementsOf(text: string): string[] {
-  const found: string[] = []
-  let own = ''
-  for (const [piece] of text.matchAll(token)) {
-    if (piece !== ';') {
-      own += piece
-      continue
-    }
-    found.push(own)
-    own = ''
-  }
-  return [...found, own].filter(each => bare(each) !== '')
-}
-
-/** A statement without comments at its ends. */
-const bare = (text: string): string => text.replace(/^(?:\s|--[^\n]*(?:\n|$)|\/\*[^]*?(?:\*\/|$))+/, '').trim()
+/** A statement without blanks and comments at its ends. */
+const bare = (text: string): string => text.slice(afterBlanks(text)).trimEnd()
 
 export function readPgStatement(text: string): PgStatement {
   const own = bare(text)
@@ -85,16 +68,20 @@ function copyOf(text: string): PgStatement {
 
 /** Place of the bracket that closes the one before `from`; -1: there is none. */
 function closing(text: string, from: number): number {
+  const own = text.slice(from)
   let depth = 1
-  let at = from
-  for (const [piece] of text.slice(from).matchAll(token)) {
-    if (piece === '(') depth++
-    if (piece === ')' && --depth === 0) return at
-    at += piece.length
+  for (const { kind, start } of sqlTokens(own)) {
+    if (kind !== 'mark') continue
+    if (own[start] === '(') depth++
+    if (own[start] === ')' && --depth === 0) return from + start
   }
   return -1
 }
 
 /** The text without its literals, quoted names and comments: what it says by itself. */
-export const wordsOf = (text: string): string =>
-  [...text.matchAll(token)].map(([piece]) => (/^['"$]|^--|^\/\*/.test(piece) && piece.length > 1 ? ' ' : piece)).join('')
+export function wordsOf(text: string): string {
+  const pieces: string[] = []
+  for (const { kind, start, end } of sqlTokens(text))
+    pieces.push(kind === 'text' || kind === 'name' || kind === 'comment' || kind === 'blank' ? ' ' : text.slice(start, end))
+  return pieces.join('')
+}

@@ -66,7 +66,7 @@ export function pgText(value: Exclude<SqlValue, null>, type: SqlType, { item }: 
   switch (type.name) {
     // PostgreSQL has no such letters for units.
     case 'INTERVAL': return own.replaceAll(/\bmonth(s?)\b/g, 'mon$1')
-    case 'DATE': case 'TIMESTAMP': case 'TIMESTAMP WITH TIME ZONE': return own.replace(' (BC)', ' BC')
+    case 'DATE': case 'TIMESTAMP': case 'TIMESTAMP WITH TIME ZONE': return own.replace(/^(.*) \(BC\)(.*)$/, '$1$2 BC')
     default: return own
   }
 }

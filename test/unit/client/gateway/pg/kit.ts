@@ -19,6 +19,8 @@ interface Options {
   readonly certificate?: Certificate
   readonly tables?: readonly ListedTable[]
   readonly sessionsMax?: number
+  /** Queries read local files in no other than these tests. */
+  readonly asGateway?: true
   /** In place of queries over local files. */
   readonly sql?: (text: string) => unknown
   /** Names of users, as their sessions begin. */
@@ -28,7 +30,8 @@ interface Options {
 export async function startServer(on: Local, options: Options = {}): Promise<{ server: PgServer; port: number }> {
   const { host = '127.0.0.1', keys = {}, certificate, tables = [], sessionsMax, sql, onUser } = options
   const mill = {
-    sql: (text: string, params: SqlParams, own: SqlOptions) => sql?.(text) ?? on.query(text, params, own),
+    sql: (text: string, params: SqlParams, own: SqlOptions) =>
+      sql?.(text) ?? on.query(text, params, { ...own, ...!options.asGateway && { localFiles: true } }),
     tables: { async *list() { yield* tables }, describe: async (name: string) => tables.find(table => table.name === name) },
   }
   const users = {

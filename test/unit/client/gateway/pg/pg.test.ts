@@ -57,7 +57,7 @@ const values = `SELECT true AS b, 1::SMALLINT AS i2, -5 AS i4, 9007199254740993 
     uuid '6128f424-bf0b-41f3-9d03-b55182978875' AS id,
   [1, NULL, 3] AS l, ['a,b', NULL, '"q\\'] AS tl, {'a': [1]} AS st, TIME '10:00:00.5' AS tm, NULL AS nil, 'nan'::DOUBLE AS nan,
     0::DECIMAL(5, 2) AS zero,
-  0.0001::DECIMAL(5, 4) AS small, DATE '0044-03-15 (BC)' AS ides`
+  0.0001::DECIMAL(5, 4) AS small, DATE '0044-03-15 (BC)' AS ides, TIMESTAMP '0044-03-15 (BC) 10:00:00' AS murder`
 
 test('values of all common types come in text and in binary form', async () => {
   const { rows: [text], fields } = await (await connect()).query({ text: values,
@@ -69,7 +69,7 @@ test('values of all common types come in text and in binary form', async () => {
       id: '6128f424-bf0b-41f3-9d03-b55182978875',
     l: '{1,NULL,3}', tl: String.raw`{"a,b",NULL,"\"q\\"}`, st: '{"a":[1]}', tm: '10:00:00.5', nil: null, nan: 'NaN', zero: '0.00',
       small: '0.0001',
-    ides: '0044-03-15 BC',
+    ides: '0044-03-15 BC', murder: '0044-03-15 10:00:00 BC',
   })
   const raw = new RawClient(port)
   raw.send(startup(), message('P', `\0${values}\0\0\0`), message('B', '\0\0\0\0\0\0\0\x01\0\x01'),
@@ -86,8 +86,8 @@ test('values of all common types come in text and in binary form', async () => {
       small: '0001ffff000000040001',
   })
   // One microsecond and a second before 2000, and the days of 2,043 years before it.
-  expect([binary['ts']!.readBigInt64BE(), binary['tz']!.readBigInt64BE(), binary['ides']!.readInt32BE()])
-    .toEqual([-999_999n, 757_375_200_000_000n, -746_117])
+  expect([binary['ts']!.readBigInt64BE(), binary['tz']!.readBigInt64BE(), binary['ides']!.readInt32BE(),
+    binary['murder']!.readBigInt64BE()]).toEqual([-999_999n, 757_375_200_000_000n, -746_117, (-746_117n * 24n + 10n) * 3_600_000_000n])
   expect(fields.find(({ name }) => name === 'num')).toMatchObject({ dataTypeID: 1700, dataTypeModifier: (20 << 16 | 4) + 4 })
 })
 
@@ -119,6 +119,26 @@ test('rows come some at a time, and a cursor that is left holds nothing', async 
   client.send(message('E', Buffer.from([0, 0, 0, 0, 0])), message('S'))
   await until('an error: there is no portal any more', async () => client.types.endsWith('EZ'))
   client.socket.destroy()
+})
+
+test('files of the machine of a gateway are not read, whatever they are called', async () => {
+  const { server: own, port: at } = await startServer(on, { asGateway: true })
+  ends.push(() => own.stop())
+  const client = await connect({ port: at })
+  for (const name of ['./a.csv', '../a.csv', '../../a.csv', `file:${on.dir}/a.csv`, `file://${on.dir}/a.csv`, '~/a.csv', '../', './*.csv'])
+    await expect(client.query(`FROM '${name}'`), name).rejects.toThrow(/not read here|there is no cluster/)
+  await expect(client.query(`SELECT * FROM './a.csv'`)).rejects.toMatchObject({ code: '42501' })
+  await expect(client.query({ text: `COPY (FROM 'file:${on.dir}/a.csv') TO STDOUT` })).rejects.toMatchObject({ code: '42501' })
+  await expect(client.query({ text: `SELECT * FROM './a.csv' WHERE n = $1`, values: [1] })).rejects.toMatchObject({ code: '42501' })
+})
+
+test('a long text of a client does not hold up the others', async () => {
+  const client = await connect()
+  await expect(client.query(`${'/**/'.repeat(100_000)}explain x`)).rejects.toThrow(/syntax|"x"/)
+  await expect(client.query(`select 1 ${'/*'.repeat(200_000)}`)).rejects.toThrow('inside of a comment')
+  await expect(client.query({ text: 'select $65535', values: [1] })).rejects.toMatchObject({ code: '08P01' })
+  await expect(client.query(`select 1 ${' '.repeat(1_000_000)}`)).rejects.toThrow('characters')
+  expect((await client.query({ text: 'select $1::INT[] AS a, 2 = any($2) AS b', values: [[1, 2], [2]] })).rows).toEqual([{ a: [1, 2], b: true }])
 })
 
 test.each([
