@@ -2,11 +2,10 @@
 // for which neither the program nor the run sets one: one for each 64 MiB of input.
 
 import type { InputOptions } from '../../src/base/formats.ts'
-import { MiB } from '../../src/base/units.ts'
 import { partitionsAuto } from '../../src/plan/stage.ts'
 import type { StageInput, StageSpec } from '../../src/protocol/job.ts'
 import type { Split } from '../../src/protocol/task.ts'
-import type { PlannedInput, PlannedStage } from './layout.ts'
+import { partitionBytesDefault, type PlannedInput, type PlannedStage } from './layout.ts'
 import { pagesOf } from './send.ts'
 
 /** A stage whose splits are packed into pages. */
@@ -18,7 +17,6 @@ type CutInput =
 
 type FilesInput = Extract<PlannedInput, { kind: 'files' }>
 
-const partitionBytes = 64 * MiB
 const partitionsMax = 1000
 
 /** True for stages of which some first tasks can be run alone: each task reads a split, and its values are those of the job. */
@@ -28,11 +26,14 @@ export const isDivisible = (stages: ReadonlyArray<Pick<PlannedStage, 'inputs'>>)
 interface CutOptions {
   /** Tasks of a job whose stages are divisible; default: all. */
   readonly tasks?: number | undefined
+  /** Size of a partition where their number is open; default: `partitionBytesDefault`. */
+  readonly partitionBytes?: number | undefined
 }
 
 /** `isPart`: there are more tasks than were asked for. */
 export async function cutStages(
-  stages: readonly PlannedStage[], splitsOf: (input: FilesInput) => Promise<Split[]>, { tasks = Infinity }: CutOptions = {},
+  stages: readonly PlannedStage[], splitsOf: (input: FilesInput) => Promise<Split[]>,
+  { tasks = Infinity, partitionBytes = partitionBytesDefault }: CutOptions = {},
 ): Promise<{ readonly cut: CutStage[]; readonly isPart: boolean }> {
   let isPart = false
   const cut: CutStage[] = []

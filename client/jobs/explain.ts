@@ -7,7 +7,7 @@ import { rules } from '../../src/plan/rules.ts'
 import type { Stage } from '../../src/plan/stage.ts'
 import type { Split } from '../../src/protocol/task.ts'
 import { cutStages, type CutStage } from './cut.ts'
-import type { Layout, PlannedInput } from './layout.ts'
+import { partitionBytesDefault, type Layout, type PlannedInput } from './layout.ts'
 
 export interface Explanation {
   /** Nodes of the plan before the rules, inputs before their readers. `inputs`: positions in this list. */
@@ -35,6 +35,8 @@ export interface ExplainedStage {
 interface ExplainOptions {
   /** Number of partitions that the run sets. */
   readonly partitions: number | undefined
+  /** Size of a partition where their number is open. */
+  readonly partitionBytes?: number | undefined
   readonly goesOn?: boolean
   readonly splitsOf: (input: FilesInput) => Promise<Split[]>
   readonly formatBytes: (bytes: number) => string
@@ -51,7 +53,7 @@ export async function explain({ before, after, cut, notes, joins, stages }: Layo
     const splits = await options.splitsOf(input)
     measured.set(nameOf(input), { splits: splits.length, bytes: splits.reduce((sum, { bytes }) => sum + bytes, 0) })
     return splits
-  })
+  }, { partitionBytes: options.partitionBytes })
   const bytes = [...measured.values()].reduce((sum, each) => sum + each.bytes, 0)
   const describe = (node: PlanNode): string => describeNode(node, before.places)
   const byNumber = new Map(nodesOf(before.root).map(node => [node.number, node]))
@@ -115,12 +117,16 @@ function readOf(
   }
 }
 
-function whyOf({ exact, auto, partitions }: ShuffleNode, { partitions: given, bytes, formatBytes }: StageFacts): string {
+function whyOf(
+  { exact, auto, partitions }: ShuffleNode,
+  { partitions: given, partitionBytes = partitionBytesDefault, bytes, formatBytes }: StageFacts,
+): string {
   if (exact && partitions === 1) return 'the step needs one partition'
   if (exact) return 'the program sets the number'
   if (given !== undefined) return 'the run sets the number'
   if (partitions !== undefined) return 'the program sets the number'
-  return auto ? `one for each 64 MiB of ${formatBytes(bytes)} input` : 'the default of map-reduce jobs'
+  if (!auto) return 'the default of map-reduce jobs'
+  return `one for each ${formatBytes(partitionBytes).replace('.0 ', ' ')} of ${formatBytes(bytes)} input`
 }
 
 const nameOf = ({ paths, options }: FilesInput): string => JSON.stringify([paths, options])

@@ -17,7 +17,7 @@ import { splitInputs } from './splits.ts'
 export async function explainProgram(tools: RunTools, file: string, options: RunOptions): Promise<Explanation> {
   const { cluster, files } = tools
   const { clock, random } = cluster
-  const { signal, reducers: partitions, withoutRules, memoryBytes, onOutput } = options
+  const { signal, reducers: partitions, partitionBytes, withoutRules, memoryBytes, onOutput } = options
   const loaded = await loadLocal({ ...tools, clock, random }, {
     local: isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file),
     params: givenParams(file, options), paths: pathsOf(options), env: readable('env', () => checkedEnvironment(options.env ?? {})),
@@ -27,10 +27,12 @@ export async function explainProgram(tools: RunTools, file: string, options: Run
   try {
     const planned = 'step' in first ? first.step.planned : first.planned
     const input = planned.ownPaths ? planned.input : listOf(options.input ?? planned.input)
-    const laid = await layOut(planned.plan, { partitions, withoutRules, sizeOf: ({ paths = input }) => sizesOf(cluster, signal)(paths) })
+    const laid = await layOut(planned.plan, {
+      partitions, partitionBytes, withoutRules, sizeOf: ({ paths = input }) => sizesOf(cluster, signal)(paths),
+    })
     const stages = stagesOver(laid.stages, planned, options, { name: bundle.name, isResult: false })
     return await explain({ ...laid, stages }, {
-      partitions, formatBytes, goesOn: 'step' in first && (await loaded.peek()).goesOn,
+      partitions, partitionBytes, formatBytes, goesOn: 'step' in first && (await loaded.peek()).goesOn,
       splitsOf: ({ paths = input, options: own }) => splitInputs(cluster.ask, paths, { input: own, head: headOf(files), signal }),
     })
   } finally {

@@ -98,7 +98,8 @@ async function submitOver(
   const { cluster, files } = tools
   const sizeOf = sizesOf(cluster, signal)
   const { stages, fingerprint, choices } = await layOut(planned.plan, {
-    partitions: options.reducers, withoutRules: options.withoutRules, sizeOf: ({ paths = input }) => reads.reading(paths, sizeOf),
+    partitions: options.reducers, partitionBytes: options.partitionBytes, withoutRules: options.withoutRules,
+    sizeOf: ({ paths = input }) => reads.reading(paths, sizeOf),
   })
   const name = options.name ?? bundle.name
   const { overwrite, force, attemptsMax, memoryBytes, taskTimeoutMs, onNote, queue, priority } = options
@@ -108,14 +109,16 @@ async function submitOver(
     output, outputFormat: planned.outputFormat, ...isResult ? { result: true } : { overwrite, force, ifVersion }, driver,
     // The same program over the same input draws the same samples again.
     seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax, memoryBytes, taskTimeoutMs, queue, priority,
-    options: repeatable(options, planned), inputs: reads, signal, onNote,
+    options: repeatable(options, planned), inputs: reads, signal, onNote, partitionBytes: options.partitionBytes,
     ...tasks !== undefined && isDivisible(stages) && { tasks, onPart },
   })
 }
 
 /** Options that change the result of a run, and those that a rerun needs to give again. */
-function repeatable({ reducers, replication, encoding, delimiter, seed }: RunOptions, { ownPaths }: Planned): Origin['options'] {
-  const given = { reducers, replication, encoding, delimiter, seed, ...ownPaths && { ownPaths } }
+function repeatable(
+  { reducers, partitionBytes, replication, encoding, delimiter, seed }: RunOptions, { ownPaths }: Planned,
+): Origin['options'] {
+  const given = { reducers, partitionBytes, replication, encoding, delimiter, seed, ...ownPaths && { ownPaths } }
   return Object.fromEntries(Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 

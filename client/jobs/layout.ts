@@ -2,6 +2,8 @@
 // the plan into stages.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { MiB } from '../../src/base/units.ts'
+import { adaptOf } from '../../src/plan/adaptive.ts'
 import { planBy } from '../../src/plan/choices.ts'
 import { fingerprintOf } from '../../src/plan/fingerprint.ts'
 import { unflatten, type FlatPlan } from '../../src/plan/flat.ts'
@@ -10,10 +12,13 @@ import type { PlanShape } from '../../src/plan/node.ts'
 import type { RuleNote } from '../../src/plan/optimize.ts'
 import { broadcastJoins, ruleNames, rules } from '../../src/plan/rules.ts'
 import { stagesOf, type BranchInput, type Stage } from '../../src/plan/stage.ts'
-import type { JobSpec, StageInput } from '../../src/protocol/job.ts'
+import type { JobSpec, StageInput, StageSpec } from '../../src/protocol/job.ts'
+
+/** Bytes of input for one partition of a shuffle whose number of partitions is open. */
+export const partitionBytesDefault = 64 * MiB
 
 /** A stage before its splits are known. */
-export interface PlannedStage extends Pick<Stage, 'name' | 'broadcasts' | 'output' | 'isSampling'> {
+export interface PlannedStage extends Pick<Stage, 'name' | 'broadcasts' | 'output' | 'isSampling'>, Pick<StageSpec, 'adapt'> {
   /** Inputs of its branches. */
   readonly inputs: readonly PlannedInput[]
 }
@@ -36,6 +41,8 @@ export interface Layout {
 interface LayoutOptions {
   /** Number of partitions that the run sets. */
   readonly partitions?: number | undefined
+  /** Size of a partition where their number is open; default: `partitionBytesDefault`. */
+  readonly partitionBytes?: number | undefined
   /** Names of rules that are switched off. */
   readonly withoutRules?: readonly string[] | undefined
   readonly sizeOf: SizeOf
@@ -49,7 +56,9 @@ export function checkRuleNames(names: readonly string[]): void {
 }
 
 /** Throws errors of `sizeOf`, and PROGRAM_INVALID for a plan of too many stages. */
-export async function layOut(planned: FlatPlan, { partitions, withoutRules = [], sizeOf }: LayoutOptions): Promise<Layout> {
+export async function layOut(
+  planned: FlatPlan, { partitions, partitionBytes = partitionBytesDefault, withoutRules = [], sizeOf }: LayoutOptions,
+): Promise<Layout> {
   const before = unflatten(planned)
   const off = new Set(withoutRules)
   // The run would get another number of output files than it has asked for.
@@ -63,8 +72,11 @@ export async function layOut(planned: FlatPlan, { partitions, withoutRules = [],
   const isUsual = broadcasts.length === 0 && fingerprintOf(planBy(before)) === fingerprint
   const cut = stagesOf(after, { partitions })
   return {
-    stages: cut.map(({ name, branches, broadcasts: read, output, isSampling }) =>
-      ({ name, inputs: branches.map(({ input }) => inputOf(input)), broadcasts: read, output, isSampling })),
+    stages: cut.map(stage => {
+      const { name, branches, broadcasts: read, output, isSampling } = stage
+      const adapt = adaptOf(stage, cut, after, { partitionBytes, partitions, isOff: rule => off.has(rule) })
+      return { name, inputs: branches.map(({ input }) => inputOf(input)), broadcasts: read, output, isSampling, ...adapt && { adapt } }
+    }),
     fingerprint, before, after, cut, notes, joins,
     // A rule that changed nothing need not be known to the executors.
     choices: isUsual ? undefined : { rules: [...new Set(notes.map(({ rule }) => rule))], ...broadcasts.length > 0 && { broadcasts } },

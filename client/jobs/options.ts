@@ -29,6 +29,11 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>> | undefined
   /** Number of partitions of the shuffle, and of output files. */
   readonly reducers?: number | undefined
+  /**
+   * Size of the input for which a shuffle gets one partition, where neither the program nor `reducers` sets the number; default: 64 MiB.
+   * Adaptive rules merge and split partitions by it.
+   */
+  readonly partitionBytes?: number | undefined
   /** Replication of the output files; default: the program's, else the cluster's. */
   readonly replication?: number | undefined
   /**
@@ -73,7 +78,7 @@ const runOptionNames: Known<RunOptions> = {
   input: true, output: true, params: true, paramTexts: true, reducers: true, replication: true, overwrite: true, name: true,
   memoryBytes: true, taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true,
   env: true, encoding: true,
-  delimiter: true, onOutput: true, detach: true, withoutRules: true, queue: true, priority: true,
+  delimiter: true, onOutput: true, detach: true, partitionBytes: true, withoutRules: true, queue: true, priority: true,
 }
 
 /** Reads and checks the options of `run`. Throws EINVAL. */
@@ -102,6 +107,7 @@ export function readRunOptions(given: RunOptions | null | undefined): RunOptions
   callbackOf(options.onNote, 'onNote')
   callbackOf(options.onOutput, 'onOutput')
   checkInteger('number of reducers', options.reducers, 1)
+  checkInteger('size of a partition in bytes', options.partitionBytes, 1)
   checkInteger('number of replicas', options.replication, 1, limits.replicationMax)
   checkInteger('memory of a task in bytes', options.memoryBytes, 0)
   checkInteger('time of a task in milliseconds', options.taskTimeoutMs, 0)

@@ -22,7 +22,10 @@ import type { Run } from './running.ts'
 export type CommandText = string | readonly string[]
 
 export interface StreamOptions
-  extends Omit<RunOptions, 'params' | 'paramTexts' | 'encoding' | 'delimiter' | 'reducers' | 'withoutRules' | 'detach' | 'onOutput'> {
+  extends Omit<
+    RunOptions,
+    'params' | 'paramTexts' | 'encoding' | 'delimiter' | 'reducers' | 'partitionBytes' | 'withoutRules' | 'detach' | 'onOutput'
+  > {
   readonly input: string | readonly string[]
   readonly output: string
   /** Reads lines of the input, and writes lines. Default: the lines pass unchanged. */

@@ -63,6 +63,8 @@ export interface Submission {
   readonly priority?: number | undefined
   /** Aborted before the job is submitted: no effect. Afterwards: the job is killed. */
   readonly signal?: AbortSignal | undefined
+  /** Size of a partition where their number is open. */
+  readonly partitionBytes?: number | undefined
   /** The first tasks alone, of a job whose stages are divisible (cut.ts); default: all. */
   readonly tasks?: number | undefined
   /** Called if the job has more tasks than these. */
@@ -195,7 +197,7 @@ const exists = (path: string): GristmillError =>
 
 async function planStages(cluster: Cluster, submission: Submission): Promise<{ cut: CutStage[]; origin: Origin }> {
   const { stages, input, head, signal, onNote, program, params, fingerprint, outputFormat: format, options = {}, env, inputs } = submission
-  const { tasks, onPart } = submission
+  const { tasks, onPart, partitionBytes } = submission
   const leftOut = new Map<string, FileStatus>()
   const onLeftOut = (entry: FileStatus): void => void leftOut.set(entry.path, entry)
   const reads = new InputReads(inputs)
@@ -208,7 +210,7 @@ async function planStages(cluster: Cluster, submission: Submission): Promise<{ c
       const splits = await splitInputs(cluster.ask, paths, { input: how, head, signal, onLeftOut, isApart, ...source })
       for (const line of done()) onNote?.(line)
       return splits
-    }), { tasks }))
+    }), { tasks, partitionBytes }))
     if (isPart) onPart?.()
   } catch (error) {
     inputs.note(await reads.pins(cluster.ask, signal).catch(() => []))

@@ -7,7 +7,7 @@ import { FrameBuffer } from '../../src/block/frame.ts'
 import type { Channel } from '../../src/block/channel.ts'
 import { asError, GristmillError, hasCode, isErrorCode } from '../../src/base/errors.ts'
 import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
-import type { Address, AttemptId, JobId } from '../../src/base/ids.ts'
+import { attemptParts, type Address, type AttemptId, type JobId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { retry } from '../../src/base/retry.ts'
 import { outputs } from '../../src/protocol/task.ts'
@@ -23,6 +23,8 @@ interface FetchRequest {
   readonly job: JobId
   readonly stage: number
   readonly partition: number
+  /** Map outputs of these tasks alone, from a number up to another one; default: all. */
+  readonly only?: { readonly from: number; readonly to: number } | undefined
 }
 
 interface Gathered {
@@ -116,14 +118,22 @@ export async function gather(
   }
 }
 
-async function listOutputs({ caller, setup }: ExecutorSession, { job, stage }: FetchRequest) {
+/** In the order of their tasks. */
+async function listOutputs({ caller, setup }: ExecutorSession, { job, stage, only }: FetchRequest) {
   try {
-    return (await caller.call(setup.namenode, outputs, { job, stage }, { peer: 'namenode', timeoutMs: 60_000, tryMs: 10_000 })).outputs
+    const all = (await caller.call(setup.namenode, outputs, { job, stage }, { peer: 'namenode', timeoutMs: 60_000, tryMs: 10_000 })).outputs
+    return only ? all.filter(({ attempt }) => isWithinTasks(attempt, only)) : all
   } catch (error) {
     // A map output was lost after this task was started.
     if (hasCode(error, 'BLOCK_MISSING')) throw new OutputsMissing([], error.message, error)
     throw error
   }
+}
+
+/** By the number of the task, which is the same when it runs again. */
+function isWithinTasks(attempt: AttemptId, { from, to }: { readonly from: number; readonly to: number }): boolean {
+  const { task } = attemptParts(attempt)
+  return task >= from && task < to
 }
 
 /** undefined: the namenode cannot be asked now. Throws OutputsMissing if some outputs are being recomputed. */

@@ -4,7 +4,7 @@ import { Inbox } from '../../src/shuffle/inbox.ts'
 import type { KeyGroup } from '../../src/shuffle/groups.ts'
 import type { Segment } from '../../src/shuffle/segment.ts'
 import type { Disk } from '../../src/ports/disk.ts'
-import type { TaskWork } from '../../src/protocol/task.ts'
+import type { TaskParts, TaskWork } from '../../src/protocol/task.ts'
 import { gather } from './fetch.ts'
 import type { ExecutorSession } from './session.ts'
 
@@ -26,10 +26,12 @@ export interface GatheredSides {
 
 interface GatherOptions {
   readonly session: ExecutorSession
-  readonly work: Pick<TaskWork, 'job' | 'task' | 'attempt'>
+  readonly work: Pick<TaskWork, 'job' | 'attempt'>
   readonly stages: readonly number[]
-  /** Default: the number of the task. */
-  readonly partition: number | undefined
+  /** Fetched one after the other. */
+  readonly partitions: readonly number[]
+  /** Map outputs that are read of one of the stages; default: all. */
+  readonly slice?: TaskParts['slice']
   /** Counters of the bytes, kept up to date. */
   readonly shuffled: Record<'bytesIn' | 'shuffleBytes' | 'shuffleBytesLocal' | 'shuffleBytesRemote', number>
   /** Called with the share of all stages that is fetched. */
@@ -38,22 +40,30 @@ interface GatherOptions {
 
 /** Calls `work` with what is fetched, which is removed afterwards. */
 export async function gathered(
-  { session, work: { job, task, attempt }, stages, partition, shuffled, onFraction }: GatherOptions,
+  { session, work: { job, attempt }, stages, partitions, slice, shuffled, onFraction }: GatherOptions,
   work: (gathered: GatheredSides) => Promise<void>,
 ): Promise<void> {
   const { disk, setup } = session
   const files: TaskFiles = { disk, directory: setup.scratch, name: attempt }
   const inbox = new Inbox({ ...files, memoryBytes: setup.memoryBytes * inboxShare })
   try {
-    const sides: Array<readonly Segment[]> = []
-    for (const [i, stage] of stages.entries()) {
-      const { segments, bytesLocal, bytesRemote } = await gather(
-        session, inbox, { job, stage, partition: partition ?? task }, fraction => onFraction((i + fraction) / stages.length),
-      )
-      sides.push(segments)
-      shuffled.shuffleBytesLocal += bytesLocal
-      shuffled.shuffleBytesRemote += bytesRemote
-      shuffled.shuffleBytes = shuffled.bytesIn = shuffled.shuffleBytesLocal + shuffled.shuffleBytesRemote
+    const sides: Segment[][] = []
+    const count = stages.length * partitions.length
+    let done = 0
+    for (const [side, stage] of stages.entries()) {
+      const own: Segment[] = []
+      sides.push(own)
+      for (const partition of partitions) {
+        const { segments, bytesLocal, bytesRemote } = await gather(
+          session, inbox, { job, stage, partition, only: slice?.side === side ? slice : undefined },
+          fraction => onFraction((done + fraction) / count),
+        )
+        for (const segment of segments) own.push(segment)
+        done++
+        shuffled.shuffleBytesLocal += bytesLocal
+        shuffled.shuffleBytesRemote += bytesRemote
+        shuffled.shuffleBytes = shuffled.bytesIn = shuffled.shuffleBytesLocal + shuffled.shuffleBytesRemote
+      }
     }
     await work({ sides, files })
   } finally {

@@ -19,6 +19,8 @@ const hashShare = 0.25
 const tableGrowth = 3
 
 interface JoinTask extends GatheredSides {
+  /** The right side is a table whatever its size: the segments of the left one are of several partitions. */
+  readonly table?: boolean
   readonly options: PipelineOptions
   readonly memoryBytes: number
   readonly pause: () => Promise<void> | undefined
@@ -32,7 +34,7 @@ interface JoinTask extends GatheredSides {
 
 export async function joinGathered(task: JoinTask): Promise<void> {
   const { sides: [left, right], files, options, memoryBytes } = task
-  if (joinsByHash(task, right!)) return joinByHash(task)
+  if (task.table || joinsByHash(task, right!)) return joinByHash(task)
   const kept = await ReplayBuffer.open({
     disk: files.disk, path: `${files.directory}/${files.name}.right`, memoryBytes: memoryBytes * joinShare,
   })

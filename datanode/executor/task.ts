@@ -5,7 +5,7 @@
 import { assert, unreachable } from '../../src/base/assert.ts'
 import type { InputOptions } from '../../src/base/formats.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
-import type { TaskWork } from '../../src/protocol/task.ts'
+import type { TaskParts, TaskWork } from '../../src/protocol/task.ts'
 import type { CommandNode, StepNode } from '../../src/plan/node.ts'
 import type { Context } from '../../src/program/definition.ts'
 import type { PlannedProgram } from '../../src/plan/planof.ts'
@@ -74,6 +74,13 @@ interface RecordsOptions {
 const fractionOf = (groups: Groups<unknown>) => (): number =>
   0.5 + (groups.recordsTotal === 0 ? 0 : groups.records / groups.recordsTotal / 2)
 
+/** Parts of two stages that a task joins. */
+interface JoinParts {
+  readonly partitions: readonly number[]
+  readonly slice: TaskParts['slice']
+  readonly table: boolean
+}
+
 interface SplitInput { readonly source: SplitSource; readonly read: ReadCounters; readonly fractionOf: () => number }
 
 export class TaskAttempt {
@@ -83,6 +90,9 @@ export class TaskAttempt {
   readonly #calls: UserCalls
   /** Counters of the phase that runs; the sink has its own. */
   #measure: () => Record<string, number> = () => ({})
+  /** Counters of the partitions before, of a task that has several. */
+  #before: Readonly<Record<string, number>> = {}
+  #part: { readonly partition?: number; readonly done: number; readonly count: number } = { done: 0, count: 1 }
   #output: OpenOutput | undefined
   #fraction = 0
   #turnAt: number
@@ -105,8 +115,14 @@ export class TaskAttempt {
 
   get stacks(): StackMapper { return this.#options.program.stacks }
 
+  #measured(): Record<string, number> {
+    const measured: Record<string, number> = { ...this.#before }
+    for (const [name, value] of Object.entries(this.#measure())) measured[name] = (measured[name] ?? 0) + value
+    return measured
+  }
+
   get counters(): Record<string, number> {
-    const measured = this.#measure()
+    const measured = this.#measured()
     if (!this.#isSampling) return { ...measured, ...this.#output?.counters(), ...this.#options.context.userCounters() }
     const { inputRecords: _, inputBytes: __, ...rest } = measured
     return { ...rest, ...this.#output?.counters() }
@@ -185,6 +201,7 @@ export class TaskAttempt {
       case 'values': return this.#values(work.input, options, sink)
       case 'shuffle': return this.#shuffle(work.input, options, sink)
       case 'join': return this.#join(work.input, options, sink)
+      case 'parts': return this.#partsOf(work.input, options, sink)
       case 'output': return this.#check(work.input)
       default: unreachable(work.input)
     }
@@ -194,7 +211,7 @@ export class TaskAttempt {
   #contextOf(step: StepNode): Context {
     const { context, work: { input, task }, program: { numbers } } = this.#options
     if (step.kind === 'map' || step.kind === 'reduce') return context.lend()
-    const part = partOf(input) ?? task
+    const part = this.#part.partition ?? partOf(input) ?? task
     return context.lendToStep(`${numbers.get(step)} ${numbers.get(this.#branch.source)} ${part}`)
   }
 
@@ -291,8 +308,28 @@ export class TaskAttempt {
     await this.#finish(pipeline, sink)
   }
 
+  /**
+   * Runs the partitions of a task that adaptive rules have made, each as a task of its own would: with its own steps and random numbers.
+   * What they pass on goes to one output.
+   */
+  async #partsOf(
+    { stages, parts: { ranges, slice, table } }: InputOf<'parts'>, options: PipelineOptions, sink: Sink<unknown>,
+  ): Promise<void> {
+    const partitions = ranges.flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => from + i))
+    if (table) return this.#join({ kind: 'join', stages, partition: partitions[0] ?? 0 }, options, sink, { partitions, slice, table })
+    for (const [done, partition] of partitions.entries()) {
+      this.#part = { partition, done, count: partitions.length }
+      const [stage] = stages
+      if (stages.length === 1) await this.#shuffle({ kind: 'shuffle', stage: stage!, partition }, options, sink)
+      else await this.#join({ kind: 'join', stages, partition }, options, sink, { slice })
+      this.#before = this.#measured()
+      this.#measure = () => ({})
+    }
+  }
+
   async #shuffle({ stage, partition }: InputOf<'shuffle'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
-    await this.#gathered([stage], partition, async ({ sides: [segments], files }, shuffled) => {
+    const partitions = [partition ?? this.#options.work.task]
+    await this.#gathered({ stages: [stage], partitions }, async ({ sides: [segments], files }, shuffled) => {
       const merged = await mergeSegments({ ...files, segments: segments! })
       try {
         const { turns, steps: [head] } = options
@@ -319,27 +356,30 @@ export class TaskAttempt {
     })
   }
 
-  #join({ stages, partition }: InputOf<'join'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
+  #join(
+    { stages, partition }: InputOf<'join'>, options: PipelineOptions, sink: Sink<unknown>,
+    { partitions = [partition], slice, table = false }: Partial<JoinParts> = {},
+  ): Promise<void> {
     const { memoryBytes } = this.#options.session.setup
-    return this.#gathered(stages, partition, (found, shuffled) => joinGathered({
-      ...found, options, memoryBytes, pause: () => this.#pause(), finish: pipeline => this.#finish(pipeline, sink),
+    return this.#gathered({ stages, partitions, slice }, (found, shuffled) => joinGathered({
+      ...found, table, options, memoryBytes, pause: () => this.#pause(), finish: pipeline => this.#finish(pipeline, sink),
       drive: (groups, operator, counters) => this.#groups(groups, { ...shuffled, ...counters }, operator, sink),
     }))
   }
 
-  /** Fetches the task's partition of each stage, and calls `work`. */
+  /** Fetches partitions of each stage, and calls `work`. */
   async #gathered(
-    stages: readonly number[], partition: number | undefined,
+    wanted: { readonly stages: readonly number[] } & Pick<JoinParts, 'partitions'> & Partial<JoinParts>,
     work: (found: GatheredSides, shuffled: Record<string, number>) => Promise<void>,
   ): Promise<void> {
     const { session, work: task } = this.#options
     const shuffled = { bytesIn: 0, shuffleBytes: 0, shuffleBytesLocal: 0, shuffleBytesRemote: 0 }
     this.#measure = () => shuffled
     const onFraction = (fraction: number): void => {
-      this.#fraction = fraction / 2
+      this.#advance(fraction / 2)
       void this.#pause()
     }
-    await gathered({ session, work: task, stages, partition, shuffled, onFraction }, found => work(found, shuffled))
+    await gathered({ session, work: task, ...wanted, shuffled, onFraction }, found => work(found, shuffled))
   }
 
   async #groups<Group>(
@@ -357,10 +397,13 @@ export class TaskAttempt {
     source: AsyncIterable<Item> | Iterable<Item>, operator: Operator<Item>, sink: Sink<unknown>, fractionOf: () => number,
   ): Promise<void> {
     await drive(source, operator, sink, () => {
-      this.#fraction = fractionOf()
+      this.#advance(fractionOf())
       return this.#pause()
     })
   }
+
+  /** The task has done this share of its input, or of one of its partitions. */
+  #advance(fraction: number): void { this.#fraction = (this.#part.done + fraction) / this.#part.count }
 
   /** Ends the steps: they pass on what they hold. */
   async #finish(pipeline: Step<never>, sink: Sink<unknown>): Promise<void> {
@@ -406,6 +449,7 @@ function partOf(input: TaskWork['input']): number | undefined {
   switch (input.kind) {
     case 'values': case 'split': return input.part
     case 'shuffle': case 'join': return input.partition
+    case 'parts': return input.parts.ranges[0]?.[0]
     case 'output': return undefined
     default: return unreachable(input)
   }

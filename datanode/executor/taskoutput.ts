@@ -19,6 +19,7 @@ import { MapOutput, type MapOutputCounters } from '../../src/shuffle/mapoutput.t
 import type { Partitioner } from '../../src/shuffle/partition.ts'
 import { KeyRanges } from '../../src/shuffle/ranges.ts'
 import { digestOf } from '../../src/shuffle/segment.ts'
+import { encodeSizes } from '../../src/shuffle/sizes.ts'
 import { outputsDirectory } from '../shuffle/paths.ts'
 import { readBroadcast } from './broadcast.ts'
 import type { ExecutorSession } from './session.ts'
@@ -93,7 +94,10 @@ async function openShuffle(
     async finish() {
       const { bytes, partitions: extents, counters } = await sink.finish()
       done = { ...counters, bytes }
-      return { kind: 'shuffle', bytes, digest: digestOf(extents) }
+      return {
+        kind: 'shuffle', bytes, digest: digestOf(extents),
+        ...work.sizes && { sizes: encodeSizes(extents.map(extent => extent.bytes)) },
+      }
     },
     discard: () => sink.discard(),
   }

@@ -11,7 +11,7 @@ import type { Order } from '../../src/protocol/order.ts'
 import type { Split } from '../../src/protocol/task.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { OutputPlace } from './publish/publish.ts'
-import type { JobRecord, TaskRecord } from './store/record.ts'
+import type { JobRecord, LayoutRecord, TaskRecord } from './store/record.ts'
 
 export interface JobsDeps {
   readonly clock: Clock
@@ -100,6 +100,8 @@ export interface JobStore {
   /** Keeps the failed attempts of a task, unless it is done. */
   tried(job: JobId, record: TaskRecord): Promise<void>
   lose(job: JobId, attempt: AttemptId): Promise<void>
+  /** Keeps the tasks of a stage that adaptive rules have made. */
+  rewrite(job: JobId, record: LayoutRecord): Promise<void>
   finish(job: JobId, status: JobStatus, facts?: FinishFacts): Promise<void>
   /** Returns the failure if the output cannot be published as requested; then nothing has happened. */
   publish(job: JobId, status: JobStatus): Promise<Failure | undefined>
@@ -119,6 +121,8 @@ export interface JobStore {
   params(job: JobId): JobSpec['params'] | undefined
   /** Records in order of stage and task, starting at `from`. */
   tasks(job: JobId, from?: { stage: number; task: number }): Iterable<TaskRecord>
+  /** Tasks of the stages that adaptive rules have rewritten. */
+  layouts(job: JobId): LayoutRecord[]
   /** Newest first, starting before `before`. `bytes`: size of the head in the store. */
   newest(before?: JobId): Iterable<{ readonly head: JobRecord; readonly bytes: number }>
   /** Jobs that have not ended, oldest first. */

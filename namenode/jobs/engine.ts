@@ -13,7 +13,7 @@ import type { TaskFinished } from '../../src/protocol/task.ts'
 import type { Effect, Event, JobFacts } from './scheduler/event.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 import { placesOf } from './splits/locations.ts'
-import type { TaskRecord } from './store/record.ts'
+import type { LayoutRecord, TaskRecord } from './store/record.ts'
 import { OutputReservations, type Outputs } from './publish/outputs.ts'
 import type { JobsDeps } from './deps.ts'
 import { heldSpec } from './splits/splits.ts'
@@ -74,14 +74,17 @@ export class Engine {
    * Reads a running job from the store. A job that cannot be read is ended as failed, and undefined is returned. Throws errors of the
    * journal.
    */
-  async #read(job: JobId): Promise<JobFacts & { readonly tasks: readonly TaskRecord[] } | undefined> {
+  async #read(
+    job: JobId,
+  ): Promise<JobFacts & { readonly tasks: readonly TaskRecord[]; readonly layouts: readonly LayoutRecord[] } | undefined> {
     const { store, clock, log } = this.#deps
     const { user, submittedMs, status } = store.head(job)!
     try {
       const stored = store.spec(job)
       if (!stored) throw new GristmillError('CORRUPT', `the spec of job ${job} is not in the store`, { details: { job } })
       const spec = heldSpec(await store.whole(stored))
-      return { job, user, spec, submittedMs, places: await placesOf(spec, this.#deps), tasks: [...store.tasks(job)] }
+      const places = await placesOf(spec, this.#deps)
+      return { job, user, spec, submittedMs, places, tasks: [...store.tasks(job)], layouts: store.layouts(job) }
     } catch (thrown) {
       const error = asError(thrown)
       log.error('a job cannot be taken over, and has failed', { job, error })
@@ -231,6 +234,11 @@ export class Engine {
       case 'lose':
         return this.#journal(
           () => store.lose(effect.job, effect.attempt), () => undefined,
+        )
+      case 'rewrite':
+        return this.#journal(
+          () => store.rewrite(effect.job, { stage: effect.stage, layout: effect.layout }),
+          () => ({ kind: 'rewritten', job: effect.job, stage: effect.stage }),
         )
       case 'finish':
         return this.#journal(

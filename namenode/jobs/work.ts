@@ -1,11 +1,11 @@
 // Message that starts an attempt: the task with everything its node needs, including locations and tokens of its first blocks.
 
-import { unreachable } from '../../src/base/assert.ts'
+import { assert, unreachable } from '../../src/base/assert.ts'
 import { attemptParts, type AttemptId, type BlockId, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { join, systemDirectory } from '../../src/base/paths.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { StageInput } from '../../src/protocol/job.ts'
-import type { Split, TaskWork } from '../../src/protocol/task.ts'
+import type { Split, TaskParts, TaskWork } from '../../src/protocol/task.ts'
 import { locatedBlocksMax, placesMax } from '../nodes/worksize.ts'
 import type { JobsDeps } from './deps.ts'
 import { branchOf, splitAt } from './splits/splits.ts'
@@ -22,12 +22,14 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
   const { stage, task } = attemptParts(id)
   const { spec } = job
   const { output, broadcasts } = spec.stages[stage]!
-  const { input, branch, index } = branchOf(spec.stages[stage]!, task)
+  const { sums, layout: { made } } = job.stages[stage]!
+  const { input, branch, index } = made ? { input: spec.stages[stage]!.input, branch: 0, index: task } : branchOf(spec.stages[stage]!, task)
   return {
     attempt: id, job: job.id, stage, task, user: job.user, program: spec.program, params, ...(spec.env && { env: spec.env }),
     seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint, ...spec.plan && { plan: spec.plan },
     ...spec.driver && { driver: spec.driver },
-    input: inputOf(input, index), ...branch > 0 && { branch }, ...broadcasts && { broadcasts }, output,
+    input: made ? partsOf(input, made.tasks[task]!) : inputOf(input, index), ...sums && { sizes: true }, ...branch > 0 && { branch },
+    ...broadcasts && { broadcasts }, output,
     staging: stagingOf(job.id), memoryBytes: spec.memoryBytes, deadlineMs: spec.taskDeadlineMs,
   }
 
@@ -45,6 +47,11 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
         return { kind: 'output', path: spec.output.path, rows: job.stages[given.stage]!.counters.values['recordsOut'] ?? 0 }
       default: return unreachable(given)
     }
+  }
+
+  function partsOf(given: StageInput, parts: TaskParts): TaskWork['input'] {
+    assert(given.kind === 'shuffle' || given.kind === 'join', 'a stage that rules rewrite reads a shuffle or a join')
+    return { kind: 'parts', stages: given.kind === 'join' ? given.stages : [given.stage], parts }
   }
 
   function placesOf({ ranges }: Split): BlockPlaces {

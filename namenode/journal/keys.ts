@@ -52,6 +52,8 @@ export const tables = [
   'joboutputs',
   /** running job → its parameters: jobs. */
   'jobparams',
+  /** (running job, stage) → tasks of a stage that adaptive rules have made: jobs. */
+  'joblayouts',
   /** name → a user of gateways: users. */
   'users',
   /** id → an access key, with its sealed secret: users. */

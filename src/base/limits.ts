@@ -187,6 +187,12 @@ const processLimits = {
   /** Values that a step returns to its program, and the bytes of their encoding: a program holds them in memory. */
   resultValuesMax: 1_000_000,
   resultBytesMax: 64 * MiB,
+  /**
+   * Partitions of a stage whose readers may be rewritten by sizes, and map outputs times partitions: each map task reports the bytes of its
+   * partitions, some 4 bytes each, which the journal keeps. In memory there is one sum for each partition.
+   */
+  adaptedPartitionsMax: 2_000,
+  adaptedSizesMax: 1_000_000,
   /** Ended attempts of one task that are kept for inspection. */
   attemptsKeptMax: 20,
   /** Lost attempts and map outputs of one task (dead nodes, failed disks) before its job fails: bounds the loop. */

@@ -8,6 +8,7 @@
 // No rule is needed for two things. Narrow steps of a stage always run one after the other in one task, without a copy in between. Steps
 // behind a union are run in each of its branches, and so at the source.
 
+import { adaptiveRules } from './adaptive.ts'
 import { dropDeadBranches } from './dead.ts'
 import { filterBeforeShuffle } from './filters.ts'
 import { adoptPartitions, dropRepartition, reusePartitions } from './reuse.ts'
@@ -24,8 +25,8 @@ export const rules: readonly Rule[] = [
 /** Name of the submitter's choice of joins (joinchoice.ts), which is switched off like a rule. */
 export const broadcastJoins = 'broadcast-joins'
 
-/** Names that a run may switch off. */
-export const ruleNames: readonly string[] = [broadcastJoins, ...rules.map(({ name }) => name)]
+/** Names that a run may switch off: of rules before the job, and of those that the namenode applies while it runs. */
+export const ruleNames: readonly string[] = [broadcastJoins, ...rules.map(({ name }) => name), ...adaptiveRules.map(({ name }) => name)]
 
 /** Those of jobs that do not name their rules: their submitter knew no others. */
 export const rulesUnnamed: readonly Rule[] = [combineBeforeShuffle, dropShuffle]

@@ -9,7 +9,7 @@ import {
   address, attemptId, count, counters, empty, failure, inodeId, instant, jobId, nodeId, path, programId, requestId, splitsId, text,
 } from './fields.ts'
 import { message } from './message.ts'
-import { driver, environment, inputOptions, outputFormat, planChoices, split, taskOutput } from './task.ts'
+import { driver, environment, inputOptions, outputFormat, planChoices, split, taskOutput, taskParts } from './task.ts'
 
 const packedSplits = Type.Array(text(limits.splitsBodyBytesMax), { maxItems: limits.stageTasksMax })
 
@@ -38,6 +38,29 @@ const stageInput = Type.Union([
 ])
 export type StageInput = Static<typeof stageInput>
 
+/**
+ * What the namenode may rewrite when the sizes of all partitions that the stage reads are known. A rule is used if its field is there.
+ * Sides are counted in the order of the stages that are read.
+ */
+const adapt = Type.Object({
+  /** merge-partitions: a task reads neighbouring partitions of up to so many bytes. */
+  mergeBytes: Type.Optional(count),
+  /** drop-empty-partitions: a partition gives nothing if all of these sides have nothing in it, for one of the lists. */
+  empty: Type.Optional(Type.Array(Type.Array(count, { maxItems: 2 }), { maxItems: 2 })),
+  /** split-partitions: more bytes, and five times the median, are read by several tasks. `sides`: that may be divided. */
+  split: Type.Optional(Type.Object({ bytes: count, sides: Type.Array(count, { maxItems: 2 }) })),
+  /** switch-joins: a side of up to so many bytes is a table for tasks that read parts of the other one. `sides`: that may be tables. */
+  table: Type.Optional(Type.Object({ bytes: count, taskBytes: count, sides: Type.Array(count, { maxItems: 2 }) })),
+})
+export type Adapt = Static<typeof adapt>
+
+/** Tasks of a stage in place of one for each partition, and the rules that have made them. */
+const stageLayout = Type.Object({
+  tasks: Type.Array(taskParts, { maxItems: limits.stageTasksMax }),
+  rules: Type.Array(Type.Object({ rule: text(50), why: text(300) }), { maxItems: 10 }),
+})
+export type StageLayout = Static<typeof stageLayout>
+
 const stageSpec = Type.Object({
   name: text(100),
   input: stageInput,
@@ -46,6 +69,8 @@ const stageSpec = Type.Object({
   /** Earlier stages of one partition, whose output every task of this one reads. */
   broadcasts: Type.Optional(Type.Array(count, { maxItems: limits.jobStagesMax })),
   output: taskOutput,
+  /** Set only for a stage of one branch that reads a shuffle or a join. */
+  adapt: Type.Optional(adapt),
 })
 export type StageSpec = Static<typeof stageSpec>
 
@@ -223,6 +248,8 @@ const stageStatus = Type.Object({
   counters,
   /** Earlier stages whose output its tasks read. Not sent by namenodes of earlier versions. */
   sources: Type.Optional(Type.Array(count, { maxItems: limits.jobStagesMax })),
+  /** Rules that have rewritten the stage when the sizes of its input were known, and why. */
+  adapted: Type.Optional(Type.Array(Type.Object({ rule: text(50), why: text(300) }), { maxItems: 10 })),
   /** The task whose attempt was lost last, if it was lost more than once and is tried again. */
   lost: Type.Optional(Type.Object({ task: count, times: count, failure })),
 })

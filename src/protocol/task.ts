@@ -86,6 +86,18 @@ export const planChoices = Type.Object({
   )),
 })
 
+/**
+ * What one task of a rewritten stage reads: ranges of partitions, in order, each from a number up to another one. `slice`: of one of the
+ * stages, counted in the order of its inputs, only the map outputs of these tasks; of the others all. `table`: the values of the other
+ * stage are looked up.
+ */
+export const taskParts = Type.Object({
+  ranges: Type.Array(Type.Tuple([count, count]), { maxItems: limits.adaptedPartitionsMax }),
+  slice: Type.Optional(Type.Object({ side: count, from: count, to: count })),
+  table: Type.Optional(Type.Literal(true)),
+})
+export type TaskParts = Static<typeof taskParts>
+
 export const taskWork = Type.Object({
   attempt: attemptId,
   job: jobId,
@@ -118,6 +130,10 @@ export const taskWork = Type.Object({
     Type.Object({ kind: Type.Literal('shuffle'), stage: count, partition: Type.Optional(count) }),
     /** The same partition of the outputs of several stages. */
     Type.Object({ kind: Type.Literal('join'), stages: Type.Array(count, { maxItems: limits.jobStagesMax }), partition: count }),
+    /** Several partitions of one stage or of two that are joined, one after the other. */
+    Type.Object({
+      kind: Type.Literal('parts'), stages: Type.Array(count, { minItems: 1, maxItems: limits.jobStagesMax }), parts: taskParts,
+    }),
     /** Part `part` of values that the program computes. */
     Type.Object({ kind: Type.Literal('values'), part: count, parts: count }),
     /** The files that the job will publish at `path`, with `rows` records. */
@@ -128,6 +144,8 @@ export const taskWork = Type.Object({
   /** Stages of one partition, whose output the task reads as well. */
   broadcasts: Type.Optional(Type.Array(count, { maxItems: limits.jobStagesMax })),
   output: taskOutput,
+  /** The report has the bytes of each partition of the map output. */
+  sizes: Type.Optional(Type.Boolean()),
   /** Directory of output files: `<staging>/<attempt>/…`. */
   staging: path,
   memoryBytes: count,
@@ -152,7 +170,11 @@ export const finished = message('task.finished', {
         counters,
         /** `shuffle`: total bytes, and a digest over the partitions' checksums. */
         output: Type.Union([
-          Type.Object({ kind: Type.Literal('shuffle'), bytes: count, digest: text(64) }),
+          Type.Object({
+            kind: Type.Literal('shuffle'), bytes: count, digest: text(64),
+            /** Bytes of each partition (src/shuffle/sizes.ts), if the work asks for them. */
+            sizes: Type.Optional(text(limits.adaptedPartitionsMax * 12)),
+          }),
           Type.Object({ kind: Type.Literal('files'), files: Type.Array(outputFile, { maxItems: 1000 }) }),
           Type.Object({ kind: Type.Literal('check') }),
         ]),

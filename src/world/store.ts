@@ -15,7 +15,7 @@ import type { Store, StoreSnapshot, Table, TableReader } from '../ports/store.ts
 type Bytes = Database<Uint8Array, Uint8Array>
 type Root = RootDatabase<Uint8Array, Uint8Array>
 
-const tablesMax = 32
+const tablesMax = 64
 /** LMDB's limit with 4 KiB pages, less the overhead of the binding. */
 const keyBytesMax = 511
 /** Address space, not memory or disk. Growing a map while it is read costs a pause, so it starts large. */

@@ -38,7 +38,7 @@ export class Jobs {
   }
 
   async #run(
-    { program, input, path, reducers, replaces, waitMs = 0 }: Extract<JobAction, { kind: 'job' }>,
+    { program, input, path, reducers, partitionBytes, replaces, waitMs = 0 }: Extract<JobAction, { kind: 'job' }>,
     expected: string, contents: readonly Content[],
   ): Promise<void> {
     const { cluster, acks, mill, findings } = this.#parts
@@ -50,7 +50,7 @@ export class Jobs {
     )
     try {
       const job = await mill.run(programOf(program), {
-        input, output: path, reducers, taskTimeoutMs,
+        input, output: path, taskTimeoutMs, ...partitionBytes === undefined ? { reducers } : { partitionBytes },
         ...(replaces && { overwrite: true, force: replaces === 'anything' }),
       })
       const wasRestored = acks.restored

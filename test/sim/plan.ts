@@ -22,6 +22,8 @@ export type Action =
       readonly input: string
       readonly path: string
       readonly reducers: number
+      /** In place of `reducers`. */
+      readonly partitionBytes?: number
       readonly replaces?: 'output' | 'anything' | 'version'
       /** Time between the submission and the first question about the job. Default: 0. */
       readonly waitMs?: number

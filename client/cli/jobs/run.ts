@@ -50,6 +50,9 @@ export const run: CommandSpec = {
     option('--overwrite', 'atomically replace the output of an earlier job, if it exists'),
     option('--force', 'with --overwrite: replace any directory, also one without _SUCCESS or with subdirectories'),
     option('--reducers <n>', 'number of reduce tasks and output parts; not for programs without reduce', { parse: whole(1, 20_000) }),
+    option('--partition-size <size>', 'bytes of input for each partition of a shuffle whose number of partitions is open (default: 64MiB)', {
+      parse: parseBytes,
+    }),
     option('--param <name=value>', 'parameter of the program, converted to the type of its default there; without a default it is JSON if that loses nothing, else text; may be repeated', {
       parse: parseParam, repeat: true,
     }),
@@ -101,6 +104,7 @@ interface RunFlags {
   force?: boolean
   encoding?: TextEncoding
   delimiter?: string
+  partitionSize?: number
   reducers?: number
   param?: (readonly [string, string])[]
   env?: string[]
@@ -133,6 +137,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
     ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }),
     ...(options.reducers === undefined ? {} : { reducers: options.reducers }),
+    ...(options.partitionSize === undefined ? {} : { partitionBytes: options.partitionSize }),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
     ...(options.taskTimeout === undefined ? {} : { taskTimeoutMs: options.taskTimeout }),

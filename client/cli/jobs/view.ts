@@ -123,6 +123,9 @@ export function jobLines(job: JobStatus, nowMs: number, width?: number): string[
     took(stage.startedMs, stage.finishedMs ?? (stage.state === 'running' ? nowMs : undefined)),
   ])
   lines.push('', ...tableLines(stageColumns, rows, width))
+  const adapted = job.stages.flatMap(({ adapted: rules = [] }, i) =>
+    rules.map(({ rule, why }) => `  stage ${i}: ${rule}, ${showText(why)}`))
+  if (adapted.length > 0) lines.push('', 'rewritten by sizes', ...adapted)
   for (const line of job.stages.map(lostLine)) if (line !== undefined) lines.push('', line)
   if (Object.keys(job.counters).length > 0) lines.push('', 'counters', ...counterLines(job.counters))
   lines.push(...warningLines(job.counters).flatMap(line => ['', line]))

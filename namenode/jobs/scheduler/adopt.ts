@@ -4,12 +4,16 @@
 import { attemptParts, type AttemptId } from '../../../src/base/ids.ts'
 import { localityOf } from './offer.ts'
 import { newAttempt } from './attempts.ts'
-import { type Attempt, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
+import { fix, isOfRewritten, type Attempt, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
 import { takeUp } from './tasks.ts'
 
 /** Adds an attempt that an earlier namenode process started. Returns undefined if its number is of this process. */
 export function adopt(state: SchedulerState, place: TaskRef, node: WorkerNode, id: AttemptId): Attempt | undefined {
   if (attemptParts(id).attempt >= place.job.firstAttempt) return undefined
+  // An attempt of another layout has read other rows than the task of this number.
+  const { layout } = place.stage
+  if (layout.state === 'journalling' || isOfRewritten(id) !== (layout.made !== undefined)) return undefined
+  fix(place.stage)
   return newAttempt(state, place, { node, locality: localityOf(state, place.stage, place.task.index, node), speculative: false, id })
 }
 

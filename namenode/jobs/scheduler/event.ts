@@ -4,9 +4,9 @@
 
 import type { AttemptId, JobId, NodeId } from '../../../src/base/ids.ts'
 import type { Counters, Failure } from '../../../src/protocol/fields.ts'
-import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
+import type { JobSpec, JobStatus, StageLayout } from '../../../src/protocol/job.ts'
 import type { TaskFinished } from '../../../src/protocol/task.ts'
-import type { Locality, TaskRecord } from '../store/record.ts'
+import type { LayoutRecord, Locality, TaskRecord } from '../store/record.ts'
 
 /** Time of an event: wall-clock for display, monotonic for decisions. */
 export interface Moment {
@@ -30,7 +30,12 @@ export type Event =
   /** The job is in the journal. */
   | ({ readonly kind: 'submitted' } & JobFacts)
   /** The namenode has restarted. `term`: restarts that this job has seen; `tasks`: its committed tasks. */
-  | ({ readonly kind: 'resumed'; readonly term: number; readonly tasks: readonly TaskRecord[] } & JobFacts)
+  | ({
+      readonly kind: 'resumed'
+      readonly term: number
+      readonly tasks: readonly TaskRecord[]
+      /** Tasks of rewritten stages. */ readonly layouts?: readonly LayoutRecord[]
+    } & JobFacts)
   /** The locations of blocks are known well enough: tasks may start. */
   | { readonly kind: 'opened' }
   /** A node has registered; `attempts` still run there. */
@@ -65,6 +70,8 @@ export type Event =
   | ({ readonly kind: 'finished' } & TaskFinished)
   /** Reply to a `commit` effect: journalled, or refused (the attempt's output is missing). */
   | { readonly kind: 'committed'; readonly record: TaskRecord; readonly refused?: Failure }
+  /** Reply to a `rewrite` effect: journalled. */
+  | { readonly kind: 'rewritten'; readonly job: JobId; readonly stage: number }
   | { readonly kind: 'kill'; readonly job: JobId }
   /** Reply to a failed `publish` effect; success is reported by `ended`. */
   | { readonly kind: 'unpublished'; readonly job: JobId; readonly failure: Failure }
@@ -83,6 +90,8 @@ export type Effect =
   | { readonly kind: 'tried'; readonly job: JobId; readonly record: TaskRecord }
   /** Journal that the output of a committed task is lost. Needs no reply: the journal keeps the order. */
   | { readonly kind: 'lose'; readonly job: JobId; readonly attempt: AttemptId }
+  /** Journal the tasks of a stage that adaptive rules have made, before any of them starts. Answered by `rewritten`. */
+  | { readonly kind: 'rewrite'; readonly job: JobId; readonly stage: number; readonly layout: StageLayout }
   /** Journal the end of a job that publishes nothing. Answered by `ended`. */
   | {
       readonly kind: 'finish'

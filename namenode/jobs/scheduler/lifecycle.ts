@@ -7,6 +7,7 @@ import { assert, unreachable } from '../../../src/base/assert.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import type { JobState } from '../../../src/protocol/job.ts'
+import { adapted, type AdaptSide } from './adapt.ts'
 import { killAttempts, restoreAttempts } from './attempts.ts'
 import type { Event, Places } from './event.ts'
 import { enqueue } from './offer.ts'
@@ -15,7 +16,7 @@ import type { TaskRecord } from '../store/record.ts'
 import { jobStatus, recordOf, unfinishedOf } from './status.ts'
 import { commit } from './tasks.ts'
 import {
-  changed, newJob, taskRefOf, ready, type RunningJob, type StageState, type SchedulerState, type TaskRef, type TaskState,
+  changed, fix, layOut, newJob, taskRefOf, ready, type RunningJob, type StageState, type SchedulerState, type TaskRef, type TaskState,
 } from './state.ts'
 
 export function submitted(state: SchedulerState, event: Event & { kind: 'submitted' }): void {
@@ -34,10 +35,16 @@ export function resumed(state: SchedulerState, event: Event & { kind: 'resumed' 
   job.turn = ++state.turns
   state.jobs.set(job.id, job)
   job.absentUntilMonoMs = state.at.monoMs + limits.nodeDeadMs * 2
+  for (const { stage: index, layout } of event.layouts ?? []) {
+    const stage = job.stages[index]
+    if (stage) layOut(stage, job.firstAttempt, layout)
+  }
   for (const record of event.tasks) {
     const stage = job.stages[record.stage]
     const task = stage?.tasks[record.task]
     if (!stage || !task) continue
+    // It has begun without a rewrite.
+    fix(stage)
     restoreAttempts({ job, stage, task }, record)
     if (record.won) restore(state, { job, stage, task }, record.won)
   }
@@ -57,8 +64,8 @@ export function advance(state: SchedulerState, job: RunningJob): void {
   if (job.state !== 'running') return
   for (const stage of job.stages) {
     // A stage that was done before a restart needs no input any more.
-    const isDone = stage.tasks.length > 0 && stage.done === stage.tasks.length
-    if (stage.state === 'waiting' && (isDone || ready(job, stage))) start(state, stage)
+    const isDone = stage.done === stage.tasks.length && (stage.tasks.length > 0 || stage.layout.made !== undefined)
+    if (stage.state === 'waiting' && (isDone || (ready(job, stage) && isLaidOut(state, job, stage)))) start(state, stage)
     if (stage.state === 'running' && stage.done === stage.tasks.length) {
       stage.state = 'done'
       stage.startedMs ??= state.at.nowMs
@@ -69,6 +76,30 @@ export function advance(state: SchedulerState, job: RunningJob): void {
   if (!job.stages.every(stage => stage.state === 'done')) return
   job.state = 'publishing'
   state.effects.push({ kind: 'publish', job: job.id, status: jobStatus(job, 'succeeded', state.at.nowMs) })
+}
+
+/** True if the tasks of a stage whose input is done are known. Otherwise a rewrite of them is being journalled: `rewritten` goes on. */
+function isLaidOut(state: SchedulerState, job: RunningJob, stage: StageState): boolean {
+  const { layout, spec: { adapt } } = stage
+  if (layout.state !== 'open') return layout.state === 'fixed'
+  const sides = stage.sources.filter(source => !stage.spec.broadcasts?.includes(source))
+    .map(source => ({ bytes: job.stages[source]!.sums?.of(job.stages[source]!.tasks.length), tasks: job.stages[source]!.tasks.length }))
+  const made = adapt && sides.every((side): side is AdaptSide => side.bytes !== undefined) ? adapted(adapt, sides) : undefined
+  if (!made) {
+    fix(stage)
+    return true
+  }
+  stage.layout = { state: 'journalling', made }
+  state.effects.push({ kind: 'rewrite', job: job.id, stage: stage.index, layout: made })
+  return false
+}
+
+/** A rewrite is in the journal: its tasks may begin. */
+export function rewritten(state: SchedulerState, job: RunningJob, stage: StageState): void {
+  if (stage.layout.state !== 'journalling') return
+  layOut(stage, job.firstAttempt, stage.layout.made!)
+  advance(state, job)
+  changed(state, job, true)
 }
 
 function start(state: SchedulerState, stage: StageState): void {

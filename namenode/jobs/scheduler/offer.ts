@@ -143,7 +143,8 @@ function launch(state: SchedulerState, place: TaskRef, facts: { node: WorkerNode
   if (task.state === 'waiting') takeUp(stage, task)
   const attempt = newAttempt(state, place, facts)
   job.turn = ++state.turns
-  state.ordered += splitSize(stage.spec, task.index)
+  // A rewritten stage reads no splits.
+  if (!stage.layout.made) state.ordered += splitSize(stage.spec, task.index)
   state.effects.push({ kind: 'run', node: attempt.node, attempt: attempt.id, locality: attempt.locality })
   changed(state, job, false)
 }

@@ -5,7 +5,7 @@ import { unreachable } from '../../../src/base/assert.ts'
 import type { JobQueue } from '../../../src/base/jobqueues.ts'
 import type { JobId } from '../../../src/base/ids.ts'
 import type { Effect, Event, Moment } from './event.ts'
-import { ended, kill, placed, resumed, submitted, unpublished } from './lifecycle.ts'
+import { ended, kill, placed, resumed, rewritten, submitted, unpublished } from './lifecycle.ts'
 import { closed, joined, left, nodeDied, returned, stale, tick } from './loss.ts'
 import { checkState } from './check.ts'
 import { hasRunnable, offer } from './offer.ts'
@@ -82,6 +82,10 @@ export class Scheduler {
       case 'progressed': return progressed(state, event)
       case 'finished': return finished(state, event)
       case 'committed': return committed(state, event)
+      case 'rewritten': return withJob(state, event, job => {
+        const stage = job.stages[event.stage]
+        if (stage) rewritten(state, job, stage)
+      })
       case 'kill': return withJob(state, event, job => kill(state, job))
       case 'unpublished': return withJob(state, event, job => unpublished(state, job, event.failure))
       case 'ended': return withJob(state, event, job => ended(state, job))

@@ -2,10 +2,12 @@
 // shown (done, running, counters, fraction) are kept up to date, so that a status never walks over tasks. Only the files of
 // this directory change it, one event at a time.
 
+import { limits } from '../../../src/base/limits.ts'
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
 import type { Counters, Failure } from '../../../src/protocol/fields.ts'
-import { inputsOf, sourcesOf, type JobSpec, type StageSpec } from '../../../src/protocol/job.ts'
+import { inputsOf, sourcesOf, type JobSpec, type StageLayout, type StageSpec } from '../../../src/protocol/job.ts'
 import type { Effect, JobFacts, Moment, Places } from './event.ts'
+import { PartitionSums } from './partitionsums.ts'
 import { Pending } from './pending.ts'
 import type { QueueTable } from './queues.ts'
 import type { Locality, TaskRecord } from '../store/record.ts'
@@ -91,6 +93,18 @@ export interface StageState {
   readonly outputBytes: Map<NodeId, number>
   /** Nodes with committed map outputs that have not registered since the namenode started. */
   readonly absent: Set<NodeId>
+  /** Bytes of its partitions, if a stage that reads them may be rewritten. */
+  readonly sums: PartitionSums | undefined
+  layout: TaskLayout
+}
+
+/**
+ * Tasks of a stage: `open`: it may still be rewritten; `journalling`: a rewrite is on its way to the journal, and no task has begun;
+ * `fixed`: the tasks stay as they are, `made` by rules or one for each split or partition.
+ */
+interface TaskLayout {
+  readonly state: 'open' | 'journalling' | 'fixed'
+  readonly made?: StageLayout | undefined
 }
 
 export interface RunningJob {
@@ -141,12 +155,35 @@ export function someNode(state: SchedulerState, is: (node: WorkerNode) => boolea
 /** Attempts after the n-th restart are numbered from n × this, because earlier ones may still run. */
 export const attemptsPerTerm = 1000
 
+/** Attempts of a rewritten stage are numbered from here on in each term, so that none is taken for one of another layout. */
+const rewrittenAttempts = 500
+
+/** True for an attempt of a stage that rules have rewritten. */
+export const isOfRewritten = (id: AttemptId): boolean => attemptParts(id).attempt % attemptsPerTerm >= rewrittenAttempts
+
+/** The tasks of a stage stay as they are: one of them has begun, or no rule applies. */
+export function fix(stage: StageState): void {
+  if (stage.layout.state === 'open') stage.layout = { state: 'fixed' }
+}
+
+/** Gives a stage the tasks that rules have made. REQUIRES: none of its tasks has begun. */
+export function layOut(stage: StageState, firstAttempt: number, made: StageLayout): void {
+  stage.layout = { state: 'fixed', made }
+  stage.tasks.length = 0
+  for (const index of made.tasks.keys()) stage.tasks.push(newTask(index, firstAttempt + rewrittenAttempts))
+}
+
+/** Map outputs of a stage of so many tasks and partitions are few enough to keep the bytes of each partition of each. */
+const areSizesKept = (tasks: number, partitions: number): boolean =>
+  partitions <= limits.adaptedPartitionsMax && tasks * partitions <= limits.adaptedSizesMax
+
 export function newJob(facts: JobFacts, term: number): RunningJob {
+  const { stages: specs } = facts.spec
   const stages = facts.spec.stages.map((spec, index): StageState => ({
     index, spec, tasks: [], sources: sourcesOf(spec), readers: [], state: 'waiting', pending: new Pending(), places: facts.places[index],
     waiting: 0, running: 0, done: 0, failedAttempts: 0, loss: undefined, speculative: 0, fraction: 0, counters: new CounterSums(),
     startedMs: undefined, finishedMs: undefined, skips: new Map(), active: new Set(), durations: [], outputBytes: new Map(),
-    absent: new Set(),
+    absent: new Set(), sums: sumsOf(specs, index), layout: { state: spec.adapt ? 'open' : 'fixed' },
   }))
   for (const stage of stages) {
     const { input, more } = stage.spec
@@ -161,6 +198,14 @@ export function newJob(facts: JobFacts, term: number): RunningJob {
     turn: 0, failure: undefined, nodeFailures: new Map(), avoid: new Set(), used: new Set(), firstAttempt: term * attemptsPerTerm,
     absentUntilMonoMs: 0,
   }
+}
+
+/** Undefined if no reader of the stage may be rewritten. */
+function sumsOf(specs: readonly StageSpec[], index: number): PartitionSums | undefined {
+  const { output } = specs[index]!
+  if (output.kind !== 'shuffle' || !specs.some(spec => spec.adapt && sourcesOf(spec).includes(index))) return undefined
+  const tasks = inputsOf(specs[index]!).reduce((sum, each) => sum + taskCount(each), 0)
+  return areSizesKept(tasks, output.partitions) ? new PartitionSums(output.partitions) : undefined
 }
 
 function newTask(index: number, nextAttempt: number): TaskState {

@@ -62,6 +62,7 @@ function stageStatus(stage: StageState): StageStatus {
     ...stage.startedMs !== undefined && { startedMs: stage.startedMs },
     ...stage.finishedMs !== undefined && (stage.state === 'done' || stage.state === 'failed') && { finishedMs: stage.finishedMs },
     counters: { ...stage.counters.values }, ...stage.sources.length > 0 && { sources: [...stage.sources] },
+    ...stage.layout.state === 'fixed' && stage.layout.made && { adapted: stage.layout.made.rules.map(({ rule, why }) => ({ rule, why })) },
     ...lostOf(stage),
   }
 }

@@ -30,10 +30,18 @@ export function beginCommit(stage: StageState, task: TaskState, attempt: NonNull
 export function commit(stage: StageState, task: TaskState, won: Won): void {
   task.state = 'done'
   task.committing = undefined
-  task.won = won
   stage.done++
   stage.counters.add(won.counters)
-  if (won.output.kind === 'shuffle') addBytes(stage, won.node, won.output.bytes)
+  const { output } = won
+  if (output.kind !== 'shuffle') {
+    task.won = won
+    return
+  }
+  addBytes(stage, won.node, output.bytes)
+  // The sums are enough: the sizes of all outputs would be too many.
+  const { sizes, ...rest } = output
+  stage.sums?.add(task.index, sizes)
+  task.won = sizes === undefined ? won : { ...won, output: rest }
 }
 
 /** The output of the task is lost. Returns what had won. REQUIRES: it is a map output. */

@@ -11,9 +11,11 @@ import type { Draft } from '../../journal/draft.ts'
 import { idKey } from '../../journal/keys.ts'
 import { stagingDirectory } from '../../namespace/format.ts'
 import { advice, alteredAdvice, keptStatus, uncheckedAdvice, unkept } from './keptstatus.ts'
-import type { JobRecord, TakenSplits, TaskRecord } from './record.ts'
+import type { JobRecord, LayoutRecord, TakenSplits, TaskRecord } from './record.ts'
 import {
-  dropHead, dropOutput, dropParams, dropSpec, dropTask, filesOf, headOf, jobName, jobNumber, firstWriter, nextNumber, putHead, putOutput,
+  dropHead, dropLayouts, dropOutput, dropParams, dropSpec, dropTask, filesOf, headOf, jobName, jobNumber, firstWriter, nextNumber, putHead,
+  putLayout,
+  putOutput,
   paramsOf, putParams, putSpec, putTask, specOf, taskOf, tasksOf,
 } from './rows.ts'
 import { madeBy } from '../publish/made.ts'
@@ -153,6 +155,17 @@ export const loseOutput = mutation<{ job: JobId; attempt: AttemptId }, undefined
     if (number === undefined || headOf(draft, number)?.status.state !== 'running') return undefined
     const record = taskOf(draft, number, place.stage, place.task)
     if (record?.won?.attempt === attempt) dropTask(draft, number, place)
+    return undefined
+  },
+})
+
+/** Keeps the tasks of a stage that adaptive rules have made. No effect if the job has ended. */
+export const rewriteStage = mutation<{ job: JobId } & LayoutRecord, undefined>({
+  kind: 'job.rewrite',
+  mutate(draft, { job, stage, layout }) {
+    const number = jobNumber(job)
+    if (number === undefined || headOf(draft, number)?.status.state !== 'running') return undefined
+    putLayout(draft, number, { stage, layout })
     return undefined
   },
 })
@@ -350,6 +363,7 @@ export function endJob(draft: Draft, number: number, head: JobRecord, status: Jo
 function forgetPlan(draft: Draft, number: number, { taken, ...head }: JobRecord): JobRecord {
   dropSpec(draft, number)
   dropParams(draft, number)
+  dropLayouts(draft, number)
   dropTaken(draft, taken)
   dropOutput(draft, number)
   return head
@@ -392,6 +406,7 @@ export function runningJob(draft: Draft, job: JobId): { number: number; head: Jo
 }
 
 export const jobMutations: readonly AnyMutation[] = [
-  submitJob, resumeJob, trimJob, commitTask, recordTries, loseOutput, finishJob, publishJob, publishKept, dropKept, forgetJob, sweepStaging,
+  submitJob, resumeJob, trimJob, commitTask, recordTries, loseOutput, rewriteStage, finishJob, publishJob, publishKept, dropKept, forgetJob,
+  sweepStaging,
   ...sentMutations,
 ]

@@ -3,7 +3,7 @@
 
 import type { AttemptId, NodeId, SplitsId } from '../../../src/base/ids.ts'
 import type { Counters } from '../../../src/protocol/fields.ts'
-import type { AttemptStatus, JobSpec, JobStatus } from '../../../src/protocol/job.ts'
+import type { AttemptStatus, JobSpec, JobStatus, StageLayout } from '../../../src/protocol/job.ts'
 import type { OutputFile } from '../../../src/protocol/task.ts'
 import type { MadeBy } from '../../versions/rows.ts'
 
@@ -23,7 +23,7 @@ export interface TaskRecord {
     readonly counters: Counters
     /** Map output: bytes and digest; last stage: files. */
     readonly output:
-      | { readonly kind: 'shuffle'; readonly bytes: number; readonly digest: string }
+      | { readonly kind: 'shuffle'; readonly bytes: number; readonly digest: string; readonly sizes?: string | undefined }
       | { readonly kind: 'files'; readonly files: readonly OutputFile[] }
       | { readonly kind: 'check' }
   }
@@ -34,6 +34,9 @@ export interface TaskRecord {
   /** Other ended attempts of the task, oldest first, at most limits.attemptsKeptMax. */
   readonly others: readonly AttemptStatus[]
 }
+
+/** Tasks of a stage that adaptive rules have made. */
+export interface LayoutRecord { readonly stage: number; readonly layout: StageLayout }
 
 /** Head of a job: small, rewritten when the job changes state. */
 export interface JobRecord {

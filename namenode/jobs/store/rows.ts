@@ -6,6 +6,7 @@
 //   splitpages  the same id, 0, page (4)              → packed splits, as long as the upload or its job
 //   joboutputs  job number (8)                        → output path, until the job ends
 //   jobparams   job number (8)                        → parameters as JSON, until the job ends
+//   joblayouts  job number (8), stage (2)             → LayoutRecord, until the job ends
 // Job numbers are ascending and unique: the newest job is never forgotten, and a recovery that may have lost jobs skips their
 // numbers.
 
@@ -17,7 +18,7 @@ import type { Draft } from '../../journal/draft.ts'
 import { idKey, putId, readId, textKey } from '../../journal/keys.ts'
 import { lastJob } from '../../succession/recovered.ts'
 import type { View } from '../../journal/view.ts'
-import type { JobRecord, SentRecord, TaskRecord } from './record.ts'
+import type { JobRecord, LayoutRecord, SentRecord, TaskRecord } from './record.ts'
 
 const prefix = 'job-'
 
@@ -109,6 +110,24 @@ export function paramsOf(view: View, number: number): JobSpec['params'] | undefi
   const text = view.get('jobparams', idKey(number))
   // A namenode of an earlier version stored them in the spec; `job.resume` moves them.
   return text ? JSON.parse(text.toString()) as JobSpec['params'] : specOf(view, number)?.params
+}
+
+function layoutKey(number: number, stage: number): Buffer {
+  const key = Buffer.allocUnsafe(10)
+  putId(key, number, 0)
+  key.writeUInt16BE(stage, 8)
+  return key
+}
+
+export const putLayout = (draft: Draft, number: number, record: LayoutRecord): void =>
+  draft.put('joblayouts', layoutKey(number, record.stage), encodeValue(record))
+
+export function* layoutsOf(view: View, number: number): Iterable<LayoutRecord> {
+  for (const { value } of view.range('joblayouts', { start: idKey(number), end: idKey(number + 1) })) yield decodeValue(value)
+}
+
+export function dropLayouts(draft: Draft, number: number): void {
+  for (const { stage } of [...layoutsOf(draft, number)]) draft.remove('joblayouts', layoutKey(number, stage))
 }
 
 /** Output paths of running jobs. */

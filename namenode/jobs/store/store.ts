@@ -16,11 +16,12 @@ import type { Mutation } from '../../journal/operation.ts'
 import { checkFree } from '../../namespace/reserved.ts'
 import { JobIndex, type KeptBounds } from './jobindex.ts'
 import {
-  commitTask, dropKept, finishJob, forgetJob, loseOutput, publishJob, publishKept, recordTries, resumeJob, submitJob, sweepStaging, trimJob,
+  commitTask, dropKept, finishJob, forgetJob, loseOutput, publishJob, publishKept, recordTries, resumeJob, rewriteStage, submitJob,
+  sweepStaging, trimJob,
 } from './mutations.ts'
-import type { JobRecord, TaskRecord } from './record.ts'
+import type { JobRecord, LayoutRecord, TaskRecord } from './record.ts'
 import type { FinishFacts, JobStore, SplitsPage, UploadsPort } from '../deps.ts'
-import { filesOf, headOf, heads, jobName, jobNumber, firstWriter, pageOf, paramsOf, specOf, tasksOf } from './rows.ts'
+import { filesOf, headOf, heads, jobName, jobNumber, firstWriter, layoutsOf, pageOf, paramsOf, specOf, tasksOf } from './rows.ts'
 import { forgetSplits } from '../splits/pages.ts'
 import { wholeSpec } from '../splits/splits.ts'
 import type { KeepVersions } from '../publish/publish.ts'
@@ -187,6 +188,8 @@ export class JournalJobStore implements JobStore {
 
   async lose(job: JobId, attempt: AttemptId): Promise<void> { await this.#insist(loseOutput, { job, attempt }) }
 
+  async rewrite(job: JobId, record: LayoutRecord): Promise<void> { await this.#insist(rewriteStage, { job, ...record }) }
+
   async finish(job: JobId, status: JobStatus, { failed, unfinished = [], keep }: FinishFacts = {}): Promise<void> {
     const nowMs = this.#journal.nowMs()
     // If no outputs are kept, the failure message must not promise it.
@@ -250,6 +253,11 @@ export class JournalJobStore implements JobStore {
   tasks(job: JobId, from?: { stage: number; task: number }): Iterable<TaskRecord> {
     const number = jobNumber(job)
     return number === undefined ? [] : tasksOf(this.#journal.view, number, from)
+  }
+
+  layouts(job: JobId): LayoutRecord[] {
+    const number = jobNumber(job)
+    return number === undefined ? [] : [...layoutsOf(this.#journal.view, number)]
   }
 
   newest(before?: JobId): ReturnType<JobStore['newest']> {

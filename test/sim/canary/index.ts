@@ -58,6 +58,11 @@ export const canaries = {
     about: 'a step reads what another one has cached', workload: 'flows', profile: 'calm',
     changes: [{ file: 'client/jobs/runinputs.ts', from: 'number === step && !failed', to: 'number <= step && !failed' }],
   },
+  'forgotten-layout': {
+    about: 'a namenode that starts again does not know which stages were rewritten', workload: 'flows', profile: 'crashy',
+    changes: [{ file: 'namenode/jobs/store/store.ts', from: '[...layoutsOf(this.#journal.view, number)]', to: '[]' }],
+    caughtBy: 12,
+  },
   'no-directory-sync': {
     about: 'the name of a new block is not synced', workload: 'files', profile: 'crashy',
     changes: [{ file: 'datanode/store/incoming.ts', from: 'await this.#syncDirectory(this.#storage.directoryOf(id))', to: '' }],

@@ -7,6 +7,9 @@ import { contentOf, pauseOf } from './draw.ts'
 
 const programs = ['ranked', 'paired', 'looped', 'matched', 'cached'] as const
 
+/** Of the inputs, which have up to 90,000 bytes: a dozen partitions, of which most have few words or none. */
+const adaptiveBytes = 8_000
+
 export function flows(random: Random): Op[] {
   const ops: Op[] = [{ client: 0, pauseMs: 0, action: { kind: 'mkdir', path: '/in' } }]
   for (let i = 0; i < 2 + random.below(2); i++)
@@ -18,13 +21,14 @@ export function flows(random: Random): Op[] {
         replication: 3, overwrite: false,
       },
     })
-  for (let i = 0; i < 1 + random.below(2); i++)
-    ops.push({
-      client: 0, pauseMs: random.below(1_000),
-      action: {
-        kind: 'job', program: programs[random.below(programs.length)]!, input: '/in', path: `/out${i}`, reducers: 1 + random.below(3),
-      },
-    })
+  for (let i = 0; i < 1 + random.below(2); i++) {
+    const pauseMs = random.below(1_000)
+    const program = programs[random.below(programs.length)]!
+    const reducers = 1 + random.below(3)
+    // Without a number of partitions, stages are rewritten by sizes.
+    const parts = { reducers, ...reducers === 3 && { partitionBytes: adaptiveBytes } }
+    ops.push({ client: 0, pauseMs, action: { kind: 'job', program, input: '/in', path: `/out${i}`, ...parts } })
+  }
   ops.push({ client: 1, pauseMs: 0, action: { kind: 'mkdir', path: '/c1' } })
   for (let i = 0; i < 3 + random.below(4); i++)
     ops.push({

@@ -93,7 +93,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
     ['program.ts'],
     [
       'input', 'output', 'encoding', 'delimiter', 'params', 'env', 'reducers', 'withoutRules', 'replication', 'overwrite', 'force', 'name',
-      'memoryBytes', 'taskTimeoutMs', 'attemptsMax', 'seed', 'onProgress', 'onNote', 'signal',
+      'partitionBytes', 'memoryBytes', 'taskTimeoutMs', 'attemptsMax', 'seed', 'onProgress', 'onNote', 'signal',
     ],
   ],
   'mill.stream': [
@@ -106,7 +106,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   ],
   'mill.sql': [['SELECT 1', [1]], ['memoryBytes', 'localBytes', 'distribute', 'onJob', 'signal']],
   'mill.table': [['/a.csv'], ['memoryBytes', 'localBytes', 'distribute', 'onJob', 'signal']],
-  'mill.explain': [['program.ts'], ['input', 'output', 'params', 'reducers', 'withoutRules', 'signal']],
+  'mill.explain': [['program.ts'], ['input', 'output', 'params', 'reducers', 'partitionBytes', 'withoutRules', 'signal']],
   'mill.job': [['job-1']], 'mill.jobs': [[], ['limit', 'signal']], 'mill.queues': [[], ['signal']], 'mill.clusterStatus': [[], ['signal']],
   'mill.fsck': [['/'], ['healthy', 'locations', 'signal']],
   'mill.recount': [[], ['signal']],

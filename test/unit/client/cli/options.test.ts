@@ -252,6 +252,7 @@ const rows: readonly Row[] = [
   row('run', '--priority', 'p.ts', '"priority":-5', { typed: '--priority -5' }),
   row('run', '--attempts', 'p.ts', '"attemptsMax":2', { typed: '--attempts 2' }),
   row('run', '--env', 'p.ts', '"env":{"A":"1","B":"2"}', { typed: '--env A=1 --env B', given: { env: { B: '2' } } }),
+  row('run', '--partition-size', 'p.ts', '"partitionBytes":1024', { typed: '--partition-size 1KiB' }),
   row('run', '--explain', 'p.ts', '"explain"', {}),
   row('run', '--without-rule', 'p.ts', '"withoutRules":["drop-shuffle","share-branches"]', {
     typed: '--without-rule drop-shuffle --without-rule share-branches',

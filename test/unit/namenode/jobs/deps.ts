@@ -2,7 +2,7 @@
 // orders, a manual clock.
 
 import type { FinishFacts, JobStore, JobsDeps } from '../../../../namenode/jobs/deps.ts'
-import type { JobRecord, TaskRecord } from '../../../../namenode/jobs/store/record.ts'
+import type { JobRecord, LayoutRecord, TaskRecord } from '../../../../namenode/jobs/store/record.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { address, attemptParts, jobId, type JobId, type NodeId } from '../../../../src/base/ids.ts'
 import { silent } from '../../../../src/ports/log.ts'
@@ -64,6 +64,15 @@ export class MemoryBook implements JobStore {
     this.jobs.get(job)!.tasks.delete(`${stage}.${task}`)
     await turn()
   }
+
+  readonly layoutsOf = new Map<JobId, LayoutRecord[]>()
+
+  async rewrite(job: JobId, record: LayoutRecord): Promise<void> {
+    this.layoutsOf.set(job, [...this.layouts(job), record])
+    await turn()
+  }
+
+  layouts(job: JobId): LayoutRecord[] { return this.layoutsOf.get(job) ?? [] }
 
   async finish(job: JobId, status: JobRecord['status'], { failed, unfinished = [], keep }: FinishFacts = {}): Promise<void> {
     const kept = this.jobs.get(job)!

@@ -10,6 +10,8 @@ import type { Sink } from '../../../../src/operator/operator.ts'
 import { RecordsOperator } from '../../../../src/operator/recordsoperator.ts'
 import { ShuffleSink } from '../../../../src/operator/shufflesink.ts'
 import { Turns } from '../../../../src/operator/turn.ts'
+import { adapted } from '../../../../namenode/jobs/scheduler/adapt.ts'
+import { adaptOf } from '../../../../src/plan/adaptive.ts'
 import { planDataflow } from '../../../../src/plan/dataflow.ts'
 import { numbersOf, type LookupNode, type Plan, type PlanNode } from '../../../../src/plan/node.ts'
 import { planBy, type PlanChoices } from '../../../../src/plan/choices.ts'
@@ -29,6 +31,7 @@ import { ReplayBuffer } from '../../../../src/shuffle/replay.ts'
 import { JoinTable } from '../../../../src/shuffle/table.ts'
 import type { Segment } from '../../../../src/shuffle/segment.ts'
 import { copyValue } from '../../../../src/shuffle/value.ts'
+import type { TaskParts } from '../../../../src/protocol/task.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { dice } from '../../../kit/dice.ts'
 import { batchOf, MemorySink } from './kit.ts'
@@ -41,8 +44,21 @@ interface EngineOptions {
   readonly partitions?: number
   readonly memoryBytes?: number
   readonly fanIn?: number
+  /** Names of the adaptive rules that are applied, as to partitions of `partitionBytes` (default: 256); default: none. */
+  readonly adaptive?: readonly string[]
+  readonly partitionBytes?: number
+  /** Called with the name of each adaptive rule that has rewritten a stage. */
+  readonly onAdapted?: (rule: string) => void
   /** One task reads all splits of a path, which are files named by the first characters of their values. */
   readonly oneTask?: boolean
+}
+
+/** What a task computes: a split or a partition; or a slice of one; or of several together, by a table of the other side. */
+interface TaskRun {
+  readonly task: number
+  readonly partitions?: readonly number[]
+  readonly slice?: TaskParts['slice']
+  readonly table?: boolean | undefined
 }
 
 export const allRules = rules.map(({ name }) => name)
@@ -85,22 +101,43 @@ class Engine {
     const parts: Array<Array<[Key, unknown]>> = []
     for (const [index, stage] of this.#stages.entries()) {
       const outputs: MapOutputResult[] = this.#outputs[index] = []
-      for (const branch of stage.branches.keys()) {
-        const { input } = stage.branches[branch]!
-        for (let task = 0; task < this.#count(input); task++) {
-          if (stage.output.kind === 'files') {
-            const sink = new MemorySink()
-            await this.#task(stage, branch, task, sink)
-            parts.push(sink.got)
-            continue
-          }
-          const sink = new ShuffleSink(await this.#open(stage))
-          await this.#task(stage, branch, task, sink)
-          outputs.push(await sink.finish())
-        }
+      for (const { branch, runs } of this.#tasksOf(stage)) {
+        const sink = stage.output.kind === 'files' ? new MemorySink() : new ShuffleSink(await this.#open(stage))
+        for (const each of runs) await this.#task(stage, branch, each, sink)
+        if (sink instanceof MemorySink) parts.push(sink.got)
+        else outputs.push(await sink.finish())
       }
     }
     return parts
+  }
+
+  /** Tasks of a stage: one for each split or partition, or what adaptive rules make of them. */
+  #tasksOf(stage: Stage): Array<{ readonly branch: number; readonly runs: readonly TaskRun[] }> {
+    const made = this.#adapted(stage)
+    if (made)
+      return made.map(({ ranges, slice, table }) => {
+        const partitions = ranges.flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => from + i))
+        return { branch: 0, runs: table ? [{ task: partitions[0]!, partitions, slice, table }] : partitions.map(task => ({ task, slice })) }
+      })
+    return stage.branches.flatMap(({ input }, branch) =>
+      Array.from({ length: this.#count(input) }, (_, task) => ({ branch, runs: [{ task }] })))
+  }
+
+  #adapted(stage: Stage): readonly TaskParts[] | undefined {
+    const { adaptive = [], partitionBytes = 256, onAdapted } = this.#options
+    const isOff = (rule: string): boolean => !adaptive.includes(rule)
+    const adapt = adaptOf(stage, this.#stages, this.#plan, { partitionBytes, partitions: undefined, isOff })
+    const { input } = stage.branches[0]!
+    if (!adapt || (input.kind !== 'shuffle' && input.kind !== 'join')) return undefined
+    const sides = (input.kind === 'join' ? input.stages : [input.stage]).map(side => {
+      const outputs = this.#outputs[side]!
+      const count = this.#partitionsOf(side)
+      const bytes = Array.from({ length: count }, (_, p) => outputs.reduce((sum, output) => sum + output.partitions[p]!.bytes, 0))
+      return { bytes, tasks: outputs.length }
+    })
+    const made = adapted(adapt, sides)
+    for (const { rule } of made?.rules ?? []) onAdapted?.(rule)
+    return made?.tasks
   }
 
   #partitionsOf(stage: number): number {
@@ -152,14 +189,14 @@ class Engine {
     return { disk: localDisk, directory: this.#directory, name: `${name}${this.#tasks++}`, fanIn: this.#options.fanIn }
   }
 
-  async #task(stage: Stage, branch: number, task: number, sink: Sink<unknown>): Promise<void> {
+  async #task(stage: Stage, branch: number, run: TaskRun, sink: Sink<unknown>): Promise<void> {
     const tables = new Map<LookupNode, JoinTable>()
     for (const step of stage.branches[branch]!.steps) {
       if (step.kind !== 'lookup') continue
       const segments = await segmentsOf(this.#outputs[stage.lookups.get(step)!]!, 0)
       tables.set(step, await this.#table(segments, step.how === 'semi' || step.how === 'anti'))
     }
-    await this.#run(stage, branch, task, sink, tables)
+    await this.#run(stage, branch, run, sink, tables)
     for (const table of tables.values()) await table.close()
   }
 
@@ -168,7 +205,8 @@ class Engine {
   }
 
   async #run(
-    stage: Stage, branch: number, task: number, sink: Sink<unknown>, tables: ReadonlyMap<LookupNode, JoinTable>,
+    stage: Stage, branch: number, { task, partitions = [task], slice, table: isTable }: TaskRun, sink: Sink<unknown>,
+    tables: ReadonlyMap<LookupNode, JoinTable>,
   ): Promise<void> {
     const { input, steps, source } = stage.branches[branch]!
     const { functions } = this.#plan
@@ -206,9 +244,12 @@ class Engine {
         return
       }
       case 'join': {
-        const [left, right] = await Promise.all(input.stages.map(side => segmentsOf(this.#outputs[side]!, task))) as [Segment[], Segment[]]
+        const [left, right] = await Promise.all(input.stages.map(async (stageRead, side) => {
+          const outputs = slice?.side === side ? this.#outputs[stageRead]!.slice(slice.from, slice.to) : this.#outputs[stageRead]!
+          return (await Promise.all(partitions.map(partition => segmentsOf(outputs, partition)))).flat()
+        })) as [Segment[], Segment[]]
         const [head] = steps
-        if (head?.kind === 'join' && head.strategy === 'hash') {
+        if (head?.kind === 'join' && (isTable || head.strategy === 'hash')) {
           const table = await this.#table(right, false)
           const pipeline = hashPipeline(options, table)
           await drive(groupsInTurn(left), new GroupsOperator(pipeline.push), sink, pause)

@@ -9,6 +9,7 @@ import { stagesOf } from '../../../../src/plan/stage.ts'
 import type { Context } from '../../../../src/program/definition.ts'
 import type { Dataset } from '../../../../src/program/dataset.ts'
 import type { Sources } from '../../../../src/program/sources.ts'
+import { adaptiveRules } from '../../../../src/plan/adaptive.ts'
 import { rules } from '../../../../src/plan/rules.ts'
 import { dice, type Dice } from '../../../kit/dice.ts'
 import { explain } from '../plan/explain.ts'
@@ -102,6 +103,43 @@ test('random programs give the same values with all rules, without each of them,
     }
   }
 })
+
+const adaptiveNames = adaptiveRules.map(({ name }) => name)
+
+test('random programs give the same values with all adaptive rules, and without each of them; each rule rewrites stages', async () => {
+  const used = new Set<string>()
+  for (let seed = 1; seed <= seeds + 8; seed++) {
+    const random = dice(seed)
+    const files = { '/a': [rowsOf(random, 20 + random.below(60)), rowsOf(random, random.below(10)), rowsOf(random, 30)] }
+    const program = seed % 2 === 0 ? randomProgram(seed, [...transforms, ...drawing]) : joinProgram(seed >> 1)
+    const shape = { files, partitions: 12, partitionBytes: seed % 2 === 0 ? random.pick([64, 512, 8192]) : 32 }
+    const first = sorted(await valuesOf(program, shape))
+    for (const adaptive of [adaptiveNames, ...adaptiveNames.map(off => adaptiveNames.filter(name => name !== off))]) {
+      const values = sorted(await valuesOf(program, { ...shape, adaptive, onAdapted: rule => used.add(rule) }))
+      expect(values, `seed ${seed}, ${adaptive.join()}`).toEqual(first)
+    }
+  }
+  expect([...used].sort()).toEqual(adaptiveNames.toSorted())
+})
+
+/** Joins of each kind of rows of which half have one key with few others, which have other keys too; `kind`: of the join. */
+function joinProgram(kind: number): (mill: Sources) => Promise<void> {
+  return mill => {
+    const byHalf = (row: Row): number => (row.id % 2 === 0 ? 0 : row.id)
+    const all = rows(mill)
+    const few = all.filter(row => row.id % 5 === 0).distinctBy(byHalf)
+      .map(row => ({ ...row, id: row.id % 3 === 0 ? row.id : row.id + 500 }))
+    const options = kind % 2 === 0 ? { strategy: 'merge' as const } : {}
+    const joins: ReadonlyArray<() => Dataset<unknown>> = [
+      () => all.join(few, byHalf, byHalf, options), () => all.leftJoin(few, byHalf, byHalf, options),
+      () => all.antiJoin(few, byHalf, byHalf, options), () => all.semiJoin(few, byHalf, byHalf, options),
+      () => all.rightJoin(few, byHalf, byHalf, options), () => all.fullJoin(few, byHalf, byHalf),
+      () => few.leftJoin(all, byHalf, byHalf, options), () => few.rightJoin(all, byHalf, byHalf, options),
+      () => few.antiJoin(all, byHalf, byHalf, options), () => few.join(all, byHalf, byHalf, options),
+    ]
+    return joins[kind % joins.length]!().save('/out', { format: 'jsonl' })
+  }
+}
 
 test('random programs make use of every rule', async () => {
   const fired = new Set<string>()

@@ -7,8 +7,9 @@ import type { TaskRecord } from '../../../../../namenode/jobs/store/record.ts'
 import type { JobQueue } from '../../../../../src/base/jobqueues.ts'
 import { attemptParts, jobId, programId, type AttemptId, type JobId, type NodeId } from '../../../../../src/base/ids.ts'
 import { attemptsPerTerm } from '../../../../../namenode/jobs/scheduler/state.ts'
-import type { JobSpec, JobStatus, StageInput, StageSpec } from '../../../../../src/protocol/job.ts'
+import type { JobSpec, JobStatus, StageInput, StageLayout, StageSpec } from '../../../../../src/protocol/job.ts'
 import type { TaskFinished } from '../../../../../src/protocol/task.ts'
+import { encodeSizes } from '../../../../../src/shuffle/sizes.ts'
 
 export interface JobShape {
   readonly maps: number
@@ -19,13 +20,17 @@ export interface JobShape {
   readonly blocks?: number
   /** A job of five stages in place of one or two: a stage with two readers, a broadcast, a join, and a last stage of two branches. */
   readonly graph?: boolean
+  /** A job of four stages, of which a join and its reader may be rewritten by sizes. */
+  readonly adapt?: boolean
   /** A last stage checks the output. */
   readonly check?: boolean
   readonly queue?: string | undefined
   readonly priority?: number | undefined
 }
 
-export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = false, check = false, queue, priority }: JobShape): JobSpec {
+export function specOf(
+  { maps, reduces, attemptsMax = 4, blocks = 0, graph = false, adapt = false, check = false, queue, priority }: JobShape,
+): JobSpec {
   const split = (n: number) => ({
     bytes: 10,
     ranges: [
@@ -39,7 +44,7 @@ export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = fal
     kind: 'splits', splits: Array.from({ length: maps }, (_, n) => split(n)) as never, options: { format: 'lines' },
   }
   const files = { kind: 'files' as const, format: 'text' as const }
-  const stages: StageSpec[] = graph ? graphOf(splits, reduces) : [
+  const stages: StageSpec[] = adapt ? adaptiveOf(splits, reduces) : graph ? graphOf(splits, reduces) : [
     { name: 'map', input: splits, output: reduces > 0 ? { kind: 'shuffle', partitions: reduces } : files },
     ...(reduces > 0 ? [{ name: 'reduce', input: { kind: 'shuffle' as const, stage: 0, partitions: reduces }, output: files }] : []),
   ]
@@ -53,6 +58,27 @@ export function specOf({ maps, reduces, attemptsMax = 4, blocks = 0, graph = fal
     attemptsMax, memoryBytes: 0, taskDeadlineMs: 0, ...queue !== undefined && { queue }, ...priority !== undefined && { priority },
   }
 }
+
+/** 0 maps; 1 computes values; 2 joins 0 with 1; 3 reads 2. */
+function adaptiveOf(input: StageInput, partitions: number): StageSpec[] {
+  const output = { kind: 'shuffle' as const, partitions }
+  return [
+    { name: 'map', input, output },
+    { name: 'values', input: { kind: 'values', parts: 2 }, output },
+    {
+      name: 'join', input: { kind: 'join', stages: [0, 1], partitions }, output,
+      adapt: { mergeBytes: 12, empty: [[0], [1]], split: { bytes: 40, sides: [0, 1] }, table: { bytes: 66, taskBytes: 30, sides: [1] } },
+    },
+    {
+      name: 'reduce', input: { kind: 'shuffle', stage: 2, partitions }, output: { kind: 'files', format: 'text' },
+      adapt: { mergeBytes: 9, empty: [[0]] },
+    },
+  ]
+}
+
+/** Bytes of a partition of the output of a task: some are empty, and the first one is skewed. */
+export const sizeOf = (stage: number, task: number, partition: number): number =>
+  (partition === 0 ? 30 + task : Math.max(0, (stage * 5 + task * 3 + partition * 7) % 6 - 2) * (partition % 5 === 4 ? 0 : 1))
 
 /** 0 maps; 1 samples 0; 2 reads 0 with the samples of 1; 3 computes values; 4 joins 2 with 3, and reads 2 once more. */
 function graphOf(input: StageInput, partitions: number): StageSpec[] {
@@ -69,15 +95,20 @@ function graphOf(input: StageInput, partitions: number): StageSpec[] {
   ]
 }
 
-interface Kept {
+export interface Kept {
   readonly spec: JobSpec
   readonly places: Array<Places | undefined>
   term: number
   readonly tasks: Map<string, TaskRecord>
+  /** Tasks of stages that were rewritten. */
+  readonly layouts: Map<number, StageLayout>
   /** Failed attempts of tasks that are not done. */
   readonly tries: Map<string, TaskRecord>
   ended?: JobStatus
 }
+
+/** Effects that wait for the journal, in order. */
+const journalled: ReadonlySet<Effect['kind']> = new Set(['commit', 'lose', 'publish', 'finish', 'rewrite'] as const)
 
 /** The state machine, with a journal whose writes complete when `settle` is called. */
 export class Bench {
@@ -98,8 +129,7 @@ export class Bench {
   apply(event: Event): Effect[] {
     const effects = this.scheduler.apply(event, { ...this.at })
     for (const effect of effects) {
-      if (effect.kind === 'commit' || effect.kind === 'lose' || effect.kind === 'publish' || effect.kind === 'finish')
-        this.waiting.push(effect)
+      if (journalled.has(effect.kind)) this.waiting.push(effect)
       // Needs no result, and none that is asked for later is affected by it.
       if (effect.kind === 'tried') this.kept.get(effect.job)!.tries.set(`${effect.record.stage}.${effect.record.task}`, effect.record)
       if (effect.kind === 'answer') this.answers.set(effect.attempt, effect.committed)
@@ -123,6 +153,15 @@ export class Bench {
         this.kept.get(effect.job)!.tasks.delete(`${stage}.${task}`)
         return []
       }
+      case 'rewrite': {
+        const { job, stage, layout } = effect
+        const { layouts, tasks, ended } = this.kept.get(job)!
+        if (ended) return []
+        if (layouts.has(stage) || [...tasks.values()].some(record => record.stage === stage))
+          throw new Error(`stage ${stage} of ${job} was rewritten when it had begun`)
+        layouts.set(stage, layout)
+        return this.apply({ kind: 'rewritten', job, stage })
+      }
       case 'publish':
       case 'finish': {
         const kept = this.kept.get(effect.job)!
@@ -140,7 +179,7 @@ export class Bench {
     const facts = {
       job, user: 'ann', spec, submittedMs: this.at.nowMs + this.#jobs, places: spec.stages.map((_, i) => (i === 0 ? places : undefined)),
     }
-    this.kept.set(job, { spec: facts.spec, places: facts.places, term: 0, tasks: new Map(), tries: new Map() })
+    this.kept.set(job, { spec: facts.spec, places: facts.places, term: 0, tasks: new Map(), layouts: new Map(), tries: new Map() })
     return { job, effects: this.apply({ kind: 'submitted', ...facts }) }
   }
 
@@ -155,6 +194,7 @@ export class Bench {
         ...this.apply({
           kind: 'resumed', job, user: 'ann', spec: kept.spec, submittedMs: 1, places: kept.places, term: ++kept.term,
           tasks: [...new Map([...kept.tries, ...kept.tasks]).values()],
+          layouts: [...kept.layouts].map(([stage, layout]) => ({ stage, layout })),
         }),
       )
     }
@@ -163,15 +203,21 @@ export class Bench {
 }
 
 export function doneReport(
-  node: NodeId, attempt: AttemptId, spec: JobSpec, counters: Record<string, number> = { records: 1 },
+  node: NodeId, attempt: AttemptId, spec: JobSpec, counters: Record<string, number> = { records: 1 }, hasSizes = true,
 ): TaskFinished {
   const { stage, task } = attemptParts(attempt)
-  return { node, attempt, outcome: { kind: 'done', counters, output: leftBy(spec.stages[stage]!, task) } }
+  return { node, attempt, outcome: { kind: 'done', counters, output: leftBy(spec.stages[stage]!, { stage, task, hasSizes }) } }
 }
 
-function leftBy({ output: { kind } }: StageSpec, task: number): Extract<TaskFinished['outcome'], { kind: 'done' }>['output'] {
+function leftBy(
+  { output }: StageSpec, { stage, task, hasSizes }: { stage: number; task: number; hasSizes: boolean },
+): Extract<TaskFinished['outcome'], { kind: 'done' }>['output'] {
+  const { kind } = output
   switch (kind) {
-    case 'shuffle': return { kind, bytes: 100, digest: 'd' }
+    case 'shuffle': {
+      const sizes = Array.from({ length: output.partitions }, (_, partition) => sizeOf(stage, task, partition))
+      return { kind, bytes: 100, digest: 'd', ...hasSizes && { sizes: encodeSizes(sizes) } }
+    }
     case 'files': return { kind, files: [{ name: `part-${task}`, inode: 1 as never, length: 1, crc: 1 }] }
     case 'check': return { kind }
   }

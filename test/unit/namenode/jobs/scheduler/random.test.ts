@@ -5,10 +5,11 @@
 import assert from 'node:assert/strict'
 import { expect, test } from 'vitest'
 import type { Effect } from '../../../../../namenode/jobs/scheduler/event.ts'
+import { workFor } from '../../../../../namenode/jobs/work.ts'
 import { attemptParts, nodeId, type AttemptId, type JobId, type NodeId } from '../../../../../src/base/ids.ts'
-import { inputsOf, sourcesOf, type JobSpec } from '../../../../../src/protocol/job.ts'
-import type { TaskFinished } from '../../../../../src/protocol/task.ts'
-import { Bench, doneReport } from './kit.ts'
+import { inputsOf, sourcesOf } from '../../../../../src/protocol/job.ts'
+import type { TaskFinished, TaskWork } from '../../../../../src/protocol/task.ts'
+import { Bench, doneReport, sizeOf, type Kept } from './kit.ts'
 
 /** A small generator with a seed (xorshift32): the same seed gives the same run. */
 function dice(seed: number): (bound: number) => number {
@@ -27,6 +28,7 @@ class World {
   readonly bench = new Bench()
   readonly hands = new Map<NodeId, Hand>()
   readonly started = new Set<AttemptId>()
+  readonly reads = new Map<AttemptId, TaskWork['input']>()
   readonly #dice: (bound: number) => number
   /** Orders in transit; below: reports. */
   #orders: Effect[] = []
@@ -35,7 +37,10 @@ class World {
   speculative = 0
   failures = 0
 
+  readonly seed: number
+
   constructor(seed: number) {
+    this.seed = seed
     this.#dice = dice(seed)
     for (let n = 0; n < 4; n++) this.hands.set(nodeId(`n${n}`), { alive: true, running: new Set(), outputs: new Set() })
     this.take(this.bench.apply({ kind: 'opened' }))
@@ -50,15 +55,34 @@ class World {
     this.take(this.bench.submit({ maps, reduces, attemptsMax: 100, graph, check: this.#dice(3) === 0 }, places).effects)
   }
 
+  /** A job of which stages are rewritten by sizes. */
+  submitAdaptive(): void {
+    const maps = 1 + this.#dice(6)
+    const shape = { maps, reduces: 2 + this.#dice(9), attemptsMax: 100, adapt: true }
+    this.take(this.bench.submit(shape, Array.from({ length: maps }, () => [])).effects)
+  }
+
   take(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.kind === 'run') {
         assert.ok(!this.started.has(effect.attempt), `${effect.attempt} was given out twice`)
         this.started.add(effect.attempt)
+        this.#order(effect.attempt)
       }
       if (effect.kind === 'run' || effect.kind === 'kill' || effect.kind === 'forget') this.#orders.push(effect)
     }
     this.check()
+  }
+
+  /** Notes what an attempt was ordered to read of a stage that may be rewritten. */
+  #order(attempt: AttemptId): void {
+    const { job, stage } = attemptParts(attempt)
+    const running = this.bench.scheduler.jobs.get(job)!
+    if (!running.spec.stages[stage]!.adapt) return
+    const { input } = workFor(running, attempt, nodeId('n0'), {
+      params: {}, nodes: { place: () => undefined } as never, blocks: { holders: () => [], token: () => '' } as never,
+    })
+    this.reads.set(attempt, input)
   }
 
   /** By assert: this runs after each event, and `expect` took half of the file's time. */
@@ -122,14 +146,17 @@ class World {
         .filter(({ won }) => won!.output.kind === 'shuffle')
         .filter(({ won }) => !this.hands.get(won!.node)!.alive || !this.hands.get(won!.node)!.outputs.has(won!.attempt))
         .map(({ won }) => won!.attempt)
-      if (missing.length > 0 || outputs.length < tasksOf(kept.spec, source)) {
+      if (missing.length > 0 || outputs.length < tasksOf(kept, source)) {
         this.#reports.push(failure(node, attempt, 'fetch', missing))
         return
       }
     }
     hand.outputs.add(attempt)
-    this.#reports.push(doneReport(node, attempt, kept.spec, { records: 1, sum: 1000 * stage + task }))
+    this.#reports.push(doneReport(node, attempt, kept.spec, { records: 1, sum: 1000 * stage + task }, this.#tellsSizes(node)))
   }
+
+  /** In every other run one datanode is of an earlier version. */
+  #tellsSizes(node: NodeId): boolean { return this.seed % 2 === 0 || node !== nodeId('n3') }
 
   report(faults: boolean): void {
     const index = this.#dice(this.#reports.length || 1)
@@ -223,7 +250,9 @@ class World {
 }
 
 /** Number of tasks of a stage: the sum over its branches. */
-function tasksOf(spec: JobSpec, stage: number): number {
+function tasksOf({ spec, layouts }: Pick<Kept, 'spec' | 'layouts'>, stage: number): number {
+  const made = layouts.get(stage)
+  if (made) return made.tasks.length
   return inputsOf(spec.stages[stage]!).reduce((sum, input) => {
     switch (input.kind) {
       case 'splits': case 'packed': return sum + input.splits.length
@@ -244,6 +273,7 @@ function failure(node: NodeId, attempt: AttemptId, cause: 'program' | 'system' |
 function run(seed: number): World {
   const world = new World(seed)
   for (let n = 0; n < 3; n++) world.submit()
+  world.submitAdaptive()
   for (let n = 0; n < 1500; n++) world.step(true)
   world.heal()
   for (let n = 0; n < 60_000 && [...world.bench.kept.values()].some(kept => !kept.ended); n++) world.step(false)
@@ -256,19 +286,60 @@ function judgeHealth(world: World, job: JobId): void {
   let sum = 0
   let records = 0
   for (const stage of kept.spec.stages.keys())
-    for (let task = 0; task < tasksOf(kept.spec, stage); task++, records++) sum += 1000 * stage + task
+    for (let task = 0; task < tasksOf(kept, stage); task++, records++) sum += 1000 * stage + task
   expect(kept.ended!.counters).toEqual({ records, sum })
   expect([...kept.tasks.keys()].length).toBe(records)
+}
+
+/** Each combination of a row of one side with one of the other is joined once; a partition without rows may be read by no task. */
+function judgeReads(world: World, job: JobId): void {
+  const kept = world.bench.kept.get(job)!
+  for (const [index, { adapt, input }] of kept.spec.stages.entries()) {
+    if (!adapt || (input.kind !== 'shuffle' && input.kind !== 'join')) continue
+    const stages = input.kind === 'join' ? input.stages : [input.stage]
+    const counts = stages.map(stage => tasksOf(kept, stage))
+    const read = new Map<string, number>()
+    for (const { stage, won } of kept.tasks.values()) {
+      if (stage !== index) continue
+      for (const unit of unitsOf(world.reads.get(won!.attempt)!, attemptParts(won!.attempt).task, counts))
+        read.set(unit, (read.get(unit) ?? 0) + 1)
+    }
+    for (let partition = 0; partition < input.partitions; partition++) {
+      const isEmpty = stages.some((stage, side) =>
+        Array.from({ length: counts[side]! }, (_, task) => sizeOf(stage, task, partition)).every(bytes => bytes === 0))
+      for (let left = 0; left < counts[0]!; left++)
+        for (let right = 0; right < (counts[1] ?? 1); right++) {
+          const times = read.get(`${partition} ${left} ${right}`) ?? 0
+          assert.ok(times === 1 || (isEmpty && times === 0), `${job}: partition ${partition} of stage ${index} was read ${times} times`)
+        }
+    }
+  }
+}
+
+/** Partition, and map outputs of both sides, that meet in a task. */
+function unitsOf(input: TaskWork['input'], task: number, counts: readonly number[]): string[] {
+  const parts = input.kind === 'parts' ? input.parts : { ranges: [[task, task + 1]], slice: undefined }
+  const sides = [0, 1].map(side => {
+    const { from, to } = parts.slice?.side === side ? parts.slice : { from: 0, to: counts[side] ?? 1 }
+    return Array.from({ length: to - from }, (_, i) => from + i)
+  })
+  return parts.ranges.flatMap(([from, to]) => Array.from({ length: to! - from! }, (_, i) => from! + i))
+    .flatMap(partition => sides[0]!.flatMap(left => sides[1]!.map(right => `${partition} ${left} ${right}`)))
 }
 
 test('whatever nodes and namenode do, every job ends well and every task counts once', () => {
   let restarts = 0
   let failures = 0
   let speculative = 0
+  const rewritten = new Set<string>()
   for (let seed = 1; seed <= 60; seed++) {
     try {
       const world = run(seed)
-      for (const job of world.bench.kept.keys()) judgeHealth(world, job)
+      for (const job of world.bench.kept.keys()) {
+        judgeHealth(world, job)
+        judgeReads(world, job)
+        for (const { rules } of world.bench.kept.get(job)!.layouts.values()) for (const { rule } of rules) rewritten.add(rule)
+      }
       restarts += world.restarts
       failures += world.failures
       speculative += world.speculative
@@ -280,6 +351,7 @@ test('whatever nodes and namenode do, every job ends well and every task counts 
   expect(restarts).toBeGreaterThan(100)
   expect(failures).toBeGreaterThan(100)
   expect(speculative).toBeGreaterThan(0)
+  expect([...rewritten].sort()).toEqual(['drop-empty-partitions', 'merge-partitions', 'split-partitions', 'switch-joins'])
 })
 
 test('the same seed gives the same run', () => {

@@ -124,6 +124,7 @@ export function scenario(text: string): Bench {
       case 'finish': return `finish ${effect.status.state}: ${effect.status.failure?.code}${effect.keep ? ', kept' : ''}`
       case 'publish': return 'publish'
       case 'answer': return `answer ${short(effect.attempt)} ${effect.committed ? 'committed' : 'too late'}`
+      case 'rewrite': return `rewrite ${effect.stage}`
       case 'tried': return `tried ${effect.record.stage}.${effect.record.task}`
       case 'changed': return 'changed'
     }
