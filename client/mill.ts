@@ -126,7 +126,7 @@ export class Mill extends Files {
   readonly #local: Omit<RunTools, 'cluster' | 'files'>
   readonly #openDatabase: OpenDatabase | undefined
   readonly #scratchDir: string
-  readonly #sqlDirectory: string
+  readonly #isServing: boolean
   readonly #print: (text: string) => void
   readonly #outside: Pick<World, 'httpFetch' | 'openPostgres' | 'clock' | 'random' | 'disk'> & Pick<MillParts, 'machine'>
   readonly #end: () => Promise<void>
@@ -163,7 +163,7 @@ export class Mill extends Files {
     this.#openDatabase = world.openDatabase
     this.#print = world.print ?? (() => {})
     this.#scratchDir = scratchDir
-    this.#sqlDirectory = parts.isServing ? '' : workingDirectory
+    this.#isServing = parts.isServing ?? false
     this.#outside = { httpFetch: world.httpFetch, openPostgres: world.openPostgres, clock, random, disk, machine }
     keepCluster(this, { cluster: asking, files })
     this.#end = () => {
@@ -307,7 +307,7 @@ export class Mill extends Files {
       throw new GristmillError('EINVAL', `distribute is auto, always or never, and not ${shown(given.distribute)}`)
     return new SqlQuery({
       disk: this.#local.disk, random: this.#cluster.random, openDatabase: this.#openDatabase, scratchDir: this.#scratchDir,
-      cwd: this.#sqlDirectory, cluster: async () => ({ cluster: this.#cluster, files: this.#files }),
+      cwd: this.#local.workingDirectory, isRemote: this.#isServing, cluster: async () => ({ cluster: this.#cluster, files: this.#files }),
     }, textOf(text, 'SQL', { max: 1_000_000 }), params ?? undefined, given)
   }
 

@@ -46,18 +46,10 @@ const known = Object.keys(kinds).map(name => `.${name}`).join(', ')
 export const isPathName = (name: string): boolean =>
   name.includes('/') || name.startsWith('file:') || /\.[a-z]+(\.(gz|zst))?$/i.test(name)
 
-/**
- * Path on this machine, if the name is one: it begins with `./`, `../`, `~/` or `file:`. Other paths are in the cluster. Throws EACCES for
- * one if `cwd` is empty: the query comes from a user of a gateway, who has no rights on its machine.
- */
+/** Path on this machine, if the name is one: it begins with `./`, `../`, `~/` or `file:`. Other paths are in the cluster. */
 export function localName(
   name: string, { cwd, home }: { readonly cwd: string; readonly home?: string | undefined },
 ): string | undefined {
-  if (cwd === '' && /^(?:file:|~\/|\.\.?(?:\/|$))/.test(name))
-    throw new GristmillError(
-      'EACCES', `${name} names a file of the machine that runs the query, which a gateway reads for no user; put the file into the cluster`,
-      { details: { path: name } },
-    )
   if (name.startsWith('file://')) return fileURLToPath(name)
   if (name.startsWith('file:')) return placed(name.slice('file:'.length), cwd)
   if (home !== undefined && name.startsWith('~/')) return join(home, name.slice(2))

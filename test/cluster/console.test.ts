@@ -113,7 +113,7 @@ test('a query gives the rows that the command gives, and reads no file of the ma
   expect((await sql('plan', query)).text).toContain('READ_CSV')
   // A file that this process could read.
   const local = join(root, 'package.json')
-  const refused = { kind: 'error', code: 'EACCES', message: expect.stringContaining('gateway') }
+  const refused = { kind: 'error', code: 'EACCES', message: expect.stringContaining('of the machine that runs the query') }
   for (const name of [`file://${local}`, `file:${local}`, './package.json', '../package.json'])
     expect([name, (await rows(`SELECT name FROM '${name}'`)).at(-1)]).toEqual([name, refused])
   expect((await rows(`SELECT * FROM read_csv('${local}')`)).at(-1)).toMatchObject({ kind: 'error' })
