@@ -6,7 +6,6 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { KiB } from '../../src/base/units.ts'
 import { version } from '../../src/base/version.ts'
 import type { Clock } from '../../src/ports/clock.ts'
-import type { Random } from '../../src/ports/random.ts'
 import type { GatewayDialect } from '../gateway/dialect.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { DialectDeps } from '../gateway/gateway.ts'
@@ -15,14 +14,16 @@ import type { Mill } from '../mill.ts'
 import type { PageFiles } from './assets.ts'
 import { callOf, shownReply } from './calls.ts'
 import { sendContent, sendLogs, takeContent, type ContentMode } from './content.ts'
+import { answerTo, type QuestionTools } from './questions.ts'
 import { apiHeaders, assetHeaders, pageHeaders, refuseOthers } from './guard.ts'
 import { Live } from './live.ts'
 import { isToken, Sessions, type ConsoleSession } from './sessions.ts'
+import { numberIn, pathIn } from './params.ts'
 import { SqlRuns, sqlRequestOf } from './sql.ts'
+import { PageWork } from './pagework.ts'
 
-interface ConsoleDeps extends Pick<DialectDeps, 'users' | 'trust' | 'vault' | 'cluster'> {
+interface ConsoleDeps extends Pick<DialectDeps, 'users' | 'trust' | 'vault' | 'cluster'>, QuestionTools {
   readonly clock: Clock
-  readonly random: Random
   readonly assets: PageFiles
 }
 
@@ -54,13 +55,14 @@ export class Console implements GatewayDialect {
   readonly #deps: ConsoleDeps
   readonly #sessions: Sessions
   readonly #live: Live
+  readonly #turns = new PageWork()
   readonly #sql: SqlRuns
   readonly #ending = new AbortController()
 
   constructor(deps: ConsoleDeps) {
     this.#deps = deps
     this.#sessions = new Sessions(deps, { cluster: deps.cluster })
-    this.#sql = new SqlRuns(deps.clock)
+    this.#sql = new SqlRuns(deps.clock, this.#turns)
     this.#live = new Live({
       clock: deps.clock,
       ask: (user, signal) => deps.users.as(user, async mill => {
@@ -109,6 +111,7 @@ export class Console implements GatewayDialect {
       case 'POST logout': return this.#logout(asked)
       case 'POST call': return this.#call(asked)
       case 'POST sql': return this.#query(asked)
+      case 'GET ask': return this.#ask(asked)
       case 'GET live': return this.#watch(asked)
       case 'GET content': return this.#as(asked, mill => sendContent(exchange, mill, pathIn(query), modeOf(query.get('as'))))
       case 'PUT content':
@@ -173,6 +176,14 @@ export class Console implements GatewayDialect {
     })
   }
 
+  /** `ask/NAME?…`: a question that several calls answer. */
+  async #ask(asked: Asked): Promise<void> {
+    const { exchange, name, query, session: { user } } = asked
+    const signal = AbortSignal.any([exchange.signal, this.#ending.signal])
+    const found = await this.#as(asked, mill => this.#turns.take(user, () => answerTo(name, query, { mill, tools: this.#deps, signal })))
+    await exchange.send(200, json, JSON.stringify(found))
+  }
+
   async #watch({ exchange, session, query }: Asked): Promise<void> {
     const state = await this.#live.watch(session.user, numberIn(query, 'after') ?? 0, exchange.signal)
     const fromMs = numberIn(query, 'from') ?? 0
@@ -208,22 +219,8 @@ async function bodyOf(exchange: Exchange): Promise<object> {
   throw new GristmillError('EINVAL', 'the body of the request must be an object in JSON')
 }
 
-function pathIn(query: URLSearchParams): string {
-  const path = query.get('path')
-  if (path === null || path === '') throw new GristmillError('EINVAL', 'the request names no path')
-  return path
-}
-
 function modeOf(text: string | null): ContentMode {
   if (text === null || text === 'download') return 'download'
   if (text === 'head' || text === 'image') return text
   throw new GristmillError('EINVAL', `"${text.slice(0, 20)}" is no form of a file; it is download, head or image`)
-}
-
-function numberIn(query: URLSearchParams, name: string): number | undefined {
-  const text = query.get(name)
-  if (text === null) return undefined
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN
-  if (Number.isNaN(value)) throw new GristmillError('EINVAL', `${name} must be a whole number`)
-  return value
 }

@@ -1,6 +1,6 @@
 // Queries of the page. Rows, with what happens until they come, are sent as lines of JSON while the query runs; an export is a file.
-// INVARIANT: a query ends when its page goes away, because its signal is that of the request. INVARIANT: at most `queriesMax` queries run,
-// `userQueriesMax` of one user, each with `memoryBytes` in this process; of its rows at most `rowsMax`, or `shownBytesMax`, are sent.
+// INVARIANT: a query ends when its page goes away, because its signal is that of the request. INVARIANT: a query has `memoryBytes` in this
+// process, and takes a turn; of its rows at most `rowsMax`, or `shownBytesMax`, are sent.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import { typeText, type SqlColumn, type SqlType, type SqlValue } from '../../src/base/sql.ts'
@@ -14,6 +14,7 @@ import type { SqlQuery } from '../sql/query.ts'
 import { uniqueNames } from '../sql/running.ts'
 import { csvField, isNumber, rowJson, valueText } from '../sql/text.ts'
 import { apiHeaders } from './guard.ts'
+import type { PageWork } from './pagework.ts'
 
 export interface ShownColumn {
   /** Each once. */
@@ -41,8 +42,6 @@ export type ExportFormat = 'csv' | 'jsonl' | 'parquet'
 
 interface SqlRequest { readonly sql: string; readonly format?: ExportFormat }
 
-const queriesMax = 8
-const userQueriesMax = 3
 const memoryBytes = 512 * MiB
 /** More rows than a person reads; a chart of them is still drawn at once. */
 const rowsMax = 10_000
@@ -67,13 +66,16 @@ export function sqlRequestOf(body: { readonly sql?: unknown; readonly format?: u
 
 export class SqlRuns {
   readonly #clock: Pick<Clock, 'after' | 'mono'>
-  readonly #open = new Map<string, number>()
+  readonly #turns: PageWork
 
-  constructor(clock: Pick<Clock, 'after' | 'mono'>) { this.#clock = clock }
+  constructor(clock: Pick<Clock, 'after' | 'mono'>, turns: PageWork) {
+    this.#clock = clock
+    this.#turns = turns
+  }
 
   /** Runs the query and sends its rows. */
   async rows(exchange: Exchange, mill: Mill, { sql, user, signal }: Asked): Promise<void> {
-    await this.#counted(user, async () => {
+    await this.#turns.take(user, async () => {
       const told: SqlNews[] = []
       const query = mill.sql(sql, undefined, { memoryBytes, signal, onJob: ({ id }) => { told.push({ kind: 'job', job: id }) } })
       await exchange.stream(200, { ...apiHeaders, 'content-type': 'application/x-ndjson' }, this.#lines(query, told))
@@ -82,34 +84,18 @@ export class SqlRuns {
 
   /** Explains how the query would run; nothing is computed. */
   async plan(mill: Mill, { sql, user, signal }: Asked): Promise<SqlPlan> {
-    return this.#counted(user, () => mill.sql(sql, undefined, { memoryBytes, signal }).explain())
+    return this.#turns.take(user, () => mill.sql(sql, undefined, { memoryBytes, signal }).explain())
   }
 
   /** Runs the query and sends all rows as a file. */
   async export(exchange: Exchange, mill: Mill, { sql, user, signal, format }: Asked & { readonly format: ExportFormat }): Promise<void> {
     if (readCommand(sql))
       throw new GristmillError('EINVAL', 'this statement changes something, and an export would run it again; export a query')
-    await this.#counted(user, async () => {
+    await this.#turns.take(user, async () => {
       await using running = await mill.sql(sql, undefined, { memoryBytes, signal }).run()
       const chunks = format === 'parquet' ? running.parquet() : textOf(running, format)
       await exchange.stream(200, { ...apiHeaders, 'content-type': types[format] }, bounded(chunks))
     })
-  }
-
-  async #counted<T>(user: string, work: () => Promise<T>): Promise<T> {
-    const own = this.#open.get(user) ?? 0
-    const all = [...this.#open.values()].reduce((sum, each) => sum + each, 0)
-    if (own >= userQueriesMax)
-      throw new GristmillError('OVERLOADED', `you have ${own} running queries here; cancel one, or wait for its end`)
-    if (all >= queriesMax) throw new GristmillError('OVERLOADED', `this console runs ${all} queries already; try again in a moment`)
-    this.#open.set(user, own + 1)
-    try {
-      return await work()
-    } finally {
-      const left = this.#open.get(user)! - 1
-      if (left === 0) this.#open.delete(user)
-      else this.#open.set(user, left)
-    }
   }
 
   async *#lines(query: SqlQuery, told: SqlNews[]): AsyncGenerator<string, void, undefined> {

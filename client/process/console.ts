@@ -48,8 +48,8 @@ export async function runConsole(
   }
 }
 
-async function start({ world }: ConsoleRun, port: number, open: () => Promise<Mills>) {
-  const dialect = await consoleDialect(world, port)
+async function start({ world, settings }: ConsoleRun, port: number, open: () => Promise<Mills>) {
+  const dialect = await consoleDialect(world, settings, port)
   const mills = await open()
   const gateway = await Gateway.start({ world, mills }, { host: hostDefault, proxies: { has: () => false }, dialects: [dialect] })
   return { gateway, vault: mills.vault }

@@ -81,7 +81,8 @@ async function serversOf(
 }
 
 /** Dialects by the ports that are set; a dialect that is not served is not loaded. */
-async function dialectsOf({ settings, world: { clock, random, disk } }: ServerRun): Promise<ServedDialect[]> {
+async function dialectsOf({ settings, world }: ServerRun): Promise<ServedDialect[]> {
+  const { clock, random } = world
   const dialects: ServedDialect[] = []
   if (servesWebHdfs(settings)) {
     const { WebHdfs } = await import('../gateway/webhdfs/webhdfs.ts')
@@ -94,17 +95,19 @@ async function dialectsOf({ settings, world: { clock, random, disk } }: ServerRu
     const options = { root: rootOf(settings.s3Root ?? '/'), domains: settings.s3Domain ?? [] }
     dialects.push({ name: 's3', path: '', port: settings.s3, make: deps => new S3({ ...deps, clock, random }, options) })
   }
-  if (settings.console !== undefined) dialects.push(await consoleDialect({ clock, random, disk }, settings.console))
+  if (settings.console !== undefined) dialects.push(await consoleDialect(world, settings, settings.console))
   return dialects
 }
 
 /** The console, on a port; 0: any free one. */
 export async function consoleDialect(
-  { clock, random, disk }: Pick<World, 'clock' | 'random' | 'disk'>, port: number,
+  { clock, random, disk, openDatabase }: Pick<World, 'clock' | 'random' | 'disk' | 'openDatabase'>, { home }: Pick<Settings, 'home'>,
+  port: number,
 ): Promise<ServedDialect> {
   const [{ Console }, { loadAssets }] = await Promise.all([import('../console/console.ts'), import('../console/assets.ts')])
   const assets = await loadAssets(disk)
-  return { name: 'console', path: '', port, make: deps => new Console({ ...deps, clock, random, assets }) }
+  const tools = { clock, random, disk, openDatabase, scratchDir: `${home}/scratch` }
+  return { name: 'console', path: '', port, make: deps => new Console({ ...deps, ...tools, assets }) }
 }
 
 function rootOf(path: string): string {

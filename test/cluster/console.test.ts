@@ -127,6 +127,46 @@ test('a query runs with the rights of its user', async () => {
   expect(JSON.parse(lines.trim().split('\n').at(-1)!)).toMatchObject({ kind: 'error', code: 'EACCES' })
 })
 
+test('an output has its history: versions, their difference, a rollback, and its lineage', async () => {
+  const { ask, call } = await login()
+  const make = (where: string) =>
+    cluster.ok(['sql', '-o', '/heavy', '--overwrite', '--format', 'csv', `SELECT * FROM '/heavy-in.csv' WHERE tonnes > ${where}`])
+  await cluster.ok(['put', '-', '/heavy-in.csv'], 'grain,tonnes\nrye,8\noats,2\n')
+  await make('1')
+  await make('5')
+  expect((await call('version.list', { path: '/heavy' })).versions).toMatchObject([{ number: 2, head: true, rows: 1 }, { number: 1, rows: 2 }])
+  expect(await ask('ask/diff?from=/heavy@1&to=/heavy@2')).toMatchObject({ kept: 1, added: 0, removed: 1 })
+  expect(await call('version.rollback', { path: '/heavy', to: '1' })).toMatchObject({ version: 3, from: 1 })
+  expect((await ask('content?path=/heavy/part-00000.csv')).split('\n').length).toBe(4)
+  expect(await ask('ask/lineage?path=/heavy')).toMatchObject({
+    root: '/heavy@3', nodes: expect.arrayContaining([expect.objectContaining({ id: '/heavy-in.csv', kind: 'input' })]),
+  })
+  expect(await ask('ask/why?path=/heavy')).toMatchObject({ stale: false })
+  await cluster.ok(['put', '--overwrite', '-', '/heavy-in.csv'], 'grain,tonnes\n')
+  expect(await ask('ask/why?path=/heavy')).toMatchObject({ stale: true, reasons: [{ kind: 'input-changed' }] })
+})
+
+test('snapshots, quotas, attributes, and the structure of a Parquet file', async () => {
+  const { ask, call } = await login()
+  await cluster.ok(['sql', '-o', '/kept', "SELECT range AS n, {'a': 1, 'b': ['x']} AS s FROM range(3)"])
+  await call('snapshot.create', { path: '/kept', name: 'one' })
+  expect((await call('snapshot.list', { path: '/kept' })).snapshots).toMatchObject([{ name: 'one' }])
+  await cluster.ok(['put', '-', '/kept/more.txt'], 'x')
+  expect(await ask('ask/snapshot?path=/kept&name=one')).toEqual({ entries: [{ kind: 'created', type: 'file', path: '/more.txt' }], cut: false })
+  await call('xattr.set', { path: '/kept', name: 'user.a', value: Buffer.from('b').toString('base64') })
+  expect(await call('xattr.list', { path: '/kept' })).toEqual({ attributes: [{ name: 'user.a', value: 'Yg==' }] })
+  await call('quota.set', { path: '/kept', names: 100 })
+  expect((await call('quota.get', { path: '/kept' })).quota.limit).toEqual({ names: 100 })
+  expect(await (await login('eve')).call('quota.set', { path: '/kept', names: 1 })).toMatchObject({ error: { code: 'EACCES' } })
+  const { entries } = await call('namespace.list', { path: '/kept' })
+  const { path } = entries.find((entry: { path: string }) => entry.path.endsWith('.parquet'))
+  expect(await ask(`ask/parquet?path=${path}`)).toMatchObject({
+    rows: 3, groupCount: 1, groups: [{ rows: 3 }],
+    columns: [['n', 0], ['s', 0], ['a', 1], ['b', 1], ['list', 2], ['element', 3]].map(([name, depth]) => ({ name, depth })),
+  })
+  expect(await ask('ask/parquet?path=/kept/more.txt')).toMatchObject({ error: { code: 'EINVAL' } })
+})
+
 test('every sample of the guide does what it says', async () => {
   const guide = await readFile(join(root, 'docs/guide/console.md'), 'utf8')
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-console-'))

@@ -77,6 +77,8 @@ const says = (page: Page, text: string | RegExp): Promise<void> => page.getByTex
 
 const pages = (job: string, node: string): readonly string[] => [
   '/', '/nodes', `/nodes/${node}`, '/files/', '/files/data', `/files/data/${encodeURIComponent(evil)}`, '/files/data/events.jsonl',
+  '/files/counts?show=versions', '/files/counts?show=lineage', '/files/data?show=snapshots', '/files/data?show=attributes',
+  '/files/loads/part-00000.parquet', '/files/loads/part-00000.parquet?part=groups',
   '/trash', '/sql', '/jobs', `/jobs/${job}`, '/files/no/such', '/nowhere',
 ]
 
@@ -258,6 +260,37 @@ async function queries(stage: Stage): Promise<void> {
   await page.getByRole('alert').waitFor()
 }
 
+async function histories(stage: Stage): Promise<void> {
+  const { page, cluster } = stage
+  await goTo(stage, '/files/counts?show=versions')
+  await page.getByRole('button', { name: 'Changes of version 2' }).click()
+  await says(page, /rows added/)
+  await page.getByRole('button', { name: 'Roll back to version 1' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Roll back' }).click()
+  await says(page, '/counts is version 3, with the contents of version 1')
+  assert.match(await cluster.ok(['cat', '/counts/part-00000']).catch(() => cluster.ok(['cat', '/counts/*'])), /fox/)
+  await goTo(stage, '/files/counts?show=lineage')
+  await says(page, 'fresh')
+  await page.getByRole('link', { name: '/data/words.txt' }).click()
+  await page.waitForURL('**/files/data/words.txt')
+  await goTo(stage, '/files/data?show=snapshots')
+  await page.getByRole('button', { name: 'Take a snapshot…' }).click()
+  await page.getByLabel('Name').fill('before')
+  await page.getByRole('button', { name: 'Take', exact: true }).click()
+  await cluster.ok(['put', '-', '/data/<b>later.txt'], 'x')
+  await page.getByRole('button', { name: 'Changes since before' }).click()
+  await says(page, '/<b>later.txt')
+  await goTo(stage, '/files/data?show=attributes')
+  await page.getByRole('button', { name: 'Set an attribute…' }).click()
+  await page.getByLabel('NAME=VALUE').fill('user.note=<script>alert(6)</script>')
+  await page.getByRole('button', { name: 'Set', exact: true }).click()
+  await says(page, '<script>alert(6)</script>')
+  await goTo(stage, '/files/loads/part-00000.parquet')
+  await says(page, '100 rows')
+  await page.getByRole('button', { name: 'Schema' }).click()
+  await says(page, 'tonnes')
+}
+
 async function lostConnection(stage: Stage): Promise<void> {
   const { page, cluster } = stage
   await goTo(stage, '/')
@@ -280,7 +313,7 @@ async function killedNode(stage: Stage): Promise<void> {
 }
 
 const steps: readonly ((stage: Stage) => Promise<void>)[] = [
-  login, eachPage, keyboard, manyNames, uploadAndDownload, queries, jobs, lostConnection, killedNode,
+  login, eachPage, keyboard, manyNames, uploadAndDownload, queries, histories, jobs, lostConnection, killedNode,
 ]
 
 async function prepare(cluster: TestCluster): Promise<void> {
@@ -292,6 +325,8 @@ async function prepare(cluster: TestCluster): Promise<void> {
   await cluster.ok(['put', '-', `/data/${evil}`], `id,<script>alert(3)</script>,amount\n${rows.join('\n')}\n`)
   await cluster.ok(['put', '--block-size', '65536', '-', '/data/words.txt'], 'the quick brown fox jumps over the lazy dog\n'.repeat(20_000))
   await cluster.ok(['run', 'gristmill:wordcount', '--input', '/data/words.txt', '--output', '/counts'])
+  await cluster.ok(['run', 'gristmill:wordcount', '--input', '/data/events.jsonl', '--output', '/counts', '--overwrite'])
+  await cluster.ok(['sql', '-o', '/loads', "SELECT range AS id, {'grain': 'rye', 'tonnes': range * 0.5} AS load FROM range(2000)"])
   if (screens !== undefined) mkdirSync(screens, { recursive: true })
 }
 

@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals'
 import type { CallName, CallReply, CallRequest } from '../calls.ts'
 import type { SessionInfo } from '../console.ts'
+import type { Answers } from '../questions.ts'
 
 type SessionState =
   | { readonly state: 'opening' } | { readonly state: 'out'; readonly why?: string } | { readonly state: 'in'; readonly info: SessionInfo }
@@ -49,6 +50,11 @@ export const post = (url: string, body: object, signal: AbortSignal): Promise<Re
   send(url, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' }, signal })
 
 export const fetchJson = async <T>(url: string, signal: AbortSignal): Promise<T> => await (await send(url, { signal })).json() as T
+
+/** Answers of the server to questions that it asks the library. */
+export const askFor = <Name extends keyof Answers>(
+  name: Name, parameters: Readonly<Record<string, string>>, signal: AbortSignal,
+): Promise<Answers[Name]> => fetchJson(`/api/ask/${name}?${new URLSearchParams(parameters).toString()}`, signal)
 
 export const fetchBytes = async (url: string, signal: AbortSignal): Promise<Uint8Array> =>
   new Uint8Array(await (await send(url, { signal })).arrayBuffer())

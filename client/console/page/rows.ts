@@ -18,7 +18,7 @@ const rowsMax = 1_000
 const columnsMax = 60
 
 const known: readonly (readonly [ending: RegExp, what: string])[] = [
-  [/\.parquet$/i, 'It is in Parquet: "gristmill sql" reads it.'], [/\.gz$/i, 'It is compressed with gzip.'], [/\.zst$/i, 'It is compressed with zstd.'],
+  [/\.gz$/i, 'It is compressed with gzip.'], [/\.zst$/i, 'It is compressed with zstd.'],
 ]
 
 interface FileFacts { readonly path: string; readonly delimiter?: string | undefined; readonly whole: boolean }

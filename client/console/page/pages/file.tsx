@@ -6,7 +6,38 @@ import { formatBytes, formatCount, formatMode, plural, visible } from '../format
 import { Badge, Facts, Panel, Time } from '../parts/small.tsx'
 import { Empty, Shown, useAsked } from '../parts/states.tsx'
 import { Table, type TableColumn } from '../parts/table.tsx'
+import { AttributeList } from '../parts/attributes.tsx'
+import { LineageView } from '../parts/lineage.tsx'
 import { Preview } from '../parts/preview.tsx'
+import { Views, viewOf } from '../parts/views.tsx'
+
+const views = [['contents', 'Contents'], ['lineage', 'Lineage'], ['attributes', 'Attributes']] as const
+
+function View({ status }: { readonly status: FileStatus }) {
+  switch (viewOf(views)) {
+    case 'lineage':
+      return (
+        <Panel title="Lineage">
+          <LineageView path={status.path} isOutput={false} />
+        </Panel>
+      )
+    case 'attributes':
+      return (
+        <Panel title="Attributes">
+          <AttributeList status={status} />
+        </Panel>
+      )
+    default:
+      return (
+        <>
+          <Panel title="Preview">
+            <Preview status={status} />
+          </Panel>
+          {!status.inlined && status.blocks > 0 && <Blocks status={status} />}
+        </>
+      )
+  }
+}
 
 export function FileView({ status }: { readonly status: FileStatus }) {
   return (
@@ -28,10 +59,8 @@ export function FileView({ status }: { readonly status: FileStatus }) {
           ['Inode', <span class="mono">{String(status.id)}</span>],
         ]}
       />
-      <Panel title="Preview">
-        <Preview status={status} />
-      </Panel>
-      {!status.inlined && status.blocks > 0 && <Blocks status={status} />}
+      <Views label="Views of the file" views={views} />
+      <View status={status} />
     </>
   )
 }

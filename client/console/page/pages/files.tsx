@@ -6,10 +6,15 @@ import { call, contentUrl } from '../api.ts'
 import { baseName, formatBytes, formatCount, formatMode, plural, visible } from '../format.ts'
 import { ask, tell } from '../parts/dialog.tsx'
 import { Title } from '../parts/shell.tsx'
-import { Time } from '../parts/small.tsx'
+import { AttributeList } from '../parts/attributes.tsx'
+import { LineageView } from '../parts/lineage.tsx'
+import { Panel, Time } from '../parts/small.tsx'
+import { SnapshotList } from '../parts/snapshots.tsx'
 import { Empty, Failed, Loading, Shown, useAsked } from '../parts/states.tsx'
 import { Table, type TableColumn } from '../parts/table.tsx'
 import { Uploads, useUploads } from '../parts/uploads.tsx'
+import { VersionHistory } from '../parts/versions.tsx'
+import { Views, viewOf } from '../parts/views.tsx'
 import { fileUrl, go } from '../route.ts'
 import { FileView } from './file.tsx'
 
@@ -203,9 +208,57 @@ function Directory({ status }: { readonly status: FileStatus }) {
         {status.version !== undefined && <> · version {status.version} of an output</>} · <SummaryOf path={path} />
       </p>
       <Uploads uploads={uploads} />
-      {listing ? <Names path={path} listing={listing} more={more} reload={reload} /> : <Loading what={visible(path)} />}
+      <Views label="Views of the directory" views={status.version === undefined ? directoryViews : outputViews} />
+      <DirectoryView status={status} reload={reload}>
+        {listing ? <Names path={path} listing={listing} more={more} reload={reload} /> : <Loading what={visible(path)} />}
+      </DirectoryView>
     </div>
   )
+}
+
+const directoryViews = [['contents', 'Contents'], ['snapshots', 'Snapshots'], ['attributes', 'Quota and attributes']] as const
+const outputViews = [
+  ['contents', 'Contents'], ['versions', 'Versions'], ['lineage', 'Lineage'], ['snapshots', 'Snapshots'],
+  ['attributes', 'Quota and attributes'],
+] as const
+
+interface DirectoryViewProps {
+  readonly status: FileStatus
+  readonly reload: () => void
+  readonly children: preact.ComponentChildren
+}
+
+/** `children`: the names in the directory. */
+function DirectoryView({ status, reload, children }: DirectoryViewProps) {
+  const { path, version } = status
+  switch (viewOf(version === undefined ? directoryViews : outputViews)) {
+    case 'versions':
+      return (
+        <Panel title="Versions">
+          <VersionHistory path={path} onChange={reload} />
+        </Panel>
+      )
+    case 'lineage':
+      return (
+        <Panel title="Lineage">
+          <LineageView path={path} isOutput />
+        </Panel>
+      )
+    case 'snapshots':
+      return (
+        <Panel title="Snapshots">
+          <SnapshotList path={path} />
+        </Panel>
+      )
+    case 'attributes':
+      return (
+        <Panel title="Quota and attributes">
+          <AttributeList status={status} />
+        </Panel>
+      )
+    default:
+      return <>{children}</>
+  }
 }
 
 interface NamesProps {

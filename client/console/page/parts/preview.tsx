@@ -5,6 +5,7 @@ import type { FileStatus } from '../../../../src/protocol/namespace.ts'
 import { contentUrl, fetchBytes } from '../api.ts'
 import { formatBytes, formatCount, visible } from '../format.ts'
 import { rowsOf, type PreviewRows } from '../rows.ts'
+import { ParquetPreview } from './parquet.tsx'
 import { Empty, Shown, useAsked } from './states.tsx'
 import { Table, type TableColumn } from './table.tsx'
 
@@ -18,6 +19,7 @@ export function Preview({ status }: { readonly status: FileStatus }) {
         <img class="picture" src={contentUrl(status.path, 'image')} alt={`Contents of ${visible(status.path)}`} />
       </p>
     )
+  if (/\.parquet$/i.test(status.path)) return <ParquetPreview status={status} />
   return <Head status={status} />
 }
 

@@ -57,7 +57,7 @@ export function SqlResult({ answer, sql }: { readonly answer: SqlAnswer; readonl
       }
     >
       <Summary answer={answer} />
-      {view === 'chart' ? <SqlChart columns={columns} rows={rows} /> : <Rows answer={answer} />}
+      {view === 'chart' ? <SqlChart columns={columns} rows={rows} /> : <ResultRows answer={answer} />}
     </Panel>
   )
 }
@@ -93,7 +93,7 @@ function Summary({ answer: { rows, columns, cut, long, ms, job } }: { readonly a
   )
 }
 
-function Rows({ answer: { rows, columns, cut } }: { readonly answer: SqlAnswer }) {
+export function ResultRows({ answer: { rows, columns, cut } }: { readonly answer: SqlAnswer }) {
   const numbered = useMemo(() => rows.map((row, i): NumberedRow => ({ row, number: i + 1 })), [rows])
   const shown = useMemo(
     () => columns.slice(0, columnsMax).map(({ name, type, isNumber }, i): TableColumn<NumberedRow> => ({

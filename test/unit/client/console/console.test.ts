@@ -12,6 +12,7 @@ import { keepCluster } from '../../../../client/sql/cluster.ts'
 import type { SqlOptions } from '../../../../client/sql/query.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { clusterId } from '../../../../src/base/ids.ts'
+import type { Disk } from '../../../../src/ports/disk.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import type { Message } from '../../../../src/protocol/message.ts'
 import { Vault } from '../../../../src/rpc/vault.ts'
@@ -26,6 +27,7 @@ const assets = {
   page: { type: 'text/html', bytes: Buffer.from('<!doctype html>') },
   files: new Map([['/assets/a.js', { type: 'text/javascript', bytes: Buffer.from('1') }]]),
 }
+const tools = { clock, random, disk: {} as Disk, openDatabase: undefined, scratchDir: '' }
 /** Calls that reached the cluster: user, message, request. */
 const calls: unknown[][] = []
 const stored = new Map<string, string>()
@@ -77,6 +79,7 @@ function millOf(user: string): Mill {
       stored.set(path, Buffer.concat(await Array.fromAsync(chunks)).toString())
     },
     sql: (text: string, _params: undefined, options: SqlOptions) => queryOf(text, options),
+    lineage: async (path: string) => ({ user, lineage: path }),
     close: async () => {},
   }
   const ask = async (message: Message, request: unknown) => {
@@ -92,7 +95,7 @@ beforeAll(async () => {
   const mills = { of: millOf, own: 'grace', accessKey: async () => undefined, cluster: clusterId('c1'), vault, close: async () => {} }
   gateway = await Gateway.start({ world: { clock, log: silent, net: systemNet(silent) }, mills }, {
     host: '127.0.0.1', proxies: { has: () => false },
-    dialects: [{ port: 0, make: deps => new Console({ ...deps, clock, random, assets }) }],
+    dialects: [{ port: 0, make: deps => new Console({ ...deps, ...tools, assets }) }],
   })
   url = `http://${gateway.addresses[0]}`
 })
@@ -208,7 +211,7 @@ test('a logout ends the session, also for a copy of its cookie', async () => {
 
 test('only the calls of the pages are known', async () => {
   const ada = await login('ada')
-  for (const name of ['heartbeat.beat', 'user.key', 'job.submit', 'quota.set', 'constructor', '__proto__', 'toString'])
+  for (const name of ['heartbeat.beat', 'user.key', 'job.submit', 'user.add', 'constructor', '__proto__', 'toString'])
     expect(await call(name, ada)).toMatchObject({ status: 400, code: 'EINVAL' })
 })
 
@@ -294,6 +297,14 @@ test('a query ends when its page goes away, and a user has three at a time', asy
   await until('room for more', async () => (await sql('rows', ada, { sql: 'ROWS 1' })).status === 200)
 })
 
+test('questions are answered as the user, and only those that are known', async () => {
+  const ada = await login('ada')
+  const { text } = await ask('/api/ask/lineage?path=/out', ada)
+  expect(JSON.parse(text)).toEqual({ user: 'ada', lineage: '/out' })
+  for (const question of ['lineage', 'diff?from=/a', 'parquet', 'snapshot?path=/a', 'constructor?path=/a', '?path=/a'])
+    expect([question, (await ask(`/api/ask/${question}`, ada)).code]).toEqual([question, 'EINVAL'])
+})
+
 test('requests that are too long or wrong are refused', async () => {
   const ada = await login('ada')
   expect((await call('namespace.stat', ada, { path: 'x'.repeat(70_000) })).code).toBe('TOO_LARGE')
@@ -307,7 +318,7 @@ test('a page that waits is answered when the console ends', async () => {
   const mills = { of: millOf, own: 'grace', accessKey: async () => undefined, cluster: clusterId('c1'), vault, close: async () => {} }
   const other = await Gateway.start({ world: { clock, log: silent, net: systemNet(silent) }, mills }, {
     host: '127.0.0.1', proxies: { has: () => false },
-    dialects: [{ port: 0, make: deps => new Console({ ...deps, clock, random, assets }) }],
+    dialects: [{ port: 0, make: deps => new Console({ ...deps, ...tools, assets }) }],
   })
   const { cookie } = await login('ada')
   const live = (after: number) => fetch(`http://${other.addresses[0]}/api/live?after=${after}`, { headers: { cookie } })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { bundlePage } from '../../../../client/console/bundle.ts'
+import { attributeText, bytesFrom } from '../../../../client/console/page/attributetext.ts'
 import { chartOf } from '../../../../client/console/page/chartpoints.ts'
 import { csvField } from '../../../../client/console/page/csv.ts'
 import { problemsOf } from '../../../../client/console/page/problems.ts'
@@ -125,4 +126,9 @@ test('a chart draws numbers and times in their order and at their distances, and
   expect(parts([['rye', '1'], [null, '2']])).toEqual([[[0, 1, 'rye'], [1, 2, 'NULL']], false, 0])
   expect(parts([['rye', '7']], -1)).toEqual([[[0, 7, 'row 1']], false, 0])
   expect(chartOf([], { x: 0, y: 1, isNumber: true })).toEqual({ points: [], isScale: true, left: 0 })
+})
+
+test('a value of an attribute is shown as its text, and as hexadecimal digits if it is none', () => {
+  expect(['grüße', '', '\ufeffa'].map(text => attributeText(bytesFrom(text)))).toEqual(['grüße', '', '\ufeffa'])
+  expect([Buffer.from([255, 0]), Buffer.from('a\0')].map(bytes => attributeText(bytes.toString('base64')))).toEqual(['0xff00', '0x6100'])
 })

@@ -1,0 +1,156 @@
+// Extended attributes of a file or directory, and the quota of a directory.
+
+import type { FileStatus } from '../../../../src/protocol/namespace.ts'
+import type { CallReply } from '../../calls.ts'
+import { attributeText, bytesFrom } from '../attributetext.ts'
+import { call } from '../api.ts'
+import { formatBytes, formatCount, formatPercent, visible } from '../format.ts'
+import { ask } from './dialog.tsx'
+import { Bar, Facts } from './small.tsx'
+import { Empty, Shown, useAsked } from './states.tsx'
+import { Table, type TableColumn } from './table.tsx'
+
+type Attribute = CallReply<'xattr.list'>['attributes'][number]
+
+function set(path: string, done: () => void, name = ''): void {
+  ask({
+    title: 'Set an attribute',
+    text: `A small value that is kept with ${visible(path)}. Names begin with "user.".`,
+    action: 'Set',
+    input: { label: 'NAME=VALUE', value: name === '' ? 'user.' : `${name}=` },
+    run: async text => {
+      const at = text.indexOf('=')
+      if (at <= 0) throw new Error('Write a name, an equals sign, and the value.')
+      await call('xattr.set', { path, name: text.slice(0, at), value: bytesFrom(text.slice(at + 1)) })
+      done()
+      return undefined
+    },
+  })
+}
+
+function remove(path: string, name: string, done: () => void): void {
+  ask({
+    title: `Remove ${visible(name)}?`,
+    text: 'Its value is gone then.',
+    action: 'Remove',
+    danger: true,
+    run: async () => {
+      await call('xattr.remove', { path, name })
+      done()
+      return undefined
+    },
+  })
+}
+
+const columnsFor = (path: string, reload: () => void): readonly TableColumn<Attribute>[] => [
+  { title: 'Attribute', value: ({ name }) => name, cell: ({ name }) => <span class="mono">{visible(name)}</span> },
+  {
+    title: 'Value',
+    value: ({ value }) => attributeText(value),
+    cell: ({ value }) => (
+      <span class="cell mono" title={visible(attributeText(value).slice(0, 2_000))}>
+        {visible(attributeText(value))}
+      </span>
+    ),
+  },
+  {
+    title: 'Actions',
+    value: () => '',
+    cell: ({ name }) => (
+      <>
+        <button type="button" class="quiet" onClick={() => set(path, reload, name)}>
+          Change<span class="sr"> {visible(name)}</span>…
+        </button>
+        <button type="button" class="quiet" onClick={() => remove(path, name, reload)}>
+          Remove<span class="sr"> {visible(name)}</span>…
+        </button>
+      </>
+    ),
+  },
+]
+
+export function AttributeList({ status: { path, type } }: { readonly status: FileStatus }) {
+  const asked = useAsked(signal => call('xattr.list', { path }, signal), [path])
+  return (
+    <>
+      {type === 'directory' && <Quota path={path} />}
+      <Shown asked={asked} what="the attributes">
+        {({ attributes }) => (
+          <>
+            <p>
+              <button type="button" onClick={() => set(path, asked.reload)}>
+                Set an attribute…
+              </button>
+            </p>
+            <Table
+              label="attributes"
+              columns={columnsFor(path, asked.reload)}
+              rows={attributes}
+              keyOf={({ name }) => name}
+              empty={<Empty title="There are no attributes" />}
+            />
+          </>
+        )}
+      </Shown>
+    </>
+  )
+}
+
+/** A number, or nothing for no limit. */
+function limitOf(text: string): number | null {
+  if (text.trim() === '' || text.trim() === '-') return null
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error('Write a whole number, or - for no limit.')
+  return value
+}
+
+function limit(path: string, what: 'names' | 'bytes', now: number | undefined, done: () => void): void {
+  ask({
+    title: what === 'names' ? 'Limit of names' : 'Limit of bytes',
+    text: what === 'names' ? 'Files and directories below this one.' : 'Bytes of all files below this directory, with all replicas.',
+    action: 'Set',
+    input: { label: 'A whole number, or - for no limit', value: now === undefined ? '-' : String(now) },
+    run: async text => {
+      await call('quota.set', { path, [what]: limitOf(text) })
+      done()
+      return undefined
+    },
+  })
+}
+
+function Quota({ path }: { readonly path: string }) {
+  const asked = useAsked(signal => call('quota.get', { path }, signal), [path])
+  return (
+    <Shown asked={asked} what="the quota">
+      {({ quota }) => {
+        const part = (what: 'names' | 'bytes', format: (value: number) => string) => {
+          const most = quota?.limit[what]
+          const used = quota?.used[what] ?? 0
+          return (
+            <>
+              {most === undefined ? (
+                'no limit '
+              ) : (
+                <span class="with-bar">
+                  <Bar part={used} whole={most} label={`${formatPercent(used, most)} used`} tone={used > most * 0.9 ? 'bad' : undefined} />
+                  {quota?.counting ? 'counting' : format(used)} of {format(most)}{' '}
+                </span>
+              )}
+              <button type="button" class="quiet" onClick={() => limit(path, what, most, asked.reload)}>
+                Change<span class="sr"> the limit of {what}</span>…
+              </button>
+            </>
+          )
+        }
+        return (
+          <Facts
+            facts={[
+              ['Quota of names', part('names', formatCount)],
+              ['Quota of bytes', part('bytes', formatBytes)],
+            ]}
+          />
+        )
+      }}
+    </Shown>
+  )
+}
