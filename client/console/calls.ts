@@ -11,6 +11,7 @@ import * as service from '../../src/protocol/service.ts'
 import * as snapshot from '../../src/protocol/snapshot.ts'
 import * as table from '../../src/protocol/table.ts'
 import * as trash from '../../src/protocol/trash.ts'
+import * as user from '../../src/protocol/user.ts'
 import * as version from '../../src/protocol/version.ts'
 import * as xattr from '../../src/protocol/xattr.ts'
 
@@ -32,6 +33,10 @@ const calls = {
   'table.list': table.list,
   'trash.list': trash.list,
   'trash.restore': trash.restore,
+  'user.add': user.add,
+  'user.list': user.list,
+  'user.remove': user.remove,
+  'user.removeKey': user.removeKey,
   'version.list': version.list,
   'version.remove': version.remove,
   'version.rollback': version.rollback,
@@ -44,6 +49,10 @@ const calls = {
   'job.watch': job.watch,
   'job.tasks': job.tasks,
   'job.kill': job.kill,
+  'job.queues': job.queues,
+  'service.balance': service.balance,
+  'service.balanceStatus': service.balanceStatus,
+  'service.stopBalance': service.stopBalance,
   'service.decommission': service.decommission,
   'service.recommission': service.recommission,
   'service.maintenance': service.maintenance,

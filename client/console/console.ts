@@ -24,6 +24,8 @@ import { PageWork } from './pagework.ts'
 
 interface ConsoleDeps extends Pick<DialectDeps, 'users' | 'trust' | 'vault' | 'cluster'>, QuestionTools {
   readonly clock: Clock
+  /** Served by the process of one user, on that user's machine, and by no gateway. */
+  readonly isOwn?: boolean | undefined
   readonly assets: PageFiles
 }
 
@@ -34,6 +36,8 @@ export interface SessionInfo {
   readonly version: string
   readonly untilMs: number
   readonly token: string
+  /** The console starts jobs again. */
+  readonly reruns: boolean
 }
 
 const json = { ...apiHeaders, 'content-type': 'application/json; charset=utf-8' } as const
@@ -122,7 +126,11 @@ export class Console implements GatewayDialect {
         })
       case 'GET logs':
         return this.#as(asked, mill =>
-          sendLogs(exchange, mill, asked.name, { stage: numberIn(query, 'stage'), task: numberIn(query, 'task') }))
+          sendLogs(exchange, mill, asked.name, {
+            stage: numberIn(query, 'stage'), task: numberIn(query, 'task'), follow: query.get('follow') === 'true',
+            signal: AbortSignal.any([exchange.signal, this.#ending.signal]),
+          }))
+      case 'POST rerun': return this.#rerun(asked)
       default: throw new GristmillError('EINVAL', `the console does not know ${route}; load the page again`)
     }
   }
@@ -143,7 +151,9 @@ export class Console implements GatewayDialect {
     await asked.exchange.send(200, { ...json, 'set-cookie': `${cookie}; ${attributes}; Max-Age=0` }, '{}')
   }
 
-  #info({ user, untilMs, token }: ConsoleSession): SessionInfo { return { user, untilMs, token, cluster: this.#deps.cluster, version } }
+  #info({ user, untilMs, token }: ConsoleSession): SessionInfo {
+    return { user, untilMs, token, cluster: this.#deps.cluster, version, reruns: this.#canRerun(user) }
+  }
 
   #tell({ exchange, session }: Asked): Promise<void> { return exchange.send(200, json, JSON.stringify(this.#info(session))) }
 
@@ -175,6 +185,25 @@ export class Console implements GatewayDialect {
       }
     })
   }
+
+  /**
+   * Starts a job again, in a console that serves the user of its own process only. A program is loaded where it is started: a gateway would
+   * run programs of its users with its own rights.
+   */
+  async #rerun(asked: Asked): Promise<void> {
+    checkToken(asked)
+    const { exchange, name, query, session: { user } } = asked
+    if (!this.#canRerun(user))
+      throw new GristmillError('EACCES', `a gateway starts no programs; on your own machine, gristmill rerun ${name.slice(0, 64)} does it`)
+    await this.#as(asked, async mill => {
+      const run = await mill.rerun(name, { latest: query.get('latest') === 'true' })
+      await exchange.send(200, json, JSON.stringify({ job: run.id }))
+      // Steps of a program are run from here: the client of the user stays until their end.
+      await run.wait({ signal: this.#ending.signal }).catch(() => {})
+    })
+  }
+
+  #canRerun(user: string): boolean { return this.#deps.isOwn === true && user === this.#deps.users.own }
 
   /** `ask/NAME?…`: a question that several calls answer. */
   async #ask(asked: Asked): Promise<void> {

@@ -59,17 +59,23 @@ async function* whole(exchange: Exchange, announced: number | undefined): AsyncG
     throw new GristmillError('ABORTED', `the upload ended after ${bytes} of ${announced} bytes; send the file again`)
 }
 
-interface LogChoice { readonly stage?: number | undefined; readonly task?: number | undefined }
+interface LogChoice {
+  readonly stage?: number | undefined
+  readonly task?: number | undefined
+  /** Goes on until the job has ended. */
+  readonly follow: boolean
+  readonly signal: AbortSignal
+}
 
 /** Logs of a job's attempts as text: a line names each attempt before its lines. */
 export async function sendLogs(exchange: Exchange, mill: Mill, id: string, choice: LogChoice): Promise<void> {
-  await exchange.stream(200, { ...apiHeaders, 'content-type': 'text/plain; charset=utf-8' }, logText(exchange, mill, id, choice))
+  await exchange.stream(200, { ...apiHeaders, 'content-type': 'text/plain; charset=utf-8' }, logText(mill, id, choice))
 }
 
-async function* logText(exchange: Exchange, mill: Mill, id: string, choice: LogChoice): AsyncGenerator<string, void, undefined> {
+async function* logText(mill: Mill, id: string, choice: LogChoice): AsyncGenerator<string, void, undefined> {
   let left = logBytesMax
   let attempt = ''
-  for await (const piece of mill.job(id).logs({ ...choice, signal: exchange.signal })) {
+  for await (const piece of mill.job(id).logs(choice)) {
     const text = piece.unreachable === undefined ? piece.text : `(the log on ${piece.node} cannot be read now: ${piece.unreachable})\n`
     if (text === '') continue
     if (piece.attempt !== attempt) yield `${attempt === '' ? '' : '\n'}── ${piece.attempt} on ${piece.node}\n`

@@ -23,6 +23,8 @@ export interface LiveState {
   /** The newest jobs. */
   readonly jobs: readonly JobStatus[]
   readonly samples: readonly LiveSample[]
+  /** When a trouble was first seen, by its name, on the namenode's clock: it may be older. */
+  readonly since: Readonly<Record<string, number>>
   readonly trouble?: { readonly code: ErrorCode; readonly message: string } | undefined
 }
 
@@ -41,7 +43,7 @@ const holdMs = 20_000
 export class Live {
   readonly #clock: Clock
   readonly #ask: AskLive
-  #state: LiveState = { version: 0, jobs: [], samples: [] }
+  #state: LiveState = { version: 0, jobs: [], samples: [], since: {} }
   #digest = ''
   #user = ''
   #watchers = 0
@@ -113,7 +115,7 @@ export class Live {
       // Times since the last contact differ each time, and say nothing while a node is live.
       const nodes = status.nodes.map(node => ({ ...node, sinceContactMs: node.state === 'live' ? 0 : node.sinceContactMs }))
       const news = [{ ...status, nodes, nowMs: 0 }, jobs.map(job => [job.job, job.version]), samples.at(-1)?.atMs]
-      this.#set({ status, jobs, samples }, JSON.stringify(news))
+      this.#set({ status, jobs, samples, since: sinceOf(status, this.#state.since) }, JSON.stringify(news))
     } catch (thrown) {
       if (this.#ending.signal.aborted) return
       const error = asError(thrown)
@@ -161,4 +163,17 @@ export class Live {
       arm()
     })
   }
+}
+
+/** Troubles of a cluster, by the names that the page has for them (page/problems.ts). */
+function sinceOf(status: ClusterStatus, before: LiveState['since']): LiveState['since'] {
+  const { missing, corrupt = 0, awaited = 0, underReplicated, safeMode, behind, nodes, nowMs } = status
+  const names = [
+    ...missing > awaited ? ['missing'] : [], ...corrupt > 0 ? ['corrupt'] : [], ...underReplicated > 0 ? ['underReplicated'] : [],
+    ...awaited > 0 ? ['awaited'] : [], ...safeMode ? ['safeMode'] : [], ...behind === undefined ? [] : ['behind'],
+    ...nodes.some(({ state }) => state === 'live') ? [] : ['noNode'],
+    ...nodes.flatMap(({ node, state }) => (state === 'dead' || state === 'stale' ? [`${state} ${node}`] : [])),
+    ...nodes.flatMap(({ node, storages }) => (storages.some(({ failed }) => failed) ? [`disk ${node}`] : [])),
+  ]
+  return Object.fromEntries(names.map(name => [name, before[name] ?? nowMs]))
 }

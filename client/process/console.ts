@@ -49,7 +49,7 @@ export async function runConsole(
 }
 
 async function start({ world, settings }: ConsoleRun, port: number, open: () => Promise<Mills>) {
-  const dialect = await consoleDialect(world, settings, port)
+  const dialect = await consoleDialect(world, settings, port, true)
   const mills = await open()
   const gateway = await Gateway.start({ world, mills }, { host: hostDefault, proxies: { has: () => false }, dialects: [dialect] })
   return { gateway, vault: mills.vault }

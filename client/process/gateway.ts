@@ -102,11 +102,11 @@ async function dialectsOf({ settings, world }: ServerRun): Promise<ServedDialect
 /** The console, on a port; 0: any free one. */
 export async function consoleDialect(
   { clock, random, disk, openDatabase }: Pick<World, 'clock' | 'random' | 'disk' | 'openDatabase'>, { home }: Pick<Settings, 'home'>,
-  port: number,
+  port: number, isOwn = false,
 ): Promise<ServedDialect> {
   const [{ Console }, { loadAssets }] = await Promise.all([import('../console/console.ts'), import('../console/assets.ts')])
   const assets = await loadAssets(disk)
-  const tools = { clock, random, disk, openDatabase, scratchDir: `${home}/scratch` }
+  const tools = { clock, random, disk, openDatabase, scratchDir: `${home}/scratch`, isOwn }
   return { name: 'console', path: '', port, make: deps => new Console({ ...deps, ...tools, assets }) }
 }
 

@@ -134,7 +134,8 @@ test('an output has its history: versions, their difference, a rollback, and its
   await cluster.ok(['put', '-', '/heavy-in.csv'], 'grain,tonnes\nrye,8\noats,2\n')
   await make('1')
   await make('5')
-  expect((await call('version.list', { path: '/heavy' })).versions).toMatchObject([{ number: 2, head: true, rows: 1 }, { number: 1, rows: 2 }])
+  const { versions } = await call('version.list', { path: '/heavy' })
+  expect(versions).toMatchObject([{ number: 2, head: true, rows: 1 }, { number: 1, rows: 2 }])
   expect(await ask('ask/diff?from=/heavy@1&to=/heavy@2')).toMatchObject({ kept: 1, added: 0, removed: 1 })
   expect(await call('version.rollback', { path: '/heavy', to: '1' })).toMatchObject({ version: 3, from: 1 })
   expect((await ask('content?path=/heavy/part-00000.csv')).split('\n').length).toBe(4)
@@ -152,7 +153,8 @@ test('snapshots, quotas, attributes, and the structure of a Parquet file', async
   await call('snapshot.create', { path: '/kept', name: 'one' })
   expect((await call('snapshot.list', { path: '/kept' })).snapshots).toMatchObject([{ name: 'one' }])
   await cluster.ok(['put', '-', '/kept/more.txt'], 'x')
-  expect(await ask('ask/snapshot?path=/kept&name=one')).toEqual({ entries: [{ kind: 'created', type: 'file', path: '/more.txt' }], cut: false })
+  const created = { kind: 'created', type: 'file', path: '/more.txt' }
+  expect(await ask('ask/snapshot?path=/kept&name=one')).toEqual({ entries: [created], cut: false })
   await call('xattr.set', { path: '/kept', name: 'user.a', value: Buffer.from('b').toString('base64') })
   expect(await call('xattr.list', { path: '/kept' })).toEqual({ attributes: [{ name: 'user.a', value: 'Yg==' }] })
   await call('quota.set', { path: '/kept', names: 100 })
@@ -165,6 +167,21 @@ test('snapshots, quotas, attributes, and the structure of a Parquet file', async
     columns: [['n', 0], ['s', 0], ['a', 1], ['b', 1], ['list', 2], ['element', 3]].map(([name, depth]) => ({ name, depth })),
   })
   expect(await ask('ask/parquet?path=/kept/more.txt')).toMatchObject({ error: { code: 'EINVAL' } })
+})
+
+test('queues, tables, users and the balance are shown; the log of a job is followed to its end', async () => {
+  const { ask, call } = await login()
+  expect(await call('job.queues')).toMatchObject({ slots: expect.any(Number) })
+  expect(await call('service.balanceStatus')).toMatchObject({ running: false })
+  await cluster.ok(['sql', "CREATE EXTERNAL TABLE grain LOCATION '/grain.csv'"])
+  expect(await call('table.list')).toMatchObject({ tables: [{ name: 'grain', kind: 'table' }] })
+  expect(await call('table.get', { names: ['grain'] })).toMatchObject({ tables: [{ columns: [{ name: 'grain' }, { name: 'tonnes' }] }] })
+  await call('user.add', { name: 'bob' })
+  expect(await call('user.list')).toMatchObject({ users: [{ name: 'bob', keys: [] }] })
+  expect(await (await login('eve')).call('user.remove', { name: 'bob' })).toMatchObject({ error: { code: 'EACCES' } })
+  await call('user.remove', { name: 'bob' })
+  const { jobs: [{ job }] } = await call('job.list')
+  expect(typeof await ask(`logs/${job}?follow=true`)).toBe('string')
 })
 
 test('every sample of the guide does what it says', async () => {

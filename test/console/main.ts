@@ -79,7 +79,7 @@ const pages = (job: string, node: string): readonly string[] => [
   '/', '/nodes', `/nodes/${node}`, '/files/', '/files/data', `/files/data/${encodeURIComponent(evil)}`, '/files/data/events.jsonl',
   '/files/counts?show=versions', '/files/counts?show=lineage', '/files/data?show=snapshots', '/files/data?show=attributes',
   '/files/loads/part-00000.parquet', '/files/loads/part-00000.parquet?part=groups',
-  '/trash', '/sql', '/jobs', `/jobs/${job}`, '/files/no/such', '/nowhere',
+  '/trash', '/sql', '/queues', '/tables', '/users', `/compare?a=${job}&b=${job}`, '/jobs', `/jobs/${job}`, '/files/no/such', '/nowhere',
 ]
 
 async function login({ page, url, cluster, browser, errors }: Stage): Promise<void> {

@@ -59,7 +59,22 @@ export const askFor = <Name extends keyof Answers>(
 export const fetchBytes = async (url: string, signal: AbortSignal): Promise<Uint8Array> =>
   new Uint8Array(await (await send(url, { signal })).arrayBuffer())
 
-export const fetchText = async (url: string, signal: AbortSignal): Promise<string> => (await send(url, { signal })).text()
+/** A text, piece by piece as it comes. */
+export async function followText(url: string, signal: AbortSignal, take: (piece: string) => void): Promise<void> {
+  const { body } = await send(url, { signal })
+  const reader = body!.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader()
+  for (;;) {
+    const { value, done } = await reader.read()
+    if (done) return
+    take(value)
+  }
+}
+
+/** Starts a job again; the new one's id. */
+export async function rerun(job: string, latest: boolean): Promise<string> {
+  const response = await post(`/api/rerun/${job}?latest=${latest}`, {}, new AbortController().signal)
+  return (await response.json() as { job: string }).job
+}
 
 export const contentUrl = (path: string, as: 'download' | 'head' | 'image'): string =>
   `/api/content?as=${as}&path=${encodeURIComponent(path)}`

@@ -4,6 +4,7 @@ import { render } from 'preact'
 import './console.css'
 import { openSession, session } from './api.ts'
 import { followLive } from './live.ts'
+import { ComparePage } from './pages/compare.tsx'
 import { FilesPage } from './pages/files.tsx'
 import { JobPage } from './pages/job.tsx'
 import { JobsPage } from './pages/jobs.tsx'
@@ -11,8 +12,11 @@ import { LoginPage } from './pages/login.tsx'
 import { NodePage } from './pages/node.tsx'
 import { NodesPage } from './pages/nodes.tsx'
 import { OverviewPage } from './pages/overview.tsx'
+import { QueuesPage } from './pages/queues.tsx'
 import { SqlPage } from './pages/sql.tsx'
+import { TablePage, TablesPage } from './pages/tables.tsx'
 import { TrashPage } from './pages/trash.tsx'
+import { UsersPage } from './pages/users.tsx'
 import { followLinks, route } from './route.ts'
 import { Empty, Loading } from './parts/states.tsx'
 import { Shell, Title } from './parts/shell.tsx'
@@ -28,6 +32,14 @@ function Page() {
       return <FilesPage key={rest} path={`/${rest}`} />
     case 'trash':
       return <TrashPage />
+    case 'compare':
+      return <ComparePage />
+    case 'queues':
+      return <QueuesPage />
+    case 'tables':
+      return rest === '' ? <TablesPage /> : <TablePage key={rest} name={rest} />
+    case 'users':
+      return <UsersPage />
     case 'sql':
       return <SqlPage />
     case 'jobs':

@@ -12,7 +12,7 @@ interface LiveView extends Omit<LiveState, 'version'> {
   readonly atMs: number
 }
 
-export const live = signal<LiveView>({ jobs: [], samples: [], atMs: 0 })
+export const live = signal<LiveView>({ jobs: [], samples: [], since: {}, atMs: 0 })
 
 const samplesMax = 360
 const pauseMaxMs = 10_000

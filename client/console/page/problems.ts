@@ -5,6 +5,8 @@ import { formatDuration, plural } from './format.ts'
 
 interface Problem {
   readonly tone: 'bad' | 'warn'
+  /** As the server names the trouble that it has seen (client/console/live.ts). */
+  readonly name: string
   readonly text: string
   /** What to do, or what happens by itself. */
   readonly advice: string
@@ -14,18 +16,24 @@ interface Problem {
 export function problemsOf(status: ClusterStatus): readonly Problem[] {
   const problems = [...ofNamenode(status), ...ofBlocks(status), ...status.nodes.flatMap(ofNode)]
   if (status.nodes.every(({ state }) => state !== 'live'))
-    problems.push({ tone: 'bad', text: 'No datanode is live.', advice: 'Nothing can be read or written until one is.', url: '/nodes' })
+    problems.push({
+      tone: 'bad', name: 'noNode',
+      text: 'No datanode is live.', advice: 'Nothing can be read or written until one is.', url: '/nodes',
+    })
   return problems.sort((a, b) => (a.tone === b.tone ? 0 : a.tone === 'bad' ? -1 : 1))
 }
 
 function ofNamenode({ behind, safeMode, safeModeManual, doubt }: ClusterStatus): Problem[] {
   const problems: Problem[] = []
-  if (behind !== undefined) problems.push({ tone: 'bad', text: 'The namenode is behind its cluster.', advice: behind })
+  if (behind !== undefined) problems.push({ tone: 'bad', name: 'behind', text: 'The namenode is behind its cluster.', advice: behind })
   const ends = safeModeManual
     ? 'An operator has set it; "gristmill safemode leave" ends it.'
     : 'It ends by itself when the datanodes have reported their blocks.'
   if (safeMode)
-    problems.push({ tone: 'warn', text: 'Safe mode: everything can be read, and nothing be changed.', advice: doubt ?? ends })
+    problems.push({
+      tone: 'warn', name: 'safeMode',
+      text: 'Safe mode: everything can be read, and nothing be changed.', advice: doubt ?? ends,
+    })
   return problems
 }
 
@@ -35,17 +43,25 @@ function ofBlocks({ missing, corrupt = 0, awaited = 0, underReplicated, pendingR
   const find = '"gristmill fsck /" names the files.'
   if (lost > 0) {
     const advice = `Files with these blocks cannot be read whole. Start the datanodes that are dead; ${find}`
-    problems.push({ tone: 'bad', text: `${plural(lost, 'block')} without a live replica.`, advice, url: '/nodes' })
+    problems.push({ tone: 'bad', name: 'missing', text: `${plural(lost, 'block')} without a live replica.`, advice, url: '/nodes' })
   }
-  if (corrupt > 0) problems.push({ tone: 'bad', text: `${plural(corrupt, 'block')} with corrupt replicas only.`, advice: find })
+  if (corrupt > 0)
+    problems.push({
+      tone: 'bad', name: 'corrupt',
+      text: `${plural(corrupt, 'block')} with corrupt replicas only.`, advice: find,
+    })
   if (underReplicated > 0) {
     const advice =
       pendingReplications > 0
         ? `${plural(pendingReplications, 'copy', 'copies')} under way.`
         : 'Copies are made as soon as there are enough live datanodes.'
-    problems.push({ tone: 'warn', text: `${plural(underReplicated, 'block')} with too few replicas.`, advice })
+    problems.push({ tone: 'warn', name: 'underReplicated', text: `${plural(underReplicated, 'block')} with too few replicas.`, advice })
   }
-  if (awaited > 0) problems.push({ tone: 'warn', text: `${plural(awaited, 'block')} not reported yet.`, advice: 'Datanodes still report.' })
+  if (awaited > 0)
+    problems.push({
+      tone: 'warn', name: 'awaited',
+      text: `${plural(awaited, 'block')} not reported yet.`, advice: 'Datanodes still report.',
+    })
   return problems
 }
 
@@ -55,11 +71,18 @@ function ofNode({ node, host, address, state, sinceContactMs, storages }: NodeSt
   const problems: Problem[] = []
   if (state === 'dead') {
     const advice = `${last} Its blocks are copied from their other replicas.`
-    problems.push({ tone: 'bad', text: `The datanode ${address} on ${host} is dead.`, advice, url })
+    problems.push({ tone: 'bad', name: `dead ${node}`, text: `The datanode ${address} on ${host} is dead.`, advice, url })
   }
-  if (state === 'stale') problems.push({ tone: 'warn', text: `The datanode ${address} on ${host} is late.`, advice: last, url })
+  if (state === 'stale')
+    problems.push({
+      tone: 'warn', name: `stale ${node}`,
+      text: `The datanode ${address} on ${host} is late.`, advice: last, url,
+    })
   for (const { failed, dir } of storages)
     if (failed)
-      problems.push({ tone: 'bad', text: `A disk of ${host} has failed.`, advice: `${dir}: its blocks are copied; replace the disk.`, url })
+      problems.push({
+        tone: 'bad', name: `disk ${node}`,
+        text: `A disk of ${host} has failed.`, advice: `${dir}: its blocks are copied; replace the disk.`, url,
+      })
   return problems
 }

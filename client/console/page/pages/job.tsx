@@ -2,10 +2,10 @@
 
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { JobStatus, TaskStatus } from '../../../../src/protocol/job.ts'
-import { call, CallError } from '../api.ts'
+import { call, CallError, rerun, session } from '../api.ts'
 import { formatDuration, plural, visible } from '../format.ts'
-import { sleep } from '../live.ts'
-import { ask } from '../parts/dialog.tsx'
+import { live, sleep } from '../live.ts'
+import { ask, tell } from '../parts/dialog.tsx'
 import { fractionOf } from '../parts/jobtable.tsx'
 import { Title } from '../parts/shell.tsx'
 import { Badge, Bar, Facts, jobTones, Panel, Time } from '../parts/small.tsx'
@@ -14,7 +14,8 @@ import { Failure, LogText } from '../parts/failure.tsx'
 import { StageGraph } from '../parts/stagegraph.tsx'
 import { StageTable, TaskTable } from '../parts/tasktable.tsx'
 import { Timeline } from '../parts/timeline.tsx'
-import { fileUrl } from '../route.ts'
+import { fileUrl, go } from '../route.ts'
+import { formatTime } from '../times.ts'
 
 const isOver = ({ state }: JobStatus): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled'
 
@@ -84,7 +85,9 @@ export function JobPage({ id }: { readonly id: string }) {
       <Title
         text={`Job ${visible(status.name)}`}
         actions={
-          !isOver(status) && (
+          isOver(status) ? (
+            <Again status={status} />
+          ) : (
             <button type="button" class="danger" onClick={kill}>
               Kill…
             </button>
@@ -104,6 +107,53 @@ export function JobPage({ id }: { readonly id: string }) {
       <Logs status={status} />
     </>
   )
+}
+
+/** An ended job: runs again, and is compared with others of its name. */
+function Again({ status }: { readonly status: JobStatus }) {
+  const current = session.value
+  const others = live.value.jobs.filter(({ job, name }) => name === status.name && job !== status.job)
+  return (
+    <>
+      {others.length > 0 && (
+        <select
+          aria-label="Compare with another run"
+          value=""
+          onChange={event => go(`/compare?a=${event.currentTarget.value}&b=${status.job}`)}
+        >
+          <option value="">Compare with…</option>
+          {others.map(({ job, submittedMs }) => (
+            <option key={job} value={job}>
+              {job}, {formatTime(submittedMs)}
+            </option>
+          ))}
+        </select>
+      )}
+      <button
+        type="button"
+        onClick={() =>
+          current.state === 'in' && current.info.reruns
+            ? startAgain(status)
+            : tell(`On your own machine: gristmill rerun ${status.job}`)
+        }
+      >
+        Run again…
+      </button>
+    </>
+  )
+}
+
+function startAgain({ job, name, output }: JobStatus): void {
+  ask({
+    title: `Run ${visible(name)} again?`,
+    text: `With its program and parameters, over the inputs that it has read. ${visible(output)} keeps its present contents as a version.`,
+    action: 'Run again',
+    run: async () => {
+      const next = await rerun(job, false)
+      go(`/jobs/${next}`)
+      return `Started as ${next}`
+    },
+  })
 }
 
 function Head({ status }: { readonly status: JobStatus }) {
@@ -206,25 +256,29 @@ function Counters({ status: { counters } }: { readonly status: JobStatus }) {
   )
 }
 
+/** To follow the logs of more tasks is much work for a namenode. */
+const followedTasksMax = 200
+
 function Logs({ status }: { readonly status: JobStatus }) {
-  const [wanted, setWanted] = useState(0)
+  const [wanted, setWanted] = useState({ round: 0, follow: false })
   const count = status.stages.reduce((sum, { tasks }) => sum + tasks, 0)
+  const follows = !isOver(status) && count <= followedTasksMax
   return (
     <Panel
       title="Logs"
       actions={
-        <button type="button" onClick={() => setWanted(wanted + 1)}>
-          {wanted === 0 ? 'Show' : 'Read again'}
+        <button type="button" onClick={() => setWanted({ round: wanted.round + 1, follow: follows })}>
+          {wanted.round === 0 ? (follows ? 'Follow' : 'Show') : 'Read again'}
         </button>
       }
     >
-      {wanted === 0 ? (
+      {wanted.round === 0 ? (
         <p class="dim">
           What the programs of {plural(count, 'task')} have printed. <code>gristmill logs {status.job} --follow</code> prints it as it
           comes.
         </p>
       ) : (
-        <LogText key={wanted} url={`/api/logs/${status.job}`} />
+        <LogText key={wanted.round} url={`/api/logs/${status.job}`} follow={wanted.follow} />
       )}
     </Panel>
   )

@@ -57,7 +57,14 @@ export function JobsPage() {
   const found = all.filter(job => fits(job, state, text))
   return (
     <>
-      <Title text="Jobs" />
+      <Title
+        text="Jobs"
+        actions={
+          <a class="button" href="/queues">
+            Queues
+          </a>
+        }
+      />
       <Filters state={state} text={query.get('q') ?? ''} />
       {status ? (
         <JobTable

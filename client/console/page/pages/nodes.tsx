@@ -4,6 +4,7 @@ import type { NodeStatus } from '../../../../src/protocol/admin.ts'
 import { spaceOf } from '../../../../src/protocol/space.ts'
 import { formatCount, formatDuration, visible } from '../format.ts'
 import { live } from '../live.ts'
+import { Balance } from '../parts/balance.tsx'
 import { Title } from '../parts/shell.tsx'
 import { Badge, nodeTones, Space } from '../parts/small.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
@@ -68,6 +69,7 @@ export function NodesPage() {
       ) : (
         <Loading what="the nodes" />
       )}
+      {status && status.nodes.length > 1 && <Balance />}
     </>
   )
 }

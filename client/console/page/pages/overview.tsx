@@ -8,12 +8,12 @@ import { live } from '../live.ts'
 import { Chart } from '../parts/chart.tsx'
 import { JobTable } from '../parts/jobtable.tsx'
 import { Title } from '../parts/shell.tsx'
-import { Bar, Panel } from '../parts/small.tsx'
+import { Bar, Panel, Time } from '../parts/small.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
 import { problemsOf } from '../problems.ts'
 
 export function OverviewPage() {
-  const { status, jobs, samples } = live.value
+  const { status, jobs, samples, since } = live.value
   if (!status)
     return (
       <>
@@ -24,8 +24,15 @@ export function OverviewPage() {
   const running = jobs.filter(({ state }) => state === 'running' || state === 'publishing')
   return (
     <>
-      <Title text="Overview" />
-      <Health status={status} />
+      <Title
+        text="Overview"
+        actions={
+          <a class="button" href="/users">
+            Users
+          </a>
+        }
+      />
+      <Health status={status} since={since} />
       <Tiles status={status} />
       <Hour samples={samples} untilMs={status.nowMs} />
       <Panel title={running.length > 0 ? 'Running jobs' : 'Latest jobs'} actions={<a href="/jobs">All jobs</a>}>
@@ -43,7 +50,7 @@ export function OverviewPage() {
   )
 }
 
-function Health({ status }: { readonly status: ClusterStatus }) {
+function Health({ status, since }: { readonly status: ClusterStatus; readonly since: Readonly<Record<string, number>> }) {
   const problems = problemsOf(status)
   if (problems.length === 0)
     return (
@@ -65,9 +72,15 @@ function Health({ status }: { readonly status: ClusterStatus }) {
     <section class={`health health-${worst}`} aria-label="Health">
       <h2>{worst === 'bad' ? 'The cluster needs attention' : 'The cluster works, with remarks'}</h2>
       <ul>
-        {problems.map(({ tone, text, advice, url }) => (
+        {problems.map(({ tone, name, text, advice, url }) => (
           <li key={text} class={tone}>
             <strong>{url === undefined ? text : <a href={url}>{text}</a>}</strong> {advice}
+            {since[name] !== undefined && (
+              <span class="dim">
+                {' '}
+                Seen since <Time ms={since[name]} />.
+              </span>
+            )}
           </li>
         ))}
       </ul>

@@ -112,6 +112,9 @@ export function SqlPage() {
         text="SQL"
         actions={
           <>
+            <a class="button" href="/tables">
+              Tables
+            </a>
             <button type="button" onClick={() => void explain()} disabled={busy}>
               Explain
             </button>

@@ -16,7 +16,7 @@ const rooms = [
   { room: 'sql', url: '/sql', title: 'SQL', icon: 'M3 5h18v14H3zM7 9l3 3-3 3M12 15h5' },
 ] as const
 
-const parents: Readonly<Record<string, string>> = { trash: 'files' }
+const parents: Readonly<Record<string, string>> = { trash: 'files', compare: 'jobs', queues: 'jobs', tables: 'sql', users: '' }
 
 export function Shell({ children }: { readonly children: ComponentChildren }) {
   const { room } = route.value

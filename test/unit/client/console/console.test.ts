@@ -79,6 +79,7 @@ function millOf(user: string): Mill {
       stored.set(path, Buffer.concat(await Array.fromAsync(chunks)).toString())
     },
     sql: (text: string, _params: undefined, options: SqlOptions) => queryOf(text, options),
+    rerun: async (job: string) => ({ id: `${job} again`, wait: async () => {} }),
     lineage: async (path: string) => ({ user, lineage: path }),
     close: async () => {},
   }
@@ -211,7 +212,7 @@ test('a logout ends the session, also for a copy of its cookie', async () => {
 
 test('only the calls of the pages are known', async () => {
   const ada = await login('ada')
-  for (const name of ['heartbeat.beat', 'user.key', 'job.submit', 'user.add', 'constructor', '__proto__', 'toString'])
+  for (const name of ['heartbeat.beat', 'user.key', 'job.submit', 'user.addKey', 'constructor', '__proto__', 'toString'])
     expect(await call(name, ada)).toMatchObject({ status: 400, code: 'EINVAL' })
 })
 
@@ -295,6 +296,23 @@ test('a query ends when its page goes away, and a user has three at a time', asy
   for (const each of waiting) each.destroy()
   await until('the queries to end', async () => open === 0)
   await until('room for more', async () => (await sql('rows', ada, { sql: 'ROWS 1' })).status === 200)
+})
+
+test('a gateway starts no program again, and the console of a user only those of this user', async () => {
+  expect(await ask('/api/rerun/job-1', await login('ada'), { method: 'POST' })).toMatchObject({ status: 403, code: 'EACCES' })
+  const mills = { of: millOf, own: 'ada', accessKey: async () => undefined, cluster: clusterId('c1'), vault, close: async () => {} }
+  const own = await Gateway.start({ world: { clock, log: silent, net: systemNet(silent) }, mills }, {
+    host: '127.0.0.1', proxies: { has: () => false },
+    dialects: [{ port: 0, make: deps => new Console({ ...deps, ...tools, assets, isOwn: true }) }],
+  })
+  const again = async ({ cookie, token }: Login) => {
+    const headers = { cookie, 'x-gristmill-token': token }
+    return (await fetch(`http://${own.addresses[0]}/api/rerun/job-1?latest=true`, { method: 'POST', headers })).text()
+  }
+  expect(await again(await login('ada'))).toBe('{"job":"job-1 again"}')
+  expect(await again(await login('eve'))).toContain('EACCES')
+  expect(await again({ ...await login('ada'), token: '' })).toContain('EACCES')
+  await own.stop()
 })
 
 test('questions are answered as the user, and only those that are known', async () => {

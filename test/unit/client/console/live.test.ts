@@ -89,3 +89,15 @@ test('the charts go on for an hour after the last page has gone, at longer pause
   expect(samples.length).toBeLessThanOrEqual(360)
   await live.stop()
 })
+
+test('a trouble has the time at which it was first seen, until it is over', async () => {
+  const { cluster, live, pass, clock } = house()
+  const { since, status, version } = await live.watch('ada', 0, forever)
+  expect(since).toEqual({ underReplicated: status!.nowMs })
+  cluster.blocks = 2
+  const next = live.watch('ada', version, forever)
+  await pass(2_500)
+  expect((await next).since).toEqual(since)
+  expect(clock.now()).toBeGreaterThan(since['underReplicated']!)
+  await live.stop()
+})

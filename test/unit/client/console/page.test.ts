@@ -6,10 +6,12 @@ import { expect, test } from 'vitest'
 import { bundlePage } from '../../../../client/console/bundle.ts'
 import { attributeText, bytesFrom } from '../../../../client/console/page/attributetext.ts'
 import { chartOf } from '../../../../client/console/page/chartpoints.ts'
+import { compareJobs } from '../../../../client/console/page/comparison.ts'
 import { csvField } from '../../../../client/console/page/csv.ts'
 import { problemsOf } from '../../../../client/console/page/problems.ts'
 import { rowsOf } from '../../../../client/console/page/rows.ts'
 import { accepted, piecesOf, placeAt, suggestionsFor } from '../../../../client/console/page/sqltext.ts'
+import type { JobStatus } from '../../../../src/protocol/job.ts'
 import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
 import { readSources, root } from '../../../tidy/source.ts'
 
@@ -131,4 +133,20 @@ test('a chart draws numbers and times in their order and at their distances, and
 test('a value of an attribute is shown as its text, and as hexadecimal digits if it is none', () => {
   expect(['grüße', '', '\ufeffa'].map(text => attributeText(bytesFrom(text)))).toEqual(['grüße', '', '\ufeffa'])
   expect([Buffer.from([255, 0]), Buffer.from('a\0')].map(bytes => attributeText(bytes.toString('base64')))).toEqual(['0xff00', '0x6100'])
+})
+
+test('two jobs are compared by their times, their stages and all their counters', () => {
+  const job = (finishedMs: number | undefined, stages: object[], counters: object) =>
+    ({ job: 'job-1', submittedMs: 100, finishedMs, stages, counters }) as unknown as JobStatus
+  const map = { name: 'map', tasks: 2, failedAttempts: 1, startedMs: 100, finishedMs: 150 }
+  const other = job(undefined, [map, { ...map, name: 'sort' }], { bytesIn: 7 })
+  expect(compareJobs(job(300, [map], { bytesIn: 5, 'user.rye': 1 }), other)).toEqual([
+    { name: 'took', a: 200, b: undefined, unit: 'ms' },
+    { name: 'stage 0 (map)', a: 50, b: 50, unit: 'ms' },
+    { name: 'stage 1 (sort)', a: undefined, b: 50, unit: 'ms' },
+    { name: 'tasks', a: 2, b: 4, unit: 'count' },
+    { name: 'failed attempts', a: 1, b: 2, unit: 'count' },
+    { name: 'bytesIn', a: 5, b: 7, unit: 'bytes' },
+    { name: 'user.rye', a: 1, b: undefined, unit: 'count' },
+  ])
 })
