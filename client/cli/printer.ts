@@ -5,6 +5,7 @@
 // Invariant: on a terminal, the only control and bidi characters are gristmill's own, except in output that the user asked to see
 // unchanged (`raw`, `bytes`). In a pipe names are unchanged, for scripts.
 
+import type { Interface, ReadLineOptions } from 'node:readline'
 import { addAbortSignal } from 'node:stream'
 import { styleText } from 'node:util'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -176,6 +177,13 @@ export class Printer {
   async *input(signal: AbortSignal): AsyncGenerator<Buffer> {
     for await (const chunk of addAbortSignal(signal, this.#streams.stdin))
       yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Buffer)
+  }
+
+  /** Reads lines from the terminal on stdin, with history and completion; it writes to stdout. REQUIRES: the caller closes it. */
+  async interact(options: Omit<ReadLineOptions, 'input' | 'output'>): Promise<Interface> {
+    await this.flush()
+    const { createInterface } = await import('node:readline')
+    return createInterface({ ...options, input: this.#streams.stdin, output: this.#streams.stdout })
   }
 
   #say(given: string): void {

@@ -2,25 +2,25 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
+import { sqlStatements } from '../../../src/base/sqltokens.ts'
 import { parseBytes } from '../../../src/base/units.ts'
 import { clusterIn } from '../../sql/cluster.ts'
 import { SqlQuery, type SqlOptions } from '../../sql/query.ts'
 import type { CommandContext } from '../context.ts'
-import { Refusal } from '../errors.ts'
 import { oneOf, option, type CommandSpec } from '../spec.ts'
-import { localPath } from '../tree.ts'
 import { advised, checkForce, follow } from './run.ts'
 import { onceEach, parseParam } from './params.ts'
 import { printRows, rowFormats, type RowFormat } from './rows.ts'
+import { fileText, inputText } from './sqltexts.ts'
 
 export const sql: CommandSpec = {
   name: 'sql', args: '[query]', about: 'ask a question in SQL',
   notes:
     'Tables are files, named by their paths in quotes: a file, a directory, or a pattern, of .csv, .tsv, .json, .jsonl, .ndjson or .parquet, also with .gz or .zst. A path is one of the cluster; one that begins with ./ ../ ~/ or file: is one of this machine, and a query over such files needs no cluster.\n'
-    + 'The SQL is that of DuckDB, one query at a time. Without an operand it is read from stdin. $1 and $name stand for values of --param.\n'
+    + 'The SQL is that of DuckDB. Several statements, with a semicolon between them, run one after the other; an error ends the run. Without an operand they are read from stdin; on a terminal a shell begins, whose .help lists its commands. $1 and $name stand for values of --param.\n'
     + 'See gristmill help queries.',
   options: [
-    option('-f, --file <local>', 'read the query from a local file'),
+    option('-f, --file <local>', 'read the statements from a local file'),
     option('--format <name>', 'how rows are printed (default: table on a terminal, csv in a pipe)', { parse: oneOf(...rowFormats) }),
     option('--param <name=value>', 'value for $name, or for the first ? with 1=value; may be repeated', {
       parse: parseParam, repeat: true,
@@ -67,22 +67,59 @@ interface SqlFlags {
 async function runSql(context: CommandContext, [given]: readonly string[], flags: SqlFlags): Promise<void> {
   const { printer, signal } = context
   checkForce(flags)
-  const text = await textOf(context, given, flags.file)
   const params = flags.param && onceEach('--param', flags.param.map(([name, value]) => [name, numbered(value)]))
+  const [world, settings, machine] = await Promise.all([context.world(), context.settings(), context.machine()])
+  const { memory: memoryBytes, localBytes, distribute, queue } = flags
+  const options: SqlOptions = { memoryBytes, localBytes, distribute, queue, onJob: job => printer.note(`job ${job.id}`) }
+  let isConnected = settings.cluster !== undefined && settings.cluster !== 'embedded'
+  const tools = {
+    disk: world.disk, random: world.random, openDatabase: world.openDatabase, scratchDir: `${settings.home}/scratch`, cwd: context.cwd,
+    home: machine.userDirectory,
+    cluster: async () => {
+      isConnected = true
+      return clusterIn(await context.mill())
+    },
+  }
+  const query = (text: string, own: AbortSignal, onJob = options.onJob): SqlQuery =>
+    new SqlQuery(tools, text, params, { ...options, signal: own, onJob })
   const format = flags.format ?? (context.json ? 'jsonl' : printer.outIsTerminal ? 'table' : 'csv')
+  if (given === undefined && flags.file === undefined && printer.inIsTerminal && printer.outIsTerminal) {
+    if (format === 'parquet' || flags.output !== undefined || flags.explain)
+      throw new GristmillError('USAGE', 'give a query with --output, --explain, or --format parquet')
+    const { SqlShell } = await import('./sqlshell.ts')
+    return new SqlShell({ context, query, format, hasCluster: () => isConnected, history: `${settings.home}/sql_history` }).run()
+  }
+  const text = await textOf(context, given, flags.file)
   if (format === 'parquet' && flags.output === undefined && printer.outIsTerminal)
     throw new GristmillError('USAGE', 'Parquet is not for a terminal; redirect it: gristmill sql … > rows.parquet')
-  const [world, settings, machine] = await Promise.all([context.world(), context.settings(), context.machine()])
-  const options: SqlOptions = {
-    signal, ...flags.memory !== undefined && { memoryBytes: flags.memory },
-    ...flags.localBytes !== undefined && { localBytes: flags.localBytes },
-    ...flags.distribute !== undefined && { distribute: flags.distribute }, ...flags.queue !== undefined && { queue: flags.queue },
-    onJob: job => printer.note(`job ${job.id}`),
+  const statements = sqlStatements(text)
+  if (statements.length < 2) return answer(context, query(text, signal), { ...flags, shown: format })
+  if (params) throw new GristmillError('USAGE', `--param is for one statement, and the SQL has ${statements.length}`)
+  if (flags.output !== undefined || flags.explain || format === 'parquet' || format === 'json')
+    throw new GristmillError(
+      'USAGE', `the SQL has ${statements.length} statements; --output, --explain and the formats parquet and json are for one`,
+    )
+  // An error ends the run: later statements may need what earlier ones make.
+  for (const [i, each] of linesKept(statements).entries()) {
+    if (i > 0 && format !== 'jsonl') await printer.line()
+    await answer(context, query(each, signal), { ...flags, shown: format })
   }
-  const query = new SqlQuery({
-    disk: world.disk, random: world.random, openDatabase: world.openDatabase, scratchDir: `${settings.home}/scratch`, cwd: context.cwd,
-    home: machine.userDirectory, cluster: async () => clusterIn(await context.mill()),
-  }, text, params, options)
+}
+
+/** Each statement with the lines before it, so that errors name its line in the whole. */
+function linesKept(statements: readonly string[]): string[] {
+  let lines = 0
+  return statements.map(text => {
+    const before = '\n'.repeat(lines)
+    lines += text.split('\n').length - 1
+    return before + text
+  })
+}
+
+async function answer(
+  context: CommandContext, query: SqlQuery, { shown: format, ...flags }: SqlFlags & { readonly shown: RowFormat },
+): Promise<void> {
+  const { printer } = context
   if (flags.explain) {
     if (flags.output !== undefined || flags.format !== undefined)
       throw new GristmillError('USAGE', '--explain prints no rows; leave out --output and --format')
@@ -121,16 +158,8 @@ async function save(
 async function textOf(context: CommandContext, given: string | undefined, file: string | undefined): Promise<string> {
   if (given !== undefined && file !== undefined) throw new GristmillError('USAGE', 'give the query, or a file with it (-f), not both')
   if (given !== undefined && given !== '-') return given
-  if (file !== undefined && file !== '-') {
-    const { disk } = await context.world()
-    const path = localPath(context, file)
-    const found = await disk.stat(path, { follow: true })
-    if (found?.kind !== 'file') throw new Refusal('ENOENT', `${file}: there is no such local file`, { details: { path: file } })
-    return (await disk.readFile(found.path ?? path)).toString('utf8')
-  }
+  if (file !== undefined && file !== '-') return fileText(context, file)
   if (given === undefined && file === undefined && context.printer.inIsTerminal)
     throw new GristmillError('USAGE', "give a query: gristmill sql \"SELECT count(*) FROM '/logs/*.csv'\"")
-  const pieces: Buffer[] = []
-  for await (const piece of context.printer.input(context.signal)) pieces.push(piece)
-  return Buffer.concat(pieces).toString('utf8')
+  return inputText(context)
 }
