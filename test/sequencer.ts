@@ -16,7 +16,7 @@ const longest = [
   'cluster/dataflow', 'cluster/versions', 'cluster/takeover', 'cluster/integrity', 'cluster/commands', 'cluster/gateway', 'cluster/care',
   'cluster/sql', 'cluster/stream', 'cluster/full-disk', 'cluster/drivers', 'cluster/bad-program', 'cluster/operators', 'cluster/servers',
   'cluster/files', 'unit/src/sql/random', 'unit/datanode/executor/tasks', 'cluster/strangers', 'cluster/webhdfs', 'cluster/safety',
-  'cluster/namenode',
+  'cluster/namenode', 'cluster/killed', 'cluster/adaptive',
 ].map(name => `test/${name}.test.ts`)
 
 const rankOf = ({ moduleId }: TestSpecification): number => {
