@@ -6,7 +6,7 @@ import { GristmillError } from '../src/base/errors.ts'
 import type { Address, ClusterId, JobId } from '../src/base/ids.ts'
 import { jobId } from '../src/base/ids.ts'
 import { FileClient } from '../src/file/client.ts'
-import { queueNameMax } from '../src/base/jobqueues.ts'
+import { priorityMax, queueNameMax } from '../src/base/jobqueues.ts'
 import { MiB } from '../src/base/units.ts'
 import type { OpenDatabase } from '../src/ports/database.ts'
 import type { Machine } from '../src/ports/machine.ts'
@@ -297,9 +297,11 @@ export class Mill extends Files {
    */
   sql(text: string, params?: SqlParams | null, options?: SqlOptions | null): SqlQuery {
     const given = optionsOf<SqlOptions>(options, 'sql', {
-      memoryBytes: true, localBytes: true, localFiles: true, distribute: true, queue: true, onJob: true, signal: true,
+      memoryBytes: true, localBytes: true, localFiles: true, distribute: true, queue: true, priority: true, onJob: true,
+      signal: true,
     })
     if (given.queue !== undefined) textOf(given.queue, 'queue', { max: queueNameMax })
+    checkInteger('priority', given.priority, -priorityMax, priorityMax)
     checkInteger('memory of a query in bytes', given.memoryBytes, 16 * MiB)
     checkInteger('size of tables in bytes', given.localBytes, 0)
     callbackOf(given.onJob, 'onJob')

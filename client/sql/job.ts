@@ -51,12 +51,13 @@ interface Submitted {
   readonly output?: SqlOutput | undefined
   readonly memoryBytes?: number | undefined
   readonly queue?: string | undefined
+  readonly priority?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 /** Submits the job. Aborting the signal kills it. */
 export async function submitQuery(cluster: Cluster, submitted: Submitted): Promise<Job> {
-  const { tables, work, stages, text, output, memoryBytes, queue, signal } = submitted
+  const { tables, work, stages, text, output, memoryBytes, queue, priority, signal } = submitted
   const path = output?.path ?? `${protocol.resultsDirectory}/${cluster.random.id()}`
   const params = { sql: text.slice(0, shownChars), query: work }
   // Parquet is none of the formats of programs.
@@ -77,6 +78,7 @@ export async function submitQuery(cluster: Cluster, submitted: Submitted): Promi
       inputs: paths, ...patterns.length > 0 && { patterns }, origin: await originFor(cluster, submitted, { params, fingerprint }),
     },
     attemptsMax, memoryBytes: memoryBytes ?? 0, taskDeadlineMs: 0, ...queue !== undefined && { queue },
+    ...priority !== undefined && { priority },
   }
   const { job } = await retry(async () => {
     const sent: StageSpec[] = []

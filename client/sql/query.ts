@@ -40,6 +40,8 @@ export interface SqlOptions {
   readonly localFiles?: boolean | undefined
   /** Queue by which the tasks of its job get slots; default: `default`. */
   readonly queue?: string | undefined
+  /** Jobs of the queue with a lower one get slots after it; -100 to 100, default: 0. */
+  readonly priority?: number | undefined
   /** Called with the job of the query, if it has one. */
   readonly onJob?: ((job: Job) => void) | undefined
   readonly signal?: AbortSignal | undefined
@@ -94,7 +96,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
    * output that exists (unless `overwrite`), EINVAL for tables of this machine.
    */
   async save(path: string, { format = 'parquet', overwrite, force }: SqlSaveOptions = {}): Promise<Run> {
-    const { signal, memoryBytes, queue } = this.#options
+    const { signal, memoryBytes, queue, priority } = this.#options
     throwIfAborted(signal)
     const engine = engineOf(this.#tools)
     const { statement: { sql, explain }, tables } = await this.#asked()
@@ -108,7 +110,8 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       const laid = await this.#plan(space, engine, { sql, tables }, (query, columns) =>
         ({ sql: parquetQuery(query, columns, uniqueNames(columns)), output: { kind: 'rows', format } }))
       const job = await submitQuery(cluster, {
-        tables, ...laid, text: this.#text, memoryBytes, queue, signal, output: { path: normalise(path), format, overwrite, force },
+        tables, ...laid, text: this.#text, memoryBytes, queue, priority, signal,
+        output: { path: normalise(path), format, overwrite, force },
       })
       return new Run(cluster, job.id)
     } catch (error) {
@@ -250,12 +253,12 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
   async #job(
     space: Workspace, openDatabase: OpenDatabase, asked: Asked, onEnd?: (planned: PlannedQuery, status: JobStatus) => void,
   ): Promise<RunningQuery> {
-    const { signal, memoryBytes, onJob, queue } = this.#options
+    const { signal, memoryBytes, onJob, queue, priority } = this.#options
     const { tables } = asked
     const { cluster, files } = await this.#tools.cluster()
     const planned = await this.#planned(space, openDatabase, asked)
     const { columns, work, stages } = planned
-    const job = await submitQuery(cluster, { tables, work, stages, text: this.#text, memoryBytes, queue, signal })
+    const job = await submitQuery(cluster, { tables, work, stages, text: this.#text, memoryBytes, queue, priority, signal })
     try {
       onJob?.(job)
       const parts = await waitForRows(cluster, job, signal)

@@ -4,7 +4,7 @@
 import { isAbsolute, join } from 'node:path'
 import { throwIfAborted } from '../../src/base/abort.ts'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
-import { queueNameMax } from '../../src/base/jobqueues.ts'
+import { priorityMax, queueNameMax } from '../../src/base/jobqueues.ts'
 import { jobId, type JobId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { isOutputChanged } from '../../src/protocol/job.ts'
@@ -34,6 +34,8 @@ export interface BuildOptions extends CallOptions {
   readonly concurrency?: number | undefined
   /** Queue of the jobs; default: `default`. */
   readonly queue?: string | undefined
+  /** Jobs of the queue with a lower one get slots after these; -100 to 100, default: 0. */
+  readonly priority?: number | undefined
   /** Called when the state of a dataset changes; first with `waiting`, for all. */
   readonly onDataset?: ((dataset: BuiltDataset) => void) | undefined
   readonly onNote?: ((line: string) => void) | undefined
@@ -69,7 +71,8 @@ const comparisonsAtOnce = 8
 
 export function readBuildOptions(given: BuildOptions | null | undefined): BuildOptions {
   const options = optionsOf<BuildOptions>(given, 'build', {
-    targets: true, from: true, to: true, dryRun: true, force: true, concurrency: true, queue: true, onDataset: true, onNote: true,
+    targets: true, from: true, to: true, dryRun: true, force: true, concurrency: true, queue: true, priority: true, onDataset: true,
+    onNote: true,
     onOutput: true, signal: true,
   })
   const { targets } = options
@@ -84,6 +87,7 @@ export function readBuildOptions(given: BuildOptions | null | undefined): BuildO
   for (const name of ['from', 'to'] as const) if (options[name] !== undefined) parseDay(textOf(options[name], name), `"${name}"`)
   flagsOf(options, 'dryRun', 'force')
   if (options.queue !== undefined) textOf(options.queue, 'queue', { max: queueNameMax })
+  checkInteger('priority', options.priority, -priorityMax, priorityMax)
   checkInteger('number of programs at a time', options.concurrency, 1, 1000)
   callbackOf(options.onDataset, 'onDataset')
   callbackOf(options.onNote, 'onNote')
@@ -216,7 +220,7 @@ class Build {
    * is one, and `published` if one has published it since.
    */
   async #run(node: Node, before: number): Promise<JobId | 'published' | undefined> {
-    const { onNote, onOutput, queue } = this.#options
+    const { onNote, onOutput, queue, priority } = this.#options
     const signal = this.#signal
     const { clock } = this.#tools.cluster
     const startedMs = clock.mono()
@@ -225,7 +229,7 @@ class Build {
     let isSubmitted = false
     try {
       const run = await runProgram(this.#tools, node.dataset.program, {
-        ...runOptionsOf(node), overwrite: true, queue, signal, onNote: line => onNote?.(`${node.path}: ${line}`), onOutput,
+        ...runOptionsOf(node), overwrite: true, queue, priority, signal, onNote: line => onNote?.(`${node.path}: ${line}`), onOutput,
       }, { needs, ifVersion: { path: node.path, number: before } })
       isSubmitted = true
       this.#tell(node, { job: run.id })

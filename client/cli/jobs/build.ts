@@ -2,6 +2,7 @@
 
 import { isAbsolute, join } from 'node:path'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
+import { priorityMax } from '../../../src/base/jobqueues.ts'
 import { showText } from '../../../src/base/quote.ts'
 import { formatDuration } from '../../../src/base/units.ts'
 import type { BuildOptions, BuiltDataset, BuildState } from '../../workflows/build.ts'
@@ -30,6 +31,9 @@ export const build: CommandSpec = {
     option('--force', 'build the named datasets, or all, also if they are up to date'),
     option('--schedule', 'stay, and build again at the times of the schedule of the workflow; begins with a build'),
     option('--queue <name>', 'queue by which the tasks of the programs get slots (default: default)'),
+    option('--priority <n>', 'jobs of its queue with a lower one get slots after these; -100 to 100 (default: 0)', {
+      parse: whole(-priorityMax, priorityMax),
+    }),
     option('-j, --jobs <n>', 'number of programs that run at the same time (default: 4)', { parse: whole(1, 1000) }),
   ],
   examples: [
@@ -51,6 +55,7 @@ interface BuildFlags {
   schedule?: boolean
   jobs?: number
   queue?: string
+  priority?: number
 }
 
 async function runBuild(context: CommandContext, targets: readonly string[], flags: BuildFlags): Promise<void> {
@@ -78,12 +83,13 @@ async function runBuild(context: CommandContext, targets: readonly string[], fla
 /** Arguments of the library's call. */
 function callOf(
   context: CommandContext, targets: readonly string[],
-  { file = fileDefault, from, to, dryRun = false, force = false, jobs, queue }: BuildFlags,
+  { file = fileDefault, from, to, dryRun = false, force = false, jobs, queue, priority }: BuildFlags,
   { report, printed }: { readonly report: () => Report; readonly printed: ProgramOutput },
 ): [string, BuildOptions] {
   return [isAbsolute(file) ? file : join(context.cwd, file), {
     ...targets.length > 0 && { targets }, ...from !== undefined && { from }, ...to !== undefined && { to }, dryRun, force,
-    ...jobs !== undefined && { concurrency: jobs }, ...queue !== undefined && { queue }, onDataset: dataset => report().take(dataset),
+    ...jobs !== undefined && { concurrency: jobs }, ...queue !== undefined && { queue },
+    ...priority !== undefined && { priority }, onDataset: dataset => report().take(dataset),
     onNote: line => context.note(line), onOutput: printed.take, signal: context.signal,
   }]
 }

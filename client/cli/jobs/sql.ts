@@ -1,13 +1,14 @@
 // sql: asks a question in SQL over files of the cluster, or of this machine, and prints the rows.
 
 import { GristmillError } from '../../../src/base/errors.ts'
+import { priorityMax } from '../../../src/base/jobqueues.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { sqlStatements } from '../../../src/base/sqltokens.ts'
 import { parseBytes } from '../../../src/base/units.ts'
 import { clusterIn } from '../../sql/cluster.ts'
 import { SqlQuery, type SqlOptions } from '../../sql/query.ts'
 import type { CommandContext } from '../context.ts'
-import { oneOf, option, type CommandSpec } from '../spec.ts'
+import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
 import { advised, checkForce, follow } from './run.ts'
 import { onceEach, parseParam } from './params.ts'
 import { printRows, rowFormats, type RowFormat } from './rows.ts'
@@ -36,6 +37,9 @@ export const sql: CommandSpec = {
     }),
     option('--explain', 'do not run: print the stages, what they read, and why a part is gathered; EXPLAIN ANALYZE … runs it and adds times'),
     option('--queue <name>', 'queue by which the tasks of its job get slots (default: default)'),
+    option('--priority <n>', 'jobs of its queue with a lower one get slots after it; -100 to 100 (default: 0)', {
+      parse: whole(-priorityMax, priorityMax),
+    }),
     option('--memory <size>', 'memory of the query, for instance 2GiB (default: 1GiB); what needs more goes to the disk', {
       parse: parseBytes,
     }),
@@ -62,6 +66,7 @@ interface SqlFlags {
   explain?: boolean
   memory?: number
   queue?: string
+  priority?: number
 }
 
 async function runSql(context: CommandContext, [given]: readonly string[], flags: SqlFlags): Promise<void> {
@@ -69,8 +74,8 @@ async function runSql(context: CommandContext, [given]: readonly string[], flags
   checkForce(flags)
   const params = flags.param && onceEach('--param', flags.param.map(([name, value]) => [name, numbered(value)]))
   const [world, settings, machine] = await Promise.all([context.world(), context.settings(), context.machine()])
-  const { memory: memoryBytes, localBytes, distribute, queue } = flags
-  const options: SqlOptions = { memoryBytes, localBytes, distribute, queue, onJob: job => printer.note(`job ${job.id}`) }
+  const { memory: memoryBytes, localBytes, distribute, queue, priority } = flags
+  const options: SqlOptions = { memoryBytes, localBytes, distribute, queue, priority, onJob: job => printer.note(`job ${job.id}`) }
   let isConnected = settings.cluster !== undefined && settings.cluster !== 'embedded'
   const tools = {
     disk: world.disk, random: world.random, openDatabase: world.openDatabase, scratchDir: `${settings.home}/scratch`, cwd: context.cwd,

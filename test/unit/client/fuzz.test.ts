@@ -104,7 +104,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
       'attemptsMax', 'seed', 'onProgress', 'onNote', 'signal',
     ],
   ],
-  'mill.sql': [['SELECT 1', [1]], ['memoryBytes', 'localBytes', 'distribute', 'onJob', 'signal']],
+  'mill.sql': [['SELECT 1', [1]], ['memoryBytes', 'localBytes', 'distribute', 'priority', 'onJob', 'signal']],
   'mill.table': [['/a.csv'], ['memoryBytes', 'localBytes', 'distribute', 'onJob', 'signal']],
   'mill.explain': [['program.ts'], ['input', 'output', 'params', 'reducers', 'partitionBytes', 'withoutRules', 'signal']],
   'mill.job': [['job-1']], 'mill.jobs': [[], ['limit', 'signal']], 'mill.queues': [[], ['signal']], 'mill.clusterStatus': [[], ['signal']],
@@ -137,7 +137,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.buildOnSchedule': [['/no/workflow.ts'], ['targets', 'force', 'signal']],
   'mill.build': [
     ['/no/workflow.ts'],
-    ['targets', 'from', 'to', 'dryRun', 'force', 'concurrency', 'onDataset', 'onNote', 'onOutput', 'signal'],
+    ['targets', 'from', 'to', 'dryRun', 'force', 'concurrency', 'queue', 'priority', 'onDataset', 'onNote', 'onOutput', 'signal'],
   ],
   'mill.lineage': [['/a'], ['signal']], 'mill.why': [['/a'], ['code', 'params', 'paramTexts', 'signal']],
   'mill.versions.list': [['/a'], ['signal']], 'mill.versions.show': [['/a'], ['signal']],

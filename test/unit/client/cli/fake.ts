@@ -166,8 +166,8 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   const world = { clock, disk: given.disk, random: { id: () => 'r1' }, openDatabase: openDuckDB } as unknown as World
   if (given.input !== undefined) streams.stdin.end(given.input)
   // A query asks for the status of its tables, and submits a job.
-  const ask = async (_: unknown, { path, spec }: { path: string; spec?: { output: object; queue?: string } }) => {
-    if (spec) throw new GristmillError('EBUSY', JSON.stringify({ ...spec.output, queue: spec.queue }))
+  const ask = async (_: unknown, { path, spec }: { path: string; spec?: { output: object; queue?: string; priority?: number } }) => {
+    if (spec) throw new GristmillError('EBUSY', JSON.stringify({ ...spec.output, queue: spec.queue, priority: spec.priority }))
     return mill.status(path)
   }
   keepCluster(mill, { cluster: { ask, random: { id: () => 'r2' }, clock }, files: {} } as unknown as SqlCluster)

@@ -185,6 +185,7 @@ const rows: readonly Row[] = [
   row('build', '--force', '', '"force":true'),
   row('build', '--schedule', '', 'buildOnSchedule'),
   row('build', '--queue', '', '"queue":"etl"', { typed: '--queue etl' }),
+  row('build', '--priority', '', '"priority":7', { typed: '--priority 7' }),
   row('build', '--jobs', '', '"concurrency":3', { typed: '-j 3' }),
   row('rerun', '--code', 'job-1', '"code":"/p.ts"', { typed: '--code /p.ts' }),
   row('rerun', '--output', 'job-1', '"output":"/out"', { typed: '-o /out' }),
@@ -262,6 +263,7 @@ const rows: readonly Row[] = [
   row('sql', '--format', '', '{\\"a\\":1}', { typed: '--format jsonl', given: { input: 'SELECT 1 AS a' } }),
   row('sql', '--output', '', 'is a file of this machine', { typed: '-o /out', given: { input: `FROM './q.csv'` } }),
   row('sql', '--queue', '-o /out', /queue\\*":\\*"etl/, { typed: '--queue etl', given: { input: 'SELECT 1' } }),
+  row('sql', '--priority', '-o /out', /priority\\*":7/, { typed: '--priority 7', given: { input: 'SELECT 1' } }),
   row('sql', '--overwrite', '-o /out', /overwrite\\*":true/, { given: { input: 'SELECT 1' } }),
   row('sql', '--force', '-o /out --overwrite', /force\\*":true/, { given: { input: 'SELECT 1' } }),
   row('sql', '--param', '', '"out":"a,b\\n8,007\\n"', {
