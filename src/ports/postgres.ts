@@ -1,11 +1,12 @@
 // Port: a connection to a PostgreSQL server. One statement at a time. Errors are GristmillErrors with the words of the server, its place in
-// the data and its hint, and without credentials.
+// the data and its hint, and without credentials; details: `sqlstate`, `reason` (its words without their place), `where` (its place in
+// the data).
 
 export interface PostgresConnection {
   /** Rows as the server writes them: every value is text, or null. */
   query(sql: string, params?: readonly (string | null)[]): Promise<ReadonlyArray<readonly (string | null)[]>>
-  /** COPY … FROM STDIN. Resolves when the server has taken all. */
-  copyIn(sql: string, bytes: AsyncIterable<Uint8Array>): Promise<void>
+  /** COPY … FROM STDIN. Resolves with the number of rows that the server has taken. */
+  copyIn(sql: string, bytes: AsyncIterable<Uint8Array>): Promise<number>
   /** COPY … TO STDOUT. */
   copyOut(sql: string): AsyncIterable<Uint8Array>
   /** Ends the session at once; the server rolls back what it has not committed. Never rejects. */

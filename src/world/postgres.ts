@@ -19,7 +19,7 @@ interface Client {
 
 interface Packages {
   readonly Client: new (options: object) => Client
-  readonly from: (sql: string) => NodeJS.WritableStream
+  readonly from: (sql: string) => NodeJS.WritableStream & { readonly rowCount?: number }
   readonly to: (sql: string) => NodeJS.ReadableStream
 }
 
@@ -85,7 +85,7 @@ class RealConnection implements PostgresConnection {
     })
   }
 
-  copyIn(sql: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  copyIn(sql: string, bytes: AsyncIterable<Uint8Array>): Promise<number> {
     return this.#run(async () => {
       let failure: unknown
       const source = async function* (): AsyncGenerator<Uint8Array> {
@@ -97,7 +97,9 @@ class RealConnection implements PostgresConnection {
         }
       }
       try {
-        await pipeline(Readable.from(source(), { objectMode: false }), this.#client.query(this.#packages.from(sql)))
+        const copy = this.#client.query(this.#packages.from(sql))
+        await pipeline(Readable.from(source(), { objectMode: false }), copy)
+        return copy.rowCount!
       } catch (error) {
         throw failure ?? error
       }
@@ -140,8 +142,9 @@ function postgresError(error: unknown): GristmillError {
   const { code = '', message, where, detail, hint } = error as Error & Partial<Record<'code' | 'where' | 'detail' | 'hint', string>>
   if (!/^[0-9A-Z]{5}$/.test(code))
     return new GristmillError('UNAVAILABLE', `the connection to PostgreSQL has failed: ${message || code}`, { cause: error })
-  const more = [detail, where, hint].filter(text => text !== undefined && text !== '').map(text => ` (${text})`).join('')
-  return new GristmillError(codes[code] ?? codes[code.slice(0, 2)] ?? 'EINVAL', `PostgreSQL: ${message}${more}`, {
-    cause: error, details: { sqlstate: code },
+  const worded = (...texts: readonly (string | undefined)[]): string =>
+    message + texts.filter(text => text !== undefined && text !== '').map(text => ` (${text})`).join('')
+  return new GristmillError(codes[code] ?? codes[code.slice(0, 2)] ?? 'EINVAL', `PostgreSQL: ${worded(detail, where, hint)}`, {
+    cause: error, details: { sqlstate: code, reason: worded(detail, hint), ...where !== undefined && { where } },
   })
 }

@@ -117,6 +117,43 @@ async function writes(bench: Bench): Promise<void> {
   equal(await rowsOf(bench, `SELECT relname FROM pg_class WHERE relname LIKE '\\_gristmill\\_stage%' AND relkind = 'r'`), [])
 }
 
+/** Each record is there, and what the table does not hold any more is loaded again. */
+async function whole(bench: Bench): Promise<void> {
+  const { db, mill, url } = bench
+  const put = (path: string, text: string): Promise<void> => mill.writeFile(path, text)
+  await db.query('CREATE TABLE one (v text)')
+  await put('/one.csv', 'v\na\n\\.\n"\\."\nb')
+  await mill.export('/one.csv', url('one'))
+  equal(await rowsOf(bench, 'SELECT v FROM one'), ['a', '\\.', '\\.', 'b'])
+  await db.query('CREATE TABLE blanks (player text, points int)')
+  await put('/blanks.jsonl', '{"player":"ada","points":1}\n\n  \r\n \t{"player":"bob","points":2}\n\n')
+  await mill.export('/blanks.jsonl', url('blanks'))
+  equal(await rowsOf(bench, 'SELECT player, points FROM blanks ORDER BY 1'), [['ada', '1'], ['bob', '2']])
+  const loaded = async (): Promise<unknown> => {
+    await mill.export('/blanks.jsonl', url('blanks'))
+    return (await rowsOf(bench, 'SELECT count(*) FROM blanks'))[0]
+  }
+  equal((await mill.export('/blanks.jsonl', url('blanks'))).unchanged, 1)
+  for (const change of ['DROP TABLE blanks; CREATE TABLE blanks (player text, points int)', 'DELETE FROM blanks']) {
+    await db.query(change)
+    equal(await loaded(), '2', change)
+  }
+  await put('/other.jsonl', '{"player":"other"}\n')
+  await mill.export('/other.jsonl', url('blanks'))
+  await db.query('ALTER TABLE blanks RENAME TO blanks_bad; ALTER TABLE blanks_old RENAME TO blanks')
+  equal((await mill.export('/other.jsonl', url('blanks'))).unchanged, 0)
+  equal(await rowsOf(bench, 'SELECT player FROM blanks'), ['other'])
+  // A value that returns.
+  await db.query('CREATE TABLE turns (player text PRIMARY KEY, points int)')
+  for (const points of [1, 2]) await put(`/turn${points}.jsonl`, `{"player":"ada","points":${points}}\n`)
+  for (const points of [1, 2, 1]) await mill.export(`/turn${points}.jsonl`, url('turns'), { mode: 'upsert', key: ['player'] })
+  equal(await rowsOf(bench, 'SELECT points FROM turns'), ['1'])
+  // A column whose name is that of the table in the statement.
+  await db.query(`CREATE TYPE pair AS (q int, r text); CREATE TABLE named (t pair, a text); INSERT INTO named VALUES ((1, 'z'), 'x')`)
+  await mill.import(url('named'), '/pg/named.jsonl')
+  equal(await mill.readFile('/pg/named.jsonl', 'utf8'), '{"t":{"q":1,"r":"z"},"a":"x"}\n')
+}
+
 async function badInput(bench: Bench): Promise<void> {
   const { db, mill, url } = bench
   const before = await rowsOf(bench, 'SELECT player, points FROM scores ORDER BY 1')
@@ -129,7 +166,10 @@ async function badInput(bench: Bench): Promise<void> {
     })
     equal(await rowsOf(bench, 'SELECT player, points FROM scores ORDER BY 1'), before)
   }
-  await fails('player,points\nx,many\n', '/b1.csv', /invalid input syntax for type integer: "many".*line 1, column points/)
+  await fails('player,points\ny,1\n"x\n",many\n', '/b1.csv', /^b1\.csv, line 4, column points: invalid input syntax for type integer: "many"/)
+  await fails('{"player":"x","points":1}\n\n{"player":"y","points":7.5}\n', '/b9.jsonl', /^b9\.jsonl, line 3, column "points": invalid input.*"7.5"/)
+  await fails('{"player":"x","points":1}\n\\.\n{"player":"y","points":7}\n', '/b10.jsonl', /^b10\.jsonl, line 2: it begins with/)
+  await fails('{"player":"x","points":1}\n[1]\n', '/b11.jsonl', /^b11\.jsonl, line 2/)
   await fails('player,points\nx,-1\n', '/b2.csv', /check constraint/)
   await fails('player,points\nx,1\nx,2\n', '/b3.csv', /duplicate key.*\(player\)=\(x\)/)
   await fails('player,none\nx,1\n', '/b4.csv', /column "none"/)
@@ -227,9 +267,9 @@ export function postgresPeers({ mill }: { readonly mill: Mill }): Peers {
       const db = await openPostgres({ host: '127.0.0.1', port: server.port, user: 'mill', password: 'geheim!', database: 'postgres' })
       const bench = { db, mill, url, server }
       const from = performance.now()
-      for (const part of [reads, writes, badInput, kills]) await part(bench)
+      for (const part of [reads, writes, whole, badInput, kills]) await part(bench)
       await db.close()
-      return { client: 'PostgreSQL', result: `ok: reads, swap, append, upsert, bad input, kills (${Math.round(performance.now() - from)} ms)` }
+      return { client: 'PostgreSQL', result: `ok: reads, swap, append, upsert, each record, bad input, kills (${Math.round(performance.now() - from)} ms)` }
     } catch (error) {
       console.log(error)
       return { client: 'PostgreSQL', result: `FAILED: ${(error as Error).message}`, failed: true }

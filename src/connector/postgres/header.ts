@@ -5,10 +5,10 @@ import { GristmillError } from '../../base/errors.ts'
 /** Bytes of a header: 1,600 columns with names of 63 bytes are the most that PostgreSQL has. */
 const headerBytesMax = 256 * 1024
 
-/** Undefined columns: the file is empty. Throws EINVAL. */
+/** Undefined columns: the file is empty. `lines`: those of the header. Throws EINVAL. */
 export async function headed(
   items: AsyncIterable<Uint8Array>, name: string,
-): Promise<{ columns?: readonly string[]; rows: AsyncIterable<Uint8Array> }> {
+): Promise<{ columns?: readonly string[]; lines: number; rows: AsyncIterable<Uint8Array> }> {
   const iterator = items[Symbol.asyncIterator]()
   let bytes = Buffer.alloc(0)
   for (;;) {
@@ -20,14 +20,15 @@ export async function headed(
         throw new GristmillError('EINVAL', `${name}: the first line, which should name the columns, is longer than any header`)
       continue
     }
-    if (bytes.length === 0) return { rows: (async function* () {})() }
+    if (bytes.length === 0) return { lines: 0, rows: (async function* () {})() }
     const line = bytes.subarray(0, end < 0 ? bytes.length : end)
     const rest = bytes.subarray(end < 0 ? bytes.length : end + 1)
     const rows = async function* (): AsyncGenerator<Uint8Array> {
       if (rest.length > 0) yield rest
       for (let more = await iterator.next(); !more.done; more = await iterator.next()) yield more.value
     }
-    return { columns: columnsOf(line.toString('utf8').replace(/^\ufeff/, '').replace(/\r$/, ''), name), rows: rows() }
+    const text = line.toString('utf8').replace(/^\ufeff/, '').replace(/\r$/, '')
+    return { columns: columnsOf(text, name), lines: text.split('\n').length, rows: rows() }
   }
 }
 

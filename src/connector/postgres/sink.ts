@@ -10,7 +10,9 @@
 import { GristmillError } from '../../base/errors.ts'
 import type { OpenPostgres, PostgresConnection } from '../../ports/postgres.ts'
 import type { Committed, FilePart, OutsideSink } from '../connector.ts'
+import { CopyText } from './copytext.ts'
 import { headed } from './header.ts'
+import { inFile, JsonDocuments } from './documents.ts'
 import { literal, qualified, quoted, type TableAddress } from './names.ts'
 
 export const loadModes = ['swap', 'append', 'upsert'] as const
@@ -46,7 +48,7 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     this.#address = address
     this.#options = options
     this.#live = qualified(address.schema, address.table)
-    this.shown = `${address.shown} (${options.mode})`
+    this.shown = `${address.shown} (${options.mode}${options.key ? ` by ${options.key.join(', ')}` : ''})`
   }
 
   async committed(token: string, signal?: AbortSignal): Promise<Committed | undefined> {
@@ -87,7 +89,7 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
         await connection.query('ROLLBACK')
         return { name }
       }
-      await (kind === 'csv' ? this.#copyCsv(connection, token, name, items) : this.#copyJson(connection, token, items))
+      await (kind === 'csv' ? this.#copyCsv(connection, token, name, items) : this.#copyJson(connection, token, name, items))
       await connection.query('COMMIT')
       return { name }
     }, signal)
@@ -104,13 +106,16 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
       if (Number(staged) !== receipts.length)
         throw new GristmillError('ESTALE', `${this.shown}: ${staged} of ${receipts.length} parts are staged; begin again`)
       const stage = this.#own(stageName(token))
+      const [[rows] = []] = await connection.query(`SELECT count(*) FROM ${stage}`)
       if (this.#options.mode === 'swap') await this.#swap(connection, token)
       else await connection.query(this.#adding(stage, await this.#columns(connection)))
       if (this.#options.mode !== 'swap') await connection.query(`DROP TABLE ${stage}`)
       await connection.query(`DELETE FROM ${this.#own('_gristmill_parts')} WHERE token = $1`, [token])
       await connection.query(
-        `INSERT INTO ${this.#own('_gristmill_commits')} (destination, token, mode, at) VALUES ($1, $2, $3, clock_timestamp())
-         ON CONFLICT (destination, token) DO UPDATE SET at = excluded.at`, [this.#address.table, token, this.#options.mode],
+        `INSERT INTO ${this.#own('_gristmill_commits')} (destination, token, mode, at, relation, rows)
+         VALUES ($1, $2, $3, clock_timestamp(), to_regclass($4), $5)
+         ON CONFLICT (destination, token) DO UPDATE SET at = excluded.at, relation = excluded.relation, rows = excluded.rows`,
+        [this.#address.table, token, this.#options.mode, this.#live, rows!],
       )
       await connection.query('COMMIT')
     }, signal)
@@ -120,18 +125,20 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
   async abort(): Promise<void> {}
 
   /**
-   * The commit that decides whether this one is done. A table that was swapped holds its last load alone. Rows that were added once stay
-   * added until the next swap.
+   * The commit that decides whether this one is done: of rows that are added, this one, if the table is the one to which it has added them;
+   * else the last one to this very table. A table that was swapped must also have as many rows as its load had.
    */
   async #last(connection: PostgresConnection, token: string): Promise<string | undefined> {
-    const commits = this.#own('_gristmill_commits')
+    const { mode } = this.#options
     const [row] = await connection.query(
-      this.#options.mode === 'swap' ? `SELECT token FROM ${commits} WHERE destination = $1 ORDER BY at DESC LIMIT 1`
-        : `SELECT token FROM ${commits} WHERE destination = $1
-           AND at >= coalesce((SELECT max(at) FROM ${commits} WHERE destination = $1 AND mode = 'swap'), '-infinity')
-           ORDER BY token = ${literal(token)} DESC, at DESC LIMIT 1`, [this.#address.table],
+      `SELECT token, mode, rows FROM ${this.#own('_gristmill_commits')} WHERE destination = $1 AND relation = to_regclass($2)
+       ORDER BY ${mode === 'append' ? `token = ${literal(token)} DESC, ` : ''}at DESC LIMIT 1`, [this.#address.table, this.#live],
     )
-    return row?.[0] ?? undefined
+    if (!row) return undefined
+    const [last, how, rows] = row
+    if (mode !== 'swap' || how !== 'swap' || last !== token) return last!
+    const [[count] = []] = await connection.query(`SELECT count(*) FROM ${this.#live}`)
+    return count === rows ? last : undefined
   }
 
   #own(name: string): string { return qualified(this.#address.schema, name) }
@@ -154,7 +161,8 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     // Two sessions that create one table at the same time fail without the lock.
     await connection.query(`BEGIN; SELECT pg_advisory_xact_lock(hashtext('gristmill'));
       CREATE TABLE IF NOT EXISTS ${this.#own('_gristmill_commits')}
-        (destination text, token text, mode text NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (destination, token));
+        (destination text, token text, mode text NOT NULL, at timestamptz NOT NULL, relation oid, rows bigint,
+        PRIMARY KEY (destination, token));
       CREATE TABLE IF NOT EXISTS ${this.#own('_gristmill_parts')} (token text, part text, PRIMARY KEY (token, part)); COMMIT`)
   }
 
@@ -167,28 +175,19 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
   }
 
   async #copyCsv(connection: PostgresConnection, token: string, name: string, items: AsyncIterable<Uint8Array>): Promise<void> {
-    const { columns, rows } = await headed(items, name)
+    const { columns, lines, rows } = await headed(items, name)
     if (!columns) return
     const list = columns.map(quoted).join(', ')
-    await connection.copyIn(`COPY ${this.#own(stageName(token))} (${list}) FROM STDIN WITH (FORMAT csv, ENCODING 'UTF8')`, rows)
+    const text = new CopyText()
+    const copy = `COPY ${this.#own(stageName(token))} (${list}) FROM STDIN WITH (FORMAT csv, ENCODING 'UTF8')`
+    text.check(await connection.copyIn(copy, text.csv(rows)).catch((error: unknown) => { throw inFile(error, name, lines) }), name)
   }
 
   /** The lines go into a table of documents first, from which PostgreSQL makes rows of the right types. */
-  async #copyJson(connection: PostgresConnection, token: string, items: AsyncIterable<Uint8Array>): Promise<void> {
-    await connection.query('CREATE TEMPORARY TABLE gristmill_lines (line json) ON COMMIT DROP')
-    const options = String.raw`(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02', ENCODING 'UTF8')`
-    await connection.copyIn(`COPY gristmill_lines FROM STDIN WITH ${options}`, items)
-    // Columns that no line has take their defaults.
-    const known = new Set(await this.#columns(connection))
-    const found = await connection.query('SELECT DISTINCT key FROM gristmill_lines, json_object_keys(line) AS key ORDER BY key')
-    const columns = found.map(([name]) => name!)
-    const strange = columns.find(name => !known.has(name))
-    if (strange !== undefined) throw new GristmillError('EINVAL', `${this.#address.shown} has no column ${JSON.stringify(strange)}`)
-    if (columns.length === 0) return
-    const list = columns.map(quoted).join(', ')
-    await connection.query(`INSERT INTO ${this.#own(stageName(token))} (${list}) OVERRIDING SYSTEM VALUE
-      SELECT ${columns.map(name => `r.${quoted(name)}`).join(', ')}
-      FROM gristmill_lines, json_populate_record(NULL::${this.#live}, line) AS r`)
+  async #copyJson(connection: PostgresConnection, token: string, name: string, items: AsyncIterable<Uint8Array>): Promise<void> {
+    const documents = new JsonDocuments(connection, { name, live: this.#live, shown: this.#address.shown })
+    await documents.take(items)
+    await documents.addTo(this.#own(stageName(token)), await this.#columns(connection))
   }
 
   /** Columns that are written: all but those that PostgreSQL computes. */

@@ -76,8 +76,8 @@ export class PostgresTable implements OutsideFiles {
       for (const setting of settings) await connection.query(`SET LOCAL ${setting}`)
       const pages = this.#pages === 0 ? ''
         : ` WHERE t.ctid >= '(${start},0)'::tid${end === undefined ? '' : ` AND t.ctid < '(${end},0)'::tid`}`
-      // A column of the type json keeps its white space; a line has no other line in it.
-      const rows = `SELECT translate(row_to_json(t)::text, E'\\n\\r', '  ') FROM ${qualified(schema, table)} AS t${pages}`
+      // `t` alone would be a column of that name. A column of the type json keeps its white space; a line has no other line in it.
+      const rows = `SELECT translate(row_to_json(t.*)::text, E'\\n\\r', '  ') FROM ${qualified(schema, table)} AS t${pages}`
       yield* behind(connection.copyOut(`COPY (${rows}) TO STDOUT WITH ${copyOptions}`), from)
     } finally {
       await connection.close()

@@ -2,6 +2,8 @@
 // The real server is tested by test/interop/postgres.ts.
 
 import { expect, test } from 'vitest'
+import { CopyText } from '../../../../src/connector/postgres/copytext.ts'
+import { inFile } from '../../../../src/connector/postgres/documents.ts'
 import { headed } from '../../../../src/connector/postgres/header.ts'
 import { quoted, tableAddressOf } from '../../../../src/connector/postgres/names.ts'
 import { PostgresRows } from '../../../../src/connector/postgres/sink.ts'
@@ -47,6 +49,44 @@ test('the header of a CSV file is taken off wherever its pieces end, and the row
   await expect(of('x'.repeat(300_000))).rejects.toMatchObject({ code: 'EINVAL' })
 })
 
+async function* cut(text: string, size: number): AsyncGenerator<Uint8Array> {
+  const bytes = Buffer.from(text)
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+
+test.each([
+  ['a\n\\.\nb\n', 'a\n"\\."\nb\n', 3], ['\\.', '"\\."', 1], ['\\.\r\n\\', '"\\."\r\n\\', 2], ['a\r\\.\rb', 'a\r"\\."\rb', 3],
+  ['"a\n\\.\n"\n\\.x\nx\\.\n\\,\\.\n', '"a\n\\.\n"\n\\.x\nx\\.\n\\,\\.\n', 4], ['a""b\n\n\n', 'a""b\n\n\n', 3], ['', '', 0],
+  ['\\\\.\n\\.\n\\.\n', '\\\\.\n"\\."\n"\\."\n', 3],
+])('a record %j of CSV that older servers take for the end is sent in quotes, wherever its pieces end', async (text, sent, records) => {
+  for (let size = 1; size <= text.length + 1; size++) {
+    const copy = new CopyText()
+    const pieces = await Array.fromAsync(copy.csv(cut(text, size)))
+    expect([Buffer.concat(pieces).toString(), copy.records]).toEqual([sent, records])
+    expect(() => copy.check(records - 1, 'f.csv')).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+  }
+})
+
+test('blank lines between lines of JSON are sent empty, and a line that would end the data is refused', async () => {
+  const text = '{"a":" \\. "}\n \t\n\r\n  {"a":2} \r\n{"a":"\r\r\n \r{}'
+  for (let size = 1; size <= text.length; size++) {
+    const copy = new CopyText()
+    const pieces = await Array.fromAsync(copy.jsonLines(cut(text, size), 'f.jsonl'))
+    expect([Buffer.concat(pieces).toString(), copy.records]).toEqual(['{"a":" \\. "}\n\n\n{"a":2} \n{"a":"\r\n\r{}', 6])
+  }
+  await expect(Array.fromAsync(new CopyText().jsonLines(cut('{}\n\n\\.\n{}\n', 4), 'f.jsonl')))
+    .rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('f.jsonl, line 3') })
+})
+
+test('an error of the server names the file, and its line with those of the header', () => {
+  const of = (where: string | undefined, reason = 'invalid'): unknown =>
+    inFile(new GristmillError('EINVAL', `PostgreSQL: ${reason}`, { details: { sqlstate: '22P02', reason, where } }), 'f.csv', 2)
+  expect(of('COPY _gristmill_stage_b7, line 3, column points: "x"')).toMatchObject({ message: 'f.csv, line 5, column points: invalid' })
+  expect(of('COPY _gristmill_stage_b7, line 3: "x,1, line 9"')).toMatchObject({ message: 'f.csv, line 5: invalid' })
+  expect(of(undefined)).toMatchObject({ message: 'f.csv: PostgreSQL: invalid' })
+  expect(inFile('other', 'f.csv', 2)).toBe('other')
+})
+
 /** A server with one table of `pages` pages, each of which is one row; reads break off as the test says. */
 function serverOf(pages: number, kind: string | undefined, breaks: (read: number) => boolean = () => false) {
   let open = 0
@@ -63,7 +103,7 @@ function serverOf(pages: number, kind: string | undefined, breaks: (read: number
         if (/relation_size/.test(sql)) return [[String(pages * 8192)]]
         return []
       },
-      async copyIn() {},
+      async copyIn() { return 0 },
       async * copyOut(sql) {
         statements.push(sql)
         const [, from = '0'] = /ctid >= '\((\d+),/.exec(sql) ?? []
