@@ -46,6 +46,8 @@ export interface NamenodeConfig {
   readonly queues?: readonly JobQueue[] | undefined
   /** Jobs of one user that have not ended; default: limits.jobsRunningMax. */
   readonly jobsPerUser?: number | undefined
+  /** Files with the datanodes that may join, and with those that are decommissioned. */
+  readonly hosts?: { readonly include?: string | undefined; readonly exclude?: string | undefined } | undefined
   /** Bounds of kept outputs of jobs. */
   readonly kept?: KeptBounds | undefined
   /** Periodic backups; default: none. */

@@ -32,6 +32,7 @@ export async function runNamenode(run: ServerRun): Promise<void> {
     inlineBytes: settings.inlineBytes ?? limits.inlineBytesDefault,
     versions: { keep: settings.versionsKeep, keepMs: settings.versionsKeepFor },
     queues: settings.queues && parseQueues(settings.queues), jobsPerUser: settings.jobsPerUser,
+    hosts: { include: settings.hosts, exclude: settings.hostsExclude },
     kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },
     sync: settings.profile !== 'test-without-fsync',
     times: {

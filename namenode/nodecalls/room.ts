@@ -23,15 +23,17 @@ interface NodeCallsNeeds {
   readonly succession: Succession
   readonly authority: Authority
   readonly blocks: Blocks
+  readonly hosts: { admit(place: { readonly node: string; readonly address: string; readonly host: string }): void }
 }
 
 export const nodeCallsRoom = room({
   name: 'nodecalls',
   mutations: [],
-  open: ({ world: { clock, log }, cluster, journal, registry, reportIds, succession, authority, blocks }: NodeCallsNeeds) => ({
+  open: ({ world: { clock, log }, cluster, journal, registry, reportIds, succession, authority, blocks, hosts }: NodeCallsNeeds) => ({
     // Registrations decide the authority.
     routes: answered('always', nodesRoutes({
       cluster, succession, authority, journal, registry, reportIds, reports: blocks.reports, clock, nowMs: () => journal.nowMs(),
+      admit: place => hosts.admit(place),
       taken: (node, orders) => blocks.taken(node, orders),
       copyFailed: (node, failure) => blocks.repair.failed(node, failure),
     })),

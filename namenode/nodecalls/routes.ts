@@ -27,6 +27,8 @@ interface NodesOptions {
   readonly authority: Pick<Authority, 'unsure'>
   readonly journal: Journal
   readonly registry: NodeRegistry
+  /** Throws EACCES for a datanode that may not join. */
+  readonly admit: (place: Pick<RequestOf<typeof heartbeat.register>, 'node' | 'address' | 'host'>) => void
   readonly reportIds: ReportIds
   readonly reports: Reports
   readonly clock: Clock
@@ -84,7 +86,7 @@ class NodeCalls {
   async register(
     request: RequestOf<typeof heartbeat.register>,
   ): Promise<{ node: DataNode; kill: ReturnType<NodeRegistry['register']>['kill'] }> {
-    const { cluster, succession, authority, journal, registry, clock } = this.#options
+    const { cluster, succession, authority, journal, registry, clock, admit } = this.#options
     const { node: id, address, rack, host } = request
     if (request.cluster !== undefined && request.cluster !== cluster) {
       throw new GristmillError(
@@ -93,6 +95,7 @@ class NodeCalls {
         { details: { expected: cluster, found: request.cluster } },
       )
     }
+    admit(request)
     registry.admit(request)
     const before = registry.get(id)
     await succession.meet(id, request.seen)

@@ -18,11 +18,13 @@ export interface NodeService {
   readonly state: ServiceState
   /** End of the maintenance in wall-clock time: it survives restarts. */
   readonly untilMs?: number | undefined
+  /** `hosts`: set because a hosts file excludes the node, and ended when it does no more; default: an operator's request. */
+  readonly by?: 'hosts' | undefined
 }
 
 export const inService: NodeService = Object.freeze({ state: 'in-service' })
 
-export const sameService = (a: NodeService, b: NodeService): boolean => a.state === b.state && a.untilMs === b.untilMs
+export const sameService = (a: NodeService, b: NodeService): boolean => a.state === b.state && a.untilMs === b.untilMs && a.by === b.by
 
 interface SetService extends Requested {
   readonly node: NodeId

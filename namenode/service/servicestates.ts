@@ -1,12 +1,13 @@
 // Service states of datanodes, set by operators, and their transitions: a node is decommissioned once all its blocks are
 // copied elsewhere; a node whose maintenance time is over returns to service. Every change is journalled first.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { formatDuration } from '../../src/base/units.ts'
 import type { NodeStatus } from '../../src/protocol/admin.ts'
 import type { RequestId } from '../../src/base/ids.ts'
 import * as protocol from '../../src/protocol/service.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
 import { route } from '../../src/rpc/serve.ts'
 import { nodeStatus } from '../nodes/nodestatus.ts'
 import { countHeld } from './held.ts'
@@ -16,6 +17,7 @@ import { unlessRepeated, type Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { noteNode } from '../nodes/known.ts'
 import type { DataNode } from '../nodes/node.ts'
+import type { HostLists } from './hosts.ts'
 import { checkSuperuser } from '../namespace/access.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { answered, type RoomRoute } from '../room.ts'
@@ -27,6 +29,8 @@ interface ServiceStatesDeps {
   readonly blocks: Blocks
   readonly clock: Clock
   readonly actor: (user: string) => Actor
+  readonly hosts: HostLists
+  readonly log: Log
 }
 
 /** Finds a node by id, address or host. Throws ENOENT, or EINVAL if several match. */
@@ -51,8 +55,10 @@ export function findNode(registry: NodeRegistry, text: string): DataNode {
 
 export class ServiceStates {
   readonly routes: readonly RoomRoute[]
-  readonly chore: Chore
+  readonly chores: readonly Chore[]
   readonly #options: ServiceStatesDeps
+  /** Why nodes that a hosts file excludes are not decommissioned yet: each reason is logged once. */
+  readonly #held = new Map<DataNode, string>()
 
   constructor(options: ServiceStatesDeps) {
     this.#options = options
@@ -65,14 +71,52 @@ export class ServiceStates {
       route(protocol.decommission, ({ requestId, node }, { user }) =>
         this.#decommission(requestId, nodeFor(user, node, 'decommission datanodes')),
       ),
-      route(protocol.recommission, ({ requestId, node }, { user }) =>
-        this.#set(requestId, nodeFor(user, node, 'put datanodes into service'), inService),
-      ),
+      route(protocol.recommission, ({ requestId, node: name }, { user }) => {
+        const node = nodeFor(user, name, 'put datanodes into service')
+        unlessRepeated(options.journal, requestId, () => this.#checkNotExcluded(node))
+        return this.#set(requestId, node, inService)
+      }),
       route(protocol.maintenance, ({ requestId, node, forMs }, { user }) =>
         this.#maintain(requestId, nodeFor(user, node, 'put datanodes into maintenance'), forMs),
       ),
     ])
-    this.chore = { name: 'check decommissioning nodes', everyMs: 500, records: true, work: () => this.#look() }
+    this.chores = [
+      { name: 'check decommissioning nodes', everyMs: 500, records: true, work: () => this.#look() },
+      ...options.hosts.isUsed ? [{ name: 'read the hosts files', everyMs: 2_000, records: true, work: () => this.#followHosts() }] : [],
+    ]
+  }
+
+  /** Reads the hosts files; nodes that they exclude are decommissioned, and those that they excluded before are put into service. */
+  async #followHosts(): Promise<void> {
+    const { hosts, registry, log } = this.#options
+    await hosts.reload()
+    for (const node of [...registry.all]) {
+      const file = hosts.excluding(node)
+      if (file === undefined) {
+        this.#held.delete(node)
+        if (node.service.by === 'hosts') await this.#set(undefined, node, inService)
+        continue
+      }
+      if (node.service.state === 'decommissioning' || node.service.state === 'decommissioned') continue
+      try {
+        await this.#decommission(undefined, node, 'hosts')
+        this.#held.delete(node)
+      } catch (thrown) {
+        if (!hasCode(thrown, 'EINVAL', 'SAFE_MODE')) throw thrown
+        if (this.#held.get(node) !== thrown.message)
+          log.warn('a datanode that a hosts file excludes is not decommissioned yet', { node: node.node, file, error: thrown })
+        this.#held.set(node, thrown.message)
+      }
+    }
+  }
+
+  #checkNotExcluded(node: DataNode): void {
+    const file = this.#options.hosts.excluding(node)
+    if (file === undefined) return
+    throw new GristmillError(
+      'EINVAL', `${node.node} is in ${file}, which excludes datanodes: remove it there, and it is put into service within seconds`,
+      { details: { node: node.node } },
+    )
   }
 
   async #set(requestId: RequestId | undefined, node: DataNode, service: NodeService): Promise<NodeStatus> {
@@ -89,18 +133,20 @@ export class ServiceStates {
     return nodeStatus(node, this.#options.clock)
   }
 
-  async #decommission(requestId: RequestId, node: DataNode): Promise<NodeStatus> {
+  async #decommission(requestId: RequestId | undefined, node: DataNode, by?: 'hosts'): Promise<NodeStatus> {
     const { journal, blocks, clock } = this.#options
     if (node.service.state === 'decommissioning' || node.service.state === 'decommissioned') return nodeStatus(node, clock)
-    unlessRepeated(journal, requestId, () => {
+    const check = (): void => {
       if (!blocks.ready)
         throw new GristmillError(
           'SAFE_MODE',
           'the locations of blocks are not known yet, so this datanode cannot be decommissioned; try again in a moment',
         )
       if (node.holds) this.#checkEnough(node)
-    })
-    return this.#set(requestId, node, { state: 'decommissioning' })
+    }
+    if (requestId === undefined) check()
+    else unlessRepeated(journal, requestId, check)
+    return this.#set(requestId, node, { state: 'decommissioning', ...by && { by } })
   }
 
   /** Throws EINVAL if blocks need more nodes than would be left. */
@@ -143,13 +189,15 @@ export class ServiceStates {
   }
 
   async #look(): Promise<void> {
-    const { registry, blocks, clock } = this.#options
+    const { registry, blocks, clock, hosts } = this.#options
     const leaving: DataNode[] = []
     for (const node of registry.all) {
       if (node.inService) node.setHeld(undefined)
       else leaving.push(node)
     }
     if (leaving.length === 0) return
+    // This namenode was started without the files that excluded them.
+    if (!hosts.isUsed) for (const node of leaving) if (node.service.by === 'hosts') await this.#become(node, inService)
     for (const node of leaving) if (node.inMaintenance && clock.mono() >= node.maintenanceUntilMs) await this.#become(node, inService)
     // Nodes that died recently may come back and count; forgotten ones do not.
     const places = [...registry.all].filter(node => node.inService && (node.holds || node.noted)).length
@@ -162,7 +210,7 @@ export class ServiceStates {
       // The blocks of a dead node are unknown: it may be decommissioned if no block is missing.
       const spared = node.state === 'dead' ? blocks.unseen.missing === 0 : node.serves && node.reported
       if (!spared) continue
-      await this.#become(node, { state: 'decommissioned' })
+      await this.#become(node, { state: 'decommissioned', ...node.service.by && { by: node.service.by } })
       node.setHeld(held.get(node))
     }
   }

@@ -191,6 +191,18 @@ export const settings = {
     }),
     parse: raw => inlineBytesOf(raw),
   },
+  hosts: path({
+    fallback: 'none: each datanode with the secret may join', usedBy: ['namenode', 'up'],
+    about:
+      'File with the hosts, addresses or ids of the datanodes that may join, separated by white space; an empty one admits all. It is read '
+      + 'again when it changes.',
+  }),
+  hostsExclude: path({
+    fallback: 'none', usedBy: ['namenode', 'up'],
+    about:
+      'File with the hosts, addresses or ids of datanodes that are decommissioned as long as they are in it. It is read again when it '
+      + 'changes.',
+  }),
   queues: {
     ...texts({
       fallback: 'one queue, default', usedBy: ['namenode', 'up'],

@@ -12,6 +12,7 @@ import { sweep } from '../../../namenode/namespace/sweep.ts'
 import type { DataNode } from '../../../namenode/nodes/node.ts'
 import { nodesRoutes } from '../../../namenode/nodecalls/routes.ts'
 import { knownNodes } from '../../../namenode/nodes/known.ts'
+import { HostLists } from '../../../namenode/service/hosts.ts'
 import { ServiceStates } from '../../../namenode/service/servicestates.ts'
 import { NodeRegistry } from '../../../namenode/nodes/registry.ts'
 import { ReportIds } from '../../../namenode/nodes/reportids.ts'
@@ -26,6 +27,7 @@ import * as report from '../../../src/protocol/report.ts'
 import { BlockTokens } from '../../../src/rpc/token.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
+import { MemoryDisk } from '../../kit/memory-disk.ts'
 import { openBench, root, type Bench } from './kit.ts'
 
 export const times = { nodeStaleMs: 1000, nodeDeadMs: 4000, longPollMs: 500 }
@@ -41,6 +43,8 @@ export class House {
   /** All orders given, in order. */
   readonly given: Array<{ readonly node: string; readonly order: Order }> = []
   settled = 0
+  /** Has the hosts files `/include` and `/exclude`, if a test writes them. */
+  readonly disk = new MemoryDisk()
   /** Errors of chores, which only log them. */
   readonly findings: string[] = []
   #looks = 0
@@ -60,13 +64,15 @@ export class House {
     for (const known of knownNodes(journal.view)) this.registry.expect(known)
     const { blocks, registry } = this
     const actor = () => root
-    const states = new ServiceStates({ journal, registry, blocks, clock, actor })
+    const hosts = new HostLists({ disk: this.disk, log: silent }, { include: '/include', exclude: '/exclude' })
+    const states = new ServiceStates({ journal, registry, blocks, clock, actor, hosts, log: silent })
     this.balancer = new Balancer({ view: journal.view, blocks, registry, clock, log: silent, random })
     const balancing = new BalanceControl({ journal, balancer: this.balancer, clock, log: silent, actor })
     for (const { message, handler } of [...states.routes, ...balancing.routes]) this.#routes.set(message.name, handler as never)
     for (const { message, handler } of nodesRoutes({
       succession: { command: { epoch: 1 }, meet: async () => {} },
       authority: { unsure: undefined }, cluster: clusterId('test'), journal, registry, reportIds, reports: blocks.reports, clock,
+      admit: place => hosts.admit(place),
       nowMs: () => clock.now(), taken: (node, taken) => blocks.taken(node, taken),
       copyFailed: (node, failure) => blocks.repair.failed(node, failure),
     })) {
@@ -75,7 +81,7 @@ export class House {
     const log = { ...silent, error: (_: string, fields?: LogFields) => void this.findings.push(String(fields?.['error'])) }
     this.chores = new Chores(clock, log, [
       { name: 'silence', everyMs: 100, work: () => this.registry.check() },
-      ...blocks.chores, states.chore, balancing.chore,
+      ...blocks.chores, ...states.chores, balancing.chore,
     ].map(chore => ({ ...chore, work: () => this.#looked(() => chore.work()) })))
     this.registry.listen({
       joined: ({ node, orders }) => {

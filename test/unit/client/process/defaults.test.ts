@@ -25,7 +25,7 @@ const used: Partial<Record<SettingName, unknown>> = {
 const described: readonly SettingName[] = [
   'home', 'cluster', 'secretFile', 'user', 'port', 'advertise', 'dir', 'hostName', 'slots', 'backupDir', 'profile', 'logLevel', 'logFile',
   'auditLog', 'auditReads', 'gateway', 'webhdfs', 's3', 'pg', 'console', 's3Root', 's3Domain', 'tlsCert', 'tlsKey', 'trustedProxies',
-  'accessLog', 'debug', 'queues', 'racks',
+  'accessLog', 'debug', 'queues', 'racks', 'hosts', 'hostsExclude',
 ]
 
 test('each setting has its default here, or a description in place of one', () => {
