@@ -18,9 +18,12 @@ import type { SegmentLimits } from '../../../../namenode/journal/segments.ts'
 import { allMutations } from '../../../../namenode/rooms.ts'
 import { format } from '../../../../namenode/namespace/format.ts'
 import { mkdir, remove, touch } from '../../../../namenode/namespace/names.ts'
+import { locate } from '../../../../namenode/namespace/locate.ts'
 import { list } from '../../../../namenode/namespace/read.ts'
 import { complete, create } from '../../../../namenode/writing/mutations.ts'
+import { put } from '../../../../namenode/writing/put.ts'
 import { clusterId } from '../../../../src/base/ids.ts'
+import { bytesOf, contentOf } from '../../../../src/file/small.ts'
 import { openHome } from '../../../../src/home/home.ts'
 import type { World } from '../../../../src/ports/world.ts'
 import { seeded } from '../../../../src/world/random.ts'
@@ -394,4 +397,51 @@ test('a backup whose values are sound and are not those of its manifest is not u
   await expect(verifyBackup(world, { ...backup!, rows: backup!.rows + 1 })).rejects.toMatchObject({ code: 'CORRUPT' })
   await expect(verifyBackup(world, { ...backup!, seq: backup!.seq + 1 })).rejects.toMatchObject({ code: 'CORRUPT' })
   expect((await verifyBackup(world, backup!)).digest).toBe(backup!.digest)
+})
+
+/** Writes a file whose bytes are in the store. */
+const inline = (life: Life, where: string, text: string): Promise<unknown> => life.journal.submit(put, {
+  ...root, path: where, content: contentOf(Buffer.from(text)), replication: 3, blockBytes: 4096, nowMs: 1_700_000_000_000,
+} as never)
+const nowhere = { map: {} as never, registry: { all: [] } as never, tokens: {} as never, random: {} as never }
+const textOf = ({ journal: { view } }: Life, where: string): string => {
+  const { status, content } = locate({ view, ...nowhere }, root, { path: where })
+  return bytesOf(content!, status).toString()
+}
+
+test('the bytes of inlined files come back from a backup and the journal, and from the journal alone', async () => {
+  const life = await live()
+  await inline(life, '/before', 'in the backup')
+  await inline(life, '/replaced', 'old')
+  await life.backups.take(`${dir}/backups`)
+  await inline(life, '/after', 'in the journal')
+  await life.journal.submit(remove, { ...root, path: '/replaced', nowMs: 1_700_000_000_001 } as never)
+  await inline(life, '/replaced', 'new')
+  await life.end()
+  for (const base of ['backup', 'journal']) {
+    if (base === 'journal') await fs.rm(`${dir}/backups`, { recursive: true })
+    await spoilStore()
+    expect(await recover(world, { dir: `${dir}/nn` })).toMatchObject({ outcome: 'recovered', base, lost: 0, uncertain: false, files: 3 })
+    const again = await live()
+    expect(['/before', '/replaced', '/after'].map(each => textOf(again, each))).toEqual(['in the backup', 'new', 'in the journal'])
+    await again.end()
+  }
+})
+
+test('a version that does not know inlined files refuses a journal with them instead of showing less', async () => {
+  const life = await live()
+  const backup = await life.backups.take(`${dir}/backups`)
+  await inline(life, '/small', 'rye')
+  await life.end()
+  // The store of before, so that the operations of the journal have to be applied.
+  await fs.cp(`${backup.path}/data.mdb`, `${dir}/nn/store/data.mdb`)
+  const store = await world.openStore(`${dir}/nn/store`, { sync: false })
+  const registry = new MutationRegistry(allMutations.filter(each => each !== put))
+  const { disk, clock, log } = world
+  const opening = LocalJournal.open({ store, disk, clock, log, dir: `${dir}/nn/journal`, registry, sync: false, onFatal: () => {} })
+  await expect(opening).rejects.toThrow('writing.put')
+  await store.close()
+  const again = await live()
+  expect(textOf(again, '/small')).toBe('rye')
+  await again.end()
 })

@@ -95,6 +95,10 @@ test('an inlined file has an entry of version 3, and its bytes in a row of their
   const inlined = { ...ada, length: 5, blocks: 0 }
   expect(seal(key, encodeEntry(inlined))).toEqual(inlinedValue)
   expect(decodeEntry(unseal('children', key, inlinedValue))).toEqual(inlined)
+  // What a version that knows no entries of version 3 does with this one: it never passes for an empty file.
+  const later = encodeEntry(inlined)
+  later[0] = later[0]! & 0x0f | 4 << 4
+  for (const decode of [decodeEntry, decodeSize]) expect(() => decode(later)).toThrow('an entry of version 4')
   const text = Buffer.from('rye\n\n')
   const draft = new Draft({ get: () => undefined, range: () => [], counters: emptyCounters(), memo: new Memo() })
   putContent(draft, inlined.id, { data: text.toString('base64'), crc: crc32c(text) })
