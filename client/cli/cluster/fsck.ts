@@ -57,6 +57,8 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
   }
   const telling = await openProgressReport(context, 'fsck')
   let looked = 0
+  /** Blocks with too few replicas, by the number that they should have. */
+  const under = new Map<number, number>()
   let recounted: RecountResult | 'not allowed' | undefined
   try {
     await context.each(remotePaths(context, operands.length === 0 ? ['/'] : operands), async path => {
@@ -68,6 +70,7 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
         if (files.length > 0 && printer.outIsTerminal) telling.stop()
         else telling.step({ done: total.files, text: `${plural(total.files, 'file')} checked` })
         for (const file of files) {
+          for (const { health, target } of file.found) if (health === 'under') under.set(target, (under.get(target) ?? 0) + 1)
           if (context.json) await printer.json({ file: forPrograms(file, options) }, { compact: true })
           else await printFile(context, file, options)
         }
@@ -85,13 +88,17 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
     total.missing + total.corrupt > 0 ? 'damaged'
     : differences.length > 0 ? 'inconsistent'
     : total.under + total.over + total.misplaced > 0 ? 'degraded' : 'healthy'
+  const short = under.size === 0 ? undefined : await shortageOf(mill, under, signal)
   for (const each of differences) {
     if (context.json) await printer.json({ difference: each }, { compact: true })
     else await printer.line(`${each.path === undefined ? '' : `${printer.cell(each.path)}: `}${each.what}: the namenode keeps ` +
       `${formatCount(each.kept)}, and there are ${formatCount(each.found)}`)
   }
-  if (context.json) await printer.json({ health, ...total, totals: totalsOf(recounted) }, { compact: true })
-  else for (const line of summary(health, total, totalsOf(recounted))) await printer.line(printer.state(line), { painted: true })
+  if (context.json) await printer.json({ health, ...total, totals: totalsOf(recounted), ...short && { short } }, { compact: true })
+  else {
+    for (const line of summary(health, { counts: total, totals: totalsOf(recounted), short }))
+      await printer.line(printer.state(line), { painted: true })
+  }
   if (health === 'damaged') context.exitCode = damagedExit
   // Unread directories give a failure code, unless damage is known.
   else if (total.unread > 0) context.failed++
@@ -157,7 +164,29 @@ function forPrograms({ found, ...file }: CheckedFile, options: FsckFlags): objec
   return { ...file, found: shown.map(block => ({ ...block, block: blockName(block.block) })) }
 }
 
-function summary(health: string, counts: Required<CheckCounts>, totals: string): string[] {
+/** Blocks that want more replicas than there are datanodes in service: the namenode cannot repair them. */
+interface Shortage { readonly blocks: number; readonly replicas: number; readonly datanodes: number }
+
+async function shortageOf(mill: Mill, under: ReadonlyMap<number, number>, signal: AbortSignal): Promise<Shortage | undefined> {
+  const { nodes } = await mill.clusterStatus({ signal })
+  const datanodes = nodes.filter(({ state, service = 'in-service' }) => state === 'live' && service === 'in-service').length
+  const stuck = [...under].filter(([target]) => target > datanodes)
+  if (stuck.length === 0) return undefined
+  return { blocks: stuck.reduce((sum, [, blocks]) => sum + blocks, 0), replicas: Math.max(...stuck.map(([target]) => target)), datanodes }
+}
+
+function degraded(counts: Required<CheckCounts>, short: Shortage | undefined): string {
+  if (!short) return 'degraded: all data is readable, and the namenode is repairing the replicas'
+  const { blocks, replicas, datanodes } = short
+  const others = counts.under + counts.over + counts.misplaced > blocks ? '; the namenode is repairing the others' : ''
+  return `degraded: all data is readable, but ${blocks === 1 ? '1 block wants' : `${formatCount(blocks)} blocks want`} up to ${replicas} `
+    + `replicas, and ${datanodes === 1 ? '1 datanode is' : `${datanodes} datanodes are`} in service: add datanodes, or lower the `
+    + `replication of these files (gristmill setrep)${others}`
+}
+
+function summary(
+  health: string, { counts, totals, short }: { counts: Required<CheckCounts>; totals: string; short: Shortage | undefined },
+): string[] {
   const line = (name: string, value: string): string => `${pad(name, 30)}${value}`
   return [
     line('files', formatCount(counts.files)),
@@ -177,7 +206,7 @@ function summary(health: string, counts: Required<CheckCounts>, totals: string):
         ? 'healthy as far as you may read; the superuser (the user that the namenode runs as) can check everything'
         : 'healthy: every block has its replicas'
       : health === 'degraded'
-        ? 'degraded: all data is readable, and the namenode is repairing the replicas'
+        ? degraded(counts, short)
         : health === 'inconsistent'
           ? 'inconsistent: all data is readable, but numbers that the namenode keeps are wrong; this is a defect of gristmill: please report it, '
             + 'with the journal. A quota that is set again is counted anew'

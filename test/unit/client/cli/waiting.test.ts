@@ -171,6 +171,28 @@ test('fsck says nothing of what it could not look at, and its exit code tells th
   expect((await runFake(new Checked({ corrupt: 1 }), ['fsck', '/nope', '/a'])).code).toBe(4)
 })
 
+test('fsck says which blocks want more replicas than there are datanodes, which the namenode cannot repair', async () => {
+  const block = { block: 1, length: 9, health: 'under', live: 2, leaving: 0 }
+  const file = (path: string, target: number) => ({
+    path, id: 1, length: 9, replication: target, blocks: 1, continued: false, found: [{ ...block, target }],
+  })
+  const short = (targets: number[], nodes: object[]) => new (class extends Checked {
+    async clusterStatus(): Promise<never> { return { nodes } as never }
+    override async *fsck(path: string): AsyncGenerator<unknown> {
+      for await (const page of super.fsck(path)) yield { ...page as object, files: targets.map((target, i) => file(`/f${i}`, target)) }
+    }
+  })({ under: targets.length })
+  const [live, leaving, dead] = [{ state: 'live' }, { state: 'live', service: 'decommissioning' }, { state: 'dead' }]
+  expect((await runFake(short([3], [live, live, leaving, dead]), ['fsck', '/a'])).out).toContain(
+    'degraded: all data is readable, but 1 block wants up to 3 replicas, and 2 datanodes are in service: add datanodes, or lower the replication of these files (gristmill setrep)\n',
+  )
+  expect((await runFake(short([3, 4, 2], [live, live]), ['fsck', '/a'])).out)
+    .toMatch(/2 blocks want up to 4 .*; the namenode is repairing the others\n/)
+  expect((await runFake(short([3], [live, live, live]), ['fsck', '/a'])).out).toContain('the namenode is repairing the replicas\n')
+  const json = (await runFake(short([3], [live]), ['fsck', '/a', '--json'])).out.trim().split('\n').at(-1)!
+  expect(JSON.parse(json)).toMatchObject({ health: 'degraded', short: { blocks: 1, replicas: 3, datanodes: 1 } })
+})
+
 test('fsck of the whole namespace compares the namenode\'s totals, and a difference has the exit code of other findings', async () => {
   const mill = new Checked({})
   expect(await runFake(mill, ['fsck'])).toMatchObject({ code: 0, out: expect.stringMatching(/^totals of the namenode +right$/m) })
