@@ -1,8 +1,10 @@
 // Small files: `put -r` and `get -r` of files of 1 KiB at three replicas, inlined and in blocks, and one job over them. The limit of the
 // machine: the same bytes appended to one file with a sync for each 128 of them, which is what a journal has to do. `--quick`: a tenth.
+// `--sizes`: what a file costs inlined and in a block, by its size, which is how the bound of inlined files (`inlineBytes`) was chosen.
 
 import { closeSync, fdatasyncSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { seeded } from '../../src/world/random.ts'
 import { startCluster, type TestCluster } from '../kit/cluster.ts'
@@ -64,6 +66,43 @@ async function measure(name: string, settings: Record<string, string>): Promise<
   )
   console.log(`  the same bytes in one file, a sync for each ${perSync}: ${limit.toFixed(0)} a second; put is ${(put / limit).toFixed(3)} of it`)
   return put
+}
+
+/** Bytes of the files below a directory. */
+async function bytesBelow(dir: string): Promise<number> {
+  let sum = 0
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) sum += (await stat(join(entry.parentPath, entry.name))).size
+  return sum
+}
+
+/** The processors of all servers, and what the namenode writes, for a file of each size. */
+async function sizes(name: string, inlineBytes: string): Promise<void> {
+  await using cluster: TestCluster = await startCluster({ datanodes: 3, settings: { GRISTMILL_INLINE_BYTES: inlineBytes } })
+  const servers = [cluster.namenode, ...cluster.datanodes].map(({ pid }) => pid)
+  const processor = async (): Promise<number> => (await Promise.all(servers.map(cpuSeconds))).reduce((sum, each) => sum + each, 0)
+  const count = files / 20
+  for (const kib of [0.25, 1, 2, 4, 8, 16]) {
+    const source = join(cluster.dir, `source${kib}`)
+    mkdirSync(source)
+    for (let i = 0; i < count; i++) writeFileSync(join(source, `f${i}`), Buffer.from(random.bytes(kib * 512)).toString('hex'))
+    const [cpu, written] = [await processor(), await bytesBelow(join(cluster.dir, 'namenode'))]
+    await cluster.ok(['put', '-r', source, `/in${kib}`])
+    const putMs = (await processor() - cpu) / count * 1000
+    const kept = (await bytesBelow(join(cluster.dir, 'namenode')) - written) / count
+    const before = await processor()
+    await cluster.ok(['get', '-r', `/in${kib}`, join(cluster.dir, `out${kib}`)])
+    const getMs = (await processor() - before) / count * 1000
+    const found = [`${putMs.toFixed(2)} ms`, `${getMs.toFixed(2)} ms`, `${(kept / 1024).toFixed(1)} KiB`, loadavg()[0]!.toFixed(0)]
+    console.log(`| ${kib} KiB, ${name} | ${found.join(' | ')} |`)
+  }
+}
+
+if (process.argv.includes('--sizes')) {
+  console.log('| a file of | servers, put | servers, get | namenode\'s directory grows by | load |\n|---|---|---|---|---|')
+  await sizes('inlined', '16KiB')
+  await sizes('in a block', '0')
+  process.exit(0)
 }
 
 const inlined = await measure('inlined', { GRISTMILL_INLINE_BYTES: '4KiB' })
