@@ -13,6 +13,9 @@ export type SqlCommand =
   | { readonly kind: 'comment'; readonly name: string; readonly column?: string; readonly comment: string }
   | { readonly kind: 'analyze'; readonly name: string }
   | { readonly kind: 'insert overwrite'; readonly name: string; readonly query: string }
+  /** `columns`: those that the query gives, in its order; default: all. */
+  | { readonly kind: 'insert into'; readonly name: string; readonly columns?: readonly string[]; readonly query: string }
+  | { readonly kind: 'optimize'; readonly name: string }
   | { readonly kind: 'copy'; readonly path: string; readonly format: 'parquet' | 'csv'; readonly query: string }
   | { readonly kind: 'show tables' }
 
@@ -41,14 +44,19 @@ export function readCommand(text: string): SqlCommand | undefined {
   if (words.take('comment')) return commented(words)
   if (words.take('analyze')) return words.ended({ kind: 'analyze', name: words.name() })
   if (words.take('insert')) {
-    if (words.take('into'))
-      throw new GristmillError(
-        'EINVAL', 'INSERT INTO is not supported; INSERT OVERWRITE t SELECT … replaces the rows of a table, and keeps the old ones as a '
-        + 'version',
-      )
+    if (words.take('into')) {
+      words.take('table')
+      const name = words.name()
+      const columns = words.names()
+      return { kind: 'insert into', name, ...columns && { columns }, query: words.rest() }
+    }
     words.need('overwrite')
     words.take('table')
     return { kind: 'insert overwrite', name: words.name(), query: words.rest() }
+  }
+  if (words.take('optimize')) {
+    words.take('table')
+    return words.ended({ kind: 'optimize', name: words.name() })
   }
   return words.take('copy') ? copied(words) : undefined
 }
@@ -126,6 +134,17 @@ class Words {
     if (kind !== 'word' && kind !== 'name') throw this.fault('a name')
     this.#at++
     return text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text
+  }
+
+  /** Names in parentheses, if they come next: what begins with a word of a query is one. */
+  names(): string[] | undefined {
+    const [open, first] = [this.#tokens[this.#at], this.#tokens[this.#at + 1]]
+    if (open?.text !== '(' || first?.text === '(' || /^(?:select|from|with|values|pivot|unpivot)$/i.test(first?.text ?? '')) return undefined
+    this.#at++
+    const found = [this.name()]
+    while (this.take(',')) found.push(this.name())
+    this.need(')')
+    return found
   }
 
   text(): string {

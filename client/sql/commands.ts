@@ -5,9 +5,11 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
 import { quotedName, typeText, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
 import { columnsOfTable, type TableShape } from '../../src/operator/sqltable.ts'
+import { isOutputChanged } from '../../src/protocol/job.ts'
 import { remove } from '../../src/protocol/namespace.ts'
 import * as protocol from '../../src/protocol/table.ts'
 import type { CatalogTable, NewTable } from '../../src/protocol/table.ts'
+import { list as versionList } from '../../src/protocol/version.ts'
 import type { Cluster } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
 import type { SqlCommand } from './command.ts'
@@ -15,7 +17,7 @@ import type { SqlCommand } from './command.ts'
 /** Rows of texts, as a statement returns them. */
 export interface CommandRows { readonly names: readonly string[]; readonly rows: ReadonlyArray<readonly (string | null)[]> }
 
-export interface RowsSaved { readonly format?: 'parquet' | 'csv'; readonly overwrite?: boolean }
+export interface RowsSaved { readonly format?: 'parquet' | 'csv'; readonly overwrite?: boolean; readonly ifVersion?: number }
 
 interface CommandTools {
   readonly cluster: Cluster
@@ -57,6 +59,8 @@ export async function runCommand(command: SqlCommand, tools: CommandTools): Prom
     }
     case 'analyze': return analyzed(command.name, tools)
     case 'insert overwrite': return overwritten(command, tools)
+    case 'insert into': return inserted(command, tools)
+    case 'optimize': return optimized(command.name, tools)
     default:
       await tools.save(command.query, command.path, { format: command.format })
       return said(`wrote ${normalise(command.path)}`)
@@ -178,20 +182,77 @@ async function analyzed(name: string, tools: CommandTools): Promise<CommandRows>
   return said(`analyzed ${own}: ${rows!} rows`)
 }
 
-/** The rows of the query take the places of the table's, in the types of its columns. */
+/** Throws EINVAL for a table whose rows are not those of a statement. */
+async function writtenTable(name: string, tools: CommandTools): Promise<CatalogTable> {
+  const table = await existing(name, tools)
+  if (table.kind === 'view' || !table.managed)
+    throw new GristmillError(
+      'EINVAL', `${table.name} was not made by CREATE TABLE … AS, so this statement does not write it; write its path: COPY (…) TO`,
+    )
+  return table
+}
+
+/** The rows of the query in the types of the table's columns; columns that it does not give are NULL. */
+function rowsFor({ name, columns }: CatalogTable, query: string, named?: readonly string[]): string {
+  const given = named ?? columns.map(column => column.name)
+  const isSame = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
+  const wanted = given.map(each => {
+    const found = columns.find(column => isSame(column.name, each))
+    if (!found) throw new GristmillError('EINVAL', `${name} has no column ${each}; it has ${columns.map(column => column.name).join(', ')}`)
+    return found
+  })
+  if (new Set(wanted).size < wanted.length) throw new GristmillError('EINVAL', 'a column is named twice')
+  const none = wanted.map(({ type }, i) => `CAST(NULL AS ${type}) AS c${i}`)
+  const list = columns.map(column => {
+    const at = wanted.indexOf(column)
+    return `CAST(${at < 0 ? 'NULL' : `c${at}`} AS ${column.type}) AS ${quotedName(column.name)}`
+  })
+  // The union has as many columns on both sides, or is an error of the engine.
+  return `SELECT ${list.join(', ')} FROM (SELECT ${none.join(', ')} WHERE false UNION ALL (${query}\n)) AS t`
+}
+
+/** The rows of the query take the places of the table's. */
 async function overwritten(
   { name, query }: Extract<SqlCommand, { kind: 'insert overwrite' }>, tools: CommandTools,
 ): Promise<CommandRows> {
-  const { kind, managed, columns, path, name: own } = await existing(name, tools)
-  if (kind === 'view' || !managed)
-    throw new GristmillError(
-      'EINVAL', `${own} was not made by CREATE TABLE … AS, so INSERT does not write it; write its path: COPY (…) TO`,
-    )
-  const none = columns.map(({ name: column, type }) => `CAST(NULL AS ${type}) AS ${quotedName(column)}`)
-  const list = columns.map(({ name: column, type }) => `CAST(${quotedName(column)} AS ${type}) AS ${quotedName(column)}`)
-  const rows = query.trim().replace(/(?:;\s*)+$/, '')
-  // The union has as many columns on both sides, or is an error of the engine.
-  const all = `SELECT ${none.join(', ')} WHERE false UNION ALL (${rows}\n)`
-  await tools.save(`SELECT ${list.join(', ')} FROM (${all}) AS t`, path!, { overwrite: true })
-  return said(`overwrote ${own}`)
+  const table = await writtenTable(name, tools)
+  await tools.save(rowsFor(table, query), table.path!, { overwrite: true })
+  return said(`overwrote ${table.name}`)
+}
+
+/** The rows of the query are added to those of the table, which are written again. */
+async function inserted(
+  { name, query, columns }: Extract<SqlCommand, { kind: 'insert into' }>, tools: CommandTools,
+): Promise<CommandRows> {
+  const table = await writtenTable(name, tools)
+  const rows = rowsFor(table, query, columns)
+  await rewritten(table, tools, now => `${now} UNION ALL (${rows})`)
+  return said(`inserted into ${table.name}`)
+}
+
+/** Small files of the table become few. */
+async function optimized(name: string, tools: CommandTools): Promise<CommandRows> {
+  const table = await writtenTable(name, tools)
+  await rewritten(table, tools, now => now)
+  return said(`optimized ${table.name}`)
+}
+
+/** Another statement has published the table meanwhile: its rows are read again. */
+const rewritesMax = 5
+
+/** Publishes rows that are made of those of the table, unless these are no longer the ones that were read. */
+async function rewritten(table: CatalogTable, tools: CommandTools, sql: (now: string) => string): Promise<void> {
+  const { cluster: { ask }, signal } = tools
+  const list = table.columns.map(({ name }) => quotedName(name)).join(', ')
+  for (let tries = 1; ; tries++) {
+    const { versions } = await ask(versionList, { path: table.path! }, signal)
+    const head = versions.find(each => each.head)?.number ?? 0
+    if (head === 0) throw new GristmillError('ENOENT', `${table.path!}, the directory of ${table.name}, is no output of a job any more`)
+    try {
+      const now = `SELECT ${list} FROM ${quotedName(`${table.name}@${head}`)}`
+      return await tools.save(sql(now), table.path!, { overwrite: true, ifVersion: head })
+    } catch (error) {
+      if (!isOutputChanged(error) || tries === rewritesMax) throw error
+    }
+  }
 }

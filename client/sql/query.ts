@@ -54,6 +54,8 @@ export interface SqlSaveOptions {
   readonly overwrite?: boolean | undefined
   /** With `overwrite`: replaces any directory. */
   readonly force?: boolean | undefined
+  /** ESTALE unless this is the number of the newest version when the rows are published; 0: there is none. */
+  readonly ifVersion?: number | undefined
 }
 
 /** A row under the names of its columns; a second column of a name gets a number: `n`, `n_1`. */
@@ -95,7 +97,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
    * Computes the rows as a job, whose output is published at `path`, with its history. Resolves when it is submitted. Throws EEXIST for an
    * output that exists (unless `overwrite`), EINVAL for tables of this machine.
    */
-  async save(path: string, { format = 'parquet', overwrite, force }: SqlSaveOptions = {}): Promise<Run> {
+  async save(path: string, { format = 'parquet', overwrite, force, ifVersion }: SqlSaveOptions = {}): Promise<Run> {
     const { signal, memoryBytes, queue, priority } = this.#options
     throwIfAborted(signal)
     const engine = engineOf(this.#tools)
@@ -111,7 +113,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
         ({ sql: parquetQuery(query, columns, uniqueNames(columns)), output: { kind: 'rows', format } }))
       const job = await submitQuery(cluster, {
         tables, ...laid, text: this.#text, memoryBytes, queue, priority, signal,
-        output: { path: normalise(path), format, overwrite, force },
+        output: { path: normalise(path), format, overwrite, force, ifVersion },
       })
       return new Run(cluster, job.id)
     } catch (error) {

@@ -406,6 +406,18 @@ test('the catalogue: tables and views by name, in this process and in stages, wi
   await expect(say(`INSERT OVERWRITE sales VALUES ('rye', 7)`)).rejects.toThrow('COPY')
   expect(await both('SELECT ids FROM sums ORDER BY ids')).toEqual([{ ids: '7' }, { ids: '8' }])
   expect(await both('SELECT count(*) AS n FROM "sums@1"')).toEqual([{ n: 8n }])
+  expect(await say(`INSERT INTO sums VALUES ('rye', 9), (NULL, '10')`)).toBe('inserted into sums')
+  expect(await say(`insert into table sums (IDS) (SELECT count(*) FROM "sums@1")`)).toBe('inserted into sums')
+  const inserted = await both('SELECT grain, ids FROM sums ORDER BY ids')
+  expect(inserted.map(row => [row['grain'], row['ids']])).toEqual([['rye', '7'], ['oats', '8'], [null, '8'], ['rye', '9'], [null, '10']]
+    .toSorted((a, b) => Number(a[1]) - Number(b[1])))
+  await expect(say('INSERT INTO sums (nope) SELECT 1')).rejects.toThrow('has no column nope')
+  await expect(say('INSERT INTO sums (ids, ids) SELECT 1, 2')).rejects.toThrow('named twice')
+  await expect(say(`INSERT INTO sales VALUES ('rye')`)).rejects.toThrow('COPY')
+  expect(await say('OPTIMIZE TABLE sums')).toBe('optimized sums')
+  expect((await both('SELECT grain, ids FROM sums ORDER BY ids')).map(textOf).sort()).toEqual(inserted.map(textOf).sort())
+  expect((await Array.fromAsync(mill.list('/tables/sums'))).filter(({ path }) => path.endsWith('.parquet'))).toHaveLength(1)
+  expect(await say(`INSERT OVERWRITE sums VALUES ('rye', 7), ('oats', '8')`)).toBe('overwrote sums')
   expect(await say(`COPY (SELECT 1 AS one) TO '/copied' (FORMAT csv)`)).toBe('wrote /copied')
   expect(await both(`FROM '/copied'`)).toEqual([{ one: 1n }])
 

@@ -4,7 +4,8 @@
 // Without python3 and pip the run is skipped, and says so.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { DuckDBConnection } from '@duckdb/node-api'
@@ -80,6 +81,9 @@ async function runAll(
   options: { query?: string; explain?: boolean; load?: string },
 ): Promise<Score> {
   const connection = await openDuckDB()
+  // Some queries of TPC-DS need more than its memory beside the tables.
+  const spill = mkdtempSync(join(tmpdir(), 'gristmill-tpc-'))
+  await connection.run(`SET temp_directory = '${spill}'`)
   const oracle = oracleOf(await openDuckDB())
   await connection.run(`LOAD '${file}'`)
   await connection.run(`CALL ${suite === 'h' ? 'dbgen' : 'dsdgen'}(sf=${scale})`)
@@ -114,6 +118,7 @@ async function runAll(
     }
   }
   connection.closeSync()
+  rmSync(spill, { recursive: true, force: true })
   return score
 }
 

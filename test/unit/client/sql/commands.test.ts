@@ -1,0 +1,44 @@
+// Statements that write a table again: over the version that they have read, and anew if another statement has published meanwhile.
+
+import { expect, test } from 'vitest'
+import { readCommand } from '../../../../client/sql/command.ts'
+import { runCommand } from '../../../../client/sql/commands.ts'
+import { GristmillError } from '../../../../src/base/errors.ts'
+import * as versions from '../../../../src/protocol/version.ts'
+
+const table = { name: 'T', kind: 'table', managed: true, path: '/tables/t', owner: 'ada', createdMs: 1, changedMs: 1,
+  columns: [{ name: 'a', type: 'BIGINT' }, { name: 'b', type: 'DATE' }] }
+
+/** Runs the statement while another one publishes a version before each of the first `others` tries. */
+async function run(text: string, others: number): Promise<{ saved: Array<readonly [sql: string, options: unknown]>; error?: unknown }> {
+  let head = 3
+  let left = others
+  const saved: Array<readonly [string, unknown]> = []
+  const ask = async (message: unknown) =>
+    (message === versions.list ? { path: '/tables/t', versions: [{ number: head, head: true }] } : { tables: [table] })
+  const save = async (sql: string, path: string, options: { ifVersion?: number }): Promise<void> => {
+    saved.push([sql, options])
+    if (left-- > 0) head++
+    if (options.ifVersion === head) return
+    throw new GristmillError('ESTALE', 'changed', { details: { path, version: head } })
+  }
+  const tools = { cluster: { ask }, signal: undefined, save } as unknown as Parameters<typeof runCommand>[1]
+  return runCommand(readCommand(text)!, tools).then(() => ({ saved }), (error: unknown) => ({ saved, error }))
+}
+
+test('INSERT INTO and OPTIMIZE read the newest version and publish only over it', async () => {
+  const { saved } = await run('INSERT INTO t (B) SELECT 1', 0)
+  expect(saved).toEqual([[expect.stringMatching(/^SELECT "a", "b" FROM "T@3" UNION ALL \(SELECT CAST\(NULL AS BIGINT\) AS "a", CAST\(c0 AS DATE\)/),
+    { overwrite: true, ifVersion: 3 }]])
+  expect((await run('optimize table t;', 2)).saved.map(([sql]) => sql)).toEqual([
+    'SELECT "a", "b" FROM "T@3"', 'SELECT "a", "b" FROM "T@4"', 'SELECT "a", "b" FROM "T@5"',
+  ])
+  expect((await run('OPTIMIZE t', 100)).error).toMatchObject({ code: 'ESTALE' })
+})
+
+test('the columns of INSERT INTO are told apart from a query in parentheses', () => {
+  expect(readCommand('insert into t (a, "b c") values (1, 2); -- end'))
+    .toMatchObject({ kind: 'insert into', name: 't', columns: ['a', 'b c'], query: expect.stringMatching(/^\s+values \(1, 2\)$/) })
+  for (const query of ['(select 1)', '((select 1))', '(from x)', 'values (1)'])
+    expect(readCommand(`insert into t ${query}`)).toEqual({ kind: 'insert into', name: 't', query: expect.stringMatching(/^\s+[(v]/) })
+})
