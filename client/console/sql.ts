@@ -48,6 +48,8 @@ const rowsMax = 10_000
 const shownBytesMax = 8 * MiB
 const valueCharsMax = 4_000
 const exportBytesMax = GiB
+/** The engine's parser takes a time that grows with the square of the depth of comments, and cannot be interrupted. */
+const commentsMax = 500
 /** Tells the page that its query runs, and learns that the page is gone. */
 const beatMs = 1_000
 
@@ -59,6 +61,8 @@ const types: Readonly<Record<ExportFormat, string>> = {
 export function sqlRequestOf(body: { readonly sql?: unknown; readonly format?: unknown }): SqlRequest {
   const { sql, format } = body
   if (typeof sql !== 'string' || sql.trim() === '') throw new GristmillError('EINVAL', 'there is no query; write one, such as SELECT 1')
+  if (sql.split('/*').length > commentsMax)
+    throw new GristmillError('EINVAL', `the query has more than ${commentsMax} comments; leave some out`)
   if (format === undefined) return { sql }
   if (typeof format !== 'string' || !Object.hasOwn(types, format)) throw new GristmillError('EINVAL', 'an export is csv, jsonl or parquet')
   return { sql, format: format as ExportFormat }

@@ -37,8 +37,11 @@ export async function runConsole(
   { open, opened }: { readonly open: () => Promise<Mills>; readonly opened: (console: OpenedConsole) => Promise<void> },
 ): Promise<void> {
   const { gateway, vault } = await start(run, port ?? portDefaults.console, open).catch((error: unknown) => {
-    if (port !== undefined || !hasCode(error, 'EADDRINUSE')) throw error
-    return start(run, 0, open)
+    if (!hasCode(error, 'EADDRINUSE')) throw error
+    if (port === undefined) return start(run, 0, open)
+    const url = `http://${hostDefault}:${port}`
+    const advice = `if it is the console of a gateway, gristmill console --at ${url} prints a link to it`
+    throw new GristmillError('EADDRINUSE', `${error.message}; ${advice}`, { cause: error })
   })
   try {
     await opened(linkOf(run, vault, `http://${gateway.addresses[0]}`))

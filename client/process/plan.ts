@@ -27,8 +27,8 @@ export interface UpOptions {
   readonly detach: boolean
   /** Ends them all in good order, unless they were detached. */
   readonly signal: AbortSignal
-  /** Called once all have registered. */
-  readonly ready: (running: Running) => Promise<void> | void
+  /** Called once all have registered. `console`: address of the console of its gateway, if that is known. */
+  readonly ready: (running: Running, console: string | undefined) => Promise<void> | void
   /** Something a person should know: a process that ended by itself. */
   readonly note: (text: string) => void
 }

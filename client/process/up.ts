@@ -16,6 +16,7 @@ import { isAlive, living, readCluster, type Running } from '../discovery/running
 import { Launcher, portOf } from './launcher.ts'
 import { nameOf, type ClusterMember } from './member.ts'
 import { planUp, type UpOptions, type UpPlan } from './plan.ts'
+import { hostDefault } from './run.ts'
 import { readStarting, startAlone } from './starting.ts'
 import { stopAll } from './stop.ts'
 
@@ -50,12 +51,17 @@ async function start(
     const members = await launcher.startAll()
     const running = await launcher.announce(members)
     await alone.release()
-    await options.ready(running)
+    await options.ready(running, consoleOf(plan))
     if (options.detach) launcher.release()
     else await watch(options, members)
   } finally {
     await launcher.close()
   }
+}
+
+/** undefined: its gateway serves no console, or at a port that it chooses. */
+function consoleOf({ gateway, settings: { console: port = 0, host = hostDefault, tlsCert } }: UpPlan): string | undefined {
+  return gateway && port > 0 ? `${tlsCert === undefined ? 'http' : 'https'}://${host}:${port}` : undefined
 }
 
 async function prepare(options: UpOptions, plan: UpPlan): Promise<void> {

@@ -184,6 +184,11 @@ test('queues, tables, users and the balance are shown; the log of a job is follo
   expect(typeof await ask(`logs/${job}?follow=true`)).toBe('string')
 })
 
+test('where a console listens already, the command that prints a link to it is named', async () => {
+  const { code, stderr } = await runHere(['console', '--port', new URL(url).port], cluster.env)
+  expect([code === 0, stderr]).toEqual([false, expect.stringContaining(`gristmill console --at ${url}`)])
+})
+
 test('every sample of the guide does what it says', async () => {
   const guide = await readFile(join(root, 'docs/guide/console.md'), 'utf8')
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-console-'))

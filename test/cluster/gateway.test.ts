@@ -2,6 +2,7 @@
 // `serve`.
 
 import { existsSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ServerProcess } from '../kit/process/server.ts'
@@ -9,6 +10,13 @@ import { until } from '../kit/cluster.ts'
 import { eachInAHome, env, home, lives, ok, up, type Up } from './homes.ts'
 
 eachInAHome()
+
+const freePort = (): Promise<number> => new Promise(resolve => {
+  const server = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as AddressInfo
+    server.close(() => resolve(port))
+  })
+})
 
 const gatewayOf = ({ processes }: Up) => processes.filter(one => one.role === 'gateway')
 
@@ -18,7 +26,11 @@ const answers = async (address: string): Promise<unknown> =>
 test('up --gateway adds a gateway to the cluster that runs; the next up starts it again, and down stops it', async () => {
   const before = await up('--datanodes', '1')
   expect(gatewayOf(before)).toEqual([])
-  const [first] = gatewayOf(await up('--gateway'))
+  const port = await freePort()
+  const added = await up('--gateway', '--console', String(port), '--webhdfs', '0')
+  const [first] = gatewayOf(added)
+  const { console: pages = '' } = added
+  expect(pages.split(':').at(-1)).toBe(String(port))
   expect(await answers(first!.address)).toEqual({ Path: '/user/ada' })
   expect(existsSync(join(home, 'cluster/log/access.log'))).toBe(true)
   const shown = JSON.parse(await ok('status', '--json')) as Up
@@ -34,7 +46,9 @@ test('up --gateway adds a gateway to the cluster that runs; the next up starts i
 
   await ok('down')
   expect(lives(second!.pid)).toBe(false)
-  const [third] = gatewayOf(await up())
+  const [, link] = /login#(v1\.[\w-]+)\n/.exec(await ok('up', '--detach'))!
+  expect((await fetch(`${pages}/api/login`, { method: 'POST', body: JSON.stringify({ link }) })).status).toBe(200)
+  const [third] = gatewayOf(JSON.parse(await ok('status', '--json')) as Up)
   expect(await answers(third!.address)).toEqual({ Path: '/user/ada' })
 })
 

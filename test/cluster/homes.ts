@@ -16,6 +16,7 @@ export interface Up {
   namenode: string
   dir: string
   secretFile: string
+  console?: string
   processes: { role: string; id: string; address: string; pid: number; dir: string }[]
 }
 

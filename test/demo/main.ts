@@ -1,5 +1,6 @@
 // `npm run demo`: a cluster of three datanode processes, a word count over real data, and the loss of a datanode. It uses only commands of
-// the command line; each is printed before it runs. All processes and data are removed at the end.
+// the command line; each is printed before it runs. All processes and data are removed at the end; with --keep, once Ctrl-C ends the
+// console, whose link it prints.
 // The data comes with `npm ci`: the names of all npm packages (117 MB), and the speeches of American presidents (233 files).
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -191,12 +192,19 @@ async function speechFiles(): Promise<string[]> {
   return (await readdir(speeches)).filter(name => name.endsWith('.txt')).sort().map(name => join(speeches, name))
 }
 
+/** Serves the console of the demo's cluster until Ctrl-C. */
+async function look(): Promise<void> {
+  say('The cluster is kept: open the link in a browser; Ctrl-C ends it')
+  await new Promise(done => begin(['console', '--print'], true, 'inherit').once('close', done))
+}
+
 let failure: unknown
 const interrupted = new Promise<never>((_, fail) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => fail(new Failed(`interrupted by ${signal}`)))
 })
 try {
   await Promise.race([demo(), interrupted])
+  if (process.argv.includes('--keep')) await Promise.race([look(), interrupted]).catch(() => {})
 } catch (error) {
   failure = error
 }

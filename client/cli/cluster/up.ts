@@ -1,6 +1,7 @@
 // up and down: run a cluster of separate processes on this machine, and stop it. up stays in the foreground until Ctrl-C, or returns with
 // --detach.
 
+import { isLoopback } from '../../../src/base/loopback.ts'
 import type { CommandContext, Options } from '../context.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { optionsOf } from './server.ts'
@@ -36,12 +37,12 @@ async function runUp(
   await start({
     settings: await context.settings(), flags: options, world: await context.world(), machine: await context.machine(), env, cwd, detach,
     signal,
-    ready: async running => {
+    ready: async (running, console) => {
       if (context.json) {
         const { namenode, cluster, secretFile, dir, processes } = running
         await printer.json(
           {
-            namenode, cluster, secretFile, dir,
+            namenode, cluster, secretFile, dir, ...console !== undefined && { console },
             processes: processes.map(({ role, id, address, pid, dir: data }) => ({ role, id, address, pid, dir: data })),
           },
           { compact: true },
@@ -49,12 +50,26 @@ async function runUp(
       } else {
         for (const line of processLines(running.processes, printer.tableWidth)) await printer.line(line)
         await printer.line()
+        await printer.line(await consoleLine(context, console))
         await printer.line(`ready at ${running.namenode}${detach ? '; "gristmill down" stops it' : '; Ctrl-C stops it'}`)
       }
       await printer.flush()
     },
     note: text => printer.complain(context.json ? JSON.stringify({ note: text }) : `gristmill: up: ${text}`),
   })
+}
+
+/** Place of the console, with a link that logs in if it is on this machine. */
+async function consoleLine(context: CommandContext, url: string | undefined): Promise<string> {
+  if (url === undefined) return 'gristmill console shows it in a browser'
+  const advice = `the console is at ${url}; gristmill console --at URL, as the browser reaches it, prints a link`
+  if (!isLoopback(new URL(url).hostname)) return advice
+  const [{ linkTo }, { openMills }] = await Promise.all([import('../../process/console.ts'), import('../../embedded/open.ts')])
+  const { signal } = context
+  const parts = { settings: await context.settings(), world: await context.world(), machine: await context.machine(), signal }
+  // The cluster is ready without a link, too.
+  const made = await linkTo(parts, url, () => openMills(parts)).catch(() => undefined)
+  return made ? `the console, for ${made.user}, once and within 15 minutes:\n${made.link}` : advice
 }
 
 async function runDown(context: CommandContext): Promise<void> {

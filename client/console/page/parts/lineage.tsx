@@ -109,7 +109,7 @@ function Text({ node }: { readonly node: Lineage['nodes'][number] }) {
       {job === undefined ? (
         <text x="12" y="43">{short(visible(note), 34)}</text>
       ) : (
-        <a href={`/jobs/${job}`} aria-label={`job ${job}`}>
+        <a href={`/jobs/${job}`} aria-label={`${visible(note)}, job ${job}`}>
           <text x="12" y="43">{short(visible(note), 34)}</text>
         </a>
       )}

@@ -272,7 +272,8 @@ test('an export has all rows, and a statement that changes something is not expo
   const { text } = await sql('export', ada, { sql: 'ROWS 10001', format: 'csv' })
   expect([text.split('\n').length, text.slice(0, 16)]).toEqual([10_003, 'n,n\n0,<i>\n1,\n2,<'])
   expect((await sql('export', ada, { sql: 'ROWS 1', format: 'jsonl' })).text).toBe('{"n":0,"n_1":"<i>"}\n')
-  for (const body of [{ sql: 'CREATE TABLE t AS SELECT 1' }, { sql: 'ROWS 1', format: 'xml' }, { sql: '  ' }, { sql: 7 }, {}])
+  const nested = `SELECT 1 ${'/*'.repeat(500)}`
+  for (const body of [{ sql: 'DROP TABLE t' }, { sql: 'ROWS 1', format: 'xml' }, { sql: '  ' }, { sql: 7 }, {}, { sql: nested }])
     expect([body, (await sql('export', ada, body)).code]).toEqual([body, 'EINVAL'])
   await expect(sql('export', ada, { sql: 'LATE' })).rejects.toThrow()
 })
