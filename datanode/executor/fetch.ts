@@ -10,6 +10,7 @@ import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
 import { attemptParts, type Address, type AttemptId, type JobId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { retry } from '../../src/base/retry.ts'
+import type { ReplyOf } from '../../src/protocol/message.ts'
 import { outputs } from '../../src/protocol/task.ts'
 import { transferReply } from '../../src/protocol/transfer.ts'
 import type { HeldWire } from '../../src/file/wires.ts'
@@ -54,10 +55,14 @@ const attemptsMax = 10_000
 
 interface Place { readonly index: number; readonly attempt: AttemptId }
 
+/** Outputs of a stage where they are now. */
+type ListedOutputs = ReplyOf<typeof outputs>['outputs']
+
+/** `given`: the outputs, if they were listed for another partition; those that have been lost since are missing here. */
 export async function gather(
-  session: ExecutorSession, inbox: Inbox, wanted: FetchRequest, onFraction: (fraction: number) => void,
+  session: ExecutorSession, inbox: Inbox, wanted: FetchRequest, onFraction: (fraction: number) => void, given?: ListedOutputs,
 ): Promise<Gathered> {
-  const listed = await listOutputs(session, wanted)
+  const listed = given ?? await listOutputs(session, wanted)
   const segments: Array<Segment | undefined> = Array.from({ length: listed.length })
   const total = Math.max(
     1, listed.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -119,7 +124,9 @@ export async function gather(
 }
 
 /** In the order of their tasks. */
-async function listOutputs({ caller, setup }: ExecutorSession, { job, stage, only }: FetchRequest) {
+export async function listOutputs(
+  { caller, setup }: ExecutorSession, { job, stage, only }: Omit<FetchRequest, 'partition'>,
+): Promise<ListedOutputs> {
   try {
     const all = (await caller.call(setup.namenode, outputs, { job, stage }, { peer: 'namenode', timeoutMs: 60_000, tryMs: 10_000 })).outputs
     return only ? all.filter(({ attempt }) => isWithinTasks(attempt, only)) : all

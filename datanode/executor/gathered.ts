@@ -5,7 +5,7 @@ import type { KeyGroup } from '../../src/shuffle/groups.ts'
 import type { Segment } from '../../src/shuffle/segment.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { TaskParts, TaskWork } from '../../src/protocol/task.ts'
-import { gather } from './fetch.ts'
+import { gather, listOutputs } from './fetch.ts'
 import type { ExecutorSession } from './session.ts'
 
 /** Share of a task's memory for map outputs received from other nodes. */
@@ -53,10 +53,12 @@ export async function gathered(
     for (const [side, stage] of stages.entries()) {
       const own: Segment[] = []
       sides.push(own)
+      const only = slice?.side === side ? slice : undefined
+      // Once for all partitions.
+      const listed = await listOutputs(session, { job, stage, only })
       for (const partition of partitions) {
         const { segments, bytesLocal, bytesRemote } = await gather(
-          session, inbox, { job, stage, partition, only: slice?.side === side ? slice : undefined },
-          fraction => onFraction((done + fraction) / count),
+          session, inbox, { job, stage, partition, only }, fraction => onFraction((done + fraction) / count), listed,
         )
         for (const segment of segments) own.push(segment)
         done++

@@ -20,6 +20,9 @@ export interface AdaptSide {
 /** A partition is skewed if it has more bytes than so many times the median, as in Spark. */
 const skew = 5
 
+/** Segments that a task may read one by one: partitions times map outputs of both sides. Each costs some 0.1 ms. */
+const segmentsMax = 5_000
+
 type Note = StageLayout['rules'][number]
 
 /** Undefined: no rule applies, and each partition has its task. */
@@ -53,6 +56,7 @@ function asTable({ table }: Adapt, sides: readonly AdaptSide[], kept: readonly n
   const side = 1 - small
   const { tasks: outputs } = sides[side]!
   const count = Math.max(1, Math.min(outputs, Math.ceil(total(side) / table.taskBytes)))
+  if (kept.length * (Math.ceil(outputs / count) + sides[small]!.tasks) > segmentsMax) return undefined
   rules.push({
     rule: 'switch-joins',
     why: `its ${small === 0 ? 'left' : 'right'} side has ${formatBytes(total(small))}, at most ${formatBytes(table.bytes)}: `

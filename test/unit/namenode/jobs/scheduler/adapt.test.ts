@@ -34,6 +34,8 @@ describe('the tasks', () => {
       { table: { bytes: 10, taskBytes: 50, sides: [1] }, empty: [[0]] }, [side([60, 0, 90]), side([4, 4, 5])],
       [[[0, 1], [2, 3], 0, 1, 'table'], [[0, 1], [2, 3], 1, 2, 'table'], [[0, 1], [2, 3], 2, 4, 'table']],
       ['1 of 3 partitions give nothing', 'its right side has 9 B, at most 10 B: a table in 3 tasks']],
+    ['a table of many small segments is none', { table: { bytes: 10, taskBytes: 50, sides: [1] } },
+      [side(Array.from({ length: 600 }, () => 60), 20), side(Array.from({ length: 600 }, () => 0), 8)], undefined, []],
   ])('%s', (_, adapt, sides, tasks, whys) => {
     const made = adapted(adapt, sides)
     expect(made?.tasks.map(({ ranges, slice, table }) => [...ranges, ...slice ? [slice.from, slice.to] : [], ...table ? ['table'] : []]))
