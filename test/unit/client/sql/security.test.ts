@@ -42,7 +42,7 @@ test.each(reads)('%s reads nothing', async text => {
 
 const statements = [
   `COPY './a.csv' TO 'x.csv'`, 
-  `CREATE MACRO m() AS 1`, `INSERT INTO t VALUES (1)`, `ATTACH 'x.db'`, `ATTACH ':memory:' AS m`, `DETACH m`, `USE m`, `SET threads = 4`,
+  `CREATE MACRO m() AS 1`, `ATTACH 'x.db'`, `ATTACH ':memory:' AS m`, `DETACH m`, `USE m`, `SET threads = 4`,
   `SET enable_external_access = true`, `SET lock_configuration = false`, `RESET lock_configuration`, `PRAGMA enable_external_access`,
   `PRAGMA database_list`, `INSTALL httpfs`, `LOAD httpfs`, `LOAD 'SECRET'`, `EXPORT DATABASE 'x'`, `IMPORT DATABASE 'x'`,
   `CREATE SECRET (TYPE s3)`, `CALL duckdb_settings()`, `CHECKPOINT`, `VACUUM`, `BEGIN`, `PREPARE p AS SELECT 1`, `EXECUTE p`,
