@@ -21,7 +21,7 @@ import {
 import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
 import {
-  callbackOf, callOptions, flagsOf, localPathOf, optionsOf, pathOf, shown, textOf, type CallOptions, type Path,
+  callbackOf, callOptions, flagsOf, localPathOf, namesDirectory, optionsOf, pathOf, shown, textOf, type CallOptions, type Path,
 } from './call/arguments.ts'
 import { checkInteger } from './call/integers.ts'
 import { paged } from './call/pages.ts'
@@ -324,15 +324,18 @@ export class Mill extends Files {
   }
 
   /**
-   * Copies a file of a web server or of S3 to `path`, or all objects below `s3://BUCKET/PREFIX/` into the directory `path`. Each file
-   * appears whole. A file that was imported before from the same address, and has not changed there, is left as it is, so that an
-   * import that was ended goes on when it is repeated. Throws EEXIST (unless `overwrite`), ENOENT, EACCES, UNAUTHENTICATED, ESTALE if the
-   * source changes meanwhile, CORRUPT for a wrong checksum.
+   * Copies a file of a web server or of S3, or a table of PostgreSQL, to `path`, or into it under its own name if it ends with `/`; or all
+   * objects below `s3://BUCKET/PREFIX/` into the directory `path`. Each file appears whole. A file that was imported before from the same
+   * address, and has not changed there, is left as it is, so that an import that was ended goes on when it is repeated. Throws EEXIST
+   * (unless `overwrite`), ENOENT, also if there is no object below the prefix, EACCES, UNAUTHENTICATED, ESTALE if the source changes
+   * meanwhile, CORRUPT for a wrong checksum.
    */
   async import(url: string, path: Path, options?: ImportOptions | null): Promise<Transferred> {
     const { importFrom, readImportOptions } = await import('./transfer/transfer.ts')
-    return perform('import', path, () => readImportOptions(options), given =>
-      importFrom({ ...this.#outside, objects: this.objects }, textOf(url, 'address', { max: urlCharsMax }), pathOf(path), given))
+    return perform('import', path, () => readImportOptions(options), given => importFrom(
+      { ...this.#outside, objects: this.objects }, textOf(url, 'address', { max: urlCharsMax }),
+      namesDirectory(path) ? `${pathOf(path)}/` : pathOf(path), given,
+    ))
   }
 
   /**

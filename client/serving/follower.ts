@@ -42,7 +42,8 @@ export interface FollowerState {
   readonly failure?: string | undefined
 }
 
-const sameVersion = (a: StoreVersion, b: StoreVersion): boolean => a.id === b.id && a.version === b.version
+const sameVersion = (a: StoreVersion, b: StoreVersion): boolean =>
+  a.id === b.id && a.version === b.version && a.changedMs === b.changedMs
 
 export class Follower {
   readonly #deps: FollowerDeps
@@ -74,7 +75,7 @@ export class Follower {
     return follower
   }
 
-  /** The version that is served now. REQUIRES: the caller is done with it in the same turn. */
+  /** The version that is served now. REQUIRES: the caller looks up in it in the same turn only. */
   get store(): KeyValueStore { return this.#store }
 
   get state(): FollowerState {
@@ -142,9 +143,9 @@ export class Follower {
 interface Opened { readonly store: KeyValueStore; readonly names: readonly string[] }
 
 async function versionOf({ files }: FollowerDeps, { path }: FollowerOptions, signal: AbortSignal): Promise<StoreVersion> {
-  const { type, id, version } = await files.status(path, { signal })
+  const { type, id, version, mtimeMs } = await files.status(path, { signal })
   if (type !== 'directory') throw new GristmillError('ENOTDIR', `${path} is a file, and a store is a directory that saveKeyValue has made`)
-  return { id, version }
+  return { id, version, ...version === undefined && { changedMs: mtimeMs } }
 }
 
 /** Copies what is not here yet, and opens all. */
@@ -155,6 +156,9 @@ async function open(deps: FollowerDeps, { path, directory }: FollowerOptions, ve
   const found: FileStatus[] = []
   for await (const file of files.list(pinned, { signal }))
     if (file.type === 'file' && !/^[_.]/.test(file.path.slice(file.path.lastIndexOf('/') + 1))) found.push(file)
+  // A job may have published a store without keys.
+  if (found.length === 0 && version.version === undefined)
+    throw new GristmillError('EINVAL', `${path} has no files: no job has published it, so it is not a key-value store`)
   const tables: KeyValueTable[] = []
   const names: string[] = []
   try {

@@ -1,11 +1,13 @@
 // HTTP server of a key-value store: single keys, batches, state. Every request is answered from one version. Docs: docs/guide/serving.md.
-// INVARIANT: a request takes the store and is done with it in one turn, so that a switch falls between requests.
+// INVARIANT: a key is looked up in the turn that takes the store, so that a switch falls between lookups. A batch gives way to other work
+// after some keys, and begins again if the store is another one then.
 
 import Fastify, { type FastifyInstance } from 'fastify'
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { asError } from '../../src/base/errors.ts'
 import { foreignHost } from '../../src/base/loopback.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Listening, Net } from '../../src/ports/net.ts'
 import { keyBytesMax } from '../../src/program/keyvalue.ts'
@@ -16,6 +18,7 @@ import type { StoredValue } from './table.ts'
 
 interface ServerDeps {
   readonly net: Net
+  readonly clock: Pick<Clock, 'yield'>
   readonly log: Log
   readonly follower: { readonly store: KeyValueStore; readonly state: FollowerState }
 }
@@ -28,6 +31,8 @@ interface ServerOptions {
 }
 
 const batchKeysMax = 1000
+/** Keys of a batch that are looked up in one turn. */
+const turnKeysMax = 32
 /** Batch of the longest keys, each character escaped. */
 const bodyBytesMax = batchKeysMax * (keyBytesMax * 6 + 4) + 100
 /** Values of an answer: more are asked for in several batches. */
@@ -135,37 +140,49 @@ export class KeyValueServer {
       if (bytes <= bodyBytesMax) pieces.push(piece)
     })
     request.on('end', () => {
-      try {
-        if (bytes > bodyBytesMax) return refuse(response, 413, 'TOO_LARGE', `a batch has at most ${batchKeysMax} keys`)
-        this.#values(Buffer.concat(pieces), response)
-      } catch (thrown) {
-        this.#fail(response, thrown)
-      }
+      if (bytes > bodyBytesMax) return refuse(response, 413, 'TOO_LARGE', `a batch has at most ${batchKeysMax} keys`)
+      this.#values(Buffer.concat(pieces), response).catch((thrown: unknown) => this.#fail(response, thrown))
     })
     request.on('error', () => response.destroy())
   }
 
-  #values(body: Buffer, response: ServerResponse): void {
+  async #values(body: Buffer, response: ServerResponse): Promise<void> {
     const keys = keysOf(body)
     if (!keys) return refuse(response, 400, 'EINVAL', `a batch is {"keys": ["…", …]}: at most ${batchKeysMax} texts of at most ${keyBytesMax} bytes`)
-    const { store } = this.#deps.follower
-    const parts: string[] = []
-    let bytes = 0
-    for (const key of keys) {
-      const found = store.get(Buffer.from(key))
-      const value = found === undefined ? undefined
-        : found.isJson ? `"value":${found.bytes.toString()}` : `"base64":${JSON.stringify(found.bytes.toString('base64'))}`
-      const part = `{"key":${JSON.stringify(key)}${value === undefined ? '' : `,${value}`}}`
-      bytes += part.length
-      if (bytes > batchBytesMax)
-        return refuse(response, 413, 'TOO_LARGE', `the values have more than ${batchBytesMax} bytes; ask for fewer keys`)
-      parts.push(part)
-    }
-    const { version } = store.version
-    const text = Buffer.from(`{${version === undefined ? '' : `"version":${version},`}"entries":[${parts.join(',')}]}\n`)
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length, ...versionHeader(store.version) })
+    const found = await this.#partsOf(keys)
+    if (!found) return refuse(response, 413, 'TOO_LARGE', `the values have more than ${batchBytesMax} bytes; ask for fewer keys`)
+    const { parts, of } = found
+    const text = Buffer.from(`{${of.version === undefined ? '' : `"version":${of.version},`}"entries":[${parts.join(',')}]}\n`)
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length, ...versionHeader(of) })
     response.end(text)
   }
+
+  /** The entries of one version. undefined: they are too large. */
+  async #partsOf(keys: readonly string[]): Promise<{ readonly parts: readonly string[]; readonly of: StoreVersion } | undefined> {
+    const { follower, clock } = this.#deps
+    for (;;) {
+      const { store } = follower
+      const parts: string[] = []
+      let bytes = 0
+      for (const key of keys) {
+        if (parts.length > 0 && parts.length % turnKeysMax === 0) {
+          await clock.yield()
+          if (follower.store !== store) break
+        }
+        const part = partOf(key, store.get(Buffer.from(key)))
+        bytes += part.length
+        if (bytes > batchBytesMax) return undefined
+        parts.push(part)
+      }
+      if (parts.length === keys.length) return { parts, of: store.version }
+    }
+  }
+}
+
+function partOf(key: string, found: StoredValue | undefined): string {
+  const value = found === undefined ? undefined
+    : found.isJson ? `"value":${found.bytes.toString()}` : `"base64":${JSON.stringify(found.bytes.toString('base64'))}`
+  return `{"key":${JSON.stringify(key)}${value === undefined ? '' : `,${value}`}}`
 }
 
 const versionHeader = ({ version }: StoreVersion): Headers => (version === undefined ? {} : { 'x-gristmill-version': version })

@@ -8,6 +8,8 @@ export interface StoreVersion {
   readonly version?: number | undefined
   /** Id of the directory. */
   readonly id: number
+  /** Of a directory without a version: when an entry of it changed last. */
+  readonly changedMs?: number | undefined
 }
 
 export class KeyValueStore {

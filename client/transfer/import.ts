@@ -85,6 +85,7 @@ export async function importFiles(deps: ImportDeps, importing: Importing): Promi
   await Promise.all(running)
   await source.close?.()
   if (failures.length > 0) throw failures[0]
+  if (isTree && total.files === 0) throw new GristmillError('ENOENT', `${source.shown}: there is no object below this prefix`)
   return total
 }
 

@@ -2,11 +2,12 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { RecordFormat } from '../../src/base/formats.ts'
+import { join, normalise } from '../../src/base/paths.ts'
 import { parseChecksum } from '../../src/connector/checksum.ts'
 import type { AskDeps } from '../../src/connector/ask.ts'
 import type { OutsideFiles } from '../../src/connector/connector.ts'
 import { HttpFile } from '../../src/connector/http/http.ts'
-import { isPrefix, locationOf, shownUrl } from '../../src/connector/location.ts'
+import { isPrefix, locationOf, nameOfUrl, shownUrl } from '../../src/connector/location.ts'
 import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
 import { loadModes, PostgresRows, type LoadMode } from '../../src/connector/postgres/sink.ts'
 import { PostgresTable } from '../../src/connector/postgres/source.ts'
@@ -121,7 +122,7 @@ export async function importFrom(
 ): Promise<Transferred> {
   const asking = askDeps(deps)
   const { checksum, overwrite = false, parallel = 4 } = options
-  const importing = { ...options, path, overwrite, parallel, sums: checksum === undefined ? [] : [parseChecksum(checksum)] }
+  const importing = { ...options, path: inDirectory(url, path), overwrite, parallel, sums: checksum === undefined ? [] : [parseChecksum(checksum)] }
   if (isPostgres(url)) {
     const source = new PostgresTable(openOf(deps), tableAddressOf(url))
     return importFiles({ ...asking, objects: deps.objects }, { ...importing, format: 'jsonl', source, isTree: false })
@@ -133,6 +134,16 @@ export async function importFrom(
     ? new HttpFile(asking, location.url)
     : new S3Objects(await clientOf(deps, asking, location.bucket, options), location.key)
   return importFiles({ ...asking, objects: deps.objects }, { ...importing, source, isTree })
+}
+
+/** Path of a file whose target ends with `/`: it keeps its name in this directory. Throws EINVAL. */
+function inDirectory(url: string, path: string): string {
+  if (!path.endsWith('/')) return path
+  const location = isPostgres(url) ? undefined : locationOf(url)
+  if (location && isPrefix(location)) return normalise(path)
+  const name = !location ? `${tableAddressOf(url).table}.jsonl` : location.kind === 's3' ? location.key.split('/').at(-1) : nameOfUrl(location.url)
+  if (name === undefined || name === '') throw new GristmillError('EINVAL', `${shownUrl(url)} has no name; write ${path}NAME`)
+  return join(normalise(path), name)
 }
 
 export async function exportTo(

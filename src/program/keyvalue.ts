@@ -61,7 +61,8 @@ function jsonOf(key: string, value: unknown): string {
   const refuse = (what: string): never => {
     throw new TypeError(`the value of the key ${JSON.stringify(key)} has ${what} in it, which JSON cannot hold; convert it, or save bytes`)
   }
-  const text = JSON.stringify(value, (_name, each: unknown) => {
+  const text = JSON.stringify(value, function (this: unknown, _name, each: unknown) {
+    if (each === undefined && Array.isArray(this)) refuse('undefined')
     if (typeof each === 'number' && !Number.isFinite(each)) refuse(String(each))
     if (typeof each === 'bigint') refuse('a bigint')
     if (each instanceof Map || each instanceof Set || ArrayBuffer.isView(each)) refuse('a Map, a Set or bytes')

@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { open as openLmdb } from 'lmdb'
 import { KeyValueServer } from '../../client/serving/server.ts'
 import { KeyValueStore } from '../../client/serving/store.ts'
@@ -84,7 +85,9 @@ for (let round = 0; round < 2; round++) {
 await db.close()
 
 const net = systemNet(log)
-const server = await KeyValueServer.start({ net, log, follower: { store, state: {} as never } }, { host: '127.0.0.1', port: 0 })
+const server = await KeyValueServer.start(
+  { net, log, clock: { yield: () => setImmediate() }, follower: { store, state: {} as never } }, { host: '127.0.0.1', port: 0 },
+)
 const bare = createServer((_request, response) => {
   const body = valueOf(5)
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })

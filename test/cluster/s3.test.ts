@@ -721,6 +721,7 @@ test('the commands of the guide to connectors copy files to a service of S3 and 
     expect([words, result.code, result.stderr]).toEqual([words, code, expect.stringMatching(message)])
     expect(result.stderr).not.toContain(secret)
   }
+  await fails(['import', 's3://mill-reports/2062/', '/copies/'], 1, /there is no object below this prefix/)
   await fails(['export', '/reports/2026', 's3://mill-reports/2026/'], 1, /other content is there; add -f/)
   await cluster.ok(['rm', '/copies/rye.csv'])
   await cluster.ok(['touch', '/copies/rye.csv'])

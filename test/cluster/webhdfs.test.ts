@@ -306,6 +306,7 @@ test('files are joined to one and cut in one step, small ones too; what cannot b
     ['TRUNCATE', 400, 'IllegalArgumentException'],
     ['TRUNCATE&newlength=-1', 400, 'IllegalArgumentException'],
   ] as const) await bad('POST', `/shared/c/a?op=${query}`, status, exception)
+  expect((await ask('POST', '/shared/c/a?op=CONCAT&sources=/shared/c/none')).text).toContain('File does not exist: /shared/c/none')
   expect(await text('/shared/c/a')).toBe('a'.repeat(6000))
   await good('POST', '/shared/c/a?op=CONCAT&sources=/shared/c/b,/shared/c/small,/shared/c/c')
   expect(await text('/shared/c/a')).toBe(`${'a'.repeat(6000)}${'b'.repeat(6000)}small${'c'.repeat(6000)}`)

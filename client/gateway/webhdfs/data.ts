@@ -146,7 +146,7 @@ export const dataOperations: readonly Operation[] = [
     limits: 'computed by reading the file',
   },
   {
-    verb: 'POST', name: 'CONCAT', required: ['sources'],
+    verb: 'POST', name: 'CONCAT', required: ['sources'], readsSeveral: true,
     exceptions: { ...absent, EINVAL: 'HadoopIllegalArgumentException', EISDIR: 'FileNotFoundException', EBUSY: 'IOException' },
     answer: concat,
     limits: `in one step, without moving data; at most ${limits.concatFilesMax} sources, none of the files in a snapshot`,

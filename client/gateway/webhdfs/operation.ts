@@ -41,6 +41,8 @@ export interface Operation {
   readonly exceptions?: CodeExceptions
   /** Message where the path does not exist; clients look for its words. Default: `File does not exist: PATH`. */
   readonly missing?: (path: string) => string
+  /** It reads several paths: the error tells which one does not exist. */
+  readonly readsSeveral?: true
   /** State in docs/reference/webhdfs.md: what the operation cannot do here. */
   readonly limits?: string
   /** Refused as HDFS does where the feature is off. */

@@ -88,10 +88,11 @@ class Described extends GristmillError {
 }
 
 /** A missing path is reported in the words of HDFS, in which clients look for it. All other messages are the cluster's own. */
-function inTermsOf({ exceptions: own = {}, missing }: Operation, path: string, error: unknown): unknown {
+function inTermsOf({ exceptions: own = {}, missing, readsSeveral }: Operation, path: string, error: unknown): unknown {
   if (!(error instanceof GristmillError) || error instanceof RemoteException || error.code === 'ABORTED') return error
   if (exceptionOf(error, own) !== 'FileNotFoundException') return new Described(error, error.message, own)
-  return new Described(error, missing?.(path) ?? `File does not exist: ${path}`, own)
+  const absent = readsSeveral && typeof error.details.path === 'string' ? error.details.path : path
+  return new Described(error, missing?.(absent) ?? `File does not exist: ${absent}`, own)
 }
 
 async function sendAnswer(exchange: Exchange, answer: Answer, call: Call): Promise<void> {

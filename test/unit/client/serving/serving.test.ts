@@ -40,9 +40,13 @@ class Cluster {
     this.contents.set(id, bytes)
     return id
   }
-  async status(): Promise<never> { return { type: 'directory', id: 10 + this.version, version: this.version } as never }
+  /** Set: the path is a directory that no job has published, whose files are those of the version. */
+  plain?: { mtimeMs: number }
+  async status(): Promise<never> {
+    return { type: 'directory', ...this.plain ? { id: 9, ...this.plain } : { id: 10 + this.version, version: this.version } } as never
+  }
   async * list(path: string): AsyncGenerator<never> {
-    const version = Number(path.split('@')[1])
+    const version = this.plain ? this.version : Number(path.split('@')[1])
     yield { type: 'file', path: `${path}/_SUCCESS`, id: 1, length: 0 } as never
     for (const id of this.versions[version - 1]!)
       yield { type: 'file', path: `${path}/part-${id}`, id, length: this.contents.get(id)!.length } as never
@@ -82,7 +86,7 @@ async function serve(cluster: Cluster, token?: string) {
   const { disk } = cluster
   const parts = { disk, clock: looks.clock, log, files: cluster }
   const follower = await Follower.start(parts, { path: '/kv', directory: '/copies' }, AbortSignal.any([]))
-  const server = await KeyValueServer.start({ net, log, follower }, { host: '127.0.0.1', port: 0, token })
+  const server = await KeyValueServer.start({ net, log, follower, clock: looks.clock }, { host: '127.0.0.1', port: 0, token })
   const ask = async (path: string, options: { method?: string; headers?: Record<string, string>; body?: string } = {}) => {
     const reply = await request(`http://${server.address}${path}`, { dispatcher: agent, ...options as object })
     return { status: reply.statusCode, headers: reply.headers, text: await reply.body.text() }
@@ -191,6 +195,22 @@ test('a switch is one step, copies only new files, and goes back without a copy;
   expect((await cluster.disk.list('/copies')).map(({ name }) => Number(name.split('-')[0])).sort()).toEqual([first, third, shared].sort())
 })
 
+test('a batch gives way to a switch, and its values are of one version', async () => {
+  const cluster = new Cluster()
+  cluster.versions = [{ ada: 1 }, { ada: 2 }].map(pairs => [cluster.add(tableOf(pairs))])
+  await using served = await serve(cluster)
+  const { ask, looks } = served
+  let turns = 0
+  looks.clock.yield = async () => {
+    if (++turns !== 2) return
+    cluster.version = 2
+    await looks.look()
+  }
+  const reply = await ask('/v1/batch', { method: 'POST', body: JSON.stringify({ keys: Array.from({ length: 100 }, () => 'ada') }) })
+  expect(JSON.parse(reply.text)).toEqual({ version: 2, entries: Array.from({ length: 100 }, () => ({ key: 'ada', value: 2 })) })
+  expect([reply.headers['x-gristmill-version'], turns > 2]).toEqual(['2', true])
+})
+
 test('a version that cannot be read is not served, is named in the state, and is not copied again and again', async () => {
   const cluster = new Cluster()
   const good = cluster.add(tableOf({ ada: 1 }))
@@ -217,4 +237,22 @@ test('a version that cannot be read is not served, is named in the state, and is
   cluster.copied = () => {}
   await looks.look()
   expect([await failure(), (await ask('/v1/keys/ada')).text]).toEqual([undefined, '4'])
+})
+
+test('a directory that no job has published is looked at again when an entry of it has changed', async () => {
+  const cluster = new Cluster()
+  cluster.versions = [[cluster.add(tableOf({ ada: 1 }))], [], [cluster.add(tableOf({ ada: 3 }))]]
+  cluster.plain = { mtimeMs: 1 }
+  await using served = await serve(cluster)
+  const { ask, looks, follower } = served
+  expect((await ask('/v1/keys/ada')).text).toBe('1')
+  // Its files are written one after the other: the server may look when none is there yet.
+  cluster.version = 2
+  cluster.plain = { mtimeMs: 2 }
+  await looks.look()
+  expect([follower.state.failure === undefined, (await ask('/v1/keys/ada')).text]).toEqual([false, '1'])
+  cluster.version = 3
+  cluster.plain = { mtimeMs: 3 }
+  await looks.look()
+  expect([follower.state.failure, (await ask('/v1/keys/ada')).text]).toEqual([undefined, '3'])
 })
