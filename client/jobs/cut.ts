@@ -68,12 +68,16 @@ function withPartitions(stages: readonly CutStage[], sampling: ReadonlySet<numbe
     stages.some(({ output, broadcasts }, reader) =>
       broadcasts?.includes(stage) && output.kind === 'shuffle' && (chosen[reader] ?? output.partitions) > 1)
   return stages.map((stage, index) => {
-    const { output } = stage
-    const inputs = sampling.has(index) && !isSampled(index)
+    const { output, adapt, ...more } = stage
+    const isDropped = sampling.has(index) && !isSampled(index)
+    const inputs = isDropped
       ? [{ kind: 'values', parts: 0 } as const]
       : stage.inputs.map(input => ((input.kind === 'shuffle' || input.kind === 'join') && input.partitions === partitionsAuto
           ? { ...input, partitions: auto }
           : input))
-    return { ...stage, inputs, output: chosen[index] === undefined ? output : { ...output, partitions: auto } as typeof output }
+    return {
+      ...more, inputs, ...adapt && !isDropped && { adapt },
+      output: chosen[index] === undefined ? output : { ...output, partitions: auto } as typeof output,
+    }
   })
 }

@@ -122,7 +122,8 @@ export async function importFrom(
 ): Promise<Transferred> {
   const asking = askDeps(deps)
   const { checksum, overwrite = false, parallel = 4 } = options
-  const importing = { ...options, path: inDirectory(url, path), overwrite, parallel, sums: checksum === undefined ? [] : [parseChecksum(checksum)] }
+  const sums = checksum === undefined ? [] : [parseChecksum(checksum)]
+  const importing = { ...options, path: inDirectory(url, path), overwrite, parallel, sums }
   if (isPostgres(url)) {
     const source = new PostgresTable(openOf(deps), tableAddressOf(url))
     return importFiles({ ...asking, objects: deps.objects }, { ...importing, format: 'jsonl', source, isTree: false })
@@ -141,7 +142,8 @@ function inDirectory(url: string, path: string): string {
   if (!path.endsWith('/')) return path
   const location = isPostgres(url) ? undefined : locationOf(url)
   if (location && isPrefix(location)) return normalise(path)
-  const name = !location ? `${tableAddressOf(url).table}.jsonl` : location.kind === 's3' ? location.key.split('/').at(-1) : nameOfUrl(location.url)
+  const name = !location ? `${tableAddressOf(url).table}.jsonl`
+    : location.kind === 's3' ? location.key.split('/').at(-1) : nameOfUrl(location.url)
   if (name === undefined || name === '') throw new GristmillError('EINVAL', `${shownUrl(url)} has no name; write ${path}NAME`)
   return join(normalise(path), name)
 }

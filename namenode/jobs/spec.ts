@@ -79,11 +79,23 @@ function checkStages({ stages, output: { path, result } }: JobSpec): void {
     const tasks = inputsOf(stage).reduce((sum, input) => sum + taskCount(input), 0)
     if (tasks > limits.stageTasksMax) throw invalid(`stage ${index} has ${tasks} tasks, and may have ${limits.stageTasksMax}`)
     for (const input of inputsOf(stage)) checkInput(stages, index, input, path)
+    checkAdapt(stage, index)
     for (const source of broadcasts) if (partitionsOf(stages, index, source) !== 1)
       throw invalid(`stage ${index} reads all of stage ${source}, which has more than one partition`)
   }
   const read = new Set(stages.flatMap(sourcesOf))
   for (const index of stages.keys()) if (index !== last && !read.has(index)) throw invalid(`no stage reads stage ${index}`)
+}
+
+/** A stage may be rewritten if all that it reads are the sides of one shuffle or join. */
+function checkAdapt({ input, more, adapt, broadcasts = [] }: JobSpec['stages'][number], index: number): void {
+  if (!adapt) return
+  const sides = input.kind === 'shuffle' ? [input.stage] : input.kind === 'join' ? input.stages : []
+  if (sides.length === 0 || more || sides.some(side => broadcasts.includes(side)) || new Set(sides).size < sides.length)
+    throw invalid(`stage ${index} reads no single shuffle or join, whose partitions alone are merged and divided`)
+  const named = [...adapt.empty ?? [], adapt.split?.sides ?? [], adapt.table?.sides ?? []].flat()
+  if (named.some(side => side >= sides.length))
+    throw invalid(`stage ${index} reads ${sides.length === 1 ? 'one side' : `${sides.length} sides`}, and its adaptive rules name others`)
 }
 
 function checkInput(stages: JobSpec['stages'], index: number, input: StageInput, output: string): void {

@@ -84,7 +84,8 @@ function isLaidOut(state: SchedulerState, job: RunningJob, stage: StageState): b
   if (layout.state !== 'open') return layout.state === 'fixed'
   const sides = stage.sources.filter(source => !stage.spec.broadcasts?.includes(source))
     .map(source => ({ bytes: job.stages[source]!.sums?.of(job.stages[source]!.tasks.length), tasks: job.stages[source]!.tasks.length }))
-  const made = adapt && sides.every((side): side is AdaptSide => side.bytes !== undefined) ? adapted(adapt, sides) : undefined
+  const isKnown = sides.length > 0 && sides.every((side): side is AdaptSide => side.bytes !== undefined)
+  const made = adapt && isKnown ? adapted(adapt, sides as AdaptSide[]) : undefined
   if (!made) {
     fix(stage)
     return true

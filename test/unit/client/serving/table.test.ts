@@ -104,7 +104,7 @@ test('pairs that a store cannot hold are refused with their key, and a key with 
   for (const [pair, message] of [
     ['text', /pairs/], [['a'], /pairs/], [[null, 1], /a key is a text or a number/], [[NaN, 1], /a key is/], [['\ud800', 1], /well-formed/],
     [['x'.repeat(1025), 1], /1024 bytes/], [['a', undefined], /"a" has undefined/], [['a', { b: [NaN] }], /NaN/], [['a', 10n], /bigint/],
-    [['a', [1, , 2]], /undefined/],
+    [['a', [1, undefined, 2]], /undefined/],
     [['a', new Map()], /Map/], [['a', { b: new Uint8Array(1) }], /bytes/],
   ] as const) expect(() => entry(pair), String(message)).toThrow(message)
   const twice = async function* () { yield ['a', '1']; yield ['a', '2'] }

@@ -50,6 +50,22 @@ test('a spec whose parts do not fit together is refused, each for its own reason
   for (const path of ['/', '/.gristmill/x']) refused({ ...spec, output: { ...spec.output, path } }, /output of a job cannot be/)
 })
 
+test('only a stage that reads one shuffle or join is rewritten, and by its own sides', () => {
+  const spec = specOf({ maps: 1, reduces: 2 })
+  const [map, reduce] = spec.stages as [StageSpec, StageSpec]
+  const adapt = { mergeBytes: 1, empty: [[0]] }
+  checkSpec({ ...spec, stages: [map, { ...reduce, adapt }] })
+  const refused = (stages: StageSpec[], message: RegExp): void => {
+    const error = { code: 'EINVAL', message: expect.stringMatching(message) as string }
+    expect(() => checkSpec({ ...spec, stages })).toThrow(expect.objectContaining(error))
+  }
+  refused([{ ...map, adapt }, reduce], /stage 0 reads no single shuffle/)
+  refused([map, { ...reduce, adapt, more: [{ kind: 'values', parts: 1 }] }], /stage 1 reads no single shuffle/)
+  const sides = [1]
+  for (const wrong of [{ empty: [[0], [1]] }, { split: { bytes: 1, sides } }, { table: { bytes: 1, taskBytes: 1, sides } }])
+    refused([map, { ...reduce, adapt: wrong }], /one side, and/)
+})
+
 test('an output is checked by the last stage alone, which reads nothing else', () => {
   const spec = specOf({ maps: 1, reduces: 2, check: true })
   const [map, reduce, check] = spec.stages as [StageSpec, StageSpec, StageSpec]
