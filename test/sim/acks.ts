@@ -118,6 +118,15 @@ export class Acks {
       )
   }
 
+  /** Calls that are still under way may set the path to each of these states, at any time. */
+  also(path: string, states: readonly State[]): void {
+    const began = ++this.#step
+    for (const state of states) {
+      this.#of(path).push({ state, began, ended: Infinity, certain: false })
+      for (const seen of this.#observed.get(path) ?? []) seen.set(keyOf(state), state)
+    }
+  }
+
   /** Drops all knowledge of these paths. */
   forget(paths: readonly string[]): void { for (const path of paths) this.#paths.delete(path) }
 
@@ -130,6 +139,8 @@ export class Acks {
 
   /** True if an old state was restored at least once. */
   get restored(): boolean { return this.#restored > 0 }
+  /** Changes with each restore. */
+  get era(): number { return this.#restored }
 
   /** Takes a snapshot of the model when a backup begins; `markEnds` is called when the backup is complete. */
   mark(): Mark {

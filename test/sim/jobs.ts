@@ -33,8 +33,24 @@ export class Jobs {
     const contents = inputs.flatMap(state => (state?.kind === 'file' ? [state.content] : []))
     if (contents.length === 0) return
     const expected = expectedOf(action.program, contents)
+    const { era } = acks
     if (action.kind === 'job') await this.#run(action, expected, contents)
     else await this.#elsewhere(action, expected)
+    // A job that was planned after a restore has read what was there then.
+    if (acks.era !== era)
+      for (const path of action.kind === 'job' ? [action.path] : [`${action.path}/out`, action.to])
+        acks.also(path, this.#outputsNow(action).map(key => ({ kind: 'output', key })))
+  }
+
+  /** Outputs of the job over each state in which its input may be. */
+  #outputsNow({ program, input }: Exclude<JobAction, { kind: 'rollback' }>): string[] {
+    const { acks } = this.#parts
+    let inputs: Content[][] = [[]]
+    for (const path of acks.paths.filter(each => each.startsWith(`${input}/`))) {
+      const states = acks.possible(path)
+      inputs = inputs.flatMap(before => states.map(state => (state.kind === 'file' ? [...before, state.content] : before)))
+    }
+    return inputs.filter(({ length }) => length > 0).map(contents => expectedOf(program, contents))
   }
 
   async #run(
