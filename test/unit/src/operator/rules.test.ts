@@ -122,6 +122,31 @@ test('random programs give the same values with all adaptive rules, and without 
   expect([...used].sort()).toEqual(adaptiveNames.toSorted())
 })
 
+test('a join whose sides both have a large key, and keys without a partner in each partition, gives each row once when it is divided', async () => {
+  const side = (from: number, large: number): Row[] => [
+    ...Array.from({ length: large }, (_, id) => ({ id, name: 'large', n: 0 })),
+    ...Array.from({ length: 40 }, (_, i) => ({ id: 1000 + i, name: 'small', n: from + i })),
+  ]
+  const inThree = (all: readonly Row[]): Row[][] => [0, 1, 2].map(part => all.filter(({ id }) => id % 3 === part))
+  const files = { '/left': inThree(side(1, 60)), '/right': inThree(side(21, 40)) }
+  const both = { strategy: 'merge' as const }
+  const joins: Readonly<Record<string, (left: Dataset<Row>, right: Dataset<Row>) => Dataset<unknown>>> = {
+    inner: (left, right) => left.join(right, byN, byN, both), left: (left, right) => left.leftJoin(right, byN, byN, both),
+    right: (left, right) => left.rightJoin(right, byN, byN, both), full: (left, right) => left.fullJoin(right, byN, byN),
+    semi: (left, right) => left.semiJoin(right, byN, byN, both), anti: (left, right) => left.antiJoin(right, byN, byN, both),
+  }
+  const divided: string[] = []
+  for (const [kind, joined] of Object.entries(joins)) {
+    const program = (mill: Sources) =>
+      joined(mill.jsonl('/left') as Dataset<Row>, mill.jsonl('/right') as Dataset<Row>).save('/out', { format: 'jsonl' })
+    const shape = { files, partitions: 12, partitionBytes: 64 }
+    const plain = sorted(await valuesOf(program, shape))
+    const onAdapted = (rule: string): void => { if (rule === 'split-partitions') divided.push(kind) }
+    expect(sorted(await valuesOf(program, { ...shape, adaptive: ['split-partitions'], onAdapted })), kind).toEqual(plain)
+  }
+  expect(divided.sort()).toEqual(['anti', 'inner', 'left', 'right', 'semi'])
+})
+
 /** Joins of each kind of rows of which half have one key with few others, which have other keys too; `kind`: of the join. */
 function joinProgram(kind: number): (mill: Sources) => Promise<void> {
   return mill => {
