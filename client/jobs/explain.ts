@@ -1,6 +1,7 @@
 // Explains how a program would run, without running it: its plan, the rules of the optimizer that change it, how joins are done, and the
 // stages with their tasks and exchanges. Sizes are those of the inputs as they are now.
 
+import { rulesOf, type AdaptiveRule } from '../../src/plan/adaptive.ts'
 import { nodesOf, positionsOf, type PlanNode, type ShuffleNode } from '../../src/plan/node.ts'
 import { describeNode, exchangeOf } from '../../src/plan/describe.ts'
 import { rules } from '../../src/plan/rules.ts'
@@ -30,6 +31,8 @@ export interface ExplainedStage {
   readonly output: string
   /** The reason for the number of partitions, if the stage ends in a shuffle. */
   readonly why?: string
+  /** Adaptive rules that the namenode may apply when the bytes of the partitions are known that the stage reads. */
+  readonly mayAdapt?: readonly AdaptiveRule[]
 }
 
 interface ExplainOptions {
@@ -78,7 +81,7 @@ interface StageFacts extends ExplainOptions {
   readonly describe: (node: PlanNode) => string
 }
 
-function explainStage(stage: Stage, { inputs, output }: CutStage, facts: StageFacts): ExplainedStage {
+function explainStage(stage: Stage, { inputs, output, adapt }: CutStage, facts: StageFacts): ExplainedStage {
   const branches = facts.inputs.map((input, i) => readOf(input, inputs[i]!, facts))
   // A sort into one partition takes no samples: its stage has lost its inputs.
   const isLeftOut = inputs.length === 1 && inputs[0]!.kind === 'values' && inputs[0]!.parts === 0
@@ -92,6 +95,7 @@ function explainStage(stage: Stage, { inputs, output }: CutStage, facts: StageFa
     reads: isLeftOut ? ['nothing'] : branches.map(({ text }) => text),
     tasks: isLeftOut ? 0 : branches.reduce((sum, { tasks }) => sum + tasks, 0),
     steps: [...new Set(steps)].filter(text => text !== ''),
+    ...adapt && { mayAdapt: rulesOf(adapt) },
     ...stage.sink.kind === 'shuffle' && output.kind === 'shuffle'
       ? {
           output: `${exchangeOf(stage.sink)} into ${plural(output.partitions, 'partition')}`

@@ -16,10 +16,11 @@ export function explanationLines({ plan, rules: applied, joins, stages, goesOn }
     }),
     ...section('rules', applied.flatMap(({ rule, about, nodes }) => folded('  ', `${rule}: ${about} (${nodes.join('; ')})`))),
     ...section('joins', joins.flatMap(({ join, by, why }) => folded('  ', `${join}: ${by}; ${why}`))),
-    ...section('stages', stages.flatMap(({ reads, tasks, steps, output, why }, i) => [
+    ...section('stages', stages.flatMap(({ reads, tasks, steps, output, why, mayAdapt }, i) => [
       ...folded(`  ${String(i).padStart(3)} `, `${tasks} ${tasks === 1 ? 'task' : 'tasks'} over ${reads.join('; ')}`),
       ...steps.flatMap(step => folded('      ', step)),
       ...folded('      → ', why === undefined ? output : `${output}: ${why}`),
+      ...mayAdapt ? folded('      ', `adaptive: ${mayAdapt.join(', ')}`) : [],
     ])),
   ]
 }

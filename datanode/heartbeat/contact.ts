@@ -6,7 +6,7 @@ import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import { backoffMs } from '../../src/base/backoff.ts'
 import type { LevelControl } from '../../src/ports/log.ts'
-import { register } from '../../src/protocol/heartbeat.ts'
+import { nodeFeatures, register } from '../../src/protocol/heartbeat.ts'
 import type { CopyFailed } from '../../src/protocol/order.ts'
 import type { ServerSetting } from '../../src/protocol/server.ts'
 import { Session, type SessionTools } from './session.ts'
@@ -132,7 +132,7 @@ export class Contact {
         node, address, rack, host, pid, version, slots: runner.slots, storages: await store.state(),
         attempts: runner.running().slice(0, attemptsMax), ...(known !== undefined && { cluster: known }),
         ...(fence.seen.epoch > 0 && { seen: fence.seen }), ...(logControl && { logLevel: logControl.level }),
-        ...(settings && { settings: [...settings] }),
+        ...(settings && { settings: [...settings] }), features: [...nodeFeatures],
       },
       { signal, peer: 'namenode', retry: false },
     )

@@ -4,7 +4,7 @@
 
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
-import type { beat, register, StorageState } from '../../src/protocol/heartbeat.ts'
+import { nodeFeatures, type beat, type NodeFeature, type register, type StorageState } from '../../src/protocol/heartbeat.ts'
 import type { LogLevel } from '../../src/ports/log.ts'
 import type { RequestOf } from '../../src/protocol/message.ts'
 import type { ServerSetting } from '../../src/protocol/server.ts'
@@ -30,7 +30,7 @@ export interface HeldCounts { readonly blocks: number; readonly remaining: numbe
 
 /** Fields of a registration that the namenode keeps. */
 type Registration = Pick<
-  RequestOf<typeof register>, 'address' | 'rack' | 'host' | 'pid' | 'version' | 'slots' | 'storages' | 'logLevel' | 'settings'
+  RequestOf<typeof register>, 'address' | 'rack' | 'host' | 'pid' | 'version' | 'slots' | 'storages' | 'logLevel' | 'settings' | 'features'
 > & {
   readonly attempts: { readonly length: number }
 }
@@ -58,6 +58,7 @@ export class DataNode {
   #logLevel: LogLevel | undefined
   #settings: readonly ServerSetting[] | undefined
   #slots = 0
+  #features: readonly NodeFeature[] = []
   #storages: readonly StorageState[] = []
   #transfers = 0
   #running = 0
@@ -97,6 +98,8 @@ export class DataNode {
   get logLevel(): LogLevel | undefined { return this.#logLevel }
   get settings(): readonly ServerSetting[] | undefined { return this.#settings }
   get slots(): number { return this.#slots }
+  /** Work beyond that of earlier versions. */
+  get features(): readonly NodeFeature[] { return this.#features }
   get storages(): readonly StorageState[] { return this.#storages }
   get transfers(): number { return this.#transfers }
   get running(): number { return this.#running }
@@ -161,6 +164,7 @@ export class DataNode {
     this.#logLevel = said.logLevel
     this.#settings = said.settings
     this.#slots = said.slots
+    this.#features = nodeFeatures.filter(feature => said.features?.includes(feature))
     this.#storages = said.storages
     this.#running = said.attempts.length
     this.#transfers = 0

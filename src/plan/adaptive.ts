@@ -15,14 +15,14 @@ export const adaptiveRules = [
   { name: 'switch-joins', about: 'a side of a join that turns out small becomes a table, and the other one is not moved by key' },
 ] as const
 
-type RuleName = typeof adaptiveRules[number]['name']
+export type AdaptiveRule = typeof adaptiveRules[number]['name']
 
 interface AdaptiveOptions {
   /** Bytes of a partition, where neither the program nor the run sets the number of partitions. */
   readonly partitionBytes: number
   /** Number of partitions that the run sets. */
   readonly partitions: number | undefined
-  readonly isOff: (rule: RuleName) => boolean
+  readonly isOff: (rule: AdaptiveRule) => boolean
 }
 
 /**
@@ -71,6 +71,15 @@ export function adaptOf(
     ...table && { table: { bytes: Math.ceil(partitionBytes * tableShare), taskBytes: partitionBytes, sides: [1] } },
   }
   return Object.keys(adapt).length > 0 ? adapt : undefined
+}
+
+/** The rules that a stage allows. */
+export function rulesOf({ mergeBytes, empty, split, table }: Adapt): AdaptiveRule[] {
+  const allowed: Record<AdaptiveRule, boolean> = {
+    'merge-partitions': mergeBytes !== undefined, 'drop-empty-partitions': empty !== undefined,
+    'split-partitions': split !== undefined, 'switch-joins': table !== undefined,
+  }
+  return adaptiveRules.flatMap(({ name }) => (allowed[name] ? [name] : []))
 }
 
 /** The step passes nothing on if nothing comes. */

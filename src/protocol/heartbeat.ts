@@ -27,6 +27,13 @@ export const storageState = Type.Object({
 })
 export type StorageState = Static<typeof storageState>
 
+/**
+ * Work that datanodes of earlier versions do not know, and are not given. `parts`: a task reads several partitions, or a part of one
+ * (taskParts).
+ */
+export const nodeFeatures = ['parts'] as const
+export type NodeFeature = typeof nodeFeatures[number]
+
 export const register = message('heartbeat.register', {
   callers: 'node',
   request: Type.Object({
@@ -46,6 +53,8 @@ export const register = message('heartbeat.register', {
     seen: Type.Optional(seen),
     logLevel: Type.Optional(logLevel),
     settings: Type.Optional(serverSettings),
+    /** Missing: none. A later version may name some that the namenode does not know. */
+    features: Type.Optional(Type.Array(text(40), { maxItems: 100 })),
   }),
   reply: Type.Object({
     cluster: clusterId,

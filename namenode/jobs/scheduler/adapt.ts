@@ -2,7 +2,8 @@
 // INVARIANT: a layout names partitions, and the numbers of the tasks that have written them; never attempts, nodes or positions. A task of
 // a stage that is read keeps its number when it runs again, and gives the same rows: the tasks of a layout then read the same rows, each
 // once.
-// INVARIANT: a layout depends on the job and on its data alone, and not on nodes, slots or time: a run with faults has the same one.
+// INVARIANT: a layout depends on the job and on its data alone, and not on nodes, slots or time: a run with faults has the same one, but
+// for a stage that begins while a datanode of an earlier version is known (fit.ts), which is not rewritten.
 
 import { limits } from '../../../src/base/limits.ts'
 import { formatBytes } from '../../../src/base/units.ts'

@@ -10,6 +10,7 @@ import type { JobState } from '../../../src/protocol/job.ts'
 import { adapted, type AdaptSide } from './adapt.ts'
 import { killAttempts, restoreAttempts } from './attempts.ts'
 import type { Event, Places } from './event.ts'
+import { knowRewrites } from './fit.ts'
 import { enqueue } from './offer.ts'
 import { Pending } from './pending.ts'
 import type { TaskRecord } from '../store/record.ts'
@@ -85,7 +86,7 @@ function isLaidOut(state: SchedulerState, job: RunningJob, stage: StageState): b
   const sides = stage.sources.filter(source => !stage.spec.broadcasts?.includes(source))
     .map(source => ({ bytes: job.stages[source]!.sums?.of(job.stages[source]!.tasks.length), tasks: job.stages[source]!.tasks.length }))
   const isKnown = sides.length > 0 && sides.every((side): side is AdaptSide => side.bytes !== undefined)
-  const made = adapt && isKnown ? adapted(adapt, sides as AdaptSide[]) : undefined
+  const made = adapt && isKnown && knowRewrites(state) ? adapted(adapt, sides as AdaptSide[]) : undefined
   if (!made) {
     fix(stage)
     return true

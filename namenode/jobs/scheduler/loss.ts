@@ -7,6 +7,7 @@ import { limits } from '../../../src/base/limits.ts'
 import { join } from './adopt.ts'
 import { orderKill, overturn } from './attempts.ts'
 import type { Event } from './event.ts'
+import { able } from './fit.ts'
 import { advance } from './lifecycle.ts'
 import { enqueue } from './offer.ts'
 import { dropAttempt, clearAvoided } from './retry.ts'
@@ -14,11 +15,11 @@ import { queue, reopen } from './tasks.ts'
 import { changed, taskRefOf, someNode, type RunningJob, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
 
 export function joined(state: SchedulerState, event: Event & { kind: 'joined' }): void {
-  const { node: id, rack, host, slots } = event
+  const { node: id, rack, host, slots, features = [] } = event
   let node = state.nodes.get(id)
   const now = event.closed ? 'closed' : 'live'
-  if (node) Object.assign(node, { rack, host, slots, state: now })
-  else state.nodes.set(id, node = { id, rack, host, slots, state: now, holding: new Map(), pendingForget: new Set() })
+  if (node) Object.assign(node, { rack, host, slots, features, state: now })
+  else state.nodes.set(id, node = { id, rack, host, slots, features, state: now, holding: new Map(), pendingForget: new Set() })
 
   const still = new Set(event.attempts)
   for (const held of [...node.holding.keys()]) if (!still.has(held)) dropAttempt(state, node, held)
@@ -76,7 +77,8 @@ export function rerunStaleOutputs(state: SchedulerState, job: RunningJob): void 
   for (const stage of job.stages) {
     // The cheapest check first: this runs at each commit.
     if (stage.state !== 'running' || stage.waiting > 0 || stage.readers.length === 0) continue
-    if (!someNode(state, node => node.state === 'stale') || !someNode(state, node => node.state === 'live' && node.slots > 0)) return
+    if (!someNode(state, node => node.state === 'stale')) return
+    if (able(state.nodes.values(), job, stage).length === 0) continue
     for (const task of stage.tasks)
       if (task.won && state.nodes.get(task.won.node)?.state === 'stale') loseOutput(state, { job, stage, task })
   }

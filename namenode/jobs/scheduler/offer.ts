@@ -11,6 +11,7 @@ import { splitSize } from '../splits/splits.ts'
 import type { Locality } from '../store/record.ts'
 import type { Wants } from './pending.ts'
 import { newAttempt } from './attempts.ts'
+import { canRun } from './fit.ts'
 import { QueueShares } from './queues.ts'
 import {
   changed, ready, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState,
@@ -81,7 +82,7 @@ function serve(state: SchedulerState, { jobs, shares }: Waiting, node: WorkerNod
   for (const job of jobs) {
     if (job.avoid.has(node.id) || shares.isFull(job)) continue
     for (const stage of job.stages) {
-      if (stage.state !== 'running' || !ready(job, stage)) continue
+      if (stage.state !== 'running' || !ready(job, stage) || !canRun(node, stage)) continue
       const choice = stage.waiting > 0 ? choose(state, stage, node) : undefined
       if (choice) {
         launch(state, { job, stage, task: stage.tasks[choice.task]! }, { node, locality: choice.locality, speculative: false })

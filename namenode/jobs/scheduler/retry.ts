@@ -9,6 +9,7 @@ import type { Failure } from '../../../src/protocol/fields.ts'
 import { fail } from './lifecycle.ts'
 import { enqueue } from './offer.ts'
 import { endAttempt, runningOf } from './attempts.ts'
+import { able } from './fit.ts'
 import { changed, taskRefOf, type Attempt, type SchedulerState, type TaskRef, type WorkerNode } from './state.ts'
 
 /** After this many failures of a job's tasks on one node the job avoids that node. */
@@ -57,11 +58,8 @@ function requeue(state: SchedulerState, { job, stage, task }: TaskRef): void {
 }
 
 /** A task that has failed on every node that could run it may run anywhere again. */
-export function clearAvoided(state: SchedulerState, { job, task }: TaskRef): void {
-  if (!task.avoid) return
-  for (const node of state.nodes.values()) {
-    if (node.state === 'live' && node.slots > 0 && !job.avoid.has(node.id) && !task.avoid.has(node.id)) return
-  }
+export function clearAvoided(state: SchedulerState, { job, stage, task }: TaskRef): void {
+  if (!task.avoid || able(state.nodes.values(), job, stage).some(({ id }) => !task.avoid!.has(id))) return
   task.avoid = undefined
 }
 

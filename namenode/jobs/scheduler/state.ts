@@ -5,6 +5,7 @@
 import { limits } from '../../../src/base/limits.ts'
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
 import type { Counters, Failure } from '../../../src/protocol/fields.ts'
+import type { NodeFeature } from '../../../src/protocol/heartbeat.ts'
 import { inputsOf, sourcesOf, type JobSpec, type StageLayout, type StageSpec } from '../../../src/protocol/job.ts'
 import type { Effect, JobFacts, Moment, Places } from './event.ts'
 import { PartitionSums } from './partitionsums.ts'
@@ -19,6 +20,8 @@ export interface WorkerNode {
   rack: string
   host: string
   slots: number
+  /** Work beyond that of earlier versions. */
+  features: readonly NodeFeature[]
   /** `stale`: it may be dead; it gets no tasks, and its work is repeated elsewhere if slots are free. */
   state: 'live' | 'closed' | 'stale' | 'dead'
   /** Attempts that hold a slot, with the monotonic time of their kill, if they were killed. */

@@ -3,6 +3,7 @@
 
 import { defaultQueue } from '../../../src/base/jobqueues.ts'
 import type { QueueStatus } from '../../../src/protocol/job.ts'
+import { canRun } from './fit.ts'
 import { QueueShares } from './queues.ts'
 import { ready } from './state.ts'
 import type { RunningJob, SchedulerState, StageState } from './state.ts'
@@ -23,6 +24,8 @@ export function waitsOf(state: SchedulerState): (job: RunningJob) => string | un
     if (!state.open) return 'for the locations of blocks, because the namenode has just started'
     if (slots === 0) return 'for a datanode: none that runs tasks is live and in service'
     if (!stages.some(stage => ready(job, stage))) return 'for datanodes that hold results of an earlier stage to register'
+    if (!stages.some(stage => ready(job, stage) && nodes.some(node => canRun(node, stage))))
+      return 'for a datanode of this version: adaptive rules have made its tasks, which the live datanodes do not know'
     if (job.avoid.size > 0 && nodes.every(({ id }) => job.avoid.has(id)))
       return `for another datanode: its tasks have failed on ${nodes.length === 1 ? 'the only one' : `all ${nodes.length} of them`}`
     shares ??= new QueueShares(state.queues, state.jobs.values())

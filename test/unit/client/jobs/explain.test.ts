@@ -85,13 +85,16 @@ stages
     2 5 tasks over stage 1
       fold for groupBy, sample keys for sortBy
       → by hash of keys into 1 partition: the step needs one partition
+      adaptive: merge-partitions
     3 5 tasks over stage 1
       fold for groupBy, key for sortBy
       → by ranges of keys into 5 partitions, bounds from stage 2: one for each
         64 MiB of 300 MiB input
+      adaptive: merge-partitions, drop-empty-partitions
     4 5 tasks over stage 3
       values of groups
-      → write csv /on-time`)
+      → write csv /on-time
+      adaptive: merge-partitions, drop-empty-partitions`)
 })
 
 test('a run that sets the number of partitions, and switches rules off, gets what it asks for', async () => {

@@ -34,6 +34,13 @@ test('a node is dead until it registers; a session begins without what the one b
   expect([node.completeReport(), node.earlier, node.reported]).toEqual([[10, 11], [], true])
 })
 
+test('a node has the features that it tells, of those that this version knows', () => {
+  const node = registered()
+  expect(node.features).toEqual([])
+  node.begin({ ...said, features: ['later', 'parts'] }, { session: 2, reportId: 11, orders: orders(), nowMs: 9 })
+  expect(node.features).toEqual(['parts'])
+})
+
 test('a node that dies twice within an hour is unsteady until it has lived for an hour; its report ids are void at its death', () => {
   const node = registered()
   const again = (nowMs: number): void => node.begin(said, { session: 2, reportId: nowMs, orders: orders(), nowMs })

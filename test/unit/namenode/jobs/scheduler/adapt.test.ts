@@ -54,7 +54,9 @@ describe('the tasks', () => {
 const stageOf = (id: AttemptId): number => attemptParts(id).stage
 
 /** A job of four stages on two nodes; its maps and values are done, all on b, and the last of them is in the journal. */
-function joining(hasSizes = true): { bench: Play; finish: (attempt: AttemptId, told?: boolean) => boolean[] } {
+function joining(
+  hasSizes = true, before: (bench: Play) => void = () => undefined,
+): { bench: Play; finish: (attempt: AttemptId, told?: boolean) => boolean[] } {
   const bench = new Play([b], 4)
   bench.submit({ maps: 2, reduces: 6, adapt: true }, [[], []])
   const finish = (attempt: AttemptId, told = true): boolean[] => {
@@ -62,6 +64,7 @@ function joining(hasSizes = true): { bench: Play; finish: (attempt: AttemptId, t
     const node = running?.attempts.find(({ id }) => id === attempt)?.node ?? b
     return answers(bench.apply({ kind: 'finished', ...doneReport(node, attempt, bench.specOf(attempt), undefined, told) }))
   }
+  before(bench)
   for (const attempt of bench.runs.splice(0)) {
     finish(attempt, hasSizes)
     bench.settle()
@@ -154,4 +157,42 @@ test('a rewritten stage stays as it is when its input is lost and made again wit
   expect(job(bench).stages[2]!.layout.made).toEqual(made)
   expect(job(bench).stages[2]!.tasks.length).toBe(made!.tasks.length)
   expect(bench.runs.map(stageOf)).toEqual(made!.tasks.map(() => 2))
+})
+
+describe('datanodes of an earlier version, which do not know the tasks of a rewritten stage', () => {
+  test('a stage that begins while one is known, live or stale, is not rewritten', () => {
+    for (const is of ['live', 'stale', 'dead'] as const) {
+      const { bench } = joining(true, bench => {
+        bench.join(a, 1, [], 'r', [])
+        if (is !== 'live') bench.apply({ kind: is, node: a })
+      })
+      expect([is, bench.waiting.map(({ kind }) => kind)]).toEqual([is, is === 'dead' ? ['rewrite'] : []])
+    }
+  })
+
+  test('one that joins when a stage is rewritten gets none of its tasks, and the job says that it waits for another', () => {
+    const { bench, finish } = joining()
+    bench.settle()
+    const [first, ...others] = bench.runs.splice(0)
+    bench.join(a, 4, [], 'r', [])
+    // It is where no task has failed, which is no reason to give it one.
+    bench.fail(b, first!)
+    expect(bench.runs).toEqual([first!.replace(/500$/, '501')])
+    for (const attempt of [...bench.runs.splice(0), ...others]) bench.fail(b, attempt, { cause: 'killed' })
+    bench.apply({ kind: 'closed', node: b })
+    const before = bench.runs.splice(0).length
+    for (let offers = 0; offers < 10; offers++) bench.apply({ kind: 'offered', node: a })
+    expect(bench.runs).toEqual([])
+    bench.apply({ kind: 'dead', node: b })
+    // The maps and values are made again by the earlier version, and then its work ends.
+    while (bench.runs.length > 0) {
+      finish(bench.runs.shift()!, false)
+      bench.settleAll()
+    }
+    expect(before).toBeGreaterThan(0)
+    expect(job(bench).stages.map(({ state }) => state)).toEqual(['done', 'done', 'running', 'waiting'])
+    expect(bench.scheduler.waits(job(bench))).toMatch(/^for a datanode of this version/)
+    bench.join(b, 4)
+    expect(bench.runs.map(stageOf)).toContain(2)
+  })
 })

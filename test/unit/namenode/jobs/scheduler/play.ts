@@ -3,6 +3,7 @@
 import type { Effect, Event } from '../../../../../namenode/jobs/scheduler/event.ts'
 import type { RunningJob } from '../../../../../namenode/jobs/scheduler/state.ts'
 import type { JobQueue } from '../../../../../src/base/jobqueues.ts'
+import { nodeFeatures } from '../../../../../src/protocol/heartbeat.ts'
 import { attemptId, attemptParts, nodeId, type AttemptId, type NodeId } from '../../../../../src/base/ids.ts'
 import { Bench, doneReport } from './kit.ts'
 
@@ -28,8 +29,8 @@ export class Play extends Bench {
     return effects
   }
 
-  join(node: NodeId, slots = 1, attempts: AttemptId[] = [], rack = 'r'): Effect[] {
-    return this.apply({ kind: 'joined', node, rack, host: node, slots, attempts })
+  join(node: NodeId, slots = 1, attempts: AttemptId[] = [], rack = 'r', features = nodeFeatures.slice()): Effect[] {
+    return this.apply({ kind: 'joined', node, rack, host: node, slots, features, attempts })
   }
   start(
     maps: number, more: { reduces?: number; attemptsMax?: number; places?: string[][]; queue?: string; priority?: number } = {},
