@@ -35,7 +35,7 @@ import { Plans } from './load/plans.ts'
 import { frameOver, type DataFrame } from './frame/dataframe.ts'
 import type { Expr } from './frame/expr.ts'
 import { Catalog } from './sql/catalog.ts'
-import { keepCluster } from './sql/cluster.ts'
+import { clusterIn, keepCluster, type OutsidePlaces } from './sql/cluster.ts'
 import { SqlQuery, type SqlOptions, type SqlRow } from './sql/query.ts'
 import type { SqlParams } from './sql/statement.ts'
 import { Accounts } from './service/accounts.ts'
@@ -165,7 +165,7 @@ export class Mill extends Files {
     this.#scratchDir = scratchDir
     this.#isServing = parts.isServing ?? false
     this.#outside = { httpFetch: world.httpFetch, openPostgres: world.openPostgres, clock, random, disk, machine }
-    keepCluster(this, { cluster: asking, files })
+    keepCluster(this, { cluster: asking, files, outside: this.#isServing ? undefined : this.#places() })
     this.#end = () => {
       for (const driver of this.#local.drivers) driver.abandon()
       closed = true
@@ -309,7 +309,7 @@ export class Mill extends Files {
       throw new GristmillError('EINVAL', `distribute is auto, always or never, and not ${shown(given.distribute)}`)
     return new SqlQuery({
       disk: this.#local.disk, random: this.#cluster.random, openDatabase: this.#openDatabase, scratchDir: this.#scratchDir,
-      cwd: this.#local.workingDirectory, isRemote: this.#isServing, cluster: async () => ({ cluster: this.#cluster, files: this.#files }),
+      cwd: this.#local.workingDirectory, isRemote: this.#isServing, cluster: async () => clusterIn(this),
     }, textOf(text, 'SQL', { max: 1_000_000 }), params ?? undefined, given)
   }
 
@@ -345,10 +345,24 @@ export class Mill extends Files {
    */
   async export(path: Path, url: string, options?: ExportOptions | null): Promise<Transferred> {
     const { exportTo, readExportOptions } = await import('./transfer/transfer.ts')
-    return perform('export', path, () => readExportOptions(options), given => exportTo({
-      ...this.#outside, cluster: this.cluster, files: this.#files, status: at => this.status(at, { signal: given.signal }),
-      list: (at, signal) => this.#filesBelow(at, signal),
-    }, pathOf(path), textOf(url, 'address', { max: urlCharsMax }), given))
+    return perform('export', path, () => readExportOptions(options), given =>
+      exportTo(this.#exporting(given.signal), pathOf(path), textOf(url, 'address', { max: urlCharsMax }), given))
+  }
+
+  #exporting(signal: AbortSignal | undefined) {
+    return {
+      ...this.#outside, cluster: this.cluster, files: this.#files, status: (at: string) => this.status(at, { signal }),
+      list: (at: string, until: AbortSignal | undefined) => this.#filesBelow(at, until),
+    }
+  }
+
+  /** For queries that read or write places outside of the cluster. */
+  #places(): OutsidePlaces {
+    const deps = (signal: AbortSignal | undefined) => ({ ...this.#exporting(signal), objects: this.objects, ask: this.#cluster.ask })
+    return {
+      read: async (url, signal) => (await import('./transfer/places.ts')).readPlace(deps(signal), url, signal),
+      write: async (url, make, options) => (await import('./transfer/places.ts')).writeTo(deps(options.signal), url, make, options),
+    }
   }
 
   async * #filesBelow(path: string, signal: AbortSignal | undefined): AsyncGenerator<FileStatus> {

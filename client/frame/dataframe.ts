@@ -5,6 +5,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { quotedName } from '../../src/base/sql.ts'
 import { shown } from '../call/arguments.ts'
 import type { Run } from '../jobs/running.ts'
+import type { OutsideWritten, SqlExportOptions } from '../sql/cluster.ts'
 import type { SqlExplanation } from '../sql/explained.ts'
 import type { SqlQuery, SqlRow, SqlSaveOptions } from '../sql/query.ts'
 import { count } from './aggregates.ts'
@@ -150,6 +151,9 @@ export class DataFrame<Row extends object = SqlRow> implements AsyncIterable<Row
 
   /** Publishes the rows as the output of a job, as `mill.sql(…).save`. */
   save(path: string, options?: SqlSaveOptions): Promise<Run> { return this.query().save(path, options) }
+
+  /** Moves the rows to a table of PostgreSQL, or below a prefix of S3, as `mill.sql(…).export`. */
+  export(url: string, options?: SqlExportOptions): Promise<OutsideWritten> { return this.query().export(url, options) }
 
   /** Explains how the frame would be computed; `analyze` computes it. */
   explain(options?: { readonly analyze?: boolean }): Promise<SqlExplanation> { return this.query().explain(options) }

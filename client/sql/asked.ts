@@ -7,6 +7,7 @@ import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { SqlCluster } from './cluster.ts'
 import type { Division } from './division.ts'
+import { checkOutside, isOutside, outsideTable, plainPlaces } from './outside.ts'
 import { Workspace } from './workspace.ts'
 import { resolveNames, type ResolvedQuery } from './names.ts'
 import { readStatement, type SqlParams, type Statement } from './statement.ts'
@@ -35,7 +36,13 @@ export interface Asked {
   readonly views: readonly string[]
 }
 
-interface Question { readonly text: string; readonly params: SqlParams | undefined; readonly signal: AbortSignal | undefined }
+interface Question {
+  readonly text: string
+  readonly params: SqlParams | undefined
+  readonly signal: AbortSignal | undefined
+  /** Removes copies of places outside of the cluster, which are there as long as it is. Default: the query may read no such place. */
+  readonly space: Workspace | undefined
+}
 
 const parserBytes = 64 * MiB
 
@@ -47,14 +54,16 @@ export function engineOf({ openDatabase }: Pick<SqlTools, 'openDatabase'>): Open
 /** Directory of one query. REQUIRES: the caller closes it. */
 export const workspaceIn = ({ disk, scratchDir, random }: SqlTools): Workspace => new Workspace(disk, scratchDir, random.id())
 
-/** Reads the statement, and finds its tables and views. */
-export async function askedOf(tools: SqlTools, { text, params, signal }: Question): Promise<Asked> {
+/** Reads the statement, and finds its tables and views. Places outside of the cluster are copied into it. */
+export async function askedOf(tools: SqlTools, { text, params, signal, space }: Question): Promise<Asked> {
   const parser = await engineOf(tools)({ memoryBytes: parserBytes, threads: 1 })
   try {
     await parser.confine([])
-    const statement = await readStatement(parser, text, params)
+    const statement = await readStatement(parser, plainPlaces(text), params)
+    checkOutside(text, statement.tables)
     const resolved = await resolvedIn(tools, parser, statement, signal)
-    return { statement: { ...statement, sql: resolved.sql }, tables: await tablesIn(tools, resolved, signal), views: resolved.views }
+    const tables = await tablesIn(tools, resolved, { own: new Set(statement.tables), space, signal })
+    return { statement: { ...statement, sql: resolved.sql }, tables, views: resolved.views }
   } finally {
     parser.close()
   }
@@ -71,7 +80,8 @@ async function resolvedIn(
 }
 
 async function tablesIn(
-  tools: SqlTools, { names, tables: known }: Pick<ResolvedQuery, 'names' | 'tables'>, signal: AbortSignal | undefined,
+  tools: SqlTools, { names, tables: known }: Pick<ResolvedQuery, 'names' | 'tables'>,
+  { own, space, signal }: { readonly own: ReadonlySet<string> } & Pick<Question, 'space' | 'signal'>,
 ): Promise<SqlTable[]> {
   const { disk, cluster } = tools
   const tables = []
@@ -79,6 +89,10 @@ async function tablesIn(
     const found = known.find(each => each.name === name)
     if (found) tables.push(await catalogTable((await cluster()).cluster.ask, found, signal))
     if (found || !isPathName(name)) continue
+    if (isOutside(name)) {
+      tables.push(await outsideTable(name, { ...tools, isOwn: own.has(name), space, signal }))
+      continue
+    }
     checkName(name)
     const local = localName(name, tools)
     if (local !== undefined && tools.isRemote)

@@ -26,3 +26,13 @@ export function parquetQuery(sql: string, columns: readonly SqlColumn[], names: 
   const outer = columns.map(({ type }, i) => `CAST(c${i} AS ${typeText(parquetType(type))}) AS ${quotedName(names[i]!)}`)
   return `SELECT ${outer.join(', ')} FROM (${sql}\n) AS t(${inner.join(', ')})`
 }
+
+/** The query with columns whose CSV PostgreSQL reads as the same values: bytes in hexadecimal, lists and structs as JSON. */
+export function textQuery(sql: string, columns: readonly SqlColumn[], names: readonly string[]): string {
+  const texts = columns.map(({ type }, i) => {
+    if (type.kind !== 'plain') return `CAST(to_json(c${i}) AS VARCHAR) AS ${quotedName(names[i]!)}`
+    if (type.name === 'BLOB') return `'\\x' || lower(hex(c${i})) AS ${quotedName(names[i]!)}`
+    return `CAST(c${i} AS ${typeText(parquetType(type))}) AS ${quotedName(names[i]!)}`
+  })
+  return `SELECT ${texts.join(', ')} FROM (${sql}\n) AS t(${columns.map((_, i) => `c${i}`).join(', ')})`
+}

@@ -7,6 +7,7 @@ import { MiB } from '../../src/base/units.ts'
 import type { Job } from '../jobs/job.ts'
 import type { Run } from '../jobs/running.ts'
 import { engineOf, workspaceIn, type SqlTools } from './asked.ts'
+import type { SqlExportOptions } from './cluster.ts'
 import type { SqlCommand } from './command.ts'
 import { runCommand, type CommandRows, type RowsSaved } from './commands.ts'
 import { asQueryError } from './job.ts'
@@ -19,6 +20,7 @@ import { checkName, clusterTable, localName, type SqlTable } from './tables.ts'
 interface StepQuery {
   run(): Promise<RunningQuery>
   save(path: string, options: RowsSaved): Promise<Run>
+  export(url: string, options: SqlExportOptions): Promise<unknown>
 }
 
 interface ChangeParts {
@@ -49,6 +51,7 @@ export async function changed(command: SqlCommand, parts: ChangeParts): Promise<
       parts.onJob?.(run)
       await run.wait({ signal }).catch((error: unknown) => { throw asQueryError(error) })
     },
+    export: (text, url, options) => parts.query(text, given).export(url, options),
     row: async text => {
       await using running = await parts.query(text, given).run()
       for await (const [row] of running.batches()) return row!

@@ -3,6 +3,8 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { sqlTokens, type SqlToken } from '../../src/base/sqltokens.ts'
+import { shownUrl } from '../../src/connector/location.ts'
+import { loadModes, type LoadMode } from '../../src/connector/postgres/sink.ts'
 
 export type SqlCommand =
   | ({ readonly kind: 'create table' } & Made & { readonly query: string })
@@ -16,8 +18,16 @@ export type SqlCommand =
   /** `columns`: those that the query gives, in its order; default: all. */
   | { readonly kind: 'insert into'; readonly name: string; readonly columns?: readonly string[]; readonly query: string }
   | { readonly kind: 'optimize'; readonly name: string }
-  | { readonly kind: 'copy'; readonly path: string; readonly format: 'parquet' | 'csv'; readonly query: string }
+  | ({ readonly kind: 'copy'; readonly path: string; readonly query: string } & CopyOptions)
   | { readonly kind: 'show tables' }
+
+/** `mode`, `key` and `overwrite` are for places outside of the cluster. */
+interface CopyOptions {
+  readonly format?: 'parquet' | 'csv'
+  readonly mode?: LoadMode
+  readonly key?: readonly string[]
+  readonly overwrite?: true
+}
 
 interface Made { readonly name: string; readonly replace: boolean; readonly ifNotExists: boolean }
 
@@ -88,14 +98,19 @@ function commented(words: Words): SqlCommand {
 function copied(words: Words): SqlCommand {
   const query = words.inParentheses()
   words.need('to')
-  const path = words.text()
-  let format: 'parquet' | 'csv' = 'parquet'
+  const path = words.place()
+  const options: { -readonly [K in keyof CopyOptions]: CopyOptions[K] } = {}
   if (words.take('(')) {
-    words.need('format')
-    format = words.oneOf('parquet', 'csv')
+    do {
+      const option = words.oneOf('format', 'mode', 'key', 'overwrite')
+      if (option === 'format') options.format = words.oneOf('parquet', 'csv')
+      else if (option === 'mode') options.mode = words.oneOf(...loadModes)
+      else if (option === 'key') options.key = words.names() ?? [words.name()]
+      else options.overwrite = true
+    } while (words.take(','))
     words.need(')')
   }
-  return words.ended({ kind: 'copy', path, format, query })
+  return words.ended({ kind: 'copy', path, query, ...options })
 }
 
 interface Token { readonly kind: SqlToken['kind']; readonly text: string; readonly start: number; readonly end: number }
@@ -152,6 +167,17 @@ class Words {
     if (!text.startsWith("'") || text.length < 2) throw this.fault('a text in single quotes')
     this.#at++
     return text.slice(1, -1).replaceAll("''", "'")
+  }
+
+  /** A path, or the address of a place outside of the cluster, also as the argument of a function: postgres('postgres://…'). */
+  place(): string {
+    const scheme = ['postgres', 's3'].find(word => this.take(word))
+    if (scheme === undefined) return this.text()
+    this.need('(')
+    const url = this.text()
+    this.need(')')
+    if (url.toLowerCase().startsWith(scheme)) return url
+    throw new GristmillError('EINVAL', `${scheme}('${shownUrl(url)}'): the address begins with ${scheme}://`)
   }
 
   /** The query that follows, with blanks before it, so that errors name its line and column. It ends with its last token. */

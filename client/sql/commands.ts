@@ -3,6 +3,7 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
+import { shownUrl } from '../../src/connector/location.ts'
 import { quotedName, typeText, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
 import { columnsOfTable, type TableShape } from '../../src/operator/sqltable.ts'
 import { isOutputChanged } from '../../src/protocol/job.ts'
@@ -12,7 +13,9 @@ import type { CatalogTable, NewTable } from '../../src/protocol/table.ts'
 import { list as versionList } from '../../src/protocol/version.ts'
 import type { Cluster } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
+import type { SqlExportOptions } from './cluster.ts'
 import type { SqlCommand } from './command.ts'
+import { isOutside } from './outside.ts'
 
 /** Rows of texts, as a statement returns them. */
 export interface CommandRows { readonly names: readonly string[]; readonly rows: ReadonlyArray<readonly (string | null)[]> }
@@ -24,6 +27,8 @@ interface CommandTools {
   readonly signal: AbortSignal | undefined
   /** Publishes the rows of a query at a path; resolves once that is done. */
   readonly save: (sql: string, path: string, options: RowsSaved) => Promise<void>
+  /** Moves the rows of a query to a place outside of the cluster. */
+  readonly export: (sql: string, url: string, options: SqlExportOptions) => Promise<unknown>
   /** The first row of a query. */
   readonly row: (sql: string) => Promise<readonly SqlValue[]>
   /** Columns of a query. */
@@ -61,10 +66,21 @@ export async function runCommand(command: SqlCommand, tools: CommandTools): Prom
     case 'insert overwrite': return overwritten(command, tools)
     case 'insert into': return inserted(command, tools)
     case 'optimize': return optimized(command.name, tools)
-    default:
-      await tools.save(command.query, command.path, { format: command.format })
-      return said(`wrote ${normalise(command.path)}`)
+    default: return copied(command, tools)
   }
+}
+
+async function copied(
+  { query, path, format, mode, key, overwrite }: Extract<SqlCommand, { kind: 'copy' }>, tools: CommandTools,
+): Promise<CommandRows> {
+  if (isOutside(path)) {
+    await tools.export(query, path, { format, mode, key, overwrite })
+    return said(`wrote ${shownUrl(path)}`)
+  }
+  if (mode !== undefined || key !== undefined || overwrite)
+    throw new GristmillError('EINVAL', 'MODE, KEY and OVERWRITE are for places outside of the cluster, such as postgres://HOST/DATABASE/TABLE')
+  await tools.save(query, path, { ...format !== undefined && { format } })
+  return said(`wrote ${normalise(path)}`)
 }
 
 const said = (result: string): CommandRows => ({ names: ['result'], rows: [[result]] })

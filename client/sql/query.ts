@@ -4,6 +4,8 @@
 import { abortError, throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
+import { shownUrl } from '../../src/connector/location.ts'
+import { isPostgres } from '../../src/connector/postgres/names.ts'
 import { literalsOf, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
 import { formatBytes, MiB } from '../../src/base/units.ts'
 import type { OpenDatabase } from '../../src/ports/database.ts'
@@ -11,16 +13,18 @@ import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Job } from '../jobs/job.ts'
 import { Run } from '../jobs/running.ts'
 import { askedOf, engineOf, localAmong, workspaceIn, type Asked, type SqlTools } from './asked.ts'
-import { parquetQuery } from './carried.ts'
+import { parquetQuery, textQuery } from './carried.ts'
 import { noRows, resultColumns, sentQuery } from './carriedtypes.ts'
 import { changed } from './changed.ts'
 import { readCommand, type SqlCommand } from './command.ts'
 import type { Distribute } from './division.ts'
 import { explanationOf, type SqlExplanation } from './explained.ts'
 import { defineTables, pathsOf, placeTables } from './here.ts'
-import { forgetRows, submitQuery, waitForRows } from './job.ts'
+import { asQueryError, forgetRows, submitQuery, waitForRows } from './job.ts'
 import { planJob, type PlannedQuery } from './planning.ts'
 import { explainedIn, RunningQuery, uniqueNames } from './running.ts'
+import type { OutsideWritten, SqlExportOptions } from './cluster.ts'
+import { isOutside, notReached, placesIn } from './outside.ts'
 import type { LayoutParts } from './stages.ts'
 import type { SqlParams } from './statement.ts'
 import type { SqlTable } from './tables.ts'
@@ -95,30 +99,59 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
 
   /**
    * Computes the rows as a job, whose output is published at `path`, with its history. Resolves when it is submitted. Throws EEXIST for an
-   * output that exists (unless `overwrite`), EINVAL for tables of this machine.
+   * output that exists (unless `overwrite`), EINVAL for tables of this machine. With tables outside of the cluster it resolves when the
+   * job has ended.
    */
-  async save(path: string, { format = 'parquet', overwrite, force, ifVersion }: SqlSaveOptions = {}): Promise<Run> {
+  async save(path: string, options: SqlSaveOptions = {}): Promise<Run> {
+    if (isOutside(path)) throw new GristmillError('EINVAL', `${shownUrl(path)} is no path of the cluster; use export, or COPY (…) TO`)
+    return this.#saved(path, options, parquetQuery)
+  }
+
+  /** `asFiles`: the query with columns that the files hold. */
+  async #saved(
+    path: string, { format = 'parquet', overwrite, force, ifVersion }: SqlSaveOptions, asFiles: typeof parquetQuery,
+  ): Promise<Run> {
     const { signal, memoryBytes, queue, priority } = this.#options
     throwIfAborted(signal)
     const engine = engineOf(this.#tools)
-    const { statement: { sql, explain }, tables } = await this.#asked()
+    await using space = workspaceIn(this.#tools)
+    const { statement: { sql, explain }, tables } = await this.#asked(space)
     if (explain) throw new GristmillError('EINVAL', 'EXPLAIN has no rows that could be saved; leave out the output, or EXPLAIN')
     const local = localAmong(tables)
     if (local)
       throw new GristmillError('EINVAL', `${local.name} is a file of this machine, which no task can read; put it into the cluster`)
     const { cluster } = await this.#tools.cluster()
-    await using space = workspaceIn(this.#tools)
     try {
       const laid = await this.#plan(space, engine, { sql, tables }, (query, columns) =>
-        ({ sql: parquetQuery(query, columns, uniqueNames(columns)), output: { kind: 'rows', format } }))
+        ({ sql: asFiles(query, columns, uniqueNames(columns)), output: { kind: 'rows', format } }))
       const job = await submitQuery(cluster, {
         tables, ...laid, text: this.#text, memoryBytes, queue, priority, signal,
         output: { path: normalise(path), format, overwrite, force, ifVersion },
       })
-      return new Run(cluster, job.id)
+      const run = new Run(cluster, job.id)
+      // Its tasks read copies that are removed with the workspace. The caller sees a failure in its own wait.
+      if (tables.some(({ name }) => isOutside(name))) await run.wait({ signal }).catch(() => undefined)
+      return run
     } catch (error) {
       throw explainedIn(error, space)
     }
+  }
+
+  /**
+   * Computes the rows as a job, and moves them to a table of PostgreSQL (`postgres://HOST/DATABASE/TABLE`) or below a prefix of S3
+   * (`s3://BUCKET/PREFIX/`), where they appear in one commit when all are there. Throws as `mill.export`.
+   */
+  async export(url: string, { format, ...options }: SqlExportOptions = {}): Promise<OutsideWritten> {
+    const { signal, onJob } = this.#options
+    if (this.#tools.isRemote) throw notReached(url)
+    const isRows = isPostgres(url)
+    if (isRows && format !== undefined) throw new GristmillError('EINVAL', 'format belongs to objects of S3; a table of PostgreSQL takes rows')
+    const places = placesIn(await this.#tools.cluster(), url)
+    return places.write(url, async path => {
+      const run = isRows ? await this.#saved(path, { format: 'csv' }, textQuery) : await this.save(path, { format })
+      onJob?.(run)
+      await run.wait({ signal }).catch((error: unknown) => { throw asQueryError(error) })
+    }, { ...options, signal })
   }
 
   /**
@@ -190,10 +223,9 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const { signal } = this.#options
     throwIfAborted(signal)
     const engine = engineOf(this.#tools)
-    const asked = await this.#asked()
     const space = workspaceIn(this.#tools)
     try {
-      return await work(space, engine, asked)
+      return await work(space, engine, await this.#asked(space))
     } catch (error) {
       await space.close()
       if (signal?.aborted) throw abortError(signal)
@@ -286,8 +318,8 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     return planJob({ sql, tables, distribute, disk, openDatabase, space, cluster, last, signal, ...division })
   }
 
-  #asked(): Promise<Asked> {
-    return askedOf(this.#tools, { text: this.#text, params: this.#params, signal: this.#options.signal })
+  #asked(space?: Workspace): Promise<Asked> {
+    return askedOf(this.#tools, { text: this.#text, params: this.#params, signal: this.#options.signal, space })
   }
 }
 

@@ -2,7 +2,7 @@
 // columns and types of CSV, columns of JSON, and those of the first Parquet file.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { literalOf, literalsOf, typeText, type SqlColumn } from '../../src/base/sql.ts'
+import { literalOf, literalsOf, quotedName, typeText, type SqlColumn } from '../../src/base/sql.ts'
 import { escapedPath, partitionsIn, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { csvShape, oneValue, type FileSample } from './csvshape.ts'
@@ -46,13 +46,14 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
 /** Shape of a table whose way of being read is in the catalogue: CSV and JSON. REQUIRES: `db` knows types by their text. */
 async function fixedShape(db: Database, { name, known }: Pick<SqlTable, 'name' | 'known'>): Promise<TableShape | undefined> {
   if (known?.format === undefined) return undefined
-  const format = JSON.parse(known.format) as Extract<TableShape['format'], { kind: 'csv' | 'json' }>
+  const { isText, ...format } = JSON.parse(known.format) as Extract<TableShape['format'], { kind: 'csv' | 'json' }> & { isText?: true }
   const list = known.columns.map(({ type }, i) => `CAST(NULL AS ${type}) AS c${i}`)
   const types = await db.columnsOf(`SELECT ${list.join(', ')}`)
   const isPartition = (column: string): boolean => known.partitions?.includes(column) === true
   const columns = known.columns.map((column, i) => ({ name: column.name, type: types[i]!.type }))
   return {
-    name, format, columns: strictColumns(columns.filter(column => !isPartition(column.name)), format.kind),
+    name, format,
+    columns: isText ? textColumns(columns) : strictColumns(columns.filter(column => !isPartition(column.name)), format.kind),
     partitions: plainColumns(columns.filter(column => isPartition(column.name))),
   }
 }
@@ -78,6 +79,10 @@ async function checkKeys(db: Database, columns: readonly SqlColumn[], layout: st
 }
 
 const filesOf = (samples: readonly FileSample[]): string => literalsOf(samples.map(({ local }) => escapedPath(local)))
+
+/** Columns whose values are texts of their types. */
+const textColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) =>
+  ({ name, type: typeText(type), read: { type: 'VARCHAR', sql: quotedName(name) } }))
 
 const plainColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) => ({ name, type: typeText(type) }))
 

@@ -26,6 +26,7 @@ export class Workspace implements AsyncDisposable {
   #files = 0
   #made: Promise<DiskLock> | undefined
   #swept: Promise<void> | undefined
+  readonly #closers: Array<() => Promise<void>> = []
 
   /** `scratchDir`: that of the home. */
   constructor(disk: Disk, scratchDir: string, id: string) {
@@ -127,8 +128,12 @@ export class Workspace implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> { return this.close() }
 
+  /** Called when the query has ended. It never rejects. */
+  onClose(work: () => Promise<void>): void { this.#closers.push(work) }
+
   /** Removes the directory, with what the engine has left in it. */
   async close(): Promise<void> {
+    await Promise.all(this.#closers.splice(0).map(work => work()))
     const lock = await this.#made?.catch(() => undefined)
     if (!lock) return
     this.#made = undefined

@@ -9,7 +9,7 @@ import type { OutsideFiles } from '../../src/connector/connector.ts'
 import { HttpFile } from '../../src/connector/http/http.ts'
 import { isPrefix, locationOf, nameOfUrl, shownUrl } from '../../src/connector/location.ts'
 import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
-import { loadModes, PostgresRows, type LoadMode } from '../../src/connector/postgres/sink.ts'
+import { checkMode, loadModes, PostgresRows, type LoadMode } from '../../src/connector/postgres/sink.ts'
 import { PostgresTable } from '../../src/connector/postgres/source.ts'
 import { findAccess, type S3Options } from '../../src/connector/s3/access.ts'
 import { S3Client } from '../../src/connector/s3/client.ts'
@@ -148,6 +148,25 @@ function inDirectory(url: string, path: string): string {
   return join(normalise(path), name)
 }
 
+/** Throws EINVAL for a place that takes no directory, and for options that it does not have. */
+export function checkDestination(url: string, { mode, key }: Pick<ExportOptions, 'mode' | 'key'>): void {
+  if (isPostgres(url)) {
+    tableAddressOf(url)
+    return checkMode(mode ?? 'swap', key)
+  }
+  const location = s3LocationOf(url, { mode, key })
+  if (!isPrefix(location)) throw new GristmillError('EINVAL', `the rows go into files below a prefix; write ${shownUrl(url)}/`)
+}
+
+/** Throws EINVAL. */
+function s3LocationOf(url: string, { mode, key }: Pick<ExportOptions, 'mode' | 'key'>) {
+  const location = locationOf(url)
+  if (location.kind !== 's3')
+    throw new GristmillError('EINVAL', `${shownUrl(url)}: files are exported to s3://BUCKET/KEY; a web server has no way to take them`)
+  if (mode !== undefined || key !== undefined) throw new GristmillError('EINVAL', 'mode and key belong to a table of PostgreSQL')
+  return location
+}
+
 export async function exportTo(
   deps: OutsideDeps & ExportDeps & { readonly status: (path: string) => Promise<FileStatus> }, path: string, url: string,
   options: ExportOptions,
@@ -160,10 +179,7 @@ export async function exportTo(
     const takes = (name: string): boolean => !/(?:^|\/)[_.]/.test(name)
     return exportFiles(deps, { ...exporting, sink, from: await deps.status(path), takes })
   }
-  const location = locationOf(url)
-  if (location.kind !== 's3')
-    throw new GristmillError('EINVAL', `${shownUrl(url)}: files are exported to s3://BUCKET/KEY; a web server has no way to take them`)
-  if (mode !== undefined || columns !== undefined) throw new GristmillError('EINVAL', 'mode and key belong to a table of PostgreSQL')
+  const location = s3LocationOf(url, { mode, key: columns })
   const from = await deps.status(path)
   const isTree = isPrefix(location)
   if (from.type === 'directory' && !isTree)

@@ -692,15 +692,17 @@ test('the commands of the guide to connectors copy files to a service of S3 and 
   const { id, secret } = keys.ada
   const env = { ...cluster.env, AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_ENDPOINT_URL: `http://${at}` }
   const guide = await readFile(join(root, 'docs/guide/connectors.md'), 'utf8')
-  const [commands = '', printed = ''] = [/^```sh s3\n([\s\S]*?)^```$/m, /^```text s3\n([\s\S]*?)^```$/m].map(form => form.exec(guide)![1]!)
+  const [commands, printed] = [/^```sh s3\n([\s\S]*?)^```$/gm, /^```text s3\n([\s\S]*?)^```$/gm]
+    .map(form => [...guide.matchAll(form)].map(([, text]) => text).join(''))
   await mill.mkdir('/reports/2026', { recursive: true })
   await mill.writeFile('/reports/2026/rye.csv', 'field,tons\n7,12\n')
   await mill.writeFile('/reports/2026/oats.csv', randomBytes(300_000))
   await mill.writeFile('/reports/none', '')
   await ok('PUT', '/mill-reports')
   let out = ''
-  for (const line of commands.trim().split('\n')) {
-    const { code, stdout, stderr } = await runHere(line.split(' ').slice(1), env)
+  for (const line of commands!.trim().split('\n')) {
+    const words = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word!)
+    const { code, stdout, stderr } = await runHere(words.slice(1), env)
     expect([line, code, code === 0 ? '' : stderr]).toEqual([line, 0, ''])
     out += stdout
   }

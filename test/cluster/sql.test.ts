@@ -3,6 +3,8 @@
 // query reads.
 
 import { readdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -17,6 +19,7 @@ import type { QueryColumn, QueryPlan } from '../../src/sql/query.ts'
 import { localDisk } from '../../src/world/disk.ts'
 import { systemRandom } from '../../src/world/random.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
+import { create as createTable } from '../../src/protocol/table.ts'
 import { openDuckDB } from '../../src/world/duckdb.ts'
 import { until, type Result, type TestCluster } from '../kit/cluster.ts'
 import { runHere, startClusterHere } from './inprocess.ts'
@@ -449,7 +452,8 @@ test('the catalogue: tables and views by name, in this process and in stages, wi
   expect(await both(`WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM r WHERE i < 3) SELECT i FROM r WHERE EXISTS (FROM v1) ORDER BY i`))
     .toEqual([{ i: 1 }, { i: 2 }, { i: 3 }])
   await say('DROP VIEW v1')
-  await expect(say(`COPY (SELECT 1 AS a) TO 's3://bucket/x' (FORMAT csv)`)).rejects.toThrow('is not in the cluster')
+  await expect(say(`COPY (SELECT 1 AS a) TO 's3://bucket/x' (FORMAT csv)`)).rejects.toThrow('write s3://bucket/x/')
+  await expect(say(`CREATE EXTERNAL TABLE x LOCATION 's3://bucket/x'`)).rejects.toThrow('is not in the cluster')
   expect(await say('COPY (SELECT $$)$$ AS größe) TO \'/dollars\'')).toBe('wrote /dollars')
   expect(await say(`CREATE EXTERNAL TABLE dollars LOCATION '/dollars'`)).toBe('created table dollars')
   expect(await say(`COMMENT ON COLUMN dollars.größe IS 'in m'`)).toBe('commented dollars.größe')
@@ -480,6 +484,37 @@ test('jobs keep the signs of zeros, and refuse Parquet files of one table whose 
   }
   expect((await inJob(`SELECT sum(a)::INT AS a, sum(b) AS b FROM '/fit/[12].parquet'`)).stdout).toBe('{"a":3,"b":3.0}\n')
   expect(await inJob(`FROM '/fit'`)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('column a of /fit/3.parquet is DECIMAL(2,1)') })
+})
+
+test('a file of a web server is a table, in this process and in a job, and its copy ends with the query', async () => {
+  const server = createServer((request, response) => {
+    response.writeHead(request.url === '/x.csv' ? 200 : 404).end(request.url === '/x.csv' ? 'grain,tons\nrye,7\noats,5\n' : '')
+  })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  const { address, port } = server.address() as AddressInfo
+  const at = `http://${address}:${port}`
+  try {
+    const sql = `SELECT grain, sum(tons) AS tons FROM http('${at}/x.csv') GROUP BY grain ORDER BY grain`
+    const expected = '{"grain":"oats","tons":5}\n{"grain":"rye","tons":7}\n'
+    expect(await cluster.ok(['sql', '--format', 'jsonl', sql])).toBe(expected)
+    expect((await inJob(sql)).stdout).toBe(expected)
+    const run = await mill.table(`${at}/x.csv`).save('/outside-copy')
+    expect((await run.status()).state).toBe('succeeded')
+    expect(await mill.sql(`SELECT sum(tons) AS tons FROM '/outside-copy'`).collect()).toEqual([{ tons: 12n }])
+    const fails = (from: string) => cluster.run(['sql', `FROM '${from}'`])
+    expect(await fails(`${at}/y.csv`)).toMatchObject({ code: 1, stderr: expect.stringContaining('does not exist') })
+    const refused = { code: 1, stderr: expect.stringMatching(/^(?!.*hunter2).*gristmill import/) }
+    expect(await fails(`${at.replace('//', '//u:hunter2@')}/x.csv`)).toMatchObject(refused)
+    expect(await fails(`${at}/x.csv?sig=hunter2`)).toMatchObject(refused)
+    // A view that another user has put into the catalogue does not open it.
+    const view = { name: 'trap', kind: 'view' as const, sql: `FROM '${at}/x.csv'`, columns: [{ name: 'grain', type: 'VARCHAR' }] }
+    await clusterIn(mill).cluster.ask(createTable, { table: view })
+    expect(await cluster.run(['sql', 'FROM trap'])).toMatchObject({ code: 1, stderr: expect.stringContaining('a view reads http://') })
+    await cluster.ok(['sql', 'DROP VIEW trap'])
+    expect(await Array.fromAsync(mill.list('/.outside'))).toEqual([])
+  } finally {
+    server.close()
+  }
 })
 
 test('an abort kills the job of a query', async () => {

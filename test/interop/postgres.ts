@@ -14,6 +14,7 @@ import { PostgresRows } from '../../src/connector/postgres/sink.ts'
 import type { OpenPostgres, PostgresConnection } from '../../src/ports/postgres.ts'
 import { openPostgres } from '../../src/world/postgres.ts'
 import type { Peers, Row } from './client.ts'
+import { queries } from './postgressql.ts'
 
 const programs = '/usr/lib/postgresql'
 const binOf = (): string | undefined => {
@@ -268,8 +269,9 @@ export function postgresPeers({ mill }: { readonly mill: Mill }): Peers {
       const bench = { db, mill, url, server }
       const from = performance.now()
       for (const part of [reads, writes, whole, badInput, kills]) await part(bench)
+      await queries({ db, mill, port: server.port })
       await db.close()
-      return { client: 'PostgreSQL', result: `ok: reads, swap, append, upsert, each record, bad input, kills (${Math.round(performance.now() - from)} ms)` }
+      return { client: 'PostgreSQL', result: `ok: reads, swap, append, upsert, each record, bad input, kills, SQL (${Math.round(performance.now() - from)} ms)` }
     } catch (error) {
       console.log(error)
       return { client: 'PostgreSQL', result: `FAILED: ${(error as Error).message}`, failed: true }

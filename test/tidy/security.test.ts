@@ -121,7 +121,10 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/client/gateway/s3/payload.test.ts', 'is refused at its end at the latest'],
     ['cluster/s3.test.ts', 'a gateway of S3 listens where other machines reach it with a cluster secret only'],
   ],
-  'A query in SQL that comes through a gateway': [['cluster/console.test.ts', 'reads no file of the machine that serves the console']],
+  'A query in SQL that comes through a gateway': [
+    ['cluster/console.test.ts', 'reads no file of the machine that serves the console'], ['unit/client/sql/outside.test.ts', 'opens no connection'],
+  ],
+  'The text of a query is kept with its job': [['cluster/sql.test.ts', 'a file of a web server is a table']],
   'The console answers nothing of the cluster without a session': [['unit/client/console/console.test.ts', 'without a session nothing']],
   'A link logs in once': [
     ['unit/client/console/sessions.test.ts', 'a link that is used twice is refused'],

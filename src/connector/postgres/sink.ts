@@ -31,6 +31,12 @@ const lockMs = 5_000
 /** A session that hangs in the middle of its transaction is ended by the server. */
 const idleMs = 600_000
 
+/** Throws EINVAL for an upsert without a key, and a key of another mode. */
+export function checkMode(mode: LoadMode, key: readonly string[] | undefined): void {
+  if ((mode === 'upsert') !== (key !== undefined && key.length > 0))
+    throw new GristmillError('EINVAL', 'an upsert needs the columns of its key, and the other modes have none')
+}
+
 export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableReceipt> {
   readonly shown: string
   readonly isGuarded = false
@@ -42,8 +48,7 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
 
   /** Throws EINVAL for an upsert without a key. */
   constructor(deps: SinkDeps, address: TableAddress, options: SinkOptions) {
-    if ((options.mode === 'upsert') !== (options.key !== undefined && options.key.length > 0))
-      throw new GristmillError('EINVAL', 'an upsert needs the columns of its key, and the other modes have none')
+    checkMode(options.mode, options.key)
     this.#deps = deps
     this.#address = address
     this.#options = options

@@ -8,7 +8,8 @@ import { GristmillError } from '../../base/errors.ts'
 import type { OpenPostgres, PostgresConnection } from '../../ports/postgres.ts'
 import { behind } from '../skip.ts'
 import type { FilePin, FileSplit, OutsideFiles } from '../connector.ts'
-import { literal, qualified, type TableAddress } from './names.ts'
+import { literal, qualified, quoted, type TableAddress } from './names.ts'
+import { sqlType } from './types.ts'
 
 /** Bytes of a page of a table. */
 const pageBytes = 8192
@@ -21,20 +22,40 @@ const settings = [
   'max_parallel_workers_per_gather = 0',
 ]
 
+/** Kinds of relations that LOCK TABLE takes: tables, tables of partitions, views. */
+const lockable: ReadonlySet<string> = new Set(['r', 'p', 'v'])
+
 interface SourceDeps { readonly open: OpenPostgres }
+
+interface SourceOptions {
+  /** Each value is the text that PostgreSQL writes for it, or null: a reader casts it to the type of its column, and loses no digit. */
+  readonly isText?: boolean | undefined
+}
+
+/** A column of the table: its name, and the type of our SQL that holds all of its values. */
+export interface PostgresColumn { readonly name: string; readonly type: string }
+
+const columnsQuery = `SELECT a.attname, t.typname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
 
 export class PostgresTable implements OutsideFiles {
   readonly shown: string
   readonly #deps: SourceDeps
   readonly #address: TableAddress
+  readonly #isText: boolean
   #holder: PostgresConnection | undefined
   #pages = 0
+  #columns: readonly PostgresColumn[] = []
 
-  constructor(deps: SourceDeps, address: TableAddress) {
+  constructor(deps: SourceDeps, address: TableAddress, { isText = false }: SourceOptions = {}) {
     this.#deps = deps
     this.#address = address
+    this.#isText = isText
     this.shown = address.shown
   }
+
+  /** In their order in the table. REQUIRES: `isText`, and the table is pinned. */
+  get columns(): readonly PostgresColumn[] { return this.#columns }
 
   async * pin(signal?: AbortSignal): AsyncGenerator<FilePin> {
     const { schema, table, server } = this.#address
@@ -43,11 +64,18 @@ export class PostgresTable implements OutsideFiles {
     const [kind] = await holder.query('SELECT c.relkind FROM pg_class c WHERE c.oid = to_regclass($1)', [qualified(schema, table)])
     if (!kind) throw new GristmillError('ENOENT', `${this.shown} does not exist`)
     await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    // TRUNCATE and some forms of ALTER TABLE are seen by older snapshots: they wait until the table is read.
+    if (lockable.has(kind[0]!)) await holder.query(`LOCK TABLE ${qualified(schema, table)} IN ACCESS SHARE MODE`)
     const [[snapshot] = []] = await holder.query('SELECT pg_export_snapshot()')
     // Views, partitioned and foreign tables have no pages of their own: they are read by one session.
     if (kind[0] === 'r' || kind[0] === 'm') {
       const [[bytes] = []] = await holder.query('SELECT pg_relation_size(to_regclass($1))', [qualified(schema, table)])
       this.#pages = Math.ceil(Number(bytes) / pageBytes)
+    }
+    if (this.#isText) {
+      const columns = await holder.query(columnsQuery, [qualified(schema, table)])
+      if (columns.length === 0) throw new GristmillError('EINVAL', `${this.shown} has no columns`)
+      this.#columns = columns.map(([name, type, form]) => ({ name: name!, type: sqlType(type!, form!) }))
     }
     yield { name: `${table}.jsonl`, url: this.shown, etag: snapshot!, ranges: true, sums: [] }
   }
@@ -65,7 +93,7 @@ export class PostgresTable implements OutsideFiles {
   /** The rows of a view, and of a table of partitions, have no order that a second read would repeat. */
   resumes(): boolean { return this.#pages > 0 }
 
-  async * read({ pin, start, end }: FileSplit, from: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  async * read({ pin, start, end }: FileSplit, position: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const { schema, table, server } = this.#address
     const connection = await this.#deps.open(server, signal)
     try {
@@ -77,8 +105,12 @@ export class PostgresTable implements OutsideFiles {
       const pages = this.#pages === 0 ? ''
         : ` WHERE t.ctid >= '(${start},0)'::tid${end === undefined ? '' : ` AND t.ctid < '(${end},0)'::tid`}`
       // `t` alone would be a column of that name. A column of the type json keeps its white space; a line has no other line in it.
-      const rows = `SELECT translate(row_to_json(t.*)::text, E'\\n\\r', '  ') FROM ${qualified(schema, table)} AS t${pages}`
-      yield* behind(connection.copyOut(`COPY (${rows}) TO STDOUT WITH ${copyOptions}`), from)
+      const from = `FROM ${qualified(schema, table)} AS t${pages}`
+      const texts = this.#columns.map(({ name }) => `t.${quoted(name)}::text AS ${quoted(name)}`)
+      const rows = this.#isText
+        ? `SELECT row_to_json(r.*)::text FROM (SELECT ${texts.join(', ')} ${from}) AS r`
+        : `SELECT translate(row_to_json(t.*)::text, E'\\n\\r', '  ') ${from}`
+      yield* behind(connection.copyOut(`COPY (${rows}) TO STDOUT WITH ${copyOptions}`), position)
     } finally {
       await connection.close()
     }

@@ -8,6 +8,7 @@ import { headed } from '../../../../src/connector/postgres/header.ts'
 import { quoted, tableAddressOf } from '../../../../src/connector/postgres/names.ts'
 import { PostgresRows } from '../../../../src/connector/postgres/sink.ts'
 import { PostgresTable } from '../../../../src/connector/postgres/source.ts'
+import { sqlType } from '../../../../src/connector/postgres/types.ts'
 import { pull } from '../../../../src/connector/pull.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import type { OpenPostgres } from '../../../../src/ports/postgres.ts'
@@ -144,6 +145,33 @@ test('a table is read by ranges of pages under one snapshot, with a bounded numb
   expect(await read({ ...empty })).toBe(lines(3))
   await expect(read(serverOf(0, undefined))).rejects.toMatchObject({ code: 'ENOENT', message: 'postgres://h/shop/public.grain does not exist' })
 })
+
+test('the lock is there before the snapshot; as texts each column is cast, and has the type that holds its values', async () => {
+  const of = serverOf(2, 'r')
+  await read(of)
+  const at = (form: RegExp): number => of.statements.findIndex(sql => form.test(sql))
+  expect(at(/^LOCK TABLE "public"\."grain" IN ACCESS SHARE MODE$/)).toBeGreaterThan(at(/^BEGIN/))
+  expect(at(/export_snapshot/)).toBeGreaterThan(at(/^LOCK/))
+  const columns = [['n', 'int8', 'bigint'], ['a "b', 'numeric', 'numeric(9,2)'], ['free', 'numeric', 'numeric'], ['t', '_text', 'text[]']]
+  const server: OpenPostgres = async (...given) => {
+    const real = await of.server(...given)
+    return { ...real, query: async sql => (/pg_attribute/.test(sql) ? columns : real.query(sql)) }
+  }
+  const source = new PostgresTable({ open: server }, address, { isText: true })
+  const [pin] = await Array.fromAsync(source.pin())
+  expect(source.columns.map(({ type }) => type)).toEqual(['BIGINT', 'DECIMAL(9,2)', 'VARCHAR', 'VARCHAR'])
+  await Array.fromAsync(source.read(source.split(pin!, 1e9)[0]!, 0))
+  expect(of.statements.at(-1)).toContain('SELECT t."n"::text AS "n", t."a ""b"::text AS "a ""b", ')
+  await source.close()
+  const none = new PostgresTable({ open: of.server }, address, { isText: true })
+  await expect(Array.fromAsync(none.pin())).rejects.toMatchObject({ code: 'EINVAL' })
+})
+
+test.each([
+  ['numeric', 'numeric(38,38)', 'DECIMAL(38,38)'], ['numeric', 'numeric(39,2)', 'VARCHAR'], ['numeric', 'numeric(3,-2)', 'VARCHAR'],
+  ['numeric', 'numeric(2,5)', 'VARCHAR'], ['bytea', 'bytea', 'VARCHAR'],
+  ['timestamptz', 'timestamp with time zone', 'TIMESTAMP WITH TIME ZONE'],
+])('values of %s %s are %s', (name, form, type) => expect(sqlType(name, form)).toBe(type))
 
 test('a view has no order: a read that breaks off in the middle is refused, and not continued with other rows', async () => {
   expect(await read(serverOf(0, 'v'))).toBe(lines(3))

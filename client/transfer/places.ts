@@ -1,0 +1,32 @@
+// Places outside of the cluster for queries: reads them into the cluster and writes rows to them, by the connectors of import and export.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { CallMessage } from '../call/cluster.ts'
+import { stageTable, writePlace, type StageDeps, type StagedTable } from './stage.ts'
+import { checkDestination, exportTo, importFrom, readExportOptions, type ExportOptions } from './transfer.ts'
+
+type ImportParts = Parameters<typeof importFrom>[0]
+type ExportParts = Parameters<typeof exportTo>[0]
+
+interface PlacesDeps extends ImportParts, ExportParts {
+  readonly ask: CallMessage
+  readonly random: ImportParts['random'] & StageDeps['random']
+}
+
+export async function readPlace(deps: PlacesDeps, url: string, signal: AbortSignal | undefined): Promise<StagedTable> {
+  const { httpFetch: fetch, openPostgres, clock, random, objects } = deps
+  if (!fetch || !openPostgres) throw new GristmillError('CONFIG_INVALID', 'this process reaches nothing outside of the cluster')
+  return stageTable({
+    ...deps, openPostgres, importing: { fetch, clock, random, objects },
+    importFile: (from, path, until) => importFrom(deps, from, path, { signal: until }),
+  }, url, signal)
+}
+
+/** Throws EINVAL for options that the place does not have, before anything is computed. */
+export async function writeTo(
+  deps: PlacesDeps, url: string, make: (path: string) => Promise<void>, given: ExportOptions,
+): Promise<{ readonly files: number }> {
+  const options = readExportOptions(given)
+  checkDestination(url, options)
+  return writePlace({ ...deps, exportFiles: path => exportTo(deps, path, url, options) }, url, make, options.signal)
+}

@@ -1,0 +1,135 @@
+// Places outside of the cluster as tables of a query: what they hold is copied into a directory of the cluster, which belongs to the query
+// and its user alone, and is removed when the query ends. A query that is killed leaves its directory, and a later one of the user removes
+// it.
+// INVARIANT: a copy is one state of its place: a pinned file, or a table under one snapshot.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { join } from '../../src/base/paths.ts'
+import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
+import { PostgresTable, type PostgresColumn } from '../../src/connector/postgres/source.ts'
+import { isPrefix, locationOf, nameOfUrl, shownUrl } from '../../src/connector/location.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { OpenPostgres } from '../../src/ports/postgres.ts'
+import { list, mkdir, remove } from '../../src/protocol/namespace.ts'
+import type { CallMessage } from '../call/cluster.ts'
+import { paged } from '../call/pages.ts'
+import { importFiles, type ImportDeps } from './import.ts'
+
+/** Directory of all copies. */
+const stagesDirectory = '/.outside'
+/** Copies of this age belong to no query any more. */
+const leftMs = 7 * 24 * 3_600_000
+
+export interface StageDeps {
+  readonly ask: CallMessage
+  readonly clock: Pick<Clock, 'now'>
+  readonly random: { id(): string }
+}
+
+/** A directory of one query. */
+interface PlaceCopy {
+  readonly path: string
+  /** Removes it. Never throws: what is left is removed later. */
+  drop(): Promise<void>
+}
+
+/** Makes a directory that only the user can read, and removes those that earlier queries of the user have left. */
+export async function newStage({ ask, clock, random }: StageDeps, signal: AbortSignal | undefined): Promise<PlaceCopy> {
+  await ask(mkdir, { path: stagesDirectory, parents: true, mode: 0o1777 }, signal)
+  const path = join(stagesDirectory, random.id())
+  const { owner } = await ask(mkdir, { path, mode: 0o700 }, signal)
+  const old: string[] = []
+  const pages = paged((after?: string) => ask(list, { path: stagesDirectory, ...after !== undefined && { after } }, signal))
+  for await (const { entries } of pages)
+    for (const each of entries) if (each.owner === owner && each.mtimeMs < clock.now() - leftMs) old.push(each.path)
+  for (const each of old) await dropped(ask, each)
+  return { path, drop: () => dropped(ask, path) }
+}
+
+async function dropped(ask: CallMessage, path: string): Promise<void> {
+  await ask(remove, { path, recursive: true, skipTrash: true }, undefined).catch(() => undefined)
+}
+
+/** A place that was copied. */
+export interface StagedTable extends PlaceCopy {
+  /** Columns of a table of PostgreSQL, which is JSON lines of texts. */
+  readonly columns?: readonly PostgresColumn[]
+}
+
+type ImportPlace = (url: string, path: string, signal: AbortSignal | undefined) => Promise<unknown>
+
+interface ReadDeps extends StageDeps {
+  readonly importing: ImportDeps
+  readonly openPostgres: OpenPostgres
+  /** Copies a file, or the objects below a prefix, to a path that ends with `/`. */
+  readonly importFile: ImportPlace
+}
+
+interface WriteDeps extends StageDeps {
+  /** Moves the files of a directory to the place. */
+  readonly exportFiles: (path: string) => Promise<{ readonly files: number }>
+}
+
+/** Has `make` publish files at the path that it gets, and moves them to a place outside of the cluster. */
+export async function writePlace(
+  deps: WriteDeps, url: string, make: (path: string) => Promise<void>, signal: AbortSignal | undefined,
+): Promise<{ readonly files: number }> {
+  checkPlace(url)
+  const stage = await newStage(deps, signal)
+  try {
+    const path = join(stage.path, 'rows')
+    await make(path)
+    const { files } = await deps.exportFiles(path)
+    return { files }
+  } finally {
+    await stage.drop()
+  }
+}
+
+/** Throws EINVAL for an address with a password or a signature in it: the text of a query is kept with its job. */
+export async function stageTable(deps: ReadDeps, url: string, signal: AbortSignal | undefined): Promise<StagedTable> {
+  checkPlace(url)
+  const stage = await newStage(deps, signal)
+  try {
+    if (isPostgres(url)) return { ...stage, ...await copyTable(deps, url, stage, signal) }
+    await deps.importFile(url, `${stage.path}/`, signal)
+    const location = locationOf(url)
+    if (location.kind === 's3' && isPrefix(location)) return stage
+    const name = location.kind === 's3' ? location.key.split('/').at(-1)! : nameOfUrl(location.url)!
+    return { ...stage, path: join(stage.path, name) }
+  } catch (error) {
+    await stage.drop()
+    throw error
+  }
+}
+
+async function copyTable(
+  { importing, openPostgres: open }: ReadDeps, url: string, stage: PlaceCopy, signal: AbortSignal | undefined,
+): Promise<Pick<StagedTable, 'path'> & Required<Pick<StagedTable, 'columns'>>> {
+  const source = new PostgresTable({ open }, tableAddressOf(url), { isText: true })
+  const path = join(stage.path, 'rows.jsonl')
+  await importFiles(importing, {
+    source, path, isTree: false, overwrite: false, parallel: sessions, sums: [], format: 'jsonl', signal,
+  })
+  return { path, columns: source.columns }
+}
+
+/** Sessions that read a table at a time, beside the one that holds the snapshot. */
+const sessions = 4
+
+/** Throws EINVAL. */
+function checkPlace(url: string): void {
+  const refused = (what: string, instead: string): GristmillError => new GristmillError(
+    'EINVAL', `${shownUrl(url)} is given with ${what}, and the text of a query or program is kept with its job; ${instead}`,
+  )
+  if (isPostgres(url)) {
+    if (tableAddressOf(url).server.password !== undefined) throw refused('a password', 'set PGPASSWORD, or put it into ~/.pgpass')
+    return
+  }
+  const location = locationOf(url)
+  if (location.kind !== 'http') return
+  const { username, password, search } = new URL(location.url)
+  if (username + password !== '') throw refused('a user or password', 'copy the file with gristmill import, and read the copy')
+  if (search !== '') throw refused('what may be a signature (?…)', 'copy the file with gristmill import, and read the copy')
+}
+

@@ -1,0 +1,101 @@
+// Places outside of the cluster in the text of a query: which functions are tables, what is refused, and the end of each copy.
+// Real servers: test/cluster/sql.test.ts, test/cluster/s3.test.ts, test/interop/postgressql.ts.
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { OutsidePlaces } from '../../../../client/sql/cluster.ts'
+import { readCommand } from '../../../../client/sql/command.ts'
+import { runCommand } from '../../../../client/sql/commands.ts'
+import { checkOutside, plainPlaces } from '../../../../client/sql/outside.ts'
+import { SqlQuery, type SqlOptions } from '../../../../client/sql/query.ts'
+import { newStage } from '../../../../client/transfer/stage.ts'
+import { list, mkdir, remove } from '../../../../src/protocol/namespace.ts'
+import { localDisk } from '../../../../src/world/disk.ts'
+import { openDuckDB } from '../../../../src/world/duckdb.ts'
+import { systemRandom } from '../../../../src/world/random.ts'
+import { Local } from './kit.ts'
+
+let on: Local
+beforeAll(() => { on = new Local() })
+afterAll(() => on[Symbol.dispose]())
+
+test('an address behind FROM or JOIN takes the place of the function around it, and the rest keeps its line and column', () => {
+  const text = `SELECT a FROM Postgres ( -- here\n 'postgres://h/d/t''x' ) p JOIN s3('s3://b/k.csv') USING (a) WHERE a = 's3(''s3://b/k'')'`
+  const plain = plainPlaces(text)
+  expect(plain).toBe(`SELECT a FROM                   \n 'postgres://h/d/t''x'   p JOIN    's3://b/k.csv'  USING (a) WHERE a = 's3(''s3://b/k'')'`)
+  expect(plain.length).toBe(text.length)
+  expect(plainPlaces(`SELECT postgres('postgres://h/d/t'), http FROM t`)).toBe(`SELECT postgres('postgres://h/d/t'), http FROM t`)
+  expect(() => plainPlaces(`FROM s3('postgres://u:pw@h/d/t')`)).toThrow(expect.objectContaining({
+    code: 'EINVAL', message: `s3('postgres://h/d/t'): the address begins with s3://`,
+  }))
+  // It would be a text: FROM of a comparison, and of trim.
+  expect(() => checkOutside(`SELECT 1 IS DISTINCT FROM s3('s3://b/k')`, [])).toThrow('is not read as a table')
+})
+
+const queryOf = (text: string, outside: OutsidePlaces | undefined, options: SqlOptions = {}): SqlQuery => new SqlQuery({
+  disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, scratchDir: on.scratchDir, cwd: on.dir, home: on.dir,
+  cluster: async () => ({ cluster: { ask: () => Promise.reject(new Error('asked the cluster')) }, files: {}, outside }) as never,
+}, text, undefined, options)
+
+test('a query that is asked for others, and one of a gateway, opens no connection; a password is in no message', async () => {
+  const asked: string[] = []
+  const outside: OutsidePlaces = {
+    read: async url => { asked.push(url); throw new Error('opened') },
+    write: async url => { asked.push(url); throw new Error('opened') },
+  }
+  const secret = `postgres://ada:hunter2@h/d/t`
+  const refused = { code: 'EACCES', message: expect.stringMatching(/^(?!.*hunter2)postgres:\/\/h\/d\/t is outside of the cluster/) as string }
+  for (const from of [`FROM '${secret}'`, `FROM postgres('${secret}')`, `COPY (SELECT 1) TO '${secret}'`, `DESCRIBE FROM '${secret}'`]) {
+    await expect(queryOf(from, outside, { localFiles: false }).collect(), from).rejects.toMatchObject(refused)
+    await expect(queryOf(from, undefined).collect(), from).rejects.toMatchObject(refused)
+  }
+  await expect(queryOf(`SELECT 1`, outside, { localFiles: false }).export(secret)).rejects.toMatchObject(refused)
+  const unsaved = { code: 'EINVAL', message: expect.not.stringContaining('hunter2') as string }
+  await expect(queryOf(`SELECT 1`, outside).save(secret)).rejects.toMatchObject(unsaved)
+  expect(asked).toEqual([])
+  await expect(queryOf(`FROM '${secret}'`, outside).collect()).rejects.toThrow('opened')
+  await expect(queryOf(`SELECT 1`, outside).export(secret, { format: 'csv' })).rejects.toMatchObject({ code: 'EINVAL' })
+  expect(asked).toEqual([secret])
+})
+
+test('the copy of a place is removed when its query fails', async () => {
+  let dropped = 0
+  const outside = { read: async () => ({ path: '/x.csv', drop: async () => { dropped++ } }), write: () => Promise.reject(new Error()) }
+  await expect(queryOf(`FROM 'http://h/x.csv'`, outside).collect()).rejects.toThrow('asked the cluster')
+  await expect(queryOf(`FROM 'http://h/x.csv'`, outside).save('/y')).rejects.toThrow('asked the cluster')
+  expect(dropped).toBe(2)
+})
+
+test('COPY names a place as text or function, with its options, which a path of the cluster has not', async () => {
+  const copy = (rest: string) => readCommand(`COPY (SELECT 1) TO ${rest}`)
+  expect(copy(`postgres('postgres://h/d/t') (mode upsert, key (a, "b c"));`))
+    .toMatchObject({ kind: 'copy', path: 'postgres://h/d/t', mode: 'upsert', key: ['a', 'b c'] })
+  expect(copy(`'s3://b/p/' (OVERWRITE, FORMAT csv)`)).toMatchObject({ path: 's3://b/p/', format: 'csv', overwrite: true })
+  expect(() => copy(`s3('postgres://u:pw@h/d/t')`)).toThrow(`s3('postgres://h/d/t'): the address begins with s3://`)
+  expect(() => copy(`'/p' (MODE everything)`)).toThrow('needs SWAP or APPEND or UPSERT')
+  const moved: unknown[] = []
+  const tools = {
+    cluster: { ask: () => Promise.reject(new Error()) }, signal: undefined,
+    export: async (...given: unknown[]) => { moved.push(given) }, save: async (...given: unknown[]) => { moved.push(given) },
+  } as unknown as Parameters<typeof runCommand>[1]
+  expect(await runCommand(copy(`'postgres://h/d/t'`)!, tools)).toEqual({ names: ['result'], rows: [['wrote postgres://h/d/t']] })
+  await runCommand(copy(`'/p'`)!, tools)
+  const select = expect.stringMatching(/^\s+SELECT 1$/) as string
+  expect(moved).toEqual([[select, 'postgres://h/d/t', {}], [select, '/p', {}]])
+  await expect(runCommand(copy(`'/p' (OVERWRITE)`)!, tools)).rejects.toMatchObject({ code: 'EINVAL' })
+})
+
+test('a new stage is of its user alone, and removes those that the user has left, and no others', async () => {
+  const week = 7 * 24 * 3_600_000
+  const asked: unknown[] = []
+  const entries = [['own-old', 'ada', 0], ['own-new', 'ada', week], ['other', 'eve', 0]]
+    .map(([name, owner, mtimeMs]) => ({ path: `/.outside/${name}`, owner, mtimeMs }))
+  const ask = async (message: unknown, request: { path: string; mode?: number }) => {
+    if (message === mkdir) asked.push([request.path, request.mode?.toString(8)])
+    if (message === remove) asked.push(['removed', request.path])
+    return message === list ? { entries } : { owner: 'ada' }
+  }
+  const stage = await newStage({ ask: ask as never, clock: { now: () => week + 1 }, random: { id: () => 'x' } }, undefined)
+  expect(asked).toEqual([['/.outside', '1777'], ['/.outside/x', '700'], ['removed', '/.outside/own-old']])
+  await stage.drop()
+  expect(asked.at(-1)).toEqual(['removed', '/.outside/x'])
+})
