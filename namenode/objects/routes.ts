@@ -8,6 +8,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import * as protocol from '../../src/protocol/object.ts'
 import type { ListedObject } from '../../src/protocol/object.ts'
+import { isOwned } from '../../src/protocol/xattr.ts'
 import { itemErrorOf } from '../../src/rpc/fault.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { BlockMap } from '../blocks/map.ts'
@@ -66,6 +67,7 @@ export function objectRoutes(options: ObjectOptions): Route[] {
     }),
     route(protocol.directory, ({ requestId, path, base, attributes, replaces }, { user }) => {
       checkTarget({ to: path, attributes })
+      checkNotOwned(path, [...attributes.map(({ name }) => name), ...replaces])
       return journal.submit(storeDirectory, { requestId, path, base, attributes, replaces, ...by(user) })
     }),
     route(protocol.publish, async ({ requestId, lease, blocks, content, ...asked }, { user }) => {
@@ -96,6 +98,7 @@ export function objectRoutes(options: ObjectOptions): Route[] {
     }),
     route(protocol.remove, async ({ requestId, path, keep, directory, attributes, expect }, { user }) => {
       checkFree(path)
+      checkNotOwned(path, attributes ?? [])
       await journal.submit(remove, { requestId, path, keep, directory, attributes, expect, ...by(user) })
       return {}
     }),
@@ -149,6 +152,14 @@ function checkTarget({ to, attributes = [] }: Pick<RequestOf<typeof protocol.pub
   if (isWithin(to, trashDirectory))
     throw new GristmillError('EACCES', `${to} is in the trash, where nothing is written`, { details: { path: to } })
   checkAttributes(to, attributes)
+}
+
+/** A directory may belong to another user than the caller. Throws EACCES. */
+function checkNotOwned(path: string, names: readonly string[]): void {
+  const owned = names.find(isOwned)
+  if (owned !== undefined)
+    throw new GristmillError('EACCES', `the attribute ${owned} of ${path} is for its owner, by itself: set and remove it with \`xattr\``,
+      { details: { path, name: owned } })
 }
 
 function checkAttributes(to: string, attributes: NonNullable<RequestOf<typeof protocol.publish>['attributes']>): void {

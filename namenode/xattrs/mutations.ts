@@ -1,5 +1,5 @@
-// Mutations of extended attributes, for users who own the entry or may write to it. Bounded are the size of one attribute, the
-// number per inode and their sum, so that a listing fits into one reply.
+// Mutations of extended attributes, for users who own the entry or may write to it; some are for the owner alone. Bounded are the size of
+// one attribute, the number per inode and their sum, so that a listing fits into one reply.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -11,7 +11,12 @@ import { attributesOf, putAttribute, removeAttribute } from './rows.ts'
 import type { NameEntry } from '../namespace/entry.ts'
 import { entryAt } from '../namespace/resolve.ts'
 
-interface Asked extends Requested, Actor { readonly path: string; readonly name: string }
+interface Asked extends Requested, Actor {
+  readonly path: string
+  readonly name: string
+  /** Set by the routes for attributes that only the owner changes (protocol/xattr.ts). */
+  readonly owned?: true | undefined
+}
 
 const prefix = 'user.'
 
@@ -41,9 +46,9 @@ export function checkAttribute(path: string, name: string, text: string): Buffer
 /** `value` in base64. */
 export const setAttribute = mutation<Asked & { value: string }, undefined>({
   kind: 'xattr.set',
-  mutate(draft, { path, name, value: text, user, root }) {
+  mutate(draft, { path, name, value: text, owned, user, root }) {
     const value = checkAttribute(path, name, text)
-    const entry = writable(draft, { user, root }, path)
+    const entry = writable(draft, { user, root }, { path, owned })
     const others = [...attributesOf(draft, entry.id)].filter(each => each.name !== name)
     const bytes = others.reduce(
       (sum, each) => sum + Buffer.byteLength(each.name) + each.value.length,
@@ -64,17 +69,18 @@ export const setAttribute = mutation<Asked & { value: string }, undefined>({
 
 export const dropAttribute = mutation<Asked, undefined>({
   kind: 'xattr.remove',
-  mutate(draft, { path, name, user, root }) {
-    const entry = writable(draft, { user, root }, path)
+  mutate(draft, { path, name, owned, user, root }) {
+    const entry = writable(draft, { user, root }, { path, owned })
     if (!removeAttribute(draft, entry.id, name))
       throw new GristmillError('ENOENT', `${path} has no attribute ${name}`, { details: { path, name } })
     return undefined
   },
 })
 
-function writable(draft: Draft, actor: Actor, path: string): NameEntry {
+function writable(draft: Draft, actor: Actor, { path,
+  owned = false }: { readonly path: string; readonly owned?: boolean | undefined }): NameEntry {
   const entry = entryAt(draft, actor, path)
-  if (!may(actor, entry, mayWrite)) checkOwner(actor, entry, path)
+  if (owned || !may(actor, entry, mayWrite)) checkOwner(actor, entry, path)
   return entry
 }
 

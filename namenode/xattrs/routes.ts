@@ -11,16 +11,18 @@ import { find } from '../namespace/asof.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { dropAttribute, setAttribute } from './mutations.ts'
 
+const owned = (name: string): { owned?: true } => (protocol.isOwned(name) ? { owned: true } : {})
+
 export function xattrRoutes({ journal, actor }: { readonly journal: Journal; readonly actor: (user: string) => Actor }): Route[] {
   return [
     route(protocol.set, async ({ requestId, path, name, value }, { user }) => {
       checkFree(path)
-      await journal.submit(setAttribute, { requestId, path, name, value, ...actor(user) })
+      await journal.submit(setAttribute, { requestId, path, name, value, ...owned(name), ...actor(user) })
       return {}
     }),
     route(protocol.remove, async ({ requestId, path, name }, { user }) => {
       checkFree(path)
-      await journal.submit(dropAttribute, { requestId, path, name, ...actor(user) })
+      await journal.submit(dropAttribute, { requestId, path, name, ...owned(name), ...actor(user) })
       return {}
     }),
     route(protocol.list, ({ path }, { user }) => {

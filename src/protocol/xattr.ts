@@ -9,6 +9,12 @@ import { message } from './message.ts'
 const name = Type.String({ minLength: 1, maxLength: limits.nameBytesMax })
 const value = Type.String({ maxLength: Math.ceil(limits.attributeBytesMax / 3) * 4 })
 
+/**
+ * Attributes that decide about the rights of others, or remove files: settings of buckets. Only the owner of the entry, and the superuser,
+ * set and remove them, by `xattr.set` and `xattr.remove` alone.
+ */
+export const isOwned = (name: string): boolean => name.startsWith('user.s3.bucket.') || name === 'user.s3.cors'
+
 export const attribute = Type.Object({ name, value })
 
 /** Creates or replaces an attribute. */

@@ -103,3 +103,25 @@ test('they follow every rename, and go with their file or directory however it g
   expect([...attributesOf(view, id)]).toEqual([])
   expect(bench.store.dump().split('\n').filter(line => line.startsWith('attributes '))).toEqual([])
 })
+
+test('settings of a bucket are for the owner of its directory, though others may write to it', async () => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/b', mode: 0o777, ...as('ada') })
+  const routes = xattrRoutes({ journal: bench.journal, actor: name => ({ user: name, root: name === 'grace' }) })
+  let requests = 0
+  const ask = (name: string, request: object, user: string): Promise<unknown> => {
+    const route = routes.find(each => each.message.name === name)!
+    return (route.handler as (request: object, context: object) => Promise<unknown>)({ requestId: `r${requests++}`, path: '/b',
+      ...request }, { user })
+  }
+  for (const name of ['user.s3.cors', 'user.s3.bucket.policy', 'user.s3.bucket.x']) {
+    await expect(ask('xattr.set', { name, value: '' }, 'bob'), name).rejects.toMatchObject({ code: 'EACCES' })
+    await ask('xattr.set', { name, value: '' }, 'ada')
+    await expect(ask('xattr.remove', { name }, 'bob'), name).rejects.toMatchObject({ code: 'EACCES' })
+    await ask('xattr.remove', { name }, 'grace')
+  }
+  await ask('xattr.set', { name: 'user.s3.tags', value: '' }, 'bob')
+  // Journals of older versions have operations without the mark, and replay as they were.
+  await bench.do(setAttribute, { path: '/b', name: 'user.s3.cors', value: '', ...as('bob') })
+  await replayed(bench)
+})
