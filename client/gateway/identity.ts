@@ -61,6 +61,12 @@ export class Trust {
     if (this.#loopback && !this.isProxy(exchange.peer)) refuseForeignHost(exchange)
   }
 
+  /** True if the client sent the request over TLS, to this gateway or to the operator's proxy. */
+  isEncrypted(exchange: Exchange): boolean {
+    const asked = this.isProxy(exchange.peer) ? first(exchange.headers['x-forwarded-proto']) : undefined
+    return asked === 'https' || asked === 'http' ? asked === 'https' : this.#scheme === 'https'
+  }
+
   /** Scheme and host at which the client reaches the gateway, from the request's own headers. Throws EINVAL for an invalid Host. */
   originOf(exchange: Exchange): string {
     const forwarded = this.isProxy(exchange.peer) ? exchange.headers : {}

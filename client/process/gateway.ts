@@ -82,7 +82,7 @@ async function serversOf(
 
 /** Dialects by the ports that are set; a dialect that is not served is not loaded. */
 async function dialectsOf({ settings, world }: ServerRun): Promise<ServedDialect[]> {
-  const { clock, random } = world
+  const { clock, random, log } = world
   const dialects: ServedDialect[] = []
   if (servesWebHdfs(settings)) {
     const { WebHdfs } = await import('../gateway/webhdfs/webhdfs.ts')
@@ -93,7 +93,7 @@ async function dialectsOf({ settings, world }: ServerRun): Promise<ServedDialect
   if (settings.s3 !== undefined) {
     const { S3 } = await import('../gateway/s3/s3.ts')
     const options = { root: rootOf(settings.s3Root ?? '/'), domains: settings.s3Domain ?? [] }
-    dialects.push({ name: 's3', path: '', port: settings.s3, make: deps => new S3({ ...deps, clock, random }, options) })
+    dialects.push({ name: 's3', path: '', port: settings.s3, make: deps => new S3({ ...deps, clock, random, log }, options) })
   }
   if (settings.console !== undefined) dialects.push(await consoleDialect(world, settings, settings.console))
   return dialects

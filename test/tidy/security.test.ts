@@ -21,7 +21,8 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/namenode/versions/versions.test.ts', 'who may replace an output may roll it back; who may read it may read its versions'],
   ],
   'A version records the parameters of its job': [
-    ['unit/namenode/versions/versions.test.ts', 'a version records its job, what it computed, and when and by whom it was made and replaced'],
+    ['unit/namenode/versions/versions.test.ts',
+    'a version records its job, what it computed, and when and by whom it was made and replaced'],
   ],
   'The secret of an access key of a user is sealed': [
     ['unit/client/service/accounts.test.ts', 'the secret of a key is sent sealed'],
@@ -83,7 +84,8 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/src/rpc/auth.test.ts', 'a recorded request is taken once by each server that has not seen it'],
     [seen, 'a signed request that is repeated is refused; after a restart it is taken once more'],
   ],
-  'A change repeated in this way has no second effect': [[seen, 'after a restart it is taken once more, and a change has no second effect']],
+  'A change repeated in this way has no second effect': [[seen,
+    'after a restart it is taken once more, and a change has no second effect']],
   '`/healthz`, `/readyz` and `/metrics` are answered without a token': [
     ['unit/src/rpc/serve.test.ts', 'health tells starting from ready, without a token'],
   ],
@@ -121,6 +123,14 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/client/gateway/s3/payload.test.ts', 'is refused at its end at the latest'],
     ['cluster/s3.test.ts', 'a gateway of S3 listens where other machines reach it with a cluster secret only'],
   ],
+  'A policy of a bucket lets others do what': [
+    ['cluster/s3.test.ts', 'a policy lets others do what the owner of the bucket may do, and no more'],
+    ['unit/client/gateway/s3/statements.test.ts', 'a denial wins over a permission'],
+  ],
+  'Settings of a bucket are changed by its owner only': [
+    ['cluster/s3.test.ts', 'settings of a bucket are for its owner, at every door'],
+    ['unit/namenode/xattrs/xattrs.test.ts', 'settings of a bucket are for the owner of its directory'],
+  ],
   'A query in SQL that comes through a gateway': [
     ['cluster/console.test.ts', 'reads no file of the machine that serves the console'], ['unit/client/sql/outside.test.ts', 'opens no connection'],
   ],
@@ -149,7 +159,8 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/client/console/page.test.ts', 'take nothing from elsewhere'],
   ],
   '**A session of the console is as good': [['unit/client/console/sessions.test.ts', 'a session that was ended is none any more']],
-  'A logout ends it at the gateway': [['unit/client/console/sessions.test.ts', 'another console of the cluster takes a session that is not ended']],
+  'A logout ends it at the gateway': [['unit/client/console/sessions.test.ts',
+    'another console of the cluster takes a session that is not ended']],
   'On other addresses than loopback the cookie': 'advice',
   'A gateway acts as the user whom a request names': [['cluster/webhdfs.test.ts', 'a user without rights is refused']],
   'It believes the name only on connections of its own machine': [
@@ -220,7 +231,8 @@ const proofs: Readonly<Record<string, Proof>> = {
   'It belongs to the process group of its task': [
     ['cluster/stream.test.ts', 'no process of a command outlives its task, its job or its executor'],
     ['unit/datanode/executor/commands.test.ts', 'the working directory is private'],
-    ['unit/datanode/executor/commands.test.ts', "the environment has the names of Hadoop Streaming and the run's variables, and nothing else"],
+    ['unit/datanode/executor/commands.test.ts',
+    "the environment has the names of Hadoop Streaming and the run's variables, and nothing else"],
   ],
   'Its memory and its processor time are not limited': 'advice',
   'A program is stored under its hash': [

@@ -14,14 +14,18 @@ import type { Headers } from './payload.ts'
 const names = {
   /** Entity tag and length: of a file that was written again by other means, with the old attributes, the tag is not used. */
   etag: 'user.s3.etag', headers: 'user.s3.headers', checksum: 'user.s3.checksum', parts: 'user.s3.parts', tags: 'user.s3.tags',
-  upload: 'user.s3.upload', cors: 'user.s3.cors',
+  upload: 'user.s3.upload', cors: 'user.s3.cors', policy: 'user.s3.bucket.policy', bucketTags: 'user.s3.bucket.tags',
+  lifecycle: 'user.s3.bucket.lifecycle',
 } as const
 
 export const etagName = names.etag
 export const uploadName = names.upload
 export const tagsName = names.tags
-/** Of the directory of a bucket. */
+/** Of the directory of a bucket: only its owner sets them (src/protocol/xattr.ts). */
 export const corsName = names.cors
+export const policyName = names.policy
+export const bucketTagsName = names.bucketTags
+export const lifecycleName = names.lifecycle
 /** Attributes that an answer about one object needs. */
 export const objectNames: readonly string[] = [names.etag, names.headers, names.checksum, names.parts, names.tags]
 

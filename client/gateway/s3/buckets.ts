@@ -45,7 +45,8 @@ async function createBucket(call: S3Call): Promise<S3Answer> {
     const { owner, type } = await mill.status(path, { signal })
     if (type === 'directory' && owner === user)
       throw new S3Error('BucketAlreadyOwnedByYou', 'Your previous request to create the named bucket succeeded and you already own it.')
-    throw new S3Error('BucketAlreadyExists', 'The requested bucket name is not available: another user has this bucket, or it is the name of a file.')
+    throw new S3Error('BucketAlreadyExists',
+      'The requested bucket name is not available: another user has this bucket, or it is the name of a file.')
   }
   return { headers: { location: `/${bucket}` } }
 }
@@ -118,21 +119,18 @@ export const aclOf = (owner: string): string => document('AccessControlPolicy', 
 
 export const bucketOperations: readonly S3Operation[] = [
   { name: 'ListBuckets', method: 'GET', on: 'service', answer: listBuckets },
-  { name: 'CreateBucket', method: 'PUT', on: 'bucket', limits: 'all regions are one; no object lock, and no ACL but `private`', answer: createBucket },
+  { name: 'CreateBucket', method: 'PUT', on: 'bucket', limits: 'all regions are one; no object lock, and no ACL but `private`',
+    answer: createBucket },
   { name: 'HeadBucket', method: 'HEAD', on: 'bucket', answer: headBucket },
   { name: 'DeleteBucket', method: 'DELETE', on: 'bucket', answer: deleteBucket },
   setting('GetBucketLocation', 'location', { xml: document('LocationConstraint', {}) }),
   setting('GetBucketVersioning', 'versioning', { xml: document('VersioningConfiguration', {}) }),
-  { name: 'GetBucketAcl', method: 'GET', on: 'bucket', with: ['acl'], limits: 'always `private`: rights are those of the directory', answer: bucketAcl },
+  { name: 'GetBucketAcl', method: 'GET', on: 'bucket', with: ['acl'], limits: 'always `private`: rights are those of the directory',
+    answer: bucketAcl },
   setting('GetBucketAccelerateConfiguration', 'accelerate', { xml: document('AccelerateConfiguration', {}) }),
   setting('GetBucketLogging', 'logging', { xml: document('BucketLoggingStatus', {}) }),
   setting('GetBucketNotificationConfiguration', 'notification', { xml: document('NotificationConfiguration', {}) }),
   setting('GetBucketRequestPayment', 'requestPayment', { xml: document('RequestPaymentConfiguration', { Payer: 'BucketOwner' }) }),
-  setting('GetBucketPolicy', 'policy', { error: 'NoSuchBucketPolicy', message: 'The bucket policy does not exist' }),
-  setting('GetBucketTagging', 'tagging', { error: 'NoSuchTagSet', message: 'The TagSet does not exist' }),
-  setting('GetBucketLifecycleConfiguration', 'lifecycle', {
-    error: 'NoSuchLifecycleConfiguration', message: 'The lifecycle configuration does not exist',
-  }),
   setting('GetBucketEncryption', 'encryption', {
     error: 'ServerSideEncryptionConfigurationNotFoundError', message: 'The server side encryption configuration was not found',
   }),

@@ -32,6 +32,7 @@ export const s3Errors = {
   InvalidTag: 400,
   InvalidURI: 400,
   KeyTooLongError: 400,
+  MalformedPolicy: 400,
   MalformedXML: 400,
   MaxPostPreDataLengthExceeded: 400,
   MetadataTooLarge: 400,
@@ -78,7 +79,8 @@ export class S3Error extends GristmillError {
 
 /** A key below another key, or above one. */
 export const keyConflict = (cause: Error): S3Error => new S3Error(
-  'KeyConflict', `A key and keys below it cannot both exist: they would be a file and a directory of one name (${cause.message})`, { cause },
+  'KeyConflict', `A key and keys below it cannot both exist: they would be a file and a directory of one name (${cause.message})`,
+    { cause },
 )
 
 /** Codes that mean the same for all operations. A missing path is a key, a bucket or an upload: the operation says which. */

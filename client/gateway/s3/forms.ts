@@ -25,7 +25,8 @@ async function* bounded(form: Form, { range: { min, max } = { min: 0, max: putBy
     if (bytes > most) throw new S3Error('EntityTooLarge', `Your proposed upload exceeds the maximum allowed size: ${most} bytes`)
     yield piece
   }
-  if (bytes < min) throw new S3Error('EntityTooSmall', `Your proposed upload is smaller than the minimum allowed size: ${bytes} instead of ${min} bytes`)
+  if (bytes < min) throw new S3Error('EntityTooSmall',
+    `Your proposed upload is smaller than the minimum allowed size: ${bytes} instead of ${min} bytes`)
 }
 
 /** Checksum that the form promises. */
@@ -35,11 +36,15 @@ function promised(fields: ReadonlyMap<string, string>): { readonly kind: Checksu
   return kind === undefined ? undefined : { kind, value: fields.get(checksumHeader(kind))! }
 }
 
-function keyOf({ fields, filename }: Form): string {
-  const key = fields.get('key')?.replaceAll('${filename}', () => filename)
-  if (!key) throw new S3Error('InvalidArgument', 'Bucket POST must contain a field named \'key\'. If it is specified, please check the order of the fields.')
+function keyOf(form: Form): string {
+  const key = keyOfForm(form)
+  if (!key) throw new S3Error('InvalidArgument',
+    'Bucket POST must contain a field named \'key\'. If it is specified, please check the order of the fields.')
   return key
 }
+
+/** Key that a form names; '' if it names none. */
+export const keyOfForm = ({ fields, filename }: Form): string => fields.get('key')?.replaceAll('${filename}', () => filename) ?? ''
 
 async function postObject(call: S3Call): Promise<S3Answer> {
   const { form } = call

@@ -8,7 +8,7 @@ import type { Headers, Payload, PayloadOptions } from './payload.ts'
 import type { Query } from './target.ts'
 
 export interface S3Call {
-  /** Client of the cluster that acts as `user`. */
+  /** Client of the cluster that acts as `user`: who signed the request, or the owner of a bucket whose policy allows it. */
   readonly mill: Mill
   readonly user: string
   readonly bucket: string
@@ -18,6 +18,12 @@ export interface S3Call {
   readonly query: Query
   readonly headers: Headers
   readonly signal: AbortSignal
+  /**
+   * Runs work on one of many keys as the policy of the bucket decides: as the user, or as the owner of the bucket. Throws AccessDenied.
+   */
+  readonly forKey: <T>(action: { readonly action: string; readonly key: string }, work: (mill: Mill) => Promise<T>) => Promise<T>
+  /** The rules of a bucket's lifecycle were set: they are applied. */
+  readonly lifecycleSet?: (bucket: string) => void
   /** Body of the request, checked while it is read. REQUIRES: called once. */
   readonly payload: (options?: PayloadOptions) => Payload
   /** Form of the request, if it has one; then the payload is not read. */
@@ -36,6 +42,7 @@ export interface S3Answer {
   readonly status?: number
   readonly headers?: HeaderFields
   readonly xml?: string
+  readonly json?: string
   readonly chunks?: BodyChunks
 }
 

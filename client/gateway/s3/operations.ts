@@ -1,10 +1,12 @@
 // The table of operations, and how a request names one: by its method, by whether it names a bucket and a key, and by parameters of the
 // query and headers. A parameter of another operation is answered with NotImplemented, never ignored.
 
+import { policyOperations } from './bucketpolicy.ts'
 import { bucketOperations } from './buckets.ts'
 import { corsOperations } from './cors.ts'
 import { S3Error } from './errors.ts'
 import { formOperations } from './forms.ts'
+import { lifecycleOperations } from './lifecycle.ts'
 import { listingOperations } from './listing.ts'
 import { multipartOperations } from './multipart.ts'
 import type { S3Operation } from './operation.ts'
@@ -18,14 +20,14 @@ import type { S3Target } from './target.ts'
 
 export const operations: readonly S3Operation[] = [
   ...bucketOperations, ...listingOperations, ...multipartOperations, ...readingOperations, ...storingOperations, ...removingOperations,
-  ...tagOperations, ...aclOperations, ...corsOperations, ...formOperations,
+  ...tagOperations, ...aclOperations, ...corsOperations, ...formOperations, ...policyOperations,
+  ...lifecycleOperations,
 ]
 
 /** Parameters that name an operation of S3. All others are arguments. */
 const naming: ReadonlySet<string> = new Set([
   ...operations.flatMap(each => each.with ?? []),
-  'abac', 'analytics', 'attributes', 'intelligent-tiering', 'inventory', 'legal-hold', 'metrics', 'metadataTable', 'policyStatus',
-    'renameObject',
+  'abac', 'analytics', 'attributes', 'intelligent-tiering', 'inventory', 'legal-hold', 'metrics', 'metadataTable', 'renameObject',
   'restore', 'retention', 'select', 'session', 'torrent',
 ])
 
@@ -43,7 +45,8 @@ export function operationOf(method: string, { bucket, key, query }: S3Target, he
   const [best] = found.sort((a, b) => weight(b) - weight(a))
   if (best) return best
   if (named.length > 0)
-    throw new S3Error('NotImplemented', `A parameter you provided implies functionality that is not implemented: ${named.join(', ')} with ${method}`)
+    throw new S3Error('NotImplemented',
+    `A parameter you provided implies functionality that is not implemented: ${named.join(', ')} with ${method}`)
   throw new S3Error('MethodNotAllowed', 'The specified method is not allowed against this resource.')
 }
 

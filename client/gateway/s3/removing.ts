@@ -66,7 +66,8 @@ async function deleteObjects(call: S3Call): Promise<S3Answer> {
   const body = parse(await payload.text(), 'Delete', { elementsMax })
   const objects = elementsOf(body, 'Object')
   if (objects.length === 0 || objects.length > keysMax)
-    throw new S3Error('MalformedXML', `The XML you provided was not well-formed or did not validate against our published schema: 1 to ${keysMax} objects`)
+    throw new S3Error('MalformedXML',
+      `The XML you provided was not well-formed or did not validate against our published schema: 1 to ${keysMax} objects`)
   const quiet = textOf(body, 'Quiet') === 'true'
   await checkBucket(call)
   const bucket = bucketOf(call)
@@ -94,7 +95,8 @@ async function removeOne(call: S3Call, bucket: string, object: Element): Promise
     if (unknown !== undefined) throw new S3Error('NotImplemented', `A condition you provided is not implemented: ${unknown}`)
     if (version !== undefined && version !== 'null') throw new S3Error('NoSuchVersion', 'The specified version does not exist.')
     const expect = etag === undefined ? undefined : await expectedAt({ ...call, headers: { 'if-match': etag } }, fileOf(bucket, key))
-    await remove(call, bucket, key, expect)
+    const named = key
+    await call.forKey({ action: 's3:DeleteObject', key }, mill => remove({ mill, signal: call.signal }, bucket, named, expect))
     return { Deleted: { Key: key, ...version !== undefined && { VersionId: version } } }
   } catch (thrown) {
     if (call.signal.aborted) throw thrown
@@ -104,6 +106,8 @@ async function removeOne(call: S3Call, bucket: string, object: Element): Promise
 }
 
 export const removingOperations: readonly S3Operation[] = [
-  { name: 'DeleteObject', method: 'DELETE', on: 'object', missing: 'NoSuchKey', limits: 'without trash; no conditions on size and time', answer: deleteObject },
-  { name: 'DeleteObjects', method: 'POST', on: 'bucket', with: ['delete'], limits: 'without trash; no conditions on size and time', answer: deleteObjects },
+  { name: 'DeleteObject', method: 'DELETE', on: 'object', missing: 'NoSuchKey', limits: 'without trash; no conditions on size and time',
+    answer: deleteObject },
+  { name: 'DeleteObjects', method: 'POST', on: 'bucket', with: ['delete'], limits: 'without trash; no conditions on size and time',
+    answer: deleteObjects },
 ]

@@ -3,24 +3,29 @@
 
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
+import type { Log } from '../../../src/ports/log.ts'
 import type { Random } from '../../../src/ports/random.ts'
 import type { GatewayDialect } from '../dialect.ts'
 import { AccessKeys } from '../accesskeys.ts'
 import type { Exchange, HeaderFields } from '../exchange.ts'
 import type { DialectDeps } from '../gateway.ts'
+import { Access, notSigned, type AccessAsked } from './access.ts'
 import { checkBucket, checkOwners } from './buckets.ts'
+import { BucketSettings } from './bucketsettings.ts'
 import { CrossOrigin } from './crossorigin.ts'
 import { keyConflict, S3Error, s3ErrorOf, s3Errors } from './errors.ts'
 import { isForm, readForm, type Form } from './form.ts'
+import { Expiry } from './expiry.ts'
+import { keyOfForm } from './forms.ts'
 import { nothing } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { operationOf } from './operations.ts'
 import { Payload, type Headers } from './payload.ts'
-import { verify, verifyForm } from './signature.ts'
+import { unsigned, verify, verifyForm } from './signature.ts'
 import { targetOf, type S3Target } from './target.ts'
 import { plain } from './xml.ts'
 
-interface S3Deps extends DialectDeps { readonly clock: Clock; readonly random: Random }
+interface S3Deps extends DialectDeps { readonly clock: Clock; readonly random: Random; readonly log: Pick<Log, 'info' | 'warn'> }
 
 interface S3Options {
   /** Directory whose directories are the buckets. */
@@ -38,7 +43,10 @@ export class S3 implements GatewayDialect {
   readonly #options: S3Options
   readonly #keys: AccessKeys
   readonly #ids = new WeakMap<Exchange, string>()
+  readonly #settings: BucketSettings
   readonly #crossOrigin: CrossOrigin
+  readonly #access: Access
+  readonly #expiry: Expiry
   /** Headers by which a page may read an answer. */
   readonly #toPages = new WeakMap<Exchange, HeaderFields>()
 
@@ -46,7 +54,10 @@ export class S3 implements GatewayDialect {
     this.#deps = deps
     this.#options = { root, domains: [...domains.map(each => each.toLowerCase()), localDomain] }
     this.#keys = new AccessKeys({ clock: deps.clock, find: deps.accessKey })
-    this.#crossOrigin = new CrossOrigin(deps, { root })
+    this.#settings = new BucketSettings(deps, { root })
+    this.#crossOrigin = new CrossOrigin(this.#settings)
+    this.#expiry = new Expiry(deps, { root })
+    this.#access = new Access({ users: deps.users, settings: this.#settings })
   }
 
   async answer(exchange: Exchange): Promise<void> {
@@ -62,27 +73,35 @@ export class S3 implements GatewayDialect {
   }
 
   async #perform(exchange: Exchange, target: S3Target, form: Form | undefined): Promise<void> {
-    const { clock, random, users } = this.#deps
+    const { clock, random, trust } = this.#deps
     const deps = { nowMs: clock.now(), find: (id: string) => this.#keys.find(id) }
-    const verified = form ? await verifyForm(form.fields, deps) : await verify(exchange, target, deps)
+    const verified = form ? await verifyForm(form.fields, deps) : unsigned(exchange, target) ?? await verify(exchange, target, deps)
     exchange.user = verified.user
+    if (verified.user === undefined && target.bucket === undefined) throw notSigned()
     const headers = effective(exchange, target)
     const operation = operationOf(exchange.method, target, headers)
-    await users.as(verified.user, async mill => {
+    const key = form ? keyOfForm(form) : target.key ?? ''
+    const asked: AccessAsked = { exchange, operation, target, key, headers, user: verified.user, encrypted: trust.isEncrypted(exchange) }
+    await this.#access.as(asked, async (user, mill) => {
       const call: S3Call = {
-        mill, user: verified.user, bucket: target.bucket ?? '', key: target.key ?? '', root: this.#options.root, query: target.query,
-          headers,
+        mill, user, bucket: target.bucket ?? '', key: target.key ?? '', root: this.#options.root, query: target.query, headers,
         form, signal: exchange.signal, payload: options => new Payload({ exchange, verified, headers }, options),
-        newId: () => random.id(), nowMs: () => clock.now(), pause: () => clock.yield(),
+        forKey: (action, work) => this.#access.forKey(asked, action, work),
+        lifecycleSet: bucket => this.#expiry.soon(bucket), newId: () => random.id(), nowMs: () => clock.now(), pause: () => clock.yield(),
       }
       try {
         await checkOwners(call)
         await this.#send(exchange, await operation.answer(call))
       } catch (error) {
         throw exchange.begun ? error : await inTermsOf(operation, call, error)
+      } finally {
+        // Its own change is in force for the next request.
+        if (operation.on === 'bucket' && operation.method !== 'GET') this.#settings.forget(call.bucket)
       }
     })
   }
+
+  stop(): Promise<void> { return this.#expiry.stop() }
 
   async refuse(exchange: Exchange, error: GristmillError): Promise<void> {
     const code = s3ErrorOf(error)
@@ -108,9 +127,10 @@ export class S3 implements GatewayDialect {
     return { 'x-amz-request-id': id, 'x-amz-id-2': id, server: 'gristmill', ...this.#toPages.get(exchange) }
   }
 
-  async #send(exchange: Exchange, { status = 200, headers = {}, xml, chunks }: S3Answer): Promise<void> {
+  async #send(exchange: Exchange, { status = 200, headers = {}, xml, json, chunks }: S3Answer): Promise<void> {
     const fields = { ...this.#common(exchange), ...headers }
     if (xml !== undefined) return exchange.send(status, { ...fields, 'content-type': 'application/xml' }, xml)
+    if (json !== undefined) return exchange.send(status, { ...fields, 'content-type': 'application/json' }, json)
     if (chunks) return exchange.stream(status, fields, chunks)
     if (status === 204) return exchange.stream(status, fields, nothing())
     return exchange.send(status, fields)

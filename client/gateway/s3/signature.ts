@@ -50,13 +50,26 @@ interface Claim {
 }
 
 export interface Verified {
-  readonly user: string
+  /** undefined: the request is not signed. */
+  readonly user: string | undefined
   readonly payload: string
-  /** Signs chunks of the body, each with the signature before it. */
-  readonly chunks: ChunkSigner
+  /** Signs chunks of the body, each with the signature before it; undefined: they are not signed. */
+  readonly chunks?: ChunkSigner
 }
 
 interface VerifyDeps { readonly nowMs: number; readonly find: (id: string) => Promise<UserKey | undefined> }
+
+/**
+ * A request that carries no signature of any kind; undefined: it has one. Throws AccessDenied if its chunks claim to be signed.
+ */
+export function unsigned({ headers }: Exchange, { query }: S3Target): Verified | undefined {
+  if (headers.authorization !== undefined || ['X-Amz-Algorithm', 'X-Amz-Signature', 'AWSAccessKeyId'].some(name => query.has(name)))
+    return undefined
+  const payload = first(headers['x-amz-content-sha256']) ?? unsignedPayload
+  if (payload.startsWith('STREAMING-AWS4-')) throw new S3Error('AccessDenied',
+    'Access Denied: the request is not signed, and its chunks are.')
+  return { user: undefined, payload }
+}
 
 /** Throws AccessDenied for a request without a signature, and what AWS answers to a wrong one. */
 export async function verify(exchange: Exchange, target: S3Target, { nowMs, find }: VerifyDeps): Promise<Verified> {
@@ -187,7 +200,8 @@ function headerClaim({ headers }: Exchange, { query }: S3Target): Claim {
 
 function queryClaim({ headers }: Exchange, { query }: S3Target): Claim {
   if (headers.authorization !== undefined)
-    throw new S3Error('InvalidArgument', 'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter or the Authorization header should be specified')
+    throw new S3Error('InvalidArgument',
+    'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter or the Authorization header should be specified')
   if (query.get('X-Amz-Algorithm') !== algorithm) throw malformedQuery(`X-Amz-Algorithm only supports "${algorithm}"`)
   const [credential, signed, signature, time] =
     ['Credential', 'SignedHeaders', 'Signature', 'Date'].map(name => query.get(`X-Amz-${name}`))
@@ -228,7 +242,8 @@ function checkCovered({ headers }: Exchange, { signedHeaders, presigned }: Claim
   const open = Object.keys(headers).filter(name => name.startsWith('x-amz-') && !signed.has(name)
     && !(presigned && name === 'x-amz-content-sha256'))
   if (!signed.has('host') || open.length > 0)
-    throw new S3Error('AccessDenied', `There were headers present in the request which were not signed: ${[...signed.has('host') ? [] : ['host'], ...open].join(', ')}`)
+    throw new S3Error('AccessDenied',
+      `There were headers present in the request which were not signed: ${[...signed.has('host') ? [] : ['host'], ...open].join(', ')}`)
 }
 
 /** Characters that AWS encodes and JavaScript does not. */

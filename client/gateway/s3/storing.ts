@@ -19,7 +19,7 @@ import type { Payload } from './payload.ts'
 import { Summed } from './summed.ts'
 import { checkSupported } from './supported.ts'
 import { tagsOfHeader } from './tags.ts'
-import { decoded } from './target.ts'
+import { sourceOf } from './target.ts'
 import { document } from './xml.ts'
 
 /** Writes a body, of `bytes` if that is known, and publishes what it became. On any error nothing is stored. */
@@ -102,20 +102,10 @@ async function storeDirectory(
   return { etag, mtimeMs }
 }
 
-/** Path of the bucket and key of a header `x-amz-copy-source`. */
-function sourceOf({ headers, root }: S3Call): { readonly bucket: string; readonly key: string; readonly name: string } {
-  const header = String(headers['x-amz-copy-source'])
-  const [text = '', version] = header.split('?versionId=')
-  if (version !== undefined && version !== 'null') throw new S3Error('NoSuchVersion', 'The specified version does not exist.')
-  const [, name, key] = /^\/?([^/]+)\/(.+)$/s.exec(decoded(text)) ?? []
-  if (name === undefined || key === undefined) throw new S3Error('InvalidArgument',
-    'Copy Source must mention the source bucket and key: sourcebucket/sourcekey')
-  return { bucket: bucketPath(root, name), key, name }
-}
-
 /** Object to copy from, with the conditions about it checked. Throws NoSuchKey, NoSuchBucket, PreconditionFailed. */
 export async function openSource(call: S3Call) {
-  const { bucket, key, name } = sourceOf(call)
+  const { bucket: name, key } = sourceOf(call.headers)
+  const bucket = bucketPath(call.root, name)
   try {
     const source = await openObject(call, bucket, key)
     if (isUnchanged(call.headers, { etag: source.etag, mtimeMs: source.status.mtimeMs }, 'x-amz-copy-source-'))
@@ -155,7 +145,8 @@ async function copyFrom(call: S3Call, source: Source, isItself: boolean): Promis
   const { key, headers } = call
   const replaces = headers['x-amz-metadata-directive'] === 'REPLACE'
   if (!replaces && isItself)
-    throw new S3Error('InvalidRequest', 'This copy request is illegal because it is trying to copy an object to itself without changing the object\'s metadata, storage class, website redirect location or encryption attributes.')
+    throw new S3Error('InvalidRequest',
+      'This copy request is illegal because it is trying to copy an object to itself without changing the object\'s metadata, storage class, website redirect location or encryption attributes.')
   const tags = headers['x-amz-tagging-directive'] === 'REPLACE' ? tagsOfHeader(headers['x-amz-tagging']) : undefined
   const { [tagsName]: sourceTags, ...sourceHeaders } = describing(source.attributes)
   const described = { ...replaces ? describedBy(headers) : sourceHeaders,

@@ -1,24 +1,30 @@
-// Tags of objects: up to ten names with values, kept in an extended attribute in the form of a query.
+// Tags of objects and of buckets: names with values, kept in an extended attribute in the form of a query.
 
-import { hasCode } from '../../../src/base/errors.ts'
 import type { ObjectAttributes } from '../../files/objects.ts'
-import { tagsName } from './attributes.ts'
+import { bucketTagsName, tagsName } from './attributes.ts'
 import { S3Error } from './errors.ts'
 import { findObject } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf } from './paths.ts'
+import { clear, dropSetting, putSetting, settingOf } from './setting.ts'
 import { document } from './xml.ts'
 import { elementsOf, parse, textOf } from './xmlreader.ts'
 
 type Tags = ReadonlyArray<readonly [name: string, value: string]>
 
-const tagsMax = 10
+const tagsMax = { object: 10, bucket: 50 } as const
+type Tagged = keyof typeof tagsMax
 
-function checked(tags: Tags): string {
-  if (tags.length > tagsMax) throw new S3Error('InvalidTag', `Object tags cannot be greater than ${tagsMax}`)
-  if (new Set(tags.map(([name]) => name)).size < tags.length) throw new S3Error('InvalidTag', 'Cannot provide multiple Tags with the same key')
+function checked(tags: Tags, of: Tagged = 'object'): string {
+  if (tags.length > tagsMax[of]) throw new S3Error('InvalidTag',
+    `${of === 'object' ? 'Object' : 'Bucket'} tags cannot be greater than ${tagsMax[of]}`)
+  if (new Set(tags.map(([name]) => name)).size < tags.length) throw new S3Error('InvalidTag',
+    'Cannot provide multiple Tags with the same key')
   for (const [name, value] of tags)
-    if (name === '' || name.length > 128 || value.length > 256) throw new S3Error('InvalidTag', 'The TagKey or the TagValue you have provided is invalid')
+    if (name === '' || name.length > 128 || value.length > 256) throw new S3Error('InvalidTag',
+    'The TagKey or the TagValue you have provided is invalid')
+  if (tags.some(([name]) => name.toLowerCase().startsWith('aws:'))) throw new S3Error('InvalidTag',
+    'System tags cannot be added or updated')
   return new URLSearchParams(tags.map(([name, value]): [string, string] => [name, value])).toString()
 }
 
@@ -30,14 +36,19 @@ export function tagsOfHeader(header: string | string[] | undefined): ObjectAttri
 
 async function getTags(call: S3Call): Promise<S3Answer> {
   const { attributes } = await findObject(call, bucketOf(call), call.key)
-  const tags = [...new URLSearchParams(attributes[tagsName] ?? '')]
-  return { xml: document('Tagging', { TagSet: { Tag: tags.map(([name, value]) => ({ Key: name, Value: value })) } }) }
+  return { xml: documentOf(attributes[tagsName] ?? '') }
 }
 
+const documentOf = (text: string): string =>
+  document('Tagging', { TagSet: { Tag: [...new URLSearchParams(text)].map(([name, value]) => ({ Key: name, Value: value })) } })
+
 /** Throws MalformedXML, InvalidTag. */
-function tagsIn(xml: string): string {
-  const set = elementsOf(parse(xml, 'Tagging', { elementsMax: 100 }), 'TagSet')[0]
-  return checked(elementsOf(set, 'Tag').map(tag => [textOf(tag, 'Key') ?? '', textOf(tag, 'Value') ?? '']))
+function tagsIn(xml: string, of: Tagged = 'object'): string {
+  const [set] = elementsOf(parse(xml, 'Tagging', { elementsMax: 200 }), 'TagSet')
+  if (!set)
+    throw new S3Error('MalformedXML',
+    'The XML you provided was not well-formed or did not validate against our published schema: no TagSet')
+  return checked(elementsOf(set, 'Tag').map(tag => [textOf(tag, 'Key') ?? '', textOf(tag, 'Value') ?? '']), of)
 }
 
 /** Attribute of the tags of a form. */
@@ -49,22 +60,40 @@ export function tagsOfXml(xml: string): ObjectAttributes {
 async function putTags(call: S3Call): Promise<S3Answer> {
   const text = tagsIn(await call.payload({ bytesMax: 64 * 1024 }).text())
   const { path } = await findObject(call, bucketOf(call), call.key)
-  if (text === '') await clear(call, path)
+  if (text === '') await clear(call, path, tagsName)
   else await call.mill.xattrs.set(path, tagsName, text, { signal: call.signal })
   return {}
 }
 
 async function deleteTags(call: S3Call): Promise<S3Answer> {
-  await clear(call, (await findObject(call, bucketOf(call), call.key)).path)
+  await clear(call, (await findObject(call, bucketOf(call), call.key)).path, tagsName)
   return { status: 204 }
 }
 
-async function clear({ mill, signal }: S3Call, path: string): Promise<void> {
-  await mill.xattrs.rm(path, tagsName, { signal }).catch((error: unknown) => { if (!hasCode(error, 'ENOENT')) throw error })
+async function getBucketTags(call: S3Call): Promise<S3Answer> {
+  const text = await settingOf(call, bucketTagsName)
+  if (text === undefined) throw new S3Error('NoSuchTagSet', 'The TagSet does not exist')
+  return { xml: documentOf(text) }
+}
+
+async function putBucketTags(call: S3Call): Promise<S3Answer> {
+  const text = tagsIn(await call.payload({ bytesMax: 64 * 1024 }).text(), 'bucket')
+  if (text === '') await dropSetting(call, bucketTagsName)
+  else await putSetting(call, bucketTagsName, text)
+  return { status: 204 }
+}
+
+async function deleteBucketTags(call: S3Call): Promise<S3Answer> {
+  await dropSetting(call, bucketTagsName)
+  return { status: 204 }
 }
 
 export const tagOperations: readonly S3Operation[] = [
   { name: 'GetObjectTagging', method: 'GET', on: 'object', with: ['tagging'], missing: 'NoSuchKey', answer: getTags },
   { name: 'PutObjectTagging', method: 'PUT', on: 'object', with: ['tagging'], missing: 'NoSuchKey', answer: putTags },
   { name: 'DeleteObjectTagging', method: 'DELETE', on: 'object', with: ['tagging'], missing: 'NoSuchKey', answer: deleteTags },
+  { name: 'GetBucketTagging', method: 'GET', on: 'bucket', with: ['tagging'], answer: getBucketTags },
+  { name: 'PutBucketTagging', method: 'PUT', on: 'bucket', with: ['tagging'], limits: 'by the owner of the bucket', answer: putBucketTags },
+  { name: 'DeleteBucketTagging', method: 'DELETE', on: 'bucket', with: ['tagging'], limits: 'by the owner of the bucket',
+    answer: deleteBucketTags },
 ]

@@ -1,6 +1,7 @@
 // Target of a request: bucket, key and query. The bucket is the first part of the path, or stands in front of the gateway's domain in the
 // Host header. Paths are percent-encoded UTF-8, in which a plus is a plus; nothing is normalised, `//` and `..` are parts of a key.
 
+import type { Exchange } from '../exchange.ts'
 import { S3Error } from './errors.ts'
 
 export interface S3Target {
@@ -69,6 +70,16 @@ export function targetOf(target: string, host: string | undefined, domains: read
   const key = slash < 0 ? undefined : decoded(rawPath.slice(slash + 1)) || undefined
   if (bucket === undefined && key !== undefined) throw new S3Error('InvalidBucketName', 'The specified bucket is not valid.')
   return { bucket, key, rawPath, query }
+}
+
+/** Source of a copy, of the header `x-amz-copy-source`. Throws InvalidArgument, NoSuchVersion. */
+export function sourceOf(headers: Readonly<Exchange['headers']>): { readonly bucket: string; readonly key: string } {
+  const [text = '', version] = String(headers['x-amz-copy-source']).split('?versionId=')
+  if (version !== undefined && version !== 'null') throw new S3Error('NoSuchVersion', 'The specified version does not exist.')
+  const [, bucket, key] = /^\/?([^/]+)\/(.+)$/s.exec(decoded(text)) ?? []
+  if (bucket === undefined || key === undefined) throw new S3Error('InvalidArgument',
+    'Copy Source must mention the source bucket and key: sourcebucket/sourcekey')
+  return { bucket, key }
 }
 
 /** Names of buckets as AWS allows them: others are refused, and directories with other names are no buckets. */

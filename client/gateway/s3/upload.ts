@@ -16,6 +16,8 @@ import { document } from './xml.ts'
 
 /** Description of the object that an upload will be, in an attribute of its directory. */
 export interface Upload {
+  /** Directory of the buckets; undefined in uploads that older versions have begun. */
+  readonly root?: string | undefined
   readonly bucket: string
   readonly key: string
   readonly kind?: ChecksumKind | undefined
@@ -24,7 +26,8 @@ export interface Upload {
 }
 
 const noUpload = (cause?: unknown): S3Error =>
-  new S3Error('NoSuchUpload', 'The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.', { cause })
+  new S3Error('NoSuchUpload',
+    'The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.', { cause })
 
 const pathOf = (id: string): string => {
   if (!/^[0-9a-f]{24}$/.test(id)) throw noUpload()
@@ -61,7 +64,7 @@ export async function uploadOf({ mill, bucket, key, query, signal }: S3Call): Pr
 }
 
 export async function createUpload(call: S3Call): Promise<S3Answer> {
-  const { mill, bucket, key, headers, signal } = call
+  const { mill, root, bucket, key, headers, signal } = call
   checkSupported(headers)
   await checkBucket(call)
   const base = bucketOf(call)
@@ -76,7 +79,8 @@ export async function createUpload(call: S3Call): Promise<S3Answer> {
     throw new S3Error('InvalidRequest', `The ${type} checksum type cannot be used with the ${kind} checksum algorithm.`)
   const id = call.newId()
   const path = pathOf(id)
-  const upload: Upload = { bucket, key, kind, type, attributes: { ...describedBy(headers), ...tagsOfHeader(headers['x-amz-tagging']) } }
+  const attributes = { ...describedBy(headers), ...tagsOfHeader(headers['x-amz-tagging']) }
+  const upload: Upload = { root, bucket, key, kind, type, attributes }
   await mill.objects.begin(path, { attributes: { [uploadName]: JSON.stringify(upload) }, to, base, signal })
   return {
     headers: kind ? { 'x-amz-checksum-algorithm': kind, 'x-amz-checksum-type': type! } : {},

@@ -13,6 +13,7 @@ import { document, type XmlContent } from './xml.ts'
 
 interface OpenUpload {
   readonly id: string
+  readonly root?: string | undefined
   readonly bucket: string
   readonly key: string
   readonly owner: string
@@ -33,8 +34,8 @@ export async function* openUploads({ mill, signal }: Pick<S3Call, 'mill' | 'sign
     for (const { key: name, status, attributes } of page.entries) {
       const upload = uploadIn(attributes)
       if (!upload || !status) continue
-      const { bucket, key, kind } = upload
-      yield { id: name.slice(0, -1), bucket, key, owner: status.owner, mtimeMs: status.mtimeMs, kind }
+      const { root, bucket, key, kind } = upload
+      yield { id: name.slice(0, -1), root, bucket, key, owner: status.owner, mtimeMs: status.mtimeMs, kind }
     }
     after = page.next
   } while (after !== undefined)

@@ -21,7 +21,8 @@ test.each([
   ['PUT', '/b/k?partNumber=1&uploadId=x', 'UploadPart'], ['POST', '/b/k?uploads', 'CreateMultipartUpload'],
   ['DELETE', '/b/k?uploadId=x', 'AbortMultipartUpload'],
   ['GET', '/b/k?tagging', 'GetObjectTagging'], ['GET', '/b?tagging', 'GetBucketTagging'],
-  ['DELETE', '/b/k?x-id=DeleteObject', 'DeleteObject'],
+  ['DELETE', '/b/k?x-id=DeleteObject', 'DeleteObject'], ['PUT', '/b?policy', 'PutBucketPolicy'],
+  ['GET', '/b?policyStatus', 'GetBucketPolicyStatus'], ['PUT', '/b?lifecycle', 'PutBucketLifecycleConfiguration'],
 ])('%s %s is %s', (method, path, name) => { expect(asked(method, path)).toBe(name) })
 
 test('a header names a copy', () => {
@@ -30,7 +31,7 @@ test('a header names a copy', () => {
 })
 
 test.each([
-  ['PUT', '/b?policy', 'NotImplemented'], ['PUT', '/b?lifecycle', 'NotImplemented'], ['GET', '/b/k?torrent', 'NotImplemented'],
+  ['PUT', '/b?encryption', 'NotImplemented'], ['PUT', '/b?replication', 'NotImplemented'], ['GET', '/b/k?torrent', 'NotImplemented'],
   ['POST', '/b/k?select&select-type=2', 'NotImplemented'], ['PUT', '/b?versioning', 'NotImplemented'],
   ['GET', '/b/k?tagging&acl', 'NotImplemented'],
   ['POST', '/', 'MethodNotAllowed'], ['PATCH', '/b/k', 'MethodNotAllowed'], ['POST', '/b/k', 'MethodNotAllowed'],

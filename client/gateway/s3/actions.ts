@@ -1,0 +1,26 @@
+// Actions of AWS's policies that the operations are, by the operation's name; the same as the name unless it is listed here. Pure.
+
+import type { S3Operation } from './operation.ts'
+import type { Headers } from './payload.ts'
+
+const named: Readonly<Record<string, string>> = {
+  HeadBucket: 'ListBucket', ListObjects: 'ListBucket', ListObjectsV2: 'ListBucket', ListObjectVersions: 'ListBucketVersions',
+  ListMultipartUploads: 'ListBucketMultipartUploads', ListParts: 'ListMultipartUploadParts', CreateMultipartUpload: 'PutObject',
+  UploadPart: 'PutObject', UploadPartCopy: 'PutObject', CompleteMultipartUpload: 'PutObject', CopyObject: 'PutObject',
+  PostObject: 'PutObject', HeadObject: 'GetObject', GetBucketCors: 'GetBucketCORS', PutBucketCors: 'PutBucketCORS',
+  DeleteBucketCors: 'PutBucketCORS', DeleteBucketTagging: 'PutBucketTagging', PutBucketLifecycleConfiguration: 'PutLifecycleConfiguration',
+  GetBucketLifecycleConfiguration: 'GetLifecycleConfiguration', DeleteBucketLifecycle: 'PutLifecycleConfiguration',
+  GetBucketAccelerateConfiguration: 'GetAccelerateConfiguration', GetBucketEncryption: 'GetEncryptionConfiguration',
+  GetBucketNotificationConfiguration: 'GetBucketNotification', GetObjectLockConfiguration: 'GetBucketObjectLockConfiguration',
+  GetPublicAccessBlock: 'GetBucketPublicAccessBlock', GetBucketReplication: 'GetReplicationConfiguration',
+}
+
+/** All of them must be allowed. None for an operation whose keys are decided about one by one, or that has no bucket. */
+export function actionsOf({ name, on }: Pick<S3Operation, 'name' | 'on'>, headers: Headers): readonly string[] {
+  if (on === 'service' || name === 'DeleteObjects' || name === 'CreateBucket') return []
+  const action = `s3:${named[name] ?? name}`
+  return action === 's3:PutObject' && headers['x-amz-tagging'] !== undefined ? [action, 's3:PutObjectTagging'] : [action]
+}
+
+/** Operations by which the owner of a bucket gets rid of a policy that denies everything. */
+export const isAboutPolicy = ({ name }: Pick<S3Operation, 'name'>): boolean => /^(?:Get|Put|Delete)BucketPolicy$/.test(name)

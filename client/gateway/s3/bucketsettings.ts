@@ -1,0 +1,116 @@
+// Settings of buckets that requests are decided by: the owner, the rules for pages and the policy. They are attributes of the bucket's
+// directory, read for all callers alike, and remembered for a few seconds.
+// INVARIANT: a policy that cannot be read, or that has another form than PutBucketPolicy writes, denies everything.
+
+import { hasCode } from '../../../src/base/errors.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import type { Mill } from '../../mill.ts'
+import type { Users } from '../users.ts'
+import { corsName, policyName } from './attributes.ts'
+import { rulesIn, type CorsRule } from './cors.ts'
+import { S3Error } from './errors.ts'
+import { bucketPath } from './paths.ts'
+import { policyIn, type BucketPolicy } from './statements.ts'
+import { isBucketName } from './target.ts'
+
+/** As long as a change of a bucket's settings may take to reach another gateway. */
+const keptMs = 5_000
+/** Callers choose the names that are looked up, so their number is bounded. */
+const keptMax = 1_000
+
+export interface BucketSetting {
+  readonly owner: string
+  readonly rules: readonly CorsRule[]
+  /** undefined: there is none; 'unreadable': it denies everything. */
+  readonly policy: BucketPolicy | 'unreadable' | undefined
+}
+
+interface BucketSettingsDeps { readonly clock: Pick<Clock, 'mono'>; readonly users: Users }
+
+type Found = Promise<BucketSetting | undefined>
+
+export class BucketSettings {
+  readonly #deps: BucketSettingsDeps
+  readonly #root: string
+  readonly #known = new Map<string, { readonly untilMs: number; readonly found: Found }>()
+
+  constructor(deps: BucketSettingsDeps, { root }: { readonly root: string }) {
+    this.#deps = deps
+    this.#root = root
+  }
+
+  /** undefined: there is no such bucket. `caller`: user of the request. Throws AccessDenied if it cannot be read. */
+  of(bucket: string, { caller, signal }: { readonly caller?: string | undefined; readonly signal: AbortSignal }): Found {
+    if (!isBucketName(bucket)) return Promise.resolve(undefined)
+    const nowMs = this.#deps.clock.mono()
+    const known = this.#known.get(bucket)
+    if (known && nowMs < known.untilMs) return known.found
+    const found = this.#find(bucket, { caller, signal })
+    this.#known.delete(bucket)
+    this.#known.set(bucket, { untilMs: nowMs + keptMs, found })
+    // A lookup that failed is not remembered.
+    found.catch(() => { if (this.#known.get(bucket)?.found === found) this.#known.delete(bucket) })
+    for (const [oldest] of this.#known) {
+      if (this.#known.size <= keptMax) break
+      this.#known.delete(oldest)
+    }
+    return found
+  }
+
+  /** A request of this gateway has changed the bucket. */
+  forget(bucket: string): void { this.#known.delete(bucket) }
+
+  async #find(bucket: string, { caller, signal }: { readonly caller?: string | undefined; readonly signal: AbortSignal }): Found {
+    const { users } = this.#deps
+    const path = bucketPath(this.#root, bucket)
+    const readers = [users.own, ...caller === undefined || caller === users.own ? [] : [caller]]
+    for (const reader of readers) {
+      try {
+        return await users.as(reader, mill => read(mill, bucket, path, signal))
+      } catch (error) {
+        if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
+        if (!hasCode(error, 'EACCES')) throw error
+      }
+    }
+    const owner = await this.#ownerOf(path, readers, signal)
+    if (owner !== undefined && !readers.includes(owner)) {
+      try {
+        // The owner sees the attributes of a directory without any right to read.
+        const attributes = await users.as(owner, mill => mill.xattrs.list(path, { signal }))
+        return settingOf(bucket, owner, name => attributes.get(name)?.toString())
+      } catch (error) {
+        if (!hasCode(error, 'EACCES')) throw error
+      }
+    }
+    throw new S3Error('AccessDenied', 'Access Denied: the gateway may not read the policy of the bucket.')
+  }
+
+  async #ownerOf(path: string, readers: readonly string[], signal: AbortSignal): Promise<string | undefined> {
+    for (const reader of readers) {
+      try {
+        return (await this.#deps.users.as(reader, mill => mill.status(path, { signal }))).owner
+      } catch (error) {
+        if (!hasCode(error, 'EACCES')) throw error
+      }
+    }
+    return undefined
+  }
+}
+
+async function read(mill: Mill, bucket: string, path: string, signal: AbortSignal): Promise<BucketSetting | undefined> {
+  const { status, attributes } = await mill.objects.get(path, { attributes: [corsName, policyName], signal })
+  return status.type === 'directory' ? settingOf(bucket, status.owner, name => attributes[name]) : undefined
+}
+
+function settingOf(bucket: string, owner: string, attribute: (name: string) => string | undefined): BucketSetting {
+  const text = attribute(policyName)
+  return { owner, rules: rulesIn(attribute(corsName)), policy: text === undefined ? undefined : readable(text, bucket) }
+}
+
+function readable(text: string, bucket: string): BucketPolicy | 'unreadable' {
+  try {
+    return policyIn(text, bucket)
+  } catch {
+    return 'unreadable'
+  }
+}

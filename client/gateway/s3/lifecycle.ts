@@ -1,0 +1,187 @@
+// Lifecycle of the objects of a bucket: rules by which objects expire and unfinished uploads are aborted. Their XML, the attribute that
+// keeps them, and whether an object has expired. What a rule may ask for is a subset of AWS's; anything else is refused when it is set.
+// INVARIANT: what is read from the attribute has the form that PutBucketLifecycleConfiguration writes, or counts as no rules.
+
+import { lifecycleName } from './attributes.ts'
+import { S3Error } from './errors.ts'
+import type { S3Answer, S3Call, S3Operation } from './operation.ts'
+import { dropSetting, putSetting, settingOf } from './setting.ts'
+import { document, type XmlContent } from './xml.ts'
+import { elementsOf, parse, textOf, type Element } from './xmlreader.ts'
+
+export interface LifecycleRule {
+  readonly id: string
+  readonly enabled: boolean
+  readonly prefix: string
+  /** The rule has an element Filter, as opposed to the older Prefix. */
+  readonly filtered: boolean
+  readonly tags: ReadonlyArray<readonly [name: string, value: string]>
+  /** Exclusive. */
+  readonly largerThan?: number
+  readonly smallerThan?: number
+  /** Age in days, or a day in milliseconds since 1970. */
+  readonly days?: number
+  readonly dateMs?: number
+  readonly abortDays?: number
+}
+
+const rulesMax = 1000
+const elementsMax = 20 * rulesMax
+const dayMs = 86_400_000
+
+const malformed = (why: string): S3Error =>
+  new S3Error('MalformedXML', `The XML you provided was not well-formed or did not validate against our published schema: ${why}`)
+const invalid = (why: string): S3Error => new S3Error('InvalidArgument', why)
+const unsupported = (what: string): S3Error =>
+  new S3Error('NotImplemented', `A rule you provided implies functionality that is not implemented: ${what}`)
+
+const expirations: readonly string[] = ['Days', 'Date', 'ExpiredObjectDeleteMarker']
+
+function ruleOf(element: Element, index: number): LifecycleRule {
+  const known = ['ID', 'Status', 'Prefix', 'Filter', 'Expiration', 'AbortIncompleteMultipartUpload']
+  const other = element.children.find(({ name }) => !known.includes(name))
+  if (other) throw unsupported(other.name.slice(0, 100))
+  const status = textOf(element, 'Status')
+  if (status !== 'Enabled' && status !== 'Disabled') throw malformed('the Status of a rule is Enabled or Disabled')
+  const id = textOf(element, 'ID') || `rule-${index + 1}`
+  if (id.length > 255) throw invalid('ID length should not exceed allowed limit of 255')
+  const [filter] = elementsOf(element, 'Filter')
+  const old = textOf(element, 'Prefix')
+  if ((filter === undefined) === (old === undefined)) throw malformed('a rule has either a Filter or a Prefix')
+  const actions = { ...expirationOf(elementsOf(element, 'Expiration')), ...abortOf(elementsOf(element, 'AbortIncompleteMultipartUpload')) }
+  if (Object.keys(actions).length === 0) throw invalid('At least one action needs to be specified in a rule')
+  const chosen = filter ? filterOf(filter) : { prefix: old ?? '', tags: [] }
+  if (actions.abortDays !== undefined && (chosen.tags.length > 0 || chosen.largerThan !== undefined || chosen.smallerThan !== undefined))
+    throw invalid('AbortIncompleteMultipartUpload cannot be specified with tags or sizes')
+  return { id, enabled: status === 'Enabled', filtered: filter !== undefined, ...chosen, ...actions }
+}
+
+type Filter = Pick<LifecycleRule, 'prefix' | 'tags' | 'largerThan' | 'smallerThan'>
+
+function filterOf(filter: Element): Filter {
+  const [and] = elementsOf(filter, 'And')
+  if (filter.children.length > 1) throw malformed('a Filter has one condition; several stand in And')
+  const within = and ?? filter
+  const other = within.children.find(({ name }) => !['Prefix', 'Tag', 'ObjectSizeGreaterThan', 'ObjectSizeLessThan'].includes(name))
+  if (other) throw malformed(`a Filter with ${other.name.slice(0, 100)}`)
+  const tags = elementsOf(within, 'Tag').map((tag): readonly [string, string] => [textOf(tag, 'Key') ?? '', textOf(tag, 'Value') ?? ''])
+  if (tags.some(([name]) => name === '')) throw malformed('a Tag without a Key')
+  const [largerThan, smallerThan] = ['ObjectSizeGreaterThan', 'ObjectSizeLessThan'].map(name => numberOf(within, name, 0))
+  return {
+    prefix: textOf(within, 'Prefix') ?? '', tags, ...largerThan !== undefined && { largerThan },
+    ...smallerThan !== undefined && { smallerThan },
+  }
+}
+
+function numberOf(element: Element, name: string, min: number): number | undefined {
+  const text = textOf(element, name)
+  if (text === undefined) return undefined
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+  if (value >= min) return value
+  throw invalid(`'${name}' must be a whole number from ${min} on`)
+}
+
+function expirationOf([expiration]: readonly Element[]): Pick<LifecycleRule, 'days' | 'dateMs'> {
+  if (!expiration) return {}
+  const [kind, more] = expiration.children
+  if (!kind || more || !expirations.includes(kind.name)) throw malformed('an Expiration has either Days or a Date')
+  if (kind.name === 'ExpiredObjectDeleteMarker') throw unsupported(kind.name)
+  if (kind.name === 'Days') return { days: numberOf(expiration, 'Days', 1)! }
+  const text = textOf(expiration, 'Date') ?? ''
+  const dateMs = /^\d{4}-\d\d-\d\d(?:T[\d:.]+Z)?$/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(dateMs) || dateMs % dayMs !== 0) throw invalid('\'Date\' must be at midnight GMT')
+  return { dateMs }
+}
+
+function abortOf([abort]: readonly Element[]): Pick<LifecycleRule, 'abortDays'> {
+  if (!abort) return {}
+  const abortDays = numberOf(abort, 'DaysAfterInitiation', 1)
+  if (abortDays === undefined) throw malformed('AbortIncompleteMultipartUpload without DaysAfterInitiation')
+  return { abortDays }
+}
+
+const isCount = (value: unknown): boolean => value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0)
+
+function isRule(rule: Partial<LifecycleRule> | null): rule is LifecycleRule {
+  if (typeof rule !== 'object' || rule === null) return false
+  const { id, enabled, prefix, filtered, tags, ...numbers } = rule
+  return typeof id === 'string' && typeof enabled === 'boolean' && typeof prefix === 'string' && typeof filtered === 'boolean'
+    && Array.isArray(tags) && tags.every(tag => Array.isArray(tag) && tag.length === 2 && tag.every(text => typeof text === 'string'))
+    && Object.values(numbers).every(isCount) && numbers.days !== 0 && numbers.abortDays !== 0
+}
+
+/** Rules in the attribute of a bucket; none if it is missing or has another form. */
+export function lifecycleIn(text: string | undefined): readonly LifecycleRule[] {
+  try {
+    const rules = JSON.parse(text ?? '[]') as unknown
+    return Array.isArray(rules) && rules.every(rule => isRule(rule as never)) ? rules as LifecycleRule[] : []
+  } catch {
+    return []
+  }
+}
+
+/** As in AWS: an age ends at the midnight (UTC) after it is reached. */
+const isOver = (sinceMs: number, days: number, nowMs: number): boolean => nowMs >= Math.ceil((sinceMs + days * dayMs) / dayMs) * dayMs
+
+interface Candidate { readonly key: string; readonly bytes: number; readonly mtimeMs: number; readonly tags: URLSearchParams }
+
+/** True if an enabled rule says that the object is to be removed now. */
+export const hasExpired = (rules: readonly LifecycleRule[], { key, bytes, mtimeMs, tags }: Candidate, nowMs: number): boolean =>
+  rules.some(({ enabled, prefix, tags: wanted, largerThan, smallerThan, days, dateMs }) =>
+    enabled && key.startsWith(prefix) && wanted.every(([name, value]) => tags.getAll(name).includes(value))
+    && (largerThan === undefined || bytes > largerThan) && (smallerThan === undefined || bytes < smallerThan)
+    && ((days !== undefined && isOver(mtimeMs, days, nowMs)) || (dateMs !== undefined && nowMs >= dateMs)))
+
+/** True if an enabled rule says that the upload of this key, begun at this time, is to be aborted now. */
+export const isAbandoned = (rules: readonly LifecycleRule[], { key, begunMs }: { readonly key: string; readonly begunMs: number },
+  nowMs: number): boolean =>
+  rules.some(({ enabled, prefix, abortDays }) => enabled && abortDays !== undefined && key.startsWith(prefix) && isOver(begunMs,
+  abortDays, nowMs))
+
+async function putLifecycle(call: S3Call): Promise<S3Answer> {
+  const text = await call.payload({ bytesMax: 256 * 1024 }).text()
+  const rules = elementsOf(parse(text, 'LifecycleConfiguration', { elementsMax }), 'Rule').map(ruleOf)
+  if (rules.length === 0 || rules.length > rulesMax) throw malformed(`a lifecycle configuration has 1 to ${rulesMax} rules`)
+  if (new Set(rules.map(({ id }) => id)).size < rules.length) throw invalid('Rule ID must be unique')
+  await putSetting(call, lifecycleName, JSON.stringify(rules))
+  call.lifecycleSet?.(call.bucket)
+  return {}
+}
+
+async function getLifecycle(call: S3Call): Promise<S3Answer> {
+  const rules = lifecycleIn(await settingOf(call, lifecycleName))
+  if (rules.length === 0) throw new S3Error('NoSuchLifecycleConfiguration', 'The lifecycle configuration does not exist')
+  return { xml: document('LifecycleConfiguration', { Rule: rules.map(elementOf) }) }
+}
+
+function elementOf({ id, enabled, prefix, filtered, tags, largerThan, smallerThan, days, dateMs, abortDays }: LifecycleRule): XmlContent {
+  const conditions = [prefix !== '', ...tags.map(() => true), largerThan !== undefined, smallerThan !== undefined].filter(Boolean).length
+  const parts = {
+    ...(prefix !== '' || conditions === 0) && { Prefix: prefix }, ...tags.length > 0 && { Tag: tags.map(([Key, Value]) => ({ Key,
+    Value })) },
+    ObjectSizeGreaterThan: largerThan, ObjectSizeLessThan: smallerThan,
+  }
+  return {
+    ID: id, ...filtered ? { Filter: conditions > 1 ? { And: parts } : parts } : { Prefix: prefix },
+      Status: enabled ? 'Enabled' : 'Disabled',
+    ...(days !== undefined || dateMs !== undefined) && {
+      Expiration: { Days: days, Date: dateMs === undefined ? undefined : new Date(dateMs).toISOString() },
+    },
+    ...abortDays !== undefined && { AbortIncompleteMultipartUpload: { DaysAfterInitiation: abortDays } },
+  }
+}
+
+async function deleteLifecycle(call: S3Call): Promise<S3Answer> {
+  await dropSetting(call, lifecycleName)
+  return { status: 204 }
+}
+
+export const lifecycleOperations: readonly S3Operation[] = [
+  { name: 'GetBucketLifecycleConfiguration', method: 'GET', on: 'bucket', with: ['lifecycle'], answer: getLifecycle },
+  {
+    name: 'PutBucketLifecycleConfiguration', method: 'PUT', on: 'bucket', with: ['lifecycle'], answer: putLifecycle,
+    limits: 'by the owner of the bucket; at most 16384 bytes; `Expiration` with `Days` or `Date`, and `AbortIncompleteMultipartUpload`',
+  },
+  { name: 'DeleteBucketLifecycle', method: 'DELETE', on: 'bucket', with: ['lifecycle'], limits: 'by the owner of the bucket',
+    answer: deleteLifecycle },
+]
