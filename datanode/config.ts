@@ -34,6 +34,8 @@ export interface DatanodeConfig {
   /** Tasks that run at the same time; 0: this node only stores blocks. */
   readonly slots: number
   readonly memoryBytes: number
+  /** Memory of all tasks together; default, and at least: that of as many tasks as there are slots. */
+  readonly memoryBytesAll?: number | undefined
   /** Limit of the background scrub, per disk. */
   readonly scrubBytesPerSecond?: number | undefined
   readonly pid?: number | undefined

@@ -1,6 +1,7 @@
 // Interfaces between the datanode and the parts that it hosts: running tasks (datanode/executor) and serving map outputs
 // (datanode/shuffle). The datanode hands them orders and wires and does not depend on their implementation.
 
+import type { NodeMemory } from '../src/protocol/heartbeat.ts'
 import type { Channel } from '../src/block/channel.ts'
 import type { Address, AttemptId, ClusterId, JobId, NodeId } from '../src/base/ids.ts'
 import type { World } from '../src/ports/world.ts'
@@ -13,6 +14,8 @@ import type { BlockStore } from './store/store.ts'
 export interface Runner {
   /** Maximum number of tasks that run at the same time. */
   readonly slots: number
+  /** Memory of a task that asks for none, and of all tasks together; undefined: it runs none. */
+  readonly memory: NodeMemory | undefined
   freeSlots(): number
   running(): AttemptId[]
   /** Accepts the task; the runner itself reports its end. */
@@ -50,6 +53,8 @@ export interface TaskHost {
   readonly slots: number
   /** Memory of one task. */
   readonly memoryBytes: number
+  /** Memory of all tasks together. */
+  readonly memoryBytesAll: number
   readonly secret: Buffer
   readonly store: BlockStore
   readonly address: () => Address
@@ -76,6 +81,7 @@ export interface Tasks {
 /** Runner of a node without slots. */
 export const noRunner: Runner = Object.freeze({
   slots: 0,
+  memory: undefined,
   freeSlots: () => 0,
   running: () => [],
   run() {},

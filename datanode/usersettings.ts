@@ -12,3 +12,10 @@ export function configFrom(settings: Partial<Settings>): Pick<DatanodeConfig, 't
   const times = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<DatanodeTimes>
   return { times, ...scrubRate !== undefined && { scrubBytesPerSecond: Math.max(1, scrubRate) } }
 }
+
+/** Share of the machine's memory that its tasks may have together. */
+const memoryShare = 3 / 4
+
+/** Memory of all tasks of a datanode which has so many of the machine's cores as slots; default: all. */
+export const tasksMemory = ({ cores, memoryBytes }: { readonly cores: number; readonly memoryBytes: number }, slots = cores): number =>
+  Math.floor(memoryBytes * memoryShare * Math.min(1, slots / cores))

@@ -167,13 +167,14 @@ export class Owner {
 
   async #startDatanode(): Promise<Datanode> {
     const { world, machine, dir, settings } = this.#parts
-    const [{ Datanode: Class }, { configFrom }, { openTasks }] = await Promise.all([
+    const [{ Datanode: Class }, { configFrom, tasksMemory }, { openTasks }] = await Promise.all([
       import('../../datanode/datanode.ts'), import('../../datanode/usersettings.ts'), import('../../datanode/executor/tasks.ts'),
     ])
     const datanode = await Class.start(world, {
       dirs: [datanodeDirOf(dir)], host, port: 0, namenode: this.address, cluster: this.cluster, secret: this.secret, rack,
       hostName: settings.hostName ?? machine.hostName, slots: settings.slots ?? machine.cores,
       memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
+      memoryBytesAll: settings.nodeMemory ?? tasksMemory(machine, settings.slots),
       pid: machine.pid, version, signal: this.#ending.signal,
       // Most commands run no tasks: the first task waits for its executor instead.
       tasks: tasks => openTasks(tasks, { prestart: false }),

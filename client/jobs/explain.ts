@@ -33,6 +33,9 @@ export interface ExplainedStage {
   readonly why?: string
   /** Adaptive rules that the namenode may apply when the bytes of the partitions are known that the stage reads. */
   readonly mayAdapt?: readonly AdaptiveRule[]
+  /** Slots and memory of each task, if the program or the run sets them. */
+  readonly cpu?: number
+  readonly memoryBytes?: number
 }
 
 interface ExplainOptions {
@@ -81,7 +84,7 @@ interface StageFacts extends ExplainOptions {
   readonly describe: (node: PlanNode) => string
 }
 
-function explainStage(stage: Stage, { inputs, output, adapt }: CutStage, facts: StageFacts): ExplainedStage {
+function explainStage(stage: Stage, { inputs, output, adapt, cpu, memoryBytes }: CutStage, facts: StageFacts): ExplainedStage {
   const branches = facts.inputs.map((input, i) => readOf(input, inputs[i]!, facts))
   // A sort into one partition takes no samples: its stage has lost its inputs.
   const isLeftOut = inputs.length === 1 && inputs[0]!.kind === 'values' && inputs[0]!.parts === 0
@@ -96,6 +99,7 @@ function explainStage(stage: Stage, { inputs, output, adapt }: CutStage, facts: 
     tasks: isLeftOut ? 0 : branches.reduce((sum, { tasks }) => sum + tasks, 0),
     steps: [...new Set(steps)].filter(text => text !== ''),
     ...adapt && { mayAdapt: rulesOf(adapt) },
+    ...cpu !== undefined && { cpu }, ...memoryBytes !== undefined && { memoryBytes },
     ...stage.sink.kind === 'shuffle' && output.kind === 'shuffle'
       ? {
           output: `${exchangeOf(stage.sink)} into ${plural(output.partitions, 'partition')}`

@@ -1,5 +1,6 @@
 // Text of an explanation (explain.ts).
 
+import { resourcesText } from '../../src/plan/describe.ts'
 import type { Explanation } from './explain.ts'
 
 const width = 80
@@ -16,10 +17,11 @@ export function explanationLines({ plan, rules: applied, joins, stages, goesOn }
     }),
     ...section('rules', applied.flatMap(({ rule, about, nodes }) => folded('  ', `${rule}: ${about} (${nodes.join('; ')})`))),
     ...section('joins', joins.flatMap(({ join, by, why }) => folded('  ', `${join}: ${by}; ${why}`))),
-    ...section('stages', stages.flatMap(({ reads, tasks, steps, output, why, mayAdapt }, i) => [
+    ...section('stages', stages.flatMap(({ reads, tasks, steps, output, why, mayAdapt, cpu, memoryBytes }, i) => [
       ...folded(`  ${String(i).padStart(3)} `, `${tasks} ${tasks === 1 ? 'task' : 'tasks'} over ${reads.join('; ')}`),
       ...steps.flatMap(step => folded('      ', step)),
       ...folded('      → ', why === undefined ? output : `${output}: ${why}`),
+      ...cpu === undefined && memoryBytes === undefined ? [] : folded('      ', `each task has ${resourcesText({ cpu, memoryBytes })}`),
       ...mayAdapt ? folded('      ', `adaptive: ${mayAdapt.join(', ')}`) : [],
     ])),
   ]

@@ -142,9 +142,11 @@ export const sizesOf = (cluster: Cluster, signal: AbortSignal | undefined) => as
 export function stagesOver(
   stages: readonly PlannedStage[], planned: Planned, options: RunOptions, { name, isResult }: { name: string; isResult: boolean },
 ): PlannedStage[] {
-  const { replication } = options
-  return stages.map(stage => ({
-    ...stage,
+  const { replication, cpu, memoryBytes } = options
+  return stages.map(({ memoryBytes: declared, ...stage }) => ({
+    ...stage, ...cpu !== undefined && { cpu },
+    // The memory of the run is that of the whole job.
+    ...declared !== undefined && memoryBytes === undefined && { memoryBytes: declared },
     inputs: stage.inputs.map(each =>
       (each.kind === 'files' ? { ...each, options: inputOver(each.options, options, planned, name) } : each)),
     ...stage.output.kind === 'files' && replication !== undefined && !isResult && { output: { ...stage.output, replication } },

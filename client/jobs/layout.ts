@@ -18,7 +18,8 @@ import type { JobSpec, StageInput, StageSpec } from '../../src/protocol/job.ts'
 export const partitionBytesDefault = 64 * MiB
 
 /** A stage before its splits are known. */
-export interface PlannedStage extends Pick<Stage, 'name' | 'broadcasts' | 'output' | 'isSampling'>, Pick<StageSpec, 'adapt'> {
+export interface PlannedStage
+  extends Pick<Stage, 'name' | 'broadcasts' | 'output' | 'isSampling'>, Pick<StageSpec, 'adapt' | 'cpu' | 'memoryBytes'> {
   /** Inputs of its branches. */
   readonly inputs: readonly PlannedInput[]
 }
@@ -73,9 +74,10 @@ export async function layOut(
   const cut = stagesOf(after, { partitions })
   return {
     stages: cut.map(stage => {
-      const { name, branches, broadcasts: read, output, isSampling } = stage
+      const { name, branches, broadcasts: read, output, isSampling, needs } = stage
       const adapt = adaptOf(stage, cut, after, { partitionBytes, partitions, isOff: rule => off.has(rule) })
-      return { name, inputs: branches.map(({ input }) => inputOf(input)), broadcasts: read, output, isSampling, ...adapt && { adapt } }
+      const inputs = branches.map(({ input }) => inputOf(input))
+      return { name, inputs, broadcasts: read, output, isSampling, ...adapt && { adapt }, ...needs }
     }),
     fingerprint, before, after, cut, notes, joins,
     // A rule that changed nothing need not be known to the executors.

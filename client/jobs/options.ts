@@ -52,7 +52,12 @@ export interface RunOptions {
   readonly queue?: string | undefined
   /** Jobs of the same queue with a lower priority get slots after it; -100 to 100, default: 0. Nothing is taken from tasks that run. */
   readonly priority?: number | undefined
-  /** Memory limit of one task. */
+  /** Slots of a datanode that each task takes, in place of what the program declares; default: 1. */
+  readonly cpu?: number | undefined
+  /**
+   * Memory limit of one task, in place of what the program declares. Without it a task that has used up its memory runs once more, alone
+   * on its datanode, with that of all slots.
+   */
   readonly memoryBytes?: number | undefined
   /** An attempt that takes longer is killed, and the task is tried again. */
   readonly taskTimeoutMs?: number | undefined
@@ -76,8 +81,8 @@ export interface RunOptions {
 
 const runOptionNames: Known<RunOptions> = {
   input: true, output: true, params: true, paramTexts: true, reducers: true, replication: true, overwrite: true, name: true,
-  memoryBytes: true, taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true,
-  env: true, encoding: true,
+  memoryBytes: true, cpu: true, taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true,
+  onNote: true, env: true, encoding: true,
   delimiter: true, onOutput: true, detach: true, partitionBytes: true, withoutRules: true, queue: true, priority: true,
 }
 
@@ -110,6 +115,7 @@ export function readRunOptions(given: RunOptions | null | undefined): RunOptions
   checkInteger('size of a partition in bytes', options.partitionBytes, 1)
   checkInteger('number of replicas', options.replication, 1, limits.replicationMax)
   checkInteger('memory of a task in bytes', options.memoryBytes, 0)
+  checkInteger('number of slots of a task', options.cpu, 1, limits.taskSlotsMax)
   checkInteger('time of a task in milliseconds', options.taskTimeoutMs, 0)
   checkInteger('number of tries', options.attemptsMax, 1, 100)
   checkInteger('priority', options.priority, -priorityMax, priorityMax)

@@ -60,7 +60,7 @@ export interface StreamOptions
 const names: Known<StreamOptions> = {
   input: true, output: true, map: true, reduce: true, combine: true, shell: true, files: true, reducers: true, inputFormat: true,
   fieldSeparator: true, reduceSeparator: true, keyFields: true, partitionFields: true, order: true, replication: true, overwrite: true,
-  name: true, memoryBytes: true, taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true,
+  name: true, memoryBytes: true, cpu: true, taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true,
   onNote: true, env: true, queue: true, priority: true,
 }
 

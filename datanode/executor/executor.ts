@@ -13,7 +13,9 @@ import type { Child, Processes } from '../../src/ports/process.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import { exitCause, isHeapFull, startCause, type ExitStatus } from './exit.ts'
-import { cannotStart, failed, type Failed, type FromExecutor, type AttemptOutcome, type Setup, type ToExecutor } from './messages.ts'
+import {
+  cannotStart, failed, outOfMemory, type Failed, type FromExecutor, type AttemptOutcome, type Setup, type ToExecutor,
+} from './messages.ts'
 import type { StartFailure } from './startbackoff.ts'
 
 interface ExecutorOptions {
@@ -173,8 +175,7 @@ export class Executor {
       if (this.#running !== running) return
       if (this.#child.residentBytes() > bytesMax) {
         this.#end(
-          failed(
-            'program',
+          outOfMemory(
             `the task used more than ${formatBytes(this.memoryBytes)} of memory; keep less at a time, or give it more (--memory)`,
             running.counters,
           ),
@@ -240,7 +241,8 @@ export class Executor {
   #outcomeOfExit(running: Running, end: ExitStatus): Failed | undefined {
     // A heap that is too small for the process to start is the job's: it asked for so little memory.
     if (running.began || isHeapFull(this.#outputTail)) {
-      return failed('program', exitCause(end, this.#outputTail, this.memoryBytes), running.counters)
+      const why = exitCause(end, this.#outputTail, this.memoryBytes)
+      return isHeapFull(this.#outputTail) ? outOfMemory(why, running.counters) : failed('program', why, running.counters)
     }
     return this.#startFailure && cannotStart(running.setup, this.#startFailure.reason)
   }

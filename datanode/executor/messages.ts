@@ -52,6 +52,9 @@ export type FromExecutor =
 export const failed = (cause: Failed['cause'], message: string, counters: Counters = {}): Failed =>
   ({ kind: 'failed', cause, failure: { code: cause === 'killed' ? 'ABORTED' : 'TASK_FAILED', message }, counters })
 
+/** Outcome of an attempt whose process has used more memory than it was given. */
+export const outOfMemory = (message: string, counters: Counters): Failed => ({ ...failed('program', message, counters), outOfMemory: true })
+
 /** Outcome of an attempt that no process has taken, because none could be started. Not counted; the scheduler prefers other nodes. */
 export const cannotStart = ({ node, host }: Pick<Setup, 'node' | 'host'>, reason: string): Failed => ({
   kind: 'failed', cause: 'killed', counters: {},

@@ -85,6 +85,11 @@ export class TaskRunner implements Runner {
   /** Process ids of executors. */
   get pids(): number[] { return this.#pool.pids }
 
+  get memory(): { readonly task: number; readonly all: number } {
+    const { memoryBytes, memoryBytesAll } = this.#host
+    return { task: memoryBytes, all: memoryBytesAll }
+  }
+
   freeSlots(): number {
     return this.#stopped || this.#alone.isWanted ? 0 : Math.max(0, this.slots - this.#running.size - this.#queue.length)
   }
@@ -202,7 +207,10 @@ export class TaskRunner implements Runner {
     attempt.wake = () => this.#alone.leave(work.attempt)
     await this.#alone.enter(work.attempt, () => this.#running.size)
     attempt.wake = undefined
-    return this.#executeOnce(attempt, { ...work, memoryBytes: memoryBytes * sharesAlone(this.slots) })
+    const last = await this.#executeOnce(attempt, { ...work, memoryBytes: memoryBytes * sharesAlone(this.slots) })
+    // It has had more already: the namenode need not try it once more.
+    if (last.kind === 'failed') delete last.outOfMemory
+    return last
   }
 
   async #executeOnce(attempt: Attempt, work: TaskWork): Promise<AttemptOutcome> {

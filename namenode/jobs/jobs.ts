@@ -91,8 +91,8 @@ export class Jobs {
     const engine = this.#engine = new Engine(deps)
     this.routes = jobRoutes(engine, deps)
     registry.listen({
-      joined: ({ node, rack, host, slots, features, inService }, attempts) =>
-        this.#feed({ kind: 'joined', node, rack, host, slots, features, attempts, closed: !inService }),
+      joined: ({ node, rack, host, slots, features, memory, inService }, attempts) =>
+        this.#feed({ kind: 'joined', node, rack, host, slots, features, ...memory && { memory }, attempts, closed: !inService }),
       offered: ({ node }) => this.#feed({ kind: 'offered', node }),
       left: ({ node }) => this.#feed({ kind: 'left', node }),
       stale: ({ node }) => this.#feed({ kind: 'stale', node }),

@@ -49,6 +49,8 @@ export class OwnerCalls {
       )
     const actor = this.#deps.actor(user)
     if (this.#store.hasAnswer(requestId)) return { job: await this.#store.submit({ requestId, actor, spec }) }
+    const refused = this.#engine.scheduler.refusal(spec)
+    if (refused !== undefined) throw new GristmillError('EINVAL', refused)
     return this.#admission.job({ user, spec }, async () => {
       const { whole, places } = await this.#planned(spec, user)
       const job = await this.#store.submit({ requestId, actor, spec })

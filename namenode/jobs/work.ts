@@ -21,6 +21,7 @@ interface WorkDeps extends Pick<JobsDeps, 'nodes' | 'blocks'> { readonly params:
 export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, blocks, params }: WorkDeps): TaskWork {
   const { stage, task } = attemptParts(id)
   const { spec } = job
+  const attempt = job.stages[stage]!.tasks[task]!.attempts.find(each => each.id === id)
   const { output, broadcasts } = spec.stages[stage]!
   const { sums, layout: { made } } = job.stages[stage]!
   const { input, branch, index } = made ? { input: spec.stages[stage]!.input, branch: 0, index: task } : branchOf(spec.stages[stage]!, task)
@@ -30,7 +31,7 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
     ...spec.driver && { driver: spec.driver },
     input: made ? partsOf(input, made.tasks[task]!) : inputOf(input, index), ...sums && { sizes: true }, ...branch > 0 && { branch },
     ...broadcasts && { broadcasts }, output,
-    staging: stagingOf(job.id), memoryBytes: spec.memoryBytes, deadlineMs: spec.taskDeadlineMs,
+    staging: stagingOf(job.id), memoryBytes: attempt?.memoryBytes ?? spec.memoryBytes, deadlineMs: spec.taskDeadlineMs,
   }
 
   function inputOf(given: StageInput, index: number): TaskWork['input'] {

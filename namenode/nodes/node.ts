@@ -4,7 +4,9 @@
 
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
-import { nodeFeatures, type beat, type NodeFeature, type register, type StorageState } from '../../src/protocol/heartbeat.ts'
+import {
+  nodeFeatures, type beat, type NodeFeature, type NodeMemory, type register, type StorageState,
+} from '../../src/protocol/heartbeat.ts'
 import type { LogLevel } from '../../src/ports/log.ts'
 import type { RequestOf } from '../../src/protocol/message.ts'
 import type { ServerSetting } from '../../src/protocol/server.ts'
@@ -30,7 +32,8 @@ export interface HeldCounts { readonly blocks: number; readonly remaining: numbe
 
 /** Fields of a registration that the namenode keeps. */
 type Registration = Pick<
-  RequestOf<typeof register>, 'address' | 'rack' | 'host' | 'pid' | 'version' | 'slots' | 'storages' | 'logLevel' | 'settings' | 'features'
+  RequestOf<typeof register>,
+  'address' | 'rack' | 'host' | 'pid' | 'version' | 'slots' | 'storages' | 'logLevel' | 'settings' | 'features' | 'memory'
 > & {
   readonly attempts: { readonly length: number }
 }
@@ -59,6 +62,7 @@ export class DataNode {
   #settings: readonly ServerSetting[] | undefined
   #slots = 0
   #features: readonly NodeFeature[] = []
+  #memory: NodeMemory | undefined
   #storages: readonly StorageState[] = []
   #transfers = 0
   #running = 0
@@ -100,6 +104,8 @@ export class DataNode {
   get slots(): number { return this.#slots }
   /** Work beyond that of earlier versions. */
   get features(): readonly NodeFeature[] { return this.#features }
+  /** Memory of its tasks; undefined: a datanode of an earlier version, or one without slots. */
+  get memory(): NodeMemory | undefined { return this.#memory }
   get storages(): readonly StorageState[] { return this.#storages }
   get transfers(): number { return this.#transfers }
   get running(): number { return this.#running }
@@ -164,6 +170,7 @@ export class DataNode {
     this.#logLevel = said.logLevel
     this.#settings = said.settings
     this.#slots = said.slots
+    this.#memory = said.memory
     this.#features = nodeFeatures.filter(feature => said.features?.includes(feature))
     this.#storages = said.storages
     this.#running = said.attempts.length

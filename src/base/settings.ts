@@ -172,11 +172,15 @@ export const settings = {
     fallback: "the machine's host name", usedBy: ['client', 'datanode', 'gateway'],
     about: "Processes with the same host name are on the same machine, and read each other's block files directly.",
   }),
-  slots: count(0, 1024, {
+  slots: count(0, limits.taskSlotsMax, {
     fallback: 'the number of processor cores; for `up` divided among its datanodes', usedBy: ['datanode'],
     about: 'Number of tasks that run at the same time.',
   }),
   memory: bytes({ fallback: '512MiB', usedBy: ['datanode'], about: 'Memory of one task, unless its job sets it.' }),
+  nodeMemory: bytes({
+    fallback: "three quarters of the machine's memory, by the share of `slots` in its cores", usedBy: ['datanode'],
+    about: 'Memory of all tasks together: tasks that ask for much wait for each other. At least `slots` times `memory`.',
+  }),
   replication: count(1, 16, {
     fallback: '3, for `up` at most the number of its datanodes; 1 when embedded',
     usedBy: ['namenode', 'up'], about: 'Default replication of files.',

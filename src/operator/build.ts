@@ -104,7 +104,7 @@ export function groupPipeline(options: PipelineOptions): Step<KeyGroup> {
       return step(ungroupStep(following), following)
     }
     case 'validate': case 'map': case 'each': case 'sample': case 'partition': case 'key': case 'sampleKeys': case 'top': case 'limit':
-    case 'join': case 'lookup': case 'command': case 'total': case 'encode':
+    case 'join': case 'lookup': case 'command': case 'total': case 'encode': case 'resources':
       throw new AssertionFailed(`the step ${head.kind} takes no groups`)
     default: return unreachable(head)
   }
@@ -166,7 +166,7 @@ function bareStep(
       return lookupStep({ how: step.how, build: step.build, key: fn(step.key), context, table }, next)
     }
     case 'combine': case 'reduce': case 'fold': case 'group': case 'sortedGroup': case 'ungroup': case 'regroup':
-    case 'join': case 'command':
+    case 'join': case 'command': case 'resources':
       throw new AssertionFailed(`the step ${step.kind} takes no values`)
     default: return unreachable(step)
   }

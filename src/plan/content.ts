@@ -40,7 +40,8 @@ const hasSameFunctions = (a: PlanNode, b: PlanNode, { isSame }: Pick<PlanFacts, 
 
 function isRepeatable(node: PlanNode, { isPlain }: Pick<PlanFacts, 'isPlain'>): boolean {
   switch (node.kind) {
-    case 'read': case 'values': case 'union': case 'fold': case 'combine': case 'ungroup': case 'limit': case 'encode': return true
+    case 'read': case 'values': case 'union': case 'fold': case 'combine': case 'ungroup': case 'limit': case 'encode':
+    case 'resources': return true
     case 'validate': return isPlain(node.fn)
     case 'each': return node.op !== 'peek' && node.op !== 'mapAsync' && isPlain(node.fn)
     // Without a key function pairs are spread from a random partition on.

@@ -18,7 +18,7 @@ import { aboutFunctions } from './rule.ts'
 /** Kinds of nodes that recipes have. */
 const kinds: ReadonlySet<string> = new Set<PlanNode['kind']>([
   'read', 'values', 'validate', 'combine', 'each', 'sample', 'partition', 'key', 'sampleKeys', 'top', 'limit', 'fold', 'group',
-  'sortedGroup', 'ungroup', 'join', 'union', 'shuffle', 'total', 'encode', 'write', 'command',
+  'sortedGroup', 'ungroup', 'join', 'union', 'shuffle', 'total', 'encode', 'write', 'command', 'resources',
 ])
 
 /** Throws PROGRAM_INVALID for recipes that this version does not know. */

@@ -49,7 +49,7 @@ function isEmptyOver(node: PlanNode, [first = false, second = false, ...others]:
     case 'top': case 'limit': return node.count === 0 || first
     case 'validate': case 'each': case 'key': case 'combine': case 'fold': case 'group': case 'sortedGroup': case 'ungroup': case 'regroup':
     case 'shuffle':
-    case 'total': case 'encode':
+    case 'total': case 'encode': case 'resources':
       return first
     case 'union': return [first, second, ...others].slice(0, node.inputs.length).every(Boolean)
     case 'join': return isJoinEmpty(node.how, first, second)

@@ -1,6 +1,7 @@
 // Short texts for the nodes of a plan, for explain.
 
 import { unreachable } from '../base/assert.ts'
+import { formatBytes } from '../base/units.ts'
 import { cachedStep } from './cached.ts'
 import type { PlanNode, StepPlace } from './node.ts'
 
@@ -32,6 +33,7 @@ function kindOf(node: PlanNode): string {
     case 'sampleKeys': return 'sample keys'
     case 'top': case 'limit': return `${node.kind} ${node.count}`
     case 'fold': return 'fold'
+    case 'resources': return `resources ${resourcesText(node)}`
     case 'group': return node.flat ? 'flatMap groups' : 'map groups'
     case 'sortedGroup': return node.flat ? 'flatMap sorted groups' : 'map sorted groups'
     case 'ungroup': return 'values of groups'
@@ -62,3 +64,9 @@ function optionsOf(options: Readonly<Record<string, unknown>>): string {
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   return given.length === 0 ? '' : ` (${given.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(', ')})`
 }
+
+export const resourcesText = (
+  { cpu, memoryBytes }: { readonly cpu?: number | undefined; readonly memoryBytes?: number | undefined },
+): string =>
+  [...cpu === undefined ? [] : [cpu === 1 ? 'one slot' : `${cpu} slots`], ...memoryBytes === undefined ? [] : [formatBytes(memoryBytes)]]
+    .join(', ')

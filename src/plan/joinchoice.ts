@@ -95,7 +95,9 @@ function * sourcesOf(side: PlanNode): Generator<PlanNode | undefined> {
   for (let node = open.pop(); node; node = open.pop()) {
     switch (node.kind) {
       case 'read': case 'values': yield node; break
-      case 'validate': case 'each': case 'sample': case 'partition': case 'key': case 'union': open.push(...node.inputs); break
+      case 'validate': case 'each': case 'sample': case 'partition': case 'key': case 'union': case 'resources':
+        open.push(...node.inputs)
+        break
       default: yield undefined
     }
   }

@@ -3,6 +3,7 @@
 
 import { inputFormatDefault, outputFormatDefault } from '../base/formats.ts'
 import type { AnyDefinition, StandardSchema } from '../program/definition.ts'
+import { checkResources } from '../program/resources.ts'
 import type { FunctionIndex, Plan, PlanNode, ShuffleNode, UserFunction, WriteNode } from './node.ts'
 
 /** Functions of definitions, by the bound ones in their plans. */
@@ -20,12 +21,16 @@ export function planMapReduce(definition: AnyDefinition): Plan {
     return bound
   }
   const add = (fn: UserFunction): FunctionIndex => functions.push(bind(fn)) - 1
+  const withNeeds = (phase: 'map' | 'reduce', of: PlanNode): PlanNode => {
+    const needs = definition.resources?.[phase]
+    return needs ? freeze({ kind: 'resources', inputs: [of], ...checkResources(`resources of ${phase}`, needs) }) : of
+  }
   const { path: _in, schema, format: inputFormat = inputFormatDefault, ...input } = definition.input ?? {}
   const { path: _out, format: outputFormat = outputFormatDefault, ...output } = definition.output ?? {}
 
   let node = freeze({ kind: 'read', inputs: [], options: Object.freeze({ format: inputFormat, ...input }) })
   if (schema) node = freeze({ kind: 'validate', inputs: [node], fn: functions.push(validatorOf(schema)) - 1 })
-  node = freeze({ kind: 'map', inputs: [node], fn: add(definition.map) })
+  node = withNeeds('map', freeze({ kind: 'map', inputs: [node], fn: add(definition.map) }))
   if (definition.reduce) {
     const shuffle: ShuffleNode = {
       kind: 'shuffle', inputs: [node], partitions: definition.reducers,
@@ -33,7 +38,7 @@ export function planMapReduce(definition: AnyDefinition): Plan {
     }
     node = freeze(shuffle)
     if (definition.combine) node = freeze({ kind: 'combine', inputs: [node], fn: add(definition.combine) })
-    node = freeze({ kind: 'reduce', inputs: [node], fn: add(definition.reduce) })
+    node = withNeeds('reduce', freeze({ kind: 'reduce', inputs: [node], fn: add(definition.reduce) }))
   }
   const root: WriteNode = Object.freeze({
     kind: 'write', inputs: Object.freeze([node] as const), output: Object.freeze({ format: outputFormat, ...output }),

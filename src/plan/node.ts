@@ -25,6 +25,7 @@ export type StepNode = Placed & (
   | ValidateNode | MapNode | CombineNode | ReduceNode
   | EachNode | SampleNode | PartitionNode | KeyNode | SampleKeysNode | TopNode | LimitNode
   | FoldNode | GroupNode | SortedGroupNode | UngroupNode | RegroupNode | JoinNode | LookupNode | CommandNode | TotalNode | EncodeNode
+  | ResourcesNode
 )
 
 /** `place`: number of the place in the program where the step is described, in the plan's table. */
@@ -203,6 +204,9 @@ export interface FieldOrder {
   readonly numeric: boolean
   readonly reverse: boolean
 }
+
+/** The same values. The tasks of its stage need so many slots of their datanode, and so much memory; default: 1, and that of the job. */
+interface ResourcesNode { readonly kind: 'resources'; readonly inputs: From1; readonly cpu?: number; readonly memoryBytes?: number }
 
 /** The values of all its inputs. */
 interface UnionNode { readonly kind: 'union'; readonly inputs: readonly PlanNode[] }

@@ -30,7 +30,12 @@ export interface Branch {
   readonly source: PlanNode
   /** In order: the steps of its tasks between input and output. */
   readonly steps: readonly StepNode[]
+  /** Declared by the program for the steps of the branch. */
+  readonly needs?: Needs
 }
+
+/** Slots and memory of a task. */
+interface Needs { readonly cpu?: number; readonly memoryBytes?: number }
 
 export interface Stage {
   readonly name: string
@@ -44,6 +49,8 @@ export interface Stage {
   readonly isSampling: boolean
   /** Combines pairs before the shuffle. */
   readonly combine: FunctionIndex | undefined
+  /** The most that a branch needs. */
+  readonly needs: Needs
   /** Last node of the stage; of a check the one that writes the output. */
   readonly sink: ShuffleNode | WriteNode
 }
@@ -78,7 +85,7 @@ class Cutter {
       for (const step of steps) if (step.kind === 'lookup') lookups.set(step, this.#shuffle(step.inputs[1]))
     return this.#add({
       name: nameOf(branches), branches, broadcasts: [...new Set([...samples, ...lookups.values()])], lookups, output: this.#output(sink),
-      isSampling: last.kind === 'sampleKeys', combine: combine?.fn, sink,
+      isSampling: last.kind === 'sampleKeys', combine: combine?.fn, needs: mostOf(branches.map(({ needs }) => needs)), sink,
     })
   }
 
@@ -87,7 +94,7 @@ class Cutter {
     if (sink.check === undefined) return
     this.#add({
       name: 'check', branches: [{ input: { kind: 'output', stage }, source: sink, steps: [] }], broadcasts: [], lookups: new Map(),
-      output: { kind: 'check' }, isSampling: false, combine: undefined, sink,
+      output: { kind: 'check' }, isSampling: false, combine: undefined, needs: {}, sink,
     })
   }
 
@@ -150,10 +157,20 @@ class Cutter {
       case 'sampleKeys': case 'top': case 'limit': case 'fold': case 'group': case 'sortedGroup': case 'ungroup': case 'lookup':
       case 'command': case 'total': case 'encode':
         return this.#branches(node.inputs[0]).map(branch => ({ ...branch, steps: [...branch.steps, node] }))
+      // No step of its own: the tasks have what it asks for before they begin.
+      case 'resources':
+        return this.#branches(node.inputs[0]).map(branch => ({ ...branch, needs: mostOf([branch.needs, node]) }))
       case 'write': throw new AssertionFailed('a plan writes once, at its end')
       default: return unreachable(node)
     }
   }
+}
+
+function mostOf(needs: ReadonlyArray<Needs | undefined>): Needs {
+  const most = (all: readonly number[]): number | undefined => (all.length === 0 ? undefined : Math.max(...all))
+  const cpu = most(needs.flatMap(each => each?.cpu ?? []))
+  const memoryBytes = most(needs.flatMap(each => each?.memoryBytes ?? []))
+  return { ...cpu !== undefined && { cpu }, ...memoryBytes !== undefined && { memoryBytes } }
 }
 
 const nameCharsMax = 100
@@ -168,7 +185,7 @@ function nameOf(branches: readonly Branch[]): string {
 /** Steps that only prepare others have no word. */
 function wordOf(step: StepNode): string {
   switch (step.kind) {
-    case 'validate': case 'combine': case 'key': case 'regroup': case 'encode': return ''
+    case 'validate': case 'combine': case 'key': case 'regroup': case 'encode': case 'resources': return ''
     case 'map': case 'reduce': case 'sample': case 'top': case 'limit': case 'total': return step.kind
     case 'each': return step.op
     case 'partition': return 'mapPartitions'

@@ -9,6 +9,8 @@ export interface Machine {
   readonly user: string
   readonly hostName: string
   readonly cores: number
+  /** Memory of the machine, or of the container. */
+  readonly memoryBytes: number
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly workingDirectory: string
   /**

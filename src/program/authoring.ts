@@ -5,6 +5,7 @@
 import type { Key } from '../base/pair.ts'
 import type { AnyDefinition, Definition, Input, Params } from './definition.ts'
 import { checkOptions } from './options.ts'
+import { checkResources } from './resources.ts'
 
 export type { Emit, Key } from '../base/pair.ts'
 export type * from './definition.ts'
@@ -14,6 +15,7 @@ export type { KeyValueOptions, StoredKey } from './keyvalue.ts'
 export type { JoinOptions, ShuffleOptions } from './arguments.ts'
 export { Dataset, Grouped, SortedGroups, type Aggregate } from './dataset.ts'
 export { Sources } from './sources.ts'
+export type { Resources } from './resources.ts'
 export type { SortOrder, SortPart } from './wide.ts'
 export { commands, type CommandParams } from './stream.ts'
 export { workflow, type Workflow, type WorkflowDataset, type WorkflowDefinition } from './workflow.ts'
@@ -28,7 +30,7 @@ export interface MapReduce {
 const mark = Symbol.for('gristmill.program')
 
 const known = new Set([
-  'input', 'output', 'params', 'assets', 'reducers', 'setup', 'map', 'combine', 'partition', 'reduce', 'check', 'teardown',
+  'input', 'output', 'params', 'assets', 'reducers', 'resources', 'setup', 'map', 'combine', 'partition', 'reduce', 'check', 'teardown',
 ])
 
 /**
@@ -65,8 +67,16 @@ function check(definition: AnyDefinition): void {
   const { assets } = definition
   if (assets !== undefined && (!Array.isArray(assets) || assets.some(name => typeof name !== 'string' || name === '')))
     throw new TypeError("assets of mapReduce are paths relative to the program, such as ['words.txt', 'data']")
+  checkPhases(definition.resources)
   const { reducers } = definition
   if (reducers !== undefined && (!Number.isInteger(reducers) || reducers < 1 || reducers > 65_535)) {
     throw new TypeError(`reducers of mapReduce must be an integer from 1 to 65535, not ${String(reducers)}`)
   }
+}
+
+function checkPhases(resources: AnyDefinition['resources']): void {
+  if (resources === undefined) return
+  if (typeof resources !== 'object' || resources === null || Object.keys(resources).some(name => name !== 'map' && name !== 'reduce'))
+    throw new TypeError("resources of mapReduce are an object with map, reduce or both, such as { map: { cpu: 2, memory: '2GiB' } }")
+  for (const [phase, needs] of Object.entries(resources)) if (needs !== undefined) checkResources(`resources of ${phase}`, needs)
 }

@@ -8,6 +8,7 @@ import { checkCount, checkFunction, checkPartitions, checkShuffle, showGiven, ty
 import type { Context } from './definition.ts'
 import { keyValueSaving, type KeyValueOptions, type StoredKey } from './keyvalue.ts'
 import { at, type Flow, type KeyFunction, type Recipe } from './recipe.ts'
+import { checkResources, type Resources } from './resources.ts'
 import {
   folded, grouped, joined, joinName, sorted, sortedGroups, spread, topmost, type Grouping, type Joining, type SortOrder, type SortPart
 } from './wide.ts'
@@ -92,6 +93,14 @@ export class Dataset<T> {
    * from files of the cluster, which stay until the program ends. It pays where several steps read what is costly to compute.
    */
   cache(): Dataset<T> { return this.#next({ kind: 'cache', inputs: [this.#node], at: at('cache') }) }
+
+  /**
+   * The same values. Each task of the stage that computes them needs so many slots and so much memory of its datanode. A stage takes the
+   * most that one of its steps declares; steps behind the next shuffle belong to another stage.
+   */
+  resources(needs: Resources): Dataset<T> {
+    return this.#next({ kind: 'resources', inputs: [this.#node], ...checkResources('resources', needs), at: at('resources') })
+  }
 
   /** Pairs of each value's key and the value. */
   keyBy<K extends Key>(key: (value: T, context: Context) => K): Dataset<[K, T]> {

@@ -2,6 +2,7 @@
 
 import type { formats, InputFormat, inputFormatDefault, InputOptions, OutputOptions } from '../base/formats.ts'
 import type { Emit, Key } from '../base/pair.ts'
+import type { Resources } from './resources.ts'
 
 /** Result types of `line && emit(line, 1)`. */
 export type Nothing = void | undefined | null | false | 0 | 0n | ''
@@ -138,6 +139,8 @@ export interface Definition<I extends Input = Input, K extends Key = Key, V = un
   readonly assets?: readonly string[]
   /** Partitions of the shuffle, one output file each; the run may override it. Default: 1. */
   readonly reducers?: number
+  /** Slots and memory of each task that runs `map` or `reduce`; default: one slot, and the memory of the run or of the datanode. */
+  readonly resources?: { readonly map?: Resources; readonly reduce?: Resources }
   /** Called once in each task, before its first record. Tasks of one job may share a process, and so the module's own variables. */
   setup?(context: Context<P>): void | Promise<void>
   /** Called once per record, in order. */

@@ -34,6 +34,9 @@ export type StorageState = Static<typeof storageState>
 export const nodeFeatures = ['parts'] as const
 export type NodeFeature = typeof nodeFeatures[number]
 
+/** In bytes. */
+export interface NodeMemory { readonly task: number; readonly all: number }
+
 export const register = message('heartbeat.register', {
   callers: 'node',
   request: Type.Object({
@@ -53,6 +56,8 @@ export const register = message('heartbeat.register', {
     seen: Type.Optional(seen),
     logLevel: Type.Optional(logLevel),
     settings: Type.Optional(serverSettings),
+    /** Memory of a task that asks for none, and of all tasks together. Not sent by earlier versions. */
+    memory: Type.Optional(Type.Object({ task: count, all: count })),
     /** Missing: none. A later version may name some that the namenode does not know. */
     features: Type.Optional(Type.Array(text(40), { maxItems: 100 })),
   }),

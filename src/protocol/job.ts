@@ -71,6 +71,10 @@ const stageSpec = Type.Object({
   output: taskOutput,
   /** Set only for a stage of one branch that reads a shuffle or a join. */
   adapt: Type.Optional(adapt),
+  /** Slots of one datanode that each of its tasks takes; default: 1. */
+  cpu: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.taskSlotsMax })),
+  /** Memory of each of its tasks; default: that of the job. */
+  memoryBytes: Type.Optional(count),
 })
 export type StageSpec = Static<typeof stageSpec>
 
@@ -169,7 +173,7 @@ const jobSpec = Type.Object({
   queue: Type.Optional(text(queueNameMax)),
   /** Jobs of its queue with a lower one wait for it; default: 0. */
   priority: Type.Optional(priority),
-  /** Memory of one executor. */
+  /** Memory of one executor, which is a limit; 0: the datanode's default, which a task that has used it up may exceed. */
   memoryBytes: count,
   /** Time limit of one attempt; 0: none. */
   taskDeadlineMs: count,

@@ -189,6 +189,8 @@ export const finished = message('task.finished', {
         failure,
         /** For `fetch`: the map attempts that could not be read. */
         missing: Type.Optional(Type.Array(attemptId, { maxItems: 1000 })),
+        /** The process has used more memory than the attempt was given. Not sent by earlier versions. */
+        outOfMemory: Type.Optional(Type.Literal(true)),
         counters,
       }),
     ]),

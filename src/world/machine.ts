@@ -15,6 +15,7 @@ export const localMachine: Machine = {
   get user() { return userName() },
   get hostName() { return os.hostname() },
   get cores() { return os.availableParallelism() },
+  get memoryBytes() { return Math.min(os.totalmem(), process.constrainedMemory() || Infinity) },
   get environment() { return process.env },
   get workingDirectory() { return process.cwd() },
   born,

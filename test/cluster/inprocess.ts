@@ -66,8 +66,8 @@ async function describeStuck(words: readonly string[], env: Readonly<Record<stri
 export const startClusterHere = (options: ClusterOptions = {}): Promise<TestCluster> => startCluster({ ...options, runner: runHere })
 
 /** `open` of the library, with children from the checkout's bundle. */
-export async function openHere(dir: string): Promise<Mill> {
-  const settings = await readSettings({ disk: localDisk, machine: localMachine }, { logLevel: 'silent' })
+export async function openHere(dir: string, flags: Readonly<Record<string, unknown>> = {}): Promise<Mill> {
+  const settings = await readSettings({ disk: localDisk, machine: localMachine }, { logLevel: 'silent', ...flags })
   const world = { ...await loadWorld('client', settings), processes: bundledProcesses }
   return openEmbedded({ world, machine: localMachine, settings, signal: undefined }, dir)
 }

@@ -6,6 +6,7 @@ import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { textEncodings, type TextEncoding } from '../../../src/base/formats.ts'
 import type { JobStatus } from '../../../src/protocol/job.ts'
 import { priorityMax } from '../../../src/base/jobqueues.ts'
+import { limits } from '../../../src/base/limits.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import { ruleNames } from '../../../src/plan/rules.ts'
@@ -61,6 +62,9 @@ export const run: CommandSpec = {
     }),
     option('--name <name>', "name of the job (default: the program's file name)"),
     option('--memory <size>', 'memory limit of one executor, for instance 512MiB', { parse: parseBytes }),
+    option('--cpu <n>', 'slots of a datanode that each task takes (default: what the program declares, else 1)', {
+      parse: whole(1, limits.taskSlotsMax),
+    }),
     option('--task-timeout <time>', 'time limit of one attempt, for instance 10m', { parse: parseDuration }),
     option('--queue <name>', 'queue by which its tasks get slots (default: default)'),
     option('--priority <n>', 'jobs of its queue with a lower one get slots after it; -100 to 100 (default: 0)', {
@@ -110,6 +114,7 @@ interface RunFlags {
   env?: string[]
   name?: string
   memory?: number
+  cpu?: number
   taskTimeout?: number
   attempts?: number
   queue?: string
@@ -140,6 +145,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     ...(options.partitionSize === undefined ? {} : { partitionBytes: options.partitionSize }),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
+    ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
     ...(options.taskTimeout === undefined ? {} : { taskTimeoutMs: options.taskTimeout }),
     ...(options.attempts === undefined ? {} : { attemptsMax: options.attempts }),
     ...(options.queue === undefined ? {} : { queue: options.queue }),

@@ -2,6 +2,7 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { priorityMax } from '../../../src/base/jobqueues.ts'
+import { limits } from '../../../src/base/limits.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import type { StreamOptions } from '../../jobs/stream.ts'
@@ -42,6 +43,7 @@ export const stream: CommandSpec = {
     option('--force', 'with --overwrite: replace any directory, also one without _SUCCESS or with subdirectories'),
     option('--name <name>', 'name of the job (default: stream)'),
     option('--memory <size>', 'memory limit of one executor, for instance 512MiB; commands are not counted', { parse: parseBytes }),
+    option('--cpu <n>', 'slots of a datanode that each task takes (default: 1)', { parse: whole(1, limits.taskSlotsMax) }),
     option('--task-timeout <time>', 'time limit of one attempt, for instance 10m', { parse: parseDuration }),
     option('--queue <name>', 'queue by which its tasks get slots (default: default)'),
     option('--priority <n>', 'jobs of its queue with a lower one get slots after it; -100 to 100 (default: 0)', {
@@ -91,6 +93,7 @@ interface StreamFlags {
   force?: boolean
   name?: string
   memory?: number
+  cpu?: number
   taskTimeout?: number
   attempts?: number
   queue?: string
@@ -107,10 +110,12 @@ async function runStream(context: CommandContext, _operands: readonly string[], 
   const { environment, ...defined } = settingsOf(flags.define ?? [])
   const env = { ...environment, ...environmentOf(flags.env ?? [], context.env) }
   const { map, reduce, combine, shell, file, reducers, inputFormat, fieldSeparator, reduceSeparator, keyFields } = flags
-  const { partitionFields, order, name, memory, taskTimeout, attempts, queue, priority } = flags
+  const { partitionFields, order, name, memory, cpu, taskTimeout, attempts, queue, priority } = flags
   const options: StreamOptions = {
     ...defined, ...given({ map, reduce, combine, shell, files: file, reducers, inputFormat, fieldSeparator, reduceSeparator, keyFields }),
-    ...given({ partitionFields, order, name, memoryBytes: memory, taskTimeoutMs: taskTimeout, attemptsMax: attempts, queue, priority }),
+    ...given({
+      partitionFields, order, name, memoryBytes: memory, cpu, taskTimeoutMs: taskTimeout, attemptsMax: attempts, queue, priority,
+    }),
     input, output: normalise(output), env, overwrite: flags.overwrite === true, force: flags.force === true,
     onNote: line => context.note(line),
     // A detached job must outlive this process.

@@ -7,6 +7,7 @@ import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import type { Locality } from '../store/record.ts'
 import type { TaskRecord } from '../store/record.ts'
+import { needOf } from './fit.ts'
 import type { Attempt, RunningJob, SchedulerState, StageState, TaskRef, TaskState, WorkerNode } from './state.ts'
 
 export function newAttempt(
@@ -14,14 +15,16 @@ export function newAttempt(
   facts: { node: WorkerNode; locality: Locality; speculative: boolean; id?: AttemptId },
 ): Attempt {
   const { node } = facts
+  const need = needOf(node, job, stage, task)
+  const alone = task.alone && facts.id === undefined
   const attempt: Attempt = {
     id: facts.id ?? attemptId({ job: job.id, stage: stage.index, task: task.index, attempt: task.nextAttempt++ }),
     node: node.id, host: node.host, locality: facts.locality, speculative: facts.speculative, startedMs: state.at.nowMs,
     startedMonoMs: state.at.monoMs, seenMonoMs: state.at.monoMs, finishedMs: undefined, state: 'running', fraction: 0, counters: {},
-    failure: undefined,
+    failure: undefined, alone, memoryBytes: alone ? need.memoryBytes : stage.spec.memoryBytes ?? job.spec.memoryBytes,
   }
   task.attempts.push(attempt)
-  node.holding.set(attempt.id, undefined)
+  node.holding.set(attempt.id, { need, killedMonoMs: undefined })
   job.used.add(node.id)
   job.running++
   stage.running++
@@ -59,7 +62,7 @@ export function overturn(attempt: Attempt, end: 'failed' | 'lost', failure?: Fai
 
 /** Attempts of an earlier process, from the journal. Those that still run are adopted when their nodes report them (adopt.ts). */
 export function restoreAttempts({ job, stage, task }: TaskRef, { others, won, failures = 0 }: TaskRecord): void {
-  const past = { startedMonoMs: 0, seenMonoMs: 0, speculative: false }
+  const past = { startedMonoMs: 0, seenMonoMs: 0, speculative: false, memoryBytes: 0, alone: false }
   task.failures = failures
   task.attempts = others.map(other => ({
     ...other, ...past, id: other.attempt, state: other.state === 'running' ? ('lost' as const) : other.state,
@@ -90,7 +93,7 @@ export function killAttempts(
 }
 
 export function orderKill(state: SchedulerState, node: NodeId, attempt: AttemptId): void {
-  const holding = state.nodes.get(node)?.holding
-  if (holding?.has(attempt)) holding.set(attempt, state.at.monoMs)
+  const held = state.nodes.get(node)?.holding.get(attempt)
+  if (held) held.killedMonoMs = state.at.monoMs
   state.effects.push({ kind: 'kill', node, attempt })
 }

@@ -19,7 +19,7 @@ export function checkState(state: SchedulerState): void {
   }
   assertKept('turns of jobs', turns.length, new Set(turns).size)
   for (const node of state.nodes.values()) {
-    for (const [id, killedMs] of node.holding) {
+    for (const [id, { killedMonoMs: killedMs }] of node.holding) {
       const place = taskRefOf(state, id)
       const attempt = place?.task.attempts.find(each => each.id === id)
       // A slot is held by a running attempt, a killed one, or one of a forgotten job.

@@ -4,7 +4,7 @@
 
 import type { AttemptId, JobId, NodeId } from '../../../src/base/ids.ts'
 import type { Counters, Failure } from '../../../src/protocol/fields.ts'
-import type { NodeFeature } from '../../../src/protocol/heartbeat.ts'
+import type { NodeFeature, NodeMemory } from '../../../src/protocol/heartbeat.ts'
 import type { JobSpec, JobStatus, StageLayout } from '../../../src/protocol/job.ts'
 import type { TaskFinished } from '../../../src/protocol/task.ts'
 import type { LayoutRecord, Locality, TaskRecord } from '../store/record.ts'
@@ -46,6 +46,7 @@ export type Event =
       readonly rack: string
       readonly host: string
       readonly slots: number
+      /** Default: not known, as that of a datanode of an earlier version. */ readonly memory?: NodeMemory
       /** Default: none, as a datanode of an earlier version. */ readonly features?: readonly NodeFeature[]
       readonly attempts: readonly AttemptId[]
       /** No tasks until it offers slots. */ readonly closed?: boolean

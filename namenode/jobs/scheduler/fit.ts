@@ -1,11 +1,27 @@
-// Which datanodes can run the tasks of a stage: those of an earlier version cannot run tasks that adaptive rules have made. Pure.
+// Which datanodes can run the tasks of a stage, and which have room for one now: processor slots and memory of each node are accounted.
+// Datanodes of an earlier version cannot run tasks that adaptive rules have made, and do not tell their memory, which then has no bound.
+// Pure.
 // INVARIANT: a task is given only to a node that can run it. A stage is rewritten while all nodes can run what the rewrite makes; a node
 // that joins afterwards and cannot gets other tasks.
 
-import type { RunningJob, SchedulerState, StageState, WorkerNode } from './state.ts'
+import { formatBytes } from '../../../src/base/units.ts'
+import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
+import type { Need, RunningJob, SchedulerState, StageState, TaskState, WorkerNode } from './state.ts'
 
-export const canRun = ({ features }: WorkerNode, { layout }: Pick<StageState, 'layout'>): boolean =>
-  layout.made === undefined || features.includes('parts')
+/** A stage, and the memory that its job gives each task; 0: the datanode's default. */
+interface Asking { readonly stage: Pick<StageSpec, 'cpu' | 'memoryBytes'>; readonly job: Pick<JobSpec, 'memoryBytes'> }
+
+const cpuOf = ({ stage: { cpu = 1 } }: Asking): number => cpu
+
+/** Memory that a task asks for; 0: the datanode's default. */
+const memoryOf = ({ stage, job }: Asking): number => stage.memoryBytes ?? job.memoryBytes
+
+/** The node is large enough when it runs nothing. */
+const isLargeEnough = ({ slots, memory }: Pick<WorkerNode, 'slots' | 'memory'>, asking: Asking): boolean =>
+  slots > 0 && slots >= cpuOf(asking) && (memory === undefined || memoryOf(asking) <= memory.all)
+
+export const canRun = (node: WorkerNode, { spec: job }: Pick<RunningJob, 'spec'>, { layout, spec: stage }: StageState): boolean =>
+  (layout.made === undefined || node.features.includes('parts')) && isLargeEnough(node, { job, stage })
 
 /** False while a datanode that may be given tasks does not know the ones that rules make. */
 export function knowRewrites(state: SchedulerState): boolean {
@@ -16,4 +32,50 @@ export function knowRewrites(state: SchedulerState): boolean {
 
 /** The nodes that may run tasks of the stage, whatever they run now and whichever tasks have failed on them. */
 export const able = (nodes: Iterable<WorkerNode>, job: RunningJob, stage: StageState): WorkerNode[] =>
-  [...nodes].filter(node => node.state === 'live' && node.slots > 0 && !job.avoid.has(node.id) && canRun(node, stage))
+  [...nodes].filter(node => node.state === 'live' && !job.avoid.has(node.id) && canRun(node, job, stage))
+
+/**
+ * Slots and memory of a task on this node. A task that runs alone gets all slots, and the memory of all of them: at least twice what it
+ * asks for, if the node has as much.
+ */
+export function needOf({ slots, memory }: WorkerNode, { spec: job }: RunningJob, { spec: stage }: StageState, task: TaskState): Need {
+  const asking = { job, stage }
+  const memoryBytes = memoryOf(asking) || (memory?.task ?? 0)
+  if (!task.alone || !memory) return { cpu: cpuOf(asking), memoryBytes }
+  return { cpu: slots, memoryBytes: Math.min(memory.all, Math.max(slots * memory.task, memoryBytes * 2)) }
+}
+
+/** The slots and the memory that the node has left. */
+export function roomOf({ slots, memory, holding }: WorkerNode): Need {
+  let cpu = slots
+  let memoryBytes = memory?.all ?? Infinity
+  for (const { need } of holding.values()) {
+    cpu -= need.cpu
+    memoryBytes -= need.memoryBytes
+  }
+  return { cpu, memoryBytes }
+}
+
+export const fits = (room: Need, need: Need): boolean => need.cpu <= room.cpu && need.memoryBytes <= room.memoryBytes
+
+/** Reason for which no task of a stage can ever run on these nodes; undefined if there are none, or some may. */
+export function refusalOf(nodes: Iterable<WorkerNode>, job: JobSpec): string | undefined {
+  const known = [...nodes].filter(({ state, slots }) => state !== 'dead' && slots > 0)
+  const stage = known.length === 0 ? undefined : job.stages.find(each => !known.some(node => isLargeEnough(node, { job, stage: each })))
+  return stage && `each task of the stage "${stage.name}" needs ${needText({ job, stage })}, and no datanode has as much; `
+    + `${largest(known)}. Ask for less, or give a datanode more (settings slots and nodeMemory)`
+}
+
+export function needText(asking: Asking): string {
+  const memoryBytes = memoryOf(asking)
+  const slots = cpuOf(asking) === 1 ? 'one slot' : `${cpuOf(asking)} slots`
+  return memoryBytes === 0 ? slots : `${slots} and ${formatBytes(memoryBytes)} of memory`
+}
+
+/** The most slots and the most memory of one of these nodes, which need not be the same. */
+export function largest(nodes: readonly WorkerNode[]): string {
+  const slots = Math.max(...nodes.map(node => node.slots))
+  const bytes = Math.max(...nodes.map(({ memory }) => memory?.all ?? 0))
+  const text = `the most that one has are ${slots} ${slots === 1 ? 'slot' : 'slots'}`
+  return bytes === 0 ? text : `${text} and ${formatBytes(bytes)} for all its tasks`
+}

@@ -159,9 +159,7 @@ export function ended(state: SchedulerState, job: RunningJob): void {
   }
   // Attempts of the job that are still in flight hold their slots until their nodes report, or killSilentMs have passed.
   for (const node of state.nodes.values()) {
-    for (const id of node.holding.keys()) {
-      if (taskRefOf(state, id) === undefined && node.holding.get(id) === undefined) node.holding.set(id, state.at.monoMs)
-    }
+    for (const [id, held] of node.holding) if (taskRefOf(state, id) === undefined) held.killedMonoMs ??= state.at.monoMs
   }
   changed(state, job, true)
 }

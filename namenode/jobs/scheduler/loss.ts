@@ -15,11 +15,12 @@ import { queue, reopen } from './tasks.ts'
 import { changed, taskRefOf, someNode, type RunningJob, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
 
 export function joined(state: SchedulerState, event: Event & { kind: 'joined' }): void {
-  const { node: id, rack, host, slots, features = [] } = event
+  const { node: id, rack, host, slots, memory, features = [] } = event
   let node = state.nodes.get(id)
   const now = event.closed ? 'closed' : 'live'
-  if (node) Object.assign(node, { rack, host, slots, features, state: now })
-  else state.nodes.set(id, node = { id, rack, host, slots, features, state: now, holding: new Map(), pendingForget: new Set() })
+  if (node) Object.assign(node, { rack, host, slots, memory, features, state: now })
+  else
+    state.nodes.set(id, node = { id, rack, host, slots, memory, features, state: now, holding: new Map(), pendingForget: new Set() })
 
   const still = new Set(event.attempts)
   for (const held of [...node.holding.keys()]) if (!still.has(held)) dropAttempt(state, node, held)
@@ -137,7 +138,7 @@ export function loseOutput(state: SchedulerState, place: TaskRef): void {
 export function tick(state: SchedulerState): void {
   const { monoMs } = state.at
   for (const node of state.nodes.values()) {
-    for (const [id, killedMonoMs] of [...node.holding]) {
+    for (const [id, { killedMonoMs }] of [...node.holding]) {
       if (killedMonoMs !== undefined) {
         if (monoMs - killedMonoMs >= limits.killSilentMs) node.holding.delete(id)
         continue

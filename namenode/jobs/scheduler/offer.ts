@@ -3,7 +3,9 @@
 // scheduling, counted in offers, not in seconds: a busy cluster makes many offers per second, and each is a chance for a
 // better node). Queues share slots by their weights (queues.ts); the jobs of a queue by number of running attempts; among equals, the
 // job that got a slot (or was submitted) least recently comes first, so that no job waits behind another one's many tasks.
-// INVARIANT: a node never has more attempts than slots, and a task never two attempts on one node at a time.
+// A task may take several slots of a node, and memory: where it is the next one and a node has too little left, the emptiest node that can
+// run it is given no other task, and so runs empty. One node is kept so for a stage at a time.
+// INVARIANT: the attempts of a node never take more slots and memory than it has, and a task never has two attempts on one node at a time.
 
 import type { NodeId } from '../../../src/base/ids.ts'
 import { KiB } from '../../../src/base/units.ts'
@@ -11,10 +13,10 @@ import { splitSize } from '../splits/splits.ts'
 import type { Locality } from '../store/record.ts'
 import type { Wants } from './pending.ts'
 import { newAttempt } from './attempts.ts'
-import { canRun } from './fit.ts'
+import { canRun, fits, needOf, roomOf } from './fit.ts'
 import { QueueShares } from './queues.ts'
 import {
-  changed, ready, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState,
+  changed, ready, type Need, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState,
 } from './state.ts'
 import { slowest } from './speculation.ts'
 import { queue, takeUp } from './tasks.ts'
@@ -38,15 +40,16 @@ export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []):
   const jobs = [...state.jobs.values()].filter(job => job.state === 'running' && wantsSlots(job))
   if (jobs.length === 0) return
   const shares = new QueueShares(state.queues, state.jobs.values())
+  const kept = new Set<StageState>()
   let free = inOrder([...state.nodes.values()].filter(hasSlot), jobs)
   while (free.length > 0 && state.ordered < orderedMax)
-    free = free.filter(node => state.ordered < orderedMax && serve(state, { jobs, shares }, node)).filter(hasSlot)
+    free = free.filter(node => state.ordered < orderedMax && serve(state, { jobs, shares, kept }, node)).filter(hasSlot)
   if (state.ordered >= orderedMax) return // nodes that were not asked have not passed over anything
   const passed = jobs.filter(job => !shares.isFull(job))
   for (const node of asking) if (hasSlot(node)) passOver(passed, node)
 }
 
-const hasSlot = (node: WorkerNode): boolean => node.state === 'live' && node.holding.size < node.slots
+const hasSlot = (node: WorkerNode): boolean => node.state === 'live' && roomOf(node).cpu > 0
 
 /** True if the job has a task that could start. */
 const wantsSlots = (job: RunningJob): boolean =>
@@ -70,27 +73,35 @@ function inOrder(nodes: WorkerNode[], jobs: readonly RunningJob[]): WorkerNode[]
     }
   }
   const held = (node: WorkerNode) => bytes.get(node.id) ?? 0
-  return nodes.sort((a, b) => a.holding.size - b.holding.size || held(b) - held(a) || (a.id < b.id ? -1 : 1))
+  return nodes.sort((a, b) => usedOf(a) - usedOf(b) || held(b) - held(a) || (a.id < b.id ? -1 : 1))
 }
 
-/** Jobs that have tasks to start, and the shares of their queues. */
-interface Waiting { readonly jobs: RunningJob[]; readonly shares: QueueShares }
+/** Slots that are taken. */
+const usedOf = (node: WorkerNode): number => node.slots - roomOf(node).cpu
+
+/** Jobs that have tasks to start, and the shares of their queues. `kept`: stages for which a node is kept free. */
+interface Waiting { readonly jobs: RunningJob[]; readonly shares: QueueShares; readonly kept: Set<StageState> }
 
 /** Starts one task on the node; returns false if there is none for it. */
-function serve(state: SchedulerState, { jobs, shares }: Waiting, node: WorkerNode): boolean {
+function serve(state: SchedulerState, { jobs, shares, kept }: Waiting, node: WorkerNode): boolean {
   shares.sort(jobs)
+  const room = roomOf(node)
   for (const job of jobs) {
     if (job.avoid.has(node.id) || shares.isFull(job)) continue
     for (const stage of job.stages) {
-      if (stage.state !== 'running' || !ready(job, stage) || !canRun(node, stage)) continue
-      const choice = stage.waiting > 0 ? choose(state, stage, node) : undefined
+      if (stage.state !== 'running' || !ready(job, stage) || !canRun(node, job, stage)) continue
+      const choice = stage.waiting > 0 ? choose(state, { job, stage }, { node, room, isKept: kept.has(stage) }) : undefined
+      if (choice === 'full') {
+        kept.add(stage)
+        return false
+      }
       if (choice) {
         launch(state, { job, stage, task: stage.tasks[choice.task]! }, { node, locality: choice.locality, speculative: false })
         shares.started(job)
         return true
       }
       const slow = stage.waiting === 0 ? slowest(state, stage, node) : undefined
-      if (slow) {
+      if (slow && fits(room, needOf(node, job, stage, slow))) {
         launch(state, { job, stage, task: slow }, { node, locality: localityOf(state, stage, slow.index, node), speculative: true })
         shares.started(job)
         return true
@@ -100,11 +111,26 @@ function serve(state: SchedulerState, { jobs, shares }: Waiting, node: WorkerNod
   return false
 }
 
-function choose(state: SchedulerState, stage: StageState, node: WorkerNode): { task: number; locality: Locality } | undefined {
+interface Offered {
+  readonly node: WorkerNode
+  /** Slots and memory that the node has left. */
+  readonly room: Need
+  /** Another node is kept free for the stage: tasks that do not fit are passed over. */
+  readonly isKept: boolean
+}
+
+/** A task for the node. `full`: the next one would be for it if the node ran less. */
+function choose(
+  state: SchedulerState, { job, stage }: Pick<TaskRef, 'job' | 'stage'>, { node, room, isKept }: Offered,
+): { task: number; locality: Locality } | 'full' | undefined {
+  let isFull = false
   const wants: Wants = index => {
     const task = stage.tasks[index]!
     if (task.state !== 'waiting') return 'drop'
-    return task.avoid?.has(node.id) ? 'keep' : 'take'
+    if (task.avoid?.has(node.id)) return 'keep'
+    const isFit = fits(room, needOf(node, job, stage, task))
+    isFull ||= !isFit && !isKept
+    return isFit && !isFull ? 'take' : 'keep'
   }
   const { pending } = stage
   const local = pending.takeLocal(node.id, wants)
@@ -120,7 +146,7 @@ function choose(state: SchedulerState, stage: StageState, node: WorkerNode): { t
     const any = pending.takeAny(wants)
     if (any !== undefined) return { task: any, locality: 'any' }
   }
-  return undefined
+  return isFull ? 'full' : undefined
 }
 
 /** The node still has a free slot: counts one more skipped offer for every stage with waiting tasks. */

@@ -11,7 +11,7 @@ import { advance, fail } from './lifecycle.ts'
 import { rerunStaleOutputs, loseOutput } from './loss.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import type { TaskRecord } from '../store/record.ts'
-import { again, loseAttempt, lost } from './retry.ts'
+import { again, loseAttempt, lost, mayHaveMore, rerunAlone, tellAlone } from './retry.ts'
 import { recordOf } from './status.ts'
 import { changed, taskRefOf, type TaskRef, type SchedulerState } from './state.ts'
 import { noteDuration } from './speculation.ts'
@@ -119,7 +119,9 @@ function failed(state: SchedulerState, place: TaskRef, event: Finished, outcome:
     case 'system':
       endAttempt(state, place, attempt, 'failed', outcome.failure)
       stage.failedAttempts++
-      if (isFinal(place, outcome.failure)) fail(state, place, outcome.failure)
+      if (outcome.outOfMemory && mayHaveMore(state, place, attempt)) rerunAlone(state, place, outcome.failure)
+      else if (outcome.outOfMemory && attempt.alone) fail(state, place, tellAlone(outcome.failure))
+      else if (isFinal(place, outcome.failure)) fail(state, place, outcome.failure)
       else again(state, place, event.node, outcome.failure)
       tried(state, place)
       changed(state, job, false)

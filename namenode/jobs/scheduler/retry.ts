@@ -27,6 +27,21 @@ export function again(state: SchedulerState, place: TaskRef, node: NodeId | unde
   requeue(state, place)
 }
 
+/** The task may run again with more memory: its owner has set no limit, it had not more before, and its datanode has told its memory. */
+export const mayHaveMore = (state: SchedulerState, { job }: TaskRef, { node, alone }: Attempt): boolean =>
+  job.spec.memoryBytes === 0 && !alone && state.nodes.get(node)?.memory !== undefined
+
+/** The task has run out of memory: it runs again with all slots of a node. This is no failure yet. */
+export function rerunAlone(state: SchedulerState, place: TaskRef, failure: Failure): void {
+  place.task.alone = true
+  place.stage.loss = { task: place.task, failure }
+  requeue(state, place)
+}
+
+/** Why a task that had more memory has failed. */
+export const tellAlone = (failure: Failure): Failure =>
+  ({ ...failure, message: `${failure.message}. It had run out of memory before, and has run alone on its datanode with more` })
+
 function avoid(state: SchedulerState, { job, task }: TaskRef, node: NodeId): void {
   (task.avoid ??= new Set()).add(node)
   const failures = (job.nodeFailures.get(node) ?? 0) + 1

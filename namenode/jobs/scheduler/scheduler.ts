@@ -4,10 +4,12 @@
 import { unreachable } from '../../../src/base/assert.ts'
 import type { JobQueue } from '../../../src/base/jobqueues.ts'
 import type { JobId } from '../../../src/base/ids.ts'
+import type { JobSpec } from '../../../src/protocol/job.ts'
 import type { Effect, Event, Moment } from './event.ts'
 import { ended, kill, placed, resumed, rewritten, submitted, unpublished } from './lifecycle.ts'
 import { closed, joined, left, nodeDied, returned, stale, tick } from './loss.ts'
 import { checkState } from './check.ts'
+import { refusalOf } from './fit.ts'
 import { hasRunnable, offer } from './offer.ts'
 import { queueTable, type QueueTable } from './queues.ts'
 import { committed, finished, progressed } from './report.ts'
@@ -39,6 +41,9 @@ export class Scheduler {
   get waits(): ReturnType<typeof waitsOf> { return waitsOf(this.#state) }
 
   get queueStatus(): ReturnType<typeof queueStatus> { return queueStatus(this.#state) }
+
+  /** Reason for which no datanode can ever run a task of the job; undefined while the datanodes are not known. */
+  refusal(spec: JobSpec): string | undefined { return this.#state.open ? refusalOf(this.#state.nodes.values(), spec) : undefined }
 
   /** True if a task could start after further offers, or an attempt may be slow: the caller sends `tick` soon. */
   get hasRunnable(): boolean { return hasRunnable(this.#state) }

@@ -5,7 +5,7 @@
 import { limits } from '../../../src/base/limits.ts'
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
 import type { Counters, Failure } from '../../../src/protocol/fields.ts'
-import type { NodeFeature } from '../../../src/protocol/heartbeat.ts'
+import type { NodeFeature, NodeMemory } from '../../../src/protocol/heartbeat.ts'
 import { inputsOf, sourcesOf, type JobSpec, type StageLayout, type StageSpec } from '../../../src/protocol/job.ts'
 import type { Effect, JobFacts, Moment, Places } from './event.ts'
 import { PartitionSums } from './partitionsums.ts'
@@ -15,6 +15,16 @@ import type { Locality, TaskRecord } from '../store/record.ts'
 import { taskCount } from '../splits/splits.ts'
 import { CounterSums } from './sums.ts'
 
+/** Slots and memory of a task. */
+export interface Need { readonly cpu: number; readonly memoryBytes: number }
+
+/** An attempt on a node. */
+interface Held {
+  readonly need: Need
+  /** Monotonic time of its kill, if it was killed. */
+  killedMonoMs: number | undefined
+}
+
 export interface WorkerNode {
   readonly id: NodeId
   rack: string
@@ -22,10 +32,12 @@ export interface WorkerNode {
   slots: number
   /** Work beyond that of earlier versions. */
   features: readonly NodeFeature[]
+  /** Memory of its tasks; undefined: a datanode of an earlier version, which does not tell it. */
+  memory: NodeMemory | undefined
   /** `stale`: it may be dead; it gets no tasks, and its work is repeated elsewhere if slots are free. */
   state: 'live' | 'closed' | 'stale' | 'dead'
-  /** Attempts that hold a slot, with the monotonic time of their kill, if they were killed. */
-  readonly holding: Map<AttemptId, number | undefined>
+  /** Attempts that hold slots and memory. */
+  readonly holding: Map<AttemptId, Held>
   /** Jobs that ended while the node was dead; it is told to forget them when it returns. */
   readonly pendingForget: Set<JobId>
 }
@@ -45,6 +57,10 @@ export interface Attempt {
   failure: Failure | undefined
   /** True for a speculative attempt. */
   readonly speculative: boolean
+  /** Memory that it was given; 0: the datanode's default. */
+  readonly memoryBytes: number
+  /** It has all slots of its node. */
+  readonly alone: boolean
 }
 
 export interface TaskState {
@@ -59,6 +75,8 @@ export interface TaskState {
   losses: number
   /** Nodes on which it has failed. */
   avoid: Set<NodeId> | undefined
+  /** It has run out of memory: it runs again with all slots of a node, and more memory. */
+  alone: boolean
   committing: AttemptId | undefined
   won: TaskRecord['won'] | undefined
 }
@@ -213,7 +231,8 @@ function sumsOf(specs: readonly StageSpec[], index: number): PartitionSums | und
 
 function newTask(index: number, nextAttempt: number): TaskState {
   return {
-    index, state: 'waiting', attempts: [], nextAttempt, failures: 0, losses: 0, avoid: undefined, committing: undefined, won: undefined,
+    index, state: 'waiting', attempts: [], nextAttempt, failures: 0, losses: 0, avoid: undefined, alone: false, committing: undefined,
+    won: undefined,
   }
 }
 

@@ -3,10 +3,10 @@
 
 import { defaultQueue } from '../../../src/base/jobqueues.ts'
 import type { QueueStatus } from '../../../src/protocol/job.ts'
-import { canRun } from './fit.ts'
+import { canRun, largest, needText, roomOf } from './fit.ts'
 import { QueueShares } from './queues.ts'
 import { ready } from './state.ts'
-import type { RunningJob, SchedulerState, StageState } from './state.ts'
+import type { RunningJob, SchedulerState, StageState, WorkerNode } from './state.ts'
 
 /**
  * Returns a function, so that many jobs share one look at nodes and queues. Its result is undefined for a job of which a task runs, or none
@@ -15,7 +15,7 @@ import type { RunningJob, SchedulerState, StageState } from './state.ts'
 export function waitsOf(state: SchedulerState): (job: RunningJob) => string | undefined {
   const nodes = [...state.nodes.values()].filter(node => node.state === 'live')
   const slots = nodes.reduce((sum, node) => sum + node.slots, 0)
-  const isFull = nodes.every(node => node.holding.size >= node.slots)
+  const isFull = nodes.every(node => roomOf(node).cpu <= 0)
   let shares: QueueShares | undefined
   return job => {
     if (job.state !== 'running' || job.running > 0) return undefined
@@ -24,8 +24,7 @@ export function waitsOf(state: SchedulerState): (job: RunningJob) => string | un
     if (!state.open) return 'for the locations of blocks, because the namenode has just started'
     if (slots === 0) return 'for a datanode: none that runs tasks is live and in service'
     if (!stages.some(stage => ready(job, stage))) return 'for datanodes that hold results of an earlier stage to register'
-    if (!stages.some(stage => ready(job, stage) && nodes.some(node => canRun(node, stage))))
-      return 'for a datanode of this version: adaptive rules have made its tasks, which the live datanodes do not know'
+    if (!stages.some(stage => ready(job, stage) && nodes.some(node => canRun(node, job, stage)))) return whyUnable(nodes, job, stages)
     if (job.avoid.size > 0 && nodes.every(({ id }) => job.avoid.has(id)))
       return `for another datanode: its tasks have failed on ${nodes.length === 1 ? 'the only one' : `all ${nodes.length} of them`}`
     shares ??= new QueueShares(state.queues, state.jobs.values())
@@ -33,8 +32,17 @@ export function waitsOf(state: SchedulerState): (job: RunningJob) => string | un
     if (shares.isFull(job)) return `for its queue ${name}, of which ${tasks(slotsMax!)} may run at a time`
     const taken = `${slots === 1 ? 'the only one' : `all ${slots}`} of the cluster ${slots === 1 ? 'is' : 'are'} taken`
     if (isFull) return `for a slot: ${taken}${name === defaultQueue ? '' : `; its queue is ${name}`}`
+    const large = stages.find(({ spec: { cpu = 1, memoryBytes = 0 } }) => cpu > 1 || memoryBytes > 0 || job.spec.memoryBytes > 0)
+    if (large) return `for ${needText({ job: job.spec, stage: large.spec })} of one datanode to be free`
     return 'for a slot on a datanode with its input, or on one on which its tasks have not failed'
   }
+}
+
+/** No live node can run a task of these stages. */
+function whyUnable(nodes: readonly WorkerNode[], { spec: job }: RunningJob, stages: readonly StageState[]): string {
+  if (stages.some(({ layout }) => layout.made !== undefined) && !nodes.some(({ features }) => features.includes('parts')))
+    return 'for a datanode of this version: adaptive rules have made its tasks, which the live datanodes do not know'
+  return `for a datanode with ${needText({ job, stage: stages[0]!.spec })} for one task: of the live ones ${largest(nodes)}`
 }
 
 const isWaiting = ({ state, waiting }: StageState): boolean => state === 'running' && waiting > 0

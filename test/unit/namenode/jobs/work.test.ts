@@ -10,7 +10,7 @@ import { idOf } from './scheduler/play.ts'
 test('a task gets its blocks with their holders, the nearest first: this node, this host, this rack, elsewhere', () => {
   const spec = specOf({ maps: 1, reduces: 0 })
   const job = {
-    id: jobId('job-1'), user: 'ann', submittedMs: 5, stages: [{ layout: {} }],
+    id: jobId('job-1'), user: 'ann', submittedMs: 5, stages: [{ layout: {}, tasks: [{ attempts: [] }] }],
     spec: {
       ...spec,
       stages: [

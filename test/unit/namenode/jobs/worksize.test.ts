@@ -21,7 +21,7 @@ function workOf(split: Split, params: Record<string, unknown> = {}) {
   const nodes = Array.from({ length: limits.replicationMax }, (_, i) => nodeId(`datanode-${i}`.padEnd(40, 'x')))
   return workFor(
     {
-      id: job, user: 'ann', submittedMs: 1, stages: [{ layout: { state: 'fixed' } }],
+      id: job, user: 'ann', submittedMs: 1, stages: [{ layout: { state: 'fixed' }, tasks: [{ attempts: [] }] }],
       spec: {
         program: { id: '0'.repeat(64), path: '/p.js' }, params: {}, seed: 1, fingerprint: 'f', memoryBytes: 1, taskDeadlineMs: 0,
         stages: [

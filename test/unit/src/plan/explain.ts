@@ -34,6 +34,7 @@ function lineOf(node: PlanNode): string {
     case 'total': case 'encode': return node.kind
     case 'group': case 'sortedGroup': return node.flat ? 'flatMap groups' : 'map groups'
     case 'regroup': return 'regroup'
+    case 'resources': return 'resources'
     case 'join': case 'lookup': return `${node.how} join`
     case 'shuffle': {
       const by = node.ranges ? 'ranges' : node.partition === undefined ? 'hash' : 'partition function'

@@ -26,10 +26,17 @@ export interface JobShape {
   readonly check?: boolean
   readonly queue?: string | undefined
   readonly priority?: number | undefined
+  /** Slots and memory of each task of the first stage. */
+  readonly cpu?: number
+  readonly memory?: number
+  /** Limit of memory that the job sets for all its tasks. */
+  readonly limit?: number
 }
 
 export function specOf(
-  { maps, reduces, attemptsMax = 4, blocks = 0, graph = false, adapt = false, check = false, queue, priority }: JobShape,
+  {
+    maps, reduces, attemptsMax = 4, blocks = 0, graph = false, adapt = false, check = false, queue, priority, cpu, memory, limit = 0,
+  }: JobShape,
 ): JobSpec {
   const split = (n: number) => ({
     bytes: 10,
@@ -48,6 +55,7 @@ export function specOf(
     { name: 'map', input: splits, output: reduces > 0 ? { kind: 'shuffle', partitions: reduces } : files },
     ...(reduces > 0 ? [{ name: 'reduce', input: { kind: 'shuffle' as const, stage: 0, partitions: reduces }, output: files }] : []),
   ]
+  Object.assign(stages[0]!, { ...cpu !== undefined && { cpu }, ...memory !== undefined && { memoryBytes: memory } })
   if (check) stages.push({ name: 'check', input: { kind: 'output', stage: stages.length - 1 }, output: { kind: 'check' } })
   return {
     name: 'test',
@@ -55,7 +63,7 @@ export function specOf(
     params: {}, seed: 1, fingerprint: 'f',
     stages,
     output: { path: '/out', overwrite: false, format: 'text' },
-    attemptsMax, memoryBytes: 0, taskDeadlineMs: 0, ...queue !== undefined && { queue }, ...priority !== undefined && { priority },
+    attemptsMax, memoryBytes: limit, taskDeadlineMs: 0, ...queue !== undefined && { queue }, ...priority !== undefined && { priority },
   }
 }
 

@@ -3,9 +3,9 @@
 import type { Effect, Event } from '../../../../../namenode/jobs/scheduler/event.ts'
 import type { RunningJob } from '../../../../../namenode/jobs/scheduler/state.ts'
 import type { JobQueue } from '../../../../../src/base/jobqueues.ts'
-import { nodeFeatures } from '../../../../../src/protocol/heartbeat.ts'
+import { nodeFeatures, type NodeMemory } from '../../../../../src/protocol/heartbeat.ts'
 import { attemptId, attemptParts, nodeId, type AttemptId, type NodeId } from '../../../../../src/base/ids.ts'
-import { Bench, doneReport } from './kit.ts'
+import { Bench, doneReport, type JobShape } from './kit.ts'
 
 export const [a, b, c] = ['a', 'b', 'c'].map(nodeId) as [NodeId, NodeId, NodeId]
 
@@ -29,14 +29,14 @@ export class Play extends Bench {
     return effects
   }
 
-  join(node: NodeId, slots = 1, attempts: AttemptId[] = [], rack = 'r', features = nodeFeatures.slice()): Effect[] {
-    return this.apply({ kind: 'joined', node, rack, host: node, slots, features, attempts })
+  join(node: NodeId, slots = 1, attempts: AttemptId[] = [], rack = 'r', features = nodeFeatures.slice(), memory?: NodeMemory): Effect[] {
+    return this.apply({ kind: 'joined', node, rack, host: node, slots, features, attempts, ...memory && { memory } })
   }
   start(
-    maps: number, more: { reduces?: number; attemptsMax?: number; places?: string[][]; queue?: string; priority?: number } = {},
+    maps: number, more: Partial<JobShape> & { places?: string[][] } = {},
   ): RunningJob {
-    const { reduces = 0, attemptsMax = 4, queue, priority, places = Array.from({ length: maps }, () => []) } = more
-    return this.scheduler.jobs.get(this.submit({ maps, reduces, attemptsMax, queue, priority }, places.map(each => each.map(nodeId))).job)!
+    const { places = Array.from({ length: maps }, () => []), ...shape } = more
+    return this.scheduler.jobs.get(this.submit({ maps, reduces: 0, ...shape }, places.map(each => each.map(nodeId))).job)!
   }
   specOf(attempt: AttemptId) { return this.kept.get(attemptParts(attempt).job)!.spec }
   done(node: NodeId, attempt: AttemptId, counters?: Record<string, number>): Effect[] {

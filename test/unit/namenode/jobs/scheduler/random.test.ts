@@ -54,7 +54,9 @@ class World {
     const places = Array.from({ length: maps }, () => Array.from({ length: this.#dice(3) }, () => nodeId(`n${this.#dice(4)}`)))
     const graph = this.#dice(2) === 0
     const reduces = graph ? 1 + this.#dice(3) : this.#dice(4)
-    this.take(this.bench.submit({ maps, reduces, attemptsMax: 100, graph, check: this.#dice(3) === 0 }, places).effects)
+    this.take(this.bench.submit({
+      maps, reduces, attemptsMax: 100, graph, check: this.#dice(3) === 0, cpu: 1 + this.#dice(2), ...this.#dice(3) === 0 && { memory: 150 },
+    }, places).effects)
   }
 
   /** A job of which stages are rewritten by sizes. */
@@ -114,7 +116,7 @@ class World {
     const hand = this.hands.get(node)!
     this.take(this.bench.apply({
       kind: 'joined', node, rack: `r${Number(node.slice(1)) % 2}`, host: node, slots: 2, attempts: [...hand.running],
-      ...!this.#isEarlier(node) && { features: nodeFeatures },
+      ...!this.#isEarlier(node) && { features: nodeFeatures, memory: { task: 100, all: 200 } },
     }))
   }
 
@@ -140,7 +142,9 @@ class World {
     const kept = this.bench.kept.get(job)!
     if (faults && this.#dice(12) === 0) {
       this.failures++
-      this.#reports.push(failure(node, attempt, this.#dice(2) === 0 ? 'program' : 'system'))
+      const place = this.bench.scheduler.jobs.get(job)?.stages[stage]!.tasks[task]
+      const isAlone = place?.attempts.find(({ id }) => id === attempt)?.alone ?? true
+      this.#reports.push(failure(node, attempt, this.#dice(2) === 0 ? 'program' : 'system', undefined, !isAlone && this.#dice(2) === 0))
       return
     }
     for (const source of sourcesOf(kept.spec.stages[stage]!)) {
@@ -267,10 +271,15 @@ function tasksOf({ spec, layouts }: Pick<Kept, 'spec' | 'layouts'>, stage: numbe
   }, 0)
 }
 
-function failure(node: NodeId, attempt: AttemptId, cause: 'program' | 'system' | 'killed' | 'fetch', missing?: AttemptId[]): TaskFinished {
+function failure(
+  node: NodeId, attempt: AttemptId, cause: 'program' | 'system' | 'killed' | 'fetch', missing?: AttemptId[], outOfMemory = false,
+): TaskFinished {
   return {
     node, attempt,
-    outcome: { kind: 'failed', cause, failure: { code: 'TASK_FAILED', message: cause }, counters: {}, ...(missing && { missing }) },
+    outcome: {
+      kind: 'failed', cause, failure: { code: 'TASK_FAILED', message: cause }, counters: {}, ...(missing && { missing }),
+      ...outOfMemory && { outOfMemory },
+    },
   }
 }
 
