@@ -29,8 +29,14 @@ type ExprOn<Row> = Expr<unknown, Names<Row>, string>
 type Selected<Row, I> = { readonly [K in I as NameOf<K>]: Resolved<ValueOf<K>, Row> }
 type Replaced<Row, I> = Omit<Row, NameOf<I>> & Selected<Row, I>
 type Renamed<Row, M> = { readonly [K in keyof Row as K extends keyof M ? M[K] extends string ? M[K] : K : K]: Row[K] }
+type Lower<Names> = Names extends string ? Lowercase<Names> : never
+/** The name with the first number that no name has, as the engine counts: without regard to case. */
+type Numbered<Name extends string, Taken, N extends 0[] = [0]> =
+  Lowercase<`${Name}_${N['length']}`> extends Taken ? Numbered<Name, Taken, [...N, 0]> : `${Name}_${N['length']}`
+type Beside<Name extends string, Left> =
+  string extends Left ? Name : Lowercase<Name> extends Lower<Left> ? Numbered<Name, Lower<Left>> : Name
 /** Columns of both sides: `keys` once, and those of the right side with a name of the left with a number. */
-type Joined<L, R, Keys> = L & { readonly [K in keyof R as K extends Keys ? never : K extends keyof L ? `${K & string}_1` : K]: R[K] }
+type Joined<L, R, Keys> = L & { readonly [K in keyof R as K extends Keys ? never : Beside<K & string, keyof L>]: R[K] }
 
 export type FrameJoin = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti'
 type JoinRow<L, R, Keys, Kind> = Kind extends 'semi' | 'anti' ? L : Joined<L, R, Keys>

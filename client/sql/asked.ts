@@ -11,6 +11,7 @@ import { checkOutside, isOutside, outsideTable, plainPlaces } from './outside.ts
 import { Workspace } from './workspace.ts'
 import { resolveNames, type ResolvedQuery } from './names.ts'
 import { readStatement, type SqlParams, type Statement } from './statement.ts'
+import { informationSchema } from './tablenames.ts'
 import { catalogTable, checkName, clusterTable, isPathName, localName, localTable, type SqlTable } from './tables.ts'
 
 export interface SqlTools {
@@ -61,6 +62,11 @@ export async function askedOf(tools: SqlTools, { text, params, signal, space }: 
     await parser.confine([])
     const statement = await readStatement(parser, plainPlaces(text), params)
     checkOutside(text, statement.tables)
+    const other = statement.tables.find(name => name !== informationSchema)
+    if (other !== undefined && statement.tables.includes(informationSchema))
+      throw new GristmillError(
+        'EINVAL', `information_schema is not joined with other tables, such as ${other}; ask it in a query of its own`,
+      )
     const resolved = await resolvedIn(tools, parser, statement, signal)
     const tables = await tablesIn(tools, resolved, { own: new Set(statement.tables), space, signal })
     return { statement: { ...statement, sql: resolved.sql }, tables, views: resolved.views }

@@ -7,11 +7,17 @@ import { callOptions, shown, type CallOptions } from '../call/arguments.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
 import { during, perform } from '../call/perform.ts'
+import { currentTable, type ShapeAt } from './current.ts'
 
 export class Catalog {
   readonly #ask: CallMessage
+  readonly #shapes: (signal: AbortSignal | undefined) => ShapeAt
 
-  constructor(ask: CallMessage) { this.#ask = ask }
+  /** `shapes`: looks at the files of tables that were published again since the catalogue had their columns. */
+  constructor(ask: CallMessage, shapes: (signal: AbortSignal | undefined) => ShapeAt) {
+    this.#ask = ask
+    this.#shapes = shapes
+  }
 
   /** Tables and views in the order of their names, but for those whose paths the caller may not read. */
   async *list(options?: CallOptions | null): AsyncGenerator<TableSummary, void, undefined> {
@@ -20,12 +26,15 @@ export class Catalog {
     for await (const page of paged((after?: string) => during('table', undefined, () => ask(after), signal))) yield* page.tables
   }
 
-  /** A table or view with its columns and their types. Throws ENOENT, also for one whose path the caller may not read. */
+  /**
+   * A table or view with its columns and their types, as its files have them now. Throws ENOENT, also for one whose path the caller may
+   * not read.
+   */
   describe(name: string, options?: CallOptions | null): Promise<CatalogTable> {
     return perform('table', undefined, callOptions('describe', options), async ({ signal }) => {
       const { tables: [table] } = await this.#ask(protocol.get, { names: [tableNameOf(name)] }, signal)
       if (!table) throw new GristmillError('ENOENT', `there is no table or view ${name}`, { details: { table: name } })
-      return table
+      return currentTable(table, { ask: this.#ask, shape: this.#shapes(signal), signal })
     })
   }
 }

@@ -9,12 +9,12 @@ import type { Run } from '../jobs/running.ts'
 import { engineOf, workspaceIn, type SqlTools } from './asked.ts'
 import type { SqlExportOptions } from './cluster.ts'
 import type { SqlCommand } from './command.ts'
-import { runCommand, type CommandRows, type RowsSaved } from './commands.ts'
+import { runCommand } from './commands.ts'
+import { checkPath, shapesIn } from './current.ts'
 import { asQueryError } from './job.ts'
-import { shapeOfTable } from './planning.ts'
 import type { SqlParams } from './statement.ts'
 import { RunningQuery } from './running.ts'
-import { checkName, clusterTable, localName, type SqlTable } from './tables.ts'
+import type { CommandRows, RowsSaved } from './writing.ts'
 
 /** A query of one step. */
 interface StepQuery {
@@ -41,8 +41,7 @@ export async function changed(command: SqlCommand, parts: ChangeParts): Promise<
   if (!isQuery && params !== undefined && Object.keys(params).length > 0)
     throw new GristmillError('EINVAL', 'this statement has no parameters')
   const given = isQuery ? params : undefined
-  const engine = engineOf(tools)
-  const { cluster, files } = await tools.cluster()
+  const { cluster } = await tools.cluster()
   const rows = await runCommand(command, {
     cluster, signal,
     save: async (text, path, options) => {
@@ -58,21 +57,9 @@ export async function changed(command: SqlCommand, parts: ChangeParts): Promise<
       throw new GristmillError('INTERNAL', 'the query has returned no row')
     },
     columns: text => parts.columns(text, given),
-    shape: async path => {
-      checkPath(path, tools)
-      const table = await clusterTable(cluster.ask, path, signal)
-      await using space = workspaceIn(tools)
-      return { shape: await shapeOfTable(table, { disk: tools.disk, files, space, openDatabase: engine, signal }), bytes: bytesOf(table) }
-    },
+    shape: shapesIn(tools, signal),
   })
   return begun(rows, tools, signal)
-}
-
-const bytesOf = ({ files }: SqlTable): number => files.reduce((sum, file) => sum + file.bytes, 0)
-
-function checkPath(path: string, tools: SqlTools): void {
-  checkName(path)
-  if (localName(path, tools) !== undefined) throw new GristmillError('EINVAL', `${path} is no path of the cluster`)
 }
 
 const valuesBytes = 1024 * MiB

@@ -14,7 +14,8 @@ export type SqlCommand =
   | { readonly kind: 'rename'; readonly name: string; readonly to: string }
   | { readonly kind: 'comment'; readonly name: string; readonly column?: string; readonly comment: string }
   | { readonly kind: 'analyze'; readonly name: string }
-  | { readonly kind: 'insert overwrite'; readonly name: string; readonly query: string }
+  /** `partition`: columns whose values say which rows are replaced. Default: all rows. */
+  | { readonly kind: 'insert overwrite'; readonly name: string; readonly partition?: readonly PartitionValue[]; readonly query: string }
   /** `columns`: those that the query gives, in its order; default: all. */
   | { readonly kind: 'insert into'; readonly name: string; readonly columns?: readonly string[]; readonly query: string }
   | { readonly kind: 'optimize'; readonly name: string }
@@ -28,6 +29,9 @@ interface CopyOptions {
   readonly key?: readonly string[]
   readonly overwrite?: true
 }
+
+/** `value`: a constant as SQL. Missing: the values that the query has. */
+export interface PartitionValue { readonly column: string; readonly value?: string }
 
 interface Made { readonly name: string; readonly replace: boolean; readonly ifNotExists: boolean }
 
@@ -62,7 +66,9 @@ export function readCommand(text: string): SqlCommand | undefined {
     }
     words.need('overwrite')
     words.take('table')
-    return { kind: 'insert overwrite', name: words.name(), query: words.rest() }
+    const name = words.name()
+    const partition = words.take('partition') ? partitionOf(words) : undefined
+    return { kind: 'insert overwrite', name, ...partition && { partition }, query: words.rest() }
   }
   if (words.take('optimize')) {
     words.take('table')
@@ -111,6 +117,17 @@ function copied(words: Words): SqlCommand {
     words.need(')')
   }
   return words.ended({ kind: 'copy', path, query, ...options })
+}
+
+function partitionOf(words: Words): PartitionValue[] {
+  words.need('(')
+  const found: PartitionValue[] = []
+  do {
+    const column = words.name()
+    found.push({ column, ...words.take('=') && { value: words.constant() } })
+  } while (words.take(','))
+  words.need(')')
+  return found
 }
 
 interface Token { readonly kind: SqlToken['kind']; readonly text: string; readonly start: number; readonly end: number }
@@ -178,6 +195,16 @@ class Words {
     this.need(')')
     if (url.toLowerCase().startsWith(scheme)) return url
     throw new GristmillError('EINVAL', `${scheme}('${shownUrl(url)}'): the address begins with ${scheme}://`)
+  }
+
+  /** A text in single quotes, a number, NULL, TRUE or FALSE, as it is written. */
+  constant(): string {
+    const sign = this.take('-') ? '-' : ''
+    const { text = '' } = this.#tokens[this.#at] ?? {}
+    const isConstant = sign === '' ? /^(?:'[^]*'|\d[\d._e]*|null|true|false)$/i.test(text) : /^\d[\d._e]*$/i.test(text)
+    if (!isConstant) throw this.fault("a constant: a number, 'a text', NULL, TRUE or FALSE")
+    this.#at++
+    return sign + text
   }
 
   /** The query that follows, with blanks before it, so that errors name its line and column. It ends with its last token. */

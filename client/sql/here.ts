@@ -76,7 +76,7 @@ async function fixedSelect(db: Database, shape: TableShape, files: readonly Name
 
 async function selectOf(db: Database, { table, locals, samples }: PlacedTable, disk: Disk): Promise<string> {
   const files = table.files.map(({ path, named = path }, i) => ({ named, local: locals[i]! }))
-  if (table.kind !== 'parquet') return fixedSelect(db, await shapeOf(db, { table, samples }), files, disk)
+  if (table.kind !== 'parquet' || files.length === 0) return fixedSelect(db, await shapeOf(db, { table, samples }), files, disk)
   if (files.length > 1) {
     const [{ local }] = files as [NamedFile]
     const columns = await db.columnsOf(`SELECT * FROM read_parquet(${literalOf(escapedPath(local))}, hive_partitioning = false)`)

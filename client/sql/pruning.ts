@@ -42,7 +42,7 @@ export async function neededPieces(db: Database, pruned: Pruned): Promise<readon
   const partitions = shape.partitions.filter(({ name }) => columns.includes(name))
   const measured = shape.columns.filter(({ name }) => columns.includes(name) && isMeasured(shape, name))
   const paths = [...new Set(pieces.map(({ range }) => range.path))]
-  if (partitions.length + measured.length === 0 || paths.length > filesMax) return pieces
+  if (partitions.length + measured.length === 0 || paths.length === 0 || paths.length > filesMax) return pieces
   const read = measured.length === 0 ? [] : sampled.samples.filter(({ path }) => groups.has(path))
   const footers = new Map(read.map(({ path, local }) => [path, local]))
   const indexIn = (list: readonly Column[]) => (column: string): number | undefined => {

@@ -21,6 +21,7 @@ import type { Distribute } from './division.ts'
 import { explanationOf, type SqlExplanation } from './explained.ts'
 import { defineTables, pathsOf, placeTables } from './here.ts'
 import { asQueryError, forgetRows, submitQuery, waitForRows } from './job.ts'
+import { listTables } from './listed.ts'
 import { planJob, type PlannedQuery } from './planning.ts'
 import { explainedIn, RunningQuery, uniqueNames } from './running.ts'
 import type { OutsideWritten, SqlExportOptions } from './cluster.ts'
@@ -251,6 +252,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     return running.begin(async db => {
       await db.confine([...pathsOf(placed), space.result])
       await defineTables(db, placed, this.#tools.disk)
+      await listTables(db, this.#tools, statement, signal)
       return { sql: statement.sql, columns: await db.columnsOf(statement.sql) }
     })
   }

@@ -43,17 +43,21 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
   }
 }
 
-/** Shape of a table whose way of being read is in the catalogue: CSV and JSON. REQUIRES: `db` knows types by their text. */
-async function fixedShape(db: Database, { name, known }: Pick<SqlTable, 'name' | 'known'>): Promise<TableShape | undefined> {
-  if (known?.format === undefined) return undefined
-  const { isText, ...format } = JSON.parse(known.format) as Extract<TableShape['format'], { kind: 'csv' | 'json' }> & { isText?: true }
+/** Shape of a table that is in the catalogue: of CSV and JSON, and of one without files. REQUIRES: `db` knows types by their text. */
+async function fixedShape(
+  db: Database, { name, known, files }: Pick<SqlTable, 'name' | 'known' | 'files'>,
+): Promise<TableShape | undefined> {
+  if (known?.format === undefined && (files.length > 0 || !known)) return undefined
+  const { isText, ...format } = known.format === undefined
+    ? { kind: 'parquet' as const, isText: undefined } : JSON.parse(known.format) as TableShape['format'] & { readonly isText?: true }
   const list = known.columns.map(({ type }, i) => `CAST(NULL AS ${type}) AS c${i}`)
   const types = await db.columnsOf(`SELECT ${list.join(', ')}`)
   const isPartition = (column: string): boolean => known.partitions?.includes(column) === true
   const columns = known.columns.map((column, i) => ({ name: column.name, type: types[i]!.type }))
+  const own = columns.filter(column => !isPartition(column.name))
   return {
     name, format,
-    columns: isText ? textColumns(columns) : strictColumns(columns.filter(column => !isPartition(column.name)), format.kind),
+    columns: isText ? textColumns(columns) : format.kind === 'parquet' ? plainColumns(own) : strictColumns(own, format.kind),
     partitions: plainColumns(columns.filter(column => isPartition(column.name))),
   }
 }

@@ -184,7 +184,10 @@ function laidOf(
   const bytes = ahead.reduce((sum, { start, end }) => sum + end - start, 0)
   if (tasks === 'split') {
     assert(divided, 'a stage of splits divides a table')
-    const splits = pack(divided, splitBytes).map(each => ({ ranges: checked([...ahead, ...each.ranges]), bytes: bytes + each.bytes }))
+    const packed = pack(divided, splitBytes)
+    // A table without files has one task, which gives no rows.
+    const splits = (packed.length > 0 ? packed : [{ ranges: [], bytes: 0 }]).map(each =>
+      ({ ranges: checked([...ahead, ...each.ranges]), bytes: bytes + each.bytes }))
     return { input: { kind: 'splits', splits }, ...all(byAll) }
   }
   if (tasks === 'partition') {

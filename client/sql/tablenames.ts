@@ -1,8 +1,12 @@
 // Names of the tables that a statement reads, from its tree. The engine's own list is empty where it cannot bind the statement without the
 // tables: with JOIN … USING, or COLUMNS over the names of columns.
 
-interface Node { readonly type?: unknown; readonly table_name?: unknown; readonly cte_map?: CteMap }
+interface Node { readonly type?: unknown; readonly schema_name?: unknown; readonly table_name?: unknown; readonly cte_map?: CteMap }
 interface CteMap { readonly map?: ReadonlyArray<{ readonly key: string; readonly value: unknown }> }
+
+/** Stands among the names for all tables of that schema, which say what tables there are. */
+export const informationSchema = 'information_schema'
+const isInformation = (schema: unknown): boolean => typeof schema === 'string' && schema.toLowerCase() === informationSchema
 
 /** Each name once, in the order of the tree; not those of table expressions (WITH). */
 export function tableNames(tree: unknown): string[] {
@@ -18,8 +22,9 @@ function visit(value: unknown, defined: ReadonlySet<string>, found: Set<string>)
     return
   }
   if (typeof value !== 'object' || value === null) return
-  const { type, table_name: name, cte_map: ctes } = value as Node
-  if (type === 'BASE_TABLE' && typeof name === 'string' && !defined.has(name.toLowerCase())) found.add(name)
+  const { type, schema_name: schema, table_name: name, cte_map: ctes } = value as Node
+  if (type === 'BASE_TABLE' && isInformation(schema)) found.add(informationSchema)
+  else if (type === 'BASE_TABLE' && typeof name === 'string' && !defined.has(name.toLowerCase())) found.add(name)
   const inside = new Set(defined)
   for (const { key, value: query } of ctes?.map ?? []) {
     // A name is seen by what comes after it, and by itself only if it is recursive: a plain one reads the table of that name.

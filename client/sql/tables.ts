@@ -3,7 +3,7 @@
 
 import { isAbsolute, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { nameOf, normalise } from '../../src/base/paths.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
@@ -71,12 +71,27 @@ export async function clusterTable(ask: CallMessage, name: string, signal: Abort
   return tableOf(name, files.map(status => ({ path: status.path, bytes: status.length, status })))
 }
 
-/** A table of the catalogue, under the name that the query has for it. */
+/** A table of the catalogue, under the name that the query has for it. One without files has no rows: its columns are known. */
 export async function catalogTable(
   ask: CallMessage, { name, path, table }: NamedTable, signal: AbortSignal | undefined,
 ): Promise<SqlTable> {
-  return { ...await clusterTable(ask, path, signal), name, path, known: table }
+  try {
+    const files = await findInputs(ask, [path], { signal })
+    if (files.length === 0) return { name, path, known: table, kind: kindIn(table), files: [] }
+    return { ...tableOf(path, files.map(status => ({ path: status.path, bytes: status.length, status }))), name, path, known: table }
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
+    const isOwn = table.managed && path === table.path
+    throw new GristmillError(
+      'ENOENT', `the files of the table ${table.name} are not there: ${(error as Error).message}; `
+      + `${isOwn ? 'look at "gristmill trash ls", or ' : ''}DROP TABLE ${table.name} removes the name`,
+      { details: { table: table.name }, cause: error },
+    )
+  }
 }
+
+const kindIn = ({ format }: CatalogTable): TableKind =>
+  (format === undefined ? 'parquet' : (JSON.parse(format) as { readonly kind: TableKind }).kind)
 
 /** The same for a path of this machine. */
 export async function localTable(
@@ -123,7 +138,10 @@ function treeOf(disk: Disk): GlobTree {
 
 function tableOf(name: string, files: readonly SqlFile[]): SqlTable {
   if (files.length === 0)
-    throw new GristmillError('ENOENT', `${name} has no files, so its columns are not known`, { details: { path: name } })
+    throw new GristmillError(
+      'EINVAL', `${name} has no files, so its columns are not known; files whose names begin with _ or . are left out`,
+      { details: { path: name } },
+    )
   const found = new Map<TableKind, string>()
   for (const { path } of files) {
     const kind = kindOf(path)

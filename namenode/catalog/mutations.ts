@@ -44,13 +44,15 @@ type Altered = UserOperation & {
   readonly comment?: string
   readonly columnComment?: { readonly column: string; readonly comment: string }
   readonly statistics?: NonNullable<CatalogTable['statistics']>
+  readonly described?: Pick<CatalogTable, 'columns' | 'partitions' | 'version'>
 }
 
 export const alterTable = mutation<Altered, CatalogTable>({
   kind: 'table.alter',
-  mutate(draft, { name, rename, comment, columnComment, statistics, nowMs, user, root }) {
-    const before = existing(draft, name)
-    checkOwner(before, { user, root })
+  mutate(draft, { name, rename, comment, columnComment, statistics, described, nowMs, user, root }) {
+    const stored = existing(draft, name)
+    checkOwner(stored, { user, root })
+    const before = described ? redescribed(stored, described) : stored
     const taken = rename === undefined ? undefined : tableAt(draft, rename)
     if (taken && rename!.toLowerCase() !== name.toLowerCase())
       throw new GristmillError('EEXIST', `there is a ${taken.kind} ${taken.name} already`, { details: { table: taken.name } })
@@ -73,6 +75,18 @@ export const alterTable = mutation<Altered, CatalogTable>({
     return made
   },
 })
+
+/** The table with the columns of another version. Distinct values were counted by columns that may be others now. */
+function redescribed(
+  { statistics: _, partitions: _before, ...table }: CatalogTable, { columns, partitions, version }: NonNullable<Altered['described']>,
+): CatalogTable {
+  const comments = new Map(table.columns.map(({ name, comment }) => [name.toLowerCase(), comment]))
+  const own = columns.map(column => {
+    const comment = comments.get(column.name.toLowerCase())
+    return { ...bare(column), ...comment !== undefined && { comment } }
+  })
+  return { ...table, columns: own, ...partitions && { partitions }, ...version !== undefined && { version } }
+}
 
 function bare<T extends { readonly comment?: string }>({ comment: _, ...others }: T): Omit<T, 'comment'> { return others }
 

@@ -10,6 +10,7 @@ import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, mayRead } from '../namespace/access.ts'
 import { find } from '../namespace/asof.ts'
+import { numberOf } from '../versions/lookup.ts'
 import { alterTable, createTable, dropTable, mayChange } from './mutations.ts'
 import { tableAt, tablesAfter } from './rows.ts'
 
@@ -34,7 +35,8 @@ export function catalogRoutes({ journal, clock, actor }: CatalogOptions): Route[
       journal.submit(alterTable, { requestId, ...altered, nowMs: clock.now(), ...actor(user) })),
     route(protocol.get, ({ names }, { user }) => {
       const tables = names.map(name => tableAt(view, name)).filter(table => table !== undefined)
-      return { tables: tables.filter(table => isVisible(view, actor(user), table)) }
+      const seen = tables.filter(table => isVisible(view, actor(user), table))
+      return { tables: seen.map(table => (isStale(view, actor(user), table) ? { ...table, stale: true as const } : table)) }
     }),
     route(protocol.list, ({ after }, { user }) => {
       const { tables: page, isLast } = tablesAfter(view, after, { limit: pageMax, bytesMax: pageBytesMax })
@@ -46,6 +48,16 @@ export function catalogRoutes({ journal, clock, actor }: CatalogOptions): Route[
 
 const summaryOf = ({ name, kind, owner, changedMs, path, comment }: CatalogTable): TableSummary =>
   ({ name, kind, owner, changedMs, ...path !== undefined && { path }, ...comment !== undefined && { comment } })
+
+/** Another version is at the path of the table than the one that has its columns. A path that leads nowhere has no other columns. */
+function isStale(view: View, actor: Actor, { path, version, managed }: CatalogTable): boolean {
+  if (path === undefined || (version === undefined && !managed)) return false
+  try {
+    return numberOf(view, find(view, actor, path).entry.id, undefined) !== version
+  } catch {
+    return false
+  }
+}
 
 /** Names of columns are those of files: who may not read the path does not see them. */
 function isVisible(view: View, actor: Actor, table: CatalogTable): boolean {

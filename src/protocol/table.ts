@@ -41,6 +41,8 @@ const parts = {
   managed: Type.Optional(Type.Literal(true)),
   /** Columns whose values are in names of directories; they are among `columns`. */
   partitions: Type.Optional(Type.Array(Type.String({ maxLength: 255 }), { maxItems: 100 })),
+  /** Version of the output at `path` that has these columns. Missing: no job has published the path, or its files are not Parquet. */
+  version: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 31 })),
   /** JSON that says how CSV and JSON are read. Missing: Parquet. */
   format: Type.Optional(Type.String({ maxLength: 4_000 })),
   /** Query of a view. */
@@ -57,6 +59,8 @@ const table = Type.Object({
   createdMs: instant,
   changedMs: instant,
   statistics: Type.Optional(statistics),
+  /** In replies of `table.get`: another version than `version` is at the path, so its columns may be others. */
+  stale: Type.Optional(Type.Literal(true)),
 })
 export type CatalogTable = Static<typeof table>
 
@@ -90,6 +94,8 @@ export const alter = message('table.alter', {
     comment: Type.Optional(text(1_000)),
     columnComment: Type.Optional(Type.Object({ column: Type.String({ maxLength: 255 }), comment: text(1_000) })),
     statistics: Type.Optional(statistics),
+    /** Columns of a version that was published since. */
+    described: Type.Optional(Type.Object({ columns: parts.columns, partitions: parts.partitions, version: parts.version })),
   }),
   reply: table,
 })

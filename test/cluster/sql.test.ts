@@ -465,6 +465,54 @@ test('the catalogue: tables and views by name, in this process and in stages, wi
   expect(await cluster.ok(['sql', '--format', 'csv', 'DROP VIEW both_of'])).toBe('result\ndropped view both_of\n')
 })
 
+test('the catalogue has the columns of the version at the path: after a rollback, a job that publishes there, and INSERT', async () => {
+  const say = async (text: string): Promise<unknown> => (await queryOf(text, { localBytes: 1 << 24 }).collect())[0]?.['result']
+  const columns = async (): Promise<string[]> => (await mill.tables.describe('parts')).columns.map(({ name, type }) => `${name} ${type}`)
+  await say(`CREATE TABLE parts AS SELECT 1 AS a, 'x' AS b`)
+  await say(`COMMENT ON COLUMN parts.b IS 'of one'`)
+  await say(`COPY (SELECT 2 AS c) TO '/other'`)
+  await cluster.ok(['sql', '-o', '/tables/parts', '--overwrite', `SELECT c, 'y' AS b FROM '/other'`])
+  expect(await columns()).toEqual(['c INTEGER', 'b VARCHAR'])
+  expect((await mill.tables.describe('parts')).columns[1]!.comment).toBe('of one')
+  await say(`COMMENT ON COLUMN parts.c IS 'of two'`)
+  await say('INSERT INTO parts (c) VALUES (3)')
+  await cluster.ok(['rollback', '/tables/parts', '--to', '1'])
+  expect(await columns()).toEqual(['a INTEGER', 'b VARCHAR'])
+  await say(`INSERT INTO parts VALUES (7, 'y'), (8, 'z'), (NULL, 'n')`)
+  expect(await queryOf('FROM parts ORDER BY a', { localBytes: 1 << 24 }).collect())
+    .toEqual([{ a: 1, b: 'x' }, { a: 7, b: 'y' }, { a: 8, b: 'z' }, { a: null, b: 'n' }])
+
+  // A partition: the rows with a value, or with the values that the query has.
+  expect(await say(`INSERT OVERWRITE parts PARTITION (a = 7) SELECT 'q' UNION ALL SELECT 'r'`)).toBe('overwrote a of parts')
+  await say(`INSERT OVERWRITE TABLE parts PARTITION (A) VALUES (8, 'w'), (NULL, 'm'), (9, 'v')`)
+  await say(`INSERT OVERWRITE parts PARTITION (b = 'x', a) SELECT 1 WHERE false`)
+  expect(await queryOf('FROM parts ORDER BY a, b', { localBytes: 1 << 24 }).collect()).toEqual([
+    { a: 1, b: 'x' }, { a: 7, b: 'q' }, { a: 7, b: 'r' }, { a: 8, b: 'w' }, { a: 9, b: 'v' }, { a: null, b: 'm' },
+  ])
+  await expect(say(`INSERT OVERWRITE parts PARTITION (nope = 1) SELECT 1`)).rejects.toThrow('has no column nope')
+  await expect(say(`INSERT OVERWRITE parts PARTITION (a = 1, b = 2) SELECT 1`)).rejects.toThrow('has all columns')
+  await expect(say(`INSERT OVERWRITE parts PARTITION (a = x) SELECT 1`)).rejects.toThrow('a constant')
+
+  const list = `SELECT table_name AS t, column_name AS c FROM INFORMATION_SCHEMA.columns WHERE table_name = 'parts'`
+  const listed = await queryOf(list, {}).collect()
+  expect(listed).toEqual([{ t: 'parts', c: 'a' }, { t: 'parts', c: 'b' }])
+  await say('DROP TABLE parts')
+})
+
+test('a table without files has no rows where its columns are known; others say what they lack', async () => {
+  await store('/hollow/a.csv', 'n,g\n1,x\n')
+  await queryOf(`CREATE EXTERNAL TABLE hollow LOCATION '/hollow'`, {}).collect()
+  await cluster.ok(['rm', '/hollow/a.csv'])
+  for (const options of [{ localBytes: 1 << 24 }, { distribute: 'always' }] as const) {
+    expect(await queryOf('FROM hollow', options).collect()).toEqual([])
+    expect(await queryOf(`SELECT count(*) AS k FROM hollow WHERE n > 0`, options).collect()).toEqual([{ k: 0n }])
+  }
+  expect((await cluster.run(['sql', `FROM '/hollow'`])).stderr).toContain('/hollow has no files, so its columns are not known')
+  await cluster.ok(['rm', '-r', '/hollow'])
+  expect((await cluster.run(['sql', 'FROM hollow'])).stderr).toContain('DROP TABLE hollow removes the name')
+  await queryOf('DROP TABLE hollow', {}).collect()
+})
+
 test('jobs keep the signs of zeros, and refuse Parquet files of one table whose types do not fit', async () => {
   const lines = Array.from({ length: 40 }, (_, i) => `{"i":${i},"f":${i % 2 ? '-0.0' : '0.0'},"g":"x"}`)
   await store('/zeros/a.jsonl', `${lines.join('\n')}\n`)

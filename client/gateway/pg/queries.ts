@@ -43,7 +43,7 @@ export class SessionQueries implements Queries {
         `this gateway has ${queriesMax} open queries already; try again in a moment, or ask another gateway`)
     slots.open++
     try {
-      const running = await mill.sql(sql, params, { signal, localFiles: false }).run()
+      const running = await mill.sql(sql, params, { signal }).run()
       let isOpen = true
       return {
         columns: running.columns, batches: () => running.batches(),
@@ -66,7 +66,7 @@ export class SessionQueries implements Queries {
       return query.columns
     }
     refuseChange(sql)
-    return this.#deps.mill.sql(sql, params, { signal, localFiles: false }).columns()
+    return this.#deps.mill.sql(sql, params, { signal }).columns()
   }
 
   close(): void { this.#catalogue?.close() }

@@ -63,6 +63,8 @@ test('an order reaches the rows through steps that keep its columns, and NULL co
 })
 
 test('joins, sets, windows and lists', async () => {
+  const [thrice] = await sales.join(sales, 'id').join(sales.select('id', sql`1`.as('City')), 'id').filter(col('id').eq(1)).collect()
+  expect(Object.keys(thrice!)).toEqual(['id', 'city', 'tonnes', 'day', 'city_1', 'tonnes_1', 'day_1', 'City_2'])
   const cities = frame('./cities.jsonl')
   expect(await rows(sales.join(cities.select('city', 'country'), 'city').select('id', 'country').sort('id'))).toEqual([{ id: 1n,
     country: 'de' }, { id: 2n, country: 'de' }])

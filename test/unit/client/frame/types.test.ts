@@ -98,3 +98,12 @@ test('without a type of rows every name is allowed, and values are those of SQL'
     readonly carrier: SqlValue; readonly mean_delay: number; readonly count: bigint
   }>()
 })
+
+test('a column of the right side gets the first number that is free, as at run time', () => {
+  const left = frameOver(tools, '/l') as unknown as DataFrame<{ readonly k: number; readonly x: number; readonly x_1: number }>
+  const right = frameOver(tools, '/r') as unknown as DataFrame<{ readonly k: number; readonly X: string; readonly y: string }>
+  const made = () => left.join(right, 'k')
+  expectTypeOf<RowOf<ReturnType<typeof made>>>().toEqualTypeOf<{
+    readonly k: number; readonly x: number; readonly x_1: number; readonly X_2: string; readonly y: string
+  }>()
+})

@@ -22,7 +22,8 @@ async function run(text: string, others: number): Promise<{ saved: Array<readonl
     if (options.ifVersion === head) return
     throw new GristmillError('ESTALE', 'changed', { details: { path, version: head } })
   }
-  const tools = { cluster: { ask }, signal: undefined, save } as unknown as Parameters<typeof runCommand>[1]
+  const shape = async () => ({ shape: { format: { kind: 'parquet' }, columns: table.columns, partitions: [] } })
+  const tools = { cluster: { ask }, signal: undefined, save, shape } as unknown as Parameters<typeof runCommand>[1]
   return runCommand(readCommand(text)!, tools).then(() => ({ saved }), (error: unknown) => ({ saved, error }))
 }
 
@@ -41,4 +42,13 @@ test('the columns of INSERT INTO are told apart from a query in parentheses', ()
     .toMatchObject({ kind: 'insert into', name: 't', columns: ['a', 'b c'], query: expect.stringMatching(/^\s+values \(1, 2\)$/) })
   for (const query of ['(select 1)', '((select 1))', '(from x)', 'values (1)'])
     expect(readCommand(`insert into t ${query}`)).toEqual({ kind: 'insert into', name: 't', query: expect.stringMatching(/^\s+[(v]/) })
+})
+
+test('PARTITION has columns with constants, and without', () => {
+  expect(readCommand(`insert overwrite table t partition (Day = '2024-01-01', n = -1.5, "x y") select 1`)).toEqual({
+    kind: 'insert overwrite', name: 't', query: expect.stringMatching(/^\s+select 1$/),
+    partition: [{ column: 'Day', value: `'2024-01-01'` }, { column: 'n', value: '-1.5' }, { column: 'x y' }],
+  })
+  for (const text of ['', '()', '(a = )', '(a = b)', `(a = -'x')`])
+    expect(() => readCommand(`insert overwrite t partition ${text} select 1`), text).toThrow('cannot be read')
 })

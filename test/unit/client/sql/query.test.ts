@@ -211,3 +211,8 @@ test('the files of a name with several kinds are named as the statement does', a
   on.write('kinds/b.jsonl', '{}\n')
   await expect(on.rows(`FROM './kinds/'`)).rejects.toThrow(`'./kinds/**/*.csv'`)
 })
+
+test('without a cluster information_schema lists no tables, and it is asked by itself', async () => {
+  expect(await on.rows('SELECT count(*) AS n FROM information_schema.tables')).toEqual([{ n: 0n }])
+  await expect(on.rows(`SELECT * FROM Information_Schema.columns JOIN './a.csv' ON true`)).rejects.toThrow('a query of its own')
+})

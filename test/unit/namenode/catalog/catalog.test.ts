@@ -67,6 +67,22 @@ test('others change nothing, and see tables only if they may read the path', asy
   expect((await call(protocol.list, {}, 'grace')).tables).toHaveLength(4)
 })
 
+test('columns of another version take the places of the old ones, and keep the comments of their names', async () => {
+  const bench = await openBench()
+  const call = callsOf(bench)
+  await call(protocol.create, { table: { ...flights, version: 1, partitions: ['day'] } })
+  const statistics = { rows: 9, bytes: 100, atMs: 5, distinct: [3, 2] }
+  await call(protocol.alter, { name: 'flights', columnComment: { column: 'delay', comment: 'in minutes' }, statistics })
+  const described = { columns: [{ name: 'Delay', type: 'DOUBLE' }, { name: 'city', type: 'VARCHAR' }], version: 4 }
+  const now = await call(protocol.alter, { name: 'flights', described, columnComment: { column: 'city', comment: 'of departure' } })
+  expect(now).toMatchObject({
+    version: 4, columns: [{ name: 'Delay', type: 'DOUBLE', comment: 'in minutes' }, { name: 'city', comment: 'of departure' }],
+  })
+  for (const field of ['statistics', 'partitions', 'stale']) expect(now).not.toHaveProperty(field)
+  await expect(call(protocol.alter, { name: 'flights', described }, 'eve')).rejects.toMatchObject({ code: 'EACCES' })
+  await replayed(bench)
+})
+
 test('names that SQL would have to quote, tables without a path and huge ones are refused', async () => {
   const bench = await openBench()
   const make = (table: Partial<NewTable>) => bench.do(createTable, { table: { ...flights, ...table }, replace: false })

@@ -19,7 +19,7 @@ interface Options {
   readonly certificate?: Certificate
   readonly tables?: readonly ListedTable[]
   readonly sessionsMax?: number
-  /** Queries read local files in no other than these tests. */
+  /** Queries read no local files, as those of a gateway's Mills. */
   readonly asGateway?: true
   /** In place of queries over local files. */
   readonly sql?: (text: string) => unknown
@@ -31,7 +31,7 @@ export async function startServer(on: Local, options: Options = {}): Promise<{ s
   const { host = '127.0.0.1', keys = {}, certificate, tables = [], sessionsMax, sql, onUser } = options
   const mill = {
     sql: (text: string, params: SqlParams, own: SqlOptions) =>
-      sql?.(text) ?? on.query(text, params, { ...own, ...!options.asGateway && { localFiles: true } }),
+      sql?.(text) ?? on.query(text, params, { ...own, localFiles: !options.asGateway }),
     tables: { async *list() { yield* tables }, describe: async (name: string) => tables.find(table => table.name === name) },
   }
   const users = {
