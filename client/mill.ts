@@ -31,6 +31,7 @@ import { Accounts } from './service/accounts.ts'
 import { Nodes } from './service/nodes.ts'
 import { Servers } from './service/servers.ts'
 import type { Compiler } from './jobs/compile.ts'
+import type { ProgramPlaces } from './jobs/outside.ts'
 import type { RunTools } from './jobs/run.ts'
 import type { ExportOptions, ImportOptions } from './transfer/transfer.ts'
 import type { Transferred } from './transfer/import.ts'
@@ -104,6 +105,9 @@ export class Mill extends Programs {
     const local: Omit<RunTools, 'cluster' | 'files'> = {
       disk, log, processes: world.processes, plans: new Plans(), workingDirectory, programDir: `${scratchDir}/programs`, compiler,
       drivers: new Set(),
+      places: parts.isServing ? undefined : {
+        copy: (...given) => this.#places.copy(...given), write: (...given) => this.#places.write(...given),
+      },
     }
     const patient: Patient = (message, request, options) => caller.call(namenode, message, request, { ...options, peer: 'namenode' })
     super({ ask: asking.ask, files, host, clock, disk, random }, { cluster: asking, files, ...local }, { ask: asking.ask, patient })
@@ -120,7 +124,7 @@ export class Mill extends Programs {
     this.#workingDirectory = workingDirectory
     this.#isServing = parts.isServing ?? false
     this.#outside = { httpFetch: world.httpFetch, openPostgres: world.openPostgres, clock, random, disk, machine }
-    keepCluster(this, { cluster: asking, files, outside: this.#isServing ? undefined : this.#places() })
+    keepCluster(this, { cluster: asking, files, outside: this.#isServing ? undefined : this.#places })
     this.#end = () => {
       for (const driver of local.drivers) driver.abandon()
       closed = true
@@ -198,11 +202,12 @@ export class Mill extends Programs {
     }
   }
 
-  /** For queries that read or write places outside of the cluster. */
-  #places(): OutsidePlaces {
+  /** For queries and programs that read or write places outside of the cluster. */
+  get #places(): OutsidePlaces & ProgramPlaces {
     const deps = (signal: AbortSignal | undefined) => ({ ...this.#exporting(signal), objects: this.objects, ask: this.#cluster.ask })
     return {
       read: async (url, signal) => (await import('./transfer/places.ts')).readPlace(deps(signal), url, signal),
+      copy: async (url, signal) => (await import('./transfer/places.ts')).copyPlace(deps(signal), url, signal),
       write: async (url, make, options) => (await import('./transfer/places.ts')).writeTo(deps(options.signal), url, make, options),
     }
   }

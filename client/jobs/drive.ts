@@ -5,6 +5,7 @@
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { Semaphore } from '../../src/base/queue.ts'
+import { isUrl } from '../../src/connector/location.ts'
 import { encodeEntry, isSmall, type HistoryEntry } from '../../src/plan/history.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Driver } from '../../src/protocol/task.ts'
@@ -17,7 +18,15 @@ import type { Shipping } from './shipping.ts'
 interface DriveDeps {
   readonly loading: Loading
   /** Submits the job of a step; `delivered`: the steps before it whose results the program has got. */
-  readonly submit: (step: PlannedProgramStep, driver: Driver, delivered: readonly Delivered[], part?: FirstTasks) => Promise<Job>
+  readonly submit: (
+    step: PlannedProgramStep, driver: Driver, delivered: readonly Delivered[], part?: FirstTasks | OtherOutput,
+  ) => Promise<Job>
+  /** Has the job of a step publish files at a path, which then go to a place outside of the cluster. */
+  readonly write: (
+    url: string, make: (path: string) => Promise<void>, step: PlannedProgramStep, signal: AbortSignal,
+  ) => Promise<unknown>
+  /** Called when the program has ended. It does not reject. */
+  readonly release: () => Promise<void>
   /** True for a failure that ends the program, which does not get it. */
   readonly isFatal: (error: unknown) => boolean
   /** Lines of the result of a job that has succeeded. */
@@ -28,6 +37,8 @@ interface DriveDeps {
 
 /** The first tasks of a job alone, if the plan allows it. `onPart`: called if there are more. */
 interface FirstTasks { readonly tasks: number; readonly onPart: () => void }
+/** Other directory to publish than that of the step. */
+interface OtherOutput { readonly output: string }
 
 interface DriveOptions { readonly id: string; readonly nowMs: number }
 
@@ -50,6 +61,8 @@ export class ProgramDriver {
   readonly #results = new Set<JobStatus['job']>()
   readonly #ended = Promise.withResolvers<void>()
   readonly #abandoned = new AbortController()
+  /** Aborted when steps are killed: rows on their way to a place outside of the cluster do not arrive. */
+  readonly #killed = new AbortController()
   #changed = Promise.withResolvers<void>()
   #isCancelled = false
   #isOver = false
@@ -154,10 +167,16 @@ export class ProgramDriver {
   async #computed(step: PlannedProgramStep, onJob: (job: Job) => void): Promise<readonly string[]> {
     const first = typeof step.returns === 'object' ? step.returns.first : undefined
     let isPart = false
-    const submitted = async (part?: FirstTasks): Promise<readonly string[]> => {
+    const submitted = async (part?: FirstTasks | OtherOutput): Promise<readonly string[]> => {
       const job = await this.#submit(step, part)
       onJob(job)
       return this.#linesOf(job, step)
+    }
+    const { output } = step.planned
+    if (step.returns === 'nothing' && output !== undefined && isUrl(output)) {
+      const until = AbortSignal.any([this.#abandoned.signal, this.#killed.signal])
+      await this.#deps.write(output, async path => { await submitted({ output: path }) }, step, until)
+      return []
     }
     const lines = await submitted(first === undefined ? undefined : { tasks: firstTasks, onPart: () => { isPart = true } })
     return isPart && lines.length < first! ? submitted() : lines
@@ -169,7 +188,7 @@ export class ProgramDriver {
     return step.returns === 'nothing' || step.returns === 'cached' ? [] : this.#deps.readResult(status, step, signal)
   }
 
-  async #submit(step: PlannedProgramStep, part?: FirstTasks): Promise<Job> {
+  async #submit(step: PlannedProgramStep, part?: FirstTasks | OtherOutput): Promise<Job> {
     const { number, method, after, clock, planned: { outline = '' } } = step
     if (this.#isCancelled) throw new GristmillError('JOB_CANCELLED', 'the program was cancelled')
     const history = this.#told(after)
@@ -200,6 +219,7 @@ export class ProgramDriver {
   }
 
   async #kill(): Promise<void> {
+    this.#killed.abort(new GristmillError('JOB_CANCELLED', 'the program was cancelled'))
     const running = [...this.#running.keys()].flatMap(number => this.#jobs.get(number) ?? [])
     await Promise.allSettled(running.map(job => job.kill()))
   }
@@ -215,6 +235,7 @@ export class ProgramDriver {
     // A result that cannot be dropped now goes by itself (limits.resultKeepMs).
     await Promise.allSettled([...this.#results].map(job => gate.run(() => this.#deps.dropResult(job))))
     await this.#deps.shipping.close()
+    await this.#deps.release()
     await closed
     this.#over(failure)
   }

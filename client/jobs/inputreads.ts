@@ -3,6 +3,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
+import { isUrl } from '../../src/connector/location.ts'
 import type { InputPin } from '../../src/protocol/job.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { CallMessage } from '../call/cluster.ts'
@@ -29,7 +30,8 @@ export interface InputPlaces {
 }
 
 /** Form in which an input is recorded. */
-export const inputName = (path: string): string => (isPattern(path) ? path : normalise(path))
+export const inputName = (path: string): string =>
+  (isUrl(path) ? normalise(path.replaceAll(/[*?[\]{}\\]/g, '_')) : isPattern(path) ? path : normalise(path))
 
 interface Read {
   readonly named: string

@@ -17,6 +17,7 @@ import { findInputs } from './inputs.ts'
 import type { Job } from './job.ts'
 import { layOut, type PlannedStage } from './layout.ts'
 import { listOf, type RunOptions } from './options.ts'
+import { checkInside, type OutsideCopies } from './outside.ts'
 import type { Delivered, RunInputs, StepInputs } from './runinputs.ts'
 import { storeOf } from './store.ts'
 import { submitJob } from './submit.ts'
@@ -33,6 +34,7 @@ export interface Launch {
   readonly bundle: Bundle & { readonly assets: readonly ShippedAsset[] }
   readonly env: Readonly<Record<string, string>>
   readonly inputs: RunInputs
+  readonly outside: OutsideCopies
   /** Removed when the first job is submitted that publishes there: later ones of the run replace what it has published. */
   ifVersion?: OutputVersion | undefined
 }
@@ -47,6 +49,8 @@ interface Submitting {
   readonly driver?: Driver | undefined
   readonly step?: PlannedProgramStep | undefined
   readonly delivered?: readonly Delivered[] | undefined
+  /** Directory to publish in place of the step's own, which is outside of the cluster. */
+  readonly output?: string | undefined
   /** Of a step that returns its first values: the first tasks alone, where that can be. `onPart`: called if there are more. */
   readonly tasks?: number | undefined
   readonly onPart?: (() => void) | undefined
@@ -61,7 +65,7 @@ export async function submit(launch: Launch, planned: Planned, submitting: Submi
   const input = planned.ownPaths ? planned.input : listOf(options.input ?? planned.input)
   const output = isResult
     ? `${resultsDirectory}/${launch.tools.cluster.random.id()}`
-    : planned.ownPaths ? planned.output : options.output ?? planned.output
+    : submitting.output ?? (planned.ownPaths ? planned.output : options.output ?? planned.output)
   if (input.length === 0 && !planned.ownPaths)
     throw new GristmillError('EINVAL', `${bundle.name} has no input: give the files to read (--input), or name them in the program`)
   if (output === undefined)
@@ -69,9 +73,11 @@ export async function submit(launch: Launch, planned: Planned, submitting: Submi
       'EINVAL',
       `${bundle.name} has no output: give the directory to publish (--output), or name it in the program`,
     )
+  if (!step) checkInside([...input, output], onlyDriven)
   const reads = inputs.step({ number: driver?.step ?? 1, ...!isResult && { output: normalise(output) }, delivered })
   const expected = !isResult && launch.ifVersion?.path === normalise(output) ? launch.ifVersion : undefined
   try {
+    await reads.take(input, options.signal)
     const job = await submitOver(launch, planned, { ...submitting, reads, input, output, isResult, ifVersion: expected?.number })
     if (expected) launch.ifVersion = undefined
     return job
@@ -82,6 +88,8 @@ export async function submit(launch: Launch, planned: Planned, submitting: Submi
     throw error
   }
 }
+
+const onlyDriven = 'only a program over Datasets that runs its steps from this process reads and saves there: gristmill import and export do so'
 
 interface SubmittingOver extends Submitting {
   readonly reads: StepInputs

@@ -4,6 +4,7 @@
 import { dirname, isAbsolute, join } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
+import { isUrl } from '../../src/connector/location.ts'
 import type { InputPin } from '../../src/protocol/job.ts'
 import { withAssets } from '../../src/program/assets.ts'
 import { idOf, type Bundle } from '../../src/program/bundle.ts'
@@ -17,6 +18,7 @@ import { loadLocal, type CompileTools, type LoadedProgram } from './compile.ts'
 import { ProgramDriver } from './drive.ts'
 import { checkedEnvironment } from './environment.ts'
 import { submit, type Launch, type LaunchTools, type OutputVersion } from './launch.ts'
+import { OutsideCopies, type ProgramPlaces } from './outside.ts'
 import { givenParams, listOf, pathsOf, type RunOptions } from './options.ts'
 import { dropResult, readResult } from './results.ts'
 import { RunInputs, type PinnedInputs } from './runinputs.ts'
@@ -26,6 +28,8 @@ import { Shipping } from './shipping.ts'
 export interface RunTools extends Omit<CompileTools, 'clock' | 'random'>, LaunchTools {
   /** Base of relative program paths. */
   readonly workingDirectory: string
+  /** Default: programs reach nothing outside of the cluster. */
+  readonly places?: ProgramPlaces | undefined
   /** Programs that run their steps from this process. Their owner abandons them when it closes. */
   readonly drivers: Set<Pick<ProgramDriver, 'abandon'>>
 }
@@ -70,8 +74,9 @@ export async function runProgram(
     const planned = 'step' in first ? first.step.planned : first.planned
     const assets = stored ? [] : (await readAssets(tools.disk, dirname(local), planned.assets)).concat(shipped)
     const bytes = withAssets(loaded.bundle.bytes, assets)
-    const inputs = new RunInputs(planned.ownPaths ? { id: random.id(), nowMs } : undefined, pinned, needs)
-    const launch: Launch = { tools, options, env, inputs, ifVersion, bundle: { ...loaded.bundle, bytes, id: idOf(bytes), assets } }
+    const outside = new OutsideCopies(tools.places)
+    const inputs = new RunInputs(planned.ownPaths ? { id: random.id(), nowMs } : undefined, pinned, needs, outside)
+    const launch: Launch = { tools, options, env, inputs, outside, ifVersion, bundle: { ...loaded.bundle, bytes, id: idOf(bytes), assets } }
     if (planned.ownPaths) await checkUsed(loaded, planned, options)
     if ('step' in first && !options.detach) {
       isDriven = true
@@ -114,12 +119,14 @@ interface Driving extends Extract<LoadedProgram['first'], { step: unknown }> {
 
 /** Runs the program's steps. Resolves when the first one is submitted. */
 async function drive(launch: Launch, { loaded, step: first, loading, events, drivers, disk }: Driving): Promise<Run> {
-  const { tools, options, inputs } = launch
+  const { tools, options, inputs, outside } = launch
   const { cluster } = tools
   const { signal } = options
   const driver = new ProgramDriver({
     loading,
     submit: (step, of, delivered, part) => submit(launch, step.planned, { driver: of, step, delivered, ...part }),
+    write: (url, make, { outside: how }, until) => outside.write(url, make, { ...how, overwrite: options.overwrite, signal: until }),
+    release: () => outside.close(),
     isFatal: error => inputs.isRefusal(error),
     readResult: (status, { method, returns }, until) =>
       readResult(tools, status, { method, ...typeof returns === 'object' && returns }, until),
@@ -136,7 +143,9 @@ async function drive(launch: Launch, { loaded, step: first, loading, events, dri
   driver.ended.then(() => {
     ended()
     // A later run of it is one job, and does not call the function here: it must do nothing beside its step that its user could notice.
-    if (driver.steps.length === 1 && first.returns === 'nothing' && driver.endedAtOnce && !loading.hasPrinted) loaded.hadOneStep(first)
+    const isOutside = outside.isUsed || isUrl(first.planned.output ?? '')
+    const isOne = driver.steps.length === 1 && first.returns === 'nothing' && driver.endedAtOnce
+    if (isOne && !isOutside && !loading.hasPrinted) loaded.hadOneStep(first)
   }, ended)
   driver.take({ step: first })
   events.pass(event => driver.take(event))

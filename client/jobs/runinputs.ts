@@ -6,9 +6,11 @@
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { assert } from '../../src/base/assert.ts'
 import { isWithin } from '../../src/base/paths.ts'
+import { isUrl } from '../../src/connector/location.ts'
 import { cachedStep } from '../../src/plan/cached.ts'
 import { resultDirectory } from '../../src/plan/history.ts'
 import type { InputPin, Origin } from '../../src/protocol/job.ts'
+import { checkInside, OutsideCopies } from './outside.ts'
 import { inputName, type InputPlace, type InputPlaces } from './inputreads.ts'
 import { SeenInputs, type SeenReading } from './seeninputs.ts'
 
@@ -49,6 +51,7 @@ export class RunInputs {
   readonly start: ProgramStart | undefined
   readonly #pinned: PinnedInputs | undefined
   readonly #needs: readonly InputPin[]
+  readonly #outside: OutsideCopies
   readonly #steps = new Map<number, StepRecord>()
   readonly #absent = new Set<string>()
   readonly #seen = new SeenInputs()
@@ -56,9 +59,12 @@ export class RunInputs {
 
   /**
    * `start`: undefined for a map-reduce program. `pinned`: of a rerun over the same inputs. `needs`: what the run depends on beside its
-   * inputs.
+   * inputs. `outside`: copies of places outside of the cluster.
    */
-  constructor(start: ProgramStart | undefined, pinned?: PinnedInputs, needs: readonly InputPin[] = []) {
+  constructor(
+    start: ProgramStart | undefined, pinned?: PinnedInputs, needs: readonly InputPin[] = [], outside = new OutsideCopies(undefined),
+  ) {
+    this.#outside = outside
     this.start = start
     this.#needs = needs
     this.#pinned = pinned
@@ -72,7 +78,7 @@ export class RunInputs {
     const told = before.filter(each => each.failed || each.output === undefined).flatMap(({ pins }) => pins)
     const own = before.flatMap(each => (each.failed || each.output === undefined ? [] : [each.output]))
     return new StepInputs({
-      pinned: this.#pinned, own, cachedOf: step => cachedOf(step, delivered),
+      pinned: this.#pinned, outside: this.#outside, own, cachedOf: step => cachedOf(step, delivered),
       ...this.start && { seen: path => this.#seen.reading(path, number) },
       record: found => this.#record({ number, output }, [...found, ...told]),
       failed: (error, found) => {
@@ -105,6 +111,7 @@ export class RunInputs {
 
 interface StepDeps {
   readonly pinned: PinnedInputs | undefined
+  readonly outside: OutsideCopies
   /** Outputs of the run's own earlier steps. */
   readonly own: readonly string[]
   /** Directory with the values that a step has cached. */
@@ -123,7 +130,8 @@ export class StepInputs implements InputPlaces {
   constructor(deps: StepDeps) { this.#deps = deps }
 
   placeOf(named: string): InputPlace {
-    const { pinned, cachedOf: directoryOf } = this.#deps
+    const { pinned, outside, cachedOf: directoryOf } = this.#deps
+    if (isUrl(named)) return { path: outside.pathOf(named) }
     const name = inputName(named)
     const step = cachedStep(name)
     if (step !== undefined) return { path: directoryOf(step) }
@@ -138,6 +146,13 @@ export class StepInputs implements InputPlaces {
   seen(path: string): SeenReading | undefined { return this.#deps.seen?.(path) }
 
   isOwn(path: string): boolean { return this.#deps.own.some(output => isWithin(path, output)) }
+
+  /** Copies the places outside of the cluster among the inputs. Throws EINVAL in a rerun over the same inputs: no copy was kept. */
+  async take(paths: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+    const { pinned, outside } = this.#deps
+    if (pinned) checkInside(paths, `what ${pinned.job} has read there was not kept; --latest reads all inputs as they are now`)
+    await outside.take(paths, signal)
+  }
 
   /** Takes what the job reads. Returns what it records. */
   record(found: readonly InputPin[]): Recording {

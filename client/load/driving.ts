@@ -12,6 +12,7 @@ import { ProgramRun, type ProgramStep } from '../../src/plan/programrun.ts'
 import { RecordedSources } from '../../src/plan/programsources.ts'
 import { decodeShipped, encodeShipped } from '../../src/plan/shipped.ts'
 import type { ProgramGlobals } from '../../src/ports/programglobals.ts'
+import type { OutsideOptions } from '../../src/program/recipe.ts'
 import type { LoadWorld } from '../../src/program/load.ts'
 import type { WorkflowDefinition } from '../../src/program/workflow.ts'
 import { valuesOfLines } from '../../src/shuffle/lines.ts'
@@ -30,6 +31,8 @@ export interface PlannedProgramStep {
   readonly usesStart: boolean
   /** Times that it has read so far. */
   readonly clock: string
+  /** Options of a save to a place outside of the cluster. */
+  readonly outside?: OutsideOptions | undefined
   /** The value that the step broadcasts, in place of a job. */
   readonly shipped?: ShippedValue | undefined
 }
@@ -199,11 +202,12 @@ export class ProgramDrive {
     if (!this.#isOver) this.#tell({ step: { ...planned, shipped, clock: this.#sources?.recorded ?? '' } })
   }
 
-  #planned({ number, method, after, root, first }: ProgramStep, request: PlanRequest): PlannedProgramStep {
+  #planned({ number, method, after, root, first, outside }: ProgramStep, request: PlanRequest): PlannedProgramStep {
     const plan = lowerStep({ root })
     return {
       number, method, after, planned: plannedJob(this.#loaded!, plan, request),
       returns: returnOf(plan.root, method, first), usesStart: this.#run!.usesStart, clock: '',
+      ...outside && { outside },
     }
   }
 

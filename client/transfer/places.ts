@@ -2,7 +2,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { CallMessage } from '../call/cluster.ts'
-import { stageTable, writePlace, type StageDeps, type StagedTable } from './stage.ts'
+import { stageFiles, stageTable, writePlace, type StageDeps, type StagedTable } from './stage.ts'
 import { checkDestination, exportTo, importFrom, readExportOptions, type ExportOptions } from './transfer.ts'
 
 type ImportParts = Parameters<typeof importFrom>[0]
@@ -20,6 +20,11 @@ export async function readPlace(deps: PlacesDeps, url: string, signal: AbortSign
     ...deps, openPostgres, importing: { fetch, clock, random, objects },
     importFile: (from, path, until) => importFrom(deps, from, path, { signal: until }),
   }, url, signal)
+}
+
+/** The same for a program: a table of PostgreSQL becomes JSON lines with the types of JSON. */
+export function copyPlace(deps: PlacesDeps, url: string, signal: AbortSignal | undefined): Promise<StagedTable> {
+  return stageFiles({ ...deps, importFile: (from, path, until) => importFrom(deps, from, path, { signal: until }) }, url, signal)
 }
 
 /** Throws EINVAL for options that the place does not have, before anything is computed. */

@@ -88,15 +88,31 @@ export async function writePlace(
 
 /** Throws EINVAL for an address with a password or a signature in it: the text of a query is kept with its job. */
 export async function stageTable(deps: ReadDeps, url: string, signal: AbortSignal | undefined): Promise<StagedTable> {
+  if (!isPostgres(url)) return stageFiles(deps, url, signal)
+  return staged(deps, url, signal, stage => copyTable(deps, url, stage, signal))
+}
+
+/** The same for files; of a table of PostgreSQL a file of JSON lines. */
+export function stageFiles(
+  deps: StageDeps & Pick<ReadDeps, 'importFile'>, url: string, signal: AbortSignal | undefined,
+): Promise<StagedTable> {
+  return staged(deps, url, signal, async stage => {
+    const location = isPostgres(url) ? undefined : locationOf(url)
+    const isTree = location !== undefined && isPrefix(location)
+    const name = !location ? 'rows.jsonl' : location.kind === 's3' ? location.key.split('/').at(-1)! : nameOfUrl(location.url)
+    const path = isTree ? stage.path : join(stage.path, name ?? 'file')
+    await deps.importFile(url, isTree ? `${path}/` : path, signal)
+    return { path }
+  })
+}
+
+async function staged(
+  deps: StageDeps, url: string, signal: AbortSignal | undefined, copy: (stage: PlaceCopy) => Promise<Omit<StagedTable, 'drop'>>,
+): Promise<StagedTable> {
   checkPlace(url)
   const stage = await newStage(deps, signal)
   try {
-    if (isPostgres(url)) return { ...stage, ...await copyTable(deps, url, stage, signal) }
-    await deps.importFile(url, `${stage.path}/`, signal)
-    const location = locationOf(url)
-    if (location.kind === 's3' && isPrefix(location)) return stage
-    const name = location.kind === 's3' ? location.key.split('/').at(-1)! : nameOfUrl(location.url)!
-    return { ...stage, path: join(stage.path, name) }
+    return { ...stage, ...await copy(stage) }
   } catch (error) {
     await stage.drop()
     throw error

@@ -3,7 +3,7 @@
 import { checkFunction, showGiven } from './arguments.ts'
 import type { Check, Context } from './definition.ts'
 import { checkOptions } from './options.ts'
-import { at, type Action, type Recipe } from './recipe.ts'
+import { at, type Action, type OutsideOptions, type Recipe } from './recipe.ts'
 import type { OutputOptions } from '../base/formats.ts'
 
 /** Options of `save`, beside the output's path. */
@@ -15,6 +15,9 @@ export interface SaveOptions {
   readonly columns?: readonly string[] | undefined
   /** Replicas of the output files; default: the cluster's. */
   readonly replication?: number | undefined
+  /** Of a table of PostgreSQL: rows take the places of all others (swap, default), are added, or replace those of the same `key`. */
+  readonly mode?: OutsideOptions['mode']
+  readonly key?: readonly string[] | undefined
   /** Looks at the whole output before it is published, in a task of its own. */
   readonly check?: Check | undefined
 }
@@ -23,15 +26,22 @@ export interface SaveOptions {
 export function saving(node: Recipe, path: string, options: SaveOptions): Action {
   if (typeof path !== 'string' || path === '')
     throw new TypeError(`save was given the path ${showGiven(path)}; give a directory of the cluster, in the program or with --output`)
-  const { check, ...others } = options
+  const { check, mode, key, ...others } = options
   checkOptions('the options of save', others, 'output')
-  const { format = 'text', replication, ...output } = others
+  const isRows = isTable(path)
+  if (!isRows && (mode !== undefined || key !== undefined))
+    throw new TypeError(`mode and key of save belong to a table of PostgreSQL, postgres://HOST/DATABASE/TABLE, and the path is ${showGiven(path)}`)
+  const { format = isRows ? 'jsonl' : 'text', replication, ...output } = others
+  if (isRows && format === 'text') throw new TypeError('a table of PostgreSQL takes objects, as jsonl (default) or csv, and not text')
   const root: Recipe = {
     kind: 'write', inputs: [node], path, output: { format, ...output, ...replication !== undefined && { replication } },
     ...check !== undefined && { check: checkFunction('the check of save', check) },
   }
-  return { method: 'save', root }
+  return { method: 'save', root, ...isRows && { outside: { mode, key } } }
 }
+
+/** True for the address of a table of PostgreSQL. */
+export const isTable = (path: string): boolean => /^postgres(?:ql)?:\/\//i.test(path)
 
 /** Values that are returned to the program; `first`: only so many of them. */
 export function returning(method: string, node: Recipe, first?: number): Action {

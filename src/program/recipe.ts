@@ -31,6 +31,12 @@ export interface Flow {
   readonly now: number
 }
 
+/** Options of a save to a table of PostgreSQL. */
+export interface OutsideOptions {
+  readonly mode?: 'swap' | 'append' | 'upsert' | undefined
+  readonly key?: readonly string[] | undefined
+}
+
 export interface Action {
   /** Method that the program has called. */
   readonly method: string
@@ -38,6 +44,8 @@ export interface Action {
   readonly root: Recipe
   /** The program needs only so many of the values, the first ones. */
   readonly first?: number
+  /** How values are saved to a place outside of the cluster. */
+  readonly outside?: OutsideOptions
   /** Computes a value that the program broadcasts, in place of a job. Called only where the program was started. */
   readonly broadcast?: () => unknown
 }

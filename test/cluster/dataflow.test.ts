@@ -2,6 +2,8 @@
 // and programs that are refused.
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -86,6 +88,42 @@ test('joins, unions and sorts of several partitions give what plain JavaScript g
   expect(counters).toMatchObject({ recordsIn: 6000 * 2 + 60 * 2, recordsOut: 5990, bytesOut: Buffer.byteLength(await cat('/mixed')) })
   const page = await readFile(join(root, 'docs/reference/counters.md'), 'utf8')
   for (const name of [counters, ...stages.map(stage => stage.counters)].flatMap(Object.keys)) expect(page).toContain(`\`${name}\``)
+})
+
+test('a program reads a file of a web server, the same one in all steps, and its copy ends with it', async () => {
+  let reads = 0
+  const server = createServer((request, response) => {
+    if (request.method === 'GET') reads++
+    response.writeHead(request.url === '/x.csv' ? 200 : 404, { etag: '"1"' }).end('grain,tons\nrye,7\noats,5\n')
+  })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  const { address, port } = server.address() as AddressInfo
+  const at = `http://${address}:${port}`
+  const file = await program('places.ts', `
+    import { program } from 'gristmill'
+    export default program(async (mill, { input, output }: { input: string, output: string }) => {
+      const rows = mill.csv(input)
+      const count = await rows.count()
+      await rows.map(row => row['grain'] + ' ' + row['tons'] + ' of ' + count).sortBy(line => line).save(output)
+    })
+  `)
+  try {
+    await cluster.ok(['run', file, '--input', `${at}/x.csv`, '--output', '/places'])
+    expect(await cat('/places')).toBe('oats 5 of 2\nrye 7 of 2\n')
+    expect(reads).toBe(1)
+    const fails = async (code: number, message: RegExp, ...words: string[]): Promise<void> => {
+      expect(await cluster.run(['run', ...words])).toMatchObject({ code, stderr: expect.stringMatching(message) })
+    }
+    await fails(1, /y\.csv does not exist/, file, '--input', `${at}/y.csv`, '--output', '/places-2')
+    await fails(1, /a web server has no way to take them/, file, '--input', `${at}/x.csv`, '--output', `${at}/out`)
+    await fails(1, /^(?!.*hunter2)[^]*may be a signature/, file, '--input', `${at}/x.csv?sig=hunter2`, '--output', '/places-2')
+    await fails(1, /is outside of the cluster, and only a program/, 'gristmill:wordcount', '--input', `${at}/x.csv`, '--output', '/places-2')
+    const job = (await cluster.ok(['history', '/places', '--json'])).match(/job-\d+/)![0]
+    expect(await cluster.run(['rerun', job])).toMatchObject({ code: 1, stderr: expect.stringMatching(/\.outside.* cannot be read any more.*--latest/) })
+    expect(await cluster.ok(['ls', '/.outside'])).toBe('')
+  } finally {
+    server.close()
+  }
 })
 
 test('joins by each strategy give the same rows, explain says how a join would be done, and a rule that is off is not used', async () => {

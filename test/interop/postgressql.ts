@@ -2,6 +2,9 @@
 // and rows of queries go back by swap, append and upsert.
 
 import { deepStrictEqual as equal, match, ok, rejects } from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Mill } from '../../client/index.ts'
 import type { PostgresConnection } from '../../src/ports/postgres.ts'
 
@@ -22,6 +25,7 @@ export async function queries(bench: Bench): Promise<void> {
     await types(bench)
     await large(bench)
     await writes(bench)
+    await programs(bench)
     await refusals(bench)
   } finally {
     delete process.env['PGPASSWORD']
@@ -104,6 +108,37 @@ async function writes(bench: Bench): Promise<void> {
   await copy(`SELECT 1 AS k WHERE false`)
   equal(await rowsOf(bench, 'SELECT k FROM totals'), [])
   equal(await left(bench), [])
+}
+
+/** A program over Datasets reads a table and saves to others. */
+async function programs(bench: Bench): Promise<void> {
+  const { db, mill } = bench
+  const place = placeIn(bench)
+  const dir = await mkdtemp(join(tmpdir(), 'gristmill-program-'))
+  try {
+    const file = join(dir, 'scores.ts')
+    await writeFile(file, `
+      import { program } from 'gristmill'
+      export default program(async (mill, { input, output, mode }: { input: string, output: string, mode: 'swap' | 'append' | 'upsert' }) => {
+        const rows = mill.jsonl(input).map(row => row as { k: number, d: number })
+        const sums = rows.groupBy(({ k }) => k).map((k, values) => ({ k, sum: [...values].reduce((sum, { d }) => sum + d, 0), bad: null as null | string }))
+        await sums.map(row => mode === 'append' ? { ...row, sum: 'many' } : row).save(output, { mode, ...mode === 'upsert' && { key: ['k'] } })
+      }, { params: { mode: 'swap' } })
+    `)
+    await db.query(`CREATE TABLE sums (k int PRIMARY KEY, sum double precision, bad text)`)
+    const run = async (mode: string): Promise<void> => {
+      await (await mill.run(file, { input: place('many'), output: place('sums'), params: { mode } })).wait()
+    }
+    for (const mode of ['swap', 'upsert']) {
+      await run(mode)
+      equal(await rowsOf(bench, 'SELECT k, sum FROM sums ORDER BY k'), await rowsOf(bench, 'SELECT k, sum(d)::float8 FROM many GROUP BY k ORDER BY k'))
+    }
+    await rejects(run('append'), /line 1, column "sum": invalid input syntax for type double precision: "many"/)
+    equal(await rowsOf(bench, 'SELECT count(*) FROM sums'), ['7'])
+    equal(await left(bench), [])
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
 }
 
 async function refusals(bench: Bench): Promise<void> {

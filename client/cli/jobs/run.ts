@@ -8,6 +8,7 @@ import type { JobStatus } from '../../../src/protocol/job.ts'
 import { priorityMax } from '../../../src/base/jobqueues.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { normalise } from '../../../src/base/paths.ts'
+import { isUrl } from '../../../src/connector/location.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import { ruleNames } from '../../../src/plan/rules.ts'
 import { builtins, isBuiltin } from '../../jobs/builtins.ts'
@@ -133,7 +134,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
   const file = isBuiltin(program) || isAbsolute(program) ? program : join(context.cwd, program)
   const given: RunOptions = {
     ...(options.input ? { input: options.input } : {}),
-    ...(options.output === undefined ? {} : { output: normalise(options.output) }),
+    ...(options.output === undefined ? {} : { output: isUrl(options.output) ? options.output : normalise(options.output) }),
     overwrite: options.overwrite === true,
     onNote: line => context.note(line),
     force: options.force === true,

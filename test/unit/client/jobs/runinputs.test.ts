@@ -4,6 +4,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { findInputs } from '../../../../client/jobs/inputs.ts'
 import { InputReads } from '../../../../client/jobs/inputreads.ts'
+import { OutsideCopies } from '../../../../client/jobs/outside.ts'
 import { RunInputs, type PinnedInputs, type StepInputs } from '../../../../client/jobs/runinputs.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import type { InputPin, Origin } from '../../../../src/protocol/job.ts'
@@ -153,4 +154,34 @@ test('what a step of the run itself has published is read as it is now', async (
   const delivered = [1, 2].map(number => ({ number, failed: false, job: '-' }))
   const read = await reading(run.step({ number: 3, delivered }), '/out')
   expect([names(read.pins)[0], read.pins[0]!.files]).toEqual(['/out own', 2])
+})
+
+test('a place outside of the cluster is copied once for all steps, and the copy is removed at the end; a rerun has none', async () => {
+  let fails = true
+  const done: string[] = []
+  const copies = new OutsideCopies({
+    copy: async url => {
+      if (fails) throw new GristmillError('UNAVAILABLE', 'down')
+      done.push(url)
+      return { path: '/a', drop: async () => { done.push('dropped') } }
+    },
+    write: () => Promise.reject(new Error()),
+  })
+  const run = new RunInputs(start, undefined, [], copies)
+  const [first, second] = [run.step({ number: 1 }), run.step({ number: 2 })]
+  const url = 's3://b/k*[1]'
+  await expect(first.take([url], undefined)).rejects.toThrow('down')
+  expect(copies.isUsed).toBe(false)
+  fails = false
+  for (const step of [first, second]) {
+    await step.take(['/b', url], undefined)
+    expect((await reading(step, url)).pins).toMatchObject([{ path: '/a', files: 2, named: '/s3:/b/k__1_' }])
+  }
+  expect(done).toEqual([url])
+  await copies.close()
+  expect(done).toEqual([url, 'dropped'])
+  const again = new RunInputs(start, pinnedTo(new Map()), [], copies).step({ number: 1 })
+  await expect(again.take([url], undefined)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringMatching(/job-1.*--latest/) })
+  await again.take(['/b'], undefined)
+  await expect(new RunInputs(start).step({ number: 1 }).take([url], undefined)).rejects.toMatchObject({ code: 'EACCES' })
 })

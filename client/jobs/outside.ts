@@ -1,0 +1,80 @@
+// Places outside of the cluster that a program reads: each is copied into the cluster when the first step reads it, all steps read this
+// copy, and it is removed when the program ends. What a program saves to such a place goes there from a directory of the cluster.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { isUrl, shownUrl } from '../../src/connector/location.ts'
+
+interface PlaceCopy {
+  readonly path: string
+  /** Removes it. Never throws. */
+  drop(): Promise<void>
+}
+
+/** Options of a save to a place outside of the cluster. */
+interface OutsideSave {
+  readonly mode?: 'swap' | 'append' | 'upsert' | undefined
+  readonly key?: readonly string[] | undefined
+  readonly overwrite?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ProgramPlaces {
+  /** Copies files, or a table of PostgreSQL as JSON lines. */
+  copy(url: string, signal: AbortSignal | undefined): Promise<PlaceCopy>
+  /** `make` publishes files at the path that it gets, which then go to the place, in one commit. */
+  write(url: string, make: (path: string) => Promise<void>, options: OutsideSave): Promise<unknown>
+}
+
+/** Copies of one run. */
+export class OutsideCopies {
+  readonly #places: ProgramPlaces | undefined
+  readonly #copies = new Map<string, Promise<PlaceCopy>>()
+  readonly #paths = new Map<string, string>()
+
+  /** `places`: default: the process reaches nothing outside of the cluster. */
+  constructor(places: ProgramPlaces | undefined) { this.#places = places }
+
+  /** The run has read a place outside of the cluster. */
+  get isUsed(): boolean { return this.#copies.size > 0 }
+
+  /** Copies the places among these paths. A place that could not be copied is tried again by the next step that reads it. */
+  async take(paths: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+    for (const url of new Set(paths.filter(isUrl))) {
+      const copy = this.#copies.get(url) ?? reached(this.#places, url).copy(url, signal)
+      this.#copies.set(url, copy)
+      try {
+        this.#paths.set(url, (await copy).path)
+      } catch (error) {
+        this.#copies.delete(url)
+        throw error
+      }
+    }
+  }
+
+  /** Path of the copy. REQUIRES: it was taken. */
+  pathOf(url: string): string {
+    const path = this.#paths.get(url)
+    if (path === undefined) throw new GristmillError('INTERNAL', `${shownUrl(url)} was not copied`)
+    return path
+  }
+
+  write(url: string, make: (path: string) => Promise<void>, options: OutsideSave): Promise<unknown> {
+    return reached(this.#places, url).write(url, make, options)
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#copies.values()].map(async copy => (await copy).drop()))
+  }
+}
+
+function reached(places: ProgramPlaces | undefined, url: string): ProgramPlaces {
+  if (places) return places
+  throw new GristmillError('EACCES', `${shownUrl(url)} is outside of the cluster, which this process does not leave; import it first`)
+}
+
+/** Throws EINVAL for an address where only a program that runs its steps from this process has places outside of the cluster. */
+export function checkInside(paths: readonly (string | undefined)[], why: string): void {
+  const url = paths.find(path => path !== undefined && isUrl(path))
+  if (url === undefined) return
+  throw new GristmillError('EINVAL', `${shownUrl(url)} is outside of the cluster, and ${why}`)
+}
