@@ -1,5 +1,5 @@
-// A program of several steps of which a process is killed at a random point: an executor, a datanode, or the process that runs its steps,
-// and then the program is run again. The output is that of a run without faults, byte for byte. KILLED_ROUNDS sets the number of rounds,
+// A program of several steps of which a process is killed at a random point: an executor, a datanode, the namenode, or the process that runs
+// its steps, and then the program is run again. The output is that of a run without faults, byte for byte. KILLED_ROUNDS sets the number of rounds,
 // KILLED_SEED the first of their seeds.
 
 import { spawn } from 'node:child_process'
@@ -16,7 +16,7 @@ import { startClusterHere } from './inprocess.ts'
 
 const rounds = Number(process.env['KILLED_ROUNDS'] ?? 2)
 const firstSeed = Number(process.env['KILLED_SEED'] ?? 1)
-const victims = ['executor', 'driver', 'datanode'] as const
+const victims = ['executor', 'driver', 'namenode', 'datanode'] as const
 
 let cluster: TestCluster
 let expected: string
@@ -67,10 +67,9 @@ test.each(seeds)('the output is that of a run without faults: seed %i', async se
   })
   const node = random.pick(cluster.datanodes)
   if (victim === 'executor') for (const child of childrenOf(node.pid).slice(0, 1)) process.kill(child, 'SIGKILL')
-  if (victim === 'datanode') {
-    await node.kill()
-    await node.start()
-  }
+  const server = victim === 'datanode' ? node : victim === 'namenode' ? cluster.namenode : undefined
+  await server?.kill()
+  await server?.start()
   if (victim === 'driver') driver.kill('SIGKILL')
   const [code] = await ended as [number | null]
   if (victim !== 'driver') expect(code, told).toBe(0)
