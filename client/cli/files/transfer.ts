@@ -5,7 +5,7 @@ import type { RecordFormat } from '../../../src/base/formats.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { isPostgres, tableAddressOf } from '../../../src/connector/postgres/names.ts'
 import { loadModes, type LoadMode } from '../../../src/connector/postgres/sink.ts'
-import { isPrefix, isUrl, locationOf, nameOfUrl, shownUrl } from '../../../src/connector/location.ts'
+import { isPrefix, isUrl, locationOf, shownUrl } from '../../../src/connector/location.ts'
 import type { Transferred } from '../../transfer/import.ts'
 import type { CommandContext } from '../context.ts'
 import { plural } from '../display.ts'
@@ -75,7 +75,9 @@ async function runImport(context: CommandContext, operands: readonly string[], o
   if (checksum !== undefined && urls.length > 1) throw new Refusal('USAGE', '--checksum belongs to one file, and several are named')
   const mill = await context.mill()
   const target = await remoteTarget(mill, treesAmong(urls) && !to.endsWith('/') ? `${to}/` : to, urls.length > 1, context.signal)
-  await transferAll(context, urls, 'import', async (url, onProgress) => mill.import(url, pathFor(url, to, target), {
+  // With the slash the library names the file in the directory by its source.
+  const path = target.directory ? target.pathFor('').replace(/\/?$/, '/') : target.pathFor('')
+  await transferAll(context, urls, 'import', async (url, onProgress) => mill.import(url, path, {
     overwrite, parallel, checksum, format, delimiter, replication, blockSize, ...s3, onProgress, signal: context.signal,
   }))
 }
@@ -84,17 +86,6 @@ const pick = ({ overwrite, parallel, checksum, format, delimiter, replication, b
   ({ overwrite, parallel, checksum, format, delimiter, replication, blockSize, endpoint, region, profile })
 
 const treesAmong = (urls: readonly string[]): boolean => urls.some(url => !isPostgres(url) && isPrefix(locationOf(url)))
-
-/** Objects below a prefix go into the directory itself. */
-function pathFor(url: string, to: string, target: Awaited<ReturnType<typeof remoteTarget>>): string {
-  if (isPostgres(url)) return target.pathFor(`${tableAddressOf(url).table}.jsonl`)
-  const location = locationOf(url)
-  if (isPrefix(location)) return normalise(to)
-  if (!target.directory) return target.pathFor('')
-  const name = location.kind === 's3' ? location.key.split('/').at(-1) : nameOfUrl(location.url)
-  if (name === undefined || name === '') throw new Refusal('EINVAL', `${shownUrl(url)} has no name; write ${to.replace(/\/?$/, '/')}NAME`)
-  return target.pathFor(name)
-}
 
 function checkUrl(text: string, instead: string): void {
   if (isPostgres(text)) return void tableAddressOf(text)
