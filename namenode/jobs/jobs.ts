@@ -101,6 +101,7 @@ export class Jobs {
         this.#feed({ kind: 'dead', node })
         engine.blocksChanged()
       },
+      forgotten: ({ node }) => this.#feed({ kind: 'gone', node }),
       away: ({ node }) => this.#feed({ kind: 'dead', node }),
       // A node that returns to service offers its slots itself.
       reassigned: ({ node, inService }) => {

@@ -5,7 +5,7 @@ import type { NodeId } from '../../src/base/ids.ts'
 import type { Event } from './scheduler/event.ts'
 
 type Joined = Event & { kind: 'joined' }
-export type NodeEvent = Joined | Event & { kind: 'offered' | 'closed' | 'stale' | 'returned' | 'left' | 'dead' }
+export type NodeEvent = Joined | Event & { kind: 'offered' | 'closed' | 'stale' | 'returned' | 'left' | 'dead' | 'gone' }
 /** As in the scheduler (state.ts); `left` and `dead` last until the node registers again. */
 type State = 'live' | 'closed' | 'stale' | 'left' | 'dead'
 
@@ -17,6 +17,10 @@ export class StartupBuffer {
       // Keeps the order of the last registrations.
       this.#nodes.delete(event.node)
       this.#nodes.set(event.node, { joined: event, state: event.closed ? 'closed' : 'live' })
+      return
+    }
+    if (event.kind === 'gone') {
+      this.#nodes.delete(event.node)
       return
     }
     const known = this.#nodes.get(event.node)
@@ -33,7 +37,7 @@ export class StartupBuffer {
 }
 
 /** Same transitions as in scheduler.ts. */
-function after(state: State, event: Exclude<NodeEvent['kind'], 'joined'>): State {
+function after(state: State, event: Exclude<NodeEvent['kind'], 'joined' | 'gone'>): State {
   switch (event) {
     case 'left':
     case 'dead': return event

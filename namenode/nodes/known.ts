@@ -4,6 +4,7 @@
 // directory is an old copy.
 
 import { nodeId, type NodeId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import { decodeValue, encodeValue } from '../journal/codec.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -79,17 +80,19 @@ export async function noteRegistered({
 const goneMs = 600_000
 
 /**
- * Chore step that removes long-dead nodes, if a node in service remains. They are shown until this namenode ends, and recorded again when
- * they return. Nodes with a service state are kept: a decommissioned node that is switched on again must not serve.
+ * Chore step that removes long-dead nodes, if a node in service remains. The last `limits.goneNodesMax` of them are shown until this
+ * namenode ends, and all are recorded again when they return. Nodes with a service state are kept: a decommissioned node that is switched
+ * on again must not serve.
  */
 export async function forgetGone({ journal, registry, clock }: { journal: Journal; registry: NodeRegistry; clock: Clock }): Promise<void> {
   const remains = (node: DataNode): boolean => node.noted && node.inService && node.holds
   for (const node of [...registry.all]) {
     if (!node.noted || !node.inService || node.state !== 'dead' || clock.mono() - node.contactMs < goneMs) continue
-    if (![...registry.all].some(remains)) return
+    if (![...registry.all].some(remains)) break
     node.note(false)
     await journal.submit(dropNode, { node: node.node })
   }
+  registry.trim(limits.goneNodesMax)
 }
 
 /** Removes nodes that have not registered and will not come back, as an operator has confirmed. */

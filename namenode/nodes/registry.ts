@@ -47,6 +47,8 @@ export interface NodeListener {
   offered?(node: DataNode, freeSlots: number): void
   /** The node's full report is complete. */
   reported?(node: DataNode): void
+  /** The node was dead for long, and is not known any more. */
+  forgotten?(node: DataNode): void
 }
 
 /** Fraction of nodeStaleMs for a node whose long poll broke off without a message since. */
@@ -254,6 +256,15 @@ export class NodeRegistry {
       const other = at.get(node.address)
       assert(!other, `the live nodes ${other?.node} and ${node.node} have the address ${node.address}`)
       at.set(node.address, node)
+    }
+  }
+
+  /** Keeps so many of the dead nodes that the journal does not have, those that were heard of last, and forgets the others. */
+  trim(goneMax: number): void {
+    const gone = [...this.#nodes.values()].filter(node => node.state === 'dead' && !node.noted && node.inService)
+    for (const node of gone.sort((a, b) => b.contactMs - a.contactMs).slice(goneMax)) {
+      this.#nodes.delete(node.node)
+      for (const listener of this.#listeners) listener.forgotten?.(node)
     }
   }
 

@@ -133,6 +133,8 @@ const processLimits = {
   parallelBlocks: 2,
   /** Bytes per second that the scrubber reads from one disk: a tenth of a slow disk's throughput. */
   scrubBytesPerSecond: 8 * MiB,
+  /** Dead datanodes, not in the journal any more, that `status` shows. A cluster whose machines come and go has ever new ones. */
+  goneNodesMax: 100,
   /** Slots of a datanode, and those that one task may ask for. */
   taskSlotsMax: 1024,
   /** Memory of an executor if neither the job nor the datanode's settings give it. */

@@ -1,6 +1,6 @@
-// A program of several steps of which a process is killed at a random point: an executor, a datanode, the namenode, or the process that runs
-// its steps, and then the program is run again. The output is that of a run without faults, byte for byte. KILLED_ROUNDS sets the number of rounds,
-// KILLED_SEED the first of their seeds.
+// A program of several steps of which a process is killed at a random point: an executor, a datanode, the namenode, or the process that
+// runs its steps, and then the program is run again. The output is that of a run without faults, byte for byte. KILLED_ROUNDS sets the
+// number of rounds, KILLED_SEED the first of their seeds.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -63,6 +63,8 @@ export type Event =
   | { readonly kind: 'left'; readonly node: NodeId }
   /** The node is dead, with all its data. */
   | { readonly kind: 'dead'; readonly node: NodeId }
+  /** The dead node is not known any more. */
+  | { readonly kind: 'gone'; readonly node: NodeId }
   /** Better locations of a stage's input. */
   | { readonly kind: 'placed'; readonly job: JobId; readonly stage: number; readonly places: Places }
   | {

@@ -54,6 +54,11 @@ export function nodeDied(state: SchedulerState, node: WorkerNode): void {
   clearAllAvoided(state)
 }
 
+/** A dead node is not known any more: one of this id that registers is a new one. */
+export function gone(state: SchedulerState, node: WorkerNode): void {
+  if (node.state === 'dead') state.nodes.delete(node.id)
+}
+
 /** The node takes no more tasks; its data can still be read. */
 export function closed(state: SchedulerState, node: WorkerNode): void {
   if (node.state === 'live' || node.state === 'stale') node.state = 'closed'

@@ -7,7 +7,7 @@ import type { JobId } from '../../../src/base/ids.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
 import type { Effect, Event, Moment } from './event.ts'
 import { ended, kill, placed, resumed, rewritten, submitted, unpublished } from './lifecycle.ts'
-import { closed, joined, left, nodeDied, returned, stale, tick } from './loss.ts'
+import { closed, gone, joined, left, nodeDied, returned, stale, tick } from './loss.ts'
 import { checkState } from './check.ts'
 import { refusalOf } from './fit.ts'
 import { hasRunnable, offer } from './offer.ts'
@@ -80,6 +80,7 @@ export class Scheduler {
       case 'returned': return withNode(state, event, returned)
       case 'left': return withNode(state, event, node => left(state, node))
       case 'dead': return withNode(state, event, node => nodeDied(state, node))
+      case 'gone': return withNode(state, event, node => gone(state, node))
       case 'placed': return withJob(state, event, job => {
         const stage = job.stages[event.stage]
         if (stage) placed(state, stage, event.places)

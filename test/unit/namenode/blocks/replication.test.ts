@@ -279,6 +279,15 @@ test('a node that is gone for good is not waited for after the next restart; one
   for (const node of sim.nodes) await node.step()
   await forget()
   expect(expected()).not.toContain('n0')
+  // Those that died last are shown; which ones are forgotten is told to all rooms.
+  await sim.pass(1000)
+  const { registry } = sim.house
+  const told: string[] = []
+  registry.listen({ forgotten: ({ node }) => told.push(node) })
+  registry.trim(1)
+  expect([...registry.all].map(({ node }) => node)).toEqual(['n0', 'n1', 'n2'])
+  registry.trim(0)
+  expect([[...registry.all].map(({ node }) => node), told]).toEqual([['n1', 'n2'], ['n0']])
   sim.nodes[0]!.up = true
   await sim.pass(1000)
   expect(expected()).toContain('n0')

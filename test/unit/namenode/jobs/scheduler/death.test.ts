@@ -1,6 +1,7 @@
 // Nodes that die, leave or become stale, as text tables: their tasks run elsewhere, and exactly the lost outputs are computed again.
 
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
+import { a, b, Play } from './play.ts'
 import { scenario } from './scenario.ts'
 
 test('attempts of a dead node run elsewhere, without counting as failures', () => {
@@ -130,4 +131,24 @@ test('a node that was silent and asks for work again gets some', () => {
     offer a
       -> run 0.0.0 on a (node)
   `)
+})
+
+test('a dead node that is not known any more is forgotten; a job that it has used ends without it, and it may come back', () => {
+  const play = new Play([a, b])
+  const job = play.start(2)
+  play.apply({ kind: 'gone', node: b })
+  expect([...play.scheduler.nodes.keys()]).toEqual([a, b])
+  play.apply({ kind: 'dead', node: b })
+  play.apply({ kind: 'gone', node: b })
+  expect([...play.scheduler.nodes.keys()]).toEqual([a])
+  play.done(a, play.runs.shift()!)
+  play.settleAll()
+  play.join(b)
+  expect(play.scheduler.nodes.get(b)?.state).toBe('live')
+  for (let left = 9; left > 0 && play.scheduler.jobs.has(job.id); left--) {
+    for (const { node, id } of job.stages[0]!.tasks.flatMap(({ attempts }) => attempts).filter(({ state }) => state === 'running'))
+      play.done(node, id)
+    play.settleAll()
+  }
+  expect(play.kept.get(job.id)!.ended?.state).toBe('succeeded')
 })
