@@ -12,6 +12,8 @@ import type { Database, DatabaseOptions, DatabaseRows } from '../ports/database.
 type Duck = typeof import('@duckdb/node-api')
 
 const version = '1.5.5-r.5'
+/** Rows in which the error of a statement is looked for: the engine is some hundred thousand ahead of its reader. */
+const rowsAgainMax = 2_000_000
 /** Time between two interrupts of a statement that has to end. */
 const againMs = 20
 
@@ -89,13 +91,33 @@ class DuckDatabase implements Database {
     const names = result.columnNames()
     const readers = types.map(type => readerOf(this.#duck, type))
     const next = (): Promise<Awaited<ReturnType<DuckDBResult['fetchChunk']>>> => this.#do(() => result.fetchChunk())
+    const { INVALID: failed } = this.#duck.ResultReturnType
+    const failure = (rows: number): Promise<GristmillError> => this.#failureOf(sql, rows)
     return {
       columns: names.map((name, i) => ({ name, type: typeOf(this.#duck, types[i]!) })),
       async *batches() {
-        for (let chunk = await next(); chunk && chunk.rowCount > 0; chunk = await next())
+        let rows = 0
+        for (let chunk = await next(); chunk && chunk.rowCount > 0; chunk = await next()) {
           yield chunk.getRows().map(row => row.map((value, i) => readers[i]!(value)))
+          rows += chunk.rowCount
+        }
+        // Rows that are streamed end in the same way after an error as at their end; only the result knows.
+        if (result.returnType === failed) throw await failure(rows)
       },
     }
+  }
+
+  /** The error that has ended a statement after some rows. Its text is asked for by the same statement without these rows. */
+  async #failureOf(sql: string, rows: number): Promise<GristmillError> {
+    if (this.#again) return new GristmillError('ABORTED', 'the query was interrupted')
+    try {
+      await this.run(`SELECT * FROM (\n${sql}\n) LIMIT ${rowsAgainMax} OFFSET ${rows}`)
+    } catch (error) {
+      const { code, message, details } = error as GristmillError
+      const inText = message.replace(/\n\nLINE (\d+):/, (_, line: string) => `\n\nLINE ${Number(line) - 1}:`)
+      if (!/^(Parser|Binder) Error/.test(message)) return new GristmillError(code, inText, { cause: error, details })
+    }
+    return new GristmillError('EINVAL', `the query failed after ${rows} rows; run it again`)
   }
 
   async tablesOf(sql: string): Promise<readonly string[]> {

@@ -1,7 +1,7 @@
 // DuckDB in the test's process: the oracle of the planner, and the engine of the tasks that a test runs. One thread, so that a run repeats,
 // and a bounded memory, so that a plan with a huge intermediate result is an error of the run and not the end of the machine.
 
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import { DuckDBInstance, DuckDBResultReader, ResultReturnType, type DuckDBConnection } from '@duckdb/node-api'
 import { taskSettings } from '../../src/sql/optimizers.ts'
 import type { SqlOracle } from '../../src/sql/query.ts'
 
@@ -40,7 +40,11 @@ const rowsMax = 300_000
 
 /** Throws for an answer of more than `rowsMax` rows. */
 export async function read(connection: DuckDBConnection, sql: string): Promise<Answer> {
-  const reader = await connection.streamAndReadUntil(sql, rowsMax + 1)
+  const result = await connection.stream(sql)
+  const reader = new DuckDBResultReader(result)
+  await reader.readUntil(rowsMax + 1)
   if (reader.currentRowCount > rowsMax) throw new Error(`Too many rows: more than ${rowsMax}`)
+  // An error behind the first rows ends them as if they were all.
+  if (result.returnType === ResultReturnType.INVALID) throw new Error('an error behind the first rows')
   return { names: reader.columnNames(), types: reader.columnTypes().map(String), rows: reader.getRowsJson() as unknown[][] }
 }
