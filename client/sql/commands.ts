@@ -1,6 +1,6 @@
 // Runs statements that change the catalogue or make tables; those that write rows into one are in writing.ts. A table that is made with
-// its rows is the output of a job, with its versions,
-// below /tables unless the statement says where; its name enters the catalogue once the output is published.
+// its rows is the output of a job, with its versions, below /tables unless the statement says where; its name enters the catalogue once the
+// output is published.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'

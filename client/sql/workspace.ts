@@ -131,19 +131,31 @@ export class Workspace implements AsyncDisposable {
   /** Called when the query has ended. It never rejects. */
   onClose(work: () => Promise<void>): void { this.#closers.push(work) }
 
-  /** Removes the directory, with what the engine has left in it. */
+  /**
+   * Removes the directory, with what the engine has left in it. Never throws: the statement has its outcome, and what is left is removed
+   * by another process.
+   */
   async close(): Promise<void> {
     await Promise.all(this.#closers.splice(0).map(work => work()))
     const lock = await this.#made?.catch(() => undefined)
     if (!lock) return
     this.#made = undefined
     await this.#swept
-    await this.#disk.removeTree(this.directory)
-    await lock.release()
+    await removed(this.#disk, this.#scratchDir, `${ownPrefix}${this.#id}`).catch(() => {})
+    await lock.release().catch(() => {})
   }
 }
 
+/** First under another name: a process that removed its lock file would let another one lock the directory, and make a file in it. */
+async function removed(disk: Disk, scratchDir: string, name: string): Promise<void> {
+  const gone = join(scratchDir, `${gonePrefix}${name}`)
+  await disk.rename(join(scratchDir, name), gone)
+  await disk.removeTree(gone)
+}
+
 const ownPrefix = 'sql-'
+/** Directories of this name are used by no query, and their removal may have been interrupted. */
+const gonePrefix = 'gone-'
 /** Each of them fails only if another process begins its first query in the same moment. */
 const triesMax = 5
 
@@ -158,10 +170,13 @@ async function sweepOnce(disk: Disk, scratchDir: string, own: string): Promise<v
   try {
     for (const { name, kind } of await disk.list(scratchDir)) {
       const directory = join(scratchDir, name)
-      if (kind !== 'directory' || !name.startsWith(ownPrefix) || directory === own) continue
+      if (kind !== 'directory' || directory === own) continue
+      // Two processes may remove it at the same time.
+      if (name.startsWith(`${gonePrefix}${ownPrefix}`)) await disk.removeTree(directory).catch(() => {})
+      if (!name.startsWith(ownPrefix)) continue
       const lock = await disk.lock(directory).catch(() => undefined)
       if (!lock) continue
-      await disk.removeTree(directory)
+      await removed(disk, scratchDir, name).catch(() => {})
       await lock.release()
     }
   } catch {
