@@ -1,6 +1,6 @@
 // The shell of `gristmill sql` on a terminal: lines with history and completion, statements that end with a semicolon, and commands such as
 // \d. Ctrl-C ends the statement that runs, or drops the lines that were typed; Ctrl-D, \q and the signals of the command end the shell.
-// An error of a statement is printed, and the next one runs.
+// After an error, or Ctrl-C, the rest of the line or of the file is dropped, and the next line runs.
 
 import type { Interface } from 'node:readline'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
@@ -78,11 +78,21 @@ export class SqlShell {
   async serve(lines: AsyncIterable<string>, prompt: (text: string) => void): Promise<void> {
     prompt('sql> ')
     for await (const line of lines) {
-      for (const each of this.#lines.add(line)) await this.#do(each)
+      await this.#all(this.#lines.add(line))
       if (this.#isEnded) return
       prompt(this.#lines.isOpen ? '...> ' : 'sql> ')
     }
-    for (const each of this.#lines.end()) await this.#do(each)
+    await this.#all(this.#lines.end())
+  }
+
+  /** Returns false after a failure: the rest was meant for what has failed. */
+  async #all(inputs: readonly ShellInput[]): Promise<boolean> {
+    for (const each of inputs) {
+      if (await this.#do(each)) continue
+      this.#lines.clear()
+      return false
+    }
+    return true
   }
 
   /** Ctrl-C. */
@@ -102,17 +112,22 @@ export class SqlShell {
     return completionsOf(line, { words: [...sqlWords, ...tables, ...functions, ...commandWords], columns })
   }
 
-  async #do(input: ShellInput): Promise<void> {
+  /** Returns false after an error, which is printed. */
+  async #do(input: ShellInput): Promise<boolean> {
     const { context } = this.#parts
+    let isDone = true
     try {
-      if (input.kind === 'command') await this.#command(input.word, input.rest)
-      else await this.#statement(input.text)
+      if (input.kind === 'statement') await this.#statement(input.text)
+      else if (input.word === 'i') isDone = await this.#all((await this.#fileOf(input.rest)).map(text => ({ kind: 'statement', text })))
+      else await this.#command(input.word, input.rest)
     } catch (error) {
       context.signal.throwIfAborted()
       if (context.printer.broken) throw context.printer.broken
       context.complain(error)
+      isDone = false
     }
     await context.printer.flush()
+    return isDone
   }
 
   async #command(word: string, rest: string): Promise<void> {
@@ -129,10 +144,6 @@ export class SqlShell {
         if (format === undefined || format === 'parquet')
           throw new GristmillError('EINVAL', `formats are ${rowFormats.filter(each => each !== 'parquet').join(', ')}`)
         this.#format = format
-        return
-      }
-      case 'i': {
-        for (const text of await this.#fileOf(rest)) await this.#do({ kind: 'statement', text })
         return
       }
       default: throw new GristmillError('EINVAL', `there is no command \\${word}; .help lists them`)

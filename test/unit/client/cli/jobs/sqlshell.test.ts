@@ -1,4 +1,5 @@
-// The shell of `gristmill sql`: lines become statements and commands, answers are printed, and errors and Ctrl-C end one statement only.
+// The shell of `gristmill sql`: lines become statements and commands, answers are printed, and errors and Ctrl-C end what one
+// line has asked.
 // Queries run in this process over local files.
 
 import { Writable } from 'node:stream'
@@ -70,6 +71,22 @@ test('statements are answered one after the other, and an error ends its own onl
     /column_name,[^]*tonnes,DOUBLE[^]*\{"a":1\}\n[^]*formats are table[^]*there is no command \\nope[^]*\{"one":1\}\n\{"two":"a;b"\}/)
   expect(await type('\\timing', 'SELECT 1;', '\\q', 'SELECT 5;')).toMatch(/timing is on[^]*Time: \d+ ms\nsql> $/)
   expect(await type('explain select 1;')).toContain('in this process')
+})
+
+test('after an error or Ctrl-C the rest of its line, and of its file, does not run', async () => {
+  const { shell: made, type, said } = shell()
+  on.write('bad.sql', `SELECT 1 AS first;\nSELECT * FROM nosuch;\nSELECT 3 AS third;\n`)
+  expect(await type('\\i ./bad.sql', 'SELECT 4 AS next;')).toMatch(/^sql> first\n1\nfailed: [^]*nosuch[^]*sql> next\n4\nsql> $/)
+  expect(await type('selec; SELECT 5 AS five; SELECT', 'SELECT 6 AS six;')).toMatch(/^sql> failed: [^]*sql> six\n6\nsql> $/)
+  expect(said()).not.toMatch(/third|five/)
+  const long = type('SELECT count(*) FROM range(10000000) a, range(100000) b; SELECT 7 AS seven;', 'SELECT 8 AS eight;')
+  const again = setInterval(() => { if (!said().includes('cancelled')) made.interrupt() }, 20)
+  try {
+    expect(await long).toMatch(/failed: the statement was cancelled\nsql> eight\n8\n/)
+  } finally {
+    clearInterval(again)
+  }
+  expect(said()).not.toContain('seven')
 })
 
 test('Ctrl-C cancels the statement that runs, or drops the lines that were typed', async () => {
