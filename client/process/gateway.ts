@@ -85,9 +85,10 @@ async function dialectsOf({ settings, world }: ServerRun): Promise<ServedDialect
   const { clock, random, log } = world
   const dialects: ServedDialect[] = []
   if (servesWebHdfs(settings)) {
-    const { WebHdfs } = await import('../gateway/webhdfs/webhdfs.ts')
+    const [{ WebHdfs }, { SqlOverHttp }] = await Promise.all([import('../gateway/webhdfs/webhdfs.ts'), import('../gateway/sql/sql.ts')])
     dialects.push({
-      name: 'webhdfs', path: '/webhdfs/v1', port: settings.webhdfs ?? portDefaults.gateway, make: deps => new WebHdfs({ ...deps, clock }),
+      name: 'webhdfs', path: '/webhdfs/v1', port: settings.webhdfs ?? portDefaults.gateway,
+      make: deps => new SqlOverHttp({ ...deps, clock }, new WebHdfs({ ...deps, clock })),
     })
   }
   if (settings.s3 !== undefined) {

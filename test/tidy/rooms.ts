@@ -44,6 +44,7 @@ export const ranks: Readonly<Record<string, number>> = {
   'client/jobs': 7.2, 'client/sql': 7.3, 'client/frame': 7.4, 'client/workflows': 7.3, 'client/transfer': 7.3, 'client': 7.5,
   // The shared half of the gateways, and the dialects.
   'client/gateway': 7.6, 'client/serving': 7.6, 'client/gateway/webhdfs': 7.7, 'client/gateway/s3': 7.7, 'client/gateway/pg': 7.7,
+  'client/gateway/sql': 7.7,
   // The console: a dialect of a gateway for browsers, and below it the code that runs in them.
   'client/console': 7.7, 'client/console/page': 7.8,
   // Composition roots: they construct namenodes, datanodes and clients.

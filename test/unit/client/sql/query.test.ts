@@ -1,11 +1,13 @@
 // Queries over local files in this process: tables, statements, parameters, values, errors, and what is left of them.
 
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { openDuckDB } from '../../../../src/world/duckdb.ts'
+import { Workspace } from '../../../../client/sql/workspace.ts'
+import type { Disk } from '../../../../src/ports/disk.ts'
 import { Local } from './kit.ts'
 
 let on: Local
@@ -215,4 +217,51 @@ test('the files of a name with several kinds are named as the statement does', a
 test('without a cluster information_schema lists no tables, and it is asked by itself', async () => {
   expect(await on.rows('SELECT count(*) AS n FROM information_schema.tables')).toEqual([{ n: 0n }])
   await expect(on.rows(`SELECT * FROM Information_Schema.columns JOIN './a.csv' ON true`)).rejects.toThrow('a query of its own')
+})
+
+test('another process that looks at the directory of a query while it is removed does not make the query fail', async () => {
+  using own = new Local()
+  const spaceOf = (disk: Disk, id: string): Workspace => new Workspace(disk, own.scratchDir, id)
+  // Locks the directory at the worst moment: its lock file is gone, the directory is not.
+  const disk = {
+    ...localDisk,
+    removeTree: async (directory: string) => {
+      const files = readdirSync(directory, { recursive: true }) as string[]
+      for (const file of files) rmSync(join(directory, file), { recursive: true, force: true })
+      const lock = await localDisk.lock(join(own.scratchDir, 'sql-a')).catch(() => undefined)
+      try {
+        rmdirSync(directory)
+      } finally {
+        await lock?.release()
+      }
+    },
+  } as Disk
+  await using space = spaceOf(disk, 'a')
+  await space.samples()
+  await space.close()
+  expect(readdirSync(own.scratchDir)).toEqual([])
+
+  // A disk that refuses leaves the directory to the next process, and the statement its rows.
+  const failing = spaceOf({ ...localDisk, removeTree: () => Promise.reject(new Error('EIO')) } as Disk, 'b')
+  await failing.samples()
+  await failing.close()
+  expect(readdirSync(own.scratchDir)).toEqual(['gone-sql-b'])
+  const next = spaceOf({ ...localDisk } as Disk, 'c')
+  await next.samples()
+  await next.close()
+  expect(readdirSync(own.scratchDir)).toEqual([])
+})
+
+test('an error behind the first rows, or an abort, is an error, and not the end of the rows', async () => {
+  const late = 'SELECT CASE WHEN i = 200000 THEN CAST(concat($1, i) AS INT) ELSE i END AS i FROM range(300000) t(i)'
+  await expect(on.query(late, ['x']).collect()).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('x200000') })
+  on.write('late.csv', `n\n${'1\n'.repeat(900_000)}zz\n`)
+  await expect(on.rows(`FROM './late.csv'`)).rejects.toThrow(/zz[^]*late\.csv/)
+  const aborting = new AbortController()
+  let rows = 0
+  const read = async (): Promise<void> => {
+    const query = on.query('SELECT a.range FROM range(1000000) a, range(1000000) b', undefined, { signal: aborting.signal })
+    for await (const _ of query) if (++rows === 5000) aborting.abort()
+  }
+  await expect(read()).rejects.toMatchObject({ code: 'ABORTED' })
 })
