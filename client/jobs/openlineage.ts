@@ -4,7 +4,20 @@
 import { createHash } from 'node:crypto'
 import type { Lineage } from './lineage.ts'
 
-interface DataSet { readonly namespace: string; readonly name: string }
+interface DataSet {
+  readonly namespace: string
+  readonly name: string
+  readonly facets?: { readonly dataQualityMetrics: QualityFacet }
+}
+
+interface QualityFacet {
+  readonly _producer: string
+  readonly _schemaURL: string
+  readonly rowCount: number
+  readonly columnMetrics: Readonly<Record<string, Readonly<Record<string, number>>>>
+}
+
+type Counters = Readonly<Record<string, number>>
 
 export interface OpenLineageEvent {
   readonly eventType: 'COMPLETE'
@@ -19,17 +32,42 @@ export interface OpenLineageEvent {
 
 const schemaURL = 'https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent'
 
-export function openLineageOf({ nodes, edges }: Lineage, cluster: string, producer: string): OpenLineageEvent[] {
+const qualityURL = 'https://openlineage.io/spec/facets/1-0-0/DataQualityMetricsDatasetFacet.json'
+
+/** `counters`: of the jobs that are known. */
+export function openLineageOf(
+  { nodes, edges }: Lineage, cluster: string, producer: string, counters: ReadonlyMap<string, Counters> = new Map(),
+): OpenLineageEvent[] {
   const namespace = `gristmill://${cluster}`
   const known = new Map(nodes.map(node => [node.id, node]))
   return nodes.flatMap(({ id, kind, missing, name, job, madeMs, path }) => {
     if (kind !== 'output' || missing || madeMs === undefined) return []
     const inputs = edges.filter(({ to }) => to === id).map(({ from }) => ({ namespace, name: known.get(from)!.id }))
+    const facet = qualityFacet(job === undefined ? {} : counters.get(job) ?? {}, producer)
     return [{
       eventType: 'COMPLETE' as const, eventTime: new Date(madeMs).toISOString(), run: { runId: uuidOf(`${cluster} ${id}`) },
-      job: { namespace, name: name ?? job ?? path }, inputs, outputs: [{ namespace, name: id }], producer, schemaURL,
+      job: { namespace, name: name ?? job ?? path }, inputs,
+      outputs: [{ namespace, name: id, ...facet && { facets: { dataQualityMetrics: facet } } }], producer, schemaURL,
     }]
   })
+}
+
+/** Names of the facet for the counters of `quality` (src/program/quality.ts). */
+const metrics: Readonly<Record<string, string>> = { nulls: 'nullCount', distinct: 'distinctCount', min: 'min', max: 'max' }
+
+/** Counts of a check by `quality`; undefined if there was none. */
+function qualityFacet(counters: Counters, producer: string): QualityFacet | undefined {
+  const rowCount = counters['user.quality.rows']
+  if (rowCount === undefined) return undefined
+  const columns = new Map<string, Record<string, number>>()
+  for (const [counter, value] of Object.entries(counters)) {
+    const [, column, metric] = /^user\.quality\.([^]+)\.(nulls|distinct|min|max)$/.exec(counter) ?? []
+    if (column === undefined) continue
+    const found = columns.get(column) ?? {}
+    columns.set(column, found)
+    found[metrics[metric!]!] = value
+  }
+  return { _producer: producer, _schemaURL: qualityURL, rowCount, columnMetrics: Object.fromEntries(columns) }
 }
 
 /** A UUID of version 8 with these bytes of a hash. */

@@ -19,6 +19,7 @@ export type { Resources } from './resources.ts'
 export type { SortOrder, SortPart } from './wide.ts'
 export { commands, type CommandParams } from './stream.ts'
 export { workflow, type Workflow, type WorkflowDataset, type WorkflowDefinition } from './workflow.ts'
+export { quality, type ColumnRules, type QualityRules } from './quality.ts'
 export { average, count, first, max, min, sum, take } from './iterables.ts'
 
 export interface MapReduce {

@@ -1,13 +1,15 @@
 // Checks of outputs on a cluster of real processes: what a program's check sees, what its refusal leaves, and how a person decides
 // otherwise.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { OpenLineageEvent } from '../../client/jobs/openlineage.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Version } from '../../src/protocol/version.ts'
 import type { TestCluster } from '../kit/cluster.ts'
+import { root } from '../tidy/source.ts'
 import { startClusterHere } from './inprocess.ts'
 
 let cluster: TestCluster
@@ -101,6 +103,21 @@ test('a check sees the whole output and the one before it; what it refuses is ke
   await put('/sales', 'town,amount\nUlm,10\n')
   const thrown = await cluster.run([...words, '--overwrite', '--quiet'])
   expect(thrown).toMatchObject({ code: 4, stderr: expect.stringMatching(/refused the output: towns are missing[\s\S]*towns\.ts:\d+/) })
+})
+
+test('the rules of the guide to quality let its output pass, with a report for collectors of lineage, and name what breaks them', async () => {
+  const guide = await readFile(join(root, 'docs/guide/quality.md'), 'utf8')
+  const block = (form: string): string => new RegExp(`^\`\`\`${form}\\n([^]*?)^\`\`\`$`, 'm').exec(guide)![1]!
+  const file = await written('stock.ts', block('ts'))
+  for (const name of ['farms.csv', 'sacks.csv', 'bad.csv']) await put(`/${name}`, block(`csv ${name.replace('.', '\\.')}`))
+  for (const line of block('sh').trim().split('\n').slice(1)) await cluster.ok(line.replace('stock.ts', file).split(' ').slice(1))
+  const [event] = (await cluster.ok(['lineage', '/stock', '--openlineage'])).split('\n')
+  expect((JSON.parse(event!) as OpenLineageEvent).outputs[0]!.facets!.dataQualityMetrics).toMatchObject({
+    rowCount: 2, columnMetrics: { farm: { nullCount: 0, distinctCount: 2 }, sacks: { nullCount: 0, min: 7, max: 15 } },
+  })
+  const refused = await cluster.run(['run', file, '--input', '/bad.csv', '--output', '/stock', '--overwrite', '--quiet'])
+  expect(refused).toMatchObject({ code: 4, stderr: expect.stringContaining(`the check has refused the output: ${block('text').trim()}`) })
+  expect((await history('/stock')).map(({ number }) => number)).toEqual([1])
 })
 
 test('a save with a check publishes, or throws in the program, which may go on; other verdicts and a check that dies are no pass', async () => {

@@ -1,8 +1,11 @@
 // diff, lineage and why: two versions of an output compared, what an output was computed from, and whether that has changed.
 
 import { isAbsolute, join } from 'node:path'
+import { hasCode } from '../../../src/base/errors.ts'
 import { showLine, showText } from '../../../src/base/quote.ts'
 import { version as release } from '../../../src/base/version.ts'
+import type { JobStatus } from '../../../src/protocol/job.ts'
+import type { Mill } from '../../mill.ts'
 import type { Lineage, LineageNode } from '../../jobs/lineage.ts'
 import type { CommandContext } from '../context.ts'
 import { inOwnWords } from '../errors.ts'
@@ -74,7 +77,8 @@ async function runLineage(
     checkWhole(graph)
     if (mermaid) return printer.text(`${mermaidOf(graph)}\n`)
     const { openLineageOf } = await import('../../jobs/openlineage.ts')
-    for (const event of openLineageOf(graph, mill.cluster, `https://www.npmjs.com/package/gristmill/v/${release}`))
+    const counters = await countersOf(mill, graph, signal)
+    for (const event of openLineageOf(graph, mill.cluster, `https://www.npmjs.com/package/gristmill/v/${release}`, counters))
       await printer.json(event, { compact: true })
     return
   }
@@ -84,6 +88,19 @@ async function runLineage(
     described(context, node, nowMs) + (node.id === graph.root && node.kind === 'input' ? '  no job has published it' : '')
   for (const line of treeLines(graph, show)) await printer.line(line)
   if (graph.cut) printer.note('there is more than is shown')
+}
+
+/** Counters of the jobs of the graph that are known. */
+async function countersOf(mill: Mill, { nodes }: Lineage, signal: AbortSignal): Promise<Map<string, JobStatus['counters']>> {
+  const counters = new Map<string, JobStatus['counters']>()
+  for (const job of new Set(nodes.flatMap(({ job: id, check }) => (id === undefined || check === undefined ? [] : [id])))) {
+    try {
+      counters.set(job, (await mill.job(job).status({ signal })).counters)
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error
+    }
+  }
+  return counters
 }
 
 const described = (
