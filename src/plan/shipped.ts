@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { GristmillError } from '../base/errors.ts'
 import type { Recipe } from '../program/recipe.ts'
 import { GrowingBuffer } from '../shuffle/buffer.ts'
+import { unchangeable } from '../shuffle/unchangeable.ts'
 import { decodeValue, encodeValue } from '../shuffle/value.ts'
 
 /** Method of the steps that broadcast a value. */
@@ -32,10 +33,10 @@ export function encodeShipped(value: unknown): Buffer {
   return Buffer.from(buffer.bytes.subarray(0, buffer.length))
 }
 
-/** Throws CORRUPT. */
+/** Returns a value that cannot be changed, except bytes. Throws CORRUPT. */
 export function decodeShipped(bytes: Buffer): unknown {
   const value = decodeValue(bytes, 0, bytes.length)
-  if (Array.isArray(value) && value.length === 1) return value[0] as unknown
+  if (Array.isArray(value) && value.length === 1) return unchangeable(value[0])
   throw new GristmillError('CORRUPT', 'a value that the program has broadcast is damaged')
 }
 

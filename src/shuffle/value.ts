@@ -8,6 +8,7 @@ import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { double, varintBytes, type GrowingBuffer } from './buffer.ts'
 import { readText } from './text.ts'
+import { refuseChange } from './unchangeable.ts'
 
 const tags = {
   undefined: 0, null: 1, false: 2, true: 3, varint: 4, negative: 5, double: 6, text: 7, wide: 8,
@@ -169,7 +170,7 @@ const builtIns: ReadonlySet<unknown> = new Set([Uint8Array.prototype, Buffer.pro
 function checkBuiltIn(value: object, prototype: unknown, whose: string): void {
   if (!builtIns.has(prototype)) throw foreignInstance(value, whose)
   if (value instanceof Uint8Array) return
-  const [name] = Reflect.ownKeys(value)
+  const name = Reflect.ownKeys(value).find(each => Reflect.get(value, each) !== refuseChange)
   if (name !== undefined)
     throw new GristmillError(
       'EINVAL',
