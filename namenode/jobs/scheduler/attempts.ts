@@ -8,7 +8,7 @@ import type { Failure } from '../../../src/protocol/fields.ts'
 import type { Locality } from '../store/record.ts'
 import type { TaskRecord } from '../store/record.ts'
 import { needOf } from './fit.ts'
-import type { Attempt, RunningJob, SchedulerState, StageState, TaskRef, TaskState, WorkerNode } from './state.ts'
+import type { Attempt, Need, RunningJob, SchedulerState, StageState, TaskRef, TaskState, WorkerNode } from './state.ts'
 
 export function newAttempt(
   state: SchedulerState, { job, stage, task }: TaskRef,
@@ -24,7 +24,7 @@ export function newAttempt(
     failure: undefined, alone, memoryBytes: alone ? need.memoryBytes : stage.spec.memoryBytes ?? job.spec.memoryBytes,
   }
   task.attempts.push(attempt)
-  node.holding.set(attempt.id, { need, killedMonoMs: undefined })
+  hold(node, attempt.id, need)
   job.used.add(node.id)
   job.running++
   stage.running++
@@ -32,6 +32,22 @@ export function newAttempt(
   if (facts.speculative) stage.speculative++
   stage.startedMs ??= state.at.nowMs
   return attempt
+}
+
+/** Slots and memory of no attempts. */
+export const nothing: Need = Object.freeze({ cpu: 0, memoryBytes: 0 })
+
+function hold(node: WorkerNode, id: AttemptId, need: Need): void {
+  release(node, id)
+  node.holding.set(id, { need, killedMonoMs: undefined })
+  node.used = { cpu: node.used.cpu + need.cpu, memoryBytes: node.used.memoryBytes + need.memoryBytes }
+}
+
+/** The attempt holds slots and memory of the node no more, if it did. */
+export function release(node: WorkerNode, id: AttemptId): void {
+  const held = node.holding.get(id)
+  if (!held || !node.holding.delete(id)) return
+  node.used = { cpu: node.used.cpu - held.need.cpu, memoryBytes: node.used.memoryBytes - held.need.memoryBytes }
 }
 
 /** Ends an attempt. Its slot is freed separately: a killed attempt holds it until its node reports the end. */

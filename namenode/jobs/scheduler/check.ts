@@ -19,6 +19,9 @@ export function checkState(state: SchedulerState): void {
   }
   assertKept('turns of jobs', turns.length, new Set(turns).size)
   for (const node of state.nodes.values()) {
+    const needs = [...node.holding.values()].map(({ need }) => need)
+    assertKept('slots that are taken', node.used.cpu, needs.reduce((sum, { cpu }) => sum + cpu, 0), node.id)
+    assertKept('memory that is taken', node.used.memoryBytes, needs.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0), node.id)
     for (const [id, { killedMonoMs: killedMs }] of node.holding) {
       const place = taskRefOf(state, id)
       const attempt = place?.task.attempts.find(each => each.id === id)

@@ -46,15 +46,8 @@ export function needOf({ slots, memory }: WorkerNode, { spec: job }: RunningJob,
 }
 
 /** The slots and the memory that the node has left. */
-export function roomOf({ slots, memory, holding }: WorkerNode): Need {
-  let cpu = slots
-  let memoryBytes = memory?.all ?? Infinity
-  for (const { need } of holding.values()) {
-    cpu -= need.cpu
-    memoryBytes -= need.memoryBytes
-  }
-  return { cpu, memoryBytes }
-}
+export const roomOf = ({ slots, memory, used }: WorkerNode): Need =>
+  ({ cpu: slots - used.cpu, memoryBytes: (memory?.all ?? Infinity) - used.memoryBytes })
 
 export const fits = (room: Need, need: Need): boolean => need.cpu <= room.cpu && need.memoryBytes <= room.memoryBytes
 

@@ -5,7 +5,7 @@
 import type { NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { join } from './adopt.ts'
-import { orderKill, overturn } from './attempts.ts'
+import { nothing, orderKill, overturn, release } from './attempts.ts'
 import type { Event } from './event.ts'
 import { able } from './fit.ts'
 import { advance } from './lifecycle.ts'
@@ -20,7 +20,9 @@ export function joined(state: SchedulerState, event: Event & { kind: 'joined' })
   const now = event.closed ? 'closed' : 'live'
   if (node) Object.assign(node, { rack, host, slots, memory, features, state: now })
   else
-    state.nodes.set(id, node = { id, rack, host, slots, memory, features, state: now, holding: new Map(), pendingForget: new Set() })
+    state.nodes.set(id, node = {
+      id, rack, host, slots, memory, features, state: now, holding: new Map(), used: nothing, pendingForget: new Set(),
+    })
 
   const still = new Set(event.attempts)
   for (const held of [...node.holding.keys()]) if (!still.has(held)) dropAttempt(state, node, held)
@@ -145,7 +147,7 @@ export function tick(state: SchedulerState): void {
   for (const node of state.nodes.values()) {
     for (const [id, { killedMonoMs }] of [...node.holding]) {
       if (killedMonoMs !== undefined) {
-        if (monoMs - killedMonoMs >= limits.killSilentMs) node.holding.delete(id)
+        if (monoMs - killedMonoMs >= limits.killSilentMs) release(node, id)
         continue
       }
       const attempt = taskRefOf(state, id)?.task.attempts.find(each => each.id === id)

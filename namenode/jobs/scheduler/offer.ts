@@ -49,7 +49,7 @@ export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []):
   for (const node of asking) if (hasSlot(node)) passOver(passed, node)
 }
 
-const hasSlot = (node: WorkerNode): boolean => node.state === 'live' && roomOf(node).cpu > 0
+const hasSlot = ({ state, slots, used }: WorkerNode): boolean => state === 'live' && used.cpu < slots
 
 /** True if the job has a task that could start. */
 const wantsSlots = (job: RunningJob): boolean =>
@@ -77,7 +77,7 @@ function inOrder(nodes: WorkerNode[], jobs: readonly RunningJob[]): WorkerNode[]
 }
 
 /** Slots that are taken. */
-const usedOf = (node: WorkerNode): number => node.slots - roomOf(node).cpu
+const usedOf = ({ used }: WorkerNode): number => used.cpu
 
 /** Jobs that have tasks to start, and the shares of their queues. `kept`: stages for which a node is kept free. */
 interface Waiting { readonly jobs: RunningJob[]; readonly shares: QueueShares; readonly kept: Set<StageState> }

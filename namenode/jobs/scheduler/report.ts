@@ -5,7 +5,7 @@
 
 import { unreachable } from '../../../src/base/assert.ts'
 import { adopt, join } from './adopt.ts'
-import { endAttempt, killAttempts, orderKill, overturn, runningOf } from './attempts.ts'
+import { endAttempt, killAttempts, orderKill, overturn, release, runningOf } from './attempts.ts'
 import type { Event } from './event.ts'
 import { advance, fail } from './lifecycle.ts'
 import { rerunStaleOutputs, loseOutput } from './loss.ts'
@@ -23,7 +23,7 @@ type Failed = Finished['outcome'] & { kind: 'failed' }
 
 export function finished(state: SchedulerState, event: Finished): void {
   const node = state.nodes.get(event.node)
-  node?.holding.delete(event.attempt)
+  if (node) release(node, event.attempt)
   const place = taskRefOf(state, event.attempt)
   if (!place || place.job.state === 'ending') answer(state, event, place?.task.won?.attempt === event.attempt)
   else if (event.outcome.kind === 'done') done(state, place, event, event.outcome)

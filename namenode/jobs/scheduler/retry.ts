@@ -8,7 +8,7 @@ import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import { fail } from './lifecycle.ts'
 import { enqueue } from './offer.ts'
-import { endAttempt, runningOf } from './attempts.ts'
+import { endAttempt, release, runningOf } from './attempts.ts'
 import { able } from './fit.ts'
 import { changed, taskRefOf, type Attempt, type SchedulerState, type TaskRef, type WorkerNode } from './state.ts'
 
@@ -80,7 +80,7 @@ export function clearAvoided(state: SchedulerState, { job, stage, task }: TaskRe
 
 /** Removes an attempt that its node no longer has. */
 export function dropAttempt(state: SchedulerState, node: WorkerNode, id: AttemptId): void {
-  node.holding.delete(id)
+  release(node, id)
   const place = taskRefOf(state, id)
   const attempt = place?.task.attempts.find(each => each.id === id)
   if (place && attempt?.state === 'running') loseAttempt(state, place, attempt)

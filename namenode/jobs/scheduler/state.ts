@@ -36,8 +36,10 @@ export interface WorkerNode {
   memory: NodeMemory | undefined
   /** `stale`: it may be dead; it gets no tasks, and its work is repeated elsewhere if slots are free. */
   state: 'live' | 'closed' | 'stale' | 'dead'
-  /** Attempts that hold slots and memory. */
+  /** Attempts that hold slots and memory; attempts.ts changes it. */
   readonly holding: Map<AttemptId, Held>
+  /** Sum over `holding`. */
+  used: Need
   /** Jobs that ended while the node was dead; it is told to forget them when it returns. */
   readonly pendingForget: Set<JobId>
 }
