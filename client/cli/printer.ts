@@ -6,7 +6,7 @@
 // unchanged (`raw`, `bytes`). In a pipe names are unchanged, for scripts.
 
 import type { Interface, ReadLineOptions } from 'node:readline'
-import { addAbortSignal } from 'node:stream'
+import { addAbortSignal, Writable } from 'node:stream'
 import { styleText } from 'node:util'
 import { GristmillError } from '../../src/base/errors.ts'
 import { quoteName, showJson, showLine, showLines, showText } from '../../src/base/quote.ts'
@@ -177,6 +177,24 @@ export class Printer {
   async *input(signal: AbortSignal): AsyncGenerator<Buffer> {
     for await (const chunk of addAbortSignal(signal, this.#streams.stdin))
       yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Buffer)
+  }
+
+  /** Reads one line of stdin: the first one of a pipe, or one that is typed on the terminal and not shown. */
+  async hidden(prompt: string, signal: AbortSignal): Promise<string> {
+    await this.flush()
+    const { createInterface } = await import('node:readline')
+    const terminal = this.inIsTerminal
+    const unseen = new Writable({ write(_chunk, _encoding, done) { done() } })
+    if (terminal) this.#streams.stderr.write(prompt)
+    const lines = createInterface({ input: this.#streams.stdin, output: unseen, terminal, signal })
+    try {
+      for await (const line of lines) return line
+      signal.throwIfAborted()
+      return ''
+    } finally {
+      lines.close()
+      if (terminal) this.#streams.stderr.write('\n')
+    }
   }
 
   /** Reads lines from the terminal on stdin, with history and completion; it writes to stdout. REQUIRES: the caller closes it. */

@@ -6,7 +6,7 @@ import type { Settings } from '../../src/base/settings.ts'
 import { loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import { key, keyIdForm } from '../../src/protocol/user.ts'
+import { key, keyIdForm, password, userNameBytesMax } from '../../src/protocol/user.ts'
 import { Caller } from '../../src/rpc/call.ts'
 import { callerParts, connectTo, credentialsFor, type ConnectTo } from '../connect.ts'
 import { endedNamenode, locate, stoppedCluster, type ClusterLocation } from '../discovery/locate.ts'
@@ -69,7 +69,7 @@ export async function openMills(parts: OpenParts): Promise<Mills> {
   })
   const system = new Caller({ ...callerParts(world, credentialsFor(world, { secret, user: systemUser }, cluster)), who: 'gateway' })
   const own = settings.user ?? machine.user
-  return { cluster, of, own, accessKey: accessKeysOf(system, namenode), vault: system.vault, close: () => world.net.close() }
+  return { cluster, of, own, ...secretsOf(system, namenode), vault: system.vault, close: () => world.net.close() }
 }
 
 async function embeddedMills(parts: OpenParts, dir: string): Promise<Mills> {
@@ -90,19 +90,31 @@ async function embeddedMills(parts: OpenParts, dir: string): Promise<Mills> {
       { ...callerParts(world, credentialsFor(world, { secret, user: systemUser }, cluster)), who: 'gateway' }, embedded,
     )
     const own = settings.user ?? machine.user
-    return { cluster, of, own, accessKey: accessKeysOf(system, embeddedNamenode), vault: system.vault, close }
+    return { cluster, of, own, ...secretsOf(system, embeddedNamenode), vault: system.vault, close }
   } catch (error) {
     await embedded.close()
     throw error
   }
 }
 
-/** Looks up access keys in the name of the cluster, and opens their secrets. */
-const accessKeysOf = (caller: Caller, namenode: Address): Mills['accessKey'] => async id => {
-  if (!keyIdForm.test(id)) return undefined
+/** Looks up access keys and passwords in the name of the cluster, and opens the secrets of keys. */
+const secretsOf = (caller: Caller, namenode: Address): Pick<Mills, 'accessKey' | 'password'> => ({
+  accessKey: async id => {
+    if (!keyIdForm.test(id)) return undefined
+    return unlessMissing(async () => {
+      const { user, sealed } = await caller.call(namenode, key, { id }, { peer: 'namenode' })
+      return { user, secret: caller.vault.open(sealed, id) }
+    })
+  },
+  password: async name => {
+    if (name === '' || Buffer.byteLength(name) > userNameBytesMax) return undefined
+    return unlessMissing(async () => (await caller.call(namenode, password, { name }, { peer: 'namenode' })).hashed)
+  },
+})
+
+async function unlessMissing<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
-    const { user, sealed } = await caller.call(namenode, key, { id }, { peer: 'namenode' })
-    return { user, secret: caller.vault.open(sealed, id) }
+    return await work()
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined
     throw error

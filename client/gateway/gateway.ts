@@ -7,6 +7,7 @@ import type { Certificate } from './certificate.ts'
 import type { GatewayDialect } from './dialect.ts'
 import { Trust } from './identity.ts'
 import { Listener } from './listener.ts'
+import { UserPasswords } from './userpasswords.ts'
 import { Users, type Mills } from './users.ts'
 
 /** Services of the shared half for a dialect. */
@@ -14,6 +15,8 @@ export interface DialectDeps {
   readonly users: Users
   readonly trust: Trust
   readonly accessKey: Mills['accessKey']
+  /** One for all dialects: passwords are checked one at a time. */
+  readonly passwords: UserPasswords
   readonly vault: Mills['vault']
   readonly cluster: Mills['cluster']
 }
@@ -57,7 +60,11 @@ export class Gateway {
     const listeners: GatewayServer[] = []
     try {
       const trust = new Trust({ host, proxies, encrypted: certificate !== undefined })
-      const services = { users, trust, accessKey: (id: string) => mills.accessKey(id), vault: mills.vault, cluster: mills.cluster }
+      const passwords = new UserPasswords({ clock: world.clock, find: name => mills.password(name) })
+      const services = {
+        users, trust, accessKey: (id: string) => mills.accessKey(id), passwords, vault: mills.vault,
+        cluster: mills.cluster,
+      }
       for (const { make, port } of dialects) {
         const dialect = make(services)
         const deps = { clock: world.clock, log: world.log, net: world.net, dialect, access, certificate }

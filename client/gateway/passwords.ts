@@ -1,13 +1,19 @@
-// HTTP Basic: a request that names a user by an access key, the id as the name and the secret as the password. It needs no proxy. A secret
-// is taken only where it was not readable on its way: over TLS, from this machine, or from a trusted proxy.
+// HTTP Basic: a request that names a user by an access key, the id as the name and the secret as the password, or by the user's name and
+// password. It needs no proxy. A secret is taken only where it was not readable on its way: over TLS, from this machine, or from a trusted
+// proxy.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { AccessKeys } from './accesskeys.ts'
 import type { Exchange } from './exchange.ts'
+import type { UserPasswords } from './userpasswords.ts'
 import type { Trust } from './identity.ts'
 
-interface PasswordsDeps { readonly keys: Pick<AccessKeys, 'find'>; readonly trust: Pick<Trust, 'checkSecret' | 'checkPage'> }
+interface PasswordsDeps {
+  readonly keys: Pick<AccessKeys, 'find'>
+  readonly passwords: Pick<UserPasswords, 'isRight'>
+  readonly trust: Pick<Trust, 'checkSecret' | 'checkPage'>
+}
 
 /** `id` and `user` are both names by which the client may mean itself. */
 export interface Authenticated { readonly user: string; readonly id: string }
@@ -19,18 +25,18 @@ export class Passwords {
 
   /** undefined: the request has no password. Throws UNAUTHENTICATED, EACCES. */
   async userOf(exchange: Exchange): Promise<Authenticated | undefined> {
-    const { keys, trust } = this.#deps
+    const { keys, passwords, trust } = this.#deps
     const given = basicOf(exchange.headers.authorization)
     if (given === undefined) return undefined
     trust.checkPage(exchange)
     trust.checkSecret(exchange)
     const key = await keys.find(given.id)
-    if (!key || !same(key.secret, given.secret))
-      throw new GristmillError(
-        'UNAUTHENTICATED',
-        'the name and the password of the request are not the id and the secret of an access key; `gristmill user key NAME` makes one',
-      )
-    return { user: key.user, id: given.id }
+    if (key && same(key.secret, given.secret)) return { user: key.user, id: given.id }
+    if (await passwords.isRight(given.id, given.secret)) return { user: given.id, id: given.id }
+    throw new GristmillError(
+      'UNAUTHENTICATED',
+      'the name and the password of the request are neither those of a user (`gristmill user passwd NAME`) nor the id and the secret of an access key (`gristmill user key NAME`)',
+    )
   }
 }
 

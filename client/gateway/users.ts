@@ -11,6 +11,8 @@ export interface Mills {
   of(user: string): Mill
   /** User and secret of an access key; undefined: there is none with this id. Throws CORRUPT for one that cannot be opened. */
   accessKey(id: string): Promise<{ readonly user: string; readonly secret: string } | undefined>
+  /** Hash of the password of a user; undefined: there is none. */
+  password(name: string): Promise<string | undefined>
   readonly cluster: ClusterId
   /** User of this process, by whom settings of buckets are read. */
   readonly own: string

@@ -5,6 +5,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { Random } from '../../src/ports/random.ts'
 import * as protocol from '../../src/protocol/user.ts'
 import { keyIdForm, userNameBytesMax, type UserAccount } from '../../src/protocol/user.ts'
+import { hashPassword } from '../../src/rpc/password.ts'
 import type { Vault } from '../../src/rpc/vault.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { callOptions, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
@@ -22,6 +23,7 @@ interface AccessKey { readonly id: string; readonly secret: string }
 
 interface AccountsDeps { readonly ask: CallMessage; readonly random: Random; readonly vault: Vault }
 
+const passwordForm = /^[^\p{Cc}]{8,128}$/u
 const secretForm = /^[!-~]{8,128}$/
 
 export class Accounts {
@@ -72,6 +74,20 @@ export class Accounts {
   rmKey(id: string, options?: CallOptions | null): Promise<void> {
     return perform('user', undefined, callOptions('rmKey', options), async ({ signal }) => {
       await this.#deps.ask(protocol.removeKey, { id: keyIdOf(id) }, signal)
+    })
+  }
+
+  /**
+   * Sets the password with which gateways take the user's name by HTTP Basic, 8 to 128 characters; null removes it. Only its hash is sent.
+   * Requires the superuser or the user. Throws ENOENT for an unknown user, EACCES, EINVAL.
+   */
+  passwd(name: string, password: string | null, options?: CallOptions | null): Promise<void> {
+    return perform('user', undefined, callOptions('passwd', options), async ({ signal }) => {
+      const { ask, random } = this.#deps
+      if (password !== null && (typeof password !== 'string' || !passwordForm.test(password) || !password.isWellFormed()))
+        throw new GristmillError('EINVAL', 'a password has 8 to 128 characters, without control characters; null removes it')
+      const user = userNameOf(name)
+      await ask(protocol.setPassword, { name: user, ...password !== null && { hashed: await hashPassword(password, random) } }, signal)
     })
   }
 

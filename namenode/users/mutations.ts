@@ -67,10 +67,21 @@ export const removeKey = mutation<UserOperation & { readonly id: string }, undef
   },
 })
 
+/** `hashed` undefined: the user has no password any more. */
+export const setPassword = mutation<Named & { readonly hashed?: string | undefined }, undefined>({
+  kind: 'user.setPassword',
+  mutate(draft, { name, hashed, user, root }) {
+    if (!root && user !== name)
+      throw new GristmillError('EACCES', `${user} may not set the password of ${name}; ${name} and the cluster's superuser may`)
+    putUser(draft, name, { ...existing(draft, name), password: hashed })
+    return undefined
+  },
+})
+
 function existing(view: View, name: string): UserRow {
   const row = userAt(view, name)
   if (!row) throw new GristmillError('ENOENT', `there is no user ${name}; add one (user add ${name})`, { details: { user: name } })
   return row
 }
 
-export const userMutations: readonly AnyMutation[] = [addUser, removeUser, addKey, removeKey]
+export const userMutations: readonly AnyMutation[] = [addUser, removeUser, addKey, removeKey, setPassword]

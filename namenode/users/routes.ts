@@ -8,7 +8,7 @@ import type { UserAccount } from '../../src/protocol/user.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
-import { addKey, addUser, removeKey, removeUser } from './mutations.ts'
+import { addKey, addUser, removeKey, removeUser, setPassword } from './mutations.ts'
 import { accessKeyAt, userAt, usersAfter, type UserRow } from './rows.ts'
 
 const pageMax = 500
@@ -21,8 +21,9 @@ interface UserOptions {
 
 export function userRoutes({ journal, clock, actor }: UserOptions): Route[] {
   const { view } = journal
-  const describe = (name: string, { createdMs, keys }: UserRow): UserAccount => ({
+  const describe = (name: string, { createdMs, keys, password }: UserRow): UserAccount => ({
     name, createdMs, keys: keys.map(id => ({ id, createdMs: accessKeyAt(view, id)?.createdMs ?? 0 })),
+    ...password !== undefined && { password: true as const },
   })
   return [
     route(protocol.add, async ({ requestId, name }, { user }) =>
@@ -33,6 +34,15 @@ export function userRoutes({ journal, clock, actor }: UserOptions): Route[] {
       ok(await journal.submit(addKey, { requestId, name, id, sealed, nowMs: clock.now(), ...actor(user) }))),
     route(protocol.removeKey, async ({ requestId, id }, { user }) =>
       ok(await journal.submit(removeKey, { requestId, id, nowMs: clock.now(), ...actor(user) }))),
+    route(protocol.setPassword, async ({ requestId, name, hashed }, { user }) =>
+      ok(await journal.submit(setPassword, { requestId, name, hashed, nowMs: clock.now(), ...actor(user) }))),
+    route(protocol.password, ({ name }, { user }) => {
+      if (user !== systemUser && !actor(user).root)
+        throw new GristmillError('EACCES', `${user} may not look up passwords; gateways do, in the name of the cluster`)
+      const hashed = userAt(view, name)?.password
+      if (hashed === undefined) throw new GristmillError('ENOENT', `there is no user ${name} with a password`)
+      return { hashed }
+    }),
     route(protocol.list, ({ after }, { user }) => {
       const own = userAt(view, user)
       if (!actor(user).root) return { users: own && after === undefined ? [describe(user, own)] : [] }

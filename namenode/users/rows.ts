@@ -10,6 +10,8 @@ export interface UserRow {
   readonly createdMs: number
   /** Ids of access keys, oldest first. */
   readonly keys: readonly string[]
+  /** Hash of the password; undefined: the user has none. */
+  readonly password?: string | undefined
 }
 
 interface AccessKeyRow {
@@ -23,8 +25,8 @@ export function userAt(view: View, name: string): UserRow | undefined {
   return bytes && decodeValue<UserRow>(bytes)
 }
 
-export const putUser = (draft: Draft, name: string, { createdMs, keys }: UserRow): void =>
-  draft.put('users', textKey(name), encodeValue({ createdMs, keys }))
+export const putUser = (draft: Draft, name: string, { createdMs, keys, password }: UserRow): void =>
+  draft.put('users', textKey(name), encodeValue({ createdMs, keys, ...password !== undefined && { password } }))
 
 /** Users in byte order of their names, after `after`. */
 export function* usersAfter(view: View, after: string | undefined, limit: number): Iterable<readonly [string, UserRow]> {

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { run, until, type TestCluster } from '../kit/cluster.ts'
 import { ServerProcess } from '../kit/process/server.ts'
 import { root } from '../tidy/source.ts'
-import { startClusterHere } from './inprocess.ts'
+import { runHere, startClusterHere } from './inprocess.ts'
 
 let cluster: TestCluster
 const gateways: ServerProcess[] = []
@@ -366,6 +366,16 @@ test('the access key of a user is a name and a password; the request acts as its
   const wrong = await asks('/?op=GETHOMEDIRECTORY', { headers: { authorization: `Basic ${Buffer.from(`${id}:x`).toString('base64')}` } })
   expect([wrong.status, wrong.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="gristmill"'])
   expect(await wrong.text()).toContain('"exception":"AuthenticationException"')
+  // A password of the user does the same, until it is removed.
+  expect(await runHere(['user', 'passwd', 'ada'], cluster.env, 'rye and oats\n')).toMatchObject({ code: 0, stdout: '' })
+  const byName = (): Promise<Response> => asks('/?op=GETHOMEDIRECTORY', {
+    headers: { authorization: `Basic ${Buffer.from('ada:rye and oats').toString('base64')}` },
+  })
+  expect(await (await byName()).json()).toEqual({ Path: '/user/ada' })
+  expect(await runHere(['user', 'passwd', 'ada'], cluster.env, 'short\n')).toMatchObject({ code: 1,
+    stderr: expect.stringContaining('8 to 128') as string })
+  await cluster.ok(['user', 'passwd', 'ada', '--rm'])
+  await until('the end of the password', async () => (await byName()).status === 401)
 })
 
 test('a gateway does not listen where other machines reach it, unless a proxy verifies the users', async () => {

@@ -54,6 +54,10 @@ const proofs: Readonly<Record<string, Proof>> = {
   'A password goes to the server that the address names': [
     ['unit/src/connector/http.test.ts', 'redirects are followed without the password'],
   ],
+  'Of a password the cluster has a hash': [
+    ['unit/client/service/accounts.test.ts', 'of a password only the hash is sent'],
+    ['unit/client/gateway/userpasswords.test.ts', 'few wait for their turn'],
+  ],
   'The superuser adds and removes users': [['unit/namenode/users/users.test.ts', 'others see and change themselves only']],
   'Every process listens on the loopback interface': [[seen, 'every process listens on the loopback interface']],
   'Any other address needs a cluster secret': [
@@ -132,7 +136,8 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/namenode/xattrs/xattrs.test.ts', 'settings of a bucket are for the owner of its directory'],
   ],
   'A query in SQL that comes through a gateway': [
-    ['cluster/console.test.ts', 'reads no file of the machine that serves the console'], ['unit/client/sql/outside.test.ts', 'opens no connection'],
+    ['cluster/console.test.ts', 'reads no file of the machine that serves the console'], ['unit/client/sql/outside.test.ts',
+    'opens no connection'],
   ],
   'The text of a query is kept with its job': [['cluster/sql.test.ts', 'a file of a web server is a table']],
   'The console answers nothing of the cluster without a session': [['unit/client/console/console.test.ts', 'without a session nothing']],

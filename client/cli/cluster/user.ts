@@ -1,4 +1,4 @@
-// user: users of gateways that verify them, and their access keys.
+// user: users of gateways that verify them, their access keys and passwords.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { CommandContext } from '../context.ts'
@@ -7,13 +7,14 @@ import { option, type CommandSpec } from '../spec.ts'
 import { tabulate } from '../table.ts'
 
 export const user: CommandSpec = {
-  name: 'user', args: '', about: 'add users of gateways and make their access keys',
+  name: 'user', args: '', about: 'add users of gateways, with keys and passwords',
   notes:
     'S3 clients sign their requests with an access key; the gateway acts as the user of the key, with the rights that this user has everywhere. Commands and programs that have the cluster\'s secret need no entry here.',
   options: [],
   examples: [
     ['gristmill user add ada', 'a user without keys'],
     ['gristmill user key ada', 'make an access key; its secret is shown once'],
+    ['gristmill user passwd ada', 'a password for WebHDFS'],
     ['gristmill user ls', 'users and the ids of their keys'],
   ],
   verbs: [
@@ -48,6 +49,20 @@ export const user: CommandSpec = {
         ['gristmill user key ada --rm GMQ3XV6Z2MJ4E5K7A2BC', 'gateways refuse it within 5 seconds'],
       ],
       run: key,
+    },
+    {
+      name: 'passwd', args: '<name>', about: 'set or remove the password of a user',
+      notes:
+        'The password is read from stdin, on a terminal without showing it. WebHDFS and SQL over HTTP take the name and the password with HTTP Basic, over TLS or on the same machine; S3 and the PostgreSQL protocol take access keys only. The user and the superuser may do this. Gateways take the old password for up to 5 seconds.',
+      options: [
+        option('--file <file>', 'local file whose first line is the password (default: stdin)'),
+        option('--rm', 'remove the password instead'),
+      ],
+      examples: [
+        ['gristmill user passwd ada', 'asks for the password'],
+        ['gristmill user passwd ada --rm', 'ada has access keys only'],
+      ],
+      run: passwd,
     },
   ],
 }
@@ -92,4 +107,17 @@ async function key(context: CommandContext, [name]: readonly string[], { id, sec
   if (context.json) return printer.json(made)
   await printer.line(`access key  ${printer.cell(made.id)}`)
   await printer.line(`secret key  ${printer.cell(made.secret)}`)
+}
+
+async function passwd(
+  context: CommandContext, [name]: readonly string[], { file, rm = false }: { file?: string; rm?: boolean },
+): Promise<void> {
+  const { signal, printer } = context
+  if (rm && file !== undefined) throw new GristmillError('USAGE', '--rm removes the password; --file sets one')
+  const mill = await context.mill()
+  if (rm) return mill.users.passwd(name!, null, { signal })
+  const text = file === undefined
+    ? await printer.hidden(`password of ${printer.cell(name!)}: `, signal)
+    : (await (await context.world()).disk.readFile(file)).toString()
+  await mill.users.passwd(name!, text.split(/\r?\n/, 1)[0]!, { signal })
 }

@@ -15,7 +15,7 @@ import { Passwords } from '../passwords.ts'
 import { formatOf, rowFormats, type Format } from './formats.ts'
 import { readQuestion } from './question.ts'
 
-interface SqlDeps extends Pick<DialectDeps, 'users' | 'trust' | 'accessKey'> { readonly clock: Clock }
+interface SqlDeps extends Pick<DialectDeps, 'users' | 'trust' | 'accessKey' | 'passwords'> { readonly clock: Clock }
 
 /** Open queries: each may have a gibibyte of memory. */
 const queriesMaxDefault = 16
@@ -38,7 +38,8 @@ export class SqlOverHttp implements GatewayDialect {
     this.name = other.name
     this.#deps = deps
     this.#other = other
-    this.#passwords = new Passwords({ keys: new AccessKeys({ clock: deps.clock, find: deps.accessKey }), trust: deps.trust })
+    const { clock, trust, passwords } = deps
+    this.#passwords = new Passwords({ keys: new AccessKeys({ clock, find: deps.accessKey }), passwords, trust })
   }
 
   /** Open queries. */

@@ -29,7 +29,8 @@ export class WebHdfs implements GatewayDialect {
 
   constructor(deps: WebHdfsDeps) {
     this.#deps = deps
-    this.#passwords = new Passwords({ keys: new AccessKeys({ clock: deps.clock, find: deps.accessKey }), trust: deps.trust })
+    const { clock, trust, passwords } = deps
+    this.#passwords = new Passwords({ keys: new AccessKeys({ clock, find: deps.accessKey }), passwords, trust })
   }
 
   async answer(exchange: Exchange): Promise<void> {

@@ -168,12 +168,14 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       { path: upload, prefix: '', limit: limits.listPageMax, attributes: ['user.1'] }))
     await measure(`object.join, ${limits.fileBlocksMax} parts`, () => call(object.join, { requestId: id(), upload, parts, to: '/joined' }),
       1)
-    await measure('user.add, user.addKey, user.key, user.list, user.removeKey and user.remove, names of 255 bytes', async time => {
+    await measure('user.add, user.addKey, user.key, user.setPassword, user.password, user.list, user.removeKey and user.remove, names of 255 bytes', async time => {
       const name = String(time).padEnd(255, 'u')
       const key = String(time).padEnd(128, 'k')
       await call(user.add, { requestId: id(), name })
       await call(user.addKey, { requestId: id(), name, id: key, sealed: 's'.repeat(1000) })
       await call(user.key, { id: key })
+      await call(user.setPassword, { requestId: id(), name, hashed: `scrypt-14-8-1.${'A'.repeat(22)}.${'A'.repeat(43)}` })
+      await call(user.password, { name })
       await call(user.list, {})
       await call(user.removeKey, { requestId: id(), id: key })
       await call(user.remove, { requestId: id(), name })

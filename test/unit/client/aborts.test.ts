@@ -90,6 +90,7 @@ const table: Record<string, Call> = {
   'mill.users.add': ({ mill }, signal) => mill.users.add('ada', { signal }),
   'mill.users.rm': ({ mill }, signal) => mill.users.rm('ada', { signal }),
   'mill.users.list': ({ mill }, signal) => mill.users.list({ signal }).next(),
+  'mill.users.passwd': ({ mill }, signal) => mill.users.passwd('ada', 'a password', { signal }),
   'mill.users.addKey': ({ mill }, signal) => mill.users.addKey('ada', { signal }),
   'mill.tables.list': ({ mill }, signal) => mill.tables.list({ signal }).next(),
   'mill.tables.describe': ({ mill }, signal) => mill.tables.describe('t', { signal }),

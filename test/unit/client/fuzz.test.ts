@@ -129,6 +129,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.servers.list': [[], ['signal']], 'mill.servers.get': [['namenode'], ['signal']],
   'mill.servers.setLogLevel': [['namenode', 'debug'], ['signal']],
   'mill.users.add': [['ada'], ['signal']], 'mill.users.rm': [['ada'], ['signal']], 'mill.users.list': [[], ['signal']],
+  'mill.users.passwd': [['ada', 'a password'], ['signal']],
   'mill.users.addKey': [['ada'], ['id', 'secret', 'signal']], 'mill.users.rmKey': [['GMA'], ['signal']],
   'mill.tables.list': [[], ['signal']], 'mill.tables.describe': [['t'], ['signal']],
   'mill.quotas.set': [['/a', { names: 1 }], ['signal']],

@@ -197,6 +197,7 @@ export class Recorder extends FakeMill {
     rm: async (...args: unknown[]) => this.#did('users.rm', args, undefined),
     addKey: async (...args: unknown[]) => this.#did('users.addKey', args, { id: 'GMA', secret: this.text }),
     rmKey: async (...args: unknown[]) => this.#did('users.rmKey', args, undefined),
+    passwd: async (...args: unknown[]) => this.#did('users.passwd', args, undefined),
     list: (...args: unknown[]) =>
       this.#stream('users.list', args, [{ name: this.text, createdMs: nowMs, keys: [{ id: this.text, createdMs: nowMs }] }]),
   }

@@ -21,6 +21,8 @@ import { systemNet } from '../../../../src/world/net.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
 import { until } from '../../../kit/cluster.ts'
 
+const noSecrets = { accessKey: async () => undefined, password: async () => undefined }
+
 const random = systemRandom()
 const vault = new Vault(Buffer.from('secret of the cluster'), random)
 const assets = {
@@ -93,7 +95,7 @@ function millOf(user: string): Mill {
 }
 
 beforeAll(async () => {
-  const mills = { of: millOf, own: 'grace', accessKey: async () => undefined, cluster: clusterId('c1'), vault, close: async () => {} }
+  const mills = { of: millOf, own: 'grace', ...noSecrets, cluster: clusterId('c1'), vault, close: async () => {} }
   gateway = await Gateway.start({ world: { clock, log: silent, net: systemNet(silent) }, mills }, {
     host: '127.0.0.1', proxies: { has: () => false },
     dialects: [{ port: 0, make: deps => new Console({ ...deps, ...tools, assets }) }],
@@ -301,7 +303,7 @@ test('a query ends when its page goes away, and a user has three at a time', asy
 
 test('a gateway starts no program again, and the console of a user only those of this user', async () => {
   expect(await ask('/api/rerun/job-1', await login('ada'), { method: 'POST' })).toMatchObject({ status: 403, code: 'EACCES' })
-  const mills = { of: millOf, own: 'ada', accessKey: async () => undefined, cluster: clusterId('c1'), vault, close: async () => {} }
+  const mills = { of: millOf, own: 'ada', ...noSecrets, cluster: clusterId('c1'), vault, close: async () => {} }
   const own = await Gateway.start({ world: { clock, log: silent, net: systemNet(silent) }, mills }, {
     host: '127.0.0.1', proxies: { has: () => false },
     dialects: [{ port: 0, make: deps => new Console({ ...deps, ...tools, assets, isOwn: true }) }],
@@ -334,7 +336,7 @@ test('requests that are too long or wrong are refused', async () => {
 })
 
 test('a page that waits is answered when the console ends', async () => {
-  const mills = { of: millOf, own: 'grace', accessKey: async () => undefined, cluster: clusterId('c1'), vault, close: async () => {} }
+  const mills = { of: millOf, own: 'grace', ...noSecrets, cluster: clusterId('c1'), vault, close: async () => {} }
   const other = await Gateway.start({ world: { clock, log: silent, net: systemNet(silent) }, mills }, {
     host: '127.0.0.1', proxies: { has: () => false },
     dialects: [{ port: 0, make: deps => new Console({ ...deps, ...tools, assets }) }],

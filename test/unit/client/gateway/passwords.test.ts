@@ -8,16 +8,24 @@ import { networks } from '../../../../src/world/networks.ts'
 
 const keys = { find: async (id: string) => (id === 'GMA' ? { user: 'ada', secret: 's:e c' } : undefined) }
 
+const passwords = { isRight: async (name: string, password: string) => name === 'grete' && password === 'rye and oats' }
+
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`
 
 const asking = (authorization: string | undefined, { host = '127.0.0.1', peer = '127.0.0.1', encrypted = false, headers = {} } = {}) =>
-  new Passwords({ keys, trust: new Trust({ host, proxies: networks(['10.0.0.1']), encrypted }) })
+  new Passwords({ keys, passwords, trust: new Trust({ host, proxies: networks(['10.0.0.1']), encrypted }) })
     .userOf({ peer, headers: { authorization, ...headers } } as unknown as Exchange)
 
 test('the id and the secret of an access key name its user; a request without a password names none', async () => {
   expect(await asking(basic('GMA:s:e c'))).toEqual({ user: 'ada', id: 'GMA' })
   expect(await asking(undefined)).toBeUndefined()
   expect(await asking('Bearer x')).toBeUndefined()
+})
+
+test('the name and the password of a user name the user', async () => {
+  expect(await asking(basic('grete:rye and oats'))).toEqual({ user: 'grete', id: 'grete' })
+  for (const wrong of ['grete:rye', 'ada:rye and oats', 'GMA:rye and oats'])
+    await expect(asking(basic(wrong))).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
 })
 
 test.each(['GMA:', 'GMA:s:e', 'GMA:s:e c ', 'GMB:s:e c', ':s:e c', 'GMA', ''])('%j is refused', async text => {

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { Accounts } from '../../../../client/service/accounts.ts'
+import { isPassword } from '../../../../src/rpc/password.ts'
 import { Vault } from '../../../../src/rpc/vault.ts'
 import { seeded } from '../../../../src/world/random.ts'
 
@@ -25,6 +26,17 @@ test('the secret of a key is sent sealed, and opens to what the caller got', asy
   expect(await accounts.addKey('ada', { id: 'AKIA-1', secret: 'given-secret' })).toEqual({ id: 'AKIA-1', secret: 'given-secret' })
 })
 
+test('of a password only the hash is sent, with another salt each time', async () => {
+  await accounts.passwd('ada', 'rye and oats')
+  await accounts.passwd('ada', 'rye and oats')
+  const [first, second] = asked.splice(-2).map(({ request }) => String(request['hashed']))
+  expect(first).not.toBe(second)
+  expect(await Promise.all([isPassword(first, 'rye and oats'), isPassword(second, 'rye and oats'), isPassword(first, 'rye and oat'),
+    isPassword(undefined, 'rye and oats'), isPassword('x', '')])).toEqual([true, true, false, false, false])
+  await accounts.passwd('ada', null)
+  expect(asked.pop()).toMatchObject({ name: 'user.setPassword', request: { name: 'ada' } })
+})
+
 test('invalid names, ids and secrets are refused, and no call is sent', async () => {
   asked.length = 0
   const wrong: [() => Promise<unknown>, RegExp][] = [
@@ -33,6 +45,9 @@ test('invalid names, ids and secrets are refused, and no call is sent', async ()
     [() => accounts.addKey('ada', { id: 'a/b' }), /3 to 128 letters/],
     [() => accounts.addKey('ada', { secret: 'short' }), /8 to 128/],
     [() => accounts.addKey('ada', { secret: 'with a space' }), /8 to 128/],
+    [() => accounts.passwd('ada', 'short'), /8 to 128/],
+    [() => accounts.passwd('ada', 'with a\nline end'), /control/],
+    [() => accounts.passwd('ada', undefined as never), /null removes/],
     [() => accounts.rmKey(5 as never), /it is number 5/],
   ]
   for (const [call, message] of wrong)

@@ -85,3 +85,23 @@ test('pages of the list together are all users, in order of their names', async 
   }
   expect(seen).toEqual(names)
 })
+
+test('a password is set and removed by the user and the superuser, kept with the keys, and its hash is for gateways', async () => {
+  const bench = await openBench()
+  const call = callsOf(bench)
+  const hashed = `scrypt-14-8-1.${'A'.repeat(22)}.${'B'.repeat(43)}`
+  await call(protocol.add, { name: 'ada' })
+  await call(protocol.setPassword, { name: 'ada', hashed }, 'ada')
+  await call(protocol.addKey, { name: 'ada', id: 'GMA', sealed: 'v1.x' })
+  expect(await call(protocol.password, { name: 'ada' }, systemUser)).toEqual({ hashed })
+  for (const user of ['ada', 'max']) await expect(call(protocol.password, { name: 'ada' }, user)).rejects.toMatchObject({ code: 'EACCES' })
+  await expect(call(protocol.setPassword, { name: 'ada', hashed }, 'max')).rejects.toMatchObject({ code: 'EACCES' })
+  await expect(call(protocol.setPassword, { name: 'max', hashed })).rejects.toMatchObject({ code: 'ENOENT' })
+  const [listed] = (await call(protocol.list, {})).users
+  expect(listed).toMatchObject({ name: 'ada', password: true, keys: [{ id: 'GMA' }] })
+  expect(JSON.stringify(listed)).not.toContain(hashed)
+  await call(protocol.setPassword, { name: 'ada' })
+  await expect(call(protocol.password, { name: 'ada' })).rejects.toMatchObject({ code: 'ENOENT' })
+  expect((await call(protocol.list, {})).users[0]).not.toHaveProperty('password')
+  await replayed(bench)
+})

@@ -6,6 +6,7 @@ import type { Exchange } from '../../../../../client/gateway/exchange.ts'
 import { Trust } from '../../../../../client/gateway/identity.ts'
 import { Listener } from '../../../../../client/gateway/listener.ts'
 import { SqlOverHttp } from '../../../../../client/gateway/sql/sql.ts'
+import { UserPasswords } from '../../../../../client/gateway/userpasswords.ts'
 import type { SqlOptions } from '../../../../../client/sql/query.ts'
 import type { SqlParams } from '../../../../../client/sql/statement.ts'
 import { silent } from '../../../../../src/ports/log.ts'
@@ -34,6 +35,7 @@ beforeAll(async () => {
   }
   served = new SqlOverHttp({
     users: { as } as never, trust: new Trust({ host: '127.0.0.1', proxies: new Set() }), clock: systemClock,
+    passwords: new UserPasswords({ clock: systemClock, find: async () => undefined }),
     accessKey: async id => (id === 'key' ? { user: 'grace', secret: 'secret' } : undefined),
   }, other, { queriesMax: 2 })
   const deps = { clock: systemClock, log: silent, net: systemNet(silent), dialect: served, access: (entry: unknown) => { log.push(entry) } }

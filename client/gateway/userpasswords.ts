@@ -1,0 +1,65 @@
+// Passwords of users as the gateway checks them: the hash is asked of the namenode and remembered for a few seconds, and so is a password
+// that was right, because clients send it with each request.
+// INVARIANT: one password is hashed at a time, and few wait: clients who guess take no more than one core, and no memory.
+
+import { createHash } from 'node:crypto'
+import { GristmillError } from '../../src/base/errors.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import { isPassword } from '../../src/rpc/password.ts'
+import { AccessKeys } from './accesskeys.ts'
+
+/** Requests that wait for their turn: two seconds of hashing. */
+const waitingMax = 50
+/** Right passwords that are remembered. */
+const knownMax = 1_000
+
+interface UserPasswordsDeps {
+  readonly clock: Pick<Clock, 'mono'>
+  /** Hash of the password of a user; undefined: there is none. */
+  readonly find: (name: string) => Promise<string | undefined>
+  /** Default: by scrypt. */
+  readonly check?: (hashed: string | undefined, password: string) => Promise<boolean>
+}
+
+export class UserPasswords {
+  readonly #hashes: AccessKeys
+  /** Digests of user, hash and password, in the order of their last use. */
+  readonly #right = new Set<string>()
+  #turn: Promise<unknown> = Promise.resolve()
+  readonly #check: NonNullable<UserPasswordsDeps['check']>
+  #waiting = 0
+
+  constructor({ clock, find, check = isPassword }: UserPasswordsDeps) {
+    this.#check = check
+    this.#hashes = new AccessKeys({
+      clock,
+      find: async user => {
+        const secret = await find(user)
+        return secret === undefined ? undefined : { user, secret }
+      },
+    })
+  }
+
+  /** Throws OVERLOADED. */
+  async isRight(name: string, password: string): Promise<boolean> {
+    const hashed = (await this.#hashes.find(name))?.secret
+    const digest = createHash('sha256').update(JSON.stringify([name, hashed, password])).digest('base64')
+    if (hashed !== undefined && this.#right.delete(digest)) {
+      this.#right.add(digest)
+      return true
+    }
+    if (this.#waiting >= waitingMax)
+      throw new GristmillError('OVERLOADED',
+        'many requests with passwords wait to be checked; send the request again later, or an access key')
+    this.#waiting++
+    const checked = this.#turn.then(() => this.#check(hashed, password)).finally(() => { this.#waiting-- })
+    this.#turn = checked.catch(() => {})
+    if (!await checked) return false
+    this.#right.add(digest)
+    for (const oldest of this.#right) {
+      if (this.#right.size <= knownMax) break
+      this.#right.delete(oldest)
+    }
+    return true
+  }
+}

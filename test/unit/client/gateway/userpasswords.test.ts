@@ -1,0 +1,34 @@
+// Passwords of users at a gateway: right and wrong ones, how long a change may take, and how many wait.
+
+import { expect, test } from 'vitest'
+import { UserPasswords } from '../../../../client/gateway/userpasswords.ts'
+import { hashPassword } from '../../../../src/rpc/password.ts'
+import { seeded } from '../../../../src/world/random.ts'
+
+test('a right password is hashed once, a change is seen after five seconds, and a wrong one is refused', async () => {
+  let [nowMs, lookups] = [0, 0]
+  let hashed: string | undefined = await hashPassword('rye and oats', seeded(1))
+  const passwords = new UserPasswords({ clock: { mono: () => nowMs }, find: async name => {
+    lookups++
+    return name === 'ada' ? hashed : undefined
+  } })
+  const right = (name: string, password: string): Promise<boolean> => passwords.isRight(name, password)
+  expect(await Promise.all([right('ada', 'rye and oats'), right('ada', 'rye'), right('max', 'rye and oats')])).toEqual([true, false, false])
+  expect(await right('ada', 'rye and oats')).toBe(true)
+  expect(lookups).toBe(2)
+  hashed = undefined
+  expect(await right('ada', 'rye and oats')).toBe(true)
+  nowMs = 5_001
+  expect(await right('ada', 'rye and oats')).toBe(false)
+})
+
+test('few wait for their turn, and the next one is told to come again', async () => {
+  let checks = 0
+  const check = async (): Promise<boolean> => { checks++; return false }
+  const passwords = new UserPasswords({ clock: { mono: () => 0 }, find: async () => undefined, check })
+  const asked = Array.from({ length: 60 }, (_, i) => passwords.isRight('ada', `guess ${i}`).catch((error: { code: string }) => error.code))
+  expect((await Promise.all(asked)).filter(answer => answer === 'OVERLOADED')).toHaveLength(10)
+  expect(checks).toBe(50)
+  // The turn comes again.
+  expect(await passwords.isRight('ada', 'guess')).toBe(false)
+})
