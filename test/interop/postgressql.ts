@@ -153,7 +153,7 @@ async function refusals(bench: Bench): Promise<void> {
     })
   }
   await refused(`FROM 'postgres://mill:geheim!@127.0.0.1:${port}/postgres/kinds'`, 'EINVAL', /is given with a password.*PGPASSWORD/)
-  await refused(`FROM '${place('nothing')}'`, 'ENOENT', /does not exist/)
+  await refused(`FROM '${place('absent')}'`, 'ENOENT', /does not exist/)
   await refused(`COPY (SELECT 'many' AS k) TO '${place('totals')}'`, 'EINVAL', /line 2, column k: invalid input syntax for type integer: "many"/)
   await refused(`COPY (SELECT 1 AS k) TO '${place('totals')}' (MODE upsert)`, 'EINVAL', /an upsert needs the columns/)
   await refused(`CREATE VIEW v AS FROM '${place('kinds')}'`, 'EINVAL', /a view cannot read/)
