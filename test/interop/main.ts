@@ -1,5 +1,5 @@
-// Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts) and those of S3 (s3.ts); and connectors against real servers:
-// PostgreSQL (postgres.ts).
+// Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts), of S3 (s3.ts) and of PostgreSQL (pg.ts); and connectors
+// against real servers: PostgreSQL (postgres.ts).
 // `npm run test:interop [-- --install] [--only NAME]`: `--install` fetches the clients from PyPI, npm, Maven and the Go proxy into
 // node_modules/.cache/interop. A client that is not there is skipped, and the table at the end says so. Exits with 1 if anything failed.
 
@@ -8,6 +8,7 @@ import { connect } from '../../client/index.ts'
 import { startCluster } from '../kit/cluster.ts'
 import { ServerProcess } from '../kit/process/server.ts'
 import type { Peers, Row } from './client.ts'
+import { pgPeers } from './pg.ts'
 import { postgresPeers } from './postgres.ts'
 import { s3Peers } from './s3.ts'
 import { webHdfsPeers } from './webhdfs.ts'
@@ -28,7 +29,7 @@ async function main(words: readonly string[]): Promise<void> {
   const only = words.includes('--only') ? words[words.indexOf('--only') + 1] : undefined
   const cluster = await startCluster({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
   const mill = await connect({ address: `gristmill://${cluster.namenode.address}`, secretFile: cluster.secretFile })
-  const gateway = new ServerProcess({ role: 'gateway', args: ['--webhdfs', '0', '--s3', '0'], env: cluster.env })
+  const gateway = new ServerProcess({ role: 'gateway', args: ['--webhdfs', '0', '--s3', '0', '--pg', '0'], env: cluster.env })
   let rows: Row[] = []
   try {
     const { endpoints } = await gateway.ready() as { endpoints?: Record<string, string> }
@@ -36,6 +37,7 @@ async function main(words: readonly string[]): Promise<void> {
     const key = JSON.parse(await cluster.ok(['user', 'key', 'ada', '--json'])) as { id: string; secret: string }
     const peers = [
       webHdfsPeers({ url: new URL(endpoints!['webhdfs']!).origin, key }),
+      pgPeers({ mill, key, address: new URL(endpoints!['pg']!).host }),
       postgresPeers({ mill }),
       s3Peers({ endpoint: endpoints!['s3']!, key, dir: join(cluster.dir, 's3') }),
     ]

@@ -91,6 +91,8 @@ function rewritten(text: string): string {
     .replaceAll(/::\s*oid\b/gi, '::BIGINT')
     .replaceAll(/\bAS\s+(regclass|regtype|name)\s*\)/gi, 'AS VARCHAR)')
     .replaceAll(/\bCOLLATE\s*$/gi, '')
+    // A row of a series is its number there, and a struct here.
+    .replaceAll(/(\bgenerate_series\s*\((?:[^()]|\([^()]*\))*\))\s+(\w+)\s*,/gi, '$1 $2($2),')
     .replaceAll(/\bcurrent_schema\b(?!\s*\()/gi, 'current_schema()')
     .replaceAll(/\b(current_user|session_user|current_catalog|current_role)\b(\s*\(\s*\))?/gi, (_, name: string) =>
       `pg.own_${name.toLowerCase()}()`)

@@ -208,6 +208,11 @@ test('tables and columns are listed as psql, drivers and BI tools ask for them',
     .toEqual([['n', 'numeric'], ['tags', 'text[]']])
   expect(await query(`select current_user, current_database(), current_schema, version() like 'PostgreSQL 15%', 'flights'::regclass::oid = ${oid}`))
     .toEqual([['ada', 'x', 'public', true, true]])
+  // Columns of publications, as \d of a table asks for them.
+  expect(await query(`SELECT pubname, (CASE WHEN pr.prattrs IS NOT NULL THEN (SELECT string_agg(attname, ', ')
+      FROM pg_catalog.generate_series(0, pg_catalog.array_upper(pr.prattrs::pg_catalog.int2[], 1)) s, pg_catalog.pg_attribute
+      WHERE attrelid = pr.prrelid AND attnum = prattrs[s]) ELSE NULL END)
+    FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel pr ON p.oid = pr.prpubid WHERE pr.prrelid = '${oid}'`)).toEqual([])
   expect(await query(`SELECT obj_description('public.flights'::regclass, 'pg_class'), has_table_privilege('flights', 'select')`)).toEqual([['all of them', true]])
   expect(await query(`SELECT table_name, data_type FROM information_schema.columns WHERE column_name <> 'tags' ORDER BY 1`))
     .toEqual([['flights', 'numeric'], ['odd', 'text'], ['twice', 'integer'], ['twice', 'date'], ['twice', 'date']])
