@@ -308,7 +308,10 @@ export class PgSession {
     const late = timeoutMs > 0
       ? clock.after(timeoutMs, () => running.abort(cancelled('canceling statement due to statement timeout'))) : (): void => {}
     try {
-      return await work(AbortSignal.any([signal, running.signal]))
+      const done = await work(AbortSignal.any([signal, running.signal]))
+      // A call that has not looked at the signal would leave a statement that was cancelled to run.
+      running.signal.throwIfAborted()
+      return done
     } catch (error) {
       throw running.signal.aborted ? running.signal.reason : error
     } finally {

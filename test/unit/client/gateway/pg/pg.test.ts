@@ -271,6 +271,28 @@ test('a request to cancel ends the statement, and only with the secret of its se
   expect((await client.query(`SELECT count(*)::INT AS n FROM pg_catalog.pg_namespace`)).rows).toEqual([{ n: 3 }])
 })
 
+test('a request to cancel that comes while a statement is described ends it too', async () => {
+  const described = Promise.withResolvers<void>()
+  let isAsked = false
+  const run = async (): Promise<unknown> => {
+    isAsked = true
+    await described.promise
+    const columns = [{ name: 'n', type: { kind: 'plain', name: 'INTEGER' } }]
+    return { columns, async *batches() { yield [[1]] }, async [Symbol.asyncDispose]() {} }
+  }
+  const own = await startServer(on, { sql: () => ({ run }) })
+  ends.push(() => own.server.stop())
+  const client = await connect({ port: own.port }) as pg.Client & { processID: number; secretKey: number }
+  const asked = client.query({ text: 'SELECT $1 AS n', values: [1] }).catch((error: unknown) => error)
+  await until('it is described', async () => isAsked)
+  const bytes = Buffer.alloc(16)
+  for (const [i, value] of [16, 80_877_102, client.processID, client.secretKey].entries()) bytes.writeInt32BE(value, i * 4)
+  const cancel = new RawClient(own.port).send(bytes)
+  await until('the request was taken', async () => cancel.isClosed)
+  described.resolve()
+  expect(await asked).toMatchObject({ code: '57014' })
+})
+
 test.each([
   ['nothing', []], ['a half head', [Buffer.from([0, 0])]], ['HTTP', [Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n')]],
   ['a start of a gigabyte', [Buffer.from([0x40, 0, 0, 0, 0, 3, 0, 0])]],
