@@ -113,7 +113,7 @@ export class Mill extends Programs {
     super({ ask: asking.ask, files, host, clock, disk, random }, { cluster: asking, files, ...local }, { ask: asking.ask, patient })
     this.cluster = cluster
     this.nodes = new Nodes(asking.ask)
-    this.servers = new Servers(asking.ask)
+    this.servers = new Servers(asking)
     this.tables = new Catalog(asking.ask, signal => shapesIn(this.#sqlTools, signal))
     this.users = new Accounts({ ask: asking.ask, random, vault: caller.vault })
     this.#cluster = asking

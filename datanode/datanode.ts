@@ -15,6 +15,7 @@ import type { World } from '../src/ports/world.ts'
 import { Authenticator, Credentials } from '../src/rpc/auth.ts'
 import { Caller } from '../src/rpc/call.ts'
 import { Registry } from '../src/rpc/metrics.ts'
+import { logRoute } from '../src/rpc/logroute.ts'
 import type { RpcServer } from '../src/rpc/serve.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
 import { Wires } from '../src/file/wires.ts'
@@ -137,7 +138,8 @@ export class Datanode {
     const registry = new Registry()
     config.processMetrics?.(registry)
     const server = (this.#server = openServer({
-      store, tokens, clock, log, registry, ...mayReceive, auth: () => this.#auth, routes: tasks?.routes ?? [],
+      store, tokens, clock, log, registry, ...mayReceive, auth: () => this.#auth,
+      routes: [...tasks?.routes ?? [], logRoute({ server: this.node, tokens, logControl: this.#world.logControl })],
       fresh: () => this.#contact?.fresh ?? false,
     }))
     this.#listening = await net.listen(serviceOf(server, transfers), { host: config.host, port: config.port })

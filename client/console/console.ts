@@ -13,7 +13,7 @@ import { clusterIn } from '../sql/cluster.ts'
 import type { Mill } from '../mill.ts'
 import type { PageFiles } from './assets.ts'
 import { callOf, shownReply } from './calls.ts'
-import { sendContent, sendLogs, takeContent, type ContentMode } from './content.ts'
+import { sendContent, sendLogs, sendServerLog, takeContent, type ContentMode } from './content.ts'
 import { answerTo, type QuestionTools } from './questions.ts'
 import { apiHeaders, assetHeaders, pageHeaders, refuseOthers } from './guard.ts'
 import { Live } from './live.ts'
@@ -129,6 +129,11 @@ export class Console implements GatewayDialect {
           sendLogs(exchange, mill, asked.name, {
             stage: numberIn(query, 'stage'), task: numberIn(query, 'task'), follow: query.get('follow') === 'true',
             signal: AbortSignal.any([exchange.signal, this.#ending.signal]),
+          }))
+      case 'GET serverlog':
+        return this.#as(asked, mill =>
+          sendServerLog(exchange, mill, asked.name, {
+            follow: query.get('follow') === 'true', signal: AbortSignal.any([exchange.signal, this.#ending.signal]),
           }))
       case 'POST rerun': return this.#rerun(asked)
       default: throw new GristmillError('EINVAL', `the console does not know ${route}; load the page again`)

@@ -1,4 +1,4 @@
-// Bytes of files for the page: download, the first bytes for a preview, upload, and the logs of a job as one text.
+// Bytes of files for the page: download, the first bytes for a preview, upload, and the logs of a job or of a server as one text.
 // INVARIANT: no bytes of the cluster are sent in a form that a browser would run: they are attachments or text, or pixels of a known kind.
 
 import { GristmillError } from '../../src/base/errors.ts'
@@ -6,6 +6,7 @@ import { formatOfName } from '../../src/base/formats.ts'
 import { KiB, MiB } from '../../src/base/units.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Mill } from '../mill.ts'
+import { logLineText } from '../service/logtext.ts'
 import { apiHeaders } from './guard.ts'
 
 const previewBytes = 256 * KiB
@@ -87,4 +88,18 @@ async function* logText(mill: Mill, id: string, choice: LogChoice): AsyncGenerat
     left -= text.length
     yield text
   }
+}
+
+/** The last lines of a server's log as text. */
+export async function sendServerLog(
+  exchange: Exchange, mill: Mill, server: string, choice: { readonly follow: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  const lines = mill.servers.log(server, choice)
+  // The first line is asked for before the answer begins, so that a refusal is one.
+  const first = await lines.next()
+  await exchange.stream(200, { ...apiHeaders, 'content-type': 'text/plain; charset=utf-8' }, (async function* () {
+    if (first.done) return
+    yield `${logLineText(first.value)}\n`
+    for await (const line of lines) yield `${logLineText(line)}\n`
+  })())
 }

@@ -4,6 +4,7 @@ import type { Address, ClusterId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { LevelControl, Log } from '../../src/ports/log.ts'
 import type { ServerSetting } from '../../src/protocol/server.ts'
+import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { BackupPlan, Backups } from '../backup/backups.ts'
 import type { Blocks } from '../blocks/blocks.ts'
 import type { Jobs } from '../jobs/jobs.ts'
@@ -33,6 +34,7 @@ interface AdminNeeds {
   readonly address: () => Address
   readonly journal: Journal
   readonly actor: (user: string) => Actor
+  readonly tokens: BlockTokens
   readonly registry: NodeRegistry
   readonly succession: Succession
   readonly authority: Authority
@@ -44,7 +46,7 @@ interface AdminNeeds {
 export const adminRoom = room({
   name: 'admin',
   mutations: [],
-  open({ world, config, cluster, address, journal, actor, registry, succession, authority, backups, blocks, jobs }: AdminNeeds) {
+  open({ world, config, cluster, address, journal, actor, tokens, registry, succession, authority, backups, blocks, jobs }: AdminNeeds) {
     const { clock, log } = world
     const { dir, backups: plan, pid = 0, version = '', defaults } = config
     const recounts = new Recounts({ journal, clock })
@@ -59,7 +61,7 @@ export const adminRoom = room({
         }),
         ...answered('always', statusRoutes(status)),
         ...answered('always', serverRoutes({
-          registry, actor, log, logControl: world.logControl, about: { version, address, settings: config.settings },
+          registry, actor, log, tokens, logControl: world.logControl, about: { version, address, settings: config.settings },
         })),
       ],
       expose: metrics => exposeNamenode(metrics, status),

@@ -1,5 +1,5 @@
-// Settings of the servers of this cluster, and the levels of their logs. A datanode tells both when it registers; a new level reaches it as
-// an order.
+// Settings of the servers of this cluster, the levels of their logs, and tokens for their last lines. A datanode tells settings and level
+// when it registers; a new level reaches it as an order.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
@@ -7,7 +7,9 @@ import { limits } from '../../src/base/limits.ts'
 import type { LevelControl, Log, LogLevel } from '../../src/ports/log.ts'
 import * as protocol from '../../src/protocol/server.ts'
 import type { ServerSetting, ServerState } from '../../src/protocol/server.ts'
+import { logRoute } from '../../src/rpc/logroute.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
+import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { Actor } from '../journal/operation.ts'
 import { checkSuperuser } from '../namespace/access.ts'
 import type { DataNode } from '../nodes/node.ts'
@@ -18,6 +20,7 @@ interface ServersDeps {
   readonly registry: NodeRegistry
   readonly actor: (user: string) => Actor
   readonly log: Log
+  readonly tokens: BlockTokens
   readonly logControl: LevelControl | undefined
   readonly about: {
     readonly version: string
@@ -28,7 +31,7 @@ interface ServersDeps {
 
 const ofNamenode = 'namenode'
 
-export function serverRoutes({ registry, actor, log, logControl, about }: ServersDeps): Route[] {
+export function serverRoutes({ registry, actor, log, tokens, logControl, about }: ServersDeps): Route[] {
   const namenode = (): ServerState => ({
     role: 'namenode', id: ofNamenode, address: about.address(), version: about.version,
     ...logControl && { logLevel: logControl.level }, ...about.settings && { settings: [...about.settings] },
@@ -68,6 +71,12 @@ export function serverRoutes({ registry, actor, log, logControl, about }: Server
       node.setLogLevel(level)
       return stateOf(node)
     }),
+    route(protocol.logAccess, ({ server }, { user }) => {
+      checkSuperuser(actor(user), 'read the logs of servers')
+      const { role, id, address } = server === ofNamenode ? namenode() : stateOf(serving(server))
+      return { role, id, address, token: tokens.issue({ mode: 'log', server: id }) }
+    }),
+    logRoute({ server: ofNamenode, tokens, logControl }),
   ]
 }
 

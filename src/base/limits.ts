@@ -106,6 +106,7 @@ const processLimits = {
   listPageMax: 1000,
   /** Servers in one page of `gristmill config --servers`. */
   serversPageMax: 50,
+  recentLogChars: 256 * KiB,
   serverSettingBytesMax: 8192,
   /** Files up to this size are inlined by default; docs/decisions/0009-small-files.md says why not larger ones. */
   inlineBytesDefault: 4 * KiB,

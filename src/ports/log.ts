@@ -5,7 +5,19 @@ export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
 /** Level of the log of this process, and of all its children. */
-export interface LevelControl { level: LogLevel }
+export interface LevelControl {
+  level: LogLevel
+  /** Default: none are kept. */
+  readonly recent?: RecentLog | undefined
+}
+
+/** The last lines of the log of this process. They are numbered from 0 on. */
+export interface RecentLog {
+  /** Differs from process to process. */
+  readonly process: string
+  /** Lines from a number on, of at most so many characters. `from` is the number of the first of them, or that of the line after all. */
+  read(from: number, charsMax: number): { readonly from: number; readonly lines: readonly string[]; readonly next: number }
+}
 
 export type LogFields = Readonly<Record<string, unknown>>
 

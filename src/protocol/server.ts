@@ -1,9 +1,9 @@
-// Messages of operators about the servers of a cluster: the settings that each was started with, and the level of its log.
+// Messages of operators about the servers of a cluster: the settings that each was started with, the level of its log, and its last lines.
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import { logLevels } from '../ports/log.ts'
-import { address, text } from './fields.ts'
+import { address, count, text } from './fields.ts'
 import { message, oneOf } from './message.ts'
 
 export const logLevel = oneOf(logLevels)
@@ -55,4 +55,28 @@ export const setLogLevel = message('server.logLevel', {
   callers: 'user', audit: ({ server, level }) => ({ server, level }),
   request: Type.Object({ server: text(300), level: logLevel }),
   reply: serverState,
+})
+
+/**
+ * Where the log of a server is read, and the token for it, which holds for limits.blockTokenMs. Throws EACCES for all but the superuser,
+ * and ENOENT, EINVAL.
+ */
+export const logAccess = message('server.logAccess', {
+  callers: 'user', auditRead: ({ server }) => ({ server }),
+  request: Type.Object({ server: text(300) }),
+  reply: Type.Object({ role: oneOf(['namenode', 'datanode']), id: text(64), address, token: text(200) }),
+})
+
+/**
+ * Served by namenode and datanodes: lines of the server's own log, as JSON. `from`: number of the first wanted line, of a process that
+ * started with `process`; default: all that are kept. The reply's `from` is higher where lines were dropped meanwhile, and its `process` is
+ * another one after a restart. Throws UNAUTHENTICATED for a token that has expired.
+ */
+export const readLog = message('server.readLog', {
+  callers: 'user', unaudited: 'a token is needed, and giving it out is audited',
+  request: Type.Object({ token: text(200), process: Type.Optional(text(64)), from: Type.Optional(count) }),
+  reply: Type.Object({
+    process: text(64), from: count, next: count,
+    lines: Type.Array(text(limits.recentLogChars), { maxItems: limits.recentLogChars }),
+  }),
 })

@@ -1,4 +1,4 @@
-// Tokens for blocks and map outputs. The namenode issues them with locations; a datanode verifies them without a call. A token
+// Tokens for blocks, map outputs and logs. The namenode issues them with locations; a datanode verifies them without a call. A token
 // allows `mode` on `subject` until `expiry`. Keys change every hour, and are derived from the cluster's secret.
 //
 //   <hour in base 36>.<expiry, ms since 1970, in base 36>.<HMAC-SHA256 over mode, subject, hour, expiry: 64 hex digits>
@@ -13,6 +13,8 @@ type TokenScope =
   | { readonly mode: 'read' | 'write'; readonly block: BlockId }
   /** All segments of one job's map outputs. */
   | { readonly mode: 'shuffle'; readonly job: JobId }
+  /** The last lines of a server's log: `namenode`, or the id of a datanode. */
+  | { readonly mode: 'log'; readonly server: string }
 
 const hourMs = 3_600_000
 /** Tolerated difference between the clocks of issuer and verifier. */
@@ -70,7 +72,13 @@ export class BlockTokens {
   }
 }
 
-const subjectOf = (scope: TokenScope): string => (scope.mode === 'shuffle' ? scope.job : blockName(scope.block))
+function subjectOf(scope: TokenScope): string {
+  switch (scope.mode) {
+    case 'shuffle': return scope.job
+    case 'log': return scope.server
+    default: return blockName(scope.block)
+  }
+}
 
 const refused = (scope: TokenScope, why: string): GristmillError =>
   new GristmillError('UNAUTHENTICATED', `the token does not allow to ${scope.mode} ${subjectOf(scope)}: ${why}`)

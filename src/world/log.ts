@@ -2,8 +2,10 @@
 // waits in a buffer.
 
 import pino, { type Logger } from 'pino'
+import { limits } from '../base/limits.ts'
 import { logLevels, type LevelControl, type Log, type LogFields, type LogLevel } from '../ports/log.ts'
 import { LogFile } from './logfile.ts'
+import { RecentLines } from './recentlog.ts'
 
 export interface LoggerOptions {
   /** Kind of process: namenode, datanode, client… */
@@ -16,17 +18,24 @@ export interface LoggerOptions {
   readonly fileCopies?: number | undefined
 }
 
-/** The log, and its level, which can be changed at any time. */
+/** The log, its level, which can be changed at any time, and its last lines. */
 export function openLog({ name, level, file, fileBytes, fileCopies }: LoggerOptions): { log: Log; control: LevelControl } {
   const destination = file === undefined ? stderr() : new LogFile({ file, maxBytes: fileBytes, copies: fileCopies })
-  const control = { level }
+  const recent = new RecentLines(limits.recentLogChars)
+  const control = { level, recent }
+  const both = {
+    write(line: string): void {
+      recent.add(line)
+      destination.write(line)
+    },
+  }
   const log = new LineLog(pino({
     level: logLevels[0],
     base: { name, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: label => ({ level: label }) },
     serializers: { error: pino.stdSerializers.err, cause: pino.stdSerializers.err },
-  }, destination), control)
+  }, both), control)
   return { log, control }
 }
 

@@ -65,6 +65,7 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['rerun', 'job-1', '-o', '/again'], stdout: /succeeded.*to \/again\n/ },
   { words: ['config'], stdout: /^cluster +127\.0\.0\.1:\d+ +GRISTMILL_CLUSTER$/m },
   { words: ['config', '--servers'], stdout: /^namenode at .*\n(?:.*\n)*replication +1 +GRISTMILL_REPLICATION\n(?:.*\n)*datanode \S+ at 127/m },
+  { words: ['logs', '--server', 'namenode', '-n', '5'], stdout: /^\d{4}-\d\d-\d\dT\S+ (?:INFO|WARN) /m },
   { words: ['loglevel', 'warn', '--server', datanode], stdout: /^\S+ +127\.0\.0\.1:\d+ +warn$/m },
   { words: ['status'], stdout: /^health +healthy$/m },
   { words: ['maintenance', datanode, '--for', '1m'], stdout: /maintenance/ },

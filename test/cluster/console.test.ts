@@ -88,6 +88,10 @@ test('another user sees what this user may see, and changes nothing else', async
   expect(await ask('content?path=/private/x', { method: 'PUT', body: 'x' })).toMatchObject({ error: { code: 'EACCES' } })
   const { status } = await ask('live')
   expect(await call('service.decommission', { node: status.nodes[0].node })).toMatchObject({ error: { code: 'EACCES' } })
+  for (const server of ['namenode', status.nodes[0].node]) {
+    expect(await ask(`serverlog/${server}`)).toMatchObject({ error: { code: 'EACCES' } })
+    expect(await (await login()).ask(`serverlog/${server}`)).toMatch(/^\d{4}-\d\d-\d\dT\S+ INFO {2}\S/)
+  }
 })
 
 test('a job is followed to its end, with the graph of its stages, its tasks and its logs', async () => {

@@ -264,6 +264,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   'Permissions protect against mistakes': [[seen, 'the name is taken on trust']],
   '**Logs and jobs are readable by all users.**': 'heading',
   'Every client with the secret sees the paths, the counters': [[seen, 'every user may read the status and the logs of a job']],
+  'The logs of the servers themselves': [['unit/namenode/admin/servers.test.ts', 'by a token that only the superuser gets']],
   '`gristmill logs` prints the output of a program': [[seen, 'its log is written as it is']],
   '**Nothing is encrypted**': [
     [seen, 'names and contents lie on the disks as they are'],

@@ -90,6 +90,9 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       })
     await measure('admin.status, 100 nodes with 16 directories each', () => call(admin.status, {}))
     await measure('server.list, a page of 50 servers with 100 settings each', () => call(server.list, {}))
+    await measure('server.logAccess', () => call(server.logAccess, { server: 'namenode' }))
+    const { token } = await call(server.logAccess, { server: 'namenode' })
+    await measure('server.readLog', () => call(server.readLog, { token }))
     await measure('server.logLevel', () => call(server.setLogLevel, { server: 'many-1', level: 'warn' }))
     await measure('heartbeat.leave', time => call(heartbeat.leave, { node: nodeId(`other-${time}`), session: 1 }))
     await measure('order.copyFailed, 16 targets', () =>

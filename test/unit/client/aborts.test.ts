@@ -86,6 +86,7 @@ const table: Record<string, Call> = {
   'mill.objects.rm': ({ mill }, signal) => mill.objects.rm('/a', { signal }),
   'mill.servers.list': ({ mill }, signal) => mill.servers.list({ signal }).next(),
   'mill.servers.get': ({ mill }, signal) => mill.servers.get('namenode', { signal }),
+  'mill.servers.log': ({ mill }, signal) => mill.servers.log('namenode', { signal }).next(),
   'mill.servers.setLogLevel': ({ mill }, signal) => mill.servers.setLogLevel('namenode', 'debug', { signal }),
   'mill.users.add': ({ mill }, signal) => mill.users.add('ada', { signal }),
   'mill.users.rm': ({ mill }, signal) => mill.users.rm('ada', { signal }),

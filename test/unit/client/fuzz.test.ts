@@ -127,7 +127,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.objects.join': [['/.gristmill/uploads/u', '/a'], ['parts', 'base', 'parents', 'attributes', 'expect', 'mtimeMs', 'signal']],
   'mill.objects.rm': [['/a'], ['directory', 'attributes', 'keep', 'expect', 'signal']],
   'mill.servers.list': [[], ['signal']], 'mill.servers.get': [['namenode'], ['signal']],
-  'mill.servers.setLogLevel': [['namenode', 'debug'], ['signal']],
+  'mill.servers.setLogLevel': [['namenode', 'debug'], ['signal']], 'mill.servers.log': [['namenode'], ['last', 'signal']],
   'mill.users.add': [['ada'], ['signal']], 'mill.users.rm': [['ada'], ['signal']], 'mill.users.list': [[], ['signal']],
   'mill.users.passwd': [['ada', 'a password'], ['signal']],
   'mill.users.addKey': [['ada'], ['id', 'secret', 'signal']], 'mill.users.rmKey': [['GMA'], ['signal']],

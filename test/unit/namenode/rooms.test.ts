@@ -68,7 +68,7 @@ test('each message to the namenode is answered by one route, and those that are 
   const of = (states: string): string[] => namesOf(routes.filter(each => each.answered === states))
   expect(of('always')).toEqual([
     'admin.status', 'heartbeat.beat', 'heartbeat.leave', 'heartbeat.register', 'order.copyFailed', 'order.wait', 'report.changes',
-    'report.full', 'safety.safeMode', 'server.list', 'server.logLevel',
+    'report.full', 'safety.safeMode', 'server.list', 'server.logAccess', 'server.logLevel', 'server.readLog',
   ])
   expect(of('safemode')).toEqual([
     'service.balance', 'service.balanceStatus', 'service.decommission', 'service.maintenance', 'service.recommission',
@@ -88,7 +88,7 @@ test('a namenode that is behind its cluster refuses every message but those that
     }
   }
   const checked = (routes as RoomRoute[]).filter(each => each.answered !== 'always')
-  expect(checked).toHaveLength(messages.length - 11)
+  expect(checked).toHaveLength(messages.length - 13)
   expect(namesOf(checked.filter(each => !refuses(each)))).toEqual([])
 })
 

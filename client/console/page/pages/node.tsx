@@ -1,4 +1,4 @@
-// One datanode: its disks, its service, and the operator's commands.
+// One datanode: its disks, its service, its log, and the operator's commands.
 
 import type { NodeStatus } from '../../../../src/protocol/admin.ts'
 import type { StorageState } from '../../../../src/protocol/heartbeat.ts'
@@ -6,6 +6,7 @@ import { call } from '../api.ts'
 import { formatBytes, formatCount, formatPercent, plural, visible } from '../format.ts'
 import { live } from '../live.ts'
 import { ask } from '../parts/dialog.tsx'
+import { ServerLog } from '../parts/serverlog.tsx'
 import { Title } from '../parts/shell.tsx'
 import { Badge, Bar, Facts, Panel, Space, Time } from '../parts/small.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
@@ -93,6 +94,7 @@ export function NodePage({ id }: { readonly id: string }) {
           empty={<Empty title="It has reported no disks" />}
         />
       </Panel>
+      <ServerLog server={node.node} title="Log" />
     </>
   )
 }

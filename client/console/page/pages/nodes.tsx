@@ -1,10 +1,11 @@
-// Nodes: all datanodes, as the namenode sees them.
+// Nodes: all datanodes, as the namenode sees them; and its log.
 
 import type { NodeStatus } from '../../../../src/protocol/admin.ts'
 import { spaceOf } from '../../../../src/protocol/space.ts'
 import { formatCount, formatDuration, visible } from '../format.ts'
 import { live } from '../live.ts'
 import { Balance } from '../parts/balance.tsx'
+import { ServerLog } from '../parts/serverlog.tsx'
 import { Title } from '../parts/shell.tsx'
 import { Badge, nodeTones, Space } from '../parts/small.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
@@ -70,6 +71,7 @@ export function NodesPage() {
         <Loading what="the nodes" />
       )}
       {status && status.nodes.length > 1 && <Balance />}
+      <ServerLog server="namenode" title="Log of the namenode" />
     </>
   )
 }

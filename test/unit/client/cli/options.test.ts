@@ -317,6 +317,8 @@ const rows: readonly Row[] = [
   row('job publish', '--force', 'last -o /b --overwrite', '"force":true'),
   row('logs', '--task', 'last', '"stage":0,"task":3', { typed: '--task 0.3' }),
   row('logs', '--follow', 'last', '"follow":true', { typed: '-f' }),
+  row('logs', '--server', '', /"servers.log","text".*it has started port=1/, { typed: '--server text' }),
+  row('logs', '--lines', '--server namenode', '"last":3', { typed: '-n 3' }),
   row('decommission', '--wait', 'n1', 'clusterStatus', {
     given: ticking,
     prepare: mill => {

@@ -42,7 +42,13 @@ export class Recorder extends FakeMill {
   readonly servers = {
     list: async function* (this: Recorder) { yield* this.#servers() }.bind(this),
     get: async (...args: unknown[]) => this.#did('servers.get', args, this.#servers()[1]!),
+    log: (...args: unknown[]) => this.#logOf(args),
     setLogLevel: async (...args: unknown[]) => this.#did('servers.setLogLevel', args, this.#servers()[1]!),
+  }
+
+  async *#logOf(args: unknown[]) {
+    const line = { time: '2026-01-01T00:00:00.000Z', level: 'info', message: 'it has started', fields: { port: 1 } }
+    yield await this.#did('servers.log', args, line)
   }
 
   #servers() {

@@ -7,6 +7,8 @@ import { limits } from '../../../../src/base/limits.ts'
 import { silent, type LevelControl } from '../../../../src/ports/log.ts'
 import * as protocol from '../../../../src/protocol/server.ts'
 import type { Message, ReplyOf, RequestOf } from '../../../../src/protocol/message.ts'
+import { BlockTokens } from '../../../../src/rpc/token.ts'
+import { RecentLines } from '../../../../src/world/recentlog.ts'
 import { Sim } from '../house.ts'
 import { as, root } from '../kit.ts'
 
@@ -20,14 +22,15 @@ async function servers(count: number) {
       version: '1', slots: 1, storages: [], attempts: [], settings: [dir], ...i > 0 && { logLevel: 'info' as const },
     })
   }
-  const logControl: LevelControl = { level: 'warn' }
+  const logControl: LevelControl = { level: 'warn', recent: new RecentLines(1000) }
+  const tokens = new BlockTokens({ secret: Buffer.from('secret'), clock: { now: () => 1_800_000_000_000 } })
   const routes = serverRoutes({
-    registry, log: silent, logControl, actor: user => (user === 'root' ? root : as(user)),
+    registry, tokens, log: silent, logControl, actor: user => (user === 'root' ? root : as(user)),
     about: { version: '2', address: () => address('10.0.0.99:1'), settings: [dir] },
   })
   const call = async <M extends Message>(message: M, request: RequestOf<M>, user = 'root'): Promise<ReplyOf<M>> =>
     await routes.find(each => each.message === message)!.handler(request as never, { user } as never) as ReplyOf<M>
-  return { registry, logControl, call }
+  return { registry, logControl, tokens, call }
 }
 
 test('the namenode comes first, then every datanode that runs once, by pages', async () => {
@@ -76,4 +79,21 @@ test('a datanode of an earlier version, and one that does not run, are told apar
     code: 'ENOENT', message: expect.stringContaining('does not run') as string,
   })
   expect(registry.get(nodeId('n000'))!.orders.size).toBe(0)
+})
+
+test('the log of a server is read by a token that only the superuser gets, and that is good for no other server', async () => {
+  const { call, logControl, tokens } = await servers(2);
+  (logControl.recent as RecentLines).add('{"msg":"one"}\n')
+  await expect(call(protocol.logAccess, { server: 'namenode' }, 'ada')).rejects.toMatchObject({ code: 'EACCES' })
+  await expect(call(protocol.logAccess, { server: 'elsewhere' })).rejects.toMatchObject({ code: 'ENOENT' })
+  const own = await call(protocol.logAccess, { server: 'namenode' })
+  expect(own).toMatchObject({ role: 'namenode', id: 'namenode', address: '10.0.0.99:1' })
+  const { process, ...found } = await call(protocol.readLog, { token: own.token }, 'ada')
+  expect(found).toEqual({ from: 0, lines: ['{"msg":"one"}'], next: 1 })
+  expect(await call(protocol.readLog, { token: own.token, process, from: 1 })).toMatchObject({ from: 1, lines: [], next: 1 })
+  expect(await call(protocol.readLog, { token: own.token, process: 'of before', from: 1 })).toMatchObject({ from: 0, next: 1 })
+  const { token, ...place } = await call(protocol.logAccess, { server: '10.0.0.1:1' })
+  expect(place).toEqual({ role: 'datanode', id: 'n001', address: '10.0.0.1:1' })
+  await expect(call(protocol.readLog, { token })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
+  expect(() => tokens.check(token, { mode: 'log', server: 'n001' })).not.toThrow()
 })
