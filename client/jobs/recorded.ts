@@ -11,6 +11,8 @@ import type { CallMessage } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
 
 export interface Recorded {
+  /** User who submitted the job of `version`, and so its program; undefined: not known any more. */
+  readonly user: string | undefined
   /** A version of the job, or of another step of its run. */
   readonly version: Version
   readonly made: Made
@@ -25,10 +27,12 @@ export interface Recorded {
 /** Throws ENOENT for a job that is not known, EINVAL if nothing is recorded of it. */
 export async function recordedJob(ask: CallMessage, job: JobId, signal: AbortSignal | undefined): Promise<Recorded> {
   const status = await ask(jobs.watch, { job }, signal)
-  return status.driver ? recordedRun(ask, status, signal) : recordedOutput(ask, status, signal)
+  return status.driver ? recordedRun(ask, status, signal) : { ...await recordedOutput(ask, status, signal), user: status.user }
 }
 
-async function recordedOutput(ask: CallMessage, { job, output: path }: JobStatus, signal: AbortSignal | undefined): Promise<Recorded> {
+async function recordedOutput(
+  ask: CallMessage, { job, output: path }: JobStatus, signal: AbortSignal | undefined,
+): Promise<Omit<Recorded, 'user'>> {
   const page = (before?: number) => ask(protocol.list, { path, ...before !== undefined && { before } }, signal)
   try {
     for await (const { versions } of paged(page))
@@ -58,7 +62,7 @@ async function recordedRun(ask: CallMessage, { job, name, driver }: JobStatus, s
   const own = found.find(({ version }) => version.job === job) ?? found[0]
   if (own)
     return {
-      ...own, path: undefined, origins: found.map(({ made }) => made.origin),
+      ...own, user: await userOf(ask, own.version.job, signal), path: undefined, origins: found.map(({ made }) => made.origin),
       step: { number: step, known: Math.max(step, ...found.map(({ made }) => stepOf(made.origin))) },
     }
   throw new GristmillError(
@@ -66,6 +70,15 @@ async function recordedRun(ask: CallMessage, { job, name, driver }: JobStatus, s
     `${job} is step ${step} of a run of ${name}, of which no version of an output is left that says what it has read; run the program again`,
     { details: { job } },
   )
+}
+
+async function userOf(ask: CallMessage, job: JobId | undefined, signal: AbortSignal | undefined): Promise<string | undefined> {
+  try {
+    return job && (await ask(jobs.watch, { job }, signal)).user
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
+  }
 }
 
 const stepOf = ({ run }: Origin): number => run?.step ?? 0

@@ -2,6 +2,7 @@
 // An input that is an output of a job and has been replaced or renamed since is read as the version of then (pinned.ts); any other input
 // has to be unchanged. A step of a program over Datasets is never run alone: the whole program is, and runinputs.ts decides at each step
 // where its inputs are read.
+// INVARIANT: the program of another user is loaded only if the caller trusts it: it gets the caller's rights on this machine.
 
 import { join } from 'node:path'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
@@ -22,6 +23,8 @@ export interface RerunOptions extends CallOptions {
   readonly code?: string | undefined
   /** Directory to publish; default: that of the job, whose present output is kept as a version. */
   readonly output?: string | undefined
+  /** Runs the stored program of another user, which is loaded in this process's machine with the rights of this process. */
+  readonly trust?: boolean | undefined
   /** Reads the inputs as they are now. */
   readonly latest?: boolean | undefined
   /** Environment variables of the tasks; needed if the job had some, whose values are not kept. */
@@ -33,11 +36,11 @@ export interface RerunOptions extends CallOptions {
 
 export function readRerunOptions(given: RerunOptions | null | undefined): RerunOptions {
   const options = optionsOf<RerunOptions>(given, 'rerun', {
-    code: true, output: true, latest: true, env: true, onNote: true, onOutput: true, signal: true,
+    code: true, output: true, trust: true, latest: true, env: true, onNote: true, onOutput: true, signal: true,
   })
   if (options.output !== undefined) pathOf(options.output, 'output')
   if (options.code !== undefined) textOf(options.code, 'program', { max: 4096 })
-  flagsOf(options, 'latest')
+  flagsOf(options, 'trust', 'latest')
   callbackOf(options.onNote, 'onNote')
   callbackOf(options.onOutput, 'onOutput')
   readRunOptions({ env: options.env })
@@ -79,6 +82,16 @@ export async function rerunJob(tools: RunTools, job: JobId, options: RerunOption
     throw new GristmillError('EINVAL', `${job} is a query, which is run again as it was asked: gristmill sql -o ${recorded.path} --overwrite`)
   if (version.program === undefined || made.programPath === undefined)
     throw new GristmillError('EINVAL', `the program of ${job} is not recorded; give one (--code)`)
+  if (recorded.user !== tools.cluster.user && options.trust !== true) {
+    const whose = recorded.user === undefined
+      ? `it is not known any more who wrote the program of ${job}`
+      : `${job} ran a program of the user ${recorded.user}`
+    throw new GristmillError(
+      'EACCES',
+      `${whose}, which would be loaded here with your rights: read it (gristmill cat ${made.programPath}), then trust it (--trust), or run your own copy (--code)`,
+      { details: { job, program: made.programPath } },
+    )
+  }
   const bytes = await readProgram(tools, made.programPath, signal)
   if (idOf(bytes) !== version.program)
     throw new GristmillError('CORRUPT', `the stored program ${made.programPath} is not the one that ${job} ran; give one (--code)`)

@@ -1,14 +1,14 @@
 // Reruns of programs over Datasets on a cluster of real processes: the whole program runs again over the inputs of all its steps as they
 // were, and ends with an error where it would read anything else.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Lineage } from '../../client/jobs/lineage.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Result, TestCluster } from '../kit/cluster.ts'
-import { startClusterHere } from './inprocess.ts'
+import { runHere, startClusterHere } from './inprocess.ts'
 
 let cluster: TestCluster
 let dir: string
@@ -145,3 +145,33 @@ test('an input that changed while the program ran fails the step; a run of which
 async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!await holds()) await new Promise(resolve => { setTimeout(resolve, 20) })
 }
+
+test('the program of another user is loaded only if it is trusted: it gets the rights of who runs it again', async () => {
+  await cluster.ok(['mkdir', '/eve'])
+  await cluster.ok(['chown', 'eve', '/eve'])
+  await put('/eve-in', 'a\nb\n')
+  const asEve = async (...words: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await runHere(words, { ...cluster.env, GRISTMILL_USER: 'eve' })
+    expect(code, stderr).toBe(0)
+    return stdout
+  }
+  const loaded = join(dir, 'loaded')
+  const name = JSON.stringify(loaded)
+  const body = `import { appendFileSync } from 'node:fs'\ntry { appendFileSync(${name}, 'x') } catch {}\n`
+  const ofDatasets = await program('eves.ts', 'await mill.text(input).save(output)')
+  const ofMapReduce = join(dir, 'evesmap.ts')
+  await writeFile(ofMapReduce, "import { mapReduce } from 'gristmill'\nexport default mapReduce({ map(line, emit) { emit(null, line) } })\n")
+  for (const [file, out] of [[ofDatasets, '/eve/a'], [ofMapReduce, '/eve/b']] as const) {
+    await writeFile(file, body + await readFile(file, 'utf8'))
+    const told = JSON.parse(await asEve('run', file, '-i', '/eve-in', '-o', out, '--json')) as { job?: string; steps?: JobStatus[] }
+    const job = told.job ?? told.steps![0]!.job
+    const before = await readFile(loaded, 'utf8').catch(() => '')
+    // A version of the superuser with the same contents: the program is still that of the other user.
+    await asEve('rerun', job, '--quiet')
+    await cluster.ok(['rollback', out])
+    expect(await rerun(job)).toMatchObject({ code: 1, stderr: expect.stringMatching(/ran a program of the user eve, .*--trust.*--code/) })
+    expect(await readFile(loaded, 'utf8').catch(() => '')).toBe(before)
+    expect((await rerun(job, '--trust', '--quiet')).code).toBe(0)
+    expect((await rerun(job, '--code', file, '--quiet')).code).toBe(0)
+  }
+})

@@ -21,6 +21,7 @@ export const rerun: CommandSpec = {
   options: [
     option('--code <program>', 'run this program instead, for instance a mended one'),
     option('-o, --output <path>', 'output directory (default: that of the job; of a program over Datasets: its parameter)'),
+    option('--trust', 'run the program of another user, which gets your rights on this machine'),
     option('--latest', 'read the inputs as they are now; a program over Datasets gets the present time, too'),
     option('--env <name[=value]>', 'environment variable of the program, whose value is not kept with the job; may be repeated', { repeat: true }),
   ],
@@ -31,10 +32,10 @@ export const rerun: CommandSpec = {
   run: runAgain,
 }
 
-interface RerunFlags { code?: string; output?: string; latest?: boolean; env?: string[] }
+interface RerunFlags { code?: string; output?: string; trust?: boolean; latest?: boolean; env?: string[] }
 
 async function runAgain(
-  context: CommandContext, [id]: readonly string[], { code, output, latest = false, env }: RerunFlags,
+  context: CommandContext, [id]: readonly string[], { code, output, trust, latest = false, env }: RerunFlags,
 ): Promise<void> {
   const mill = await context.mill()
   const { job } = await findJob(context, id!)
@@ -42,6 +43,7 @@ async function runAgain(
   const options: RerunOptions = {
     latest, onNote: line => context.note(line), onOutput: printed.take, signal: context.signal,
     ...code !== undefined && { code: isBuiltin(code) || isAbsolute(code) ? code : join(context.cwd, code) },
+    ...trust && { trust },
     ...output !== undefined && { output: normalise(output) },
     ...env && { env: environmentOf(env, context.env) },
   }

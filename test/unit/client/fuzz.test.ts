@@ -134,7 +134,8 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.tables.list': [[], ['signal']], 'mill.tables.describe': [['t'], ['signal']],
   'mill.quotas.set': [['/a', { names: 1 }], ['signal']],
   'mill.quotas.get': [['/a'], ['signal']], 'mill.quotas.clear': [['/a'], ['signal']], 'mill.quotas.list': [[], ['signal']],
-  'mill.rerun': [['job-1'], ['code', 'output', 'latest', 'env', 'onNote', 'onOutput', 'signal']], 'mill.diff': [['/a', '/b'], ['signal']],
+  'mill.rerun': [['job-1'], ['code', 'output', 'trust', 'latest', 'env', 'onNote', 'onOutput', 'signal']],
+  'mill.diff': [['/a', '/b'], ['signal']],
   'mill.buildOnSchedule': [['/no/workflow.ts'], ['targets', 'force', 'signal']],
   'mill.build': [
     ['/no/workflow.ts'],

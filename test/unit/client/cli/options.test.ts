@@ -189,6 +189,7 @@ const rows: readonly Row[] = [
   row('build', '--jobs', '', '"concurrency":3', { typed: '-j 3' }),
   row('rerun', '--code', 'job-1', '"code":"/p.ts"', { typed: '--code /p.ts' }),
   row('rerun', '--output', 'job-1', '"output":"/out"', { typed: '-o /out' }),
+  row('rerun', '--trust', 'job-1', '"trust":true'),
   row('rerun', '--latest', 'job-1', '"latest":true'),
   row('rerun', '--env', 'job-1', '"env":{"A":"b"}', { typed: '--env A=b' }),
   row('df', '--human', '', '94G', { typed: '-h' }),
