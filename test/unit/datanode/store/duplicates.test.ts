@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { blockId } from '../../../../src/base/ids.ts'
-import { localDisk } from '../../../../src/world/disk.ts'
 import { FaultyDisk } from '../../../../src/world/faulty.ts'
 import { noise } from '../../src/block/kit.ts'
-import { openStore, placeOf, write, type Opened } from './storekit.ts'
+import { openStore, placeOf, roomyDisk, write, type Opened } from './storekit.ts'
 
 let dir: string
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-doubles-')) })
@@ -18,7 +17,7 @@ const disks = (): [string, string] => [join(dir, 'a'), join(dir, 'b')]
 const bytes = noise(1000)
 
 /** A node with blocks 1 and 2 on both disks. */
-async function doubled(disk = new FaultyDisk(localDisk)): Promise<Opened> {
+async function doubled(disk = new FaultyDisk(roomyDisk)): Promise<Opened> {
   const [a, b] = disks()
   const { store } = await openStore([a])
   for (const id of [1, 2]) await write(store, id, bytes)
@@ -73,7 +72,7 @@ test('when the disk of the replicas fails, their duplicates replace them', async
 })
 
 test('a removed block is removed with its duplicate, also if the disk refuses at first', async () => {
-  const faulty = new FaultyDisk(localDisk)
+  const faulty = new FaultyDisk(roomyDisk)
   const { store, added } = await doubled(faulty)
   await store.remove([blockId(1)])
   faulty.add({ kind: 'readOnly', at: join(dir, 'b') })
@@ -87,7 +86,7 @@ test('a removed block is removed with its duplicate, also if the disk refuses at
 
 // Once, the record of the second damaged replica replaced that of the first, whose files then stayed until the next start.
 test('two damaged replicas of one block, on two disks, are both quarantined, each as soon as its disk permits', async () => {
-  const faulty = new FaultyDisk(localDisk)
+  const faulty = new FaultyDisk(roomyDisk)
   const { store } = await doubled(faulty)
   truncateSync(join(dir, 'a', placeOf(1)), 10)
   truncateSync(join(dir, 'b', placeOf(1)), 10)

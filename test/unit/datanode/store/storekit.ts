@@ -20,11 +20,16 @@ export interface Opened {
   failed: Array<{ dir: string; last: boolean }>
 }
 
+/** The local disk, half full: on a full one the trash and the quarantine are emptied. */
+export const roomyDisk: Disk = {
+  ...localDisk, space: async () => ({ capacityBytes: 2 ** 40, freeBytes: 2 ** 39, filesystem: 'roomy' }),
+}
+
 /** Opens a store over directories; records its events. */
 export async function openStore(
   dirs: readonly string[],
   {
-    disk = localDisk, clock = systemClock, trashKeepMs = 0, failpoints,
+    disk = roomyDisk, clock = systemClock, trashKeepMs = 0, failpoints,
   }: { disk?: Disk; clock?: Clock; trashKeepMs?: number; failpoints?: Failpoints } = {},
 ): Promise<Opened> {
   const seen: Omit<Opened, 'store'> = { added: [], removed: [], bad: [], failed: [] }
