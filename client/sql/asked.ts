@@ -10,7 +10,7 @@ import type { Division } from './division.ts'
 import { checkOutside, isOutside, outsideTable, plainPlaces } from './outside.ts'
 import { Workspace } from './workspace.ts'
 import { resolveNames, type ResolvedQuery } from './names.ts'
-import { readStatement, type SqlParams, type Statement } from './statement.ts'
+import { checkReads, readStatement, type SqlParams, type Statement } from './statement.ts'
 import { informationSchema } from './tablenames.ts'
 import { catalogTable, checkName, clusterTable, isPathName, localName, localTable, type SqlTable } from './tables.ts'
 
@@ -68,6 +68,7 @@ export async function askedOf(tools: SqlTools, { text, params, signal, space }: 
         'EINVAL', `information_schema is not joined with other tables, such as ${other}; ask it in a query of its own`,
       )
     const resolved = await resolvedIn(tools, parser, statement, signal)
+    if (tools.isRemote) await checkReads(parser, resolved.sql)
     const tables = await tablesIn(tools, resolved, { own: new Set(statement.tables), space, signal })
     return { statement: { ...statement, sql: resolved.sql }, tables, views: resolved.views }
   } finally {

@@ -5,7 +5,7 @@ import { afterBlanks, isOpenComment, withoutComments, wordAt } from '../../src/b
 import { literalOf } from '../../src/base/sql.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { shown } from '../call/arguments.ts'
-import { tableNames } from './tablenames.ts'
+import { readsOf, tableNames } from './tablenames.ts'
 
 /** Values of `?` and `$1`, in order, or of `$name`. */
 export type SqlParams = readonly unknown[] | Readonly<Record<string, unknown>>
@@ -34,6 +34,16 @@ interface Parsed {
  * statements, such as IMPORT, the engine reads the files that they name.
  */
 export async function readStatement(db: Database, text: string, params: SqlParams | undefined): Promise<Statement> {
+  try {
+    return await readExplained(db, text, params)
+  } catch (error) {
+    // The tree is read by recursion.
+    if (!(error instanceof RangeError)) throw error
+    throw new GristmillError('EINVAL', 'the SQL is nested too deeply to be read; nest fewer types or expressions')
+  }
+}
+
+async function readExplained(db: Database, text: string, params: SqlParams | undefined): Promise<Statement> {
   const start = afterBlanks(text)
   if (wordAt(text, start) !== 'EXPLAIN') return readQuery(db, text, params)
   let end = start + 'explain'.length
@@ -43,6 +53,24 @@ export async function readStatement(db: Database, text: string, params: SqlParam
   // Blanks in its place: errors name the line and the column of the text as it was given.
   const query = text.slice(0, end).replaceAll(/[^\n]/g, ' ') + text.slice(end)
   return { ...await readQuery(db, query, params), explain: isAnalyzed ? 'analyze' : 'plan' }
+}
+
+/**
+ * Bound for the queries of other users: the time and the memory that the engine needs to plan a query grow with the reads, it does not
+ * count that memory, and cannot be interrupted meanwhile. 1,000 reads take about a second.
+ */
+const readsMax = 1_000
+
+/** Throws EINVAL for a query whose plan would hold a process that serves other users. REQUIRES: the query has been read once. */
+export async function checkReads(db: Database, sql: string): Promise<void> {
+  const parsed = JSON.parse(await scalar(db, `SELECT json_serialize_sql(${literalOf(sql)})`)) as Parsed
+  const found = (parsed.statements ?? []).reduce((sum, { node }) => sum + readsOf(node), 0)
+  if (found <= readsMax) return
+  throw new GristmillError(
+    'EINVAL',
+    `the query reads tables ${found} times when its table expressions and views are written out where they are read, and `
+    + `may do so ${readsMax} times here; make tables of some of them (CREATE TABLE … AS)`,
+  )
 }
 
 async function readQuery(db: Database, given: string, params: SqlParams | undefined): Promise<Statement> {

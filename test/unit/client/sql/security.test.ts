@@ -82,3 +82,20 @@ test('the settings that are seen tell nothing of the machine but the directory o
     expect(name).toBeTruthy()
   }
 })
+
+test('a query of another user is bounded in the reads that its table expressions come to; nesting that cannot be read is an error', async () => {
+  using here = new Local()
+  const levels = (count: number): string => {
+    const list = Array.from({ length: count }, (_, i) => `c${i + 1} AS (FROM c${i} x, c${i} y)`)
+    return `WITH c0 AS (SELECT 1 AS a), ${list.join(', ')} SELECT count(*) AS n FROM c${count}`
+  }
+  const asked = (text: string) => here.query(text, undefined, { localFiles: false }).collect()
+  expect(await asked(levels(5))).toEqual([{ n: 1n }])
+  await expect(asked(levels(24))).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringMatching(/reads tables 16777216 times/) })
+  // Below a subquery, an alias of a table expression of the same name, and a recursive one.
+  await expect(asked(`SELECT * FROM (${levels(24)})`)).rejects.toMatchObject({ code: 'EINVAL' })
+  const counted = 'WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 50), s AS (FROM r x JOIN r y USING (n))'
+  expect(await asked(`${counted} SELECT count(*) AS n FROM s`)).toEqual([{ n: 50n }])
+  const nested = `SELECT NULL::${'STRUCT(a '.repeat(3000)}INT${')'.repeat(3000)}`
+  await expect(asked(nested)).rejects.toMatchObject({ code: 'EINVAL' })
+})
