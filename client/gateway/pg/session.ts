@@ -47,6 +47,8 @@ interface Portal {
   readonly prepared: Prepared
   readonly params: readonly unknown[]
   readonly formats: readonly number[]
+  /** Ends its query, which may be opened by one message and read by later ones. */
+  readonly ending: AbortController
   rows?: PortalRows
 }
 
@@ -153,7 +155,7 @@ export class PgSession {
     if (statements.length === 0) this.#deps.writer.add('I')
     for (const own of statements) {
       on(own)
-      const portal: Portal = { prepared: preparedOf(own, []), params: [], formats: [] }
+      const portal: Portal = { prepared: preparedOf(own, []), params: [], formats: [], ending: new AbortController() }
       try {
         await this.#execute(portal, { max: 0, isDescribed: true })
       } finally {
@@ -176,7 +178,7 @@ export class PgSession {
     const params = values.map((bytes, i) => parameterOf(bytes, prepared.types[i]!, formatOf(codes, i) === 1))
     await this.#close('P', name)
     if (this.#portals.size >= namedMax) throw new GristmillError('OVERLOADED', `a session has at most ${namedMax} portals`)
-    this.#portals.set(name, { prepared, params, formats })
+    this.#portals.set(name, { prepared, params, formats, ending: new AbortController() })
     this.#deps.writer.add('2')
   }
 
@@ -195,7 +197,7 @@ export class PgSession {
     const { statement } = portal.prepared
     if (statement.kind === 'show') return describeRows(writer, [{ name: statement.name, type: text }], portal.formats)
     if (statement.kind !== 'query') return writer.add('n')
-    const rows = await this.#work(signal => this.#open(portal, statement.sql, signal))
+    const rows = await this.#workOn(portal, () => this.#open(portal, statement.sql))
     describeRows(writer, rows.columns, portal.formats)
   }
 
@@ -238,8 +240,8 @@ export class PgSession {
         if (statement.what === 'all') settings.clear()
         return writer.add('C', cstring(statement.tag))
       }
-      case 'copy': return this.#work(signal => this.#copy(portal, statement, signal))
-      default: return this.#work(signal => this.#send(portal, statement.sql, { max, isDescribed, signal }))
+      case 'copy': return this.#workOn(portal, signal => this.#copy(portal, statement, signal))
+      default: return this.#workOn(portal, signal => this.#send(portal, statement.sql, { max, isDescribed, signal }))
     }
   }
 
@@ -251,10 +253,10 @@ export class PgSession {
     writer.add('C', cstring('SHOW'))
   }
 
-  async #open(portal: Portal, sql: string, signal: AbortSignal): Promise<PortalRows> {
+  async #open(portal: Portal, sql: string): Promise<PortalRows> {
     if (portal.rows) return portal.rows
-    const { prepared: { described }, params, formats } = portal
-    const rows = new PortalRows(await this.#deps.queries.open(sql, params, signal))
+    const { prepared: { described }, params, formats, ending } = portal
+    const rows = new PortalRows(await this.#deps.queries.open(sql, params, ending.signal))
     portal.rows = rows
     checkFormats(formats, rows.columns.length)
     const isSame = !described || (described.length === rows.columns.length
@@ -273,7 +275,7 @@ export class PgSession {
       { max, isDescribed, signal }: { readonly max: number; readonly isDescribed: boolean; readonly signal: AbortSignal },
   ): Promise<void> {
     const { writer } = this.#deps
-    const rows = await this.#open(portal, sql, signal)
+    const rows = await this.#open(portal, sql)
     if (isDescribed) describeRows(writer, rows.columns, portal.formats)
     for (let sent = 0; max <= 0 || sent < max; sent++) {
       const row = await rows.next()
@@ -288,7 +290,7 @@ export class PgSession {
   async #copy(portal: Portal, { sql, options }: PgStatement & { readonly kind: 'copy' }, signal: AbortSignal): Promise<void> {
     const { writer } = this.#deps
     const format = copyFormatOf(options)
-    const rows = await this.#open(portal, sql, signal)
+    const rows = await this.#open(portal, sql)
     writer.add('H', Buffer.from([0]), int16(rows.columns.length), ...rows.columns.map(() => int16(0)))
     if (format.header) writer.add('d', Buffer.from(copyHeader(rows.columns, format)))
     for (let row: readonly SqlValue[] | undefined; (row = await rows.next());) {
@@ -318,6 +320,19 @@ export class PgSession {
       late()
       this.#running = undefined
     }
+  }
+
+  /** As `#work`; what ends the work ends the query of the portal, too. */
+  #workOn<T>(portal: Portal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#work(async signal => {
+      const end = (): void => portal.ending.abort(signal.reason)
+      signal.addEventListener('abort', end, { once: true })
+      try {
+        return await work(signal)
+      } finally {
+        signal.removeEventListener('abort', end)
+      }
+    })
   }
 
   #statement(name: string): Prepared {

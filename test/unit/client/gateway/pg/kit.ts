@@ -22,7 +22,7 @@ interface Options {
   /** Queries read no local files, as those of a gateway's Mills. */
   readonly asGateway?: true
   /** In place of queries over local files. */
-  readonly sql?: (text: string) => unknown
+  readonly sql?: (text: string, signal: AbortSignal) => unknown
   /** Names of users, as their sessions begin. */
   readonly onUser?: (user: string) => void
 }
@@ -31,7 +31,7 @@ export async function startServer(on: Local, options: Options = {}): Promise<{ s
   const { host = '127.0.0.1', keys = {}, certificate, tables = [], sessionsMax, sql, onUser } = options
   const mill = {
     sql: (text: string, params: SqlParams, own: SqlOptions) =>
-      sql?.(text) ?? on.query(text, params, { ...own, localFiles: !options.asGateway }),
+      sql?.(text, own.signal!) ?? on.query(text, params, { ...own, localFiles: !options.asGateway }),
     tables: { async *list() { yield* tables }, describe: async (name: string) => tables.find(table => table.name === name) },
   }
   const users = {

@@ -293,6 +293,32 @@ test('a request to cancel that comes while a statement is described ends it too'
   expect(await asked).toMatchObject({ code: '57014' })
 })
 
+test.each(['a request to cancel', 'the time limit of the session'])('%s ends the rows of a statement that was described before', async what => {
+  const awaited = Promise.withResolvers<void>()
+  const run = async (signal: AbortSignal): Promise<unknown> => ({
+    columns: [{ name: 'n', type: { kind: 'plain', name: 'INTEGER' } }],
+    async *batches() {
+      awaited.resolve()
+      // No row comes before its end.
+      await new Promise((_, reject) => { signal.addEventListener('abort', () => reject(signal.reason as Error)) })
+      yield [[1]]
+    },
+    async [Symbol.asyncDispose]() {},
+  })
+  const own = await startServer(on, { sql: (_, signal) => ({ run: () => run(signal) }) })
+  ends.push(() => own.server.stop())
+  const client = await connect({ port: own.port }) as pg.Client & { processID: number; secretKey: number }
+  if (what !== 'a request to cancel') await client.query('SET statement_timeout = 300')
+  const asked = client.query({ text: 'SELECT $1 AS n', values: [1] }).catch((error: unknown) => error)
+  await awaited.promise
+  if (what === 'a request to cancel') {
+    const bytes = Buffer.alloc(16)
+    for (const [i, value] of [16, 80_877_102, client.processID, client.secretKey].entries()) bytes.writeInt32BE(value, i * 4)
+    new RawClient(own.port).send(bytes)
+  }
+  expect(await asked).toMatchObject({ code: '57014' })
+})
+
 test.each([
   ['nothing', []], ['a half head', [Buffer.from([0, 0])]], ['HTTP', [Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n')]],
   ['a start of a gigabyte', [Buffer.from([0x40, 0, 0, 0, 0, 3, 0, 0])]],
