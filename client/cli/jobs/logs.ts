@@ -9,7 +9,7 @@ import { findJob, jobNote } from './jobs.ts'
 
 export const logs: CommandSpec = {
   name: 'logs', args: '[id]',
-  about: 'print the output of a job, or the log of a server',
+  about: "print the output of a job, or a server's log",
   notes: `${jobNote} With --server, prints the last lines of the log of a server that runs, which keeps some 256 KiB of them: of \`namenode\`, or of the id, the address or the host of a datanode.\nThe output of a program is printed unchanged, also on a terminal: colours and all other escape sequences take effect.`,
   options: [
     option('--task <task>', 'only this task (stage.task), or an attempt as shown by `job --tasks`'),
