@@ -99,6 +99,7 @@ export const catalog: readonly CommandGroup[] = [
       decommission: async () => (await import('./cluster/service.ts')).decommission,
       recommission: async () => (await import('./cluster/service.ts')).recommission,
       maintenance: async () => (await import('./cluster/service.ts')).maintenance,
+      forget: async () => (await import('./cluster/service.ts')).forget,
       balance: async () => (await import('./cluster/balance.ts')).balance,
     },
   },

@@ -1,5 +1,5 @@
-// `mill.nodes`: operations of an operator on datanodes: decommission, maintenance, balance. A node is named by its id, its address,
-// or its host if that runs only one datanode.
+// `mill.nodes`: operations of an operator on datanodes: decommission, maintenance, forgetting, balance. A node is named by its id, its
+// address, or its host if that runs only one datanode.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -7,7 +7,7 @@ import { MiB } from '../../src/base/units.ts'
 import type { NodeStatus } from '../../src/protocol/admin.ts'
 import * as service from '../../src/protocol/service.ts'
 import type { BalanceState } from '../../src/protocol/service.ts'
-import { callOptions, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
+import { callOptions, flagsOf, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
 import { perform } from '../call/perform.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { checkInteger } from '../call/integers.ts'
@@ -22,6 +22,11 @@ interface BalanceOptions extends CallOptions {
 interface MaintenanceOptions extends CallOptions {
   /** Duration of the maintenance, in milliseconds. */
   readonly forMs: number
+}
+
+interface ForgetOptions extends CallOptions {
+  /** Also while blocks have no replica that may be on it. */
+  readonly force?: boolean | undefined
 }
 
 const balanceDefaults = { threshold: 10, bytesPerSecond: 50 * MiB } as const
@@ -58,6 +63,20 @@ export class Nodes {
         return this.#ask(service.maintenance, { node: nodeOf(node), forMs: forMs! }, signal)
       },
     )
+  }
+
+  /**
+   * Removes a dead datanode from the list, with its service state. If it is started again, it joins in service. Throws ENOENT, EACCES, and
+   * EINVAL for one that is not dead, for the last one, and without `force` while blocks have no replica.
+   */
+  async forget(node: string, options?: ForgetOptions | null): Promise<void> {
+    const read = (): ForgetOptions => {
+      const given = optionsOf<ForgetOptions>(options, 'forget', { force: true, signal: true })
+      flagsOf(given, 'force')
+      return given
+    }
+    await perform('forget', undefined, read, async ({ force, signal }) =>
+      this.#ask(service.forget, { node: nodeOf(node), ...force && { force } }, signal))
   }
 
   /** Starts moving blocks from full nodes to empty ones; ends by itself. Throws EINVAL, EACCES. */

@@ -9,7 +9,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import { decodeValue, encodeValue } from '../journal/codec.ts'
 import type { Journal } from '../journal/journal.ts'
 import { textKey } from '../journal/keys.ts'
-import { mutation, type AnyMutation } from '../journal/operation.ts'
+import { mutation, type AnyMutation, type Requested } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import type { DataNode, KnownNode } from './node.ts'
 import type { NodeRegistry } from './registry.ts'
@@ -26,7 +26,7 @@ export const noteNode = mutation<KnownNode, undefined>({
 })
 
 /** Removes a node that is gone: a restarted namenode no longer waits for it. */
-const dropNode = mutation<{ node: NodeId }, undefined>({
+export const dropNode = mutation<{ readonly node: NodeId } & Requested, undefined>({
   kind: 'nodes.drop',
   mutate(draft, { node }) {
     draft.remove('nodes', textKey(node))

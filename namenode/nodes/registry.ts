@@ -262,10 +262,13 @@ export class NodeRegistry {
   /** Keeps so many of the dead nodes that the journal does not have, those that were heard of last, and forgets the others. */
   trim(goneMax: number): void {
     const gone = [...this.#nodes.values()].filter(node => node.state === 'dead' && !node.noted && node.inService)
-    for (const node of gone.sort((a, b) => b.contactMs - a.contactMs).slice(goneMax)) {
-      this.#nodes.delete(node.node)
-      for (const listener of this.#listeners) listener.forgotten?.(node)
-    }
+    for (const node of gone.sort((a, b) => b.contactMs - a.contactMs).slice(goneMax)) this.forget(node)
+  }
+
+  /** REQUIRES: the node is dead, and the journal does not have it. */
+  forget(node: DataNode): void {
+    this.#nodes.delete(node.node)
+    for (const listener of this.#listeners) listener.forgotten?.(node)
   }
 
   /** Ends all waiting polls. */

@@ -1,10 +1,10 @@
 // Service states of datanodes, set by operators, and their transitions: a node is decommissioned once all its blocks are
-// copied elsewhere; a node whose maintenance time is over returns to service. Every change is journalled first.
+// copied elsewhere; a node whose maintenance time is over returns to service; a dead node is forgotten. Every change is journalled first.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { formatDuration } from '../../src/base/units.ts'
 import type { NodeStatus } from '../../src/protocol/admin.ts'
-import type { RequestId } from '../../src/base/ids.ts'
+import type { NodeId, RequestId } from '../../src/base/ids.ts'
 import * as protocol from '../../src/protocol/service.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -15,7 +15,7 @@ import type { Blocks } from '../blocks/blocks.ts'
 import type { Chore } from '../chores.ts'
 import { unlessRepeated, type Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
-import { noteNode } from '../nodes/known.ts'
+import { dropNode, noteNode } from '../nodes/known.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { HostLists } from './hosts.ts'
 import { checkSuperuser } from '../namespace/access.ts'
@@ -79,6 +79,10 @@ export class ServiceStates {
       route(protocol.maintenance, ({ requestId, node, forMs }, { user }) =>
         this.#maintain(requestId, nodeFor(user, node, 'put datanodes into maintenance'), forMs),
       ),
+      route(protocol.forget, ({ requestId, node, force = false }, { user }) => {
+        checkSuperuser(actor(user), 'forget datanodes')
+        return this.#forget(requestId, node, force)
+      }),
     ])
     this.chores = [
       { name: 'check decommissioning nodes', everyMs: 500, records: true, work: () => this.#look() },
@@ -167,6 +171,38 @@ export class ServiceStates {
     const { journal, clock } = this.#options
     unlessRepeated(journal, requestId, () => this.#checkThere(node))
     return this.#set(requestId, node, { state: 'maintenance', untilMs: Math.floor(clock.now()) + forMs })
+  }
+
+  async #forget(requestId: RequestId, name: string, force: boolean): Promise<object> {
+    const { journal, registry } = this.#options
+    let node: DataNode | undefined
+    unlessRepeated(journal, requestId, () => {
+      const found = findNode(registry, name)
+      this.#checkGone(found, force)
+      node = found
+    })
+    // If it registers meanwhile, it is recorded anew.
+    node?.note(false)
+    await journal.submit(dropNode, { requestId, node: node?.node ?? name as NodeId })
+    if (node?.state === 'dead' && !node.noted) registry.forget(node)
+    return {}
+  }
+
+  /** Throws EINVAL for a node that may come back with what only it has, or without which the namenode would know no datanode. */
+  #checkGone(node: DataNode, force: boolean): void {
+    const { registry, blocks, clock } = this.#options
+    const refused = (why: string): GristmillError => new GristmillError('EINVAL', why, { details: { node: node.node } })
+    if (node.state !== 'dead') {
+      const ago = formatDuration(clock.mono() - node.contactMs)
+      throw refused(node.state === 'live'
+        ? `${node.node} at ${node.address} is live; decommission it, and stop it, before it is forgotten`
+        : `${node.node} was heard of ${ago} ago, and is not dead yet; try again in a moment`)
+    }
+    if (![...registry.all].some(each => each !== node && (each.noted || each.serves)))
+      throw refused(`${node.node} is the last datanode that is known: without it the namenode could not tell whether its directory is the newest`)
+    const { missing } = blocks.unseen
+    if (missing > 0 && !force)
+      throw refused(`${missing === 1 ? '1 block has' : `${missing} blocks have`} no replica, which may be on ${node.node}; start it again, or forget it with --force`)
   }
 
   /** Throws EINVAL for a node that is decommissioning, decommissioned or dead. */

@@ -1,4 +1,4 @@
-// Messages of operators about datanodes: decommission, maintenance, balance. All require the superuser.
+// Messages of operators about datanodes: decommission, maintenance, forgetting, balance. All require the superuser.
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
@@ -37,6 +37,18 @@ export const maintenance = message('service.maintenance', {
   mutation: true, paths: 'unchecked',
   request: Type.Object({ requestId, node, forMs: Type.Integer({ minimum: 1000, maximum: limits.maintenanceMsMax }) }),
   reply: nodeStatus,
+})
+
+/**
+ * Removes a dead datanode from the list, with its service state. If it is started again, it joins in service, with the blocks that it has.
+ * EINVAL for one that is not dead, for the last one, and without `force` while blocks have no replica that may be on it.
+ */
+export const forget = message('service.forget', {
+  callers: 'user',
+  audit: ({ node, force }) => ({ node, ...force && { force } }),
+  mutation: true, paths: 'unchecked',
+  request: Type.Object({ requestId, node, force: Type.Optional(Type.Boolean()) }),
+  reply: Type.Object({}),
 })
 
 const balanceState = Type.Object({

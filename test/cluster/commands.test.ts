@@ -70,6 +70,7 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['status'], stdout: /^health +healthy$/m },
   { words: ['maintenance', datanode, '--for', '1m'], stdout: /maintenance/ },
   { words: ['recommission', datanode], stdout: /in service/ },
+  { words: ['forget', datanode], code: 1, stdout: /^$/ },
   { words: ['decommission', 'nobody'], code: 1, stdout: /^$/ },
   { words: ['balance', '--status'], stdout: /not running/ },
   { words: ['fsck'], stdout: /healthy/ },

@@ -1,5 +1,5 @@
-// decommission, recommission and maintenance: take a datanode out of service and put it back. With --wait, decommission returns when all
-// its blocks are copied, and maintenance when every block has a replica elsewhere.
+// decommission, recommission, maintenance and forget: take a datanode out of service, put it back, or off the list. With --wait,
+// decommission returns when all its blocks are copied, and maintenance when every block has a replica elsewhere.
 
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -53,6 +53,23 @@ export const maintenance: CommandSpec = {
     ['gristmill maintenance rack2-7 --end', 'the node is back'],
   ],
   run: runMaintenance,
+}
+
+export const forget: CommandSpec = {
+  name: 'forget', args: '<node>', about: 'take a dead datanode off the list',
+  notes:
+    `${named}\nThe namenode forgets it, and does not wait for it when it starts again. If the datanode is started again, it joins in service, with the blocks that it has. `
+    + 'Without this, a dead datanode is shown until the namenode restarts, and a decommissioned one for good.',
+  options: [option('--force', 'also while blocks have no replica that may be on it')],
+  examples: [['gristmill forget 10.0.0.7:8621', 'its machine is gone']],
+  run: runForget,
+}
+
+async function runForget(context: CommandContext, [name]: readonly string[], { force = false }: { force?: boolean }): Promise<void> {
+  const mill = await context.mill()
+  await saidPlainly(mill.nodes.forget(name!, { force, signal: context.signal }))
+  if (context.json) return context.printer.json({ forgotten: name })
+  await context.printer.line(`${context.printer.name(name!)} is forgotten`)
 }
 
 async function runDecommission(context: CommandContext, [name]: readonly string[], { wait = false }: { wait?: boolean }): Promise<void> {

@@ -111,6 +111,7 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
     for (const message of [service.decommission, service.recommission] as const)
       await measure(message.name, () => call(message, { requestId: id(), node: 'many-1' }))
     await measure('service.maintenance', () => call(service.maintenance, { requestId: id(), node: 'many-2', forMs: 10_000 }))
+    await measure('service.forget, refused', () => call(service.forget, { requestId: id(), node: 'many-2' }).catch(() => {}))
     await measure('service.balance', () => call(service.balance, { requestId: id(), threshold: 10, bytesPerSecond: 1 }))
     await measure('service.balanceStatus', () => call(service.balanceStatus, {}))
     await measure('service.stopBalance', () => call(service.stopBalance, { requestId: id() }))

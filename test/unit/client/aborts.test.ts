@@ -118,6 +118,7 @@ const table: Record<string, Call> = {
   'mill.snapshots.rm': ({ mill }, signal) => mill.snapshots.rm('/a', 's', { signal }),
   'mill.snapshots.diff': ({ mill }, signal) => mill.snapshots.diff('/a', 's', undefined, { signal }).next(),
   'mill.nodes.decommission': ({ mill }, signal) => mill.nodes.decommission('n', { signal }),
+  'mill.nodes.forget': ({ mill }, signal) => mill.nodes.forget('n', { signal }),
   'mill.nodes.recommission': ({ mill }, signal) => mill.nodes.recommission('n', { signal }),
   'mill.nodes.maintenance': ({ mill }, signal) => mill.nodes.maintenance('n', { forMs: 5000, signal }),
   'mill.nodes.balance': ({ mill }, signal) => mill.nodes.balance({ signal }),

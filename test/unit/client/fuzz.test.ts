@@ -149,6 +149,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.snapshots.create': [['/a', 's'], ['signal']],
   'mill.snapshots.list': [['/a'], ['signal']], 'mill.snapshots.rm': [['/a', 's'], ['signal']],
   'mill.snapshots.diff': [['/a', 's', 't'], ['signal']],
+  'mill.nodes.forget': [['n'], ['force', 'signal']],
   'mill.nodes.decommission': [['n'], ['signal']], 'mill.nodes.recommission': [['n'], ['signal']],
   'mill.nodes.maintenance': [['n'], ['forMs', 'signal']],
   'mill.nodes.balance': [[], ['threshold', 'bytesPerSecond', 'signal']],

@@ -71,7 +71,7 @@ test('each message to the namenode is answered by one route, and those that are 
     'report.full', 'safety.safeMode', 'server.list', 'server.logAccess', 'server.logLevel', 'server.readLog',
   ])
   expect(of('safemode')).toEqual([
-    'service.balance', 'service.balanceStatus', 'service.decommission', 'service.maintenance', 'service.recommission',
+    'service.balance', 'service.balanceStatus', 'service.decommission', 'service.forget', 'service.maintenance', 'service.recommission',
     'service.stopBalance',
   ])
 })

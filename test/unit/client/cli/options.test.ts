@@ -328,6 +328,7 @@ const rows: readonly Row[] = [
   }),
   row('maintenance', '--for', 'n1', '"forMs":3600000', { typed: '--for 1h' }),
   row('maintenance', '--end', 'n1', 'nodes.recommission'),
+  row('forget', '--force', 'n1', '["nodes.forget","n1",{"force":true'),
   row('maintenance', '--wait', 'n1 --for 1h', 'clusterStatus', {
     given: ticking,
     prepare: mill => {

@@ -31,6 +31,7 @@ export class Recorder extends FakeMill {
     // The fake stores its files in the field that is the library's `nodes`.
     Object.assign(this.nodes, {
       decommission: async (...args: unknown[]) => this.#did('nodes.decommission', args, this.node('decommissioning')),
+      forget: async (...args: unknown[]) => this.#did('nodes.forget', args, undefined),
       recommission: async (...args: unknown[]) => this.#did('nodes.recommission', args, this.node()),
       maintenance: async (...args: unknown[]) => this.#did('nodes.maintenance', args, this.node('maintenance')),
       balance: async (...args: unknown[]) => this.#did('nodes.balance', args, this.#balanced()),

@@ -35,7 +35,7 @@ const commands: readonly (readonly string[])[] = [
   ['job', '--tasks', 'last'], ['kill', 'last'], ['logs', 'last'], ['run', 'x.ts'], ['run', '--detach', 'x.ts'],
   ['stream', '-i', '/a', '-o', '/b'],
   ['decommission', 'n1'],
-  ['recommission', 'n1'], ['maintenance', '--for', '1h', 'n1'], ['balance'],
+  ['recommission', 'n1'], ['forget', hostile], ['maintenance', '--for', '1h', 'n1'], ['balance'],
   ['loglevel'], ['loglevel', 'warn', '--server', hostile], ['config', '--servers'], ['setrep', '4', `/d/${hostile}`],
   ['namenode', 'backup'],
   ['namenode', 'lost'], ['namenode', 'allow-deletions'], ['chmod', '600', `/d/${hostile}`], ['mkdir', `/new${hostile}`],

@@ -9,7 +9,7 @@ import { remove } from '../../../../namenode/namespace/names.ts'
 import { address, type BlockId } from '../../../../src/base/ids.ts'
 import { complete, create } from '../../../../namenode/writing/mutations.ts'
 import type { NodeStatus } from '../../../../src/protocol/admin.ts'
-import { decommission, maintenance, recommission } from '../../../../src/protocol/service.ts'
+import { decommission, forget, maintenance, recommission } from '../../../../src/protocol/service.ts'
 import { place, times, Sim, type Fake } from '../house.ts'
 import { ask } from '../kit.ts'
 
@@ -208,6 +208,53 @@ test('a node that was dead for so long that it was forgotten can be decommission
   expect(known()).toEqual([{ state: 'decommissioned' }])
   expect(sim.unwell()).toEqual([])
   await house.stop()
+})
+
+test('a dead node is forgotten with its service state, in a namenode that starts again too, and joins as a new one', async () => {
+  const sim = await Sim.calm(64, 4, 1)
+  const { house } = sim
+  const [leaver, lost] = sim.nodes as [Fake, Fake]
+  for (let i = 0; i < 8; i++) await place(sim, 2, [i % 4, (i + 1) % 4])
+  const drop = (node: Fake, more: { force?: boolean } = {}) => sim.house.call(forget, { ...ask(), node: node.id, ...more })
+  const refused = (part: string): object => ({ code: 'EINVAL', message: expect.stringContaining(part) })
+  await expect(drop(leaver)).rejects.toMatchObject(refused('is live'))
+  await take(sim, leaver)
+  await sim.until('it is empty', () => stateOf(sim, leaver) === 'decommissioned', 60_000)
+  leaver.kill()
+  await sim.pass(times.nodeStaleMs + 500)
+  await expect(drop(leaver)).rejects.toMatchObject(refused('is not dead yet'))
+  await sim.pass(times.nodeDeadMs + 1000)
+  const once = { ...ask(), node: leaver.id }
+  await house.call(forget, once)
+  expect([...house.registry.all].map(({ node }) => node)).not.toContain(leaver.id)
+  // The answer was lost: the same request again.
+  expect(await house.call(forget, once)).toEqual({})
+  await expect(drop(leaver)).rejects.toMatchObject({ code: 'ENOENT' })
+
+  // Another one, whose blocks are not there yet.
+  lost.kill()
+  sim.nodes[2]!.kill()
+  await sim.pass(times.nodeDeadMs + 1000)
+  expect(house.blocks.unseen.missing).toBeGreaterThan(0)
+  await expect(drop(lost)).rejects.toMatchObject(refused('have no replica'))
+  await drop(lost, { force: true })
+  await sim.restart()
+  expect([...sim.house.registry.all].map(({ node }) => node).sort()).toEqual(['n2', 'n3'])
+  for (const node of [leaver, lost, sim.nodes[2]!]) node.up = true
+  await sim.until('all are there', () => sim.nodes.every(node => sim.house.registry.get(node.id)?.inService), 60_000)
+  await sim.until('nothing is missing', () => sim.house.blocks.unseen.missing === 0, 60_000)
+  expect([...knownNodes(sim.house.bench.journal.view)].map(({ node }) => node).sort()).toEqual(['n0', 'n1', 'n2', 'n3'])
+  await sim.house.stop()
+})
+
+test('the last node that is known is not forgotten', async () => {
+  const sim = await Sim.calm(65, 1, 1)
+  sim.nodes[0]!.kill()
+  await sim.pass(times.nodeDeadMs + 1000)
+  await expect(sim.house.call(forget, { ...ask(), node: sim.nodes[0]!.id, force: true })).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringContaining('the last datanode'),
+  })
+  await sim.house.stop()
 })
 
 test('a node that is back in service keeps what it had, and what is too much is trimmed', async () => {
