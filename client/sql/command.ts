@@ -213,6 +213,14 @@ class Words {
     let last = this.#tokens.length - 1
     while (last > this.#at && this.#tokens[last]!.text === ';') last--
     if (!next) throw this.fault('a query')
+    // It is put between parentheses.
+    let depth = 0
+    for (; this.#at <= last; this.#at++) {
+      const { text } = this.#tokens[this.#at]!
+      if (text === '(') depth++
+      if (text === ')' && --depth < 0) throw this.fault('the rest of the query')
+    }
+    if (depth > 0) throw this.fault(')')
     return blanks(this.#text.slice(0, next.start)) + this.#text.slice(next.start, this.#tokens[last]!.end)
   }
 

@@ -2,7 +2,7 @@
 // output of a job, so each of them writes all its rows again, over the version that it has read, and anew if another statement has
 // published meanwhile.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { quotedName } from '../../src/base/sql.ts'
 import { isOutputChanged } from '../../src/protocol/job.ts'
 import * as protocol from '../../src/protocol/table.ts'
@@ -79,7 +79,7 @@ export async function overwritten(
     return said(`overwrote ${partition.map(each => each.column).join(', ')} of ${table.name}`)
   }
   const { cluster: { ask }, shape, signal } = tools
-  await tools.save(rowsFor(await currentTable(table, { ask, shape, signal }), query), table.path!, { overwrite: true })
+  await savedOver(table, tools, rowsFor(await currentTable(table, { ask, shape, signal }), query), { overwrite: true })
   await described(table, tools)
   return said(`overwrote ${table.name}`)
 }
@@ -146,11 +146,24 @@ async function rewritten(table: CatalogTable, tools: WritingTools, sql: (now: st
     try {
       const own = await tableAt(table, head, tools)
       const now = `SELECT ${own.columns.map(({ name }) => quotedName(name)).join(', ')} FROM ${quotedName(`${table.name}@${head}`)}`
-      await tools.save(sql(now, own), table.path!, { overwrite: true, ifVersion: head })
+      await savedOver(table, tools, sql(now, own), { overwrite: true, ifVersion: head })
       return await described(table, tools)
     } catch (error) {
       if (!isOutputChanged(error) || tries === rewritesMax) throw error
     }
+  }
+}
+
+/** Throws EINVAL also for a query that reads the table as it is, and not a version of it. */
+async function savedOver({ name, path }: CatalogTable, { save }: WritingTools, sql: string, options: RowsSaved): Promise<void> {
+  try {
+    await save(sql, path!, options)
+  } catch (error) {
+    const { details = {} } = error as { details?: { input?: unknown; output?: unknown } }
+    if (!hasCode(error, 'EINVAL') || details.output !== path || details.input !== path) throw error
+    throw new GristmillError(
+      'EINVAL', `a statement that writes ${name} reads a version of it, such as "${name}@1"; gristmill history ${path!} lists them`,
+    )
   }
 }
 

@@ -415,6 +415,8 @@ test('the catalogue: tables and views by name, in this process and in stages, wi
   expect(inserted.map(row => [row['grain'], row['ids']])).toEqual([['rye', '7'], ['oats', '8'], [null, '8'], ['rye', '9'], [null, '10']]
     .toSorted((a, b) => Number(a[1]) - Number(b[1])))
   await expect(say('INSERT INTO sums (nope) SELECT 1')).rejects.toThrow('has no column nope')
+  for (const verb of ['INTO', 'OVERWRITE'])
+    await expect(say(`INSERT ${verb} sums SELECT * FROM sums`)).rejects.toThrow('reads a version of it, such as "sums@1"')
   await expect(say('INSERT INTO sums (ids, ids) SELECT 1, 2')).rejects.toThrow('named twice')
   await expect(say(`INSERT INTO sales VALUES ('rye')`)).rejects.toThrow('COPY')
   expect(await say('OPTIMIZE TABLE sums')).toBe('optimized sums')

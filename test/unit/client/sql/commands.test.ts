@@ -44,6 +44,13 @@ test('the columns of INSERT INTO are told apart from a query in parentheses', ()
     expect(readCommand(`insert into t ${query}`)).toEqual({ kind: 'insert into', name: 't', query: expect.stringMatching(/^\s+[(v]/) })
 })
 
+test('a query of INSERT that leaves the parentheses around it is refused', () => {
+  for (const query of [`select 3, 'p') union all (select 4, 'p'`, 'select 1)', '(select 1', 'values (1'])
+    for (const verb of ['into', 'overwrite'])
+      expect(() => readCommand(`insert ${verb} t ${query}`), query).toThrow('the SQL cannot be read')
+  expect(readCommand(`insert into t select ')', (1) -- (`)).toMatchObject({ kind: 'insert into' })
+})
+
 test('PARTITION has columns with constants, and without', () => {
   expect(readCommand(`insert overwrite table t partition (Day = '2024-01-01', n = -1.5, "x y") select 1`)).toEqual({
     kind: 'insert overwrite', name: 't', query: expect.stringMatching(/^\s+select 1$/),
