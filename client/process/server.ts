@@ -87,8 +87,10 @@ export class ServerProcess {
       assertOthers()
       return said
     }, { clock, pauseMs: lookMs, untilMs: clock.mono() + readyMs, signal })
-    if (line === undefined)
-      throw new GristmillError('TIMEOUT', `${this.name} was not ready within ${readyMs / 1000} s; its log: ${this.log}`)
+    if (line === undefined) {
+      const why = await this.#warning()
+      throw new GristmillError('TIMEOUT', `${this.name} was not ready within ${readyMs / 1000} s${why}; its log: ${this.log}`)
+    }
     const { id, address: where } = JSON.parse(line) as Ready
     this.#process = { ...this.#process, id, address: where }
   }
@@ -101,6 +103,21 @@ export class ServerProcess {
   begin(): void { this.#launched.begin() }
 
   release(): void { this.#launched.release() }
+
+  /** What the process has warned of last, behind a colon. */
+  async #warning(): Promise<string> {
+    const log = (await this.#world.disk.readFile(this.log)).toString('utf8').slice(-tailChars)
+    for (const line of log.split('\n').reverse()) {
+      try {
+        const { level, msg, error } = JSON.parse(line) as { level?: unknown; msg?: unknown; error?: { message?: unknown } }
+        const more = error?.message === undefined ? '' : ` (${String(error.message)})`
+        if (level === 'warn' || level === 'error') return `: ${String(msg)}${more}`
+      } catch {
+        // Not a line of the log, or its end.
+      }
+    }
+    return ''
+  }
 
   /** The last log line is the best message: with --json it is one line of JSON with the error code. */
   async #failure(): Promise<GristmillError> {
