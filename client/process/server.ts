@@ -104,7 +104,7 @@ export class ServerProcess {
 
   release(): void { this.#launched.release() }
 
-  /** What the process has warned of last, behind a colon. */
+  /** The last warning of the process, behind a colon; empty without one. */
   async #warning(): Promise<string> {
     const log = (await this.#world.disk.readFile(this.log)).toString('utf8').slice(-tailChars)
     for (const line of log.split('\n').reverse()) {

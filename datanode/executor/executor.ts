@@ -1,8 +1,8 @@
 // Handle of one executor process in the datanode: starts it with its memory limit, gives it attempts, and ends those that exceed their
 // time (`--task-timeout`) or memory. The process is idle, runs one attempt, or has exited.
 // Invariant: each attempt given to it ends with exactly one outcome, whatever the user's code does: the one that the process sends, or one
-// made from its exit. If the process exits before it has taken the attempt, the program is not to blame: a new process has failed to
-// start, and a used one was ending.
+// made from its exit. A process that does not take the attempt in time is killed. If it exits before it has taken the attempt, the program
+// is not to blame: a new process has failed to start, and a used one was ending.
 
 import { assert } from '../../src/base/assert.ts'
 import { MiB, formatBytes, formatDuration } from '../../src/base/units.ts'
@@ -44,6 +44,9 @@ const slackBytes = 96 * MiB
 const memoryLookMs = 50
 /** Resident size of a warm process before it was measured. */
 const baseBytesDefault = 96 * MiB
+
+/** A process is ready after 0.3 s, and takes a task at once; on a machine with forty busy processes within half a minute. */
+const beginMs = 120_000
 
 /** Jobs per process: each loads its own instance of its program's module, which is never unloaded. */
 const jobsMax = 100
@@ -137,6 +140,9 @@ export class Executor {
           )
         }))
       }
+      running.cancels.push(clock.after(beginMs, () => {
+        if (!running.began) this.#stuck(running)
+      }))
       this.#watchMemory(running)
       this.#child.send({ kind: 'run', work, setup: { ...setup, scratch: this.scratch } } satisfies ToExecutor)
     })
@@ -166,6 +172,14 @@ export class Executor {
 
   #end(verdict: Failed): void {
     if (this.#running) this.#running.verdict ??= verdict
+    this.retire()
+  }
+
+  /** The process has not taken the attempt: another one gets it, here or on another node. */
+  #stuck({ isWarm }: Running): void {
+    if (!isWarm)
+      this.#startFailure = { reason: `its process did not begin within ${formatDuration(beginMs)}`, output: this.#outputTail }
+    this.#options.log.warn('a process did not take its task and is ended', { executor: this.pid, isWarm })
     this.retire()
   }
 

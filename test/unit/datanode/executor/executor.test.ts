@@ -156,6 +156,39 @@ test('a kill of a process that has not taken its attempt ends the attempt', asyn
   expect(await next).toMatchObject({ kind: 'failed', cause: 'killed' })
 })
 
+test('a process that never takes its attempt is ended: a new one is a failed start, and a used one passes the task on', async () => {
+  for (const isWarm of [false, true]) {
+    const { executor, child, state, says, pass, timers } = started()
+    if (isWarm) {
+      const before = workOf('before')
+      const running = executor.run(before, setup)
+      says({ kind: 'began', attempt: before.attempt })
+      says(done(before))
+      await running
+      // Had it been taken, nothing would happen at that time.
+      pass(120_000)
+      expect([state.killed, timers.size]).toEqual([0, 0])
+    }
+    const running = executor.run(workOf('job'), setup)
+    pass(120_000)
+    expect([state.killed, executor.isIdle]).toEqual([1, false])
+    child.onExit({ code: null, signal: 'SIGKILL' })
+    const outcome = await running
+    if (isWarm) expect([outcome, executor.startFailure]).toEqual([undefined, undefined])
+    else {
+      const failure = { message: expect.stringContaining('did not begin within') }
+      expect(outcome).toMatchObject({ kind: 'failed', cause: 'killed', failure })
+      expect(executor.startFailure).toBeDefined()
+    }
+  }
+  const { executor, state, says, pass } = started()
+  const work = workOf('long')
+  void executor.run(work, setup)
+  says({ kind: 'began', attempt: work.attempt })
+  pass(120_000)
+  expect(state.killed).toBe(0)
+})
+
 test('a full heap is recognised by the runtime\'s last output', async () => {
   const heap = started()
   const first = heap.executor.run(workOf('job'), setup)
@@ -201,7 +234,7 @@ test('after an attempt no timer is left, and words of an earlier attempt change 
   const { executor, says, timers } = started()
   const work = workOf('job', { deadlineMs: 1000 })
   const running = executor.run(work, setup)
-  expect(timers.size).toBe(2)
+  expect(timers.size).toBe(3)
   says(done(workOf('another')))
   says({ kind: 'progress', attempt: workOf('another').attempt, counters: { recordsIn: 5 }, fraction: 1 })
   expect(executor.progress).toMatchObject({ counters: {}, fraction: 0 })
