@@ -57,7 +57,8 @@ async function readExplained(db: Database, text: string, params: SqlParams | und
 
 /**
  * Bound for the queries of other users: the time and the memory that the engine needs to plan a query grow with the reads, it does not
- * count that memory, and cannot be interrupted meanwhile. 1,000 reads take about a second.
+ * count that memory, and cannot be interrupted meanwhile: 16 ms for 1,024 reads, 340 ms for 16,384, and a statement is planned several
+ * times.
  */
 const readsMax = 1_000
 

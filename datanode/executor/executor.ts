@@ -45,7 +45,7 @@ const memoryLookMs = 50
 /** Resident size of a warm process before it was measured. */
 const baseBytesDefault = 96 * MiB
 
-/** A process is ready after 0.3 s, and takes a task at once; on a machine with forty busy processes within half a minute. */
+/** Time in which a process has to take its task, which it does as soon as it has started: far longer than that takes on a busy machine. */
 const beginMs = 120_000
 
 /** Jobs per process: each loads its own instance of its program's module, which is never unloaded. */

@@ -10,7 +10,7 @@ const derive = promisify<string, Uint8Array, number, { N: number; r: number; p: 
 
 const saltBytes = 16
 const hashBytes = 32
-/** 16 MiB of memory and some 40 ms of one core for each guess. */
+/** 16 MiB of memory and 34 ms of one core for each guess. */
 const costs = { N: 2 ** 14, r: 8, p: 1 } as const
 const prefix = 'scrypt-14-8-1'
 
