@@ -2,7 +2,7 @@
 // is an operation of its own with its own answer, and they become durable in one group of the journal.
 // INVARIANT: bytes are compared with their checksum before they are journalled.
 
-import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import { asError, GristmillError, isRefusal } from '../../src/base/errors.ts'
 import { isDelimited, type RecordFormat } from '../../src/base/formats.ts'
 import { inodeId, type LeaseId } from '../../src/base/ids.ts'
 import type { FileContent } from '../../src/protocol/fields.ts'
@@ -87,7 +87,8 @@ export async function putEach<T extends Item>(
       return { status: await submit(file, partId(asked, file.number)) }
     } catch (thrown) {
       const error = asError(thrown)
-      return isOfFile(error) ? { error: itemErrorOf(error) } : { failed: error }
+      // Other errors concern the namenode, and the call may be repeated after them.
+      return isRefusal(error) ? { error: itemErrorOf(error) } : { failed: error }
     }
   }))
   return results.map(result => {
@@ -95,6 +96,3 @@ export async function putEach<T extends Item>(
     return result
   })
 }
-
-/** False for an error that concerns the namenode, and after which the call may be repeated. */
-const isOfFile = (error: GristmillError): boolean => !error.retryable && !hasCode(error, 'OUTCOME_UNKNOWN', 'INTERNAL', 'ABORTED')

@@ -109,6 +109,13 @@ export class GristmillError extends Error {
   get exitCode(): number { return codes[this.code].exit }
 }
 
+/**
+ * True if the server has decided that the request has no effect, and would not be asked again: neither a condition that may pass, nor a
+ * failure that leaves open what happened.
+ */
+export const isRefusal = (error: unknown): error is GristmillError =>
+  error instanceof GristmillError && !error.retryable && !['OUTCOME_UNKNOWN', 'INTERNAL', 'ABORTED'].includes(error.code)
+
 export const isTransient = (error: unknown): boolean => error instanceof GristmillError && error.transient
 
 export function isErrorCode(value: unknown): value is ErrorCode {

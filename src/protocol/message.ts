@@ -15,6 +15,8 @@ export interface Message<Request extends TSchema = TSchema, Reply extends TSchem
   readonly mutation: boolean
   /** Set for a mutation only. */
   readonly paths: Paths | undefined
+  /** For a mutation of several parts: the field of the request and the reply that has one for each, in the reply with its outcome. */
+  readonly parts: string | undefined
   readonly callers: 'user' | 'node'
   /** A long poll: the server may keep it open for up to limits.longPollMs. */
   readonly waits: boolean
@@ -45,7 +47,9 @@ export type ReplyOf<M extends Message> = Static<M['reply']>
 type Paths = 'checked' | 'unchecked'
 
 /** Fields that declare what a call may change. */
-type Change = { readonly mutation?: false; readonly paths?: undefined } | { readonly mutation: true; readonly paths: Paths }
+type Change =
+  | { readonly mutation?: false; readonly paths?: undefined; readonly parts?: undefined }
+  | { readonly mutation: true; readonly paths: Paths; readonly parts?: string }
 
 /** Fields that declare who calls, and what the audit log gets. The arguments of a call are `audit` if it changes something. */
 type Callers<Request, Reply> =
@@ -69,7 +73,7 @@ export function message<Request extends TSchema, Reply extends TSchema>(
   const fields = options.audit ?? options.auditRead
   return Object.freeze({
     name, path: `/v1/${name.replaceAll('.', '/')}`, request: options.request, reply: options.reply, mutation: options.mutation ?? false,
-    paths: options.paths, callers: options.callers, waits: options.waits ?? false, bodyBytesMax: options.bodyBytesMax,
+    paths: options.paths, parts: options.parts, callers: options.callers, waits: options.waits ?? false, bodyBytesMax: options.bodyBytesMax,
     audit: fields && { read: options.audit === undefined, fields },
   })
 }

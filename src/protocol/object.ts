@@ -157,7 +157,7 @@ export const put = message('object.put', {
     paths: objects.map(({ to }) => to), bytes: reply?.objects.reduce((sum, { status }) => sum + (status?.length ?? 0), 0),
     refused: reply?.objects.flatMap(({ error }, i) => (error ? [{ path: objects[i]!.to, code: error.code }] : [])),
   }),
-  mutation: true, paths: 'checked',
+  mutation: true, paths: 'checked', parts: 'objects',
   request: Type.Object({ requestId, objects: Type.Array(smallObject, { minItems: 1, maxItems: limits.inlinePutFilesMax }) }),
   /** `inlineBytes`: length up to which this namenode inlines objects. */
   reply: Type.Object({ objects: Type.Array(smallFileOutcome), inlineBytes: count }),

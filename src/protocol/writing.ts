@@ -120,7 +120,7 @@ export const put = message('writing.put', {
     paths: files.map(({ path: named }) => named), bytes: reply?.files.reduce((sum, { status }) => sum + (status?.length ?? 0), 0),
     refused: reply?.files.flatMap(({ error }, i) => (error ? [{ path: files[i]!.path, code: error.code }] : [])),
   }),
-  mutation: true, paths: 'checked',
+  mutation: true, paths: 'checked', parts: 'files',
   request: Type.Object({ requestId, files: Type.Array(smallFile, { minItems: 1, maxItems: limits.inlinePutFilesMax }) }),
   /** `inlineBytes`: length up to which this namenode inlines files. */
   reply: Type.Object({ files: Type.Array(smallFileOutcome), inlineBytes: count }),

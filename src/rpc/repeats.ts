@@ -2,9 +2,12 @@
 //   An id belongs to its user and its message: the server prefixes it with a scope, and everything behind the server (handlers,
 //   journal, kept replies) sees only the scoped id. Two callers that choose the same id make two requests.
 //   A repeat of a request in progress gets the outcome of that request; its handler runs once.
+//   A repeat of a refused request gets the refusal, also when the request would be accepted by then: a copy of it may have waited in
+//   another connection while its caller was told that nothing had happened. What was accepted is kept by the journal, also over restarts;
+//   refusals are kept in memory only, because a connection ends with the process, and bounded in number and size, oldest first.
 
 import { createHash } from 'node:crypto'
-import { hasCode } from '../base/errors.ts'
+import { hasCode, isRefusal, type GristmillError } from '../base/errors.ts'
 import { requestId, type RequestId } from '../base/ids.ts'
 
 /** `~`, 12 characters (72 bits) of SHA-256 over message and user, `~`; followed by the id as the caller sent it. */
@@ -43,25 +46,78 @@ export function unscopedId(id: RequestId): RequestId | undefined {
   return isScoped(sent) ? undefined : requestId(sent)
 }
 
-/** Mutations in progress, by scoped id. */
+/** A refusal, or the reply to a request of several parts of which at least one was refused. */
+type Kept = { readonly error: GristmillError; readonly reply?: undefined } | { readonly error?: undefined; readonly reply: unknown }
+
+/** Bounds of the kept refusals; at 1,000 refusals a second they reach 10 s back. */
+const keptMax = 10_000
+const keptChars = 8 << 20
+
+/** Refusals by scoped id, oldest first. */
+class Refusals {
+  readonly #kept = new Map<RequestId, Kept & { readonly chars: number }>()
+  #chars = 0
+
+  get(id: RequestId): Kept | undefined { return this.#kept.get(id) }
+
+  add(id: RequestId, kept: Kept): void {
+    const { error, reply } = kept
+    const chars = error ? error.message.length + JSON.stringify(error.details).length : JSON.stringify(reply).length
+    this.#kept.set(id, { ...kept, chars })
+    this.#chars += chars
+    for (const [oldest, { chars: freed }] of this.#kept) {
+      if (this.#kept.size <= keptMax && this.#chars <= keptChars) break
+      this.#kept.delete(oldest)
+      this.#chars -= freed
+    }
+  }
+}
+
+/** Mutations in progress, and refused ones, by scoped id. */
 export class Repeats {
   readonly #underWay = new Map<RequestId, Promise<unknown>>()
+  readonly #refused = new Refusals()
 
-  /** The outcome of `work`, or of the same request already in progress. */
-  run(id: RequestId, work: () => unknown): unknown {
+  /**
+   * The outcome of `work`, or of the same request if it is in progress or was refused. `parts`: field of the reply that has an outcome for
+   * each part of the request.
+   */
+  run(id: RequestId, work: () => unknown, parts?: string): unknown {
     const first = this.#underWay.get(id)
     if (first) {
       // ABORTED: the first caller disconnected, which must not fail the repeat: run it again.
       return first.catch((error: unknown) => {
-        if (hasCode(error, 'ABORTED')) return this.run(id, work)
+        if (hasCode(error, 'ABORTED')) return this.run(id, work, parts)
         throw error
       })
     }
-    const outcome = work()
+    const kept = this.#refused.get(id)
+    if (kept?.error) throw kept.error
+    if (kept) return kept.reply
+    let outcome: unknown
+    try {
+      outcome = work()
+    } catch (error) {
+      this.#refuse(id, error)
+      throw error
+    }
     if (!(outcome instanceof Promise)) return outcome
-    const forget = (): void => { this.#underWay.delete(id) }
     this.#underWay.set(id, outcome)
-    outcome.then(forget, forget)
+    outcome.then(
+      reply => {
+        this.#underWay.delete(id)
+        if (parts !== undefined && hasRefusedPart(reply, parts)) this.#refused.add(id, { reply })
+      },
+      (error: unknown) => {
+        this.#underWay.delete(id)
+        this.#refuse(id, error)
+      },
+    )
     return outcome
   }
+
+  #refuse(id: RequestId, error: unknown): void { if (isRefusal(error)) this.#refused.add(id, { error }) }
 }
+
+const hasRefusedPart = (reply: unknown, parts: string): boolean =>
+  (reply as Readonly<Record<string, ReadonlyArray<{ readonly error?: unknown }>>>)[parts]!.some(({ error }) => error !== undefined)

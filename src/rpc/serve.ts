@@ -259,7 +259,8 @@ class CallServer implements RpcServer {
     let result: unknown
     try {
       if (message.audit && user === systemUser) throw reserved(message)
-      result = id === undefined ? handler(request.body, context) : this.#repeats.run(id, () => handler(request.body, context))
+      const work = (): unknown => handler(request.body, context)
+      result = id === undefined ? work() : this.#repeats.run(id, work, message.parts)
     } catch (error) {
       return fail(error)
     }

@@ -165,23 +165,24 @@ export function reserving<R extends Route>(
   }
 }
 
-/** Fields of a message that writes many files; the reply has an outcome for each, in a field of the same name. */
-interface Batch { readonly field: 'files' | 'objects'; readonly path: 'path' | 'to'; readonly use: StagedUse }
+/** Field with the path of each part of a message that writes many files. */
+interface Batch { readonly path: 'path' | 'to'; readonly use: StagedUse }
 
 const batches = new Map<Message, Batch>([
-  [writing.put, { field: 'files', path: 'path', use: 'opens' }], [object.put, { field: 'objects', path: 'to', use: 'makes' }],
+  [writing.put, { path: 'path', use: 'opens' }], [object.put, { path: 'to', use: 'makes' }],
 ])
 
 type BatchItem = { readonly number: number } & Readonly<Partial<Record<Batch['path'], string>>>
 
 /** Checks each file of a call by itself: those of reserved paths are refused, and the others are written. */
 const reservingEach = <R extends Route>(
-  route: R, { field, path: at, use }: Batch,
+  route: R, { path: at, use }: Batch,
   { journal, outputs }: { readonly journal: Pick<Journal, 'hasAnswer' | 'view'>; readonly outputs: Outputs },
 ): R => ({
   ...route,
   handler: async (request, context) => {
     const { requestId } = request as { requestId: RequestId }
+    const field = route.message.parts!
     const items = (request as Record<string, readonly BatchItem[]>)[field]!
     const levels = items.reduce((sum, item) => sum + item[at]!.split('/').length, 0)
     if (items.length > 1 && levels > limits.pageLevelsMax)

@@ -49,3 +49,47 @@ test('a request that was given up because its caller went away is worked on agai
   await expect(first).rejects.toMatchObject({ code: 'ABORTED' })
   expect(await second).toBe('killed')
 })
+
+test('a copy of a refused request that arrives late gets the refusal, although it would be accepted by then', async () => {
+  const repeats = new Repeats()
+  const absent = new GristmillError('ENOENT', 'there is no /a')
+  await expect(repeats.run(id, () => Promise.reject(absent))).rejects.toBe(absent)
+  expect(() => repeats.run(id, () => 'removed')).toThrow(absent)
+  const other = requestId('c:2')
+  expect(() => repeats.run(other, () => { throw absent })).toThrow(absent)
+  expect(() => repeats.run(other, () => 'removed')).toThrow(absent)
+  // Another request is another matter.
+  expect(repeats.run(requestId('c:3'), () => 'removed')).toBe('removed')
+})
+
+test('a reply in which a part was refused is kept whole, and one without refused parts is left to the journal', async () => {
+  const repeats = new Repeats()
+  const reply = { files: [{ status: {} }, { error: { code: 'EEXIST', message: '/a exists already', details: {} } }] }
+  expect(await repeats.run(id, () => Promise.resolve(reply), 'files')).toBe(reply)
+  expect(repeats.run(id, () => 'written', 'files')).toBe(reply)
+  const whole = requestId('c:2')
+  await repeats.run(whole, () => Promise.resolve({ files: [{ status: {} }] }), 'files')
+  expect(repeats.run(whole, () => 'asked', 'files')).toBe('asked')
+})
+
+test.each(['SAFE_MODE', 'UNAVAILABLE', 'OVERLOADED', 'UNREGISTERED', 'INTERNAL', 'OUTCOME_UNKNOWN'] as const)(
+  'after %s a repeat is worked on: the condition may have passed', async code => {
+    const repeats = new Repeats()
+    await expect(repeats.run(id, () => Promise.reject(new GristmillError(code, 'not now')))).rejects.toMatchObject({ code })
+    expect(repeats.run(id, () => 'made')).toBe('made')
+  })
+
+test('kept refusals are bounded in number and in size, and the newest stay', async () => {
+  const repeats = new Repeats()
+  const refuse = async (name: string, chars: number): Promise<void> => {
+    const absent = new GristmillError('ENOENT', 'x'.repeat(chars))
+    await expect(repeats.run(requestId(name), () => Promise.reject(absent))).rejects.toBe(absent)
+  }
+  const isKept = (name: string): boolean => {
+    try { return repeats.run(requestId(name), () => 'worked on') !== 'worked on' } catch { return true }
+  }
+  for (let i = 0; i <= 10_000; i++) await refuse(`c:${i}`, 1)
+  expect([isKept('c:0'), isKept('c:1'), isKept('c:10000')]).toEqual([false, true, true])
+  for (let i = 0; i < 9; i++) await refuse(`long:${i}`, 1 << 20)
+  expect([isKept('c:10000'), isKept('long:0'), isKept('long:8')]).toEqual([false, false, true])
+})
