@@ -179,12 +179,12 @@ export class Console implements GatewayDialect {
   async #query(asked: Asked): Promise<void> {
     checkToken(asked)
     const { exchange, name, session: { user } } = asked
-    const { sql, format = 'csv' } = sqlRequestOf(await bodyOf(exchange))
+    const { sql, format = 'csv', analyze } = sqlRequestOf(await bodyOf(exchange))
     const signal = AbortSignal.any([exchange.signal, this.#ending.signal])
     await this.#as(asked, async mill => {
       switch (name) {
         case 'rows': return this.#sql.rows(exchange, mill, { sql, user, signal })
-        case 'plan': return exchange.send(200, json, JSON.stringify(await this.#sql.plan(mill, { sql, user, signal })))
+        case 'plan': return exchange.send(200, json, JSON.stringify(await this.#sql.plan(mill, { sql, user, signal, analyze })))
         case 'export': return this.#sql.export(exchange, mill, { sql, user, signal, format })
         default: throw new GristmillError('EINVAL', 'a query is asked for its rows, its plan, or an export; load the page again')
       }

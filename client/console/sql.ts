@@ -40,7 +40,7 @@ export type SqlPlan = SqlExplanation
 
 export type ExportFormat = 'csv' | 'jsonl' | 'parquet'
 
-interface SqlRequest { readonly sql: string; readonly format?: ExportFormat }
+interface SqlRequest { readonly sql: string; readonly format?: ExportFormat; readonly analyze: boolean }
 
 const memoryBytes = 512 * MiB
 /** More rows than a person reads; a chart of them is still drawn at once. */
@@ -58,14 +58,15 @@ const types: Readonly<Record<ExportFormat, string>> = {
 }
 
 /** Throws EINVAL. */
-export function sqlRequestOf(body: { readonly sql?: unknown; readonly format?: unknown }): SqlRequest {
+export function sqlRequestOf(body: { readonly sql?: unknown; readonly format?: unknown; readonly analyze?: unknown }): SqlRequest {
   const { sql, format } = body
+  const analyze = body.analyze === true
   if (typeof sql !== 'string' || sql.trim() === '') throw new GristmillError('EINVAL', 'there is no query; write one, such as SELECT 1')
   if (sql.split('/*').length > commentsMax)
     throw new GristmillError('EINVAL', `the query has more than ${commentsMax} comments; leave some out`)
-  if (format === undefined) return { sql }
+  if (format === undefined) return { sql, analyze }
   if (typeof format !== 'string' || !Object.hasOwn(types, format)) throw new GristmillError('EINVAL', 'an export is csv, jsonl or parquet')
-  return { sql, format: format as ExportFormat }
+  return { sql, format: format as ExportFormat, analyze }
 }
 
 export class SqlRuns {
@@ -86,9 +87,9 @@ export class SqlRuns {
     })
   }
 
-  /** Explains how the query would run; nothing is computed. */
-  async plan(mill: Mill, { sql, user, signal }: Asked): Promise<SqlPlan> {
-    return this.#turns.take(user, () => mill.sql(sql, undefined, { memoryBytes, signal }).explain())
+  /** Explains how the query would run, or with `analyze` how it has run. */
+  async plan(mill: Mill, { sql, user, signal, analyze }: Asked & { readonly analyze: boolean }): Promise<SqlPlan> {
+    return this.#turns.take(user, () => mill.sql(sql, undefined, { memoryBytes, signal }).explain({ analyze }))
   }
 
   /** Runs the query and sends all rows as a file. */

@@ -1,6 +1,7 @@
-// Text of a plan for people: stages in their order, their inputs and outputs, and why a part is gathered.
+// Text of a plan for people: a tree that begins with the result. Below each stage are the tables that it reads, and the exchanges, each
+// with the stage that writes it. A stage that several others read is shown whole where it occurs first.
 
-import type { QueryInput, QueryOutput, QueryPlan, QueryStage } from './query.ts'
+import type { QueryColumn, QueryInput, QueryOutput, QueryPlan, QueryStage } from './query.ts'
 
 interface ExplainOptions {
   /** Also the SQL of each stage. */
@@ -9,16 +10,69 @@ interface ExplainOptions {
   readonly stages?: readonly { readonly tasks: number; readonly lines: readonly string[] }[]
 }
 
-export function explainQuery(plan: QueryPlan, { sql = false, stages }: ExplainOptions = {}): string {
-  const lines = plan.stages.flatMap((stage, i) => [
-    `stage ${i}: ${stage.name || 'rows'} (${stages ? countedText(stage, stages[i]!.tasks) : tasksText[stage.tasks]})`,
-    ...stage.inputs.map(input => `  reads ${inputText(input, plan)}`),
-    ...(sql ? [`  runs ${stage.sql}`] : []),
-    `  ${outputText(stage.output)}: ${stage.columns.map(({ name, type }) => `${name} ${type}`).join(', ')}`,
-    ...plan.gathered.filter(each => each.stage === i).map(({ reason }) => `  gathered: ${reason}`),
-    ...(stages?.[i]?.lines ?? []).map(line => `  ${line}`),
-  ])
-  return `${lines.join('\n')}\n`
+interface TreeNode {
+  readonly title: string
+  /** More lines about it. */
+  readonly lines: readonly string[]
+  readonly inputs: readonly TreeNode[]
+}
+
+export function explainQuery(plan: QueryPlan, options: ExplainOptions = {}): string {
+  const last = plan.stages.length - 1
+  const { output } = plan.stages[last]!
+  const isOrdered = output.kind === 'result' && output.ordered
+  const inputs = [stageNode(last, { plan, options, shown: new Set() })]
+  return textOf({ title: `${isOrdered ? 'result in order' : 'result'}: ${columnsText(plan.columns)}`, lines: [], inputs })
+}
+
+interface Walk { readonly plan: QueryPlan; readonly options: ExplainOptions; readonly shown: Set<number> }
+
+function stageNode(at: number, walk: Walk): TreeNode {
+  const { plan, options: { sql = false, stages }, shown } = walk
+  const stage = plan.stages[at]!
+  const title = `stage ${at}: ${stage.name || 'rows'}`
+  if (shown.has(at)) return { title: `${title}, shown above`, lines: [], inputs: [] }
+  shown.add(at)
+  return {
+    title: `${title} (${stages ? countedText(stage, stages[at]!.tasks) : tasksText[stage.tasks]})`,
+    lines: [
+      ...plan.gathered.filter(each => each.stage === at).map(({ reason }) => `gathered: ${reason}`),
+      ...stages?.[at]?.lines ?? [],
+      ...sql ? [`runs ${stage.sql}`] : [],
+    ],
+    inputs: stage.inputs.map(input => inputNode(input, stage, walk)),
+  }
+}
+
+function inputNode(input: QueryInput, reader: QueryStage, walk: Walk): TreeNode {
+  const as = walk.options.sql ? ` as ${input.view}` : ''
+  const { from } = input
+  if (from.kind === 'table') {
+    const how = input.how === 'split' ? 'a split in each task' : 'all rows'
+    return { title: `table ${from.table} (${from.columns.join(', ')})${as}, ${how}`, lines: [], inputs: [] }
+  }
+  const { output, columns } = walk.plan.stages[from.stage]!
+  const title = `${exchangeText(input, reader, output)}${as}: ${columnsText(columns)}`
+  return { title, lines: [], inputs: [stageNode(from.stage, walk)] }
+}
+
+/** Names the way by which the rows of a stage come to the tasks of its reader. */
+export function exchangeText({ how }: Pick<QueryInput, 'how'>, reader: Pick<QueryStage, 'tasks'>, output: QueryOutput): string {
+  if (how === 'partition') return output.kind === 'exchange' && output.hash === undefined ? 'exchange' : 'exchange by hash'
+  return reader.tasks === 'one' ? 'gather in one task' : 'broadcast to all tasks'
+}
+
+const columnsText = (columns: readonly QueryColumn[]): string => columns.map(({ name, type }) => `${name} ${type}`).join(', ')
+
+/** `rest`: what stands before all of its lines but the first. */
+function textOf({ title, lines, inputs }: TreeNode, first = '', rest = ''): string {
+  const below = inputs.map((input, i) => {
+    const isLast = i === inputs.length - 1
+    return textOf(input, `${rest}${isLast ? '└─ ' : '├─ '}`, `${rest}${isLast ? '   ' : '│  '}`)
+  })
+  const bar = inputs.length > 0 ? '│  ' : '   '
+  const own = lines.flatMap(line => line.split('\n')).map(line => `${rest}${bar}${line}\n`)
+  return `${first}${title}\n${own.join('')}${below.join('')}`
 }
 
 const tasksText: Readonly<Record<QueryStage['tasks'], string>> = {
@@ -30,23 +84,4 @@ const tasksText: Readonly<Record<QueryStage['tasks'], string>> = {
 function countedText({ tasks }: QueryStage, count: number): string {
   if (tasks === 'one') return tasksText.one
   return `${count} ${count === 1 ? 'task' : 'tasks'}, one for each ${tasks}`
-}
-
-function inputText({ view, from, how }: QueryInput, plan: QueryPlan): string {
-  const what =
-    from.kind === 'table'
-      ? `table ${from.table} (${from.columns.join(', ')})`
-      : `stage ${from.stage} (${plan.stages[from.stage]!.name || 'rows'})`
-  return `${what} as ${view}, ${how === 'all' ? 'all rows' : `by ${how}`}`
-}
-
-function outputText(output: QueryOutput): string {
-  switch (output.kind) {
-    case 'exchange':
-      return output.hash === undefined ? 'writes partitions' : 'writes partitions by hash'
-    case 'single':
-      return 'writes one partition'
-    case 'result':
-      return output.ordered ? 'gives the result in order' : 'gives the result'
-  }
 }

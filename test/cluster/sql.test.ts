@@ -329,28 +329,35 @@ test('a datanode that is killed while it runs a query changes nothing in the ans
 test('explain shows the stages of a query and why they are gathered, and with analyze what each has read, written and taken', async () => {
   const query = `SELECT grain, median(tonnes) AS m FROM '/sales' GROUP BY grain`
   const explain = (...words: string[]) => cluster.run(['sql', '--local-bytes', '0', ...words])
-  expect((await explain('--explain', query)).stdout).toBe(`stage 0: gather (one task)
-  reads table /sales (id, day, grain, tonnes, flag) as /sales, all rows
-  gives the result in order: grain VARCHAR, m DOUBLE
-  gathered: its tables have 32.0 KiB, and tasks divide a query from 64.0 MiB on
+  expect((await explain('--explain', query)).stdout).toBe(`result in order: grain VARCHAR, m DOUBLE
+└─ stage 0: gather (one task)
+   │  gathered: its tables have 32.0 KiB, and tasks divide a query from 64.0 MiB on
+   └─ table /sales (id, day, grain, tonnes, flag), all rows
 `)
   // How the blocks are put together depends on where their replicas are.
   const divided = (await explain('--explain', '--distribute', 'always', query)).stdout
-  expect(divided.replace(/\([2-9] tasks/, '(some tasks')).toBe(`stage 0: groups (some tasks, one for each split)
-  reads table /sales (grain, tonnes) as v1, by split
-  writes partitions by hash: c2 DOUBLE, c3 VARCHAR
-stage 1: result (2 tasks, one for each partition)
-  reads stage 0 (groups) as v2, by partition
-  gives the result: r0 VARCHAR, r1 DOUBLE
+  expect(divided.replace(/\([1-9] tasks?,(?= one for each split)/, '(some tasks,')).toBe(`result: grain VARCHAR, m DOUBLE
+└─ stage 1: result (2 tasks, one for each partition)
+   └─ exchange by hash: c2 DOUBLE, c3 VARCHAR
+      └─ stage 0: groups (some tasks, one for each split)
+         └─ table /sales (grain, tonnes), a split in each task
 `)
   const whole = await explain('--distribute', 'always', `explain analyze SELECT median(tonnes) AS m FROM '/sales'`)
-  expect(whole.stdout).toMatch(/^stage 0: aggregate \([2-9] tasks[^]*\n  took [\d.]+ s, read 32\.0 KiB \(\d+% from[^]*, wrote 700 rows in/)
-  expect(whole.stdout).toMatch(/stage 1: result \(one task\)[^]*\n  gathered: median over all rows\n[^]*, wrote 1 rows in [^\n]*\n$/)
+  expect(whole.stdout).toMatch(/stage 0: aggregate \([^]*\n *│ {2}took [\d.]+ s, read 32\.0 KiB \(\d+% from[^]*, wrote 700 rows in/)
+  expect(whole.stdout).toMatch(/stage 1: result \(one task\)\n *│ {2}gathered: median over all rows\n[^\n]*, wrote 1 rows in [^\n]*\n/)
   const shown = JSON.parse((await explain('--explain', '--json', `EXPLAIN ANALYZE ${query}`)).stdout) as SqlExplanation
   expect(shown).toMatchObject({
-    place: 'job', stages: [{ name: 'gather', tasks: 1, sql: query.padStart(query.length + 16), measured: { rows: 8, failedAttempts: 0 } }],
+    place: 'job', stages: [{
+      name: 'gather', tasks: 1, sql: query.padStart(query.length + 16), measured: { rows: 8, failedAttempts: 0 },
+      inputs: [{ kind: 'table', table: '/sales', columns: ['id', 'day', 'grain', 'tonnes', 'flag'], all: true }],
+      columns: [{ name: 'grain', type: 'VARCHAR' }, { name: 'm', type: 'DOUBLE' }],
+    }],
   })
-  expect((await explain('--format', 'csv', `EXPLAIN ${query}`)).stdout).toMatch(/^plan\n"?stage 0: gather/)
+  const { stages } = JSON.parse((await explain('--explain', '--json', '--distribute', 'always', query)).stdout) as SqlExplanation
+  expect(stages.map(({ inputs }) => inputs)).toMatchObject([
+    [{ kind: 'table', table: '/sales', all: false }], [{ kind: 'stage', stage: 0, how: 'exchange by hash' }],
+  ])
+  expect((await explain('--format', 'csv', `EXPLAIN ${query}`)).stdout).toMatch(/^plan\n"?result in order[^]*stage 0: gather/)
   expect((await explain('-o', '/x', `EXPLAIN ${query}`)).stderr).toContain('EXPLAIN has no rows')
   // Small tables are fetched, and then the engine's own plan is the answer.
   expect((await cluster.run(['sql', `EXPLAIN ANALYZE ${query}`])).stdout).toMatch(/^in this process: its tables have 32\.0 KiB[^]*READ_CSV/)

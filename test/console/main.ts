@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { connect } from '../../client/index.ts'
+import { connect, type SqlExplanation } from '../../client/index.ts'
 import { startCluster, until, type TestCluster } from '../kit/cluster.ts'
 import { ServerProcess } from '../kit/process/server.ts'
 import { root } from '../tidy/source.ts'
@@ -228,6 +228,22 @@ async function jobs(stage: Stage): Promise<void> {
   await says(page, '<b>waits</b>')
 }
 
+/** A plan of several stages, which a query over small files does not have. */
+const measured = { rows: 7, bytesIn: 8192, bytesOut: 512, bytesLocal: 4096, seconds: 1.5, failedAttempts: 0 }
+const dividedPlan: SqlExplanation = {
+  place: 'job', text: 'result: <b>\n',
+  stages: [
+    {
+      name: 'groups', tasks: 3, sources: [], sql: '', columns: [], measured,
+      inputs: [{ kind: 'table', table: '/data/<i>', columns: ['a'], all: false }],
+    },
+    {
+      name: 'result', tasks: 1, sources: [0], sql: '', columns: [], measured, gathered: 'median over all rows',
+      inputs: [{ kind: 'stage', stage: 0, how: 'exchange by hash' }],
+    },
+  ],
+}
+
 async function queries(stage: Stage): Promise<void> {
   const { page } = stage
   await goTo(stage, '/sql')
@@ -251,6 +267,17 @@ async function queries(stage: Stage): Promise<void> {
   assert.equal((await readFile(await download.path(), 'utf8')).trim().split('\n').length, 18)
   await page.getByRole('button', { name: 'Explain' }).click()
   await says(page, /in this process/)
+  await page.route('**/api/sql/plan', route => {
+    assert.deepEqual(JSON.parse(route.request().postData()!), { sql: 'SELECT 1', analyze: true })
+    return route.fulfill({ json: dividedPlan })
+  })
+  await editor.fill('SELECT 1')
+  await page.getByRole('button', { name: 'Analyze' }).click()
+  await says(page, 'reads: exchange by hash')
+  await says(page, '1.5 s · 7 rows out')
+  await says(page, '8.0 KiB in, 50 % local')
+  if (screens !== undefined) await page.screenshot({ path: join(screens, 'sql-plan.png'), fullPage: true })
+  await page.unroute('**/api/sql/plan')
   await editor.fill('SELECT * FROM range(1000000000) a, range(1000000000) b ORDER BY hash(a.range, b.range) LIMIT 1')
   await page.getByRole('button', { name: 'Run' }).click()
   await page.getByRole('button', { name: 'Cancel' }).click()

@@ -59,8 +59,12 @@ async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string
   }
 }
 
-export const planOf = async (sql: string, signal: AbortSignal): Promise<SqlPlan> =>
-  await (await post('/api/sql/plan', { sql }, signal)).json() as SqlPlan
+/** `analyze`: the query runs, and its rows are dropped. */
+export const planOf = async (sql: string, signal: AbortSignal, analyze = false): Promise<SqlPlan> =>
+  await (await post('/api/sql/plan', { sql, analyze }, signal)).json() as SqlPlan
+
+/** Begins with EXPLAIN: its answer is a plan, and no rows. */
+export const isExplained = (sql: string): boolean => /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*explain\b/i.test(sql)
 
 /** Runs the query again, and saves all of its rows as a file of the browser. Throws if it does not arrive whole. */
 export async function saveSql(sql: string, format: ExportFormat, signal: AbortSignal): Promise<void> {

@@ -13,7 +13,7 @@ import { Empty } from '../parts/states.tsx'
 import { route, setQuery } from '../route.ts'
 import type { SqlPlan } from '../../sql.ts'
 import { addHistory, clearHistory, readHistory } from '../sqlhistory.ts'
-import { emptyAnswer, planOf, runSql, type SqlAnswer } from '../sqlrun.ts'
+import { emptyAnswer, isExplained, planOf, runSql, type SqlAnswer } from '../sqlrun.ts'
 import { suggestionsFor, tablesIn, type KnownTable, type SqlPlace, type Suggestion } from '../sqltext.ts'
 
 /** Longer queries are not in the address. */
@@ -80,24 +80,33 @@ function useQuery() {
     setPlan(undefined)
     return ending.current.signal
   }
-  const run = (): void => {
-    const signal = begin()
+  const keep = (): void => {
     setRan(text)
     setHistory(addHistory(text))
     setQuery({ q: text.length <= sharedCharsMax ? text : '' })
+  }
+  const explain = async (analyze: boolean): Promise<void> => {
+    const signal = begin()
+    setAnswer(emptyAnswer)
+    try {
+      const found = await planOf(text, signal, analyze)
+      if (ending.current?.signal !== signal) return
+      setAnswer(undefined)
+      setPlan(found)
+    } catch (error) {
+      if (ending.current?.signal !== signal) return
+      setAnswer(signal.aborted
+        ? { ...emptyAnswer, state: 'cancelled' } : { ...emptyAnswer, state: 'failed', error: (error as Error).message })
+    }
+  }
+  const run = (): void => {
+    keep()
+    if (isExplained(text)) return void explain(false)
+    const signal = begin()
     setAnswer(emptyAnswer)
     void runSql(text, signal, next => {
       if (ending.current?.signal === signal) setAnswer(next)
     })
-  }
-  const explain = async (): Promise<void> => {
-    const signal = begin()
-    setAnswer(undefined)
-    try {
-      setPlan(await planOf(text, signal))
-    } catch (error) {
-      if (!signal.aborted) setAnswer({ ...emptyAnswer, state: 'failed', error: (error as Error).message })
-    }
   }
   return { text, setText, ran, answer, plan, history, setHistory, run, explain, cancel: () => ending.current?.abort() }
 }
@@ -115,8 +124,16 @@ export function SqlPage() {
             <a class="button" href="/tables">
               Tables
             </a>
-            <button type="button" onClick={() => void explain()} disabled={busy}>
+            <button type="button" onClick={() => void explain(false)} disabled={busy}>
               Explain
+            </button>
+            <button
+              type="button"
+              onClick={() => void explain(true)}
+              disabled={busy}
+              title="Runs the query, drops its rows, and shows what each stage has read and written"
+            >
+              Analyze
             </button>
             {busy ? (
               <button type="button" class="danger" onClick={cancel}>

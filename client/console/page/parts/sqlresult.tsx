@@ -167,7 +167,7 @@ function Export({ sql }: { readonly sql: string }) {
   )
 }
 
-/** Plan of a query that has not run. */
+/** Plan of a query, before or after its run. */
 export const PlanView = ({ plan }: { readonly plan: SqlPlan }) => (
   <Panel title={plan.place === 'job' ? 'Plan: a job of the cluster' : 'Plan: in the process of the console'}>
     {plan.stages.length > 0 && <PlanGraph stages={plan.stages} />}

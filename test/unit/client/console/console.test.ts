@@ -64,7 +64,7 @@ function queryOf(text: string, { signal, onJob }: SqlOptions) {
       const columns = [{ name: 'n', type: integer }, { name: 'n', type: texts }]
       return { columns, isExplanation: false, batches, [Symbol.asyncDispose]: dispose }
     },
-    explain: async () => ({ place: 'process', stages: [], text: 'plan' }),
+    explain: async ({ analyze }: { analyze: boolean }) => ({ place: 'process', stages: [], text: analyze ? 'plan with times' : 'plan' }),
   }
 }
 
@@ -257,7 +257,8 @@ test('rows come as texts, with NULL told apart, columns each once, and the job',
     { kind: 'end', cut: false, long: 0, ms: expect.any(Number) },
   ])
   expect(headers.get('content-security-policy')).toContain('sandbox')
-  expect((await sql('plan', await login('ada'), { sql: 'ROWS 3' })).text).toContain('"place":"process"')
+  expect((await sql('plan', await login('ada'), { sql: 'ROWS 3' })).text).toBe('{"place":"process","stages":[],"text":"plan"}')
+  expect((await sql('plan', await login('ada'), { sql: 'ROWS 3', analyze: true })).text).toContain('plan with times')
 })
 
 test('ten thousand rows are sent whole, and of more the first ten thousand, with a mark', async () => {

@@ -309,19 +309,50 @@ test("names of the result are the query's, also when two are equal", async () =>
   expect(plan.columns.map(({ name }) => name)).toEqual(['id', 'id', 'count_star()'])
 })
 
-test('explain shows stages, inputs, outputs and reasons', async () => {
-  const plan = await planQuery('SELECT shop, median(price) FROM sale GROUP BY shop ORDER BY shop LIMIT 2', tables, oracle)
-  expect(explainQuery(plan)).toMatchInlineSnapshot(`
-    "stage 0: groups (a task per split)
-      reads table sale (shop, price) as v1, by split
-      writes partitions by hash: c2 DECIMAL(9,2), c3 INTEGER
-    stage 1: top (a task per partition)
-      reads stage 0 (groups) as v2, by partition
-      writes one partition: c5 INTEGER, c6 DECIMAL(9,2)
-    stage 2: result (one task)
-      reads stage 1 (top) as v3, all rows
-      gives the result in order: r0 INTEGER, r1 DECIMAL(9,2)
+test('explain shows the plan as a tree: stages, exchanges, tables, and why a part is gathered', async () => {
+  const explained = async (sql: string) => explainQuery(await planQuery(sql, tables, oracle))
+  expect(await explained('SELECT shop, median(price) FROM sale GROUP BY shop ORDER BY shop LIMIT 2')).toMatchInlineSnapshot(`
+    "result in order: shop INTEGER, median(price) DECIMAL(9,2)
+    └─ stage 2: result (one task)
+       └─ gather in one task: c5 INTEGER, c6 DECIMAL(9,2)
+          └─ stage 1: top (a task per partition)
+             └─ exchange by hash: c2 DECIMAL(9,2), c3 INTEGER
+                └─ stage 0: groups (a task per split)
+                   └─ table sale (shop, price), a split in each task
     "
   `)
-  expect(explainQuery(await planQuery('SELECT median(price) FROM sale', tables, oracle))).toContain('gathered: median over all rows')
+  expect(await explained('SELECT s.id, p.city FROM sale s JOIN shop p ON s.shop = p.id')).toMatchInlineSnapshot(`
+    "result: id INTEGER, city VARCHAR
+    └─ stage 1: result (a task per split)
+       ├─ table sale (shop, id), a split in each task
+       └─ broadcast to all tasks: c3 BIGINT, c4 VARCHAR
+          └─ stage 0: broadcast (a task per split)
+             └─ table shop (id, city), a split in each task
+    "
+  `)
+  // A stage with two readers is shown once.
+  const twice = 'WITH a AS MATERIALIZED (SELECT shop, count(*) AS n FROM sale GROUP BY shop) SELECT x.n FROM a x JOIN a y ON x.n = y.shop'
+  expect(await explained(twice)).toMatchInlineSnapshot(`
+    "result: n BIGINT
+    └─ stage 3: result (a task per partition)
+       ├─ exchange by hash: c4 INTEGER, c5 BIGINT
+       │  └─ stage 1: shared 1 (a task per partition)
+       │     └─ exchange by hash: c2 INTEGER, c3p0 BIGINT
+       │        └─ stage 0: groups (a task per split)
+       │           └─ table sale (shop), a split in each task
+       └─ broadcast to all tasks: c8 INTEGER
+          └─ stage 2: broadcast (a task per partition)
+             └─ exchange by hash: c4 INTEGER, c5 BIGINT
+                └─ stage 1: shared 1, shown above
+    "
+  `)
+  expect(await explained('SELECT median(price) FROM sale')).toMatchInlineSnapshot(`
+    "result in order: median(price) DECIMAL(9,2)
+    └─ stage 1: result (one task)
+       │  gathered: median over all rows
+       └─ gather in one task: c1 DECIMAL(9,2)
+          └─ stage 0: aggregate (a task per split)
+             └─ table sale (price), a split in each task
+    "
+  `)
 })
