@@ -22,6 +22,9 @@ export class ExactSum {
     for (const each of other.#partials) this.add(each)
   }
 
+  /** Numbers whose exact sum this is: another sum that adds them adds this one. */
+  get parts(): number[] { return this.#whole === 0 ? [...this.#partials] : [this.#whole, ...this.#partials] }
+
   /** The number nearest to the exact sum; ties go to the even one. */
   get value(): number {
     if (this.#partials.length === 0) return this.#whole

@@ -8,7 +8,7 @@
 // that packages with a fallback use it.
 
 import { createHash } from 'node:crypto'
-import { basename, dirname, extname, relative } from 'node:path'
+import { basename, dirname, extname, posix, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BuildFailure, BuildOptions, Message, Plugin } from 'esbuild'
 import { GristmillError } from '../base/errors.ts'
@@ -196,7 +196,10 @@ function places(disk: Disk, directory: string): Plugin {
   }
 }
 
-/** Resolves 'gristmill' in a program to the files of this directory, under names that do not depend on its path. */
+/**
+ * Resolves 'gristmill' and 'gristmill/ml' in a program to files of this package, under names relative to this directory, which do not
+ * depend on where the package lies.
+ */
 function authoring(disk: Disk): Plugin {
   const extension = extname(import.meta.url) // .ts in a checkout, .js in a package
   const namespace = 'gristmill'
@@ -204,10 +207,11 @@ function authoring(disk: Disk): Plugin {
     name: 'gristmill',
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^gristmill$/ }, () => ({ path: 'authoring', namespace }))
-      onResolve({ filter: /^(\.|\.\.\/base)\/[a-z]+\.[jt]s$/, namespace }, ({ path }) => ({
-        path: path.replace(/^\.\/|\.[jt]s$/g, ''), namespace,
+      onResolve({ filter: /^gristmill\/ml$/ }, () => ({ path: '../ml/index', namespace }))
+      onResolve({ filter: /^(\.|\.\.\/base)\/[a-z]+\.[jt]s$/, namespace }, ({ path, importer }) => ({
+        path: posix.join(posix.dirname(importer.replace(/^gristmill:/, '')), path).replace(/\.[jt]s$/, ''), namespace,
       }))
-      onLoad({ filter: /^(\.\.\/base\/)?[a-z]+$/, namespace }, async ({ path }) => ({
+      onLoad({ filter: /^(\.\.\/(base|ml)\/)?[a-z]+$/, namespace }, async ({ path }) => ({
         contents: (await disk.readFile(fileURLToPath(new URL(`./${path}${extension}`, import.meta.url)))).toString('utf8'),
         loader: extension === '.ts' ? 'ts' : 'js',
       }))

@@ -9,7 +9,7 @@ export const ranks: Readonly<Record<string, number>> = {
   'src/base': 0,
   'src/ports': 1,
   'src/block': 2, 'src/record': 2, 'src/protocol': 2, 'src/home': 2, 'src/world': 2,
-  'src/rpc': 3, 'src/program': 3, 'src/plan': 3.5, 'src/shuffle': 3,
+  'src/rpc': 3, 'src/program': 3, 'src/plan': 3.5, 'src/ml': 3.5, 'src/shuffle': 3,
   'src/operator': 4, 'src/file': 4, 'src/sql': 4, 'src/connector': 4,
   'namenode/chores.ts': 7, 'namenode/journal': 7.1, 'namenode/room.ts': 7.15, 'namenode/namespace': 7.2, 'namenode/nodes': 7.3,
   'namenode/trash': 7.3, 'namenode/snapshots': 7.3, 'namenode/succession': 7.35, 'namenode/blocks': 7.4, 'namenode/service': 7.5,

@@ -72,8 +72,12 @@ export async function planned(describe: (mill: Sources) => void | Promise<void>)
 export async function run(
   describe: (mill: Sources) => void | Promise<void>, options: EngineOptions = {}, choices: PlanChoices = { rules: allRules },
 ): Promise<Array<Array<[Key, unknown]>>> {
-  return new Engine(planBy(await planned(describe), choices), options, await scratch()).run()
+  return runPlan(planBy(await planned(describe), choices), options)
 }
+
+/** The emitted pairs of each task of a plan's last stage. */
+export const runPlan = async (plan: Plan, options: EngineOptions = {}): Promise<Array<Array<[Key, unknown]>>> =>
+  new Engine(plan, options, await scratch()).run()
 
 /** The values that the program saves, part by part. */
 export const valuesOf = async (...given: Parameters<typeof run>): Promise<unknown[][]> =>

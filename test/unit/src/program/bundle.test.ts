@@ -64,6 +64,18 @@ test('the same sources give the same bytes wherever they lie, and other sources 
   expect((await bundleProgram({ disk }, join(dir, 'a/job.ts'))).id).not.toBe(one.id)
 })
 
+test('the functions of gristmill/ml are part of the bundles that import them, under names without a path, and of no others', async () => {
+  const learning = await bundleProgram({ disk }, await source(`
+    import { program } from 'gristmill'
+    import { describe } from 'gristmill/ml'
+    export default program(async mill => { console.log(await describe(mill.range(3).map(n => ({ n })))) })`))
+  const map = JSON.parse(Buffer.from(learning.bytes.toString().split('gristmillMap=').at(-1)!, 'base64').toString())
+  expect(map.sources).toEqual(expect.arrayContaining(['gristmill:../ml/describe', 'gristmill:../base/exactsum', 'gristmill:dataset']))
+  expect(map.sources.filter((name: string) => !name.startsWith('gristmill:'))).toEqual(['job.ts'])
+  const without = await bundleProgram({ disk }, await source(job('map() {}')))
+  expect(without.bytes.toString()).not.toContain('ExactSum')
+})
+
 test('a program that does not compile is refused with place, line and mark', async () => {
   const file = await source(`import { mapReduce } from 'gristmill'\nexport default mapReduce({\n  map(line) { const = 5 },\n})\n`)
   await expect(bundleProgram({ disk }, file)).rejects.toMatchObject({
