@@ -1,0 +1,58 @@
+// Machine learning on a cluster of real processes: the programs of the guide print what it shows, and a model on real data is learnt, saved
+// with its lineage, and gives the same answers to a row as to a Dataset.
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { transformRow } from '../../src/ml/index.ts'
+import type { TestCluster } from '../kit/cluster.ts'
+import { root } from '../tidy/source.ts'
+import { startClusterHere } from './inprocess.ts'
+
+let cluster: TestCluster
+let dir: string
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-ml-'))
+  cluster = await startClusterHere({ datanodes: 2 })
+})
+
+afterAll(async () => {
+  await cluster?.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+const cat = async (path: string): Promise<string> => cluster.ok(['cat', `${path}/part-*`])
+
+test('the programs of the guide give the outputs that it shows', async () => {
+  const guide = await readFile(join(root, 'docs/guide/machine-learning.md'), 'utf8')
+  const block = (form: string): string => new RegExp(`^\`\`\`${form}\\n([^]*?)^\`\`\`$`, 'm').exec(guide)![1]!
+  await writeFile(join(dir, 'mails.jsonl'), block('json mails.jsonl'))
+  await writeFile(join(dir, 'spam.ts'), /^```ts\n(\/\/ spam\.ts\n[^]*?)^```$/m.exec(guide)![1]!)
+  const commands = [...guide.matchAll(/^```sh\n([^]*?)^```$/gm)].flatMap(match => match[1]!.trim().split('\n'))
+  let printed = ''
+  for (const line of commands) {
+    const words = line.split(' ').slice(1).map(word => word.replaceAll("'", ''))
+    printed = await cluster.ok(words.map(word => (/^\w+\.(ts|jsonl)$/.test(word) ? join(dir, word) : word)))
+  }
+  expect(printed).toBe(block('text marked'))
+  const lineage = await cluster.ok(['lineage', '/spam/model'])
+  expect(lineage).toContain('/mails.jsonl')
+  const model = JSON.parse(await cat('/spam/model'))
+  expect(transformRow(model, { text: 'free money' })).toMatchObject({ prediction: true })
+})
+
+test('late: a model of flights is better than a guess, and its scores are served by key', async () => {
+  await cluster.ok(['put', join(root, 'node_modules/vega-datasets/data/flights-5k.json'), '/flights.json'])
+  const told = await cluster.ok(['run', join(root, 'docs/examples/datasets/late.ts'), '-i', '/flights.json', '-o', '/late'])
+  const [, flights, right, onTime] = /(\d+) flights of other days: ([\d.]+) % right; ([\d.]+) % were on time/.exec(told)!
+  expect(Number(flights)).toBeGreaterThan(300)
+  expect(Number(right)).toBeGreaterThanOrEqual(Number(onTime) - 1)
+  const { stages } = JSON.parse(await cat('/late/model'))
+  expect(stages.at(-1)).toMatchObject({ kind: 'logisticRegression', converged: true })
+  // Flights are later in the evening, and where others have been late.
+  const [, evening, lately] = stages.at(-1).coefficients as number[]
+  expect(evening).toBeGreaterThan(0)
+  expect(lately).toBeGreaterThan(0)
+})
