@@ -6,6 +6,7 @@ import type { Key } from '../base/pair.ts'
 import { add, counting, merging, returning, saving, visiting, type SaveOptions } from './actions.ts'
 import { checkCount, checkFunction, checkPartitions, checkShuffle, showGiven, type JoinOptions, type ShuffleOptions } from './arguments.ts'
 import type { Context } from './definition.ts'
+import { fresh, freshZero } from './fresh.ts'
 import { keyValueSaving, type KeyValueOptions, type StoredKey } from './keyvalue.ts'
 import { at, type Flow, type KeyFunction, type Recipe } from './recipe.ts'
 import { checkResources, type Resources } from './resources.ts'
@@ -245,7 +246,7 @@ export class Dataset<T> {
   reduce(merge: (a: T, b: T) => T, initial: T): Promise<T>
   async reduce(merge: (a: T, b: T) => T, ...initial: readonly T[]): Promise<T | undefined> {
     const totals = await this.#flow.run(merging('reduce', this.#node, merge)) as T[]
-    const all = [...initial, ...totals]
+    const all = [...initial.map(fresh), ...totals]
     return all.length === 0 ? undefined : all.reduce((a, b) => merge(a, b))
   }
 
@@ -339,7 +340,8 @@ export class Grouped<K extends Key, T> {
     checkFunction('aggregate (add)', addTo)
     checkFunction('aggregate (merge)', merge)
     const value = this.#grouping.value as KeyFunction | undefined
-    const first = (each: T, context: Context): A => addTo(zero(), (value ? value(each, context) : each) as T)
+    const zeroOf = freshZero(zero)
+    const first = (each: T, context: Context): A => addTo(zeroOf(), (value ? value(each, context) : each) as T)
     return this.#next(folded(this.#node, { ...this.#grouping, value: first }, merge))
   }
 

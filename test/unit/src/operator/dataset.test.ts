@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Key } from '../../../../src/base/pair.ts'
 import type { Dataset } from '../../../../src/program/dataset.ts'
+import { fresh } from '../../../../src/program/fresh.ts'
 import type { Sources } from '../../../../src/program/sources.ts'
 import { rules } from '../../../../src/plan/rules.ts'
 import { dice, type Dice } from '../../../kit/dice.ts'
@@ -349,6 +350,32 @@ describe('grouping', () => {
     await each(rows, data => data.groupBy(row => row.name).aggregate({
       zero: () => ({ sum: 0 }), add: (total, row) => ({ sum: total.sum + row.n }), merge: (a, b) => ({ sum: a.sum + b.sum }),
     }).map(([key, total]) => [key, total.sum]), same(sums))
+  })
+
+  test('a total begins with what zero returned at first, also if it returns the same object each time, which add and merge change', async () => {
+    const ids = grouped(rows, row => row.name).map(([key, all]) => [key, all.length, all.reduce((sum, row) => sum + row.id, 0)])
+    const changing = (zero: { all: number[]; by: Map<string, { n: number }>; sum: Set<number> }) => ({
+      zero: () => zero,
+      add: (total: typeof zero, row: Row) => {
+        total.all.push(row.id)
+        total.by.get('n')!.n++
+        total.sum.add(row.id)
+        return total
+      },
+      merge: (a: typeof zero, b: typeof zero) => {
+        a.all.push(...b.all)
+        a.by.get('n')!.n += b.by.get('n')!.n
+        for (const id of b.sum) a.sum.add(id)
+        return a
+      },
+    })
+    await each(rows, data => data.groupBy(row => row.name)
+      .aggregate(changing({ all: [], by: new Map([['n', { n: 0 }]]), sum: new Set() }))
+      .map(([key, { all, by, sum }]) => [key, all.length === sum.size && by.get('n')!.n, all.reduce((a, b) => a + b, 0)]), same(ids))
+    class Sum { n = 0 }
+    const sum = new Sum()
+    expect([fresh(sum), fresh([new Date(5), new Uint8Array([1]), null])]).toEqual([sum, [new Date(5), new Uint8Array([1]), null]])
+    expect(fresh(sum)).toBe(sum)
   })
 
   test('distinct and distinctBy give each once, the first of equal ones', async () => {
