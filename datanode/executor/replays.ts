@@ -43,7 +43,7 @@ export class Replays {
     const by = nearest ?? await this.#begin(this.#begun++, target)
     this.#replays.add(by)
     try {
-      const plan = { ...by.program, ...await by.replay.reach(target) }
+      const plan = { ...by.program, ...await by.replay.reach(target), watch: by.replay.watch }
       this.#plans.delete(job)
       this.#plans.set(job, { by, plan })
       if (this.#plans.size > plansKept) this.#plans.delete(this.#plans.keys().next().value!)

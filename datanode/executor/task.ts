@@ -3,6 +3,7 @@
 // machine or a file of the cluster.
 
 import { assert, unreachable } from '../../src/base/assert.ts'
+import { GristmillError } from '../../src/base/errors.ts'
 import type { InputOptions } from '../../src/base/formats.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskParts, TaskWork } from '../../src/protocol/task.ts'
@@ -140,6 +141,7 @@ export class TaskAttempt {
       const quiet = { clock: session.clock, started, turns, counts: context, note: this.#notes() }
       if (this.#options.isFirst) await untilSettled(quiet, 'the module', setup ? 'setup' : phase)
       started?.begin(work.job)
+      const changed = this.#options.program.watch?.()
       if (setup) {
         await this.#calls.setup(setup)
         await untilSettled(quiet, 'setup', phase)
@@ -151,6 +153,8 @@ export class TaskAttempt {
         await this.#calls.teardown(teardown, turns, output.sink)
       }
       await untilQuiet(quiet, phase)
+      const name = changed?.()
+      if (name !== undefined) throw sharedChanged(name)
       const { onLate } = this.#options
       turns.taskEnded(onLate)
       const left = await output.finish()
@@ -443,6 +447,12 @@ export class TaskAttempt {
     return clock.yield()
   }
 }
+
+const sharedChanged = (name: string): GristmillError => new GristmillError(
+  'PROGRAM_INVALID',
+  `a function of the step has changed ${name}; tasks share it, and which of them would see the change differs from run to run: ` +
+  'change a copy (structuredClone)',
+)
 
 /** Part of the input that a task reads, if it is not its own number. */
 function partOf(input: TaskWork['input']): number | undefined {

@@ -17,7 +17,10 @@ export interface JobPlan {
   readonly fingerprint: string
 }
 
-export type PlannedProgram = Program & JobPlan
+export type PlannedProgram = Program & JobPlan & {
+  /** Notes the values that tasks of a replayed program share; the function that it returns names one that was changed since. */
+  readonly watch?: (() => () => string | undefined) | undefined
+}
 
 /** Plan of a step before any rule. Throws PROGRAM_INVALID for recipes that this version does not know. */
 export const lowerStep = ({ root }: Pick<ProgramStep, 'root'>): Plan => planDataflow(root)

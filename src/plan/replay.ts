@@ -17,6 +17,7 @@ import { lowerStep, notLoaded, planJob, type JobPlan } from './planof.ts'
 import type { ReplayedSources } from './programsources.ts'
 import { broadcastMethod, decodeShipped, shippedHash } from './shipped.ts'
 import { ProgramRun, type Delivery, type ProgramStep } from './programrun.ts'
+import { bytesIn, WatchedValues } from './watched.ts'
 
 export interface ReplayTarget {
   readonly step: number
@@ -51,6 +52,8 @@ export class ProgramReplay {
   readonly #program: Program
   readonly #sources: ReplayedSources | undefined
   readonly #run: ProgramRun
+  /** Results that the program has got. */
+  readonly #watched = new WatchedValues()
   /** Plans of steps before any rule. */
   readonly #plans = new Map<number, Plan>()
   /** Entries of the history that have been delivered. */
@@ -76,6 +79,9 @@ export class ProgramReplay {
   /** The program has read a time that it had not read yet where it was started: later steps need another replay. */
   get isBeyond(): boolean { return this.#sources?.isBeyond === true }
 
+  /** See WatchedValues.begin. */
+  readonly watch = (): () => string | undefined => this.#watched.begin()
+
   /** Plan of a step. Throws PROGRAM_INVALID if the program does something else here than where it was started. */
   reach(target: ReplayTarget): Promise<JobPlan> {
     const reached = this.#queue.then(() => this.#reach(target))
@@ -90,13 +96,20 @@ export class ProgramReplay {
       const plan = await this.#planOf(entry)
       if (!isSameFingerprint(entry, fingerprintOf(plan)))
         throw differs(entry, `is now "${outlineOf(plan)}", which is another plan than the one that has run`)
-      await this.#run.deliver(entry.number, await this.#delivery(entry))
+      const delivery = await this.#delivery(entry)
+      if ('values' in delivery) this.#watch(entry, delivery.values)
+      await this.#run.deliver(entry.number, delivery)
       this.#delivered++
     }
     const lowered = await this.#planOf({ number, method })
     const found = planJob(lowered, choices)
     if (found.fingerprint !== fingerprint) throw differs({ number, method }, differenceOf(outline, outlineOf(lowered)))
     return found
+  }
+
+  #watch({ number, method }: HistoryEntry, values: readonly unknown[]): void {
+    // A value that was broadcast is frozen, except its bytes.
+    this.#watched.add(`the result of step ${number} (${method})`, method === broadcastMethod ? bytesIn(values) : values)
   }
 
   /** Plan of a step that the function has asked for, or will. */

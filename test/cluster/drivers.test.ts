@@ -221,6 +221,34 @@ test('a broadcast value is computed where the program is started, small or large
     'broadcast was given a value of 40.0 MiB; all values that a program broadcasts may have 32.0 MiB, a quarter of the memory of a task (--memory)')])
 })
 
+test('a task that changes what tasks share is refused with its step; the program itself may change results between its steps', async () => {
+  const file = await program('shared.ts', `
+    const rows = await mill.range(3).map(n => ({ n, tags: ['a'] })).collect()
+    const [first, total, shipped] = [await mill.from(rows).first(), await mill.from(rows).reduce((a, b) => ({ ...a, n: a.n + b.n })), await mill.broadcast(new Uint8Array(4))]
+    // The program may.
+    rows.reverse()
+    rows[0]!.n = 7
+    const changes: Record<string, () => unknown> = {
+      nothing: () => rows.toSorted((a, b) => a.n - b.n), collect: () => rows.push(rows[0]!), element: () => { rows[1]!.tags.length = 0 },
+      first: () => { first!.n = 9 }, reduce: () => { total!.tags.push('b') }, broadcast: () => { shipped[2] = 1 },
+    }
+    for (const [name, change] of Object.entries(changes))
+      console.log('told', name, await mill.range(4, { partitions: 2 }).map(n => { change(); return n }).count()
+        .then(count => count + ' ' + rows.map(row => row.n).join(''), error => /failed: (.*?)(; tasks|$)/.exec(error.message)?.[1] ?? error.message))
+    const initial = { n: 1 }
+    const add = (a: { n: number }, b: { n: number }) => { a.n += b.n; return a }
+    for (let i = 0; i < 2; i++) console.log('told', (await mill.range(3).map(n => ({ n })).reduce(add, initial)).n, (await mill.from([] as { n: number }[]).reduce(add, initial)) === initial)
+  `)
+  const { code, stdout, stderr } = await cluster.run(['run', file])
+  expect(code, stderr).toBe(0)
+  const changed = (name: string): string => `a function of the step has changed ${name}`
+  expect(stdout.split('\n').filter(line => line.startsWith('told '))).toEqual([
+    'nothing 4 710', `collect ${changed('the result of step 1 (collect)')}`, `element ${changed('the result of step 1 (collect)')}`,
+    `first ${changed('the result of step 2 (first)')}`, `reduce ${changed('the result of step 3 (reduce)')}`,
+    `broadcast ${changed('the result of step 4 (broadcast)')}`, '4 false', '4 false',
+  ].map(line => `told ${line}`))
+})
+
 test('a failed step throws in the program, which may handle it; the machines reach later steps over the failure', async () => {
   const file = await program('handled.ts', `
     let told = ''
