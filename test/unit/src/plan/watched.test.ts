@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import { WatchedValues, bytesIn } from '../../../../src/plan/watched.ts'
 
 const made = () => ({
-  n: NaN, list: [{ word: 'rye' }, undefined, null, -0], map: new Map<unknown, unknown>([[1, { deep: [2] }]]), set: new Set(['a']),
+  n: NaN, list: [{ word: 'rye' }, undefined, null, -0] as [{ word: string }, ...unknown[]],
+  map: new Map<unknown, unknown>([[1, { deep: [2] }]]), set: new Set(['a']),
   date: new Date(5), bytes: Buffer.from('grain'), empty: {} as Record<string, unknown>, none: [] as unknown[],
 })
 type Made = ReturnType<typeof made>
@@ -25,8 +26,8 @@ test.each<[string, (value: Made, rows: Made[]) => unknown]>([
   ['a new field', value => { value.empty['x'] = undefined }],
   ['a field that is gone', value => Reflect.deleteProperty(value, 'date')],
   ['a name of a field', (value, rows) => { const { n, ...rest } = value; Object.assign(rows, [{ m: n, ...rest }]) }],
-  ['an element', value => { value.list[0]!.word = 'oat' }],
-  ['zero and minus zero', value => { value.list[3] = 0 as never }],
+  ['an element', value => { value.list[0].word = 'oat' }],
+  ['zero and minus zero', value => { value.list[3] = 0 }],
   ['an element at the end', value => value.list.push(null)],
   ['an element of an empty array', value => value.none.push(undefined)],
   ['the order', value => value.list.reverse()],
