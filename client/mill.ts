@@ -30,6 +30,7 @@ import type { SqlParams } from './sql/statement.ts'
 import { Accounts } from './service/accounts.ts'
 import { Nodes } from './service/nodes.ts'
 import { Servers } from './service/servers.ts'
+import { Tokens } from './service/tokens.ts'
 import type { Compiler } from './jobs/compile.ts'
 import type { ProgramPlaces } from './jobs/outside.ts'
 import type { RunTools } from './jobs/run.ts'
@@ -77,6 +78,8 @@ export class Mill extends Programs {
   readonly tables: Catalog
   /** Users of gateways that verify them, and their access keys. */
   readonly users: Accounts
+  /** Delegation tokens, with which programs act as their owner through a gateway. */
+  readonly tokens: Tokens
   readonly #cluster: Cluster
   readonly #files: FileClient
   readonly #workingDirectory: string
@@ -116,6 +119,7 @@ export class Mill extends Programs {
     this.servers = new Servers(asking)
     this.tables = new Catalog(asking.ask, signal => shapesIn(this.#sqlTools, signal))
     this.users = new Accounts({ ask: asking.ask, random, vault: caller.vault })
+    this.tokens = new Tokens({ ask: asking.ask, random, user: caller.user })
     this.#cluster = asking
     this.#files = files
     this.#openDatabase = world.openDatabase

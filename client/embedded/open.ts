@@ -6,6 +6,7 @@ import type { Settings } from '../../src/base/settings.ts'
 import { loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
+import { find } from '../../src/protocol/token.ts'
 import { key, keyIdForm, password, userNameBytesMax } from '../../src/protocol/user.ts'
 import { Caller } from '../../src/rpc/call.ts'
 import { callerParts, connectTo, credentialsFor, type ConnectTo } from '../connect.ts'
@@ -97,8 +98,8 @@ async function embeddedMills(parts: OpenParts, dir: string): Promise<Mills> {
   }
 }
 
-/** Looks up access keys and passwords in the name of the cluster, and opens the secrets of keys. */
-const secretsOf = (caller: Caller, namenode: Address): Pick<Mills, 'accessKey' | 'password'> => ({
+/** Looks up access keys, passwords and tokens in the name of the cluster, and opens the secrets of keys. */
+const secretsOf = (caller: Caller, namenode: Address): Pick<Mills, 'accessKey' | 'password' | 'isValidToken'> => ({
   accessKey: async id => {
     if (!keyIdForm.test(id)) return undefined
     return unlessMissing(async () => {
@@ -110,6 +111,7 @@ const secretsOf = (caller: Caller, namenode: Address): Pick<Mills, 'accessKey' |
     if (name === '' || Buffer.byteLength(name) > userNameBytesMax) return undefined
     return unlessMissing(async () => (await caller.call(namenode, password, { name }, { peer: 'namenode' })).hashed)
   },
+  isValidToken: async token => { await caller.call(namenode, find, { token }, { peer: 'namenode' }) },
 })
 
 async function unlessMissing<T>(work: () => Promise<T>): Promise<T | undefined> {

@@ -1,6 +1,7 @@
 // A gateway: one process, or a part of one, in which dialects of other systems are answered for the cluster. It speaks to the cluster as a
 // client does, acts as the caller's user, and keeps nothing that another gateway would need: any number of them may serve a cluster.
 
+import type { ShownToken } from '../../src/protocol/token.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { AccessLog } from './accesslog.ts'
 import type { Certificate } from './certificate.ts'
@@ -17,6 +18,7 @@ export interface DialectDeps {
   readonly accessKey: Mills['accessKey']
   /** One for all dialects: passwords are checked one at a time. */
   readonly passwords: UserPasswords
+  readonly isValidToken: Mills['isValidToken']
   readonly vault: Mills['vault']
   readonly cluster: Mills['cluster']
 }
@@ -63,7 +65,7 @@ export class Gateway {
       const passwords = new UserPasswords({ clock: world.clock, find: name => mills.password(name) })
       const services = {
         users, trust, accessKey: (id: string) => mills.accessKey(id), passwords, vault: mills.vault,
-        cluster: mills.cluster,
+        isValidToken: (token: ShownToken) => mills.isValidToken(token), cluster: mills.cluster,
       }
       for (const { make, port } of dialects) {
         const dialect = make(services)

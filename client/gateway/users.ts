@@ -2,6 +2,7 @@
 // ones is bounded.
 
 import type { ClusterId } from '../../src/base/ids.ts'
+import type { ShownToken } from '../../src/protocol/token.ts'
 import type { Vault } from '../../src/rpc/vault.ts'
 import type { Mill } from '../mill.ts'
 
@@ -13,6 +14,8 @@ export interface Mills {
   accessKey(id: string): Promise<{ readonly user: string; readonly secret: string } | undefined>
   /** Hash of the password of a user; undefined: there is none. */
   password(name: string): Promise<string | undefined>
+  /** Throws ENOENT for a delegation token that is not valid now. */
+  isValidToken(token: ShownToken): Promise<void>
   readonly cluster: ClusterId
   /** User of this process, by whom settings of buckets are read. */
   readonly own: string

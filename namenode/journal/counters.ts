@@ -24,6 +24,8 @@ export const counterNames = [
   'versions', 'expiries',
   /** Number of rows in "contents", and of the bytes of files in them. */
   'contents', 'contentBytes',
+  /** Number of the last delegation token. */
+  'tokens',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]
@@ -53,6 +55,7 @@ export function copyCounters(from: Readonly<StateCounters>, to: StateCounters): 
   to.expiries = from.expiries
   to.contents = from.contents
   to.contentBytes = from.contentBytes
+  to.tokens = from.tokens
 }
 
 export function encodeCounters(counters: Readonly<StateCounters>): Buffer {

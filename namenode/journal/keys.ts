@@ -58,6 +58,8 @@ export const tables = [
   'users',
   /** id → an access key, with its sealed secret: users. */
   'accesskeys',
+  /** (owner, number) → a delegation token, with the digest of its secret: users. */
+  'tokens',
   /** name in lower case → a table or view of SQL: catalog. */
   'tables',
 ] as const

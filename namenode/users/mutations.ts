@@ -10,6 +10,7 @@ import { textKey } from '../journal/keys.ts'
 import { mutation, type AnyMutation, type UserOperation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { accessKeyAt, putAccessKey, putUser, userAt, type UserRow } from './rows.ts'
+import { tokensOf } from './tokenrows.ts'
 
 type Named = UserOperation & { readonly name: string }
 
@@ -31,6 +32,7 @@ export const removeUser = mutation<Named, undefined>({
   mutate(draft, { name, user, root }) {
     if (!root) throw new GristmillError('EACCES', `${user} may not remove users; only the cluster's superuser may`)
     for (const id of existing(draft, name).keys) draft.remove('accesskeys', textKey(id))
+    for (const { key } of [...tokensOf(draft, name)]) draft.remove('tokens', key)
     draft.remove('users', textKey(name))
     return undefined
   },

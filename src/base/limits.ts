@@ -167,6 +167,13 @@ const processLimits = {
   attributesBytesMax: 64 * KiB,
   /** Access keys of one user. */
   userKeysMax: 10,
+  /**
+   * Delegation tokens of one user: they are counted when another one is issued. A token is valid for a day, and its renewer may put that
+   * off until it is a week old, as in HDFS.
+   */
+  userTokensMax: 500,
+  tokenRenewalMs: 24 * 3600 * 1000,
+  tokenLifeMs: 7 * 24 * 3600 * 1000,
   /** Directories with a quota. */
   quotasMax: 10_000,
   /** Running jobs; one more is refused with OVERLOADED. */

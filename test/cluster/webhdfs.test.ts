@@ -322,7 +322,6 @@ test('files are joined to one and cut in one step, small ones too; what cannot b
 
 test('features that the cluster does not have are answered as an HDFS without them does', async () => {
   await good('PUT', '/shared/n?op=CREATE&', 'n')
-  expect(await good('GET', '/?op=GETDELEGATIONTOKEN&renewer=ada')).toEqual({ Token: null })
   expect((await good('GET', '/?op=GETALLSTORAGEPOLICY')).BlockStoragePolicies.BlockStoragePolicy).toMatchObject([{ name: 'HOT',
     storageTypes: ['DISK'] }])
   expect((await good('GET', '/shared/n?op=GETSTORAGEPOLICY')).BlockStoragePolicy.name).toBe('HOT')
@@ -336,10 +335,26 @@ test('features that the cluster does not have are answered as an HDFS without th
     ['PUT', 'CREATESYMLINK&destination=/x', 400, 'UnsupportedOperationException'],
     ['POST', 'UNSETECPOLICY', 403, 'NoECPolicySetException'],
     ['PUT', 'SETECPOLICY&ecpolicy=RS-6-3-1024k', 400, 'HadoopIllegalArgumentException'],
-      ['PUT', 'RENEWDELEGATIONTOKEN&token=x', 403, 'InvalidToken'],
     ['PUT', 'RENAMESNAPSHOT&oldsnapshotname=a&snapshotname=b', 400, 'UnsupportedOperationException'],
     ['PUT', 'SATISFYSTORAGEPOLICY', 403, 'UnsupportedActionException'],
   ] as const) await bad(verb, `/shared/n?op=${query}`, status, exception)
+})
+
+test('a delegation token acts as its owner at every gateway, until it is cancelled', async () => {
+  expect(await good('GET', '/?op=GETDELEGATIONTOKEN&user.name=')).toEqual({ Token: null })
+  const { Token: { urlString: token } } = await good('GET', '/?op=GETDELEGATIONTOKEN&renewer=yarn') as { Token: { urlString: string } }
+  const by = (verb: string, target: string, body?: string) => fetch(
+    `http://${other}/webhdfs/v1${target}&delegation=${token}`, { method: verb, ...body !== undefined && { body } })
+  expect((await by('PUT', '/shared/by-token?op=CREATE', 'x')).status).toBe(201)
+  expect((await good('GET', '/shared/by-token?op=GETFILESTATUS')).FileStatus.owner).toBe('ada')
+  expect(await (await by('GET', '/shared/by-token?op=OPEN')).text()).toBe('x')
+  const renewed = await good('PUT', `/?op=RENEWDELEGATIONTOKEN&token=${token}&user.name=yarn`)
+  expect(renewed.long).toBeGreaterThan(Date.now())
+  await bad('PUT', `/?op=RENEWDELEGATIONTOKEN&token=${token}`, 403, 'AccessControlException')
+  await bad('PUT', '/?op=RENEWDELEGATIONTOKEN&token=x', 403, 'InvalidToken')
+  await bad('PUT', '/?op=CANCELDELEGATIONTOKEN', 400, 'IllegalArgumentException', /^Required param token/)
+  expect(await good('PUT', `/?op=CANCELDELEGATIONTOKEN&token=${token}`)).toBe('')
+  expect((await (await by('GET', '/?op=GETHOMEDIRECTORY')).json() as any).RemoteException.exception).toBe('InvalidToken')
 })
 
 test('requests that mean nothing, that come from a web page, or that name another user, are refused', async () => {

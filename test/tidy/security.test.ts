@@ -28,6 +28,25 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/client/service/accounts.test.ts', 'the secret of a key is sent sealed'],
     ['unit/src/rpc/vault.test.ts', 'a sealed secret opens under no other name'],
   ],
+  'A gateway issues a delegation token only': [
+    ['unit/client/gateway/webhdfs/tokens.test.ts', 'a token is issued to a caller who has proved who it is'],
+    ['unit/client/gateway/webhdfs/tokens.test.ts', 'it gets no other token and no renewal'],
+  ],
+  'A gateway takes a token over TLS': [
+    ['unit/client/gateway/webhdfs/tokens.test.ts', 'is not taken where it can be read on its way, from a web page'],
+  ],
+  'A token that is altered, cancelled or over': [
+    ['unit/namenode/users/tokens.test.ts', 'no part of a token can be changed'],
+    ['unit/namenode/users/tokens.test.ts', 'which end with the user'],
+    ['cluster/webhdfs.test.ts', 'at every gateway, until it is cancelled'],
+  ],
+  "The namenode's journal, store and backups have the SHA-256": [
+    ['unit/namenode/users/tokens.test.ts', 'journal and store have no secret'],
+    ['unit/client/gateway/accesslog.test.ts', 'masked'],
+  ],
+  'A token lets its bearer act as its owner': [
+    ['unit/namenode/users/tokens.test.ts', 'a token is valid for a day, and as long as its renewer puts that off, for a week'],
+  ],
   'A client of the PostgreSQL protocol proves its access key': [
     ['unit/client/gateway/pg/pg.test.ts', 'a key is proved by SCRAM, on this machine too'],
   ],

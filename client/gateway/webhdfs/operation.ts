@@ -11,6 +11,10 @@ export interface Call {
   /** Client of the cluster that acts as `user`. */
   readonly mill: Mill
   readonly user: string
+  /** User who acts in the name of `user`: a proxy's. */
+  readonly realUser?: string | undefined
+  /** How the request has shown who it is of: a secret of the user, a token of the user, or a name that the gateway believes. */
+  readonly by: 'secret' | 'token' | 'name' | 'nothing'
   /** Normal path in the cluster. */
   readonly path: string
   readonly params: RequestParams
@@ -19,6 +23,8 @@ export interface Call {
   readonly body: () => AsyncGenerator<Buffer, void, undefined>
   /** Address of the second step of this request. */
   readonly location: () => string
+  /** Scheme and host at which the client has reached the gateway. */
+  readonly origin: () => string
 }
 
 export type Answer =

@@ -9,9 +9,11 @@ import type { RequestParams } from './params.ts'
 import { policyOperations } from './policies.ts'
 import { readingOperations } from './reading.ts'
 import { snapshotOperations } from './snapshots.ts'
+import { tokenOperations } from './tokens.ts'
 
 export const operations: readonly Operation[] = [
-  ...dataOperations, ...readingOperations, ...changingOperations, ...attributeOperations, ...snapshotOperations, ...policyOperations,
+  ...dataOperations, ...readingOperations, ...changingOperations, ...attributeOperations, ...snapshotOperations, ...tokenOperations,
+  ...policyOperations,
 ]
 
 const byName = new Map(operations.map(operation => [`${operation.verb} ${operation.name}`, operation]))

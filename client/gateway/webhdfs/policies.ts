@@ -1,5 +1,5 @@
-// Operations on features of HDFS that the cluster does not have, answered as an HDFS without them does: delegation tokens of an insecure
-// cluster, storage policies with disks only, erasure coding without a policy, ACLs turned off, and symbolic links.
+// Operations on features of HDFS that the cluster does not have, answered as an HDFS without them does: storage policies with disks
+// only, erasure coding without a policy, ACLs turned off, and symbolic links.
 
 import { RemoteException } from './errors.ts'
 import { absent, empty, json, unsupported, type Call, type Operation } from './operation.ts'
@@ -23,16 +23,6 @@ const aclOperations = ([['MODIFYACLENTRIES', true], ['REMOVEACLENTRIES', true], 
   ...unsupported('PUT', name, { why: 'there are no ACLs', exception: 'AclException' }), ...needsSpec && { required: ['aclspec'] },
   answer: async () => { throw new RemoteException('AclException', acls) },
 }))
-
-const tokenOperations: readonly Operation[] = [
-  {
-    verb: 'GET', name: 'GETDELEGATIONTOKEN', answer: async () => json({ Token: null }),
-    limits: 'no token, as an insecure HDFS answers: clients go on with `user.name`',
-  },
-  ...(['RENEWDELEGATIONTOKEN', 'CANCELDELEGATIONTOKEN'] as const).map((name): Operation => ({
-    ...unsupported('PUT', name, { required: ['token'], why: 'this gateway has issued no token', exception: 'InvalidToken' }),
-  })),
-]
 
 const storageOperations: readonly Operation[] = [
   {
@@ -88,6 +78,6 @@ const erasureOperations: readonly Operation[] = [
 ]
 
 export const policyOperations: readonly Operation[] = [
-  ...tokenOperations, ...storageOperations, ...erasureOperations, ...aclOperations,
+  ...storageOperations, ...erasureOperations, ...aclOperations,
   unsupported('PUT', 'CREATESYMLINK', { required: ['destination'], why: 'there are no symbolic links' }),
 ]

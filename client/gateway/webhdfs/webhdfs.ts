@@ -13,6 +13,7 @@ import type { Answer, Call, Operation } from './operation.ts'
 import { operationOf } from './operations.ts'
 import { parseParams, type RequestParams } from './params.ts'
 import { decodedPath, secondStep, targetOf } from './paths.ts'
+import { ownerOf } from './tokens.ts'
 
 /** The user of a request that names none, as in HDFS: it owns nothing. */
 const strangerUser = 'dr.who'
@@ -38,16 +39,18 @@ export class WebHdfs implements GatewayDialect {
     if (!target)
       throw new RemoteException('FileNotFoundException', 'this is a WebHDFS gateway: the paths of its requests begin with /webhdfs/v1')
     const authenticated = await this.#passwords.userOf(exchange)
-    if (!authenticated) this.#deps.trust.check(exchange)
+    if (!authenticated && !hasToken(target.query)) this.#deps.trust.check(exchange)
     if (exchange.method === 'OPTIONS') return exchange.send(200, { allow: 'OPTIONS,HEAD,DELETE,POST,GET,PUT' })
     const params = parseParams(target.query)
-    const user = authenticated ? ownUser(authenticated, params) : this.#userOf(exchange, params)
+    const caller = await this.#callerOf(exchange, params, authenticated)
+    const { user } = caller
     exchange.user = user
     const operation = operationOf(exchange.method, params)
     const path = decodedPath(target.rawPath)
-    const location = (): string => secondStep(this.#deps.trust.originOf(exchange), target)
+    const origin = (): string => this.#deps.trust.originOf(exchange)
+    const location = (): string => secondStep(origin(), target)
     await this.#deps.users.as(user, async mill => {
-      const call: Call = { mill, user, path, params, signal: exchange.signal, body: () => exchange.body(), location }
+      const call: Call = { ...caller, mill, path, params, signal: exchange.signal, body: () => exchange.body(), location, origin }
       try {
         await sendAnswer(exchange, await operation.answer(call), call)
       } catch (error) {
@@ -62,13 +65,31 @@ export class WebHdfs implements GatewayDialect {
     await exchange.send(status, { ...jsonType, ...asks, ...status === exceptions.RetriableException.status && { 'retry-after': 1 } }, body)
   }
 
+  /** A token goes before a password, as in HDFS; both name their user. */
+  async #callerOf(exchange: Exchange, params: RequestParams, authenticated: Authenticated | undefined): Promise<WebHdfsCaller> {
+    const { trust, isValidToken } = this.#deps
+    if (params.delegation === undefined || params.op?.toUpperCase() === 'GETDELEGATIONTOKEN')
+      return authenticated ? { user: ownUser(authenticated, params), by: 'secret' } : this.#believed(exchange, params)
+    trust.checkPage(exchange)
+    trust.checkHost(exchange)
+    trust.checkSecret(exchange)
+    const owner = await ownerOf(params.delegation, isValidToken)
+    return { user: ownUser({ user: owner, id: owner }, params), by: 'token' }
+  }
+
   /** A proxy that the operator trusts may name another user than its own. */
-  #userOf(exchange: Exchange, { 'user.name': user = strangerUser, doas }: RequestParams): string {
-    if (doas === undefined || doas === user) return user
-    if (this.#deps.trust.isProxy(exchange.peer)) return doas
-    throw new RemoteException('AuthorizationException', `User: ${user} is not allowed to impersonate ${doas}`)
+  #believed(exchange: Exchange, { 'user.name': user, doas }: RequestParams): WebHdfsCaller {
+    this.#deps.trust.check(exchange)
+    if (doas === undefined || doas === user) return user === undefined ? { user: strangerUser, by: 'nothing' } : { user, by: 'name' }
+    if (this.#deps.trust.isProxy(exchange.peer)) return { user: doas, realUser: user, by: 'name' }
+    throw new RemoteException('AuthorizationException', `User: ${user ?? strangerUser} is not allowed to impersonate ${doas}`)
   }
 }
+
+type WebHdfsCaller = Pick<Call, 'user' | 'realUser' | 'by'>
+
+/** Looks for the parameter before any other is read: a request that shows no proof is told so, whatever else is wrong with it. */
+const hasToken = (query: string): boolean => /(?:^|&)delegation=[^&]/i.test(query)
 
 /** The user of the access key, whom the request may name too, or by the key's id, and no other. */
 function ownUser({ user, id }: Authenticated, { 'user.name': named = user, doas = named }: RequestParams): string {

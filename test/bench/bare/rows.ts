@@ -22,6 +22,7 @@ import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as task from '../../../src/protocol/task.ts'
 import * as trash from '../../../src/protocol/trash.ts'
 import * as table from '../../../src/protocol/table.ts'
+import * as token from '../../../src/protocol/token.ts'
 import * as user from '../../../src/protocol/user.ts'
 import * as version from '../../../src/protocol/version.ts'
 import * as writing from '../../../src/protocol/writing.ts'
@@ -183,6 +184,14 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       await call(user.list, {})
       await call(user.removeKey, { requestId: id(), id: key })
       await call(user.remove, { requestId: id(), name })
+    })
+    await measure('token.issue, token.find, token.renew and token.cancel, names of 255 bytes', async () => {
+      const [renewer, realUser, digest] = ['root', 'p'.repeat(255), 'A'.repeat(43)]
+      const { number, issuedMs, maxMs } = await call(token.issue, { requestId: id(), renewer, realUser, digest })
+      const shown = { owner: renewer, number, renewer, realUser, issuedMs, maxMs, digest }
+      await call(token.find, { token: shown })
+      await call(token.renew, { requestId: id(), token: shown })
+      await call(token.cancel, { requestId: id(), token: shown })
     })
     await measure('table.create, table.alter, table.get, table.list and table.drop, 1,000 columns', async time => {
       const name = `t${time}`

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { inodeId } from '../../../src/base/ids.ts'
-import { SilentCluster, until } from './surface.ts'
+import { delegationToken, SilentCluster, until } from './surface.ts'
 
 type Call = (on: SilentCluster, signal: AbortSignal) => Promise<unknown>
 
@@ -88,6 +88,9 @@ const table: Record<string, Call> = {
   'mill.servers.get': ({ mill }, signal) => mill.servers.get('namenode', { signal }),
   'mill.servers.log': ({ mill }, signal) => mill.servers.log('namenode', { signal }).next(),
   'mill.servers.setLogLevel': ({ mill }, signal) => mill.servers.setLogLevel('namenode', 'debug', { signal }),
+  'mill.tokens.issue': ({ mill }, signal) => mill.tokens.issue({ signal }),
+  'mill.tokens.renew': ({ mill }, signal) => mill.tokens.renew(delegationToken, { signal }),
+  'mill.tokens.cancel': ({ mill }, signal) => mill.tokens.cancel(delegationToken, { signal }),
   'mill.users.add': ({ mill }, signal) => mill.users.add('ada', { signal }),
   'mill.users.rm': ({ mill }, signal) => mill.users.rm('ada', { signal }),
   'mill.users.list': ({ mill }, signal) => mill.users.list({ signal }).next(),

@@ -20,13 +20,14 @@ import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as version from '../../../src/protocol/version.ts'
 import * as trash from '../../../src/protocol/trash.ts'
 import * as table from '../../../src/protocol/table.ts'
+import * as token from '../../../src/protocol/token.ts'
 import * as user from '../../../src/protocol/user.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import * as xattr from '../../../src/protocol/xattr.ts'
-import { SilentCluster, until } from './surface.ts'
+import { delegationToken, SilentCluster, until } from './surface.ts'
 
 const messages = new Map<string, Message>(
-  [admin, job, namespace, object, quota, safety, server, service, snapshot, trash, table, user, version, writing, xattr]
+  [admin, job, namespace, object, quota, safety, server, service, snapshot, trash, table, token, user, version, writing, xattr]
     .flatMap(room =>
       Object.values(room as object).filter(
         (each): each is Message => typeof each === 'object' && each !== null && 'path' in each && 'request' in each,
@@ -128,6 +129,8 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.objects.rm': [['/a'], ['directory', 'attributes', 'keep', 'expect', 'signal']],
   'mill.servers.list': [[], ['signal']], 'mill.servers.get': [['namenode'], ['signal']],
   'mill.servers.setLogLevel': [['namenode', 'debug'], ['signal']], 'mill.servers.log': [['namenode'], ['last', 'signal']],
+  'mill.tokens.issue': [[], ['renewer', 'realUser', 'kind', 'service', 'signal']],
+  'mill.tokens.renew': [[delegationToken], ['signal']], 'mill.tokens.cancel': [[delegationToken], ['signal']],
   'mill.users.add': [['ada'], ['signal']], 'mill.users.rm': [['ada'], ['signal']], 'mill.users.list': [[], ['signal']],
   'mill.users.passwd': [['ada', 'a password'], ['signal']],
   'mill.users.addKey': [['ada'], ['id', 'secret', 'signal']], 'mill.users.rmKey': [['GMA'], ['signal']],

@@ -8,6 +8,7 @@ import type { Dispatcher } from 'undici'
 import { FileHandle } from '../../../client/files/handle.ts'
 import { Job } from '../../../client/jobs/job.ts'
 import { Mill } from '../../../client/mill.ts'
+import { encodeToken } from '../../../client/service/delegationtoken.ts'
 import { address, blockId, clusterId, inodeId, jobId, nodeId } from '../../../src/base/ids.ts'
 import { silent } from '../../../src/ports/log.ts'
 import type { HttpRequest } from '../../../src/ports/httpfetch.ts'
@@ -26,6 +27,12 @@ const cluster = clusterId('c')
 const random = systemRandom()
 /** The same for all clusters: its keys are derived from the secret, which takes longer than most calls. */
 const credentials = new Credentials({ secret: Buffer.alloc(32), user: 'ada', cluster, clock: systemClock, random })
+
+/** A delegation token that no cluster has issued. */
+export const delegationToken = encodeToken(
+  { owner: 'ada', renewer: 'ada', realUser: '', issuedMs: 1, maxMs: 2, number: 1 }, Buffer.alloc(20),
+  { kind: 'WEBHDFS delegation', service: '' },
+)
 
 export class SilentCluster {
   /** Local directory of the library, and its working directory. */
@@ -109,7 +116,8 @@ export class SilentCluster {
     const objects = {
       mill, 'mill.trash': mill.trash, 'mill.xattrs': mill.xattrs, 'mill.quotas': mill.quotas, 'mill.snapshots': mill.snapshots,
       'mill.versions': mill.versions,
-      'mill.nodes': mill.nodes, 'mill.servers': mill.servers, 'mill.users': mill.users, 'mill.tables': mill.tables,
+      'mill.nodes': mill.nodes, 'mill.servers': mill.servers, 'mill.users': mill.users,
+      'mill.tokens': mill.tokens, 'mill.tables': mill.tables,
       'mill.objects': mill.objects, file: this.file, job: this.job,
     }
     return Object.entries(objects).flatMap(([name, object]) => methodsOf(object).map(method => `${name}.${method}`))

@@ -27,6 +27,7 @@ import * as snapshot from '../../../src/protocol/snapshot.ts'
 import * as task from '../../../src/protocol/task.ts'
 import * as trash from '../../../src/protocol/trash.ts'
 import * as table from '../../../src/protocol/table.ts'
+import * as token from '../../../src/protocol/token.ts'
 import * as user from '../../../src/protocol/user.ts'
 import * as version from '../../../src/protocol/version.ts'
 import * as writing from '../../../src/protocol/writing.ts'
@@ -40,8 +41,8 @@ const isMessage = (each: unknown): each is Message => typeof each === 'object' &
 
 /** Messages to the namenode. An attempt's log is asked of its datanode. */
 const messages = [
-  admin, heartbeat, job, namespace, object, order, quota, report, safety, server, service, snapshot, table, task, trash, user, version,
-  writing, xattr,
+  admin, heartbeat, job, namespace, object, order, quota, report, safety, server, service, snapshot, table, task, token, trash, user,
+  version, writing, xattr,
 ].flatMap(each => Object.values(each) as unknown[]).filter(isMessage).filter(each => each !== task.log)
 
 async function openAll(beside?: Seen): Promise<Rooms> {

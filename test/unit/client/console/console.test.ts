@@ -21,7 +21,7 @@ import { systemNet } from '../../../../src/world/net.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
 import { until } from '../../../kit/cluster.ts'
 
-const noSecrets = { accessKey: async () => undefined, password: async () => undefined }
+const noSecrets = { accessKey: async () => undefined, password: async () => undefined, isValidToken: async () => {} }
 
 const random = systemRandom()
 const vault = new Vault(Buffer.from('secret of the cluster'), random)

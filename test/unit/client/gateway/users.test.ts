@@ -13,7 +13,7 @@ function counted() {
       made.push(user)
       return { close: async () => { closed.push(user) } } as unknown as Mill
     },
-    own: 'grace', accessKey: async () => undefined, password: async () => undefined,
+    own: 'grace', accessKey: async () => undefined, password: async () => undefined, isValidToken: async () => {},
     cluster: clusterId('c1'), vault: { seal: text => text, open: text => text },
     close: async () => { closed.push('all') },
   })

@@ -15,6 +15,7 @@ import {
 } from '../../../../namenode/namespace/entry.ts'
 import { decodeContent, putContent } from '../../../../namenode/namespace/content.ts'
 import { Memo } from '../../../../namenode/journal/view.ts'
+import { ownerOfKey, putToken } from '../../../../namenode/users/tokenrows.ts'
 import type { VersionRecord } from '../../../../namenode/versions/rows.ts'
 import { inodeId, jobId } from '../../../../src/base/ids.ts'
 import { as, openBench } from '../kit.ts'
@@ -25,8 +26,8 @@ const examples = (name: string): Buffer[] =>
   [...page(name).matchAll(/(?:^ {4}[0-9a-f]{2}(?: [0-9a-f]{2})*\n)+/gm)].map(match => Buffer.from(match[0].replaceAll(/\s/g, ''), 'hex'))
 
 const [header, frame] = examples('journal') as [Buffer, Buffer]
-const [key, value, inlinedValue, contentRow, versionRow, tableRow] =
-  examples('metadata') as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
+const [key, value, inlinedValue, contentRow, versionRow, tableRow, tokenRowKey, tokenRow] =
+  examples('metadata') as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
 
 const ada: NameEntry = {
   id: inodeId(7), directory: false, mode: 0o644, owner: 'ada', group: 'ada', mtimeMs: 1_700_000_000_000, replication: 3,
@@ -121,6 +122,16 @@ test('the row of a table is the one of its page', async () => {
     nowMs: 1_700_000_000_000, ...as('ada'),
   })
   expect(bench.journal.view.get('tables', Buffer.from('grain'))).toEqual(tableRow)
+})
+
+test('the row of a delegation token is the one of its page', () => {
+  const draft = new Draft({ get: () => undefined, range: () => [], counters: emptyCounters(), memo: new Memo() })
+  const row = {
+    renewer: 'yarn', issuedMs: 1_700_000_000_000, maxMs: 1_700_604_800_000, untilMs: 1_700_086_400_000, digest: 'A'.repeat(43),
+  }
+  putToken(draft, { owner: 'ada', number: 300 }, row)
+  expect(draft.edits).toEqual([{ table: 'tokens', key: tokenRowKey, value: tokenRow }])
+  expect([decodeValue(tokenRow), ownerOfKey(tokenRowKey)]).toEqual([row, { owner: 'ada', number: 300 }])
 })
 
 test('a short value and a long one have the same kind of checksum', () => {
