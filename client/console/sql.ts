@@ -38,7 +38,7 @@ export type SqlNews =
 
 export type SqlPlan = SqlExplanation
 
-export type ExportFormat = 'csv' | 'jsonl' | 'parquet'
+export type ExportFormat = 'csv' | 'jsonl' | 'parquet' | 'arrow'
 
 interface SqlRequest { readonly sql: string; readonly format?: ExportFormat; readonly analyze: boolean }
 
@@ -55,6 +55,7 @@ const beatMs = 1_000
 
 const types: Readonly<Record<ExportFormat, string>> = {
   csv: 'text/csv; charset=utf-8', jsonl: 'application/x-ndjson', parquet: 'application/octet-stream',
+  arrow: 'application/octet-stream',
 }
 
 /** Throws EINVAL. */
@@ -65,7 +66,7 @@ export function sqlRequestOf(body: { readonly sql?: unknown; readonly format?: u
   if (sql.split('/*').length > commentsMax)
     throw new GristmillError('EINVAL', `the query has more than ${commentsMax} comments; leave some out`)
   if (format === undefined) return { sql, analyze }
-  if (typeof format !== 'string' || !Object.hasOwn(types, format)) throw new GristmillError('EINVAL', 'an export is csv, jsonl or parquet')
+  if (typeof format !== 'string' || !Object.hasOwn(types, format)) throw new GristmillError('EINVAL', 'an export is csv, jsonl, parquet or arrow')
   return { sql, format: format as ExportFormat, analyze }
 }
 
@@ -98,7 +99,7 @@ export class SqlRuns {
       throw new GristmillError('EINVAL', 'this statement changes something, and an export would run it again; export a query')
     await this.#turns.take(user, async () => {
       await using running = await mill.sql(sql, undefined, { memoryBytes, signal }).run()
-      const chunks = format === 'parquet' ? running.parquet() : textOf(running, format)
+      const chunks = format === 'parquet' ? running.parquet() : format === 'arrow' ? running.arrow() : textOf(running, format)
       await exchange.stream(200, { ...apiHeaders, 'content-type': types[format] }, bounded(chunks))
     })
   }

@@ -161,6 +161,9 @@ export class DataFrame<Row extends object = SqlRow> implements AsyncIterable<Row
   /** Moves the rows to a table of PostgreSQL, or below a prefix of S3, as `mill.sql(…).export`. */
   export(url: string, options?: SqlExportOptions): Promise<OutsideWritten> { return this.query().export(url, options) }
 
+  /** The rows as an Arrow IPC stream, in pieces, as `mill.sql(…).arrow()` gives them. */
+  arrow(): AsyncGenerator<Uint8Array, void, undefined> { return this.query().arrow() }
+
   /** Explains how the frame would be computed; `analyze` computes it. */
   explain(options?: { readonly analyze?: boolean }): Promise<SqlExplanation> { return this.query().explain(options) }
 

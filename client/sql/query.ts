@@ -99,6 +99,15 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
   }
 
   /**
+   * The rows as an Arrow IPC stream, in pieces: `tableFromIPC(query.arrow())` of the package apache-arrow reads it. Throws EINVAL with the
+   * column of a value that Arrow has no place for. Leaving the loop ends the query.
+   */
+  async *arrow(): AsyncGenerator<Uint8Array, void, undefined> {
+    await using running = await this.run()
+    yield* running.arrow()
+  }
+
+  /**
    * Computes the rows as a job, whose output is published at `path`, with its history. Resolves when it is submitted. Throws EEXIST for an
    * output that exists (unless `overwrite`), EINVAL for tables of this machine. With tables outside of the cluster it resolves when the
    * job has ended.

@@ -1,4 +1,4 @@
-// A query that has begun: its columns, and its rows as arrays or as a Parquet file. It owns its database and its workspace.
+// A query that has begun: its columns, and its rows as arrays, as a Parquet file or as Arrow. It owns its database and its workspace.
 
 import { abortError, throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -47,6 +47,22 @@ export class RunningQuery implements AsyncDisposable {
   async *parquet(): AsyncGenerator<Buffer, void, void> {
     try {
       yield* this.#space.parquet(this.#db, parquetQuery(this.#sql, this.#columns, uniqueNames(this.#columns)))
+    } catch (error) {
+      throw this.explained(error)
+    }
+  }
+
+  /** The rows as an Arrow IPC stream, in pieces, while they are computed. Called once, in place of `batches`. */
+  async *arrow(): AsyncGenerator<Uint8Array, void, void> {
+    try {
+      throwIfAborted(this.#signal)
+      const { arrowRows } = await import('./arrow.ts')
+      const rows = await arrowRows(this.#sql, this.#columns, uniqueNames(this.#columns))
+      const batches = (await this.#db.query(rows.sql, { inUnits: true })).batches()
+      for await (const piece of rows.stream(batches)) {
+        throwIfAborted(this.#signal)
+        yield piece
+      }
     } catch (error) {
       throw this.explained(error)
     }

@@ -25,8 +25,11 @@ export interface Database {
   run(sql: string): Promise<void>
   /** Columns of a statement, which is not run. */
   columnsOf(sql: string): Promise<readonly SqlColumn[]>
-  /** Runs one statement. */
-  query(sql: string): Promise<DatabaseRows>
+  /**
+   * Runs one statement. `inUnits`: DATE is its days since 1970; TIME, TIMESTAMP and DECIMAL are bigints in the unit of their type; INTERVAL
+   * has the fields `months`, `days` and `micros`.
+   */
+  query(sql: string, options?: { readonly inUnits?: boolean }): Promise<DatabaseRows>
   /**
    * Names of the tables that a statement without parameters reads, but for those that it defines. Throws
    * EINVAL with the place of a syntax error.

@@ -85,11 +85,11 @@ class DuckDatabase implements Database {
     })
   }
 
-  async query(sql: string): Promise<DatabaseRows> {
+  async query(sql: string, { inUnits = false }: { readonly inUnits?: boolean } = {}): Promise<DatabaseRows> {
     const result = await this.#do(() => this.#connection.stream(sql))
     const types = result.columnTypes()
     const names = result.columnNames()
-    const readers = types.map(type => readerOf(this.#duck, type))
+    const readers = types.map(type => readerOf(this.#duck, type, inUnits))
     const next = (): Promise<Awaited<ReturnType<DuckDBResult['fetchChunk']>>> => this.#do(() => result.fetchChunk())
     const { INVALID: failed } = this.#duck.ResultReturnType
     const failure = (rows: number): Promise<GristmillError> => this.#failureOf(sql, rows)
@@ -186,27 +186,29 @@ function typeOf(duck: Duck, type: DuckDBType): SqlType {
 
 type Reader = (value: DuckDBValue) => SqlValue
 
-function readerOf(duck: Duck, type: DuckDBType): Reader {
+function readerOf(duck: Duck, type: DuckDBType, inUnits: boolean): Reader {
   const { DuckDBTypeId: id } = duck
   const unlessNull = (read: (value: never) => SqlValue): Reader => value => (value === null ? null : read(value as never))
   if (type instanceof duck.DuckDBListType || type instanceof duck.DuckDBArrayType) {
-    const item = readerOf(duck, type.valueType)
+    const item = readerOf(duck, type.valueType, inUnits)
     return unlessNull(({ items }: { items: readonly DuckDBValue[] }) => items.map(item))
   }
   if (type instanceof duck.DuckDBStructType) {
-    const readers = type.entryTypes.map(entry => readerOf(duck, entry))
+    const readers = type.entryTypes.map(entry => readerOf(duck, entry, inUnits))
     return unlessNull(({ entries }: { entries: Record<string, DuckDBValue> }) =>
       Object.fromEntries(type.entryNames.map((name, i) => [name, readers[i]!(entries[name]!)])))
   }
   if (type instanceof duck.DuckDBMapType) {
-    const [key, item] = [readerOf(duck, type.keyType), readerOf(duck, type.valueType)]
+    const [key, item] = [readerOf(duck, type.keyType, inUnits), readerOf(duck, type.valueType, inUnits)]
     return unlessNull(({ entries }: { entries: readonly { key: DuckDBValue; value: DuckDBValue }[] }) =>
       new Map(entries.map(entry => [key(entry.key), item(entry.value)])))
   }
   if (type instanceof duck.DuckDBUnionType) {
-    const readers = new Map(type.memberTags.map((tag, i) => [tag, readerOf(duck, type.memberTypes[i]!)]))
+    const readers = new Map(type.memberTags.map((tag, i) => [tag, readerOf(duck, type.memberTypes[i]!, inUnits)]))
     return unlessNull(({ tag, value }: { tag: string; value: DuckDBValue }) => readers.get(tag)!(value))
   }
+  const units = inUnits ? unitsOf(duck, type) : undefined
+  if (units) return unlessNull(units)
   switch (type.typeId) {
     case id.BLOB: case id.GEOMETRY: return unlessNull(({ bytes }: { bytes: Uint8Array }) => Uint8Array.from(bytes))
     case id.DATE: return unlessNull((value: { days: number; toString(): string }) =>
@@ -217,6 +219,20 @@ function readerOf(duck: Duck, type: DuckDBType): Reader {
     case id.ENUM:
       return value => value as SqlValue
     default: return unlessNull((value: { toString(): string }) => value.toString())
+  }
+}
+
+/** Reads the value in the unit of its type; undefined: the type has none. */
+function unitsOf({ DuckDBTypeId: id }: Duck, { typeId }: DuckDBType): ((value: never) => SqlValue) | undefined {
+  switch (typeId) {
+    case id.DATE: return ({ days }: { days: number }) => days
+    case id.TIME: case id.TIMESTAMP: case id.TIMESTAMP_TZ: return ({ micros }: { micros: bigint }) => micros
+    case id.TIMESTAMP_S: return ({ seconds }: { seconds: bigint }) => seconds
+    case id.TIMESTAMP_MS: return ({ millis }: { millis: bigint }) => millis
+    case id.TIMESTAMP_NS: case id.TIME_NS: return ({ nanos }: { nanos: bigint }) => nanos
+    case id.DECIMAL: return ({ value }: { value: bigint }) => value
+    case id.INTERVAL: return ({ months, days, micros }: { months: number; days: number; micros: bigint }) => ({ months, days, micros })
+    default: return undefined
   }
 }
 

@@ -117,6 +117,7 @@ test('a query gives the rows that the command gives, and reads no file of the ma
   expect(await sql('export', query, { format: 'csv' })).toBe(await cluster.ok(['sql', '--format', 'csv', query]))
   expect(await sql('export', query, { format: 'jsonl' })).toBe(await cluster.ok(['sql', '--format', 'jsonl', query]))
   expect((await sql('export', query, { format: 'parquet' })).slice(0, 4)).toBe('PAR1')
+  expect(await sql('export', query, { format: 'arrow' })).toContain('tonnes')
   expect((await sql('plan', query)).text).toContain('READ_CSV')
   // A file that this process could read.
   const local = join(root, 'package.json')

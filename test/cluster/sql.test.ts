@@ -9,6 +9,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect, type Job, type Mill } from '../../client/index.ts'
 import { clusterIn } from '../../client/sql/cluster.ts'
@@ -361,6 +362,16 @@ test('explain shows the stages of a query and why they are gathered, and with an
   expect((await explain('-o', '/x', `EXPLAIN ${query}`)).stderr).toContain('EXPLAIN has no rows')
   // Small tables are fetched, and then the engine's own plan is the answer.
   expect((await cluster.run(['sql', `EXPLAIN ANALYZE ${query}`])).stdout).toMatch(/^in this process: its tables have 32\.0 KiB[^]*READ_CSV/)
+})
+
+test('the rows of a job come as Arrow, of the types that a query in this process gives', async () => {
+  const query = `SELECT id, grain, tonnes, [id, NULL] AS l, 'a'::ENUM ('b', 'a') AS e, 2::HUGEINT AS h, INTERVAL (id) DAY AS i,
+    TIMESTAMPTZ '2024-05-01 10:00:00+02' AS z FROM '/sales' ORDER BY id`
+  const asText = async (localBytes: number) => {
+    const table = await tableFromIPC(mill.sql(query, undefined, { localBytes }).arrow())
+    return `${table.schema.toString()}\n${table.toString()}`
+  }
+  expect(await asText(0)).toBe(await asText(16 * 1024 ** 2))
 })
 
 test('a datanode that is killed between the stages of a query takes rows of exchanges with it, which are computed again', async () => {

@@ -7,14 +7,18 @@ import { uniqueNames } from '../../sql/running.ts'
 import type { Printer } from '../printer.ts'
 import { pad, widthOf, type Column } from '../table.ts'
 
-export const rowFormats = ['table', 'csv', 'jsonl', 'json', 'parquet', 'markdown'] as const
+export const rowFormats = ['table', 'csv', 'jsonl', 'json', 'parquet', 'arrow', 'markdown'] as const
 export type RowFormat = typeof rowFormats[number]
+/** Formats of bytes, which are not for a terminal. */
+type BinaryFormat = 'parquet' | 'arrow'
+export type TextFormat = Exclude<RowFormat, BinaryFormat>
+export const isBinary = (format: RowFormat): format is BinaryFormat => format === 'parquet' || format === 'arrow'
 
 type Batches = AsyncIterable<ReadonlyArray<readonly SqlValue[]>>
 interface Rows { readonly columns: readonly SqlColumn[]; batches(): Batches }
 
 /** Prints all rows; returns their number. */
-export async function printRows(printer: Printer, format: Exclude<RowFormat, 'parquet'>, given: Rows): Promise<number> {
+export async function printRows(printer: Printer, format: TextFormat, given: Rows): Promise<number> {
   const rows = { columns: given.columns, batches: () => given.batches() }
   switch (format) {
     case 'table': return printTable(printer, rows)

@@ -11,7 +11,7 @@ import type { CommandContext } from '../context.ts'
 import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
 import { advised, checkForce, follow } from './run.ts'
 import { onceEach, parseParam } from './params.ts'
-import { printRows, rowFormats, type RowFormat } from './rows.ts'
+import { isBinary, printRows, rowFormats, type RowFormat } from './rows.ts'
 import { fileText, inputText } from './sqltexts.ts'
 
 export const sql: CommandSpec = {
@@ -22,7 +22,7 @@ export const sql: CommandSpec = {
     + 'See gristmill help queries.',
   options: [
     option('-f, --file <local>', 'read the statements from a local file'),
-    option('--format <name>', 'how rows are printed (default: table on a terminal, csv in a pipe)', { parse: oneOf(...rowFormats) }),
+    option('--format <name>', 'how rows are printed; parquet and arrow are for files (default: table on a terminal, csv in a pipe)', { parse: oneOf(...rowFormats) }),
     option('--param <name=value>', 'value for $name, or for the first ? with 1=value; may be repeated', {
       parse: parseParam, repeat: true,
     }),
@@ -89,20 +89,20 @@ async function runSql(context: CommandContext, [given]: readonly string[], flags
     new SqlQuery(tools, text, params, { ...options, signal: own, onJob })
   const format = flags.format ?? (context.json ? 'jsonl' : printer.outIsTerminal ? 'table' : 'csv')
   if (given === undefined && flags.file === undefined && printer.inIsTerminal && printer.outIsTerminal) {
-    if (format === 'parquet' || flags.output !== undefined || flags.explain)
-      throw new GristmillError('USAGE', 'give a query with --output, --explain, or --format parquet')
+    if (isBinary(format) || flags.output !== undefined || flags.explain)
+      throw new GristmillError('USAGE', 'give a query with --output, --explain, or --format parquet or arrow')
     const { SqlShell } = await import('./sqlshell.ts')
     return new SqlShell({ context, query, format, hasCluster: () => isConnected, history: `${settings.home}/sql_history` }).run()
   }
   const text = await textOf(context, given, flags.file)
-  if (format === 'parquet' && flags.output === undefined && printer.outIsTerminal)
-    throw new GristmillError('USAGE', 'Parquet is not for a terminal; redirect it: gristmill sql … > rows.parquet')
+  if (isBinary(format) && flags.output === undefined && printer.outIsTerminal)
+    throw new GristmillError('USAGE', `${titles[format]} is not for a terminal; redirect it: gristmill sql … > rows.${format}`)
   const statements = sqlStatements(text)
   if (statements.length < 2) return answer(context, query(text, signal), { ...flags, shown: format })
   if (params) throw new GristmillError('USAGE', `--param is for one statement, and the SQL has ${statements.length}`)
-  if (flags.output !== undefined || flags.explain || format === 'parquet' || format === 'json')
+  if (flags.output !== undefined || flags.explain || isBinary(format) || format === 'json')
     throw new GristmillError(
-      'USAGE', `the SQL has ${statements.length} statements; --output, --explain and the formats parquet and json are for one`,
+      'USAGE', `the SQL has ${statements.length} statements; --output, --explain and the formats parquet, arrow and json are for one`,
     )
   // An error ends the run: later statements may need what earlier ones make.
   for (const [i, each] of linesKept(statements).entries()) {
@@ -133,8 +133,8 @@ async function answer(
   }
   if (flags.output !== undefined) return save(context, query, flags.output, flags)
   await using running = await query.run()
-  if (format === 'parquet') {
-    for await (const bytes of running.parquet()) await printer.bytes(bytes)
+  if (isBinary(format)) {
+    for await (const bytes of format === 'parquet' ? running.parquet() : running.arrow()) await printer.bytes(bytes)
     return
   }
   if (running.isExplanation && flags.format === undefined && !context.json) {
@@ -144,6 +144,8 @@ async function answer(
   const count = await printRows(printer, format, running)
   if (format === 'table' && printer.outIsTerminal) printer.note(`${count} ${count === 1 ? 'row' : 'rows'}`)
 }
+
+const titles = { parquet: 'Parquet', arrow: 'Arrow' } as const
 
 /** A word that is a number of JSON is one; 007 is a text. */
 function numbered(word: string): string | number | bigint {

@@ -11,12 +11,12 @@ import type { CommandContext } from '../context.ts'
 import type { JobStatus } from '../../../src/protocol/job.ts'
 import { barsFor } from './watch.ts'
 import { completionsOf, openPath, SqlLines, sqlWords, type ShellInput } from './sqllines.ts'
-import { printRows, rowFormats, type RowFormat } from './rows.ts'
+import { isBinary, printRows, rowFormats, type TextFormat } from './rows.ts'
 
 interface ShellParts {
   readonly context: CommandContext
   readonly query: (text: string, signal: AbortSignal, onJob?: (job: Job) => void) => SqlQuery
-  readonly format: Exclude<RowFormat, 'parquet'>
+  readonly format: TextFormat
   /** There is a cluster to ask for names: completion starts none. */
   readonly hasCluster: () => boolean
   /** File of the history; undefined: none is kept. */
@@ -35,7 +35,7 @@ EXPLAIN query shows how it would run; Ctrl-C cancels the statement that runs. Ta
 export class SqlShell {
   readonly #parts: ShellParts
   readonly #lines = new SqlLines()
-  #format: Exclude<RowFormat, 'parquet'>
+  #format: TextFormat
   #isTimed = false
   #running: AbortController | undefined
   #isEnded = false
@@ -141,8 +141,8 @@ export class SqlShell {
         return printer.line(`timing is ${this.#isTimed ? 'on' : 'off'}`)
       case 'format': {
         const format = rowFormats.find(each => each === rest)
-        if (format === undefined || format === 'parquet')
-          throw new GristmillError('EINVAL', `formats are ${rowFormats.filter(each => each !== 'parquet').join(', ')}`)
+        if (format === undefined || isBinary(format))
+          throw new GristmillError('EINVAL', `formats are ${rowFormats.filter(each => !isBinary(each)).join(', ')}`)
         this.#format = format
         return
       }

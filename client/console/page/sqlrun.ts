@@ -63,9 +63,6 @@ async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string
 export const planOf = async (sql: string, signal: AbortSignal, analyze = false): Promise<SqlPlan> =>
   await (await post('/api/sql/plan', { sql, analyze }, signal)).json() as SqlPlan
 
-/** Begins with EXPLAIN: its answer is a plan, and no rows. */
-export const isExplained = (sql: string): boolean => /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*explain\b/i.test(sql)
-
 /** Runs the query again, and saves all of its rows as a file of the browser. Throws if it does not arrive whole. */
 export async function saveSql(sql: string, format: ExportFormat, signal: AbortSignal): Promise<void> {
   const response = await post('/api/sql/export', { sql, format }, signal)

@@ -137,3 +137,6 @@ function distinct(all: readonly Suggestion[]): Suggestion[] {
 export function accepted(text: string, caret: number, from: number, suggestion: string): { readonly text: string; readonly caret: number } {
   return { text: text.slice(0, from) + suggestion + text.slice(caret), caret: from + suggestion.length }
 }
+
+/** Begins with EXPLAIN, behind blanks and comments: its answer is a plan, and no rows. Each alternative ends at one place only. */
+export const isExplained = (sql: string): boolean => /^(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*explain\b/i.test(sql)

@@ -16,6 +16,7 @@ export const rowFormats = {
   jsonl: { type: 'application/x-ndjson', chunks: jsonLines },
   csv: { type: 'text/csv; charset=utf-8', chunks: csv },
   parquet: { type: 'application/vnd.apache.parquet', chunks: rows => rows.parquet() },
+  arrow: { type: 'application/vnd.apache.arrow.stream', chunks: rows => rows.arrow() },
 } as const satisfies Record<string, Format>
 
 type FormatName = keyof typeof rowFormats

@@ -1,5 +1,5 @@
-// SQL over HTTP: POST /sql with a query, and its rows as lines of JSON, CSV or Parquet, while they are computed. It stands beside another
-// dialect on one port, which answers all other paths. A client that disconnects ends its query.
+// SQL over HTTP: POST /sql with a query, and its rows as lines of JSON, CSV, Parquet or Arrow, while they are computed. It stands beside
+// another dialect on one port, which answers all other paths. A client that disconnects ends its query.
 // INVARIANT: an answer that ends in good order has all rows. An error before the first rows has a status and a body; a later one breaks the
 // connection.
 

@@ -13,8 +13,8 @@ import { Empty } from '../parts/states.tsx'
 import { route, setQuery } from '../route.ts'
 import type { SqlPlan } from '../../sql.ts'
 import { addHistory, clearHistory, readHistory } from '../sqlhistory.ts'
-import { emptyAnswer, isExplained, planOf, runSql, type SqlAnswer } from '../sqlrun.ts'
-import { suggestionsFor, tablesIn, type KnownTable, type SqlPlace, type Suggestion } from '../sqltext.ts'
+import { emptyAnswer, planOf, runSql, type SqlAnswer } from '../sqlrun.ts'
+import { isExplained, suggestionsFor, tablesIn, type KnownTable, type SqlPlace, type Suggestion } from '../sqltext.ts'
 
 /** Longer queries are not in the address. */
 const sharedCharsMax = 4_000

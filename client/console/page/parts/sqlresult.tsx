@@ -125,7 +125,9 @@ export function ResultRows({ answer: { rows, columns, cut } }: { readonly answer
   )
 }
 
-const formats: ReadonlyArray<readonly [ExportFormat, string]> = [['csv', 'CSV'], ['jsonl', 'JSON lines'], ['parquet', 'Parquet']]
+const formats: ReadonlyArray<readonly [ExportFormat, string]> = [
+  ['csv', 'CSV'], ['jsonl', 'JSON lines'], ['parquet', 'Parquet'], ['arrow', 'Arrow'],
+]
 
 function Export({ sql }: { readonly sql: string }) {
   const [format, setFormat] = useState<ExportFormat>('csv')

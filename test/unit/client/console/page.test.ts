@@ -10,7 +10,7 @@ import { compareJobs } from '../../../../client/console/page/comparison.ts'
 import { csvField } from '../../../../client/console/page/csv.ts'
 import { problemsOf } from '../../../../client/console/page/problems.ts'
 import { rowsOf } from '../../../../client/console/page/rows.ts'
-import { accepted, piecesOf, placeAt, suggestionsFor } from '../../../../client/console/page/sqltext.ts'
+import { accepted, isExplained, piecesOf, placeAt, suggestionsFor } from '../../../../client/console/page/sqltext.ts'
 import type { JobStatus } from '../../../../src/protocol/job.ts'
 import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
 import { readSources, root } from '../../../tidy/source.ts'
@@ -149,4 +149,14 @@ test('two jobs are compared by their times, their stages and all their counters'
     { name: 'bytesIn', a: 5, b: 7, unit: 'bytes' },
     { name: 'user.rye', a: 1, b: undefined, unit: 'count' },
   ])
+})
+
+test('a query that begins with EXPLAIN, also behind comments, is told apart, however many comments there are', () => {
+  for (const [text, is] of [
+    ['explain SELECT 1', true], [' -- why\n/* so * */ EXPLAIN\nANALYZE SELECT 1', true], ['/* explain */ SELECT 1', false],
+    ['explained', false], ['-- explain', false], ['SELECT 1 -- explain', false],
+  ] as const) expect([text, isExplained(text)]).toEqual([text, is])
+  // A pattern that tries each end of each comment would not come back.
+  expect(isExplained(`${'/* a */ '.repeat(400)}SELECT 1`)).toBe(false)
+  expect(isExplained(`${'/**/'.repeat(400)}EXPLAIN SELECT 1`)).toBe(true)
 })

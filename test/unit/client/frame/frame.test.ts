@@ -1,6 +1,7 @@
 // DataFrames over local files, in this process with the real engine: what each step gives, what is refused, and that no value, name or type
 // becomes SQL.
 
+import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { frameOver, type DataFrame } from '../../../../client/frame/dataframe.ts'
 import * as f from '../../../../client/frame/index.ts'
@@ -156,11 +157,13 @@ test('errors of a run name the column; a frame is the same after a run, and a lo
   expect(await sales.count()).toBe(4)
 })
 
-test('show prints the first rows as a table, describe a summary, explain the plan', async () => {
+test('show prints the first rows as a table, describe a summary, explain the plan, and arrow gives the rows as Arrow', async () => {
   printed = ''
   await sales.sort('id').show(2)
   expect(printed).toBe('id  city  tonnes  day\n--  ----  ------  ----------\n 1  ulm     12.5  2024-05-01\n 2  ulm     NULL  2024-05-02\n… the first 2 rows\n')
   const [, city] = await sales.describe().select('column_name', 'column_type', 'min', 'max', 'count').collect()
   expect(city).toEqual({ column_name: 'city', column_type: 'VARCHAR', min: 'bern', max: 'ulm', count: 4n })
   expect((await sales.explain()).text).toContain('in this process')
+  const table = await tableFromIPC(sales.select('city').sort('city').limit(1).arrow())
+  expect(table.toArray().map(row => ({ ...row }))).toEqual([{ city: 'bern' }])
 })

@@ -1,6 +1,7 @@
 // SQL over HTTP on a real listener, over local files, in this process and without a cluster: answers and their formats, users, bounds,
 // errors, and the end of a query whose client has gone.
 
+import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Exchange } from '../../../../../client/gateway/exchange.ts'
 import { Trust } from '../../../../../client/gateway/identity.ts'
@@ -61,7 +62,7 @@ const failed = async (answer: Promise<Response>): Promise<unknown[]> => {
   return [response.status, code, message]
 }
 
-test('rows come as lines of JSON, CSV or Parquet, by the parameter or the header', async () => {
+test('rows come as lines of JSON, CSV, Parquet or Arrow, by the parameter or the header', async () => {
   const lines = await post(`FROM './a.csv' ORDER BY n`)
   expect([lines.status, lines.headers.get('content-type'), await lines.text()])
     .toEqual([200, 'application/x-ndjson', '{"n":1,"s":"x"}\n{"n":2,"s":"a \\"b\\""}\n'])
@@ -71,6 +72,15 @@ test('rows come as lines of JSON, CSV or Parquet, by the parameter or the header
   const parquet = await post('SELECT 2::HUGEINT AS h', '?user.name=ada&format=parquet')
   on.write('back.parquet', new Uint8Array(await parquet.arrayBuffer()))
   expect(await on.rows(`FROM './back.parquet'`)).toEqual([{ h: '2' }])
+  for (const arrow of [
+    await post('SELECT 2::HUGEINT AS h', '?user.name=ada&format=arrow'),
+    await post('SELECT 2 AS h', '?user.name=ada', { accept: 'application/vnd.apache.arrow.stream' }),
+  ]) {
+    expect(arrow.headers.get('content-type')).toBe('application/vnd.apache.arrow.stream')
+    expect((await tableFromIPC(arrow)).toString()).toBe('[\n  {"h": 2}\n]')
+  }
+  expect(await failed(post("SELECT 'infinity'::DATE AS d", '?user.name=ada&format=arrow')))
+    .toEqual([400, 'EINVAL', expect.stringContaining('the column d has an infinite date')])
   const many = await (await post('SELECT i FROM range(5000) t(i)')).text()
   expect(many.split('\n')).toHaveLength(5001)
 })
@@ -109,7 +119,7 @@ test.each<[what: string, body: string | object, query: string, found: unknown[]]
   ['params of another type', { sql: 'SELECT 1', params: 7 }, '', [400, 'EINVAL', expect.stringContaining('params is')]],
   ['a list', [1], '', [400, 'EINVAL', expect.stringContaining('no object')]],
   ['deep lists', { sql: 'x', params: deep }, '', [400, 'EINVAL', expect.stringContaining('64')]],
-  ['another format', 'SELECT 1', '&format=xml', [400, 'EINVAL', expect.stringContaining('jsonl, csv, parquet')]],
+  ['another format', 'SELECT 1', '&format=xml', [400, 'EINVAL', expect.stringContaining('jsonl, csv, parquet, arrow')]],
   ['a long body', 'x'.repeat(5_000_000), '', [413, 'TOO_LARGE', expect.any(String)]],
 ])('%s is an error with a status', async (_, body, query, found) => {
   expect(await failed(post(body, `?user.name=ada${query}`))).toEqual(found)
