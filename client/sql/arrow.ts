@@ -20,7 +20,7 @@ interface ArrowType {
 
 interface Wanted { readonly arrow: Arrow; readonly type: SqlType; readonly column: string }
 
-export interface ArrowRows {
+interface ArrowRows {
   /** The query with columns of the types that `stream` takes. */
   readonly sql: string
   /** `batches`: rows of that query, with values in their units. Pieces of the stream. */
@@ -109,7 +109,8 @@ function structType({ arrow, column }: Wanted, { fields: all }: Extract<SqlType,
       inner[i]!.encode(values.map(value => (value === null ? null : (value as Readonly<Record<string, SqlValue>>)[name]!))))
     return arrow.makeData({ type, length: values.length, ...nullsOf(values), children })
   }
-  return { from: { kind: 'struct', fields: all.map((field, i) => ({ name: field.name, type: inner[i]!.from ?? field.type })) }, type, encode }
+  const from = { kind: 'struct' as const, fields: all.map((field, i) => ({ name: field.name, type: inner[i]!.from ?? field.type })) }
+  return { from, type, encode }
 }
 
 function mapType({ arrow, column }: Wanted, given: Extract<SqlType, { kind: 'map' }>): ArrowType {
@@ -223,7 +224,8 @@ function intervalType(arrow: Arrow, column: string): ArrowType {
 
 function textType(arrow: Arrow, column: string): ArrowType {
   const type = new arrow.Utf8()
-  return { type, encode: values => bytesData(arrow, type, { values, column, pieces: values.map(value => Buffer.from((value ?? '') as string)) }) }
+  const piece = (value: SqlValue): Uint8Array => Buffer.from((value ?? '') as string)
+  return { type, encode: values => bytesData(arrow, type, { values, column, pieces: values.map(piece) }) }
 }
 
 function bytesType(arrow: Arrow, type: DataType, column: string): ArrowType {
@@ -236,7 +238,7 @@ interface Pieces { readonly values: Values; readonly column: string; readonly pi
 function bytesData(arrow: Arrow, type: DataType, { values, column, pieces }: Pieces): Data {
   const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
   if (bytes >= 2 ** 31)
-    throw new GristmillError('TOO_LARGE', `the column ${column} has 2 GiB in ${values.length} rows, which is too much for Arrow; leave it out`)
+    throw new GristmillError('TOO_LARGE', `the column ${column} has 2 GiB in ${values.length} rows: too much for Arrow; leave it out`)
   const valueOffsets = new Int32Array(pieces.length + 1)
   for (const [i, piece] of pieces.entries()) valueOffsets[i + 1] = valueOffsets[i]! + piece.length
   return arrow.makeData({ type, length: values.length, ...nullsOf(values), valueOffsets, data: Buffer.concat(pieces) } as never)
