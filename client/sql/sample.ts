@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { Semaphore } from '../../src/base/queue.ts'
-import { KiB, MiB } from '../../src/base/units.ts'
+import { formatBytes, KiB, MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import { compressionOf } from '../../src/operator/sqltable.ts'
 import type { Disk } from '../../src/ports/disk.ts'
@@ -31,6 +31,8 @@ interface ShapeTools extends SampleTools {
 const sampledFiles = 16
 /** Bytes of a file that are looked at, decompressed. */
 const sampleBytes = 1 * MiB
+/** JSON without an object in each line is looked at, and read, as a whole. The engine takes no larger object. */
+const jsonBytesMax = 16 * MiB
 const tailBytes = 64 * KiB
 const readsAtOnce = 8
 
@@ -45,7 +47,7 @@ export async function sampleTable(table: SqlTable, index: number, tools: ShapeTo
   const samples = await settled(wanted.map((file, i) => gate.run(async (): Promise<FileSample> => {
     const head = table.kind === 'parquet'
       ? await footerOf(file, tools)
-      : await headOf(file, end => tools.files.read(file.path, { ...end !== undefined && { end }, signal: tools.signal }))
+      : await headOf(file, end => tools.files.read(file.path, { ...end !== undefined && { end }, signal: tools.signal }), table.kind)
     return sampleOf(table, file, head, await kept(head.bytes, join(tools.directory, `${index}-${i}.sample`), tools))
   }, tools.signal)))
   return { table, samples }
@@ -57,7 +59,8 @@ export async function sampleHere(table: SqlTable, index: number, locals: readonl
   const samples: FileSample[] = []
   for (const [i, { file, local }] of wanted.entries()) {
     throwIfAborted(tools.signal)
-    const head = await headOf(file, end => bytesOf(tools.disk, local, end), table.kind === 'json')
+    const read = (end: number | undefined): AsyncIterable<Buffer> => bytesOf(tools.disk, local, end)
+    const head = await (table.kind === 'json' ? beginningOf(file, read, sampleBytes) : headOf(file, read, table.kind))
     const isWhole = head.isWhole || (table.kind === 'json' && !isLined(file.path, head.bytes))
     const isCopied = !isWhole || compressionOf(file.path) !== undefined
     const place = isCopied && head.isWhole === isWhole
@@ -122,27 +125,41 @@ function lineOf(bytes: Buffer): string | undefined {
   return /^[\x20-\x21\x23-\x26\x28-\x7e\t]+$/.test(line) ? line : undefined
 }
 
-/** The beginning of a file, up to the end of a line. `isOneLine`: it may have none. */
-async function headOf(
-  { path, bytes: length }: SqlFile, read: (end: number | undefined) => AsyncIterable<Buffer>, isOneLine = false,
+/** The beginning of a file, up to the end of a line; all of a file of JSON whose objects have no lines of their own. */
+async function headOf(file: SqlFile, read: (end: number | undefined) => AsyncIterable<Buffer>, kind: SqlTable['kind']): Promise<Head> {
+  const { path } = file
+  const head = await beginningOf(file, read, sampleBytes)
+  if (kind === 'json' && !head.isWhole && !isLined(path, head.bytes)) {
+    const whole = await beginningOf(file, read, jsonBytesMax)
+    if (whole.isWhole) return whole
+    throw new GristmillError(
+      'EINVAL', `${path} is JSON of more than ${formatBytes(jsonBytesMax)} without an object in each line; store an object in each line (.jsonl)`,
+      { details: { path } },
+    )
+  }
+  if (head.bytes.length === 0 && !head.isWhole)
+    throw new GristmillError('TOO_LARGE', `${path} has no line end in its first ${sampleBytes} bytes, so its columns are not known`, {
+      details: { path },
+    })
+  return head
+}
+
+/** The whole file, or its first bytes up to the end of a line: none, if no line ends in them. */
+async function beginningOf(
+  { path, bytes: length }: SqlFile, read: (end: number | undefined) => AsyncIterable<Buffer>, bytesMax: number,
 ): Promise<Head> {
   const compression = compressionOf(path)
   const pieces: Buffer[] = []
   let count = 0
-  const source = read(compression === undefined ? Math.min(length, sampleBytes) : undefined)
+  const source = read(compression === undefined ? Math.min(length, bytesMax) : undefined)
   for await (const piece of compression === undefined ? source : decompressed(source, compression, path)) {
     pieces.push(Buffer.from(piece))
     count += piece.length
-    if (compression !== undefined && count >= sampleBytes) break
+    if (compression !== undefined && count >= bytesMax) break
   }
   const bytes = Buffer.concat(pieces)
-  const isWhole = compression === undefined ? count >= length : count < sampleBytes
-  const end = isWhole ? bytes.length : bytes.lastIndexOf(10) + 1
-  if (end === 0 && bytes.length > 0 && !isOneLine)
-    throw new GristmillError('TOO_LARGE', `${path} has no line end in its first ${sampleBytes} bytes, so its columns are not known`, {
-      details: { path },
-    })
-  return { bytes: bytes.subarray(0, end), isWhole }
+  const isWhole = compression === undefined ? count >= length : count < bytesMax
+  return { bytes: isWhole ? bytes : bytes.subarray(0, bytes.lastIndexOf(10) + 1), isWhole }
 }
 
 /** The footer of a Parquet file, as a file of its own: enough to know its columns. */

@@ -108,7 +108,8 @@ test('projects of init depend on the installed package, and are well typed', asy
   for (const template of Object.keys(templates)) await mill('init', '--template', template, `projects/${template}`)
   const { dependencies } = JSON.parse(await readFile(join(app, 'projects/csv/package.json'), 'utf8')) as { dependencies: object }
   expect(dependencies).toEqual({ gristmill: expect.stringMatching(/^file:(\.\.\/){3}gristmill-[\d.]+\.tgz$/) })
-  await symlink(join(root, 'node_modules/@types'), join(app, 'node_modules/@types'))
+  await mkdir(join(app, 'projects/node_modules'))
+  await symlink(join(root, 'node_modules/@types'), join(app, 'projects/node_modules/@types'))
   await writeFile(join(app, 'projects/tsconfig.json'), '{ "extends": "./csv/tsconfig.json", "include": ["*/*.ts"] }')
   const { stdout } = await exec(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'projects'], { cwd: app })
     .catch((error: unknown) => error as { stdout: string })

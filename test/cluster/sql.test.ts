@@ -364,6 +364,23 @@ test('explain shows the stages of a query and why they are gathered, and with an
   expect((await cluster.run(['sql', `EXPLAIN ANALYZE ${query}`])).stdout).toMatch(/^in this process: its tables have 32\.0 KiB[^]*READ_CSV/)
 })
 
+test('JSON whose objects have no lines of their own is read as a whole by a job, up to 16 MiB', async () => {
+  const items = Array.from({ length: 40_000 }, (_, i) => ({ id: i, name: `n${i % 10}` }))
+  // Of more than 1 MiB in few blocks.
+  await store('/one/object.json.gz', gzipSync(JSON.stringify({ at: '2024-05-01', items }, undefined, 1)))
+  const list = join(dir, 'list.json')
+  await writeFile(list, JSON.stringify(items, undefined, 1))
+  await cluster.ok(['put', list, '/one/list.json'])
+  await store('/one/line.json.gz', gzipSync(JSON.stringify(items)))
+  const sums = `count(*) AS n, sum(id)::BIGINT AS s, max(name) AS m`
+  const expected = { code: 0, stdout: '{"n":40000,"s":799980000,"m":"n9"}\n' }
+  expect(await inJob(`SELECT ${sums} FROM (SELECT unnest(items, recursive := true) FROM '/one/object.json.gz')`)).toMatchObject(expected)
+  for (const name of ['list.json', 'line.json.gz']) expect(await inJob(`SELECT ${sums} FROM '/one/${name}'`)).toMatchObject(expected)
+  await store('/one/large.json.gz', gzipSync(`[${'{"a": 1},\n'.repeat(1_700_000)}{"a": 2}]`))
+  expect((await inJob(`SELECT sum(a) FROM '/one/large.json.gz'`)).stderr)
+    .toContain('/one/large.json.gz is JSON of more than 16.0 MiB without an object in each line; store an object in each line')
+})
+
 test('the rows of a job come as Arrow, of the types that a query in this process gives', async () => {
   const query = `SELECT id, grain, tonnes, [id, NULL] AS l, 'a'::ENUM ('b', 'a') AS e, 2::HUGEINT AS h, INTERVAL (id % 7) DAY AS i,
     TIMESTAMPTZ '2024-05-01 10:00:00+02' AS z FROM '/sales' ORDER BY id, grain, tonnes`
