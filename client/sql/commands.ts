@@ -5,7 +5,7 @@
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
 import { shownUrl } from '../../src/connector/location.ts'
-import { quotedName, typeText, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
+import { quotedName, typeText } from '../../src/base/sql.ts'
 import { remove } from '../../src/protocol/namespace.ts'
 import * as protocol from '../../src/protocol/table.ts'
 import type { CatalogTable, NewTable } from '../../src/protocol/table.ts'
@@ -19,10 +19,6 @@ import { existing, found, inserted, optimized, overwritten, said, type CommandRo
 interface CommandTools extends WritingTools {
   /** Moves the rows of a query to a place outside of the cluster. */
   readonly export: (sql: string, url: string, options: SqlExportOptions) => Promise<unknown>
-  /** The first row of a query. */
-  readonly row: (sql: string) => Promise<readonly SqlValue[]>
-  /** Columns of a query. */
-  readonly columns: (sql: string) => Promise<readonly SqlColumn[]>
 }
 
 export async function runCommand(command: SqlCommand, tools: CommandTools): Promise<CommandRows> {

@@ -81,10 +81,14 @@ export async function catalogTable(
     return { ...tableOf(path, files.map(status => ({ path: status.path, bytes: status.length, status }))), name, path, known: table }
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error
-    const isOwn = table.managed && path === table.path
+    if (path !== table.path)
+      throw new GristmillError(
+        'ENOENT', `there is no version ${path.slice(path.lastIndexOf('@') + 1)} of the table ${table.name}, or it is not kept any more; `
+        + `"gristmill history ${table.path!}" lists its versions`, { details: { table: table.name }, cause: error },
+      )
     throw new GristmillError(
       'ENOENT', `the files of the table ${table.name} are not there: ${(error as Error).message}; `
-      + `${isOwn ? 'look at "gristmill trash ls", or ' : ''}DROP TABLE ${table.name} removes the name`,
+      + `${table.managed ? 'look at "gristmill trash ls", or ' : ''}DROP TABLE ${table.name} removes the name`,
       { details: { table: table.name }, cause: error },
     )
   }

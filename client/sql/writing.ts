@@ -3,7 +3,7 @@
 // published meanwhile.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
-import { quotedName } from '../../src/base/sql.ts'
+import { quotedName, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
 import { isOutputChanged } from '../../src/protocol/job.ts'
 import * as protocol from '../../src/protocol/table.ts'
 import type { CatalogTable } from '../../src/protocol/table.ts'
@@ -23,6 +23,10 @@ export interface WritingTools {
   /** Publishes the rows of a query at a path; resolves once that is done. */
   readonly save: (sql: string, path: string, options: RowsSaved) => Promise<void>
   readonly shape: ShapeAt
+  /** The first row of a query. */
+  readonly row: (sql: string) => Promise<readonly SqlValue[]>
+  /** Columns of a query. */
+  readonly columns: (sql: string) => Promise<readonly SqlColumn[]>
 }
 
 interface CatalogTools { readonly cluster: Pick<Cluster, 'ask'>; readonly signal: AbortSignal | undefined }
@@ -75,13 +79,55 @@ export async function overwritten(
 ): Promise<CommandRows> {
   const table = await writtenTable(name, tools)
   if (partition) {
-    await rewritten(table, tools, (now, own) => partitionRows(now, own, { query, partition }))
+    await checkConstants(table, partition, tools)
+    const fixed = partition.flatMap(({ column, value }) => (value === undefined ? [] : [column.toLowerCase()]))
+    const takes = table.columns.map(column => column.name).filter(each => !fixed.includes(each.toLowerCase()))
+    await counted({ name: table.name, takes, query }, tools, () =>
+      rewritten(table, tools, (now, own) => partitionRows(now, own, { query, partition })))
     return said(`overwrote ${partition.map(each => each.column).join(', ')} of ${table.name}`)
   }
   const { cluster: { ask }, shape, signal } = tools
-  await savedOver(table, tools, rowsFor(await currentTable(table, { ask, shape, signal }), query), { overwrite: true })
+  const own = await currentTable(table, { ask, shape, signal })
+  await counted({ name: table.name, takes: own.columns.map(column => column.name), query }, tools, () =>
+    savedOver(table, tools, rowsFor(own, query), { overwrite: true }))
   await described(table, tools)
   return said(`overwrote ${table.name}`)
+}
+
+/** Throws EINVAL for a constant that a cast to the type of its column would change: it would replace a partition that it does not name. */
+async function checkConstants({ columns }: CatalogTable, partition: readonly PartitionValue[], { row }: WritingTools): Promise<void> {
+  for (const { column, value } of partition) {
+    const found = columns.find(each => each.name.toLowerCase() === column.toLowerCase())
+    if (!found || value === undefined) continue
+    const cast = `CAST(${value} AS ${found.type})`
+    // The cast of a text rounds, too.
+    const number = /^'\s*([-+]?\d+(?:\.\d+)?)\s*'$/.exec(value)?.[1] ?? (value.startsWith("'") ? undefined : value)
+    const isNumber = /^U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?$|^DECIMAL/.test(found.type) && number !== undefined
+    const isExact = found.type === 'DATE'
+      ? `coalesce(TRY_CAST(${value} AS TIMESTAMP) = ${cast}, true)`
+      : isNumber ? `${cast} IS NOT DISTINCT FROM ${number}` : 'true'
+    const [isSame, near] = await row(`SELECT ${isExact}, CAST(${cast} AS VARCHAR)`)
+    if (isSame !== false) continue
+    const type = `the column ${found.name} (${found.type})`
+    throw new GristmillError('EINVAL', `${value} is no value of ${type}; the nearest one is ${String(near)}`)
+  }
+}
+
+interface Counted { readonly name: string; readonly takes: readonly string[]; readonly query: string }
+
+/** Says how many columns the statement takes, if its query has another number of them. */
+async function counted({ name, takes, query }: Counted, { columns }: WritingTools, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!/Set operations can only apply to expressions with the same number of result columns/.test((error as Error).message)) throw error
+    const given = await columns(query).catch(() => undefined)
+    if (!given || given.length === takes.length) throw error
+    const [wanted, found] = [takes.length, given.length].map(count => `${count} ${count === 1 ? 'column' : 'columns'}`)
+    throw new GristmillError(
+      'EINVAL', `the statement takes ${wanted} of ${name} (${takes.join(', ')}), and its query gives ${found}`, { cause: error },
+    )
+  }
 }
 
 /**
@@ -122,7 +168,8 @@ export async function inserted(
   { name, query, columns }: Extract<SqlCommand, { kind: 'insert into' }>, tools: WritingTools,
 ): Promise<CommandRows> {
   const table = await writtenTable(name, tools)
-  await rewritten(table, tools, (now, own) => `${now} UNION ALL (${rowsFor(own, query, columns)})`)
+  await counted({ name: table.name, takes: columns ?? table.columns.map(column => column.name), query }, tools, () =>
+    rewritten(table, tools, (now, own) => `${now} UNION ALL (${rowsFor(own, query, columns)})`))
   return said(`inserted into ${table.name}`)
 }
 

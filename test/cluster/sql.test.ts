@@ -381,6 +381,24 @@ test('JSON whose objects have no lines of their own is read as a whole by a job,
     .toContain('/one/large.json.gz is JSON of more than 16.0 MiB without an object in each line; store an object in each line')
 })
 
+test('a statement that writes a table takes its constants and columns as they are, and a version that is gone is named', async () => {
+  const say = async (text: string) => Object.values((await mill.sql(text).collect())[0]!)
+  await say(`CREATE TABLE kept AS SELECT 51 AS id, 1.5::DECIMAL(4, 1) AS d, DATE '2024-05-01' AS day, 'keep' AS k`)
+  for (const [partition, said] of [
+    ['id = 51.4', '51.4 is no value of the column id (INTEGER); the nearest one is 51'], [`id = '51.4'`, `the nearest one is 51`],
+    ['d = 1.46', 'no value of the column d (DECIMAL(4,1)); the nearest one is 1.5'], [`day = '2024-05-01 10:00:00'`, 'the nearest one is 2024-05-01'],
+    [`day = '2024-13-01'`, 'date field value out of range'], [`id = 'x'`, 'Could not convert'],
+  ] as const) await expect(say(`INSERT OVERWRITE kept PARTITION (${partition}) SELECT 1, 2, 'new'`)).rejects.toThrow(said)
+  await expect(say(`INSERT OVERWRITE kept PARTITION (k = 'q') SELECT 61`))
+    .rejects.toThrow('the statement takes 3 columns of kept (id, d, day), and its query gives 1 column')
+  await expect(say('INSERT INTO kept (id) SELECT 61, 2')).rejects.toThrow('takes 1 column of kept (id), and its query gives 2 columns')
+  await expect(say('FROM "kept@9"')).rejects.toThrow('"gristmill history /tables/kept" lists its versions')
+  expect(await say('FROM kept')).toEqual([51, '1.5', '2024-05-01', 'keep'])
+  await say(`INSERT OVERWRITE kept PARTITION (day = '2024-5-1', d = '1.50', id = 51) SELECT 'new'`)
+  expect(await say('FROM kept')).toEqual([51, '1.5', '2024-05-01', 'new'])
+  await say('DROP TABLE kept')
+})
+
 test('the rows of a job come as Arrow, of the types that a query in this process gives', async () => {
   const query = `SELECT id, grain, tonnes, [id, NULL] AS l, 'a'::ENUM ('b', 'a') AS e, 2::HUGEINT AS h, INTERVAL (id % 7) DAY AS i,
     TIMESTAMPTZ '2024-05-01 10:00:00+02' AS z FROM '/sales' ORDER BY id, grain, tonnes`
