@@ -166,7 +166,7 @@ export function oneHot(options: OneHotOptions): Estimator<OneHot> {
       if (found.length === 0) throw new TypeError('oneHot was given no rows to fit')
       if (found.length > categoriesMax)
         throw new TypeError(`column ${JSON.stringify(column)} has more than ${categoriesMax} categories, the most that oneHot takes; use featureHasher`)
-      return { kind: 'oneHot', version: 1, column, into, categories: found.sort(compareLabels), dropFirst, unknown }
+      return { kind: 'oneHot', version: 1, column, into, categories: found.toSorted(compareLabels), dropFirst, unknown }
     },
   }
 }

@@ -69,7 +69,9 @@ export function logisticRegression(options: LogisticRegressionOptions): Estimato
       const isNewton = sizeOf(layout) <= newtonPlacesMax
       const ending = { iterations, tolerance: options.tolerance ?? (isNewton ? 1e-8 : 1e-6) }
       const start = new Float64Array(sizeOf(layout) + 1)
-      const found = isNewton ? await newton(loss, start, ending) : await minimize(at => loss.at(at), start, ending)
+      const found = isNewton
+        ? await newton(loss, start, ending)
+        : await minimize(at => loss.at(at), start, { ...ending, curvature: loss.curvature })
       const { coefficients, intercept, penalty } = loss.weightsOf(found.at)
       return {
         kind: 'logisticRegression', version: 1, ...layout, label, classes, coefficients, intercept, rows: count,
@@ -128,7 +130,7 @@ export const probabilityOf = ({ coefficients, intercept, ...layout }: LogisticMo
   sigmoid(dot(vectorOf(row, layout), coefficients) + intercept)
 
 /** 1 / (1 + e^-score), without overflow. */
-function sigmoid(score: number): number {
+export function sigmoid(score: number): number {
   if (score >= 0) return 1 / (1 + Math.exp(-score))
   const odds = Math.exp(score)
   return odds / (1 + odds)

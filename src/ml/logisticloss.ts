@@ -34,13 +34,17 @@ export class LogisticLoss {
     this.#size = places.length
     const isCentred = places.every(place => place.count === count)
     this.#centres = Float64Array.from(places, place => (isCentred ? place.mean(count) : 0))
+    // With these the curvature by each variable, the penalty included, is about count / 4 at the beginning, as it is by the intercept.
     this.#scales = Float64Array.from(places, place => {
       const deviation = place.deviation(count)
-      return deviation > 0 ? Math.sqrt(count / deviation) : 0
+      return deviation > 0 ? Math.sqrt(count / (deviation + 4 * l2)) : 0
     })
     this.#bounds = [...places.map((place, i) =>
       this.#scales[i]! * Math.max(...rangeOf(place, count).map(value => Math.abs(value - this.#centres[i]!)))), 1]
   }
+
+  /** Curvature by each variable at the beginning, about. */
+  get curvature(): number { return this.#profile.count / 4 }
 
   async at(variables: Float64Array): Promise<Evaluated> {
     const size = this.#size

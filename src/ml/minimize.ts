@@ -1,5 +1,5 @@
 // Minimum of a smooth convex function whose evaluation is a job: L-BFGS (Nocedal and Wright, "Numerical Optimization", algorithm 7.5) with
-// a line search that asks for one evaluation more only if a step is too long.
+// a line search that asks for one evaluation more only if a step is too long. `curvature` is that of the function at the beginning, about.
 
 export interface Evaluated { readonly loss: number; readonly gradient: Float64Array }
 
@@ -19,7 +19,7 @@ const halvingsMax = 30
 
 export async function minimize(
   evaluate: (at: Float64Array) => Promise<Evaluated>, start: Float64Array,
-  { iterations: most, tolerance }: { readonly iterations: number; readonly tolerance: number },
+  { iterations: most, tolerance, curvature }: { readonly iterations: number; readonly tolerance: number; readonly curvature: number },
 ): Promise<Minimum> {
   let at = start
   let found = await evaluate(at)
@@ -29,7 +29,7 @@ export async function minimize(
     if (converged || iterations >= most) return { at, loss: found.loss, iterations, converged }
     const direction = directionOf(found.gradient, pairs)
     const slope = product(direction, found.gradient)
-    let length = pairs.length === 0 ? Math.min(1, 1 / Math.sqrt(product(found.gradient, found.gradient))) : 1
+    let length = pairs.length === 0 ? 1 / curvature : 1
     let next: Float64Array | undefined
     let there: Evaluated | undefined
     for (let halvings = 0; halvings < halvingsMax; halvings++) {
@@ -43,8 +43,8 @@ export async function minimize(
     if (!next || !there) return { at, loss: found.loss, iterations, converged: false }
     const step = next.map((value, i) => value - at[i]!)
     const change = there.gradient.map((value, i) => value - found.gradient[i]!)
-    const curvature = product(step, change)
-    if (curvature > 0) pairs.push({ step, change, scale: 1 / curvature })
+    const bent = product(step, change)
+    if (bent > 0) pairs.push({ step, change, scale: 1 / bent })
     if (pairs.length > memory) pairs.shift()
     at = next
     found = there
