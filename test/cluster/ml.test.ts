@@ -5,7 +5,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { KeyValueTable } from '../../client/serving/table.ts'
 import { transformRow } from '../../src/ml/index.ts'
+import { localDisk } from '../../src/world/disk.ts'
 import type { TestCluster } from '../kit/cluster.ts'
 import { root } from '../tidy/source.ts'
 import { startClusterHere } from './inprocess.ts'
@@ -25,22 +27,35 @@ afterAll(async () => {
 
 const cat = async (path: string): Promise<string> => cluster.ok(['cat', `${path}/part-*`])
 
+/** The first table of a key-value store. */
+async function stored(path: string): Promise<KeyValueTable> {
+  const file = join(dir, `table${path.replaceAll('/', '-')}`)
+  const [name] = /part-00000\S*/.exec(await cluster.ok(['ls', path]))!
+  await cluster.ok(['get', `${path}/${name}`, file])
+  return KeyValueTable.open(path, await localDisk.openRead(file))
+}
+
 test('the programs of the guide give the outputs that it shows', async () => {
   const guide = await readFile(join(root, 'docs/guide/machine-learning.md'), 'utf8')
   const block = (form: string): string => new RegExp(`^\`\`\`${form}\\n([^]*?)^\`\`\`$`, 'm').exec(guide)![1]!
   await writeFile(join(dir, 'mails.jsonl'), block('json mails.jsonl'))
-  await writeFile(join(dir, 'spam.ts'), /^```ts\n(\/\/ spam\.ts\n[^]*?)^```$/m.exec(guide)![1]!)
+  await writeFile(join(dir, 'clicks.log'), block('text clicks\\.log'))
+  for (const name of ['spam', 'buy'])
+    await writeFile(join(dir, `${name}.ts`), new RegExp(`^\`\`\`ts\\n(// ${name}\\.ts\\n[^]*?)^\`\`\`$`, 'm').exec(guide)![1]!)
   const commands = [...guide.matchAll(/^```sh\n([^]*?)^```$/gm)].flatMap(match => match[1]!.trim().split('\n'))
-  let printed = ''
+  const printed: string[] = []
   for (const line of commands) {
     const words = line.split(' ').slice(1).map(word => word.replaceAll("'", ''))
-    printed = await cluster.ok(words.map(word => (/^\w+\.(ts|jsonl)$/.test(word) ? join(dir, word) : word)))
+    printed.push(await cluster.ok(words.map(word => (/^\w+\.(ts|jsonl|log)$/.test(word) ? join(dir, word) : word))))
   }
-  expect(printed).toBe(block('text marked'))
+  expect(printed).toContain(block('text marked'))
   const lineage = await cluster.ok(['lineage', '/spam/model'])
   expect(lineage).toContain('/mails.jsonl')
   const model = JSON.parse(await cat('/spam/model'))
   expect(transformRow(model, { text: 'free money' })).toMatchObject({ prediction: true })
+  const answers = await stored('/buy/answers')
+  for (const user of ['ann', 'cleo']) expect(guide).toContain(`\`${answers.get(Buffer.from(user))!.bytes.toString()}\``)
+  expect(answers.get(Buffer.from('ann'))!.bytes.toString()).toBe('["millet"]')
 })
 
 test('late: a model of flights is better than a guess, and its scores are served by key', async () => {
@@ -55,4 +70,8 @@ test('late: a model of flights is better than a guess, and its scores are served
   const [, evening, lately] = stages.at(-1).coefficients as number[]
   expect(evening).toBeGreaterThan(0)
   expect(lately).toBeGreaterThan(0)
+  const scores = await stored('/late/scores')
+  const { late, flights: ofHour } = JSON.parse(scores.get(Buffer.from('ORD 18'))!.bytes.toString())
+  expect(late).toBeGreaterThan(0)
+  expect(ofHour).toBeGreaterThan(1)
 })
