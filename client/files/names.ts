@@ -331,7 +331,7 @@ export class Names {
 
   /**
    * Number of files, directories and bytes at and below a path. `stored` counts the bytes of all replicas. With `versions`, also those of
-   * the older versions of outputs there, which the totals do not include.
+   * the older versions of outputs and objects there, which the totals do not include.
    */
   summary(path: Path, options?: SummaryOptions | null): Promise<Summary> {
     const read = (): Partial<SummaryOptions> => {

@@ -4,26 +4,24 @@
 import { limits } from '../../src/base/limits.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { RecordFormat } from '../../src/base/formats.ts'
-import type { InodeId } from '../../src/base/ids.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { ClusterFileWriter } from '../../src/file/writer.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import * as protocol from '../../src/protocol/object.ts'
-import { uploadsDirectory, type Expected } from '../../src/protocol/object.ts'
+import { uploadsDirectory, type Expected, type StoredStatus } from '../../src/protocol/object.ts'
 import type { CallMessage } from '../call/cluster.ts'
-import { flagsOf, optionsOf, pathOf, shown, textOf, type CallOptions, type Path } from '../call/arguments.ts'
+import { flagsOf, optionsOf, pathOf, shown, type CallOptions, type Path } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
 import { perform } from '../call/perform.ts'
+import {
+  aboveOf, attributesOf, checkKeyTexts, expectedOf, namesOf, partsOf, publishing, valuesOf, type AttributeOptions, type ObjectAttributes,
+  type ObjectParts, type PublishObjectOptions,
+} from './objectarguments.ts'
+import { ObjectVersions, type ObjectEntry } from './objectversions.ts'
 import { createOptions } from './write.ts'
 
-/** Attributes by name, for instance `user.origin`. */
-export type ObjectAttributes = Readonly<Record<string, string>>
-
-interface AttributeOptions extends CallOptions {
-  /** Names of attributes that are returned, at most 10; default: none. */
-  readonly attributes?: readonly string[] | undefined
-}
+export type { ObjectAttributes, ObjectEntry, PublishObjectOptions }
 
 interface GetOptions extends AttributeOptions {
   /** Also the bytes of a small file, whose bytes the namenode has; default: false. */
@@ -50,32 +48,13 @@ interface ListObjectsOptions extends AttributeOptions {
   readonly limit?: number | undefined
 }
 
-export interface ObjectEntry {
-  readonly key: string
-  /** True for a common prefix. */
-  readonly rolled: boolean
-  readonly status?: FileStatus | undefined
-  readonly attributes: ObjectAttributes
-}
-
 interface ObjectPage { readonly entries: readonly ObjectEntry[]; readonly next?: string | undefined }
-
-export interface PublishObjectOptions {
-  /** Directory above the path that must exist, whatever is created. */
-  readonly base?: string | undefined
-  /** Creates missing directories. */
-  readonly parents?: boolean | undefined
-  readonly attributes?: ObjectAttributes | undefined
-  /** State of the path that the caller has seen: no file, or the file with this id. */
-  readonly expect?: Expected | undefined
-  readonly mtimeMs?: number | undefined
-}
 
 type PutObjectOptions = PublishObjectOptions & CallOptions
 
 interface JoinOptions extends PublishObjectOptions, CallOptions {
   /** Files in the directory of the upload, in the order of the object. */
-  readonly parts: ReadonlyArray<{ readonly name: string; readonly id: InodeId }>
+  readonly parts: ObjectParts
 }
 
 interface OpenOptions extends CallOptions {
@@ -129,7 +108,7 @@ export class ObjectWriter {
    * Makes the object visible at a path; a file there is replaced. Throws EEXIST, ESTALE or ENOENT if the path is not as expected, EISDIR,
    * ENOTDIR, EACCES, EDQUOT, EBUSY while another writer has the path.
    */
-  publish(path: Path, options: PublishObjectOptions = {}): Promise<FileStatus> {
+  publish(path: Path, options: PublishObjectOptions = {}): Promise<StoredStatus> {
     return perform('open', path, () => ({}), () => this.#writer.publish({ to: pathOf(path), ...publishing(options) }))
   }
 
@@ -137,10 +116,13 @@ export class ObjectWriter {
   abort(): Promise<void> { return this.#writer.abort() }
 }
 
-export class Objects {
+export class Objects extends ObjectVersions {
   readonly #deps: ObjectsDeps
 
-  constructor(deps: ObjectsDeps) { this.#deps = deps }
+  constructor(deps: ObjectsDeps) {
+    super(deps)
+    this.#deps = deps
+  }
 
   /**
    * Status and attributes of a path that the caller may read, in one call with others that are asked for at the same time. Throws ENOENT,
@@ -166,9 +148,7 @@ export class Objects {
     })
     return perform('scandir', path, read, async ({ prefix = '', delimiter, after, limit = limits.listPageMax, attributes, signal }) => {
       checkInteger('number of keys in a page', limit, 1, limits.listPageMax)
-      for (const [what, text] of [['prefix', prefix], ['delimiter', delimiter], ['start', after]] as const)
-        if (text !== undefined && (typeof text !== 'string' || text.length > keyCharsMax || (what === 'delimiter' && text === '')))
-          throw new GristmillError('EINVAL', `the ${what} of a list of keys is a text of at most ${keyCharsMax} characters, not ${shown(text)}`)
+      checkKeyTexts({ prefix, delimiter, start: after })
       const { entries, next } = await this.#deps.ask(protocol.list, {
         path: pathOf(path), prefix, limit, attributes: namesOf(attributes),
         ...delimiter !== undefined && { delimiter }, ...after !== undefined && { after },
@@ -186,7 +166,7 @@ export class Objects {
   get smallBytes(): number { return this.#deps.files.objects.bytesMax }
 
   /** Writes a whole object: a small one in one call with others that are written at the same time. Throws what `publish` throws. */
-  put(path: Path, bytes: Uint8Array, options?: PutObjectOptions | null): Promise<FileStatus> {
+  put(path: Path, bytes: Uint8Array, options?: PutObjectOptions | null): Promise<StoredStatus> {
     const read = () => optionsOf<PutObjectOptions>(options, 'put', {
       base: true, parents: true, attributes: true, expect: true, mtimeMs: true, signal: true,
     })
@@ -260,7 +240,7 @@ export class Objects {
    * Makes an object of the parts of an upload, a directory below `/.gristmill/uploads`, in one step, and removes the upload. Throws what
    * `ObjectWriter.publish` throws, ESTALE if a part was replaced, ENOENT if the upload has ended, TOO_LARGE for too many blocks.
    */
-  join(upload: string, path: Path, options: JoinOptions): Promise<FileStatus> {
+  join(upload: string, path: Path, options: JoinOptions): Promise<StoredStatus> {
     const read = () => optionsOf<JoinOptions>(options, 'join', {
       parts: true, base: true, parents: true, attributes: true, expect: true, mtimeMs: true, signal: true,
     })
@@ -272,92 +252,20 @@ export class Objects {
 
   /**
    * Removes a file or an empty directory, without trash, and the directories above it, up to `keep`, that became empty and that writing the
-   * key again would make the same. Throws ENOENT, ENOTEMPTY, ESTALE, EACCES.
+   * key again would make the same. If `keep` has versioning, a file stays as an older version, and the answer names the delete marker that
+   * the key has got. Throws ENOENT, ENOTEMPTY, ESTALE, EACCES.
    */
-  rm(path: Path, given?: RemoveOptions | null): Promise<void> {
+  rm(path: Path, given?: RemoveOptions | null): Promise<{ readonly marker?: string | undefined }> {
     const read = () => optionsOf<RemoveOptions>(given, 'rm', { directory: true, attributes: true, keep: true, expect: true, signal: true })
     return perform('rm', path, read, async options => {
       const { directory = false, attributes, keep, expect, signal } = options
       flagsOf(options, 'directory')
       const at = pathOf(path)
-      const above = keep === undefined ? at.slice(0, at.lastIndexOf('/')) || '/' : pathOf(keep)
-      await this.#deps.ask(protocol.remove, {
+      const above = keep === undefined ? aboveOf(at) : pathOf(keep)
+      return this.#deps.ask(protocol.remove, {
         path: at, keep: above, directory, ...attributes !== undefined && { attributes: namesOf(attributes) },
         ...expect !== undefined && { expect: expectedOf(expect) },
       }, signal)
     })
-  }
-}
-
-/** Characters of a key, a prefix or a marker: those of a path. */
-const keyCharsMax = limits.pathBytesMax
-const attributesMax = 10
-
-function attributeName(name: unknown): string {
-  if (Buffer.byteLength(textOf(name as string, 'name of the attribute')) <= limits.nameBytesMax) return name as string
-  throw new GristmillError('EINVAL', `the name of an attribute has at most ${limits.nameBytesMax} bytes`)
-}
-
-function namesOf(attributes: readonly string[] = []): string[] {
-  if (!Array.isArray(attributes) || attributes.length > attributesMax)
-    throw new GristmillError('EINVAL', `the attributes are a list of at most ${attributesMax} names, not ${shown(attributes)}`)
-  return attributes.map(attributeName)
-}
-
-const attributesOf = (found: ReadonlyArray<{ readonly name: string; readonly value: string }>): ObjectAttributes =>
-  Object.fromEntries(found.map(({ name, value }) => [name, Buffer.from(value, 'base64').toString()]))
-
-/** Attributes as the message has them. */
-function valuesOf(attributes: ObjectAttributes): { name: string; value: string }[] {
-  const pairs = pairsOf(attributes, 'attributes')
-  if (pairs.length > attributesMax) throw new GristmillError('EINVAL', `an object is written with at most ${attributesMax} attributes`)
-  return pairs.map(([name, value]) => {
-    if (typeof value !== 'string' || Buffer.byteLength(value) > limits.attributeBytesMax)
-      throw new GristmillError(
-        'EINVAL', `the value of ${shown(name)} is a text of at most ${limits.attributeBytesMax} bytes, not ${shown(value)}`,
-      )
-    return { name: attributeName(name), value: Buffer.from(value).toString('base64') }
-  })
-}
-
-/** Entries of a plain object that a caller gave. */
-function pairsOf(given: unknown, what: string): [string, unknown][] {
-  if (typeof given !== 'object' || given === null || Array.isArray(given) || ArrayBuffer.isView(given))
-    throw new GristmillError('EINVAL', `the ${what} are an object, not ${shown(given)}`)
-  try {
-    return Object.entries(given)
-  } catch (error) {
-    throw new GristmillError('EINVAL', `the ${what} cannot be read: ${error instanceof Error ? error.message : shown(error)}`,
-      { cause: error })
-  }
-}
-
-const isId = (id: unknown): id is InodeId => Number.isSafeInteger(id) && (id as number) >= 0
-
-function expectedOf(expect: Expected): Expected {
-  const { absent, id } = Object.fromEntries(pairsOf(expect, 'expectations')) as { absent?: unknown; id?: unknown }
-  if (absent === true && id === undefined) return { absent }
-  if (isId(id) && absent === undefined) return { id }
-  throw new GristmillError('EINVAL', 'what is expected of a path is { absent: true } or { id }, with the number of a file')
-}
-
-function partsOf(parts: JoinOptions['parts'] | undefined): { name: string; id: InodeId }[] {
-  if (!Array.isArray(parts) || parts.length === 0 || parts.length > limits.fileBlocksMax)
-    throw new GristmillError('EINVAL', `an object is joined from a list of 1 to ${limits.fileBlocksMax} parts`)
-  return parts.map(part => {
-    const { name, id } = Object.fromEntries(pairsOf(part, 'parts')) as { name?: unknown; id?: unknown }
-    if (typeof name !== 'string' || name === '' || Buffer.byteLength(name) > limits.nameBytesMax || !isId(id))
-      throw new GristmillError('EINVAL', 'a part is { name, id }: the name of a file in the directory of the upload, and its number')
-    return { name, id }
-  })
-}
-
-function publishing(options: PublishObjectOptions) {
-  const { base, parents, attributes, expect, mtimeMs } = options
-  flagsOf(options, 'parents')
-  checkInteger('time in milliseconds', mtimeMs, 0, 2 ** 48 - 1)
-  return {
-    ...base !== undefined && { base: pathOf(base) }, ...parents !== undefined && { parents }, ...mtimeMs !== undefined && { mtimeMs },
-    ...expect !== undefined && { expect: expectedOf(expect) }, ...attributes !== undefined && { attributes: valuesOf(attributes) },
   }
 }

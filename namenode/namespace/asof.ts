@@ -1,5 +1,5 @@
-// Lookup of names in the current state, in a snapshot, or in an older version of an output. `at` is the operation number of the
-// snapshot; without it the current state is read.
+// Lookup of names in the current state, in a snapshot, or in an older version of an output or of an object. `at` is the operation number of
+// the snapshot; without it the current state is read.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
@@ -11,8 +11,9 @@ import { snapshotNamed, snapshotsOf } from '../snapshots/rows.ts'
 import { checkMay, mayRead, maySearch } from './access.ts'
 import { decodeEntry, sinceOf, type NameEntry } from './entry.ts'
 import { decodeVersion, endOfHistory, historyKey, nameOfHistory } from '../snapshots/history.ts'
+import { findOlder } from './keyversions.ts'
 import { snapshotsName } from './reserved.ts'
-import { checkAsked, entryAt, missingName, notDirectory, rootId, shelfName } from './resolve.ts'
+import { checkAsked, entryAt, isShelf, missingName, notDirectory, objectsName, rootId } from './resolve.ts'
 import { readAs, versionIn } from '../versions/lookup.ts'
 import { present, type Reading } from '../versions/rows.ts'
 
@@ -46,15 +47,17 @@ export function find(view: View, actor: Actor, path: string): FoundName {
 
 /** As `find`, without versions. */
 export function findNamed(view: View, actor: Actor, path: string): FoundName {
-  if (view.counters.snapshots === 0 || !path.includes(`/${snapshotsName}`)) return { entry: entryAt(view, actor, path), at: undefined }
+  if (!path.includes(`/${snapshotsName}`)) return { entry: entryAt(view, actor, path), at: undefined }
   checkAsked(path)
   const names = namesOf(path)
   const index = names.indexOf(snapshotsName)
-  if (index < 0) return { entry: entryAt(view, actor, path), at: undefined }
+  const isObjects = index >= 0 && names[index + 1] === objectsName
+  if (index < 0 || (!isObjects && view.counters.snapshots === 0)) return { entry: entryAt(view, actor, path), at: undefined }
   const base = `/${names.slice(0, index).join('/')}`
   const now = entryAt(view, actor, base)
   if (!now.directory) throw new GristmillError('ENOTDIR', `${base} is a file, not a directory`, { details: { path } })
   checkMay(actor, now, maySearch, base)
+  if (isObjects) return { entry: findOlder(view, now, names.slice(index + 2), path), at: undefined }
   const [name, ...below] = names.slice(index + 1)
   if (name === undefined) {
     for (const _ of snapshotsOf(view, now.id)) return { entry: now, at: undefined, of: now.id }
@@ -134,12 +137,12 @@ interface Named { readonly name: string; readonly entry: NameEntry }
 
 type Listed = Omit<FoundName, 'entry'> & { readonly entry: Pick<NameEntry, 'id'> }
 
-/** Entries of a directory after the name `after`, in byte order of names. The system directory and shelves of versions are not listed. */
+/** Entries of a directory after the name `after`, in byte order of names. The system directory and shelves are not listed. */
 export function* childrenOf(view: View, directory: Listed, after?: string): Iterable<Named> {
-  for (const named of entriesOf(view, directory, after)) if (named.name !== shelfName) yield named
+  for (const named of entriesOf(view, directory, after)) if (!isShelf(named.name)) yield named
 }
 
-/** The same, with the shelf of the directory's older versions. */
+/** The same, with the shelves of older versions. */
 export function* entriesOf(view: View, { entry: { id }, at, of }: Listed, after?: string): Iterable<Named> {
   if (of !== undefined) return yield* snapshotDirectories(view, of, after)
   const rows = view.range('children', { start: after === undefined ? childKey(id, '') : childKeyAfter(id, after), end: idKey(id + 1) })

@@ -3,16 +3,16 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { faultOfName } from '../../src/base/username.ts'
 import type { RecordFormat } from '../../src/base/formats.ts'
-import { inodeId } from '../../src/base/ids.ts'
+import { inodeId, type InodeId } from '../../src/base/ids.ts'
 import { isWithin, systemDirectory } from '../../src/base/paths.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
-import { childKey } from '../journal/keys.ts'
+import { childKey, idKey, nameOfKey } from '../journal/keys.ts'
 import { mutation, type Actor, type AnyMutation, type UserOperation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, checkNotSystem, checkOwner, checkSticky, may, maySearch, mayWrite } from './access.ts'
 import { checkInstant, keepStatus, recallStatus, statusOf, type NameEntry } from './entry.ts'
 import { putTarget } from './file.ts'
-import { placeAt, type NamePlace } from './resolve.ts'
+import { isShelf, placeAt, type NamePlace } from './resolve.ts'
 import { addDirectory, addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move, replaceEntry } from './tree.ts'
 
 export const directoryMode = 0o755
@@ -104,7 +104,8 @@ export function removable(
     if (!recursive)
       throw new GristmillError(
         'ENOTEMPTY',
-        `${path} is a directory that is not empty; removing it with all that is in it must be asked for (recursive)`,
+        `${path} is a directory that ${holdsShelfOnly(view, entry.id) ? 'holds older versions of objects (.snapshot/.objects)' : 'is not empty'}; ` +
+        'removing it with all that is in it must be asked for (recursive)',
         { details: { path } },
       )
     // Emptying a directory needs write permission on it. Permissions deeper in the tree are not checked, because that would take
@@ -113,6 +114,13 @@ export function removable(
     if (searched) checkMay(actor, entry, maySearch, path)
   }
   return { ...place, entry }
+}
+
+/** True for a directory that no list shows anything in. */
+function holdsShelfOnly(view: View, directory: InodeId): boolean {
+  for (const { key } of view.range('children', { start: childKey(directory, ''), end: idKey(directory + 1), limit: 3 }))
+    if (!isShelf(nameOfKey(key))) return false
+  return true
 }
 
 /** Removes without trash; see trash/mutations.ts for removal into the trash. */

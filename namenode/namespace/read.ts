@@ -8,7 +8,7 @@ import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { may, mayRead, maySearch } from './access.ts'
 import { statusOf, type NameEntry } from './entry.ts'
-import { shelfName } from './resolve.ts'
+import { isShelf } from './resolve.ts'
 import { numberOf } from '../versions/lookup.ts'
 import { childrenOf, entriesOf, find, mayList, type FoundName } from './asof.ts'
 
@@ -43,8 +43,8 @@ interface Totals { files: number; directories: number; bytes: number; stored: nu
 const slice = 1000
 
 /**
- * Totals at and below a path; with `versions` also those of older versions of outputs. If the tree changes during the walk, some parts are
- * counted before and some after the change. Directories that the actor may not read are counted without their contents.
+ * Totals at and below a path; with `versions` also those of older versions of outputs and objects. If the tree changes during the walk,
+ * some parts are counted before and some after the change. Directories that the actor may not read are counted without their contents.
  */
 export async function summary(
   view: View, actor: Actor, path: string,
@@ -65,11 +65,11 @@ export async function summary(
     const below: typeof open = []
     let count = 0
     for (const { name, entry } of versions ? entriesOf(view, found, after) : childrenOf(view, found, after)) {
-      const isShelf = name === shelfName
-      // The shelf itself is no directory of a user, and its rights are those of the output.
-      if (!isShelf) add(to, entry)
-      if (entry.directory && (isShelf || (may(actor, entry, mayRead) && may(actor, entry, maySearch))))
-        below.push({ found: { entry, at: found.at }, to: isShelf ? older : to })
+      const onShelf = isShelf(name)
+      // The shelf itself is no directory of a user, and its rights are those of the directory that has it.
+      if (!onShelf) add(to, entry)
+      if (entry.directory && (onShelf || (may(actor, entry, mayRead) && may(actor, entry, maySearch))))
+        below.push({ found: { entry, at: found.at }, to: onShelf ? older : to })
       if (++count === slice) {
         open.push({ found, to, after: name })
         break

@@ -22,6 +22,16 @@ export const rootKey = childKey(0, '')
  */
 export const shelfName = '/versions'
 
+/** Name of the directory that holds the older versions of the objects in a directory (keyversions.ts). No path leads to it either. */
+export const objectShelfName = '/objects'
+
+/** Name below which they are read, in the snapshots of that directory: `.snapshot/.objects/NAME/VERSION`. */
+export const objectsName = '.objects'
+const objectsPath = `.snapshot/${objectsName}`
+
+/** Names that no list shows. */
+export const isShelf = (name: string): boolean => name === shelfName || name === objectShelfName
+
 export interface Directory {
   readonly path: string
   readonly entry: NameEntry
@@ -164,6 +174,7 @@ export function pathOf(view: View, id: InodeId): string | undefined {
   const hook = hookOf(view, id)
   const above = hook && pathOf(view, hook.parent)
   if (above === undefined || hook!.name === shelfName) return above
+  if (hook!.name === objectShelfName) return join(above, objectsPath)
   const isVersion = view.counters.versions > 0 && hookOf(view, hook!.parent)?.name === shelfName
   return isVersion ? `${above}@${hook!.name}` : join(above, hook!.name)
 }

@@ -38,7 +38,7 @@ export const begin = mutation<BeginAsked, undefined>({
     if (to !== undefined) checkMayPublish(draft, actor, to)
     checkMay(actor, parent.entry, mayWrite, parent.path)
     const made = addDirectory(draft, parent.entry.id, name, { owner: user, group: parent.entry.group, mode: 0o700, nowMs })
-    put(draft, made, attributes, upload)
+    putAttributes(draft, made, attributes, upload)
     return undefined
   },
 })
@@ -71,7 +71,7 @@ export const storeDirectory = mutation<DirectoryAsked, FileStatus>({
     const { entry } = makeDirectories(draft, actor, path, { mode: directoryMode, nowMs })
     checkMay(actor, entry, mayWrite, path)
     for (const name of replaces) removeAttribute(draft, entry.id, name)
-    put(draft, entry, attributes, path)
+    putAttributes(draft, entry, attributes, path)
     return statusOf(path, entry)
   },
 })
@@ -92,7 +92,7 @@ export const expire = mutation<Requested & { readonly names: readonly string[]; 
 export const isExpired = ({ directory, mtimeMs }: NameEntry, beforeMs: number): boolean => directory && mtimeMs < beforeMs
 
 /** Sets attributes, within the bounds of what one inode may have. */
-function put(draft: Draft, { id }: NameEntry, attributes: Attributes, path: string): void {
+export function putAttributes(draft: Draft, { id }: NameEntry, attributes: Attributes, path: string): void {
   for (const { name, value } of attributes) putAttribute(draft, id, { name, value: Buffer.from(value, 'base64') })
   const all = [...attributesOf(draft, id)]
   const bytes = all.reduce((sum, { name, value }) => sum + Buffer.byteLength(name) + value.length, 0)

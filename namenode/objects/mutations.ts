@@ -1,33 +1,32 @@
-// Mutations of objects: publish a written file under its key, join the parts of an upload, remove. A file appears in one operation together
-// with its directories and attributes, and replaces a file that the caller may replace.
+// Mutations that write objects: publish a written file under its key, join the parts of an upload. A file appears in one operation together
+// with its directories and attributes, and replaces a file that the caller may replace; in a bucket with versioning that one becomes an
+// older version (shelf.ts).
 // INVARIANT: `join` moves blocks from the parts to the file; each block belongs to one file before and after.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type BlockId, type InodeId, type LeaseId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
-import { isWithin, nameOf, parentOf, systemDirectory } from '../../src/base/paths.ts'
+import { nameOf, parentOf, systemDirectory } from '../../src/base/paths.ts'
 import type { FileContent } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { uploadsDirectory, type Expected } from '../../src/protocol/object.ts'
 import type { Draft } from '../journal/draft.ts'
-import { childKey, idKey } from '../journal/keys.ts'
+import { childKey } from '../journal/keys.ts'
 import { mutation, systemActor, type Actor, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
-import { outputs } from '../jobs/store/rows.ts'
-import { checkMay, checkOwner, checkSticky, may, mayWrite, stickyBit } from '../namespace/access.ts'
+import { checkMay, checkOwner, checkSticky, mayWrite } from '../namespace/access.ts'
 import {
   checkInstant, isInlined, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,
 } from '../namespace/entry.ts'
 import { heldBlocks, releaseBlocks, type Block } from '../namespace/file.ts'
-import { directoryMode, fileMode, removable } from '../namespace/names.ts'
-import { child, directoryAt, entryAt, missingName, placeAt, type Directory, type NamePlace } from '../namespace/resolve.ts'
-import { addDirectory, addFile, detach, isEmpty, makeDirectories } from '../namespace/tree.ts'
-import { usageAt } from '../quotas/usage.ts'
-import { hasSnapshots } from '../snapshots/history.ts'
-import { recordOf } from '../versions/rows.ts'
+import { directoryMode, fileMode } from '../namespace/names.ts'
+import { child, directoryAt, placeAt, type NamePlace } from '../namespace/resolve.ts'
+import { addDirectory, addFile, detach, makeDirectories } from '../namespace/tree.ts'
 import { closeLease, writerOf } from '../writing/lease.ts'
 import { bodyOf, checkBlocks, ownLease, putBody, type FileBody } from '../writing/mutations.ts'
-import { attributesOf, putAttribute, removeAttribute } from '../xattrs/rows.ts'
+import { attributesOf, putAttribute } from '../xattrs/rows.ts'
+import { checkExpected } from './removal.ts'
+import { nameVersion, setAside, versioningAt } from './shelf.ts'
 
 interface PublishAsked extends UserOperation {
   readonly to: string
@@ -188,6 +187,7 @@ function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: FileBody
   const mtime = Math.floor(mtimeMs ?? nowMs)
   checkInstant(mtime)
   if (base !== undefined) directoryAt(draft, actor, base)
+  const state = versioningAt(draft, base, to)
   if (parents) makeDirectories(draft, actor, parentOf(to), { mode: directoryMode, nowMs, asked: to })
   const { parent, name, entry: there } = placeAt(draft, actor, to)
   checkMay(actor, parent.entry, mayWrite, parent.path)
@@ -199,8 +199,9 @@ function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: FileBody
   if (there) {
     checkMay(actor, there, mayWrite, to)
     checkSticky(actor, parent.entry, there, to)
-    detach(draft, parent.entry.id, name, there)
   }
+  if (state) setAside(draft, { directory: parent.entry, name }, there, { state, nowMs })
+  else if (there) detach(draft, parent.entry.id, name, there)
   const entry: NameEntry = {
     ...made, directory: false, group: parent.entry.group, mtimeMs: mtime,
     // The mode of the replaced file, so that it stays as private as it was.
@@ -210,59 +211,9 @@ function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: FileBody
   addFile(draft, parent.entry.id, name, entry)
   for (const { name: attribute, value } of attributes) putAttribute(draft, entry.id,
     { name: attribute, value: Buffer.from(value, 'base64') })
+  if (state === 'Enabled') nameVersion(draft, entry)
   putBody(draft, entry, body)
   return statusOf(to, entry)
 }
 
-function checkExpected(expect: Expected | undefined, there: NameEntry | undefined, path: string): void {
-  if (expect === undefined) return
-  if ('absent' in expect) {
-    if (there) throw new GristmillError('EEXIST', `${path} exists already; nothing was replaced`, { details: { path } })
-  } else if (!there) throw new GristmillError('ENOENT', `there is no ${path} any more; nothing was changed`, { details: { path } })
-  else if (there.id !== expect.id)
-    throw new GristmillError('ESTALE', `${path} was replaced meanwhile; nothing was changed`, { details: { path } })
-}
-
-interface RemoveAsked extends UserOperation {
-  readonly path: string
-  /** Directory that stays, above the path. */
-  readonly keep: string
-  readonly directory: boolean
-  readonly attributes?: readonly string[] | undefined
-  readonly expect?: Expected | undefined
-}
-
-export const remove = mutation<RemoveAsked, undefined>({
-  kind: 'object.remove',
-  mutate(draft, { path, keep, directory, attributes, expect, nowMs: _, ...actor }) {
-    const found = entryAt(draft, actor, path)
-    if (found.directory !== directory) throw missingName(path, path)
-    if (directory && attributes && !isEmpty(draft, found.id)) {
-      checkMay(actor, found, mayWrite, path)
-      for (const each of attributes) removeAttribute(draft, found.id, each)
-      return undefined
-    }
-    const { parent, name, entry } = removable(draft, actor, path, { recursive: false, searched: true })
-    checkExpected(expect, entry, path)
-    detach(draft, parent.entry.id, name, entry)
-    for (let at: Directory = parent; at.parent && at.path !== keep && isWithin(at.path, keep); at = at.parent) {
-      if (!isForgettable(draft, actor, at, at.parent)) return undefined
-      detach(draft, at.parent.entry.id, nameOf(at.path), at.entry)
-    }
-    return undefined
-  },
-})
-
-/** True if writing a key below this empty directory again would make the same directory, and nothing waits for it. */
-function isForgettable(view: View, { user, root }: Actor, { path, entry }: Directory, above: Directory): boolean {
-  if (!isEmpty(view, entry.id) || entry.mode !== directoryMode || entry.owner !== user || entry.group !== above.entry.group) return false
-  if (!may({ user, root }, above.entry, mayWrite) || (above.entry.mode & stickyBit && above.entry.owner !== user
-    && entry.owner !== user)) return false
-  for (const _ of attributesOf(view, entry.id)) return false
-  for (const _ of view.range('writers', { start: childKey(entry.id, ''), end: idKey(entry.id + 1), limit: 1 })) return false
-  if (usageAt(view, entry.id) || recordOf(view, entry.id) || hasSnapshots(view, entry.id)) return false
-  for (const output of outputs(view)) if (isWithin(output.path, path)) return false
-  return true
-}
-
-export const objectMutations: readonly AnyMutation[] = [prepare, publish, publishInline, put, join, remove]
+export const objectMutations: readonly AnyMutation[] = [prepare, publish, publishInline, put, join]

@@ -11,7 +11,9 @@ import type { Lifetimes } from '../writing/lifetimes.ts'
 import { directoryMutations } from './directories.ts'
 import { expiring } from './expiry.ts'
 import { objectMutations } from './mutations.ts'
+import { removalMutations } from './removal.ts'
 import { objectRoutes } from './routes.ts'
+import { versioningMutations } from './versioning.ts'
 
 interface ObjectsNeeds {
   readonly world: { readonly clock: Clock }
@@ -32,7 +34,7 @@ interface ObjectsNeeds {
 
 export const objectsRoom = room({
   name: 'objects',
-  mutations: [...objectMutations, ...directoryMutations],
+  mutations: [...objectMutations, ...removalMutations, ...directoryMutations, ...versioningMutations],
   open: ({ world: { clock }, config, inlineBytes, journal, actor, registry, lifetimes, blocks, authority, removed }: ObjectsNeeds) => ({
     routes: objectRoutes({
       journal, clock, actor, registry, lifetimes, map: blocks.map, invalidate: ids => blocks.invalidate(ids), inlineBytes,

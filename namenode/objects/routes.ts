@@ -7,22 +7,22 @@ import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import * as protocol from '../../src/protocol/object.ts'
-import type { ListedObject } from '../../src/protocol/object.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import type { StoredStatus } from '../../src/protocol/object.ts'
 import { isOwned } from '../../src/protocol/xattr.ts'
 import { itemErrorOf } from '../../src/rpc/fault.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { BlockMap } from '../blocks/map.ts'
 import type { Journal } from '../journal/journal.ts'
-import { childKey } from '../journal/keys.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
-import { checkMay, may, mayRead } from '../namespace/access.ts'
+import { checkMay, mayRead } from '../namespace/access.ts'
 import { find } from '../namespace/asof.ts'
 import { isInlined, statusOf, type NameEntry } from '../namespace/entry.ts'
 import { blocksOf } from '../namespace/file.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { storedContent } from '../namespace/locate.ts'
-import { directoryAt } from '../namespace/resolve.ts'
+import { nullVersion, versionOf } from '../namespace/keyversions.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { trashDirectory } from '../trash/items.ts'
 import { isWithin } from '../../src/base/paths.ts'
@@ -31,8 +31,11 @@ import { putEach } from '../writing/put.ts'
 import { checkBody, noteSealed, sealedOf } from '../writing/routes.ts'
 import { checkAttribute } from '../xattrs/mutations.ts'
 import { begin, storeDirectory } from './directories.ts'
-import { join, prepare, publish, publishInline, put, remove } from './mutations.ts'
-import { isKey, walkKeys } from './walk.ts'
+import { join, prepare, publish, publishInline, put } from './mutations.ts'
+import { remove, removeVersion } from './removal.ts'
+import { describeVersion, setVersioning } from './versioning.ts'
+import { listObjects, listVersions, namedOf } from './lists.ts'
+import { isKey } from './walk.ts'
 
 interface ObjectOptions {
   readonly journal: Journal
@@ -51,6 +54,11 @@ export function objectRoutes(options: ObjectOptions): Route[] {
   const { journal, clock, actor, map } = options
   const { view } = journal
   const by = (user: string) => ({ nowMs: clock.now(), ...actor(user) })
+  /** With the version that the file has; read behind the operation, so that a repeat tells it too, while the file is there. */
+  const stored = (status: FileStatus): StoredStatus => {
+    const objectVersion = versionOf(view, status)
+    return objectVersion === nullVersion ? status : { ...status, objectVersion }
+  }
   return [
     route(protocol.get, (asked, { user }) => getObject(view, actor(user), asked).found),
     route(protocol.read, ({ objects }, { user }) => readObjects(view, actor(user), objects)),
@@ -78,7 +86,7 @@ export function objectRoutes(options: ObjectOptions): Route[] {
         ? await journal.submit(publishInline, { ...operation, content })
         : await journal.submit(publish, { ...operation, blocks: sealedOf(blocks) })
       noteSealed(options, { lease, blocks, ...done })
-      return done.status
+      return stored(done.status)
     }),
     route(protocol.put, async ({ requestId, objects }, { user }) => {
       const { inlineBytes, defaults } = options
@@ -87,19 +95,45 @@ export function objectRoutes(options: ObjectOptions): Route[] {
         checkTarget(asked)
         return journal.submit(put, { ...asked, ...defaults, requestId: id, ...by(user) })
       }
-      return { inlineBytes, objects: await putEach({ requestId, files }, { inlineBytes, submit }) }
+      const outcomes = await putEach({ requestId, files }, { inlineBytes, submit })
+      return { inlineBytes, objects: outcomes.map(each => (each.status ? { ...each, status: stored(each.status) } : each)) }
     }),
     route(protocol.join, async ({ requestId, upload, parts, ...asked }, { user }) => {
       checkTarget(asked)
       const { status } = await journal.submit(join, { requestId, upload, parts, ...asked, ...by(user) })
       // Parts that were written with another number of replicas have the file's now.
       for (const chunk of blocksOf(view, status.id)) for (const { id } of chunk) map.know(id, status.replication)
-      return status
+      return stored(status)
     }),
+    ...removalRoutes(options),
+  ]
+}
+
+/** Handlers of what removes objects, and of what is about versions. */
+function removalRoutes({ journal, clock, actor }: Pick<ObjectOptions, 'journal' | 'clock' | 'actor'>): Route[] {
+  const { view } = journal
+  const by = (user: string) => ({ nowMs: clock.now(), ...actor(user) })
+  return [
     route(protocol.remove, async ({ requestId, path, keep, directory, attributes, expect }, { user }) => {
       checkFree(path)
       checkNotOwned(path, attributes ?? [])
-      await journal.submit(remove, { requestId, path, keep, directory, attributes, expect, ...by(user) })
+      return await journal.submit(remove, { requestId, path, keep, directory, attributes, expect, ...by(user) }) ?? {}
+    }),
+    route(protocol.removeVersion, ({ requestId, path, keep, version }, { user }) => {
+      checkFree(path)
+      return journal.submit(removeVersion, { requestId, path, keep, version, ...by(user) })
+    }),
+    route(protocol.versions, (request, { user }) => listVersions(view, actor(user), request)),
+    route(protocol.versioning, async ({ requestId, path, state }, { user }) => {
+      checkFree(path)
+      await journal.submit(setVersioning, { requestId, path, state, ...by(user) })
+      return {}
+    }),
+    route(protocol.describe, async ({ requestId, path, version, attributes, replaces }, { user }) => {
+      checkFree(path)
+      checkAttributes(path, attributes)
+      checkNotOwned(path, [...attributes.map(({ name }) => name), ...replaces])
+      await journal.submit(describeVersion, { requestId, path, version, attributes, replaces, ...by(user) })
       return {}
     }),
   ]
@@ -168,51 +202,4 @@ function checkAttributes(to: string, attributes: NonNullable<RequestOf<typeof pr
   if (bytes > limits.attributesBytesMax || new Set(attributes.map(({ name }) => name)).size < attributes.length)
     throw new GristmillError('TOO_LARGE', `the attributes of ${to} have ${bytes} bytes, or one of them comes twice`,
       { details: { path: to } })
-}
-
-function namedOf(view: View, { id }: NameEntry, names: readonly string[]): { name: string; value: string }[] {
-  if (view.counters.attributes === 0) return []
-  return names.flatMap(name => {
-    const value = view.get('attributes', childKey(id, name))
-    return value ? [{ name, value: value.toString('base64') }] : []
-  })
-}
-
-/** Behind every key that begins with a prefix: keys have at most so many characters. */
-const last = '\u{10ffff}'.repeat(256)
-
-/** One page. Reads about as many entries as it returns, wherever it starts. */
-function listObjects(view: View, actor: Actor, request: RequestOf<typeof protocol.list>): ReplyOf<typeof protocol.list> {
-  const { path, prefix, delimiter, after, limit, attributes } = request
-  const { entry } = directoryAt(view, actor, path)
-  const entries: ListedObject[] = []
-  let from = after
-  let text = 0
-  const page = (): ReplyOf<typeof protocol.list> | undefined =>
-    (entries.length >= limit || text > limits.pageTextMax ? { entries, next: entries.at(-1)!.key } : undefined)
-  /** Adds keys until one has to be rolled up; returns its common prefix. */
-  const walk = (): string | ReplyOf<typeof protocol.list> => {
-    const options = { view, actor, prefix, after: from, rolled: delimiter === '/', attributes }
-    for (const walked of walkKeys({ entry, path, key: '' }, options)) {
-      const full = page()
-      if (full) return full
-      const { key, rolled } = walked
-      const end = delimiter === undefined || rolled ? -1 : key.indexOf(delimiter, prefix.length)
-      if (end >= 0) return key.slice(0, end + delimiter!.length)
-      const shown = may(actor, walked.entry, mayRead) ? namedOf(view, walked.entry, attributes) : []
-      entries.push({ key, status: statusOf(walked.path, walked.entry), ...rolled && { rolled },
-        ...shown.length > 0 && { attributes: shown } })
-      text += key.length + walked.path.length + shown.reduce((sum, { name, value }) => sum + name.length + value.length, 0)
-    }
-    return { entries }
-  }
-  for (;;) {
-    const found = walk()
-    if (typeof found !== 'string') return found
-    if (found !== after) {
-      entries.push({ key: found, rolled: true })
-      text += found.length
-    }
-    from = found + last
-  }
 }

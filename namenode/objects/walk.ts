@@ -11,10 +11,11 @@ import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, mayRead, maySearch } from '../namespace/access.ts'
 import { decodeEntry, type NameEntry } from '../namespace/entry.ts'
-import { child, rootId, shelfName } from '../namespace/resolve.ts'
+import { olderOf, versionedNames } from '../namespace/keyversions.ts'
+import { child, isShelf, rootId } from '../namespace/resolve.ts'
 import { isEmpty } from '../namespace/tree.ts'
 
-interface WalkedKey {
+export interface WalkedKey {
   readonly key: string
   readonly path: string
   readonly entry: NameEntry
@@ -22,9 +23,9 @@ interface WalkedKey {
   readonly rolled: boolean
 }
 
-interface WalkPlace { readonly entry: NameEntry; readonly path: string; readonly key: string }
+export interface WalkPlace { readonly entry: NameEntry; readonly path: string; readonly key: string }
 
-interface KeyWalkOptions {
+export interface KeyWalkOptions {
   readonly view: View
   readonly actor: Actor
   /** Only keys that begin so. */
@@ -34,10 +35,18 @@ interface KeyWalkOptions {
   readonly rolled: boolean
   /** Attributes that make a directory a key. */
   readonly attributes: readonly string[]
+  /** Keys may have older versions: a directory that holds nothing else is no common prefix. */
+  readonly versioned?: boolean
 }
 
 /** An entry with the place of its first key in the order: a directory's is its name with a slash. */
-interface Waiting { readonly at: string; readonly name: string; readonly entry: NameEntry }
+interface Waiting {
+  readonly at: string
+  readonly name: string
+  readonly entry: NameEntry
+  /** The entry is the directory of the older versions of the key. */
+  readonly older?: true
+}
 
 export function* walkKeys(place: WalkPlace, options: KeyWalkOptions): Generator<WalkedKey, void, undefined> {
   const { actor, prefix, after, rolled } = options
@@ -55,7 +64,7 @@ export function* walkKeys(place: WalkPlace, options: KeyWalkOptions): Generator<
     if (!key.startsWith(prefix) && !prefix.startsWith(key)) continue
     if (!isAfter(key) && !after!.startsWith(key)) continue
     if (rolled && key.length > prefix.length) {
-      if (key !== after) yield { key, path, entry, rolled: true }
+      if (key !== after && (!options.versioned || holdsKey(options, entry.id))) yield { key, path, entry, rolled: true }
       continue
     }
     if (key.startsWith(prefix) && isAfter(key) && isKey(options, entry.id)) yield { key, path, entry, rolled: false }
@@ -70,8 +79,26 @@ export function isKey({ view, attributes }: Pick<KeyWalkOptions, 'view' | 'attri
     && child(view, directory, nameOfPart('')) === undefined
 }
 
+interface OrderOptions extends Pick<KeyWalkOptions, 'view' | 'prefix' | 'after'> {
+  /** Also keys of which there are older versions; such a directory comes behind the file of its key. */
+  readonly versions?: boolean
+}
+
+/** Names that are looked at for one common prefix. */
+const lookedAtMax = 10_000
+
+/** True if there is a key in the directory or below, as far as is looked at. */
+function holdsKey(options: Pick<KeyWalkOptions, 'view' | 'attributes'>, directory: InodeId, budget = { left: lookedAtMax }): boolean {
+  if (isKey(options, directory)) return true
+  for (const { name, entry } of namesFrom(options.view, directory, '')) {
+    if (--budget.left < 0) return true
+    if (!isShelf(name) && (!entry!.directory || holdsKey(options, entry!.id, budget))) return true
+  }
+  return false
+}
+
 /** Entries of a directory that may have wanted keys, in the order of their first keys. */
-function* entriesInOrder({ entry: { id }, key }: WalkPlace, { view, prefix, after }: KeyWalkOptions): Iterable<Waiting> {
+export function* entriesInOrder({ entry: { id }, key }: WalkPlace, { view, prefix, after, versions }: OrderOptions): Iterable<Waiting> {
   const prefixHere = prefix.startsWith(key) ? prefix.slice(key.length) : ''
   const slash = prefixHere.indexOf('/')
   if (slash >= 0) {
@@ -89,7 +116,10 @@ function* entriesInOrder({ entry: { id }, key }: WalkPlace, { view, prefix, afte
   for (const name of standInNames) {
     const entry = child(view, id, name)
     if (entry) wait(name, entry)
+    const older = versions ? olderOf(view, id, name) : undefined
+    if (older) waiting.push({ at: partOf(name), name, entry: older, older: true })
   }
+  waiting.sort((a, b) => compareKeys(a.at, b.at))
   // Directories whose names come before the page, and whose keys do not: `a` before `a.b`.
   for (let end = Math.max(prefixHere.length, 1); end < afterHere.length; end++) {
     const name = afterHere.slice(0, end)
@@ -98,14 +128,39 @@ function* entriesInOrder({ entry: { id }, key }: WalkPlace, { view, prefix, afte
     if (entry?.directory) wait(name, entry)
   }
   const start = compareKeys(afterHere, prefixHere) > 0 ? afterHere : prefixHere
-  for (const { key: row, value } of view.range('children', { start: childKey(id, start), end: idKey(id + 1) })) {
-    const name = nameOfKey(row)
+  const names = namesFrom(view, id, start)
+  for (const { name, entry, older } of versions ? withOlder(names, versionedNames(view, id, start)) : names) {
     if (!name.startsWith(prefixHere)) break
-    if (name === shelfName || standInNames.includes(name) || (id === rootId && name === nameOf(systemDirectory))) continue
+    if (isShelf(name) || standInNames.includes(name) || (id === rootId && name === nameOf(systemDirectory))) continue
     while (waiting.length > 0 && compareKeys(waiting[0]!.at, name) < 0) yield waiting.shift()!
-    const entry = decodeEntry(value)
-    if (entry.directory) wait(name, entry)
-    else yield { at: name, name, entry }
+    if (entry?.directory) wait(name, entry)
+    else if (entry) yield { at: name, name, entry }
+    if (older) yield { at: name, name, entry: older, older: true }
   }
   yield* waiting
+}
+
+interface Named { readonly name: string; readonly entry?: NameEntry; readonly older?: NameEntry }
+
+function* namesFrom(view: View, directory: InodeId, start: string): Generator<Named, undefined> {
+  for (const { key, value } of view.range('children', { start: childKey(directory, start), end: idKey(directory + 1) }))
+    yield { name: nameOfKey(key), entry: decodeEntry(value) }
+  return undefined
+}
+
+/** Merges two lists in byte order of names. */
+function* withOlder(names: Generator<Named, undefined>, versioned: Iterable<Required<Pick<Named, 'name' | 'older'>>>): Iterable<Named> {
+  try {
+    let next = names.next().value
+    for (const { name, older } of versioned) {
+      for (; next && compareKeys(next.name, name) < 0; next = names.next().value) yield next
+      if (next?.name === name) {
+        yield { ...next, older }
+        next = names.next().value
+      } else yield { name, older }
+    }
+    for (; next; next = names.next().value) yield next
+  } finally {
+    names.return(undefined)
+  }
 }

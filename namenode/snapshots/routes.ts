@@ -14,11 +14,18 @@ import type { Actor } from '../journal/operation.ts'
 import { checkMay, mayRead } from '../namespace/access.ts'
 import { leadingToSnapshots } from './history.ts'
 import { checkFree } from '../namespace/reserved.ts'
-import { entryAt, pathOf } from '../namespace/resolve.ts'
+import { entryAt, objectsName, pathOf } from '../namespace/resolve.ts'
 import { createSnapshot, removeSnapshot } from './mutations.ts'
 import { allSnapshots, snapshotsOf } from './rows.ts'
 
 const pageMax = 1000
+
+function checkFreeName(path: string, name: string | undefined): void {
+  checkFree(path)
+  if (name !== objectsName) return
+  throw new GristmillError('EINVAL', `a snapshot cannot be called "${name}": older versions of objects are read below this name`,
+    { details: { path, name } })
+}
 
 interface SnapshotOptions {
   readonly journal: Journal
@@ -32,7 +39,7 @@ export function snapshotRoutes({ journal, clock, actor, removed }: SnapshotOptio
   const { view } = journal
   return [
     route(protocol.create, ({ requestId, path, name }, { user }) => {
-      checkFree(path)
+      checkFreeName(path, name)
       unlessRepeated(journal, requestId, () => checkLevels(actor(user), path))
       return journal.submit(createSnapshot, { requestId, path, name, nowMs: clock.now(), ...actor(user) })
     }),

@@ -18,7 +18,8 @@ interface Asked extends Requested, Actor {
   readonly owned?: true | undefined
 }
 
-const prefix = 'user.'
+/** All names that users give begin with it. */
+export const prefix = 'user.'
 
 /** Checks name and value (in base64) of an attribute; returns the value. Throws EINVAL, ENAMETOOLONG, TOO_LARGE. */
 export function checkAttribute(path: string, name: string, text: string): Buffer {

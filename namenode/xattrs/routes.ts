@@ -9,7 +9,7 @@ import { checkMay, mayRead } from '../namespace/access.ts'
 import { attributesOf } from './rows.ts'
 import { find } from '../namespace/asof.ts'
 import { checkFree } from '../namespace/reserved.ts'
-import { dropAttribute, setAttribute } from './mutations.ts'
+import { dropAttribute, prefix, setAttribute } from './mutations.ts'
 
 const owned = (name: string): { owned?: true } => (protocol.isOwned(name) ? { owned: true } : {})
 
@@ -29,7 +29,9 @@ export function xattrRoutes({ journal, actor }: { readonly journal: Journal; rea
       const who = actor(user)
       const { entry } = find(journal.view, who, path)
       if (entry.owner !== user) checkMay(who, entry, mayRead, path)
-      return { attributes: [...attributesOf(journal.view, entry.id)].map(({ name, value }) => ({ name, value: value.toString('base64') })) }
+      // Attributes of the system, such as versions of objects, are no user's, and no copy takes them over.
+      const all = [...attributesOf(journal.view, entry.id)].filter(({ name }) => name.startsWith(prefix))
+      return { attributes: all.map(({ name, value }) => ({ name, value: value.toString('base64') })) }
     }),
   ]
 }

@@ -6,8 +6,7 @@ import type { Address, RequestId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ReplyOf } from '../protocol/message.ts'
-import type { FileStatus } from '../protocol/namespace.ts'
-import { get, put, read, type SmallObject } from '../protocol/object.ts'
+import { get, put, read, type SmallObject, type StoredStatus } from '../protocol/object.ts'
 import type { Caller } from '../rpc/call.ts'
 import { fromItemError } from '../rpc/fault.ts'
 import { CallBatch } from './callbatch.ts'
@@ -36,7 +35,7 @@ export class SmallObjects {
   readonly #deps: SmallObjectsDeps
   /** False once the namenode has shown that it is of an earlier version. */
   #known = true
-  readonly #puts: CallBatch<Omit<SmallObject, 'number'>, FileStatus | undefined>
+  readonly #puts: CallBatch<Omit<SmallObject, 'number'>, StoredStatus | undefined>
   readonly #reads: CallBatch<Wanted, ReadObject>
 
   constructor(deps: SmallObjectsDeps) {
@@ -56,7 +55,7 @@ export class SmallObjects {
   get bytesMax(): number { return this.#known ? this.#deps.small.bytesMax : 0 }
 
   /** Publishes a whole object; durable and visible when it returns. undefined: nothing was written, and the object needs blocks. */
-  async publish(bytes: Uint8Array, options: PublishOptions, signal?: AbortSignal): Promise<FileStatus | undefined> {
+  async publish(bytes: Uint8Array, options: PublishOptions, signal?: AbortSignal): Promise<StoredStatus | undefined> {
     const { to, attributes = [] } = options
     if (bytes.length > this.bytesMax || this.bytesMax === 0 || needsBlocks(to)) return undefined
     const text = attributes.reduce((sum, { name, value }) => sum + name.length + value.length, to.length * 2)
@@ -69,7 +68,7 @@ export class SmallObjects {
     return this.#reads.add(wanted, { size: wanted.path.length * 2 + spreadOf(wanted.path, limits.contentsBytesMax), signal })
   }
 
-  async #put(objects: ReadonlyArray<Omit<SmallObject, 'number'>>, signal: AbortSignal): Promise<Outcome<FileStatus | undefined>[]> {
+  async #put(objects: ReadonlyArray<Omit<SmallObject, 'number'>>, signal: AbortSignal): Promise<Outcome<StoredStatus | undefined>[]> {
     const { caller, namenode, requestId, small } = this.#deps
     try {
       const reply = await caller.call(

@@ -17,6 +17,13 @@ export const uploadsDirectory = `${systemDirectory}/uploads`
 const attributeNames = Type.Array(Type.String({ minLength: 1, maxLength: limits.nameBytesMax }), { maxItems: 10 })
 const attributes = Type.Array(attribute, { maxItems: 10 })
 
+/** Id of a version of an object: of the file under its key, or of an older one. */
+const version = Type.String({ minLength: 1, maxLength: 40 })
+
+/** Status of a file that was stored; `objectVersion`: its id in a bucket with versioning. */
+const storedStatus = Type.Object({ ...fileStatus.properties, objectVersion: Type.Optional(version) })
+export type StoredStatus = Static<typeof storedStatus>
+
 /** State of the path that the caller has seen, checked in the transaction. EEXIST, or ESTALE for another file. */
 const expect = Type.Union([Type.Object({ absent: Type.Literal(true) }), Type.Object({ id: inodeId })])
 export type Expected = Static<typeof expect>
@@ -62,7 +69,6 @@ const listed = Type.Object({
   status: Type.Optional(fileStatus),
   attributes: Type.Optional(Type.Array(attribute)),
 })
-export type ListedObject = Static<typeof listed>
 
 /**
  * Keys below a directory in byte order, after `after`. With a delimiter, keys that have it behind the prefix are rolled up into common
@@ -137,7 +143,7 @@ export const publish = message('object.publish', {
   request: Type.Object({ requestId, lease: leaseId, blocks: Type.Array(sealedBlock, { maxItems: limits.fileBlocksMax }),
     /** Bytes of a small file, in place of blocks. */
     content: Type.Optional(fileContent), ...publishing }),
-  bodyBytesMax: limits.jobBodyBytesMax, reply: fileStatus,
+  bodyBytesMax: limits.jobBodyBytesMax, reply: storedStatus,
 })
 
 const smallObject = Type.Object({
@@ -146,6 +152,8 @@ const smallObject = Type.Object({
   content: fileContent, ...publishing,
 })
 export type SmallObject = Static<typeof smallObject>
+
+const smallObjectOutcome = Type.Object({ ...smallFileOutcome.properties, status: Type.Optional(storedStatus) })
 
 /**
  * Writes small objects whole, without a lease, each with an outcome of its own, in the order of the request. A repeat gets the first
@@ -160,7 +168,7 @@ export const put = message('object.put', {
   mutation: true, paths: 'checked', parts: 'objects',
   request: Type.Object({ requestId, objects: Type.Array(smallObject, { minItems: 1, maxItems: limits.inlinePutFilesMax }) }),
   /** `inlineBytes`: length up to which this namenode inlines objects. */
-  reply: Type.Object({ objects: Type.Array(smallFileOutcome), inlineBytes: count }),
+  reply: Type.Object({ objects: Type.Array(smallObjectOutcome), inlineBytes: count }),
 })
 
 const joinedPart = Type.Object({ name: Type.String({ minLength: 1, maxLength: limits.nameBytesMax }), id: inodeId })
@@ -175,12 +183,82 @@ export const join = message('object.join', {
   mutation: true, paths: 'checked',
   request: Type.Object({ requestId, upload: path, parts: Type.Array(joinedPart, { minItems: 1, maxItems: limits.fileBlocksMax }),
     ...publishing }),
-  reply: fileStatus,
+  reply: storedStatus,
+})
+
+/** Directories with older versions are read below this name of the directory of a key: `.snapshot/.objects/NAME/VERSION`. */
+export const objectVersionsPath = '.snapshot/.objects'
+
+/**
+ * Whether objects below a directory, the bucket, get versions: with `Enabled` each has an id, and one that is replaced or deleted is kept;
+ * with `Suspended` new ones are the version `null`. Older versions stay. Only for the owner. ENOENT, ENOTDIR, EACCES.
+ */
+export const versioning = message('object.versioning', {
+  callers: 'user',
+  audit: ({ path, state }) => ({ path, state }),
+  mutation: true, paths: 'unchecked',
+  request: Type.Object({ requestId, path, state: Type.Union([Type.Literal('Enabled'), Type.Literal('Suspended')]) }),
+  reply: Type.Object({}),
+})
+
+const listedVersion = Type.Object({
+  ...listed.properties,
+  /** Absent for a common prefix. */
+  version: Type.Optional(version),
+  latest: Type.Optional(Type.Literal(true)),
+  /** A delete marker. */
+  marker: Type.Optional(Type.Literal(true)),
+})
+
+/**
+ * Versions of the keys below a directory: keys in byte order, the versions of each from the newest to the oldest, behind `after`. The path
+ * of a version's status is the one under which it is read.
+ */
+export const versions = message('object.versions', {
+  callers: 'user',
+  auditRead: ({ path, prefix }) => ({ path, prefix }),
+  request: Type.Object({
+    path, prefix: text(2 * limits.pathBytesMax), delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+    after: Type.Optional(Type.Object({
+      key: text(2 * limits.pathBytesMax),
+      /** Default: behind all versions of the key. */
+      version: Type.Optional(version),
+    })),
+    limit: Type.Integer({ minimum: 1, maximum: limits.listPageMax }), attributes: attributeNames,
+  }),
+  /** `next`: more may follow; `after` of the next call. */
+  reply: Type.Object({
+    entries: Type.Array(listedVersion),
+    next: Type.Optional(Type.Object({ key: text(2 * limits.pathBytesMax), version: Type.Optional(version) })),
+  }),
+})
+
+/**
+ * Removes one version for good, without trash, and directories that became empty, up to `keep`. If it was the newest one, the version
+ * before it becomes the object, unless it is a delete marker. ENOENT if there is no such version.
+ */
+export const removeVersion = message('object.removeVersion', {
+  callers: 'user',
+  audit: ({ path, version }) => ({ path, version }),
+  mutation: true, paths: 'checked',
+  request: Type.Object({ requestId, path, keep: path, version }),
+  /** `marker`: it was a delete marker. */
+  reply: Type.Object({ marker: Type.Boolean() }),
+})
+
+/** Gives a version these attributes in place of the named ones. ENOENT, EISDIR for a delete marker, EACCES. */
+export const describe = message('object.describe', {
+  callers: 'user',
+  audit: ({ path, version }) => ({ path, version }),
+  mutation: true, paths: 'unchecked',
+  request: Type.Object({ requestId, path, version, attributes, replaces: attributeNames }),
+  reply: Type.Object({}),
 })
 
 /**
  * Removes a file, or an empty directory, without trash, and then the directories above it, up to `keep`, that became empty and that
  * writing the key again would make the same.
+ * In a bucket with versioning, `keep`, a file stays as an older version, and the key gets a delete marker.
  */
 export const remove = message('object.remove', {
   callers: 'user',
@@ -193,5 +271,6 @@ export const remove = message('object.remove', {
     /** Attributes that make a directory a key: one that is not empty loses them, in place of ENOTEMPTY. */
     attributes: Type.Optional(attributeNames),
   }),
-  reply: Type.Object({}),
+  /** `marker`: version of the delete marker that the key has got. */
+  reply: Type.Object({ marker: Type.Optional(version) }),
 })

@@ -147,11 +147,11 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['cluster/s3.test.ts', 'a gateway of S3 listens where other machines reach it with a cluster secret only'],
   ],
   'A policy of a bucket lets others do what': [
-    ['cluster/s3.test.ts', 'a policy lets others do what the owner of the bucket may do, and no more'],
+    ['cluster/s3/buckets.ts', 'a policy lets others do what the owner of the bucket may do, and no more'],
     ['unit/client/gateway/s3/statements.test.ts', 'a denial wins over a permission'],
   ],
   'Settings of a bucket are changed by its owner only': [
-    ['cluster/s3.test.ts', 'settings of a bucket are for its owner, at every door'],
+    ['cluster/s3/buckets.ts', 'settings of a bucket are for its owner, at every door'],
     ['unit/namenode/xattrs/xattrs.test.ts', 'settings of a bucket are for the owner of its directory'],
   ],
   'A query in SQL that comes through a gateway': [

@@ -17,7 +17,7 @@ export const du: CommandSpec = {
     option('-s, --summarize', 'one total for each path'), human,
     option('-d, --depth <n>', 'show directories down to this depth', { parse: whole(0) }),
     option('--stored', 'count the bytes of all replicas'), option('-c, --total', 'a grand total at the end'),
-    option('--versions', 'a second column: the bytes of older versions of outputs, which the first does not count'),
+    option('--versions', 'a second column: the bytes of older versions of outputs and objects, which the first does not count'),
   ],
   examples: [['gristmill du -sh /logs', 'one number for a directory']],
   run: runDu,

@@ -42,7 +42,7 @@ interface ActionOnKey { readonly action: string; readonly key: string }
 interface Decided { readonly setting: BucketSetting | undefined; readonly actions: readonly string[]; readonly key: string }
 
 /** The work of a request in the name of a user. */
-type WorkAs<T> = (user: string, mill: Mill) => Promise<T>
+type WorkAs<T> = (user: string, mill: Mill, setting?: BucketSetting) => Promise<T>
 
 export class Access {
   readonly #deps: AccessDeps
@@ -56,21 +56,21 @@ export class Access {
     const setting = await this.#settingOf(bucket, asked)
     const source = operation.header === copySource ? sourceOf(headers) : undefined
     if (source) await this.#checkSource(source, asked)
-    const decision = this.#decide(asked, { setting, actions: actionsOf(operation, headers), key })
+    const decision = this.#decide(asked, { setting, actions: actionsOf(operation, headers, target.query.has('versionId')), key })
     if (decision === 'deny' && !(isAboutPolicy(operation) && user !== undefined && user === setting?.owner)) throw denied()
     const lends = decision === 'allow' && setting && source === undefined && user !== setting.owner
     if (!lends) {
       if (user === undefined) throw notSigned()
-      return this.#run(user, work)
+      return this.#run(user, work, setting)
     }
     const { owner } = setting
     // A body is read once.
-    if (user === undefined || operation.method === 'PUT' || operation.method === 'POST') return this.#run(owner, work)
+    if (user === undefined || operation.method === 'PUT' || operation.method === 'POST') return this.#run(owner, work, setting)
     try {
-      return await this.#run(user, work)
+      return await this.#run(user, work, setting)
     } catch (error) {
       if (exchange.begun || !isRefused(error)) throw error
-      return this.#run(owner, work)
+      return this.#run(owner, work, setting)
     }
   }
 
@@ -88,7 +88,9 @@ export class Access {
     }
   }
 
-  #run<T>(user: string, work: WorkAs<T>): Promise<T> { return this.#deps.users.as(user, mill => work(user, mill)) }
+  #run<T>(user: string, work: WorkAs<T>, setting?: BucketSetting): Promise<T> {
+    return this.#deps.users.as(user, mill => work(user, mill, setting))
+  }
 
   #settingOf(bucket: string, { operation, user, exchange: { signal } }: AccessAsked): Promise<BucketSetting | undefined> {
     if (bucket === '' || operation.name === 'CreateBucket') return Promise.resolve(undefined)
@@ -106,10 +108,11 @@ export class Access {
     return decisions.every(decision => decision === 'allow') ? 'allow' : undefined
   }
 
-  async #checkSource(source: { readonly bucket: string; readonly key: string }, asked: AccessAsked): Promise<void> {
+  async #checkSource(source: ReturnType<typeof sourceOf>, asked: AccessAsked): Promise<void> {
     const setting = await this.#settingOf(source.bucket, asked)
     if (setting?.policy === undefined) return
-    const request = { user: asked.user, action: 's3:GetObject', resource: `${source.bucket}/${source.key}`, values: valuesOf(asked) }
+    const action = source.version === undefined ? 's3:GetObject' : 's3:GetObjectVersion'
+    const request = { user: asked.user, action, resource: `${source.bucket}/${source.key}`, values: valuesOf(asked) }
     if (setting.policy === 'unreadable' || decide(setting.policy, request) === 'deny') throw denied()
   }
 }

@@ -2,12 +2,16 @@
 
 import { aclOf, checkBucket } from './buckets.ts'
 import { S3Error } from './errors.ts'
-import { findObject } from './found.ts'
+import { findObject, type S3Object } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf } from './paths.ts'
+import { versionAsked } from './versioning.ts'
+
+const named = (call: S3Call): Promise<S3Object> =>
+  findObject(call, bucketOf(call), call.key, { version: versionAsked(call.query.get('versionId')) })
 
 async function getAcl(call: S3Call): Promise<S3Answer> {
-  return { xml: aclOf((await findObject(call, bucketOf(call), call.key)).status.owner) }
+  return { xml: aclOf((await named(call)).status.owner) }
 }
 
 /** Accepts the list that everything has. */
@@ -16,7 +20,7 @@ async function putAcl(call: S3Call): Promise<S3Answer> {
   if (call.headers['x-amz-acl'] !== 'private')
     throw new S3Error('NotImplemented', 'Access control lists other than `private` are not implemented; change the mode of the file.')
   if (call.key === '') await checkBucket(call)
-  else await findObject(call, bucketOf(call), call.key)
+  else await named(call)
   return {}
 }
 

@@ -15,10 +15,13 @@ const named: Readonly<Record<string, string>> = {
   GetPublicAccessBlock: 'GetBucketPublicAccessBlock', GetBucketReplication: 'GetReplicationConfiguration',
 }
 
+/** Actions on one version have names of their own: GetObjectVersion, GetObjectVersionTagging. */
+const versioned = (name: string): string => name.replace(/^(Get|Put|Delete)Object(|Tagging|Acl)$/, '$1ObjectVersion$2')
+
 /** All of them must be allowed. None for an operation whose keys are decided about one by one, or that has no bucket. */
-export function actionsOf({ name, on }: Pick<S3Operation, 'name' | 'on'>, headers: Headers): readonly string[] {
+export function actionsOf({ name, on }: Pick<S3Operation, 'name' | 'on'>, headers: Headers, ofVersion = false): readonly string[] {
   if (on === 'service' || name === 'DeleteObjects' || name === 'CreateBucket') return []
-  const action = `s3:${named[name] ?? name}`
+  const action = `s3:${ofVersion && on === 'object' ? versioned(named[name] ?? name) : named[name] ?? name}`
   return action === 's3:PutObject' && headers['x-amz-tagging'] !== undefined ? [action, 's3:PutObjectTagging'] : [action]
 }
 

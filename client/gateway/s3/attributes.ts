@@ -15,7 +15,7 @@ const names = {
   /** Entity tag and length: of a file that was written again by other means, with the old attributes, the tag is not used. */
   etag: 'user.s3.etag', headers: 'user.s3.headers', checksum: 'user.s3.checksum', parts: 'user.s3.parts', tags: 'user.s3.tags',
   upload: 'user.s3.upload', cors: 'user.s3.cors', policy: 'user.s3.bucket.policy', bucketTags: 'user.s3.bucket.tags',
-  lifecycle: 'user.s3.bucket.lifecycle',
+  lifecycle: 'user.s3.bucket.lifecycle', version: 'system.s3.version', versioning: 'system.s3.versioning',
 } as const
 
 export const etagName = names.etag
@@ -26,6 +26,9 @@ export const corsName = names.cors
 export const policyName = names.policy
 export const bucketTagsName = names.bucketTags
 export const lifecycleName = names.lifecycle
+/** Of the system: no user sets them (namenode/namespace/keyversions.ts). */
+export const versionName = names.version
+export const versioningName = names.versioning
 /** Attributes that an answer about one object needs. */
 export const objectNames: readonly string[] = [names.etag, names.headers, names.checksum, names.parts, names.tags]
 

@@ -124,7 +124,6 @@ export const bucketOperations: readonly S3Operation[] = [
   { name: 'HeadBucket', method: 'HEAD', on: 'bucket', answer: headBucket },
   { name: 'DeleteBucket', method: 'DELETE', on: 'bucket', answer: deleteBucket },
   setting('GetBucketLocation', 'location', { xml: document('LocationConstraint', {}) }),
-  setting('GetBucketVersioning', 'versioning', { xml: document('VersioningConfiguration', {}) }),
   { name: 'GetBucketAcl', method: 'GET', on: 'bucket', with: ['acl'], limits: 'always `private`: rights are those of the directory',
     answer: bucketAcl },
   setting('GetBucketAccelerateConfiguration', 'accelerate', { xml: document('AccelerateConfiguration', {}) }),

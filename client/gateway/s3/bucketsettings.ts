@@ -6,7 +6,7 @@ import { hasCode } from '../../../src/base/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Mill } from '../../mill.ts'
 import type { Users } from '../users.ts'
-import { corsName, policyName } from './attributes.ts'
+import { corsName, policyName, versioningName } from './attributes.ts'
 import { rulesIn, type CorsRule } from './cors.ts'
 import { S3Error } from './errors.ts'
 import { bucketPath } from './paths.ts'
@@ -23,6 +23,8 @@ export interface BucketSetting {
   readonly rules: readonly CorsRule[]
   /** undefined: there is none; 'unreadable': it denies everything. */
   readonly policy: BucketPolicy | 'unreadable' | undefined
+  /** For headers of answers only: the namenode decides whether an object gets a version. */
+  readonly versioning: string | undefined
 }
 
 interface BucketSettingsDeps { readonly clock: Pick<Clock, 'mono'>; readonly users: Users }
@@ -98,13 +100,14 @@ export class BucketSettings {
 }
 
 async function read(mill: Mill, bucket: string, path: string, signal: AbortSignal): Promise<BucketSetting | undefined> {
-  const { status, attributes } = await mill.objects.get(path, { attributes: [corsName, policyName], signal })
+  const { status, attributes } = await mill.objects.get(path, { attributes: [corsName, policyName, versioningName], signal })
   return status.type === 'directory' ? settingOf(bucket, status.owner, name => attributes[name]) : undefined
 }
 
 function settingOf(bucket: string, owner: string, attribute: (name: string) => string | undefined): BucketSetting {
   const text = attribute(policyName)
-  return { owner, rules: rulesIn(attribute(corsName)), policy: text === undefined ? undefined : readable(text, bucket) }
+  return { owner, rules: rulesIn(attribute(corsName)), policy: text === undefined ? undefined : readable(text, bucket),
+    versioning: attribute(versioningName) }
 }
 
 function readable(text: string, bucket: string): BucketPolicy | 'unreadable' {

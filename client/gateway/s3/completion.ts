@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { hasCode } from '../../../src/base/errors.ts'
 import {
-  checksumOf, etagName, etagOf, partsMax, uploadName, withChecksum, withEtag, withParts, type StoredChecksum,
+  checksumOf, etagName, etagOf, partsMax, uploadName, versionName, withChecksum, withEtag, withParts, type StoredChecksum,
 } from './attributes.ts'
 import { checksumHeader, checksumKinds, combined, composite } from './checksum.ts'
 import { expectedAt } from './conditions.ts'
@@ -14,6 +14,7 @@ import type { S3Answer, S3Call } from './operation.ts'
 import { allParts, type UploadedPart } from './parts.ts'
 import { bucketOf, fileOf } from './paths.ts'
 import { nameOf, uploadOf, type Upload } from './upload.ts'
+import { storedVersion } from './versioning.ts'
 import { document } from './xml.ts'
 import { elementsOf, parseInSlices, textOf, type Element } from './xmlreader.ts'
 
@@ -104,14 +105,14 @@ async function complete(call: S3Call, text: string): Promise<S3Answer> {
       [uploadName]: upload.id,
   }
   try {
-    await mill.objects.join(upload.path, to, {
+    const stored = await mill.objects.join(upload.path, to, {
       base, parents: true, parts: parts.map(({ number, id }) => ({ name: nameOf(number), id })), attributes, expect, signal,
     })
+    return { ...completed(bucket, key, etag, sum), headers: storedVersion(call, stored) }
   } catch (error) {
     if (!hasCode(error, 'ESTALE') || expect !== undefined) throw error
     throw new S3Error('InvalidPart', 'A part was replaced while the upload was completed; list the parts again.', { cause: error })
   }
-  return completed(bucket, key, etag, sum)
 }
 
 /**
@@ -142,11 +143,15 @@ const completed = (bucket: string, key: string, etag: string, sum: StoredChecksu
 async function completedBefore(call: S3Call): Promise<S3Answer | undefined> {
   const { mill, bucket, key, query, signal } = call
   const path = fileOf(bucketOf(call), key)
-  const found = await mill.objects.get(path, { attributes: [uploadName, etagName, 'user.s3.checksum'], signal }).catch((error: unknown) => {
+  const attributesOf = [uploadName, etagName, versionName, 'user.s3.checksum']
+  const found = await mill.objects.get(path, { attributes: attributesOf, signal }).catch((error: unknown) => {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw error
   })
   if (found?.status.type !== 'file' || found.attributes[uploadName] !== query.get('uploadId')) return undefined
   const { status, attributes } = found
-  return completed(bucket, key, etagOf(status, attributes, mill.cluster), checksumOf(attributes, status.length))
+  return {
+    ...completed(bucket, key, etagOf(status, attributes, mill.cluster), checksumOf(attributes, status.length)),
+    headers: storedVersion(call, { objectVersion: attributes[versionName] }),
+  }
 }

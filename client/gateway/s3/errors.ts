@@ -1,6 +1,7 @@
 // Errors of S3: a code, a status and a message in XML. The one table that maps the cluster's codes to them.
 
 import { GristmillError, type ErrorCode } from '../../../src/base/errors.ts'
+import type { HeaderFields } from '../exchange.ts'
 
 /** Status of each code that this gateway answers. */
 export const s3Errors = {
@@ -17,6 +18,7 @@ export const s3Errors = {
   ConditionalRequestConflict: 409,
   EntityTooLarge: 400,
   EntityTooSmall: 400,
+  IllegalVersioningConfigurationException: 400,
   IncompleteBody: 400,
   InternalError: 500,
   InvalidAccessKeyId: 403,
@@ -67,13 +69,18 @@ export const s3Errors = {
 
 export type S3ErrorName = keyof typeof s3Errors
 
+interface S3ErrorOptions { readonly cause?: unknown; readonly headers?: HeaderFields }
+
 /** An error in the words of S3. */
 export class S3Error extends GristmillError {
   readonly name3: S3ErrorName
+  /** Headers of the answer. */
+  readonly headers: HeaderFields
 
-  constructor(name: S3ErrorName, message: string, options: { readonly cause?: unknown } = {}) {
+  constructor(name: S3ErrorName, message: string, { headers = {}, ...options }: S3ErrorOptions = {}) {
     super(name === 'InternalError' ? 'INTERNAL' : 'EINVAL', message, options)
     this.name3 = name
+    this.headers = headers
   }
 }
 

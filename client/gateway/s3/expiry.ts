@@ -158,7 +158,7 @@ function isOld({ key, status, attributes }: ObjectEntry, rules: readonly Lifecyc
 function remove(
   mill: Mill, { bucket, entry: { key, status },
     signal }: { readonly bucket: string; readonly entry: ObjectEntry; readonly signal: AbortSignal },
-): Promise<void> {
+): Promise<unknown> {
   if (status?.type === 'directory')
     return mill.objects.rm(directoryOf(bucket, key), { keep: bucket, directory: true, attributes: [etagName], signal })
   return mill.objects.rm(fileOf(bucket, key), { keep: bucket, expect: { id: status!.id }, signal })

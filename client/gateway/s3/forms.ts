@@ -14,6 +14,7 @@ import { storeAt } from './storing.ts'
 import { Summed } from './summed.ts'
 import { checkSupported } from './supported.ts'
 import { tagsOfXml } from './tags.ts'
+import { storedVersion } from './versioning.ts'
 import { document } from './xml.ts'
 
 /** Bytes of the file, within the bounds of the policy. Throws EntityTooLarge, EntityTooSmall. */
@@ -63,12 +64,13 @@ async function postObject(call: S3Call): Promise<S3Answer> {
   const file = new Summed(bounded(form, policy), sum?.kind)
   const length = Number(call.headers['content-length'])
   // The form is longer than its file.
-  await storeAt(call, path, { pieces: file.bytes(), bytes: Number.isSafeInteger(length) ? length : putBytesMax }, () => {
+  const stored = await storeAt(call, path, { pieces: file.bytes(), bytes: Number.isSafeInteger(length) ? length : putBytesMax }, () => {
     if (sum && file.sum?.value !== sum.value)
       throw new S3Error('BadDigest', `The ${sum.kind} you specified did not match the calculated checksum.`)
     return { base: bucket, parents: true, attributes: { ...described, ...file.attributes } }
   })
-  return answerTo(call, { key, etag: `"${file.etag}"` })
+  const answer = answerTo(call, { key, etag: `"${file.etag}"` })
+  return { ...answer, headers: { ...answer.headers, ...storedVersion(call, stored) } }
 }
 
 /** The form says how it wants to be answered. */

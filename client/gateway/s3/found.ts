@@ -5,10 +5,12 @@ import { hasCode } from '../../../src/base/errors.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import type { FoundObject, ObjectAttributes } from '../../files/objects.ts'
 import type { BodyChunks } from '../exchange.ts'
-import { etagOf, objectNames } from './attributes.ts'
+import { objectVersionPath } from '../../files/objectarguments.ts'
+import { etagOf, objectNames, versionName } from './attributes.ts'
 import { S3Error } from './errors.ts'
 import type { S3Call } from './operation.ts'
 import { directoryOf, fileOf, isDirectoryKey } from './paths.ts'
+import { isMarker, noVersion, nullVersion } from './versioning.ts'
 
 export interface S3Object {
   readonly path: string
@@ -18,36 +20,59 @@ export interface S3Object {
   /** 0 for a directory. */
   readonly length: number
   readonly isDirectory: boolean
+  /** Id of the version; undefined in a bucket without versioning. */
+  readonly version: string | undefined
   /** Bytes of a small object, if they were asked for. */
   readonly bytes?: Buffer
 }
 
-const noKey = (): S3Error => new S3Error('NoSuchKey', 'The specified key does not exist.')
+const noDirectoryKey = (): S3Error => new S3Error('NoSuchKey', 'The specified key does not exist.')
 
-/** `bucket`: path of the bucket. Throws ENOENT if there is nothing at the path, NoSuchKey for a directory that is no key. */
-export async function findObject(
-  { mill, signal }: Pick<S3Call, 'mill' | 'signal'>, bucket: string, key: string, { content = false } = {},
-): Promise<S3Object> {
-  const get = (path: string): Promise<FoundObject> => mill.objects.get(path, { attributes: objectNames, content, signal })
+const foundNames = [...objectNames, versionName]
+
+type Finding = Pick<S3Call, 'mill' | 'signal' | 'versioning'>
+
+interface FindOptions {
+  /** Also the bytes of a small object. */
+  readonly content?: boolean
+  /** Id of the version that is meant; default: the object as it is. */
+  readonly version?: string | undefined
+}
+
+/**
+ * `bucket`: path of the bucket. Throws ENOENT if there is nothing at the path, NoSuchKey for a directory that is no key, NoSuchVersion, and
+ * MethodNotAllowed for a delete marker.
+ */
+export async function findObject(call: Finding, bucket: string, key: string, options: FindOptions = {}): Promise<S3Object> {
+  const { mill, signal, versioning } = call
+  const { content = false, version } = options
+  const get = (path: string): Promise<FoundObject> => mill.objects.get(path, { attributes: foundNames, content, signal })
+  const described = (path: string, { status, attributes, bytes }: FoundObject): S3Object => {
+    const isDirectory = status.type === 'directory'
+    const length = isDirectory ? 0 : status.length
+    return {
+      path, status, attributes, length, isDirectory, etag: etagOf({ id: status.id, length }, attributes, mill.cluster),
+      version: version ?? attributes[versionName] ?? (versioning === undefined ? undefined : nullVersion), ...bytes && { bytes },
+    }
+  }
   const file = fileOf(bucket, key)
+  if (version !== undefined && !(version === nullVersion && isDirectoryKey(key))) {
+    const path = objectVersionPath(file, version)
+    const found = await get(path).catch((error: unknown) => { throw hasCode(error, 'ENOENT', 'ENOTDIR') ? noVersion(error) : error })
+    if (found.status.type === 'directory') throw isMarker(version, found.status.mtimeMs)
+    return described(path, found)
+  }
   try {
     const found = await get(file)
-    if (found.status.type === 'file') return described(file, found, mill.cluster)
+    if (found.status.type === 'file') return described(file, found)
   } catch (error) {
     if (!isDirectoryKey(key) || !hasCode(error, 'ENOENT', 'ENOTDIR')) throw error
   }
-  if (!isDirectoryKey(key)) throw noKey()
+  if (!isDirectoryKey(key)) throw noDirectoryKey()
   const directory = directoryOf(bucket, key)
   const found = await get(directory)
-  if (!found.isKey) throw noKey()
-  return described(directory, found, mill.cluster)
-}
-
-function described(path: string, { status, attributes, bytes }: FoundObject, cluster: string): S3Object {
-  const isDirectory = status.type === 'directory'
-  const length = isDirectory ? 0 : status.length
-  return { path, status, attributes, length, isDirectory, etag: etagOf({ id: status.id, length }, attributes, cluster),
-    ...bytes && { bytes } }
+  if (!found.isKey) throw noDirectoryKey()
+  return described(directory, found)
 }
 
 /** Times that a file is looked for again, because it was replaced between the look at it and its opening. */
@@ -55,11 +80,11 @@ const triesMax = 10
 
 /** An object with a function that reads a range of exactly its bytes; `end` is exclusive. */
 export async function openObject(
-  call: Pick<S3Call, 'mill' | 'signal'>, bucket: string, key: string,
+  call: Finding, bucket: string, key: string, version?: string,
 ): Promise<S3Object & { readonly read: (start: number, end: number) => BodyChunks }> {
   const { mill, signal } = call
   for (let tries = 1; ; tries++) {
-    const object = await findObject(call, bucket, key, { content: true })
+    const object = await findObject(call, bucket, key, { content: true, version })
     const { length, bytes } = object
     if (length === 0) return { ...object, read: nothing }
     if (bytes) return { ...object, read: (start, end) => whole(bytes.subarray(start, end)) }

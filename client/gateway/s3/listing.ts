@@ -1,4 +1,4 @@
-// Lists of keys: both forms of ListObjects, and ListObjectVersions, where each object has one version. A page is one call to the namenode.
+// Lists of keys: both forms of ListObjects. A page is one call to the namenode.
 
 import { limits } from '../../../src/base/limits.ts'
 import type { ObjectEntry } from '../../files/objects.ts'
@@ -35,7 +35,7 @@ async function page(call: S3Call, after: string | undefined): Promise<Listed> {
 }
 
 /** Writes names: as they are, or percent-encoded for clients whose XML cannot hold them. */
-function writing({ query }: S3Call): (text: string | undefined) => string | undefined {
+export function writing({ query }: S3Call): (text: string | undefined) => string | undefined {
   const encoding = query.get('encoding-type')
   if (encoding === undefined) return text => text
   if (encoding !== 'url') throw new S3Error('InvalidArgument', 'Invalid Encoding Method specified in Request')
@@ -102,27 +102,7 @@ async function listV1(call: S3Call): Promise<S3Answer> {
   }
 }
 
-async function listVersions(call: S3Call): Promise<S3Answer> {
-  const { query, bucket } = call
-  const write = writing(call)
-  const marker = query.get('key-marker') ?? ''
-  const found = await page(call, marker)
-  const versions = (contents(call, write, found, true) as Array<Record<string, XmlContent>>)
-    .map(({ Key, ...rest }) => ({ Key, VersionId: 'null', IsLatest: true, ...rest }))
-  return {
-    xml: document('ListVersionsResult', {
-      Name: bucket, Prefix: write(query.get('prefix') ?? ''), KeyMarker: write(marker), VersionIdMarker: query.get('version-id-marker'),
-      Delimiter: write(query.get('delimiter') || undefined), MaxKeys: found.max, EncodingType: query.get('encoding-type'),
-      IsTruncated: found.next !== undefined, NextKeyMarker: write(found.next),
-        NextVersionIdMarker: found.next === undefined ? undefined : 'null',
-      Version: versions, CommonPrefixes: prefixesOf(write, found),
-    }),
-  }
-}
-
 export const listingOperations: readonly S3Operation[] = [
   { name: 'ListObjectsV2', method: 'GET', on: 'bucket', when: ['list-type', '2'], answer: listV2 },
-  { name: 'ListObjectVersions', method: 'GET', on: 'bucket', with: ['versions'], limits: 'each object has the one version `null`',
-    answer: listVersions },
   { name: 'ListObjects', method: 'GET', on: 'bucket', answer: listV1 },
 ]

@@ -15,6 +15,8 @@ export interface S3Call {
   readonly key: string
   /** Directory whose directories are the buckets. */
   readonly root: string
+  /** `Enabled` or `Suspended`, as was read within the last seconds. */
+  readonly versioning?: string | undefined
   readonly query: Query
   readonly headers: Headers
   readonly signal: AbortSignal

@@ -17,11 +17,14 @@ import { storingOperations } from './storing.ts'
 import { aclOperations } from './acl.ts'
 import { tagOperations } from './tags.ts'
 import type { S3Target } from './target.ts'
+import { versionListing } from './versionlisting.ts'
+import { versioningOperations } from './versioning.ts'
 
 export const operations: readonly S3Operation[] = [
-  ...bucketOperations, ...listingOperations, ...multipartOperations, ...readingOperations, ...storingOperations, ...removingOperations,
+  ...bucketOperations, ...listingOperations, ...versionListing, ...multipartOperations, ...readingOperations, ...storingOperations,
+  ...removingOperations,
   ...tagOperations, ...aclOperations, ...corsOperations, ...formOperations, ...policyOperations,
-  ...lifecycleOperations,
+  ...lifecycleOperations, ...versioningOperations,
 ]
 
 /** Parameters that name an operation of S3. All others are arguments. */

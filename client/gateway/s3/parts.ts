@@ -7,7 +7,7 @@ import { ownerOf, timeOf } from './buckets.ts'
 import { checksumHeader } from './checksum.ts'
 import { S3Error } from './errors.ts'
 import type { S3Answer, S3Call } from './operation.ts'
-import { openSource, store, sumOf } from './storing.ts'
+import { openSource, sourceVersion, store, sumOf } from './storing.ts'
 import { Summed } from './summed.ts'
 import { nameOf, unlessEnded, uploadOf } from './upload.ts'
 import { document } from './xml.ts'
@@ -41,7 +41,7 @@ export async function uploadPartCopy(call: S3Call): Promise<S3Answer> {
   const copy = new Summed(source.read(start, end), kind)
   return store(call, copy.bytes(), async writer => {
     await unlessEnded(writer.publish(`${path}/${nameOf(part)}`, { attributes: copy.attributes }))
-    return { xml: document('CopyPartResult', { LastModified: timeOf(call.nowMs()), ...copy.elements }) }
+    return { headers: sourceVersion(source), xml: document('CopyPartResult', { LastModified: timeOf(call.nowMs()), ...copy.elements }) }
   })
 }
 

@@ -1,11 +1,13 @@
 // GetObject and HeadObject: conditions, ranges, parts, and the headers that describe the object.
 
+import { hasCode } from '../../../src/base/errors.ts'
 import { checksumFields, checksumOf, fieldsOf, headerValue, partsMax, partsOf } from './attributes.ts'
 import { isUnchanged } from './conditions.ts'
 import { S3Error } from './errors.ts'
 import { findObject, nothing, openObject, type S3Object } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf } from './paths.ts'
+import { noKey, versionAsked, versionHeader } from './versioning.ts'
 
 interface Range { readonly start: number; readonly end: number }
 
@@ -45,7 +47,8 @@ function headersFor({ query, headers }: S3Call, object: S3Object, whole: boolean
   const sum = isAsked ? checksumOf(object.attributes, object.length) : undefined
   const fields: Record<string, string> = {
     ...fieldsOf(object.attributes), etag: `"${object.etag}"`, 'last-modified': new Date(object.status.mtimeMs).toUTCString(),
-    'accept-ranges': 'bytes', ...sum && checksumFields(sum) as Record<string, string>,
+    'accept-ranges': 'bytes', ...object.version !== undefined && { [versionHeader]: object.version },
+    ...sum && checksumFields(sum) as Record<string, string>,
   }
   for (const name of overrides) {
     const value = query.get(`response-${name}`)
@@ -88,21 +91,26 @@ function shown(call: S3Call, object: S3Object): Shown {
   }
 }
 
-export function checkVersion({ query }: S3Call): void {
-  const version = query.get('versionId')
-  if (version !== undefined && version !== 'null') throw new S3Error('NoSuchVersion', 'The specified version does not exist.')
+/** Finds an object as the request names it. Throws NoSuchKey with the delete marker of a key that was deleted. */
+async function found<T>(call: S3Call, find: (version: string | undefined) => Promise<T>): Promise<T> {
+  const version = versionAsked(call.query.get('versionId'))
+  try {
+    return await find(version)
+  } catch (error) {
+    const isMissing = hasCode(error, 'ENOENT') || (error instanceof S3Error && error.name3 === 'NoSuchKey')
+    if (version !== undefined || call.versioning === undefined || !isMissing) throw error
+    throw await noKey(call, error)
+  }
 }
 
 async function getObject(call: S3Call): Promise<S3Answer> {
-  checkVersion(call)
-  const object = await openObject(call, bucketOf(call), call.key)
+  const object = await found(call, version => openObject(call, bucketOf(call), call.key, version))
   const { status, headers, range } = shown(call, object)
   return { status, headers, chunks: object.read(range.start, range.end) }
 }
 
 async function headObject(call: S3Call): Promise<S3Answer> {
-  checkVersion(call)
-  const { status, headers } = shown(call, await findObject(call, bucketOf(call), call.key))
+  const { status, headers } = shown(call, await found(call, version => findObject(call, bucketOf(call), call.key, { version })))
   return { status, headers, chunks: nothing() }
 }
 

@@ -4,35 +4,62 @@
 import { hasCode, type GristmillError } from '../../../src/base/errors.ts'
 import { asError } from '../../../src/base/errors.ts'
 import type { Expected } from '../../../src/protocol/object.ts'
+import { isObjectVersion } from '../../files/objectarguments.ts'
 import { etagName } from './attributes.ts'
 import { checkBucket } from './buckets.ts'
-import { expectedAt } from './conditions.ts'
+import { expectedAt, isUnchanged } from './conditions.ts'
 import { S3Error, s3ErrorOf } from './errors.ts'
+import { findObject } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf, directoryOf, fileOf, isDirectoryKey } from './paths.ts'
-import { checkVersion } from './reading.ts'
+import { noVersion, nullVersion, versionAsked, versionHeader } from './versioning.ts'
 import { document, type XmlContent } from './xml.ts'
 import { elementsOf, parse, textOf, type Element } from './xmlreader.ts'
 
-/** Runs work of which "there is nothing" is a good end; returns whether there was something. */
-async function ifThere(work: () => Promise<unknown>): Promise<boolean> {
+/** Runs work of which "there is nothing" is a good end; undefined: there was nothing. */
+async function ifThere<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
-    await work()
-    return true
+    return await work()
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw error
   }
 }
 
-/** Returns whether there was such a key. */
-async function remove({ mill, signal }: Pick<S3Call, 'mill' | 'signal'>, bucket: string, key: string, expect?: Expected): Promise<boolean> {
-  const file = await ifThere(() => mill.objects.rm(fileOf(bucket, key), { keep: bucket, expect, signal }))
+interface Removal {
+  readonly bucket: string
+  readonly key: string
+  readonly expect?: Expected | undefined
+  /** Id of the version that is removed for good; default: the key. */
+  readonly version?: string | undefined
+}
+
+interface Removed {
+  /** There was such a key or version. */
+  readonly was: boolean
+  /** Delete marker that was made, or removed. */
+  readonly marker?: string | undefined
+}
+
+type Removing = Pick<S3Call, 'mill' | 'signal'>
+
+async function remove(call: Removing, removal: Removal): Promise<Removed> {
+  const { mill, signal } = call
+  const { bucket, key, expect, version } = removal
+  if (version !== undefined && !(version === nullVersion && isDirectoryKey(key))) {
+    const found = await ifThere(() => mill.objects.rmVersion(fileOf(bucket, key), version, { keep: bucket, signal }))
+    return { was: found !== undefined, marker: found?.marker ? version : undefined }
+  }
+  const file = await ifThere<{ readonly marker?: string | boolean | undefined }>(() => (version === undefined
+    ? mill.objects.rm(fileOf(bucket, key), { keep: bucket, expect, signal })
+    : mill.objects.rmVersion(fileOf(bucket, key), version, { keep: bucket, signal })))
   // The same answer as a moment later: of several deletions with one condition one succeeds.
   if (!file && expect) throw new S3Error('NoSuchKey', 'The specified key does not exist.')
-  if (file || !isDirectoryKey(key)) return file
+  const marker = typeof file?.marker === 'string' ? file.marker : undefined
+  if (!isDirectoryKey(key) || (file && marker === undefined)) return { was: file !== undefined, marker }
   // A directory with keys below it stays, and is no key itself any more.
-  return ifThere(() => mill.objects.rm(directoryOf(bucket, key), { keep: bucket, directory: true, attributes: [etagName], signal }))
+  const options = { keep: bucket, directory: true, attributes: [etagName], signal }
+  return { was: await ifThere(() => mill.objects.rm(directoryOf(bucket, key), options)) !== undefined, marker }
 }
 
 /** Throws NotImplemented for a condition that is not here: without it more would be deleted than was meant. */
@@ -43,12 +70,25 @@ function checkConditions({ headers }: S3Call): void {
 }
 
 async function deleteObject(call: S3Call): Promise<S3Answer> {
-  checkVersion(call)
+  const version = versionAsked(call.query.get('versionId'))
   checkConditions(call)
+  const { key } = call
   const bucket = bucketOf(call)
-  const expect = await expectedAt(call, fileOf(bucket, call.key))
-  if (!await remove(call, bucket, call.key, expect)) await checkBucket(call)
-  return { status: 204 }
+  const expect = version === undefined ? await expectedAt(call, fileOf(bucket, key)) : await checkVersion(call, { bucket, key, version })
+  const { was, marker } = await remove(call, { bucket, key, expect, version })
+  if (!was) await checkBucket(call)
+  const named = version ?? marker
+  return {
+    status: 204,
+    headers: { ...named !== undefined && { [versionHeader]: named }, ...marker !== undefined && { 'x-amz-delete-marker': 'true' } },
+  }
+}
+
+/** Checks a condition about a version that is removed: its bytes never change. Throws PreconditionFailed, NoSuchVersion. */
+async function checkVersion(call: S3Call, { bucket, key, version }: Removal): Promise<undefined> {
+  if (call.headers['if-match'] === undefined) return
+  const { etag, status: { mtimeMs } } = await findObject(call, bucket, key, { version })
+  isUnchanged({ 'if-match': call.headers['if-match'] }, { etag, mtimeMs })
 }
 
 const keysMax = 1000
@@ -87,21 +127,27 @@ async function deleteObjects(call: S3Call): Promise<S3Answer> {
 
 async function removeOne(call: S3Call, bucket: string, object: Element): Promise<XmlContent> {
   let key: string | undefined
+  let version: string | undefined
   try {
     key = textOf(object, 'Key')
     if (!key) throw new S3Error('MalformedXML', 'An object without a key')
-    const [version, etag] = ['VersionId', 'ETag'].map(name => textOf(object, name))
+    // An empty one is none, as SDKs send it.
+    version = textOf(object, 'VersionId') || undefined
+    const etag = textOf(object, 'ETag')
     const unknown = ['LastModifiedTime', 'Size'].find(name => elementsOf(object, name).length > 0)
     if (unknown !== undefined) throw new S3Error('NotImplemented', `A condition you provided is not implemented: ${unknown}`)
-    if (version !== undefined && version !== 'null') throw new S3Error('NoSuchVersion', 'The specified version does not exist.')
-    const expect = etag === undefined ? undefined : await expectedAt({ ...call, headers: { 'if-match': etag } }, fileOf(bucket, key))
-    const named = key
-    await call.forKey({ action: 's3:DeleteObject', key }, mill => remove({ mill, signal: call.signal }, bucket, named, expect))
-    return { Deleted: { Key: key, ...version !== undefined && { VersionId: version } } }
+    if (version !== undefined && !isObjectVersion(version)) throw noVersion()
+    const asked = { ...call, headers: etag === undefined ? {} : { 'if-match': etag } }
+    const expect = version === undefined ? await expectedAt(asked, fileOf(bucket, key))
+      : await checkVersion(asked, { bucket, key, version })
+    const removal = { bucket, key, expect, version }
+    const action = version === undefined ? 's3:DeleteObject' : 's3:DeleteObjectVersion'
+    const { marker } = await call.forKey({ action, key }, mill => remove({ mill, signal: call.signal }, removal))
+    return { Deleted: { Key: key, VersionId: version, ...marker !== undefined && { DeleteMarker: true, DeleteMarkerVersionId: marker } } }
   } catch (thrown) {
     if (call.signal.aborted) throw thrown
     const error: GristmillError = asError(thrown)
-    return { Error: { Key: key, Code: s3ErrorOf(error), Message: error.message } }
+    return { Error: { Key: key, VersionId: version, Code: s3ErrorOf(error), Message: error.message } }
   }
 }
 

@@ -82,9 +82,10 @@ export class S3 implements GatewayDialect {
     const operation = operationOf(exchange.method, target, headers)
     const key = form ? keyOfForm(form) : target.key ?? ''
     const asked: AccessAsked = { exchange, operation, target, key, headers, user: verified.user, encrypted: trust.isEncrypted(exchange) }
-    await this.#access.as(asked, async (user, mill) => {
+    await this.#access.as(asked, async (user, mill, setting) => {
       const call: S3Call = {
         mill, user, bucket: target.bucket ?? '', key: target.key ?? '', root: this.#options.root, query: target.query, headers,
+        versioning: setting?.versioning,
         form, signal: exchange.signal, payload: options => new Payload({ exchange, verified, headers }, options),
         forKey: (action, work) => this.#access.forKey(asked, action, work),
         lifecycleSet: bucket => this.#expiry.soon(bucket), newId: () => random.id(), nowMs: () => clock.now(), pause: () => clock.yield(),
@@ -112,7 +113,8 @@ export class S3 implements GatewayDialect {
     const message = code === 'InternalError' ? 'We encountered an internal error. Please try again.' : error.message
     const xml = plain('Error', { Code: code, Message: message, Resource: resource, RequestId: id, HostId: id })
     await exchange.send(status, {
-      ...this.#common(exchange), 'content-type': 'application/xml', ...status === 503 && { 'retry-after': 1 },
+      ...this.#common(exchange), ...error instanceof S3Error && error.headers, 'content-type': 'application/xml',
+      ...status === 503 && { 'retry-after': 1 },
     }, xml)
   }
 

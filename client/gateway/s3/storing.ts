@@ -3,8 +3,9 @@
 
 import { createHash } from 'node:crypto'
 import { hasCode } from '../../../src/base/errors.ts'
-import type { FileStatus } from '../../../src/protocol/namespace.ts'
+import type { StoredStatus } from '../../../src/protocol/object.ts'
 import type { ObjectAttributes, ObjectWriter, PublishObjectOptions } from '../../files/objects.ts'
+import type { HeaderFields } from '../exchange.ts'
 import {
   checksumFields, checksumOf, describedBy, describing, objectNames, tagsName, withChecksum, withEtag, type StoredChecksum,
 } from './attributes.ts'
@@ -12,7 +13,7 @@ import { checkBucket, timeOf } from './buckets.ts'
 import { kindOf, type ChecksumKind } from './checksum.ts'
 import { expectedAt, isUnchanged } from './conditions.ts'
 import { S3Error } from './errors.ts'
-import { openObject } from './found.ts'
+import { openObject, type S3Object } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf, bucketPath, directoryOf, fileOf, isDirectoryKey } from './paths.ts'
 import type { Payload } from './payload.ts'
@@ -20,6 +21,7 @@ import { Summed } from './summed.ts'
 import { checkSupported } from './supported.ts'
 import { tagsOfHeader } from './tags.ts'
 import { sourceOf } from './target.ts'
+import { storedVersion, versionAsked } from './versioning.ts'
 import { document } from './xml.ts'
 
 /** Writes a body, of `bytes` if that is known, and publishes what it became. On any error nothing is stored. */
@@ -49,7 +51,7 @@ interface Body {
  */
 export async function storeAt(
   { mill, signal }: S3Call, path: string, { pieces, bytes }: Body, described: () => PublishObjectOptions,
-): Promise<FileStatus> {
+): Promise<StoredStatus> {
   if (bytes > mill.objects.smallBytes) return store({ mill, signal, bytes }, pieces, writer => writer.publish(path, described()))
   const read: Buffer[] = []
   for await (const piece of pieces) read.push(piece)
@@ -75,12 +77,12 @@ async function putObject(call: S3Call): Promise<S3Answer> {
   if (isDirectoryKey(key) && payload.length === 0) return putDirectory(call, bucket, payload, described)
   const path = fileOf(bucket, key)
   const expect = await expectedAt(call, path)
-  await storeAt(call, path, { pieces: payload.bytes(), bytes: payload.length }, () => ({
+  const stored = await storeAt(call, path, { pieces: payload.bytes(), bytes: payload.length }, () => ({
     base: bucket, parents: true, expect,
     attributes: { ...described, ...withEtag(payload.md5, payload.length), ...withChecksum(sumOf(payload, payload.kind)) },
   }))
   const sum = sumOf(payload, payload.kind)
-  return { headers: { etag: `"${payload.md5}"`, ...sum && checksumFields(sum) } }
+  return { headers: { etag: `"${payload.md5}"`, ...storedVersion(call, stored), ...sum && checksumFields(sum) } }
 }
 
 /** A key with a slash at the end and no content is a directory. */
@@ -104,19 +106,27 @@ async function storeDirectory(
 
 /** Object to copy from, with the conditions about it checked. Throws NoSuchKey, NoSuchBucket, PreconditionFailed. */
 export async function openSource(call: S3Call) {
-  const { bucket: name, key } = sourceOf(call.headers)
+  const { bucket: name, key, version: asked } = sourceOf(call.headers)
+  const version = versionAsked(asked)
   const bucket = bucketPath(call.root, name)
   try {
-    const source = await openObject(call, bucket, key)
+    // Whether the bucket of the source has versioning is not known here: only an id of its own is told.
+    const source = await openObject({ ...call, versioning: undefined }, bucket, key, version)
     if (isUnchanged(call.headers, { etag: source.etag, mtimeMs: source.status.mtimeMs }, 'x-amz-copy-source-'))
       throw new S3Error('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold: about the source')
-    return { ...source, bucket, key }
+    return { ...source, bucket, key, isOlder: version !== undefined }
   } catch (error) {
+    // As AWS answers it.
+    if (error instanceof S3Error && error.name3 === 'MethodNotAllowed')
+      throw new S3Error('InvalidRequest', 'The source of a copy request may not specifically refer to a delete marker by version id.', { cause: error })
     if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error
     await checkBucket({ ...call, bucket: name })
     throw new S3Error('NoSuchKey', 'The specified key does not exist.', { cause: error })
   }
 }
+
+export const sourceVersion = ({ version }: Pick<S3Object, 'version'>): HeaderFields =>
+  (version === undefined ? {} : { 'x-amz-copy-source-version-id': version })
 
 /** Copies of an object onto itself that are begun because the object was replaced meanwhile. */
 const copiesMax = 5
@@ -127,7 +137,7 @@ async function copyObject(call: S3Call): Promise<S3Answer> {
   checkWhole(call)
   for (let copies = 1; ; copies++) {
     const source = await openSource(call)
-    const isItself = source.bucket === bucketOf(call) && source.key === call.key
+    const isItself = source.bucket === bucketOf(call) && source.key === call.key && !source.isOlder
     try {
       return await copyFrom(call, source, isItself)
     } catch (error) {
@@ -161,9 +171,12 @@ async function copyFrom(call: S3Call, source: Source, isItself: boolean): Promis
   const kind = asked === undefined ? checksumOf(source.attributes, source.length)?.kind : kindOf(String(asked))
   const expect = await expectedAt(call, path) ?? (isItself ? { id: source.status.id } : undefined)
   const copy = new Summed(source.read(0, source.length), kind)
-  const { mtimeMs } = await storeAt(call, path, { pieces: copy.bytes(), bytes: source.length }, () =>
+  const stored = await storeAt(call, path, { pieces: copy.bytes(), bytes: source.length }, () =>
     ({ base: bucket, parents: true, attributes: { ...described, ...copy.attributes }, expect }))
-  return { xml: document('CopyObjectResult', { LastModified: timeOf(mtimeMs), ...copy.elements }) }
+  return {
+    headers: { ...storedVersion(call, stored), ...sourceVersion(source) },
+    xml: document('CopyObjectResult', { LastModified: timeOf(stored.mtimeMs), ...copy.elements }),
+  }
 }
 
 export const storingOperations: readonly S3Operation[] = [

@@ -1,12 +1,14 @@
 // Tags of objects and of buckets: names with values, kept in an extended attribute in the form of a query.
 
 import type { ObjectAttributes } from '../../files/objects.ts'
+import type { HeaderFields } from '../exchange.ts'
 import { bucketTagsName, tagsName } from './attributes.ts'
 import { S3Error } from './errors.ts'
-import { findObject } from './found.ts'
+import { findObject, type S3Object } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
-import { bucketOf } from './paths.ts'
+import { bucketOf, fileOf } from './paths.ts'
 import { clear, dropSetting, putSetting, settingOf } from './setting.ts'
+import { versionAsked, versionHeader } from './versioning.ts'
 import { document } from './xml.ts'
 import { elementsOf, parse, textOf } from './xmlreader.ts'
 
@@ -34,9 +36,18 @@ export function tagsOfHeader(header: string | string[] | undefined): ObjectAttri
   return { [tagsName]: checked([...new URLSearchParams(String(header))]) }
 }
 
+interface Tagging { readonly asked: string | undefined; readonly object: S3Object; readonly headers: HeaderFields }
+
+/** Version that the request names, and the object that it means. */
+async function tagged(call: S3Call): Promise<Tagging> {
+  const asked = versionAsked(call.query.get('versionId'))
+  const object = await findObject(call, bucketOf(call), call.key, { version: asked })
+  return { asked, object, headers: object.version === undefined ? {} : { [versionHeader]: object.version } }
+}
+
 async function getTags(call: S3Call): Promise<S3Answer> {
-  const { attributes } = await findObject(call, bucketOf(call), call.key)
-  return { xml: documentOf(attributes[tagsName] ?? '') }
+  const { object, headers } = await tagged(call)
+  return { headers, xml: documentOf(object.attributes[tagsName] ?? '') }
 }
 
 const documentOf = (text: string): string =>
@@ -57,17 +68,24 @@ export function tagsOfXml(xml: string): ObjectAttributes {
   return text === '' ? {} : { [tagsName]: text }
 }
 
+/** '': the object gets no tags. Returns the headers of the answer. */
+async function setTags(call: S3Call, text: string): Promise<HeaderFields> {
+  const { mill, key, signal } = call
+  const { asked, object, headers } = await tagged(call)
+  if (asked !== undefined && !object.isDirectory) {
+    const attributes = text === '' ? {} : { [tagsName]: text }
+    await mill.objects.describe(fileOf(bucketOf(call), key), asked, { attributes, replaces: [tagsName], signal })
+  } else if (text === '') await clear(call, object.path, tagsName)
+  else await mill.xattrs.set(object.path, tagsName, text, { signal })
+  return headers
+}
+
 async function putTags(call: S3Call): Promise<S3Answer> {
-  const text = tagsIn(await call.payload({ bytesMax: 64 * 1024 }).text())
-  const { path } = await findObject(call, bucketOf(call), call.key)
-  if (text === '') await clear(call, path, tagsName)
-  else await call.mill.xattrs.set(path, tagsName, text, { signal: call.signal })
-  return {}
+  return { headers: await setTags(call, tagsIn(await call.payload({ bytesMax: 64 * 1024 }).text())) }
 }
 
 async function deleteTags(call: S3Call): Promise<S3Answer> {
-  await clear(call, (await findObject(call, bucketOf(call), call.key)).path, tagsName)
-  return { status: 204 }
+  return { status: 204, headers: await setTags(call, '') }
 }
 
 async function getBucketTags(call: S3Call): Promise<S3Answer> {

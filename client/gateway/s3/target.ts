@@ -72,14 +72,15 @@ export function targetOf(target: string, host: string | undefined, domains: read
   return { bucket, key, rawPath, query }
 }
 
-/** Source of a copy, of the header `x-amz-copy-source`. Throws InvalidArgument, NoSuchVersion. */
-export function sourceOf(headers: Readonly<Exchange['headers']>): { readonly bucket: string; readonly key: string } {
+interface CopySource { readonly bucket: string; readonly key: string; readonly version?: string }
+
+/** Source of a copy, of the header `x-amz-copy-source`. Throws InvalidArgument. */
+export function sourceOf(headers: Readonly<Exchange['headers']>): CopySource {
   const [text = '', version] = String(headers['x-amz-copy-source']).split('?versionId=')
-  if (version !== undefined && version !== 'null') throw new S3Error('NoSuchVersion', 'The specified version does not exist.')
   const [, bucket, key] = /^\/?([^/]+)\/(.+)$/s.exec(decoded(text)) ?? []
   if (bucket === undefined || key === undefined) throw new S3Error('InvalidArgument',
     'Copy Source must mention the source bucket and key: sourcebucket/sourcekey')
-  return { bucket, key }
+  return { bucket, key, ...version !== undefined && { version: decoded(version) } }
 }
 
 /** Names of buckets as AWS allows them: others are refused, and directories with other names are no buckets. */

@@ -17,7 +17,7 @@ import { checkMay, checkNotSystem, checkSticky, maySearch, mayWrite } from '../.
 import { copyAttributes } from '../../xattrs/rows.ts'
 import { isDirectory, type NameEntry } from '../../namespace/entry.ts'
 import { directoryMode, fileMode } from '../../namespace/names.ts'
-import { checkAsked, child, lowestAt, placeAt, shelfName, type Directory, type NamePlace } from '../../namespace/resolve.ts'
+import { checkAsked, child, isShelf, lowestAt, placeAt, type Directory, type NamePlace } from '../../namespace/resolve.ts'
 import { addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move } from '../../namespace/tree.ts'
 import { checkQuota, inheritUsage, usageAt } from '../../quotas/usage.ts'
 import { noteStale } from '../../snapshots/historysweep.ts'
@@ -141,7 +141,7 @@ function whyNoOutput(view: View, directory: InodeId): string | undefined {
   const success = child(view, directory, successName)
   if (!success || success.directory) return `it has no ${successName}`
   for (const { key, value } of view.range('children', { start: childKey(directory, ''), end: idKey(directory + 1), limit: lookedAtMax })) {
-    if (isDirectory(value) && nameOfKey(key) !== shelfName) return `it has a directory "${nameOfKey(key)}"`
+    if (isDirectory(value) && !isShelf(nameOfKey(key))) return `it has a directory "${nameOfKey(key)}"`
   }
   return undefined
 }

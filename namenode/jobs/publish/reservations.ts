@@ -43,6 +43,8 @@ making(namespace.rename, ({ to }) => to)
 making(writing.create, ({ path }) => path)
 making(writing.concat, ({ path }) => path)
 making(object.publish, ({ to }) => to)
+// The version before a removed one may take the name.
+making(object.removeVersion, ({ path }) => path)
 making(object.directory, ({ path }, view) => unlessThere(view, path))
 making(object.join, ({ to }) => to)
 // A directory with snapshots is not replaced.
@@ -82,6 +84,7 @@ harming(writing.create, ({ path }) => ({ files: path }))
 harming(object.publish, ({ to }) => ({ files: to }))
 harming(object.join, ({ to }) => ({ files: to }))
 harming(object.remove, ({ path }, view) => ({ moves: entryOf(view, path) && path }))
+harming(object.removeVersion, ({ path }, view) => ({ moves: entryOf(view, path) && path }))
 harming(trash.restore, ({ item, to }, view, user) => {
   const found = itemAt(view, item)
   const entry = found?.user === user ? contentOf(view, found)?.entry : undefined
@@ -117,6 +120,7 @@ using(object.publish, ({ to }) => [[to, 'makes']])
 using(object.directory, ({ path }) => [[path, 'makes']])
 using(object.join, ({ upload, to }) => [[upload, 'changes'], [to, 'makes']])
 using(object.remove, ({ path }) => [[path, 'removes']])
+using(object.removeVersion, ({ path }) => [[path, 'removes']])
 using(snapshot.create, ({ path }) => [[path, 'changes']])
 using(version.rollback, ({ path }) => [[path, 'changes']])
 using(trash.restore, (request, view, user) => {

@@ -160,6 +160,21 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
         requestId: id(), path: `${long}/d`, attributes, base: long, replaces: attributes.map(({ name }) => name),
       })
     })
+    await measure('object.versioning, object.describe and object.removeVersion, a path of 8 KiB and 48 KiB of attributes', async time => {
+      const attributes = [1, 2, 3].map(each => ({ name: `user.${each}`, value }))
+      await call(object.versioning, { requestId: id(), path: long, state: 'Enabled' })
+      const path = `${long}/o`
+      await call(object.publish, { ...await written(`${object.uploadsDirectory}/v${time}`), to: path, base: long })
+      const second = await written(`${object.uploadsDirectory}/w${time}`)
+      const { objectVersion } = await call(object.publish, { ...second, to: path, base: long })
+      const version = { path, version: objectVersion! }
+      await call(object.describe, { requestId: id(), ...version, attributes, replaces: attributes.map(({ name }) => name) })
+      await call(object.removeVersion, { requestId: id(), ...version, keep: long })
+    })
+    for (let i = 0; i < limits.listPageMax; i++)
+      await call(object.publish, { ...await written(`${object.uploadsDirectory}/x${i}`), to: `${long}/o`, base: long })
+    await measure('object.versions, 1,000 versions of one key with a path of 8 KiB', () => call(object.versions,
+      { path: long, prefix: '', limit: limits.listPageMax, attributes: ['user.1'] }))
     const upload = `${object.uploadsDirectory}/parts`
     await call(namespace.mkdir, { requestId: id(), path: upload })
     const parts: { name: string; id: InodeId }[] = []

@@ -84,6 +84,10 @@ const table: Record<string, Call> = {
   'mill.objects.join': ({ mill }, signal) =>
     mill.objects.join('/.gristmill/uploads/u', '/a', { parts: [{ name: '1', id: inodeId(1) }], signal }),
   'mill.objects.rm': ({ mill }, signal) => mill.objects.rm('/a', { signal }),
+  'mill.objects.versioning': ({ mill }, signal) => mill.objects.versioning('/a', 'Enabled', { signal }),
+  'mill.objects.versions': ({ mill }, signal) => mill.objects.versions('/a', { signal }),
+  'mill.objects.rmVersion': ({ mill }, signal) => mill.objects.rmVersion('/a', 'null', { signal }),
+  'mill.objects.describe': ({ mill }, signal) => mill.objects.describe('/a', 'null', { signal }),
   'mill.servers.list': ({ mill }, signal) => mill.servers.list({ signal }).next(),
   'mill.servers.get': ({ mill }, signal) => mill.servers.get('namenode', { signal }),
   'mill.servers.log': ({ mill }, signal) => mill.servers.log('namenode', { signal }).next(),

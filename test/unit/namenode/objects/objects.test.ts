@@ -3,7 +3,8 @@
 
 import { expect, test, vi } from 'vitest'
 import { Draft } from '../../../../namenode/journal/draft.ts'
-import { join, prepare, publish, remove } from '../../../../namenode/objects/mutations.ts'
+import { join, prepare, publish } from '../../../../namenode/objects/mutations.ts'
+import { remove } from '../../../../namenode/objects/removal.ts'
 import { blocksOf, knownBlock } from '../../../../namenode/namespace/file.ts'
 import { mkdir, setAttributes } from '../../../../namenode/namespace/names.ts'
 import { list, stat } from '../../../../namenode/namespace/read.ts'

@@ -16,7 +16,7 @@ interface Given {
   readonly list?: () => Promise<object>
   readonly headers?: object
   readonly body?: string
-  readonly join?: () => Promise<void>
+  readonly join?: () => Promise<object>
   readonly pause?: () => Promise<void>
 }
 
@@ -70,7 +70,7 @@ test('other requests are answered while the list of ten thousand parts is read',
   const parts = numbers.map(number => `<Part><PartNumber>${number}</PartNumber><ETag>${'0'.repeat(32)}</ETag></Part>`)
   let pauses = 0
   const answer = await complete(path => (isUpload(path) ? open() : gone(path)), {
-    list: async () => ({ entries }), body: `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`, join: async () => {},
+    list: async () => ({ entries }), body: `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`, join: async () => ({}),
     pause: async () => { pauses++ },
   })
   expect(answer.xml).toContain('-10000')

@@ -32,7 +32,7 @@ test('a header names a copy', () => {
 
 test.each([
   ['PUT', '/b?encryption', 'NotImplemented'], ['PUT', '/b?replication', 'NotImplemented'], ['GET', '/b/k?torrent', 'NotImplemented'],
-  ['POST', '/b/k?select&select-type=2', 'NotImplemented'], ['PUT', '/b?versioning', 'NotImplemented'],
+  ['POST', '/b/k?select&select-type=2', 'NotImplemented'], ['DELETE', '/b?versioning', 'NotImplemented'],
   ['GET', '/b/k?tagging&acl', 'NotImplemented'],
   ['POST', '/', 'MethodNotAllowed'], ['PATCH', '/b/k', 'MethodNotAllowed'], ['POST', '/b/k', 'MethodNotAllowed'],
 ])('%s %s is %s', (method, path, name3) => {

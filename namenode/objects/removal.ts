@@ -1,0 +1,130 @@
+// Mutations that remove objects: a key, which gets a delete marker in a bucket with versioning, or one version for good. Directories above
+// go with their last key.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { isWithin, nameOf, parentOf } from '../../src/base/paths.ts'
+import type { Expected } from '../../src/protocol/object.ts'
+import type { Draft } from '../journal/draft.ts'
+import { childKey, idKey } from '../journal/keys.ts'
+import { mutation, type Actor, type AnyMutation, type UserOperation } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
+import { outputs } from '../jobs/store/rows.ts'
+import { checkMay, checkNotSystem, checkSticky, may, mayWrite, stickyBit } from '../namespace/access.ts'
+import type { NameEntry } from '../namespace/entry.ts'
+import { findVersion, type Versioning } from '../namespace/keyversions.ts'
+import { directoryMode, removable } from '../namespace/names.ts'
+import { child, entryAt, missingName, placeAt, type Directory } from '../namespace/resolve.ts'
+import { detach, isEmpty, makeDirectories } from '../namespace/tree.ts'
+import { usageAt } from '../quotas/usage.ts'
+import { hasSnapshots } from '../snapshots/history.ts'
+import { recordOf } from '../versions/rows.ts'
+import { attributesOf, removeAttribute } from '../xattrs/rows.ts'
+import { addMarker, dropEmptyShelf, removeOlder, restoreNewest, setAside, versioningAt } from './shelf.ts'
+
+/** Throws EEXIST, ENOENT, ESTALE unless the path has what the caller has seen. */
+export function checkExpected(expect: Expected | undefined, there: NameEntry | undefined, path: string): void {
+  if (expect === undefined) return
+  if ('absent' in expect) {
+    if (there) throw new GristmillError('EEXIST', `${path} exists already; nothing was replaced`, { details: { path } })
+  } else if (!there) throw new GristmillError('ENOENT', `there is no ${path} any more; nothing was changed`, { details: { path } })
+  else if (there.id !== expect.id)
+    throw new GristmillError('ESTALE', `${path} was replaced meanwhile; nothing was changed`, { details: { path } })
+}
+
+interface RemoveAsked extends UserOperation {
+  readonly path: string
+  /** Directory that stays, above the path. */
+  readonly keep: string
+  readonly directory: boolean
+  readonly attributes?: readonly string[] | undefined
+  readonly expect?: Expected | undefined
+}
+
+/** Set if the key got a delete marker: its version. */
+type Removed = { readonly marker: string } | undefined
+
+export const remove = mutation<RemoveAsked, Removed>({
+  kind: 'object.remove',
+  mutate(draft, asked) {
+    const { path, keep, directory, attributes, expect, nowMs: _, ...actor } = asked
+    const state = directory ? undefined : versioningAt(draft, keep, path)
+    if (state) return { marker: markDeleted(draft, asked, state) }
+    const found = entryAt(draft, actor, path)
+    if (found.directory !== directory) throw missingName(path, path)
+    if (directory && attributes && !isEmpty(draft, found.id)) {
+      checkMay(actor, found, mayWrite, path)
+      for (const each of attributes) removeAttribute(draft, found.id, each)
+      return undefined
+    }
+    const { parent, name, entry } = removable(draft, actor, path, { recursive: false, searched: true })
+    checkExpected(expect, entry, path)
+    detach(draft, parent.entry.id, name, entry)
+    forgetAbove(draft, actor, parent, keep)
+    return undefined
+  },
+})
+
+/** Puts what the key has aside, and a delete marker in its place; also for a key that has nothing, as in S3. Returns the marker's id. */
+function markDeleted(draft: Draft, { path, expect, nowMs, user, root }: RemoveAsked, state: Versioning): string {
+  const actor = { user, root }
+  checkNotSystem(path, 'remove')
+  makeDirectories(draft, actor, parentOf(path), { mode: directoryMode, nowMs, asked: path })
+  const { parent, name, entry } = placeAt(draft, actor, path)
+  checkMay(actor, parent.entry, mayWrite, parent.path)
+  const file = entry?.directory ? undefined : entry
+  checkExpected(expect, file, path)
+  if (file) checkSticky(actor, parent.entry, file, path)
+  const place = { directory: parent.entry, name }
+  setAside(draft, place, file, { state, nowMs })
+  return addMarker(draft, place, { state, nowMs, owner: user })
+}
+
+interface RemoveVersionAsked extends UserOperation {
+  readonly path: string
+  /** Directory that stays, above the path. */
+  readonly keep: string
+  readonly version: string
+}
+
+/** Removes one version for good; `marker`: it was a delete marker. */
+export const removeVersion = mutation<RemoveVersionAsked, { readonly marker: boolean }>({
+  kind: 'object.removeVersion',
+  mutate(draft, { path, keep, version, nowMs: _, ...actor }) {
+    checkNotSystem(path, 'remove')
+    const { parent, name } = placeAt(draft, actor, path)
+    const found = findVersion(draft, parent.entry.id, name, version)
+    if (!found) throw missingName(path, path)
+    checkMay(actor, parent.entry, mayWrite, parent.path)
+    checkSticky(actor, parent.entry, found, path)
+    const place = { directory: parent.entry, name }
+    if (child(draft, parent.entry.id, name)?.id === found.id) {
+      detach(draft, parent.entry.id, name, found)
+      restoreNewest(draft, place)
+    } else removeOlder(draft, place, version, found)
+    dropEmptyShelf(draft, place)
+    forgetAbove(draft, actor, parent, keep)
+    return { marker: found.directory }
+  },
+})
+
+/** Removes directories that became empty, from this one up to `keep`. */
+function forgetAbove(draft: Draft, actor: Actor, from: Directory, keep: string): void {
+  for (let at = from; at.parent && at.path !== keep && isWithin(at.path, keep); at = at.parent) {
+    if (!isForgettable(draft, actor, at, at.parent)) return
+    detach(draft, at.parent.entry.id, nameOf(at.path), at.entry)
+  }
+}
+
+/** True if writing a key below this empty directory again would make the same directory, and nothing waits for it. */
+function isForgettable(view: View, { user, root }: Actor, { path, entry }: Directory, above: Directory): boolean {
+  if (!isEmpty(view, entry.id) || entry.mode !== directoryMode || entry.owner !== user || entry.group !== above.entry.group) return false
+  if (!may({ user, root }, above.entry, mayWrite) || (above.entry.mode & stickyBit && above.entry.owner !== user
+    && entry.owner !== user)) return false
+  for (const _ of attributesOf(view, entry.id)) return false
+  for (const _ of view.range('writers', { start: childKey(entry.id, ''), end: idKey(entry.id + 1), limit: 1 })) return false
+  if (usageAt(view, entry.id) || recordOf(view, entry.id) || hasSnapshots(view, entry.id)) return false
+  for (const output of outputs(view)) if (isWithin(output.path, path)) return false
+  return true
+}
+
+export const removalMutations: readonly AnyMutation[] = [remove, removeVersion]

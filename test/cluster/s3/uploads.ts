@@ -1,0 +1,91 @@
+// Multipart uploads: parts in any order, checksums, and uploads that are never finished. Registered by
+// test/cluster/s3.test.ts, in its cluster.
+
+import { createHash, randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { type S3Reply } from '../s3client.ts'
+import { ada, bad, begin, cluster, completion, elements, grete, left, md5, mill, ok, other, partBytes } from './bench.ts'
+
+test('parts come in any order, through any gateway and more than once; their blocks become the object\'s', async () => {
+  const [one, two, three] = [randomBytes(partBytes), randomBytes(partBytes + 1), randomBytes(1000)]
+  const upload = await begin('/grain/parts', { 'x-amz-meta-a': 'b' })
+  const send = async (number: number, body: Buffer, client = ada): Promise<void> => {
+    const { headers } = await ok('PUT', '/grain/parts', { query: { uploadId: upload, partNumber: String(number) }, body }, client)
+    expect(headers['etag']).toBe(`"${md5(body)}"`)
+  }
+  await send(3, three, other)
+  await send(1, three)
+  await Promise.all([send(2, two), send(1, one, other)])
+  const listed = (await ok('GET', '/grain/parts', { query: { uploadId: upload, 'max-parts': '2' } })).text
+  expect([elements(listed, 'PartNumber'), elements(listed, 'IsTruncated')]).toEqual([['1', '2'], ['true']])
+  expect(elements((await ok('GET', '/grain', { query: { uploads: '' } })).text, 'UploadId')).toEqual([upload])
+  expect(elements((await ok('GET', '/grain', { query: { uploads: '' } }, grete)).text, 'UploadId')).toEqual([])
+  const all = [[1, md5(one)], [2, md5(two)], [3, md5(three)]] as const
+  const complete = (parts: readonly (readonly [number, string])[], client = ada) =>
+    client.ask('POST', '/grain/parts', { query: { uploadId: upload }, body: completion(parts) })
+  const refusals: [readonly (readonly [number, string])[], string][] = [
+    [[all[1], all[0]], 'InvalidPartOrder'], [[[1, md5('x')]], 'InvalidPart'], [[all[0], [9, md5('x')]], 'InvalidPart'],
+    [[], 'MalformedXML'],
+    [Array.from({ length: 10_001 }, (_, i) => [i + 1, md5('x')] as const), 'MalformedXML'],
+  ]
+  for (const [parts, code] of refusals) expect((await complete(parts)).code).toBe(code)
+  await bad('PUT', '/grain/parts', 400, 'InvalidArgument', { query: { uploadId: upload, partNumber: '10001' }, body: 'x' })
+  await bad('PUT', '/grain/parts', 403, 'AccessDenied', { query: { uploadId: upload, partNumber: '1' }, body: 'x' }, grete)
+  await bad('PUT', '/grain/else', 404, 'NoSuchUpload', { query: { uploadId: upload, partNumber: '1' }, body: 'x' })
+  await bad('GET', '/grain/parts', 404, 'NoSuchKey')
+  // Of many completions at the same time one makes the object, and all are told so.
+  const done = await Promise.all(Array.from({ length: 20 }, (_, i) => complete(all, i % 2 === 0 ? ada : other)))
+  const etag = `${md5(Buffer.concat([one, two, three].map(part => createHash('md5').update(part).digest())))}-3`
+  expect([...new Set(done.map(({ status, text }) => `${status} ${elements(text, 'ETag')[0]}`))]).toEqual([`200 &quot;${etag}&quot;`])
+  const whole = await ok('GET', '/grain/parts', {}, other)
+  expect(whole.bytes.equals(Buffer.concat([one, two, three]))).toBe(true)
+  expect(whole.headers).toMatchObject({ etag: `"${etag}"`, 'x-amz-meta-a': 'b' })
+  const second = await ok('GET', '/grain/parts', { query: { partNumber: '2' } })
+  expect([second.status, second.headers['x-amz-mp-parts-count'], second.bytes.equals(two)]).toEqual([206, '3', true])
+  expect((await mill.status('/grain/parts')).blocks).toBe(3)
+  expect(await left()).toEqual([[]])
+
+  const aborted = await begin('/grain/aborted')
+  await ok('PUT', '/grain/aborted', { query: { uploadId: aborted, partNumber: '1' }, body: three })
+  await ok('PUT', '/grain/aborted', { query: { uploadId: aborted, partNumber: '2' }, body: three })
+  const small = await ada.ask('POST', '/grain/aborted',
+    { query: { uploadId: aborted }, body: completion([[1, md5(three)], [2, md5(three)]]) })
+  expect(small.code).toBe('EntityTooSmall')
+  await ok('DELETE', '/grain/aborted', { query: { uploadId: aborted } })
+  await bad('DELETE', '/grain/aborted', 404, 'NoSuchUpload', { query: { uploadId: aborted } })
+  expect(await left()).toEqual([[]])
+})
+
+test('the checksum of an upload\'s parts is that of the object, with or without their number; another one is refused', async () => {
+  const upload = await begin('/grain/summed', { 'x-amz-checksum-algorithm': 'SHA256' })
+  const part = createHash('sha256').update('part').digest()
+  const stored = await ok('PUT', '/grain/summed', { query: { uploadId: upload, partNumber: '1' }, body: 'part' })
+  expect(stored.headers['x-amz-checksum-sha256']).toBe(part.toString('base64'))
+  const whole = createHash('sha256').update(part).digest('base64')
+  const complete = (sum: string): Promise<S3Reply> => ada.ask('POST', '/grain/summed', {
+    query: { uploadId: upload }, body: completion([[1, md5('part')]]), headers: { 'x-amz-checksum-sha256': sum },
+  })
+  for (const wrong of [part.toString('base64'), `${whole}-2`]) expect((await complete(wrong)).code).toBe('BadDigest')
+  // As minio's clients send it.
+  expect(elements((await complete(whole)).text, 'ChecksumSHA256')).toEqual([`${whole}-1`])
+  expect((await complete(`${whole}-1`)).status).toBe(200)
+  await ok('DELETE', '/grain/summed')
+})
+
+test('unfinished uploads are shown with their age and what they hold, and removed; one without the right to write is not begun',
+  async () => {
+  const [mine, old] = [await begin('/grain/mine'), await begin('/grain/deep/old key')]
+  await ok('PUT', '/grain/deep/old key', { query: { uploadId: old, partNumber: '1' }, body: 'x'.repeat(10_000) })
+  await bad('POST', '/grain/by-grete', 403, 'AccessDenied', { query: { uploads: '' } }, grete)
+  await bad('POST', '/grain/oats/below', 409, 'KeyConflict', { query: { uploads: '' } })
+  const lines = (await cluster.ok(['upload', 'ls', '--json'])).trim().split('\n').map(line => JSON.parse(line) as object)
+  expect(lines).toEqual(expect.arrayContaining([
+    expect.objectContaining({ id: old, user: 'ada', bucket: 'grain', key: 'deep/old key', parts: 1, bytes: 10_000 }),
+    expect.objectContaining({ id: mine, parts: 0, bytes: 0 }),
+  ]))
+  expect(await cluster.ok(['upload', 'ls', '--older-than', '1h'])).toBe('')
+  await cluster.ok(['upload', 'rm', old])
+  await bad('PUT', '/grain/deep/old key', 404, 'NoSuchUpload', { query: { uploadId: old, partNumber: '2' }, body: 'x' })
+  expect(await cluster.ok(['upload', 'rm', '--older-than', '0s'])).toBe(`removed ${mine}\n`)
+  expect(await left()).toEqual([[]])
+})
