@@ -110,13 +110,13 @@ async function submitOver(
     sizeOf: ({ paths = input }) => reads.reading(paths, sizeOf),
   })
   const name = options.name ?? bundle.name
-  const { overwrite, force, attemptsMax, memoryBytes, taskTimeoutMs, onNote, queue, priority } = options
+  const { overwrite, force, attemptsMax, memoryBytes, taskTimeoutMs, cpu, onNote, queue, priority } = options
   return submitJob(cluster, storeOf(files), {
     name: driver && driver.step > 1 ? numbered(name, driver.step) : name, program: bundle, params: planned.params, env,
     fingerprint, plan: choices, stages: stagesOver(stages, planned, options, { name: bundle.name, isResult }), input, head: headOf(files),
     output, outputFormat: planned.outputFormat, ...isResult ? { result: true } : { overwrite, force, ifVersion }, driver,
     // The same program over the same input draws the same samples again.
-    seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax, memoryBytes, taskTimeoutMs, queue, priority,
+    seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax, memoryBytes, taskTimeoutMs, cpu, queue, priority,
     options: repeatable(options, planned), inputs: reads, signal, onNote, partitionBytes: options.partitionBytes,
     ...tasks !== undefined && isDivisible(stages) && { tasks, onPart },
   })

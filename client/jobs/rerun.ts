@@ -68,6 +68,7 @@ export async function rerunJob(tools: RunTools, job: JobId, options: RerunOption
     seed: kept.seed ?? made.seed,
     ...made.limits && {
       attemptsMax: made.limits.attemptsMax,
+      ...made.limits.cpu !== undefined && { cpu: made.limits.cpu },
       ...made.limits.memoryBytes > 0 && { memoryBytes: made.limits.memoryBytes },
       ...made.limits.taskDeadlineMs > 0 && { taskTimeoutMs: made.limits.taskDeadlineMs },
     },

@@ -59,6 +59,7 @@ export interface Submission {
   readonly attemptsMax?: number | undefined
   readonly memoryBytes?: number | undefined
   readonly taskTimeoutMs?: number | undefined
+  readonly cpu?: number | undefined
   readonly queue?: string | undefined
   readonly priority?: number | undefined
   /** Aborted before the job is submitted: no effect. Afterwards: the job is killed. */
@@ -124,7 +125,7 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
     inputs: paths, ...(patterns.length > 0 && { patterns }), origin,
     attemptsMax: submission.attemptsMax ?? attemptsDefault,
     memoryBytes: submission.memoryBytes ?? memoryDefault,
-    taskDeadlineMs: submission.taskTimeoutMs ?? 0,
+    taskDeadlineMs: submission.taskTimeoutMs ?? 0, ...submission.cpu !== undefined && { cpu: submission.cpu },
     ...submission.queue !== undefined && { queue: submission.queue },
     ...submission.priority !== undefined && { priority: submission.priority },
   }

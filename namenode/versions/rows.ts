@@ -47,7 +47,11 @@ export interface MadeBy {
   /** Inputs as named: paths and patterns. */
   readonly inputs?: readonly string[]
   readonly origin?: Origin
-  readonly limits?: { readonly attemptsMax: number; readonly memoryBytes: number; readonly taskDeadlineMs: number }
+  readonly limits?: {
+    readonly attemptsMax: number; readonly memoryBytes: number; readonly taskDeadlineMs: number
+    /** Missing if the run did not name a number of slots. */
+    readonly cpu?: number
+  }
   readonly format?: string
   readonly rows?: number
   readonly bytes?: number

@@ -177,6 +177,8 @@ const jobSpec = Type.Object({
   memoryBytes: count,
   /** Time limit of one attempt; 0: none. */
   taskDeadlineMs: count,
+  /** Slots of each task that the run was given in place of those of the program, for the record; the stages have them. */
+  cpu: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.taskSlotsMax })),
 })
 export type JobSpec = Static<typeof jobSpec>
 

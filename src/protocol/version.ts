@@ -61,7 +61,9 @@ const made = Type.Object({
   env: Type.Optional(Type.Array(text(limits.environmentBytesMax))),
   inputs: Type.Optional(Type.Array(path, { maxItems: 20_000 })),
   origin: Type.Optional(origin),
-  limits: Type.Optional(Type.Object({ attemptsMax: count, memoryBytes: count, taskDeadlineMs: count })),
+  limits: Type.Optional(Type.Object({
+    attemptsMax: count, memoryBytes: count, taskDeadlineMs: count, cpu: Type.Optional(count),
+  })),
   format: Type.Optional(text(20)),
 })
 export type Made = Static<typeof made>

@@ -65,5 +65,9 @@ test('a job whose tasks no datanode can run is refused, with what the datanodes 
   await expect(much).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringMatching(/1\.0 GiB of memory.*256 MiB for all/) })
   await expect(run('more', dataset('.map(line => line)'), { cpu: 3 })).rejects.toMatchObject({ code: 'EINVAL' })
   // What the run says is in place of what the program declares.
-  expect((await run('less', dataset(`.map(line => line).resources({ cpu: 3 })`), { cpu: 2 })).state).toBe('succeeded')
+  const less = await run('less', dataset(`.map(line => line).resources({ cpu: 3 })`), { cpu: 2 })
+  expect(less.state).toBe('succeeded')
+  // A rerun has it too.
+  const again = await mill.rerun(less.job)
+  expect((await again.wait()).state).toBe('succeeded')
 })

@@ -14,7 +14,7 @@ export function madeBy(
   },
 ): MadeBy {
   const { name, program, fingerprint, seed, env, inputs = [], patterns = [], origin, output } = spec
-  const { attemptsMax, memoryBytes, taskDeadlineMs } = spec
+  const { attemptsMax, memoryBytes, taskDeadlineMs, cpu } = spec
   const { recordsOut: rows, bytesOut: bytes } = status.counters
   const last = spec.stages.at(-1)
   return {
@@ -22,7 +22,7 @@ export function madeBy(
     ...JSON.stringify(params).length <= limits.versionParamsCharsMax && { params },
     ...env && { env: Object.keys(env) },
     inputs: [...inputs, ...patterns], ...origin && { origin },
-    limits: { attemptsMax, memoryBytes, taskDeadlineMs }, format: output.format,
+    limits: { attemptsMax, memoryBytes, taskDeadlineMs, ...cpu !== undefined && { cpu } }, format: output.format,
     ...rows !== undefined && { rows }, ...bytes !== undefined && { bytes }, ...digest !== undefined && { digest },
     ...last?.output.kind === 'check' && status.stages.at(-1)?.state === 'done' && { check: 'passed' },
   }
