@@ -18,8 +18,8 @@ const commandsOfOthers: Readonly<Record<string, string>> = {
   rb: 'rm -r', sync: 'put -r', env: 'config', settings: 'config', getconf: 'config', new: 'init', man: 'help', version: '--version',
 }
 
-/** Programs whose name comes before the command: `hdfs dfs -ls`. */
-const programsOfOthers = new Set(['hdfs', 'hadoop', 'dfs', 'fs', 'mapred', 'yarn', 'gristmill'])
+/** Programs whose name comes before the command: `hdfs dfs -ls`, `aws s3 ls`. */
+const programsOfOthers = new Set(['hdfs', 'hadoop', 'dfs', 'fs', 'mapred', 'yarn', 'gristmill', 'aws', 's3', 's3api', 's3cmd', 'gsutil'])
 
 /** Verbs of other tools, and those of ours that may do the same; never one that does more, as `trash empty` for `trash rm`. */
 const verbsOfOthers: Readonly<Record<string, readonly string[]>> = {

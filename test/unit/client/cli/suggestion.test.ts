@@ -9,6 +9,8 @@ import { Recorder } from './recorder.ts'
 
 test.each([
   ['fs -ls /', 'no such command: fs (did you mean ls?)'], ['hdfs dfs -put x /d', '(did you mean put?)'],
+  ['s3 ls /', 'no such command: s3 (did you mean ls?)'], ['aws s3 mb s3://b', '(did you mean mkdir?)'],
+  ['s3 sync x /d', '(did you mean put -r?)'],
   ['-ls /', 'no such command: -ls (did you mean ls?)'], ['-mkdir -p /d', '(did you mean mkdir?)'],
   ['sl /d', 'no such command: sl (did you mean ls?)'], ['mdkir /d', '(did you mean mkdir?)'], ['sync /x /d', '(did you mean put -r?)'],
   ['dfsadmin -report', '(did you mean report?)'], ['rmr /d', '(did you mean rm -r?)'],
