@@ -17,6 +17,11 @@ interface Place { readonly node: string; readonly address: string; readonly host
 /** Far more than the entries of a cluster of ten thousand nodes. */
 const fileBytesMax = 2 ** 20
 
+/** Entries that one warning names. */
+const entriesTold = 20
+/** Reads of the files, every two seconds, after which a datanode that is there has registered. */
+const readsUntilMissed = 30
+
 interface HostsDeps {
   readonly disk: Pick<Disk, 'readFile'>
   readonly log: Log
@@ -27,6 +32,8 @@ export class HostLists {
   readonly #files: HostFiles
   #included: ReadonlySet<string> = new Set()
   #excluded: ReadonlySet<string> = new Set()
+  /** Entries that have matched no datanode, and the number of reads since each was seen. */
+  #unmatched = new Map<string, number>()
   /** Last complaint about a file: each is logged once. */
   #complaint: string | undefined
 
@@ -56,6 +63,26 @@ export class HostLists {
       const { message } = asError(thrown)
       if (message !== this.#complaint) this.#deps.log.warn('a hosts file cannot be read; the lists stay as they were', { error: thrown })
       this.#complaint = message
+    }
+  }
+
+  /**
+   * Warns once of entries that no datanode has: of a minute, because datanodes register after the namenode's start. `places`: all that are
+   * known, the dead ones too. REQUIRES: called after each `reload`.
+   */
+  warnOfUnmatched(places: readonly Place[]): void {
+    const { include, exclude } = this.#files
+    const before = this.#unmatched
+    this.#unmatched = new Map()
+    const names = new Set(places.flatMap(namesOf))
+    for (const [file, list] of [[include, this.#included], [exclude, this.#excluded]] as const) {
+      const missing = [...list].filter(entry => !names.has(entry))
+      for (const entry of missing) this.#unmatched.set(`${file} ${entry}`, (before.get(`${file} ${entry}`) ?? 0) + 1)
+      const told = missing.filter(entry => this.#unmatched.get(`${file} ${entry}`) === readsUntilMissed)
+      if (told.length > 0)
+        this.#deps.log.warn('no datanode has this host, address or id, which a hosts file names', {
+          file, entries: told.slice(0, entriesTold).join(' '), count: told.length,
+        })
     }
   }
 
@@ -97,7 +124,9 @@ export class HostLists {
 const entriesOf = (text: string): ReadonlySet<string> =>
   new Set(text.split('\n').flatMap(line => line.replace(/#.*$/, '').split(/\s+/)).filter(word => word !== ''))
 
-const isIn = (list: ReadonlySet<string>, { node, address, host }: Place): boolean =>
-  list.has(node) || list.has(address) || list.has(host) || list.has(address.slice(0, address.lastIndexOf(':')))
+/** Names under which a file may have a datanode. */
+const namesOf = ({ node, address, host }: Place): string[] => [node, address, host, address.slice(0, address.lastIndexOf(':'))]
+
+const isIn = (list: ReadonlySet<string>, place: Place): boolean => namesOf(place).some(name => list.has(name))
 
 const same = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => a.size === b.size && [...a].every(each => b.has(each))

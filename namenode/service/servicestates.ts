@@ -94,6 +94,7 @@ export class ServiceStates {
   async #followHosts(): Promise<void> {
     const { hosts, registry, log } = this.#options
     await hosts.reload()
+    hosts.warnOfUnmatched([...registry.all])
     for (const node of [...registry.all]) {
       const file = hosts.excluding(node)
       if (file === undefined) {

@@ -90,3 +90,28 @@ test('a namenode does not start with a file that it cannot read; without files e
   expect(() => lists.admit({ node: 'n', address: 'h:1', host: 'h' })).not.toThrow()
   expect(lists.excluding({ node: 'n', address: 'h:1', host: 'h' })).toBeUndefined()
 })
+
+test('an entry that no datanode has is told once, after a minute of reads, and again when it has matched in between', async () => {
+  const disk = new MemoryDisk()
+  await write(disk, '/include', 'n1 n2')
+  await write(disk, '/exclude', '10.0.0.9:1 n1')
+  const told: unknown[] = []
+  const lists = new HostLists(
+    { disk, log: { ...silent, warn: (_, fields) => { told.push(fields) } } }, { include: '/include', exclude: '/exclude' },
+  )
+  await lists.open()
+  const known = (name: string) => ({ node: name, address: `${name}.mill:1`, host: name })
+  const read = async (times: number, ...names: string[]): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      await lists.reload()
+      lists.warnOfUnmatched(names.map(known))
+    }
+  }
+  await read(29, 'n1')
+  expect(told).toEqual([])
+  await read(60, 'n1')
+  expect(told).toEqual([{ file: '/include', entries: 'n2', count: 1 }, { file: '/exclude', entries: '10.0.0.9:1', count: 1 }])
+  await read(1, 'n1', 'n2', '10.0.0.9:1')
+  await read(30, 'n1', '10.0.0.9:1')
+  expect(told.slice(2)).toEqual([{ file: '/include', entries: 'n2', count: 1 }])
+})
