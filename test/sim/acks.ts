@@ -188,6 +188,12 @@ export class Acks {
     return states.length === 1 ? states[0] : undefined
   }
 
+  /** Step at which the call began that gave the path its state; undefined: others may have given it one, or may still do so. */
+  settled(path: string): number | undefined {
+    const [only, ...others] = this.#of(path)
+    return others.length === 0 && only?.certain ? only.began : undefined
+  }
+
   get paths(): string[] { return [...this.#paths.keys()].sort() }
 
   #of(path: string): Effect[] {

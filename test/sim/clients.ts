@@ -4,6 +4,7 @@
 import type { Mill } from 'gristmill'
 import { parentOf } from '../../src/base/paths.ts'
 import { absent, keyOf, type Acks, type State } from './acks.ts'
+import { BuildModel, Builds, isBuilt } from './builds.ts'
 import { Care } from './care.ts'
 import { change, codeOf, isOneOf, notNow, type Findings, type Refusal } from './change.ts'
 import { bytesOf } from './content.ts'
@@ -27,10 +28,11 @@ export interface ClientsOptions {
 export async function runClients({ cluster, acks, findings, ops, waiting, healed }: ClientsOptions): Promise<number> {
   const numbers = [...new Set(ops.map(op => op.client))].sort((a, b) => a - b)
   const counts = new ObjectCounts()
+  const model = new BuildModel()
   let done = 0
   await Promise.all(numbers.map(async number => {
     const mill = await cluster.connect({ hostName: `client${number}` })
-    const client = new Client({ cluster, mill, acks, findings, healed, counts })
+    const client = new Client({ cluster, mill, acks, findings, healed, counts, model })
     for (const { client: owner, pauseMs, action } of ops) {
       if (owner !== number) continue
       if (pauseMs > 0) await cluster.advance(pauseMs)
@@ -48,15 +50,18 @@ export async function runClients({ cluster, acks, findings, ops, waiting, healed
 interface Parts extends Pick<ClientsOptions, 'cluster' | 'acks' | 'findings' | 'healed'> {
   readonly mill: Mill
   readonly counts: ObjectCounts
+  readonly model: BuildModel
 }
 
 class Client {
   readonly #parts: Parts
+  readonly #builds: Builds
   readonly #care: Care
   readonly #jobs: Jobs
   readonly #objects: Objects
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#builds = new Builds(parts)
     this.#care = new Care(parts)
     this.#jobs = new Jobs(parts)
     this.#objects = new Objects(parts)
@@ -72,7 +77,9 @@ class Client {
       case 'remove': return this.#change(new Map([[action.path, absent]]), () => this.#parts.mill.rm(action.path), ['ENOENT'])
       case 'rename': return this.#rename(action.path, action.to)
       case 'setrep': return this.#setrep(action.path, action.replication)
-      case 'job': case 'elsewhere': case 'rollback': return this.#jobs.act(action)
+      case 'build': case 'schedule': return this.#builds.act(action)
+      case 'rollback': return isBuilt(action.path) ? this.#builds.act(action) : this.#jobs.act(action)
+      case 'job': case 'elsewhere': return this.#jobs.act(action)
       case 'object': return void await this.#objects.act(action)
       default: return this.#care.act(action)
     }

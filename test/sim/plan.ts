@@ -37,6 +37,9 @@ export type Action =
       readonly to: string
       readonly reducers: number
     }
+  /** Build of the workflow; `until`: repeated until it succeeds; `isOther`: beside the builds of another client. */
+  | { readonly kind: 'build'; readonly path: string; readonly until?: boolean; readonly isOther?: boolean }
+  | { readonly kind: 'schedule'; readonly path: string; readonly rounds: number }
   /** Rolls an output back to its oldest version. */
   | { readonly kind: 'rollback'; readonly path: string }
   | { readonly kind: 'snapshot' | 'unsnapshot'; readonly path: string; readonly name: string }
@@ -82,6 +85,9 @@ export interface Plan {
   readonly faults: readonly Fault[]
 }
 
+/** Workloads that came later, and are drawn apart, so that the other seeds keep their plans. */
+const apartDrawn: ReadonlySet<Workload> = new Set(['small', 'objects', 'builds'])
+
 /** A separate stream for each purpose: leaving out one does not shift the others. */
 const streamOf = (seed: number, purpose: string): Random => seeded(`${seed}/${purpose}`)
 
@@ -97,14 +103,17 @@ export function planOf({
   const shape = streamOf(seed, 'shape')
   // Drawn apart, so that the other seeds keep their plans.
   const apart = streamOf(seed, 'small')
-  const names = (Object.keys(workloads) as Workload[]).filter(name => name !== 'small' && name !== 'objects')
+  const names = (Object.keys(workloads) as Workload[]).filter(name => !apartDrawn.has(name))
   const kinds = Object.keys(profiles) as Profile[]
   const [drawnWorkload, drawnProfile] = [names[shape.below(names.length)]!, kinds[shape.below(kinds.length)]!]
   const datanodes = 3 + shape.below(3)
   const racks = shape.below(2) === 0 ? ['/r1'] : ['/r1', '/r2']
   const inlines = inline ?? apart.below(2) === 0
   const isObjects = streamOf(seed, 'objects').below(8) === 0
-  const chosen = workload ?? (isObjects ? 'objects' : inline === undefined && apart.below(8) === 0 ? 'small' : drawnWorkload)
+  const isBuilds = streamOf(seed, 'builds').below(12) === 0
+  const isSmall = inline === undefined && apart.below(8) === 0
+  const drawn = isBuilds ? 'builds' : isObjects ? 'objects' : isSmall ? 'small' : drawnWorkload
+  const chosen = workload ?? drawn
   const ops = workloads[chosen](streamOf(seed, 'ops'), { datanodes })
   const lastsMs = longestOf(ops)
   // Objects are replaced so often that, with the smallest blocks, more of them are garbage than a datanode removes for a young namenode.
@@ -117,9 +126,12 @@ export function planOf({
     ...(ops.some(({ action }) => action.kind === 'rollback') && { versionsKeep: '2' }),
     ...((inlines || chosen === 'small') && { inlineBytes: '4096' }),
   }
+  const faults = faultsOf(streamOf(seed, 'faults'), { profile: profile ?? drawnProfile, datanodes, disks, lastsMs })
+  // A workflow limits no task in time, which a function that hangs needs.
+  const hangs = ({ action }: Fault): boolean => action.kind === 'misbehave' && action.how === 'hang'
   return {
     format: 1, seed, workload: chosen, profile: profile ?? drawnProfile, datanodes, racks, disks, blockSize, settings, ops,
-    faults: faultsOf(streamOf(seed, 'faults'), { profile: profile ?? drawnProfile, datanodes, disks, lastsMs }),
+    faults: chosen === 'builds' ? faults.filter(fault => !hangs(fault)) : faults,
   }
 }
 

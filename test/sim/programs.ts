@@ -18,9 +18,10 @@ export async function outputOf(mill: Mill, path: string): Promise<string> {
 }
 
 export function expectedOf(program: Program, contents: readonly Content[]): string {
-  const lines = contents.flatMap(content => bytesOf(content).toString('utf8').split('\n').slice(0, -1))
-  return sorted(results[program](lines).join('\n'))
+  return expectedFrom(program, contents.flatMap(content => bytesOf(content).toString('utf8').split('\n').slice(0, -1)))
 }
+
+export const expectedFrom = (program: Program, lines: readonly string[]): string => sorted(results[program](lines).join('\n'))
 
 /** True if the parts, one after the other, are in the order that the program gives them. */
 export async function isInOrder(mill: Mill, path: string, program: Program): Promise<boolean> {

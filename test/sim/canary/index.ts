@@ -280,6 +280,10 @@ export const canaries = {
     workload: 'objects',
     changes: [{ file: 'client/gateway/s3/storing.ts', from: '(isItself ? { id: source.status.id } : undefined)', to: 'undefined' }],
   },
+  'replaced-input': {
+    about: 'a build takes an input for unchanged that was replaced by as many files', workload: 'builds', profile: 'calm',
+    changes: [{ file: 'client/jobs/why.ts', from: 'now?.digest === pin.digest', to: 'now?.files === pin.files' }],
+  },
   'no-check': {
     caughtBy: 15,
     about: 'a reader over a wire does not look at checksums',
