@@ -1,6 +1,7 @@
 // Machine learning on a cluster of real processes: the programs of the guide print what it shows, and a model on real data is learnt, saved
 // with its lineage, and gives the same answers to a row as to a Dataset.
 
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { transformRow } from '../../src/ml/index.ts'
 import { localDisk } from '../../src/world/disk.ts'
 import type { TestCluster } from '../kit/cluster.ts'
 import { root } from '../tidy/source.ts'
+import { carsModel } from '../unit/src/ml/carsmodel.ts'
 import { startClusterHere } from './inprocess.ts'
 
 let cluster: TestCluster
@@ -56,6 +58,20 @@ test('the programs of the guide give the outputs that it shows', async () => {
   const answers = await stored('/buy/answers')
   for (const user of ['ann', 'cleo']) expect(guide).toContain(`\`${answers.get(Buffer.from(user))!.bytes.toString()}\``)
   expect(answers.get(Buffer.from('ann'))!.bytes.toString()).toBe('["millet"]')
+})
+
+const hasOnnx = existsSync(join(root, 'node_modules/onnxruntime-node'))
+if (!hasOnnx)
+  process.stderr.write('onnxruntime-node is not installed: the guide\'s ONNX model is not run (npm install --no-save onnxruntime-node)\n')
+
+// because the package has 290 MB and is not installed with the others
+test.skipIf(!hasOnnx)('the ONNX model of the guide is applied by executors', async () => { // because of the size of its package
+  const guide = await readFile(join(root, 'docs/guide/machine-learning.md'), 'utf8')
+  await writeFile(join(dir, 'cars.ts'), /^```ts\n(\/\/ cars\.ts\n[^]*?)^```$/m.exec(guide)![1]!)
+  await writeFile(join(dir, 'cars.onnx'), carsModel)
+  await cluster.ok(['put', '-', '/cars.csv'], /^```csv cars\.csv\n([^]*?)^```$/m.exec(guide)![1]!)
+  await cluster.ok(['run', join(dir, 'cars.ts'), '--input', '/cars.csv', '--output', '/scored'])
+  expect(await cat('/scored')).toBe(/^```text scored\n([^]*?)^```$/m.exec(guide)![1]!)
 })
 
 test('late: a model of flights is better than a guess, and its scores are served by key', async () => {

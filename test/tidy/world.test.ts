@@ -32,6 +32,7 @@ const allowed: readonly (readonly [RegExp, string])[] = [
     /^client\/cli\/(gristmill\.js|codecache\.js|stacks\.js|main\.ts|printer\.ts)$/,
     'the bin, its loaders, the main file and the printer of the command line',
   ],
+  [/^src\/ml\/onnx\.ts$/, 'part of programs, whose process loads a package that is installed beside it'],
   [/^client\/console\/page\//, 'runs in browsers, whose world has no ports'],
 ]
 
