@@ -3,7 +3,7 @@
 
 import type { Key } from '../base/pair.ts'
 import type { Dataset } from '../program/dataset.ts'
-import { checkNames, checkNumber } from './row.ts'
+import { checkNames, checkNumber, textFor } from './row.ts'
 
 export interface AsOfOptions<L, R> {
   readonly key: (left: L) => Key
@@ -39,7 +39,7 @@ export function joinAsOf<L, R>(left: Dataset<L>, right: Dataset<R>, options: AsO
       let known: { readonly time: number; readonly row: R } | undefined
       for (const [side, , at, row] of rows) {
         if (side === 'left') yield [row, known && at - known.time <= within ? known.row : null]
-        else if (!known || at > known.time || JSON.stringify(row) > JSON.stringify(known.row)) known = { time: at, row }
+        else if (!known || at > known.time || textFor(row) > textFor(known.row)) known = { time: at, row }
       }
     })
 }

@@ -3,7 +3,7 @@
 
 import type { Estimator, Fitted } from './fitted.ts'
 import { profiled, rangeOf, refuseConstant, vectorIn, type Profile } from './points.ts'
-import { checkColumn, checkColumns, checkNames, checkNumber, numberOf, type DataRow } from './row.ts'
+import { checkLearning, checkNames, checkNumber, numberOf, type DataRow } from './row.ts'
 import { solveSymmetric, triangle } from './solve.ts'
 import { BoundedSums, summed } from './sums.ts'
 import { denseOf, dot, placeName, sizeOf, vectorOf, type VectorLayout } from './vector.ts'
@@ -37,8 +37,7 @@ const placesMax = 1000
  */
 export function linearRegression(options: LinearRegressionOptions): Estimator<LinearModel> {
   checkNames('linearRegression', options, ['features', 'label', 'ridge'])
-  const features = checkColumns('features of linearRegression', options.features)
-  const label = checkColumn('label of linearRegression', options.label)
+  const { features, label } = checkLearning('linearRegression', options)
   const ridge = checkNumber('ridge of linearRegression', options.ridge ?? 0, { min: 0, max: 1e300 })
   return {
     kind: 'linearRegression',

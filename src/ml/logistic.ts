@@ -5,7 +5,7 @@ import type { Estimator, Fitted } from './fitted.ts'
 import { LogisticLoss } from './logisticloss.ts'
 import { isFlat, minimize, type Minimum } from './minimize.ts'
 import { profiled, refuseConstant } from './points.ts'
-import { checkColumn, checkColumns, checkNames, checkNumber, labelOf, type ClassLabel, type DataRow } from './row.ts'
+import { checkLearning, checkNames, checkNumber, labelOf, type ClassLabel, type DataRow } from './row.ts'
 import { solveSymmetric } from './solve.ts'
 import { dot, placeName, sizeOf, vectorOf, type VectorLayout } from './vector.ts'
 
@@ -51,8 +51,7 @@ const newtonPlacesMax = 64
  */
 export function logisticRegression(options: LogisticRegressionOptions): Estimator<LogisticModel> {
   checkNames('logisticRegression', options, ['features', 'label', 'positive', 'l2', 'iterations', 'tolerance'])
-  const features = checkColumns('features of logisticRegression', options.features)
-  const label = checkColumn('label of logisticRegression', options.label)
+  const { features, label } = checkLearning('logisticRegression', options)
   const l2 = checkNumber('l2 of logisticRegression', options.l2 ?? 1, { min: 0, max: 1e300 })
   const iterations = checkNumber('iterations of logisticRegression', options.iterations ?? 100, { min: 1, max: 900, isWhole: true })
   if (options.tolerance !== undefined) checkNumber('tolerance of logisticRegression', options.tolerance, { min: 0, max: 1 })

@@ -3,7 +3,7 @@
 
 import type { Context } from '../program/definition.ts'
 import type { Dataset } from '../program/dataset.ts'
-import { checkNames, checkNumber } from './row.ts'
+import { checkNames, checkNumber, shown } from './row.ts'
 
 /** Value of a row for an input: its numbers in the order of the model's shape, one number, or a text. */
 export type OnnxValue = number | bigint | boolean | string | ArrayLike<number>
@@ -190,6 +190,6 @@ class Scorer<T> {
   }
 
   #misfit(name: string, what: string, row: unknown): TypeError {
-    return new TypeError(`the input ${name} of ${this.#model} ${what}, for the row ${(JSON.stringify(row) ?? '').slice(0, 200)}`)
+    return new TypeError(`the input ${name} of ${this.#model} ${what}, for the row ${shown(row)}`)
   }
 }

@@ -2,8 +2,8 @@
 // finds their number, the widths of the columns, the labels, and the moments of each place of the vectors.
 
 import type { Dataset } from '../program/dataset.ts'
-import { Moments, type MomentParts } from './exact.ts'
-import { asRows, compareLabels, type ClassLabel, type DataRow } from './row.ts'
+import { magnitudeMax, Moments, type MomentParts } from './exact.ts'
+import { asRows, compareLabels, shown, type ClassLabel, type DataRow } from './row.ts'
 import { eachPlace, layoutOf, placeName, sizeOf, vectorOf, type VectorLayout, type Vector } from './vector.ts'
 
 /** Label, vector of features, and the widths of the columns unless all are 1. */
@@ -65,7 +65,10 @@ export async function profiled<L extends ClassLabel | null>(rows: Dataset<any>, 
 function pointOf<L>(row: DataRow, features: readonly string[], labelOf: (row: DataRow) => L): Point<L> {
   const layout = layoutOf(row, features)
   const { indices, values } = vectorOf(row, layout)
-  return [labelOf(row), indices, values, layout.widths.every(width => width === 1) ? null : layout.widths]
+  const label = labelOf(row)
+  if (typeof label === 'number' && Math.abs(label) > magnitudeMax)
+    throw new TypeError(`the label is ${label}, and may have a magnitude of ${magnitudeMax}, in the row ${shown(row)}`)
+  return [label, indices, values, layout.widths.every(width => width === 1) ? null : layout.widths]
 }
 
 async function look(

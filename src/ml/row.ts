@@ -15,15 +15,19 @@ export function badValue(row: unknown, column: string, what: string): TypeError 
   return new TypeError(`column ${JSON.stringify(column)} ${what}, in the row ${shown(row)}`)
 }
 
-function shown(value: unknown): string {
-  let text: string
+export function shown(value: unknown): string {
+  const text = textFor(value)
+  return text.length > shownMax ? `${text.slice(0, shownMax)}…` : text
+}
+
+/** JSON of a value, with texts in place of big integers and of numbers that JSON does not have. */
+export function textFor(value: unknown): string {
   try {
-    text = JSON.stringify(value, (_, each: unknown) =>
+    return JSON.stringify(value, (_, each: unknown) =>
       (typeof each === 'bigint' ? `${each}n` : typeof each === 'number' && !Number.isFinite(each) ? String(each) : each)) ?? String(value)
   } catch {
-    text = String(value)
+    return String(value)
   }
-  return text.length > shownMax ? `${text.slice(0, shownMax)}…` : text
 }
 
 /** The reason why a value is no finite number; '' for a number. */
@@ -48,6 +52,16 @@ export function textOf(row: DataRow, column: string): string {
   if (typeof value === 'string') return value
   const isNone = value === undefined || value === null
   throw badValue(row, column, isNone ? faultOf(value) : `is a ${typeof value}, and a text is wanted`)
+}
+
+/** The columns of features, and that of the label, which is none of them. */
+export function checkLearning(
+  name: string, { features, label }: { readonly features: unknown; readonly label: unknown },
+): { readonly features: readonly string[]; readonly label: string } {
+  const columns = checkColumns(`features of ${name}`, features)
+  const column = checkColumn(`label of ${name}`, label)
+  if (columns.includes(column)) throw new TypeError(`${name} has ${JSON.stringify(column)} as its label and among its features; a model cannot learn from what it is to tell`)
+  return { features: columns, label: column }
 }
 
 /** A label or a category: a text, a finite number or a boolean. */

@@ -4,7 +4,7 @@
 import type { Dataset } from '../program/dataset.ts'
 import type { Estimator, Fitted } from './fitted.ts'
 import { profiled, vectorIn, type Profile } from './points.ts'
-import { checkColumn, checkColumns, checkNames, checkNumber, labelOf, type ClassLabel, type DataRow } from './row.ts'
+import { checkLearning, checkNames, checkNumber, labelOf, type ClassLabel, type DataRow } from './row.ts'
 import { BoundedSums, summed } from './sums.ts'
 import { denseOf, sizeOf, vectorOf, type VectorLayout } from './vector.ts'
 
@@ -62,8 +62,7 @@ interface Decision extends Stump {
  */
 export function boostedStumps(options: BoostedStumpsOptions): Estimator<BoostedStumpsModel> {
   checkNames('boostedStumps', options, ['features', 'label', 'rounds', 'learningRate', 'bins'])
-  const features = checkColumns('features of boostedStumps', options.features)
-  const label = checkColumn('label of boostedStumps', options.label)
+  const { features, label } = checkLearning('boostedStumps', options)
   const rounds = checkNumber('rounds of boostedStumps', options.rounds ?? 100, { min: 1, max: 900, isWhole: true })
   const rate = checkNumber('learningRate of boostedStumps', options.learningRate ?? 0.1, { min: 1e-6, max: 1 })
   const bins = checkNumber('bins of boostedStumps', options.bins ?? 64, { min: 2, max: 1024, isWhole: true })

@@ -108,6 +108,15 @@ group('splits and joins over time', () => {
     }
   })
 
+  test('joinAsOf chooses among rows of one time by their texts, which may hold big integers', async () => {
+    const rows = [{ at: 2, n: 0n }, { at: 1, n: 2n }, { at: 1, n: 9007199254740993n }]
+    const found = await fittedAlike(rows, data => joinAsOf(
+      data.filter(row => row.at === 2), data.filter(row => row.at === 1),
+      { key: () => 1, rightKey: () => 1, time: row => row.at, rightTime: row => row.at },
+    ).collect())
+    expect(found).toEqual([[rows[0], rows[2]]])
+  })
+
   test('slidingWindow has the rows of the time before, and not the row itself unless it is asked for', async () => {
     const random = dice(8)
     const rows = Array.from({ length: 300 }, (_, id) =>

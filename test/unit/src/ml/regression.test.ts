@@ -44,6 +44,8 @@ group('linear regression', () => {
     [[{ x: 1, y: 2 }, { x: NaN, y: 1 }], 'column "x" is NaN, in the row {"x":"NaN","y":1}'],
     [[{ x: 1, y: 2 }, { y: 1 }], 'column "x" is missing, in the row {"y":1}'],
     [[{ x: 1, y: 2 }, { x: 2, y: null }], 'column "y" is null, in the row {"x":2,"y":null}'],
+    [[{ x: 1, y: 2 }, { x: 2, y: 1e200 }], 'the label is 1e+200, and may have a magnitude of 1e+150'],
+    [[{ x: 9007199254740993n, y: 2 }], 'column "x" is a bigint, and a number is wanted, in the row {"x":"9007199254740993n","y":2}'],
     [[{ x: '1', y: 2 }], 'column "x" is the text "1", and a number is wanted: convert it with Number(), in the row'],
     [[{ x: 1, y: 2 }, { x: 1, y: 3 }], 'column "x" has the same value in all rows (1), so that linearRegression can learn nothing from it'],
     [[{ x: [1, 2], y: 2 }, { x: [1], y: 3 }], 'column "x" has 2 places in some rows, and 1 in others'],
@@ -55,6 +57,10 @@ group('linear regression', () => {
     const error = await failed.then(() => undefined, (thrown: Error) => thrown)
     expect(`${error?.message} ${(error?.cause as Error | undefined)?.message ?? ''}`).toContain(message)
   })
+})
+
+test('a label among the features is refused, before anything runs', () => {
+  expect(() => linearRegression({ features: ['x', 'y'], label: 'y' })).toThrow('linearRegression has "y" as its label and among its features')
 })
 
 group('logistic regression', () => {
