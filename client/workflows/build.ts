@@ -36,6 +36,8 @@ export interface BuildOptions extends CallOptions {
   readonly queue?: string | undefined
   /** Jobs of the queue with a lower one get slots after these; -100 to 100, default: 0. */
   readonly priority?: number | undefined
+  /** Time limit of one attempt of a task; default: none. */
+  readonly taskTimeoutMs?: number | undefined
   /** Called when the state of a dataset changes; first with `waiting`, for all. */
   readonly onDataset?: ((dataset: BuiltDataset) => void) | undefined
   readonly onNote?: ((line: string) => void) | undefined
@@ -71,9 +73,8 @@ const comparisonsAtOnce = 8
 
 export function readBuildOptions(given: BuildOptions | null | undefined): BuildOptions {
   const options = optionsOf<BuildOptions>(given, 'build', {
-    targets: true, from: true, to: true, dryRun: true, force: true, concurrency: true, queue: true, priority: true, onDataset: true,
-    onNote: true,
-    onOutput: true, signal: true,
+    targets: true, from: true, to: true, dryRun: true, force: true, concurrency: true, queue: true, priority: true, taskTimeoutMs: true,
+    onDataset: true, onNote: true, onOutput: true, signal: true,
   })
   const { targets } = options
   if (targets !== undefined) {
@@ -88,6 +89,7 @@ export function readBuildOptions(given: BuildOptions | null | undefined): BuildO
   flagsOf(options, 'dryRun', 'force')
   if (options.queue !== undefined) textOf(options.queue, 'queue', { max: queueNameMax })
   checkInteger('priority', options.priority, -priorityMax, priorityMax)
+  checkInteger('time of a task in milliseconds', options.taskTimeoutMs, 0)
   checkInteger('number of programs at a time', options.concurrency, 1, 1000)
   callbackOf(options.onDataset, 'onDataset')
   callbackOf(options.onNote, 'onNote')
@@ -220,7 +222,7 @@ class Build {
    * is one, and `published` if one has published it since.
    */
   async #run(node: Node, before: number): Promise<JobId | 'published' | undefined> {
-    const { onNote, onOutput, queue, priority } = this.#options
+    const { onNote, onOutput, queue, priority, taskTimeoutMs } = this.#options
     const signal = this.#signal
     const { clock } = this.#tools.cluster
     const startedMs = clock.mono()
@@ -229,7 +231,8 @@ class Build {
     let isSubmitted = false
     try {
       const run = await runProgram(this.#tools, node.dataset.program, {
-        ...runOptionsOf(node), overwrite: true, queue, priority, signal, onNote: line => onNote?.(`${node.path}: ${line}`), onOutput,
+        ...runOptionsOf(node), overwrite: true, queue, priority, taskTimeoutMs, signal, onOutput,
+        onNote: line => onNote?.(`${node.path}: ${line}`),
       }, { needs, ifVersion: { path: node.path, number: before } })
       isSubmitted = true
       this.#tell(node, { job: run.id })

@@ -9,6 +9,7 @@ import type { Acks, Pending } from './acks.ts'
 import { change, codeOf, isOneOf, notNow, type Findings } from './change.ts'
 import { bytesOf } from './content.ts'
 import type { Action } from './plan.ts'
+import { taskTimeoutMs } from './jobs.ts'
 import { expectedFrom, outputOf, type Program } from './programs.ts'
 import workflow from './programs/workflow.ts'
 
@@ -70,7 +71,7 @@ export class Builds {
     if (action.isOther) return this.#beside()
     const { acks, cluster, findings, healed } = this.#parts
     for (let tries = 0; ; tries++) {
-      const failure = await this.#observed(onDataset => this.#parts.mill.build(file, { onDataset }))
+      const failure = await this.#observed(onDataset => this.#parts.mill.build(file, { taskTimeoutMs, onDataset }))
       if (!failure || !action.until || acks.restored || !this.#isKnown) return
       if (tries >= triesMax && healed()) return findings.add(`/b: no build has succeeded in ${tries} tries: ${failure}`)
       await cluster.advance(tryMs)
@@ -92,7 +93,7 @@ export class Builds {
     if (model.running === 0 && !model.isWhole) acks.forget(buildDatasets)
     model.begun++
     model.running++
-    await mill.build(file).catch((error: unknown) => { if (wasKnown) this.#judge(error) })
+    await mill.build(file, { taskTimeoutMs }).catch((error: unknown) => { if (wasKnown) this.#judge(error) })
     model.running--
   }
 
@@ -199,7 +200,7 @@ export class Builds {
     const states = new Map<string, Told['state']>()
     let tell: (told: Told) => void = () => {}
     const times = mill.buildOnSchedule(file, {
-      signal: ending.signal,
+      taskTimeoutMs, signal: ending.signal,
       onDataset: told => {
         if (told.state === 'waiting' && states.get(told.path) === 'building') findings.add(`${told.path}: two builds of a schedule overlap`)
         states.set(told.path, told.state)

@@ -15,7 +15,7 @@ export type JobAction = Extract<Action, { readonly kind: 'job' | 'elsewhere' | '
 interface Parts { readonly cluster: Pick<Cluster, 'advance'>; readonly mill: Mill; readonly acks: Acks; readonly findings: Findings }
 
 /** Timeout for a function that hangs; the slowest function that ends takes less. */
-const taskTimeoutMs = 120_000
+export const taskTimeoutMs = 120_000
 
 export class Jobs {
   readonly #parts: Parts

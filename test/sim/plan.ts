@@ -127,11 +127,8 @@ export function planOf({
     ...((inlines || chosen === 'small') && { inlineBytes: '4096' }),
   }
   const faults = faultsOf(streamOf(seed, 'faults'), { profile: profile ?? drawnProfile, datanodes, disks, lastsMs })
-  // A workflow limits no task in time, which a function that hangs needs.
-  const hangs = ({ action }: Fault): boolean => action.kind === 'misbehave' && action.how === 'hang'
   return {
-    format: 1, seed, workload: chosen, profile: profile ?? drawnProfile, datanodes, racks, disks, blockSize, settings, ops,
-    faults: chosen === 'builds' ? faults.filter(fault => !hangs(fault)) : faults,
+    format: 1, seed, workload: chosen, profile: profile ?? drawnProfile, datanodes, racks, disks, blockSize, settings, ops, faults,
   }
 }
 

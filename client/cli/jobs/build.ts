@@ -4,7 +4,7 @@ import { isAbsolute, join } from 'node:path'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { priorityMax } from '../../../src/base/jobqueues.ts'
 import { showText } from '../../../src/base/quote.ts'
-import { formatDuration } from '../../../src/base/units.ts'
+import { formatDuration, parseDuration } from '../../../src/base/units.ts'
 import type { BuildOptions, BuiltDataset, BuildState } from '../../workflows/build.ts'
 import type { CommandContext } from '../context.ts'
 import { plural } from '../display.ts'
@@ -34,6 +34,7 @@ export const build: CommandSpec = {
     option('--priority <n>', 'jobs of its queue with a lower one get slots after these; -100 to 100 (default: 0)', {
       parse: whole(-priorityMax, priorityMax),
     }),
+    option('--task-timeout <time>', 'time limit of one attempt of a task, for instance 10m', { parse: parseDuration }),
     option('-j, --jobs <n>', 'number of programs that run at the same time (default: 4)', { parse: whole(1, 1000) }),
   ],
   examples: [
@@ -56,6 +57,7 @@ interface BuildFlags {
   jobs?: number
   queue?: string
   priority?: number
+  taskTimeout?: number
 }
 
 async function runBuild(context: CommandContext, targets: readonly string[], flags: BuildFlags): Promise<void> {
@@ -83,13 +85,14 @@ async function runBuild(context: CommandContext, targets: readonly string[], fla
 /** Arguments of the library's call. */
 function callOf(
   context: CommandContext, targets: readonly string[],
-  { file = fileDefault, from, to, dryRun = false, force = false, jobs, queue, priority }: BuildFlags,
+  { file = fileDefault, from, to, dryRun = false, force = false, jobs, queue, priority, taskTimeout }: BuildFlags,
   { report, printed }: { readonly report: () => Report; readonly printed: ProgramOutput },
 ): [string, BuildOptions] {
   return [isAbsolute(file) ? file : join(context.cwd, file), {
     ...targets.length > 0 && { targets }, ...from !== undefined && { from }, ...to !== undefined && { to }, dryRun, force,
     ...jobs !== undefined && { concurrency: jobs }, ...queue !== undefined && { queue },
-    ...priority !== undefined && { priority }, onDataset: dataset => report().take(dataset),
+    ...priority !== undefined && { priority }, ...taskTimeout !== undefined && { taskTimeoutMs: taskTimeout },
+    onDataset: dataset => report().take(dataset),
     onNote: line => context.note(line), onOutput: printed.take, signal: context.signal,
   }]
 }

@@ -186,6 +186,7 @@ const rows: readonly Row[] = [
   row('build', '--schedule', '', 'buildOnSchedule'),
   row('build', '--queue', '', '"queue":"etl"', { typed: '--queue etl' }),
   row('build', '--priority', '', '"priority":7', { typed: '--priority 7' }),
+  row('build', '--task-timeout', '', '"taskTimeoutMs":60000', { typed: '--task-timeout 1m' }),
   row('build', '--jobs', '', '"concurrency":3', { typed: '-j 3' }),
   row('rerun', '--code', 'job-1', '"code":"/p.ts"', { typed: '--code /p.ts' }),
   row('rerun', '--output', 'job-1', '"output":"/out"', { typed: '-o /out' }),
