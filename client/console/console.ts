@@ -2,10 +2,11 @@
 // sends the static files of the page. It holds what all pages see (Live), and nothing else.
 // INVARIANT: apart from the static files, the login and /healthz, nothing is answered without a session; a change needs its token too.
 
-import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { GristmillError } from '../../src/base/errors.ts'
 import { KiB } from '../../src/base/units.ts'
 import { version } from '../../src/base/version.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import { wholeBody } from '../gateway/body.ts'
 import type { GatewayDialect } from '../gateway/dialect.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { DialectDeps } from '../gateway/gateway.ts'
@@ -136,6 +137,7 @@ export class Console implements GatewayDialect {
             follow: query.get('follow') === 'true', signal: AbortSignal.any([exchange.signal, this.#ending.signal]),
           }))
       case 'POST rerun': return this.#rerun(asked)
+      case 'POST key': return this.#addKey(asked)
       default: throw new GristmillError('EINVAL', `the console does not know ${route}; load the page again`)
     }
   }
@@ -191,6 +193,17 @@ export class Console implements GatewayDialect {
     })
   }
 
+  /** Makes an access key of a user. This answer is the only one that has its secret. */
+  async #addKey(asked: Asked): Promise<void> {
+    checkToken(asked)
+    const { exchange } = asked
+    const { name } = await bodyOf(exchange) as { name?: unknown }
+    if (typeof name !== 'string') throw new GristmillError('EINVAL', 'the request has no name of a user; load the page again')
+    await this.#as(asked, async mill => {
+      await exchange.send(200, json, JSON.stringify(await mill.users.addKey(name, { signal: exchange.signal })))
+    })
+  }
+
   /**
    * Starts a job again, in a console that serves the user of its own process only. A program is loaded where it is started: a gateway would
    * run programs of its users with its own rights.
@@ -237,18 +250,12 @@ function checkToken({ exchange, session }: Asked): void {
 }
 
 async function bodyOf(exchange: Exchange): Promise<object> {
-  const pieces: Buffer[] = []
-  let bytes = 0
-  for await (const piece of exchange.body()) {
-    bytes += piece.length
-    if (bytes > bodyBytesMax) throw new GristmillError('TOO_LARGE', `the request is longer than ${bodyBytesMax} bytes`)
-    pieces.push(piece)
-  }
+  const bytes = await wholeBody(exchange, bodyBytesMax)
   try {
-    const value: unknown = JSON.parse(Buffer.concat(pieces).toString() || '{}')
+    const value: unknown = JSON.parse(bytes.toString() || '{}')
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
   } catch (error) {
-    if (!hasCode(error, 'EINVAL') && !(error instanceof SyntaxError)) throw error
+    if (!(error instanceof SyntaxError)) throw error
   }
   throw new GristmillError('EINVAL', 'the body of the request must be an object in JSON')
 }

@@ -287,6 +287,24 @@ async function queries(stage: Stage): Promise<void> {
   await page.getByRole('alert').waitFor()
 }
 
+async function accessKeys(stage: Stage): Promise<void> {
+  const { page } = stage
+  await goTo(stage, '/users')
+  await page.getByRole('button', { name: 'Add…' }).click()
+  await page.getByLabel('Name').fill('<b>ada')
+  await page.getByRole('button', { name: 'Add', exact: true }).click()
+  await page.getByRole('button', { name: 'New key of <b>ada…' }).click()
+  await page.getByRole('button', { name: 'Make', exact: true }).click()
+  const id = await page.getByLabel('Access key id').inputValue()
+  assert.match(await page.getByLabel('Secret').inputValue(), /^\S{20,}$/)
+  if (screens !== undefined) await page.screenshot({ path: join(screens, 'key.png') })
+  await page.getByRole('button', { name: 'Done' }).click()
+  await page.getByLabel('Secret').waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: `Remove the key ${id}` }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+  await says(page, `Removed the key ${id}`)
+}
+
 async function histories(stage: Stage): Promise<void> {
   const { page, cluster } = stage
   await goTo(stage, '/files/counts?show=versions')
@@ -340,7 +358,7 @@ async function killedNode(stage: Stage): Promise<void> {
 }
 
 const steps: readonly ((stage: Stage) => Promise<void>)[] = [
-  login, eachPage, keyboard, manyNames, uploadAndDownload, queries, histories, jobs, lostConnection, killedNode,
+  login, eachPage, keyboard, manyNames, uploadAndDownload, queries, accessKeys, histories, jobs, lostConnection, killedNode,
 ]
 
 async function prepare(cluster: TestCluster): Promise<void> {

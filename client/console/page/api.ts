@@ -76,6 +76,12 @@ export async function rerun(job: string, latest: boolean): Promise<string> {
   return (await response.json() as { job: string }).job
 }
 
+/** Makes an access key of a user. Its secret cannot be asked for again. */
+export async function makeKey(name: string): Promise<{ readonly id: string; readonly secret: string }> {
+  const response = await post('/api/key', { name }, new AbortController().signal)
+  return await response.json() as { id: string; secret: string }
+}
+
 export const contentUrl = (path: string, as: 'download' | 'head' | 'image'): string =>
   `/api/content?as=${as}&path=${encodeURIComponent(path)}`
 

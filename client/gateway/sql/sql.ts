@@ -8,6 +8,7 @@ import { MiB } from '../../../src/base/units.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { RunningQuery } from '../../sql/running.ts'
 import { AccessKeys } from '../accesskeys.ts'
+import { wholeBody } from '../body.ts'
 import type { GatewayDialect } from '../dialect.ts'
 import type { Exchange } from '../exchange.ts'
 import type { DialectDeps } from '../gateway.ts'
@@ -51,7 +52,7 @@ export class SqlOverHttp implements GatewayDialect {
     const user = exchange.user = await this.#userOf(exchange, query)
     if (exchange.method !== 'POST') throw new GristmillError('EINVAL', `${exchange.method} ${path} is not answered; send the query with POST`)
     const format = formatOf(query.get('format') ?? undefined, exchange.headers.accept)
-    const { sql, params } = readQuestion(await bodyOf(exchange), exchange.headers['content-type'])
+    const { sql, params } = readQuestion(await wholeBody(exchange, bodyBytesMax), exchange.headers['content-type'])
     if (this.#open >= this.#queriesMax)
       throw new GristmillError(
         'OVERLOADED', `this gateway has ${this.#queriesMax} open queries already; try again in a moment, or ask another gateway`,
@@ -100,17 +101,6 @@ export class SqlOverHttp implements GatewayDialect {
 function queryOf({ target }: Exchange): URLSearchParams | undefined {
   const [at, query = ''] = target.split('?', 2)
   return at === path ? new URLSearchParams(query) : undefined
-}
-
-async function bodyOf(exchange: Exchange): Promise<Buffer> {
-  const pieces: Buffer[] = []
-  let bytes = 0
-  for await (const piece of exchange.body()) {
-    bytes += piece.length
-    if (bytes > bodyBytesMax) throw new GristmillError('TOO_LARGE', `the request has more than ${bodyBytesMax} bytes`)
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces)
 }
 
 const send = (exchange: Exchange, running: RunningQuery, { type, chunks }: Format): Promise<void> =>

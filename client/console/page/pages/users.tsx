@@ -1,8 +1,9 @@
-// Users of gateways, and the ids of their access keys. The secret of a key is shown by the command that makes it, and never by a page.
+// Users of gateways, and the ids of their access keys. The secret of a key is shown once, in the dialog that follows its making, and kept
+// nowhere.
 
 import type { UserAccount } from '../../../../src/protocol/user.ts'
 import type { CallReply } from '../../calls.ts'
-import { call } from '../api.ts'
+import { call, makeKey } from '../api.ts'
 import { visible } from '../format.ts'
 import { ask } from '../parts/dialog.tsx'
 import { Title } from '../parts/shell.tsx'
@@ -27,13 +28,32 @@ async function load(signal: AbortSignal): Promise<UserAccount[]> {
 function add(done: () => void): void {
   ask({
     title: 'Add a user',
-    text: 'A user who reaches the cluster through a gateway that verifies users. "gristmill user key NAME" makes an access key.',
+    text: 'A user who reaches the cluster through a gateway that verifies users, with an access key.',
     action: 'Add',
     input: { label: 'Name', value: '' },
     run: async name => {
       await call('user.add', { name })
       done()
       return `Added ${visible(name)}`
+    },
+  })
+}
+
+function addKey(name: string, done: () => void): void {
+  ask({
+    title: `Make an access key of ${visible(name)}?`,
+    text: 'With it a client of S3, PostgreSQL, WebHDFS or SQL over HTTP acts as this user. Its secret is shown once.',
+    action: 'Make',
+    run: async () => {
+      const { id, secret } = await makeKey(name)
+      done()
+      return {
+        title: `The new access key of ${visible(name)}`,
+        text: 'Keep the secret now: it cannot be shown again. Who has it acts as this user until the key is removed.',
+        values: [['Access key id', id], ['Secret', secret]],
+        action: 'Done',
+        run: async () => undefined,
+      }
     },
   })
 }
@@ -85,9 +105,14 @@ const columnsFor = (reload: () => void): readonly TableColumn<UserAccount>[] => 
     title: 'Actions',
     value: () => '',
     cell: ({ name }) => (
-      <button type="button" class="quiet" onClick={() => remove(name, reload)}>
-        Remove<span class="sr"> {visible(name)}</span>…
-      </button>
+      <>
+        <button type="button" class="quiet" onClick={() => addKey(name, reload)}>
+          New key<span class="sr"> of {visible(name)}</span>…
+        </button>
+        <button type="button" class="quiet" onClick={() => remove(name, reload)}>
+          Remove<span class="sr"> {visible(name)}</span>…
+        </button>
+      </>
     ),
   },
 ]

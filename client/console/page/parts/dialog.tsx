@@ -11,7 +11,10 @@ interface Question {
   readonly danger?: boolean
   /** Asks for a text, with this one to begin with. */
   readonly input?: { readonly label: string; readonly value: string }
-  readonly run: (text: string) => Promise<string | undefined>
+  /** Values to be copied. */
+  readonly values?: readonly (readonly [label: string, value: string])[]
+  /** Resolves with what to say, or with the dialog that comes next. */
+  readonly run: (text: string) => Promise<string | Question | undefined>
 }
 
 interface Open extends Question {
@@ -23,7 +26,7 @@ const question = signal<Open | undefined>(undefined)
 const note = signal<{ readonly text: string; readonly bad?: boolean } | undefined>(undefined)
 let noteTimer = 0
 
-/** `run` returns what to say when it has worked. */
+/** Shows the dialog in place of one that is open. */
 export const ask = (wanted: Question): void => {
   question.value = wanted
 }
@@ -42,9 +45,9 @@ export function tell(text: string, bad = false): void {
 async function answer(open: Open, text: string): Promise<void> {
   question.value = { ...open, busy: true, error: '' }
   try {
-    const said = await open.run(text)
-    question.value = undefined
-    if (said !== undefined) tell(said)
+    const next = await open.run(text)
+    question.value = typeof next === 'object' ? next : undefined
+    if (typeof next === 'string') tell(next)
   } catch (error) {
     question.value = { ...open, busy: false, error: (error as Error).message }
   }
@@ -68,7 +71,7 @@ function Dialog({ open }: { readonly open: Open }) {
     element.current?.showModal()
     input.current?.select()
   }, [])
-  const { title, text, action, danger, busy, error } = open
+  const { title, text, action, danger, values, busy, error } = open
   return (
     <dialog
       ref={element}
@@ -91,15 +94,23 @@ function Dialog({ open }: { readonly open: Open }) {
             <input ref={input} defaultValue={open.input.value} required autocomplete="off" spellcheck={false} />
           </label>
         )}
+        {values?.map(([label, value]) => (
+          <label key={label}>
+            {label}
+            <input class="mono" readOnly value={value} onFocus={event => event.currentTarget.select()} />
+          </label>
+        ))}
         {error !== undefined && error !== '' && (
           <p class="bad" role="alert">
             {error}
           </p>
         )}
         <div class="buttons">
-          <button type="button" onClick={() => element.current?.close()}>
-            Cancel
-          </button>
+          {!values && (
+            <button type="button" onClick={() => element.current?.close()}>
+              Cancel
+            </button>
+          )}
           <button type="submit" class={danger ? 'danger' : 'primary'} disabled={busy}>
             {action}
           </button>

@@ -83,6 +83,12 @@ function millOf(user: string): Mill {
     sql: (text: string, _params: undefined, options: SqlOptions) => queryOf(text, options),
     rerun: async (job: string) => ({ id: `${job} again`, wait: async () => {} }),
     lineage: async (path: string) => ({ user, lineage: path }),
+    users: {
+      addKey: async (name: string) => {
+        if (name !== user) throw new GristmillError('EACCES', `${user} may not make a key of ${name}`)
+        return { id: 'ID', secret: `secret of ${name}` }
+      },
+    },
     close: async () => {},
   }
   const ask = async (message: Message, request: unknown) => {
@@ -259,6 +265,17 @@ test('rows come as texts, with NULL told apart, columns each once, and the job',
   expect(headers.get('content-security-policy')).toContain('sandbox')
   expect((await sql('plan', await login('ada'), { sql: 'ROWS 3' })).text).toBe('{"place":"process","stages":[],"text":"plan"}')
   expect((await sql('plan', await login('ada'), { sql: 'ROWS 3', analyze: true })).text).toContain('plan with times')
+})
+
+test('an access key is made for a request with the token, as its user, and its secret is in that answer only', async () => {
+  const ada = await login('ada')
+  const make = (given: Partial<Login>, body: object) => ask('/api/key', given, { method: 'POST', body: JSON.stringify(body) })
+  const made = await make(ada, { name: 'ada' })
+  expect([made.text, made.headers.get('cache-control')]).toEqual(['{"id":"ID","secret":"secret of ada"}', 'no-store'])
+  expect(await make({ cookie: ada.cookie }, { name: 'ada' })).toMatchObject({ status: 403, code: 'EACCES' })
+  expect((await make(ada, { name: 'grace' })).code).toBe('EACCES')
+  expect((await make(ada, {})).code).toBe('EINVAL')
+  expect((await make({}, { name: 'ada' })).code).toBe('UNAUTHENTICATED')
 })
 
 test('ten thousand rows are sent whole, and of more the first ten thousand, with a mark', async () => {
