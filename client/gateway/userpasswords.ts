@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import { isPassword } from '../../src/rpc/password.ts'
-import { AccessKeys } from './accesskeys.ts'
+import { TimedCache } from './timedcache.ts'
 
 /** Requests that wait for their turn: two seconds of hashing. */
 const waitingMax = 50
@@ -22,7 +22,8 @@ interface UserPasswordsDeps {
 }
 
 export class UserPasswords {
-  readonly #hashes: AccessKeys
+  readonly #find: UserPasswordsDeps['find']
+  readonly #hashes: TimedCache<string | undefined>
   /** Digests of user, hash and password, in the order of their last use. */
   readonly #right = new Set<string>()
   #turn: Promise<unknown> = Promise.resolve()
@@ -31,18 +32,13 @@ export class UserPasswords {
 
   constructor({ clock, find, check = isPassword }: UserPasswordsDeps) {
     this.#check = check
-    this.#hashes = new AccessKeys({
-      clock,
-      find: async user => {
-        const secret = await find(user)
-        return secret === undefined ? undefined : { user, secret }
-      },
-    })
+    this.#find = find
+    this.#hashes = new TimedCache({ clock })
   }
 
   /** Throws OVERLOADED. */
   async isRight(name: string, password: string): Promise<boolean> {
-    const hashed = (await this.#hashes.find(name))?.secret
+    const hashed = await this.#hashes.get(name, () => this.#find(name))
     const digest = createHash('sha256').update(JSON.stringify([name, hashed, password])).digest('base64')
     if (hashed !== undefined && this.#right.delete(digest)) {
       this.#right.add(digest)

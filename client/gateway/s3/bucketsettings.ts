@@ -5,6 +5,7 @@
 import { hasCode } from '../../../src/base/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Mill } from '../../mill.ts'
+import { TimedCache } from '../timedcache.ts'
 import type { Users } from '../users.ts'
 import { corsName, policyName, versioningName } from './attributes.ts'
 import { rulesIn, type CorsRule } from './cors.ts'
@@ -12,11 +13,6 @@ import { S3Error } from './errors.ts'
 import { bucketPath } from './paths.ts'
 import { policyIn, type BucketPolicy } from './statements.ts'
 import { isBucketName } from './target.ts'
-
-/** As long as a change of a bucket's settings may take to reach another gateway. */
-const keptMs = 5_000
-/** Callers choose the names that are looked up, so their number is bounded. */
-const keptMax = 1_000
 
 export interface BucketSetting {
   readonly owner: string
@@ -34,33 +30,22 @@ type Found = Promise<BucketSetting | undefined>
 export class BucketSettings {
   readonly #deps: BucketSettingsDeps
   readonly #root: string
-  readonly #known = new Map<string, { readonly untilMs: number; readonly found: Found }>()
+  readonly #known: TimedCache<BucketSetting | undefined>
 
   constructor(deps: BucketSettingsDeps, { root }: { readonly root: string }) {
     this.#deps = deps
     this.#root = root
+    this.#known = new TimedCache(deps)
   }
 
   /** undefined: there is no such bucket. `caller`: user of the request. Throws AccessDenied if it cannot be read. */
   of(bucket: string, { caller, signal }: { readonly caller?: string | undefined; readonly signal: AbortSignal }): Found {
     if (!isBucketName(bucket)) return Promise.resolve(undefined)
-    const nowMs = this.#deps.clock.mono()
-    const known = this.#known.get(bucket)
-    if (known && nowMs < known.untilMs) return known.found
-    const found = this.#find(bucket, { caller, signal })
-    this.#known.delete(bucket)
-    this.#known.set(bucket, { untilMs: nowMs + keptMs, found })
-    // A lookup that failed is not remembered.
-    found.catch(() => { if (this.#known.get(bucket)?.found === found) this.#known.delete(bucket) })
-    for (const [oldest] of this.#known) {
-      if (this.#known.size <= keptMax) break
-      this.#known.delete(oldest)
-    }
-    return found
+    return this.#known.get(bucket, () => this.#find(bucket, { caller, signal }))
   }
 
   /** A request of this gateway has changed the bucket. */
-  forget(bucket: string): void { this.#known.delete(bucket) }
+  forget(bucket: string): void { this.#known.forget(bucket) }
 
   async #find(bucket: string, { caller, signal }: { readonly caller?: string | undefined; readonly signal: AbortSignal }): Found {
     const { users } = this.#deps
