@@ -5,7 +5,9 @@ import { S3Error } from './errors.ts'
 import { findObject, type S3Object } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf } from './paths.ts'
+import { checkList, noLists } from './supported.ts'
 import { versionAsked } from './versioning.ts'
+import { elementsOf, parse, textOf } from './xmlreader.ts'
 
 const named = (call: S3Call): Promise<S3Object> =>
   findObject(call, bucketOf(call), call.key, { version: versionAsked(call.query.get('versionId')) })
@@ -14,17 +16,31 @@ async function getAcl(call: S3Call): Promise<S3Answer> {
   return { xml: aclOf((await named(call)).status.owner) }
 }
 
-/** Accepts the list that everything has. */
+/** Accepts the list that everything has, in a header or as GetObjectAcl answers it. */
 async function putAcl(call: S3Call): Promise<S3Answer> {
-  await call.payload({ bytesMax: 64 * 1024 }).text()
-  if (call.headers['x-amz-acl'] !== 'private')
-    throw new S3Error('NotImplemented', 'Access control lists other than `private` are not implemented; change the mode of the file.')
+  const text = await call.payload({ bytesMax: 64 * 1024 }).text()
+  checkList(call.headers)
   if (call.key === '') await checkBucket(call)
-  else await named(call)
+  const { owner } = call.key === '' ? await call.mill.status(bucketOf(call), { signal: call.signal }) : (await named(call)).status
+  if (text !== '') checkOwnList(text, owner)
+  else if (call.headers['x-amz-acl'] === undefined)
+    throw new S3Error('MissingSecurityHeader', 'Your request was missing a required header: x-amz-acl, or a document')
   return {}
 }
 
-const limits = 'only the canned list `private`'
+/** Throws MalformedXML, AccessControlListNotSupported unless the list gives its owner everything, and others nothing. */
+function checkOwnList(text: string, owner: string): void {
+  const list = parse(text, 'AccessControlPolicy', { elementsMax: 1000 })
+  const [grants] = elementsOf(list, 'AccessControlList')
+  if (!grants) throw new S3Error('MalformedXML',
+    'The XML you provided was not well-formed or did not validate against our published schema: no AccessControlList')
+  const all = elementsOf(grants, 'Grant')
+  const isOwn = all.length > 0 && all.every(grant =>
+    textOf(elementsOf(grant, 'Grantee')[0], 'ID') === owner && textOf(grant, 'Permission') === 'FULL_CONTROL')
+  if (!isOwn) throw noLists()
+}
+
+const limits = 'only lists that give others no right'
 
 export const aclOperations: readonly S3Operation[] = [
   { name: 'GetObjectAcl', method: 'GET', on: 'object', with: ['acl'], missing: 'NoSuchKey', limits: 'always `private`', answer: getAcl },

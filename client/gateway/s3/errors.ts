@@ -5,6 +5,7 @@ import type { HeaderFields } from '../exchange.ts'
 
 /** Status of each code that this gateway answers. */
 export const s3Errors = {
+  AccessControlListNotSupported: 400,
   AccessDenied: 403,
   AccessForbidden: 403,
   AuthorizationHeaderMalformed: 400,
@@ -40,6 +41,7 @@ export const s3Errors = {
   MetadataTooLarge: 400,
   MethodNotAllowed: 405,
   MissingContentLength: 411,
+  MissingSecurityHeader: 400,
   NoSuchBucket: 404,
   NoSuchBucketPolicy: 404,
   NoSuchCORSConfiguration: 404,

@@ -5,15 +5,29 @@ import type { Headers } from './payload.ts'
 
 /** Headers that ask for what is not here, with the values that ask for nothing. */
 const unsupported: Readonly<Record<string, readonly string[]>> = {
-  'x-amz-acl': ['private', 'bucket-owner-full-control', 'bucket-owner-read'],
-  'x-amz-grant-full-control': [], 'x-amz-grant-read': [], 'x-amz-grant-read-acp': [], 'x-amz-grant-write': [], 'x-amz-grant-write-acp': [],
   'x-amz-server-side-encryption': [], 'x-amz-server-side-encryption-customer-algorithm': [],
   'x-amz-website-redirect-location': [], 'x-amz-object-lock-mode': [], 'x-amz-object-lock-retain-until-date': [],
   'x-amz-object-lock-legal-hold': ['OFF'], 'x-amz-bucket-object-lock-enabled': ['false', 'False'], 'x-amz-write-offset-bytes': [],
 }
 
-/** Throws NotImplemented for a header that asks for what is not here, InvalidStorageClass. */
+/** Lists that say what is so anyway: rights are those of the file and its directory. */
+const harmlessLists: readonly string[] = ['private', 'bucket-owner-full-control', 'bucket-owner-read']
+const otherLists: readonly string[] = ['public-read', 'public-read-write', 'authenticated-read', 'aws-exec-read', 'log-delivery-write']
+
+export const noLists = (): S3Error => new S3Error(
+  'AccessControlListNotSupported', 'The bucket does not allow ACLs: use a policy of the bucket, or change the mode of the file.')
+
+/** Throws AccessControlListNotSupported for a list that gives other rights than the file has, InvalidArgument for a word that is none. */
+export function checkList(headers: Headers): void {
+  const list = headers['x-amz-acl']
+  if (Object.keys(headers).some(name => name.startsWith('x-amz-grant-')) || otherLists.includes(String(list))) throw noLists()
+  if (list !== undefined && !harmlessLists.includes(String(list)))
+    throw new S3Error('InvalidArgument', `x-amz-acl has no list ${String(list).slice(0, 100)}`)
+}
+
+/** Throws what `checkList` throws, NotImplemented for a header that asks for what is not here, InvalidStorageClass. */
 export function checkSupported(headers: Headers): void {
+  checkList(headers)
   for (const [name, harmless] of Object.entries(unsupported)) {
     const value = headers[name]
     if (value !== undefined && !harmless.includes(String(value)))
