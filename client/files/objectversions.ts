@@ -43,6 +43,8 @@ interface VersionPage { readonly entries: readonly ObjectVersion[]; readonly nex
 interface RemoveVersionOptions extends CallOptions {
   /** Directory above the path that stays; default: the one right above. */
   readonly keep?: string | undefined
+  /** Refuses (ESTALE) the object itself: `older`; or a version that is not all that the key has: `marker`. Default: any version. */
+  readonly only?: 'older' | 'marker' | undefined
 }
 
 interface DescribeOptions extends CallOptions {
@@ -95,14 +97,18 @@ export class ObjectVersions {
 
   /**
    * Removes one version of the object at a path for good, and directories above, up to `keep`, as `rm` does. If it was the newest one, the
-   * version before it becomes the object, unless it is a delete marker. Throws ENOENT if there is no such version, EACCES.
+   * version before it becomes the object, unless it is a delete marker. Throws ENOENT if there is no such version, ESTALE,
+   * EACCES.
    */
   rmVersion(path: Path, version: string, options?: RemoveVersionOptions | null): Promise<{ readonly marker: boolean }> {
-    const read = () => optionsOf<RemoveVersionOptions>(options, 'rmVersion', { keep: true, signal: true })
-    return perform('rm', path, read, ({ keep, signal }) => {
+    const read = () => optionsOf<RemoveVersionOptions>(options, 'rmVersion', { keep: true, only: true, signal: true })
+    return perform('rm', path, read, async ({ keep, only, signal }) => {
       const at = pathOf(path)
+      if (only !== undefined && only !== 'older' && only !== 'marker')
+        throw new GristmillError('EINVAL', `a version is removed only if it is "older" or a "marker", not ${shown(only)}`)
       return this.#ask(protocol.removeVersion, {
         path: at, version: checkedVersion(version), keep: keep === undefined ? aboveOf(at) : pathOf(keep),
+        ...only !== undefined && { only },
       }, signal)
     })
   }

@@ -19,7 +19,7 @@ import { usageAt } from '../quotas/usage.ts'
 import { hasSnapshots } from '../snapshots/history.ts'
 import { recordOf } from '../versions/rows.ts'
 import { attributesOf, removeAttribute } from '../xattrs/rows.ts'
-import { addMarker, dropEmptyShelf, removeOlder, restoreNewest, setAside, versioningAt } from './shelf.ts'
+import { addMarker, dropEmptyShelf, isOnly, removeOlder, restoreNewest, setAside, versioningAt } from './shelf.ts'
 
 /** Throws EEXIST, ENOENT, ESTALE unless the path has what the caller has seen. */
 export function checkExpected(expect: Expected | undefined, there: NameEntry | undefined, path: string): void {
@@ -84,12 +84,13 @@ interface RemoveVersionAsked extends UserOperation {
   /** Directory that stays, above the path. */
   readonly keep: string
   readonly version: string
+  readonly only?: 'older' | 'marker' | undefined
 }
 
 /** Removes one version for good; `marker`: it was a delete marker. */
 export const removeVersion = mutation<RemoveVersionAsked, { readonly marker: boolean }>({
   kind: 'object.removeVersion',
-  mutate(draft, { path, keep, version, nowMs: _, ...actor }) {
+  mutate(draft, { path, keep, version, only, nowMs: _, ...actor }) {
     checkNotSystem(path, 'remove')
     const { parent, name } = placeAt(draft, actor, path)
     const found = findVersion(draft, parent.entry.id, name, version)
@@ -97,7 +98,11 @@ export const removeVersion = mutation<RemoveVersionAsked, { readonly marker: boo
     checkMay(actor, parent.entry, mayWrite, parent.path)
     checkSticky(actor, parent.entry, found, path)
     const place = { directory: parent.entry, name }
-    if (child(draft, parent.entry.id, name)?.id === found.id) {
+    const isObject = child(draft, parent.entry.id, name)?.id === found.id
+    if (only && (only === 'older' ? isObject : !found.directory || !isOnly(draft, place, found)))
+      throw new GristmillError('ESTALE', `the version ${version} of ${path} is no longer what it was; nothing was removed`,
+        { details: { path, version } })
+    if (isObject) {
       detach(draft, parent.entry.id, name, found)
       restoreNewest(draft, place)
     } else removeOlder(draft, place, version, found)

@@ -119,9 +119,9 @@ function removalRoutes({ journal, clock, actor }: Pick<ObjectOptions, 'journal' 
       checkNotOwned(path, attributes ?? [])
       return await journal.submit(remove, { requestId, path, keep, directory, attributes, expect, ...by(user) }) ?? {}
     }),
-    route(protocol.removeVersion, ({ requestId, path, keep, version }, { user }) => {
+    route(protocol.removeVersion, ({ requestId, path, keep, version, only }, { user }) => {
       checkFree(path)
-      return journal.submit(removeVersion, { requestId, path, keep, version, ...by(user) })
+      return journal.submit(removeVersion, { requestId, path, keep, version, only, ...by(user) })
     }),
     route(protocol.versions, (request, { user }) => listVersions(view, actor(user), request)),
     route(protocol.versioning, async ({ requestId, path, state }, { user }) => {

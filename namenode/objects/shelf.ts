@@ -9,7 +9,7 @@ import { systemActor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import type { NameEntry } from '../namespace/entry.ts'
 import {
-  newestOlder, nullVersion, olderOf, orderAttribute, versionAttribute, versioningOf, versionOf, type Versioning,
+  newestOlder, nullVersion, olderOf, olderVersions, orderAttribute, versionAttribute, versioningOf, versionOf, type Versioning,
 } from '../namespace/keyversions.ts'
 import { child, lowestAt, objectShelfName } from '../namespace/resolve.ts'
 import { addDirectory, detach, isEmpty, move } from '../namespace/tree.ts'
@@ -96,6 +96,15 @@ export function restoreNewest(draft: Draft, { directory, name }: KeyPlace): void
   if (child(draft, directory.id, name) || writerOf(draft, directory.id, name) !== undefined) return
   if (newest.version === nullVersion) removeAttribute(draft, newest.entry.id, orderAttribute)
   move(draft, { parent: older.id, name: newest.version }, { parent: directory.id, name }, newest.entry)
+}
+
+/** True if the key has this version and nothing else. */
+export function isOnly(view: View, { directory, name }: KeyPlace, entry: NameEntry): boolean {
+  const file = child(view, directory.id, name)
+  if (file && !file.directory) return file.id === entry.id
+  const older = olderOf(view, directory.id, name)
+  if (older) for (const each of olderVersions(view, older)) if (each.entry.id !== entry.id) return false
+  return older !== undefined
 }
 
 /** Removes the directories of versions that hold none any more. */

@@ -241,7 +241,9 @@ export const removeVersion = message('object.removeVersion', {
   callers: 'user',
   audit: ({ path, version }) => ({ path, version }),
   mutation: true, paths: 'checked',
-  request: Type.Object({ requestId, path, keep: path, version }),
+  request: Type.Object({ requestId, path, keep: path, version,
+    /** `older`: not the object itself; `marker`: only a delete marker that is all that the key has. Otherwise ESTALE. */
+    only: Type.Optional(Type.Union([Type.Literal('older'), Type.Literal('marker')])) }),
   /** `marker`: it was a delete marker. */
   reply: Type.Object({ marker: Type.Boolean() }),
 })

@@ -63,6 +63,22 @@ aws s3 sync --only-show-errors --delete "$OUT/nothing" "s3://$BUCKET/t"
 same "$(aws s3 ls "s3://$BUCKET/t/")" "" "what sync --delete left"
 aws s3 rm --only-show-errors --recursive "s3://$BUCKET/"
 same "$(aws s3 ls "s3://$BUCKET/")" "" "what is left"
+versions() { aws s3api list-object-versions --bucket "$BUCKET" --prefix kept --output text --query "$@"; }
+aws s3api put-bucket-versioning --bucket "$BUCKET" --versioning-configuration Status=Enabled
+for text in one two three; do echo $text | aws s3 cp --only-show-errors - "s3://$BUCKET/kept"; done
+same "$(versions 'Versions[].[VersionId]' --page-size 2 | wc -l)" 3 versions
+oldest=$(versions 'Versions[?IsLatest==\`false\`] | [-1].VersionId')
+aws s3api get-object --bucket "$BUCKET" --key kept --version-id "$oldest" "$OUT/oldest" > /dev/null
+same "$(cat "$OUT/oldest")" one "the oldest version"
+aws s3 rm --only-show-errors "s3://$BUCKET/kept"
+if aws s3api head-object --bucket "$BUCKET" --key kept 2> "$OUT/error"; then fail "found what was deleted"; fi
+aws s3api delete-object --bucket "$BUCKET" --key kept --version-id "$(versions 'DeleteMarkers[0].VersionId')" > /dev/null
+same "$(aws s3 cp "s3://$BUCKET/kept" -)" three "what is back"
+aws s3api put-bucket-versioning --bucket "$BUCKET" --versioning-configuration Status=Suspended
+for id in $(versions 'Versions[].VersionId'); do
+  aws s3api delete-object --bucket "$BUCKET" --key kept --version-id $id > /dev/null
+done
+same "$(versions 'Versions')" None "versions that are left"
 aws s3 rb "s3://$BUCKET"
 `,
   },

@@ -14,6 +14,7 @@ import type { ObjectEntry } from '../../files/objects.ts'
 import type { Users } from '../users.ts'
 import { etagName, lifecycleName, tagsName } from './attributes.ts'
 import { hasExpired, isAbandoned, lifecycleIn, type LifecycleRule } from './lifecycle.ts'
+import { isAboutVersions, VersionExpiry, type ExpiredVersion } from './noncurrent.ts'
 import { directoryOf, fileOf } from './paths.ts'
 import { isBucketName } from './target.ts'
 import { openUploads } from './uploads.ts'
@@ -97,9 +98,11 @@ export class Expiry {
     { signal })).get(lifecycleName)?.toString()))
     if (rules.length === 0) return
     const removed = await users.as(owner, mill => expire(mill, { bucket: path, rules, nowMs, signal }))
+    const versions = await users.as(owner, mill => expireVersions(mill, { bucket: path, rules, nowMs, signal }))
     const aborted = await this.#abort(bucket, rules, nowMs)
-    if (removed.objects + removed.failed + aborted > 0)
-      log.info('applied the lifecycle of a bucket', { bucket, removed: removed.objects, failed: removed.failed, aborted })
+    const failed = removed.failed + versions.failed
+    if (removed.objects + versions.objects + failed + aborted > 0)
+      log.info('applied the lifecycle of a bucket', { bucket, removed: removed.objects, versions: versions.objects, failed, aborted })
   }
 
   /** Uploads of all users, as far as this process may see them: the bucket that they are for has the rule. */
@@ -145,6 +148,33 @@ async function expire(mill: Mill, { bucket, rules, nowMs, signal }: Expiring): P
     }
     after = page.next
   } while (after !== undefined)
+  return { objects, failed }
+}
+
+/** Removes older versions and delete markers. What was added or taken meanwhile is for the next time. */
+async function expireVersions(mill: Mill, { bucket, rules, nowMs, signal }: Expiring): Promise<{ objects: number; failed: number }> {
+  let [objects, failed] = [0, 0]
+  if (!isAboutVersions(rules)) return { objects, failed }
+  const expiry = new VersionExpiry(rules, nowMs)
+  const removeAll = async (expired: readonly ExpiredVersion[]): Promise<void> => {
+    for (const { key, version, isOlder } of expired) {
+      try {
+        await mill.objects.rmVersion(fileOf(bucket, key), version, { keep: bucket, only: isOlder ? 'older' : 'marker', signal })
+        objects++
+      } catch (error) {
+        if (signal.aborted) throw error
+        if (!hasCode(error, 'ENOENT', 'ESTALE')) failed++
+      }
+    }
+  }
+  let after: { readonly key: string; readonly version?: string | undefined } | undefined
+  do {
+    const page = await mill.objects.versions(bucket, { after, attributes: [tagsName], signal })
+    // The markers of keys whose versions go now come after them.
+    for (const entry of page.entries) await removeAll(expiry.take(entry))
+    after = page.next
+  } while (after !== undefined)
+  await removeAll(expiry.end())
   return { objects, failed }
 }
 

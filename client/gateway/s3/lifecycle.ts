@@ -23,11 +23,18 @@ export interface LifecycleRule {
   readonly days?: number
   readonly dateMs?: number
   readonly abortDays?: number
+  /** Age of an older version, since it was replaced, and how many newer ones stay whatever their age. */
+  readonly noncurrentDays?: number
+  readonly newerVersions?: number
+  /** Delete markers without versions behind them. */
+  readonly expiredMarker?: boolean
 }
 
 const rulesMax = 1000
 const elementsMax = 20 * rulesMax
 const dayMs = 86_400_000
+/** Newer versions that a rule may keep, as in AWS. */
+const newerMax = 100
 
 const malformed = (why: string): S3Error =>
   new S3Error('MalformedXML', `The XML you provided was not well-formed or did not validate against our published schema: ${why}`)
@@ -38,7 +45,7 @@ const unsupported = (what: string): S3Error =>
 const expirations: readonly string[] = ['Days', 'Date', 'ExpiredObjectDeleteMarker']
 
 function ruleOf(element: Element, index: number): LifecycleRule {
-  const known = ['ID', 'Status', 'Prefix', 'Filter', 'Expiration', 'AbortIncompleteMultipartUpload']
+  const known = ['ID', 'Status', 'Prefix', 'Filter', 'Expiration', 'NoncurrentVersionExpiration', 'AbortIncompleteMultipartUpload']
   const other = element.children.find(({ name }) => !known.includes(name))
   if (other) throw unsupported(other.name.slice(0, 100))
   const status = textOf(element, 'Status')
@@ -48,11 +55,15 @@ function ruleOf(element: Element, index: number): LifecycleRule {
   const [filter] = elementsOf(element, 'Filter')
   const old = textOf(element, 'Prefix')
   if ((filter === undefined) === (old === undefined)) throw malformed('a rule has either a Filter or a Prefix')
-  const actions = { ...expirationOf(elementsOf(element, 'Expiration')), ...abortOf(elementsOf(element, 'AbortIncompleteMultipartUpload')) }
+  const actions = {
+    ...expirationOf(elementsOf(element, 'Expiration')), ...noncurrentOf(elementsOf(element, 'NoncurrentVersionExpiration')),
+    ...abortOf(elementsOf(element, 'AbortIncompleteMultipartUpload')),
+  }
   if (Object.keys(actions).length === 0) throw invalid('At least one action needs to be specified in a rule')
   const chosen = filter ? filterOf(filter) : { prefix: old ?? '', tags: [] }
   if (actions.abortDays !== undefined && (chosen.tags.length > 0 || chosen.largerThan !== undefined || chosen.smallerThan !== undefined))
     throw invalid('AbortIncompleteMultipartUpload cannot be specified with tags or sizes')
+  if (actions.expiredMarker && chosen.tags.length > 0) throw invalid('ExpiredObjectDeleteMarker cannot be specified with tags')
   return { id, enabled: status === 'Enabled', filtered: filter !== undefined, ...chosen, ...actions }
 }
 
@@ -81,16 +92,29 @@ function numberOf(element: Element, name: string, min: number): number | undefin
   throw invalid(`'${name}' must be a whole number from ${min} on`)
 }
 
-function expirationOf([expiration]: readonly Element[]): Pick<LifecycleRule, 'days' | 'dateMs'> {
+function expirationOf([expiration]: readonly Element[]): Pick<LifecycleRule, 'days' | 'dateMs' | 'expiredMarker'> {
   if (!expiration) return {}
   const [kind, more] = expiration.children
   if (!kind || more || !expirations.includes(kind.name)) throw malformed('an Expiration has either Days or a Date')
-  if (kind.name === 'ExpiredObjectDeleteMarker') throw unsupported(kind.name)
+  if (kind.name === 'ExpiredObjectDeleteMarker') {
+    const text = textOf(expiration, kind.name)
+    if (text !== 'true' && text !== 'false') throw malformed('ExpiredObjectDeleteMarker is true or false')
+    return text === 'true' ? { expiredMarker: true } : {}
+  }
   if (kind.name === 'Days') return { days: numberOf(expiration, 'Days', 1)! }
   const text = textOf(expiration, 'Date') ?? ''
   const dateMs = /^\d{4}-\d\d-\d\d(?:T[\d:.]+Z)?$/.test(text) ? Date.parse(text) : Number.NaN
   if (Number.isNaN(dateMs) || dateMs % dayMs !== 0) throw invalid('\'Date\' must be at midnight GMT')
   return { dateMs }
+}
+
+function noncurrentOf([expiration]: readonly Element[]): Pick<LifecycleRule, 'noncurrentDays' | 'newerVersions'> {
+  if (!expiration) return {}
+  const noncurrentDays = numberOf(expiration, 'NoncurrentDays', 1)
+  if (noncurrentDays === undefined) throw malformed('NoncurrentVersionExpiration without NoncurrentDays')
+  const newerVersions = numberOf(expiration, 'NewerNoncurrentVersions', 1)
+  if (newerVersions !== undefined && newerVersions > newerMax) throw invalid(`'NewerNoncurrentVersions' must be at most ${newerMax}`)
+  return { noncurrentDays, ...newerVersions !== undefined && { newerVersions } }
 }
 
 function abortOf([abort]: readonly Element[]): Pick<LifecycleRule, 'abortDays'> {
@@ -104,10 +128,11 @@ const isCount = (value: unknown): boolean => value === undefined || (Number.isSa
 
 function isRule(rule: Partial<LifecycleRule> | null): rule is LifecycleRule {
   if (typeof rule !== 'object' || rule === null) return false
-  const { id, enabled, prefix, filtered, tags, ...numbers } = rule
+  const { id, enabled, prefix, filtered, tags, expiredMarker = true, ...numbers } = rule
   return typeof id === 'string' && typeof enabled === 'boolean' && typeof prefix === 'string' && typeof filtered === 'boolean'
     && Array.isArray(tags) && tags.every(tag => Array.isArray(tag) && tag.length === 2 && tag.every(text => typeof text === 'string'))
     && Object.values(numbers).every(isCount) && numbers.days !== 0 && numbers.abortDays !== 0
+    && numbers.noncurrentDays !== 0 && expiredMarker === true
 }
 
 /** Rules in the attribute of a bucket; none if it is missing or has another form. */
@@ -121,16 +146,23 @@ export function lifecycleIn(text: string | undefined): readonly LifecycleRule[] 
 }
 
 /** As in AWS: an age ends at the midnight (UTC) after it is reached. */
-const isOver = (sinceMs: number, days: number, nowMs: number): boolean => nowMs >= Math.ceil((sinceMs + days * dayMs) / dayMs) * dayMs
+export const isOver = (sinceMs: number, days: number, nowMs: number): boolean =>
+  nowMs >= Math.ceil((sinceMs + days * dayMs) / dayMs) * dayMs
 
-interface Candidate { readonly key: string; readonly bytes: number; readonly mtimeMs: number; readonly tags: URLSearchParams }
+interface Meant { readonly key: string; readonly bytes: number; readonly tags: URLSearchParams }
+
+/** True if the filter of a rule holds for an object. */
+export const isMeant = ({ prefix, tags: wanted, largerThan, smallerThan }: LifecycleRule, { key, bytes, tags }: Meant): boolean =>
+  key.startsWith(prefix) && wanted.every(([name, value]) => tags.getAll(name).includes(value))
+  && (largerThan === undefined || bytes > largerThan) && (smallerThan === undefined || bytes < smallerThan)
 
 /** True if an enabled rule says that the object is to be removed now. */
-export const hasExpired = (rules: readonly LifecycleRule[], { key, bytes, mtimeMs, tags }: Candidate, nowMs: number): boolean =>
-  rules.some(({ enabled, prefix, tags: wanted, largerThan, smallerThan, days, dateMs }) =>
-    enabled && key.startsWith(prefix) && wanted.every(([name, value]) => tags.getAll(name).includes(value))
-    && (largerThan === undefined || bytes > largerThan) && (smallerThan === undefined || bytes < smallerThan)
-    && ((days !== undefined && isOver(mtimeMs, days, nowMs)) || (dateMs !== undefined && nowMs >= dateMs)))
+export const hasExpired = (rules: readonly LifecycleRule[], object: Meant & { readonly mtimeMs: number }, nowMs: number): boolean =>
+  rules.some(rule => {
+    const { enabled, days, dateMs } = rule
+    return enabled && isMeant(rule, object)
+      && ((days !== undefined && isOver(object.mtimeMs, days, nowMs)) || (dateMs !== undefined && nowMs >= dateMs))
+  })
 
 /** True if an enabled rule says that the upload of this key, begun at this time, is to be aborted now. */
 export const isAbandoned = (rules: readonly LifecycleRule[], { key, begunMs }: { readonly key: string; readonly begunMs: number },
@@ -154,22 +186,31 @@ async function getLifecycle(call: S3Call): Promise<S3Answer> {
   return { xml: document('LifecycleConfiguration', { Rule: rules.map(elementOf) }) }
 }
 
-function elementOf({ id, enabled, prefix, filtered, tags, largerThan, smallerThan, days, dateMs, abortDays }: LifecycleRule): XmlContent {
+function elementOf(rule: LifecycleRule): XmlContent {
+  const { id, enabled, prefix, filtered, tags, largerThan, smallerThan } = rule
   const conditions = [prefix !== '', ...tags.map(() => true), largerThan !== undefined, smallerThan !== undefined].filter(Boolean).length
   const parts = {
-    ...(prefix !== '' || conditions === 0) && { Prefix: prefix }, ...tags.length > 0 && { Tag: tags.map(([Key, Value]) => ({ Key,
-    Value })) },
+    ...(prefix !== '' || conditions === 0) && { Prefix: prefix },
+    ...tags.length > 0 && { Tag: tags.map(([Key, Value]) => ({ Key, Value })) },
     ObjectSizeGreaterThan: largerThan, ObjectSizeLessThan: smallerThan,
   }
   return {
     ID: id, ...filtered ? { Filter: conditions > 1 ? { And: parts } : parts } : { Prefix: prefix },
-      Status: enabled ? 'Enabled' : 'Disabled',
-    ...(days !== undefined || dateMs !== undefined) && {
-      Expiration: { Days: days, Date: dateMs === undefined ? undefined : new Date(dateMs).toISOString() },
-    },
-    ...abortDays !== undefined && { AbortIncompleteMultipartUpload: { DaysAfterInitiation: abortDays } },
+    Status: enabled ? 'Enabled' : 'Disabled', ...actionsOf(rule),
   }
 }
+
+const actionsOf = ({ days, dateMs, abortDays, noncurrentDays, newerVersions, expiredMarker }: LifecycleRule) => ({
+  ...(days !== undefined || dateMs !== undefined || expiredMarker) && {
+    Expiration: {
+      Days: days, Date: dateMs === undefined ? undefined : new Date(dateMs).toISOString(), ExpiredObjectDeleteMarker: expiredMarker,
+    },
+  },
+  ...noncurrentDays !== undefined && {
+    NoncurrentVersionExpiration: { NoncurrentDays: noncurrentDays, NewerNoncurrentVersions: newerVersions },
+  },
+  ...abortDays !== undefined && { AbortIncompleteMultipartUpload: { DaysAfterInitiation: abortDays } },
+})
 
 async function deleteLifecycle(call: S3Call): Promise<S3Answer> {
   await dropSetting(call, lifecycleName)
@@ -180,7 +221,7 @@ export const lifecycleOperations: readonly S3Operation[] = [
   { name: 'GetBucketLifecycleConfiguration', method: 'GET', on: 'bucket', with: ['lifecycle'], answer: getLifecycle },
   {
     name: 'PutBucketLifecycleConfiguration', method: 'PUT', on: 'bucket', with: ['lifecycle'], answer: putLifecycle,
-    limits: 'by the owner of the bucket; at most 16384 bytes; `Expiration` with `Days` or `Date`, and `AbortIncompleteMultipartUpload`',
+    limits: 'by the owner of the bucket; at most 16384 bytes; `Expiration`, `NoncurrentVersionExpiration`, and `AbortIncompleteMultipartUpload`',
   },
   { name: 'DeleteBucketLifecycle', method: 'DELETE', on: 'bucket', with: ['lifecycle'], limits: 'by the owner of the bucket',
     answer: deleteLifecycle },

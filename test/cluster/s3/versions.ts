@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { until } from '../../kit/cluster.ts'
 import { S3TestClient, type S3Reply } from '../s3client.ts'
 import { ada, at, bad, begin, cluster, completion, elements, grete, keys, md5, mill, ok, other } from './bench.ts'
 
@@ -220,4 +221,30 @@ test('versioning is for the owner of a bucket; wrong ids, markers and documents 
   await bad('GET', bucket, 400, 'InvalidArgument', { query: { versions: '', 'key-marker': 'k', 'version-id-marker': 'x' } })
   await bad('GET', bucket, 400, 'InvalidArgument', { query: { versions: '', 'max-keys': '-1' } })
   expect((await ok('GET', '/strict/k', {}, other)).text).toBe('one')
+})
+
+test('the lifecycle of a bucket removes delete markers that nothing is behind; a list that gives others rights is refused', async () => {
+  const bucket = await make('lifecycle')
+  const one = await put('/lifecycle/a', 'one')
+  await put('/lifecycle/b', 'two')
+  for (const key of ['a', 'b']) await ok('DELETE', `/lifecycle/${key}`)
+  await ok('DELETE', '/lifecycle/a', { query: { versionId: one } })
+  expect(await versions(bucket)).toHaveLength(3)
+  const expiration = '<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>'
+  const body = `<LifecycleConfiguration><Rule><Status>Enabled</Status><Filter/>${expiration}</Rule></LifecycleConfiguration>`
+  await ok('PUT', bucket, { query: { lifecycle: '' }, body, headers: { 'content-md5': createHash('md5').update(body).digest('base64') } })
+  await until('the end of the marker', async () => (await versions(bucket)).length === 2)
+  expect((await versions(bucket)).map(({ key }) => key)).toEqual(['b', 'b'])
+  // Access control lists: what GetObjectAcl answers is taken, and nothing that would change a right.
+  await put('/lifecycle/c', 'x')
+  const own = (await ok('GET', '/lifecycle/c', { query: { acl: '' } })).text
+  await ok('PUT', '/lifecycle/c', { query: { acl: '' }, body: own })
+  await ok('PUT', bucket, { query: { acl: '' }, body: (await ok('GET', bucket, { query: { acl: '' } })).text })
+  await ok('PUT', '/lifecycle/c', { query: { acl: '' }, headers: { 'x-amz-acl': 'bucket-owner-full-control' } })
+  for (const [more, code] of [
+    [{ headers: { 'x-amz-acl': 'public-read' } }, 'AccessControlListNotSupported'], [{ headers: { 'x-amz-acl': 'x' } }, 'InvalidArgument'],
+    [{ body: own.replaceAll('ada', 'grete') }, 'AccessControlListNotSupported'], [{}, 'MissingSecurityHeader'],
+    [{ body: own.replace('FULL_CONTROL', 'READ') }, 'AccessControlListNotSupported'], [{ body: '<AccessControlPolicy/>' }, 'MalformedXML'],
+  ] as const) await bad('PUT', '/lifecycle/c', 400, code, { query: { acl: '' }, ...more })
+  await bad('PUT', '/lifecycle/none', 404, 'NoSuchKey', { query: { acl: '' }, body: own })
 })

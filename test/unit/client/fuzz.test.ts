@@ -129,7 +129,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.objects.rm': [['/a'], ['directory', 'attributes', 'keep', 'expect', 'signal']],
   'mill.objects.versioning': [['/a', 'Enabled'], ['signal']],
   'mill.objects.versions': [['/a'], ['prefix', 'delimiter', 'after', 'limit', 'attributes', 'signal']],
-  'mill.objects.rmVersion': [['/a', 'null'], ['keep', 'signal']],
+  'mill.objects.rmVersion': [['/a', 'null'], ['keep', 'only', 'signal']],
   'mill.objects.describe': [['/a', 'null'], ['attributes', 'replaces', 'signal']],
   'mill.servers.list': [[], ['signal']], 'mill.servers.get': [['namenode'], ['signal']],
   'mill.servers.setLogLevel': [['namenode', 'debug'], ['signal']], 'mill.servers.log': [['namenode'], ['last', 'signal']],

@@ -226,6 +226,21 @@ test('snapshots keep what they saw; totals count older versions apart; attribute
   await sound(bench)
 })
 
+test('a version is removed only if it is still what the caller has seen', async () => {
+  const bench = await openBucket('Enabled')
+  await store(bench, 'k')
+  await store(bench, 'k')
+  const only = (which: 'older' | 'marker', version: string) =>
+    refusal(bench.do(removeVersion, { path: pathOfKey('k'), keep: bucket, version, only: which }))
+  const [object, older] = versionsOf(bench).map(({ version }) => version!)
+  expect(await only('older', object!)).toBe('ESTALE')
+  const { marker } = (await drop(bench, 'k'))!
+  expect([await only('marker', marker), await only('marker', object!)]).toEqual(['ESTALE', 'ESTALE'])
+  expect([await only('older', object!), await only('older', older!), await only('marker', marker)]).toEqual(['ok', 'ok', 'ok'])
+  expect(versionsOf(bench)).toEqual([])
+  await sound(bench)
+})
+
 test('a page reads about as many rows as it returns, wherever it starts among the versions of one key', async () => {
   const bench = await openBucket('Enabled')
   for (let i = 0; i < 60; i++) await store(bench, 'k')

@@ -56,6 +56,8 @@ const xml = (...rules: string[]): string =>
 const enabled = '<Status>Enabled</Status>'
 const filter = '<Filter><Prefix>log/</Prefix></Filter>'
 const expiration = '<Expiration><Days>30</Days></Expiration>'
+const marker = '<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>'
+const noncurrent = (inner: string): string => `<NoncurrentVersionExpiration>${inner}</NoncurrentVersionExpiration>`
 
 test('what was set is answered in the form in which it was set', async () => {
   const { ask, set, kept } = bucket()
@@ -65,13 +67,15 @@ test('what was set is answered in the form in which it was set', async () => {
     `<ID>c</ID><Filter><And><Prefix>x</Prefix><Tag><Key>k</Key><Value>v</Value></Tag><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And></Filter>`
       + `${enabled}<Expiration><Date>2026-01-02T00:00:00.000Z</Date></Expiration>`,
     `<ID>d</ID><Filter><Prefix></Prefix></Filter>${enabled}<AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload>`,
+    `<ID>e</ID><Filter><Prefix></Prefix></Filter>${enabled}${marker}`
+      + noncurrent('<NoncurrentDays>3</NoncurrentDays><NewerNoncurrentVersions>2</NewerNoncurrentVersions>'),
   ]
   await ask('PutBucketLifecycleConfiguration', xml(...rules))
   const answer = await ask('GetBucketLifecycleConfiguration')
-  expect(answer.replace(/^.*?<LifecycleConfiguration[^>]*>/s, '<LifecycleConfiguration>').replace('<Prefix/>',
+  expect(answer.replace(/^.*?<LifecycleConfiguration[^>]*>/s, '<LifecycleConfiguration>').replaceAll('<Prefix/>',
     '<Prefix></Prefix>')).toBe(xml(...rules))
   expect(set).toEqual(['grain'])
-  expect(lifecycleIn(kept())).toHaveLength(4)
+  expect(lifecycleIn(kept())).toHaveLength(5)
   await ask('DeleteBucketLifecycle')
   await expect(ask('GetBucketLifecycleConfiguration')).rejects.toMatchObject({ name3: 'NoSuchLifecycleConfiguration' })
 })
@@ -85,10 +89,14 @@ test.each([
     [xml(`${filter}${enabled}<Expiration></Expiration>`), 'MalformedXML'],
   [xml(`${filter}${enabled}<Expiration><Days>1</Days><Date>2026-01-02</Date></Expiration>`), 'MalformedXML'],
   [xml(`${filter}${enabled}<Expiration><Date>2026-01-02T01:00:00Z</Date></Expiration>`), 'InvalidArgument'],
-  [xml(`${filter}${enabled}<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>`), 'NotImplemented'],
+  [xml(`${filter}${enabled}<Expiration><ExpiredObjectDeleteMarker>yes</ExpiredObjectDeleteMarker></Expiration>`), 'MalformedXML'],
+  [xml(`${filter}${enabled}<Expiration><ExpiredObjectDeleteMarker>false</ExpiredObjectDeleteMarker></Expiration>`), 'InvalidArgument'],
+  [xml(`<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>${enabled}${marker}`), 'InvalidArgument'],
   [xml(`${filter}${enabled}${expiration}<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>`), 'NotImplemented'],
-  [xml(`${filter}${enabled}<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration>`),
-    'NotImplemented'],
+  [xml(`${filter}${enabled}${noncurrent('')}`), 'MalformedXML'],
+  [xml(`${filter}${enabled}${noncurrent('<NoncurrentDays>0</NoncurrentDays>')}`), 'InvalidArgument'],
+  [xml(`${filter}${enabled}${noncurrent('<NoncurrentDays>1</NoncurrentDays><NewerNoncurrentVersions>101</NewerNoncurrentVersions>')}`),
+    'InvalidArgument'],
   [xml(`<ID>a</ID>${filter}${enabled}${expiration}`, `<ID>a</ID>${filter}${enabled}${expiration}`), 'InvalidArgument'],
   [xml(`<Filter><Prefix>a</Prefix><Tag><Key>k</Key></Tag></Filter>${enabled}${expiration}`), 'MalformedXML'],
   [xml(`<Filter><Size>5</Size></Filter>${enabled}${expiration}`), 'MalformedXML'],
@@ -100,7 +108,8 @@ test.each([
 
 test('an attribute of another form is no rules', () => {
   for (const bad of [undefined, 'x', '{}', 'null', '[null]', '[{}]', JSON.stringify([{ ...rule(), days: 0 }]),
-    JSON.stringify([{ ...rule(), days: '2' }]),
+    JSON.stringify([{ ...rule(), days: '2' }]), JSON.stringify([{ ...rule(), noncurrentDays: 0 }]),
+    JSON.stringify([{ ...rule(), expiredMarker: 1 }]),
     JSON.stringify([{ ...rule(), tags: [['a']] }]), JSON.stringify([{ ...rule(), prefix: undefined }])]) expect([bad,
     lifecycleIn(bad)]).toEqual([bad, []])
   expect(lifecycleIn(JSON.stringify([rule()]))).toEqual([rule()])
