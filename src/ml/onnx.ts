@@ -46,17 +46,18 @@ export function onnx<T>(rows: Dataset<T>, options: OnnxOptions<T>): Dataset<[T, 
   if (wrong !== undefined) throw new TypeError(`the input ${wrong} of onnx is a function of a row`)
   const size = checkNumber('batch of onnx', options.batch ?? 64, { min: 1, max: 65_536, isWhole: true })
   const threads = checkNumber('threads of onnx', options.threads ?? 1, { min: 1, max: 256, isWhole: true })
-  return rows.mapPartitions(async function * (part, context: Context): AsyncGenerator<[T, OnnxOutputs]> {
+  // Whole batches go on, and are divided by a step that does not wait for each row.
+  return rows.mapPartitions(async function * (part, context: Context): AsyncGenerator<Array<[T, OnnxOutputs]>> {
     const scorer = new Scorer<T>(await loaded(context.asset(model), threads), { model, inputs, outputs })
     let batch: T[] = []
     for await (const row of part) {
       batch.push(row)
       if (batch.length < size) continue
-      yield * await scorer.score(batch)
+      yield await scorer.score(batch)
       batch = []
     }
-    if (batch.length > 0) yield * await scorer.score(batch)
-  })
+    if (batch.length > 0) yield await scorer.score(batch)
+  }).flatMap(scored => scored)
 }
 
 interface Loaded { readonly runtime: Runtime; readonly session: Session }
@@ -117,6 +118,12 @@ interface Input<T> {
   readonly shape: ReadonlyArray<number | string>
 }
 
+function slice<V>(data: ArrayLike<V>, from: number, count: number): V[] {
+  const part: V[] = []
+  for (let i = 0; i < count; i++) part.push(data[from + i]!)
+  return part
+}
+
 class Scorer<T> {
   readonly #loaded: Loaded
   readonly #model: string
@@ -153,8 +160,11 @@ class Scorer<T> {
       }
       return [name, data, data.length / batch.length, dims.length === 1 || (dims.length === 2 && dims[1] === 1)] as const
     })
-    return batch.map((row, i): [T, OnnxOutputs] => [row, Object.fromEntries(columns.map(([name, data, width, isOne]) =>
-      [name, isOne ? data[i]! : Array.from({ length: width }, (_, k) => data[i * width + k]!)]))])
+    return batch.map((row, i): [T, OnnxOutputs] => {
+      const outputs: Record<string, number | bigint | string | Array<number | bigint | string>> = {}
+      for (const [name, data, width, isOne] of columns) outputs[name] = isOne ? data[i]! : slice(data, i * width, width)
+      return [row, outputs]
+    })
   }
 
   #tensor(batch: readonly T[], { name, of, type, shape }: Input<T>): Tensor {
@@ -168,10 +178,14 @@ class Scorer<T> {
     const make = arrays[type]
     if (!make) throw new TypeError(`the input ${name} of ${this.#model} has the type ${type}, which onnx does not know`)
     const data = make(width * batch.length)
+    const isFloat = type.startsWith('float')
     for (const [i, value] of values.entries()) {
       if (value.length !== width || (open === 0 ? width !== known : width % known !== 0))
         throw this.#misfit(name, `has ${value.length} numbers, and the model wants ${open === 0 ? known : JSON.stringify(shape)}`, batch[i])
-      for (let k = 0; k < width; k++) data[i * width + k] = this.#fitting(value[k], { name, type, row: batch[i]! })
+      for (let k = 0; k < width; k++) {
+        const each = value[k]
+        data[i * width + k] = isFloat && typeof each === 'number' ? each : this.#fitting(each, { name, type, row: batch[i]! })
+      }
     }
     const dims = open <= 1 ? shape.map(size => (typeof size === 'number' && size >= 0 ? size : width / known)) : [width]
     return new this.#loaded.runtime.Tensor(type, data, [batch.length, ...dims])

@@ -27,14 +27,14 @@ beforeAll(async () => {
 })
 afterAll(() => rm(dir, { recursive: true, force: true }))
 
-type Part = (rows: AsyncIterable<Car>, context: unknown) => AsyncIterable<[Car, OnnxOutputs]>
+type Part = (rows: AsyncIterable<Car>, context: unknown) => AsyncIterable<Array<[Car, OnnxOutputs]>>
 
 /** Scores the rows as one task does. */
 async function scored(rows: readonly Car[], options: Partial<OnnxOptions<Car>> = {}): Promise<Array<[Car, OnnxOutputs]>> {
-  const data = { mapPartitions: (fn: Part) => fn } as never
+  const data = { mapPartitions: (fn: Part) => ({ flatMap: () => fn }) } as never
   const given = { model: 'cars.onnx', inputs: { X: (car: Car) => [car.Displacement, car.Horsepower!] }, ...options }
   const part = onnx<Car>(data, given) as unknown as Part
-  return Array.fromAsync(part((async function * () { yield * rows })(), { asset: (name: string) => join(dir, name) }))
+  return (await Array.fromAsync(part((async function * () { yield * rows })(), { asset: (name: string) => join(dir, name) }))).flat()
 }
 
 // because the package has 290 MB and is not installed with the others; the test says so when it is skipped.
