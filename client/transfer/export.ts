@@ -28,6 +28,8 @@ interface Exporting {
   /** Files of a directory that are exported, by their names; default: all. */
   readonly takes?: ((name: string) => boolean) | undefined
   readonly overwrite: boolean
+  /** The files were made for this export, and are removed when it ends: if it fails, no later one goes on from there. */
+  readonly isOnce?: boolean | undefined
   readonly parallel: number
   readonly onProgress?: ((bytes: number) => void) | undefined
   readonly signal?: AbortSignal | undefined
@@ -36,7 +38,7 @@ interface Exporting {
 interface Part extends FilePart { readonly status: FileStatus }
 
 export async function exportFiles(deps: ExportDeps, exporting: Exporting): Promise<Transferred> {
-  const { sink, overwrite, signal } = exporting
+  const { sink, overwrite, isOnce = false, signal } = exporting
   const parts = await partsOf(deps, exporting)
   const token = tokenOf(deps.cluster, sink.shown, parts)
   const before = await sink.committed(token, signal)
@@ -46,10 +48,17 @@ export async function exportFiles(deps: ExportDeps, exporting: Exporting): Promi
       details: { destination: sink.shown },
     })
   await sink.sweep(token, parts, signal)
-  const { receipts, bytes } = await stageAll(deps, exporting, token, parts)
-  // From here on nothing is aborted: what a failed commit has made visible belongs to this token, and the next try completes it.
-  await sink.commit(token, receipts, before, signal)
-  return { files: parts.length, bytes, unchanged: 0 }
+  let staged: readonly unknown[] = []
+  try {
+    const { receipts, bytes } = await stageAll(deps, exporting, token, parts)
+    staged = receipts
+    // From here on nothing is aborted: what a failed commit has made visible belongs to this token, and the next try completes it.
+    await sink.commit(token, receipts, before, signal)
+    return { files: parts.length, bytes, unchanged: 0 }
+  } catch (error) {
+    if (isOnce) await sink.discard(token, staged)
+    throw error
+  }
 }
 
 /** Files in the order of their names. */

@@ -33,5 +33,5 @@ export async function writeTo(
 ): Promise<{ readonly files: number }> {
   const options = readExportOptions(given)
   checkDestination(url, options)
-  return writePlace({ ...deps, exportFiles: path => exportTo(deps, path, url, options) }, url, make, options.signal)
+  return writePlace({ ...deps, exportFiles: path => exportTo(deps, path, url, { ...options, isOnce: true }) }, url, make, options.signal)
 }

@@ -126,6 +126,8 @@ export async function importFrom(
   const importing = { ...options, path: inDirectory(url, path), overwrite, parallel, sums }
   if (isPostgres(url)) {
     const source = new PostgresTable(openOf(deps), tableAddressOf(url))
+    if (/\.(?:csv|tsv|parquet)$/i.test(importing.path))
+      throw new GristmillError('EINVAL', `${importing.path}: a table becomes JSON lines; give the file a name that ends with .jsonl`)
     return importFiles({ ...asking, objects: deps.objects }, { ...importing, format: 'jsonl', source, isTree: false })
   }
   const location = locationOf(url)
@@ -144,7 +146,7 @@ function inDirectory(url: string, path: string): string {
   if (location && isPrefix(location)) return normalise(path)
   const name = !location ? `${tableAddressOf(url).table}.jsonl`
     : location.kind === 's3' ? location.key.split('/').at(-1) : nameOfUrl(location.url)
-  if (name === undefined || name === '') throw new GristmillError('EINVAL', `${shownUrl(url)} has no name; write ${path}NAME`)
+  if (name === undefined || name === '' || name.includes('/')) throw new GristmillError('EINVAL', `${shownUrl(url)} has no name that a file can have; write ${path}NAME`)
   return join(normalise(path), name)
 }
 
@@ -169,10 +171,10 @@ function s3LocationOf(url: string, { mode, key }: Pick<ExportOptions, 'mode' | '
 
 export async function exportTo(
   deps: OutsideDeps & ExportDeps & { readonly status: (path: string) => Promise<FileStatus> }, path: string, url: string,
-  options: ExportOptions,
+  options: ExportOptions & { readonly isOnce?: boolean },
 ): Promise<Transferred> {
-  const { overwrite = false, parallel = 4, mode, key: columns, onProgress, signal } = options
-  const exporting = { overwrite, parallel, onProgress, signal }
+  const { overwrite = false, isOnce, parallel = 4, mode, key: columns, onProgress, signal } = options
+  const exporting = { overwrite, isOnce, parallel, onProgress, signal }
   if (isPostgres(url)) {
     const sink = new PostgresRows(openOf(deps), tableAddressOf(url), { mode: mode ?? 'swap', key: columns })
     // A directory of a job has _SUCCESS beside its rows.

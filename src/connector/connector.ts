@@ -12,7 +12,9 @@
 //          one part may stage at the same time; each has a receipt of its own, and those that are not committed leave no trace for readers.
 //   commit makes the parts of these receipts visible, and stores the token of the commit at the destination. Called again with the same
 //          token, by any process, it completes what is missing and changes nothing else: a commit whose reply was lost is repeated.
-//   abort  drops what was staged. It never throws; what it cannot drop is listed in the connector's guide.
+//   abort  drops what was staged, but for what a repeat can go on from. It never throws; what it cannot drop is listed in the
+//          connector's guide.
+//   discard  drops that, too: content that was made for this output alone, as the rows of a query, is never sent again.
 // The token names one output: the same content for the same destination has the same token in every attempt and after every restart.
 // A caller first asks `committed`: if the token is there, the output is there, and nothing is staged. Exactly once is therefore a matter of
 // the destination alone: no state of the caller decides it.
@@ -55,6 +57,8 @@ export interface OutsideSink<Part, Item, Receipt> {
   /** `before`: what `committed` has said; parts of it that the commit replaces and does not have are removed. */
   commit(token: string, receipts: readonly Receipt[], before: Committed | undefined, signal?: AbortSignal): Promise<void>
   abort(receipts: readonly Receipt[]): Promise<void>
+  /** REQUIRES: no later call has this token. Never throws. */
+  discard(token: string, receipts: readonly Receipt[]): Promise<void>
 }
 
 /** A file of a source, pinned. */

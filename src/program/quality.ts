@@ -9,12 +9,12 @@ export interface ColumnRules {
   /** Rows that may have no value; default: any number of them. */
   readonly nulls?: number | undefined
   /** Least and largest value. Numbers: the values are numbers, or texts of numbers. Texts: compared by code units, such as dates. */
-  readonly min?: number | string | undefined
-  readonly max?: number | string | undefined
+  readonly min?: number | bigint | string | undefined
+  readonly max?: number | bigint | string | undefined
   /** No value occurs twice. */
   readonly unique?: boolean | undefined
   /** Each value is one of these, compared as texts: keys of another table, which the program has collected. */
-  readonly in?: Iterable<string | number | boolean> | undefined
+  readonly in?: Iterable<string | number | bigint | boolean> | undefined
   /** Each value, as a text, matches. */
   readonly matches?: RegExp | undefined
 }
@@ -40,6 +40,7 @@ export function quality(rules: QualityRules): Check<any> {
   const names = Object.keys(columns)
   if (names.length > columnsMax) throw new TypeError(`quality was given rules for ${names.length} columns; it takes ${columnsMax}`)
   for (const name of names) checkRules(name, columns[name]!)
+  checkRows(rows)
   return async (output: ComputedOutput, context: Context) => {
     const found = names.map(name => new Column(name, columns[name]!))
     let count = 0
@@ -57,19 +58,40 @@ export function quality(rules: QualityRules): Check<any> {
   }
 }
 
+function checkRows(rows: NonNullable<QualityRules['rows']>): void {
+  for (const [rule, count] of Object.entries(rows)) {
+    if (rule !== 'min' && rule !== 'max') throw new TypeError(`rows of quality do not know ${JSON.stringify(rule)}; they know min and max`)
+    if (count !== undefined && !(Number.isInteger(count) && count >= 0)) throw new TypeError(`${rule} of rows is a number of rows, 0 or more`)
+  }
+}
+
 function checkRules(name: string, rules: ColumnRules): void {
   const of = `the rules for ${JSON.stringify(name)}`
   for (const rule of Object.keys(rules))
     if (!known.includes(rule)) throw new TypeError(`${of} do not know ${JSON.stringify(rule)}; they know ${known.join(', ')}`)
-  const { nulls, min, max, in: among, matches } = rules
+  const { nulls, min, max, unique, in: among, matches } = rules
   if (nulls !== undefined && !(Number.isInteger(nulls) && nulls >= 0)) throw new TypeError(`nulls of ${of} is a number of rows, 0 or more`)
   for (const bound of [min, max])
-    if (bound !== undefined && typeof bound !== 'string' && !Number.isFinite(bound))
+    if (bound !== undefined && !['string', 'bigint'].includes(typeof bound) && !Number.isFinite(bound))
       throw new TypeError(`min and max of ${of} are numbers or texts`)
-  if (min !== undefined && max !== undefined && typeof min !== typeof max) throw new TypeError(`min and max of ${of} are of one type`)
+  if (min !== undefined && max !== undefined && (typeof min === 'string') !== (typeof max === 'string'))
+    throw new TypeError(`min and max of ${of} are of one type`)
+  if (unique !== undefined && typeof unique !== 'boolean') throw new TypeError(`unique of ${of} is true or false`)
   if (among !== undefined && (typeof among === 'string' || typeof among[Symbol.iterator] !== 'function'))
     throw new TypeError(`in of ${of} is a list of values`)
   if (matches !== undefined && !(matches instanceof RegExp)) throw new TypeError(`matches of ${of} is a regular expression`)
+}
+
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
+/** Whole numbers beyond 2^53, as bigint, are written with their digits: so they are in the output. */
+const digits = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? rawJSON(String(value)) : value)
+
+/** A number, or the text of one; undefined for other values. Whole numbers keep their digits. */
+function amountOf(value: unknown): number | bigint | undefined {
+  if (typeof value === 'bigint') return value
+  if (typeof value === 'string' && /^[+-]?\d{16,}$/.test(value)) return BigInt(value.replace('+', ''))
+  const amount = typeof value === 'number' ? value : typeof value === 'string' && value.trim() !== '' ? Number(value) : NaN
+  return Number.isFinite(amount) ? amount : undefined
 }
 
 /** Values against one rule: how many, and the first of them. */
@@ -104,16 +126,16 @@ class Column {
     if (Object.hasOwn(row, this.#name)) this.#present++
     const value = Object.hasOwn(row, this.#name) ? row[this.#name] : undefined
     if (value === undefined || value === null || value === '') return void this.nulls++
-    const text = typeof value === 'string' ? value : JSON.stringify(value)
+    const text = typeof value === 'string' ? value : JSON.stringify(value, digits)
     const against = (rule: string): void => this.#against(rule, text, number)
-    const amount = typeof value === 'number' ? value : typeof value === 'string' && value.trim() !== '' ? Number(value) : NaN
-    if (Number.isFinite(amount)) {
-      this.least = Math.min(this.least ?? amount, amount)
-      this.most = Math.max(this.most ?? amount, amount)
+    const amount = amountOf(value)
+    if (amount !== undefined) {
+      this.least = Math.min(this.least ?? Infinity, Number(amount))
+      this.most = Math.max(this.most ?? -Infinity, Number(amount))
     }
     const { min, max } = this.#rules
-    if (typeof (min ?? max) === 'number') {
-      if (!Number.isFinite(amount)) against('are no number')
+    if (['number', 'bigint'].includes(typeof (min ?? max))) {
+      if (amount === undefined) against('are no number')
       else if (min !== undefined && amount < (min as number)) against(`are below ${min}`)
       else if (max !== undefined && amount > (max as number)) against(`are above ${max}`)
     } else if (min !== undefined && text < (min as string)) against(`are before ${min}`)

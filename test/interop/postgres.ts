@@ -86,6 +86,8 @@ async function reads(bench: Bench): Promise<void> {
   equal((await mill.readFile('/pg/some.jsonl', 'utf8')).split('\n').length, 11)
   await db.query('DROP VIEW a_view; CREATE TABLE nothing (a int)')
   await mill.import(url('nothing'), '/pg/nothing.jsonl')
+  await rejects(mill.import(url('nothing'), '/pg/nothing.csv'), { code: 'EINVAL', message: /a name that ends with .jsonl/ })
+  await rejects(mill.import(url('a%2Fb'), '/pg/'), { code: 'EINVAL', message: /no name that a file can have/ })
   equal(await mill.readFile('/pg/nothing.jsonl', 'utf8'), '')
 }
 

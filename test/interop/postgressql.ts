@@ -16,11 +16,17 @@ const rowsOf = async ({ db }: Bench, sql: string): Promise<unknown[]> =>
 /** Addresses without the password, which the environment has. */
 const placeIn = ({ port }: Bench) => (table: string): string => `postgres://mill@127.0.0.1:${port}/postgres/${table}`
 
-/** Nothing is left of copies and staged rows. */
-const left = async ({ mill }: Bench): Promise<unknown[]> => Array.fromAsync(mill.list('/.outside'), ({ path }) => path)
+const stages = `SELECT relname FROM pg_class WHERE relname LIKE '\\_gristmill\\_stage%' AND relkind = 'r'`
+
+/** What is left of copies and staged rows: nothing, also after a failure. */
+const left = async (bench: Bench): Promise<unknown[]> => [
+  ...await Array.fromAsync(bench.mill.list('/.outside'), ({ path }) => path), ...await rowsOf(bench, stages),
+]
 
 export async function queries(bench: Bench): Promise<void> {
   process.env['PGPASSWORD'] = 'geheim!'
+  // Exports that were killed before have left theirs.
+  for (const stage of await rowsOf(bench, stages)) await bench.db.query(`DROP TABLE "${String(stage)}"`)
   try {
     await types(bench)
     await large(bench)
@@ -51,6 +57,14 @@ async function types(bench: Bench): Promise<void> {
   })
   ok(Object.values(rows[1]!).every(value => value === null))
   equal(rows.length, 2)
+  await db.query(`CREATE TABLE eras AS SELECT v::date AS d, v::timestamp AS t, v::timestamptz AS z
+    FROM (VALUES ('0044-03-15 00:00:00.5 BC'), ('0044-03-15'), ('infinity'), (NULL)) AS texts (v)`)
+  const eras = await mill.sql(`SELECT d::VARCHAR AS d, year(d) AS y, t::VARCHAR AS t, epoch(z) AS z FROM '${place('eras')}' ORDER BY t`).collect()
+  equal(eras, [
+    { d: '0044-03-15 (BC)', y: -43n, t: '0044-03-15 (BC) 00:00:00.5', z: -63517823999.5 },
+    { d: '0044-03-15', y: 44n, t: '0044-03-15 00:00:00', z: -60772291200 },
+    { d: 'infinity', y: null, t: 'infinity', z: null }, { d: null, y: null, t: null, z: null },
+  ])
   // A table without rows has columns of the same types; a join with a table of the cluster.
   await db.query('CREATE TABLE none (n bigint, word text)')
   equal(await mill.sql(`SELECT count(*) AS c, sum(n) AS s FROM '${place('none')}'`).collect(), [{ c: 0n, s: null }])
@@ -155,6 +169,7 @@ async function refusals(bench: Bench): Promise<void> {
   await refused(`FROM 'postgres://mill:geheim!@127.0.0.1:${port}/postgres/kinds'`, 'EINVAL', /is given with a password.*PGPASSWORD/)
   await refused(`FROM '${place('absent')}'`, 'ENOENT', /does not exist/)
   await refused(`COPY (SELECT 'many' AS k) TO '${place('totals')}'`, 'EINVAL', /line 2, column k: invalid input syntax for type integer: "many"/)
+  await refused(`COPY (SELECT 1 AS k, 'x' AS word FROM range(2)) TO '${place('totals')}' (MODE append)`, 'EINVAL', /duplicate key/)
   await refused(`COPY (SELECT 1 AS k) TO '${place('totals')}' (MODE upsert)`, 'EINVAL', /an upsert needs the columns/)
   await refused(`CREATE VIEW v AS FROM '${place('kinds')}'`, 'EINVAL', /a view cannot read/)
   process.env['PGPASSWORD'] = 'falsch'

@@ -129,6 +129,13 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
   /** Staged parts stay for a repeat, which continues them. */
   async abort(): Promise<void> {}
 
+  async discard(token: string): Promise<void> {
+    await this.#with(async connection => {
+      await connection.query(`BEGIN; SET LOCAL lock_timeout = ${lockMs}; DROP TABLE IF EXISTS ${this.#own(stageName(token))};
+        DELETE FROM ${this.#own('_gristmill_parts')} WHERE token = ${literal(token)}; COMMIT`)
+    }).catch(() => undefined)
+  }
+
   /**
    * The commit that decides whether this one is done: of rows that are added, this one, if the table is the one to which it has added them;
    * else the last one to this very table. A table that was swapped must also have as many rows as its load had.

@@ -9,7 +9,7 @@ import type { OpenPostgres, PostgresConnection } from '../../ports/postgres.ts'
 import { behind } from '../skip.ts'
 import type { FilePin, FileSplit, OutsideFiles } from '../connector.ts'
 import { literal, qualified, quoted, type TableAddress } from './names.ts'
-import { sqlType } from './types.ts'
+import { sqlType, textOf } from './types.ts'
 
 /** Bytes of a page of a table. */
 const pageBytes = 8192
@@ -106,7 +106,7 @@ export class PostgresTable implements OutsideFiles {
         : ` WHERE t.ctid >= '(${start},0)'::tid${end === undefined ? '' : ` AND t.ctid < '(${end},0)'::tid`}`
       // `t` alone would be a column of that name. A column of the type json keeps its white space; a line has no other line in it.
       const from = `FROM ${qualified(schema, table)} AS t${pages}`
-      const texts = this.#columns.map(({ name }) => `t.${quoted(name)}::text AS ${quoted(name)}`)
+      const texts = this.#columns.map(({ name, type }) => `${textOf(`t.${quoted(name)}`, type)} AS ${quoted(name)}`)
       const rows = this.#isText
         ? `SELECT row_to_json(r.*)::text FROM (SELECT ${texts.join(', ')} ${from}) AS r`
         : `SELECT translate(row_to_json(t.*)::text, E'\\n\\r', '  ') ${from}`

@@ -126,6 +126,8 @@ export class S3Files implements OutsideSink<FilePart, Uint8Array, S3Receipt> {
     await Promise.allSettled(receipts.map(({ name, upload }) => this.#drop(this.#key(name), upload)))
   }
 
+  async discard(_token: string, receipts: readonly S3Receipt[]): Promise<void> { await this.abort(receipts) }
+
   #key(name: string): string { return `${this.#prefix}${name}` }
 
   async #complete({ name, bytes, upload, etags, etag }: S3Receipt, signal?: AbortSignal): Promise<void> {

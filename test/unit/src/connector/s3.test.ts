@@ -29,9 +29,10 @@ const deps = (changed?: string): ExportDeps => ({
   },
 })
 
-const run = (service: Service, { key = 'out/', from = '/d', overwrite = false, changed = '' } = {}) =>
+const run = (service: Service, { key = 'out/', from = '/d', overwrite = false, isOnce = false, changed = '' } = {}) =>
   exportFiles(deps(changed), {
-    sink: new S3Files(clientOf(service), key, { partBytes: 1000 }), from: statusOf(from), as: key.split('/').at(-1), overwrite, parallel: 2,
+    sink: new S3Files(clientOf(service), key, { partBytes: 1000 }), from: statusOf(from), as: key.split('/').at(-1), overwrite, isOnce,
+    parallel: 2,
   })
 
 const record = 'out/_gristmill_commit.json'
@@ -84,6 +85,18 @@ test('a commit whose reply is lost is completed by its repeat; one whose upload 
   other.before = ({ method, url }) => { if (method === 'POST' && /uploadId/.test(url)) other.uploads.clear() }
   await expect(run(other)).rejects.toMatchObject({ code: 'ESTALE' })
   expect(other.objects.size).toBe(0)
+})
+
+test('a commit that fails keeps what is staged for a repeat, unless the files were made for this export alone', async () => {
+  for (const isOnce of [false, true]) {
+    const service = new Service()
+    let commits = 0
+    service.before = ({ method, url }) => {
+      if (method === 'POST' && /uploadId/.test(url) && ++commits >= 2) throw new TypeError('reset')
+    }
+    await expect(run(service, { isOnce })).rejects.toThrow('reset')
+    expect(service.uploads.size).toBe(isOnce ? 0 : 2)
+  }
 })
 
 test('other content is not replaced unless the caller says so; then objects of the earlier export go', async () => {

@@ -45,13 +45,20 @@ test.each<[QualityRules, readonly unknown[], unknown]>([
   [{ columns: { a: { unique: true } } }, [{ a: [1, 2] }, { a: [1, 2] }], '1 values of "a" are there already, first "[1,2]" in row 2'],
   [{ columns: { a: { in: new Set(['1', '2']) } } }, [{ a: 2 }, { a: 3 }], '1 values of "a" are none of the values that are allowed, first "3" in row 2'],
   [{ columns: { a: { matches: /^x$/g } } }, [{ a: 'x' }, { a: 'x' }, { a: 'xx' }], '1 values of "a" do not match /^x$/, first "xx" in row 3'],
+  // Whole numbers beyond 2^53 keep their digits.
+  [{ columns: { a: { min: 0, unique: true, in: [9007199254740993n, 1] } } }, [{ a: 9007199254740993n }, { a: 1 }], undefined],
+  [{ columns: { a: { max: 9007199254740993n } } },
+    [{ a: 9007199254740993n }, { a: 9007199254740994n }, { a: '+9007199254740994' }, { a: 1.5 }],
+    '2 values of "a" are above 9007199254740993, first "9007199254740994" in row 2'],
+  [{ columns: { a: { unique: true } } }, [{ a: { b: 9007199254740993n } }, { a: { b: 9007199254740992n } }], undefined],
   [{ columns: { toString: {} } }, [{ a: 1 }], 'no row has the column "toString"'],
   [{ columns: { a: {} } }, [['x']], expect.stringContaining('row 1 has no names of columns')],
   [{}, ['line'], expect.stringContaining('row 1 has no names of columns')],
-])('%j of %j: %j', async (rules, rows, reason) => expect(await reasonOf(rules, rows)).toEqual(reason))
+])('%o of %o: %o', async (rules, rows, reason) => expect(await reasonOf(rules, rows)).toEqual(reason))
 
 test.each([
   { rules: {} }, { columns: { a: { maximum: 1 } } }, { columns: { a: { nulls: -1 } } }, { columns: { a: { min: NaN } } },
-  { columns: { a: { min: 1, max: '2' } } }, { columns: { a: { in: 'abc' } } }, { columns: { a: { matches: 'x' } } },
+  { columns: { a: { min: 1, max: '2' } } }, { columns: { a: { unique: 'no' } } }, { rows: { mni: 5 } }, { rows: { min: NaN } },
+  { rows: { max: '3' } }, { columns: { a: { in: 'abc' } } }, { columns: { a: { matches: 'x' } } },
   { columns: Object.fromEntries(Array.from({ length: 41 }, (_, i) => [`c${i}`, {}])) },
 ])('%j are no rules', rules => { expect(() => quality(rules as never)).toThrow(TypeError) })
