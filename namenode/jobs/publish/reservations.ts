@@ -26,6 +26,7 @@ import { systemActor, type Actor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
 import { findNamed } from '../../namespace/asof.ts'
 import type { NameEntry } from '../../namespace/entry.ts'
+import { versioningOf } from '../../namespace/keyversions.ts'
 import { child } from '../../namespace/resolve.ts'
 import { contentOf, itemAt } from '../../trash/items.ts'
 import type { Outputs } from './outputs.ts'
@@ -43,6 +44,8 @@ making(namespace.rename, ({ to }) => to)
 making(writing.create, ({ path }) => path)
 making(writing.concat, ({ path }) => path)
 making(object.publish, ({ to }) => to)
+// In a bucket with versioning a deletion writes a delete marker, also for a key that is not there.
+making(object.remove, ({ path, keep, directory }, view) => (!directory && hasVersioning(view, keep) ? path : undefined))
 // The version before a removed one may take the name.
 making(object.removeVersion, ({ path }) => path)
 making(object.directory, ({ path }, view) => unlessThere(view, path))
@@ -100,6 +103,11 @@ function entryOf(view: View, path: string): NameEntry | undefined {
   } catch {
     return undefined
   }
+}
+
+function hasVersioning(view: View, bucket: string): boolean {
+  const entry = entryOf(view, bucket)
+  return entry !== undefined && versioningOf(view, entry) !== undefined
 }
 
 const unlessThere = (view: View, path: string): string | undefined => (entryOf(view, path) ? undefined : path)

@@ -6,6 +6,7 @@ import { OutputReservations } from '../../../../../namenode/jobs/publish/outputs
 import { reserving } from '../../../../../namenode/jobs/publish/reservations.ts'
 import { namespaceRoutes } from '../../../../../namenode/namespace/routes.ts'
 import { mkdir } from '../../../../../namenode/namespace/names.ts'
+import { setVersioning } from '../../../../../namenode/objects/versioning.ts'
 import { snapshotRoutes } from '../../../../../namenode/snapshots/routes.ts'
 import { trashRoutes } from '../../../../../namenode/trash/routes.ts'
 import { requestId, jobId, type JobId } from '../../../../../src/base/ids.ts'
@@ -36,6 +37,7 @@ async function house() {
     ...snapshotRoutes({ journal, clock, actor, removed: () => undefined }),
     route(writing.create, () => ({ lease: 1 }) as never),
     route(writing.put, ({ files }) => ({ inlineBytes: 9, files: files.map(({ path }) => ({ status: { path } as never })) })),
+    route(object.remove, () => ({})), route(object.removeVersion, () => ({ marker: false })),
     route(object.put, ({ objects }) => ({ inlineBytes: 9, objects: objects.map(({ to }) => ({ status: { path: to } as never })) })),
   ].map(each => reserving(each, { journal, outputs, actor }))
   let requests = 0
@@ -323,6 +325,19 @@ test('while a job runs, its user and the superuser do not take the rights from i
   outputs.release(jobId('job-4'))
   await call(names.setAttributes, { path: '/a', mode: 0o711 }, 'bob')
   await call(names.setAttributes, { path: '/a/b', mode: 0o555 }, 'ann')
+})
+
+test('in a bucket with versioning no delete marker is made at the output of a running job, and no version brought back there', async () => {
+  const { bench, outputs, call } = await house()
+  await call(names.mkdir, { path: '/mine' })
+  outputs.reserve('/mine/out', jobId('job-3'), 'ann')
+  const drop = (path: string): Promise<unknown> => call(object.remove, { path, keep: '/mine', directory: false })
+  await drop('/mine/out/k')
+  await bench.do(setVersioning, { path: '/mine', state: 'Enabled' })
+  for (const path of ['/mine/out/k', '/mine/out']) await expect(drop(path)).rejects.toMatchObject(busy)
+  await expect(call(object.removeVersion, { path: '/mine/out/k', keep: '/mine', version: 'null' })).rejects.toMatchObject(busy)
+  await drop('/mine/k')
+  await call(object.removeVersion, { path: '/mine/k', keep: '/mine', version: 'null' })
 })
 
 test('a directory that a running job may replace gets no snapshots, nor one in it; those above it do', async () => {
