@@ -87,7 +87,8 @@ export class Mill extends Programs {
   readonly #scratchDir: string
   readonly #isServing: boolean
   readonly #print: (text: string) => void
-  readonly #outside: Pick<World, 'httpFetch' | 'openPostgres' | 'clock' | 'random' | 'disk'> & Pick<MillParts, 'machine'>
+  readonly #outside: Pick<World, 'httpFetch' | 'openPostgres' | 'openKafka' | 'loadAvro' | 'clock' | 'random' | 'disk'>
+    & Pick<MillParts, 'machine'>
   readonly #end: () => Promise<void>
   #closing: Promise<void> | undefined
 
@@ -127,7 +128,8 @@ export class Mill extends Programs {
     this.#scratchDir = scratchDir
     this.#workingDirectory = workingDirectory
     this.#isServing = parts.isServing ?? false
-    this.#outside = { httpFetch: world.httpFetch, openPostgres: world.openPostgres, clock, random, disk, machine }
+    const { httpFetch, openPostgres, openKafka, loadAvro } = world
+    this.#outside = { httpFetch, openPostgres, openKafka, loadAvro, clock, random, disk, machine }
     keepCluster(this, { cluster: asking, files, outside: this.#isServing ? undefined : this.#places })
     this.#end = () => {
       for (const driver of local.drivers) driver.abandon()
@@ -174,11 +176,11 @@ export class Mill extends Programs {
   }
 
   /**
-   * Copies a file of a web server or of S3, or a table of PostgreSQL, to `path`, or into it under its own name if it ends with `/`; or all
-   * objects below `s3://BUCKET/PREFIX/` into the directory `path`. Each file appears whole. A file that was imported before from the same
-   * address, and has not changed there, is left as it is, so that an import that was ended goes on when it is repeated. Throws EEXIST
-   * (unless `overwrite`), ENOENT, also if there is no object below the prefix, EACCES, UNAUTHENTICATED, ESTALE if the source changes
-   * meanwhile, CORRUPT for a wrong checksum.
+   * Copies a file of a web server or of S3, a table of PostgreSQL, or the messages of a topic of Kafka, to `path`, or into it under its own
+   * name if it ends with `/`; or all objects below `s3://BUCKET/PREFIX/` into the directory `path`. Each file appears whole. A file that
+   * was imported before from the same address, and has not changed there, is left as it is, so that an import that was ended goes on when
+   * it is repeated. Throws EEXIST (unless `overwrite`), ENOENT, also if there is no object below the prefix, EACCES, UNAUTHENTICATED,
+   * ESTALE if the source changes meanwhile, CORRUPT for a wrong checksum.
    */
   async import(url: string, path: Path, options?: ImportOptions | null): Promise<Transferred> {
     const { importFrom, readImportOptions } = await import('./transfer/transfer.ts')

@@ -1,6 +1,7 @@
 // Types that Parquet bends: it has no integers of 128 bits (they become DOUBLE), no bits, enums or microseconds in intervals. A query's
 // Parquet has decimals or texts in their place.
 
+import { documentColumn } from '../../src/connector/kafka/rows.ts'
 import { quotedName, typeText, type SqlColumn, type SqlType } from '../../src/base/sql.ts'
 
 const plain: Readonly<Record<string, string>> = {
@@ -25,6 +26,16 @@ export function parquetQuery(sql: string, columns: readonly SqlColumn[], names: 
   const inner = columns.map((_, i) => `c${i}`)
   const outer = columns.map(({ type }, i) => `CAST(c${i} AS ${typeText(parquetType(type))}) AS ${quotedName(names[i]!)}`)
   return `SELECT ${outer.join(', ')} FROM (${sql}\n) AS t(${inner.join(', ')})`
+}
+
+/** The query as one column of documents of JSON, for messages: bytes in base64. */
+export function documentQuery(sql: string, columns: readonly SqlColumn[], names: readonly string[]): string {
+  const inner = columns.map((_, i) => `c${i}`)
+  const fields = columns.map(({ type }, i) => {
+    const value = type.kind === 'plain' && type.name === 'BLOB' ? `base64(c${i})` : `c${i}`
+    return `${quotedName(names[i]!)} := ${value}`
+  })
+  return `SELECT CAST(to_json(struct_pack(${fields.join(', ')})) AS VARCHAR) AS ${documentColumn} FROM (${sql}\n) AS t(${inner.join(', ')})`
 }
 
 /** The query with columns whose CSV PostgreSQL reads as the same values: bytes in hexadecimal, lists and structs as JSON. */

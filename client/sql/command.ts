@@ -4,6 +4,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { sqlTokens, type SqlToken } from '../../src/base/sqltokens.ts'
 import { shownUrl } from '../../src/connector/location.ts'
+import { withTopicOptions } from '../../src/connector/kafka/address.ts'
 import { loadModes, type LoadMode } from '../../src/connector/postgres/sink.ts'
 
 export type SqlCommand =
@@ -188,11 +189,20 @@ class Words {
 
   /** A path, or the address of a place outside of the cluster, also as the argument of a function: postgres('postgres://…'). */
   place(): string {
-    const scheme = ['postgres', 's3'].find(word => this.take(word))
+    const scheme = ['postgres', 'kafka', 's3'].find(word => this.take(word))
     if (scheme === undefined) return this.text()
     this.need('(')
-    const url = this.text()
+    const bare = this.text()
+    const options: Record<string, string> = {}
+    while (scheme === 'kafka' && this.take(',')) {
+      const name = this.name().toLowerCase()
+      if (this.take(':')) this.need('=')
+      else if (this.need('=')) this.take('>')
+      const value = this.constant()
+      options[name] = value.startsWith("'") ? value.slice(1, -1).replaceAll("''", "'") : value
+    }
     this.need(')')
+    const url = withTopicOptions(bare, options)
     if (url.toLowerCase().startsWith(scheme)) return url
     throw new GristmillError('EINVAL', `${scheme}('${shownUrl(url)}'): the address begins with ${scheme}://`)
   }

@@ -1,9 +1,10 @@
-// Tables outside of the cluster: FROM 'postgres://HOST/DATABASE/TABLE', 's3://BUCKET/KEY', 'https://HOST/PATH', or the same as the argument
-// of a function of that name. Their content is copied into the cluster, where the query reads it as any other table; the copy is removed
-// with the workspace of the query.
+// Tables outside of the cluster: FROM 'postgres://HOST/DATABASE/TABLE', 'kafka://HOST:PORT/TOPIC', 's3://BUCKET/KEY', 'https://HOST/PATH',
+// or the same as the argument of a function of that name; kafka('…', from => 17) has options, which become part of the address. Their
+// content is copied into the cluster, where the query reads it as any other table; the copy is removed with the workspace of the query.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { sqlTokens } from '../../src/base/sqltokens.ts'
+import { withTopicOptions } from '../../src/connector/kafka/address.ts'
 import { shownUrl } from '../../src/connector/location.ts'
 import type { PostgresColumn } from '../../src/connector/postgres/source.ts'
 import type { CatalogTable } from '../../src/protocol/table.ts'
@@ -12,11 +13,12 @@ import { clusterTable, type SqlTable } from './tables.ts'
 import type { Workspace } from './workspace.ts'
 
 const schemes: Readonly<Record<string, RegExp>> = {
-  postgres: /^postgres(?:ql)?:\/\//i, s3: /^s3a?:\/\//i, http: /^https?:\/\//i, https: /^https?:\/\//i,
+  postgres: /^postgres(?:ql)?:\/\//i, kafka: /^kafka:\/\//i, s3: /^s3a?:\/\//i, http: /^https?:\/\//i, https: /^https?:\/\//i,
 }
 
 export const isOutside = (name: string): boolean => Object.values(schemes).some(scheme => scheme.test(name))
 
+/** `url`: with the options of the call. */
 interface Call { readonly start: number; readonly end: number; readonly url: string; readonly urlStart: number; readonly urlEnd: number }
 
 /** Calls such as FROM postgres('postgres://…'), behind FROM or JOIN. */
@@ -26,23 +28,52 @@ function callsIn(text: string): Call[] {
   const calls: Call[] = []
   for (let i = 1; i < tokens.length; i++) {
     const scheme = Object.hasOwn(schemes, textOf(i).toLowerCase()) ? schemes[textOf(i).toLowerCase()] : undefined
-    const [open, quoted, close] = [textOf(i + 1), textOf(i + 2), textOf(i + 3)]
-    if (!scheme || !/^(?:from|join)$/i.test(textOf(i - 1)) || open !== '(' || close !== ')' || !quoted.startsWith("'")) continue
-    const url = quoted.slice(1, -1).replaceAll("''", "'")
+    const [open, quoted] = [textOf(i + 1), textOf(i + 2)]
+    if (!scheme || !/^(?:from|join)$/i.test(textOf(i - 1)) || open !== '(' || !quoted.startsWith("'")) continue
+    const { close, options } = optionsAt(i + 3, textOf)
+    if (close === undefined) continue
+    const bare = quoted.slice(1, -1).replaceAll("''", "'")
+    if (Object.keys(options).length > 0 && textOf(i).toLowerCase() !== 'kafka')
+      throw new GristmillError('EINVAL', `${textOf(i)}('${shownUrl(bare)}') has no options`)
+    const url = withTopicOptions(bare, options)
     if (!scheme.test(url))
       throw new GristmillError('EINVAL', `${textOf(i)}('${shownUrl(url)}'): the address begins with ${textOf(i).toLowerCase()}://`)
     const { start: urlStart, end: urlEnd } = tokens[i + 2]!
-    calls.push({ start: tokens[i]!.start, end: tokens[i + 3]!.end, url, urlStart, urlEnd })
+    calls.push({ start: tokens[i]!.start, end: tokens[close]!.end, url, urlStart, urlEnd })
   }
   return calls
+}
+
+/** Options `, name => 'text'` or `, name => 17` up to the closing parenthesis, from the token on; no `close`: there is something else. */
+function optionsAt(from: number, textOf: (i: number) => string): { close?: number; options: Record<string, string> } {
+  const options: Record<string, string> = {}
+  let at = from
+  for (; textOf(at) === ','; at++) {
+    const name = textOf(++at).toLowerCase()
+    // Each mark is a token: => := =.
+    let marks = ''
+    while (/^[:=>]$/.test(textOf(at + 1))) marks += textOf(++at)
+    const given = textOf(++at)
+    if (!/^[a-z]+$/.test(name) || !['=>', ':=', '='].includes(marks) || !/^(?:'[^]*'|\d+)$/.test(given)) return { options }
+    if (Object.hasOwn(options, name)) throw new GristmillError('EINVAL', `the option ${name} is given twice`)
+    options[name] = given.startsWith("'") ? given.slice(1, -1).replaceAll("''", "'") : given
+  }
+  return textOf(at) === ')' ? { close: at, options } : { options }
 }
 
 /** The text with the address alone in place of each call, at the same place, so that errors name its line and column. */
 export function plainPlaces(text: string): string {
   let plain = text
-  for (const { start, end, urlStart, urlEnd } of callsIn(text)) {
+  // From the last one on: an address with many escapes may be longer than its options, and moves what follows.
+  for (const { start, end, url, urlStart, urlEnd } of callsIn(text).reverse()) {
     const blank = (from: number, to: number): string => text.slice(from, to).replaceAll(/[^\n]/g, ' ')
-    plain = plain.slice(0, start) + blank(start, urlStart) + text.slice(urlStart, urlEnd) + blank(urlEnd, end) + plain.slice(end)
+    const address = `'${url.replaceAll("'", "''")}'`
+    const behind = blank(urlEnd, end)
+    const more = address.length - (urlEnd - urlStart)
+    // Blanks go, and line ends stay.
+    const spaces = behind.length - behind.replaceAll(' ', '').length
+    const kept = behind.replace(/ */, all => all.slice(Math.min(more, all.length, spaces)))
+    plain = plain.slice(0, start) + blank(start, urlStart) + address + kept + plain.slice(end)
   }
   return plain
 }

@@ -5,6 +5,7 @@ import { abortError, throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
 import { shownUrl } from '../../src/connector/location.ts'
+import { isKafka } from '../../src/connector/kafka/address.ts'
 import { isPostgres } from '../../src/connector/postgres/names.ts'
 import { literalsOf, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
 import { formatBytes, MiB } from '../../src/base/units.ts'
@@ -13,7 +14,7 @@ import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Job } from '../jobs/job.ts'
 import { Run } from '../jobs/running.ts'
 import { askedOf, engineOf, localAmong, workspaceIn, type Asked, type SqlTools } from './asked.ts'
-import { parquetQuery, textQuery } from './carried.ts'
+import { documentQuery, parquetQuery, textQuery } from './carried.ts'
 import { noRows, resultColumns, sentQuery } from './carriedtypes.ts'
 import { changed } from './changed.ts'
 import { readCommand, type SqlCommand } from './command.ts'
@@ -149,16 +150,18 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
 
   /**
    * Computes the rows as a job, and moves them to a table of PostgreSQL (`postgres://HOST/DATABASE/TABLE`) or below a prefix of S3
-   * (`s3://BUCKET/PREFIX/`), where they appear in one commit when all are there. Throws as `mill.export`.
+   * (`s3://BUCKET/PREFIX/`), where they appear in one commit when all are there, or to a topic of Kafka (`kafka://HOST:PORT/TOPIC`). Throws
+   * as `mill.export`.
    */
   async export(url: string, { format, ...options }: SqlExportOptions = {}): Promise<OutsideWritten> {
     const { signal, onJob } = this.#options
     if (this.#tools.isRemote) throw notReached(url)
-    const isRows = isPostgres(url)
-    if (isRows && format !== undefined) throw new GristmillError('EINVAL', 'format belongs to objects of S3; a table of PostgreSQL takes rows')
+    const asRows = isPostgres(url) ? textQuery : isKafka(url) ? documentQuery : undefined
+    if (asRows && format !== undefined)
+      throw new GristmillError('EINVAL', 'format belongs to objects of S3; a table of PostgreSQL and a topic of Kafka take rows')
     const places = placesIn(await this.#tools.cluster(), url)
     return places.write(url, async path => {
-      const run = isRows ? await this.#saved(path, { format: 'csv' }, textQuery) : await this.save(path, { format })
+      const run = asRows ? await this.#saved(path, { format: 'csv' }, asRows) : await this.save(path, { format })
       onJob?.(run)
       await run.wait({ signal }).catch((error: unknown) => { throw asQueryError(error) })
     }, { ...options, signal })

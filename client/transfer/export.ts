@@ -7,7 +7,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { ClusterId } from '../../src/base/ids.ts'
 import { nameOf } from '../../src/base/paths.ts'
 import { Semaphore } from '../../src/base/queue.ts'
-import type { FilePart, OutsideSink } from '../../src/connector/connector.ts'
+import type { FilePart, OutsideLog, OutsideSink } from '../../src/connector/connector.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Transferred } from './import.ts'
@@ -33,6 +33,25 @@ interface Exporting {
   readonly parallel: number
   readonly onProgress?: ((bytes: number) => void) | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+interface Appending extends Pick<Exporting, 'from' | 'takes' | 'onProgress' | 'signal'> {
+  readonly log: OutsideLog<FilePart, Uint8Array>
+  /** Names the destination and the form of what is written there, in the token. */
+  readonly identity: string
+}
+
+/** Appends the rows of the files to a log. */
+export async function exportRows(deps: ExportDeps, appending: Appending): Promise<Transferred> {
+  const { log, identity, signal, onProgress } = appending
+  const parts = await partsOf(deps, appending)
+  let bytes = 0
+  const content = (part: FilePart) => contentOf(deps, part as Part, count => {
+    bytes += count
+    onProgress?.(bytes)
+  }, signal)
+  const { unchanged } = await log.write(tokenOf(deps.cluster, identity, parts), parts, content, signal)
+  return { files: parts.length, bytes: unchanged ? 0 : bytes, unchanged: unchanged ? parts.length : 0 }
 }
 
 interface Part extends FilePart { readonly status: FileStatus }
@@ -62,7 +81,9 @@ export async function exportFiles(deps: ExportDeps, exporting: Exporting): Promi
 }
 
 /** Files in the order of their names. */
-async function partsOf({ list }: ExportDeps, { from, as, takes = () => true, signal }: Exporting): Promise<Part[]> {
+async function partsOf(
+  { list }: ExportDeps, { from, as, takes = () => true, signal }: Pick<Exporting, 'from' | 'as' | 'takes' | 'signal'>,
+): Promise<Part[]> {
   if (from.type === 'file') return [{ name: as ?? nameOf(from.path), bytes: from.length, status: from }]
   const parts: Part[] = []
   const root = from.path === '/' ? '/' : `${from.path}/`
@@ -112,12 +133,12 @@ async function stageAll(
 
 /** Throws ESTALE if the path is another file by now. */
 async function* contentOf(
-  { files }: ExportDeps, { status: { path, id, length } }: Part, moved: (bytes: number) => void, signal: AbortSignal,
+  { files }: ExportDeps, { status: { path, id, length } }: Part, moved: (bytes: number) => void, signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  const located = await files.locate(path, { signal })
+  const located = await files.locate(path, signal ? { signal } : {})
   if (located.status.id !== id || located.status.length !== length)
     throw new GristmillError('ESTALE', `${path} has changed since the export began; begin again`, { details: { path } })
-  for await (const piece of files.read(located, { signal })) {
+  for await (const piece of files.read(located, signal ? { signal } : {})) {
     yield piece
     moved(piece.length)
   }

@@ -98,7 +98,7 @@ async function importOne(
   const before = await find(deps.objects, path, signal)
   if (before) {
     const isSame = version !== undefined && before.attributes[versionAttribute] === version
-      && before.attributes[sourceAttribute] === pin.url && before.status.length === pin.bytes && sums.length === 0
+      && before.attributes[sourceAttribute] === pin.url && (pin.isExact || before.status.length === pin.bytes) && sums.length === 0
     if (isSame) return false
     if (before.status.type === 'directory') throw new GristmillError('EISDIR', `${path} is a directory`, { details: { path } })
     if (!overwrite) throw new GristmillError('EEXIST', `${path} exists`, { details: { path } })

@@ -7,6 +7,8 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { join } from '../../src/base/paths.ts'
 import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
 import { PostgresTable, type PostgresColumn } from '../../src/connector/postgres/source.ts'
+import { isKafka } from '../../src/connector/kafka/address.ts'
+import { lineColumns } from '../../src/connector/kafka/line.ts'
 import { isPrefix, locationOf, nameOfUrl, shownUrl } from '../../src/connector/location.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { OpenPostgres } from '../../src/ports/postgres.ts'
@@ -14,6 +16,7 @@ import { list, mkdir, remove } from '../../src/protocol/namespace.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
 import { importFiles, type ImportDeps } from './import.ts'
+import { checkTopicAddress } from './kafka.ts'
 
 /** Directory of all copies. */
 const stagesDirectory = '/.outside'
@@ -52,11 +55,11 @@ async function dropped(ask: CallMessage, path: string): Promise<void> {
 
 /** A place that was copied. */
 export interface StagedTable extends PlaceCopy {
-  /** Columns of a table of PostgreSQL, which is JSON lines of texts. */
+  /** Columns of a table of PostgreSQL, which is JSON lines of texts, and of a topic without messages. */
   readonly columns?: readonly PostgresColumn[]
 }
 
-type ImportPlace = (url: string, path: string, signal: AbortSignal | undefined) => Promise<unknown>
+type ImportPlace = (url: string, path: string, signal: AbortSignal | undefined) => Promise<{ readonly bytes: number }>
 
 interface ReadDeps extends StageDeps {
   readonly importing: ImportDeps
@@ -88,16 +91,23 @@ export async function writePlace(
 
 /** Throws EINVAL for an address with a password or a signature in it: the text of a query is kept with its job. */
 export async function stageTable(deps: ReadDeps, url: string, signal: AbortSignal | undefined): Promise<StagedTable> {
+  if (isKafka(url)) {
+    return staged(deps, url, signal, async stage => {
+      const path = join(stage.path, 'rows.jsonl')
+      const { bytes } = await deps.importFile(url, path, signal)
+      return { path, ...bytes === 0 && { columns: lineColumns } }
+    })
+  }
   if (!isPostgres(url)) return stageFiles(deps, url, signal)
   return staged(deps, url, signal, stage => copyTable(deps, url, stage, signal))
 }
 
-/** The same for files; of a table of PostgreSQL a file of JSON lines. */
+/** The same for files; of a table of PostgreSQL, and of a topic of Kafka, a file of JSON lines. */
 export function stageFiles(
   deps: StageDeps & Pick<ReadDeps, 'importFile'>, url: string, signal: AbortSignal | undefined,
 ): Promise<StagedTable> {
   return staged(deps, url, signal, async stage => {
-    const location = isPostgres(url) ? undefined : locationOf(url)
+    const location = isPostgres(url) || isKafka(url) ? undefined : locationOf(url)
     const isTree = location !== undefined && isPrefix(location)
     const name = !location ? 'rows.jsonl' : location.kind === 's3' ? location.key.split('/').at(-1)! : nameOfUrl(location.url)
     const path = isTree ? stage.path : join(stage.path, name ?? 'file')
@@ -138,6 +148,7 @@ function checkPlace(url: string): void {
   const refused = (what: string, instead: string): GristmillError => new GristmillError(
     'EINVAL', `${shownUrl(url)} is given with ${what}, and the text of a query or program is kept with its job; ${instead}`,
   )
+  if (isKafka(url)) return checkTopicAddress(url)
   if (isPostgres(url)) {
     if (tableAddressOf(url).server.password !== undefined) throw refused('a password', 'set PGPASSWORD, or put it into ~/.pgpass')
     return

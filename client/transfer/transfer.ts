@@ -7,6 +7,7 @@ import { parseChecksum } from '../../src/connector/checksum.ts'
 import type { AskDeps } from '../../src/connector/ask.ts'
 import type { OutsideFiles } from '../../src/connector/connector.ts'
 import { HttpFile } from '../../src/connector/http/http.ts'
+import { isKafka, topicAddressOf } from '../../src/connector/kafka/address.ts'
 import { isPrefix, locationOf, nameOfUrl, shownUrl } from '../../src/connector/location.ts'
 import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
 import { checkMode, loadModes, PostgresRows, type LoadMode } from '../../src/connector/postgres/sink.ts'
@@ -18,13 +19,19 @@ import { S3Objects } from '../../src/connector/s3/source.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { HttpFetch } from '../../src/ports/httpfetch.ts'
+import type { LoadAvro } from '../../src/ports/avro.ts'
+import type { OpenKafka } from '../../src/ports/kafka.ts'
 import type { OpenPostgres } from '../../src/ports/postgres.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import { flagsOf, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
 import { createOptions } from '../files/write.ts'
-import { exportFiles, type ExportDeps } from './export.ts'
+import { exportFiles, exportRows, type ExportDeps } from './export.ts'
 import { importFiles, type ImportDeps, type Transferred } from './import.ts'
+import {
+  checkTopicReading, checkTopicWriting, topicSink, topicSource, withReadOptions, withWriteOptions, type TopicReadOptions,
+  type TopicWriteOptions,
+} from './kafka.ts'
 
 interface TransferOptions extends S3Options, CallOptions {
   /** Replaces what is at the destination; default: false. */
@@ -35,7 +42,7 @@ interface TransferOptions extends S3Options, CallOptions {
   readonly onProgress?: ((bytes: number) => void) | undefined
 }
 
-export interface ImportOptions extends TransferOptions {
+export interface ImportOptions extends TransferOptions, TopicReadOptions {
   /** Checksum of the one file: `sha256:`, `sha1:`, `md5:` or `crc32c:` and its digits. */
   readonly checksum?: string | undefined
   readonly format?: RecordFormat | undefined
@@ -44,10 +51,10 @@ export interface ImportOptions extends TransferOptions {
   readonly blockSize?: number | undefined
 }
 
-export interface ExportOptions extends TransferOptions {
+export interface ExportOptions extends TransferOptions, TopicWriteOptions {
   /** Way of rows into a table of PostgreSQL; default: swap. */
   readonly mode?: LoadMode | undefined
-  /** Columns of the key of an upsert. */
+  /** Columns of the key of an upsert, or of messages of Kafka. */
   readonly key?: readonly string[] | undefined
 }
 
@@ -58,29 +65,37 @@ const common = { endpoint: true, region: true, profile: true, overwrite: true, p
 /** Throws EINVAL. */
 export function readImportOptions(given: ImportOptions | null | undefined): ImportOptions {
   const options = optionsOf<ImportOptions>(given, 'import', {
-    ...common, checksum: true, format: true, delimiter: true, replication: true, blockSize: true,
+    ...common, checksum: true, format: true, delimiter: true, replication: true, blockSize: true, from: true, to: true, value: true,
+    key: true, bad: true, registry: true,
   })
   const { format, delimiter, replication, blockSize, checksum } = options
   createOptions({ format, delimiter, replication, blockSize })
   if (checksum !== undefined) parseChecksum(textOf(checksum, 'checksum', { max: 200 }))
+  for (const name of ['from', 'to', 'value', 'key', 'bad'] as const)
+    if (options[name] !== undefined) textOf(options[name], name, { max: 10_000 })
   return checkCommon(options)
 }
 
 /** Throws EINVAL. */
 export function readExportOptions(given: ExportOptions | null | undefined): ExportOptions {
-  const options = optionsOf<ExportOptions>(given, 'export', { ...common, mode: true, key: true })
-  const { mode, key } = options
+  const options = optionsOf<ExportOptions>(given, 'export', {
+    ...common, mode: true, key: true, value: true, registry: true, rate: true, create: true,
+  })
+  const { mode, key, value, rate, create } = options
   if (mode !== undefined && !loadModes.includes(mode))
     throw new GristmillError('EINVAL', `mode is one of ${loadModes.join(', ')}, and not ${shown(mode)}`)
   if (key !== undefined && !(Array.isArray(key) && key.length > 0 && key.every(name => typeof name === 'string' && name !== '')))
     throw new GristmillError('EINVAL', 'key is a list of names of columns')
+  if (value !== undefined) textOf(value, 'value', { max: 100 })
+  checkInteger('rate', rate, 1)
+  checkInteger('number of partitions', create, 1)
   return checkCommon(options)
 }
 
-function checkCommon<O extends TransferOptions>(options: O): O {
+function checkCommon<O extends TransferOptions & { readonly registry?: string | undefined }>(options: O): O {
   flagsOf(options, 'overwrite')
   checkInteger('number of requests at a time', options.parallel, 1, parallelMax)
-  for (const name of ['endpoint', 'region', 'profile'] as const)
+  for (const name of ['endpoint', 'region', 'profile', 'registry'] as const)
     if (options[name] !== undefined) textOf(options[name], name, { max: 1000 })
   if (options.onProgress !== undefined && typeof options.onProgress !== 'function')
     throw new GristmillError('EINVAL', 'onProgress is a function')
@@ -90,20 +105,25 @@ function checkCommon<O extends TransferOptions>(options: O): O {
 interface OutsideDeps extends Omit<AskDeps, 'fetch'> {
   readonly httpFetch?: HttpFetch | undefined
   readonly openPostgres?: OpenPostgres | undefined
+  readonly openKafka?: OpenKafka | undefined
+  readonly loadAvro?: LoadAvro | undefined
   readonly disk: Disk
   readonly machine?: Pick<Machine, 'environment' | 'userDirectory'> | undefined
 }
 
 const textBytesMax = 1024 * 1024
 
+/** Undefined: there is no such file. */
+const textFileOf = ({ disk }: Pick<OutsideDeps, 'disk'>) => async (path: string): Promise<string | undefined> => {
+  const found = await disk.stat(path, { follow: true })
+  return found?.kind === 'file' && found.bytes <= textBytesMax ? (await disk.readFile(found.path ?? path)).toString('utf8') : undefined
+}
+
 /** Throws UNAUTHENTICATED without a key of S3. */
 async function clientOf(deps: OutsideDeps, asking: AskDeps, bucket: string, options: S3Options): Promise<S3Client> {
-  const { disk, machine } = deps
-  const readText = async (path: string): Promise<string | undefined> => {
-    const found = await disk.stat(path, { follow: true })
-    return found?.kind === 'file' && found.bytes <= textBytesMax ? (await disk.readFile(found.path ?? path)).toString('utf8') : undefined
-  }
-  const access = await findAccess({ env: machine?.environment ?? {}, userDirectory: machine?.userDirectory ?? '/', readText }, options)
+  const { machine } = deps
+  const places = { env: machine?.environment ?? {}, userDirectory: machine?.userDirectory ?? '/', readText: textFileOf(deps) }
+  const access = await findAccess(places, options)
   return new S3Client(asking, access, bucket)
 }
 
@@ -117,6 +137,18 @@ function openOf({ openPostgres }: OutsideDeps): { open: OpenPostgres } {
   return { open: openPostgres }
 }
 
+function kafkaOf(deps: OutsideDeps): Parameters<typeof topicSource>[0] {
+  const { openKafka, loadAvro, machine } = deps
+  if (!openKafka || !loadAvro) throw new GristmillError('CONFIG_INVALID', 'this process reaches nothing outside of the cluster')
+  return { asking: askDeps(deps), openKafka, loadAvro, env: machine?.environment ?? {}, readText: textFileOf(deps) }
+}
+
+/** Throws EINVAL for options of topics with another address. */
+function checkNoTopic(options: Readonly<Record<string, unknown>>, names: readonly string[]): void {
+  const given = names.find(name => options[name] !== undefined)
+  if (given !== undefined) throw new GristmillError('EINVAL', `the option ${given} belongs to a topic of Kafka`)
+}
+
 export async function importFrom(
   deps: OutsideDeps & Pick<ImportDeps, 'objects'>, url: string, path: string, options: ImportOptions,
 ): Promise<Transferred> {
@@ -124,6 +156,15 @@ export async function importFrom(
   const { checksum, overwrite = false, parallel = 4 } = options
   const sums = checksum === undefined ? [] : [parseChecksum(checksum)]
   const importing = { ...options, path: inDirectory(url, path), overwrite, parallel, sums }
+  if (isKafka(url)) {
+    const asked = withReadOptions(url, options)
+    checkTopicReading(asked)
+    if (/\.(?:csv|tsv|parquet)$/i.test(importing.path))
+      throw new GristmillError('EINVAL', `${importing.path}: a topic becomes JSON lines; give the file a name that ends with .jsonl`)
+    const source = await topicSource(kafkaOf(deps), asked, options.signal)
+    return importFiles({ ...asking, objects: deps.objects }, { ...importing, format: 'jsonl', source, isTree: false })
+  }
+  checkNoTopic({ ...options }, ['from', 'to', 'value', 'key', 'bad', 'registry'])
   if (isPostgres(url)) {
     const source = new PostgresTable(openOf(deps), tableAddressOf(url))
     if (/\.(?:csv|tsv|parquet)$/i.test(importing.path))
@@ -142,16 +183,22 @@ export async function importFrom(
 /** Path of a file whose target ends with `/`: it keeps its name in this directory. Throws EINVAL. */
 function inDirectory(url: string, path: string): string {
   if (!path.endsWith('/')) return path
-  const location = isPostgres(url) ? undefined : locationOf(url)
+  const location = isPostgres(url) || isKafka(url) ? undefined : locationOf(url)
   if (location && isPrefix(location)) return normalise(path)
-  const name = !location ? `${tableAddressOf(url).table}.jsonl`
+  const name = !location ? `${isKafka(url) ? topicAddressOf(url).topic : tableAddressOf(url).table}.jsonl`
     : location.kind === 's3' ? location.key.split('/').at(-1) : nameOfUrl(location.url)
   if (name === undefined || name === '' || name.includes('/')) throw new GristmillError('EINVAL', `${shownUrl(url)} has no name that a file can have; write ${path}NAME`)
   return join(normalise(path), name)
 }
 
 /** Throws EINVAL for a place that takes no directory, and for options that it does not have. */
-export function checkDestination(url: string, { mode, key }: Pick<ExportOptions, 'mode' | 'key'>): void {
+export function checkDestination(url: string, options: ExportOptions): void {
+  const { mode, key } = options
+  if (isKafka(url)) {
+    if (mode !== undefined) throw new GristmillError('EINVAL', 'mode belongs to a table of PostgreSQL; rows are added to a topic of Kafka')
+    return checkTopicWriting(withWriteOptions(url, options))
+  }
+  checkNoTopic({ ...options }, ['value', 'registry', 'rate', 'create'])
   if (isPostgres(url)) {
     tableAddressOf(url)
     return checkMode(mode ?? 'swap', key)
@@ -175,10 +222,16 @@ export async function exportTo(
 ): Promise<Transferred> {
   const { overwrite = false, isOnce, parallel = 4, mode, key: columns, onProgress, signal } = options
   const exporting = { overwrite, isOnce, parallel, onProgress, signal }
+  // A directory of a job has _SUCCESS beside its rows.
+  const takes = (name: string): boolean => !/(?:^|\/)[_.]/.test(name)
+  if (isKafka(url)) {
+    checkDestination(url, options)
+    const sink = await topicSink(kafkaOf(deps), withWriteOptions(url, options), { cluster: deps.cluster, key: columns, signal })
+    return exportRows(deps, { ...sink, from: await deps.status(path), takes, onProgress, signal })
+  }
+  checkNoTopic({ ...options }, ['value', 'registry', 'rate', 'create'])
   if (isPostgres(url)) {
     const sink = new PostgresRows(openOf(deps), tableAddressOf(url), { mode: mode ?? 'swap', key: columns })
-    // A directory of a job has _SUCCESS beside its rows.
-    const takes = (name: string): boolean => !/(?:^|\/)[_.]/.test(name)
     return exportFiles(deps, { ...exporting, sink, from: await deps.status(path), takes })
   }
   const location = s3LocationOf(url, { mode, key: columns })

@@ -19,6 +19,13 @@
 // A caller first asks `committed`: if the token is there, the output is there, and nothing is staged. Exactly once is therefore a matter of
 // the destination alone: no state of the caller decides it.
 //
+// A destination that appends, and where nothing can be staged out of sight (a log, such as a topic of Kafka), is written in one step:
+//   write  first ends what earlier attempts of the same exporter still write there, then learns from the destination how far this token has
+//          come, and appends what is missing, in the order of the parts and of their items. It does so in transactions, each with the
+//          progress of the token in it: readers see the items of a part before all are there, each once, and in order.
+// As above, the token decides, and the destination alone knows what is done. There is no abort: what was appended stays, and the next
+// attempt goes on behind it.
+//
 // Messages and logs name a place by `shown`, which has no password, key or signature in it.
 
 interface OutsideSource<Pin, Split, Item> {
@@ -61,6 +68,24 @@ export interface OutsideSink<Part, Item, Receipt> {
   discard(token: string, receipts: readonly Receipt[]): Promise<void>
 }
 
+export interface LogWritten {
+  /** Rows that were appended. */
+  readonly rows: number
+  /** All rows were there already. */
+  readonly unchanged: boolean
+}
+
+export interface OutsideLog<Part, Item> {
+  readonly shown: string
+  /**
+   * `content`: the items of a part, from its beginning; may be asked for again. Resolves when all items are there. Throws ESTALE if another
+   * writer of the same exporter has begun, EINVAL for an item that does not fit: those before it may be there.
+   */
+  write(
+    token: string, parts: readonly Part[], content: (part: Part) => AsyncIterable<Item>, signal?: AbortSignal,
+  ): Promise<LogWritten>
+}
+
 /** A file of a source, pinned. */
 export interface FilePin {
   /** Name below the place that was asked for; of a single file its own name. */
@@ -75,6 +100,8 @@ export interface FilePin {
   readonly modified?: string
   /** The server answers requests for ranges. */
   readonly ranges: boolean
+  /** `etag` alone says that the content is the same: the source does not know its length. */
+  readonly isExact?: boolean
   /** Checksums of the whole content that the server has given. */
   readonly sums: readonly FileSum[]
 }

@@ -1,6 +1,6 @@
 // Reads a pinned file in order, through several ranges at a time. A range that breaks off is asked for again from the byte that it has
 // reached; the caller sees each byte once.
-// INVARIANT: at most `parallel` ranges of `rangeBytes` are in memory.
+// INVARIANT: at most `parallel` times `rangeBytes` are in memory, and a piece more of each range.
 
 import { GristmillError, isTransient } from '../base/errors.ts'
 import { again, type AskDeps } from './ask.ts'
@@ -22,27 +22,82 @@ export async function* pull(
   if (splits.length === 1) return yield* inOrder(deps, source, splits[0]!, signal)
   const ending = new AbortController()
   const both = signal ? AbortSignal.any([signal, ending.signal]) : ending.signal
-  const running: Array<Promise<readonly Uint8Array[]>> = []
+  const running: Ahead[] = []
   let next = 0
   const begin = (): void => {
-    const whole = (async () => {
-      const pieces: Uint8Array[] = []
-      for await (const piece of inOrder(deps, source, splits[next++]!, both)) pieces.push(piece)
-      return pieces
-    })()
-    whole.catch(() => {})
-    running.push(whole)
+    if (next < splits.length) running.push(new Ahead(inOrder(deps, source, splits[next++]!, both), rangeBytes))
   }
   try {
     while (next < splits.length && running.length < parallel) begin()
-    for (let range = running.shift(); range; range = running.shift()) {
-      const pieces = await range
-      if (next < splits.length) begin()
-      yield* pieces
+    for (let range = running[0]; range; range = running[0]) {
+      let isNextBegun = false
+      for (;;) {
+        const piece = await range.take()
+        if (!isNextBegun && range.isRead) {
+          isNextBegun = true
+          begin()
+        }
+        if (!piece) break
+        yield piece
+      }
+      running.shift()
     }
   } finally {
     ending.abort(new GristmillError('ABORTED', 'the file is no longer read'))
-    await Promise.allSettled(running)
+    await Promise.allSettled(running.map(range => range.end()))
+  }
+}
+
+/** Reads a range ahead of the caller, and waits for it when more than `bytesMax` are there: a range of a topic has as many as it has. */
+class Ahead {
+  readonly #pieces: Uint8Array[] = []
+  readonly #reading: Promise<void>
+  #bytes = 0
+  #failure: { readonly error: unknown } | undefined
+  #isRead = false
+  #isEnded = false
+  #onChange = (): void => {}
+
+  constructor(bytes: AsyncIterable<Uint8Array>, bytesMax: number) {
+    this.#reading = this.#read(bytes, bytesMax).catch((error: unknown) => { this.#failure = { error } }).finally(() => {
+      this.#isRead = true
+      this.#onChange()
+    })
+  }
+
+  /** All of it was read from the source. */
+  get isRead(): boolean { return this.#isRead }
+
+  /** The next piece; undefined behind the last one. */
+  async take(): Promise<Uint8Array | undefined> {
+    while (this.#pieces.length === 0 && !this.#isRead) await this.#change()
+    const piece = this.#pieces.shift()
+    if (piece) {
+      this.#bytes -= piece.length
+      this.#onChange()
+    } else if (this.#failure) throw this.#failure.error
+    return piece
+  }
+
+  async end(): Promise<void> {
+    this.#isEnded = true
+    this.#onChange()
+    await this.#reading
+  }
+
+  async #read(bytes: AsyncIterable<Uint8Array>, bytesMax: number): Promise<void> {
+    for await (const piece of bytes) {
+      this.#pieces.push(piece)
+      this.#bytes += piece.length
+      this.#onChange()
+      while (this.#bytes > bytesMax && !this.#isEnded) await this.#change()
+      if (this.#isEnded) return
+    }
+  }
+
+  /** Waits for the other side. INVARIANT: at most one of the two waits. */
+  #change(): Promise<void> {
+    return new Promise(resolve => { this.#onChange = resolve })
   }
 }
 

@@ -7,6 +7,8 @@ import type { Failpoints } from './failpoints.ts'
 import type { HttpFetch } from './httpfetch.ts'
 import type { LevelControl, Log } from './log.ts'
 import type { Net } from './net.ts'
+import type { LoadAvro } from './avro.ts'
+import type { OpenKafka } from './kafka.ts'
 import type { OpenPostgres } from './postgres.ts'
 import type { Processes } from './process.ts'
 import type { Random } from './random.ts'
@@ -41,4 +43,7 @@ export interface World {
   readonly httpFetch?: HttpFetch | undefined
   /** Opens connections to PostgreSQL. A simulation has none. */
   readonly openPostgres?: OpenPostgres | undefined
+  /** Opens clients of Kafka. A simulation has none. */
+  readonly openKafka?: OpenKafka | undefined
+  readonly loadAvro?: LoadAvro | undefined
 }

@@ -17,6 +17,7 @@ export interface SaveOptions {
   readonly replication?: number | undefined
   /** Of a table of PostgreSQL: rows take the places of all others (swap, default), are added, or replace those of the same `key`. */
   readonly mode?: OutsideOptions['mode']
+  /** Also the columns of the key of messages of Kafka. */
   readonly key?: readonly string[] | undefined
   /** Looks at the whole output before it is published, in a task of its own. */
   readonly check?: Check | undefined
@@ -28,11 +29,13 @@ export function saving(node: Recipe, path: string, options: SaveOptions): Action
     throw new TypeError(`save was given the path ${showGiven(path)}; give a directory of the cluster, in the program or with --output`)
   const { check, mode, key, ...others } = options
   checkOptions('the options of save', others, 'output')
-  const isRows = isTable(path)
+  const isRows = isTable(path) || isTopic(path)
   if (!isRows && (mode !== undefined || key !== undefined))
     throw new TypeError(`mode and key of save belong to a table of PostgreSQL, postgres://HOST/DATABASE/TABLE, and the path is ${showGiven(path)}`)
+  if (isTopic(path) && mode !== undefined) throw new TypeError('mode of save belongs to a table of PostgreSQL; a topic of Kafka gets messages more')
   const { format = isRows ? 'jsonl' : 'text', replication, ...output } = others
-  if (isRows && format === 'text') throw new TypeError('a table of PostgreSQL takes objects, as jsonl (default) or csv, and not text')
+  if (isRows && format === 'text')
+    throw new TypeError(`a ${isTable(path) ? 'table of PostgreSQL' : 'topic of Kafka'} takes objects, as jsonl (default) or csv, and not text`)
   const root: Recipe = {
     kind: 'write', inputs: [node], path, output: { format, ...output, ...replication !== undefined && { replication } },
     ...check !== undefined && { check: checkFunction('the check of save', check) },
@@ -42,6 +45,9 @@ export function saving(node: Recipe, path: string, options: SaveOptions): Action
 
 /** True for the address of a table of PostgreSQL. */
 export const isTable = (path: string): boolean => /^postgres(?:ql)?:\/\//i.test(path)
+
+/** True for the address of a topic of Kafka. */
+export const isTopic = (path: string): boolean => /^kafka:\/\//i.test(path)
 
 /** Values that are returned to the program; `first`: only so many of them. */
 export function returning(method: string, node: Recipe, first?: number): Action {

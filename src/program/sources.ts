@@ -1,7 +1,7 @@
 // Sources of Datasets: what a program's function gets as its first argument. Part of every bundle, as dataset.ts is.
 
 import type { InputOptions } from '../base/formats.ts'
-import { isTable } from './actions.ts'
+import { isTable, isTopic } from './actions.ts'
 import { checkCount, checkPartitions, showGiven, type ShuffleOptions } from './arguments.ts'
 import { Dataset } from './dataset.ts'
 import type { Input, RecordOf, StandardSchema } from './definition.ts'
@@ -80,8 +80,11 @@ export class Sources {
     const all = typeof paths === 'string' ? [paths] : paths
     if (!Array.isArray(all) || all.length === 0 || all.some(path => typeof path !== 'string' || path === ''))
       throw new TypeError(`${name} was given ${showGiven(paths)}; give a path of the cluster or several, in the program or with --input`)
-    const table = all.find(isTable)
-    if (table !== undefined && format !== 'jsonl') throw new TypeError(`a table of PostgreSQL is read as JSON lines: mill.jsonl(${showGiven(table)})`)
+    const table = all.find(path => isTable(path) || isTopic(path))
+    if (table !== undefined && format !== 'jsonl')
+      throw new TypeError(
+        `a ${isTable(table) ? 'table of PostgreSQL' : 'topic of Kafka'} is read as JSON lines: mill.jsonl(${showGiven(table)})`,
+      )
     checkOptions(`the options of ${name}`, { ...given, format }, 'input')
     const { schema, ...options } = given as { schema?: StandardSchema }
     const read: Recipe = { kind: 'read', inputs: [], options: { format, ...options }, paths: [...all as string[]] }

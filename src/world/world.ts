@@ -31,6 +31,10 @@ const openStore: World['openStore'] = async (directory, options) => (await impor
 
 const openPostgres: World['openPostgres'] = async (address, signal) => (await import('./postgres.ts')).openPostgres(address, signal)
 
+const openKafka: World['openKafka'] = async (address, signal) => (await import('./kafka.ts')).openKafka(address, signal)
+
+const loadAvro: World['loadAvro'] = async () => (await import('./avro.ts')).loadAvro()
+
 const openDatabase: World['openDatabase'] = async options => (await import('./duckdb.ts')).openDuckDB(options)
 
 export function realWorld({ name, logLevel, logFile, logSize, logKeep, failpoints = unarmed, disk = localDisk }: WorldOptions): World {
@@ -50,5 +54,7 @@ export function realWorld({ name, logLevel, logFile, logSize, logKeep, failpoint
     print: (text: string) => { process.stdout.write(text) },
     httpFetch,
     openPostgres,
+    openKafka,
+    loadAvro,
   })
 }

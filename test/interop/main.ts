@@ -1,5 +1,5 @@
 // Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts), of S3 (s3.ts) and of PostgreSQL (pg.ts); and connectors
-// against real servers: PostgreSQL (postgres.ts).
+// against real servers: PostgreSQL (postgres.ts), Kafka (kafka.ts).
 // `npm run test:interop [-- --install] [--only NAME]`: `--install` fetches the clients from PyPI, npm, Maven and the Go proxy into
 // node_modules/.cache/interop. A client that is not there is skipped, and the table at the end says so. Exits with 1 if anything failed.
 
@@ -8,6 +8,7 @@ import { connect } from '../../client/index.ts'
 import { startCluster } from '../kit/cluster.ts'
 import { ServerProcess } from '../kit/process/server.ts'
 import type { Peers, Row } from './client.ts'
+import { kafkaPeers } from './kafka.ts'
 import { pgPeers } from './pg.ts'
 import { postgresPeers } from './postgres.ts'
 import { s3Peers } from './s3.ts'
@@ -39,6 +40,7 @@ async function main(words: readonly string[]): Promise<void> {
       webHdfsPeers({ url: new URL(endpoints!['webhdfs']!).origin, key }),
       pgPeers({ mill, key, address: new URL(endpoints!['pg']!).host }),
       postgresPeers({ mill }),
+      kafkaPeers({ mill }),
       s3Peers({ endpoint: endpoints!['s3']!, key, dir: join(cluster.dir, 's3') }),
     ]
     if (words.includes('--install')) await installAll(peers)

@@ -27,6 +27,15 @@ test('an address behind FROM or JOIN takes the place of the function around it, 
   expect(() => plainPlaces(`FROM s3('postgres://u:pw@h/d/t')`)).toThrow(expect.objectContaining({
     code: 'EINVAL', message: `s3('postgres://h/d/t'): the address begins with s3://`,
   }))
+  // Options become part of the address.
+  const topic = `FROM kafka('kafka://h/t', from => 17, value = 'avro', to := '2026-11-27 10:00+01') x`
+  expect(plainPlaces(topic).replaceAll(/ +/g, ' ')).toBe(`FROM 'kafka://h/t?from=17&value=avro&to=2026-11-27%2010:00%2b01' x`)
+  expect(plainPlaces(topic)).toHaveLength(topic.length)
+  const lines = `FROM kafka('kafka://h/t',\n from => 17) x`
+  expect(plainPlaces(lines)).toBe(`FROM       'kafka://h/t?from=17'\n             x`)
+  for (const other of [`FROM kafka('kafka://h/t', 17)`, `FROM kafka('kafka://h/t', a => b)`]) expect(plainPlaces(other)).toBe(other)
+  expect(() => plainPlaces(`FROM kafka('kafka://h/t', from => 1, from => 2)`)).toThrow('twice')
+  expect(() => plainPlaces(`FROM s3('s3://b/k', from => 1)`)).toThrow('has no options')
   // It would be a text: FROM of a comparison, and of trim.
   expect(() => checkOutside(`SELECT 1 IS DISTINCT FROM s3('s3://b/k')`, [])).toThrow('is not read as a table')
 })
@@ -69,6 +78,8 @@ test('COPY names a place as text or function, with its options, which a path of 
   const copy = (rest: string) => readCommand(`COPY (SELECT 1) TO ${rest}`)
   expect(copy(`postgres('postgres://h/d/t') (mode upsert, key (a, "b c"));`))
     .toMatchObject({ kind: 'copy', path: 'postgres://h/d/t', mode: 'upsert', key: ['a', 'b c'] })
+  expect(copy(`kafka('kafka://h/t', rate => 10, value => 'avro') (KEY (a))`))
+    .toMatchObject({ path: 'kafka://h/t?rate=10&value=avro', key: ['a'] })
   expect(copy(`'s3://b/p/' (OVERWRITE, FORMAT csv)`)).toMatchObject({ path: 's3://b/p/', format: 'csv', overwrite: true })
   expect(() => copy(`s3('postgres://u:pw@h/d/t')`)).toThrow(`s3('postgres://h/d/t'): the address begins with s3://`)
   expect(() => copy(`'/p' (MODE everything)`)).toThrow('needs SWAP or APPEND or UPSERT')

@@ -1,0 +1,247 @@
+// The real KafkaClient: the package @platformatic/kafka, loaded when it is first used. It is not a dependency of the package: few users
+// need it. Records are fetched through the protocol call of the package and not through its consumer: that one drops aborted records only
+// if their marker is in the same reply, and reads them as committed otherwise (2.12.1). src/connector/kafka/committed.ts drops them.
+
+import type * as Package from '@platformatic/kafka'
+import { abortError } from '../base/abort.ts'
+import { GristmillError, type ErrorCode } from '../base/errors.ts'
+import type {
+  KafkaAddress, KafkaBatch, KafkaClient, KafkaFetched, KafkaMessage, KafkaPosition, KafkaProducer, KafkaTopic, OpenKafka,
+} from '../ports/kafka.ts'
+
+/** A broker that does not answer within this time is away. */
+const connectMs = 10_000
+/** Of a request, and of a transaction: a broker aborts one that is open for longer. */
+const requestMs = 60_000
+/** 20 ms: a transaction waits for the end of the one before in a few turns; 50: for a second before the caller hears of a failure. */
+const repeats = { retries: 50, retryDelay: 20 }
+/** A broker that waits for an elected leader or a coordinator: a failure is told after half a minute. */
+const slowRepeats = { retries: 30, retryDelay: 1000 }
+/** Bits of the attributes of a batch. */
+const [transactional, control, appendTime] = [1 << 4, 1 << 5, 1 << 3]
+/** Isolation level of a fetch: no records behind the last stable offset, and a list of aborted transactions. */
+const readCommitted = 1
+
+async function load(): Promise<typeof Package> {
+  // A variable: the package is no part of the bundles.
+  const name: string = '@platformatic/kafka'
+  try {
+    return await import(name) as typeof Package
+  } catch (error) {
+    throw new GristmillError(
+      'CONFIG_INVALID', 'Kafka needs the package @platformatic/kafka beside gristmill; add it: npm install @platformatic/kafka', { cause: error },
+    )
+  }
+}
+
+export const openKafka: OpenKafka = async (address, signal) => {
+  const kafka = await load()
+  if (signal?.aborted) throw abortError(signal)
+  return new RealClient(kafka, address, signal)
+}
+
+class RealClient implements KafkaClient {
+  readonly #kafka: typeof Package
+  readonly #options: Package.BaseOptions
+  readonly #admin: Package.Admin
+  readonly #signal: AbortSignal | undefined
+  readonly #producers: Package.Producer[] = []
+  readonly #onAbort = (): void => { void this.close() }
+
+  constructor(kafka: typeof Package, { brokers, tls, sasl }: KafkaAddress, signal: AbortSignal | undefined) {
+    this.#kafka = kafka
+    this.#signal = signal
+    this.#options = {
+      clientId: 'gristmill', bootstrapBrokers: [...brokers], connectTimeout: connectMs, requestTimeout: requestMs, timeout: requestMs,
+      autocreateTopics: false, ...slowRepeats, retries: 3,
+      ...tls && {
+        tls: {
+          ...tls.ca !== undefined && { ca: tls.ca }, ...tls.cert !== undefined && { cert: tls.cert },
+          ...tls.key !== undefined && { key: tls.key }, ...tls.passphrase !== undefined && { passphrase: tls.passphrase },
+          ...!tls.checkHost && { checkServerIdentity: () => undefined },
+        },
+        tlsServerName: true,
+      },
+      ...sasl && { sasl },
+    }
+    this.#admin = new kafka.Admin({ ...this.#options })
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  topic(name: string): Promise<KafkaTopic | undefined> {
+    return this.#run(async () => {
+      try {
+        const { topics } = await this.#admin.metadata({ topics: [name], forceUpdate: true })
+        const found = topics.get(name)
+        return found && { id: found.id, partitions: found.partitionsCount }
+      } catch (error) {
+        if (nameOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION' || failuresIn(error).some(({ message }) => message?.startsWith('Unknown topic')))
+          return undefined
+        throw error
+      }
+    })
+  }
+
+  offsets(topic: string, position: KafkaPosition): Promise<Array<number | undefined>> {
+    return this.#run(async () => {
+      const { topics } = await this.#admin.metadata({ topics: [topic] })
+      const count = topics.get(topic)!.partitionsCount
+      const timestamp = typeof position === 'number' ? BigInt(position) : position === 'beginning' ? -2n : -1n
+      const partitions = Array.from({ length: count }, (_, partitionIndex) => ({ partitionIndex, timestamp }))
+      const [listed] = await this.#admin.listOffsets({
+        topics: [{ name: topic, partitions }], isolationLevel: position === 'end' ? 0 : readCommitted,
+      })
+      const found: Array<number | undefined> = Array.from({ length: count })
+      for (const { partitionIndex, offset } of listed!.partitions) if (offset >= 0n) found[partitionIndex] = Number(offset)
+      return found
+    })
+  }
+
+  read({ topic, id, partition, offset, bytesMax }: Parameters<KafkaClient['read']>[0]): Promise<KafkaFetched> {
+    return this.#run(async () => {
+      const { topics } = await this.#admin.metadata({ topics: [topic] })
+      const found = topics.get(topic)
+      if (found?.id !== id) throw new GristmillError('ESTALE', `the topic ${topic} was deleted, and created again`)
+      const { leader } = found.partitions[partition]!
+      const connection = (await this.#admin.connectToBrokers([leader])).get(leader)!
+      const asked = {
+        partition, currentLeaderEpoch: -1, fetchOffset: BigInt(offset), lastFetchedEpoch: -1, partitionMaxBytes: bytesMax,
+      }
+      // Version 13 is the first that asks by the id of the topic (Kafka 3.1). Session 0, epoch -1: each request stands for itself.
+      const reply = await this.#kafka.fetchV13.api.async(
+        connection, 500, 1, bytesMax, readCommitted, 0, -1, [{ topicId: id, partitions: [asked] }], [], '',
+      ).catch((error: unknown) => {
+        if (moved.has(nameOf(error) ?? '')) this.#admin.clearMetadata()
+        throw error
+      })
+      const part = reply.responses[0]?.partitions[0]
+      if (!part) throw new GristmillError('UNAVAILABLE', `Kafka has sent nothing for partition ${partition} of ${topic}`)
+      return {
+        logStart: Number(part.logStartOffset), stableEnd: Number(part.lastStableOffset),
+        batches: (part.records ?? []).map(batchOf),
+        aborted: (part.abortedTransactions ?? []).map(each => ({ producerId: each.producerId, firstOffset: Number(each.firstOffset) })),
+      }
+    })
+  }
+
+  createTopic(name: string, { partitions = -1, config = {} }: Parameters<KafkaClient['createTopic']>[1]): Promise<void> {
+    return this.#run(async () => {
+      const configs = Object.entries(config).map(([each, value]) => ({ name: each, value }))
+      await this.#admin.createTopics({ topics: [name], partitions, replicas: -1, configs }).catch((error: unknown) => {
+        if (nameOf(error) !== 'TOPIC_ALREADY_EXISTS') throw error
+      })
+    })
+  }
+
+  producer(transactionalId: string): Promise<KafkaProducer> {
+    return this.#run(async () => {
+      const producer = new this.#kafka.Producer({ ...this.#options, ...repeats, idempotent: true, transactionalId })
+      this.#producers.push(producer)
+      // -1: the id and epoch of no producer before. Without them the package asks as producer 0, which the coordinator may refuse.
+      const first = await producer.beginTransaction({ producerId: -1n, producerEpoch: -1 })
+      await first.cancel()
+      return new RealProducer(producer, work => this.#run(work))
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    await Promise.allSettled([...this.#producers.map(each => each.close(true)), this.#admin.close()])
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#signal?.aborted) throw abortError(this.#signal)
+    try {
+      return await work()
+    } catch (error) {
+      throw this.#signal?.aborted ? abortError(this.#signal) : kafkaError(error)
+    }
+  }
+}
+
+class RealProducer implements KafkaProducer {
+  readonly #producer: Package.Producer
+  readonly #run: <T>(work: () => Promise<T>) => Promise<T>
+  #open: Awaited<ReturnType<Package.Producer['beginTransaction']>> | undefined
+
+  constructor(producer: Package.Producer, run: <T>(work: () => Promise<T>) => Promise<T>) {
+    this.#producer = producer
+    this.#run = run
+  }
+
+  begin(): Promise<void> {
+    return this.#run(async () => { this.#open = await this.#producer.beginTransaction() })
+  }
+
+  send(messages: readonly KafkaMessage[]): Promise<void> {
+    return this.#run(async () => {
+      await this.#open!.send({ messages: messages.map(({ topic, partition, key, value }) => ({
+        topic, partition, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+        ...key && { key: Buffer.from(key.buffer, key.byteOffset, key.byteLength) },
+      })) })
+    })
+  }
+
+  commit(): Promise<void> {
+    return this.#run(async () => {
+      await this.#open!.commit()
+      this.#open = undefined
+    })
+  }
+}
+
+function batchOf(batch: Package.RecordsBatch): KafkaBatch {
+  const { firstOffset, lastOffsetDelta, attributes, producerId, firstTimestamp, maxTimestamp, records } = batch
+  const isControl = (attributes & control) !== 0
+  const type = isControl ? records[0]?.key?.readInt16BE(2) : undefined
+  return {
+    lastOffset: Number(firstOffset) + lastOffsetDelta, producerId, isTransactional: (attributes & transactional) !== 0,
+    ...isControl && { marker: type === 0 ? 'abort' : type === 1 ? 'commit' : 'other' },
+    records: isControl ? [] : records.map(({ offsetDelta, timestampDelta, key, value, headers }) => ({
+      offset: Number(firstOffset) + offsetDelta,
+      timestampMs: Number((attributes & appendTime) !== 0 ? maxTimestamp : firstTimestamp + timestampDelta), key, value, headers,
+    })),
+  }
+}
+
+/** Another broker leads the partition. */
+const moved: ReadonlySet<string> = new Set(['NOT_LEADER_OR_FOLLOWER', 'LEADER_NOT_AVAILABLE', 'FENCED_LEADER_EPOCH'])
+
+/** Names of errors of brokers, and our codes. Others are UNAVAILABLE if the package would repeat them. */
+const codes: Readonly<Record<string, ErrorCode>> = {
+  OFFSET_OUT_OF_RANGE: 'ESTALE', UNKNOWN_TOPIC_ID: 'ESTALE', INCONSISTENT_TOPIC_ID: 'ESTALE', UNKNOWN_TOPIC_OR_PARTITION: 'ENOENT',
+  INVALID_PRODUCER_EPOCH: 'ESTALE', PRODUCER_FENCED: 'ESTALE', INVALID_PRODUCER_ID_MAPPING: 'ESTALE',
+  TRANSACTION_COORDINATOR_FENCED: 'ESTALE',
+  MESSAGE_TOO_LARGE: 'TOO_LARGE', RECORD_LIST_TOO_LARGE: 'TOO_LARGE', TOPIC_AUTHORIZATION_FAILED: 'EACCES',
+  CLUSTER_AUTHORIZATION_FAILED: 'EACCES', TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'EACCES', SASL_AUTHENTICATION_FAILED: 'UNAUTHENTICATED',
+  INVALID_TXN_STATE: 'UNAVAILABLE', OUT_OF_ORDER_SEQUENCE_NUMBER: 'UNAVAILABLE', UNKNOWN_PRODUCER_ID: 'UNAVAILABLE',
+  KAFKA_STORAGE_ERROR: 'UNAVAILABLE',
+}
+
+interface Failure { readonly apiId?: string; readonly code?: string; readonly message?: string; readonly canRetry?: boolean }
+
+/** The error, and those that it stands for. */
+function failuresIn(error: unknown, depth = 0): Failure[] {
+  if (!(error instanceof Error) || depth > 8) return []
+  const { errors = [], cause } = error as Error & { errors?: readonly unknown[] }
+  return [error as Failure, ...errors.flatMap(each => failuresIn(each, depth + 1)), ...failuresIn(cause, depth + 1)]
+}
+
+/** The broker's name of the error. */
+const nameOf = (error: unknown): string | undefined => failuresIn(error).findLast(({ apiId }) => apiId !== undefined)?.apiId
+
+function kafkaError(error: unknown): GristmillError {
+  if (error instanceof GristmillError) return error
+  const failures = failuresIn(error)
+  const told = failures.findLast(({ apiId }) => apiId !== undefined)
+  if (told) {
+    const code = codes[told.apiId!] ?? (told.canRetry === false ? 'EINVAL' : 'UNAVAILABLE')
+    return new GristmillError(code, `Kafka: ${told.message} (${told.apiId})`, { cause: error, details: { kafka: told.apiId! } })
+  }
+  const last = failures.at(-1)
+  if (failures.some(({ code }) => code === 'PLT_KFK_AUTHENTICATION'))
+    return new GristmillError('UNAUTHENTICATED', 'Kafka has refused the user or the password', { cause: error })
+  if (failures.some(({ code }) => code === 'PLT_KFK_USER') && !failures.some(({ code }) => code === 'PLT_KFK_NETWORK'))
+    return new GristmillError('UNAVAILABLE', `the client of Kafka has failed: ${last?.message ?? String(error)}`, { cause: error })
+  return new GristmillError('UNAVAILABLE', `the connection to Kafka has failed: ${last?.message ?? String(error)}`, { cause: error })
+}
