@@ -293,7 +293,7 @@ async function accessKeys(stage: Stage): Promise<void> {
   await page.getByRole('button', { name: 'Add…' }).click()
   await page.getByLabel('Name').fill('<b>ada')
   await page.getByRole('button', { name: 'Add', exact: true }).click()
-  await page.getByRole('button', { name: 'New key of <b>ada…' }).click()
+  await page.getByRole('button', { name: 'New key of <b>ada' }).click()
   await page.getByRole('button', { name: 'Make', exact: true }).click()
   const id = await page.getByLabel('Access key id').inputValue()
   assert.match(await page.getByLabel('Secret').inputValue(), /^\S{20,}$/)
