@@ -32,7 +32,7 @@ interface Starting {
 const bin = fileURLToPath(new URL('../cli/gristmill.js', import.meta.url))
 /** Tells gristmill.js that this process holds it (`Machine.launch`). */
 const heldVariable = 'GRISTMILL_HELD'
-const readyMs = 30_000
+const readyMs = 60_000
 const lookMs = 15
 /** Length of the log's end that is shown if a process did not start. */
 const tailChars = 2_000
@@ -75,8 +75,8 @@ export class ServerProcess {
   get process(): RunningProcess { return this.#process }
 
   /**
-   * Waits until the process serves. Throws with the end of its log if it ends before, or after 30 s, and what `assertOthers` throws, which
-   * is called again and again.
+   * Waits until the process serves. Throws with the end of its log if it ends before, or after a minute, and what `assertOthers` throws,
+   * which is called again and again.
    */
   async ready(signal: AbortSignal, assertOthers: () => void): Promise<void> {
     const { clock, disk } = this.#world

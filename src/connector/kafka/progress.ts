@@ -75,7 +75,9 @@ export async function readProgress({ client, clock }: ProgressDeps, of: Progress
   while (offset < end) {
     const fetched = await client.read({ topic: progressTopic, id: topic.id, partition: 0, offset, bytesMax: fetchBytes })
     const last = fetched.batches.at(-1)
-    if (!last) break
+    // To take it for the end would send rows again that are there.
+    if (!last)
+      throw new GristmillError('UNAVAILABLE', `the broker has sent nothing of ${progressTopic} from offset ${offset} on; its end is ${end}`)
     for (const record of committedIn(fetched))
       if (record.offset >= offset && record.value && record.key && key.equals(record.key))
         found = JSON.parse(Buffer.from(record.value).toString('utf8')) as ExportProgress

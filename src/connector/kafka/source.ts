@@ -94,8 +94,9 @@ export class KafkaMessages implements OutsideFiles {
       if (stableEnd < to)
         throw new GristmillError('UNAVAILABLE', `${this.shown}, partition ${partition}: no messages are there from ${stableEnd} on`)
       const last = fetched.batches.at(-1)
-      // Without a batch: those that were there were compacted.
-      if (!last) break
+      // The broker keeps the last batch of a log, even if nothing of it is left: there is one before the end, or behind it.
+      if (!last)
+        throw new GristmillError('UNAVAILABLE', `${this.shown}, partition ${partition}: the broker has sent nothing from offset ${offset} on`)
       const lines: string[] = []
       let end = offset - 1
       for (const record of committedIn(fetched)) {

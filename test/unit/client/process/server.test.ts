@@ -37,7 +37,7 @@ test('a process that is not ready in time is shown with what it has warned of la
   ]
   expect(await errorAfter(`${lines.map(line => JSON.stringify(line)).join('\n')}\nno JSON\n`)).toMatchObject({
     code: 'TIMEOUT',
-    message: `datanode1 was not ready within 30 s: the namenode refuses this datanode; trying again (n1 is not in the hosts file); its log: ${dir}/datanode1.log`,
+    message: `datanode1 was not ready within 60 s: the namenode refuses this datanode; trying again (n1 is not in the hosts file); its log: ${dir}/datanode1.log`,
   })
-  expect(await errorAfter('')).toMatchObject({ message: `datanode1 was not ready within 30 s; its log: ${dir}/datanode1.log` })
+  expect(await errorAfter('')).toMatchObject({ message: `datanode1 was not ready within 60 s; its log: ${dir}/datanode1.log` })
 })

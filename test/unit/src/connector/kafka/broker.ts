@@ -20,6 +20,8 @@ const error = (code: 'ESTALE' | 'ENOENT' | 'UNAVAILABLE' | 'TOO_LARGE', kafka: s
 
 export class Broker {
   readonly topics = new Map<string, Topic>()
+  /** So many replies to reads have no batches. */
+  silent = 0
   readonly #transactional = new Map<string, Transactional>()
   /** Batches of one reply. */
   readonly #fetchMax: number
@@ -84,6 +86,7 @@ export class Broker {
     const log = topic.logs[partition]!
     if (offset < log.start || offset > log.end) throw error('ESTALE', 'OFFSET_OUT_OF_RANGE')
     const stableEnd = this.stableEnd(log)
+    if (this.silent > 0) return this.silent--, { logStart: log.start, stableEnd, batches: [], aborted: [] }
     const batches = log.batches.filter(each => each.lastOffset >= offset && each.lastOffset < stableEnd).slice(0, this.#fetchMax)
     const last = batches.at(-1)?.lastOffset ?? offset
     const aborted = log.aborted.filter(each => each.firstOffset <= last && each.lastOffset >= offset)

@@ -153,6 +153,14 @@ test('the progress is read behind the open transaction of another destination, a
   check(broker, 'created again')
 })
 
+test('a reply without batches is not taken for the end of the progress', async () => {
+  const broker = newBroker()
+  await exporter(broker).write()
+  broker.silent = 2
+  expect(await exporter(broker).write()).toEqual({ rows: 0, unchanged: true })
+  check(broker, 'again')
+})
+
 test('a row that is too large is named; a topic that takes small batches gets them', async () => {
   const broker = newBroker()
   broker.topic('t').messageBytesMax = 20

@@ -65,6 +65,16 @@ test('committed messages are read, whichever batches one reply has; what is writ
   }
 })
 
+test('a reply without batches is asked for again, and never taken for the end', async () => {
+  const broker = newBroker()
+  const source = sourceOf(broker)
+  const pin = await pinOf(source)
+  broker.silent = 3
+  expect(await linesOf(source, pin)).toHaveLength(14)
+  broker.silent = Infinity
+  await expect(linesOf(source, pin)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+})
+
 test('a range begins and ends at offsets and times', async () => {
   const of = async (query: string) => offsetsOf(await linesOf(sourceOf(newBroker(), query)))
   expect(await of('?from=8')).toEqual(['0:8', '0:9'])
