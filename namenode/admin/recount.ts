@@ -14,6 +14,7 @@ import { decodeEntry, isInlined, type NameEntry } from '../namespace/entry.ts'
 import { blocksIn, blocksOf } from '../namespace/file.ts'
 import { decodeVersion } from '../snapshots/history.ts'
 import { hookOf, pathOf, rootId } from '../namespace/resolve.ts'
+import { ownerOfKey } from '../users/tokenrows.ts'
 import type { VersionRecord } from '../versions/rows.ts'
 import { amountsOf, type Amounts, type Usage } from '../quotas/usage.ts'
 
@@ -42,7 +43,7 @@ export function* recount(view: View): Generator<number, RecountResult, undefined
     ['children', row => one.name(row)],
     ['directories', () => {}], ['files', row => one.chunk(row)], ['blocks', ({ key }) => one.block(readId(key))],
     ['leases', () => {}], ['snapshots', () => {}], ['marks', () => {}], ['attributes', () => {}], ['contents', row => one.content(row)],
-    ['versions', row => one.versionRecord(row)], ['expiries', () => {}],
+    ['versions', row => one.versionRecord(row)], ['expiries', () => {}], ['tokens', row => one.token(row)],
   ]
   let due = sliceRows
   for (const [table, look] of tables) {
@@ -74,6 +75,7 @@ class Recount {
   #inlined = 0
   #inodeMax = 0
   #blockMax = 0
+  #tokenMax = 0
   /** Numbers of versions that may be freed. */
   #expiring = 0
   /** Inodes without a name that only history names, until a row of history has told what they are. */
@@ -151,6 +153,8 @@ class Recount {
 
   block(id: number): void { this.#blockMax = Math.max(this.#blockMax, id) }
 
+  token({ key }: Row): void { this.#tokenMax = Math.max(this.#tokenMax, ownerOfKey(key).number) }
+
   result(): RecountResult {
     const { counters } = this.#view
     const rowsOf = (table: TableName): number => this.rows.get(table) ?? 0
@@ -166,6 +170,7 @@ class Recount {
     // Ids that are in use must be below the next one; a gap is allowed.
     this.#compare('next inode', counters.nextInode, Math.max(counters.nextInode, this.#inodeMax + 1))
     this.#compare('next block', counters.nextBlock, Math.max(counters.nextBlock, this.#blockMax + 1))
+    this.#compare('last token', counters.tokens, Math.max(counters.tokens, this.#tokenMax))
     for (const [directory, { usage: { used, known, counting }, names, bytes }] of this.#usages) {
       // A count that is under way may be too high, and a removed directory is no longer charged.
       const path = known && !counting ? pathOf(this.#view, inodeId(directory)) : undefined

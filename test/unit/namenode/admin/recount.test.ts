@@ -17,6 +17,7 @@ import { stat } from '../../../../namenode/namespace/read.ts'
 import { setQuota } from '../../../../namenode/quotas/mutations.ts'
 import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { discard } from '../../../../namenode/trash/mutations.ts'
+import { issueToken } from '../../../../namenode/users/tokenmutations.ts'
 import { create } from '../../../../namenode/writing/mutations.ts'
 import { put } from '../../../../namenode/writing/put.ts'
 import { setAttribute } from '../../../../namenode/xattrs/mutations.ts'
@@ -46,6 +47,7 @@ async function lived(): Promise<Bench> {
   const content = { data: Buffer.from('rye').toString('base64'), crc: 1 }
   await bench.do(put, { path: '/d/small', replication: 2, blockBytes: 4096, content })
   await bench.do(create, { path: '/open', overwrite: false, replication: 2, blockBytes: 4096, blocks: 1 })
+  await bench.do(issueToken, { renewer: 'ada', digest: 'd', maxMs: 2, untilMs: 1 })
   const store = new JournalJobStore({ journal: bench.journal, clock: bench.clock, versions: 10 })
   for (const overwrite of [false, true]) await published({ bench, store }, mapOnly('/out', overwrite))
   return bench
@@ -74,7 +76,7 @@ test('a state with removed entries, snapshots, history, a lease, trash and a quo
   expect(differencesIn(bench)).toEqual([])
 })
 
-test.each(counterNames.filter(name => !['appliedSeq', 'epoch', 'nextInode', 'nextBlock'].includes(name)))(
+test.each(counterNames.filter(name => !['appliedSeq', 'epoch', 'nextInode', 'nextBlock', 'tokens'].includes(name)))(
   'a counter of %s that is one too high or too low is found',
   async name => {
     for (const by of [1, -1]) {
@@ -91,6 +93,12 @@ test.each(['nextInode', 'nextBlock'] as const)('%s that would give out an id aga
   await write(bench, '/last', 1)
   bendCounter(bench, name, -bench.journal.view.counters[name] + 2)
   expect(differencesIn(bench)).toEqual([expect.objectContaining({ kept: 2 })])
+})
+
+test('a number of a token that would be given out again is found', async () => {
+  const bench = await lived()
+  bendCounter(bench, 'tokens', -1)
+  expect(differencesIn(bench)).toEqual([{ what: 'last token', kept: 0, found: 1 }])
 })
 
 test('a file whose length or blocks are not those of its entry is named', async () => {
