@@ -168,9 +168,7 @@ export class PgServer {
   ): Promise<void> {
     const { users, clock, log, random, openDatabase } = this.#deps
     const settings = new PgSettings()
-    const encoding = parameters.get('client_encoding')
-    if (encoding !== undefined) settings.set('client_encoding', encoding.replaceAll("'", ''))
-    settings.set('application_name', parameters.get('application_name') ?? '')
+    settings.begin(parameters)
     for (const [name, value] of settings.reported) writer.add('S', cstring(name), cstring(value))
     writer.add('S', cstring('session_authorization'), cstring(user))
     const own = Buffer.from(random.bytes(8))

@@ -34,8 +34,35 @@ const fixed: Readonly<Record<string, RegExp>> = {
 const harmless = /^(enable_\w+|geqo\w*|jit\w*|work_mem|role|transaction|from_collapse_limit|join_collapse_limit|cursor_tuple_fraction|tcp_\w+|log_\w+)$/
 const readOnly = /^(server_|integer_datetimes|is_superuser|in_hot_standby|max_|lc_)/
 
+/** Times, in milliseconds unless a unit is given. */
+const times: ReadonlySet<string> = new Set(['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'])
+const units: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }
+/** As in PostgreSQL: 24 days. */
+const timeMax = 2 ** 31 - 1
+
+/** Parameters of a connection that are no settings. */
+const connecting: ReadonlySet<string> = new Set(['user', 'database', 'replication', 'options'])
+
 export class PgSettings {
   readonly #own = new Map<string, string>()
+  /** What the connection began with: RESET goes back to it. */
+  #initial: ReadonlyMap<string, string> = new Map()
+
+  /**
+   * Takes the settings that the client gives when it connects, by their names or as `options` (`-c name=value`). Throws EINVAL. A driver
+   * gives the time zone and the forms of its own machine by their names, whatever the server has: those that do not hold here are passed
+   * over, and so are names that are not known.
+   */
+  begin(parameters: ReadonlyMap<string, string>): void {
+    for (const [name, value] of parameters) {
+      const key = name.toLowerCase()
+      if (connecting.has(key) || key.startsWith('_pq_.')) continue
+      const isStrict = times.has(key) || key === 'client_encoding'
+      if (isStrict || (fixed[key] === undefined && isKnown(key))) this.set(key, value.replaceAll("'", ''))
+    }
+    for (const [name, value] of optionsIn(parameters.get('options') ?? '')) this.set(name.toLowerCase(), value)
+    this.#initial = new Map(this.#own)
+  }
 
   /** Names and values that the client is told at the start. */
   get reported(): [string, string][] { return reported.map(name => [name, this.get(name)]) }
@@ -50,22 +77,66 @@ export class PgSettings {
 
   /** An empty value: the default. Throws EINVAL for a value that does not hold here. */
   set(name: string, value: string): void {
-    if (value === '' || /^default$/i.test(value)) return void this.#own.delete(name)
+    if (value === '' || /^default$/i.test(value)) return this.#reset(name)
     const form = fixed[name]
     if (form && !form.test(value))
       throw new GristmillError('EINVAL', `the setting ${name} is ${defaults[name]} here, and cannot be ${value}`,
         { details: { sqlstate: '0A000' } })
-    if ((defaults[name] === undefined && !harmless.test(name)) || readOnly.test(name)) throw unknown(name)
-    if (!form) this.#own.set(name, value.slice(0, 200))
+    if (!isKnown(name)) throw unknown(name)
+    if (times.has(name)) this.#own.set(name, timeText(timeOf(name, value)))
+    else if (!form) this.#own.set(name, value.slice(0, 200))
+  }
+
+  #reset(name: string): void {
+    const first = this.#initial.get(name)
+    if (first === undefined) this.#own.delete(name)
+    else this.#own.set(name, first)
   }
 
   /** Milliseconds that a statement may take; 0: no bound. */
-  get timeoutMs(): number {
-    const [, number = '0', unit = 'ms'] = /^'?(\d{1,9})\s*(ms|s|min|h)?'?$/.exec(this.get('statement_timeout')) ?? []
-    return Number(number) * ({ ms: 1, s: 1000, min: 60_000, h: 3_600_000 }[unit] ?? 1)
-  }
+  get timeoutMs(): number { return timeOf('statement_timeout', this.get('statement_timeout')) }
 
-  clear(): void { this.#own.clear() }
+  clear(): void {
+    this.#own.clear()
+    for (const [name, value] of this.#initial) this.#own.set(name, value)
+  }
+}
+
+const isKnown = (name: string): boolean => (defaults[name] !== undefined || harmless.test(name)) && !readOnly.test(name)
+
+/** Milliseconds. Throws EINVAL. */
+function timeOf(name: string, value: string): number {
+  const [, number, unit = 'ms'] = /^'?\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*(us|ms|s|min|h|d)?\s*'?$/.exec(value) ?? []
+  const ms = Math.round(Number(number) * units[unit]!)
+  if (ms >= 0 && ms <= timeMax) return ms
+  throw new GristmillError(
+    'EINVAL', `the setting ${name} is a time such as 500, 10s or 1min, of at most 24 days, and cannot be ${value.slice(0, 100)}`,
+    { details: { sqlstate: '22023' } },
+  )
+}
+
+/** In the largest unit that gives a whole number. */
+function timeText(ms: number): string {
+  if (ms === 0) return '0'
+  const [unit, factor] = Object.entries(units).findLast(([, each]) => ms % each === 0 && each >= 1)!
+  return `${ms / factor}${unit}`
+}
+
+/** Names and values of `-c name=value` and `--name=value`; a backslash takes the character behind it as it is. Throws EINVAL. */
+function optionsIn(text: string): [string, string][] {
+  const words = (text.match(/(?:\\[^]|[^\s\\])+/g) ?? []).map(word => word.replaceAll(/\\([^])/g, '$1'))
+  const found: [string, string][] = []
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] === '-c' ? `-c${words[++i] ?? ''}` : words[i]!
+    const [, name, value] = /^(?:-c|--)([\w.]+)=([^]*)$/.exec(word) ?? []
+    if (name === undefined) {
+      throw new GristmillError('EINVAL', `the options of the connection have ${JSON.stringify(word.slice(0, 100))}; write -c name=value`, {
+        details: { sqlstate: '42601' },
+      })
+    }
+    found.push([name, value!])
+  }
+  return found
 }
 
 const unknown = (name: string): GristmillError =>
