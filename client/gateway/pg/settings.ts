@@ -45,7 +45,7 @@ const connecting: ReadonlySet<string> = new Set(['user', 'database', 'replicatio
 
 export class PgSettings {
   readonly #own = new Map<string, string>()
-  /** What the connection began with: RESET goes back to it. */
+  /** Settings that the connection began with: RESET goes back to them. */
   #initial: ReadonlyMap<string, string> = new Map()
 
   /**
