@@ -49,11 +49,18 @@ describe('three datanodes', () => {
     await rm(dir, { recursive: true, force: true })
   })
 
-  const everywhere = (blocks: readonly string[]): Promise<boolean> =>
-    until('every block is on all three nodes', async () => {
-      const held = await Promise.all(cluster.datanodes.map(node => blocksIn(node.dir)))
-      return held.every(names => blocks.every(block => names.includes(block)))
+  const held = (): Promise<string[][]> => Promise.all(cluster.datanodes.map(node => blocksIn(node.dir)))
+
+  /** The blocks that came since, once there are so many and each is on all three nodes: one that has just started gets its copies later. */
+  async function newBlocks(before: ReadonlySet<string>, count: number): Promise<string[]> {
+    let blocks: string[] = []
+    await until(`${count} new blocks are on all three nodes`, async () => {
+      const all = await held()
+      blocks = [...new Set(all.flat())].filter(name => !before.has(name)).sort()
+      return blocks.length === count && all.every(names => blocks.every(block => names.includes(block)))
     })
+    return blocks
+  }
 
   for (const [member, fraction] of [[0, 0.2], [1, 0.5], [2, 0.8]] as const) {
     test(`a put goes on when a datanode is killed after ${fraction * 100} % of it, and is whole again once the node is back`, async () => {
@@ -70,11 +77,11 @@ describe('three datanodes', () => {
       expect(killed).toBeDefined()
       expect((await mill.readFile(path)).equals(bytes)).toBe(true)
       await victim.start()
-      const blocks = new Set((await Promise.all(cluster.datanodes.map(node => blocksIn(node.dir)))).flat())
+      const blocks = new Set((await held()).flat())
       // Blocks of broken pipelines belong to no file and are deleted; blocks of the file are copied to three nodes again.
       await until('three nodes hold the same blocks', async () => {
-        const held = await Promise.all(cluster.datanodes.map(node => blocksIn(node.dir)))
-        return held.every(names => names.join() === held[0]!.join()) && held[0]!.length <= blocks.size && held[0]!.length > 0
+        const all = await held()
+        return all.every(names => names.join() === all[0]!.join()) && all[0]!.length <= blocks.size && all[0]!.length > 0
       })
       expect((await mill.readFile(path)).equals(bytes)).toBe(true)
       await mill.rm(path, { skipTrash: true })
@@ -110,11 +117,9 @@ describe('three datanodes', () => {
   ] as const) {
     test(`replicas with ${what} are never read, and are replaced by good ones`, async () => {
       const content = random(6 * MiB, what)
-      const before = new Set(await blocksIn(cluster.datanodes[0]!.dir))
+      const before = new Set((await held()).flat())
       await mill.writeFile('/damaged', content, { replication: 3, blockSize: 2 * MiB })
-      const blocks = (await blocksIn(cluster.datanodes[0]!.dir)).filter(name => !before.has(name))
-      expect(blocks).toHaveLength(3)
-      await everywhere(blocks)
+      const blocks = await newBlocks(before, 3)
       // One damaged block on each node: every reader meets damage, whichever node is first.
       const spoilt = cluster.datanodes.map((node, i) => pathIn(node.dir, blocks[i]!))
       const files = spoilt.flatMap(path => [path, `${path}.meta`])
