@@ -34,6 +34,7 @@ import { Tokens } from './service/tokens.ts'
 import type { Compiler } from './jobs/compile.ts'
 import type { ProgramPlaces } from './jobs/outside.ts'
 import type { RunTools } from './jobs/run.ts'
+import type { SubmitStepQuery } from './jobs/stepquery.ts'
 import type { ExportOptions, ImportOptions } from './transfer/transfer.ts'
 import type { Transferred } from './transfer/import.ts'
 
@@ -108,7 +109,7 @@ export class Mill extends Programs {
     })
     const local: Omit<RunTools, 'cluster' | 'files'> = {
       disk, log, processes: world.processes, plans: new Plans(), workingDirectory, programDir: `${scratchDir}/programs`, compiler,
-      drivers: new Set(),
+      drivers: new Set(), queries: (...given) => this.#stepQuery(...given),
       places: parts.isServing ? undefined : {
         copy: (...given) => this.#places.copy(...given), write: (...given) => this.#places.write(...given),
       },
@@ -156,6 +157,11 @@ export class Mill extends Programs {
     if (given.distribute !== undefined && !['auto', 'always', 'never'].includes(given.distribute))
       throw new GristmillError('EINVAL', `distribute is auto, always or never, and not ${shown(given.distribute)}`)
     return new SqlQuery(this.#sqlTools, textOf(text, 'SQL', { max: 1_000_000 }), params ?? undefined, given)
+  }
+
+  /** A query of a program that is run from this process. */
+  async #stepQuery(...given: Parameters<SubmitStepQuery>): ReturnType<SubmitStepQuery> {
+    return (await import('./sql/stepquery.ts')).stepQueries(this.#sqlTools)(...given)
   }
 
   get #sqlTools(): SqlTools {

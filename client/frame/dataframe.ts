@@ -3,6 +3,9 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { quotedName } from '../../src/base/sql.ts'
+import type { Dataset } from '../../src/program/dataset.ts'
+import type { QueryTables } from '../../src/program/queries.ts'
+import type { Sources } from '../../src/program/sources.ts'
 import { shown } from '../call/arguments.ts'
 import type { Run } from '../jobs/running.ts'
 import type { OutsideWritten, SqlExportOptions } from '../sql/cluster.ts'
@@ -17,9 +20,11 @@ import {
 import { unnest } from './functions.ts'
 import { showRows } from './show.ts'
 
-interface FrameTools {
+export interface FrameTools {
   readonly query: (text: string) => SqlQuery
   readonly print: (text: string) => void
+  /** Datasets that the frame reads, by their names as tables. */
+  readonly tables?: QueryTables | undefined
 }
 
 type Names<Row> = keyof Row & string
@@ -125,11 +130,13 @@ export class DataFrame<Row extends object = SqlRow> implements AsyncIterable<Row
     const condition = typeof on === 'function'
       ? `ON ${exprIn((on as (...sides: unknown[]) => unknown)(sideOf('l'), sideOf('r')), 'join').render('')}`
       : `USING (${some([on].flat(), 'join').map(name => quotedName(identifier(name as string))).join(', ')})`
-    return this.#joined(other, joins[kind], condition)
+    return this.#joined(other as DataFrame<never>, joins[kind], condition)
   }
 
   /** Each row of this frame with each of the other one. */
-  crossJoin<R extends object>(other: DataFrame<R>): DataFrame<Joined<Row, R, never>> { return this.#joined(other, 'CROSS JOIN', '') }
+  crossJoin<R extends object>(other: DataFrame<R>): DataFrame<Joined<Row, R, never>> {
+    return this.#joined(other as unknown as DataFrame<never>, 'CROSS JOIN', '')
+  }
 
   /** Rows of both frames, with their columns matched by name. */
   union(other: DataFrame<Row>): DataFrame<Row> { return this.#set(other, 'UNION ALL BY NAME') }
@@ -164,6 +171,16 @@ export class DataFrame<Row extends object = SqlRow> implements AsyncIterable<Row
   /** The rows as an Arrow IPC stream, in pieces, as `mill.sql(…).arrow()` gives them. */
   arrow(): AsyncGenerator<Uint8Array, void, undefined> { return this.query().arrow() }
 
+  /**
+   * The rows as a Dataset of a program, with the values that `collect` gives. `mill`: what the program's function gets. The query runs
+   * once, as a job of its own, before the first step that reads its rows.
+   */
+  toDataset(mill: Pick<Sources, 'sql'>): Dataset<Row> {
+    if (typeof (mill as Partial<Sources> | undefined)?.sql !== 'function' || 'table' in mill)
+      throw new GristmillError('EINVAL', `toDataset takes the mill that a program's function gets, and not ${shown(mill)}`)
+    return mill.sql<Row>(this.#block.sql, this.#tools.tables)
+  }
+
   /** Explains how the frame would be computed; `analyze` computes it. */
   explain(options?: { readonly analyze?: boolean }): Promise<SqlExplanation> { return this.query().explain(options) }
 
@@ -182,14 +199,21 @@ export class DataFrame<Row extends object = SqlRow> implements AsyncIterable<Row
   /** Its text. */
   toSQL(): string { return this.#block.sql }
 
-  #joined<R extends object>(other: { readonly toSQL: () => string }, operator: string, condition: string): DataFrame<R> {
+  #joined<R extends object>(other: DataFrame<never>, operator: string, condition: string): DataFrame<R> {
     const source = `(${this.#block.sql}) AS l ${operator} (${other.toSQL()}) AS r ${condition}`
-    return this.#then(FrameQuery.over(`(SELECT * FROM ${source.trimEnd()})`))
+    return this.#with(other, FrameQuery.over(`(SELECT * FROM ${source.trimEnd()})`))
   }
 
   #set(other: DataFrame<Row>, operator: string): DataFrame<Row> {
     if (!(other instanceof DataFrame)) throw new GristmillError('EINVAL', `a set operation takes a frame, and not ${shown(other)}`)
-    return this.#then(FrameQuery.over(`((${this.#block.sql}) ${operator} (${other.toSQL()}))`))
+    return this.#with(other as unknown as DataFrame<never>, FrameQuery.over(`((${this.#block.sql}) ${operator} (${other.toSQL()}))`))
+  }
+
+  /** A frame that reads what both read. One of a program is run by the program, with what it is joined with. */
+  #with<R extends object>(other: DataFrame<never>, block: FrameQuery): DataFrame<R> {
+    const tools = this.#tools.tables ? this.#tools : other.#tools
+    const tables = { ...this.#tools.tables, ...other.#tools.tables }
+    return new DataFrame<R>(Object.keys(tables).length > 0 ? { ...tools, tables } : this.#tools, block)
   }
 
   #then<R extends object>(block: FrameQuery): DataFrame<R> { return new DataFrame<R>(this.#tools, block) }

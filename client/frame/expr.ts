@@ -52,7 +52,7 @@ interface Shape {
 
 type Numbers = 'TINYINT' | 'SMALLINT' | 'INTEGER' | 'INT' | 'UTINYINT' | 'USMALLINT' | 'UINTEGER' | 'FLOAT' | 'REAL' | 'DOUBLE'
 /** The types of SQL whose values are of one type of JavaScript. */
-type CastValue<Type extends string> =
+export type CastValue<Type extends string> =
   Uppercase<Type> extends 'BOOLEAN' | 'BOOL' ? boolean
     : Uppercase<Type> extends Numbers ? number
       : Uppercase<Type> extends 'BIGINT' | 'UBIGINT' | 'HUGEINT' | 'UHUGEINT' ? bigint

@@ -9,6 +9,7 @@ import { isUrl } from '../../src/connector/location.ts'
 import { encodeEntry, isSmall, type HistoryEntry } from '../../src/plan/history.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Driver } from '../../src/protocol/task.ts'
+import type { StepQuery } from '../../src/program/recipe.ts'
 import type { LoadEvent, PlannedProgramStep, StepResult } from '../load/driving.ts'
 import type { Loading } from '../load/loader.ts'
 import type { Job } from './job.ts'
@@ -21,6 +22,8 @@ interface DriveDeps {
   readonly submit: (
     step: PlannedProgramStep, driver: Driver, delivered: readonly Delivered[], part?: FirstTasks | OtherOutput,
   ) => Promise<Job>
+  /** Submits the job of a step that is a query. */
+  readonly query: (query: StepQuery, driver: Driver, delivered: readonly Delivered[]) => Promise<Job>
   /** Has the job of a step publish files at a path, which then go to a place outside of the cluster. */
   readonly write: (
     url: string, make: (path: string) => Promise<void>, step: PlannedProgramStep, signal: AbortSignal,
@@ -195,7 +198,7 @@ export class ProgramDriver {
     const delivered = this.#history.slice(0, after)
       .map(entry => ({ number: entry.number, failed: entry.result.kind === 'failed', job: entry.job }))
     const driver = { id: this.id, step: number, method, nowMs: this.#nowMs, ...clock !== '' && { clock }, outline, history }
-    const job = await this.#deps.submit(step, driver, delivered, part)
+    const job = await (step.query ? this.#deps.query(step.query, driver, delivered) : this.#deps.submit(step, driver, delivered, part))
     this.#jobs.set(number, job)
     if (step.returns !== 'nothing') this.#results.add(job.id)
     this.#tell()

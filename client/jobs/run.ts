@@ -24,6 +24,7 @@ import { dropResult, readResult } from './results.ts'
 import { RunInputs, type PinnedInputs } from './runinputs.ts'
 import { Run } from './running.ts'
 import { Shipping } from './shipping.ts'
+import { submitStepQuery, type SubmitStepQuery } from './stepquery.ts'
 
 export interface RunTools extends Omit<CompileTools, 'clock' | 'random'>, LaunchTools {
   /** Base of relative program paths. */
@@ -32,6 +33,8 @@ export interface RunTools extends Omit<CompileTools, 'clock' | 'random'>, Launch
   readonly places?: ProgramPlaces | undefined
   /** Programs that run their steps from this process. Their owner abandons them when it closes. */
   readonly drivers: Set<Pick<ProgramDriver, 'abandon'>>
+  /** Default: programs run no queries. */
+  readonly queries?: SubmitStepQuery | undefined
 }
 
 interface ProgramParts {
@@ -80,7 +83,7 @@ export async function runProgram(
     if (planned.ownPaths) await checkUsed(loaded, planned, options)
     if ('step' in first && !options.detach) {
       isDriven = true
-      return await drive(launch, { loaded, ...first, events, drivers: tools.drivers, disk: tools.disk })
+      return await drive(launch, { loaded, ...first, events, drivers: tools.drivers, disk: tools.disk, queries: tools.queries })
     }
     if ('step' in first) await checkOneStep(loaded)
     const clock = 'step' in first ? first.step.clock : ''
@@ -115,16 +118,18 @@ interface Driving extends Extract<LoadedProgram['first'], { step: unknown }> {
   readonly events: Events
   readonly drivers: RunTools['drivers']
   readonly disk: RunTools['disk']
+  readonly queries: RunTools['queries']
 }
 
 /** Runs the program's steps. Resolves when the first one is submitted. */
-async function drive(launch: Launch, { loaded, step: first, loading, events, drivers, disk }: Driving): Promise<Run> {
+async function drive(launch: Launch, { loaded, step: first, loading, events, drivers, disk, queries }: Driving): Promise<Run> {
   const { tools, options, inputs, outside } = launch
   const { cluster } = tools
   const { signal } = options
   const driver = new ProgramDriver({
     loading,
     submit: (step, of, delivered, part) => submit(launch, step.planned, { driver: of, step, delivered, ...part }),
+    query: (query, of, delivered) => submitStepQuery(launch, { query, driver: of, delivered, submit: queries }),
     write: (url, make, { outside: how }, until) => outside.write(url, make, { ...how, overwrite: options.overwrite, signal: until }),
     release: () => outside.close(),
     isFatal: error => inputs.isRefusal(error),

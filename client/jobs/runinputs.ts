@@ -129,6 +129,9 @@ export class StepInputs implements InputPlaces {
 
   constructor(deps: StepDeps) { this.#deps = deps }
 
+  /** Directory with the values that an earlier step has cached. */
+  cachedOf(step: number): string { return this.#deps.cachedOf(step) }
+
   placeOf(named: string): InputPlace {
     const { pinned, outside, cachedOf: directoryOf } = this.#deps
     if (isUrl(named)) return { path: outside.pathOf(named) }
@@ -162,6 +165,26 @@ export class StepInputs implements InputPlaces {
 
   /** Takes the inputs of the job that are known when its planning fails. What a step has cached is known by the inputs of that step. */
   note(found: readonly InputPin[]): void { this.#found = found.filter(({ path, named = path }) => cachedStep(named) === undefined) }
+
+  /**
+   * Throws EINVAL in a rerun over the same inputs for a query that would read other files, which ends the run: a query finds its files by
+   * itself, at the places that it names. Of a view nothing is recorded.
+   */
+  checkQuery(pins: readonly InputPin[], views: readonly string[]): void {
+    const { pinned } = this.#deps
+    if (!pinned) return
+    const other = pins.find(({ path, digest }) => {
+      const known = pinned.inputs.get(path)
+      return known?.path !== path || known.digest !== digest
+    })
+    if (!other && views.length === 0) return
+    const what = other ? `its query reads ${other.path}, which is not there as it was` : `its query reads the view ${views[0]!}`
+    const error = new GristmillError(
+      'EINVAL', `${pinned.job} cannot run again over the same inputs: ${what}; --latest reads all inputs as they are now`,
+    )
+    this.refuse(error)
+    throw error
+  }
 
   /** The job is not submitted. */
   failed(error: unknown): void { this.#deps.failed(error, this.#found) }

@@ -5,14 +5,14 @@
 import { join } from 'node:path'
 import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
-import { cacheMethod } from '../../src/plan/cached.ts'
+import { isCaching } from '../../src/plan/cached.ts'
 import type { WriteNode } from '../../src/plan/node.ts'
 import { lowerJob, lowerStep, notLoaded } from '../../src/plan/planof.ts'
 import { ProgramRun, type ProgramStep } from '../../src/plan/programrun.ts'
 import { RecordedSources } from '../../src/plan/programsources.ts'
 import { decodeShipped, encodeShipped } from '../../src/plan/shipped.ts'
 import type { ProgramGlobals } from '../../src/ports/programglobals.ts'
-import type { OutsideOptions } from '../../src/program/recipe.ts'
+import type { OutsideOptions, StepQuery } from '../../src/program/recipe.ts'
 import type { LoadWorld } from '../../src/program/load.ts'
 import type { WorkflowDefinition } from '../../src/program/workflow.ts'
 import { valuesOfLines } from '../../src/shuffle/lines.ts'
@@ -33,6 +33,8 @@ export interface PlannedProgramStep {
   readonly clock: string
   /** Options of a save to a place outside of the cluster. */
   readonly outside?: OutsideOptions | undefined
+  /** The query that the step runs, in place of its plan. */
+  readonly query?: StepQuery | undefined
   /** The value that the step broadcasts, in place of a job. */
   readonly shipped?: ShippedValue | undefined
 }
@@ -73,7 +75,7 @@ const smallBytesMax = Math.floor(limits.historyResultBytesMax * 3 / 4) - 3
 
 function returnOf({ result }: WriteNode, method: string, first: number | undefined): PlannedProgramStep['returns'] {
   if (!result) return 'nothing'
-  if (method === cacheMethod) return 'cached'
+  if (isCaching(method)) return 'cached'
   return first === undefined ? 'values' : { first }
 }
 
@@ -202,12 +204,12 @@ export class ProgramDrive {
     if (!this.#isOver) this.#tell({ step: { ...planned, shipped, clock: this.#sources?.recorded ?? '' } })
   }
 
-  #planned({ number, method, after, root, first, outside }: ProgramStep, request: PlanRequest): PlannedProgramStep {
+  #planned({ number, method, after, root, first, outside, query }: ProgramStep, request: PlanRequest): PlannedProgramStep {
     const plan = lowerStep({ root })
     return {
       number, method, after, planned: plannedJob(this.#loaded!, plan, request),
       returns: returnOf(plan.root, method, first), usesStart: this.#run!.usesStart, clock: '',
-      ...outside && { outside },
+      ...outside && { outside }, ...query && { query },
     }
   }
 

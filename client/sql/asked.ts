@@ -5,6 +5,7 @@ import { MiB } from '../../src/base/units.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { LinesTable } from '../jobs/stepquery.ts'
 import type { SqlCluster } from './cluster.ts'
 import type { Division } from './division.ts'
 import { checkOutside, isOutside, outsideTable, plainPlaces } from './outside.ts'
@@ -12,7 +13,7 @@ import { Workspace } from './workspace.ts'
 import { resolveNames, type ResolvedQuery } from './names.ts'
 import { checkReads, readStatement, type SqlParams, type Statement } from './statement.ts'
 import { informationSchema } from './tablenames.ts'
-import { catalogTable, checkName, clusterTable, isPathName, localName, localTable, type SqlTable } from './tables.ts'
+import { catalogTable, checkName, clusterTable, isPathName, linesTable, localName, localTable, type SqlTable } from './tables.ts'
 
 export interface SqlTools {
   readonly disk: Disk
@@ -26,6 +27,8 @@ export interface SqlTools {
   readonly isRemote?: boolean | undefined
   /** Throws if there is no cluster. Called for a query that reads one. */
   readonly cluster: () => Promise<SqlCluster>
+  /** Tables that a program has for its query, by their names in lower case. */
+  readonly lines?: ReadonlyMap<string, LinesTable> | undefined
   /** For tests: how queries are divided. */
   readonly division?: Division | undefined
 }
@@ -80,10 +83,11 @@ export async function askedOf(tools: SqlTools, { text, params, signal, space }: 
 async function resolvedIn(
   tools: SqlTools, parser: Database, { sql, tables }: Statement, signal: AbortSignal | undefined,
 ): Promise<ResolvedQuery> {
-  const isCalled = tables.some(name => !isPathName(name))
+  const isPath = (name: string): boolean => isPathName(name) || tools.lines?.has(name.toLowerCase()) === true
+  const isCalled = tables.some(name => !isPath(name))
   const ask = isCalled ? await tools.cluster().then(({ cluster }) => cluster.ask, () => undefined) : undefined
   if (!ask) return { sql, names: tables, tables: [], views: [] }
-  return resolveNames({ sql, tables }, { ask, signal, isPath: isPathName, read: text => readStatement(parser, text, undefined) })
+  return resolveNames({ sql, tables }, { ask, signal, isPath, read: text => readStatement(parser, text, undefined) })
 }
 
 async function tablesIn(
@@ -93,6 +97,11 @@ async function tablesIn(
   const { disk, cluster } = tools
   const tables = []
   for (const name of new Set(names)) {
+    const lines = tools.lines?.get(name.toLowerCase())
+    if (lines) {
+      tables.push(await linesTable((await cluster()).cluster.ask, name, lines, signal))
+      continue
+    }
     const found = known.find(each => each.name === name)
     if (found) tables.push(await catalogTable((await cluster()).cluster.ask, found, signal))
     if (found || !isPathName(name)) continue

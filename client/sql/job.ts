@@ -17,6 +17,7 @@ import type { Database } from '../../src/ports/database.ts'
 import type { Cluster } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
 import { isPattern } from '../glob/pattern.ts'
+import type { Driver } from '../../src/protocol/task.ts'
 import { Job } from '../jobs/job.ts'
 import { inputName } from '../jobs/inputreads.ts'
 import { originOf, PinCollector } from '../jobs/pins.ts'
@@ -49,6 +50,8 @@ interface Submitted {
   /** Text of the query, as it was asked. */
   readonly text: string
   readonly output?: SqlOutput | undefined
+  /** Step of a program whose later steps read the rows. Default: the caller reads them. */
+  readonly driver?: Driver | undefined
   readonly memoryBytes?: number | undefined
   readonly queue?: string | undefined
   readonly priority?: number | undefined
@@ -57,7 +60,7 @@ interface Submitted {
 
 /** Submits the job. Aborting the signal kills it. */
 export async function submitQuery(cluster: Cluster, submitted: Submitted): Promise<Job> {
-  const { tables, work, stages, text, output, memoryBytes, queue, priority, signal } = submitted
+  const { tables, work, stages, text, output, driver, memoryBytes, queue, priority, signal } = submitted
   const path = output?.path ?? `${protocol.resultsDirectory}/${cluster.random.id()}`
   const params = { sql: text.slice(0, shownChars), query: work }
   // Parquet is none of the formats of programs.
@@ -67,7 +70,7 @@ export async function submitQuery(cluster: Cluster, submitted: Submitted): Promi
   const fingerprint = createHash('sha256').update(JSON.stringify(work)).digest('hex')
   const spec: Omit<JobSpec, 'stages'> = {
     name: 'sql', program: { id: sqlProgram, path: '/' }, params, seed: 0, fingerprint,
-    ...!output && { driver: { id: cluster.random.id(), step: 1, method: 'sql', nowMs: cluster.clock.now(), outline: '', history: [] } },
+    ...!output && { driver: driver ?? { ...step, id: cluster.random.id(), nowMs: cluster.clock.now() } },
     output: output
       ? {
         path, overwrite: output.overwrite ?? false, ...output.force && { force: true }, format,
@@ -96,6 +99,7 @@ export async function submitQuery(cluster: Cluster, submitted: Submitted): Promi
   return handle
 }
 
+const step = { step: 1, method: 'sql', outline: '', history: [] }
 const wholeFiles = { format: 'whole', bytes: true } as const
 /** A namenode that was restarted has lost the pages that came before the job. */
 const sendTries = 3

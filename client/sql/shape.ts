@@ -86,7 +86,7 @@ const filesOf = (samples: readonly FileSample[]): string => literalsOf(samples.m
 
 /** Columns whose values are texts of their types. */
 const textColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) =>
-  ({ name, type: typeText(type), read: { type: 'VARCHAR', sql: quotedName(name) } }))
+  ({ name, type: typeText(type), read: { type: type.kind === 'plain' ? 'VARCHAR' : 'JSON', sql: quotedName(name) } }))
 
 const plainColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) => ({ name, type: typeText(type) }))
 

@@ -11,6 +11,7 @@ import type { CatalogTable } from '../../src/protocol/table.ts'
 import { hidden } from '../../src/protocol/overlap.ts'
 import { expand, isPattern, type GlobTree, type GlobEntry } from '../glob/expand.ts'
 import { findInputs } from '../jobs/inputs.ts'
+import type { LinesTable } from '../jobs/stepquery.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import type { NamedTable } from './names.ts'
 
@@ -92,6 +93,18 @@ export async function catalogTable(
       { details: { table: table.name }, cause: error },
     )
   }
+}
+
+/** A table of a program: JSON lines whose values are texts of the types of its columns, also inside of lists and structs. */
+export async function linesTable(
+  ask: CallMessage, name: string, { path, columns }: LinesTable, signal: AbortSignal | undefined,
+): Promise<SqlTable> {
+  const known: CatalogTable = {
+    name, kind: 'table', columns: columns.map(([column, type]) => ({ name: column, type })), owner: '', createdMs: 0, changedMs: 0,
+    format: JSON.stringify({ kind: 'json', layout: 'newline_delimited', isText: true }),
+  }
+  const files = await findInputs(ask, [path], { signal })
+  return { name, path, known, kind: 'json', files: files.map(status => ({ path: status.path, bytes: status.length, status })) }
 }
 
 const kindIn = ({ format }: CatalogTable): TableKind =>

@@ -6,7 +6,8 @@ import { crc32c } from '@node-rs/crc32'
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { join } from '../../src/base/paths.ts'
-import { literalsOf, quotedName } from '../../src/base/sql.ts'
+import { formats } from '../../src/base/formats.ts'
+import { literalsOf, quotedName, type SqlValue } from '../../src/base/sql.ts'
 import { GiB, KiB } from '../../src/base/units.ts'
 import { copyText } from '../../src/operator/copytext.ts'
 import { lookAt } from '../../src/operator/look.ts'
@@ -14,6 +15,7 @@ import { tableSelect, type TablePart, type TableShape } from '../../src/operator
 import { SinkFailed } from '../../src/operator/operator.ts'
 import type { SqlInput, SqlStage, SqlWork } from '../../src/operator/sqlwork.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
+import { LineEncoder } from '../../src/shuffle/lines.ts'
 import { partitionOf } from '../../src/sql/partition.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
@@ -38,7 +40,7 @@ const progressMs = 500
 /** Longest time for which checking of bytes holds up timers and messages. */
 const turnMs = 25
 
-const extensions = { parquet: '.parquet', csv: '.csv' } as const
+const extensions = { parquet: '.parquet', csv: '.csv', text: '.txt' } as const
 
 export class QueryAttempt {
   readonly stacks = undefined
@@ -92,7 +94,7 @@ export class QueryAttempt {
       })
       const { files, rows } = await this.#query(db, await this.#views(db))
       this.#output = { recordsOut: rows }
-      return await (this.#stage.output.kind === 'rows' ? this.#store(files[0]!) : this.#exchange(files))
+      return await (this.#stage.output.kind === 'exchange' ? this.#exchange(files) : this.#store(files[0]))
     } finally {
       db?.close()
       await disk.removeTree(this.#directory)
@@ -105,8 +107,8 @@ export class QueryAttempt {
     const { output, task } = this.#options.work
     const partitions = output.kind === 'shuffle' ? output.partitions : 1
     const format = to.kind === 'rows' ? to.format : 'parquet'
-    const written = Array.from({ length: partitions }, (_, i) => `${this.#directory}/rows${i}${extensions[format]}`)
-    const isExact = to.kind === 'exchange' || to.isResult === true
+    const written = Array.from({ length: partitions }, (_, i) => `${this.#directory}/rows${i}${extensions[formatOf(to)]}`)
+    const isExact = to.kind === 'exchange' || (to.kind === 'rows' && to.isResult === true)
     const copied = async (select: string, file: string): Promise<number> => {
       let rows = 0
       for await (const [row] of (await db.query(await copyText(db, select, { file, format, isExact }))).batches())
@@ -116,6 +118,10 @@ export class QueryAttempt {
     try {
       await db.confine([...this.#names.keys(), ...this.#read, ...written])
       for (const [name, select] of views) await db.run(`CREATE VIEW ${quotedName(name)} AS ${select}`)
+      if (to.kind === 'values') {
+        const rows = await this.#values(db, to.names, written[0]!)
+        return { files: [rows > 0 ? written[0] : undefined], rows }
+      }
       const hash = to.kind === 'exchange' ? to.hash : undefined
       if (hash === undefined) {
         const own = task % partitions
@@ -135,6 +141,27 @@ export class QueryAttempt {
     } catch (error) {
       throw this.#explained(error)
     }
+  }
+
+  /** Writes the rows as lines of values. Returns their number. */
+  async #values(db: Database, names: readonly string[], file: string): Promise<number> {
+    const { disk } = this.#options.session
+    const encoder = new LineEncoder()
+    const writer = await disk.create(file, { mode: 0o600 })
+    let rows = 0
+    try {
+      for await (const batch of (await db.query(this.#stage.sql)).batches()) {
+        const lines = batch.map(row => encoder.encode(rowOf(names, row)))
+        writer.writeSync(Buffer.from(`${lines.join('\n')}\n`, 'latin1'))
+        rows += batch.length
+        await this.#pause()
+      }
+    } catch (error) {
+      throw isDiskFull(error) ? diskFull(error) : error
+    } finally {
+      await writer.close()
+    }
+    return rows
   }
 
   async #exchange(files: ReadonlyArray<string | undefined>): Promise<AttemptOutcome> {
@@ -242,15 +269,16 @@ export class QueryAttempt {
     return local
   }
 
-  async #store(written: string): Promise<AttemptOutcome> {
+  async #store(written: string | undefined): Promise<AttemptOutcome> {
     const { session: { disk, files }, work: { output, staging, attempt, task } } = this.#options
     assert(output.kind === 'files', 'a query ends in files')
     const { replication, blockBytes } = output
-    assert(this.#stage.output.kind === 'rows', 'the last stage has the rows')
-    const { format } = this.#stage.output
+    if (written === undefined) return { kind: 'done', counters: this.counters, output: { kind: 'files', files: [] } }
+    const format = formatOf(this.#stage.output)
     const name = `part-${String(task).padStart(5, '0')}${extensions[format]}`
     const writer = await files.create(join(join(staging, attempt), name), {
-      parents: true, eager: true, replication, blockBytes, format: format === 'parquet' ? 'bytes' : format,
+      parents: true, eager: true, replication, blockBytes,
+      format: format === 'parquet' ? 'bytes' : format === 'text' ? formats.text.output.as : format,
       ...format === 'csv' && { delimiter: ',' },
     })
     let crc = 0
@@ -298,6 +326,13 @@ export class QueryAttempt {
     }
     return clock.yield()
   }
+}
+
+const formatOf = (output: SqlStage['output']): keyof typeof extensions =>
+  (output.kind === 'rows' ? output.format : output.kind === 'values' ? 'text' : 'parquet')
+
+function rowOf(names: readonly string[], values: readonly SqlValue[]): Record<string, SqlValue> {
+  return Object.fromEntries(names.map((name, i) => [name, values[i]!]))
 }
 
 const diskFull = (error: unknown): SinkFailed =>

@@ -15,6 +15,8 @@ export interface SqlStage {
   readonly output:
     /** `isResult`: they go back to the caller. */
     | { readonly kind: 'rows'; readonly format: 'parquet' | 'csv'; readonly isResult?: true }
+    /** Values of later steps of a program: a line for each row, which is the encoding of an object with these names. */
+    | { readonly kind: 'values'; readonly names: readonly string[] }
     /** `hash`: the last column, which decides the partition of a row and is not passed on. Without it a task writes one partition. */
     | { readonly kind: 'exchange'; readonly hash?: string }
 }

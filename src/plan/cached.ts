@@ -1,16 +1,21 @@
 // Cached Datasets of a program. `cache()` describes a node that is computed by a step of its own, before the first step that reads it; its
 // values are the result of that step, in files which stay until the program ends. In the plans of later steps a source that reads these
-// files stands for the node, and all that it was computed from.
+// files stands for the node, and all that it was computed from. So it is with the rows of a query (`query`), and with a Dataset that is a
+// table of one (`rows`), whose files are JSON lines.
 // INVARIANT: the path of the source depends on the number of the step alone, so that the same program makes the same plans in each run. The
 // submitter of a step finds the files of this run (client/jobs/runinputs.ts).
 
+import { createHash } from 'node:crypto'
 import { assert } from '../base/assert.ts'
 import { systemDirectory } from '../base/paths.ts'
-import type { Action, Place, Recipe } from '../program/recipe.ts'
+import type { Action, Place, Recipe, StepQuery } from '../program/recipe.ts'
 import { valueOfLine } from '../shuffle/lines.ts'
 
-/** Method of the steps that compute cached Datasets. */
-export const cacheMethod = 'cache'
+/** Methods of the steps that compute cached Datasets, by the kinds of their nodes. */
+const methods: Readonly<Record<string, string>> = { cache: 'cache', query: 'sql', rows: 'fromDataset' }
+
+/** True for the method of a step whose result later steps read, and the program does not get. */
+export const isCaching = (method: string): boolean => Object.values(methods).includes(method)
 
 const directory = `${systemDirectory}/cache/`
 
@@ -22,13 +27,32 @@ export function cachedStep(path: string): number | undefined {
   return /^\d+$/.test(step) ? Number(step) : undefined
 }
 
-/** The step that computes a cached Dataset whose own inputs are no cached ones. */
-export function caching({ inputs, at }: Recipe): Action {
+/** The step that computes a cached Dataset whose own inputs are no cached ones, or are the tables of its query. */
+export function caching(cache: Recipe, stepOf: (cache: Recipe) => number | undefined): Action {
+  const { kind, inputs, at } = cache
+  const method = methods[kind]!
+  if (kind === 'query') return { method, ...queryOf(cache, stepOf) }
+  if (kind === 'rows') return { method, root: { kind: 'write', inputs, result: true, output: { format: 'jsonl' } } }
   const lines: Recipe = { kind: 'encode', inputs, whole: true, ...at && { at } }
-  return { method: cacheMethod, root: { kind: 'write', inputs: [lines], result: true, output: { format: 'text' } } }
+  return { method, root: { kind: 'write', inputs: [lines], result: true, output: { format: 'text' } } }
 }
 
-const isCache = ({ kind }: Recipe): boolean => kind === cacheMethod
+/** The query of a step, and a plan that is as different from others as its text and its tables are, and that nothing runs. */
+function queryOf({ sql, tables, inputs }: Recipe, stepOf: (cache: Recipe) => number | undefined): Pick<Action, 'query' | 'root'> {
+  const own = (tables as StepQuery['tables']).map((table, i) => {
+    const step = stepOf(inputs[i]!)
+    assert(step !== undefined, 'a Dataset is computed before a query reads it')
+    return { ...table, step }
+  })
+  const query: StepQuery = { sql: sql as string, tables: own }
+  const digest = `query ${createHash('sha256').update(JSON.stringify(query)).digest('hex')}`
+  const values: Recipe = { kind: 'values', inputs: [], parts: 1, fn: nothing, digest }
+  return { query, root: { kind: 'write', inputs: [values], result: true, output: { format: 'text' } } }
+}
+
+const nothing = (): readonly unknown[] => []
+
+const isCache = ({ kind }: Recipe): boolean => Object.hasOwn(methods, kind)
 
 /** The nearest cached Datasets that `root` depends on, each once. */
 export const cachesOf = (root: Recipe): Recipe[] => above(root).filter(isCache)

@@ -25,7 +25,9 @@ function kindOf(node: PlanNode): string {
     case 'validate': case 'map': case 'reduce': case 'combine': case 'union': case 'total': case 'command':
       return node.kind
     case 'encode': return node.whole ? 'encode for later steps' : 'encode for the program'
-    case 'values': return `values in ${node.parts} ${node.parts === 1 ? 'part' : 'parts'}`
+    case 'values':
+      if (isQuery(node)) return 'rows of a query in SQL'
+      return `values in ${node.parts} ${node.parts === 1 ? 'part' : 'parts'}`
     case 'each': return node.op
     case 'sample': return `sample ${node.fraction}`
     case 'partition': return 'mapPartitions'
@@ -48,6 +50,9 @@ function kindOf(node: PlanNode): string {
     default: return unreachable(node)
   }
 }
+
+/** Stands for the query of a step (cached.ts). */
+const isQuery = ({ digest }: Extract<PlanNode, { kind: 'values' }>): boolean => digest?.startsWith('query ') === true
 
 /** A join is called by its method, such as leftJoin. */
 function joinText(node: Extract<PlanNode, { kind: 'join' | 'lookup' }>, name: string): string {

@@ -127,10 +127,11 @@ export class ProgramRun {
     const known = this.#caches.get(cache)
     if (known) return known
     const computed = (async () => {
-      const { method, root } = caching(cache)
-      const inner = cachesOf(root)
+      const inner = [...new Set(cache.inputs.flatMap(cachesOf))]
       if (inner.length > 0) await Promise.all(inner.map(each => this.#cached(each)))
-      const asked = this.#ask({ method, root: withCached(root, each => this.#steps.get(each)) })
+      const stepOf = (each: Recipe): number | undefined => this.#steps.get(each)
+      const action = caching(cache, stepOf)
+      const asked = this.#ask({ ...action, root: withCached(action.root, stepOf) })
       this.#steps.set(cache, this.#asked.length)
       await asked
     })()

@@ -196,9 +196,16 @@ function places(disk: Disk, directory: string): Plugin {
   }
 }
 
+/** Modules that programs import, as files relative to this directory, without extensions. */
+const modules: Readonly<Record<string, string>> = {
+  gristmill: 'authoring', 'gristmill/ml': '../ml/index', 'gristmill/frame': '../../client/frame/index',
+}
+/** Files that they import. */
+const ownFile = /^((\.\.\/(base|ml)|\.\.\/\.\.\/client\/(frame|sql|call))\/)?[a-z]+$/
+
 /**
- * Resolves 'gristmill' and 'gristmill/ml' in a program to files of this package, under names relative to this directory, which do not
- * depend on where the package lies.
+ * Resolves 'gristmill', 'gristmill/ml' and 'gristmill/frame' in a program to files of this package, under names relative to this directory,
+ * which do not depend on where the package lies.
  */
 function authoring(disk: Disk): Plugin {
   const extension = extname(import.meta.url) // .ts in a checkout, .js in a package
@@ -206,12 +213,13 @@ function authoring(disk: Disk): Plugin {
   return {
     name: 'gristmill',
     setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^gristmill$/ }, () => ({ path: 'authoring', namespace }))
-      onResolve({ filter: /^gristmill\/ml$/ }, () => ({ path: '../ml/index', namespace }))
-      onResolve({ filter: /^(\.|\.\.\/base)\/[a-z]+\.[jt]s$/, namespace }, ({ path, importer }) => ({
-        path: posix.join(posix.dirname(importer.replace(/^gristmill:/, '')), path).replace(/\.[jt]s$/, ''), namespace,
-      }))
-      onLoad({ filter: /^(\.\.\/(base|ml)\/)?[a-z]+$/, namespace }, async ({ path }) => ({
+      onResolve({ filter: /^gristmill(\/(ml|frame))?$/ }, ({ path }) => ({ path: modules[path]!, namespace }))
+      onResolve({ filter: /^\.\.?\/[a-z./]+\.[jt]s$/, namespace }, ({ path, importer }) => {
+        const joined = posix.join(posix.dirname(importer.replace(/^gristmill:/, '')), path).replace(/\.[jt]s$/, '')
+        // A file has one name, however it is reached.
+        return { path: joined.replace(/^\.\.\/\.\.\/src\/(program\/)?/, (_, own?: string) => (own ? '' : '../')), namespace }
+      })
+      onLoad({ filter: ownFile, namespace }, async ({ path }) => ({
         contents: (await disk.readFile(fileURLToPath(new URL(`./${path}${extension}`, import.meta.url)))).toString('utf8'),
         loader: extension === '.ts' ? 'ts' : 'js',
       }))

@@ -32,6 +32,13 @@ type NoPromise = string | number | bigint | boolean | symbol | null | undefined 
 
 /** Recipe of a Dataset; `name`: of the method that was given it. */
 let nodeOf: (dataset: unknown, name: string) => Recipe
+let ownFlow: (dataset: Dataset<any>) => Flow
+
+/** Recipe of a Dataset. Throws TypeError for another value; `name`: what was given it. */
+export const recipeOf = (dataset: unknown, name: string): Recipe => nodeOf(dataset, name)
+
+/** Flow of a Dataset. */
+export const flowOf = (dataset: Dataset<any>): Flow => ownFlow(dataset)
 
 /**
  * Values of one type, in partitions on the machines of the cluster. A Dataset is a description: most methods return a new one. The actions,
@@ -282,6 +289,7 @@ export class Dataset<T> {
   }
 
   static {
+    ownFlow = dataset => dataset.#flow
     nodeOf = (dataset, name) => {
       if (typeof dataset !== 'object' || dataset === null || !(#node in dataset))
         throw new TypeError(`${name} was given ${showGiven(dataset)} in place of a Dataset`)

@@ -48,6 +48,16 @@ export interface Action {
   readonly outside?: OutsideOptions
   /** Computes a value that the program broadcasts, in place of a job. Called only where the program was started. */
   readonly broadcast?: () => unknown
+  /** A query that the step runs, in place of its root. */
+  readonly query?: StepQuery | undefined
+}
+
+/** `tables`: those that earlier steps of the program have computed. */
+export interface StepQuery {
+  readonly sql: string
+  readonly tables: ReadonlyArray<{
+    readonly name: string; readonly columns: ReadonlyArray<readonly [name: string, type: string]>; readonly step: number
+  }>
 }
 
 /** Place of the call of a method. REQUIRES: called while the program's call runs. */

@@ -1,11 +1,13 @@
 // Sources of Datasets: what a program's function gets as its first argument. Part of every bundle, as dataset.ts is.
 
 import type { InputOptions } from '../base/formats.ts'
+import type { SqlValue } from '../base/sql.ts'
 import { isTable, isTopic } from './actions.ts'
 import { checkCount, checkPartitions, showGiven, type ShuffleOptions } from './arguments.ts'
 import { Dataset } from './dataset.ts'
 import type { Input, RecordOf, StandardSchema } from './definition.ts'
 import { checkOptions } from './options.ts'
+import { queried, type QueryTables } from './queries.ts'
 import { at, type Flow, type Recipe } from './recipe.ts'
 
 type Paths = string | readonly string[]
@@ -40,6 +42,14 @@ export class Sources {
   /** Whole files: { path, text }, or { path, bytes } with `bytes: true`. */
   files<const O extends OptionsOf<'whole'>>(paths: Paths, options?: O): Dataset<RecordOf<O & { format: 'whole' }>>
   files(paths: Paths, options: OptionsOf<'whole'> = {}): Dataset<any> { return this.#read('files', 'whole', paths, options) }
+
+  /**
+   * Rows of a query in SQL, as objects with the values that `mill.sql` of the library gives. It runs once, as a job of its own, before the
+   * first step that reads them. `tables`: Datasets that it names as tables.
+   */
+  sql<Row = Record<string, SqlValue>>(text: string, tables: QueryTables = {}): Dataset<Row> {
+    return new Dataset(this.#flow, queried(text, tables))
+  }
 
   /** The integers from 0 to `count` - 1, computed by `partitions` tasks. */
   range(count: number, { partitions = 1 }: ShuffleOptions = {}): Dataset<number> {

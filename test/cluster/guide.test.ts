@@ -55,10 +55,14 @@ test('the samples of the DataFrame guide print what it shows, in one process', a
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-guide-'))
   const modules = { gristmill: 'client/index.ts', 'gristmill/frame': 'client/frame/index.ts' }
   try {
-    for (const [i, block] of fences('ts').entries())
+    // A program has its name in the first line, and is run by another sample.
+    const programs = fences('ts').filter(block => block.startsWith('// '))
+    const samples = fences('ts').filter(block => !programs.includes(block))
+    for (const block of programs) await writeFile(join(dir, /^\/\/ (\S+)\n/.exec(block)![1]!), block)
+    for (const [i, block] of samples.entries())
       await writeFile(join(dir, `sample${i}.ts`), block.replaceAll(/ from '(gristmill(?:\/frame)?)'$/gm, (_, name: keyof typeof modules) =>
         ` from '${pathToFileURL(join(root, modules[name])).href}'`))
-    await writeFile(join(dir, 'all.ts'), fences('ts').map((_, i) => `await import('./sample${i}.ts')\n`).join(''))
+    await writeFile(join(dir, 'all.ts'), samples.map((_, i) => `await import('./sample${i}.ts')\n`).join(''))
     const env = {
       PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1', NODE_COMPILE_CACHE: compiledIn,
     }

@@ -6,6 +6,8 @@ import { frameOver, type DataFrame } from '../../../../client/frame/dataframe.ts
 import * as f from '../../../../client/frame/index.ts'
 import type { SqlRow } from '../../../../client/sql/query.ts'
 import type { SqlValue } from '../../../../src/base/sql.ts'
+import type { Dataset } from '../../../../src/program/dataset.ts'
+import type { Sources } from '../../../../src/program/sources.ts'
 
 const { col, count, desc, lit, max, mean, sql, sum, when } = f
 const tools = { query: () => { throw new Error('not run') }, print: () => {} }
@@ -106,4 +108,29 @@ test('a column of the right side gets the first number that is free, as at run t
   expectTypeOf<RowOf<ReturnType<typeof made>>>().toEqualTypeOf<{
     readonly k: number; readonly x: number; readonly x_1: number; readonly X_2: string; readonly y: string
   }>()
+})
+
+test('a frame becomes a Dataset of its rows; a Dataset becomes a frame whose columns have the types of SQL', () => {
+  interface Sale { readonly day: Date; readonly n: number; readonly price: string | null; readonly note?: string }
+  const sources = {} as Sources
+  const sales = {} as Dataset<Sale>
+  const made = () => flights.select('carrier', 'seats').toDataset(sources)
+  expectTypeOf<ReturnType<typeof made>>().toEqualTypeOf<Dataset<{ readonly carrier: string; readonly seats: bigint }>>()
+  const back = () => f.fromDataset(sales, { day: 'DATE', n: 'BIGINT', price: 'DECIMAL(9, 2)', note: 'VARCHAR' })
+  expectTypeOf<RowOf<ReturnType<typeof back>>>().toEqualTypeOf<{
+    readonly day: string; readonly n: bigint; readonly price: string | null; readonly note: string | null
+  }>()
+  const rows = () => sources.sql<{ n: bigint }>('SELECT 1 AS n', { t: { dataset: sales, columns: { n: 'INTEGER' } } })
+  expectTypeOf<ReturnType<typeof rows>>().toEqualTypeOf<Dataset<{ n: bigint }>>()
+  const refused = () => [
+    // @ts-expect-error: a column is missing
+    f.fromDataset(sales, { day: 'DATE', n: 'BIGINT', price: 'DECIMAL(9, 2)' }),
+    // @ts-expect-error: the values of n are no texts
+    f.fromDataset(sales, { day: 'DATE', n: 'VARCHAR', price: 'DECIMAL(9, 2)', note: 'VARCHAR' }),
+    // @ts-expect-error: there is no such field
+    f.fromDataset(sales, { day: 'DATE', n: 'BIGINT', price: 'DECIMAL(9, 2)', note: 'VARCHAR', more: 'VARCHAR' }),
+    // @ts-expect-error: no Dataset
+    f.fromDataset([{ n: 1 }], { n: 'INTEGER' }),
+  ]
+  expectTypeOf(refused).toBeFunction()
 })

@@ -76,6 +76,18 @@ test('the functions of gristmill/ml are part of the bundles that import them, un
   expect(without.bytes.toString()).not.toContain('ExactSum')
 })
 
+test('a program with DataFrames has their files, and those of gristmill once each, under names without a path', async () => {
+  const { bytes } = await bundleProgram({ disk }, await source(`
+    import { program } from 'gristmill'
+    import { fromDataset, table } from 'gristmill/frame'
+    export default program(async mill => { await fromDataset(table('/x').toDataset(mill), { n: 'INTEGER' }).toDataset(mill).save('/y') })`))
+  const { sources } = JSON.parse(Buffer.from(bytes.toString().split('gristmillMap=').at(-1)!, 'base64').toString()) as { sources: string[] }
+  expect(sources).toEqual(expect.arrayContaining(['gristmill:../../client/frame/dataframe', 'gristmill:../base/sql', 'gristmill:queries']))
+  expect(sources.filter(name => !name.startsWith('gristmill:'))).toEqual(['job.ts'])
+  expect(new Set(sources).size).toBe(sources.length)
+  expect(bytes.length).toBeLessThan(500_000)
+})
+
 test('a program that does not compile is refused with place, line and mark', async () => {
   const file = await source(`import { mapReduce } from 'gristmill'\nexport default mapReduce({\n  map(line) { const = 5 },\n})\n`)
   await expect(bundleProgram({ disk }, file)).rejects.toMatchObject({

@@ -1,0 +1,153 @@
+// Programs that cross over between DataFrames and Datasets, on an embedded cluster: rows of a query are a Dataset, and a Dataset is a table
+// of a query, with the same values on both sides; what does not fit is refused with its column.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Mill } from '../../client/index.ts'
+import { openHere } from './inprocess.ts'
+
+let mill: Mill
+let dir: string
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-frames-'))
+  mill = await openHere(join(dir, 'mill'))
+})
+
+afterAll(async () => {
+  await mill?.close()
+  await rm(dir, { recursive: true, force: true })
+})
+
+let programs = 0
+
+/** Runs a program whose function has this body. */
+async function run(body: string, { output, text = '' }: { readonly output?: string; readonly text?: string } = {}): Promise<void> {
+  const file = join(dir, `program${programs++}.ts`)
+  await writeFile(file, `
+    import { inspect } from 'node:util'
+    import { program } from 'gristmill'
+    import { col, count, desc, fromDataset, sql, sum, table } from 'gristmill/frame'
+    export default program(async (mill, params: { text: string; output: string }) => {${body}}, { params: { text: '' } })
+  `)
+  await (await mill.run(file, { output, params: { text }, attemptsMax: 1 })).wait()
+}
+
+/** Lines of an output, in the order of its files. */
+async function lines(output: string): Promise<string[]> {
+  const names = (await Array.fromAsync(mill.list(output))).map(({ path }) => path).filter(path => path.includes('/part-')).sort()
+  const texts = await Promise.all(names.map(path => mill.readFile(path, 'utf8')))
+  return texts.join('').split('\n').filter(line => line !== '')
+}
+
+/** Values at the edges of their types. */
+const edges = `SELECT * FROM (VALUES
+  (1, 9223372036854775807::BIGINT, 170141183460469231731687303715884105727::HUGEINT, 12345678901234567.89::DECIMAL(19, 2), '-0'::DOUBLE,
+    'ö "q" \\ ''' || chr(10), '2024-02-29'::DATE, '2024-02-29 12:34:56.123456'::TIMESTAMP, '2024-02-29 12:00:00+02'::TIMESTAMPTZ,
+    '\\x00\\xFFab'::BLOB, [1, NULL, 9223372036854775807]::BIGINT[], {'a b': 0.10::DECIMAL(5, 2), t: ['x', NULL]}, MAP {'k': 1::BIGINT}, true,
+    '12:34:56.000001'::TIME),
+  (2, NULL, NULL, NULL, 'NaN'::DOUBLE, '', '0044-03-15 (BC)'::DATE, NULL, NULL, ''::BLOB, [], {'a b': NULL, t: NULL}, MAP {}, false, NULL),
+  (3, (-9223372036854775808)::BIGINT, 0, -0.01, '-Infinity'::DOUBLE, NULL, NULL, 'infinity'::TIMESTAMP, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+) AS t(id, big, huge, dec, dbl, txt, day, moment, zoned, bytes, list, struct, map, flag, clock)`
+
+test('rows of a query are the values of a Dataset that the library gives, and come back through a table without a change', async () => {
+  await mill.writeFile('/one.csv', 'x\n1\n', { format: 'csv' })
+  const text = `${edges}, '/one.csv' ORDER BY id`
+  await run(`
+    const show = (row: unknown) => inspect(row, { depth: 9, breakLength: Infinity })
+    const rows = mill.sql(params.text)
+    const back = fromDataset(rows, {
+      id: 'INTEGER', big: 'BIGINT', huge: 'HUGEINT', dec: 'DECIMAL(19, 2)', dbl: 'DOUBLE', txt: 'VARCHAR', day: 'DATE', moment: 'TIMESTAMP',
+      zoned: 'TIMESTAMP WITH TIME ZONE', bytes: 'BLOB', list: 'BIGINT[]', struct: 'STRUCT("a b" DECIMAL(5, 2), t VARCHAR[])',
+      map: 'MAP(VARCHAR, BIGINT)', flag: 'BOOLEAN', clock: 'TIME', x: 'BIGINT',
+    })
+    await rows.map(show).save('/there')
+    await back.sort('id').toDataset(mill).map(show).save('/back')
+  `, { text })
+  const expected = (await mill.sql(text).collect()).map(row => inspect(row, { depth: 9, breakLength: Infinity }))
+  expect(expected).toHaveLength(3)
+  const there = await lines('/there')
+  // Bytes are a Buffer in a program.
+  const plain = (line: string): string => line.replace(/bytes: .*?, list:/, 'list:')
+  expect(there.map(plain)).toEqual(expected.map(plain))
+  expect(there[0]).toContain('bytes: <Buffer 00 ff 61 62>, list: [ 1n, null, 9223372036854775807n ]')
+  expect(await lines('/back')).toEqual(there)
+})
+
+test('each query and each Dataset that one reads is computed once, for all steps that read its rows', async () => {
+  await mill.writeFile('/grains.csv', 'k,grain\n1,rye\n2,oats\n', { format: 'csv' })
+  await run(`
+    const left = fromDataset(mill.range(4).map(k => ({ k, weight: BigInt(k) * 10n })), { k: 'INTEGER', weight: 'BIGINT' })
+    const right = fromDataset(mill.from([{ k: 2, name: 'two' }, { k: 3, name: null }, { k: 9, name: 'nine' }]), { k: 'INTEGER', name: 'TEXT' })
+    const grains = table<{ k: bigint; grain: string }>('/grains.csv').select(col('k').cast('INTEGER'), 'grain')
+    const joined = left.join(right, 'k').join(grains, 'k', 'left').sort('k').toDataset(mill)
+    await joined.map(row => [row.k, row.weight, row.name, row.grain].join()).save('/joined')
+    await joined.map(row => row.k).save('/keys')
+    const none = { dataset: mill.range(3).filter(n => n > 5).map(n => ({ n })), columns: { n: 'BIGINT' } }
+    await mill.sql<{ n: bigint; most: bigint | null }>('SELECT count(*) AS n, max("N") AS most FROM nothing', { Nothing: none })
+      .map(row => inspect(row)).save('/none')
+  `)
+  expect(await lines('/joined')).toEqual(['2,20,two,oats', '3,30,,'])
+  expect(await lines('/keys')).toEqual(['2', '3'])
+  expect(await lines('/none')).toEqual(['{ n: 0n, most: null }'])
+  const { plan } = await mill.explain(join(dir, `program${programs - 1}.ts`))
+  expect(JSON.stringify(plan)).toContain('fromDataset')
+  const jobs = await mill.jobs()
+  const methods = jobs.filter(({ driver }) => driver!.id === jobs[0]!.driver!.id).map(({ driver }) => driver!.method)
+  expect(methods.sort()).toEqual(['fromDataset', 'fromDataset', 'fromDataset', 'save', 'save', 'save', 'sql', 'sql'])
+})
+
+test('tables of a query are inputs of what is computed from its rows; a rerun reads them as they are now, or is refused', async () => {
+  await mill.writeFile('/weights.csv', 'n\n1\n2\n', { format: 'csv' })
+  await run(`
+    const total = table<{ n: bigint }>('/weights.csv').agg(sum('n').as('total')).toDataset(mill)
+    await total.map(row => String(row.total)).save(params.output)
+  `, { output: '/total' })
+  expect(await lines('/total')).toEqual(['3'])
+  expect(JSON.stringify(await mill.lineage('/total'))).toContain('/weights.csv')
+  expect((await mill.why('/total')).reasons).toEqual([])
+  const { job } = (await mill.jobs())[0]!
+  const rerun = async (latest: boolean): Promise<void> => {
+    await (await mill.rerun(job, { output: latest ? '/latest' : '/again', latest })).wait()
+  }
+  await rerun(false)
+  expect(await lines('/again')).toEqual(['3'])
+  await mill.writeFile('/weights.csv', 'n\n5\n', { format: 'csv', overwrite: true })
+  expect(JSON.stringify((await mill.why('/total')).reasons)).toContain('/weights.csv')
+  await expect(rerun(false)).rejects.toThrow('the input /weights.csv has changed')
+  await rerun(true)
+  expect(await lines('/latest')).toEqual(['5'])
+})
+
+test('what does not fit, or cannot be asked, is told with the column, the text of the query, or what to do', async () => {
+  await run(`
+    const said: string[] = []
+    const fails = async (work: () => unknown) => { try { await work(); said.push('no failure') } catch (error) { said.push(String(error)) } }
+    const ns = mill.from([{ n: 1, t: 'x' }])
+    await fails(() => fromDataset(ns, { n: 'INTEGER', t: 'INTEGER' } as never).toDataset(mill).collect())
+    await fails(() => fromDataset(ns, { n: 'INTEGER' } as never).toDataset(mill).collect())
+    await fails(() => fromDataset(ns, { n: 'NOTYPE', t: 'VARCHAR' }).toDataset(mill).collect())
+    await fails(() => fromDataset(ns, { n: 'INT(', t: 'VARCHAR' }).toDataset(mill))
+    await fails(() => mill.sql('SELECT nope FROM (SELECT 1 AS a)').collect())
+    await fails(() => mill.sql("SELECT CAST(a AS INTEGER) FROM (SELECT unnest(['1', 'x']) AS a)").collect())
+    await fails(() => mill.sql('EXPLAIN SELECT 1').collect())
+    await fails(() => mill.sql('CREATE TABLE t AS SELECT 1').collect())
+    await fails(() => mill.sql("SELECT * FROM './local.csv'").collect())
+    await fails(() => table('/weights.csv').collect())
+    await fails(() => table('/weights.csv').toDataset(undefined as never))
+    await fails(() => fromDataset([{ n: 1 }] as never, { n: 'INTEGER' }))
+    await fails(() => mill.sql('SELECT 1', { t: { dataset: ns, columns: { n: 'INTEGER', N: 'INTEGER' } } }))
+    await mill.from(said.map(text => text.replaceAll('\\n', ' '))).save('/said')
+  `)
+  expect(await lines('/said')).toEqual([
+    'the column t (INTEGER) was given "x"; it takes whole numbers', 'a row has the field "t", which is no column; the columns are n',
+    'the column n (NOTYPE) was given 1; it takes texts', 'the column n has the type "INT("; a type is such as BIGINT',
+    'Binder Error: Referenced column "nope" not found', "Conversion Error: Could not convert string 'x' to INT32",
+    'EXPLAIN has no rows that a program could read', 'CREATE is not supported here', './local.csv: there is no such file or directory',
+    'a frame of a program is read as a Dataset: frame.toDataset(mill)', "toDataset takes the mill that a program's function gets",
+    'fromDataset was given an object of class Array in place of a Dataset', 'the table t has two columns n, without regard to case',
+  ].map(message => expect.stringContaining(message) as string))
+})
