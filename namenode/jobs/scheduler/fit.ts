@@ -4,6 +4,7 @@
 // INVARIANT: a task is given only to a node that can run it. A stage is rewritten while all nodes can run what the rewrite makes; a node
 // that joins afterwards and cannot gets other tasks.
 
+import type { NodeId } from '../../../src/base/ids.ts'
 import { formatBytes } from '../../../src/base/units.ts'
 import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
 import type { Need, RunningJob, SchedulerState, StageState, TaskState, WorkerNode } from './state.ts'
@@ -34,15 +35,32 @@ export function knowRewrites(state: SchedulerState): boolean {
 export const able = (nodes: Iterable<WorkerNode>, job: RunningJob, stage: StageState): WorkerNode[] =>
   [...nodes].filter(node => node.state === 'live' && !job.avoid.has(node.id) && canRun(node, job, stage))
 
-/**
- * Slots and memory of a task on this node. A task that runs alone gets all slots, and the memory of all of them: at least twice what it
- * asks for, if the node has as much.
- */
-export function needOf({ slots, memory }: WorkerNode, { spec: job }: RunningJob, { spec: stage }: StageState, task: TaskState): Need {
+/** Slots and memory of a task on this node. A task that runs alone gets all slots. */
+export function needOf(node: WorkerNode, { spec: job }: RunningJob, { spec: stage }: StageState, task: TaskState): Need {
   const asking = { job, stage }
-  const memoryBytes = memoryOf(asking) || (memory?.task ?? 0)
-  if (!task.alone || !memory) return { cpu: cpuOf(asking), memoryBytes }
-  return { cpu: slots, memoryBytes: Math.min(memory.all, Math.max(slots * memory.task, memoryBytes * 2)) }
+  return task.alone && node.memory
+    ? { cpu: node.slots, memoryBytes: memoryAlone(node, asking) }
+    : { cpu: cpuOf(asking), memoryBytes: memoryOf(asking) || (node.memory?.task ?? 0) }
+}
+
+/** Memory of a task that runs alone on the node: that of all slots, and at least twice what it asks for, if the node has as much. */
+function memoryAlone({ slots, memory }: WorkerNode, asking: Asking): number {
+  if (!memory) return 0
+  return Math.min(memory.all, Math.max(slots * memory.task, (memoryOf(asking) || memory.task) * 2))
+}
+
+/** The nodes that may run tasks of the stage, with the memory of a task that runs alone there, the largest first. */
+export const ableAlone = (nodes: Iterable<WorkerNode>, job: RunningJob, stage: StageState): NodeAlone[] =>
+  able(nodes, job, stage)
+    .map(node => ({ node: node.id, memoryBytes: memoryAlone(node, { job: job.spec, stage: stage.spec }) }))
+    .sort((a, b) => b.memoryBytes - a.memoryBytes)
+
+interface NodeAlone { readonly node: NodeId; readonly memoryBytes: number }
+
+/** The node is one of those with most memory for a task that runs alone, of those on which it has not failed. */
+export const isLargest = ({ id }: WorkerNode, largestFirst: readonly NodeAlone[], { avoid }: TaskState): boolean => {
+  const most = largestFirst.find(({ node }) => !avoid?.has(node))
+  return most === undefined || most.memoryBytes === largestFirst.find(({ node }) => node === id)?.memoryBytes
 }
 
 /** The slots and the memory that the node has left. */

@@ -4,7 +4,8 @@
 // better node). Queues share slots by their weights (queues.ts); the jobs of a queue by number of running attempts; among equals, the
 // job that got a slot (or was submitted) least recently comes first, so that no job waits behind another one's many tasks.
 // A task may take several slots of a node, and memory: where it is the next one and a node has too little left, the emptiest node that can
-// run it is given no other task, and so runs empty. One node is kept so for a stage at a time.
+// run it is given no other task, and so runs empty. One node is kept so for a stage at a time. A task that has run out of memory waits for
+// the node that has most of it, wherever its input is.
 // INVARIANT: the attempts of a node never take more slots and memory than it has, and a task never has two attempts on one node at a time.
 
 import type { NodeId } from '../../../src/base/ids.ts'
@@ -13,7 +14,7 @@ import { splitSize } from '../splits/splits.ts'
 import type { Locality } from '../store/record.ts'
 import type { Wants } from './pending.ts'
 import { newAttempt } from './attempts.ts'
-import { canRun, fits, needOf, roomOf } from './fit.ts'
+import { ableAlone, canRun, fits, isLargest, needOf, roomOf } from './fit.ts'
 import { QueueShares } from './queues.ts'
 import {
   changed, ready, type Need, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState,
@@ -124,10 +125,12 @@ function choose(
   state: SchedulerState, { job, stage }: Pick<TaskRef, 'job' | 'stage'>, { node, room, isKept }: Offered,
 ): { task: number; locality: Locality } | 'full' | undefined {
   let isFull = false
+  let largestFirst: ReturnType<typeof ableAlone> | undefined
   const wants: Wants = index => {
     const task = stage.tasks[index]!
     if (task.state !== 'waiting') return 'drop'
     if (task.avoid?.has(node.id)) return 'keep'
+    if (task.alone && !isLargest(node, largestFirst ??= ableAlone(state.nodes.values(), job, stage), task)) return 'keep'
     const isFit = fits(room, needOf(node, job, stage, task))
     isFull ||= !isFit && !isKept
     return isFit && !isFull ? 'take' : 'keep'
@@ -182,6 +185,8 @@ function launch(state: SchedulerState, place: TaskRef, facts: { node: WorkerNode
  */
 export function enqueue(state: SchedulerState, stage: StageState, task: TaskState, first: boolean): void {
   queue(stage, task)
-  const holders = (stage.places?.[task.index] ?? []).filter(id => state.nodes.get(id)?.state === 'live' && !task.avoid?.has(id))
+  const holders = task.alone
+    ? []
+    : (stage.places?.[task.index] ?? []).filter(id => state.nodes.get(id)?.state === 'live' && !task.avoid?.has(id))
   stage.pending.add(task.index, holders, holders.map(id => state.nodes.get(id)!.rack), first)
 }

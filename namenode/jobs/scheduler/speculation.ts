@@ -30,12 +30,15 @@ export function slowest(state: SchedulerState, stage: StageState, node: WorkerNo
 function orphan(state: SchedulerState, stage: StageState, node: WorkerNode): TaskState | undefined {
   if (!someNode(state, each => each.state === 'stale')) return undefined
   for (const task of stage.active) {
-    if (task.state !== 'running' || task.avoid?.has(node.id)) continue
+    if (!mayRunTwice(task, node)) continue
     const running = runningOf(task)
     if (running.length === 1 && state.nodes.get(running[0]!.node)?.state === 'stale') return task
   }
   return undefined
 }
+
+/** A task that runs alone does so on the largest node: elsewhere it would run out of memory again, which ends its job. */
+const mayRunTwice = ({ state, avoid, alone }: TaskState, { id }: WorkerNode): boolean => state === 'running' && !alone && !avoid?.has(id)
 
 function straggler(state: SchedulerState, stage: StageState, node: WorkerNode): TaskState | undefined {
   if (stage.durations.length === 0 || stage.done < stage.tasks.length * doneShare) return undefined
@@ -50,7 +53,7 @@ function straggler(state: SchedulerState, stage: StageState, node: WorkerNode): 
   let best: TaskState | undefined
   let bestLeftMs = median
   for (const task of stage.active) {
-    if (task.state !== 'running' || task.avoid?.has(node.id)) continue
+    if (!mayRunTwice(task, node)) continue
     const running = runningOf(task)
     const [attempt] = running
     if (running.length !== 1 || !attempt || attempt.node === node.id) continue

@@ -32,6 +32,8 @@ export function waitsOf(state: SchedulerState): (job: RunningJob) => string | un
     if (shares.isFull(job)) return `for its queue ${name}, of which ${tasks(slotsMax!)} may run at a time`
     const taken = `${slots === 1 ? 'the only one' : `all ${slots}`} of the cluster ${slots === 1 ? 'is' : 'are'} taken`
     if (isFull) return `for a slot: ${taken}${name === defaultQueue ? '' : `; its queue is ${name}`}`
+    if (stages.some(({ loss }) => loss?.task.alone && loss.task.state === 'waiting'))
+      return 'for the datanode with most memory to be free: a task that has run out of memory runs there alone'
     const large = stages.find(({ spec: { cpu = 1, memoryBytes = 0 } }) => cpu > 1 || memoryBytes > 0 || job.spec.memoryBytes > 0)
     if (large) return `for ${needText({ job: job.spec, stage: large.spec })} of one datanode to be free`
     return 'for a slot on a datanode with its input, or on one on which its tasks have not failed'

@@ -176,6 +176,45 @@ describe('a task that runs out of memory', () => {
     }
   })
 
+  test('runs again on the node that has most memory, wherever its input is, and waits until that one is free', () => {
+    const play = new Play([])
+    for (const [node, tasks] of [['a', 2], ['b', 4], ['c', 2]] as const)
+      play.join(node as NodeId, 2, [], 'r', undefined, { task: 10 * MiB, all: tasks * 10 * MiB })
+    play.start(1, { cpu: 2, places: [['b']] })
+    const job = play.start(1, { memory: 15 * MiB, places: [['a']] })
+    expect(running(play)).toEqual(['1.0 on b', '2.0 on a'])
+    const [busy, first] = play.runs.splice(0)
+    fail(play, first!)
+    for (let i = 0; i < 20; i++) play.pass(1000)
+    expect(running(play)).toEqual(['1.0 on b'])
+    expect(play.scheduler.waits(job)).toMatch(/^for the datanode with most memory to be free/)
+    play.done(b, busy!)
+    play.settleAll()
+    expect(running(play)).toEqual(['2.0 on b'])
+    expect([attemptOf(job).alone, attemptOf(job).memoryBytes]).toEqual([true, 30 * MiB])
+  })
+
+  test('runs on the largest node that is left when a larger one is lost', () => {
+    const play = new Play([])
+    for (const [node, tasks] of [['a', 2], ['b', 4], ['c', 3]] as const)
+      play.join(node as NodeId, 2, [], 'r', undefined, { task: 10 * MiB, all: tasks * 10 * MiB })
+    const job = play.start(1, { memory: 15 * MiB, places: [['a']] })
+    fail(play, play.runs.splice(0)[0]!)
+    expect(running(play)).toEqual(['1.0 on b'])
+    play.apply({ kind: 'dead', node: b })
+    expect(running(play)).toEqual(['1.0 on c'])
+    expect([attemptOf(job).alone, job.state]).toEqual([true, 'running'])
+  })
+
+  test('is not tried beside itself on a smaller node, where it would run out of memory again', () => {
+    const play = playing({ a: 1, b: 1 })
+    const job = play.start(1)
+    fail(play, play.runs.splice(0)[0]!)
+    const { node } = attemptOf(job)
+    play.apply({ kind: 'stale', node })
+    expect(running(play)).toHaveLength(1)
+  })
+
   test('the job fails at once if the memory of all slots was too little too, and says so', () => {
     const play = playing({ a: 2 })
     play.start(1)
