@@ -1,12 +1,14 @@
 // Converts an error thrown by an attempt into the failure that is sent to the namenode: its cause and a message for the program's author.
 //
-//   program   the user's functions, their emitted values, a record that does not parse: it will fail again on any node
+//   program   the user's functions, their emitted values, a record that does not parse: it will fail again on any node.
+//             `isFinal`: surely, so that no attempt follows (src/base/wronguse.ts)
 //   fetch     map outputs that cannot be fetched: their map tasks run again
 //   system    this node, its disk, the network: another node may succeed. With the code ENOENT: an input was replaced or removed, and no
 //             node can succeed
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { AttemptId } from '../../src/base/ids.ts'
+import { isWrongUse } from '../../src/base/wronguse.ts'
 import type { Failure } from '../../src/protocol/fields.ts'
 import { FunctionFailed, SinkFailed } from '../../src/operator/operator.ts'
 import type { StackMapper } from '../../src/program/stack.ts'
@@ -23,6 +25,16 @@ export interface FailedTask {
 }
 
 export function toFailure(thrown: unknown, task: FailedTask | undefined): Failed {
+  const failed = classify(thrown, task)
+  const isFinal = failed.cause === 'program' && isWrong(thrown instanceof FunctionFailed ? thrown.cause : thrown)
+  return isFinal ? { ...failed, isFinal } : failed
+}
+
+/** The encoders of keys and values throw one kind of error (src/shuffle/key.ts, value.ts), whose message begins so. */
+const isWrong = (thrown: unknown): boolean =>
+  isWrongUse(thrown) || (hasCode(thrown, 'EINVAL') && thrown.message.startsWith('emit was given '))
+
+function classify(thrown: unknown, task: FailedTask | undefined): Failed {
   const counters = task?.counters ?? {}
   const made = (cause: Failed['cause'], failure: Failure, missing?: readonly AttemptId[]): Failed => ({
     kind: 'failed', cause, failure, counters, ...(missing && { missing: [...missing] }),

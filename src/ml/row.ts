@@ -1,8 +1,10 @@
 // Rows of machine learning: objects with named columns, and the values that are read from them. Part of every bundle that imports
-// 'gristmill/ml': the files of this folder import only each other, src/base/exactsum.ts and types.
+// 'gristmill/ml': the files of this folder import only each other, src/base/exactsum.ts,
+// src/program/wrongvalue.ts and types.
 // INVARIANT: a value that cannot be used throws an error that shows the row, and names the column.
 
 import type { Dataset } from '../program/dataset.ts'
+import { wrongValue } from '../program/wrongvalue.ts'
 
 export type DataRow = Readonly<Record<string, unknown>>
 
@@ -12,7 +14,7 @@ export type ClassLabel = string | number | boolean
 const shownMax = 200
 
 export function badValue(row: unknown, column: string, what: string): TypeError {
-  return new TypeError(`column ${JSON.stringify(column)} ${what}, in the row ${shown(row)}`)
+  return wrongValue(`column ${JSON.stringify(column)} ${what}, in the row ${shown(row)}`)
 }
 
 export function shown(value: unknown): string {
@@ -74,7 +76,7 @@ export function labelOf(row: DataRow, column: string): ClassLabel {
 /** Value of a column; undefined if the row has none. */
 export function cellOf(row: DataRow, column: string): unknown {
   if (typeof row !== 'object' || row === null || Array.isArray(row))
-    throw new TypeError(`a row is ${shown(row)}; rows are objects with named columns, such as { distance: 120, late: true }`)
+    throw wrongValue(`a row is ${shown(row)}; rows are objects with named columns, such as { distance: 120, late: true }`)
   return Object.hasOwn(row, column) ? row[column] : undefined
 }
 

@@ -3,6 +3,7 @@
 // step.
 
 import { GristmillError } from '../base/errors.ts'
+import { asWrongUse, wrongUse } from '../base/wronguse.ts'
 import type { StepNode, StepPlace } from '../plan/node.ts'
 import type { Step } from './operator.ts'
 
@@ -10,7 +11,7 @@ import type { Step } from './operator.ts'
 const misuses = new WeakMap<object, 'unplaced' | 'placed'>()
 
 export function misuse(message: string): GristmillError {
-  const error = new GristmillError('EINVAL', message)
+  const error = wrongUse(message)
   misuses.set(error, 'unplaced')
   return error
 }
@@ -36,7 +37,7 @@ function at(error: unknown, { step, stack }: StepPlace): unknown {
   const isEncoding = given.test(error.message) && !misuses.has(error)
   if (!isEncoding && misuses.get(error) !== 'unplaced') return error
   const message = isEncoding ? `${step} was given ${error.message.replace(given, '')}` : error.message
-  const own = new GristmillError('EINVAL', message, { details: { ...error.details } })
+  const own = asWrongUse(new GristmillError('EINVAL', message, { details: { ...error.details } }))
   own.stack = stack.replace(/^.*\n/, `GristmillError: ${message}\n`)
   misuses.set(own, 'placed')
   return own

@@ -1,8 +1,8 @@
 // mapPartitions step of a Dataset: gives a function all values of its task as one sequence, and passes on the sequence that it returns. The
 // function reads the values as they arrive; the source waits while it is behind.
 
-import { GristmillError } from '../base/errors.ts'
 import { showValue } from '../base/show.ts'
+import { wrongUse } from '../base/wronguse.ts'
 import { withPath } from './async.ts'
 import { keptValue } from './kept.ts'
 import { misuse } from './misuse.ts'
@@ -107,7 +107,7 @@ class Values implements AsyncIterable<unknown>, AsyncIterator<unknown> {
 
   [Symbol.asyncIterator](): AsyncIterator<unknown> {
     if (this.#isRead)
-      throw new GristmillError('EINVAL', 'the values of mapPartitions can be read only once; keep those that are needed again')
+      throw wrongUse('the values of mapPartitions can be read only once; keep those that are needed again')
     return this
   }
 

@@ -11,6 +11,7 @@ import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { Emit } from '../base/pair.ts'
 import { showValue } from '../base/show.ts'
+import { wrongUse } from '../base/wronguse.ts'
 import { isPromise } from './operator.ts'
 
 /** Names as they are in a program's definition. */
@@ -84,15 +85,13 @@ export function receive(result: unknown, emit: Emit, name: FunctionName): Promis
   if (typeof result === 'object') {
     // Refused because an arrow function may end in `seen.set(key, value)`, which returns the whole Map at each call.
     if (result instanceof Map && name !== 'teardown')
-      throw new GristmillError(
-        'EINVAL',
+      throw wrongUse(
         `${name} returned a Map; to emit its entries return [...map], to return nothing end with a statement`,
       )
     if (Symbol.iterator in result) return emitAll(result as Iterable<unknown>, emit, name)
     if (Symbol.asyncIterator in result) return emitLater(result as AsyncIterable<unknown>, emit, name)
   }
-  throw new GristmillError(
-    'EINVAL',
+  throw wrongUse(
     `${name} returned ${showValue(result)}; it must return nothing, pairs such as [[key, value]], a generator of pairs, or a promise of these`,
   )
 }
@@ -121,14 +120,12 @@ async function emitLater(pairs: AsyncIterable<unknown>, emit: Emit, name: Functi
 function emitPair(pair: unknown, emit: Emit, name: FunctionName, all: unknown, index: number): void {
   if (!pair) return
   if (Array.isArray(pair) && pair.length === 2) return emit(pair[0] as never, pair[1])
-  if (isPromise(pair)) throw new GristmillError('EINVAL', `${name} returned promises without waiting for them; return Promise.all(…) of them`)
+  if (isPromise(pair)) throw wrongUse(`${name} returned promises without waiting for them; return Promise.all(…) of them`)
   if (Array.isArray(all) && all.length === 2)
-    throw new GristmillError(
-      'EINVAL',
+    throw wrongUse(
       `${name} returned ${showValue(all)}; to emit one pair, return [[key, value]], or call emit(key, value)`,
     )
-  throw new GristmillError(
-    'EINVAL',
+  throw wrongUse(
     `item ${index + 1} that ${name} returned or yielded is ${showValue(pair)}; it must be a pair [key, value]`,
   )
 }

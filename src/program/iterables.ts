@@ -1,5 +1,7 @@
 // Aggregate functions over values, for combine and reduce. Each iterates once, in constant memory except for `take`.
 
+import { wrongValue } from './wrongvalue.ts'
+
 /** Throws TypeError for a value that is not a number: CSV fields are strings, which + would concatenate. */
 export function sum(values: Iterable<number>): number {
   let total = 0
@@ -30,14 +32,14 @@ export function average(values: Iterable<number>): number {
 
 function noNumber(name: string, value: unknown): TypeError {
   if (typeof value === 'string')
-    return new TypeError(`${name} was given the text ${JSON.stringify(value.slice(0, 40))}; a field of CSV is a text: emit Number(…) of it`)
+    return wrongValue(`${name} was given the text ${JSON.stringify(value.slice(0, 40))}; a field of CSV is a text: emit Number(…) of it`)
   const what =
     typeof value === 'bigint'
       ? `the bigint ${value}n`
       : value === null || value === undefined || typeof value === 'boolean'
         ? String(value)
         : 'an object'
-  return new TypeError(`${name} was given ${what}, which is no number`)
+  return wrongValue(`${name} was given ${what}, which is no number`)
 }
 
 /**
@@ -60,7 +62,7 @@ function best<T>(
   for (const value of values) {
     const its = by ? by(value) : value
     if (found && (typeof its === 'string') !== (typeof score === 'string'))
-      throw new TypeError(`${name} was given texts and others, which have no order among them`)
+      throw wrongValue(`${name} was given texts and others, which have no order among them`)
     if (found && !better(its, score)) continue
     found = true
     winner = value

@@ -5,6 +5,7 @@ import { crc32 } from 'node:zlib'
 import { checkPartitions, showGiven, type ShuffleOptions } from './arguments.ts'
 import { at, type Action, type Recipe } from './recipe.ts'
 import { sorted } from './wide.ts'
+import { wrongValue } from './wrongvalue.ts'
 
 export interface KeyValueOptions extends ShuffleOptions {
   /** Replicas of the files; default: the cluster's. */
@@ -46,20 +47,20 @@ const keyOfEntry = ([key]: Entry): string => key
 
 function entryOf(pair: unknown): Entry {
   if (!Array.isArray(pair) || pair.length !== 2)
-    throw new TypeError(`saveKeyValue was given ${showGiven(pair)}; its values are pairs [key, value], as those of keyBy and reduceByKey`)
+    throw wrongValue(`saveKeyValue was given ${showGiven(pair)}; its values are pairs [key, value], as those of keyBy and reduceByKey`)
   const [key, value] = pair as [unknown, unknown]
   if (typeof key !== 'string' && !(typeof key === 'number' && Number.isFinite(key)))
-    throw new TypeError(`saveKeyValue was given the key ${showGiven(key)}; a key is a text or a number`)
+    throw wrongValue(`saveKeyValue was given the key ${showGiven(key)}; a key is a text or a number`)
   const text = String(key)
   if (!text.isWellFormed() || Buffer.byteLength(text) > keyBytesMax)
-    throw new TypeError(`saveKeyValue was given a key that is not well-formed text of at most ${keyBytesMax} bytes: ${showGiven(text.slice(0, 40))}`)
+    throw wrongValue(`saveKeyValue was given a key that is not well-formed text of at most ${keyBytesMax} bytes: ${showGiven(text.slice(0, 40))}`)
   return [text, value instanceof Uint8Array ? value : jsonOf(text, value)]
 }
 
 /** JSON drops or bends some values without a word: these are refused. */
 function jsonOf(key: string, value: unknown): string {
   const refuse = (what: string): never => {
-    throw new TypeError(`the value of the key ${JSON.stringify(key)} has ${what} in it, which JSON cannot hold; convert it, or save bytes`)
+    throw wrongValue(`the value of the key ${JSON.stringify(key)} has ${what} in it, which JSON cannot hold; convert it, or save bytes`)
   }
   const text = JSON.stringify(value, function (this: unknown, _name, each: unknown) {
     if (each === undefined && Array.isArray(this)) refuse('undefined')

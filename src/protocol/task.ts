@@ -191,6 +191,8 @@ export const finished = message('task.finished', {
         missing: Type.Optional(Type.Array(attemptId, { maxItems: 1000 })),
         /** The process has used more memory than the attempt was given. Not sent by earlier versions. */
         outOfMemory: Type.Optional(Type.Literal(true)),
+        /** Each other attempt would fail with the same error. Not sent by earlier versions. */
+        isFinal: Type.Optional(Type.Literal(true)),
         counters,
       }),
     ]),

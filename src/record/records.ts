@@ -8,6 +8,7 @@
 
 import { GristmillError } from '../base/errors.ts'
 import { recordEnd, textEncodings, type InputFormat, type TextEncoding } from '../base/formats.ts'
+import { asWrongUse } from '../base/wronguse.ts'
 
 /** Part of a file that one task reads: the records that start in [start, end). */
 export interface RecordRange {
@@ -79,7 +80,7 @@ export function * batchesOf(
 
 /** EINVAL for invalid input at one offset of one file. */
 export function recordError(message: string, place: { path: string; offset: number }, cause?: unknown): GristmillError {
-  return new GristmillError('EINVAL', `${place.path}, byte ${place.offset}: ${message}`, { cause, details: { ...place } })
+  return asWrongUse(new GristmillError('EINVAL', `${place.path}, byte ${place.offset}: ${message}`, { cause, details: { ...place } }))
 }
 
 /**

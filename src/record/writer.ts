@@ -13,6 +13,7 @@
 import { unreachable } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { OutputOptions } from '../base/formats.ts'
+import { asWrongUse, wrongUse } from '../base/wronguse.ts'
 import { delimiterCode } from './records.ts'
 import { base64, checkArray, checkFields, jsonText, Unwritable } from './jsontext.ts'
 import { TextBuffer } from './textbuffer.ts'
@@ -119,11 +120,11 @@ function refused(error: unknown, key: unknown, records: number): unknown {
     // The key itself cannot be written.
   }
   const where = error.path === '' ? '' : ` at ${error.path}`
-  return new GristmillError(
+  return asWrongUse(new GristmillError(
     'EINVAL',
     `${error.what}${where} was emitted ${shown === undefined ? `as record ${records + 1}` : `for the key ${shown}`}, which cannot be written as JSON or text; ${error.advice}`,
     { cause: error },
-  )
+  ))
 }
 
 interface Shape {
@@ -186,15 +187,13 @@ class CsvWriter implements RecordWriter {
   #decide(keyed: boolean, value: unknown): Shape {
     const columns = this.#columns
     if (isObject(value) && !columns && !this.#header) {
-      throw new GristmillError(
-        'EINVAL',
+      throw wrongUse(
         "CSV without a header was given an object: each part would order its columns as its own first record does; declare them (output: { columns: ['a', 'b'] }), emit arrays, or write a header",
       )
     }
     const names = isObject(value) ? columns ?? Object.keys(value) : undefined
     if (!columns && !keyed && (names ?? (Array.isArray(value) ? value : undefined))?.length === 0) {
-      throw new GristmillError(
-        'EINVAL',
+      throw wrongUse(
         `CSV was given ${names ? 'an object without fields' : 'an empty array'} as its first record, a row without any column; emit a field or a key, declare the columns (output: { columns: ['a', 'b'] }), or write jsonl`,
       )
     }
@@ -214,8 +213,7 @@ class CsvWriter implements RecordWriter {
     if (keyed) titles.unshift('key')
     for (const [index, title] of titles.entries()) {
       if (title === '' || title === '__proto__')
-        throw new GristmillError(
-          'EINVAL',
+        throw wrongUse(
           `a CSV column cannot be named ${JSON.stringify(title)}, because it would be read under another name; rename the field, or write jsonl`,
         )
       if (titles.indexOf(title) === index) continue
@@ -223,7 +221,7 @@ class CsvWriter implements RecordWriter {
         keyed && title === 'key'
           ? 'two CSV columns would be named "key": the key\'s, and that of the value\'s field; emit null as the key'
           : `two CSV columns would be named ${JSON.stringify(title)}; declare each once`
-      throw new GristmillError('EINVAL', `${whose}, rename the field, or write jsonl`)
+      throw wrongUse(`${whose}, rename the field, or write jsonl`)
     }
     return titles
   }
@@ -239,8 +237,7 @@ class CsvWriter implements RecordWriter {
     }
     if (first && namedSeparator(Buffer.from(`${row}\n`)) !== undefined) {
       if (cells.length === 1)
-        throw new GristmillError(
-          'EINVAL',
+        throw wrongUse(
           `the first row of CSV would be ${row}, which readers take for the line that names the separator; write jsonl, or rename it`,
         )
       row = row.replace(/^sep=/i, '"$&"')
@@ -253,8 +250,7 @@ class CsvWriter implements RecordWriter {
     const [whose, advice] = this.#columns
       ? ['those declared, which are', 'emit what is declared']
       : ["the first record's", 'emit records of one shape']
-    return new GristmillError(
-      'EINVAL',
+    return wrongUse(
       `record ${this.records + 1} makes ${found} CSV columns of another kind than ${whose} ${expected}; ${advice}, or write jsonl`,
     )
   }
@@ -263,7 +259,7 @@ class CsvWriter implements RecordWriter {
     const who = this.#columns
       ? 'the declared columns do not have; declare it too, leave it out'
       : 'the first record, and so the CSV header, does not have; emit the same fields always, declare them (output.columns)'
-    return new GristmillError('EINVAL', `record ${this.records + 1} has the field ${JSON.stringify(name)}, which ${who}, or write jsonl`)
+    return wrongUse(`record ${this.records + 1} has the field ${JSON.stringify(name)}, which ${who}, or write jsonl`)
   }
 }
 

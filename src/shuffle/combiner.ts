@@ -5,9 +5,9 @@
 // are copies, so a program that reuses an object cannot change a value that it has emitted.
 
 import { assertKept } from '../base/assert.ts'
-import { GristmillError } from '../base/errors.ts'
 import type { Key } from '../base/pair.ts'
 import { showValue } from '../base/show.ts'
+import { wrongUse } from '../base/wronguse.ts'
 import type { Arena } from './arena.ts'
 import { encodeKey } from './key.ts'
 import { GrowingBuffer } from './buffer.ts'
@@ -166,7 +166,7 @@ export function fold(combine: Combine, key: Key, values: unknown[]): unknown {
   if (typeof result === 'number' || typeof result === 'string') return result
   const wrong = noValue(result)
   if (wrong !== undefined)
-    throw new GristmillError('EINVAL', `combine returned ${wrong} for the key ${showValue(key)}; it must return one value, at once`)
+    throw wrongUse(`combine returned ${wrong} for the key ${showValue(key)}; it must return one value, at once`)
   return copyValue(result, 'combine returned')
 }
 

@@ -4,6 +4,7 @@
 
 import { GristmillError } from '../base/errors.ts'
 import type { Key } from '../base/pair.ts'
+import { wrongUse } from '../base/wronguse.ts'
 import { GrowingBuffer } from './buffer.ts'
 import type { KeyGroup } from './groups.ts'
 import { encodeKey } from './key.ts'
@@ -56,8 +57,8 @@ class FirstGroup implements KeyGroup {
     this.values = {
       [Symbol.iterator]: () => {
         if (isStarted)
-          throw new GristmillError(
-            'EINVAL', 'the values of a key can be iterated only once; copy them with [...values] if they fit in memory',
+          throw wrongUse(
+            'the values of a key can be iterated only once; copy them with [...values] if they fit in memory',
           )
         isStarted = true
         return this.#iterate()

@@ -4,6 +4,7 @@
 
 import { GristmillError } from '../base/errors.ts'
 import type { Key } from '../base/pair.ts'
+import { wrongUse } from '../base/wronguse.ts'
 import { decodeKey } from './key.ts'
 import { Merge } from './merge.ts'
 import { narrow, type PassOptions } from './passes.ts'
@@ -115,8 +116,7 @@ class GroupValues implements Iterable<unknown>, Iterator<unknown> {
 
   [Symbol.iterator](): Iterator<unknown> {
     if (this.#started)
-      throw new GristmillError(
-        'EINVAL',
+      throw wrongUse(
         'the values of a key can be iterated only once; copy them with [...values] if they fit in memory',
       )
     this.#started = true

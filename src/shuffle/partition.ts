@@ -1,8 +1,8 @@
 // Partition of a key: the reduce task that gets it. Default: a hash of the key's encoding, the same on every machine and in every version.
 
-import { GristmillError } from '../base/errors.ts'
 import type { Key } from '../base/pair.ts'
 import { showValue } from '../base/show.ts'
+import { wrongUse } from '../base/wronguse.ts'
 
 /** User function; returns an integer in [0, partitions). Must depend only on the key. */
 export type Partitioner = (key: never, partitions: number) => number
@@ -20,8 +20,7 @@ export function hashKey(bytes: Uint8Array, start: number, end: number): number {
 export function askPartitioner(partitioner: Partitioner, key: Key, partitions: number): number {
   const chosen = partitioner(key as never, partitions)
   if (!Number.isInteger(chosen) || chosen < 0 || chosen >= partitions) {
-    throw new GristmillError(
-      'EINVAL',
+    throw wrongUse(
       `the partition function returned ${String(chosen)} for the key ${showValue(key)}; it must return an integer from 0 to ${partitions - 1}`,
     )
   }

@@ -121,7 +121,7 @@ function failed(state: SchedulerState, place: TaskRef, event: Finished, outcome:
       stage.failedAttempts++
       if (outcome.outOfMemory && mayHaveMore(state, place, attempt)) rerunAlone(state, place, outcome.failure)
       else if (outcome.outOfMemory && attempt.alone) fail(state, place, tellAlone(outcome.failure))
-      else if (isFinal(place, outcome.failure)) fail(state, place, outcome.failure)
+      else if (outcome.isFinal || isFinal(place, outcome.failure)) fail(state, place, outcome.failure)
       else again(state, place, event.node, outcome.failure)
       tried(state, place)
       changed(state, job, false)

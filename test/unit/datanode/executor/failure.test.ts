@@ -4,8 +4,15 @@
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { FunctionFailed, SinkFailed } from '../../../../src/operator/operator.ts'
+import { misuse } from '../../../../src/operator/misuse.ts'
+import { receive } from '../../../../src/operator/turn.ts'
+import { average, sum } from '../../../../src/program/iterables.ts'
 import { StackMapper } from '../../../../src/program/stack.ts'
 import type { TaskWork } from '../../../../src/protocol/task.ts'
+import { recordError } from '../../../../src/record/records.ts'
+import { GrowingBuffer } from '../../../../src/shuffle/buffer.ts'
+import { encodeKey } from '../../../../src/shuffle/key.ts'
+import { askPartitioner } from '../../../../src/shuffle/partition.ts'
 import { seeded } from '../../../../src/world/random.ts'
 import { TaskContext } from '../../../../datanode/executor/context.ts'
 import { toFailure } from '../../../../datanode/executor/failure.ts'
@@ -47,6 +54,33 @@ test('a refusal by the check is final, and has the stack of what the check has t
   expect(returned).toMatchObject({ cause: 'program', failure: { code: 'CHECK_REFUSED', message: 'the check has refused the output: too few' } })
   expect(thrown).toMatchObject({ cause: 'program', failure: { code: 'CHECK_REFUSED', message: 'the check has refused the output: no' } })
 })
+
+test('a step or function that was given what it never takes is final, and what another attempt may do is not', () => {
+  const emitted = captured(() => encodeKey({} as never, new GrowingBuffer()))
+  const finals = [
+    emitted, captured(() => sum(['1'] as never)), misuse('a promise'), recordError('no JSON', { path: '/in', offset: 7 }),
+    new FunctionFailed(emitted, {}), new FunctionFailed(captured(() => average([null] as never)), {}),
+    new FunctionFailed(captured(() => askPartitioner(() => 7, 'k', 2)), {}),
+    new FunctionFailed(captured(() => receive(1, () => undefined, 'map')), {}),
+  ]
+  for (const [i, error] of finals.entries())
+    expect([i, toFailure(error instanceof TypeError ? new FunctionFailed(error, {}) : error, task).isFinal]).toEqual([i, true])
+  const others = [
+    new FunctionFailed(new Error('the service is busy'), {}), new GristmillError('EINVAL', 'the command ended with exit code 1'),
+    new FunctionFailed(new TypeError('x is no function'), {}), new GristmillError('UNAVAILABLE', 'away'), new SinkFailed('disk full'),
+  ]
+  for (const [i, error] of others.entries()) expect([i, toFailure(error, task).isFinal]).toEqual([i, undefined])
+})
+
+/** What a call throws. */
+function captured(call: () => unknown): unknown {
+  try {
+    call()
+  } catch (error) {
+    return error
+  }
+  throw new Error('nothing was thrown')
+}
 
 test('a bad record is reported with its path and offset', () => {
   expect(toFailure(new GristmillError('EINVAL', 'no JSON', { details: { path: '/in', offset: 7 } }), task).failure.record).toEqual({

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { jobStatus } from '../../../../../namenode/jobs/scheduler/status.ts'
 import { attemptId, nodeId } from '../../../../../src/base/ids.ts'
 import { Bench } from './kit.ts'
+import { a, kindsOf, Play } from './play.ts'
 import { scenario } from './scenario.ts'
 
 test('a failed task runs on another node, and its job fails when the tries are used up', () => {
@@ -241,4 +242,12 @@ test('an attempt whose node no longer mentions it is given up', () => {
       -> kill 0.0.0 on a
       -> run 0.0.1 on a (node)
   `)
+})
+
+test('an error that each other attempt would have ends the job at once', () => {
+  const play = new Play([a], 2)
+  play.start(2)
+  play.fail(a, play.runs.splice(0)[0]!, { isFinal: true })
+  expect(kindsOf(play.waiting)).toEqual(['finish'])
+  expect(play.waiting[0]).toMatchObject({ status: { state: 'failed', failure: { code: 'TASK_FAILED', message: 'no' } } })
 })
