@@ -6,7 +6,7 @@ import { GristmillError } from '../src/base/errors.ts'
 import type { Address, ClusterId } from '../src/base/ids.ts'
 import { FileClient } from '../src/file/client.ts'
 import { priorityMax, queueNameMax } from '../src/base/jobqueues.ts'
-import { MiB } from '../src/base/units.ts'
+import { limits } from '../src/base/limits.ts'
 import type { OpenDatabase } from '../src/ports/database.ts'
 import type { Machine } from '../src/ports/machine.ts'
 import type { World } from '../src/ports/world.ts'
@@ -151,7 +151,7 @@ export class Mill extends Programs {
     })
     if (given.queue !== undefined) textOf(given.queue, 'queue', { max: queueNameMax })
     checkInteger('priority', given.priority, -priorityMax, priorityMax)
-    checkInteger('memory of a query in bytes', given.memoryBytes, 16 * MiB)
+    checkInteger('memory of a query in bytes', given.memoryBytes, limits.taskMemoryBytesMin)
     checkInteger('size of tables in bytes', given.localBytes, 0)
     callbackOf(given.onJob, 'onJob')
     if (given.distribute !== undefined && !['auto', 'always', 'never'].includes(given.distribute))

@@ -4,6 +4,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { TextEncoding } from '../../src/base/formats.ts'
 import { priorityMax, queueNameMax } from '../../src/base/jobqueues.ts'
 import { limits } from '../../src/base/limits.ts'
+import { formatBytes } from '../../src/base/units.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import { delimiterCode, textEncodingOf } from '../../src/record/records.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from '../call/arguments.ts'
@@ -114,13 +115,23 @@ export function readRunOptions(given: RunOptions | null | undefined): RunOptions
   checkInteger('number of reducers', options.reducers, 1)
   checkInteger('size of a partition in bytes', options.partitionBytes, 1)
   checkInteger('number of replicas', options.replication, 1, limits.replicationMax)
-  checkInteger('memory of a task in bytes', options.memoryBytes, 0)
+  checkTaskMemory(options.memoryBytes)
   checkInteger('number of slots of a task', options.cpu, 1, limits.taskSlotsMax)
   checkInteger('time of a task in milliseconds', options.taskTimeoutMs, 0)
   checkInteger('number of tries', options.attemptsMax, 1, 100)
   checkInteger('priority', options.priority, -priorityMax, priorityMax)
   checkInteger('seed', options.seed, 0)
   return options
+}
+
+/** Throws EINVAL for a limit in which no task can run. */
+function checkTaskMemory(bytes: number | undefined): void {
+  const least = limits.taskMemoryBytesMin
+  checkInteger('memory of a task in bytes', bytes, 0)
+  if (bytes === undefined || bytes >= least) return
+  throw new GristmillError(
+    'EINVAL', `a task needs at least ${formatBytes(least)} of memory to begin, and its limit is ${formatBytes(bytes)}; give it more, or no limit (--memory)`,
+  )
 }
 
 /** A single input is a text, several are an array. */

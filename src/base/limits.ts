@@ -140,6 +140,8 @@ const processLimits = {
   taskSlotsMax: 1024,
   /** Memory of an executor if neither the job nor the datanode's settings give it. */
   taskMemoryBytesDefault: 512 * MiB,
+  /** Least memory that a task may be given, of which V8's heap gets 0.7: an executor needs some MiB of heap to begin. */
+  taskMemoryBytesMin: 16 * MiB,
   /** Decompressed input may have this size in any case, ... */
   unpackedFreeBytes: 256 * MiB,
   /**

@@ -11,7 +11,7 @@ export interface Resources {
 }
 
 const cpuMax = 1024
-/** An executor needs some memory to begin. */
+/** limits.taskMemoryBytesMin: an executor needs some memory to begin. */
 const memoryMin = 16 * 1024 * 1024
 
 /** Fields of the plan's node. Throws TypeError. */

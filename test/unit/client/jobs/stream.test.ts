@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { commandWords } from '../../../../client/jobs/commandwords.ts'
+import { readRunOptions } from '../../../../client/jobs/options.ts'
 import { readStreamOptions, runStream, type StreamOptions } from '../../../../client/jobs/stream.ts'
 import type { RunTools } from '../../../../client/jobs/run.ts'
 import { MemoryDisk } from '../../../kit/memory-disk.ts'
@@ -74,4 +75,13 @@ test('a file to send along must be there, and its name must be free', async () =
   await expect(run(['sub'])).rejects.toThrow('/w/sub cannot be sent along: it is no file')
   await expect(run(['a', '/w/sub/a'])).rejects.toThrow('two files to send along have the name a; give one of them another name: /w/sub/a#NAME')
   await expect(run(['a#tmp'])).rejects.toThrow('cannot have the name "tmp"')
+})
+
+test('a limit of memory in which no task can begin is refused, with the least one', () => {
+  for (const memoryBytes of [0, 1 << 20]) {
+    const refused = expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('at least 16.0 MiB') as string }) as Error
+    expect(() => readRunOptions({ memoryBytes })).toThrow(refused)
+    expect(() => readStreamOptions({ input: '/a', output: '/b', memoryBytes })).toThrow(refused)
+  }
+  expect(readRunOptions({ memoryBytes: 16 << 20 }).memoryBytes).toBe(16 << 20)
 })
