@@ -21,7 +21,8 @@ const idsMax = 1000
 export interface LineageNode {
   /**
    * `PATH@NUMBER` of an output, by its present path, or the path of then if it is missing; with `#INODE` if that is the name of another
-   * version now. Path or pattern of other inputs.
+   * version now. Path or pattern of other inputs; address of a place outside of
+   * the cluster, without credentials.
    */
   readonly id: string
   readonly kind: 'output' | 'input'
@@ -145,7 +146,7 @@ async function upwards(ask: CallMessage, graph: Graph, first: Opened, signal: Ab
   for (let at = open.pop(); at; at = open.pop()) {
     const { path, detail: { version, made } } = at
     const to = `${path}@${version.number}`
-    for (const { path: named, outputs = [], files, bytes } of made.origin?.pins ?? []) {
+    for (const { path: at, outside: named = at, outputs = [], files, bytes } of made.origin?.pins ?? []) {
       for (const output of outputs) {
         const found = await pinnedVersion(ask, output, signal)
         const node = found ? nodeOf(found.path, found.detail.version, found.detail.made.name) : await missingNode(ask, output, signal)

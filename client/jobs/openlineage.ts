@@ -2,7 +2,9 @@
 // that its job read and wrote. The id of a run is made from cluster, path and version, so that an event that is sent twice is known.
 
 import { createHash } from 'node:crypto'
-import type { Lineage } from './lineage.ts'
+import { isUrl } from '../../src/connector/location.ts'
+import { placeName } from '../../src/connector/place.ts'
+import type { Lineage, LineageNode } from './lineage.ts'
 
 interface DataSet {
   readonly namespace: string
@@ -42,7 +44,7 @@ export function openLineageOf(
   const known = new Map(nodes.map(node => [node.id, node]))
   return nodes.flatMap(({ id, kind, missing, name, job, madeMs, path }) => {
     if (kind !== 'output' || missing || madeMs === undefined) return []
-    const inputs = edges.filter(({ to }) => to === id).map(({ from }) => ({ namespace, name: known.get(from)!.id }))
+    const inputs = edges.filter(({ to }) => to === id).map(({ from }) => dataSetOf(known.get(from)!, namespace))
     const facet = qualityFacet(job === undefined ? {} : counters.get(job) ?? {}, producer)
     return [{
       eventType: 'COMPLETE' as const, eventTime: new Date(madeMs).toISOString(), run: { runId: uuidOf(`${cluster} ${id}`) },
@@ -50,6 +52,13 @@ export function openLineageOf(
       outputs: [{ namespace, name: id, ...facet && { facets: { dataQualityMetrics: facet } } }], producer, schemaURL,
     }]
   })
+}
+
+/** Places outside of the cluster have the names that other producers of events give them. */
+function dataSetOf({ id, kind, path }: LineageNode, cluster: string): DataSet {
+  if (kind === 'output' || !isUrl(path)) return { namespace: cluster, name: id }
+  const { namespace, name } = placeName(path)
+  return { namespace, name }
 }
 
 /** Names of the facet for the counters of `quality` (src/program/quality.ts). */

@@ -8,6 +8,7 @@ import { parentOf } from '../../src/base/paths.ts'
 import type { InputPin, Origin } from '../../src/protocol/job.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import type { CallMessage } from '../call/cluster.ts'
+import { copiedFrom } from '../files/outsidecopy.ts'
 import { outputNamed } from '../files/versions.ts'
 import { findInputs } from './inputs.ts'
 
@@ -60,8 +61,9 @@ export class PinCollector {
         const output = await outputAt(ask, directory, signal)
         if (output) outputs.push(output)
       }
+      const outside = await copiedFrom(ask, path, signal)
       pins.push({
-        path, files, bytes, digest: hash.digest('hex'), ...outputs.length > 0 && { outputs },
+        path, files, bytes, digest: hash.digest('hex'), ...outputs.length > 0 && { outputs }, ...outside !== undefined && { outside },
         ...this.#listed <= listedMax && { list: list.map(({ path: at, id, length, mtimeMs }) => ({ path: at, id, length, mtimeMs })) },
       })
     }

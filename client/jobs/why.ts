@@ -141,6 +141,10 @@ export async function changeOf(
   const { path } = pin
   if (path === everything)
     return { kind: 'unknown', message: `it read too many inputs for each to be recorded; ${pin.files} files were the rest of them` }
+  if (pin.outside !== undefined) {
+    const message = `${pin.outside} is outside of the cluster, and no copy of what was read is kept: it may have changed`
+    return { kind: 'unknown', path, message }
+  }
   const collector = new PinCollector()
   const found = new Map<string, FileStatus>()
   collector.begin(path)

@@ -11,6 +11,7 @@ import type { FileSum, FilePin, OutsideFiles } from '../../src/connector/connect
 import { pull } from '../../src/connector/pull.ts'
 import type { AskDeps } from '../../src/connector/ask.ts'
 import type { Objects } from '../files/objects.ts'
+import { sourceAttribute } from '../files/outsidecopy.ts'
 
 export interface ImportDeps extends AskDeps { readonly objects: Objects }
 
@@ -40,8 +41,7 @@ export interface Transferred {
   readonly unchanged: number
 }
 
-/** Attributes of a file that was imported. */
-const sourceAttribute = 'user.source.url'
+/** Attribute of a file that was imported, beside that of its address. */
 const versionAttribute = 'user.source.version'
 
 /** Requests of each file of a tree, of which several are read at a time; a single file gets all of them. */

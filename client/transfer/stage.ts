@@ -4,8 +4,10 @@
 // INVARIANT: a copy is one state of its place: a pinned file, or a table under one snapshot.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
 import { join } from '../../src/base/paths.ts'
 import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
+import { placeName } from '../../src/connector/place.ts'
 import { PostgresTable, type PostgresColumn } from '../../src/connector/postgres/source.ts'
 import { isKafka } from '../../src/connector/kafka/address.ts'
 import { lineColumns } from '../../src/connector/kafka/line.ts'
@@ -13,13 +15,13 @@ import { isPrefix, locationOf, nameOfUrl, shownUrl } from '../../src/connector/l
 import type { Clock } from '../../src/ports/clock.ts'
 import type { OpenPostgres } from '../../src/ports/postgres.ts'
 import { list, mkdir, remove } from '../../src/protocol/namespace.ts'
+import { set } from '../../src/protocol/xattr.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
+import { sourceAttribute, stagesDirectory } from '../files/outsidecopy.ts'
 import { importFiles, type ImportDeps } from './import.ts'
 import { checkTopicAddress } from './kafka.ts'
 
-/** Directory of all copies. */
-const stagesDirectory = '/.outside'
 /** Copies of this age belong to no query any more. */
 const leftMs = 7 * 24 * 3_600_000
 
@@ -36,11 +38,16 @@ interface PlaceCopy {
   drop(): Promise<void>
 }
 
-/** Makes a directory that only the user can read, and removes those that earlier queries of the user have left. */
-export async function newStage({ ask, clock, random }: StageDeps, signal: AbortSignal | undefined): Promise<PlaceCopy> {
+/**
+ * Makes a directory that only the user can read, and removes those that earlier queries of the user have left. It carries the name of the
+ * place, by which the lineage of what is computed from the copy names it.
+ */
+export async function newStage({ ask, clock, random }: StageDeps, url: string, signal: AbortSignal | undefined): Promise<PlaceCopy> {
   await ask(mkdir, { path: stagesDirectory, parents: true, mode: 0o1777 }, signal)
   const path = join(stagesDirectory, random.id())
   const { owner } = await ask(mkdir, { path, mode: 0o700 }, signal)
+  const value = Buffer.from(placeName(url).shown.slice(0, limits.pathBytesMax / 4)).toString('base64')
+  await ask(set, { path, name: sourceAttribute, value }, signal)
   const old: string[] = []
   const pages = paged((after?: string) => ask(list, { path: stagesDirectory, ...after !== undefined && { after } }, signal))
   for await (const { entries } of pages)
@@ -78,7 +85,7 @@ export async function writePlace(
   deps: WriteDeps, url: string, make: (path: string) => Promise<void>, signal: AbortSignal | undefined,
 ): Promise<{ readonly files: number }> {
   checkPlace(url)
-  const stage = await newStage(deps, signal)
+  const stage = await newStage(deps, url, signal)
   try {
     const path = join(stage.path, 'rows')
     await make(path)
@@ -120,7 +127,7 @@ async function staged(
   deps: StageDeps, url: string, signal: AbortSignal | undefined, copy: (stage: PlaceCopy) => Promise<Omit<StagedTable, 'drop'>>,
 ): Promise<StagedTable> {
   checkPlace(url)
-  const stage = await newStage(deps, signal)
+  const stage = await newStage(deps, url, signal)
   try {
     return { ...stage, ...await copy(stage) }
   } catch (error) {

@@ -108,6 +108,8 @@ const inputPin = Type.Object({
   list: Type.Optional(Type.Array(Type.Object({ path, id: inodeId, length: count, mtimeMs: instant }), { maxItems: 1000 })),
   /** The input as the program or the run names it, if a rerun has read it elsewhere. */
   named: Type.Optional(path),
+  /** Place outside of the cluster that was copied there, as lineage names it. */
+  outside: Type.Optional(path),
   /** Earlier steps of the same run had published it. */
   own: Type.Optional(Type.Literal(true)),
 })

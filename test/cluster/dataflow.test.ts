@@ -119,7 +119,9 @@ test('a program reads a file of a web server, the same one in all steps, and its
     await fails(1, /^(?!.*hunter2)[^]*may be a signature/, file, '--input', `${at}/x.csv?sig=hunter2`, '--output', '/places-2')
     await fails(1, /is outside of the cluster, and only a program/, 'gristmill:wordcount', '--input', `${at}/x.csv`, '--output', '/places-2')
     const job = (await cluster.ok(['history', '/places', '--json'])).match(/job-\d+/)![0]
-    expect(await cluster.run(['rerun', job])).toMatchObject({ code: 1, stderr: expect.stringMatching(/\.outside.* cannot be read any more.*--latest/) })
+    expect(await cluster.run(['rerun', job])).toMatchObject({ code: 1, stderr: expect.stringMatching(/\/x\.csv is outside of the cluster.*--latest/) })
+    expect(await cluster.ok(['lineage', '/places'])).toMatch(new RegExp(`from ${at}/x\\.csv +1 file, 24 bytes`))
+    expect(await cluster.ok(['why', '/places'])).toMatch(new RegExp(`^${at}/x\\.csv is outside of the cluster`))
     expect(await cluster.ok(['ls', '/.outside'])).toBe('')
   } finally {
     server.close()

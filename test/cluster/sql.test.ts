@@ -12,6 +12,7 @@ import { gzipSync } from 'node:zlib'
 import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect, type Job, type Mill } from '../../client/index.ts'
+import type { OpenLineageEvent } from '../../client/jobs/openlineage.ts'
 import { clusterIn } from '../../client/sql/cluster.ts'
 import type { Division } from '../../client/sql/division.ts'
 import type { SqlExplanation } from '../../client/sql/explained.ts'
@@ -604,6 +605,10 @@ test('a file of a web server is a table, in this process and in a job, and its c
     const run = await mill.table(`${at}/x.csv`).save('/outside-copy')
     expect((await run.status()).state).toBe('succeeded')
     expect(await mill.sql(`SELECT sum(tons) AS tons FROM '/outside-copy'`).collect()).toEqual([{ tons: 12n }])
+    const { nodes } = await mill.lineage('/outside-copy')
+    expect(nodes.map(({ id, kind }) => [id, kind])).toEqual([['/outside-copy@1', 'output'], [`${at}/x.csv`, 'input']])
+    const [event] = (await cluster.ok(['lineage', '/outside-copy', '--openlineage'])).trim().split('\n')
+    expect((JSON.parse(event!) as OpenLineageEvent).inputs).toEqual([{ namespace: at, name: '/x.csv' }])
     const fails = (from: string) => cluster.run(['sql', `FROM '${from}'`])
     expect(await fails(`${at}/y.csv`)).toMatchObject({ code: 1, stderr: expect.stringContaining('does not exist') })
     const refused = { code: 1, stderr: expect.stringMatching(/^(?!.*hunter2).*gristmill import/) }

@@ -9,6 +9,7 @@ import { checkOutside, plainPlaces } from '../../../../client/sql/outside.ts'
 import { SqlQuery, type SqlOptions } from '../../../../client/sql/query.ts'
 import { newStage } from '../../../../client/transfer/stage.ts'
 import { list, mkdir, remove } from '../../../../src/protocol/namespace.ts'
+import { set } from '../../../../src/protocol/xattr.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { openDuckDB } from '../../../../src/world/duckdb.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
@@ -100,13 +101,17 @@ test('a new stage is of its user alone, and removes those that the user has left
   const asked: unknown[] = []
   const entries = [['own-old', 'ada', 0], ['own-new', 'ada', week], ['other', 'eve', 0]]
     .map(([name, owner, mtimeMs]) => ({ path: `/.outside/${name}`, owner, mtimeMs }))
-  const ask = async (message: unknown, request: { path: string; mode?: number }) => {
+  const ask = async (message: unknown, request: { path: string; mode?: number; value?: string }) => {
     if (message === mkdir) asked.push([request.path, request.mode?.toString(8)])
     if (message === remove) asked.push(['removed', request.path])
+    if (message === set) asked.push([request.path, Buffer.from(request.value!, 'base64').toString()])
     return message === list ? { entries } : { owner: 'ada' }
   }
-  const stage = await newStage({ ask: ask as never, clock: { now: () => week + 1 }, random: { id: () => 'x' } }, undefined)
-  expect(asked).toEqual([['/.outside', '1777'], ['/.outside/x', '700'], ['removed', '/.outside/own-old']])
+  const deps = { ask: ask as never, clock: { now: () => week + 1 }, random: { id: () => 'x' } }
+  const stage = await newStage(deps, 'postgres://ada@h:5433/d/t', undefined)
+  expect(asked).toEqual([
+    ['/.outside', '1777'], ['/.outside/x', '700'], ['/.outside/x', 'postgres://h:5433/d/public.t'], ['removed', '/.outside/own-old'],
+  ])
   await stage.drop()
   expect(asked.at(-1)).toEqual(['removed', '/.outside/x'])
 })
