@@ -25,6 +25,7 @@ import { Snapshots } from './snapshots.ts'
 import { Dirent, Stats } from './stats.ts'
 import { Trash } from './trash.ts'
 import { Versions } from './versions.ts'
+import { Acls } from './acls.ts'
 import { Xattrs } from './xattrs.ts'
 
 export type { CallOptions } from '../call/arguments.ts'
@@ -72,6 +73,8 @@ export class Names {
   readonly trash: Trash
   /** Extended attributes of files and directories. */
   readonly xattrs: Xattrs
+  /** Access control lists. */
+  readonly acls: Acls
   /** Limits on names and bytes below directories. */
   readonly quotas: Quotas
   /** Read-only views of directories at earlier times. */
@@ -85,6 +88,7 @@ export class Names {
     this.#host = host
     this.trash = new Trash(ask)
     this.xattrs = new Xattrs(ask)
+    this.acls = new Acls(ask)
     this.quotas = new Quotas(ask)
     this.snapshots = new Snapshots(this, ask)
     this.versions = new Versions(ask)

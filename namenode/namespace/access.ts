@@ -1,6 +1,7 @@
-// Permissions as in POSIX: owner, group, others; read, write, search. Each user has one group, named like the user; new names
-// get the group of their directory. `root` may do everything.
+// Permissions as in POSIX: owner, group, others and access control lists; read, write, search. Each user has one group, named like the
+// user; new names get the group of their directory. `root` may do everything.
 
+import { permitted } from '../../src/base/acl.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { isWithin, systemDirectory } from '../../src/base/paths.ts'
 import type { Actor } from '../journal/operation.ts'
@@ -13,12 +14,10 @@ type AccessRequest = typeof mayRead | typeof mayWrite | typeof maySearch
 
 export const stickyBit = 0o1000
 
-type Guarded = Pick<NameEntry, 'owner' | 'group' | 'mode'>
+type Guarded = Pick<NameEntry, 'owner' | 'group' | 'mode' | 'acl'>
 
-export function may({ user, root }: Actor, { owner, group, mode }: Guarded, access: AccessRequest): boolean {
-  if (root) return true
-  const bits = user === owner ? mode >> 6 : user === group ? mode >> 3 : mode
-  return (bits & access) !== 0
+export function may({ user, root }: Actor, guarded: Guarded, access: AccessRequest): boolean {
+  return root || (permitted(user, guarded) & access) !== 0
 }
 
 const verbs: Record<AccessRequest, string> = { 4: 'read', 2: 'write to', 1: 'look into' }
@@ -63,7 +62,8 @@ const octal = (mode: number): string => mode.toString(8).padStart(4, '0')
 const denied = (actor: Actor, what: string, entry: Guarded, path: string): GristmillError =>
   new GristmillError(
     'EACCES',
-    `${actor.user} may not ${what}: it belongs to ${entry.owner}, group ${entry.group}, with mode ${octal(entry.mode)}`,
+    `${actor.user} may not ${what}: it belongs to ${entry.owner}, group ${entry.group}, with mode ${octal(entry.mode)}` +
+    (entry.acl ? ' and an ACL' : ''),
     { details: { path } },
   )
 

@@ -1,6 +1,7 @@
 // Entry of a name: the value of (parent, name) in the table "children". The bytes are packed by hand because there are
 // millions (docs/format/metadata.md). The blocks of a file are stored separately (file.ts), so that listings do not read them.
 
+import { codeOf, placeOf, type AclEntry } from '../../src/base/acl.ts'
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { recordFormats, type RecordFormat } from '../../src/base/formats.ts'
@@ -23,6 +24,8 @@ export interface NameEntry {
   readonly delimiter?: string | undefined
   readonly length: number
   readonly blocks: number
+  /** Extended list; missing: mode says everything. */
+  readonly acl?: readonly AclEntry[] | undefined
 }
 
 const version = 1
@@ -30,6 +33,8 @@ const version = 1
 const delimitedVersion = 2
 /** An inlined file: version 1 plus the delimiter, 0 if there is none. Versions of gristmill that do not know inlined files refuse it. */
 const inlinedVersion = 3
+/** Version 3, inlined or not, with the extended list behind it. Versions of gristmill that do not know lists refuse it. */
+const listedVersion = 4
 const packer = new Packer()
 const unpacker = new Unpacker()
 
@@ -39,7 +44,7 @@ export const isInlined = ({ directory, length, blocks }: Pick<NameEntry, 'direct
 
 function checkVersion(first: number): number {
   const found = first >> 4
-  assert(found === version || found === delimitedVersion || found === inlinedVersion, `an entry of version ${found}`)
+  assert(found >= version && found <= listedVersion, `an entry of version ${found}`)
   return found
 }
 
@@ -58,7 +63,7 @@ export function encodeEntry(entry: NameEntry, since = 0): Buffer {
   // last.
   const delimited = entry.delimiter !== undefined
   const inlined = isInlined(entry)
-  const written = inlined ? inlinedVersion : delimited ? delimitedVersion : version
+  const written = entry.acl ? listedVersion : inlined ? inlinedVersion : delimited ? delimitedVersion : version
   packer
     .u8((written << 4) | (since > 0 ? 8 : 0) | (format << 1) | (entry.directory ? 1 : 0))
     .u48(entry.id)
@@ -67,9 +72,24 @@ export function encodeEntry(entry: NameEntry, since = 0): Buffer {
     .text(entry.owner)
     .text(entry.group === entry.owner ? '' : entry.group)
   if (!entry.directory) packer.u8(entry.replication).varint(entry.blockBytes).varint(entry.length).varint(entry.blocks)
-  if (delimited || inlined) packer.u8(entry.delimiter?.charCodeAt(0) ?? 0)
+  if (delimited || inlined || (entry.acl && !entry.directory)) packer.u8(entry.delimiter?.charCodeAt(0) ?? 0)
+  if (entry.acl) packAcl(entry.acl)
   if (since > 0) packer.u48(since)
   return packer.done()
+}
+
+/** Count, then for each entry one byte of place and permissions, and its name. */
+function packAcl(acl: readonly AclEntry[]): void {
+  packer.varint(acl.length)
+  for (const each of acl) packer.u8(codeOf(each) << 3 | each.perm).text(each.name ?? '')
+}
+
+function unpackAcl(): AclEntry[] {
+  return Array.from({ length: unpacker.varint() }, () => {
+    const code = unpacker.u8()
+    const name = unpacker.text()
+    return { ...placeOf(code >> 3), ...name !== '' && { name }, perm: code & 7 }
+  })
 }
 
 export const sinceOf = (bytes: Buffer): number => ((bytes[0]! & 8) === 0 ? 0 : bytes.readUIntLE(bytes.length - 6, 6))
@@ -86,7 +106,10 @@ export function decodeEntry(bytes: Buffer): NameEntry {
   const mtimeMs = unpacker.u48()
   const owner = unpacker.text()
   const group = unpacker.text() || owner
-  if (directory) return { id, directory, mode, owner, group, mtimeMs, replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0 }
+  if (directory) {
+    const none = { replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0 } as const
+    return { id, directory, mode, owner, group, mtimeMs, ...none, ...written === listedVersion && { acl: unpackAcl() } }
+  }
   const replication = unpacker.u8()
   const blockBytes = unpacker.varint()
   const length = unpacker.varint()
@@ -95,7 +118,7 @@ export function decodeEntry(bytes: Buffer): NameEntry {
   const delimiter = code === 0 ? undefined : String.fromCharCode(code)
   return {
     id, directory, mode, owner, group, mtimeMs, replication, blockBytes, format: recordFormats[(first >> 1) & 3]!, length, blocks,
-    ...(delimiter !== undefined && { delimiter }),
+    ...(delimiter !== undefined && { delimiter }), ...written === listedVersion && { acl: unpackAcl() },
   }
 }
 
@@ -119,11 +142,13 @@ export function statusOf(path: string, entry: NameEntry): FileStatus {
     path, id: entry.id, type: entry.directory ? 'directory' : 'file', length: entry.length, replication: entry.replication,
     blockBytes: entry.blockBytes, blocks: entry.blocks, format: entry.format,
     ...(entry.delimiter !== undefined && { delimiter: entry.delimiter }), ...(isInlined(entry) && { inlined: true as const }),
-    owner: entry.owner, group: entry.group, mode: entry.mode, mtimeMs: entry.mtimeMs,
+    owner: entry.owner, group: entry.group, mode: entry.mode, mtimeMs: entry.mtimeMs, ...(entry.acl && { acl: true as const }),
   }
 }
 
-const entryOf = ({ path: _, type, inlined: __, ...rest }: FileStatus): NameEntry => ({ ...rest, directory: type === 'directory' })
+/** A status tells that there is a list, not what is in it. */
+const entryOf = ({ path: _, type, inlined: __, acl, ...rest }: FileStatus): NameEntry =>
+  ({ ...rest, directory: type === 'directory', ...acl && { acl: [] } })
 
 /** Compact form of a status for repeated requests that name the path again. One is kept per change, so it is small. */
 export const keepStatus = (status: FileStatus): Uint8Array => encodeEntry(entryOf(status))

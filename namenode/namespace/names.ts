@@ -12,11 +12,9 @@ import type { View } from '../journal/view.ts'
 import { checkMay, checkNotSystem, checkOwner, checkSticky, may, maySearch, mayWrite } from './access.ts'
 import { checkInstant, keepStatus, recallStatus, statusOf, type NameEntry } from './entry.ts'
 import { putTarget } from './file.ts'
+import { directoryIn, fileIn } from './inherit.ts'
 import { isShelf, placeAt, type NamePlace } from './resolve.ts'
 import { addDirectory, addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move, replaceEntry } from './tree.ts'
-
-export const directoryMode = 0o755
-export const fileMode = 0o644
 
 interface Asked extends UserOperation { readonly path: string }
 
@@ -28,7 +26,7 @@ export const mkdir = mutation<Asked & { parents?: boolean | undefined; mode?: nu
   kind: 'namespace.mkdir',
   keep: keepStatus,
   recall: recallStatus,
-  mutate(draft, { path, parents, mode = directoryMode, nowMs, ...actor }) {
+  mutate(draft, { path, parents, mode, nowMs, ...actor }) {
     let place
     try {
       place = placeAt(draft, actor, path)
@@ -40,11 +38,12 @@ export const mkdir = mutation<Asked & { parents?: boolean | undefined; mode?: nu
       throw exists(path, place.entry)
     }
     const above = parents
-      ? makeDirectories(draft, actor, path.slice(0, path.lastIndexOf('/')) || '/', { mode: directoryMode, nowMs, asked: path })
+      ? makeDirectories(draft, actor, path.slice(0, path.lastIndexOf('/')) || '/', { nowMs, asked: path })
       : place!.parent
     checkMay(actor, above.entry, mayWrite, above.path)
     const name = path.slice(path.lastIndexOf('/') + 1)
-    return statusOf(path, addDirectory(draft, above.entry.id, name, { owner: actor.user, group: above.entry.group, mode, nowMs }))
+    const made = { owner: actor.user, group: above.entry.group, ...directoryIn(above.entry, mode), nowMs }
+    return statusOf(path, addDirectory(draft, above.entry.id, name, made))
   },
 })
 
@@ -202,8 +201,8 @@ export const touch = mutation<
     if (draft.counters.leases > 0 && draft.has('writers', childKey(parent.entry.id, name)))
       throw new GristmillError('EBUSY', `${path} is being written; it appears when its writer is done`, { details: { path } })
     const made: NameEntry = {
-      id: inodeId(draft.take('nextInode')), directory: false, mode: fileMode, owner: actor.user, group: parent.entry.group, mtimeMs: mtime,
-      replication, blockBytes, format, length: 0, blocks: 0,
+      id: inodeId(draft.take('nextInode')), directory: false, ...fileIn(parent.entry, undefined), owner: actor.user,
+      group: parent.entry.group, mtimeMs: mtime, replication, blockBytes, format, length: 0, blocks: 0,
     }
     addFile(draft, parent.entry.id, name, made)
     return statusOf(path, made)

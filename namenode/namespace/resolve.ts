@@ -165,6 +165,13 @@ export function hookOf(view: View, id: InodeId): { readonly parent: InodeId; rea
   return { parent: inodeId(unpacker.u48()), name: unpacker.text() }
 }
 
+/** Entry of a directory by its id; undefined if it was removed. */
+export function directoryOfId(view: View, id: InodeId): NameEntry | undefined {
+  const hook = hookOf(view, id)
+  const bytes = id === rootId ? view.get('children', rootKey) : hook && view.get('children', childKey(hook.parent, hook.name))
+  return bytes && decodeEntry(bytes)
+}
+
 /**
  * Path of a directory by its id, resolved upwards; undefined if it, or one above it, was removed. An older version of an output has the
  * path under which it is read, `PATH@NUMBER`.

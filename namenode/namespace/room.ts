@@ -8,6 +8,7 @@ import type { Actor } from '../journal/operation.ts'
 import type { Authority } from '../succession/authority.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { room } from '../room.ts'
+import { aclRoutes, setAcl } from './acls.ts'
 import { formatMutations } from './format.ts'
 import { nameMutations } from './names.ts'
 import { namespaceRoutes } from './routes.ts'
@@ -28,7 +29,7 @@ interface NamespaceNeeds {
 
 export const namespaceRoom = room({
   name: 'namespace',
-  mutations: [...formatMutations, ...nameMutations, ...sweepMutations],
+  mutations: [...formatMutations, ...nameMutations, setAcl, ...sweepMutations],
   open({ world, config: { defaults }, trashKeepMs, journal, tokens, actor, registry, authority, blocks }: NamespaceNeeds) {
     const { clock, log, random } = world
     const sweeper = new NamespaceSweeper({ journal, clock, log, onBlocksFreed: ids => blocks.invalidate(ids) })
@@ -37,10 +38,10 @@ export const namespaceRoom = room({
     return {
       /** `removed`: called when something was removed, so that there is work for the sweeper. */
       made: { removed },
-      routes: namespaceRoutes({
+      routes: [...aclRoutes({ journal, clock, actor }), ...namespaceRoutes({
         journal, view: journal.view, map: blocks.map, registry, tokens, random, clock, log, defaults, actor, removed, trashKeepMs,
         suspect: (id, address, message) => blocks.suspect(id, address, message),
-      }),
+      })],
       chores: [{ name: 'sweep removed entries', everyMs: 500, work: removed }],
       stop: () => sweeper.stop(),
     }

@@ -16,9 +16,10 @@ import { encodeEntry, type NameEntry } from './entry.ts'
 import { dropAttributes } from '../xattrs/rows.ts'
 import { doom, hasSnapshots, mark, orphan, preserve, stampOf } from '../snapshots/history.ts'
 import { amountsOf, charge, discharge, recharge, recount } from '../quotas/usage.ts'
+import { directoryIn } from './inherit.ts'
 import { encodeHook, keyOf, lowestAt, type Directory, type NamePlace } from './resolve.ts'
 
-interface NewDirectory { readonly owner: string; readonly group: string; readonly mode: number; readonly nowMs: number }
+interface NewDirectory extends Pick<NameEntry, 'owner' | 'group' | 'mode' | 'acl'> { readonly nowMs: number }
 
 /** Adds a directory. REQUIRES: the name is free. */
 export function addDirectory(draft: Draft, parent: InodeId, name: string, made: NewDirectory): NameEntry {
@@ -29,10 +30,10 @@ export function addDirectory(draft: Draft, parent: InodeId, name: string, made: 
 const oneName = { names: 1, bytes: 0 }
 
 /** REQUIRES: the quotas have been charged. */
-function putDirectory(draft: Draft, parent: InodeId, name: string, { owner, group, mode, nowMs }: NewDirectory): NameEntry {
+function putDirectory(draft: Draft, parent: InodeId, name: string, { owner, group, mode, acl, nowMs }: NewDirectory): NameEntry {
   const entry: NameEntry = {
     id: inodeId(draft.take('nextInode')), directory: true, mode, owner, group, mtimeMs: Math.floor(nowMs),
-    replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0,
+    replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0, ...acl && { acl },
   }
   assertFree(draft, parent, name)
   draft.put('children', childKey(parent, name), encodeEntry(entry, stampOf(draft)))
@@ -116,7 +117,7 @@ export function isEmpty(view: View, directory: InodeId): boolean {
  */
 export function makeDirectories(
   draft: Draft, actor: Actor, path: string,
-  { mode, nowMs, asked = path }: { mode: number; nowMs: number; asked?: string },
+  { nowMs, asked = path }: { nowMs: number; asked?: string },
 ): Directory {
   let at = lowestAt(draft, actor, path, asked)
   const names = namesOf(path.slice(at.path === '/' ? 0 : at.path.length) || '/')
@@ -124,7 +125,8 @@ export function makeDirectories(
   if (names.length > 0) charge(draft, at.entry.id, { names: names.length, bytes: 0 })
   for (const name of names) {
     checkMay(actor, at.entry, mayWrite, at.path)
-    const entry = putDirectory(draft, at.entry.id, name, { owner: actor.user, group: at.entry.group, mode, nowMs })
+    const made = { owner: actor.user, group: at.entry.group, ...directoryIn(at.entry, undefined), nowMs }
+    const entry = putDirectory(draft, at.entry.id, name, made)
     at = { path: join(at.path, name), entry, parent: at }
   }
   return at

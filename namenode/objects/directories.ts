@@ -11,7 +11,6 @@ import { mutation, systemActor, type Actor, type AnyMutation, type Requested, ty
 import type { View } from '../journal/view.ts'
 import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
 import { keepStatus, recallStatus, statusOf, type NameEntry } from '../namespace/entry.ts'
-import { directoryMode } from '../namespace/names.ts'
 import { child, directoryAt, lowestAt, placeAt } from '../namespace/resolve.ts'
 import { addDirectory, detach, makeDirectories } from '../namespace/tree.ts'
 import { attributesOf, putAttribute, removeAttribute } from '../xattrs/rows.ts'
@@ -68,7 +67,7 @@ export const storeDirectory = mutation<DirectoryAsked, FileStatus>({
   mutate(draft, { path, base, attributes, replaces, nowMs, user, root }) {
     const actor = { user, root }
     if (base !== undefined) directoryAt(draft, actor, base)
-    const { entry } = makeDirectories(draft, actor, path, { mode: directoryMode, nowMs })
+    const { entry } = makeDirectories(draft, actor, path, { nowMs })
     checkMay(actor, entry, mayWrite, path)
     for (const name of replaces) removeAttribute(draft, entry.id, name)
     putAttributes(draft, entry, attributes, path)

@@ -19,7 +19,7 @@ import {
   checkInstant, isInlined, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,
 } from '../namespace/entry.ts'
 import { heldBlocks, releaseBlocks, type Block } from '../namespace/file.ts'
-import { directoryMode, fileMode } from '../namespace/names.ts'
+import { fileIn, fileInPlaceOf, fileMode } from '../namespace/inherit.ts'
 import { child, directoryAt, placeAt, type NamePlace } from '../namespace/resolve.ts'
 import { addDirectory, addFile, detach, makeDirectories } from '../namespace/tree.ts'
 import { closeLease, writerOf } from '../writing/lease.ts'
@@ -188,7 +188,7 @@ function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: FileBody
   checkInstant(mtime)
   if (base !== undefined) directoryAt(draft, actor, base)
   const state = versioningAt(draft, base, to)
-  if (parents) makeDirectories(draft, actor, parentOf(to), { mode: directoryMode, nowMs, asked: to })
+  if (parents) makeDirectories(draft, actor, parentOf(to), { nowMs, asked: to })
   const { parent, name, entry: there } = placeAt(draft, actor, to)
   checkMay(actor, parent.entry, mayWrite, parent.path)
   if (there?.directory) throw new GristmillError('EISDIR', `${to} is a directory`, { details: { path: to } })
@@ -204,8 +204,8 @@ function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: FileBody
   else if (there) detach(draft, parent.entry.id, name, there)
   const entry: NameEntry = {
     ...made, directory: false, group: parent.entry.group, mtimeMs: mtime,
-    // The mode of the replaced file, so that it stays as private as it was.
-    ...there && { mode: there.mode },
+    // Mode and list of the replaced file, so that it stays as private as it was.
+    ...there ? fileInPlaceOf(there, there.mode) : fileIn(parent.entry, undefined),
     length: body.length, blocks: body.blocks.length,
   }
   addFile(draft, parent.entry.id, name, entry)

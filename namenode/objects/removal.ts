@@ -12,7 +12,8 @@ import { outputs } from '../jobs/store/rows.ts'
 import { checkMay, checkNotSystem, checkSticky, may, mayWrite, stickyBit } from '../namespace/access.ts'
 import type { NameEntry } from '../namespace/entry.ts'
 import { findVersion, type Versioning } from '../namespace/keyversions.ts'
-import { directoryMode, removable } from '../namespace/names.ts'
+import { directoryMode } from '../namespace/inherit.ts'
+import { removable } from '../namespace/names.ts'
 import { child, entryAt, missingName, placeAt, type Directory } from '../namespace/resolve.ts'
 import { detach, isEmpty, makeDirectories } from '../namespace/tree.ts'
 import { usageAt } from '../quotas/usage.ts'
@@ -68,7 +69,7 @@ export const remove = mutation<RemoveAsked, Removed>({
 function markDeleted(draft: Draft, { path, expect, nowMs, user, root }: RemoveAsked, state: Versioning): string {
   const actor = { user, root }
   checkNotSystem(path, 'remove')
-  makeDirectories(draft, actor, parentOf(path), { mode: directoryMode, nowMs, asked: path })
+  makeDirectories(draft, actor, parentOf(path), { nowMs, asked: path })
   const { parent, name, entry } = placeAt(draft, actor, path)
   checkMay(actor, parent.entry, mayWrite, parent.path)
   const file = entry?.directory ? undefined : entry
@@ -122,7 +123,8 @@ function forgetAbove(draft: Draft, actor: Actor, from: Directory, keep: string):
 
 /** True if writing a key below this empty directory again would make the same directory, and nothing waits for it. */
 function isForgettable(view: View, { user, root }: Actor, { path, entry }: Directory, above: Directory): boolean {
-  if (!isEmpty(view, entry.id) || entry.mode !== directoryMode || entry.owner !== user || entry.group !== above.entry.group) return false
+  if (!isEmpty(view, entry.id) || entry.mode !== directoryMode || entry.acl) return false
+  if (entry.owner !== user || entry.group !== above.entry.group) return false
   if (!may({ user, root }, above.entry, mayWrite) || (above.entry.mode & stickyBit && above.entry.owner !== user
     && entry.owner !== user)) return false
   for (const _ of attributesOf(view, entry.id)) return false

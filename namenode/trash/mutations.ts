@@ -4,7 +4,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { isWithin, join, nameOf, parentOf, systemDirectory } from '../../src/base/paths.ts'
 import { mutation, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
-import { directoryMode, removable, rename, type Removing } from '../namespace/names.ts'
+import { removable, rename, type Removing } from '../namespace/names.ts'
 import { hasSnapshots } from '../snapshots/history.ts'
 import { checkNoSnapshots, detach, makeDirectories, move } from '../namespace/tree.ts'
 import { contentOf, itemAt, itemPath, items, keyOfItem, openItem } from './items.ts'
@@ -41,7 +41,7 @@ export const restore = mutation<UserOperation & { item: string; to?: string | un
     if (!root && item.user !== user)
       throw new GristmillError('EACCES', `the item ${name} is in the trash of ${item.user}`, { details: { item: name } })
     const to = wanted ?? item.from
-    makeDirectories(draft, actor, parentOf(to), { mode: directoryMode, nowMs, asked: to })
+    makeDirectories(draft, actor, parentOf(to), { nowMs, asked: to })
     rename.mutate(draft, { from: join(itemPath(item), nameOf(item.from)), to, overwrite, nowMs, ...actor })
     detach(draft, content.home, item.name, content.directory)
     draft.remove('trash', item.key)

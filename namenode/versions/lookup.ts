@@ -1,5 +1,5 @@
 // Versions of an output by number or tag. A name `NAME@3` or `NAME@TAG` in a path that is read leads to a version of NAME, if no entry
-// has that very name. Rights to a version are those to the output: its mode, owner and group are the head's.
+// has that very name. Rights to a version are those to the output: its mode, access control list, owner and group are the head's.
 
 import type { InodeId } from '../../src/base/ids.ts'
 import { splitVersion } from '../../src/base/version-path.ts'
@@ -46,8 +46,11 @@ export function versionNamed(view: View, head: NameEntry, name: string, reading?
 }
 
 /** The entry that a version is read as; `at`: operation after which its contents are read. */
-export const readAs = ({ entry, number }: FoundVersion, head: NameEntry): { readonly entry: NameEntry; readonly at: number | undefined } =>
-  ({ entry: { ...entry, mode: head.mode, owner: head.owner, group: head.group }, at: number.at })
+export function readAs(
+  { entry, number }: FoundVersion, { mode, acl, owner, group }: NameEntry,
+): { readonly entry: NameEntry; readonly at: number | undefined } {
+  return { entry: { ...entry, mode, acl, owner, group }, at: number.at }
+}
 
 /** Looks up `NAME@VERSION` in a directory. */
 export function versionIn(

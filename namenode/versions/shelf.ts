@@ -50,7 +50,7 @@ export function replaceHead(
   },
 ): void {
   const parent = place.parent.entry.id
-  const { mode, owner, group } = head
+  const { mode, acl, owner, group } = head
   const old = recordOf(draft, head.id) ?? { numbers: [{ number: 1, madeMs: head.mtimeMs, user: owner }], made: {} }
   const newest = newestOf(old)
   putRecord(draft, head.id, { ...old, numbers: [...old.numbers.slice(0, -1), { ...newest, replacedMs }] })
@@ -58,7 +58,7 @@ export function replaceHead(
   if (inheritUsage(draft, { from: head.id, to: next, path: place.path })) noteStale(draft)
   const shelf = park(draft, parent, head, nowMs)
   move(draft, { parent, name: place.name }, { parent: shelf.id, name: String(newest.number) }, head)
-  move(draft, from, { parent, name: place.name }, { ...next, mode, owner, group, mtimeMs: Math.floor(nowMs) })
+  move(draft, from, { parent, name: place.name }, { ...next, mode, acl, owner, group, mtimeMs: Math.floor(nowMs) })
   move(draft, { parent, name: parked(head.id) }, { parent: next.id, name: shelfName }, shelf)
 }
 

@@ -13,8 +13,8 @@ import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
 import { checkInstant, keepPlaced, recallPlaced, statusOf, type NameEntry } from '../namespace/entry.ts'
 import { putContent } from '../namespace/content.ts'
 import { putBlocks, type Block } from '../namespace/file.ts'
-import { directoryMode, fileMode } from '../namespace/names.ts'
-import { child, directoryAt, isInVersion, pathOf, placeAt, type NamePlace } from '../namespace/resolve.ts'
+import { fileIn, fileInPlaceOf, fileMode, hasDefaults } from '../namespace/inherit.ts'
+import { child, directoryAt, directoryOfId, isInVersion, pathOf, placeAt, type NamePlace } from '../namespace/resolve.ts'
 import { checkQuota } from '../quotas/usage.ts'
 import { addFile, detach, makeDirectories } from '../namespace/tree.ts'
 import type { View } from '../journal/view.ts'
@@ -57,7 +57,7 @@ export const create = mutation<CreateAsked, Created>({
   mutate(
     draft,
     {
-      path, overwrite = false, parents, mode = fileMode, replication, blockBytes, format = 'bytes', delimiter, blocks: count = 0, replace,
+      path, overwrite = false, parents, mode, replication, blockBytes, format = 'bytes', delimiter, blocks: count = 0, replace,
       nowMs, user, root,
     },
   ) {
@@ -66,8 +66,8 @@ export const create = mutation<CreateAsked, Created>({
     if (draft.counters.quotas > 0) checkQuota(draft, parent.entry.id, { names: entry ? 0 : 1, bytes: entry ? 0 : 1 })
     endOther(draft, { parent: parent.entry.id, name, path }, replace)
     const lease: Lease = {
-      id: leaseId(draft.take('nextInode')), parent: parent.entry.id, name, owner: user, group: parent.entry.group, mode, replication,
-      blockBytes, format,
+      id: leaseId(draft.take('nextInode')), parent: parent.entry.id, name, owner: user, group: parent.entry.group,
+      mode: mode ?? (entry?.acl || hasDefaults(parent.entry) ? unsaid : fileMode), replication, blockBytes, format,
       ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
       overwrite, openedMs: Math.floor(nowMs), blocks: takeBlocks(draft, count),
     }
@@ -85,7 +85,7 @@ interface NewPlace {
 
 /** Place of a file that the actor may create or replace. Throws EISDIR, EEXIST, EACCES, and ENOENT without `parents`. */
 export function newPlace(draft: Draft, actor: Actor, { path, overwrite, parents, nowMs }: NewPlace): NamePlace {
-  if (parents) makeDirectories(draft, actor, parentOf(path), { mode: directoryMode, nowMs, asked: path })
+  if (parents) makeDirectories(draft, actor, parentOf(path), { nowMs, asked: path })
   const place = placeAt(draft, actor, path)
   const { parent, entry } = place
   if (entry?.directory) throw new GristmillError('EISDIR', `${path} is a directory; give the name of a file`, { details: { path } })
@@ -243,8 +243,8 @@ function seal(draft: Draft, lease: Lease, directory: string, asked: CompleteAske
     detach(draft, lease.parent, lease.name, there)
   }
   const entry: NameEntry = {
-    id: inodeId(lease.id), directory: false, mode: lease.mode, owner: lease.owner, group: lease.group, mtimeMs: mtime,
-    replication: lease.replication, blockBytes: lease.blockBytes, format: lease.format,
+    id: inodeId(lease.id), directory: false, ...guardOf(draft, lease, there), owner: lease.owner, group: lease.group,
+    mtimeMs: mtime, replication: lease.replication, blockBytes: lease.blockBytes, format: lease.format,
     ...(lease.delimiter !== undefined && { delimiter: lease.delimiter }),
     length: stored.length, blocks: stored.blocks.length,
   }
@@ -252,6 +252,14 @@ function seal(draft: Draft, lease: Lease, directory: string, asked: CompleteAske
   putBody(draft, entry, stored)
   closeLease(draft, lease)
   return { status: statusOf(path, entry), unused }
+}
+
+/** Mode of a lease whose writer has asked for none, where the list of the directory or of the replaced file decides. */
+const unsaid = 0o100000
+
+function guardOf(draft: Draft, { mode: written, parent }: Lease, there: NameEntry | undefined): Pick<NameEntry, 'mode' | 'acl'> {
+  const mode = written === unsaid ? undefined : written
+  return there ? fileInPlaceOf(there, mode) : fileIn(directoryOfId(draft, parent) ?? {}, mode)
 }
 
 /** Bytes of a new file: in blocks, or in the operation. */

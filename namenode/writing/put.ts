@@ -14,7 +14,7 @@ import { partId } from '../../src/rpc/repeats.ts'
 import { mutation, type UserOperation } from '../journal/operation.ts'
 import { checkContent, putContent } from '../namespace/content.ts'
 import { checkInstant, keepStatus, recallStatus, statusOf, type NameEntry } from '../namespace/entry.ts'
-import { fileMode } from '../namespace/names.ts'
+import { fileIn, fileInPlaceOf } from '../namespace/inherit.ts'
 import { addFile, detach } from '../namespace/tree.ts'
 import { endOther, newPlace } from './mutations.ts'
 
@@ -38,7 +38,7 @@ export const put = mutation<PutAsked, FileStatus>({
   keep: keepStatus,
   recall: recallStatus,
   mutate(draft, asked) {
-    const { path, overwrite = false, parents, mode = fileMode, replication, blockBytes, format = 'bytes' } = asked
+    const { path, overwrite = false, parents, mode, replication, blockBytes, format = 'bytes' } = asked
     const { delimiter, content, nowMs } = asked
     const mtime = Math.floor(asked.mtimeMs ?? nowMs)
     checkInstant(mtime)
@@ -46,7 +46,8 @@ export const put = mutation<PutAsked, FileStatus>({
     endOther(draft, { parent: parent.entry.id, name, path }, asked.replace)
     if (entry) detach(draft, parent.entry.id, name, entry)
     const made: NameEntry = {
-      id: inodeId(draft.take('nextInode')), directory: false, mode, owner: asked.user, group: parent.entry.group, mtimeMs: mtime,
+      id: inodeId(draft.take('nextInode')), directory: false, ...entry ? fileInPlaceOf(entry, mode) : fileIn(parent.entry, mode),
+      owner: asked.user, group: parent.entry.group, mtimeMs: mtime,
       replication, blockBytes, format, ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
       length: Buffer.byteLength(content.data, 'base64'), blocks: 0,
     }

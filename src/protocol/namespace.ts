@@ -28,6 +28,8 @@ export const fileStatus = Type.Object({
   group: text(255),
   /** Permission bits, 0o0000 to 0o1777. */
   mode: count,
+  /** Set if there is an access control list beside the mode. */
+  acl: Type.Optional(Type.Literal(true)),
   mtimeMs: instant,
   /** Output of a job, in the reply of `namespace.stat`: number of this version. */
   version: Type.Optional(count),

@@ -328,16 +328,64 @@ test('features that the cluster does not have are answered as an HDFS without th
   await good('PUT', '/shared/n?op=SETSTORAGEPOLICY&storagepolicy=HOT')
   await bad('PUT', '/shared/n?op=SETSTORAGEPOLICY&storagepolicy=COLD', 400, 'HadoopIllegalArgumentException')
   expect((await ask('GET', '/shared/n?op=GETECPOLICY')).json).toBe(null)
-  expect(await good('GET', '/shared/n?op=GETACLSTATUS')).toMatchObject({ AclStatus: { entries: [], owner: 'ada', permission: '644',
-    stickyBit: false } })
   for (const [verb, query, status, exception] of [
-    ['PUT', 'SETACL&aclspec=user::rwx', 403, 'AclException'], ['PUT', 'REMOVEACL', 403, 'AclException'],
     ['PUT', 'CREATESYMLINK&destination=/x', 400, 'UnsupportedOperationException'],
     ['POST', 'UNSETECPOLICY', 403, 'NoECPolicySetException'],
     ['PUT', 'SETECPOLICY&ecpolicy=RS-6-3-1024k', 400, 'HadoopIllegalArgumentException'],
     ['PUT', 'RENAMESNAPSHOT&oldsnapshotname=a&snapshotname=b', 400, 'UnsupportedOperationException'],
     ['PUT', 'SATISFYSTORAGEPOLICY', 403, 'UnsupportedActionException'],
   ] as const) await bad(verb, `/shared/n?op=${query}`, status, exception)
+})
+
+test('access control lists are those of HDFS, and in force at every door', async () => {
+  await good('PUT', '/shared/l?op=MKDIRS&permission=1700')
+  const acl = async (path = '/shared/l') => (await good('GET', `${path}?op=GETACLSTATUS`)).AclStatus
+  expect(await acl()).toEqual({ entries: [], group: superuser, owner: 'ada', permission: '700', stickyBit: true })
+  await bad('GET', '/shared/l?op=LISTSTATUS&user.name=bob', 403, 'AccessControlException')
+  await good('PUT', '/shared/l?op=MODIFYACLENTRIES&aclspec=user:bob:r-x,default:user:bob:rw-')
+  expect(await acl()).toEqual({
+    entries: ['user:bob:r-x', 'group::---', 'default:user::rwx', 'default:user:bob:rw-', 'default:group::---', 'default:mask::rw-',
+      'default:other::---'],
+    group: superuser, owner: 'ada', permission: '750', stickyBit: true,
+  })
+  await good('GET', '/shared/l?op=LISTSTATUS&user.name=bob')
+  await bad('PUT', '/shared/l/x?op=MKDIRS&user.name=bob', 403, 'AccessControlException')
+  for (const [action, status] of [['r-x', 200], ['rwx', 403]] as const)
+    expect((await ask('GET', `/shared/l?op=CHECKACCESS&fsaction=${action}&user.name=bob`)).status).toBe(status)
+  await good('PUT', '/shared/l/f?op=CREATE&permission=664', 'x')
+  expect((await acl('/shared/l/f')).entries).toEqual(['user:bob:rw-', 'group::---'])
+  expect((await good('GET', '/shared/l/f?op=GETFILESTATUS')).FileStatus).toMatchObject({ aclBit: true, permission: '660' })
+  await good('POST', '/shared/l/f?op=APPEND', 'y')
+  expect((await acl('/shared/l/f')).entries).toEqual(['user:bob:rw-', 'group::---'])
+  expect(await (await fetch(`http://${at}/webhdfs/v1/shared/l/f?op=OPEN&user.name=bob`)).text()).toBe('xy')
+  expect(await cluster.ok(['ls', '-l', '/shared/l'])).toMatch(/^-rw-rw----\+ /m)
+  // Where a default list decides, the mode without the client's umask bounds it; elsewhere the other one is the mode.
+  const modeOf = async (path: string) => (await good('GET', `${path}?op=GETFILESTATUS`)).FileStatus.permission as string
+  const masks = 'permission=700&unmaskedpermission=777'
+  for (const [path, op, mode] of [
+    ['/shared/l/made', 'MKDIRS', '760'], ['/shared/l/g', 'CREATE', '760'], ['/shared/l/new/deep/g', 'CREATE', '760'],
+    ['/shared/made', 'MKDIRS', '700'], ['/shared/made/g', 'CREATE', '700'],
+  ] as const) {
+    await good('PUT', `${path}?op=${op}&${masks}`, op === 'CREATE' ? 'x' : undefined)
+    expect([path, op, await modeOf(path)]).toEqual([path, op, mode])
+  }
+  for (const [path, op, mode] of [['/shared/l/plain', 'MKDIRS', '740'], ['/shared/l/h', 'CREATE', '640']] as const) {
+    await good('PUT', `${path}?op=${op}&overwrite=false`, op === 'CREATE' ? 'x' : undefined)
+    expect([path, await modeOf(path)]).toEqual([path, mode])
+  }
+  await good('PUT', '/shared/l?op=REMOVEACLENTRIES&aclspec=user:bob:')
+  await good('PUT', '/shared/l?op=REMOVEDEFAULTACL')
+  expect((await acl()).entries).toEqual(['group::---'])
+  await good('PUT', '/shared/l?op=SETACL&aclspec=user::rwx,group::r-x,other::---')
+  expect(await acl()).toMatchObject({ entries: [], permission: '750' })
+  await good('PUT', '/shared/l/f?op=REMOVEACL')
+  for (const [op, status, exception] of [
+    ['SETACL', 400, 'IllegalArgumentException'], ['SETACL&aclspec=bad', 400, 'IllegalArgumentException'],
+    ['SETACL&aclspec=user:bob:rwx', 403, 'AclException'], ['SETACL&aclspec=user::rwx,user::rwx', 403, 'AclException'],
+    ['MODIFYACLENTRIES&aclspec=user:bob:', 400, 'HadoopIllegalArgumentException'],
+    ['MODIFYACLENTRIES&aclspec=default:user:bob:rwx', 403, 'AclException'], ['REMOVEACL&user.name=bob', 403, 'AccessControlException'],
+  ] as const) await bad('PUT', `/shared/l/f?op=${op}`, status, exception)
+  await bad('PUT', '/shared/none?op=REMOVEACL', 404, 'FileNotFoundException')
 })
 
 test('a delegation token acts as its owner at every gateway, until it is cancelled', async () => {

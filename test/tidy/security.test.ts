@@ -199,7 +199,11 @@ const proofs: Readonly<Record<string, Proof>> = {
   '**A gateway on loopback lets every user of its machine': [['cluster/webhdfs.test.ts', 'a user without rights is refused']],
   'Start gateways on machines whose users': 'advice',
   'The audit log has the gateway': [['cluster/webhdfs.test.ts', 'the access log has a line for each request']],
-  'Owner, group and mode are kept and enforced': [[seen, 'owner, group and mode are enforced for every user']],
+  'Owner, group, mode and access control lists are kept and enforced': [
+    [seen, 'owner, group and mode are enforced for every user'],
+    ['cluster/webhdfs.test.ts', 'access control lists are those of HDFS, and in force at every door'],
+    ['unit/src/base/acl.test.ts', 'the check of permissions is that of POSIX.1e'],
+  ],
   "The user's name is the one that the caller's computer reports": [[seen, 'the name is taken on trust']],
   'Bounds on bodies, nesting, records': [
     ['unit/src/rpc/serve.test.ts', 'a body over the limit of its own message'],

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { limits } from '../../../src/base/limits.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import { appendTo } from '../../files/append.ts'
+import { modeOfNew } from './acls.ts'
 import { checkReplication } from './changing.ts'
 import { ChecksumOfBlocks } from './checksum.ts'
 import { RemoteException } from './errors.ts'
@@ -74,12 +75,13 @@ function checkBlockSize(bytes: number | undefined): void {
 async function create(call: Call): Promise<Answer> {
   const { mill, path, params, signal, body } = call
   if (!params.data) return redirect
-  const { replication, blocksize: blockSize, permission: mode, createflag = [] } = params
+  const { replication, blocksize: blockSize, createflag = [] } = params
   checkReplication(replication, path)
   checkBlockSize(blockSize)
   const overwrite = (params.overwrite ?? false) || createflag.includes('OVERWRITE')
   const parents = params.createparent ?? true
   if (path === '/') throw new RemoteException('FileAlreadyExistsException', '/ already exists as a directory')
+  const mode = await modeOfNew(call, 0o644)
   const stream = mill.createWriteStream(path, { overwrite, parents, replication, blockSize, mode, signal })
   await pipeline(body(), stream, { signal })
   return { kind: 'created', location: path }

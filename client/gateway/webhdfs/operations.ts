@@ -1,5 +1,6 @@
 // The table of all operations of WebHDFS. docs/reference/webhdfs.md has a row for each.
 
+import { aclOperations } from './acls.ts'
 import { attributeOperations } from './attributes.ts'
 import { changingOperations } from './changing.ts'
 import { dataOperations } from './data.ts'
@@ -12,8 +13,8 @@ import { snapshotOperations } from './snapshots.ts'
 import { tokenOperations } from './tokens.ts'
 
 export const operations: readonly Operation[] = [
-  ...dataOperations, ...readingOperations, ...changingOperations, ...attributeOperations, ...snapshotOperations, ...tokenOperations,
-  ...policyOperations,
+  ...dataOperations, ...readingOperations, ...changingOperations, ...attributeOperations, ...aclOperations,
+  ...snapshotOperations, ...tokenOperations, ...policyOperations,
 ]
 
 const byName = new Map(operations.map(operation => [`${operation.verb} ${operation.name}`, operation]))

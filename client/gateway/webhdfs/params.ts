@@ -54,6 +54,10 @@ const absolute: Parse<string> = (given, name) => {
 
 const userDomain = '^[A-Za-z_][A-Za-z0-9._-]*[$]?$'
 const userName = matching(new RegExp(userDomain), userDomain)
+const aclEntry = '(default:)?(user|group|mask|other):[[A-Za-z_][A-Za-z0-9._-]]*:([rwx-]{3})?'
+/** As HDFS names it; its second class of letters is within the first, which JavaScript writes in another way. */
+const aclDomain = `^${aclEntry}(,${aclEntry})*$`
+const aclForm = new RegExp(aclDomain.replaceAll('[[A-Za-z_][A-Za-z0-9._-]]*', '[A-Za-z0-9._-]*'))
 const mode = whole('short', 0, { radix: 8, max: 0o1777 })
 
 /** Names in lower case. */
@@ -100,7 +104,7 @@ const table = {
   storagepolicy: text,
   storagetype: text,
   ecpolicy: text,
-  aclspec: text,
+  aclspec: matching(aclForm, aclDomain),
   /** Ours: the second step of a redirected operation, as HttpFS names it. */
   data: flag,
 } as const satisfies Record<string, Parse<unknown>>

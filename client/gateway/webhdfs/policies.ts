@@ -1,5 +1,5 @@
 // Operations on features of HDFS that the cluster does not have, answered as an HDFS without them does: storage policies with disks
-// only, erasure coding without a policy, ACLs turned off, and symbolic links.
+// only, erasure coding without a policy, and symbolic links.
 
 import { RemoteException } from './errors.ts'
 import { absent, empty, json, unsupported, type Call, type Operation } from './operation.ts'
@@ -14,15 +14,6 @@ async function setStoragePolicy(call: Call) {
     throw new RemoteException('HadoopIllegalArgumentException', `Cannot find a block policy with the name ${name}`)
   return empty
 }
-
-const acls =
-  'The ACL operation has been rejected. Support for ACLs has been disabled: permissions of this cluster are owner, group and mode'
-
-const aclOperations = ([['MODIFYACLENTRIES', true], ['REMOVEACLENTRIES', true], ['SETACL', true], ['REMOVEDEFAULTACL', false],
-  ['REMOVEACL', false]] as const).map(([name, needsSpec]): Operation => ({
-  ...unsupported('PUT', name, { why: 'there are no ACLs', exception: 'AclException' }), ...needsSpec && { required: ['aclspec'] },
-  answer: async () => { throw new RemoteException('AclException', acls) },
-}))
 
 const storageOperations: readonly Operation[] = [
   {
@@ -78,6 +69,6 @@ const erasureOperations: readonly Operation[] = [
 ]
 
 export const policyOperations: readonly Operation[] = [
-  ...storageOperations, ...erasureOperations, ...aclOperations,
+  ...storageOperations, ...erasureOperations,
   unsupported('PUT', 'CREATESYMLINK', { required: ['destination'], why: 'there are no symbolic links' }),
 ]

@@ -1,5 +1,6 @@
 // Operations that read the namespace: status, listings, sums, block locations, access, and the constants of a cluster and a user.
 
+import { permitted } from '../../../src/base/acl.ts'
 import { hasCode } from '../../../src/base/errors.ts'
 import { blockId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -83,9 +84,10 @@ async function blocksOf(call: Call): Promise<{ status: FileStatus; blocks: Locat
 
 const bits = { r: 4, w: 2, x: 1 } as const
 
-/** True if the mode denies the user the action. The group of a user has the user's name. */
-function denies({ owner, group, mode }: FileStatus, user: string, action: string): boolean {
-  const granted = user === owner ? mode >> 6 : user === group ? mode >> 3 : mode
+/** True if mode and list deny the user the action. The group of a user has the user's name. */
+async function denies({ mill, path, user, signal }: Call, { owner, group, mode, acl }: FileStatus, action: string): Promise<boolean> {
+  const list = acl && (await mill.acls.get(path, { signal })).extended
+  const granted = permitted(user, { owner, group, mode, acl: list })
   return [...action].some(letter => letter !== '-' && (granted & bits[letter as keyof typeof bits]) === 0)
 }
 
@@ -106,7 +108,7 @@ async function checkAccess(call: Call) {
   const { mill, path, user, params } = call
   const found = await status(call)
   const action = params.fsaction!
-  if (denies(found, user, action) && !await isSuperuser(mill, call.signal))
+  if (await denies(call, found, action) && !await isSuperuser(mill, call.signal))
     throw new RemoteException(
       'AccessControlException',
       `Permission denied: user=${user}, access=${actions[action]}, inode="${path}":${found.owner}:${found.group}:${symbolic(found)}`,
@@ -123,13 +125,6 @@ async function isSuperuser(mill: Mill, signal: AbortSignal): Promise<boolean> {
     if (hasCode(error, 'EACCES')) return false
     throw error
   }
-}
-
-async function aclStatus(call: Call) {
-  const { owner, group, mode } = await status(call)
-  return json({
-    AclStatus: { owner, group, permission: (mode & 0o777).toString(8), stickyBit: (mode & 0o1000) !== 0, entries: [] },
-  })
 }
 
 async function fsStatus({ mill, signal }: Call) {
@@ -196,5 +191,4 @@ export const readingOperations: readonly Operation[] = [
   { verb: 'GET', name: 'GETSERVERDEFAULTS', answer: serverDefaults },
   { verb: 'GET', name: 'GETSTATUS', answer: fsStatus },
   { verb: 'GET', name: 'CHECKACCESS', required: ['fsaction'], exceptions: absent, answer: checkAccess },
-  { verb: 'GET', name: 'GETACLSTATUS', exceptions: absent, answer: aclStatus, limits: 'there are no ACLs: `entries` is empty' },
 ]

@@ -6,14 +6,16 @@ import type { FileStatus, LocatedBlock } from '../../../src/protocol/namespace.t
 import type { Difference } from '../../files/diff.ts'
 
 /** `suffix`: name of an entry within the listed directory. */
-export function fileStatus({ type, length, owner, group, mode, mtimeMs, blockBytes, replication, id }: FileStatus, suffix = ''): object {
+export function fileStatus(
+  { type, length, owner, group, mode, mtimeMs, blockBytes, replication, id, acl }: FileStatus, suffix = '',
+): object {
   const isFile = type === 'file'
   return {
     pathSuffix: suffix, type: isFile ? 'FILE' : 'DIRECTORY', length, owner, group, permission: mode.toString(8),
     // There is no access time: that of a file is its modification time, that of a directory 0 as in HDFS.
     accessTime: isFile ? mtimeMs : 0, modificationTime: mtimeMs,
     blockSize: isFile ? blockBytes : 0, replication: isFile ? replication : 0, fileId: id, storagePolicy: 0,
-    ...isFile && { childrenNum: 0 },
+    ...isFile && { childrenNum: 0 }, ...acl && { aclBit: true },
   }
 }
 

@@ -16,7 +16,7 @@ import type { View } from '../../journal/view.ts'
 import { checkMay, checkNotSystem, checkSticky, maySearch, mayWrite } from '../../namespace/access.ts'
 import { copyAttributes } from '../../xattrs/rows.ts'
 import { isDirectory, type NameEntry } from '../../namespace/entry.ts'
-import { directoryMode, fileMode } from '../../namespace/names.ts'
+import { directoryIn, fileMode, hasDefaults } from '../../namespace/inherit.ts'
 import { checkAsked, child, isShelf, lowestAt, placeAt, type Directory, type NamePlace } from '../../namespace/resolve.ts'
 import { addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move } from '../../namespace/tree.ts'
 import { checkQuota, inheritUsage, usageAt } from '../../quotas/usage.ts'
@@ -189,7 +189,7 @@ export function publishOutput(draft: Draft, publishing: Publishing): void {
   const { job, actor, owner, output, nowMs, trashMs, committed, version } = publishing
   if (committed) checkCommitted(draft, job, committed)
   checkNotSystem(output.path, what)
-  makeDirectories(draft, actor, parentOf(output.path), { mode: directoryMode, nowMs, asked: output.path })
+  makeDirectories(draft, actor, parentOf(output.path), { nowMs, asked: output.path })
   const place = placeAt(draft, actor, output.path)
   checkPlace(draft, actor, place, output)
   const { parent, name, path } = place
@@ -217,10 +217,11 @@ export function publishOutput(draft: Draft, publishing: Publishing): void {
     freeBeyond(draft, child(draft, parent.entry.id, name)!, version.keep)
     return
   }
-  let entry: NameEntry = { ...made, group: parent.entry.group, mtimeMs: Math.floor(nowMs) }
+  const inherited = hasDefaults(parent.entry) && directoryIn(parent.entry, undefined)
+  let entry: NameEntry = { ...made, ...inherited, group: parent.entry.group, mtimeMs: Math.floor(nowMs) }
   if (old) {
-    const { mode, owner: user, group } = old
-    entry = { ...entry, mode, owner: user, group }
+    const { mode, acl, owner: user, group } = old
+    entry = { ...entry, mode, acl, owner: user, group }
     setAside(draft, place, old, { user: actor.user, trashMs })
     copyAttributes(draft, old.id, made.id)
     if (inheritUsage(draft, { from: old.id, to: made, path })) noteStale(draft)

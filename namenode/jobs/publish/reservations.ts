@@ -11,6 +11,7 @@ import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import type { RequestId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { namesOf, parentOf, systemDirectory } from '../../../src/base/paths.ts'
+import * as acl from '../../../src/protocol/acl.ts'
 import type { Message, RequestOf } from '../../../src/protocol/message.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
 import * as object from '../../../src/protocol/object.ts'
@@ -30,7 +31,7 @@ import { versioningOf } from '../../namespace/keyversions.ts'
 import { child } from '../../namespace/resolve.ts'
 import { contentOf, itemAt } from '../../trash/items.ts'
 import type { Outputs } from './outputs.ts'
-import { checkRights, outputsBehind } from './rights.ts'
+import { checkRights, outputsBehind, type RightsRequest } from './rights.ts'
 import { checkStaged, type StagedUse } from './stagednames.ts'
 
 /** Path that a request would create; undefined if it exists already, or the request creates none. */
@@ -122,6 +123,7 @@ using(namespace.touch, ({ path }) => [[path, 'makes']])
 using(namespace.rename, ({ from, to }) => [[from, 'changes'], [to, 'makes']])
 using(namespace.remove, ({ path }) => [[path, 'removes']])
 using(namespace.setAttributes, ({ path }) => [[path, 'changes']])
+using(acl.change, ({ path }) => [[path, 'changes']])
 using(writing.create, ({ path }) => [[path, 'opens']])
 using(writing.concat, ({ path, sources }) => [[path, 'changes'], ...sources.map(each => [each.path, 'removes'] as const)])
 using(object.publish, ({ to }) => [[to, 'makes']])
@@ -149,7 +151,7 @@ export function reserving<R extends Route>(
   const makes = made.get(message)
   const harms = harmful.get(message)
   const uses = used.get(message)
-  const changesRights = message === namespace.setAttributes
+  const changesRights = message === namespace.setAttributes || message === acl.change
   const batch = batches.get(message)
   const isBatch = batch !== undefined
   const hasRule = makes !== undefined || harms !== undefined || changesRights || isBatch
@@ -237,7 +239,7 @@ const keepingRights = <R extends Route>(
 ): R => ({
   ...route,
   handler: (request, context) => {
-    const asked = request as RequestOf<typeof namespace.setAttributes>
+    const asked = request as RightsRequest
     unlessRepeated(journal, asked.requestId, () => {
       checkStaged(journal.view, asked.path, 'changes')
       checkRights(asked, { view: journal.view, caller: actor(context.user), actor, outputs: outputsBehind(asked.path, outputs) })

@@ -1,14 +1,17 @@
-// Rights that a running job needs to publish: a change of mode, owner or group that would take them is refused with EBUSY, for callers who
-// could kill the job instead: its user and the superuser. Another user's change is carried out, because a job must not keep an owner from
-// closing a directory: publishing then fails, and the output is kept. Its attempts also need the directories above their staging.
+// Rights that a running job needs to publish: a change of mode, access control list, owner or group that would take them is refused with
+// EBUSY, for callers who could kill the job instead: its user and the superuser. Another user's change is carried out, because a job must
+// not keep an owner from closing a directory: publishing then fails, and the output is kept. Its attempts also need the directories above
+// their staging.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { isWithin, parentOf, systemDirectory } from '../../../src/base/paths.ts'
+import type * as acl from '../../../src/protocol/acl.ts'
 import type { RequestOf } from '../../../src/protocol/message.ts'
 import type { setAttributes } from '../../../src/protocol/namespace.ts'
 import { systemActor, type Actor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
 import { findNamed } from '../../namespace/asof.ts'
+import { aclAfter } from '../../namespace/acls.ts'
 import { may, maySearch, mayWrite, stickyBit } from '../../namespace/access.ts'
 import type { NameEntry } from '../../namespace/entry.ts'
 import { stagingDirectory } from '../../namespace/format.ts'
@@ -30,15 +33,28 @@ interface RightsChange {
   readonly outputs: Iterable<ReservedOutput>
 }
 
+export type RightsRequest = RequestOf<typeof setAttributes> | RequestOf<typeof acl.change>
+
+/** The entry as the request makes it; undefined: its rights stay, or the request is refused for what it asks. */
+function afterwards(before: NameEntry, request: RightsRequest): NameEntry | undefined {
+  if ('kind' in request) {
+    try {
+      return { ...before, ...aclAfter(before, request) }
+    } catch {
+      return undefined
+    }
+  }
+  const { mode, owner, group } = request
+  if (mode === undefined && owner === undefined && group === undefined) return undefined
+  return { ...before, ...mode !== undefined && { mode }, ...owner !== undefined && { owner }, ...group !== undefined && { group } }
+}
+
 /** Throws EBUSY if the change would keep a job of the caller from publishing. */
-export function checkRights(
-  { path, mode, owner, group }: RequestOf<typeof setAttributes>,
-  { view, caller, actor, outputs }: RightsChange,
-): void {
-  if (mode === undefined && owner === undefined && group === undefined) return
+export function checkRights(request: RightsRequest, { view, caller, actor, outputs }: RightsChange): void {
+  const { path } = request
   const before = entryOf(view, path)
-  if (!before?.directory) return
-  const after = { ...before, ...mode !== undefined && { mode }, ...owner !== undefined && { owner }, ...group !== undefined && { group } }
+  const after = before?.directory && afterwards(before, request)
+  if (!before || !after) return
   let looked = 0
   for (const { job, output, user } of outputs) {
     if (++looked > lookedAtMax) return

@@ -14,7 +14,7 @@ import { systemActor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
 import { decodeSize, type NameEntry } from '../../namespace/entry.ts'
 import { stagingDirectory } from '../../namespace/format.ts'
-import { directoryMode } from '../../namespace/names.ts'
+import { directoryMode } from '../../namespace/inherit.ts'
 import { child, directoryAt } from '../../namespace/resolve.ts'
 import { addDirectory, detach, move } from '../../namespace/tree.ts'
 

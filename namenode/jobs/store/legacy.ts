@@ -11,7 +11,7 @@ import { childKey } from '../../journal/keys.ts'
 import { mutation, type Actor, type AnyMutation } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
 import { checkMay, checkNotSystem, checkSticky, maySearch, mayWrite } from '../../namespace/access.ts'
-import { directoryMode, fileMode } from '../../namespace/names.ts'
+import { fileMode } from '../../namespace/inherit.ts'
 import { placeAt, type NamePlace } from '../../namespace/resolve.ts'
 import { addFile, detach, makeDirectories, move } from '../../namespace/tree.ts'
 import { beginJob, endJob, runningJob } from './mutations.ts'
@@ -65,7 +65,7 @@ function publishOutput(
   { job, actor, output, nowMs }: { job: JobId; actor: Actor; output: JobSpec['output']; nowMs: number },
 ): void {
   checkNotSystem(output.path, "write a job's output to")
-  makeDirectories(draft, actor, parentOf(output.path), { mode: directoryMode, nowMs, asked: output.path })
+  makeDirectories(draft, actor, parentOf(output.path), { nowMs, asked: output.path })
   const place = placeAt(draft, actor, output.path)
   checkPlace(actor, place, output)
   const { parent, name, path } = place

@@ -5,6 +5,7 @@ import {
 } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { KiB } from '../../../src/base/units.ts'
+import * as acl from '../../../src/protocol/acl.ts'
 import * as admin from '../../../src/protocol/admin.ts'
 import * as server from '../../../src/protocol/server.ts'
 import * as heartbeat from '../../../src/protocol/heartbeat.ts'
@@ -199,6 +200,12 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       await call(user.list, {})
       await call(user.removeKey, { requestId: id(), id: key })
       await call(user.remove, { requestId: id(), name })
+    })
+    await measure('acl.change and acl.get, 32 entries', async () => {
+      const entries = Array.from({ length: 28 }, (_, i) => `user:${String(i).padEnd(255, 'u')}:rwx`)
+      await call(acl.change, { requestId: id(), path: '/', kind: 'modify', entries })
+      await call(acl.get, { path: '/' })
+      await call(acl.change, { requestId: id(), path: '/', kind: 'clear' })
     })
     await measure('token.issue, token.find, token.renew and token.cancel, names of 255 bytes', async () => {
       const [renewer, realUser, digest] = ['root', 'p'.repeat(255), 'A'.repeat(43)]

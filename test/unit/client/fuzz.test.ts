@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import * as acl from '../../../src/protocol/acl.ts'
 import * as admin from '../../../src/protocol/admin.ts'
 import { fits } from '../../../src/protocol/check.ts'
 import * as job from '../../../src/protocol/job.ts'
@@ -27,7 +28,7 @@ import * as xattr from '../../../src/protocol/xattr.ts'
 import { delegationToken, SilentCluster, until } from './surface.ts'
 
 const messages = new Map<string, Message>(
-  [admin, job, namespace, object, quota, safety, server, service, snapshot, trash, table, token, user, version, writing, xattr]
+  [acl, admin, job, namespace, object, quota, safety, server, service, snapshot, trash, table, token, user, version, writing, xattr]
     .flatMap(room =>
       Object.values(room as object).filter(
         (each): each is Message => typeof each === 'object' && each !== null && 'path' in each && 'request' in each,
@@ -118,6 +119,9 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.xattrs.get': [['/a', 'user.n'], ['signal']],
   'mill.xattrs.set': [['/a', 'user.n', 'v'], ['signal']],
   'mill.xattrs.list': [['/a'], ['signal']], 'mill.xattrs.rm': [['/a', 'user.n'], ['signal']],
+  'mill.acls.get': [['/a'], ['signal']], 'mill.acls.set': [['/a', ['user:ada:rwx']], ['signal']],
+  'mill.acls.modify': [['/a', ['user:ada:rwx']], ['signal']], 'mill.acls.remove': [['/a', ['user:ada']], ['signal']],
+  'mill.acls.removeDefault': [['/a'], ['signal']], 'mill.acls.clear': [['/a'], ['signal']],
   'mill.concat': [['/a', ['/b']], ['signal']],
   'mill.objects.get': [['/a'], ['attributes', 'content', 'signal']],
   'mill.objects.put': [['/a', Buffer.from('x')], ['base', 'parents', 'attributes', 'expect', 'mtimeMs', 'signal']],

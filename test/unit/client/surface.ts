@@ -114,7 +114,8 @@ export class SilentCluster {
   get methods(): string[] {
     const { mill } = this
     const objects = {
-      mill, 'mill.trash': mill.trash, 'mill.xattrs': mill.xattrs, 'mill.quotas': mill.quotas, 'mill.snapshots': mill.snapshots,
+      mill, 'mill.trash': mill.trash, 'mill.xattrs': mill.xattrs, 'mill.acls': mill.acls, 'mill.quotas': mill.quotas,
+      'mill.snapshots': mill.snapshots,
       'mill.versions': mill.versions,
       'mill.nodes': mill.nodes, 'mill.servers': mill.servers, 'mill.users': mill.users,
       'mill.tokens': mill.tokens, 'mill.tables': mill.tables,

@@ -10,6 +10,7 @@ import { rooms, type Ground, type Rooms } from '../../../namenode/rooms.ts'
 import { timesFrom } from '../../../namenode/times.ts'
 import { address, clusterId } from '../../../src/base/ids.ts'
 import { silent } from '../../../src/ports/log.ts'
+import * as acl from '../../../src/protocol/acl.ts'
 import * as admin from '../../../src/protocol/admin.ts'
 import * as heartbeat from '../../../src/protocol/heartbeat.ts'
 import * as job from '../../../src/protocol/job.ts'
@@ -41,7 +42,7 @@ const isMessage = (each: unknown): each is Message => typeof each === 'object' &
 
 /** Messages to the namenode. An attempt's log is asked of its datanode. */
 const messages = [
-  admin, heartbeat, job, namespace, object, order, quota, report, safety, server, service, snapshot, table, task, token, trash, user,
+  acl, admin, heartbeat, job, namespace, object, order, quota, report, safety, server, service, snapshot, table, task, token, trash, user,
   version, writing, xattr,
 ].flatMap(each => Object.values(each) as unknown[]).filter(isMessage).filter(each => each !== task.log)
 

@@ -26,8 +26,8 @@ const examples = (name: string): Buffer[] =>
   [...page(name).matchAll(/(?:^ {4}[0-9a-f]{2}(?: [0-9a-f]{2})*\n)+/gm)].map(match => Buffer.from(match[0].replaceAll(/\s/g, ''), 'hex'))
 
 const [header, frame] = examples('journal') as [Buffer, Buffer]
-const [key, value, inlinedValue, contentRow, versionRow, tableRow, tokenRowKey, tokenRow] =
-  examples('metadata') as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
+const [key, value, inlinedValue, contentRow, listedValue, versionRow, tableRow, tokenRowKey, tokenRow] =
+  examples('metadata') as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
 
 const ada: NameEntry = {
   id: inodeId(7), directory: false, mode: 0o644, owner: 'ada', group: 'ada', mtimeMs: 1_700_000_000_000, replication: 3,
@@ -96,15 +96,22 @@ test('an inlined file has an entry of version 3, and its bytes in a row of their
   const inlined = { ...ada, length: 5, blocks: 0 }
   expect(seal(key, encodeEntry(inlined))).toEqual(inlinedValue)
   expect(decodeEntry(unseal('children', key, inlinedValue))).toEqual(inlined)
-  // What a version that knows no entries of version 3 does with this one: it never passes for an empty file.
+  // What a version that knows no entries of version 5 does with one: an inlined file never passes for an empty one.
   const later = encodeEntry(inlined)
-  later[0] = later[0]! & 0x0f | 4 << 4
-  for (const decode of [decodeEntry, decodeSize]) expect(() => decode(later)).toThrow('an entry of version 4')
+  later[0] = later[0]! & 0x0f | 5 << 4
+  for (const decode of [decodeEntry, decodeSize]) expect(() => decode(later)).toThrow('an entry of version 5')
   const text = Buffer.from('rye\n\n')
   const draft = new Draft({ get: () => undefined, range: () => [], counters: emptyCounters(), memo: new Memo() })
   putContent(draft, inlined.id, { data: text.toString('base64'), crc: crc32c(text) })
   expect(draft.edits).toEqual([{ table: 'contents', key: idKey(7), value: unseal('contents', idKey(7), contentRow) }])
   expect(decodeContent(unseal('contents', idKey(7), contentRow))).toEqual({ crc: crc32c(text), bytes: text })
+})
+
+test('an entry with a list has version 4, as on its page', () => {
+  const acl = [{ scope: 'access', type: 'user', name: 'bob', perm: 6 }, { scope: 'access', type: 'group', perm: 4 }] as const
+  const listed: NameEntry = { ...ada, mode: 0o664, acl }
+  expect(seal(key, encodeEntry(listed))).toEqual(listedValue)
+  expect(decodeEntry(unseal('children', key, listedValue))).toEqual(listed)
 })
 
 test('the record of a version is the bytes of its page', () => {
@@ -151,6 +158,12 @@ test('entries of every kind come back as they were', () => {
     { format: 'csv', delimiter: '\t', length: 5, blocks: 300, blockBytes: 4096 },
     { owner: 'ä'.repeat(100), group: 'x'.repeat(255), mode: 0o1777 },
     { length: 5, blocks: 0 },
+    { acl: [{ scope: 'default', type: 'mask', perm: 7 }, { scope: 'default', type: 'user', name: 'ä', perm: 0 }] },
+    { length: 5, blocks: 0, acl: [{ scope: 'access', type: 'group', perm: 1 }] },
+    {
+      directory: true, replication: 0, blockBytes: 0, length: 0, blocks: 0, format: 'bytes',
+      acl: [{ scope: 'access', type: 'group', perm: 5 }],
+    },
     { format: 'csv', delimiter: ';', length: 5, blocks: 0 },
     { mtimeMs: 0, id: inodeId(2 ** 48 - 1), length: 0, blocks: 0, format: 'jsonl' },
   ] as Array<Partial<NameEntry>>) {
@@ -159,7 +172,7 @@ test('entries of every kind come back as they were', () => {
     const { id, directory, length, replication } = entry
     expect(decodeSize(encodeEntry(entry))).toEqual({ id, directory, length, replication })
     // An entry without a delimiter has its former bytes; one with a delimiter has the next version number.
-    expect(encodeEntry(entry)[0]! >> 4).toBe(isInlined(entry) ? 3 : entry.delimiter === undefined ? 1 : 2)
+    expect(encodeEntry(entry)[0]! >> 4).toBe(entry.acl ? 4 : isInlined(entry) ? 3 : entry.delimiter === undefined ? 1 : 2)
     expect(decodeEntry(encodeEntry(entry, 77))).toEqual(entry)
     const status = statusOf('/ö/b', entry)
     expect(recallStatus(Buffer.from(keepStatus(status)), { path: '/ö/b' })).toEqual(status)

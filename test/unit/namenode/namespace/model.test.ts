@@ -5,6 +5,7 @@ import { Draft } from '../../../../namenode/journal/draft.ts'
 import { StoreView, Memo, type View } from '../../../../namenode/journal/view.ts'
 import { emptyCounters } from '../../../../namenode/journal/counters.ts'
 import { seal } from '../../../../namenode/journal/codec.ts'
+import { setAcl } from '../../../../namenode/namespace/acls.ts'
 import { mkdir, remove, rename, touch } from '../../../../namenode/namespace/names.ts'
 import { list } from '../../../../namenode/namespace/read.ts'
 import { sweep } from '../../../../namenode/namespace/sweep.ts'
@@ -83,6 +84,14 @@ class Model {
     return 'ok'
   }
 
+  acl(path: string, inherited: boolean): string {
+    const parent = this.#parent(path)
+    if (typeof parent === 'string') return parent
+    const there = parent.get(parts(path).at(-1)!)
+    if (there === undefined) return 'ENOENT'
+    return there === 'file' && inherited ? 'EINVAL' : 'ok'
+  }
+
   lines(at: Map<string, Node> = this.top, path = '/'): string[] {
     return [...at]
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -99,6 +108,8 @@ function lines(view: View, path = '/'): string[] {
   )
 }
 
+const listed = ['default:user:bob:rwx', 'user:bob:r-x'] as const
+
 for (const seed of [1, 2, 3, 4]) {
   test(`random changes of names do what the model does, and replay into the same state (seed ${seed})`, async () => {
     const random = seeded(seed)
@@ -111,11 +122,15 @@ for (const seed of [1, 2, 3, 4]) {
         const a = path()
         const b = path()
         const flag = random.below(2) === 0
-        switch (random.below(6)) {
+        switch (random.below(7)) {
           case 0: case 1: return { want: model.mkdir(a), got: bench.do(mkdir, { path: a }) }
           case 2: return { want: model.touch(a), got: bench.do(touch, { path: a, replication: 3, blockBytes: 4096 }) }
           case 3: return { want: model.rm(a, flag), got: bench.do(remove, { path: a, recursive: flag }) }
           case 4: return { want: model.mv(a, b, flag), got: bench.do(rename, { from: a, to: b, overwrite: flag }) }
+          case 5: {
+            const entries = [listed[flag ? 0 : 1]]
+            return { want: model.acl(a, flag), got: bench.do(setAcl, { path: a, kind: 'modify', entries }) }
+          }
           default: return { want: 'ok', got: bench.journal.submit(sweep, { limit: 1 + random.below(5) }) }
         }
       })

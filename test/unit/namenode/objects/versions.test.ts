@@ -7,6 +7,8 @@ import { publish } from '../../../../namenode/objects/mutations.ts'
 import { remove, removeVersion } from '../../../../namenode/objects/removal.ts'
 import { objectRoutes } from '../../../../namenode/objects/routes.ts'
 import { describeVersion, setVersioning } from '../../../../namenode/objects/versioning.ts'
+import { setAcl } from '../../../../namenode/namespace/acls.ts'
+import { find } from '../../../../namenode/namespace/asof.ts'
 import { mkdir, remove as removeName, setAttributes } from '../../../../namenode/namespace/names.ts'
 import { list, stat, summary } from '../../../../namenode/namespace/read.ts'
 import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'
@@ -14,6 +16,7 @@ import { snapshotRoutes } from '../../../../namenode/snapshots/routes.ts'
 import { setAttribute } from '../../../../namenode/xattrs/mutations.ts'
 import { attributesOf } from '../../../../namenode/xattrs/rows.ts'
 import { xattrRoutes } from '../../../../namenode/xattrs/routes.ts'
+import { permitted } from '../../../../src/base/acl.ts'
 import type { ReplyOf, RequestOf } from '../../../../src/protocol/message.ts'
 import * as protocol from '../../../../src/protocol/object.ts'
 import { compareKeys } from '../../../../src/protocol/objectkey.ts'
@@ -109,6 +112,25 @@ test('what is replaced or deleted stays as an older version; the marker, and the
   expect(list(bench.journal.view, root, { path: bucket }).entries).toEqual([])
   await sound(bench)
   expect(bench.journal.view.counters).toMatchObject({ files: 0, attributes: 1 })
+})
+
+test('an older version keeps the list that it had, and the object that replaces it has it too; a version comes back with its own', async () => {
+  const bench = await openBucket('Enabled')
+  const { view } = bench.journal
+  await store(bench, 'k')
+  const mayRead = (path: string): boolean => (permitted('ada', find(view, root, path).entry) & 4) !== 0
+  await bench.do(setAttributes, { path: pathOfKey('k'), mode: 0o600, ...root })
+  await bench.do(setAcl, { path: pathOfKey('k'), kind: 'modify', entries: ['user:ada:r--'], ...root })
+  await store(bench, 'k')
+  await bench.do(setAcl, { path: pathOfKey('k'), kind: 'clear', ...root })
+  const [now, before] = versionsOf(bench)
+  expect([mayRead(now!.status!.path), mayRead(before!.status!.path)]).toEqual([false, true])
+  await dropVersion(bench, 'k', now!.version!)
+  expect(stat(view, root, pathOfKey('k'))).toMatchObject({ mode: 0o640, acl: true })
+  expect(mayRead(pathOfKey('k'))).toBe(true)
+  await store(bench, 'k')
+  expect(mayRead(pathOfKey('k'))).toBe(true)
+  await sound(bench)
 })
 
 test('while versioning is suspended, the version null is replaced, and the others stay', async () => {

@@ -4,6 +4,7 @@
 import { expect, test } from 'vitest'
 import { OutputReservations } from '../../../../../namenode/jobs/publish/outputs.ts'
 import { reserving } from '../../../../../namenode/jobs/publish/reservations.ts'
+import { aclRoutes } from '../../../../../namenode/namespace/acls.ts'
 import { namespaceRoutes } from '../../../../../namenode/namespace/routes.ts'
 import { mkdir } from '../../../../../namenode/namespace/names.ts'
 import { setVersioning } from '../../../../../namenode/objects/versioning.ts'
@@ -11,6 +12,7 @@ import { snapshotRoutes } from '../../../../../namenode/snapshots/routes.ts'
 import { trashRoutes } from '../../../../../namenode/trash/routes.ts'
 import { requestId, jobId, type JobId } from '../../../../../src/base/ids.ts'
 import { silent } from '../../../../../src/ports/log.ts'
+import * as acl from '../../../../../src/protocol/acl.ts'
 import type { Message } from '../../../../../src/protocol/message.ts'
 import * as names from '../../../../../src/protocol/namespace.ts'
 import * as snapshot from '../../../../../src/protocol/snapshot.ts'
@@ -33,6 +35,7 @@ async function house() {
       journal, view: journal.view, clock, log: silent, actor, defaults: { replication: 1, blockBytes: 4096 }, trashKeepMs: 1000,
       removed: () => undefined,
     } as never),
+    ...aclRoutes({ journal, clock, actor }),
     ...trashRoutes({ journal, clock, actor, keepMs: 1000, frozen: () => false, removed: () => undefined }),
     ...snapshotRoutes({ journal, clock, actor, removed: () => undefined }),
     route(writing.create, () => ({ lease: 1 }) as never),
@@ -151,6 +154,7 @@ async function staging() {
     [names.touch, { path: `${at}/output/part-9` }], [names.touch, { path: `${at}/output/part-0`, mtimeMs: 5 }],
     [names.setAttributes, { path: `${at}/output`, mode: 0o500 }], [names.setAttributes, { path: at, owner: 'mallory' }],
     [names.setAttributes, { path: `${at}/output/part-0`, mode: 0 }],
+    [acl.change, { path: `${at}/output`, kind: 'modify', entries: ['user:mallory:rwx'] }],
     [writing.create, { path: `${at}/output/part-9`, parents: true }], [writing.create, { path: `${at}/output/part-0`, overwrite: true }],
     [writing.create, { path: `${at}/${job}.0.1.0/a/part-1`, parents: true }], [writing.create, { path: `${at}/part-1` }],
     [writing.create, { path: `${at}/job-2.0.1.0/part-1`, parents: true }],
@@ -314,6 +318,10 @@ test('while a job runs, its user and the superuser do not take the rights from i
   ]
   for (const [request, user, job] of harms)
     await expect(call(names.setAttributes, request, user), JSON.stringify(request)).rejects.toMatchObject(refused(job))
+  await expect(call(acl.change, { path: '/a/b', kind: 'modify', entries: ['user::r-x'] }, 'ann')).rejects.toMatchObject(refused('job-3'))
+  // A list that cannot be is refused for what it is.
+  await expect(call(acl.change, { path: '/a/b', kind: 'set', entries: ['user::r-x'] }, 'ann')).rejects.toMatchObject({ code: 'EINVAL' })
+  await call(acl.change, { path: '/a/b', kind: 'modify', entries: ['user:bob:rwx'] }, 'ann')
   // Changes that take nothing from the job, and those of a user who cannot kill it.
   await call(names.setAttributes, { path: '/a', mode: 0o711 }, 'bob')
   await call(names.setAttributes, { path: '/a/b', mode: 0o700 }, 'ann')

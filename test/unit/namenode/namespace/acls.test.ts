@@ -1,0 +1,194 @@
+// Access control lists of a namenode's state in memory: who may change them, what they permit, what new names inherit, and where they go
+// with their entry.
+
+import { expect, test } from 'vitest'
+import { setAcl } from '../../../../namenode/namespace/acls.ts'
+import { find } from '../../../../namenode/namespace/asof.ts'
+import { mkdir, rename, setAttributes, touch } from '../../../../namenode/namespace/names.ts'
+import { list, stat } from '../../../../namenode/namespace/read.ts'
+import { put as putObject } from '../../../../namenode/objects/mutations.ts'
+import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'
+import { items } from '../../../../namenode/trash/items.ts'
+import { discard, restore } from '../../../../namenode/trash/mutations.ts'
+import { complete, create } from '../../../../namenode/writing/mutations.ts'
+import { put } from '../../../../namenode/writing/put.ts'
+import { aclText, wholeAcl } from '../../../../src/base/acl.ts'
+import { crc32c } from '@node-rs/crc32'
+import { published } from '../jobs/publish/publishkit.ts'
+import { mapOnly, open } from '../jobs/store/storekit.ts'
+import { as, ask, differencesIn, file, openBench, replayed, root, sweepAll, type Bench } from '../kit.ts'
+
+const [ann, bob, eve] = [as('ann'), as('bob'), as('eve')] as const
+const denied = { code: 'EACCES' }
+
+function aclOf(bench: Bench, path: string): string {
+  const { entry } = find(bench.journal.view, root, path)
+  return wholeAcl(entry.mode, entry.acl).map(aclText).join(',')
+}
+
+const modify = (bench: Bench, path: string, ...entries: string[]) => bench.do(setAcl, { path, kind: 'modify', entries, ...ann })
+const content = { data: Buffer.from('x').toString('base64'), crc: crc32c(Buffer.from('x')) }
+
+test('a list permits and denies at every operation, and the mask bounds it; chmod changes the mask', async () => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/d', mode: 0o700, ...ann })
+  const look = (user = bob) => list(bench.journal.view, user, { path: '/d' })
+  expect(() => look()).toThrow(expect.objectContaining(denied))
+  await modify(bench, '/d', 'user:bob:rwx')
+  expect(look().entries).toEqual([])
+  await bench.do(touch, file('/d/f', bob))
+  expect(() => look(eve)).toThrow(expect.objectContaining(denied))
+  expect(stat(bench.journal.view, root, '/d')).toMatchObject({ mode: 0o770, acl: true })
+  // The group has what it had: the bits of the mode are the mask.
+  expect(aclOf(bench, '/d')).toBe('user::rwx,user:bob:rwx,group::---,mask::rwx,other::---')
+  await bench.do(setAttributes, { path: '/d', mode: 0o750, ...ann })
+  await expect(bench.do(touch, file('/d/g', bob))).rejects.toMatchObject({ ...denied, message: expect.stringContaining('and an ACL') })
+  expect(aclOf(bench, '/d')).toBe('user::rwx,user:bob:rwx,group::---,mask::r-x,other::---')
+  await bench.do(setAcl, { path: '/d', kind: 'clear', ...ann })
+  expect(() => look()).toThrow(expect.objectContaining(denied))
+  expect(stat(bench.journal.view, root, '/d')).not.toHaveProperty('acl')
+  expect(stat(bench.journal.view, root, '/d').mode).toBe(0o700)
+  await replayed(bench)
+})
+
+test('only the owner and the superuser change a list, and only to one that can be', async () => {
+  const bench = await openBench()
+  await bench.do(touch, file('/f', ann))
+  await expect(bench.do(setAcl, { path: '/f', kind: 'modify', entries: ['user:bob:rwx'], ...bob })).rejects.toMatchObject(denied)
+  await modify(bench, '/f', 'user:bob:rwx')
+  // A named user who may write is no owner.
+  await expect(bench.do(setAcl, { path: '/f', kind: 'clear', ...bob })).rejects.toMatchObject(denied)
+  await expect(modify(bench, '/f', 'default:user:bob:rwx')).rejects.toMatchObject({ code: 'EINVAL', message: /only directories/ })
+  await expect(modify(bench, '/f', 'user:b\u0007:rwx')).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(modify(bench, '/f', `user:${'b'.repeat(256)}:rwx`)).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(bench.do(setAcl, { path: '/f', kind: 'clear', entries: ['user:bob:'], ...ann })).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(bench.do(setAcl, { path: '/f', kind: 'set', ...ann })).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(bench.do(setAcl, { path: '/g', kind: 'clear', ...ann })).rejects.toMatchObject({ code: 'ENOENT' })
+  await bench.do(setAcl, { path: '/', kind: 'modify', entries: ['user:bob:rwx'], ...root })
+  expect(aclOf(bench, '/')).toContain('user:bob:rwx')
+  // A repeated request gets the first answer.
+  const asked = { path: '/f', kind: 'clear' as const, ...ann, ...ask() }
+  const first = await bench.do(setAcl, asked)
+  await modify(bench, '/f', 'user:eve:r--')
+  expect(await bench.do(setAcl, asked)).toEqual(first)
+  expect(aclOf(bench, '/f')).toContain('eve')
+  const again = { path: '/f', kind: 'modify' as const, entries: ['user:bob:r--'], ...ann, ...ask() }
+  expect(await bench.do(setAcl, again)).toEqual(await bench.do(setAcl, again))
+})
+
+test('every way to make a name inherits the default list; a mode that was asked for bounds it', async () => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/d', mode: 0o777, ...ann })
+  await modify(bench, '/d', 'default:user:bob:rwx', 'default:other::---')
+  const defaults = 'default:user::rwx,default:user:bob:rwx,default:group::rwx,default:mask::rwx,default:other::---'
+  const plain = { replication: 1, blockBytes: 4096, ...ann }
+  const write = async (path: string, more: object = {}) => {
+    const { lease } = await bench.do(create, { ...plain, path, ...more })
+    await bench.do(complete, { lease, blocks: [], ...ann })
+  }
+  await bench.do(touch, { ...plain, path: '/d/touched' })
+  await write('/d/written')
+  await bench.do(put, { ...plain, path: '/d/put', content })
+  await bench.do(putObject, { ...plain, to: '/d/object', content, path: '/d/object' } as never)
+  for (const name of ['touched', 'written', 'put', 'object'])
+    expect([name, aclOf(bench, `/d/${name}`)]).toEqual([name, 'user::rw-,user:bob:rwx,group::rwx,mask::rw-,other::---'])
+  await write('/d/private', { mode: 0o600 })
+  await bench.do(put, { ...plain, path: '/d/private2', content, mode: 0o600 })
+  for (const name of ['private', 'private2']) expect(aclOf(bench, `/d/${name}`)).toContain('mask::---,other::---')
+  await bench.do(mkdir, { path: '/d/made', ...ann })
+  await bench.do(mkdir, { path: '/d/deep/er', parents: true, ...ann })
+  await write('/d/with/parents/f', { parents: true })
+  for (const name of ['made', 'deep', 'deep/er', 'with', 'with/parents'])
+    expect([name, aclOf(bench, `/d/${name}`)]).toEqual([name, `user::rwx,user:bob:rwx,group::rwx,mask::rwx,other::---,${defaults}`])
+  await bench.do(mkdir, { path: '/d/closed', mode: 0o700, ...ann })
+  expect(aclOf(bench, '/d/closed')).toBe(`user::rwx,user:bob:rwx,group::rwx,mask::---,other::---,${defaults}`)
+  // Elsewhere nothing is inherited.
+  await write('/plain')
+  expect(stat(bench.journal.view, root, '/plain')).toMatchObject({ mode: 0o644 })
+  expect(stat(bench.journal.view, root, '/plain')).not.toHaveProperty('acl')
+  expect(differencesIn(bench)).toEqual([])
+  await replayed(bench)
+})
+
+test('a file that replaces another one keeps its list, with the mode that is asked for, and inherits none', async () => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/d', mode: 0o777, ...ann })
+  await bench.do(touch, file('/d/old', ann))
+  await bench.do(touch, file('/d/listed', ann))
+  await modify(bench, '/d/listed', 'user:bob:rw-')
+  await modify(bench, '/d', 'default:user:eve:rwx')
+  const plain = { replication: 1, blockBytes: 4096, overwrite: true, ...ann }
+  for (const name of ['old', 'listed']) {
+    const { lease } = await bench.do(create, { ...plain, path: `/d/${name}` })
+    await bench.do(complete, { lease, blocks: [], ...ann })
+  }
+  expect(stat(bench.journal.view, root, '/d/old')).not.toHaveProperty('acl')
+  expect(stat(bench.journal.view, root, '/d/old').mode).toBe(0o644)
+  // Without a mode the mask stays too, in both ways to write a file.
+  const kept = 'user::rw-,user:bob:rw-,group::r--,mask::rw-,other::r--'
+  expect(aclOf(bench, '/d/listed')).toBe(kept)
+  await bench.do(put, { ...plain, path: '/d/listed', content })
+  expect(aclOf(bench, '/d/listed')).toBe(kept)
+  await bench.do(put, { ...plain, path: '/d/listed', content, mode: 0o600 })
+  expect(aclOf(bench, '/d/listed')).toBe('user::rw-,user:bob:rw-,group::r--,mask::---,other::---')
+})
+
+test('a list goes with its entry through renames, and a snapshot shows the one of its time', async () => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/d', ...ann })
+  await bench.do(mkdir, { path: '/d/sub', mode: 0o700, ...ann })
+  await bench.do(touch, file('/d/sub/f', ann))
+  await modify(bench, '/d/sub', 'user:bob:r-x')
+  await modify(bench, '/d/sub/f', 'user:bob:r--')
+  await bench.do(createSnapshot, { path: '/d', name: 's', ...ann })
+  await bench.do(setAcl, { path: '/d/sub', kind: 'clear', ...ann })
+  await bench.do(setAcl, { path: '/d/sub/f', kind: 'modify', entries: ['user:eve:rw-'], ...ann })
+  await bench.do(rename, { from: '/d/sub/f', to: '/d/g', ...ann })
+  expect(aclOf(bench, '/d/g')).toBe('user::rw-,user:bob:r--,user:eve:rw-,group::r--,mask::rw-,other::r--')
+  expect(aclOf(bench, '/d/.snapshot/s/sub/f')).toBe('user::rw-,user:bob:r--,group::r--,mask::r--,other::r--')
+  expect(list(bench.journal.view, bob, { path: '/d/.snapshot/s/sub' }).entries).toHaveLength(1)
+  expect(() => list(bench.journal.view, bob, { path: '/d/sub' })).toThrow(expect.objectContaining(denied))
+  expect(() => list(bench.journal.view, eve, { path: '/d/.snapshot/s/sub' })).toThrow(expect.objectContaining(denied))
+  await sweepAll(bench)
+  expect(differencesIn(bench)).toEqual([])
+  await replayed(bench)
+})
+
+test('a list comes back from the trash, and a job that replaces an output keeps it, for its older versions too', async () => {
+  const opened = await open(undefined, { versions: 10 })
+  const { bench } = opened
+  await bench.do(mkdir, { path: '/w', mode: 0o777, ...ann })
+  await published(opened, mapOnly('/w/out'))
+  await bench.do(setAttributes, { path: '/w/out', mode: 0o700, ...ann })
+  await modify(bench, '/w/out', 'user:bob:r-x', 'default:user:bob:r-x')
+  await published(opened, mapOnly('/w/out', true))
+  const names = (user: typeof bob, path: string) => list(bench.journal.view, user, { path }).entries.length
+  for (const path of ['/w/out', '/w/out@1', '/w/out@2']) {
+    expect([path, names(bob, path)]).toEqual([path, 3])
+    expect(() => names(eve, path), path).toThrow(expect.objectContaining(denied))
+  }
+  // The list of the output counts for a version, not the one that the version had.
+  await bench.do(setAcl, { path: '/w/out', kind: 'clear', ...ann })
+  await bench.do(setAttributes, { path: '/w/out', mode: 0o750, ...ann })
+  for (const path of ['/w/out', '/w/out@1']) expect(() => names(bob, path), path).toThrow(expect.objectContaining(denied))
+  await modify(bench, '/w/out', 'user:eve:r-x')
+  expect(names(eve, '/w/out@1')).toBe(3)
+  await bench.do(mkdir, { path: '/w/d', mode: 0o700, ...ann })
+  await modify(bench, '/w/d', 'user:bob:r-x')
+  await bench.do(discard, { path: '/w/d', recursive: true, ...ann })
+  const [item] = [...items(bench.journal.view, {})]
+  await bench.do(restore, { item: item!.name, to: '/w/e', ...ann })
+  expect(aclOf(bench, '/w/e')).toBe('user::rwx,user:bob:r-x,group::---,mask::r-x,other::---')
+  await replayed(bench)
+})
+
+test('an output below a default list inherits it as a directory', async () => {
+  const opened = await open()
+  const { bench } = opened
+  await bench.do(mkdir, { path: '/w', mode: 0o777, ...ann })
+  await modify(bench, '/w', 'default:user:bob:rwx', 'default:other::---')
+  await published(opened, mapOnly('/w/out'))
+  expect(aclOf(bench, '/w/out')).toContain('user:bob:rwx')
+  expect(aclOf(bench, '/w/out')).toContain('default:user:bob:rwx')
+  await replayed(bench)
+})
