@@ -14,6 +14,7 @@ import type { Disk, DiskStat } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { slashed } from '../call/arguments.ts'
+import { keepAttributes, keepBoth, keepList, modeAlone } from './keep.ts'
 import { below, getLocal, putLocal } from './local.ts'
 import type { Names } from './names.ts'
 import { createOptions, type WriteOptions } from './write.ts'
@@ -117,9 +118,8 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
   const { signal, recursive, overwrite = true, preserve } = options
   const walking = new Walking(options)
 
-  const keepAttributes = async (source: FileStatus, target: string): Promise<void> => {
-    if (!preserve) return
-    for (const [name, value] of await names.xattrs.list(source.path, { signal })) await names.xattrs.set(target, name, value, { signal })
+  const keep = async (source: FileStatus, target: string): Promise<void> => {
+    if (preserve) await keepBoth(names, source, target, signal)
   }
 
   const visit: Visit<FileStatus> = async function* (source, target) {
@@ -130,8 +130,11 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
       }
       return
     }
-    await makeDirectory(names, walking, target, { mode: source.mode, mtimeMs: source.mtimeMs, preserve, signal })
-    await keepAttributes(source, target)
+    // Finishers run in reverse: the list is set after the mode.
+    if (preserve) walking.later(target, () => keepList(names, source, target, signal))
+    const mode = await modeAlone(names, source, signal)
+    await makeDirectory(names, walking, target, { mode, mtimeMs: source.mtimeMs, preserve, signal })
+    if (preserve) await keepAttributes(names, source, target, signal)
     for await (const child of names.list(source.path, { signal }))
       yield* walking.tried(child.path, () => visit(child, join(target, nameOf(child.path))))
   }
@@ -140,9 +143,9 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
     const {
       replication = source.replication, blockSize = source.blockBytes, format = source.format, delimiter = source.delimiter,
     } = options
-    const mode = options.mode ?? await modeOfCopy(names, target, source.mode, { preserve, overwrite, signal })
+    const mode = options.mode ?? await modeOfCopy(names, target, await modeAlone(names, source, signal), { preserve, overwrite, signal })
     const creating = createOptions({ ...options, overwrite, replication, blockSize, format, delimiter, mode })
-    if (await copySmall({ source, target, moved }, creating)) return keepAttributes(source, target)
+    if (await copySmall({ source, target, moved }, creating)) return keep(source, target)
     const writer = await files.create(target, creating)
     try {
       for await (const piece of files.read(source.path, { signal, reuse: true })) {
@@ -150,7 +153,7 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
         moved(writer.bytes)
       }
       await writer.close(preserve ? { mtimeMs: source.mtimeMs } : {})
-      await keepAttributes(source, target)
+      await keep(source, target)
     } catch (error) {
       await (signal?.aborted ? writer.drop() : writer.abort())
       throw error

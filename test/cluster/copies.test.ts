@@ -99,6 +99,22 @@ test('modes and times of directories come along with -p, there, around and back'
   for (const name of ['d/closed', 'back/closed']) await chmod(local(name), 0o700)
 })
 
+test('access control lists come along with -p; without it the group gets no more than its own entry permits', async () => {
+  await mill.mkdir(at('in/sub'), { recursive: true })
+  for (const [name, text] of [['small', 'x'], ['large', 'x'.repeat(200_000)]] as const) await mill.writeFile(at(`in/${name}`), text)
+  const names = ['in', 'in/sub', 'in/small', 'in/large']
+  for (const name of names) await mill.acls.set(at(name), ['user::rwx', 'user:bob:r-x', 'group::--x', 'other::---'])
+  await mill.acls.modify(at('in'), ['default:user:eve:rwx'])
+  await ok('cp', '-rp', at('in'), at('kept'))
+  await ok('cp', '-r', at('in'), at('plain'))
+  const all = async (path: string) => ({ mode: await modeOf(path), entries: (await mill.acls.get(path)).entries })
+  for (const name of names) {
+    expect(await all(at(name.replace('in', 'kept'))), name).toEqual(await all(at(name)))
+    expect([name, await modeOf(at(name.replace('in', 'plain')))]).toEqual([name, '710'])
+    expect((await mill.status(at(name.replace('in', 'plain')))).acl).toBeUndefined()
+  }
+})
+
 test('without -p a copy is not more public than what it is made of, and what is replaced keeps its mode', async () => {
   await mkdir(local('d'))
   await writeFile(local('d/secret'), 'x')

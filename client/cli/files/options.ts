@@ -27,7 +27,7 @@ export const delimiter = option(
   { parse: parseDelimiter },
 )
 export const overwrite = option('-f, --overwrite', 'replace existing files')
-export const preserve = option('-p, --preserve', 'keep modes and modification times, also of directories')
+export const preserve = option('-p, --preserve', 'keep modes and modification times, also of directories; cp: attributes and access control lists, too')
 export const recursive = option('-r, --recursive', 'include directories with their contents')
 export const recurse = option('-R, --recursive', 'apply to directories recursively')
 export const human = option('-h, --human', 'human-readable sizes: 1.5K, 12M')
