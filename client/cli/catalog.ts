@@ -38,6 +38,8 @@ export const catalog: readonly CommandGroup[] = [
       touch: async () => (await import('./files/create.ts')).touch,
       chmod: async () => (await import('./files/permissions.ts')).chmod,
       chown: async () => (await import('./files/permissions.ts')).chown,
+      getfacl: async () => (await import('./files/acl.ts')).getfacl,
+      setfacl: async () => (await import('./files/acl.ts')).setfacl,
     },
   },
   {

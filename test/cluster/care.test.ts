@@ -1,4 +1,4 @@
-// Guides to trash, snapshots, quotas and attributes: each code block, in order, in an empty home, with the documented results.
+// Guides to trash, snapshots, quotas, attributes and permissions: each code block, in order, in an empty home, with the documented results.
 
 import { execFile } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -71,4 +71,17 @@ test('the guide to extended attributes', () =>
   play('xattrs', [
     /^user\.harvest +2026\nuser\.origin +field 7\nfield 7\n\{"path":"\/copy\.txt","name":"user\.harvest","value":"MjAyNg=="\}\n\{"path":"\/copy\.txt","name":"user\.origin","value":"ZmllbGQgNw=="\}\n$/,
     /^user\.moisture 4\nuser\.raw 2\n12 %\n$/,
+  ]))
+
+test('the guide to permissions', () =>
+  play('permissions', [
+    new RegExp([
+      '^# file: /harvest', '# owner: .+', '# group: .+', 'user::rwx', 'user:bob:r-x', 'group::r-x', 'group:millers:rwx\t#effective:r-x',
+      'mask::r-x', 'other::---', 'default:user::rwx',
+      'default:user:bob:r-x', 'default:group::r-x', 'default:mask::r-x', 'default:other::---', '',
+      '-rw-r-----\\+ .*oats\\.txt', '-rw-r--r-- .*rye\\.txt',
+      '\\{"path":"/harvest",.*"mode":488,"entries":\\[\\{"scope":"access","type":"user","permissions":"rwx","effective":"rwx"\\},.*\\]\\}',
+      '\\{"path":"/copy/oats\\.txt",.*"mode":424,(?!.*bob).*\\}', '$',
+    ].join('\n')),
+    /^\[ 'user - 6', 'user bob 6', 'group - 4', 'mask - 4', 'other - 4' \]\nundefined\n$/,
   ]))

@@ -42,6 +42,8 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['touch', '/d/t'], stdout: /^$/ },
   { words: ['chmod', '600', '/d/t'], stdout: /^$/ },
   { words: ['chown', 'ada', '/d/t'], stdout: /^$/ },
+  { words: ['setfacl', '-m', 'user:bob:r-x', '/d/t'], stdout: /^$/ },
+  { words: ['getfacl', '/d/t'], stdout: /^# file: \/d\/t\n# owner: ada\n# group: .*\nuser::rw-\nuser:bob:r-x\ngroup::---\nmask::r-x\nother::---\n\n$/ },
   { words: ['snapshot', 'create', '/d', 'monday'], stdout: /monday/ },
   { words: ['user', 'add', 'ada'], stdout: /^$/ },
   { words: ['upload', 'ls'], stdout: /^$/ },

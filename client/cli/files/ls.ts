@@ -92,7 +92,7 @@ async function runLs(context: CommandContext, operands: readonly string[], optio
       for (const entry of entries) await printer.json(entry, { compact: true })
     } else if (options.long) {
       const rows = entries.map(entry => [
-        formatMode(entry.mode, entry.type),
+        formatMode(entry.mode, entry.type) + (entry.acl ? '+' : ''),
         entry.type === 'directory' ? '-' : String(entry.replication),
         printer.name(entry.owner), printer.name(entry.group),
         options.human ? formatHuman(entry.length) : String(entry.length),

@@ -6,6 +6,7 @@ import type { BalanceState } from '../../../../src/protocol/service.ts'
 import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
 import { attemptId, blockId, jobId, nodeId } from '../../../../src/base/ids.ts'
 import type { JobStatus, TaskStatus } from '../../../../src/protocol/job.ts'
+import { wholeAcl, type AclEntry } from '../../../../src/base/acl.ts'
 import { FakeMill, nowMs } from './fake.ts'
 
 /** Calls by name, with all their arguments but signals and functions. */
@@ -221,6 +222,20 @@ export class Recorder extends FakeMill {
     set: async (...args: unknown[]) => this.#did('xattrs.set', args, undefined),
     list: async (...args: unknown[]) => this.#did('xattrs.list', args, new Map([[`user.${this.text}`, Buffer.from(this.text)]])),
     rm: async (...args: unknown[]) => this.#did('xattrs.rm', args, undefined),
+  }
+  readonly acls = {
+    get: async (path: string) => {
+      const { owner, group, mode } = await this.status(path)
+      const extended: AclEntry[] = [
+        { scope: 'access', type: 'user', name: this.text, perm: 6 }, { scope: 'access', type: 'group', perm: 5 },
+      ]
+      return this.#did('acls.get', [path], { path, owner, group, mode, entries: wholeAcl(mode, extended), extended })
+    },
+    modify: async (...args: unknown[]) => this.#did('acls.modify', args, undefined),
+    remove: async (...args: unknown[]) => this.#did('acls.remove', args, undefined),
+    set: async (...args: unknown[]) => this.#did('acls.set', args, undefined),
+    clear: async (...args: unknown[]) => this.#did('acls.clear', args, undefined),
+    removeDefault: async (...args: unknown[]) => this.#did('acls.removeDefault', args, undefined),
   }
 
   node(service = 'in-service'): ClusterStatus['nodes'][number] {

@@ -38,7 +38,8 @@ const commands: readonly (readonly string[])[] = [
   ['recommission', 'n1'], ['forget', hostile], ['maintenance', '--for', '1h', 'n1'], ['balance'],
   ['loglevel'], ['loglevel', 'warn', '--server', hostile], ['config', '--servers'], ['setrep', '4', `/d/${hostile}`],
   ['namenode', 'backup'],
-  ['namenode', 'lost'], ['namenode', 'allow-deletions'], ['chmod', '600', `/d/${hostile}`], ['mkdir', `/new${hostile}`],
+  ['namenode', 'lost'], ['namenode', 'allow-deletions'], ['chmod', '600', `/d/${hostile}`], ['getfacl', '-R', '/d'],
+  ['setfacl', '-m', `user:${hostile}:rwx`, '/d'], ['setfacl', '-b', `/d/${hostile}`], ['mkdir', `/new${hostile}`],
   ['touch', `/new${hostile}`], ['cp', `/d/${hostile}`, '/d2'],
   ['import', `http://h/${hostile}`, '/d/'], ['export', `/d/${hostile}`, `s3://bucket/${hostile}`],
   // Error messages.
