@@ -111,28 +111,44 @@ function begun(item: ClassLabel, rank: number, seed: number): number[] {
 function ratedBy(
   { user, item, rating, alpha, items }: Pick<AlsModel, 'user' | 'item' | 'rating' | 'alpha' | 'items'>, rows: Dataset<any>,
 ): Dataset<Rated> {
-  const places = new Map(items.map((each, place) => [each, place]))
+  const ratingIn = ratingsOf({ item, rating, alpha, items })
   return asRows(rows)
     .flatMap((row): Array<[ClassLabel, number, number]> => {
-      const place = places.get(labelOf(row, item))
-      const value = numberOf(row, rating)
-      if (alpha !== null && value < 0) throw badValue(row, rating, `is ${value}; with alpha it is 0 or more`)
-      // An item that the model does not have tells nothing about its vectors.
+      const [place, value] = ratingIn(row)
       return place === undefined ? [] : [[labelOf(row, user), place, value]]
     })
     .groupBy(([its]) => its)
     .sortBy([([, place]) => place], [([, , value]) => value])
-    .map((its, all): Rated => {
-      const [found, ratings]: [number[], number[]] = [[], []]
-      for (const [, place, value] of all) {
-        if (place !== found.at(-1)) {
-          found.push(place)
-          ratings.push(value)
-        } else if (alpha !== null) ratings[ratings.length - 1]! += value
-        else throw new TypeError(`the user ${JSON.stringify(its)} has two ratings of ${JSON.stringify(items[place])}; als takes one of each pair, or counts with alpha`)
-      }
-      return [its, found, ratings]
-    })
+    .map((its, all): Rated => [its, ...merged(all, { alpha, items, of: `the user ${JSON.stringify(its)} has` })])
+}
+
+/** Reads an item's place, undefined for an item that the model does not have and that tells nothing about its vectors, and the rating. */
+function ratingsOf(
+  { item, rating, alpha, items }: Pick<AlsModel, 'item' | 'rating' | 'alpha' | 'items'>,
+): (row: DataRow) => readonly [place: number | undefined, value: number] {
+  const places = new Map(items.map((each, place) => [each, place]))
+  return row => {
+    const place = places.get(labelOf(row, item))
+    const value = numberOf(row, rating)
+    if (alpha !== null && value < 0) throw badValue(row, rating, `is ${value}; with alpha it is 0 or more`)
+    return [place, value]
+  }
+}
+
+/** One rating for each item of a user: counts are added up. REQUIRES: `all` in the order of places, then of values. */
+function merged(
+  all: Iterable<readonly [user: ClassLabel, place: number, value: number]>,
+  { alpha, items, of }: Pick<AlsModel, 'alpha' | 'items'> & { readonly of: string },
+): [places: number[], ratings: number[]] {
+  const [found, ratings]: [number[], number[]] = [[], []]
+  for (const [, place, value] of all) {
+    if (place !== found.at(-1)) {
+      found.push(place)
+      ratings.push(value)
+    } else if (alpha !== null) ratings[ratings.length - 1]! += value
+    else throw new TypeError(`${of} two ratings of ${JSON.stringify(items[place])}; als takes one of each pair, or counts with alpha`)
+  }
+  return [found, ratings]
 }
 
 interface Improved { readonly factors: number[][]; readonly rmse: number; readonly rows: number }
@@ -268,10 +284,11 @@ export function recommend(model: AlsModel, rows: Dataset<any>, options: Recommen
 
 /** The same for one user, by ratings of the user's own, who may be a new one. */
 export function recommendRow(model: AlsModel, rows: readonly DataRow[], options: RecommendOptions = {}): Recommendation[] {
-  const places = new Map(model.items.map((item, place) => [item, place]))
-  const known = rows.map((row): [number | undefined, number] => [places.get(labelOf(row, model.item)), numberOf(row, model.rating)])
-    .filter((pair): pair is [number, number] => pair[0] !== undefined).sort(([a], [b]) => a - b)
-  return bestOf(model, options)(['', known.map(([place]) => place), known.map(([, rating]) => rating)])
+  const ratingIn = ratingsOf(model)
+  const known = rows.map(row => ['', ...ratingIn(row)] as const)
+    .filter((each): each is readonly ['', number, number] => each[1] !== undefined)
+    .sort(([, a, x], [, b, y]) => a - b || x - y)
+  return bestOf(model, options)(['', ...merged(known, { ...model, of: 'there are' })])
 }
 
 function bestOf(model: AlsModel, options: RecommendOptions): (rated: Rated) => Recommendation[] {

@@ -118,6 +118,9 @@ interface Input<T> {
   readonly shape: ReadonlyArray<number | string>
 }
 
+/** A finite number that is too large for the floating-point type: it has become infinite. */
+const isLost = (value: unknown, kept: unknown): boolean => Number.isFinite(value) && !Number.isFinite(kept)
+
 function slice<V>(data: ArrayLike<V>, from: number, count: number): V[] {
   const part: V[] = []
   for (let i = 0; i < count; i++) part.push(data[from + i]!)
@@ -184,7 +187,10 @@ class Scorer<T> {
         throw this.#misfit(name, `has ${value.length} numbers, and the model wants ${open === 0 ? known : JSON.stringify(shape)}`, batch[i])
       for (let k = 0; k < width; k++) {
         const each = value[k]
-        data[i * width + k] = isFloat && typeof each === 'number' ? each : this.#fitting(each, { name, type, row: batch[i]! })
+        const fitting = isFloat && typeof each === 'number' ? each : this.#fitting(each, { name, type, row: batch[i]! })
+        data[i * width + k] = fitting
+        if (isFloat ? isLost(fitting, data[i * width + k]) : data[i * width + k] !== fitting)
+          throw this.#misfit(name, `holds ${String(each)}, which is out of the range of ${type}`, batch[i])
       }
     }
     const dims = open <= 1 ? shape.map(size => (typeof size === 'number' && size >= 0 ? size : width / known)) : [width]

@@ -134,6 +134,18 @@ group('matrix factorisation', () => {
     expect(recommendRow(model, [])).toEqual([])
   })
 
+  test('recommends for one user as for many: counts of one item are added up, and two grades of one are refused', () => {
+    const model: AlsModel = {
+      kind: 'als', version: 1, user: 'u', item: 'i', rating: 'r', rank: 2, l2: 0.1, alpha: 3, items: ['a', 'b', 'c'],
+      factors: [[0.8, 0.1], [0.2, 0.9], [0.6, 0.5]], rows: 3, rmse: null, iterations: 1, converged: true,
+    }
+    const once = recommendRow(model, [{ i: 'a', r: 5 }, { i: 'b', r: 1 }])
+    expect(once).toMatchObject([{ item: 'c' }])
+    expect(recommendRow(model, [{ i: 'a', r: 2 }, { i: 'b', r: 1 }, { i: 'x', r: 7 }, { i: 'a', r: 3 }])).toEqual(once)
+    expect(() => recommendRow(model, [{ i: 'a', r: -1 }])).toThrow('with alpha it is 0 or more')
+    expect(() => recommendRow({ ...model, alpha: null }, [{ i: 'a', r: 2 }, { i: 'a', r: 3 }])).toThrow('there are two ratings of "a"')
+  })
+
   test('refuses a pair that has two ratings, and names bad values', async () => {
     const fit = als({ user: 'u', item: 'i', rating: 'r' })
     expect(await failure([{ u: 1, i: 'a', r: 1 }, { u: 1, i: 'a', r: 2 }], fit)).toContain('the user 1 has two ratings of "a"')

@@ -1,12 +1,12 @@
 // Batch inference with an ONNX model: a logistic regression of scikit-learn 1.9.1 over displacement and power of the cars of vega-datasets,
 // exported by skl2onnx 1.20.0. Its figures are those of scikit-learn.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { onnx, type OnnxOptions, type OnnxOutputs } from '../../../../src/ml/index.ts'
+import { onnx, type OnnxOptions, type OnnxOutputs, type OnnxValue } from '../../../../src/ml/index.ts'
 import { complete, type Car } from './cars.ts'
 import { carsModel } from './carsmodel.ts'
 
@@ -60,6 +60,45 @@ withPackage.each<[Partial<OnnxOptions<Car>>, string]>([
   [{ model: 'bad.onnx' }, 'the model bad.onnx cannot be loaded'],
 ])('inputs that the model does not have are named: %#', async (options, message) => {
   await expect(scored(complete.slice(0, 1), options)).rejects.toThrow(message)
+})
+
+/** A package of the same interface, whose model gives back the one input that it has. */
+const echo = `
+exports.Tensor = class { constructor(type, data, dims) { Object.assign(this, { type, data, dims }) } }
+exports.InferenceSession = { async create(path) {
+  const { type, shape } = JSON.parse(require('node:fs').readFileSync(path, 'utf8'))
+  return { inputNames: ['x'], outputNames: ['y'], inputMetadata: [{ name: 'x', type, shape }], run: async ({ x }) => ({ y: x }) }
+} }`
+
+test('a value arrives as it is in the type of the input, or the row is named', async () => {
+  const main = join(dir, 'echo', 'main.js')
+  await mkdir(join(dir, 'echo', 'node_modules', 'onnxruntime-node'), { recursive: true })
+  await writeFile(join(dir, 'echo', 'node_modules', 'onnxruntime-node', 'index.js'), echo)
+  const argv = vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', main])
+  const echoed = async (type: string, value: OnnxValue): Promise<unknown> => {
+    await writeFile(join(dir, `${type}.json`), JSON.stringify({ type, shape: ['', 1] }))
+    const found = await scored(complete.slice(0, 2), { model: `${type}.json`, inputs: { x: () => value } })
+    expect(found[1]![1]['y']).toEqual(found[0]![1]['y'])
+    return found[0]![1]['y']
+  }
+  try {
+    const kept: Array<[string, OnnxValue, unknown]> = [
+      ['uint8', 255, 255], ['int8', -128, -128], ['int16', -32_768, -32_768], ['uint32', 4_294_967_295, 4_294_967_295], ['bool', true, 1],
+      ['int64', -5, -5n], ['int64', 2n ** 63n - 1n, 2n ** 63n - 1n], ['float32', 0.1, Math.fround(0.1)], ['float32', Infinity, Infinity],
+      ['float64', 1e300, 1e300], ['float32', NaN, NaN], ['string', 'a', 'a'],
+    ]
+    for (const [type, value, found] of kept) expect(await echoed(type, value)).toBe(found)
+    const lost: Array<[string, OnnxValue]> = [
+      ['uint8', 256], ['uint8', -1], ['int8', 128], ['int16', 32_768], ['uint16', 65_536], ['int32', 2 ** 31], ['uint32', -1],
+      ['int64', 2n ** 63n], ['uint64', -1n], ['float32', 1e39],
+    ]
+    for (const [type, value] of lost)
+      await expect(echoed(type, value)).rejects.toThrow(`the input x of ${type}.json holds ${String(value)}, which is out of the range of ${type}`)
+    await expect(echoed('int32', 1.5)).rejects.toThrow('holds 1.5, and the model wants int32')
+    await expect(echoed('float16', 1)).rejects.toThrow('has the type float16, which onnx does not know')
+  } finally {
+    argv.mockRestore()
+  }
 })
 
 test('without the package the error says how to install it, and options that cannot be meant are refused before', async () => {
