@@ -152,6 +152,7 @@ export class Datanode {
     const contact = (this.#contact = new Contact({
       caller: () => this.#caller, clock, random: this.#world.random, log, namenode: config.namenode, node: this.node, store, changes,
       runner, orders, fence, time, heartbeatMs: times.heartbeatMs, longPollMs: times.longPollMs, silentMs: times.nodeDeadMs / 2,
+      done: () => ({ readBytes: transfers.bytesOut, writtenBytes: transfers.bytesIn, attempts: runner.ended }),
       transfers: () => transfers.active, refused: () => guard.refused, sessionBegan: upMs => guard.sessionBegan(upMs),
       address: this.address, rack: config.rack, host: config.hostName, pid: config.pid ?? 0, version: config.version ?? '',
       logControl: this.#world.logControl, settings: config.settings, cluster: () => this.#cluster, join: id => this.#join(id),

@@ -17,6 +17,8 @@ export interface Runner {
   /** Memory of a task that asks for none, and of all tasks together; undefined: it runs none. */
   readonly memory: NodeMemory | undefined
   freeSlots(): number
+  /** Number of attempts that have ended. */
+  readonly ended: number
   running(): AttemptId[]
   /** Accepts the task; the runner itself reports its end. */
   run(work: TaskWork): void
@@ -83,6 +85,7 @@ export const noRunner: Runner = Object.freeze({
   slots: 0,
   memory: undefined,
   freeSlots: () => 0,
+  ended: 0,
   running: () => [],
   run() {},
   kill() {},

@@ -6,14 +6,16 @@
 import { asError, isTransient, type ErrorCode } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { ClusterStatus } from '../../src/protocol/admin.ts'
+import type { NodeWork } from '../../src/protocol/heartbeat.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 
 export interface LiveSample {
   readonly atMs: number
   readonly tasks: number
-  readonly transfers: number
   readonly usedBytes: number
   readonly unhealthy: number
+  /** Work of all datanodes since the sample before, for each second; undefined where none is known. */
+  readonly rates?: NodeWork | undefined
 }
 
 /** The state as pages see it; also while the namenode does not answer, with the reason. */
@@ -51,6 +53,7 @@ export class Live {
   #running: Promise<void> | undefined
   #wake: () => void = () => {}
   readonly #waiting = new Set<() => void>()
+  readonly #work = new WorkSoFar()
   readonly #ending = new AbortController()
 
   constructor({ clock, ask }: { readonly clock: Clock; readonly ask: AskLive }) {
@@ -112,8 +115,8 @@ export class Live {
     try {
       const { status, jobs } = await this.#ask(this.#user, this.#ending.signal)
       const samples = this.#sampled(status)
-      // Times since the last contact differ each time, and say nothing while a node is live.
-      const nodes = status.nodes.map(node => ({ ...node, sinceContactMs: node.state === 'live' ? 0 : node.sinceContactMs }))
+      // Times since the last contact differ each time, and say nothing while a node is live; work so far is news as a rate.
+      const nodes = status.nodes.map(node => ({ ...node, done: undefined, sinceContactMs: node.state === 'live' ? 0 : node.sinceContactMs }))
       const news = [{ ...status, nodes, nowMs: 0 }, jobs.map(job => [job.job, job.version]), samples.at(-1)?.atMs]
       this.#set({ status, jobs, samples, since: sinceOf(status, this.#state.since) }, JSON.stringify(news))
     } catch (thrown) {
@@ -137,8 +140,9 @@ export class Live {
     const last = samples.at(-1)
     if (last && atMs - last.atMs < sampleMs && atMs >= last.atMs) return samples
     const sum = (of: (node: ClusterStatus['nodes'][number]) => number): number => status.nodes.reduce((total, node) => total + of(node), 0)
+    const rates = this.#work.since(status.nodes, last ? atMs - last.atMs : undefined)
     return [...samples.slice(1 - samplesMax), {
-      atMs, tasks: sum(node => node.running), transfers: sum(node => node.transfers),
+      atMs, tasks: sum(node => node.running), ...rates && { rates },
       usedBytes: sum(node => node.storages.reduce((total, { usedBytes }) => total + usedBytes, 0)),
       unhealthy: status.missing + status.underReplicated,
     }]
@@ -164,6 +168,35 @@ export class Live {
     })
   }
 }
+
+/** What each datanode had done when it was last looked at. */
+class WorkSoFar {
+  #seen: ReadonlyMap<string, NodeWork> = new Map()
+
+  /**
+   * Work since the last look, for each second; undefined if that is not known of any node. A process that has started since then counts
+   * from 0, and a node that is seen for the first time does not count.
+   */
+  since(nodes: ClusterStatus['nodes'], ms: number | undefined): NodeWork | undefined {
+    const before = this.#seen
+    const seen = new Map(before)
+    const rates = { readBytes: 0, writtenBytes: 0, attempts: 0 }
+    let isKnown = false
+    for (const { node, done } of nodes) {
+      if (!done) continue
+      seen.set(node, done)
+      const last = before.get(node)
+      if (!last || ms === undefined || ms <= 0) continue
+      isKnown = true
+      const isSame = workKinds.every(kind => done[kind] >= last[kind])
+      for (const kind of workKinds) rates[kind] += (done[kind] - (isSame ? last[kind] : 0)) * 1000 / ms
+    }
+    this.#seen = new Map([...seen].filter(([id]) => nodes.some(({ node }) => node === id)))
+    return isKnown ? rates : undefined
+  }
+}
+
+const workKinds = ['readBytes', 'writtenBytes', 'attempts'] as const
 
 /** Troubles of a cluster, by the names that the page has for them (page/problems.ts). */
 function sinceOf(status: ClusterStatus, before: LiveState['since']): LiveState['since'] {

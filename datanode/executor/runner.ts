@@ -49,6 +49,7 @@ export class TaskRunner implements Runner {
   readonly #onFree: Array<() => void> = []
   readonly #alone = new Alone()
   #stopped = false
+  #ended = 0
   /** Jobs that have ended since the start. */
   #forgotten = 0
 
@@ -89,6 +90,8 @@ export class TaskRunner implements Runner {
     const { memoryBytes, memoryBytesAll } = this.#host
     return { task: memoryBytes, all: memoryBytesAll }
   }
+
+  get ended(): number { return this.#ended }
 
   freeSlots(): number {
     return this.#stopped || this.#alone.isWanted ? 0 : Math.max(0, this.slots - this.#running.size - this.#queue.length)
@@ -182,6 +185,7 @@ export class TaskRunner implements Runner {
     // The report is started and the slot freed in the same turn, so that the namenode sees both together.
     const telling = this.#finish(work, outcome)
     this.#running.delete(work.attempt)
+    this.#ended++
     this.#alone.leave(work.attempt)
     this.#alone.check(this.#running.size)
     this.#fill()

@@ -11,7 +11,7 @@ import { retry } from '../../src/base/retry.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
-import { beat, leave } from '../../src/protocol/heartbeat.ts'
+import { beat, leave, type NodeWork } from '../../src/protocol/heartbeat.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import { copyFailed, orders, type CopyFailed } from '../../src/protocol/order.ts'
 import { changes as changesMessage, full } from '../../src/protocol/report.ts'
@@ -42,6 +42,7 @@ export interface SessionTools {
   readonly transfers: () => number
   /** Number of blocks whose deletion the guard has refused. */
   readonly refused: () => number
+  readonly done: () => NodeWork
   /** The namenode has answered a call that was sent at this time of the monotonic clock. */
   contact(askedMs: number): void
 }
@@ -114,12 +115,13 @@ export class Session {
 
   /** Sends a heartbeat now. */
   async beat(): Promise<void> {
-    const { node, store, runner, transfers, refused, fence, time, clock, heartbeatMs } = this.#tools
+    const { node, store, runner, transfers, refused, done, fence, time, clock, heartbeatMs } = this.#tools
     const askedMs = clock.mono()
     const reply = await this.#call(
       beat,
       {
         node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length, refused: refused(),
+        done: done(),
       },
       { retry: false, timeoutMs: heartbeatMs * 4 },
     )

@@ -5,7 +5,7 @@
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import {
-  nodeFeatures, type beat, type NodeFeature, type NodeMemory, type register, type StorageState,
+  nodeFeatures, type beat, type NodeFeature, type NodeMemory, type NodeWork, type register, type StorageState,
 } from '../../src/protocol/heartbeat.ts'
 import type { LogLevel } from '../../src/ports/log.ts'
 import type { RequestOf } from '../../src/protocol/message.ts'
@@ -67,6 +67,7 @@ export class DataNode {
   #transfers = 0
   #running = 0
   #refused = 0
+  #done: NodeWork | undefined
   #state: NodeState = 'dead'
   #contactMs: number
   #hungUp = false
@@ -111,6 +112,8 @@ export class DataNode {
   get running(): number { return this.#running }
   /** Blocks that it was ordered to delete and has refused: it does not trust this namenode yet. */
   get refused(): number { return this.#refused }
+  /** Work of its process so far; undefined: a datanode of an earlier version, or no heartbeat yet. */
+  get done(): NodeWork | undefined { return this.#done }
   get state(): NodeState { return this.#state }
   /** Monotonic time of its last sign of life; default: the namenode's start. */
   get contactMs(): number { return this.#contactMs }
@@ -175,6 +178,7 @@ export class DataNode {
     this.#storages = said.storages
     this.#running = said.attempts.length
     this.#transfers = 0
+    this.#done = undefined
     this.#state = 'live'
     this.#contactMs = nowMs
     this.#hungUp = false
@@ -196,11 +200,12 @@ export class DataNode {
   }
 
   /** A heartbeat, after `contact`. */
-  beat({ storages, transfers, running, refused = 0 }: Omit<RequestOf<typeof beat>, 'node' | 'session'>): void {
+  beat({ storages, transfers, running, refused = 0, done }: Omit<RequestOf<typeof beat>, 'node' | 'session'>): void {
     this.#storages = storages
     this.#transfers = transfers
     this.#running = running
     this.#refused = refused
+    this.#done = done
     this.#beatMs = this.#contactMs
   }
 

@@ -2,7 +2,7 @@
 
 import Type, { type Static } from './schema.ts'
 import { address, clusterId, count, instant, nodeId, text } from './fields.ts'
-import { storageState } from './heartbeat.ts'
+import { nodeWork, storageState } from './heartbeat.ts'
 import { message } from './message.ts'
 
 const serviceState = Type.Union([
@@ -36,6 +36,8 @@ export const nodeStatus = Type.Object({
   storages: Type.Array(storageState),
   /** Blocks that it refuses to delete as ordered, because the namenode has just started. */
   refused: Type.Optional(count),
+  /** As its last heartbeat said. */
+  done: Type.Optional(nodeWork),
 })
 export type NodeStatus = Static<typeof nodeStatus>
 

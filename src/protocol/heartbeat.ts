@@ -27,6 +27,16 @@ export const storageState = Type.Object({
 })
 export type StorageState = Static<typeof storageState>
 
+/** What a datanode has done since its process began. */
+export const nodeWork = Type.Object({
+  /** Bytes of replicas sent to readers, and received: each replica of a block counts. */
+  readBytes: count,
+  writtenBytes: count,
+  /** Attempts that have ended, in whatever way. */
+  attempts: count,
+})
+export type NodeWork = Static<typeof nodeWork>
+
 /**
  * Work that datanodes of earlier versions do not know, and are not given. `parts`: a task reads several partitions, or a part of one
  * (taskParts).
@@ -85,6 +95,8 @@ export const beat = message('heartbeat.beat', {
     transfers: count, running: count,
     /** Blocks that it refuses to delete as ordered, because there are too many for a recently started namenode. */
     refused: Type.Optional(count),
+    /** Not sent by earlier versions. */
+    done: Type.Optional(nodeWork),
   }),
   reply: Type.Object({
     epoch: count, at: Type.Optional(position), provisional: Type.Optional(Type.Boolean()), nowMs: Type.Optional(instant),

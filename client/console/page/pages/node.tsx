@@ -78,6 +78,13 @@ export function NodePage({ id }: { readonly id: string }) {
           ['Rack', visible(node.rack)],
           ['Tasks', `${node.running} of ${plural(node.slots, 'slot')}`],
           ['Transfers', formatCount(node.transfers)],
+          ...(node.done
+            ? ([
+                ['Blocks read since its start', formatBytes(node.done.readBytes)],
+                ['Blocks written since its start', formatBytes(node.done.writtenBytes)],
+                ['Tasks ended since its start', formatCount(node.done.attempts)],
+              ] as const)
+            : []),
           ['Blocks', formatCount(node.blocks)],
           ['Version', node.version],
           ['Process', String(node.pid)],

@@ -151,11 +151,23 @@ function Tile({
 }
 
 function Hour({ samples, untilMs }: { readonly samples: readonly LiveSample[]; readonly untilMs: number }) {
-  const of = (value: (sample: LiveSample) => number) => samples.map(sample => ({ atMs: sample.atMs, value: value(sample) }))
+  const of = (value: (sample: LiveSample) => number | undefined) =>
+    samples.flatMap(sample => {
+      const found = value(sample)
+      return found === undefined ? [] : [{ atMs: sample.atMs, value: found }]
+    })
+  const perSecond = (bytes: number): string => `${formatBytes(Math.round(bytes))}/s`
   return (
     <div class="charts" role="group" aria-label="The last hour">
       <Chart title="Tasks running" points={of(({ tasks }) => tasks)} format={formatCount} untilMs={untilMs} />
-      <Chart title="Block transfers" points={of(({ transfers }) => transfers)} format={formatCount} untilMs={untilMs} />
+      <Chart
+        title="Tasks ended a minute"
+        points={of(({ rates }) => rates && rates.attempts * 60)}
+        format={value => formatCount(Math.round(value))}
+        untilMs={untilMs}
+      />
+      <Chart title="Blocks read" points={of(({ rates }) => rates?.readBytes)} format={perSecond} untilMs={untilMs} />
+      <Chart title="Blocks written" points={of(({ rates }) => rates?.writtenBytes)} format={perSecond} untilMs={untilMs} />
       <Chart title="Stored" points={of(({ usedBytes }) => usedBytes)} format={formatBytes} untilMs={untilMs} />
       <Chart title="Blocks lacking replicas" points={of(({ unhealthy }) => unhealthy)} format={formatCount} untilMs={untilMs} />
     </div>

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { Live } from '../../../../client/console/live.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
+import type { NodeWork } from '../../../../src/protocol/heartbeat.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
 
 const forever = new AbortController().signal
@@ -11,15 +12,16 @@ const turn = () => new Promise(resolve => setImmediate(resolve))
 
 function house() {
   const clock = new ManualClock()
-  const cluster = { asked: 0, blocks: 1, error: undefined as GristmillError | undefined, users: new Set<string>() }
+  const cluster = { asked: 0, blocks: 1, error: undefined as GristmillError | undefined, users: new Set<string>(), done: {} as Record<string, NodeWork> }
   const live = new Live({
     clock,
     ask: async user => {
       cluster.asked++
       cluster.users.add(user)
       if (cluster.error) throw cluster.error
-      const node = { state: 'live', running: 1, transfers: 0, storages: [{ usedBytes: 5 }], sinceContactMs: cluster.asked }
-      const status = { nowMs: clock.now(), blocks: cluster.blocks, missing: 0, underReplicated: 2, nodes: [node] }
+      const node = { node: 'n', state: 'live', running: 1, storages: [{ usedBytes: 5 }], sinceContactMs: cluster.asked }
+      const others = Object.entries(cluster.done).map(([id, done]) => ({ ...node, node: id, running: 0, storages: [], done }))
+      const status = { nowMs: clock.now(), blocks: cluster.blocks, missing: 0, underReplicated: 2, nodes: [node, ...others] }
       return { status: status as unknown as ClusterStatus, jobs: [] }
     },
   })
@@ -99,5 +101,33 @@ test('a trouble has the time at which it was first seen, until it is over', asyn
   await pass(2_500)
   expect((await next).since).toEqual(since)
   expect(clock.now()).toBeGreaterThan(since['underReplicated']!)
+  await live.stop()
+})
+
+test('rates are the work of all datanodes since the sample before; a new one does not count, and one that was started again counts from 0', async () => {
+  const { cluster, live, pass } = house()
+  await live.watch('ada', 0, forever)
+  /** Rates of the next sample, and the time since the one before it. */
+  const next = async (done: Record<string, NodeWork>): Promise<{ readonly rates: NodeWork | undefined; readonly seconds: number }> => {
+    cluster.done = done
+    const { length } = (await live.watch('ada', 0, forever)).samples
+    for (;;) {
+      await pass(500)
+      const { samples } = await live.watch('ada', 0, forever)
+      if (samples.length > length)
+        return { rates: samples[length]!.rates, seconds: (samples[length]!.atMs - samples[length - 1]!.atMs) / 1000 }
+    }
+  }
+  const of = (readBytes: number, writtenBytes: number, attempts: number): NodeWork => ({ readBytes, writtenBytes, attempts })
+  expect((await next({})).rates).toBeUndefined()
+  expect((await next({ a: of(5000, 1000, 10) })).rates).toBeUndefined()
+  const { rates, seconds } = await next({ a: of(15_000, 1000, 20), b: of(1e9, 1e9, 1e9) })
+  expect(rates).toEqual({ readBytes: expect.closeTo(10_000 / seconds, 6), writtenBytes: 0, attempts: expect.closeTo(10 / seconds, 6) })
+  const again = await next({ a: of(500, 0, 1), b: of(1e9, 1e9, 1e9) })
+  expect(again.rates).toEqual({ readBytes: expect.closeTo(500 / again.seconds, 6), writtenBytes: 0, attempts: expect.closeTo(1 / again.seconds, 6) })
+  // A node that is gone and comes back is a new one.
+  const none = of(0, 0, 0)
+  expect((await next({ b: of(1e9, 1e9, 1e9) })).rates).toEqual(none)
+  expect((await next({ a: of(9000, 0, 1), b: of(1e9, 1e9, 1e9) })).rates).toEqual(none)
   await live.stop()
 })

@@ -31,7 +31,7 @@ function contact(register: () => object, more: Partial<ContactOptions> = {}) {
   }
   const it = new Contact({
     clock, random: { float: () => 1 }, log: silent, changes: new Changes(), caller: () => ({ call }), node: nodeId('n'), heartbeatMs: 1000,
-    longPollMs: 1000, transfers: () => 0, refused: () => 0,
+    longPollMs: 1000, transfers: () => 0, refused: () => 0, done: () => ({ readBytes: 0, writtenBytes: 0, attempts: 0 }),
     store: { blocks: 0, state: async () => [], ids: () => new Float64Array(0), remind: async () => {} },
     silentMs: 5000,
     runner: { slots: 0, running: () => [], freeSlots: () => 0, onFree() {}, kill: (attempt: string) => killed.push(attempt) },

@@ -42,7 +42,7 @@ function begin({ freeSlots = () => 0 }: { freeSlots?: () => number } = {}) {
   const session = new Session(
     {
       clock, random: seeded(1), log: silent, changes, caller: () => ({ call }), node: nodeId('n'), heartbeatMs: 1000, longPollMs: 1000,
-      transfers: () => 0, refused: () => 0, contact() {},
+      transfers: () => 0, refused: () => 0, done: () => ({ readBytes: 1, writtenBytes: 2, attempts: 3 }), contact() {},
       store: {
         blocks: 0, state: async () => [], ids: () => new Float64Array(0),
         remind: async () => {
