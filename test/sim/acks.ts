@@ -22,6 +22,8 @@ export interface Mark {
   readonly paths: ReadonlyMap<string, readonly Effect[]>
   /** Effects of calls that began while the backup was made: it may contain each, also one that a later call has superseded. */
   readonly during: Map<string, Effect[]>
+  /** Paths whose state in the backup is not known. */
+  readonly forgotten: Set<string>
   ended: number
 }
 
@@ -46,6 +48,8 @@ export class Acks {
   readonly #observed = new Map<string, Set<Map<string, State>>>()
   /** Marks of backups that are being made. */
   readonly #open = new Set<Mark>()
+  /** Paths of which all knowledge was dropped, until their state is certain again. */
+  readonly #forgotten = new Set<string>()
   /** Order of events in this model; independent of time. */
   #step = 0
   /** Step of the last restored backup: outcomes of calls that began before it are not trusted. */
@@ -82,6 +86,7 @@ export class Acks {
           else this.#removed.delete(path)
           effect.ended = ended
           effect.certain = true
+          this.#forgotten.delete(path)
           if (effect.state.kind === 'file') this.bytes += effect.state.content.bytes
           const all = this.#of(path)
           this.#paths.set(path, all.filter(other => other === effect || other.ended > effect.began))
@@ -111,11 +116,13 @@ export class Acks {
   /** Sets the possible states of paths that changed by other means. */
   derive(states: ReadonlyMap<string, readonly State[]>): void {
     const began = ++this.#step
-    for (const [path, possible] of states)
+    for (const [path, possible] of states) {
+      if (possible.length === 1) this.#forgotten.delete(path)
       this.#paths.set(
         path,
         possible.map(state => ({ state, began, ended: began, certain: possible.length === 1 })),
       )
+    }
   }
 
   /** Calls that are still under way may set the path to each of these states, at any time. */
@@ -128,7 +135,12 @@ export class Acks {
   }
 
   /** Drops all knowledge of these paths. */
-  forget(paths: readonly string[]): void { for (const path of paths) this.#paths.delete(path) }
+  forget(paths: readonly string[]): void {
+    for (const path of paths) {
+      this.#paths.delete(path)
+      for (const known of [this.#forgotten, ...[...this.#open].map(({ forgotten }) => forgotten)]) known.add(path)
+    }
+  }
 
   /** State of the path before its removal, if the removal was certain and the last change. */
   removed(path: string): State | undefined { return this.#removed.get(path) }
@@ -145,7 +157,7 @@ export class Acks {
   /** Takes a snapshot of the model when a backup begins; `markEnds` is called when the backup is complete. */
   mark(): Mark {
     const paths = new Map([...this.#paths].map(([path, effects]) => [path, [...effects]]))
-    const mark: Mark = { began: ++this.#step, paths, during: new Map(), ended: Infinity }
+    const mark: Mark = { began: ++this.#step, paths, during: new Map(), forgotten: new Set(this.#forgotten), ended: Infinity }
     this.#open.add(mark)
     return mark
   }
@@ -157,6 +169,8 @@ export class Acks {
   /** A backup was restored: all paths may be as they were then, and calls under way may still take effect. */
   restore(mark: Mark): void {
     this.#restored = ++this.#step
+    // The backup has a state of them that the model did not know.
+    this.forget([...mark.forgotten])
     for (const [path, now] of this.#paths) {
       const before = mark.paths.get(path) ?? [initial()]
       const later = now.filter(effect => effect.began < mark.ended || !effect.certain)
