@@ -116,7 +116,8 @@ export class Live {
       const { status, jobs } = await this.#ask(this.#user, this.#ending.signal)
       const samples = this.#sampled(status)
       // Times since the last contact differ each time, and say nothing while a node is live; work so far is news as a rate.
-      const nodes = status.nodes.map(node => ({ ...node, done: undefined, sinceContactMs: node.state === 'live' ? 0 : node.sinceContactMs }))
+      const nodes = status.nodes.map(node =>
+        ({ ...node, done: undefined, sinceContactMs: node.state === 'live' ? 0 : node.sinceContactMs }))
       const news = [{ ...status, nodes, nowMs: 0 }, jobs.map(job => [job.job, job.version]), samples.at(-1)?.atMs]
       this.#set({ status, jobs, samples, since: sinceOf(status, this.#state.since) }, JSON.stringify(news))
     } catch (thrown) {
@@ -169,7 +170,7 @@ export class Live {
   }
 }
 
-/** What each datanode had done when it was last looked at. */
+/** Work of each datanode when it was last looked at. */
 class WorkSoFar {
   #seen: ReadonlyMap<string, NodeWork> = new Map()
 

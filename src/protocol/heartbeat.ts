@@ -27,7 +27,7 @@ export const storageState = Type.Object({
 })
 export type StorageState = Static<typeof storageState>
 
-/** What a datanode has done since its process began. */
+/** Work of a datanode since its process began. */
 export const nodeWork = Type.Object({
   /** Bytes of replicas sent to readers, and received: each replica of a block counts. */
   readBytes: count,

@@ -12,7 +12,10 @@ const turn = () => new Promise(resolve => setImmediate(resolve))
 
 function house() {
   const clock = new ManualClock()
-  const cluster = { asked: 0, blocks: 1, error: undefined as GristmillError | undefined, users: new Set<string>(), done: {} as Record<string, NodeWork> }
+  const cluster = {
+    asked: 0, blocks: 1, error: undefined as GristmillError | undefined,
+    users: new Set<string>(), done: {} as Record<string, NodeWork>,
+  }
   const live = new Live({
     clock,
     ask: async user => {
@@ -124,7 +127,9 @@ test('rates are the work of all datanodes since the sample before; a new one doe
   const { rates, seconds } = await next({ a: of(15_000, 1000, 20), b: of(1e9, 1e9, 1e9) })
   expect(rates).toEqual({ readBytes: expect.closeTo(10_000 / seconds, 6), writtenBytes: 0, attempts: expect.closeTo(10 / seconds, 6) })
   const again = await next({ a: of(500, 0, 1), b: of(1e9, 1e9, 1e9) })
-  expect(again.rates).toEqual({ readBytes: expect.closeTo(500 / again.seconds, 6), writtenBytes: 0, attempts: expect.closeTo(1 / again.seconds, 6) })
+  expect(again.rates).toEqual({
+    readBytes: expect.closeTo(500 / again.seconds, 6), writtenBytes: 0, attempts: expect.closeTo(1 / again.seconds, 6),
+  })
   // A node that is gone and comes back is a new one.
   const none = of(0, 0, 0)
   expect((await next({ b: of(1e9, 1e9, 1e9) })).rates).toEqual(none)

@@ -89,7 +89,8 @@ test('a reply that arrived during a pause of the process is no contact; a reply 
     clock, random: systemRandom(), log: silent, store, changes: new Changes(), runner: noRunner, heartbeatMs: 1000, longPollMs: 1000,
     silentMs: 5000, caller: () => ({ call }),
     fence: { pass: async () => {}, seen: { epoch: 0, seq: 0, nextBlock: 0 } },
-    time: new ClusterTime(clock), orders: {}, transfers: () => 0, refused: () => 0, done: () => ({ readBytes: 0, writtenBytes: 0, attempts: 0 }), sessionBegan() {}, cluster: () => undefined,
+    time: new ClusterTime(clock), orders: {}, transfers: () => 0, refused: () => 0,
+    done: () => ({ readBytes: 0, writtenBytes: 0, attempts: 0 }), sessionBegan() {}, cluster: () => undefined,
     join: async () => {}, namenode: address('127.0.0.1:1'), node: nodeId('n'), address: address('127.0.0.1:2'), rack: '/r', host: 'h',
     pid: 1, version: '1',
   } as unknown as ContactOptions)

@@ -93,7 +93,7 @@ test('a value arrives as it is in the type of the input, or the row is named', a
       ['int64', 2n ** 63n], ['uint64', -1n], ['float32', 1e39],
     ]
     for (const [type, value] of lost)
-      await expect(echoed(type, value)).rejects.toThrow(`the input x of ${type}.json holds ${String(value)}, which is out of the range of ${type}`)
+      await expect(echoed(type, value)).rejects.toThrow(`x of ${type}.json holds ${String(value)}, which is out of the range of ${type}`)
     await expect(echoed('int32', 1.5)).rejects.toThrow('holds 1.5, and the model wants int32')
     await expect(echoed('float16', 1)).rejects.toThrow('has the type float16, which onnx does not know')
   } finally {
