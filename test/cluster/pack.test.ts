@@ -65,6 +65,7 @@ test('the packed package has no TypeScript but declarations and examples, no tes
   // The map of a module has its source, so that a debugger shows TypeScript.
   const map = JSON.parse(await readFile(join(app, 'node_modules/gristmill/client/index.js.map'), 'utf8')) as Record<string, unknown[]>
   expect(map).toMatchObject({ sources: [expect.stringMatching(/client\/index\.ts$/)], sourcesContent: [expect.stringContaining('export')] })
+  expect(manifest['peerDependenciesMeta']).toEqual({ 'onnxruntime-node': { optional: true } })
   expect(manifest['optionalDependencies']).toEqual({ '@duckdb/node-api': expect.stringMatching(/^1\.5\.5-r\.\d+$/) })
 })
 

@@ -18,7 +18,10 @@ interface Manifest {
 }
 
 /** Fields of package.json that go into the package. */
-const published = ['name', 'version', 'description', 'license', 'keywords', 'type', 'engines', 'bin', 'dependencies']
+const published = [
+  'name', 'version', 'description', 'license', 'keywords', 'type', 'engines', 'bin', 'dependencies', 'peerDependencies',
+  'peerDependenciesMeta',
+]
 /** Optional dependencies that are for development only: the Node of this project. */
 const ownNode = /^node-/
 
