@@ -1,6 +1,6 @@
 // Formats values of users for messages. Never throws: a failure here would hide the message.
 
-const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON
+import { rawJSON } from './exactjson.ts'
 
 /** The value as JSON, bigints as digits; if JSON cannot represent it, its type. At most `max` characters and an ellipsis. */
 export function showValue(value: unknown, max = 80): string {
@@ -10,7 +10,7 @@ export function showValue(value: unknown, max = 80): string {
 
 function jsonOf(value: unknown): string | undefined {
   try {
-    return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? rawJson(String(part)) : part))
+    return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? rawJSON(String(part)) : part))
   } catch {
     return undefined
   }

@@ -2,6 +2,7 @@
 // as authoring.ts is.
 // INVARIANT: a rule that could not be looked at refuses the output.
 
+import { digits } from '../base/exactjson.ts'
 import type { Check, ComputedOutput, Context } from './definition.ts'
 
 /** Rules for a column. A value that is missing, null, or an empty text is none. */
@@ -81,10 +82,6 @@ function checkRules(name: string, rules: ColumnRules): void {
     throw new TypeError(`in of ${of} is a list of values`)
   if (matches !== undefined && !(matches instanceof RegExp)) throw new TypeError(`matches of ${of} is a regular expression`)
 }
-
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
-/** Whole numbers beyond 2^53, as bigint, are written with their digits: so they are in the output. */
-const digits = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? rawJSON(String(value)) : value)
 
 /** A number, or the text of one; undefined for other values. Whole numbers keep their digits. */
 function amountOf(value: unknown): number | bigint | undefined {

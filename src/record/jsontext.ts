@@ -10,6 +10,7 @@
 //   a toJSON method      its result
 //   anything else        refused: NaN, ±Infinity, undefined, functions, symbols, Map, Set, RegExp, Error, instances of classes
 
+import { digits } from '../base/exactjson.ts'
 import { limits } from '../base/limits.ts'
 
 /** Error for a value that cannot be written, with its path and advice. */
@@ -47,14 +48,11 @@ export function jsonText(value: unknown): string {
 /** Throws Unwritable unless JSON.parse(JSON.stringify(value)) is the same value. */
 export function checkJson(value: unknown): void { check(value, { strict: true, special: false }, 0) }
 
-/** Since Node 22; TypeScript's library does not declare it yet. */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
-
 /** `this[name]` is the value before its toJSON (which Buffer has) was called. */
 function replace(this: unknown, name: string, item: unknown): unknown {
   const raw = (this as Record<string, unknown>)[name]
   if (raw instanceof Uint8Array) return base64(raw)
-  return typeof item === 'bigint' ? rawJSON(item.toString()) : item
+  return digits(name, item)
 }
 
 export const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')

@@ -4,10 +4,10 @@
 // The package avsc is loaded with the first schema.
 
 import { GristmillError } from '../../base/errors.ts'
+import { exactJson } from '../../base/exactjson.ts'
 import type { Avro, AvroType, LoadAvro } from '../../ports/avro.ts'
 import { again, ask, refusal, textOf, type AskDeps } from '../ask.ts'
 import { misfit, type DecodeAvro } from './decode.ts'
-import { exactJson } from './exactjson.ts'
 
 interface RegistryDeps extends AskDeps { readonly loadAvro: LoadAvro }
 

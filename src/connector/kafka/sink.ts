@@ -9,15 +9,16 @@
 import { createHash } from 'node:crypto'
 import { backoffMs } from '../../base/backoff.ts'
 import { GristmillError, hasCode, isTransient } from '../../base/errors.ts'
+import { exactJson } from '../../base/exactjson.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { KafkaAddress, KafkaClient, KafkaMessage, KafkaProducer, KafkaTopic, OpenKafka } from '../../ports/kafka.ts'
+import type { KafkaAddress, KafkaClient, KafkaMessage, KafkaTopic, OpenKafka } from '../../ports/kafka.ts'
 import type { Random } from '../../ports/random.ts'
 import type { FilePart, LogWritten, OutsideLog } from '../connector.ts'
 import type { TopicAddress, TopicWriting } from './address.ts'
 import { partitionOf } from './murmur2.ts'
 import { prepareProgress, progressMessage, progressTopic, readProgress, type ExportProgress } from './progress.ts'
-import { exactJson } from './exactjson.ts'
 import { checkRows, parsedRow, rowsOf, type MessageRow } from './rows.ts'
+import { ahead, Transactions, type ExportPosition, type MessageBatch, type TransactionBounds } from './transactions.ts'
 
 interface SinkDeps {
   readonly open: OpenKafka
@@ -35,22 +36,14 @@ interface SinkOptions {
   /** Columns of the key; default: messages have none. */
   readonly key?: readonly string[] | undefined
   /** Bounds of a transaction and of a batch; for tests. */
-  readonly bounds?: Partial<Bounds> | undefined
-}
-
-interface Bounds {
-  readonly rows: number
-  readonly bytes: number
-  readonly ms: number
-  readonly batchBytes: number
-  readonly batchRows: number
+  readonly bounds?: Partial<TransactionBounds> | undefined
 }
 
 /**
  * A transaction: 5 s are far below the minute after which a broker aborts it, and readers see rows that soon; 50,000 rows and 32 MiB are
  * what a broker takes in about a second. A batch: half of the largest that brokers take by default, with its frames.
  */
-const defaults: Bounds = { rows: 50_000, bytes: 32 * 1024 * 1024, ms: 5_000, batchBytes: 512 * 1024, batchRows: 2_000 }
+const defaults: TransactionBounds = { rows: 50_000, bytes: 32 * 1024 * 1024, ms: 5_000, batchBytes: 512 * 1024, batchRows: 2_000 }
 /**
  * Failures in a row, without a transaction between them, before the export gives up: a broker that restarts within a minute is waited for.
  */
@@ -61,21 +54,12 @@ const spread = 500
 /** Time after which a transaction that the broker has ended was too slow, and not fenced by another export. */
 const slowMs = 45_000
 
-interface Position { readonly part: number; readonly rows: number }
-
-interface Batch {
-  readonly messages: KafkaMessage[]
-  bytes: number
-  end: Position
-  readonly rows: Array<{ readonly name: string; readonly number: number }>
-}
-
 export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
   readonly shown: string
   readonly #deps: SinkDeps
   readonly #address: TopicAddress
   readonly #options: SinkOptions
-  readonly #bounds: Bounds
+  readonly #bounds: TransactionBounds
   /** Halved when a broker takes only smaller batches. */
   #batchBytes: number
   #encode: ((row: Record<string, unknown>, text: string) => Uint8Array) | undefined
@@ -169,8 +153,8 @@ export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
     return found
   }
 
-  async * #batches({ parts, content }: Run, from: Position, partitions: number): AsyncGenerator<Batch> {
-    let batch: Batch | undefined
+  async * #batches({ parts, content }: Run, from: ExportPosition, partitions: number): AsyncGenerator<MessageBatch> {
+    let batch: MessageBatch | undefined
     for (let part = from.part; part < parts.length; part++) {
       const { name } = parts[part]!
       const done = part === from.part ? from.rows : 0
@@ -208,7 +192,7 @@ export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
   }
 
   /** The error of a batch in words, with the row where it can be told. */
-  #failed(error: unknown, batch: Batch | undefined, openMs: number): unknown {
+  #failed(error: unknown, batch: MessageBatch | undefined, openMs: number): unknown {
     if (hasCode(error, 'TOO_LARGE') && batch) {
       if (batch.messages.length > 1) {
         // A topic that takes only smaller batches: the next attempt sends them.
@@ -267,100 +251,4 @@ function keyOf(name: string, { number }: MessageRow, value: Record<string, unkno
   const [only] = values
   if (only === null) return undefined
   return Buffer.from(typeof only === 'string' ? only : exactJson(only))
-}
-
-/** Makes one item while the caller works on the one before. */
-async function* ahead<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
-  let next = items.next()
-  try {
-    for (;;) {
-      const { value, done } = await next
-      if (done) return
-      next = items.next()
-      next.catch(() => {})
-      yield value
-    }
-  } finally {
-    await next.catch(() => {})
-    await items.return(undefined)
-  }
-}
-
-interface TransactionOptions {
-  readonly bounds: Bounds
-  readonly rate: number | undefined
-  readonly clock: Pick<Clock, 'mono' | 'sleep'>
-  readonly signal: AbortSignal | undefined
-  readonly progress: (position: Position, done: boolean) => KafkaMessage
-  readonly onCommit: (rows: number) => void
-  readonly failed: (error: unknown, batch: Batch | undefined, openMs: number) => unknown
-}
-
-interface Open { rows: number; bytes: number; readonly sinceMs: number; end: Position }
-
-/** Transactions of one producer, with the progress in each. */
-class Transactions {
-  readonly #producer: KafkaProducer
-  readonly #options: TransactionOptions
-  #open: Open | undefined
-  #paidMs: number
-
-  constructor(producer: KafkaProducer, options: TransactionOptions) {
-    this.#producer = producer
-    this.#options = options
-    this.#paidMs = options.clock.mono()
-  }
-
-  async send(batch: Batch): Promise<void> {
-    const { bounds, clock } = this.#options
-    await this.#pace(batch.messages.length)
-    const open = await this.#begun(batch.end)
-    await this.#tried(() => this.#producer.send(batch.messages), batch)
-    open.rows += batch.messages.length
-    open.bytes += batch.bytes
-    open.end = batch.end
-    if (open.rows >= bounds.rows || open.bytes >= bounds.bytes || clock.mono() - open.sinceMs >= bounds.ms)
-      await this.#commit(open.end, false)
-  }
-
-  /** The last transaction says that all is there. */
-  async finish(end: Position): Promise<void> {
-    await this.#begun(end)
-    await this.#commit(end, true)
-  }
-
-  async #begun(end: Position): Promise<Open> {
-    if (this.#open) return this.#open
-    await this.#tried(() => this.#producer.begin())
-    return this.#open = { rows: 0, bytes: 0, sinceMs: this.#options.clock.mono(), end }
-  }
-
-  async #commit(end: Position, done: boolean): Promise<void> {
-    const { rows } = this.#open!
-    await this.#tried(() => this.#producer.send([this.#options.progress(end, done)]))
-    await this.#tried(() => this.#producer.commit())
-    this.#open = undefined
-    this.#options.onCommit(rows)
-  }
-
-  /** Waits until the rate allows so many rows. An open transaction is not kept open for longer than its time. */
-  async #pace(rows: number): Promise<void> {
-    const { rate, clock, signal, bounds } = this.#options
-    if (rate === undefined) return
-    const nowMs = clock.mono()
-    const waitMs = this.#paidMs - nowMs
-    this.#paidMs = Math.max(this.#paidMs, nowMs) + rows / rate * 1000
-    if (waitMs <= 0) return
-    if (this.#open && nowMs + waitMs - this.#open.sinceMs > bounds.ms) await this.#commit(this.#open.end, false)
-    await clock.sleep(waitMs, signal)
-  }
-
-  async #tried(work: () => Promise<void>, batch?: Batch): Promise<void> {
-    this.#options.signal?.throwIfAborted()
-    try {
-      await work()
-    } catch (error) {
-      throw this.#options.failed(error, batch, this.#open ? this.#options.clock.mono() - this.#open.sinceMs : 0)
-    }
-  }
 }
