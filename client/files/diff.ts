@@ -2,7 +2,7 @@
 // renamed, not deleted and created. Directories with equal name and id are walked side by side; entries on one side only are kept
 // until the end, because the matching entry may come later.
 
-import { join, nameOf } from '../../src/base/paths.ts'
+import { join, nameOf, parentOf } from '../../src/base/paths.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 
 export interface Difference {
@@ -12,6 +12,17 @@ export interface Difference {
   readonly path: string
   /** For kind `renamed`: the old path. */
   readonly from?: string
+  /** Id of the entry; it keeps the id when it is renamed. */
+  readonly id: number
+  /** Id of the directory that has the entry; for kind `deleted`, of the one that had it. */
+  readonly directory: number
+  /** For kind `renamed`: id of the directory that had the entry. */
+  readonly fromDirectory?: number
+  /**
+   * Path by the names of the older version: where the entry was, or for kinds `created` and `renamed`, where it would be, had its directory
+   * not been renamed. Missing if that directory is new.
+   */
+  readonly before?: string
 }
 
 interface Seen {
@@ -20,13 +31,19 @@ interface Seen {
   readonly parent: number
 }
 
-type List = (path: string) => AsyncIterable<FileStatus>
+interface Trees {
+  readonly list: (path: string) => AsyncIterable<FileStatus>
+  /** Access control list of an entry that has one, as text. */
+  readonly aclOf: (path: string) => Promise<string>
+  /** Status of the directory in both versions. */
+  readonly tops: readonly [FileStatus, FileStatus]
+}
 
 /**
  * Yields modified entries as they are found, then deleted ones, then created and renamed ones. Of a created or deleted directory
  * only the topmost entry is reported.
  */
-export async function* differences(before: string, after: string, list: List): AsyncGenerator<Difference, void, undefined> {
+export async function* differences({ list, aclOf, tops: [before, after] }: Trees): AsyncGenerator<Difference, void, undefined> {
   const gone = new Map<number, Seen>()
   const come = new Map<number, Seen>()
 
@@ -37,8 +54,8 @@ export async function* differences(before: string, after: string, list: List): A
       await gather(into, { status, path: join(seen.path, nameOf(status.path)), parent: seen.status.id })
   }
 
-  async function* compare(old: string, now: string, path: string, parent: number): AsyncGenerator<Difference, void, undefined> {
-    const [left, right] = [list(old)[Symbol.asyncIterator](), list(now)[Symbol.asyncIterator]()]
+  async function* compare(old: FileStatus, now: FileStatus, path: string): AsyncGenerator<Difference, void, undefined> {
+    const [left, right] = [list(old.path)[Symbol.asyncIterator](), list(now.path)[Symbol.asyncIterator]()]
     try {
       let [a, b] = [await left.next(), await right.next()]
       while (!a.done || !b.done) {
@@ -46,11 +63,12 @@ export async function* differences(before: string, after: string, list: List): A
         const [one, other] = [order <= 0 && !a.done ? a.value : undefined, order >= 0 && !b.done ? b.value : undefined]
         const at = join(path, nameOf((one ?? other)!.path))
         if (one && other?.id === one.id) {
-          if (isModified(one, other)) yield { kind: 'modified', type: other.type, path: at }
-          if (one.type === 'directory') yield* compare(one.path, other.path, at, one.id)
+          if (await isModified(one, other, aclOf))
+            yield { kind: 'modified', type: other.type, path: at, id: one.id, directory: now.id, before: at }
+          if (one.type === 'directory') yield* compare(one, other, at)
         } else {
-          if (one) await gather(gone, { status: one, path: at, parent })
-          if (other) await gather(come, { status: other, path: at, parent })
+          if (one) await gather(gone, { status: one, path: at, parent: old.id })
+          if (other) await gather(come, { status: other, path: at, parent: now.id })
         }
         if (one) a = await left.next()
         if (other) b = await right.next()
@@ -61,31 +79,35 @@ export async function* differences(before: string, after: string, list: List): A
     }
   }
 
-  yield* compare(before, after, '', 0)
+  yield* compare(before, after, '')
   for (const [id, { status, path, parent }] of gone) {
     if (come.has(id) || (gone.has(parent) && !come.has(parent))) continue
-    yield { kind: 'deleted', type: status.type, path }
+    yield { kind: 'deleted', type: status.type, path, id, directory: parent, before: path }
   }
-  for (const [id, { status, path, parent }] of come) {
-    const old = gone.get(id)
+  for (const [id, { status, path, parent: directory }] of come) {
+    const [old, isNew] = [gone.get(id), come.has(directory) && !gone.has(directory)]
+    const place = isNew ? {} : { before: join(gone.get(directory)?.path ?? parentOf(path), nameOf(path)) }
     if (!old) {
-      if (!come.has(parent) || gone.has(parent)) yield { kind: 'created', type: status.type, path }
+      if (!isNew) yield { kind: 'created', type: status.type, path, id, directory, ...place }
       continue
     }
     // An entry that only moved with its directory is not reported.
-    const moved = old.parent !== parent || nameOf(old.path) !== nameOf(path)
-    if (moved) yield { kind: 'renamed', type: status.type, path, from: old.path }
-    if (isModified(old.status, status)) yield { kind: 'modified', type: status.type, path }
+    const moved = old.parent !== directory || nameOf(old.path) !== nameOf(path)
+    if (moved) yield { kind: 'renamed', type: status.type, path, from: old.path, id, directory, fromDirectory: old.parent, ...place }
+    if (await isModified(old.status, status, aclOf))
+      yield { kind: 'modified', type: status.type, path, id, directory, before: old.path }
   }
 }
 
 /** Files are written once: with an equal id, the content is equal. */
-function isModified(one: FileStatus, other: FileStatus): boolean {
+async function isModified(one: FileStatus, other: FileStatus, aclOf: Trees['aclOf']): Promise<boolean> {
   return (
     one.mode !== other.mode
     || one.owner !== other.owner
     || one.group !== other.group
     || one.replication !== other.replication
     || one.mtimeMs !== other.mtimeMs
+    || one.acl !== other.acl
+    || (one.acl === true && await aclOf(one.path) !== await aclOf(other.path))
   )
 }

@@ -1,6 +1,7 @@
 // `mill.snapshots`: read-only views of directories at earlier times. Creating one takes constant time, whatever the size of the
 // directory; every read operation works below PATH/.snapshot/NAME. Differences are found by walking both versions.
 
+import { aclText } from '../../src/base/acl.ts'
 import { join } from '../../src/base/paths.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import * as protocol from '../../src/protocol/snapshot.ts'
@@ -9,6 +10,7 @@ import type { CallMessage } from '../call/cluster.ts'
 import { callOptions, pathOf, textOf, type CallOptions, type Path } from '../call/arguments.ts'
 import { paged } from '../call/pages.ts'
 import { during, perform } from '../call/perform.ts'
+import type { Acls } from './acls.ts'
 import { differences, type Difference } from './diff.ts'
 
 export const snapshotPath = (directory: string, name: string): string => join(join(directory, '.snapshot'), name)
@@ -17,6 +19,7 @@ export const snapshotPath = (directory: string, name: string): string => join(jo
 interface Reading {
   status(path: string, options: CallOptions): Promise<FileStatus>
   list(path: string, options: CallOptions): AsyncIterable<FileStatus>
+  readonly acls: Pick<Acls, 'get'>
 }
 
 export class Snapshots {
@@ -73,7 +76,10 @@ export class Snapshots {
       return [[before, after], callOptions('diff', options)()] as const
     })
     // A missing snapshot is an error, not a difference.
-    for (const top of tops) await this.#names.status(top, { signal })
-    yield* differences(tops[0], tops[1], at => this.#names.list(at, { signal }))
+    const [before, after] = [await this.#names.status(tops[0], { signal }), await this.#names.status(tops[1], { signal })]
+    yield* differences({
+      tops: [before, after], list: at => this.#names.list(at, { signal }),
+      aclOf: async at => (await this.#names.acls.get(at, { signal })).extended.map(aclText).join(','),
+    })
   }
 }

@@ -260,8 +260,30 @@ test('extended attributes, quotas and snapshots', async () => {
   await bad('PUT', '/shared/x?op=CREATESNAPSHOT&snapshotname=s1', 403, 'SnapshotException')
   await good('PUT', '/shared/x/g?op=CREATE&', 'g')
   expect(await good('GET', '/shared/x?op=GETSNAPSHOTDIFF&oldsnapshotname=s1&snapshotname=')).toMatchObject({
-    SnapshotDiffReport: { snapshotRoot: '/shared/x', fromSnapshot: 's1', diffList: [{ type: 'CREATE', sourcePath: 'g' }] },
+    SnapshotDiffReport: {
+      snapshotRoot: '/shared/x', fromSnapshot: 's1', diffList: [{ type: 'MODIFY', sourcePath: '' }, { type: 'CREATE', sourcePath: 'g' }],
+    },
   })
+  const idOf = async (path: string) => (await good('GET', `${path}?op=GETFILESTATUS`)).FileStatus.fileId as number
+  const [dirId, fileId] = [await idOf('/shared/x'), await idOf('/shared/x/g')]
+  const listing = async (more: string) =>
+    (await good('GET', `/shared/x?op=GETSNAPSHOTDIFFLISTING&oldsnapshotname=s1${more}`)).SnapshotDiffReportListing
+  const createList = [{ dirId, fileId, isReference: false, sourcePath: 'g' }]
+  const last = { deleteList: [], lastPath: '', lastIndex: -1, isFromEarlier: true }
+  expect(await listing('&snapshotname=')).toEqual({
+    ...last, createList, modifyList: [{ dirId, fileId: dirId, isReference: true, sourcePath: '' }],
+  })
+  expect(await listing('&snapshotname=&snapshotdiffstartpath=&snapshotdiffindex=0')).toEqual({ ...last, createList, modifyList: [] })
+  await good('PUT', '/shared/x?op=CREATESNAPSHOT&snapshotname=s2')
+  // From the newer one to the older one it tells the same, and that it does.
+  const backwards = '/shared/x?op=GETSNAPSHOTDIFFLISTING&oldsnapshotname=s2&snapshotname=s1'
+  expect((await good('GET', backwards)).SnapshotDiffReportListing).toMatchObject({ createList, isFromEarlier: false })
+  await good('DELETE', '/shared/x?op=DELETESNAPSHOT&snapshotname=s2')
+  await bad('GET', '/shared/x?op=GETSNAPSHOTDIFFLISTING&oldsnapshotname=zz&snapshotname=s1', 403, 'SnapshotException')
+  await bad('GET', '/shared/x?op=GETSNAPSHOTDIFFLISTING&snapshotname=s1', 400, 'IllegalArgumentException')
+  await bad('GET', '/shared/x?op=GETSNAPSHOTDIFFLISTING&oldsnapshotname=s1&snapshotdiffindex=-2', 400, 'IllegalArgumentException')
+  await bad('GET', '/shared/none?op=GETSNAPSHOTDIFFLISTING&oldsnapshotname=s1', 404, 'FileNotFoundException')
+  await bad('GET', '/shared/x/f?op=GETSNAPSHOTDIFF&oldsnapshotname=s1&snapshotname=', 403, 'AccessControlException')
   expect(await good('GET', '/shared/x/.snapshot/s1/f?op=OPEN')).toBe('onetwo')
   expect((await good('GET', '/shared/x?op=GETSNAPSHOTLIST')).SnapshotList).toMatchObject([{ fullPath: '/shared/x/.snapshot/s1',
     deletionStatus: 'ACTIVE' }])

@@ -116,6 +116,14 @@ const shellCommands = (at: string, local: string): readonly (readonly [words: st
   [`-cat ${at}/j/d/i`, /^(?:hello world\n){5}$/], [`-truncate -w 53 ${at}/j/d/i`, /^Trunc/],
   [`-cat ${at}/j/d/i`, /^(?:hello world\n){4}hello$/],
   [`-mv ${at}/j/d/i ${at}/j/d/h`, /^$/],
+  [`-setfacl -m user:bob:r-x,mask::r--,default:user:bob:rwx ${at}/j/d`, /^$/],
+  [`-getfacl ${at}/j/d`, /\nuser:bob:r-x\t#effective:r--\n[^]*\ndefault:user:bob:rwx\n/], [`-put ${local} ${at}/j/d/acl`, /^$/],
+  [`-getfacl ${at}/j/d/acl`, /\nuser:bob:rwx\t#effective:rw-\ngroup::r-x\t#effective:r--\nmask::rw-\nother::r--\n/],
+  [`-ls ${at}/j/d`, /^-rw-rw-r--\+ .*\/acl$/m],
+  [`-setfacl -x user:bob ${at}/j/d/acl`, /^$/], [`-setfacl -k ${at}/j/d`, /^$/], [`-setfacl -b ${at}/j/d`, /^$/],
+  [`-setfacl --set user::rw-,user:eve:r--,group::---,other::--- ${at}/j/d/acl`, /^$/],
+  [`-getfacl -R ${at}/j/d`, /acl\n# owner: ada\n# group: .*\nuser::rw-\nuser:eve:r--\ngroup::---\nmask::r--\nother::---\n/],
+  [`-rm -skipTrash ${at}/j/d/acl`, /^Deleted/],
   [`-count ${at}/j`, /^\s+2\s+2\s+77 /], [`-cat ${at}/j/none`, /No such file or directory/, 1], [`-rm ${at}/j/d/h`, /^Deleted/],
 ]
 

@@ -92,6 +92,8 @@ const table = {
   flag: severalOf(['CREATE', 'REPLACE'], 'org.apache.hadoop.fs.XAttrSetFlag'),
   snapshotname: text,
   oldsnapshotname: text,
+  snapshotdiffstartpath: text,
+  snapshotdiffindex: whole('int', -1),
   startafter: text,
   namespacequota: whole('long', -1),
   storagespacequota: whole('long', -1),

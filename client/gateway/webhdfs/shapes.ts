@@ -3,7 +3,6 @@
 
 import { nameOf } from '../../../src/base/paths.ts'
 import type { FileStatus, LocatedBlock } from '../../../src/protocol/namespace.ts'
-import type { Difference } from '../../files/diff.ts'
 
 /** `suffix`: name of an entry within the listed directory. */
 export function fileStatus(
@@ -73,14 +72,6 @@ function datanodeInfo({ node, address, rack, host }: LocatedBlock['nodes'][numbe
     ipcPort: port, networkLocation: rack, adminState: 'NORMAL', capacity: 0, dfsUsed: 0, remaining: 0, blockPoolUsed: 0, cacheCapacity: 0,
     cacheUsed: 0, lastUpdate: 0, lastUpdateMonotonic: 0, xceiverCount: 0, lastBlockReportTime: 0, lastBlockReportMonotonic: 0,
   }
-}
-
-const differenceTypes = { created: 'CREATE', deleted: 'DELETE', modified: 'MODIFY', renamed: 'RENAME' } as const
-
-/** Paths are relative to the directory, without a slash in front; that of the directory itself is empty. */
-export function snapshotDifference({ kind, path, from }: Difference): object {
-  const relative = (given: string): string => given.replace(/^\//, '')
-  return { type: differenceTypes[kind], sourcePath: relative(from ?? path), ...from !== undefined && { targetPath: relative(path) } }
 }
 
 /** The one policy of a cluster that has disks and no other kind of storage. */

@@ -8,7 +8,8 @@ import type { Mill } from '../../mill.ts'
 import { snapshotPath } from '../../files/snapshots.ts'
 import { RemoteException } from './errors.ts'
 import { absent, empty, json, unsupported, type Call, type Operation } from './operation.ts'
-import { entryStatus, fileStatus, snapshotDifference } from './shapes.ts'
+import { entryStatus, fileStatus } from './shapes.ts'
+import { gatherChanges, pageOf, reportOf } from './snapshotdiff.ts'
 
 async function checkDirectory({ mill, path, signal }: Call): Promise<void> {
   const { type } = await mill.status(path, { signal })
@@ -63,17 +64,46 @@ async function remove({ mill, path, params, signal }: Call) {
   return empty
 }
 
-/** A report is one JSON document, as in HDFS: memory holds the differences, of which HDFS has as many. */
-async function difference({ mill, path, params, signal }: Call) {
-  const { oldsnapshotname: from = '', snapshotname: to = '' } = params
+interface Asked { readonly from: string; readonly to: string }
+
+/** Names of the two versions that a report is about; the second one is empty for the present state. Throws for a missing directory. */
+async function askedOf({ mill, path, params: { oldsnapshotname: from = '', snapshotname: to = '' }, signal }: Call): Promise<Asked> {
   if (from === '')
     throw new RemoteException(
       'IllegalArgumentException',
-      'differences are computed from a snapshot on, to a later one or to the present state: name the older one as oldsnapshotname',
+      'differences are computed from a snapshot on, to another one or to the present state: name it as oldsnapshotname',
     )
-  const diffList: object[] = []
-  for await (const one of mill.snapshots.diff(path, from, to === '' ? undefined : to, { signal })) diffList.push(snapshotDifference(one))
-  return json({ SnapshotDiffReport: { snapshotRoot: path, fromSnapshot: from, toSnapshot: to, diffList } })
+  try {
+    if ((await mill.status(path, { signal })).type === 'file')
+      throw new RemoteException('AccessControlException', `${path} (is not a directory)`)
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error
+    throw new RemoteException('FileNotFoundException', `Directory does not exist: ${path}`, { cause: error })
+  }
+  return { from, to }
+}
+
+const changesOf = ({ mill, path, signal }: Call, { from, to }: Asked) =>
+  gatherChanges(mill.snapshots.diff(path, from, to === '' ? undefined : to, { signal }))
+
+/** A report is one JSON document, as in HDFS: memory holds the differences, of which HDFS has as many. */
+async function difference(call: Call) {
+  const asked = await askedOf(call)
+  const diffList = reportOf(await changesOf(call, asked))
+  return json({ SnapshotDiffReport: { snapshotRoot: call.path, fromSnapshot: asked.from, toSnapshot: asked.to, diffList } })
+}
+
+/** A gateway keeps nothing between two pages: each page computes all differences. HDFS has 1,000 in a page, ten times as many pages. */
+const listingPageMax = 10_000
+
+/** What is created and deleted is told from the older version to the newer one, whichever is named first. */
+async function differenceListing(call: Call) {
+  const { mill, path, params: { snapshotdiffstartpath: start = '', snapshotdiffindex: index = -1 }, signal } = call
+  const { from, to } = await askedOf(call)
+  const names = to === '' ? [] : (await snapshotsOf(mill, path, signal)).map(({ name }) => name)
+  const isFromEarlier = to === '' || names.indexOf(from) <= names.indexOf(to)
+  const changes = await changesOf(call, isFromEarlier ? { from, to } : { from: to, to: from })
+  return json({ SnapshotDiffReportListing: { ...pageOf(changes, { path: start, index }, listingPageMax), isFromEarlier } })
 }
 
 async function list({ mill, path, signal }: Call) {
@@ -114,9 +144,12 @@ export const snapshotOperations: readonly Operation[] = [
   }),
   {
     verb: 'GET', name: 'GETSNAPSHOTDIFF', exceptions: { ...missing, ENOENT: 'SnapshotException' }, answer: difference,
-    limits: 'from a snapshot to a later one or to the present state',
+    limits: 'from a snapshot to another one or to the present state',
   },
-  unsupported('GET', 'GETSNAPSHOTDIFFLISTING', { why: 'the report of GETSNAPSHOTDIFF has no pages' }),
+  {
+    verb: 'GET', name: 'GETSNAPSHOTDIFFLISTING', exceptions: { ...missing, ENOENT: 'SnapshotException' }, answer: differenceListing,
+    limits: `from a snapshot to another one or to the present state; ${listingPageMax} differences in a page, and each page computes all`,
+  },
   { verb: 'GET', name: 'GETSNAPSHOTLIST', exceptions: missing, answer: list },
   {
     verb: 'GET', name: 'GETSNAPSHOTTABLEDIRECTORYLIST', answer: directories,

@@ -2,28 +2,10 @@
 // are not listed.
 
 import { expect, test } from 'vitest'
-import { differences } from '../../../../client/files/diff.ts'
-import { inodeId } from '../../../../src/base/ids.ts'
-import { join, parentOf } from '../../../../src/base/paths.ts'
-import type { FileStatus } from '../../../../src/protocol/namespace.ts'
-
-/** `path:id`, directories with a slash, `!` for another mode. */
-function tree(top: string, ...entries: string[]): FileStatus[] {
-  return entries.map(entry => {
-    const [, path = '', slash, id = '', other] = /^(.*?)(\/?):(\d+)(!?)$/.exec(entry)!
-    return {
-      path: join(top, path), id: inodeId(Number(id)), type: slash ? 'directory' : 'file', length: 0, replication: 1, blockBytes: 1,
-      blocks: 0, format: 'bytes', owner: 'a', group: 'a', mode: other ? 0o700 : 0o644, mtimeMs: 0,
-    }
-  })
-}
+import { differencesOf } from './trees.ts'
 
 async function compare(before: string[], after: string[]): Promise<string[]> {
-  const all = [...tree('/old', ...before), ...tree('/new', ...after)]
-  const list = async function* (path: string): AsyncGenerator<FileStatus> {
-    yield* all.filter(status => parentOf(status.path) === path).sort((a, b) => Buffer.from(a.path).compare(Buffer.from(b.path)))
-  }
-  const found = await Array.fromAsync(differences('/old', '/new', list))
+  const found = await Array.fromAsync(differencesOf(before, after))
   return found.map(({ kind, type, path, from }) => `${kind} ${from ?? ''}${from ? ' → ' : ''}${path}${type === 'directory' ? '/' : ''}`)
 }
 
@@ -53,5 +35,27 @@ test('another file under an old name, and a name that became a directory, are tw
 test('what has other attributes is modified, and names are in the order of their bytes', async () => {
   expect(await compare(['a/:1', 'a/b:2', 'ab:3', 'é:4', 'z:5'], ['a/:1!', 'a/b:2!', 'ab:3', 'é:4!', 'z:5'])).toEqual([
     'modified /a/', 'modified /a/b', 'modified /é',
+  ])
+})
+
+test('another access control list is another attribute', async () => {
+  expect(await compare(['a:1', 'b:2+x', 'c:3+x', 'd:4+x'], ['a:1+x', 'b:2', 'c:3+y', 'd:4+x'])).toEqual([
+    'modified /a', 'modified /b', 'modified /c',
+  ])
+  expect(await compare(['a:1+x', 'b:2+x'], ['c:1+x', 'd:2+y'])).toEqual(['renamed /a → /c', 'renamed /b → /d', 'modified /d'])
+})
+
+test('a difference has ids, and the path by the names of the older version', async () => {
+  const found = await Array.fromAsync(differencesOf(
+    ['x/:1', 'x/in/:2', 'x/in/f:3!', 'y:4', 'gone:5'], ['z/:1', 'z/in/:2', 'z/in/f:3', 'z/in/new:6', 'n/:7', 'n/y:4', 'z/g:8'],
+  ))
+  expect(found).toEqual([
+    { kind: 'deleted', type: 'file', path: '/gone', id: 5, directory: 0, before: '/gone' },
+    { kind: 'created', type: 'directory', path: '/n', id: 7, directory: 0, before: '/n' },
+    { kind: 'renamed', type: 'file', path: '/n/y', from: '/y', id: 4, directory: 7, fromDirectory: 0 },
+    { kind: 'renamed', type: 'directory', path: '/z', from: '/x', id: 1, directory: 0, fromDirectory: 0, before: '/z' },
+    { kind: 'created', type: 'file', path: '/z/g', id: 8, directory: 1, before: '/x/g' },
+    { kind: 'modified', type: 'file', path: '/z/in/f', id: 3, directory: 2, before: '/x/in/f' },
+    { kind: 'created', type: 'file', path: '/z/in/new', id: 6, directory: 2, before: '/x/in/new' },
   ])
 })
