@@ -12,7 +12,7 @@ import type { Machine } from '../src/ports/machine.ts'
 import type { World } from '../src/ports/world.ts'
 import type { FileStatus } from '../src/protocol/namespace.ts'
 import type { Caller } from '../src/rpc/call.ts'
-import { callbackOf, namesDirectory, optionsOf, pathOf, shown, textOf, type Path } from './call/arguments.ts'
+import { callbackOf, localPathOf, namesDirectory, optionsOf, pathOf, shown, textOf, type Path } from './call/arguments.ts'
 import { checkInteger } from './call/integers.ts'
 import { perform } from './call/perform.ts'
 import { clusterOf, type Cluster } from './call/cluster.ts'
@@ -147,13 +147,14 @@ export class Mill extends Programs {
   sql(text: string, params?: SqlParams | null, options?: SqlOptions | null): SqlQuery {
     const given = optionsOf<SqlOptions>(options, 'sql', {
       memoryBytes: true, localBytes: true, localFiles: true, distribute: true, queue: true, priority: true, onJob: true,
-      signal: true,
+      functions: true, signal: true,
     })
     if (given.queue !== undefined) textOf(given.queue, 'queue', { max: queueNameMax })
     checkInteger('priority', given.priority, -priorityMax, priorityMax)
     checkInteger('memory of a query in bytes', given.memoryBytes, limits.taskMemoryBytesMin)
     checkInteger('size of tables in bytes', given.localBytes, 0)
     callbackOf(given.onJob, 'onJob')
+    if (given.functions !== undefined) localPathOf(given.functions, 'module of functions')
     if (given.distribute !== undefined && !['auto', 'always', 'never'].includes(given.distribute))
       throw new GristmillError('EINVAL', `distribute is auto, always or never, and not ${shown(given.distribute)}`)
     return new SqlQuery(this.#sqlTools, textOf(text, 'SQL', { max: 1_000_000 }), params ?? undefined, given)

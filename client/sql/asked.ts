@@ -8,6 +8,7 @@ import type { Random } from '../../src/ports/random.ts'
 import type { LinesTable } from '../jobs/stepquery.ts'
 import type { SqlCluster } from './cluster.ts'
 import type { Division } from './division.ts'
+import type { SqlFunctions } from './functions.ts'
 import { checkOutside, isOutside, outsideTable, plainPlaces } from './outside.ts'
 import { Workspace } from './workspace.ts'
 import { resolveNames, type ResolvedQuery } from './names.ts'
@@ -29,6 +30,8 @@ export interface SqlTools {
   readonly cluster: () => Promise<SqlCluster>
   /** Tables that a program has for its query, by their names in lower case. */
   readonly lines?: ReadonlyMap<string, LinesTable> | undefined
+  /** Module of functions that the query calls. */
+  readonly functions?: SqlFunctions | undefined
   /** For tests: how queries are divided. */
   readonly division?: Division | undefined
 }
@@ -56,7 +59,8 @@ export function engineOf({ openDatabase }: Pick<SqlTools, 'openDatabase'>): Open
 }
 
 /** Directory of one query. REQUIRES: the caller closes it. */
-export const workspaceIn = ({ disk, scratchDir, random }: SqlTools): Workspace => new Workspace(disk, scratchDir, random.id())
+export const workspaceIn = ({ disk, scratchDir, random, functions }: SqlTools): Workspace =>
+  new Workspace(disk, scratchDir, random.id(), functions && (() => functions.list()))
 
 /** Reads the statement, and finds its tables and views. Places outside of the cluster are copied into it. */
 export async function askedOf(tools: SqlTools, { text, params, signal, space }: Question): Promise<Asked> {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { retry } from '../../src/base/retry.ts'
 import { quotedName } from '../../src/base/sql.ts'
-import type { JobId } from '../../src/base/ids.ts'
+import type { JobId, ProgramId } from '../../src/base/ids.ts'
 import { normalise } from '../../src/base/paths.ts'
 import { partsOf, tailOf, type RowGroup } from '../../src/operator/parquet.ts'
 import { compressionOf, tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
@@ -50,6 +50,8 @@ interface Submitted {
   /** Text of the query, as it was asked. */
   readonly text: string
   readonly output?: SqlOutput | undefined
+  /** Module of the functions that it calls, stored in the cluster. */
+  readonly functions?: { readonly id: ProgramId; readonly path: string } | undefined
   /** Step of a program whose later steps read the rows. Default: the caller reads them. */
   readonly driver?: Driver | undefined
   readonly memoryBytes?: number | undefined
@@ -60,8 +62,9 @@ interface Submitted {
 
 /** Submits the job. Aborting the signal kills it. */
 export async function submitQuery(cluster: Cluster, submitted: Submitted): Promise<Job> {
-  const { tables, work, stages, text, output, driver, memoryBytes, queue, priority, signal } = submitted
+  const { tables, functions, stages, text, output, driver, memoryBytes, queue, priority, signal } = submitted
   const path = output?.path ?? `${protocol.resultsDirectory}/${cluster.random.id()}`
+  const work: SqlWork = { ...submitted.work, ...functions && { functions: { id: functions.id } } }
   const params = { sql: text.slice(0, shownChars), query: work }
   // Parquet is none of the formats of programs.
   const format = output?.format === 'csv' ? 'csv' : 'text'
@@ -69,7 +72,7 @@ export async function submitQuery(cluster: Cluster, submitted: Submitted): Promi
   const paths = tables.map(({ name, path: at = name }) => at).filter(at => !isPattern(at)).map(normalise)
   const fingerprint = createHash('sha256').update(JSON.stringify(work)).digest('hex')
   const spec: Omit<JobSpec, 'stages'> = {
-    name: 'sql', program: { id: sqlProgram, path: '/' }, params, seed: 0, fingerprint,
+    name: 'sql', program: functions ?? { id: sqlProgram, path: '/' }, params, seed: 0, fingerprint,
     ...!output && { driver: driver ?? { ...step, id: cluster.random.id(), nowMs: cluster.clock.now() } },
     output: output
       ? {

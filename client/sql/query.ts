@@ -19,6 +19,7 @@ import { noRows, resultColumns, sentQuery } from './carriedtypes.ts'
 import { changed } from './changed.ts'
 import { readCommand, type SqlCommand } from './command.ts'
 import type { Distribute } from './division.ts'
+import { SqlFunctions } from './functions.ts'
 import { explanationOf, type SqlExplanation } from './explained.ts'
 import { defineTables, pathsOf, placeTables } from './here.ts'
 import { asQueryError, forgetRows, submitQuery, waitForRows } from './job.ts'
@@ -50,6 +51,11 @@ export interface SqlOptions {
   readonly priority?: number | undefined
   /** Called with the job of the query, if it has one. */
   readonly onJob?: ((job: Job) => void) | undefined
+  /**
+   * Local module whose exports, made by `scalar`, are functions of the query. It is loaded into this process, and into tasks that run the
+   * query.
+   */
+  readonly functions?: string | URL | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -80,7 +86,8 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
   readonly #options: SqlOptions
 
   constructor(tools: SqlTools, text: string, params: SqlParams | undefined, options: SqlOptions) {
-    this.#tools = options.localFiles === false ? { ...tools, isRemote: true } : tools
+    const own = options.localFiles === false ? { ...tools, isRemote: true } : tools
+    this.#tools = options.functions === undefined ? own : { ...own, functions: new SqlFunctions(own, options.functions) }
     this.#text = text
     this.#params = params
     this.#options = options
@@ -136,7 +143,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       const laid = await this.#plan(space, engine, { sql, tables }, (query, columns) =>
         ({ sql: asFiles(query, columns, uniqueNames(columns)), output: { kind: 'rows', format } }))
       const job = await submitQuery(cluster, {
-        tables, ...laid, text: this.#text, memoryBytes, queue, priority, signal,
+        tables, ...laid, functions: await this.#tools.functions?.stored(), text: this.#text, memoryBytes, queue, priority, signal,
         output: { path: normalise(path), format, overwrite, force, ifVersion },
       })
       const run = new Run(cluster, job.id)
@@ -306,7 +313,8 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const { cluster, files } = await this.#tools.cluster()
     const planned = await this.#planned(space, openDatabase, asked)
     const { columns, work, stages } = planned
-    const job = await submitQuery(cluster, { tables, work, stages, text: this.#text, memoryBytes, queue, priority, signal })
+    const functions = await this.#tools.functions?.stored()
+    const job = await submitQuery(cluster, { tables, work, stages, functions, text: this.#text, memoryBytes, queue, priority, signal })
     try {
       onJob?.(job)
       const parts = await waitForRows(cluster, job, signal)

@@ -6,7 +6,7 @@ import { GiB, KiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import { copyText } from '../../src/operator/copytext.ts'
 import { escapedPath } from '../../src/operator/sqltable.ts'
-import type { Database, OpenDatabase } from '../../src/ports/database.ts'
+import type { Database, DatabaseFunction, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk, DiskLock } from '../../src/ports/disk.ts'
 import type { SqlFile } from './tables.ts'
 
@@ -28,8 +28,11 @@ export class Workspace implements AsyncDisposable {
   #swept: Promise<void> | undefined
   readonly #closers: Array<() => Promise<void>> = []
 
-  /** `scratchDir`: that of the home. */
-  constructor(disk: Disk, scratchDir: string, id: string) {
+  readonly #functions: (() => Promise<readonly DatabaseFunction[]>) | undefined
+
+  /** `scratchDir`: that of the home. `functions`: those that the query calls. */
+  constructor(disk: Disk, scratchDir: string, id: string, functions?: () => Promise<readonly DatabaseFunction[]>) {
+    this.#functions = functions
     this.#disk = disk
     this.#scratchDir = scratchDir
     this.#id = id
@@ -42,7 +45,16 @@ export class Workspace implements AsyncDisposable {
   async open(openDatabase: OpenDatabase, memoryBytes: number, threads?: number): Promise<Database> {
     const directory = join(this.directory, 'spill')
     await this.#make(directory)
-    return openDatabase({ memoryBytes, threads, spill: { directory, bytesMax: spillBytesMax } })
+    const functions = await this.#functions?.() ?? []
+    const isCalling = functions.length > 0
+    const db = await openDatabase({ memoryBytes, threads: isCalling ? 1 : threads, spill: { directory, bytesMax: spillBytesMax } })
+    try {
+      if (isCalling) await db.define(functions)
+      return db
+    } catch (error) {
+      db.close()
+      throw error
+    }
   }
 
   /** Local path of a file of a table; one of the cluster is fetched. */

@@ -2,7 +2,7 @@
 // Invariants: at most one attempt runs alone; while one waits or runs alone, no other attempt is started.
 
 import type { AttemptId } from '../../src/base/ids.ts'
-import { sqlProgram } from '../../src/operator/sqlwork.ts'
+import { isSql } from '../../src/operator/sqlwork.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import type { AttemptOutcome } from './messages.ts'
 
@@ -10,8 +10,8 @@ import type { AttemptOutcome } from './messages.ts'
 export const sharesAlone = (slots: number): number => Math.max(2, slots)
 
 /** True for a query that had the memory of a slot, and not one that its user has given. */
-export function ranOutOfMemory({ program, memoryBytes }: TaskWork, outcome: AttemptOutcome): boolean {
-  return program.id === sqlProgram && memoryBytes === 0 && outcome.kind === 'failed'
+export function ranOutOfMemory(work: TaskWork, outcome: AttemptOutcome): boolean {
+  return isSql(work) && work.memoryBytes === 0 && outcome.kind === 'failed'
     && /^the (?:query needs more memory|task used more than)\b/.test(outcome.failure.message)
 }
 

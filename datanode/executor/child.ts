@@ -15,7 +15,7 @@ import type { Random } from '../../src/ports/random.ts'
 import type { ProgramGlobals } from '../../src/ports/programglobals.ts'
 import type { Started } from '../../src/ports/started.ts'
 import { FunctionFailed } from '../../src/operator/operator.ts'
-import { sqlProgram } from '../../src/operator/sqlwork.ts'
+import { isSql } from '../../src/operator/sqlwork.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import { TaskContext } from './context.ts'
 import { toFailure, type FailedTask } from './failure.ts'
@@ -78,7 +78,7 @@ export class TaskRunnerChild {
       const session = this.#session ??= new ExecutorSession({ ...this.#world, setup, log: this.#nodeLog() })
       session.sample(setup.nowMs)
       this.#world.setEnvironment?.({ TMPDIR: setup.scratch, ...work.env })
-      outcome = await (work.program.id === sqlProgram ? this.#query(session, work) : this.#program(session, work, log))
+      outcome = await (isSql(work) ? this.#query(session, work) : this.#program(session, work, log))
     } catch (error) {
       outcome = toFailure(error, this.#task)
     }
@@ -106,12 +106,12 @@ export class TaskRunnerChild {
     return task.run()
   }
 
-  /** A query has no program: nothing of a user's code is loaded. */
-  #query(session: ExecutorSession, work: TaskWork): Promise<AttemptOutcome> {
+  /** A query has no program, and loads nothing of a user's code but functions that it calls. */
+  async #query(session: ExecutorSession, work: TaskWork): Promise<AttemptOutcome> {
     const { openDatabase } = this.#world
     assert(openDatabase, 'this process can run queries')
     const task = new QueryAttempt({
-      session, work, openDatabase,
+      session, work, openDatabase, functions: await session.functions(work),
       onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }),
     })
     this.#task = task

@@ -14,7 +14,7 @@ import { lookAt } from '../../src/operator/look.ts'
 import { tableSelect, type TablePart, type TableShape } from '../../src/operator/sqltable.ts'
 import { SinkFailed } from '../../src/operator/operator.ts'
 import type { SqlInput, SqlStage, SqlWork } from '../../src/operator/sqlwork.ts'
-import type { Database, OpenDatabase } from '../../src/ports/database.ts'
+import type { Database, DatabaseFunction, OpenDatabase } from '../../src/ports/database.ts'
 import { LineEncoder } from '../../src/shuffle/lines.ts'
 import { partitionOf } from '../../src/sql/partition.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
@@ -29,6 +29,7 @@ interface QueryAttemptOptions {
   readonly session: ExecutorSession
   readonly work: TaskWork
   readonly openDatabase: OpenDatabase
+  readonly functions: readonly DatabaseFunction[]
   readonly onProgress: (counters: Counters, fraction: number) => void
 }
 
@@ -92,6 +93,7 @@ export class QueryAttempt {
       db = await openDatabase({
         memoryBytes: setup.memoryBytes * engineShare, threads: 1, spill: { directory: spill, bytesMax: spillBytesMax },
       })
+      await db.define(this.#options.functions)
       const { files, rows } = await this.#query(db, await this.#views(db))
       this.#output = { recordsOut: rows }
       return await (this.#stage.output.kind === 'exchange' ? this.#exchange(files) : this.#store(files[0]))

@@ -1,7 +1,9 @@
 // Session of an executor process, shared by all its tasks: calls with the user's identity, files, wires for map outputs, loaded programs.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import type { SqlWork } from '../../src/operator/sqlwork.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import type { DatabaseFunction } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Modules } from '../../src/ports/modules.ts'
@@ -16,6 +18,7 @@ import { planOf, type PlannedProgram } from '../../src/plan/planof.ts'
 import { ReplayedSources } from '../../src/plan/programsources.ts'
 import { ProgramReplay } from '../../src/plan/replay.ts'
 import { assetPath } from '../../src/program/assets.ts'
+import { loadFunctions } from '../../src/program/loadfunctions.ts'
 import { loadProgram, type LoadOptions, type LoadWorld } from '../../src/program/load.ts'
 import { list } from '../../src/protocol/namespace.ts'
 import type { Driver, TaskWork } from '../../src/protocol/task.ts'
@@ -101,6 +104,11 @@ export class ExecutorSession {
       forgetOldest(this.#programs)
     }
     return loading
+  }
+
+  /** Functions that the query of a task calls. */
+  async functions(work: TaskWork): Promise<readonly DatabaseFunction[]> {
+    return (work.params['query'] as SqlWork).functions ? loadFunctions(this.#world, this.#loading(work, work.job)) : []
   }
 
   async #load(work: TaskWork): Promise<PlannedProgram> {

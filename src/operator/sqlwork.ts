@@ -6,6 +6,8 @@ import type { TableShape } from './sqltable.ts'
 export interface SqlWork {
   readonly tables: readonly TableShape[]
   readonly stages: readonly SqlStage[]
+  /** Module of the functions that the query calls: the program of the job. */
+  readonly functions?: { readonly id: ProgramId } | undefined
 }
 
 export interface SqlStage {
@@ -34,3 +36,9 @@ export type SqlInput =
     }
 
 export const sqlProgram = 'sql' as ProgramId
+
+/** True for a job of SQL. The parameters of a program do not have its own hash in them. */
+export const isSql = (
+  { program, params }: { readonly program: { readonly id: ProgramId }; readonly params: Readonly<Record<string, unknown>> },
+): boolean =>
+  program.id === sqlProgram || (params['query'] as Partial<SqlWork> | null | undefined)?.functions?.id === program.id

@@ -12,6 +12,19 @@ export interface DatabaseOptions {
   readonly spill?: { readonly directory: string; readonly bytesMax: number } | undefined
 }
 
+/** Begins the names under which the engine has functions of programs; queries call them by macros. */
+export const programFunction = 'program '
+
+/** A function that queries call by its name. */
+export interface DatabaseFunction {
+  readonly name: string
+  /** Types of arguments, and of the result, as SQL. */
+  readonly args: readonly string[]
+  readonly returns: string
+  /** The result for one row, of its type: integers of more than 32 bits are bigints. Throws an Error for the user. */
+  readonly call: (values: readonly SqlValue[]) => boolean | number | bigint | string | Uint8Array | null
+}
+
 /**
  * REQUIRES: one call at a time, apart from `interrupt`. Errors are GristmillErrors: EINVAL with the engine's message, TOO_LARGE, ABORTED.
  */
@@ -21,6 +34,8 @@ export interface Database {
    * then no statement of a user is run. REQUIRES: called once, before a query.
    */
   confine(files: readonly string[], options?: { readonly isLocked?: boolean }): Promise<void>
+  /** Queries can call these functions. Throws EINVAL. REQUIRES: the database has one thread. */
+  define(functions: readonly DatabaseFunction[]): Promise<void>
   /** Runs statements of this program, whose rows are dropped. */
   run(sql: string): Promise<void>
   /** Columns of a statement, which is not run. */

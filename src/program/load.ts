@@ -66,7 +66,7 @@ export interface LoadOptions {
 export const bundleFile = (dir: string, id: ProgramId): string => join(dir, `${id}.mjs`)
 
 /** Node's module loader. */
-const nodeModules: Modules = Object.freeze({
+export const nodeModules: Modules = Object.freeze({
   urlOf: (file: string) => pathToFileURL(file).href,
   load: (file: string, instance: string) => import(`${pathToFileURL(file).href}?${encodeURIComponent(instance)}`) as Promise<unknown>,
 })

@@ -1,5 +1,6 @@
 // Calls of scalar functions as SQL.
 
+import { programFunction } from '../ports/database.ts'
 import { operators, scalarFunctions } from './functions.ts'
 import { textOf, type JsonObject } from './json.ts'
 import { nameSql } from './quote.ts'
@@ -13,7 +14,7 @@ export function functionSql(node: JsonObject, children: readonly string[]): stri
     if (children.length === 2) return `(${children[0]} ${name} ${children[1]})`
     return children.length === 1 ? `(${name} ${children[0]})` : unsupported(`the operator ${name} with ${children.length} operands`)
   }
-  if (!scalarFunctions.has(name)) return unsupported(`the function ${name}`)
+  if (!scalarFunctions.has(name) && !name.startsWith(programFunction)) return unsupported(`the function ${name}`)
   // With one argument it counts up to the day of the call, which need not be the same in all tasks.
   if (name === 'age' && children.length === 1) unsupported('the function age up to the present day')
   if (name !== 'struct_pack') return `${nameSql(name)}(${children.join(', ')})`

@@ -7,7 +7,7 @@ import type {
 import { GristmillError } from '../base/errors.ts'
 import { literalsOf, type SqlColumn, type SqlType, type SqlValue } from '../base/sql.ts'
 import { formatBytes } from '../base/units.ts'
-import type { Database, DatabaseOptions, DatabaseRows } from '../ports/database.ts'
+import { programFunction, type Database, type DatabaseFunction, type DatabaseOptions, type DatabaseRows } from '../ports/database.ts'
 
 type Duck = typeof import('@duckdb/node-api')
 
@@ -67,6 +67,12 @@ class DuckDatabase implements Database {
     await this.run(`SET allowed_paths = ${literalsOf(files)}`)
     await this.run('SET enable_external_access = false')
     if (isLocked) await this.run('SET lock_configuration = true')
+  }
+
+  async define(functions: readonly DatabaseFunction[]): Promise<void> {
+    const { defineFunction } = await import('./duckfunctions.ts')
+    const deps = { duck: this.#duck, connection: this.#connection, readerOf: (type: DuckDBType) => readerOf(this.#duck, type, false) }
+    for (const each of functions) await defineFunction(deps, each)
   }
 
   async run(sql: string): Promise<void> {
@@ -152,7 +158,7 @@ class DuckDatabase implements Database {
   }
 
   #explained(error: unknown): GristmillError {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = (error instanceof Error ? error.message : String(error)).replaceAll(programName, '$1')
     if (/^INTERRUPT Error/i.test(message)) return new GristmillError('ABORTED', 'the query was interrupted', { cause: error })
     if (/^Out of Memory Error/i.test(message)) {
       const { memoryBytes, spill } = this.#options
@@ -183,6 +189,9 @@ function typeOf(duck: Duck, type: DuckDBType): SqlType {
   if (type instanceof duck.DuckDBMapType) return { kind: 'map', key: typeOf(duck, type.keyType), value: typeOf(duck, type.valueType) }
   return { kind: 'plain', name: type.typeId === duck.DuckDBTypeId.SQLNULL ? '"NULL"' : type.toString() }
 }
+
+/** In messages of the engine. */
+const programName = new RegExp(`"?${programFunction}([A-Za-z_][A-Za-z0-9_]*)"?(?=\\()`, 'g')
 
 type Reader = (value: DuckDBValue) => SqlValue
 

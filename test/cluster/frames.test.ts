@@ -1,11 +1,14 @@
 // Programs that cross over between DataFrames and Datasets, on an embedded cluster: rows of a query are a Dataset, and a Dataset is a table
-// of a query, with the same values on both sides; what does not fit is refused with its column.
+// of a query, with the same values on both sides; what does not fit is refused with its column. Functions of TypeScript give the same rows
+// in queries of this process, of one task and of several ones.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { col, sql } from '../../client/frame/index.ts'
 import type { Mill } from '../../client/index.ts'
 import { openHere } from './inprocess.ts'
 
@@ -150,4 +153,87 @@ test('what does not fit, or cannot be asked, is told with the column, the text o
     'a frame of a program is read as a Dataset: frame.toDataset(mill)', "toDataset takes the mill that a program's function gets",
     'fromDataset was given an object of class Array in place of a Dataset', 'the table t has two columns n, without regard to case',
   ].map(message => expect.stringContaining(message) as string))
+})
+
+/** Writes a module of functions. */
+async function functions(text: string): Promise<string> {
+  const file = join(dir, `functions${programs++}.ts`)
+  await writeFile(file, `import { scalar } from 'gristmill/frame'\n${text}`)
+  return file
+}
+
+test('functions of a module give the same rows in this process, in one task and in several, alone and within expressions', async () => {
+  const rows = Array.from({ length: 500 }, (_, i) => `${i},${i % 7 === 0 ? '' : `Title ${i % 11}`},${i / 4}`)
+  await mill.writeFile('/titles.csv', `n,title,x\n${rows.join('\n')}\n`, { format: 'csv' })
+  const file = await functions(`
+    export const slug = scalar(['VARCHAR'], 'VARCHAR', text => text.toLowerCase().replaceAll(' ', '-'))
+    export const orNone = scalar(['VARCHAR', 'BIGINT'], 'VARCHAR', (text, n) => text ?? (n! % 14n === 0n ? null : 'none ' + n), { takesNull: true })
+    export const plusBig = scalar(['BIGINT'], 'HUGEINT', n => n + 2n ** 100n)
+    export const isEven = scalar(['BIGINT'], 'BOOLEAN', n => n % 2n === 0n)
+    export const half = scalar(['DOUBLE', 'INTEGER[]'], 'DOUBLE', (x, list) => x === 5 ? NaN : x / list.length)
+    export const raw = scalar(['BLOB'], 'BLOB', bytes => bytes.toReversed())
+    export const one = scalar([], 'TINYINT', () => 1)
+  `)
+  const text = `SELECT slug(title) AS s, isEven(n) AS e, count(*) AS c, count(orNone(title, n)) AS d, max(plusBig(n) + one()) AS big,
+    sum(half(x, [1, 2])) AS h, min(raw(encode(title))) AS r FROM '/titles.csv' WHERE slug(coalesce(title, 'A B')) <> 'title-3'
+    GROUP BY ALL HAVING count(*) > one() ORDER BY slug(title), e`
+  const answers = []
+  for (const distribute of ['auto', 'never', 'always'] as const) {
+    const asked = mill.sql(text, null, { functions: file, distribute, localBytes: distribute === 'auto' ? 1 << 20 : 0 })
+    answers.push(await asked.collect())
+    if (distribute === 'always') expect((await asked.explain()).stages.flatMap(stage => stage.gathered ?? [])).toEqual([])
+  }
+  expect(answers[0]).toHaveLength(22)
+  const [first] = answers[0]!.filter(row => row['s'] === 'title-1' && row['e'] === true)
+  const count = BigInt(Array.from({ length: 500 }, (_, i) => i).filter(i => i % 2 === 0 && i % 7 > 0 && i % 11 === 1).length)
+  expect(first).toMatchObject({ c: count, d: count, r: new Uint8Array(Buffer.from('1 eltiT')) })
+  expect(answers[1]).toEqual(answers[0])
+  expect(answers[2]).toEqual(answers[0])
+  const frame = mill.table<{ n: bigint }>('/titles.csv', { functions: pathToFileURL(file) }).filter(sql`isEven(${col('n')})`)
+  expect(await frame.count()).toBe(250)
+  await (await mill.sql("SELECT DISTINCT slug(title) AS s FROM '/titles.csv'", null, { functions: file }).save('/slugs')).wait()
+  expect(await mill.table('/slugs').count()).toBe(12)
+})
+
+test('a function that fails is told with its arguments and the line of its author, also from a task; so is a value that is none of its type', async () => {
+  const file = await functions(`
+    export const strict = scalar(['VARCHAR', 'BIGINT'], 'VARCHAR', (text, n) => {
+      if (n === 15n) throw new RangeError('no ' + text)
+      return text
+    })
+    export const later = scalar([], 'INTEGER', () => Promise.resolve(1) as never)
+    export const small = scalar(['BIGINT'], 'TINYINT', n => Number(n) as never)
+    export const half = scalar([], 'VARCHAR', () => '\\ud800')
+  `)
+  const ask = (text: string, localBytes?: number) => mill.sql(text, null, { functions: file, localBytes }).collect()
+  for (const localBytes of [undefined, 0]) {
+    const error = await ask("SELECT strict(title, n) FROM '/titles.csv' WHERE n > 10", localBytes).catch((thrown: Error) => thrown.message)
+    expect(error).toMatch(/strict\("Title 4", 15\) failed: RangeError: no Title 4\n {4}at functions\d+\.ts:4:\d+/)
+  }
+  await expect(ask('SELECT later()')).rejects.toThrow('the function returned a promise')
+  await expect(ask("SELECT small(n) FROM '/titles.csv'")).rejects.toThrow('small(128) failed: TypeError: the function returned 128, which is no TINYINT')
+  await expect(ask('SELECT half()')).rejects.toThrow('which is no VARCHAR')
+  await expect(ask('SELECT strict(1)')).rejects.toThrow('strict')
+  await expect(ask('SELECT nothing(1)')).rejects.toThrow('nothing')
+  expect(await ask("SELECT count(TRY(small(n))) AS n FROM '/titles.csv'")).toEqual([{ n: 128n }])
+  for await (const row of mill.sql("SELECT small(n % 100) AS n FROM '/titles.csv', range(1000)", null, { functions: file })) if (row['n'] === 7) break
+})
+
+test.each([
+  ['export const n = 1', 'exports no function for SQL'],
+  ["export const lower = scalar(['VARCHAR'], 'VARCHAR', text => text)", 'SQL has a function lower already'],
+  ["export const f = scalar(['NOTYPE'], 'VARCHAR', () => '')", 'the types of f: '],
+  ["export const f = scalar([], 'DATE' as never, () => '')", 'cast in the query'],
+  ["export const f = scalar([], 'VARCHAR', (async () => '') as never)", 'asynchronous'],
+  ["export const a = scalar([], 'VARCHAR', () => ''), A = a", 'two functions have the name'],
+  ["throw new Error('at once')", 'the functions cannot be loaded: Error: at once'], ['const = 1', 'does not compile'],
+])('a module %s is refused: %s', async (text, message) => {
+  await expect(mill.sql('SELECT 1', null, { functions: await functions(text) }).collect()).rejects.toThrow(message)
+})
+
+test('modules of functions are not read where queries read no files of their machine; one that is not there is an error', async () => {
+  const ask = (functions: string, localFiles?: boolean) => mill.sql('SELECT 1', null, { functions, localFiles }).collect()
+  await expect(ask(await functions("export const f = scalar([], 'VARCHAR', () => '')"), false)).rejects.toThrow('functions are in a file of the machine')
+  await expect(ask(join(dir, 'missing.ts'))).rejects.toMatchObject({ code: 'ENOENT' })
+  expect(() => mill.sql('SELECT 1', null, { functions: 7 as never })).toThrow('module of functions')
 })

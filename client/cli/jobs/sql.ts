@@ -36,6 +36,7 @@ export const sql: CommandSpec = {
       parse: oneOf('auto', 'always', 'never'),
     }),
     option('--explain', 'do not run: print the stages, what they read, and why a part is gathered; EXPLAIN ANALYZE … runs it and adds times'),
+    option('--functions <local>', 'a module in TypeScript whose exports, made by scalar of gristmill/frame, are functions of the query'),
     option('--queue <name>', 'queue by which the tasks of its job get slots (default: default)'),
     option('--priority <n>', 'jobs of its queue with a lower one get slots after it; -100 to 100 (default: 0)', {
       parse: whole(-priorityMax, priorityMax),
@@ -64,6 +65,7 @@ interface SqlFlags {
   localBytes?: number
   distribute?: 'auto' | 'always' | 'never'
   explain?: boolean
+  functions?: string
   memory?: number
   queue?: string
   priority?: number
@@ -74,8 +76,10 @@ async function runSql(context: CommandContext, [given]: readonly string[], flags
   checkForce(flags)
   const params = flags.param && onceEach('--param', flags.param.map(([name, value]) => [name, numbered(value)]))
   const [world, settings, machine] = await Promise.all([context.world(), context.settings(), context.machine()])
-  const { memory: memoryBytes, localBytes, distribute, queue, priority } = flags
-  const options: SqlOptions = { memoryBytes, localBytes, distribute, queue, priority, onJob: job => printer.note(`job ${job.id}`) }
+  const { memory: memoryBytes, localBytes, distribute, functions, queue, priority } = flags
+  const options: SqlOptions = {
+    memoryBytes, localBytes, distribute, functions, queue, priority, onJob: job => printer.note(`job ${job.id}`),
+  }
   let isConnected = settings.cluster !== undefined && settings.cluster !== 'embedded'
   const tools = {
     disk: world.disk, random: world.random, openDatabase: world.openDatabase, scratchDir: `${settings.home}/scratch`, cwd: context.cwd,

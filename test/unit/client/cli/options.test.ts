@@ -284,6 +284,7 @@ const rows: readonly Row[] = [
   row('sql', '--file', '', '"out":"b\\n2\\n"', { typed: '-f /q.sql', given: { input: 'SELECT 1 AS a' } }),
   row('sql', '--format', '', '{\\"a\\":1}', { typed: '--format jsonl', given: { input: 'SELECT 1 AS a' } }),
   row('sql', '--output', '', 'is a file of this machine', { typed: '-o /out', given: { input: `FROM './q.csv'` } }),
+  row('sql', '--functions', '', '/missing.ts: no such file', { typed: '--functions missing.ts', given: { input: 'SELECT 1' } }),
   row('sql', '--queue', '-o /out', /queue\\*":\\*"etl/, { typed: '--queue etl', given: { input: 'SELECT 1' } }),
   row('sql', '--priority', '-o /out', /priority\\*":7/, { typed: '--priority 7', given: { input: 'SELECT 1' } }),
   row('sql', '--overwrite', '-o /out', /overwrite\\*":true/, { given: { input: 'SELECT 1' } }),

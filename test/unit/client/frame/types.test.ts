@@ -134,3 +134,18 @@ test('a frame becomes a Dataset of its rows; a Dataset becomes a frame whose col
   ]
   expectTypeOf(refused).toBeFunction()
 })
+
+test('a function of SQL gets values of the types of its arguments, and returns its own', () => {
+  const made = () => [
+    f.scalar(['VARCHAR', 'BIGINT', 'DECIMAL(9, 2)'], 'DOUBLE', (text, n, price) => text.length + Number(n) + Number(price)),
+    f.scalar(['INTEGER'], 'BIGINT', n => { expectTypeOf(n).toEqualTypeOf<number>(); return n }),
+    f.scalar(['INTEGER'], 'VARCHAR', n => { expectTypeOf(n).toEqualTypeOf<number | null>(); return null }, { takesNull: true }),
+    // @ts-expect-error: a text in place of a number
+    f.scalar(['INTEGER'], 'INTEGER', n => String(n)),
+    // @ts-expect-error: a promise
+    f.scalar(['INTEGER'], 'INTEGER', async n => n),
+    // @ts-expect-error: a type that functions do not return
+    f.scalar(['INTEGER'], 'DATE', () => '2024-05-31'),
+  ]
+  expectTypeOf(made).toBeFunction()
+})

@@ -67,7 +67,8 @@ async function started(slots: number, logs: MemoryDisk = new SlowLogs()) {
 
 const id = (task: number): AttemptId => attemptId({ job: jobId('job-1'), stage: 0, task, attempt: 0 })
 const workOf = (task: number): TaskWork => ({
-  attempt: id(task), job: jobId('job-1'), user: 'ann', program: { id: 'p' }, memoryBytes: 0, deadlineMs: 0, output: { kind: 'files' },
+  attempt: id(task), job: jobId('job-1'), user: 'ann', program: { id: 'p' }, params: {}, memoryBytes: 0, deadlineMs: 0,
+  output: { kind: 'files' },
 }) as unknown as TaskWork
 const turns = async (): Promise<void> => { for (let i = 0; i < 10; i++) await new Promise(resolve => { setImmediate(resolve) }) }
 
