@@ -57,13 +57,14 @@ export function kMeans(options: KMeansOptions): Estimator<KMeansModel> {
       let centres = options.centres ? checkCentres(options.centres, k, size) : await drawn(profile, k, seed)
       const variance = profile.places.reduce((sum, place) => sum + place.deviation(profile.count), 0) / profile.count / size
       for (let iterations = 1; ; iterations++) {
-        const { means, sizes, inertia } = await round(profile, centres)
-        const moved = means.reduce((sum, mean, i) => sum + distance({ indices: null, values: mean }, centres[i]!), 0)
+        const found = await round(profile, centres)
+        const moved = found.means.reduce((sum, mean, i) => sum + distance({ indices: null, values: mean }, centres[i]!), 0)
         const converged = moved <= tolerance * variance
-        // The sizes and the inertia are those of the centres that the round began with.
-        if (converged || iterations >= most)
-          return { kind: 'kMeans', version: 1, ...profile.layout, centres, sizes, inertia, rows: profile.count, iterations, converged }
-        centres = means
+        centres = found.means
+        if (!converged && iterations < most) continue
+        // The round has found the sizes and the inertia of the centres that it began with.
+        const { sizes, inertia } = moved === 0 ? found : await round(profile, centres)
+        return { kind: 'kMeans', version: 1, ...profile.layout, centres, sizes, inertia, rows: profile.count, iterations, converged }
       }
     },
   }

@@ -90,6 +90,28 @@ group('splits and joins over time', () => {
     expect(test.slice(0, 6)).toEqual(['u105', 'u111', 'u119', 'u12', 'u13', 'u133'])
   })
 
+  test('three sides have each row once, and a side is not divided again by the seed that made it', async () => {
+    const rows = Array.from({ length: 1000 }, (_, id) => ({ id }))
+    const found = await fitted(rows, async data => {
+      const sides = splitByKey(data, row => row.id, { test: 0.2, validation: 0.1 })
+      const [train, test] = sides
+      for (const side of sides) expect(() => splitByKey(side, row => row.id)).toThrow('one side of a split with the seed 0')
+      const again = splitByKey(train, row => row.id, { test: 0.5, seed: 1 })
+      expect(() => splitByKey(data, row => row.id, { test: 0.7, validation: 0.4 })).toThrow('together more than all keys')
+      const [, alone] = splitByKey(data, row => row.id, { test: 0.2 })
+      const ids = (side: typeof train): Promise<number[]> => side.map(row => row.id).collect()
+      const [tests, agains] = [[await ids(test), await ids(alone)], await Promise.all(again.map(ids))]
+      return { sides: await Promise.all(sides.map(ids)), again: agains, tests }
+    })
+    expect(found.sides.flat().sort((a, b) => a - b)).toEqual(rows.map(row => row.id))
+    const [train, test, validation] = found.sides
+    expect(Math.abs(test!.length - 200)).toBeLessThan(50)
+    expect(Math.abs(validation!.length - 100)).toBeLessThan(40)
+    expect(found.again.flat().toSorted((a, b) => a - b)).toEqual(train!.toSorted((a, b) => a - b))
+    expect(Math.abs(found.again[0]!.length - train!.length / 2)).toBeLessThan(80)
+    expect(found.tests[0]).toEqual(found.tests[1])
+  })
+
   test('joinAsOf gives each row the last one before it, by key', async () => {
     const random = dice(5)
     const rows = Array.from({ length: 300 }, (_, id) =>

@@ -59,6 +59,10 @@ group('k-means', () => {
     expect(await failure(rows, kMeans({ features: ['x'], k: 3 }))).toContain('k of kMeans is 3, and the 3 rows have only 2 different values')
     const model = await fitted(penguins, data => kMeans({ features, k: 3, iterations: 1, tolerance: 0 }).fit(data))
     expect(model).toMatchObject({ converged: false, iterations: 1 })
+    // As KMeans of scikit-learn with max_iter=1: the centres have moved once.
+    const six = [0, 1, 2, 10, 11, 12].map(x => ({ x }))
+    const moved = await fitted(six, data => kMeans({ features: ['x'], k: 2, centres: [[0], [1]], iterations: 1 }).fit(data))
+    expect(moved).toMatchObject({ centres: [[0], [7.2]], sizes: [3, 3], inertia: expect.closeTo(50.32, 9) })
     expect(await failure([{ x: 1 }, { x: null }], kMeans({ features: ['x'], k: 1 }))).toContain('column "x" is null, in the row {"x":null}')
   })
 })
