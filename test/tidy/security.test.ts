@@ -148,6 +148,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   ],
   'A policy of a bucket lets others do what': [
     ['cluster/s3/buckets.ts', 'a policy lets others do what the owner of the bucket may do, and no more'],
+    ['unit/client/gateway/s3/access.test.ts', 'what a policy says about a key counts for it in snapshots'],
     ['unit/client/gateway/s3/statements.test.ts', 'a denial wins over a permission'],
   ],
   'Settings of a bucket are changed by its owner only': [

@@ -1,5 +1,6 @@
 // Decides in whose name a request is done: the user who signed it, or the owner of the bucket, whose policy allows the request. A policy is
 // about S3 alone; the rights of files are the cluster's, at every door.
+// INVARIANT: a policy counts for older states of a key as for the key itself, under whatever name they are read (olderkeys.ts).
 // INVARIANT: what a policy allows is what the owner of the bucket may do. A copy is done in the name of its user only: in the name of the
 // bucket's owner it would read what only the owner may read.
 
@@ -10,6 +11,7 @@ import type { Users } from '../users.ts'
 import { actionsOf, isAboutPolicy } from './actions.ts'
 import type { BucketSetting, BucketSettings } from './bucketsettings.ts'
 import { S3Error } from './errors.ts'
+import { outputsIn, snapshotOf, stoodForMax } from './olderkeys.ts'
 import type { S3Operation } from './operation.ts'
 import type { Headers } from './payload.ts'
 import { decide, type ConditionValues } from './statements.ts'
@@ -102,19 +104,44 @@ export class Access {
     if (policy === undefined || actions.length === 0) return undefined
     if (policy === 'unreadable') return 'deny'
     const bucket = asked.target.bucket!
-    const resource = asked.operation.on === 'bucket' && key === '' ? bucket : `${bucket}/${key}`
-    const decisions = actions.map(action => decide(policy, { user: asked.user, action, resource, values: valuesOf(asked) }))
-    if (decisions.includes('deny')) return 'deny'
-    return decisions.every(decision => decision === 'allow') ? 'allow' : undefined
+    const { operation, headers } = asked
+    const isOfBucket = operation.on === 'bucket' && key === ''
+    const values = valuesOf(asked)
+    const prefix = isOfBucket ? values['s3:prefix'] ?? '' : ''
+    const decided = (named: string, done: readonly string[]) => done.map(action => decide(policy, {
+      user: asked.user, action, resource: isOfBucket ? bucket : `${bucket}/${named}`,
+      values: isOfBucket && prefix !== '' ? { ...values, 's3:prefix': named } : values,
+    }))
+    const ofVersions = [...new Set([...actions, ...isOfBucket ? ['s3:ListBucketVersions'] : actionsOf(operation, headers, true)])]
+    return together(isOfBucket ? prefix : key, { as: named => decided(named, actions), asOlder: named => decided(named, ofVersions) })
   }
 
   async #checkSource(source: ReturnType<typeof sourceOf>, asked: AccessAsked): Promise<void> {
     const setting = await this.#settingOf(source.bucket, asked)
     if (setting?.policy === undefined) return
+    const { policy } = setting
+    const decided = (key: string, ...actions: string[]) => (policy === 'unreadable' ? ['deny' as const] : actions.map(action =>
+      decide(policy, { user: asked.user, action, resource: `${source.bucket}/${key}`, values: valuesOf(asked) })))
     const action = source.version === undefined ? 's3:GetObject' : 's3:GetObjectVersion'
-    const request = { user: asked.user, action, resource: `${source.bucket}/${source.key}`, values: valuesOf(asked) }
-    if (setting.policy === 'unreadable' || decide(setting.policy, request) === 'deny') throw denied()
+    const decision = together(source.key, {
+      as: key => decided(key, action), asOlder: key => decided(key, 's3:GetObject', 's3:GetObjectVersion'),
+    })
+    if (decision === 'deny') throw denied()
   }
+}
+
+type Decision = ReturnType<typeof decide>
+
+/** The decision about a key and the keys that it may stand for: one denial denies, and an allowance must hold for all that it surely is. */
+function together(
+  key: string, { as, asOlder }: Readonly<Record<'as' | 'asOlder', (key: string) => readonly Decision[]>>,
+): Decision {
+  const older = snapshotOf(key)
+  const outputs = outputsIn(older ?? key)
+  if (outputs.length > stoodForMax) return 'deny'
+  const sure = [...as(key), ...older === undefined ? [] : asOlder(older)]
+  if ([...sure, ...outputs.flatMap(as)].includes('deny')) return 'deny'
+  return sure.every(decision => decision === 'allow') ? 'allow' : undefined
 }
 
 function valuesOf({ user, encrypted, headers, target: { query } }: AccessAsked): ConditionValues {
