@@ -11,7 +11,7 @@ import type { View } from '../journal/view.ts'
 import { outputs } from '../jobs/store/rows.ts'
 import { checkMay, checkNotSystem, checkSticky, may, mayWrite, stickyBit } from '../namespace/access.ts'
 import type { NameEntry } from '../namespace/entry.ts'
-import { findVersion, type Versioning } from '../namespace/keyversions.ts'
+import { findVersion, nullVersion, type Versioning } from '../namespace/keyversions.ts'
 import { directoryMode } from '../namespace/inherit.ts'
 import { removable } from '../namespace/names.ts'
 import { child, entryAt, missingName, placeAt, type Directory } from '../namespace/resolve.ts'
@@ -20,7 +20,7 @@ import { usageAt } from '../quotas/usage.ts'
 import { hasSnapshots } from '../snapshots/history.ts'
 import { recordOf } from '../versions/rows.ts'
 import { attributesOf, removeAttribute } from '../xattrs/rows.ts'
-import { addMarker, dropEmptyShelf, isOnly, removeOlder, restoreNewest, setAside, versioningAt } from './shelf.ts'
+import { addMarker, dropEmptyShelf, dropNull, isOnly, removeOlder, restoreNewest, setAside, versioningAt } from './shelf.ts'
 
 /** Throws EEXIST, ENOENT, ESTALE unless the path has what the caller has seen. */
 export function checkExpected(expect: Expected | undefined, there: NameEntry | undefined, path: string): void {
@@ -86,12 +86,14 @@ interface RemoveVersionAsked extends UserOperation {
   readonly keep: string
   readonly version: string
   readonly only?: 'older' | 'marker' | undefined
+  /** With the version `null`, one behind it goes that another door's write has hidden. Missing in operations of earlier versions. */
+  readonly oneNull?: true | undefined
 }
 
 /** Removes one version for good; `marker`: it was a delete marker. */
 export const removeVersion = mutation<RemoveVersionAsked, { readonly marker: boolean }>({
   kind: 'object.removeVersion',
-  mutate(draft, { path, keep, version, only, nowMs: _, ...actor }) {
+  mutate(draft, { path, keep, version, only, oneNull, nowMs: _, ...actor }) {
     checkNotSystem(path, 'remove')
     const { parent, name } = placeAt(draft, actor, path)
     const found = findVersion(draft, parent.entry.id, name, version)
@@ -105,6 +107,7 @@ export const removeVersion = mutation<RemoveVersionAsked, { readonly marker: boo
         { details: { path, version } })
     if (isObject) {
       detach(draft, parent.entry.id, name, found)
+      if (oneNull && version === nullVersion) dropNull(draft, place)
       restoreNewest(draft, place)
     } else removeOlder(draft, place, version, found)
     dropEmptyShelf(draft, place)

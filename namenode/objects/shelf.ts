@@ -1,7 +1,8 @@
 // Edits of the older versions of objects (namespace/keyversions.ts): a version that is replaced or deleted is put on the shelf of its
 // directory, a delete marker stands there alone, and the version before a removed one takes the key again. All are renames, whatever the
 // size of the objects, in the operation that writes or removes: a crash leaves the state before or the one after.
-// INVARIANT: each version has one place; a key has at most one version `null`.
+// INVARIANT: each version has one place; a key has at most one version `null` that is seen. A write of another door hides one on the shelf,
+// which goes with it.
 
 import { isWithin } from '../../src/base/paths.ts'
 import type { Draft } from '../journal/draft.ts'
@@ -52,7 +53,8 @@ export function setAside(draft: Draft, place: KeyPlace, file: NameEntry | undefi
   move(draft, { parent: directory.id, name }, { parent: older.id, name: free }, file)
 }
 
-function dropNull(draft: Draft, { directory, name }: KeyPlace): void {
+/** Removes the older version `null` of a key, if it has one. */
+export function dropNull(draft: Draft, { directory, name }: KeyPlace): void {
   const older = olderOf(draft, directory.id, name)
   const found = older && child(draft, older.id, nullVersion)
   if (found) detach(draft, older.id, nullVersion, found)

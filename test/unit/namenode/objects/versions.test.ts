@@ -13,6 +13,7 @@ import { mkdir, remove as removeName, setAttributes } from '../../../../namenode
 import { list, stat, summary } from '../../../../namenode/namespace/read.ts'
 import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { snapshotRoutes } from '../../../../namenode/snapshots/routes.ts'
+import { complete, create } from '../../../../namenode/writing/mutations.ts'
 import { setAttribute } from '../../../../namenode/xattrs/mutations.ts'
 import { attributesOf } from '../../../../namenode/xattrs/rows.ts'
 import { xattrRoutes } from '../../../../namenode/xattrs/routes.ts'
@@ -69,7 +70,7 @@ async function store(bench: Bench, key: string, actor = root) {
 const drop = (bench: Bench, key: string, actor = root) =>
   bench.do(remove, { path: pathOfKey(key), keep: bucket, directory: false, ...actor })
 const dropVersion = (bench: Bench, key: string, version: string, actor = root) =>
-  bench.do(removeVersion, { path: pathOfKey(key), keep: bucket, version, ...actor })
+  bench.do(removeVersion, { path: pathOfKey(key), keep: bucket, version, oneNull: true, ...actor })
 const setState = (bench: Bench, state: 'Enabled' | 'Suspended', actor = root) =>
   bench.do(setVersioning, { path: bucket, state, ...actor })
 const refusal = (work: Promise<unknown>): Promise<string> => work.then(() => 'ok', (error: { code: string }) => error.code)
@@ -130,6 +131,30 @@ test('an older version keeps the list that it had, and the object that replaces 
   expect(mayRead(pathOfKey('k'))).toBe(true)
   await store(bench, 'k')
   expect(mayRead(pathOfKey('k'))).toBe(true)
+  await sound(bench)
+})
+
+test('with the version null that another door has written, the one that it has hidden is removed for good', async () => {
+  const bench = await openBucket('Enabled')
+  const write = async () => {
+    const { lease } = await bench.do(create, { path: pathOfKey('k'), overwrite: true, replication: 1, blockBytes: 4096 })
+    await bench.do(complete, { lease, blocks: [] })
+  }
+  await write()
+  const second = await store(bench, 'k')
+  expect(shown(versionsOf(bench))).toEqual([`k ${second.length} id latest`, 'k 0 null'])
+  await write()
+  expect(shown(versionsOf(bench))).toEqual(['k 0 null latest'])
+  await dropVersion(bench, 'k', 'null')
+  expect(versionsOf(bench)).toEqual([])
+  await sound(bench)
+  expect(bench.journal.view.counters.files).toBe(0)
+  // An operation of a version that left it there has the result that it had.
+  await write()
+  await store(bench, 'k')
+  await write()
+  await bench.do(removeVersion, { path: pathOfKey('k'), keep: bucket, version: 'null' })
+  expect(shown(versionsOf(bench))).toEqual(['k 0 null latest'])
   await sound(bench)
 })
 
