@@ -72,11 +72,18 @@ function walk(roots: readonly unknown[], see: (part: unknown) => boolean): void 
 }
 
 function partsOf(value: object): Iterable<unknown> {
-  if (Array.isArray(value)) return [...value as unknown[], value.length]
+  if (Array.isArray(value)) return [...value as unknown[], value.length, ...namesOf(value).flatMap(name => [name, value[name as never]])]
   if (value instanceof Map) return [...[...value].flat(1), value.size]
   if (value instanceof Set) return [...value, value.size]
   if (value instanceof Date) return [value.getTime()]
   if (ArrayBuffer.isView(value)) return [crc32c(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))]
   const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null ? Object.entries(value).flat(1) : []
+  if (prototype !== Object.prototype && prototype !== null) return []
+  return Reflect.ownKeys(value).flatMap(name => [name, value[name as never]])
+}
+
+/** Names of properties that an array has beside its elements: they come behind `length`, which it has from its beginning. */
+function namesOf(value: readonly unknown[]): PropertyKey[] {
+  const names = Reflect.ownKeys(value)
+  return names.slice(names.lastIndexOf('length') + 1)
 }

@@ -247,7 +247,7 @@ export class Dataset<T> {
 
   /**
    * The values merged two at a time, in the order of partitions: `merge` is associative. Of no values: undefined, or `initial`, which is
-   * otherwise merged first.
+   * otherwise merged first. A copy of `initial` is used; of an instance of a class the instance itself.
    */
   reduce(merge: (a: T, b: T) => T): Promise<T | undefined>
   reduce(merge: (a: T, b: T) => T, initial: T): Promise<T>
