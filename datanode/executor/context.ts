@@ -8,6 +8,7 @@
 import { posix } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
 import { ExactSum } from '../../src/base/exactsum.ts'
+import type { PlaceOf } from '../../src/operator/async.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Context, Params } from '../../src/program/authoring.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
@@ -35,6 +36,7 @@ export class TaskContext implements Context {
   readonly phase: Context['phase']
   readonly now: number
   path = ''
+  placeOf: PlaceOf = () => undefined
   readonly #random: Random
   readonly #seeded: (name: string) => Random
   readonly #assets: ReadonlyMap<string, string>
@@ -64,6 +66,9 @@ export class TaskContext implements Context {
     this.log = this.log.bind(this)
     this.random = this.random.bind(this)
   }
+
+  /** Looks at the bytes of the record's batch when it is asked for. */
+  get offset(): number | undefined { return this.path === '' ? undefined : this.placeOf()?.()?.offset }
 
   /** For setup, whose variables serve the whole task. */
   lendToSetup(): Context { return lend(this, { context: this }) }
@@ -161,6 +166,7 @@ function lend(of: TaskContext, holder: Holder, random = (): number => holder.con
   return {
     params, job, task, phase, now,
     get path() { return holder.context.path },
+    get offset() { return holder.context.offset },
     counter: (name, by) => { holder.context.counter(name, by) },
     asset: name => holder.context.asset(name),
     log: (...parts) => { holder.context.log(...parts) },

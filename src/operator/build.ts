@@ -11,7 +11,7 @@ import type { KeyGroup } from '../shuffle/groups.ts'
 import type { JoinGroup } from '../shuffle/join.ts'
 import type { ReplayBuffer } from '../shuffle/replay.ts'
 import type { JoinTable } from '../shuffle/table.ts'
-import { asyncStep, type PlaceOf } from './async.ts'
+import { asyncStep, type CurrentRecord, type PlaceOf } from './async.ts'
 import { eachStep, limitStep, sampleStep, type ValueFunction } from './each.ts'
 import { combined, foldStep, groupStep, regroupStep, ungroupStep, type GroupFunction } from './group.ts'
 import { hashJoinStep } from './hash.ts'
@@ -41,8 +41,8 @@ export interface PipelineOptions {
    * Dataset that is read twice would have two contents.
    */
   readonly contextOf: (step: StepNode) => { random(): number }
-  /** Path of the current record; part of the context. Default: there are no files. */
-  readonly current?: { path: string } | undefined
+  /** The current record; part of the context. Default: there are no files. */
+  readonly current?: CurrentRecord | undefined
   /** Tables of the steps that look values up. */
   readonly tables?: ReadonlyMap<LookupNode, JoinTable> | undefined
   /** Format of the output file, if the stage ends in files. */
@@ -59,7 +59,8 @@ interface RecordOptions {
 
 /** Pipeline of a branch that reads records or values. */
 export function recordPipeline(options: PipelineOptions, records: RecordOptions): Step<unknown> {
-  const { steps } = options
+  const { steps, current } = options
+  if (current) current.placeOf = records.placeOf
   const endsEarly = steps.slice(0, steps.findIndex(({ kind }) => kind === 'limit')).every(isOneByOne)
   return steps.reduceRight<Step<unknown>>((next, step) => valueStep(step, next, options, { ...records, endsEarly }), lastStep(options))
 }
@@ -133,8 +134,10 @@ function valueStep(step: StepNode, next: Step<unknown>, options: PipelineOptions
   return placed(step, options.places, bareStep(step, next, options, records))
 }
 
+const noRecord = (): CurrentRecord => ({ path: '', placeOf: () => undefined })
+
 function bareStep(
-  step: StepNode, next: Step<unknown>, { functions, emit, turns, contextOf, tables, current = { path: '' } }: PipelineOptions,
+  step: StepNode, next: Step<unknown>, { functions, emit, turns, contextOf, tables, current = noRecord() }: PipelineOptions,
   records?: RecordOptions,
 ): Step<unknown> {
   const context = contextOf(step)
@@ -147,9 +150,7 @@ function bareStep(
     case 'map': return { push: mapStep(functions[step.fn] as MapFunction, turns, context), finish: () => undefined }
     case 'each':
       if (step.op !== 'mapAsync') return eachStep(step.op, fn(step.fn), context, next)
-      return asyncStep({
-        fn: fn(step.fn), concurrency: step.concurrency!, context, current, placeOf: records?.placeOf ?? (() => undefined),
-      }, next)
+      return asyncStep({ fn: fn(step.fn), concurrency: step.concurrency!, context, current }, next)
     case 'sample': return sampleStep(step.fraction, random, next)
     case 'partition': return partitionStep(functions[step.fn] as PartitionFunction, context, current, next)
     case 'key': return keyStep({

@@ -3,7 +3,7 @@
 
 import { showValue } from '../base/show.ts'
 import { wrongUse } from '../base/wronguse.ts'
-import { withPath } from './async.ts'
+import { withRecord, type CurrentRecord } from './async.ts'
 import { keptValue } from './kept.ts'
 import { misuse } from './misuse.ts'
 import { isPromise, type Step } from './operator.ts'
@@ -14,17 +14,22 @@ export type PartitionFunction = (values: AsyncIterable<unknown>, context: unknow
 /** Values that wait for the function. */
 const waitingMax = 1024
 
+/** Of a value that is of no record. */
+const nowhere: CurrentRecord = { path: '', placeOf: () => undefined }
+
 /** Values of several files pass through one call: in it, and in the steps behind it, the context has no path. */
 export function partitionStep(
-  fn: PartitionFunction, context: object, current: { path: string }, next: Step<unknown>,
+  fn: PartitionFunction, context: object, current: CurrentRecord, next: Step<unknown>,
 ): Step<unknown> {
   const values = new Values()
   let running: Promise<void> | undefined
   let hasFailed = false
   const run = async (): Promise<void> => {
     try {
-      const pathless: unknown = Object.create(context, { path: { value: '', enumerable: true } })
-      for await (const value of sequenceOf(await fn(values, pathless))) await withPath(current, '', () => next.push(value))
+      const pathless: unknown = Object.create(context, {
+        path: { value: '', enumerable: true }, offset: { value: undefined, enumerable: true },
+      })
+      for await (const value of sequenceOf(await fn(values, pathless))) await withRecord(current, nowhere, () => next.push(value))
     } finally {
       // Values that the function has not read are dropped.
       values.stop()

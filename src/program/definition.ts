@@ -90,6 +90,11 @@ export interface Context<P = Params> {
   readonly phase: 'map' | 'reduce' | 'check'
   /** File of the current record; '' in `reduce`. */
   readonly path: string
+  /**
+   * Byte at which the current record begins in `path`, in its decompressed content; undefined where `path` is ''. It does not depend on
+   * how the file is cut into blocks: `path` and `offset` together name the record.
+   */
+  readonly offset: number | undefined
   /** Uniform in [0, 1), the same numbers in every attempt of a task: use it instead of Math.random. */
   random(): number
   /** Submission time of the job, in milliseconds since 1970: use it instead of Date.now. */

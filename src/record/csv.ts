@@ -142,11 +142,20 @@ function indexOrEnd(text: string, wanted: string, from: number): number {
 }
 
 /** Position in the bytes of the line start that is at `to` in their text. A line end is one byte, and one character of the text. */
-export function lineOffset(bytes: Buffer, text: string, to: number, { rowEnd = '\n' }: Dialect): number {
+export function lineOffsets(bytes: Buffer, text: string, { rowEnd = '\n' }: Dialect): (to: number) => number {
   const ending = rowEnd.charCodeAt(0)
+  let before = 0
   let at = 0
-  for (let i = text.indexOf(rowEnd); i >= 0 && i < to; i = text.indexOf(rowEnd, i + 1)) at = bytes.indexOf(ending, at) + 1
-  return at
+  let end = text.indexOf(rowEnd)
+  return to => {
+    if (to < before) {
+      at = 0
+      end = text.indexOf(rowEnd)
+    }
+    before = to
+    for (; end >= 0 && end < to; end = text.indexOf(rowEnd, end + 1)) at = bytes.indexOf(ending, at) + 1
+    return at
+  }
 }
 
 /** Number of leading bytes that are whole rows; all of them if `isAll`: the bytes are the whole file. */

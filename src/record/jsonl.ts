@@ -5,11 +5,12 @@ import { GristmillError } from '../base/errors.ts'
 import type { InputOptions } from '../base/formats.ts'
 import { recordError, type Batch, type ReadCounters } from './records.ts'
 import { mayLose, parseExact } from './integers.ts'
-import { lineOffset, splitLines } from './lines.ts'
+import { lineOffsets, splitLines } from './lines.ts'
 import type { Chunk } from './range.ts'
 
 export function jsonBatch(chunk: Chunk, path: string, options: InputOptions, counters: ReadCounters): Batch {
   const lines = splitLines(chunk, path, options, counters)
+  const offsetOf = lineOffsets(chunk)
   const values: unknown[] = []
   /** Line numbers of the values; undefined while they equal the indexes. */
   let numbers: number[] | undefined
@@ -25,10 +26,10 @@ export function jsonBatch(chunk: Chunk, path: string, options: InputOptions, cou
       if (options.badRecords !== 'skip') {
         // The message about an unrepresentable number already contains advice.
         const problem = error instanceof GristmillError ? error.message : `the line is not JSON: ${(error as Error).message}; correct it`
-        throw recordError(`${problem}, or read with badRecords: "skip"`, { path, offset: lineOffset(chunk, i) }, error)
+        throw recordError(`${problem}, or read with badRecords: "skip"`, { path, offset: offsetOf(i) }, error)
       }
       counters.badRecords++
     }
   }
-  return { values, path, offset: index => lineOffset(chunk, numbers ? numbers[index]! : index) }
+  return { values, path, offset: index => offsetOf(numbers ? numbers[index]! : index) }
 }

@@ -26,13 +26,20 @@ function stripReturns(lines: string[], lastEnded: boolean): void {
   }
 }
 
-/** Offset in the file of line `index` of the chunk. Counts newline bytes, so that it does not depend on the decoding. */
-export function lineOffset({ bytes, position }: Chunk, index: number): number {
+/**
+ * (index of a line of the chunk) → its offset in the file. Counts newline bytes, so that it does not depend on the decoding. Goes on from
+ * the line that was asked for before, so that all lines in order cost one look at the bytes.
+ */
+export function lineOffsets({ bytes, position }: Chunk): (index: number) => number {
+  let line = 0
   let from = 0
-  for (let i = 0; i < index; i++) from = bytes.indexOf(newline, from) + 1
-  return position + from
+  return index => {
+    if (index < line) line = from = 0
+    for (; line < index; line++) from = bytes.indexOf(newline, from) + 1
+    return position + from
+  }
 }
 
 export function linesBatch(chunk: Chunk, path: string, options: InputOptions, counters: ReadCounters): Batch<string> {
-  return { values: splitLines(chunk, path, options, counters), path, offset: index => lineOffset(chunk, index) }
+  return { values: splitLines(chunk, path, options, counters), path, offset: lineOffsets(chunk) }
 }

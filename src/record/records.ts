@@ -38,7 +38,7 @@ export interface Batch<T = unknown> {
   readonly values: readonly T[]
   /** File of the records. */
   readonly path: string
-  /** Byte offset in the file at which record `index` starts. Scans the bytes: for messages, not for every record. */
+  /** Byte offset in the file at which record `index` starts. Looks at the bytes behind the record that was asked for before. */
   offset(index: number): number
 }
 

@@ -9,7 +9,7 @@ import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { InputOptions, TextEncoding } from '../base/formats.ts'
 import { asBuffer, type Dialect } from './boundary.ts'
-import { lineOffset, parseCsv, wholeRows } from './csv.ts'
+import { lineOffsets, parseCsv, wholeRows } from './csv.ts'
 import { recordError, type Batch, type ReadCounters, type RecordRange } from './records.ts'
 import type { Chunk } from './range.ts'
 import { namedSeparator } from './separator.ts'
@@ -86,7 +86,8 @@ export class RowReader {
   batch(chunk: Chunk): Batch {
     const { path } = this.#range
     const text = decode(chunk, path, this.#options, this.#counters)
-    const offsetOf = (row: number): number => chunk.position + lineOffset(chunk.bytes, text, row, this.#dialect)
+    const lineOf = lineOffsets(chunk.bytes, text, this.#dialect)
+    const offsetOf = (row: number): number => chunk.position + lineOf(row)
     const values: unknown[] = []
     /** Starts of the values' rows in the text. */
     const rows: number[] = []

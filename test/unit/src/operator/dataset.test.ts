@@ -282,6 +282,30 @@ test('too many united Datasets are refused with advice', async () => {
   await expect(valuesOf(doubled)).rejects.toThrow('unites more than 100 Datasets; give several paths')
 })
 
+test('the offset of the context is that of the value in its file, also where calls end later, behind others, and before the path is gone', async () => {
+  const files = { '/rows': [['a0', 'a1', 'a2'], ['b0', 'b1'], ['c0', 'c1', 'c2']] }
+  const seen = (value: string, { path, offset }: { readonly path: string; readonly offset: number | undefined }) =>
+    `${value} ${path.at(-1) ?? ''}${offset ?? ''}`
+  const slow = async (value: string, context: Parameters<typeof seen>[1]) => {
+    const before = context.offset
+    await new Promise(resolve => { setTimeout(resolve, 1) })
+    return seen(before === context.offset ? value : 'moved', context)
+  }
+  const parts = await valuesOf(
+    mill => mill.text('/rows').map(seen).mapAsync(slow, { concurrency: 3 }).mapAsync(slow, { concurrency: 4 })
+      .flatMap((value, context) => [seen(value, context)]).save('/out', { format: 'jsonl' }),
+    { files, oneTask: true },
+  )
+  expect(parts.flat()).toEqual(files['/rows'].flat().map(value => `${value}${` ${value[0]}${Number(value[1]) * 10}`.repeat(4)}`))
+  const partitioned = await valuesOf(
+    mill => mill.text('/rows').mapPartitions(async function * (values, context) {
+      for await (const value of values) yield seen(value, context)
+    }).map(seen).countBy(value => value).map(seen as never).save('/out', { format: 'jsonl' }),
+    { files, oneTask: true },
+  )
+  expect(partitioned.flat().toSorted()).toEqual(files['/rows'].flat().map(value => `${value}  ,1 `))
+})
+
 test('the path of the context is that of the value, also where calls end later', async () => {
   const files = { '/rows': [['a1', 'a2', 'a3'], ['b1', 'b2'], ['c1', 'c2', 'c3']] }
   const slow = async (value: string, context: { readonly path: string }) => {

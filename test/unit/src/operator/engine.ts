@@ -3,6 +3,7 @@
 
 import { mkdirSync } from 'node:fs'
 import type { Key } from '../../../../src/base/pair.ts'
+import type { CurrentRecord } from '../../../../src/operator/async.ts'
 import { groupPipeline, hashPipeline, joinPipeline, recordPipeline, type PipelineOptions } from '../../../../src/operator/build.ts'
 import { drive } from '../../../../src/operator/drive.ts'
 import { GroupsOperator } from '../../../../src/operator/groupsoperator.ts'
@@ -214,13 +215,16 @@ class Engine {
   ): Promise<void> {
     const { input, steps, source } = stage.branches[branch]!
     const { functions } = this.#plan
-    const current = { path: '' }
+    const current: CurrentRecord = { path: '', placeOf: () => undefined }
     const options: PipelineOptions = {
       current, tables,
       steps, functions, places: this.#plan.places, emit: sink.emit, turns: new Turns(sink.emit),
       contextOf: step => {
         const random = dice(this.#numbers.get(step)! * 1_000_003 + this.#numbers.get(source)! * 1009 + task)
-        return { random: () => random.below(1 << 30) / (1 << 30), get path() { return current.path } }
+        return {
+          random: () => random.below(1 << 30) / (1 << 30), get path() { return current.path },
+          get offset() { return current.placeOf()?.()?.offset },
+        }
       },
       ...stage.output.kind === 'files' && { format: stage.output.format },
     }
@@ -228,13 +232,13 @@ class Engine {
     switch (input.kind) {
       case 'files': case 'values': {
         const counters = newReadCounters()
-        const pipeline = recordPipeline(options, { badRecords: undefined, counters, placeOf: () => undefined })
+        const pipeline = recordPipeline(options, { badRecords: undefined, counters, placeOf: () => operator.placeLater() })
         const batches = input.kind === 'files'
           ? this.#batches(this.#splits(input)[task]!)
           : batchesOf(
               () => functions[input.fn]!(task, input.parts) as Iterable<unknown>, counters, value => copyValue(value, 'from was given'),
             )
-        const operator = new RecordsOperator(pipeline.push)
+        const operator: RecordsOperator = new RecordsOperator(pipeline.push)
         await drive(batches, { push: batch => { current.path = batch.path; return operator.push(batch) } }, sink, pause)
         await pipeline.finish()
         return

@@ -1,5 +1,6 @@
 // Shared by tests of the record room: ranges over bytes in memory, and blocks as `put` cuts them.
 
+import { expect } from 'vitest'
 import type { InputOptions } from '../../../../src/base/formats.ts'
 import { Boundary, type Dialect } from '../../../../src/record/boundary.ts'
 import type { Batch, ReadCounters, RecordRange } from '../../../../src/record/records.ts'
@@ -47,8 +48,12 @@ export interface Found { readonly value: unknown; readonly offset: number; reado
 
 export async function readAll(ranges: RecordRange[], input: InputOptions, counters: ReadCounters = newReadCounters()): Promise<Found[]> {
   const found: Found[] = []
-  const take = (batch: Batch) =>
+  const take = (batch: Batch) => {
+    // Offsets are found from the record that was asked for before: they are the same in each order.
+    const backwards = batch.values.map((_, index, { length }) => batch.offset(length - 1 - index)).reverse()
     batch.values.forEach((value, index) => found.push({ value, offset: batch.offset(index), path: batch.path }))
+    expect(batch.values.map((_, index) => batch.offset(index))).toEqual(backwards)
+  }
   for await (const batch of readRecords(ranges, { input, counters })) take(batch)
   return found
 }
