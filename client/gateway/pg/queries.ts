@@ -1,6 +1,7 @@
 // Queries of one session: over data with `mill.sql`, as the session's user, and over the catalogue in an engine of the session's own.
 
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
+import { sqlTokens } from '../../../src/base/sqltokens.ts'
 import type { SqlColumn } from '../../../src/base/sql.ts'
 import type { OpenDatabase } from '../../../src/ports/database.ts'
 import type { Mill } from '../../mill.ts'
@@ -43,7 +44,7 @@ export class SessionQueries implements Queries {
         `this gateway has ${queriesMax} open queries already; try again in a moment, or ask another gateway`)
     slots.open++
     try {
-      const running = await mill.sql(sql, params, { signal }).run()
+      const running = await mill.sql(withBytes(sql), params, { signal }).run()
       let isOpen = true
       return {
         columns: running.columns, batches: () => running.batches(),
@@ -66,7 +67,7 @@ export class SessionQueries implements Queries {
       return query.columns
     }
     refuseChange(sql)
-    return this.#deps.mill.sql(sql, params, { signal }).columns()
+    return this.#deps.mill.sql(withBytes(sql), params, { signal }).columns()
   }
 
   close(): void { this.#catalogue?.close() }
@@ -92,6 +93,27 @@ export class SessionQueries implements Queries {
       throw error
     }
   }
+}
+
+/**
+ * The statement with the bytes that clients write into it, '\\x00ff'::bytea, as the engine writes them: it takes \\x00 for a byte, and what
+ * follows for characters.
+ */
+function withBytes(sql: string): string {
+  const tokens = [...sqlTokens(sql)].filter(({ kind }) => kind !== 'blank' && kind !== 'comment')
+  const word = (i: number): string => (tokens[i] ? sql.slice(tokens[i].start, tokens[i].end).toLowerCase() : '')
+  let made = ''
+  let at = 0
+  for (const [i, { kind, start, end }] of tokens.entries()) {
+    const [, hex] = kind === 'text' ? /^'\\x((?:[0-9a-f]{2})+)'$/i.exec(sql.slice(start, end)) ?? [] : []
+    if (hex === undefined) continue
+    const cast = word(i + 1) === '::' ? word(i + 2) : word(i + 1) + word(i + 2) === '::' ? word(i + 3) : ''
+    const isBytes = cast === 'bytea' || word(i - 1) === 'bytea' || (word(i + 1) === 'as' && word(i + 2) === 'bytea')
+    if (!isBytes) continue
+    made += `${sql.slice(at, start)}'${hex.replaceAll(/../g, byte => `\\x${byte}`)}'`
+    at = end
+  }
+  return made + sql.slice(at)
 }
 
 /** Clients take their transactions for real, and a change could not be rolled back. */

@@ -220,29 +220,42 @@ export class PgSession {
     switch (statement.kind) {
       case 'empty': return writer.add('I')
       case 'transaction':
-        if (statement.to === 'begin') this.#block = 'T'
+        if (statement.to === 'begin') {
+          this.#block = 'T'
+          settings.open()
+        }
         if (ends) {
-          writer.add('C', cstring(this.#block === 'E' ? 'ROLLBACK' : statement.tag))
+          const tag = this.#block === 'E' ? 'ROLLBACK' : statement.tag
+          this.#telling(() => settings.end(tag !== 'ROLLBACK'))
+          writer.add('C', cstring(tag))
           this.#block = 'I'
           return
         }
         return writer.add('C', cstring(statement.tag))
       case 'set': {
-        settings.set(statement.name, statement.value)
-        const shown = settings.reported.find(([name]) => name.toLowerCase() === statement.name)
-        if (shown) writer.add('S', cstring(shown[0]), cstring(shown[1]))
+        this.#telling(() => settings.set(statement.name, statement.value, statement.isLocal))
         return writer.add('C', cstring(statement.tag))
       }
       case 'show': return this.#show(statement.name, isDescribed)
       case 'forget': {
         const { what, name: only } = statement
-        for (const name of what === 'portal' ? [] : this.#prepared.keys()) if ((only ?? name) === name) this.#prepared.delete(name)
-        if (statement.what === 'all') settings.clear()
+        const dropped = what === 'statement' || what === 'all' ? this.#prepared.keys() : []
+        for (const name of dropped) if ((only ?? name) === name) this.#prepared.delete(name)
+        if (what === 'settings' || what === 'all') this.#telling(() => settings.clear())
         return writer.add('C', cstring(statement.tag))
       }
       case 'copy': return this.#workOn(portal, signal => this.#copy(portal, statement, signal))
       default: return this.#workOn(portal, signal => this.#send(portal, statement.sql, { max, isDescribed, signal }))
     }
+  }
+
+  /** Changes settings, and tells the client the new values of those that it was told at the start. */
+  #telling(change: () => void): void {
+    const { writer, settings } = this.#deps
+    const before = new Map(settings.reported)
+    change()
+    for (const [name, value] of settings.reported)
+      if (before.get(name) !== value) writer.add('S', cstring(name), cstring(value))
   }
 
   #show(name: string, isDescribed: boolean): void {
@@ -399,18 +412,23 @@ export function addError(
 
 /**
  * Types that the client leaves out are open; the number of parameters is the statement's. An open one that the statement casts to a list,
- * or compares with any of its elements, is an array: its text has a form of its own.
+ * or compares with any of its elements, is an array, and one that it casts to bytes is bytes: their texts have forms of their own.
  */
 function preparedOf(sql: string, given: readonly number[]): Prepared {
   const words = wordsOf(sql)
   const most = [...words.matchAll(/\$(\d{1,5})/g)].reduce((max, [, number]) => Math.max(max, Number(number)), 0)
   const arrays = new Set([...words.matchAll(arrayForms)].map(([, any, cast]) => Number(any ?? cast)))
-  const types = Array.from({ length: Math.max(most, given.length) }, (_, i) => given[i] || (arrays.has(i + 1) ? openArray : 0))
+  const bytes = new Set([...words.matchAll(bytesForms)].map(([, cast, inner]) => Number(cast ?? inner)))
+  const open = (i: number): number => (arrays.has(i) ? openArray : bytes.has(i) ? oids.bytea : 0)
+  const types = Array.from({ length: Math.max(most, given.length) }, (_, i) => given[i] || open(i + 1))
   return { text: sql, statement: readPgStatement(sql), types }
 }
 
 /** `any($1)` and `$1::numeric(9, 2)[]`. Bounded, because the text comes from a client. */
 const arrayForms = /\bany {0,9}\( {0,9}\$(\d{1,5})\b|\$(\d{1,5}) {0,9}:: {0,9}\w{1,60}(?:\([^)]{0,20}\))? {0,9}\[/gi
+
+/** `$1::bytea` and `cast($1 as bytea)`. */
+const bytesForms = /\$(\d{1,5}) {0,9}:: {0,9}(?:bytea|blob)\b|\bcast {0,9}\( {0,9}\$(\d{1,5}) {1,9}as {1,9}(?:bytea|blob)\b/gi
 
 /** A value of a type, for the columns of a statement whose values are not known. */
 function sampleOf(oid: number): unknown {

@@ -6,7 +6,10 @@ import { GristmillError } from '../../../src/base/errors.ts'
 /** Release of PostgreSQL whose protocol and catalogue clients may expect. */
 export const serverVersion = '15.0'
 
-const defaults: Readonly<Record<string, string>> = {
+/** Names come from clients: a table has no others than its own. */
+const table = <T>(rows: Readonly<Record<string, T>>): Readonly<Record<string, T | undefined>> => Object.assign(Object.create(null), rows)
+
+const defaults = table<string>({
   server_version: serverVersion, server_version_num: '150000', server_encoding: 'UTF8', client_encoding: 'UTF8', datestyle: 'ISO, MDY',
     timezone: 'UTC',
   integer_datetimes: 'on', standard_conforming_strings: 'on', intervalstyle: 'postgres', is_superuser: 'off', application_name: '',
@@ -15,7 +18,7 @@ const defaults: Readonly<Record<string, string>> = {
   default_transaction_isolation: 'read committed', statement_timeout: '0', lock_timeout: '0', idle_in_transaction_session_timeout: '0',
   extra_float_digits: '1', bytea_output: 'hex', client_min_messages: 'notice', max_identifier_length: '63', lc_collate: 'C', lc_ctype: 'C',
   max_index_keys: '32', row_security: 'on', escape_string_warning: 'on', backslash_quote: 'safe_encoding', synchronize_seqscans: 'on',
-}
+})
 
 /** Sent to the client when its session begins, under the names that clients look for. */
 const reported = [
@@ -24,11 +27,11 @@ const reported = [
 ]
 
 /** Values that a setting may have, besides the default. */
-const fixed: Readonly<Record<string, RegExp>> = {
+const fixed = table<RegExp>({
   client_encoding: /^(utf-?8|unicode)$/i, timezone: /^(utc|gmt|etc\/utc|etc\/gmt|zulu|uct|default)$/i, datestyle: /^iso\b/i,
     intervalstyle: /^postgres$/i,
   bytea_output: /^hex$/i, standard_conforming_strings: /^(on|true|1)$/i,
-}
+})
 
 /** Known to PostgreSQL, and without an effect here. */
 const harmless = /^(enable_\w+|geqo\w*|jit\w*|work_mem|role|transaction|from_collapse_limit|join_collapse_limit|cursor_tuple_fraction|tcp_\w+|log_\w+)$/
@@ -47,6 +50,8 @@ export class PgSettings {
   readonly #own = new Map<string, string>()
   /** Settings that the connection began with: RESET goes back to them. */
   #initial: ReadonlyMap<string, string> = new Map()
+  /** Values before the transaction that is open, and those that stay if it is committed. */
+  #block: { readonly before: ReadonlyMap<string, string>; readonly after: Map<string, string> } | undefined
 
   /**
    * Takes the settings that the client gives when it connects, by their names or as `options` (`-c name=value`). Throws EINVAL. A driver
@@ -75,8 +80,35 @@ export class PgSettings {
     return value
   }
 
-  /** An empty value: the default. Throws EINVAL for a value that does not hold here. */
-  set(name: string, value: string): void {
+  /** A transaction begins. */
+  open(): void { this.#block ??= { before: new Map(this.#own), after: new Map(this.#own) } }
+
+  /** It ends: what it has set stays, or is undone; what it has set for itself is undone. */
+  end(isCommitted: boolean): void {
+    if (this.#block) this.#restore(isCommitted ? this.#block.after : this.#block.before)
+    this.#block = undefined
+  }
+
+  #restore(values: ReadonlyMap<string, string>): void {
+    this.#own.clear()
+    for (const [name, value] of values) this.#own.set(name, value)
+  }
+
+  /**
+   * An empty value: the default. `isLocal`: until the transaction ends; without one it has no effect. Throws EINVAL for a name that is not
+   * known, and for a value that does not hold here.
+   */
+  set(name: string, value: string, isLocal = false): void {
+    const before = new Map(this.#own)
+    this.#set(name, value)
+    if (isLocal && !this.#block) return this.#restore(before)
+    if (isLocal || !this.#block) return
+    const now = this.#own.get(name)
+    if (now === undefined) this.#block.after.delete(name)
+    else this.#block.after.set(name, now)
+  }
+
+  #set(name: string, value: string): void {
     if (value === '' || /^default$/i.test(value)) return this.#reset(name)
     const form = fixed[name]
     if (form && !form.test(value))
@@ -88,6 +120,7 @@ export class PgSettings {
   }
 
   #reset(name: string): void {
+    if (!isKnown(name)) throw unknown(name)
     const first = this.#initial.get(name)
     if (first === undefined) this.#own.delete(name)
     else this.#own.set(name, first)
@@ -96,9 +129,10 @@ export class PgSettings {
   /** Milliseconds that a statement may take; 0: no bound. */
   get timeoutMs(): number { return timeOf('statement_timeout', this.get('statement_timeout')) }
 
+  /** All settings go back to those of the start. */
   clear(): void {
-    this.#own.clear()
-    for (const [name, value] of this.#initial) this.#own.set(name, value)
+    this.#restore(this.#initial)
+    if (this.#block) this.#block = { ...this.#block, after: new Map(this.#initial) }
   }
 }
 

@@ -1,6 +1,7 @@
 // Values of parameters, as a client sends them: texts or binary, of a type that it names or leaves open. A value of an open type is a text,
 // which the statement casts to what it needs.
 
+import { isUtf8 } from 'node:buffer'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { itemOf, oids } from './types.ts'
 
@@ -10,7 +11,14 @@ export const openArray = 2277
 /** A value for a parameter of `mill.sql`. Throws EINVAL for one that its type does not have. */
 export function parameterOf(bytes: Buffer | null, oid: number, isBinary: boolean): unknown {
   if (bytes === null) return null
-  return isBinary ? fromBinary(bytes, oid) : fromText(bytes.toString('utf8'), oid)
+  return isBinary ? fromBinary(bytes, oid) : fromText(textOf(bytes), oid)
+}
+
+function textOf(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8')
+  throw new GristmillError('EINVAL', 'a text that is a parameter is not in UTF-8; bytes are a parameter of the type bytea: $1::bytea', {
+    details: { sqlstate: '22021' },
+  })
 }
 
 const invalid = (what: string): GristmillError =>
@@ -32,11 +40,7 @@ function fromText(text: string, oid: number): unknown {
       if (text.trim() === '' || (Number.isNaN(value) && !/^ *nan *$/i.test(text))) throw invalid('number')
       return value
     }
-    case oids.bytea: {
-      const [, hex] = /^\\x((?:[0-9a-f]{2})*)$/i.exec(text) ?? []
-      if (hex === undefined) throw invalid('bytea in hexadecimal form')
-      return new Uint8Array(Buffer.from(hex, 'hex'))
-    }
+    case oids.bytea: return bytesOf(text)
     case openArray: {
       const items = itemsOf(text)
       // Without a type, what looks like numbers is compared with numbers.
@@ -48,6 +52,19 @@ function fromText(text: string, oid: number): unknown {
       return item === undefined ? text : itemsOf(text).map(each => (each === null ? null : fromText(each, item)))
     }
   }
+}
+
+/** Bytes in hexadecimal form, or in the older one: characters, `\\\\` for a backslash, and `\\` with three octal digits. */
+function bytesOf(text: string): Uint8Array {
+  const [, hex] = /^\\x((?:[0-9a-f]{2})*)$/i.exec(text) ?? []
+  if (hex !== undefined) return new Uint8Array(Buffer.from(hex, 'hex'))
+  if (text.startsWith('\\x')) throw invalid('bytea in hexadecimal form')
+  const parts = text.match(/[^\\]+|\\\\|\\[0-3][0-7]{2}|\\/g) ?? []
+  return new Uint8Array(Buffer.concat(parts.map(part => {
+    if (part === '\\') throw invalid('bytea')
+    if (part === '\\\\') return Buffer.from('\\')
+    return part.startsWith('\\') ? Buffer.from([Number.parseInt(part.slice(1), 8)]) : Buffer.from(part)
+  })))
 }
 
 /** Elements of an array of one dimension in its text form. */
@@ -79,7 +96,7 @@ function fromBinary(bytes: Buffer, oid: number): unknown {
     case oids.float4: return fixed(4, 'float4').readFloatBE()
     case oids.float8: return fixed(8, 'float8').readDoubleBE()
     case oids.bytea: return new Uint8Array(bytes)
-    case oids.text: case oids.varchar: case oids.json: case oids.unknown: case 0: return bytes.toString('utf8')
+    case oids.text: case oids.varchar: case oids.json: case oids.unknown: case 0: return textOf(bytes)
     case oids.uuid: return fixed(16, 'uuid').toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
     case oids.date: return new Date(Date.UTC(2000, 0, 1) + fixed(4, 'date').readInt32BE() * 86_400_000).toISOString().slice(0, 10)
     case oids.timestamp: case oids.timestamptz: return timeText(fixed(8, 'timestamp').readBigInt64BE(), oid === oids.timestamptz)

@@ -185,6 +185,51 @@ test('several statements, transactions, settings, COPY', async () => {
   raw.socket.destroy()
 })
 
+test('settings go back by RESET ALL and DISCARD ALL; forms that are not read are refused; a transaction has its own', async () => {
+  const client = await connect({ statement_timeout: 9000 })
+  const shown = async (): Promise<unknown> => (await client.query('show statement_timeout')).rows[0]
+  const run = async (...statements: string[]): Promise<unknown> => {
+    for (const each of statements) await client.query(each)
+    return shown()
+  }
+  expect(await run("set statement_timeout = '5s'")).toEqual({ statement_timeout: '5s' })
+  expect(await run('DISCARD PLANS')).toEqual({ statement_timeout: '5s' })
+  expect(await run('reset all')).toEqual({ statement_timeout: '9s' })
+  expect(await run('set statement_timeout to 7', 'discard all')).toEqual({ statement_timeout: '9s' })
+  expect(await run('begin', "set local statement_timeout = '3s'")).toEqual({ statement_timeout: '3s' })
+  expect(await run('commit')).toEqual({ statement_timeout: '9s' })
+  expect(await run('begin', "set statement_timeout = '7s'", 'rollback')).toEqual({ statement_timeout: '9s' })
+  await client.query("begin; set statement_timeout = '6s'")
+  await client.query('select nope').catch(() => {})
+  expect(await run('commit')).toEqual({ statement_timeout: '9s' })
+  await run("set names 'utf8'", 'reset role', 'reset time zone', 'set session characteristics as transaction read only')
+  const states = {
+    "set names 'latin1'": '0A000', 'set statement_timeout 5000': '42601', 'set garbage here': '42601', 'reset nope': '42704',
+    'set statement_timeout from current': '42601', 'discard everything': '42601', 'show constructor': '42704', 'set __proto__ = 5': '42704',
+  }
+  for (const [text, code] of Object.entries(states)) await expect(client.query(text), text).rejects.toMatchObject({ code })
+})
+
+test('bytes come as a client of PostgreSQL writes them: in a statement, and as a parameter that is cast to bytea', async () => {
+  const client = await connect()
+  const bytes = async (expression: string, values?: unknown[]): Promise<unknown> =>
+    (await client.query(`select ${expression} as y`, values)).rows[0].y
+  const all = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
+  const hex = `\\x${all.toString('hex')}`
+  expect(await bytes(`'${hex}'::bytea`)).toEqual(all)
+  expect(await bytes(`cast('${hex}' as bytea)`)).toEqual(all)
+  expect(await bytes(`'\\x4100' :: bytea || '\\xff'::bytea`)).toEqual(Buffer.from([0x41, 0, 0xff]))
+  expect(await bytes(`'\\x41'`)).toBe('\\x41')
+  expect(await bytes('$1::bytea', [hex])).toEqual(all)
+  expect(await bytes('$1::bytea', [all])).toEqual(all)
+  expect(await bytes('cast($1 as bytea)', [Buffer.from('\\x41')])).toEqual(Buffer.from('\\x41'))
+  expect(await bytes('octet_length($1::bytea)', ['\\x00ff'])).toBe('2')
+  expect(await bytes('$1::bytea', ['a\\\\b\\001'])).toEqual(Buffer.from('a\\b\x01'))
+  for (const wrong of ['\\x0', 'a\\b', '\\9'])
+    await expect(bytes('$1::bytea', [wrong]), wrong).rejects.toMatchObject({ code: '22P02' })
+  await expect(bytes('$1::text', [Buffer.from([0xff])])).rejects.toMatchObject({ code: '22021' })
+})
+
 test('tables and columns are listed as psql, drivers and BI tools ask for them', async () => {
   const client = await connect()
   const query = async (text: string, given: unknown[] = []) => (await client.query({ text, values: given, rowMode: 'array' })).rows
