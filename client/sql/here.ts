@@ -38,7 +38,10 @@ export async function placeTables(
   const placed: PlacedTable[] = []
   for (const [i, table] of tables.entries()) {
     const locals: string[] = []
-    for (const file of table.files) locals.push(await space.place(file, files, signal))
+    for (const file of table.files) {
+      const local = await space.place(file, files, signal)
+      locals.push(table.kind === 'json' ? await space.unmarked(local, file) : local)
+    }
     const isKnown = table.kind === 'parquet' || table.known?.format !== undefined
     const { samples } = isKnown ? { samples: [] } : await sampleHere(table, i, locals, { disk, directory: await space.samples(), signal })
     placed.push({ table, locals, samples })

@@ -64,7 +64,7 @@ const readsMax = 1_000
 
 /** Throws EINVAL for a query whose plan would hold a process that serves other users. REQUIRES: the query has been read once. */
 export async function checkReads(db: Database, sql: string): Promise<void> {
-  const parsed = JSON.parse(await scalar(db, `SELECT json_serialize_sql(${literalOf(sql)})`)) as Parsed
+  const parsed = exactly(await scalar(db, `SELECT json_serialize_sql(${literalOf(sql)})`)) as Parsed
   const found = (parsed.statements ?? []).reduce((sum, { node }) => sum + readsOf(node), 0)
   if (found <= readsMax) return
   throw new GristmillError(
@@ -94,6 +94,7 @@ async function readQuery(db: Database, given: string, params: SqlParams | undefi
   if (names.length === 0) return { sql: text, tables: tableNames(statement) }
   const literals = new Map<string, unknown>()
   for (const [name, value] of values) literals.set(name, await expressionOf(db, value, name))
+  for (const infinite of [Infinity, -Infinity]) literals.set(`\0${infinite}`, await expressionOf(db, infinite, ''))
   const whole = JSON.stringify({ ...parsed, statements: [filled(statement, literals)] })
   const sql = await scalar(db, `SELECT json_deserialize_sql(${literalOf(whole)})`)
   return { sql, tables: tableNames(statement) }
@@ -101,8 +102,14 @@ async function readQuery(db: Database, given: string, params: SqlParams | undefi
 
 /** JSON with numbers as they are written: the tree has constants, and marks, of 64 bits. */
 const exactly = (text: string): unknown =>
-  JSON.parse(text, ((_: string, value: unknown, { source }: { source: string }) =>
+  JSON.parse(finite(text), ((_: string, value: unknown, { source }: { source: string }) =>
     (typeof value === 'number' ? raw.rawJSON(source) : value)) as (key: string, value: unknown) => unknown)
+/**
+ * The engine writes a number that is beyond the range of DOUBLE as no JSON has it, and does not read it: here it is a text that begins with
+ * a NUL, which no text of a statement has.
+ */
+const finite = (text: string): string =>
+  text.replaceAll(/"(?:[^"\\]|\\.)*"|-?Infinity/g, found => (found.endsWith('y') ? `"\\u0000${found}"` : found))
 const raw = JSON as unknown as { rawJSON(text: string): object; isRawJSON(value: unknown): boolean }
 
 async function scalar(db: Database, sql: string): Promise<string> {
@@ -154,8 +161,8 @@ export function expressionText(value: unknown, what: string): string {
   if (value === null || value === undefined) return 'NULL'
   switch (typeof value) {
     case 'boolean': return value ? 'TRUE' : 'FALSE'
-    case 'bigint': return `${value}`
-    case 'string': return literalOf(value)
+    case 'bigint': return wholeText(value, what)
+    case 'string': return textOf(value, what)
     case 'number':
       if (Number.isSafeInteger(value) && !Object.is(value, -0)) return `${value}`
       return `CAST('${Object.is(value, -0) ? '-0.0' : value}' AS DOUBLE)`
@@ -172,11 +179,31 @@ export function expressionText(value: unknown, what: string): string {
   )
 }
 
+/** The engine takes a literal that no integer holds for a DOUBLE. */
+function wholeText(value: bigint, what: string): string {
+  if (value > -(10n ** 37n) && value < 10n ** 37n) return `${value}`
+  if (value >= -(2n ** 127n) && value < 2n ** 127n) return `CAST('${value}' AS HUGEINT)`
+  if (value >= 0n && value < 2n ** 128n) return `CAST('${value}' AS UHUGEINT)`
+  throw new GristmillError('EINVAL', `${what} is an integer of more than 128 bits, which SQL has no type for; give it as a text`)
+}
+
+/** A literal ends at a NUL. */
+function textOf(value: string, what: string): string {
+  if (!value.isWellFormed()) throw new GristmillError('EINVAL', `${what} is a text with half of a surrogate pair, which UTF-8 does not have`)
+  const parts = value.split('\0')
+  return parts.length === 1 ? literalOf(value) : `(${parts.map(literalOf).join(' || chr(0) || ')})`
+}
+
 /** The tree with expressions in place of its parameters. */
 function filled(node: unknown, literals: ReadonlyMap<string, unknown>): unknown {
   if (Array.isArray(node)) return node.map(item => filled(item, literals))
   if (typeof node !== 'object' || node === null || raw.isRawJSON(node)) return node
-  const { class: kind, identifier, alias } = node as { class?: unknown, identifier?: unknown, alias?: unknown }
+  const { class: kind, identifier, alias, value: constant } = node as {
+    class?: unknown, identifier?: unknown, alias?: unknown, value?: { readonly value?: unknown },
+  }
   if (kind === 'PARAMETER') return { ...literals.get(String(identifier)) as object, alias }
+  const infinite = kind === 'CONSTANT' && typeof constant?.value === 'string' && constant.value.startsWith('\0')
+    ? literals.get(constant.value) : undefined
+  if (infinite) return { ...infinite as object, alias }
   return Object.fromEntries(Object.entries(node).map(([name, value]) => [name, name === 'named_param_map' ? [] : filled(value, literals)]))
 }

@@ -5,7 +5,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { GiB, KiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import { copyText } from '../../src/operator/copytext.ts'
-import { escapedPath } from '../../src/operator/sqltable.ts'
+import { compressionOf, escapedPath } from '../../src/operator/sqltable.ts'
 import type { Database, DatabaseFunction, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk, DiskLock } from '../../src/ports/disk.ts'
 import type { SqlFile } from './tables.ts'
@@ -13,6 +13,8 @@ import type { SqlFile } from './tables.ts'
 /** Bytes that sorts, joins and groups of a query in this process may write to the local disk. */
 const spillBytesMax = 64 * GiB
 const pieceBytes = 256 * KiB
+/** Byte order mark of UTF-8. */
+const mark = Buffer.from([0xef, 0xbb, 0xbf])
 
 /**
  * Directory of one query, removed when it ends. Its process holds the lock of it, which the kernel releases however the process ends: a
@@ -68,6 +70,35 @@ export class Workspace implements AsyncDisposable {
   named(text: string): string {
     for (const [local, path] of this.#names) text = text.replaceAll(escapedPath(local), path).replaceAll(local, path)
     return text
+  }
+
+  /** The file without the byte order mark that it may begin with, which the engine does not take in JSON. */
+  async unmarked(local: string, file: Pick<SqlFile, 'path' | 'bytes'>): Promise<string> {
+    if (file.bytes < mark.length || compressionOf(file.path) !== undefined) return local
+    const from = await this.#disk.openRead(local)
+    try {
+      const start = Buffer.alloc(mark.length)
+      if (await from.read(start, 0) < mark.length || !start.equals(mark)) return local
+      const directory = join(this.directory, 'files', String(this.#files++))
+      await this.#make(directory)
+      const copy = join(directory, `data${/\.[a-z]+$/i.exec(file.path)?.[0].toLowerCase() ?? ''}`)
+      const writer = await this.#disk.create(copy, { mode: 0o600 })
+      try {
+        const piece = Buffer.alloc(pieceBytes)
+        for (let at = mark.length; at < from.bytes;) {
+          const count = await from.read(piece, at)
+          if (count === 0) break
+          writer.writeSync(piece.subarray(0, count))
+          at += count
+        }
+      } finally {
+        await writer.close()
+      }
+      this.#names.set(copy, file.path)
+      return copy
+    } finally {
+      await from.close()
+    }
   }
 
   async #copy({ path, status }: SqlFile, files: Pick<FileClient, 'locate' | 'read'>, signal: AbortSignal | undefined): Promise<string> {

@@ -17,5 +17,7 @@ export function faultOf(found: Answer | Error, expected: Answer | Error, isOrder
   if (found instanceof Error) return expected instanceof Error && kind(found) === kind(expected) ? undefined : `error: ${found.message}`
   // A fault of DuckDB's own optimizer, which the stages of the plan did not meet.
   if (expected instanceof Error && kind(expected) === 'INTERNAL Error') return undefined
+  // DuckDB plans BETWEEN over lists and cannot run it; the two comparisons that the plan has in its place it can.
+  if (expected instanceof Error && /Invalid type for BETWEEN/.test(expected.message)) return undefined
   return expected instanceof Error ? `no error, but DuckDB's: ${expected.message}` : difference(found, expected, isOrdered)
 }

@@ -265,3 +265,25 @@ test('an error behind the first rows, or an abort, is an error, and not the end 
   }
   await expect(read()).rejects.toMatchObject({ code: 'ABORTED' })
 })
+
+test('JSON lines that begin with a byte order mark are read as others', async () => {
+  on.write('bom.jsonl', '\ufeff{"a":1}\n{"a":2}\n')
+  on.write('bom.json', '\ufeff[{"a":1},{"a":2}]')
+  for (const name of ['bom.jsonl', 'bom.json']) expect(await on.rows(`SELECT sum(a) AS s FROM './${name}'`)).toEqual([{ s: 3n }])
+  on.write('bom/bad.jsonl', '\ufeff{"a":1}\n{"a":\n')
+  await expect(on.rows(`FROM './bom/bad.jsonl'`)).rejects.toThrow('bom/bad.jsonl')
+})
+
+test('numbers beyond DOUBLE are infinite, also beside parameters; texts with a NUL, and integers of 128 bits, are parameters as they are', async () => {
+  expect(await on.rows('SELECT 1e400 AS a, -1e400 AS b')).toEqual([{ a: Infinity, b: -Infinity }])
+  expect(await on.rows(`SELECT 1e400 AS a, -1e400 AS b, '"Infinity"\\u0000Infinity' AS t, $1 AS p`, ['"\\u0000Infinity"']))
+    .toEqual([{ a: Infinity, b: -Infinity, t: '"Infinity"\\u0000Infinity', p: '"\\u0000Infinity"' }])
+  const texts = ['\0', 'a\0b', '\0\0ö\'\0', '']
+  for (const text of texts) expect(await on.rows('SELECT $1 AS t, len($1) AS n', [text])).toEqual([{ t: text, n: BigInt(text.length) }])
+  expect(await on.rows('SELECT $l AS l', { l: texts })).toEqual([{ l: texts }])
+  for (const n of [2n ** 127n - 1n, -(2n ** 127n), 2n ** 128n - 1n, 10n ** 37n, -(10n ** 37n), 10n ** 37n - 1n, 2n ** 63n])
+    expect(await on.rows('SELECT $1 AS n', [n])).toEqual([{ n }])
+  for (const n of [2n ** 128n, -(2n ** 127n) - 1n, 10n ** 44n])
+    await expect(on.rows('SELECT $1 AS n', [n])).rejects.toThrow('an integer of more than 128 bits')
+  await expect(on.rows('SELECT $1 AS t', ['\ud800'])).rejects.toThrow('half of a surrogate pair')
+})
