@@ -23,7 +23,7 @@ export async function readBroadcast(session: ExecutorSession, work: TaskWork, st
     const groups = await mergeSegments({ ...files, segments })
     try {
       const values: unknown[] = []
-      for (const group of groups) values.push(...group.values)
+      for (const group of groups) for (const value of group.values) values.push(value)
       return values
     } finally {
       await groups.close()

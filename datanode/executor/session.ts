@@ -174,7 +174,8 @@ export class ExecutorSession {
     const directory = resultDirectory(job)
     for (let after: string | undefined; ;) {
       const { entries, next } = await this.caller.call(this.setup.namenode, list, { path: directory, ...after !== undefined && { after } })
-      for (const { path } of entries) lines.push(...linesOf(await this.#bytes(path)))
+      // One by one: a call takes no more than some 125,000 arguments.
+      for (const { path } of entries) for (const line of linesOf(await this.#bytes(path))) lines.push(line)
       if (next === undefined) return lines
       after = next
     }

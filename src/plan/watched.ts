@@ -67,19 +67,34 @@ function walk(roots: readonly unknown[], see: (part: unknown) => boolean): void 
     if (!see(value)) return
     if (typeof value !== 'object' || value === null || known.has(value)) continue
     known.add(value)
-    for (const part of partsOf(value)) open.push(part)
+    openParts(value, open)
   }
 }
 
-function partsOf(value: object): Iterable<unknown> {
-  if (Array.isArray(value)) return [...value as unknown[], value.length, ...namesOf(value).flatMap(name => [name, value[name as never]])]
-  if (value instanceof Map) return [...[...value].flat(1), value.size]
-  if (value instanceof Set) return [...value, value.size]
-  if (value instanceof Date) return [value.getTime()]
-  if (ArrayBuffer.isView(value)) return [crc32c(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))]
+/** Adds the parts of a value to the open ones. Loops over millions of them: makes no arrays on its way where it can. */
+function openParts(value: object, open: unknown[]): void {
+  const add = (name: PropertyKey): void => { open.push(name, value[name as never]) }
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) open.push(value[i])
+    open.push(value.length)
+    return namesOf(value).forEach(add)
+  }
+  if (value instanceof Map) {
+    for (const [key, each] of value) open.push(key, each)
+    open.push(value.size)
+    return
+  }
+  if (value instanceof Set) {
+    for (const each of value) open.push(each)
+    open.push(value.size)
+    return
+  }
+  if (value instanceof Date) return void open.push(value.getTime())
+  if (ArrayBuffer.isView(value)) return void open.push(crc32c(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)))
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return []
-  return Reflect.ownKeys(value).flatMap(name => [name, value[name as never]])
+  if (prototype !== Object.prototype && prototype !== null) return
+  for (const name in value) if (Object.hasOwn(value, name)) add(name)
+  Object.getOwnPropertySymbols(value).forEach(add)
 }
 
 /** Names of properties that an array has beside its elements: they come behind `length`, which it has from its beginning. */

@@ -280,6 +280,15 @@ test.each([
   expect(result.stderr).toContain(message)
 })
 
+test('a result of more values than a call may have arguments is used by a later step', async () => {
+  const file = await program('many.ts', `
+    const all = await mill.range(150_000, { partitions: 1 }).collect()
+    console.log('told', await mill.from([1]).map(x => x + all.length + all[149_999]).collect())
+  `)
+  const result = await cluster.run(['run', file])
+  expect([result.stderr, result.stdout]).toEqual([expect.anything(), expect.stringContaining('told [ 300000 ]')])
+})
+
 test('a program of several steps is not detached, and one that never uses the output of the run is refused before a job runs', async () => {
   const several = await program('several.ts', `await mill.range(3).save(output); await mill.range(3).save(output + '2')`)
   const detached = await cluster.run(['run', several, '--output', '/several', '--detach'])
