@@ -50,7 +50,7 @@ export function fitTable(
   const least = columns.map(({ align }, i) =>
     (align === 'right'
       ? widths[i]!
-      : Math.min(widths[i]!, Math.max(narrowest, ...(breakWords ? [] : all.map(row => longestWord(row[i] ?? '')))))))
+      : Math.min(widths[i]!, breakWords ? narrowest : all.reduce((most, row) => Math.max(most, longestWord(row[i] ?? '')), narrowest))))
   let over = widths.reduce((sum, one) => sum + one, 2 * (columns.length - 1)) - width
   for (; over > 0; over--) {
     const at = widths.reduce((best, one, i) => (one > least[i]! && (best < 0 || one > widths[best]!) ? i : best), -1)
@@ -100,7 +100,8 @@ export function layOut(names: readonly string[], width: number): string[] {
   for (let columns = Math.min(names.length, Math.floor(width / 3)); columns > 1; columns--) {
     const rows = Math.ceil(names.length / columns)
     const columnWidths: number[] = []
-    for (let at = 0; at < names.length; at += rows) columnWidths.push(Math.max(...widths.slice(at, at + rows)))
+    for (let at = 0; at < names.length; at += rows)
+      columnWidths.push(widths.slice(at, at + rows).reduce((most, one) => Math.max(most, one), 0))
     if (columnWidths.reduce((sum, one) => sum + one, 2 * (columnWidths.length - 1)) > width) continue
     return Array.from({ length: rows }, (_, row) =>
       columnWidths.map((columnWidth, column) => {

@@ -32,7 +32,8 @@ async function runGetmerge(context: CommandContext, operands: readonly string[],
   const mill = await context.mill()
   const to = operands.at(-1)!
   const paths: string[] = []
-  for await (const path of remotePaths(context, operands.slice(0, -1))) paths.push(...await filesAt(mill, path, context.signal))
+  for await (const path of remotePaths(context, operands.slice(0, -1)))
+    for await (const file of filesAt(mill, path, context.signal)) paths.push(file)
   // A pattern without a match is reported already.
   if (context.failed > 0) return
   if (to === '-') return merge(context, mill, paths, options, bytes => printer.bytes(bytes))
@@ -48,12 +49,10 @@ async function runGetmerge(context: CommandContext, operands: readonly string[],
   await writeLocal({ disk, random }, file, write => merge(context, mill, paths, options, async bytes => write(bytes)))
 }
 
-async function filesAt(mill: Mill, path: string, signal: AbortSignal): Promise<string[]> {
-  if ((await mill.status(path, { signal })).type === 'file') return [path]
-  const files: string[] = []
+async function * filesAt(mill: Mill, path: string, signal: AbortSignal): AsyncGenerator<string> {
+  if ((await mill.status(path, { signal })).type === 'file') return yield path
   for await (const entry of mill.list(path, { signal }))
-    if (entry.type === 'file' && !/\/[._][^/]*$/.test(entry.path)) files.push(entry.path)
-  return files
+    if (entry.type === 'file' && !/\/[._][^/]*$/.test(entry.path)) yield entry.path
 }
 
 const newline = 10

@@ -58,6 +58,12 @@ test('names are laid out downwards in as many columns as fit', () => {
   expect(layOut([], 80)).toEqual([])
 })
 
+test('tables and lists have more rows than a call of a function takes arguments', () => {
+  const names = Array.from({ length: 260_000 }, () => '')
+  expect(layOut(names, 6)).toHaveLength(130_000)
+  expect(tableLines([{}, {}], names.map(name => [name, name]), 80)).toHaveLength(names.length)
+})
+
 test('a bar shows share, bytes, rate and time left, and fits the terminal', () => {
   const state = { label: 'access.log', unit: 'bytes', done: 512 * 1024, total: 1024 * 1024, elapsedMs: 1000, note: '' } as const
   const line = drawBar(state, 120)
