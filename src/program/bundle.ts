@@ -217,7 +217,7 @@ function authoring(disk: Disk): Plugin {
       onResolve({ filter: /^\.\.?\/[a-z./]+\.[jt]s$/, namespace }, ({ path, importer }) => {
         const joined = posix.join(posix.dirname(importer.replace(/^gristmill:/, '')), path).replace(/\.[jt]s$/, '')
         // A file has one name, however it is reached.
-        return { path: joined.replace(/^\.\.\/\.\.\/src\/(program\/)?/, (_, own?: string) => (own ? '' : '../')), namespace }
+        return { path: joined.replace(/^\.\.\/\.\.\/src\//, '../').replace(/^\.\.\/program\//, ''), namespace }
       })
       onLoad({ filter: ownFile, namespace }, async ({ path }) => ({
         contents: (await disk.readFile(fileURLToPath(new URL(`./${path}${extension}`, import.meta.url)))).toString('utf8'),
