@@ -1,6 +1,5 @@
 // Rows of machine learning: objects with named columns, and the values that are read from them. Part of every bundle that imports
-// 'gristmill/ml': the files of this folder import only each other, src/base/exactsum.ts,
-// src/program/wrongvalue.ts and types.
+// 'gristmill/ml': the files of this folder import only each other, src/base/exactsum.ts, src/program/wrongvalue.ts and types.
 // INVARIANT: a value that cannot be used throws an error that shows the row, and names the column.
 
 import type { Dataset } from '../program/dataset.ts'
