@@ -29,6 +29,8 @@ const nameMax = 100
 /** The sum over 100 stages of 20,000 tasks stays below the largest double, 1.8e308. */
 const counterMax = 1e300
 
+const nowhere: PlaceOf = () => undefined
+
 export class TaskContext implements Context {
   readonly params: Params
   readonly job: string
@@ -36,7 +38,7 @@ export class TaskContext implements Context {
   readonly phase: Context['phase']
   readonly now: number
   path = ''
-  placeOf: PlaceOf = () => undefined
+  placeOf: PlaceOf = nowhere
   readonly #random: Random
   readonly #seeded: (name: string) => Random
   readonly #assets: ReadonlyMap<string, string>
@@ -90,8 +92,11 @@ export class TaskContext implements Context {
     return holder
   }
 
-  /** Called after the last turn: drops the reference to the lent object. */
-  release(): void { this.#lent = undefined }
+  /** Called after the last turn: drops the references to the lent object, also that of the steps, which `placeOf` reaches. */
+  release(): void {
+    this.#lent = undefined
+    this.placeOf = nowhere
+  }
 
   /** True if the program may still hold what `lend` gave it. Exact only after `release` and a garbage collection. */
   get isHeld(): boolean { return this.#holder?.deref() !== undefined }
