@@ -139,6 +139,9 @@ export class KafkaMessages implements OutsideFiles {
       const start = starts[partition] ?? beginning
       // A time is no promise that its messages are there still; an offset is.
       if (start < beginning && from?.kind !== 'time') throw this.#removed(partition, start)
+      // A topic that was made anew counts from 0: to read nothing from there on would look like having read all. One offset for all
+      // partitions may be beyond the end of some.
+      if (start > end && (from?.kind !== 'offset' || ends.every(each => start > (each ?? 0)))) throw this.#beyond(partition, { start, end })
       ranges.push({ partition, from: Math.max(start, beginning), to: Math.min(stops[partition] ?? end, end) })
     }
     return ranges.filter(range => range.from < range.to)
@@ -163,6 +166,13 @@ export class KafkaMessages implements OutsideFiles {
     if (error.code === 'ENOENT') return new GristmillError('ESTALE', `${this.shown} was deleted since the read began`, { cause: error })
     if (error.details['kafka'] === 'OFFSET_OUT_OF_RANGE') return this.#removed(partition, offset, error)
     return error
+  }
+
+  #beyond(partition: number, { start, end }: { readonly start: number; readonly end: number }): GristmillError {
+    return new GristmillError(
+      'ESTALE', `${this.shown}, partition ${partition}: the offset ${start} is beyond the end, ${end}: the topic is another one than the offset `
+      + 'was read from, or was made anew; begin again, at the beginning of what is there (from=beginning)',
+    )
   }
 
   #removed(partition: number, offset: number, cause?: unknown): GristmillError {

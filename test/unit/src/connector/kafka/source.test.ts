@@ -92,6 +92,16 @@ test('a range begins and ends at offsets and times', async () => {
   await expect(linesOf(sourceOf(short, '?from=0:3'))).rejects.toMatchObject({ code: 'ESTALE' })
 })
 
+test('an offset beyond the end is refused, as one of a topic that was made anew; the end itself is none', async () => {
+  const of = async (query: string) => offsetsOf(await linesOf(sourceOf(newBroker(), query)))
+  expect(await of('?from=0:10,1:6&to=1:7')).toEqual(['1:6'])
+  expect(await of('?from=10')).toEqual([])
+  for (const query of ['?from=0:11', '?from=11'])
+    await expect(of(query)).rejects.toMatchObject({
+      code: 'ESTALE', message: expect.stringContaining('partition 0: the offset 11 is beyond the end, 10') as string,
+    })
+})
+
 test('a read that breaks off at any call goes on; one whose messages were removed is refused', async () => {
   const whole = await linesOf(sourceOf(newBroker({ fetchMax: 1 })))
   for (let at = 4; at <= 12; at++) {
