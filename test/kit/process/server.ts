@@ -14,7 +14,7 @@ const goneMs = 20_000
 const askMs = 30_000
 
 export interface ServerPlan {
-  readonly role: 'namenode' | 'datanode' | 'gateway' | 'serve' | 'serve-kv'
+  readonly role: 'namenode' | 'datanode' | 'gateway' | 'serve' | 'serve-kv' | 'console'
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
   /** Files that it may have open; default: the limit of this process. */

@@ -1,0 +1,64 @@
+// Steps of the console's test: files up and down, versions, lineage, snapshots and attributes.
+
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { goTo, says, type Stage } from '../stage.ts'
+
+export async function uploadAndDownload(stage: Stage): Promise<void> {
+  const { page, dir, cluster, isLarge } = stage
+  const bytes = isLarge ? 1024 ** 3 : 24 * 1024 ** 2
+  const piece = Buffer.from(Array.from({ length: 1024 ** 2 }, (_, i) => 97 + (i * 7) % 26))
+  const [file, hash] = [join(dir, 'upload.bin'), createHash('sha256')]
+  const handle = openSync(file, 'w')
+  for (let at = 0; at < bytes; at += piece.length) { writeSync(handle, piece); hash.update(piece) }
+  await goTo(stage, '/files/data')
+  await page.locator('input[type=file]').setInputFiles(file)
+  await says(page, 'Stored /data/upload.bin')
+  await cluster.ok(['get', '/data/upload.bin', join(dir, 'back.bin')])
+  const sum = (path: string): string => spawnSync('sha256sum', [path], { encoding: 'utf8' }).stdout.slice(0, 64)
+  assert.equal(sum(join(dir, 'back.bin')), hash.digest('hex'))
+  await page.getByRole('link', { name: 'upload.bin' }).click()
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download' }).click()])
+  assert.equal(sum(await download.path()), sum(file))
+  await page.getByRole('button', { name: 'Remove…' }).click()
+  await page.getByRole('button', { name: 'Move to trash' }).click()
+  await says(page, 'Moved /data/upload.bin to the trash')
+  await goTo(stage, '/trash')
+  await page.getByRole('button', { name: 'Restore /data/upload.bin' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Restore' }).click()
+  await says(page, 'Restored /data/upload.bin')
+}
+
+export async function histories(stage: Stage): Promise<void> {
+  const { page, cluster } = stage
+  await goTo(stage, '/files/counts?show=versions')
+  await page.getByRole('button', { name: 'Changes of version 2' }).click()
+  await says(page, /rows added/)
+  await page.getByRole('button', { name: 'Roll back to version 1' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Roll back' }).click()
+  await says(page, '/counts is version 3, with the contents of version 1')
+  assert.match(await cluster.ok(['cat', '/counts/part-00000']).catch(() => cluster.ok(['cat', '/counts/*'])), /fox/)
+  await goTo(stage, '/files/counts?show=lineage')
+  await says(page, 'fresh')
+  await page.getByRole('link', { name: '/data/words.txt' }).click()
+  await page.waitForURL('**/files/data/words.txt')
+  await goTo(stage, '/files/data?show=snapshots')
+  await page.getByRole('button', { name: 'Take a snapshot…' }).click()
+  await page.getByLabel('Name').fill('before')
+  await page.getByRole('button', { name: 'Take', exact: true }).click()
+  await cluster.ok(['put', '-', '/data/<b>later.txt'], 'x')
+  await page.getByRole('button', { name: 'Changes since before' }).click()
+  await says(page, '/<b>later.txt')
+  await goTo(stage, '/files/data?show=attributes')
+  await page.getByRole('button', { name: 'Set an attribute…' }).click()
+  await page.getByLabel('NAME=VALUE').fill('user.note=<script>alert(6)</script>')
+  await page.getByRole('button', { name: 'Set', exact: true }).click()
+  await says(page, '<script>alert(6)</script>')
+  await goTo(stage, '/files/loads/part-00000.parquet')
+  await says(page, '100 rows')
+  await page.getByRole('button', { name: 'Schema' }).click()
+  await says(page, 'tonnes')
+}
