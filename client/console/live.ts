@@ -118,7 +118,7 @@ export class Live {
       // Times since the last contact differ each time, and say nothing while a node is live; work so far is news as a rate.
       const nodes = status.nodes.map(node =>
         ({ ...node, done: undefined, sinceContactMs: node.state === 'live' ? 0 : node.sinceContactMs }))
-      const news = [{ ...status, nodes, nowMs: 0 }, jobs.map(job => [job.job, job.version]), samples.at(-1)?.atMs]
+      const news = [{ ...status, nodes, nowMs: 0 }, jobs.map(job => [job.job, job.version, job.state]), samples.at(-1)?.atMs]
       this.#set({ status, jobs, samples, since: sinceOf(status, this.#state.since) }, JSON.stringify(news))
     } catch (thrown) {
       if (this.#ending.signal.aborted) return

@@ -263,7 +263,8 @@ export function ready(job: RunningJob, stage: StageState): boolean {
 }
 
 export function changed(state: SchedulerState, job: RunningJob, urgent: boolean): void {
-  job.version++
+  // The end of a job that is being journalled has the next version, and is the next thing to be seen of it.
+  if (job.state === 'running') job.version++
   const last = state.effects.at(-1)
   if (last?.kind === 'changed' && last.job === job.id && last.urgent === urgent) return
   state.effects.push({ kind: 'changed', job: job.id, urgent })

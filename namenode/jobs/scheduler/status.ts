@@ -13,11 +13,12 @@ export function runningStatus(job: RunningJob, waits: string | undefined): JobSt
   return waits === undefined ? status : { ...status, waits }
 }
 
-/** `finishedMs` only for a job that has ended (or will, once journalled). */
+/** `as` and `finishedMs` only for a job that has ended (or will, once journalled): its end is a version of its own. */
 export function jobStatus(job: RunningJob, as?: JobState, finishedMs?: number): JobStatus {
   const shown: JobState = as ?? (job.state === 'publishing' ? 'publishing' : 'running')
   return {
-    job: job.id, name: job.spec.name, user: job.user, state: shown, version: job.version, output: job.spec.output.path,
+    job: job.id, name: job.spec.name, user: job.user, state: shown, version: job.version + (as === undefined ? 0 : 1),
+    output: job.spec.output.path,
     ...driverOf(job.spec), ...queueOf(job.spec), submittedMs: job.submittedMs,
     ...finishedMs !== undefined && { finishedMs },
     // The failure is shown together with the end that it caused, which must be journalled first.

@@ -49,7 +49,8 @@ export async function forgery(stage: Stage): Promise<void> {
     if (response.url().startsWith(`${url}/api/`)) answers.push(`${response.request().method()} ${response.status()}`)
   })
   try {
-    await other.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+    const { address, port } = server.address() as AddressInfo
+    await other.goto(`http://${address}:${port}/`)
     await other.waitForFunction('document.title.includes(",")')
     assert.equal(await other.title(), Array(6).fill('refused').join())
     console.log(`  answers to another site: ${answers.join(', ')}`)

@@ -31,7 +31,7 @@ function useJob(id: string): { readonly status?: JobStatus | undefined; readonly
         try {
           const status = await call('job.watch', { job: id as JobStatus['job'], ...(version !== undefined && { after: version }) }, signal)
           if (signal.aborted) return
-          if (status.version !== version) setState({ status })
+          if (status.version !== version || isOver(status)) setState({ status })
           version = status.version
           if (isOver(status)) return
           // Progress comes in many small steps: two looks in a second are enough.

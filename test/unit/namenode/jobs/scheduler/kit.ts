@@ -174,6 +174,9 @@ export class Bench {
       case 'finish': {
         const kept = this.kept.get(effect.job)!
         if (kept.ended) throw new Error(`${effect.job} ended twice`)
+        // A watcher that has the version of the running job has to see another one.
+        const running = this.scheduler.jobs.get(effect.job)
+        if (running && effect.status.version <= running.version) throw new Error(`${effect.job} has ended without a new version`)
         kept.ended = effect.status
         return this.apply({ kind: 'ended', job: effect.job })
       }
