@@ -4,19 +4,10 @@
 import type { TableInfo } from '../../src/sql/query.ts'
 import type { Random } from './draw.ts'
 import { aggregate, condition, value, type Field } from './expressions.ts'
+import { collectedQuery, lambdaQuery, unnestedQuery, unnestedSource } from './nested.ts'
+import type { Making, Query, Source } from './scope.ts'
+import { groupingSets, pivoted, qualified } from './shapes.ts'
 import { kindOf, type Kind } from './tables.ts'
-
-interface Source {
-  readonly from: string
-  readonly fields: readonly Field[]
-  /** Columns that are unique together. */
-  readonly unique: readonly string[]
-}
-interface Query {
-  readonly sql: string
-  readonly kinds: readonly Kind[]
-  readonly isExact: boolean
-}
 
 export function randomQuery(random: Random, tables: readonly TableInfo[]): { readonly sql: string; readonly isOrdered: boolean } {
   const generator = new Generator(random, tables)
@@ -32,11 +23,16 @@ export function randomQuery(random: Random, tables: readonly TableInfo[]): { rea
 class Generator {
   readonly #random: Random
   readonly #tables: readonly TableInfo[]
+  readonly #making: Making
   #names = 0
 
   constructor(random: Random, tables: readonly TableInfo[]) {
     this.#random = random
     this.#tables = tables
+    this.#making = {
+      random, source: depth => this.#source(depth), where: (source, depth) => this.#where(source, depth),
+      alias: () => `a${++this.#names}`,
+    }
   }
 
   /** A query whose columns are o0, o1, … */
@@ -47,6 +43,8 @@ class Generator {
       () => this.#grouped(depth),
       () => this.#grouped(depth),
       () => this.#windowed(depth),
+      () => random.pick([groupingSets, qualified, pivoted, unnestedQuery, collectedQuery])(this.#making, depth),
+      ...(random.chance(0.1) ? [() => lambdaQuery(this.#making, depth)] : []),
       ...(depth > 0 ? [() => this.#set(depth), () => this.#cte(depth)] : []),
     ]
     return random.pick(shapes)()
@@ -57,6 +55,7 @@ class Generator {
     const share = random.next()
     if (depth > 0 && share < 0.2) return this.#derived(depth)
     if (share < 0.55) return this.#table()
+    if (share < 0.62) return unnestedSource(this.#making, this.#table())
     const left = random.chance(0.2) ? this.#source(depth) : this.#table()
     const right = depth > 0 && random.chance(0.3) ? this.#derived(depth) : this.#table()
     return this.#joined(left, right)
