@@ -25,7 +25,7 @@ import type { SqlTools } from './sql/asked.ts'
 import { Catalog } from './sql/catalog.ts'
 import { clusterIn, keepCluster, type OutsidePlaces } from './sql/cluster.ts'
 import { shapesIn } from './sql/current.ts'
-import { SqlQuery, type SqlOptions, type SqlRow } from './sql/query.ts'
+import { columnsIn, SqlQuery, type SqlOptions, type SqlRow } from './sql/query.ts'
 import type { SqlParams } from './sql/statement.ts'
 import { Accounts } from './service/accounts.ts'
 import { Nodes } from './service/nodes.ts'
@@ -119,7 +119,9 @@ export class Mill extends Programs {
     this.cluster = cluster
     this.nodes = new Nodes(asking.ask)
     this.servers = new Servers(asking)
-    this.tables = new Catalog(asking.ask, signal => shapesIn(this.#sqlTools, signal))
+    this.tables = new Catalog({
+      ask: asking.ask, shapes: signal => shapesIn(this.#sqlTools, signal), columns: signal => columnsIn(this.#sqlTools, signal),
+    })
     this.users = new Accounts({ ask: asking.ask, random, vault: caller.vault })
     this.tokens = new Tokens({ ask: asking.ask, random, user: caller.user })
     this.#cluster = asking

@@ -8,15 +8,23 @@ import type { CallMessage } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
 import { during, perform } from '../call/perform.ts'
 import { currentTable, type ShapeAt } from './current.ts'
+import type { ColumnsOf } from './viewcolumns.ts'
+
+interface CatalogDeps {
+  readonly ask: CallMessage
+  /** Looks at the files of tables that were published again since the catalogue had their columns. */
+  readonly shapes: (signal: AbortSignal | undefined) => ShapeAt
+  /** Columns of the queries of views. */
+  readonly columns: (signal: AbortSignal | undefined) => ColumnsOf
+}
 
 export class Catalog {
   readonly #ask: CallMessage
-  readonly #shapes: (signal: AbortSignal | undefined) => ShapeAt
+  readonly #deps: CatalogDeps
 
-  /** `shapes`: looks at the files of tables that were published again since the catalogue had their columns. */
-  constructor(ask: CallMessage, shapes: (signal: AbortSignal | undefined) => ShapeAt) {
-    this.#ask = ask
-    this.#shapes = shapes
+  constructor(deps: CatalogDeps) {
+    this.#ask = deps.ask
+    this.#deps = deps
   }
 
   /** Tables and views in the order of their names, but for those whose paths the caller may not read. */
@@ -27,14 +35,15 @@ export class Catalog {
   }
 
   /**
-   * A table or view with its columns and their types, as its files have them now. Throws ENOENT, also for one whose path the caller may
-   * not read.
+   * A table or view with its columns and their types, as its files have them, or its query gives them, now. Throws ENOENT, also for one
+   * whose path the caller may not read.
    */
   describe(name: string, options?: CallOptions | null): Promise<CatalogTable> {
     return perform('table', undefined, callOptions('describe', options), async ({ signal }) => {
       const { tables: [table] } = await this.#ask(protocol.get, { names: [tableNameOf(name)] }, signal)
       if (!table) throw new GristmillError('ENOENT', `there is no table or view ${name}`, { details: { table: name } })
-      return currentTable(table, { ask: this.#ask, shape: this.#shapes(signal), signal })
+      const { ask, shapes, columns } = this.#deps
+      return currentTable(table, { ask, shape: shapes(signal), columns: columns(signal), signal })
     })
   }
 }

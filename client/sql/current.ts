@@ -1,5 +1,5 @@
-// Columns of a table as its files have them now. The catalogue keeps the columns of one version of an output; after a rollback, or after a
-// job that has published other columns there, they are read from the files again.
+// Columns of a table as its files have them now, and of a view as its query gives them. The catalogue keeps the columns of one version of
+// an output; after a rollback, or after a job that has published other columns there, they are read from the files again.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
@@ -11,11 +11,18 @@ import { isPattern } from '../glob/pattern.ts'
 import { engineOf, workspaceIn, type SqlTools } from './asked.ts'
 import { shapeOfTable } from './planning.ts'
 import { checkName, clusterTable, localName } from './tables.ts'
+import { currentView, type ColumnsOf } from './viewcolumns.ts'
 
 /** Files of a path, and how they are read. */
 export type ShapeAt = (path: string) => Promise<{ readonly shape: TableShape; readonly bytes: number }>
 
-interface DescribeTools { readonly ask: CallMessage; readonly shape: ShapeAt; readonly signal: AbortSignal | undefined }
+interface DescribeTools {
+  readonly ask: CallMessage
+  readonly shape: ShapeAt
+  /** Columns of the queries of views. Default: a view has those of the catalogue. */
+  readonly columns?: ColumnsOf
+  readonly signal: AbortSignal | undefined
+}
 
 /** REQUIRES: the cluster of the tools is there. */
 export const shapesIn = (tools: SqlTools, signal: AbortSignal | undefined): ShapeAt => async path => {
@@ -80,8 +87,10 @@ export async function tableAt(
   }
 }
 
-/** The table with the columns that its files have now. */
+/** The table with the columns that its files have now, or the view with those of its query. */
 export async function currentTable(table: CatalogTable, tools: DescribeTools): Promise<CatalogTable> {
+  const { columns } = tools
+  if (table.kind === 'view') return columns ? currentView(table, { ...tools, columns }) : table
   if (!table.stale) return table
   const head = await headOf(table.path!, tools)
   if (head !== undefined) return tableAt(table, head, tools)

@@ -12,22 +12,28 @@ import type { SqlTools } from './asked.ts'
 import { currentTable, shapesIn } from './current.ts'
 import type { Statement } from './statement.ts'
 import { informationSchema } from './tablenames.ts'
+import type { ColumnsOf } from './viewcolumns.ts'
 
 /** Each costs a millisecond. */
 const listedMax = 10_000
 
-/** Does nothing for a query that does not ask what tables there are. */
-export async function listTables(
-  db: Database, tools: SqlTools, { tables }: Pick<Statement, 'tables'>, signal: AbortSignal | undefined,
-): Promise<void> {
-  if (!tables.includes(informationSchema)) return
-  // Without a cluster there are no names.
-  const ask = await tools.cluster().then(({ cluster }) => cluster.ask, () => undefined)
-  if (!ask) return
-  for (const table of await tablesIn(ask, tools, signal)) await define(db, table)
+interface ListParts {
+  readonly tools: SqlTools
+  /** Of the queries of views. */
+  readonly columns: ColumnsOf
+  readonly signal: AbortSignal | undefined
 }
 
-async function tablesIn(ask: CallMessage, tools: SqlTools, signal: AbortSignal | undefined): Promise<CatalogTable[]> {
+/** Does nothing for a query that does not ask what tables there are. */
+export async function listTables(db: Database, parts: ListParts, { tables }: Pick<Statement, 'tables'>): Promise<void> {
+  if (!tables.includes(informationSchema)) return
+  // Without a cluster there are no names.
+  const ask = await parts.tools.cluster().then(({ cluster }) => cluster.ask, () => undefined)
+  if (!ask) return
+  for (const table of await tablesIn(ask, parts)) await define(db, table)
+}
+
+async function tablesIn(ask: CallMessage, { tools, columns, signal }: ListParts): Promise<CatalogTable[]> {
   const names: string[] = []
   for await (const page of paged((after?: string) => ask(protocol.list, after === undefined ? {} : { after }, signal))) {
     names.push(...page.tables.map(({ name }) => name))
@@ -39,7 +45,7 @@ async function tablesIn(ask: CallMessage, tools: SqlTools, signal: AbortSignal |
     const { tables } = await ask(protocol.get, { names: names.slice(at, at + protocol.tablesAskedMax) }, signal)
     for (const table of tables) {
       try {
-        found.push(await currentTable(table, { ask, shape: shapesIn(tools, signal), signal }))
+        found.push(await currentTable(table, { ask, shape: shapesIn(tools, signal), columns, signal }))
       } catch (error) {
         // Its files went away since, or are not the caller's to read.
         if (!hasCode(error, 'ENOENT', 'EACCES')) throw error

@@ -31,6 +31,7 @@ import { isOutside, notReached, placesIn } from './outside.ts'
 import type { LayoutParts } from './stages.ts'
 import type { SqlParams } from './statement.ts'
 import type { SqlTable } from './tables.ts'
+import type { ColumnsOf } from './viewcolumns.ts'
 import type { Workspace } from './workspace.ts'
 
 export interface SqlOptions {
@@ -271,7 +272,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     return running.begin(async db => {
       await db.confine([...pathsOf(placed), space.result])
       await defineTables(db, placed, this.#tools.disk)
-      await listTables(db, this.#tools, statement, signal)
+      await listTables(db, { tools: this.#tools, columns: columnsIn(this.#tools, signal), signal }, statement)
       return { sql: statement.sql, columns: await db.columnsOf(statement.sql) }
     })
   }
@@ -344,6 +345,10 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     return askedOf(this.#tools, { text: this.#text, params: this.#params, signal: this.#options.signal, space })
   }
 }
+
+/** Columns of the queries of views, as their creation has found them. */
+export const columnsIn = (tools: SqlTools, signal: AbortSignal | undefined): ColumnsOf =>
+  async sql => new SqlQuery(tools, sql, undefined, { distribute: 'always', signal }).columns()
 
 const whyHere = (tables: readonly SqlTable[]): string => {
   const bytes = tables.flatMap(({ files }) => files).reduce((sum, file) => sum + file.bytes, 0)

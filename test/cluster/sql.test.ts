@@ -526,9 +526,17 @@ test('the catalogue has the columns of the version at the path: after a rollback
   const columns = async (): Promise<string[]> => (await mill.tables.describe('parts')).columns.map(({ name, type }) => `${name} ${type}`)
   await say(`CREATE TABLE parts AS SELECT 1 AS a, 'x' AS b`)
   await say(`COMMENT ON COLUMN parts.b IS 'of one'`)
+  await say('CREATE VIEW of_parts AS SELECT * FROM parts')
+  await say('CREATE VIEW of_view AS SELECT *, 1 AS one FROM of_parts')
+  const viewed = async (name: string): Promise<string[]> => (await mill.tables.describe(name)).columns.map(column => column.name)
+  expect([await viewed('of_parts'), await viewed('of_view')]).toEqual([['a', 'b'], ['a', 'b', 'one']])
   await say(`COPY (SELECT 2 AS c) TO '/other'`)
   await cluster.ok(['sql', '-o', '/tables/parts', '--overwrite', `SELECT c, 'y' AS b FROM '/other'`])
   expect(await columns()).toEqual(['c INTEGER', 'b VARCHAR'])
+  // Views have the columns that their queries give now, also by other views.
+  expect([await viewed('of_parts'), await viewed('of_view')]).toEqual([['c', 'b'], ['c', 'b', 'one']])
+  const inViews = `SELECT column_name AS c FROM information_schema.columns WHERE table_name = 'of_view' ORDER BY ordinal_position`
+  expect(await queryOf(inViews, {}).collect()).toEqual([{ c: 'c' }, { c: 'b' }, { c: 'one' }])
   expect((await mill.tables.describe('parts')).columns[1]!.comment).toBe('of one')
   await say(`COMMENT ON COLUMN parts.c IS 'of two'`)
   await say('INSERT INTO parts (c) VALUES (3)')
@@ -553,6 +561,9 @@ test('the catalogue has the columns of the version at the path: after a rollback
   const listed = await queryOf(list, {}).collect()
   expect(listed).toEqual([{ t: 'parts', c: 'a' }, { t: 'parts', c: 'b' }])
   await say('DROP TABLE parts')
+  // One that cannot be read any more keeps those that it had.
+  expect(await viewed('of_parts')).toEqual(['a', 'b'])
+  for (const view of ['of_view', 'of_parts']) await say(`DROP VIEW ${view}`)
 })
 
 test('a table without files has no rows where its columns are known; others say what they lack', async () => {
