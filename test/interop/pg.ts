@@ -87,9 +87,10 @@ async function psql([host, port, user, password]: readonly [string, string, stri
       (await ask('-c', `COPY (SELECT id FROM sales) TO STDOUT`)).trimEnd().split('\n').length,
       /public\|sales\|table/.test(await ask('-c', '\\d')), /tonnes\|double precision/.test(await ask('-c', '\\d sales')),
       /ada|x/.test(await ask('-c', '\\l')), await ask('-v', 'n=3', '-c', 'SELECT count(*) FROM sales'),
+      (await ask('-v', 'FETCH_COUNT=700', '-c', 'SELECT id FROM sales')).trimEnd().split('\n').length,
       await ask('-c', 'SELECT nope FROM sales').catch((error: { stderr: string }) => /nope/.test(error.stderr)),
     ]
-    const expected = [`b'ern ü|1285\nulm|1286\n`, 3000, true, true, true, '3000\n', true]
+    const expected = [`b'ern ü|1285\nulm|1286\n`, 3000, true, true, true, '3000\n', 3000, true]
     if (JSON.stringify(found) === JSON.stringify(expected)) return { client, result: 'passed' }
     console.log(`${client}: ${JSON.stringify(found)} instead of ${JSON.stringify(expected)}`)
   } catch (error) {

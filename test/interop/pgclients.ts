@@ -35,6 +35,12 @@ with psycopg.connect(host=host, port=port, user=user, password=password, dbname=
     except psycopg.errors.UndefinedColumn: pass
     with c.transaction():
         assert c.execute('SELECT count(*) FROM sales').fetchone() == (3000,)
+        for binary in (False, True):
+            with c.cursor('many', binary=binary) as cur:
+                cur.itersize = 100
+                cur.execute('SELECT id FROM sales WHERE city <> %s', ('x',))
+                cur.scroll(10)
+                assert len(list(cur)) == 2990
     c.execute("SET statement_timeout = '200ms'")
     try:
         c.execute('SELECT count(*) FROM range(1000000000) a, range(1000000000) b')
@@ -52,6 +58,13 @@ with c.cursor() as cur:
     assert cur.fetchall() == [('ulm',)]
     cur.execute("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'sales' ORDER BY ordinal_position")
     assert [name for name, _ in cur.fetchall()] == ['id', 'city', 'tonnes', 'day']
+with c.cursor('many', withhold=True) as cur:
+    cur.itersize = 100
+    cur.execute("SELECT id FROM sales WHERE city <> %s", ('x',))
+    assert cur.fetchone() is not None
+    c.commit()
+    cur.scroll(9)
+    assert len(list(cur)) == 2990
 c.commit()
 c.close()
 `,

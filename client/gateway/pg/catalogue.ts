@@ -2,10 +2,12 @@
 // run in an engine of their own, in memory, that has these tables with what the cluster's catalogue of tables says, and reaches nothing
 // else.
 
+import { GristmillError } from '../../../src/base/errors.ts'
 import { isTypeText, literalOf, quotedName, type SqlColumn, type SqlValue } from '../../../src/base/sql.ts'
 import { MiB } from '../../../src/base/units.ts'
 import type { Database, OpenDatabase } from '../../../src/ports/database.ts'
-import { readStatement } from '../../sql/statement.ts'
+import { readStatement, type SqlParams } from '../../sql/statement.ts'
+import { isPathName } from '../../sql/tables.ts'
 import { catalogueTables, functions, informationViews, regclass } from './catalogueschema.ts'
 import { serverVersion } from './settings.ts'
 import { pgType } from './types.ts'
@@ -49,20 +51,60 @@ export async function openCatalogue(
       `CREATE MACRO pg.${head} AS ${body.replaceAll(/\b(USER|DATABASE|PID|VERSION)\b/g, name => values[name]!)}`).join(';'))
     await db.run(informationViews.map(([name, select]) =>
       `CREATE VIEW info.${name} AS ${select.replaceAll('DATABASE', literalOf(database))}`).join(';'))
-    return new Catalogue(db)
+    return new Catalogue(db, new Set(tables.map(({ name }) => name.toLowerCase())))
   } catch (error) {
     db.close()
     throw error
   }
 }
 
+/** Settings and cursors of a session, as the tables pg_settings and pg_cursors show them. */
+interface SessionState {
+  readonly settings: ReadonlyArray<readonly [name: string, value: string]>
+  readonly cursors: ReadonlyArray<readonly [name: string, isHeld: boolean]>
+}
+
+const systemNames = new Set([...catalogueTables, ...informationViews].map(([name]) => name))
+
 export class Catalogue {
   readonly #db: Database
+  readonly #listed: ReadonlySet<string>
+  #told = ''
 
-  constructor(db: Database) { this.#db = db }
+  /** `listed`: names of the tables and views that it lists, in lower case. */
+  constructor(db: Database, listed: ReadonlySet<string>) {
+    this.#db = db
+    this.#listed = listed
+  }
+
+  /** Tells it the state of the session, before each query. */
+  async tell({ settings, cursors }: SessionState): Promise<void> {
+    const text = JSON.stringify([settings, cursors])
+    if (text === this.#told) return
+    const rows = settings.map(([name, value]) => `(${literalOf(name)}, ${literalOf(value)})`)
+    const open = cursors.map(([name, isHeld]) => `(${literalOf(name)}, '', ${isHeld}, false, false, NULL)`)
+    await this.#db.run(`DELETE FROM pg.pg_settings; DELETE FROM pg.pg_cursors;
+      INSERT INTO pg.pg_settings BY NAME SELECT n AS name, v AS setting, v AS boot_val, v AS reset_val, 'user' AS context,
+        'string' AS vartype, 'session' AS source FROM (VALUES ${rows.join(', ')}) AS t(n, v)`)
+    if (open.length > 0) await this.#db.run(`INSERT INTO pg.pg_cursors VALUES ${open.join(', ')}`)
+    this.#told = text
+  }
+
+  /** True if the query reads tables of the cluster, whose rows are not here. Throws EINVAL if it reads the system catalogue, too. */
+  async readsData(text: string, params: SqlParams): Promise<boolean> {
+    const { tables } = await readStatement(this.#db, rewritten(text), params)
+    const isSystem = (name: string): boolean => systemNames.has(name.toLowerCase())
+    const own = tables.find(name => !isSystem(name) && (isPathName(name) || this.#listed.has(name.toLowerCase())))
+    const system = tables.find(isSystem)
+    if (own !== undefined && system !== undefined)
+      throw new GristmillError('EINVAL', `one query reads ${own} or the system catalogue (${system}), and not both`, {
+        details: { sqlstate: '0A000' },
+      })
+    return own !== undefined
+  }
 
   /** Columns, and rows once they are asked for. */
-  async query(text: string, params: readonly unknown[]): Promise<{
+  async query(text: string, params: SqlParams): Promise<{
     readonly columns: readonly SqlColumn[]; batches(): AsyncGenerator<ReadonlyArray<readonly SqlValue[]>, void, void>
   }> {
     const { sql } = await readStatement(this.#db, rewritten(text), params)

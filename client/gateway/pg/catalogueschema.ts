@@ -73,7 +73,9 @@ export const catalogueTables: readonly (readonly [string, string])[] = [
   ['pg_matviews', 'schemaname VARCHAR, matviewname VARCHAR, matviewowner VARCHAR, definition VARCHAR'],
   ['pg_indexes', 'schemaname VARCHAR, tablename VARCHAR, indexname VARCHAR, tablespace VARCHAR, indexdef VARCHAR'],
   ['pg_views', 'schemaname VARCHAR, viewname VARCHAR, viewowner VARCHAR, definition VARCHAR'],
-  ['pg_settings', 'name VARCHAR, setting VARCHAR, unit VARCHAR, category VARCHAR, short_desc VARCHAR'],
+  ['pg_settings', `name VARCHAR, setting VARCHAR, unit VARCHAR, category VARCHAR, short_desc VARCHAR, context VARCHAR, vartype VARCHAR, source VARCHAR,
+    boot_val VARCHAR, reset_val VARCHAR`],
+  ['pg_cursors', 'name VARCHAR, statement VARCHAR, is_holdable BOOLEAN, is_binary BOOLEAN, is_scrollable BOOLEAN, creation_time TIMESTAMPTZ'],
   ['pg_stat_activity', `datid BIGINT, datname VARCHAR, pid INTEGER, usename VARCHAR, application_name VARCHAR, client_addr VARCHAR, backend_start TIMESTAMPTZ,
     query_start TIMESTAMPTZ, state VARCHAR, query VARCHAR, wait_event VARCHAR, wait_event_type VARCHAR, backend_type VARCHAR`],
   ['pg_stat_user_tables', 'relid BIGINT, schemaname VARCHAR, relname VARCHAR, n_live_tup BIGINT'],
@@ -116,9 +118,12 @@ export const functions: readonly (readonly [string, string])[] = [
   ['own_current_user()', 'USER'], ['own_session_user()', 'USER'], ['own_current_role()', 'USER'], ['own_current_catalog()', 'DATABASE'],
   ['own_current_database()', 'DATABASE'], ['own_current_schema()', `'public'`], ['own_version()', 'VERSION'],
   ['own_current_schemas(b)', `CASE WHEN b THEN ['pg_catalog', 'public'] ELSE ['public'] END`],
-  ['own_current_setting(n, missing := false)', `CASE lower(n) WHEN 'server_version_num' THEN '150000' WHEN 'server_version' THEN '15.0'
-    WHEN 'timezone' THEN 'UTC' WHEN 'search_path' THEN 'public' WHEN 'datestyle' THEN 'ISO, MDY' WHEN 'transaction_isolation' THEN 'read committed' END`],
-  ['own_set_config(n, v, l)', 'v'],
+  ['own_current_setting(n, missing := false)', `CASE WHEN n IS NULL THEN NULL
+    WHEN lower(n) IN (SELECT s.name FROM pg.pg_settings s) THEN (SELECT s.setting FROM pg.pg_settings s WHERE s.name = lower(n))
+    WHEN missing THEN NULL ELSE error('there is no setting ' || n) END`],
+  // The calls of a statement are carried out before it runs, and have their results as the only argument.
+  ['own_set_config(n, v := NULL, l := NULL)', 'n::VARCHAR'],
+  ['pg_show_all_settings()', 'TABLE SELECT * FROM pg.pg_settings'],
   ['pg_backend_pid()', 'PID'], ['pg_is_in_recovery()', 'false'], ['pg_postmaster_start_time()', 'now()'],
     ['pg_my_temp_schema()', '0::BIGINT'],
   ['pg_table_is_visible(o)', 'true'], ['pg_type_is_visible(o)', 'true'], ['pg_function_is_visible(o)', 'true'],

@@ -10,7 +10,7 @@ const byCode: Readonly<Partial<Record<ErrorCode, string>>> = {
 
 /** By the beginning of the engine's message. */
 const byMessage: readonly (readonly [RegExp, string])[] = [
-  [/^Parser Error|^the SQL has no statement/, '42601'], [/^Catalog Error: (Scalar |Table |Aggregate |)Function/, '42883'],
+  [/there is no setting /, '42704'], [/^Parser Error|^the SQL has no statement/, '42601'], [/^Catalog Error: (Scalar |Table |Aggregate |)Function/, '42883'],
   [/^Catalog Error|there is no table/, '42P01'], [/^Binder Error: (Referenced column|Table ".*" does not have a column)/, '42703'],
   [/^Binder Error: No function matches/, '42883'], [/^Binder Error: .*(GROUP BY|aggregate)/, '42803'],
     [/^Binder Error: Ambiguous/, '42702'],

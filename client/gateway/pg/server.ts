@@ -14,7 +14,8 @@ import type { DialectDeps } from '../gateway.ts'
 import { mechanism, Scram } from './auth.ts'
 import { SessionQueries } from './queries.ts'
 import { addError, PgSession } from './session.ts'
-import { PgSettings } from './settings.ts'
+import { Portals } from './portals.ts'
+import { PgSettings, serverVersion } from './settings.ts'
 import { cstring, Fields, int32, MessageReader, MessageWriter } from './wire.ts'
 
 interface PgDeps extends Pick<DialectDeps, 'users' | 'accessKey'> {
@@ -176,8 +177,10 @@ export class PgServer {
     own.writeUInt32BE(pid, 0)
     writer.add('K', own)
     await users.as(user, async mill => {
-      const queries = new SessionQueries({ mill, openDatabase, slots: this.#slots }, { user, database, pid })
-      const session = new PgSession({ clock, log, reader, writer, queries, settings, signal })
+      const portals = new Portals()
+      const self = { user, database, pid, version: `PostgreSQL ${serverVersion} (gristmill)` }
+      const queries = new SessionQueries({ mill, openDatabase, slots: this.#slots, clock, settings, portals }, self)
+      const session = new PgSession({ clock, log, reader, writer, queries, settings, portals, signal })
       this.#sessions.set(own.toString('hex'), session)
       try {
         await session.serve()

@@ -8,11 +8,14 @@ import type { Clock } from '../../../src/ports/clock.ts'
 import type { Log } from '../../../src/ports/log.ts'
 import { copyFormatOf, copyHeader, copyLine } from './copy.ts'
 import { placed, stateOf } from './errors.ts'
+import { stepsOf } from './cursors.ts'
 import { addRow, checkFormats, describeRows, formatOf, PortalRows, type OpenedQuery } from './portal.ts'
+import { namedMax, type Portal, type Portals } from './portals.ts'
+import { preparedOf, sampleOf, type Prepared } from './prepared.ts'
 import { sqlCharsMax } from '../../sql/statement.ts'
-import { PgSettings } from './settings.ts'
+import type { PgSettings } from './settings.ts'
 import { sqlStatements } from '../../../src/base/sqltokens.ts'
-import { readPgStatement, wordsOf, type PgStatement } from './statements.ts'
+import type { PgStatement } from './statements.ts'
 import { oids, pgType } from './types.ts'
 import { openArray, parameterOf } from './values.ts'
 import { cstring, Fields, int16, int32, type ClientMessage, type MessageReader, type MessageWriter } from './wire.ts'
@@ -32,39 +35,23 @@ interface SessionDeps {
   readonly writer: MessageWriter
   readonly queries: Queries
   readonly settings: PgSettings
+  readonly portals: Portals
   /** Aborted when the client has gone, or the gateway ends. */
   readonly signal: AbortSignal
 }
 
-interface Prepared {
-  readonly text: string
-  readonly statement: PgStatement
-  readonly types: readonly number[]
-  described?: readonly SqlColumn[]
-}
-
-interface Portal {
-  readonly prepared: Prepared
-  readonly params: readonly unknown[]
-  readonly formats: readonly number[]
-  /** Ends its query, which may be opened by one message and read by later ones. */
-  readonly ending: AbortController
-  rows?: PortalRows
-}
-
 /** Open types as a client is told them: texts, and arrays of texts. */
 const shownTypes: Readonly<Record<number, number>> = { 0: oids.text, [openArray]: 1009 }
-/** Prepared statements and portals of one session. */
-const namedMax = 1000
 const text: SqlColumn['type'] = { kind: 'plain', name: 'VARCHAR' }
 
 export class PgSession {
   readonly #deps: SessionDeps
   readonly #prepared = new Map<string, Prepared>()
-  readonly #portals = new Map<string, Portal>()
   /** State of the transaction block: none, open, failed. */
   #block: 'I' | 'T' | 'E' = 'I'
   #skips = false
+  /** The statements of one simple query are a transaction, if none is open. */
+  #isSeries = false
   #running: AbortController | undefined
 
   constructor(deps: SessionDeps) { this.#deps = deps }
@@ -83,15 +70,15 @@ export class PgSession {
         await this.#answer(message)
       }
     } finally {
-      for (const { rows } of this.#portals.values()) await rows?.close().catch(() => {})
+      await this.#deps.portals.closeAll({ isAll: true })
     }
   }
 
   async #answer(message: ClientMessage): Promise<void> {
     const { writer } = this.#deps
     if (message.type === 'S') {
+      if (this.#block === 'I') await this.#deps.portals.endTransaction(!this.#skips)
       this.#skips = false
-      if (this.#block === 'I') await this.#forgetPortals()
       return this.#ready()
     }
     if (message.type === 'H') return writer.flush()
@@ -102,15 +89,20 @@ export class PgSession {
         { details: { sqlstate: '08P01' } })
     const fields = new Fields(message.body)
     let statement = ''
+    let isDone = false
     try {
       await answer(fields, sql => { statement = sql })
+      isDone = true
     } catch (error) {
       if (this.#deps.signal.aborted) throw error
       this.fail(error, statement)
       if (this.#block === 'T') this.#block = 'E'
       if (message.type !== 'Q') this.#skips = true
     }
-    if (message.type === 'Q') return this.#ready()
+    if (message.type === 'Q') {
+      if (this.#block === 'I') await this.#deps.portals.endTransaction(isDone)
+      return this.#ready()
+    }
     if (writer.isFull) await writer.flush()
   }
 
@@ -135,7 +127,7 @@ export class PgSession {
     D: async (fields, on) => this.#describe(fields, on),
     E: async (fields, on) => {
       const [name, max] = [fields.text(), fields.int32()]
-      const portal = this.#portal(name)
+      const portal = this.#deps.portals.get(name)
       on(portal.prepared.text)
       await this.#execute(portal, { max, isDescribed: false })
     },
@@ -154,11 +146,13 @@ export class PgSession {
     await this.#close('P', '')
     if (statements.length === 0) this.#deps.writer.add('I')
     for (const own of statements) {
+      this.#isSeries = statements.length > 1
       on(own)
       const portal: Portal = { prepared: preparedOf(own, []), params: [], formats: [], ending: new AbortController() }
       try {
         await this.#execute(portal, { max: 0, isDescribed: true })
       } finally {
+        this.#isSeries = false
         await portal.rows?.close()
       }
     }
@@ -177,8 +171,8 @@ export class PgSession {
     checkFormats(codes, values.length)
     const params = values.map((bytes, i) => parameterOf(bytes, prepared.types[i]!, formatOf(codes, i) === 1))
     await this.#close('P', name)
-    if (this.#portals.size >= namedMax) throw new GristmillError('OVERLOADED', `a session has at most ${namedMax} portals`)
-    this.#portals.set(name, { prepared, params, formats, ending: new AbortController() })
+    this.#deps.portals.checkRoom()
+    this.#deps.portals.add(name, { prepared, params, formats, ending: new AbortController() })
     this.#deps.writer.add('2')
   }
 
@@ -192,19 +186,21 @@ export class PgSession {
       writer.add('t', int16(prepared.types.length), ...prepared.types.map(oid => int32(shownTypes[oid] ?? oid)))
       return columns ? describeRows(writer, columns, []) : writer.add('n')
     }
-    const portal = this.#portal(name)
+    const portal = this.#deps.portals.get(name)
     on(portal.prepared.text)
     const { statement } = portal.prepared
     if (statement.kind === 'show') return describeRows(writer, [{ name: statement.name, type: text }], portal.formats)
-    if (statement.kind !== 'query') return writer.add('n')
-    const rows = await this.#workOn(portal, () => this.#open(portal, statement.sql))
-    describeRows(writer, rows.columns, portal.formats)
+    if (statement.kind === 'fetch' && !statement.isMove)
+      return describeRows(writer, (await this.#opened(statement.name)).columns, portal.formats)
+    const rows = statement.kind === 'query' ? await this.#workOn(portal, () => this.#open(portal, statement.sql)) : undefined
+    return rows ? describeRows(writer, rows.columns, portal.formats) : writer.add('n')
   }
 
   /** undefined: it gives no rows. */
   async #columnsOf(prepared: Prepared): Promise<readonly SqlColumn[] | undefined> {
     const { statement, types } = prepared
     if (statement.kind === 'show') return [{ name: statement.name, type: text }]
+    if (statement.kind === 'fetch' && !statement.isMove) return (await this.#opened(statement.name)).columns
     if (statement.kind !== 'query') return undefined
     return prepared.described ??= await this.#work(signal => this.#deps.queries.columns(statement.sql, types.map(sampleOf), signal))
   }
@@ -227,6 +223,7 @@ export class PgSession {
         if (ends) {
           const tag = this.#block === 'E' ? 'ROLLBACK' : statement.tag
           this.#telling(() => settings.end(tag !== 'ROLLBACK'))
+          await this.#deps.portals.endTransaction(tag !== 'ROLLBACK')
           writer.add('C', cstring(tag))
           this.#block = 'I'
           return
@@ -242,7 +239,18 @@ export class PgSession {
         const dropped = what === 'statement' || what === 'all' ? this.#prepared.keys() : []
         for (const name of dropped) if ((only ?? name) === name) this.#prepared.delete(name)
         if (what === 'settings' || what === 'all') this.#telling(() => settings.clear())
+        if (what === 'all') await this.#deps.portals.closeAll()
         return writer.add('C', cstring(statement.tag))
+      }
+      case 'declare': return this.#declare(portal, statement)
+      case 'fetch': return this.#step(portal, statement, { max, isDescribed })
+      case 'close': {
+        if (statement.name === undefined) await this.#deps.portals.closeAll()
+        else {
+          this.#deps.portals.get(statement.name)
+          await this.#deps.portals.close(statement.name)
+        }
+        return writer.add('C', cstring('CLOSE CURSOR'))
       }
       case 'copy': return this.#workOn(portal, signal => this.#copy(portal, statement, signal))
       default: return this.#workOn(portal, signal => this.#send(portal, statement.sql, { max, isDescribed, signal }))
@@ -251,9 +259,13 @@ export class PgSession {
 
   /** Changes settings, and tells the client the new values of those that it was told at the start. */
   #telling(change: () => void): void {
-    const { writer, settings } = this.#deps
-    const before = new Map(settings.reported)
+    const before = new Map(this.#deps.settings.reported)
     change()
+    this.#tell(before)
+  }
+
+  #tell(before: ReadonlyMap<string, string>): void {
+    const { writer, settings } = this.#deps
     for (const [name, value] of settings.reported)
       if (before.get(name) !== value) writer.add('S', cstring(name), cstring(value))
   }
@@ -269,7 +281,10 @@ export class PgSession {
   async #open(portal: Portal, sql: string): Promise<PortalRows> {
     if (portal.rows) return portal.rows
     const { prepared: { described }, params, formats, ending } = portal
+    const told = new Map(this.#deps.settings.reported)
     const rows = new PortalRows(await this.#deps.queries.open(sql, params, ending.signal))
+    // A call of set_config.
+    this.#tell(told)
     portal.rows = rows
     checkFormats(formats, rows.columns.length)
     const isSame = !described || (described.length === rows.columns.length
@@ -298,6 +313,76 @@ export class PgSession {
       signal.throwIfAborted()
     }
     writer.add('s')
+  }
+
+  async #declare(portal: Portal, statement: PgStatement & { readonly kind: 'declare' }): Promise<void> {
+    const { writer, portals } = this.#deps
+    const { name, sql, isHeld, isBinary } = statement
+    if (!isHeld && this.#block === 'I' && !this.#isSeries)
+      throw new GristmillError('EINVAL', 'DECLARE CURSOR is a statement of a transaction: send BEGIN before, or declare it WITH HOLD', {
+        details: { sqlstate: '25P01' },
+      })
+    if (portals.has(name))
+      throw new GristmillError('EINVAL', `the cursor ${JSON.stringify(name)} exists`, { details: { sqlstate: '42P03' } })
+    portals.checkRoom()
+    const { prepared: { types, text: own }, params } = portal
+    const cursor: Portal = {
+      prepared: { text: own, types, statement: { kind: 'query', sql } }, params, formats: isBinary ? [1] : [],
+      ending: new AbortController(), cursor: { isHeld, isNew: true },
+    }
+    // Its query begins here, so that it fails here.
+    await this.#workOn(cursor, () => this.#open(cursor, sql))
+    portals.add(name, cursor)
+    writer.add('C', cstring('DECLARE CURSOR'))
+  }
+
+  /** Rows of a cursor, or of another portal, from where they are. */
+  async #opened(name: string): Promise<PortalRows> {
+    const portal = this.#deps.portals.get(name)
+    const { statement } = portal.prepared
+    if (statement.kind !== 'query')
+      throw new GristmillError('EINVAL', `the portal ${JSON.stringify(name)} gives no rows`, { details: { sqlstate: '55000' } })
+    return this.#workOn(portal, () => this.#open(portal, statement.sql))
+  }
+
+  async #step(
+    portal: Portal, { name, isMove, target }: PgStatement & { readonly kind: 'fetch' },
+    { max, isDescribed }: { readonly max: number; readonly isDescribed: boolean },
+  ): Promise<void> {
+    const { writer, portals } = this.#deps
+    const from = portals.get(name)
+    const rows = await this.#opened(name)
+    const formats = isDescribed ? from.formats : portal.formats
+    if (!portal.fetched) checkFormats(formats, rows.columns.length)
+    const { skipped, count } = portal.fetched ? { skipped: 0, count: 0 } : stepsOf(target, rows.count, name)
+    if (isDescribed && !isMove) describeRows(writer, rows.columns, formats)
+    try {
+      await this.#workOn(from, async signal => {
+        const next = async (): Promise<readonly SqlValue[] | undefined> => {
+          if (writer.isFull) await writer.flush()
+          signal.throwIfAborted()
+          return rows.next()
+        }
+        for (let i = 0; i < skipped && await next(); i++) continue
+        const state = portal.fetched ??= { given: 0, left: count }
+        for (let sent = 0; state.left > 0 && (isMove || max <= 0 || sent < max); sent++) {
+          const row = await next()
+          if (!row) {
+            state.left = 0
+            break
+          }
+          if (!isMove) addRow(writer, row, rows, formats)
+          state.given++
+          state.left--
+        }
+        if (state.left > 0) writer.add('s')
+        else writer.add('C', cstring(`${isMove ? 'MOVE' : 'FETCH'} ${state.given}`))
+      })
+    } catch (error) {
+      // Rows are lost: what comes next would not be the next row.
+      await portals.close(name)
+      throw error
+    }
   }
 
   async #copy(portal: Portal, { sql, options }: PgStatement & { readonly kind: 'copy' }, signal: AbortSignal): Promise<void> {
@@ -355,21 +440,9 @@ export class PgSession {
     return found
   }
 
-  #portal(name: string): Portal {
-    const found = this.#portals.get(name)
-    if (!found) throw new GristmillError('EINVAL', `there is no portal ${JSON.stringify(name)}`, { details: { sqlstate: '34000' } })
-    return found
-  }
-
   async #close(kind: string, name: string): Promise<void> {
-    if (kind === 'S') return void this.#prepared.delete(name)
-    const portal = this.#portals.get(name)
-    this.#portals.delete(name)
-    await portal?.rows?.close().catch(() => {})
-  }
-
-  async #forgetPortals(): Promise<void> {
-    for (const name of this.#portals.keys()) await this.#close('P', name)
+    if (kind === 'S') this.#prepared.delete(name)
+    else await this.#deps.portals.close(name)
   }
 
   async #ready(): Promise<void> {
@@ -408,35 +481,4 @@ export function addError(
   const fields: [string, string][] = [['S', severity], ['V', severity], ['C', stateOf(error)], ['M', message]]
   if (position !== undefined) fields.push(['P', String(position)])
   writer.add('E', ...fields.flatMap(([code, value]) => [Buffer.from(code, 'latin1'), cstring(value)]), Buffer.from([0]))
-}
-
-/**
- * Types that the client leaves out are open; the number of parameters is the statement's. An open one that the statement casts to a list,
- * or compares with any of its elements, is an array, and one that it casts to bytes is bytes: their texts have forms of their own.
- */
-function preparedOf(sql: string, given: readonly number[]): Prepared {
-  const words = wordsOf(sql)
-  const most = [...words.matchAll(/\$(\d{1,5})/g)].reduce((max, [, number]) => Math.max(max, Number(number)), 0)
-  const arrays = new Set([...words.matchAll(arrayForms)].map(([, any, cast]) => Number(any ?? cast)))
-  const bytes = new Set([...words.matchAll(bytesForms)].map(([, cast, inner]) => Number(cast ?? inner)))
-  const open = (i: number): number => (arrays.has(i) ? openArray : bytes.has(i) ? oids.bytea : 0)
-  const types = Array.from({ length: Math.max(most, given.length) }, (_, i) => given[i] || open(i + 1))
-  return { text: sql, statement: readPgStatement(sql), types }
-}
-
-/** `any($1)` and `$1::numeric(9, 2)[]`. Bounded, because the text comes from a client. */
-const arrayForms = /\bany {0,9}\( {0,9}\$(\d{1,5})\b|\$(\d{1,5}) {0,9}:: {0,9}\w{1,60}(?:\([^)]{0,20}\))? {0,9}\[/gi
-
-/** `$1::bytea` and `cast($1 as bytea)`. */
-const bytesForms = /\$(\d{1,5}) {0,9}:: {0,9}(?:bytea|blob)\b|\bcast {0,9}\( {0,9}\$(\d{1,5}) {1,9}as {1,9}(?:bytea|blob)\b/gi
-
-/** A value of a type, for the columns of a statement whose values are not known. */
-function sampleOf(oid: number): unknown {
-  switch (oid) {
-    case oids.int2: case oids.int4: case oids.int8: return 1n
-    case oids.float4: case oids.float8: return 0.5
-    case oids.bool: return true
-    case oids.text: case oids.varchar: return ''
-    default: return null
-  }
 }

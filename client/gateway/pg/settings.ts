@@ -18,6 +18,7 @@ const defaults = table<string>({
   default_transaction_isolation: 'read committed', statement_timeout: '0', lock_timeout: '0', idle_in_transaction_session_timeout: '0',
   extra_float_digits: '1', bytea_output: 'hex', client_min_messages: 'notice', max_identifier_length: '63', lc_collate: 'C', lc_ctype: 'C',
   max_index_keys: '32', row_security: 'on', escape_string_warning: 'on', backslash_quote: 'safe_encoding', synchronize_seqscans: 'on',
+  role: 'none',
 })
 
 /** Sent to the client when its session begins, under the names that clients look for. */
@@ -36,6 +37,12 @@ const fixed = table<RegExp>({
 /** Known to PostgreSQL, and without an effect here. */
 const harmless = /^(enable_\w+|geqo\w*|jit\w*|work_mem|role|transaction|from_collapse_limit|join_collapse_limit|cursor_tuple_fraction|tcp_\w+|log_\w+)$/
 const readOnly = /^(server_|integer_datetimes|is_superuser|in_hot_standby|max_|lc_)/
+
+/** Names that applications choose, such as `app.tenant`: their values are kept as they are. */
+const ownForm = /^[a-z_][a-z0-9_$]{0,62}(?:\.[a-z_][a-z0-9_$]{0,62}){1,3}$/
+/** Settings with such names of one session. */
+const ownMax = 100
+const ownCharsMax = 10_000
 
 /** Times, in milliseconds unless a unit is given. */
 const times: ReadonlySet<string> = new Set(['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'])
@@ -63,6 +70,7 @@ export class PgSettings {
       const key = name.toLowerCase()
       if (connecting.has(key) || key.startsWith('_pq_.')) continue
       const isStrict = times.has(key) || key === 'client_encoding'
+      if (value === '') continue
       if (isStrict || (fixed[key] === undefined && isKnown(key))) this.set(key, value.replaceAll("'", ''))
     }
     for (const [name, value] of optionsIn(parameters.get('options') ?? '')) this.set(name.toLowerCase(), value)
@@ -74,10 +82,30 @@ export class PgSettings {
 
   /** Throws EINVAL for a name that is not known. */
   get(name: string): string {
-    const key = name.toLowerCase().replace(/^time zone$/, 'timezone').replace(/^transaction isolation level$/, 'transaction_isolation')
-    const value = this.#own.get(key) ?? defaults[key]
+    const value = this.find(name)
     if (value === undefined) throw unknown(name)
     return value
+  }
+
+  /** undefined: the name is not known. */
+  find(name: string): string | undefined {
+    const key = name.toLowerCase().replace(/^time zone$/, 'timezone').replace(/^transaction isolation level$/, 'transaction_isolation')
+    return this.#own.get(key) ?? defaults[key]
+  }
+
+  /** All names and values. */
+  get all(): ReadonlyArray<readonly [name: string, value: string]> {
+    return Object.entries({ ...defaults, ...Object.fromEntries(this.#own) } as Record<string, string>)
+  }
+
+  /** Keeps the settings, and returns what brings them back. */
+  saved(): () => void {
+    const own = new Map(this.#own)
+    const after = this.#block && new Map(this.#block.after)
+    return () => {
+      this.#restore(own)
+      if (this.#block && after) this.#block = { ...this.#block, after }
+    }
   }
 
   /** A transaction begins. */
@@ -95,28 +123,41 @@ export class PgSettings {
   }
 
   /**
-   * An empty value: the default. `isLocal`: until the transaction ends; without one it has no effect. Throws EINVAL for a name that is not
-   * known, and for a value that does not hold here.
+   * `value`: undefined, the default. `isLocal`: until the transaction ends; without one it has no effect. Returns the value as it is then
+   * shown. Throws EINVAL for a name that is not known, and for a value that does not hold here.
    */
-  set(name: string, value: string, isLocal = false): void {
+  set(name: string, value: string | undefined, isLocal = false): string {
     const before = new Map(this.#own)
     this.#set(name, value)
-    if (isLocal && !this.#block) return this.#restore(before)
-    if (isLocal || !this.#block) return
+    const made = this.find(name) ?? ''
+    if (isLocal && !this.#block) this.#restore(before)
+    if (isLocal || !this.#block) return made
     const now = this.#own.get(name)
     if (now === undefined) this.#block.after.delete(name)
     else this.#block.after.set(name, now)
+    return made
   }
 
-  #set(name: string, value: string): void {
-    if (value === '' || /^default$/i.test(value)) return this.#reset(name)
+  #set(name: string, value: string | undefined): void {
+    if (value === undefined || /^default$/i.test(value)) return this.#reset(name)
     const form = fixed[name]
     if (form && !form.test(value))
-      throw new GristmillError('EINVAL', `the setting ${name} is ${defaults[name]} here, and cannot be ${value}`,
-        { details: { sqlstate: '0A000' } })
+      throw new GristmillError(
+        'EINVAL', `the setting ${name} is ${defaults[name]} here, and cannot be ${JSON.stringify(value.slice(0, 100))}`,
+        { details: { sqlstate: '0A000' } },
+      )
     if (!isKnown(name)) throw unknown(name)
     if (times.has(name)) this.#own.set(name, timeText(timeOf(name, value)))
+    else if (ownForm.test(name)) this.#setOwn(name, value)
     else if (!form) this.#own.set(name, value.slice(0, 200))
+  }
+
+  #setOwn(name: string, value: string): void {
+    if (value.length > ownCharsMax)
+      throw new GristmillError('TOO_LARGE', `the value of ${name} has ${value.length} characters, and may have ${ownCharsMax}`)
+    if (!this.#own.has(name) && this.#own.size >= ownMax)
+      throw new GristmillError('OVERLOADED', `a session has at most ${ownMax} settings with values of its own`)
+    this.#own.set(name, value)
   }
 
   #reset(name: string): void {
@@ -136,7 +177,8 @@ export class PgSettings {
   }
 }
 
-const isKnown = (name: string): boolean => (defaults[name] !== undefined || harmless.test(name)) && !readOnly.test(name)
+const isKnown = (name: string): boolean =>
+  (defaults[name] !== undefined || harmless.test(name) || ownForm.test(name)) && !readOnly.test(name)
 
 /** Milliseconds. Throws EINVAL. */
 function timeOf(name: string, value: string): number {

@@ -3,18 +3,20 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { afterBlanks, sqlTokens } from '../../../src/base/sqltokens.ts'
+import { readCursorStatement, type CursorStatement } from './cursors.ts'
 
 export type PgStatement =
   | { readonly kind: 'empty' }
   | { readonly kind: 'query'; readonly sql: string }
   | { readonly kind: 'transaction'; readonly tag: string; readonly to: 'begin' | 'end' | 'same' }
-  | { readonly kind: 'set'; readonly name: string; readonly value: string; readonly isLocal: boolean; readonly tag: string }
+  | { readonly kind: 'set'; readonly name: string; readonly value: string | undefined; readonly isLocal: boolean; readonly tag: string }
   | { readonly kind: 'show'; readonly name: string }
   | { readonly kind: 'forget'; readonly name: string | undefined; readonly what: Forgotten; readonly tag: string }
+  | CursorStatement
   | { readonly kind: 'copy'; readonly sql: string; readonly options: string }
 
 /** Part of a session that a statement ends. */
-type Forgotten = 'statement' | 'portal' | 'settings' | 'nothing' | 'all'
+type Forgotten = 'statement' | 'settings' | 'nothing' | 'all'
 
 /** A statement without blanks and comments at its ends. */
 const bare = (text: string): string => text.slice(afterBlanks(text)).trimEnd()
@@ -33,16 +35,15 @@ export function readPgStatement(text: string): PgStatement {
     case 'SET': case 'RESET': return settingOf(own, words[0])
     case 'SHOW': return { kind: 'show', name: own.slice(4).trim().replaceAll(/["']/g, '').toLowerCase() }
     case 'DISCARD': return discardOf(own)
-    case 'CLOSE': return forgetting('portal', 'CLOSE CURSOR', /^close\s+(?:all|"?([^"\s]+)"?)\s*$/i.exec(own)?.[1])
-    case 'DEALLOCATE': return forgetting('statement', 'DEALLOCATE',
+    case 'DECLARE': case 'FETCH': case 'MOVE': case 'CLOSE': return readCursorStatement(own)
+    case 'DEALLOCATE': return forgetting('DEALLOCATE',
       /^deallocate\s+(?:prepare\s+)?(?:all|"?([^"\s]+)"?)\s*$/i.exec(own)?.[1])
     case 'COPY': return copyOf(own)
     default: return { kind: 'query', sql: text }
   }
 }
 
-const forgetting = (what: 'statement' | 'portal', tag: string, name: string | undefined): PgStatement =>
-  ({ kind: 'forget', what, tag, name })
+const forgetting = (tag: string, name: string | undefined): PgStatement => ({ kind: 'forget', what: 'statement', tag, name })
 
 /** Plans, tables and sequences of a session are nothing here. */
 function discardOf(text: string): PgStatement {
@@ -58,16 +59,17 @@ function settingOf(text: string, tag: string): PgStatement {
   const isLocal = /^set\s+local\b/i.test(text)
   if (/^reset\s+all$/i.test(text)) return { kind: 'forget', name: undefined, what: 'settings', tag }
   const [, zone] = /^set\s+(?:session\s+|local\s+)?time\s+zone\s+(.*)$/is.exec(text) ?? []
-  if (zone !== undefined) return { kind: 'set', name: 'timezone', value: valueOf(zone), isLocal, tag }
-  const [, names] = /^set\s+(?:session\s+|local\s+)?names(?:\s+('[^']*'|"[^"]*"|[\w-]+))?$/i.exec(text) ?? []
+  if (zone !== undefined) return { kind: 'set', name: 'timezone', value: /^local$/i.test(zone) ? undefined : valueOf(zone), isLocal, tag }
+  const [isNames, names] = /^set\s+(?:session\s+|local\s+)?names(?:\s+('[^']*'|"[^"]*"|[\w-]+))?$/i.exec(text) ?? []
+  if (isNames !== undefined && names === undefined) return { kind: 'set', name: 'client_encoding', value: undefined, isLocal, tag }
   if (names !== undefined) return { kind: 'set', name: 'client_encoding', value: valueOf(names), isLocal, tag }
-  if (/^reset\s+time\s+zone$/i.test(text)) return { kind: 'set', name: 'timezone', value: '', isLocal, tag }
+  if (/^reset\s+time\s+zone$/i.test(text)) return { kind: 'set', name: 'timezone', value: undefined, isLocal, tag }
   if (/^(?:re)?set\s+(?:session\s+characteristics\b|transaction\b|session\s+authorization\b|role\b|constraints\b)/i.test(text))
-    return { kind: 'set', name: /transaction|constraints/i.test(text) ? 'transaction' : 'role', value: '', isLocal, tag }
+    return { kind: 'set', name: /transaction|constraints/i.test(text) ? 'transaction' : 'role', value: undefined, isLocal, tag }
   const form = tag === 'RESET' ? /^reset\s+"?([\w.]+)"?$/i : /^set\s+(?:session\s+|local\s+)?"?([\w.]+)"?\s*(?:=|\bto\b)\s*([^]+)$/i
-  const [, name, value = ''] = form.exec(text) ?? []
+  const [, name, value] = form.exec(text) ?? []
   if (name === undefined) throw unread(tag, tag === 'RESET' ? 'RESET name' : 'SET name = value')
-  return { kind: 'set', name: name.toLowerCase(), value: valueOf(value), isLocal, tag }
+  return { kind: 'set', name: name.toLowerCase(), value: value === undefined ? undefined : valueOf(value), isLocal, tag }
 }
 
 const valueOf = (text: string): string => text.trim().replace(/^'([^]*)'$/, '$1').replace(/^"([^]*)"$/, '$1')

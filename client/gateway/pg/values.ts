@@ -3,6 +3,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import { GristmillError } from '../../../src/base/errors.ts'
+import { OpenList } from './openlists.ts'
 import { itemOf, oids } from './types.ts'
 
 /** Number of the type of an array whose elements have an open type (in PostgreSQL: anyarray). */
@@ -41,12 +42,7 @@ function fromText(text: string, oid: number): unknown {
       return value
     }
     case oids.bytea: return bytesOf(text)
-    case openArray: {
-      const items = itemsOf(text)
-      // Without a type, what looks like numbers is compared with numbers.
-      return items.every(item => item === null || /^(?:0|-?[1-9]\d{0,37})$/.test(item))
-        ? items.map(item => (item === null ? null : BigInt(item))) : items
-    }
+    case openArray: return new OpenList(itemsOf(text))
     default: {
       const item = itemOf(oid)
       return item === undefined ? text : itemsOf(text).map(each => (each === null ? null : fromText(each, item)))

@@ -21,8 +21,8 @@ interface Options {
   readonly sessionsMax?: number
   /** Queries read no local files, as those of a gateway's Mills. */
   readonly asGateway?: true
-  /** In place of queries over local files. */
-  readonly sql?: (text: string, signal: AbortSignal) => unknown
+  /** In place of queries over local files; undefined: that query is one. */
+  readonly sql?: (text: string, signal: AbortSignal, params: SqlParams) => unknown
   /** Names of users, as their sessions begin. */
   readonly onUser?: (user: string) => void
 }
@@ -31,7 +31,7 @@ export async function startServer(on: Local, options: Options = {}): Promise<{ s
   const { host = '127.0.0.1', keys = {}, certificate, tables = [], sessionsMax, sql, onUser } = options
   const mill = {
     sql: (text: string, params: SqlParams, own: SqlOptions) =>
-      sql?.(text, own.signal!) ?? on.query(text, params, { ...own, localFiles: !options.asGateway }),
+      sql?.(text, own.signal!, params) ?? on.query(text, params, { ...own, localFiles: !options.asGateway }),
     tables: { async *list() { yield* tables }, describe: async (name: string) => tables.find(table => table.name === name) },
   }
   const users = {

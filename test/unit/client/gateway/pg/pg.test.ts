@@ -151,7 +151,7 @@ test.each([
     [`SELECT content FROM read_text('/etc/passwd')`, '42501', undefined],
   ['COPY t FROM STDIN', '0A000', undefined], ['SET TimeZone = \'Europe/Berlin\'', '0A000', undefined],
     ['SET nope = 1', '42704', undefined], ['SHOW nope', '42704', undefined],
-  ['FETCH 1 FROM c', '42601', undefined],
+  ['FETCH 1 FROM c', '34000', undefined],
 ])('%s fails with SQLSTATE %s', async (text, code, position) => {
   const client = await connect()
   const error = await client.query(text).catch((thrown: unknown) => thrown) as { code: string; position?: string }
