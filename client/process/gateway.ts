@@ -88,7 +88,7 @@ async function dialectsOf({ settings, world }: ServerRun): Promise<ServedDialect
     const [{ WebHdfs }, { SqlOverHttp }] = await Promise.all([import('../gateway/webhdfs/webhdfs.ts'), import('../gateway/sql/sql.ts')])
     dialects.push({
       name: 'webhdfs', path: '/webhdfs/v1', port: settings.webhdfs ?? portDefaults.gateway,
-      make: deps => new SqlOverHttp({ ...deps, clock }, new WebHdfs({ ...deps, clock })),
+      make: deps => new SqlOverHttp({ ...deps, clock, random }, new WebHdfs({ ...deps, clock })),
     })
   }
   if (settings.s3 !== undefined) {

@@ -1,7 +1,7 @@
 // Formats of rows in answers, chosen by the parameter `format`, or by the header Accept.
 
 import { GristmillError } from '../../../src/base/errors.ts'
-import type { SqlType } from '../../../src/base/sql.ts'
+import type { SqlColumn, SqlType, SqlValue } from '../../../src/base/sql.ts'
 import { uniqueNames, type RunningQuery } from '../../sql/running.ts'
 import { csvField, rowJson } from '../../sql/text.ts'
 import type { BodyChunks } from '../exchange.ts'
@@ -13,8 +13,8 @@ export interface Format {
 }
 
 export const rowFormats = {
-  jsonl: { type: 'application/x-ndjson', chunks: jsonLines },
-  csv: { type: 'text/csv; charset=utf-8', chunks: csv },
+  jsonl: { type: 'application/x-ndjson', chunks: rows => lines('jsonl', rows) },
+  csv: { type: 'text/csv; charset=utf-8', chunks: rows => lines('csv', rows) },
   parquet: { type: 'application/vnd.apache.parquet', chunks: rows => rows.parquet() },
   arrow: { type: 'application/vnd.apache.arrow.stream', chunks: rows => rows.arrow() },
 } as const satisfies Record<string, Format>
@@ -30,21 +30,39 @@ export function formatOf(given: string | undefined, accept = ''): FormatName {
   return found
 }
 
-async function* jsonLines(rows: RunningQuery): AsyncGenerator<string, void, undefined> {
-  const { columns } = rows
-  const unique = uniqueNames(columns)
-  for await (const batch of rows.batches()) yield batch.map(row => `${rowJson(unique, columns, row)}\n`).join('')
+/** A format whose rows are lines. */
+export interface LineFormat {
+  readonly type: string
+  /** What stands before the first row, and the line of each row. */
+  readonly writer: (columns: readonly SqlColumn[]) => { readonly head: string; readonly row: (row: readonly SqlValue[]) => string }
 }
 
 const text: SqlType = { kind: 'plain', name: 'VARCHAR' }
 
-/** The header comes with the first rows, so that a query that fails has no answer that begins. */
-async function* csv(rows: RunningQuery): AsyncGenerator<string, void, undefined> {
-  const { columns } = rows
-  let head = `${columns.map(({ name }) => csvField(name, text)).join(',')}\n`
+export const lineFormats: Readonly<Partial<Record<FormatName, LineFormat>>> = {
+  jsonl: {
+    type: rowFormats.jsonl.type,
+    writer(columns) {
+      const unique = uniqueNames(columns)
+      return { head: '', row: row => `${rowJson(unique, columns, row)}\n` }
+    },
+  },
+  csv: {
+    type: rowFormats.csv.type,
+    writer: columns => ({
+      head: `${columns.map(({ name }) => csvField(name, text)).join(',')}\n`,
+      row: row => `${row.map((value, i) => csvField(value, columns[i]!.type)).join(',')}\n`,
+    }),
+  },
+}
+
+/** The head comes with the first rows, so that a query that fails has no answer that begins. */
+async function* lines(format: 'jsonl' | 'csv', rows: RunningQuery): AsyncGenerator<string, void, undefined> {
+  const { head, row } = lineFormats[format]!.writer(rows.columns)
+  let before = head
   for await (const batch of rows.batches()) {
-    yield head + batch.map(row => `${row.map((value, i) => csvField(value, columns[i]!.type)).join(',')}\n`).join('')
-    head = ''
+    yield before + batch.map(row).join('')
+    before = ''
   }
-  if (head !== '') yield head
+  if (before !== '') yield before
 }

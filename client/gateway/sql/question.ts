@@ -3,7 +3,7 @@
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { SqlParams } from '../../sql/statement.ts'
 
-interface Question { readonly sql: string; readonly params: SqlParams | undefined }
+export interface Question { readonly sql: string; readonly params: SqlParams | undefined }
 
 /** Lists and objects inside one another. */
 const depthMax = 64

@@ -13,6 +13,7 @@ import type { SqlParams } from '../../../../../client/sql/statement.ts'
 import { silent } from '../../../../../src/ports/log.ts'
 import { systemClock } from '../../../../../src/world/clock.ts'
 import { systemNet } from '../../../../../src/world/net.ts'
+import { systemRandom } from '../../../../../src/world/random.ts'
 import { until } from '../../../../kit/cluster.ts'
 import { Local } from '../../sql/kit.ts'
 
@@ -37,6 +38,7 @@ beforeAll(async () => {
   served = new SqlOverHttp({
     users: { as } as never, trust: new Trust({ host: '127.0.0.1', proxies: new Set() }), clock: systemClock,
     passwords: new UserPasswords({ clock: systemClock, find: async () => undefined }),
+    random: systemRandom(),
     accessKey: async id => (id === 'key' ? { user: 'grace', secret: 'secret' } : undefined),
   }, other, { queriesMax: 2 })
   const deps = { clock: systemClock, log: silent, net: systemNet(silent), dialect: served, access: (entry: unknown) => { log.push(entry) } }
