@@ -177,7 +177,7 @@ export class Owner {
       memoryBytesAll: settings.nodeMemory ?? tasksMemory(machine, settings.slots),
       pid: machine.pid, version, signal: this.#ending.signal,
       // Most commands run no tasks: the first task waits for its executor instead.
-      tasks: tasks => openTasks(tasks, { prestart: false }),
+      tasks: tasks => openTasks(tasks, { prestart: false, driver: new URL('../driving/main.ts', import.meta.url) }),
       ...configFrom(settings),
     })
     if (!this.#closing) await this.#announce({ datanode })

@@ -35,7 +35,7 @@ export interface CompileTools {
 
 export interface Compiler { readonly bundle: (file: string) => Promise<Bundle>; readonly modules: Modules }
 
-interface ToLoad extends Pick<PlanRequest, 'params' | 'paths' | 'seed' | 'nowMs'> {
+interface ToLoad extends Pick<PlanRequest, 'params' | 'paths' | 'seed' | 'nowMs' | 'clock'> {
   /** The program's file. */
   readonly local: string
   readonly env: Readonly<Record<string, string>>
@@ -141,9 +141,9 @@ const startLoader = ({ processes, clock, disk, programDir }: CompileTools, { mem
   new Loader({ processes, clock, disk, dir: programDir, memoryBytes: memoryBytes ?? limits.taskMemoryBytesDefault, env, onOutput })
 
 const requestOf = (
-  { random, programDir }: CompileTools, { local, params, paths, seed, nowMs }: ToLoad, bundle: Bundle,
+  { random, programDir }: CompileTools, { local, params, paths, seed, nowMs, clock }: ToLoad, bundle: Bundle,
 ): PlanRequest => ({
-  id: bundle.id, name: bundle.name, dir: programDir, place: dirname(local), params, paths, seed, nowMs, instance: random.id(),
+  id: bundle.id, name: bundle.name, dir: programDir, place: dirname(local), params, paths, seed, nowMs, clock, instance: random.id(),
 })
 
 /** Loads a program in this process: for simulations. */

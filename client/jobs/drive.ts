@@ -1,8 +1,10 @@
 // Runs the steps that a program over Datasets asks for: submits the job of each, waits for it, reads its result, and continues the program.
 // The results of all steps are the history of the program, which executors get with each later step.
+// With a log (drivelog.ts), a process that was ended is replaced by another one: it gives the program the recorded results first, in their
+// order, and waits for the jobs of steps that were sent before in place of sending them again.
 // INVARIANT: results are delivered in the order of the history.
 
-import { asError, GristmillError } from '../../src/base/errors.ts'
+import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { isUrl } from '../../src/connector/location.ts'
@@ -12,15 +14,17 @@ import type { Driver } from '../../src/protocol/task.ts'
 import type { StepQuery } from '../../src/program/recipe.ts'
 import type { LoadEvent, PlannedProgramStep, StepResult } from '../load/driving.ts'
 import type { Loading } from '../load/loader.ts'
+import type { DriveLog } from './drivelog.ts'
+import { EarlierResults } from './earlier.ts'
 import type { Job } from './job.ts'
-import type { Delivered } from './runinputs.ts'
+import type { Delivered, StepRecord } from './runinputs.ts'
 import type { Shipping } from './shipping.ts'
 
 interface DriveDeps {
   readonly loading: Loading
   /** Submits the job of a step; `delivered`: the steps before it whose results the program has got. */
   readonly submit: (
-    step: PlannedProgramStep, driver: Driver, delivered: readonly Delivered[], part?: FirstTasks | OtherOutput,
+    step: PlannedProgramStep, driver: Driver, delivered: readonly Delivered[], part: Partial<FirstTasks & OtherOutput & BeforeSending>,
   ) => Promise<Job>
   /** Submits the job of a step that is a query. */
   readonly query: (query: StepQuery, driver: Driver, delivered: readonly Delivered[]) => Promise<Job>
@@ -36,10 +40,18 @@ interface DriveDeps {
   readonly readResult: (status: JobStatus, step: PlannedProgramStep, signal: AbortSignal) => Promise<readonly string[]>
   readonly dropResult: (job: JobStatus['job']) => Promise<void>
   readonly shipping: Shipping
+  /** Of a program that a job of the cluster drives. */
+  readonly log?: DriveLog | undefined
+  /** Handle of a job. */
+  readonly jobOf: (job: JobStatus['job']) => Job
+  /** Inputs of a step, for the log. */
+  readonly readsOf: (step: number) => StepRecord | undefined
 }
 
 /** The first tasks of a job alone, if the plan allows it. `onPart`: called if there are more. */
 interface FirstTasks { readonly tasks: number; readonly onPart: () => void }
+/** Called when the job is planned, before it is sent. */
+interface BeforeSending { readonly onReady: () => Promise<void> | undefined }
 /** Other directory to publish than that of the step. */
 interface OtherOutput { readonly output: string }
 
@@ -47,6 +59,8 @@ interface DriveOptions { readonly id: string; readonly nowMs: number }
 
 /** Tasks that a step runs first which returns its first values. If they have too few, all run. */
 const firstTasks = 1
+/** Failures of calls to the cluster, and not of steps. */
+const unreachableCodes = ['UNAVAILABLE', 'TIMEOUT', 'SAFE_MODE', 'OVERLOADED', 'OUTCOME_UNKNOWN'] as const
 /** Results that are dropped at a time. */
 const dropsAtOnce = 8
 
@@ -66,6 +80,10 @@ export class ProgramDriver {
   readonly #abandoned = new AbortController()
   /** Aborted when steps are killed: rows on their way to a place outside of the cluster do not arrive. */
   readonly #killed = new AbortController()
+  /** Results that the program has got from an earlier process. */
+  readonly #earlier: EarlierResults
+  /** Results on their way into the log and to the program. */
+  #gets: Promise<void> = Promise.resolve()
   #changed = Promise.withResolvers<void>()
   #isCancelled = false
   #isOver = false
@@ -77,6 +95,8 @@ export class ProgramDriver {
     this.#deps = deps
     this.id = id
     this.#nowMs = nowMs
+    const { log, shipping, jobOf } = deps
+    this.#earlier = new EarlierResults({ shipping, jobOf, linesOf: (job, step) => this.#linesOf(job, step) }, log?.results ?? [])
     this.#ended.promise.catch(() => {})
   }
 
@@ -90,7 +110,8 @@ export class ProgramDriver {
     if ('step' in event && !('error' in event)) {
       const { step } = event
       this.#steps = Math.max(this.#steps, step.number)
-      const running = this.#run(step).finally(() => { this.#running.delete(step.number) })
+      const begun = this.#earlier.has(step.number) ? this.#runAgain(step) : this.#run(step)
+      const running = begun.finally(() => { this.#running.delete(step.number) })
       this.#running.set(step.number, running)
       return
     }
@@ -132,11 +153,11 @@ export class ProgramDriver {
     await this.#end(new GristmillError('JOB_CANCELLED', 'the program was cancelled'))
   }
 
-  /** Ends the program without a call to the cluster: its connection is closed. Jobs that run go on. */
-  abandon(): void {
-    this.#abandoned.abort(new GristmillError('ABORTED', 'the connection to the cluster was closed while the program ran'))
+  /** Ends the program without a call to the cluster: its connection is closed, or `why`. Jobs that run go on. */
+  abandon(why: Error = new GristmillError('ABORTED', 'the connection to the cluster was closed while the program ran')): void {
+    this.#abandoned.abort(why)
     void this.#deps.loading.end()
-    this.#over(new GristmillError('ABORTED', 'the connection to the cluster was closed while the program ran'))
+    this.#over(why)
   }
 
   async #run(step: PlannedProgramStep): Promise<void> {
@@ -152,6 +173,7 @@ export class ProgramDriver {
     } catch (thrown) {
       if (this.#isOver) return
       const error = asError(thrown)
+      if (this.#isLost(thrown)) return this.abandon(error)
       if (this.#deps.isFatal(thrown)) return void this.#end(error)
       this.#failures.set(number, error)
       const { code, message, details } = error
@@ -162,8 +184,43 @@ export class ProgramDriver {
       this.#tell()
     }
     if (this.#isOver || this.#isCancelled) return
-    this.#history.push({ number, method, fingerprint: planned.lowered ?? '', job: job?.id ?? '-', result: entry ?? entryOf(result) })
+    const told: HistoryEntry = { number, method, fingerprint: planned.lowered ?? '', job: job?.id ?? '-', result: entry ?? entryOf(result) }
+    if (this.#deps.log) return this.#recorded(this.#deps.log, step, told, result)
+    this.#history.push(told)
     await this.#deps.loading.deliver(number, result)
+  }
+
+  /** Another process may go on where this one has failed: the cluster cannot be reached, or that process does already. */
+  #isLost(thrown: unknown): boolean {
+    const { log } = this.#deps
+    return log !== undefined && (log.isFailure(thrown) || hasCode(thrown, ...unreachableCodes))
+  }
+
+  /** Gives the program a result, behind all that it had before, once that is in the log. */
+  #recorded(log: DriveLog, step: PlannedProgramStep, entry: HistoryEntry, result: StepResult): Promise<void> {
+    return this.#gets = this.#gets.then(async () => {
+      await this.#earlier.delivered
+      if (this.#isOver || this.#isCancelled) return
+      await log.gets(encodeEntry(entry), this.#factsOf(step))
+      if (this.#isOver || this.#isCancelled) return
+      this.#history.push(entry)
+      await this.#deps.loading.deliver(step.number, result)
+    }).catch((error: unknown) => this.abandon(asError(error)))
+  }
+
+  /** A step whose result an earlier process has recorded. Results come in the order in which that process has delivered them. */
+  async #runAgain(step: PlannedProgramStep): Promise<void> {
+    this.#earlier.asked(step)
+    await (this.#gets = this.#gets.then(async () => {
+      for await (const { step: again, entry, job, result } of this.#earlier.next()) {
+        if (this.#isOver) return
+        if (job) this.#noteJob(again, job)
+        else this.#jobless.add(again.number)
+        if ('failed' in result) this.#failures.set(again.number, new GristmillError(result.failed.code, result.failed.message))
+        this.#history.push(entry)
+        await this.#deps.loading.deliver(again.number, result)
+      }
+    }).catch((error: unknown) => (this.#isLost(error) ? this.abandon(asError(error)) : void this.#end(asError(error)))))
   }
 
   /** Lines of the result of a step, by its job. */
@@ -171,9 +228,15 @@ export class ProgramDriver {
     const first = typeof step.returns === 'object' ? step.returns.first : undefined
     let isPart = false
     const submitted = async (part?: FirstTasks | OtherOutput): Promise<readonly string[]> => {
-      const job = await this.#submit(step, part)
+      const job = await this.#submit(step, { ...part, onReady: () => this.#deps.log?.sends(step.number, isPart, this.#factsOf(step)) })
       onJob(job)
       return this.#linesOf(job, step)
+    }
+    const before = await this.#sentBefore(step)
+    if (before) {
+      onJob(before.job)
+      const lines = await this.#linesOf(before.job, step)
+      return before.isPart && lines.length < first! ? submitted() : lines
     }
     const { output } = step.planned
     if (step.returns === 'nothing' && output !== undefined && isUrl(output)) {
@@ -182,7 +245,28 @@ export class ProgramDriver {
       return []
     }
     const lines = await submitted(first === undefined ? undefined : { tasks: firstTasks, onPart: () => { isPart = true } })
-    return isPart && lines.length < first! ? submitted() : lines
+    if (!isPart || lines.length >= first!) return lines
+    isPart = false
+    return submitted()
+  }
+
+  /** The job of the step that an earlier process has sent. A query is asked again, because its plan depends on what it finds. */
+  async #sentBefore(step: PlannedProgramStep): Promise<{ readonly job: Job; readonly isPart: boolean } | undefined> {
+    const found = step.query ? undefined : await this.#deps.log?.sentBefore(step.number)
+    if (!found) return undefined
+    const job = this.#deps.jobOf(found.job)
+    this.#noteJob(step, job)
+    return { job, isPart: found.isPart }
+  }
+
+  #factsOf({ number, clock }: PlannedProgramStep): { readonly clock: string; readonly reads: StepRecord | undefined } {
+    return { clock, reads: this.#deps.readsOf(number) }
+  }
+
+  #noteJob({ number, returns }: PlannedProgramStep, job: Job): void {
+    this.#jobs.set(number, job)
+    if (returns !== 'nothing') this.#results.add(job.id)
+    this.#tell()
   }
 
   async #linesOf(job: Job, step: PlannedProgramStep): Promise<readonly string[]> {
@@ -191,7 +275,7 @@ export class ProgramDriver {
     return step.returns === 'nothing' || step.returns === 'cached' ? [] : this.#deps.readResult(status, step, signal)
   }
 
-  async #submit(step: PlannedProgramStep, part?: FirstTasks | OtherOutput): Promise<Job> {
+  async #submit(step: PlannedProgramStep, part: Partial<FirstTasks & OtherOutput & BeforeSending>): Promise<Job> {
     const { number, method, after, clock, planned: { outline = '' } } = step
     if (this.#isCancelled) throw new GristmillError('JOB_CANCELLED', 'the program was cancelled')
     const history = this.#told(after)
@@ -199,9 +283,7 @@ export class ProgramDriver {
       .map(entry => ({ number: entry.number, failed: entry.result.kind === 'failed', job: entry.job }))
     const driver = { id: this.id, step: number, method, nowMs: this.#nowMs, ...clock !== '' && { clock }, outline, history }
     const job = await (step.query ? this.#deps.query(step.query, driver, delivered) : this.#deps.submit(step, driver, delivered, part))
-    this.#jobs.set(number, job)
-    if (step.returns !== 'nothing') this.#results.add(job.id)
-    this.#tell()
+    this.#noteJob(step, job)
     if (this.#isCancelled) await job.kill()
     return job
   }
@@ -230,6 +312,11 @@ export class ProgramDriver {
   async #end(failure?: Error): Promise<void> {
     if (this.#isOver) return
     const closed = this.#deps.loading.end()
+    if (this.#deps.log) {
+      // First: a process that takes over does not begin again without results that are dropped.
+      const ended = await this.#deps.log.ends(failure).then(() => true, (error: unknown) => this.abandon(asError(error)))
+      if (!ended) return
+    }
     this.#isCancelled = true
     // Steps that the program does not wait for any more.
     if (this.#running.size > 0) await this.#kill()

@@ -54,6 +54,8 @@ interface Submitting {
   /** Of a step that returns its first values: the first tasks alone, where that can be. `onPart`: called if there are more. */
   readonly tasks?: number | undefined
   readonly onPart?: (() => void) | undefined
+  /** Called when the job is planned, before it is sent. */
+  readonly onReady?: (() => Promise<void> | undefined) | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -101,7 +103,7 @@ interface SubmittingOver extends Submitting {
 
 async function submitOver(
   { tools, options, bundle, env }: Launch, planned: Planned,
-  { driver, signal, reads, input, output, isResult, ifVersion, tasks, onPart }: SubmittingOver,
+  { driver, signal, reads, input, output, isResult, ifVersion, tasks, onPart, onReady }: SubmittingOver,
 ): Promise<Job> {
   const { cluster, files } = tools
   const sizeOf = sizesOf(cluster, signal)
@@ -117,7 +119,7 @@ async function submitOver(
     output, outputFormat: planned.outputFormat, ...isResult ? { result: true } : { overwrite, force, ifVersion }, driver,
     // The same program over the same input draws the same samples again.
     seed: options.seed ?? (planned.ownPaths ? 0 : undefined), attemptsMax, memoryBytes, taskTimeoutMs, cpu, queue, priority,
-    options: repeatable(options, planned), inputs: reads, signal, onNote, partitionBytes: options.partitionBytes,
+    options: repeatable(options, planned), inputs: reads, signal, onNote, partitionBytes: options.partitionBytes, onReady,
     ...tasks !== undefined && isDivisible(stages) && { tasks, onPart },
   })
 }

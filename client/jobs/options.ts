@@ -76,7 +76,10 @@ export interface RunOptions {
   readonly onProgress?: ((status: JobStatus) => void) | undefined
   /** Called with what a program over Datasets prints where it runs its steps. */
   readonly onOutput?: ((text: string, stream: 'stdout' | 'stderr') => void) | undefined
-  /** The caller will not wait: refuses a program that goes on after its first step, because it runs its steps from this process. */
+  /**
+   * The caller will not wait: a program of several steps runs them from a process of the cluster, which goes on when this one ends, and
+   * reaches no place outside of the cluster. The run that is returned is the job of that process. What the program prints is in its log.
+   */
   readonly detach?: boolean | undefined
 }
 

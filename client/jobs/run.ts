@@ -17,6 +17,9 @@ import { builtinFile, isBuiltin } from './builtins.ts'
 import { loadLocal, type CompileTools, type LoadedProgram } from './compile.ts'
 import { ProgramDriver } from './drive.ts'
 import { checkedEnvironment } from './environment.ts'
+import { submitDrive } from './detached.ts'
+import type { DriveLog } from './drivelog.ts'
+import { Job } from './job.ts'
 import { submit, type Launch, type LaunchTools, type OutputVersion } from './launch.ts'
 import { OutsideCopies, type ProgramPlaces } from './outside.ts'
 import { givenParams, listOf, pathsOf, type RunOptions } from './options.ts'
@@ -50,11 +53,13 @@ interface ProgramParts {
   readonly ifVersion?: OutputVersion | undefined
   /** Time at which the program was started, of a rerun; default: now. */
   readonly nowMs?: number | undefined
+  /** The program is driven from within the cluster: the id of its run, and the log of that. */
+  readonly driven?: { readonly run: string; readonly log: DriveLog } | undefined
 }
 
 export async function runProgram(
   tools: RunTools, file: string, options: RunOptions,
-  { shipped = [], stored, pinned, needs, ifVersion, nowMs: startedMs }: ProgramParts = {},
+  { shipped = [], stored, pinned, needs, ifVersion, nowMs: startedMs, driven }: ProgramParts = {},
 ): Promise<Run> {
   const { clock, random } = tools.cluster
   const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
@@ -69,7 +74,8 @@ export async function runProgram(
   const nowMs = startedMs ?? clock.now()
   const events = new Events()
   const loaded = await loadLocal({ ...tools, clock, random }, {
-    local, params, paths: pathsOf(options), env, memoryBytes, seed: options.seed ?? 0, nowMs, signal, onOutput, stored,
+    local, params, paths: pathsOf(options), env, memoryBytes, seed: options.seed ?? 0, nowMs, clock: driven?.log.clock,
+    signal, onOutput, stored,
   }, event => events.take(event))
   const { first } = loaded
   let isDriven = false
@@ -78,14 +84,17 @@ export async function runProgram(
     const assets = stored ? [] : (await readAssets(tools.disk, dirname(local), planned.assets)).concat(shipped)
     const bytes = withAssets(loaded.bundle.bytes, assets)
     const outside = new OutsideCopies(tools.places)
-    const inputs = new RunInputs(planned.ownPaths ? { id: random.id(), nowMs } : undefined, pinned, needs, outside)
+    const inputs = new RunInputs(planned.ownPaths ? { id: driven?.run ?? random.id(), nowMs } : undefined, pinned, needs, outside)
+    for (const [step, reads] of driven?.log.reads ?? []) inputs.restore(step, reads)
     const launch: Launch = { tools, options, env, inputs, outside, ifVersion, bundle: { ...loaded.bundle, bytes, id: idOf(bytes), assets } }
-    if (planned.ownPaths) await checkUsed(loaded, planned, options)
+    if (planned.ownPaths && !driven) await checkUsed(loaded, planned, options)
     if ('step' in first && !options.detach) {
       isDriven = true
-      return await drive(launch, { loaded, ...first, events, drivers: tools.drivers, disk: tools.disk, queries: tools.queries })
+      return await drive(launch, {
+        loaded, ...first, events, drivers: tools.drivers, disk: tools.disk, queries: tools.queries, log: driven?.log,
+      })
     }
-    if ('step' in first) await checkOneStep(loaded)
+    if ('step' in first && !await isOneStep(loaded)) return watched(await submitDrive(launch, planned, nowMs), options)
     const clock = 'step' in first ? first.step.clock : ''
     const driver = inputs.start && {
       ...inputs.start, step: 1, method: 'save', ...clock !== '' && { clock }, outline: planned.outline ?? '', history: [],
@@ -119,15 +128,16 @@ interface Driving extends Extract<LoadedProgram['first'], { step: unknown }> {
   readonly drivers: RunTools['drivers']
   readonly disk: RunTools['disk']
   readonly queries: RunTools['queries']
+  readonly log: DriveLog | undefined
 }
 
 /** Runs the program's steps. Resolves when the first one is submitted. */
-async function drive(launch: Launch, { loaded, step: first, loading, events, drivers, disk, queries }: Driving): Promise<Run> {
+async function drive(launch: Launch, { loaded, step: first, loading, events, drivers, disk, queries, log }: Driving): Promise<Run> {
   const { tools, options, inputs, outside } = launch
   const { cluster } = tools
   const { signal } = options
   const driver = new ProgramDriver({
-    loading,
+    loading, log, jobOf: id => new Job(cluster, id), readsOf: step => inputs.recordOf(step),
     submit: (step, of, delivered, part) => submit(launch, step.planned, { driver: of, step, delivered, ...part }),
     query: (query, of, delivered) => submitStepQuery(launch, { query, driver: of, delivered, submit: queries }),
     write: (url, make, { outside: how }, until) => outside.write(url, make, { ...how, overwrite: options.overwrite, signal: until }),
@@ -210,12 +220,8 @@ async function checkUsed(loaded: LoadedProgram, planned: Planned, { input, outpu
       '--output out')
 }
 
-/** Throws EINVAL for a program that goes on after its first step: no process would run the others. */
-async function checkOneStep(loaded: LoadedProgram): Promise<void> {
+/** True for a program that ends when its first step is submitted: no process has to run others. */
+async function isOneStep(loaded: LoadedProgram): Promise<boolean> {
   const { saves, goesOn } = await loaded.peek()
-  if (!goesOn && saves.length === 1) return
-  throw new GristmillError(
-    'EINVAL',
-    `${loaded.bundle.name} has more than one step, or goes on with a result; it runs its steps from this process, which has to wait: leave --detach out`,
-  )
+  return !goesOn && saves.length === 1
 }

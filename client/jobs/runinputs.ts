@@ -30,11 +30,11 @@ interface ProgramStart { readonly id: string; readonly nowMs: number }
 /** Fields of an origin that tell what the job depends on. */
 type Recording = Pick<Origin, 'pins' | 'run' | 'needs'>
 
-interface StepRecord {
+export interface StepRecord {
   /** Inputs on which the step depends. */
   readonly pins: readonly InputPin[]
   /** Output that it publishes. */
-  readonly output: string | undefined
+  readonly output?: string | undefined
 }
 
 /** A step whose result the program has got. */
@@ -55,6 +55,8 @@ export class RunInputs {
   readonly #steps = new Map<number, StepRecord>()
   readonly #absent = new Set<string>()
   readonly #seen = new SeenInputs()
+  /** Digests of inputs of many files that an earlier process of the same run has read, by path. */
+  readonly #before = new Map<string, string>()
   #refusal: unknown
 
   /**
@@ -78,7 +80,7 @@ export class RunInputs {
     const told = before.filter(each => each.failed || each.output === undefined).flatMap(({ pins }) => pins)
     const own = before.flatMap(each => (each.failed || each.output === undefined ? [] : [each.output]))
     return new StepInputs({
-      pinned: this.#pinned, outside: this.#outside, own, cachedOf: step => cachedOf(step, delivered),
+      pinned: this.#pinned, before: this.#before, outside: this.#outside, own, cachedOf: step => cachedOf(step, delivered),
       ...this.start && { seen: path => this.#seen.reading(path, number) },
       record: found => this.#record({ number, output }, [...found, ...told]),
       failed: (error, found) => {
@@ -88,6 +90,19 @@ export class RunInputs {
       },
       refuse: error => this.refuse(error),
     })
+  }
+
+  /** Record of a step, as far as it is planned. */
+  recordOf(number: number): StepRecord | undefined { return this.#steps.get(number) }
+
+  /** Takes over what an earlier process of the same run has recorded of a step. */
+  restore(number: number, record: StepRecord): void {
+    this.#steps.set(number, record)
+    for (const { path, files, list, digest, own } of record.pins) {
+      if (own) continue
+      if (list?.length === files) this.#seen.restore(path, list, number)
+      else this.#before.set(path, digest)
+    }
   }
 
   /** Ends the run with the error, also if the program handles it. */
@@ -111,6 +126,7 @@ export class RunInputs {
 
 interface StepDeps {
   readonly pinned: PinnedInputs | undefined
+  readonly before: ReadonlyMap<string, string>
   readonly outside: OutsideCopies
   /** Outputs of the run's own earlier steps. */
   readonly own: readonly string[]
@@ -133,12 +149,13 @@ export class StepInputs implements InputPlaces {
   cachedOf(step: number): string { return this.#deps.cachedOf(step) }
 
   placeOf(named: string): InputPlace {
-    const { pinned, outside, cachedOf: directoryOf } = this.#deps
+    const { pinned, before, outside, cachedOf: directoryOf } = this.#deps
     if (isUrl(named)) return { path: outside.pathOf(named) }
     const name = inputName(named)
     const step = cachedStep(name)
     if (step !== undefined) return { path: directoryOf(step) }
-    if (!pinned || this.isOwn(name)) return { path: named }
+    if (!pinned) return { path: named, ...before.has(name) && !this.isOwn(name) && { digest: before.get(name) } }
+    if (this.isOwn(name)) return { path: named }
     if (pinned.absent.has(name))
       throw new GristmillError('ENOENT', `there was no ${name} when ${pinned.job} ran, and its inputs are read as they were`, {
         details: { path: name },

@@ -15,6 +15,13 @@ export class SeenInputs {
   /** Inputs of which it was said that files are left out. */
   readonly #told = new Set<string>()
 
+  /** Files that a step of the same run has read before its process was replaced. */
+  restore(input: string, files: ReadonlyArray<Omit<Seen, 'step'> & { readonly path: string }>, step: number): void {
+    if (this.#inputs.has(input)) return
+    this.#inputs.set(input, new Set(files.map(({ path }) => path)))
+    for (const { path, id, length, mtimeMs } of files) if (!this.#files.has(path)) this.#files.set(path, { id, length, mtimeMs, step })
+  }
+
   /** One reading of a path or pattern, by a step. */
   reading(input: string, step: number): SeenReading {
     return new SeenReading({ input, step, files: this.#files, inputs: this.#inputs, told: this.#told })

@@ -16,7 +16,7 @@ import type { ShippedValue } from '../load/driving.ts'
 
 interface ShippingDeps {
   readonly cluster: Pick<Cluster, 'ask' | 'random'>
-  readonly files: Pick<FileClient, 'create'>
+  readonly files: Pick<FileClient, 'create' | 'read'>
   readonly disk: Disk
 }
 
@@ -58,6 +58,21 @@ export class Shipping {
     } finally {
       if ('file' in value) await disk.remove(value.file)
     }
+  }
+
+  /** A value that was shipped in an earlier process of the same run: the new computation of it is not used. */
+  async again(value: ShippedValue, before: HistoryEntry['result']): Promise<void> {
+    if ('file' in value) await this.#deps.disk.remove(value.file)
+    if (before.kind === 'file') this.#paths.push(before.path)
+  }
+
+  /** Bytes of a value that was shipped. Throws CORRUPT. */
+  async read({ path, hash }: Extract<HistoryEntry['result'], { kind: 'file' }>): Promise<Buffer> {
+    const pieces: Buffer[] = []
+    for await (const piece of this.#deps.files.read(path)) pieces.push(piece)
+    const bytes = Buffer.concat(pieces)
+    if (shippedHash(bytes) === hash) return bytes
+    throw new GristmillError('CORRUPT', `the value that the program has broadcast in ${path} has changed; run the program again`)
   }
 
   async #store(bytes: Uint8Array): Promise<string> {

@@ -70,6 +70,8 @@ export interface Submission {
   readonly tasks?: number | undefined
   /** Called if the job has more tasks than these. */
   readonly onPart?: (() => void) | undefined
+  /** Called when all is known of the job, before it is sent. */
+  readonly onReady?: (() => Promise<void> | undefined) | undefined
   /** Called with one-line notes about the input, such as skipped files. */
   readonly onNote?: ((line: string) => void) | undefined
 }
@@ -129,6 +131,7 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
     ...submission.queue !== undefined && { queue: submission.queue },
     ...submission.priority !== undefined && { priority: submission.priority },
   }
+  await submission.onReady?.()
   const { job } = await send(cluster, plan, cut, signal)
   const handle = new Job(cluster, job)
   if (signal) handle.killOn(signal)

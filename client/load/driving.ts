@@ -67,7 +67,8 @@ export type LoadEvent =
 
 /** Result of a step, for the program. */
 export type StepResult =
-  | { readonly lines: readonly string[] }
+  /** `isShipped`: the encoding of a value that was broadcast in an earlier process of the same run, in base64. */
+  | { readonly lines: readonly string[]; readonly isShipped?: boolean | undefined }
   | { readonly failed: FailureTold }
 
 /** Longest encoding that travels in the history. Base64 takes a third more. */
@@ -128,17 +129,18 @@ export class ProgramDrive {
   }
 
   /** Calls the program's code with the sources of this run. */
-  #calling({ seed, nowMs }: PlanRequest): LoadWorld['call'] {
+  #calling({ seed, nowMs, clock }: PlanRequest): LoadWorld['call'] {
     const { globals, call = work => work() } = this.#world
     if (!globals) return call
-    const sources = this.#sources = new RecordedSources({ seed, nowMs, now: () => globals.systemNow() })
+    const sources = this.#sources = new RecordedSources({ seed, nowMs, now: () => globals.systemNow() }, clock)
     return work => call(() => globals.during(sources, work))
   }
 
   /** Continues the program with the result of a step. */
   deliver(number: number, result: StepResult): void {
-    const shipped = this.#shipped.get(number)
+    const own = this.#shipped.get(number)
     this.#shipped.delete(number)
+    const shipped = 'lines' in result && result.isShipped ? Buffer.from(result.lines.join(''), 'base64') : own
     const delivery = 'failed' in result
       ? { error: this.#failureOf(number, result.failed) }
       : { values: shipped ? [decodeShipped(shipped)] : valuesOfLines(result.lines) }

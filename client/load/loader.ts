@@ -17,7 +17,7 @@ import type { PlanRequest } from './planning.ts'
 export type ToLoader =
   | { readonly load: PlanRequest }
   | { readonly step: number; readonly result: StepResult }
-  | { readonly step: number; readonly stored: string }
+  | { readonly step: number; readonly stored: string; readonly isShipped?: boolean | undefined }
 
 /** A program that is being loaded, and then driven. */
 export interface Loading {
@@ -153,7 +153,7 @@ export class Loader implements Loading {
     } finally {
       await writer.close()
     }
-    this.#child.send({ step, stored } satisfies ToLoader)
+    this.#child.send({ step, stored, isShipped: result.isShipped } satisfies ToLoader)
   }
 
   /** Kills the process and all its children. */

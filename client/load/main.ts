@@ -46,7 +46,7 @@ parent.onMessage(async message => {
     if ('stored' in given) {
       const lines = (await readFile(given.stored, 'latin1')).split('\n').filter(line => line !== '')
       await rm(given.stored, { force: true })
-      return drive?.deliver(given.step, { lines })
+      return drive?.deliver(given.step, { lines, isShipped: given.isShipped })
     }
     Object.assign(globalThis, { [Symbol.for('gristmill.place')]: given.load.place })
     const rest = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })

@@ -32,6 +32,8 @@ export interface PlanRequest {
   /** Of the run of a program over Datasets: its random numbers, and the time of its start. */
   readonly seed: number
   readonly nowMs: number
+  /** Times that the program has read in an earlier process of the same run. */
+  readonly clock?: string | undefined
   /** Takes saves as done, and tells what the program does up to the first step whose result it needs. Nothing is run. */
   readonly peek?: boolean | undefined
   /** The module declares a workflow; nothing is planned. */

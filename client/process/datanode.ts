@@ -33,7 +33,8 @@ export async function runDatanode(run: ServerRun): Promise<void> {
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
     slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
     memoryBytesAll: settings.nodeMemory ?? tasksMemory(machine, settings.slots),
-    pid: machine.pid, version, processMetrics: exposeProcess, signal, tasks: openTasks,
+    pid: machine.pid, version, processMetrics: exposeProcess, signal,
+    tasks: host => openTasks(host, { driver: new URL('../driving/main.ts', import.meta.url) }),
     settings: await ownSettings({ disk: world.disk, machine }, run.flags, 'datanode', {
       dir: dirs, cluster: place.namenode, logLevel: 'info', hostName: machine.hostName, slots: machine.cores, home: settings.home,
     }),

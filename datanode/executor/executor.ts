@@ -20,6 +20,8 @@ import type { StartFailure } from './startbackoff.ts'
 
 interface ExecutorOptions {
   readonly processes: Processes
+  /** Default: the main file of tasks. */
+  readonly main?: URL | undefined
   readonly clock: Clock
   readonly log: Log
   /** Working directory of the process. REQUIRES: it exists. */
@@ -89,7 +91,7 @@ export class Executor {
     this.#options = options
     this.memoryBytes = options.memoryBytes
     this.#child = options.processes.start({
-      main: new URL('./main.ts', import.meta.url),
+      main: options.main ?? new URL('./main.ts', import.meta.url),
       args: [options.cacheDir],
       env: {},
       cwd: options.scratch,

@@ -1,4 +1,5 @@
-// Pool of warm executor processes, at most one per slot and one spare. Starting a process takes far longer than a small task, so an
+// Pool of warm executor processes, at most one per slot and one spare; and a process for each program that is driven on this node, which is
+// beside the slots and runs nothing else. Starting a process takes far longer than a small task, so an
 // unused spare is kept ready, and a process that has run a program is kept for that program's next tasks. A node without tasks for a minute
 // has none of them.
 // Invariant: a process runs only tasks of the first program and user that it was given, so no program sees another one's memory.
@@ -7,7 +8,7 @@ import { assert } from '../../src/base/assert.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import type { World } from '../../src/ports/world.ts'
-import type { TaskWork } from '../../src/protocol/task.ts'
+import { isDrive, type TaskWork } from '../../src/protocol/task.ts'
 import { Executor } from './executor.ts'
 import { StartBackoff } from './startbackoff.ts'
 
@@ -17,6 +18,8 @@ interface PoolOptions {
   readonly dir: string
   readonly slots: number
   readonly memoryBytes: number
+  /** Main file of a process that drives a program; default: it drives none. */
+  readonly driver?: URL | undefined
   readonly onOutput: (attempt: AttemptId, bytes: Buffer) => void
 }
 
@@ -30,6 +33,8 @@ const removeAgainMs = 10_000
 export class Pool {
   readonly #options: PoolOptions
   readonly #executors = new Set<Executor>()
+  /** The subset that drives programs. */
+  readonly #drivers = new Set<Executor>()
   readonly #idleSince = new Map<Executor, number>()
   readonly #scratch: string
   readonly #removing = new Set<Promise<void>>()
@@ -38,7 +43,7 @@ export class Pool {
   #cancelSpare: (() => void) | undefined
   #cancelIdle: (() => void) | undefined
   #empty: (() => void) | undefined
-  #count = 0
+  #started = 0
   /** Time at which a task came or ended last, or the pool was opened. */
   #lastTaskMs: number
   #preparing = false
@@ -74,8 +79,8 @@ export class Pool {
   async prepare(): Promise<void> {
     const { slots, memoryBytes } = this.#options
     const isSpare = (executor: Executor): boolean =>
-      executor.isIdle && executor.affinity === undefined && executor.memoryBytes === memoryBytes
-    if (this.#stopped || this.#preparing || this.#executors.size > slots || [...this.#executors].some(isSpare)) return
+      executor.isIdle && !this.#drivers.has(executor) && executor.affinity === undefined && executor.memoryBytes === memoryBytes
+    if (this.#stopped || this.#preparing || this.#count > slots || [...this.#executors].some(isSpare)) return
     this.#preparing = true
     try {
       this.#idle(await this.#start(memoryBytes))
@@ -85,13 +90,14 @@ export class Pool {
   }
 
   /**
-   * Returns a process for this task, a warm one if possible. REQUIRES: less than `slots` tasks run. The caller must call `give` when
-   * the task has ended.
+   * Returns a process for this task, a warm one if possible. REQUIRES: less than `slots` tasks run, or the task drives a
+   * program. The caller must call `give` when the task has ended.
    */
   async take(work: TaskWork): Promise<Executor> {
     this.#lastTaskMs = this.#options.world.clock.mono()
     const affinity = `${work.user} ${work.program.id}`
     const memoryBytes = work.memoryBytes || this.#options.memoryBytes
+    if (isDrive(work)) return this.#startDriver(memoryBytes, affinity)
     const idle = [...this.#executors].filter(
       executor =>
         executor.isIdle && executor.memoryBytes === memoryBytes && executor.serves(work.job) && this.#idleSince.has(executor),
@@ -99,7 +105,7 @@ export class Pool {
     const warm = idle.find(executor => executor.affinity === affinity) ?? idle.find(executor => executor.affinity === undefined)
     if (warm) this.#idleSince.delete(warm)
     const found = warm && await this.#hasScratch(warm) ? warm : undefined
-    if (!found && this.#executors.size > this.#options.slots) this.#retireOldest()
+    if (!found && this.#count > this.#options.slots) this.#retireOldest()
     const executor = found ?? await this.#start(memoryBytes)
     executor.affinity = affinity
     this.#scheduleSpare()
@@ -116,7 +122,7 @@ export class Pool {
 
   give(executor: Executor): void {
     this.#lastTaskMs = this.#options.world.clock.mono()
-    if (executor.isWorn) executor.retire()
+    if (executor.isWorn || this.#drivers.has(executor)) executor.retire()
     if (executor.isIdle && !this.#stopped) this.#idle(executor)
     this.#scheduleSpare()
   }
@@ -129,19 +135,30 @@ export class Pool {
     }
   }
 
-  async #start(memoryBytes: number): Promise<Executor> {
+  /** Processes that run tasks in slots, and the spare. */
+  get #count(): number { return this.#executors.size - this.#drivers.size }
+
+  async #startDriver(memoryBytes: number, affinity: string): Promise<Executor> {
+    const { driver } = this.#options
+    if (!driver) throw new GristmillError('CONFIG_INVALID', 'this datanode drives no programs')
+    const executor = await this.#start(memoryBytes, driver)
+    executor.affinity = affinity
+    return executor
+  }
+
+  async #start(memoryBytes: number, main?: URL): Promise<Executor> {
     try {
-      return await this.#startNow(memoryBytes)
+      return await this.#startNow(memoryBytes, main)
     } catch (error) {
       if (!this.#stopped) this.#starts.failed({ reason: asError(error).message, output: '' })
       throw error
     }
   }
 
-  async #startNow(memoryBytes: number): Promise<Executor> {
+  async #startNow(memoryBytes: number, main: URL | undefined): Promise<Executor> {
     const { world, onOutput } = this.#options
     const { processes, clock, log, disk } = world
-    const scratch = `${this.#scratch}/${++this.#count}`
+    const scratch = `${this.#scratch}/${++this.#started}`
     const made = disk.mkdir(scratch)
     this.#starting.add(made)
     try {
@@ -152,11 +169,12 @@ export class Pool {
     // A process started after `stop` would never be ended.
     if (this.#stopped) throw new GristmillError('ABORTED', 'the datanode stops')
     const executor: Executor = new Executor({
-      processes, clock, log, scratch, cacheDir: this.#cacheDir, memoryBytes,
+      processes, main, clock, log, scratch, cacheDir: this.#cacheDir, memoryBytes,
       writable: ['shuffle', 'logs', 'programs'].map(name => `${this.#options.dir}/${name}`),
       onOutput, onStarted: () => this.#starts.succeeded(), onExit: exited => this.#exited(exited),
     })
     this.#executors.add(executor)
+    if (main) this.#drivers.add(executor)
     return executor
   }
 
@@ -190,6 +208,7 @@ export class Pool {
 
   #exited(executor: Executor): void {
     this.#executors.delete(executor)
+    this.#drivers.delete(executor)
     this.#idleSince.delete(executor)
     if (executor.startFailure && !this.#stopped) this.#starts.failed(executor.startFailure)
     this.#remove(executor.scratch)

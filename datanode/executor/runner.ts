@@ -1,13 +1,13 @@
-// Task runner of a datanode: runs the attempts that the namenode orders, one per slot. For each it takes a warm process, reports the
-// outcome, and removes the output of attempts that were not committed. Each order ends in exactly one report, whatever happens to the
-// process.
+// Task runner of a datanode: runs the attempts that the namenode orders, one per slot, and beside them those that drive programs. For each
+// it takes a warm process, reports the outcome, and removes the output of attempts that were not committed. Each order ends in exactly one
+// report, whatever happens to the process.
 
 import { assert } from '../../src/base/assert.ts'
 import { asError } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { prune } from '../../src/home/prune.ts'
-import type { TaskWork } from '../../src/protocol/task.ts'
+import { isDrive, type TaskWork } from '../../src/protocol/task.ts'
 import type { Runner, TaskHost } from '../ports.ts'
 import type { MapOutputs } from '../shuffle/mapoutputs.ts'
 import { OutputSweeper } from '../shuffle/sweeper.ts'
@@ -53,10 +53,13 @@ export class TaskRunner implements Runner {
   /** Jobs that have ended since the start. */
   #forgotten = 0
 
-  static async open(host: TaskHost, outputs: MapOutputs): Promise<TaskRunner> {
+  /** `driver`: main file of a process that drives a program; default: the node drives none. */
+  static async open(host: TaskHost, outputs: MapOutputs, driver?: URL): Promise<TaskRunner> {
     const { world, dir, slots, memoryBytes } = host
     const running = new Map<AttemptId, Attempt>()
-    const pool = await Pool.open({ world, dir, slots, memoryBytes, onOutput: (attempt, bytes) => running.get(attempt)?.log.write(bytes) })
+    const pool = await Pool.open({
+      world, dir, slots, memoryBytes, driver, onOutput: (attempt, bytes) => running.get(attempt)?.log.write(bytes),
+    })
     for (const name of ['programs', 'logs']) await world.disk.mkdir(`${dir}/${name}`)
     await prune(world, `${dir}/logs`, { entries: limits.jobsKept })
     await prune(world, `${dir}/programs`, { entries: programsKept, bytes: limits.programsKeptBytes })
@@ -94,7 +97,14 @@ export class TaskRunner implements Runner {
   get ended(): number { return this.#ended }
 
   freeSlots(): number {
-    return this.#stopped || this.#alone.isWanted ? 0 : Math.max(0, this.slots - this.#running.size - this.#queue.length)
+    return this.#stopped || this.#alone.isWanted ? 0 : Math.max(0, this.slots - this.#busy - this.#queue.length)
+  }
+
+  /** Slots that are taken. */
+  get #busy(): number {
+    let busy = 0
+    for (const { work } of this.#running.values()) if (!isDrive(work)) busy++
+    return busy
   }
 
   running(): AttemptId[] { return [...this.#running.keys(), ...this.#queue.map(work => work.attempt), ...this.#reporter.telling] }
@@ -105,7 +115,7 @@ export class TaskRunner implements Runner {
   run(work: TaskWork): void {
     if (this.running().includes(work.attempt)) return // the same order again
     if (this.#stopped || this.#queue.length >= queueMax) return this.#tell(work, failed('killed', 'this datanode accepts no tasks now'))
-    if (this.#running.size >= this.slots || this.#alone.isWanted) { this.#queue.push(work); return }
+    if (!isDrive(work) && (this.#busy >= this.slots || this.#alone.isWanted)) { this.#queue.push(work); return }
     const attempt: Attempt = {
       work, executor: undefined, killed: undefined, wake: undefined,
       log: new LogWriter(this.#host.world.disk, this.#host.dir, work.attempt),
@@ -151,7 +161,7 @@ export class TaskRunner implements Runner {
 
   /** Throws AssertionFailed if slots, queue and processes do not agree. For tests and simulations. */
   checkState(): void {
-    const busy = this.#running.size
+    const busy = this.#busy
     assert(busy <= this.slots, `${busy} attempts run in ${this.slots} slots`)
     const waiting = this.#queue.length
     assert(waiting === 0 || busy === this.slots || this.#alone.isWanted, `${waiting} tasks wait, and ${this.slots - busy} slots are free`)
@@ -187,7 +197,7 @@ export class TaskRunner implements Runner {
     this.#running.delete(work.attempt)
     this.#ended++
     this.#alone.leave(work.attempt)
-    this.#alone.check(this.#running.size)
+    this.#alone.check(this.#busy)
     this.#fill()
     await telling
   }
@@ -196,7 +206,7 @@ export class TaskRunner implements Runner {
   #fill(): void {
     if (this.#alone.isWanted) return
     const isEmpty = this.#queue.length === 0
-    while (this.#queue.length > 0 && this.#running.size < this.slots && !this.#stopped) this.run(this.#queue.shift()!)
+    while (this.#queue.length > 0 && this.#busy < this.slots && !this.#stopped) this.run(this.#queue.shift()!)
     if (isEmpty) for (const callback of this.#onFree) callback()
   }
 
@@ -209,7 +219,7 @@ export class TaskRunner implements Runner {
     if (!ranOutOfMemory(work, outcome) || attempt.killed !== undefined) return outcome
     log.info('a query ran out of memory, and runs again with that of all slots', { attempt: work.attempt })
     attempt.wake = () => this.#alone.leave(work.attempt)
-    await this.#alone.enter(work.attempt, () => this.#running.size)
+    await this.#alone.enter(work.attempt, () => this.#busy)
     attempt.wake = undefined
     const last = await this.#executeOnce(attempt, { ...work, memoryBytes: memoryBytes * sharesAlone(this.slots) })
     // It has had more already: the namenode need not try it once more.

@@ -21,13 +21,19 @@ async function removeTaskDirectories({ disk, log: logger }: TaskHost['world'], d
   }
 }
 
-/** `prestart`: start an executor before the first task comes; default: true. */
-export async function openTasks(host: TaskHost, { prestart = true }: { prestart?: boolean } = {}): Promise<Tasks> {
+interface TasksOptions {
+  /** Starts an executor before the first task comes; default: true. */
+  readonly prestart?: boolean
+  /** Main file of a process that drives a program; default: the node drives none. */
+  readonly driver?: URL
+}
+
+export async function openTasks(host: TaskHost, { prestart = true, driver }: TasksOptions = {}): Promise<Tasks> {
   const { world, dir, others } = host
   for (const other of others) await removeTaskDirectories(world, other)
   const pool = new FramePool()
   const outputs = await MapOutputs.open({ disk: world.disk, dir, pool, log: world.log })
-  const runner = await TaskRunner.open(host, outputs)
+  const runner = await TaskRunner.open(host, outputs, driver)
   return {
     runner, segments: outputs,
     warm() {

@@ -6,7 +6,7 @@ import { limits } from '../../src/base/limits.ts'
 import { checkPath, isWithin, systemDirectory } from '../../src/base/paths.ts'
 import { checkApart, notApart } from '../../src/protocol/overlap.ts'
 import { checkParams, inputsOf, outputStage, resultsDirectory, sourcesOf, type JobSpec, type StageInput } from '../../src/protocol/job.ts'
-import type { SplitRange } from '../../src/protocol/task.ts'
+import { isDrive, type SplitRange } from '../../src/protocol/task.ts'
 import { taskCount } from './splits/splits.ts'
 
 /** Partitions of one shuffle; each is a task and, in the last stage, an output file. */
@@ -23,6 +23,7 @@ export function checkSpec(spec: JobSpec): void {
     checkApart(spec.output.path, spec.inputs ?? [])
   }
   checkHistory(spec)
+  checkDrive(spec)
   checkParams(spec.params)
   const namedChars = [...spec.inputs ?? [], ...spec.patterns ?? []].reduce((sum, { length }) => sum + length, 0)
   if (namedChars > limits.jobNamedCharsMax) {
@@ -52,6 +53,15 @@ export const isResult = (path: string): boolean => path.startsWith(`${resultsDir
 function checkResult({ driver, output: { path, overwrite } }: JobSpec): void {
   if (!driver) throw invalid('its output is the result of a step, and it belongs to no program with steps')
   if (!isResult(path) || overwrite) throw invalid(`the result of a step has a path below ${resultsDirectory}, and replaces nothing; it has ${path}`)
+}
+
+/** The job that drives a program has one task, which reads nothing, takes no slot, and returns nothing. */
+function checkDrive({ driver, output: { result }, stages: [stage, ...others] }: JobSpec): void {
+  const isOwn = driver !== undefined && isDrive({ driver })
+  if (isOwn !== (driver?.step === 0)) throw invalid('the job that drives a program, and only that, is its step 0')
+  if (!isOwn) return
+  const isOne = others.length === 0 && stage!.input.kind === 'values' && stage!.input.parts === 1 && !stage!.more
+  if (!isOne || !result) throw invalid('a job that drives a program has one task, and publishes nothing')
 }
 
 function checkHistory({ driver }: JobSpec): void {

@@ -23,6 +23,12 @@ interface SourcesOptions {
   readonly now: () => number
 }
 
+/** Times as they are recorded. */
+function timesOf(recorded: string): number[] {
+  let time = 0
+  return recorded === '' ? [] : recorded.split(' ').map(each => (time += Number(each)))
+}
+
 class Random {
   #state: number
 
@@ -41,18 +47,23 @@ class Random {
 export class RecordedSources implements ProgramSources {
   readonly #now: () => number
   readonly #random: Random
+  /** Times that the program read before its process was replaced. */
+  readonly #before: readonly number[]
+  #next = 0
   #last = 0
   /** The times read so far: the first one, then the difference of each from the one before. */
   recorded = ''
   isUsed = false
 
-  constructor(options: SourcesOptions) {
+  /** `before`: times recorded by an earlier process of the same run, which the program gets again. */
+  constructor(options: SourcesOptions, before = '') {
     this.#now = options.now
     this.#random = new Random(options)
+    this.#before = timesOf(before)
   }
 
   readonly now = (): number => {
-    const now = this.#now()
+    const now = this.#before[this.#next++] ?? this.#now()
     this.isUsed = true
     if (this.recorded.length + timeCharsMax <= limits.programClockCharsMax) {
       this.recorded += `${this.recorded === '' ? '' : ' '}${now - this.#last}`
@@ -83,8 +94,7 @@ export class ReplayedSources implements ProgramSources {
 
   /** `recorded`: until the step that is replayed; it begins with what was given before. */
   give(recorded: string): void {
-    let time = 0
-    this.#times = recorded === '' ? [] : recorded.split(' ').map(each => (time += Number(each)))
+    this.#times = timesOf(recorded)
   }
 
   readonly now = (): number => {

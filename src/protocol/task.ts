@@ -60,7 +60,7 @@ export type TaskOutput = Static<typeof taskOutput>
 export const driver = Type.Object({
   /** The run of the program to which the job belongs. */
   id: text(64),
-  /** From 1 on. */
+  /** From 1 on; 0: the job that drives the program (`isDrive`). */
   step: count,
   /** Method of the program that has asked for the step. */
   method: text(50),
@@ -74,6 +74,19 @@ export const driver = Type.Object({
   history: Type.Array(text(limits.historyBytesMax), { maxItems: limits.programStepsMax }),
 })
 export type Driver = Static<typeof driver>
+
+/** Method of a job whose one task drives a program from within the cluster. The steps of the program are jobs with the same run. */
+export const driveMethod = 'drive'
+const detachedPrefix = 'drive-'
+
+export const isDrive = ({ driver: of }: { readonly driver?: Pick<Driver, 'method'> | undefined }): boolean => of?.method === driveMethod
+
+/** Run of a program that a job of the cluster drives. */
+export const detachedRun = (id: string): string => `${detachedPrefix}${id}`
+
+/** True for a job that is a step of a program which a job of the cluster drives: it ends with that job. */
+export const isDetachedStep = ({ driver: of }: { readonly driver?: Pick<Driver, 'id' | 'method'> | undefined }): boolean =>
+  of !== undefined && of.method !== driveMethod && of.id.startsWith(detachedPrefix)
 
 /** Names and values; the submitter checks their sum against limits.environmentBytesMax. */
 export const environment = Type.Record(Type.String(), text(limits.environmentBytesMax))

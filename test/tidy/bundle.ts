@@ -18,7 +18,9 @@ import { inSections } from './sections.ts'
 import { blank, root } from './source.ts'
 
 /** Main files of processes, and their names in a bundle. */
-export const mains = [['client/cli/main', 'cli'], ['client/load/main', 'loader'], ['datanode/executor/main', 'executor']] as const
+export const mains = [
+  ['client/cli/main', 'cli'], ['client/load/main', 'loader'], ['client/driving/main', 'driver'], ['datanode/executor/main', 'executor'],
+] as const
 
 /** What only tests start or import, each with the whole library; not in a package. */
 const ofTests = {

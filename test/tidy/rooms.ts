@@ -48,7 +48,7 @@ export const ranks: Readonly<Record<string, number>> = {
   // The console: a dialect of a gateway for browsers, and below it the code that runs in them.
   'client/console': 7.7, 'client/console/page': 7.8,
   // Composition roots: they construct namenodes, datanodes and clients.
-  'client/embedded': 8, 'client/process': 8,
+  'client/embedded': 8, 'client/process': 8, 'client/driving': 8,
   // Public exports of the package, and its command line: they may use all of the client.
   'client/index.ts': 9, 'client/cli': 10,
   'test': 11,

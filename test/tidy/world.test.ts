@@ -27,7 +27,7 @@ const modules = new Set([
 /** Exceptions, with reasons. Keep it short. */
 const allowed: readonly (readonly [RegExp, string])[] = [
   [/^src\/world\//, 'the real ports'],
-  [/^(namenode|datanode|client\/load)\/([a-z]+\/)?main\.ts$/, 'main files: where a process begins'],
+  [/^(namenode|datanode|client\/load|client\/driving)\/([a-z]+\/)?main\.ts$/, 'main files: where a process begins'],
   [
     /^client\/cli\/(gristmill\.js|codecache\.js|stacks\.js|main\.ts|printer\.ts)$/,
     'the bin, its loaders, the main file and the printer of the command line',

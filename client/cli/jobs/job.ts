@@ -5,19 +5,24 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import type { CommandContext } from '../context.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { findJob, jobNote } from './jobs.ts'
+import { attach } from './attach.ts'
 import { advised, checkForce } from './run.ts'
 import { jobLines, placesLine, taskLines } from './view.ts'
 
 export const job: CommandSpec = {
   name: 'job', args: '<id>',
   about: 'show a job; publish or drop its kept output',
-  operands: [['<id>', 'id of a job, a unique prefix of it, or `last`']],
+  operands: [['<id>', 'id of a job, a unique prefix of it, or `last`, the newest']],
   notes:
     'Shows stages, tasks, attempts, counters, locality and times. The output of a job that was computed but could not be published, or was refused by the '
     + 'check of its program, is kept for one week: `publish` publishes it, `drop` deletes it.',
-  options: [option('--tasks', 'every task with its attempts')],
+  options: [
+    option('--tasks', 'every task with its attempts'),
+    option('-f, --follow', 'show its progress until it ends, and those of the steps that it drives'),
+  ],
   examples: [
     ['gristmill job last', 'the newest job'],
+    ['gristmill job last --follow', 'attach to a program that runs detached'],
     ['gristmill job publish job-7 --output /words-2', 'publish the output of job-7 at another path'],
     ['gristmill job publish job-8 --despite-check --overwrite', 'publish what the check of job-8 has refused, where the job was to publish it'],
     ['gristmill job drop job-7', 'delete the kept output of job-7'],
@@ -45,11 +50,15 @@ export const job: CommandSpec = {
   ],
 }
 
-async function show(context: CommandContext, [id]: readonly string[], options: { tasks?: boolean }): Promise<void> {
+async function show(context: CommandContext, [id]: readonly string[], options: { tasks?: boolean; follow?: boolean }): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const { clock } = await context.world()
   const status = await findJob(context, id!)
+  if (options.follow) {
+    if (options.tasks) throw new GristmillError('USAGE', '--follow shows the progress of a job, and --tasks its tasks now; give one of them')
+    return attach(context, status)
+  }
   const tasks = await Array.fromAsync(mill.job(status.job).tasks({ signal }))
   if (context.json) return printer.json({ ...status, tasks })
   for (const line of jobLines(status, clock.now(), printer.tableWidth)) await printer.line(line)

@@ -2,13 +2,17 @@
 
 import { hasCode } from '../../../src/base/errors.ts'
 import type { JobStatus } from '../../../src/protocol/job.ts'
+import { isDetachedStep } from '../../../src/protocol/task.ts'
+import { driveOf } from '../../jobs/detached.ts'
+import { clusterIn } from '../../sql/cluster.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
 import { tableLines } from '../table.ts'
 import { jobColumns, jobRow } from './view.ts'
 
-export const jobNote = 'A job is named by its id, a unique prefix of the id, or `last`.'
+export const jobNote =
+  'A job is named by its id, a unique prefix of the id, or `last`: the newest one; of the steps of a detached program, the job that drives it.'
 
 export const jobs: CommandSpec = {
   name: 'jobs', args: '', about: 'list jobs, newest first',
@@ -68,7 +72,7 @@ export async function findJob(context: CommandContext, wanted: string): Promise<
   if (wanted === 'last') {
     const [last] = await mill.jobs({ limit: 1, signal })
     if (!last) throw new Refusal('ENOENT', 'last: no job has been submitted yet')
-    return last
+    return isDetachedStep(last) ? await driveOf(clusterIn(mill).cluster, last, signal) ?? last : last
   }
   // A complete id is looked up directly: that finds any job, however old, and costs one call.
   const whole = idLike.test(wanted) ? await mill.job(wanted).status({ signal }).catch((error: unknown) => {

@@ -4,12 +4,12 @@
 import { basename, isAbsolute, join } from 'node:path'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { textEncodings, type TextEncoding } from '../../../src/base/formats.ts'
-import type { JobStatus } from '../../../src/protocol/job.ts'
 import { priorityMax } from '../../../src/base/jobqueues.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { isUrl } from '../../../src/connector/location.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
+import { isDrive } from '../../../src/protocol/task.ts'
 import { ruleNames } from '../../../src/plan/rules.ts'
 import { builtins, isBuiltin } from '../../jobs/builtins.ts'
 import { explanationLines } from '../../jobs/explaintext.ts'
@@ -32,7 +32,7 @@ export const run: CommandSpec = {
   notes:
     'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}) or program(…); its npm imports are bundled with it (`gristmill init` writes one to start from). Or it is the name of one that comes with gristmill, gristmill:NAME, in the list below.\n'
     + 'The output directory appears complete when the job has succeeded, otherwise not at all. Ctrl-C kills the job.\n'
-    + 'A program(…) may run several jobs, its steps, and go on with their results: each is reported in a line, and this process has to run until the end. The exit code is that of the failure that ended it.\n'
+    + 'A program(…) may run several jobs, its steps, and go on with their results: each is reported in a line, and this process has to run until the end. With --detach a process of the cluster runs them in place of this one, and goes on elsewhere if its node fails: `gristmill job last --follow` shows its steps, `gristmill logs last --follow` what it prints, and `gristmill kill` ends it with its steps. The exit code is that of the failure that ended it.\n'
     + 'Files whose names begin with _ or . are skipped unless a path or glob names them explicitly; the skipped files are reported.\n'
     + 'An output that contains an input, or that would itself be read as input, is refused. If the output exists and was computed by a job with the same program, parameters and inputs, `run` says so and returns that job. An output replaced by --overwrite is kept as a version (gristmill history --help); the new one keeps its mode, owner, quota and attributes.\n'
     + 'If the computed output cannot be published, it is kept for one week: `job publish` publishes it at another path.',
@@ -76,7 +76,7 @@ export const run: CommandSpec = {
       parse: oneOf(...ruleNames), repeat: true,
     }),
     option('--explain', 'do not run: print the plan, what the optimizer does, and the stages with their tasks'),
-    option('--detach', "print the job's id and do not wait; not for programs of several steps"),
+    option('--detach', "print the job's id and do not wait; the steps of a program run on in the cluster"),
   ],
   examples: [
     ['gristmill run wordcount.ts --input /speeches --output /words', 'count words'],
@@ -162,14 +162,26 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     return
   }
   try {
-    await follow(context, await advised(mill.run(file, given), file), 'run', options.detach)
+    await follow(context, await advised(mill.run(file, given), file), 'run', options)
   } finally {
     output.end()
   }
 }
 
-/** Shows a submitted job while it runs, and then its result. Detached: prints its id. */
-export async function follow(context: CommandContext, job: Run, command: string, detach = false): Promise<void> {
+interface FollowOptions {
+  /** Prints the id of the job, and does not wait. */
+  readonly detach?: boolean | undefined
+  /** Another process has submitted it: an interrupt ends this command alone. */
+  readonly isAttached?: boolean | undefined
+}
+
+/** A job, or a program of several. */
+type Followed = Pick<Run, 'id' | 'status' | 'watch' | 'wait' | 'kill'> & Partial<Pick<Run, 'steps'>>
+
+/** Shows a job while it runs, and then its result. */
+export async function follow(
+  context: CommandContext, job: Followed, command: string, { detach = false, isAttached = false }: FollowOptions = {},
+): Promise<void> {
   const { printer, signal } = context
   const { clock } = await context.world()
   if (detach) return context.json ? printer.json({ job: job.id }) : printer.line(job.id)
@@ -187,10 +199,10 @@ export async function follow(context: CommandContext, job: Run, command: string,
     const showWaits = waitsFor(say)
     for await (const status of job.watch(signal)) {
       showWaits(status)
-      show(status)
+      if (!isDrive(status)) show(status)
     }
   } catch (error) {
-    if (!signal.aborted || hasCode(signal.reason, 'EPIPE')) throw error
+    if (isAttached || !signal.aborted || hasCode(signal.reason, 'EPIPE')) throw error
     progress.stop()
     printer.note(`gristmill: ${command}: interrupted; killing job ${job.id}`)
     await job.kill()
@@ -199,11 +211,11 @@ export async function follow(context: CommandContext, job: Run, command: string,
     progress.stop()
   }
   await Promise.all(lines)
-  const steps = await Promise.all(job.steps.map(step => step.status()))
-  const [status] = steps as [JobStatus]
-  const isOne = steps.length === 1 && (status.driver?.method ?? 'save') === 'save'
+  const steps = await Promise.all((job.steps ?? [job]).map(step => step.status()))
+  const status = await job.status({ signal })
+  const isOne = steps.length === 1 && !isDrive(status) && (status.driver?.method ?? 'save') === 'save'
   const counters = ownCounters(...steps)
-  if (context.json) await printer.json(isOne ? status : { driver: status.driver?.id, state: steps.at(-1)!.state, counters, steps })
+  if (context.json) await printer.json(isOne ? status : { driver: status.driver?.id, state: status.state, counters, steps })
   else if (!isOne) for (const line of counterLines(counters)) await printer.line(line)
   else if (status.state === 'succeeded') for (const line of summaryLines(status)) await printer.line(line)
   // Throws the failure of the job, with the user's stack.

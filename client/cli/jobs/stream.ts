@@ -121,7 +121,7 @@ async function runStream(context: CommandContext, _operands: readonly string[], 
     // A detached job must outlive this process.
     ...flags.detach ? {} : { signal: context.signal },
   }
-  await follow(context, await advised(mill.stream(options)), 'stream', flags.detach)
+  await follow(context, await advised(mill.stream(options)), 'stream', flags)
 }
 
 /** The options that are given. */

@@ -1,5 +1,7 @@
 // Which datanodes can run the tasks of a stage, and which have room for one now: processor slots and memory of each node are accounted.
-// Datanodes of an earlier version cannot run tasks that adaptive rules have made, and do not tell their memory, which then has no bound.
+// Datanodes of an earlier version cannot run tasks that adaptive rules have made, nor drive programs, and do not tell their memory, which
+// then has no bound. A task that drives a program takes no slot and no memory of a task: it waits for the steps of the program, which need
+// them.
 // Pure.
 // INVARIANT: a task is given only to a node that can run it. A stage is rewritten while all nodes can run what the rewrite makes; a node
 // that joins afterwards and cannot gets other tasks.
@@ -7,6 +9,7 @@
 import type { NodeId } from '../../../src/base/ids.ts'
 import { formatBytes } from '../../../src/base/units.ts'
 import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
+import { isDrive } from '../../../src/protocol/task.ts'
 import type { Need, RunningJob, SchedulerState, StageState, TaskState, WorkerNode } from './state.ts'
 
 /** A stage, and the memory that its job gives each task; 0: the datanode's default. */
@@ -22,7 +25,8 @@ const isLargeEnough = ({ slots, memory }: Pick<WorkerNode, 'slots' | 'memory'>, 
   slots > 0 && slots >= cpuOf(asking) && (memory === undefined || memoryOf(asking) <= memory.all)
 
 export const canRun = (node: WorkerNode, { spec: job }: Pick<RunningJob, 'spec'>, { layout, spec: stage }: StageState): boolean =>
-  (layout.made === undefined || node.features.includes('parts')) && isLargeEnough(node, { job, stage })
+  (layout.made === undefined || node.features.includes('parts')) && (!isDrive(job) || node.features.includes('drives'))
+  && isLargeEnough(node, { job, stage })
 
 /** False while a datanode that may be given tasks does not know the ones that rules make. */
 export function knowRewrites(state: SchedulerState): boolean {
@@ -37,6 +41,7 @@ export const able = (nodes: Iterable<WorkerNode>, job: RunningJob, stage: StageS
 
 /** Slots and memory of a task on this node. A task that runs alone gets all slots. */
 export function needOf(node: WorkerNode, { spec: job }: RunningJob, { spec: stage }: StageState, task: TaskState): Need {
+  if (isDrive(job)) return { cpu: 0, memoryBytes: 0 }
   const asking = { job, stage }
   return task.alone && node.memory
     ? { cpu: node.slots, memoryBytes: memoryAlone(node, asking) }

@@ -1,5 +1,6 @@
 // Life of a job: a stage starts when its input is done; when all stages are done the job is published; a failure or a kill
 // ends it.
+// INVARIANT: a step of a program that a job drives (isDetachedStep) runs only while that job does.
 // INVARIANT: an end is shown only once it is journalled: between the decision and `ended` a job is `ending` (or `publishing`)
 // and starts nothing.
 
@@ -7,6 +8,7 @@ import { assert, unreachable } from '../../../src/base/assert.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import type { JobState } from '../../../src/protocol/job.ts'
+import { isDetachedStep, isDrive } from '../../../src/protocol/task.ts'
 import { adapted, type AdaptSide } from './adapt.ts'
 import { killAttempts, restoreAttempts } from './attempts.ts'
 import type { Event, Places } from './event.ts'
@@ -63,6 +65,7 @@ function restore(state: SchedulerState, { stage, task }: TaskRef, won: NonNullab
 /** Starts stages that are ready, ends those whose tasks are all done, publishes when all are done. */
 export function advance(state: SchedulerState, job: RunningJob): void {
   if (job.state !== 'running') return
+  if (isOrphan(state, job)) return kill(state, job)
   for (const stage of job.stages) {
     // A stage that was done before a restart needs no input any more.
     const isDone = stage.done === stage.tasks.length && (stage.tasks.length > 0 || stage.layout.made !== undefined)
@@ -77,6 +80,15 @@ export function advance(state: SchedulerState, job: RunningJob): void {
   if (!job.stages.every(stage => stage.state === 'done')) return
   job.state = 'publishing'
   state.effects.push({ kind: 'publish', job: job.id, status: jobStatus(job, 'succeeded', state.at.nowMs) })
+}
+
+/** The job that has asked for this step has ended. */
+const isOrphan = (state: SchedulerState, { spec }: RunningJob): boolean =>
+  isDetachedStep(spec) && !someJob(state, job => isDrive(job.spec) && job.spec.driver!.id === spec.driver!.id && job.state === 'running')
+
+function someJob(state: SchedulerState, test: (job: RunningJob) => boolean): boolean {
+  for (const job of state.jobs.values()) if (test(job)) return true
+  return false
 }
 
 /** True if the tasks of a stage whose input is done are known. Otherwise a rewrite of them is being journalled: `rewritten` goes on. */
@@ -161,6 +173,7 @@ export function ended(state: SchedulerState, job: RunningJob): void {
   for (const node of state.nodes.values()) {
     for (const [id, held] of node.holding) if (taskRefOf(state, id) === undefined) held.killedMonoMs ??= state.at.monoMs
   }
+  if (isDrive(job.spec)) for (const step of [...state.jobs.values()]) if (isOrphan(state, step)) kill(state, step)
   changed(state, job, true)
 }
 

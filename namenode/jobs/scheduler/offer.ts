@@ -6,15 +6,17 @@
 // A task may take several slots of a node, and memory: where it is the next one and a node has too little left, the emptiest node that can
 // run it is given no other task, and so runs empty. One node is kept so for a stage at a time. A task that has run out of memory waits for
 // the node that has most of it, wherever its input is.
+// A task that drives a program takes no slot: it starts at once, also where all slots are taken and its queue has reached its bound.
 // INVARIANT: the attempts of a node never take more slots and memory than it has, and a task never has two attempts on one node at a time.
 
 import type { NodeId } from '../../../src/base/ids.ts'
 import { KiB } from '../../../src/base/units.ts'
+import { isDrive } from '../../../src/protocol/task.ts'
 import { splitSize } from '../splits/splits.ts'
 import type { Locality } from '../store/record.ts'
 import type { Wants } from './pending.ts'
 import { newAttempt } from './attempts.ts'
-import { ableAlone, canRun, fits, isLargest, needOf, roomOf } from './fit.ts'
+import { able, ableAlone, canRun, fits, isLargest, needOf, roomOf } from './fit.ts'
 import { QueueShares } from './queues.ts'
 import {
   changed, ready, type Need, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState,
@@ -39,6 +41,7 @@ const orderedMax = 128 * KiB
 export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []): void {
   if (!state.open) return
   const jobs = [...state.jobs.values()].filter(job => job.state === 'running' && wantsSlots(job))
+  startDrives(state, jobs)
   if (jobs.length === 0) return
   const shares = new QueueShares(state.queues, state.jobs.values())
   const kept = new Set<StageState>()
@@ -51,6 +54,21 @@ export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []):
 }
 
 const hasSlot = ({ state, slots, used }: WorkerNode): boolean => state === 'live' && used.cpu < slots
+
+/** Starts tasks that drive programs, each on the node with the fewest tasks of those that may run it. */
+function startDrives(state: SchedulerState, jobs: readonly RunningJob[]): void {
+  for (const job of jobs) {
+    const stage = job.stages[0]!
+    const task = stage.tasks[0]!
+    if (!isDrive(job.spec) || stage.state !== 'running' || task.state !== 'waiting') continue
+    const [node] = able(state.nodes.values(), job, stage).filter(({ id }) => !task.avoid?.has(id))
+      .sort((one, other) => one.holding.size - other.holding.size || (one.id < other.id ? -1 : 1))
+    if (!node) continue
+    stage.pending.takeAny(() => 'drop')
+    stage.pending.takeFree(() => 'drop')
+    launch(state, { job, stage, task }, { node, locality: 'any', speculative: false })
+  }
+}
 
 /** True if the job has a task that could start. */
 const wantsSlots = (job: RunningJob): boolean =>
@@ -88,7 +106,7 @@ function serve(state: SchedulerState, { jobs, shares, kept }: Waiting, node: Wor
   shares.sort(jobs)
   const room = roomOf(node)
   for (const job of jobs) {
-    if (job.avoid.has(node.id) || shares.isFull(job)) continue
+    if (job.avoid.has(node.id) || shares.isFull(job) || isDrive(job.spec)) continue
     for (const stage of job.stages) {
       if (stage.state !== 'running' || !ready(job, stage) || !canRun(node, job, stage)) continue
       const choice = stage.waiting > 0 ? choose(state, { job, stage }, { node, room, isKept: kept.has(stage) }) : undefined

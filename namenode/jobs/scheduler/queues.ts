@@ -1,11 +1,15 @@
 // Shares of the queues: which job comes next when a slot is free. A queue has the fewer claims the more of its tasks run for its weight; a
-// queue that has reached its bound gets no slot. Within a queue priorities decide, then fairness. Nothing is taken from tasks that run.
+// queue that has reached its bound gets no slot. A task that drives a program takes no slot, and is not counted. Within a
+// queue priorities decide, then fairness. Nothing is taken from tasks that run.
 
 import { defaultQueue, type JobQueue } from '../../../src/base/jobqueues.ts'
+import { isDrive, type Driver } from '../../../src/protocol/task.ts'
 
 /** Fields of a job by which slots are shared. */
 interface QueuedJob {
-  readonly spec: { readonly queue?: string | undefined; readonly priority?: number | undefined }
+  readonly spec: {
+    readonly queue?: string | undefined; readonly priority?: number | undefined; readonly driver?: Pick<Driver, 'method'> | undefined
+  }
   /** Running attempts. */
   readonly running: number
   /** Sequence number of its last slot or of its submission. */
@@ -30,12 +34,13 @@ export class QueueShares {
     this.#table = table
     for (const job of jobs) {
       const queue = this.queueOf(job)
-      this.#running.set(queue, (this.#running.get(queue) ?? 0) + job.running)
+      this.#running.set(queue, (this.#running.get(queue) ?? 0) + slotsTaken(job))
     }
   }
 
   /** A task of the job has started. */
   started(job: QueuedJob): void {
+    if (isDrive(job.spec)) return
     const queue = this.queueOf(job)
     this.#running.set(queue, (this.#running.get(queue) ?? 0) + 1)
   }
@@ -69,6 +74,9 @@ export class QueueShares {
     return this.#table.get(queue) ?? this.#table.get(defaultQueue)!
   }
 }
+
+/** Tasks of the job that run in slots. */
+export const slotsTaken = ({ spec, running }: Pick<QueuedJob, 'spec' | 'running'>): number => (isDrive(spec) ? 0 : running)
 
 /** The job with the fewest running tasks; among equals that which got a slot, or was submitted, least recently. */
 const fair = (a: QueuedJob, b: QueuedJob): number => a.running - b.running || a.turn - b.turn

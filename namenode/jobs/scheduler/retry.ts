@@ -6,6 +6,7 @@
 import type { AttemptId, NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
+import { isDrive } from '../../../src/protocol/task.ts'
 import { fail } from './lifecycle.ts'
 import { enqueue } from './offer.ts'
 import { endAttempt, release, runningOf } from './attempts.ts'
@@ -29,7 +30,7 @@ export function again(state: SchedulerState, place: TaskRef, node: NodeId | unde
 
 /** The task may run again with more memory: its owner has set no limit, it had not more before, and its datanode has told its memory. */
 export const mayHaveMore = (state: SchedulerState, { job }: TaskRef, { node, alone }: Attempt): boolean =>
-  job.spec.memoryBytes === 0 && !alone && state.nodes.get(node)?.memory !== undefined
+  job.spec.memoryBytes === 0 && !isDrive(job.spec) && !alone && state.nodes.get(node)?.memory !== undefined
 
 /** The task has run out of memory: it runs again with all slots of a node. This is no failure yet. */
 export function rerunAlone(state: SchedulerState, place: TaskRef, failure: Failure): void {

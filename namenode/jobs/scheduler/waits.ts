@@ -3,8 +3,9 @@
 
 import { defaultQueue } from '../../../src/base/jobqueues.ts'
 import type { QueueStatus } from '../../../src/protocol/job.ts'
+import { isDrive } from '../../../src/protocol/task.ts'
 import { canRun, largest, needText, roomOf } from './fit.ts'
-import { QueueShares } from './queues.ts'
+import { QueueShares, slotsTaken } from './queues.ts'
 import { ready } from './state.ts'
 import type { RunningJob, SchedulerState, StageState, WorkerNode } from './state.ts'
 
@@ -44,6 +45,8 @@ export function waitsOf(state: SchedulerState): (job: RunningJob) => string | un
 function whyUnable(nodes: readonly WorkerNode[], { spec: job }: RunningJob, stages: readonly StageState[]): string {
   if (stages.some(({ layout }) => layout.made !== undefined) && !nodes.some(({ features }) => features.includes('parts')))
     return 'for a datanode of this version: adaptive rules have made its tasks, which the live datanodes do not know'
+  if (isDrive(job) && !nodes.some(({ features }) => features.includes('drives')))
+    return 'for a datanode of this version: it drives a program, which the live datanodes cannot'
   return `for a datanode with ${needText({ job, stage: stages[0]!.spec })} for one task: of the live ones ${largest(nodes)}`
 }
 
@@ -59,7 +62,7 @@ export function queueStatus(state: SchedulerState): { queues: QueueStatus[]; slo
   for (const job of state.jobs.values()) {
     const row = rows.get(shares.queueOf(job).name)!
     row.jobs++
-    row.running += job.running
+    row.running += slotsTaken(job)
     for (const stage of job.stages) if (job.state === 'running' && isWaiting(stage) && ready(job, stage)) row.waiting += stage.waiting
   }
   const slots = [...state.nodes.values()].reduce((sum, node) => sum + (node.state === 'live' ? node.slots : 0), 0)

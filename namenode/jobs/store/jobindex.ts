@@ -3,6 +3,7 @@
 
 import { assertKept } from '../../../src/base/assert.ts'
 import { limits } from '../../../src/base/limits.ts'
+import { isDrive } from '../../../src/protocol/task.ts'
 import type { View } from '../../journal/view.ts'
 import type { JobRecord } from './record.ts'
 import { headOf, heads } from './rows.ts'
@@ -23,8 +24,11 @@ interface Kept {
   readonly isResult?: true
 }
 
-/** Run of a program with steps to which the job belongs, and the time until which it keeps the results of the others. */
-interface StepRow { readonly driver?: string; readonly aliveMs?: number }
+/**
+ * Run of a program with steps to which the job belongs, and the time until which it keeps the results of the others. `isDrive`: it drives
+ * the program, so that its end is that of all results.
+ */
+interface StepRow { readonly driver?: string; readonly aliveMs?: number; readonly isDrive?: true }
 
 type State = 'running' | 'ended' | 'kept'
 /** A state alone: of a job of no program with steps. */
@@ -111,13 +115,15 @@ export class JobIndex {
   #dueResults(nowMs: number): Set<number> {
     const aliveMs = new Map<string, number>()
     const results: Array<{ readonly number: number; readonly driver: string }> = []
+    const ended = new Set<string>()
     for (const [number, row] of this.#all) {
       if (typeof row !== 'object' || row.driver === undefined) continue
       const { driver, aliveMs: until = 0 } = row
       aliveMs.set(driver, Math.max(until, aliveMs.get(driver) ?? 0))
+      if (row.isDrive && row.state !== 'running') ended.add(driver)
       if (row.state === 'kept' && row.isResult) results.push({ number, driver })
     }
-    return new Set(results.filter(({ driver }) => nowMs >= aliveMs.get(driver)!).map(({ number }) => number))
+    return new Set(results.filter(({ driver }) => ended.has(driver) || nowMs >= aliveMs.get(driver)!).map(({ number }) => number))
   }
 
   isKept(number: number): boolean { return stateOf(this.#all.get(number)) === 'kept' }
@@ -140,7 +146,7 @@ function rowOf({ status: { state, driver, finishedMs = 0 }, kept }: JobRecord): 
   const isRunning = state === 'running'
   // No time is ever after that of a job that runs. JSON, in which tests compare rows, has no Infinity.
   const aliveMs = isRunning ? Number.MAX_SAFE_INTEGER : kept?.untilMs ?? finishedMs + limits.resultKeepMs
-  const step = driver && { driver: driver.id, aliveMs }
+  const step = driver && { driver: driver.id, aliveMs, ...isDrive({ driver }) && { isDrive: true as const } }
   if (!isRunning && kept)
     return { state: 'kept', untilMs: kept.untilMs, bytes: kept.bytes ?? 0, ...kept.result && { isResult: true }, ...step }
   const plain = isRunning ? 'running' : 'ended'

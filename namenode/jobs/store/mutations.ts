@@ -6,6 +6,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { isWithin } from '../../../src/base/paths.ts'
 import { inputsOf, type JobSpec, type JobStatus } from '../../../src/protocol/job.ts'
+import { isDrive } from '../../../src/protocol/task.ts'
 import { mutation, type Actor, type AnyMutation } from '../../journal/operation.ts'
 import type { Draft } from '../../journal/draft.ts'
 import { idKey } from '../../journal/keys.ts'
@@ -226,6 +227,10 @@ export const publishJob = mutation<
     const { number, head } = runningJob(draft, job)
     const spec = specOf(draft, number)!
     const committed = committedBy(draft, { number, head, digest })
+    if (isDrive(spec)) {
+      endJob(draft, number, head, status)
+      return undefined
+    }
     if (spec.output.result) return keepResult(draft, { number, head, status, committed, keptMs: keptMs! })
     const version = keep && { ...keep, made: madeBy(job, { spec, params: paramsOf(draft, number), status, digest }) }
     publishOutput(draft, {

@@ -331,6 +331,7 @@ const rows: readonly Row[] = [
   row('jobs', '--limit', '', 'j0000000000000002', { typed: '-n 1', gone: true }),
   row('jobs', '--running', '', 'j0000000000000001', { gone: true }),
   row('job', '--tasks', 'last', /0\.0\.0.*done/),
+  row('job', '--follow', 'last', 'job j0000000000000001', { typed: '-f' }),
   row('job publish', '--output', 'last', '["job.publish","/b"', { typed: '-o /b' }),
   row('job publish', '--despite-check', 'last', '"despiteCheck":true'),
   row('job publish', '--overwrite', 'last -o /b', '"overwrite":true'),

@@ -6,6 +6,16 @@ import { limits } from '../../../../src/base/limits.ts'
 
 const options = { seed: 3, nowMs: 1_795_763_567_847 }
 
+test('a process that takes a run over reads the times of the one before again, and then its own, and records all', () => {
+  const before = new RecordedSources({ ...options, now: () => 700 })
+  before.now()
+  const next = new RecordedSources({ ...options, now: () => 900 }, `${before.recorded} -50`)
+  expect([next.now(), next.now(), next.now(), next.recorded]).toEqual([700, 650, 900, '700 -50 250'])
+  const replayed = new ReplayedSources({ ...options, now: () => 5 })
+  replayed.give(next.recorded)
+  expect([replayed.now(), replayed.now(), replayed.now()]).toEqual([700, 650, 900])
+})
+
 test('a replay reads the recorded times in their order, also those that go back, and the same random numbers', () => {
   const times = [1_795_763_567_900, 1_795_763_567_900, 1_795_763_560_000, 1_795_763_570_000]
   const left = [...times]

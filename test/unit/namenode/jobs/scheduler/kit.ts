@@ -31,11 +31,14 @@ export interface JobShape {
   readonly memory?: number
   /** Limit of memory that the job sets for all its tasks. */
   readonly limit?: number
+  /** A step of a program; step 0: the job that drives it. */
+  readonly driver?: { readonly id: string; readonly step: number; readonly method: string }
 }
 
 export function specOf(
   {
     maps, reduces, attemptsMax = 4, blocks = 0, graph = false, adapt = false, check = false, queue, priority, cpu, memory, limit = 0,
+    driver,
   }: JobShape,
 ): JobSpec {
   const split = (n: number) => ({
@@ -60,7 +63,7 @@ export function specOf(
   return {
     name: 'test',
     program: { id: programId('p'), path: '/.gristmill/programs/p.js' },
-    params: {}, seed: 1, fingerprint: 'f',
+    params: {}, seed: 1, fingerprint: 'f', ...driver && { driver: { ...driver, nowMs: 0, outline: '', history: [] } },
     stages,
     output: { path: '/out', overwrite: false, format: 'text' },
     attemptsMax, memoryBytes: limit, taskDeadlineMs: 0, ...queue !== undefined && { queue }, ...priority !== undefined && { priority },

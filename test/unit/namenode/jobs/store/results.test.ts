@@ -7,6 +7,7 @@ import { list } from '../../../../../namenode/namespace/read.ts'
 import { requestId, type JobId } from '../../../../../src/base/ids.ts'
 import { limits } from '../../../../../src/base/limits.ts'
 import type { JobSpec } from '../../../../../src/protocol/job.ts'
+import { detachedRun, driveMethod } from '../../../../../src/protocol/task.ts'
 import { checkSpec } from '../../../../../namenode/jobs/spec.ts'
 import { as } from '../../kit.ts'
 import { mapOnly, names, open, over, runTask, submit } from './storekit.ts'
@@ -69,6 +70,37 @@ test('results go a day after the last job of their program, also after a restart
   again.bench.clock.pass(limits.resultKeepMs * 2)
   await again.store.tidy()
   expect(left()).toEqual([])
+})
+
+function driveSpec(): JobSpec {
+  const spec = resultSpec(0, detachedRun('1'))
+  const stages: JobSpec['stages'] = [{ name: driveMethod, input: { kind: 'values', parts: 1 }, output: spec.stages[0]!.output }]
+  return { ...spec, driver: { ...spec.driver!, method: driveMethod }, stages }
+}
+
+test.each(['succeeded', 'cancelled'] as const)('a drive that has %s keeps no output, and the results of its steps go with it', async state => {
+  const opened = await open()
+  const { bench, store } = opened
+  const drive = await submit(store, driveSpec())
+  const step = await computed(opened, resultSpec(1, detachedRun('1')))
+  bench.clock.pass(limits.resultKeepMs * 2)
+  await store.tidy()
+  expect(names(bench, '/.gristmill/jobs').sort()).toEqual([`/.gristmill/jobs/${drive}`, `/.gristmill/jobs/${step}`])
+  if (state === 'cancelled') await store.finish(drive, over(store, drive, state))
+  else expect(await store.publish(drive, over(store, drive, state))).toBeUndefined()
+  expect(store.head(drive)).toMatchObject({ status: { state } })
+  await store.tidy()
+  expect(names(bench, '/.gristmill/jobs')).toEqual([])
+})
+
+test.each<[string, Partial<JobSpec>, string]>([
+  ['of two tasks', { stages: [{ ...driveSpec().stages[0]!, input: { kind: 'values', parts: 2 } }] }, 'has one task'],
+  ['that publishes', { output: { ...driveSpec().output, path: '/mine', result: false } }, 'publishes nothing'],
+  ['with the number of a step', { driver: { ...driveSpec().driver!, step: 1 } }, 'and only that, is its step 0'],
+  ['that is none', { driver: { ...driveSpec().driver!, method: 'save' } }, 'and only that, is its step 0'],
+])('a drive %s is refused', (_, more, message) => {
+  checkSpec(driveSpec())
+  expect(() => checkSpec({ ...driveSpec(), ...more })).toThrow(message)
 })
 
 test.each<[string, Partial<JobSpec['output']>, Partial<JobSpec>, string]>([

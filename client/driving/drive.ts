@@ -1,0 +1,83 @@
+// Task of a job that drives a program: runs the stored program with the options of its run, in the name of its user. It reaches no place
+// outside of the cluster, whose credentials this machine does not have.
+// INVARIANT: a failure of the program ends its job; a failure to reach the cluster, or the loss of the task to another process, does not.
+
+import { join } from 'node:path'
+import { asError, GristmillError, hasCode, type ErrorCode } from '../../src/base/errors.ts'
+import { Background } from '../../src/base/background.ts'
+import { FileClient } from '../../src/file/client.ts'
+import type { World } from '../../src/ports/world.ts'
+import type { Failure } from '../../src/protocol/fields.ts'
+import type { TaskWork } from '../../src/protocol/task.ts'
+import { idOf } from '../../src/program/bundle.ts'
+import { Caller } from '../../src/rpc/call.ts'
+import { failed, type AttemptOutcome, type Setup, type ToExecutor } from '../../datanode/executor/messages.ts'
+import { clusterOf } from '../call/cluster.ts'
+import { callerParts, credentialsFor } from '../connect.ts'
+import { drivenRun } from '../jobs/detached.ts'
+import { DriveLog } from '../jobs/drivelog.ts'
+import { runProgram, type RunTools } from '../jobs/run.ts'
+import { Plans } from '../load/plans.ts'
+import { stepQueries } from '../sql/stepquery.ts'
+
+type Print = (text: string, stream: 'stdout' | 'stderr') => void
+
+/** Never rejects. */
+export async function driveTask(world: World, { work, setup }: Omit<ToExecutor, 'kind'>, print: Print): Promise<AttemptOutcome> {
+  try {
+    await drive(toolsOf(world, setup), work, print)
+    return { kind: 'done', counters: {}, output: { kind: 'files', files: [] } }
+  } catch (error) {
+    return outcomeOf(asError(error))
+  }
+}
+
+async function drive(tools: RunTools, work: TaskWork, print: Print): Promise<void> {
+  const { program, env = {}, job } = work
+  const { id: run, nowMs } = work.driver!
+  const { name, run: options } = drivenRun(work)
+  const pieces: Buffer[] = []
+  for await (const piece of tools.files.read(program.path)) pieces.push(piece)
+  const bytes = Buffer.concat(pieces)
+  if (idOf(bytes) !== program.id)
+    throw new GristmillError('CORRUPT', `the stored program ${program.path} is not the one that ${job} drives`)
+  const log = await DriveLog.open({ ...tools, ask: tools.cluster.ask, clock: tools.cluster.clock }, { job, run })
+  if (log.end) {
+    const { failure } = log.end
+    if (failure) throw new GristmillError(failure.code as ErrorCode, failure.message, { details: { failure } })
+    return
+  }
+  const running = await runProgram(
+    tools, join(tools.programDir, `${program.id}.js`),
+    { ...options, name, env, onOutput: print, onNote: line => print(`${line}\n`, 'stderr') },
+    { stored: { id: program.id, bytes, name }, nowMs, driven: { run, log } },
+  )
+  await running.wait()
+}
+
+function toolsOf(world: World, { secret, user, cluster: id, node, namenode, host, scratch }: Setup): RunTools {
+  const { clock, random, disk, log, net, processes, openDatabase } = world
+  const caller = new Caller({ ...callerParts(world, credentialsFor(world, { secret, user }, id)), who: node, patient: true })
+  const background = new Background()
+  const cluster = clusterOf({ caller, namenode: () => namenode, clock, random, user, background })
+  const files = new FileClient({
+    caller, net, clock, random, disk, log, namenode, cluster: id, host, spoolDir: join(scratch, 'spool'), background,
+  })
+  return {
+    cluster, files, disk, log, processes, plans: new Plans(), workingDirectory: scratch, programDir: join(scratch, 'programs'),
+    drivers: new Set(),
+    queries: stepQueries({
+      disk, random, openDatabase, scratchDir: scratch, cwd: scratch, isRemote: true, cluster: async () => ({ cluster, files }),
+    }),
+  }
+}
+
+/** Failures after which another process may go on: the cluster was not reached, or this process was replaced. */
+const goesOn = ['UNAVAILABLE', 'TIMEOUT', 'SAFE_MODE', 'OVERLOADED', 'OUTCOME_UNKNOWN', 'ABORTED'] as const
+
+function outcomeOf(error: GristmillError): AttemptOutcome {
+  const { code, message, details } = error
+  if (hasCode(error, ...goesOn)) return { ...failed('killed', message), failure: { code, message } }
+  const { stack } = (details['failure'] ?? {}) as Partial<Failure>
+  return { kind: 'failed', cause: 'program', failure: { code, message, ...stack !== undefined && { stack } }, counters: {}, isFinal: true }
+}
