@@ -16,6 +16,8 @@ export interface FileSample {
   /** Bytes of the file that the sample stands for, compressed if the file is, and lines in them. */
   readonly bytes: number
   readonly lines: number
+  /** Of an Arrow file, whose schema has been read. */
+  readonly columns?: TableShape['columns'] | undefined
 }
 
 type CsvFormat = Extract<TableShape['format'], { kind: 'csv' }>

@@ -164,6 +164,7 @@ export async function piecesOf(
       (offset < end && offset + length > start) || offset + length > tail)
     return { parts: parts.map(([start, end]) => piece(file, near(start, end), { start, end, aligned: true })), whole }
   }
+  if (format.kind === 'arrow') return { parts: whole, whole }
   const isCut = blocks.length > 1 && blocks.every(({ aligned }) => aligned) && compressionOf(file.path) === undefined
     && (format.kind === 'csv'
       ? file.format === 'csv' && (file.delimiter ?? ',') === format.delimiter

@@ -7,6 +7,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { formatBytes, KiB, MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
+import { arrowColumns, localColumns } from '../../src/operator/arrowfile.ts'
 import { compressionOf } from '../../src/operator/sqltable.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { decompressed } from '../../src/record/decompress.ts'
@@ -42,9 +43,15 @@ export interface SampledTable { readonly table: SqlTable; readonly samples: read
 export async function sampleTable(table: SqlTable, index: number, tools: ShapeTools): Promise<SampledTable> {
   const wanted = table.kind === 'parquet'
     ? table.files.slice(0, Math.max(1, tools.footers))
-    : table.files.filter(({ bytes }) => bytes > 0).slice(0, sampledFiles)
+    : table.files.filter(({ bytes }) => bytes > 0).slice(0, table.kind === 'arrow' ? 1 : sampledFiles)
   const gate = new Semaphore(readsAtOnce)
   const samples = await settled(wanted.map((file, i) => gate.run(async (): Promise<FileSample> => {
+    if (table.kind === 'arrow') {
+      const read = async (start: number, end: number): Promise<Buffer> =>
+        Buffer.concat(await Array.fromAsync(tools.files.read(file.path, { start, end, signal: tools.signal })))
+      const columns = await arrowColumns({ path: file.path, bytes: file.bytes, read })
+      return arrowSample(file, columns, join(tools.directory, `${index}-${i}.sample`), tools)
+    }
     const head = table.kind === 'parquet'
       ? await footerOf(file, tools)
       : await headOf(file, end => tools.files.read(file.path, { ...end !== undefined && { end }, signal: tools.signal }), table.kind)
@@ -59,6 +66,11 @@ export async function sampleHere(table: SqlTable, index: number, locals: readonl
   const samples: FileSample[] = []
   for (const [i, { file, local }] of wanted.entries()) {
     throwIfAborted(tools.signal)
+    if (table.kind === 'arrow') {
+      const columns = await localColumns({ disk: tools.disk, path: file.path, local })
+      samples.push(await arrowSample(file, columns, join(tools.directory, `${index}-${i}.sample`), tools))
+      continue
+    }
     const read = (end: number | undefined): AsyncIterable<Buffer> => bytesOf(tools.disk, local, end)
     const head = await (table.kind === 'json' ? beginningOf(file, read, sampleBytes) : headOf(file, read, table.kind))
     const isWhole = head.isWhole || (table.kind === 'json' && !isLined(file.path, head.bytes))
@@ -69,6 +81,11 @@ export async function sampleHere(table: SqlTable, index: number, locals: readonl
   }
   return { table, samples }
 }
+
+/** Its columns are what is known of it: the engine reads nothing of the sample. */
+const arrowSample = async (
+  { path }: SqlFile, columns: FileSample['columns'], local: string, tools: SampleTools,
+): Promise<FileSample> => ({ path, local: await kept(Buffer.alloc(0), local, tools), isWhole: false, bytes: 0, lines: 0, columns })
 
 interface Head { readonly bytes: Buffer; readonly isWhole: boolean }
 

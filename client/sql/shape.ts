@@ -3,6 +3,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { literalOf, literalsOf, quotedName, typeText, type SqlColumn } from '../../src/base/sql.ts'
+import { lineColumn } from '../../src/operator/arrowfile.ts'
 import { escapedPath, partitionsIn, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { csvShape, oneValue, type FileSample } from './csvshape.ts'
@@ -36,6 +37,7 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
       const own = isAll(table, samples) ? plainColumns(columns) : strictColumns(columns, 'json')
       return { name: table.name, format: { kind: 'json', layout }, columns: own, partitions }
     }
+    case 'arrow': return { name: table.name, format: { kind: 'arrow' }, columns: first.columns!, partitions }
     default: {
       const columns = await columnsOf(db, `read_parquet(${literalOf(first.local)}, hive_partitioning = false)`, samples)
       return { name: table.name, format: { kind: 'parquet' }, columns: plainColumns(columns), partitions }
@@ -57,7 +59,8 @@ async function fixedShape(
   const own = columns.filter(column => !isPartition(column.name))
   return {
     name, format,
-    columns: isText ? textColumns(columns) : format.kind === 'parquet' ? plainColumns(own) : strictColumns(own, format.kind),
+    columns: isText ? textColumns(columns) : format.kind === 'arrow' ? own.map(({ name, type }) => lineColumn(name, typeText(type)))
+      : format.kind === 'parquet' ? plainColumns(own) : strictColumns(own, format.kind),
     partitions: plainColumns(columns.filter(column => isPartition(column.name))),
   }
 }

@@ -12,6 +12,7 @@ export async function statisticsOf(
 ): Promise<Pick<TableInfo, 'rows' | 'distinct'>> {
   const [first] = samples
   if (!first) return {}
+  if (table.kind === 'arrow') return {}
   if (table.kind !== 'parquet') {
     const lines = samples.reduce((sum, sample) => sum + sample.lines, 0)
     const read = samples.reduce((sum, sample) => sum + sample.bytes, 0)

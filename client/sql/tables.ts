@@ -15,7 +15,7 @@ import type { LinesTable } from '../jobs/stepquery.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import type { NamedTable } from './names.ts'
 
-type TableKind = 'csv' | 'json' | 'parquet'
+type TableKind = 'csv' | 'json' | 'parquet' | 'arrow'
 
 /** A file of a table. `path`: as the user would write it. */
 export interface SqlFile {
@@ -40,6 +40,7 @@ export interface SqlTable {
 
 const kinds: Readonly<Record<string, TableKind>> = {
   csv: 'csv', tsv: 'csv', json: 'json', jsonl: 'json', ndjson: 'json', parquet: 'parquet',
+  arrow: 'arrow', arrows: 'arrow', feather: 'arrow',
 }
 const known = Object.keys(kinds).map(name => `.${name}`).join(', ')
 
@@ -164,7 +165,7 @@ function tableOf(name: string, files: readonly SqlFile[]): SqlTable {
     const kind = kindOf(path)
     if (kind === undefined)
       throw new GristmillError(
-        'EINVAL', `${path} is no table that SQL reads: its name ends in none of ${known}, also with .gz or .zst`, { details: { path } },
+        'EINVAL', `${path} is no table that SQL reads: its name ends in none of ${known}; those of text also with .gz or .zst`, { details: { path } },
       )
     if (!found.has(kind)) found.set(kind, path)
   }
@@ -183,5 +184,5 @@ const patternOf = (name: string): string =>
 function kindOf(path: string): TableKind | undefined {
   const [, extension, packed] = /\.([a-z]+)(\.(?:gz|zst))?$/i.exec(path) ?? []
   const kind = kinds[extension?.toLowerCase() ?? '']
-  return packed !== undefined && kind === 'parquet' ? undefined : kind
+  return packed !== undefined && (kind === 'parquet' || kind === 'arrow') ? undefined : kind
 }

@@ -1,11 +1,13 @@
 // Scratch directory of one query: copies of files, beginnings of files, what the engine spills, and results on their way out.
 
 import { join } from 'node:path'
-import { GristmillError } from '../../src/base/errors.ts'
+import { throwIfAborted } from '../../src/base/abort.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { GiB, KiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import { copyText } from '../../src/operator/copytext.ts'
-import { compressionOf, escapedPath } from '../../src/operator/sqltable.ts'
+import { writeLines } from '../../src/operator/arrowfile.ts'
+import { compressionOf, escapedPath, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database, DatabaseFunction, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk, DiskLock } from '../../src/ports/disk.ts'
 import type { SqlFile } from './tables.ts'
@@ -99,6 +101,29 @@ export class Workspace implements AsyncDisposable {
     } finally {
       await from.close()
     }
+  }
+
+  /** The rows of an Arrow file as JSON lines, with these columns. */
+  async lines(
+    local: string, { path }: Pick<SqlFile, 'path'>, columns: TableShape['columns'], signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const directory = join(this.directory, 'files', String(this.#files++))
+    await this.#make(directory)
+    const target = join(directory, 'data.jsonl')
+    try {
+      await writeLines({ disk: this.#disk, path, local }, {
+        target, columns,
+        pause: () => {
+          throwIfAborted(signal)
+          return undefined
+        },
+      })
+    } catch (error) {
+      if (!hasCode(error, 'PROGRAM_INVALID')) throw error
+      throw new GristmillError('EINVAL', (error as Error).message, { details: { path } })
+    }
+    this.#names.set(target, path)
+    return target
   }
 
   async #copy({ path, status }: SqlFile, files: Pick<FileClient, 'locate' | 'read'>, signal: AbortSignal | undefined): Promise<string> {

@@ -9,6 +9,7 @@ import { join } from '../../src/base/paths.ts'
 import { formats } from '../../src/base/formats.ts'
 import { literalsOf, quotedName, type SqlValue } from '../../src/base/sql.ts'
 import { GiB, KiB } from '../../src/base/units.ts'
+import { writeLines } from '../../src/operator/arrowfile.ts'
 import { copyText } from '../../src/operator/copytext.ts'
 import { lookAt } from '../../src/operator/look.ts'
 import { tableSelect, type TablePart, type TableShape } from '../../src/operator/sqltable.ts'
@@ -228,6 +229,10 @@ export class QueryAttempt {
     { shape, index, total }: { readonly shape: TableShape; readonly index: number; readonly total: number },
   ): Promise<Pick<TablePart, 'local' | 'rows'>> {
     const isWhole = range.start === 0 && range.end === range.fileBytes
+    if (shape.format.kind === 'arrow') {
+      const placed = await this.#place(source, range, index, total)
+      return { local: await this.#lines({ path: range.path, local: placed }, shape, index) }
+    }
     if (shape.format.kind !== 'parquet' || isWhole) return { local: await this.#place(source, range, index, total) }
     const local = `${this.#directory}/${index}.file`
     try {
@@ -238,6 +243,19 @@ export class QueryAttempt {
       if (!isDiskFull(error)) throw error
       throw diskFull(error)
     }
+  }
+
+  /** An Arrow file as JSON lines. */
+  async #lines({ path, local }: { readonly path: string; readonly local: string }, shape: TableShape, index: number): Promise<string> {
+    const { disk } = this.#options.session
+    const target = `${this.#directory}/${index}.jsonl`
+    try {
+      await writeLines({ disk, path, local }, { target, columns: shape.columns, pause: () => this.#pause() })
+    } catch (error) {
+      throw isDiskFull(error) ? diskFull(error) : this.#explained(error)
+    }
+    this.#names.set(target, path)
+    return target
   }
 
   #placed(local: string, range: SplitRange, total: number): void {

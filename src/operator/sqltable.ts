@@ -30,6 +30,8 @@ export interface TableShape {
       }
     | { readonly kind: 'json'; readonly layout: 'newline_delimited' | 'array' | 'unstructured' }
     | { readonly kind: 'parquet' }
+    /** Files of it are made into JSON lines before the engine reads them (arrowfile.ts). */
+    | { readonly kind: 'arrow' }
   /** Columns of the files. */
   readonly columns: readonly ShapeColumn[]
   /** Columns whose values are in names of directories. */
@@ -119,8 +121,8 @@ function readerOf({ format, columns }: TableShape, parts: readonly TablePart[]):
       ]
       return `read_csv(${files}, ${options.join(', ')})`
     }
-    case 'json':
-      return `read_json(${files}, format = ${literalOf(format.layout)}, columns = ${types}, `
+    case 'json': case 'arrow':
+      return `read_json(${files}, format = ${literalOf(format.kind === 'json' ? format.layout : 'newline_delimited')}, columns = ${types}, `
         + `compression = ${literalOf(compression ?? 'uncompressed')}, hive_partitioning = false)`
     default: {
       const { rows } = parts[0]!

@@ -410,6 +410,27 @@ test('the rows of a job come as Arrow, of the types that a query in this process
   expect(await asText(0)).toBe(await asText(16 * 1024 ** 2))
 })
 
+test('Arrow files are tables, in this process, in a job, in stages, and by a name of the catalogue', async () => {
+  const rows = `SELECT id, grain, [id, NULL] AS l, {'d': DATE '2024-05-01', 'y': '\\x01'::BLOB} AS s, tonnes FROM '/sales'`
+  const pieces = await Array.fromAsync(mill.sql(rows).arrow())
+  await store('/arrow/k=1/a.arrow', Buffer.concat(pieces))
+  await store('/arrow/k=2/b.arrows', Buffer.concat(pieces))
+  const query = `SELECT grain, k, count(*) AS n, sum(id) AS ids, max(s.d) AS d, max(hex(s.y)) AS y, sum(len(l)) AS l, sum(tonnes) AS t
+    FROM '/arrow' GROUP BY grain, k ORDER BY grain, k`
+  const expected = (await queryOf(query, { localBytes: 1 << 24 }).collect()).map(textOf)
+  expect(expected).toHaveLength(16)
+  expect((await queryOf(query, { distribute: 'never' }).collect()).map(textOf)).toEqual(expected)
+  expect((await divided(query, exchanged)).rows.map(textOf)).toEqual(expected)
+  await queryOf(`CREATE EXTERNAL TABLE flat LOCATION '/arrow'`, {}).collect()
+  for (const localBytes of [0, 1 << 24])
+    expect((await queryOf(query.replace(`'/arrow'`, 'flat'), { localBytes }).collect()).map(textOf)).toEqual(expected)
+  expect((await mill.tables.describe('flat')).columns.map(({ type }) => type))
+    .toEqual(['BIGINT', 'VARCHAR', 'BIGINT[]', 'STRUCT("d" DATE, "y" BLOB)', 'DOUBLE', 'BIGINT'])
+  await queryOf('DROP TABLE flat', {}).collect()
+  await store('/arrow/k=3/c.arrow', 'a text of some length that is no Arrow')
+  await expect(queryOf(query, {}).collect()).rejects.toThrow('/arrow/k=3/c.arrow is no file or stream of Arrow IPC')
+})
+
 test('a datanode that is killed between the stages of a query takes rows of exchanges with it, which are computed again', async () => {
   const query = `SELECT a.grain, count(*) AS n, sum((a.id + b.id + c.id) % 7) AS s FROM '/sales' a JOIN '/sales' b ON a.id % 7 = b.id % 7
     JOIN '/packed/c.csv.gz' c ON b.id % 5 = c.id % 5 GROUP BY a.grain ORDER BY a.grain`

@@ -66,7 +66,7 @@ export const packageHomes: Readonly<Record<string, RegExp>> = {
   lmdb: /^src\/world\//,
   pino: /^src\/world\//,
   '@duckdb/node-api': /^src\/world\//,
-  'apache-arrow': /^client\/sql\//,
+  'apache-arrow': /^(client\/sql\/|src\/operator\/arrow)/,
   esbuild: /^src\/program\/|^client\/console\/bundle\.ts$/,
   // Types only: its code would slow every start (src/protocol/schema.ts says more).
   typebox: /^src\/protocol\/schema\.ts$/,
