@@ -1,7 +1,7 @@
 // Permissions as in POSIX: owner, group, others and access control lists; read, write, search. Each user has one group, named like the
 // user; new names get the group of their directory. `root` may do everything.
 
-import { permitted } from '../../src/base/acl.ts'
+import { permits } from '../../src/base/acl.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { isWithin, systemDirectory } from '../../src/base/paths.ts'
 import type { Actor } from '../journal/operation.ts'
@@ -17,7 +17,7 @@ export const stickyBit = 0o1000
 type Guarded = Pick<NameEntry, 'owner' | 'group' | 'mode' | 'acl'>
 
 export function may({ user, root }: Actor, guarded: Guarded, access: AccessRequest): boolean {
-  return root || (permitted(user, guarded) & access) !== 0
+  return root || permits(user, guarded, access)
 }
 
 const verbs: Record<AccessRequest, string> = { 4: 'read', 2: 'write to', 1: 'look into' }

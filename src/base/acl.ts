@@ -247,17 +247,27 @@ export function permittedBy({ scope, type, name, perm }: AclEntry, list: readonl
   return mask ? perm & mask.perm : perm
 }
 
-/** Permission bits of a user who is not the superuser, by the order of POSIX.1e: owner, named user, groups, others. */
-export function permitted(user: string, { owner, group, mode, acl }: Guard & { readonly owner: string; readonly group: string }): number {
-  if (user === owner) return mode >> 6 & 7
-  const mask = mode >> 3 & 7
-  if (acl?.[0]?.scope !== 'access') return user === group ? mask : mode & 7
-  let own: number | undefined
+const grants = (perm: number, wanted: number): boolean => (perm & wanted) === wanted
+
+/**
+ * True if a user who is not the superuser has all bits of `wanted`, by the order of POSIX.1e: owner, named user, groups, others. One of the
+ * entries of the user's groups has to grant all of them: two that grant a part each do not.
+ */
+export function permits(
+  user: string, { owner, group, mode, acl }: Guard & { readonly owner: string; readonly group: string }, wanted: number,
+): boolean {
+  if (user === owner) return grants(mode >> 6, wanted)
+  const mask = mode >> 3
+  if (acl?.[0]?.scope !== 'access') return grants(user === group ? mask : mode, wanted)
+  let isMember = false
   for (const { scope, type, name, perm } of acl) {
     if (scope !== 'access') break
-    if (type === 'user' && name === user) return perm & mask
+    if (type === 'user' && name === user) return grants(perm & mask, wanted)
     // The user is in one group only, but several entries may name it: that of the entry's own group, and one by its name.
-    if (type === 'group' && (name ?? group) === user) own = (own ?? 0) | perm
+    if (type === 'group' && (name ?? group) === user) {
+      if (grants(perm & mask, wanted)) return true
+      isMember = true
+    }
   }
-  return own === undefined ? mode & 7 : own & mask
+  return !isMember && grants(mode, wanted)
 }

@@ -374,6 +374,12 @@ test('access control lists are those of HDFS, and in force at every door', async
   await bad('PUT', '/shared/l/x?op=MKDIRS&user.name=bob', 403, 'AccessControlException')
   for (const [action, status] of [['r-x', 200], ['rwx', 403]] as const)
     expect((await ask('GET', `/shared/l?op=CHECKACCESS&fsaction=${action}&user.name=bob`)).status).toBe(status)
+  // One entry of bob's group has to grant the whole action.
+  await good('PUT', '/shared/groups?op=CREATE&permission=640', 'x')
+  await good('PUT', `/shared/groups?op=SETOWNER&group=bob&user.name=${superuser}`)
+  await good('PUT', '/shared/groups?op=MODIFYACLENTRIES&aclspec=group:bob:-w-,mask::rw-')
+  for (const [action, status] of [['r--', 200], ['-w-', 200], ['rw-', 403], ['---', 200]] as const)
+    expect([action, (await ask('GET', `/shared/groups?op=CHECKACCESS&fsaction=${action}&user.name=bob`)).status]).toEqual([action, status])
   await good('PUT', '/shared/l/f?op=CREATE&permission=664', 'x')
   expect((await acl('/shared/l/f')).entries).toEqual(['user:bob:rw-', 'group::---'])
   expect((await good('GET', '/shared/l/f?op=GETFILESTATUS')).FileStatus).toMatchObject({ aclBit: true, permission: '660' })

@@ -1,6 +1,6 @@
 // Operations that read the namespace: status, listings, sums, block locations, access, and the constants of a cluster and a user.
 
-import { permitted } from '../../../src/base/acl.ts'
+import { permits } from '../../../src/base/acl.ts'
 import { hasCode } from '../../../src/base/errors.ts'
 import { blockId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -87,8 +87,8 @@ const bits = { r: 4, w: 2, x: 1 } as const
 /** True if mode and list deny the user the action. The group of a user has the user's name. */
 async function denies({ mill, path, user, signal }: Call, { owner, group, mode, acl }: FileStatus, action: string): Promise<boolean> {
   const list = acl && (await mill.acls.get(path, { signal })).extended
-  const granted = permitted(user, { owner, group, mode, acl: list })
-  return [...action].some(letter => letter !== '-' && (granted & bits[letter as keyof typeof bits]) === 0)
+  const wanted = [...action].reduce((sum, letter) => sum | (letter === '-' ? 0 : bits[letter as keyof typeof bits]), 0)
+  return !permits(user, { owner, group, mode, acl: list }, wanted)
 }
 
 /** Names of actions in the messages of HDFS. */

@@ -17,7 +17,7 @@ import { complete, create } from '../../../../namenode/writing/mutations.ts'
 import { setAttribute } from '../../../../namenode/xattrs/mutations.ts'
 import { attributesOf } from '../../../../namenode/xattrs/rows.ts'
 import { xattrRoutes } from '../../../../namenode/xattrs/routes.ts'
-import { permitted } from '../../../../src/base/acl.ts'
+import { permits } from '../../../../src/base/acl.ts'
 import type { ReplyOf, RequestOf } from '../../../../src/protocol/message.ts'
 import * as protocol from '../../../../src/protocol/object.ts'
 import { compareKeys } from '../../../../src/protocol/objectkey.ts'
@@ -119,7 +119,7 @@ test('an older version keeps the list that it had, and the object that replaces 
   const bench = await openBucket('Enabled')
   const { view } = bench.journal
   await store(bench, 'k')
-  const mayRead = (path: string): boolean => (permitted('ada', find(view, root, path).entry) & 4) !== 0
+  const mayRead = (path: string): boolean => permits('ada', find(view, root, path).entry, 4)
   await bench.do(setAttributes, { path: pathOfKey('k'), mode: 0o600, ...root })
   await bench.do(setAcl, { path: pathOfKey('k'), kind: 'modify', entries: ['user:ada:r--'], ...root })
   await store(bench, 'k')
