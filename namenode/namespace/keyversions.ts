@@ -17,6 +17,11 @@ export const nullVersion = 'null'
 export const versionAttribute = 'system.s3.version'
 /** Attribute of the entry `null` on a shelf: the id by which it is in order. */
 export const orderAttribute = 'system.s3.order'
+/**
+ * Attribute of the directory of a key's older versions: id of the directory that has the key's name, because of which the newest of them
+ * has not become the object. Without it, no object is there because another door has removed it.
+ */
+export const coveredAttribute = 'system.s3.covered'
 /** Attribute of a bucket's directory: `Enabled` or `Suspended`. */
 export const versioningAttribute = 'system.s3.versioning'
 
@@ -36,6 +41,10 @@ export function olderOf(view: View, directory: InodeId, name: string): NameEntry
   const shelf = child(view, directory, objectShelfName)
   return shelf && child(view, shelf.id, name)
 }
+
+/** True if the newest older version of a key is to become the object when this directory, which has the key's name, is removed. */
+export const isCoveredBy = (view: View, older: Pick<NameEntry, 'id'>, directory: InodeId): boolean =>
+  attributeOf(view, older, coveredAttribute) === String(directory)
 
 interface OlderVersion { readonly version: string; readonly entry: NameEntry }
 

@@ -20,7 +20,10 @@ import { usageAt } from '../quotas/usage.ts'
 import { hasSnapshots } from '../snapshots/history.ts'
 import { recordOf } from '../versions/rows.ts'
 import { attributesOf, removeAttribute } from '../xattrs/rows.ts'
-import { addMarker, dropEmptyShelf, dropNull, isOnly, removeOlder, restoreNewest, setAside, versioningAt } from './shelf.ts'
+import { writerOf } from '../writing/lease.ts'
+import {
+  addMarker, dropEmptyShelf, dropNull, isCovering, isOnly, removeOlder, restoreCovered, restoreNewest, setAside, versioningAt,
+} from './shelf.ts'
 
 /** Throws EEXIST, ENOENT, ESTALE unless the path has what the caller has seen. */
 export function checkExpected(expect: Expected | undefined, there: NameEntry | undefined, path: string): void {
@@ -59,11 +62,20 @@ export const remove = mutation<RemoveAsked, Removed>({
     }
     const { parent, name, entry } = removable(draft, actor, path, { recursive: false, searched: true })
     checkExpected(expect, entry, path)
-    detach(draft, parent.entry.id, name, entry)
+    drop(draft, { path, directory: parent.entry, name }, entry)
     forgetAbove(draft, actor, parent, keep)
     return undefined
   },
 })
+
+interface NamedPlace { readonly path: string; readonly directory: NameEntry; readonly name: string }
+
+/** Removes a name. A version that a directory of this name has kept from becoming the object becomes it. Throws EBUSY. */
+function drop(draft: Draft, { path, ...place }: NamedPlace, entry: NameEntry): void {
+  const isWaitedFor = entry.directory && isCovering(draft, place, entry.id)
+  detach(draft, place.directory.id, place.name, entry)
+  if (isWaitedFor) restoreCovered(draft, place, path)
+}
 
 /** Puts what the key has aside, and a delete marker in its place; also for a key that has nothing, as in S3. Returns the marker's id. */
 function markDeleted(draft: Draft, { path, expect, nowMs, user, root }: RemoveAsked, state: Versioning): string {
@@ -88,12 +100,14 @@ interface RemoveVersionAsked extends UserOperation {
   readonly only?: 'older' | 'marker' | undefined
   /** With the version `null`, one behind it goes that another door's write has hidden. Missing in operations of earlier versions. */
   readonly oneNull?: true | undefined
+  /** A version that cannot become the object now becomes it later, or the removal is refused. Missing in operations of earlier versions. */
+  readonly isOwed?: true | undefined
 }
 
 /** Removes one version for good; `marker`: it was a delete marker. */
 export const removeVersion = mutation<RemoveVersionAsked, { readonly marker: boolean }>({
   kind: 'object.removeVersion',
-  mutate(draft, { path, keep, version, only, oneNull, nowMs: _, ...actor }) {
+  mutate(draft, { path, keep, version, only, oneNull, isOwed = false, nowMs: _, ...actor }) {
     checkNotSystem(path, 'remove')
     const { parent, name } = placeAt(draft, actor, path)
     const found = findVersion(draft, parent.entry.id, name, version)
@@ -108,8 +122,8 @@ export const removeVersion = mutation<RemoveVersionAsked, { readonly marker: boo
     if (isObject) {
       detach(draft, parent.entry.id, name, found)
       if (oneNull && version === nullVersion) dropNull(draft, place)
-      restoreNewest(draft, place)
-    } else removeOlder(draft, place, version, found)
+      restoreNewest(draft, place, { path, isOwed })
+    } else removeOlder(draft, place, { path, isOwed, version, entry: found })
     dropEmptyShelf(draft, place)
     forgetAbove(draft, actor, parent, keep)
     return { marker: found.directory }
@@ -120,7 +134,9 @@ export const removeVersion = mutation<RemoveVersionAsked, { readonly marker: boo
 function forgetAbove(draft: Draft, actor: Actor, from: Directory, keep: string): void {
   for (let at = from; at.parent && at.path !== keep && isWithin(at.path, keep); at = at.parent) {
     if (!isForgettable(draft, actor, at, at.parent)) return
-    detach(draft, at.parent.entry.id, nameOf(at.path), at.entry)
+    const place = { path: at.path, directory: at.parent.entry, name: nameOf(at.path) }
+    if (isCovering(draft, place, at.entry.id) && writerOf(draft, place.directory.id, place.name) !== undefined) return
+    drop(draft, place, at.entry)
   }
 }
 

@@ -121,7 +121,7 @@ function removalRoutes({ journal, clock, actor }: Pick<ObjectOptions, 'journal' 
     }),
     route(protocol.removeVersion, ({ requestId, path, keep, version, only }, { user }) => {
       checkFree(path)
-      return journal.submit(removeVersion, { requestId, path, keep, version, only, oneNull: true, ...by(user) })
+      return journal.submit(removeVersion, { requestId, path, keep, version, only, oneNull: true, isOwed: true, ...by(user) })
     }),
     route(protocol.versions, (request, { user }) => listVersions(view, actor(user), request)),
     route(protocol.versioning, async ({ requestId, path, state }, { user }) => {

@@ -2,15 +2,19 @@
 // directory, a delete marker stands there alone, and the version before a removed one takes the key again. All are renames, whatever the
 // size of the objects, in the operation that writes or removes: a crash leaves the state before or the one after.
 // INVARIANT: each version has one place; a key has at most one version `null` that is seen. A write of another door hides one on the shelf,
-// which goes with it.
+// which goes with it. A version that a directory of the key's name keeps from becoming the object becomes it when S3 removes the
+// directory.
 
+import { GristmillError } from '../../src/base/errors.ts'
+import type { InodeId } from '../../src/base/ids.ts'
 import { isWithin } from '../../src/base/paths.ts'
 import type { Draft } from '../journal/draft.ts'
 import { systemActor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import type { NameEntry } from '../namespace/entry.ts'
 import {
-  newestOlder, nullVersion, olderOf, olderVersions, orderAttribute, versionAttribute, versioningOf, versionOf, type Versioning,
+  coveredAttribute, isCoveredBy, newestOlder, nullVersion, olderOf, olderVersions, orderAttribute, versionAttribute, versioningOf,
+  versionOf, type Versioning,
 } from '../namespace/keyversions.ts'
 import { child, lowestAt, objectShelfName } from '../namespace/resolve.ts'
 import { addDirectory, detach, isEmpty, move } from '../namespace/tree.ts'
@@ -43,6 +47,7 @@ export function nameVersion(draft: Draft, file: NameEntry): void {
 export function setAside(draft: Draft, place: KeyPlace, file: NameEntry | undefined, { state, nowMs }: Edited): void {
   const { directory, name } = place
   const version = file && versionOf(draft, file)
+  uncover(draft, place)
   if (state === 'Suspended' || version === nullVersion) dropNull(draft, place)
   if (!file || version === undefined) return
   if (state === 'Suspended' && version === nullVersion) return detach(draft, directory.id, name, file)
@@ -76,28 +81,65 @@ export function addMarker(draft: Draft, place: KeyPlace, { state, nowMs, owner }
   return version
 }
 
+interface Restoring {
+  readonly path: string
+  /** A version that cannot become the object now becomes it later, or the caller is refused; false: it stays an older version. */
+  readonly isOwed: boolean
+}
+
 /**
  * Removes an older version for good. With the delete marker by which a key is deleted, the version before it becomes the object again.
  * REQUIRES: `entry` is on the shelf under this id.
  */
-export function removeOlder(draft: Draft, place: KeyPlace, version: string, entry: NameEntry): void {
+export function removeOlder(
+  draft: Draft, place: KeyPlace, { version, entry, ...restoring }: Restoring & { readonly version: string; readonly entry: NameEntry },
+): void {
   const older = olderOf(draft, place.directory.id, place.name)!
   const isNewest = newestOlder(draft, older)?.version === version
   detach(draft, older.id, version, entry)
-  if (isNewest && entry.directory) restoreNewest(draft, place)
+  if (isNewest && entry.directory) restoreNewest(draft, place, restoring)
 }
 
 /**
- * The newest older version becomes the object, unless it is a delete marker. It stays on the shelf while the name is that of a directory
- * or of a file that is being written.
+ * The newest older version becomes the object, unless it is a delete marker. While the name is that of a directory it stays on the shelf,
+ * with a note of that directory. Throws EBUSY if a file of this name is being written, which would be the object.
  */
-export function restoreNewest(draft: Draft, { directory, name }: KeyPlace): void {
+export function restoreNewest(draft: Draft, place: KeyPlace, { path, isOwed }: Restoring): void {
+  const { directory, name } = place
   const older = olderOf(draft, directory.id, name)
   const newest = older && newestOlder(draft, older)
   if (!newest || newest.entry.directory) return
-  if (child(draft, directory.id, name) || writerOf(draft, directory.id, name) !== undefined) return
+  const there = child(draft, directory.id, name)
+  if (there) {
+    if (isOwed && there.directory) putAttribute(draft, older.id, { name: coveredAttribute, value: Buffer.from(String(there.id)) })
+    return
+  }
+  const lease = writerOf(draft, directory.id, name)
+  if (lease !== undefined) {
+    if (!isOwed) return
+    throw new GristmillError('EBUSY', `${path} is being written; try again when its writer is done`, { details: { path, lease } })
+  }
   if (newest.version === nullVersion) removeAttribute(draft, newest.entry.id, orderAttribute)
   move(draft, { parent: older.id, name: newest.version }, { parent: directory.id, name }, newest.entry)
+}
+
+/** True if a version of the key waits for the removal of this directory, which has the key's name. */
+export function isCovering(view: View, { directory, name }: KeyPlace, covering: InodeId): boolean {
+  const older = olderOf(view, directory.id, name)
+  return older !== undefined && isCoveredBy(view, older, covering)
+}
+
+/** The directory of the key's name was removed: the version that has waited for that becomes the object. */
+export function restoreCovered(draft: Draft, place: KeyPlace, path: string): void {
+  uncover(draft, place)
+  restoreNewest(draft, place, { path, isOwed: true })
+  dropEmptyShelf(draft, place)
+}
+
+/** No version of the key waits to become the object. */
+function uncover(draft: Draft, { directory, name }: KeyPlace): void {
+  const older = olderOf(draft, directory.id, name)
+  if (older) removeAttribute(draft, older.id, coveredAttribute)
 }
 
 /** True if the key has this version and nothing else. */

@@ -115,6 +115,17 @@ test('a deleted key has a delete marker, and is there again without it; a bucket
   expect((await ok('DELETE', bucket)).status).toBe(204)
 })
 
+test('an object whose delete marker was removed while there were keys below its own is there again when these are gone', async () => {
+  await make('covered')
+  await put('/covered/a', 'one')
+  const marker = version(await ok('DELETE', '/covered/a'))
+  const below = await put('/covered/a/b', 'below')
+  await ok('DELETE', '/covered/a', { query: { versionId: marker } })
+  await bad('GET', '/covered/a', 404, 'NoSuchKey')
+  await ok('DELETE', '/covered/a/b', { query: { versionId: below } })
+  expect((await get('/covered/a')).text).toBe('one')
+})
+
 test('lists of versions by pages, prefix and delimiter are those of one page', async () => {
   const bucket = await make('paged')
   for (const key of ['a', 'a/b', 'c d', 'c/e', 'f']) {
