@@ -11,12 +11,12 @@ import { checkApart } from '../../../src/protocol/overlap.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
 import type { Draft } from '../../journal/draft.ts'
 import { childKey, idKey, nameOfKey } from '../../journal/keys.ts'
-import type { Actor } from '../../journal/operation.ts'
+import { systemActor, type Actor } from '../../journal/operation.ts'
 import type { View } from '../../journal/view.ts'
 import { checkMay, checkNotSystem, checkSticky, maySearch, mayWrite } from '../../namespace/access.ts'
 import { copyAttributes } from '../../xattrs/rows.ts'
 import { isDirectory, type NameEntry } from '../../namespace/entry.ts'
-import { directoryIn, fileMode, hasDefaults } from '../../namespace/inherit.ts'
+import { directoryIn, fileIn, fileMode, hasDefaults } from '../../namespace/inherit.ts'
 import { checkAsked, child, isShelf, lowestAt, placeAt, type Directory, type NamePlace } from '../../namespace/resolve.ts'
 import { addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move } from '../../namespace/tree.ts'
 import { checkQuota, inheritUsage, usageAt } from '../../quotas/usage.ts'
@@ -182,26 +182,44 @@ interface Publishing {
   readonly version?: Versioning | undefined
   /** undefined in operations of earlier versions, which published what was there. */
   readonly committed?: CommittedFiles | undefined
+  /** `_SUCCESS` gets the default list of its directory; false in operations of earlier versions. */
+  readonly inherits?: boolean | undefined
+}
+
+/**
+ * Mode and list of the files of an output: by the default list of the directory that the output replaces, or in which it will be made.
+ * undefined: there is no such list.
+ */
+export function filesIn(view: View, output: string): Pick<NameEntry, 'mode' | 'acl'> | undefined {
+  let above: NameEntry
+  try {
+    above = lowestAt(view, systemActor, output).entry
+  } catch (error) {
+    // A file is in the way: publishing will say so.
+    if (hasCode(error, 'ENOTDIR')) return undefined
+    throw error
+  }
+  return hasDefaults(above) ? { acl: undefined, ...fileIn(above, undefined) } : undefined
 }
 
 /** Moves the staged output to its path, as a whole. A replaceable old output is removed, or kept, in the same transaction. */
 export function publishOutput(draft: Draft, publishing: Publishing): void {
-  const { job, actor, owner, output, nowMs, trashMs, committed, version } = publishing
+  const { job, actor, owner, output, nowMs, trashMs, committed, version, inherits = false } = publishing
   if (committed) checkCommitted(draft, job, committed)
   checkNotSystem(output.path, what)
   makeDirectories(draft, actor, parentOf(output.path), { nowMs, asked: output.path })
   const place = placeAt(draft, actor, output.path)
   checkPlace(draft, actor, place, output)
-  const { parent, name, path } = place
+  const { parent, name, path, entry: old } = place
   const { own, output: made } = stagingOf(draft, job)
   // Earlier versions let the job's user write there.
   const odd = child(draft, made.id, successName)
   if (odd) detach(draft, made.id, successName, odd)
   addFile(draft, made.id, successName, {
-    id: inodeId(draft.take('nextInode')), directory: false, mode: fileMode, owner, group: parent.entry.group, mtimeMs: Math.floor(nowMs),
+    id: inodeId(draft.take('nextInode')), directory: false, owner, group: parent.entry.group, mtimeMs: Math.floor(nowMs),
+    ...inherits ? fileIn(old ?? directoryIn(parent.entry, undefined), undefined) : { mode: fileMode },
     replication: 1, blockBytes: limits.blockBytesDefault, format: 'bytes', length: 0, blocks: 0,
   })
-  const old = place.entry
   const isVersion = old !== undefined && isOutput(draft, old)
   if (version) {
     const number = nextNumber(draft, isVersion ? old : undefined)

@@ -38,8 +38,18 @@ export function openStaging(
   addDirectory(draft, own.id, outputName, { owner: user, group: user, mode: directoryMode, nowMs })
 }
 
-/** Moves the files of an attempt into the job's output. Throws if one is missing or differs from the report. */
-export function takeFiles(draft: Draft, job: JobId, attempt: AttemptId, files: readonly OutputFile[]): void {
+/**
+ * Moves the files of an attempt into the job's output, with this mode and list, by default their own. Throws if one is missing or differs
+ * from the report.
+ */
+export function takeFiles(
+  draft: Draft, job: JobId,
+  { attempt, files, guard }: {
+    readonly attempt: AttemptId
+    readonly files: readonly OutputFile[]
+    readonly guard?: Pick<NameEntry, 'mode' | 'acl'> | undefined
+  },
+): void {
   const { own, output } = stagingOf(draft, job)
   const from = child(draft, own.id, attempt)
   for (const { name, inode, length } of files) {
@@ -57,7 +67,7 @@ export function takeFiles(draft: Draft, job: JobId, attempt: AttemptId, files: r
         `task ${attemptParts(attempt).task} wrote a file ${name}, which another task has written already`,
         { details: { attempt, name } },
       )
-    move(draft, { parent: from.id, name }, { parent: output.id, name }, entry)
+    move(draft, { parent: from.id, name }, { parent: output.id, name }, { ...entry, ...guard })
   }
 }
 

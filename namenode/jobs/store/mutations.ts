@@ -20,7 +20,7 @@ import {
   paramsOf, putParams, putSpec, putTask, specOf, taskOf, tasksOf,
 } from './rows.ts'
 import { madeBy } from '../publish/made.ts'
-import { checkOutput, publishOutput, type KeepVersions, type OutputPlace } from '../publish/publish.ts'
+import { checkOutput, filesIn, publishOutput, type KeepVersions, type OutputPlace } from '../publish/publish.ts'
 import { driverOf } from '../scheduler/status.ts'
 import { dropTaken, sentMutations, takeSent } from '../splits/pages.ts'
 import { taskCount } from '../splits/splits.ts'
@@ -117,11 +117,14 @@ export const trimJob = mutation<{ job: JobId }, undefined>({
   },
 })
 
-/** Records that a task is done; files of the last stage move from the attempt's directory to the staged output. */
-export const commitTask = mutation<{ job: JobId; record: TaskRecord }, undefined>({
+/**
+ * Records that a task is done; files of the last stage move from the attempt's directory to the staged output. `inherits`: they get the
+ * default list that new files in the output will get; operations of earlier versions lack it.
+ */
+export const commitTask = mutation<{ job: JobId; record: TaskRecord; inherits?: boolean }, undefined>({
   kind: 'job.commit',
-  mutate(draft, { job, record }) {
-    const { number } = runningJob(draft, job)
+  mutate(draft, { job, record, inherits = false }) {
+    const { number, head } = runningJob(draft, job)
     const won = record.won!
     const other = taskOf(draft, number, record.stage, record.task)?.won
     if (other)
@@ -130,7 +133,9 @@ export const commitTask = mutation<{ job: JobId; record: TaskRecord }, undefined
         `task ${record.task} of stage ${record.stage} of ${job} is done already, by attempt ${other.attempt}`,
         { details: { job } },
       )
-    if (won.output.kind === 'files') takeFiles(draft, job, won.attempt, won.output.files)
+    if (won.output.kind === 'files') takeFiles(draft, job, {
+      attempt: won.attempt, files: won.output.files, guard: inherits ? filesIn(draft, head.status.output) : undefined,
+    })
     putTask(draft, number, record)
     return undefined
   },
@@ -215,15 +220,18 @@ export const finishJob = mutation<
 
 /**
  * Ends a job as succeeded and makes its whole output visible, with `_SUCCESS`, replacing an old output if allowed. `digest`: of the files
- * that its tasks have committed (digestOf); refused if the staged output is anything else. Operations of earlier versions lack it, and
- * `version`. `keptMs`: time in the journal's clock, for an output that is the result of a step.
+ * that its tasks have committed (digestOf); refused if the staged output is anything else. Operations of earlier versions lack it,
+ * `version` and `inherits`. `keptMs`: time in the journal's clock, for an output that is the result of a step.
  */
 export const publishJob = mutation<
-  { job: JobId; status: JobStatus; nowMs: number; trashMs?: number | undefined; digest?: string; version?: KeepVersions; keptMs?: number },
+  {
+    job: JobId; status: JobStatus; nowMs: number; trashMs?: number | undefined; digest?: string; version?: KeepVersions; keptMs?: number
+    inherits?: boolean
+  },
   undefined
 >({
   kind: 'job.install',
-  mutate(draft, { job, status, nowMs, trashMs, digest, version: keep, keptMs }) {
+  mutate(draft, { job, status, nowMs, trashMs, digest, version: keep, keptMs, inherits }) {
     const { number, head } = runningJob(draft, job)
     const spec = specOf(draft, number)!
     const committed = committedBy(draft, { number, head, digest })
@@ -234,7 +242,7 @@ export const publishJob = mutation<
     if (spec.output.result) return keepResult(draft, { number, head, status, committed, keptMs: keptMs! })
     const version = keep && { ...keep, made: madeBy(job, { spec, params: paramsOf(draft, number), status, digest }) }
     publishOutput(draft, {
-      job, actor: { user: head.user, root: head.root }, owner: head.user, output: spec.output, nowMs, trashMs, committed, version,
+      job, actor: { user: head.user, root: head.root }, owner: head.user, output: spec.output, nowMs, trashMs, committed, version, inherits,
     })
     endJob(draft, number, head, status)
     return undefined
@@ -271,18 +279,18 @@ const committedBy = (
 
 /**
  * Publishes a kept output; its job, which had failed, counts as succeeded. `digest`: as for publishJob. `sealed`: the version records it,
- * and the job keeps the time at which it had computed the output; operations of earlier versions lack it.
+ * and the job keeps the time at which it had computed the output. Operations of earlier versions lack it and `inherits`.
  */
 export const publishKept = mutation<
   {
     requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined; digest?: string
-    version?: KeepVersions; sealed?: boolean; despiteCheck?: boolean
+    version?: KeepVersions; sealed?: boolean; despiteCheck?: boolean; inherits?: boolean
   },
   undefined
 >({
   kind: 'job.installKept',
   mutate(draft, {
-    actor, job, output, nowMs, trashMs, digest, version: keep, sealed = false, despiteCheck = false,
+    actor, job, output, nowMs, trashMs, digest, version: keep, sealed = false, despiteCheck = false, inherits,
   }) {
     const { number, head, kept } = keptJob(draft, actor, job, 'publish')
     if (kept.unchecked && !despiteCheck)
@@ -300,7 +308,7 @@ export const publishKept = mutation<
       ...keep,
       made: { ...made, ...sealed && digest !== undefined && { digest }, ...kept.unchecked && { check: 'overruled' as const } },
     }
-    publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs, committed, version })
+    publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs, committed, version, inherits })
     const { failure: _, kept: __, ...status } = head.status
     const { finishedMs } = status
     endJob(draft, number, rest, {

@@ -121,7 +121,7 @@ export class JournalJobStore implements JobStore {
   async commit(job: JobId, record: TaskRecord): Promise<Failure | undefined> {
     return this.#refusable(() => {
       this.#failpoints.pass('task.commit.before')
-      return this.#write(commitTask, { job, record })
+      return this.#write(commitTask, { job, record, inherits: true })
     })
   }
 
@@ -131,6 +131,7 @@ export class JournalJobStore implements JobStore {
       this.#failpoints.pass('job.publish.before')
       return this.#write(publishJob, {
         job, status, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest, keptMs: this.#journal.nowMs(), ...this.#version(),
+        inherits: true,
       })
     })
     this.#changed(job)
@@ -142,6 +143,7 @@ export class JournalJobStore implements JobStore {
     const digest = await this.#committed(job)
     await this.#journal.submit(publishKept, {
       requestId, actor, job, output, nowMs: this.#clock.now(), trashMs: this.#trashMs(), digest, ...this.#version(), sealed: true,
+      inherits: true,
       ...despiteCheck && { despiteCheck },
     })
     this.#changed(job)

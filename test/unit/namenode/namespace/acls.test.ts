@@ -14,8 +14,9 @@ import { complete, create } from '../../../../namenode/writing/mutations.ts'
 import { put } from '../../../../namenode/writing/put.ts'
 import { aclText, wholeAcl } from '../../../../src/base/acl.ts'
 import { crc32c } from '@node-rs/crc32'
-import { published } from '../jobs/publish/publishkit.ts'
-import { mapOnly, open } from '../jobs/store/storekit.ts'
+import { commitTask, publishJob } from '../../../../namenode/jobs/store/mutations.ts'
+import { computed, published } from '../jobs/publish/publishkit.ts'
+import { mapOnly, open, over, record, runTask, submit, write } from '../jobs/store/storekit.ts'
 import { as, ask, differencesIn, file, openBench, replayed, root, sweepAll, type Bench } from '../kit.ts'
 
 const [ann, bob, eve] = [as('ann'), as('bob'), as('eve')] as const
@@ -151,6 +152,59 @@ test('a list goes with its entry through renames, and a snapshot shows the one o
   expect(() => list(bench.journal.view, eve, { path: '/d/.snapshot/s/sub' })).toThrow(expect.objectContaining(denied))
   await sweepAll(bench)
   expect(differencesIn(bench)).toEqual([])
+  await replayed(bench)
+})
+
+test('an output of a job and its files inherit as a directory and files that are created there', async () => {
+  const opened = await open(undefined, { versions: 10 })
+  const { bench, store } = opened
+  await bench.do(mkdir, { path: '/w', mode: 0o777, ...ann })
+  await modify(bench, '/w', 'default:user:bob:rwx', 'default:other::---')
+  await bench.do(mkdir, { path: '/w/made', ...ann })
+  await bench.do(touch, file('/w/made/f', ann))
+  const [directory, inherited] = [aclOf(bench, '/w/made'), aclOf(bench, '/w/made/f')]
+  const names = ['part-0', 'part-1', '_SUCCESS']
+  // Also where the directories above the output are made with it.
+  for (const path of ['/w/out', '/w/deep/er/out']) {
+    await published(opened, mapOnly(path))
+    expect([path, aclOf(bench, path)]).toEqual([path, directory])
+    for (const name of names) expect([name, aclOf(bench, `${path}/${name}`)]).toEqual([name, inherited])
+  }
+  // In place of an older output its own list decides.
+  await bench.do(setAcl, { path: '/w/out', kind: 'set', entries: ['default:user:eve:r--'], ...ann })
+  await published(opened, mapOnly('/w/out', true))
+  for (const name of names)
+    expect([name, aclOf(bench, `/w/out/${name}`)]).toEqual([name, 'user::rw-,user:eve:r--,group::rwx,mask::rw-,other::---'])
+  expect(aclOf(bench, '/w/out@1/part-0')).toBe(inherited)
+  // A file in the way of the output is not the task's fault.
+  const job = await computed(opened, mapOnly('/w/later'))
+  await bench.do(touch, file('/w/later', ann))
+  const spec = mapOnly('/w/last')
+  const blocked = await submit(store, spec)
+  await bench.do(touch, file('/w/last', ann))
+  for (const task of [0, 1]) expect(await runTask(bench, store, blocked, task)).toBeUndefined()
+  expect(await store.publish(job, over(store, job, 'succeeded'))).toMatchObject({ code: 'EEXIST' })
+  await published(opened, mapOnly('/plain'))
+  for (const name of names) expect(aclOf(bench, `/plain/${name}`)).toBe('user::rw-,group::r--,other::r--')
+  expect(differencesIn(bench)).toEqual([])
+  await replayed(bench)
+})
+
+test('operations of earlier versions leave the files of outputs without lists', async () => {
+  const opened = await open(undefined, { versions: 10 })
+  const { bench, store } = opened
+  await bench.do(mkdir, { path: '/w', mode: 0o777, ...ann })
+  await modify(bench, '/w', 'default:user:bob:rwx')
+  const job = await submit(store, mapOnly('/w/out'))
+  const staged = `/.gristmill/jobs/${job}`
+  for (const task of [0, 1]) {
+    const done = record(job, task, [])
+    const files = [await write(bench, `${staged}/${done.won!.attempt}/part-0000${task}`)]
+    await bench.journal.submit(commitTask, { job, record: record(job, task, files) })
+  }
+  await bench.journal.submit(publishJob, { job, status: over(store, job, 'succeeded'), nowMs: 1 })
+  expect(aclOf(bench, '/w/out')).toContain('user:bob')
+  for (const name of ['part-00000', 'part-00001', '_SUCCESS']) expect(aclOf(bench, `/w/out/${name}`)).not.toContain('bob')
   await replayed(bench)
 })
 
