@@ -212,14 +212,15 @@ export class Mill extends Programs {
 
   #exporting(signal: AbortSignal | undefined) {
     return {
-      ...this.#outside, cluster: this.cluster, files: this.#files, status: (at: string) => this.status(at, { signal }),
+      ...this.#outside, ask: this.#cluster.ask, cluster: this.cluster, files: this.#files,
+      status: (at: string) => this.status(at, { signal }),
       list: (at: string, until: AbortSignal | undefined) => this.#filesBelow(at, until),
     }
   }
 
   /** For queries and programs that read or write places outside of the cluster. */
   get #places(): OutsidePlaces & ProgramPlaces {
-    const deps = (signal: AbortSignal | undefined) => ({ ...this.#exporting(signal), objects: this.objects, ask: this.#cluster.ask })
+    const deps = (signal: AbortSignal | undefined) => ({ ...this.#exporting(signal), objects: this.objects })
     return {
       read: async (url, signal) => (await import('./transfer/places.ts')).readPlace(deps(signal), url, signal),
       copy: async (url, signal) => (await import('./transfer/places.ts')).copyPlace(deps(signal), url, signal),

@@ -1,5 +1,6 @@
 // Lineage of an output: versions that it was computed from, and versions that were computed from it, through the jobs between them. Built
-// from what each version records; a version that was freed, and an output of which nothing is recorded, is an end of the graph.
+// from what each version records, and from what is noted at an output that was sent outside of the cluster (client/files/sentto.ts). A
+// version that was freed, and an output of which nothing is recorded, is an end of the graph.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
@@ -10,6 +11,7 @@ import * as protocol from '../../src/protocol/version.ts'
 import type { Version, VersionDetail } from '../../src/protocol/version.ts'
 import { paged } from '../call/pages.ts'
 import type { CallMessage } from '../call/cluster.ts'
+import { sentFrom, type Sent } from '../files/sentto.ts'
 import { outputNamed, versionsOfDirectory } from '../files/versions.ts'
 import { findInputs } from './inputs.ts'
 
@@ -21,11 +23,11 @@ const idsMax = 1000
 export interface LineageNode {
   /**
    * `PATH@NUMBER` of an output, by its present path, or the path of then if it is missing; with `#INODE` if that is the name of another
-   * version now. Path or pattern of other inputs; address of a place outside of
-   * the cluster, without credentials.
+   * version now. Path or pattern of other inputs. Address, without credentials, of a place outside of the cluster from which something was
+   * read (`input`), or to which something was sent (`outside`; of a place that is an input too, behind `to `).
    */
   readonly id: string
-  readonly kind: 'output' | 'input'
+  readonly kind: 'output' | 'input' | 'outside'
   readonly path: string
   readonly version?: number
   /** Inode of the output's directory. Together with `version` it is the version, whatever its path is. */
@@ -86,6 +88,9 @@ export async function lineageOf(ask: CallMessage, asked: string, signal: AbortSi
     const root = await plainNode(ask, asked, signal)
     graph.add(root.node)
     for (const path of await usersOf(ask, graph, root, signal)) await downwards(ask, graph, path, signal)
+    const { id } = await ask(stat, { path: asked }, signal)
+    addSent(graph, root.node.id, await sentFrom(ask, [asked], { id }, signal))
+    await outwards(ask, graph, root.node.id, signal)
     return wholeOf(graph, root.node)
   }
   const { path, detail: { version, made } } = top
@@ -93,6 +98,7 @@ export async function lineageOf(ask: CallMessage, asked: string, signal: AbortSi
   graph.add(root)
   await upwards(ask, graph, top, signal)
   await downwards(ask, graph, { path, version }, signal)
+  await outwards(ask, graph, root.id, signal)
   return wholeOf(graph, root)
 }
 
@@ -209,12 +215,33 @@ async function downwards(
   }
 }
 
+/** Adds the places outside of the cluster to which the root was sent, and the versions that were computed from it. */
+async function outwards(ask: CallMessage, graph: Graph, root: string, signal: AbortSignal | undefined): Promise<void> {
+  const reached = new Set([root])
+  for (const id of reached) for (const { from, to } of graph.edges.values()) if (from === id) reached.add(to)
+  for (const node of [...reached].map(id => graph.nodes.get(id)!)) {
+    const { path, version, inode: id } = node
+    if (version === undefined || id === undefined || node.missing) continue
+    addSent(graph, node.id, await sentFrom(ask, [`${path}@${version}`, path], { id, version }, signal))
+  }
+}
+
+function addSent(graph: Graph, from: string, sent: readonly Sent[]): void {
+  for (const { url, ms, job, name } of sent) {
+    const id = graph.nodes.get(url)?.kind === 'input' ? `to ${url}` : url
+    graph.add({ id, kind: 'outside', path: url, madeMs: ms, ...job !== undefined && { job }, ...name !== undefined && { name } })
+    graph.link(from, id)
+  }
+}
+
 /** The graph as a Mermaid flowchart. */
 export function mermaidOf({ nodes, edges }: Lineage): string {
   const names = new Map(nodes.map(({ id }, i) => [id, `n${i}`]))
   const quoted = (text: string): string => `"${text.replaceAll('"', '#quot;').replaceAll(/[\r\n]/g, ' ')}"`
-  const lines = nodes.map(({ id, kind, job }) =>
-    `  ${names.get(id)}${kind === 'input' ? `[(${quoted(id)})]` : `[${quoted(job === undefined ? id : `${id} by ${job}`)}]`}`)
+  const lines = nodes.map(({ id, kind, job }) => {
+    const box = quoted(job === undefined ? id : `${id} by ${job}`)
+    return `  ${names.get(id)}${kind === 'output' ? `[${box}]` : `[(${box})]`}`
+  })
   return ['flowchart LR', ...lines, ...edges.map(({ from, to }) => `  ${names.get(from)} --> ${names.get(to)}`)].join('\n')
 }
 

@@ -1,5 +1,6 @@
-// Lineage as OpenLineage run events (https://openlineage.io/spec/2-0-2/OpenLineage.json): one event for each version, with the data sets
-// that its job read and wrote. The id of a run is made from cluster, path and version, so that an event that is sent twice is known.
+// Lineage as OpenLineage run events (https://openlineage.io/spec/2-0-2/OpenLineage.json): one event for each version, and for each place to
+// which one was sent, with the data sets that its job read and wrote. The id of a run is made from cluster, path and version, or from
+// address and time, so that an event that is sent twice is known.
 
 import { createHash } from 'node:crypto'
 import { isUrl } from '../../src/connector/location.ts'
@@ -43,13 +44,14 @@ export function openLineageOf(
   const namespace = `gristmill://${cluster}`
   const known = new Map(nodes.map(node => [node.id, node]))
   return nodes.flatMap(({ id, kind, missing, name, job, madeMs, path }) => {
-    if (kind !== 'output' || missing || madeMs === undefined) return []
+    if (kind === 'input' || missing || madeMs === undefined) return []
     const inputs = edges.filter(({ to }) => to === id).map(({ from }) => dataSetOf(known.get(from)!, namespace))
     const facet = qualityFacet(job === undefined ? {} : counters.get(job) ?? {}, producer)
     return [{
-      eventType: 'COMPLETE' as const, eventTime: new Date(madeMs).toISOString(), run: { runId: uuidOf(`${cluster} ${id}`) },
-      job: { namespace, name: name ?? job ?? path }, inputs,
-      outputs: [{ namespace, name: id, ...facet && { facets: { dataQualityMetrics: facet } } }], producer, schemaURL,
+      eventType: 'COMPLETE' as const, eventTime: new Date(madeMs).toISOString(),
+      run: { runId: uuidOf(`${cluster} ${id}${kind === 'outside' ? ` ${madeMs}` : ''}`) },
+      job: { namespace, name: name ?? job ?? (kind === 'outside' ? `export to ${path}` : path) }, inputs,
+      outputs: [{ ...dataSetOf(known.get(id)!, namespace), ...facet && { facets: { dataQualityMetrics: facet } } }], producer, schemaURL,
     }]
   })
 }

@@ -3,7 +3,8 @@
 // it.
 // INVARIANT: a copy is one state of its place: a pinned file, or a table under one snapshot.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { InodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { join } from '../../src/base/paths.ts'
 import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
@@ -14,11 +15,15 @@ import { lineColumns } from '../../src/connector/kafka/line.ts'
 import { isPrefix, locationOf, nameOfUrl, shownUrl } from '../../src/connector/location.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { OpenPostgres } from '../../src/ports/postgres.ts'
-import { list, mkdir, remove } from '../../src/protocol/namespace.ts'
+import { list, mkdir, remove, stat } from '../../src/protocol/namespace.ts'
+import { show } from '../../src/protocol/version.ts'
 import { set } from '../../src/protocol/xattr.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
 import { sourceAttribute, stagesDirectory } from '../files/outsidecopy.ts'
+import { noteComputed } from '../files/sentto.ts'
+import { isPattern } from '../glob/expand.ts'
+import { everything } from '../jobs/pins.ts'
 import { importFiles, type ImportDeps } from './import.ts'
 import { checkTopicAddress } from './kafka.ts'
 
@@ -90,9 +95,31 @@ export async function writePlace(
     const path = join(stage.path, 'rows')
     await make(path)
     const { files } = await deps.exportFiles(path)
+    await noteInputs(deps, path, url)
     return { files }
   } finally {
     await stage.drop()
+  }
+}
+
+/** Notes the place at the inputs of the job that has published the rows: they go, and all that is known of them. */
+async function noteInputs(deps: StageDeps, path: string, url: string): Promise<void> {
+  const { ask } = deps
+  const { version: { job }, made: { name, origin } } = await ask(show, { path })
+  if (job === undefined) return
+  for (const { path: input, outputs = [], outside } of origin?.pins ?? []) {
+    if (outside !== undefined || input === everything || isPattern(input)) continue
+    const states = outputs.length > 0 ? outputs : [await stated(ask, input)]
+    for (const state of states) if (state) await noteComputed(deps, state, { url, job, name })
+  }
+}
+
+async function stated(ask: CallMessage, path: string): Promise<{ readonly path: string; readonly id: InodeId } | undefined> {
+  try {
+    return { path, id: (await ask(stat, { path })).id }
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return undefined
+    throw error
   }
 }
 

@@ -25,6 +25,8 @@ import type { OpenPostgres } from '../../src/ports/postgres.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import { flagsOf, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
+import type { CallMessage } from '../call/cluster.ts'
+import { noteExport } from '../files/sentto.ts'
 import { createOptions } from '../files/write.ts'
 import { exportFiles, exportRows, type ExportDeps } from './export.ts'
 import { importFiles, type ImportDeps, type Transferred } from './import.ts'
@@ -216,10 +218,22 @@ function s3LocationOf(url: string, { mode, key }: Pick<ExportOptions, 'mode' | '
   return location
 }
 
-export async function exportTo(
-  deps: OutsideDeps & ExportDeps & { readonly status: (path: string) => Promise<FileStatus> }, path: string, url: string,
-  options: ExportOptions & { readonly isOnce?: boolean },
-): Promise<Transferred> {
+interface ExportToDeps extends OutsideDeps, ExportDeps {
+  readonly ask: CallMessage
+  readonly status: (path: string) => Promise<FileStatus>
+}
+
+interface ExportToOptions extends ExportOptions { readonly isOnce?: boolean }
+
+/** Lineage names the place, unless the files were made for this export. */
+export async function exportTo(deps: ExportToDeps, path: string, url: string, options: ExportToOptions): Promise<Transferred> {
+  const from = await deps.status(path)
+  const transferred = await exported(deps, from, url, options)
+  if (!options.isOnce) await noteExport(deps, from, url)
+  return transferred
+}
+
+async function exported(deps: ExportToDeps, from: FileStatus, url: string, options: ExportToOptions): Promise<Transferred> {
   const { overwrite = false, isOnce, parallel = 4, mode, key: columns, onProgress, signal } = options
   const exporting = { overwrite, isOnce, parallel, onProgress, signal }
   // A directory of a job has _SUCCESS beside its rows.
@@ -227,18 +241,17 @@ export async function exportTo(
   if (isKafka(url)) {
     checkDestination(url, options)
     const sink = await topicSink(kafkaOf(deps), withWriteOptions(url, options), { cluster: deps.cluster, key: columns, signal })
-    return exportRows(deps, { ...sink, from: await deps.status(path), takes, onProgress, signal })
+    return exportRows(deps, { ...sink, from, takes, onProgress, signal })
   }
   checkNoTopic({ ...options }, ['value', 'registry', 'rate', 'create'])
   if (isPostgres(url)) {
     const sink = new PostgresRows(openOf(deps), tableAddressOf(url), { mode: mode ?? 'swap', key: columns })
-    return exportFiles(deps, { ...exporting, sink, from: await deps.status(path), takes })
+    return exportFiles(deps, { ...exporting, sink, from, takes })
   }
   const location = s3LocationOf(url, { mode, key: columns })
-  const from = await deps.status(path)
   const isTree = isPrefix(location)
   if (from.type === 'directory' && !isTree)
-    throw new GristmillError('EINVAL', `${path} is a directory: its files go below a prefix; write ${shownUrl(url)}/`)
+    throw new GristmillError('EINVAL', `${from.path} is a directory: its files go below a prefix; write ${shownUrl(url)}/`)
   // A file below a prefix keeps its name.
   const key = isTree && from.type === 'file' ? `${location.key}${from.path.split('/').at(-1)}` : location.key
   const sink = new S3Files(await clientOf(deps, askDeps(deps), location.bucket, options), key)

@@ -124,3 +124,56 @@ test('the commands of the guide to connectors copy files to a service of S3 and 
   const part = await ok('GET', '/mill-reports', { query: { uploads: '' } })
   expect(elements(part.text, 'UploadId')).toEqual([])
 })
+
+test('lineage names the places to which an output, or what was computed from it, was sent, and of the version that was sent', async () => {
+  const { id, secret } = keys.ada
+  const env = { ...cluster.env, AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_ENDPOINT_URL: `http://${at}` }
+  await ok('PUT', '/mill-lineage')
+  const program = async (name: string, body: string): Promise<string> => {
+    const file = join(cluster.dir, name)
+    await writeFile(file, `import { program } from 'gristmill'\nexport default program(async (mill, { input, output }: any) => {\n${body}\n})\n`)
+    return file
+  }
+  const does = async (words: string[], more: object = {}): Promise<string> => {
+    const { code, stdout, stderr } = await runHere(words, { ...env, ...more })
+    expect([words, code, code === 0 ? '' : stderr]).toEqual([words, 0, ''])
+    return stdout
+  }
+  const sums = await program('sums.ts', 'await mill.range(9).save(output)')
+  await does(['run', sums, '--output', '/sums'])
+  await does(['export', '/sums', 's3://mill-lineage/sums/'])
+  await does(['export', '/sums/part-00000.txt', 's3://mill-lineage/one.txt'])
+  // A user who may not write to the output sends it all the same.
+  await does(['export', '/sums', 's3://mill-lineage/guest/'], { GRISTMILL_USER: 'grete' })
+  const sends = await program('sends.ts', 'await mill.text(input).map(n => Number(n) + 1).save(\'s3://mill-lineage/more/\')')
+  await does(['run', sends, '--input', '/sums'])
+  const outside = async (path: string): Promise<string[]> => {
+    const { nodes, edges } = JSON.parse(await does(['lineage', path, '--json'])) as
+      { nodes: Array<{ id: string; kind: string }>; edges: Array<{ from: string; to: string }> }
+    return edges.flatMap(({ from, to }) => (nodes.some(node => node.id === to && node.kind === 'outside') ? [`${from} > ${to}`] : []))
+  }
+  const all = ['more/', 'one.txt', 'sums/'].map(place => `/sums@1 > s3://mill-lineage/${place}`)
+  expect((await outside('/sums')).sort()).toEqual(all)
+  expect(await does(['lineage', '/sums'])).toMatch(/^ {2}into s3:\/\/mill-lineage\/sums\/ {2}exported {2}/m)
+  expect(await does(['lineage', '/sums'])).toMatch(/^ {2}into s3:\/\/mill-lineage\/more\/ {2}job-\d+ \(sends\) {2}/m)
+  expect(await does(['lineage', '/sums', '--mermaid'])).toContain('[("s3://mill-lineage/sums/")]')
+  const events = (await does(['lineage', '/sums', '--openlineage'])).trim().split('\n')
+    .map(line => JSON.parse(line) as { job: { name: string }; inputs: object[]; outputs: Array<{ namespace: string; name: string }> })
+  const namespace = `gristmill://${mill.cluster}`
+  expect(events.filter(({ outputs }) => outputs[0]!.namespace === 's3://mill-lineage')
+    .map(({ job, inputs, outputs }) => [job.name, inputs, outputs[0]!.name])).toEqual(['more/', 'one.txt', 'sums/'].map(name => [
+    name === 'more/' ? 'sends' : `export to s3://mill-lineage/${name}`, [{ namespace, name: '/sums@1' }], name,
+  ]))
+  // The next version was sent nowhere, until it is.
+  await does(['run', sums, '--output', '/sums', '--overwrite', '--param', 'x=1'])
+  expect(await outside('/sums')).toEqual([])
+  expect((await outside('/sums@1')).sort()).toEqual(all)
+  await does(['export', '/sums@1', 's3://mill-lineage/old/'])
+  await does(['export', '/sums', 's3://mill-lineage/sums/', '-f'])
+  expect(await outside('/sums')).toEqual(['/sums@2 > s3://mill-lineage/sums/'])
+  expect(await outside('/sums@1')).toContain('/sums@1 > s3://mill-lineage/old/')
+  // A file of no job.
+  await mill.writeFile('/plain', 'a\n')
+  await does(['export', '/plain', 's3://mill-lineage/plain'])
+  expect(await outside('/plain')).toEqual(['/plain > s3://mill-lineage/plain'])
+})

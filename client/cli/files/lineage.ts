@@ -108,6 +108,7 @@ const described = (
 ): string => [
   printer.cell(id),
   ...kind === 'input' ? [`${plural(files ?? 0, 'file')}, ${plural(bytes ?? 0, 'byte')}`] : [],
+  ...kind === 'outside' && job === undefined ? ['exported'] : [],
   ...job === undefined ? [] : [`${job}${name === undefined ? '' : ` (${showText(name)})`}`],
   ...program === undefined ? [] : [`program ${program.slice(0, 12)}`],
   ...madeMs === undefined ? [] : [formatTime(madeMs, nowMs)],

@@ -90,19 +90,27 @@ function Graph({ lineage: { root, nodes, edges, cut } }: { readonly lineage: Lin
   )
 }
 
-/** A pattern, and a version that is not kept, lead nowhere. */
-const urlOf = ({ kind, path, version, missing }: Lineage['nodes'][number]): string | undefined =>
-  (missing || /[*?{[]/.test(path) ? undefined : fileUrl(kind === 'output' && version !== undefined ? `${path}@${version}` : path))
+/** A pattern, a version that is not kept, and a place outside of the cluster lead nowhere. */
+function urlOf({ kind, path, version, missing }: Lineage['nodes'][number]): string | undefined {
+  if (missing || kind === 'outside' || /[*?{[]/.test(path)) return undefined
+  return fileUrl(kind === 'output' && version !== undefined ? `${path}@${version}` : path)
+}
+
+function noteOf({ kind, name, missing, files, bytes }: Lineage['nodes'][number]): string {
+  if (missing) return 'not kept'
+  if (kind === 'input') return `${plural(files ?? 0, 'file')}, ${formatBytes(bytes ?? 0)}`
+  return name ?? (kind === 'outside' ? 'exported' : 'a job')
+}
 
 function Text({ node }: { readonly node: Lineage['nodes'][number] }) {
-  const { id, kind, job, name, missing, files, bytes } = node
+  const { id, job } = node
   const url = urlOf(node)
   const title = (
     <text x="12" y="23" class="stage-name">
       {short(visible(id), 28)}
     </text>
   )
-  const note = missing ? 'not kept' : kind === 'input' ? `${plural(files ?? 0, 'file')}, ${formatBytes(bytes ?? 0)}` : (name ?? 'a job')
+  const note = noteOf(node)
   return (
     <>
       {url === undefined ? title : <a href={url} aria-label={visible(id)}>{title}</a>}
