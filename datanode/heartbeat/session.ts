@@ -183,14 +183,16 @@ export class Session {
         const awaited = this.#fullSending = this.#fullAwaited
         this.#fullAwaited = awaitable()
         // The pages include all changes up to now except damaged blocks.
-        for (const page of pagesOf(store)) await this.#deliver(full, { node, session: this.id, seq: ++this.#seq, ...page })
+        const taken = this.#acknowledged
+        for (const page of pagesOf(store)) await this.#deliver(full, { node, session: this.id, seq: ++this.#seq, taken, ...page })
         this.#reported.resolve()
         awaited.resolve()
         await store.remind()
       }
       if (changes.size > 0) {
         const batch = changes.batch()
-        const reply = await this.#deliver(changesMessage, { node, session: this.id, seq: ++this.#seq, ...batch }, refusals)
+        const taken = this.#acknowledged
+        const reply = await this.#deliver(changesMessage, { node, session: this.id, seq: ++this.#seq, taken, ...batch }, refusals)
         changes.settle(batch)
         // A refused batch would be refused again: a full report, with reminders of damaged blocks after it, replaces it.
         if (!reply) this.#fullWanted = true

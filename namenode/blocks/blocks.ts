@@ -125,8 +125,7 @@ export class Blocks {
         this.#lookAround()
         review.want()
       },
-      reported: node => {
-        this.deletions.reported(node)
+      reported: () => {
         safe.check()
         if (safe.settled) review.want() // there may be room on it for blocks that no node could take
       },

@@ -1,6 +1,7 @@
 // Replicas to delete, by node. Delete orders are sent in batches, few at a time per node, and never in safe mode. Nothing is
 // stored: replicas of lost orders (node restart, dropped order) come back as garbage in the node's next full report.
-// INVARIANT: a replica that its node was told to delete is no reason to delete another one, until the node says that it is still there.
+// INVARIANT: a replica that its node was told to delete is no reason to delete another one, until a report that the node has made after it
+// took the order says that the replica is there.
 
 import { assert, assertKept } from '../../src/base/assert.ts'
 import type { BlockId } from '../../src/base/ids.ts'
@@ -17,7 +18,7 @@ interface Waiting {
   blocks: BlockId[]
   orders: Map<number, number>
   dropped: boolean
-  /** Replicas of files' blocks in orders, with the number of the order, until the node says that they are gone. */
+  /** Replicas of files' blocks in orders, with the number of the order, until the node reports on them after it has taken the order. */
   readonly condemned: Map<BlockId, number>
 }
 
@@ -50,18 +51,25 @@ export class Deletions {
   }
 
   /**
-   * True if the node was told to delete this replica and has not said that it is gone. A report that the replica is there may be older than
-   * the order, which a slow network can deliver later than the report.
+   * True if the node was told to delete this replica and has not reported on it since it took the order. A report that the replica is there
+   * may be older than the order, which a slow network can deliver later than the report.
    */
   isCondemned(node: DataNode, block: BlockId): boolean { return this.#nodes.get(node)?.condemned.has(block) ?? false }
 
-  /** The node no longer has the replica. */
-  removed(node: DataNode, block: BlockId): void { this.#nodes.get(node)?.condemned.delete(block) }
+  /**
+   * A report of the node says whether it has the replica; it was made when the node had taken the orders up to `taken`. After an order to
+   * delete the replica, it is gone, or there again by a copy, or there because the node has refused the order: a report has only the newest
+   * state.
+   */
+  told(node: DataNode, block: BlockId, taken: number): void {
+    const condemned = this.#nodes.get(node)?.condemned
+    if ((condemned?.get(block) ?? Infinity) <= taken) condemned!.delete(block)
+  }
 
-  /** A full report of the node is complete: replicas in orders that it took before are there because it has refused to delete them. */
-  reported(node: DataNode): void {
-    const waiting = this.#nodes.get(node)
-    for (const [block, seq] of waiting?.condemned ?? []) if (!waiting!.orders.has(seq)) waiting!.condemned.delete(block)
+  /** A full report of the node is complete; it began when the node had taken the orders up to `taken`. Replicas not in it are gone. */
+  reported(node: DataNode, taken: number): void {
+    const condemned = this.#nodes.get(node)?.condemned
+    for (const [block, seq] of condemned ?? []) if (seq <= taken) condemned!.delete(block)
   }
 
   /** The node has acknowledged these orders. */

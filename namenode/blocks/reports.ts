@@ -55,9 +55,10 @@ export class Reports {
     this.unknown = new UnknownBlocks(options.log)
   }
 
-  /** The node holds this replica. */
-  held(node: DataNode, { id, length, crc }: ReportedReplica): void {
-    const { view, map, repair, suspects, isOpen } = this.#options
+  /** The node holds this replica. `taken`, here and below: number of the last order that the node had taken when it made its report. */
+  held(node: DataNode, { id, length, crc }: ReportedReplica, taken: number): void {
+    const { view, map, repair, suspects, isOpen, deletions } = this.#options
+    deletions.told(node, id, taken)
     const known = knownBlock(view, id)
     if (known) {
       if (known.length !== length || known.crc !== crc) return this.#mismatch(node, id, { length, crc, wanted: known })
@@ -78,10 +79,10 @@ export class Reports {
   }
 
   /** The node no longer holds the replica. */
-  removed(node: DataNode, id: BlockId): void {
+  removed(node: DataNode, id: BlockId, taken: number): void {
     this.#options.map.drop(id, node)
     this.#options.suspects.answered(node, id)
-    this.#options.deletions.removed(node, id)
+    this.#options.deletions.told(node, id, taken)
     this.#options.onRemoved(id, node)
     this.#suspects.get(node)?.delete(id)
     this.unknown.removed(node, id)
@@ -96,13 +97,16 @@ export class Reports {
   }
 
   /** The node has found its replica damaged and no longer serves it. */
-  bad(node: DataNode, id: BlockId): void {
+  bad(node: DataNode, id: BlockId, taken: number): void {
     const { map, view } = this.#options
     // With a good replica elsewhere there is nothing to remember.
     if (knownBlock(view, id) && this.#damaged.size < damagedMax && !map.holders(id).some(each => each !== node)) this.#damaged.add(id)
-    this.removed(node, id)
+    this.removed(node, id, taken)
     if (this.isCorrupt(id)) map.again(id)
   }
+
+  /** The last page of a full report was taken in. */
+  complete(node: DataNode, taken: number): void { this.#options.deletions.reported(node, taken) }
 
   /** True for a block of a file without a good replica, as far as is known: a bad one may be all that is left. */
   isLast(id: BlockId): boolean { return knownBlock(this.#options.view, id) !== undefined && this.#options.map.holders(id).length === 0 }

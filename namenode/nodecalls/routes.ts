@@ -132,16 +132,16 @@ class NodeCalls {
     return true
   }
 
-  * #changesOf(node: DataNode, { added, removed, bad }: RequestOf<typeof report.changes>): Iterable<() => void> {
+  * #changesOf(node: DataNode, { taken, added, removed, bad }: RequestOf<typeof report.changes>): Iterable<() => void> {
     const { reports } = this.#options
-    for (const replica of added) yield () => reports.held(node, replica)
-    for (const id of removed) yield () => reports.removed(node, id)
-    for (const id of bad) yield () => reports.bad(node, id)
+    for (const replica of added) yield () => reports.held(node, replica, taken)
+    for (const id of removed) yield () => reports.removed(node, id, taken)
+    for (const id of bad) yield () => reports.bad(node, id, taken)
   }
 
-  * #rowsOf(node: DataNode, { storages }: RequestOf<typeof report.full>): Iterable<() => void> {
+  * #rowsOf(node: DataNode, { taken, storages }: RequestOf<typeof report.full>): Iterable<() => void> {
     const { reports } = this.#options
-    for (const { blocks } of storages) for (const [id, length, crc] of blocks) yield () => reports.held(node, { id, length, crc })
+    for (const { blocks } of storages) for (const [id, length, crc] of blocks) yield () => reports.held(node, { id, length, crc }, taken)
   }
 
   async full(request: RequestOf<typeof report.full>): Promise<void> {
@@ -149,7 +149,9 @@ class NodeCalls {
     const node = registry.contact(request.node, request.session)
     // A second full report of a session replaces what the first has said.
     if (request.first && request.seq > node.seq && node.reported) node.reportAgain(reportIds.grant(node))
-    if ((await this.#take(node, request.seq, this.#rowsOf(node, request))) && request.last) registry.reported(node)
+    if (!(await this.#take(node, request.seq, this.#rowsOf(node, request))) || !request.last) return
+    this.#options.reports.complete(node, request.taken)
+    registry.reported(node)
   }
 
   async wait(

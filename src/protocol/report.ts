@@ -1,5 +1,6 @@
 // Reports of a datanode's replicas: everything after registration, changes at once. Sequence numbers increase within a session; the
-// namenode ignores reports older than the newest change it knows for a block.
+// namenode ignores reports older than the newest change it knows for a block. `taken`: number of the last order that the datanode had
+// taken when it made the report; what the report says is the state after that order, and may be older than a later one.
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
@@ -17,6 +18,7 @@ export const changes = message('report.changes', {
     node: nodeId,
     session: count,
     seq: count,
+    taken: count,
     added: Type.Array(replica, { maxItems: limits.reportPageBlocksMax }),
     removed: Type.Array(blockId, { maxItems: limits.reportPageBlocksMax }),
     bad: Type.Array(blockId, { maxItems: limits.reportPageBlocksMax }),
@@ -27,7 +29,7 @@ export const changes = message('report.changes', {
 
 /**
  * One page of the full report; block ids increase over the pages, the first page has `first`, the last one `last`. Rows are [id,
- * length, crc].
+ * length, crc]. All pages have the `taken` of the first one.
  */
 export const full = message('report.full', {
   callers: 'node',
@@ -36,6 +38,7 @@ export const full = message('report.full', {
     node: nodeId,
     session: count,
     seq: count,
+    taken: count,
     first: Type.Boolean(),
     last: Type.Boolean(),
     storages: Type.Array(Type.Object({

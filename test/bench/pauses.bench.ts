@@ -101,7 +101,7 @@ try {
     attempts: [],
   })
   let seq = 0
-  await call(report.full, { node, session, seq: ++seq, first: true, last: true, storages: [] })
+  await call(report.full, { node, session, seq: ++seq, taken: 0, first: true, last: true, storages: [] })
 
   /** Number of trees made; each path has the maximal depth or the maximal length. */
   let trees = 0
@@ -242,7 +242,7 @@ try {
     const ids = Array.from({ length: limits.reportPageBlocksMax }, (_, i) => blockId(1_000_000_000 + i))
     await measure(`report.full, a page of ${ids.length} blocks`, () =>
       call(report.full, {
-        node, session, seq: ++seq, first: true, last: true,
+        node, session, seq: ++seq, taken: 0, first: true, last: true,
         storages: [
           { id: storageId('s1'), blocks: ids.map((block): [typeof block, number, number] => [block, 134_217_728, 4_000_000_000]) },
         ],
@@ -250,7 +250,7 @@ try {
     )
     await measure(`report.changes, ${ids.length} of each kind`, () =>
       call(report.changes, {
-        node, session, seq: ++seq,
+        node, session, seq: ++seq, taken: 0,
         added: ids.map(block => ({ id: block, length: 134_217_728, crc: 4_000_000_000, storage: storageId('s1') })),
         removed: ids, bad: ids,
       }),
@@ -340,7 +340,7 @@ try {
       )
       await measure('report.full, after which its tasks are looked at again', async () => {
         await call(report.full, {
-          node, session, seq: ++seq, first: true, last: true,
+          node, session, seq: ++seq, taken: 0, first: true, last: true,
           storages: [
             {
               id: storageId('s1'),

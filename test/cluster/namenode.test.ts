@@ -64,7 +64,7 @@ async function register(at: Address, name: string, host = name): Promise<{ node:
   const { session } = await grace.call(at, heartbeat.register, {
     node, address: address(`${name}:1`), rack: '/r', host, pid: 1, version: '', slots: 1, storages: [storage], attempts: [],
   })
-  await grace.call(at, full, { node, session, seq: 1, first: true, last: true, storages: [] })
+  await grace.call(at, full, { node, session, seq: 1, taken: 0, first: true, last: true, storages: [] })
   return { node, session }
 }
 
@@ -397,7 +397,7 @@ test('a block without replicas is missing, and the reader\'s error names the blo
   })
   expect(await grace.call(at, status, {})).toMatchObject({ blocks: 1, missing: 0 })
   await grace.call(at, full, {
-    node: nodeId('a'), session, seq: 2, first: true, last: true,
+    node: nodeId('a'), session, seq: 2, taken: 0, first: true, last: true,
     storages: [{ id: storageId('s'), blocks: [[blockId(blocks[0]!.id), 5, 2]] }],
   })
   for (;;) {

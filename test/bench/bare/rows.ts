@@ -67,7 +67,7 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
   let seq = 0
   const reported = (blocks: readonly [number, number, number][] = []) =>
     call(report.full, {
-      node: worker, session, seq: ++seq, first: true, last: true,
+      node: worker, session, seq: ++seq, taken: 0, first: true, last: true,
       storages: [
         {
           id: storageId('storage-0'),

@@ -183,15 +183,17 @@ export class Fake {
         for (const [i, page] of [ids.slice(0, half), ids.slice(half)].entries()) {
           const rows = page.map(id => [id, this.blocks.get(id)!.length, this.blocks.get(id)!.crc] as [BlockId, number, number])
           await this.#send(report.full, {
-            ...who, seq: ++this.seq, first: i === 0, last: i === 1, storages: [{ id: storageId('s'), blocks: rows }],
+            ...who, seq: ++this.seq, taken: this.acknowledged, first: i === 0, last: i === 1,
+            storages: [{ id: storageId('s'), blocks: rows }],
           })
         }
       }
-      const batch = this.changes.splice(0)
+      // The newest change of each block, as from a datanode.
+      const batch = [...new Map(this.changes.splice(0).map(([kind, id]) => [id, kind]))].map(([id, kind]) => [kind, id] as const)
       if (batch.length > 0) {
         const of = (kind: string): BlockId[] => batch.filter(([what]) => what === kind).map(([, id]) => id)
         await this.#send(report.changes, {
-          ...who, seq: ++this.seq, removed: of('removed'), bad: of('bad'),
+          ...who, seq: ++this.seq, taken: this.acknowledged, removed: of('removed'), bad: of('bad'),
           added: of('added').filter(id => this.blocks.has(id)).map(id => ({ id, ...this.blocks.get(id)!, storage: storageId('s') })),
         })
       }
@@ -227,11 +229,11 @@ export class Fake {
     switch (order.kind) {
       case 'delete':
         for (const id of order.blocks) {
+          this.changes.push(['removed', id])
           if (!this.blocks.has(id)) continue
           this.sim.checkDelete(this, id)
           this.sim.stats.deleted++
           this.blocks.delete(id)
-          this.changes.push(['removed', id])
         }
         return
       case 'replicate': {

@@ -27,11 +27,14 @@ function begin({ freeSlots = () => 0 }: { freeSlots?: () => number } = {}) {
   const calls: Call[] = []
   const taken: unknown[] = []
   const told: unknown[] = []
-  const seen = { full: 0, reminded: 0 }
+  const seen = { full: 0, fullTaken: [] as unknown[], reminded: 0 }
   const changes = new Changes()
   const stopping = new AbortController()
   const call = (_: unknown, { name }: Message, request: Record<string, unknown>, { signal }: { signal?: AbortSignal }): Promise<object> => {
-    if (name === 'report.full') seen.full++
+    if (name === 'report.full') {
+      seen.full++
+      seen.fullTaken.push(request['taken'])
+    }
     if (name === 'heartbeat.beat' || name === 'report.full') return Promise.resolve({ epoch: 1 })
     return new Promise((resolve, reject) => {
       onAbort(signal, () => reject(signal!.reason as Error))
@@ -135,6 +138,27 @@ test('changes are sent until they are acknowledged, and not again after that; th
   expect((await it.next('report.changes')).request).toMatchObject({
     added: [], removed: [1], bad: [], seq: (again.request['seq'] as number) + 1,
   })
+})
+
+test('reports say which order the node had taken when they were made', async () => {
+  await using it = begin()
+  const order = (seq: number) => ({ epoch: 1, orders: [{ seq, order: { kind: 'report' } }] })
+  ;(await it.next('order.wait')).answer(order(4))
+  const poll = await it.next('order.wait')
+  it.changes.added(replica(1))
+  const report = await it.next('report.changes')
+  expect(report.request).toMatchObject({ taken: 4, added: [{ id: 1 }] })
+  poll.answer(order(5))
+  await it.next('order.wait')
+  report.fail(new GristmillError('UNAVAILABLE', 'the connection broke'))
+  await until('it pauses', () => it.clock.waiting > 1)
+  it.clock.pass(5_000)
+  const again = await it.next('report.changes')
+  expect(again.request).toEqual(report.request)
+  again.answer()
+  const full = it.session.report()
+  await full
+  expect(it.seen.fullTaken).toEqual([0, 5])
 })
 
 test('after each full report the store reports damaged blocks again, because a full report does not contain them', async () => {

@@ -106,7 +106,7 @@ test('a replica that may not be deleted any more when its order is sent is left 
   expect([sizes(b), deletions.pending]).toEqual([[], 7])
 })
 
-test('a replica in an order is condemned until its node says that it is gone, reports again after it took the order, or begins a session', () => {
+test('a replica in an order is condemned until its node reports on it after it took the order, or begins a session', () => {
   const deletions = checked(new Deletions({ may: () => true, isKept: block => block !== 9 }))
   const [a, b] = [node('a'), node('b')]
   const condemned = (...blocks: number[]) => blocks.map(block => deletions.isCondemned(a, blockId(block)))
@@ -115,12 +115,14 @@ test('a replica in an order is condemned until its node says that it is gone, re
   deletions.open()
   deletions.add(a, [blockId(9)])
   expect([condemned(1, 2, 3, 9), deletions.isCondemned(b, blockId(1))]).toEqual([[true, true, false, false], false])
-  deletions.removed(a, blockId(1))
-  deletions.reported(a)
-  expect(condemned(1, 2)).toEqual([false, true])
+  // The replica was found damaged, or was there when the report was made; the order is still on its way.
+  deletions.told(a, blockId(1), 0)
+  deletions.reported(a, 0)
   deletions.taken(a, [1])
-  expect(condemned(2)).toEqual([true])
-  deletions.reported(a)
+  expect(condemned(1, 2)).toEqual([true, true])
+  deletions.told(a, blockId(1), 1)
+  expect(condemned(1, 2)).toEqual([false, true])
+  deletions.reported(a, 1)
   expect(condemned(2)).toEqual([false])
   deletions.add(a, [blockId(3)])
   expect(condemned(3)).toEqual([true])

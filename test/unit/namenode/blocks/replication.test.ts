@@ -87,6 +87,27 @@ test('a report that is older than the order to delete its replica is no reason t
   await sim.house.stop()
 })
 
+test('a replica that was deleted and copied again before its node could report counts among those of which one is deleted', async () => {
+  const sim = await Sim.calm(23, 3)
+  const { house: { registry }, nodes } = sim
+  const id = await place(sim, 2, [0, 1])
+  for (const node of nodes) node.deaf = true
+  await sim.pass(limits.longPollMs)
+  await sim.setrep('/p0', 1)
+  const queued = () => nodes.filter(node => registry.get(node.id)!.orders.size > 0)
+  await sim.until('one is to be deleted', () => queued().length > 0)
+  const [chosen] = queued()
+  const { seq } = registry.get(chosen!.id)!.orders.acknowledge(0)[0] ?? { seq: 1 }
+  // Its node has carried out the order, and has received a copy; the reports say only what is there now.
+  chosen!.acknowledged = seq
+  chosen!.changes.push(['removed', id], ['added', id])
+  for (const node of nodes) node.deaf = false
+  await sim.until('one replica is left', () => sim.holders(id).length === 1)
+  await sim.pass(times.nodeDeadMs)
+  expect([sim.wrongs, sim.unwell()]).toEqual([[], []])
+  await sim.house.stop()
+})
+
 test('blocks of a dead node are copied, those with one replica left before the others, however many hands are free', async () => {
   const sim = await Sim.calm(20, 4)
   const { house, nodes } = sim
@@ -319,12 +340,12 @@ test('a node whose wrong replica has been replaced by a good one holds the block
   const id = await place(sim, 3, [0, 1])
   const [first, , last] = sim.nodes.map(node => house.node(node)) as [DataNode, DataNode, DataNode]
   for (const node of sim.nodes) node.deaf = true
-  blocks.reports.held(last, { id, length: 100, crc: 99 })
+  blocks.reports.held(last, { id, length: 100, crc: 99 }, 0)
   expect([blocks.map.holders(id).includes(last), house.count('delete')]).toEqual([false, 1])
   // It was deleted and copied again before the node reported that it is gone: the report of the new replica replaces that one.
-  blocks.reports.held(last, { id, length: 100, crc: 7 })
+  blocks.reports.held(last, { id, length: 100, crc: 7 }, 0)
   blocks.checkState()
-  blocks.reports.held(first, { id, length: 100, crc: 7 })
+  blocks.reports.held(first, { id, length: 100, crc: 7 }, 0)
   expect([blocks.map.holders(id).includes(last), house.count('delete')]).toEqual([true, 1])
   await house.stop()
 })

@@ -84,9 +84,9 @@ test('long reports, however many come together, let others have their turn after
   let most = 0
   const { reports } = house.blocks
   const held = reports.held.bind(reports)
-  reports.held = (node, replica) => {
+  reports.held = (node, replica, taken) => {
     most = Math.max(most, ++rows)
-    held(node, replica)
+    held(node, replica, taken)
   }
   const { yield: passOn } = clock
   clock.yield = () => {
@@ -96,7 +96,7 @@ test('long reports, however many come together, let others have their turn after
   const next = house.bench.journal.view.counters.nextBlock
   const pages = sim.nodes.map(({ id, session }, n) =>
     house.call(report.full, {
-      node: id, session, seq: 1_000, first: true, last: true,
+      node: id, session, seq: 1_000, taken: 0, first: true, last: true,
       storages: [
         {
           id: storageId('s'),
