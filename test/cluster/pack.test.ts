@@ -48,7 +48,7 @@ test('the packed package has no TypeScript but declarations and examples, no tes
   expect(files).toEqual(
     expect.arrayContaining([
       'package.json', 'README.md', 'LICENSE', 'client/cli/gristmill.js', 'bundle/cli.cjs', 'bundle/executor.cjs', 'bundle/loader.cjs',
-      'bundle/LICENSES.txt', 'docs/reference/cli.md', 'docs/guide/programs.md', 'docs/examples/wordcount.ts',
+      'bundle/driver.cjs', 'bundle/LICENSES.txt', 'docs/reference/cli.md', 'docs/guide/programs.md', 'docs/examples/wordcount.ts',
       'docs/examples/programs/join.ts', 'docs/monitoring/alerts.yml',
       'client/index.js', 'client/index.d.ts', 'test/kit/index.js', 'test/kit/index.d.ts',
     ]),

@@ -58,6 +58,16 @@ test('a process that takes over gets results in their order, the longest times, 
   expect([...files.stored.keys()][0]).toBe('/.gristmill/jobs/job-7/job-7.0.0.0/000000')
 })
 
+test('the end of a program is known to a process that takes over, with its failure', async () => {
+  const [done, failed] = [new Files(), new Files()]
+  await (await done.open()).ends(undefined)
+  expect((await done.open()).end).toEqual({ ends: true, clock: '' })
+  const failure = { code: 'TASK_FAILED', message: 'RangeError: no', stack: 'at p.ts:3' }
+  await (await failed.open()).ends(new GristmillError('JOB_FAILED', 'the program failed after its step 1: RangeError: no', { details: { failure } }))
+  const { end, results } = await failed.open()
+  expect([end!.failure, results]).toEqual([{ code: 'JOB_FAILED', message: 'the program failed after its step 1: RangeError: no', stack: 'at p.ts:3' }, []])
+})
+
 test('a process that was replaced can record nothing more, and knows why', async () => {
   const files = new Files()
   const [old, next] = [await files.open(), await files.open()]
