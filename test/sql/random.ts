@@ -1,6 +1,6 @@
 // Random queries, planned and run in tasks, against plain DuckDB: `node test/sql/random.ts --seeds 100 [--from 1]`, or `--fresh N` for N
-// seeds that no run has had; with --cluster on a cluster of real processes. A run prints its first seed; `--seeds 1 --from SEED` repeats
-// one query, and prints its stages when it fails.
+// seeds that no run has had; with --cluster on a cluster of real processes, with --writes there with statements that write a table, eight
+// for each seed. A run prints its first seed; `--seeds 1 --from SEED` repeats one query.
 
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -73,15 +73,23 @@ async function* onCluster(first: number, count: number): AsyncGenerator<Outcome>
   yield* clusterRuns(Array.from({ length: count }, (_, i) => first + i))
 }
 
+async function* written(first: number, count: number): AsyncGenerator<Outcome> {
+  const { writeRuns } = await import('./randomwrites.ts')
+  yield* writeRuns(Array.from({ length: count }, (_, i) => first + i))
+}
+
 async function main(): Promise<void> {
-  const text = { type: 'string' } as const
-  const { values } = parseArgs({ options: { seeds: text, from: text, fresh: text, cluster: { type: 'boolean' } } })
+  const [text, flag] = [{ type: 'string' } as const, { type: 'boolean' } as const]
+  const { values } = parseArgs({ options: { seeds: text, from: text, fresh: text, cluster: flag, writes: flag } })
   const first = values.fresh === undefined ? Number(values.from ?? 1) : Math.floor(Date.now() / 1000) * 1000
   const count = Number(values.fresh ?? values.seeds ?? 100)
   console.log(`seeds ${first} to ${first + count - 1}`)
   const reasons = new Map<string, number>()
   let [faults, refused, planned] = [0, 0, 0]
-  for await (const { seed, sql, fault, gathered, failed } of values.cluster ? onCluster(first, count) : inProcess(first, count)) {
+  const runs = values.writes ? written : values.cluster ? onCluster : inProcess
+  let statements = 0
+  for await (const { seed, sql, fault, gathered, failed } of runs(first, count)) {
+    statements++
     if (failed) refused++
     if (gathered.length === 0) planned++
     for (const reason of gathered) reasons.set(reason.slice(0, 90), (reasons.get(reason.slice(0, 90)) ?? 0) + 1)
@@ -90,7 +98,7 @@ async function main(): Promise<void> {
     console.log(`seed ${seed}: ${fault}\n  ${sql}`)
   }
   for (const [reason, times] of [...reasons].sort((a, b) => b[1] - a[1]).slice(0, 25)) console.log(`${times} gathered: ${reason}`)
-  console.log(`${count} queries, ${planned} without a gathered part, ${refused} that DuckDB refuses, ${faults} faults`)
+  console.log(`${statements} statements, ${planned} without a gathered part, ${refused} that DuckDB refuses, ${faults} faults`)
   process.exitCode = faults > 0 ? 1 : 0
 }
 

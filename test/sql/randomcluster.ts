@@ -16,6 +16,7 @@ import { openDuckDB, read, type Answer } from './duckdb.ts'
 import { randomOf } from './draw.ts'
 import { randomQuery } from './generator.ts'
 import { faultOf, type Outcome } from './outcome.ts'
+import { plainValue } from './plain.ts'
 import { makeTables, randomTables } from './tables.ts'
 
 /** Files of each table, of which some have no rows. */
@@ -76,15 +77,6 @@ async function answerOf(mill: Mill, sql: string, { dir, broadcastBytes, gathered
   gathered.push(...stages.flatMap(stage => stage.gathered ?? []))
   await using running = await query.run()
   const rows: unknown[][] = []
-  for await (const batch of running.batches()) for (const row of batch) rows.push(row.map(plain))
+  for await (const batch of running.batches()) for (const row of batch) rows.push(row.map(plainValue))
   return { names: [], types: [], rows }
-}
-
-/** Values as DuckDB's own JSON of rows has them. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return String(value)
-  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
-  if (Array.isArray(value)) return value.map(plain)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]))
 }
