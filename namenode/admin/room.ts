@@ -6,6 +6,7 @@ import type { LevelControl, Log } from '../../src/ports/log.ts'
 import type { ServerSetting } from '../../src/protocol/server.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { BackupPlan, Backups } from '../backup/backups.ts'
+import type { Balancer } from '../balance/balancer.ts'
 import type { Blocks } from '../blocks/blocks.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -40,19 +41,22 @@ interface AdminNeeds {
   readonly authority: Authority
   readonly backups: Backups
   readonly blocks: Blocks
+  readonly balancer: Balancer
   readonly jobs: Jobs
 }
 
 export const adminRoom = room({
   name: 'admin',
   mutations: [],
-  open({ world, config, cluster, address, journal, actor, tokens, registry, succession, authority, backups, blocks, jobs }: AdminNeeds) {
+  open({
+    world, config, cluster, address, journal, actor, tokens, registry, succession, authority, backups, blocks, balancer, jobs,
+  }: AdminNeeds) {
     const { clock, log } = world
     const { dir, backups: plan, pid = 0, version = '', defaults } = config
     const recounts = new Recounts({ journal, clock })
     const about = { cluster, dir, pid, version, startedMs: Math.floor(clock.now()), address, defaults }
     const status = {
-      journal, registry, blocks, authority, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs,
+      journal, registry, blocks, balancer, authority, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs,
     }
     return {
       routes: [

@@ -7,6 +7,7 @@ import type { ClusterStatus } from '../../src/protocol/admin.ts'
 import { expose, type Registry as Metrics, type Samples } from '../../src/rpc/metrics.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { Authority } from '../succession/authority.ts'
+import type { Balancer } from '../balance/balancer.ts'
 import type { Blocks } from '../blocks/blocks.ts'
 import { health } from '../blocks/map.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -18,6 +19,7 @@ interface StatusOptions {
   readonly journal: Journal
   readonly registry: NodeRegistry
   readonly blocks: Blocks
+  readonly balancer: Pick<Balancer, 'progress'>
   readonly authority: Authority
   readonly clock: Clock
   readonly jobsRunning: () => number
@@ -34,9 +36,10 @@ interface StatusOptions {
   }
 }
 
-function clusterStatus({ journal, registry, blocks, authority, clock, jobsRunning, about }: StatusOptions): ClusterStatus {
+function clusterStatus({ journal, registry, blocks, balancer, authority, clock, jobsRunning, about }: StatusOptions): ClusterStatus {
   const { map, repair, deletions, safe } = blocks
   const { counters } = journal.view
+  const balancing = balancer.progress
   return {
     cluster: about.cluster,
     epoch: counters.epoch,
@@ -59,6 +62,7 @@ function clusterStatus({ journal, registry, blocks, authority, clock, jobsRunnin
     misplaced: map.counts[health.misplaced]!,
     pendingReplications: repair.pending,
     pendingDeletions: deletions.pending,
+    ...balancing && { balancing },
     jobsRunning: jobsRunning(),
     nodes: [...registry.all].map(node => nodeStatus(node, clock)).sort((a, b) => (a.node < b.node ? -1 : 1)),
     defaults: about.defaults,

@@ -7,6 +7,7 @@ import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { ClusterStatus } from '../../src/protocol/admin.ts'
 import type { BalanceState } from '../../src/protocol/service.ts'
 import type { Blocks } from '../blocks/blocks.ts'
 import { isSure } from '../blocks/excess.ts'
@@ -110,10 +111,19 @@ export class Balancer {
     return {
       running: this.#request !== undefined, threshold, bytesPerSecond, ...this.#request && { sinceMs: this.#request.sinceMs },
       ...this.#counts,
-      pending: [...this.#moves.values()].filter(move => move.arrivedMs === undefined).length,
+      pending: this.#pending,
       average: points(average), lowest: points(lowest), highest: points(highest), remark: this.#remark,
     }
   }
+
+  /** Moves so far; undefined while no request is set. Cheaper than `state`. */
+  get progress(): ClusterStatus['balancing'] {
+    if (!this.#request) return undefined
+    const { moves, movedBytes } = this.#counts
+    return { sinceMs: this.#request.sinceMs, moves, movedBytes, pending: this.#pending }
+  }
+
+  get #pending(): number { return [...this.#moves.values()].filter(move => move.arrivedMs === undefined).length }
 
   /** One step of the chore. Returns the reason if balancing has ended. */
   work(): string | undefined {

@@ -25,6 +25,6 @@ export const balanceRoom = room({
   open({ world: { clock, log, random }, journal, actor, registry, blocks }: BalanceNeeds) {
     const balancer = new Balancer({ view: journal.view, blocks, registry, clock, log, random })
     const { routes, chore } = new BalanceControl({ journal, balancer, clock, log, actor })
-    return { routes, chores: [chore] }
+    return { made: { balancer }, routes, chores: [chore] }
   },
 })

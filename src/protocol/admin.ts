@@ -79,6 +79,8 @@ export const status = message('admin.status', {
     /** Copies ordered and not yet reported. */
     pendingReplications: count,
     pendingDeletions: count,
+    /** While blocks are moved from full datanodes to empty ones: since when, blocks moved so far, and moves in progress. */
+    balancing: Type.Optional(Type.Object({ sinceMs: instant, moves: count, movedBytes: count, pending: count })),
     jobsRunning: count,
     nodes: Type.Array(nodeStatus),
     defaults: Type.Object({ replication: count, blockBytes: count }),

@@ -78,6 +78,17 @@ test('each message to the namenode is answered by one route, and those that are 
   ])
 })
 
+test('the status of the cluster tells of a balance while one is asked for', async () => {
+  const routes = (await openAll()).all.flatMap(each => each.routes ?? [])
+  const call = async (message: Message, request: object): Promise<unknown> =>
+    routes.find(each => each.message === message)!.handler(request as never, { user: 'grace' } as never)
+  expect(await call(admin.status, {})).not.toHaveProperty('balancing')
+  const begun = await call(service.balance, { requestId: 'r1', threshold: 5, bytesPerSecond: 1000 }) as service.BalanceState
+  expect(await call(admin.status, {})).toMatchObject({ balancing: { sinceMs: begun.sinceMs, moves: 0, movedBytes: 0, pending: 0 } })
+  await call(service.stopBalance, { requestId: 'r2' })
+  expect(await call(admin.status, {})).not.toHaveProperty('balancing')
+})
+
 test('a namenode that is behind its cluster refuses every message but those that are always answered, before a room gets it', async () => {
   const { routes, have: { authority } } = await openAll({ epoch: 9, incarnation: 'other', seq: 99, nextBlock: 99 })
   expect(authority.state).toBe('behind')

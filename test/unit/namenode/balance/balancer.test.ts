@@ -56,8 +56,12 @@ test('blocks move from full nodes to empty ones until all are near the average, 
   const { sim, ids } = await lopsided(80)
   expect(used(sim)).toEqual([30, 60, 30, 0, 0])
   // Half of all replicas must stay in the rack of two nodes: 30 each, where the average is 24.
+  const { balancer } = sim.house
+  expect(balancer.progress).toBeUndefined()
   await begin(sim, 7)
-  for (let i = 0; (await state(sim)).running; i++) {
+  for (let i = 0, now = await state(sim); now.running; i++, now = await state(sim)) {
+    const { sinceMs, moves: moved, movedBytes, pending } = now
+    expect(balancer.progress).toEqual({ sinceMs, moves: moved, movedBytes, pending })
     expect(i, 'it ends').toBeLessThan(1200)
     await sim.pass(100)
     for (const id of ids) {
@@ -68,6 +72,7 @@ test('blocks move from full nodes to empty ones until all are near the average, 
   await sim.pass(5000)
   const now = await state(sim)
   expect(now.remark).toMatch(/^balanced/)
+  expect(balancer.progress).toBeUndefined()
   expect(now.moves).toBeGreaterThan(20)
   expect(now.movedBytes).toBe(now.moves * 100)
   expect(now.pending).toBe(0)
